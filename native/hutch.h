@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The contents page of the C part: every shared function, one line each, under the file that holds it. */
+#ifndef HUTCH_H
+#define HUTCH_H
+
+#include "program.h"
+#include "program/sys.h"
+
+/* program/decode.c: reads the wire format */
+
+struct cursor {
+	const u8 *at;
+	const u8 *end;
+	int bad;	/* once set it stays set, so a handler checks it once, at its end */
+};
+
+struct strings {
+	u32 count;
+	u32 length;
+	const char *first;
+};
+
+struct numbers {
+	u32 count;
+	const u32 *first;
+};
+
+u32 take_u32(struct cursor *c);
+u64 take_u64(struct cursor *c);
+const char *take_string(struct cursor *c);
+struct strings take_strings(struct cursor *c);
+struct numbers take_numbers(struct cursor *c);
+const char *next_string(const char *s);
+void fill_pointers(const char **out, const struct strings *from);
+int take_op(struct cursor *section, struct cursor *payload);
+int open_program(const u8 *bytes, u64 size, struct cursor *outer, struct cursor *inner);
+int finished(const struct cursor *payload);
+
+/* program/file.c: small kernel files and signals by number */
+
+size_t text_length(const char *s);
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int value, size_t n);
+int write_text(const char *path, const char *text);
+long read_text(const char *path, char *buffer, size_t size);
+long signal_listed(const char *procs, int sig, int except, int *count);
+void sleep_ms(unsigned int ms);
+
+/* program/outer.c: what happens around the child */
+
+#define FIGURES_SIZE 16384
+#define MAX_WATCHES 8
+#define MAX_GROUPS 24
+
+struct outer {
+	struct cursor ops;	/* where it stands */
+	u32 step;		/* index of the op it stands at */
+	const struct launch_files *files;	/* only while outer_start runs */
+	const char *made[MAX_GROUPS];	/* groups that this run made, in order */
+	u32 made_count;
+	int pid;
+	int pidfd;
+	int report_fd;
+	u32 started;		/* the child exists */
+	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
+	u32 timeout_ms;
+	u32 kill_after_ms;
+	struct strings procs;	/* files listing the group's processes, for signals to all */
+	const char *kill_file;
+	u32 watches;
+	struct watch {
+		u32 step;
+		int fd;			/* eventfd of v1, or -1 */
+		int descriptor;		/* inotify's, or -1 */
+		const char *kill;	/* v1 oom group: written when the event comes */
+	} watch[MAX_WATCHES];
+	int inotify_fd;		/* borrowed from the reactor */
+	/* figures: u32 step, i32 length or -errno, bytes, padded to 4 */
+	char *figures;
+	u32 figures_length;
+};
+
+/* What a launch takes from its caller besides the program. */
+struct launch_files {
+	int stdio[3];		/* the child's 0, 1, 2; -1 is /dev/null */
+	int init_fd;		/* sealed memfd that holds hutch-init */
+	int inotify_fd;
+	const u8 *program;
+	u64 program_size;
+};
+
+int outer_start(struct outer *o, const struct launch_files *files);
+int outer_finish(struct outer *o);
+void outer_undo(struct outer *o);
+int outer_signal(struct outer *o, int sig);
+int outer_kill(struct outer *o);
+
+/* program/spawn.c: clone3 into hutch-init */
+
+int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group);
+
+/* program/inner.c: what the child does before it becomes the command */
+
+int run_inner(struct cursor *ops, u32 *step);
+
+/* init/reap.c: PID 1 */
+
+int reap(int command);
+void say(enum report_kind kind, u32 step, int value);
+
+#endif

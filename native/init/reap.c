@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PID 1: passes signals to the command, reaps every orphan, ends when the
+ * command has ended. The kernel then kills what is left in the pid namespace.
+ */
+#include <linux/errno.h>
+#include <linux/signal.h>
+#include <linux/wait.h>
+
+#include "../hutch.h"
+
+#define SI_KERNEL_CODE 0x80
+
+/* True when the command itself has ended, its status in *status. */
+static int reap_all(int command, int *status)
+{
+	int one, ended = 0;
+	long pid;
+
+	while ((pid = sys(__NR_wait4, -1, &one, WNOHANG | __WALL, NULL)) > 0) {
+		if (pid != command)
+			continue;
+		*status = one;
+		ended = 1;
+	}
+	return ended;
+}
+
+int reap(int command)
+{
+	struct kernel_siginfo info;
+	u64 all = ~0ull;
+	int status = 0;
+	long sig;
+
+	say(REPORT_STARTED, (u32)command, 0);
+	for (;;) {
+		if (reap_all(command, &status))
+			break;
+		sig = sys(__NR_rt_sigtimedwait, &all, &info, NULL, NSIG_BYTES);
+		/* what a terminal sends goes to the whole foreground group: the command has it already */
+		if (sig > 0 && sig != SIGCHLD && info.code != SI_KERNEL_CODE)
+			sys(__NR_kill, command, sig);
+	}
+	say(REPORT_EXITED, 0, status);
+	sys(__NR_exit_group, (status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);
+	__builtin_unreachable();
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The wire format of a program: a container as a flat list of system calls.
+ * src/program/wire.ts is this file's twin; a test holds the two together.
+ *
+ *   program  = u32 magic, u32 outer length, u32 inner length, u32 zero, outer ops, inner ops
+ *   op       = u16 code, u16 zero, u32 payload length, payload
+ *   u32, u64 = little-endian
+ *   string   = u32 length without the NUL, bytes, NUL, zeros up to a multiple of 4
+ *   strings  = u32 count, u32 length of all, each string with its NUL, zeros up to a multiple of 4
+ *   numbers  = u32 count, u32 each
+ *
+ * Everything is 4-byte aligned. Strings end in NUL inside the program, so the
+ * interpreter hands pointers into it straight to the kernel.
+ */
+#ifndef HUTCH_PROGRAM_H
+#define HUTCH_PROGRAM_H
+
+#define PROGRAM_MAGIC 0x31747568 /* "hut1" */
+
+/* Outer ops happen around the child, inner ops in it: code, name, handler, fields. */
+#define OUTER_OPS(X) \
+	X(1, makeGroup, op_make_group, "path:string mayExist:u32") \
+	X(2, writeFile, op_write_file, "path:string value:string") \
+	X(3, readFile, op_read_file, "path:string") \
+	X(4, spawn, op_spawn, "flags:u64 group:string") \
+	X(5, watchFile, op_watch_file, "path:string") \
+	X(6, watchOom, op_watch_oom, "group:string kill:string") \
+	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 procs:strings killFile:string") \
+	X(8, killGroup, op_kill_group, "procs:strings killFile:string") \
+	X(9, removeGroup, op_remove_group, "path:string shared:u32")
+
+#define INNER_OPS(X) \
+	X(32, joinGroup, op_join_group, "path:string") \
+	X(33, unshare, op_unshare, "flags:u64") \
+	X(34, setHostname, op_set_hostname, "name:string") \
+	X(35, mount, op_mount, "source:string target:string type:string flags:u64 data:string") \
+	X(36, loopbackUp, op_loopback_up, "") \
+	X(37, changeDirectory, op_change_directory, "path:string") \
+	X(38, setUser, op_set_user, "uid:u32 gid:u32 groups:numbers") \
+	X(39, dieWithParent, op_die_with_parent, "signal:u32") \
+	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32")
+
+/*
+ * What hutch-init says over its socket (descriptor 3, SOCK_SEQPACKET):
+ *
+ *   hutch (addon)                     hutch-init
+ *     clone3, execveat  ──────────▶   reads the program from descriptor 4
+ *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
+ *                       ◀──────────   end of file                the command has replaced it, or
+ *                       ◀──────────   STARTED { pid inside }     it stays as PID 1, then
+ *                       ◀──────────   EXITED  { wait status }    the command has ended
+ */
+enum report_kind { REPORT_FAILED = 1, REPORT_STARTED = 2, REPORT_EXITED = 3 };
+
+struct report {
+	unsigned int kind;
+	unsigned int step;	/* FAILED: index of the inner op; STARTED: pid */
+	int value;		/* FAILED: errno; EXITED: status as wait(2) gives it */
+};
+
+/* Where hutch-init finds its two descriptors. */
+#define INIT_REPORT_FD 3
+#define INIT_PROGRAM_FD 4
+
+#endif

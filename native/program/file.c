@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small kernel files, read and written whole, and signals to the processes that they list. */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/time_types.h>
+
+#include "../hutch.h"
+
+size_t text_length(const char *s)
+{
+	return (size_t)(next_string(s) - s) - 1;
+}
+
+#ifdef HUTCH_FREESTANDING
+/* gcc calls these by itself. */
+void *memcpy(void *to, const void *from, size_t n)
+{
+	u8 *t = to;
+	const u8 *f = from;
+
+	while (n--)
+		*t++ = *f++;
+	return to;
+}
+
+void *memset(void *to, int value, size_t n)
+{
+	u8 *t = to;
+
+	while (n--)
+		*t++ = (u8)value;
+	return to;
+}
+#endif
+
+/* O_NOFOLLOW: kernel files are never links, so a link is somebody's trap. */
+int write_text(const char *path, const char *text)
+{
+	long fd, written;
+	size_t length = text_length(text);
+
+	fd = sys(__NR_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return (int)fd;
+	written = sys(__NR_write, fd, text, length);
+	sys(__NR_close, fd);
+	if (written < 0)
+		return (int)written;
+	return (size_t)written == length ? 0 : -EIO;
+}
+
+long read_text(const char *path, char *buffer, size_t size)
+{
+	long fd, got, total = 0;
+
+	fd = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return fd;
+	while ((size_t)total < size) {
+		got = sys(__NR_read, fd, buffer + total, size - (size_t)total);
+		if (got == -EINTR)
+			continue;
+		if (got < 0)
+			total = got;
+		if (got <= 0)
+			break;
+		total += got;
+	}
+	sys(__NR_close, fd);
+	return total;
+}
+
+/*
+ * Sends `sig` (0: only counts) to every process listed in `procs` but `except`.
+ * A process listed as 0 is in another pid namespace and cannot be reached.
+ */
+long signal_listed(const char *procs, int sig, int except, int *count)
+{
+	char buffer[4096];
+	long fd, got, pid = 0;
+	int digits = 0;
+
+	fd = sys(__NR_openat, AT_FDCWD, procs, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return fd;
+	while ((got = sys(__NR_read, fd, buffer, sizeof buffer)) > 0) {
+		for (long i = 0; i < got; i++) {
+			if (buffer[i] >= '0' && buffer[i] <= '9') {
+				pid = pid * 10 + (buffer[i] - '0');
+				digits = 1;
+				continue;
+			}
+			if (digits)
+				++*count;
+			if (digits && pid > 1 && pid != except && sig)
+				sys(__NR_kill, pid, sig);
+			pid = digits = 0;
+		}
+	}
+	sys(__NR_close, fd);
+	return got < 0 ? got : 0;
+}
+
+void sleep_ms(unsigned int ms)
+{
+	struct __kernel_timespec t = { ms / 1000, (long long)(ms % 1000) * 1000000 };
+
+	sys(__NR_clock_nanosleep, 1 /* CLOCK_MONOTONIC */, 0, &t, NULL);
+}

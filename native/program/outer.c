@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Outer ops: the group is made and limited, the child is cloned into it, and
+ * after its end the figures are read and the group removed.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/inotify.h>
+#include <linux/signal.h>
+
+#include "../hutch.h"
+
+#define SIGKILL_SIGNAL 9
+#define AGAIN_WHILE_DYING -EAGAIN
+
+/* mkdir is refused for ".." by the plan; the parent may be shared by many jobs, the job's own may not exist. */
+static int op_make_group(struct outer *o, struct cursor *c)
+{
+	const char *path = take_string(c);
+	u32 may_exist = take_u32(c);
+	long err = finished(c);
+
+	if (err)
+		return (int)err;
+	err = sys(__NR_mkdirat, AT_FDCWD, path, 0755);
+	if (err == -EEXIST && may_exist)
+		return 0;
+	if (!err && o->made_count < MAX_GROUPS)
+		o->made[o->made_count++] = path;
+	return (int)err;
+}
+
+static int op_write_file(struct outer *o, struct cursor *c)
+{
+	const char *path = take_string(c), *value = take_string(c);
+	int err = finished(c);
+
+	(void)o;
+	return err ? err : write_text(path, value);
+}
+
+/* A file that cannot be read is noted as such: a figure is absent, never 0. */
+static int op_read_file(struct outer *o, struct cursor *c)
+{
+	const char *path = take_string(c);
+	u32 at = o->figures_length, room = FIGURES_SIZE - at;
+	long got;
+
+	if (finished(c))
+		return -EPROTO;
+	if (room < 16)
+		return 0;
+	room -= 8;
+	got = read_text(path, o->figures + at + 8, room > 4096 ? 4096 : room);
+	memcpy(o->figures + at, &o->step, 4);
+	memcpy(o->figures + at + 4, &(int){ (int)got }, 4);
+	o->figures_length = at + 8 + (got > 0 ? ((u32)got + 3) & ~3u : 0);
+	return 0;
+}
+
+static int op_spawn(struct outer *o, struct cursor *c)
+{
+	u64 flags = take_u64(c);
+	const char *group = take_string(c);
+	int err = finished(c);
+
+	return err ? err : spawn_init(o, o->files, flags, group);
+}
+
+static struct watch *add_watch(struct outer *o)
+{
+	struct watch *w;
+
+	if (o->watches == MAX_WATCHES)
+		return NULL;
+	w = &o->watch[o->watches++];
+	*w = (struct watch){ .step = o->step, .fd = -1, .descriptor = -1 };
+	return w;
+}
+
+/* memory.events and pids.events notify of a change like a write does (cgroup-v2.rst). A file that is missing is not watched. */
+static int op_watch_file(struct outer *o, struct cursor *c)
+{
+	const char *path = take_string(c);
+	struct watch *w;
+	long wd;
+
+	if (finished(c))
+		return -EPROTO;
+	if (o->inotify_fd < 0)
+		return 0;
+	wd = sys(__NR_inotify_add_watch, o->inotify_fd, path, IN_MODIFY);
+	if (wd == -ENOENT)
+		return 0;
+	if (wd < 0)
+		return (int)wd;
+	w = add_watch(o);
+	if (!w)
+		return -E2BIG;
+	w->descriptor = (int)wd;
+	return 0;
+}
+
+static char *put_number(char *at, long n)
+{
+	char digits[20];
+	int i = 0;
+
+	do
+		digits[i++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (i)
+		*at++ = digits[--i];
+	return at;
+}
+
+static int join_path(char *out, size_t size, const char *directory, const char *name)
+{
+	size_t a = text_length(directory), b = text_length(name);
+
+	if (a + b + 1 > size)
+		return -ENAMETOOLONG;
+	memcpy(out, directory, a);
+	memcpy(out + a, name, b + 1);
+	return 0;
+}
+
+/* v1: an eventfd registered on memory.oom_control (cgroup-v1/memory.rst, section 10). */
+static int op_watch_oom(struct outer *o, struct cursor *c)
+{
+	const char *group = take_string(c), *kill = take_string(c);
+	char path[4096], line[48], *end;
+	long event, control, err;
+	struct watch *w;
+
+	if (finished(c))
+		return -EPROTO;
+	err = join_path(path, sizeof path, group, "/memory.oom_control");
+	if (err)
+		return (int)err;
+	control = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (control < 0)
+		return (int)control;
+	event = sys(__NR_eventfd2, 0, O_CLOEXEC | O_NONBLOCK);
+	if (event < 0) {
+		sys(__NR_close, control);
+		return (int)event;
+	}
+	end = put_number(line, event);
+	*end++ = ' ';
+	end = put_number(end, control);
+	*end = 0;
+	err = join_path(path, sizeof path, group, "/cgroup.event_control");
+	if (!err)
+		err = write_text(path, line);
+	sys(__NR_close, control);
+	w = err ? NULL : add_watch(o);
+	if (!w) {
+		sys(__NR_close, event);
+		return err ? (int)err : -E2BIG;
+	}
+	w->fd = (int)event;
+	w->kill = kill;
+	return 0;
+}
+
+/* Where outer_start stops and outer_finish goes on. */
+static int op_wait(struct outer *o, struct cursor *c)
+{
+	o->timeout_ms = take_u32(c);
+	o->kill_after_ms = take_u32(c);
+	o->procs = take_strings(c);
+	o->kill_file = take_string(c);
+	return finished(c) ? -EPROTO : 1;
+}
+
+/* cgroup.kill takes the whole tree at once, forks in flight included; without it, each process in turn until none is left. */
+static int kill_all(const struct strings *procs, const char *kill_file)
+{
+	const char *path = procs->first;
+	int count = 0;
+
+	if (*kill_file && write_text(kill_file, "1") == 0)
+		return 0;
+	for (u32 i = 0; i < procs->count; i++, path = next_string(path))
+		signal_listed(path, SIGKILL_SIGNAL, 0, &count);
+	return 0;
+}
+
+static int op_kill_group(struct outer *o, struct cursor *c)
+{
+	struct strings procs = take_strings(c);
+	const char *kill_file = take_string(c), *path = procs.first;
+	int count = 0;
+
+	(void)o;
+	if (finished(c))
+		return -EPROTO;
+	for (u32 i = 0; i < procs.count; i++, path = next_string(path))
+		signal_listed(path, 0, 0, &count);
+	if (count == 0)
+		return 0;
+	kill_all(&procs, kill_file);
+	return AGAIN_WHILE_DYING;
+}
+
+/* The job's own group must go; one shared with other jobs goes when the last leaves. */
+static int op_remove_group(struct outer *o, struct cursor *c)
+{
+	const char *path = take_string(c);
+	u32 shared = take_u32(c);
+	long err;
+
+	(void)o;
+	if (finished(c))
+		return -EPROTO;
+	err = sys(__NR_unlinkat, AT_FDCWD, path, 0x200 /* AT_REMOVEDIR */);
+	if (err == -ENOENT || (err && shared))
+		return 0;
+	return err == -EBUSY ? AGAIN_WHILE_DYING : (int)err;
+}
+
+static int run_op(struct outer *o, int code, struct cursor *payload)
+{
+	switch (code) {
+#define CASE(number, name, handler, fields) case number: return handler(o, payload);
+	OUTER_OPS(CASE)
+#undef CASE
+	}
+	return -EPROTO;
+}
+
+/*
+ * Runs ops up to and with `wait`: 0, or -errno with o->step at the op that
+ * failed.
+ */
+int outer_start(struct outer *o, const struct launch_files *files)
+{
+	struct cursor payload;
+	int code, err = 0;
+
+	o->files = files;
+	o->inotify_fd = files->inotify_fd;
+	while (err == 0 && (code = take_op(&o->ops, &payload)) != 0) {
+		err = code < 0 ? code : run_op(o, code, &payload);
+		if (err == 0 || err == 1)
+			o->step++;
+	}
+	return err == 1 ? 0 : err ? err : -EPROTO;
+}
+
+/*
+ * Runs what is left. -EAGAIN: something is still dying, call again in a
+ * moment. Any other failure is told, and the ops after it are still run by
+ * the next call: removing what can be removed comes before complaining.
+ */
+int outer_finish(struct outer *o)
+{
+	struct cursor payload, before;
+	int code, err;
+
+	for (;;) {
+		before = o->ops;
+		code = take_op(&o->ops, &payload);
+		if (code <= 0)
+			return code;
+		err = run_op(o, code, &payload);
+		if (err == -EAGAIN) {
+			o->ops = before;
+			return err;
+		}
+		o->step++;
+		if (err)
+			return err;
+	}
+}
+
+/* After a failed start: removes the groups that this run made, and no other. */
+void outer_undo(struct outer *o)
+{
+	while (o->made_count) {
+		const char *path = o->made[--o->made_count];
+
+		for (int tries = 0; tries < 100; tries++) {
+			if (sys(__NR_unlinkat, AT_FDCWD, path, 0x200 /* AT_REMOVEDIR */) != -EBUSY)
+				break;
+			sleep_ms(1);
+		}
+	}
+}
+
+/* To all processes of the group. An init that stays passes the signal on itself, so it gets it once and its command does not twice. */
+int outer_signal(struct outer *o, int sig)
+{
+	int count = 0;
+
+	if (o->procs.count == 0)
+		return (int)sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
+	return (int)signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
+}
+
+int outer_kill(struct outer *o)
+{
+	kill_all(&o->procs, o->kill_file);
+	return (int)sys(__NR_pidfd_send_signal, o->pidfd, SIGKILL_SIGNAL, NULL, 0);
+}

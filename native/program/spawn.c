@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One clone3 from the caller straight into hutch-init. The child shares the
+ * caller's memory and the caller's thread waits (CLONE_VM, CLONE_VFORK) until
+ * it has exec'd, so no page table is copied. It only makes system calls.
+ */
+#include <linux/close_range.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/memfd.h>
+#include <linux/signal.h>
+#include <linux/socket.h>
+
+#include "../hutch.h"
+
+#ifndef AF_UNIX
+#define AF_UNIX 1
+#endif
+#define SEQPACKET_CLOEXEC (5 | 02000000)
+#define FIRST_FREE_FD 5
+
+struct child {
+	const struct launch_files *files;
+	int report_fd;
+	int program_fd;
+	int err;	/* the child's word to the parent: same memory */
+};
+
+/*
+ * The descriptor table is a copy. Sources may stand where a target must go, so
+ * all are lifted out of the way first; close_range then makes every other
+ * descriptor of Node's, also one that some library forgot, end at the exec.
+ */
+static long place_descriptors(struct child *c)
+{
+	int from[5] = { c->files->stdio[0], c->files->stdio[1], c->files->stdio[2],
+			c->report_fd, c->program_fd };
+	long fd;
+
+	for (int i = 0; i < 5; i++) {
+		if (from[i] < 0)
+			fd = sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
+		else
+			fd = sys(__NR_fcntl, from[i], F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
+		if (fd < 0)
+			return fd;
+		if (fd < FIRST_FREE_FD) {	/* /dev/null may have landed on a target */
+			fd = sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
+			if (fd < 0)
+				return fd;
+		}
+		from[i] = (int)fd;
+	}
+	for (int i = 0; i < 5; i++) {
+		fd = sys(__NR_dup3, from[i], i, 0);
+		if (fd < 0)
+			return fd;
+	}
+	return sys(__NR_close_range, FIRST_FREE_FD, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+static void child_main(void *arg)
+{
+	static const char *const argv[] = { "hutch-init", NULL };
+	static const char *const env[] = { NULL };
+	struct child *c = arg;
+	long init_fd, err;
+
+	/* the memfd of hutch-init may sit on a target descriptor */
+	init_fd = sys(__NR_fcntl, c->files->init_fd, F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
+	err = init_fd < 0 ? init_fd : place_descriptors(c);
+	if (err >= 0)
+		err = sys(__NR_execveat, init_fd, "", argv, env, AT_EMPTY_PATH);
+	c->err = (int)err;
+	sys(__NR_exit_group, 125);
+	__builtin_unreachable();
+}
+
+static int program_memfd(const struct launch_files *files)
+{
+	long fd = sys(__NR_memfd_create, "hutch-program", MFD_CLOEXEC), written;
+
+	if (fd < 0)
+		return (int)fd;
+	written = sys(__NR_write, fd, files->program, files->program_size);
+	if (written != (long)files->program_size) {
+		sys(__NR_close, fd);
+		return written < 0 ? (int)written : -EIO;
+	}
+	return (int)fd;
+}
+
+int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group)
+{
+	u8 stack[16384] __attribute__((aligned(16)));
+	struct clone_args args = {
+		.flags = flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.exit_signal = SIGCHLD,
+		.stack = (u64)(uintptr_t)stack,
+		.stack_size = sizeof stack,
+		.pidfd = (u64)(uintptr_t)&o->pidfd,
+	};
+	struct child child = { .files = files };
+	int pair[2], group_fd = -1;
+	long pid, err;
+
+	err = program_memfd(files);
+	if (err < 0)
+		return (int)err;
+	child.program_fd = (int)err;
+	err = sys(__NR_socketpair, AF_UNIX, SEQPACKET_CLOEXEC, 0, pair);
+	if (err < 0)
+		goto out_program;
+	child.report_fd = pair[1];
+	if (*group) {
+		err = sys(__NR_openat, AT_FDCWD, group, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (err < 0)
+			goto out_pair;
+		group_fd = (int)err;
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (u64)group_fd;
+	}
+	pid = sys_clone3(&args, child_main, &child);
+	err = pid < 0 ? pid : child.err;
+	if (group_fd >= 0)
+		sys(__NR_close, group_fd);
+	if (pid > 0 && err) {
+		sys(__NR_wait4, pid, NULL, __WALL, NULL);
+		sys(__NR_close, o->pidfd);
+	}
+	if (!err) {
+		o->pid = (int)pid;
+		o->report_fd = pair[0];
+		o->started = 1;
+		pair[0] = -1;
+	}
+out_pair:
+	if (pair[0] >= 0)
+		sys(__NR_close, pair[0]);
+	sys(__NR_close, pair[1]);
+out_program:
+	sys(__NR_close, child.program_fd);
+	return err < 0 ? (int)err : 0;
+}

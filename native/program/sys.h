@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System calls without a C library: each returns a value or -errno. The
+ * interpreter must run in hutch-init (which has no libc) and in a vfork'ed
+ * child of Node (where libc's errno belongs to somebody else).
+ */
+#ifndef HUTCH_SYS_H
+#define HUTCH_SYS_H
+
+#include <linux/sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#if defined(__x86_64__)
+static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
+{
+	long ret;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall" : "=a"(ret)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+#elif defined(__aarch64__)
+static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = n;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0" : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+}
+#else
+#error "hutch knows x86_64 and aarch64"
+#endif
+
+#define SYS_ARGS(n, a, b, c, d, e, f, ...) \
+	sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define sys(...) SYS_ARGS(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+/*
+ * clone3 whose child runs fn(arg) on the stack given in args and never
+ * returns. With CLONE_VM the child must not return through our frame, so the
+ * call is made here and not by a wrapper that does.
+ */
+long sys_clone3(struct clone_args *args, void (*fn)(void *), void *arg);
+
+#define NSIG_BYTES 8
+
+/* struct sigaction as the kernel reads it */
+struct kernel_sigaction {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	u64 mask;
+};
+
+/* Leading part of siginfo_t, as rt_sigtimedwait fills it. */
+struct kernel_siginfo {
+	int signo;
+	int err;
+	int code;
+	int pad[29];
+};
+
+#endif
