@@ -4,8 +4,8 @@
  * command has ended. The kernel then kills what is left in the pid namespace.
  */
 #include <linux/errno.h>
-#include <linux/signal.h>
-#include <linux/wait.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "../hutch.h"
 

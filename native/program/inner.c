@@ -4,15 +4,12 @@
  * All run in hutch-init, inside the namespaces that clone3 made. Paths and
  * names come from the plan, never from the container.
  */
-#include <linux/capability.h>
-#include <linux/close_range.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
-#include <linux/if.h>
+#include <net/if.h>
 #include <linux/poll.h>
 #include <linux/prctl.h>
-#include <linux/signal.h>
-#include <linux/socket.h>
+#include <signal.h>
 
 #include "../hutch.h"
 

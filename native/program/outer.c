@@ -6,11 +6,10 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/inotify.h>
-#include <linux/signal.h>
+#include <signal.h>
 
 #include "../hutch.h"
 
-#define SIGKILL_SIGNAL 9
 #define AGAIN_WHILE_DYING -EAGAIN
 
 /* mkdir is refused for ".." by the plan; the parent may be shared by many jobs, the job's own may not exist. */
@@ -183,7 +182,7 @@ static int kill_all(const struct strings *procs, const char *kill_file)
 	if (*kill_file && write_text(kill_file, "1") == 0)
 		return 0;
 	for (u32 i = 0; i < procs->count; i++, path = next_string(path))
-		signal_listed(path, SIGKILL_SIGNAL, 0, &count);
+		signal_listed(path, SIGKILL, 0, &count);
 	return 0;
 }
 
@@ -302,5 +301,5 @@ int outer_signal(struct outer *o, int sig)
 int outer_kill(struct outer *o)
 {
 	kill_all(&o->procs, o->kill_file);
-	return (int)sys(__NR_pidfd_send_signal, o->pidfd, SIGKILL_SIGNAL, NULL, 0);
+	return (int)sys(__NR_pidfd_send_signal, o->pidfd, SIGKILL, NULL, 0);
 }

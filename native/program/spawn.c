@@ -8,8 +8,8 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/memfd.h>
-#include <linux/signal.h>
-#include <linux/socket.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "../hutch.h"
 
