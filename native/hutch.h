@@ -72,6 +72,7 @@ struct outer {
 		u32 step;
 		int fd;			/* eventfd of v1, or -1 */
 		int descriptor;		/* inotify's, or -1 */
+		const char *path;	/* read when the event comes, or NULL */
 		const char *kill;	/* v1 oom group: written when the event comes */
 	} watch[MAX_WATCHES];
 	int inotify_fd;		/* borrowed from the reactor */
@@ -91,6 +92,7 @@ struct launch_files {
 
 int outer_start(struct outer *o, const struct launch_files *files);
 int outer_finish(struct outer *o);
+void outer_skip(struct outer *o);
 void outer_undo(struct outer *o);
 int outer_signal(struct outer *o, int sig);
 int outer_kill(struct outer *o);

@@ -4,7 +4,7 @@
  * src/program/wire.ts is this file's twin; a test holds the two together.
  *
  *   program  = u32 magic, u32 outer length, u32 inner length, u32 zero, outer ops, inner ops
- *   op       = u16 code, u16 zero, u32 payload length, payload
+ *   op       = u32 code, u32 payload length, payload
  *   u32, u64 = little-endian
  *   string   = u32 length without the NUL, bytes, NUL, zeros up to a multiple of 4
  *   strings  = u32 count, u32 length of all, each string with its NUL, zeros up to a multiple of 4

@@ -192,6 +192,7 @@ static int spawn_command(struct command *command)
 
 	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
 	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
 	pid = sys_clone3(&args, command_main, command);
 	if (pid < 0)
 		return (int)pid;

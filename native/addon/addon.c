@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The addon's exports: numbers and bytes in, numbers and bytes out. It uses
+ * Node-API alone, no libuv, so that other runtimes load it too. src/native.ts
+ * describes each export, and is the only caller.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "job.h"
+
+/* napi calls below fail only on a misuse by src/native.ts or when the environment is going down */
+#define OK(call) do { if ((call) != napi_ok) return NULL; } while (0)
+
+struct instance {
+	struct reactor reactor;
+	napi_ref on_event;
+	int opened;
+	u32 active;	/* jobs whose end JavaScript has not heard of yet */
+};
+
+static napi_value number(napi_env env, double value)
+{
+	napi_value out = NULL;
+
+	napi_create_double(env, value, &out);
+	return out;
+}
+
+static napi_value numbers(napi_env env, const int *values, u32 count)
+{
+	napi_value out;
+
+	OK(napi_create_array_with_length(env, count, &out));
+	for (u32 i = 0; i < count; i++)
+		OK(napi_set_element(env, out, i, number(env, values[i])));
+	return out;
+}
+
+static struct instance *arguments(napi_env env, napi_callback_info info, size_t count, napi_value *argv)
+{
+	struct instance *self = NULL;
+	size_t given = count;
+
+	OK(napi_get_cb_info(env, info, &given, argv, NULL, NULL));
+	OK(napi_get_instance_data(env, (void **)&self));
+	if (given < count) {
+		napi_throw_type_error(env, NULL, "too few arguments");
+		return NULL;
+	}
+	return self;
+}
+
+/* On JavaScript's thread: hands one event to the callback. */
+static void deliver(napi_env env, napi_value callback, void *context, void *data)
+{
+	napi_value undefined, argv[9];
+	struct instance *self = context;
+	struct event *event = data;
+
+	if (env) {
+		if (event->kind == EVENT_ENDED && --self->active == 0)
+			napi_unref_threadsafe_function(env, self->reactor.post);
+		argv[0] = number(env, event->job);
+		argv[1] = number(env, event->kind);
+		argv[2] = number(env, event->a);
+		argv[3] = number(env, event->b);
+		argv[4] = number(env, event->c);
+		argv[5] = number(env, event->d);
+		argv[6] = number(env, event->user_usec);
+		argv[7] = number(env, event->system_usec);
+		napi_get_undefined(env, &undefined);
+		argv[8] = undefined;
+		if (event->length)
+			napi_create_buffer_copy(env, event->length, event->bytes, NULL, &argv[8]);
+		napi_call_function(env, undefined, callback, 9, argv, NULL);
+	}
+	free(event);
+}
+
+static int open_instance(napi_env env, struct instance *self)
+{
+	napi_value callback, name;
+	int err;
+
+	if (self->opened)
+		return 0;
+	if (napi_get_reference_value(env, self->on_event, &callback) != napi_ok ||
+	    napi_create_string_utf8(env, "hutch", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+	    napi_create_threadsafe_function(env, callback, NULL, name, 0, 1, NULL, NULL, self, deliver,
+					    &self->reactor.post) != napi_ok)
+		return -EINVAL;
+	napi_unref_threadsafe_function(env, self->reactor.post);
+	err = reactor_open(&self->reactor);
+	if (!err)
+		self->opened = 1;
+	return err;
+}
+
+/* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes) for every event */
+static napi_value export_listen(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	struct instance *self = arguments(env, info, 1, argv);
+
+	if (self)
+		napi_create_reference(env, argv[0], 1, &self->on_event);
+	return NULL;
+}
+
+static int start_job(struct job *job, const struct launch_files *files)
+{
+	struct cursor inner;
+	int err = open_program(files->program, files->program_size, &job->outer.ops, &inner);
+
+	return err ? err : outer_start(&job->outer, files);
+}
+
+/* launch(program, in, out, err): [job, pid], or [0, outer step, errno] with nothing left behind */
+static napi_value export_launch(napi_env env, napi_callback_info info)
+{
+	napi_value argv[4];
+	struct instance *self = arguments(env, info, 4, argv);
+	struct launch_files files = { .stdio = { -1, -1, -1 } };
+	struct job *job;
+	size_t size;
+	void *bytes;
+	int err, step;
+
+	if (!self)
+		return NULL;
+	OK(napi_get_typedarray_info(env, argv[0], NULL, &size, &bytes, NULL, NULL));
+	for (int i = 0; i < 3; i++)
+		OK(napi_get_value_int32(env, argv[1 + i], &files.stdio[i]));
+	err = open_instance(env, self);
+	if (err)
+		return numbers(env, (int[]){ 0, -1, -err }, 3);
+	job = calloc(1, sizeof *job);
+	if (!job || !(job->program = malloc(size)) || !(job->outer.figures = malloc(FIGURES_SIZE)))
+		abort();
+	memcpy(job->program, bytes, size);
+	job->command_status = -1;
+	job->outer.report_fd = -1;
+	files.program = job->program;
+	files.program_size = size;
+	files.init_fd = self->reactor.init_fd;
+	files.inotify_fd = self->reactor.inotify_fd;
+	err = start_job(job, &files);
+	if (!err) {
+		int pid = job->outer.pid;
+
+		if (self->active++ == 0)
+			napi_ref_threadsafe_function(env, self->reactor.post);
+		if (reactor_add(&self->reactor, job) < 0)
+			outer_kill(&job->outer);
+		return numbers(env, (int[]){ (int)self->reactor.next_id, pid }, 2);
+	}
+	if (job->outer.started) {
+		outer_kill(&job->outer);
+		sys(__NR_wait4, job->outer.pid, NULL, 0x40000000 /* __WALL */, NULL);
+	}
+	outer_undo(&job->outer);
+	step = (int)job->outer.step;
+	job_free(job);
+	return numbers(env, (int[]){ 0, step, -err }, 3);
+}
+
+/* signal(job, number): to the whole job; 0 or -errno */
+static napi_value export_signal(napi_env env, napi_callback_info info)
+{
+	napi_value argv[2];
+	struct instance *self = arguments(env, info, 2, argv);
+	int sig, err = -ESRCH;
+	struct job *job;
+	u32 id;
+
+	if (!self)
+		return NULL;
+	OK(napi_get_value_uint32(env, argv[0], &id));
+	OK(napi_get_value_int32(env, argv[1], &sig));
+	if (self->opened) {
+		pthread_mutex_lock(&self->reactor.lock);
+		job = reactor_find(&self->reactor, id);
+		if (job && !job->ending)
+			err = sig == 9 ? outer_kill(&job->outer) : outer_signal(&job->outer, sig);
+		pthread_mutex_unlock(&self->reactor.lock);
+	}
+	return number(env, err);
+}
+
+/* stop(job): as if its timeout were over; 0 or -errno */
+static napi_value export_stop(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	struct instance *self = arguments(env, info, 1, argv);
+	u32 id;
+
+	if (!self)
+		return NULL;
+	OK(napi_get_value_uint32(env, argv[0], &id));
+	return number(env, self->opened ? reactor_stop_job(&self->reactor, id) : -ESRCH);
+}
+
+/* forward(job): from now on this process's signals are the job's; forward(0) ends that */
+static napi_value export_forward(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	struct instance *self = arguments(env, info, 1, argv);
+	struct job *job;
+	int err = -ESRCH;
+	u32 id;
+
+	if (!self)
+		return NULL;
+	OK(napi_get_value_uint32(env, argv[0], &id));
+	if (id == 0) {
+		forward_nothing();
+		return number(env, 0);
+	}
+	pthread_mutex_lock(&self->reactor.lock);
+	job = reactor_find(&self->reactor, id);
+	if (job)	/* a descriptor of its own: the job's is closed at its end, the handler may run after that */
+		err = (int)sys(__NR_fcntl, job->outer.pidfd, F_DUPFD_CLOEXEC, 3);
+	pthread_mutex_unlock(&self->reactor.lock);
+	return number(env, err < 0 ? err : forward_signals(err));
+}
+
+/* pipe(): [read end, write end], both close-on-exec; or [-errno] */
+static napi_value export_pipe(napi_env env, napi_callback_info info)
+{
+	int ends[2];
+
+	(void)info;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return numbers(env, (int[]){ -errno }, 1);
+	return numbers(env, ends, 2);
+}
+
+static void close_instance(void *data)
+{
+	struct instance *self = data;
+
+	forward_nothing();
+	if (self->opened)
+		reactor_close(&self->reactor);
+	free(self);
+}
+
+NAPI_MODULE_INIT()
+{
+	static const struct { const char *name; napi_callback call; } exported[] = {
+		{ "listen", export_listen }, { "launch", export_launch }, { "signal", export_signal },
+		{ "stop", export_stop }, { "forward", export_forward }, { "pipe", export_pipe },
+	};
+	struct instance *self = calloc(1, sizeof *self);
+	napi_value function;
+
+	if (!self)
+		return NULL;
+	pthread_mutex_init(&self->reactor.lock, NULL);
+	self->reactor.epoll_fd = self->reactor.wake_fd = self->reactor.inotify_fd = self->reactor.init_fd = -1;
+	OK(napi_set_instance_data(env, self, NULL, NULL));
+	OK(napi_add_env_cleanup_hook(env, close_instance, self));
+	for (size_t i = 0; i < sizeof exported / sizeof *exported; i++) {
+		OK(napi_create_function(env, exported[i].name, NAPI_AUTO_LENGTH, exported[i].call, NULL, &function));
+		OK(napi_set_named_property(env, exports, exported[i].name, function));
+	}
+	return exports;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One job as the addon holds it, and what the reactor says of it. Shared by addon.c, reactor.c and forward.c. */
+#ifndef HUTCH_JOB_H
+#define HUTCH_JOB_H
+
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <pthread.h>
+
+#include "../hutch.h"
+
+/*
+ * The life of a job, as the reactor's thread tells it to JavaScript:
+ *
+ *   JavaScript           reactor thread             kernel
+ *   launch()  ─────────▶ adds pidfd, report socket
+ *             ◀───────── FAILED | STARTED           hutch-init's socket
+ *             ◀───────── NOTICED                    inotify, eventfd
+ *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL
+ *             ◀───────── ENDED                      pidfd; group read and removed
+ */
+enum event_kind { EVENT_FAILED = 1, EVENT_STARTED = 2, EVENT_NOTICED = 3, EVENT_STOPPED = 4, EVENT_ENDED = 5 };
+
+struct event {
+	u32 job;
+	enum event_kind kind;
+	int a;	/* FAILED: inner step; STARTED: pid inside; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1 */
+	int b;	/* FAILED: errno; ENDED: wait status of our own child */
+	int c;	/* ENDED: step of the clean-up that failed, or -1 */
+	int d;	/* ENDED: its errno */
+	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
+	u32 length;
+	char *bytes;	/* NOTICED: the file's text; ENDED: figures */
+};
+
+struct job {
+	struct job *next;
+	u32 id;
+	u8 *program;
+	struct outer outer;
+	u64 deadline;		/* monotonic ms, 0: none */
+	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
+	int ending;		/* its process is gone: no signal may go out any more */
+	u32 retries;
+	int command_status;	/* from hutch-init, -1: it never said */
+	int own_status;
+	int failed_step, failed_errno;	/* the first clean-up that failed */
+	double user_usec, system_usec;
+};
+
+/* One a JavaScript environment (the main thread, each worker). */
+struct reactor {
+	pthread_mutex_t lock;	/* guards jobs, and each job's signals against its end */
+	pthread_t thread;
+	int running;
+	int stopping;
+	int epoll_fd, wake_fd, inotify_fd, init_fd;
+	u32 next_id;
+	struct job *jobs;
+	u32 job_count;
+	napi_threadsafe_function post;
+};
+
+/* reactor.c */
+int reactor_open(struct reactor *r);
+void reactor_close(struct reactor *r);
+int reactor_add(struct reactor *r, struct job *job);
+struct job *reactor_find(struct reactor *r, u32 id);
+int reactor_stop_job(struct reactor *r, u32 id);
+void job_free(struct job *job);
+
+/* forward.c */
+int forward_signals(int pidfd);
+void forward_nothing(void);
+
+/* image.c */
+int init_image_memfd(void);
+
+#endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread that waits for everything a job can bring: its end (pidfd), what
+ * hutch-init says (socket), what the kernel notes (inotify, v1 eventfds) and
+ * deadlines. It does the clean-up too, so a busy event loop leaves nothing
+ * behind and no deadline passes unseen.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "job.h"
+
+#define P_PIDFD_TYPE 3
+/* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
+#define RETRIES_AT_MOST 400
+
+enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_REPORT, FROM_EVENTFD };
+
+static u64 now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
+
+static void post(struct reactor *r, struct event event)
+{
+	struct event *copy = malloc(sizeof *copy + event.length);
+
+	if (!copy)
+		abort();
+	*copy = event;
+	copy->bytes = (char *)(copy + 1);
+	if (event.length)
+		memcpy(copy->bytes, event.bytes, event.length);
+	if (napi_call_threadsafe_function(r->post, copy, napi_tsfn_blocking) != napi_ok)
+		free(copy);
+}
+
+static int listen_to(struct reactor *r, int fd, enum source source, u32 index, u32 id)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = (u64)id << 32 | index << 8 | source };
+
+	return epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+struct job *reactor_find(struct reactor *r, u32 id)
+{
+	struct job *job = r->jobs;
+
+	while (job && job->id != id)
+		job = job->next;
+	return job;
+}
+
+void job_free(struct job *job)
+{
+	for (u32 i = 0; i < job->outer.watches; i++)
+		if (job->outer.watch[i].fd >= 0)
+			close(job->outer.watch[i].fd);
+	if (job->outer.started) {
+		close(job->outer.pidfd);
+		if (job->outer.report_fd >= 0)
+			close(job->outer.report_fd);
+	}
+	free(job->outer.figures);
+	free(job->program);
+	free(job);
+}
+
+static void unlink_job(struct reactor *r, struct job *job)
+{
+	struct job **at = &r->jobs;
+
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+	r->job_count--;
+}
+
+/* What hutch-init says, until it says no more: then the command has replaced it, or all is over. */
+static void read_reports(struct reactor *r, struct job *job)
+{
+	struct report report;
+	ssize_t got;
+
+	while ((got = recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT)) == (ssize_t)sizeof report) {
+		if (report.kind == REPORT_FAILED)
+			post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
+		if (report.kind == REPORT_STARTED)
+			post(r, (struct event){ .job = job->id, .kind = EVENT_STARTED, .a = (int)report.step });
+		if (report.kind == REPORT_EXITED)
+			job->command_status = report.value;
+	}
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	close(job->outer.report_fd);
+	job->outer.report_fd = -1;
+}
+
+static void note(struct reactor *r, struct job *job, const struct watch *w)
+{
+	char text[4096];
+	long got = w->path ? read_text(w->path, text, sizeof text) : 0;
+
+	post(r, (struct event){ .job = job->id, .kind = EVENT_NOTICED, .a = (int)w->step,
+				.length = got > 0 ? (u32)got : 0, .bytes = text });
+}
+
+static void on_inotify(struct reactor *r)
+{
+	char buffer[4096] __attribute__((aligned(8)));
+	ssize_t got = read(r->inotify_fd, buffer, sizeof buffer);
+
+	for (ssize_t at = 0; at < got;) {
+		struct inotify_event *event = (struct inotify_event *)(void *)(buffer + at);
+
+		at += (ssize_t)(sizeof *event + event->len);
+		for (struct job *job = r->jobs; job; job = job->next)
+			for (u32 i = 0; i < job->outer.watches; i++)
+				if (job->outer.watch[i].descriptor == event->wd && !(event->mask & IN_IGNORED))
+					note(r, job, &job->outer.watch[i]);
+	}
+}
+
+/* v1 has no memory.oom.group: the kill file of the v2 tree beside it does the same, a moment later. */
+static void on_eventfd(struct reactor *r, struct job *job, u32 index)
+{
+	struct watch *w = &job->outer.watch[index];
+	u64 count;
+
+	if (index >= job->outer.watches || read(w->fd, &count, sizeof count) != sizeof count || job->ending)
+		return;
+	if (w->kill && *w->kill)
+		write_text(w->kill, "1");
+	note(r, job, w);
+}
+
+static void finish(struct reactor *r, struct job *job)
+{
+	int err;
+
+	while ((err = outer_finish(&job->outer)) != 0) {
+		if (err == -EAGAIN && job->retries < RETRIES_AT_MOST) {
+			u32 pause = job->retries < 10 ? 1 : 25;
+
+			job->retries++;
+			job->deadline = now_ms() + pause;
+			return;
+		}
+		if (err == -EAGAIN)
+			outer_skip(&job->outer);
+		if (!job->failed_errno) {
+			job->failed_step = (int)job->outer.step - 1;
+			job->failed_errno = err == -EAGAIN ? EBUSY : -err;
+		}
+	}
+	unlink_job(r, job);
+	post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = job->command_status, .b = job->own_status,
+				.c = job->failed_errno ? job->failed_step : -1, .d = job->failed_errno,
+				.user_usec = job->user_usec, .system_usec = job->system_usec,
+				.length = job->outer.figures_length, .bytes = job->outer.figures });
+	job_free(job);
+}
+
+static double usec(struct timeval t)
+{
+	return (double)t.tv_sec * 1e6 + (double)t.tv_usec;
+}
+
+static void on_end(struct reactor *r, struct job *job)
+{
+	struct rusage usage = { 0 };
+	siginfo_t info = { 0 };
+
+	if (job->ending || sys(__NR_waitid, P_PIDFD_TYPE, job->outer.pidfd, &info, WEXITED | WNOHANG, &usage) < 0 ||
+	    info.si_pid == 0)
+		return;
+	if (job->outer.report_fd >= 0)
+		read_reports(r, job);
+	job->ending = 1;
+	job->deadline = 0;
+	job->own_status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
+	job->user_usec = usec(usage.ru_utime);
+	job->system_usec = usec(usage.ru_stime);
+	epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->outer.pidfd, NULL);
+	for (u32 i = 0; i < job->outer.watches; i++)
+		if (job->outer.watch[i].descriptor >= 0)
+			inotify_rm_watch(r->inotify_fd, job->outer.watch[i].descriptor);
+	finish(r, job);
+}
+
+/* SIGTERM to all of the job, then, when its time is up, SIGKILL. */
+static void stop_further(struct reactor *r, struct job *job)
+{
+	int sig = job->stop_stage == 0 && job->outer.kill_after_ms ? SIGTERM : SIGKILL;
+
+	if (sig == SIGTERM)
+		outer_signal(&job->outer, sig);
+	else
+		outer_kill(&job->outer);
+	job->stop_stage = sig == SIGTERM ? 1 : 2;
+	job->deadline = sig == SIGTERM ? now_ms() + job->outer.kill_after_ms : 0;
+	post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = sig });
+}
+
+static int run_deadlines(struct reactor *r)
+{
+	struct job *job, *next;
+	u64 now = now_ms(), first = 0;
+
+	for (job = r->jobs; job; job = next) {
+		next = job->next;
+		if (!job->deadline || job->deadline > now)
+			continue;
+		job->deadline = 0;
+		if (job->ending)
+			finish(r, job);
+		else
+			stop_further(r, job);
+	}
+	for (job = r->jobs; job; job = job->next)
+		if (job->deadline && (!first || job->deadline < first))
+			first = job->deadline;
+	if (!first)
+		return -1;
+	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
+}
+
+static void dispatch(struct reactor *r, u64 data)
+{
+	enum source source = data & 0xff;
+	struct job *job;
+	u64 count;
+
+	if (source == FROM_WAKE && read(r->wake_fd, &count, sizeof count) > 0)
+		return;
+	if (source == FROM_INOTIFY) {
+		on_inotify(r);
+		return;
+	}
+	job = reactor_find(r, (u32)(data >> 32));
+	if (!job)
+		return;
+	if (source == FROM_PIDFD)
+		on_end(r, job);
+	if (source == FROM_REPORT && job->outer.report_fd >= 0)
+		read_reports(r, job);
+	if (source == FROM_EVENTFD)
+		on_eventfd(r, job, (u32)(data >> 8) & 0xffffff);
+}
+
+static void *reactor_main(void *arg)
+{
+	struct epoll_event events[64];
+	struct reactor *r = arg;
+	int count, timeout;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->stopping) {
+		timeout = run_deadlines(r);
+		pthread_mutex_unlock(&r->lock);
+		count = epoll_wait(r->epoll_fd, events, 64, timeout);
+		pthread_mutex_lock(&r->lock);
+		for (int i = 0; i < count; i++)
+			dispatch(r, events[i].data.u64);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+static void wake(struct reactor *r)
+{
+	u64 one = 1;
+
+	if (write(r->wake_fd, &one, sizeof one) < 0)
+		abort();
+}
+
+static int start_thread(struct reactor *r)
+{
+	sigset_t all, before;
+	int err;
+
+	/* signals are the main thread's */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&r->thread, NULL, reactor_main, r);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	r->running = !err;
+	return -err;
+}
+
+/* Everything is opened at the first launch: a program that only imports hutch pays nothing. */
+int reactor_open(struct reactor *r)
+{
+	int err;
+
+	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	r->init_fd = init_image_memfd();
+	if (r->epoll_fd < 0 || r->wake_fd < 0)
+		return -errno;
+	if (r->init_fd < 0)
+		return r->init_fd;
+	err = listen_to(r, r->wake_fd, FROM_WAKE, 0, 0);
+	/* without inotify (fs.inotify.max_user_instances) events are told at the end only */
+	if (!err && r->inotify_fd >= 0)
+		err = listen_to(r, r->inotify_fd, FROM_INOTIFY, 0, 0);
+	return err ? err : start_thread(r);
+}
+
+/* Takes the job over: it is freed by its end. */
+int reactor_add(struct reactor *r, struct job *job)
+{
+	int err;
+
+	pthread_mutex_lock(&r->lock);
+	job->id = ++r->next_id;
+	job->next = r->jobs;
+	r->jobs = job;
+	r->job_count++;
+	if (job->outer.timeout_ms)
+		job->deadline = now_ms() + job->outer.timeout_ms;
+	err = listen_to(r, job->outer.report_fd, FROM_REPORT, 0, job->id);
+	for (u32 i = 0; !err && i < job->outer.watches; i++)
+		if (job->outer.watch[i].fd >= 0)
+			err = listen_to(r, job->outer.watch[i].fd, FROM_EVENTFD, i, job->id);
+	if (!err)
+		err = listen_to(r, job->outer.pidfd, FROM_PIDFD, 0, job->id);
+	if (job->deadline)
+		wake(r);
+	pthread_mutex_unlock(&r->lock);
+	return err;
+}
+
+/* As if its time were up now. */
+int reactor_stop_job(struct reactor *r, u32 id)
+{
+	struct job *job;
+	int err = -ESRCH;
+
+	pthread_mutex_lock(&r->lock);
+	job = reactor_find(r, id);
+	if (job && !job->ending) {
+		if (job->stop_stage == 0) {
+			job->deadline = now_ms();
+			wake(r);
+		}
+		err = 0;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return err;
+}
+
+/* The environment ends: so do its jobs, and what can be removed at once is. */
+void reactor_close(struct reactor *r)
+{
+	if (r->running) {
+		pthread_mutex_lock(&r->lock);
+		r->stopping = 1;
+		wake(r);
+		pthread_mutex_unlock(&r->lock);
+		pthread_join(r->thread, NULL);
+	}
+	for (struct job *job = r->jobs, *next; job; job = next) {
+		next = job->next;
+		if (!job->ending) {
+			outer_kill(&job->outer);
+			sys(__NR_waitid, P_PIDFD_TYPE, job->outer.pidfd, NULL, WEXITED, NULL);
+		}
+		for (int tries = 0; tries < 500 && outer_finish(&job->outer) != 0; tries++)
+			sleep_ms(1);
+		job_free(job);
+	}
+	r->jobs = NULL;
+	if (r->epoll_fd >= 0)
+		close(r->epoll_fd);
+	if (r->wake_fd >= 0)
+		close(r->wake_fd);
+	if (r->inotify_fd >= 0)
+		close(r->inotify_fd);
+	if (r->init_fd >= 0)
+		close(r->init_fd);
+}

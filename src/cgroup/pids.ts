@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pids controller: cgroup-v2.rst, "PID Interface Files"; the same files on v1.
+import { type Figures, parseFlat, parseNumber } from './stats.ts'
+
+export const pidsFiles = ['pids.peak', 'pids.events'] as const
+
+export interface PidsStats {
+  /** Most tasks at once; not on every kernel. */
+  peak?: number
+  /** Forks and clones refused. */
+  denied?: number
+}
+
+export function parsePids(figures: Figures): PidsStats {
+  const peak = parseNumber(figures['pids.peak'])
+  const denied = parseFlat(figures['pids.events']).max
+  return { ...(peak !== undefined && { peak }), ...(denied !== undefined && { denied }) }
+}

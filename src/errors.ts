@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every error hutch can give, in one table: `fail(code, facts)` is the only way to make one. docs/errors.md has the same list.
+
+/** What a table entry makes of its facts. */
+interface Words {
+  message: string
+  evidence?: string[]
+  remedy: string
+  errno?: string | undefined
+  path?: string
+  value?: string
+  operation?: string
+}
+
+type Kernel = { errno: string; evidence?: string[] }
+
+const table = {
+  OPTION_UNKNOWN: (f: { name: string; nearest?: string | undefined; known: string }): Words => ({
+    message: `unknown option ${quote(f.name)}`,
+    remedy: f.nearest ? `did you mean ${f.nearest}?` : f.known,
+    value: f.name,
+  }),
+  OPTION_INVALID: (f: { name: string; value: unknown; why: string; accepted: string }): Words => ({
+    message: `cannot use ${quote(f.value)} for ${f.name}: ${f.why}`,
+    remedy: `give ${f.accepted}`,
+    value: String(f.value),
+  }),
+  OPTION_CONFLICT: (f: { name: string; why: string; remedy: string }): Words => ({
+    message: `cannot use ${f.name}: ${f.why}`,
+    remedy: f.remedy,
+  }),
+  COMMAND_MISSING: (f: { usage: string }): Words => ({
+    message: 'no command to run was given',
+    remedy: f.usage,
+  }),
+  USER_UNKNOWN: (f: { name: string; kind: 'user' | 'group'; origin: string }): Words => ({
+    message: `cannot use ${f.origin}: there is no ${f.kind} ${quote(f.name)}`,
+    remedy: `name a ${f.kind} of /etc/${f.kind === 'user' ? 'passwd' : 'group'}, or give its number`,
+    value: f.name,
+  }),
+  CGROUP_MISSING: (f: { need: string }): Words => ({
+    message: `cannot ${f.need}: no cgroup file system is mounted`,
+    remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup, or run without limits',
+  }),
+  CGROUP_CONTROLLER_MISSING: (f: { controller: string; origin: string; where: string; available: string }): Words => ({
+    message: `cannot set ${f.origin}: this host has no ${f.controller} controller in ${f.where}`,
+    evidence: [`available there: ${f.available || 'none'}`],
+    remedy: `leave ${f.origin} out, or enable the controller (hutch doctor says how)`,
+    path: f.where,
+  }),
+  CGROUP_NO_DELEGATION: (f: { directory: string; need: string; user: number }): Words => ({
+    message: `cannot ${f.need} below ${f.directory}: user ${f.user} may not make groups there`,
+    remedy: 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …',
+    path: f.directory,
+    errno: 'EACCES',
+  }),
+  CGROUP_POPULATED: (f: { directory: string; controllers: string; processes: string }): Words => ({
+    message: `cannot enable ${f.controllers} below ${f.directory}: processes are in the group itself (EBUSY)`,
+    evidence: [`processes there: ${f.processes}`, 'a v2 group has either processes or controlled children, the root excepted'],
+    remedy: 'name another group with --parent, or move these processes to a child group first',
+    path: f.directory,
+    errno: 'EBUSY',
+  }),
+  CGROUP_THREADED: (f: { directory: string; type: string }): Words => ({
+    message: `cannot make groups for processes below ${f.directory}: its type is ${f.type} (EOPNOTSUPP)`,
+    remedy: 'name a group of type "domain" with --parent',
+    path: f.directory,
+    errno: 'EOPNOTSUPP',
+  }),
+  CGROUP_PARENT_INVALID: (f: { value: string; why: string; origin: string }): Words => ({
+    message: `cannot use ${quote(f.value)} for ${f.origin}: ${f.why}`,
+    remedy: 'give the path of a group below the cgroup mount, such as build/jobs',
+    value: f.value,
+  }),
+  CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: string }): Words => ({
+    message: `cannot set ${f.origin}: ${f.why}`,
+    remedy: f.remedy,
+    path: f.file,
+  }),
+  CGROUP_LIMIT_REFUSED: (f: Kernel & { file: string; value: string; group: string; origin: string; remedy: string }): Words => ({
+    message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: the kernel refused (${f.errno})`,
+    evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],
+    remedy: f.remedy,
+    path: f.file,
+    value: f.value,
+    errno: f.errno,
+  }),
+  CGROUP_REFUSED: (f: Kernel & { what: string; path: string; remedy: string }): Words => ({
+    message: `cannot ${f.what} ${f.path}: the kernel refused (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    path: f.path,
+    errno: f.errno,
+  }),
+  CGROUP_LEFT: (f: Kernel & { what: string; path: string }): Words => ({
+    message: `cannot ${f.what} ${f.path} after the end of the command: the kernel refused (${f.errno})`,
+    remedy: 'it is removed by the next run, once nothing holds it',
+    path: f.path,
+    errno: f.errno,
+  }),
+  NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: string }): Words => ({
+    message: `cannot make ${f.kinds}: the kernel refused (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    errno: f.errno,
+    operation: 'clone3',
+  }),
+  STEP_REFUSED: (f: Kernel & { what: string; operation: string; origin: string; remedy: string }): Words => ({
+    message: `cannot ${f.what}: the kernel refused (${f.errno})`,
+    evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],
+    remedy: f.remedy,
+    errno: f.errno,
+    operation: f.operation,
+  }),
+  FILE_REFUSED: (f: { what: string; path: string; errno: string; remedy: string }): Words => ({
+    message: `cannot ${f.what} ${f.path}: ${f.errno}`,
+    remedy: f.remedy,
+    path: f.path,
+    errno: f.errno,
+  }),
+  NATIVE_MISSING: (f: { path: string; why: string }): Words => ({
+    message: `cannot load ${f.path}: ${f.why}`,
+    remedy: 'build it: npm run build in the package directory (needs gcc)',
+    path: f.path,
+  }),
+  HOST_UNSUPPORTED: (f: { why: string }): Words => ({
+    message: `cannot run here: ${f.why}`,
+    remedy: 'hutch needs Linux 5.7 or newer, with /proc mounted',
+  }),
+} as const
+
+/** Stable names, never reused and never renamed. */
+export type Code = keyof typeof table
+type Facts<C extends Code> = Parameters<(typeof table)[C]>[0]
+
+/** All codes, for docs and tests. */
+export const codes = Object.keys(table) as Code[]
+
+const brand = Symbol.for('hutch.error')
+
+/** What hutch itself could not do: never for what a command did. Its message has all lines, the remedy last. */
+export class HutchError extends Error {
+  /** Which entry of docs/errors.md this is. */
+  readonly code: Code
+  /** The kernel's answer as a name (`EBUSY`), when it gave one. */
+  readonly errno: string | undefined
+  /** The kernel file or target that it was about. */
+  readonly path: string | undefined
+  /** The value as typed. */
+  readonly value: string | undefined
+  /** The system call, when one failed. */
+  readonly operation: string | undefined
+  /** What to do. */
+  readonly remedy: string;
+  readonly [brand] = true
+
+  constructor(code: Code, words: Words, cause?: unknown) {
+    const lines = [words.message, ...(words.evidence ?? []).map((line) => `  ${line}`), `  remedy: ${words.remedy}`]
+    super(lines.join('\n'), cause === undefined ? undefined : { cause })
+    this.name = 'HutchError'
+    this.code = code
+    this.errno = words.errno
+    this.path = words.path
+    this.value = words.value
+    this.operation = words.operation
+    this.remedy = words.remedy
+  }
+
+  /** True for a HutchError of any copy of this package. */
+  static is(error: unknown): error is HutchError {
+    return typeof error === 'object' && error !== null && brand in error
+  }
+
+  /** The fields, for logs and `--json`. */
+  toJSON(): Record<string, string | undefined> {
+    const { code, message, errno, path, value, operation, remedy } = this
+    return { code, message, errno, path, value, operation, remedy }
+  }
+}
+
+/** Makes the error `code` from its facts, to be thrown. */
+export function fail<C extends Code>(code: C, facts: Facts<C>, cause?: unknown): HutchError {
+  return new HutchError(code, (table[code] as (facts: Facts<C>) => Words)(facts), cause)
+}
+
+/** A foreign value made safe for a terminal and short: control characters escaped, long ones cut with their count. */
+export function quote(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
+  const plain = text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text
+  const safe = plain.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return /^[\w./:=+-]+$/.test(safe) ? safe : `"${safe}"`
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the cgroup hierarchies are mounted and where this process stands in each: proc_pid_mountinfo(5), cgroups(7).
+
+/** A cgroup file system as this process sees it. */
+export interface Hierarchy {
+  /** Directory where it is mounted. */
+  mount: string
+  /** Directory of the group that this process is in. */
+  own: string
+}
+
+/** `v2`: one tree; `hybrid`: v1 controllers beside a v2 tree; `v1`; `none`: nothing mounted. */
+export type Layout = 'v2' | 'hybrid' | 'v1' | 'none'
+
+export interface Hierarchies {
+  layout: Layout
+  /** The v2 tree. */
+  unified?: Hierarchy
+  /** v1 controllers, each with its hierarchy; several may share one. */
+  v1: { [controller: string]: Hierarchy }
+}
+
+const v1Controllers = new Set(
+  'blkio cpu cpuacct cpuset devices freezer hugetlb memory net_cls net_prio perf_event pids rdma misc'.split(' '),
+)
+
+/** From the texts of /proc/self/mountinfo and /proc/self/cgroup. The first mount of a hierarchy counts. */
+export function parseHierarchies(mountinfo: string, membership: string): Hierarchies {
+  const groups = new Map<string, string>()
+  for (const line of membership.split('\n')) {
+    const [, id, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? []
+    if (id === '0') groups.set('', path!)
+    else for (const controller of controllers?.split(',') ?? []) groups.set(controller, path!)
+  }
+  let unified: Hierarchy | undefined
+  const v1: { [controller: string]: Hierarchy } = {}
+  for (const line of mountinfo.split('\n')) {
+    const [before, after] = line.split(' - ')
+    const type = after?.split(' ')[0]
+    if (type !== 'cgroup2' && type !== 'cgroup') continue
+    const [, , , root, mount] = before!.split(' ')
+    const place = (group: string | undefined): Hierarchy => ({
+      mount: unescapeMount(mount!),
+      own: directoryOf(unescapeMount(mount!), unescapeMount(root!), group ?? '/'),
+    })
+    if (type === 'cgroup2') unified ??= place(groups.get(''))
+    else
+      for (const option of after!.split(' ')[2]?.split(',') ?? [])
+        if (v1Controllers.has(option)) v1[option] ??= place(groups.get(option))
+  }
+  const hasV1 = Object.keys(v1).length > 0
+  const layout = unified ? (hasV1 ? 'hybrid' : 'v2') : hasV1 ? 'v1' : 'none'
+  return unified ? { layout, unified, v1 } : { layout, v1 }
+}
+
+/** mountinfo's root is the part of the hierarchy that is mounted there: in a container without a cgroup namespace it is not "/". */
+function directoryOf(mount: string, root: string, group: string): string {
+  const below = root === '/' ? group : group.startsWith(root) ? group.slice(root.length) : '/'
+  return below === '/' || below === '' || below.startsWith('/..') ? mount : `${mount}${below}`
+}
+
+/** Spaces and such stand as octal in mountinfo. */
+function unescapeMount(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
+}

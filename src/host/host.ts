@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine's facts as one value, read once a process: plans are made from it, and tests write it by hand.
+import { readFileSync, readlinkSync } from 'node:fs'
+import { release } from 'node:os'
+import { fail } from '../errors.ts'
+import { type Hierarchies, parseHierarchies } from './hierarchy.ts'
+
+/** What plans need to know of the machine and of this process. */
+export interface Host extends Hierarchies {
+  /** Major and minor of the kernel's release. */
+  kernel: [number, number]
+  release: string
+  /** Effective user id of this process. */
+  uid: number
+  /** This process, as the sweep recognises it: pid, start time (clock ticks since boot) and pid namespace. */
+  owner: { pid: number; startTime: string; pidNamespace: string }
+}
+
+let read: Host | undefined
+
+/** The facts, from /proc. @throws HOST_UNSUPPORTED */
+export function readHost(): Host {
+  if (read) return read
+  if (process.platform !== 'linux') throw fail('HOST_UNSUPPORTED', { why: `this is ${process.platform}` })
+  try {
+    const [major, minor] = release().split('.', 2)
+    read = {
+      ...parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8')),
+      kernel: [Number(major), Number.parseInt(minor ?? '0', 10)],
+      release: release(),
+      uid: process.geteuid!(),
+      owner: {
+        pid: process.pid,
+        startTime: parseStartTime(readFileSync('/proc/self/stat', 'utf8')),
+        pidNamespace: /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0',
+      },
+    }
+  } catch (error) {
+    throw fail('HOST_UNSUPPORTED', { why: `/proc cannot be read: ${(error as Error).message}` }, error)
+  }
+  return read
+}
+
+/** Field 22 of /proc/PID/stat; the command in field 2 may hold anything, so counting starts behind its last parenthesis. */
+export function parseStartTime(stat: string): string {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only loader of the addon (native/addon/addon.c), and the words for its numbers.
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { fail } from './errors.ts'
+
+/** Kinds of events, as native/addon/job.h numbers them. */
+export const eventKinds = { failed: 1, started: 2, noticed: 3, stopped: 4, ended: 5 } as const
+
+/** One event of one job. What a to d mean depends on the kind: native/addon/job.h says it. */
+export type Listener = (
+  job: number,
+  kind: number,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+  userUsec: number,
+  systemUsec: number,
+  bytes: Buffer | undefined,
+) => void
+
+/** The addon's exports. */
+export interface Native {
+  /** Sets the one callback for all events of this thread's jobs. */
+  listen(callback: Listener): void
+  /** Runs a program's outer section up to the wait: [job, pid], or [0, outer step, errno] with nothing left behind. -1 is /dev/null. */
+  launch(program: Uint8Array, stdin: number, stdout: number, stderr: number): [number, number, number?]
+  /** A signal to all processes of the job: 0 or -errno. */
+  signal(job: number, signal: number): number
+  /** SIGTERM now, SIGKILL when the program's time between the two is over: 0 or -errno. */
+  stop(job: number): number
+  /** From now on signals sent to this process go to the job; 0 ends that. */
+  forward(job: number): number
+  /** [read end, write end], both close-on-exec; or [-errno]. */
+  pipe(): [number, number?]
+}
+
+/** Where the built files are: build/ beside src/ and dist/. */
+export const buildDirectory = fileURLToPath(new URL('../build', import.meta.url))
+
+let loaded: Native | undefined
+
+/** The addon, loaded at the first call. @throws NATIVE_MISSING */
+export function native(): Native {
+  if (loaded) return loaded
+  const path = `${buildDirectory}/hutch.node`
+  try {
+    loaded = createRequire(import.meta.url)(path) as Native
+  } catch (error) {
+    throw fail('NATIVE_MISSING', { path, why: (error as Error).message.split('\n')[0] ?? '' }, error)
+  }
+  return loaded
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plan → Program: the order of system calls. What depends on order says why.
+import { memoryFiles } from '../cgroup/memory.ts'
+import { pidsFiles } from '../cgroup/pids.ts'
+import type { Op, Program } from '../program/ops.ts'
+import { privateProc, privatePropagation } from '../sandbox/mount.ts'
+import { cloneFlags } from '../sandbox/namespace.ts'
+import type { Plan, PlannedGroup } from './plan.ts'
+
+const sigkill = 9
+
+/** Both sections, ready for the wire or for explaining. */
+export function compilePlan(plan: Plan): Program {
+  return { outer: compileOuter(plan), inner: compileInner(plan) }
+}
+
+function compileOuter(plan: Plan): Op[] {
+  const { groups, spec } = plan
+  const outer: Op[] = []
+  for (const group of groups) outer.push(...makeGroup(group))
+  for (const group of groups) for (const write of group.writes) outer.push(writeOp(group, write.file, write.value, write.origin))
+  // who was at its limit is told by what changed in between
+  const ancestorReads = plan.ancestors.map(({ controller, directory }): Op => read(`${directory}/${controller === '' ? 'memory.events.local' : 'memory.failcnt'}`))
+  outer.push(...ancestorReads, ...watchOps(plan))
+  const unified = groups.find((group) => group.controller === '')
+  outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
+  const procs = groups.map((group) => `${group.directory}/cgroup.procs`)
+  const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
+  outer.push({ op: 'wait', timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs, procs, killFile, origin: 'timeout' })
+  if (groups.length > 0) outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
+  outer.push(...groups.flatMap(figureFiles).map(read), ...ancestorReads)
+  for (const group of [...groups].reverse()) {
+    outer.push({ op: 'removeGroup', path: group.directory, shared: 0, origin: 'run' })
+    if (group.madeParent) outer.push({ op: 'removeGroup', path: group.madeParent, shared: 1, origin: 'parent' })
+  }
+  return outer
+}
+
+function makeGroup(group: PlannedGroup): Op[] {
+  const made: Op[] = group.madeParent ? [{ op: 'makeGroup', path: group.madeParent, mayExist: 1, origin: 'parent' }] : []
+  for (const { directory, controllers } of group.enable)
+    made.push({ op: 'writeFile', path: `${directory}/cgroup.subtree_control`, value: controllers.map((name) => `+${name}`).join(' '), origin: 'run' })
+  made.push({ op: 'makeGroup', path: group.directory, mayExist: 0, origin: 'run' })
+  // a v1 cpuset is born empty, and no process may enter it so
+  if (group.controller === 'cpuset') {
+    const writes = new Set(group.writes.map((write) => write.file))
+    for (const file of ['cpuset.cpus', 'cpuset.mems'])
+      if (!writes.has(file)) made.push({ op: 'writeFile', path: `${group.directory}/${file}`, value: group.inherit?.[file] ?? '0', origin: 'run' })
+  }
+  return made
+}
+
+function writeOp(group: PlannedGroup, file: string, value: string, origin: string): Op {
+  return { op: 'writeFile', path: `${group.directory}/${file}`, value, origin }
+}
+
+function read(path: string): Op {
+  return { op: 'readFile', path, origin: 'usage' }
+}
+
+function watchOps(plan: Plan): Op[] {
+  return plan.groups.flatMap((group): Op[] => {
+    const watch = (file: string): Op => ({ op: 'watchFile', path: `${group.directory}/${file}`, origin: 'events' })
+    if (group.controller === '') return plan.layout === 'v2' ? [watch('memory.events'), watch('pids.events')] : []
+    if (group.controller === 'pids') return [watch('pids.events')]
+    if (group.controller !== 'memory') return []
+    const unified = plan.groups.find((other) => other.controller === '')
+    const together = plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')
+    return [{ op: 'watchOom', group: group.directory, kill: together ? `${unified!.directory}/cgroup.kill` : '', origin: 'oomGroup' }]
+  })
+}
+
+function figureFiles(group: PlannedGroup): string[] {
+  const pressure = ['memory.pressure', 'cpu.pressure', 'io.pressure']
+  const files: { [controller: string]: readonly string[] } = {
+    '': ['cpu.stat', ...memoryFiles.v2, ...pidsFiles, 'io.stat', ...pressure],
+    memory: memoryFiles.v1,
+    pids: pidsFiles,
+    cpu: ['cpu.stat'],
+  }
+  return (files[group.controller] ?? []).map((file) => `${group.directory}/${file}`)
+}
+
+/** A cgroup namespace is rooted where its maker is: with v1 groups, which are joined later, the child makes it itself. */
+function clonedKinds(plan: Plan) {
+  const joinsLater = plan.groups.some((group) => group.controller !== '')
+  return plan.spec.isolate.filter((kind) => kind !== 'cgroup' || !joinsLater)
+}
+
+function compileInner(plan: Plan): Op[] {
+  const { spec } = plan
+  const has = (kind: (typeof spec.isolate)[number]) => spec.isolate.includes(kind)
+  const v1 = plan.groups.filter((group) => group.controller !== '')
+  const inner: Op[] = v1.map((group) => ({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' }))
+  if (has('cgroup') && v1.length > 0) inner.push({ op: 'unshare', flags: cloneFlags(['cgroup']), origin: 'isolate' })
+  if (has('mount')) inner.push(privatePropagation('isolate'))
+  if (has('mount') && has('pid')) inner.push(privateProc('isolate'))
+  if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
+  if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
+  if (plan.user) {
+    const { uid, gid, groups } = plan.user
+    inner.push({ op: 'setUser', uid, gid, groups, origin: 'user' })
+  }
+  // as the user that the command runs as: a directory only root may enter must be refused
+  if (spec.workdir !== undefined) inner.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
+  // a change of ids clears it (prctl(2)), so it comes after setUser
+  inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
+  inner.push({ op: 'exec', argv: plan.argv, env: plan.env, path: plan.searchPath, reap: has('pid') && spec.init ? 1 : 0, origin: 'command' })
+  return inner
+}

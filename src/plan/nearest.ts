@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The known word that somebody who mistyped may have meant.
+
+/** The nearest of the known words, when it is near enough to be meant. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const ranked = known.map((candidate) => [distance(word, candidate), candidate] as const).sort((a, b) => a[0] - b[0])
+  const best = ranked[0]
+  return best && best[0] <= Math.max(1, Math.floor(word.length / 3)) ? best[1] : undefined
+}
+
+/** Levenshtein's: single-character changes from one word to the other. */
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 8 || a.length > 64) return 99
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
+import { controllerOf, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
+import { fail } from '../errors.ts'
+import type { Host } from '../host/host.ts'
+import type { User } from '../host/ids.ts'
+import type { Parent } from '../host/parent.ts'
+import type { Spec } from './spec.ts'
+
+/** Facts that only some runs need, looked up for this one. */
+export interface Surroundings {
+  host: Host
+  /** '' is the v2 tree; v1 hierarchies by controller. */
+  parents: Map<string, Parent>
+  user: User | undefined
+  /** The caller's environment and where contained commands find `hutch`. */
+  env: { [name: string]: string | undefined }
+  toolPath: string
+  /** Distinguishes this process's jobs. */
+  serial: number
+}
+
+/** One group to be made. */
+export interface PlannedGroup {
+  /** '' for the v2 tree. */
+  controller: string
+  directory: string
+  /** Made only if missing, and then removed when empty: a --parent that this hierarchy lacks. */
+  madeParent?: string
+  /** v2: controllers to be enabled first, level by level. */
+  enable: { directory: string; controllers: string[] }[]
+  parent: string
+  writes: LimitWrite[]
+  /** v1 cpuset: what the parent has, which a new group does not inherit. */
+  inherit?: { [file: string]: string }
+}
+
+/** A run, resolved against this machine. */
+export interface Plan {
+  spec: Spec
+  layout: Host['layout']
+  groups: PlannedGroup[]
+  argv: string[]
+  env: string[]
+  searchPath: string
+  user: User | undefined
+  /** Group levels above the job's whose limits may kill it, nearest first. */
+  ancestors: { controller: string; directory: string }[]
+}
+
+/** Controllers whose figures every run wants, where the host has them. */
+const accounting = ['memory', 'pids']
+
+/** @throws CGROUP_*, OPTION_CONFLICT */
+export function makePlan(spec: Spec, around: Surroundings): Plan {
+  const { host } = around
+  refuseTightPids(spec)
+  const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around)
+  const env = makeEnvironment(spec, around)
+  return {
+    spec,
+    layout: host.layout,
+    groups,
+    argv: [spec.command, ...spec.args],
+    env: Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+    searchPath: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    user: around.user,
+    ancestors: groups
+      .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
+      .flatMap((group) => levelsBetween(group, host)),
+  }
+}
+
+/** Name of a job's group; cgroup/sweep.ts reads it back. */
+export function groupName(host: Host, serial: number): string {
+  const { pid, startTime, pidNamespace } = host.owner
+  return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
+}
+
+/** init and the command are a task each. */
+function refuseTightPids(spec: Spec): void {
+  const pids = spec.limits.find((limit) => limit.file === 'pids.max')
+  if (pids?.value === '1' && spec.init && spec.isolate.includes('pid'))
+    throw fail('OPTION_CONFLICT', {
+      name: `${pids.origin} 1`,
+      why: "hutch's PID 1 and the command are two tasks",
+      remedy: `give 2, or ${spec.door === 'cli' ? '--no-init' : 'init: false'}: then the command is PID 1`,
+    })
+}
+
+function planUnified(spec: Spec, around: Surroundings): PlannedGroup[] {
+  const parent = around.parents.get('')!
+  const asked = [...new Set(spec.limits.map((limit) => controllerOf(limit.file)))].filter((name) => name !== 'cgroup')
+  for (const limit of spec.limits) {
+    const controller = controllerOf(limit.file)
+    if (controller === 'cgroup' || parent.available.includes(controller)) continue
+    throw missingController(controller, limit, parent)
+  }
+  if (!usable(parent, spec, around)) return []
+  const wanted = [...asked, ...accounting.filter((name) => parent.available.includes(name) && !asked.includes(name))]
+  let enable = parent.chain
+    .map(({ directory, enabled }) => ({ directory, controllers: wanted.filter((name) => !enabled.includes(name)) }))
+    .filter(({ controllers }) => controllers.length > 0)
+  const inParent = enable.find(({ directory }) => directory === parent.directory)?.controllers ?? []
+  if (parent.type !== undefined && parent.type !== 'domain' && parent.type !== 'domain threaded')
+    throw fail('CGROUP_THREADED', { directory: parent.directory, type: parent.type })
+  // a populated group would become "domain threaded" (pids, cpu) or refuse (memory): neither is what was asked
+  if (parent.type !== undefined && parent.processes.length > 0 && inParent.length > 0) {
+    // figures that nobody asked for are not worth a failure
+    if (asked.some((name) => inParent.includes(name)))
+      throw fail('CGROUP_POPULATED', { directory: parent.directory, controllers: inParent.join(', '), processes: listed(parent.processes) })
+    enable = []
+  }
+  return [{ controller: '', parent: parent.directory, directory: `${parent.directory}/${groupName(around.host, around.serial)}`, enable, writes: orderLimits(spec.limits) }]
+}
+
+/** memory.max before memory.swap.max and the protections: each then stands within the one before. */
+function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
+  return [...limits].sort((a, b) => Number(b.file === 'memory.max') - Number(a.file === 'memory.max'))
+}
+
+function planLegacy(spec: Spec, around: Surroundings): PlannedGroup[] {
+  const { host } = around
+  const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
+  const unifiedOnly = spec.limits.filter((limit) => controllerOf(limit.file) === 'cgroup')
+  const writes = translateLimits(spec.limits.filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)))
+  for (const write of writes)
+    if (!host.v1[write.controller])
+      throw fail('CGROUP_CONTROLLER_MISSING', { controller: write.controller, origin: write.origin, where: 'cgroup v1', available: Object.keys(host.v1).join(', ') })
+  for (const limit of spec.limits.filter(oomGroup))
+    if (limit.value === '1' && (!host.v1.memory || !host.unified))
+      throw fail('CGROUP_LIMIT_UNSUPPORTED', { file: limit.file, origin: limit.origin, why: 'on cgroup v1 it takes a v2 tree beside it for the kill', remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, or leave it out' })
+  const asked = writes.map((write) => write.controller)
+  const wanted = [...(host.unified ? [''] : []), ...new Set([...accounting.filter((name) => host.v1[name]), ...asked])]
+  return wanted.flatMap((controller): PlannedGroup[] => {
+    const parent = around.parents.get(controller)!
+    if (!usable(parent, spec, around, asked.includes(controller))) return []
+    const directory = `${parent.directory}/${groupName(host, around.serial)}`
+    const own = controller === '' ? unifiedOnly : writes.filter((write) => write.controller === controller)
+    return [{ controller, parent: parent.directory, directory, enable: [], writes: own, ...(!parent.exists && { madeParent: parent.directory }), ...(parent.inherit && { inherit: parent.inherit }) }]
+  })
+}
+
+/** Without root and delegation a run without limits needs no group; one with limits cannot be. */
+function usable(parent: Parent, spec: Spec, around: Surroundings, needed = spec.limits.length > 0): boolean {
+  if (parent.writable || !parent.exists) return true
+  if (!needed && spec.parent === undefined) return false
+  throw fail('CGROUP_NO_DELEGATION', { directory: parent.directory, need: `make a group for ${spec.limits.map((limit) => limit.origin).join(', ') || '--parent'}`, user: around.host.uid })
+}
+
+function missingController(controller: string, limit: LimitWrite, parent: Parent) {
+  return fail('CGROUP_CONTROLLER_MISSING', { controller, origin: limit.origin, where: parent.directory, available: parent.available.join(', ') })
+}
+
+function makeEnvironment(spec: Spec, around: Surroundings): { [name: string]: string | undefined } {
+  const { user } = around
+  const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
+  const env: { [name: string]: string | undefined } = { ...around.env, ...account, ...spec.env }
+  return { ...env, PATH: `${around.toolPath}:${env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'}` }
+}
+
+/** The directories from the job's parent up to, but not with, the hierarchy's root. */
+function levelsBetween(group: PlannedGroup, host: Host): { controller: string; directory: string }[] {
+  const mount = group.controller === '' ? host.unified!.mount : host.v1[group.controller]!.mount
+  const levels: { controller: string; directory: string }[] = []
+  for (let at = group.parent; at.length > mount.length; at = at.slice(0, at.lastIndexOf('/'))) levels.push({ controller: group.controller, directory: at })
+  return levels
+}
+
+function listed(processes: string[]): string {
+  const shown = processes.slice(0, 5).join(', ')
+  return processes.length > 5 ? `${shown} and ${processes.length - 5} more` : shown
+}

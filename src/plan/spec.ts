@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one input type: what every front door (CLI, library, later OCI and Pod) turns its words into.
+import type { LimitWrite } from '../cgroup/legacy.ts'
+import type { NamespaceKind } from '../sandbox/namespace.ts'
+
+/** Who speaks: errors name what the user typed. */
+export type Door = 'cli' | 'library'
+
+/** A run as asked for: checked word by word, but not yet against any machine. */
+export interface Spec {
+  door: Door
+  command: string
+  args: string[]
+  /** In v2 names, or raw names of the host's own; the values as the kernel reads them. */
+  limits: LimitWrite[]
+  isolate: NamespaceKind[]
+  /** A reaping PID 1 of ours; false: the command is PID 1. */
+  init: boolean
+  hostname?: string
+  /** Directory inside, before the command runs. */
+  workdir?: string
+  /** Added to, or changing, the caller's environment. */
+  env: { [name: string]: string | undefined }
+  /** As /etc/passwd knows it, or numbers: `user[:group]`. */
+  user?: string
+  /** 0: no limit. */
+  timeoutMs: number
+  killAfterMs: number
+  /** Group below which the job's is made, relative to the cgroup mount. */
+  parent?: string
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sizes, times and counts as people write them. Parsers answer undefined for what they do not understand.
+
+const factors: Record<string, number> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40, p: 2 ** 50 }
+
+/** A limit: a number, or none. */
+export type Limit = number | 'max'
+
+/** Bytes from `50M`, `1.5G`, `52428800`, `64KiB` (1024s, as the kernel and Docker count) or `max`. */
+export function parseSize(value: unknown): Limit | undefined {
+  if (value === 'max') return 'max'
+  const match = /^(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?$/i.exec(typeof value === 'number' ? plainNumber(value) : String(value))
+  const bytes = match ? Math.floor(Number(match[1]) * factors[match[2]!.toLowerCase()]!) : undefined
+  return bytes !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined
+}
+
+/** A whole number from 1 on, or `max`. */
+export function parseCount(value: unknown): Limit | undefined {
+  if (value === 'max') return 'max'
+  const text = typeof value === 'number' ? plainNumber(value) : String(value)
+  const count = /^\d+$/.test(text) ? Number(text) : 0
+  return count >= 1 && Number.isSafeInteger(count) ? count : undefined
+}
+
+/** Milliseconds from `10s`, `500ms`, `2m`, `1.5h`; a bare number counts `bareUnit` milliseconds (timeout(1): seconds; Node: 1). */
+export function parseDuration(value: unknown, bareUnit: number): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(typeof value === 'number' ? plainNumber(value) : String(value))
+  if (!match) return undefined
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? ''] ?? bareUnit
+  const ms = Math.ceil(Number(match[1]) * unit)
+  return ms <= 0xffff_ffff ? ms : undefined
+}
+
+/** CPUs, such as 0.5 or 2: at least 0.01, since the kernel's smallest quota is 1 ms in 100. */
+export function parseCpus(value: unknown): Limit | undefined {
+  if (value === 'max') return 'max'
+  const text = typeof value === 'number' ? plainNumber(value) : String(value)
+  const cpus = /^(\d+(\.\d+)?|\.\d+)$/.test(text) ? Number(text) : 0
+  return cpus >= 0.01 && cpus <= 1_000_000 ? cpus : undefined
+}
+
+/** A list of CPUs as cpuset(7) writes it, such as 0-2,5. */
+export function parseCpuList(value: unknown): string | undefined {
+  const text = String(value)
+  if (!/^\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*$/.test(text)) return undefined
+  const backwards = text.split(',').some((part) => Number(part.split('-')[0]) > Number(part.split('-')[1] ?? Number.POSITIVE_INFINITY))
+  return backwards ? undefined : text
+}
+
+/** Bytes as people read them: `50.0 MiB`, `900 B`. */
+export function formatSize(bytes: Limit): string {
+  if (bytes === 'max') return 'max'
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  let amount = bytes
+  let unit = 0
+  for (; amount >= 1024 && unit < units.length - 1; unit++) amount /= 1024
+  return unit === 0 ? `${bytes} B` : `${amount.toFixed(1)} ${units[unit]}`
+}
+
+/** Milliseconds as people read them: `1.5 s`, `20 ms`, `3 min 5 s`. */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+}
+
+/** A number without an exponent: 1e21 is no size. */
+function plainNumber(value: number): string {
+  return Number.isFinite(value) ? String(value) : ''
+}

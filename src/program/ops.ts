@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of operations: native/program.h lists the same codes and fields, and a test compares the two.
+
+/** Kinds of fields on the wire, and what each is here. */
+interface FieldTypes {
+  u32: number
+  u64: number
+  string: string
+  strings: readonly string[]
+  numbers: readonly number[]
+}
+
+/** Each op: its code, its fields in order, and the system call that refuses when it fails. */
+export const ops = {
+  makeGroup: { code: 1, call: 'mkdir', fields: { path: 'string', mayExist: 'u32' } },
+  writeFile: { code: 2, call: 'write', fields: { path: 'string', value: 'string' } },
+  readFile: { code: 3, call: 'read', fields: { path: 'string' } },
+  spawn: { code: 4, call: 'clone3', fields: { flags: 'u64', group: 'string' } },
+  watchFile: { code: 5, call: 'inotify_add_watch', fields: { path: 'string' } },
+  watchOom: { code: 6, call: 'eventfd', fields: { group: 'string', kill: 'string' } },
+  wait: {
+    code: 7,
+    call: 'epoll_wait',
+    fields: { timeoutMs: 'u32', killAfterMs: 'u32', procs: 'strings', killFile: 'string' },
+  },
+  killGroup: { code: 8, call: 'kill', fields: { procs: 'strings', killFile: 'string' } },
+  removeGroup: { code: 9, call: 'rmdir', fields: { path: 'string', shared: 'u32' } },
+  joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
+  unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
+  setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
+  mount: {
+    code: 35,
+    call: 'mount',
+    fields: { source: 'string', target: 'string', type: 'string', flags: 'u64', data: 'string' },
+  },
+  loopbackUp: { code: 36, call: 'ioctl', fields: {} },
+  changeDirectory: { code: 37, call: 'chdir', fields: { path: 'string' } },
+  setUser: { code: 38, call: 'setresuid', fields: { uid: 'u32', gid: 'u32', groups: 'numbers' } },
+  dieWithParent: { code: 39, call: 'prctl', fields: { signal: 'u32' } },
+  exec: { code: 40, call: 'execve', fields: { argv: 'strings', env: 'strings', path: 'string', reap: 'u32' } },
+} as const
+
+type Table = typeof ops
+export type OpName = keyof Table
+
+/** One operation with its fields, and the option that asked for it. */
+export type Op = {
+  [N in OpName]: { op: N; origin: string } & {
+    [F in keyof Table[N]['fields']]: Table[N]['fields'][F] extends keyof FieldTypes
+      ? FieldTypes[Table[N]['fields'][F]]
+      : never
+  }
+}[OpName]
+
+/** A compiled plan: outer happens around the child, inner in it. */
+export interface Program {
+  outer: Op[]
+  inner: Op[]
+}

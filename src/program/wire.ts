@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wire format of a program; native/program.h is this file's twin and describes it.
+import { type Op, ops, type Program } from './ops.ts'
+
+/** "hut1", little-endian. */
+export const programMagic = 0x31747568
+
+let scratch = Buffer.alloc(1 << 16)
+let at = 0
+
+function reserve(size: number): void {
+  if (at + size <= scratch.length) return
+  const larger = Buffer.alloc(Math.max(scratch.length * 2, at + size))
+  scratch.copy(larger, 0, 0, at)
+  scratch = larger
+}
+
+function putU32(value: number): void {
+  reserve(4)
+  at = scratch.writeUInt32LE(value >>> 0, at)
+}
+
+function pad(): void {
+  reserve(4)
+  while (at & 3) scratch[at++] = 0
+}
+
+/** The bytes and a NUL, not padded. */
+function putText(text: string): void {
+  reserve(text.length * 3 + 1)
+  at += scratch.write(text, at, 'utf8')
+  scratch[at++] = 0
+}
+
+const put = {
+  u32: putU32,
+  u64(value: number): void {
+    putU32(value % 0x1_0000_0000)
+    putU32(Math.floor(value / 0x1_0000_0000))
+  },
+  string(text: string): void {
+    const start = at
+    putU32(0)
+    putText(text)
+    scratch.writeUInt32LE(at - start - 5, start)
+    pad()
+  },
+  strings(texts: readonly string[]): void {
+    putU32(texts.length)
+    const start = at
+    putU32(0)
+    for (const text of texts) putText(text)
+    scratch.writeUInt32LE(at - start - 4, start)
+    pad()
+  },
+  numbers(values: readonly number[]): void {
+    putU32(values.length)
+    for (const value of values) putU32(value)
+  },
+}
+
+// per op, once: its fields in order, so that encoding walks a flat list
+const layouts = new Map(Object.entries(ops).map(([name, op]) => [name, Object.entries(op.fields) as [string, keyof typeof put][]]))
+
+function putOps(list: readonly Op[]): number {
+  const section = at
+  for (const op of list) {
+    putU32(ops[op.op].code)
+    const start = at
+    putU32(0)
+    for (const [field, type] of layouts.get(op.op)!) put[type]((op as Record<string, unknown>)[field] as never)
+    scratch.writeUInt32LE(at - start - 4, start)
+  }
+  return at - section
+}
+
+/** The program as native/program.h has it. The bytes are valid until the next call. */
+export function encodeProgram(program: Program): Uint8Array {
+  at = 0
+  putU32(programMagic)
+  at += 12
+  const outer = putOps(program.outer)
+  const inner = putOps(program.inner)
+  scratch.writeUInt32LE(outer, 4)
+  scratch.writeUInt32LE(inner, 8)
+  scratch.writeUInt32LE(0, 12)
+  return scratch.subarray(0, at)
+}
+
+/**
+ * Splits what readFile ops brought home: outer step → the file's text. A file
+ * that could not be read is missing from the map.
+ */
+export function decodeFigures(bytes: Buffer | undefined): Map<number, string> {
+  const figures = new Map<number, string>()
+  for (let i = 0; bytes && i + 8 <= bytes.length; ) {
+    const step = bytes.readUInt32LE(i)
+    const length = bytes.readInt32LE(i + 4)
+    i += 8
+    if (length < 0) continue
+    figures.set(step, bytes.toString('latin1', i, i + length))
+    i += (length + 3) & ~3
+  }
+  return figures
+}

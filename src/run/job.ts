@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// A job: one run, alive. `start` gives it, `run` waits for its result.
+import { closeSync, existsSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
+import { getSystemErrorName } from 'node:util'
+import { readGroupFile } from '../cgroup/files.ts'
+import { parseFlat } from '../cgroup/stats.ts'
+import { fail } from '../errors.ts'
+import { eventKinds } from '../native.ts'
+import { type RunOptions, parseOptions } from '../plan/options.ts'
+import type { Spec } from '../plan/spec.ts'
+import { decodeFigures } from '../program/wire.ts'
+import { judge, type Outcome } from './judge.ts'
+import { launch, type Launched } from './launch.ts'
+import { explainRefusal } from './refusal.ts'
+import type { JobEvent, Result } from './result.ts'
+import { parseUsage, type Usage } from './usage.ts'
+import { unwatchJob, watchedNative, watchJob } from './watch.ts'
+
+/** Where a standard stream goes: a pipe to this process, its own, /dev/null, or a descriptor. */
+export type Stdio = 'pipe' | 'inherit' | 'ignore' | number
+
+/** Options of `start` and `run`. */
+export interface StartOptions extends RunOptions {
+  /** One for all three, or one each for stdin, stdout and stderr; pipes if not given. */
+  stdio?: Stdio | readonly [Stdio, Stdio, Stdio]
+  /** When it aborts, the job is stopped as if its time were up. */
+  signal?: AbortSignal
+  /** Called for each event as it happens. */
+  onEvent?: (event: JobEvent) => void
+}
+
+/** A running command. `await using` stops it at the end of the block. */
+export class Job {
+  /** Process id on this side: of hutch's PID 1, or of the command when there is none. */
+  readonly pid: number
+  readonly stdin: Writable | null
+  readonly stdout: Readable | null
+  readonly stderr: Readable | null
+  /** Settles when all of it has ended and its groups are gone; rejects only for what hutch could not do. */
+  readonly result: Promise<Result>
+  readonly #launched: Launched
+  readonly #sent: Set<number>
+  #over = false
+
+  /** @internal: see `start`. */
+  constructor(launched: Launched, streams: (Socket | null)[], settle: (sent: Set<number>) => Promise<Result>) {
+    this.pid = launched.pid
+    this.stdin = streams[0] ?? null
+    this.stdout = streams[1] ?? null
+    this.stderr = streams[2] ?? null
+    this.#launched = launched
+    this.#sent = new Set()
+    this.result = settle(this.#sent).finally(() => {
+      this.#over = true
+    })
+    // a caller who only streams need not await it
+    this.result.catch(() => {})
+  }
+
+  /** @internal The number that the addon knows it by. */
+  get id(): number {
+    return this.#launched.job
+  }
+
+  /** Sends a signal to all processes of the job: SIGKILL if none is named. False when it is over. */
+  kill(signal: NodeJS.Signals | number = 'SIGKILL'): boolean {
+    const number = typeof signal === 'number' ? signal : constants.signals[signal]
+    if (this.#over || number === undefined) return false
+    this.#sent.add(number)
+    return watchedNative().signal(this.#launched.job, number) === 0
+  }
+
+  /** SIGTERM to all of it, SIGKILL after `killAfter`; resolves when it is over. */
+  async stop(): Promise<Result> {
+    this.#sent.add(constants.signals.SIGTERM).add(constants.signals.SIGKILL)
+    if (!this.#over) watchedNative().stop(this.#launched.job)
+    return this.result
+  }
+
+  /** What it has used so far. */
+  async usage(): Promise<Usage> {
+    return parseUsage(this.#launched.plan, (path) => {
+      const slash = path.lastIndexOf('/')
+      return readGroupFile(path.slice(0, slash), path.slice(slash + 1))
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill()
+    await this.result.catch(() => {})
+  }
+}
+
+/**
+ * Starts a command inside limits and namespaces, and returns when it has been cloned.
+ * @throws HutchError for what hutch could not do, with nothing left behind
+ */
+export async function start(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Job> {
+  const { stdio, signal, onEvent, ...rest } = options
+  return startSpec(parseOptions(command, args, rest, 'library'), { stdio, signal, onEvent })
+}
+
+/**
+ * Runs a command to its end. Never throws for what the command did.
+ * @throws HutchError for what hutch could not do
+ */
+export async function run(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Result> {
+  const job = await start(command, args, options)
+  job.stdin?.end()
+  const texts = await Promise.all([collect(job.stdout), collect(job.stderr), job.result])
+  const [stdout, stderr, result] = texts
+  return { ...result, ...(stdout !== undefined && { stdout }), ...(stderr !== undefined && { stderr }) }
+}
+
+/** The same from a Spec: the CLI's way in. */
+export function startSpec(spec: Spec, how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined }): Job {
+  const ends = openStreams(how.stdio ?? 'pipe')
+  let launched: Launched
+  const begun = performance.now()
+  try {
+    launched = launch(spec, ends.theirs)
+  } catch (error) {
+    for (const fd of ends.ours) if (fd >= 0) closeSync(fd)
+    throw error
+  } finally {
+    for (const fd of ends.opened) closeSync(fd)
+  }
+  const streams = ends.ours.map((fd, i) => (fd < 0 ? null : new Socket({ fd, readable: i > 0, writable: i === 0 })))
+  // a reader that goes away (EPIPE) is the command's business, not a crash of this process
+  streams[0]?.on('error', () => {})
+  return new Job(launched, streams, (sent) => settle(launched, begun, sent, how.signal, how.onEvent))
+}
+
+/** Pipes for those that are asked for: our ends, the command's, and which of those are ours to close. */
+function openStreams(stdio: StartOptions['stdio']): { ours: number[]; theirs: [number, number, number]; opened: number[] } {
+  const each = typeof stdio === 'object' ? stdio : [stdio, stdio, stdio]
+  const out = { ours: [-1, -1, -1], theirs: [-1, -1, -1] as [number, number, number], opened: [] as number[] }
+  for (const [i, kind] of each.entries()) {
+    if (kind === 'inherit') out.theirs[i] = i
+    else if (typeof kind === 'number') out.theirs[i] = kind
+    else if (kind === 'pipe') {
+      const [read, write] = watchedNative().pipe()
+      if (write === undefined) {
+        for (const fd of [...out.ours, ...out.opened]) if (fd >= 0) closeSync(fd)
+        throw fail('STEP_REFUSED', { what: 'make a pipe', operation: 'pipe2', origin: 'stdio', errno: getSystemErrorName(read), remedy: 'raise the limit of open files (ulimit -n)' })
+      }
+      out.ours[i] = i === 0 ? write : read
+      out.theirs[i] = i === 0 ? read : write
+      out.opened.push(out.theirs[i]!)
+    } else if (kind !== 'ignore')
+      throw fail('OPTION_INVALID', { name: 'stdio', value: kind, why: 'it is not understood', accepted: "'pipe', 'inherit', 'ignore' or a descriptor" })
+  }
+  return out
+}
+
+function settle(launched: Launched, begun: number, sent: Set<number>, abort: AbortSignal | undefined, onEvent: StartOptions['onEvent']): Promise<Result> {
+  const { job, plan, program } = launched
+  const outcome: Outcome = { durationMs: 0, commandStatus: -1, ownStatus: 0, killed: false, sent, userUsec: 0, systemUsec: 0, figures: new Map(), events: [] }
+  let failure: unknown
+  let aborted = false
+  const note = (kind: JobEvent['kind'], count?: number) => {
+    if (count !== undefined && count <= (outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0)) return
+    const event = { at: Math.round(performance.now() - begun), kind, ...(count !== undefined && { count }) }
+    outcome.events.push(event)
+    onEvent?.(event)
+  }
+  const onAbort = () => {
+    aborted = true
+    watchedNative().stop(job)
+  }
+  return new Promise((resolve, reject) => {
+    watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes) => {
+      if (kind === eventKinds.failed) {
+        const op = program.inner[a]
+        const errno = getSystemErrorName(-b)
+        if (op?.op !== 'exec') failure = op ? explainRefusal(op, errno, plan) : fail('STEP_REFUSED', { what: 'read the program', operation: 'hutch-init', origin: 'run', errno, remedy: 'rebuild hutch' })
+        else {
+          outcome.execError = errno
+          outcome.interpreterMissing = errno === 'ENOENT' && isThere(plan.argv[0]!, plan.searchPath)
+        }
+      } else if (kind === eventKinds.noticed) noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
+      else if (kind === eventKinds.stopped) {
+        outcome.stopCause = aborted ? 'aborted' : sent.has(a) ? 'aborted' : 'timeout'
+        outcome.killed = a === constants.signals.SIGKILL
+        note(outcome.killed ? 'kill' : 'stop')
+      } else if (kind === eventKinds.ended) {
+        unwatchJob(job)
+        abort?.removeEventListener('abort', onAbort)
+        Object.assign(outcome, { durationMs: Math.round(performance.now() - begun), commandStatus: a, ownStatus: b, userUsec, systemUsec, figures: decodeFigures(bytes) })
+        const leftover = c >= 0 ? program.outer[c] : undefined
+        if (failure) reject(failure)
+        else if (leftover) reject(explainRefusal(leftover, getSystemErrorName(-d), plan))
+        else resolve(judge(plan, program, outcome))
+      }
+    })
+    if (abort?.aborted) onAbort()
+    else abort?.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+/** An event file's text → events. A v1 eventfd has no text: its kills are counted at the end. */
+function noteCounts(op: string | undefined, text: string, note: (kind: JobEvent['kind'], count?: number) => void): void {
+  if (op !== 'watchFile') return
+  const counts = parseFlat(text)
+  if (counts.oom_kill) note('oom-kill', counts.oom_kill)
+  else if (counts.max && counts.oom_kill === undefined) note('pids-denied', counts.max)
+}
+
+/** ENOENT of a file that is there: the interpreter that its first line names is not. */
+function isThere(command: string, search: string): boolean {
+  return command.includes('/') ? existsSync(command) : search.split(':').some((directory) => existsSync(`${directory}/${command}`))
+}
+
+/** A stream's text, kept to 64 MiB so that a command cannot fill this process. */
+async function collect(stream: Readable | null): Promise<string | undefined> {
+  if (!stream) return undefined
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    if (length < 2 ** 26) chunks.push(chunk)
+    length += chunk.length
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// From raw outcome to Result: which reason holds, whose limit it was, where a signal came from. Pure.
+import { constants } from 'node:os'
+import type { Plan } from '../plan/plan.ts'
+import type { Program } from '../program/ops.ts'
+import type { JobEvent, Reason, Result } from './result.ts'
+import { figuresOf, groupOf, parseUsage, without } from './usage.ts'
+import { type Evidence, makeVerdict, type OomLevel } from './verdict.ts'
+import { parseMemory } from '../cgroup/memory.ts'
+import { parseFlat, parseNumber } from '../cgroup/stats.ts'
+
+/** What the kernel and hutch-init said of a job that is over. */
+export interface Outcome {
+  durationMs: number
+  /** Wait status of the command as hutch-init told it, -1 if it did not. */
+  commandStatus: number
+  /** Wait status of the process that was cloned. */
+  ownStatus: number
+  /** exec's errno by name. */
+  execError?: string
+  interpreterMissing?: boolean
+  /** SIGTERM went out because of a timeout or an abort. */
+  stopCause?: 'timeout' | 'aborted'
+  killed: boolean
+  /** A signal that this process sent to it. */
+  sent: Set<number>
+  userUsec: number
+  systemUsec: number
+  /** Outer step → text. */
+  figures: Map<number, string>
+  events: JobEvent[]
+}
+
+/** Signals that a program brings on itself: a fault, an abort, a write nobody reads. */
+const ownFaults = new Set(['SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGABRT', 'SIGSYS', 'SIGTRAP', 'SIGPIPE', 'SIGXCPU', 'SIGXFSZ'])
+
+/** Draws the conclusion. */
+export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
+  const { before, after } = splitFigures(program, outcome.figures)
+  const read = (path: string) => after.get(path)
+  const measured = parseUsage(plan, read)
+  // without a v2 tree: what the process and all that it waited for used
+  const usage = { ...without({ cpuUsec: outcome.userUsec + outcome.systemUsec, userUsec: outcome.userUsec, systemUsec: outcome.systemUsec }), ...measured }
+  const stayed = outcome.commandStatus !== -1
+  const status = stayed ? outcome.commandStatus : outcome.ownStatus
+  const number = status & 0x7f
+  const signal = number === 0 ? null : (signalName(number) ?? `signal ${number}`)
+  const exitCode = number === 0 ? status >> 8 : null
+  const failed = signal !== null || exitCode !== 0
+  const reason = pickReason(outcome, usage, failed, signal)
+  const from = signal === null ? undefined : signalFrom(plan, outcome, signal, number, stayed)
+  const level = (usage.oomKills ?? 0) > 0 ? oomLevel(plan, before, after) : undefined
+  const evidence: Evidence = {
+    reason, exitCode, signal, usage, killed: outcome.killed, durationMs: outcome.durationMs,
+    ...without({ signalFrom: from, oomLevel: level, execError: outcome.execError, interpreterMissing: outcome.interpreterMissing }),
+  }
+  const execStatus = reason === 'not-found' ? 127 : reason === 'not-executable' ? 126 : undefined
+  const path = groupOf(plan, 'memory')?.directory ?? plan.groups[0]?.directory
+  return {
+    command: plan.argv,
+    exitCode: execStatus ?? exitCode,
+    signal,
+    ...(from && { signalFrom: from }),
+    reason,
+    status: execStatus ?? (reason === 'timeout' ? 124 : (exitCode ?? 128 + number)),
+    durationMs: outcome.durationMs,
+    limits: Object.fromEntries(plan.spec.limits.map(({ file, value }) => [file, /^\d{1,15}$/.test(value) ? Number(value) : value])),
+    usage,
+    events: closeEvents(outcome, usage),
+    cgroup: { layout: plan.layout, ...(path && { path }) },
+    verdict: makeVerdict(plan, evidence),
+  }
+}
+
+function pickReason(outcome: Outcome, usage: Result['usage'], failed: boolean, signal: string | null): Reason {
+  if (outcome.execError) return outcome.execError === 'ENOENT' && !outcome.interpreterMissing ? 'not-found' : 'not-executable'
+  if (outcome.stopCause) return outcome.stopCause
+  if ((usage.oomKills ?? 0) > 0 && failed) return 'oom'
+  if ((usage.pidsDenied ?? 0) > 0 && failed) return 'pids'
+  return signal === null ? 'exit' : 'signal'
+}
+
+function signalFrom(plan: Plan, outcome: Outcome, signal: string, number: number, stayed: boolean): 'inside' | 'outside' | 'unknown' {
+  if (outcome.sent.has(number)) return 'outside'
+  if (ownFaults.has(signal)) return 'inside'
+  // nobody inside can kill PID 1 of a pid namespace (pid_namespaces(7))
+  return !stayed && plan.spec.isolate.includes('pid') ? 'outside' : 'unknown'
+}
+
+/** readFile ops before the spawn and after it: the same paths may stand in both. */
+function splitFigures(program: Program, figures: Map<number, string>): { before: Map<string, string>; after: Map<string, string> } {
+  const before = new Map<string, string>()
+  const after = new Map<string, string>()
+  const spawn = program.outer.findIndex((op) => op.op === 'spawn')
+  for (const [step, text] of figures) {
+    const op = program.outer[step]
+    if (op?.op === 'readFile') (step < spawn ? before : after).set(op.path, text)
+  }
+  return { before, after }
+}
+
+/** The level whose own count of out-of-memory situations grew: the job's, one above it, or none of them and so the host's. */
+function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, string>): OomLevel {
+  const own = parseMemory(figuresOf(plan, 'memory', (path) => after.get(path)))
+  const limited = plan.spec.limits.some((limit) => limit.file === 'memory.max' || limit.file === 'memory.limit_in_bytes' || limit.file === 'memory.swap.max')
+  if (own.ownOoms ?? (limited ? own.limitHits : 0)) return { whose: 'own' }
+  for (const { controller, directory } of plan.ancestors) {
+    const path = `${directory}/${controller === '' ? 'memory.events.local' : 'memory.failcnt'}`
+    const hits = (text: string | undefined) => (controller === '' ? parseFlat(text).oom : parseNumber(text)) ?? 0
+    if (hits(after.get(path)) > hits(before.get(path))) return { whose: 'ancestor', directory }
+  }
+  return { whose: 'host' }
+}
+
+/** What the last figures know and no notice told in time. */
+function closeEvents(outcome: Outcome, usage: Result['usage']): JobEvent[] {
+  const last = (kind: JobEvent['kind']) => outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0
+  const events = [...outcome.events]
+  if ((usage.oomKills ?? 0) > last('oom-kill')) events.push({ at: outcome.durationMs, kind: 'oom-kill', count: usage.oomKills! })
+  if ((usage.pidsDenied ?? 0) > last('pids-denied')) events.push({ at: outcome.durationMs, kind: 'pids-denied', count: usage.pidsDenied! })
+  return events
+}
+
+/** SIGKILL for 9. */
+export function signalName(number: number): string | undefined {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
+}

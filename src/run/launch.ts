@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
+import { getSystemErrorName } from 'node:util'
+import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
+import { controllerOf } from '../cgroup/legacy.ts'
+import { fail } from '../errors.ts'
+import { type Host, readHost } from '../host/host.ts'
+import { readUser } from '../host/ids.ts'
+import { type Parent, readParent } from '../host/parent.ts'
+import { buildDirectory } from '../native.ts'
+import { compilePlan } from '../plan/compile.ts'
+import { makePlan, type Plan } from '../plan/plan.ts'
+import type { Spec } from '../plan/spec.ts'
+import type { Program } from '../program/ops.ts'
+import { encodeProgram } from '../program/wire.ts'
+import { explainRefusal } from './refusal.ts'
+import { watchedNative } from './watch.ts'
+
+export interface Launched {
+  job: number
+  /** As this process sees it. */
+  pid: number
+  plan: Plan
+  program: Program
+}
+
+/** Default parents change only when somebody rearranges the host's groups: then a launch fails, and is tried again on fresh facts. */
+const knownParents = new Map<string, Parent>()
+let serial = 0
+let swept = false
+
+/** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
+export function prepare(spec: Spec): { plan: Plan; program: Program } {
+  const host = readHost()
+  if (host.layout === 'none' && (spec.limits.length > 0 || spec.parent !== undefined))
+    throw fail('CGROUP_MISSING', { need: `set ${spec.limits[0]?.origin ?? '--parent'}` })
+  const plan = makePlan(spec, {
+    host,
+    parents: findParents(host, spec),
+    user: spec.user === undefined ? undefined : readUser(spec.user, spec.door === 'cli' ? '--user' : 'user'),
+    env: process.env,
+    toolPath: `${buildDirectory}/bin`,
+    serial: ++serial,
+  })
+  return { plan, program: compilePlan(plan) }
+}
+
+/** Starts it: `stdio` are descriptors, -1 is /dev/null. @throws HutchError, with nothing left behind */
+export function launch(spec: Spec, stdio: readonly [number, number, number]): Launched {
+  const addon = watchedNative()
+  for (let again = knownParents.size > 0; ; again = false) {
+    const { plan, program } = prepare(spec)
+    const [job, pid, errno = 0] = addon.launch(encodeProgram(program), ...stdio)
+    if (job > 0) {
+      rememberEnabled(plan)
+      sweepOnce(plan)
+      return { job, pid, plan, program }
+    }
+    knownParents.clear()
+    const op = program.outer[pid]
+    const name = getSystemErrorName(-errno)
+    if (!op) throw fail('STEP_REFUSED', { what: 'start the event thread', operation: 'epoll_create', origin: 'run', errno: name, remedy: 'raise the limit of open files (ulimit -n)' })
+    if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan)
+  }
+}
+
+function findParents(host: Host, spec: Spec): Map<string, Parent> {
+  const names = host.layout === 'v2' ? [''] : [...(host.unified ? [''] : []), ...Object.keys(host.v1).filter((name) => needs(name, spec))]
+  if (host.layout === 'none') return new Map()
+  return new Map(
+    names.map((name) => {
+      if (spec.parent !== undefined) return [name, readParent(host, name, spec.parent)]
+      const known = knownParents.get(name) ?? readParent(host, name)
+      knownParents.set(name, known)
+      return [name, known]
+    }),
+  )
+}
+
+/** v1: every run is counted for memory and tasks; other hierarchies only for a limit. */
+function needs(controller: string, spec: Spec): boolean {
+  return controller === 'memory' || controller === 'pids' || spec.limits.some((limit) => controllerOf(limit.file) === controller)
+}
+
+function rememberEnabled(plan: Plan): void {
+  for (const { directory, controllers } of plan.groups[0]?.enable ?? [])
+    for (const parent of knownParents.values()) parent.chain.find((level) => level.directory === directory)?.enabled.push(...controllers)
+}
+
+/** Once a process, and after the first start, so that nothing waits for it. */
+function sweepOnce(plan: Plan): void {
+  if (swept) return
+  swept = true
+  const { owner } = readHost()
+  setImmediate(() => sweepGroups(new Set(plan.groups.map((group) => group.parent)), owner.pidNamespace, readStartTime)).unref()
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run comes to. report.schema.json describes the same document for other languages.
+import type { Usage } from './usage.ts'
+
+/** Why it ended: the first that holds, in this order of weight. */
+export type Reason = 'not-found' | 'not-executable' | 'timeout' | 'aborted' | 'oom' | 'pids' | 'signal' | 'exit'
+
+/** Something that happened on the way; `at` counts milliseconds from the start. */
+export interface JobEvent {
+  at: number
+  kind: 'oom-kill' | 'pids-denied' | 'stop' | 'kill'
+  /** How many so far. */
+  count?: number
+}
+
+/** In words: what stopped it, the kernel's own figures, and what to do. */
+export interface Verdict {
+  headline: string
+  /** Label and text, a line each. */
+  evidence: [string, string][]
+  remedy?: string
+}
+
+/** The end of a run, also when it was killed: only what hutch itself could not do is thrown. */
+export interface Result {
+  command: string[]
+  /** The command's own; null when a signal ended it. */
+  exitCode: number | null
+  /** Name of the signal that ended it, such as SIGKILL. */
+  signal: string | null
+  /** For a signal: from the command itself or its own faults, from outside, or not to be told. */
+  signalFrom?: 'inside' | 'outside' | 'unknown'
+  reason: Reason
+  /** What `hutch run` exits with: the command's own, 128 + signal, 124 timed out, 126 not executable, 127 not found. */
+  status: number
+  durationMs: number
+  /** Kernel file (in v2 names) → value, as it was set. */
+  limits: { [file: string]: number | string }
+  usage: Usage
+  events: JobEvent[]
+  cgroup: { layout: 'v2' | 'hybrid' | 'v1' | 'none'; path?: string }
+  verdict: Verdict
+  /** What it wrote, when its streams were pipes that nobody else read. */
+  stdout?: string
+  stderr?: string
+}

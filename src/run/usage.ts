@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a job used, from the texts of its groups' files. A figure that this host does not give is absent, never 0.
+import { parseCpu } from '../cgroup/cpu.ts'
+import { parseMemory } from '../cgroup/memory.ts'
+import { parsePids } from '../cgroup/pids.ts'
+import { type Figures, parseNumber, parsePressure } from '../cgroup/stats.ts'
+import type { Plan, PlannedGroup } from '../plan/plan.ts'
+
+/** Memory in bytes, CPU in microseconds. */
+export interface Usage {
+  memoryPeak?: number
+  /** True when the kernel kept the peak itself: nothing between two looks is missed. */
+  memoryPeakExact?: boolean
+  /** Only while the job runs. */
+  memoryCurrent?: number
+  cpuUsec?: number
+  userUsec?: number
+  systemUsec?: number
+  pidsPeak?: number
+  /** Only while the job runs. */
+  pidsCurrent?: number
+  oomKills?: number
+  /** How often memory ran into memory.max. */
+  memoryLimitHits?: number
+  pidsDenied?: number
+  throttledUsec?: number
+  throttledPeriods?: number
+  periods?: number
+  io?: { readBytes: number; writtenBytes: number }
+  /** Time in which some or all of its tasks waited for a resource. */
+  pressure?: { [resource in 'memory' | 'cpu' | 'io']?: { someUsec?: number; fullUsec?: number } }
+}
+
+/** The texts of one controller's files: on v2 all are in one group. */
+export function figuresOf(plan: Plan, controller: string, read: (path: string) => string | undefined): Figures {
+  const group = groupOf(plan, controller)
+  return group ? new Proxy({}, { get: (_, file) => read(`${group.directory}/${String(file)}`) }) : {}
+}
+
+/** The group that a controller's files are in. */
+export function groupOf(plan: Plan, controller: string): PlannedGroup | undefined {
+  const key = plan.layout === 'v2' ? '' : controller
+  return plan.groups.find((group) => group.controller === key)
+}
+
+/** Reads through `read`, which answers undefined for what is not there. */
+export function parseUsage(plan: Plan, read: (path: string) => string | undefined): Usage {
+  const memory = figuresOf(plan, 'memory', read)
+  const pids = figuresOf(plan, 'pids', read)
+  const unified = figuresOf(plan, '', read)
+  const { peak, oomKills, limitHits } = parseMemory(memory)
+  const tasks = parsePids(pids)
+  const io = parseIo(unified['io.stat'])
+  const pressure = parseAllPressure(unified)
+  return without({
+    memoryPeak: peak,
+    memoryPeakExact: peak === undefined ? undefined : true,
+    memoryCurrent: parseNumber(memory['memory.current'] ?? memory['memory.usage_in_bytes']),
+    ...parseCpu(unified, plan.layout === 'v2' ? unified : figuresOf(plan, 'cpu', read)),
+    pidsPeak: tasks.peak,
+    pidsCurrent: parseNumber(pids['pids.current']),
+    oomKills,
+    memoryLimitHits: limitHits,
+    pidsDenied: tasks.denied,
+    io,
+    pressure,
+  })
+}
+
+/** Sums of rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
+function parseIo(text: string | undefined): Usage['io'] | undefined {
+  if (text === undefined) return undefined
+  const sum = (key: string) => [...text.matchAll(new RegExp(`${key}=(\\d+)`, 'g'))].reduce((total, match) => total + Number(match[1]), 0)
+  return { readBytes: sum('rbytes'), writtenBytes: sum('wbytes') }
+}
+
+function parseAllPressure(unified: Figures): Usage['pressure'] | undefined {
+  const found = (['memory', 'cpu', 'io'] as const).flatMap((resource) => {
+    const text = unified[`${resource}.pressure`]
+    return text ? [[resource, parsePressure(text)] as const] : []
+  })
+  return found.length > 0 ? Object.fromEntries(found) : undefined
+}
+
+/** The object without its undefined fields. */
+export function without<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stopped it, in plain words, from the kernel's figures alone: pure.
+import { quote } from '../errors.ts'
+import type { Plan } from '../plan/plan.ts'
+import { formatDuration, formatSize } from '../plan/units.ts'
+import type { Reason, Verdict } from './result.ts'
+import type { Usage } from './usage.ts'
+
+/** Whose memory limit made the kernel kill. */
+export interface OomLevel {
+  whose: 'own' | 'ancestor' | 'host'
+  /** The ancestor. */
+  directory?: string
+}
+
+/** All that a verdict is drawn from. */
+export interface Evidence {
+  reason: Reason
+  exitCode: number | null
+  signal: string | null
+  signalFrom?: 'inside' | 'outside' | 'unknown'
+  usage: Usage
+  oomLevel?: OomLevel
+  /** SIGKILL had to follow. */
+  killed: boolean
+  durationMs: number
+  /** exec's errno. */
+  execError?: string
+  /** exec answered ENOENT, but the file is there. */
+  interpreterMissing?: boolean
+}
+
+/** The words for it. */
+export function makeVerdict(plan: Plan, evidence: Evidence): Verdict {
+  const { reason } = evidence
+  const words = headlines[reason](plan, evidence)
+  const lines = [...memoryLine(plan, evidence), ...pidsLine(plan, evidence), ...throttleLine(plan, evidence)]
+  const level = evidence.oomLevel && (evidence.usage.oomKills ?? 0) > 0 ? [['whose limit', whoseLimit(evidence.oomLevel)] as [string, string]] : []
+  return { headline: words.headline, evidence: [...(words.evidence ?? []), ...lines, ...level], ...(words.remedy && { remedy: words.remedy }) }
+}
+
+/** Whether something was stopped, so that a user should hear of it. */
+export function isWorthTelling(reason: Reason, usage: Usage): boolean {
+  return reason !== 'exit' || (usage.oomKills ?? 0) > 0 || (usage.pidsDenied ?? 0) > 0
+}
+
+type Words = { headline: string; evidence?: [string, string][]; remedy?: string }
+
+const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
+  oom: (plan, e) => ({
+    headline: `${count(e.usage.oomKills ?? 0, 'process was', 'processes were')} killed for memory: ${oomCause(plan, e)}`,
+    remedy: oomRemedy(plan, e),
+  }),
+  pids: (plan, e) => ({
+    headline: `${count(e.usage.pidsDenied ?? 0, 'fork was', 'forks were')} refused: ${nameOf(plan)} needs more tasks than pids.max allows`,
+    remedy: `raise ${plan.spec.door === 'cli' ? '--pids' : 'limits.pids'}: processes and threads count, and hutch's PID 1`,
+  }),
+  timeout: (plan, e) => ({
+    headline: `timed out after ${formatDuration(plan.spec.timeoutMs)}: ${stopped(plan, e)}`,
+    remedy: `raise ${plan.spec.door === 'cli' ? '--timeout' : 'timeout'}, or look at what it waits for`,
+  }),
+  aborted: (plan, e) => ({ headline: `stopped by its caller after ${formatDuration(e.durationMs)}: ${stopped(plan, e)}` }),
+  signal: (plan, e) => ({
+    headline: `${nameOf(plan)} was ended by ${e.signal}, ${signalOrigin(e)}`,
+    remedy: e.signalFrom === 'inside' ? 'this is a fault of the program, or its own wish' : 'see who may send signals to it',
+  }),
+  'not-found': (plan) => ({
+    headline: `cannot run ${nameOf(plan)}: no such program (ENOENT)`,
+    evidence: plan.argv[0]!.includes('/') ? [] : [['looked in', plan.searchPath]],
+    remedy: 'give its path, or set PATH with --env',
+  }),
+  'not-executable': (plan, e) => ({
+    headline: e.interpreterMissing
+      ? `cannot run ${nameOf(plan)}: the interpreter that it names is missing (${e.execError})`
+      : `cannot run ${nameOf(plan)}: it is not an executable program (${e.execError})`,
+    remedy: e.execError === 'ENOEXEC' ? 'start a script with a line such as #!/bin/sh' : e.interpreterMissing ? 'install its interpreter, or mend the first line' : `chmod +x it, or run it through its interpreter`,
+  }),
+  exit: (plan, e) => ({ headline: `${nameOf(plan)} ended with status ${e.exitCode} after ${formatDuration(e.durationMs)}` }),
+}
+
+function nameOf(plan: Plan): string {
+  return quote(plan.argv[0]!.slice(plan.argv[0]!.lastIndexOf('/') + 1) || plan.argv[0])
+}
+
+function count(n: number, one: string, many: string): string {
+  return `${n} ${n === 1 ? one : many}`
+}
+
+function oomCause(plan: Plan, e: Evidence): string {
+  if (e.oomLevel?.whose === 'host') return 'the host itself ran out'
+  if (e.oomLevel?.whose === 'ancestor') return `a group above it is full: ${e.oomLevel.directory}`
+  return `${nameOf(plan)} asked for more than memory.max allows`
+}
+
+function oomRemedy(plan: Plan, e: Evidence): string {
+  if (e.oomLevel?.whose === 'host') return 'free memory on this host, or limit the others'
+  if (e.oomLevel?.whose === 'ancestor') return `raise the limit of ${e.oomLevel.directory}, or run elsewhere with --parent`
+  if (plan.spec.door === 'library') return 'raise limits.memory'
+  const limit = plan.spec.limits.find((one) => one.file === 'memory.max')
+  const more = limit ? ` --memory ${Math.ceil((Number(limit.value) * 2.2) / 2 ** 20)}M` : ''
+  return `raise --memory, or see where the memory goes: hutch run${more} --verbose …`
+}
+
+function stopped(plan: Plan, e: Evidence): string {
+  if (e.killed) return `${nameOf(plan)} did not end at SIGTERM and was killed ${formatDuration(plan.spec.killAfterMs)} later`
+  return `${nameOf(plan)} ended at SIGTERM`
+}
+
+function signalOrigin(e: Evidence): string {
+  if (e.signalFrom === 'inside') return 'from inside'
+  return e.signalFrom === 'outside' ? 'from outside' : 'from inside or outside: the kernel does not tell'
+}
+
+function whoseLimit(level: OomLevel): string {
+  if (level.whose === 'own') return "this group's own (not an ancestor's, not the host's)"
+  return level.whose === 'ancestor' ? `an ancestor's: ${level.directory}` : "none: the host's memory was used up"
+}
+
+function limitOf(plan: Plan, file: string): string | undefined {
+  return plan.spec.limits.find((limit) => limit.file === file)?.value
+}
+
+function memoryLine(plan: Plan, { usage }: Evidence): [string, string][] {
+  const limit = limitOf(plan, 'memory.max')
+  if (usage.memoryPeak === undefined && limit === undefined) return []
+  const parts = [
+    limit === undefined ? 'no limit' : /^\d+$/.test(limit) ? formatSize(Number(limit)) : limit,
+    usage.memoryPeak !== undefined && `peak ${formatSize(usage.memoryPeak)}`,
+    limit !== undefined && usage.memoryLimitHits !== undefined && `limit hit ${count(usage.memoryLimitHits, 'time', 'times')}`,
+    (usage.oomKills ?? 0) > 0 && `oom_kill ${usage.oomKills}`,
+  ]
+  return [['memory.max', parts.filter(Boolean).join('   ')]]
+}
+
+function pidsLine(plan: Plan, { usage }: Evidence): [string, string][] {
+  const limit = limitOf(plan, 'pids.max')
+  if (limit === undefined) return []
+  const parts = [limit, usage.pidsPeak !== undefined && `peak ${usage.pidsPeak}`, usage.pidsDenied !== undefined && `refused ${count(usage.pidsDenied, 'time', 'times')}`]
+  return [['pids.max', parts.filter(Boolean).join('   ')]]
+}
+
+function throttleLine(plan: Plan, { usage }: Evidence): [string, string][] {
+  const limit = limitOf(plan, 'cpu.max')
+  if (limit === undefined || !usage.periods) return []
+  const share = Math.round((100 * (usage.throttledPeriods ?? 0)) / usage.periods)
+  const waited = usage.throttledUsec === undefined ? '' : `, ${formatDuration(usage.throttledUsec / 1000)} in all`
+  return [['cpu.max', `${limit}   throttled in ${share} % of periods (${usage.throttledPeriods} of ${usage.periods})${waited}`]]
+}

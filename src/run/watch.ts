@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hands the addon's events to the job that they are about.
+import { type Listener, native } from '../native.ts'
+
+type Handler = (...event: Parameters<Listener> extends [number, ...infer Rest] ? Rest : never) => void
+
+const handlers = new Map<number, Handler>()
+let listening = false
+
+/** The addon, with its events going to the jobs of this thread. */
+export function watchedNative() {
+  const addon = native()
+  if (!listening) addon.listen((job, ...event) => handlers.get(job)?.(...event))
+  listening = true
+  return addon
+}
+
+/** Until `unwatchJob`, events of this job go to `handler`. */
+export function watchJob(job: number, handler: Handler): void {
+  handlers.set(job, handler)
+}
+
+export function unwatchJob(job: number): void {
+  handlers.delete(job)
+}

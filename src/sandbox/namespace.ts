@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Namespace kinds: one table for the word (as unshare(1) has it), the file in /proc/PID/ns and the clone flag; namespaces(7).
+
+/** Kinds that can be asked for, with what each needs to be made. */
+export const namespaces = {
+  mount: { file: 'mnt', flag: 0x0002_0000, shell: '--mount' },
+  cgroup: { file: 'cgroup', flag: 0x0200_0000, shell: '--cgroup' },
+  uts: { file: 'uts', flag: 0x0400_0000, shell: '--uts' },
+  ipc: { file: 'ipc', flag: 0x0800_0000, shell: '--ipc' },
+  pid: { file: 'pid', flag: 0x2000_0000, shell: '--pid --fork' },
+  net: { file: 'net', flag: 0x4000_0000, shell: '--net' },
+} as const
+
+export type NamespaceKind = keyof typeof namespaces
+
+/** All kinds, in the order in which they are shown. */
+export const namespaceKinds = Object.keys(namespaces) as NamespaceKind[]
+
+/** What a run isolates when nothing is said. */
+export const defaultIsolation: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'cgroup']
+
+/** The flags of clone3 for these kinds. */
+export function cloneFlags(kinds: Iterable<NamespaceKind>): number {
+  let flags = 0
+  for (const kind of kinds) flags += namespaces[kind].flag
+  return flags
+}
+
+/** The kinds in a set of flags, for messages. */
+export function kindsIn(flags: number): NamespaceKind[] {
+  return namespaceKinds.filter((kind) => (BigInt(flags) & BigInt(namespaces[kind].flag)) !== 0n)
+}
