@@ -5,7 +5,21 @@ import { type Figures, parseFlat, parseNumber } from './stats.ts'
 /** Files whose text becomes `MemoryStats`, per version. */
 export const memoryFiles = {
   v2: ['memory.peak', 'memory.events', 'memory.events.local'],
-  v1: ['memory.max_usage_in_bytes', 'memory.failcnt', 'memory.oom_control'],
+  v1: [
+    'memory.max_usage_in_bytes',
+    'memory.memsw.max_usage_in_bytes',
+    'memory.limit_in_bytes',
+    'memory.memsw.limit_in_bytes',
+    'memory.failcnt',
+    'memory.memsw.failcnt',
+    'memory.oom_control',
+  ],
+} as const
+
+/** What tells whether a level above a job ran into its limit: read before and after. */
+export const memoryLevelFiles = {
+  v2: ['memory.events.local'],
+  v1: ['memory.failcnt', 'memory.max_usage_in_bytes', 'memory.limit_in_bytes'],
 } as const
 
 /** What a group's memory files said; a figure that the host does not give is absent. */
@@ -16,7 +30,7 @@ export interface MemoryStats {
   limitHits?: number
   /** Processes killed. */
   oomKills?: number
-  /** Out-of-memory situations at this group's own limit. */
+  /** Out-of-memory situations at this group's own limit; on v1 1 or 0, by what `isFull` finds. */
   ownOoms?: number
 }
 
@@ -30,8 +44,34 @@ export function parseMemory(figures: Figures): MemoryStats {
     if (value !== undefined) stats[key] = value
   }
   set('peak', parseNumber(figures['memory.peak'] ?? figures['memory.max_usage_in_bytes']))
-  set('limitHits', (local.max ?? events.max) ?? parseNumber(figures['memory.failcnt']))
+  set('limitHits', local.max ?? events.max ?? legacyHits(figures))
   set('oomKills', events.oom_kill ?? control.oom_kill)
-  set('ownOoms', local.oom)
+  set('ownOoms', local.oom ?? (control.oom_kill === undefined ? undefined : Number(isFull(figures))))
   return stats
+}
+
+/**
+ * v1 counts the limit on memory and the one on memory and swap apart, and
+ * charges the second first. Kernels from 6.13 on have lost these counts, so 0
+ * says nothing.
+ */
+function legacyHits(figures: Figures): number | undefined {
+  const hits = (parseNumber(figures['memory.failcnt']) ?? 0) + (parseNumber(figures['memory.memsw.failcnt']) ?? 0)
+  return hits > 0 ? hits : undefined
+}
+
+/** A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
+const inFlight = 64 * 1024
+
+/** v1: whether the group has run into a limit of its own. */
+export function isFull(figures: Figures): boolean {
+  const reached = (peak: string, limit: string) => {
+    const most = parseNumber(figures[limit])
+    return most !== undefined && (parseNumber(figures[peak]) ?? 0) >= most - inFlight
+  }
+  return (
+    legacyHits(figures) !== undefined ||
+    reached('memory.max_usage_in_bytes', 'memory.limit_in_bytes') ||
+    reached('memory.memsw.max_usage_in_bytes', 'memory.memsw.limit_in_bytes')
+  )
 }

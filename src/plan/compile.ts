@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plan → Program: the order of system calls. What depends on order says why.
-import { memoryFiles } from '../cgroup/memory.ts'
+import { memoryFiles, memoryLevelFiles } from '../cgroup/memory.ts'
 import { pidsFiles } from '../cgroup/pids.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
@@ -20,7 +20,7 @@ function compileOuter(plan: Plan): Op[] {
   for (const group of groups) outer.push(...makeGroup(group))
   for (const group of groups) for (const write of group.writes) outer.push(writeOp(group, write.file, write.value, write.origin))
   // who was at its limit is told by what changed in between
-  const ancestorReads = plan.ancestors.map(({ controller, directory }): Op => read(`${directory}/${controller === '' ? 'memory.events.local' : 'memory.failcnt'}`))
+  const ancestorReads = plan.ancestors.flatMap(({ controller, directory }) => memoryLevelFiles[controller === '' ? 'v2' : 'v1'].map((file) => read(`${directory}/${file}`)))
   outer.push(...ancestorReads, ...watchOps(plan))
   const unified = groups.find((group) => group.controller === '')
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
@@ -28,7 +28,7 @@ function compileOuter(plan: Plan): Op[] {
   const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
   outer.push({ op: 'wait', timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs, procs, killFile, origin: 'timeout' })
   if (groups.length > 0) outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
-  outer.push(...groups.flatMap(figureFiles).map(read), ...ancestorReads)
+  outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads)
   for (const group of [...groups].reverse()) {
     outer.push({ op: 'removeGroup', path: group.directory, shared: 0, origin: 'run' })
     if (group.madeParent) outer.push({ op: 'removeGroup', path: group.madeParent, shared: 1, origin: 'parent' })
@@ -70,10 +70,11 @@ function watchOps(plan: Plan): Op[] {
   })
 }
 
-function figureFiles(group: PlannedGroup): string[] {
-  const pressure = ['memory.pressure', 'cpu.pressure', 'io.pressure']
+/** What is worth reading at the end, where the controllers are. A file that this kernel lacks is no figure. */
+function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
+  const always = ['cpu.stat', 'memory.pressure', 'cpu.pressure', 'io.pressure']
   const files: { [controller: string]: readonly string[] } = {
-    '': ['cpu.stat', ...memoryFiles.v2, ...pidsFiles, 'io.stat', ...pressure],
+    '': layout === 'v2' ? [...always, ...memoryFiles.v2, ...pidsFiles, 'io.stat'] : always,
     memory: memoryFiles.v1,
     pids: pidsFiles,
     cpu: ['cpu.stat'],

@@ -6,8 +6,8 @@ import type { Program } from '../program/ops.ts'
 import type { JobEvent, Reason, Result } from './result.ts'
 import { figuresOf, groupOf, parseUsage, without } from './usage.ts'
 import { type Evidence, makeVerdict, type OomLevel } from './verdict.ts'
-import { parseMemory } from '../cgroup/memory.ts'
-import { parseFlat, parseNumber } from '../cgroup/stats.ts'
+import { isFull, parseMemory } from '../cgroup/memory.ts'
+import { type Figures, parseFlat } from '../cgroup/stats.ts'
 
 /** What the kernel and hutch-init said of a job that is over. */
 export interface Outcome {
@@ -102,12 +102,12 @@ function splitFigures(program: Program, figures: Map<number, string>): { before:
 /** The level whose own count of out-of-memory situations grew: the job's, one above it, or none of them and so the host's. */
 function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, string>): OomLevel {
   const own = parseMemory(figuresOf(plan, 'memory', (path) => after.get(path)))
-  const limited = plan.spec.limits.some((limit) => limit.file === 'memory.max' || limit.file === 'memory.limit_in_bytes' || limit.file === 'memory.swap.max')
-  if (own.ownOoms ?? (limited ? own.limitHits : 0)) return { whose: 'own' }
+  if (own.ownOoms) return { whose: 'own' }
   for (const { controller, directory } of plan.ancestors) {
-    const path = `${directory}/${controller === '' ? 'memory.events.local' : 'memory.failcnt'}`
-    const hits = (text: string | undefined) => (controller === '' ? parseFlat(text).oom : parseNumber(text)) ?? 0
-    if (hits(after.get(path)) > hits(before.get(path))) return { whose: 'ancestor', directory }
+    const level = (texts: Map<string, string>): Figures => new Proxy({}, { get: (_, file) => texts.get(`${directory}/${String(file)}`) })
+    const ooms = (texts: Map<string, string>) => parseFlat(level(texts)['memory.events.local']).oom ?? 0
+    const full = controller === '' ? ooms(after) > ooms(before) : isFull(level(after))
+    if (full) return { whose: 'ancestor', directory }
   }
   return { whose: 'host' }
 }

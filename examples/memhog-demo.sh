@@ -1,0 +1,3 @@
+#!/bin/bash
+
+for i in $(seq 10); do hutch hog 100M; done

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch doctor: the findings, one a line, each with its remedy. Status 1 when something is missing.
+import { writeSync } from 'node:fs'
+import { type Finding, inspectHost } from '../host/doctor.ts'
+import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+
+const flags: FlagTable = { json: { help: 'print the findings as JSON' } }
+
+export function main(args: string[]): number {
+  const { values, rest } = parseFlags(args, flags)
+  if (values.help || rest.length > 0) {
+    writeSync(values.help ? 1 : 2, `Usage: hutch doctor [OPTIONS]\n\n${formatFlags(flags)}\n`)
+    return values.help ? 0 : 125
+  }
+  const findings = inspectHost()
+  writeSync(1, values.json ? `${JSON.stringify(findings, null, 2)}\n` : findings.map((finding) => format(finding, process.stdout.isTTY)).join(''))
+  return findings.some((finding) => finding.state === 'missing') ? 1 : 0
+}
+
+function format({ title, state, found, remedy }: Finding, color: boolean): string {
+  const paint = { ok: '32', note: '33', missing: '31' }[state]
+  const word = color ? `\x1b[${paint}m${state.padEnd(7)}\x1b[0m` : state.padEnd(7)
+  return `${title.padEnd(12)} ${word}  ${found}\n${remedy ? `${' '.repeat(22)}remedy: ${remedy}\n` : ''}`
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CLI's entry: finds the command, loads only that, and turns errors into lines and exit status 125.
+import { writeSync } from 'node:fs'
+import { fail, HutchError } from '../errors.ts'
+import { nearest } from '../plan/nearest.ts'
+
+declare const HUTCH_VERSION: string
+
+type Command = { main(args: string[]): Promise<number> | number }
+
+const commands: { [name: string]: [load: () => Promise<Command>, help: string] } = {
+  run: [() => import('./run.ts'), 'run a command inside limits and namespaces'],
+  hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
+  doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],
+  tour: [() => import('./tour.ts'), 'see it work: each experiment run live and checked'],
+}
+
+function help(): string {
+  const rows = Object.entries(commands).map(([name, [, text]]) => `  ${name.padEnd(8)} ${text}`)
+  return `Usage: hutch COMMAND [OPTIONS]\n\n${rows.join('\n')}\n\nhutch COMMAND --help says more.\n`
+}
+
+async function main(args: string[]): Promise<number> {
+  const [name, ...rest] = args
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    writeSync(1, help())
+    return name === undefined ? 125 : 0
+  }
+  if (name === '--version') {
+    writeSync(1, `hutch ${HUTCH_VERSION}\n`)
+    return 0
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!command) throw fail('OPTION_UNKNOWN', { name, nearest: nearest(name, Object.keys(commands)), known: 'hutch help lists the commands' })
+  return (await command[0]()).main(rest)
+}
+
+main(process.argv.slice(2)).then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    writeSync(2, `hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
+    process.exit(125)
+  },
+)

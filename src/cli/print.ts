@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Results as text for people: pure, colour only when asked for.
+import { formatDuration, formatSize } from '../plan/units.ts'
+import type { Step } from '../program/explain.ts'
+import type { Result } from '../run/result.ts'
+
+const bold = (text: string, color: boolean) => (color ? `\x1b[1m${text}\x1b[0m` : text)
+const red = (text: string, color: boolean) => (color ? `\x1b[1;31m${text}\x1b[0m` : text)
+const dim = (text: string, color: boolean) => (color ? `\x1b[2m${text}\x1b[0m` : text)
+
+/** The verdict: headline, the kernel's figures, remedy. */
+export function formatVerdict(result: Result, { color, verbose }: { color: boolean; verbose: boolean }): string {
+  const { headline, evidence, remedy } = result.verdict
+  const stopped = result.reason !== 'exit' || (result.usage.oomKills ?? 0) > 0
+  const lines = [...evidence, ...(verbose ? usageLines(result) : []), ...(remedy ? [['remedy', remedy] as [string, string]] : [])]
+  const title = `hutch: ${headline}`
+  return `${stopped ? red(title, color) : bold(title, color)}\n${lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')}`
+}
+
+function usageLines({ usage, cgroup, durationMs }: Result): [string, string][] {
+  const lines: [string, string][] = [['time', formatDuration(durationMs)]]
+  const { cpuUsec, userUsec, systemUsec, io, pressure } = usage
+  if (cpuUsec !== undefined) lines.push(['cpu', `${formatDuration(cpuUsec / 1000)}   user ${formatDuration((userUsec ?? 0) / 1000)}   system ${formatDuration((systemUsec ?? 0) / 1000)}`])
+  if (usage.pidsPeak !== undefined) lines.push(['pids', `peak ${usage.pidsPeak}`])
+  if (io) lines.push(['io', `read ${formatSize(io.readBytes)}   written ${formatSize(io.writtenBytes)}`])
+  for (const [resource, stall] of Object.entries(pressure ?? {}))
+    if (stall.someUsec) lines.push([`${resource} wait`, formatDuration(stall.someUsec / 1000)])
+  lines.push(['cgroup', `${cgroup.layout}${cgroup.path ? `   ${cgroup.path}` : ''}`])
+  return lines
+}
+
+/** A program, step by step, and then the same as a shell script. */
+export function formatSteps(steps: Step[], color = false): string {
+  const part = (section: Step['section'], title: string) => [
+    bold(title, color),
+    ...steps.filter((step) => step.section === section).map(({ step, op, words }) => `  ${String(step).padStart(2)}  ${op.padEnd(15)} ${words}`),
+  ]
+  const spawn = steps.findIndex((step) => step.op === 'spawn')
+  const wait = steps.findIndex((step) => step.op === 'wait')
+  const inner = steps.filter((step) => step.section === 'inner')
+  const outer = steps.filter((step) => step.section === 'outer')
+  const shell = [...outer.slice(0, spawn + 1), ...inner, ...outer.slice(wait)].map((step) => step.shell).filter(Boolean)
+  return `${[...part('outer', 'outer: around the command'), '', ...part('inner', 'inner: in the child, before it becomes the command'), '', bold('the same by hand', color), ...shell.map((line) => `  ${line}`)].join('\n')}\n`
+}

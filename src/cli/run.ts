@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch run: flags → options → job; the verdict on stderr, the exit status as DESIGN's table has it.
+import { writeSync } from 'node:fs'
+import { fail } from '../errors.ts'
+import { native } from '../native.ts'
+import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
+import { explainProgram } from '../program/explain.ts'
+import { startSpec } from '../run/job.ts'
+import { prepare } from '../run/launch.ts'
+import { isWorthTelling } from '../run/verdict.ts'
+import { type NamespaceKind } from '../sandbox/namespace.ts'
+import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { formatSteps, formatVerdict } from './print.ts'
+import { checkReportPath, writeReport } from './report.ts'
+
+export const flags: FlagTable = {
+  memory: { value: 'SIZE', short: 'm', help: 'memory.max: above it processes are killed (50M, 1.5G, max)' },
+  'memory-high': { value: 'SIZE', help: 'memory.high: above it they are slowed and reclaimed from' },
+  'memory-low': { value: 'SIZE', help: 'memory.low: protected while others can be reclaimed from' },
+  'memory-min': { value: 'SIZE', help: 'memory.min: protected always' },
+  swap: { value: 'SIZE', help: 'memory.swap.max: swap alone' },
+  'oom-group': { help: 'memory.oom.group: one out-of-memory kill ends all of it' },
+  pids: { value: 'N', help: 'pids.max: processes and threads at once' },
+  cpus: { value: 'N', help: 'cpu.max as a number of CPUs (0.5)' },
+  'cpu-weight': { value: 'N', help: 'cpu.weight: 1 to 10000, 100 is usual' },
+  'cpuset-cpus': { value: 'LIST', help: 'cpuset.cpus: the CPUs it may use (0-1,3)' },
+  limit: { value: 'FILE=VALUE', repeat: true, help: 'any other kernel file; may be repeated' },
+  timeout: { value: 'TIME', help: 'SIGTERM to all of it after this time (10s, 500ms)' },
+  'kill-after': { value: 'TIME', help: 'SIGKILL this long after SIGTERM (5s)' },
+  isolate: { value: 'KINDS', help: 'namespaces: pid,mount,ipc,uts,net,cgroup, all or none (all but net)' },
+  'no-init': { help: 'the command itself is PID 1' },
+  hostname: { value: 'NAME', help: 'host name inside' },
+  workdir: { value: 'DIR', short: 'w', help: 'directory to start in' },
+  env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
+  user: { value: 'USER[:GROUP]', short: 'u', help: 'run as this user' },
+  parent: { value: 'GROUP', help: "make the job's group below this one" },
+  report: { value: 'FILE', help: 'write what happened as JSON' },
+  explain: { help: 'run nothing: print the operations and the shell lines that do the same' },
+  verbose: { short: 'v', help: 'always print the verdict' },
+  quiet: { short: 'q', help: 'never print the verdict' },
+}
+
+export async function main(args: string[]): Promise<number> {
+  const { values, rest } = parseFlags(args, flags)
+  if (values.help) {
+    writeSync(1, `Usage: hutch run [OPTIONS] [--] COMMAND [ARG…]\n\n${formatFlags(flags)}\n`)
+    return 0
+  }
+  const [command = '', ...words] = rest
+  const spec = parseOptions(command, words, readOptions(values), 'cli')
+  const report = values.report?.[0]
+  if (report !== undefined) checkReportPath(report)
+  if (values.explain) {
+    writeSync(1, formatSteps(explainProgram(prepare(spec).program), process.stdout.isTTY))
+    return 0
+  }
+  const job = startSpec(spec, { stdio: 'inherit' })
+  native().forward(job.id)
+  const result = await job.result
+  if (report !== undefined) writeReport(report, result)
+  if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage)))
+    writeSync(2, formatVerdict(result, { color: process.stderr.isTTY === true, verbose: values.verbose !== undefined }))
+  return result.status
+}
+
+function readOptions(values: { [name: string]: string[] }): RunOptions {
+  const limits: Limits = {}
+  for (const [key, [, flag]] of Object.entries(limitTable)) {
+    const value = values[flag.slice(2)]?.at(-1)
+    if (value !== undefined) Object.assign(limits, { [key]: key === 'oomGroup' ? true : value })
+  }
+  for (const pair of values.limit ?? []) {
+    const at = pair.indexOf('=')
+    if (at < 1) throw fail('OPTION_INVALID', { name: '--limit', value: pair, why: 'there is no = in it', accepted: 'FILE=VALUE, such as memory.high=40M' })
+    const file = pair.slice(0, at)
+    if (!file.includes('.')) throw fail('OPTION_INVALID', { name: '--limit', value: file, why: 'this is not the name of a controller file', accepted: 'FILE=VALUE, such as memory.high=40M' })
+    Object.assign(limits, { [file]: pair.slice(at + 1) })
+  }
+  const last = (name: string) => values[name]?.at(-1)
+  const isolate = last('isolate')
+  const options: { [key: string]: unknown } = {
+    limits,
+    isolate: isolate === undefined || isolate === 'all' || isolate === 'none' ? isolate : (isolate.split(',') as NamespaceKind[]),
+    init: values['no-init'] ? false : undefined,
+    hostname: last('hostname'),
+    workdir: last('workdir'),
+    env: readEnvironment(values.env ?? []),
+    user: last('user'),
+    timeout: last('timeout'),
+    killAfter: last('kill-after'),
+    parent: last('parent'),
+  }
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as RunOptions
+}
+
+function readEnvironment(pairs: string[]): { [name: string]: string | undefined } {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=')
+      return at < 0 ? [pair, process.env[pair]] : [pair.slice(0, at), pair.slice(at + 1)]
+    }),
+  )
+}
