@@ -56,7 +56,10 @@ const table = {
   }),
   CGROUP_POPULATED: (f: { directory: string; controllers: string; processes: string }): Words => ({
     message: `cannot enable ${f.controllers} below ${f.directory}: processes are in the group itself (EBUSY)`,
-    evidence: [`processes there: ${f.processes}`, 'a v2 group has either processes or controlled children, the root excepted'],
+    evidence: [
+      `processes there: ${f.processes}`,
+      'a v2 group has either processes or controlled children, the root excepted',
+    ],
     remedy: 'name another group with --parent, or move these processes to a child group first',
     path: f.directory,
     errno: 'EBUSY',
@@ -77,7 +80,9 @@ const table = {
     remedy: f.remedy,
     path: f.file,
   }),
-  CGROUP_LIMIT_REFUSED: (f: Kernel & { file: string; value: string; group: string; origin: string; remedy: string }): Words => ({
+  CGROUP_LIMIT_REFUSED: (
+    f: Kernel & { file: string; value: string; group: string; origin: string; remedy: string },
+  ): Words => ({
     message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: the kernel refused (${f.errno})`,
     evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],
     remedy: f.remedy,
@@ -151,7 +156,7 @@ export class HutchError extends Error {
   /** The system call, when one failed. */
   readonly operation: string | undefined
   /** What to do. */
-  readonly remedy: string;
+  readonly remedy: string
   readonly [brand] = true
 
   constructor(code: Code, words: Words, cause?: unknown) {
@@ -187,6 +192,9 @@ export function fail<C extends Code>(code: C, facts: Facts<C>, cause?: unknown):
 export function quote(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
   const plain = text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text
-  const safe = plain.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const safe = plain.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
   return /^[\w./:=+-]+$/.test(safe) ? safe : `"${safe}"`
 }

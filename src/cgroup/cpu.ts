@@ -8,7 +8,9 @@ export const cpuPeriodUsec = 100_000
 
 /** CPUs as cpu.max takes them. */
 export function formatCpuMax(cpus: Limit): string {
-  return cpus === 'max' ? `max ${cpuPeriodUsec}` : `${Math.max(1000, Math.round(cpus * cpuPeriodUsec))} ${cpuPeriodUsec}`
+  return cpus === 'max'
+    ? `max ${cpuPeriodUsec}`
+    : `${Math.max(1000, Math.round(cpus * cpuPeriodUsec))} ${cpuPeriodUsec}`
 }
 
 export interface CpuStats {
@@ -24,7 +26,8 @@ export interface CpuStats {
 export function parseCpu(unified: Figures, limited: Figures): CpuStats {
   const usage = parseFlat(unified['cpu.stat'])
   const quota = parseFlat(limited['cpu.stat'])
-  const throttled = quota.throttled_usec ?? (quota.throttled_time === undefined ? undefined : Math.round(quota.throttled_time / 1000))
+  const throttled =
+    quota.throttled_usec ?? (quota.throttled_time === undefined ? undefined : Math.round(quota.throttled_time / 1000))
   const stats: CpuStats = {}
   const set = (key: keyof CpuStats, value: number | undefined) => {
     if (value !== undefined) stats[key] = value

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // All reading and writing of cgroup files from JavaScript, in one place. The launch path does its own in native/program/outer.c.
-import { constants, accessSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 
 /** A file's text without its last newline, or undefined when it is not there or not readable. */
 export function readGroupFile(directory: string, file: string): string | undefined {

@@ -44,16 +44,26 @@ export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
     const controller = controllerOf(limit.file)
     const reason = inexpressible[limit.file]
     if (reason && limit.value !== '0' && limit.value !== 'max')
-      throw fail('CGROUP_LIMIT_UNSUPPORTED', { file: limit.file, origin: limit.origin, why: `${limit.file} is a file of cgroup v2 alone`, remedy: reason })
+      throw fail('CGROUP_LIMIT_UNSUPPORTED', {
+        file: limit.file,
+        origin: limit.origin,
+        why: `${limit.file} is a file of cgroup v2 alone`,
+        remedy: reason,
+      })
     if (reason) return []
     if (limit.file === 'memory.swap.max') return [swapWrite(limit, memory)]
     if (limit.file === 'cpu.max') {
       const [quota = 'max', period] = limit.value.split(' ')
       const set = (file: string, value: string) => ({ controller, file, value, origin: limit.origin })
-      return [...(period ? [set('cpu.cfs_period_us', period)] : []), set('cpu.cfs_quota_us', quota === 'max' ? '-1' : quota)]
+      return [
+        ...(period ? [set('cpu.cfs_period_us', period)] : []),
+        set('cpu.cfs_quota_us', quota === 'max' ? '-1' : quota),
+      ]
     }
     if (limit.file === 'cpu.weight')
-      return [{ controller, file: 'cpu.shares', value: String(sharesFromWeight(Number(limit.value))), origin: limit.origin }]
+      return [
+        { controller, file: 'cpu.shares', value: String(sharesFromWeight(Number(limit.value))), origin: limit.origin },
+      ]
     const value = limit.value === 'max' && controller === 'memory' ? '-1' : limit.value
     return [{ controller, file: renamed[limit.file] ?? limit.file, value, origin: limit.origin }]
   })
@@ -63,7 +73,12 @@ export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
 
 /** v1 counts memory and swap together. */
 function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrite {
-  const write = (value: string) => ({ controller: 'memory', file: 'memory.memsw.limit_in_bytes', value, origin: swap.origin })
+  const write = (value: string) => ({
+    controller: 'memory',
+    file: 'memory.memsw.limit_in_bytes',
+    value,
+    origin: swap.origin,
+  })
   if (swap.value === 'max') return write('-1')
   if (!memory || !/^\d+$/.test(memory.value))
     throw fail('CGROUP_LIMIT_UNSUPPORTED', {

@@ -10,7 +10,11 @@ const shape = /^hutch-(\d+)-(\d+)-(\d+)-\d+$/
 const foreignAgeMs = 60_000
 
 /** Removes what dead owners left right below `directories`; kills what still runs there. Returns the paths it could not remove. */
-export function sweepGroups(directories: Iterable<string>, pidNamespace: string, readStartTime: (pid: string) => string | undefined): string[] {
+export function sweepGroups(
+  directories: Iterable<string>,
+  pidNamespace: string,
+  readStartTime: (pid: string) => string | undefined,
+): string[] {
   const left: string[] = []
   for (const directory of directories) {
     for (const name of readChildren(directory)) {
@@ -52,7 +56,8 @@ function killAll(path: string): void {
     }
   }
   try {
-    for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) killAll(`${path}/${entry.name}`)
+    for (const entry of readdirSync(path, { withFileTypes: true }))
+      if (entry.isDirectory()) killAll(`${path}/${entry.name}`)
   } catch {
     // it went by itself
   }

@@ -3,6 +3,7 @@
 import { writeSync } from 'node:fs'
 import { type Finding, inspectHost } from '../host/doctor.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { wantsColor } from './print.ts'
 
 const flags: FlagTable = { json: { help: 'print the findings as JSON' } }
 
@@ -13,7 +14,12 @@ export function main(args: string[]): number {
     return values.help ? 0 : 125
   }
   const findings = inspectHost()
-  writeSync(1, values.json ? `${JSON.stringify(findings, null, 2)}\n` : findings.map((finding) => format(finding, process.stdout.isTTY)).join(''))
+  writeSync(
+    1,
+    values.json
+      ? `${JSON.stringify(findings, null, 2)}\n`
+      : findings.map((finding) => format(finding, wantsColor(process.stdout))).join(''),
+  )
   return findings.some((finding) => finding.state === 'missing') ? 1 : 0
 }
 

@@ -36,10 +36,19 @@ export function parseFlags(args: string[], table: FlagTable): Parsed {
     const flag = options[token.name]
     const known = Object.keys(options).map((name) => `--${name}`)
     if (!flag || !Object.hasOwn(options, token.name))
-      throw fail('OPTION_UNKNOWN', { name: token.rawName, nearest: nearest(token.rawName, known), known: 'hutch help lists the options' })
+      throw fail('OPTION_UNKNOWN', {
+        name: token.rawName,
+        nearest: nearest(token.rawName, known),
+        known: 'hutch help lists the options',
+      })
     const accepted = flag.type === 'string' ? `${token.rawName} ${table[token.name]!.value}` : `${token.rawName} alone`
     if (flag.type === 'string' && (token.value === undefined || token.value === '--'))
-      throw fail('OPTION_INVALID', { name: token.rawName, value: token.value ?? '', why: 'its value is missing', accepted })
+      throw fail('OPTION_INVALID', {
+        name: token.rawName,
+        value: token.value ?? '',
+        why: 'its value is missing',
+        accepted,
+      })
     if (flag.type === 'boolean' && token.value !== undefined)
       throw fail('OPTION_INVALID', { name: token.rawName, value: token.value, why: 'it takes no value', accepted })
     values[token.name] = [...(table[token.name]?.repeat ? (values[token.name] ?? []) : []), token.value ?? '']
@@ -49,7 +58,10 @@ export function parseFlags(args: string[], table: FlagTable): Parsed {
 
 /** The table as help text. */
 export function formatFlags(table: FlagTable): string {
-  const rows = Object.entries(table).map(([name, flag]) => [`${flag.short ? `-${flag.short}, ` : ''}--${name}${flag.value ? ` ${flag.value}` : ''}`, flag.help] as const)
+  const rows = Object.entries(table).map(
+    ([name, flag]) =>
+      [`${flag.short ? `-${flag.short}, ` : ''}--${name}${flag.value ? ` ${flag.value}` : ''}`, flag.help] as const,
+  )
   const width = Math.max(...rows.map(([left]) => left.length))
   return rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`).join('\n')
 }

@@ -31,7 +31,12 @@ async function main(args: string[]): Promise<number> {
     return 0
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (!command) throw fail('OPTION_UNKNOWN', { name, nearest: nearest(name, Object.keys(commands)), known: 'hutch help lists the commands' })
+  if (!command)
+    throw fail('OPTION_UNKNOWN', {
+      name,
+      nearest: nearest(name, Object.keys(commands)),
+      known: 'hutch help lists the commands',
+    })
   return (await command[0]()).main(rest)
 }
 

@@ -12,7 +12,11 @@ const dim = (text: string, color: boolean) => (color ? `\x1b[2m${text}\x1b[0m` :
 export function formatVerdict(result: Result, { color, verbose }: { color: boolean; verbose: boolean }): string {
   const { headline, evidence, remedy } = result.verdict
   const stopped = result.reason !== 'exit' || (result.usage.oomKills ?? 0) > 0
-  const lines = [...evidence, ...(verbose ? usageLines(result) : []), ...(remedy ? [['remedy', remedy] as [string, string]] : [])]
+  const lines = [
+    ...evidence,
+    ...(verbose ? usageLines(result) : []),
+    ...(remedy ? [['remedy', remedy] as [string, string]] : []),
+  ]
   const title = `hutch: ${headline}`
   return `${stopped ? red(title, color) : bold(title, color)}\n${lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')}`
 }
@@ -20,7 +24,11 @@ export function formatVerdict(result: Result, { color, verbose }: { color: boole
 function usageLines({ usage, cgroup, durationMs }: Result): [string, string][] {
   const lines: [string, string][] = [['time', formatDuration(durationMs)]]
   const { cpuUsec, userUsec, systemUsec, io, pressure } = usage
-  if (cpuUsec !== undefined) lines.push(['cpu', `${formatDuration(cpuUsec / 1000)}   user ${formatDuration((userUsec ?? 0) / 1000)}   system ${formatDuration((systemUsec ?? 0) / 1000)}`])
+  if (cpuUsec !== undefined)
+    lines.push([
+      'cpu',
+      `${formatDuration(cpuUsec / 1000)}   user ${formatDuration((userUsec ?? 0) / 1000)}   system ${formatDuration((systemUsec ?? 0) / 1000)}`,
+    ])
   if (usage.pidsPeak !== undefined) lines.push(['pids', `peak ${usage.pidsPeak}`])
   if (io) lines.push(['io', `read ${formatSize(io.readBytes)}   written ${formatSize(io.writtenBytes)}`])
   for (const [resource, stall] of Object.entries(pressure ?? {}))
@@ -33,7 +41,9 @@ function usageLines({ usage, cgroup, durationMs }: Result): [string, string][] {
 export function formatSteps(steps: Step[], color = false): string {
   const part = (section: Step['section'], title: string) => [
     bold(title, color),
-    ...steps.filter((step) => step.section === section).map(({ step, op, words }) => `  ${String(step).padStart(2)}  ${op.padEnd(15)} ${words}`),
+    ...steps
+      .filter((step) => step.section === section)
+      .map(({ step, op, words }) => `  ${String(step).padStart(2)}  ${op.padEnd(15)} ${words}`),
   ]
   const spawn = steps.findIndex((step) => step.op === 'spawn')
   const wait = steps.findIndex((step) => step.op === 'wait')
@@ -41,4 +51,9 @@ export function formatSteps(steps: Step[], color = false): string {
   const outer = steps.filter((step) => step.section === 'outer')
   const shell = [...outer.slice(0, spawn + 1), ...inner, ...outer.slice(wait)].map((step) => step.shell).filter(Boolean)
   return `${[...part('outer', 'outer: around the command'), '', ...part('inner', 'inner: in the child, before it becomes the command'), '', bold('the same by hand', color), ...shell.map((line) => `  ${line}`)].join('\n')}\n`
+}
+
+/** Whether to paint: on a terminal, unless NO_COLOR is set (no-color.org). */
+export function wantsColor(stream: { isTTY?: boolean }): boolean {
+  return stream.isTTY === true && !process.env.NO_COLOR
 }

@@ -12,9 +12,23 @@ export function checkReportPath(path: string): void {
     accessSync(existing ? path : dirname(path), constants.W_OK)
     if (!existing?.isDirectory()) return
   } catch (error) {
-    throw fail('FILE_REFUSED', { what: 'write the report', path, errno: (error as NodeJS.ErrnoException).code ?? 'EIO', remedy: 'give --report a file in a directory that exists and can be written' }, error)
+    throw fail(
+      'FILE_REFUSED',
+      {
+        what: 'write the report',
+        path,
+        errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
+        remedy: 'give --report a file in a directory that exists and can be written',
+      },
+      error,
+    )
   }
-  throw fail('FILE_REFUSED', { what: 'write the report', path, errno: 'EISDIR', remedy: 'give --report a file, this is a directory' })
+  throw fail('FILE_REFUSED', {
+    what: 'write the report',
+    path,
+    errno: 'EISDIR',
+    remedy: 'give --report a file, this is a directory',
+  })
 }
 
 /** A regular file is replaced in one step; a pipe or device is written to. @throws FILE_REFUSED */
@@ -22,7 +36,10 @@ export function writeReport(path: string, result: Result): void {
   const text = `${JSON.stringify(makeReport(result), null, 2)}\n`
   try {
     const existing = statSync(path, { throwIfNoEntry: false })
-    if (existing && !existing.isFile()) return writeFileSync(path, text)
+    if (existing && !existing.isFile()) {
+      writeFileSync(path, text)
+      return
+    }
     const draft = `${path}.${process.pid}`
     try {
       writeFileSync(draft, text, { flag: 'wx' })
@@ -32,7 +49,16 @@ export function writeReport(path: string, result: Result): void {
       throw error
     }
   } catch (error) {
-    throw fail('FILE_REFUSED', { what: 'write the report', path, errno: (error as NodeJS.ErrnoException).code ?? 'EIO', remedy: 'give --report a file that can be written' }, error)
+    throw fail(
+      'FILE_REFUSED',
+      {
+        what: 'write the report',
+        path,
+        errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
+        remedy: 'give --report a file that can be written',
+      },
+      error,
+    )
   }
 }
 

@@ -8,9 +8,9 @@ import { explainProgram } from '../program/explain.ts'
 import { startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { isWorthTelling } from '../run/verdict.ts'
-import { type NamespaceKind } from '../sandbox/namespace.ts'
+import type { NamespaceKind } from '../sandbox/namespace.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
-import { formatSteps, formatVerdict } from './print.ts'
+import { formatSteps, formatVerdict, wantsColor } from './print.ts'
 import { checkReportPath, writeReport } from './report.ts'
 
 export const flags: FlagTable = {
@@ -51,7 +51,7 @@ export async function main(args: string[]): Promise<number> {
   const report = values.report?.[0]
   if (report !== undefined) checkReportPath(report)
   if (values.explain) {
-    writeSync(1, formatSteps(explainProgram(prepare(spec).program), process.stdout.isTTY))
+    writeSync(1, formatSteps(explainProgram(prepare(spec).program), wantsColor(process.stdout)))
     return 0
   }
   const job = startSpec(spec, { stdio: 'inherit' })
@@ -59,7 +59,7 @@ export async function main(args: string[]): Promise<number> {
   const result = await job.result
   if (report !== undefined) writeReport(report, result)
   if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage)))
-    writeSync(2, formatVerdict(result, { color: process.stderr.isTTY === true, verbose: values.verbose !== undefined }))
+    writeSync(2, formatVerdict(result, { color: wantsColor(process.stderr), verbose: values.verbose !== undefined }))
   return result.status
 }
 
@@ -71,16 +71,31 @@ function readOptions(values: { [name: string]: string[] }): RunOptions {
   }
   for (const pair of values.limit ?? []) {
     const at = pair.indexOf('=')
-    if (at < 1) throw fail('OPTION_INVALID', { name: '--limit', value: pair, why: 'there is no = in it', accepted: 'FILE=VALUE, such as memory.high=40M' })
+    if (at < 1)
+      throw fail('OPTION_INVALID', {
+        name: '--limit',
+        value: pair,
+        why: 'there is no = in it',
+        accepted: 'FILE=VALUE, such as memory.high=40M',
+      })
     const file = pair.slice(0, at)
-    if (!file.includes('.')) throw fail('OPTION_INVALID', { name: '--limit', value: file, why: 'this is not the name of a controller file', accepted: 'FILE=VALUE, such as memory.high=40M' })
+    if (!file.includes('.'))
+      throw fail('OPTION_INVALID', {
+        name: '--limit',
+        value: file,
+        why: 'this is not the name of a controller file',
+        accepted: 'FILE=VALUE, such as memory.high=40M',
+      })
     Object.assign(limits, { [file]: pair.slice(at + 1) })
   }
   const last = (name: string) => values[name]?.at(-1)
   const isolate = last('isolate')
   const options: { [key: string]: unknown } = {
     limits,
-    isolate: isolate === undefined || isolate === 'all' || isolate === 'none' ? isolate : (isolate.split(',') as NamespaceKind[]),
+    isolate:
+      isolate === undefined || isolate === 'all' || isolate === 'none'
+        ? isolate
+        : (isolate.split(',') as NamespaceKind[]),
     init: values['no-init'] ? false : undefined,
     hostname: last('hostname'),
     workdir: last('workdir'),

@@ -21,6 +21,8 @@ interface Experiment {
   title: string
   /** After `hutch run`. */
   args: string[]
+  /** Why this host cannot show it, if so. */
+  skip?: () => string | undefined
   /** What must be so, in words, and whether it was. */
   checks: [string, (seen: Seen) => boolean][]
 }
@@ -33,14 +35,21 @@ const experiments: Experiment[] = [
     args: ['--memory', '50M', '--swap', '0', '--', demo],
     checks: [
       ['each of the ten was killed when it reached the limit', ({ report }) => report.usage.oomKills === 10],
-      ['the script itself lived on, and ended with the status of its last command', ({ status, report }) => status === 137 && report.exitCode === 137],
-      ['the kernel never gave them more than 52428800 bytes', ({ report }) => report.limits['memory.max'] === 52_428_800 && report.usage.memoryPeak! <= 52_428_800],
+      [
+        'the script itself lived on, and ended with the status of its last command',
+        ({ status, report }) => status === 137 && report.exitCode === 137,
+      ],
+      [
+        'the kernel never gave them more than 52428800 bytes',
+        ({ report }) => report.limits['memory.max'] === 52_428_800 && report.usage.memoryPeak! <= 52_428_800,
+      ],
       ['the verdict names the limit', ({ report, err }) => report.reason === 'oom' && err.includes("this group's own")],
     ],
   },
   {
     title: 'With --oom-group, the first kill takes the whole group along',
     args: ['--memory', '50M', '--swap', '0', '--oom-group', '--', demo],
+    skip: () => (readHost().unified ? undefined : 'cgroup v1 has nothing like it'),
     checks: [['the script is gone too', ({ status, report }) => status === 137 && report.signal === 'SIGKILL']],
   },
   {
@@ -54,11 +63,23 @@ const experiments: Experiment[] = [
   {
     title: 'A cgroup namespace: from inside, its group is the root',
     args: ['--', 'cat', '/proc/1/cgroup'],
-    checks: [['/proc/1/cgroup says 0::/', ({ out }) => (readHost().unified ? /^0::\/$/m.test(out) : /:memory:\/$/m.test(out))]],
+    checks: [
+      ['/proc/1/cgroup says 0::/', ({ out }) => (readHost().unified ? /^0::\/$/m.test(out) : /:memory:\/$/m.test(out))],
+    ],
   },
   {
     title: 'pids.max: with five tasks allowed, a shell cannot fork a sixth',
-    args: ['--isolate', 'pid,mount', '--no-init', '--pids', '5', '--', 'bash', '-c', 'for i in 1 2 3 4 5; do sleep 1 & done; wait'],
+    args: [
+      '--isolate',
+      'pid,mount',
+      '--no-init',
+      '--pids',
+      '5',
+      '--',
+      'bash',
+      '-c',
+      'for i in 1 2 3 4 5; do sleep 1 & done; wait',
+    ],
     checks: [
       ['the shell was refused', ({ err }) => err.includes('Resource temporarily unavailable')],
       ['the kernel counted it', ({ report }) => report.usage.pidsDenied! > 0],
@@ -82,10 +103,17 @@ export async function main(): Promise<number> {
   try {
     for (const experiment of experiments) {
       writeSync(1, `\n# ${experiment.title}\n$ hutch run ${experiment.args.map(shellWord).join(' ')}\n`)
+      const reason = experiment.skip?.()
+      if (reason) writeSync(1, `  - skipped: ${reason}\n`)
+      if (reason) continue
       failed += printChecks(await perform(experiment, `${directory}/report.json`), experiment)
     }
     writeSync(1, '\n# Clean-up: nothing to do\n')
-    failed += printChecks(undefined, { title: '', args: [], checks: [['no group is left', () => leftGroups().length === 0]] })
+    failed += printChecks(undefined, {
+      title: '',
+      args: [],
+      checks: [['no group is left', () => leftGroups().length === 0]],
+    })
   } finally {
     rmSync(directory, { recursive: true })
   }
@@ -105,9 +133,14 @@ function printChecks(seen: Seen | undefined, experiment: Experiment): number {
 /** Runs `hutch run` as a user would, passing on what it prints as it comes. */
 function perform(experiment: Experiment, reportPath: string): Promise<Seen> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [process.argv[1]!, 'run', '--report', reportPath, ...experiment.args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [process.argv[1]!, 'run', '--report', reportPath, ...experiment.args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const text = { out: '', err: '' }
-    for (const [key, stream, fd] of [['out', child.stdout, 1], ['err', child.stderr, 2]] as const)
+    for (const [key, stream, fd] of [
+      ['out', child.stdout, 1],
+      ['err', child.stderr, 2],
+    ] as const)
       stream.on('data', (chunk: Buffer) => {
         text[key] += chunk.toString()
         writeSync(fd, chunk)
@@ -130,5 +163,7 @@ function readReport(path: string): Result {
 
 function leftGroups(): string[] {
   const { unified, v1 } = readHost()
-  return [unified, ...Object.values(v1)].flatMap((hierarchy) => (hierarchy ? readChildren(hierarchy.mount).filter((name) => name.startsWith('hutch-')) : []))
+  return [unified, ...Object.values(v1)].flatMap((hierarchy) =>
+    hierarchy ? readChildren(hierarchy.mount).filter((name) => name.startsWith('hutch-')) : [],
+  )
 }

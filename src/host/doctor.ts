@@ -14,22 +14,51 @@ export interface Finding {
 
 /** Everything that hutch depends on, in the order in which a run needs it. */
 export function inspectHost(host: Host = readHost()): Finding[] {
-  return [kernel(host), layout(host), ...controllers(host), delegation(host), killing(host), ...namespaceFindings(), swap(), pressure()]
+  return [
+    kernel(host),
+    layout(host),
+    ...controllers(host),
+    delegation(host),
+    killing(host),
+    ...namespaceFindings(),
+    swap(),
+    pressure(),
+  ]
 }
 
 function kernel(host: Host): Finding {
   const [major, minor] = host.kernel
   const enough = major > 5 || (major === 5 && minor >= 7)
-  return enough ? { title: 'kernel', state: 'ok', found: host.release } : { title: 'kernel', state: 'missing', found: `${host.release}: CLONE_INTO_CGROUP came with 5.7`, remedy: 'use Linux 5.7 or newer' }
+  return enough
+    ? { title: 'kernel', state: 'ok', found: host.release }
+    : {
+        title: 'kernel',
+        state: 'missing',
+        found: `${host.release}: CLONE_INTO_CGROUP came with 5.7`,
+        remedy: 'use Linux 5.7 or newer',
+      }
 }
 
 function layout(host: Host): Finding {
-  const names = { v2: 'pure v2', hybrid: 'hybrid: v1 controllers beside a v2 tree', v1: 'v1 alone', none: 'no cgroup file system is mounted' }
+  const names = {
+    v2: 'pure v2',
+    hybrid: 'hybrid: v1 controllers beside a v2 tree',
+    v1: 'v1 alone',
+    none: 'no cgroup file system is mounted',
+  }
   const found = `${names[host.layout]}${host.unified ? ` (v2 at ${host.unified.mount})` : ''}`
-  return host.layout === 'none' ? { title: 'cgroups', state: 'missing', found, remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup' } : { title: 'cgroups', state: 'ok', found }
+  return host.layout === 'none'
+    ? { title: 'cgroups', state: 'missing', found, remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup' }
+    : { title: 'cgroups', state: 'ok', found }
 }
 
-const wanted = { memory: 'memory limits', pids: 'task limits', cpu: 'CPU limits', cpuset: 'choice of CPUs', io: 'I/O limits' }
+const wanted = {
+  memory: 'memory limits',
+  pids: 'task limits',
+  cpu: 'CPU limits',
+  cpuset: 'choice of CPUs',
+  io: 'I/O limits',
+}
 
 function controllers(host: Host): Finding[] {
   if (host.layout === 'none') return []
@@ -39,8 +68,23 @@ function controllers(host: Host): Finding[] {
     const title = `  ${name}`
     if (legacy) return { title, state: 'ok', found: `v1, at ${legacy.mount}${name === 'io' ? ' (blkio)' : ''}` }
     const enabled = parent?.chain.at(-1)?.enabled.includes(name)
-    if (parent?.available.includes(name)) return { title, state: 'ok', found: enabled ? `v2, enabled below ${parent.directory}` : `v2, not yet enabled below ${parent.directory}: the first run does it` }
-    return { title, state: 'missing', found: `${purpose} are not to be had`, remedy: parent && host.uid !== 0 ? `have it delegated: systemctl set-property user@${host.uid}.service Delegate=yes` : `boot with cgroup_enable=${name}, or a kernel that has it` }
+    if (parent?.available.includes(name))
+      return {
+        title,
+        state: 'ok',
+        found: enabled
+          ? `v2, enabled below ${parent.directory}`
+          : `v2, not yet enabled below ${parent.directory}: the first run does it`,
+      }
+    return {
+      title,
+      state: 'missing',
+      found: `${purpose} are not to be had`,
+      remedy:
+        parent && host.uid !== 0
+          ? `have it delegated: systemctl set-property user@${host.uid}.service Delegate=yes`
+          : `boot with cgroup_enable=${name}, or a kernel that has it`,
+    }
   })
 }
 
@@ -48,38 +92,80 @@ function delegation(host: Host): Finding {
   const title = 'delegation'
   if (host.layout === 'none') return { title, state: 'missing', found: 'no groups, so none to delegate' }
   const parent = readParent(host, host.unified ? '' : 'memory')
-  if (readOnly(parent.directory)) return { title, state: 'missing', found: `${parent.directory} is read-only here`, remedy: 'start this container with a private cgroup namespace and a writable /sys/fs/cgroup' }
-  if (!parent.writable) return { title, state: 'missing', found: `user ${host.uid} may not make groups below ${parent.directory}`, remedy: 'run as root, or: systemd-run --user --scope -p Delegate=yes hutch run …' }
+  if (readOnly(parent.directory))
+    return {
+      title,
+      state: 'missing',
+      found: `${parent.directory} is read-only here`,
+      remedy: 'start this container with a private cgroup namespace and a writable /sys/fs/cgroup',
+    }
+  if (!parent.writable)
+    return {
+      title,
+      state: 'missing',
+      found: `user ${host.uid} may not make groups below ${parent.directory}`,
+      remedy: 'run as root, or: systemd-run --user --scope -p Delegate=yes hutch run …',
+    }
   if (parent.type !== undefined && parent.processes.length > 0)
-    return { title, state: 'note', found: `${parent.directory} has processes of its own, so v2 lets it enable no more controllers`, remedy: 'name another group with --parent' }
+    return {
+      title,
+      state: 'note',
+      found: `${parent.directory} has processes of its own, so v2 lets it enable no more controllers`,
+      remedy: 'name another group with --parent',
+    }
   return { title, state: 'ok', found: `groups go below ${parent.directory}` }
 }
 
 function killing(host: Host): Finding {
   const title = 'cgroup.kill'
-  const group = host.unified && [host.unified.own, ...children(host.unified.mount)].find((directory) => existsSync(`${directory}/cgroup.kill`))
+  const group =
+    host.unified &&
+    [host.unified.own, ...children(host.unified.mount)].find((directory) => existsSync(`${directory}/cgroup.kill`))
   if (group) return { title, state: 'ok', found: 'a whole group ends at one write' }
   const since = host.kernel[0] > 5 || (host.kernel[0] === 5 && host.kernel[1] >= 14)
   if (host.unified && since) return { title, state: 'ok', found: 'this kernel has it (no group to look at yet)' }
-  return { title, state: 'note', found: 'processes are killed one by one', remedy: 'Linux 5.14 with a v2 tree mounted has it' }
+  return {
+    title,
+    state: 'note',
+    found: 'processes are killed one by one',
+    remedy: 'Linux 5.14 with a v2 tree mounted has it',
+  }
 }
 
 function namespaceFindings(): Finding[] {
   const have = children('/proc/self/ns').map((path) => path.slice(path.lastIndexOf('/') + 1))
   const kinds = ['mnt', 'pid', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time']
-  const closed = kinds.filter((kind) => !have.includes(kind) || readNumber(`/proc/sys/user/max_${kind}_namespaces`) === 0)
+  const closed = kinds.filter(
+    (kind) => !have.includes(kind) || readNumber(`/proc/sys/user/max_${kind}_namespaces`) === 0,
+  )
   const open = kinds.filter((kind) => !closed.includes(kind))
-  const finding: Finding = { title: 'namespaces', state: closed.length ? 'missing' : 'ok', found: `${open.join(', ')}${closed.length ? `; not: ${closed.join(', ')}` : ''}` }
-  return [closed.length ? { ...finding, remedy: `raise /proc/sys/user/max_${closed[0]}_namespaces, or a kernel that has them` } : finding]
+  const finding: Finding = {
+    title: 'namespaces',
+    state: closed.length ? 'missing' : 'ok',
+    found: `${open.join(', ')}${closed.length ? `; not: ${closed.join(', ')}` : ''}`,
+  }
+  return [
+    closed.length
+      ? { ...finding, remedy: `raise /proc/sys/user/max_${closed[0]}_namespaces, or a kernel that has them` }
+      : finding,
+  ]
 }
 
 function swap(): Finding {
   const total = Number(/^SwapTotal:\s+(\d+)/m.exec(readText('/proc/meminfo'))?.[1] ?? 0)
-  return { title: 'swap', state: 'ok', found: total === 0 ? 'none: memory limits are all there is' : `${Math.round(total / 1024)} MiB: give --swap 0 with --memory, or memory spills into it` }
+  return {
+    title: 'swap',
+    state: 'ok',
+    found:
+      total === 0
+        ? 'none: memory limits are all there is'
+        : `${Math.round(total / 1024)} MiB: give --swap 0 with --memory, or memory spills into it`,
+  }
 }
 
 function pressure(): Finding {
-  if (existsSync('/proc/pressure/memory')) return { title: 'pressure', state: 'ok', found: 'stall times (PSI) are counted' }
+  if (existsSync('/proc/pressure/memory'))
+    return { title: 'pressure', state: 'ok', found: 'stall times (PSI) are counted' }
   return { title: 'pressure', state: 'note', found: 'no stall times (PSI)', remedy: 'boot with psi=1' }
 }
 

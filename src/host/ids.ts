@@ -25,7 +25,9 @@ function readTable(path: string): string[][] {
 /** `name`, `uid`, `name:group` or `uid:gid`, as Docker's --user. @throws USER_UNKNOWN */
 export function readUser(text: string, origin: string): User {
   const [who = '', group] = text.split(':', 2)
-  const entry = readTable('/etc/passwd').find((fields) => fields[0] === who || (isId(who) && Number(fields[2]) === Number(who)))
+  const entry = readTable('/etc/passwd').find(
+    (fields) => fields[0] === who || (isId(who) && Number(fields[2]) === Number(who)),
+  )
   if (!entry && !isId(who)) throw fail('USER_UNKNOWN', { name: who, kind: 'user', origin })
   const uid = Number(entry?.[2] ?? who)
   const groups = readTable('/etc/group')
@@ -33,7 +35,9 @@ export function readUser(text: string, origin: string): User {
   if (group !== undefined && !isId(group) && named(group) === undefined)
     throw fail('USER_UNKNOWN', { name: group, kind: 'group', origin })
   const gid = Number(group === undefined ? (entry?.[3] ?? 0) : isId(group) ? group : named(group))
-  const member = groups.filter((fields) => entry && fields[3]?.split(',').includes(entry[0]!)).map((fields) => Number(fields[2]))
+  const member = groups
+    .filter((fields) => entry && fields[3]?.split(',').includes(entry[0]!))
+    .map((fields) => Number(fields[2]))
   const user = { uid, gid, groups: group === undefined ? [...new Set([gid, ...member])] : [gid] }
   return entry ? { ...user, name: entry[0]!, home: entry[5]! } : user
 }

@@ -18,15 +18,25 @@ function compileOuter(plan: Plan): Op[] {
   const { groups, spec } = plan
   const outer: Op[] = []
   for (const group of groups) outer.push(...makeGroup(group))
-  for (const group of groups) for (const write of group.writes) outer.push(writeOp(group, write.file, write.value, write.origin))
+  for (const group of groups)
+    for (const write of group.writes) outer.push(writeOp(group, write.file, write.value, write.origin))
   // who was at its limit is told by what changed in between
-  const ancestorReads = plan.ancestors.flatMap(({ controller, directory }) => memoryLevelFiles[controller === '' ? 'v2' : 'v1'].map((file) => read(`${directory}/${file}`)))
+  const ancestorReads = plan.ancestors.flatMap(({ controller, directory }) =>
+    memoryLevelFiles[controller === '' ? 'v2' : 'v1'].map((file) => read(`${directory}/${file}`)),
+  )
   outer.push(...ancestorReads, ...watchOps(plan))
   const unified = groups.find((group) => group.controller === '')
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
   const procs = groups.map((group) => `${group.directory}/cgroup.procs`)
   const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
-  outer.push({ op: 'wait', timeoutMs: spec.timeoutMs, killAfterMs: spec.killAfterMs, procs, killFile, origin: 'timeout' })
+  outer.push({
+    op: 'wait',
+    timeoutMs: spec.timeoutMs,
+    killAfterMs: spec.killAfterMs,
+    procs,
+    killFile,
+    origin: 'timeout',
+  })
   if (groups.length > 0) outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
   outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads)
   for (const group of [...groups].reverse()) {
@@ -37,15 +47,28 @@ function compileOuter(plan: Plan): Op[] {
 }
 
 function makeGroup(group: PlannedGroup): Op[] {
-  const made: Op[] = group.madeParent ? [{ op: 'makeGroup', path: group.madeParent, mayExist: 1, origin: 'parent' }] : []
+  const made: Op[] = group.madeParent
+    ? [{ op: 'makeGroup', path: group.madeParent, mayExist: 1, origin: 'parent' }]
+    : []
   for (const { directory, controllers } of group.enable)
-    made.push({ op: 'writeFile', path: `${directory}/cgroup.subtree_control`, value: controllers.map((name) => `+${name}`).join(' '), origin: 'run' })
+    made.push({
+      op: 'writeFile',
+      path: `${directory}/cgroup.subtree_control`,
+      value: controllers.map((name) => `+${name}`).join(' '),
+      origin: 'run',
+    })
   made.push({ op: 'makeGroup', path: group.directory, mayExist: 0, origin: 'run' })
   // a v1 cpuset is born empty, and no process may enter it so
   if (group.controller === 'cpuset') {
     const writes = new Set(group.writes.map((write) => write.file))
     for (const file of ['cpuset.cpus', 'cpuset.mems'])
-      if (!writes.has(file)) made.push({ op: 'writeFile', path: `${group.directory}/${file}`, value: group.inherit?.[file] ?? '0', origin: 'run' })
+      if (!writes.has(file))
+        made.push({
+          op: 'writeFile',
+          path: `${group.directory}/${file}`,
+          value: group.inherit?.[file] ?? '0',
+          origin: 'run',
+        })
   }
   return made
 }
@@ -66,7 +89,14 @@ function watchOps(plan: Plan): Op[] {
     if (group.controller !== 'memory') return []
     const unified = plan.groups.find((other) => other.controller === '')
     const together = plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')
-    return [{ op: 'watchOom', group: group.directory, kill: together ? `${unified!.directory}/cgroup.kill` : '', origin: 'oomGroup' }]
+    return [
+      {
+        op: 'watchOom',
+        group: group.directory,
+        kill: together ? `${unified!.directory}/cgroup.kill` : '',
+        origin: 'oomGroup',
+      },
+    ]
   })
 }
 
@@ -106,6 +136,13 @@ function compileInner(plan: Plan): Op[] {
   if (spec.workdir !== undefined) inner.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
   // a change of ids clears it (prctl(2)), so it comes after setUser
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
-  inner.push({ op: 'exec', argv: plan.argv, env: plan.env, path: plan.searchPath, reap: has('pid') && spec.init ? 1 : 0, origin: 'command' })
+  inner.push({
+    op: 'exec',
+    argv: plan.argv,
+    env: plan.env,
+    path: plan.searchPath,
+    reap: has('pid') && spec.init ? 1 : 0,
+    origin: 'command',
+  })
   return inner
 }

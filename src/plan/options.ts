@@ -59,35 +59,64 @@ export interface RunOptions {
 type Parse = (value: unknown) => string | undefined
 const text = (limit: Limit | undefined) => (limit === undefined ? undefined : String(limit))
 const size: [Parse, string] = [(value) => text(parseSize(value)), 'a size such as 50M, 1.5G, 52428800 or max']
-const sizeAboveZero: [Parse, string] = [(value) => text(parseSize(value) || undefined), 'a size above 0, such as 50M, 1.5G, 52428800 or max']
+const sizeAboveZero: [Parse, string] = [
+  (value) => text(parseSize(value) || undefined),
+  'a size above 0, such as 50M, 1.5G, 52428800 or max',
+]
 
 /** Limits with a word of their own: kernel file, CLI flag, how the value is read, what is accepted. */
-export const limitTable: { [K in Exclude<keyof Limits, `${string}.${string}`>]: [file: string, flag: string, parse: Parse, accepted: string] } = {
+export const limitTable: {
+  [K in Exclude<keyof Limits, `${string}.${string}`>]: [file: string, flag: string, parse: Parse, accepted: string]
+} = {
   memory: ['memory.max', '--memory', ...sizeAboveZero],
   memoryHigh: ['memory.high', '--memory-high', ...size],
   memoryLow: ['memory.low', '--memory-low', ...size],
   memoryMin: ['memory.min', '--memory-min', ...size],
   swap: ['memory.swap.max', '--swap', ...size],
-  oomGroup: ['memory.oom.group', '--oom-group', (value) => (value === true ? '1' : value === false ? '0' : undefined), 'true or false'],
+  oomGroup: [
+    'memory.oom.group',
+    '--oom-group',
+    (value) => (value === true ? '1' : value === false ? '0' : undefined),
+    'true or false',
+  ],
   pids: ['pids.max', '--pids', (value) => text(parseCount(value)), 'a count from 1 on, or max'],
-  cpus: ['cpu.max', '--cpus', (value) => {
-    const cpus = parseCpus(value)
-    return cpus === undefined ? undefined : formatCpuMax(cpus)
-  }, 'a number of CPUs from 0.01 on, such as 0.5, or max'],
-  cpuWeight: ['cpu.weight', '--cpu-weight', (value) => {
-    const weight = parseCount(value)
-    return typeof weight === 'number' && weight <= 10_000 ? String(weight) : undefined
-  }, 'a weight from 1 to 10000'],
+  cpus: [
+    'cpu.max',
+    '--cpus',
+    (value) => {
+      const cpus = parseCpus(value)
+      return cpus === undefined ? undefined : formatCpuMax(cpus)
+    },
+    'a number of CPUs from 0.01 on, such as 0.5, or max',
+  ],
+  cpuWeight: [
+    'cpu.weight',
+    '--cpu-weight',
+    (value) => {
+      const weight = parseCount(value)
+      return typeof weight === 'number' && weight <= 10_000 ? String(weight) : undefined
+    },
+    'a weight from 1 to 10000',
+  ],
   cpusetCpus: ['cpuset.cpus', '--cpuset-cpus', parseCpuList, 'a list of CPUs such as 0-2,5'],
 }
 
 const optionFlags: { [K in keyof RunOptions]-?: string } = {
-  limits: '--limit', isolate: '--isolate', init: '--no-init', hostname: '--hostname', workdir: '--workdir', env: '--env',
-  user: '--user', timeout: '--timeout', killAfter: '--kill-after', parent: '--parent',
+  limits: '--limit',
+  isolate: '--isolate',
+  init: '--no-init',
+  hostname: '--hostname',
+  workdir: '--workdir',
+  env: '--env',
+  user: '--user',
+  timeout: '--timeout',
+  killAfter: '--kill-after',
+  parent: '--parent',
 }
 
 /** Files that steer groups and processes rather than limit them: hutch's own business. */
-const notLimits = /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
+const notLimits =
+  /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
 
 /** The checks of one front door. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING */
 export function parseOptions(command: string, args: readonly string[], options: RunOptions, door: Door): Spec {
@@ -97,11 +126,14 @@ export function parseOptions(command: string, args: readonly string[], options: 
     const value = options[key]
     if (value === undefined) return undefined
     const result = read(value)
-    if (result === undefined) throw fail('OPTION_INVALID', { name: say(key), value, why: 'it is not understood', accepted })
+    if (result === undefined)
+      throw fail('OPTION_INVALID', { name: say(key), value, why: 'it is not understood', accepted })
     return result
   }
   if (typeof command !== 'string' || command === '')
-    throw fail('COMMAND_MISSING', { usage: door === 'cli' ? 'hutch run [OPTIONS] -- COMMAND [ARG…]' : "run('command', ['argument'], options)" })
+    throw fail('COMMAND_MISSING', {
+      usage: door === 'cli' ? 'hutch run [OPTIONS] -- COMMAND [ARG…]' : "run('command', ['argument'], options)",
+    })
   for (const word of [command, ...args]) refuseNul(word, 'command')
 
   const isolate = parseIsolation(options.isolate, say('isolate'))
@@ -113,15 +145,28 @@ export function parseOptions(command: string, args: readonly string[], options: 
     isolate,
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
     env: parseEnvironment(options.env ?? {}, say('env')),
-    timeoutMs: need('timeout', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, door === 'cli' ? 1000 : 1)) ?? 0,
-    killAfterMs: need('killAfter', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, door === 'cli' ? 1000 : 1)) ?? 5000,
+    timeoutMs:
+      need('timeout', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, door === 'cli' ? 1000 : 1)) ??
+      0,
+    killAfterMs:
+      need('killAfter', 'a time such as 10s, 500ms or 2m', (value) =>
+        parseDuration(value, door === 'cli' ? 1000 : 1),
+      ) ?? 5000,
   }
-  const hostname = need('hostname', 'a host name of 1 to 64 letters, digits, dots and dashes', (value) => match(value, /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/))
+  const hostname = need('hostname', 'a host name of 1 to 64 letters, digits, dots and dashes', (value) =>
+    match(value, /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/),
+  )
   const workdir = need('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
-  const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) => match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/))
+  const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
+    match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
+  )
   const parent = parseParent(options.parent, say('parent'))
   if (hostname !== undefined && !isolate.includes('uts'))
-    throw fail('OPTION_CONFLICT', { name: say('hostname'), why: 'without a uts namespace it would rename this host', remedy: 'add uts to --isolate' })
+    throw fail('OPTION_CONFLICT', {
+      name: say('hostname'),
+      why: 'without a uts namespace it would rename this host',
+      remedy: 'add uts to --isolate',
+    })
   return {
     ...spec,
     ...(hostname !== undefined && { hostname }),
@@ -136,9 +181,11 @@ function parseIsolation(value: RunOptions['isolate'], name: string): NamespaceKi
   if (value === 'all') return namespaceKinds
   if (value === 'none') return []
   const accepted = `a list of ${namespaceKinds.join(', ')}; all; or none`
-  if (!Array.isArray(value)) throw fail('OPTION_INVALID', { name, value, why: 'it is not a list of namespaces', accepted })
+  if (!Array.isArray(value))
+    throw fail('OPTION_INVALID', { name, value, why: 'it is not a list of namespaces', accepted })
   for (const kind of value)
-    if (!Object.hasOwn(namespaces, kind)) throw fail('OPTION_INVALID', { name, value: kind, why: 'there is no such namespace', accepted })
+    if (!Object.hasOwn(namespaces, kind))
+      throw fail('OPTION_INVALID', { name, value: kind, why: 'there is no such namespace', accepted })
   return namespaceKinds.filter((kind) => value.includes(kind))
 }
 
@@ -156,27 +203,58 @@ function parseLimits(limits: Limits, door: Door): LimitWrite[] {
   })
   for (const [i, write] of writes.entries()) {
     const other = writes.slice(0, i).find((earlier) => earlier.file === write.file)
-    if (other) throw fail('OPTION_CONFLICT', { name: write.origin, why: `${other.origin} sets ${write.file} too`, remedy: 'give one of them' })
+    if (other)
+      throw fail('OPTION_CONFLICT', {
+        name: write.origin,
+        why: `${other.origin} sets ${write.file} too`,
+        remedy: 'give one of them',
+      })
   }
   return writes
 }
 
 function parseRawLimit(file: string, value: unknown, door: Door): LimitWrite {
   const origin = door === 'cli' ? `--limit ${file}` : `limits['${file}']`
-  const invalid = (why: string) => fail('OPTION_INVALID', { name: door === 'cli' ? '--limit' : 'limits', value: file, why, accepted: 'FILE=VALUE with a limit of a controller, such as memory.high=40M' })
+  const invalid = (why: string) =>
+    fail('OPTION_INVALID', {
+      name: door === 'cli' ? '--limit' : 'limits',
+      value: file,
+      why,
+      accepted: 'FILE=VALUE with a limit of a controller, such as memory.high=40M',
+    })
   if (!/^[a-z0-9_]+(\.[A-Za-z0-9_-]+)+$/.test(file)) throw invalid('this is not the name of a controller file')
   if (notLimits.test(file)) throw invalid('this file steers the group, it is no limit')
   const line = String(value)
-  if (line === '' || /[\0\n]/.test(line)) throw fail('OPTION_INVALID', { name: origin, value, why: 'a value is one line of text', accepted: 'a value as the kernel reads it' })
+  if (line === '' || /[\0\n]/.test(line))
+    throw fail('OPTION_INVALID', {
+      name: origin,
+      value,
+      why: 'a value is one line of text',
+      accepted: 'a value as the kernel reads it',
+    })
   // the kernel reads K, M and G in memory files by itself
   return { file, value: line, origin }
 }
 
-function parseEnvironment(env: { [name: string]: string | undefined }, name: string): { [name: string]: string | undefined } {
+function parseEnvironment(
+  env: { [name: string]: string | undefined },
+  name: string,
+): { [name: string]: string | undefined } {
   for (const [key, value] of Object.entries(env)) {
-    if (key === '' || /[=\0]/.test(key)) throw fail('OPTION_INVALID', { name, value: key, why: 'this cannot be the name of a variable', accepted: 'NAME=VALUE' })
+    if (key === '' || /[=\0]/.test(key))
+      throw fail('OPTION_INVALID', {
+        name,
+        value: key,
+        why: 'this cannot be the name of a variable',
+        accepted: 'NAME=VALUE',
+      })
     if (value !== undefined && (typeof value !== 'string' || value.includes('\0')))
-      throw fail('OPTION_INVALID', { name: `${name} ${key}`, value, why: 'a value is a text without NUL', accepted: 'NAME=VALUE' })
+      throw fail('OPTION_INVALID', {
+        name: `${name} ${key}`,
+        value,
+        why: 'a value is a text without NUL',
+        accepted: 'NAME=VALUE',
+      })
   }
   return env
 }
@@ -186,21 +264,39 @@ function parseParent(value: unknown, origin: string): string | undefined {
   const path = typeof value === 'string' ? value.replace(/^\/+|\/+$/g, '') : ''
   const refuse = (why: string) => fail('CGROUP_PARENT_INVALID', { value: String(value), why, origin })
   if (typeof value !== 'string' || path === '') throw refuse('it names no group')
-  if (path.split('/').some((part) => part === '..' || part === '.' || part === '')) throw refuse('a group path has no ".", ".." or empty parts')
+  if (path.split('/').some((part) => part === '..' || part === '.' || part === ''))
+    throw refuse('a group path has no ".", ".." or empty parts')
   if (/[\0\n]/.test(path)) throw refuse('a group path has no NUL and no newline')
   return path
 }
 
-function refuseUnknown(given: object, known: string[], prefix: string, kind: string, also = (_key: string) => false): void {
-  if (typeof given !== 'object' || given === null) throw fail('OPTION_INVALID', { name: `${kind}s`, value: given, why: 'it is not an object', accepted: 'an object' })
+function refuseUnknown(
+  given: object,
+  known: string[],
+  prefix: string,
+  kind: string,
+  also = (_key: string) => false,
+): void {
+  if (typeof given !== 'object' || given === null)
+    throw fail('OPTION_INVALID', { name: `${kind}s`, value: given, why: 'it is not an object', accepted: 'an object' })
   for (const key of Object.keys(given)) {
     if (known.includes(key) || also(key)) continue
-    throw fail('OPTION_UNKNOWN', { name: `${prefix}${key}`, nearest: nearest(key, known), known: `known ${kind}s: ${known.join(', ')}` })
+    throw fail('OPTION_UNKNOWN', {
+      name: `${prefix}${key}`,
+      nearest: nearest(key, known),
+      known: `known ${kind}s: ${known.join(', ')}`,
+    })
   }
 }
 
 function refuseNul(word: unknown, name: string): void {
-  if (typeof word !== 'string' || word.includes('\0')) throw fail('OPTION_INVALID', { name, value: word, why: 'a command and its arguments are texts without NUL', accepted: 'texts' })
+  if (typeof word !== 'string' || word.includes('\0'))
+    throw fail('OPTION_INVALID', {
+      name,
+      value: word,
+      why: 'a command and its arguments are texts without NUL',
+      accepted: 'texts',
+    })
 }
 
 function match(value: unknown, shape: RegExp): string | undefined {

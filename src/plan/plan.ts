@@ -108,10 +108,22 @@ function planUnified(spec: Spec, around: Surroundings): PlannedGroup[] {
   if (parent.type !== undefined && parent.processes.length > 0 && inParent.length > 0) {
     // figures that nobody asked for are not worth a failure
     if (asked.some((name) => inParent.includes(name)))
-      throw fail('CGROUP_POPULATED', { directory: parent.directory, controllers: inParent.join(', '), processes: listed(parent.processes) })
+      throw fail('CGROUP_POPULATED', {
+        directory: parent.directory,
+        controllers: inParent.join(', '),
+        processes: listed(parent.processes),
+      })
     enable = []
   }
-  return [{ controller: '', parent: parent.directory, directory: `${parent.directory}/${groupName(around.host, around.serial)}`, enable, writes: orderLimits(spec.limits) }]
+  return [
+    {
+      controller: '',
+      parent: parent.directory,
+      directory: `${parent.directory}/${groupName(around.host, around.serial)}`,
+      enable,
+      writes: orderLimits(spec.limits),
+    },
+  ]
 }
 
 /** memory.max before memory.swap.max and the protections: each then stands within the one before. */
@@ -126,10 +138,20 @@ function planLegacy(spec: Spec, around: Surroundings): PlannedGroup[] {
   const writes = translateLimits(spec.limits.filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)))
   for (const write of writes)
     if (!host.v1[write.controller])
-      throw fail('CGROUP_CONTROLLER_MISSING', { controller: write.controller, origin: write.origin, where: 'cgroup v1', available: Object.keys(host.v1).join(', ') })
+      throw fail('CGROUP_CONTROLLER_MISSING', {
+        controller: write.controller,
+        origin: write.origin,
+        where: 'cgroup v1',
+        available: Object.keys(host.v1).join(', '),
+      })
   for (const limit of spec.limits.filter(oomGroup))
     if (limit.value === '1' && (!host.v1.memory || !host.unified))
-      throw fail('CGROUP_LIMIT_UNSUPPORTED', { file: limit.file, origin: limit.origin, why: 'on cgroup v1 it takes a v2 tree beside it for the kill', remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, or leave it out' })
+      throw fail('CGROUP_LIMIT_UNSUPPORTED', {
+        file: limit.file,
+        origin: limit.origin,
+        why: 'on cgroup v1 it takes a v2 tree beside it for the kill',
+        remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, or leave it out',
+      })
   const asked = writes.map((write) => write.controller)
   const wanted = [...(host.unified ? [''] : []), ...new Set([...accounting.filter((name) => host.v1[name]), ...asked])]
   return wanted.flatMap((controller): PlannedGroup[] => {
@@ -137,7 +159,17 @@ function planLegacy(spec: Spec, around: Surroundings): PlannedGroup[] {
     if (!usable(parent, spec, around, asked.includes(controller))) return []
     const directory = `${parent.directory}/${groupName(host, around.serial)}`
     const own = controller === '' ? unifiedOnly : writes.filter((write) => write.controller === controller)
-    return [{ controller, parent: parent.directory, directory, enable: [], writes: own, ...(!parent.exists && { madeParent: parent.directory }), ...(parent.inherit && { inherit: parent.inherit }) }]
+    return [
+      {
+        controller,
+        parent: parent.directory,
+        directory,
+        enable: [],
+        writes: own,
+        ...(!parent.exists && { madeParent: parent.directory }),
+        ...(parent.inherit && { inherit: parent.inherit }),
+      },
+    ]
   })
 }
 
@@ -145,25 +177,38 @@ function planLegacy(spec: Spec, around: Surroundings): PlannedGroup[] {
 function usable(parent: Parent, spec: Spec, around: Surroundings, needed = spec.limits.length > 0): boolean {
   if (parent.writable || !parent.exists) return true
   if (!needed && spec.parent === undefined) return false
-  throw fail('CGROUP_NO_DELEGATION', { directory: parent.directory, need: `make a group for ${spec.limits.map((limit) => limit.origin).join(', ') || '--parent'}`, user: around.host.uid })
+  throw fail('CGROUP_NO_DELEGATION', {
+    directory: parent.directory,
+    need: `make a group for ${spec.limits.map((limit) => limit.origin).join(', ') || '--parent'}`,
+    user: around.host.uid,
+  })
 }
 
 function missingController(controller: string, limit: LimitWrite, parent: Parent) {
-  return fail('CGROUP_CONTROLLER_MISSING', { controller, origin: limit.origin, where: parent.directory, available: parent.available.join(', ') })
+  return fail('CGROUP_CONTROLLER_MISSING', {
+    controller,
+    origin: limit.origin,
+    where: parent.directory,
+    available: parent.available.join(', '),
+  })
 }
 
 function makeEnvironment(spec: Spec, around: Surroundings): { [name: string]: string | undefined } {
   const { user } = around
   const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
   const env: { [name: string]: string | undefined } = { ...around.env, ...account, ...spec.env }
-  return { ...env, PATH: `${around.toolPath}:${env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'}` }
+  return {
+    ...env,
+    PATH: `${around.toolPath}:${env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'}`,
+  }
 }
 
 /** The directories from the job's parent up to, but not with, the hierarchy's root. */
 function levelsBetween(group: PlannedGroup, host: Host): { controller: string; directory: string }[] {
   const mount = group.controller === '' ? host.unified!.mount : host.v1[group.controller]!.mount
   const levels: { controller: string; directory: string }[] = []
-  for (let at = group.parent; at.length > mount.length; at = at.slice(0, at.lastIndexOf('/'))) levels.push({ controller: group.controller, directory: at })
+  for (let at = group.parent; at.length > mount.length; at = at.slice(0, at.lastIndexOf('/')))
+    levels.push({ controller: group.controller, directory: at })
   return levels
 }
 

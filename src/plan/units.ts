@@ -9,7 +9,9 @@ export type Limit = number | 'max'
 /** Bytes from `50M`, `1.5G`, `52428800`, `64KiB` (1024s, as the kernel and Docker count) or `max`. */
 export function parseSize(value: unknown): Limit | undefined {
   if (value === 'max') return 'max'
-  const match = /^(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?$/i.exec(typeof value === 'number' ? plainNumber(value) : String(value))
+  const match = /^(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?$/i.exec(
+    typeof value === 'number' ? plainNumber(value) : String(value),
+  )
   const bytes = match ? Math.floor(Number(match[1]) * factors[match[2]!.toLowerCase()]!) : undefined
   return bytes !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined
 }
@@ -43,7 +45,9 @@ export function parseCpus(value: unknown): Limit | undefined {
 export function parseCpuList(value: unknown): string | undefined {
   const text = String(value)
   if (!/^\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*$/.test(text)) return undefined
-  const backwards = text.split(',').some((part) => Number(part.split('-')[0]) > Number(part.split('-')[1] ?? Number.POSITIVE_INFINITY))
+  const backwards = text
+    .split(',')
+    .some((part) => Number(part.split('-')[0]) > Number(part.split('-')[1] ?? Number.POSITIVE_INFINITY))
   return backwards ? undefined : text
 }
 

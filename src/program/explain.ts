@@ -16,7 +16,13 @@ export interface Step {
 
 /** Every step of both sections, in the order in which they are written down. */
 export function explainProgram(program: Program): Step[] {
-  const explain = (section: Step['section']) => (op: Op, step: number) => ({ section, step, op: op.op, origin: op.origin, ...explainOp(op) })
+  const explain = (section: Step['section']) => (op: Op, step: number) => ({
+    section,
+    step,
+    op: op.op,
+    origin: op.origin,
+    ...explainOp(op),
+  })
   return [...program.outer.map(explain('outer')), ...program.inner.map(explain('inner'))]
 }
 
@@ -30,7 +36,10 @@ function explainOp(op: Op): { words: string; shell: string } {
     case 'makeGroup':
       return { words: `make the group ${op.path}`, shell: `mkdir ${op.mayExist ? '-p ' : ''}${shellWord(op.path)}` }
     case 'writeFile':
-      return { words: `set ${nameOf(op.path)} to ${op.value}`, shell: `echo ${shellWord(op.value)} > ${shellWord(op.path)}` }
+      return {
+        words: `set ${nameOf(op.path)} to ${op.value}`,
+        shell: `echo ${shellWord(op.value)} > ${shellWord(op.path)}`,
+      }
     case 'readFile':
       return { words: `read ${nameOf(op.path)} if it is there`, shell: `cat ${shellWord(op.path)}` }
     case 'spawn': {
@@ -38,23 +47,49 @@ function explainOp(op: Op): { words: string; shell: string } {
       const made = kinds.length > 0 ? `new namespaces: ${kinds.join(', ')}` : 'no new namespaces'
       return {
         words: `clone hutch-init${op.group ? ` into ${op.group}` : ''}, ${made}; it runs the inner section`,
-        shell: [op.group && `echo $$ > ${shellWord(`${op.group}/cgroup.procs`)}`, kinds.length > 0 && `unshare ${kinds.map((kind) => namespaces[kind].shell).join(' ')} …`].filter(Boolean).join('; '),
+        shell: [
+          op.group && `echo $$ > ${shellWord(`${op.group}/cgroup.procs`)}`,
+          kinds.length > 0 && `unshare ${kinds.map((kind) => namespaces[kind].shell).join(' ')} …`,
+        ]
+          .filter(Boolean)
+          .join('; '),
       }
     }
     case 'watchFile':
       return { words: `watch ${nameOf(op.path)} for changes`, shell: `inotifywait -m ${shellWord(op.path)} &` }
     case 'watchOom':
-      return { words: `be told when ${op.group} is out of memory${op.kill ? ', and then kill all of it' : ''}`, shell: '' }
+      return {
+        words: `be told when ${op.group} is out of memory${op.kill ? ', and then kill all of it' : ''}`,
+        shell: '',
+      }
     case 'wait':
-      return { words: op.timeoutMs ? `wait for its end: SIGTERM after ${op.timeoutMs} ms, SIGKILL ${op.killAfterMs} ms later` : 'wait for its end', shell: 'wait' }
+      return {
+        words: op.timeoutMs
+          ? `wait for its end: SIGTERM after ${op.timeoutMs} ms, SIGKILL ${op.killAfterMs} ms later`
+          : 'wait for its end',
+        shell: 'wait',
+      }
     case 'killGroup':
-      return { words: 'kill what is left in its groups', shell: op.killFile ? `echo 1 > ${shellWord(op.killFile)}` : `kill -9 $(cat ${op.procs.map(shellWord).join(' ')})` }
+      return {
+        words: 'kill what is left in its groups',
+        shell: op.killFile
+          ? `echo 1 > ${shellWord(op.killFile)}`
+          : `kill -9 $(cat ${op.procs.map(shellWord).join(' ')})`,
+      }
     case 'removeGroup':
-      return { words: `remove ${op.path}${op.shared ? ' if nothing else is in it' : ''}`, shell: `rmdir ${shellWord(op.path)}` }
+      return {
+        words: `remove ${op.path}${op.shared ? ' if nothing else is in it' : ''}`,
+        shell: `rmdir ${shellWord(op.path)}`,
+      }
     case 'joinGroup':
       return { words: `enter ${op.path.slice(0, op.path.lastIndexOf('/'))}`, shell: `echo 0 > ${shellWord(op.path)}` }
     case 'unshare':
-      return { words: `make a namespace of its own: ${kindsIn(op.flags).join(', ')}`, shell: `unshare ${kindsIn(op.flags).map((kind) => namespaces[kind].shell).join(' ')} …` }
+      return {
+        words: `make a namespace of its own: ${kindsIn(op.flags).join(', ')}`,
+        shell: `unshare ${kindsIn(op.flags)
+          .map((kind) => namespaces[kind].shell)
+          .join(' ')} …`,
+      }
     case 'setHostname':
       return { words: `call the host ${op.name}`, shell: `hostname ${shellWord(op.name)}` }
     case 'mount':
@@ -64,18 +99,31 @@ function explainOp(op: Op): { words: string; shell: string } {
     case 'changeDirectory':
       return { words: `start in ${op.path}`, shell: `cd ${shellWord(op.path)}` }
     case 'setUser':
-      return { words: `become user ${op.uid}, group ${op.gid}`, shell: `setpriv --reuid ${op.uid} --regid ${op.gid} ${op.groups.length ? `--groups ${op.groups.join(',')}` : '--clear-groups'} …` }
+      return {
+        words: `become user ${op.uid}, group ${op.gid}`,
+        shell: `setpriv --reuid ${op.uid} --regid ${op.gid} ${op.groups.length ? `--groups ${op.groups.join(',')}` : '--clear-groups'} …`,
+      }
     case 'dieWithParent':
       return { words: 'be killed when hutch ends', shell: 'setpriv --pdeathsig KILL …' }
     case 'exec':
-      return { words: `${op.reap ? 'stay as PID 1, reap orphans, and run' : 'become'} ${op.argv.join(' ')}`, shell: `exec ${op.argv.map(shellWord).join(' ')}` }
+      return {
+        words: `${op.reap ? 'stay as PID 1, reap orphans, and run' : 'become'} ${op.argv.join(' ')}`,
+        shell: `exec ${op.argv.map(shellWord).join(' ')}`,
+      }
   }
 }
 
 function explainMount(op: Extract<Op, { op: 'mount' }>): { words: string; shell: string } {
-  if (!op.type) return { words: `let no mount below ${op.target} reach the host`, shell: `mount --make-rprivate ${shellWord(op.target)}` }
+  if (!op.type)
+    return {
+      words: `let no mount below ${op.target} reach the host`,
+      shell: `mount --make-rprivate ${shellWord(op.target)}`,
+    }
   const options = (['nosuid', 'nodev', 'noexec'] as const).filter((name) => op.flags & mountFlags[name]).join(',')
-  return { words: `mount a ${op.type} of its own on ${op.target}`, shell: `mount -t ${op.type}${options ? ` -o ${options}` : ''} ${shellWord(op.source)} ${shellWord(op.target)}` }
+  return {
+    words: `mount a ${op.type} of its own on ${op.target}`,
+    shell: `mount -t ${op.type}${options ? ` -o ${options}` : ''} ${shellWord(op.source)} ${shellWord(op.target)}`,
+  }
 }
 
 function nameOf(path: string): string {

@@ -60,7 +60,9 @@ const put = {
 }
 
 // per op, once: its fields in order, so that encoding walks a flat list
-const layouts = new Map(Object.entries(ops).map(([name, op]) => [name, Object.entries(op.fields) as [string, keyof typeof put][]]))
+const layouts = new Map(
+  Object.entries(ops).map(([name, op]) => [name, Object.entries(op.fields) as [string, keyof typeof put][]]),
+)
 
 function putOps(list: readonly Op[]): number {
   const section = at

@@ -9,11 +9,11 @@ import { readGroupFile } from '../cgroup/files.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { fail } from '../errors.ts'
 import { eventKinds } from '../native.ts'
-import { type RunOptions, parseOptions } from '../plan/options.ts'
+import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures } from '../program/wire.ts'
 import { judge, type Outcome } from './judge.ts'
-import { launch, type Launched } from './launch.ts'
+import { type Launched, launch } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
 import { parseUsage, type Usage } from './usage.ts'
@@ -116,7 +116,10 @@ export async function run(command: string, args: readonly string[] = [], options
 }
 
 /** The same from a Spec: the CLI's way in. */
-export function startSpec(spec: Spec, how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined }): Job {
+export function startSpec(
+  spec: Spec,
+  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined },
+): Job {
   const ends = openStreams(how.stdio ?? 'pipe')
   let launched: Launched
   const begun = performance.now()
@@ -135,7 +138,11 @@ export function startSpec(spec: Spec, how: { [K in 'stdio' | 'signal' | 'onEvent
 }
 
 /** Pipes for those that are asked for: our ends, the command's, and which of those are ours to close. */
-function openStreams(stdio: StartOptions['stdio']): { ours: number[]; theirs: [number, number, number]; opened: number[] } {
+function openStreams(stdio: StartOptions['stdio']): {
+  ours: number[]
+  theirs: [number, number, number]
+  opened: number[]
+} {
   const each = typeof stdio === 'object' ? stdio : [stdio, stdio, stdio]
   const out = { ours: [-1, -1, -1], theirs: [-1, -1, -1] as [number, number, number], opened: [] as number[] }
   for (const [i, kind] of each.entries()) {
@@ -145,24 +152,52 @@ function openStreams(stdio: StartOptions['stdio']): { ours: number[]; theirs: [n
       const [read, write] = watchedNative().pipe()
       if (write === undefined) {
         for (const fd of [...out.ours, ...out.opened]) if (fd >= 0) closeSync(fd)
-        throw fail('STEP_REFUSED', { what: 'make a pipe', operation: 'pipe2', origin: 'stdio', errno: getSystemErrorName(read), remedy: 'raise the limit of open files (ulimit -n)' })
+        throw fail('STEP_REFUSED', {
+          what: 'make a pipe',
+          operation: 'pipe2',
+          origin: 'stdio',
+          errno: getSystemErrorName(read),
+          remedy: 'raise the limit of open files (ulimit -n)',
+        })
       }
       out.ours[i] = i === 0 ? write : read
       out.theirs[i] = i === 0 ? read : write
       out.opened.push(out.theirs[i]!)
     } else if (kind !== 'ignore')
-      throw fail('OPTION_INVALID', { name: 'stdio', value: kind, why: 'it is not understood', accepted: "'pipe', 'inherit', 'ignore' or a descriptor" })
+      throw fail('OPTION_INVALID', {
+        name: 'stdio',
+        value: kind,
+        why: 'it is not understood',
+        accepted: "'pipe', 'inherit', 'ignore' or a descriptor",
+      })
   }
   return out
 }
 
-function settle(launched: Launched, begun: number, sent: Set<number>, abort: AbortSignal | undefined, onEvent: StartOptions['onEvent']): Promise<Result> {
+function settle(
+  launched: Launched,
+  begun: number,
+  sent: Set<number>,
+  abort: AbortSignal | undefined,
+  onEvent: StartOptions['onEvent'],
+): Promise<Result> {
   const { job, plan, program } = launched
-  const outcome: Outcome = { durationMs: 0, commandStatus: -1, ownStatus: 0, killed: false, sent, userUsec: 0, systemUsec: 0, figures: new Map(), events: [] }
+  const outcome: Outcome = {
+    durationMs: 0,
+    commandStatus: -1,
+    ownStatus: 0,
+    killed: false,
+    sent,
+    userUsec: 0,
+    systemUsec: 0,
+    figures: new Map(),
+    events: [],
+  }
   let failure: unknown
   let aborted = false
   const note = (kind: JobEvent['kind'], count?: number) => {
-    if (count !== undefined && count <= (outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0)) return
+    if (count !== undefined && count <= (outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0))
+      return
     const event = { at: Math.round(performance.now() - begun), kind, ...(count !== undefined && { count }) }
     outcome.events.push(event)
     onEvent?.(event)
@@ -176,7 +211,16 @@ function settle(launched: Launched, begun: number, sent: Set<number>, abort: Abo
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
         const errno = getSystemErrorName(-b)
-        if (op?.op !== 'exec') failure = op ? explainRefusal(op, errno, plan) : fail('STEP_REFUSED', { what: 'read the program', operation: 'hutch-init', origin: 'run', errno, remedy: 'rebuild hutch' })
+        if (op?.op !== 'exec')
+          failure = op
+            ? explainRefusal(op, errno, plan)
+            : fail('STEP_REFUSED', {
+                what: 'read the program',
+                operation: 'hutch-init',
+                origin: 'run',
+                errno,
+                remedy: 'rebuild hutch',
+              })
         else {
           outcome.execError = errno
           outcome.interpreterMissing = errno === 'ENOENT' && isThere(plan.argv[0]!, plan.searchPath)
@@ -189,7 +233,14 @@ function settle(launched: Launched, begun: number, sent: Set<number>, abort: Abo
       } else if (kind === eventKinds.ended) {
         unwatchJob(job)
         abort?.removeEventListener('abort', onAbort)
-        Object.assign(outcome, { durationMs: Math.round(performance.now() - begun), commandStatus: a, ownStatus: b, userUsec, systemUsec, figures: decodeFigures(bytes) })
+        Object.assign(outcome, {
+          durationMs: Math.round(performance.now() - begun),
+          commandStatus: a,
+          ownStatus: b,
+          userUsec,
+          systemUsec,
+          figures: decodeFigures(bytes),
+        })
         const leftover = c >= 0 ? program.outer[c] : undefined
         if (failure) reject(failure)
         else if (leftover) reject(explainRefusal(leftover, getSystemErrorName(-d), plan))
@@ -202,7 +253,11 @@ function settle(launched: Launched, begun: number, sent: Set<number>, abort: Abo
 }
 
 /** An event file's text → events. A v1 eventfd has no text: its kills are counted at the end. */
-function noteCounts(op: string | undefined, text: string, note: (kind: JobEvent['kind'], count?: number) => void): void {
+function noteCounts(
+  op: string | undefined,
+  text: string,
+  note: (kind: JobEvent['kind'], count?: number) => void,
+): void {
   if (op !== 'watchFile') return
   const counts = parseFlat(text)
   if (counts.oom_kill) note('oom-kill', counts.oom_kill)
@@ -211,7 +266,9 @@ function noteCounts(op: string | undefined, text: string, note: (kind: JobEvent[
 
 /** ENOENT of a file that is there: the interpreter that its first line names is not. */
 function isThere(command: string, search: string): boolean {
-  return command.includes('/') ? existsSync(command) : search.split(':').some((directory) => existsSync(`${directory}/${command}`))
+  return command.includes('/')
+    ? existsSync(command)
+    : search.split(':').some((directory) => existsSync(`${directory}/${command}`))
 }
 
 /** A stream's text, kept to 64 MiB so that a command cannot fill this process. */
@@ -225,4 +282,3 @@ async function collect(stream: Readable | null): Promise<string | undefined> {
   }
   return Buffer.concat(chunks).toString('utf8')
 }
-

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // From raw outcome to Result: which reason holds, whose limit it was, where a signal came from. Pure.
 import { constants } from 'node:os'
+import { isFull, parseMemory } from '../cgroup/memory.ts'
+import { type Figures, parseFlat } from '../cgroup/stats.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../program/ops.ts'
 import type { JobEvent, Reason, Result } from './result.ts'
 import { figuresOf, groupOf, parseUsage, without } from './usage.ts'
 import { type Evidence, makeVerdict, type OomLevel } from './verdict.ts'
-import { isFull, parseMemory } from '../cgroup/memory.ts'
-import { type Figures, parseFlat } from '../cgroup/stats.ts'
 
 /** What the kernel and hutch-init said of a job that is over. */
 export interface Outcome {
@@ -32,7 +32,18 @@ export interface Outcome {
 }
 
 /** Signals that a program brings on itself: a fault, an abort, a write nobody reads. */
-const ownFaults = new Set(['SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGABRT', 'SIGSYS', 'SIGTRAP', 'SIGPIPE', 'SIGXCPU', 'SIGXFSZ'])
+const ownFaults = new Set([
+  'SIGSEGV',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGILL',
+  'SIGABRT',
+  'SIGSYS',
+  'SIGTRAP',
+  'SIGPIPE',
+  'SIGXCPU',
+  'SIGXFSZ',
+])
 
 /** Draws the conclusion. */
 export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
@@ -40,7 +51,14 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const read = (path: string) => after.get(path)
   const measured = parseUsage(plan, read)
   // without a v2 tree: what the process and all that it waited for used
-  const usage = { ...without({ cpuUsec: outcome.userUsec + outcome.systemUsec, userUsec: outcome.userUsec, systemUsec: outcome.systemUsec }), ...measured }
+  const usage = {
+    ...without({
+      cpuUsec: outcome.userUsec + outcome.systemUsec,
+      userUsec: outcome.userUsec,
+      systemUsec: outcome.systemUsec,
+    }),
+    ...measured,
+  }
   const stayed = outcome.commandStatus !== -1
   const status = stayed ? outcome.commandStatus : outcome.ownStatus
   const number = status & 0x7f
@@ -51,8 +69,18 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const from = signal === null ? undefined : signalFrom(plan, outcome, signal, number, stayed)
   const level = (usage.oomKills ?? 0) > 0 ? oomLevel(plan, before, after) : undefined
   const evidence: Evidence = {
-    reason, exitCode, signal, usage, killed: outcome.killed, durationMs: outcome.durationMs,
-    ...without({ signalFrom: from, oomLevel: level, execError: outcome.execError, interpreterMissing: outcome.interpreterMissing }),
+    reason,
+    exitCode,
+    signal,
+    usage,
+    killed: outcome.killed,
+    durationMs: outcome.durationMs,
+    ...without({
+      signalFrom: from,
+      oomLevel: level,
+      execError: outcome.execError,
+      interpreterMissing: outcome.interpreterMissing,
+    }),
   }
   const execStatus = reason === 'not-found' ? 127 : reason === 'not-executable' ? 126 : undefined
   const path = groupOf(plan, 'memory')?.directory ?? plan.groups[0]?.directory
@@ -64,7 +92,9 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
     reason,
     status: execStatus ?? (reason === 'timeout' ? 124 : (exitCode ?? 128 + number)),
     durationMs: outcome.durationMs,
-    limits: Object.fromEntries(plan.spec.limits.map(({ file, value }) => [file, /^\d{1,15}$/.test(value) ? Number(value) : value])),
+    limits: Object.fromEntries(
+      plan.spec.limits.map(({ file, value }) => [file, /^\d{1,15}$/.test(value) ? Number(value) : value]),
+    ),
     usage,
     events: closeEvents(outcome, usage),
     cgroup: { layout: plan.layout, ...(path && { path }) },
@@ -73,14 +103,21 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
 }
 
 function pickReason(outcome: Outcome, usage: Result['usage'], failed: boolean, signal: string | null): Reason {
-  if (outcome.execError) return outcome.execError === 'ENOENT' && !outcome.interpreterMissing ? 'not-found' : 'not-executable'
+  if (outcome.execError)
+    return outcome.execError === 'ENOENT' && !outcome.interpreterMissing ? 'not-found' : 'not-executable'
   if (outcome.stopCause) return outcome.stopCause
   if ((usage.oomKills ?? 0) > 0 && failed) return 'oom'
   if ((usage.pidsDenied ?? 0) > 0 && failed) return 'pids'
   return signal === null ? 'exit' : 'signal'
 }
 
-function signalFrom(plan: Plan, outcome: Outcome, signal: string, number: number, stayed: boolean): 'inside' | 'outside' | 'unknown' {
+function signalFrom(
+  plan: Plan,
+  outcome: Outcome,
+  signal: string,
+  number: number,
+  stayed: boolean,
+): 'inside' | 'outside' | 'unknown' {
   if (outcome.sent.has(number)) return 'outside'
   if (ownFaults.has(signal)) return 'inside'
   // nobody inside can kill PID 1 of a pid namespace (pid_namespaces(7))
@@ -88,7 +125,10 @@ function signalFrom(plan: Plan, outcome: Outcome, signal: string, number: number
 }
 
 /** readFile ops before the spawn and after it: the same paths may stand in both. */
-function splitFigures(program: Program, figures: Map<number, string>): { before: Map<string, string>; after: Map<string, string> } {
+function splitFigures(
+  program: Program,
+  figures: Map<number, string>,
+): { before: Map<string, string>; after: Map<string, string> } {
   const before = new Map<string, string>()
   const after = new Map<string, string>()
   const spawn = program.outer.findIndex((op) => op.op === 'spawn')
@@ -104,7 +144,8 @@ function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, st
   const own = parseMemory(figuresOf(plan, 'memory', (path) => after.get(path)))
   if (own.ownOoms) return { whose: 'own' }
   for (const { controller, directory } of plan.ancestors) {
-    const level = (texts: Map<string, string>): Figures => new Proxy({}, { get: (_, file) => texts.get(`${directory}/${String(file)}`) })
+    const level = (texts: Map<string, string>): Figures =>
+      new Proxy({}, { get: (_, file) => texts.get(`${directory}/${String(file)}`) })
     const ooms = (texts: Map<string, string>) => parseFlat(level(texts)['memory.events.local']).oom ?? 0
     const full = controller === '' ? ooms(after) > ooms(before) : isFull(level(after))
     if (full) return { whose: 'ancestor', directory }
@@ -116,8 +157,10 @@ function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, st
 function closeEvents(outcome: Outcome, usage: Result['usage']): JobEvent[] {
   const last = (kind: JobEvent['kind']) => outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0
   const events = [...outcome.events]
-  if ((usage.oomKills ?? 0) > last('oom-kill')) events.push({ at: outcome.durationMs, kind: 'oom-kill', count: usage.oomKills! })
-  if ((usage.pidsDenied ?? 0) > last('pids-denied')) events.push({ at: outcome.durationMs, kind: 'pids-denied', count: usage.pidsDenied! })
+  if ((usage.oomKills ?? 0) > last('oom-kill'))
+    events.push({ at: outcome.durationMs, kind: 'oom-kill', count: usage.oomKills! })
+  if ((usage.pidsDenied ?? 0) > last('pids-denied'))
+    events.push({ at: outcome.durationMs, kind: 'pids-denied', count: usage.pidsDenied! })
   return events
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
 import { getSystemErrorName } from 'node:util'
-import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { controllerOf } from '../cgroup/legacy.ts'
+import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readUser } from '../host/ids.ts'
@@ -59,13 +59,23 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
     knownParents.clear()
     const op = program.outer[pid]
     const name = getSystemErrorName(-errno)
-    if (!op) throw fail('STEP_REFUSED', { what: 'start the event thread', operation: 'epoll_create', origin: 'run', errno: name, remedy: 'raise the limit of open files (ulimit -n)' })
+    if (!op)
+      throw fail('STEP_REFUSED', {
+        what: 'start the event thread',
+        operation: 'epoll_create',
+        origin: 'run',
+        errno: name,
+        remedy: 'raise the limit of open files (ulimit -n)',
+      })
     if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan)
   }
 }
 
 function findParents(host: Host, spec: Spec): Map<string, Parent> {
-  const names = host.layout === 'v2' ? [''] : [...(host.unified ? [''] : []), ...Object.keys(host.v1).filter((name) => needs(name, spec))]
+  const names =
+    host.layout === 'v2'
+      ? ['']
+      : [...(host.unified ? [''] : []), ...Object.keys(host.v1).filter((name) => needs(name, spec))]
   if (host.layout === 'none') return new Map()
   return new Map(
     names.map((name) => {
@@ -79,12 +89,17 @@ function findParents(host: Host, spec: Spec): Map<string, Parent> {
 
 /** v1: every run is counted for memory and tasks; other hierarchies only for a limit. */
 function needs(controller: string, spec: Spec): boolean {
-  return controller === 'memory' || controller === 'pids' || spec.limits.some((limit) => controllerOf(limit.file) === controller)
+  return (
+    controller === 'memory' ||
+    controller === 'pids' ||
+    spec.limits.some((limit) => controllerOf(limit.file) === controller)
+  )
 }
 
 function rememberEnabled(plan: Plan): void {
   for (const { directory, controllers } of plan.groups[0]?.enable ?? [])
-    for (const parent of knownParents.values()) parent.chain.find((level) => level.directory === directory)?.enabled.push(...controllers)
+    for (const parent of knownParents.values())
+      parent.chain.find((level) => level.directory === directory)?.enabled.push(...controllers)
 }
 
 /** Once a process, and after the first start, so that nothing waits for it. */
@@ -92,5 +107,7 @@ function sweepOnce(plan: Plan): void {
   if (swept) return
   swept = true
   const { owner } = readHost()
-  setImmediate(() => sweepGroups(new Set(plan.groups.map((group) => group.parent)), owner.pidNamespace, readStartTime)).unref()
+  setImmediate(() =>
+    sweepGroups(new Set(plan.groups.map((group) => group.parent)), owner.pidNamespace, readStartTime),
+  ).unref()
 }

@@ -10,26 +10,48 @@ import { kindsIn } from '../sandbox/namespace.ts'
 export function explainRefusal(op: Op, errno: string, plan: Plan): HutchError {
   switch (op.op) {
     case 'makeGroup':
-      return fail('CGROUP_REFUSED', { what: 'make the group', path: op.path, errno, remedy: groupRemedies[errno] ?? 'see hutch doctor' })
+      return fail('CGROUP_REFUSED', {
+        what: 'make the group',
+        path: op.path,
+        errno,
+        remedy: groupRemedies[errno] ?? 'see hutch doctor',
+      })
     case 'writeFile':
       return op.path.endsWith('/cgroup.subtree_control')
-        ? fail('CGROUP_REFUSED', { what: `enable ${op.value} in`, path: op.path, errno, remedy: groupRemedies[errno] ?? 'see hutch doctor' })
+        ? fail('CGROUP_REFUSED', {
+            what: `enable ${op.value} in`,
+            path: op.path,
+            errno,
+            remedy: groupRemedies[errno] ?? 'see hutch doctor',
+          })
         : refusedLimit(op, errno)
     case 'removeGroup':
       return fail('CGROUP_LEFT', { what: 'remove', path: op.path, errno })
     case 'spawn':
       return refusedSpawn(op.flags, errno, plan)
     case 'joinGroup':
-      return fail('CGROUP_REFUSED', { what: 'join', path: op.path, errno, remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor' })
+      return fail('CGROUP_REFUSED', {
+        what: 'join',
+        path: op.path,
+        errno,
+        remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
+      })
     default:
-      return fail('STEP_REFUSED', { what: whats[op.op] ?? op.op, operation: op.op, origin: originWord(op.origin, plan), errno, remedy: stepRemedy(op, errno) })
+      return fail('STEP_REFUSED', {
+        what: whats[op.op] ?? op.op,
+        operation: op.op,
+        origin: originWord(op.origin, plan),
+        errno,
+        remedy: stepRemedy(op, errno),
+      })
   }
 }
 
 const groupRemedies: { [errno: string]: string } = {
   EACCES: 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …',
   EPERM: 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …',
-  EROFS: 'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup',
+  EROFS:
+    'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup',
   EAGAIN: 'cgroup.max.descendants of a group above is reached: remove unused groups, or raise it',
   ENOSPC: 'the kernel has no more group ids for this controller: remove unused groups',
   EBUSY: 'processes are in that group itself: name another with --parent',
@@ -38,13 +60,25 @@ const groupRemedies: { [errno: string]: string } = {
 function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string): HutchError {
   const slash = op.path.lastIndexOf('/')
   const file = op.path.slice(slash + 1)
-  const value = /^\d{5,}$/.test(op.value) && file.startsWith('memory.') ? `${op.value} (${formatSize(Number(op.value))})` : op.value
+  const value =
+    /^\d{5,}$/.test(op.value) && file.startsWith('memory.') ? `${op.value} (${formatSize(Number(op.value))})` : op.value
   const [why, remedy] = limitReasons[errno] ?? ['', 'see the kernel documentation of this file']
-  return fail('CGROUP_LIMIT_REFUSED', { file, value: op.value, group: op.path.slice(0, slash), origin: op.origin, errno, remedy, evidence: [...(why ? [why] : []), ...(value === op.value ? [] : [`the value is ${value}`])] })
+  return fail('CGROUP_LIMIT_REFUSED', {
+    file,
+    value: op.value,
+    group: op.path.slice(0, slash),
+    origin: op.origin,
+    errno,
+    remedy,
+    evidence: [...(why ? [why] : []), ...(value === op.value ? [] : [`the value is ${value}`])],
+  })
 }
 
 const limitReasons: { [errno: string]: [string, string] } = {
-  ENOENT: ['this kernel or this cgroup version has no such file', 'hutch doctor lists the controllers; leave this limit out'],
+  ENOENT: [
+    'this kernel or this cgroup version has no such file',
+    'hutch doctor lists the controllers; leave this limit out',
+  ],
   EINVAL: ['the kernel does not take this value', 'give a value as the kernel documentation of this file has it'],
   ERANGE: ['the value is outside of what the kernel takes', 'give a value within its range'],
   EBUSY: ['the group already uses more, and nothing more could be reclaimed', 'set a higher limit'],
@@ -57,14 +91,26 @@ function refusedSpawn(flags: number, errno: string, plan: Plan): HutchError {
   const kinds = kindsIn(flags)
   const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
   const [why, remedy] = spawnReasons[errno] ?? ['', 'see hutch doctor']
-  const group = errno === 'EAGAIN' || errno === 'EBUSY' || errno === 'EOPNOTSUPP' ? plan.groups[0]?.directory : undefined
-  return fail('NAMESPACE_REFUSED', { kinds: named, errno, remedy, evidence: [...(why ? [why] : []), ...(group ? [`its group: ${group}`] : [])] })
+  const group =
+    errno === 'EAGAIN' || errno === 'EBUSY' || errno === 'EOPNOTSUPP' ? plan.groups[0]?.directory : undefined
+  return fail('NAMESPACE_REFUSED', {
+    kinds: named,
+    errno,
+    remedy,
+    evidence: [...(why ? [why] : []), ...(group ? [`its group: ${group}`] : [])],
+  })
 }
 
 const spawnReasons: { [errno: string]: [string, string] } = {
   EPERM: ['new namespaces take CAP_SYS_ADMIN', 'run as root, or with --isolate none'],
-  EAGAIN: ['a limit on processes is reached: pids.max of a group, RLIMIT_NPROC, or kernel.pid_max', 'raise it, or end some processes'],
-  ENOSPC: ['namespaces are nested too deep, or /proc/sys/user/max_*_namespaces is reached', 'raise that number, or nest less'],
+  EAGAIN: [
+    'a limit on processes is reached: pids.max of a group, RLIMIT_NPROC, or kernel.pid_max',
+    'raise it, or end some processes',
+  ],
+  ENOSPC: [
+    'namespaces are nested too deep, or /proc/sys/user/max_*_namespaces is reached',
+    'raise that number, or nest less',
+  ],
   EINVAL: ['this kernel does not know one of them', 'leave kinds out with --isolate; hutch doctor lists what there is'],
   ENOMEM: ['the kernel has no memory for it, or the pid namespace is dying', 'free memory'],
   EBUSY: ['the group hands controllers to children, so it may have no processes', 'name another group with --parent'],
@@ -87,11 +133,21 @@ const whats: { [op: string]: string } = {
 function stepRemedy(op: Op, errno: string): string {
   if (op.op === 'changeDirectory') return `give a directory that exists there and that the user may enter: ${op.path}`
   if (op.op === 'setUser') return errno === 'EINVAL' ? 'this id is not mapped in the user namespace' : 'run as root'
-  if (op.op === 'mount') return errno === 'EPERM' ? 'run as root; inside a container, /proc must not be covered by other mounts' : 'see hutch doctor'
+  if (op.op === 'mount')
+    return errno === 'EPERM'
+      ? 'run as root; inside a container, /proc must not be covered by other mounts'
+      : 'see hutch doctor'
   return 'see hutch doctor'
 }
 
-const flags: { [origin: string]: string } = { isolate: '--isolate', hostname: '--hostname', workdir: '--workdir', user: '--user', timeout: '--timeout', parent: '--parent' }
+const flags: { [origin: string]: string } = {
+  isolate: '--isolate',
+  hostname: '--hostname',
+  workdir: '--workdir',
+  user: '--user',
+  timeout: '--timeout',
+  parent: '--parent',
+}
 
 function originWord(origin: string, plan: Plan): string {
   return plan.spec.door === 'cli' ? (flags[origin] ?? origin) : origin

@@ -70,7 +70,8 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
 /** Sums of rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
 function parseIo(text: string | undefined): Usage['io'] | undefined {
   if (text === undefined) return undefined
-  const sum = (key: string) => [...text.matchAll(new RegExp(`${key}=(\\d+)`, 'g'))].reduce((total, match) => total + Number(match[1]), 0)
+  const sum = (key: string) =>
+    [...text.matchAll(new RegExp(`${key}=(\\d+)`, 'g'))].reduce((total, match) => total + Number(match[1]), 0)
   return { readBytes: sum('rbytes'), writtenBytes: sum('wbytes') }
 }
 

@@ -35,8 +35,15 @@ export function makeVerdict(plan: Plan, evidence: Evidence): Verdict {
   const { reason } = evidence
   const words = headlines[reason](plan, evidence)
   const lines = [...memoryLine(plan, evidence), ...pidsLine(plan, evidence), ...throttleLine(plan, evidence)]
-  const level = evidence.oomLevel && (evidence.usage.oomKills ?? 0) > 0 ? [['whose limit', whoseLimit(evidence.oomLevel)] as [string, string]] : []
-  return { headline: words.headline, evidence: [...(words.evidence ?? []), ...lines, ...level], ...(words.remedy && { remedy: words.remedy }) }
+  const level =
+    evidence.oomLevel && (evidence.usage.oomKills ?? 0) > 0
+      ? [['whose limit', whoseLimit(evidence.oomLevel)] as [string, string]]
+      : []
+  return {
+    headline: words.headline,
+    evidence: [...(words.evidence ?? []), ...lines, ...level],
+    ...(words.remedy && { remedy: words.remedy }),
+  }
 }
 
 /** Whether something was stopped, so that a user should hear of it. */
@@ -59,10 +66,13 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
     headline: `timed out after ${formatDuration(plan.spec.timeoutMs)}: ${stopped(plan, e)}`,
     remedy: `raise ${plan.spec.door === 'cli' ? '--timeout' : 'timeout'}, or look at what it waits for`,
   }),
-  aborted: (plan, e) => ({ headline: `stopped by its caller after ${formatDuration(e.durationMs)}: ${stopped(plan, e)}` }),
+  aborted: (plan, e) => ({
+    headline: `stopped by its caller after ${formatDuration(e.durationMs)}: ${stopped(plan, e)}`,
+  }),
   signal: (plan, e) => ({
     headline: `${nameOf(plan)} was ended by ${e.signal}, ${signalOrigin(e)}`,
-    remedy: e.signalFrom === 'inside' ? 'this is a fault of the program, or its own wish' : 'see who may send signals to it',
+    remedy:
+      e.signalFrom === 'inside' ? 'this is a fault of the program, or its own wish' : 'see who may send signals to it',
   }),
   'not-found': (plan) => ({
     headline: `cannot run ${nameOf(plan)}: no such program (ENOENT)`,
@@ -73,9 +83,16 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
     headline: e.interpreterMissing
       ? `cannot run ${nameOf(plan)}: the interpreter that it names is missing (${e.execError})`
       : `cannot run ${nameOf(plan)}: it is not an executable program (${e.execError})`,
-    remedy: e.execError === 'ENOEXEC' ? 'start a script with a line such as #!/bin/sh' : e.interpreterMissing ? 'install its interpreter, or mend the first line' : `chmod +x it, or run it through its interpreter`,
+    remedy:
+      e.execError === 'ENOEXEC'
+        ? 'start a script with a line such as #!/bin/sh'
+        : e.interpreterMissing
+          ? 'install its interpreter, or mend the first line'
+          : `chmod +x it, or run it through its interpreter`,
   }),
-  exit: (plan, e) => ({ headline: `${nameOf(plan)} ended with status ${e.exitCode} after ${formatDuration(e.durationMs)}` }),
+  exit: (plan, e) => ({
+    headline: `${nameOf(plan)} ended with status ${e.exitCode} after ${formatDuration(e.durationMs)}`,
+  }),
 }
 
 function nameOf(plan: Plan): string {
@@ -94,7 +111,8 @@ function oomCause(plan: Plan, e: Evidence): string {
 
 function oomRemedy(plan: Plan, e: Evidence): string {
   if (e.oomLevel?.whose === 'host') return 'free memory on this host, or limit the others'
-  if (e.oomLevel?.whose === 'ancestor') return `raise the limit of ${e.oomLevel.directory}, or run elsewhere with --parent`
+  if (e.oomLevel?.whose === 'ancestor')
+    return `raise the limit of ${e.oomLevel.directory}, or run elsewhere with --parent`
   if (plan.spec.door === 'library') return 'raise limits.memory'
   const limit = plan.spec.limits.find((one) => one.file === 'memory.max')
   const more = limit ? ` --memory ${Math.ceil((Number(limit.value) * 2.2) / 2 ** 20)}M` : ''
@@ -102,7 +120,8 @@ function oomRemedy(plan: Plan, e: Evidence): string {
 }
 
 function stopped(plan: Plan, e: Evidence): string {
-  if (e.killed) return `${nameOf(plan)} did not end at SIGTERM and was killed ${formatDuration(plan.spec.killAfterMs)} later`
+  if (e.killed)
+    return `${nameOf(plan)} did not end at SIGTERM and was killed ${formatDuration(plan.spec.killAfterMs)} later`
   return `${nameOf(plan)} ended at SIGTERM`
 }
 
@@ -126,7 +145,9 @@ function memoryLine(plan: Plan, { usage }: Evidence): [string, string][] {
   const parts = [
     limit === undefined ? 'no limit' : /^\d+$/.test(limit) ? formatSize(Number(limit)) : limit,
     usage.memoryPeak !== undefined && `peak ${formatSize(usage.memoryPeak)}`,
-    limit !== undefined && usage.memoryLimitHits !== undefined && `limit hit ${count(usage.memoryLimitHits, 'time', 'times')}`,
+    limit !== undefined &&
+      usage.memoryLimitHits !== undefined &&
+      `limit hit ${count(usage.memoryLimitHits, 'time', 'times')}`,
     (usage.oomKills ?? 0) > 0 && `oom_kill ${usage.oomKills}`,
   ]
   return [['memory.max', parts.filter(Boolean).join('   ')]]
@@ -135,7 +156,11 @@ function memoryLine(plan: Plan, { usage }: Evidence): [string, string][] {
 function pidsLine(plan: Plan, { usage }: Evidence): [string, string][] {
   const limit = limitOf(plan, 'pids.max')
   if (limit === undefined) return []
-  const parts = [limit, usage.pidsPeak !== undefined && `peak ${usage.pidsPeak}`, usage.pidsDenied !== undefined && `refused ${count(usage.pidsDenied, 'time', 'times')}`]
+  const parts = [
+    limit,
+    usage.pidsPeak !== undefined && `peak ${usage.pidsPeak}`,
+    usage.pidsDenied !== undefined && `refused ${count(usage.pidsDenied, 'time', 'times')}`,
+  ]
   return [['pids.max', parts.filter(Boolean).join('   ')]]
 }
 
@@ -144,5 +169,10 @@ function throttleLine(plan: Plan, { usage }: Evidence): [string, string][] {
   if (limit === undefined || !usage.periods) return []
   const share = Math.round((100 * (usage.throttledPeriods ?? 0)) / usage.periods)
   const waited = usage.throttledUsec === undefined ? '' : `, ${formatDuration(usage.throttledUsec / 1000)} in all`
-  return [['cpu.max', `${limit}   throttled in ${share} % of periods (${usage.throttledPeriods} of ${usage.periods})${waited}`]]
+  return [
+    [
+      'cpu.max',
+      `${limit}   throttled in ${share} % of periods (${usage.throttledPeriods} of ${usage.periods})${waited}`,
+    ],
+  ]
 }

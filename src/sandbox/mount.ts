@@ -12,7 +12,15 @@ export const mountFlags = {
 
 /** Nothing mounted inside is seen outside, and the other way round (mount_namespaces(7), propagation). Goes first. */
 export function privatePropagation(origin: string): Op {
-  return { op: 'mount', source: '', target: '/', type: '', flags: mountFlags.rec + mountFlags.private, data: '', origin }
+  return {
+    op: 'mount',
+    source: '',
+    target: '/',
+    type: '',
+    flags: mountFlags.rec + mountFlags.private,
+    data: '',
+    origin,
+  }
 }
 
 /** A /proc of the new pid namespace over the old one. */
