@@ -29,6 +29,11 @@ const table = {
     message: `cannot use ${f.name}: ${f.why}`,
     remedy: f.remedy,
   }),
+  COMMAND_UNKNOWN: (f: { name: string; nearest?: string | undefined }): Words => ({
+    message: `unknown command ${quote(f.name)}`,
+    remedy: f.nearest ? `did you mean hutch ${f.nearest}?` : 'hutch help lists the commands',
+    value: f.name,
+  }),
   COMMAND_MISSING: (f: { usage: string }): Words => ({
     message: 'no command to run was given',
     remedy: f.usage,

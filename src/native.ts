@@ -30,7 +30,7 @@ export interface Native {
   signal(job: number, signal: number): number
   /** SIGTERM now, SIGKILL when the program's time between the two is over: 0 or -errno. */
   stop(job: number): number
-  /** From now on signals sent to this process go to the job; 0 ends that. */
+  /** From now on signals sent to this process go to the job; 0 ends that, and tells which came: bit n for signal n. */
   forward(job: number): number
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]

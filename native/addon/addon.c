@@ -204,7 +204,7 @@ static napi_value export_stop(napi_env env, napi_callback_info info)
 	return number(env, self->opened ? reactor_stop_job(&self->reactor, id) : -ESRCH);
 }
 
-/* forward(job): from now on this process's signals are the job's; forward(0) ends that */
+/* forward(job): from now on this process's signals are the job's; forward(0) ends that and tells which came, bit n for signal n */
 static napi_value export_forward(napi_env env, napi_callback_info info)
 {
 	napi_value argv[1];
@@ -217,8 +217,7 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 		return NULL;
 	OK(napi_get_value_uint32(env, argv[0], &id));
 	if (id == 0) {
-		forward_nothing();
-		return number(env, 0);
+		return number(env, forward_nothing());
 	}
 	pthread_mutex_lock(&self->reactor.lock);
 	job = reactor_find(&self->reactor, id);

@@ -71,7 +71,7 @@ void job_free(struct job *job);
 
 /* forward.c */
 int forward_signals(int pidfd);
-void forward_nothing(void);
+u32 forward_nothing(void);
 
 /* image.c */
 int init_image_memfd(void);

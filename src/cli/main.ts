@@ -31,12 +31,7 @@ async function main(args: string[]): Promise<number> {
     return 0
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (!command)
-    throw fail('OPTION_UNKNOWN', {
-      name,
-      nearest: nearest(name, Object.keys(commands)),
-      known: 'hutch help lists the commands',
-    })
+  if (!command) throw fail('COMMAND_UNKNOWN', { name, nearest: nearest(name, Object.keys(commands)) })
   return (await command[0]()).main(rest)
 }
 

@@ -2,7 +2,6 @@
 // hutch run: flags → options → job; the verdict on stderr, the exit status as DESIGN's table has it.
 import { writeSync } from 'node:fs'
 import { fail } from '../errors.ts'
-import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
 import { explainProgram } from '../program/explain.ts'
 import { startSpec } from '../run/job.ts'
@@ -55,7 +54,7 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   const job = startSpec(spec, { stdio: 'inherit' })
-  native().forward(job.id)
+  job.forwardSignals()
   const result = await job.result
   if (report !== undefined) writeReport(report, result)
   if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage)))

@@ -306,5 +306,6 @@ function match(value: unknown, shape: RegExp): string | undefined {
 function explainBad(value: unknown): string {
   const number = Number(value)
   if (number < 0) return 'it is negative'
-  return number === 0 ? 'nothing can run in it' : 'it is not understood'
+  if (number === 0 && value !== '') return 'nothing can run in it'
+  return Number.isFinite(number) && value !== '' ? 'it is out of range' : 'it is not understood'
 }

@@ -60,9 +60,10 @@ export class Job {
     this.result.catch(() => {})
   }
 
-  /** @internal The number that the addon knows it by. */
-  get id(): number {
-    return this.#launched.job
+  /** @internal Signals that this process gets go to the job, until it ends: the CLI's way. */
+  forwardSignals(): void {
+    this.#launched.forwards = true
+    watchedNative().forward(this.#launched.job)
   }
 
   /** Sends a signal to all processes of the job: SIGKILL if none is named. False when it is over. */
@@ -187,6 +188,7 @@ function settle(
     commandStatus: -1,
     ownStatus: 0,
     killed: false,
+    oomNoticed: false,
     sent,
     userUsec: 0,
     systemUsec: 0,
@@ -225,13 +227,17 @@ function settle(
           outcome.execError = errno
           outcome.interpreterMissing = errno === 'ENOENT' && isThere(plan.argv[0]!, plan.searchPath)
         }
-      } else if (kind === eventKinds.noticed) noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
-      else if (kind === eventKinds.stopped) {
+      } else if (kind === eventKinds.noticed) {
+        outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'
+        noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
+      } else if (kind === eventKinds.stopped) {
         outcome.stopCause = aborted ? 'aborted' : sent.has(a) ? 'aborted' : 'timeout'
         outcome.killed = a === constants.signals.SIGKILL
         note(outcome.killed ? 'kill' : 'stop')
       } else if (kind === eventKinds.ended) {
         unwatchJob(job)
+        const came = launched.forwards ? watchedNative().forward(0) : 0
+        for (let number = 1; number < 32; number++) if (came & (1 << number)) sent.add(number)
         abort?.removeEventListener('abort', onAbort)
         Object.assign(outcome, {
           durationMs: Math.round(performance.now() - begun),

@@ -22,6 +22,8 @@ export interface Outcome {
   /** SIGTERM went out because of a timeout or an abort. */
   stopCause?: 'timeout' | 'aborted'
   killed: boolean
+  /** v1: the kernel told of an out-of-memory situation. */
+  oomNoticed: boolean
   /** A signal that this process sent to it. */
   sent: Set<number>
   userUsec: number
@@ -65,9 +67,12 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const signal = number === 0 ? null : (signalName(number) ?? `signal ${number}`)
   const exitCode = number === 0 ? status >> 8 : null
   const failed = signal !== null || exitCode !== 0
-  const reason = pickReason(outcome, usage, failed, signal)
+  // v1's oom.group: hutch may have killed all of it before the kernel picked one, whose count then stays 0
+  const groupKilled = outcome.oomNoticed && asksForGroupKill(plan) && signal === 'SIGKILL'
+  const oomed = (usage.oomKills ?? 0) > 0 || groupKilled
+  const reason = pickReason(outcome, usage, failed, signal, oomed)
   const from = signal === null ? undefined : signalFrom(plan, outcome, signal, number, stayed)
-  const level = (usage.oomKills ?? 0) > 0 ? oomLevel(plan, before, after) : undefined
+  const level = oomed ? oomLevel(plan, before, after) : undefined
   const evidence: Evidence = {
     reason,
     exitCode,
@@ -102,13 +107,23 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   }
 }
 
-function pickReason(outcome: Outcome, usage: Result['usage'], failed: boolean, signal: string | null): Reason {
+function pickReason(
+  outcome: Outcome,
+  usage: Result['usage'],
+  failed: boolean,
+  signal: string | null,
+  oomed: boolean,
+): Reason {
   if (outcome.execError)
     return outcome.execError === 'ENOENT' && !outcome.interpreterMissing ? 'not-found' : 'not-executable'
   if (outcome.stopCause) return outcome.stopCause
-  if ((usage.oomKills ?? 0) > 0 && failed) return 'oom'
+  if (oomed && failed) return 'oom'
   if ((usage.pidsDenied ?? 0) > 0 && failed) return 'pids'
   return signal === null ? 'exit' : 'signal'
+}
+
+function asksForGroupKill(plan: Plan): boolean {
+  return plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')
 }
 
 function signalFrom(
@@ -118,7 +133,7 @@ function signalFrom(
   number: number,
   stayed: boolean,
 ): 'inside' | 'outside' | 'unknown' {
-  if (outcome.sent.has(number)) return 'outside'
+  if (outcome.sent.has(number) || outcome.stopCause) return 'outside'
   if (ownFaults.has(signal)) return 'inside'
   // nobody inside can kill PID 1 of a pid namespace (pid_namespaces(7))
   return !stayed && plan.spec.isolate.includes('pid') ? 'outside' : 'unknown'

@@ -22,6 +22,8 @@ export interface Launched {
   pid: number
   plan: Plan
   program: Program
+  /** This process's signals are the job's: see Job.forwardSignals. */
+  forwards?: boolean
 }
 
 /** Default parents change only when somebody rearranges the host's groups: then a launch fails, and is tried again on fresh facts. */

@@ -34,11 +34,9 @@ export interface Evidence {
 export function makeVerdict(plan: Plan, evidence: Evidence): Verdict {
   const { reason } = evidence
   const words = headlines[reason](plan, evidence)
-  const lines = [...memoryLine(plan, evidence), ...pidsLine(plan, evidence), ...throttleLine(plan, evidence)]
-  const level =
-    evidence.oomLevel && (evidence.usage.oomKills ?? 0) > 0
-      ? [['whose limit', whoseLimit(evidence.oomLevel)] as [string, string]]
-      : []
+  const ran = evidence.execError === undefined
+  const lines = ran ? [...memoryLine(plan, evidence), ...pidsLine(plan, evidence), ...throttleLine(plan, evidence)] : []
+  const level = evidence.oomLevel ? [['whose limit', whoseLimit(evidence.oomLevel)] as [string, string]] : []
   return {
     headline: words.headline,
     evidence: [...(words.evidence ?? []), ...lines, ...level],
@@ -55,7 +53,7 @@ type Words = { headline: string; evidence?: [string, string][]; remedy?: string 
 
 const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
   oom: (plan, e) => ({
-    headline: `${count(e.usage.oomKills ?? 0, 'process was', 'processes were')} killed for memory: ${oomCause(plan, e)}`,
+    headline: `${e.usage.oomKills ? count(e.usage.oomKills, 'process was', 'processes were') : 'all of it was'} killed for memory: ${oomCause(plan, e)}`,
     remedy: oomRemedy(plan, e),
   }),
   pids: (plan, e) => ({

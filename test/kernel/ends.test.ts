@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { run, start } from '../../src/index.ts'
+
+test.each([
+  ['its own status', 'exit 7', { exitCode: 7, signal: null, status: 7, reason: 'exit' }],
+  [
+    'a fault of its own',
+    'kill -SEGV $$',
+    { exitCode: null, signal: 'SIGSEGV', status: 139, reason: 'signal', signalFrom: 'inside' },
+  ],
+  [
+    'a signal that the kernel does not tell the sender of',
+    'kill -KILL $$',
+    { exitCode: null, signal: 'SIGKILL', status: 137, reason: 'signal', signalFrom: 'unknown' },
+  ],
+])('%s is told', async (_, script, expected) => {
+  expect(await run('sh', ['-c', script])).toMatchObject(expected)
+})
+
+test.each([
+  ['a missing command', '/nonexistent/x', { status: 127, reason: 'not-found' }],
+  ['a missing command of the search path', 'no-such-command', { status: 127, reason: 'not-found' }],
+  ['a file without x', '/etc/passwd', { status: 126, reason: 'not-executable' }],
+  ['a directory', '/etc', { status: 126, reason: 'not-executable' }],
+])('%s is a result, not an error', async (_, command, expected) => {
+  for (const isolate of [['pid', 'mount'], 'none'] as const)
+    expect(await run(command, [], { isolate })).toMatchObject(expected)
+})
+
+test('SIGTERM comes when the time is up, to all of it', async () => {
+  const result = await run(
+    'sh',
+    ['-c', '(trap "echo child; exit" TERM; sleep 20 & wait) & trap "echo shell; exit 3" TERM; wait'],
+    { timeout: 300, isolate: 'none' },
+  )
+  expect(result).toMatchObject({ reason: 'timeout', status: 124, exitCode: 3 })
+  expect(result.stdout!.trim().split('\n').sort()).toEqual(['child', 'shell'])
+  expect(result.events.map((event) => event.kind)).toEqual(['stop'])
+})
+
+test('SIGKILL follows for what ignores SIGTERM', async () => {
+  const result = await run('sh', ['-c', 'trap "" TERM; while :; do sleep 0.1; done'], { timeout: 200, killAfter: 200 })
+  expect(result).toMatchObject({ reason: 'timeout', status: 124, signal: 'SIGKILL' })
+  expect(result.events.map((event) => event.kind)).toEqual(['stop', 'kill'])
+  expect(result.verdict.headline).toBe('timed out after 200 ms: sh did not end at SIGTERM and was killed 200 ms later')
+})
+
+test('an AbortSignal stops it', async () => {
+  const abort = new AbortController()
+  const job = await start('sleep', ['30'], { signal: abort.signal })
+  setTimeout(() => abort.abort(), 50)
+  expect(await job.result).toMatchObject({ reason: 'aborted', signal: 'SIGTERM', signalFrom: 'outside' })
+})
+
+test('an AbortSignal that has aborted before stops it too', async () => {
+  expect(await run('sleep', ['30'], { signal: AbortSignal.abort() })).toMatchObject({ reason: 'aborted' })
+})
+
+test.each([['none'], [['pid', 'mount']]] as const)(
+  'what the command left in the background ends with it (isolate %j)',
+  async (isolate) => {
+    const { stdout } = await run('sh', ['-c', 'setsid sleep 987 >/dev/null 2>&1 & echo started'], { isolate })
+    expect(stdout).toBe('started\n')
+    expect(processesNamed('sleep\x00987')).toEqual([])
+  },
+)
+
+test('job.kill sends a signal to all of it', async () => {
+  const job = await start('sh', ['-c', 'trap "exit 9" USR1; echo ready; while :; do sleep 0.05; done'])
+  await new Promise((resolve) => job.stdout!.once('data', resolve))
+  expect(job.kill('SIGUSR1')).toBe(true)
+  expect(await job.result).toMatchObject({ exitCode: 9, reason: 'exit' })
+  expect(job.kill()).toBe(false)
+})
+
+test('streams are streams: what goes in comes out', async () => {
+  const job = await start('cat')
+  const text = 'x'.repeat(300_000)
+  job.stdin!.end(text)
+  let got = ''
+  for await (const chunk of job.stdout!) got += chunk
+  expect(got).toBe(text)
+  expect(await job.result).toMatchObject({ exitCode: 0 })
+})
+
+test('a command that nobody listens to gets SIGPIPE, as in a shell', async () => {
+  const job = await start('sh', ['-c', 'yes | head -n 1; exit 4'])
+  expect(await job.result).toMatchObject({ exitCode: 4 })
+})
+
+function processesNamed(commandLine: string): string[] {
+  const pids = readFileSync('/proc/loadavg', 'utf8').split(' ')[4]!
+  return Array.from({ length: Number(pids) }, (_, i) => String(i + 1)).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith(commandLine)
+    } catch {
+      return false
+    }
+  })
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch itself is killed at a random moment, over and over: the next run leaves nothing of it.
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { leftGroups } from '../leaks.ts'
+
+const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
+const rounds = process.env.VM ? 40 : 1000
+const atOnce = 4
+
+test(`${rounds} runs with hutch SIGKILLed at a random moment leave no process, group or mount`, {
+  timeout: 600_000,
+}, async () => {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+  // several at once share the processors, so the longest delay is some runs long: kills fall before, into and after the launch
+  const longest = await timeOneRun()
+  let launched = 0
+  const lane = async (n: number) => {
+    for (let i = n; i < rounds; i += atOnce) launched += await killedRun(Math.random() * longest * 5)
+  }
+  await Promise.all(Array.from({ length: atOnce }, (_, n) => lane(n)))
+  // some kills must have hit a running command, else this tests nothing
+  expect(launched).toBeGreaterThan(rounds / 20)
+  await end(spawn(process.execPath, [cli, 'run', '--memory', '50M', '--', 'true']))
+  expect(leftGroups()).toEqual([])
+  expect(survivors()).toEqual([])
+  expect(readFileSync('/proc/self/mounts', 'utf8')).toBe(mounts)
+})
+
+async function timeOneRun(): Promise<number> {
+  const before = performance.now()
+  await end(spawn(process.execPath, [cli, 'run', '--memory', '50M', '--', 'true']))
+  return performance.now() - before
+}
+
+/** 1 when the command had been started. */
+async function killedRun(after: number): Promise<number> {
+  const isolate = Math.random() < 0.5 ? 'pid,mount,ipc,uts,cgroup' : 'none'
+  const child = spawn(
+    process.execPath,
+    [cli, 'run', '--memory', '50M', '--pids', '9', '--isolate', isolate, '--', 'sh', '-c', 'echo up; sleep 4711; true'],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  )
+  let up = 0
+  child.stdout.once('data', () => {
+    up = 1
+  })
+  setTimeout(() => child.kill('SIGKILL'), after)
+  await end(child)
+  return up
+}
+
+function end(child: ReturnType<typeof spawn>): Promise<unknown> {
+  return new Promise((resolve) => child.once('exit', resolve))
+}
+
+/** Commands of this test that still run. */
+function survivors(): string[] {
+  const newest = Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[4])
+  return Array.from({ length: newest }, (_, i) => String(i + 1)).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('4711')
+    } catch {
+      return false
+    }
+  })
+}

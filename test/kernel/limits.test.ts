@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from 'vitest'
+import { readHost } from '../../src/host/host.ts'
+import { run } from '../../src/index.ts'
+import { requires } from '../requires.ts'
+
+const v2 = () => readHost().layout === 'v2'
+
+test('pids.max refuses the sixth task and the verdict says how often', async () => {
+  const result = await run('bash', ['-c', 'for i in 1 2 3 4 5 6; do sleep 1 & done; wait'], { limits: { pids: 5 } })
+  expect(result.stderr).toContain('Resource temporarily unavailable')
+  expect(result.usage.pidsDenied).toBeGreaterThan(0)
+  expect(result.usage.pidsPeak ?? 5).toBe(5)
+  expect(Object.fromEntries(result.verdict.evidence)['pids.max']).toContain(`refused ${result.usage.pidsDenied} time`)
+  expect(result.events.at(-1)).toMatchObject({ kind: 'pids-denied', count: result.usage.pidsDenied })
+})
+
+test('four tasks fit into pids.max 5 beside PID 1', async () => {
+  const result = await run('bash', ['-c', 'for i in 1 2 3; do sleep 0.1 & done; wait'], { limits: { pids: 5 } })
+  expect(result).toMatchObject({ exitCode: 0, reason: 'exit', usage: { pidsDenied: 0 } })
+})
+
+test('cpu.max throttles: half a CPU is half of the time', async () => {
+  const result = await run('bash', ['-c', 'while :; do :; done'], { limits: { cpus: 0.5 }, timeout: 1000 })
+  expect(result).toMatchObject({ reason: 'timeout', status: 124, limits: { 'cpu.max': '50000 100000' } })
+  expect(result.usage.throttledPeriods).toBeGreaterThan(0)
+  expect(result.usage.cpuUsec! / (result.durationMs * 1000)).toBeLessThan(0.75)
+  expect(result.verdict.evidence.find(([label]) => label === 'cpu.max')?.[1]).toMatch(/throttled in \d+ % of periods/)
+})
+
+test.each([
+  ['cpu.weight', { cpuWeight: 50 }, 'cpu', v2() ? ['cpu.weight', '50'] : ['cpu.shares', '421']],
+  ['cpuset.cpus', { cpusetCpus: '0' }, 'cpuset', ['cpuset.cpus', '0']],
+  ['a raw kernel file', { 'pids.max': 7 }, 'pids', ['pids.max', '7']],
+  [
+    'swap',
+    { memory: '64M', swap: '32M' },
+    'memory',
+    v2() ? ['memory.swap.max', '33554432'] : ['memory.memsw.limit_in_bytes', '100663296'],
+  ],
+] as const)('%s is set in the group', async (_, limits, controller, [file, value]) => {
+  // the host's mount of the hierarchy is still there in the default isolation; the group's name comes from outside
+  const { mount } = v2() ? readHost().unified! : readHost().v1[controller]!
+  const result = await run('sh', ['-c', `cat ${mount}/hutch-${process.pid}-*/${file}`], { limits })
+  expect({ stderr: result.stderr, stdout: result.stdout }).toEqual({ stderr: '', stdout: `${value}\n` })
+})
+
+test.each([
+  ['pids.max', '-5', 'EINVAL'],
+  ['memory.nonsense', '1', 'ENOENT'],
+  ['cpu.weight', '20000', v2() ? 'ERANGE' : ''],
+  ['cpuset.cpus', '4000', v2() ? 'ERANGE' : ''],
+] as const)('a value that the kernel refuses for %s is an error, and nothing runs', async (file, value, errno) => {
+  if (!errno) return
+  await expect(run('true', [], { limits: { [file]: value } })).rejects.toMatchObject({
+    code: 'CGROUP_LIMIT_REFUSED',
+    errno,
+    path: file,
+    value,
+  })
+})
+
+test('a value that v1 refuses is an error too', async (context) => {
+  requires(context, 'v1 controllers')
+  await expect(run('true', [], { limits: { 'cpu.shares': 'abc' } })).rejects.toMatchObject({
+    code: 'CGROUP_LIMIT_REFUSED',
+    errno: 'EINVAL',
+  })
+})
+
+test('a controller that the host lacks is named', async () => {
+  await expect(run('true', [], { limits: { 'nonsense.max': 1 } })).rejects.toMatchObject({
+    code: 'CGROUP_CONTROLLER_MISSING',
+  })
+})

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// After each file of tests: no group of a hutch that is gone, or of this process, is left, and no child.
+import { readFileSync } from 'node:fs'
+import { afterAll, expect } from 'vitest'
+import { readChildren } from '../src/cgroup/files.ts'
+import { readStartTime } from '../src/cgroup/sweep.ts'
+import { readHost } from '../src/host/host.ts'
+
+/** Groups that hutch made and whose maker has ended or is this process. */
+export function leftGroups(): string[] {
+  const { unified, v1 } = readHost()
+  return [unified, ...Object.values(v1)].flatMap((hierarchy) =>
+    hierarchy
+      ? readChildren(hierarchy.mount)
+          .filter(isLeft)
+          .map((name) => `${hierarchy.mount}/${name}`)
+      : [],
+  )
+}
+
+function isLeft(name: string): boolean {
+  const [, pid, startTime] = /^hutch-(\d+)-(\d+)-/.exec(name) ?? []
+  return pid !== undefined && (Number(pid) === process.pid || readStartTime(pid) !== startTime)
+}
+
+/** Processes that this one started and that still live. */
+export function children(): string[] {
+  return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean)
+}
+
+afterAll(() => {
+  expect({ groups: leftGroups(), children: children() }).toEqual({ groups: [], children: [] })
+})

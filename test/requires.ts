@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a test needs of its host. A test that cannot run here is skipped with the reason; an unknown need is an error, so a typo never skips.
+import { existsSync } from 'node:fs'
+import type { TestContext } from 'vitest'
+import { readHost } from '../src/host/host.ts'
+
+const needs = {
+  v2: () => readHost().layout === 'v2',
+  'v1 controllers': () => Object.keys(readHost().v1).length > 0,
+  'a v2 tree': () => readHost().unified !== undefined,
+  root: () => readHost().uid === 0,
+  'not a VM': () => process.env.VM === undefined,
+  'script(1)': () => existsSync('/usr/bin/script'),
+} as const
+
+/** Skips the test unless the host has all of these. */
+export function requires(context: TestContext, ...wanted: (keyof typeof needs)[]): void {
+  for (const need of wanted) {
+    const holds = needs[need]
+    if (!holds) throw new Error(`unknown requirement: ${need}`)
+    if (!holds()) context.skip(`needs ${need}`)
+  }
+}
