@@ -8,15 +8,26 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best && best[0] <= Math.max(1, Math.floor(word.length / 3)) ? best[1] : undefined
 }
 
-/** Levenshtein's: single-character changes from one word to the other. */
+/** Single-character changes, and swaps of neighbours, from one word to the other. */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 8 || a.length > 64) return 99
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)]
   for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    row = next
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1]
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const above = rows[i - 1]!
+      row.push(
+        Math.min(
+          row[j - 1]! + 1,
+          above[j]! + 1,
+          above[j - 1]! + (same ? 0 : 1),
+          swapped ? rows[i - 2]![j - 2]! + 1 : 99,
+        ),
+      )
+    }
+    rows.push(row)
   }
-  return row[b.length]!
+  return rows[a.length]![b.length]!
 }

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { Ajv } from 'ajv'
+import { afterAll, expect, test } from 'vitest'
+import { readHost } from '../../src/host/host.ts'
+import { requires } from '../requires.ts'
+import { cli, collect, hutch } from './hutch.ts'
+
+const directory = mkdtempSync(`${tmpdir()}/hutch-cli-test-`)
+afterAll(() => rmSync(directory, { recursive: true }))
+const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(
+  JSON.parse(readFileSync('report.schema.json', 'utf8')),
+)
+
+test('a quiet success prints nothing of its own', async () => {
+  expect(await hutch(['run', '--memory', '50M', '--', 'echo', 'hi'])).toEqual({ status: 0, stdout: 'hi\n', stderr: '' })
+})
+
+test('the verdict tells what was stopped, whose limit it was and what to do', async () => {
+  const { status, stdout, stderr } = await hutch([
+    'run',
+    '--memory',
+    '50M',
+    '--swap',
+    '0',
+    '--',
+    './examples/memhog-demo.sh',
+  ])
+  expect({ status, stdout }).toEqual({ status: 137, stdout: '.....'.repeat(10) })
+  const verdict = stderr.slice(stderr.indexOf('hutch:'))
+  // how often the limit was hit is counted by some kernels only
+  expect(
+    verdict.replace(/ {3}limit hit \d+ times?/, ''),
+  ).toBe(`hutch: 10 processes were killed for memory: memhog-demo.sh asked for more than memory.max allows
+  memory.max   50.0 MiB   peak 50.0 MiB   oom_kill 10
+  whose limit  this group's own (not an ancestor's, not the host's)
+  remedy       raise --memory, or see where the memory goes: hutch run --memory 111M --verbose …
+`)
+})
+
+test('--quiet never prints the verdict, --verbose always', async () => {
+  expect(await hutch(['run', '--quiet', '--', 'sh', '-c', 'kill -SEGV $$'])).toEqual({
+    status: 139,
+    stdout: '',
+    stderr: '',
+  })
+  const { stderr } = await hutch(['run', '--verbose', '--', 'true'])
+  expect(stderr).toMatch(
+    /^hutch: true ended with status 0 after \d+ ms\n {2}memory.max {3}no limit {3}peak .*\n {2}time .*\n {2}cpu /,
+  )
+})
+
+test.each([
+  [['--', 'sh', '-c', 'exit 3'], 3, ''],
+  [['--', 'sh', '-c', 'kill -TERM $$'], 143, 'sh was ended by SIGTERM'],
+  [['--timeout', '200ms', '--', 'sleep', '9'], 124, 'timed out after 200 ms: sleep ended at SIGTERM'],
+  [['--', '/etc/passwd'], 126, 'cannot run passwd: it is not an executable program (EACCES)'],
+  [['--', 'no-such-command'], 127, 'cannot run no-such-command: no such program (ENOENT)'],
+] as const)('run %j exits with %i', async (args, status, headline) => {
+  const ended = await hutch(['run', ...args])
+  expect(ended.status).toBe(status)
+  expect(ended.stderr).toContain(headline)
+})
+
+test('a script whose interpreter is missing is 126, and the words say so', async () => {
+  const { status, stderr } = await collect('sh', [
+    '-c',
+    `printf '#!/no/such/interpreter\n' >${directory}/script; chmod +x ${directory}/script; exec ${process.execPath} ${cli} run -- ${directory}/script`,
+  ])
+  expect(status).toBe(126)
+  expect(stderr).toContain('the interpreter that it names is missing (ENOENT)')
+})
+
+const v2 = readHost().layout === 'v2'
+const bad: [string[], string][] = [
+  [['--memry', '5M', 'true'], 'unknown option --memry\n  remedy: did you mean --memory?'],
+  [['--memory', '5Q', 'true'], 'cannot use 5Q for --memory: it is not understood'],
+  [['--memory', '-5', 'true'], 'cannot use -5 for --memory: it is negative'],
+  [['--memory', '0', 'true'], 'cannot use 0 for --memory: nothing can run in it'],
+  [['--pids', '0', 'true'], 'cannot use 0 for --pids: nothing can run in it'],
+  [['--pids', '1', 'true'], "cannot use --pids 1: hutch's PID 1 and the command are two tasks"],
+  [['--cpus', '0.001', 'true'], 'cannot use 0.001 for --cpus: it is out of range'],
+  [['--cpu-weight', '10001', 'true'], 'cannot use 10001 for --cpu-weight: it is out of range'],
+  [['--timeout', 'soon', 'true'], 'cannot use soon for --timeout: it is not understood'],
+  [['--isolate', 'pid,foo', 'true'], 'cannot use foo for --isolate: there is no such namespace'],
+  [['--memory'], 'cannot use "" for --memory: its value is missing'],
+  [['--verbose=1', 'true'], 'cannot use 1 for --verbose: it takes no value'],
+  [[], 'no command to run was given'],
+  [['--memory', '5M'], 'no command to run was given'],
+  [
+    ['--parent', 'a/../../b', 'true'],
+    'cannot use a/../../b for --parent: a group path has no ".", ".." or empty parts',
+  ],
+  [['--limit', 'memory.max', 'true'], 'cannot use memory.max for --limit: there is no = in it'],
+  [
+    ['--limit', 'memory/../x=1', 'true'],
+    'cannot use memory/../x for --limit: this is not the name of a controller file',
+  ],
+  [
+    ['--limit', 'cgroup.procs=1', 'true'],
+    'cannot use cgroup.procs for --limit: this file steers the group, it is no limit',
+  ],
+  [['--limit', 'foo.bar=1', 'true'], 'cannot set --limit foo.bar: this host has no foo controller'],
+  [['--limit', 'pids.max=-5', 'true'], 'cannot set pids.max to -5 in '],
+  [['--limit', v2 ? 'cpu.weight=20000' : 'cpu.shares=abc', 'true'], `the kernel refused (${v2 ? 'ERANGE' : 'EINVAL'})`],
+  [['--user', 'nosuchuser', 'true'], 'cannot use --user: there is no user nosuchuser'],
+  [
+    ['--workdir', '/no/such', 'true'],
+    'cannot enter the working directory: the kernel refused (ENOENT)\n  asked for by --workdir',
+  ],
+  [
+    ['--hostname', 'x', '--isolate', 'pid', 'true'],
+    'cannot use --hostname: without a uts namespace it would rename this host',
+  ],
+  [['--env', '=x', 'true'], 'this cannot be the name of a variable'],
+  [['--report', '/no/such/file', 'true'], 'cannot write the report /no/such/file: ENOENT'],
+  [
+    ['--memory', '5M', '--limit', 'memory.max=6M', 'true'],
+    'cannot use --limit memory.max: --memory sets memory.max too',
+  ],
+]
+
+test.each(bad)('run %j is refused with a remedy and status 125, and nothing runs', async (args, message) => {
+  const { status, stdout, stderr } = await hutch(['run', ...args])
+  expect({ status, stdout }).toEqual({ status: 125, stdout: '' })
+  expect(stderr).toContain(message)
+  expect(stderr).toMatch(/^hutch: .*\n( {2}.*\n)* {2}remedy: .+\n$/)
+})
+
+test('a user without root and delegation reads how to get there', async (context) => {
+  requires(context, 'root')
+  // the checkout may be in a directory that only root may enter: this user gets a copy
+  const copy = mkdtempSync(`${tmpdir()}/hutch-copy-`)
+  try {
+    await collect('sh', ['-c', `cp -r dist build ${copy}; chmod -R a+rX ${copy}`])
+    const as = (args: string[]) =>
+      collect(process.execPath, [`${copy}/dist/cli.cjs`, 'run', ...args], { uid: 65534, gid: 65534, cwd: '/' })
+    const limited = await as(['--memory', '50M', '--', 'true'])
+    expect(limited).toMatchObject({ status: 125, stdout: '' })
+    expect(limited.stderr).toMatch(
+      /^hutch: cannot make a group for --memory below .*: user 65534 may not make groups there\n {2}remedy: run as root, or in a delegated group: systemd-run/,
+    )
+    const isolated = await as(['--', 'true'])
+    expect(isolated).toMatchObject({ status: 125, stdout: '' })
+    expect(isolated.stderr).toMatch(
+      /^hutch: cannot make the process in its namespaces \(.*\): the kernel refused \(EPERM\)\n {2}new namespaces take CAP_SYS_ADMIN\n {2}remedy: run as root, or with --isolate none\n$/,
+    )
+    expect(await as(['--isolate', 'none', '--', 'echo', 'plain'])).toEqual({ status: 0, stdout: 'plain\n', stderr: '' })
+  } finally {
+    rmSync(copy, { recursive: true })
+  }
+})
+
+test.each([
+  [['--memory', '40M', '--swap', '0', '--pids', '9', '--', 'sh', '-c', 'hutch hog 60M; exit 1']],
+  [['--cpus', '0.5', '--timeout', '1s', '--', 'sh', '-c', 'while :; do :; done']],
+  [['--isolate', 'none', '--', 'true']],
+  [['--', 'no-such-command']],
+  [['--pids', '3', '--', 'sh', '-c', 'sleep 1 & sleep 1 & wait; exit 2']],
+  [['--', 'sh', '-c', 'kill -KILL $$']],
+])('the report of run %j keeps to its schema', async (args) => {
+  const path = `${directory}/report.json`
+  const { status } = await hutch(['run', '--report', path, ...args])
+  const report = JSON.parse(readFileSync(path, 'utf8'))
+  validate(report)
+  expect(validate.errors).toBe(null)
+  expect(report.status).toBe(status)
+})
+
+test('a report to a pipe is written there', async () => {
+  const { stdout } = await collect('sh', ['-c', `${process.execPath} ${cli} run --report /dev/stdout -- true | cat`])
+  expect(JSON.parse(stdout)).toMatchObject({ command: ['true'], exitCode: 0, reason: 'exit' })
+})
+
+test('--explain runs nothing and prints the operations and the shell lines', async () => {
+  const { status, stdout } = await hutch(['run', '--memory', '50M', '--explain', '--', 'touch', `${directory}/touched`])
+  expect(status).toBe(0)
+  expect(existsSync(`${directory}/touched`)).toBe(false)
+  expect(stdout).toMatch(/^outer: around the command\n {3}0 {2}makeGroup/)
+  expect(stdout).toMatch(/mount a proc of its own on \/proc/)
+  expect(stdout).toMatch(/echo 52428800 > \/.*\/memory\.(max|limit_in_bytes)\n/)
+  expect(stdout).toContain(`exec touch ${directory}/touched`)
+})
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGWINCH'] as const)('%s reaches the command', async (signal) => {
+  const child = spawn(
+    process.execPath,
+    [
+      cli,
+      'run',
+      '--',
+      'sh',
+      '-c',
+      `trap "echo got it; exit 6" ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  let out = ''
+  const status = await new Promise((resolve) => {
+    child.on('close', resolve)
+    child.stdout.on('data', (data) => {
+      if (out === '') child.kill(signal)
+      out += data
+    })
+  })
+  expect({ status, out }).toEqual({ status: 6, out: 'ready\ngot it\n' })
+})
+
+test('a signal that ends the command from outside is told as such', async () => {
+  const child = spawn(process.execPath, [cli, 'run', '--', 'sh', '-c', 'echo ready; exec sleep 20'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.once('data', () => setTimeout(() => child.kill('SIGTERM'), 50))
+  let words = ''
+  child.stderr.on('data', (data) => {
+    words += data
+  })
+  const status = await new Promise((resolve) => child.on('close', resolve))
+  expect(status).toBe(143)
+  expect(words).toContain('sleep was ended by SIGTERM, from outside'.replace('sleep', 'sh'))
+})
+
+test('stdin goes to the command', async () => {
+  expect(await collect('sh', ['-c', `echo through | ${process.execPath} ${cli} run -- cat`])).toEqual({
+    status: 0,
+    stdout: 'through\n',
+    stderr: '',
+  })
+})
+
+test('hog touches memory, a dot for every 10 MiB', async () => {
+  expect(await hutch(['hog', '35M'])).toEqual({ status: 0, stdout: '....\n', stderr: '' })
+  const wrong = await hutch(['hog', 'much'])
+  expect(wrong).toMatchObject({ status: 125, stdout: '' })
+  expect(wrong.stderr).toContain('not a size or time: much')
+})
+
+test('doctor finds what this host has', async () => {
+  const { stdout } = await hutch(['doctor', '--json'])
+  const findings = JSON.parse(stdout) as { title: string; state: string }[]
+  expect(findings.map((finding) => finding.title.trim())).toEqual([
+    'kernel',
+    'cgroups',
+    'memory',
+    'pids',
+    'cpu',
+    'cpuset',
+    'io',
+    'delegation',
+    'cgroup.kill',
+    'namespaces',
+    'swap',
+    'pressure',
+  ])
+  expect(findings.filter((finding) => finding.state === 'missing')).toEqual([])
+})
+
+test('the tour passes', async () => {
+  const { status, stdout } = await hutch(['tour'])
+  expect(stdout).not.toContain('✗')
+  expect(stdout).toMatch(/All checks passed\.\n$/)
+  expect(status).toBe(0)
+})
+
+test('an unknown command is named', async () => {
+  expect(await hutch(['rnu'])).toEqual({
+    status: 125,
+    stdout: '',
+    stderr: 'hutch: unknown command rnu\n  remedy: did you mean hutch run?\n',
+  })
+})

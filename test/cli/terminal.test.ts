@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// A terminal stays a terminal: script(1) gives one.
+import { spawn } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { requires } from '../requires.ts'
+import { cli } from './hutch.ts'
+
+const slow = process.env.VM ? 10 : 1
+
+/** Types each line when the output so far has what it waits for. */
+function type(command: string, script: [waitFor: RegExp, keys: string][]): Promise<string> {
+  return new Promise((resolve) => {
+    const child = spawn('script', ['-qfec', command, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, TERM: 'dumb' },
+    })
+    const giveUp = setTimeout(() => child.kill('SIGKILL'), 20_000 * slow)
+    let out = ''
+    let from = 0
+    child.stdout.on('data', (data) => {
+      out += data
+      const next = script[0]
+      if (!next?.[0].test(out.slice(from))) return
+      from = out.length
+      script.shift()
+      setTimeout(() => child.stdin.write(next[1]), 100 * slow)
+    })
+    child.on('close', () => {
+      clearTimeout(giveUp)
+      resolve(out.replaceAll('\r', ''))
+    })
+  })
+}
+
+const hutchRun = `${process.execPath} ${cli} run --`
+
+test('bash is an interactive shell with job control', async (context) => {
+  requires(context, 'script(1)')
+  const out = await type(`${hutchRun} bash --norc -i`, [
+    [/[#$] $/, 'tty; sleep 100\n'],
+    [/pts/, '\x1a'],
+    [/Stopped[^]*[#$] $/, 'jobs; fg\n'],
+    [/sleep 100\n?\r?\n?$/, '\x03'],
+    [/[#$] $/, 'echo status $?\n'],
+    [/status 130[^]*[#$] $/, 'exit 5\n'],
+  ])
+  expect(out).toMatch(/^\/dev\/pts\/\d+$/m)
+  expect(out).toMatch(/^\[1\]\+ {2}Stopped +sleep 100$/m)
+  expect(out).toMatch(/^status 130$/m)
+  expect(out).not.toContain('no job control')
+})
+
+test('Ctrl-C ends the command once, and hutch with 130', async (context) => {
+  requires(context, 'script(1)')
+  const out = await type(
+    `${hutchRun} sh -c 'trap "echo caught; exit 8" INT; echo up; while :; do sleep 0.1; done'; echo status $?`,
+    [[/up/, '\x03']],
+  )
+  expect(out.match(/caught/g)).toHaveLength(1)
+  expect(out).toMatch(/^status 8$/m)
+})
+
+test('the verdict is coloured on a terminal only', async (context) => {
+  requires(context, 'script(1)')
+  expect(await type(`${hutchRun} no-such-command`, [])).toContain('\x1b[1;31mhutch: cannot run no-such-command')
+  expect(await type(`NO_COLOR=1 ${hutchRun} no-such-command`, [])).not.toContain('\x1b[')
+})
