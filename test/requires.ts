@@ -18,6 +18,8 @@ export function requires(context: TestContext, ...wanted: (keyof typeof needs)[]
   for (const need of wanted) {
     const holds = needs[need]
     if (!holds) throw new Error(`unknown requirement: ${need}`)
-    if (!holds()) context.skip(`needs ${need}`)
+    if (holds()) continue
+    Object.assign(context.task.meta, { skipped: `needs ${need}` })
+    context.skip(`needs ${need}`)
   }
 }

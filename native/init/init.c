@@ -52,8 +52,8 @@ __attribute__((used, noreturn)) void init_main(void)
 
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n	xor %ebp, %ebp\n	and $-16, %rsp\n	call init_main\n	hlt\n"
-	".section .note.GNU-stack,\"\",@progbits\n");
+	".pushsection .note.GNU-stack,\"\",@progbits\n.popsection\n");
 #elif defined(__aarch64__)
 __asm__(".globl _start\n_start:\n	mov x29, #0\n	bl init_main\n	brk #1\n"
-	".section .note.GNU-stack,\"\",%progbits\n");
+	".pushsection .note.GNU-stack,\"\",%progbits\n.popsection\n");
 #endif

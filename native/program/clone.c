@@ -18,7 +18,7 @@ __asm__(
 	"	hlt\n"
 	"1:	ret\n"
 	".size sys_clone3,.-sys_clone3\n"
-	".section .note.GNU-stack,\"\",@progbits\n");
+	".pushsection .note.GNU-stack,\"\",@progbits\n.popsection\n");
 #elif defined(__aarch64__)
 __asm__(
 	".text\n.globl sys_clone3\n.hidden sys_clone3\n.type sys_clone3,%function\nsys_clone3:\n"
@@ -34,7 +34,7 @@ __asm__(
 	"	brk #1\n"
 	"1:	ret\n"
 	".size sys_clone3,.-sys_clone3\n"
-	".section .note.GNU-stack,\"\",%progbits\n");
+	".pushsection .note.GNU-stack,\"\",%progbits\n.popsection\n");
 #endif
 
 _Static_assert(sizeof(struct clone_args) == 88, "clone.c passes version 2 of clone_args");

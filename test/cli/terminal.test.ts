@@ -12,7 +12,7 @@ function type(command: string, script: [waitFor: RegExp, keys: string][]): Promi
   return new Promise((resolve) => {
     const child = spawn('script', ['-qfec', command, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, TERM: 'dumb' },
+      env: { ...process.env, TERM: 'dumb', NO_COLOR: '' },
     })
     const giveUp = setTimeout(() => child.kill('SIGKILL'), 20_000 * slow)
     let out = ''
