@@ -39,10 +39,10 @@ test('bash is an interactive shell with job control', async (context) => {
   const out = await type(`${hutchRun} bash --norc -i`, [
     [/[#$] $/, 'tty; sleep 100\n'],
     [/pts/, '\x1a'],
-    [/Stopped[^]*[#$] $/, 'jobs; fg\n'],
+    [/Stopped[\s\S]*[#$] $/, 'jobs; fg\n'],
     [/sleep 100\n?\r?\n?$/, '\x03'],
     [/[#$] $/, 'echo status $?\n'],
-    [/status 130[^]*[#$] $/, 'exit 5\n'],
+    [/status 130[\s\S]*[#$] $/, 'exit 5\n'],
   ])
   expect(out).toMatch(/^\/dev\/pts\/\d+$/m)
   expect(out).toMatch(/^\[1\]\+ {2}Stopped +sleep 100$/m)
