@@ -26,7 +26,7 @@
 	X(4, spawn, op_spawn, "flags:u64 group:string") \
 	X(5, watchFile, op_watch_file, "path:string") \
 	X(6, watchOom, op_watch_oom, "group:string kill:string") \
-	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 procs:strings killFile:string") \
+	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 reaps:u32 procs:strings killFile:string") \
 	X(8, killGroup, op_kill_group, "procs:strings killFile:string") \
 	X(9, removeGroup, op_remove_group, "path:string shared:u32")
 
@@ -48,14 +48,14 @@
  *     clone3, execveat  ──────────▶   reads the program from descriptor 4
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
- *                       ◀──────────   STARTED { pid inside }     it stays as PID 1, then
- *                       ◀──────────   EXITED  { wait status }    the command has ended
+ *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
+ *     reads all of it when the process that it cloned has ended
  */
-enum report_kind { REPORT_FAILED = 1, REPORT_STARTED = 2, REPORT_EXITED = 3 };
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2 };
 
 struct report {
 	unsigned int kind;
-	unsigned int step;	/* FAILED: index of the inner op; STARTED: pid */
+	unsigned int step;	/* FAILED: index of the inner op */
 	int value;		/* FAILED: errno; EXITED: status as wait(2) gives it */
 };
 

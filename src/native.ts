@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { fail } from './errors.ts'
 
 /** Kinds of events, as native/addon/job.h numbers them. */
-export const eventKinds = { failed: 1, started: 2, noticed: 3, stopped: 4, ended: 5 } as const
+export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4 } as const
 
 /** One event of one job. What a to d mean depends on the kind: native/addon/job.h says it. */
 export type Listener = (
@@ -32,6 +32,8 @@ export interface Native {
   stop(job: number): number
   /** From now on signals sent to this process go to the job; 0 ends that, and tells which came: bit n for signal n. */
   forward(job: number): number
+  /** Whether the process's environment is another than at the last call. */
+  environmentChanged(): boolean
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }

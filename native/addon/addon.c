@@ -227,6 +227,30 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	return number(env, err < 0 ? err : forward_signals(err));
 }
 
+/*
+ * environmentChanged(): since the last call. Reading process.env costs more
+ * than half of a plan, and it hardly ever changes; on the main thread it is
+ * the C environment.
+ */
+static napi_value export_environment_changed(napi_env env, napi_callback_info info)
+{
+	extern char **environ;
+	static u64 known;
+	u64 sum = 14695981039346656037u;
+	napi_value out;
+
+	(void)info;
+	for (char **at = environ; at && *at; at++)
+		for (const char *c = *at; ; c++) {	/* FNV-1a */
+			sum = (sum ^ (u8)*c) * 1099511628211u;
+			if (!*c)
+				break;
+		}
+	OK(napi_get_boolean(env, sum != known, &out));
+	known = sum;
+	return out;
+}
+
 /* pipe(): [read end, write end], both close-on-exec; or [-errno] */
 static napi_value export_pipe(napi_env env, napi_callback_info info)
 {
@@ -253,6 +277,7 @@ NAPI_MODULE_INIT()
 	static const struct { const char *name; napi_callback call; } exported[] = {
 		{ "listen", export_listen }, { "launch", export_launch }, { "signal", export_signal },
 		{ "stop", export_stop }, { "forward", export_forward }, { "pipe", export_pipe },
+		{ "environmentChanged", export_environment_changed },
 	};
 	struct instance *self = calloc(1, sizeof *self);
 	napi_value function;

@@ -13,18 +13,18 @@
  * The life of a job, as the reactor's thread tells it to JavaScript:
  *
  *   JavaScript           reactor thread             kernel
- *   launch()  ─────────▶ adds pidfd, report socket
- *             ◀───────── FAILED | STARTED           hutch-init's socket
+ *   launch()  ─────────▶ adds pidfd, eventfds
  *             ◀───────── NOTICED                    inotify, eventfd
  *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL
- *             ◀───────── ENDED                      pidfd; group read and removed
+ *             ◀───────── FAILED                     pidfd: what hutch-init said
+ *             ◀───────── ENDED                      groups read and removed
  */
-enum event_kind { EVENT_FAILED = 1, EVENT_STARTED = 2, EVENT_NOTICED = 3, EVENT_STOPPED = 4, EVENT_ENDED = 5 };
+enum event_kind { EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4 };
 
 struct event {
 	u32 job;
 	enum event_kind kind;
-	int a;	/* FAILED: inner step; STARTED: pid inside; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1 */
+	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1 */
 	int b;	/* FAILED: errno; ENDED: wait status of our own child */
 	int c;	/* ENDED: step of the clean-up that failed, or -1 */
 	int d;	/* ENDED: its errno */

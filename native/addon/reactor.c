@@ -24,7 +24,7 @@
 /* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
 #define RETRIES_AT_MOST 400
 
-enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_REPORT, FROM_EVENTFD };
+enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD };
 
 static u64 now_ms(void)
 {
@@ -89,24 +89,17 @@ static void unlink_job(struct reactor *r, struct job *job)
 	r->job_count--;
 }
 
-/* What hutch-init says, until it says no more: then the command has replaced it, or all is over. */
+/* What hutch-init says: at most one word, just before its end. */
 static void read_reports(struct reactor *r, struct job *job)
 {
 	struct report report;
-	ssize_t got;
 
-	while ((got = recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT)) == (ssize_t)sizeof report) {
+	while (recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT) == (ssize_t)sizeof report) {
 		if (report.kind == REPORT_FAILED)
 			post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
-		if (report.kind == REPORT_STARTED)
-			post(r, (struct event){ .job = job->id, .kind = EVENT_STARTED, .a = (int)report.step });
 		if (report.kind == REPORT_EXITED)
 			job->command_status = report.value;
 	}
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	close(job->outer.report_fd);
-	job->outer.report_fd = -1;
 }
 
 static void note(struct reactor *r, struct job *job, const struct watch *w)
@@ -155,7 +148,9 @@ static void finish(struct reactor *r, struct job *job)
 		if (err == -EAGAIN && job->retries < RETRIES_AT_MOST) {
 			u32 pause = job->retries < 10 ? 1 : 25;
 
-			job->retries++;
+			/* its pidfd stays readable: it must not wake us meanwhile */
+			if (job->retries++ == 0)
+				epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->outer.pidfd, NULL);
 			job->deadline = now_ms() + pause;
 			return;
 		}
@@ -166,11 +161,15 @@ static void finish(struct reactor *r, struct job *job)
 			job->failed_errno = err == -EAGAIN ? EBUSY : -err;
 		}
 	}
-	unlink_job(r, job);
 	post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = job->command_status, .b = job->own_status,
 				.c = job->failed_errno ? job->failed_step : -1, .d = job->failed_errno,
 				.user_usec = job->user_usec, .system_usec = job->system_usec,
 				.length = job->outer.figures_length, .bytes = job->outer.figures });
+	/* nobody waits for the rest; a watch on a removed file is dropped by hand, since cgroupfs does not do it */
+	for (u32 i = 0; i < job->outer.watches; i++)
+		if (job->outer.watch[i].descriptor >= 0)
+			inotify_rm_watch(r->inotify_fd, job->outer.watch[i].descriptor);
+	unlink_job(r, job);
 	job_free(job);
 }
 
@@ -187,17 +186,12 @@ static void on_end(struct reactor *r, struct job *job)
 	if (job->ending || sys(__NR_waitid, P_PIDFD_TYPE, job->outer.pidfd, &info, WEXITED | WNOHANG, &usage) < 0 ||
 	    info.si_pid == 0)
 		return;
-	if (job->outer.report_fd >= 0)
-		read_reports(r, job);
+	read_reports(r, job);
 	job->ending = 1;
 	job->deadline = 0;
 	job->own_status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
 	job->user_usec = usec(usage.ru_utime);
 	job->system_usec = usec(usage.ru_stime);
-	epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->outer.pidfd, NULL);
-	for (u32 i = 0; i < job->outer.watches; i++)
-		if (job->outer.watch[i].descriptor >= 0)
-			inotify_rm_watch(r->inotify_fd, job->outer.watch[i].descriptor);
 	finish(r, job);
 }
 
@@ -255,8 +249,6 @@ static void dispatch(struct reactor *r, u64 data)
 		return;
 	if (source == FROM_PIDFD)
 		on_end(r, job);
-	if (source == FROM_REPORT && job->outer.report_fd >= 0)
-		read_reports(r, job);
 	if (source == FROM_EVENTFD)
 		on_eventfd(r, job, (u32)(data >> 8) & 0xffffff);
 }
@@ -325,7 +317,7 @@ int reactor_open(struct reactor *r)
 /* Takes the job over: it is freed by its end. */
 int reactor_add(struct reactor *r, struct job *job)
 {
-	int err;
+	int err = 0;
 
 	pthread_mutex_lock(&r->lock);
 	job->id = ++r->next_id;
@@ -334,7 +326,6 @@ int reactor_add(struct reactor *r, struct job *job)
 	r->job_count++;
 	if (job->outer.timeout_ms)
 		job->deadline = now_ms() + job->outer.timeout_ms;
-	err = listen_to(r, job->outer.report_fd, FROM_REPORT, 0, job->id);
 	for (u32 i = 0; !err && i < job->outer.watches; i++)
 		if (job->outer.watch[i].fd >= 0)
 			err = listen_to(r, job->outer.watch[i].fd, FROM_EVENTFD, i, job->id);

@@ -33,7 +33,6 @@ int reap(int command)
 	int status = 0;
 	long sig;
 
-	say(REPORT_STARTED, (u32)command, 0);
 	for (;;) {
 		if (reap_all(command, &status))
 			break;

@@ -42,7 +42,10 @@ int write_text(const char *path, const char *text)
 	fd = sys(__NR_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return (int)fd;
-	written = sys(__NR_write, fd, text, length);
+	/* memory limits answer EINTR when a signal is pending, and Node gets SIGCHLDs */
+	do
+		written = sys(__NR_write, fd, text, length);
+	while (written == -EINTR);
 	sys(__NR_close, fd);
 	if (written < 0)
 		return (int)written;
@@ -65,6 +68,9 @@ long read_text(const char *path, char *buffer, size_t size)
 		if (got <= 0)
 			break;
 		total += got;
+		/* a kernel file comes whole in one read, when there is room for it */
+		if ((size_t)total < size)
+			break;
 	}
 	sys(__NR_close, fd);
 	return total;

@@ -35,20 +35,16 @@ static long place_descriptors(struct child *c)
 {
 	int from[5] = { c->files->stdio[0], c->files->stdio[1], c->files->stdio[2],
 			c->report_fd, c->program_fd };
-	long fd;
+	long fd, null = -1;
 
 	for (int i = 0; i < 5; i++) {
-		if (from[i] < 0)
-			fd = sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
-		else
-			fd = sys(__NR_fcntl, from[i], F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
+		if (from[i] < 0 && null < 0)
+			null = sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
+		if (from[i] < 0 && null < 0)
+			return null;
+		fd = sys(__NR_fcntl, from[i] < 0 ? null : from[i], F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
 		if (fd < 0)
 			return fd;
-		if (fd < FIRST_FREE_FD) {	/* /dev/null may have landed on a target */
-			fd = sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
-			if (fd < 0)
-				return fd;
-		}
 		from[i] = (int)fd;
 	}
 	for (int i = 0; i < 5; i++) {

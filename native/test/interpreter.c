@@ -93,6 +93,7 @@ static void put_wait(struct builder *b)
 	put(b, 0);
 	put(b, 0);
 	put(b, 0);
+	put(b, 0);
 	put_string(b, "");
 	end(b, at);
 }

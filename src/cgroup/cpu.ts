@@ -24,8 +24,8 @@ export interface CpuStats {
 
 /** `unified` is the v2 tree's cpu.stat, `limited` the one that counts throttling: the same file on v2. */
 export function parseCpu(unified: Figures, limited: Figures): CpuStats {
-  const usage = parseFlat(unified['cpu.stat'])
-  const quota = parseFlat(limited['cpu.stat'])
+  const usage = parseFlat(unified('cpu.stat'))
+  const quota = parseFlat(limited('cpu.stat'))
   const throttled =
     quota.throttled_usec ?? (quota.throttled_time === undefined ? undefined : Math.round(quota.throttled_time / 1000))
   const stats: CpuStats = {}

@@ -5,15 +5,9 @@ import { type Figures, parseFlat, parseNumber } from './stats.ts'
 /** Files whose text becomes `MemoryStats`, per version. */
 export const memoryFiles = {
   v2: ['memory.peak', 'memory.events', 'memory.events.local'],
-  v1: [
-    'memory.max_usage_in_bytes',
-    'memory.memsw.max_usage_in_bytes',
-    'memory.limit_in_bytes',
-    'memory.memsw.limit_in_bytes',
-    'memory.failcnt',
-    'memory.memsw.failcnt',
-    'memory.oom_control',
-  ],
+  v1: ['memory.max_usage_in_bytes', 'memory.failcnt', 'memory.oom_control'],
+  /** v1, when swap is limited too. */
+  v1Swap: ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'],
 } as const
 
 /** What tells whether a level above a job ran into its limit: read before and after. */
@@ -30,23 +24,23 @@ export interface MemoryStats {
   limitHits?: number
   /** Processes killed. */
   oomKills?: number
-  /** Out-of-memory situations at this group's own limit; on v1 1 or 0, by what `isFull` finds. */
+  /** v2: out-of-memory situations at this group's own limit. */
   ownOoms?: number
 }
 
 /** From the files' texts, of whichever version they are. */
 export function parseMemory(figures: Figures): MemoryStats {
-  const events = parseFlat(figures['memory.events'])
-  const local = parseFlat(figures['memory.events.local'])
-  const control = parseFlat(figures['memory.oom_control'])
+  const events = parseFlat(figures('memory.events'))
+  const local = parseFlat(figures('memory.events.local'))
+  const control = parseFlat(figures('memory.oom_control'))
   const stats: MemoryStats = {}
   const set = (key: keyof MemoryStats, value: number | undefined) => {
     if (value !== undefined) stats[key] = value
   }
-  set('peak', parseNumber(figures['memory.peak'] ?? figures['memory.max_usage_in_bytes']))
+  set('peak', parseNumber(figures('memory.peak') ?? figures('memory.max_usage_in_bytes')))
   set('limitHits', local.max ?? events.max ?? legacyHits(figures))
   set('oomKills', events.oom_kill ?? control.oom_kill)
-  set('ownOoms', local.oom ?? (control.oom_kill === undefined ? undefined : Number(isFull(figures))))
+  set('ownOoms', local.oom)
   return stats
 }
 
@@ -56,18 +50,18 @@ export function parseMemory(figures: Figures): MemoryStats {
  * says nothing.
  */
 function legacyHits(figures: Figures): number | undefined {
-  const hits = (parseNumber(figures['memory.failcnt']) ?? 0) + (parseNumber(figures['memory.memsw.failcnt']) ?? 0)
+  const hits = (parseNumber(figures('memory.failcnt')) ?? 0) + (parseNumber(figures('memory.memsw.failcnt')) ?? 0)
   return hits > 0 ? hits : undefined
 }
 
 /** A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
 const inFlight = 64 * 1024
 
-/** v1: whether the group has run into a limit of its own. */
-export function isFull(figures: Figures): boolean {
+/** v1: whether the group has run into a limit of its own; a limit that the figures do not have is looked up in `limits`. */
+export function isFull(figures: Figures, limits: Figures = figures): boolean {
   const reached = (peak: string, limit: string) => {
-    const most = parseNumber(figures[limit])
-    return most !== undefined && (parseNumber(figures[peak]) ?? 0) >= most - inFlight
+    const most = parseNumber(limits(limit))
+    return most !== undefined && (parseNumber(figures(peak)) ?? 0) >= most - inFlight
   }
   return (
     legacyHits(figures) !== undefined ||

@@ -12,7 +12,7 @@ export interface PidsStats {
 }
 
 export function parsePids(figures: Figures): PidsStats {
-  const peak = parseNumber(figures['pids.peak'])
-  const denied = parseFlat(figures['pids.events']).max
+  const peak = parseNumber(figures('pids.peak'))
+  const denied = parseFlat(figures('pids.events')).max
   return { ...(peak !== undefined && { peak }), ...(denied !== undefined && { denied }) }
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text formats that cgroup files share: cgroup-v2.rst, "Interface Files, Format".
 
-/** Kernel file name → its text; what could not be read is missing. */
-export type Figures = { [file: string]: string | undefined }
+/** Kernel file name → its text; undefined for what could not be read. */
+export type Figures = (file: string) => string | undefined
 
 /** `key value` lines → numbers. Lines of other shapes are left out. */
 export function parseFlat(text: string | undefined): { [key: string]: number } {
   const values: { [key: string]: number } = {}
-  for (const line of text?.split('\n') ?? []) {
-    const [, key, value] = /^(\S+) (\d+)$/.exec(line) ?? []
-    if (key) values[key] = Number(value)
+  if (text === undefined) return values
+  for (const line of text.split('\n')) {
+    const space = line.indexOf(' ')
+    const value = space > 0 ? Number(line.slice(space + 1)) : Number.NaN
+    if (Number.isSafeInteger(value) && value >= 0) values[line.slice(0, space)] = value
   }
   return values
 }
@@ -22,8 +24,11 @@ export function parseNumber(text: string | undefined): number | undefined {
 
 /** Stall totals in microseconds from a *.pressure file (kernel documentation accounting/psi.rst). */
 export function parsePressure(text: string | undefined): { someUsec?: number; fullUsec?: number } {
-  const total = (kind: string) => new RegExp(`^${kind} .*total=(\\d+)$`, 'm').exec(text ?? '')?.[1]
-  const some = total('some')
-  const full = total('full')
-  return { ...(some && { someUsec: Number(some) }), ...(full && { fullUsec: Number(full) }) }
+  const stalls: { someUsec?: number; fullUsec?: number } = {}
+  for (const line of text?.split('\n') ?? []) {
+    const total = Number(line.slice(line.lastIndexOf('=') + 1))
+    if (line.startsWith('some ')) stalls.someUsec = total
+    else if (line.startsWith('full ')) stalls.fullUsec = total
+  }
+  return stalls
 }

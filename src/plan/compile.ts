@@ -33,11 +33,14 @@ function compileOuter(plan: Plan): Op[] {
     op: 'wait',
     timeoutMs: spec.timeoutMs,
     killAfterMs: spec.killAfterMs,
+    reaps: reaps(plan),
     procs,
     killFile,
     origin: 'timeout',
   })
-  if (groups.length > 0) outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
+  // a pid namespace ends with its first process: nothing of it can be left
+  if (groups.length > 0 && !spec.isolate.includes('pid'))
+    outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
   outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads)
   for (const group of [...groups].reverse()) {
     outer.push({ op: 'removeGroup', path: group.directory, shared: 0, origin: 'run' })
@@ -87,25 +90,20 @@ function watchOps(plan: Plan): Op[] {
     if (group.controller === '') return plan.layout === 'v2' ? [watch('memory.events'), watch('pids.events')] : []
     if (group.controller === 'pids') return [watch('pids.events')]
     if (group.controller !== 'memory') return []
-    const unified = plan.groups.find((other) => other.controller === '')
-    const together = plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')
-    return [
-      {
-        op: 'watchOom',
-        group: group.directory,
-        kill: together ? `${unified!.directory}/cgroup.kill` : '',
-        origin: 'oomGroup',
-      },
-    ]
+    // v1 tells of an out-of-memory situation, but not how often it killed: worth a watch only for what follows from it
+    if (!plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')) return []
+    const unified = plan.groups.find((other) => other.controller === '')!
+    return [{ op: 'watchOom', group: group.directory, kill: `${unified.directory}/cgroup.kill`, origin: 'oomGroup' }]
   })
 }
 
 /** What is worth reading at the end, where the controllers are. A file that this kernel lacks is no figure. */
 function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
   const always = ['cpu.stat', 'memory.pressure', 'cpu.pressure', 'io.pressure']
+  const swap = group.writes.some((write) => write.file.includes('.memsw.'))
   const files: { [controller: string]: readonly string[] } = {
     '': layout === 'v2' ? [...always, ...memoryFiles.v2, ...pidsFiles, 'io.stat'] : always,
-    memory: memoryFiles.v1,
+    memory: swap ? [...memoryFiles.v1, ...memoryFiles.v1Swap] : memoryFiles.v1,
     pids: pidsFiles,
     cpu: ['cpu.stat'],
   }
@@ -116,6 +114,11 @@ function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
 function clonedKinds(plan: Plan) {
   const joinsLater = plan.groups.some((group) => group.controller !== '')
   return plan.spec.isolate.filter((kind) => kind !== 'cgroup' || !joinsLater)
+}
+
+/** hutch-init stays as PID 1. */
+function reaps({ spec }: Plan): number {
+  return spec.isolate.includes('pid') && spec.init ? 1 : 0
 }
 
 function compileInner(plan: Plan): Op[] {
@@ -141,7 +144,7 @@ function compileInner(plan: Plan): Op[] {
     argv: plan.argv,
     env: plan.env,
     path: plan.searchPath,
-    reap: has('pid') && spec.init ? 1 : 0,
+    reap: reaps(plan),
     origin: 'command',
   })
   return inner

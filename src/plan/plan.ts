@@ -13,8 +13,8 @@ export interface Surroundings {
   /** '' is the v2 tree; v1 hierarchies by controller. */
   parents: Map<string, Parent>
   user: User | undefined
-  /** The caller's environment and where contained commands find `hutch`. */
-  env: { [name: string]: string | undefined }
+  /** The caller's environment, NAME=value each, and where contained commands find `hutch`. */
+  env: readonly string[]
   toolPath: string
   /** Distinguishes this process's jobs. */
   serial: number
@@ -56,14 +56,12 @@ export function makePlan(spec: Spec, around: Surroundings): Plan {
   const { host } = around
   refuseTightPids(spec)
   const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around)
-  const env = makeEnvironment(spec, around)
   return {
     spec,
     layout: host.layout,
     groups,
     argv: [spec.command, ...spec.args],
-    env: Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
-    searchPath: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    ...makeEnvironment(spec, around),
     user: around.user,
     ancestors: groups
       .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
@@ -193,14 +191,21 @@ function missingController(controller: string, limit: LimitWrite, parent: Parent
   })
 }
 
-function makeEnvironment(spec: Spec, around: Surroundings): { [name: string]: string | undefined } {
+const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** The caller's environment with the changes, as execve takes it. Contained commands find `hutch` first in their PATH. */
+function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; searchPath: string } {
   const { user } = around
   const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
-  const env: { [name: string]: string | undefined } = { ...around.env, ...account, ...spec.env }
-  return {
-    ...env,
-    PATH: `${around.toolPath}:${env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'}`,
-  }
+  const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
+  const path = 'PATH' in changes ? changes.PATH : around.env.find((entry) => entry.startsWith('PATH='))?.slice(5)
+  const searchPath = `${around.toolPath}:${path ?? usualPath}`
+  const replaced = new Set(['PATH', ...Object.keys(changes)])
+  const env = around.env.filter((entry) => !replaced.has(entry.slice(0, entry.indexOf('='))))
+  env.push(`PATH=${searchPath}`)
+  for (const [name, value] of Object.entries(changes))
+    if (name !== 'PATH' && value !== undefined) env.push(`${name}=${value}`)
+  return { env, searchPath }
 }
 
 /** The directories from the job's parent up to, but not with, the hierarchy's root. */

@@ -21,7 +21,7 @@ export const ops = {
   wait: {
     code: 7,
     call: 'epoll_wait',
-    fields: { timeoutMs: 'u32', killAfterMs: 'u32', procs: 'strings', killFile: 'string' },
+    fields: { timeoutMs: 'u32', killAfterMs: 'u32', reaps: 'u32', procs: 'strings', killFile: 'string' },
   },
   killGroup: { code: 8, call: 'kill', fields: { procs: 'strings', killFile: 'string' } },
   removeGroup: { code: 9, call: 'rmdir', fields: { path: 'string', shared: 'u32' } },

@@ -49,7 +49,7 @@ const put = {
     putU32(texts.length)
     const start = at
     putU32(0)
-    for (const text of texts) putText(text)
+    if (texts.length > 0) putText(texts.join('\0'))
     scratch.writeUInt32LE(at - start - 4, start)
     pad()
   },

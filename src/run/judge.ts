@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import { isFull, parseMemory } from '../cgroup/memory.ts'
 import { type Figures, parseFlat } from '../cgroup/stats.ts'
 import type { Plan } from '../plan/plan.ts'
+import { parseSize } from '../plan/units.ts'
 import type { Program } from '../program/ops.ts'
 import type { JobEvent, Reason, Result } from './result.ts'
 import { figuresOf, groupOf, parseUsage, without } from './usage.ts'
@@ -156,12 +157,15 @@ function splitFigures(
 
 /** The level whose own count of out-of-memory situations grew: the job's, one above it, or none of them and so the host's. */
 function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, string>): OomLevel {
-  const own = parseMemory(figuresOf(plan, 'memory', (path) => after.get(path)))
-  if (own.ownOoms) return { whose: 'own' }
+  const figures = figuresOf(plan, 'memory', (path) => after.get(path))
+  const set = (file: string) => groupOf(plan, 'memory')?.writes.find((write) => write.file === file)?.value
+  if (parseMemory(figures).ownOoms ?? isFull(figures, (file) => String(parseSize(set(file))))) return { whose: 'own' }
   for (const { controller, directory } of plan.ancestors) {
-    const level = (texts: Map<string, string>): Figures =>
-      new Proxy({}, { get: (_, file) => texts.get(`${directory}/${String(file)}`) })
-    const ooms = (texts: Map<string, string>) => parseFlat(level(texts)['memory.events.local']).oom ?? 0
+    const level =
+      (texts: Map<string, string>): Figures =>
+      (file) =>
+        texts.get(`${directory}/${file}`)
+    const ooms = (texts: Map<string, string>) => parseFlat(level(texts)('memory.events.local')).oom ?? 0
     const full = controller === '' ? ooms(after) > ooms(before) : isFull(level(after))
     if (full) return { whose: 'ancestor', directory }
   }

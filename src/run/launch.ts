@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
 import { getSystemErrorName } from 'node:util'
+import { isMainThread } from 'node:worker_threads'
 import { controllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readUser } from '../host/ids.ts'
 import { type Parent, readParent } from '../host/parent.ts'
-import { buildDirectory } from '../native.ts'
+import { buildDirectory, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
@@ -40,7 +41,7 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
     host,
     parents: findParents(host, spec),
     user: spec.user === undefined ? undefined : readUser(spec.user, spec.door === 'cli' ? '--user' : 'user'),
-    env: process.env,
+    env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     serial: ++serial,
   })
@@ -96,6 +97,16 @@ function needs(controller: string, spec: Spec): boolean {
     controller === 'pids' ||
     spec.limits.some((limit) => controllerOf(limit.file) === controller)
   )
+}
+
+let knownEnvironment: string[] | undefined
+
+/** The caller's environment. A worker's process.env is its own, so it is read anew each time. */
+function readEnvironment(): string[] {
+  if (knownEnvironment && isMainThread && !native().environmentChanged()) return knownEnvironment
+  if (isMainThread) native().environmentChanged()
+  knownEnvironment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
+  return knownEnvironment
 }
 
 function rememberEnabled(plan: Plan): void {

@@ -34,7 +34,7 @@ export interface Usage {
 /** The texts of one controller's files: on v2 all are in one group. */
 export function figuresOf(plan: Plan, controller: string, read: (path: string) => string | undefined): Figures {
   const group = groupOf(plan, controller)
-  return group ? new Proxy({}, { get: (_, file) => read(`${group.directory}/${String(file)}`) }) : {}
+  return group ? (file) => read(`${group.directory}/${file}`) : () => undefined
 }
 
 /** The group that a controller's files are in. */
@@ -50,15 +50,15 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   const unified = figuresOf(plan, '', read)
   const { peak, oomKills, limitHits } = parseMemory(memory)
   const tasks = parsePids(pids)
-  const io = parseIo(unified['io.stat'])
+  const io = parseIo(unified('io.stat'))
   const pressure = parseAllPressure(unified)
   return without({
     memoryPeak: peak,
     memoryPeakExact: peak === undefined ? undefined : true,
-    memoryCurrent: parseNumber(memory['memory.current'] ?? memory['memory.usage_in_bytes']),
+    memoryCurrent: parseNumber(memory('memory.current') ?? memory('memory.usage_in_bytes')),
     ...parseCpu(unified, plan.layout === 'v2' ? unified : figuresOf(plan, 'cpu', read)),
     pidsPeak: tasks.peak,
-    pidsCurrent: parseNumber(pids['pids.current']),
+    pidsCurrent: parseNumber(pids('pids.current')),
     oomKills,
     memoryLimitHits: limitHits,
     pidsDenied: tasks.denied,
@@ -77,7 +77,7 @@ function parseIo(text: string | undefined): Usage['io'] | undefined {
 
 function parseAllPressure(unified: Figures): Usage['pressure'] | undefined {
   const found = (['memory', 'cpu', 'io'] as const).flatMap((resource) => {
-    const text = unified[`${resource}.pressure`]
+    const text = unified(`${resource}.pressure`)
     return text ? [[resource, parsePressure(text)] as const] : []
   })
   return found.length > 0 ? Object.fromEntries(found) : undefined

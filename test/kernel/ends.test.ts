@@ -75,6 +75,26 @@ test('job.kill sends a signal to all of it', async () => {
   expect(job.kill()).toBe(false)
 })
 
+test.each(['none', ['pid', 'mount']] as const)(
+  'each process of a job gets a signal once (isolate %j)',
+  async (isolate) => {
+    const job = await start('sh', ['-c', 'trap "echo got" USR1; echo ready; while :; do sleep 0.05; done'], { isolate })
+    let out = ''
+    await new Promise((resolve) =>
+      job.stdout!.on('data', (data) => {
+        out += data
+        resolve(undefined)
+      }),
+    )
+    // its sleeps have no trap: they end, the shell goes on
+    expect(job.kill('SIGUSR1')).toBe(true)
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    job.kill()
+    await job.result
+    expect(out).toBe('ready\ngot\n')
+  },
+)
+
 test('streams are streams: what goes in comes out', async () => {
   const job = await start('cat')
   const text = 'x'.repeat(300_000)
