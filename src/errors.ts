@@ -23,7 +23,7 @@ const table = {
   OPTION_INVALID: (f: { name: string; value: unknown; why: string; accepted: string }): Words => ({
     message: `cannot use ${quote(f.value)} for ${f.name}: ${f.why}`,
     remedy: `give ${f.accepted}`,
-    value: String(f.value),
+    value: plain(f.value),
   }),
   OPTION_CONFLICT: (f: { name: string; why: string; remedy: string }): Words => ({
     message: `cannot use ${f.name}: ${f.why}`,
@@ -76,7 +76,7 @@ const table = {
     errno: 'EOPNOTSUPP',
   }),
   CGROUP_PARENT_INVALID: (f: { value: string; why: string; origin: string }): Words => ({
-    message: `cannot use ${quote(f.value)} for ${f.origin}: ${f.why}`,
+    message: `cannot use ${f.value} for ${f.origin}: ${f.why}`,
     remedy: 'give the path of a group below the cgroup mount, such as build/jobs',
     value: f.value,
   }),
@@ -195,11 +195,21 @@ export function fail<C extends Code>(code: C, facts: Facts<C>, cause?: unknown):
 
 /** A foreign value made safe for a terminal and short: control characters escaped, long ones cut with their count. */
 export function quote(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
-  const plain = text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text
-  const safe = plain.replace(
+  const text = plain(value)
+  const short = text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text
+  const safe = short.replace(
     /[\u0000-\u001f\u007f-\u009f]/g,
     (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
   )
   return /^[\w./:=+-]+$/.test(safe) ? safe : `"${safe}"`
+}
+
+/** Any value as text, also one that has none. */
+function plain(value: unknown): string {
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value) ?? typeof value
+  } catch {
+    return typeof value
+  }
 }

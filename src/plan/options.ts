@@ -2,7 +2,7 @@
 // Options → Spec: each word checked by itself, the first bad one named as the user typed it.
 import { formatCpuMax } from '../cgroup/cpu.ts'
 import type { LimitWrite } from '../cgroup/legacy.ts'
-import { fail } from '../errors.ts'
+import { fail, quote } from '../errors.ts'
 import { defaultIsolation, type NamespaceKind, namespaceKinds, namespaces } from '../sandbox/namespace.ts'
 import { nearest } from './nearest.ts'
 import type { Door, Spec } from './spec.ts'
@@ -141,10 +141,10 @@ export function parseOptions(command: string, args: readonly string[], options: 
     door,
     command,
     args: [...args],
-    limits: parseLimits(options.limits ?? {}, door),
+    limits: parseLimits(options.limits === undefined ? {} : options.limits, door),
     isolate,
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
-    env: parseEnvironment(options.env ?? {}, say('env')),
+    env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),
     timeoutMs:
       need('timeout', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, door === 'cli' ? 1000 : 1)) ??
       0,
@@ -224,7 +224,7 @@ function parseRawLimit(file: string, value: unknown, door: Door): LimitWrite {
     })
   if (!/^[a-z0-9_]+(\.[A-Za-z0-9_-]+)+$/.test(file)) throw invalid('this is not the name of a controller file')
   if (notLimits.test(file)) throw invalid('this file steers the group, it is no limit')
-  const line = String(value)
+  const line = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
   if (line === '' || /[\0\n]/.test(line))
     throw fail('OPTION_INVALID', {
       name: origin,
@@ -240,6 +240,8 @@ function parseEnvironment(
   env: { [name: string]: string | undefined },
   name: string,
 ): { [name: string]: string | undefined } {
+  if (typeof env !== 'object' || env === null)
+    throw fail('OPTION_INVALID', { name, value: env, why: 'it is not an object', accepted: 'an object' })
   for (const [key, value] of Object.entries(env)) {
     if (key === '' || /[=\0]/.test(key))
       throw fail('OPTION_INVALID', {
@@ -262,7 +264,7 @@ function parseEnvironment(
 function parseParent(value: unknown, origin: string): string | undefined {
   if (value === undefined) return undefined
   const path = typeof value === 'string' ? value.replace(/^\/+|\/+$/g, '') : ''
-  const refuse = (why: string) => fail('CGROUP_PARENT_INVALID', { value: String(value), why, origin })
+  const refuse = (why: string) => fail('CGROUP_PARENT_INVALID', { value: quote(value), why, origin })
   if (typeof value !== 'string' || path === '') throw refuse('it names no group')
   if (path.split('/').some((part) => part === '..' || part === '.' || part === ''))
     throw refuse('a group path has no ".", ".." or empty parts')
@@ -304,6 +306,7 @@ function match(value: unknown, shape: RegExp): string | undefined {
 }
 
 function explainBad(value: unknown): string {
+  if (typeof value !== 'string' && typeof value !== 'number') return 'it is not understood'
   const number = Number(value)
   if (number < 0) return 'it is negative'
   if (number === 0 && value !== '') return 'nothing can run in it'

@@ -9,9 +9,7 @@ export type Limit = number | 'max'
 /** Bytes from `50M`, `1.5G`, `52428800`, `64KiB` (1024s, as the kernel and Docker count) or `max`. */
 export function parseSize(value: unknown): Limit | undefined {
   if (value === 'max') return 'max'
-  const match = /^(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?$/i.exec(
-    typeof value === 'number' ? plainNumber(value) : String(value),
-  )
+  const match = /^(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?$/i.exec(asText(value))
   const bytes = match ? Math.floor(Number(match[1]) * factors[match[2]!.toLowerCase()]!) : undefined
   return bytes !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined
 }
@@ -19,14 +17,14 @@ export function parseSize(value: unknown): Limit | undefined {
 /** A whole number from 1 on, or `max`. */
 export function parseCount(value: unknown): Limit | undefined {
   if (value === 'max') return 'max'
-  const text = typeof value === 'number' ? plainNumber(value) : String(value)
+  const text = asText(value)
   const count = /^\d+$/.test(text) ? Number(text) : 0
   return count >= 1 && Number.isSafeInteger(count) ? count : undefined
 }
 
 /** Milliseconds from `10s`, `500ms`, `2m`, `1.5h`; a bare number counts `bareUnit` milliseconds (timeout(1): seconds; Node: 1). */
 export function parseDuration(value: unknown, bareUnit: number): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(typeof value === 'number' ? plainNumber(value) : String(value))
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(asText(value))
   if (!match) return undefined
   const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? ''] ?? bareUnit
   const ms = Math.ceil(Number(match[1]) * unit)
@@ -36,14 +34,14 @@ export function parseDuration(value: unknown, bareUnit: number): number | undefi
 /** CPUs, such as 0.5 or 2: at least 0.01, since the kernel's smallest quota is 1 ms in 100. */
 export function parseCpus(value: unknown): Limit | undefined {
   if (value === 'max') return 'max'
-  const text = typeof value === 'number' ? plainNumber(value) : String(value)
+  const text = asText(value)
   const cpus = /^(\d+(\.\d+)?|\.\d+)$/.test(text) ? Number(text) : 0
   return cpus >= 0.01 && cpus <= 1_000_000 ? cpus : undefined
 }
 
 /** A list of CPUs as cpuset(7) writes it, such as 0-2,5. */
 export function parseCpuList(value: unknown): string | undefined {
-  const text = String(value)
+  const text = asText(value)
   if (!/^\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*$/.test(text)) return undefined
   const backwards = text
     .split(',')
@@ -68,7 +66,8 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
 }
 
-/** A number without an exponent: 1e21 is no size. */
-function plainNumber(value: number): string {
-  return Number.isFinite(value) ? String(value) : ''
+/** What was typed. A number with an exponent (1e21) is none, and neither is an object. */
+function asText(value: unknown): string {
+  if (typeof value === 'string') return value
+  return typeof value === 'number' && Number.isFinite(value) ? String(value) : ''
 }

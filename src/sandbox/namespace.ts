@@ -11,6 +11,7 @@ export const namespaces = {
   net: { file: 'net', flag: 0x4000_0000, shell: '--net' },
 } as const
 
+/** What can be isolated, as unshare(1) names it. */
 export type NamespaceKind = keyof typeof namespaces
 
 /** All kinds, in the order in which they are shown. */

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must hold of the source itself: layers, sizes, tables that are written twice.
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { flags } from '../../src/cli/run.ts'
+import { codes } from '../../src/errors.ts'
+import { eventKinds } from '../../src/native.ts'
+import { ops } from '../../src/program/ops.ts'
+import { programMagic } from '../../src/program/wire.ts'
+
+const files = (folder: string, ending: RegExp) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => ending.test(name))
+    .map((name) => `${folder}/${name}`)
+const read = (path: string) => readFileSync(path, 'utf8')
+const sources = files('src', /\.ts$/)
+const native = files('native', /\.[ch]$/)
+
+/** From the bottom up: a file may import from its own room and from those before it. */
+const rooms = ['errors', 'native', 'program', 'host', 'cgroup', 'sandbox', 'plan', 'run', 'cli']
+const roomOf = (path: string) => path.split('/')[1]!.replace('.ts', '')
+
+/** Imports against the flow that are right: a type or a word list, no behaviour. */
+const exceptions = new Set(['src/program/explain.ts → sandbox', 'src/cgroup/cpu.ts → plan'])
+
+test('imports go down', () => {
+  const wrong = sources.flatMap((path) =>
+    [...read(path).matchAll(/from '(\.{1,2}\/[^']+)'/g)]
+      .map(([, target]) => roomOf(new URL(target!, `file:///${path}`).pathname.slice(1)))
+      .filter((room) => roomOf(path) !== 'index' && rooms.indexOf(room) > rooms.indexOf(roomOf(path)))
+      .map((room) => `${path} → ${room}`)
+      .filter((arrow) => !exceptions.has(arrow)),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('only the rooms that may do I/O import node:fs', () => {
+  const may = /^src\/(host|run|cli)\/|^src\/cgroup\/(files|sweep)\.ts$/
+  expect(sources.filter((path) => /from 'node:(fs|child_process|net)'/.test(read(path)) && !may.test(path))).toEqual([])
+})
+
+test('errors are made by the table alone', () => {
+  expect(sources.filter((path) => /throw new |new Error\(/.test(read(path)))).toEqual([])
+})
+
+test('source files are short', () => {
+  const lines = [...sources, ...native].map((path) => [read(path).split('\n').length, path] as const)
+  expect(lines.filter(([count]) => count > 400)).toEqual([])
+})
+
+test('every file says its licence and is named for what it holds', () => {
+  for (const path of [...sources, ...native, ...files('test', /\.ts$/), ...files('bench', /\.(js|c)$/)]) {
+    expect([
+      path,
+      read(path)
+        .split('\n', 2)
+        .some((line) => line.includes('SPDX-License-Identifier: Apache-2.0')),
+    ]).toEqual([path, true])
+    expect(path).not.toMatch(/\/(utils|helpers|common|misc|manager|types)\.\w+$/)
+  }
+})
+
+test('the op table and program.h list the same ops with the same fields', () => {
+  const listed = [...read('native/program.h').matchAll(/X\((\d+), (\w+), \w+, "([^"]*)"\)/g)].map(
+    ([, code, name, fields]) => [name, Number(code), fields],
+  )
+  const table = Object.entries(ops).map(([name, op]) => [
+    name,
+    op.code,
+    Object.entries(op.fields)
+      .map(([field, type]) => `${field}:${type}`)
+      .join(' '),
+  ])
+  expect(listed).toEqual(table)
+  expect(read('native/program.h')).toContain(`#define PROGRAM_MAGIC 0x${programMagic.toString(16)}`)
+})
+
+test('event kinds are the same on both sides', () => {
+  const listed = [...read('native/addon/job.h').matchAll(/EVENT_(\w+) = (\d+)/g)].map(([, name, value]) => [
+    name!.toLowerCase(),
+    Number(value),
+  ])
+  expect(Object.fromEntries(listed)).toEqual(eventKinds)
+})
+
+test('docs/errors.md has every code, and no other', () => {
+  expect([...read('docs/errors.md').matchAll(/^## (\w+)$/gm)].map(([, code]) => code)).toEqual(codes)
+})
+
+test('docs/limits.md tells of every flag of run, and of no other', () => {
+  const told = new Set([...read('docs/limits.md').matchAll(/--([a-z][a-z-]*)/g)].map(([, name]) => name))
+  expect([...told].sort()).toEqual(Object.keys(flags).sort())
+})
+
+test('every public name has a docstring', () => {
+  const index = read('src/index.ts')
+  for (const [, names, from] of index.matchAll(/export (?:type )?\{([^}]+)\} from '([^']+)'/g))
+    for (const name of names!.split(',').map((word) => word.replace('type ', '').trim()))
+      expect([
+        name,
+        new RegExp(`\\*/\nexport (async )?(function|class|interface|type|const) ${name}\\b`).test(read(`src/${from}`)),
+      ]).toEqual([name, true])
+})
+
+test('the text speaks of the project alone', () => {
+  const texts = [
+    ...sources,
+    ...native,
+    ...files('docs', /\.md$/),
+    ...files('test', /\.(ts|js|md)$/),
+    'README.md',
+    'CONTRIBUTING.md',
+  ]
+  // this file has to name what it looks for
+  const words = new RegExp(['/' + 'work/', '\\.\\./' + 'shared', 'C' + 'EO\\b'].join('|'))
+  expect(texts.filter((path) => words.test(read(path)))).toEqual([])
+})
