@@ -30,6 +30,8 @@ export interface Native {
   signal(job: number, signal: number): number
   /** SIGTERM now, SIGKILL when the program's time between the two is over: 0 or -errno. */
   stop(job: number): number
+  /** Before a start: signals sent to this process wait for `forward`, instead of ending it. */
+  holdSignals(): number
   /** From now on signals sent to this process go to the job; 0 ends that, and tells which came: bit n for signal n. */
   forward(job: number): number
   /** Whether the process's environment is another than at the last call. */

@@ -204,6 +204,13 @@ static napi_value export_stop(napi_env env, napi_callback_info info)
 	return number(env, self->opened ? reactor_stop_job(&self->reactor, id) : -ESRCH);
 }
 
+/* holdSignals(): signals sent to this process wait for forward() */
+static napi_value export_hold_signals(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	return number(env, hold_signals());
+}
+
 /* forward(job): from now on this process's signals are the job's; forward(0) ends that and tells which came, bit n for signal n */
 static napi_value export_forward(napi_env env, napi_callback_info info)
 {
@@ -224,7 +231,9 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	if (job)	/* a descriptor of its own: the job's is closed at its end, the handler may run after that */
 		err = (int)sys(__NR_fcntl, job->outer.pidfd, F_DUPFD_CLOEXEC, 3);
 	pthread_mutex_unlock(&self->reactor.lock);
-	return number(env, err < 0 ? err : forward_signals(err));
+	if (err >= 0)
+		forward_signals(err);
+	return number(env, err < 0 ? err : 0);
 }
 
 /*
@@ -277,7 +286,7 @@ NAPI_MODULE_INIT()
 	static const struct { const char *name; napi_callback call; } exported[] = {
 		{ "listen", export_listen }, { "launch", export_launch }, { "signal", export_signal },
 		{ "stop", export_stop }, { "forward", export_forward }, { "pipe", export_pipe },
-		{ "environmentChanged", export_environment_changed },
+		{ "holdSignals", export_hold_signals }, { "environmentChanged", export_environment_changed },
 	};
 	struct instance *self = calloc(1, sizeof *self);
 	napi_value function;

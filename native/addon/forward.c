@@ -13,25 +13,40 @@
 static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH };
 static volatile sig_atomic_t target = -1;
 static volatile unsigned int seen;	/* bit n: signal n came */
+static volatile unsigned int held;	/* those that came before there was a job */
 
 static void forward(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
 	seen |= 1u << sig;
-	if (target >= 0 && info->si_code != SI_KERNEL)
+	if (info->si_code == SI_KERNEL)
+		return;
+	if (target >= 0)
 		sys(__NR_pidfd_send_signal, target, sig, NULL, 0);
+	else
+		held |= 1u << sig;
 }
 
-int forward_signals(int pidfd)
+/* From before the start: a signal in between waits for the job. */
+int hold_signals(void)
 {
 	struct sigaction action = { .sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART };
 
-	seen = 0;
-	target = pidfd;
 	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
 		if (sigaction(forwarded[i], &action, NULL) < 0)
 			return -errno;
 	return 0;
+}
+
+void forward_signals(int pidfd)
+{
+	unsigned int waiting;
+
+	target = pidfd;
+	waiting = __atomic_exchange_n(&held, 0, __ATOMIC_SEQ_CST);
+	for (int sig = 1; sig < 32; sig++)
+		if (waiting & 1u << sig)
+			sys(__NR_pidfd_send_signal, pidfd, sig, NULL, 0);
 }
 
 /* The handlers stay: a signal that comes while hutch prints its verdict must not cut that off. */

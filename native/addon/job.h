@@ -70,7 +70,8 @@ int reactor_stop_job(struct reactor *r, u32 id);
 void job_free(struct job *job);
 
 /* forward.c */
-int forward_signals(int pidfd);
+int hold_signals(void);
+void forward_signals(int pidfd);
 u32 forward_nothing(void);
 
 /* image.c */

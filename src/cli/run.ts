@@ -2,6 +2,7 @@
 // hutch run: flags → options → job; the verdict on stderr, the exit status as DESIGN's table has it.
 import { writeSync } from 'node:fs'
 import { fail } from '../errors.ts'
+import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
 import { explainProgram } from '../program/explain.ts'
 import { startSpec } from '../run/job.ts'
@@ -53,6 +54,7 @@ export async function main(args: string[]): Promise<number> {
     writeSync(1, formatSteps(explainProgram(prepare(spec).program), wantsColor(process.stdout)))
     return 0
   }
+  native().holdSignals()
   const job = startSpec(spec, { stdio: 'inherit' })
   job.forwardSignals()
   const result = await job.result

@@ -122,5 +122,5 @@ function sweepOnce(plan: Plan): void {
   const { owner } = readHost()
   setImmediate(() =>
     sweepGroups(new Set(plan.groups.map((group) => group.parent)), owner.pidNamespace, readStartTime),
-  ).unref()
+  )
 }

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { run, start } from '../../src/index.ts'
 
+/** In a VM a shell takes its time to start. */
+const slow = process.env.VM ? 8 : 1
+
 test.each([
   ['its own status', 'exit 7', { exitCode: 7, signal: null, status: 7, reason: 'exit' }],
   [
@@ -32,8 +35,8 @@ test.each([
 test('SIGTERM comes when the time is up, to all of it', async () => {
   const result = await run(
     'sh',
-    ['-c', '(trap "echo child; exit" TERM; sleep 20 & wait) & trap "echo shell; exit 3" TERM; wait'],
-    { timeout: 300, isolate: 'none' },
+    ['-c', '(trap "echo child; exit" TERM; sleep 20 & wait) & trap "wait; echo shell; exit 3" TERM; wait'],
+    { timeout: 300 * slow, isolate: 'none' },
   )
   expect(result).toMatchObject({ reason: 'timeout', status: 124, exitCode: 3 })
   expect(result.stdout!.trim().split('\n').sort()).toEqual(['child', 'shell'])
@@ -41,10 +44,15 @@ test('SIGTERM comes when the time is up, to all of it', async () => {
 })
 
 test('SIGKILL follows for what ignores SIGTERM', async () => {
-  const result = await run('sh', ['-c', 'trap "" TERM; while :; do sleep 0.1; done'], { timeout: 200, killAfter: 200 })
+  const result = await run('sh', ['-c', 'trap "" TERM; while :; do sleep 0.1; done'], {
+    timeout: 200 * slow,
+    killAfter: 200,
+  })
   expect(result).toMatchObject({ reason: 'timeout', status: 124, signal: 'SIGKILL' })
   expect(result.events.map((event) => event.kind)).toEqual(['stop', 'kill'])
-  expect(result.verdict.headline).toBe('timed out after 200 ms: sh did not end at SIGTERM and was killed 200 ms later')
+  expect(result.verdict.headline).toBe(
+    `timed out after ${slow > 1 ? '1.6 s' : '200 ms'}: sh did not end at SIGTERM and was killed 200 ms later`,
+  )
 })
 
 test('an AbortSignal stops it', async () => {
