@@ -120,7 +120,5 @@ function sweepOnce(plan: Plan): void {
   if (swept) return
   swept = true
   const { owner } = readHost()
-  setImmediate(() =>
-    sweepGroups(new Set(plan.groups.map((group) => group.parent)), owner.pidNamespace, readStartTime),
-  )
+  setImmediate(() => sweepGroups(new Set(plan.groups.map((group) => group.parent)), owner.pidNamespace, readStartTime))
 }
