@@ -70,7 +70,13 @@ function cgexec(program) {
   const group = `memory,pids:bench-hutch-${process.pid}`
   const made = spawnSync('cgcreate', ['-g', group])
   if (made.status !== 0) throw new Error(String(made.error ?? made.stderr).trim())
-  return { run: spawned('cgexec', ['-g', group, program]), close: () => spawnSync('cgdelete', ['-g', group]) }
+  const run = spawned('cgexec', ['-g', group, program])
+  // the last one may still be on its way out of the group
+  const close = () => {
+    for (let tries = 0; tries < 50 && spawnSync('cgdelete', ['-g', group]).status !== 0; tries++)
+      spawnSync('sleep', ['0.02'])
+  }
+  return { run, close }
 }
 
 /** All contenders that work here, and why the others do not. `close` removes what they needed. */
