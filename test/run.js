@@ -73,8 +73,19 @@ const vm = (...flags) => [
 const inVm = ['test/kernel', 'test/cli']
 
 if (kernels) {
-  for (const kernel of ['bookworm', 'trixie', 'sid'])
-    suite(`kernel tests on ${kernel}'s kernel, pure v2`, vm('--kernel', kernel), inVm, '/out', `${kernel}: `)
+  // QEMU without KVM trips over the code patching of newer kernels when they have more than one processor
+  for (const [kernel, cpus] of [
+    ['bookworm', '2'],
+    ['trixie', '2'],
+    ['sid', '1'],
+  ])
+    suite(
+      `kernel tests on ${kernel}'s kernel, pure v2`,
+      vm('--kernel', kernel, '--cpus', cpus),
+      inVm,
+      '/out',
+      `${kernel}: `,
+    )
   for (const layout of ['hybrid', 'v1'])
     suite(`kernel tests on 6.1, ${layout}`, vm('--layout', layout), inVm, '/out', `${layout}: `)
   suite(
