@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cpu controller: cgroup-v2.rst, "CPU Interface Files"; scheduler/sched-bwc.rst for v1.
-import type { Limit } from '../plan/units.ts'
 import { type Figures, parseFlat } from './stats.ts'
 
 /** Microseconds in which a quota counts: the kernel's default, and Docker's. */
 export const cpuPeriodUsec = 100_000
 
 /** CPUs as cpu.max takes them. */
-export function formatCpuMax(cpus: Limit): string {
+export function formatCpuMax(cpus: number | 'max'): string {
   return cpus === 'max'
     ? `max ${cpuPeriodUsec}`
     : `${Math.max(1000, Math.round(cpus * cpuPeriodUsec))} ${cpuPeriodUsec}`

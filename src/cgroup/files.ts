@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // All reading and writing of cgroup files from JavaScript, in one place. The launch path does its own in native/program/outer.c.
-import { accessSync, constants, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 
 /** A file's text without its last newline, or undefined when it is not there or not readable. */
 export function readGroupFile(directory: string, file: string): string | undefined {
@@ -29,26 +29,6 @@ export function readChildren(directory: string): string[] {
       .map((entry) => entry.name)
   } catch {
     return []
-  }
-}
-
-/** Whether this user may make groups there. */
-export function canMakeGroups(directory: string): boolean {
-  try {
-    accessSync(directory, constants.W_OK)
-    accessSync(`${directory}/cgroup.procs`, constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-export function groupExists(directory: string): boolean {
-  try {
-    accessSync(`${directory}/cgroup.procs`, constants.F_OK)
-    return true
-  } catch {
-    return false
   }
 }
 

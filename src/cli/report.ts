@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // --report FILE: the result as one JSON document, whole or not at all.
-import { accessSync, constants, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { fail } from '../errors.ts'
+import { fail, type HutchError } from '../errors.ts'
 import type { Result } from '../run/result.ts'
 
 /** Before the command runs: a report that cannot be written afterwards is told now. @throws FILE_REFUSED */
@@ -12,54 +12,38 @@ export function checkReportPath(path: string): void {
     accessSync(existing ? path : dirname(path), constants.W_OK)
     if (!existing?.isDirectory()) return
   } catch (error) {
-    throw fail(
-      'FILE_REFUSED',
-      {
-        what: 'write the report',
-        path,
-        errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
-        remedy: 'give --report a file in a directory that exists and can be written',
-      },
-      error,
-    )
+    throw refused(path, error)
   }
-  throw fail('FILE_REFUSED', {
-    what: 'write the report',
-    path,
-    errno: 'EISDIR',
-    remedy: 'give --report a file, this is a directory',
-  })
+  throw refused(path, { code: 'EISDIR' })
 }
 
 /** A regular file is replaced in one step; a pipe or device is written to. @throws FILE_REFUSED */
 export function writeReport(path: string, result: Result): void {
   const text = `${JSON.stringify(makeReport(result), null, 2)}\n`
+  const draft = `${path}.${process.pid}`
   try {
     const existing = statSync(path, { throwIfNoEntry: false })
     if (existing && !existing.isFile()) {
       writeFileSync(path, text)
       return
     }
-    const draft = `${path}.${process.pid}`
-    try {
-      writeFileSync(draft, text, { flag: 'wx' })
-      renameSync(draft, path)
-    } catch (error) {
-      unlinkSync(draft)
-      throw error
-    }
+    // a file of that name that is not ours is left alone
+    writeFileSync(draft, text, { flag: 'wx' })
   } catch (error) {
-    throw fail(
-      'FILE_REFUSED',
-      {
-        what: 'write the report',
-        path,
-        errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
-        remedy: 'give --report a file that can be written',
-      },
-      error,
-    )
+    throw refused(path, error)
   }
+  try {
+    renameSync(draft, path)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw refused(path, error)
+  }
+}
+
+function refused(path: string, error: unknown): HutchError {
+  const { code = 'EIO' } = error as NodeJS.ErrnoException
+  const remedy = 'give --report a file in a directory that exists and can be written'
+  return fail('FILE_REFUSED', { what: 'write the report', path, errno: code, remedy }, error)
 }
 
 /** What report.schema.json describes: the result without what the command wrote. */
