@@ -13,7 +13,7 @@ import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures } from '../program/wire.ts'
 import { judge, type Outcome } from './judge.ts'
-import { type Launched, launch } from './launch.ts'
+import { finishSweep, type Launched, launch } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
 import { parseUsage, type Usage } from './usage.ts'
@@ -236,6 +236,7 @@ function settle(
         note(outcome.killed ? 'kill' : 'stop')
       } else if (kind === eventKinds.ended) {
         unwatchJob(job)
+        finishSweep()
         const came = launched.forwards ? watchedNative().forward(0) : 0
         for (let number = 1; number < 32; number++) if (came & (1 << number)) sent.add(number)
         abort?.removeEventListener('abort', onAbort)

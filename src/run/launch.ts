@@ -30,6 +30,7 @@ export interface Launched {
 /** Default parents change only when somebody rearranges the host's groups: then a launch fails, and is tried again on fresh facts. */
 const knownParents = new Map<string, Parent>()
 let serial = 0
+let sweep: (() => void) | undefined
 let swept = false
 
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
@@ -119,6 +120,13 @@ function rememberEnabled(plan: Plan): void {
 function sweepOnce(plan: Plan): void {
   if (swept) return
   swept = true
-  const { owner } = readHost()
-  setImmediate(() => sweepGroups(new Set(plan.groups.map((group) => group.parent)), owner.pidNamespace, readStartTime))
+  const directories = new Set(plan.groups.map((group) => group.parent))
+  sweep = () => sweepGroups(directories, readHost().owner.pidNamespace, readStartTime)
+  setImmediate(finishSweep)
+}
+
+/** A short first job can be over, and its caller gone, before the event loop comes round: so its result waits for the sweep. */
+export function finishSweep(): void {
+  sweep?.()
+  sweep = undefined
 }
