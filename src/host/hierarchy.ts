@@ -34,23 +34,40 @@ export function parseHierarchies(mountinfo: string, membership: string): Hierarc
   }
   let unified: Hierarchy | undefined
   const v1: { [controller: string]: Hierarchy } = {}
-  for (const line of mountinfo.split('\n')) {
-    const [before, after] = line.split(' - ')
-    const type = after?.split(' ')[0]
+  for (const { root, mount, type, options } of visibleMounts(mountinfo)) {
     if (type !== 'cgroup2' && type !== 'cgroup') continue
-    const [, , , root, mount] = before!.split(' ')
     const place = (group: string | undefined): Hierarchy => ({
-      mount: unescapeMount(mount!),
-      own: directoryOf(unescapeMount(mount!), unescapeMount(root!), group ?? '/'),
+      mount,
+      own: directoryOf(mount, root, group ?? '/'),
     })
     if (type === 'cgroup2') unified ??= place(groups.get(''))
-    else
-      for (const option of after!.split(' ')[2]?.split(',') ?? [])
-        if (v1Controllers.has(option)) v1[option] ??= place(groups.get(option))
+    else for (const option of options) if (v1Controllers.has(option)) v1[option] ??= place(groups.get(option))
   }
   const hasV1 = Object.keys(v1).length > 0
   const layout = unified ? (hasV1 ? 'hybrid' : 'v2') : hasV1 ? 'v1' : 'none'
   return unified ? { layout, unified, v1 } : { layout, v1 }
+}
+
+interface Mount {
+  root: string
+  mount: string
+  type: string
+  options: string[]
+}
+
+/** The mounts that can be reached: one that came later on the same directory, or above it, hides those before. */
+function visibleMounts(mountinfo: string): Mount[] {
+  let visible: Mount[] = []
+  for (const line of mountinfo.split('\n')) {
+    const [before, after] = line.split(' - ')
+    const [, , , root = '', mount = ''] = before!.split(' ').map(unescapeMount)
+    const [type = '', , options = ''] = after?.split(' ') ?? []
+    if (mount === '') continue
+    if (mount !== '/')
+      visible = visible.filter((other) => other.mount !== mount && !other.mount.startsWith(`${mount}/`))
+    visible.push({ root, mount, type, options: options.split(',') })
+  }
+  return visible
 }
 
 /** mountinfo's root is the part of the hierarchy that is mounted there: in a container without a cgroup namespace it is not "/". */

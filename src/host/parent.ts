@@ -29,8 +29,8 @@ export function readParent(host: Host, controller: string, path?: string): Paren
   const { mount, own } = controller === '' ? host.unified! : host.v1[controller]!
   const directory = path === undefined ? (host.uid === 0 ? mount : own) : `${mount}/${path}`
   const exists = allows(`${directory}/cgroup.procs`, constants.F_OK)
-  const writable =
-    host.uid === 0 || (allows(directory, constants.W_OK) && allows(`${directory}/cgroup.procs`, constants.W_OK))
+  // root, too: in a container the file system is often read-only
+  const writable = allows(directory, constants.W_OK) && allows(`${directory}/cgroup.procs`, constants.W_OK)
   const parent: Parent = { directory, exists, writable, available: [], chain: [], type: undefined, processes: [] }
   if (controller === 'cpuset')
     parent.inherit = { 'cpuset.cpus': line(directory, 'cpuset.cpus'), 'cpuset.mems': line(directory, 'cpuset.mems') }

@@ -175,6 +175,14 @@ function planLegacy(spec: Spec, around: Surroundings): PlannedGroup[] {
 function usable(parent: Parent, spec: Spec, around: Surroundings, needed = spec.limits.length > 0): boolean {
   if (parent.writable || !parent.exists) return true
   if (!needed && spec.parent === undefined) return false
+  if (around.host.uid === 0)
+    throw fail('CGROUP_REFUSED', {
+      what: 'make a group below',
+      path: parent.directory,
+      errno: 'EROFS',
+      evidence: [`asked for by ${spec.limits.map((limit) => limit.origin).join(', ') || '--parent'}`],
+      remedy: 'in a container: start it with a private cgroup namespace and a writable /sys/fs/cgroup',
+    })
   throw fail('CGROUP_NO_DELEGATION', {
     directory: parent.directory,
     need: `make a group for ${spec.limits.map((limit) => limit.origin).join(', ') || '--parent'}`,

@@ -153,6 +153,35 @@ test('a user without root and delegation reads how to get there', async (context
   }
 })
 
+/** Runs a shell line in a mount namespace of its own; $hutch is the CLI. */
+function apart(script: string) {
+  return collect('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script], {
+    env: { ...process.env, hutch: `${process.execPath} ${cli}` },
+  })
+}
+
+test('where cgroups are read-only, a run without limits goes on and one with limits says what to do', async (context) => {
+  requires(context, 'root')
+  const readOnly =
+    'for m in $(grep -o " /[^ ]* cgroup" /proc/self/mounts | cut -d" " -f2); do mount -o remount,bind,ro $m; done;'
+  expect(await apart(`${readOnly} $hutch run -- echo plain`)).toEqual({ status: 0, stdout: 'plain\n', stderr: '' })
+  const limited = await apart(`${readOnly} $hutch run --memory 50M -- echo plain`)
+  expect(limited).toMatchObject({ status: 125, stdout: '' })
+  expect(limited.stderr).toMatch(
+    /^hutch: cannot make a group below .*: the kernel refused \(EROFS\)\n {2}asked for by --memory\n {2}remedy: in a container/,
+  )
+})
+
+test('a v2 tree without controllers, mounted over all else, is taken for what it is', async (context) => {
+  requires(context, 'root', 'v1 controllers', 'a v2 tree')
+  const over = 'mount -t cgroup2 none /sys/fs/cgroup;'
+  expect(await apart(`${over} $hutch run -- echo plain`)).toEqual({ status: 0, stdout: 'plain\n', stderr: '' })
+  const limited = await apart(`${over} $hutch run --memory 50M -- echo plain`)
+  expect(limited.stderr).toMatch(
+    /^hutch: cannot set --memory: this host has no memory controller in \/sys\/fs\/cgroup\n/,
+  )
+})
+
 test.each([
   [['--memory', '40M', '--swap', '0', '--pids', '9', '--', 'sh', '-c', 'hutch hog 60M; exit 1']],
   [['--cpus', '0.5', '--timeout', '1s', '--', 'sh', '-c', 'while :; do :; done']],

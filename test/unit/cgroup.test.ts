@@ -138,9 +138,19 @@ test.each([
     '0::/\n',
     { layout: 'v2', unified: { mount: '/a b', own: '/a b' }, v1: {} },
   ],
+  [
+    'a v2 tree mounted over v1 hierarchies',
+    [
+      line('/', '/cg', 'tmpfs', 'rw'),
+      line('/', '/cg/memory', 'cgroup', 'rw,memory'),
+      line('/', '/cg', 'cgroup2', 'rw'),
+    ],
+    '4:memory:/a\n0::/\n',
+    { layout: 'v2', unified: { mount: '/cg', own: '/cg' }, v1: {} },
+  ],
   ['nothing', [line('/', '/', 'ext4', 'rw')], '', { layout: 'none', v1: {} }],
 ])('the hierarchies of %s are found', (_, mountinfo, membership, expected) =>
-  expect(parseHierarchies(mountinfo.join('\n'), membership)).toEqual(expected),
+  expect(parseHierarchies(`${mountinfo.join('\n')}\n`, membership)).toEqual(expected),
 )
 
 test('a start time is found behind a command with parentheses', () => {

@@ -117,6 +117,7 @@ test.each([
   ['a missing controller', v2, { limits: { memory: 1e6 } }, { available: ['cpu'] }, 'CGROUP_CONTROLLER_MISSING'],
   ['a v1 host without it', { ...hybrid, v1: {} }, { limits: { memory: 1e6 } }, {}, 'CGROUP_CONTROLLER_MISSING'],
   ['no delegation', rootless, { limits: { memory: 1e6 } }, { writable: false }, 'CGROUP_NO_DELEGATION'],
+  ['a read-only cgroup file system', v2, { limits: { memory: 1e6 } }, { writable: false }, 'CGROUP_REFUSED'],
   ['processes in the parent', v2, { limits: { memory: 1e6 } }, { ...bare, processes: ['7', '8'] }, 'CGROUP_POPULATED'],
   ['a threaded parent', v2, { limits: { pids: 9 } }, { ...bare, type: 'threaded' }, 'CGROUP_THREADED'],
   ['one task for two', v2, { limits: { pids: 1 } }, {}, 'OPTION_CONFLICT'],
