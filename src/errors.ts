@@ -80,6 +80,22 @@ const table = {
     remedy: 'give the path of a group below the cgroup mount, such as build/jobs',
     value: f.value,
   }),
+  CGROUP_PATH_INVALID: (f: { value: string; why: string; origin: string }): Words => ({
+    message: `cannot use ${quote(f.value)} for ${f.origin}: ${f.why}`,
+    remedy: 'give the path of a group from the root of its hierarchy, such as build/jobs',
+    value: f.value,
+  }),
+  CGROUP_FILE_INVALID: (f: { value: string; origin: string }): Words => ({
+    message: `cannot use ${quote(f.value)} for ${f.origin}: this is not the name of a cgroup file`,
+    remedy: 'give a name as it stands in a group, such as memory.max',
+    value: f.value,
+  }),
+  CGROUP_NOT_FOUND: (f: { group: string; where: string; nearest?: string | undefined }): Words => ({
+    message: `cannot find the group ${quote(f.group)} below ${f.where} (ENOENT)`,
+    remedy: f.nearest ? `did you mean ${f.nearest}?` : 'hutch cgroup ls lists the groups; hutch cgroup create makes one',
+    path: f.group,
+    errno: 'ENOENT',
+  }),
   CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: string }): Words => ({
     message: `cannot set ${f.origin}: ${f.why}`,
     remedy: f.remedy,
