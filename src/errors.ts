@@ -92,7 +92,9 @@ const table = {
   }),
   CGROUP_NOT_FOUND: (f: { group: string; where: string; nearest?: string | undefined }): Words => ({
     message: `cannot find the group ${quote(f.group)} below ${f.where} (ENOENT)`,
-    remedy: f.nearest ? `did you mean ${f.nearest}?` : 'hutch cgroup ls lists the groups; hutch cgroup create makes one',
+    remedy: f.nearest
+      ? `did you mean ${f.nearest}?`
+      : 'hutch cgroup ls lists the groups; hutch cgroup create makes one',
     path: f.group,
     errno: 'ENOENT',
   }),
