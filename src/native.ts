@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { fail } from './errors.ts'
 
 /** Kinds of events, as native/addon/job.h numbers them. */
-export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4 } as const
+export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4, triggered: 5 } as const
 
 /** One event of one job. What a to d mean depends on the kind: native/addon/job.h says it. */
 export type Listener = (
@@ -36,6 +36,14 @@ export interface Native {
   forward(job: number): number
   /** Whether the process's environment is another than at the last call. */
   environmentChanged(): boolean
+  /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */
+  readFiles(directories: string, names: string): Buffer
+  /**
+   * A pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd
+   * (`where` is the group, `file` what is watched there): its id, or -errno. It keeps the process alive until it is closed.
+   */
+  openTrigger(where: string, file: string, argument: string): number
+  closeTrigger(id: number): number
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }
