@@ -2,7 +2,7 @@
 // Flags before a command's own words: a table says which there are, node:util splits them.
 import { parseArgs } from 'node:util'
 import { fail } from '../errors.ts'
-import { nearest } from '../plan/nearest.ts'
+import { nearest } from '../nearest.ts'
 
 /** One flag: `value` names what follows it; without, it is a switch. */
 export interface Flag {

@@ -2,7 +2,7 @@
 // The CLI's entry: finds the command, loads only that, and turns errors into lines and exit status 125.
 import { writeSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
-import { nearest } from '../plan/nearest.ts'
+import { nearest } from '../nearest.ts'
 
 declare const HUTCH_VERSION: string
 
