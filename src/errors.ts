@@ -90,6 +90,12 @@ const table = {
     remedy: 'give a name as it stands in a group, such as memory.max',
     value: f.value,
   }),
+  CGROUP_TEXT_UNKNOWN: (f: { file: string; text: string }): Words => ({
+    message: `cannot understand ${f.file}: it holds ${quote(f.text)}`,
+    remedy: 'read it as text instead; this kernel writes it in a form that hutch does not know',
+    path: f.file,
+    value: f.text,
+  }),
   CGROUP_NOT_FOUND: (f: { group: string; where: string; nearest?: string | undefined }): Words => ({
     message: `cannot find the group ${quote(f.group)} below ${f.where} (ENOENT)`,
     remedy: f.nearest
