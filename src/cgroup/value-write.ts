@@ -120,9 +120,8 @@ function formatList(value: unknown, _words: FileWords, refuse: Refuse): string {
 
 function formatPids(value: unknown, _words: FileWords, refuse: Refuse): string[] {
   return (Array.isArray(value) ? value : [value]).map((pid) => {
-    const text = String(pid)
-    if (!/^\d{1,10}$/.test(text) || !(typeof pid === 'number' || typeof pid === 'string'))
-      throw refuse('it is not a process id')
+    const text = typeof pid === 'number' ? String(pid) : pid
+    if (typeof text !== 'string' || !/^\d{1,10}$/.test(text)) throw refuse('it is not a process id')
     return text
   })
 }
@@ -152,15 +151,17 @@ function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string 
     if (cpus === undefined) throw refuse('as a number of CPUs it has to be at least 0.01')
     return formatCpuMax(cpus)
   }
-  const parts =
-    typeof value === 'object' && value !== null ? (value as { quota?: unknown; period?: unknown }) : undefined
-  const text = parts ? `${parts.quota} ${parts.period ?? cpuPeriodUsec}` : value
+  const text = typeof value === 'object' && value !== null ? joinQuota(value) : value
   const [, quota, period] = (typeof text === 'string' && /^(max|\d{1,15})(?: (\d{1,15}))?$/.exec(text)) || []
   if (quota === undefined) throw refuse('it is not a quota and a period')
   if (quota !== 'max' && Number(quota) < 1000) throw refuse('a quota has at least 1000 µs')
   if (period !== undefined && (Number(period) < 1000 || Number(period) > 1_000_000))
     throw refuse('a period has 1000 to 1000000 µs')
   return text as string
+}
+
+function joinQuota({ quota, period = cpuPeriodUsec }: { quota?: unknown; period?: unknown }): string | undefined {
+  return (quota === 'max' || typeof quota === 'number') && typeof period === 'number' ? `${quota} ${period}` : undefined
 }
 
 function formatFlatKeyed(value: unknown, words: FileWords, refuse: Refuse): string[] {

@@ -2,7 +2,7 @@
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
 import { getSystemErrorName } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
-import { controllerOf } from '../cgroup/legacy.ts'
+import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
@@ -96,7 +96,7 @@ function needs(controller: string, spec: Spec): boolean {
   return (
     controller === 'memory' ||
     controller === 'pids' ||
-    spec.limits.some((limit) => controllerOf(limit.file) === controller)
+    spec.limits.some((limit) => legacyControllerOf(limit.file) === controller)
   )
 }
 

@@ -6,6 +6,7 @@ import { describeFile, describeKey, type Version } from '../../src/cgroup/catalo
 import type { FileWords } from '../../src/cgroup/catalog/words.ts'
 import { formatWrites, parseValue, type Value } from '../../src/cgroup/value.ts'
 import { readHost } from '../../src/host/host.ts'
+import { requires } from '../requires.ts'
 
 const host = readHost()
 const name = `hutch-test-${process.pid}-catalog`
@@ -127,4 +128,19 @@ test('what was read is taken back, and reads the same', () => {
     expect(parseValue(words!, readFileSync(path, 'utf8')), path).toEqual(before)
   }
   expect(tried.length).toBeGreaterThan(5)
+})
+
+test('limits of a real device are taken as they are typed, and read back as bytes', (context) => {
+  requires(context, 'v2')
+  const [disk] = readdirSync('/sys/block').filter((name) => !name.startsWith('loop'))
+  const device = readFileSync(`/sys/block/${disk}/dev`, 'utf8').trim()
+  const file = `${unified}/${name}/io.max`
+  const words = describeFile('io.max')!
+  for (const [value, expected] of [
+    [`${device} rbps=1M wiops=120`, { [device]: { rbps: 1048576, wbps: 'max', riops: 'max', wiops: 120 } }],
+    [{ [device]: { rbps: 'max', wiops: 'max' } }, {}],
+  ]) {
+    for (const text of formatWrites(words, value)) writeFileSync(file, text)
+    expect(parseValue(words, readFileSync(file, 'utf8'))).toEqual(expected)
+  }
 })

@@ -56,7 +56,9 @@ test('every file says its licence and is named for what it holds', () => {
         .split('\n', 2)
         .some((line) => line.includes('SPDX-License-Identifier: Apache-2.0')),
     ]).toEqual([path, true])
-    expect(path).not.toMatch(/\/(utils|helpers|common|misc|manager|types)\.\w+$/)
+    // misc is a controller of the kernel
+    if (path !== 'src/cgroup/catalog/misc.ts')
+      expect(path).not.toMatch(/\/(utils|helpers|common|misc|manager|types)\.\w+$/)
   }
 })
 

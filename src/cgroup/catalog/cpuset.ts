@@ -69,6 +69,5 @@ export const cpuset = {
     since: '5.0',
     default: 'member',
     meaning: 'Whether the group has its CPUs to itself (root), and unbalanced (isolated); says why when it failed',
-    v1: ['cpuset.cpu_exclusive'],
   },
 } satisfies Entries

@@ -46,7 +46,6 @@ export const hugetlb = {
     since: '5.6',
     meaning: 'How often the limit was met, here and below; can be watched',
     keys: eventKeys,
-    v1: ['hugetlb.<size>.failcnt'],
   },
   'hugetlb.<size>.events.local': {
     access: 'read',
@@ -55,6 +54,7 @@ export const hugetlb = {
     since: '5.6',
     meaning: 'How often this group’s own limit was met; can be watched',
     keys: eventKeys,
+    v1: ['hugetlb.<size>.failcnt'],
   },
   'hugetlb.<size>.numa_stat': {
     access: 'read',

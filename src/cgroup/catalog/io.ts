@@ -81,7 +81,7 @@ export const io = {
     meaning: 'Share of a device’s time against its siblings, when they all want it',
     lines: 'device',
     keys: { default: ['weight', 'For devices that are not listed'] },
-    v1: ['blkio.weight', 'blkio.weight_device'],
+    v1: ['blkio.bfq.weight', 'blkio.bfq.weight_device'],
   },
   'io.bfq.weight': {
     access: 'read-write',

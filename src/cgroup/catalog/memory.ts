@@ -74,7 +74,6 @@ export const memory = {
     since: '5.19',
     accepts: 'bytes, such as 50M, with swappiness=60 or without (from 6.9)',
     meaning: 'Takes that much memory back from the group now; EAGAIN when less could be had',
-    v1: ['memory.force_empty'],
   },
   'memory.oom.group': {
     access: 'read-write',
@@ -113,14 +112,13 @@ export const memory = {
     since: '5.10',
     meaning: 'memory.stat split by NUMA node',
     keys: { ...memoryStatKeys, 'N<node>': ['bytes', 'On that NUMA node'] },
-    v1: ['memory.numa_stat'],
   },
   'memory.swap.current': {
     access: 'read',
     root: 'never',
     format: 'bytes',
     meaning: 'Swap in use here and below',
-    v1: ['memory.memsw.usage_in_bytes'],
+    v1: ['memory.stat'],
   },
   'memory.swap.peak': {
     access: 'read-write',
@@ -129,7 +127,6 @@ export const memory = {
     since: '6.5',
     accepts: '0, on kernels from 6.12: the figure starts anew, for that open file alone',
     meaning: 'Most swap that was in use at once since the group was made',
-    v1: ['memory.memsw.max_usage_in_bytes'],
   },
   'memory.swap.high': {
     access: 'read-write',
@@ -145,7 +142,7 @@ export const memory = {
     format: 'bytes-or-max',
     default: 'max',
     meaning: 'Swap the group may use at most; 0 keeps it out of swap',
-    v1: ['memory.memsw.limit_in_bytes'],
+    v1: ['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes'],
   },
   'memory.swap.events': {
     access: 'read',
