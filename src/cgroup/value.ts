@@ -115,15 +115,41 @@ function parseQuota(text: string): Quota | undefined {
   return period === undefined ? undefined : { quota: quota === 'max' ? 'max' : Number(quota), period: Number(period) }
 }
 
+/** The stat files are read most, so no list of lines is made of them, and no regular expression is run. */
 function parseFlatKeyed(text: string): Flat | undefined {
-  const entries: [string, Limit][] = []
-  for (const line of linesOf(text)) {
-    const space = line.lastIndexOf(' ')
-    const value = parseLimit(line.slice(space + 1))
-    if (space < 1 || value === undefined) return undefined
-    entries.push([line.slice(0, space), value])
+  const values: Flat = {}
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start)
+    const end = newline === -1 ? text.length : newline
+    if (end > start) {
+      const space = text.lastIndexOf(' ', end - 1)
+      const value =
+        space > start ? (parseDigits(text, space + 1, end) ?? parseLimit(text.slice(space + 1, end))) : undefined
+      if (value === undefined) return undefined
+      setOwn(values, text.slice(start, space), value)
+    }
+    start = end + 1
   }
-  return Object.fromEntries(entries)
+  return values
+}
+
+/** At most 15 digits, which a number holds exactly. */
+function parseDigits(text: string, start: number, end: number): number | undefined {
+  if (end === start || end - start > 15) return undefined
+  let number = 0
+  for (let at = start; at < end; at++) {
+    const digit = text.charCodeAt(at) - 48
+    if (digit < 0 || digit > 9) return undefined
+    number = number * 10 + digit
+  }
+  return number
+}
+
+/** A device could be named so as to reach the prototype. */
+function setOwn(values: Flat, key: string, value: Limit): void {
+  if (key === '__proto__')
+    Object.defineProperty(values, key, { value, enumerable: true, writable: true, configurable: true })
+  else values[key] = value
 }
 
 /**

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSyn
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeFile, describeKey, type Version } from '../../src/cgroup/catalog/catalog.ts'
 import type { FileWords } from '../../src/cgroup/catalog/words.ts'
+import { writeGroupFile } from '../../src/cgroup/files.ts'
 import { formatWrites, parseValue, type Value } from '../../src/cgroup/value.ts'
 import { readHost } from '../../src/host/host.ts'
 import { requires } from '../requires.ts'
@@ -70,8 +71,9 @@ beforeAll(() => {
 afterAll(() => {
   for (const { directory } of fresh) rmdirSync(directory)
   if (!unified) return
+  // one that another group has come to need meanwhile stays
   for (const controller of readFileSync(subtree, 'utf8').split(/\s/).filter(Boolean))
-    if (!enabledBefore.includes(controller)) writeFileSync(subtree, `-${controller}`)
+    if (!enabledBefore.includes(controller)) writeGroupFile(unified, 'cgroup.subtree_control', `-${controller}`)
 })
 
 test('every file has words', () => {
