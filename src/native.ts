@@ -38,6 +38,11 @@ export interface Native {
   environmentChanged(): boolean
   /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */
   readFiles(directories: string, names: string): Buffer
+  /** The same files kept open, for `readAgain`; -errno when the process may open no more. */
+  openReader(directories: string, names: string): object | number
+  readAgain(reader: object): Buffer
+  /** Closes the files; a reader that is no longer used is closed with its garbage collection, too. */
+  closeReader(reader: object): void
   /**
    * A pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd
    * (`where` is the group, `file` what is watched there): its id, or -errno. It keeps the process alive until it is closed.

@@ -12,12 +12,12 @@ import { eventKinds } from '../native.ts'
 import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures } from '../program/wire.ts'
+import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import { judge, type Outcome } from './judge.ts'
 import { finishSweep, type Launched, launch } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
 import { parseUsage, type Usage } from './usage.ts'
-import { unwatchJob, watchedNative, watchJob } from './watch.ts'
 
 /** Where a standard stream goes: a pipe to this process, its own, /dev/null, or a descriptor. */
 export type Stdio = 'pipe' | 'inherit' | 'ignore' | number

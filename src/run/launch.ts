@@ -14,8 +14,8 @@ import { makePlan, type Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
+import { watchedNative } from '../reactor.ts'
 import { explainRefusal } from './refusal.ts'
-import { watchedNative } from './watch.ts'
 
 export interface Launched {
   job: number
