@@ -2,6 +2,7 @@
 // The only loader of the addon (native/addon/addon.c), and the words for its numbers.
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
 import { fail } from './errors.ts'
 
 /** Kinds of events, as native/addon/job.h numbers them. */
@@ -55,6 +56,12 @@ export interface Native {
 
 /** Where the built files are: build/ beside src/ and dist/. */
 export const buildDirectory = fileURLToPath(new URL('../build', import.meta.url))
+
+/** The name of -errno as the kernel's documents have it: Linux gives EOPNOTSUPP and ENOTSUP one number, and Node knows the other. */
+export function errnoName(negative: number): string {
+  const name = getSystemErrorName(negative)
+  return name === 'ENOTSUP' ? 'EOPNOTSUPP' : name
+}
 
 let loaded: Native | undefined
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a group's events come from: the files that count them, pressure triggers, v1 eventfds.
-import { getSystemErrorName } from 'node:util'
 import { fail } from '../errors.ts'
+import { errnoName } from '../native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import { parseDuration } from '../units.ts'
 import { readFileNames, readGroupFile, watchPath } from './files.ts'
@@ -161,7 +161,7 @@ function openTrigger(
   const id = addon.openTrigger(where, file, argument)
   if (id < 0) {
     const slash = where.lastIndexOf('/')
-    const errno = getSystemErrorName(id)
+    const errno = errnoName(id)
     throw file === ''
       ? explainWrite({ directory: where.slice(0, slash), file: where.slice(slash + 1), value: argument, errno })
       : explainWrite({ directory: where, file: 'cgroup.event_control', value: file, errno })

@@ -12,13 +12,16 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { native } from '../native.ts'
+import { errnoName, native } from '../native.ts'
 import type { Figures } from './stats.ts'
 
 /** What a read came to: the text without its last newline, or the name of the errno. */
 export type Read = { text: string; errno?: undefined } | { text?: undefined; errno: string }
 
-const errnoOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? 'EIO'
+function errnoOf(error: unknown): string {
+  const { errno } = error as NodeJS.ErrnoException
+  return errno === undefined ? 'EINVAL' : errnoName(errno)
+}
 
 /** A file's text, or why it could not be read. */
 export function tryRead(directory: string, file: string): Read {

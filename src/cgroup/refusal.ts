@@ -3,7 +3,7 @@
 import { fail, type HutchError, quote } from '../errors.ts'
 import { formatSize } from '../units.ts'
 import { describeFile } from './catalog/catalog.ts'
-import { readChildren, readGroupFile, readWords } from './files.ts'
+import { readChildren, readGroupFile, readOwner, readWords } from './files.ts'
 import { controllerOf } from './legacy.ts'
 
 /** A write that was refused. */
@@ -30,7 +30,7 @@ const readOnly =
 /** The error for a refused write. */
 export function explainWrite(refused: Refused): HutchError {
   const { directory, file, value, errno } = refused
-  if (errno === 'ENOENT' || (errno === 'EACCES' && !isThere(directory, file))) return explainMissing(directory, file)
+  if (errno === 'ENOENT' && readOwner(`${directory}/${file}`) === undefined) return explainMissing(directory, file)
   const { evidence, remedy } = reasonFor(refused)
   return fail('CGROUP_WRITE_REFUSED', { file, value, group: directory, errno, evidence, remedy })
 }
@@ -122,6 +122,8 @@ function explainMissing(directory: string, file: string): HutchError {
     return missing(...explainChain(directory, controller))
   if (unified && isRoot(directory) && words.root === 'never')
     return missing(['the root group has no such file: it stands for the whole machine'], 'name a group below it')
+  if (file.endsWith('.pressure') && readGroupFile(directory, 'cgroup.pressure') === '0')
+    return missing(['cgroup.pressure of the group is 0, which hides it'], 'set cgroup.pressure to 1 there')
   return missing(
     words.since ? [`it came with Linux ${words.since}`] : ['this kernel was built without it'],
     'leave it out, or use a kernel that has it',

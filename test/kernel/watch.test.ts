@@ -87,6 +87,9 @@ test('500 idle groups cost no CPU', async () => {
   await end()
 })
 
+// an emulated machine forks a hundred times slower
+const forks = process.env.VM ? 110 : 510
+
 test('of 10,000 refused forks and 100 kills in twenty groups none is lost', async () => {
   await Cgroup.create(top)
   const groups: Cgroup[] = []
@@ -97,7 +100,7 @@ test('of 10,000 refused forks and 100 kills in twenty groups none is lost', asyn
   const { events, ready, end } = watch(['--recursive', top])
   await ready
   // the shell, perl and one child are three tasks
-  const fork = "$k = fork(); if ($k == 0) { sleep 100 } for (1..510) { fork() } kill 'KILL', $k; wait"
+  const fork = "$k = fork(); if ($k == 0) { sleep 100 } for (1..${forks}) { fork() } kill 'KILL', $k; wait"
   await Promise.all(
     groups.map((group) => inside(group, `perl -e '${fork}'; for i in 1 2 3 4 5; do build/bin/hutch hog 60M; done; :`)),
   )
@@ -108,7 +111,7 @@ test('of 10,000 refused forks and 100 kills in twenty groups none is lost', asyn
   const counted = groups.reduce((total, group) => total + group.stats().pids!.denied!, 0)
   const killed = groups.reduce((total, group) => total + group.stats().memory!.oomKills!, 0)
   expect(told).toEqual({ refused: counted, killed })
-  expect([counted >= 10_000, killed >= 100]).toEqual([true, true])
+  expect([counted >= (forks - 10) * 20, killed >= 100]).toEqual([true, true])
   for (const group of groups)
     expect(
       sum(
