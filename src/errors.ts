@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every error hutch can give, in one table: `fail(code, facts)` is the only way to make one. docs/errors.md has the same list.
 
+import { formatSize } from './units.ts'
+
 /** What a table entry makes of its facts. */
 interface Words {
   message: string
@@ -36,6 +38,10 @@ const table = {
   }),
   COMMAND_MISSING: (f: { usage: string }): Words => ({
     message: 'no command to run was given',
+    remedy: f.usage,
+  }),
+  WORDS_MISSING: (f: { usage: string }): Words => ({
+    message: 'something is missing behind the options',
     remedy: f.usage,
   }),
   USER_UNKNOWN: (f: { name: string; kind: 'user' | 'group'; origin: string }): Words => ({
@@ -103,6 +109,48 @@ const table = {
       : 'hutch cgroup ls lists the groups; hutch cgroup create makes one',
     path: f.group,
     errno: 'ENOENT',
+  }),
+  CGROUP_AMBIGUOUS: (f: { name: string; found: string[] }): Words => ({
+    message: `cannot tell which group ${quote(f.name)} is: ${f.found.length} have this name`,
+    evidence: f.found.slice(0, 5),
+    remedy: `give its path, such as ${f.found[0]}`,
+    value: f.name,
+  }),
+  CGROUP_FILE_MISSING: (f: { file: string; group: string; evidence: string[]; remedy: string }): Words => ({
+    message: `cannot find ${quote(f.file)} in ${f.group} (ENOENT)`,
+    evidence: f.evidence,
+    remedy: f.remedy,
+    path: f.file,
+    errno: 'ENOENT',
+  }),
+  CGROUP_WRITE_REFUSED: (f: Kernel & { file: string; value: string; group: string; remedy: string }): Words => ({
+    message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: the kernel refused (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    path: f.file,
+    value: f.value,
+    errno: f.errno,
+  }),
+  CGROUP_LIMIT_BELOW_USE: (f: {
+    file: string
+    value: string
+    limit: number
+    group: string
+    current: number
+    peak?: number
+  }): Words => ({
+    message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: more is in use, and the kernel would kill for it`,
+    evidence: [
+      `now ${formatSize(f.current)}${f.peak === undefined ? '' : `, at most ${formatSize(f.peak)}`}; the limit would be ${formatSize(f.limit)}`,
+    ],
+    remedy: 'give a higher limit, free some first (hutch cgroup reclaim), or use --force (force: true)',
+    path: f.file,
+    value: f.value,
+  }),
+  SNAPSHOT_INVALID: (f: { origin: string; at: string; why: string }): Words => ({
+    message: `cannot use ${quote(f.origin)}: at ${quote(f.at)}: ${f.why}`,
+    remedy: 'give a file as hutch cgroup save writes it',
+    path: f.at,
   }),
   CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: string }): Words => ({
     message: `cannot set ${f.origin}: ${f.why}`,

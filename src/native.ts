@@ -2,6 +2,7 @@
 // The only loader of the addon (native/addon/addon.c), and the words for its numbers.
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
 import { fail } from './errors.ts'
 
 /** Kinds of events, as native/addon/job.h numbers them. */
@@ -38,6 +39,11 @@ export interface Native {
   environmentChanged(): boolean
   /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */
   readFiles(directories: string, names: string): Buffer
+  /** The same files kept open, for `readAgain`; -errno when the process may open no more. */
+  openReader(directories: string, names: string): object | number
+  readAgain(reader: object): Buffer
+  /** Closes the files; a reader that is no longer used is closed with its garbage collection, too. */
+  closeReader(reader: object): void
   /**
    * A pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd
    * (`where` is the group, `file` what is watched there): its id, or -errno. It keeps the process alive until it is closed.
@@ -50,6 +56,12 @@ export interface Native {
 
 /** Where the built files are: build/ beside src/ and dist/. */
 export const buildDirectory = fileURLToPath(new URL('../build', import.meta.url))
+
+/** The name of -errno as the kernel's documents have it: Linux gives EOPNOTSUPP and ENOTSUP one number, and Node knows the other. */
+export function errnoName(negative: number): string {
+  const name = getSystemErrorName(negative)
+  return name === 'ENOTSUP' ? 'EOPNOTSUPP' : name
+}
 
 let loaded: Native | undefined
 

@@ -331,7 +331,9 @@ NAPI_MODULE_INIT()
 		{ "listen", export_listen }, { "launch", export_launch }, { "signal", export_signal },
 		{ "stop", export_stop }, { "forward", export_forward }, { "pipe", export_pipe },
 		{ "holdSignals", export_hold_signals }, { "environmentChanged", export_environment_changed },
-		{ "readFiles", export_read_files }, { "openTrigger", export_open_trigger },
+		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
+		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
+		{ "openTrigger", export_open_trigger },
 		{ "closeTrigger", export_close_trigger },
 	};
 	struct instance *self = calloc(1, sizeof *self);

@@ -95,6 +95,9 @@ void trigger_close_all(struct reactor *r);
 
 /* read.c */
 napi_value export_read_files(napi_env env, napi_callback_info info);
+napi_value export_open_reader(napi_env env, napi_callback_info info);
+napi_value export_read_again(napi_env env, napi_callback_info info);
+napi_value export_close_reader(napi_env env, napi_callback_info info);
 
 /* forward.c */
 int hold_signals(void);

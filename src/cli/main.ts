@@ -10,6 +10,7 @@ type Command = { main(args: string[]): Promise<number> | number }
 
 const commands: { [name: string]: [load: () => Promise<Command>, help: string] } = {
   run: [() => import('./run.ts'), 'run a command inside limits and namespaces'],
+  cgroup: [() => import('./cgroup.ts'), 'make, change, see and remove control groups'],
   hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
   doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],
   tour: [() => import('./tour.ts'), 'see it work: each experiment run live and checked'],

@@ -17,7 +17,20 @@ const sources = files('src', /\.ts$/)
 const native = files('native', /\.[ch]$/)
 
 /** From the bottom up: a file may import from its own room and from those before it. */
-const rooms = ['errors', 'nearest', 'units', 'native', 'program', 'host', 'cgroup', 'sandbox', 'plan', 'run', 'cli']
+const rooms = [
+  'units',
+  'nearest',
+  'errors',
+  'native',
+  'reactor',
+  'program',
+  'host',
+  'cgroup',
+  'sandbox',
+  'plan',
+  'run',
+  'cli',
+]
 const roomOf = (path: string) => path.split('/')[1]!.replace('.ts', '')
 
 /** Imports against the flow that are right: a word list, no behaviour. */
