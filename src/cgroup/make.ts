@@ -12,8 +12,9 @@ import {
   removeDirectory,
   writeGroupFile,
 } from './files.ts'
+import { listProcesses, shorten } from './group-state.ts'
 import { defaultParent, type Place, placeOf } from './place.ts'
-import { explainMake, explainRemove, explainWrite, listProcesses, shorten } from './refusal.ts'
+import { explainMake, explainRemove, explainWrite } from './refusal.ts'
 
 /** What a group gets when nothing is said, where the host has it. */
 export const usualControllers = ['cpu', 'io', 'memory', 'pids'] as const
