@@ -96,6 +96,9 @@ void trigger_close_all(struct reactor *r);
 /* read.c */
 napi_value export_read_files(napi_env env, napi_callback_info info);
 
+/* procs.c */
+void add_procs(napi_env env, napi_value exports);
+
 /* forward.c */
 int hold_signals(void);
 void forward_signals(int pidfd);

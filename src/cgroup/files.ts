@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // All reading and writing of cgroup files from JavaScript, in one place. The launch path does its own in native/program/outer.c.
-import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 
 /** A file's text without its last newline, or undefined when it is not there or not readable. */
 export function readGroupFile(directory: string, file: string): string | undefined {
@@ -18,6 +18,17 @@ export function writeGroupFile(directory: string, file: string, value: string): 
     return undefined
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'EIO'
+  }
+}
+
+/** Makes one group: undefined, also when it is there already, or the name of the errno. */
+export function makeGroup(directory: string): string | undefined {
+  try {
+    mkdirSync(directory)
+    return undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'EEXIST' ? undefined : (code ?? 'EIO')
   }
 }
 

@@ -11,6 +11,7 @@ type Command = { main(args: string[]): Promise<number> | number }
 const commands: { [name: string]: [load: () => Promise<Command>, help: string] } = {
   run: [() => import('./run.ts'), 'run a command inside limits and namespaces'],
   hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
+  rules: [() => import('./rules.ts'), 'place processes into groups by user, group and program'],
   doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],
   tour: [() => import('./tour.ts'), 'see it work: each experiment run live and checked'],
 }

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { codes } from '../../src/errors.ts'
-import { eventKinds } from '../../src/native.ts'
+import { changeKinds, eventKinds } from '../../src/native.ts'
 import { ops } from '../../src/program/ops.ts'
 import { programMagic } from '../../src/program/wire.ts'
 
@@ -17,7 +17,20 @@ const sources = files('src', /\.ts$/)
 const native = files('native', /\.[ch]$/)
 
 /** From the bottom up: a file may import from its own room and from those before it. */
-const rooms = ['errors', 'nearest', 'units', 'native', 'program', 'host', 'cgroup', 'sandbox', 'plan', 'run', 'cli']
+const rooms = [
+  'errors',
+  'nearest',
+  'units',
+  'native',
+  'program',
+  'host',
+  'cgroup',
+  'rules',
+  'sandbox',
+  'plan',
+  'run',
+  'cli',
+]
 const roomOf = (path: string) => path.split('/')[1]!.replace('.ts', '')
 
 /** Imports against the flow that are right: a word list, no behaviour. */
@@ -35,7 +48,7 @@ test('imports go down', () => {
 })
 
 test('only the rooms that may do I/O import node:fs', () => {
-  const may = /^src\/(host|run|cli)\/|^src\/cgroup\/(files|sweep)\.ts$/
+  const may = /^src\/(host|run|cli)\/|^src\/cgroup\/(files|sweep)\.ts$|^src\/rules\/(load|process|sticky)\.ts$/
   expect(sources.filter((path) => /from 'node:(fs|child_process|net)'/.test(read(path)) && !may.test(path))).toEqual([])
 })
 
@@ -81,6 +94,14 @@ test('event kinds are the same on both sides', () => {
     Number(value),
   ])
   expect(Object.fromEntries(listed)).toEqual(eventKinds)
+})
+
+test('kinds of changes are the same on both sides', () => {
+  const listed = [...read('native/addon/procs.c').matchAll(/CHANGE_(\w+) = (\d+)/g)].map(([, name, value]) => [
+    name!.toLowerCase(),
+    Number(value),
+  ])
+  expect(Object.fromEntries(listed)).toEqual(changeKinds)
 })
 
 test('docs/errors.md has every code, and no other', () => {
