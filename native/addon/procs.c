@@ -22,7 +22,7 @@
 
 #include "job.h"
 
-#define RECEIVE_BYTES (16 << 20)
+#define RECEIVE_BYTES (4 << 20)
 #define ANSWER_MS 1000
 #define BATCH 128
 /* Batches that may wait for a busy JavaScript thread; then the socket fills, and the kernel says so. */

@@ -137,21 +137,27 @@ function expandPath(destination: Destination, process: Process, ids: Ids): strin
     p: [baseOf(process.program), process.pid],
     P: [undefined, process.pid],
   }
-  const text = destination.path
-    .map((part) => {
-      if (typeof part === 'string') return part
-      const [name, number] = values[part.letter]
-      return isName(name) ? name : String(number)
-    })
-    .join('')
-  return parseGroupPath(text, destination.origin)
+  const expand = (useNames: boolean) =>
+    destination.path
+      .map((part) => {
+        if (typeof part === 'string') return part
+        const [name, number] = values[part.letter]
+        return useNames && name !== undefined && isName(name) ? name : String(number)
+      })
+      .join('')
+  const path = expand(true)
+  return parseGroupPath(isPath(path) ? path : expand(false), destination.origin)
 }
 
 /** Programs name themselves: a name that is no name of a group gives way to the number, so that it is no way out. */
-function isName(name: string | undefined): name is string {
-  if (name === undefined || name === '' || name.includes('/') || Buffer.byteLength(name) > 64) return false
+function isName(name: string): boolean {
+  return !name.includes('/') && name !== '' && isPath(name)
+}
+
+function isPath(text: string): boolean {
   try {
-    return parseGroupPath(name, '') === name
+    parseGroupPath(text, '')
+    return true
   } catch (error) {
     if (HutchError.is(error)) return false
     throw error

@@ -124,9 +124,12 @@ function parseDestination(text: string, origin: string): Destination['path'] {
     } else literal += text[at]
   }
   if (literal !== '') path.push(literal)
-  parseGroupPath(path.map((part) => (typeof part === 'string' ? part : '0')).join(''), origin)
+  parseGroupPath(path.map((part) => (typeof part === 'string' ? part : longestNumber)).join(''), origin)
   return path
 }
+
+/** What a template is at most, where its name does not fit. */
+const longestNumber = '4294967295'
 
 function parseOptions(text: string | undefined, origin: string): Pick<Rule, 'ignore' | 'ignoreRealtime'> {
   const words = text?.split(',') ?? []

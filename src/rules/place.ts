@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moves a process to where its rule sends it, and makes the groups of templates. What cannot be done is returned, not thrown: the next process is due.
 import { makeGroup, readGroupFile, writeGroupFile } from '../cgroup/files.ts'
+import { isJobGroup } from '../cgroup/sweep.ts'
 import { fail, HutchError, quote } from '../errors.ts'
 import type { Ids } from '../host/ids.ts'
 import { findRule, findTargets, groupAt, type Process, type Target } from './match.ts'
@@ -31,7 +32,9 @@ export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids,
     placed.failed.push(fail('CGROUP_HIERARCHY_MISSING', { controllers: missing.join(', '), origin: rule.origin }))
   const absent: Target[] = []
   for (const target of targets) {
-    if (groupAt(process.groups, target.mount) === directoryOf(target)) continue
+    const own = groupAt(process.groups, target.mount) ?? ''
+    // a job that was started with limits of its own keeps them
+    if (own === directoryOf(target) || isJobGroup(own)) continue
     if (dry) {
       placed.moved.push(target)
       continue
