@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch rules apply|watch|test: cgrulesengd's job.
 import { writeSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { fail, HutchError, quote } from '../errors.ts'
 import { readIds, readUser } from '../host/ids.ts'
 import { nearest } from '../nearest.ts'
@@ -98,6 +99,7 @@ async function watch({ values, rest }: Given): Promise<number> {
     if (values.json) process.stdout.write(`${JSON.stringify(toJSON({ ...placed, failed }))}\n`)
     else print({ ...placed, failed }, 'moved')
   }
+  hurry()
   const running = startWatch(rules, report, () => tell('events were lost: looking at all processes again'))
   try {
     const path = values.socket?.[0] ?? defaultSocket
@@ -120,6 +122,15 @@ async function watch({ values, rest }: Given): Promise<number> {
     return status
   } finally {
     running.stop()
+  }
+}
+
+/** What is to be put inside limits must not keep us from doing it; the thread that waits for the kernel inherits it. */
+function hurry(): void {
+  try {
+    setPriority(-15)
+  } catch {
+    // not root: then it goes without
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rule is for a process, and where it sends it. Pure: processes, names and hierarchies come in as values.
+import { resolve } from 'node:path'
 import { parseGroupPath } from '../cgroup/path.ts'
 import { HutchError } from '../errors.ts'
 import type { Hierarchies } from '../host/hierarchy.ts'
@@ -168,16 +169,16 @@ function isPath(text: string): boolean {
  * What runs, from /proc/PID: the path of the program; of the script when an interpreter runs one, which the kernel
  * shows by naming the process after it (its first 15 bytes).
  */
-export function programOf(exe: string, comm: string, cmdline: string): string {
+export function programOf(exe: string, comm: string, cmdline: string, cwd = ''): string {
   const path = exe.replace(/ \(deleted\)$/, '')
   if (path === '') return comm
   const isCalled = (word: string) => Buffer.from(baseOf(word)).subarray(0, 15).toString('latin1') === latin(comm)
   if (isCalled(path)) return path
-  const script = cmdline
-    .split('\0')
-    .slice(0, 8)
-    .find((word) => word !== '' && isCalled(word))
-  return script ?? path
+  // the kernel hands an interpreter the script's path, so a word without a slash is the program's other name
+  const words = cmdline.split('\0').slice(0, 8)
+  const script = words.find((word) => word.includes('/') && isCalled(word))
+  if (script === undefined) return path
+  return script.startsWith('/') || cwd === '' ? script : resolve(cwd, script)
 }
 
 function latin(text: string): string {

@@ -30,13 +30,14 @@ export function readProcess(pid: number): Seen | undefined {
   if (uid === undefined || gid === undefined || membership === undefined) return undefined
   const comm = stat.slice(stat.indexOf('(') + 1, end)
   const exe = readLink(`${directory}/exe`) ?? ''
+  const known = exe.endsWith(`/${comm}`)
   return {
     pid,
     parent: Number(fields[1]),
     startTime: fields[19] ?? '',
     uid: Number(uid),
     gid: Number(gid),
-    program: programOf(exe, comm, exe.endsWith(`/${comm}`) ? '' : (read(`${directory}/cmdline`) ?? '')),
+    program: known ? exe : programOf(exe, comm, read(`${directory}/cmdline`) ?? '', readLink(`${directory}/cwd`)),
     realtime: fields[38] === '1' || fields[38] === '2',
     ...readGroups(membership),
   }

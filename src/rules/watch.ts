@@ -20,7 +20,7 @@ export interface Watch {
 /** How long an event may still lie in the queue of another CPU, or of ours. */
 const slackUsec = 10_000_000
 
-/** Places every process of the machine once, but this one. */
+/** Places these processes once, but not this one and not PID 1. */
 export function placeAll(
   rules: readonly Rule[],
   pids: Iterable<number>,
@@ -36,7 +36,8 @@ function placeOne(
   dry: boolean,
   report: (placed: Placed) => void,
 ): void {
-  if (!seen || seen.pid === process.pid) return
+  // init goes where nobody can get at it: no rule for everybody means it
+  if (!seen || seen.pid === process.pid || seen.pid === 1) return
   const placed = placeProcess(rules, seen, readIds(), dry)
   if (placed && placed.moved.length + placed.failed.length > 0) report(placed)
 }

@@ -55,6 +55,7 @@ beforeAll(() => {
 afterAll(async () => {
   for (let tries = 0; !mounts.every((mount) => removeTree(`${mount}/${base}`)) && tries < 500; tries++)
     await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(mounts.filter((mount) => existsSync(`${mount}/${base}`))).toEqual([])
   rmSync(directory, { recursive: true })
 })
 
