@@ -152,6 +152,11 @@ const table = {
     remedy: 'give a file as hutch cgroup save writes it',
     path: f.at,
   }),
+  CGROUP_HIERARCHY_MISSING: (f: { controllers: string; origin: string }): Words => ({
+    message: `cannot place processes for ${f.origin}: this host has no hierarchy with ${f.controllers}`,
+    remedy: 'hutch doctor lists the controllers; leave out those that are not there',
+    path: f.origin,
+  }),
   CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: string }): Words => ({
     message: `cannot set ${f.origin}: ${f.why}`,
     remedy: f.remedy,
@@ -179,6 +184,24 @@ const table = {
     remedy: 'it is removed by the next run, once nothing holds it',
     path: f.path,
     errno: f.errno,
+  }),
+  RULES_INVALID: (f: { origin: string; value: string; why: string }): Words => ({
+    message: `cannot use ${quote(f.value)} in ${f.origin}: ${f.why}`,
+    remedy: 'give USER[:PROGRAM] CONTROLLERS DESTINATION [OPTIONS], such as: alice:make cpu,memory builds/%u',
+    path: f.origin,
+    value: f.value,
+  }),
+  RULES_UNAVAILABLE: (f: Kernel & { remedy: string }): Words => ({
+    message: `cannot follow the processes of this machine: the kernel refused (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    errno: f.errno,
+    operation: 'process connector',
+  }),
+  RULES_TAKEN: (f: { path: string; why: string }): Words => ({
+    message: `cannot take requests at ${f.path}: ${f.why}`,
+    remedy: 'stop the other one (hutch rules watch, or cgrulesengd), or name another path with --socket',
+    path: f.path,
   }),
   NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: string }): Words => ({
     message: `cannot make ${f.kinds}: the kernel refused (${f.errno})`,

@@ -99,6 +99,9 @@ napi_value export_open_reader(napi_env env, napi_callback_info info);
 napi_value export_read_again(napi_env env, napi_callback_info info);
 napi_value export_close_reader(napi_env env, napi_callback_info info);
 
+/* procs.c */
+void add_procs(napi_env env, napi_value exports);
+
 /* forward.c */
 int hold_signals(void);
 void forward_signals(int pidfd);
