@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup, verb by verb, as a user types it.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
+import { endOf, endSleepers, sleeper } from '../sleeper.ts'
 import { begin, cli, hutch, settled } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
-const sleepers: ChildProcess[] = []
 const ok = (stdout: unknown = '') => ({ status: 0, stdout, stderr: '' })
 
-function sleeper(): number {
-  const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
-  sleepers.push(child)
-  return child.pid!
-}
-
 afterEach(async () => {
-  for (const child of sleepers.splice(0)) {
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended
-  }
+  await endSleepers()
   try {
     await Cgroup.open(top).remove({ recursive: true, kill: true })
   } catch (error) {
@@ -66,7 +56,7 @@ test('move, freeze, thaw, kill', async () => {
   expect(await cgroup('freeze', top)).toEqual(ok())
   expect((await cgroup('tree', top)).stdout).toMatch(/frozen/)
   expect(await cgroup('thaw', top)).toEqual(ok())
-  const ended = new Promise((resolve) => sleepers[0]!.once('exit', (_status, signal) => resolve(signal)))
+  const ended = endOf(pid)
   expect(await cgroup('kill', top)).toEqual(ok())
   expect(await ended).toBe('SIGKILL')
 })
