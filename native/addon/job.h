@@ -94,10 +94,14 @@ int trigger_close(struct reactor *r, u32 id);
 void trigger_close_all(struct reactor *r);
 
 /* read.c */
+char *take_words(napi_env env, napi_value value);
 napi_value export_read_files(napi_env env, napi_callback_info info);
 napi_value export_open_reader(napi_env env, napi_callback_info info);
 napi_value export_read_again(napi_env env, napi_callback_info info);
 napi_value export_close_reader(napi_env env, napi_callback_info info);
+
+/* exec.c */
+napi_value export_exec(napi_env env, napi_callback_info info);
 
 /* forward.c */
 int hold_signals(void);
