@@ -42,6 +42,16 @@ export function readUser(text: string, origin: string): User {
   return entry ? { ...user, name: entry[0]!, home: entry[5]! } : user
 }
 
+/** The user's name, or the number of one that has none. */
+export function nameOfUser(uid: number): string {
+  return readTable('/etc/passwd').find((fields) => Number(fields[2]) === uid)?.[0] ?? String(uid)
+}
+
+/** The group's name, or the number of one that has none. */
+export function nameOfGroup(gid: number): string {
+  return readTable('/etc/group').find((fields) => Number(fields[2]) === gid)?.[0] ?? String(gid)
+}
+
 function isId(text: string): boolean {
   return /^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff
 }
