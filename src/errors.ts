@@ -44,6 +44,17 @@ const table = {
     message: 'something is missing behind the options',
     remedy: f.usage,
   }),
+  CONFIG_INVALID: (f: { origin: string; line: number; found: string; wanted: string }): Words => ({
+    message: `cannot use ${f.origin}: line ${f.line} has ${f.found}`,
+    remedy: `give ${f.wanted} there`,
+    path: f.origin,
+    value: f.found,
+  }),
+  LINK_FOREIGN: (f: { path: string; what: string }): Words => ({
+    message: `cannot make the link ${f.path}: ${f.what}`,
+    remedy: 'name another directory with --dir, or move that file away',
+    path: f.path,
+  }),
   USER_UNKNOWN: (f: { name: string; kind: 'user' | 'group'; origin: string }): Words => ({
     message: `cannot use ${f.origin}: there is no ${f.kind} ${quote(f.name)}`,
     remedy: `name a ${f.kind} of /etc/${f.kind === 'user' ? 'passwd' : 'group'}, or give its number`,

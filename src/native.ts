@@ -59,6 +59,11 @@ export interface Native {
    */
   watchProcesses(callback: (changes: Float64Array) => void): number
   stopProcesses(): void
+  /**
+   * Joins groups and becomes the command: both NUL-separated, `count` words in `argv`. It comes back only on failure: [index in
+   * `procs`, or -1 when it was the exec, errno].
+   */
+  exec(procs: string, argv: string, count: number): [number, number]
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }

@@ -334,7 +334,7 @@ NAPI_MODULE_INIT()
 		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
 		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
 		{ "openTrigger", export_open_trigger },
-		{ "closeTrigger", export_close_trigger },
+		{ "closeTrigger", export_close_trigger }, { "exec", export_exec },
 	};
 	struct instance *self = calloc(1, sizeof *self);
 	napi_value function;

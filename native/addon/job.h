@@ -94,6 +94,7 @@ int trigger_close(struct reactor *r, u32 id);
 void trigger_close_all(struct reactor *r);
 
 /* read.c */
+char *take_words(napi_env env, napi_value value);
 napi_value export_read_files(napi_env env, napi_callback_info info);
 napi_value export_open_reader(napi_env env, napi_callback_info info);
 napi_value export_read_again(napi_env env, napi_callback_info info);
@@ -101,6 +102,9 @@ napi_value export_close_reader(napi_env env, napi_callback_info info);
 
 /* procs.c */
 void add_procs(napi_env env, napi_value exports);
+
+/* exec.c */
+napi_value export_exec(napi_env env, napi_callback_info info);
 
 /* forward.c */
 int hold_signals(void);

@@ -110,7 +110,7 @@ static int read_all(struct output *out, const char *directories, const char *nam
 }
 
 /* A JavaScript string of NUL-separated words, with two NULs at its end. */
-static char *take_words(napi_env env, napi_value value)
+char *take_words(napi_env env, napi_value value)
 {
 	size_t length;
 	char *words;

@@ -3,7 +3,9 @@
 import {
   chmodSync,
   chownSync,
+  type Dir,
   mkdirSync,
+  opendirSync,
   readdirSync,
   readFileSync,
   rmdirSync,
@@ -27,6 +29,15 @@ function errnoOf(error: unknown): string {
 export function tryRead(directory: string, file: string): Read {
   try {
     return { text: readFileSync(`${directory}/${file}`, 'utf8').trimEnd() }
+  } catch (error) {
+    return { errno: errnoOf(error) }
+  }
+}
+
+/** A file's text with all its blanks, less the last newline. */
+export function readRaw(directory: string, file: string): Read {
+  try {
+    return { text: readFileSync(`${directory}/${file}`, 'utf8').replace(/\n$/, '') }
   } catch (error) {
     return { errno: errnoOf(error) }
   }
@@ -112,6 +123,22 @@ export function readFileNames(directory: string): string[] {
   return list(directory, false).sort()
 }
 
+/** Names of a directory's entries in the kernel's own order: which are files, which are groups. */
+export function readEntries(directory: string): { files: string[]; groups: string[] } {
+  const entries = { files: [] as string[], groups: [] as string[] }
+  let handle: Dir | undefined
+  try {
+    handle = opendirSync(directory)
+    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync())
+      if (entry.isDirectory()) entries.groups.push(entry.name)
+      else if (entry.isFile()) entries.files.push(entry.name)
+  } catch {
+    // it went away
+  }
+  handle?.closeSync()
+  return entries
+}
+
 /** The groups below a directory and itself, parents first. */
 export function walkGroups(directory: string, depth = Number.POSITIVE_INFINITY): string[] {
   const below = depth > 0 ? readChildren(directory).sort() : []
@@ -185,4 +212,9 @@ export function watchPath(path: string, changed: (name: string) => void): (() =>
 export function readOwner(directory: string): [uid: number, gid: number] | undefined {
   const stat = statSync(directory, { throwIfNoEntry: false })
   return stat && [stat.uid, stat.gid]
+}
+
+/** The permission bits of a file or group; 0 when it is gone. */
+export function readMode(path: string): number {
+  return (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o7777
 }

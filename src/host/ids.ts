@@ -82,6 +82,16 @@ function stampOf(path: string): string {
   }
 }
 
+/** The user's name, or the number of one that has none. */
+export function nameOfUser(uid: number): string {
+  return readIds().userNames.get(uid) ?? String(uid)
+}
+
+/** The group's name, or the number of one that has none. */
+export function nameOfGroup(gid: number): string {
+  return readIds().groupNames.get(gid) ?? String(gid)
+}
+
 function isId(text: string): boolean {
   return /^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff
 }
