@@ -61,6 +61,29 @@ test('move, freeze, thaw, kill', async () => {
   expect(await ended).toBe('SIGKILL')
 })
 
+test('exec becomes the command inside the group', async () => {
+  await Cgroup.create(top, { files: { 'memory.max': '100M', 'pids.max': 50 } })
+  const { status, stdout } = await cgroup(
+    'exec',
+    top,
+    '--',
+    'sh',
+    '-c',
+    'cat /proc/self/cgroup; echo $0 "$@"; exit 7',
+    'a b',
+    'c',
+  )
+  expect(status).toBe(7)
+  expect(stdout.endsWith('a b c\n')).toBe(true)
+  const groups = readHost().layout === 'v2' ? [''] : ['memory', 'pids']
+  for (const name of groups) expect(stdout).toMatch(new RegExp(`^\\d+:${name}:${top}$`, 'm'))
+  expect(await cgroup('exec', top, 'no-such-command')).toMatchObject({
+    status: 127,
+    stderr: expect.stringContaining('ENOENT'),
+  })
+  expect(await cgroup('exec', top, '/')).toMatchObject({ status: 126, stderr: expect.stringContaining('EACCES') })
+})
+
 test('rm --kill removes a group with what runs in it', async () => {
   await Cgroup.create(`${top}/a/b`)
   await Cgroup.open(`${top}/a/b`).add(sleeper())
