@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// A scope of systemd's with a delegated group, for this process and its jobs: systemd's documentation, "Control Group APIs and Delegation".
+import { existsSync, mkdirSync } from 'node:fs'
+import { writeGroupFile } from '../cgroup/files.ts'
+import { fail, quote } from '../errors.ts'
+import { type Host, readHost, readOwnGroup, settleHost } from '../host/host.ts'
+import { leafName } from '../host/parent.ts'
+import { findBuses, type ManagerKind } from './address.ts'
+import { type Call, callSystemd, getProperty } from './bus.ts'
+import { explainFailure } from './failure.ts'
+import { scopeName } from './unit.ts'
+
+/** Which systemd is asked. */
+export interface ScopeOptions {
+  /** The machine's, which takes root, or the user's own: if not given, by who this process is. */
+  manager?: ManagerKind
+}
+
+/** The scope that this process is in. */
+export interface Scope {
+  /** Name of the unit, such as `hutch-4711-98765.scope`. */
+  unit: string
+  /** Its group, delegated to this user. Jobs' groups go into it, this process is in a leaf beside them. */
+  directory: string
+}
+
+/** True where systemd runs the machine, and the v2 tree seen here is the one it keeps. */
+export function isSystemdTree(host: Host): boolean {
+  return host.layout === 'v2' && existsSync('/run/systemd/system') && existsSync(`${host.unified!.mount}/init.scope`)
+}
+
+let entered: Promise<Scope> | undefined
+
+/**
+ * Moves this process, with all its threads but not its children, into a scope of its own that systemd makes and delegates; jobs
+ * started afterwards get their groups there. systemd removes it all when the last process in it has ended. A second call gives the
+ * same scope.
+ * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
+ */
+export function enterScope(options: ScopeOptions = {}): Promise<Scope> {
+  entered ??= enter(options).catch((error) => {
+    entered = undefined
+    throw error
+  })
+  return entered
+}
+
+async function enter(options: ScopeOptions): Promise<Scope> {
+  const host = readHost()
+  const kind = options.manager ?? (host.uid === 0 ? 'system' : 'user')
+  const unit = scopeName(host.owner)
+  const buses = findBuses(kind, process.env, host.uid)
+  const answer = await callSystemd(buses, startScope(unit), true)
+  if ('kind' in answer) throw explainFailure(answer, kind, unit)
+  if (answer.jobResult !== 'done')
+    throw explainFailure({ kind: 'refused', errorName: `job ${answer.jobResult}`, text: '' }, kind, unit)
+  const directory = await findDirectory(host, unit, buses)
+  moveToLeaf(directory)
+  settleHost(directory)
+  return { unit, directory }
+}
+
+function startScope(unit: string): Call {
+  const properties: [string, [string, string | boolean | number[]]][] = [
+    ['Description', ['s', 'hutch and its jobs']],
+    ['Delegate', ['b', true]],
+    // 0 is whoever sends this: a number would be read in systemd's pid namespace, which may not be ours
+    ['PIDs', ['au', [0]]],
+    ['CollectMode', ['s', 'inactive-or-failed']],
+  ]
+  return {
+    interface: 'org.freedesktop.systemd1.Manager',
+    member: 'StartTransientUnit',
+    signature: 'ssa(sv)a(sa(sv))',
+    args: [unit, 'fail', properties, []],
+  }
+}
+
+/** /proc tells it, but not in a cgroup namespace, which hides the names above its root: there systemd does. */
+async function findDirectory(host: Host, unit: string, buses: string[]): Promise<string> {
+  const own = readOwnGroup()
+  if (own?.endsWith(`/${unit}`)) return own
+  const answer = await callSystemd(buses, getProperty('ControlGroup', { unit }), false)
+  const [, path] = 'values' in answer ? (answer.values[0] as [string, string]) : []
+  const directory = `${host.unified!.mount}${path}`
+  if (path?.endsWith(`/${unit}`) && !path.includes('/../') && existsSync(`${directory}/cgroup.procs`)) return directory
+  throw fail('SYSTEMD_ANSWER_INVALID', { why: `the group of ${unit} is said to be ${quote(path)}` })
+}
+
+/** A v2 group with controlled children may not have processes of its own. */
+function moveToLeaf(directory: string): void {
+  const leaf = `${directory}/${leafName}`
+  const refused = (what: string, path: string, errno: string, cause?: unknown) =>
+    fail('CGROUP_REFUSED', { what, path, errno, remedy: 'see hutch doctor' }, cause)
+  try {
+    mkdirSync(leaf)
+  } catch (error) {
+    throw refused('make the group', leaf, (error as NodeJS.ErrnoException).code ?? 'EIO', error)
+  }
+  const errno = writeGroupFile(leaf, 'cgroup.procs', '0')
+  if (errno) throw refused('join', leaf, errno)
+}
