@@ -7,7 +7,7 @@ import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/
 import { explainProgram } from '../program/explain.ts'
 import { startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
-import { settle } from '../run/settle.ts'
+import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
@@ -53,7 +53,9 @@ export async function main(args: string[]): Promise<number> {
   const report = values.report?.[0]
   if (report !== undefined) checkReportPath(report)
   if (values.explain) {
-    writeSync(1, formatSteps(explainProgram(prepare(spec).program), wantsColor(process.stdout)))
+    const home = pretendSettled(spec)
+    const steps = explainProgram(prepare(spec).program)
+    writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
   const note = await settle(spec)

@@ -2,10 +2,10 @@
 // Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
 import { controllerOf, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
+import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
-import { delegateCommand } from '../systemd/dropin.ts'
 import type { Spec } from './spec.ts'
 
 /** Facts that only some runs need, looked up for this one. */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Good manners on a machine that systemd runs: before its first job the CLI's process goes into a scope of its own.
-import { accessSync, constants, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { HutchError } from '../errors.ts'
 import { type Host, readHost, settleHost } from '../host/host.ts'
 import { leafName } from '../host/parent.ts'
 import type { Spec } from '../plan/spec.ts'
-import { enterScope, isSystemdTree } from '../systemd/scope.ts'
-import { enclosingScope, isBelowUnit } from '../systemd/unit.ts'
+import { isWritable } from '../systemd/failure.ts'
+import { enterScopeTo, isSystemdTree } from '../systemd/scope.ts'
+import { enclosingScope, isBelowUnit, scopeName, usualSlice } from '../systemd/unit.ts'
 
 /** What of a run matters here. */
 type Wants = Pick<Spec, 'limits' | 'parent' | 'evacuate'>
@@ -16,18 +17,11 @@ type Wants = Pick<Spec, 'limits' | 'parent' | 'evacuate'>
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
 export async function settle(wants: Wants): Promise<string | undefined> {
-  if (wants.parent !== undefined || !existsSync('/run/systemd/system')) return undefined
-  const host = readHost()
-  if (host.home !== undefined || !isSystemdTree(host)) return undefined
-  const own = host.unified!.own
-  const scope = enclosingScope(own)
-  if (scope !== undefined && own === `${scope}/${leafName}` && isWritable(scope)) {
-    settleHost(scope)
-    return undefined
-  }
-  if (!needsScope(host, own, wants)) return undefined
+  const host = findUnsettled(wants)
+  if (!host) return undefined
+  const origins = wants.limits.map((limit) => limit.origin).join(', ')
   try {
-    await enterScope()
+    await enterScopeTo(`get a group for ${origins || 'the job'}`)
     return undefined
   } catch (error) {
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
@@ -35,17 +29,29 @@ export async function settle(wants: Wants): Promise<string | undefined> {
   }
 }
 
+/** Only looks: plans made from now on are those of a process in the scope that `settle` would ask for. Gives that scope's group. */
+export function pretendSettled(wants: Wants): string | undefined {
+  const host = findUnsettled(wants)
+  if (!host) return undefined
+  const home = `${usualSlice(host.unified!.mount, host.uid).slice}/${scopeName(host.owner)}`
+  settleHost(home)
+  return home
+}
+
+/** This host, when a scope has to be asked for. In a leaf beside the jobs of another hutch process, its scope does. */
+function findUnsettled(wants: Wants): Host | undefined {
+  if (wants.parent !== undefined || !existsSync('/run/systemd/system')) return undefined
+  const host = readHost()
+  if (host.home !== undefined || !isSystemdTree(host)) return undefined
+  const own = host.unified!.own
+  const scope = enclosingScope(own)
+  if (scope !== undefined && own === `${scope}/${leafName}` && isWritable(scope)) settleHost(scope)
+  else if (needsScope(host, own, wants)) return host
+  return undefined
+}
+
 /** Root's jobs must not stand at the root of systemd's tree; a user's need a group only for limits, and none where one was already divided up. */
 function needsScope(host: Host, own: string, wants: Wants): boolean {
   if (host.uid === 0) return true
   return wants.limits.length > 0 && !isBelowUnit(own) && !(wants.evacuate && isWritable(own))
-}
-
-function isWritable(directory: string): boolean {
-  try {
-    accessSync(directory, constants.W_OK)
-    return true
-  } catch {
-    return false
-  }
 }

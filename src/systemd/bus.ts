@@ -31,21 +31,25 @@ const object = '/org/freedesktop/systemd1'
 const bus = { path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus', destination: 'org.freedesktop.DBus' }
 const jobRemoved = `type='signal',sender='${name}',path='${object}',interface='${name}.Manager',member='JobRemoved'`
 /** What the D-Bus libraries wait. */
-const patienceMs = 25_000
+const usualPatienceMs = 25_000
 const serials = { hello: 1, match: 2, call: 3 }
 
 /** Asks the first of these sockets that can be reached. `waitsForJob`: until the job that the answer names is over. */
-export async function callSystemd(sockets: string[], call: Call, waitsForJob: boolean): Promise<Answer | Failure> {
+export async function callSystemd(
+  sockets: string[],
+  call: Call,
+  { waitsForJob = false, patienceMs = usualPatienceMs } = {},
+): Promise<Answer | Failure> {
   const tried: string[] = []
   for (const path of sockets) {
-    const answer = await callAt(path, call, waitsForJob)
+    const answer = await callAt(path, call, waitsForJob, patienceMs)
     if (!('tried' in answer)) return answer
     tried.push(...answer.tried)
   }
   return { kind: 'unreachable', tried }
 }
 
-function callAt(path: string, call: Call, waitsForJob: boolean): Promise<Answer | Failure> {
+function callAt(path: string, call: Call, waitsForJob: boolean, patienceMs: number): Promise<Answer | Failure> {
   const where = quote(path.replace(/^\0/, '@'))
   const unreachable = (why: string): Failure => ({ kind: 'unreachable', tried: [`${where}: ${why}`] })
   return new Promise((resolve) => {
@@ -138,6 +142,12 @@ export function getProperty(property: string, of: 'Manager' | { unit: string }):
     signature: 'ss',
     args: [`${name}.${kind}`, property],
   }
+}
+
+/** The text that `getProperty` asked for, when it is one. */
+export function readProperty(answer: Answer | Failure): string | undefined {
+  const variant = 'values' in answer ? answer.values[0] : undefined
+  return Array.isArray(variant) && variant[0] === 's' ? (variant[1] as string) : undefined
 }
 
 /** A unit's name in an object path: all but letters and digits stand as _xx. */

@@ -6,7 +6,7 @@ import { fail, quote } from '../errors.ts'
 import { type Host, readHost, readOwnGroup, settleHost } from '../host/host.ts'
 import { leafName } from '../host/parent.ts'
 import { findBuses, type ManagerKind } from './address.ts'
-import { type Call, callSystemd, getProperty } from './bus.ts'
+import { type Call, callSystemd, type Failure, getProperty, readProperty } from './bus.ts'
 import { explainFailure } from './failure.ts'
 import { scopeName } from './unit.ts'
 
@@ -29,6 +29,7 @@ export function isSystemdTree(host: Host): boolean {
   return host.layout === 'v2' && existsSync('/run/systemd/system') && existsSync(`${host.unified!.mount}/init.scope`)
 }
 
+const noSystemd = 'systemd does not run this machine, or its groups are not v2, or this is a container'
 let entered: Promise<Scope> | undefined
 
 /**
@@ -38,22 +39,28 @@ let entered: Promise<Scope> | undefined
  * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
  */
 export function enterScope(options: ScopeOptions = {}): Promise<Scope> {
-  entered ??= enter(options).catch((error) => {
+  return enterScopeTo('have a group delegated', options)
+}
+
+/** The same, for what the error is to name. */
+export function enterScopeTo(what: string, options: ScopeOptions = {}): Promise<Scope> {
+  entered ??= enter(what, options).catch((error) => {
     entered = undefined
     throw error
   })
   return entered
 }
 
-async function enter(options: ScopeOptions): Promise<Scope> {
+async function enter(what: string, options: ScopeOptions): Promise<Scope> {
   const host = readHost()
   const kind = options.manager ?? (host.uid === 0 ? 'system' : 'user')
   const unit = scopeName(host.owner)
+  const explain = (failure: Failure) => explainFailure(failure, { what, kind, unit, own: host.unified?.own })
+  if (!isSystemdTree(host)) throw explain({ kind: 'unreachable', tried: [noSystemd] })
   const buses = findBuses(kind, process.env, host.uid)
-  const answer = await callSystemd(buses, startScope(unit), true)
-  if ('kind' in answer) throw explainFailure(answer, kind, unit)
-  if (answer.jobResult !== 'done')
-    throw explainFailure({ kind: 'refused', errorName: `job ${answer.jobResult}`, text: '' }, kind, unit)
+  const answer = await callSystemd(buses, startScope(unit), { waitsForJob: true })
+  if ('kind' in answer) throw explain(answer)
+  if (answer.jobResult !== 'done') throw explain({ kind: 'refused', errorName: `job ${answer.jobResult}`, text: '' })
   const directory = await findDirectory(host, unit, buses)
   moveToLeaf(directory)
   settleHost(directory)
@@ -80,8 +87,7 @@ function startScope(unit: string): Call {
 async function findDirectory(host: Host, unit: string, buses: string[]): Promise<string> {
   const own = readOwnGroup()
   if (own?.endsWith(`/${unit}`)) return own
-  const answer = await callSystemd(buses, getProperty('ControlGroup', { unit }), false)
-  const [, path] = 'values' in answer ? (answer.values[0] as [string, string]) : []
+  const path = readProperty(await callSystemd(buses, getProperty('ControlGroup', { unit })))
   const directory = `${host.unified!.mount}${path}`
   if (path?.endsWith(`/${unit}`) && !path.includes('/../') && existsSync(`${directory}/cgroup.procs`)) return directory
   throw fail('SYSTEMD_ANSWER_INVALID', { why: `the group of ${unit} is said to be ${quote(path)}` })

@@ -6,6 +6,13 @@ export function scopeName(owner: { pid: number; startTime: string }): string {
   return `hutch-${owner.pid}-${owner.startTime}.scope`
 }
 
+/** Where scopes are put unless a slice is named, and the group whose controllers they can have. */
+export function usualSlice(mount: string, uid: number): { slice: string; controllers: string } {
+  if (uid === 0) return { slice: `${mount}/system.slice`, controllers: mount }
+  const controllers = `${mount}/user.slice/user-${uid}.slice/user@${uid}.service`
+  return { slice: `${controllers}/app.slice`, controllers }
+}
+
 /** The process that a scope was made for. */
 export function parseScopeName(name: string): { pid: string; startTime: string } | undefined {
   const [, pid, startTime] = /^hutch-(\d{1,10})-(\d{1,20})\.scope$/.exec(name) ?? []
