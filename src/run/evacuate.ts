@@ -33,20 +33,20 @@ function processesIn(directory: string): string[] {
   return readGroupFile(directory, 'cgroup.procs')?.split('\n').filter(Boolean) ?? []
 }
 
+/** True when it was not there before. */
 function makeLeaf(directory: string, leaf: string): boolean {
+  const refuse = (why: string, errno: string) =>
+    fail('CGROUP_NOT_EVACUATED', { directory, why, errno, remedy: 'name another group with --parent' })
   try {
     mkdirSync(leaf)
     return true
   } catch (error) {
     const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
-    if (errno === 'EEXIST') return false
-    throw fail('CGROUP_NOT_EVACUATED', {
-      directory,
-      why: `${leaf} cannot be made`,
-      errno,
-      remedy: 'name a group that is yours with --parent',
-    })
+    if (errno !== 'EEXIST') throw refuse(`${leaf} cannot be made`, errno)
   }
+  const type = readGroupFile(leaf, 'cgroup.type')
+  if (type !== 'domain') throw refuse(`${leaf} is of type ${type}`, 'EOPNOTSUPP')
+  return false
 }
 
 /** What must not or cannot be moved is told before anything is. */

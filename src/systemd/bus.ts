@@ -6,8 +6,6 @@ import { decodeMessage, encodeMessage, type Message, measureMessage, type Value 
 
 /** A method of systemd's, with its arguments. */
 export interface Call {
-  /** The object it is asked of: the manager, if not given. */
-  path?: string
   interface: string
   member: string
   signature: string
@@ -132,15 +130,13 @@ function converse(
   }
 }
 
-/** Asks for one property of systemd's manager, or of a unit. */
-export function getProperty(property: string, of: 'Manager' | { unit: string }): Call {
-  const [path, kind] = of === 'Manager' ? [object, of] : [`${object}/unit/${escapeUnit(of.unit)}`, 'Scope']
+/** Asks for a property of systemd's manager. */
+export function getProperty(property: string): Call {
   return {
-    path,
     interface: 'org.freedesktop.DBus.Properties',
     member: 'Get',
     signature: 'ss',
-    args: [`${name}.${kind}`, property],
+    args: [`${name}.Manager`, property],
   }
 }
 
@@ -148,11 +144,6 @@ export function getProperty(property: string, of: 'Manager' | { unit: string }):
 export function readProperty(answer: Answer | Failure): string | undefined {
   const variant = 'values' in answer ? answer.values[0] : undefined
   return Array.isArray(variant) && variant[0] === 's' ? (variant[1] as string) : undefined
-}
-
-/** A unit's name in an object path: all but letters and digits stand as _xx. */
-function escapeUnit(unit: string): string {
-  return unit.replace(/[^A-Za-z0-9]/g, (c) => `_${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 function requests(call: Call, waitsForJob: boolean): Uint8Array[] {
@@ -164,12 +155,12 @@ function requests(call: Call, waitsForJob: boolean): Uint8Array[] {
     signature: 's',
     body: [jobRemoved],
   }
-  const { interface: of, member, signature, args, path = object } = call
+  const { interface: of, member, signature, args } = call
   const asked: Message = {
     kind: 'call',
     serial: serials.call,
     destination: name,
-    path,
+    path: object,
     interface: of,
     member,
     signature,

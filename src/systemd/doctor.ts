@@ -20,7 +20,7 @@ export async function inspectSystemd(host: Host): Promise<Finding[]> {
     return [{ title: 'systemd', state: 'ok', found: 'is not in charge of the groups here: nobody has to be asked' }]
   const kind = host.uid === 0 ? 'system' : 'user'
   const whose = kind === 'system' ? "the machine's" : "this user's"
-  const answer = await callSystemd(findBuses(kind, process.env, host.uid), getProperty('Version', 'Manager'))
+  const answer = await callSystemd(findBuses(kind, process.env, host.uid), getProperty('Version'))
   if ('kind' in answer) {
     const error = explainFailure(answer, { what: 'ask', kind, unit: 'it', own: undefined })
     const why = error.message.split('\n').slice(1, -1).join(';').trim()

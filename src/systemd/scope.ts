@@ -2,11 +2,11 @@
 // A scope of systemd's with a delegated group, for this process and its jobs: systemd's documentation, "Control Group APIs and Delegation".
 import { existsSync, mkdirSync } from 'node:fs'
 import { writeGroupFile } from '../cgroup/files.ts'
-import { fail, quote } from '../errors.ts'
+import { fail } from '../errors.ts'
 import { type Host, readHost, readOwnGroup, settleHost } from '../host/host.ts'
 import { leafName } from '../host/parent.ts'
 import { findBuses, type ManagerKind } from './address.ts'
-import { type Call, callSystemd, type Failure, getProperty, readProperty } from './bus.ts'
+import { type Call, callSystemd, type Failure } from './bus.ts'
 import { explainFailure } from './failure.ts'
 import { scopeName } from './unit.ts'
 
@@ -24,9 +24,11 @@ export interface Scope {
   directory: string
 }
 
-/** True where systemd runs the machine, and the v2 tree seen here is the one it keeps. */
-export function isSystemdTree(host: Host): boolean {
-  return host.layout === 'v2' && existsSync('/run/systemd/system') && existsSync(`${host.unified!.mount}/init.scope`)
+/** True where systemd runs the machine, and the v2 tree seen here is the one it keeps, with this process in one of its units. */
+export function isSystemdTree({ layout, unified }: Host): boolean {
+  if (layout !== 'v2' || !existsSync('/run/systemd/system')) return false
+  // in a cgroup namespace the own group seems to be the root, and nsdelegate forbids to leave it
+  return unified!.own !== unified!.mount && existsSync(`${unified!.mount}/init.scope`)
 }
 
 const noSystemd = 'systemd does not run this machine, or its groups are not v2, or this is a container'
@@ -57,11 +59,11 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
   const unit = scopeName(host.owner)
   const explain = (failure: Failure) => explainFailure(failure, { what, kind, unit, own: host.unified?.own })
   if (!isSystemdTree(host)) throw explain({ kind: 'unreachable', tried: [noSystemd] })
-  const buses = findBuses(kind, process.env, host.uid)
-  const answer = await callSystemd(buses, startScope(unit), { waitsForJob: true })
+  const answer = await callSystemd(findBuses(kind, process.env, host.uid), startScope(unit), { waitsForJob: true })
   if ('kind' in answer) throw explain(answer)
   if (answer.jobResult !== 'done') throw explain({ kind: 'refused', errorName: `job ${answer.jobResult}`, text: '' })
-  const directory = await findDirectory(host, unit, buses)
+  const directory = readOwnGroup()
+  if (!directory?.endsWith(`/${unit}`)) throw fail('SYSTEMD_ANSWER_INVALID', { why: `this process is in ${directory}` })
   moveToLeaf(directory)
   settleHost(directory)
   return { unit, directory }
@@ -81,16 +83,6 @@ function startScope(unit: string): Call {
     signature: 'ssa(sv)a(sa(sv))',
     args: [unit, 'fail', properties, []],
   }
-}
-
-/** /proc tells it, but not in a cgroup namespace, which hides the names above its root: there systemd does. */
-async function findDirectory(host: Host, unit: string, buses: string[]): Promise<string> {
-  const own = readOwnGroup()
-  if (own?.endsWith(`/${unit}`)) return own
-  const path = readProperty(await callSystemd(buses, getProperty('ControlGroup', { unit })))
-  const directory = `${host.unified!.mount}${path}`
-  if (path?.endsWith(`/${unit}`) && !path.includes('/../') && existsSync(`${directory}/cgroup.procs`)) return directory
-  throw fail('SYSTEMD_ANSWER_INVALID', { why: `the group of ${unit} is said to be ${quote(path)}` })
 }
 
 /** A v2 group with controlled children may not have processes of its own. */

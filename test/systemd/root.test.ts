@@ -54,8 +54,9 @@ test('a job that runs out of time leaves nothing', async () => {
 
 test('a hutch in a hutch has a scope of its own', async () => {
   const inner = [process.execPath, cli, 'run', '--verbose', ...limits, '--', 'true']
-  const { status, stderr } = await hutch(['run', '--', ...inner])
+  const { status, stderr } = await hutch(['run', '--isolate', 'pid,mount,ipc,uts', '--', ...inner])
   expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(RegExp(`v2 {3}${scope}/hutch-`)) })
+  expect((await hutch(['run', '--', ...inner])).stderr).toContain('remedy: start the outer one without')
   expect(await remains()).toEqual(gone)
 })
 

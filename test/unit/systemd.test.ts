@@ -174,7 +174,7 @@ afterAll(() => {
   rmSync(work, { recursive: true })
 })
 
-const version: Call = getProperty('Version', 'Manager')
+const version: Call = getProperty('Version')
 const start: Call = { interface: 'i', member: 'StartTransientUnit', signature: '', args: [] }
 let greet: (then: (socket: Socket) => void) => (socket: Socket, data: Buffer) => void
 
