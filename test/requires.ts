@@ -9,6 +9,7 @@ const needs = {
   v2: () => readHost().layout === 'v2',
   'v1 controllers': () => Object.keys(readHost().v1).length > 0,
   'a v2 tree': () => readHost().unified !== undefined,
+  systemd: () => existsSync('/run/systemd/system'),
   root: () => readHost().uid === 0,
   'not a VM': () => process.env.VM === undefined,
   'process connector': () => {

@@ -11,6 +11,12 @@ export function isJobGroup(path: string): boolean {
   return path.split('/').some((name) => shape.test(name))
 }
 
+/** Whether a name is a job's whose hutch has ended: as seen from the pid namespace that made it. */
+export function isAbandoned(name: string): boolean {
+  const [, pid, startTime] = shape.exec(name) ?? []
+  return pid !== undefined && readStartTime(pid) !== startTime
+}
+
 /** Groups of another pid namespace are judged by age: their owner cannot be looked up from here. */
 const foreignAgeMs = 60_000
 
