@@ -175,6 +175,8 @@ const bad: [string[], string][] = [
   [['set', top, 'memory.max'], 'there is no = in it'],
   [['set', top, '../x=1'], 'not the name of a cgroup file'],
   [['set', top, 'pids.max=lots'], 'cannot use lots for pids.max'],
+  [['set', top, 'pids.max=5', 'pids.max=lots'], 'cannot use lots for pids.max'],
+  [['create', `${top}/x`, `${top}/../y`], '"." and ".." are no names of groups'],
   [['set', `${top}x`, 'pids.max=1'], 'cannot find the group'],
   [['get', top, 'memory.maxi'], 'cannot find memory.maxi'],
   [['move', top, 'init'], 'it is not a process id'],
@@ -191,7 +193,7 @@ test.each(bad)('cgroup %j is refused with a remedy, and nothing is changed', asy
   expect([status, stdout]).toEqual([125, ''])
   expect(stderr).toContain(words)
   expect(stderr).toMatch(/\n {2}remedy: .+\n$/)
-  expect(Cgroup.open(top).children()).toEqual([])
+  expect([Cgroup.open(top).children(), Cgroup.open(top).get('pids.max')]).toEqual([[], 'max'])
 })
 
 test('a snapshot goes through a pipe', async () => {

@@ -2,6 +2,7 @@
 // hutch cgroup create: a group with its limits and its owner, all or nothing; prints its path.
 import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
+import { parseGroupPath } from '../../cgroup/path.ts'
 import { HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/ids.ts'
@@ -38,6 +39,8 @@ export const verb: Verb = {
     const assignments = [...readLimitFlags(values), ...(values.set ?? []).map((word) => parseAssignment(word, '--set'))]
     const parent =
       values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await usualParent())
+    // a bad word among them makes nothing
+    for (const name of names) parseGroupPath(name, 'GROUP')
     const owner = values.owner && readUser(values.owner.at(-1)!, '--owner')
     for (const name of names) {
       const group = await Cgroup.create(name, {
