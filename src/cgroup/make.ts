@@ -2,6 +2,7 @@
 // Makes a group with the controllers it is to have, all or nothing; hands it to a user; removes it.
 import { fail } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { nearestGroup } from '../host/parent.ts'
 import {
   changeOwner,
   isGroup,
@@ -31,7 +32,7 @@ export type Undo = () => unknown
  * @throws CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
 export function makePlace(host: Host, place: Place, controllers?: readonly string[]): Place {
-  const wanted = chooseHierarchies(host, controllers)
+  const wanted = chooseHierarchies(host, place, controllers)
   const directories = Object.fromEntries(wanted.keys.map((key) => [key, place.directories[key]!]))
   withUndo((undo) => {
     const done = new Set<string>()
@@ -46,8 +47,14 @@ export function makePlace(host: Host, place: Place, controllers?: readonly strin
 }
 
 /** Which hierarchies the group goes into, and which controllers the v2 tree must hand down. */
-function chooseHierarchies(host: Host, controllers?: readonly string[]): { keys: string[]; unified: string[] } {
-  const available = host.unified ? readWords(host.unified.mount, 'cgroup.controllers') : []
+function chooseHierarchies(
+  host: Host,
+  place: Place,
+  controllers?: readonly string[],
+): { keys: string[]; unified: string[] } {
+  // others than root can only hand on what they were given
+  const source = host.unified && (host.uid === 0 ? host.unified.mount : nearestGroup(place.directories['']!))
+  const available = source === undefined ? [] : readWords(source, 'cgroup.controllers')
   const keys = host.unified ? [''] : []
   const unified: string[] = []
   for (const name of controllers ?? usualControllers) {
@@ -58,7 +65,7 @@ function chooseHierarchies(host: Host, controllers?: readonly string[]): { keys:
       throw fail('CGROUP_CONTROLLER_MISSING', {
         controller: name,
         origin: `the controller ${name}`,
-        where: host.layout === 'v2' ? host.unified!.mount : 'this host',
+        where: host.layout === 'v2' ? source! : 'this host',
         available: [...available, ...Object.keys(host.v1)].join(', '),
       })
   }
