@@ -90,13 +90,7 @@ if (kernels) {
     )
   for (const layout of ['hybrid', 'v1'])
     suite(`kernel tests on 6.1, ${layout}`, vm('--layout', layout), inVm, '/out', `${layout}: `)
-  suite(
-    'kernel tests under systemd',
-    underSystemd,
-    ['test/kernel'],
-    '/out',
-    'systemd: ',
-  )
+  suite('kernel tests under systemd', underSystemd, ['test/kernel'], '/out', 'systemd: ')
 } else {
   check('lint', 'node_modules/.bin/biome', ['check', '.'])
   check('types', 'node_modules/.bin/tsc', ['--noEmit'])

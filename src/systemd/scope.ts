@@ -70,9 +70,11 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
 }
 
 function startScope(unit: string): Call {
-  const properties: [string, [string, string | boolean | number[]]][] = [
+  const properties: [string, [string, string | boolean | bigint | number[]]][] = [
     ['Description', ['s', 'hutch and its jobs']],
     ['Delegate', ['b', true]],
+    // systemd's usual limit of tasks is not one that somebody asked hutch for
+    ['TasksMax', ['t', 2n ** 64n - 1n]],
     // 0 is whoever sends this: a number would be read in systemd's pid namespace, which may not be ours
     ['PIDs', ['au', [0]]],
     ['CollectMode', ['s', 'inactive-or-failed']],
