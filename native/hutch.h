@@ -46,6 +46,10 @@ long read_text(const char *path, char *buffer, size_t size);
 long signal_listed(const char *procs, int sig, int except, int *count);
 void sleep_ms(unsigned int ms);
 
+/* program/legacy.c: cgroup v1's event notification */
+
+int legacy_eventfd(const char *group, const char *file, const char *argument);
+
 /* program/outer.c: what happens around the child */
 
 #define FIGURES_SIZE 16384

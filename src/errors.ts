@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every error hutch can give, in one table: `fail(code, facts)` is the only way to make one. docs/errors.md has the same list.
 
+import { formatSize } from './units.ts'
+
 /** What a table entry makes of its facts. */
 interface Words {
   message: string
@@ -37,6 +39,21 @@ const table = {
   COMMAND_MISSING: (f: { usage: string }): Words => ({
     message: 'no command to run was given',
     remedy: f.usage,
+  }),
+  WORDS_MISSING: (f: { usage: string }): Words => ({
+    message: 'something is missing behind the options',
+    remedy: f.usage,
+  }),
+  CONFIG_INVALID: (f: { origin: string; line: number; found: string; wanted: string }): Words => ({
+    message: `cannot use ${f.origin}: line ${f.line} has ${f.found}`,
+    remedy: `give ${f.wanted} there`,
+    path: f.origin,
+    value: f.found,
+  }),
+  LINK_FOREIGN: (f: { path: string; what: string }): Words => ({
+    message: `cannot make the link ${f.path}: ${f.what}`,
+    remedy: 'name another directory with --dir, or move that file away',
+    path: f.path,
   }),
   USER_UNKNOWN: (f: { name: string; kind: 'user' | 'group'; origin: string }): Words => ({
     message: `cannot use ${f.origin}: there is no ${f.kind} ${quote(f.name)}`,
@@ -104,6 +121,12 @@ const table = {
     remedy: 'give a name as it stands in a group, such as memory.max',
     value: f.value,
   }),
+  CGROUP_TEXT_UNKNOWN: (f: { file: string; text: string }): Words => ({
+    message: `cannot understand ${f.file}: it holds ${quote(f.text)}`,
+    remedy: 'read it as text instead; this kernel writes it in a form that hutch does not know',
+    path: f.file,
+    value: f.text,
+  }),
   CGROUP_NOT_FOUND: (f: { group: string; where: string; nearest?: string | undefined }): Words => ({
     message: `cannot find the group ${quote(f.group)} below ${f.where} (ENOENT)`,
     remedy: f.nearest
@@ -111,6 +134,53 @@ const table = {
       : 'hutch cgroup ls lists the groups; hutch cgroup create makes one',
     path: f.group,
     errno: 'ENOENT',
+  }),
+  CGROUP_AMBIGUOUS: (f: { name: string; found: string[] }): Words => ({
+    message: `cannot tell which group ${quote(f.name)} is: ${f.found.length} have this name`,
+    evidence: f.found.slice(0, 5),
+    remedy: `give its path, such as ${f.found[0]}`,
+    value: f.name,
+  }),
+  CGROUP_FILE_MISSING: (f: { file: string; group: string; evidence: string[]; remedy: string }): Words => ({
+    message: `cannot find ${quote(f.file)} in ${f.group} (ENOENT)`,
+    evidence: f.evidence,
+    remedy: f.remedy,
+    path: f.file,
+    errno: 'ENOENT',
+  }),
+  CGROUP_WRITE_REFUSED: (f: Kernel & { file: string; value: string; group: string; remedy: string }): Words => ({
+    message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: the kernel refused (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    path: f.file,
+    value: f.value,
+    errno: f.errno,
+  }),
+  CGROUP_LIMIT_BELOW_USE: (f: {
+    file: string
+    value: string
+    limit: number
+    group: string
+    current: number
+    peak?: number
+  }): Words => ({
+    message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: more is in use, and the kernel would kill for it`,
+    evidence: [
+      `now ${formatSize(f.current)}${f.peak === undefined ? '' : `, at most ${formatSize(f.peak)}`}; the limit would be ${formatSize(f.limit)}`,
+    ],
+    remedy: 'give a higher limit, free some first (hutch cgroup reclaim), or use --force (force: true)',
+    path: f.file,
+    value: f.value,
+  }),
+  SNAPSHOT_INVALID: (f: { origin: string; at: string; why: string }): Words => ({
+    message: `cannot use ${quote(f.origin)}: at ${quote(f.at)}: ${f.why}`,
+    remedy: 'give a file as hutch cgroup save writes it',
+    path: f.at,
+  }),
+  CGROUP_HIERARCHY_MISSING: (f: { controllers: string; origin: string }): Words => ({
+    message: `cannot place processes for ${f.origin}: this host has no hierarchy with ${f.controllers}`,
+    remedy: 'hutch doctor lists the controllers; leave out those that are not there',
+    path: f.origin,
   }),
   CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: string }): Words => ({
     message: `cannot set ${f.origin}: ${f.why}`,
@@ -139,6 +209,24 @@ const table = {
     remedy: 'it is removed by the next run, once nothing holds it',
     path: f.path,
     errno: f.errno,
+  }),
+  RULES_INVALID: (f: { origin: string; value: string; why: string }): Words => ({
+    message: `cannot use ${quote(f.value)} in ${f.origin}: ${f.why}`,
+    remedy: 'give USER[:PROGRAM] CONTROLLERS DESTINATION [OPTIONS], such as: alice:make cpu,memory builds/%u',
+    path: f.origin,
+    value: f.value,
+  }),
+  RULES_UNAVAILABLE: (f: Kernel & { remedy: string }): Words => ({
+    message: `cannot follow the processes of this machine: the kernel refused (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    errno: f.errno,
+    operation: 'process connector',
+  }),
+  RULES_TAKEN: (f: { path: string; why: string }): Words => ({
+    message: `cannot take requests at ${f.path}: ${f.why}`,
+    remedy: 'stop the other one (hutch rules watch, or cgrulesengd), or name another path with --socket',
+    path: f.path,
   }),
   SYSTEMD_UNREACHABLE: (f: { what: string; whose: string; tried: string[]; remedy: string }): Words => ({
     message: `cannot ${f.what}: ${f.whose} systemd cannot be reached`,

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public API.
+export { Cgroup, type CreateOptions } from './cgroup/cgroup.ts'
+export type { GroupEvent, PressureTrigger } from './cgroup/event-sources.ts'
+export type { FileInputs, FileValues } from './cgroup/file-values.ts'
+export { type GroupPressure, type GroupStats, openStats, type StatsReader } from './cgroup/group-stats.ts'
+export { type CgroupLayout, layout } from './cgroup/layout.ts'
+export type { WatchOptions } from './cgroup/watch.ts'
+
 export { type Code, HutchError } from './errors.ts'
 export type { Limits, RunOptions } from './plan/options.ts'
 export { Job, run, type StartOptions, type Stdio, start } from './run/job.ts'

@@ -2,10 +2,14 @@
 // The only loader of the addon (native/addon/addon.c), and the words for its numbers.
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
 import { fail } from './errors.ts'
 
 /** Kinds of events, as native/addon/job.h numbers them. */
-export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4 } as const
+export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4, triggered: 5 } as const
+
+/** What happened to a process, as native/addon/procs.c numbers it: changed is another program, user or group; lost are events unseen. */
+export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const
 
 /** One event of one job. What a to d mean depends on the kind: native/addon/job.h says it. */
 export type Listener = (
@@ -36,12 +40,42 @@ export interface Native {
   forward(job: number): number
   /** Whether the process's environment is another than at the last call. */
   environmentChanged(): boolean
+  /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */
+  readFiles(directories: string, names: string): Buffer
+  /** The same files kept open, for `readAgain`; -errno when the process may open no more. */
+  openReader(directories: string, names: string): object | number
+  readAgain(reader: object): Buffer
+  /** Closes the files; a reader that is no longer used is closed with its garbage collection, too. */
+  closeReader(reader: object): void
+  /**
+   * A pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd
+   * (`where` is the group, `file` what is watched there): its id, or -errno. It keeps the process alive until it is closed.
+   */
+  openTrigger(where: string, file: string, argument: string): number
+  closeTrigger(id: number): number
+  /**
+   * Follows all processes of the machine: batches of [kind, pid, parent, usec] (changeKinds; the clock is the monotonic
+   * one). 0, or -errno: EPERM, ECONNREFUSED outside of the first network namespace, ETIMEDOUT of the first pid namespace.
+   */
+  watchProcesses(callback: (changes: Float64Array) => void): number
+  stopProcesses(): void
+  /**
+   * Joins groups and becomes the command: both NUL-separated, `count` words in `argv`. It comes back only on failure: [index in
+   * `procs`, or -1 when it was the exec, errno].
+   */
+  exec(procs: string, argv: string, count: number): [number, number]
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }
 
 /** Where the built files are: build/ beside src/ and dist/. */
 export const buildDirectory = fileURLToPath(new URL('../build', import.meta.url))
+
+/** The name of -errno as the kernel's documents have it: Linux gives EOPNOTSUPP and ENOTSUP one number, and Node knows the other. */
+export function errnoName(negative: number): string {
+  const name = getSystemErrorName(negative)
+  return name === 'ENOTSUP' ? 'EOPNOTSUPP' : name
+}
 
 let loaded: Native | undefined
 

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import type { TestContext } from 'vitest'
 import { readHost } from '../src/host/host.ts'
+import { native } from '../src/native.ts'
 
 const needs = {
   v2: () => readHost().layout === 'v2',
@@ -11,6 +12,12 @@ const needs = {
   systemd: () => existsSync('/run/systemd/system'),
   root: () => readHost().uid === 0,
   'not a VM': () => process.env.VM === undefined,
+  'process connector': () => {
+    const error = native().watchProcesses(() => {})
+    native().stopProcesses()
+    return error === 0
+  },
+  'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
   'script(1)': () => existsSync('/usr/bin/script'),
 } as const
 

@@ -271,6 +271,50 @@ static napi_value export_pipe(napi_env env, napi_callback_info info)
 	return numbers(env, ends, 2);
 }
 
+/* openTrigger(where, file, argument): an id, or -errno; its events keep the process alive until closeTrigger(id) */
+static napi_value export_open_trigger(napi_env env, napi_callback_info info)
+{
+	char where[4096], file[256], argument[256];
+	struct { char *to; size_t size; } into[] = { { where, sizeof where }, { file, sizeof file },
+						     { argument, sizeof argument } };
+	napi_value argv[3];
+	struct instance *self = arguments(env, info, 3, argv);
+	size_t length;
+	u32 id = 0;
+	int err;
+
+	if (!self)
+		return NULL;
+	for (int i = 0; i < 3; i++) {
+		OK(napi_get_value_string_utf8(env, argv[i], into[i].to, into[i].size, &length));
+		if (length + 1 == into[i].size)
+			return number(env, -ENAMETOOLONG);
+	}
+	err = open_instance(env, self);
+	if (!err)
+		err = trigger_open(&self->reactor, where, file, argument, &id);
+	if (!err && self->active++ == 0)
+		napi_ref_threadsafe_function(env, self->reactor.post);
+	return number(env, err ? err : (double)id);
+}
+
+static napi_value export_close_trigger(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	struct instance *self = arguments(env, info, 1, argv);
+	int err = -ESRCH;
+	u32 id;
+
+	if (!self)
+		return NULL;
+	OK(napi_get_value_uint32(env, argv[0], &id));
+	if (self->opened)
+		err = trigger_close(&self->reactor, id);
+	if (!err && --self->active == 0)
+		napi_unref_threadsafe_function(env, self->reactor.post);
+	return number(env, err);
+}
+
 static void close_instance(void *data)
 {
 	struct instance *self = data;
@@ -287,6 +331,10 @@ NAPI_MODULE_INIT()
 		{ "listen", export_listen }, { "launch", export_launch }, { "signal", export_signal },
 		{ "stop", export_stop }, { "forward", export_forward }, { "pipe", export_pipe },
 		{ "holdSignals", export_hold_signals }, { "environmentChanged", export_environment_changed },
+		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
+		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
+		{ "openTrigger", export_open_trigger },
+		{ "closeTrigger", export_close_trigger }, { "exec", export_exec },
 	};
 	struct instance *self = calloc(1, sizeof *self);
 	napi_value function;
@@ -301,5 +349,6 @@ NAPI_MODULE_INIT()
 		OK(napi_create_function(env, exported[i].name, NAPI_AUTO_LENGTH, exported[i].call, NULL, &function));
 		OK(napi_set_named_property(env, exports, exported[i].name, function));
 	}
+	add_procs(env, exports);
 	return exports;
 }

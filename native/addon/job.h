@@ -18,14 +18,19 @@
  *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL
  *             ◀───────── FAILED                     pidfd: what hutch-init said
  *             ◀───────── ENDED                      groups read and removed
+ *
+ * and of a trigger, which has an id as a job has:
+ *
+ *   openTrigger() ─────▶ adds its descriptor
+ *             ◀───────── TRIGGERED                  pressure, v1 eventfd
  */
-enum event_kind { EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4 };
+enum event_kind { EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4, EVENT_TRIGGERED = 5 };
 
 struct event {
 	u32 job;
 	enum event_kind kind;
-	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1 */
-	int b;	/* FAILED: errno; ENDED: wait status of our own child */
+	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 when the group is gone */
+	int b;	/* FAILED: errno; ENDED: wait status of our own child; TRIGGERED: how often */
 	int c;	/* ENDED: step of the clean-up that failed, or -1 */
 	int d;	/* ENDED: its errno */
 	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
@@ -48,9 +53,19 @@ struct job {
 	double user_usec, system_usec;
 };
 
+struct trigger {
+	struct trigger *next;
+	u32 id;
+	int fd;
+	int counts;	/* an eventfd, to be read */
+};
+
+/* What a descriptor in the epoll set belongs to. */
+enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD, FROM_TRIGGER };
+
 /* One a JavaScript environment (the main thread, each worker). */
 struct reactor {
-	pthread_mutex_t lock;	/* guards jobs, and each job's signals against its end */
+	pthread_mutex_t lock;	/* guards triggers and jobs, and each job's signals against its end */
 	pthread_t thread;
 	int running;
 	int stopping;
@@ -58,6 +73,7 @@ struct reactor {
 	u32 next_id;
 	struct job *jobs;
 	u32 job_count;
+	struct trigger *triggers;
 	napi_threadsafe_function post;
 };
 
@@ -68,6 +84,27 @@ int reactor_add(struct reactor *r, struct job *job);
 struct job *reactor_find(struct reactor *r, u32 id);
 int reactor_stop_job(struct reactor *r, u32 id);
 void job_free(struct job *job);
+int reactor_listen(struct reactor *r, int fd, u32 events, enum source source, u32 index, u32 id);
+void reactor_post(struct reactor *r, struct event event);
+
+/* trigger.c */
+int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id);
+void trigger_fired(struct reactor *r, u32 id, u32 events);
+int trigger_close(struct reactor *r, u32 id);
+void trigger_close_all(struct reactor *r);
+
+/* read.c */
+char *take_words(napi_env env, napi_value value);
+napi_value export_read_files(napi_env env, napi_callback_info info);
+napi_value export_open_reader(napi_env env, napi_callback_info info);
+napi_value export_read_again(napi_env env, napi_callback_info info);
+napi_value export_close_reader(napi_env env, napi_callback_info info);
+
+/* procs.c */
+void add_procs(napi_env env, napi_value exports);
+
+/* exec.c */
+napi_value export_exec(napi_env env, napi_callback_info info);
 
 /* forward.c */
 int hold_signals(void);

@@ -24,8 +24,6 @@
 /* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
 #define RETRIES_AT_MOST 400
 
-enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD };
-
 static u64 now_ms(void)
 {
 	struct timespec t;
@@ -34,7 +32,7 @@ static u64 now_ms(void)
 	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
 }
 
-static void post(struct reactor *r, struct event event)
+void reactor_post(struct reactor *r, struct event event)
 {
 	struct event *copy = malloc(sizeof *copy + event.length);
 
@@ -48,9 +46,9 @@ static void post(struct reactor *r, struct event event)
 		free(copy);
 }
 
-static int listen_to(struct reactor *r, int fd, enum source source, u32 index, u32 id)
+int reactor_listen(struct reactor *r, int fd, u32 events, enum source source, u32 index, u32 id)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = (u64)id << 32 | index << 8 | source };
+	struct epoll_event event = { .events = events, .data.u64 = (u64)id << 32 | index << 8 | source };
 
 	return epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
@@ -96,7 +94,7 @@ static void read_reports(struct reactor *r, struct job *job)
 
 	while (recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT) == (ssize_t)sizeof report) {
 		if (report.kind == REPORT_FAILED)
-			post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
+			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
 		if (report.kind == REPORT_EXITED)
 			job->command_status = report.value;
 	}
@@ -107,7 +105,7 @@ static void note(struct reactor *r, struct job *job, const struct watch *w)
 	char text[4096];
 	long got = w->path ? read_text(w->path, text, sizeof text) : 0;
 
-	post(r, (struct event){ .job = job->id, .kind = EVENT_NOTICED, .a = (int)w->step,
+	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_NOTICED, .a = (int)w->step,
 				.length = got > 0 ? (u32)got : 0, .bytes = text });
 }
 
@@ -161,7 +159,7 @@ static void finish(struct reactor *r, struct job *job)
 			job->failed_errno = err == -EAGAIN ? EBUSY : -err;
 		}
 	}
-	post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = job->command_status, .b = job->own_status,
+	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = job->command_status, .b = job->own_status,
 				.c = job->failed_errno ? job->failed_step : -1, .d = job->failed_errno,
 				.user_usec = job->user_usec, .system_usec = job->system_usec,
 				.length = job->outer.figures_length, .bytes = job->outer.figures });
@@ -206,7 +204,7 @@ static void stop_further(struct reactor *r, struct job *job)
 		outer_kill(&job->outer);
 	job->stop_stage = sig == SIGTERM ? 1 : 2;
 	job->deadline = sig == SIGTERM ? now_ms() + job->outer.kill_after_ms : 0;
-	post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = sig });
+	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = sig });
 }
 
 static int run_deadlines(struct reactor *r)
@@ -232,7 +230,7 @@ static int run_deadlines(struct reactor *r)
 	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
 }
 
-static void dispatch(struct reactor *r, u64 data)
+static void dispatch(struct reactor *r, u64 data, u32 events)
 {
 	enum source source = data & 0xff;
 	struct job *job;
@@ -242,6 +240,10 @@ static void dispatch(struct reactor *r, u64 data)
 		return;
 	if (source == FROM_INOTIFY) {
 		on_inotify(r);
+		return;
+	}
+	if (source == FROM_TRIGGER) {
+		trigger_fired(r, (u32)(data >> 32), events);
 		return;
 	}
 	job = reactor_find(r, (u32)(data >> 32));
@@ -266,7 +268,7 @@ static void *reactor_main(void *arg)
 		count = epoll_wait(r->epoll_fd, events, 64, timeout);
 		pthread_mutex_lock(&r->lock);
 		for (int i = 0; i < count; i++)
-			dispatch(r, events[i].data.u64);
+			dispatch(r, events[i].data.u64, events[i].events);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;
@@ -307,10 +309,10 @@ int reactor_open(struct reactor *r)
 		return -errno;
 	if (r->init_fd < 0)
 		return r->init_fd;
-	err = listen_to(r, r->wake_fd, FROM_WAKE, 0, 0);
+	err = reactor_listen(r, r->wake_fd, EPOLLIN, FROM_WAKE, 0, 0);
 	/* without inotify (fs.inotify.max_user_instances) events are told at the end only */
 	if (!err && r->inotify_fd >= 0)
-		err = listen_to(r, r->inotify_fd, FROM_INOTIFY, 0, 0);
+		err = reactor_listen(r, r->inotify_fd, EPOLLIN, FROM_INOTIFY, 0, 0);
 	return err ? err : start_thread(r);
 }
 
@@ -328,9 +330,9 @@ int reactor_add(struct reactor *r, struct job *job)
 		job->deadline = now_ms() + job->outer.timeout_ms;
 	for (u32 i = 0; !err && i < job->outer.watches; i++)
 		if (job->outer.watch[i].fd >= 0)
-			err = listen_to(r, job->outer.watch[i].fd, FROM_EVENTFD, i, job->id);
+			err = reactor_listen(r, job->outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
 	if (!err)
-		err = listen_to(r, job->outer.pidfd, FROM_PIDFD, 0, job->id);
+		err = reactor_listen(r, job->outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
 	if (job->deadline)
 		wake(r);
 	pthread_mutex_unlock(&r->lock);
@@ -377,6 +379,7 @@ void reactor_close(struct reactor *r)
 		job_free(job);
 	}
 	r->jobs = NULL;
+	trigger_close_all(r);
 	if (r->epoll_fd >= 0)
 		close(r->epoll_fd);
 	if (r->wake_fd >= 0)

@@ -101,65 +101,24 @@ static int op_watch_file(struct outer *o, struct cursor *c)
 	return 0;
 }
 
-static char *put_number(char *at, long n)
-{
-	char digits[20];
-	int i = 0;
-
-	do
-		digits[i++] = (char)('0' + n % 10);
-	while (n /= 10);
-	while (i)
-		*at++ = digits[--i];
-	return at;
-}
-
-static int join_path(char *out, size_t size, const char *directory, const char *name)
-{
-	size_t a = text_length(directory), b = text_length(name);
-
-	if (a + b + 1 > size)
-		return -ENAMETOOLONG;
-	memcpy(out, directory, a);
-	memcpy(out + a, name, b + 1);
-	return 0;
-}
-
-/* v1: an eventfd registered on memory.oom_control (cgroup-v1/memory.rst, section 10). */
+/* v1 tells of an out-of-memory situation through an eventfd (cgroup-v1/memory.rst, section 10). */
 static int op_watch_oom(struct outer *o, struct cursor *c)
 {
 	const char *group = take_string(c), *kill = take_string(c);
-	char path[4096], line[48], *end;
-	long event, control, err;
 	struct watch *w;
+	int event;
 
 	if (finished(c))
 		return -EPROTO;
-	err = join_path(path, sizeof path, group, "/memory.oom_control");
-	if (err)
-		return (int)err;
-	control = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (control < 0)
-		return (int)control;
-	event = sys(__NR_eventfd2, 0, O_CLOEXEC | O_NONBLOCK);
-	if (event < 0) {
-		sys(__NR_close, control);
-		return (int)event;
-	}
-	end = put_number(line, event);
-	*end++ = ' ';
-	end = put_number(end, control);
-	*end = 0;
-	err = join_path(path, sizeof path, group, "/cgroup.event_control");
-	if (!err)
-		err = write_text(path, line);
-	sys(__NR_close, control);
-	w = err ? NULL : add_watch(o);
+	event = legacy_eventfd(group, "memory.oom_control", "");
+	if (event < 0)
+		return event;
+	w = add_watch(o);
 	if (!w) {
 		sys(__NR_close, event);
-		return err ? (int)err : -E2BIG;
+		return -E2BIG;
 	}
-	w->fd = (int)event;
+	w->fd = event;
 	w->kill = kill;
 	return 0;
 }

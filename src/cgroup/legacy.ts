@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // v2 names on v1 hierarchies. What v1 cannot express is an error that says so, never a silent skip.
 import { fail } from '../errors.ts'
+import { translateIoMax, translateIoWeight } from './legacy-io.ts'
 
 /** A limit as it was asked for: a kernel file, its value, and the option it came from. */
 export interface LimitWrite {
@@ -17,16 +18,34 @@ export interface LegacyWrite extends LimitWrite {
 const renamed: { [file: string]: string } = {
   'memory.max': 'memory.limit_in_bytes',
   'memory.low': 'memory.soft_limit_in_bytes',
+  'cpu.max.burst': 'cpu.cfs_burst_us',
+  'io.prio.class': 'blkio.prio.class',
 }
 
 const inexpressible: { [file: string]: string } = {
   'memory.high': 'a soft throttle does not exist on cgroup v1; use --memory',
   'memory.min': 'guaranteed memory does not exist on cgroup v1; --memory-low sets a soft limit there',
+  'memory.swap.high': 'a soft throttle does not exist on cgroup v1; use --swap',
+  'memory.zswap.max': 'compressed swap is not limited on cgroup v1; use --swap',
+  'memory.zswap.writeback': 'compressed swap is not steered on cgroup v1; leave it out',
+  'cpu.weight.nice': 'nice values are not taken on cgroup v1; use cpu.weight',
+  'io.latency': 'latency targets do not exist on cgroup v1; use io.max, or io.weight with the BFQ scheduler',
+  'cpuset.cpus.exclusive': 'partitions do not exist on cgroup v1; use cpuset.cpu_exclusive',
+  'cpuset.cpus.partition': 'partitions do not exist on cgroup v1; use cpuset.cpu_exclusive',
 }
+
+/** What a file that v1 lacks holds when it asks for nothing. */
+const asksNothing = new Set(['0', 'max', '', 'member'])
 
 /** The controller that a kernel file belongs to: what stands before the first dot. */
 export function controllerOf(file: string): string {
   return file.slice(0, file.indexOf('.'))
+}
+
+/** The v1 controller that a kernel file of either version belongs to: io is blkio there. */
+export function legacyControllerOf(file: string): string {
+  const controller = controllerOf(file)
+  return controller === 'io' ? 'blkio' : controller
 }
 
 /** cpu.weight (1 to 10000, 100 by default) as cpu.shares, by the kernel's current conversion turned round: 100 is 1024. */
@@ -37,35 +56,44 @@ export function sharesFromWeight(weight: number): number {
   return Math.min(262_144, Math.max(2, Math.round(shares)))
 }
 
+/** cpu.shares as cpu.weight, by the conversion that runtimes use since 2025: 1024 is 100. */
+export function weightFromShares(shares: number): number {
+  if (shares <= 2) return 1
+  if (shares >= 262_144) return 10_000
+  const l = Math.log2(shares)
+  return Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34))
+}
+
 /** Limits in v2 names → writes to v1 files, in an order in which the kernel takes them. @throws CGROUP_LIMIT_UNSUPPORTED */
 export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
   const memory = limits.find((limit) => limit.file === 'memory.max' || limit.file === 'memory.limit_in_bytes')
   const writes = limits.flatMap((limit): LegacyWrite[] => {
-    const controller = controllerOf(limit.file)
-    const reason = inexpressible[limit.file]
-    if (reason && limit.value !== '0' && limit.value !== 'max')
+    const { file, value, origin } = limit
+    const controller = legacyControllerOf(file)
+    const set = (name: string, text: string) => ({ controller, file: name, value: text, origin })
+    const reason = inexpressible[file]
+    if (reason && !asksNothing.has(value))
       throw fail('CGROUP_LIMIT_UNSUPPORTED', {
-        file: limit.file,
-        origin: limit.origin,
-        why: `${limit.file} is a file of cgroup v2 alone`,
+        file,
+        origin,
+        why: `${file} is a file of cgroup v2 alone`,
         remedy: reason,
       })
     if (reason) return []
-    if (limit.file === 'memory.swap.max') return [swapWrite(limit, memory)]
-    if (limit.file === 'cpu.max') {
-      const [quota = 'max', period] = limit.value.split(' ')
-      const set = (file: string, value: string) => ({ controller, file, value, origin: limit.origin })
+    if (file === 'memory.swap.max') return [swapWrite(limit, memory)]
+    if (file === 'cpu.max') {
+      const [quota = 'max', period] = value.split(' ')
       return [
         ...(period ? [set('cpu.cfs_period_us', period)] : []),
         set('cpu.cfs_quota_us', quota === 'max' ? '-1' : quota),
       ]
     }
-    if (limit.file === 'cpu.weight')
-      return [
-        { controller, file: 'cpu.shares', value: String(sharesFromWeight(Number(limit.value))), origin: limit.origin },
-      ]
-    const value = limit.value === 'max' && controller === 'memory' ? '-1' : limit.value
-    return [{ controller, file: renamed[limit.file] ?? limit.file, value, origin: limit.origin }]
+    if (file === 'cpu.weight') return [set('cpu.shares', String(sharesFromWeight(Number(value))))]
+    if (file === 'io.max') return translateIoMax(value, origin).map(([name, text]) => set(name, text))
+    if (file === 'io.weight' || file === 'io.bfq.weight') return [set(...translateIoWeight(value, origin))]
+    const size = /^(hugetlb\.\d+[KMGT]B\.(?:rsvd\.)?)max$/.exec(file)
+    if (size) return [set(`${size[1]}limit_in_bytes`, value === 'max' ? '-1' : value)]
+    return [set(renamed[file] ?? file, value === 'max' && controller === 'memory' ? '-1' : value)]
   })
   // memsw may not be below the memory limit, so it comes after it
   return writes.sort((a, b) => Number(a.file.includes('memsw')) - Number(b.file.includes('memsw')))

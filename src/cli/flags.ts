@@ -2,7 +2,7 @@
 // Flags before a command's own words: a table says which there are, node:util splits them.
 import { parseArgs } from 'node:util'
 import { fail } from '../errors.ts'
-import { nearest } from '../plan/nearest.ts'
+import { nearest } from '../nearest.ts'
 
 /** One flag: `value` names what follows it; without, it is a switch. */
 export interface Flag {
@@ -20,8 +20,11 @@ export interface Parsed {
   rest: string[]
 }
 
-/** Reads flags up to `--` or the first word that is none. @throws OPTION_UNKNOWN, OPTION_INVALID */
-export function parseFlags(args: string[], table: FlagTable): Parsed {
+/**
+ * Reads flags up to `--` or the first word that is none; `mixed`: up to `--`, words that are none may stand between them.
+ * @throws OPTION_UNKNOWN, OPTION_INVALID
+ */
+export function parseFlags(args: string[], table: FlagTable, mixed = false): Parsed {
   const options = Object.fromEntries(
     Object.entries({ ...table, help: { short: 'h', help: '' } as Flag }).map(([name, flag]) => [
       name,
@@ -29,10 +32,13 @@ export function parseFlags(args: string[], table: FlagTable): Parsed {
     ]),
   )
   const values: Parsed['values'] = {}
+  const words: string[] = []
   const { tokens } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true })
   for (const token of tokens) {
-    if (token.kind === 'positional') return { values, rest: args.slice(token.index) }
-    if (token.kind === 'option-terminator') return { values, rest: args.slice(token.index + 1) }
+    if (token.kind === 'option-terminator') return { values, rest: [...words, ...args.slice(token.index + 1)] }
+    if (token.kind === 'positional' && !mixed) return { values, rest: args.slice(token.index) }
+    if (token.kind === 'positional') words.push(token.value)
+    if (token.kind === 'positional') continue
     const flag = options[token.name]
     const known = Object.keys(options).map((name) => `--${name}`)
     if (!flag || !Object.hasOwn(options, token.name))
@@ -53,7 +59,7 @@ export function parseFlags(args: string[], table: FlagTable): Parsed {
       throw fail('OPTION_INVALID', { name: token.rawName, value: token.value, why: 'it takes no value', accepted })
     values[token.name] = [...(table[token.name]?.repeat ? (values[token.name] ?? []) : []), token.value ?? '']
   }
-  return { values, rest: [] }
+  return { values, rest: words }
 }
 
 /** The table as help text. */

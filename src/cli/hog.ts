@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch hog: hands over to the small native program, which is what contained commands get as `hutch`.
-import { spawnSync } from 'node:child_process'
-import { constants } from 'node:os'
+// hutch hog: becomes the small native program, which is what contained commands get as `hutch`; so the memory that is hogged is all there is.
+import { getSystemErrorName } from 'node:util'
 import { fail } from '../errors.ts'
-import { buildDirectory } from '../native.ts'
+import { buildDirectory, native } from '../native.ts'
 
-export function main(args: string[]): number {
+export function main(args: string[]): never {
   const path = `${buildDirectory}/bin/hutch`
-  const { status, signal, error } = spawnSync(path, ['hog', ...args], { stdio: 'inherit' })
-  if (error) throw fail('NATIVE_MISSING', { path, why: error.message }, error)
-  return signal ? 128 + constants.signals[signal] : (status ?? 125)
+  const words = [path, 'hog', ...args]
+  const [, errno] = native().exec('', words.join('\0'), words.length)
+  throw fail('NATIVE_MISSING', { path, why: getSystemErrorName(-errno) })
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CLI's entry: finds the command, loads only that, and turns errors into lines and exit status 125.
 import { writeSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fail, HutchError } from '../errors.ts'
-import { nearest } from '../plan/nearest.ts'
+import { nearest } from '../nearest.ts'
+import { dropins } from './dropin/table.ts'
 
 declare const HUTCH_VERSION: string
 
@@ -10,17 +12,29 @@ type Command = { main(args: string[]): Promise<number> | number }
 
 const commands: { [name: string]: [load: () => Promise<Command>, help: string] } = {
   run: [() => import('./run.ts'), 'run a command inside limits and namespaces'],
+  cgroup: [() => import('./cgroup.ts'), 'make, change, see and remove control groups'],
   hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
+  rules: [() => import('./rules.ts'), 'place processes into groups by user, group and program'],
   doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],
+  links: [() => import('./links.ts'), 'put cgcreate, cgset, cgexec and the like into a directory as links to hutch'],
   tour: [() => import('./tour.ts'), 'see it work: each experiment run live and checked'],
 }
 
 function help(): string {
   const rows = Object.entries(commands).map(([name, [, text]]) => `  ${name.padEnd(8)} ${text}`)
-  return `Usage: hutch COMMAND [OPTIONS]\n\n${rows.join('\n')}\n\nhutch COMMAND --help says more.\n`
+  const names = Object.keys(dropins).join(' ')
+  return `Usage: hutch COMMAND [OPTIONS]\n\n${rows.join('\n')}\n\nand, as cgroup-tools has them:\n\n  ${names}\n\nhutch COMMAND --help says more.\n`
+}
+
+function dropinOf(name: string | undefined) {
+  return name !== undefined && Object.hasOwn(dropins, name) ? dropins[name] : undefined
 }
 
 async function main(args: string[]): Promise<number> {
+  // a link of that name: see links.ts
+  const called = basename(process.argv[1] ?? '')
+  const dropin = dropinOf(called) ?? dropinOf(args[0])
+  if (dropin) return (await dropin()).main(dropinOf(called) ? args : args.slice(1))
   const [name, ...rest] = args
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     writeSync(1, help())
@@ -31,7 +45,8 @@ async function main(args: string[]): Promise<number> {
     return 0
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (!command) throw fail('COMMAND_UNKNOWN', { name, nearest: nearest(name, Object.keys(commands)) })
+  if (!command)
+    throw fail('COMMAND_UNKNOWN', { name, nearest: nearest(name, [...Object.keys(commands), ...Object.keys(dropins)]) })
   return (await command[0]()).main(rest)
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results as text for people: pure, colour only when asked for.
 import { leafName } from '../host/parent.ts'
-import { formatDuration, formatSize } from '../plan/units.ts'
 import { type Step, shellWord } from '../program/explain.ts'
 import type { Result } from '../run/result.ts'
+import { formatDuration, formatSize } from '../units.ts'
 
 const bold = (text: string, color: boolean) => (color ? `\x1b[1m${text}\x1b[0m` : text)
 const red = (text: string, color: boolean) => (color ? `\x1b[1;31m${text}\x1b[0m` : text)

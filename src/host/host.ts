@@ -20,6 +20,11 @@ export interface Host extends Hierarchies {
 
 let read: Host | undefined
 
+/** After a mount or a move of this process: the next look reads anew. */
+export function forgetHost(): void {
+  read = undefined
+}
+
 /** The facts, from /proc. @throws HOST_UNSUPPORTED */
 export function readHost(): Host {
   if (read) return read

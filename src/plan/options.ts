@@ -3,10 +3,10 @@
 import { formatCpuMax } from '../cgroup/cpu.ts'
 import type { LimitWrite } from '../cgroup/legacy.ts'
 import { fail, quote } from '../errors.ts'
+import { nearest } from '../nearest.ts'
 import { defaultIsolation, type NamespaceKind, namespaceKinds, namespaces } from '../sandbox/namespace.ts'
-import { nearest } from './nearest.ts'
+import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
 import type { Door, Spec } from './spec.ts'
-import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from './units.ts'
 
 /** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
 export interface Limits {

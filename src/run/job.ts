@@ -4,20 +4,19 @@ import { closeSync, existsSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import { getSystemErrorName } from 'node:util'
 import { readGroupFile } from '../cgroup/files.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { fail } from '../errors.ts'
-import { eventKinds } from '../native.ts'
+import { errnoName, eventKinds } from '../native.ts'
 import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures } from '../program/wire.ts'
+import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import { judge, type Outcome } from './judge.ts'
 import { finishSweep, type Launched, launch } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
 import { parseUsage, type Usage } from './usage.ts'
-import { unwatchJob, watchedNative, watchJob } from './watch.ts'
 
 /** Where a standard stream goes: a pipe to this process, its own, /dev/null, or a descriptor. */
 export type Stdio = 'pipe' | 'inherit' | 'ignore' | number
@@ -157,7 +156,7 @@ function openStreams(stdio: StartOptions['stdio']): {
           what: 'make a pipe',
           operation: 'pipe2',
           origin: 'stdio',
-          errno: getSystemErrorName(read),
+          errno: errnoName(read),
           remedy: 'raise the limit of open files (ulimit -n)',
         })
       }
@@ -212,7 +211,7 @@ function settle(
     watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes) => {
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
-        const errno = getSystemErrorName(-b)
+        const errno = errnoName(-b)
         if (op?.op !== 'exec')
           failure = op
             ? explainRefusal(op, errno, plan)
@@ -250,7 +249,7 @@ function settle(
         })
         const leftover = c >= 0 ? program.outer[c] : undefined
         if (failure) reject(failure)
-        else if (leftover) reject(explainRefusal(leftover, getSystemErrorName(-d), plan))
+        else if (leftover) reject(explainRefusal(leftover, errnoName(-d), plan))
         else resolve(judge(plan, program, outcome))
       }
     })

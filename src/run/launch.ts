@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
-import { getSystemErrorName } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { readChildren } from '../cgroup/files.ts'
-import { controllerOf } from '../cgroup/legacy.ts'
+import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readUser } from '../host/ids.ts'
 import { type Parent, readParent } from '../host/parent.ts'
-import { buildDirectory, native } from '../native.ts'
+import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
+import { watchedNative } from '../reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { evacuate } from './evacuate.ts'
 import { explainRefusal } from './refusal.ts'
-import { watchedNative } from './watch.ts'
 
 export interface Launched {
   job: number
@@ -66,7 +65,7 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
     }
     knownParents.clear()
     const op = program.outer[pid]
-    const name = getSystemErrorName(-errno)
+    const name = errnoName(-errno)
     if (!op)
       throw fail('STEP_REFUSED', {
         what: 'start the event thread',
@@ -113,7 +112,7 @@ function needs(controller: string, spec: Spec): boolean {
   return (
     controller === 'memory' ||
     controller === 'pids' ||
-    spec.limits.some((limit) => controllerOf(limit.file) === controller)
+    spec.limits.some((limit) => legacyControllerOf(limit.file) === controller)
   )
 }
 

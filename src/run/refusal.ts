@@ -2,9 +2,9 @@
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
 import { fail, type HutchError } from '../errors.ts'
 import type { Plan } from '../plan/plan.ts'
-import { formatSize } from '../plan/units.ts'
 import type { Op } from '../program/ops.ts'
 import { kindsIn } from '../sandbox/namespace.ts'
+import { formatSize } from '../units.ts'
 
 /** Explains a failed op; `facts` reads small kernel files that help to say why. */
 export function explainRefusal(op: Op, errno: string, plan: Plan): HutchError {

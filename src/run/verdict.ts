@@ -2,7 +2,7 @@
 // What stopped it, in plain words, from the kernel's figures alone: pure.
 import { quote } from '../errors.ts'
 import type { Plan } from '../plan/plan.ts'
-import { formatDuration, formatSize } from '../plan/units.ts'
+import { formatDuration, formatSize } from '../units.ts'
 import type { Reason, Verdict } from './result.ts'
 import type { Usage } from './usage.ts'
 

@@ -64,19 +64,19 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
   if (answer.jobResult !== 'done') throw explain({ kind: 'refused', errorName: `job ${answer.jobResult}`, text: '' })
   const directory = readOwnGroup()
   if (!directory?.endsWith(`/${unit}`)) throw fail('SYSTEMD_ANSWER_INVALID', { why: `this process is in ${directory}` })
-  moveToLeaf(directory)
+  moveToLeaf(directory, '0')
   settleHost(directory)
   return { unit, directory }
 }
 
-function startScope(unit: string): Call {
+/** `pid` is the first process in it. 0 is whoever sends this: another number is read in systemd's pid namespace, which may not be ours. */
+export function startScope(unit: string, pid = 0, description = 'hutch and its jobs'): Call {
   const properties: [string, [string, string | boolean | bigint | number[]]][] = [
-    ['Description', ['s', 'hutch and its jobs']],
+    ['Description', ['s', description]],
     ['Delegate', ['b', true]],
     // systemd's usual limit of tasks is not one that somebody asked hutch for
     ['TasksMax', ['t', 2n ** 64n - 1n]],
-    // 0 is whoever sends this: a number would be read in systemd's pid namespace, which may not be ours
-    ['PIDs', ['au', [0]]],
+    ['PIDs', ['au', [pid]]],
     ['CollectMode', ['s', 'inactive-or-failed']],
   ]
   return {
@@ -88,7 +88,7 @@ function startScope(unit: string): Call {
 }
 
 /** A v2 group with controlled children may not have processes of its own. */
-function moveToLeaf(directory: string): void {
+export function moveToLeaf(directory: string, pid: string): void {
   const leaf = `${directory}/${leafName}`
   const refused = (what: string, path: string, errno: string, cause?: unknown) =>
     fail('CGROUP_REFUSED', { what, path, errno, remedy: 'see hutch doctor' }, cause)
@@ -97,6 +97,6 @@ function moveToLeaf(directory: string): void {
   } catch (error) {
     throw refused('make the group', leaf, (error as NodeJS.ErrnoException).code ?? 'EIO', error)
   }
-  const errno = writeGroupFile(leaf, 'cgroup.procs', '0')
+  const errno = writeGroupFile(leaf, 'cgroup.procs', pid)
   if (errno) throw refused('join', leaf, errno)
 }

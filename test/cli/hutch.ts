@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the built CLI as a user does.
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
@@ -22,8 +24,13 @@ export function hutch(
 
 /** Any command, its output collected. */
 export function collect(command: string, args: string[], options: object = {}): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  return begin(command, args, options).ended
+}
+
+/** The same, while it runs. */
+export function begin(command: string, args: string[], options: object = {}): { pid: number; ended: Promise<Ended> } {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const ended = new Promise<Ended>((resolve, reject) => {
     const text = { stdout: '', stderr: '' }
     for (const key of ['stdout', 'stderr'] as const)
       child[key].on('data', (data: Buffer) => {
@@ -32,4 +39,21 @@ export function collect(command: string, args: string[], options: object = {}): 
     child.on('error', reject)
     child.on('close', (status) => resolve({ status, ...text }))
   })
+  return { pid: child.pid!, ended }
+}
+
+/** CPU time that a process has used, in clock ticks: proc_pid_stat(5). */
+export function ticks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}
+
+/** Until a process that was just started has done its work and waits. */
+export async function settled(pid: number): Promise<void> {
+  for (let before = -1; ; ) {
+    await pause(process.env.VM ? 2500 : 500)
+    const now = ticks(pid)
+    if (now === before && now > 3) return
+    before = now
+  }
 }

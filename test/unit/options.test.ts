@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { parseFlags } from '../../src/cli/flags.ts'
 import { flags } from '../../src/cli/run.ts'
 import { HutchError, quote } from '../../src/errors.ts'
-import { nearest } from '../../src/plan/nearest.ts'
+import { nearest } from '../../src/nearest.ts'
 import { limitTable, parseOptions, type RunOptions } from '../../src/plan/options.ts'
 
 const parse = (options: unknown, door: 'cli' | 'library' = 'library') =>

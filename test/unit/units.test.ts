@@ -9,7 +9,7 @@ import {
   parseCpus,
   parseDuration,
   parseSize,
-} from '../../src/plan/units.ts'
+} from '../../src/units.ts'
 
 test.each([
   ['50M', 52428800],

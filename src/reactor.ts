@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hands the addon's events to the job that they are about.
-import { type Listener, native } from '../native.ts'
+// Hands the events of the addon's reactor to the job or trigger that they are about.
+import { type Listener, native } from './native.ts'
 
 type Handler = (...event: Parameters<Listener> extends [number, ...infer Rest] ? Rest : never) => void
 
@@ -15,7 +15,7 @@ export function watchedNative() {
   return addon
 }
 
-/** Until `unwatchJob`, events of this job go to `handler`. */
+/** Until `unwatchJob`, events of this job or trigger go to `handler`. */
 export function watchJob(job: number, handler: Handler): void {
   handlers.set(job, handler)
 }

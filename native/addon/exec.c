@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Becomes another program, as Node itself cannot: joins groups, then execs in
+ * place, so that process id, signals, terminal and exit status are the
+ * command's own. Between the joins and the exec nothing of JavaScript runs:
+ * the group's limits may be too small for it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "job.h"
+
+/* The kernel takes "0" for the writer itself, with all its threads. */
+static int join(const char *procs)
+{
+	int fd = open(procs, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "0", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/*
+ * Node ignores two signals, handles others, and marks what it was given as
+ * close-on-exec; it leaves the mask alone. Handlers end by themselves.
+ */
+static void restore(void)
+{
+	static const int ignored[] = { SIGPIPE, SIGXFSZ };
+	struct sigaction action = { .sa_handler = SIG_DFL };
+
+	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+		sigaction(ignored[i], &action, NULL);
+	for (int fd = 0; fd <= 2; fd++)
+		fcntl(fd, F_SETFD, 0);
+}
+
+/* exec(procs, argv, count): both NUL-separated, count words in argv, which may be empty; comes back only with [index in procs, or -1 for the exec, errno] */
+napi_value export_exec(napi_env env, napi_callback_info info)
+{
+	char *words[2] = { NULL, NULL };
+	const char **command = NULL;
+	napi_value argv[3], result = NULL, value;
+	size_t count = 3;
+	int failed = -1, err = -ENOMEM, step = 0;
+	u32 words_count = 0, at = 0;
+
+	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 3 ||
+	    napi_get_value_uint32(env, argv[2], &words_count) != napi_ok)
+		return NULL;
+	for (int i = 0; i < 2; i++)
+		words[i] = take_words(env, argv[i]);
+	command = calloc(words_count + 1, sizeof *command);
+	if (words[0] && words[1] && command && words_count > 0) {
+		for (const char *w = words[1]; at < words_count; w = next_string(w))
+			command[at++] = w;
+		err = 0;
+		for (const char *p = words[0]; !err && *p; p = next_string(p), step++) {
+			err = join(p);
+			if (err)
+				failed = step;
+		}
+		if (!err) {
+			restore();
+			execvp(command[0], (char *const *)command);
+			err = -errno;
+		}
+	}
+	free(words[0]);
+	free(words[1]);
+	free(command);
+	if (napi_create_array_with_length(env, 2, &result) != napi_ok)
+		return NULL;
+	napi_create_int32(env, failed, &value);
+	napi_set_element(env, result, 0, value);
+	napi_create_int32(env, -err, &value);
+	napi_set_element(env, result, 1, value);
+	return result;
+}

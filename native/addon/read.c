@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Many small kernel files in one call. Reading a group's figures from
+ * JavaScript costs most in the crossings: one each for open, read and close of
+ * every file. Here one crossing reads any number of groups.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job.h"
+
+#define CHUNK 65536
+#define MOST_OF_ONE_FILE (16u << 20)
+/* A kernel file comes in pieces of a page; a piece that leaves this much of its page free was the last. */
+#define SURELY_LAST 2048
+
+struct output {
+	char *bytes;
+	size_t length, room;
+};
+
+static int reserve(struct output *out, size_t size)
+{
+	size_t room = out->room ? out->room : CHUNK;
+	char *larger;
+
+	if (out->length + size <= out->room)
+		return 0;
+	while (room < out->length + size)
+		room *= 2;
+	larger = realloc(out->bytes, room);
+	if (!larger)
+		return -ENOMEM;
+	out->bytes = larger;
+	out->room = room;
+	return 0;
+}
+
+/* Appends the file's text: its length, or -errno. A descriptor that was read before is read from the start again. */
+static long append_text(struct output *out, long fd)
+{
+	long got, total = 0;
+
+	do {
+		got = reserve(out, CHUNK);
+		if (!got)
+			got = sys(__NR_pread64, fd, out->bytes + out->length, CHUNK, total);
+		if (got > 0) {
+			out->length += (size_t)got;
+			total += got;
+		}
+	} while (got == -EINTR || (got >= SURELY_LAST && total < (long)MOST_OF_ONE_FILE));
+	if (got < 0)
+		out->length -= (size_t)total;
+	return got < 0 ? got : total;
+}
+
+/* i32 length or -errno, then the bytes, padded to 4 */
+static int append_record(struct output *out, long fd)
+{
+	size_t head = out->length;
+	int32_t length;
+	int err = reserve(out, 8);
+
+	if (err)
+		return err;
+	out->length += 4;
+	length = fd < 0 ? (int32_t)fd : (int32_t)append_text(out, fd);
+	memcpy(out->bytes + head, &length, 4);
+	err = reserve(out, 4);
+	while (!err && out->length & 3)
+		out->bytes[out->length++] = 0;
+	return err;
+}
+
+static long open_group(const char *directory)
+{
+	return sys(__NR_openat, AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static long open_file(long directory, const char *name)
+{
+	return directory < 0 ? directory : sys(__NR_openat, directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+static void close_fd(long fd)
+{
+	if (fd >= 0)
+		sys(__NR_close, fd);
+}
+
+static int read_all(struct output *out, const char *directories, const char *names)
+{
+	int err = 0;
+
+	for (const char *d = directories; !err && *d; d = next_string(d)) {
+		long directory = open_group(d);
+
+		for (const char *n = names; !err && *n; n = next_string(n)) {
+			long fd = open_file(directory, n);
+
+			err = append_record(out, fd);
+			close_fd(fd);
+		}
+		close_fd(directory);
+	}
+	return err;
+}
+
+/* A JavaScript string of NUL-separated words, with two NULs at its end. */
+char *take_words(napi_env env, napi_value value)
+{
+	size_t length;
+	char *words;
+
+	if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok)
+		return NULL;
+	words = malloc(length + 2);
+	if (words && napi_get_value_string_utf8(env, value, words, length + 1, &length) == napi_ok)
+		words[length] = words[length + 1] = 0;
+	return words;
+}
+
+static napi_value to_buffer(napi_env env, struct output *out, int err)
+{
+	napi_value result = NULL;
+
+	if (err < 0)
+		napi_throw_error(env, NULL, "out of memory");
+	else
+		napi_create_buffer_copy(env, out->length, out->bytes, NULL, &result);
+	free(out->bytes);
+	return result;
+}
+
+/* readFiles(directories, names): both NUL-separated; for every directory every name: i32 length or -errno, bytes, padding to 4 */
+napi_value export_read_files(napi_env env, napi_callback_info info)
+{
+	struct output out = { 0 };
+	char *directories, *names;
+	napi_value argv[2];
+	size_t count = 2;
+	int err;
+
+	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 2)
+		return NULL;
+	directories = take_words(env, argv[0]);
+	names = take_words(env, argv[1]);
+	err = directories && names ? read_all(&out, directories, names) : -ENOMEM;
+	free(directories);
+	free(names);
+	return to_buffer(env, &out, err);
+}
+
+/* Opening costs several times what reading does, so who reads again and again keeps the files open. */
+struct reader {
+	size_t count, room;
+	int32_t *fds;	/* or -errno */
+};
+
+static void close_reader(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->count; i++)
+		close_fd(reader->fds[i]);
+	reader->count = 0;
+}
+
+static void finalize_reader(napi_env env, void *data, void *hint)
+{
+	struct reader *reader = data;
+
+	(void)env;
+	(void)hint;
+	close_reader(reader);
+	free(reader->fds);
+	free(reader);
+}
+
+static int add_fd(struct reader *reader, long fd)
+{
+	if (reader->count == reader->room) {
+		size_t room = reader->room ? reader->room * 2 : 64;
+		int32_t *larger = realloc(reader->fds, room * sizeof *larger);
+
+		if (!larger) {
+			close_fd(fd);
+			return -ENOMEM;
+		}
+		reader->fds = larger;
+		reader->room = room;
+	}
+	reader->fds[reader->count++] = (int32_t)fd;
+	return fd == -EMFILE || fd == -ENFILE ? (int)fd : 0;
+}
+
+static int open_all(struct reader *reader, const char *directories, const char *names)
+{
+	int err = 0;
+
+	for (const char *d = directories; !err && *d; d = next_string(d)) {
+		long directory = open_group(d);
+
+		if (directory == -EMFILE || directory == -ENFILE)
+			return (int)directory;
+		for (const char *n = names; !err && *n; n = next_string(n))
+			err = add_fd(reader, open_file(directory, n));
+		close_fd(directory);
+	}
+	return err;
+}
+
+/* openReader(directories, names): a handle for readAgain, or -errno when the table of descriptors is full */
+napi_value export_open_reader(napi_env env, napi_callback_info info)
+{
+	struct reader *reader = calloc(1, sizeof *reader);
+	napi_value argv[2], result = NULL;
+	char *directories, *names;
+	size_t count = 2;
+	int err;
+
+	if (!reader || napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 2) {
+		free(reader);
+		return NULL;
+	}
+	directories = take_words(env, argv[0]);
+	names = take_words(env, argv[1]);
+	err = directories && names ? open_all(reader, directories, names) : -ENOMEM;
+	free(directories);
+	free(names);
+	if (!err && napi_create_external(env, reader, finalize_reader, NULL, &result) == napi_ok)
+		return result;
+	finalize_reader(env, reader, NULL);
+	napi_create_int32(env, err, &result);
+	return result;
+}
+
+static struct reader *take_reader(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	size_t count = 1;
+	void *reader;
+
+	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 1 ||
+	    napi_get_value_external(env, argv[0], &reader) != napi_ok) {
+		napi_throw_type_error(env, NULL, "not a reader");
+		return NULL;
+	}
+	return reader;
+}
+
+/* readAgain(reader): as readFiles; a closed reader gives nothing */
+napi_value export_read_again(napi_env env, napi_callback_info info)
+{
+	struct reader *reader = take_reader(env, info);
+	struct output out = { 0 };
+	int err = 0;
+
+	if (!reader)
+		return NULL;
+	for (size_t i = 0; !err && i < reader->count; i++)
+		err = append_record(&out, reader->fds[i]);
+	return to_buffer(env, &out, err);
+}
+
+napi_value export_close_reader(napi_env env, napi_callback_info info)
+{
+	struct reader *reader = take_reader(env, info);
+
+	if (reader)
+		close_reader(reader);
+	return NULL;
+}

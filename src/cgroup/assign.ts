@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads and writes one group's files by v2 names in every layout, raw v1 names too, with the checks that the kernel does not make.
+import { fail } from '../errors.ts'
+import { parseSize } from '../units.ts'
+import { describeFile } from './catalog/catalog.ts'
+import { readGroupFile, readWords, tryRead, writeGroupFileAsync } from './files.ts'
+import { controllerOf, type LimitWrite, translateLimits } from './legacy.ts'
+import { readLegacy } from './legacy-read.ts'
+import { checkMayEnable } from './make.ts'
+import type { Place } from './place.ts'
+import { explainRead, explainWrite } from './refusal.ts'
+
+/** One write that is to be made. */
+export interface FileWrite {
+  directory: string
+  file: string
+  value: string
+}
+
+/** Where a file is as it stands, if anywhere: its v2 name in the v2 tree, or its v1 name in that controller's hierarchy. */
+export function directoryOf(place: Place, file: string): string | undefined {
+  const unified = place.directories['']
+  const controller = controllerOf(file)
+  if (controller === 'cgroup' || !file.includes('.'))
+    return unified !== undefined && describeFile(file, 'v2')
+      ? unified
+      : (Object.entries(place.directories).find(([key]) => key !== '')?.[1] ?? unified)
+  return place.directories[controller] ?? (hasLegacy(place) ? undefined : unified)
+}
+
+function hasLegacy(place: Place): boolean {
+  return Object.keys(place.directories).some((key) => key !== '')
+}
+
+/** Whether the name has to be translated: a v2 name whose controller is on v1 here. */
+function isTranslated(place: Place, file: string): boolean {
+  const controller = controllerOf(file)
+  if (!file.includes('.')) return false
+  if (controller === 'cgroup') return place.directories[''] === undefined
+  const unified = place.directories['']
+  if (unified !== undefined && readWords(unified, 'cgroup.controllers').includes(controller)) return false
+  return hasLegacy(place) && describeFile(file, 'v2') !== undefined && !isPlain(place, file)
+}
+
+/** The same name in both versions, such as pids.max. */
+function isPlain(place: Place, file: string): boolean {
+  const directory = place.directories[controllerOf(file)]
+  return directory !== undefined && describeFile(file, 'v1') !== undefined && describeFile(file, 'v2')?.v1 === undefined
+}
+
+/** A file's text; v1's is told as v2 writes it. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+export function readFile(place: Place, file: string): string {
+  if (isTranslated(place, file)) {
+    const text = readLegacy(file, (controller, name) => {
+      const directory = place.directories[controller]
+      return directory === undefined ? undefined : readGroupFile(directory, name)
+    })
+    if (text !== undefined) return text
+    throw missing(place, file)
+  }
+  const directory = directoryOf(place, file)
+  if (directory === undefined) throw missing(place, file)
+  const { text, errno } = tryRead(directory, file)
+  if (errno !== undefined) throw explainRead(directory, file, errno)
+  return text
+}
+
+function missing(place: Place, file: string) {
+  return fail('CGROUP_FILE_MISSING', {
+    file,
+    group: place.path,
+    evidence: [
+      `the group is in the hierarchies ${Object.keys(place.directories)
+        .map((key) => key || 'v2')
+        .join(', ')}`,
+    ],
+    remedy: `cgroup v1 has nothing like it, or the group was made without ${controllerOf(file)}`,
+  })
+}
+
+/** The writes that set a file, in an order in which the kernel takes them. @throws CGROUP_LIMIT_UNSUPPORTED, CGROUP_FILE_MISSING */
+export function planWrites(place: Place, file: string, value: string): FileWrite[] {
+  if (!isTranslated(place, file)) {
+    const directory = directoryOf(place, file)
+    if (directory === undefined) throw missing(place, file)
+    return [{ directory, file, value }]
+  }
+  const memory = place.directories.memory
+  const limits: LimitWrite[] = [{ file, value, origin: file }]
+  const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
+  // v1 counts swap together with memory: each is kept when the other is set
+  if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: file })
+  const writes = translateLimits(limits).filter(
+    (write) => file === 'memory.max' || !write.file.includes('limit_in_bytes') || write.file.includes('memsw'),
+  )
+  const planned = writes.map((write): FileWrite => {
+    const directory = place.directories[write.controller]
+    if (directory === undefined) throw missing(place, file)
+    return { directory, file: write.file, value: write.value }
+  })
+  return file === 'memory.max' && memory !== undefined ? keepSwap(memory, planned, value) : planned
+}
+
+/** What v1 calls no limit: the largest number of whole pages. */
+const unlimited = 2 ** 62
+
+/** v1: the sum of memory and swap moves along with memory; whichever grows must come so that the sum is never the smaller one. */
+function keepSwap(directory: string, writes: FileWrite[], value: string): FileWrite[] {
+  const before = Number(readGroupFile(directory, 'memory.limit_in_bytes'))
+  const both = Number(readGroupFile(directory, 'memory.memsw.limit_in_bytes'))
+  const next = parseSize(value)
+  if (!Number.isFinite(both) || both >= unlimited || next === undefined) return writes
+  const swap = before >= unlimited ? 0 : Math.max(0, both - before)
+  const sum: FileWrite = {
+    directory,
+    file: 'memory.memsw.limit_in_bytes',
+    value: next === 'max' ? '-1' : String(next + swap),
+  }
+  return next === 'max' || next > before ? [sum, ...writes] : [...writes, sum]
+}
+
+/**
+ * Sets a file. What would kill or strand processes is refused first: memory.max
+ * below what is in use (v2 kills then; v1 refuses by itself), and controllers
+ * for the children of a group with processes (it would become threaded).
+ * `force` does it all the same.
+ * @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING
+ */
+export async function assignFile(place: Place, file: string, value: string, force = false): Promise<void> {
+  for (const write of planWrites(place, file, value)) {
+    if (!force) checkWrite(write)
+    const errno = await writeGroupFileAsync(write.directory, write.file, write.value)
+    if (errno !== undefined) throw explainWrite({ ...write, errno })
+  }
+}
+
+/** @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED */
+export function checkWrite({ directory, file, value }: FileWrite): void {
+  if (file === 'memory.max') {
+    const limit = parseSize(value)
+    const current = Number(readGroupFile(directory, 'memory.current') ?? Number.NaN)
+    const peak = readGroupFile(directory, 'memory.peak')
+    if (typeof limit === 'number' && limit < current)
+      throw fail('CGROUP_LIMIT_BELOW_USE', {
+        file,
+        value,
+        limit,
+        group: directory,
+        current,
+        ...(peak !== undefined && { peak: Number(peak) }),
+      })
+  }
+  const enabled = file === 'cgroup.subtree_control' ? readWords(directory, file) : []
+  const added = file === 'cgroup.subtree_control' ? [...value.matchAll(/\+(\w+)/g)].map((match) => match[1]!) : []
+  const missing = added.filter((name) => !enabled.includes(name))
+  if (missing.length > 0) checkMayEnable(directory, missing)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The blkio controller's files on v1: cgroup-v1/blkio-controller.rst. CFQ's are blkio.<name>, up to Linux 4.20; BFQ's are blkio.bfq.<name>.
+import type { Entries, Entry } from './words.ts'
+
+const limit = (unit: 'bytes' | 'count', meaning: string): Entry => ({
+  access: 'read-write',
+  format: 'flat-keyed',
+  unit,
+  noLimit: '0',
+  accepts: `a device and a number, such as 8:0 ${unit === 'bytes' ? 1_048_576 : 120}; 0 takes the limit away`,
+  meaning,
+  lines: 'device',
+})
+
+const byOperation = (unit: 'bytes' | 'count' | 'ns', meaning: string): Entry => ({
+  access: 'read',
+  format: 'device-operations',
+  unit,
+  meaning: `${meaning}, by device and kind of operation`,
+  lines: 'device',
+  keys: {
+    Read: [unit, 'Reads'],
+    Write: [unit, 'Writes'],
+    Sync: [unit, 'Reads, and writes that were waited for'],
+    Async: [unit, 'Writes that were not waited for'],
+    Discard: [unit, 'Discards'],
+    Total: [unit, 'All kinds together'],
+  },
+})
+
+const byDevice = (unit: 'ms' | 'ns' | 'count', meaning: string): Entry => ({
+  access: 'read',
+  format: 'flat-keyed',
+  unit,
+  meaning: `${meaning}, by device`,
+  lines: 'device',
+})
+
+const counters: Entries = {
+  io_service_bytes: byOperation('bytes', 'What was read and written'),
+  io_serviced: byOperation('count', 'Operations'),
+  io_service_time: byOperation('ns', 'Time operations took on the device'),
+  io_wait_time: byOperation('ns', 'Time operations waited for the device'),
+  io_merged: byOperation('count', 'Operations joined with others'),
+  io_queued: byOperation('count', 'Operations waiting now'),
+  time: byDevice('ms', 'Device time used'),
+  sectors: byDevice('count', 'Sectors moved'),
+  avg_queue_size: byDevice('count', 'Average length of the queue'),
+  group_wait_time: byDevice('ns', 'Time the group waited for its turn'),
+  idle_time: byDevice('ns', 'Time the device was kept idle for the group'),
+  empty_time: byDevice('ns', 'Time the group had nothing to do'),
+  dequeue: byDevice('count', 'Times the group left the queue'),
+}
+
+const weight = (smallest: number, meaning: string): Entry => ({
+  access: 'read-write',
+  format: 'count',
+  unit: 'weight',
+  range: [smallest, 1000],
+  meaning,
+})
+
+const deviceWeight = (smallest: number, meaning: string): Entry => ({
+  access: 'read-write',
+  format: 'flat-keyed',
+  unit: 'weight',
+  range: [smallest, 1000],
+  accepts: `a device and a weight from ${smallest} to 1000, such as 8:0 200`,
+  meaning,
+  lines: 'device',
+  keys: { default: ['weight', 'For devices that are not listed'] },
+})
+
+const share = 'Share of device time against its siblings, when they all want it'
+
+/** Each counter, and its sum with the groups below. */
+const countersOf = (prefix: string): Entries =>
+  Object.fromEntries(
+    Object.entries(counters).flatMap(([name, entry]) => [
+      [`blkio.${prefix}${name}`, entry],
+      [`blkio.${prefix}${name}_recursive`, { ...entry, meaning: `Here and below: ${entry.meaning}` }],
+    ]),
+  )
+
+export const legacyBlkio: Entries = {
+  ...countersOf(''),
+  ...countersOf('bfq.'),
+  ...countersOf('throttle.'),
+  'blkio.throttle.read_bps_device': limit('bytes', 'Bytes that may be read each second, by device'),
+  'blkio.throttle.write_bps_device': limit('bytes', 'Bytes that may be written each second, by device'),
+  'blkio.throttle.read_iops_device': limit('count', 'Read operations allowed each second, by device'),
+  'blkio.throttle.write_iops_device': limit('count', 'Write operations allowed each second, by device'),
+  'blkio.weight': { ...weight(10, share), default: '500' },
+  'blkio.weight_device': deviceWeight(10, `${share}, by device`),
+  'blkio.leaf_weight': {
+    ...weight(10, 'The same share for the group’s own tasks against its children'),
+    default: '500',
+  },
+  'blkio.leaf_weight_device': deviceWeight(10, 'The same share for the group’s own tasks, by device'),
+  'blkio.bfq.weight': { ...weight(1, share), root: 'never', default: '100' },
+  'blkio.bfq.weight_device': { ...deviceWeight(1, `${share}, by device`), root: 'never' },
+  'blkio.prio.class': {
+    access: 'read-write',
+    root: 'never',
+    format: 'choice',
+    choices: ['no-change', 'promote-to-rt', 'restrict-to-be', 'idle', 'none-to-rt'],
+    since: '5.14',
+    default: 'no-change',
+    meaning: 'I/O priority class that requests of this group are given',
+  },
+  'blkio.reset_stats': { access: 'write', format: 'count', accepts: '0', meaning: 'Starts all counts of blkio anew' },
+}

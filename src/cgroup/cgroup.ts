@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handle on a control group, the same on v2, hybrid and v1. Reads are synchronous; changes are promises, since the kernel may take its time.
+import { EventEmitter, on } from 'node:events'
+import { fail } from '../errors.ts'
+import { type Host, readHost } from '../host/host.ts'
+import { parseSize } from '../units.ts'
+import { assignFile, directoryOf, readFile } from './assign.ts'
+import { describeFile } from './catalog/catalog.ts'
+import type { GroupEvent } from './event-sources.ts'
+import type { FileInputs, FileValues } from './file-values.ts'
+import { readWords, writeGroupFileAsync } from './files.ts'
+import { type GroupPressure, type GroupStats, readPressures, readStats } from './group-stats.ts'
+import { freezePlace, killPlace } from './halt.ts'
+import { delegatePlace, makePlace, removeDefaultParent, removePlace } from './make.ts'
+import { parseFileName } from './path.ts'
+import { childPlaces, findPlace, newPlace, type Place, placeBelow, placeOf, present } from './place.ts'
+import { explainWrite } from './refusal.ts'
+import { formatWrites, parseValue } from './value.ts'
+import { type WatchOptions, watchPlaces } from './watch.ts'
+
+/** Options of `Cgroup.create`. */
+export interface CreateOptions {
+  /** In v2 names; cpu, io, memory and pids where the host has them, if not given. */
+  controllers?: readonly string[]
+  /** Files to set, in v2 names: `{ 'memory.max': '50M' }`. */
+  files?: Partial<FileInputs> & { [file: `${string}.${string}`]: unknown }
+  /** The group below which it is made; from the root if it begins with a slash. */
+  parent?: string
+  /** A group that is there already is taken as it is. */
+  mayExist?: boolean
+}
+
+/**
+ * A control group. `await using` kills what is in it and removes it at the end of the block.
+ * @see https://docs.kernel.org/admin-guide/cgroup-v2.html
+ */
+export class Cgroup {
+  /** From the root of the hierarchies, such as `/hutch/build`. */
+  readonly path: string
+  /** Its directory in each hierarchy: `''` is the v2 tree, v1's by controller. */
+  readonly directories: { readonly [controller: string]: string }
+  readonly #host: Host
+
+  private constructor(host: Host, place: Place) {
+    this.#host = host
+    this.path = place.path
+    this.directories = place.directories
+  }
+
+  /**
+   * Makes a group, and the groups above it that are missing; after a failure
+   * nothing of it is left. A name goes below `hutch` as root and below the own
+   * group as another user; one with a leading slash counts from the root.
+   * @throws CGROUP_PATH_INVALID, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
+   */
+  static async create(name: string, options: CreateOptions = {}): Promise<Cgroup> {
+    const host = readHost()
+    if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: `make the group ${name}` })
+    const place =
+      options.parent === undefined ? newPlace(host, name) : placeBelow(placeOf(host, options.parent, 'parent'), name)
+    const existed = present(place) !== undefined
+    if (existed && !options.mayExist)
+      throw fail('CGROUP_REFUSED', {
+        what: 'make the group',
+        path: place.path,
+        errno: 'EEXIST',
+        remedy: 'open it, or say that it may exist (mayExist: true)',
+      })
+    const group = new Cgroup(host, makePlace(host, place, options.controllers))
+    try {
+      for (const [file, value] of Object.entries(options.files ?? {})) await group.set(file as never, value as never)
+    } catch (error) {
+      if (!existed) await removePlace(place, true).catch(() => {})
+      throw error
+    }
+    return group
+  }
+
+  /**
+   * A group that is there: by its path, or by a name that only one has.
+   * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
+   */
+  static open(name: string): Cgroup {
+    const host = readHost()
+    if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: `open the group ${name}` })
+    return new Cgroup(host, findPlace(host, name))
+  }
+
+  /**
+   * A file's value, typed for every v2 file, also where v1 stands behind it: bytes and counts are numbers or
+   * `'max'`, keyed files are objects. A file that hutch does not know is its text.
+   * @throws CGROUP_FILE_INVALID, CGROUP_FILE_MISSING, CGROUP_REFUSED
+   */
+  get<F extends keyof FileValues>(file: F): FileValues[F]
+  get(file: string): unknown
+  get(file: string): unknown {
+    const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
+    const text = this.read(file)
+    return words ? parseValue(words, text) : text
+  }
+
+  /** A file's text as the kernel writes it, without the last newline. @throws as `get` */
+  read(file: string): string {
+    return readFile(this, parseFileName(file, 'the file'))
+  }
+
+  /**
+   * Sets a file. memory.max below what is in use, and controllers for the children of a group with processes,
+   * are refused unless `force` is true.
+   * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
+   */
+  async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: { force?: boolean }): Promise<void>
+  async set(file: string, value: unknown, options?: { force?: boolean }): Promise<void>
+  async set(file: string, value: unknown, { force = false }: { force?: boolean } = {}): Promise<void> {
+    const name = parseFileName(file, 'the file')
+    const words = describeFile(name, 'v2') ?? describeFile(name, 'v1')
+    for (const text of words ? formatWrites(words, value) : [plainText(name, value)])
+      await assignFile(this, name, text, force)
+  }
+
+  /** What the group and all below it use. A figure that the host does not give is absent. */
+  stats(): GroupStats {
+    return readStats([this])[0]!
+  }
+
+  /** How long its tasks stalled for want of CPU, memory and I/O; empty without a v2 tree or PSI. */
+  pressure(): GroupPressure {
+    return readPressures([this])[0]!
+  }
+
+  /**
+   * What happens to the group, until the loop ends, `signal` aborts or the group is removed. Nothing is polled:
+   * an idle group costs nothing, and events that come faster than they are taken add up in `count`.
+   * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
+   */
+  async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
+    const source = new EventEmitter()
+    const close = watchPlaces(
+      [this],
+      options,
+      (event) => source.emit('event', event),
+      () => source.emit('close'),
+    )
+    try {
+      const waiting = on(source, 'event', { close: ['close'], ...(options.signal && { signal: options.signal }) })
+      for await (const [event] of waiting) yield event as GroupEvent
+    } catch (error) {
+      if (!options.signal?.aborted) throw error
+    } finally {
+      close()
+    }
+  }
+
+  /**
+   * Moves processes into the group, with all their threads.
+   * @throws CGROUP_WRITE_REFUSED: no such process (ESRCH), a group that hands controllers to children (EBUSY), …
+   */
+  async add(...pids: number[]): Promise<void> {
+    await this.#move(pids, 'cgroup.procs')
+  }
+
+  /** Moves single threads; on v2 within their threaded domain. @throws CGROUP_WRITE_REFUSED */
+  async addThreads(...tids: number[]): Promise<void> {
+    await this.#move(tids, 'cgroup.threads')
+  }
+
+  async #move(ids: number[], file: string): Promise<void> {
+    for (const id of ids)
+      if (!Number.isSafeInteger(id) || id < 1)
+        throw fail('OPTION_INVALID', {
+          name: 'the process id',
+          value: id,
+          why: 'it is not a process id',
+          accepted: 'a whole number from 1 on',
+        })
+    for (const [key, directory] of Object.entries(this.directories))
+      for (const id of ids) {
+        const name = key !== '' && file === 'cgroup.threads' ? 'tasks' : file
+        const errno = await writeGroupFileAsync(directory, name, String(id))
+        if (errno !== undefined) throw explainWrite({ directory, file: name, value: String(id), errno })
+      }
+  }
+
+  /** Kills all processes in it and below it, and waits until they are gone. Frozen ones too. @throws CGROUP_REFUSED */
+  async kill(): Promise<void> {
+    await killPlace(this)
+  }
+
+  /** Stops all tasks in it and below it, and waits until they have stopped. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+  async freeze(): Promise<void> {
+    await freezePlace(this, true)
+  }
+
+  /** Lets them run again. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+  async thaw(): Promise<void> {
+    await freezePlace(this, false)
+  }
+
+  /**
+   * Has the kernel take memory back from it: bytes, or a text such as `'50M'`. Linux 5.19 on; v1 takes back all it can.
+   * False when less could be had. @throws OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED
+   */
+  async reclaim(amount: number | string): Promise<boolean> {
+    const bytes = parseSize(amount)
+    if (typeof bytes !== 'number')
+      throw fail('OPTION_INVALID', {
+        name: 'amount',
+        value: amount,
+        why: 'it is not understood',
+        accepted: 'a size such as 50M',
+      })
+    const legacy = this.directories.memory
+    const directory = legacy ?? this.directories['']
+    const file = legacy === undefined ? 'memory.reclaim' : 'memory.force_empty'
+    const errno = await writeGroupFileAsync(directory!, file, legacy === undefined ? String(bytes) : '0')
+    if (errno === 'EAGAIN' || errno === 'EBUSY') return false
+    if (errno !== undefined) throw explainWrite({ directory: directory!, file, value: String(bytes), errno })
+    return true
+  }
+
+  /** The groups right below, by name. */
+  children(): Cgroup[] {
+    return childPlaces(this).map((place) => new Cgroup(this.#host, place))
+  }
+
+  /** Ids of the processes in the group itself; 0 for one of another pid namespace. */
+  processes(): number[] {
+    return this.#ids('cgroup.procs')
+  }
+
+  /** Ids of the threads in the group itself. */
+  threads(): number[] {
+    return this.#ids(this.directories[''] === undefined ? 'tasks' : 'cgroup.threads')
+  }
+
+  #ids(file: string): number[] {
+    const ids = new Set<number>()
+    for (const [key, directory] of Object.entries(this.directories))
+      for (const id of readWords(directory, key !== '' && file === 'cgroup.threads' ? 'tasks' : file))
+        ids.add(Number(id))
+    return [...ids].sort((a, b) => a - b)
+  }
+
+  /**
+   * Gives the group to a user, who may then make groups below it and move processes among them, but not lift its limits.
+   * @throws CGROUP_REFUSED
+   */
+  async delegate(uid: number, gid: number): Promise<void> {
+    delegatePlace(this, uid, gid)
+  }
+
+  /** Removes the group; `recursive`: those below it too; `kill`: what runs in them first. @throws CGROUP_REFUSED */
+  async remove({ recursive = false, kill = false }: { recursive?: boolean; kill?: boolean } = {}): Promise<void> {
+    if (kill) await this.kill()
+    await removePlace(this, recursive)
+    removeDefaultParent(this.#host, this)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.remove({ recursive: true, kill: true })
+  }
+
+  /** The directory that holds a file, for what this handle does not do. undefined where there is none. */
+  directoryOf(file: string): string | undefined {
+    return directoryOf(this, file)
+  }
+}
+
+/** For files that hutch does not know: one line of text. @throws OPTION_INVALID */
+function plainText(file: string, value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text === 'string' && text !== '' && !/[\0-\x1f\x7f]/.test(text)) return text
+  throw fail('OPTION_INVALID', {
+    name: file,
+    value,
+    why: 'it is no line of text',
+    accepted: 'a number or one line of text',
+  })
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// The type of every v2 file's value: what reading gives (FileValues) and what writing takes (FileInputs). The catalogue has the same names; a test compares them.
+import type { Limit } from '../units.ts'
+import type { memoryStatKeys } from './catalog/memory-stat.ts'
+import type { Flat, Nested, Pressure, Quota } from './value.ts'
+
+/** Figures by name; one that this kernel does not give is absent. */
+type Figures<Key extends string> = { [key in Key]?: number }
+
+/** Figures by device, adapter or node, then by name. */
+type FiguresBy<Key extends string> = { [line: string]: Figures<Key> }
+
+/** Limits by device or adapter, then by name. */
+type LimitsBy<Key extends string> = { [line: string]: { [key in Key]?: Limit } }
+
+/** Bytes, also as `50M`; `max` for no limit. */
+export type SizeInput = number | string
+
+/** On or off; the kernel's 1 and 0 are taken too. */
+type FlagInput = boolean | 0 | 1
+
+/** One process or thread by its id, or several. */
+type PidsInput = number | readonly number[]
+
+/** CPUs or memory nodes as numbers, or as the kernel writes them: `0-3,6`. */
+type ListInput = readonly number[] | string
+
+/** A weight for all devices, by device, or as the kernel writes it: `8:0 200`. */
+type WeightInput = number | string | { readonly [device: string]: number | 'default' }
+
+/** memory.stat, each key if this kernel has it. */
+export type MemoryStat = Figures<keyof typeof memoryStatKeys>
+
+/** Counts of memory.events. */
+export type MemoryEvents = Figures<'low' | 'high' | 'max' | 'oom' | 'oom_kill' | 'oom_group_kill' | 'sock_throttled'>
+
+/** cpu.stat, in microseconds and counts. */
+export type CpuStat = Figures<
+  | 'usage_usec'
+  | 'user_usec'
+  | 'system_usec'
+  | 'nice_usec'
+  | 'core_sched.force_idle_usec'
+  | 'nr_periods'
+  | 'nr_throttled'
+  | 'throttled_usec'
+  | 'nr_bursts'
+  | 'burst_usec'
+>
+
+/** io.stat of one device; the kernel adds figures of io.latency and of the cost model where these are on. */
+export type IoStat = Figures<'rbytes' | 'wbytes' | 'rios' | 'wios' | 'dbytes' | 'dios'> & Nested[string]
+
+type IoLimit = 'rbps' | 'wbps' | 'riops' | 'wiops'
+type RdmaResource = 'hca_handle' | 'hca_object'
+type RdmaEvent = `${RdmaResource}.${'max' | 'alloc_fail'}`
+
+/** What reading a kernel file gives. */
+export interface FileValues {
+  'cgroup.procs': number[]
+  'cgroup.threads': number[]
+  'cgroup.type': string
+  'cgroup.controllers': string[]
+  'cgroup.subtree_control': string[]
+  'cgroup.events': Figures<'populated' | 'frozen'>
+  'cgroup.max.descendants': Limit
+  'cgroup.max.depth': Limit
+  'cgroup.stat': Figures<'nr_descendants' | 'nr_dying_descendants'> & { [key: `nr_${string}`]: number }
+  'cgroup.stat.local': Figures<'frozen_usec'>
+  'cgroup.freeze': boolean
+  'cgroup.pressure': boolean
+  'cpu.pressure': Pressure
+  'memory.pressure': Pressure
+  'io.pressure': Pressure
+  'irq.pressure': Pressure
+
+  'cpu.stat': CpuStat
+  'cpu.stat.local': Figures<'throttled_usec'>
+  'cpu.weight': number
+  'cpu.weight.nice': number
+  'cpu.max': Quota
+  'cpu.max.burst': number
+  'cpu.idle': boolean
+  'cpu.uclamp.min': Limit
+  'cpu.uclamp.max': Limit
+
+  'cpuset.cpus': number[]
+  'cpuset.cpus.effective': number[]
+  'cpuset.mems': number[]
+  'cpuset.mems.effective': number[]
+  'cpuset.cpus.exclusive': number[]
+  'cpuset.cpus.exclusive.effective': number[]
+  'cpuset.cpus.isolated': number[]
+  'cpuset.cpus.partition': string
+
+  'io.stat': { [device: string]: IoStat }
+  'io.max': LimitsBy<IoLimit>
+  'io.weight': { default?: number; [device: string]: number }
+  'io.bfq.weight': { default?: number; [device: string]: number }
+  'io.latency': FiguresBy<'target'>
+  'io.prio.class': string
+  'io.cost.qos': Nested
+  'io.cost.model': Nested
+
+  'memory.current': number
+  'memory.peak': number
+  'memory.min': Limit
+  'memory.low': Limit
+  'memory.high': Limit
+  'memory.max': Limit
+  'memory.oom.group': boolean
+  'memory.events': MemoryEvents
+  'memory.events.local': MemoryEvents
+  'memory.stat': MemoryStat
+  'memory.numa_stat': { [key in keyof MemoryStat]?: { [node: `N${number}`]: number } }
+  'memory.swap.current': number
+  'memory.swap.peak': number
+  'memory.swap.high': Limit
+  'memory.swap.max': Limit
+  'memory.swap.events': Figures<'high' | 'max' | 'fail'>
+  'memory.zswap.current': number
+  'memory.zswap.max': Limit
+  'memory.zswap.writeback': boolean
+
+  [file: `hugetlb.${string}.current`]: number
+  [file: `hugetlb.${string}.max`]: Limit
+  [file: `hugetlb.${string}.events`]: Figures<'max'>
+  [file: `hugetlb.${string}.events.local`]: Figures<'max'>
+  [file: `hugetlb.${string}.numa_stat`]: { total: { [node: string]: number } }
+
+  'pids.max': Limit
+  'pids.current': number
+  'pids.peak': number
+  'pids.events': Figures<'max'>
+  'pids.events.local': Figures<'max'>
+
+  'rdma.max': LimitsBy<RdmaResource>
+  'rdma.current': FiguresBy<RdmaResource>
+  'rdma.peak': FiguresBy<RdmaResource>
+  'rdma.events': FiguresBy<RdmaEvent>
+  'rdma.events.local': FiguresBy<RdmaEvent>
+
+  'misc.capacity': Flat
+  'misc.current': Flat
+  'misc.peak': Flat
+  'misc.max': Flat
+  'misc.events': Flat
+  'misc.events.local': Flat
+
+  'dmem.max': Flat
+  'dmem.low': Flat
+  'dmem.min': Flat
+  'dmem.current': Flat
+  'dmem.peak': Flat
+  'dmem.capacity': Flat
+}
+
+/** What writing a kernel file takes. Text is taken as the kernel takes it, with sizes such as `50M` written out. */
+export interface FileInputs {
+  'cgroup.procs': PidsInput
+  'cgroup.threads': PidsInput
+  'cgroup.type': 'threaded'
+  'cgroup.subtree_control': readonly string[] | string
+  'cgroup.max.descendants': Limit
+  'cgroup.max.depth': Limit
+  'cgroup.freeze': FlagInput
+  'cgroup.kill': 1
+  'cgroup.pressure': FlagInput
+  'cpu.pressure': string
+  'memory.pressure': string
+  'io.pressure': string
+  'irq.pressure': string
+
+  'cpu.weight': number
+  'cpu.weight.nice': number
+  /** A number is CPUs: 0.5 is 50000 of 100000 µs. */
+  'cpu.max': number | string | { readonly quota: Limit; readonly period?: number }
+  'cpu.max.burst': number
+  'cpu.idle': FlagInput
+  'cpu.uclamp.min': Limit
+  'cpu.uclamp.max': Limit
+
+  'cpuset.cpus': ListInput
+  'cpuset.mems': ListInput
+  'cpuset.cpus.exclusive': ListInput
+  'cpuset.cpus.partition': 'member' | 'root' | 'isolated'
+
+  'io.max': string | { readonly [device: string]: { readonly [key in IoLimit]?: SizeInput } }
+  'io.weight': WeightInput
+  'io.bfq.weight': WeightInput
+  'io.latency': string | { readonly [device: string]: { readonly target: number } }
+  'io.prio.class': 'no-change' | 'promote-to-rt' | 'restrict-to-be' | 'idle' | 'none-to-rt'
+  'io.cost.qos': string | Nested
+  'io.cost.model': string | Nested
+
+  'memory.peak': 0
+  'memory.min': SizeInput
+  'memory.low': SizeInput
+  'memory.high': SizeInput
+  'memory.max': SizeInput
+  /** Bytes; `50M swappiness=60` too. */
+  'memory.reclaim': SizeInput
+  'memory.oom.group': FlagInput
+  'memory.swap.peak': 0
+  'memory.swap.high': SizeInput
+  'memory.swap.max': SizeInput
+  'memory.zswap.max': SizeInput
+  'memory.zswap.writeback': FlagInput
+
+  [file: `hugetlb.${string}.max`]: SizeInput
+
+  'pids.max': Limit
+  'rdma.max': string | { readonly [adapter: string]: { readonly [key in RdmaResource]?: Limit } }
+  'misc.max': string | { readonly [resource: string]: Limit }
+  'dmem.max': string | { readonly [region: string]: SizeInput }
+  'dmem.low': string | { readonly [region: string]: SizeInput }
+  'dmem.min': string | { readonly [region: string]: SizeInput }
+}
+
+/** A v2 file that can be read, and one that can be written. */
+export type ReadableFile = keyof FileValues
+export type WritableFile = keyof FileInputs

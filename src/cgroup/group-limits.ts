@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits that stand over a group's use, for many groups at once, in v2's terms.
+import { readMany } from './files.ts'
+import { readLegacy } from './legacy-read.ts'
+import type { Place } from './place.ts'
+import { type Figures, parseNumber } from './stats.ts'
+
+/** Bytes and tasks; absent where the group has no such controller. */
+export interface GroupLimits {
+  memory?: number | 'max'
+  memoryHigh?: number | 'max'
+  swap?: number | 'max'
+  pids?: number | 'max'
+  /** CPUs: quota by period. */
+  cpus?: number | 'max'
+}
+
+const unifiedFiles = ['memory.max', 'memory.high', 'memory.swap.max', 'pids.max', 'cpu.max']
+const legacyFiles: { [controller: string]: string[] } = {
+  memory: ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes'],
+  pids: ['pids.max'],
+  cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
+}
+
+/** In order of the places. */
+export function readLimits(places: readonly Place[]): GroupLimits[] {
+  const figures = new Map<string, Figures>()
+  for (const key of new Set(places.flatMap((place) => Object.keys(place.directories)))) {
+    const files = key === '' ? unifiedFiles : legacyFiles[key]
+    const directories = files ? places.flatMap((place) => place.directories[key] ?? []) : []
+    for (const [i, figure] of readMany(directories, files ?? []).entries())
+      figures.set(`${key}\0${directories[i]}`, figure)
+  }
+  return places.map((place) => {
+    const at = (key: string, file: string) => {
+      const directory = place.directories[key]
+      return directory === undefined ? undefined : figures.get(`${key}\0${directory}`)?.(file)?.trimEnd()
+    }
+    return parseLimits((file) => at('', file) ?? readLegacy(file, at))
+  })
+}
+
+function parseLimits(read: Figures): GroupLimits {
+  const limit = (file: string): number | 'max' | undefined => {
+    const text = read(file)?.trim()
+    return text === 'max' ? 'max' : parseNumber(text)
+  }
+  const [quota, period] = read('cpu.max')?.trim().split(' ') ?? []
+  const cpus = quota === undefined ? undefined : quota === 'max' ? 'max' : Number(quota) / Number(period)
+  const limits: { [key: string]: number | 'max' | undefined } = {
+    memory: limit('memory.max'),
+    memoryHigh: limit('memory.high'),
+    swap: limit('memory.swap.max'),
+    pids: limit('pids.max'),
+    cpus,
+  }
+  for (const key of Object.keys(limits)) if (limits[key] === undefined) delete limits[key]
+  return limits as GroupLimits
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// What groups use, as one shape for v2 and v1: a figure that the host does not give is absent, never 0.
+import { type CpuStats, parseCpu } from './cpu.ts'
+import { openReader, readMany } from './files.ts'
+import { parseMemory } from './memory.ts'
+import { parsePids } from './pids.ts'
+import type { Place } from './place.ts'
+import { type Figures, parseNumber, parsePressure } from './stats.ts'
+
+/** Bytes, microseconds and counts of one group and all below it. */
+export interface GroupStats {
+  /** Whether a process is in it or below it; only where there is a v2 tree. */
+  populated?: boolean
+  frozen?: boolean
+  memory?: {
+    current: number
+    /** Most at once; from Linux 5.19 on on v2. */
+    peak?: number
+    /** current less what the kernel can drop at once (inactive_file): what Docker and Kubernetes show. */
+    workingSet?: number
+    anon?: number
+    file?: number
+    swap?: number
+    /** Processes killed for memory. */
+    oomKills?: number
+    /** How often memory.max stood in the way. */
+    limitHits?: number
+  }
+  cpu?: CpuStats
+  io?: { readBytes: number; writtenBytes: number; reads: number; writes: number }
+  pids?: { current: number; peak?: number; denied?: number }
+}
+
+/** Stall time in microseconds: some = at least one task waited, full = all did (accounting/psi.rst). */
+export type GroupPressure = { [resource in 'cpu' | 'memory' | 'io' | 'irq']?: { someUsec?: number; fullUsec?: number } }
+
+const memoryFiles = {
+  v2: ['memory.current', 'memory.peak', 'memory.swap.current', 'memory.stat', 'memory.events'],
+  v1: [
+    'memory.usage_in_bytes',
+    'memory.max_usage_in_bytes',
+    'memory.memsw.usage_in_bytes',
+    'memory.stat',
+    'memory.failcnt',
+    'memory.oom_control',
+  ],
+}
+const pidsFiles = ['pids.current', 'pids.peak', 'pids.events']
+
+/** The files that tell, by the hierarchy's key, on a pure v2 host and beside v1. */
+const unifiedFiles = ['cgroup.events', 'cpu.stat', ...memoryFiles.v2, 'io.stat', ...pidsFiles]
+const legacyFiles: { [controller: string]: string[] } = {
+  memory: memoryFiles.v1,
+  cpu: ['cpu.stat'],
+  cpuacct: ['cpuacct.usage', 'cpuacct.usage_user', 'cpuacct.usage_sys'],
+  pids: pidsFiles,
+  blkio: ['blkio.throttle.io_service_bytes', 'blkio.throttle.io_serviced'],
+  freezer: ['freezer.state'],
+}
+
+/** Looks again and again at what the same groups use. */
+export interface StatsReader {
+  /** In the groups' order; a group that is gone has no figures. */
+  read(): GroupStats[]
+  close(): void
+}
+
+/** Keeps the files open, where the process may have so many. */
+export function openStats(places: readonly Place[]): StatsReader {
+  const parts = figureFiles(places, statsFiles).map(({ key, members, directories, files }) => ({
+    key,
+    members,
+    reader: openReader(directories, files),
+  }))
+  return {
+    read: () =>
+      merge(
+        places,
+        parts.map(({ key, members, reader }) => ({ key, members, figures: reader.read() })),
+      ).map(parseGroupStats),
+    close: () => {
+      for (const { reader } of parts) reader.close()
+    },
+  }
+}
+
+/** Statistics of many groups, in one native call a hierarchy. */
+export function readStats(places: readonly Place[]): GroupStats[] {
+  return readFigures(places, statsFiles).map(parseGroupStats)
+}
+
+/** Pressure of many groups; empty where the kernel does not count it. */
+export function readPressures(places: readonly Place[]): GroupPressure[] {
+  const resources = ['cpu', 'memory', 'io', 'irq'] as const
+  const files = resources.map((name) => `${name}.pressure`)
+  return readFigures(places, (key) => (key === '' ? files : [])).map((figures) =>
+    Object.fromEntries(
+      resources.flatMap((name) => {
+        const text = figures(`${name}.pressure`)
+        return text === undefined ? [] : [[name, parsePressure(text)]]
+      }),
+    ),
+  )
+}
+
+/** Which files tell, in the hierarchy `key`, beside the others that a group is in. */
+type FilesOf = (key: string, keys: ReadonlySet<string>) => readonly string[]
+
+function statsFiles(key: string, keys: ReadonlySet<string>): readonly string[] {
+  if (key === '') return keys.size === 1 ? unifiedFiles : ['cgroup.events', 'cpu.stat']
+  // the v2 tree counts time for all, cheaper
+  if (key === 'cpuacct' && keys.has('')) return []
+  return legacyFiles[key] ?? []
+}
+
+/** The groups of each hierarchy, and the files to read there. */
+function figureFiles(places: readonly Place[], filesOf: FilesOf) {
+  const keys = new Set(places.flatMap((place) => Object.keys(place.directories)))
+  return [...keys].flatMap((key) => {
+    const files = filesOf(key, keys)
+    if (files.length === 0) return []
+    const members = places.flatMap((place, i) => (place.directories[key] === undefined ? [] : [i]))
+    return [{ key, members, files, directories: members.map((i) => places[i]!.directories[key]!) }]
+  })
+}
+
+function readFigures(places: readonly Place[], filesOf: FilesOf): Figures[] {
+  const parts = figureFiles(places, filesOf)
+  return merge(
+    places,
+    parts.map(({ key, members, directories, files }) => ({ key, members, figures: readMany(directories, files) })),
+  )
+}
+
+/** Names differ between hierarchies but for cpu.stat, where v1's is `limited:cpu.stat`. */
+function merge(places: readonly Place[], parts: { key: string; members: number[]; figures: Figures[] }[]): Figures[] {
+  const found: Figures[][] = places.map(() => [])
+  for (const { key, members, figures } of parts)
+    for (const [n, i] of members.entries()) found[i]!.push(key === 'cpu' ? limited(figures[n]!) : figures[n]!)
+  return found.map((all) => (all.length === 1 ? all[0]! : (file) => firstOf(all, file)))
+}
+
+function limited(figures: Figures): Figures {
+  return (file) => (file.startsWith('limited:') ? figures(file.slice(8)) : undefined)
+}
+
+function firstOf(all: Figures[], file: string): string | undefined {
+  for (const figures of all) {
+    const text = figures(file)
+    if (text !== undefined) return text
+  }
+  return undefined
+}
+
+/** The value of one key of a flat-keyed file, without reading the rest of it. */
+function findFlat(text: string | undefined, key: string): number | undefined {
+  if (text === undefined) return undefined
+  let at = text.startsWith(`${key} `) ? 0 : text.indexOf(`\n${key} `)
+  if (at < 0) return undefined
+  at = text.indexOf(' ', at) + 1
+  const end = text.indexOf('\n', at)
+  return parseNumber(end < 0 ? text.slice(at) : text.slice(at, end))
+}
+
+function parseGroupStats(figures: Figures): GroupStats {
+  const stats: GroupStats = {}
+  const events = figures('cgroup.events')
+  const populated = findFlat(events, 'populated')
+  const frozen = findFlat(events, 'frozen') ?? legacyFrozen(figures('freezer.state'))
+  if (populated !== undefined) stats.populated = populated === 1
+  if (frozen !== undefined) stats.frozen = frozen === 1
+  const memory = parseGroupMemory(figures)
+  if (memory) stats.memory = memory
+  const cpu = parseGroupCpu(figures)
+  if (Object.keys(cpu).length > 0) stats.cpu = cpu
+  const io = parseIo(figures)
+  if (io) stats.io = io
+  const pids = parseNumber(figures('pids.current'))
+  if (pids !== undefined) stats.pids = { current: pids, ...parsePids(figures) }
+  return stats
+}
+
+function legacyFrozen(state: string | undefined): number | undefined {
+  return state === undefined ? undefined : Number(state.trim() === 'FROZEN')
+}
+
+function parseGroupMemory(figures: Figures): GroupStats['memory'] {
+  const legacy = parseNumber(figures('memory.usage_in_bytes'))
+  const current = parseNumber(figures('memory.current')) ?? legacy
+  if (current === undefined) return undefined
+  const stat = figures('memory.stat')
+  const both = parseNumber(figures('memory.memsw.usage_in_bytes'))
+  const inactive = findFlat(stat, legacy === undefined ? 'inactive_file' : 'total_inactive_file')
+  const { peak, oomKills, limitHits } = parseMemory(figures)
+  const memory: { [key: string]: number | undefined } = {
+    current,
+    peak,
+    workingSet: inactive === undefined ? undefined : Math.max(0, current - inactive),
+    anon: findFlat(stat, legacy === undefined ? 'anon' : 'total_rss'),
+    file: findFlat(stat, legacy === undefined ? 'file' : 'total_cache'),
+    swap: parseNumber(figures('memory.swap.current')) ?? (both === undefined ? undefined : Math.max(0, both - current)),
+    oomKills,
+    limitHits,
+  }
+  for (const key of Object.keys(memory)) if (memory[key] === undefined) delete memory[key]
+  return memory as GroupStats['memory']
+}
+
+/** The v2 tree counts time in every layout; without it, v1's cpuacct does, in nanoseconds. */
+function parseGroupCpu(figures: Figures): CpuStats {
+  const cpu = parseCpu(figures, (file) => figures(`limited:${file}`) ?? figures(file))
+  const legacy = { cpuUsec: 'cpuacct.usage', userUsec: 'cpuacct.usage_user', systemUsec: 'cpuacct.usage_sys' } as const
+  for (const key of ['cpuUsec', 'userUsec', 'systemUsec'] as const) {
+    const ns = cpu[key] === undefined ? parseNumber(figures(legacy[key])) : undefined
+    if (ns !== undefined) cpu[key] = Math.round(ns / 1000)
+  }
+  return cpu
+}
+
+/** Sums over all devices. v2: `8:0 rbytes=1 wbytes=2 …`; v1: `8:0 Read 1`. */
+function parseIo(figures: Figures): GroupStats['io'] {
+  const io = { readBytes: 0, writtenBytes: 0, reads: 0, writes: 0 }
+  const unified = figures('io.stat')
+  const names = { rbytes: 'readBytes', wbytes: 'writtenBytes', rios: 'reads', wios: 'writes' } as const
+  const bytes = figures('blkio.throttle.io_service_bytes')
+  if (unified === undefined && bytes === undefined) return undefined
+  if (unified)
+    for (const [, key, value] of unified.matchAll(/ ([rw](?:bytes|ios))=(\d+)/g))
+      io[names[key as keyof typeof names]] += Number(value)
+  if (bytes !== undefined) {
+    for (const [, kind, value] of bytes.matchAll(/^\S+ (Read|Write) (\d+)$/gm))
+      io[kind === 'Read' ? 'readBytes' : 'writtenBytes'] += Number(value)
+    for (const [, kind, value] of (figures('blkio.throttle.io_serviced') ?? '').matchAll(/^\S+ (Read|Write) (\d+)$/gm))
+      io[kind === 'Read' ? 'reads' : 'writes'] += Number(value)
+  }
+  return io
+}

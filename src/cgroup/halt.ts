@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
+import { fail } from '../errors.ts'
+import { readGroupFile, readWords, walkGroups, writeGroupFile, writeGroupFileAsync } from './files.ts'
+import { listProcesses, shorten } from './group-state.ts'
+import type { Place } from './place.ts'
+import { explainWrite } from './refusal.ts'
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Waits in short steps, then longer ones, 3 s at most. Freezing and dying have no file to wait on in every layout. */
+async function waitFor(done: () => boolean): Promise<boolean> {
+  for (let tries = 0; tries < 140; tries++) {
+    if (done()) return true
+    await pause(tries < 20 ? 1 : 25)
+  }
+  return done()
+}
+
+function directoriesOf(place: Place): string[] {
+  return [...new Set(Object.values(place.directories))]
+}
+
+/** The processes in a place and below it, in any of its hierarchies. */
+function members(place: Place): Set<string> {
+  const pids = new Set<string>()
+  for (const directory of directoriesOf(place))
+    for (const group of walkGroups(directory)) for (const pid of readWords(group, 'cgroup.procs')) pids.add(pid)
+  return pids
+}
+
+/**
+ * Kills everything in it and below. One write where the kernel has cgroup.kill
+ * and all are in the v2 tree; else one by one, again until none is left, so
+ * that what forks meanwhile is caught. A frozen v1 group is thawed first: its
+ * tasks could not die.
+ * @throws CGROUP_REFUSED when something survives
+ */
+export async function killPlace(place: Place): Promise<void> {
+  const unified = place.directories['']
+  if (unified !== undefined) writeGroupFile(unified, 'cgroup.kill', '1')
+  await setFreezer(place, 'THAWED')
+  if (unified !== undefined && Object.keys(place.directories).length === 1)
+    writeGroupFile(unified, 'cgroup.freeze', '0')
+  const gone = await waitFor(() => {
+    const left = members(place)
+    for (const pid of left) kill(Number(pid))
+    return left.size === 0
+  })
+  if (gone) return
+  const directory = directoriesOf(place)[0]!
+  throw fail('CGROUP_REFUSED', {
+    what: 'kill all processes of',
+    path: directory,
+    errno: 'EBUSY',
+    evidence: [`still there: ${shorten(listProcesses(directory))}`],
+    remedy: 'a process in uninterruptible sleep ends when the kernel is done with it; see ps -o stat,wchan',
+  })
+}
+
+/** pid 0 is of another namespace, 1 is init, and this process does not end itself. */
+function kill(pid: number): void {
+  if (pid <= 1 || pid === process.pid) return
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it ended by itself
+  }
+}
+
+/** Freezes or thaws, and waits until the kernel says that it is so. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED, CGROUP_WRITE_REFUSED */
+export async function freezePlace(place: Place, frozen: boolean): Promise<void> {
+  const unified = place.directories['']
+  const legacy = place.directories.freezer
+  if (unified === undefined && legacy === undefined)
+    throw fail('CGROUP_FILE_MISSING', {
+      file: 'cgroup.freeze',
+      group: place.path,
+      evidence: ['the group is neither in a v2 tree nor in the freezer hierarchy'],
+      remedy: 'make it with the controller freezer',
+    })
+  if (unified !== undefined) {
+    const value = frozen ? '1' : '0'
+    const errno = await writeGroupFileAsync(unified, 'cgroup.freeze', value)
+    if (errno !== undefined) throw explainWrite({ directory: unified, file: 'cgroup.freeze', value, errno })
+  }
+  await setFreezer(place, frozen ? 'FROZEN' : 'THAWED')
+  const done = await waitFor(
+    () =>
+      (unified === undefined || isFrozen(unified) === frozen || isFrozenAbove(unified)) &&
+      (legacy === undefined || (readGroupFile(legacy, 'freezer.state') === 'FROZEN') === frozen),
+  )
+  if (!done)
+    throw fail('CGROUP_REFUSED', {
+      what: frozen ? 'freeze' : 'thaw',
+      path: unified ?? legacy!,
+      errno: 'EBUSY',
+      remedy: 'a process in uninterruptible sleep freezes when the kernel is done with it; see ps -o stat,wchan',
+    })
+}
+
+function isFrozen(directory: string): boolean {
+  return /^frozen 1$/m.test(readGroupFile(directory, 'cgroup.events') ?? '')
+}
+
+/** A group above it is frozen: then it stays so, whatever is written here. */
+function isFrozenAbove(directory: string): boolean {
+  const above = directory.slice(0, directory.lastIndexOf('/'))
+  return (
+    readGroupFile(above, 'cgroup.freeze') === '1' ||
+    (readGroupFile(above, 'cgroup.type') !== undefined && isFrozenAbove(above))
+  )
+}
+
+async function setFreezer(place: Place, state: 'FROZEN' | 'THAWED'): Promise<void> {
+  const directory = place.directories.freezer
+  if (directory === undefined) return
+  const errno = await writeGroupFileAsync(directory, 'freezer.state', state)
+  if (errno !== undefined) throw explainWrite({ directory, file: 'freezer.state', value: state, errno })
+}

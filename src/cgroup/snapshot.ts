@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups and their settings as a document, and back. What processes do (who is where, what is frozen) is not in it.
+import { fail } from '../errors.ts'
+import type { Host } from '../host/host.ts'
+import { describeFile } from './catalog/catalog.ts'
+import {
+  changeOwner,
+  isGroup,
+  makeDirectory,
+  readFileNames,
+  readGroupFile,
+  readOwner,
+  readWords,
+  removeDirectory,
+  writeGroupFile,
+} from './files.ts'
+import { enableControllers, type Undo, withUndo } from './make.ts'
+import { parseFileName, parseGroupPath } from './path.ts'
+import { childPlaces, hierarchies, type Place } from './place.ts'
+import { explainMake, explainWrite } from './refusal.ts'
+
+/** One group in one hierarchy. */
+export interface SavedGroup {
+  /** From the hierarchy's root. */
+  path: string
+  /** `v2`, or the v1 controller whose hierarchy it is. */
+  hierarchy: string
+  /** v2: the controllers that it has. */
+  controllers?: string[]
+  /** Whose it is, when not root's. */
+  owner?: [uid: number, gid: number]
+  /** Kernel file → text. */
+  files: { [file: string]: string }
+}
+
+/** What `save` writes and `apply` reads. */
+export interface Snapshot {
+  hutch: 'cgroups 1'
+  groups: SavedGroup[]
+}
+
+/** Writable, but no setting: what steers processes, triggers, counters that a write resets. */
+const noSettings =
+  /^(cgroup\.(procs|threads|kill|freeze|event_control)|tasks|release_agent|freezer\.state|devices\..*|blkio\.reset_stats|.*\.pressure|.*\.(peak|failcnt|max_usage_in_bytes|usage)|memory\.(reclaim|force_empty|pressure_level|usage_in_bytes))$/
+
+/** The same setting by another name. */
+const doubles = new Set(['cpu.weight.nice', 'cpuset.cpu_exclusive.effective'])
+
+/** These groups with all below them, parents first. */
+export function takeSnapshot(host: Host, places: readonly Place[]): Snapshot {
+  const groups: SavedGroup[] = []
+  const keys = new Map(hierarchies(host).map(([key, { mount }]) => [key, mount]))
+  const visit = (place: Place) => {
+    const seen = new Set<string>()
+    for (const [key, directory] of Object.entries(place.directories)) {
+      if (seen.has(directory)) continue
+      seen.add(directory)
+      groups.push(saveGroup(key, directory, keys.get(key)!))
+    }
+    for (const child of childPlaces(place)) visit(child)
+  }
+  for (const place of places) visit(place)
+  return { hutch: 'cgroups 1', groups }
+}
+
+function saveGroup(key: string, directory: string, mount: string): SavedGroup {
+  const owner = readOwner(directory)
+  return {
+    path: directory.slice(mount.length) || '/',
+    hierarchy: key || 'v2',
+    ...(key === '' && { controllers: readWords(directory, 'cgroup.controllers') }),
+    ...(owner && owner[0] + owner[1] > 0 && { owner }),
+    files: Object.fromEntries(
+      readFileNames(directory).flatMap((file) => {
+        const words = describeFile(file, key === '' ? 'v2' : 'v1')
+        if (words?.access !== 'read-write' || noSettings.test(file) || doubles.has(file)) return []
+        const text = readSetting(directory, file)
+        return text === undefined ? [] : [[file, text]]
+      }),
+    ),
+  }
+}
+
+/** What a file is set to: memory.oom_control tells more than that. */
+function readSetting(directory: string, file: string): string | undefined {
+  const text = readGroupFile(directory, file)
+  return file === 'memory.oom_control' ? text?.match(/^oom_kill_disable (\d)/)?.[1] : text
+}
+
+/** A snapshot from its text. @throws SNAPSHOT_INVALID, naming the place in the document; CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
+export function parseSnapshot(text: string, origin: string): Snapshot {
+  const refuse = (at: string, why: string) => fail('SNAPSHOT_INVALID', { origin, at, why })
+  let document: unknown
+  try {
+    document = JSON.parse(text)
+  } catch (error) {
+    throw refuse('/', `it is not JSON: ${(error as Error).message}`)
+  }
+  const { hutch, groups } = isObject(document) ? document : {}
+  if (hutch !== 'cgroups 1') throw refuse('/hutch', 'it is not "cgroups 1"')
+  if (!Array.isArray(groups)) throw refuse('/groups', 'it is not a list')
+  return { hutch, groups: groups.map((group, i) => parseGroup(group, `/groups/${i}`, refuse)) }
+}
+
+function isObject(value: unknown): value is { [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isWords(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((word) => typeof word === 'string' && /^\w+$/.test(word))
+}
+
+function parseGroup(group: unknown, at: string, refuse: (at: string, why: string) => Error): SavedGroup {
+  if (!isObject(group)) throw refuse(at, 'it is not an object')
+  const { path, hierarchy, controllers, owner, files, ...rest } = group
+  const unknown = Object.keys(rest)[0]
+  if (unknown !== undefined) throw refuse(`${at}/${unknown}`, 'there is no such key')
+  if (typeof path !== 'string') throw refuse(`${at}/path`, 'it is not a text')
+  if (typeof hierarchy !== 'string' || !/^\w+$/.test(hierarchy))
+    throw refuse(`${at}/hierarchy`, 'it is not a hierarchy')
+  if (controllers !== undefined && !isWords(controllers)) throw refuse(`${at}/controllers`, 'it is not a list of names')
+  if (owner !== undefined && !(Array.isArray(owner) && owner.length === 2 && owner.every(isId)))
+    throw refuse(`${at}/owner`, 'it is not [uid, gid]')
+  if (!isObject(files)) throw refuse(`${at}/files`, 'it is not an object')
+  for (const [file, value] of Object.entries(files)) {
+    parseFileName(file, `${at}/files`)
+    if (noSettings.test(file)) throw refuse(`${at}/files/${file}`, 'this file holds no setting')
+    if (typeof value !== 'string' || value.includes('\0')) throw refuse(`${at}/files/${file}`, 'it is not a text')
+  }
+  return {
+    path: `/${parseGroupPath(path, `${at}/path`)}`,
+    hierarchy,
+    ...(controllers && { controllers }),
+    ...(owner && { owner: owner as [number, number] }),
+    files: files as { [file: string]: string },
+  }
+}
+
+function isId(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 0xffff_ffff
+}
+
+/** What `applySnapshot` did, or would do. */
+export type Change =
+  | { make: string }
+  | { enable: string; controllers: string[] }
+  | { set: string; value: string }
+  | { owner: string; uid: number; gid: number }
+
+/**
+ * Makes the groups that are missing and sets what differs, in the document's
+ * order; what is there already stays. All or nothing: after a failure the
+ * groups made are gone and the values written are as before.
+ * @throws SNAPSHOT_INVALID, CGROUP_REFUSED, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
+ */
+export function applySnapshot(host: Host, snapshot: Snapshot, dryRun = false): Change[] {
+  const mounts = new Map(hierarchies(host).map(([key, { mount }]) => [key || 'v2', mount]))
+  for (const [i, { hierarchy }] of snapshot.groups.entries())
+    if (!mounts.has(hierarchy))
+      throw fail('SNAPSHOT_INVALID', {
+        origin: 'the snapshot',
+        at: `/groups/${i}/hierarchy`,
+        why: `this host has no hierarchy ${hierarchy}; it has ${[...mounts.keys()].join(', ')}`,
+      })
+  const changes: Change[] = []
+  withUndo((undo) => {
+    for (const group of snapshot.groups) applyGroup(group, mounts.get(group.hierarchy)!, dryRun, changes, undo)
+  })
+  return changes
+}
+
+function applyGroup(group: SavedGroup, mount: string, dryRun: boolean, changes: Change[], undo: Undo[]): void {
+  const directory = group.path === '/' ? mount : `${mount}${group.path}`
+  let at = mount
+  for (const part of group.path.split('/').filter(Boolean)) {
+    handDown(at, group.controllers ?? [], dryRun, changes, undo)
+    at = `${at}/${part}`
+    if (isGroup(at) || changes.some((change) => 'make' in change && change.make === at)) continue
+    changes.push({ make: at })
+    if (dryRun) continue
+    const errno = makeDirectory(at)
+    if (errno !== undefined) throw explainMake(at, errno)
+    const made = at
+    undo.push(() => removeDirectory(made))
+  }
+  for (const [file, value] of ordered(group.files)) setFile(directory, file, value, dryRun, changes, undo)
+  if (!group.owner) return
+  const [uid, gid] = group.owner
+  const before = readOwner(directory)
+  if (before?.[0] === uid && before[1] === gid) return
+  changes.push({ owner: directory, uid, gid })
+  if (dryRun) return
+  for (const path of [
+    directory,
+    ...['cgroup.procs', 'cgroup.threads', 'cgroup.subtree_control', 'tasks'].map((file) => `${directory}/${file}`),
+  ])
+    changeOwner(path, uid, gid)
+}
+
+function handDown(directory: string, controllers: string[], dryRun: boolean, changes: Change[], undo: Undo[]): void {
+  const enabled = readWords(directory, 'cgroup.subtree_control')
+  const missing = controllers.filter((name) => !enabled.includes(name))
+  if (missing.length === 0) return
+  if (!changes.some((change) => 'enable' in change && change.enable === directory))
+    changes.push({ enable: directory, controllers: missing })
+  if (!dryRun) enableControllers(directory, missing, undo)
+}
+
+/** What must come first, so that the rest is accepted: CPUs and types, a period before its quota, memory before memory and swap. */
+function ordered(files: { [file: string]: string }): [string, string][] {
+  const first = [
+    'cgroup.type',
+    'cpuset.cpus',
+    'cpuset.mems',
+    'memory.max',
+    'memory.limit_in_bytes',
+    'cpu.idle',
+    'cpu.cfs_period_us',
+    'cpu.rt_period_us',
+  ]
+  const rank = (file: string) => (first.includes(file) ? first.indexOf(file) : first.length)
+  return Object.entries(files).sort(([a], [b]) => rank(a) - rank(b))
+}
+
+function setFile(
+  directory: string,
+  file: string,
+  value: string,
+  dryRun: boolean,
+  changes: Change[],
+  undo: Undo[],
+): void {
+  const before = readSetting(directory, file)
+  if (before === value) return
+  if (file === 'cgroup.subtree_control') {
+    const wanted = value.split(/\s+/).filter(Boolean)
+    handDown(directory, wanted, dryRun, changes, undo)
+    return
+  }
+  changes.push({ set: `${directory}/${file}`, value })
+  if (dryRun) return
+  // a keyed file takes its lines one by one
+  for (const line of value.split('\n')) {
+    const errno = writeGroupFile(directory, file, line)
+    if (errno !== undefined) throw explainWrite({ directory, file, value: line, errno })
+  }
+  if (before !== undefined)
+    undo.push(() => {
+      for (const line of before.split('\n')) writeGroupFile(directory, file, line)
+    })
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// A typed value, or what a user typed → the text that the kernel takes. What it would refuse, or misread, is refused here with the accepted form.
+import { fail } from '../errors.ts'
+import { parseCpuList, parseCpus, parseSize } from '../units.ts'
+import type { FileWords, Format, Unit } from './catalog/words.ts'
+import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
+
+/** What `refuse` throws: the file, the value, and what would be right. */
+type Refuse = (why: string) => Error
+
+/** A write of no bytes never reaches the kernel, so "nothing" is an empty line. */
+const nothing = '\n'
+
+/** The one text to write for a value. @throws OPTION_INVALID for a value that is not taken, or that needs several writes */
+export function formatValue(words: FileWords, value: unknown): string {
+  const [text, ...more] = formatWrites(words, value)
+  if (text === undefined || more.length > 0)
+    throw refusal(words, value)(text === undefined ? 'it is empty' : 'the kernel takes one entry at a time')
+  return text
+}
+
+/** The texts to write one after the other: the kernel takes one device, resource or process at a time. @throws OPTION_INVALID */
+export function formatWrites(words: FileWords, value: unknown): string[] {
+  const refuse = refusal(words, value)
+  const format = writers[words.writes ?? words.format]
+  if (words.access === 'read' || words.access === 'none' || !format)
+    throw fail('OPTION_INVALID', {
+      name: words.file,
+      value,
+      why: 'this file cannot be written',
+      accepted: 'the name of a file that takes values, such as memory.max',
+    })
+  if (typeof value === 'string' && /[\0-\x1f\x7f]/.test(value)) throw refuse('it has a control character in it')
+  const writes = format(value, words, refuse)
+  return typeof writes === 'string' ? [writes] : writes
+}
+
+function refusal(words: FileWords, value: unknown): Refuse {
+  return (why) => fail('OPTION_INVALID', { name: words.file, value, why, accepted: words.accepts ?? 'another value' })
+}
+
+type Writer = (value: unknown, words: FileWords, refuse: Refuse) => string | string[]
+
+const writers: { [format in Format]?: Writer } = {
+  flag: formatFlag,
+  count: formatNumber,
+  integer: formatNumber,
+  microseconds: formatNumber,
+  'count-or-max': (value, words, refuse) => formatUnlimited(value, words) ?? formatNumber(value, words, refuse),
+  bytes: formatBytes,
+  'bytes-or-max': (value, words, refuse) => formatUnlimited(value, words) ?? formatBytes(value, words, refuse),
+  'percent-or-max': formatPercent,
+  list: formatList,
+  pids: formatPids,
+  toggles: formatToggles,
+  choice: formatChoice,
+  text: formatText,
+  quota: formatQuota,
+  'flat-keyed': formatFlatKeyed,
+  'nested-keyed': formatNestedKeyed,
+  trigger: formatTrigger,
+  reclaim: formatReclaim,
+}
+
+function formatFlag(value: unknown, _words: FileWords, refuse: Refuse): string {
+  if (value === true || value === 1 || value === '1') return '1'
+  if (value === false || value === 0 || value === '0') return '0'
+  throw refuse('it is neither on nor off')
+}
+
+function formatUnlimited(value: unknown, words: FileWords): string | undefined {
+  if (value === 'max') return words.noLimit ?? 'max'
+  return words.noLimit !== undefined && (value === words.noLimit || value === -1) ? words.noLimit : undefined
+}
+
+/** A whole number, also as 0x…: the kernel would take that, and a leading 0 as octal. */
+function formatNumber(value: unknown, words: FileWords, refuse: Refuse): string {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text !== 'string' || !/^-?\d{1,16}$|^0x[0-9a-f]{1,13}$/i.test(text))
+    throw refuse('it is not a whole number')
+  const number = Number(text)
+  const [least, most] = words.range ?? [words.format === 'integer' ? -0x8000_0000 : 0, Number.MAX_SAFE_INTEGER]
+  if (number < least) throw refuse(least === 0 ? 'it is negative' : `it is below ${least}`)
+  if (number > most) throw refuse(`it is above ${most}`)
+  return String(number)
+}
+
+function formatBytes(value: unknown, _words: FileWords, refuse: Refuse): string {
+  const bytes = parseSize(value)
+  if (bytes === undefined || bytes === 'max') throw refuse('it is not a size')
+  return String(bytes)
+}
+
+function formatPercent(value: unknown, _words: FileWords, refuse: Refuse): string {
+  if (value === 'max') return 'max'
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text !== 'string' || !/^\d{1,3}(\.\d{1,2})?$/.test(text)) throw refuse('it is no percentage')
+  if (Number(text) > 100) throw refuse('it is above 100')
+  return text
+}
+
+/** Numbers become ranges again: 0, 1, 2, 5 is 0-2,5. */
+function formatList(value: unknown, _words: FileWords, refuse: Refuse): string {
+  if (!Array.isArray(value)) {
+    if (value === '') return nothing
+    const list = parseCpuList(value)
+    if (list === undefined) throw refuse('it is not a list of numbers')
+    return list
+  }
+  if (value.some((number) => !Number.isInteger(number) || number < 0 || number > 999_999))
+    throw refuse('it is not a list of numbers')
+  const ranges: [number, number][] = []
+  for (const number of [...new Set(value as number[])].sort((a, b) => a - b)) {
+    const last = ranges.at(-1)
+    if (last && number === last[1] + 1) last[1] = number
+    else ranges.push([number, number])
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',') || nothing
+}
+
+function formatPids(value: unknown, _words: FileWords, refuse: Refuse): string[] {
+  return (Array.isArray(value) ? value : [value]).map((pid) => {
+    const text = typeof pid === 'number' ? String(pid) : pid
+    if (typeof text !== 'string' || !/^\d{1,10}$/.test(text)) throw refuse('it is not a process id')
+    return text
+  })
+}
+
+/** A bare name is switched on. */
+function formatToggles(value: unknown, _words: FileWords, refuse: Refuse): string {
+  const names = Array.isArray(value) ? value : typeof value === 'string' ? value.split(' ').filter(Boolean) : []
+  if (names.length === 0 || names.some((name) => typeof name !== 'string' || !/^[+-]?[a-z][a-z0-9_]{0,31}$/.test(name)))
+    throw refuse('it does not name controllers')
+  return names.map((name) => (/^[+-]/.test(name) ? name : `+${name}`)).join(' ')
+}
+
+function formatChoice(value: unknown, words: FileWords, refuse: Refuse): string {
+  if (typeof value === 'string' && words.choices?.includes(value)) return value
+  throw refuse('it is none of these')
+}
+
+function formatText(value: unknown, _words: FileWords, refuse: Refuse): string {
+  if (typeof value !== 'string') throw refuse('it is not text')
+  return value === '' ? nothing : value
+}
+
+/** A number is CPUs; text is what cpu.max itself takes, so that `max` leaves the period as it is. */
+function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string {
+  if (typeof value === 'number') {
+    const cpus = parseCpus(value)
+    if (cpus === undefined) throw refuse('as a number of CPUs it has to be at least 0.01')
+    return formatCpuMax(cpus)
+  }
+  const text = typeof value === 'object' && value !== null ? joinQuota(value) : value
+  const [, quota, period] = (typeof text === 'string' && /^(max|\d{1,15})(?: (\d{1,15}))?$/.exec(text)) || []
+  if (quota === undefined) throw refuse('it is not a quota and a period')
+  if (quota !== 'max' && Number(quota) < 1000) throw refuse('a quota has at least 1000 µs')
+  if (period !== undefined && (Number(period) < 1000 || Number(period) > 1_000_000))
+    throw refuse('a period has 1000 to 1000000 µs')
+  return text as string
+}
+
+function joinQuota({ quota, period = cpuPeriodUsec }: { quota?: unknown; period?: unknown }): string | undefined {
+  return (quota === 'max' || typeof quota === 'number') && typeof period === 'number' ? `${quota} ${period}` : undefined
+}
+
+function formatFlatKeyed(value: unknown, words: FileWords, refuse: Refuse): string[] {
+  if (typeof value === 'number' || (typeof value === 'string' && !value.trim().includes(' '))) {
+    if (!words.keys?.default) throw refuse('it does not say for what')
+    return [`default ${formatFigure(value, words.unit, words, refuse)}`]
+  }
+  const entries = typeof value === 'string' ? [splitOnce(value)] : entriesOf(value)
+  if (!entries) throw refuse('it is not a name and a value')
+  return entries.map(([key, figure]) => {
+    checkLine(key, words, refuse)
+    const resets = words.unit === 'weight' && figure === 'default' && key !== 'default'
+    return `${key} ${resets ? 'default' : formatFigure(figure, unitOf(key, words) ?? words.unit, words, refuse)}`
+  })
+}
+
+function formatNestedKeyed(value: unknown, words: FileWords, refuse: Refuse): string[] {
+  const lines = typeof value === 'string' ? parseLine(value) : entriesOf(value)
+  if (!lines) throw refuse('it is not a device with key=value pairs')
+  return lines.map(([key, pairs]) => {
+    checkLine(key, words, refuse)
+    const figures = entriesOf(pairs)
+    if (!figures || figures.length === 0) throw refuse(`it gives nothing to set for ${key}`)
+    return [key, ...figures.map(([name, figure]) => formatPair(name, figure, words, refuse))].join(' ')
+  })
+}
+
+function formatPair(name: string, figure: unknown, words: FileWords, refuse: Refuse): string {
+  const unit = unitOf(name, words)
+  if (unit === undefined) throw refuse(`${/^[\w.]{1,40}$/.test(name) ? name : 'one name'} is none of its keys`)
+  const isWord = typeof figure === 'string' && /^[\w.-]{1,40}$/.test(figure) && (unit === '' || unit === '%')
+  const isFraction = typeof figure === 'number' && unit === '%' && figure >= 0 && figure < 1e6
+  return `${name}=${isWord || isFraction ? figure : formatFigure(figure, unit, words, refuse)}`
+}
+
+/** The kernel reads 1M here as 1, so sizes are always written out. */
+function formatFigure(figure: unknown, unit: Unit, words: FileWords, refuse: Refuse): string {
+  if (figure === 'max' && unit !== 'weight') return words.noLimit ?? 'max'
+  if (unit === 'bytes') return formatBytes(figure, words, refuse)
+  return formatNumber(figure, unit === 'weight' ? words : { ...words, range: [0, Number.MAX_SAFE_INTEGER] }, refuse)
+}
+
+function formatTrigger(value: unknown, _words: FileWords, refuse: Refuse): string {
+  if (typeof value === 'string' && /^(some|full) [1-9]\d{0,8} [1-9]\d{0,8}$/.test(value)) return value
+  throw refuse('it is no trigger')
+}
+
+function formatReclaim(value: unknown, words: FileWords, refuse: Refuse): string {
+  const [size, swappiness] = typeof value === 'string' ? splitOnce(value) : [value]
+  const bytes = formatBytes(size, words, refuse)
+  if (swappiness === undefined) return bytes
+  const [, most] = /^swappiness=(max|\d{1,3})$/.exec(swappiness) ?? []
+  if (most === undefined || Number(most) > 200) throw refuse('what follows the size is not swappiness=0 to 200, or max')
+  return `${bytes} ${swappiness}`
+}
+
+/** What a line is named for: a block device, or else any one word (with an adapter's index). */
+function checkLine(key: string, words: FileWords, refuse: Refuse): void {
+  const known = words.format === 'flat-keyed' && unitOf(key, words) !== undefined
+  const shape = words.lines === 'device' ? /^\d{1,4}:\d{1,8}$/ : /^[^\s\0-\x1f\x7f=]{1,255}( index=\d{1,9})?$/
+  if (!known && !shape.test(key)) throw refuse(words.lines === 'device' ? 'a device is named as 8:0' : 'it has no name')
+}
+
+function unitOf(key: string, words: FileWords): Unit | undefined {
+  return words.keys && Object.hasOwn(words.keys, key) ? words.keys[key]![0] : undefined
+}
+
+function entriesOf(value: unknown): [string, unknown][] | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined
+}
+
+function splitOnce(text: string): [string, string | undefined] {
+  const space = text.trim().indexOf(' ')
+  return space === -1
+    ? [text.trim(), undefined]
+    : [
+        text.trim().slice(0, space),
+        text
+          .trim()
+          .slice(space + 1)
+          .trim(),
+      ]
+}
+
+/** `8:0 rbps=1M wiops=max` as typed → its device and pairs. */
+function parseLine(text: string): [string, { [key: string]: string }][] | undefined {
+  const [, key, rest] = /^(\S+(?: index=\d+)?) (.+)$/.exec(text.trim()) ?? []
+  if (key === undefined || rest === undefined) return undefined
+  const pairs = rest.split(' ').filter(Boolean)
+  if (pairs.some((pair) => !/^[^=]+=[^=]+$/.test(pair))) return undefined
+  return [[key, Object.fromEntries(pairs.map((pair) => pair.split('=') as [string, string]))]]
+}

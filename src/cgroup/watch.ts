@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to groups, as it happens: inotify on the files that count events and on the directories. Nothing is polled.
+import {
+  type GroupEvent,
+  makeEvent,
+  openSources,
+  type PressureTrigger,
+  type Sources,
+  type Watch,
+} from './event-sources.ts'
+import { isGroup, readFileNames, watchPath } from './files.ts'
+import { childPlaces, type Place } from './place.ts'
+
+/** What to watch besides the groups' own event files. */
+export interface WatchOptions {
+  /** Groups below, also those that are made later. Each then tells of its own events only. */
+  recursive?: boolean
+  pressure?: readonly PressureTrigger[]
+}
+
+/** After a burst all counts are read once more: a full inotify queue drops what it can't hold, and v1 tells before it counts. */
+const settleMs = 250
+
+/**
+ * Watches groups until the returned function is called, or all are gone, which
+ * `ended` tells. Counts are read when the kernel says they changed, so events
+ * that come faster than they are read add up, and none is lost.
+ * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
+ */
+export function watchPlaces(
+  places: readonly Place[],
+  options: WatchOptions,
+  emit: (event: GroupEvent) => void,
+  ended: () => void = () => {},
+): () => void {
+  const groups = new Map<string, { place: Place; sources: Sources }>()
+  const directories = new Map<string, () => void>()
+  let settling: NodeJS.Timeout | undefined
+
+  const watch: Watch = {
+    local: options.recursive ?? false,
+    pressure: options.pressure ?? [],
+    emit,
+    changed: (read) => {
+      read()
+      clearTimeout(settling)
+      settling = setTimeout(() => {
+        for (const { sources } of groups.values()) sources.read()
+      }, settleMs)
+    },
+  }
+  const close = () => {
+    clearTimeout(settling)
+    for (const { sources } of groups.values()) sources.close()
+    for (const stop of directories.values()) stop()
+    groups.clear()
+    directories.clear()
+  }
+  const leave = (path: string) => {
+    const group = groups.get(path)
+    if (!group) return
+    group.sources.read()
+    group.sources.close()
+    groups.delete(path)
+    for (const directory of Object.values(group.place.directories)) {
+      directories.get(directory)?.()
+      directories.delete(directory)
+    }
+    emit(makeEvent(group.place, '', 'removed', 1))
+    if (groups.size > 0) return
+    close()
+    ended()
+  }
+  const enter = (place: Place, late: boolean) => {
+    if (groups.has(place.path)) return
+    groups.set(place.path, { place, sources: openSources(place, watch, late) })
+    if (late) emit(makeEvent(place, '', 'created', 1))
+    if (!options.recursive) return
+    for (const directory of new Set(Object.values(place.directories))) watchDirectory(directory)
+    for (const child of childPlaces(place)) enter(child, late)
+  }
+  /** One watch a directory, whichever groups below it are of interest. It tells of changes of files, too. */
+  const watchDirectory = (directory: string) => {
+    if (directories.has(directory)) return
+    const files = new Set(readFileNames(directory))
+    const stop = watchPath(directory, (name) => {
+      if (files.has(name)) return
+      const path = `${directory}/${name}`
+      for (const { place } of groups.values())
+        if (Object.values(place.directories).includes(path)) {
+          if (!Object.values(place.directories).some(isGroup)) leave(place.path)
+          return
+        }
+      if (!options.recursive || !isGroup(path)) return
+      const parent = [...groups.values()].find(({ place }) => Object.values(place.directories).includes(directory))
+      const child = parent && childPlaces(parent.place).find((one) => one.path.endsWith(`/${name}`))
+      if (child) enter(child, true)
+    })
+    if (stop) directories.set(directory, stop)
+  }
+
+  try {
+    for (const place of places) {
+      enter(place, false)
+      for (const directory of new Set(Object.values(place.directories)))
+        watchDirectory(directory.slice(0, directory.lastIndexOf('/')))
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+  return close
+}

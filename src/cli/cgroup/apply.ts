@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup apply: makes what a saved file has and this host lacks, sets what differs, and tells each change.
+import { readFileSync, writeSync } from 'node:fs'
+import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot.ts'
+import { fail, quote } from '../../errors.ts'
+import { readHost } from '../../host/host.ts'
+import type { Verb } from '../cgroup.ts'
+
+export const verb: Verb = {
+  flags: {
+    'dry-run': { short: 'n', help: 'change nothing, only tell what would be done' },
+    quiet: { short: 'q', help: 'tell nothing' },
+  },
+  words: 'FILE',
+  least: 1,
+  main(values, [path]) {
+    const snapshot = parseSnapshot(readInput(path!), path!)
+    const changes = applySnapshot(readHost(), snapshot, values['dry-run'] !== undefined)
+    if (!values.quiet) writeSync(1, changes.map(formatChange).join(''))
+    return 0
+  },
+}
+
+function readInput(path: string): string {
+  try {
+    return readFileSync(path === '-' ? 0 : path, 'utf8')
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    throw fail('FILE_REFUSED', {
+      what: 'read',
+      path,
+      errno: code,
+      remedy: 'name a file that hutch cgroup save wrote, or -',
+    })
+  }
+}
+
+function formatChange(change: Change): string {
+  if ('make' in change) return `make    ${quote(change.make)}\n`
+  if ('enable' in change) return `enable  ${change.controllers.join(' ')} below ${quote(change.enable)}\n`
+  if ('set' in change) return `set     ${quote(change.set)} to ${quote(change.value)}\n`
+  return `give    ${quote(change.owner)} to ${change.uid}:${change.gid}\n`
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// FILE=VALUE words and the limit flags that create shares with run: both become kernel files and values.
+import { fail } from '../../errors.ts'
+import { type Limits, limitTable } from '../../plan/options.ts'
+import type { FlagTable } from '../flags.ts'
+import { flags as runFlags } from '../run.ts'
+
+/** A kernel file, the value it is to have, and the flag or word it came from. */
+export interface Assignment {
+  file: string
+  value: string
+  origin: string
+}
+
+/** `memory.max=50M`. @throws OPTION_INVALID */
+export function parseAssignment(word: string, origin: string): Assignment {
+  const at = word.indexOf('=')
+  if (at < 1)
+    throw fail('OPTION_INVALID', {
+      name: origin,
+      value: word,
+      why: 'there is no = in it',
+      accepted: 'FILE=VALUE, such as memory.max=50M',
+    })
+  return { file: word.slice(0, at), value: word.slice(at + 1), origin: word.slice(0, at) }
+}
+
+/** The limit flags of run. */
+export const limitFlags: FlagTable = Object.fromEntries(
+  Object.values(limitTable).map(([, flag]) => [flag.slice(2), runFlags[flag.slice(2)]!]),
+)
+
+/** What limit flags ask for. @throws OPTION_INVALID */
+export function readLimitFlags(values: { [flag: string]: string[] }): Assignment[] {
+  return Object.entries(limitTable).flatMap(([key, [file, flag, parse, accepted]]): Assignment[] => {
+    const given = values[flag.slice(2)]?.at(-1)
+    if (given === undefined) return []
+    const value = parse((key as keyof Limits) === 'oomGroup' ? true : given)
+    if (value === undefined)
+      throw fail('OPTION_INVALID', { name: flag, value: given, why: 'it is not understood', accepted })
+    return [{ file, value, origin: flag }]
+  })
+}

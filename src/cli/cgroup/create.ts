@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup create: a group with its limits and its owner, all or nothing; prints its path.
+import { writeSync } from 'node:fs'
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import { HutchError } from '../../errors.ts'
+import { readHost } from '../../host/host.ts'
+import { readUser } from '../../host/ids.ts'
+import { keepScope, needsKeeper } from '../../systemd/keeper.ts'
+import type { Verb } from '../cgroup.ts'
+import { limitFlags, parseAssignment, readLimitFlags } from './assignment.ts'
+
+/** On a machine that systemd runs, a scope that it delegates; else what Cgroup.create takes. */
+async function usualParent(): Promise<string | undefined> {
+  const host = readHost()
+  if (!needsKeeper(host)) return undefined
+  try {
+    return (await keepScope()).slice(host.unified!.mount.length)
+  } catch (error) {
+    // root can do without
+    if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
+    writeSync(2, `hutch: ${error.message}\n  so the group stands at the root of the tree, beside systemd's own\n`)
+    return undefined
+  }
+}
+
+export const verb: Verb = {
+  flags: {
+    ...limitFlags,
+    set: { value: 'FILE=VALUE', short: 's', repeat: true, help: 'any other kernel file; may be repeated' },
+    controllers: { value: 'LIST', short: 'c', help: 'controllers it is to have (cpu,io,memory,pids where there are)' },
+    parent: { value: 'GROUP', help: 'make it below this group' },
+    owner: { value: 'USER[:GROUP]', help: 'delegate it: this user may make groups in it, but not lift its limits' },
+    'exist-ok': { help: 'no error if it is there: then its limits are set' },
+  },
+  words: 'GROUP…',
+  least: 1,
+  async main(values, names) {
+    const assignments = [...readLimitFlags(values), ...(values.set ?? []).map((word) => parseAssignment(word, '--set'))]
+    const parent =
+      values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await usualParent())
+    const owner = values.owner && readUser(values.owner.at(-1)!, '--owner')
+    for (const name of names) {
+      const group = await Cgroup.create(name, {
+        files: Object.fromEntries(assignments.map(({ file, value }) => [file, value])),
+        mayExist: values['exist-ok'] !== undefined,
+        ...(values.controllers && { controllers: values.controllers.at(-1)!.split(',').filter(Boolean) }),
+        ...(parent !== undefined && (values.parent || !name.startsWith('/')) && { parent }),
+      })
+      if (owner) await group.delegate(owner.uid, owner.gid)
+      writeSync(1, `${group.path}\n`)
+    }
+    return 0
+  },
+}

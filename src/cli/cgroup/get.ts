@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup get: the values of files as the kernel writes them, or as JSON.
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import { readFileNames } from '../../cgroup/files.ts'
+import { HutchError } from '../../errors.ts'
+import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
+
+export const verb: Verb = {
+  flags: { json: { help: 'typed values as JSON' } },
+  words: 'GROUP [FILE…]',
+  least: 1,
+  main(values, [name, ...files]) {
+    const group = Cgroup.open(name!)
+    const wanted = files.length > 0 ? files : allFiles(group)
+    const read = wanted.flatMap((file): [string, unknown][] => {
+      try {
+        return [[file, values.json ? group.get(file) : group.read(file)]]
+      } catch (error) {
+        // without names, what can only be written is left out
+        if (files.length > 0 || !HutchError.is(error)) throw error
+        return []
+      }
+    })
+    if (values.json) print(`${JSON.stringify(Object.fromEntries(read), null, 2)}\n`)
+    else if (files.length === 1) print(`${read[0]![1]}\n`)
+    else print(read.map(([file, text]) => formatFile(file, text as string)).join(''))
+    return 0
+  },
+}
+
+function allFiles(group: Cgroup): string[] {
+  return [...new Set(Object.values(group.directories).flatMap(readFileNames))].sort()
+}
+
+/** One line beside the name, more below it. */
+function formatFile(file: string, text: string): string {
+  return text.includes('\n') ? `${file}:\n${text.replace(/^/gm, '  ')}\n` : `${file}: ${text}\n`
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup ls: the groups below one (the root if none is named), one path a line.
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
+
+export const verb: Verb = {
+  flags: {
+    recursive: { short: 'r', help: 'all levels' },
+    json: { help: 'with their directories and processes, as JSON' },
+  },
+  words: '[GROUP]',
+  least: 0,
+  main(values, [name = '/']) {
+    const groups = list(Cgroup.open(name), values.recursive !== undefined)
+    if (values.json) {
+      const rows = groups.map((group) => ({
+        path: group.path,
+        directories: group.directories,
+        processes: group.processes(),
+      }))
+      print(`${JSON.stringify(rows, null, 2)}\n`)
+    } else print(groups.map((group) => `${group.path}\n`).join(''))
+    return 0
+  },
+}
+
+function list(group: Cgroup, deep: boolean): Cgroup[] {
+  return group.children().flatMap((child) => [child, ...(deep ? list(child, true) : [])])
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup move: processes, with all their threads, into a group.
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import { fail } from '../../errors.ts'
+import type { Verb } from '../cgroup.ts'
+
+export const verb: Verb = {
+  flags: { threads: { help: 'the numbers are threads, which move alone' } },
+  words: 'GROUP PID…',
+  least: 2,
+  async main(values, [name, ...words]) {
+    const ids = words.map((word) => {
+      if (/^[1-9]\d{0,9}$/.test(word)) return Number(word)
+      throw fail('OPTION_INVALID', {
+        name: 'PID',
+        value: word,
+        why: 'it is not a process id',
+        accepted: 'a whole number from 1 on',
+      })
+    })
+    const group = Cgroup.open(name!)
+    await (values.threads ? group.addThreads(...ids) : group.add(...ids))
+    return 0
+  },
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup save: groups with all below them and every setting, as JSON that apply reads.
+import { writeFileSync } from 'node:fs'
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import { takeSnapshot } from '../../cgroup/snapshot.ts'
+import { fail } from '../../errors.ts'
+import { readHost } from '../../host/host.ts'
+import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
+
+export const verb: Verb = {
+  flags: { output: { value: 'FILE', short: 'o', help: 'write to this file (standard output)' } },
+  words: 'GROUP…',
+  least: 1,
+  main(values, names) {
+    const groups = names.map((name) => Cgroup.open(name))
+    const snapshot = takeSnapshot(readHost(), groups)
+    const text = `${JSON.stringify(snapshot, null, 1)}\n`
+    const path = values.output?.at(-1)
+    if (path === undefined) print(text)
+    else
+      try {
+        writeFileSync(path, text)
+      } catch (error) {
+        const { code = 'EIO' } = error as NodeJS.ErrnoException
+        throw fail('FILE_REFUSED', {
+          what: 'write the snapshot',
+          path,
+          errno: code,
+          remedy: 'give --output a file that can be written',
+        })
+      }
+    return 0
+  },
+}

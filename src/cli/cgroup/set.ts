@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup set: files of one group, in the order given.
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import type { Verb } from '../cgroup.ts'
+import { parseAssignment } from './assignment.ts'
+
+export const verb: Verb = {
+  flags: {
+    force: { short: 'f', help: 'also memory.max below what is in use, which kills' },
+  },
+  words: 'GROUP FILE=VALUE…',
+  least: 2,
+  async main(values, [name, ...words]) {
+    const assignments = words.map((word) => parseAssignment(word, 'FILE=VALUE'))
+    const group = Cgroup.open(name!)
+    for (const { file, value } of assignments) await group.set(file, value, { force: values.force !== undefined })
+    return 0
+  },
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup tree: the groups as a tree, what each uses against its limits, and how long its tasks stalled of late.
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import { readMany } from '../../cgroup/files.ts'
+import { type GroupLimits, readLimits } from '../../cgroup/group-limits.ts'
+import { type GroupStats, readStats } from '../../cgroup/group-stats.ts'
+import type { Place } from '../../cgroup/place.ts'
+import { fail, quote } from '../../errors.ts'
+import { formatDuration, formatSize } from '../../units.ts'
+import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
+import { wantsColor } from '../print.ts'
+
+interface Node {
+  path: string
+  name: string
+  processes: number
+  stats: GroupStats
+  limits: GroupLimits
+  /** Share of the last ten seconds in which some task stalled, in percent. */
+  stalled: { [resource: string]: number }
+  children: Node[]
+}
+
+export const verb: Verb = {
+  flags: {
+    depth: { value: 'N', short: 'd', help: 'so many levels below' },
+    processes: { short: 'p', help: 'only groups that have processes in or below them' },
+    json: { help: 'as JSON' },
+  },
+  words: '[GROUP]',
+  least: 0,
+  main(values, [name = '/']) {
+    const depth = Number(values.depth?.at(-1) ?? Number.POSITIVE_INFINITY)
+    if (Number.isNaN(depth))
+      throw fail('OPTION_INVALID', {
+        name: '--depth',
+        value: values.depth!.at(-1),
+        why: 'it is not a number',
+        accepted: 'how many levels, such as 2',
+      })
+    const root = readTree(Cgroup.open(name), depth)
+    const shown = values.processes ? (prune(root) ?? { ...root, children: [] }) : root
+    print(values.json ? `${JSON.stringify(shown, null, 2)}\n` : drawTree(shown, wantsColor(process.stdout)))
+    return 0
+  },
+}
+
+/** Reads all groups first, so that their figures come in a few native calls. */
+function readTree(top: Cgroup, depth: number): Node {
+  const groups: Cgroup[] = []
+  const collect = (group: Cgroup, left: number): Node => {
+    groups.push(group)
+    const node = { path: group.path, name: group.path.slice(group.path.lastIndexOf('/') + 1) || '/' } as Node
+    node.children = left > 0 ? group.children().map((child) => collect(child, left - 1)) : []
+    nodes.push(node)
+    order.push(group)
+    return node
+  }
+  const nodes: Node[] = []
+  const order: Cgroup[] = []
+  const root = collect(top, depth)
+  const stats = readStats(order)
+  const limits = readLimits(order)
+  const stalled = readStalled(order)
+  for (const [i, node] of nodes.entries())
+    Object.assign(node, {
+      processes: order[i]!.processes().length,
+      stats: stats[i],
+      limits: limits[i],
+      stalled: stalled[i],
+    })
+  return root
+}
+
+function readStalled(places: readonly Place[]): { [resource: string]: number }[] {
+  const resources = ['cpu', 'memory', 'io']
+  const unified = places.map((place) => place.directories[''] ?? '/nonexistent')
+  return readMany(
+    unified,
+    resources.map((name) => `${name}.pressure`),
+  ).map((figures) =>
+    Object.fromEntries(
+      resources.flatMap((name) => {
+        const average = /^some avg10=([\d.]+)/.exec(figures(`${name}.pressure`) ?? '')?.[1]
+        return average === undefined ? [] : [[name, Number(average)]]
+      }),
+    ),
+  )
+}
+
+function prune(node: Node): Node | undefined {
+  const children = node.children.flatMap((child) => prune(child) ?? [])
+  return node.processes > 0 || children.length > 0 ? { ...node, children } : undefined
+}
+
+const header = ['GROUP', 'PROCS', 'MEMORY', '', 'TASKS', 'CPU', 'STALLED']
+
+/** The table as text. */
+export function drawTree(root: Node, color: boolean): string {
+  const rows: string[][] = [header]
+  const draw = (node: Node, lead: string, branch: string) => {
+    rows.push([`${lead}${branch}${quoteName(node.name)}`, ...cells(node)])
+    const below = lead + (branch === '' ? '' : branch.startsWith('└') ? '   ' : '│  ')
+    node.children.forEach((child, i) => {
+      draw(child, below, i === node.children.length - 1 ? '└─ ' : '├─ ')
+    })
+  }
+  draw({ ...root, name: root.path }, '', '')
+  const widths = header.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
+  const dim = (text: string) => (color ? `\x1b[2m${text}\x1b[0m` : text)
+  return rows
+    .map((row, n) => {
+      const line = row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd()
+      return `${n === 0 ? dim(line) : line}\n`
+    })
+    .join('')
+}
+
+function cells({ processes, stats, limits, stalled }: Node): string[] {
+  const { memory, pids, cpu } = stats
+  const most = limits.memory
+  const tasks = pids === undefined ? '' : `${pids.current}${limit(limits.pids)}`
+  const stalls = Object.entries(stalled).filter(([, share]) => share >= 0.01)
+  return [
+    String(processes || ''),
+    memory === undefined ? '' : `${formatSize(memory.current)}${limit(most, formatSize)}`,
+    memory === undefined || typeof most !== 'number' ? '' : drawBar(memory.current / most),
+    tasks,
+    cpu?.cpuUsec === undefined ? '' : `${formatDuration(cpu.cpuUsec / 1000)}${throttled(stats)}`,
+    [...(stats.frozen ? ['frozen'] : []), ...stalls.map(([name, share]) => `${name} ${share.toFixed(1)}%`)].join(' '),
+  ]
+}
+
+function limit(value: number | 'max' | undefined, format: (value: number) => string = String): string {
+  return typeof value === 'number' ? ` of ${format(value)}` : ''
+}
+
+function throttled({ cpu }: GroupStats): string {
+  return cpu?.throttledPeriods ? ` (throttled ${cpu.throttledPeriods}×)` : ''
+}
+
+function drawBar(share: number): string {
+  const full = Math.min(8, Math.round(share * 8))
+  return `${'█'.repeat(full)}${'░'.repeat(8 - full)}`
+}
+
+/** Names are somebody else's: no control characters reach the terminal. */
+function quoteName(name: string): string {
+  return /[\u0000-\u001f\u007f-\u009f]/.test(name) ? quote(name) : name
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup watch: one line, or one JSON document, for every event, until the groups are gone, the time is up or a signal comes.
+import { writeSync } from 'node:fs'
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
+import { watchPlaces } from '../../cgroup/watch.ts'
+import { fail, quote } from '../../errors.ts'
+import { parseDuration } from '../../units.ts'
+import type { Verb } from '../cgroup.ts'
+
+export const verb: Verb = {
+  flags: {
+    recursive: { short: 'r', help: 'the groups below too, also those that are made later' },
+    pressure: {
+      value: 'TRIGGER',
+      repeat: true,
+      help: 'tell when tasks stalled for so long within a window (memory:some:150ms/1s)',
+    },
+    for: { value: 'TIME', help: 'end after this time (10s)' },
+    json: { help: 'one JSON document a line' },
+  },
+  words: 'GROUP…',
+  least: 1,
+  main(values, names) {
+    const pressure = (values.pressure ?? []).map((text) => parseTrigger(text, '--pressure'))
+    const time = values.for?.at(-1)
+    const ms = time === undefined ? undefined : parseDuration(time, 1000)
+    if (time !== undefined && ms === undefined)
+      throw fail('OPTION_INVALID', {
+        name: '--for',
+        value: time,
+        why: 'it is not understood',
+        accepted: 'a time such as 10s, 500ms or 2m',
+      })
+    const groups = names.map((name) => Cgroup.open(name))
+    const format = values.json ? (event: GroupEvent) => `${JSON.stringify(event)}\n` : formatEvent
+    return new Promise<number>((resolve) => {
+      const end = () => {
+        clearTimeout(timer)
+        close()
+        resolve(0)
+      }
+      const timer = ms === undefined ? undefined : setTimeout(end, ms)
+      const close = watchPlaces(
+        groups,
+        { recursive: values.recursive !== undefined, pressure },
+        (event) => writeSync(1, format(event)),
+        end,
+      )
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
+    })
+  },
+}
+
+/** `12:34:56.789  /build/jobs  memory.events  oom_kill +2 (12)` */
+function formatEvent({ at, group, file, kind, count, total }: GroupEvent): string {
+  const time = new Date(at).toISOString().slice(11, 23)
+  const what = file === 'cgroup.events' ? `${kind} ${count}` : file === '' ? kind : `${kind} +${count}`
+  return `${time}  ${quote(group)}  ${file ? `${file}  ` : ''}${what}${total === undefined ? '' : ` (${total} in all)`}\n`
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgclassify: moves processes that run. One that cannot be moved does not keep the others from it.
+import { writeGroupFile } from '../../cgroup/files.ts'
+import { explainWrite } from '../../cgroup/refusal.ts'
+import { fail } from '../../errors.ts'
+import { type Host, readHost } from '../../host/host.ts'
+import { groupsToJoin } from './cgexec.ts'
+import type { Given } from './getopt.ts'
+import { type GroupSpec, parseGroupSpec } from './group-spec.ts'
+import { complain, ignoreDelegated, remark, toolMain, valuesOf } from './tool.ts'
+
+const name = 'cgclassify'
+
+/** Its own statuses: a move failed, or a word was no process id. The last one stands. */
+const moveFailed = 1
+const noPid = 2
+
+export const main = toolMain({
+  name,
+  usage: ['-g CONTROLLERS:PATH [-g …] [--sticky | --cancel-sticky] PID…'],
+  purpose: 'Moves running processes, with all their threads, to control groups.',
+  options: {
+    g: { value: 'CONTROLLERS:PATH', help: 'the group to move them to; may be repeated' },
+    sticky: { help: 'accepted: hutch rules leaves alone what it has not placed' },
+    'cancel-sticky': { help: 'accepted, as --sticky' },
+    ...ignoreDelegated,
+    r: { help: 'accepted, without effect: there is no idle process of a scope' },
+  },
+  permute: false,
+  run,
+})
+
+function run(given: Given): number {
+  const specs = valuesOf(given, 'g').map((text) => parseGroupSpec(text, '-g'))
+  if (given.words.length === 0 && specs.length === 0)
+    throw fail('WORDS_MISSING', { usage: 'cgclassify -g CONTROLLERS:PATH PID…' })
+  if (valuesOf(given, 'r').length > 0) remark(name, '-r: there is no idle process of a scope to take the place of')
+  const host = readHost()
+  let status = 0
+  for (const word of given.words) status = classify(host, specs, word) || status
+  return status
+}
+
+function classify(host: Host, specs: GroupSpec[], word: string): number {
+  if (!/^\d{1,10}$/.test(word)) {
+    complain(
+      name,
+      fail('OPTION_INVALID', {
+        name: 'a process',
+        value: word,
+        why: 'this is no process id',
+        accepted: 'numbers, such as pidof and pgrep print; options stand before them',
+      }),
+    )
+    return noPid
+  }
+  try {
+    if (specs.length === 0)
+      throw fail('WORDS_MISSING', {
+        usage: 'name the group with -g CONTROLLERS:PATH; hutch rules places processes by rules',
+      })
+    // 0 would be cgclassify itself
+    if (Number(word) === 0)
+      throw fail('OPTION_INVALID', {
+        name: 'a process',
+        value: word,
+        why: 'no process has this id',
+        accepted: 'an id from 1 on',
+      })
+    for (const directory of groupsToJoin(host, specs, moveFailed)) {
+      const errno = writeGroupFile(directory, 'cgroup.procs', word)
+      if (errno !== undefined) throw explainWrite({ directory, file: 'cgroup.procs', value: word, errno })
+    }
+    return 0
+  } catch (error) {
+    complain(name, error)
+    return moveFailed
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgexec: joins groups, then becomes the command.
+import { getSystemErrorName } from 'node:util'
+import { isGroup } from '../../cgroup/files.ts'
+import { explainWrite } from '../../cgroup/refusal.ts'
+import { fail } from '../../errors.ts'
+import { type Host, readHost } from '../../host/host.ts'
+import { native } from '../../native.ts'
+import { followers } from './follow.ts'
+import type { Given } from './getopt.ts'
+import { choose, directoryIn, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
+import { statuses, withStatus } from './status.ts'
+import { ignoreDelegated, toolMain, valuesOf } from './tool.ts'
+
+export const main = toolMain({
+  name: 'cgexec',
+  usage: ['-g CONTROLLERS:PATH [-g …] [--sticky] COMMAND [ARG…]'],
+  purpose:
+    'Runs a command in control groups: it takes the place of cgexec, so process id, signals and status are its own.',
+  options: {
+    g: { value: 'CONTROLLERS:PATH', help: 'the group to join; may be repeated' },
+    sticky: { help: 'accepted: hutch rules leaves alone what it has not placed' },
+    ...ignoreDelegated,
+    r: { help: 'not here: there is no idle process of a scope to take the place of' },
+  },
+  permute: false,
+  run,
+})
+
+function run(given: Given): number {
+  if (given.words.length === 0) throw fail('COMMAND_MISSING', { usage: 'cgexec -g CONTROLLERS:PATH COMMAND' })
+  const texts = valuesOf(given, 'g')
+  const specs = texts.map((text) => parseGroupSpec(text, '-g'))
+  if (valuesOf(given, 'r').length > 0)
+    throw withStatus(
+      statuses.failed,
+      fail('OPTION_CONFLICT', {
+        name: '-r',
+        why: 'the drop-ins make no systemd scopes, so none has an idle process',
+        remedy: 'leave it out',
+      }),
+    )
+  if (specs.length === 0)
+    throw withStatus(
+      statuses.rulesMissing,
+      fail('WORDS_MISSING', {
+        usage: 'name the group with -g CONTROLLERS:PATH; hutch rules places processes by rules',
+      }),
+    )
+  const host = readHost()
+  const directories = groupsToJoin(host, specs, statuses.notAllowed)
+  const [at, number] = native().exec(
+    directories.map((directory) => `${directory}/cgroup.procs`).join('\0'),
+    given.words.join('\0'),
+    given.words.length,
+  )
+  const errno = getSystemErrorName(-number)
+  if (at >= 0)
+    throw withStatus(
+      statuses.refused,
+      explainWrite({ directory: directories[at]!, file: 'cgroup.procs', value: String(process.pid), errno }),
+    )
+  throw withStatus(
+    statuses.failed,
+    fail('FILE_REFUSED', {
+      what: 'run',
+      path: given.words[0]!,
+      errno,
+      remedy: errno === 'ENOENT' ? 'give its path, or see that it is in PATH' : 'give an executable program',
+    }),
+  )
+}
+
+/** The directories of the groups, followers too; the last one named in a hierarchy counts. @throws CGROUP_NOT_FOUND */
+export function groupsToJoin(host: Host, specs: { controllers: string[]; path: string }[], unknown: number): string[] {
+  const all = mountedHierarchies(host)
+  const byMount = new Map<string, string>()
+  const work = specs.map(({ controllers, path }) => ({ path, hierarchies: choose(all, controllers, unknown) }))
+  for (const { path, hierarchies } of work) {
+    for (const hierarchy of hierarchies) {
+      const directory = directoryIn(hierarchy, path)
+      if (!isGroup(directory))
+        throw withStatus(statuses.groupMissing, fail('CGROUP_NOT_FOUND', { group: path, where: hierarchy.mount }))
+      byMount.set(hierarchy.mount, directory)
+    }
+  }
+  for (const { path } of work)
+    for (const directory of followers(host, path, [...byMount.keys()])) byMount.set(directory, directory)
+  return [...byMount.values()]
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgxget: cgget with names and values of one version, whichever the host has.
+import { readEntries } from '../../cgroup/files.ts'
+import { controllerOf } from '../../cgroup/legacy.ts'
+import { parseGroupPath } from '../../cgroup/path.ts'
+import { fail } from '../../errors.ts'
+import { type Host, readHost } from '../../host/host.ts'
+import { print } from '../output.ts'
+import { formatGroups, getOptions, type Printed, readGroup, readWanted, type Wanted } from './cgget.ts'
+import type { Given } from './getopt.ts'
+import { directoryIn, hierarchyOf, mountedHierarchies } from './group-spec.ts'
+import { statuses, withStatus } from './status.ts'
+import { toolMain, valuesOf } from './tool.ts'
+import { isTranslatable, readTranslated, translateName, type Version } from './translate.ts'
+
+/** cgxget's and cgxset's. */
+export const versionOptions = {
+  1: { long: ['v1'], help: 'names and values are as cgroup v1 has them' },
+  2: { long: ['v2'], help: 'names and values are as cgroup v2 has them' },
+  i: { long: ['ignore-unmappable'], help: 'pass over what the other version has nothing like' },
+}
+
+export const main = toolMain({
+  name: 'cgxget',
+  usage: ['[-1|-2] [-inv] [-r FILE] [-g CONTROLLERS] [-a] GROUP…', '[-1|-2] [-inv] -g CONTROLLERS:PATH …'],
+  purpose: 'Prints files of control groups, named as cgroup v1 (-1) or v2 (-2) has them.',
+  options: { ...getOptions, ...versionOptions },
+  run(given) {
+    const host = readHost()
+    const from = versionOf(given)
+    const wanted = readWanted('cgxget', host, given)
+    const ignore = valuesOf(given, 'i').length > 0
+    print(
+      formatGroups(
+        wanted.map((one) => (from === undefined ? readGroup(host, one) : readAs(host, one, from, ignore))),
+        given,
+      ),
+    )
+    return 0
+  },
+})
+
+/** @throws OPTION_CONFLICT */
+export function versionOf(given: Given): Version | undefined {
+  const [one, two] = [valuesOf(given, '1'), valuesOf(given, '2')]
+  if (one.length > 0 && two.length > 0)
+    throw withStatus(
+      statuses.invalid,
+      fail('OPTION_CONFLICT', { name: '-2', why: '-1 is given too', remedy: 'give the version that the names are of' }),
+    )
+  return one.length > 0 ? 'v1' : two.length > 0 ? 'v2' : undefined
+}
+
+/** The version that a file's controller has on this host. */
+export function hostVersion(host: Host, file: string): Version {
+  const controller = controllerOf(file)
+  const found = hierarchyOf(mountedHierarchies(host), controller === 'blkio' ? 'io' : controller)
+  return found?.unified ? 'v2' : 'v1'
+}
+
+function readAs(host: Host, wanted: Wanted, from: Version, ignore: boolean): Printed {
+  const names = wanted.files.flatMap(({ controller, names }) =>
+    names === 'all' ? namesIn(host, wanted.typed, controller, from, ignore) : names,
+  )
+  const values = names.flatMap((file): [string, string][] => {
+    const to = hostVersion(host, file)
+    if (ignore && !isTranslatable(file, from, to)) return []
+    return [[file, readTranslated(file, from, to, (name) => readOne(host, wanted.typed, name))]]
+  })
+  return { typed: wanted.typed, values }
+}
+
+function readOne(host: Host, typed: string, file: string): string {
+  return readGroup(host, { typed, files: [{ controller: controllerOf(file), names: [file] }] }).values[0]![1]
+}
+
+/** The files of a controller, by the names that the other version has for them. */
+function namesIn(host: Host, typed: string, controller: string, from: Version, ignore: boolean): string[] {
+  const hierarchy = hierarchyOf(mountedHierarchies(host), controller)
+  if (!hierarchy) return []
+  const to: Version = hierarchy.unified ? 'v2' : 'v1'
+  const files = readEntries(directoryIn(hierarchy, parseGroupPath(typed, 'the group'))).files.filter((file) =>
+    file.startsWith(`${controller}.`),
+  )
+  return files.filter((file) => !ignore || isTranslatable(file, to, from)).map((file) => translateName(file, to, from))
+}

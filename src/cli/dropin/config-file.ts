@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgconfig.conf: text → data, by the grammar of cgconfig.conf(5). Pure; every error names the line.
+import { parseFileName, parseGroupPath } from '../../cgroup/path.ts'
+import { fail, quote } from '../../errors.ts'
+
+/** Owner and modes of a perm section, as written. */
+export interface PermSection {
+  uid?: string
+  gid?: string
+  fperm?: string
+  dperm?: string
+}
+
+export interface Perm {
+  task: PermSection
+  admin: PermSection
+}
+
+/** One group, or one template: controllers in order, each with what is to be set. */
+export interface GroupSection {
+  path: string
+  line: number
+  perm?: Perm
+  controllers: { name: string; line: number; settings: { file: string; value: string; line: number }[] }[]
+}
+
+/** All of a file. */
+export interface Configuration {
+  groups: GroupSection[]
+  templates: GroupSection[]
+  mounts: { controller: string; directory: string; line: number }[]
+  namespaces: { controller: string; path: string; line: number }[]
+  defaultPerm?: Perm
+  systemd?: { [key: string]: string }
+}
+
+interface Token {
+  text: string
+  kind: 'word' | 'string' | 'sign' | 'end'
+  line: number
+}
+
+/** @throws CONFIG_INVALID, CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
+export function parseConfiguration(text: string, origin: string): Configuration {
+  const reader: Reader = { tokens: tokenize(text, origin), at: 0, origin }
+  const configuration: Configuration = { groups: [], templates: [], mounts: [], namespaces: [] }
+  while (peek(reader).kind !== 'end') readSection(reader, configuration)
+  return configuration
+}
+
+/** Where the parser stands. */
+interface Reader {
+  tokens: Token[]
+  at: number
+  origin: string
+}
+
+const peek = (reader: Reader): Token => reader.tokens[reader.at]!
+
+function refuse(reader: Reader, wanted: string, token = peek(reader)) {
+  return invalid(reader.origin, token.line, token.kind === 'end' ? token.text : quote(token.text), wanted)
+}
+
+function takeSign(reader: Reader, sign: string): void {
+  const token = peek(reader)
+  if (token.kind !== 'sign' || token.text !== sign) throw refuse(reader, `"${sign}"`)
+  reader.at++
+}
+
+function takeText(reader: Reader, wanted: string): Token {
+  const token = peek(reader)
+  if (token.kind !== 'word' && token.kind !== 'string') throw refuse(reader, wanted)
+  reader.at++
+  return token
+}
+
+/** What stands between braces, piece by piece. */
+function takeBlock(reader: Reader, piece: () => void): void {
+  takeSign(reader, '{')
+  while (!(peek(reader).kind === 'sign' && peek(reader).text === '}')) piece()
+  reader.at++
+}
+
+/** `name = value;` */
+function takePair(reader: Reader, wanted: string): { name: Token; value: string } {
+  const name = takeText(reader, wanted)
+  takeSign(reader, '=')
+  const value = takeText(reader, `a value for ${name.text}`)
+  takeSign(reader, ';')
+  return { name, value: value.text }
+}
+
+function readSection(reader: Reader, configuration: Configuration): void {
+  const keyword = peek(reader)
+  if (keyword.kind !== 'word') throw refuse(reader, sections)
+  reader.at++
+  switch (keyword.text) {
+    case 'group':
+      configuration.groups.push(readGroup(reader, keyword.line))
+      return
+    case 'template':
+      configuration.templates.push(readGroup(reader, keyword.line))
+      return
+    case 'mount':
+      takeBlock(reader, () => {
+        const { name, value } = takePair(reader, 'a controller')
+        configuration.mounts.push({ controller: name.text, directory: value, line: name.line })
+      })
+      return
+    case 'namespace':
+      takeBlock(reader, () => {
+        const { name, value } = takePair(reader, 'a controller')
+        const path = parseGroupPath(value, `${reader.origin}:${name.line}`)
+        configuration.namespaces.push({ controller: name.text, path, line: name.line })
+      })
+      return
+    case 'default':
+      takeBlock(reader, () => {
+        const word = takeText(reader, '"perm"')
+        if (word.text !== 'perm') throw refuse(reader, '"perm"', word)
+        configuration.defaultPerm = readPerm(reader)
+      })
+      return
+    case 'systemd':
+      configuration.systemd = readSystemd(reader)
+      return
+    default:
+      throw refuse(reader, sections, keyword)
+  }
+}
+
+const sections = '"group", "template", "mount", "namespace", "default" or "systemd"'
+
+function readGroup(reader: Reader, line: number): GroupSection {
+  const name = takeText(reader, 'the name of a group')
+  const origin = `${reader.origin}:${name.line}`
+  // libcgroup writes the root group as "."; %u and such of templates are kept
+  const path = name.text === '.' ? '' : parseGroupPath(name.text, origin)
+  const group: GroupSection = { path, line, controllers: [] }
+  takeBlock(reader, () => {
+    const word = takeText(reader, '"perm", or a controller')
+    if (word.text === 'perm' && word.kind === 'word') {
+      group.perm = readPerm(reader)
+      return
+    }
+    if (group.controllers.some((one) => one.name === word.text)) throw refuse(reader, 'each controller once', word)
+    const settings: GroupSection['controllers'][number]['settings'] = []
+    takeBlock(reader, () => {
+      const pair = takePair(reader, `a file of ${word.text}`)
+      const file = parseFileName(pair.name.text, `${reader.origin}:${pair.name.line}`)
+      if (pair.value.includes('\0')) throw invalid(reader.origin, pair.name.line, 'a NUL in a value', 'text')
+      settings.push({ file, value: pair.value, line: pair.name.line })
+    })
+    group.controllers.push({ name: word.text, line: word.line, settings })
+  })
+  return group
+}
+
+function readPerm(reader: Reader): Perm {
+  const perm: Perm = { task: {}, admin: {} }
+  takeBlock(reader, () => {
+    const part = takeText(reader, '"task" or "admin"')
+    if (part.text !== 'task' && part.text !== 'admin') throw refuse(reader, '"task" or "admin"', part)
+    const { text } = part
+    takeBlock(reader, () => {
+      const { name, value } = takePair(reader, permKeys)
+      // libcgroup 3's cgsnapshot writes tuid and tgid
+      const key = name.text.replace(/^t(?=[ug]id$)/, '')
+      if (key !== 'uid' && key !== 'gid' && key !== 'fperm' && key !== 'dperm') throw refuse(reader, permKeys, name)
+      perm[text][key] = value
+    })
+  })
+  return perm
+}
+
+const permKeys = '"uid", "gid", "fperm" or "dperm"'
+
+function readSystemd(reader: Reader): { [key: string]: string } {
+  const settings: { [key: string]: string } = {}
+  const line = peek(reader).line
+  takeBlock(reader, () => {
+    const { name, value } = takePair(reader, '"slice", "scope", "setdefault" or "pid"')
+    const ending = { slice: /.\.slice$/, scope: /.\.scope$/, setdefault: /^(yes|no)$/, pid: /^\d+$/ }[name.text]
+    if (!ending) throw refuse(reader, '"slice", "scope", "setdefault" or "pid"', name)
+    if (!ending.test(value)) throw invalid(reader.origin, name.line, quote(value), `a value as ${String(ending)}`)
+    settings[name.text] = value
+  })
+  if (settings.slice === undefined || settings.scope === undefined)
+    throw invalid(reader.origin, line, 'a systemd section without both', 'slice = NAME.slice; scope = NAME.scope;')
+  return settings
+}
+
+function tokenize(text: string, origin: string): Token[] {
+  const tokens: Token[] = []
+  let line = 1
+  let at = 0
+  const pattern = /([ \t\r\f\v]+|#[^\n]*)|(\n)|"((?:[^"\\]+|\\[\s\S])*)"|([{}=;])|([\w./@%,\\:*+-]+)/y
+  while (at < text.length) {
+    pattern.lastIndex = at
+    const match = pattern.exec(text)
+    if (!match) {
+      const char = text[at]!
+      throw invalid(
+        origin,
+        line,
+        char === '"' ? 'a quoted text that does not end' : `a sign that has no place here: ${quote(char)}`,
+      )
+    }
+    const [all, , newline, string, sign, word] = match
+    if (string !== undefined) tokens.push({ text: string.replace(/\\(["\\])/g, '$1'), kind: 'string', line })
+    else if (sign !== undefined) tokens.push({ text: sign, kind: 'sign', line })
+    else if (word !== undefined) tokens.push({ text: word, kind: 'word', line })
+    if (newline !== undefined) line++
+    else line += all.split('\n').length - 1
+    at += all.length
+  }
+  return [...tokens, { text: 'the end of the file', kind: 'end', line }]
+}
+
+function invalid(origin: string, line: number, found: string, wanted = 'what cgconfig.conf(5) has there') {
+  return fail('CONFIG_INVALID', { origin, line, found, wanted })
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the drop-ins have in common: options in, help or the job, errors on stderr, libcgroup's exit status.
+import { writeSync } from 'node:fs'
+import { HutchError } from '../../errors.ts'
+import { print } from '../output.ts'
+import { formatOptions, type Given, getopt, type OptionTable } from './getopt.ts'
+import { statusOf } from './status.ts'
+
+/** One drop-in. `run` gives the exit status, or throws. */
+export interface Tool {
+  name: string
+  usage: readonly string[]
+  purpose: string
+  options: OptionTable
+  /** False: the first word that is no option starts another command line. */
+  permute?: boolean
+  run(given: Given): number
+}
+
+/** An option that libcgroup 3 has, and that means nothing here: hutch has no default delegated scope. */
+export const ignoreDelegated: OptionTable = {
+  b: { help: 'accepted, without effect: there is no default delegated group to ignore' },
+}
+
+/** Makes the `main` of a drop-in. */
+export function toolMain(tool: Tool): (args: string[]) => number {
+  const options: OptionTable = { ...tool.options, h: { long: ['help'], help: 'print this' } }
+  return (args) => {
+    try {
+      const given = getopt(args, options, tool.permute ?? true)
+      if (given.options.some(([key]) => key === 'h')) {
+        print(formatHelp(tool, options))
+        return 0
+      }
+      return tool.run(given)
+    } catch (error) {
+      return complain(tool.name, error)
+    }
+  }
+}
+
+function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): string {
+  const lines = usage.map((words, i) => `${i === 0 ? 'Usage:' : '   or:'} ${name} ${words}`)
+  return `${lines.join('\n')}\n\n${purpose}\n\n${formatOptions(options)}`
+}
+
+/** Says an error on stderr, and gives its exit status. */
+export function complain(name: string, error: unknown): number {
+  const known = HutchError.is(error)
+  if (!known && !(error instanceof Error)) throw error
+  writeSync(2, `${name}: ${known ? error.message : (error.stack ?? error.message)}\n`)
+  return statusOf(error)
+}
+
+/** A remark that is no failure. */
+export function remark(name: string, text: string): void {
+  writeSync(2, `${name}: ${text}\n`)
+}
+
+/** The values of an option, in order. */
+export function valuesOf(given: Given, key: string): string[] {
+  return given.options.filter(([name]) => name === key).map(([, value]) => value)
+}
+
+/** The last value of an option. */
+export function lastOf(given: Given, key: string): string | undefined {
+  return valuesOf(given, key).at(-1)
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch links: puts the drop-ins into a directory under their own names, as links to this program; never over a file that is not one.
+import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fail } from '../errors.ts'
+import { dropins } from './dropin/table.ts'
+import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+
+const flags: FlagTable = {
+  dir: { value: 'DIR', help: 'the directory, such as /usr/local/bin' },
+  remove: { help: 'take these links away again' },
+}
+
+const usage = 'hutch links --dir DIR [--remove]'
+
+export function main(args: string[]): number {
+  const { values, rest } = parseFlags(args, flags)
+  if (values.help) {
+    writeSync(
+      1,
+      `Usage: ${usage}\n\nMakes links ${Object.keys(dropins).join(', ')} to hutch.\n\n${formatFlags(flags)}\n`,
+    )
+    return 0
+  }
+  const directory = values.dir?.[0]
+  if (directory === undefined || rest.length > 0) throw fail('WORDS_MISSING', { usage })
+  const program = realpathSync(process.argv[1]!)
+  const paths = Object.keys(dropins).map((name) => resolve(directory, name))
+  const states = paths.map((path) => [path, look(path, program)] as const)
+  if (values.remove) {
+    for (const [path, state] of states) if (state === 'ours') attempt('remove', path, () => unlinkSync(path))
+    return 0
+  }
+  // looked at first: all or none
+  for (const [path, state] of states)
+    if (state === 'foreign')
+      throw fail('LINK_FOREIGN', { path, what: 'there is a file of this name that hutch did not make' })
+  for (const [path, state] of states)
+    if (state === 'free') attempt('make the link', path, () => symlinkSync(program, path))
+  return 0
+}
+
+function look(path: string, program: string): 'free' | 'ours' | 'foreign' {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (!stat) return 'free'
+  return stat.isSymbolicLink() && readlinkSync(path) === program ? 'ours' : 'foreign'
+}
+
+function attempt(what: string, path: string, change: () => void): void {
+  try {
+    change()
+  } catch (error) {
+    const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
+    throw fail(
+      'FILE_REFUSED',
+      { what, path, errno, remedy: 'name a directory that is there and yours to write' },
+      error,
+    )
+  }
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup, verb by verb, as a user types it.
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { afterEach, expect, test } from 'vitest'
+import { readHost } from '../../src/host/host.ts'
+import { Cgroup, HutchError } from '../../src/index.ts'
+import { requires } from '../requires.ts'
+import { endOf, endSleepers, sleeper } from '../sleeper.ts'
+import { begin, cli, hutch, settled } from './hutch.ts'
+
+const top = `/hutch-test-${process.pid}`
+const ok = (stdout: unknown = '') => ({ status: 0, stdout, stderr: '' })
+
+afterEach(async () => {
+  await endSleepers()
+  try {
+    await Cgroup.open(top).remove({ recursive: true, kill: true })
+  } catch (error) {
+    if (!HutchError.is(error) || error.code !== 'CGROUP_NOT_FOUND') throw error
+  }
+})
+
+const cgroup = (...args: string[]) => hutch(['cgroup', ...args])
+
+test('create, set, get, ls, rm', async () => {
+  expect(await cgroup('create', `${top}/web`, '--memory', '50M', '--pids', '20')).toEqual(ok(`${top}/web\n`))
+  expect(await cgroup('create', '--parent', top, 'db')).toEqual(ok(`${top}/db\n`))
+  expect(await cgroup('get', `${top}/web`, 'memory.max')).toEqual(ok('52428800\n'))
+  expect(await cgroup('set', `${top}/web`, 'memory.max=60M', 'pids.max=max')).toEqual(ok())
+  expect(await cgroup('get', `${top}/web`, 'memory.max', 'pids.max')).toEqual(
+    ok('memory.max: 62914560\npids.max: max\n'),
+  )
+  const typed = await cgroup('get', '--json', `${top}/web`, 'memory.max', 'pids.max', 'cpu.max')
+  expect(JSON.parse(typed.stdout)).toEqual({
+    'memory.max': 62_914_560,
+    'pids.max': 'max',
+    'cpu.max': { quota: 'max', period: 100_000 },
+  })
+  expect(await cgroup('ls', top)).toEqual(ok(`${top}/db\n${top}/web\n`))
+  const rows = JSON.parse((await cgroup('ls', '--json', '-r', top)).stdout)
+  expect(rows.map((row: { path: string; processes: number[] }) => [row.path, row.processes])).toEqual([
+    [`${top}/db`, []],
+    [`${top}/web`, []],
+  ])
+  expect((await cgroup('rm', top)).stderr).toContain('groups below it: db, web')
+  expect(await cgroup('rm', `${top}/web`, `${top}/db`)).toEqual(ok())
+  expect(await cgroup('ls', top)).toEqual(ok())
+})
+
+test('move, freeze, thaw, kill', async () => {
+  await Cgroup.create(top)
+  const pid = sleeper()
+  expect(await cgroup('move', top, String(pid))).toEqual(ok())
+  expect(Cgroup.open(top).processes()).toEqual([pid])
+  expect(await cgroup('freeze', top)).toEqual(ok())
+  expect((await cgroup('tree', top)).stdout).toMatch(/frozen/)
+  expect(await cgroup('thaw', top)).toEqual(ok())
+  const ended = endOf(pid)
+  expect(await cgroup('kill', top)).toEqual(ok())
+  expect(await ended).toBe('SIGKILL')
+})
+
+test('exec becomes the command inside the group', async () => {
+  await Cgroup.create(top, { files: { 'memory.max': '100M', 'pids.max': 50 } })
+  const { status, stdout } = await cgroup(
+    'exec',
+    top,
+    '--',
+    'sh',
+    '-c',
+    'cat /proc/self/cgroup; echo $0 "$@"; exit 7',
+    'a b',
+    'c',
+  )
+  expect(status).toBe(7)
+  expect(stdout.endsWith('a b c\n')).toBe(true)
+  const groups = readHost().layout === 'v2' ? [''] : ['memory', 'pids']
+  for (const name of groups) expect(stdout).toMatch(new RegExp(`^\\d+:${name}:${top}$`, 'm'))
+  expect(await cgroup('exec', top, 'no-such-command')).toMatchObject({
+    status: 127,
+    stderr: expect.stringContaining('ENOENT'),
+  })
+  expect(await cgroup('exec', top, '/')).toMatchObject({ status: 126, stderr: expect.stringContaining('EACCES') })
+})
+
+test('rm --kill removes a group with what runs in it', async () => {
+  await Cgroup.create(`${top}/a/b`)
+  await Cgroup.open(`${top}/a/b`).add(sleeper())
+  const refused = await cgroup('rm', '-r', top)
+  expect(refused).toMatchObject({ status: 125, stderr: expect.stringMatching(/processes in it: \d+ \(sleep\)/) })
+  expect(await cgroup('rm', '-rk', top)).toEqual(ok())
+})
+
+test('tree draws use against limits', async () => {
+  await Cgroup.create(`${top}/web`, { files: { 'memory.max': '50M', 'pids.max': 20 } })
+  await Cgroup.create(`${top}/web/one`)
+  await Cgroup.create(`${top}/db`)
+  await Cgroup.open(`${top}/web/one`).add(sleeper())
+  const { stdout } = await cgroup('tree', top)
+  const lines = stdout.replaceAll(/ +$/gm, '').split('\n')
+  expect(lines[0]).toMatch(/^GROUP +PROCS +MEMORY +TASKS +CPU +STALLED$/)
+  expect(lines[1]).toMatch(new RegExp(`^${top} `))
+  expect(lines[2]).toMatch(/^├─ db /)
+  expect(lines[3]).toMatch(/^└─ web .* of 50\.0 MiB {2}░{8} {2}1 of 20/)
+  expect(lines[4]).toMatch(/^ {3}└─ one +1 /)
+  const tree = JSON.parse((await cgroup('tree', '--json', '--depth', '1', top)).stdout)
+  expect(tree).toMatchObject({
+    path: top,
+    children: [{ path: `${top}/db` }, { path: `${top}/web`, limits: { memory: 52_428_800, pids: 20 }, children: [] }],
+  })
+  const busy = (await cgroup('tree', '--processes', top)).stdout
+  expect(busy).toContain('one')
+  expect(busy).not.toContain('db')
+})
+
+test('show explains every file, also of a group that others made', async () => {
+  await Cgroup.create(`${top}/web`, { files: { 'memory.max': '50M' } })
+  const { stdout } = await cgroup('show', `${top}/web`)
+  const v2 = readHost().layout === 'v2'
+  expect(stdout).toMatch(
+    v2 ? /memory\.max +50\.0 MiB \(52428800\) +\w/ : /memory\.limit_in_bytes +50\.0 MiB \(52428800\) +\w/,
+  )
+  expect(stdout).toMatch(/pids\.max +max +\w/)
+  expect(stdout).not.toContain('unknown to hutch')
+  const one = JSON.parse((await cgroup('show', '--json', `${top}/web`, 'pids.max')).stdout)
+  expect(one).toMatchObject([{ file: 'pids.max', controller: 'pids', value: 'max', access: 'read-write' }])
+  expect((await cgroup('show', '/')).status).toBe(0)
+})
+
+test('controllers says where each is', async () => {
+  const { stdout } = await cgroup('controllers')
+  expect(stdout).toMatch(/^CONTROLLER +VERSION +GROUPS +WHERE\n/)
+  const rows = JSON.parse((await cgroup('controllers', '--json')).stdout)
+  const version = readHost().v1.memory ? 'v1' : 'v2'
+  expect(rows).toContainEqual(expect.objectContaining({ controller: 'memory', version }))
+})
+
+test('watch prints a line for each event and ends with its group', async (context) => {
+  requires(context, 'a v2 tree')
+  await Cgroup.create(top)
+  const watching = begin(process.execPath, [cli, 'cgroup', 'watch', top])
+  await settled(watching.pid)
+  const group = Cgroup.open(top)
+  await group.add(sleeper())
+  // a state that is over before it was read is not told
+  await new Promise((resolve) => setTimeout(resolve, process.env.VM ? 2000 : 200))
+  await group.kill()
+  await group.remove()
+  const { status, stdout } = await watching.ended
+  expect(status).toBe(0)
+  const lines = stdout.split('\n').filter(Boolean)
+  expect(lines.every((line) => /^\d\d:\d\d:\d\d\.\d{3} {2}/.test(line))).toBe(true)
+  expect(lines.map((line) => line.slice(14))).toEqual([
+    `${top}  cgroup.events  populated 1`,
+    `${top}  cgroup.events  populated 0`,
+    `${top}  removed`,
+  ])
+})
+
+test('reclaim says what came of it', async () => {
+  await Cgroup.create(top)
+  const { status, stdout } = await cgroup('reclaim', top, '1M')
+  expect(status).toBeLessThan(2)
+  expect(stdout).toMatch(/^memory\.current: .* → .*\n$/)
+})
+
+const bad: [string[], string][] = [
+  [['crate', 'x'], 'did you mean hutch cgroup create?'],
+  [['create'], 'hutch cgroup create [OPTIONS] GROUP…'],
+  [['create', '../x'], '"." and ".." are no names of groups'],
+  [['create', `${top}/x`, '--memory', 'lots'], 'cannot use lots for --memory'],
+  [['create', `${top}/x`, '--controllers', 'memry'], 'no memry controller'],
+  [['create', `${top}/x`, '--owner', 'no-such-user'], 'there is no user no-such-user'],
+  [['set', top, 'memory.max'], 'there is no = in it'],
+  [['set', top, '../x=1'], 'not the name of a cgroup file'],
+  [['set', top, 'pids.max=lots'], 'cannot use lots for pids.max'],
+  [['set', `${top}x`, 'pids.max=1'], 'cannot find the group'],
+  [['get', top, 'memory.maxi'], 'cannot find memory.maxi'],
+  [['move', top, 'init'], 'it is not a process id'],
+  [['tree', '--depth', 'x'], 'it is not a number'],
+  [['watch', top, '--pressure', 'memory'], 'memory:some:150ms/1s'],
+  [['watch', top, '--for', 'ever'], 'a time such as 10s'],
+  [['apply', '/no/such/file'], 'cannot read /no/such/file: ENOENT'],
+  [['reclaim', top, 'all'], 'a size such as 50M'],
+]
+
+test.each(bad)('cgroup %j is refused with a remedy, and nothing is changed', async (args, words) => {
+  await Cgroup.create(top)
+  const { status, stdout, stderr } = await cgroup(...args)
+  expect([status, stdout]).toEqual([125, ''])
+  expect(stderr).toContain(words)
+  expect(stderr).toMatch(/\n {2}remedy: .+\n$/)
+  expect(Cgroup.open(top).children()).toEqual([])
+})
+
+test('a snapshot goes through a pipe', async () => {
+  await Cgroup.create(`${top}/a`, { files: { 'pids.max': 7 } })
+  const { stdout } = await cgroup('save', `${top}/a`)
+  const path = `${tmpdir()}/hutch-test-${process.pid}-pipe.json`
+  writeFileSync(path, stdout)
+  await Cgroup.open(`${top}/a`).remove()
+  expect((await cgroup('apply', path)).stdout).toMatch(/^make .*\/a\n/m)
+  rmSync(path)
+  expect(Cgroup.open(`${top}/a`).get('pids.max')).toBe(7)
+})
