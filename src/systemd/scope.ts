@@ -24,9 +24,14 @@ export interface Scope {
   directory: string
 }
 
+/** Whether systemd runs the machine: sd_booted(3). One look, so that others' machines pay no more than that. */
+export function isSystemdMachine(): boolean {
+  return existsSync('/run/systemd/system')
+}
+
 /** True where systemd runs the machine, and the v2 tree seen here is the one it keeps, with this process in one of its units. */
 export function isSystemdTree({ layout, unified }: Host): boolean {
-  if (layout !== 'v2' || !existsSync('/run/systemd/system')) return false
+  if (layout !== 'v2' || !isSystemdMachine()) return false
   // in a cgroup namespace the own group seems to be the root, and nsdelegate forbids to leave it
   return unified!.own !== unified!.mount && existsSync(`${unified!.mount}/init.scope`)
 }
