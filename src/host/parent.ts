@@ -46,7 +46,7 @@ export function readParent(host: Host, controller: string, path?: string): Paren
   const type = line(directory, 'cgroup.type')
   return {
     ...parent,
-    available: words(nearestGroup(top), 'cgroup.controllers'),
+    available: words(home === undefined ? top : nearestGroup(top), 'cgroup.controllers'),
     chain: levels(top, directory).map((level) => ({
       directory: level,
       enabled: words(level, 'cgroup.subtree_control'),

@@ -41,6 +41,18 @@ test.for([
   expect(tree()).toEqual(before)
 })
 
+test('from outside of the user’s own groups a process gets into them by way of a scope', async () => {
+  const options = asUser()
+  await hutch(['cgroup', 'create', 'there', '--pids', '20'], options)
+  const inside = await hutch(['cgroup', 'exec', 'there', '--', 'cat', '/proc/self/cgroup'], options)
+  expect(inside).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/\/hutch\.scope\/there\n$/) })
+  const parent = inside.stdout.trim().slice('0::'.length)
+  const args = ['--parent', parent, '--isolate', 'none', '--pids', '9', '--', 'cat', '/proc/self/cgroup']
+  const below = await hutch(['run', ...args], options)
+  expect(below).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining(`${parent}/hutch-`) })
+  expect((await hutch(['cgroup', 'rm', 'there'], options)).status).toBe(0)
+})
+
 test('a path with a leading slash is taken as it is', async () => {
   expect((await hutch(['cgroup', 'create', '/hutch-by-hand'])).stdout).toBe('/hutch-by-hand\n')
   expect(existsSync(`${mount}/hutch-by-hand`)).toBe(true)
