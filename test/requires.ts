@@ -11,6 +11,7 @@ const needs = {
   root: () => readHost().uid === 0,
   'not a VM': () => process.env.VM === undefined,
   'script(1)': () => existsSync('/usr/bin/script'),
+  'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 
 /** Skips the test unless the host has all of these. */
