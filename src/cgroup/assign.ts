@@ -88,7 +88,9 @@ export function planWrites(place: Place, file: string, value: string): FileWrite
     return [{ directory, file, value }]
   }
   const memory = place.directories.memory
-  const limits: LimitWrite[] = [{ file, value, origin: file }]
+  // a sum is to be made of it, so 10M has to be bytes
+  const swap = file === 'memory.swap.max' ? parseSize(value) : undefined
+  const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
   const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
   // v1 counts swap together with memory: each is kept when the other is set
   if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: file })

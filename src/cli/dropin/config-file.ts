@@ -193,28 +193,36 @@ function readSystemd(reader: Reader): { [key: string]: string } {
 function tokenize(text: string, origin: string): Token[] {
   const tokens: Token[] = []
   let line = 1
-  let at = 0
-  const pattern = /([ \t\r\f\v]+|#[^\n]*)|(\n)|"((?:[^"\\]+|\\[\s\S])*)"|([{}=;])|([\w./@%,\\:*+-]+)/y
-  while (at < text.length) {
+  const pattern = /([ \t\r\f\v]+|#[^\n]*)|(\n)|([{}=;])|([\w./@%,\\:*+-]+)/y
+  for (let at = 0; at < text.length; ) {
+    if (text[at] === '"') {
+      const end = endOfString(text, at)
+      if (end === undefined) throw invalid(origin, line, 'a quoted text that does not end')
+      const string = text.slice(at + 1, end)
+      tokens.push({ text: string.replace(/\\(["\\])/g, '$1'), kind: 'string', line })
+      line += string.split('\n').length - 1
+      at = end + 1
+      continue
+    }
     pattern.lastIndex = at
     const match = pattern.exec(text)
-    if (!match) {
-      const char = text[at]!
-      throw invalid(
-        origin,
-        line,
-        char === '"' ? 'a quoted text that does not end' : `a sign that has no place here: ${quote(char)}`,
-      )
-    }
-    const [all, , newline, string, sign, word] = match
-    if (string !== undefined) tokens.push({ text: string.replace(/\\(["\\])/g, '$1'), kind: 'string', line })
-    else if (sign !== undefined) tokens.push({ text: sign, kind: 'sign', line })
+    if (!match) throw invalid(origin, line, `a sign that has no place here: ${quote(text[at])}`)
+    const [all, , newline, sign, word] = match
+    if (sign !== undefined) tokens.push({ text: sign, kind: 'sign', line })
     else if (word !== undefined) tokens.push({ text: word, kind: 'word', line })
     if (newline !== undefined) line++
-    else line += all.split('\n').length - 1
     at += all.length
   }
   return [...tokens, { text: 'the end of the file', kind: 'end', line }]
+}
+
+/** Where the closing quote is; a backslash takes the next sign along. */
+function endOfString(text: string, start: number): number | undefined {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text[at] === '"') return at
+  }
+  return undefined
 }
 
 function invalid(origin: string, line: number, found: string, wanted = 'what cgconfig.conf(5) has there') {

@@ -91,8 +91,9 @@ function permit(directory: string, unified: boolean, { admin, tasks, ...modes }:
   for (const file of readFileNames(directory)) {
     const path = `${directory}/${file}`
     const isTasks = forTasks.includes(file)
-    const owner = isTasks ? (tasks ?? admin) : admin
-    const wanted = isTasks ? (modes.tasksMode ?? modes.fileMode) : modes.fileMode
+    // v1's tasks file is apart; on v2 the files that take processes are files of the group like others
+    const owner = isTasks ? (tasks ?? (unified ? admin : undefined)) : admin
+    const wanted = isTasks ? (modes.tasksMode ?? (unified ? modes.fileMode : undefined)) : modes.fileMode
     if (owner) own(path, owner)
     // a file that takes no writes does not become writable by its mode
     if (wanted !== undefined) mode(path, wanted & widest(readMode(path)))

@@ -22,12 +22,12 @@ export interface Mounted {
 }
 
 /** @throws OPTION_INVALID, CGROUP_PATH_INVALID */
-export function parseGroupSpec(text: string, origin: string): GroupSpec {
+export function parseGroupSpec(text: string, origin: string, status: number = statuses.usage): GroupSpec {
   const colon = text.indexOf(':')
   const typed = text.slice(colon + 1)
   if (colon < 0 || typed === '')
     throw withStatus(
-      statuses.usage,
+      status,
       fail('OPTION_INVALID', {
         name: origin,
         value: text,

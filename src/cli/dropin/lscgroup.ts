@@ -5,7 +5,7 @@ import { readHost } from '../../host/host.ts'
 import { print } from '../output.ts'
 import type { Given } from './getopt.ts'
 import { choose, directoryIn, type Mounted, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
-import { orStatus, statuses } from './status.ts'
+import { statuses } from './status.ts'
 import { ignoreDelegated, toolMain, valuesOf } from './tool.ts'
 
 export const main = toolMain({
@@ -15,8 +15,8 @@ export const main = toolMain({
   options: { g: { value: 'CONTROLLERS:PATH', help: 'the group to begin at; -g may be left out' }, ...ignoreDelegated },
   run(given: Given) {
     const all = mountedHierarchies(readHost())
-    const specs = orStatus(statuses.failed, () =>
-      [...valuesOf(given, 'g'), ...given.words].map((text) => parseGroupSpec(text, 'the group')),
+    const specs = [...valuesOf(given, 'g'), ...given.words].map((text) =>
+      parseGroupSpec(text, 'the group', statuses.failed),
     )
     if (specs.length === 0) {
       print(
