@@ -31,6 +31,7 @@ export const verb: Verb = {
     controllers: { value: 'LIST', short: 'c', help: 'controllers it is to have (cpu,io,memory,pids where there are)' },
     parent: { value: 'GROUP', help: 'make it below this group' },
     owner: { value: 'USER[:GROUP]', help: 'delegate it: this user may make groups in it, but not lift its limits' },
+    evacuate: { help: 'move processes that are in the way in a group above it to a leaf there' },
     'exist-ok': { help: 'no error if it is there: then its limits are set' },
   },
   words: 'GROUP…',
@@ -47,6 +48,7 @@ export const verb: Verb = {
         const group = await Cgroup.create(name, {
           files: Object.fromEntries(assignments.map(({ file, value }) => [file, value])),
           mayExist: values['exist-ok'] !== undefined,
+          evacuate: values.evacuate !== undefined,
           ...(values.controllers && { controllers: values.controllers.at(-1)!.split(',').filter(Boolean) }),
           ...(parent !== undefined && (values.parent || !name.startsWith('/')) && { parent }),
         })
