@@ -64,15 +64,22 @@ const table = {
     message: `cannot ${f.need}: no cgroup file system is mounted`,
     remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup, or run without limits',
   }),
-  CGROUP_CONTROLLER_MISSING: (f: { controller: string; origin: string; where: string; available: string }): Words => ({
+  CGROUP_CONTROLLER_MISSING: (f: {
+    controller: string
+    origin: string
+    where: string
+    available: string
+    remedy?: string
+  }): Words => ({
     message: `cannot set ${f.origin}: this host has no ${f.controller} controller in ${f.where}`,
     evidence: [`available there: ${f.available || 'none'}`],
-    remedy: `leave ${f.origin} out, or enable the controller (hutch doctor says how)`,
+    remedy: f.remedy ?? `leave ${f.origin} out, or enable the controller (hutch doctor says how)`,
     path: f.where,
   }),
   CGROUP_NO_DELEGATION: (f: { directory: string; need: string; user: number }): Words => ({
     message: `cannot ${f.need} below ${f.directory}: user ${f.user} may not make groups there`,
-    remedy: 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …',
+    remedy:
+      'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …; from Node: await enterScope() first',
     path: f.directory,
     errno: 'EACCES',
   }),
@@ -82,9 +89,16 @@ const table = {
       `processes there: ${f.processes}`,
       'a v2 group has either processes or controlled children, the root excepted',
     ],
-    remedy: 'name another group with --parent, or move these processes to a child group first',
+    remedy: 'name another group with --parent, or have these processes moved to a child group with --evacuate',
     path: f.directory,
     errno: 'EBUSY',
+  }),
+  CGROUP_NOT_EVACUATED: (f: Kernel & { directory: string; why: string; remedy: string }): Words => ({
+    message: `cannot move the processes of ${f.directory} to a child group: ${f.why} (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    path: f.directory,
+    errno: f.errno,
   }),
   CGROUP_THREADED: (f: { directory: string; type: string }): Words => ({
     message: `cannot make groups for processes below ${f.directory}: its type is ${f.type} (EOPNOTSUPP)`,
@@ -163,6 +177,11 @@ const table = {
     remedy: 'give a file as hutch cgroup save writes it',
     path: f.at,
   }),
+  CGROUP_HIERARCHY_MISSING: (f: { controllers: string; origin: string }): Words => ({
+    message: `cannot place processes for ${f.origin}: this host has no hierarchy with ${f.controllers}`,
+    remedy: 'hutch doctor lists the controllers; leave out those that are not there',
+    path: f.origin,
+  }),
   CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: string }): Words => ({
     message: `cannot set ${f.origin}: ${f.why}`,
     remedy: f.remedy,
@@ -190,6 +209,38 @@ const table = {
     remedy: 'it is removed by the next run, once nothing holds it',
     path: f.path,
     errno: f.errno,
+  }),
+  RULES_INVALID: (f: { origin: string; value: string; why: string }): Words => ({
+    message: `cannot use ${quote(f.value)} in ${f.origin}: ${f.why}`,
+    remedy: 'give USER[:PROGRAM] CONTROLLERS DESTINATION [OPTIONS], such as: alice:make cpu,memory builds/%u',
+    path: f.origin,
+    value: f.value,
+  }),
+  RULES_UNAVAILABLE: (f: Kernel & { remedy: string }): Words => ({
+    message: `cannot follow the processes of this machine: the kernel refused (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    errno: f.errno,
+    operation: 'process connector',
+  }),
+  RULES_TAKEN: (f: { path: string; why: string }): Words => ({
+    message: `cannot take requests at ${f.path}: ${f.why}`,
+    remedy: 'stop the other one (hutch rules watch, or cgrulesengd), or name another path with --socket',
+    path: f.path,
+  }),
+  SYSTEMD_UNREACHABLE: (f: { what: string; whose: string; tried: string[]; remedy: string }): Words => ({
+    message: `cannot ${f.what}: ${f.whose} systemd cannot be reached`,
+    evidence: f.tried,
+    remedy: f.remedy,
+  }),
+  SYSTEMD_REFUSED: (f: { what: string; errorName: string; text: string; remedy: string }): Words => ({
+    message: `cannot ${f.what}: systemd refused (${f.errorName})`,
+    evidence: f.text === '' ? [] : [`it says: ${quote(f.text)}`],
+    remedy: f.remedy,
+  }),
+  SYSTEMD_ANSWER_INVALID: (f: { why: string }): Words => ({
+    message: `cannot read what came from the bus: ${f.why}`,
+    remedy: "see that DBUS_SESSION_BUS_ADDRESS or DBUS_SYSTEM_BUS_ADDRESS names a D-Bus daemon's socket",
   }),
   NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: string }): Words => ({
     message: `cannot make ${f.kinds}: the kernel refused (${f.errno})`,

@@ -8,6 +8,9 @@ import { fail } from './errors.ts'
 /** Kinds of events, as native/addon/job.h numbers them. */
 export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4, triggered: 5 } as const
 
+/** What happened to a process, as native/addon/procs.c numbers it: changed is another program, user or group; lost are events unseen. */
+export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const
+
 /** One event of one job. What a to d mean depends on the kind: native/addon/job.h says it. */
 export type Listener = (
   job: number,
@@ -50,6 +53,12 @@ export interface Native {
    */
   openTrigger(where: string, file: string, argument: string): number
   closeTrigger(id: number): number
+  /**
+   * Follows all processes of the machine: batches of [kind, pid, parent, usec] (changeKinds; the clock is the monotonic
+   * one). 0, or -errno: EPERM, ECONNREFUSED outside of the first network namespace, ETIMEDOUT of the first pid namespace.
+   */
+  watchProcesses(callback: (changes: Float64Array) => void): number
+  stopProcesses(): void
   /**
    * Joins groups and becomes the command: both NUL-separated, `count` words in `argv`. It comes back only on failure: [index in
    * `procs`, or -1 when it was the exec, errno].

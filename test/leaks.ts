@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, expect } from 'vitest'
 import { readChildren } from '../src/cgroup/files.ts'
-import { readStartTime } from '../src/cgroup/sweep.ts'
+import { isAbandoned } from '../src/cgroup/sweep.ts'
 import { readHost } from '../src/host/host.ts'
 
 /** Groups that hutch made and whose maker has ended or is this process. */
@@ -18,9 +18,9 @@ export function leftGroups(): string[] {
   )
 }
 
+/** Jobs' groups, and those that tests make by hand and name after their process. */
 function isLeft(name: string): boolean {
-  const [, pid, startTime] = /^hutch-(\d+)-(\d+)-/.exec(name) ?? []
-  return pid !== undefined && (Number(pid) === process.pid || readStartTime(pid) !== startTime)
+  return isAbandoned(name) || new RegExp(`^hutch-(test-)?${process.pid}(-|$)`).test(name)
 }
 
 /** Processes that this one started and that still live. */

@@ -3,13 +3,21 @@
 import { existsSync } from 'node:fs'
 import type { TestContext } from 'vitest'
 import { readHost } from '../src/host/host.ts'
+import { native } from '../src/native.ts'
 
 const needs = {
   v2: () => readHost().layout === 'v2',
   'v1 controllers': () => Object.keys(readHost().v1).length > 0,
   'a v2 tree': () => readHost().unified !== undefined,
+  systemd: () => existsSync('/run/systemd/system'),
   root: () => readHost().uid === 0,
   'not a VM': () => process.env.VM === undefined,
+  'process connector': () => {
+    const error = native().watchProcesses(() => {})
+    native().stopProcesses()
+    return error === 0
+  },
+  'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
   'script(1)': () => existsSync('/usr/bin/script'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

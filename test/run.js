@@ -71,6 +71,8 @@ const vm = (...flags) => [
   'node',
 ]
 const inVm = ['test/kernel', 'test/cli']
+const userSystemd = 'dbus-user-session,libpam-systemd'
+const underSystemd = vm('--kernel', 'trixie', '--root', 'trixie', '--systemd', '--packages', userSystemd)
 
 if (kernels) {
   // QEMU without KVM trips over the code patching of newer kernels when they have more than one processor
@@ -88,19 +90,14 @@ if (kernels) {
     )
   for (const layout of ['hybrid', 'v1'])
     suite(`kernel tests on 6.1, ${layout}`, vm('--layout', layout), inVm, '/out', `${layout}: `)
-  suite(
-    'kernel tests under systemd',
-    vm('--kernel', 'trixie', '--root', 'trixie', '--systemd'),
-    ['test/kernel'],
-    '/out',
-    'systemd: ',
-  )
+  suite('kernel tests under systemd', underSystemd, ['test/kernel'], '/out', 'systemd: ')
 } else {
   check('lint', 'node_modules/.bin/biome', ['check', '.'])
   check('types', 'node_modules/.bin/tsc', ['--noEmit'])
   check('the C core under sanitizers', 'sh', ['native/test/run'])
   suite('all tests on this host', [process.execPath], ['test'], work)
   suite('kernel and CLI tests in a VM: Linux 6.1, pure v2', vm(), inVm, '/out')
+  suite('scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd'], '/out')
 }
 
 const words = [...outcomes.values()]

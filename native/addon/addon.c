@@ -349,5 +349,6 @@ NAPI_MODULE_INIT()
 		OK(napi_create_function(env, exported[i].name, NAPI_AUTO_LENGTH, exported[i].call, NULL, &function));
 		OK(napi_set_named_property(env, exports, exported[i].name, function));
 	}
+	add_procs(env, exports);
 	return exports;
 }

@@ -3,12 +3,14 @@
  * The small program that stands as `hutch` in the path of contained commands:
  * `hutch hog SIZE [--hold TIME]` allocates and touches memory, a dot for every
  * 10 MiB, as memhog(8) does. Node itself would not fit into a 50M group.
+ * `hutch keep` does nothing: it holds the scope of lasting groups on a machine that systemd runs.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,10 +59,20 @@ static double parse_seconds(const char *text)
 	return !strcmp(end, "s") || !*end ? n : -1;
 }
 
+/* Holds a systemd scope: one without processes is removed. Ends with SIGTERM, as systemd and hutch send it. */
+static _Noreturn void keep(void)
+{
+	prctl(PR_SET_NAME, "hutch-keeper");
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	double size = -1, hold = 0;
 
+	if (argc == 2 && !strcmp(argv[1], "keep"))
+		keep();
 	if (argc < 2 || strcmp(argv[1], "hog"))
 		return usage("inside a container only hog is offered, not ", argc < 2 ? "nothing" : argv[1]);
 	for (int i = 2; i < argc; i++) {

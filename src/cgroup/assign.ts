@@ -7,8 +7,10 @@ import { readGroupFile, readWords, tryRead, writeGroupFileAsync } from './files.
 import { controllerOf, type LimitWrite, translateLimits } from './legacy.ts'
 import { readLegacy } from './legacy-read.ts'
 import { checkMayEnable } from './make.ts'
+import { parseFileName } from './path.ts'
 import type { Place } from './place.ts'
 import { explainRead, explainWrite } from './refusal.ts'
+import { formatWrites } from './value.ts'
 
 /** One write that is to be made. */
 export interface FileWrite {
@@ -120,18 +122,38 @@ function keepSwap(directory: string, writes: FileWrite[], value: string): FileWr
 }
 
 /**
- * Sets a file. What would kill or strand processes is refused first: memory.max
- * below what is in use (v2 kills then; v1 refuses by itself), and controllers
- * for the children of a group with processes (it would become threaded).
- * `force` does it all the same.
- * @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING
+ * The writes that set a file, checked as far as that goes without the kernel. What would kill or strand
+ * processes is refused here: memory.max below what is in use (v2 kills then; v1 refuses by itself), and
+ * controllers for the children of a group with processes (it would become threaded). `force` lets it through.
+ * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED
  */
-export async function assignFile(place: Place, file: string, value: string, force = false): Promise<void> {
-  for (const write of planWrites(place, file, value)) {
-    if (!force) checkWrite(write)
+export function planFile(place: Place, file: string, value: unknown, force = false): FileWrite[] {
+  const name = parseFileName(file, 'the file')
+  const words = describeFile(name, 'v2') ?? describeFile(name, 'v1')
+  const texts = words ? formatWrites(words, value) : [plainText(name, value)]
+  const writes = texts.flatMap((text) => planWrites(place, name, text))
+  if (!force) for (const write of writes) checkWrite(write)
+  return writes
+}
+
+/** Sets a file. @throws as `planFile`, and CGROUP_WRITE_REFUSED */
+export async function assignFile(place: Place, file: string, value: unknown, force = false): Promise<void> {
+  for (const write of planFile(place, file, value, force)) {
     const errno = await writeGroupFileAsync(write.directory, write.file, write.value)
     if (errno !== undefined) throw explainWrite({ ...write, errno })
   }
+}
+
+/** For files that hutch does not know: one line of text. @throws OPTION_INVALID */
+function plainText(file: string, value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text === 'string' && text !== '' && !/[\0-\x1f\x7f]/.test(text)) return text
+  throw fail('OPTION_INVALID', {
+    name: file,
+    value,
+    why: 'it is no line of text',
+    accepted: 'a number or one line of text',
+  })
 }
 
 /** @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED */

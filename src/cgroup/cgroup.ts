@@ -15,7 +15,7 @@ import { delegatePlace, makePlace, removeDefaultParent, removePlace } from './ma
 import { parseFileName } from './path.ts'
 import { childPlaces, findPlace, newPlace, type Place, placeBelow, placeOf, present } from './place.ts'
 import { explainWrite } from './refusal.ts'
-import { formatWrites, parseValue } from './value.ts'
+import { parseValue } from './value.ts'
 import { type WatchOptions, watchPlaces } from './watch.ts'
 
 /** Options of `Cgroup.create`. */
@@ -112,10 +112,7 @@ export class Cgroup {
   async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: { force?: boolean }): Promise<void>
   async set(file: string, value: unknown, options?: { force?: boolean }): Promise<void>
   async set(file: string, value: unknown, { force = false }: { force?: boolean } = {}): Promise<void> {
-    const name = parseFileName(file, 'the file')
-    const words = describeFile(name, 'v2') ?? describeFile(name, 'v1')
-    for (const text of words ? formatWrites(words, value) : [plainText(name, value)])
-      await assignFile(this, name, text, force)
+    await assignFile(this, file, value, force)
   }
 
   /** What the group and all below it use. A figure that the host does not give is absent. */
@@ -264,16 +261,4 @@ export class Cgroup {
   directoryOf(file: string): string | undefined {
     return directoryOf(this, file)
   }
-}
-
-/** For files that hutch does not know: one line of text. @throws OPTION_INVALID */
-function plainText(file: string, value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : value
-  if (typeof text === 'string' && text !== '' && !/[\0-\x1f\x7f]/.test(text)) return text
-  throw fail('OPTION_INVALID', {
-    name: file,
-    value,
-    why: 'it is no line of text',
-    accepted: 'a number or one line of text',
-  })
 }

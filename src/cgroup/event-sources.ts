@@ -136,13 +136,18 @@ function counter(
   late: boolean,
 ): () => void {
   const name = file.replace(/\.local$/, '')
-  const read = () => parseFlat(readGroupFile(directory, file))
-  let before = late ? {} : read()
+  let before: { [key: string]: number } = {}
+  /** A group that is gone was empty before. */
+  const read = () => {
+    const text = readGroupFile(directory, file)
+    return text === undefined && name === 'cgroup.events' ? { populated: 0, frozen: 0 } : parseFlat(text)
+  }
+  if (!late) before = read()
   return () => {
     const now = read()
     for (const [key, value] of Object.entries(now)) {
       if (key === 'oom_kill_disable' || key === 'under_oom') continue
-      const known = (before as { [key: string]: number })[key] ?? 0
+      const known = before[key] ?? 0
       if (states.has(key) ? value !== known : value > known)
         emit(states.has(key) ? makeEvent(place, name, key, value) : makeEvent(place, name, key, value - known, value))
     }

@@ -2,8 +2,9 @@
 // Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
 import { fail } from '../errors.ts'
 import { readGroupFile, readWords, walkGroups, writeGroupFile, writeGroupFileAsync } from './files.ts'
+import { listProcesses, shorten } from './group-state.ts'
 import type { Place } from './place.ts'
-import { explainWrite, listProcesses, shorten } from './refusal.ts'
+import { explainWrite } from './refusal.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 

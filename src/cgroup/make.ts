@@ -12,8 +12,9 @@ import {
   removeDirectory,
   writeGroupFile,
 } from './files.ts'
+import { listProcesses, shorten } from './group-state.ts'
 import { defaultParent, type Place, placeOf } from './place.ts'
-import { explainMake, explainRemove, explainWrite, listProcesses, shorten } from './refusal.ts'
+import { explainMake, explainRemove, explainWrite } from './refusal.ts'
 
 /** What a group gets when nothing is said, where the host has it. */
 export const usualControllers = ['cpu', 'io', 'memory', 'pids'] as const
@@ -22,7 +23,7 @@ export const usualControllers = ['cpu', 'io', 'memory', 'pids'] as const
 const legacyNames: { [controller: string]: string[] } = { io: ['blkio'], cpu: ['cpu', 'cpuacct'] }
 
 /** Undoes one step. */
-type Undo = () => unknown
+export type Undo = () => unknown
 
 /**
  * Makes the group in the hierarchies of these controllers (and in the v2 tree, where there is one), with
@@ -32,19 +33,15 @@ type Undo = () => unknown
 export function makePlace(host: Host, place: Place, controllers?: readonly string[]): Place {
   const wanted = chooseHierarchies(host, controllers)
   const directories = Object.fromEntries(wanted.keys.map((key) => [key, place.directories[key]!]))
-  const undo: Undo[] = []
-  try {
+  withUndo((undo) => {
     const done = new Set<string>()
     for (const [key, directory] of Object.entries(directories)) {
       if (done.has(directory)) continue
       done.add(directory)
       const mount = key === '' ? host.unified!.mount : host.v1[key]!.mount
-      makeLevels(mount, directory, key === '' ? wanted.unified : [], undo)
+      addLevels(mount, directory, key === '' ? wanted.unified : [], undo)
     }
-  } catch (error) {
-    for (const step of undo.reverse()) step()
-    throw error
-  }
+  })
   return { path: place.path, directories }
 }
 
@@ -70,7 +67,27 @@ function chooseHierarchies(host: Host, controllers?: readonly string[]): { keys:
   return { keys: [...new Set(keys)], unified }
 }
 
-function makeLevels(mount: string, directory: string, controllers: readonly string[], undo: Undo[]): void {
+/** Runs steps that note how each is undone; when one throws, all before it are undone, the last first. */
+export function withUndo(steps: (undo: Undo[]) => void): void {
+  const undo: Undo[] = []
+  try {
+    steps(undo)
+  } catch (error) {
+    for (const step of undo.reverse()) step()
+    throw error
+  }
+}
+
+/**
+ * Makes a group and those above it that are missing in one hierarchy; on v2 each level hands the controllers on.
+ * After a failure nothing of it is left.
+ * @throws CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
+ */
+export function makeLevels(mount: string, directory: string, controllers: readonly string[]): void {
+  withUndo((undo) => addLevels(mount, directory, controllers, undo))
+}
+
+function addLevels(mount: string, directory: string, controllers: readonly string[], undo: Undo[]): void {
   let at = mount
   for (const part of directory.slice(mount.length).split('/').filter(Boolean)) {
     enableControllers(at, controllers, undo)

@@ -56,6 +56,8 @@ export function placeBelow(parent: Place, name: string, origin = 'the group'): P
 /** Where a new group of this name goes: from the root with a leading slash, else below `hutch` as root, below the own group as others. */
 export function newPlace(host: Host, name: string, origin = 'the group'): Place {
   if (name.startsWith('/')) return placeOf(host, name, origin)
+  if (host.home !== undefined)
+    return placeBelow(placeOf(host, host.home.slice(host.unified!.mount.length)), name, origin)
   return placeBelow(host.uid === 0 ? placeOf(host, defaultParent) : ownPlace(host), name, origin)
 }
 

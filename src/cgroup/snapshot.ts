@@ -14,7 +14,7 @@ import {
   removeDirectory,
   writeGroupFile,
 } from './files.ts'
-import { enableControllers } from './make.ts'
+import { enableControllers, type Undo, withUndo } from './make.ts'
 import { parseFileName, parseGroupPath } from './path.ts'
 import { childPlaces, hierarchies, type Place } from './place.ts'
 import { explainMake, explainWrite } from './refusal.ts'
@@ -163,23 +163,13 @@ export function applySnapshot(host: Host, snapshot: Snapshot, dryRun = false): C
         why: `this host has no hierarchy ${hierarchy}; it has ${[...mounts.keys()].join(', ')}`,
       })
   const changes: Change[] = []
-  const undo: (() => unknown)[] = []
-  try {
+  withUndo((undo) => {
     for (const group of snapshot.groups) applyGroup(group, mounts.get(group.hierarchy)!, dryRun, changes, undo)
-  } catch (error) {
-    for (const step of undo.reverse()) step()
-    throw error
-  }
+  })
   return changes
 }
 
-function applyGroup(
-  group: SavedGroup,
-  mount: string,
-  dryRun: boolean,
-  changes: Change[],
-  undo: (() => unknown)[],
-): void {
+function applyGroup(group: SavedGroup, mount: string, dryRun: boolean, changes: Change[], undo: Undo[]): void {
   const directory = group.path === '/' ? mount : `${mount}${group.path}`
   let at = mount
   for (const part of group.path.split('/').filter(Boolean)) {
@@ -207,13 +197,7 @@ function applyGroup(
     changeOwner(path, uid, gid)
 }
 
-function handDown(
-  directory: string,
-  controllers: string[],
-  dryRun: boolean,
-  changes: Change[],
-  undo: (() => unknown)[],
-): void {
+function handDown(directory: string, controllers: string[], dryRun: boolean, changes: Change[], undo: Undo[]): void {
   const enabled = readWords(directory, 'cgroup.subtree_control')
   const missing = controllers.filter((name) => !enabled.includes(name))
   if (missing.length === 0) return
@@ -244,7 +228,7 @@ function setFile(
   value: string,
   dryRun: boolean,
   changes: Change[],
-  undo: (() => unknown)[],
+  undo: Undo[],
 ): void {
   const before = readSetting(directory, file)
   if (before === value) return

@@ -6,6 +6,17 @@ import { readChildren, readGroupFile, removeTree, writeGroupFile } from './files
 
 const shape = /^hutch-(\d+)-(\d+)-(\d+)-\d+$/
 
+/** Whether a path leads into the group of a job of hutch's. */
+export function isJobGroup(path: string): boolean {
+  return path.split('/').some((name) => shape.test(name))
+}
+
+/** Whether a name is a job's whose hutch has ended: as seen from the pid namespace that made it. */
+export function isAbandoned(name: string): boolean {
+  const [, pid, startTime] = shape.exec(name) ?? []
+  return pid !== undefined && readStartTime(pid) !== startTime
+}
+
 /** Groups of another pid namespace are judged by age: their owner cannot be looked up from here. */
 const foreignAgeMs = 60_000
 

@@ -21,6 +21,7 @@ const verbs: { [name: string]: [load: () => Promise<{ verb: Verb }>, help: strin
   create: [() => import('./cgroup/create.ts'), 'make a group, with limits and an owner'],
   set: [() => import('./cgroup/set.ts'), 'set files of a group'],
   get: [() => import('./cgroup/get.ts'), 'read files of a group'],
+  exec: [() => import('./cgroup/exec.ts'), 'become a command inside a group'],
   move: [() => import('./cgroup/move.ts'), 'move processes into a group'],
   rm: [() => import('./cgroup/rm.ts'), 'remove groups'],
   ls: [() => import('./cgroup/ls.ts'), 'list the groups below one'],

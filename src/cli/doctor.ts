@@ -2,18 +2,25 @@
 // hutch doctor: the findings, one a line, each with its remedy. Status 1 when something is missing.
 import { writeSync } from 'node:fs'
 import { type Finding, inspectHost } from '../host/doctor.ts'
+import { readHost } from '../host/host.ts'
+import { findSystemdPlace, inspectSystemd } from '../systemd/doctor.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { wantsColor } from './print.ts'
 
 const flags: FlagTable = { json: { help: 'print the findings as JSON' } }
 
-export function main(args: string[]): number {
+export async function main(args: string[]): Promise<number> {
   const { values, rest } = parseFlags(args, flags)
   if (values.help || rest.length > 0) {
     writeSync(values.help ? 1 : 2, `Usage: hutch doctor [OPTIONS]\n\n${formatFlags(flags)}\n`)
     return values.help ? 0 : 125
   }
-  const findings = inspectHost()
+  const host = readHost()
+  const place = findSystemdPlace(host)
+  const systemd = await inspectSystemd(host)
+  const findings = inspectHost(place === undefined ? host : { ...host, home: place }).flatMap((finding) =>
+    finding.title === 'delegation' ? [...systemd, ...(place === undefined ? [finding] : [])] : [finding],
+  )
   writeSync(
     1,
     values.json

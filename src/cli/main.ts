@@ -14,6 +14,7 @@ const commands: { [name: string]: [load: () => Promise<Command>, help: string] }
   run: [() => import('./run.ts'), 'run a command inside limits and namespaces'],
   cgroup: [() => import('./cgroup.ts'), 'make, change, see and remove control groups'],
   hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
+  rules: [() => import('./rules.ts'), 'place processes into groups by user, group and program'],
   doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],
   links: [() => import('./links.ts'), 'put cgcreate, cgset, cgexec and the like into a directory as links to hutch'],
   tour: [() => import('./tour.ts'), 'see it work: each experiment run live and checked'],

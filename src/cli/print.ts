@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results as text for people: pure, colour only when asked for.
-
-import type { Step } from '../program/explain.ts'
+import { leafName } from '../host/parent.ts'
+import { type Step, shellWord } from '../program/explain.ts'
 import type { Result } from '../run/result.ts'
 import { formatDuration, formatSize } from '../units.ts'
 
@@ -38,8 +38,8 @@ function usageLines({ usage, cgroup, durationMs }: Result): [string, string][] {
   return lines
 }
 
-/** A program, step by step, and then the same as a shell script. */
-export function formatSteps(steps: Step[], color = false): string {
+/** A program, step by step, and then the same as a shell script. `home` is the scope that systemd is asked for first. */
+export function formatSteps(steps: Step[], { color, home }: { color: boolean; home?: string }): string {
   const part = (section: Step['section'], title: string) => [
     bold(title, color),
     ...steps
@@ -51,7 +51,22 @@ export function formatSteps(steps: Step[], color = false): string {
   const inner = steps.filter((step) => step.section === 'inner')
   const outer = steps.filter((step) => step.section === 'outer')
   const shell = [...outer.slice(0, spawn + 1), ...inner, ...outer.slice(wait)].map((step) => step.shell).filter(Boolean)
-  return `${[...part('outer', 'outer: around the command'), '', ...part('inner', 'inner: in the child, before it becomes the command'), '', bold('the same by hand', color), ...shell.map((line) => `  ${line}`)].join('\n')}\n`
+  const scope = home === undefined ? { words: [], shell: [] } : scopeLines(home)
+  const before = scope.words.length > 0 ? [bold('first', color), ...scope.words.map((line) => `   ${line}`), ''] : []
+  return `${[...before, ...part('outer', 'outer: around the command'), '', ...part('inner', 'inner: in the child, before it becomes the command'), '', bold('the same by hand', color), ...[...scope.shell, ...shell].map((line) => `  ${line}`)].join('\n')}\n`
+}
+
+function scopeLines(home: string): { words: string[]; shell: string[] } {
+  const unit = home.slice(home.lastIndexOf('/') + 1)
+  const leaf = `${home}/${leafName}`
+  const user = home.includes('/user@') ? '--user ' : ''
+  return {
+    words: [`ask systemd for ${unit}, with Delegate=yes, and enter it`, `make the group ${leaf} and go there`],
+    shell: [
+      `systemd-run ${user}--scope --unit=${unit} -p Delegate=yes sh`,
+      `mkdir ${shellWord(leaf)}; echo $$ > ${shellWord(`${leaf}/cgroup.procs`)}`,
+    ],
+  }
 }
 
 /** Whether to paint: on a terminal, unless NO_COLOR is set (no-color.org). */

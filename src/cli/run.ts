@@ -7,6 +7,7 @@ import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/
 import { explainProgram } from '../program/explain.ts'
 import { startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
+import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
@@ -34,6 +35,7 @@ export const flags: FlagTable = {
   env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
   user: { value: 'USER[:GROUP]', short: 'u', help: 'run as this user' },
   parent: { value: 'GROUP', help: "make the job's group below this one" },
+  evacuate: { help: 'move processes that stand in the parent group itself to a leaf of it' },
   report: { value: 'FILE', help: 'write what happened as JSON' },
   explain: { help: 'run nothing: print the operations and the shell lines that do the same' },
   verbose: { short: 'v', help: 'always print the verdict' },
@@ -51,9 +53,13 @@ export async function main(args: string[]): Promise<number> {
   const report = values.report?.[0]
   if (report !== undefined) checkReportPath(report)
   if (values.explain) {
-    writeSync(1, formatSteps(explainProgram(prepare(spec).program), wantsColor(process.stdout)))
+    const home = pretendSettled(spec)
+    const steps = explainProgram(prepare(spec).program)
+    writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
+  const note = await settle(spec)
+  if (note !== undefined && values.verbose) writeSync(2, `hutch: ${note}\n`)
   native().holdSignals()
   const job = startSpec(spec, { stdio: 'inherit' })
   job.forwardSignals()
@@ -105,6 +111,7 @@ function readOptions(values: { [name: string]: string[] }): RunOptions {
     timeout: last('timeout'),
     killAfter: last('kill-after'),
     parent: last('parent'),
+    evacuate: values.evacuate ? true : undefined,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as RunOptions
 }

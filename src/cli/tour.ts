@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { readChildren } from '../cgroup/files.ts'
+import { isAbandoned } from '../cgroup/sweep.ts'
 import { readHost } from '../host/host.ts'
 import { shellWord } from '../program/explain.ts'
 import type { Result } from '../run/result.ts'
@@ -164,6 +165,6 @@ function readReport(path: string): Result {
 function leftGroups(): string[] {
   const { unified, v1 } = readHost()
   return [unified, ...Object.values(v1)].flatMap((hierarchy) =>
-    hierarchy ? readChildren(hierarchy.mount).filter((name) => name.startsWith('hutch-')) : [],
+    hierarchy ? readChildren(hierarchy.mount).filter(isAbandoned) : [],
   )
 }

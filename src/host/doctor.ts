@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this host offers for containment, as findings with remedies. Looks only: changes nothing.
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { delegateCommand } from './dropin.ts'
 import { type Host, readHost } from './host.ts'
 import { readParent } from './parent.ts'
 
@@ -82,7 +83,7 @@ function controllers(host: Host): Finding[] {
       found: `${purpose} are not to be had`,
       remedy:
         parent && host.uid !== 0
-          ? `have it delegated: systemctl set-property user@${host.uid}.service Delegate=yes`
+          ? delegateCommand([name], host.uid)
           : `boot with cgroup_enable=${name}, or a kernel that has it`,
     }
   })

@@ -14,6 +14,8 @@ export interface Host extends Hierarchies {
   uid: number
   /** This process, as the sweep recognises it: pid, start time (clock ticks since boot) and pid namespace. */
   owner: { pid: number; startTime: string; pidNamespace: string }
+  /** A delegated v2 group that this process was given for its jobs: nothing at or above its parent is its business. */
+  home?: string
 }
 
 let read: Host | undefined
@@ -44,6 +46,18 @@ export function readHost(): Host {
     throw fail('HOST_UNSUPPORTED', { why: `/proc cannot be read: ${(error as Error).message}` }, error)
   }
   return read
+}
+
+/** The v2 group that this process is in now, as a directory. @throws HOST_UNSUPPORTED */
+export function readOwnGroup(): string | undefined {
+  const [mountinfo, membership] = ['mountinfo', 'cgroup'].map((file) => readFileSync(`/proc/self/${file}`, 'utf8'))
+  return parseHierarchies(mountinfo!, membership!).unified?.own
+}
+
+/** From now on this process's jobs go below `home`. */
+export function settleHost(home: string): void {
+  const host = readHost()
+  read = { ...host, unified: { ...host.unified!, own: readOwnGroup() ?? host.unified!.own }, home }
 }
 
 /** Field 22 of /proc/PID/stat; the command in field 2 may hold anything, so counting starts behind its last parenthesis. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Users and groups by name, from /etc/passwd and /etc/group: passwd(5), group(5).
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { fail } from '../errors.ts'
 
 /** Who the command runs as. */
@@ -42,14 +42,54 @@ export function readUser(text: string, origin: string): User {
   return entry ? { ...user, name: entry[0]!, home: entry[5]! } : user
 }
 
+/** The two tables as maps, for matching many processes against names. */
+export interface Ids {
+  /** Users by name, and names by number. */
+  users: Map<string, number>
+  userNames: Map<number, string>
+  /** Groups by name with their members' names, and names by number. */
+  groups: Map<string, { gid: number; members: string[] }>
+  groupNames: Map<number, string>
+}
+
+let known: { stamp: string; ids: Ids } | undefined
+
+/** Both tables as they are now: read again only when a file changed. */
+export function readIds(): Ids {
+  const stamp = ['/etc/passwd', '/etc/group'].map(stampOf).join(' ')
+  if (known?.stamp === stamp) return known.ids
+  const ids: Ids = { users: new Map(), userNames: new Map(), groups: new Map(), groupNames: new Map() }
+  for (const [name = '', , id = ''] of readTable('/etc/passwd')) {
+    if (name === '' || !isId(id)) continue
+    if (!ids.users.has(name)) ids.users.set(name, Number(id))
+    if (!ids.userNames.has(Number(id))) ids.userNames.set(Number(id), name)
+  }
+  for (const [name = '', , id = '', members = ''] of readTable('/etc/group')) {
+    if (name === '' || !isId(id)) continue
+    if (!ids.groups.has(name)) ids.groups.set(name, { gid: Number(id), members: members.split(',').filter(Boolean) })
+    if (!ids.groupNames.has(Number(id))) ids.groupNames.set(Number(id), name)
+  }
+  known = { stamp, ids }
+  return ids
+}
+
+function stampOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path)
+    return `${ino} ${size} ${mtimeMs}`
+  } catch {
+    return ''
+  }
+}
+
 /** The user's name, or the number of one that has none. */
 export function nameOfUser(uid: number): string {
-  return readTable('/etc/passwd').find((fields) => Number(fields[2]) === uid)?.[0] ?? String(uid)
+  return readIds().userNames.get(uid) ?? String(uid)
 }
 
 /** The group's name, or the number of one that has none. */
 export function nameOfGroup(gid: number): string {
-  return readTable('/etc/group').find((fields) => Number(fields[2]) === gid)?.[0] ?? String(gid)
+  return readIds().groupNames.get(gid) ?? String(gid)
 }
 
 function isId(text: string): boolean {

@@ -20,14 +20,22 @@ export interface Parent {
   inherit?: { [file: string]: string }
 }
 
+/** Where those processes are that must not stand in a delegated group itself: its jobs' groups are beside it. */
+export const leafName = 'hutch-leaf'
+
 /**
  * `controller` '' is the v2 tree. Root's jobs go below the hierarchy's root,
  * as cgcreate(1) puts groups; others' below their own, which must be delegated
- * to them. `path` names another, relative to the mount.
+ * to them; those of a process that has a home below that. `path` names another,
+ * relative to the mount.
  */
 export function readParent(host: Host, controller: string, path?: string): Parent {
   const { mount, own } = controller === '' ? host.unified! : host.v1[controller]!
-  const directory = path === undefined ? (host.uid === 0 ? mount : own) : `${mount}/${path}`
+  const home = controller === '' ? host.home : undefined
+  const usual = home ?? (host.uid === 0 ? mount : withoutLeaf(own))
+  const directory = path === undefined ? usual : `${mount}/${path}`
+  // levels above a home are another's, systemd's for one, and hand down what they want
+  const top = path === undefined && home ? home : host.uid === 0 ? mount : directory
   const exists = allows(`${directory}/cgroup.procs`, constants.F_OK)
   // root, too: in a container the file system is often read-only
   const writable = allows(directory, constants.W_OK) && allows(`${directory}/cgroup.procs`, constants.W_OK)
@@ -38,14 +46,26 @@ export function readParent(host: Host, controller: string, path?: string): Paren
   const type = line(directory, 'cgroup.type')
   return {
     ...parent,
-    available: words(host.uid === 0 ? mount : directory, 'cgroup.controllers'),
-    chain: levels(host.uid === 0 ? mount : directory, directory).map((level) => ({
+    available: words(nearestGroup(top), 'cgroup.controllers'),
+    chain: levels(top, directory).map((level) => ({
       directory: level,
       enabled: words(level, 'cgroup.subtree_control'),
     })),
     type: type === '' ? undefined : type,
     processes: type === '' ? [] : words(directory, 'cgroup.procs'),
   }
+}
+
+/** A home that is yet to be made will have what the group above it has. */
+function nearestGroup(directory: string): string {
+  return directory === '' || allows(`${directory}/cgroup.controllers`, constants.F_OK)
+    ? directory
+    : nearestGroup(directory.slice(0, directory.lastIndexOf('/')))
+}
+
+/** A process in a leaf has its jobs beside the leaf. */
+export function withoutLeaf(directory: string): string {
+  return directory.endsWith(`/${leafName}`) ? directory.slice(0, -leafName.length - 1) : directory
 }
 
 function levels(from: string, to: string): string[] {

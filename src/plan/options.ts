@@ -54,6 +54,8 @@ export interface RunOptions {
   killAfter?: number | string
   /** Group below which the job's own is made, relative to the cgroup mount. */
   parent?: string
+  /** True: processes that stand in the parent group itself are moved to a leaf in it, so that it can hand controllers to children. */
+  evacuate?: boolean
 }
 
 type Parse = (value: unknown) => string | undefined
@@ -112,6 +114,7 @@ const optionFlags: { [K in keyof RunOptions]-?: string } = {
   timeout: '--timeout',
   killAfter: '--kill-after',
   parent: '--parent',
+  evacuate: '--evacuate',
 }
 
 /** Files that steer groups and processes rather than limit them: hutch's own business. */
@@ -161,6 +164,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
   const parent = parseParent(options.parent, say('parent'))
+  const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   if (hostname !== undefined && !isolate.includes('uts'))
     throw fail('OPTION_CONFLICT', {
       name: say('hostname'),
@@ -173,6 +177,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
     ...(parent !== undefined && { parent }),
+    ...(evacuate && { evacuate }),
   }
 }
 

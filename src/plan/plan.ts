@@ -2,6 +2,7 @@
 // Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
 import { controllerOf, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
+import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
@@ -92,7 +93,7 @@ function planUnified(spec: Spec, around: Surroundings): PlannedGroup[] {
   for (const limit of spec.limits) {
     const controller = controllerOf(limit.file)
     if (controller === 'cgroup' || parent.available.includes(controller)) continue
-    throw missingController(controller, limit, parent)
+    throw missingController(controller, limit, parent, around.host)
   }
   if (!usable(parent, spec, around)) return []
   const wanted = [...asked, ...accounting.filter((name) => parent.available.includes(name) && !asked.includes(name))]
@@ -103,7 +104,7 @@ function planUnified(spec: Spec, around: Surroundings): PlannedGroup[] {
   if (parent.type !== undefined && parent.type !== 'domain' && parent.type !== 'domain threaded')
     throw fail('CGROUP_THREADED', { directory: parent.directory, type: parent.type })
   // a populated group would become "domain threaded" (pids, cpu) or refuse (memory): neither is what was asked
-  if (parent.type !== undefined && parent.processes.length > 0 && inParent.length > 0) {
+  if (parent.type !== undefined && parent.processes.length > 0 && inParent.length > 0 && !spec.evacuate) {
     // figures that nobody asked for are not worth a failure
     if (asked.some((name) => inParent.includes(name)))
       throw fail('CGROUP_POPULATED', {
@@ -190,12 +191,13 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = spec.
   })
 }
 
-function missingController(controller: string, limit: LimitWrite, parent: Parent) {
+function missingController(controller: string, limit: LimitWrite, parent: Parent, host: Host) {
   return fail('CGROUP_CONTROLLER_MISSING', {
     controller,
     origin: limit.origin,
     where: parent.directory,
     available: parent.available.join(', '),
+    ...(host.home !== undefined && host.uid !== 0 && { remedy: delegateCommand([controller], host.uid) }),
   })
 }
 

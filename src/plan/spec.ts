@@ -28,4 +28,6 @@ export interface Spec {
   killAfterMs: number
   /** Group below which the job's is made, relative to the cgroup mount. */
   parent?: string
+  /** The parent's own processes may be moved to a leaf. */
+  evacuate?: boolean
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
 import { isMainThread } from 'node:worker_threads'
+import { readChildren } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
@@ -14,6 +15,8 @@ import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
+import { parseScopeName } from '../systemd/unit.ts'
+import { evacuate } from './evacuate.ts'
 import { explainRefusal } from './refusal.ts'
 
 export interface Launched {
@@ -51,6 +54,7 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
 /** Starts it: `stdio` are descriptors, -1 is /dev/null. @throws HutchError, with nothing left behind */
 export function launch(spec: Spec, stdio: readonly [number, number, number]): Launched {
   const addon = watchedNative()
+  if (spec.evacuate) evacuateParent(spec)
   for (let again = knownParents.size > 0; ; again = false) {
     const { plan, program } = prepare(spec)
     const [job, pid, errno = 0] = addon.launch(encodeProgram(program), ...stdio)
@@ -83,11 +87,24 @@ function findParents(host: Host, spec: Spec): Map<string, Parent> {
   return new Map(
     names.map((name) => {
       if (spec.parent !== undefined) return [name, readParent(host, name, spec.parent)]
-      const known = knownParents.get(name) ?? readParent(host, name)
-      knownParents.set(name, known)
+      const key = `${name} ${host.home ?? ''}`
+      const known = knownParents.get(key) ?? readParent(host, name)
+      knownParents.set(key, known)
       return [name, known]
     }),
   )
+}
+
+/** Only where it is of use: a v2 group below the root that has processes, and controllers yet to be enabled. */
+function evacuateParent(spec: Spec): void {
+  const host = readHost()
+  if (host.layout !== 'v2') return
+  const parent = readParent(host, '', spec.parent)
+  if (!parent.writable || parent.type !== 'domain' || parent.processes.length === 0) return
+  const { groups } = prepare(spec).plan
+  if (!groups.some((group) => group.enable.some(({ directory }) => directory === parent.directory))) return
+  evacuate(parent.directory)
+  knownParents.clear()
 }
 
 /** v1: every run is counted for memory and tasks; other hierarchies only for a limit. */
@@ -119,9 +136,19 @@ function rememberEnabled(plan: Plan): void {
 function sweepOnce(plan: Plan): void {
   if (swept) return
   swept = true
-  const directories = new Set(plan.groups.map((group) => group.parent))
+  const directories = new Set([...plan.groups.map((group) => group.parent), ...otherScopes()])
   sweep = () => sweepGroups(directories, readHost().owner.pidNamespace, readStartTime)
   setImmediate(finishSweep)
+}
+
+/** systemd removes a scope by itself once nothing runs in it: what a dead hutch left running keeps it. */
+function otherScopes(): string[] {
+  const { home } = readHost()
+  if (home === undefined) return []
+  const slice = home.slice(0, home.lastIndexOf('/'))
+  return readChildren(slice)
+    .filter(parseScopeName)
+    .map((name) => `${slice}/${name}`)
 }
 
 /** A short first job can be over, and its caller gone, before the event loop comes round: so its result waits for the sweep. */

@@ -92,7 +92,9 @@ function refusedSpawn(flags: number, errno: string, plan: Plan): HutchError {
   const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
   const [why, remedy] = spawnReasons[errno] ?? ['', 'see hutch doctor']
   const group =
-    errno === 'EAGAIN' || errno === 'EBUSY' || errno === 'EOPNOTSUPP' ? plan.groups[0]?.directory : undefined
+    errno === 'EAGAIN' || errno === 'ENOENT' || errno === 'EBUSY' || errno === 'EOPNOTSUPP'
+      ? plan.groups[0]?.directory
+      : undefined
   return fail('NAMESPACE_REFUSED', {
     kinds: named,
     errno,
@@ -113,6 +115,10 @@ const spawnReasons: { [errno: string]: [string, string] } = {
   ],
   EINVAL: ['this kernel does not know one of them', 'leave kinds out with --isolate; hutch doctor lists what there is'],
   ENOMEM: ['the kernel has no memory for it, or the pid namespace is dying', 'free memory'],
+  ENOENT: [
+    'this process is in a cgroup namespace, and the group is outside of it',
+    'start the outer one without: hutch run --isolate pid,mount,ipc,uts …',
+  ],
   EBUSY: ['the group hands controllers to children, so it may have no processes', 'name another group with --parent'],
   EOPNOTSUPP: ['the group is threaded, or its parent is', 'name a group of type "domain" with --parent'],
 }

@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup, verb by verb, as a user types it.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
+import { endOf, endSleepers, sleeper } from '../sleeper.ts'
 import { begin, cli, hutch, settled } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
-const sleepers: ChildProcess[] = []
 const ok = (stdout: unknown = '') => ({ status: 0, stdout, stderr: '' })
 
-function sleeper(): number {
-  const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
-  sleepers.push(child)
-  return child.pid!
-}
-
 afterEach(async () => {
-  for (const child of sleepers.splice(0)) {
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended
-  }
+  await endSleepers()
   try {
     await Cgroup.open(top).remove({ recursive: true, kill: true })
   } catch (error) {
@@ -66,9 +56,32 @@ test('move, freeze, thaw, kill', async () => {
   expect(await cgroup('freeze', top)).toEqual(ok())
   expect((await cgroup('tree', top)).stdout).toMatch(/frozen/)
   expect(await cgroup('thaw', top)).toEqual(ok())
-  const ended = new Promise((resolve) => sleepers[0]!.once('exit', (_status, signal) => resolve(signal)))
+  const ended = endOf(pid)
   expect(await cgroup('kill', top)).toEqual(ok())
   expect(await ended).toBe('SIGKILL')
+})
+
+test('exec becomes the command inside the group', async () => {
+  await Cgroup.create(top, { files: { 'memory.max': '100M', 'pids.max': 50 } })
+  const { status, stdout } = await cgroup(
+    'exec',
+    top,
+    '--',
+    'sh',
+    '-c',
+    'cat /proc/self/cgroup; echo $0 "$@"; exit 7',
+    'a b',
+    'c',
+  )
+  expect(status).toBe(7)
+  expect(stdout.endsWith('a b c\n')).toBe(true)
+  const groups = readHost().layout === 'v2' ? [''] : ['memory', 'pids']
+  for (const name of groups) expect(stdout).toMatch(new RegExp(`^\\d+:${name}:${top}$`, 'm'))
+  expect(await cgroup('exec', top, 'no-such-command')).toMatchObject({
+    status: 127,
+    stderr: expect.stringContaining('ENOENT'),
+  })
+  expect(await cgroup('exec', top, '/')).toMatchObject({ status: 126, stderr: expect.stringContaining('EACCES') })
 })
 
 test('rm --kill removes a group with what runs in it', async () => {
@@ -136,10 +149,13 @@ test('watch prints a line for each event and ends with its group', async (contex
   await group.remove()
   const { status, stdout } = await watching.ended
   expect(status).toBe(0)
-  const line = (words: string) => `\\d\\d:\\d\\d:\\d\\d\\.\\d{3}  ${top}  ${words}\n`
-  expect(stdout).toMatch(
-    new RegExp(`^${line('cgroup.events  populated 1')}${line('cgroup.events  populated 0')}${line('removed')}$`),
-  )
+  const lines = stdout.split('\n').filter(Boolean)
+  expect(lines.every((line) => /^\d\d:\d\d:\d\d\.\d{3} {2}/.test(line))).toBe(true)
+  expect(lines.map((line) => line.slice(14))).toEqual([
+    `${top}  cgroup.events  populated 1`,
+    `${top}  cgroup.events  populated 0`,
+    `${top}  removed`,
+  ])
 })
 
 test('reclaim says what came of it', async () => {
@@ -159,6 +175,8 @@ const bad: [string[], string][] = [
   [['set', top, 'memory.max'], 'there is no = in it'],
   [['set', top, '../x=1'], 'not the name of a cgroup file'],
   [['set', top, 'pids.max=lots'], 'cannot use lots for pids.max'],
+  [['set', top, 'pids.max=5', 'pids.max=lots'], 'cannot use lots for pids.max'],
+  [['create', `${top}/x`, `${top}/../y`], '"." and ".." are no names of groups'],
   [['set', `${top}x`, 'pids.max=1'], 'cannot find the group'],
   [['get', top, 'memory.maxi'], 'cannot find memory.maxi'],
   [['move', top, 'init'], 'it is not a process id'],
@@ -175,7 +193,7 @@ test.each(bad)('cgroup %j is refused with a remedy, and nothing is changed', asy
   expect([status, stdout]).toEqual([125, ''])
   expect(stderr).toContain(words)
   expect(stderr).toMatch(/\n {2}remedy: .+\n$/)
-  expect(Cgroup.open(top).children()).toEqual([])
+  expect([Cgroup.open(top).children(), Cgroup.open(top).get('pids.max')]).toEqual([[], 'max'])
 })
 
 test('a snapshot goes through a pipe', async () => {

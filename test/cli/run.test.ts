@@ -277,6 +277,7 @@ test('doctor finds what this host has', async () => {
     'cpu',
     'cpuset',
     'io',
+    'systemd',
     'delegation',
     'cgroup.kill',
     'namespaces',

@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The handle on groups, on whatever layout this host has.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
+import { endSleepers, sleeper, startQuiet } from '../sleeper.ts'
 
 const top = `/hutch-test-${process.pid}`
-const sleepers: ChildProcess[] = []
 const isV2 = readHost().layout === 'v2'
 
-/** A process that does nothing, to be moved about. */
-function sleeper(): number {
-  const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
-  sleepers.push(child)
-  return child.pid!
-}
-
 afterEach(async () => {
-  for (const child of sleepers.splice(0)) {
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended
-  }
+  await endSleepers()
   await Cgroup.open(top).remove({ recursive: true, kill: true })
 })
 
@@ -70,8 +60,7 @@ test('processes are moved in, seen, frozen, thawed and killed', async () => {
   const pids = [sleeper(), sleeper()].sort((a, b) => a - b)
   await group.add(...pids)
   expect(group.processes()).toEqual(pids)
-  const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
-  sleepers.push(busy)
+  const busy = startQuiet('sh', ['-c', 'while :; do :; done'])
   const used = () => Number(readFileSync(`/proc/${busy.pid}/stat`, 'utf8').split(' ')[13])
   await group.add(busy.pid!)
   await group.freeze()
@@ -165,20 +154,15 @@ test('memory is taken back', async () => {
 
 test('memory.max below what is in use is refused, with the figures, unless forced', async () => {
   const group = await make('/full', { files: { 'memory.max': '200M' } })
-  const child = spawn(
-    'sh',
-    [
-      '-c',
-      `${Object.values(group.directories)
-        .map((at) => `echo $$ > ${at}/cgroup.procs;`)
-        .join(' ')} exec build/bin/hutch hog 40M --hold 100s`,
-    ],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  )
-  sleepers.push(child)
+  const child = startQuiet('sh', [
+    '-c',
+    `${Object.values(group.directories)
+      .map((at) => `echo $$ > ${at}/cgroup.procs;`)
+      .join(' ')} exec build/bin/hutch hog 40M --hold 100s`,
+  ])
   await new Promise((resolve) => {
     let seen = ''
-    child.stdout.on('data', (data) => {
+    child.stdout!.on('data', (data) => {
       seen += data
       if (seen.includes('\n')) resolve(undefined)
     })

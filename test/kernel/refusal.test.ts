@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every way in which the kernel refuses a cgroup file, provoked for real: the error names file, value, errno, the cause and a remedy.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { cli, collect, hutch } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
+import { endSleepers, sleeper } from '../sleeper.ts'
 
 const name = `hutch-test-${process.pid}`
 const top = `/${name}`
-const sleepers: ChildProcess[] = []
-
-function sleeper(): number {
-  const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
-  sleepers.push(child)
-  return child.pid!
-}
 
 beforeEach(() => Cgroup.create(top))
 afterEach(async () => {
-  for (const child of sleepers.splice(0)) {
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    if (child.kill('SIGKILL')) await ended
-  }
+  await endSleepers()
   await Cgroup.open(top).remove({ recursive: true, kill: true })
 })
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { codes } from '../../src/errors.ts'
-import { eventKinds } from '../../src/native.ts'
+import { changeKinds, eventKinds } from '../../src/native.ts'
 import { ops } from '../../src/program/ops.ts'
 import { programMagic } from '../../src/program/wire.ts'
 
@@ -26,6 +26,8 @@ const rooms = [
   'program',
   'host',
   'cgroup',
+  'rules',
+  'systemd',
   'sandbox',
   'plan',
   'run',
@@ -48,7 +50,8 @@ test('imports go down', () => {
 })
 
 test('only the rooms that may do I/O import node:fs', () => {
-  const may = /^src\/(host|run|cli)\/|^src\/cgroup\/(files|sweep)\.ts$/
+  const may =
+    /^src\/(host|run|cli)\/|^src\/cgroup\/(files|sweep)\.ts$|^src\/rules\/(load|process|sticky)\.ts$|^src\/systemd\/(bus|scope|failure|keeper)\.ts$/
   expect(sources.filter((path) => /from 'node:(fs|child_process|net)'/.test(read(path)) && !may.test(path))).toEqual([])
 })
 
@@ -96,6 +99,14 @@ test('event kinds are the same on both sides', () => {
     Number(value),
   ])
   expect(Object.fromEntries(listed)).toEqual(eventKinds)
+})
+
+test('kinds of changes are the same on both sides', () => {
+  const listed = [...read('native/addon/procs.c').matchAll(/CHANGE_(\w+) = (\d+)/g)].map(([, name, value]) => [
+    name!.toLowerCase(),
+    Number(value),
+  ])
+  expect(Object.fromEntries(listed)).toEqual(changeKinds)
 })
 
 test('docs/errors.md has every code, and no other', () => {

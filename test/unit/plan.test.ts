@@ -130,6 +130,20 @@ test.each([
   )
 })
 
+test('processes in the parent are no reason when they may be moved', () => {
+  const options = { limits: { memory: 1e6 }, evacuate: true }
+  expect(plan(v2, options, { ...bare, processes: ['7'] }).groups[0]!.enable).toEqual([
+    { directory: '/cg', controllers: ['memory', 'pids'] },
+  ])
+})
+
+test('a user in a scope is told how controllers come to users', () => {
+  const inScope = { ...rootless, home: '/cg/hutch-1-2.scope' }
+  expect(() => plan(inScope, { limits: { cpusetCpus: '0' } }, { available: ['memory'] })).toThrow(
+    /remedy: as root: .*Delegate=cpu cpuset io memory pids.*restart user@1000/,
+  )
+})
+
 test('figures that nobody asked for are not worth a failure', () => {
   expect(plan(v2, {}, { ...bare, processes: ['7'] }).groups).toMatchObject([{ enable: [], writes: [] }])
   expect(plan(rootless, {}, { writable: false }).groups).toEqual([])

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup controllers: each controller, the hierarchy it is in, and whether groups get it.
-import { readFileSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { readWords } from '../../cgroup/files.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
 
 interface Row {
   controller: string
@@ -33,8 +34,7 @@ export const verb: Verb = {
       ]),
     ]
     const widths = [0, 1, 2].map((i) => Math.max(...table.map((cells) => cells[i]!.length)))
-    writeSync(
-      1,
+    print(
       values.json
         ? `${JSON.stringify(rows, null, 2)}\n`
         : table.map((cells) => `${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}\n`).join(''),

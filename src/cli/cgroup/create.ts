@@ -2,9 +2,27 @@
 // hutch cgroup create: a group with its limits and its owner, all or nothing; prints its path.
 import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
+import { parseGroupPath } from '../../cgroup/path.ts'
+import { HutchError } from '../../errors.ts'
+import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/ids.ts'
+import { keepScope, needsKeeper } from '../../systemd/keeper.ts'
 import type { Verb } from '../cgroup.ts'
 import { limitFlags, parseAssignment, readLimitFlags } from './assignment.ts'
+
+/** On a machine that systemd runs, a scope that it delegates; else what Cgroup.create takes. */
+async function usualParent(): Promise<string | undefined> {
+  const host = readHost()
+  if (!needsKeeper(host)) return undefined
+  try {
+    return (await keepScope()).slice(host.unified!.mount.length)
+  } catch (error) {
+    // root can do without
+    if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
+    writeSync(2, `hutch: ${error.message}\n  so the group stands at the root of the tree, beside systemd's own\n`)
+    return undefined
+  }
+}
 
 export const verb: Verb = {
   flags: {
@@ -19,13 +37,17 @@ export const verb: Verb = {
   least: 1,
   async main(values, names) {
     const assignments = [...readLimitFlags(values), ...(values.set ?? []).map((word) => parseAssignment(word, '--set'))]
+    const parent =
+      values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await usualParent())
+    // a bad word among them makes nothing
+    for (const name of names) parseGroupPath(name, 'GROUP')
     const owner = values.owner && readUser(values.owner.at(-1)!, '--owner')
     for (const name of names) {
       const group = await Cgroup.create(name, {
         files: Object.fromEntries(assignments.map(({ file, value }) => [file, value])),
         mayExist: values['exist-ok'] !== undefined,
         ...(values.controllers && { controllers: values.controllers.at(-1)!.split(',').filter(Boolean) }),
-        ...(values.parent && { parent: values.parent.at(-1)! }),
+        ...(parent !== undefined && (values.parent || !name.startsWith('/')) && { parent }),
       })
       if (owner) await group.delegate(owner.uid, owner.gid)
       writeSync(1, `${group.path}\n`)

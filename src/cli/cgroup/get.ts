@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup get: the values of files as the kernel writes them, or as JSON.
-import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readFileNames } from '../../cgroup/files.ts'
 import { HutchError } from '../../errors.ts'
 import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
 
 export const verb: Verb = {
   flags: { json: { help: 'typed values as JSON' } },
@@ -22,9 +22,9 @@ export const verb: Verb = {
         return []
       }
     })
-    if (values.json) writeSync(1, `${JSON.stringify(Object.fromEntries(read), null, 2)}\n`)
-    else if (files.length === 1) writeSync(1, `${read[0]![1]}\n`)
-    else writeSync(1, read.map(([file, text]) => formatFile(file, text as string)).join(''))
+    if (values.json) print(`${JSON.stringify(Object.fromEntries(read), null, 2)}\n`)
+    else if (files.length === 1) print(`${read[0]![1]}\n`)
+    else print(read.map(([file, text]) => formatFile(file, text as string)).join(''))
     return 0
   },
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup ls: the groups below one (the root if none is named), one path a line.
-import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
 
 export const verb: Verb = {
   flags: {
@@ -19,8 +19,8 @@ export const verb: Verb = {
         directories: group.directories,
         processes: group.processes(),
       }))
-      writeSync(1, `${JSON.stringify(rows, null, 2)}\n`)
-    } else writeSync(1, groups.map((group) => `${group.path}\n`).join(''))
+      print(`${JSON.stringify(rows, null, 2)}\n`)
+    } else print(groups.map((group) => `${group.path}\n`).join(''))
     return 0
   },
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup rm: removes groups; what is in them stays unless it is asked for.
 import { Cgroup } from '../../cgroup/cgroup.ts'
+import { readHost } from '../../host/host.ts'
+import { releaseScope } from '../../systemd/keeper.ts'
 import type { Verb } from '../cgroup.ts'
 
 export const verb: Verb = {
@@ -14,6 +16,7 @@ export const verb: Verb = {
     const groups = names.map((name) => Cgroup.open(name))
     for (const group of groups)
       await group.remove({ recursive: values.recursive !== undefined, kill: values.kill !== undefined })
+    releaseScope(readHost())
     return 0
   },
 }

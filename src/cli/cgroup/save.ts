@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup save: groups with all below them and every setting, as JSON that apply reads.
-import { writeFileSync, writeSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { takeSnapshot } from '../../cgroup/snapshot.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
 
 export const verb: Verb = {
   flags: { output: { value: 'FILE', short: 'o', help: 'write to this file (standard output)' } },
@@ -16,7 +17,7 @@ export const verb: Verb = {
     const snapshot = takeSnapshot(readHost(), groups)
     const text = `${JSON.stringify(snapshot, null, 1)}\n`
     const path = values.output?.at(-1)
-    if (path === undefined) writeAll(text)
+    if (path === undefined) print(text)
     else
       try {
         writeFileSync(path, text)
@@ -31,10 +32,4 @@ export const verb: Verb = {
       }
     return 0
   },
-}
-
-/** A pipe takes less than a whole tree at once. */
-function writeAll(text: string): void {
-  const bytes = Buffer.from(text)
-  for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at)
 }

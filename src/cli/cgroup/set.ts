@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup set: files of one group, in the order given.
+import { planFile } from '../../cgroup/assign.ts'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import type { Verb } from '../cgroup.ts'
 import { parseAssignment } from './assignment.ts'
@@ -13,7 +14,10 @@ export const verb: Verb = {
   async main(values, [name, ...words]) {
     const assignments = words.map((word) => parseAssignment(word, 'FILE=VALUE'))
     const group = Cgroup.open(name!)
-    for (const { file, value } of assignments) await group.set(file, value, { force: values.force !== undefined })
+    const force = values.force !== undefined
+    // a bad word among them changes nothing
+    for (const { file, value } of assignments) planFile(group, file, value, force)
+    for (const { file, value } of assignments) await group.set(file, value, { force })
     return 0
   },
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup show: every file of a group, whoever made it: value, unit, and what it means.
-import { writeSync } from 'node:fs'
 import { describeFile, describeKey } from '../../cgroup/catalog/catalog.ts'
 import type { FileWords } from '../../cgroup/catalog/words.ts'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readFileNames, readGroupFile, tryRead } from '../../cgroup/files.ts'
-import { listProcesses, shorten } from '../../cgroup/refusal.ts'
+import { listProcesses, shorten } from '../../cgroup/group-state.ts'
 import { parseValue } from '../../cgroup/value.ts'
 import { quote } from '../../errors.ts'
 import { formatDuration, formatSize } from '../../units.ts'
 import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
 
 /** One file as it is shown. */
 interface Shown {
@@ -28,7 +28,7 @@ export const verb: Verb = {
   main(values, [name, ...wanted]) {
     const group = Cgroup.open(name!)
     const files = readAll(group, wanted)
-    writeSync(1, values.json ? `${JSON.stringify(files.map(makeJson), null, 2)}\n` : formatGroup(group, files))
+    print(values.json ? `${JSON.stringify(files.map(makeJson), null, 2)}\n` : formatGroup(group, files))
     return 0
   },
 }

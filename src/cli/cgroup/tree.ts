@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup tree: the groups as a tree, what each uses against its limits, and how long its tasks stalled of late.
-import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readMany } from '../../cgroup/files.ts'
 import { type GroupLimits, readLimits } from '../../cgroup/group-limits.ts'
@@ -9,6 +8,7 @@ import type { Place } from '../../cgroup/place.ts'
 import { fail, quote } from '../../errors.ts'
 import { formatDuration, formatSize } from '../../units.ts'
 import type { Verb } from '../cgroup.ts'
+import { print } from '../output.ts'
 import { wantsColor } from '../print.ts'
 
 interface Node {
@@ -41,7 +41,7 @@ export const verb: Verb = {
       })
     const root = readTree(Cgroup.open(name), depth)
     const shown = values.processes ? (prune(root) ?? { ...root, children: [] }) : root
-    writeSync(1, values.json ? `${JSON.stringify(shown, null, 2)}\n` : drawTree(shown, wantsColor(process.stdout)))
+    print(values.json ? `${JSON.stringify(shown, null, 2)}\n` : drawTree(shown, wantsColor(process.stdout)))
     return 0
   },
 }

@@ -9,6 +9,7 @@ import { placeOf, present } from '../../cgroup/place.ts'
 import { explainRead } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
+import { print } from '../output.ts'
 import type { Given } from './getopt.ts'
 import {
   directoryIn,
@@ -19,7 +20,7 @@ import {
   parseGroupSpec,
 } from './group-spec.ts'
 import { orStatus, statuses, withStatus } from './status.ts'
-import { ignoreDelegated, print, toolMain, valuesOf } from './tool.ts'
+import { ignoreDelegated, toolMain, valuesOf } from './tool.ts'
 
 /** One group to print: the path as typed, and by controller the files, or all of them. */
 export interface Wanted {

@@ -4,11 +4,12 @@ import { readEntries, readMode, readOwner, readRaw } from '../../cgroup/files.ts
 import { readHost } from '../../host/host.ts'
 import { nameOfGroup, nameOfUser } from '../../host/ids.ts'
 import { readKernelControllers } from '../../host/kernel-controllers.ts'
+import { print } from '../output.ts'
 import type { Given } from './getopt.ts'
 import { type Mounted, mountedHierarchies } from './group-spec.ts'
 import { readNames, writeOutput } from './local-file.ts'
 import { statuses } from './status.ts'
-import { lastOf, print, remark, toolMain, valuesOf } from './tool.ts'
+import { lastOf, remark, toolMain, valuesOf } from './tool.ts'
 
 const name = 'cgsnapshot'
 

@@ -5,11 +5,12 @@ import { controllerOf } from '../../cgroup/legacy.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
 import { fail } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
+import { print } from '../output.ts'
 import { formatGroups, getOptions, type Printed, readGroup, readWanted, type Wanted } from './cgget.ts'
 import type { Given } from './getopt.ts'
 import { directoryIn, hierarchyOf, mountedHierarchies } from './group-spec.ts'
 import { statuses, withStatus } from './status.ts'
-import { print, toolMain, valuesOf } from './tool.ts'
+import { toolMain, valuesOf } from './tool.ts'
 import { isTranslatable, readTranslated, translateName, type Version } from './translate.ts'
 
 /** cgxget's and cgxset's. */

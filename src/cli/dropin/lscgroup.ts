@@ -2,10 +2,11 @@
 // lscgroup: lists groups as controllers:path, on v1 and v2.
 import { isGroup, readEntries } from '../../cgroup/files.ts'
 import { readHost } from '../../host/host.ts'
+import { print } from '../output.ts'
 import type { Given } from './getopt.ts'
 import { choose, directoryIn, type Mounted, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
 import { statuses } from './status.ts'
-import { ignoreDelegated, print, toolMain, valuesOf } from './tool.ts'
+import { ignoreDelegated, toolMain, valuesOf } from './tool.ts'
 
 export const main = toolMain({
   name: 'lscgroup',

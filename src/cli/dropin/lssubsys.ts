@@ -4,10 +4,11 @@
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { type KernelController, readKernelControllers } from '../../host/kernel-controllers.ts'
+import { print } from '../output.ts'
 import type { Given } from './getopt.ts'
 import { type Mounted, mountedHierarchies } from './group-spec.ts'
 import { statuses, withStatus } from './status.ts'
-import { print, toolMain, valuesOf } from './tool.ts'
+import { toolMain, valuesOf } from './tool.ts'
 
 export const main = toolMain({
   name: 'lssubsys',

@@ -2,6 +2,7 @@
 // What the drop-ins have in common: options in, help or the job, errors on stderr, libcgroup's exit status.
 import { writeSync } from 'node:fs'
 import { HutchError } from '../../errors.ts'
+import { print } from '../output.ts'
 import { formatOptions, type Given, getopt, type OptionTable } from './getopt.ts'
 import { statusOf } from './status.ts'
 
@@ -54,20 +55,6 @@ export function complain(name: string, error: unknown): number {
 /** A remark that is no failure. */
 export function remark(name: string, text: string): void {
   writeSync(2, `${name}: ${text}\n`)
-}
-
-/** All of it, also into a pipe that takes only some at a time. */
-export function print(text: string): void {
-  let bytes = Buffer.from(text)
-  while (bytes.length > 0) {
-    try {
-      bytes = bytes.subarray(writeSync(1, bytes))
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EPIPE') return
-      if (code !== 'EAGAIN') throw error
-    }
-  }
 }
 
 /** The values of an option, in order. */

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why the kernel refuses a value, by file and errno: the same errno means another thing in every file (cgroup-v2.rst; cgroup-v1/*.rst).
+import { quote } from '../errors.ts'
+import { formatSize } from '../units.ts'
+import { describeFile } from './catalog/catalog.ts'
+import { readChildren, readGroupFile, readWords } from './files.ts'
+import { explainChain, isUnified, listProcesses, shorten } from './group-state.ts'
+
+/** A write that was refused. */
+export interface Refused {
+  /** Directory of the group. */
+  directory: string
+  file: string
+  value: string
+  /** Name of the errno. */
+  errno: string
+}
+
+/** Why, in evidence lines, and what to do. */
+export interface Reason {
+  evidence: string[]
+  remedy: string
+}
+
+/** For whom a group is not his. */
+export const delegate =
+  'run as root, or have the group delegated: hutch cgroup create --owner USER, or systemd-run --user --scope -p Delegate=yes …'
+export const readOnly =
+  'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup'
+
+/** What a refused write comes from. */
+export function reasonFor({ directory, file, value, errno }: Refused): Reason {
+  if (errno === 'EROFS') return { evidence: [], remedy: readOnly }
+  const special = (file.endsWith('.pressure') ? explainTrigger : byFile[file])?.(directory, value, errno)
+  if (special) return special
+  const words = describeFile(file, isUnified(directory) ? 'v2' : 'v1')
+  const accepted = words?.accepts ? [`it takes ${words.accepts}`] : []
+  if (words?.access === 'read') return { evidence: ['the kernel only tells by this file'], remedy: 'read it' }
+  if (errno === 'EACCES' || errno === 'EPERM') return { evidence: ownerOf(directory), remedy: delegate }
+  if (errno === 'EINVAL' || errno === 'ERANGE' || errno === 'EOVERFLOW' || errno === 'E2BIG')
+    return {
+      evidence: accepted,
+      remedy: words?.accepts ? `give ${words.accepts}` : 'see the kernel documentation of it',
+    }
+  if (errno === 'ENODEV' || errno === 'ENXIO')
+    return { evidence: accepted, remedy: 'name a device as lsblk shows it (MAJ:MIN), whole disks only' }
+  if (errno === 'EOPNOTSUPP')
+    return {
+      evidence: [`the group's type is ${readGroupFile(directory, 'cgroup.type') ?? 'unknown'}`],
+      remedy: 'the kernel has this switched off for such a group, or was built without it',
+    }
+  if (errno === 'EBUSY') return { evidence: useOf(directory, file), remedy: 'give a higher value, or free some first' }
+  if (errno === 'ENOSPC') return { evidence: accepted, remedy: 'give what the group above it has' }
+  return { evidence: accepted, remedy: 'see the kernel documentation of this file' }
+}
+
+type Explain = (directory: string, value: string, errno: string) => Reason | undefined
+
+/** Files whose refusals have causes of their own. */
+const byFile: { [file: string]: Explain } = {
+  'cgroup.subtree_control': explainSubtreeControl,
+  'cgroup.procs': explainJoin,
+  tasks: explainJoin,
+  'cgroup.threads': explainJoin,
+  'cgroup.type': (directory, _value, errno) =>
+    errno === 'EOPNOTSUPP' || errno === 'EINVAL' || errno === 'EBUSY'
+      ? {
+          evidence: [
+            `it is ${readGroupFile(directory, 'cgroup.type') ?? 'unknown'}`,
+            `controllers for its children: ${readWords(directory, 'cgroup.subtree_control').join(' ') || 'none'}`,
+          ],
+          remedy:
+            'only "threaded" can be written, and only while no controller but cpu, cpuset, pids, perf_event is on',
+        }
+      : undefined,
+  'cpu.cfs_quota_us': explainQuota,
+  'cpu.cfs_period_us': explainQuota,
+  'cpuset.cpus': explainCpuset,
+  'cpuset.mems': explainCpuset,
+}
+
+function explainSubtreeControl(directory: string, value: string, errno: string): Reason | undefined {
+  const names = value.split(/\s+/).map((word) => word.replace(/^[+-]/, ''))
+  if (errno === 'EBUSY') {
+    const users = readChildren(directory).filter((child) =>
+      readWords(`${directory}/${child}`, 'cgroup.subtree_control').some((name) => names.includes(name)),
+    )
+    if (value.includes('-') && users.length > 0)
+      return {
+        evidence: [`groups below it hand it on themselves: ${shorten(users)}`],
+        remedy: 'switch it off there first',
+      }
+    return {
+      evidence: [
+        `processes in the group itself: ${shorten(listProcesses(directory)) || 'one that is just ending'}`,
+        'a v2 group has either processes or controlled children, the root excepted',
+      ],
+      remedy: `move them to a child group: hutch cgroup set --evacuate`,
+    }
+  }
+  if (errno === 'ENOENT') {
+    const missing = names.filter((name) => !readWords(directory, 'cgroup.controllers').includes(name))
+    const [evidence, remedy] = explainChain(`${directory}/.`, missing[0] ?? names[0]!)
+    return { evidence, remedy }
+  }
+  if (errno === 'EOPNOTSUPP')
+    return {
+      evidence: [`the group's type is ${readGroupFile(directory, 'cgroup.type') ?? 'unknown'}`],
+      remedy: 'a threaded group takes cpu, cpuset, pids and perf_event alone',
+    }
+  return errno === 'EINVAL'
+    ? {
+        evidence: [`controllers here: ${readWords(directory, 'cgroup.controllers').join(' ') || 'none'}`],
+        remedy: 'give names with + or -, such as "+memory -io"',
+      }
+    : undefined
+}
+
+function explainJoin(directory: string, value: string, errno: string): Reason | undefined {
+  const type = readGroupFile(directory, 'cgroup.type')
+  switch (errno) {
+    case 'ESRCH':
+      return {
+        evidence: [`there is no process ${quote(value)}`],
+        remedy: 'name one that lives: pgrep, hutch cgroup show',
+      }
+    case 'EOPNOTSUPP':
+      return {
+        evidence: [`the group's type is ${type ?? 'unknown'}`],
+        remedy:
+          type === 'domain invalid'
+            ? 'a group above it is threaded: write "threaded" to its cgroup.type, or use another group'
+            : 'threads may only move within their threaded domain',
+      }
+    case 'EBUSY':
+      return {
+        evidence: [
+          `the group hands controllers to its children: ${readWords(directory, 'cgroup.subtree_control').join(' ')}`,
+          'a v2 group has either processes or controlled children, the root excepted',
+        ],
+        remedy: 'name a group below it that hands on none',
+      }
+    case 'ENOSPC':
+      return {
+        evidence: ['its cpuset.cpus or cpuset.mems is empty: no CPU to run on'],
+        remedy: 'set both first, to what the group above it has',
+      }
+    case 'EINVAL':
+      return {
+        evidence: ['a kernel thread cannot be moved, nor a real-time one into a cpu group without a real-time budget'],
+        remedy: 'give the number of an ordinary process',
+      }
+    case 'EACCES':
+    case 'EPERM':
+      return {
+        evidence: [
+          ...ownerOf(directory),
+          'the mover must be allowed to write cgroup.procs in both groups and in their nearest common ancestor',
+        ],
+        remedy: delegate,
+      }
+    default:
+      return undefined
+  }
+}
+
+/** v1 refuses a group more than the one above it has; on v2 the smaller limit simply holds. */
+function explainQuota(directory: string, _value: string, errno: string): Reason | undefined {
+  const parent = directory.slice(0, directory.lastIndexOf('/'))
+  const [quota, period] = ['cpu.cfs_quota_us', 'cpu.cfs_period_us'].map((file) => Number(readGroupFile(parent, file)))
+  if (errno !== 'EINVAL' || !(quota! > 0)) return undefined
+  return {
+    evidence: [`the group above it has ${quota} µs in ${period} µs, and on v1 no group may have a larger share`],
+    remedy: 'give a smaller quota, or raise the one above first',
+  }
+}
+
+function explainTrigger(_directory: string, _value: string, errno: string): Reason | undefined {
+  if (errno === 'EINVAL')
+    return {
+      evidence: [
+        'a window is 500 ms to 10 s and not shorter than the stall; without CAP_SYS_RESOURCE a multiple of 2 s',
+      ],
+      remedy: 'give such a trigger, as memory:some:150ms/2s',
+    }
+  return errno === 'EOPNOTSUPP' || errno === 'EBUSY'
+    ? { evidence: [], remedy: 'boot with psi=1, and write 1 to cgroup.pressure of the group' }
+    : undefined
+}
+
+function explainCpuset(directory: string, _value: string, errno: string): Reason | undefined {
+  const parent = directory.slice(0, directory.lastIndexOf('/'))
+  const has = ['cpuset.cpus', 'cpuset.mems'].map(
+    (file) =>
+      `${file} above it: ${readGroupFile(parent, `${file}.effective`) || readGroupFile(parent, file) || 'empty'}`,
+  )
+  if (errno === 'EACCES' && readGroupFile(parent, 'cpuset.cpus') !== undefined)
+    return { evidence: has, remedy: 'give CPUs and memory nodes that the group above it has' }
+  if (errno === 'ENOSPC')
+    return {
+      evidence: ['processes are in it, which must have a CPU and a memory node', ...has],
+      remedy: 'move them first',
+    }
+  if (errno === 'EBUSY')
+    return {
+      evidence: ['groups below it, or its own tasks, need what would be taken away'],
+      remedy: 'free it there first',
+    }
+  if (errno === 'EINVAL' || errno === 'ERANGE')
+    return { evidence: has, remedy: 'give a list such as 0-2,5 of what the machine has' }
+  return undefined
+}
+
+/** What the group uses now, and at most so far. */
+function useOf(directory: string, file: string): string[] {
+  const figure = (names: string[]) => names.map((name) => readGroupFile(directory, name)).find(Boolean)
+  const v1 = file.includes('memsw') ? 'memory.memsw' : 'memory'
+  if (!file.startsWith('memory.')) return []
+  const current = figure(['memory.current', `${v1}.usage_in_bytes`])
+  const peak = figure(['memory.peak', `${v1}.max_usage_in_bytes`])
+  return [
+    'the group already uses more, and nothing more could be reclaimed',
+    ...(current ? [`now ${formatSize(Number(current))}${peak ? `, at most ${formatSize(Number(peak))}` : ''}`] : []),
+  ]
+}
+
+function ownerOf(directory: string): string[] {
+  return [`user ${process.geteuid?.()} may not write there`, `the group is ${directory}`]
+}

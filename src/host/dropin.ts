@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a user comes to the controllers that systemd does not hand to users: systemd.resource-control(5), Delegate=.
+
+/** The command, for root, that has these controllers and the usual ones delegated to users. */
+export function delegateCommand(missing: readonly string[], uid: number): string {
+  const controllers = [...new Set(['cpu', 'cpuset', 'io', 'memory', 'pids', ...missing])].join(' ')
+  const directory = '/etc/systemd/system/user@.service.d'
+  return `as root: mkdir -p ${directory}; printf '[Service]\\nDelegate=${controllers}\\n' >${directory}/delegate.conf; systemctl daemon-reload; systemctl restart user@${uid} (which ends what that user's systemd runs)`
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules files: the one that is named, or /etc/cgrules.conf and then all of /etc/cgrules.d in the order of their names.
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { fail, HutchError } from '../errors.ts'
+import type { Ids } from '../host/ids.ts'
+import { parseRules, type Rule } from './parse.ts'
+
+export const defaultFile = '/etc/cgrules.conf'
+const defaultDirectory = '/etc/cgrules.d'
+const largest = 1 << 20
+
+/** @throws RULES_INVALID, CGROUP_PATH_INVALID, FILE_REFUSED */
+export function loadRules(file?: string): Rule[] {
+  if (file !== undefined) return parseRules(readText(file), file)
+  const more = listDirectory()
+  const files = more.length > 0 && !exists(defaultFile) ? more : [defaultFile, ...more]
+  return files.flatMap((path) => parseRules(readText(path), path))
+}
+
+/** Users and groups of rules that this host does not have: their rules are for nobody. */
+export function findUnknown(rules: readonly Rule[], ids: Ids): string[] {
+  return rules.flatMap(({ who, origin }) => {
+    if (who.kind === 'any' || /^\d+$/.test(who.name)) return []
+    const known = who.kind === 'user' ? ids.users.has(who.name) : ids.groups.has(who.name)
+    return known ? [] : [`${origin}: there is no ${who.kind} ${who.name}, so this rule is for nobody`]
+  })
+}
+
+function listDirectory(): string[] {
+  try {
+    return readdirSync(defaultDirectory, { withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
+      .map((entry) => `${defaultDirectory}/${entry.name}`)
+      .sort()
+  } catch {
+    return []
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function readText(path: string): string {
+  const refuse = (errno: string) =>
+    fail('FILE_REFUSED', { what: 'read the rules of', path, errno, remedy: 'name a rules file with --file' })
+  try {
+    const facts = statSync(path)
+    // a FIFO would hold us, a device might have no end
+    if (!facts.isFile()) throw refuse('it is no regular file')
+    if (facts.size > largest) throw refuse('it is larger than 1 MiB')
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw HutchError.is(error) ? error : refuse((error as NodeJS.ErrnoException).code ?? 'EIO')
+  }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgrules.conf(5) as text → rules. Pure; every error names file and line.
+import { parseGroupPath } from '../cgroup/path.ts'
+import { fail } from '../errors.ts'
+
+/** One line of a rule: in which hierarchies, and where to. */
+export interface Destination {
+  /** As written: `cpu`, `memory`, or `*` for all. */
+  controllers: string[]
+  /** Literal text and template letters (`{ letter: 'u' }`) in turn. */
+  path: (string | { letter: Letter })[]
+  /** `file:line`. */
+  origin: string
+}
+
+/** What a template letter stands for: names for the small ones, numbers for the capitals. */
+export type Letter = 'u' | 'U' | 'g' | 'G' | 'p' | 'P'
+
+/** The processes it is about, and where they go. */
+export interface Rule {
+  who: { kind: 'any' } | { kind: 'user' | 'group'; name: string }
+  /** A program's name or full path; a last `*` stands for any rest. */
+  program?: string
+  destinations: Destination[]
+  /** Processes that are already there stay as they are, and no further rule is looked at. */
+  ignore: boolean
+  /** Processes scheduled in real time stay where they are. */
+  ignoreRealtime: boolean
+  origin: string
+}
+
+const mostRules = 10_000
+const longestLine = 16_384
+
+/** All rules, in order; `file` is for origins and errors. @throws RULES_INVALID, CGROUP_PATH_INVALID */
+export function parseRules(text: string, file: string): Rule[] {
+  const rules: Rule[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    const origin = `${file}:${index + 1}`
+    const fields = splitFields(line, origin)
+    if (fields.length === 0) continue
+    if (rules.length >= mostRules) throw refuse(origin, line, `these are more than ${mostRules} rules`)
+    if (fields.length < 3) throw refuse(origin, line, 'a rule has a user, controllers and a destination')
+    if (fields.length > 4) throw refuse(origin, line, 'there is more on the line than a rule has')
+    const [who = '', controllers = '', path = '', options] = fields
+    const destination = {
+      controllers: parseControllers(controllers, origin),
+      path: parseDestination(path, origin),
+      origin,
+    }
+    if (who === '%') {
+      const rule = rules.at(-1)
+      if (!rule) throw refuse(origin, who, 'there is no rule before it that it could continue')
+      if (options !== undefined) throw refuse(origin, options, 'options stand on the first line of a rule')
+      rule.destinations.push(destination)
+    } else {
+      rules.push({ ...parseWho(who, origin), ...parseOptions(options, origin), destinations: [destination], origin })
+    }
+  }
+  return rules
+}
+
+function refuse(origin: string, value: string, why: string) {
+  return fail('RULES_INVALID', { origin, value, why })
+}
+
+/** Words between blanks; quotes hold blanks together, and `#` outside of them ends the line. */
+function splitFields(line: string, origin: string): string[] {
+  if (line.length > longestLine) throw refuse(origin, line, 'the line is too long')
+  if (/[\0-\x08\x0b-\x1f\x7f]/.test(line.replace(/\r$/, '')))
+    throw refuse(origin, line, 'it has a control character in it')
+  const fields: string[] = []
+  let field: string | undefined
+  let quoted = false
+  for (const c of line.replace(/\r$/, '')) {
+    if (c === '"') {
+      quoted = !quoted
+      field ??= ''
+    } else if (!quoted && c === '#') break
+    else if (!quoted && (c === ' ' || c === '\t')) {
+      if (field !== undefined) fields.push(field)
+      field = undefined
+    } else field = (field ?? '') + c
+  }
+  if (quoted) throw refuse(origin, line, 'a quotation mark is not closed')
+  if (field !== undefined) fields.push(field)
+  return fields
+}
+
+/** `user`, `@group`, `*`, each with `:program` or without. */
+export function parseWho(text: string, origin: string): Pick<Rule, 'who' | 'program'> {
+  const colon = text.indexOf(':')
+  const name = colon < 0 ? text : text.slice(0, colon)
+  const program = colon < 0 ? undefined : text.slice(colon + 1)
+  if (name === '' || name === '@') throw refuse(origin, text, 'it names no user')
+  if (program === '') throw refuse(origin, text, 'it names no program after the colon')
+  const who: Rule['who'] =
+    name === '*' ? { kind: 'any' } : name[0] === '@' ? { kind: 'group', name: name.slice(1) } : { kind: 'user', name }
+  return program === undefined ? { who } : { who, program }
+}
+
+function parseControllers(text: string, origin: string): string[] {
+  const names = text.split(',')
+  for (const name of names)
+    if (name !== '*' && !/^(name=)?[A-Za-z_][\w.-]{0,63}$/.test(name))
+      throw refuse(origin, text, 'controllers are names with commas between them, or *')
+  return names.includes('*') ? ['*'] : [...new Set(names)]
+}
+
+/** `%u` and its like are templates, `\%` is a percent sign. What a template leaves of the path is checked here, its value later. */
+function parseDestination(text: string, origin: string): Destination['path'] {
+  const path: Destination['path'] = []
+  let literal = ''
+  for (let at = 0; at < text.length; at++) {
+    const next = text[at + 1] ?? ''
+    if (text[at] === '\\' && (next === '%' || next === '\\')) {
+      literal += next
+      at++
+    } else if (text[at] === '%' && /[uUgGpP]/.test(next)) {
+      if (literal !== '') path.push(literal)
+      path.push({ letter: next as Letter })
+      literal = ''
+      at++
+    } else literal += text[at]
+  }
+  if (literal !== '') path.push(literal)
+  parseGroupPath(path.map((part) => (typeof part === 'string' ? part : longestNumber)).join(''), origin)
+  return path
+}
+
+/** What a template is at most, where its name does not fit. */
+const longestNumber = '4294967295'
+
+function parseOptions(text: string | undefined, origin: string): Pick<Rule, 'ignore' | 'ignoreRealtime'> {
+  const words = text?.split(',') ?? []
+  for (const word of words)
+    if (word !== 'ignore' && word !== 'ignore_rt')
+      throw refuse(origin, word, 'the options of a rule are ignore and ignore_rt')
+  return { ignore: words.includes('ignore'), ignoreRealtime: words.includes('ignore_rt') }
+}

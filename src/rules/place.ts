@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves a process to where its rule sends it, and makes the groups of templates. What cannot be done is returned, not thrown: the next process is due.
+import { readGroupFile, writeGroupFile } from '../cgroup/files.ts'
+import { makeLevels } from '../cgroup/make.ts'
+import { isJobGroup } from '../cgroup/sweep.ts'
+import { fail, HutchError, quote } from '../errors.ts'
+import type { Ids } from '../host/ids.ts'
+import { findRule, findTargets, groupAt, type Process, type Target } from './match.ts'
+import type { Rule } from './parse.ts'
+
+/** What became of one process. */
+export interface Placed {
+  pid: number
+  program: string
+  uid: number
+  /** The rule's `file:line`. */
+  rule: string
+  /** Groups it was moved to: not those where it was already. */
+  moved: Target[]
+  failed: HutchError[]
+  /** It ended before all was done. */
+  gone: boolean
+}
+
+/** By the first rule for it; undefined when there is none, or it is to stay. `dry` moves nothing. */
+export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids, dry = false): Placed | undefined {
+  const rule = findRule(rules, process, ids)
+  if (!rule || rule.ignore || (rule.ignoreRealtime && process.realtime)) return undefined
+  const { targets, missing } = findTargets(rule, process, ids)
+  const { pid, program, uid } = process
+  const placed: Placed = { pid, program, uid, rule: rule.origin, moved: [], failed: [], gone: false }
+  if (missing.length > 0)
+    placed.failed.push(fail('CGROUP_HIERARCHY_MISSING', { controllers: missing.join(', '), origin: rule.origin }))
+  const absent: Target[] = []
+  for (const target of targets) {
+    const own = groupAt(process.groups, target.mount) ?? ''
+    // a job that was started with limits of its own keeps them
+    if (own === directoryOf(target) || isJobGroup(own)) continue
+    if (dry) {
+      placed.moved.push(target)
+      continue
+    }
+    const errno = moveTo(target, pid)
+    if (errno === undefined) placed.moved.push(target)
+    else if (errno === 'ESRCH') placed.gone = true
+    // of `*` only the hierarchies that have the group are meant
+    else if (errno === 'ENOENT' && target.every) absent.push(target)
+    else placed.failed.push(explain(target, placed, errno))
+  }
+  if (absent[0] && absent.length === targets.length) placed.failed.push(explain(absent[0], placed, 'ENOENT'))
+  return placed
+}
+
+/** The directory of a target's group. */
+export function directoryOf({ mount, path }: Target): string {
+  return path === '' ? mount : `${mount}/${path}`
+}
+
+/** Whether the group is there. */
+export function isMade(target: Target): boolean {
+  return readGroupFile(directoryOf(target), 'cgroup.procs') !== undefined
+}
+
+/** A target as people write it: `cpu,memory:web/alice`. */
+export function formatTarget({ controllers, path }: Target): string {
+  return `${controllers.join(',') || 'v2'}:/${path}`
+}
+
+function moveTo(target: Target, pid: number): string | HutchError | undefined {
+  const directory = directoryOf(target)
+  const errno = writeGroupFile(directory, 'cgroup.procs', String(pid))
+  if (errno !== 'ENOENT' || !target.templated) return errno
+  return makeGroups(target) ?? writeGroupFile(directory, 'cgroup.procs', String(pid))
+}
+
+/** `*` asks for membership alone: all controllers for everybody would cost the whole machine. */
+function makeGroups({ mount, path, controllers, every }: Target): HutchError | undefined {
+  const isUnified = readGroupFile(mount, 'cgroup.controllers') !== undefined
+  const handed = isUnified && !every ? controllers.map((name) => ({ blkio: 'io', cpuacct: 'cpu' })[name] ?? name) : []
+  try {
+    makeLevels(mount, `${mount}/${path}`, handed)
+    return undefined
+  } catch (error) {
+    if (HutchError.is(error)) return error
+    throw error
+  }
+}
+
+function explain(target: Target, { pid, program }: Placed, errno: string | HutchError): HutchError {
+  if (HutchError.is(errno)) return errno
+  const path = directoryOf(target)
+  const what = `move process ${pid} (${quote(program)}) to`
+  const remedies: { [errno: string]: string } = {
+    ENOENT: `make the group first: mkdir -p ${path}; or let the rule have a template such as %u, so that it is made`,
+    EACCES: 'run as root',
+    EPERM: 'run as root',
+    EBUSY: 'on v2 a group whose children have controllers takes no processes: name one of its children',
+    ENOSPC: 'a cpuset group takes processes once it has cpuset.cpus and cpuset.mems',
+    EINVAL: 'a real-time process needs cpu.rt_runtime_us in the group: give the rule the option ignore_rt',
+    EOPNOTSUPP: 'the group is threaded, or its type is invalid: see its cgroup.type',
+  }
+  return fail('CGROUP_REFUSED', {
+    what,
+    path,
+    errno,
+    evidence: [`asked for by ${target.origin}`],
+    remedy: remedies[errno] ?? 'see cgroups(7) for what the kernel wants of this group',
+  })
+}

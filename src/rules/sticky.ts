@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The socket over which cgexec and cgclassify say that a process is not to be moved. The wire, each side once:
+//
+//   cgexec                              hutch
+//   pid, flags (two native i32)  ──▶    notes it
+//                                ◀──    SUCCESS_STORE_PID and a NUL
+import { lstatSync, unlinkSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { endianness } from 'node:os'
+import { fail } from '../errors.ts'
+
+/** Flags: 0 it stays where it is, 1 its children too, 2 neither any longer. */
+export interface StickyRequest {
+  pid: number
+  flags: 0 | 1 | 2
+}
+
+export const defaultSocket = '/run/cgred.socket'
+const requestBytes = 8
+const patienceMs = 2000
+
+/** Root alone may ask: whoever can, takes processes out of all rules. @throws RULES_TAKEN, FILE_REFUSED */
+export async function listenSticky(path: string, onRequest: (request: StickyRequest) => boolean): Promise<Server> {
+  await clearStale(path)
+  const server = createServer((socket) => answer(socket, onRequest))
+  const umask = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw fail('RULES_TAKEN', { path, why: 'it is there already' }, error)
+    throw fail('FILE_REFUSED', { what: 'listen at', path, errno: code ?? 'EIO', remedy: 'name another with --socket' })
+  } finally {
+    process.umask(umask)
+  }
+  return server
+}
+
+/** A socket that nobody answers at is left from a killed daemon. */
+async function clearStale(path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (!there) return
+  if (!there.isSocket()) throw fail('RULES_TAKEN', { path, why: 'something that is no socket is in that place' })
+  const answered = await new Promise<boolean>((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => resolve(true))
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
+    socket.once('close', () => socket.destroy())
+    socket.once('connect', () => socket.destroy())
+  })
+  if (answered) throw fail('RULES_TAKEN', { path, why: 'another program answers there' })
+  unlinkSync(path)
+}
+
+function answer(socket: Socket, onRequest: (request: StickyRequest) => boolean): void {
+  let bytes = Buffer.alloc(0)
+  socket.setTimeout(patienceMs, () => socket.destroy())
+  // a client that went away is no matter of ours
+  socket.on('error', () => socket.destroy())
+  socket.on('data', (data) => {
+    if (bytes.length >= requestBytes) return
+    bytes = Buffer.concat([bytes, data as Buffer])
+    const request = bytes.length >= requestBytes ? parseRequest(bytes) : undefined
+    if (request && onRequest(request)) socket.end('SUCCESS_STORE_PID\0')
+    else if (bytes.length >= requestBytes) socket.destroy()
+  })
+}
+
+/** Undefined for what no client sends. */
+export function parseRequest(bytes: Buffer): StickyRequest | undefined {
+  const [pid, flags] =
+    endianness() === 'LE' ? [bytes.readInt32LE(0), bytes.readInt32LE(4)] : [bytes.readInt32BE(0), bytes.readInt32BE(4)]
+  return pid > 0 && (flags === 0 || flags === 1 || flags === 2) ? { pid, flags } : undefined
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows the machine's processes and places each that runs another program or changes its user or group. Waits for the kernel, never polls.
+import { fail } from '../errors.ts'
+import { readIds } from '../host/ids.ts'
+import { changeKinds, native } from '../native.ts'
+import type { Rule } from './parse.ts'
+import { type Placed, placeProcess } from './place.ts'
+import { readPids, readProcess, type Seen } from './process.ts'
+import type { StickyRequest } from './sticky.ts'
+
+/** Handle on a running watch. */
+export interface Watch {
+  /** Other rules from now on, for all processes. */
+  reload(rules: readonly Rule[]): void
+  /** A request of cgexec --sticky: false when there is no such process. */
+  stick(request: StickyRequest): boolean
+  stop(): void
+}
+
+/** How long an event may still lie in the queue of another CPU, or of ours. */
+const slackUsec = 10_000_000
+
+/** Places these processes once, but not this one and not PID 1. */
+export function placeAll(
+  rules: readonly Rule[],
+  pids: Iterable<number>,
+  dry: boolean,
+  report: (placed: Placed) => void,
+): void {
+  for (const pid of pids) placeOne(rules, readProcess(pid), dry, report)
+}
+
+function placeOne(
+  rules: readonly Rule[],
+  seen: Seen | undefined,
+  dry: boolean,
+  report: (placed: Placed) => void,
+): void {
+  // init goes where nobody can get at it: no rule for everybody means it
+  if (!seen || seen.pid === process.pid || seen.pid === 1) return
+  const placed = placeProcess(rules, seen, readIds(), dry)
+  if (placed && placed.moved.length + placed.failed.length > 0) report(placed)
+}
+
+/** `onLost` hears when events were missed, before all processes are looked at again. @throws RULES_UNAVAILABLE */
+export function startWatch(
+  initial: readonly Rule[],
+  report: (placed: Placed) => void,
+  onLost: () => void = () => {},
+): Watch {
+  let rules = initial
+  /** Not to be moved: whether its children are not either, and when it started, since pids come again. */
+  const sticky = new Map<number, { children: boolean; startTime: string }>()
+  /** When each was last looked at: children that it forked before that may have been born in its old group. */
+  const looked = new Map<number, number>()
+
+  const look = (pid: number) => {
+    if (!sticky.has(pid)) placeOne(rules, readProcess(pid), false, report)
+    looked.delete(pid)
+    looked.set(pid, Number(process.hrtime.bigint() / 1000n))
+  }
+  const lookAtAll = () => {
+    for (const pid of readPids()) look(pid)
+  }
+
+  const onForked = (pid: number, parent: number, usec: number, due: Set<number>) => {
+    sticky.delete(pid)
+    const above = sticky.get(parent)
+    if (above?.children) sticky.set(pid, { children: true, startTime: readProcess(pid)?.startTime ?? '' })
+    else if (due.has(parent) || (looked.get(parent) ?? 0) > usec) due.add(pid)
+  }
+
+  const onChanges = (changes: Float64Array) => {
+    const due = new Set<number>()
+    let lost = false
+    let latest = 0
+    for (let at = 0; at < changes.length; at += 4) {
+      const [kind, pid = 0, parent = 0, usec = 0] = changes.subarray(at, at + 4)
+      latest = Math.max(latest, usec)
+      if (kind === changeKinds.lost) lost = true
+      else if (kind === changeKinds.forked) onForked(pid, parent, usec, due)
+      else due.add(pid)
+    }
+    if (lost) {
+      onLost()
+      renewSticky(sticky)
+      lookAtAll()
+    } else for (const pid of due) look(pid)
+    for (const [pid, usec] of looked) {
+      if (usec > latest - slackUsec) break
+      looked.delete(pid)
+    }
+  }
+
+  const error = native().watchProcesses(onChanges)
+  if (error !== 0) throw explainRefusal(error)
+  lookAtAll()
+  return {
+    reload: (next) => {
+      rules = next
+      lookAtAll()
+    },
+    stick: ({ pid, flags }) => {
+      const seen = readProcess(pid)
+      if (!seen) return false
+      if (flags === 2) sticky.delete(pid)
+      else sticky.set(pid, { children: flags === 1, startTime: seen.startTime })
+      return true
+    },
+    stop: () => native().stopProcesses(),
+  }
+}
+
+/** After a loss: forgets who is gone, and finds children whose birth went unseen. */
+function renewSticky(sticky: Map<number, { children: boolean; startTime: string }>): void {
+  for (const [pid, { startTime }] of sticky) if (readProcess(pid)?.startTime !== startTime) sticky.delete(pid)
+  if (sticky.size === 0) return
+  const all = readPids().flatMap((pid) => readProcess(pid) ?? [])
+  for (let before = -1; before !== sticky.size; ) {
+    before = sticky.size
+    for (const { pid, parent, startTime } of all)
+      if (!sticky.has(pid) && sticky.get(parent)?.children) sticky.set(pid, { children: true, startTime })
+  }
+}
+
+function explainRefusal(error: number) {
+  const inner = 'run it outside of containers: in the first pid, user and network namespace'
+  const known: { [error: number]: [errno: string, evidence: string, remedy: string] } = {
+    1: ['EPERM', 'the process connector wants CAP_NET_ADMIN', 'run as root'],
+    13: ['EACCES', 'the process connector wants CAP_NET_ADMIN', 'run as root'],
+    16: ['EBUSY', 'this process follows them already', 'stop the other watch first'],
+    93: ['EPROTONOSUPPORT', 'this kernel has no connector', 'a kernel with CONFIG_PROC_EVENTS has it'],
+    110: ['ETIMEDOUT', 'the kernel did not answer: so it does outside of its first pid and user namespace', inner],
+    111: ['ECONNREFUSED', 'the process connector is in the first network namespace alone', inner],
+  }
+  const [errno, evidence, remedy] = known[-error] ?? [`errno ${-error}`, 'of the process connector', inner]
+  return fail('RULES_UNAVAILABLE', { errno, evidence: [evidence], remedy })
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Empties a v2 group into a leaf below it, so that it may hand controllers to children: cgroup-v2.rst, "No Internal Process Constraint".
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { readGroupFile, writeGroupFile } from '../cgroup/files.ts'
+import { fail, type HutchError, quote } from '../errors.ts'
+import { leafName } from '../host/parent.ts'
+
+const kernelThread = 0x0020_0000
+/** Each pass moves all that are there; only a group that forks faster than that needs many. */
+const mostPasses = 1000
+
+/**
+ * Moves every process of `directory` into `directory`/hutch-leaf, until none is left; when one cannot be moved, all go back.
+ * @throws CGROUP_NOT_EVACUATED
+ */
+export function evacuate(directory: string, uid: number = process.geteuid!()): void {
+  const leaf = `${directory}/${leafName}`
+  for (const pid of processesIn(directory)) refuseForeign(directory, pid, uid)
+  const made = makeLeaf(directory, leaf)
+  for (let pass = 0; pass < mostPasses; pass++) {
+    const pids = processesIn(directory)
+    if (pids.length === 0) return
+    for (const pid of pids) {
+      const errno = writeGroupFile(leaf, 'cgroup.procs', pid)
+      // ESRCH: it ended by itself
+      if (errno !== undefined && errno !== 'ESRCH') throw undo(directory, leaf, made, notMoved(directory, pid, errno))
+    }
+  }
+  throw undo(directory, leaf, made, notMoved(directory, processesIn(directory)[0] ?? '', 'EAGAIN'))
+}
+
+function processesIn(directory: string): string[] {
+  return readGroupFile(directory, 'cgroup.procs')?.split('\n').filter(Boolean) ?? []
+}
+
+/** True when it was not there before. */
+function makeLeaf(directory: string, leaf: string): boolean {
+  const refuse = (why: string, errno: string) =>
+    fail('CGROUP_NOT_EVACUATED', { directory, why, errno, remedy: 'name another group with --parent' })
+  try {
+    mkdirSync(leaf)
+    return true
+  } catch (error) {
+    const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
+    if (errno !== 'EEXIST') throw refuse(`${leaf} cannot be made`, errno)
+  }
+  const type = readGroupFile(leaf, 'cgroup.type')
+  if (type !== 'domain') throw refuse(`${leaf} is of type ${type}`, 'EOPNOTSUPP')
+  return false
+}
+
+/** What must not or cannot be moved is told before anything is. */
+function refuseForeign(directory: string, pid: string, uid: number): void {
+  const refuse = (why: string) =>
+    fail('CGROUP_NOT_EVACUATED', { directory, why, errno: 'EPERM', remedy: 'name another group with --parent' })
+  if (pid === '0') throw refuse('it has processes of another pid namespace')
+  const stat = readProcess(pid, 'stat')
+  const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6] ?? 0)
+  if (flags & kernelThread) throw refuse(`${describe(pid)} is a thread of the kernel`)
+  const owner = /^Uid:\s+(\d+)/m.exec(readProcess(pid, 'status'))?.[1]
+  if (uid !== 0 && owner !== undefined && Number(owner) !== uid)
+    throw refuse(`${describe(pid)} belongs to user ${owner}`)
+}
+
+function notMoved(directory: string, pid: string, errno: string): Parameters<typeof fail<'CGROUP_NOT_EVACUATED'>>[1] {
+  return {
+    directory,
+    why: errno === 'EAGAIN' ? 'new ones come faster than they can be moved' : `the kernel refused ${describe(pid)}`,
+    errno,
+    remedy: 'name another group with --parent',
+  }
+}
+
+function undo(
+  directory: string,
+  leaf: string,
+  made: boolean,
+  facts: Parameters<typeof fail<'CGROUP_NOT_EVACUATED'>>[1],
+): HutchError {
+  if (!made) return fail('CGROUP_NOT_EVACUATED', facts)
+  const stuck = processesIn(leaf).filter((pid) => {
+    const errno = writeGroupFile(directory, 'cgroup.procs', pid)
+    return errno !== undefined && errno !== 'ESRCH'
+  })
+  try {
+    rmdirSync(leaf)
+    return fail('CGROUP_NOT_EVACUATED', facts)
+  } catch {
+    const evidence = [`and these could not be moved back from ${leaf}: ${stuck.map(describe).join(', ')}`]
+    return fail('CGROUP_NOT_EVACUATED', { ...facts, evidence })
+  }
+}
+
+function describe(pid: string): string {
+  const name = readProcess(pid, 'comm').trim()
+  return name === '' ? `process ${pid}` : `process ${pid} (${quote(name)})`
+}
+
+function readProcess(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Good manners on a machine that systemd runs: before its first job the CLI's process goes into a scope of its own.
+import { existsSync } from 'node:fs'
+import { HutchError } from '../errors.ts'
+import { type Host, readHost, settleHost } from '../host/host.ts'
+import { leafName } from '../host/parent.ts'
+import type { Spec } from '../plan/spec.ts'
+import { isWritable } from '../systemd/failure.ts'
+import { enterScopeTo, isSystemdTree } from '../systemd/scope.ts'
+import { enclosingScope, isBelowUnit, scopeName, usualSlice } from '../systemd/unit.ts'
+
+/** What of a run matters here. */
+type Wants = Pick<Spec, 'limits' | 'parent' | 'evacuate'>
+
+/**
+ * Moves this process into a scope where its jobs need one. Gives a note when root's jobs have to do without.
+ * @throws SYSTEMD_*, CGROUP_REFUSED
+ */
+export async function settle(wants: Wants): Promise<string | undefined> {
+  const host = findUnsettled(wants)
+  if (!host) return undefined
+  const origins = wants.limits.map((limit) => limit.origin).join(', ')
+  try {
+    await enterScopeTo(`get a group for ${origins || 'the job'}`)
+    return undefined
+  } catch (error) {
+    if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
+    return `${error.message}\n  so the job's group stands at the root of the tree, beside systemd's own`
+  }
+}
+
+/** Only looks: plans made from now on are those of a process in the scope that `settle` would ask for. Gives that scope's group. */
+export function pretendSettled(wants: Wants): string | undefined {
+  const host = findUnsettled(wants)
+  if (!host) return undefined
+  const home = `${usualSlice(host.unified!.mount, host.uid).slice}/${scopeName(host.owner)}`
+  settleHost(home)
+  return home
+}
+
+/** This host, when a scope has to be asked for. In a leaf beside the jobs of another hutch process, its scope does. */
+function findUnsettled(wants: Wants): Host | undefined {
+  if (wants.parent !== undefined || !existsSync('/run/systemd/system')) return undefined
+  const host = readHost()
+  if (host.home !== undefined || !isSystemdTree(host)) return undefined
+  const own = host.unified!.own
+  const scope = enclosingScope(own)
+  if (scope !== undefined && own === `${scope}/${leafName}` && isWritable(scope)) settleHost(scope)
+  else if (needsScope(host, own, wants)) return host
+  return undefined
+}
+
+/** Root's jobs must not stand at the root of systemd's tree; a user's need a group only for limits, and none where one was already divided up. */
+function needsScope(host: Host, own: string, wants: Wants): boolean {
+  if (host.uid === 0) return true
+  return wants.limits.length > 0 && !isBelowUnit(own) && !(wants.evacuate && isWritable(own))
+}

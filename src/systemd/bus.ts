@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// One call to systemd over D-Bus: connect, authenticate, ask, and wait for the job that the answer names. The socket is closed after it.
+import { connect, type Socket } from 'node:net'
+import { type HutchError, quote } from '../errors.ts'
+import { decodeMessage, encodeMessage, type Message, measureMessage, type Value } from './marshal.ts'
+
+/** A method of systemd's, with its arguments. */
+export interface Call {
+  interface: string
+  member: string
+  signature: string
+  args: Value[]
+}
+
+/** What came back: the answer's values, and how the job that it names ended. */
+export interface Answer {
+  values: Value[]
+  jobResult?: string
+}
+
+/** Why there was no answer: not reached (one line a socket), or refused by name. */
+export type Failure =
+  | { kind: 'unreachable'; tried: string[] }
+  | { kind: 'refused'; errorName: string; text: string }
+  | { kind: 'invalid'; error: HutchError }
+
+const name = 'org.freedesktop.systemd1'
+const object = '/org/freedesktop/systemd1'
+const bus = { path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus', destination: 'org.freedesktop.DBus' }
+const jobRemoved = `type='signal',sender='${name}',path='${object}',interface='${name}.Manager',member='JobRemoved'`
+/** What the D-Bus libraries wait. */
+const usualPatienceMs = 25_000
+const serials = { hello: 1, match: 2, call: 3 }
+
+/** Asks the first of these sockets that can be reached. `waitsForJob`: until the job that the answer names is over. */
+export async function callSystemd(
+  sockets: string[],
+  call: Call,
+  { waitsForJob = false, patienceMs = usualPatienceMs } = {},
+): Promise<Answer | Failure> {
+  const tried: string[] = []
+  for (const path of sockets) {
+    const answer = await callAt(path, call, waitsForJob, patienceMs)
+    if (!('tried' in answer)) return answer
+    tried.push(...answer.tried)
+  }
+  return { kind: 'unreachable', tried }
+}
+
+function callAt(path: string, call: Call, waitsForJob: boolean, patienceMs: number): Promise<Answer | Failure> {
+  const where = quote(path.replace(/^\0/, '@'))
+  const unreachable = (why: string): Failure => ({ kind: 'unreachable', tried: [`${where}: ${why}`] })
+  return new Promise((resolve) => {
+    const socket = connect({ path })
+    const timer = setTimeout(() => end(unreachable(`no answer within ${patienceMs / 1000} s`)), patienceMs)
+    const end = (result: Answer | Failure) => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(result)
+    }
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      end(unreachable(errnoWords[error.code ?? ''] ?? error.message)),
+    )
+    socket.on('close', () => end(unreachable('the connection was closed')))
+    // an empty identity lets the bus go by the socket's own credentials: right in user namespaces, too
+    socket.on('connect', () => socket.write('\0AUTH EXTERNAL\r\nDATA\r\n'))
+    const finish = converse(socket, call, waitsForJob)
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        const result = finish(chunk)
+        if (result) end(typeof result === 'string' ? unreachable(result) : result)
+      } catch (error) {
+        end({ kind: 'invalid', error: error as HutchError })
+      }
+    })
+  })
+}
+
+const errnoWords: { [errno: string]: string } = {
+  ENOENT: 'there is no such socket (ENOENT)',
+  ECONNREFUSED: 'nobody listens there (ECONNREFUSED)',
+  EACCES: 'this user may not connect to it (EACCES)',
+}
+
+/** Takes what arrives, piece by piece; gives the end, or why the bus is none, once it is known. */
+function converse(
+  socket: Socket,
+  call: Call,
+  waitsForJob: boolean,
+): (chunk: Buffer) => Answer | Failure | string | undefined {
+  let pending = Buffer.alloc(0)
+  let begun = false
+  let reply: Message | undefined
+  const results = new Map<string, string>()
+  const take = (message: Message): Answer | Failure | undefined => {
+    const ours = Object.values(serials).includes(message.replySerial ?? 0)
+    if (message.kind === 'error' && ours) {
+      const text = typeof message.body[0] === 'string' ? message.body[0] : ''
+      return { kind: 'refused', errorName: message.errorName ?? 'no name', text }
+    }
+    if (message.kind === 'return' && message.replySerial === serials.call) reply = message
+    const [, job, , result] = message.body
+    // only systemd itself may say how a job ended: its answer tells by which name it sends
+    if (message.kind === 'signal' && message.member === 'JobRemoved' && message.signature === 'uoss')
+      results.set(`${message.sender} ${job}`, String(result))
+    if (!reply) return undefined
+    if (!waitsForJob) return { values: reply.body }
+    const jobResult = results.get(`${reply.sender} ${reply.body[0]}`)
+    return jobResult === undefined ? undefined : { values: reply.body, jobResult }
+  }
+  return (chunk) => {
+    pending = Buffer.concat([pending, chunk])
+    while (!begun) {
+      const newline = pending.indexOf('\r\n')
+      if (newline < 0) return pending.length > 16_384 ? 'its greeting does not end' : undefined
+      const line = pending.toString('latin1', 0, newline)
+      pending = pending.subarray(newline + 2)
+      if (line.startsWith('OK')) {
+        begun = true
+        socket.write(Buffer.concat([Buffer.from('BEGIN\r\n'), ...requests(call, waitsForJob)]))
+      } else if (!line.startsWith('DATA')) return `it does not take this user (${quote(line)})`
+    }
+    for (;;) {
+      const length = measureMessage(pending)
+      if (length === undefined || pending.length < length) return undefined
+      const result = take(decodeMessage(pending.subarray(0, length)))
+      pending = pending.subarray(length)
+      if (result) return result
+    }
+  }
+}
+
+/** Asks for a property of systemd's manager. */
+export function getProperty(property: string): Call {
+  return {
+    interface: 'org.freedesktop.DBus.Properties',
+    member: 'Get',
+    signature: 'ss',
+    args: [`${name}.Manager`, property],
+  }
+}
+
+/** The text that `getProperty` asked for, when it is one. */
+export function readProperty(answer: Answer | Failure): string | undefined {
+  const variant = 'values' in answer ? answer.values[0] : undefined
+  return Array.isArray(variant) && variant[0] === 's' ? (variant[1] as string) : undefined
+}
+
+function requests(call: Call, waitsForJob: boolean): Uint8Array[] {
+  const hello: Message = { kind: 'call', serial: serials.hello, ...bus, member: 'Hello', body: [] }
+  const match: Message = {
+    ...hello,
+    serial: serials.match,
+    member: 'AddMatch',
+    signature: 's',
+    body: [jobRemoved],
+  }
+  const { interface: of, member, signature, args } = call
+  const asked: Message = {
+    kind: 'call',
+    serial: serials.call,
+    destination: name,
+    path: object,
+    interface: of,
+    member,
+    signature,
+    body: args,
+  }
+  return (waitsForJob ? [hello, match, asked] : [hello, asked]).map(encodeMessage)
+}

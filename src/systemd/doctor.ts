@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What systemd offers here, as findings with remedies. Asks for a property and changes nothing.
+import { quote } from '../errors.ts'
+import type { Finding } from '../host/doctor.ts'
+import type { Host } from '../host/host.ts'
+import { findBuses } from './address.ts'
+import { callSystemd, getProperty, readProperty } from './bus.ts'
+import { explainFailure } from './failure.ts'
+import { isSystemdTree } from './scope.ts'
+import { usualSlice } from './unit.ts'
+
+/** The group from which jobs get their controllers on a machine that systemd runs. */
+export function findSystemdPlace(host: Host): string | undefined {
+  return isSystemdTree(host) ? usualSlice(host.unified!.mount, host.uid).controllers : undefined
+}
+
+/** Whether systemd can be asked for scopes, and what follows for where groups go. */
+export async function inspectSystemd(host: Host): Promise<Finding[]> {
+  if (!isSystemdTree(host))
+    return [{ title: 'systemd', state: 'ok', found: 'is not in charge of the groups here: nobody has to be asked' }]
+  const kind = host.uid === 0 ? 'system' : 'user'
+  const whose = kind === 'system' ? "the machine's" : "this user's"
+  const answer = await callSystemd(findBuses(kind, process.env, host.uid), getProperty('Version'))
+  if ('kind' in answer) {
+    const error = explainFailure(answer, { what: 'ask', kind, unit: 'it', own: undefined })
+    const why = error.message.split('\n').slice(1, -1).join(';').trim()
+    return [
+      {
+        title: 'systemd',
+        state: kind === 'system' ? 'note' : 'missing',
+        found: `${whose} cannot be asked for groups: ${why}`,
+        remedy: error.remedy,
+      },
+      kind === 'system'
+        ? { title: 'delegation', state: 'note', found: `groups go below ${host.unified!.mount}, beside systemd's own` }
+        : { title: 'delegation', state: 'missing', found: 'so there are no groups for limits', remedy: error.remedy },
+    ]
+  }
+  return [
+    { title: 'systemd', state: 'ok', found: `${whose} answers: ${quote((readProperty(answer) ?? '').slice(0, 40))}` },
+    {
+      title: 'delegation',
+      state: 'ok',
+      found: `hutch run asks for a scope in ${usualSlice(host.unified!.mount, host.uid).slice}; from Node: await enterScope()`,
+    },
+  ]
+}

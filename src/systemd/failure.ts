@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words for a systemd that gave no scope: what was tried, why it failed, and how to get it.
+import { accessSync, constants, existsSync } from 'node:fs'
+import { fail, type HutchError, quote } from '../errors.ts'
+import { type ManagerKind, runtimeDirectory } from './address.ts'
+import type { Failure } from './bus.ts'
+
+/** What was wanted: in words, of whom, and the group that this process is in. */
+interface Wanted {
+  what: string
+  kind: ManagerKind
+  unit: string
+  own: string | undefined
+}
+
+/** Explains why there is no scope. */
+export function explainFailure(failure: Failure, { what, kind, unit, own }: Wanted): HutchError {
+  if (failure.kind === 'invalid') return failure.error
+  if (failure.kind === 'refused' && !/\.(ServiceUnknown|NameHasNoOwner)$/.test(failure.errorName))
+    return fail('SYSTEMD_REFUSED', {
+      what: `${what} (${unit})`,
+      errorName: quote(failure.errorName),
+      text: failure.text,
+      remedy: refusalRemedy(failure.errorName, kind),
+    })
+  const uid = process.geteuid!()
+  const tried =
+    failure.kind === 'unreachable' ? failure.tried : [`the bus has no systemd on it (${quote(failure.errorName)})`]
+  const ownIsDelegated = uid !== 0 && own !== undefined && isWritable(own)
+  if (uid !== 0 && own !== undefined)
+    tried.push(
+      ownIsDelegated
+        ? `user ${uid} may make groups in ${own}, but its processes are in the way`
+        : `user ${uid} may not make groups in ${own} either`,
+    )
+  return fail('SYSTEMD_UNREACHABLE', {
+    what,
+    whose: kind === 'system' ? "the machine's" : "this user's",
+    tried,
+    remedy: `${reachRemedy(kind, process.env, uid)}${ownIsDelegated ? '; or give --evacuate' : ''}`,
+  })
+}
+
+/** How to have a bus, judged by what is there and what is not. */
+function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): string {
+  if (kind === 'system') return 'install and start dbus: apt-get install dbus; or name a group with --parent'
+  const usual = `/run/user/${uid}`
+  const configured = runtimeDirectory(env, uid)
+  if (configured !== usual && existsSync(`${usual}/bus`)) return `export XDG_RUNTIME_DIR=${usual}`
+  if (!existsSync(usual)) return `as root: loginctl enable-linger ${uid}; then export XDG_RUNTIME_DIR=${usual}`
+  if (!existsSync(`${usual}/bus`)) return 'as root: apt-get install dbus-user-session; then log in anew'
+  return `unset DBUS_SESSION_BUS_ADDRESS; export XDG_RUNTIME_DIR=${usual}`
+}
+
+function refusalRemedy(errorName: string, kind: ManagerKind): string {
+  if (/AccessDenied|InteractiveAuthorizationRequired/.test(errorName) && kind === 'system')
+    return "take the user's own systemd, which needs no rights: leave manager out, or set it to 'user'"
+  return 'see systemctl status, or name a group that is yours with --parent'
+}
+
+/** Whether this user may make groups there. */
+export function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}

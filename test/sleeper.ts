@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes that do nothing, to be moved, frozen and killed; all of them end with their test.
+import { type ChildProcess, spawn } from 'node:child_process'
+
+const started: ChildProcess[] = []
+
+/** A process of this test, ended by `endSleepers`. */
+export function startQuiet(command: string, args: string[]): ChildProcess {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  started.push(child)
+  return child
+}
+
+/** The id of a process that sleeps. */
+export function sleeper(): number {
+  return startQuiet('sleep', ['1000']).pid!
+}
+
+/** The signal that ended a process which this test started. */
+export function endOf(pid: number): Promise<NodeJS.Signals | null> {
+  const child = started.find((one) => one.pid === pid)!
+  return new Promise((resolve) => child.once('exit', (_status, signal) => resolve(signal)))
+}
+
+/** Kills what is left, and waits for it. */
+export async function endSleepers(): Promise<void> {
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    if (child.kill('SIGKILL')) await ended
+  }
+}
