@@ -4,6 +4,7 @@ import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { explainWrite } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
+import { readOpenFilesLimit } from '../../host/limits.ts'
 import { errnoName, native } from '../../native.ts'
 import type { Verb } from '../cgroup.ts'
 
@@ -20,6 +21,7 @@ export const verb: Verb = {
       directories.map((directory) => `${directory}/cgroup.procs`).join('\0'),
       argv.join('\0'),
       argv.length,
+      readOpenFilesLimit(process.ppid),
     )
     const errno = errnoName(-number)
     if (at >= 0)

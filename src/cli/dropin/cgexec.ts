@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgexec: joins groups, then becomes the command.
-import { getSystemErrorName } from 'node:util'
 import { isGroup } from '../../cgroup/files.ts'
 import { explainWrite } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
-import { native } from '../../native.ts'
+import { readOpenFilesLimit } from '../../host/limits.ts'
+import { errnoName, native } from '../../native.ts'
 import { placeByRules, tellSticky } from './by-rules.ts'
 import { followers } from './follow.ts'
 import type { Given } from './getopt.ts'
@@ -49,8 +49,9 @@ async function run(given: Given): Promise<number> {
     directories.map((directory) => `${directory}/cgroup.procs`).join('\0'),
     given.words.join('\0'),
     given.words.length,
+    readOpenFilesLimit(process.ppid),
   )
-  const errno = getSystemErrorName(-number)
+  const errno = errnoName(-number)
   if (at >= 0)
     throw withStatus(
       statuses.refused,
