@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public API.
+export type { SetOptions } from './cgroup/assign.ts'
 export { Cgroup, type CreateOptions } from './cgroup/cgroup.ts'
 export type { GroupEvent, PressureTrigger } from './cgroup/event-sources.ts'
 export type { FileInputs, FileValues } from './cgroup/file-values.ts'

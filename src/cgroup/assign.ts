@@ -3,10 +3,11 @@
 import { fail } from '../errors.ts'
 import { parseSize } from '../units.ts'
 import { describeFile } from './catalog/catalog.ts'
+import { evacuate } from './evacuate.ts'
 import { readGroupFile, readWords, tryRead, writeGroupFileAsync } from './files.ts'
 import { controllerOf, type LimitWrite, translateLimits } from './legacy.ts'
 import { readLegacy } from './legacy-read.ts'
-import { checkMayEnable } from './make.ts'
+import { checkMayEnable, isPopulated } from './make.ts'
 import { parseFileName } from './path.ts'
 import type { Place } from './place.ts'
 import { explainRead, explainWrite } from './refusal.ts'
@@ -88,7 +89,9 @@ export function planWrites(place: Place, file: string, value: string): FileWrite
     return [{ directory, file, value }]
   }
   const memory = place.directories.memory
-  const limits: LimitWrite[] = [{ file, value, origin: file }]
+  // a sum is to be made of it, so 10M has to be bytes
+  const swap = file === 'memory.swap.max' ? parseSize(value) : undefined
+  const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
   const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
   // v1 counts swap together with memory: each is kept when the other is set
   if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: file })
@@ -136,9 +139,20 @@ export function planFile(place: Place, file: string, value: unknown, force = fal
   return writes
 }
 
-/** Sets a file. @throws as `planFile`, and CGROUP_WRITE_REFUSED */
-export async function assignFile(place: Place, file: string, value: unknown, force = false): Promise<void> {
-  for (const write of planFile(place, file, value, force)) {
+/** How a file is set. */
+export interface SetOptions {
+  /** Also what would kill or strand processes. */
+  force?: boolean
+  /** cgroup.subtree_control: processes that are in the way are moved to a leaf of the group first. */
+  evacuate?: boolean
+}
+
+/** Sets a file. @throws as `planFile`, CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED */
+export async function assignFile(place: Place, file: string, value: unknown, options: SetOptions = {}): Promise<void> {
+  const unified = place.directories['']
+  if (options.evacuate && file === 'cgroup.subtree_control' && unified !== undefined && isPopulated(unified))
+    evacuate(unified)
+  for (const write of planFile(place, file, value, options.force)) {
     const errno = await writeGroupFileAsync(write.directory, write.file, write.value)
     if (errno !== undefined) throw explainWrite({ ...write, errno })
   }

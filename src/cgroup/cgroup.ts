@@ -4,7 +4,7 @@ import { EventEmitter, on } from 'node:events'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { parseSize } from '../units.ts'
-import { assignFile, directoryOf, readFile } from './assign.ts'
+import { assignFile, directoryOf, readFile, type SetOptions } from './assign.ts'
 import { describeFile } from './catalog/catalog.ts'
 import type { GroupEvent } from './event-sources.ts'
 import type { FileInputs, FileValues } from './file-values.ts'
@@ -28,6 +28,8 @@ export interface CreateOptions {
   parent?: string
   /** A group that is there already is taken as it is. */
   mayExist?: boolean
+  /** Processes in a group above it that keep that from handing controllers on are moved to a leaf there. */
+  evacuate?: boolean
 }
 
 /**
@@ -66,7 +68,7 @@ export class Cgroup {
         errno: 'EEXIST',
         remedy: 'open it, or say that it may exist (mayExist: true)',
       })
-    const group = new Cgroup(host, makePlace(host, place, options.controllers))
+    const group = new Cgroup(host, makePlace(host, place, options.controllers, options.evacuate))
     try {
       for (const [file, value] of Object.entries(options.files ?? {})) await group.set(file as never, value as never)
     } catch (error) {
@@ -106,13 +108,13 @@ export class Cgroup {
 
   /**
    * Sets a file. memory.max below what is in use, and controllers for the children of a group with processes,
-   * are refused unless `force` is true.
+   * are refused unless `force` is true; `evacuate` moves those processes to a leaf of the group first.
    * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
    */
-  async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: { force?: boolean }): Promise<void>
-  async set(file: string, value: unknown, options?: { force?: boolean }): Promise<void>
-  async set(file: string, value: unknown, { force = false }: { force?: boolean } = {}): Promise<void> {
-    await assignFile(this, file, value, force)
+  async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: SetOptions): Promise<void>
+  async set(file: string, value: unknown, options?: SetOptions): Promise<void>
+  async set(file: string, value: unknown, options: SetOptions = {}): Promise<void> {
+    await assignFile(this, file, value, options)
   }
 
   /** What the group and all below it use. A figure that the host does not give is absent. */

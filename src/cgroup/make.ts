@@ -2,6 +2,8 @@
 // Makes a group with the controllers it is to have, all or nothing; hands it to a user; removes it.
 import { fail } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { nearestGroup } from '../host/parent.ts'
+import { evacuate } from './evacuate.ts'
 import {
   changeOwner,
   isGroup,
@@ -27,11 +29,12 @@ export type Undo = () => unknown
 
 /**
  * Makes the group in the hierarchies of these controllers (and in the v2 tree, where there is one), with
- * the groups above it that are missing. After a failure nothing of it is left.
- * @throws CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
+ * the groups above it that are missing. After a failure nothing of it is left. `moves`: processes that are in the
+ * way in a group above it are moved to a leaf there.
+ * @throws CGROUP_NOT_EVACUATED, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
-export function makePlace(host: Host, place: Place, controllers?: readonly string[]): Place {
-  const wanted = chooseHierarchies(host, controllers)
+export function makePlace(host: Host, place: Place, controllers?: readonly string[], moves = false): Place {
+  const wanted = chooseHierarchies(host, place, controllers)
   const directories = Object.fromEntries(wanted.keys.map((key) => [key, place.directories[key]!]))
   withUndo((undo) => {
     const done = new Set<string>()
@@ -39,15 +42,21 @@ export function makePlace(host: Host, place: Place, controllers?: readonly strin
       if (done.has(directory)) continue
       done.add(directory)
       const mount = key === '' ? host.unified!.mount : host.v1[key]!.mount
-      addLevels(mount, directory, key === '' ? wanted.unified : [], undo)
+      addLevels(mount, directory, key === '' ? wanted.unified : [], undo, moves)
     }
   })
   return { path: place.path, directories }
 }
 
 /** Which hierarchies the group goes into, and which controllers the v2 tree must hand down. */
-function chooseHierarchies(host: Host, controllers?: readonly string[]): { keys: string[]; unified: string[] } {
-  const available = host.unified ? readWords(host.unified.mount, 'cgroup.controllers') : []
+function chooseHierarchies(
+  host: Host,
+  place: Place,
+  controllers?: readonly string[],
+): { keys: string[]; unified: string[] } {
+  // others than root can only hand on what they were given
+  const source = host.unified && (host.uid === 0 ? host.unified.mount : nearestGroup(place.directories['']!))
+  const available = source === undefined ? [] : readWords(source, 'cgroup.controllers')
   const keys = host.unified ? [''] : []
   const unified: string[] = []
   for (const name of controllers ?? usualControllers) {
@@ -58,7 +67,7 @@ function chooseHierarchies(host: Host, controllers?: readonly string[]): { keys:
       throw fail('CGROUP_CONTROLLER_MISSING', {
         controller: name,
         origin: `the controller ${name}`,
-        where: host.layout === 'v2' ? host.unified!.mount : 'this host',
+        where: host.layout === 'v2' ? source! : 'this host',
         available: [...available, ...Object.keys(host.v1)].join(', '),
       })
   }
@@ -87,10 +96,16 @@ export function makeLevels(mount: string, directory: string, controllers: readon
   withUndo((undo) => addLevels(mount, directory, controllers, undo))
 }
 
-function addLevels(mount: string, directory: string, controllers: readonly string[], undo: Undo[]): void {
+function addLevels(
+  mount: string,
+  directory: string,
+  controllers: readonly string[],
+  undo: Undo[],
+  moves = false,
+): void {
   let at = mount
   for (const part of directory.slice(mount.length).split('/').filter(Boolean)) {
-    enableControllers(at, controllers, undo)
+    enableControllers(at, controllers, undo, moves)
     const below = `${at}/${part}`
     const errno = makeDirectory(below)
     if (errno !== undefined && errno !== 'EEXIST') throw explainMake(below, errno)
@@ -114,15 +129,26 @@ function fillCpuset(parent: string, directory: string): void {
  * processes of its own is refused first: the kernel would turn it "domain
  * threaded" for cpu and pids, and no process could be started below it again.
  */
-export function enableControllers(directory: string, controllers: readonly string[], undo: Undo[] = []): void {
+export function enableControllers(
+  directory: string,
+  controllers: readonly string[],
+  undo: Undo[] = [],
+  moves = false,
+): void {
   const enabled = readWords(directory, 'cgroup.subtree_control')
   const missing = controllers.filter((name) => !enabled.includes(name))
   if (missing.length === 0) return
+  if (moves && isPopulated(directory)) evacuate(directory)
   checkMayEnable(directory, missing)
   const value = missing.map((name) => `+${name}`).join(' ')
   const errno = writeGroupFile(directory, 'cgroup.subtree_control', value)
   if (errno !== undefined) throw explainWrite({ directory, file: 'cgroup.subtree_control', value, errno })
   undo.push(() => writeGroupFile(directory, 'cgroup.subtree_control', value.replaceAll('+', '-')))
+}
+
+/** Has processes that keep it from handing controllers on; the real root of a tree may have them. */
+export function isPopulated(directory: string): boolean {
+  return readGroupFile(directory, 'cgroup.type') !== undefined && readWords(directory, 'cgroup.procs').length > 0
 }
 
 /** @throws CGROUP_THREADED, CGROUP_POPULATED */

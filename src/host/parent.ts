@@ -46,7 +46,7 @@ export function readParent(host: Host, controller: string, path?: string): Paren
   const type = line(directory, 'cgroup.type')
   return {
     ...parent,
-    available: words(nearestGroup(top), 'cgroup.controllers'),
+    available: words(home === undefined ? top : nearestGroup(top), 'cgroup.controllers'),
     chain: levels(top, directory).map((level) => ({
       directory: level,
       enabled: words(level, 'cgroup.subtree_control'),
@@ -57,7 +57,7 @@ export function readParent(host: Host, controller: string, path?: string): Paren
 }
 
 /** A home that is yet to be made will have what the group above it has. */
-function nearestGroup(directory: string): string {
+export function nearestGroup(directory: string): string {
   return directory === '' || allows(`${directory}/cgroup.controllers`, constants.F_OK)
     ? directory
     : nearestGroup(directory.slice(0, directory.lastIndexOf('/')))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
 import { isMainThread } from 'node:worker_threads'
+import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
@@ -16,7 +17,6 @@ import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'
-import { evacuate } from './evacuate.ts'
 import { explainRefusal } from './refusal.ts'
 
 export interface Launched {

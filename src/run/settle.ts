@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Good manners on a machine that systemd runs: before its first job the CLI's process goes into a scope of its own.
-import { existsSync } from 'node:fs'
 import { HutchError } from '../errors.ts'
 import { type Host, readHost, settleHost } from '../host/host.ts'
 import { leafName } from '../host/parent.ts'
 import type { Spec } from '../plan/spec.ts'
+import { approachGroup } from '../systemd/approach.ts'
 import { isWritable } from '../systemd/failure.ts'
-import { enterScopeTo, isSystemdTree } from '../systemd/scope.ts'
+import { enterScopeTo, isSystemdMachine, isSystemdTree } from '../systemd/scope.ts'
 import { enclosingScope, isBelowUnit, scopeName, usualSlice } from '../systemd/unit.ts'
 
 /** What of a run matters here. */
@@ -17,6 +17,8 @@ type Wants = Pick<Spec, 'limits' | 'parent' | 'evacuate'>
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
 export async function settle(wants: Wants): Promise<string | undefined> {
+  if (wants.parent !== undefined && isSystemdMachine())
+    await approachGroup(`${readHost().unified?.mount}/${wants.parent}`)
   const host = findUnsettled(wants)
   if (!host) return undefined
   const origins = wants.limits.map((limit) => limit.origin).join(', ')
@@ -40,7 +42,7 @@ export function pretendSettled(wants: Wants): string | undefined {
 
 /** This host, when a scope has to be asked for. In a leaf beside the jobs of another hutch process, its scope does. */
 function findUnsettled(wants: Wants): Host | undefined {
-  if (wants.parent !== undefined || !existsSync('/run/systemd/system')) return undefined
+  if (wants.parent !== undefined || !isSystemdMachine()) return undefined
   const host = readHost()
   if (host.home !== undefined || !isSystemdTree(host)) return undefined
   const own = host.unified!.own

@@ -24,9 +24,14 @@ export interface Scope {
   directory: string
 }
 
+/** Whether systemd runs the machine: sd_booted(3). One look, so that others' machines pay no more than that. */
+export function isSystemdMachine(): boolean {
+  return existsSync('/run/systemd/system')
+}
+
 /** True where systemd runs the machine, and the v2 tree seen here is the one it keeps, with this process in one of its units. */
 export function isSystemdTree({ layout, unified }: Host): boolean {
-  if (layout !== 'v2' || !existsSync('/run/systemd/system')) return false
+  if (layout !== 'v2' || !isSystemdMachine()) return false
   // in a cgroup namespace the own group seems to be the root, and nsdelegate forbids to leave it
   return unified!.own !== unified!.mount && existsSync(`${unified!.mount}/init.scope`)
 }
@@ -71,9 +76,11 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
 
 /** `pid` is the first process in it. 0 is whoever sends this: another number is read in systemd's pid namespace, which may not be ours. */
 export function startScope(unit: string, pid = 0, description = 'hutch and its jobs'): Call {
-  const properties: [string, [string, string | boolean | number[]]][] = [
+  const properties: [string, [string, string | boolean | bigint | number[]]][] = [
     ['Description', ['s', description]],
     ['Delegate', ['b', true]],
+    // systemd's usual limit of tasks is not one that somebody asked hutch for
+    ['TasksMax', ['t', 2n ** 64n - 1n]],
     ['PIDs', ['au', [pid]]],
     ['CollectMode', ['s', 'inactive-or-failed']],
   ]

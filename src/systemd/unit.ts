@@ -33,3 +33,10 @@ export function isBelowUnit(directory: string): boolean {
   const at = parts.findIndex((part) => /\.(service|scope)$/.test(part) && !/^user@\d+\.service$/.test(part))
   return at >= 0 && at < parts.length - 1
 }
+
+/** The nearest group that both are in or are. */
+export function commonGroup(one: string, other: string): string {
+  const [a, b] = [one.split('/'), other.split('/')]
+  const differ = a.findIndex((part, i) => part !== b[i])
+  return (differ < 0 ? a : a.slice(0, differ)).join('/')
+}

@@ -177,6 +177,27 @@ test('memory.max below what is in use is refused, with the figures, unless force
   expect(await ended).toBe('SIGKILL')
 })
 
+test('processes that keep a group from handing controllers on are moved only when asked', async (context) => {
+  requires(context, 'v2')
+  const group = await make('/full', { controllers: ['memory'] })
+  const pid = sleeper()
+  await group.add(pid)
+  expect(code(await make('/full/below', { controllers: ['memory'] }).catch((error) => error))).toEqual([
+    'CGROUP_POPULATED',
+    'EBUSY',
+  ])
+  const below = await make('/full/below', { controllers: ['memory'], evacuate: true })
+  expect([below.get('memory.max'), group.processes(), Cgroup.open(`${group.path}/hutch-leaf`).processes()]).toEqual([
+    'max',
+    [],
+    [pid],
+  ])
+  const other = await make('/other', { controllers: ['memory', 'pids'] })
+  await other.add(sleeper())
+  await other.set('cgroup.subtree_control', '+pids', { evacuate: true })
+  expect([other.get('cgroup.subtree_control'), other.get('cgroup.type')]).toEqual([['pids'], 'domain'])
+})
+
 test('threads are moved one by one within a threaded group', async (context) => {
   requires(context, 'v2')
   const domain = await make('/domain', { controllers: ['cpu', 'pids'] })

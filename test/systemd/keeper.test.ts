@@ -22,8 +22,9 @@ test.for([
   ['root', {}, `${mount}/system.slice/hutch.scope`],
   ['a user', asUser(), `${mount}/user.slice/user-${uid}.slice/user@${uid}.service/app.slice/hutch.scope`],
 ] as const)('%s makes groups that last, and the last one takes the scope along', async ([_who, options, scope]) => {
-  await hutch(['cgroup', 'create', 'first'], options)
-  await hutch(['cgroup', 'rm', 'first'], options)
+  // the first scope of a slice has systemd hand controllers down there, for good
+  expect(await hutch(['cgroup', 'create', 'first'], options)).toMatchObject({ status: 0, stderr: '' })
+  expect(await hutch(['cgroup', 'rm', 'first'], options)).toMatchObject({ status: 0, stderr: '' })
   expect(await gone(scope)).toBe(true)
   const before = tree()
   const made = await hutch(['cgroup', 'create', 'web', 'db', '--memory', '50M', '--pids', '20'], options)
@@ -38,6 +39,18 @@ test.for([
   expect(await gone(scope)).toBe(true)
   expect(output('systemctl', 'list-units', '--all', '--plain', '--no-legend', 'hutch.scope')).toBe('')
   expect(tree()).toEqual(before)
+})
+
+test('from outside of the user’s own groups a process gets into them by way of a scope', async () => {
+  const options = asUser()
+  await hutch(['cgroup', 'create', 'there', '--pids', '20'], options)
+  const inside = await hutch(['cgroup', 'exec', 'there', '--', 'cat', '/proc/self/cgroup'], options)
+  expect(inside).toMatchObject({ status: 0, stderr: '', stdout: expect.stringMatching(/\/hutch\.scope\/there\n$/) })
+  const parent = inside.stdout.trim().slice('0::'.length)
+  const args = ['--parent', parent, '--isolate', 'none', '--pids', '9', '--', 'cat', '/proc/self/cgroup']
+  const below = await hutch(['run', ...args], options)
+  expect(below).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining(`${parent}/hutch-`) })
+  expect((await hutch(['cgroup', 'rm', 'there'], options)).status).toBe(0)
 })
 
 test('a path with a leading slash is taken as it is', async () => {

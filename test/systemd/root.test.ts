@@ -28,13 +28,15 @@ test('a job has its limits in a scope, and systemd’s own groups are as they we
 })
 
 test('the scope is delegated, in the usual slice, and says what it is', async () => {
-  const show = 'systemctl show -p Delegate -p CollectMode -p Description -p Slice $(cut -d/ -f3 /proc/self/cgroup)'
+  const show =
+    'systemctl show -p Delegate -p CollectMode -p Description -p Slice -p TasksMax $(cut -d/ -f3 /proc/self/cgroup)'
   const { stdout } = await hutch(['run', '--isolate', 'none', '--', 'sh', '-c', show])
   expect(stdout.trim().split('\n').sort()).toEqual([
     'CollectMode=inactive-or-failed',
     'Delegate=yes',
     'Description=hutch and its jobs',
     'Slice=system.slice',
+    'TasksMax=infinity',
   ])
   expect(await remains()).toEqual(gone)
 })

@@ -115,6 +115,9 @@ test('in a delegated unit --evacuate makes room, and without it there is a scope
       asUser(),
     )
   expect((await inUnit([])).stdout).toMatch(/app\.slice\/hutch-\d+-\d+\.scope\/hutch-/)
+  const twice = `${process.execPath} ${cli} run --isolate none --memory 50M --evacuate -- true; ${process.execPath} ${cli} run --isolate none --memory 50M -- cat /proc/self/cgroup`
+  const { stdout } = await collect('systemd-run', [...unit, 'sh', '-c', twice], asUser())
+  expect(stdout).toMatch(/app\.slice\/run-[^/]*\.scope\/hutch-\d+-\d+-\d+-\d+\n/)
   expect((await inUnit(['--evacuate'])).stdout).toMatch(/app\.slice\/run-[^/]*\.scope\/hutch-\d+-\d+-\d+-\d+\n/)
   expect(await remains()).toEqual(gone)
 })

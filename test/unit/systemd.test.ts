@@ -9,7 +9,7 @@ import { HutchError } from '../../src/errors.ts'
 import { findBuses, parseBusAddress } from '../../src/systemd/address.ts'
 import { type Call, callSystemd, getProperty, readProperty } from '../../src/systemd/bus.ts'
 import { decodeMessage, encodeMessage, type Message, splitSignature, type Value } from '../../src/systemd/marshal.ts'
-import { enclosingScope, isBelowUnit, parseScopeName, scopeName } from '../../src/systemd/unit.ts'
+import { commonGroup, enclosingScope, isBelowUnit, parseScopeName, scopeName } from '../../src/systemd/unit.ts'
 
 const text = fc.string().filter((value) => !value.includes('\0'))
 const leaves: { [type: string]: fc.Arbitrary<Value> } = {
@@ -149,6 +149,15 @@ test.each([
 test('a group below a scope of hutch’s finds it', () => {
   expect(enclosingScope('/cg/system.slice/hutch-1-2.scope/hutch-leaf')).toBe('/cg/system.slice/hutch-1-2.scope')
   expect(enclosingScope('/cg/system.slice/run-1.scope')).toBeUndefined()
+})
+
+test.each([
+  ['/cg/a/b', '/cg/a/c/d', '/cg/a'],
+  ['/cg/a', '/cg/a/b', '/cg/a'],
+  ['/cg/a/b', '/cg/a', '/cg/a'],
+  ['/cg/ab', '/cg/a', '/cg'],
+])('%s and %s are in %s', (one, other, both) => {
+  expect(commonGroup(one, other)).toBe(both)
 })
 
 const work = mkdtempSync(`${tmpdir()}/hutch-bus-`)

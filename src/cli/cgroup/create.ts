@@ -6,7 +6,7 @@ import { parseGroupPath } from '../../cgroup/path.ts'
 import { HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/ids.ts'
-import { keepScope, needsKeeper } from '../../systemd/keeper.ts'
+import { keepScope, needsKeeper, releaseScope } from '../../systemd/keeper.ts'
 import type { Verb } from '../cgroup.ts'
 import { limitFlags, parseAssignment, readLimitFlags } from './assignment.ts'
 
@@ -31,6 +31,7 @@ export const verb: Verb = {
     controllers: { value: 'LIST', short: 'c', help: 'controllers it is to have (cpu,io,memory,pids where there are)' },
     parent: { value: 'GROUP', help: 'make it below this group' },
     owner: { value: 'USER[:GROUP]', help: 'delegate it: this user may make groups in it, but not lift its limits' },
+    evacuate: { help: 'move processes that are in the way in a group above it to a leaf there' },
     'exist-ok': { help: 'no error if it is there: then its limits are set' },
   },
   words: 'GROUP…',
@@ -42,15 +43,22 @@ export const verb: Verb = {
     // a bad word among them makes nothing
     for (const name of names) parseGroupPath(name, 'GROUP')
     const owner = values.owner && readUser(values.owner.at(-1)!, '--owner')
-    for (const name of names) {
-      const group = await Cgroup.create(name, {
-        files: Object.fromEntries(assignments.map(({ file, value }) => [file, value])),
-        mayExist: values['exist-ok'] !== undefined,
-        ...(values.controllers && { controllers: values.controllers.at(-1)!.split(',').filter(Boolean) }),
-        ...(parent !== undefined && (values.parent || !name.startsWith('/')) && { parent }),
-      })
-      if (owner) await group.delegate(owner.uid, owner.gid)
-      writeSync(1, `${group.path}\n`)
+    try {
+      for (const name of names) {
+        const group = await Cgroup.create(name, {
+          files: Object.fromEntries(assignments.map(({ file, value }) => [file, value])),
+          mayExist: values['exist-ok'] !== undefined,
+          evacuate: values.evacuate !== undefined,
+          ...(values.controllers && { controllers: values.controllers.at(-1)!.split(',').filter(Boolean) }),
+          ...(parent !== undefined && (values.parent || !name.startsWith('/')) && { parent }),
+        })
+        if (owner) await group.delegate(owner.uid, owner.gid)
+        writeSync(1, `${group.path}\n`)
+      }
+    } catch (error) {
+      // the scope that was to hold it
+      releaseScope(readHost())
+      throw error
     }
     return 0
   },

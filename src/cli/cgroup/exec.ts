@@ -6,6 +6,7 @@ import { explainWrite } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
 import { readOpenFilesLimit } from '../../host/limits.ts'
 import { errnoName, native } from '../../native.ts'
+import { approachGroup } from '../../systemd/approach.ts'
 import type { Verb } from '../cgroup.ts'
 
 export const verb: Verb = {
@@ -13,10 +14,11 @@ export const verb: Verb = {
   words: 'GROUP [--] COMMAND [ARG…]',
   least: 2,
   command: true,
-  main(_values, [name, ...rest]) {
+  async main(_values, [name, ...rest]) {
     const argv = rest[0] === '--' ? rest.slice(1) : rest
     if (argv.length === 0) throw fail('COMMAND_MISSING', { usage: 'hutch cgroup exec GROUP -- COMMAND [ARG…]' })
     const directories = [...new Set(Object.values(Cgroup.open(name!).directories))]
+    for (const directory of directories) await approachGroup(directory)
     const [at, number] = native().exec(
       directories.map((directory) => `${directory}/cgroup.procs`).join('\0'),
       argv.join('\0'),

@@ -7,6 +7,7 @@ import { parseAssignment } from './assignment.ts'
 
 export const verb: Verb = {
   flags: {
+    evacuate: { help: 'cgroup.subtree_control: move processes that are in the way to a leaf of the group' },
     force: { short: 'f', help: 'also memory.max below what is in use, which kills' },
   },
   words: 'GROUP FILE=VALUE…',
@@ -15,9 +16,10 @@ export const verb: Verb = {
     const assignments = words.map((word) => parseAssignment(word, 'FILE=VALUE'))
     const group = Cgroup.open(name!)
     const force = values.force !== undefined
+    const evacuate = values.evacuate !== undefined
     // a bad word among them changes nothing
-    for (const { file, value } of assignments) planFile(group, file, value, force)
-    for (const { file, value } of assignments) await group.set(file, value, { force })
+    for (const { file, value } of assignments) planFile(group, file, value, force || evacuate)
+    for (const { file, value } of assignments) await group.set(file, value, { force, evacuate })
     return 0
   },
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Empties a v2 group into a leaf below it, so that it may hand controllers to children: cgroup-v2.rst, "No Internal Process Constraint".
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
-import { readGroupFile, writeGroupFile } from '../cgroup/files.ts'
 import { fail, type HutchError, quote } from '../errors.ts'
 import { leafName } from '../host/parent.ts'
+import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from './files.ts'
 
 const kernelThread = 0x0020_0000
 /** Each pass moves all that are there; only a group that forks faster than that needs many. */
@@ -15,10 +14,10 @@ const mostPasses = 1000
  */
 export function evacuate(directory: string, uid: number = process.geteuid!()): void {
   const leaf = `${directory}/${leafName}`
-  for (const pid of processesIn(directory)) refuseForeign(directory, pid, uid)
+  for (const pid of readWords(directory, 'cgroup.procs')) refuseForeign(directory, pid, uid)
   const made = makeLeaf(directory, leaf)
   for (let pass = 0; pass < mostPasses; pass++) {
-    const pids = processesIn(directory)
+    const pids = readWords(directory, 'cgroup.procs')
     if (pids.length === 0) return
     for (const pid of pids) {
       const errno = writeGroupFile(leaf, 'cgroup.procs', pid)
@@ -26,24 +25,16 @@ export function evacuate(directory: string, uid: number = process.geteuid!()): v
       if (errno !== undefined && errno !== 'ESRCH') throw undo(directory, leaf, made, notMoved(directory, pid, errno))
     }
   }
-  throw undo(directory, leaf, made, notMoved(directory, processesIn(directory)[0] ?? '', 'EAGAIN'))
-}
-
-function processesIn(directory: string): string[] {
-  return readGroupFile(directory, 'cgroup.procs')?.split('\n').filter(Boolean) ?? []
+  throw undo(directory, leaf, made, notMoved(directory, readWords(directory, 'cgroup.procs')[0] ?? '', 'EAGAIN'))
 }
 
 /** True when it was not there before. */
 function makeLeaf(directory: string, leaf: string): boolean {
   const refuse = (why: string, errno: string) =>
     fail('CGROUP_NOT_EVACUATED', { directory, why, errno, remedy: 'name another group with --parent' })
-  try {
-    mkdirSync(leaf)
-    return true
-  } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
-    if (errno !== 'EEXIST') throw refuse(`${leaf} cannot be made`, errno)
-  }
+  const errno = makeDirectory(leaf)
+  if (errno === undefined) return true
+  if (errno !== 'EEXIST') throw refuse(`${leaf} cannot be made`, errno)
   const type = readGroupFile(leaf, 'cgroup.type')
   if (type !== 'domain') throw refuse(`${leaf} is of type ${type}`, 'EOPNOTSUPP')
   return false
@@ -78,28 +69,21 @@ function undo(
   facts: Parameters<typeof fail<'CGROUP_NOT_EVACUATED'>>[1],
 ): HutchError {
   if (!made) return fail('CGROUP_NOT_EVACUATED', facts)
-  const stuck = processesIn(leaf).filter((pid) => {
+  const stuck = readWords(leaf, 'cgroup.procs').filter((pid) => {
     const errno = writeGroupFile(directory, 'cgroup.procs', pid)
     return errno !== undefined && errno !== 'ESRCH'
   })
-  try {
-    rmdirSync(leaf)
-    return fail('CGROUP_NOT_EVACUATED', facts)
-  } catch {
-    const evidence = [`and these could not be moved back from ${leaf}: ${stuck.map(describe).join(', ')}`]
-    return fail('CGROUP_NOT_EVACUATED', { ...facts, evidence })
-  }
+  if (removeDirectory(leaf) === undefined) return fail('CGROUP_NOT_EVACUATED', facts)
+  const evidence = [`and these could not be moved back from ${leaf}: ${stuck.map(describe).join(', ')}`]
+  return fail('CGROUP_NOT_EVACUATED', { ...facts, evidence })
 }
 
 function describe(pid: string): string {
-  const name = readProcess(pid, 'comm').trim()
+  const name = readProcess(pid, 'comm')
   return name === '' ? `process ${pid}` : `process ${pid} (${quote(name)})`
 }
 
+/** '' when it has ended. */
 function readProcess(pid: string, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1')
-  } catch {
-    return ''
-  }
+  return readGroupFile(`/proc/${pid}`, file) ?? ''
 }
