@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors.ts'
 import { becomeInside } from '../../run/become.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {},
