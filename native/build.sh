@@ -21,7 +21,8 @@ strip build/hutch-init
 $cc $warnings -O2 -fPIC -shared -fvisibility=hidden -pthread -D_GNU_SOURCE -Wl,-z,relro,-z,now \
 	-I"$headers" -DHUTCH_INIT_IMAGE='"build/hutch-init"' \
 	-o build/hutch.node.new native/addon/*.c native/program/clone.c native/program/decode.c \
-	native/program/file.c native/program/legacy.c native/program/outer.c native/program/spawn.c
+	native/program/file.c native/program/legacy.c native/program/map.c native/program/outer.c \
+	native/program/privilege.c native/program/spawn.c
 mv build/hutch.node.new build/hutch.node
 
 $cc $warnings -O2 -static -D_GNU_SOURCE -o build/bin/hutch.new native/hog/hog.c

@@ -105,6 +105,35 @@ int outer_kill(struct outer *o);
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group);
 
+int run_tool(const char *const *argv);
+
+/* program/map.c: the id maps of a new user namespace, see the ladder in program.h */
+
+int op_map_ids(struct outer *o, struct cursor *c);
+
+/* program/namespace.c: namespaces that are joined, or made from inside */
+
+int op_await_maps(struct cursor *c);
+int op_join_namespaces(struct cursor *c);
+int op_stay_outside(struct cursor *c);
+int op_offset_clocks(struct cursor *c);
+
+/* program/privilege.c: ids, capabilities and other privileges, on their way down */
+
+long raise_to_ambient(void);
+int op_set_user(struct cursor *c);
+int op_drop_bounding(struct cursor *c);
+int op_set_capabilities(struct cursor *c);
+int op_no_new_privileges(struct cursor *c);
+
+/* program/priority.c: limits and priorities of the process itself */
+
+int op_set_oom_score(struct cursor *c);
+int op_set_limit(struct cursor *c);
+int op_set_nice(struct cursor *c);
+int op_set_io_priority(struct cursor *c);
+int op_set_scheduler(struct cursor *c);
+
 /* program/inner.c: what the child does before it becomes the command */
 
 int run_inner(struct cursor *ops, u32 *step);

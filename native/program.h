@@ -28,7 +28,8 @@
 	X(6, watchOom, op_watch_oom, "group:string kill:string") \
 	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 reaps:u32 procs:strings killFile:string") \
 	X(8, killGroup, op_kill_group, "procs:strings killFile:string") \
-	X(9, removeGroup, op_remove_group, "path:string shared:u32")
+	X(9, removeGroup, op_remove_group, "path:string shared:u32") \
+	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -37,21 +38,39 @@
 	X(35, mount, op_mount, "source:string target:string type:string flags:u64 data:string") \
 	X(36, loopbackUp, op_loopback_up, "") \
 	X(37, changeDirectory, op_change_directory, "path:string") \
-	X(38, setUser, op_set_user, "uid:u32 gid:u32 groups:numbers") \
+	X(38, setUser, op_set_user, "uid:u32 gid:u32 groups:numbers keepGroups:u32 keepCapabilities:u32") \
 	X(39, dieWithParent, op_die_with_parent, "signal:u32") \
-	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32")
+	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32") \
+	X(64, awaitMaps, op_await_maps, "") \
+	X(65, joinNamespaces, op_join_namespaces, "paths:strings kinds:numbers") \
+	X(66, stayOutside, op_stay_outside, "") \
+	X(67, offsetClocks, op_offset_clocks, "offsets:string") \
+	X(68, setOomScore, op_set_oom_score, "value:string") \
+	X(69, setLimit, op_set_limit, "resource:u32 soft:u64 hard:u64") \
+	X(70, setNice, op_set_nice, "nice:u32") \
+	X(71, setIoPriority, op_set_io_priority, "priority:u32") \
+	X(72, setScheduler, op_set_scheduler, "policy:u32 priority:u32") \
+	X(73, dropBounding, op_drop_bounding, "keep:u64") \
+	X(74, setCapabilities, op_set_capabilities, "permitted:u64 inheritable:u64 ambient:u64") \
+	X(75, noNewPrivileges, op_no_new_privileges, "")
 
 /*
  * What hutch-init says over its socket (descriptor 3, SOCK_SEQPACKET):
  *
  *   hutch (addon)                     hutch-init
  *     clone3, execveat  ──────────▶   reads the program from descriptor 4
+ *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
+ *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them
+ *     GO                ──────────▶   .        }
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
  *     reads all of it when the process that it cloned has ended
  */
-enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2 };
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3 };
+
+/* What hutch says to hutch-init: one byte. */
+#define GO_BYTE 'g'
 
 struct report {
 	unsigned int kind;

@@ -242,6 +242,42 @@ const table = {
     message: `cannot read what came from the bus: ${f.why}`,
     remedy: "see that DBUS_SESSION_BUS_ADDRESS or DBUS_SYSTEM_BUS_ADDRESS names a D-Bus daemon's socket",
   }),
+  USERNS_FORBIDDEN: (f: Kernel & { what: string; remedy: string }): Words => ({
+    message: `cannot ${f.what} a user namespace: the kernel refused (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: f.remedy,
+    errno: f.errno,
+    operation: 'clone3',
+  }),
+  IDMAP_NOT_DELEGATED: (f: {
+    name: string
+    what: string
+    file: string
+    own: number
+    user: number
+    ranges: string
+  }): Words => ({
+    message:
+      f.file === ''
+        ? `cannot use ${f.what} for ${f.name}: newuidmap and newgidmap are not installed`
+        : `cannot use ${f.what} for ${f.name}: ${f.file} does not give that to user ${f.user}`,
+    evidence: f.file === '' ? [] : [`it gives: ${f.ranges || 'nothing'}`, `besides, ${f.own} may be mapped alone`],
+    remedy:
+      f.file === ''
+        ? 'apt install uidmap, or shadow-utils; or map one id alone: root or keep'
+        : `as root: usermod --add-${f.file === '/etc/subuid' ? 'subuids' : 'subgids'} 100000-165535 USER; or map one id alone: root or keep`,
+    path: f.file,
+    value: f.what,
+  }),
+  CAPABILITY_MISSING: (f: { name: string; origin: string; since?: string }): Words => ({
+    message: f.since
+      ? `cannot use ${f.name} for ${f.origin}: the kernel has it since ${f.since}`
+      : `cannot use ${f.name} for ${f.origin}: this process does not have it itself`,
+    remedy: f.since
+      ? 'leave it out, or use a newer kernel'
+      : 'run as root with it; or add user to --isolate: inside its own user namespace a process may have all',
+    value: f.name,
+  }),
   NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: string }): Words => ({
     message: `cannot make ${f.kinds}: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],

@@ -19,6 +19,7 @@ const needs = {
   },
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
   'script(1)': () => existsSync('/usr/bin/script'),
+  'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

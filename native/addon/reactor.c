@@ -87,7 +87,7 @@ static void unlink_job(struct reactor *r, struct job *job)
 	r->job_count--;
 }
 
-/* What hutch-init says: at most one word, just before its end. */
+/* What hutch-init says, just before its end. One that stayed outside of a pid namespace speaks after the one inside, which knows better. */
 static void read_reports(struct reactor *r, struct job *job)
 {
 	struct report report;
@@ -95,7 +95,7 @@ static void read_reports(struct reactor *r, struct job *job)
 	while (recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT) == (ssize_t)sizeof report) {
 		if (report.kind == REPORT_FAILED)
 			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
-		if (report.kind == REPORT_EXITED)
+		if (report.kind == REPORT_EXITED && job->command_status == -1)
 			job->command_status = report.value;
 	}
 }

@@ -89,22 +89,6 @@ static int op_change_directory(struct cursor *c)
 	return err ? err : (int)sys(__NR_chdir, path);
 }
 
-/* Groups go first: once the ids are gone, setgroups is refused. */
-static int op_set_user(struct cursor *c)
-{
-	u32 uid = take_u32(c), gid = take_u32(c);
-	struct numbers groups = take_numbers(c);
-	long err = finished(c);
-
-	if (!err)
-		err = sys(__NR_setgroups, groups.count, groups.first);
-	if (!err)
-		err = sys(__NR_setresgid, gid, gid, gid);
-	if (!err)
-		err = sys(__NR_setresuid, uid, uid, uid);
-	return (int)err;
-}
-
 /* After any change of ids, which clears it; the parent may be gone by now, and then its end of the socket is closed. */
 static int op_die_with_parent(struct cursor *c)
 {

@@ -23,6 +23,7 @@ struct child {
 	const struct launch_files *files;
 	int report_fd;
 	int program_fd;
+	int unmapped;	/* in a new user namespace: no id has a meaning yet */
 	int err;	/* the child's word to the parent: same memory */
 };
 
@@ -65,6 +66,8 @@ static void child_main(void *arg)
 	/* the memfd of hutch-init may sit on a target descriptor */
 	init_fd = sys(__NR_fcntl, c->files->init_fd, F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
 	err = init_fd < 0 ? init_fd : place_descriptors(c);
+	if (err >= 0 && c->unmapped)
+		err = raise_to_ambient();
 	if (err >= 0)
 		err = sys(__NR_execveat, init_fd, "", argv, env, AT_EMPTY_PATH);
 	c->err = (int)err;
@@ -96,7 +99,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		.stack_size = sizeof stack,
 		.pidfd = (u64)(uintptr_t)&o->pidfd,
 	};
-	struct child child = { .files = files };
+	struct child child = { .files = files, .unmapped = (flags & CLONE_NEWUSER) != 0 };
 	int pair[2], group_fd = -1;
 	long pid, err;
 
@@ -137,4 +140,40 @@ out_pair:
 out_program:
 	sys(__NR_close, child.program_fd);
 	return err < 0 ? (int)err : 0;
+}
+
+static void tool_main(void *arg)
+{
+	static const char *const env[] = { NULL };
+	const char *const *argv = arg;
+	long null = sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd <= 2; fd++)
+		sys(__NR_dup3, null, fd, 0);
+	sys(__NR_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (null >= 0)
+		sys(__NR_execve, argv[0], argv, env);
+	sys(__NR_exit_group, 127);
+	__builtin_unreachable();
+}
+
+/* Runs a program by its path to its end, with no environment and nothing open: its wait status, or -errno. */
+int run_tool(const char *const *argv)
+{
+	u8 stack[16384] __attribute__((aligned(16)));
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND,
+		.stack = (u64)(uintptr_t)stack,
+		.stack_size = sizeof stack,
+	};
+	long pid = sys_clone3(&args, tool_main, (void *)(uintptr_t)argv), got;
+	int status = 0;
+
+	if (pid < 0)
+		return (int)pid;
+	/* no exit signal: nobody else in this process may reap it */
+	do
+		got = sys(__NR_wait4, pid, &status, __WALL, NULL);
+	while (got == -EINTR);
+	return got < 0 ? (int)got : status;
 }

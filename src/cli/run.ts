@@ -28,12 +28,26 @@ export const flags: FlagTable = {
   limit: { value: 'FILE=VALUE', repeat: true, help: 'any other kernel file; may be repeated' },
   timeout: { value: 'TIME', help: 'SIGTERM to all of it after this time (10s, 500ms)' },
   'kill-after': { value: 'TIME', help: 'SIGKILL this long after SIGTERM (5s)' },
-  isolate: { value: 'KINDS', help: 'namespaces: pid,mount,ipc,uts,net,cgroup, all or none (all but net)' },
+  isolate: { value: 'KINDS', help: 'namespaces: pid,mount,ipc,uts,net,cgroup,user,time; all (not user, time); none' },
+  join: { value: 'KIND=TARGET', repeat: true, help: 'enter a namespace: of a process id, a file, or net=NAME' },
+  'map-users': { value: 'MAP', repeat: true, help: 'ids inside: INSIDE:OUTSIDE:COUNT, root, keep or auto' },
+  'map-groups': { value: 'MAP', repeat: true, help: "the same for groups; as the users' if not given" },
+  'time-offset': { value: 'CLOCK=TIME,…', help: 'clocks inside: monotonic=+10s,boottime=-1h' },
   'no-init': { help: 'the command itself is PID 1' },
   hostname: { value: 'NAME', help: 'host name inside' },
   workdir: { value: 'DIR', short: 'w', help: 'directory to start in' },
   env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
   user: { value: 'USER[:GROUP]', short: 'u', help: 'run as this user' },
+  group: { value: 'GROUP', help: "run with this group, not the user's" },
+  groups: { value: 'GROUP,…', help: 'supplementary groups, or none' },
+  'cap-add': { value: 'CAP', repeat: true, help: 'a capability to have (NET_RAW), or ALL' },
+  'cap-drop': { value: 'CAP', repeat: true, help: 'a capability to lose, or ALL' },
+  'new-privileges': { help: 'let set-user-ID programs and file capabilities work inside' },
+  ulimit: { value: 'NAME=SOFT[:HARD]', repeat: true, help: 'a limit of each process (nofile=1024)' },
+  'oom-score-adj': { value: 'N', help: '-1000 to 1000: killed for memory later or sooner' },
+  nice: { value: 'N', help: '-20 to 19: the CPU sooner or later' },
+  ioprio: { value: 'CLASS[:LEVEL]', help: 'realtime, best-effort or idle; levels 0 to 7' },
+  scheduler: { value: 'POLICY[:PRIORITY]', help: 'other, batch, idle, fifo:1-99 or rr:1-99' },
   parent: { value: 'GROUP', help: "make the job's group below this one" },
   evacuate: { help: 'move processes that stand in the parent group itself to a leaf of it' },
   report: { value: 'FILE', help: 'write what happened as JSON' },
@@ -103,6 +117,20 @@ function readOptions(values: { [name: string]: string[] }): RunOptions {
       isolate === undefined || isolate === 'all' || isolate === 'none'
         ? isolate
         : (isolate.split(',') as NamespaceKind[]),
+    join: readPairs('--join', values.join, 'KIND=TARGET, such as net=/run/netns/web or pid=1234'),
+    mapUsers: values['map-users'],
+    mapGroups: values['map-groups'],
+    timeOffset: last('time-offset'),
+    group: last('group'),
+    groups: last('groups') === 'none' ? [] : last('groups')?.split(','),
+    capAdd: values['cap-add']?.flatMap((words) => words.split(',')),
+    capDrop: values['cap-drop']?.flatMap((words) => words.split(',')),
+    newPrivileges: values['new-privileges'] ? true : undefined,
+    ulimits: readPairs('--ulimit', values.ulimit, 'NAME=SOFT[:HARD], such as nofile=1024:4096'),
+    oomScoreAdj: last('oom-score-adj'),
+    nice: last('nice'),
+    ioPriority: last('ioprio'),
+    scheduler: last('scheduler'),
     init: values['no-init'] ? false : undefined,
     hostname: last('hostname'),
     workdir: last('workdir'),
@@ -114,6 +142,23 @@ function readOptions(values: { [name: string]: string[] }): RunOptions {
     evacuate: values.evacuate ? true : undefined,
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as RunOptions
+}
+
+/** NAME=VALUE words as an object; the same name twice is an error. */
+function readPairs(
+  flag: string,
+  pairs: string[] | undefined,
+  accepted: string,
+): { [name: string]: string } | undefined {
+  const out: { [name: string]: string } = Object.create(null)
+  for (const pair of pairs ?? []) {
+    const at = pair.indexOf('=')
+    const name = pair.slice(0, at)
+    const why = at < 1 ? 'there is no = in it' : name in out ? 'it is given twice' : ''
+    if (why) throw fail('OPTION_INVALID', { name: flag, value: pair, why, accepted })
+    out[name] = pair.slice(at + 1)
+  }
+  return pairs && out
 }
 
 function readEnvironment(pairs: string[]): { [name: string]: string | undefined } {

@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'no
 import { delegateCommand } from './dropin.ts'
 import { type Host, readHost } from './host.ts'
 import { readParent } from './parent.ts'
+import { findObstacles, readDelegation } from './privileges.ts'
 
 /** One thing looked at. `missing` costs a feature, `note` is worth knowing. */
 export interface Finding {
@@ -22,6 +23,7 @@ export function inspectHost(host: Host = readHost()): Finding[] {
     delegation(host),
     killing(host),
     ...namespaceFindings(),
+    userNamespaces(),
     swap(),
     pressure(),
   ]
@@ -150,6 +152,27 @@ function namespaceFindings(): Finding[] {
       ? { ...finding, remedy: `raise /proc/sys/user/max_${closed[0]}_namespaces, or a kernel that has them` }
       : finding,
   ]
+}
+
+/** What runs without root depend on. Root needs none of it. */
+function userNamespaces(): Finding {
+  const title = 'rootless'
+  const obstacles = findObstacles()
+  const tools = readDelegation(0)
+  if (obstacles.length > 0)
+    return {
+      title,
+      state: 'missing',
+      found: obstacles.map(({ found }) => found).join('; '),
+      remedy: obstacles[0]!.remedy,
+    }
+  const found =
+    tools.userTool && tools.groupTool
+      ? 'user namespaces are allowed; newuidmap and newgidmap are there'
+      : 'user namespaces are allowed'
+  return tools.userTool && tools.groupTool
+    ? { title, state: 'ok', found }
+    : { title, state: 'note', found: `${found}, for one id each`, remedy: 'for --map-users auto: apt install uidmap' }
 }
 
 function swap(): Finding {

@@ -42,6 +42,14 @@ export function readUser(text: string, origin: string): User {
   return entry ? { ...user, name: entry[0]!, home: entry[5]! } : user
 }
 
+/** A group by name or number. @throws USER_UNKNOWN */
+export function readGroup(text: string, origin: string): number {
+  if (isId(text)) return Number(text)
+  const entry = readTable('/etc/group').find((fields) => fields[0] === text)
+  if (!entry) throw fail('USER_UNKNOWN', { name: text, kind: 'group', origin })
+  return Number(entry[2])
+}
+
 /** The two tables as maps, for matching many processes against names. */
 export interface Ids {
   /** Users by name, and names by number. */

@@ -3,8 +3,10 @@
 import { memoryFiles, memoryLevelFiles } from '../cgroup/memory.ts'
 import { pidsFiles } from '../cgroup/pids.ts'
 import type { Op, Program } from '../program/ops.ts'
+import { mapWords } from '../sandbox/id-map.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
-import { cloneFlags } from '../sandbox/namespace.ts'
+import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
+import { compilePrivileges } from './compile-privileges.ts'
 import type { Plan, PlannedGroup } from './plan.ts'
 
 const sigkill = 9
@@ -27,19 +29,20 @@ function compileOuter(plan: Plan): Op[] {
   outer.push(...ancestorReads, ...watchOps(plan))
   const unified = groups.find((group) => group.controller === '')
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
+  outer.push(...mapIds(plan))
   const procs = groups.map((group) => `${group.directory}/cgroup.procs`)
   const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
   outer.push({
     op: 'wait',
     timeoutMs: spec.timeoutMs,
     killAfterMs: spec.killAfterMs,
-    reaps: reaps(plan),
+    reaps: reaps(plan) || Number(staysOutside(plan)),
     procs,
     killFile,
     origin: 'timeout',
   })
   // a pid namespace ends with its first process: nothing of it can be left
-  if (groups.length > 0 && !spec.isolate.includes('pid'))
+  if (groups.length > 0 && !clonedKinds(plan).includes('pid'))
     outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
   outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads)
   for (const group of [...groups].reverse()) {
@@ -110,33 +113,70 @@ function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
   return (files[group.controller] ?? []).map((file) => `${group.directory}/${file}`)
 }
 
-/** A cgroup namespace is rooted where its maker is: with v1 groups, which are joined later, the child makes it itself. */
-function clonedKinds(plan: Plan) {
+/** With a joined user namespace the others must belong to that, so they are made after it was entered. */
+function joinsUser({ spec }: Plan): boolean {
+  return spec.joins.some(({ kind }) => kind === 'user')
+}
+
+/** A cgroup namespace is rooted where its maker is: with v1 groups, which are joined later, the child makes it itself. Offsets of clocks are set from inside. */
+function clonedKinds(plan: Plan): NamespaceKind[] {
+  if (joinsUser(plan)) return []
   const joinsLater = plan.groups.some((group) => group.controller !== '')
-  return plan.spec.isolate.filter((kind) => kind !== 'cgroup' || !joinsLater)
+  return plan.isolate.filter((kind) => kind !== 'time' && (kind !== 'cgroup' || !joinsLater))
 }
 
 /** hutch-init stays as PID 1. */
-function reaps({ spec }: Plan): number {
-  return spec.isolate.includes('pid') && spec.init ? 1 : 0
+function reaps(plan: Plan): number {
+  return plan.isolate.includes('pid') && plan.spec.init ? 1 : 0
+}
+
+/** A pid namespace that is joined, or made by unshare, begins with a child of hutch-init. */
+function staysOutside(plan: Plan): boolean {
+  return plan.spec.joins.some(({ kind }) => kind === 'pid') || (joinsUser(plan) && plan.isolate.includes('pid'))
+}
+
+function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
+  if (!maps) return []
+  return [
+    {
+      op: 'mapIds',
+      users: mapWords(maps.users),
+      groups: mapWords(maps.groups),
+      denySetgroups: Number(maps.denySetgroups),
+      userTool: maps.userTool,
+      groupTool: maps.groupTool,
+      origin: spec.mapUsers ? 'mapUsers' : spec.mapGroups ? 'mapGroups' : 'isolate',
+    },
+  ]
 }
 
 function compileInner(plan: Plan): Op[] {
   const { spec } = plan
-  const has = (kind: (typeof spec.isolate)[number]) => spec.isolate.includes(kind)
+  const has = (kind: NamespaceKind) => plan.isolate.includes(kind)
+  const joinsPid = spec.joins.some(({ kind }) => kind === 'pid')
+  const cloned = clonedKinds(plan)
+  const later = plan.isolate.filter((kind) => kind !== 'time' && !cloned.includes(kind))
   const v1 = plan.groups.filter((group) => group.controller !== '')
-  const inner: Op[] = v1.map((group) => ({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' }))
-  if (has('cgroup') && v1.length > 0) inner.push({ op: 'unshare', flags: cloneFlags(['cgroup']), origin: 'isolate' })
+  const inner: Op[] = plan.userNamespace ? [{ op: 'awaitMaps', origin: 'isolate' }] : []
+  // the groups' paths are the host's, and /proc may be another's in a joined mount namespace
+  for (const group of v1) inner.push({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' })
+  if (spec.privileges.oomScoreAdj !== undefined)
+    inner.push({ op: 'setOomScore', value: String(spec.privileges.oomScoreAdj), origin: 'oomScoreAdj' })
+  if (spec.joins.length > 0)
+    inner.push({
+      op: 'joinNamespaces',
+      paths: spec.joins.map(({ path }) => path),
+      kinds: spec.joins.map(({ kind }) => namespaces[kind].flag),
+      origin: 'join',
+    })
+  if (later.length > 0) inner.push({ op: 'unshare', flags: cloneFlags(later), origin: 'isolate' })
+  if (has('time')) inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
+  if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
-  if (has('mount') && has('pid')) inner.push(privateProc('isolate'))
+  if (has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
-  if (plan.user) {
-    const { uid, gid, groups } = plan.user
-    inner.push({ op: 'setUser', uid, gid, groups, origin: 'user' })
-  }
-  // as the user that the command runs as: a directory only root may enter must be refused
-  if (spec.workdir !== undefined) inner.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
+  inner.push(...compilePrivileges(plan))
   // a change of ids clears it (prctl(2)), so it comes after setUser
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
   inner.push({

@@ -4,8 +4,9 @@ import { formatCpuMax } from '../cgroup/cpu.ts'
 import type { LimitWrite } from '../cgroup/legacy.ts'
 import { fail, quote } from '../errors.ts'
 import { nearest } from '../nearest.ts'
-import { defaultIsolation, type NamespaceKind, namespaceKinds, namespaces } from '../sandbox/namespace.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
+import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
+import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import type { Door, Spec } from './spec.ts'
 
 /** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
@@ -35,10 +36,8 @@ export interface Limits {
 }
 
 /** Options of `run` and `start`. */
-export interface RunOptions {
+export interface RunOptions extends NamespaceOptions, PrivilegeOptions {
   limits?: Limits
-  /** Namespaces: a list of kinds, `'all'` or `'none'`. pid, mount, ipc, uts and cgroup if not given. */
-  isolate?: readonly NamespaceKind[] | 'all' | 'none'
   /** False: the command is PID 1 itself, and nobody reaps orphans. */
   init?: boolean
   hostname?: string
@@ -115,6 +114,20 @@ const optionFlags: { [K in keyof RunOptions]-?: string } = {
   killAfter: '--kill-after',
   parent: '--parent',
   evacuate: '--evacuate',
+  join: '--join',
+  mapUsers: '--map-users',
+  mapGroups: '--map-groups',
+  timeOffset: '--time-offset',
+  capAdd: '--cap-add',
+  capDrop: '--cap-drop',
+  newPrivileges: '--new-privileges',
+  ulimits: '--ulimit',
+  group: '--group',
+  groups: '--groups',
+  oomScoreAdj: '--oom-score-adj',
+  nice: '--nice',
+  ioPriority: '--ioprio',
+  scheduler: '--scheduler',
 }
 
 /** Files that steer groups and processes rather than limit them: hutch's own business. */
@@ -139,13 +152,14 @@ export function parseOptions(command: string, args: readonly string[], options: 
     })
   for (const word of [command, ...args]) refuseNul(word, 'command')
 
-  const isolate = parseIsolation(options.isolate, say('isolate'))
+  const namespaces = parseNamespaces(options, say)
   const spec: Spec = {
     door,
     command,
     args: [...args],
     limits: parseLimits(options.limits === undefined ? {} : options.limits, door),
-    isolate,
+    ...namespaces,
+    privileges: parsePrivileges(options, say),
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
     env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),
     timeoutMs:
@@ -165,7 +179,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   )
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
-  if (hostname !== undefined && !isolate.includes('uts'))
+  if (hostname !== undefined && !namespaces.isolate.includes('uts'))
     throw fail('OPTION_CONFLICT', {
       name: say('hostname'),
       why: 'without a uts namespace it would rename this host',
@@ -179,19 +193,6 @@ export function parseOptions(command: string, args: readonly string[], options: 
     ...(parent !== undefined && { parent }),
     ...(evacuate && { evacuate }),
   }
-}
-
-function parseIsolation(value: RunOptions['isolate'], name: string): NamespaceKind[] {
-  if (value === undefined) return [...defaultIsolation]
-  if (value === 'all') return namespaceKinds
-  if (value === 'none') return []
-  const accepted = `a list of ${namespaceKinds.join(', ')}; all; or none`
-  if (!Array.isArray(value))
-    throw fail('OPTION_INVALID', { name, value, why: 'it is not a list of namespaces', accepted })
-  for (const kind of value)
-    if (!Object.hasOwn(namespaces, kind))
-      throw fail('OPTION_INVALID', { name, value: kind, why: 'there is no such namespace', accepted })
-  return namespaceKinds.filter((kind) => value.includes(kind))
 }
 
 function parseLimits(limits: Limits, door: Door): LimitWrite[] {

@@ -6,6 +6,9 @@ import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
+import type { Delegation, Privileges } from '../host/privileges.ts'
+import type { NamespaceKind } from '../sandbox/namespace.ts'
+import { type Capabilities, type Ids, planIdentity, type UserNamespace } from './identity.ts'
 import type { Spec } from './spec.ts'
 
 /** Facts that only some runs need, looked up for this one. */
@@ -14,6 +17,9 @@ export interface Surroundings {
   /** '' is the v2 tree; v1 hierarchies by controller. */
   parents: Map<string, Parent>
   user: User | undefined
+  privileges: Privileges
+  /** Ids that this user may map, read when a map needs them. */
+  delegation?: Delegation
   /** The caller's environment, NAME=value each, and where contained commands find `hutch`. */
   env: readonly string[]
   toolPath: string
@@ -44,7 +50,12 @@ export interface Plan {
   argv: string[]
   env: string[]
   searchPath: string
-  user: User | undefined
+  /** The spec's, and user where the others take it. */
+  isolate: NamespaceKind[]
+  userNamespace?: UserNamespace
+  /** Taken on before the command; absent when they stay as they are. */
+  ids?: Ids
+  capabilities?: Capabilities
   /** Group levels above the job's whose limits may kill it, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
@@ -63,7 +74,12 @@ export function makePlan(spec: Spec, around: Surroundings): Plan {
     groups,
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, around),
-    user: around.user,
+    ...planIdentity(spec, {
+      kernel: host.kernel,
+      privileges: around.privileges,
+      delegation: around.delegation,
+      user: around.user,
+    }),
     ancestors: groups
       .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
       .flatMap((group) => levelsBetween(group, host)),

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one input type: what every front door (CLI, library, later OCI and Pod) turns its words into.
 import type { LimitWrite } from '../cgroup/legacy.ts'
-import type { NamespaceKind } from '../sandbox/namespace.ts'
+import type { NamespaceSpec } from './namespace-options.ts'
+import type { PrivilegeSpec } from './privilege-options.ts'
 
 /** Who speaks: errors name what the user typed. */
 export type Door = 'cli' | 'library'
 
 /** A run as asked for: checked word by word, but not yet against any machine. */
-export interface Spec {
+export interface Spec extends NamespaceSpec {
   door: Door
   command: string
   args: string[]
   /** In v2 names, or raw names of the host's own; the values as the kernel reads them. */
   limits: LimitWrite[]
-  isolate: NamespaceKind[]
+  privileges: PrivilegeSpec
   /** A reaping PID 1 of ours; false: the command is PID 1. */
   init: boolean
   hostname?: string

@@ -2,6 +2,7 @@
 // A program as a person reads it: each operation in words, and the shell line that does the same by hand. Pure.
 import { mountFlags } from '../sandbox/mount.ts'
 import { kindsIn, namespaces } from '../sandbox/namespace.ts'
+import { explainRights } from './explain-rights.ts'
 import type { Op, Program } from './ops.ts'
 
 /** One operation, explained. An empty shell line means that a shell has nothing like it. */
@@ -98,11 +99,6 @@ function explainOp(op: Op): { words: string; shell: string } {
       return { words: 'bring the loopback interface up', shell: 'ip link set lo up' }
     case 'changeDirectory':
       return { words: `start in ${op.path}`, shell: `cd ${shellWord(op.path)}` }
-    case 'setUser':
-      return {
-        words: `become user ${op.uid}, group ${op.gid}`,
-        shell: `setpriv --reuid ${op.uid} --regid ${op.gid} ${op.groups.length ? `--groups ${op.groups.join(',')}` : '--clear-groups'} …`,
-      }
     case 'dieWithParent':
       return { words: 'be killed when hutch ends', shell: 'setpriv --pdeathsig KILL …' }
     case 'exec':
@@ -110,6 +106,8 @@ function explainOp(op: Op): { words: string; shell: string } {
         words: `${op.reap ? 'stay as PID 1, reap orphans, and run' : 'become'} ${op.argv.join(' ')}`,
         shell: `exec ${op.argv.map(shellWord).join(' ')}`,
       }
+    default:
+      return explainRights(op)
   }
 }
 

@@ -25,6 +25,11 @@ export const ops = {
   },
   killGroup: { code: 8, call: 'kill', fields: { procs: 'strings', killFile: 'string' } },
   removeGroup: { code: 9, call: 'rmdir', fields: { path: 'string', shared: 'u32' } },
+  mapIds: {
+    code: 10,
+    call: 'write',
+    fields: { users: 'strings', groups: 'strings', denySetgroups: 'u32', userTool: 'string', groupTool: 'string' },
+  },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
@@ -35,9 +40,25 @@ export const ops = {
   },
   loopbackUp: { code: 36, call: 'ioctl', fields: {} },
   changeDirectory: { code: 37, call: 'chdir', fields: { path: 'string' } },
-  setUser: { code: 38, call: 'setresuid', fields: { uid: 'u32', gid: 'u32', groups: 'numbers' } },
+  setUser: {
+    code: 38,
+    call: 'setresuid',
+    fields: { uid: 'u32', gid: 'u32', groups: 'numbers', keepGroups: 'u32', keepCapabilities: 'u32' },
+  },
   dieWithParent: { code: 39, call: 'prctl', fields: { signal: 'u32' } },
   exec: { code: 40, call: 'execve', fields: { argv: 'strings', env: 'strings', path: 'string', reap: 'u32' } },
+  awaitMaps: { code: 64, call: 'recvfrom', fields: {} },
+  joinNamespaces: { code: 65, call: 'setns', fields: { paths: 'strings', kinds: 'numbers' } },
+  stayOutside: { code: 66, call: 'clone3', fields: {} },
+  offsetClocks: { code: 67, call: 'unshare', fields: { offsets: 'string' } },
+  setOomScore: { code: 68, call: 'write', fields: { value: 'string' } },
+  setLimit: { code: 69, call: 'prlimit', fields: { resource: 'u32', soft: 'u64', hard: 'u64' } },
+  setNice: { code: 70, call: 'setpriority', fields: { nice: 'u32' } },
+  setIoPriority: { code: 71, call: 'ioprio_set', fields: { priority: 'u32' } },
+  setScheduler: { code: 72, call: 'sched_setscheduler', fields: { policy: 'u32', priority: 'u32' } },
+  dropBounding: { code: 73, call: 'prctl', fields: { keep: 'u64' } },
+  setCapabilities: { code: 74, call: 'capset', fields: { permitted: 'u64', inheritable: 'u64', ambient: 'u64' } },
+  noNewPrivileges: { code: 75, call: 'prctl', fields: {} },
 } as const
 
 type Table = typeof ops

@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { readGroupFile } from '../cgroup/files.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { fail } from '../errors.ts'
+import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
 import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
@@ -214,7 +215,7 @@ function settle(
         const errno = errnoName(-b)
         if (op?.op !== 'exec')
           failure = op
-            ? explainRefusal(op, errno, plan)
+            ? explainRefusal(op, errno, plan, findObstacles)
             : fail('STEP_REFUSED', {
                 what: 'read the program',
                 operation: 'hutch-init',
@@ -249,7 +250,7 @@ function settle(
         })
         const leftover = c >= 0 ? program.outer[c] : undefined
         if (failure) reject(failure)
-        else if (leftover) reject(explainRefusal(leftover, errnoName(-d), plan))
+        else if (leftover) reject(explainRefusal(leftover, errnoName(-d), plan, findObstacles))
         else resolve(judge(plan, program, outcome))
       }
     })

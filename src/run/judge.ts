@@ -137,7 +137,7 @@ function signalFrom(
   if (outcome.sent.has(number) || outcome.stopCause) return 'outside'
   if (ownFaults.has(signal)) return 'inside'
   // nobody inside can kill PID 1 of a pid namespace (pid_namespaces(7))
-  return !stayed && plan.spec.isolate.includes('pid') ? 'outside' : 'unknown'
+  return !stayed && plan.isolate.includes('pid') ? 'outside' : 'unknown'
 }
 
 /** readFile ops before the spawn and after it: the same paths may stand in both. */

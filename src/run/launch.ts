@@ -7,8 +7,9 @@ import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
-import { readUser } from '../host/ids.ts'
+import { readGroup, readUser, type User } from '../host/ids.ts'
 import { type Parent, readParent } from '../host/parent.ts'
+import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
@@ -40,10 +41,14 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
   const host = readHost()
   if (host.layout === 'none' && (spec.limits.length > 0 || spec.parent !== undefined))
     throw fail('CGROUP_MISSING', { need: `set ${spec.limits[0]?.origin ?? '--parent'}` })
+  const privileges = readPrivileges()
+  const maps = spec.mapUsers ?? spec.mapGroups
   const plan = makePlan(spec, {
     host,
     parents: findParents(host, spec),
-    user: spec.user === undefined ? undefined : readUser(spec.user, spec.door === 'cli' ? '--user' : 'user'),
+    user: findUser(spec, privileges),
+    privileges,
+    ...(maps && { delegation: readDelegation(privileges.uid) }),
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     serial: ++serial,
@@ -74,7 +79,22 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
         errno: name,
         remedy: 'raise the limit of open files (ulimit -n)',
       })
-    if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan)
+    if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan, findObstacles)
+  }
+}
+
+/** Who is asked for, by --user, --group and --groups together. */
+function findUser(spec: Spec, own: Privileges): User | undefined {
+  const { group, groups } = spec.privileges
+  if (spec.user === undefined && group === undefined && groups === undefined) return undefined
+  const cli = spec.door === 'cli'
+  const user = spec.user === undefined ? undefined : readUser(spec.user, cli ? '--user' : 'user')
+  const gid = group === undefined ? (user?.gid ?? own.gid) : readGroup(group, cli ? '--group' : 'group')
+  const named = groups?.map((name) => readGroup(name, cli ? '--groups' : 'groups'))
+  return {
+    ...(user ?? { uid: own.uid }),
+    gid,
+    groups: named ?? (group === undefined ? (user?.groups ?? [gid]) : [gid]),
   }
 }
 

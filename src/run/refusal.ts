@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
 import { fail, type HutchError } from '../errors.ts'
+import type { Obstacle } from '../host/privileges.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Op } from '../program/ops.ts'
 import { kindsIn } from '../sandbox/namespace.ts'
 import { formatSize } from '../units.ts'
 
-/** Explains a failed op; `facts` reads small kernel files that help to say why. */
-export function explainRefusal(op: Op, errno: string, plan: Plan): HutchError {
+/** Explains a failed op; `obstacles` looks up what forbids user namespaces. */
+export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () => Obstacle[]): HutchError {
+  if (plan.userNamespace && isForbidden(op, errno)) {
+    const found = obstacles()
+    if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found)
+  }
   switch (op.op) {
     case 'makeGroup':
       return fail('CGROUP_REFUSED', {
@@ -45,6 +50,22 @@ export function explainRefusal(op: Op, errno: string, plan: Plan): HutchError {
         remedy: stepRemedy(op, errno),
       })
   }
+}
+
+/** A user namespace that may not be made, or one that came without rights, as under AppArmor. */
+function isForbidden(op: Op, errno: string): boolean {
+  if (op.op === 'spawn') return errno === 'EPERM' || errno === 'ENOSPC' || errno === 'EUSERS'
+  return (errno === 'EPERM' || errno === 'EACCES') && (op.op === 'mapIds' || op.op === 'mount' || op.op === 'unshare')
+}
+
+function forbidden(op: Op, errno: string, found: readonly Obstacle[]): HutchError {
+  const depth = 'they are nested too deep, or /proc/sys/user/max_user_namespaces is reached'
+  return fail('USERNS_FORBIDDEN', {
+    what: op.op === 'spawn' ? 'make' : op.op === 'mapIds' ? 'map the ids of' : 'use',
+    errno,
+    evidence: found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth],
+    remedy: found[0]?.remedy ?? 'run as root, or with --isolate none; hutch doctor looks for what forbids it',
+  })
 }
 
 const groupRemedies: { [errno: string]: string } = {
@@ -134,9 +155,41 @@ const whats: { [op: string]: string } = {
   watchFile: 'watch the events of the group',
   watchOom: 'watch the group for out-of-memory situations',
   exec: 'start the command',
+  mapIds: 'map the ids of the user namespace',
+  awaitMaps: 'wait for the ids of the user namespace',
+  joinNamespaces: 'enter a namespace',
+  stayOutside: 'start the first process of a pid namespace',
+  offsetClocks: 'make a time namespace',
+  setOomScore: 'set the out-of-memory score',
+  setLimit: 'set a limit of the process',
+  setNice: 'set the nice value',
+  setIoPriority: 'set the I/O priority',
+  setScheduler: 'set the scheduling policy',
+  dropBounding: 'shrink the bounding set of capabilities',
+  setCapabilities: 'set the capabilities',
+  noNewPrivileges: 'set no_new_privs',
+}
+
+/** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
+const rights: { [op: string]: string } = {
+  setOomScore: 'to lower it takes CAP_SYS_RESOURCE',
+  setLimit: 'to raise the hard limit takes CAP_SYS_RESOURCE outside of any user namespace',
+  setNice: 'to lower it takes CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_NICE',
+  setIoPriority: 'realtime takes CAP_SYS_NICE or CAP_SYS_ADMIN outside of any user namespace',
+  setScheduler: 'fifo and rr take CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_RTPRIO',
+  dropBounding: 'it takes CAP_SETPCAP',
+  joinNamespaces: 'it takes CAP_SYS_ADMIN in the user namespace that owns it, and the right to look at its process',
 }
 
 function stepRemedy(op: Op, errno: string): string {
+  const right = rights[op.op]
+  if (right && (errno === 'EPERM' || errno === 'EACCES')) return `${right}: leave it out, or run as root`
+  if (op.op === 'joinNamespaces')
+    return errno === 'ENOENT' || errno === 'ESRCH'
+      ? `name processes that run, or files that are there: ${op.paths.join(', ')}`
+      : `give files of namespaces of that kind: ${op.paths.join(', ')}`
+  if (op.op === 'offsetClocks' && errno !== 'EPERM')
+    return 'no clock may come before its start or beyond 146 years: give a smaller offset'
   if (op.op === 'changeDirectory') return `give a directory that exists there and that the user may enter: ${op.path}`
   if (op.op === 'setUser') return errno === 'EINVAL' ? 'this id is not mapped in the user namespace' : 'run as root'
   if (op.op === 'mount')
@@ -153,6 +206,18 @@ const flags: { [origin: string]: string } = {
   user: '--user',
   timeout: '--timeout',
   parent: '--parent',
+  join: '--join',
+  mapUsers: '--map-users',
+  mapGroups: '--map-groups',
+  timeOffset: '--time-offset',
+  capAdd: '--cap-add',
+  capDrop: '--cap-drop',
+  newPrivileges: '--new-privileges',
+  ulimits: '--ulimit',
+  oomScoreAdj: '--oom-score-adj',
+  nice: '--nice',
+  ioPriority: '--ioprio',
+  scheduler: '--scheduler',
 }
 
 function originWord(origin: string, plan: Plan): string {

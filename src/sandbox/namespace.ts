@@ -9,6 +9,8 @@ export const namespaces = {
   ipc: { file: 'ipc', flag: 0x0800_0000, shell: '--ipc' },
   pid: { file: 'pid', flag: 0x2000_0000, shell: '--pid --fork' },
   net: { file: 'net', flag: 0x4000_0000, shell: '--net' },
+  user: { file: 'user', flag: 0x1000_0000, shell: '--user' },
+  time: { file: 'time', flag: 0x80, shell: '--time' },
 } as const
 
 /** What can be isolated, as unshare(1) names it. */
@@ -19,6 +21,9 @@ export const namespaceKinds = Object.keys(namespaces) as NamespaceKind[]
 
 /** What a run isolates when nothing is said. */
 export const defaultIsolation: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'cgroup']
+
+/** What `all` stands for: what others see of a process and it of them. user and time are asked for by name, and user is added where it takes one. */
+export const allKinds: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup']
 
 /** The flags of clone3 for these kinds. */
 export function cloneFlags(kinds: Iterable<NamespaceKind>): number {

@@ -56,6 +56,7 @@ export function plan(
     host,
     parents,
     user: undefined,
+    privileges: { uid: host.uid, gid: host.uid, permitted: host.uid === 0 ? '1ffffffffff' : '0', seccomp: false },
     env: ['PATH=/bin', 'A=1'],
     toolPath: '/tools',
     serial: 1,

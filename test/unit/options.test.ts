@@ -20,6 +20,8 @@ test('options become a spec', () => {
       user: 'nobody',
     }),
   ).toEqual({
+    joins: [],
+    privileges: { capAdd: [], capDrop: [], newPrivileges: false, ulimits: [] },
     door: 'library',
     command: 'true',
     args: [],

@@ -39,6 +39,7 @@ test('a plan for v2 is one group, limits in the order in which they hold', () =>
     inner: [
       'mount  /  278528 ',
       'mount proc /proc proc 14 ',
+      'noNewPrivileges',
       'dieWithParent 9',
       'exec job a b A=1 PATH=/tools:/bin /tools:/bin 1',
     ],
@@ -73,6 +74,7 @@ test('a plan for hybrid has a group in each hierarchy, joined from inside before
       'joinGroup /cg/pids/*/tasks',
       'joinGroup /cg/cpuset/*/tasks',
       `unshare ${0x0200_0000}`,
+      'noNewPrivileges',
       'dieWithParent 9',
       'exec job a b A=1 PATH=/tools:/bin /tools:/bin 0',
     ],
@@ -87,6 +89,7 @@ test('ids change before the directory, the parent-death signal and exec', () => 
     'mount',
     'setUser',
     'changeDirectory',
+    'noNewPrivileges',
     'dieWithParent',
     'exec',
   ])

@@ -70,7 +70,7 @@ test('texts of all kinds, many and long, read back', () => {
       tuple(integer({ min: 0 }), integer({ min: 0, max: 2 ** 21 })),
       (argv, env, path, groups, [low, high]) => {
         const inner: Op[] = [
-          { op: 'setUser', uid: 1, gid: 2, groups, origin: 'x' },
+          { op: 'setUser', uid: 1, gid: 2, groups, keepGroups: 0, keepCapabilities: 1, origin: 'x' },
           { op: 'unshare', flags: high * 2 ** 32 + low, origin: 'x' },
           { op: 'exec', argv: [...argv, 'y'.repeat(argv.length * 30_000)], env, path, reap: 1, origin: 'x' },
         ]
@@ -118,6 +118,7 @@ test('every op is explained in words', () => {
     'ip link set lo up',
     'setpriv --reuid 1 --regid 1 --clear-groups …',
     'cd /w',
+    'setpriv --no-new-privs …',
     'setpriv --pdeathsig KILL …',
     "exec job 'a b'",
   ])

@@ -186,14 +186,16 @@ test('a refused step is told with its option, what errno means there, and a reme
   const made = plan(v2, { limits: { memory: '4K' } })
   const [, write] = compilePlan(made).outer
   expect(
-    explainRefusal(write!, 'EBUSY', made).message,
+    explainRefusal(write!, 'EBUSY', made, () => []).message,
   ).toBe(`cannot set memory.max to 4096 in /cg/hutch-42-777-4026531836-1: the kernel refused (EBUSY)
   asked for by limits.memory
   the group already uses more, and nothing more could be reclaimed
   remedy: set a higher limit`)
   for (const op of [...compilePlan(made).outer, ...compilePlan(made).inner])
     for (const errno of ['EPERM', 'EINVAL', 'ENOSPC', 'EXYZ'])
-      expect(explainRefusal(op, errno, made).message).toMatch(new RegExp(`\\(${errno}\\)[^]*\n {2}remedy: .+$`))
+      expect(explainRefusal(op, errno, made, () => []).message).toMatch(
+        new RegExp(`\\(${errno}\\)[^]*\n {2}remedy: .+$`),
+      )
 })
 
 test('an error carries its facts', () => {

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parent's side of the hand-shake in program.h: the id maps of the user
+ * namespace that the child was born in. The child waits meanwhile, and is
+ * not reaped before its end is told, so its process id is its own.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+
+#include "../hutch.h"
+
+#define PEEK_FLAG 2	/* MSG_PEEK */
+#define NOSIGNAL_FLAG 0x4000
+#define MAP_SIZE 4096	/* the kernel takes less than a page */
+#define MAX_WORDS (340 * 3)	/* and this many extents (user_namespaces(7)) */
+
+static char *append(char *to, const char *text)
+{
+	while (*text)
+		*to++ = *text++;
+	*to = 0;
+	return to;
+}
+
+static char *append_number(char *to, u32 number)
+{
+	char digits[12];
+	int at = sizeof digits - 1;
+
+	digits[at] = 0;
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	return append(to, digits + at);
+}
+
+static int write_proc(int pid, const char *file, const char *text)
+{
+	char path[64];
+
+	append(append(append_number(append(path, "/proc/"), (u32)pid), "/"), file);
+	return write_text(path, text);
+}
+
+/* Three words an extent: inside, outside, count. */
+static int write_map(int pid, const char *file, const struct strings *map)
+{
+	char text[MAP_SIZE], *at = text;
+	const char *word = map->first;
+
+	if (map->length >= sizeof text)
+		return -E2BIG;
+	for (u32 i = 0; i < map->count; i++, word = next_string(word)) {
+		at = append(at, word);
+		at = append(at, i % 3 == 2 ? "\n" : " ");
+	}
+	return write_proc(pid, file, text);
+}
+
+/* newuidmap(1), newgidmap(1): they may map what /etc/subuid and /etc/subgid give to this user. */
+static int map_by_tool(int pid, const char *tool, const struct strings *map)
+{
+	const char *argv[MAX_WORDS + 3];
+	char number[12];
+	int status;
+
+	if (map->count > MAX_WORDS)
+		return -E2BIG;
+	append_number(number, (u32)pid);
+	argv[0] = tool;
+	argv[1] = number;
+	fill_pointers(argv + 2, map);
+	status = run_tool(argv);
+	return status < 0 ? status : status == 0 ? 0 : status >> 8 == 127 ? -ENOENT : -EPERM;
+}
+
+/* Waits until the child is in its namespaces and reads its program. 0: it has failed or ended, and the end will tell. */
+static long await_ready(int fd)
+{
+	struct report report;
+	long got;
+
+	do
+		got = sys(__NR_recvfrom, fd, &report, sizeof report, PEEK_FLAG, NULL, NULL);
+	while (got == -EINTR);
+	if (got < 0)
+		return got;
+	if (got != (long)sizeof report || report.kind != REPORT_READY)
+		return 0;
+	sys(__NR_recvfrom, fd, &report, sizeof report, 0, NULL, NULL);
+	return 1;
+}
+
+int op_map_ids(struct outer *o, struct cursor *c)
+{
+	struct strings users = take_strings(c), groups = take_strings(c);
+	u32 deny_setgroups = take_u32(c);
+	const char *user_tool = take_string(c), *group_tool = take_string(c);
+	char go = GO_BYTE;
+	long err = finished(c);
+
+	if (err || users.count % 3 || groups.count % 3)
+		return -EPROTO;
+	err = await_ready(o->report_fd);
+	if (err <= 0)
+		return (int)err;
+	/* before gid_map: a user who could give up a group by setgroups could open what is closed to that group (CVE-2014-8989) */
+	err = deny_setgroups ? write_proc(o->pid, "setgroups", "deny") : 0;
+	if (!err)
+		err = *group_tool ? map_by_tool(o->pid, group_tool, &groups) : write_map(o->pid, "gid_map", &groups);
+	if (!err)
+		err = *user_tool ? map_by_tool(o->pid, user_tool, &users) : write_map(o->pid, "uid_map", &users);
+	if (err)
+		return (int)err;
+	err = sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0);
+	return err < 0 && err != -EPIPE ? (int)err : 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits and priorities of the process itself, which its children inherit. They are set before the ids change: raising takes root. */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+
+#include "../hutch.h"
+
+struct limit_pair {
+	u64 soft, hard;
+};
+
+int op_set_oom_score(struct cursor *c)
+{
+	const char *value = take_string(c);
+	int err = finished(c);
+
+	return err ? err : write_text("/proc/self/oom_score_adj", value);
+}
+
+int op_set_limit(struct cursor *c)
+{
+	u32 resource = take_u32(c);
+	struct limit_pair pair;
+	int err;
+
+	pair.soft = take_u64(c);
+	pair.hard = take_u64(c);
+	err = finished(c);
+	return err ? err : (int)sys(__NR_prlimit64, 0, resource, &pair, NULL);
+}
+
+int op_set_nice(struct cursor *c)
+{
+	int nice = (int)take_u32(c), err = finished(c);
+
+	return err ? err : (int)sys(__NR_setpriority, 0 /* PRIO_PROCESS */, 0, nice);
+}
+
+int op_set_io_priority(struct cursor *c)
+{
+	u32 priority = take_u32(c);
+	int err = finished(c);
+
+	return err ? err : (int)sys(__NR_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, priority);
+}
+
+int op_set_scheduler(struct cursor *c)
+{
+	u32 policy = take_u32(c);
+	int priority = (int)take_u32(c), err = finished(c);
+
+	return err ? err : (int)sys(__NR_sched_setscheduler, 0, policy, &priority);
+}

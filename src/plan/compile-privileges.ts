@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way down: limits and priorities while there are rights to raise them, then bounding set, ids, the other sets, and no way back.
+import type { Op } from '../program/ops.ts'
+import type { Plan } from './plan.ts'
+
+/** The ops between the namespaces and the command. */
+export function compilePrivileges(plan: Plan): Op[] {
+  const { ids, capabilities, spec } = plan
+  const { ulimits, nice, ioPriority, scheduler, newPrivileges } = spec.privileges
+  const ops: Op[] = []
+  if (scheduler) ops.push({ op: 'setScheduler', ...scheduler, origin: 'scheduler' })
+  if (nice !== undefined) ops.push({ op: 'setNice', nice, origin: 'nice' })
+  if (ioPriority !== undefined) ops.push({ op: 'setIoPriority', priority: ioPriority, origin: 'ioPriority' })
+  for (const { resource, soft, hard } of ulimits) ops.push({ op: 'setLimit', resource, soft, hard, origin: 'ulimits' })
+  const origin =
+    spec.privileges.capAdd.length > 0 ? 'capAdd' : spec.privileges.capDrop.length > 0 ? 'capDrop' : 'isolate'
+  if (capabilities?.bounding !== undefined) ops.push({ op: 'dropBounding', keep: capabilities.bounding, origin })
+  if (ids) {
+    const keepCapabilities = capabilities && capabilities.permitted > 0 ? 1 : 0
+    ops.push({ op: 'setUser', ...ids, keepCapabilities, origin: 'user' })
+  }
+  if (capabilities) {
+    const { permitted, inheritable, ambient } = capabilities
+    ops.push({ op: 'setCapabilities', permitted, inheritable, ambient, origin })
+  }
+  // as the user that the command runs as: a directory only root may enter must be refused
+  if (spec.workdir !== undefined) ops.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
+  if (!newPrivileges) ops.push({ op: 'noNewPrivileges', origin: 'newPrivileges' })
+  return ops
+}

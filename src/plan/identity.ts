@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who the command is, and what it may do: user namespace and id maps, ids, capabilities. Pure.
+import { fail } from '../errors.ts'
+import type { User } from '../host/ids.ts'
+import type { Delegation, Privileges, SubordinateIds } from '../host/privileges.ts'
+import {
+  capabilitiesOf,
+  capabilityMask,
+  capabilityName,
+  capabilityNumbers,
+  chooseCapabilities,
+  missingSince,
+  parseCapabilityMask,
+} from '../sandbox/capability.ts'
+import { type Extent, explainBadMap, type IdMapWord, idInside, isMapped, resolveIdMap } from '../sandbox/id-map.ts'
+import type { NamespaceKind } from '../sandbox/namespace.ts'
+import type { Spec } from './spec.ts'
+
+/** The maps of a new user namespace, and who writes them: hutch itself, or newuidmap(1) and newgidmap(1) where they must. */
+export interface UserNamespace {
+  users: Extent[]
+  groups: Extent[]
+  /** Without rights over groups, a map of groups takes that setgroups is given up. */
+  denySetgroups: boolean
+  userTool: string
+  groupTool: string
+}
+
+/** Ids to be taken on. */
+export interface Ids {
+  uid: number
+  gid: number
+  groups: number[]
+  /** 1: setgroups is not called; 2: it may be refused. */
+  keepGroups: 0 | 1 | 2
+}
+
+/** The five sets; effective is as permitted. */
+export interface Capabilities {
+  bounding?: number
+  permitted: number
+  inheritable: number
+  ambient: number
+}
+
+/** What a run is, as far as rights go. */
+export interface Identity {
+  isolate: NamespaceKind[]
+  userNamespace?: UserNamespace
+  ids?: Ids
+  capabilities?: Capabilities
+}
+
+/** What it is made from. */
+export interface Caller {
+  kernel: [number, number]
+  privileges: Privileges
+  /** Read only for maps that may need it. */
+  delegation: Delegation | undefined
+  user: User | undefined
+}
+
+/** @throws OPTION_CONFLICT, OPTION_INVALID, IDMAP_NOT_DELEGATED, CAPABILITY_MISSING */
+export function planIdentity(spec: Spec, caller: Caller): Identity {
+  const permitted = parseCapabilityMask(caller.privileges.permitted)
+  const isolate = addUser(spec, permitted.includes(capabilityNumbers.SYS_ADMIN))
+  const userNamespace = isolate.includes('user') ? planUserNamespace(spec, caller, permitted) : undefined
+  const ids = planIds(spec, caller, userNamespace)
+  const capabilities = planCapabilities(spec, caller, userNamespace, ids, permitted)
+  return {
+    isolate,
+    ...(userNamespace && { userNamespace }),
+    ...(ids && { ids }),
+    ...(capabilities && { capabilities }),
+  }
+}
+
+/** Without CAP_SYS_ADMIN any other namespace takes a user namespace that owns it. */
+function addUser(spec: Spec, may: boolean): NamespaceKind[] {
+  if (may || joinsUser(spec)) return spec.isolate
+  if (spec.joins.length > 0)
+    throw fail('OPTION_CONFLICT', {
+      name: spec.door === 'cli' ? '--join' : 'join',
+      why: 'to enter a namespace takes CAP_SYS_ADMIN in the user namespace that owns it',
+      remedy: 'run as root, or join its user namespace, too: user=…',
+    })
+  return spec.isolate.length === 0 || spec.isolate.includes('user') ? spec.isolate : [...spec.isolate, 'user']
+}
+
+function joinsUser(spec: Spec): boolean {
+  return spec.joins.some(({ kind }) => kind === 'user')
+}
+
+function planUserNamespace(spec: Spec, caller: Caller, permitted: readonly number[]): UserNamespace {
+  const { privileges, user, delegation } = caller
+  const cli = spec.door === 'cli'
+  const map = (which: 'users' | 'groups') => {
+    const own = which === 'users' ? privileges.uid : privileges.gid
+    const may = permitted.includes(which === 'users' ? capabilityNumbers.SETUID : capabilityNumbers.SETGID)
+    const words = wordsOf(spec, which, privileges)
+    const target = which === 'users' ? user?.uid : user?.gid
+    const extents =
+      words === undefined
+        ? [{ inside: target ?? own, outside: may ? (target ?? own) : own, count: 1 }]
+        : resolveIdMap(words, own, delegation?.[which] ?? [])
+    const name = which === 'users' ? (cli ? '--map-users' : 'mapUsers') : cli ? '--map-groups' : 'mapGroups'
+    const file = which === 'users' ? '/etc/subuid' : '/etc/subgid'
+    if (words?.includes('auto') && (delegation?.[which].length ?? 0) === 0)
+      throw fail('IDMAP_NOT_DELEGATED', { name, what: 'auto', file, own, user: privileges.uid, ranges: '' })
+    const why = explainBadMap(extents)
+    if (why !== undefined)
+      throw fail('OPTION_INVALID', { name, value: words?.map(String).join(' '), why, accepted: 'each id once' })
+    const alone = extents.length === 1 && extents[0]!.count === 1 && extents[0]!.outside === own
+    if (may || alone) return { extents, tool: '', alone: !may }
+    const ranges = delegation?.[which] ?? []
+    const foreign = extents.find((extent) => !isDelegated(extent, own, ranges))
+    const tool = which === 'users' ? delegation?.userTool : delegation?.groupTool
+    if (foreign || !tool)
+      throw fail('IDMAP_NOT_DELEGATED', {
+        name,
+        what: foreign ? `${foreign.inside}:${foreign.outside}:${foreign.count}` : 'more than one id',
+        file: foreign ? file : '',
+        own,
+        user: privileges.uid,
+        ranges: ranges.map(({ start, count }) => `${start}:${count}`).join(', '),
+      })
+    return { extents, tool, alone: false }
+  }
+  const users = map('users')
+  const groups = map('groups')
+  return {
+    users: users.extents,
+    groups: groups.extents,
+    denySetgroups: groups.alone,
+    userTool: users.tool,
+    groupTool: groups.tool,
+  }
+}
+
+/** Groups go with the users, the caller's own with its own. */
+function wordsOf(spec: Spec, which: 'users' | 'groups', own: Privileges): readonly IdMapWord[] | undefined {
+  if (which === 'users' || spec.mapGroups || !spec.mapUsers) return which === 'users' ? spec.mapUsers : spec.mapGroups
+  return spec.mapUsers.map((word) =>
+    typeof word === 'object' && word.count === 1 && word.outside === own.uid ? { ...word, outside: own.gid } : word,
+  )
+}
+
+/** newuidmap(1) lets a user map itself and what it was given. */
+function isDelegated(extent: Extent, own: number, ranges: readonly SubordinateIds[]): boolean {
+  if (extent.count === 1 && extent.outside === own) return true
+  return ranges.some(({ start, count }) => extent.outside >= start && extent.outside + extent.count <= start + count)
+}
+
+function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefined): Ids | undefined {
+  const { user, privileges } = caller
+  // as nsenter(1): in another's user namespace one's own id is likely to be nobody
+  if (joinsUser(spec) && !user) return { uid: 0, gid: 0, groups: [], keepGroups: 2 }
+  if (!namespace) return user && { ...idsOf(user), keepGroups: joinsUser(spec) ? 2 : 0 }
+  if (namespace.denySetgroups && spec.privileges.groups)
+    throw fail('OPTION_CONFLICT', {
+      name: spec.door === 'cli' ? '--groups' : 'groups',
+      why: 'in a user namespace whose groups are mapped without root they cannot be set',
+      remedy: 'leave it out, or map groups of /etc/subgid, too: --map-groups auto',
+    })
+  const uid = user?.uid ?? idInside(namespace.users, privileges.uid)
+  const gid = user?.gid ?? idInside(namespace.groups, privileges.gid)
+  // mapped, so it is what it was
+  if (!user && uid !== undefined && gid !== undefined) return undefined
+  const ids = user ? idsOf(user) : { uid: uid ?? 0, gid: gid ?? 0, groups: [] }
+  const unmapped = !isMapped(namespace.users, ids.uid)
+    ? `user ${ids.uid}`
+    : [ids.gid, ...(namespace.denySetgroups ? [] : ids.groups)]
+        .filter((group) => !isMapped(namespace.groups, group))
+        .map((group) => `group ${group}`)[0]
+  if (unmapped)
+    throw fail('OPTION_CONFLICT', {
+      name: spec.door === 'cli' ? '--user' : 'user',
+      why: `${unmapped} has no place in the maps of its user namespace`,
+      remedy: 'map it, with --map-users and --map-groups (mapUsers, mapGroups)',
+    })
+  return { ...ids, keepGroups: namespace.denySetgroups ? 1 : 0 }
+}
+
+function idsOf({ uid, gid, groups }: User) {
+  return { uid, gid, groups }
+}
+
+function planCapabilities(
+  spec: Spec,
+  caller: Caller,
+  namespace: UserNamespace | undefined,
+  ids: Ids | undefined,
+  permitted: readonly number[],
+): Capabilities | undefined {
+  const { capAdd, capDrop, newPrivileges } = spec.privileges
+  const fresh = namespace !== undefined || joinsUser(spec)
+  const asked = capAdd.length > 0 || capDrop.length > 0
+  if (!asked && !fresh) return undefined
+  const known = capabilitiesOf(caller.kernel)
+  const available = fresh ? known : permitted.filter((number) => known.includes(number))
+  const uid = ids?.uid ?? (namespace ? idInside(namespace.users, caller.privileges.uid) : caller.privileges.uid)
+  // what an exec would leave it: root keeps all, others what they have, and nothing when they become others
+  const base = uid === 0 ? available : ids || fresh ? [] : permitted
+  for (const word of capAdd) {
+    if (word === 'ALL' || available.includes(word)) continue
+    const since = missingSince(word, caller.kernel)
+    throw fail('CAPABILITY_MISSING', {
+      name: capabilityName(word),
+      origin: spec.door === 'cli' ? '--cap-add' : 'capAdd',
+      ...(since !== undefined && { since }),
+    })
+  }
+  const chosen = chooseCapabilities(base, available, capAdd, capDrop)
+  const mask = capabilityMask(chosen)
+  // an exec gives root what the bounding set has; others keep only what is ambient, which takes inheritable
+  const kept = uid === 0 ? 0 : mask
+  // without the right to shrink it, it matters only when an exec may give something
+  const bounds = asked && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
+  return { ...(bounds && { bounding: mask }), permitted: mask, inheritable: kept, ambient: kept }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Id maps of a user namespace: user_namespaces(7). From words to extents, and what they mean. Pure.
+
+/** `count` ids from `inside` on are those from `outside` on in the parent namespace. */
+export interface Extent {
+  inside: number
+  outside: number
+  count: number
+}
+
+/** An extent; or root: the caller's id is 0 inside; keep: it is itself; auto: those that /etc/subuid or /etc/subgid give, too. */
+export type IdMapWord = Extent | 'root' | 'keep' | 'auto'
+
+/** The kernel's limit since 4.15. */
+export const extentsAtMost = 340
+
+const idsAtMost = 0xffff_ffff
+
+/** `INSIDE:OUTSIDE:COUNT`, `root`, `keep` or `auto`. */
+export function parseIdMapWord(value: unknown): IdMapWord | undefined {
+  if (value === 'root' || value === 'keep' || value === 'auto') return value
+  const match = /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(typeof value === 'string' ? value : '')
+  if (!match) return undefined
+  const [inside, outside, count] = match.slice(1).map(Number) as [number, number, number]
+  const fits = count > 0 && inside + count <= idsAtMost && outside + count <= idsAtMost
+  return fits ? { inside, outside, count } : undefined
+}
+
+/** Words → extents, for a caller with this id and these subordinate ids. */
+export function resolveIdMap(
+  words: readonly IdMapWord[],
+  own: number,
+  subordinate: readonly { start: number; count: number }[],
+): Extent[] {
+  return words.flatMap((word) => {
+    if (word === 'root') return [{ inside: 0, outside: own, count: 1 }]
+    if (word === 'keep') return [{ inside: own, outside: own, count: 1 }]
+    return word === 'auto' ? autoMap(own, subordinate) : [word]
+  })
+}
+
+/** The caller is 0, as Podman has it, and its subordinate ids follow; root itself stays out of its containers. */
+function autoMap(own: number, subordinate: readonly { start: number; count: number }[]): Extent[] {
+  const extents: Extent[] = own === 0 ? [] : [{ inside: 0, outside: own, count: 1 }]
+  let inside = extents.length
+  for (const { start, count } of subordinate) {
+    extents.push({ inside, outside: start, count })
+    inside += count
+  }
+  return extents
+}
+
+/** Why the kernel would not take it; undefined if it would. */
+export function explainBadMap(extents: readonly Extent[]): string | undefined {
+  if (extents.length === 0) return 'it maps no id'
+  if (extents.length > extentsAtMost) return `it has ${extents.length} parts, and the kernel takes ${extentsAtMost}`
+  for (const side of ['inside', 'outside'] as const) {
+    const sorted = [...extents].sort((a, b) => a[side] - b[side])
+    const clash = sorted.find((extent, i) => i > 0 && sorted[i - 1]![side] + sorted[i - 1]!.count > extent[side])
+    if (clash) return `the id ${clash[side]} ${side} is mapped twice`
+  }
+  return undefined
+}
+
+/** The id inside of one outside; undefined when it has none. */
+export function idInside(extents: readonly Extent[], outside: number): number | undefined {
+  const extent = extents.find((one) => outside >= one.outside && outside < one.outside + one.count)
+  return extent && extent.inside + (outside - extent.outside)
+}
+
+/** Whether an id inside means anything. */
+export function isMapped(extents: readonly Extent[], inside: number): boolean {
+  return extents.some((one) => inside >= one.inside && inside < one.inside + one.count)
+}
+
+/** As the kernel's files and newuidmap(1) take it: three words an extent. */
+export function mapWords(extents: readonly Extent[]): string[] {
+  return extents.flatMap(({ inside, outside, count }) => [String(inside), String(outside), String(count)])
+}
