@@ -5,6 +5,7 @@ import { pidsFiles } from '../cgroup/pids.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
 import { cloneFlags } from '../sandbox/namespace.ts'
+import { rootOps } from '../sandbox/root.ts'
 import type { Plan, PlannedGroup } from './plan.ts'
 
 const sigkill = 9
@@ -128,7 +129,8 @@ function compileInner(plan: Plan): Op[] {
   const inner: Op[] = v1.map((group) => ({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' }))
   if (has('cgroup') && v1.length > 0) inner.push({ op: 'unshare', flags: cloneFlags(['cgroup']), origin: 'isolate' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
-  if (has('mount') && has('pid')) inner.push(privateProc('isolate'))
+  if (spec.root) inner.push(...rootOps(spec.root, spec.isolate))
+  else if (has('mount') && has('pid')) inner.push(privateProc('isolate'))
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
   if (plan.user) {

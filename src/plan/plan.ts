@@ -56,6 +56,7 @@ const accounting = ['memory', 'pids']
 export function makePlan(spec: Spec, around: Surroundings): Plan {
   const { host } = around
   refuseTightPids(spec)
+  refuseOldKernel(spec, host)
   const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around)
   return {
     spec,
@@ -84,6 +85,15 @@ function refuseTightPids(spec: Spec): void {
       name: `${pids.origin} 1`,
       why: "hutch's PID 1 and the command are two tasks",
       remedy: `give 2, or ${spec.door === 'cli' ? '--no-init' : 'init: false'}: then the command is PID 1`,
+    })
+}
+
+/** mount_setattr came with 5.12, and a root is not put together by older means, which follow links. */
+function refuseOldKernel(spec: Spec, host: Host): void {
+  const [major, minor] = host.kernel
+  if (spec.root && (major < 5 || (major === 5 && minor < 12)))
+    throw fail('HOST_UNSUPPORTED', {
+      why: `a root file system of its own takes Linux 5.12 (mount_setattr), and this is ${host.release}`,
     })
 }
 

@@ -2,6 +2,7 @@
 // The one input type: what every front door (CLI, library, later OCI and Pod) turns its words into.
 import type { LimitWrite } from '../cgroup/legacy.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
+import type { Root } from '../sandbox/root.ts'
 
 /** Who speaks: errors name what the user typed. */
 export type Door = 'cli' | 'library'
@@ -17,6 +18,8 @@ export interface Spec {
   /** A reaping PID 1 of ours; false: the command is PID 1. */
   init: boolean
   hostname?: string
+  /** A root file system of its own. */
+  root?: Root
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

@@ -3,11 +3,13 @@
 import { fail, type HutchError } from '../errors.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Op } from '../program/ops.ts'
+import { stepParts } from '../program/wire.ts'
 import { kindsIn } from '../sandbox/namespace.ts'
 import { formatSize } from '../units.ts'
+import { explainMountRefusal } from './mount-refusal.ts'
 
 /** Explains a failed op; `facts` reads small kernel files that help to say why. */
-export function explainRefusal(op: Op, errno: string, plan: Plan): HutchError {
+export function explainRefusal(op: Op, errno: string, plan: Plan, part = 0): HutchError {
   switch (op.op) {
     case 'makeGroup':
       return fail('CGROUP_REFUSED', {
@@ -36,6 +38,14 @@ export function explainRefusal(op: Op, errno: string, plan: Plan): HutchError {
         errno,
         remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
       })
+    case 'openRoot':
+    case 'attachTree':
+    case 'attachNew':
+    case 'attachOverlay':
+    case 'coverPath':
+    case 'makeLink':
+    case 'pivotRoot':
+      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', originWord(op.origin, plan))
     default:
       return fail('STEP_REFUSED', {
         what: whats[op.op] ?? op.op,
@@ -153,6 +163,10 @@ const flags: { [origin: string]: string } = {
   user: '--user',
   timeout: '--timeout',
   parent: '--parent',
+  rootfs: '--rootfs',
+  readOnly: '--read-only',
+  dev: '--dev',
+  mounts: '--volume',
 }
 
 function originWord(origin: string, plan: Plan): string {
