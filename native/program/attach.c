@@ -25,7 +25,10 @@ static int attach_at(int mount_fd, const char *target, int directory, u64 resolv
 		sys(__NR_close, mount_fd);
 		return in_part(PART_TARGET, fd);
 	}
-	err = attach(mount_fd, fd);
+	/* kernels differ in what they call this, so it is looked at first */
+	err = (int)is_directory(fd);
+	if (err >= 0)
+		err = err == directory ? attach(mount_fd, fd) : directory ? -ENOTDIR : -EISDIR;
 	sys(__NR_close, fd);
 	if (err < 0) {
 		sys(__NR_close, mount_fd);

@@ -70,12 +70,12 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'EPERM')
       return [
         `this user may not mount it at ${target}`,
-        'run as root; inside a container, /proc must not be covered by other mounts',
+        'run as root, or with a network namespace for /sys (--isolate all); inside a container, /proc must not be covered by other mounts',
       ]
     return undefined
   },
   attach: (errno, { source, target }) => {
-    if (errno === 'ENOTDIR' || errno === 'EINVAL')
+    if (errno === 'ENOTDIR' || errno === 'EISDIR')
       return [
         `${source} and ${target} are not both a directory or both a file`,
         'give a directory for a directory, a file for a file',

@@ -42,7 +42,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[]): Op[] {
     ...root.mounts.filter((mount) => !late.includes(mount)).map(mountOp),
     // after the mounts: a link in the image cannot make one of them cover the true /proc or /sys
     ...(own || (isolate.includes('pid') && isolate.includes('mount')) ? procOps(own ? 'rootfs' : 'isolate') : []),
-    ...(own ? sysOps('rootfs') : []),
+    ...(own ? sysOps(isolate, 'rootfs') : []),
     ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
     // what the user wants inside of these three
     ...late.map(mountOp),
@@ -92,8 +92,14 @@ function procOps(origin: string): Op[] {
   ]
 }
 
-function sysOps(origin: string): Op[] {
+function sysOps(isolate: readonly string[], origin: string): Op[] {
   const attributes = ro + nosuid + nodev + noexec
+  // a new sysfs shows the network namespace, and is refused to who does not own that
+  if (isolate.includes('user') && !isolate.includes('net'))
+    return [
+      { op: 'attachTree', source: '/sys', target: '/sys', attributes, recursive: 1, origin },
+      ...maskedSys.map(([path]): Op => ({ op: 'coverPath', path: `/sys/${path}`, readOnly: 0, origin })),
+    ]
   return [
     { op: 'attachNew', type: 'sysfs', options: [], target: '/sys', attributes, links: 0, origin },
     ...maskedSys.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
