@@ -225,7 +225,7 @@ function parseIsolation(value: RunOptions['isolate'], name: string): NamespaceKi
   if (!Array.isArray(value))
     throw fail('OPTION_INVALID', { name, value, why: 'it is not a list of namespaces', accepted })
   for (const kind of value)
-    if (!Object.hasOwn(namespaces, kind))
+    if (typeof kind !== 'string' || !Object.hasOwn(namespaces, kind))
       throw fail('OPTION_INVALID', { name, value: kind, why: 'there is no such namespace', accepted })
   return namespaceKinds.filter((kind) => value.includes(kind))
 }

@@ -177,7 +177,7 @@ function bindOptions(attributes: number, path: string): string {
 
 /** A relative path is meant from what was attached last. */
 function inRoot(path: string): string {
-  return path.startsWith('/') ? shellWord(`$ROOT${path}`).replace(/^'\$ROOT/, "$ROOT'") : shellWord(path)
+  return path.startsWith('/') ? `$ROOT${shellWord(path)}` : shellWord(path)
 }
 
 function nameOf(path: string): string {

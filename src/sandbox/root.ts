@@ -28,6 +28,7 @@ const { ro, nosuid, nodev, noexec } = mountAttributes
 export function rootOps(root: Root, isolate: readonly NamespaceKind[]): Op[] {
   const own = root.directory !== undefined
   const dev = root.dev || own
+  const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
   const late = root.mounts.filter((mount) => isLate(mount.target))
   return [
     // read-only first: volumes that are attached later stay as they were asked for
@@ -37,7 +38,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[]): Op[] {
       attributes: (root.readOnly ? ro : 0) + (own ? nodev : 0),
       // on the host's own files nothing is made that would stay there
       makes: own && !/^[/.]*$/.test(root.directory ?? '/') ? 1 : 0,
-      origin: own ? 'rootfs' : root.readOnly ? 'readOnly' : 'mounts',
+      origin,
     },
     ...root.mounts.filter((mount) => !late.includes(mount)).map(mountOp),
     // after the mounts: a link in the image cannot make one of them cover the true /proc or /sys
@@ -46,7 +47,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[]): Op[] {
     ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
     // what the user wants inside of these three
     ...late.map(mountOp),
-    { op: 'pivotRoot', stays: own ? 0 : 1, origin: own ? 'rootfs' : 'readOnly' },
+    { op: 'pivotRoot', stays: own ? 0 : 1, origin },
   ]
 }
 
