@@ -219,7 +219,9 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
   const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
   const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
   const path = 'PATH' in changes ? changes.PATH : around.env.find((entry) => entry.startsWith('PATH='))?.slice(5)
-  const searchPath = `${around.toolPath}:${path ?? usualPath}`
+  // an image has nothing of hutch's, and need not know where the host has it
+  const tools = spec.root?.directory === undefined ? `${around.toolPath}:` : ''
+  const searchPath = tools + (path ?? usualPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])
   const env = around.env.filter((entry) => !replaced.has(entry.slice(0, entry.indexOf('='))))
   env.push(`PATH=${searchPath}`)

@@ -17,14 +17,28 @@ export interface Step {
 
 /** Every step of both sections, in the order in which they are written down. */
 export function explainProgram(program: Program): Step[] {
-  const explain = (section: Step['section']) => (op: Op, step: number) => ({
-    section,
-    step,
-    op: op.op,
-    origin: op.origin,
-    ...explainOp(op),
-  })
+  // what has a relative target is meant from the file system attached last at an absolute one
+  let last = ''
+  const explain = (section: Step['section']) => (op: Op, step: number) => {
+    if (op.op === 'attachNew' && op.target.startsWith('/')) last = op.target
+    return { section, step, op: op.op, origin: op.origin, ...explainOp(fromRoot(op, last)) }
+  }
   return [...program.outer.map(explain('outer')), ...program.inner.map(explain('inner'))]
+}
+
+function fromRoot(op: Op, last: string): Op {
+  const full = (path: string) => (path.startsWith('/') ? path : `${last}/${path}`)
+  switch (op.op) {
+    case 'attachTree':
+    case 'attachNew':
+      return { ...op, target: full(op.target) }
+    case 'makeLink':
+      return { ...op, name: full(op.name) }
+    case 'coverPath':
+      return { ...op, path: full(op.path) }
+    default:
+      return op
+  }
 }
 
 /** A word as a shell takes it literally. */
@@ -127,10 +141,10 @@ function explainOp(op: Op): { words: string; shell: string } {
         shell: `mount -t overlay -o lowerdir=${op.lower.map(shellWord).join(':')}${op.upper ? `,upperdir=${shellWord(op.upper)},workdir=${shellWord(op.work)}` : op.drops ? ',upperdir=$TMPFS/upper,workdir=$TMPFS/work' : ''} overlay ${inRoot(op.target)}`,
       }
     case 'makeLink':
-      return { words: `link ${op.name} to ${op.to} there`, shell: `ln -s ${shellWord(op.to)} ${inRoot(op.name)}` }
+      return { words: `link ${op.name} to ${op.to}`, shell: `ln -s ${shellWord(op.to)} ${inRoot(op.name)}` }
     case 'coverPath':
       return {
-        words: op.readOnly ? `make ${op.path} there read-only` : `hide ${op.path} there`,
+        words: op.readOnly ? `make ${op.path} read-only` : `hide ${op.path}`,
         shell: op.readOnly
           ? `mount --bind ${inRoot(op.path)} ${inRoot(op.path)}; mount -o remount,bind,ro ${inRoot(op.path)}`
           : `mount --bind /dev/null ${inRoot(op.path)}`,
@@ -175,9 +189,8 @@ function bindOptions(attributes: number, path: string): string {
   return names.length > 0 ? `; mount -o remount,bind,${names.join(',')} ${path}` : ''
 }
 
-/** A relative path is meant from what was attached last. */
 function inRoot(path: string): string {
-  return path.startsWith('/') ? `$ROOT${shellWord(path)}` : shellWord(path)
+  return `$ROOT${shellWord(path)}`
 }
 
 function nameOf(path: string): string {
