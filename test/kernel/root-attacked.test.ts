@@ -3,7 +3,7 @@
 // Whatever state each step meets, nothing is made or mounted outside. HUTCH_ATTACKS=500 for the full measure.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { HutchError, run } from '../../src/index.ts'
 import type { MountOption } from '../../src/plan/mounts.ts'
@@ -73,6 +73,13 @@ afterAll(async () => {
 })
 
 test(`${starts} starts under attack: nothing is made or mounted outside`, { timeout: 600_000 }, async () => {
+  // the control: who goes by names alone is led outside
+  const escaped = `${outside}/control`
+  for (let tries = 0; tries < 10_000 && !existsSync(escaped); tries++)
+    mkdirSync(`${image}/mnt/control`, { recursive: true })
+  expect(existsSync(escaped)).toBe(true)
+  rmdirSync(escaped)
+
   const told: { [word: string]: number } = {}
   const note = (word: string) => {
     told[word] = (told[word] ?? 0) + 1
