@@ -285,6 +285,14 @@ const table = {
     errno: f.errno,
     operation: 'clone3',
   }),
+  MOUNT_REFUSED: (f: Kernel & { what: string; why: string; path: string; origin: string; remedy: string }): Words => ({
+    message: `cannot ${f.what}: ${f.why} (${f.errno})`,
+    evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],
+    remedy: f.remedy,
+    path: f.path,
+    errno: f.errno,
+    operation: 'mount',
+  }),
   STEP_REFUSED: (f: Kernel & { what: string; operation: string; origin: string; remedy: string }): Words => ({
     message: `cannot ${f.what}: the kernel refused (${f.errno})`,
     evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],
@@ -305,7 +313,7 @@ const table = {
   }),
   HOST_UNSUPPORTED: (f: { why: string }): Words => ({
     message: `cannot run here: ${f.why}`,
-    remedy: 'hutch needs Linux 5.7 or newer, with /proc mounted',
+    remedy: 'hutch needs Linux 5.7 or newer, with /proc mounted; 5.12 for a root file system',
   }),
 } as const
 

@@ -18,6 +18,7 @@ const needs = {
     return error === 0
   },
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
+  busybox: () => existsSync('/bin/busybox'),
   'script(1)': () => existsSync('/usr/bin/script'),
   'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
