@@ -280,6 +280,7 @@ test('doctor finds what this host has', async () => {
     'systemd',
     'delegation',
     'cgroup.kill',
+    'mounts',
     'namespaces',
     'swap',
     'pressure',
