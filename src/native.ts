@@ -60,10 +60,10 @@ export interface Native {
   watchProcesses(callback: (changes: Float64Array) => void): number
   stopProcesses(): void
   /**
-   * Joins groups and becomes the command: both NUL-separated, `count` words in `argv`. It comes back only on failure: [index in
-   * `procs`, or -1 when it was the exec, errno].
+   * Joins groups and becomes the command: both NUL-separated, `count` words in `argv`; `openFiles` is its soft limit of
+   * descriptors, 0 leaves it. It comes back only on failure: [index in `procs`, or -1 when it was the exec, errno].
    */
-  exec(procs: string, argv: string, count: number): [number, number]
+  exec(procs: string, argv: string, count: number, openFiles: number): [number, number]
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }

@@ -14,7 +14,7 @@ export interface Tool {
   options: OptionTable
   /** False: the first word that is no option starts another command line. */
   permute?: boolean
-  run(given: Given): number
+  run(given: Given): number | Promise<number>
 }
 
 /** An option that libcgroup 3 has, and that means nothing here: hutch has no default delegated scope. */
@@ -23,16 +23,16 @@ export const ignoreDelegated: OptionTable = {
 }
 
 /** Makes the `main` of a drop-in. */
-export function toolMain(tool: Tool): (args: string[]) => number {
+export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
   const options: OptionTable = { ...tool.options, h: { long: ['help'], help: 'print this' } }
-  return (args) => {
+  return async (args) => {
     try {
       const given = getopt(args, options, tool.permute ?? true)
       if (given.options.some(([key]) => key === 'h')) {
         print(formatHelp(tool, options))
         return 0
       }
-      return tool.run(given)
+      return await tool.run(given)
     } catch (error) {
       return complain(tool.name, error)
     }
