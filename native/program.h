@@ -40,13 +40,13 @@
 	X(38, setUser, op_set_user, "uid:u32 gid:u32 groups:numbers") \
 	X(39, dieWithParent, op_die_with_parent, "signal:u32") \
 	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32") \
-	X(64, openRoot, op_open_root, "source:string attributes:u64 makes:u32") \
-	X(65, attachTree, op_attach_tree, "source:string target:string attributes:u64 recursive:u32") \
-	X(66, attachNew, op_attach_new, "type:string options:strings target:string attributes:u64 links:u32") \
-	X(67, attachOverlay, op_attach_overlay, "lower:strings upper:string work:string target:string attributes:u64 drops:u32") \
-	X(68, makeLink, op_make_link, "name:string to:string") \
-	X(69, coverPath, op_cover_path, "path:string readOnly:u32") \
-	X(70, pivotRoot, op_pivot_root, "stays:u32")
+	X(96, openRoot, op_open_root, "source:string attributes:u64 makes:u32") \
+	X(97, attachTree, op_attach_tree, "source:string target:string attributes:u64 recursive:u32") \
+	X(98, attachNew, op_attach_new, "type:string options:strings target:string attributes:u64 links:u32") \
+	X(99, attachOverlay, op_attach_overlay, "lower:strings upper:string work:string target:string attributes:u64 drops:u32") \
+	X(100, makeLink, op_make_link, "name:string to:string") \
+	X(101, coverPath, op_cover_path, "path:string readOnly:u32") \
+	X(102, pivotRoot, op_pivot_root, "stays:u32")
 
 /*
  * What hutch-init says over its socket (descriptor 3, SOCK_SEQPACKET):

@@ -38,19 +38,19 @@ export const ops = {
   setUser: { code: 38, call: 'setresuid', fields: { uid: 'u32', gid: 'u32', groups: 'numbers' } },
   dieWithParent: { code: 39, call: 'prctl', fields: { signal: 'u32' } },
   exec: { code: 40, call: 'execve', fields: { argv: 'strings', env: 'strings', path: 'string', reap: 'u32' } },
-  openRoot: { code: 64, call: 'open_tree', fields: { source: 'string', attributes: 'u64', makes: 'u32' } },
+  openRoot: { code: 96, call: 'open_tree', fields: { source: 'string', attributes: 'u64', makes: 'u32' } },
   attachTree: {
-    code: 65,
+    code: 97,
     call: 'move_mount',
     fields: { source: 'string', target: 'string', attributes: 'u64', recursive: 'u32' },
   },
   attachNew: {
-    code: 66,
+    code: 98,
     call: 'fsmount',
     fields: { type: 'string', options: 'strings', target: 'string', attributes: 'u64', links: 'u32' },
   },
   attachOverlay: {
-    code: 67,
+    code: 99,
     call: 'fsmount',
     fields: {
       lower: 'strings',
@@ -61,9 +61,9 @@ export const ops = {
       drops: 'u32',
     },
   },
-  makeLink: { code: 68, call: 'symlinkat', fields: { name: 'string', to: 'string' } },
-  coverPath: { code: 69, call: 'move_mount', fields: { path: 'string', readOnly: 'u32' } },
-  pivotRoot: { code: 70, call: 'pivot_root', fields: { stays: 'u32' } },
+  makeLink: { code: 100, call: 'symlinkat', fields: { name: 'string', to: 'string' } },
+  coverPath: { code: 101, call: 'move_mount', fields: { path: 'string', readOnly: 'u32' } },
+  pivotRoot: { code: 102, call: 'pivot_root', fields: { stays: 'u32' } },
 } as const
 
 type Table = typeof ops
