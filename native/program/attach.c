@@ -170,6 +170,8 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int d
 	if (!err)
 		fs = err = in_part(PART_FILE_SYSTEM, sys(__NR_fsopen, "overlay", FSOPEN_CLOEXEC));
 	if (err >= 0)
+		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "source", "overlay", 0);
+	if (err >= 0)
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "lowerdir", layers, 0);
 	if (err >= 0 && upper >= 0) {
 		add_layer(name, upper);

@@ -70,5 +70,6 @@ test('whatever step fails, it is told which, and no mount, group or process is l
     expect([at, await stopAt(at)]).toEqual([at, { step: at, errno: constants.errno.EINVAL + 3 * 4096 }])
     expect(hostMounts()).toBe(before)
   }
-  expect(leftGroups()).toEqual([])
+  // of this process: others may be at work
+  expect(leftGroups().filter((group) => group.includes(`/hutch-${process.pid}-`))).toEqual([])
 })

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A root file system of its own: what is seen in it, what can be written, and that nothing of the host shows.
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { run } from '../../src/index.ts'
 import { buildDirectory } from '../../src/native.ts'
 import type { RunOptions } from '../../src/plan/options.ts'
-import { cli } from '../cli/hutch.ts'
+import { cli, collect } from '../cli/hutch.ts'
 import { hostMounts, makeImage, tree, workplace } from '../image.ts'
 import { requires } from '../requires.ts'
 
@@ -254,4 +254,41 @@ test('without rootfs the caller’s directory is kept, where it is', async () =>
 test('the command is looked for inside', async () => {
   const { reason } = await run('node', [], { rootfs: image })
   expect(reason).toBe('not-found')
+})
+
+test('what the host has mounted over its own "/" goes too', async () => {
+  const line = `mount -t tmpfs hidden / && ${process.execPath} ${cli} run --rootfs ${image} --overlay ${image}:/ -- cat /proc/self/mounts`
+  const { stdout, stderr } = await run('sh', ['-c', line], { isolate: ['mount'] })
+  expect(stderr).toBe('')
+  const roots = stdout!.split('\n').filter((mount) => mount.split(' ')[1] === '/')
+  expect(roots).toEqual([expect.stringMatching(/^overlay \/ overlay /)])
+  expect(stdout).not.toContain('hidden')
+})
+
+test('in a user namespace it takes no root', async () => {
+  chmodSync(work, 0o755)
+  const made = makeImage(`${work}/made-before`)
+  const inner = [
+    'run',
+    '--isolate',
+    'all',
+    '--rootfs',
+    made,
+    '--read-only',
+    '--tmpfs',
+    '/tmp',
+    '--overlay',
+    `${made}:/data`,
+  ]
+  const script = 'touch /tmp/x /data/x && ls /tmp /data/x; touch /x; cat < /dev/null; id -u'
+  const { status, stdout, stderr } = await collect(
+    'unshare',
+    ['-Ur', process.execPath, cli, ...inner, '--', 'sh', '-c', script],
+    { uid: 65534, gid: 65534 },
+  )
+  expect({ status, stdout, stderr }).toEqual({
+    status: 0,
+    stdout: '/data/x\n\n/tmp:\nx\n0\n',
+    stderr: 'touch: /x: Read-only file system\n',
+  })
 })
