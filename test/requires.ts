@@ -19,6 +19,7 @@ const needs = {
   },
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
   'script(1)': () => existsSync('/usr/bin/script'),
+  'lsns(8)': () => existsSync('/usr/bin/lsns'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 
