@@ -21,6 +21,7 @@ const needs = {
   busybox: () => existsSync('/bin/busybox'),
   'script(1)': () => existsSync('/usr/bin/script'),
   'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
+  'lsns(8)': () => existsSync('/usr/bin/lsns'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

@@ -85,11 +85,17 @@ function note(name, word) {
     outcomes.set(name, word)
 }
 
-/** The drop-ins are tested beside the real tools; the VM has this machine's. */
-async function provideCgroupTools() {
-  if (existsSync('/usr/bin/cgcreate') || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
-  const install = 'apt-get update && apt-get install -y --no-install-recommends cgroup-tools'
-  await step('installing cgroup-tools', 'sh', ['-c', install], { env: { DEBIAN_FRONTEND: 'noninteractive' } })
+/** What the tests run things beside, or in: Debian's packages, which the VM then has, too. */
+async function provideTools() {
+  const wanted = {
+    '/usr/bin/cgcreate': 'cgroup-tools',
+    '/usr/bin/newuidmap': 'uidmap',
+    '/bin/busybox': 'busybox-static',
+  }
+  const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
+  if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
+  const install = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`
+  await step(`installing ${missing.join(', ')}`, 'sh', ['-c', install], { env: { DEBIAN_FRONTEND: 'noninteractive' } })
 }
 
 const inVm = ['test/kernel', 'test/cli']
@@ -116,7 +122,7 @@ if (kernels) {
   await check('lint', 'node_modules/.bin/biome', ['check', '.'])
   await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
   await check('the C core under sanitizers', 'sh', ['native/test/run'])
-  await provideCgroupTools()
+  await provideTools()
   await suite('all tests on this host', ['test'])
   await vmSuites([
     ['kernel tests in a VM: Linux 6.1, pure v2', [], ['test/kernel']],
@@ -126,6 +132,12 @@ if (kernels) {
       ['--root', 'sid', '--packages', 'cgroup-tools'],
       ['test/cgtools'],
       'version 3: ',
+    ],
+    [
+      'beside the newest util-linux in a VM: Debian sid, pure v2',
+      ['--root', 'sid', '--packages', 'cgroup-tools'],
+      ['test/utillinux'],
+      'newest: ',
     ],
     ['CLI tests in a VM: Linux 6.1, pure v2', [], ['test/cli']],
     ['beside cgroup-tools 2.0 in a VM: pure v2', [], ['test/cgtools'], 'v2: '],

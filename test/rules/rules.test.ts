@@ -20,6 +20,8 @@ const native = files('native', /\.[ch]$/)
 const rooms = [
   'units',
   'nearest',
+  'quote',
+  'error-table',
   'errors',
   'native',
   'reactor',

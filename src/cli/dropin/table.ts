@@ -15,4 +15,5 @@ export const dropins: { readonly [name: string]: () => Promise<{ main(args: stri
   cgconfigparser: () => import('./cgconfigparser.ts'),
   cgxget: () => import('./cgxget.ts'),
   cgxset: () => import('./cgxset.ts'),
+  lsns: () => import('./lsns/lsns.ts'),
 }

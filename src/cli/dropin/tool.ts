@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the drop-ins have in common: options in, help or the job, errors on stderr, libcgroup's exit status.
+// What the drop-ins have in common: options in, help or the job, errors on stderr, the tool's exit status.
 import { writeSync } from 'node:fs'
 import { HutchError } from '../../errors.ts'
 import { print } from '../output.ts'
@@ -14,6 +14,8 @@ export interface Tool {
   options: OptionTable
   /** False: the first word that is no option starts another command line. */
   permute?: boolean
+  /** How it ends at an error that was given no status of its own; by default as libcgroup's tools. */
+  failure?: number
   run(given: Given): number | Promise<number>
 }
 
@@ -34,7 +36,7 @@ export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
       }
       return await tool.run(given)
     } catch (error) {
-      return complain(tool.name, error)
+      return complain(tool.name, error, tool.failure)
     }
   }
 }
@@ -45,11 +47,11 @@ function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): strin
 }
 
 /** Says an error on stderr, and gives its exit status. */
-export function complain(name: string, error: unknown): number {
+export function complain(name: string, error: unknown, failure?: number): number {
   const known = HutchError.is(error)
   if (!known && !(error instanceof Error)) throw error
   writeSync(2, `${name}: ${known ? error.message : (error.stack ?? error.message)}\n`)
-  return statusOf(error)
+  return statusOf(error, failure)
 }
 
 /** A remark that is no failure. */
