@@ -285,6 +285,18 @@ const table = {
     errno: f.errno,
     operation: 'clone3',
   }),
+  NAMESPACE_UNKNOWN: (f: Kernel): Words => ({
+    message: `cannot ask for what is above a namespace: the kernel does not know the question (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy: 'use Linux 4.11 or newer',
+    errno: f.errno,
+    operation: 'ioctl',
+  }),
+  NAMESPACE_NOT_FOUND: (f: { id: string }): Words => ({
+    message: `cannot find the namespace ${quote(f.id)}: none that can be seen from here has this number`,
+    remedy: 'hutch lsns lists them; root sees all',
+    value: f.id,
+  }),
   STEP_REFUSED: (f: Kernel & { what: string; operation: string; origin: string; remedy: string }): Words => ({
     message: `cannot ${f.what}: the kernel refused (${f.errno})`,
     evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],

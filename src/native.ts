@@ -64,6 +64,12 @@ export interface Native {
    * `procs`, or -1 when it was the exec, errno].
    */
   exec(procs: string, argv: string, count: number): [number, number]
+  /** The namespace above that of `fd` (0), or the user namespace that owns it (1), as a close-on-exec descriptor; or -errno. */
+  namespaceLink(fd: number, which: 0 | 1): number
+  /** The uid that made this user namespace; or -errno. */
+  namespaceOwner(fd: number): number
+  /** By which number this process's network namespace knows that of `fd`: -1 none, -2 the kernel does not tell. */
+  networkId(fd: number): number
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }

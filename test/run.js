@@ -53,6 +53,13 @@ function note(name, word) {
     outcomes.set(name, word)
 }
 
+/** The drop-ins are tested beside the real tools; the VM has this machine's. */
+function provideCgroupTools() {
+  if (existsSync('/usr/bin/cgcreate') || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
+  const install = 'apt-get update && apt-get install -y --no-install-recommends cgroup-tools'
+  step('installing cgroup-tools', 'sh', ['-c', install], { DEBIAN_FRONTEND: 'noninteractive' })
+}
+
 // through cat, so that the guest's console is no terminal to draw on
 const vm = (...flags) => [
   'test/vm/vm-run',
@@ -95,8 +102,12 @@ if (kernels) {
   check('lint', 'node_modules/.bin/biome', ['check', '.'])
   check('types', 'node_modules/.bin/tsc', ['--noEmit'])
   check('the C core under sanitizers', 'sh', ['native/test/run'])
+  provideCgroupTools()
   suite('all tests on this host', [process.execPath], ['test'], work)
   suite('kernel and CLI tests in a VM: Linux 6.1, pure v2', vm(), inVm, '/out')
+  suite('beside cgroup-tools 2.0 in a VM: pure v2', vm(), ['test/cgtools'], '/out', 'v2: ')
+  const newest = vm('--root', 'sid', '--packages', 'cgroup-tools')
+  suite('beside cgroup-tools 3 in a VM: Debian sid, pure v2', newest, ['test/cgtools'], '/out', 'version 3: ')
   suite('scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd'], '/out')
 }
 

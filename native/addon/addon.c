@@ -350,5 +350,6 @@ NAPI_MODULE_INIT()
 		OK(napi_set_named_property(env, exports, exported[i].name, function));
 	}
 	add_procs(env, exports);
+	add_ns(env, exports);
 	return exports;
 }

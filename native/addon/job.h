@@ -103,6 +103,9 @@ napi_value export_close_reader(napi_env env, napi_callback_info info);
 /* procs.c */
 void add_procs(napi_env env, napi_value exports);
 
+/* ns.c */
+void add_ns(napi_env env, napi_value exports);
+
 /* exec.c */
 napi_value export_exec(napi_env env, napi_callback_info info);
 

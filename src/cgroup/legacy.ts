@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // v2 names on v1 hierarchies. What v1 cannot express is an error that says so, never a silent skip.
 import { fail } from '../errors.ts'
+import { parseSize } from '../units.ts'
 import { translateIoMax, translateIoWeight } from './legacy-io.ts'
 
 /** A limit as it was asked for: a kernel file, its value, and the option it came from. */
@@ -108,12 +109,15 @@ function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrit
     origin: swap.origin,
   })
   if (swap.value === 'max') return write('-1')
-  if (!memory || !/^\d+$/.test(memory.value))
+  const limit = parseSize(memory?.value)
+  if (typeof limit !== 'number')
     throw fail('CGROUP_LIMIT_UNSUPPORTED', {
       file: 'memory.memsw.limit_in_bytes',
       origin: swap.origin,
       why: 'cgroup v1 limits memory and swap together, and no memory limit is given',
-      remedy: 'give --memory too',
+      remedy: 'give --memory too (memory.max)',
     })
-  return write(String(Number(memory.value) + Number(swap.value)))
+  const own = parseSize(swap.value)
+  // what is no size is the kernel's to refuse
+  return write(typeof own === 'number' ? String(limit + own) : swap.value)
 }

@@ -75,3 +75,8 @@ export function parseRequest(bytes: Buffer): StickyRequest | undefined {
     endianness() === 'LE' ? [bytes.readInt32LE(0), bytes.readInt32LE(4)] : [bytes.readInt32BE(0), bytes.readInt32BE(4)]
   return pid > 0 && (flags === 0 || flags === 1 || flags === 2) ? { pid, flags } : undefined
 }
+
+/** As a client sends it. */
+export function formatRequest({ pid, flags }: StickyRequest): Buffer {
+  return Buffer.from(new Uint8Array(new Int32Array([pid, flags]).buffer))
+}

@@ -19,6 +19,11 @@ export type NamespaceKind = keyof typeof namespaces
 /** All kinds, in the order in which they are shown. */
 export const namespaceKinds = Object.keys(namespaces) as NamespaceKind[]
 
+/** The files of /proc/PID/ns: what can be looked at is more than what can be asked for. */
+export const namespaceFiles: readonly string[] = [
+  ...new Set([...Object.values(namespaces).map(({ file }) => file), 'user', 'time']),
+]
+
 /** What a run isolates when nothing is said. */
 export const defaultIsolation: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'cgroup']
 

@@ -43,6 +43,7 @@ export const differences = {
   'translated memory': 'cgxget and cgxset fail with 91 for memory files of the other version; here they are translated',
   'not translatable':
     'what cannot be translated ends with 91 or 111, also with -i; here with 111, and with -i it is passed over',
+  'no number': 'cgxset of a value that is no number ends with 93 before it is written; here the kernel is asked: 96',
 } as const
 
 export type Difference = keyof typeof differences

@@ -9,6 +9,7 @@ import { parseGroupSpec } from '../../src/cli/dropin/group-spec.ts'
 import { isTranslatable, translateName, translateWrite } from '../../src/cli/dropin/translate.ts'
 import { HutchError } from '../../src/errors.ts'
 import { parseKernelControllers } from '../../src/host/kernel-controllers.ts'
+import { formatRequest, parseRequest } from '../../src/rules/sticky.ts'
 
 /** The value, or the code of the HutchError; anything else is thrown on. */
 function outcome<T>(run: () => T): T | string {
@@ -239,4 +240,9 @@ describe('cgxget and cgxset', () => {
     expect(isTranslatable('memory.swappiness', 'v1', 'v2')).toBe(false)
     expect(outcome(() => translateName('memory.swappiness', 'v1', 'v2'))).toBe('CGROUP_LIMIT_UNSUPPORTED')
   })
+})
+
+test('what cgexec tells the daemon is what the daemon reads', () => {
+  for (const flags of [0, 1, 2] as const)
+    expect(parseRequest(formatRequest({ pid: 4711, flags }))).toEqual({ pid: 4711, flags })
 })

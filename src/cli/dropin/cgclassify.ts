@@ -4,6 +4,7 @@ import { writeGroupFile } from '../../cgroup/files.ts'
 import { explainWrite } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
+import { placeByRules, tellSticky } from './by-rules.ts'
 import { groupsToJoin } from './cgexec.ts'
 import type { Given } from './getopt.ts'
 import { type GroupSpec, parseGroupSpec } from './group-spec.ts'
@@ -17,12 +18,15 @@ const noPid = 2
 
 export const main = toolMain({
   name,
-  usage: ['-g CONTROLLERS:PATH [-g …] [--sticky | --cancel-sticky] PID…'],
+  usage: ['[-g CONTROLLERS:PATH …] [--sticky | --cancel-sticky] PID…'],
   purpose: 'Moves running processes, with all their threads, to control groups.',
   options: {
-    g: { value: 'CONTROLLERS:PATH', help: 'the group to move them to; may be repeated' },
-    sticky: { help: 'accepted: hutch rules leaves alone what it has not placed' },
-    'cancel-sticky': { help: 'accepted, as --sticky' },
+    g: {
+      value: 'CONTROLLERS:PATH',
+      help: 'the group to move them to; may be repeated; without, /etc/cgrules.conf says it',
+    },
+    sticky: { help: 'hutch rules, or cgrulesengd, leaves it alone from now on' },
+    'cancel-sticky': { help: 'and no longer' },
     ...ignoreDelegated,
     r: { help: 'accepted, without effect: there is no idle process of a scope' },
   },
@@ -30,18 +34,20 @@ export const main = toolMain({
   run,
 })
 
-function run(given: Given): number {
+async function run(given: Given): Promise<number> {
   const specs = valuesOf(given, 'g').map((text) => parseGroupSpec(text, '-g'))
   if (given.words.length === 0 && specs.length === 0)
     throw fail('WORDS_MISSING', { usage: 'cgclassify -g CONTROLLERS:PATH PID…' })
   if (valuesOf(given, 'r').length > 0) remark(name, '-r: there is no idle process of a scope to take the place of')
   const host = readHost()
+  const sticky = given.options.map(([key]) => key).findLast((key) => key === 'sticky' || key === 'cancel-sticky')
+  const flags = sticky === undefined ? undefined : sticky === 'sticky' ? 1 : 2
   let status = 0
-  for (const word of given.words) status = classify(host, specs, word) || status
+  for (const word of given.words) status = (await classify(host, specs, word, flags)) || status
   return status
 }
 
-function classify(host: Host, specs: GroupSpec[], word: string): number {
+async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 | 2 | undefined): Promise<number> {
   if (!/^\d{1,10}$/.test(word)) {
     complain(
       name,
@@ -55,10 +61,6 @@ function classify(host: Host, specs: GroupSpec[], word: string): number {
     return noPid
   }
   try {
-    if (specs.length === 0)
-      throw fail('WORDS_MISSING', {
-        usage: 'name the group with -g CONTROLLERS:PATH; hutch rules places processes by rules',
-      })
     // 0 would be cgclassify itself
     if (Number(word) === 0)
       throw fail('OPTION_INVALID', {
@@ -71,6 +73,8 @@ function classify(host: Host, specs: GroupSpec[], word: string): number {
       const errno = writeGroupFile(directory, 'cgroup.procs', word)
       if (errno !== undefined) throw explainWrite({ directory, file: 'cgroup.procs', value: word, errno })
     }
+    if (specs.length === 0) placeByRules(Number(word))
+    if (flags !== undefined) await tellSticky({ pid: Number(word), flags })
     return 0
   } catch (error) {
     complain(name, error)

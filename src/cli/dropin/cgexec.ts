@@ -6,20 +6,21 @@ import { explainWrite } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { native } from '../../native.ts'
+import { placeByRules, tellSticky } from './by-rules.ts'
 import { followers } from './follow.ts'
 import type { Given } from './getopt.ts'
 import { choose, directoryIn, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
-import { statuses, withStatus } from './status.ts'
+import { orStatus, statuses, withStatus } from './status.ts'
 import { ignoreDelegated, toolMain, valuesOf } from './tool.ts'
 
 export const main = toolMain({
   name: 'cgexec',
-  usage: ['-g CONTROLLERS:PATH [-g …] [--sticky] COMMAND [ARG…]'],
+  usage: ['[-g CONTROLLERS:PATH …] [--sticky] COMMAND [ARG…]'],
   purpose:
     'Runs a command in control groups: it takes the place of cgexec, so process id, signals and status are its own.',
   options: {
-    g: { value: 'CONTROLLERS:PATH', help: 'the group to join; may be repeated' },
-    sticky: { help: 'accepted: hutch rules leaves alone what it has not placed' },
+    g: { value: 'CONTROLLERS:PATH', help: 'the group to join; may be repeated; without, /etc/cgrules.conf says it' },
+    sticky: { help: 'hutch rules, or cgrulesengd, leaves its children alone, too' },
     ...ignoreDelegated,
     r: { help: 'not here: there is no idle process of a scope to take the place of' },
   },
@@ -27,7 +28,7 @@ export const main = toolMain({
   run,
 })
 
-function run(given: Given): number {
+async function run(given: Given): Promise<number> {
   if (given.words.length === 0) throw fail('COMMAND_MISSING', { usage: 'cgexec -g CONTROLLERS:PATH COMMAND' })
   const texts = valuesOf(given, 'g')
   const specs = texts.map((text) => parseGroupSpec(text, '-g'))
@@ -40,15 +41,10 @@ function run(given: Given): number {
         remedy: 'leave it out',
       }),
     )
-  if (specs.length === 0)
-    throw withStatus(
-      statuses.rulesMissing,
-      fail('WORDS_MISSING', {
-        usage: 'name the group with -g CONTROLLERS:PATH; hutch rules places processes by rules',
-      }),
-    )
   const host = readHost()
   const directories = groupsToJoin(host, specs, statuses.notAllowed)
+  if (specs.length === 0) orStatus(statuses.rulesMissing, () => placeByRules(process.pid, given.words[0]))
+  await tellSticky({ pid: process.pid, flags: valuesOf(given, 'sticky').length > 0 ? 1 : 0 })
   const [at, number] = native().exec(
     directories.map((directory) => `${directory}/cgroup.procs`).join('\0'),
     given.words.join('\0'),

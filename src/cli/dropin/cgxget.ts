@@ -3,13 +3,11 @@
 import { readEntries } from '../../cgroup/files.ts'
 import { controllerOf } from '../../cgroup/legacy.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
-import { fail } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { print } from '../output.ts'
 import { formatGroups, getOptions, type Printed, readGroup, readWanted, type Wanted } from './cgget.ts'
 import type { Given } from './getopt.ts'
 import { directoryIn, hierarchyOf, mountedHierarchies } from './group-spec.ts'
-import { statuses, withStatus } from './status.ts'
 import { toolMain, valuesOf } from './tool.ts'
 import { isTranslatable, readTranslated, translateName, type Version } from './translate.ts'
 
@@ -40,15 +38,10 @@ export const main = toolMain({
   },
 })
 
-/** @throws OPTION_CONFLICT */
+/** The last one given counts, as in libcgroup. */
 export function versionOf(given: Given): Version | undefined {
-  const [one, two] = [valuesOf(given, '1'), valuesOf(given, '2')]
-  if (one.length > 0 && two.length > 0)
-    throw withStatus(
-      statuses.invalid,
-      fail('OPTION_CONFLICT', { name: '-2', why: '-1 is given too', remedy: 'give the version that the names are of' }),
-    )
-  return one.length > 0 ? 'v1' : two.length > 0 ? 'v2' : undefined
+  const last = given.options.map(([key]) => key).findLast((key) => key === '1' || key === '2')
+  return last === undefined ? undefined : last === '1' ? 'v1' : 'v2'
 }
 
 /** The version that a file's controller has on this host. */

@@ -8,6 +8,8 @@ export interface Option {
   long?: readonly string[]
   /** What follows it; without, it is a switch. */
   value?: string
+  /** The value may be left out, and stands joined or behind "=" only. */
+  optional?: boolean
   help: string
 }
 
@@ -65,7 +67,7 @@ function readLong(arg: string, table: OptionTable, next: () => string | undefine
       known: keys.size > 1 ? `it may mean ${matches.map(([long]) => `--${long}`).join(' or ')}` : 'see --help',
     })
   const [long, key] = matches[0]!
-  const { value } = table[key]!
+  const { value, optional } = table[key]!
   if (value === undefined && equals >= 0)
     throw fail('OPTION_INVALID', {
       name: `--${long}`,
@@ -73,7 +75,7 @@ function readLong(arg: string, table: OptionTable, next: () => string | undefine
       why: 'it takes no value',
       accepted: `--${long} alone`,
     })
-  if (value === undefined) return [key, '']
+  if (value === undefined || (optional && equals < 0)) return [key, '']
   return [key, equals >= 0 ? arg.slice(equals + 1) : demand(`--${long}`, value, next())]
 }
 
@@ -92,7 +94,7 @@ function readCluster(
       continue
     }
     const joined = letters.slice(at + 1).join('')
-    options.push([letter, joined === '' ? demand(`-${letter}`, option.value, next()) : joined])
+    options.push([letter, joined === '' && !option.optional ? demand(`-${letter}`, option.value, next()) : joined])
     return
   }
 }
@@ -104,9 +106,10 @@ function demand(name: string, accepted: string, value: string | undefined): stri
 
 /** The table as help text. */
 export function formatOptions(table: OptionTable): string {
-  const rows = Object.entries(table).map(([key, { long = [], value, help }]) => {
+  const rows = Object.entries(table).map(([key, { long = [], value, optional, help }]) => {
     const names = [...(key.length > 1 ? [`--${key}`] : [`-${key}`]), ...long.slice(0, 1).map((name) => `--${name}`)]
-    return [`${names.join(', ')}${value ? ` ${value}` : ''}`, help] as const
+    const shown = value ? (optional ? `[=${value}]` : ` ${value}`) : ''
+    return [`${names.join(', ')}${shown}`, help] as const
   })
   const width = Math.max(...rows.map(([left]) => left.length))
   return rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}\n`).join('')

@@ -5,6 +5,8 @@ import { HutchError } from '../../errors.ts'
 export const statuses = {
   /** The command line is wrong. */
   usage: 129,
+  /** lsns: the kernel does not know what it is asked. */
+  unknownIoctl: 2,
   /** What cgcreate says of a mode, and cgexec of a command that could not be run. */
   failed: 255,
   groupMissing: 82,
@@ -43,6 +45,6 @@ export function orStatus<T>(status: number, step: () => T): T {
 }
 
 /** The exit status of an error that ended a tool. */
-export function statusOf(error: unknown): number {
-  return HutchError.is(error) ? (marked.get(error) ?? statuses.usage) : statuses.failed
+export function statusOf(error: unknown, failure?: number): number {
+  return HutchError.is(error) ? (marked.get(error) ?? failure ?? statuses.usage) : (failure ?? statuses.failed)
 }

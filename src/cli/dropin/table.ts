@@ -2,7 +2,7 @@
 // The drop-ins by name: as commands of hutch, and under their own names through links.
 
 /** Loaded only when called: each is small. */
-export const dropins: { readonly [name: string]: () => Promise<{ main(args: string[]): number }> } = {
+export const dropins: { readonly [name: string]: () => Promise<{ main(args: string[]): Promise<number> }> } = {
   cgcreate: () => import('./cgcreate.ts'),
   cgset: () => import('./cgset.ts'),
   cgget: () => import('./cgget.ts'),
@@ -15,4 +15,5 @@ export const dropins: { readonly [name: string]: () => Promise<{ main(args: stri
   cgconfigparser: () => import('./cgconfigparser.ts'),
   cgxget: () => import('./cgxget.ts'),
   cgxset: () => import('./cgxset.ts'),
+  lsns: () => import('./lsns/lsns.ts'),
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the drop-ins have in common: options in, help or the job, errors on stderr, libcgroup's exit status.
+// What the drop-ins have in common: options in, help or the job, errors on stderr, the tool's exit status.
 import { writeSync } from 'node:fs'
 import { HutchError } from '../../errors.ts'
 import { print } from '../output.ts'
@@ -14,7 +14,9 @@ export interface Tool {
   options: OptionTable
   /** False: the first word that is no option starts another command line. */
   permute?: boolean
-  run(given: Given): number
+  /** How it ends at an error that was given no status of its own; by default as libcgroup's tools. */
+  failure?: number
+  run(given: Given): number | Promise<number>
 }
 
 /** An option that libcgroup 3 has, and that means nothing here: hutch has no default delegated scope. */
@@ -23,18 +25,18 @@ export const ignoreDelegated: OptionTable = {
 }
 
 /** Makes the `main` of a drop-in. */
-export function toolMain(tool: Tool): (args: string[]) => number {
+export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
   const options: OptionTable = { ...tool.options, h: { long: ['help'], help: 'print this' } }
-  return (args) => {
+  return async (args) => {
     try {
       const given = getopt(args, options, tool.permute ?? true)
       if (given.options.some(([key]) => key === 'h')) {
         print(formatHelp(tool, options))
         return 0
       }
-      return tool.run(given)
+      return await tool.run(given)
     } catch (error) {
-      return complain(tool.name, error)
+      return complain(tool.name, error, tool.failure)
     }
   }
 }
@@ -45,11 +47,11 @@ function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): strin
 }
 
 /** Says an error on stderr, and gives its exit status. */
-export function complain(name: string, error: unknown): number {
+export function complain(name: string, error: unknown, failure?: number): number {
   const known = HutchError.is(error)
   if (!known && !(error instanceof Error)) throw error
   writeSync(2, `${name}: ${known ? error.message : (error.stack ?? error.message)}\n`)
-  return statusOf(error)
+  return statusOf(error, failure)
 }
 
 /** A remark that is no failure. */

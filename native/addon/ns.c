@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel tells of a namespace by its descriptor: ioctl_ns(2), and the
+ * number by which this process's network namespace knows another one
+ * (RTM_GETNSID of rtnetlink(7)). src/host/namespaces.ts is the caller.
+ */
+#include <errno.h>
+#include <linux/net_namespace.h>
+#include <linux/netlink.h>
+#include <linux/nsfs.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "job.h"
+
+static int take_fd(napi_env env, napi_callback_info info, size_t count, int *values)
+{
+	napi_value argv[2];
+	size_t given = 2;
+
+	if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok || given < count)
+		return -EINVAL;
+	for (size_t i = 0; i < count; i++)
+		if (napi_get_value_int32(env, argv[i], &values[i]) != napi_ok)
+			return -EINVAL;
+	return 0;
+}
+
+static napi_value answer(napi_env env, double value)
+{
+	napi_value out = NULL;
+
+	napi_create_double(env, value, &out);
+	return out;
+}
+
+/* namespaceLink(fd, which): the namespace above (0) or the user namespace that owns it (1), as a close-on-exec descriptor; or -errno */
+static napi_value export_link(napi_env env, napi_callback_info info)
+{
+	int values[2], fd, err = take_fd(env, info, 2, values);
+
+	if (err)
+		return answer(env, err);
+	fd = ioctl(values[0], values[1] ? NS_GET_USERNS : NS_GET_PARENT);
+	return answer(env, fd < 0 ? -errno : fd);
+}
+
+/* namespaceOwner(fd): who made a user namespace, as a uid here; or -errno */
+static napi_value export_owner(napi_env env, napi_callback_info info)
+{
+	int fd, err = take_fd(env, info, 1, &fd);
+	uid_t uid;
+
+	if (!err && ioctl(fd, NS_GET_OWNER_UID, &uid) < 0)
+		err = -errno;
+	return answer(env, err ? err : (double)uid);
+}
+
+struct request {
+	struct nlmsghdr head;
+	struct rtgenmsg family;
+	char pad[NLMSG_ALIGN(sizeof(struct rtgenmsg)) - sizeof(struct rtgenmsg)];
+	struct rtattr attribute;
+	int32_t fd;
+};
+
+/* The number in an answer, or -ENOENT when the kernel gives none. */
+static int find_id(const struct nlmsghdr *head, size_t size, int *id)
+{
+	const struct rtattr *at;
+	int left;
+
+	if (!NLMSG_OK(head, size))
+		return -EBADMSG;
+	if (head->nlmsg_type == NLMSG_ERROR)
+		return -ENOENT;
+	if (head->nlmsg_type != RTM_NEWNSID || head->nlmsg_len < NLMSG_SPACE(sizeof(struct rtgenmsg)))
+		return -EBADMSG;
+	at = (const struct rtattr *)((const char *)head + NLMSG_SPACE(sizeof(struct rtgenmsg)));
+	left = (int)(head->nlmsg_len - NLMSG_SPACE(sizeof(struct rtgenmsg)));
+	for (; RTA_OK(at, left); at = RTA_NEXT(at, left))
+		if (at->rta_type == NETNSA_NSID && RTA_PAYLOAD(at) >= sizeof *id) {
+			memcpy(id, RTA_DATA(at), sizeof *id);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static int read_id(int fd, int *id)
+{
+	_Alignas(struct nlmsghdr) char reply[512];
+	struct request ask = {
+		.head = { .nlmsg_len = sizeof ask, .nlmsg_type = RTM_GETNSID, .nlmsg_flags = NLM_F_REQUEST },
+		.family = { .rtgen_family = AF_UNSPEC },
+		.attribute = { .rta_len = RTA_LENGTH(sizeof(int32_t)), .rta_type = NETNSA_FD },
+		.fd = fd,
+	};
+	int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	ssize_t size;
+	int err;
+
+	if (sock < 0)
+		return -errno;
+	/* an answer is there when send() returns: nothing to wait for, and nothing may hang */
+	if (send(sock, &ask, sizeof ask, 0) < 0 || (size = recv(sock, reply, sizeof reply, MSG_DONTWAIT)) < 0)
+		err = -errno;
+	else
+		err = find_id((const struct nlmsghdr *)reply, (size_t)size, id);
+	close(sock);
+	return err;
+}
+
+/* networkId(fd): the number, -1 when it has none, -2 when the kernel does not tell */
+static napi_value export_network_id(napi_env env, napi_callback_info info)
+{
+	int fd, id, err = take_fd(env, info, 1, &fd);
+
+	if (!err)
+		err = read_id(fd, &id);
+	return answer(env, err ? -2 : id < 0 ? -1 : id);
+}
+
+void add_ns(napi_env env, napi_value exports)
+{
+	static const struct { const char *name; napi_callback call; } exported[] = {
+		{ "namespaceLink", export_link }, { "namespaceOwner", export_owner }, { "networkId", export_network_id },
+	};
+	napi_value function;
+
+	for (size_t i = 0; i < sizeof exported / sizeof *exported; i++)
+		if (napi_create_function(env, exported[i].name, NAPI_AUTO_LENGTH, exported[i].call, NULL, &function) == napi_ok)
+			napi_set_named_property(env, exports, exported[i].name, function);
+}

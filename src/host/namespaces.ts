@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The namespaces that can be seen from here: through processes in /proc, mounts of nsfs, and what the kernel tells of both; namespaces(7), ioctl_ns(2).
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { fail } from '../errors.ts'
+import { errnoName, native } from '../native.ts'
+import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseProcess } from './namespace-texts.ts'
+
+/** One process and the namespaces that it is in: id by file of /proc/PID/ns. */
+export interface NamespaceProcess {
+  pid: number
+  ppid: number
+  uid: number
+  /** The program's short name, for one without a command line. */
+  comm: string
+  ids: Map<string, number>
+}
+
+/** One namespace. */
+export interface Namespace {
+  /** Its inode number. */
+  id: number
+  /** Its file in /proc/PID/ns. */
+  file: string
+  /** Those in it that could be seen, by pid. */
+  processes: NamespaceProcess[]
+  /** Where it is mounted. */
+  mounts: string[]
+  /** Ids of the namespace above (user, pid) and of the user namespace that owns it; 0: none that may be seen. */
+  parent: number
+  owner: number
+  /** Who made the user namespace: this one, or its owner. */
+  uid: number
+  /** -1: none; -2: not known. Of net only. */
+  networkId: number
+}
+
+/** All that was seen. Namespaces without process or mount are there when others need them as parent or owner. */
+export interface SeenNamespaces {
+  processes: NamespaceProcess[]
+  byId: Map<number, Namespace>
+}
+
+/** Reads namespaces of these files of /proc/PID/ns. What vanishes meanwhile, or may not be read, is left out. @throws NAMESPACE_UNKNOWN */
+export function readNamespaces(files: readonly string[]): SeenNamespaces {
+  const byId = new Map<number, Namespace>()
+  const see = (id: number, file: string): Namespace => {
+    const known = byId.get(id) ?? { ...blank, id, file, processes: [], mounts: [] }
+    byId.set(id, known)
+    return known
+  }
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const processes = pids
+    .map(Number)
+    .sort((a, b) => a - b)
+    .flatMap((pid) => attempt(() => readProcess(pid, files)) ?? [])
+  for (const process of processes) for (const [file, id] of process.ids) see(id, file).processes.push(process)
+  for (const { file, id, path } of parseNsfsMounts(readFileSync('/proc/self/mountinfo', 'latin1'))) {
+    if (!files.includes(file)) continue
+    const { mounts } = see(id, file)
+    const text = decodeBytes(path)
+    if (!mounts.includes(text)) mounts.push(text)
+  }
+  for (const namespace of [...byId.values()]) open(namespace, (fd) => relate(fd, namespace, byId))
+  return { processes, byId }
+}
+
+const blank = { parent: 0, owner: 0, uid: 0, networkId: -2 }
+
+function readProcess(pid: number, files: readonly string[]): NamespaceProcess {
+  const { uid } = statSync(`/proc/${pid}`)
+  const { ppid, comm } = parseProcess(readFileSync(`/proc/${pid}/stat`))
+  const ids = new Map<string, number>()
+  for (const file of files) {
+    const id = attempt(() => parseNamespaceName(readlinkSync(`/proc/${pid}/ns/${file}`)))
+    if (id) ids.set(file, id.id)
+  }
+  return { pid, ppid, uid, comm, ids }
+}
+
+/** What it was started with, in words; its short name when that is empty. */
+export function readCommandLine({ pid, comm }: NamespaceProcess): string {
+  const bytes = attempt(() => readFileSync(`/proc/${pid}/cmdline`)) ?? Buffer.alloc(0)
+  let end = bytes.length
+  while (end > 0 && bytes[end - 1] === 0) end--
+  const words = bytes.subarray(0, end).map((byte) => (byte === 0 ? 0x20 : byte))
+  return words.length === 0 ? comm : decodeBytes(words)
+}
+
+/** Where a process's namespace is in /proc. */
+export function namespacePath({ pid }: NamespaceProcess, file: string): string {
+  return `/proc/${pid}/ns/${file}`
+}
+
+function open(namespace: Namespace, use: (fd: number) => void): void {
+  const { processes, mounts, file, id } = namespace
+  const [first] = processes
+  for (const path of [...(first ? [namespacePath(first, file)] : []), ...mounts]) {
+    // something else may be mounted over it, also what would block or be changed by being opened
+    const fd = attempt(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY))
+    if (fd === undefined) continue
+    try {
+      if (fstatSync(fd).ino !== id) continue
+      use(fd)
+      return
+    } finally {
+      closeSync(fd)
+    }
+  }
+}
+
+function relate(fd: number, namespace: Namespace, byId: Map<number, Namespace>): void {
+  const { file } = namespace
+  namespace.owner = follow(fd, 1, 'user', byId)
+  if (file === 'user' || file === 'pid') namespace.parent = follow(fd, 0, file, byId)
+  if (file === 'net') namespace.networkId = native().networkId(fd)
+  const uid = file === 'user' ? native().namespaceOwner(fd) : (byId.get(namespace.owner)?.uid ?? 0)
+  namespace.uid = Math.max(uid, 0)
+}
+
+/** The namespace that a link leads to, and all above it; 0 for one outside of what may be seen. */
+function follow(fd: number, which: 0 | 1, file: string, byId: Map<number, Namespace>): number {
+  const next = native().namespaceLink(fd, which)
+  const errno = next < 0 ? errnoName(next) : ''
+  if (errno === 'ENOTTY') throw fail('NAMESPACE_UNKNOWN', { errno })
+  if (next < 0) return 0
+  try {
+    const id = fstatSync(next).ino
+    if (!byId.has(id)) {
+      const namespace = { ...blank, id, file, processes: [], mounts: [] }
+      byId.set(id, namespace)
+      relate(next, namespace, byId)
+    }
+    return id
+  } finally {
+    closeSync(next)
+  }
+}
+
+function attempt<T>(step: () => T): T | undefined {
+  try {
+    return step()
+  } catch {
+    return undefined
+  }
+}
