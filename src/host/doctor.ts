@@ -166,7 +166,10 @@ function userNamespaces(): Finding {
       found: obstacles.map(({ found }) => found).join('; '),
       remedy: obstacles[0]!.remedy,
     }
-  const found = tools.userTool && tools.groupTool ? 'user namespaces are allowed; newuidmap and newgidmap are there' : 'user namespaces are allowed'
+  const found =
+    tools.userTool && tools.groupTool
+      ? 'user namespaces are allowed; newuidmap and newgidmap are there'
+      : 'user namespaces are allowed'
   return tools.userTool && tools.groupTool
     ? { title, state: 'ok', found }
     : { title, state: 'note', found: `${found}, for one id each`, remedy: 'for --map-users auto: apt install uidmap' }

@@ -2,6 +2,7 @@
 // A program as a person reads it: each operation in words, and the shell line that does the same by hand. Pure.
 import { mountFlags } from '../sandbox/mount.ts'
 import { kindsIn, namespaces } from '../sandbox/namespace.ts'
+import { explainEntering } from './explain-entering.ts'
 import { explainRights } from './explain-rights.ts'
 import type { Op, Program } from './ops.ts'
 
@@ -106,6 +107,18 @@ function explainOp(op: Op): { words: string; shell: string } {
         words: `${op.reap ? 'stay as PID 1, reap orphans, and run' : 'become'} ${op.argv.join(' ')}`,
         shell: `exec ${op.argv.map(shellWord).join(' ')}`,
       }
+    case 'keepDescriptors':
+    case 'bindNamespaces':
+    case 'fork':
+    case 'writeOwnFile':
+    case 'changeRoot':
+    case 'holdDirectories':
+    case 'enterDirectories':
+    case 'dropGroups':
+    case 'takeIds':
+    case 'keepCapabilities':
+    case 'execFile':
+      return explainEntering(op)
     default:
       return explainRights(op)
   }
