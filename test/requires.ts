@@ -18,6 +18,7 @@ const needs = {
     return error === 0
   },
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
+  'unshare(1)': () => existsSync('/usr/bin/unshare'),
   'script(1)': () => existsSync('/usr/bin/script'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

@@ -70,15 +70,24 @@ async function run(given: Given): Promise<number> {
 
 /** What is looked up about a target. */
 export interface TargetFacts {
-  /** Whether the file of a namespace is there, and another than the caller's own. */
-  exists(path: string): boolean
+  /** Whether the kernel has that kind. @throws FILE_REFUSED for a process that is gone, or not the caller's to look at */
+  exists(path: string, kind: NamespaceKind): boolean
+  /** Whether it is the caller's own. */
   isOwn(path: string, kind: NamespaceKind): boolean
   ids(target: string): { uid: number; gid: number }
   group(target: string): string
 }
 
 const targetFacts: TargetFacts = {
-  exists: existsSync,
+  exists: (path, kind) => {
+    try {
+      statSync(path)
+      return true
+    } catch (error) {
+      if (!existsSync(`/proc/self/ns/${namespaces[kind].file}`)) return false
+      throw unreadable(path, error)
+    }
+  },
   isOwn: (path, kind) => {
     try {
       const own = statSync(`/proc/self/ns/${namespaces[kind].file}`)
@@ -89,8 +98,12 @@ const targetFacts: TargetFacts = {
     }
   },
   ids: (target) => {
-    const { uid, gid } = statSync(`/proc/${target}`)
-    return { uid, gid }
+    try {
+      const { uid, gid } = statSync(`/proc/${target}`)
+      return { uid, gid }
+    } catch (error) {
+      throw unreadable(`/proc/${target}`, error)
+    }
   },
   group: readGroup,
 }
@@ -154,7 +167,7 @@ function parseJoins(given: Given, need: (name: string) => string, facts: TargetF
           remedy: 'leave it out',
         })
       joins.push({ kind, path })
-    } else if (all && facts.exists(usual()) && !(kind === 'user' && facts.isOwn(usual(), kind)))
+    } else if (all && facts.exists(usual(), kind) && !(kind === 'user' && facts.isOwn(usual(), kind)))
       joins.push({ kind, path: usual() })
   }
   return joins
@@ -164,14 +177,14 @@ function readTarget(target: string, file: string): string {
   try {
     return readFileSync(`/proc/${target}/${file}`, 'latin1')
   } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
-    throw fail('FILE_REFUSED', {
-      what: 'read',
-      path: `/proc/${target}/${file}`,
-      errno,
-      remedy: errno === 'ENOENT' ? 'name a process that runs' : 'run as the user of that process, or as root',
-    })
+    throw unreadable(`/proc/${target}/${file}`, error)
   }
+}
+
+function unreadable(path: string, error: unknown) {
+  const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
+  const remedy = errno === 'ENOENT' ? 'name a process that runs' : 'run as the user of that process, or as root'
+  return fail('FILE_REFUSED', { what: 'read', path, errno, remedy })
 }
 
 /** As util-linux: on pure v2 alone, where a process has one group. */
