@@ -20,6 +20,7 @@ const needs = {
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
   'unshare(1)': () => existsSync('/usr/bin/unshare'),
   'script(1)': () => existsSync('/usr/bin/script'),
+  'lsns(8)': () => existsSync('/usr/bin/lsns'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

@@ -107,7 +107,13 @@ if (kernels) {
   suite('kernel and CLI tests in a VM: Linux 6.1, pure v2', vm(), inVm, '/out')
   suite('beside cgroup-tools 2.0 in a VM: pure v2', vm(), ['test/cgtools'], '/out', 'v2: ')
   const newest = vm('--root', 'sid', '--packages', 'cgroup-tools')
-  suite('beside cgroup-tools 3 in a VM: Debian sid, pure v2', newest, ['test/cgtools'], '/out', 'version 3: ')
+  suite(
+    'beside cgroup-tools 3 and util-linux 2.42 in a VM: Debian sid, pure v2',
+    newest,
+    ['test/cgtools', 'test/utillinux'],
+    '/out',
+    'sid: ',
+  )
   suite('scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd'], '/out')
 }
 

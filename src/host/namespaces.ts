@@ -91,19 +91,30 @@ export function namespacePath({ pid }: NamespaceProcess, file: string): string {
   return `/proc/${pid}/ns/${file}`
 }
 
+/** O_PATH, which Node has no name for: nothing is opened, so nothing can block or be changed. */
+const pathOnly = 0o10_000_000
+
 function open(namespace: Namespace, use: (fd: number) => void): void {
   const { processes, mounts, file, id } = namespace
   const [first] = processes
+  const { dev } = statSync('/proc/self/ns/mnt')
   for (const path of [...(first ? [namespacePath(first, file)] : []), ...mounts]) {
-    // something else may be mounted over it, also what would block or be changed by being opened
-    const fd = attempt(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY))
-    if (fd === undefined) continue
+    const place = attempt(() => openSync(path, pathOnly))
+    if (place === undefined) continue
     try {
-      if (fstatSync(fd).ino !== id) continue
-      use(fd)
+      // something else may be mounted over it
+      const found = fstatSync(place)
+      if (found.dev !== dev || found.ino !== id) continue
+      const fd = attempt(() => openSync(`/proc/self/fd/${place}`, constants.O_RDONLY))
+      if (fd === undefined) continue
+      try {
+        use(fd)
+      } finally {
+        closeSync(fd)
+      }
       return
     } finally {
-      closeSync(fd)
+      closeSync(place)
     }
   }
 }

@@ -181,8 +181,9 @@ function compare(a: Value, operator: string, b: Value, text: string): boolean {
   const kind = commonKind(a, b)
   const [x, y] = [convert(a, kind, text), convert(b, kind, text)]
   if (x !== undefined && y !== undefined) return holds(operator, x, y)
-  // as libsmartcols does it: nothing comes before every text and every fraction, but no whole number compares with it
-  return (kind === 'string' || kind === 'float') && holds(operator, Number(x !== undefined), Number(y !== undefined))
+  // as libsmartcols does it: nothing comes before every text, is 0 beside a fraction, and compares with no whole number
+  if (kind === 'float') return holds(operator, x ?? 0, y ?? 0)
+  return kind === 'string' && holds(operator, Number(x !== undefined), Number(y !== undefined))
 }
 
 function holds(operator: string, x: string | number | boolean, y: string | number | boolean): boolean {

@@ -49,7 +49,8 @@ function collect(keep: (subject: Subject) => boolean): Lines & { add: Add } {
 /** Namespaces by number; in trees of namespaces also those that these need to hang on. */
 export function listNamespaces(seen: SeenNamespaces, wanted: Wanted, keep: (subject: Subject) => boolean): Lines {
   const { add, ...lines } = collect(keep)
-  const chosen = [...seen.byId.values()].filter((one) => isWanted(one, wanted)).sort((a, b) => a.id - b.id)
+  const held = findHeld(seen)
+  const chosen = [...seen.byId.values()].filter((one) => isWanted(one, wanted, held)).sort((a, b) => a.id - b.id)
   if (wanted.tree === 'parent' || wanted.tree === 'owner') {
     const link = wanted.tree
     const shown = new Map<number, Placed | undefined>()
@@ -85,12 +86,25 @@ function addProcess(subject: Subject, tree: Tree, add: Add, byPid: Map<number, P
   if (line && process) byPid.set(process.pid, line)
 }
 
-function isWanted({ file, processes, mounts }: Namespace, { files, tree, task, persistent }: Wanted): boolean {
-  const hangs = tree === 'parent' || tree === 'owner'
-  if (!files.includes(file)) return false
-  if (task !== undefined) return processes.some(({ pid }) => pid === task)
-  if (persistent) return processes.length === 0 && (mounts.length > 0 || hangs)
-  return processes.length > 0 || mounts.length > 0
+function isWanted(one: Namespace, { files, tree, task, persistent }: Wanted, held: Set<number>): boolean {
+  if (!files.includes(one.file)) return false
+  if (task !== undefined) return one.processes.some(({ pid }) => pid === task)
+  if (!persistent) return one.processes.length > 0 || held.has(one.id)
+  return one.processes.length === 0 && (held.has(one.id) || tree === 'parent' || tree === 'owner')
+}
+
+/** Ids of namespaces that mounts alone hold, and of those above them. */
+export function findHeld({ byId }: SeenNamespaces): Set<number> {
+  const held = new Set<number>()
+  const hold = (namespace: Namespace | undefined): void => {
+    if (!namespace || held.has(namespace.id)) return
+    held.add(namespace.id)
+    hold(byId.get(namespace.owner))
+    hold(byId.get(namespace.parent))
+  }
+  for (const namespace of byId.values())
+    if (namespace.processes.length === 0 && namespace.mounts.length > 0) hold(namespace)
+  return held
 }
 
 function subjectOf(namespace: Namespace): Subject {

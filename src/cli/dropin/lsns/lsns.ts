@@ -12,7 +12,7 @@ import { orStatus, statuses } from '../status.ts'
 import { lastOf, toolMain, valuesOf } from '../tool.ts'
 import { columns, defaultColumns, findColumn, type Looks, type LsnsColumn, type Subject } from './columns.ts'
 import { type Filter, parseFilter } from './filter.ts'
-import { type Lines, listNamespaces, listProcesses, type Placed, type Tree, type Wanted } from './lines.ts'
+import { findHeld, type Lines, listNamespaces, listProcesses, type Placed, type Tree, type Wanted } from './lines.ts'
 import { type Column, formatAligned, formatJson, formatRaw, type Line, type Paper } from './table.ts'
 
 declare const HUTCH_VERSION: string
@@ -62,7 +62,7 @@ function run(given: Given): number {
   const id = given.words[0] === undefined ? undefined : readId(given.words[0])
   const wanted: Wanted = {
     files: readKinds(given) ?? namespaceFiles,
-    tree: readTree(given, !asked.has('l') && (id !== undefined || !(asked.has('r') || asked.has('output-all')))),
+    tree: readTree(given, !asked.has('l') && (id !== undefined || !asked.has('output-all'))),
     task: readTask(given),
     persistent: asked.has('P'),
   }
@@ -106,7 +106,7 @@ function look(id: number | undefined, wanted: Wanted, keep: (subject: Subject) =
   const seen = readSeen(wanted.files)
   if (id === undefined) return listNamespaces(seen, wanted, keep)
   const namespace = seen.byId.get(id)
-  if (!namespace || namespace.processes.length + namespace.mounts.length === 0)
+  if (!namespace || (namespace.processes.length === 0 && !findHeld(seen).has(id)))
     throw fail('NAMESPACE_NOT_FOUND', { id: String(id) })
   return listProcesses(namespace, wanted.tree, keep)
 }

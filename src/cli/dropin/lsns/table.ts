@@ -60,12 +60,13 @@ const partsOf = (cell: Cell): readonly string[] => (cell === undefined ? [] : ty
 
 /** Columns under each other. Nothing at all when there are no lines. */
 export function formatAligned(columns: readonly Column[], lines: readonly Line[], paper: Paper): string {
-  const rows = draw(lines, paper.utf8).map(({ cells, art: own, below }) =>
-    columns.map((column, i) => {
-      const parts = partsOf(cells[i]).map((part) => escapeAligned(part, paper.utf8))
-      return column.tree ? (parts.length > 0 ? parts : ['']).map((part, n) => (n === 0 ? own : below) + part) : parts
-    }),
-  )
+  const rows = draw(lines, paper.utf8).map(({ cells, art: own, below }) => {
+    const parts = columns.map((_, i) => partsOf(cells[i]).map((part) => escapeAligned(part, paper.utf8)))
+    const height = Math.max(1, ...parts.map(({ length }) => length))
+    const treed = (texts: string[]) =>
+      Array.from({ length: height }, (_, n) => (n === 0 ? own : below) + (texts[n] ?? ''))
+    return parts.map((texts, i) => (columns[i]!.tree ? treed(texts) : texts))
+  })
   if (rows.length === 0) return ''
   const widths = narrow(
     columns,
