@@ -21,6 +21,7 @@ const needs = {
   'unshare(1)': () => existsSync('/usr/bin/unshare'),
   'script(1)': () => existsSync('/usr/bin/script'),
   'lsns(8)': () => existsSync('/usr/bin/lsns'),
+  'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

@@ -140,7 +140,7 @@ static int kill_all(const struct strings *procs, const char *kill_file)
 	const char *path = procs->first;
 	int count = 0;
 
-	/* not known yet when a step between spawn and wait fails */
+	/* before `wait` has told of it there is none */
 	if (kill_file && *kill_file && write_text(kill_file, "1") == 0)
 		return 0;
 	for (u32 i = 0; i < procs->count; i++, path = next_string(path))

@@ -9,6 +9,7 @@ import {
   capabilityName,
   capabilityNumbers,
   chooseCapabilities,
+  hasCapability,
   missingSince,
   parseCapabilityMask,
 } from '../sandbox/capability.ts'
@@ -62,11 +63,10 @@ export interface Caller {
 
 /** @throws OPTION_CONFLICT, OPTION_INVALID, IDMAP_NOT_DELEGATED, CAPABILITY_MISSING */
 export function planIdentity(spec: Spec, caller: Caller): Identity {
-  const permitted = parseCapabilityMask(caller.privileges.permitted)
-  const isolate = addUser(spec, permitted.includes(capabilityNumbers.SYS_ADMIN))
-  const userNamespace = isolate.includes('user') ? planUserNamespace(spec, caller, permitted) : undefined
+  const isolate = addUser(spec, hasCapability(caller.privileges.permitted, capabilityNumbers.SYS_ADMIN))
+  const userNamespace = isolate.includes('user') ? planUserNamespace(spec, caller) : undefined
   const ids = planIds(spec, caller, userNamespace)
-  const capabilities = planCapabilities(spec, caller, userNamespace, ids, permitted)
+  const capabilities = planCapabilities(spec, caller, userNamespace, ids)
   return {
     isolate,
     ...(userNamespace && { userNamespace }),
@@ -91,12 +91,13 @@ function joinsUser(spec: Spec): boolean {
   return spec.joins.some(({ kind }) => kind === 'user')
 }
 
-function planUserNamespace(spec: Spec, caller: Caller, permitted: readonly number[]): UserNamespace {
+function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
   const { privileges, user, delegation } = caller
   const cli = spec.door === 'cli'
   const map = (which: 'users' | 'groups') => {
     const own = which === 'users' ? privileges.uid : privileges.gid
-    const may = permitted.includes(which === 'users' ? capabilityNumbers.SETUID : capabilityNumbers.SETGID)
+    const { SETUID, SETGID } = capabilityNumbers
+    const may = hasCapability(privileges.permitted, which === 'users' ? SETUID : SETGID)
     const words = wordsOf(spec, which, privileges)
     const target = which === 'users' ? user?.uid : user?.gid
     const extents =
@@ -190,13 +191,13 @@ function planCapabilities(
   caller: Caller,
   namespace: UserNamespace | undefined,
   ids: Ids | undefined,
-  permitted: readonly number[],
 ): Capabilities | undefined {
   const { capAdd, capDrop, newPrivileges } = spec.privileges
   const fresh = namespace !== undefined || joinsUser(spec)
   const asked = capAdd.length > 0 || capDrop.length > 0
   if (!asked && !fresh) return undefined
   const known = capabilitiesOf(caller.kernel)
+  const permitted = parseCapabilityMask(caller.privileges.permitted)
   const available = fresh ? known : permitted.filter((number) => known.includes(number))
   const uid = ids?.uid ?? (namespace ? idInside(namespace.users, caller.privileges.uid) : caller.privileges.uid)
   // what an exec would leave it: root keeps all, others what they have, and nothing when they become others

@@ -65,10 +65,12 @@ function isForbidden(op: Op, errno: string): boolean {
 
 function forbidden(op: Op, errno: string, found: readonly Obstacle[]): HutchError {
   const depth = 'they are nested too deep, or /proc/sys/user/max_user_namespaces is reached'
+  const byTool = op.op === 'mapIds' && (op.userTool !== '' || op.groupTool !== '')
+  const tool = 'newuidmap and newgidmap did it, which are set-user-ID: no_new_privs, or a mount with nosuid, stops them'
   return fail('USERNS_FORBIDDEN', {
     what: op.op === 'spawn' ? 'make' : op.op === 'mapIds' ? 'map the ids of' : 'use',
     errno,
-    evidence: found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth],
+    evidence: byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth],
     remedy: found[0]?.remedy ?? 'run as root, or with --isolate none; hutch doctor looks for what forbids it',
   })
 }

@@ -109,3 +109,9 @@ export function parseCapabilityMask(hexadecimal: string): number[] {
   const mask = /^[0-9a-f]{1,16}$/.test(hexadecimal) ? BigInt(`0x${hexadecimal}`) : 0n
   return names.map((_, number) => number).filter((number) => (mask >> BigInt(number)) & 1n)
 }
+
+/** One bit of such a mask: what every launch asks, so it is cheap. */
+export function hasCapability(hexadecimal: string, number: number): boolean {
+  const digit = hexadecimal.at(-1 - (number >> 2)) ?? '0'
+  return ((Number.parseInt(digit, 16) >> (number & 3)) & 1) === 1
+}

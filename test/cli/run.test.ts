@@ -115,6 +115,22 @@ const bad: [string[], string][] = [
     'cannot use --hostname: without a uts namespace it would rename this host',
   ],
   [['--env', '=x', 'true'], 'this cannot be the name of a variable'],
+  [['--isolate', 'pid,usr', 'true'], 'cannot use usr for --isolate: there is no such namespace\n  remedy: give user?'],
+  [['--join', 'net', 'true'], 'cannot use net for --join: there is no = in it'],
+  [['--join', 'net=/no/such', 'true'], 'cannot enter a namespace: the kernel refused (ENOENT)\n  asked for by --join'],
+  [['--map-users', '0:0', 'true'], 'cannot use 0:0 for --map-users: it is no map of ids'],
+  [['--time-offset', 'realtime=1', 'true'], 'the wall clock is one for all namespaces'],
+  [
+    ['--cap-drop', 'NET_ROW', 'true'],
+    'cannot use NET_ROW for --cap-drop: there is no such capability\n  remedy: give NET_RAW?',
+  ],
+  [
+    ['--ulimit', 'nofiles=5', 'true'],
+    'cannot use nofiles for --ulimit: there is no such limit\n  remedy: give nofile?',
+  ],
+  [['--ulimit', 'nofile=5', '--ulimit', 'nofile=6', 'true'], 'cannot use nofile=6 for --ulimit: it is given twice'],
+  [['--nice', '20', 'true'], 'cannot use 20 for --nice: it is not understood'],
+  [['--group', 'nosuchgroup', 'true'], 'cannot use --group: there is no group nosuchgroup'],
   [['--report', '/no/such/file', 'true'], 'cannot write the report /no/such/file: ENOENT'],
   [
     ['--memory', '5M', '--limit', 'memory.max=6M', 'true'],
