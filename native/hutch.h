@@ -80,6 +80,7 @@ struct outer {
 		const char *kill;	/* v1 oom group: written when the event comes */
 	} watch[MAX_WATCHES];
 	int inotify_fd;		/* borrowed from the reactor */
+	struct numbers keep;	/* the caller's descriptors that the command gets too, by number */
 	/* figures: u32 step, i32 length or -errno, bytes, padded to 4 */
 	char *figures;
 	u32 figures_length;
@@ -105,11 +106,13 @@ int outer_kill(struct outer *o);
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group);
 
+int op_keep_descriptors(struct outer *o, struct cursor *c);
 int run_tool(const char *const *argv);
 
 /* program/map.c: the id maps of a new user namespace, see the ladder in program.h */
 
 int op_map_ids(struct outer *o, struct cursor *c);
+int op_bind_namespaces(struct outer *o, struct cursor *c);
 
 /* program/namespace.c: namespaces that are joined, or made from inside */
 
@@ -117,6 +120,17 @@ int op_await_maps(struct cursor *c);
 int op_join_namespaces(struct cursor *c);
 int op_stay_outside(struct cursor *c);
 int op_offset_clocks(struct cursor *c);
+int op_fork(struct cursor *c);
+
+/* program/enter.c: steps of unshare(1) and nsenter(1) that a run does not take */
+
+int op_write_own_file(struct cursor *c);
+int op_change_root(struct cursor *c);
+int op_hold_directories(struct cursor *c);
+int op_enter_directories(struct cursor *c);
+int op_drop_groups(struct cursor *c);
+int op_take_ids(struct cursor *c);
+int op_keep_capabilities(struct cursor *c);
 
 /* program/privilege.c: ids, capabilities and other privileges, on their way down */
 
@@ -136,6 +150,8 @@ int op_set_scheduler(struct cursor *c);
 
 /* program/inner.c: what the child does before it becomes the command */
 
+int op_exec(struct cursor *c);
+int op_exec_file(struct cursor *c);
 int run_inner(struct cursor *ops, u32 *step);
 
 /* program/root.c: the job's own root, and paths inside it */

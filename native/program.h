@@ -29,7 +29,9 @@
 	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 reaps:u32 procs:strings killFile:string") \
 	X(8, killGroup, op_kill_group, "procs:strings killFile:string") \
 	X(9, removeGroup, op_remove_group, "path:string shared:u32") \
-	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string")
+	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
+	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
+	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -59,13 +61,22 @@
 	X(72, setScheduler, op_set_scheduler, "policy:u32 priority:u32") \
 	X(73, dropBounding, op_drop_bounding, "keep:u64") \
 	X(74, setCapabilities, op_set_capabilities, "permitted:u64 inheritable:u64 ambient:u64") \
-	X(75, noNewPrivileges, op_no_new_privileges, "")
+	X(75, noNewPrivileges, op_no_new_privileges, "") \
+	X(80, fork, op_fork, "signal:u32") \
+	X(81, writeOwnFile, op_write_own_file, "path:string value:string") \
+	X(82, changeRoot, op_change_root, "path:string") \
+	X(83, holdDirectories, op_hold_directories, "root:string directory:string") \
+	X(84, enterDirectories, op_enter_directories, "inside:string") \
+	X(85, dropGroups, op_drop_groups, "") \
+	X(86, takeIds, op_take_ids, "uid:u32 gid:u32 groups:u32") \
+	X(87, keepCapabilities, op_keep_capabilities, "") \
+	X(88, execFile, op_exec_file, "file:string argv:strings env:strings")
 
 /*
- * What hutch-init says over its socket (descriptor 3, SOCK_SEQPACKET):
+ * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
  *
  *   hutch (addon)                     hutch-init
- *     clone3, execveat  ──────────▶   reads the program from descriptor 4
+ *     clone3, execveat  ──────────▶   reads the program from INIT_PROGRAM_FD
  *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
  *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them
  *     GO                ──────────▶   .        }
@@ -92,8 +103,12 @@ enum step_part {
 	PART_ATTACH = 5, PART_LAYER = 6
 };
 
-/* Where hutch-init finds its two descriptors. */
-#define INIT_REPORT_FD 3
-#define INIT_PROGRAM_FD 4
+/*
+ * Where hutch-init finds its two descriptors: above those that callers hand
+ * on by number, below those that shells use for themselves (63 downwards), and
+ * below 64, where the kernel's table of them begins to grow.
+ */
+#define INIT_REPORT_FD 40
+#define INIT_PROGRAM_FD 41
 
 #endif

@@ -38,6 +38,8 @@ export interface Native {
   holdSignals(): number
   /** From now on signals sent to this process go to the job; 0 ends that, and tells which came: bit n for signal n. */
   forward(job: number): number
+  /** Ends this process by a signal of the system's default, as if it had no handlers; comes back only if that does not end it. */
+  dieBy(signal: number): void
   /** Whether the process's environment is another than at the last call. */
   environmentChanged(): boolean
   /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */

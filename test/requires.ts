@@ -19,9 +19,10 @@ const needs = {
   },
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
   busybox: () => existsSync('/bin/busybox'),
+  'unshare(1)': () => existsSync('/usr/bin/unshare'),
   'script(1)': () => existsSync('/usr/bin/script'),
-  'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
   'lsns(8)': () => existsSync('/usr/bin/lsns'),
+  'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

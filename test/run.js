@@ -128,10 +128,10 @@ if (kernels) {
     ['kernel tests in a VM: Linux 6.1, pure v2', [], ['test/kernel']],
     ['scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd']],
     [
-      'beside cgroup-tools 3 in a VM: Debian sid, pure v2',
-      ['--root', 'sid', '--packages', 'cgroup-tools'],
-      ['test/cgtools'],
-      'version 3: ',
+      'beside cgroup-tools 3 and util-linux 2.42 in a VM: Debian sid, pure v2',
+      ['--root', 'sid', '--packages', 'cgroup-tools,uidmap'],
+      ['test/cgtools', 'test/utillinux'],
+      'sid: ',
     ],
     [
       'beside the newest util-linux in a VM: Debian sid, pure v2',

@@ -236,6 +236,17 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	return number(env, err < 0 ? err : 0);
 }
 
+/* dieBy(signal): ends this process by it */
+static napi_value export_die_by(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	int sig = 0;
+
+	if (arguments(env, info, 1, argv) && napi_get_value_int32(env, argv[0], &sig) == napi_ok)
+		die_by(sig);
+	return NULL;
+}
+
 /*
  * environmentChanged(): since the last call. Reading process.env costs more
  * than half of a plan, and it hardly ever changes; on the main thread it is
@@ -333,7 +344,7 @@ NAPI_MODULE_INIT()
 		{ "holdSignals", export_hold_signals }, { "environmentChanged", export_environment_changed },
 		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
 		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
-		{ "openTrigger", export_open_trigger },
+		{ "openTrigger", export_open_trigger }, { "dieBy", export_die_by },
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec },
 	};
 	struct instance *self = calloc(1, sizeof *self);

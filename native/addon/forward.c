@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "job.h"
 
@@ -47,6 +49,21 @@ void forward_signals(int pidfd)
 	for (int sig = 1; sig < 32; sig++)
 		if (waiting & 1u << sig)
 			sys(__NR_pidfd_send_signal, pidfd, sig, NULL, 0);
+}
+
+/* Whoever waits for this process reads the same from its end as from the command's. No core: it would be Node's. */
+void die_by(int sig)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	struct rlimit none = { 0, 0 };
+	sigset_t one;
+
+	setrlimit(RLIMIT_CORE, &none);
+	sigaction(sig, &action, NULL);
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+	kill(getpid(), sig);
 }
 
 /* The handlers stay: a signal that comes while hutch prints its verdict must not cut that off. */

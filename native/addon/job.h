@@ -113,6 +113,7 @@ napi_value export_exec(napi_env env, napi_callback_info info);
 int hold_signals(void);
 void forward_signals(int pidfd);
 u32 forward_nothing(void);
+void die_by(int sig);
 
 /* image.c */
 int init_image_memfd(void);

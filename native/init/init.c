@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hutch-init: the first program in a container. No libc: a static glibc
- * binary costs 1 ms more at every exec. It reads the program from descriptor 4,
- * runs its inner section, and says on descriptor 3 how that went.
+ * binary costs 1 ms more at every exec. It reads the program from one descriptor,
+ * runs its inner section, and says on another how that went: see program.h.
  */
 #include <linux/fcntl.h>
 

@@ -17,8 +17,6 @@
 #define DGRAM_CLOEXEC (2 | 02000000)
 #define SIOCGIFFLAGS_REQUEST 0x8913
 #define SIOCSIFFLAGS_REQUEST 0x8914
-#define PROT_READ_WRITE 3
-#define MAP_PRIVATE_ANONYMOUS 0x22
 
 /*
  * v1: writing "0" to `tasks` moves the calling thread alone. Unlike a write to
@@ -105,112 +103,6 @@ static int op_die_with_parent(struct cursor *c)
 	if (err < 0)
 		return (int)err;
 	return peer.revents & POLLHUP ? -EOWNERDEAD : 0;
-}
-
-/* As execvp(3) does: every directory of the search path in turn, EACCES remembered while a later one may still have it. */
-static int search_and_exec(const char *const *argv, const char *const *env, const char *search)
-{
-	char path[4096];
-	int refused = -ENOENT;
-
-	for (const char *s = argv[0]; *s; s++)
-		if (*s == '/')
-			return (int)sys(__NR_execve, argv[0], argv, env);
-	for (;;) {
-		size_t length = 0, name = text_length(argv[0]);
-		long err;
-
-		while (search[length] && search[length] != ':')
-			length++;
-		if (length + name + 2 <= sizeof path) {
-			memcpy(path, search, length);
-			path[length] = '/';
-			memcpy(path + length + (length > 0), argv[0], name + 1);
-			err = sys(__NR_execve, path, argv, env);
-			if (err == -EACCES)
-				refused = -EACCES;
-			else if (err != -ENOENT && err != -ENOTDIR)
-				return (int)err;
-		}
-		if (!search[length])
-			return refused;
-		search += length + 1;
-	}
-}
-
-struct command {
-	const char *const *argv, *const *env;
-	const char *search;
-	int err;
-};
-
-static void unblock_all(void)
-{
-	u64 none = 0;
-
-	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
-}
-
-static void command_main(void *arg)
-{
-	struct command *command = arg;
-
-	unblock_all();
-	command->err = search_and_exec(command->argv, command->env, command->search);
-	sys(__NR_exit_group, 127);
-	__builtin_unreachable();
-}
-
-/* PID 1 stays; the command is its child. Signals are blocked first, so that none that comes meanwhile is lost. */
-static int spawn_command(struct command *command)
-{
-	u8 stack[16384] __attribute__((aligned(16)));
-	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_VFORK,
-		.exit_signal = SIGCHLD,
-		.stack = (u64)(uintptr_t)stack,
-		.stack_size = sizeof stack,
-	};
-	u64 all = ~0ull;
-	long pid;
-
-	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
-	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
-	pid = sys_clone3(&args, command_main, command);
-	if (pid < 0)
-		return (int)pid;
-	return command->err ? command->err : reap((int)pid);
-}
-
-static int op_exec(struct cursor *c)
-{
-	struct strings argv = take_strings(c), env = take_strings(c);
-	struct command command = { .search = take_string(c) };
-	u32 stays = take_u32(c);
-	struct kernel_sigaction by_default = { 0 };
-	const char **pointers;
-	int err = finished(c);
-
-	if (err)
-		return err;
-	if (argv.count == 0)
-		return -EPROTO;
-	pointers = (const char **)sys(__NR_mmap, NULL, ((size_t)argv.count + env.count + 2) * sizeof *pointers,
-				      PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-	if ((unsigned long)pointers > -4096ul)
-		return (int)(long)pointers;
-	fill_pointers(pointers, &argv);
-	fill_pointers(pointers + argv.count + 1, &env);
-	command.argv = pointers;
-	command.env = pointers + argv.count + 1;
-	/* Node ignores these two, and an ignored signal stays ignored over exec */
-	sys(__NR_rt_sigaction, SIGPIPE, &by_default, NULL, NSIG_BYTES);
-	sys(__NR_rt_sigaction, 25 /* SIGXFSZ */, &by_default, NULL, NSIG_BYTES);
-	if (stays)
-		return spawn_command(&command);
-	unblock_all();
-	return search_and_exec(command.argv, command.env, command.search);
 }
 
 static int run_op(int code, struct cursor *payload)

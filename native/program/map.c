@@ -91,6 +91,35 @@ static long await_ready(int fd)
 	return 1;
 }
 
+/*
+ * Namespaces are kept by mounts of their files: here, in the caller's mount
+ * namespace, while the child waits in its own. It has forked by then, as a
+ * pid namespace can be mounted once it has a first process.
+ */
+int op_bind_namespaces(struct outer *o, struct cursor *c)
+{
+	struct strings kinds = take_strings(c), files = take_strings(c);
+	const char *kind = kinds.first, *file = files.first;
+	char path[64], go = GO_BYTE;
+	long err = finished(c);
+
+	if (err || kinds.count != files.count)
+		return -EPROTO;
+	err = await_ready(o->report_fd);
+	if (err <= 0)
+		return (int)err;
+	for (u32 i = 0; i < kinds.count; i++, kind = next_string(kind), file = next_string(file)) {
+		if (text_length(kind) > 24)
+			return -EPROTO;
+		append(append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/"), kind);
+		err = sys(__NR_mount, path, file, NULL, 0x1000 /* MS_BIND */, NULL);
+		if (err)
+			return (int)err;
+	}
+	err = sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0);
+	return err < 0 && err != -EPIPE ? (int)err : 0;
+}
+
 int op_map_ids(struct outer *o, struct cursor *c)
 {
 	struct strings users = take_strings(c), groups = take_strings(c);
@@ -106,9 +135,9 @@ int op_map_ids(struct outer *o, struct cursor *c)
 		return (int)err;
 	/* before gid_map: a user who could give up a group by setgroups could open what is closed to that group (CVE-2014-8989) */
 	err = deny_setgroups ? write_proc(o->pid, "setgroups", "deny") : 0;
-	if (!err)
+	if (!err && groups.count)
 		err = *group_tool ? map_by_tool(o->pid, group_tool, &groups) : write_map(o->pid, "gid_map", &groups);
-	if (!err)
+	if (!err && users.count)
 		err = *user_tool ? map_by_tool(o->pid, user_tool, &users) : write_map(o->pid, "uid_map", &users);
 	if (err)
 		return (int)err;

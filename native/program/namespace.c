@@ -132,13 +132,11 @@ int op_join_namespaces(struct cursor *c)
  * the caller and not itself: so this process stays outside, passes signals on
  * and ends as its child does, which goes on with the program.
  */
-int op_stay_outside(struct cursor *c)
+static int stay_outside(u32 signal)
 {
 	u64 all = ~0ull, none = 0;
-	long pid, err = finished(c);
+	long pid, err = sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
-	if (!err)
-		err = sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (err)
 		return (int)err;
 	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
@@ -154,7 +152,23 @@ int op_stay_outside(struct cursor *c)
 	if (pid > 0)
 		return reap((int)pid);
 	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
-	return (int)sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return signal ? (int)sys(__NR_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0) : 0;
+}
+
+int op_stay_outside(struct cursor *c)
+{
+	int err = finished(c);
+
+	return err ? err : stay_outside(SIGKILL);
+}
+
+/* As unshare --fork: the child gets this signal, or none, when its parent is gone. */
+int op_fork(struct cursor *c)
+{
+	u32 signal = take_u32(c);
+	int err = finished(c);
+
+	return err ? err : stay_outside(signal);
 }
 
 /* Offsets hold only while nobody is in the namespace: so it is made, filled, and then entered. */

@@ -17,10 +17,11 @@
 #define AF_UNIX 1
 #endif
 #define SEQPACKET_CLOEXEC (5 | 02000000)
-#define FIRST_FREE_FD 5
+#define LIFTED_FD (INIT_PROGRAM_FD + 1)
 
 struct child {
 	const struct launch_files *files;
+	struct numbers keep;
 	int report_fd;
 	int program_fd;
 	int unmapped;	/* in a new user namespace: no id has a meaning yet */
@@ -29,13 +30,15 @@ struct child {
 
 /*
  * The descriptor table is a copy. Sources may stand where a target must go, so
- * all are lifted out of the way first; close_range then makes every other
- * descriptor of Node's, also one that some library forgot, end at the exec.
+ * all are lifted out of the way first; close_range makes every other
+ * descriptor of Node's, also one that some library forgot, end at the exec,
+ * but for those that are to be kept.
  */
 static long place_descriptors(struct child *c)
 {
 	int from[5] = { c->files->stdio[0], c->files->stdio[1], c->files->stdio[2],
 			c->report_fd, c->program_fd };
+	static const int to[5] = { 0, 1, 2, INIT_REPORT_FD, INIT_PROGRAM_FD };
 	long fd, null = -1;
 
 	for (int i = 0; i < 5; i++) {
@@ -43,17 +46,17 @@ static long place_descriptors(struct child *c)
 			null = sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
 		if (from[i] < 0 && null < 0)
 			return null;
-		fd = sys(__NR_fcntl, from[i] < 0 ? null : from[i], F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
+		fd = sys(__NR_fcntl, from[i] < 0 ? null : from[i], F_DUPFD_CLOEXEC, LIFTED_FD);
 		if (fd < 0)
 			return fd;
 		from[i] = (int)fd;
 	}
-	for (int i = 0; i < 5; i++) {
-		fd = sys(__NR_dup3, from[i], i, 0);
-		if (fd < 0)
-			return fd;
-	}
-	return sys(__NR_close_range, FIRST_FREE_FD, ~0u, CLOSE_RANGE_CLOEXEC);
+	fd = sys(__NR_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	for (u32 i = 0; fd >= 0 && i < c->keep.count; i++)
+		fd = sys(__NR_fcntl, c->keep.first[i], F_SETFD, 0);
+	for (int i = 0; fd >= 0 && i < 5; i++)
+		fd = sys(__NR_dup3, from[i], to[i], 0);
+	return fd;
 }
 
 static void child_main(void *arg)
@@ -64,7 +67,7 @@ static void child_main(void *arg)
 	long init_fd, err;
 
 	/* the memfd of hutch-init may sit on a target descriptor */
-	init_fd = sys(__NR_fcntl, c->files->init_fd, F_DUPFD_CLOEXEC, 2 * FIRST_FREE_FD);
+	init_fd = sys(__NR_fcntl, c->files->init_fd, F_DUPFD_CLOEXEC, LIFTED_FD);
 	err = init_fd < 0 ? init_fd : place_descriptors(c);
 	if (err >= 0 && c->unmapped)
 		err = raise_to_ambient();
@@ -99,7 +102,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		.stack_size = sizeof stack,
 		.pidfd = (u64)(uintptr_t)&o->pidfd,
 	};
-	struct child child = { .files = files, .unmapped = (flags & CLONE_NEWUSER) != 0 };
+	struct child child = { .files = files, .keep = o->keep, .unmapped = (flags & CLONE_NEWUSER) != 0 };
 	int pair[2], group_fd = -1;
 	long pid, err;
 
@@ -140,6 +143,12 @@ out_pair:
 out_program:
 	sys(__NR_close, child.program_fd);
 	return err < 0 ? (int)err : 0;
+}
+
+int op_keep_descriptors(struct outer *o, struct cursor *c)
+{
+	o->keep = take_numbers(c);
+	return finished(c);
 }
 
 static void tool_main(void *arg)

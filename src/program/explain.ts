@@ -3,6 +3,7 @@
 import { mountFlags } from '../sandbox/mount.ts'
 import { kindsIn, namespaces } from '../sandbox/namespace.ts'
 import { mountAttributes } from '../sandbox/root.ts'
+import { explainEntering } from './explain-entering.ts'
 import { explainRights } from './explain-rights.ts'
 import type { Op, Program } from './ops.ts'
 
@@ -155,6 +156,18 @@ function explainOp(op: Op): { words: string; shell: string } {
         words: `${op.reap ? 'stay as PID 1, reap orphans, and run' : 'become'} ${op.argv.join(' ')}`,
         shell: `exec ${op.argv.map(shellWord).join(' ')}`,
       }
+    case 'keepDescriptors':
+    case 'bindNamespaces':
+    case 'fork':
+    case 'writeOwnFile':
+    case 'changeRoot':
+    case 'holdDirectories':
+    case 'enterDirectories':
+    case 'dropGroups':
+    case 'takeIds':
+    case 'keepCapabilities':
+    case 'execFile':
+      return explainEntering(op)
     default:
       return explainRights(op)
   }

@@ -30,6 +30,8 @@ export const ops = {
     call: 'write',
     fields: { users: 'strings', groups: 'strings', denySetgroups: 'u32', userTool: 'string', groupTool: 'string' },
   },
+  keepDescriptors: { code: 11, call: 'fcntl', fields: { descriptors: 'numbers' } },
+  bindNamespaces: { code: 12, call: 'mount', fields: { kinds: 'strings', files: 'strings' } },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
@@ -85,6 +87,15 @@ export const ops = {
   dropBounding: { code: 73, call: 'prctl', fields: { keep: 'u64' } },
   setCapabilities: { code: 74, call: 'capset', fields: { permitted: 'u64', inheritable: 'u64', ambient: 'u64' } },
   noNewPrivileges: { code: 75, call: 'prctl', fields: {} },
+  fork: { code: 80, call: 'clone', fields: { signal: 'u32' } },
+  writeOwnFile: { code: 81, call: 'write', fields: { path: 'string', value: 'string' } },
+  changeRoot: { code: 82, call: 'chroot', fields: { path: 'string' } },
+  holdDirectories: { code: 83, call: 'openat', fields: { root: 'string', directory: 'string' } },
+  enterDirectories: { code: 84, call: 'chroot', fields: { inside: 'string' } },
+  dropGroups: { code: 85, call: 'setgroups', fields: {} },
+  takeIds: { code: 86, call: 'setuid', fields: { uid: 'u32', gid: 'u32', groups: 'u32' } },
+  keepCapabilities: { code: 87, call: 'prctl', fields: {} },
+  execFile: { code: 88, call: 'execve', fields: { file: 'string', argv: 'strings', env: 'strings' } },
 } as const
 
 type Table = typeof ops

@@ -52,14 +52,19 @@ export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () 
     case 'pivotRoot':
       return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', originWord(op.origin, plan))
     default:
-      return fail('STEP_REFUSED', {
-        what: whats[op.op] ?? op.op,
-        operation: op.op,
-        origin: originWord(op.origin, plan),
-        errno,
-        remedy: stepRemedy(op, errno),
-      })
+      return refusedStep(op, errno, originWord(op.origin, plan))
   }
+}
+
+/** A step that needs no more than its own words. */
+export function refusedStep(op: Op, errno: string, origin: string): HutchError {
+  return fail('STEP_REFUSED', {
+    what: op.op === 'unshare' ? `make namespaces (${kindsIn(op.flags).join(', ')})` : (whats[op.op] ?? op.op),
+    operation: op.op,
+    origin,
+    errno,
+    remedy: stepRemedy(op, errno),
+  })
 }
 
 /** A user namespace that may not be made, or one that came without rights, as under AppArmor. */
@@ -157,7 +162,6 @@ const spawnReasons: { [errno: string]: [string, string] } = {
 }
 
 const whats: { [op: string]: string } = {
-  unshare: 'make a cgroup namespace',
   setHostname: 'set the host name',
   mount: 'mount inside the new mount namespace',
   loopbackUp: 'bring the loopback interface up',
@@ -180,6 +184,17 @@ const whats: { [op: string]: string } = {
   dropBounding: 'shrink the bounding set of capabilities',
   setCapabilities: 'set the capabilities',
   noNewPrivileges: 'set no_new_privs',
+  spawn: 'start a process',
+  keepDescriptors: 'hand on descriptors',
+  bindNamespaces: 'mount a file of a namespace',
+  fork: 'start a child',
+  writeOwnFile: 'write a file of the process',
+  changeRoot: 'change the root directory',
+  holdDirectories: 'open a directory',
+  enterDirectories: 'enter a directory',
+  dropGroups: 'drop the supplementary groups',
+  takeIds: 'take on user and group',
+  keepCapabilities: 'keep the capabilities',
 }
 
 /** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
@@ -190,6 +205,8 @@ const rights: { [op: string]: string } = {
   setIoPriority: 'realtime takes CAP_SYS_NICE or CAP_SYS_ADMIN outside of any user namespace',
   setScheduler: 'fifo and rr take CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_RTPRIO',
   dropBounding: 'it takes CAP_SETPCAP',
+  unshare: 'it takes CAP_SYS_ADMIN, or a user namespace beside them (--user, --map-root-user)',
+  takeIds: 'the id must be mapped, and groups can be dropped only where setgroups is allowed',
   joinNamespaces: 'it takes CAP_SYS_ADMIN in the user namespace that owns it, and the right to look at its process',
 }
 
@@ -202,6 +219,15 @@ function stepRemedy(op: Op, errno: string): string {
       : `give files of namespaces of that kind: ${op.paths.join(', ')}`
   if (op.op === 'offsetClocks' && errno !== 'EPERM')
     return 'no clock may come before its start or beyond 146 years: give a smaller offset'
+  if (op.op === 'writeOwnFile') return `see namespaces(7) for what ${op.path} takes`
+  if (op.op === 'bindNamespaces')
+    return `name files that are there, not on a shared mount, and fork for a pid namespace: ${op.files.join(', ')}`
+  if (op.op === 'changeRoot') return `give a directory that is there: ${op.path}`
+  if (op.op === 'holdDirectories')
+    return `give directories that are there: ${[op.root, op.directory].filter(Boolean).join(', ')}`
+  if (op.op === 'enterDirectories') return 'give a directory that is there, and that may be entered'
+  if (op.op === 'unshare')
+    return 'namespaces are nested too deep, or this kernel does not know one of them: see hutch doctor'
   if (op.op === 'changeDirectory') return `give a directory that exists there and that the user may enter: ${op.path}`
   if (op.op === 'setUser') return errno === 'EINVAL' ? 'this id is not mapped in the user namespace' : 'run as root'
   if (op.op === 'mount')

@@ -8,8 +8,8 @@ export interface Option {
   long?: readonly string[]
   /** What follows it; without, it is a switch. */
   value?: string
-  /** The value may be left out, and stands joined or behind "=" only. */
-  optional?: boolean
+  /** The value may be left out, and stands joined or behind "=" only; 'long': behind "=" only, the letter takes none. */
+  optional?: boolean | 'long'
   help: string
 }
 
@@ -89,7 +89,7 @@ function readCluster(
   for (const [at, letter] of letters.entries()) {
     const option = Object.hasOwn(table, letter) ? table[letter] : undefined
     if (!option) throw fail('OPTION_UNKNOWN', { name: `-${letter}`, known: 'see --help' })
-    if (option.value === undefined) {
+    if (option.value === undefined || option.optional === 'long') {
       options.push([letter, ''])
       continue
     }

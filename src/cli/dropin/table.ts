@@ -15,5 +15,7 @@ export const dropins: { readonly [name: string]: () => Promise<{ main(args: stri
   cgconfigparser: () => import('./cgconfigparser.ts'),
   cgxget: () => import('./cgxget.ts'),
   cgxset: () => import('./cgxset.ts'),
+  unshare: () => import('./unshare.ts'),
+  nsenter: () => import('./nsenter.ts'),
   lsns: () => import('./lsns/lsns.ts'),
 }

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// What unshare(1) is asked for → Program, in that tool's order. Pure.
+import type { Op, Program } from '../program/ops.ts'
+import { type Extent, mapWords } from '../sandbox/id-map.ts'
+import { mountFlags, privateProc } from '../sandbox/mount.ts'
+import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
+
+/** The program to run, its environment, and what it inherits. */
+export interface Launch {
+  /** Empty: the shell, as a login shell. */
+  words: string[]
+  shell: string
+  env: string[]
+  descriptors: number[]
+}
+
+/** Who writes the map of one kind of ids: the process itself, or hutch beside it, which may call newuidmap(1). */
+export type IdMap = { by: 'itself'; inside: number; outside: number } | { by: 'hutch'; extents: Extent[]; tool: string }
+
+/** As asked for; ids and signals by number. */
+export interface UnshareRequest {
+  kinds: NamespaceKind[]
+  /** Kept by a mount. */
+  files: { kind: NamespaceKind; file: string }[]
+  fork: boolean
+  /** Sent to the child when its parent is gone; 0: none. */
+  killChild: number
+  users?: IdMap
+  groups?: IdMap
+  setgroups?: 'allow' | 'deny'
+  propagation: Propagation
+  mountProc?: string
+  mountBinfmt?: string
+  loadInterpreter?: string
+  root?: string
+  directory?: string
+  uid?: number
+  gid?: number
+  monotonic?: string
+  boottime?: string
+  keepCapabilities: boolean
+}
+
+export const propagations = {
+  slave: mountFlags.rec + 0x8_0000,
+  private: mountFlags.rec + mountFlags.private,
+  shared: mountFlags.rec + 0x10_0000,
+  unchanged: 0,
+} as const
+
+export type Propagation = keyof typeof propagations
+
+const noId = 0xffff_ffff
+const binfmtDirectory = '/proc/sys/fs/binfmt_misc'
+export const defaultSearch = '/bin:/usr/bin'
+
+/** Both sections. */
+export function compileUnshare(request: UnshareRequest, launch: Launch): Program {
+  return { outer: compileOuter(request, launch), inner: compileInner(request, launch) }
+}
+
+/** The outer ops that both tools begin with. */
+export function startOps(launch: Launch): Op[] {
+  const spawn: Op = { op: 'spawn', flags: 0, group: '', origin: 'the command' }
+  if (launch.descriptors.length === 0) return [spawn]
+  return [{ op: 'keepDescriptors', descriptors: launch.descriptors, origin: 'the command' }, spawn]
+}
+
+/** And the one that they end with. */
+export function waitOp(): Op {
+  return { op: 'wait', timeoutMs: 0, killAfterMs: 0, reaps: 0, procs: [], killFile: '', origin: 'the command' }
+}
+
+/** The last inner op. */
+export function execOp({ words, shell, env }: Launch): Op {
+  if (words.length === 0) {
+    const name = shell.slice(shell.lastIndexOf('/') + 1)
+    return { op: 'execFile', file: shell, argv: [`-${name}`], env, origin: 'the command' }
+  }
+  const path = env.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? defaultSearch
+  return { op: 'exec', argv: words, env, path, reap: 0, origin: 'the command' }
+}
+
+function compileOuter({ users, groups, setgroups, files }: UnshareRequest, launch: Launch): Op[] {
+  const outer = startOps(launch)
+  const wordsBy = (map: IdMap | undefined) => (map?.by === 'hutch' ? mapWords(map.extents) : [])
+  if (users?.by === 'hutch' || groups?.by === 'hutch')
+    outer.push({
+      op: 'mapIds',
+      users: wordsBy(users),
+      groups: wordsBy(groups),
+      denySetgroups: Number(groups?.by === 'hutch' && setgroups === 'deny'),
+      userTool: users?.by === 'hutch' ? users.tool : '',
+      groupTool: groups?.by === 'hutch' ? groups.tool : '',
+      origin: '--map-users, --map-groups',
+    })
+  if (files.length > 0)
+    outer.push({
+      op: 'bindNamespaces',
+      kinds: files.map(({ kind }) =>
+        kind === 'pid' || kind === 'time' ? `${namespaces[kind].file}_for_children` : namespaces[kind].file,
+      ),
+      files: files.map(({ file }) => file),
+      origin: files.map(({ kind, file }) => `--${kind}=${file}`).join(' '),
+    })
+  return [...outer, waitOp()]
+}
+
+function compileInner(request: UnshareRequest, launch: Launch): Op[] {
+  const { kinds, users, groups, setgroups, files, fork } = request
+  const inner: Op[] = []
+  const own = (path: string, value: string, origin: string) =>
+    inner.push({ op: 'writeOwnFile', path: `/proc/self/${path}`, value, origin })
+  if (kinds.length > 0)
+    inner.push({ op: 'unshare', flags: cloneFlags(kinds), origin: kinds.map((kind) => `--${kind}`).join(' ') })
+  if (users?.by === 'hutch' || groups?.by === 'hutch')
+    inner.push({ op: 'awaitMaps', origin: '--map-users, --map-groups' })
+  for (const clock of ['boottime', 'monotonic'] as const)
+    if (request[clock] !== undefined) own('timens_offsets', `${clock} ${request[clock]} 0`, `--${clock}`)
+  // before the fork, whose child does not own its files in /proc until its exec
+  if (users?.by === 'itself') own('uid_map', `${users.inside} ${users.outside} 1`, '--map-user')
+  if (groups?.by === 'itself') {
+    own('setgroups', 'deny', '--map-group')
+    own('gid_map', `${groups.inside} ${groups.outside} 1`, '--map-group')
+  }
+  if (setgroups && !(groups?.by === 'hutch' && setgroups === 'deny')) own('setgroups', setgroups, '--setgroups')
+  if (fork) inner.push({ op: 'fork', signal: request.killChild, origin: '--fork' })
+  if (files.length > 0) inner.push({ op: 'awaitMaps', origin: files.map(({ kind }) => `--${kind}`).join(' ') })
+  inner.push(...compileMounts(request))
+  const { uid, gid, keepCapabilities } = request
+  if (uid !== undefined || gid !== undefined)
+    inner.push({
+      op: 'takeIds',
+      uid: uid ?? noId,
+      gid: gid ?? noId,
+      groups: Number(gid !== undefined),
+      origin: '--setuid, --setgid',
+    })
+  if (keepCapabilities && kinds.includes('user')) inner.push({ op: 'keepCapabilities', origin: '--keep-caps' })
+  // without a fork the command takes the place of unshare: who kills that, kills it
+  if (!fork) inner.push({ op: 'dieWithParent', signal: 9, origin: 'the command' })
+  return [...inner, execOp(launch)]
+}
+
+function compileMounts(request: UnshareRequest): Op[] {
+  const { kinds, propagation, root, mountProc, mountBinfmt, loadInterpreter } = request
+  const ops: Op[] = []
+  const flags = propagations[propagation]
+  if (kinds.includes('mount') && flags)
+    ops.push({ op: 'mount', source: 'none', target: '/', type: '', flags, data: '', origin: '--propagation' })
+  const binfmt = (target: string) => {
+    const { nosuid, nodev, noexec } = mountFlags
+    const options = nosuid + nodev + noexec
+    const at = { target, data: '', origin: '--mount-binfmt' }
+    ops.push({ op: 'mount', source: 'binfmt_misc', type: 'binfmt_misc', flags: options, ...at })
+  }
+  const register = () => {
+    if (loadInterpreter !== undefined)
+      ops.push({
+        op: 'writeOwnFile',
+        path: `${mountBinfmt}/register`,
+        value: loadInterpreter,
+        origin: '--load-interp',
+      })
+  }
+  // an interpreter that is kept open (flag F) is the caller's, not one of the new root
+  const outside = root !== undefined && mountBinfmt !== undefined && loadInterpreter !== undefined
+  if (outside) {
+    binfmt(binfmtDirectory)
+    register()
+  }
+  if (root !== undefined) ops.push({ op: 'changeRoot', path: root, origin: '--root' })
+  const directory = request.directory ?? (root !== undefined ? '/' : undefined)
+  if (directory !== undefined) ops.push({ op: 'changeDirectory', path: directory, origin: '--wd' })
+  // else the new /proc would be seen outside; a root that was made private has made this so, too
+  if (mountProc === '/proc' && root === undefined && propagation !== 'private')
+    ops.push({
+      op: 'mount',
+      source: 'none',
+      target: mountProc,
+      type: '',
+      flags: propagations.private,
+      data: '',
+      origin: '--mount-proc',
+    })
+  if (mountProc !== undefined) ops.push({ ...privateProc('--mount-proc'), target: mountProc } as Op)
+  if (mountBinfmt !== undefined) {
+    binfmt(mountBinfmt)
+    if (!outside) register()
+  }
+  return ops
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program without groups, limits and verdict: started as every other, and its end as wait(2) tells it.
+import { existsSync } from 'node:fs'
+import { fail, type HutchError } from '../errors.ts'
+import { errnoName, eventKinds, native } from '../native.ts'
+import type { Op, Program } from '../program/ops.ts'
+import { encodeProgram } from '../program/wire.ts'
+import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
+import { refusedStep } from './refusal.ts'
+
+/** Signals to this process: all that can be are passed on; INT and TERM alone are; those two are ignored; or nothing is done about any. */
+export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
+
+/** How the command ended, or the reason why it did not begin. */
+export type Ending = { exit: number } | { signal: number } | { notFound: boolean; error: HutchError }
+
+/** Runs it to its end on this process's own streams. @throws HutchError for a step that the kernel refused */
+export function runProgram(program: Program, signals: Signals): Promise<Ending> {
+  const addon = watchedNative()
+  const passed: number[] = []
+  let job = 0
+  if (signals === 'forward') addon.holdSignals()
+  if (signals === 'forward-two' || signals === 'ignore-two')
+    for (const name of ['SIGINT', 'SIGTERM'] as const)
+      process.on(name, (_: string, number: number) => {
+        if (signals === 'ignore-two') return
+        if (job > 0) addon.signal(job, number)
+        else passed.push(number)
+      })
+  const [id, step, errno = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
+  if (id <= 0) throw refusal(program.outer[step], errnoName(-errno))
+  job = id
+  if (signals === 'forward') addon.forward(job)
+  for (const number of passed) addon.signal(job, number)
+  return new Promise((resolve, reject) => {
+    let failed: [op: Op | undefined, errno: string] | undefined
+    watchJob(job, (kind, a, b) => {
+      if (kind === eventKinds.failed) failed ??= [program.inner[a], errnoName(-b)]
+      if (kind !== eventKinds.ended) return
+      unwatchJob(job)
+      if (signals === 'forward') addon.forward(0)
+      const status = a === -1 ? b : a
+      if (!failed) resolve(status & 0x7f ? { signal: status & 0x7f } : { exit: status >> 8 })
+      else if (failed[0]?.op === 'exec' || failed[0]?.op === 'execFile')
+        resolve({ notFound: failed[1] === 'ENOENT', error: notStarted(failed[0], failed[1]) })
+      else reject(refusal(failed[0], failed[1]))
+    })
+  })
+}
+
+/** Ends this process as the command ended, so that a waiting shell sees the same: also by the same signal. */
+export function endAs(ending: { exit: number } | { signal: number }): number {
+  if ('exit' in ending) return ending.exit
+  native().dieBy(ending.signal)
+  return 128 + ending.signal
+}
+
+function refusal(op: Op | undefined, errno: string): HutchError {
+  return op
+    ? refusedStep(op, errno, op.origin)
+    : fail('STEP_REFUSED', {
+        what: 'start',
+        operation: 'hutch-init',
+        origin: 'the command',
+        errno,
+        remedy: 'raise the limit of open files (ulimit -n), or rebuild hutch',
+      })
+}
+
+function notStarted(op: Extract<Op, { op: 'exec' | 'execFile' }>, errno: string): HutchError {
+  const path = op.op === 'execFile' ? op.file : op.argv[0]!
+  const remedy =
+    errno !== 'ENOENT'
+      ? 'give an executable program'
+      : path.includes('/') && existsSync(path)
+        ? 'its interpreter is missing, or it is not there in the new root'
+        : 'give its path, or see that it is in PATH'
+  return fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where unshare and nsenter are not like util-linux's, and why. docs/util-linux.md has the same list, a test holds the two together.
+import { spawnSync } from 'node:child_process'
+
+/** Of the real tools here: 2.38, or 0 without them. */
+export const version = Number(
+  /util-linux (\d+\.\d+)/.exec(spawnSync('unshare', ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[1] ?? 0,
+)
+
+export const differences = {
+  words: 'what goes to stderr, and the text of --help and --version, are hutch’s own',
+  'options of 2.42':
+    '2.38 does not know --forward-signals, --mount-binfmt, --load-interp, --map-subids, ranges as INSIDE:OUTSIDE:COUNT, --env, --wdns, --join-cgroup, --keep-caps of nsenter',
+  'own maps': 'root needs no line in /etc/subuid for --map-users, as in 2.39 and later: 2.38 asks newuidmap',
+  'ids out of range': 'an id below 0 or above 4294967294 is refused; 2.38 takes it for another, or for none',
+  'kept user namespace':
+    '--user=FILE is refused by the kernel, since the mount is made with the rights of the new namespace; here with the caller’s',
+  'killed child': 'unshare --fork ends with 1 when SIGKILL ended its child; here by that signal, as at any other',
+  'not here': '--owner of unshare; --user-parent, --net-socket and --follow-context of nsenter are refused',
+} as const
+
+export type Difference = keyof typeof differences
