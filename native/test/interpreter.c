@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Tests of the decoder, of the outer handlers and of paths inside a root as plain
- * functions: they work in a scratch directory, since a group is a directory to them.
+ * Tests of the decoder and of the outer handlers as plain functions: they work
+ * in a scratch directory, since a group is a directory to them.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +13,7 @@
 #include <unistd.h>
 
 #include "../hutch.h"
-
-static int failed, done;
-
-#define CHECK(condition) \
-	do { \
-		done++; \
-		if (!(condition)) { \
-			failed++; \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-		} \
-	} while (0)
+#include "check.h"
 
 /* A program under construction; the bytes are on the heap with nothing behind, so that reading on is caught. */
 struct builder {
@@ -188,73 +177,6 @@ static void test_links(const char *directory)
 	CHECK(write_text(target, "1") == 0);
 }
 
-/* A path inside a root stays there, whatever its links say, and what is missing is made only where it may be. */
-static void test_root(const char *directory)
-{
-	char root[512], path[600], long_path[5000];
-	struct stat found;
-	int base;
-
-	snprintf(root, sizeof root, "%s/root", directory);
-	CHECK(mkdir(root, 0700) == 0);
-	base = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	snprintf(path, sizeof path, "%s/up", root);
-	CHECK(symlink("../../../../../..", path) == 0);
-	snprintf(path, sizeof path, "%s/absolute", root);
-	CHECK(symlink(directory, path) == 0);
-	snprintf(path, sizeof path, "%s/loop", root);
-	CHECK(symlink("loop", path) == 0);
-
-	CHECK(resolve_in(-1, "/", 0) == -EPROTO);
-	CHECK(resolve_in(base, "/up/etc", 0) == -ENOENT);
-	CHECK(resolve_in(base, "/loop", 0) == -ELOOP);
-	CHECK(resolve_in(base, "/up", RESOLVE_NO_SYMLINKS) == -ELOOP);
-	CHECK(make_target(base, "/new/x", 1, 0) == -ENOENT);
-	make_in(base);
-	close(make_target(base, "/new//x/", 1, 0));
-	snprintf(path, sizeof path, "%s/new/x", root);
-	CHECK(stat(path, &found) == 0 && S_ISDIR(found.st_mode));
-	close(make_target(base, "/new/file", 0, 0));
-	snprintf(path, sizeof path, "%s/new/file", root);
-	CHECK(stat(path, &found) == 0 && S_ISREG(found.st_mode));
-	close(make_target(base, "/up/../../made", 1, 0));
-	snprintf(path, sizeof path, "%s/made", root);
-	CHECK(exists(path));
-	CHECK(make_target(base, "/absolute/y", 1, 0) == -ENOENT);
-	snprintf(path, sizeof path, "%s/y", directory);
-	CHECK(!exists(path));
-	CHECK(make_target(base, "/new/file/z", 1, 0) == -ENOTDIR);
-	CHECK(make_target(base, "/up/z", 1, RESOLVE_NO_SYMLINKS) == -ELOOP);
-	memset(long_path, 'n', sizeof long_path);
-	for (size_t i = 0; i < sizeof long_path; i += 100)
-		long_path[i] = '/';
-	long_path[sizeof long_path - 1] = 0;
-	CHECK(make_target(base, long_path, 1, 0) == -ENAMETOOLONG);
-	CHECK(in_part(PART_TARGET, -ENOENT) == -(ENOENT + 2 * STEP_PART) && in_part(PART_TARGET, 3) == 3);
-	close(base);
-}
-
-/* A payload that is too short or too long touches nothing; nor does an op before a root is open. */
-static void test_root_ops(void)
-{
-	static int (*const handlers[])(struct cursor *) = {
-		op_open_root, op_attach_tree, op_attach_new, op_attach_overlay, op_make_link, op_cover_path, op_pivot_root,
-	};
-	static const u8 zeros[64];
-	struct builder *b = malloc(sizeof *b);
-
-	for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
-		CHECK(handlers[i](&(struct cursor){ zeros, zeros, 0 }) == -EPROTO);
-		CHECK(handlers[i](&(struct cursor){ zeros, zeros + sizeof zeros, 0 }) == -EPROTO);
-	}
-	CHECK(op_pivot_root(&(struct cursor){ zeros, zeros + 4, 0 }) == -EPROTO);
-	b->size = 0, put_string(b, "fd"), put_string(b, "/proc/self/fd");
-	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == -EPROTO);
-	b->size = 0, put_string(b, "/tmp/link"), put_string(b, "/");
-	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == -EPROTO);
-	free(b);
-}
-
 static void test_decoder(void)
 {
 	static const u8 cases[][24] = {
@@ -337,8 +259,6 @@ int main(int argc, char **argv)
 	test_outer(argv[1]);
 	test_undo(argv[1]);
 	test_links(argv[1]);
-	test_root(argv[1]);
-	test_root_ops();
 	test_random(300000);
 	printf("%d checks, %d failed\n", done, failed);
 	return failed != 0;
