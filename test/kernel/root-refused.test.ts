@@ -108,8 +108,3 @@ test('on the command line the flag is named', async () => {
 `,
   })
 })
-
-test('without root it takes a user namespace', async () => {
-  const { status, stderr } = await hutch(['run', '--isolate', 'mount', '--read-only', '--', 'true'], { uid: 65534 })
-  expect({ status, stderr }).toEqual({ status: 125, stderr: expect.stringContaining('run as root') })
-})

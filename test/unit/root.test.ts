@@ -6,6 +6,7 @@ import { HutchError } from '../../src/errors.ts'
 import { compilePlan } from '../../src/plan/compile.ts'
 import { type MountOption, parseMounts } from '../../src/plan/mounts.ts'
 import type { RunOptions } from '../../src/plan/options.ts'
+import type { Surroundings } from '../../src/plan/plan.ts'
 import { explainProgram } from '../../src/program/explain.ts'
 import { maskedProc, maskedSys, readOnlyProc } from '../../src/sandbox/kernel-files.ts'
 import { hybrid, plan } from './hosts.ts'
@@ -121,20 +122,24 @@ test('random words give a mount with an absolute target or a HutchError', () => 
   )
 })
 
-const innerOf = (options: RunOptions) => compilePlan(plan(hybrid, options)).inner
+const innerOf = (options: RunOptions, around: Partial<Surroundings> = {}) =>
+  compilePlan(plan(hybrid, options, {}, around)).inner
 
 test('the order: private, root, mounts, /proc, /sys, /dev and what goes into them, pivot, user', () => {
-  const ops = innerOf({
-    rootfs: '/image',
-    readOnly: true,
-    mounts: [{ volume: '/v:/dev/v' }, { tmpfs: '/tmp' }, { overlay: '/o:/device' }],
-    workdir: '/w',
-  })
+  const ops = innerOf(
+    {
+      rootfs: '/image',
+      readOnly: true,
+      mounts: [{ volume: '/v:/dev/v' }, { tmpfs: '/tmp' }, { overlay: '/o:/device' }],
+      workdir: '/w',
+    },
+    { user: { uid: 5, gid: 5, groups: [] } },
+  )
   const targets = ops
     .map((op) => ('target' in op ? `${op.op} ${op.target}` : op.op))
     .filter((word) => !/^(coverPath|makeLink|joinGroup|attach\w+ \w)/.test(word))
-  expect(targets).toEqual([
-    'unshare',
+  const pivot = targets.indexOf('pivotRoot')
+  expect(targets.slice(targets.indexOf('mount /'), pivot)).toEqual([
     'mount /',
     'openRoot',
     'attachNew /tmp',
@@ -143,10 +148,11 @@ test('the order: private, root, mounts, /proc, /sys, /dev and what goes into the
     'attachNew /sys',
     'attachNew /dev',
     'attachTree /dev/v',
-    'pivotRoot',
+  ])
+  // paths of the command are inside, and its rights are taken away last
+  expect(targets.slice(pivot).filter((word) => /changeDirectory|setUser|exec/.test(word))).toEqual([
+    'setUser',
     'changeDirectory',
-    'noNewPrivileges',
-    'dieWithParent',
     'exec',
   ])
   expect(ops.find((op) => op.op === 'openRoot')).toMatchObject({ source: '/image', attributes: ro + nodev, makes: 1 })
