@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // npm test: every suite, here and in a VM with pure cgroup v2, and one line at the end that adds them up.
 // A test that is skipped here but ran in a VM counts once, as run. In CI (CI=true) one that ran nowhere is a failure.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 
@@ -13,25 +14,56 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 const outcomes = new Map()
 let failures = 0
 
-function step(title, command, args, env = {}) {
-  console.log(`\n== ${title}`)
-  const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+/** Runs a command to its end: shown as it goes, or, beside others, whole at its end. */
+async function step(title, command, args, { env = {}, apart = false } = {}) {
+  if (!apart) console.log(`\n== ${title}`)
+  const child = spawn(command, args, {
+    stdio: apart ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+    env: { ...process.env, ...env },
+  })
+  const pieces = []
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => pieces.push(data))
+  const [status] = await once(child, 'close')
+  if (apart) console.log(`\n== ${title}\n${Buffer.concat(pieces)}`)
   return status === 0
 }
 
-function check(title, command, args) {
-  note(title, step(title, command, args) ? 'passed' : 'failed')
+async function check(title, command, args) {
+  note(title, (await step(title, command, args)) ? 'passed' : 'failed')
 }
 
-/** Runs vitest, here or in a VM, and takes its results over. `once`: a repetition on another kernel is counted apart. */
-function suite(title, runner, folders, out, once = '') {
-  const report = `${out}/results.json`
-  rmSync(`${work}/results.json`, { force: true })
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const vitest = ['node_modules/.bin/vitest', 'run', ...reporters, ...folders]
-  const good = step(title, runner[0], [...runner.slice(1), ...vitest], { NO_COLOR: '1' })
-  if (!existsSync(`${work}/results.json`)) return note(title, 'failed')
-  const { testResults } = JSON.parse(readFileSync(`${work}/results.json`, 'utf8'))
+/** Runs vitest here, and takes its results over. */
+async function suite(title, folders) {
+  collect(title, '', await step(title, process.execPath, vitest(folders, work), { env: { NO_COLOR: '1' } }), work)
+}
+
+function vitest(folders, out) {
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${out}/results.json`]
+  return ['node_modules/.bin/vitest', 'run', ...reporters, ...folders]
+}
+
+/** A suite for a VM: its title, flags of vm-run, folders, and for a repetition on another kernel the name it is counted under. */
+async function vmSuite([title, flags, folders, again = '']) {
+  const out = mkdtempSync(`${work}/vm-`)
+  // through cat, so that the guest's console is no terminal to draw on
+  const shell = ['bash', '-o', 'pipefail', '-c', '"$@" | cat', '-', 'node']
+  const args = ['--timeout', '1200', '--out', out, ...flags, '--', ...shell, ...vitest(folders, '/out')]
+  const good = await step(title, 'test/vm/vm-run', args, { env: { NO_COLOR: '1' }, apart: true })
+  collect(title, again, good, out)
+}
+
+/** Two at a time: a guest keeps one processor busy. */
+async function vmSuites(list) {
+  const waiting = [...list]
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await vmSuite(next)
+  }
+  await Promise.all([work(), work()])
+}
+
+function collect(title, again, good, out) {
+  if (!existsSync(`${out}/results.json`)) return note(title, 'failed')
+  const { testResults } = JSON.parse(readFileSync(`${out}/results.json`, 'utf8'))
   let failed = 0
   for (const file of testResults) {
     const name = file.name.slice(file.name.indexOf('/test/') + 1)
@@ -39,12 +71,12 @@ function suite(title, runner, folders, out, once = '') {
       const word =
         one.status === 'passed' ? 'passed' : one.status === 'failed' ? 'failed' : (one.meta?.skipped ?? 'skipped')
       failed += Number(word === 'failed')
-      note(`${once}${name} > ${one.fullName}`, word)
+      note(`${again}${name} > ${one.fullName}`, word)
     }
     if (file.status === 'failed' && file.assertionResults.every((one) => one.status !== 'failed'))
-      note(`${once}${name}`, 'failed')
+      note(`${again}${name}`, 'failed')
   }
-  if (!good && failed === 0) note(`${once}${title}`, 'failed')
+  if (!good && failed === 0) note(`${again}${title}`, 'failed')
 }
 
 function note(name, word) {
@@ -54,67 +86,50 @@ function note(name, word) {
 }
 
 /** The drop-ins are tested beside the real tools; the VM has this machine's. */
-function provideCgroupTools() {
+async function provideCgroupTools() {
   if (existsSync('/usr/bin/cgcreate') || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
   const install = 'apt-get update && apt-get install -y --no-install-recommends cgroup-tools'
-  step('installing cgroup-tools', 'sh', ['-c', install], { DEBIAN_FRONTEND: 'noninteractive' })
+  await step('installing cgroup-tools', 'sh', ['-c', install], { env: { DEBIAN_FRONTEND: 'noninteractive' } })
 }
 
-// through cat, so that the guest's console is no terminal to draw on
-const vm = (...flags) => [
-  'test/vm/vm-run',
-  '--timeout',
-  '900',
-  '--out',
-  work,
-  ...flags,
-  '--',
-  'bash',
-  '-o',
-  'pipefail',
-  '-c',
-  '"$@" | cat',
-  '-',
-  'node',
-]
 const inVm = ['test/kernel', 'test/cli']
-const userSystemd = 'dbus-user-session,libpam-systemd'
-const underSystemd = vm('--kernel', 'trixie', '--root', 'trixie', '--systemd', '--packages', userSystemd)
+const userSystemd = ['--packages', 'dbus-user-session,libpam-systemd']
+const underSystemd = ['--kernel', 'trixie', '--root', 'trixie', '--systemd', ...userSystemd]
 
 if (kernels) {
-  // QEMU without KVM trips over the code patching of newer kernels when they have more than one processor
-  for (const [kernel, cpus] of [
-    ['bookworm', '2'],
-    ['trixie', '2'],
-    ['sid', '1'],
-  ])
-    suite(
+  await vmSuites([
+    ...[
+      ['bookworm', '2'],
+      ['trixie', '2'],
+      // QEMU without KVM trips over the code patching of newer kernels when they have more than one processor
+      ['sid', '1'],
+    ].map(([kernel, cpus]) => [
       `kernel tests on ${kernel}'s kernel, pure v2`,
-      vm('--kernel', kernel, '--cpus', cpus),
+      ['--kernel', kernel, '--cpus', cpus],
       inVm,
-      '/out',
       `${kernel}: `,
-    )
-  for (const layout of ['hybrid', 'v1'])
-    suite(`kernel tests on 6.1, ${layout}`, vm('--layout', layout), inVm, '/out', `${layout}: `)
-  suite('kernel tests under systemd', underSystemd, ['test/kernel'], '/out', 'systemd: ')
+    ]),
+    ...['hybrid', 'v1'].map((layout) => [`kernel tests on 6.1, ${layout}`, ['--layout', layout], inVm, `${layout}: `]),
+    ['kernel tests under systemd', underSystemd, ['test/kernel'], 'systemd: '],
+  ])
 } else {
-  check('lint', 'node_modules/.bin/biome', ['check', '.'])
-  check('types', 'node_modules/.bin/tsc', ['--noEmit'])
-  check('the C core under sanitizers', 'sh', ['native/test/run'])
-  provideCgroupTools()
-  suite('all tests on this host', [process.execPath], ['test'], work)
-  suite('kernel and CLI tests in a VM: Linux 6.1, pure v2', vm(), inVm, '/out')
-  suite('beside cgroup-tools 2.0 in a VM: pure v2', vm(), ['test/cgtools'], '/out', 'v2: ')
-  const newest = vm('--root', 'sid', '--packages', 'cgroup-tools')
-  suite(
-    'beside cgroup-tools 3 and util-linux 2.42 in a VM: Debian sid, pure v2',
-    newest,
-    ['test/cgtools', 'test/utillinux'],
-    '/out',
-    'sid: ',
-  )
-  suite('scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd'], '/out')
+  await check('lint', 'node_modules/.bin/biome', ['check', '.'])
+  await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
+  await check('the C core under sanitizers', 'sh', ['native/test/run'])
+  await provideCgroupTools()
+  await suite('all tests on this host', ['test'])
+  await vmSuites([
+    ['kernel tests in a VM: Linux 6.1, pure v2', [], ['test/kernel']],
+    ['scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd']],
+    [
+      'beside cgroup-tools 3 and util-linux 2.42 in a VM: Debian sid, pure v2',
+      ['--root', 'sid', '--packages', 'cgroup-tools'],
+      ['test/cgtools', 'test/utillinux'],
+      'sid: ',
+    ],
+    ['CLI tests in a VM: Linux 6.1, pure v2', [], ['test/cli']],
+    ['beside cgroup-tools 2.0 in a VM: pure v2', [], ['test/cgtools'], 'v2: '],
+  ])
 }
 
 const words = [...outcomes.values()]

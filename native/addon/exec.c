@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "job.h"
@@ -43,18 +44,31 @@ static void restore(void)
 		fcntl(fd, F_SETFD, 0);
 }
 
-/* exec(procs, argv, count): both NUL-separated, count words in argv, which may be empty; comes back only with [index in procs, or -1 for the exec, errno] */
+/* Node has raised this limit as far as it goes; the caller knows what it was. */
+static void restore_open_files(double soft)
+{
+	struct rlimit limit;
+
+	if (soft > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && soft < (double)limit.rlim_cur) {
+		limit.rlim_cur = (rlim_t)soft;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* exec(procs, argv, count, openFiles): both NUL-separated, count words in argv, which may be empty; comes back only with [index in procs, or -1 for the exec, errno] */
 napi_value export_exec(napi_env env, napi_callback_info info)
 {
 	char *words[2] = { NULL, NULL };
 	const char **command = NULL;
-	napi_value argv[3], result = NULL, value;
-	size_t count = 3;
+	napi_value argv[4], result = NULL, value;
+	size_t count = 4;
+	double open_files = 0;
 	int failed = -1, err = -ENOMEM, step = 0;
 	u32 words_count = 0, at = 0;
 
-	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 3 ||
-	    napi_get_value_uint32(env, argv[2], &words_count) != napi_ok)
+	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 4 ||
+	    napi_get_value_uint32(env, argv[2], &words_count) != napi_ok ||
+	    napi_get_value_double(env, argv[3], &open_files) != napi_ok)
 		return NULL;
 	for (int i = 0; i < 2; i++)
 		words[i] = take_words(env, argv[i]);
@@ -70,6 +84,7 @@ napi_value export_exec(napi_env env, napi_callback_info info)
 		}
 		if (!err) {
 			restore();
+			restore_open_files(open_files);
 			execvp(command[0], (char *const *)command);
 			err = -errno;
 		}

@@ -213,7 +213,7 @@ async function removeGroups(directory: string, recursive: boolean): Promise<void
     const errno = removeDirectory(directory)
     if (errno === undefined || errno === 'ENOENT') return
     const ending = errno === 'EBUSY' && readChildren(directory).length === 0 && listProcesses(directory).length === 0
-    if (!ending || tries === 60) throw explainRemove(directory, errno)
+    if (!ending || tries === 200) throw explainRemove(directory, errno)
     await pause(tries < 10 ? 1 : 25)
   }
 }

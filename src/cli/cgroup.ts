@@ -3,19 +3,8 @@
 import { writeSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
-
-/** One verb: its flags, its words as usage shows them, and what it does. */
-export interface Verb {
-  flags: FlagTable
-  /** What stands behind the flags, such as `GROUP FILE=VALUE…`. */
-  words: string
-  /** How many words at least. */
-  least: number
-  /** Flags end at the first word: what follows is a command's. */
-  command?: true
-  main(values: { [flag: string]: string[] }, words: string[]): Promise<number> | number
-}
+import type { Verb } from './cgroup/verb.ts'
+import { formatFlags, parseFlags } from './flags.ts'
 
 const verbs: { [name: string]: [load: () => Promise<{ verb: Verb }>, help: string] } = {
   create: [() => import('./cgroup/create.ts'), 'make a group, with limits and an owner'],

@@ -6,9 +6,9 @@ import { fail, HutchError, quote } from '../errors.ts'
 import { readIds, readUser } from '../host/ids.ts'
 import { nearest } from '../nearest.ts'
 import { findUnknown, loadRules } from '../rules/load.ts'
-import { findRule, findTargets } from '../rules/match.ts'
+import { directoryOf, findRule, findTargets } from '../rules/match.ts'
 import { parseWho, type Rule } from '../rules/parse.ts'
-import { directoryOf, formatTarget, isMade, type Placed } from '../rules/place.ts'
+import { formatTarget, isMade, type Placed } from '../rules/place.ts'
 import { readPids, readProcess } from '../rules/process.ts'
 import { defaultSocket, listenSticky } from '../rules/sticky.ts'
 import { placeAll, startWatch } from '../rules/watch.ts'
@@ -16,6 +16,7 @@ import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 
 const file: FlagTable = {
   file: { value: 'FILE', help: 'the rules (/etc/cgrules.conf, then all of /etc/cgrules.d)' },
+  templates: { value: 'FILE', help: 'templates of groups (/etc/cgconfig.conf, then /etc/cgconfig.d/*.conf)' },
 }
 const verbs: { [verb: string]: { usage: string; flags: FlagTable; run: (given: Given) => number | Promise<number> } } =
   {
@@ -173,7 +174,7 @@ function test({ values, rest: [who, ...more] }: Given): number {
 }
 
 function load(values: Given['values']): Rule[] {
-  const rules = loadRules(values.file?.[0])
+  const rules = loadRules(values.file?.[0], values.templates?.[0])
   for (const unknown of findUnknown(rules, readIds())) tell(unknown)
   return rules
 }

@@ -3,18 +3,33 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import type { Ids } from '../host/ids.ts'
+import { type GroupSection, parseConfiguration } from './config-file.ts'
 import { parseRules, type Rule } from './parse.ts'
+import { joinTemplates } from './template.ts'
 
 export const defaultFile = '/etc/cgrules.conf'
 const defaultDirectory = '/etc/cgrules.d'
+const configFile = '/etc/cgconfig.conf'
+const configDirectory = '/etc/cgconfig.d'
 const largest = 1 << 20
 
-/** @throws RULES_INVALID, CGROUP_PATH_INVALID, FILE_REFUSED */
-export function loadRules(file?: string): Rule[] {
+/** Rules, each with the template for the groups that it makes. @throws RULES_INVALID, CONFIG_INVALID, CGROUP_PATH_INVALID, FILE_REFUSED */
+export function loadRules(file?: string, templates?: string): Rule[] {
+  return joinTemplates(loadFiles(file), loadTemplates(templates))
+}
+
+function loadFiles(file?: string): Rule[] {
   if (file !== undefined) return parseRules(readText(file), file)
-  const more = listDirectory()
+  const more = listDirectory(defaultDirectory)
   const files = more.length > 0 && !exists(defaultFile) ? more : [defaultFile, ...more]
   return files.flatMap((path) => parseRules(readText(path), path))
+}
+
+/** From cgconfig.conf and the *.conf of cgconfig.d, as cgrulesengd does it; a host need not have them. */
+function loadTemplates(file?: string): GroupSection[] {
+  if (file !== undefined) return parseConfiguration(readText(file), file).templates
+  const files = [configFile, ...listDirectory(configDirectory).filter((path) => path.endsWith('.conf'))]
+  return files.filter(exists).flatMap((path) => parseConfiguration(readText(path), path).templates)
 }
 
 /** Users and groups of rules that this host does not have: their rules are for nobody. */
@@ -26,11 +41,11 @@ export function findUnknown(rules: readonly Rule[], ids: Ids): string[] {
   })
 }
 
-function listDirectory(): string[] {
+function listDirectory(directory: string): string[] {
   try {
-    return readdirSync(defaultDirectory, { withFileTypes: true })
+    return readdirSync(directory, { withFileTypes: true })
       .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
-      .map((entry) => `${defaultDirectory}/${entry.name}`)
+      .map((entry) => `${directory}/${entry.name}`)
       .sort()
   } catch {
     return []

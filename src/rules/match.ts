@@ -5,6 +5,7 @@ import { parseGroupPath } from '../cgroup/path.ts'
 import { HutchError } from '../errors.ts'
 import type { Hierarchies } from '../host/hierarchy.ts'
 import type { Ids } from '../host/ids.ts'
+import type { GroupSection } from './config-file.ts'
 import type { Destination, Letter, Rule } from './parse.ts'
 
 /** A process as the rules see it. */
@@ -34,7 +35,14 @@ export interface Target {
   every: boolean
   /** It may be made when it is not there: the rule has a template. */
   templated: boolean
+  /** How it is set when it is made. */
+  template?: GroupSection
   origin: string
+}
+
+/** The directory of a target's group. */
+export function directoryOf({ mount, path }: Target): string {
+  return path === '' ? mount : `${mount}/${path}`
 }
 
 /** The first rule for this process, as cgrulesengd picks it. */
@@ -105,6 +113,7 @@ export function findTargets(rule: Rule, process: Process, ids: Ids): { targets: 
           controllers: every ? controllersAt(process.groups, mount) : [...together, controller],
           every,
           templated,
+          ...(destination.template && { template: destination.template }),
           origin: destination.origin,
         })
       }

@@ -2,6 +2,7 @@
 // cgrules.conf(5) as text → rules. Pure; every error names file and line.
 import { parseGroupPath } from '../cgroup/path.ts'
 import { fail } from '../errors.ts'
+import type { GroupSection } from './config-file.ts'
 
 /** One line of a rule: in which hierarchies, and where to. */
 export interface Destination {
@@ -9,6 +10,8 @@ export interface Destination {
   controllers: string[]
   /** Literal text and template letters (`{ letter: 'u' }`) in turn. */
   path: (string | { letter: Letter })[]
+  /** cgconfig.conf's template of that name. */
+  template?: GroupSection
   /** `file:line`. */
   origin: string
 }

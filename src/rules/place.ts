@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moves a process to where its rule sends it, and makes the groups of templates. What cannot be done is returned, not thrown: the next process is due.
-import { readGroupFile, writeGroupFile } from '../cgroup/files.ts'
+import { readGroupFile, removeDirectory, writeGroupFile } from '../cgroup/files.ts'
 import { makeLevels } from '../cgroup/make.ts'
 import { isJobGroup } from '../cgroup/sweep.ts'
 import { fail, HutchError, quote } from '../errors.ts'
 import type { Ids } from '../host/ids.ts'
-import { findRule, findTargets, groupAt, type Process, type Target } from './match.ts'
+import { directoryOf, findRule, findTargets, groupAt, type Process, type Target } from './match.ts'
 import type { Rule } from './parse.ts'
+import { applyTemplate } from './template.ts'
 
 /** What became of one process. */
 export interface Placed {
@@ -51,11 +52,6 @@ export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids,
   return placed
 }
 
-/** The directory of a target's group. */
-export function directoryOf({ mount, path }: Target): string {
-  return path === '' ? mount : `${mount}/${path}`
-}
-
 /** Whether the group is there. */
 export function isMade(target: Target): boolean {
   return readGroupFile(directoryOf(target), 'cgroup.procs') !== undefined
@@ -74,13 +70,22 @@ function moveTo(target: Target, pid: number): string | HutchError | undefined {
 }
 
 /** `*` asks for membership alone: all controllers for everybody would cost the whole machine. */
-function makeGroups({ mount, path, controllers, every }: Target): HutchError | undefined {
+function makeGroups(target: Target): HutchError | undefined {
+  const { mount, controllers, every, template } = target
   const isUnified = readGroupFile(mount, 'cgroup.controllers') !== undefined
   const handed = isUnified && !every ? controllers.map((name) => ({ blkio: 'io', cpuacct: 'cpu' })[name] ?? name) : []
   try {
-    makeLevels(mount, `${mount}/${path}`, handed)
+    makeLevels(mount, directoryOf(target), handed)
+  } catch (error) {
+    if (HutchError.is(error)) return error
+    throw error
+  }
+  try {
+    if (template) applyTemplate(target, template)
     return undefined
   } catch (error) {
+    // half set is not what the template says
+    removeDirectory(directoryOf(target))
     if (HutchError.is(error)) return error
     throw error
   }

@@ -168,6 +168,7 @@ const exec: Case[] = [
   one('cgexec -g pids:G sh -c', { groups: G, more: ['exit 42'] }),
   one('cgexec -g pids:G printf', { groups: G, more: ['%s|', '', 'a b', ''] }),
   one('cgexec -g pids:G sh -c', { groups: G, more: ['kill -TERM $$'] }),
+  one('cgexec -g pids:G sh -c', { groups: G, more: ['ulimit -Sn; umask'] }),
   one('cgexec -g pids:G nosuchcommand', { groups: G }),
   one('cgexec -g pids:G /etc/passwd', { groups: G }),
   one('cgexec -g pids:nosuch-G true'),

@@ -31,7 +31,7 @@ export const differences = {
   'snapshot lists':
     'cgsnapshot fails without /etc/cgsnapshot_denylist.conf; here a missing default list is an empty one',
   'read-only settings':
-    'cgsnapshot lists some files that cannot be written, and cgconfigparser then fails on them; here they are left out',
+    'cgsnapshot lists some files that are no settings, and cgconfigparser then fails on them; here they are left out',
   'snapshot owners':
     'cgsnapshot of 3.2 writes tuid and tgid, which cgconfigparser does not take; here uid and gid, as 2.0',
   'perm anywhere':

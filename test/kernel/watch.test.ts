@@ -95,14 +95,19 @@ test('of 10,000 refused forks and 100 kills in twenty groups none is lost', asyn
   const groups: Cgroup[] = []
   for (let i = 0; i < 20; i++)
     groups.push(
-      await Cgroup.create(`${top}/g${i}`, { files: { 'pids.max': 3, 'memory.max': '24M', 'memory.swap.max': 0 } }),
+      await Cgroup.create(`${top}/g${i}`, { files: { 'pids.max': 12, 'memory.max': '24M', 'memory.swap.max': 0 } }),
     )
   const { events, ready, end } = watch(['--recursive', top])
   await ready
-  // the shell, perl and one child are three tasks
-  const fork = "$k = fork(); if ($k == 0) { sleep 100 } for (1..${forks}) { fork() } kill 'KILL', $k; wait"
+  // fills the group, so that all that follows is refused
+  const fork = `while (defined($k = fork())) { sleep 100 if $k == 0; push @k, $k } for (1..${forks}) { fork() } kill 'KILL', @k; wait for @k`
   await Promise.all(
-    groups.map((group) => inside(group, `perl -e '${fork}'; for i in 1 2 3 4 5; do build/bin/hutch hog 60M; done; :`)),
+    groups.map((group) =>
+      inside(
+        group,
+        `for i in 1 2 3 4 5; do build/bin/hutch hog 60M; done; exec perl -e '${fork.replaceAll("'", '"')}'`,
+      ),
+    ),
   )
   await pause(process.env.VM ? 3000 : 700)
   await end()

@@ -3,12 +3,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseAssignment } from '../../src/cli/dropin/cgset.ts'
-import { parseConfiguration } from '../../src/cli/dropin/config-file.ts'
 import { getopt, type OptionTable } from '../../src/cli/dropin/getopt.ts'
 import { parseGroupSpec } from '../../src/cli/dropin/group-spec.ts'
 import { isTranslatable, translateName, translateWrite } from '../../src/cli/dropin/translate.ts'
 import { HutchError } from '../../src/errors.ts'
 import { parseKernelControllers } from '../../src/host/kernel-controllers.ts'
+import { parseConfiguration } from '../../src/rules/config-file.ts'
 import { formatRequest, parseRequest } from '../../src/rules/sticky.ts'
 
 /** The value, or the code of the HutchError; anything else is thrown on. */

@@ -4,7 +4,7 @@ import { readFileSync, writeSync } from 'node:fs'
 import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot.ts'
 import { fail, quote } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {

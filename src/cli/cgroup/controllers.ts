@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { readWords } from '../../cgroup/files.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
-import type { Verb } from '../cgroup.ts'
 import { print } from '../output.ts'
+import type { Verb } from './verb.ts'
 
 interface Row {
   controller: string

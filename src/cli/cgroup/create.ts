@@ -7,8 +7,8 @@ import { HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/ids.ts'
 import { keepScope, needsKeeper, releaseScope } from '../../systemd/keeper.ts'
-import type { Verb } from '../cgroup.ts'
 import { limitFlags, parseAssignment, readLimitFlags } from './assignment.ts'
+import type { Verb } from './verb.ts'
 
 /** On a machine that systemd runs, a scope that it delegates; else what Cgroup.create takes. */
 async function usualParent(): Promise<string | undefined> {

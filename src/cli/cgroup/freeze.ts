@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup freeze: all tasks of groups stop, until they are thawed.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {},

@@ -3,8 +3,8 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readFileNames } from '../../cgroup/files.ts'
 import { HutchError } from '../../errors.ts'
-import type { Verb } from '../cgroup.ts'
 import { print } from '../output.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: { json: { help: 'typed values as JSON' } },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup kill: kills all processes of groups and of those below, and waits until they are gone.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {},

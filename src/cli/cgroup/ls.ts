@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup ls: the groups below one (the root if none is named), one path a line.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import type { Verb } from '../cgroup.ts'
 import { print } from '../output.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {

@@ -2,7 +2,7 @@
 // hutch cgroup move: processes, with all their threads, into a group.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: { threads: { help: 'the numbers are threads, which move alone' } },

@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatSize } from '../../units.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {},

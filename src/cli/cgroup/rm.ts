@@ -3,7 +3,7 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readHost } from '../../host/host.ts'
 import { releaseScope } from '../../systemd/keeper.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {

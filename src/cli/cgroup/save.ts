@@ -5,8 +5,8 @@ import { Cgroup } from '../../cgroup/cgroup.ts'
 import { takeSnapshot } from '../../cgroup/snapshot.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
-import type { Verb } from '../cgroup.ts'
 import { print } from '../output.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: { output: { value: 'FILE', short: 'o', help: 'write to this file (standard output)' } },

@@ -2,8 +2,8 @@
 // hutch cgroup set: files of one group, in the order given.
 import { planFile } from '../../cgroup/assign.ts'
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import type { Verb } from '../cgroup.ts'
 import { parseAssignment } from './assignment.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {

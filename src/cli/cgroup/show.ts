@@ -8,8 +8,8 @@ import { listProcesses, shorten } from '../../cgroup/group-state.ts'
 import { parseValue } from '../../cgroup/value.ts'
 import { quote } from '../../errors.ts'
 import { formatDuration, formatSize } from '../../units.ts'
-import type { Verb } from '../cgroup.ts'
 import { print } from '../output.ts'
+import type { Verb } from './verb.ts'
 
 /** One file as it is shown. */
 interface Shown {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup thaw: the tasks of groups run again.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {},

@@ -7,9 +7,9 @@ import { type GroupStats, readStats } from '../../cgroup/group-stats.ts'
 import type { Place } from '../../cgroup/place.ts'
 import { fail, quote } from '../../errors.ts'
 import { formatDuration, formatSize } from '../../units.ts'
-import type { Verb } from '../cgroup.ts'
 import { print } from '../output.ts'
 import { wantsColor } from '../print.ts'
+import type { Verb } from './verb.ts'
 
 interface Node {
   path: string

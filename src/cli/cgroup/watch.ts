@@ -6,7 +6,7 @@ import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
 import { watchPlaces } from '../../cgroup/watch.ts'
 import { fail, quote } from '../../errors.ts'
 import { parseDuration } from '../../units.ts'
-import type { Verb } from '../cgroup.ts'
+import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
   flags: {

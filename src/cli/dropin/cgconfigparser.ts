@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgconfigparser: loads cgconfig.conf files. A file that cannot be loaded leaves nothing of it behind.
 import { fail } from '../../errors.ts'
+import { parseConfiguration } from '../../rules/config-file.ts'
 import { permissionOptions, readPermissions } from './cgcreate.ts'
-import { parseConfiguration } from './config-file.ts'
 import { loadConfiguration } from './config-load.ts'
 import type { Permissions } from './create.ts'
 import type { Given } from './getopt.ts'

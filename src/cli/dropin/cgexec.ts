@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgexec: joins groups, then becomes the command.
-import { getSystemErrorName } from 'node:util'
 import { isGroup } from '../../cgroup/files.ts'
-import { explainWrite } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
-import { native } from '../../native.ts'
+import { becomeInside } from '../../run/become.ts'
 import { placeByRules, tellSticky } from './by-rules.ts'
 import { followers } from './follow.ts'
 import type { Given } from './getopt.ts'
@@ -45,26 +43,8 @@ async function run(given: Given): Promise<number> {
   const directories = groupsToJoin(host, specs, statuses.notAllowed)
   if (specs.length === 0) orStatus(statuses.rulesMissing, () => placeByRules(process.pid, given.words[0]))
   await tellSticky({ pid: process.pid, flags: valuesOf(given, 'sticky').length > 0 ? 1 : 0 })
-  const [at, number] = native().exec(
-    directories.map((directory) => `${directory}/cgroup.procs`).join('\0'),
-    given.words.join('\0'),
-    given.words.length,
-  )
-  const errno = getSystemErrorName(-number)
-  if (at >= 0)
-    throw withStatus(
-      statuses.refused,
-      explainWrite({ directory: directories[at]!, file: 'cgroup.procs', value: String(process.pid), errno }),
-    )
-  throw withStatus(
-    statuses.failed,
-    fail('FILE_REFUSED', {
-      what: 'run',
-      path: given.words[0]!,
-      errno,
-      remedy: errno === 'ENOENT' ? 'give its path, or see that it is in PATH' : 'give an executable program',
-    }),
-  )
+  const { error, failed } = await becomeInside(directories, given.words)
+  throw withStatus(failed === 'join' ? statuses.refused : statuses.failed, error)
 }
 
 /** The directories of the groups, followers too; the last one named in a hierarchy counts. @throws CGROUP_NOT_FOUND */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgset: writes files of groups, by the names of either version.
-import { planWrites, readFile } from '../../cgroup/assign.ts'
+import { directoryOf, planWrites, readFile } from '../../cgroup/assign.ts'
 import { walkGroups, writeGroupFile } from '../../cgroup/files.ts'
 import { controllerOf } from '../../cgroup/legacy.ts'
 import { parseFileName } from '../../cgroup/path.ts'
@@ -69,10 +69,14 @@ export function runSet(name: string, given: Given, translation?: Translation): n
   for (const place of places) {
     const there = demandPlace(host, place, statuses.valueMissing)
     const groups = recursive ? [there, ...placesBelow(host, there)] : [there]
+    const read = (group: Place) => (file: string) => orStatus(statuses.valueMissing, () => readFile(group, file))
     for (const group of groups)
-      for (const one of assignments)
-        for (const assignment of translation?.translate(one, (file) => readFile(group, file)) ?? [one])
+      for (const one of assignments) {
+        // on v1 a group below need not be in every hierarchy
+        if (group !== there && directoryOf(group, one.file) === undefined) continue
+        for (const assignment of translation?.translate(one, read(group)) ?? [one])
           assign(name, host, group, assignment)
+      }
   }
   return 0
 }

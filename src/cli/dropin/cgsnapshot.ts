@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgsnapshot: the groups of some controllers as a cgconfig.conf that cgconfigparser takes.
-import { readEntries, readMode, readOwner, readRaw } from '../../cgroup/files.ts'
+import { readEntries, readOwner, readRaw } from '../../cgroup/files.ts'
 import { readHost } from '../../host/host.ts'
 import { nameOfGroup, nameOfUser } from '../../host/ids.ts'
 import { readKernelControllers } from '../../host/kernel-controllers.ts'
 import { print } from '../output.ts'
+import { isSetting } from './copy.ts'
 import type { Given } from './getopt.ts'
 import { type Mounted, mountedHierarchies } from './group-spec.ts'
 import { readNames, writeOutput } from './local-file.ts'
@@ -96,9 +97,8 @@ function formatGroup({ mount, controllers }: Mounted, path: string, choice: Choi
   return `group ${quoteName(path.slice(1))} {\n${formatOwners(directory)}${sections.join('')}}\n\n`
 }
 
-/** What cannot be written back is no setting. */
 function isTaken(directory: string, file: string, { denied, allowed, strict, warned }: Choice): boolean {
-  if (denied.has(file) || (readMode(`${directory}/${file}`) & 0o600) !== 0o600) return false
+  if (denied.has(file) || !isSetting(directory, file)) return false
   if (allowed?.has(file)) return true
   if (strict) return false
   warned.add(file)

@@ -5,7 +5,7 @@ import { readGroupFile, writeGroupFile } from '../../cgroup/files.ts'
 import { explainWrite } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
-import type { Configuration, GroupSection, Perm } from './config-file.ts'
+import type { Configuration, GroupSection, Perm } from '../../rules/config-file.ts'
 import { mountAll } from './config-mount.ts'
 import { createIn, type Owner, type Permissions, parseMode, parseOwner, takeBack, type Undo } from './create.ts'
 import { directoryIn, hierarchyOf, type Mounted, mountedHierarchies } from './group-spec.ts'
@@ -103,8 +103,8 @@ function applySettings({ hierarchy, path, controller }: Step, undo: Undo): void 
   for (const setting of controller.settings)
     for (const { directory, file, value } of planWrites(place, setting.file, setting.value)) {
       const before = readGroupFile(directory, file)
-      // a keyed file takes its lines one by one
-      for (const line of value.split('\n')) {
+      // a keyed file takes its lines one by one; nothing, as io.max has it without limits, sets nothing
+      for (const line of value.split('\n').filter((text) => text !== '')) {
         const errno = writeGroupFile(directory, file, line)
         if (errno !== undefined) throw explainWrite({ directory, file, value: line, errno })
       }

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { fail } from '../../errors.ts'
 import { forgetHost, readHost } from '../../host/host.ts'
-import type { Configuration } from './config-file.ts'
+import type { Configuration } from '../../rules/config-file.ts'
 import type { Undo } from './create.ts'
 import { statuses, withStatus } from './status.ts'
 

@@ -29,7 +29,8 @@ export function copyFiles(from: Place, to: Place): void {
   }
 }
 
-function isSetting(directory: string, file: string): boolean {
+/** Whether a file holds what was set, and takes it again. */
+export function isSetting(directory: string, file: string): boolean {
   const mode = readMode(`${directory}/${file}`)
   return (mode & 0o600) === 0o600 && !notCopied.test(file)
 }

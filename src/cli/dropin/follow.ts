@@ -3,7 +3,7 @@
 // a setting of a controller that the group was not made with gets it there too, and it follows the group from then on.
 import { directoryOf } from '../../cgroup/assign.ts'
 import { describeFile } from '../../cgroup/catalog/catalog.ts'
-import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from '../../cgroup/files.ts'
+import { makeDirectory, readGroupFile, readWords, writeGroupFile } from '../../cgroup/files.ts'
 import { legacyControllerOf } from '../../cgroup/legacy.ts'
 import { type Place, placeOf, present } from '../../cgroup/place.ts'
 import { explainMake } from '../../cgroup/refusal.ts'
@@ -26,11 +26,12 @@ export function followInto(host: Host, place: Place, file: string): { place: Pla
   const directory = `${hierarchy.mount}${place.path}`
   // only for what is written for v2: who uses v1's names makes a group in each hierarchy, and no group is made for a typing error
   if (!describeFile(file, 'v2')) return { place }
-  const errno = makeDirectory(directory)
-  if (errno !== undefined) throw withStatus(statuses.refused, explainMake(directory, errno))
-  if (writeGroupFile(directory, mark, '1') !== undefined) {
-    removeDirectory(directory)
-    return { place }
+  let at = hierarchy.mount
+  for (const part of place.path.split('/').filter(Boolean)) {
+    at = `${at}/${part}`
+    const errno = makeDirectory(at)
+    if (errno === undefined) writeGroupFile(at, mark, '1')
+    else if (errno !== 'EEXIST') throw withStatus(statuses.refused, explainMake(at, errno))
   }
   for (const pid of readWords(others[0]![1], 'cgroup.procs')) writeGroupFile(directory, 'cgroup.procs', pid)
   return {

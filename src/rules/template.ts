@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Templates of cgconfig.conf: how a group that a rule makes is set and whose it is.
+import { planWrites } from '../cgroup/assign.ts'
+import { changeMode, changeOwner, readFileNames, writeGroupFile } from '../cgroup/files.ts'
+import { explainWrite } from '../cgroup/refusal.ts'
+import { fail } from '../errors.ts'
+import { readUser } from '../host/ids.ts'
+import type { GroupSection, PermSection } from './config-file.ts'
+import { directoryOf, type Target } from './match.ts'
+import type { Destination, Rule } from './parse.ts'
+
+/** Joins each destination with the template of the same name, `users/%u` as both are written. */
+export function joinTemplates(rules: readonly Rule[], templates: readonly GroupSection[]): Rule[] {
+  const byPath = new Map(templates.map((template) => [template.path, template]))
+  const join = (destination: Destination): Destination => {
+    const template = byPath.get(formatDestination(destination))
+    return template ? { ...destination, template } : destination
+  }
+  return rules.map((rule) => ({ ...rule, destinations: rule.destinations.map(join) }))
+}
+
+/** As the rule has it, without slashes at its ends. */
+function formatDestination({ path }: Destination): string {
+  const text = path.map((part) => (typeof part === 'string' ? part : `%${part.letter}`)).join('')
+  return text.split('/').filter(Boolean).join('/')
+}
+
+/** Sets a group that was just made, in one hierarchy. @throws CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING, USER_UNKNOWN */
+export function applyTemplate(target: Target, template: GroupSection): void {
+  const directory = directoryOf(target)
+  const isUnified = target.controllers.length === 0 || readFileNames(directory).includes('cgroup.controllers')
+  for (const { name, settings } of template.controllers) {
+    if (!isUnified && !target.controllers.includes(name)) continue
+    const place = { path: `/${target.path}`, directories: { [isUnified ? '' : name]: directory } }
+    for (const { file, value } of settings)
+      for (const write of planWrites(place, file, value)) {
+        const errno = writeGroupFile(write.directory, write.file, write.value)
+        if (errno !== undefined) throw explainWrite({ ...write, errno })
+      }
+  }
+  const { admin, task } = template.perm ?? { admin: {}, task: {} }
+  const files = readFileNames(directory)
+  const joining = files.filter((file) => file === 'tasks' || file === 'cgroup.procs')
+  const origin = `the template ${template.path}`
+  grant(directory, ['.', ...files], admin, origin, admin.fperm)
+  if (admin.dperm !== undefined) setMode(directory, admin.dperm, origin)
+  grant(directory, joining, task, origin, task.fperm)
+}
+
+function grant(directory: string, files: string[], { uid, gid }: PermSection, origin: string, mode?: string): void {
+  const owner = uid === undefined && gid === undefined ? undefined : readOwner(uid, gid, origin)
+  for (const file of files) {
+    if (owner) changeOwner(`${directory}/${file}`, owner.uid, owner.gid)
+    if (mode !== undefined && file !== '.') setMode(`${directory}/${file}`, mode, origin)
+  }
+}
+
+/** -1 leaves the one that is not named. */
+function readOwner(uid: string | undefined, gid: string | undefined, origin: string): { uid: number; gid: number } {
+  return {
+    uid: uid === undefined ? -1 : readUser(uid, origin).uid,
+    gid: gid === undefined ? -1 : readUser(`0:${gid}`, origin).gid,
+  }
+}
+
+function setMode(path: string, text: string, origin: string): void {
+  if (!/^[0-7]{3,4}$/.test(text))
+    throw fail('OPTION_INVALID', {
+      name: origin,
+      value: text,
+      why: 'this is not a mode',
+      accepted: 'octal digits, such as 0750',
+    })
+  changeMode(path, Number.parseInt(text, 8))
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joins groups and becomes a command, in place: process id, signals, terminal and status are then the command's own.
+import { explainWrite } from '../cgroup/refusal.ts'
+import { fail, type HutchError } from '../errors.ts'
+import { readOpenFilesLimit } from '../host/limits.ts'
+import { errnoName, native } from '../native.ts'
+import { approachGroup } from '../systemd/approach.ts'
+
+/** What kept it from becoming the command: a group that could not be joined, or the command itself. */
+export interface NotBecome {
+  error: HutchError
+  failed: 'join' | 'not-found' | 'not-executable'
+}
+
+/**
+ * Comes back only on failure. `directories` are joined in order; a user's process goes by way of a scope where it has to.
+ * @throws SYSTEMD_*, CGROUP_REFUSED
+ */
+export async function becomeInside(directories: readonly string[], argv: readonly string[]): Promise<NotBecome> {
+  for (const directory of directories) await approachGroup(directory)
+  const [at, number] = native().exec(
+    directories.map((directory) => `${directory}/cgroup.procs`).join('\0'),
+    argv.join('\0'),
+    argv.length,
+    readOpenFilesLimit(process.ppid),
+  )
+  const errno = errnoName(-number)
+  if (at >= 0) {
+    const write = { directory: directories[at]!, file: 'cgroup.procs', value: String(process.pid), errno }
+    return { error: explainWrite(write), failed: 'join' }
+  }
+  const missing = errno === 'ENOENT'
+  const remedy = missing ? 'give its path, or see that it is in PATH' : 'give an executable program'
+  return {
+    error: fail('FILE_REFUSED', { what: 'run', path: argv[0]!, errno, remedy }),
+    failed: missing ? 'not-found' : 'not-executable',
+  }
+}
