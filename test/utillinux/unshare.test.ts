@@ -84,6 +84,11 @@ const asRoot: Case[] = [
     files: { ns: '' },
     after: 'mountpoint -q D || { mount --bind D D; mount --make-private D; }; stat -f -c %T D/ns | grep -c nsfs',
   }),
+  { argv: ['unshare'], env: { SHELL: '/usr/bin/id' } },
+  { argv: ['unshare', '-rf'], env: { SHELL: '/usr/bin/id' } },
+  { argv: ['unshare', '-n'], env: { SHELL: '/no/such/shell' } },
+  { argv: ['unshare', '-n'] },
+  { argv: ['unshare', 'id'], env: { PATH: '/no/such:/usr/bin' } },
   ask('true'),
   ask('false'),
   ask('-f false'),
@@ -253,6 +258,34 @@ test.for([
   expect(existsSync(`/proc/${pid}`)).toBe(lives)
   if (lives) process.kill(pid, 'SIGKILL')
 })
+
+test('the program has the soft limit of open files that its caller has', async (context) => {
+  requires(context, 'root', 'not a VM')
+  const line = [process.execPath, cli, 'unshare', '-r', 'sh', '-c', 'ulimit -Sn; ulimit -Hn']
+  const limited = await collect('sh', ['-c', 'ulimit -Sn 500; ulimit -Hn; "$@"; :', 'sh', ...line])
+  const hard = limited.stdout.split('\n')[0]
+  expect(limited.stdout).toBe(`${hard}\n500\n${hard}\n`)
+})
+
+test.for([['unshare'], ['unshare', '-pf']])(
+  'what a terminal sends comes to the program of %j once',
+  async (line, context) => {
+    requires(context, 'root', 'script(1)', 'not a VM')
+    const inside = `trap 'echo caught' INT; echo ready; i=0; while [ $i -lt 8 ]; do sleep 0.1; i=$((i+1)); done; exit 4`
+    const words = [process.execPath, cli, ...line, 'sh', '-c', inside].map(
+      (word) => `'${word.replaceAll("'", "'\\''")}'`,
+    )
+    const child = spawn('script', ['-qec', words.join(' '), '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] })
+    let text = ''
+    child.stdout.on('data', (data) => {
+      text += data
+    })
+    await until(() => text.includes('ready'))
+    const ended = new Promise((resolve) => child.on('close', resolve))
+    child.stdin.write('\x03')
+    expect([await ended, text.match(/caught/g)?.length]).toEqual([4, 1])
+  },
+)
 
 test('the command of the article, both halves by hutch', async (context) => {
   requires(context, 'root')

@@ -14,7 +14,7 @@ import { lastOf, toolMain, valuesOf } from './tool.ts'
 
 declare const HUTCH_VERSION: string
 
-const options: OptionTable = {
+export const options: OptionTable = {
   a: { long: ['all'], help: 'enter all namespaces' },
   t: { long: ['target'], value: 'PID', help: 'the process whose namespaces, directories and environment are meant' },
   ...kindOptions('enter the', true),

@@ -23,7 +23,7 @@ import { lastOf, toolMain, valuesOf } from './tool.ts'
 
 declare const HUTCH_VERSION: string
 
-const options: OptionTable = {
+export const options: OptionTable = {
   ...kindOptions('make a', 'long'),
   f: { long: ['fork'], help: 'run the program as a child' },
   'forward-signals': { help: 'pass SIGTERM and SIGINT on to that child (implies --fork)' },
