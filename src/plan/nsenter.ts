@@ -3,7 +3,7 @@
 import type { Op, Program } from '../program/ops.ts'
 import type { Join } from '../sandbox/join.ts'
 import { namespaces } from '../sandbox/namespace.ts'
-import { execOp, type Launch, startOps, waitOp } from './unshare.ts'
+import { execOp, type Launch, restoreOps, startOps, waitOp } from './unshare.ts'
 
 /** As asked for; -1 for an id is its default. */
 export interface EnterRequest {
@@ -32,7 +32,7 @@ export function compileNsenter(request: EnterRequest, launch: Launch): Program {
 function compileInner(request: EnterRequest, launch: Launch): Op[] {
   const { joins, group, root = '', directory = '', inside = '', fork, preserveCredentials } = request
   const joinsUser = joins.some(({ kind }) => kind === 'user')
-  const inner: Op[] = []
+  const inner: Op[] = restoreOps(launch)
   // the paths are the caller's, so all of them are used before anything is entered
   if (root || directory) inner.push({ op: 'holdDirectories', root, directory, origin: '--root, --wd' })
   if (group !== undefined) inner.push({ op: 'joinGroup', path: group, origin: '--join-cgroup' })

@@ -12,6 +12,8 @@ export interface Launch {
   shell: string
   env: string[]
   descriptors: number[]
+  /** Its limit of open files, where Node's own is another. */
+  openFiles?: { soft: number; hard: number }
 }
 
 /** Who writes the map of one kind of ids: the process itself, or hutch beside it, which may call newuidmap(1). */
@@ -39,6 +41,8 @@ export interface UnshareRequest {
   monotonic?: string
   boottime?: string
   keepCapabilities: boolean
+  /** Who the user namespace belongs to; the maps are hutch's then. */
+  owner?: { uid: number; gid: number }
 }
 
 export const propagations = {
@@ -69,6 +73,11 @@ export function startOps(launch: Launch): Op[] {
 /** And the one that they end with. */
 export function waitOp(): Op {
   return { op: 'wait', timeoutMs: 0, killAfterMs: 0, reaps: 0, procs: [], killFile: '', origin: 'the command' }
+}
+
+/** What Node has changed of itself is not passed on. */
+export function restoreOps({ openFiles }: Launch): Op[] {
+  return openFiles ? [{ op: 'setLimit', resource: 7, ...openFiles, origin: 'the command' }] : []
 }
 
 /** The last inner op. */
@@ -108,9 +117,10 @@ function compileOuter({ users, groups, setgroups, files }: UnshareRequest, launc
 
 function compileInner(request: UnshareRequest, launch: Launch): Op[] {
   const { kinds, users, groups, setgroups, files, fork } = request
-  const inner: Op[] = []
+  const inner: Op[] = restoreOps(launch)
   const own = (path: string, value: string, origin: string) =>
     inner.push({ op: 'writeOwnFile', path: `/proc/self/${path}`, value, origin })
+  if (request.owner) inner.push({ op: 'takeIds', ...request.owner, groups: 1, origin: '--owner' })
   if (kinds.length > 0)
     inner.push({ op: 'unshare', flags: cloneFlags(kinds), origin: kinds.map((kind) => `--${kind}`).join(' ') })
   if (users?.by === 'hutch' || groups?.by === 'hutch')

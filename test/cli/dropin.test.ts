@@ -216,10 +216,15 @@ test('links are made, used and removed, and never over a file of another', async
   ])
 })
 
-test.for(Object.keys(dropins))('%s --help says its options, and an unknown one is 129', async (name, context) => {
-  requires(context, 'not a VM')
-  const help = await hutch([name, '--help'])
-  expect(help).toMatchObject({ status: 0, stderr: '' })
-  expect(help.stdout).toMatch(new RegExp(`^Usage: ${name} `))
-  expect(await hutch([name, '--no-such-option'])).toMatchObject({ status: 129, stdout: '' })
-})
+test.for(Object.keys(dropins))(
+  '%s --help says its options, and an unknown one has its status',
+  async (name, context) => {
+    requires(context, 'not a VM')
+    const help = await hutch([name, '--help'])
+    expect(help).toMatchObject({ status: 0, stderr: '' })
+    expect(help.stdout).toMatch(new RegExp(`^Usage: ${name} `))
+    // util-linux's end with 1, libcgroup's with 129
+    const status = ['lsns', 'unshare', 'nsenter'].includes(name) ? 1 : 129
+    expect(await hutch([name, '--no-such-option'])).toMatchObject({ status, stdout: '' })
+  },
+)

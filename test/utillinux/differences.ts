@@ -16,7 +16,10 @@ export const differences = {
   'kept user namespace':
     '--user=FILE is refused by the kernel, since the mount is made with the rights of the new namespace; here with the caller’s',
   'killed child': 'unshare --fork ends with 1 when SIGKILL ended its child; here by that signal, as at any other',
-  'not here': '--owner of unshare; --user-parent, --net-socket and --follow-context of nsenter are refused',
+  'not here': '--net-socket and --follow-context of nsenter are refused',
 } as const
+
+/** Of older versions: 2.42 does as hutch. */
+export const gone: readonly string[] = ['options of 2.42', 'own maps', 'kept user namespace', 'killed child']
 
 export type Difference = keyof typeof differences

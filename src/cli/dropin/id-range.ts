@@ -19,7 +19,7 @@ export interface IdFacts {
 }
 
 /**
- * One kind of ids: the own one, ranges, both or neither.
+ * One kind of ids: the own one, ranges, both or neither. In a namespace of another owner the process may not write the map itself.
  * @throws OPTION_INVALID, IDMAP_NOT_DELEGATED
  */
 export function planMap(
@@ -27,9 +27,11 @@ export function planMap(
   single: number | undefined,
   ranges: readonly string[],
   facts: IdFacts,
+  ownerApart = false,
 ): IdMap | undefined {
   const own = which === 'users' ? facts.uid : facts.gid
-  if (ranges.length === 0) return single === undefined ? undefined : { by: 'itself', inside: single, outside: own }
+  if (ranges.length === 0 && (single === undefined || !ownerApart))
+    return single === undefined ? undefined : { by: 'itself', inside: single, outside: own }
   const name = `--map-${which}`
   let extents = ranges.flatMap((text) => parseRange(name, text, which, facts))
   if (single !== undefined) extents = insertOwn(extents, single, own)

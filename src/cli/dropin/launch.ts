@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import { fail } from '../../errors.ts'
 import { readInherited } from '../../host/descriptors.ts'
 import { readIds } from '../../host/ids.ts'
+import { readCallersOpenFiles } from '../../host/limits.ts'
 import type { Launch } from '../../plan/unshare.ts'
 import type { Program } from '../../program/ops.ts'
 import { endAs, runProgram, type Signals } from '../../run/program.ts'
@@ -38,7 +39,9 @@ export function kindOptions(verb: string, optional: true | 'long'): OptionTable 
 
 /** What will run, from this process's surroundings. */
 export function readLaunch(words: string[], env = ownEnvironment()): Launch {
-  return { words, shell: process.env.SHELL || '/bin/sh', env, descriptors: readInherited() }
+  const openFiles = readCallersOpenFiles()
+  const shell = process.env.SHELL || '/bin/sh'
+  return { words, shell, env, descriptors: readInherited(), ...(openFiles && { openFiles }) }
 }
 
 function ownEnvironment(): string[] {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // nsenter: runs a program in the namespaces of another process, as util-linux's nsenter(1) does.
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { fail } from '../../errors.ts'
+import { existsSync, openSync, readFileSync, statSync } from 'node:fs'
+import { fail, HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
+import { errnoName, native } from '../../native.ts'
 import { compileNsenter, type EnterRequest } from '../../plan/nsenter.ts'
 import type { Join } from '../../sandbox/join.ts'
 import { type NamespaceKind, namespaces } from '../../sandbox/namespace.ts'
@@ -13,7 +14,7 @@ import { lastOf, toolMain, valuesOf } from './tool.ts'
 
 declare const HUTCH_VERSION: string
 
-const options: OptionTable = {
+export const options: OptionTable = {
   a: { long: ['all'], help: 'enter all namespaces' },
   t: { long: ['target'], value: 'PID', help: 'the process whose namespaces, directories and environment are meant' },
   ...kindOptions('enter the', true),
@@ -28,7 +29,7 @@ const options: OptionTable = {
   F: { long: ['no-fork'], help: 'do not become a child when a pid namespace is entered' },
   c: { long: ['join-cgroup'], help: "join the target's control group" },
   N: { long: ['net-socket'], value: 'FD', help: 'not here: name the network namespace by --net' },
-  'user-parent': { help: 'not here: name the user namespace by --user=FILE' },
+  'user-parent': { help: 'enter the user namespace that owns the others' },
   Z: { long: ['follow-context'], help: 'not here: hutch sets no SELinux context' },
   V: { long: ['version'], help: 'print the version' },
 }
@@ -36,7 +37,6 @@ const options: OptionTable = {
 /** Known, and refused. */
 const refused: { [key: string]: [name: string, remedy: string] } = {
   N: ['--net-socket', 'name the network namespace with --net=FILE'],
-  'user-parent': ['--user-parent', 'name the user namespace with --user=FILE'],
   Z: ['--follow-context', 'use runcon CONTEXT PROGRAM'],
 }
 
@@ -72,6 +72,8 @@ async function run(given: Given): Promise<number> {
 export interface TargetFacts {
   /** Whether the kernel has that kind. @throws FILE_REFUSED for a process that is gone, or not the caller's to look at */
   exists(path: string, kind: NamespaceKind): boolean
+  /** A path to the user namespace that owns it, or to the parent of a user namespace. @throws FILE_REFUSED */
+  owner(path: string): string
   /** Whether it is the caller's own. */
   isOwn(path: string, kind: NamespaceKind): boolean
   ids(target: string): { uid: number; gid: number }
@@ -95,6 +97,20 @@ const targetFacts: TargetFacts = {
       return own.ino === other.ino && own.dev === other.dev
     } catch {
       return false
+    }
+  },
+  owner: (path) => {
+    try {
+      const fd = native().namespaceLink(openSync(path, 'r'), 1)
+      if (fd >= 0) return `/proc/${process.pid}/fd/${fd}`
+      throw fail('FILE_REFUSED', {
+        what: 'find the owner of',
+        path,
+        errno: errnoName(fd),
+        remedy: 'only an owner from here on down can be seen: name it with --user=FILE',
+      })
+    } catch (error) {
+      throw HutchError.is(error) ? error : unreadable(path, error)
     }
   },
   ids: (target) => {
@@ -160,17 +176,31 @@ function parseJoins(given: Given, need: (name: string) => string, facts: TargetF
     const usual = () => `/proc/${need(`--${kind}`)}/ns/${namespaces[kind].file}`
     if (file !== undefined) {
       const path = file || usual()
-      if (kind === 'user' && facts.isOwn(path, kind))
-        throw fail('OPTION_CONFLICT', {
-          name: '--user',
-          why: 'this process is in that user namespace already, and the kernel lets nobody enter their own',
-          remedy: 'leave it out',
-        })
       joins.push({ kind, path })
     } else if (all && facts.exists(usual(), kind) && !(kind === 'user' && facts.isOwn(usual(), kind)))
       joins.push({ kind, path: usual() })
   }
-  return joins
+  const entered = lastOf(given, 'user-parent') === undefined ? joins : replaceByOwner(joins, facts)
+  if (valuesOf(given, 'U').length > 0 || entered !== joins)
+    for (const { kind, path } of entered)
+      if (kind === 'user' && facts.isOwn(path, kind))
+        throw fail('OPTION_CONFLICT', {
+          name: entered === joins ? '--user' : '--user-parent',
+          why: 'this process is in that user namespace already, and the kernel lets nobody enter their own',
+          remedy: 'leave it out',
+        })
+  return entered
+}
+
+function replaceByOwner(joins: Join[], facts: TargetFacts): Join[] {
+  const from = joins.find(({ kind }) => kind === 'user') ?? joins[0]
+  if (!from)
+    throw fail('OPTION_CONFLICT', {
+      name: '--user-parent',
+      why: 'no namespace is named that has an owner',
+      remedy: 'name one, such as --net',
+    })
+  return [...joins.filter(({ kind }) => kind !== 'user'), { kind: 'user', path: facts.owner(from.path) }]
 }
 
 function readTarget(target: string, file: string): string {

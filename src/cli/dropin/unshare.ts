@@ -23,7 +23,7 @@ import { lastOf, toolMain, valuesOf } from './tool.ts'
 
 declare const HUTCH_VERSION: string
 
-const options: OptionTable = {
+export const options: OptionTable = {
   ...kindOptions('make a', 'long'),
   f: { long: ['fork'], help: 'run the program as a child' },
   'forward-signals': { help: 'pass SIGTERM and SIGINT on to that child (implies --fork)' },
@@ -39,7 +39,7 @@ const options: OptionTable = {
   'map-subids': { help: 'as --map-users=subids --map-groups=subids' },
   r: { long: ['map-root-user'], help: 'as --map-user=0 --map-group=0' },
   c: { long: ['map-current-user'], help: 'user and group are the same inside' },
-  owner: { value: 'UID:GID', help: 'not here: run it as that user' },
+  owner: { value: 'UID:GID', help: 'whom the user namespace belongs to (implies --user)' },
   propagation: { value: 'KIND', help: 'of mounts: private (usual), slave, shared or unchanged' },
   setgroups: { value: 'allow|deny', help: 'whether setgroups(2) is allowed in the user namespace' },
   'keep-caps': { help: 'keep the capabilities in the user namespace through the exec' },
@@ -50,6 +50,7 @@ const options: OptionTable = {
   monotonic: { value: 'SECONDS', help: 'offset of this clock in the time namespace' },
   boottime: { value: 'SECONDS', help: 'offset of this clock in the time namespace' },
   'clear-env': { help: 'run with an empty environment' },
+  'whitelist-env': { value: 'NAME,…', help: 'run with these variables alone; may be repeated' },
   V: { long: ['version'], help: 'print the version' },
 }
 
@@ -69,7 +70,7 @@ async function run(given: Given): Promise<number> {
     return 0
   }
   const request = parseUnshare(given, readFacts())
-  const launch = readLaunch(given.words, lastOf(given, 'clear-env') === undefined ? undefined : [])
+  const launch = readLaunch(given.words, environmentOf(given))
   const forwards = lastOf(given, 'forward-signals') !== undefined
   const signals = !request.fork ? 'forward' : forwards ? 'forward-two' : 'ignore-two'
   return launchAs('unshare', compileUnshare(request, launch), signals)
@@ -93,12 +94,6 @@ function readFacts(): IdFacts {
 export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
   const has = (...keys: string[]) => keys.some((key) => lastOf(given, key) !== undefined)
   const number = (key: string, name: string) => (has(key) ? parseId(name, lastOf(given, key)!) : undefined)
-  if (has('owner'))
-    throw fail('OPTION_CONFLICT', {
-      name: '--owner',
-      why: 'a user namespace belongs to the user who makes it',
-      remedy: 'make it as that user: setpriv --reuid UID --regid GID --clear-groups unshare …',
-    })
   const kinds = new Set<NamespaceKind>()
   const files: UnshareRequest['files'] = []
   for (const [letter, kind] of kindLetters) {
@@ -107,7 +102,8 @@ export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
   }
   const binfmt = has('mount-binfmt', 'l')
   if (has('mount-proc') || binfmt) kinds.add('mount')
-  if (given.options.some(([key]) => key.startsWith('map-')) || has('r', 'c')) kinds.add('user')
+  if (binfmt) kinds.add('user')
+  if (given.options.some(([key]) => key.startsWith('map-')) || has('r', 'c', 'owner')) kinds.add('user')
   if (has('monotonic', 'boottime') && !kinds.has('time'))
     throw fail('OPTION_CONFLICT', {
       name: has('monotonic') ? '--monotonic' : '--boottime',
@@ -115,8 +111,9 @@ export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
       remedy: 'add --time',
     })
   const single = parseSingle(given, facts)
-  const users = planMap('users', single.user, rangesOf(given, 'users'), facts)
-  const groups = planMap('groups', single.group, rangesOf(given, 'groups'), facts)
+  const owner = has('owner') ? parseOwner(lastOf(given, 'owner')!) : undefined
+  const users = planMap('users', single.user, rangesOf(given, 'users'), facts, has('owner'))
+  const groups = planMap('groups', single.group, rangesOf(given, 'groups'), facts, has('owner'))
   const setgroups = has('setgroups')
     ? parseWord('--setgroups', lastOf(given, 'setgroups')!, ['allow', 'deny'])
     : undefined
@@ -137,10 +134,14 @@ export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
     ...(users && { users }),
     ...(groups && { groups }),
     ...(setgroups && { setgroups }),
+    ...(owner && { owner }),
     propagation: has('propagation')
       ? parseWord('--propagation', lastOf(given, 'propagation')!, Object.keys(propagations) as Propagation[])
       : 'private',
-    ...(has('mount-proc') && { mountProc: lastOf(given, 'mount-proc') || '/proc' }),
+    // the usual place of the other is in /proc
+    ...((has('mount-proc') || (binfmt && !lastOf(given, 'mount-binfmt'))) && {
+      mountProc: lastOf(given, 'mount-proc') || '/proc',
+    }),
     ...(binfmt && { mountBinfmt: lastOf(given, 'mount-binfmt') || '/proc/sys/fs/binfmt_misc' }),
     ...text('l', 'loadInterpreter'),
     ...text('R', 'root'),
@@ -170,6 +171,20 @@ function rangesOf(given: Given, which: 'users' | 'groups'): string[] {
     if (key === `map-${which}`) return [value]
     return key === 'map-auto' ? ['auto'] : key === 'map-subids' ? ['subids'] : []
   })
+}
+
+function parseOwner(text: string): { uid: number; gid: number } {
+  const [uid, gid, rest] = text.split(':')
+  if (uid === undefined || gid === undefined || rest !== undefined)
+    throw fail('OPTION_INVALID', { name: '--owner', value: text, why: 'it is not two ids', accepted: 'UID:GID' })
+  return { uid: parseId('--owner', uid), gid: parseId('--owner', gid) }
+}
+
+/** The whole, none, or those that are named. */
+function environmentOf(given: Given): string[] | undefined {
+  const names = valuesOf(given, 'whitelist-env').flatMap((list) => list.split(','))
+  if (names.length === 0) return lastOf(given, 'clear-env') === undefined ? undefined : []
+  return names.filter((name) => process.env[name] !== undefined).map((name) => `${name}=${process.env[name]}`)
 }
 
 function parseSeconds(name: string, text: string): string {
