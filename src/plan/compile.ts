@@ -174,7 +174,7 @@ function compileInner(plan: Plan): Op[] {
   if (has('time')) inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
   if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
-  if (spec.root) inner.push(...rootOps(spec.root, plan.isolate))
+  if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
   else if (has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })

@@ -24,8 +24,8 @@ export interface Root {
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
 
-/** From the copy of the tree to pivot_root; privatePropagation must stand before. */
-export function rootOps(root: Root, isolate: readonly NamespaceKind[]): Op[] {
+/** From the copy of the tree to pivot_root; privatePropagation must stand before. `joinsPid`: the pid namespace is one that was joined. */
+export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid = false): Op[] {
   const own = root.directory !== undefined
   const dev = root.dev || own
   const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
@@ -42,7 +42,9 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[]): Op[] {
     },
     ...root.mounts.filter((mount) => !late.includes(mount)).map(mountOp),
     // after the mounts: a link in the image cannot make one of them cover the true /proc or /sys
-    ...(own || (isolate.includes('pid') && isolate.includes('mount')) ? procOps(own ? 'rootfs' : 'isolate') : []),
+    ...(own || ((isolate.includes('pid') || joinsPid) && isolate.includes('mount'))
+      ? procOps(own ? 'rootfs' : 'isolate')
+      : []),
     ...(own ? sysOps(isolate, 'rootfs') : []),
     ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
     // what the user wants inside of these three

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { run } from '../../src/index.ts'
 import { buildDirectory } from '../../src/native.ts'
 import type { RunOptions } from '../../src/plan/options.ts'
-import { cli, collect } from '../cli/hutch.ts'
+import { cli, collect, hutch } from '../cli/hutch.ts'
 import { hostMounts, makeImage, tree, workplace } from '../image.ts'
 import { requires } from '../requires.ts'
 
@@ -21,8 +21,8 @@ beforeAll(() => {
 })
 beforeEach((context) => requires(context, 'root', 'busybox'))
 afterAll(() => {
-  expect(hostMounts()).toBe(before)
   remove()
+  expect(hostMounts()).toBe(before)
 })
 
 /** A shell in the image; what it says, and its status. */
@@ -289,6 +289,19 @@ test('in a user namespace it takes no root', async () => {
   expect({ status, stdout, stderr }).toEqual({
     status: 0,
     stdout: '/data/x\n\n/tmp:\nx\n0\n',
+    stderr: 'touch: /x: Read-only file system\n',
+  })
+})
+
+test('without root it comes with a user namespace of its own', async () => {
+  chmodSync(work, 0o755)
+  const made = makeImage(`${work}/made-rootless`)
+  const options = ['--rootfs', made, '--read-only', '--tmpfs', '/tmp', '--overlay', `${made}:/data`]
+  const script = 'touch /tmp/x /data/x && ls /tmp /data/x; touch /x; cat < /dev/null; id -u; ls /sys/firmware'
+  const { status, stdout, stderr } = await hutch(['run', ...options, '--', 'sh', '-c', script], { uid: 65534 })
+  expect({ status, stdout, stderr }).toEqual({
+    status: 0,
+    stdout: '/data/x\n\n/tmp:\nx\n65534\n',
     stderr: 'touch: /x: Read-only file system\n',
   })
 })
