@@ -23,68 +23,71 @@ const wanted =
   /^(cgroup\.events|cpu\.stat|io\.stat|memory\.(current|peak|swap\.current|stat|events|usage_in_bytes|max_usage_in_bytes|memsw\.usage_in_bytes|failcnt|oom_control)|pids\.(current|peak|events)|blkio\.throttle\.io_(service_bytes|serviced))$/
 
 const root = await Cgroup.create(top)
-const groups = []
-for (let i = 0; i < count; i++) groups.push(await Cgroup.create(`${top}/g${i}`))
+try {
+  const groups = []
+  for (let i = 0; i < count; i++) groups.push(await Cgroup.create(`${top}/g${i}`))
 
-/** As a monitor in Node does it: every file of every group, all files of a group at once. */
-const paths = []
-for (const group of groups) {
-  const own = []
-  for (const directory of new Set(Object.values(group.directories)))
-    for (const name of await readdir(directory)) if (wanted.test(name)) own.push(`${directory}/${name}`)
-  paths.push(own)
-}
-
-const reader = openStats(groups)
-const cgget = ['/usr/bin/cgget', '/bin/cgget'].find((path) => existsSync(path))
-const contenders = [
-  { key: 'reader', name: 'hutch, files kept open (openStats)', run: () => reader.read() },
-  {
-    key: 'once',
-    name: 'hutch, group.stats() of each',
-    run: () => {
-      for (const group of groups) group.stats()
-    },
-  },
-  {
-    key: 'promises',
-    name: 'fs.promises.readFile, the same files',
-    run: async () => {
-      for (const own of paths) await Promise.all(own.map((path) => readFile(path, 'utf8')))
-    },
-  },
-  ...(cgget
-    ? [
-        {
-          key: 'cgget',
-          name: 'cgget -a, one process for all',
-          run: () =>
-            execFileSync(cgget, ['-a', ...groups.map(({ path }) => path)], {
-              stdio: ['ignore', 'pipe', 'ignore'],
-              maxBuffer: 2 ** 30,
-            }),
-        },
-      ]
-    : []),
-]
-
-const samples = new Map(contenders.map(({ key }) => [key, []]))
-for (let round = -2; round < Number(values.rounds); round++)
-  for (let i = 0; i < contenders.length; i++) {
-    const { key, run } = contenders[(i + Math.max(round, 0)) % contenders.length]
-    const before = performance.now()
-    await run()
-    if (round >= 0) samples.get(key).push(performance.now() - before)
+  /** As a monitor in Node does it: every file of every group, all files of a group at once. */
+  const paths = []
+  for (const group of groups) {
+    const own = []
+    for (const directory of new Set(Object.values(group.directories)))
+      for (const name of await readdir(directory)) if (wanted.test(name)) own.push(`${directory}/${name}`)
+    paths.push(own)
   }
-reader.close()
 
-const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]
-const rows = contenders.map(({ key, name }) => ({ key, name, usec: (1000 * median(samples.get(key))) / count }))
-const best = rows[0].usec
-console.log(
-  `${count} groups, ${layout().layout}, Linux ${release()}, ${cpus()[0]?.model}; µs a group, median of ${values.rounds}`,
-)
-for (const { name, usec } of rows)
-  console.log(`${name.padEnd(40)} ${usec.toFixed(1).padStart(8)}   ${(usec / best).toFixed(1).padStart(6)} ×`)
-if (values.json) writeFileSync(values.json, JSON.stringify({ count, rows }, null, 2))
-await root.remove({ recursive: true })
+  const reader = openStats(groups)
+  const cgget = ['/usr/bin/cgget', '/bin/cgget'].find((path) => existsSync(path))
+  const contenders = [
+    { key: 'reader', name: 'hutch, files kept open (openStats)', run: () => reader.read() },
+    {
+      key: 'once',
+      name: 'hutch, group.stats() of each',
+      run: () => {
+        for (const group of groups) group.stats()
+      },
+    },
+    {
+      key: 'promises',
+      name: 'fs.promises.readFile, the same files',
+      run: async () => {
+        for (const own of paths) await Promise.all(own.map((path) => readFile(path, 'utf8')))
+      },
+    },
+    ...(cgget
+      ? [
+          {
+            key: 'cgget',
+            name: 'cgget -a, one process for all',
+            run: () =>
+              execFileSync(cgget, ['-a', ...groups.map(({ path }) => path)], {
+                stdio: ['ignore', 'pipe', 'ignore'],
+                maxBuffer: 2 ** 30,
+              }),
+          },
+        ]
+      : []),
+  ]
+
+  const samples = new Map(contenders.map(({ key }) => [key, []]))
+  for (let round = -2; round < Number(values.rounds); round++)
+    for (let i = 0; i < contenders.length; i++) {
+      const { key, run } = contenders[(i + Math.max(round, 0)) % contenders.length]
+      const before = performance.now()
+      await run()
+      if (round >= 0) samples.get(key).push(performance.now() - before)
+    }
+  reader.close()
+
+  const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]
+  const rows = contenders.map(({ key, name }) => ({ key, name, usec: (1000 * median(samples.get(key))) / count }))
+  const best = rows[0].usec
+  console.log(
+    `${count} groups, ${layout().layout}, Linux ${release()}, ${cpus()[0]?.model}; µs a group, median of ${values.rounds}`,
+  )
+  for (const { name, usec } of rows)
+    console.log(`${name.padEnd(40)} ${usec.toFixed(1).padStart(8)}   ${(usec / best).toFixed(1).padStart(6)} ×`)
+  if (values.json) writeFileSync(values.json, JSON.stringify({ count, rows }, null, 2))
+} finally {
+  await root.remove({ recursive: true })
+}
