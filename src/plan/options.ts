@@ -112,7 +112,8 @@ export const limitTable: {
   cpusetCpus: ['cpuset.cpus', '--cpuset-cpus', parseCpuList, 'a list of CPUs such as 0-2,5'],
 }
 
-const optionFlags: { [K in keyof RunOptions]-?: string } = {
+/** Each option as the command line has it. */
+export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   limits: '--limit',
   isolate: '--isolate',
   init: '--no-init',

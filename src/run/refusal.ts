@@ -2,6 +2,7 @@
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
 import { fail, type HutchError } from '../errors.ts'
 import type { Obstacle } from '../host/privileges.ts'
+import { optionFlags, type RunOptions } from '../plan/options.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Op } from '../program/ops.ts'
 import { stepParts } from '../program/wire.ts'
@@ -237,33 +238,6 @@ function stepRemedy(op: Op, errno: string): string {
   return 'see hutch doctor'
 }
 
-const flags: { [origin: string]: string } = {
-  isolate: '--isolate',
-  hostname: '--hostname',
-  workdir: '--workdir',
-  user: '--user',
-  timeout: '--timeout',
-  parent: '--parent',
-  group: '--group',
-  groups: '--groups',
-  join: '--join',
-  mapUsers: '--map-users',
-  mapGroups: '--map-groups',
-  timeOffset: '--time-offset',
-  capAdd: '--cap-add',
-  capDrop: '--cap-drop',
-  newPrivileges: '--new-privileges',
-  ulimits: '--ulimit',
-  oomScoreAdj: '--oom-score-adj',
-  nice: '--nice',
-  ioPriority: '--ioprio',
-  scheduler: '--scheduler',
-  rootfs: '--rootfs',
-  readOnly: '--read-only',
-  dev: '--dev',
-  mounts: '--volume',
-}
-
 function originWord(origin: string, plan: Plan): string {
-  return plan.spec.door === 'cli' ? (flags[origin] ?? origin) : origin
+  return plan.spec.door === 'cli' ? (optionFlags[origin as keyof RunOptions] ?? origin) : origin
 }
