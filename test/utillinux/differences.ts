@@ -16,6 +16,7 @@ export const differences = {
   'kept user namespace':
     '--user=FILE is refused by the kernel, since the mount is made with the rights of the new namespace; here with the caller’s',
   'killed child': 'unshare --fork ends with 1 when SIGKILL ended its child; here by that signal, as at any other',
+  'no first line': 'a script without #! is run by /bin/sh; here it cannot be run, as with hutch run',
   'not here': '--net-socket and --follow-context of nsenter are refused',
 } as const
 

@@ -106,6 +106,12 @@ const asRoot: Case[] = [
   ask('/etc/passwd'),
   ask('/etc'),
   ask('-f no-such-program'),
+  ask('sh D/script', { files: { script: 'exit 5\n' } }),
+  { argv: ['unshare', 'sh', '-c', 'chmod 755 D/script; D/script'], files: { script: 'exit 5\n' } },
+  {
+    ...ask('D/script', { files: { script: 'exit 5\n' }, differs: { as: 'no first line', status: 126 } }),
+    executable: true,
+  },
   ask('-U /root/no/such'),
   { argv: ['unshare', '--', 'echo', '-m', 'word'] },
   { argv: ['unshare', 'echo', '-m', '--fork'] },
