@@ -3,7 +3,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll } from 'vitest'
-import { collect, type Ended } from './cli/hutch.ts'
+import { begin, collect, type Ended } from './cli/hutch.ts'
 
 let copy: string | undefined
 
@@ -14,6 +14,11 @@ afterAll(() => {
 
 /** `hutch run --quiet ARGS…` as this user and group, with no others and nothing but those; `before` runs it by way of another command. */
 export async function runAs(id: number, args: string[], before: string[] = []): Promise<Ended> {
+  return (await beginAs(id, args, before)).ended
+}
+
+/** The same, while it runs; the id is hutch's when what stands before becomes it. */
+export async function beginAs(id: number, args: string[], before: string[] = []): Promise<ReturnType<typeof begin>> {
   if (!copy) {
     copy = mkdtempSync(`${tmpdir()}/hutch-anyone-`)
     for (const part of ['dist', 'build']) cpSync(part, `${copy}/${part}`, { recursive: true })
@@ -21,5 +26,5 @@ export async function runAs(id: number, args: string[], before: string[] = []): 
   }
   const drop = ['setpriv', '--reuid', String(id), '--regid', String(id), '--clear-groups']
   const words = [...before, ...drop, process.execPath, `${copy}/dist/cli.cjs`, 'run', '--quiet', ...args]
-  return collect(words[0]!, words.slice(1), { cwd: '/' })
+  return begin(words[0]!, words.slice(1), { cwd: '/' })
 }

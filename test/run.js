@@ -85,11 +85,14 @@ function note(name, word) {
     outcomes.set(name, word)
 }
 
-/** The drop-ins are tested beside the real tools; the VM has this machine's. */
-async function provideCgroupTools() {
-  if (existsSync('/usr/bin/cgcreate') || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
-  const install = 'apt-get update && apt-get install -y --no-install-recommends cgroup-tools'
-  await step('installing cgroup-tools', 'sh', ['-c', install], { env: { DEBIAN_FRONTEND: 'noninteractive' } })
+/** The drop-ins are tested beside the real tools, and id maps with newuidmap; the VM has this machine's. */
+async function provideTools() {
+  const programs = { '/usr/bin/cgcreate': 'cgroup-tools', '/usr/bin/newuidmap': 'uidmap' }
+  const missing = Object.keys(programs).filter((program) => !existsSync(program))
+  if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
+  const packages = missing.map((program) => programs[program]).join(' ')
+  const install = `apt-get update && apt-get install -y --no-install-recommends ${packages}`
+  await step(`installing ${packages}`, 'sh', ['-c', install], { env: { DEBIAN_FRONTEND: 'noninteractive' } })
 }
 
 const inVm = ['test/kernel', 'test/cli']
@@ -116,7 +119,7 @@ if (kernels) {
   await check('lint', 'node_modules/.bin/biome', ['check', '.'])
   await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
   await check('the C core under sanitizers', 'sh', ['native/test/run'])
-  await provideCgroupTools()
+  await provideTools()
   await suite('all tests on this host', ['test'])
   await vmSuites([
     ['kernel tests in a VM: Linux 6.1, pure v2', [], ['test/kernel']],

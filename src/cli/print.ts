@@ -46,11 +46,10 @@ export function formatSteps(steps: Step[], { color, home }: { color: boolean; ho
       .filter((step) => step.section === section)
       .map(({ step, op, words }) => `  ${String(step).padStart(2)}  ${op.padEnd(15)} ${words}`),
   ]
-  const spawn = steps.findIndex((step) => step.op === 'spawn')
   const wait = steps.findIndex((step) => step.op === 'wait')
   const inner = steps.filter((step) => step.section === 'inner')
   const outer = steps.filter((step) => step.section === 'outer')
-  const shell = [...outer.slice(0, spawn + 1), ...inner, ...outer.slice(wait)].map((step) => step.shell).filter(Boolean)
+  const shell = [...outer.slice(0, wait), ...inner, ...outer.slice(wait)].map((step) => step.shell).filter(Boolean)
   const scope = home === undefined ? { words: [], shell: [] } : scopeLines(home)
   const before = scope.words.length > 0 ? [bold('first', color), ...scope.words.map((line) => `   ${line}`), ''] : []
   return `${[...before, ...part('outer', 'outer: around the command'), '', ...part('inner', 'inner: in the child, before it becomes the command'), '', bold('the same by hand', color), ...[...scope.shell, ...shell].map((line) => `  ${line}`)].join('\n')}\n`

@@ -17,7 +17,7 @@ export function compilePrivileges(plan: Plan): Op[] {
   if (capabilities?.bounding !== undefined) ops.push({ op: 'dropBounding', keep: capabilities.bounding, origin })
   if (ids) {
     const keepCapabilities = capabilities && capabilities.permitted > 0 ? 1 : 0
-    ops.push({ op: 'setUser', ...ids, keepCapabilities, origin: 'user' })
+    ops.push({ op: 'setUser', ...ids, keepCapabilities, origin: asksForIds(plan) })
   }
   if (capabilities) {
     const { permitted, inheritable, ambient } = capabilities
@@ -27,4 +27,12 @@ export function compilePrivileges(plan: Plan): Op[] {
   if (spec.workdir !== undefined) ops.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
   if (!newPrivileges) ops.push({ op: 'noNewPrivileges', origin: 'newPrivileges' })
   return ops
+}
+
+/** The option that asks for ids; without one they come with the user namespace. */
+function asksForIds({ spec }: Plan): string {
+  if (spec.user !== undefined) return 'user'
+  if (spec.privileges.group !== undefined) return 'group'
+  if (spec.privileges.groups !== undefined) return 'groups'
+  return spec.joins.length > 0 ? 'join' : 'isolate'
 }

@@ -234,6 +234,8 @@ const flags: { [origin: string]: string } = {
   user: '--user',
   timeout: '--timeout',
   parent: '--parent',
+  group: '--group',
+  groups: '--groups',
   join: '--join',
   mapUsers: '--map-users',
   mapGroups: '--map-groups',

@@ -48,7 +48,7 @@ test('--quiet never prints the verdict, --verbose always', async () => {
   })
   const { stderr } = await hutch(['run', '--verbose', '--', 'true'])
   expect(stderr).toMatch(
-    /^hutch: true ended with status 0 after \d+ ms\n {2}memory.max {3}no limit {3}peak .*\n {2}time .*\n {2}cpu /,
+    /^hutch: true ended with status 0 after [\d.]+ m?s\n {2}memory.max {3}no limit {3}peak .*\n {2}time .*\n {2}cpu /,
   )
 })
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { uptime } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { run } from '../../src/index.ts'
-import { runAs } from '../anyone.ts'
+import { beginAs, runAs } from '../anyone.ts'
 import { cli, collect } from '../cli/hutch.ts'
 import { leftGroups } from '../leaks.ts'
 import { requires } from '../requires.ts'
@@ -120,19 +121,20 @@ test('a user without rights is another inside, alone', async (context) => {
   })
 })
 
+/** A table of our own over the host's, seen by these processes alone; `also` are more commands before. */
+const table = (text: string, also = ':') => [
+  'unshare',
+  '--mount',
+  '--propagation',
+  'private',
+  'sh',
+  '-c',
+  `mount -t tmpfs x /mnt && printf '${text}' > /mnt/ids && for f in subuid subgid; do touch /etc/$f; mount --bind /mnt/ids /etc/$f; done && ${also} && exec "$@"`,
+  'sh',
+]
+
 test('auto maps what /etc/subuid gives, by newuidmap', async (context) => {
   requires(context, 'root', 'newuidmap(1)')
-  // a table of our own over the host's, seen by these processes alone
-  const table = (text: string) => [
-    'unshare',
-    '--mount',
-    '--propagation',
-    'private',
-    'sh',
-    '-c',
-    `mount -t tmpfs x /mnt && printf '${text}' > /mnt/ids && for f in subuid subgid; do touch /etc/$f; mount --bind /mnt/ids /etc/$f; done && exec "$@"`,
-    'sh',
-  ]
   const given = table('1000:200000:65536\\n')
   const asRoot = await runAs(1000, ['--map-users', 'auto', '--', 'sh', '-c', look], given)
   expect(asRoot).toMatchObject({ status: 0, stderr: '' })
@@ -203,3 +205,30 @@ test('maps that the kernel refuses leave nothing behind', async (context) => {
   })
   expect(leftGroups()).toEqual([])
 })
+
+test('hutch killed in the middle of the hand-shake leaves no child', async (context) => {
+  requires(context, 'root', 'newuidmap(1)')
+  // a newgidmap that takes its time, seen by these processes alone
+  const slow =
+    'printf "#!/bin/sh\\nexec sleep 3\\n" > /mnt/slow && chmod 755 /mnt/slow && mount --bind /mnt/slow /usr/bin/newgidmap'
+  const args = ['--map-users', 'auto', '--', 'true']
+  const { pid, ended } = await beginAs(1000, args, table('1000:200000:65536\\n', slow))
+  const childrenOf = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  const comm = (child: string) => readFileSync(`/proc/${child}/comm`, 'utf8').trim()
+  while (!childrenOf().some((child) => comm(child) === 'sleep')) await pause(20)
+  const child = childrenOf().find((one) => comm(one) !== 'sleep')!
+  expect(existsSync(`/proc/${child}`)).toBe(true)
+  process.kill(pid, 'SIGKILL')
+  await ended
+  for (let tries = 0; tries < 500 && isAlive(child); tries++) await pause(10)
+  expect(isAlive(child)).toBe(false)
+})
+
+/** Not even as a zombie that somebody has yet to reap. */
+function isAlive(pid: string): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
