@@ -154,6 +154,28 @@ int op_exec(struct cursor *c);
 int op_exec_file(struct cursor *c);
 int run_inner(struct cursor *ops, u32 *step);
 
+/* program/root.c: the job's own root, and paths inside it */
+
+int in_part(enum step_part part, long err);
+long is_directory(int fd);
+int resolve_in(int base, const char *path, u64 resolve);
+int make_target(int base, const char *path, int directory, u64 resolve);
+void make_in(int fd);
+int base_of(const char *path);
+int set_attributes(int mount_fd, u64 attributes, int recursive);
+int attach(int mount_fd, int target);
+void keep(int mount_fd, const char *path, int holds);
+int op_open_root(struct cursor *c);
+int op_pivot_root(struct cursor *c);
+
+/* program/attach.c: what is attached to it */
+
+int op_attach_tree(struct cursor *c);
+int op_attach_new(struct cursor *c);
+int op_attach_overlay(struct cursor *c);
+int op_make_link(struct cursor *c);
+int op_cover_path(struct cursor *c);
+
 /* init/reap.c: PID 1 */
 
 int reap(int command);

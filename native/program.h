@@ -43,6 +43,13 @@
 	X(38, setUser, op_set_user, "uid:u32 gid:u32 groups:numbers keepGroups:u32 keepCapabilities:u32") \
 	X(39, dieWithParent, op_die_with_parent, "signal:u32") \
 	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32") \
+	X(41, openRoot, op_open_root, "source:string attributes:u64 makes:u32") \
+	X(42, attachTree, op_attach_tree, "source:string target:string attributes:u64 recursive:u32") \
+	X(43, attachNew, op_attach_new, "type:string options:strings target:string attributes:u64 links:u32") \
+	X(44, attachOverlay, op_attach_overlay, "lower:strings upper:string work:string target:string attributes:u64 drops:u32") \
+	X(45, makeLink, op_make_link, "name:string to:string") \
+	X(46, coverPath, op_cover_path, "path:string readOnly:u32") \
+	X(47, pivotRoot, op_pivot_root, "stays:u32") \
 	X(64, awaitMaps, op_await_maps, "") \
 	X(65, joinNamespaces, op_join_namespaces, "paths:strings kinds:numbers") \
 	X(66, stayOutside, op_stay_outside, "") \
@@ -86,7 +93,14 @@ enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3 };
 struct report {
 	unsigned int kind;
 	unsigned int step;	/* FAILED: index of the inner op */
-	int value;		/* FAILED: errno; EXITED: status as wait(2) gives it */
+	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it */
+};
+
+/* An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target. */
+#define STEP_PART 4096
+enum step_part {
+	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
+	PART_ATTACH = 5, PART_LAYER = 6
 };
 
 /*

@@ -9,6 +9,7 @@ export { type CgroupLayout, layout } from './cgroup/layout.ts'
 export type { WatchOptions } from './cgroup/watch.ts'
 
 export { type Code, HutchError } from './errors.ts'
+export type { MountOption } from './plan/mounts.ts'
 export type { Limits, RunOptions } from './plan/options.ts'
 export { Job, run, type StartOptions, type Stdio, start } from './run/job.ts'
 export type { JobEvent, Reason, Result, Verdict } from './run/result.ts'

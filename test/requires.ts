@@ -18,6 +18,7 @@ const needs = {
     return error === 0
   },
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
+  busybox: () => existsSync('/bin/busybox'),
   'unshare(1)': () => existsSync('/usr/bin/unshare'),
   'script(1)': () => existsSync('/usr/bin/script'),
   'lsns(8)': () => existsSync('/usr/bin/lsns'),

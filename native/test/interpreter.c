@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,78 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../hutch.h"
+#include "check.h"
 
-static int failed, done;
-
-#define CHECK(condition) \
-	do { \
-		done++; \
-		if (!(condition)) { \
-			failed++; \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-		} \
-	} while (0)
-
-/* A program under construction; the bytes are on the heap with nothing behind, so that reading on is caught. */
-struct builder {
-	u8 bytes[65536];
-	u32 size;
-};
-
-static void put(struct builder *b, u32 value)
-{
-	memcpy(b->bytes + b->size, &value, 4);
-	b->size += 4;
-}
-
-static void put_string(struct builder *b, const char *text)
-{
-	u32 length = (u32)strlen(text);
-
-	put(b, length);
-	memset(b->bytes + b->size, 0, length + 4);
-	memcpy(b->bytes + b->size, text, length);
-	b->size += (length + 1 + 3) & ~3u;
-}
-
-static u32 begin(struct builder *b, u32 code)
-{
-	put(b, code);
-	put(b, 0);
-	return b->size;
-}
-
-static void end(struct builder *b, u32 start)
-{
-	u32 length = b->size - start;
-
-	memcpy(b->bytes + start - 4, &length, 4);
-}
-
-static void header(struct builder *b)
-{
-	b->size = 0;
-	put(b, PROGRAM_MAGIC);
-	put(b, 0);
-	put(b, 0);
-	put(b, 0);
-}
-
-static void close_header(struct builder *b)
-{
-	u32 outer = b->size - 16;
-
-	memcpy(b->bytes + 4, &outer, 4);
-}
-
-static u8 *copy_exact(const struct builder *b)
-{
-	u8 *copy = malloc(b->size ? b->size : 1);
-
-	memcpy(copy, b->bytes, b->size);
-	return copy;
-}
+int failed, done;
 
 static void put_wait(struct builder *b)
 {
@@ -100,12 +32,6 @@ static void put_wait(struct builder *b)
 	put_string(b, "");
 	end(b, at);
 }
-
-static int exists(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
-
 /* Groups are made, a file is written and read, the group is removed. */
 static void test_outer(const char *directory)
 {
@@ -190,123 +116,6 @@ static void test_links(const char *directory)
 	CHECK(write_text(target, "1") == 0);
 }
 
-static void put_words(struct builder *b, u32 count, const char *words, u32 length)
-{
-	put(b, count);
-	put(b, length);
-	memset(b->bytes + b->size, 0, length + 4);
-	memcpy(b->bytes + b->size, words, length);
-	b->size += (length + 3) & ~3u;
-}
-
-/* The child of the hand-shake: 0 when it was mapped to root. */
-static void be_mapped(int fd)
-{
-	struct report ready = { .kind = REPORT_READY };
-	char go = 0;
-
-	if (unshare(CLONE_NEWUSER) < 0)
-		_exit(77);
-	if (send(fd, &ready, sizeof ready, 0) < 0 || recv(fd, &go, 1, 0) != 1 || go != GO_BYTE)
-		_exit(1);
-	_exit(getuid() == 0 && getgid() == 0 ? 0 : 2);
-}
-
-static int run_map(struct outer *o, const struct builder *b)
-{
-	u8 *bytes = copy_exact(b);
-	struct cursor c = { bytes, bytes + b->size, 0 };
-	int err = op_map_ids(o, &c);
-
-	free(bytes);
-	return err;
-}
-
-/* A real user namespace is mapped by the parent; a child that has failed, or has gone, is left for its end to tell. */
-static void test_maps(void)
-{
-	struct builder *b = malloc(sizeof *b);
-	struct report report = { .kind = REPORT_FAILED, .step = 3, .value = 13 };
-	struct outer o = { 0 };
-	int pair[2], status = 0;
-	char users[32], groups[32];
-	u32 users_length = (u32)snprintf(users, sizeof users, "0%c%u%c1", 0, getuid(), 0) + 1;
-	u32 groups_length = (u32)snprintf(groups, sizeof groups, "0%c%u%c1", 0, getgid(), 0) + 1;
-
-	b->size = 0;
-	put_words(b, 3, users, users_length);
-	put_words(b, 3, groups, groups_length);
-	put(b, 1);
-	put_string(b, "");
-	put_string(b, "");
-
-	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-	o.report_fd = pair[0];
-	o.pid = fork();
-	if (o.pid == 0)
-		be_mapped(pair[1]);
-	close(pair[1]);
-	status = run_map(&o, b);
-	CHECK(status == 0);
-	waitpid(o.pid, &status, 0);
-	CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
-	/* it is gone, and nothing is said */
-	CHECK(run_map(&o, b) == 0);
-	close(pair[0]);
-
-	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-	o.report_fd = pair[0];
-	CHECK(send(pair[1], &report, sizeof report, 0) == sizeof report);
-	CHECK(run_map(&o, b) == 0);
-	memset(&report, 0, sizeof report);
-	CHECK(recv(pair[0], &report, sizeof report, MSG_DONTWAIT) == sizeof report && report.step == 3);
-
-	/* two words are no extent */
-	b->size = 0;
-	put_words(b, 2, "0\0000", 4);
-	put_words(b, 0, "", 0);
-	put(b, 0);
-	put_string(b, "");
-	put_string(b, "");
-	CHECK(run_map(&o, b) == -EPROTO);
-	close(pair[0]);
-	close(pair[1]);
-	free(b);
-}
-
-/* No file, no mount: the child is not told to go on. Words that do not pair are no program. */
-static void test_binds(void)
-{
-	struct report ready = { .kind = REPORT_READY };
-	struct outer o = { .pid = getpid() };
-	struct builder *b = malloc(sizeof *b);
-	struct cursor c;
-	int pair[2];
-	char go = 0;
-
-	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-	o.report_fd = pair[0];
-	for (u32 files = 0; files < 2; files++) {
-		b->size = 0;
-		put_words(b, 1, "net", 4);
-		put_words(b, files, "/no/such/file", files ? 14 : 0);
-		c = (struct cursor){ b->bytes, b->bytes + b->size, 0 };
-		CHECK(send(pair[1], &ready, sizeof ready, 0) == sizeof ready);
-		CHECK(files ? op_bind_namespaces(&o, &c) < 0 : op_bind_namespaces(&o, &c) == -EPROTO);
-		CHECK(recv(pair[1], &go, 1, MSG_DONTWAIT) < 0);
-	}
-	close(pair[0]);
-	close(pair[1]);
-	free(b);
-}
-
-static void test_tool(void)
-{
-	CHECK(run_tool((const char *const[]){ "/bin/true", NULL }) == 0);
-	CHECK(run_tool((const char *const[]){ "/bin/false", NULL }) == 1 << 8);
-	CHECK(run_tool((const char *const[]){ "/no/such/tool", NULL }) == 127 << 8);
-}
-
 static void test_decoder(void)
 {
 	static const u8 cases[][24] = {
@@ -389,6 +198,8 @@ int main(int argc, char **argv)
 	test_outer(argv[1]);
 	test_undo(argv[1]);
 	test_links(argv[1]);
+	test_root(argv[1]);
+	test_root_ops();
 	test_maps();
 	test_binds();
 	test_tool();

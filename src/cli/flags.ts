@@ -17,6 +17,8 @@ export type FlagTable = { [name: string]: Flag }
 /** Values by flag, in the order given; the rest is the command's. */
 export interface Parsed {
   values: { [name: string]: string[] }
+  /** All that have a value, in the order in which they stand. */
+  order: [name: string, value: string][]
   rest: string[]
 }
 
@@ -32,11 +34,12 @@ export function parseFlags(args: string[], table: FlagTable, mixed = false): Par
     ]),
   )
   const values: Parsed['values'] = {}
+  const order: Parsed['order'] = []
   const words: string[] = []
   const { tokens } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true })
   for (const token of tokens) {
-    if (token.kind === 'option-terminator') return { values, rest: [...words, ...args.slice(token.index + 1)] }
-    if (token.kind === 'positional' && !mixed) return { values, rest: args.slice(token.index) }
+    if (token.kind === 'option-terminator') return { values, order, rest: [...words, ...args.slice(token.index + 1)] }
+    if (token.kind === 'positional' && !mixed) return { values, order, rest: args.slice(token.index) }
     if (token.kind === 'positional') words.push(token.value)
     if (token.kind === 'positional') continue
     const flag = options[token.name]
@@ -57,9 +60,10 @@ export function parseFlags(args: string[], table: FlagTable, mixed = false): Par
       })
     if (flag.type === 'boolean' && token.value !== undefined)
       throw fail('OPTION_INVALID', { name: token.rawName, value: token.value, why: 'it takes no value', accepted })
+    if (token.value !== undefined) order.push([token.name, token.value])
     values[token.name] = [...(table[token.name]?.repeat ? (values[token.name] ?? []) : []), token.value ?? '']
   }
-  return { values, rest: words }
+  return { values, order, rest: words }
 }
 
 /** The table as help text. */

@@ -10,7 +10,7 @@ import { prepare } from '../run/launch.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
 import { formatSteps, formatVerdict, wantsColor } from './print.ts'
 import { checkReportPath, writeReport } from './report.ts'
 
@@ -35,6 +35,16 @@ export const flags: FlagTable = {
   'time-offset': { value: 'CLOCK=TIME,…', help: 'clocks inside: monotonic=+10s,boottime=-1h' },
   'no-init': { help: 'the command itself is PID 1' },
   hostname: { value: 'NAME', help: 'host name inside' },
+  rootfs: { value: 'DIR', help: 'this directory is / inside, with /proc, /sys and /dev of its own' },
+  'read-only': { help: 'the root cannot be written; --volume, --tmpfs and --overlay are as they say' },
+  volume: { value: 'SRC:DST', repeat: true, help: 'SRC of the host at DST; then :ro,noexec,suid,dev,bind' },
+  tmpfs: { value: 'DST', repeat: true, help: 'an empty file system in memory; then :size=64M,mode=1777,exec' },
+  overlay: {
+    value: 'LOWER:DST',
+    repeat: true,
+    help: 'LOWER[:LOWER…] at DST; changes go, or stay in :upper=DIR,work=DIR',
+  },
+  dev: { help: 'a /dev with the harmless devices alone' },
   workdir: { value: 'DIR', short: 'w', help: 'directory to start in' },
   env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
   user: { value: 'USER[:GROUP]', short: 'u', help: 'run as this user' },
@@ -57,13 +67,13 @@ export const flags: FlagTable = {
 }
 
 export async function main(args: string[]): Promise<number> {
-  const { values, rest } = parseFlags(args, flags)
+  const { values, order, rest } = parseFlags(args, flags)
   if (values.help) {
     writeSync(1, `Usage: hutch run [OPTIONS] [--] COMMAND [ARG…]\n\n${formatFlags(flags)}\n`)
     return 0
   }
   const [command = '', ...words] = rest
-  const spec = parseOptions(command, words, readOptions(values), 'cli')
+  const spec = parseOptions(command, words, readOptions(values, order), 'cli')
   const report = values.report?.[0]
   if (report !== undefined) checkReportPath(report)
   if (values.explain) {
@@ -84,7 +94,7 @@ export async function main(args: string[]): Promise<number> {
   return result.status
 }
 
-function readOptions(values: { [name: string]: string[] }): RunOptions {
+function readOptions(values: Parsed['values'], order: Parsed['order']): RunOptions {
   const limits: Limits = {}
   for (const [key, [, flag]] of Object.entries(limitTable)) {
     const value = values[flag.slice(2)]?.at(-1)
@@ -111,6 +121,9 @@ function readOptions(values: { [name: string]: string[] }): RunOptions {
   }
   const last = (name: string) => values[name]?.at(-1)
   const isolate = last('isolate')
+  const mounts = order
+    .filter(([name]) => name === 'volume' || name === 'tmpfs' || name === 'overlay')
+    .map(([name, value]) => ({ [name]: value }))
   const options: { [key: string]: unknown } = {
     limits,
     isolate:
@@ -133,6 +146,10 @@ function readOptions(values: { [name: string]: string[] }): RunOptions {
     scheduler: last('scheduler'),
     init: values['no-init'] ? false : undefined,
     hostname: last('hostname'),
+    rootfs: last('rootfs'),
+    readOnly: values['read-only'] ? true : undefined,
+    dev: values.dev ? true : undefined,
+    mounts: mounts.length > 0 ? mounts : undefined,
     workdir: last('workdir'),
     env: readEnvironment(values.env ?? []),
     user: last('user'),

@@ -22,6 +22,7 @@ export function inspectHost(host: Host = readHost()): Finding[] {
     ...controllers(host),
     delegation(host),
     killing(host),
+    mounting(host),
     ...namespaceFindings(),
     userNamespaces(),
     swap(),
@@ -133,6 +134,19 @@ function killing(host: Host): Finding {
     found: 'processes are killed one by one',
     remedy: 'Linux 5.14 with a v2 tree mounted has it',
   }
+}
+
+function mounting(host: Host): Finding {
+  const title = 'mounts'
+  const [major, minor] = host.kernel
+  return major > 5 || (major === 5 && minor >= 12)
+    ? { title, state: 'ok', found: 'roots are put together by descriptors (open_tree, mount_setattr)' }
+    : {
+        title,
+        state: 'missing',
+        found: `--rootfs, --read-only and --volume are not to be had: mount_setattr came with 5.12`,
+        remedy: 'use Linux 5.12 or newer',
+      }
 }
 
 function namespaceFindings(): Finding[] {

@@ -6,6 +6,7 @@ import type { Op, Program } from '../program/ops.ts'
 import { mapWords } from '../sandbox/id-map.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
+import { rootOps } from '../sandbox/root.ts'
 import { compilePrivileges } from './compile-privileges.ts'
 import type { Plan, PlannedGroup } from './plan.ts'
 
@@ -173,7 +174,8 @@ function compileInner(plan: Plan): Op[] {
   if (has('time')) inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
   if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
-  if (has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
+  if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
+  else if (has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
   inner.push(...compilePrivileges(plan))

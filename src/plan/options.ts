@@ -4,7 +4,9 @@ import { formatCpuMax } from '../cgroup/cpu.ts'
 import type { LimitWrite } from '../cgroup/legacy.ts'
 import { fail, quote } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import type { Root } from '../sandbox/root.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
+import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import type { Door, Spec } from './spec.ts'
@@ -41,6 +43,14 @@ export interface RunOptions extends NamespaceOptions, PrivilegeOptions {
   /** False: the command is PID 1 itself, and nobody reaps orphans. */
   init?: boolean
   hostname?: string
+  /** Directory that is `/` inside, with /proc, /sys and /dev of its own. Needs mount in `isolate`, as the next three do. */
+  rootfs?: string
+  /** The root, and what is mounted below it, cannot be written; `mounts` are as they say. */
+  readOnly?: boolean
+  /** Directories of the host, tmpfs and overlays inside, in this order; a later one is on top. */
+  mounts?: readonly MountOption[]
+  /** A minimal /dev of its own; `rootfs` has it anyway. */
+  dev?: boolean
   /** Directory in which the command starts. */
   workdir?: string
   /** Added to the caller's environment; undefined takes a variable away. */
@@ -107,6 +117,10 @@ const optionFlags: { [K in keyof RunOptions]-?: string } = {
   isolate: '--isolate',
   init: '--no-init',
   hostname: '--hostname',
+  rootfs: '--rootfs',
+  readOnly: '--read-only',
+  mounts: '--volume',
+  dev: '--dev',
   workdir: '--workdir',
   env: '--env',
   user: '--user',
@@ -138,7 +152,7 @@ const notLimits =
 export function parseOptions(command: string, args: readonly string[], options: RunOptions, door: Door): Spec {
   refuseUnknown(options, Object.keys(optionFlags), '', 'option')
   const say = (key: keyof RunOptions) => (door === 'cli' ? optionFlags[key] : key)
-  const need = <T>(key: keyof RunOptions, accepted: string, read: (value: unknown) => T | undefined): T | undefined => {
+  const need: Need = (key, accepted, read) => {
     const value = options[key]
     if (value === undefined) return undefined
     const result = read(value)
@@ -173,6 +187,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   const hostname = need('hostname', 'a host name of 1 to 64 letters, digits, dots and dashes', (value) =>
     match(value, /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/),
   )
+  const root = parseRoot(options, need, door)
   const workdir = need('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
@@ -185,14 +200,35 @@ export function parseOptions(command: string, args: readonly string[], options: 
       why: 'without a uts namespace it would rename this host',
       remedy: 'add uts to --isolate',
     })
+  if (root && !namespaces.isolate.includes('mount'))
+    throw fail('OPTION_CONFLICT', {
+      name: say(rootKeys.find((key) => options[key] !== undefined)!),
+      why: 'without a mount namespace it would change the mounts of this host',
+      remedy: 'add mount to --isolate',
+    })
   return {
     ...spec,
+    ...(root && { root }),
     ...(hostname !== undefined && { hostname }),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
     ...(parent !== undefined && { parent }),
     ...(evacuate && { evacuate }),
   }
+}
+
+const rootKeys = ['rootfs', 'readOnly', 'mounts', 'dev'] as const
+type Need = <T>(key: keyof RunOptions, accepted: string, read: (value: unknown) => T | undefined) => T | undefined
+
+/** A job has a root of its own as soon as one of these is asked for. */
+function parseRoot(options: RunOptions, need: Need, door: Door): Root | undefined {
+  const boolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
+  const directory = need('rootfs', 'a directory', (value) => match(value, /^[^\0]+$/))
+  const readOnly = need('readOnly', 'true or false', boolean) ?? false
+  const dev = need('dev', 'true or false', boolean) ?? false
+  const mounts = options.mounts === undefined ? [] : parseMounts(options.mounts, door)
+  if (directory === undefined && !readOnly && !dev && mounts.length === 0) return undefined
+  return { ...(directory !== undefined && { directory }), readOnly, dev, mounts }
 }
 
 function parseLimits(limits: Limits, door: Door): LimitWrite[] {

@@ -67,6 +67,7 @@ const accounting = ['memory', 'pids']
 export function makePlan(spec: Spec, around: Surroundings): Plan {
   const { host } = around
   refuseTightPids(spec)
+  refuseOldKernel(spec, host)
   const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around)
   return {
     spec,
@@ -100,6 +101,15 @@ function refuseTightPids(spec: Spec): void {
       name: `${pids.origin} 1`,
       why: "hutch's PID 1 and the command are two tasks",
       remedy: `give 2, or ${spec.door === 'cli' ? '--no-init' : 'init: false'}: then the command is PID 1`,
+    })
+}
+
+/** mount_setattr came with 5.12, and a root is not put together by older means, which follow links. */
+function refuseOldKernel(spec: Spec, host: Host): void {
+  const [major, minor] = host.kernel
+  if (spec.root && (major < 5 || (major === 5 && minor < 12)))
+    throw fail('HOST_UNSUPPORTED', {
+      why: `a root file system of its own takes Linux 5.12 (mount_setattr), and this is ${host.release}`,
     })
 }
 
@@ -225,7 +235,9 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
   const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
   const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
   const path = 'PATH' in changes ? changes.PATH : around.env.find((entry) => entry.startsWith('PATH='))?.slice(5)
-  const searchPath = `${around.toolPath}:${path ?? usualPath}`
+  // an image has nothing of hutch's, and need not know where the host has it
+  const tools = spec.root?.directory === undefined ? `${around.toolPath}:` : ''
+  const searchPath = tools + (path ?? usualPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])
   const env = around.env.filter((entry) => !replaced.has(entry.slice(0, entry.indexOf('='))))
   env.push(`PATH=${searchPath}`)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one input type: what every front door (CLI, library, later OCI and Pod) turns its words into.
 import type { LimitWrite } from '../cgroup/legacy.ts'
+import type { Root } from '../sandbox/root.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
 
@@ -18,6 +19,8 @@ export interface Spec extends NamespaceSpec {
   /** A reaping PID 1 of ours; false: the command is PID 1. */
   init: boolean
   hostname?: string
+  /** A root file system of its own. */
+  root?: Root
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

@@ -2,6 +2,7 @@
 // A program as a person reads it: each operation in words, and the shell line that does the same by hand. Pure.
 import { mountFlags } from '../sandbox/mount.ts'
 import { kindsIn, namespaces } from '../sandbox/namespace.ts'
+import { mountAttributes } from '../sandbox/root.ts'
 import { explainEntering } from './explain-entering.ts'
 import { explainRights } from './explain-rights.ts'
 import type { Op, Program } from './ops.ts'
@@ -18,14 +19,28 @@ export interface Step {
 
 /** Every step of both sections, in the order in which they are written down. */
 export function explainProgram(program: Program): Step[] {
-  const explain = (section: Step['section']) => (op: Op, step: number) => ({
-    section,
-    step,
-    op: op.op,
-    origin: op.origin,
-    ...explainOp(op),
-  })
+  // what has a relative target is meant from the file system attached last at an absolute one
+  let last = ''
+  const explain = (section: Step['section']) => (op: Op, step: number) => {
+    if (op.op === 'attachNew' && op.target.startsWith('/')) last = op.target
+    return { section, step, op: op.op, origin: op.origin, ...explainOp(fromRoot(op, last)) }
+  }
   return [...program.outer.map(explain('outer')), ...program.inner.map(explain('inner'))]
+}
+
+function fromRoot(op: Op, last: string): Op {
+  const full = (path: string) => (path.startsWith('/') ? path : `${last}/${path}`)
+  switch (op.op) {
+    case 'attachTree':
+    case 'attachNew':
+      return { ...op, target: full(op.target) }
+    case 'makeLink':
+      return { ...op, name: full(op.name) }
+    case 'coverPath':
+      return { ...op, path: full(op.path) }
+    default:
+      return op
+  }
 }
 
 /** A word as a shell takes it literally. */
@@ -102,6 +117,40 @@ function explainOp(op: Op): { words: string; shell: string } {
       return { words: `start in ${op.path}`, shell: `cd ${shellWord(op.path)}` }
     case 'dieWithParent':
       return { words: 'be killed when hutch ends', shell: 'setpriv --pdeathsig KILL …' }
+    case 'openRoot':
+      return {
+        words: `copy the mounts of ${op.source} to be the root${attributeList(op.attributes)}`,
+        shell: `mount --rbind ${shellWord(op.source)} $ROOT${bindOptions(op.attributes, '$ROOT')}`,
+      }
+    case 'attachTree':
+      return {
+        words: `put ${op.source} at ${op.target}${attributeList(op.attributes)}`,
+        shell: `mount --${op.recursive ? 'rbind' : 'bind'} ${shellWord(op.source)} ${inRoot(op.target)}${bindOptions(op.attributes, inRoot(op.target))}`,
+      }
+    case 'attachNew':
+      return {
+        words: `put a ${op.type} of its own at ${op.target}${attributeList(op.attributes, op.options)}`,
+        shell: `mount -t ${op.type} -o ${[...op.options, ...attributeNames(op.attributes)].join(',')} ${op.type} ${inRoot(op.target)}`,
+      }
+    case 'attachOverlay':
+      return {
+        words: `put ${op.lower.join(' over ')} at ${op.target}, ${op.drops ? 'changes are thrown away' : op.upper ? `changes go to ${op.upper}` : 'read-only'}`,
+        shell: `mount -t overlay -o lowerdir=${op.lower.map(shellWord).join(':')}${op.upper ? `,upperdir=${shellWord(op.upper)},workdir=${shellWord(op.work)}` : op.drops ? ',upperdir=$TMPFS/upper,workdir=$TMPFS/work' : ''} overlay ${inRoot(op.target)}`,
+      }
+    case 'makeLink':
+      return { words: `link ${op.name} to ${op.to}`, shell: `ln -s ${shellWord(op.to)} ${inRoot(op.name)}` }
+    case 'coverPath':
+      return {
+        words: op.readOnly ? `make ${op.path} read-only` : `hide ${op.path}`,
+        shell: op.readOnly
+          ? `mount --bind ${inRoot(op.path)} ${inRoot(op.path)}; mount -o remount,bind,ro ${inRoot(op.path)}`
+          : `mount --bind /dev/null ${inRoot(op.path)}`,
+      }
+    case 'pivotRoot':
+      return {
+        words: "make it the root, and let go of the host's",
+        shell: 'cd $ROOT; pivot_root . .; umount -l .',
+      }
     case 'exec':
       return {
         words: `${op.reap ? 'stay as PID 1, reap orphans, and run' : 'become'} ${op.argv.join(' ')}`,
@@ -135,6 +184,24 @@ function explainMount(op: Extract<Op, { op: 'mount' }>): { words: string; shell:
     words: `mount a ${op.type} of its own on ${op.target}`,
     shell: `mount -t ${op.type}${options ? ` -o ${options}` : ''} ${shellWord(op.source)} ${shellWord(op.target)}`,
   }
+}
+
+function attributeNames(attributes: number): string[] {
+  return Object.entries(mountAttributes).flatMap(([name, bit]) => (attributes & bit ? [name] : []))
+}
+
+function attributeList(attributes: number, options: readonly string[] = []): string {
+  const names = [...options, ...attributeNames(attributes)]
+  return names.length > 0 ? ` (${names.join(', ')})` : ''
+}
+
+function bindOptions(attributes: number, path: string): string {
+  const names = attributeNames(attributes)
+  return names.length > 0 ? `; mount -o remount,bind,${names.join(',')} ${path}` : ''
+}
+
+function inRoot(path: string): string {
+  return `$ROOT${shellWord(path)}`
 }
 
 function nameOf(path: string): string {

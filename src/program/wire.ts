@@ -5,6 +5,12 @@ import { type Op, ops, type Program } from './ops.ts'
 /** "hut1", little-endian. */
 export const programMagic = 0x31747568
 
+/** A failed inner op tells errno, and above it which part of the op was refused: see stepParts. */
+export const stepPart = 4096
+
+/** The parts, as program.h numbers them. */
+export const stepParts = ['whole', 'source', 'target', 'attributes', 'file system', 'attach', 'layer'] as const
+
 let scratch = Buffer.alloc(1 << 16)
 let at = 0
 

@@ -11,7 +11,7 @@ import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
 import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
-import { decodeFigures } from '../program/wire.ts'
+import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import { judge, type Outcome } from './judge.ts'
 import { finishSweep, type Launched, launch } from './launch.ts'
@@ -212,10 +212,10 @@ function settle(
     watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes) => {
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
-        const errno = errnoName(-b)
+        const errno = errnoName(-(b % stepPart))
         if (op?.op !== 'exec')
           failure = op
-            ? explainRefusal(op, errno, plan, findObstacles)
+            ? explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart))
             : fail('STEP_REFUSED', {
                 what: 'read the program',
                 operation: 'hutch-init',
@@ -225,7 +225,8 @@ function settle(
               })
         else {
           outcome.execError = errno
-          outcome.interpreterMissing = errno === 'ENOENT' && isThere(plan.argv[0]!, plan.searchPath)
+          outcome.interpreterMissing =
+            errno === 'ENOENT' && isThere(plan.argv[0]!, plan.searchPath, plan.spec.root?.directory)
         }
       } else if (kind === eventKinds.noticed) {
         outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'
@@ -272,10 +273,10 @@ function noteCounts(
 }
 
 /** ENOENT of a file that is there: the interpreter that its first line names is not. */
-function isThere(command: string, search: string): boolean {
+function isThere(command: string, search: string, root = ''): boolean {
   return command.includes('/')
-    ? existsSync(command)
-    : search.split(':').some((directory) => existsSync(`${directory}/${command}`))
+    ? existsSync(root === '' ? command : `${root}/${command}`)
+    : search.split(':').some((directory) => existsSync(`${root}${directory}/${command}`))
 }
 
 /** A stream's text, kept to 64 MiB so that a command cannot fill this process. */

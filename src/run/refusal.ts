@@ -4,11 +4,13 @@ import { fail, type HutchError } from '../errors.ts'
 import type { Obstacle } from '../host/privileges.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Op } from '../program/ops.ts'
+import { stepParts } from '../program/wire.ts'
 import { kindsIn } from '../sandbox/namespace.ts'
 import { formatSize } from '../units.ts'
+import { explainMountRefusal } from './mount-refusal.ts'
 
-/** Explains a failed op; `obstacles` looks up what forbids user namespaces. */
-export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () => Obstacle[]): HutchError {
+/** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
+export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () => Obstacle[], part = 0): HutchError {
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
     if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found)
@@ -41,6 +43,14 @@ export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () 
         errno,
         remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
       })
+    case 'openRoot':
+    case 'attachTree':
+    case 'attachNew':
+    case 'attachOverlay':
+    case 'coverPath':
+    case 'makeLink':
+    case 'pivotRoot':
+      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', originWord(op.origin, plan))
     default:
       return refusedStep(op, errno, originWord(op.origin, plan))
   }
@@ -248,6 +258,10 @@ const flags: { [origin: string]: string } = {
   nice: '--nice',
   ioPriority: '--ioprio',
   scheduler: '--scheduler',
+  rootfs: '--rootfs',
+  readOnly: '--read-only',
+  dev: '--dev',
+  mounts: '--volume',
 }
 
 function originWord(origin: string, plan: Plan): string {

@@ -293,6 +293,7 @@ test('doctor finds what this host has', async () => {
     'systemd',
     'delegation',
     'cgroup.kill',
+    'mounts',
     'namespaces',
     'rootless',
     'swap',

@@ -6,7 +6,7 @@ import { flags } from '../../src/cli/run.ts'
 import { codes } from '../../src/errors.ts'
 import { changeKinds, eventKinds } from '../../src/native.ts'
 import { ops } from '../../src/program/ops.ts'
-import { programMagic } from '../../src/program/wire.ts'
+import { programMagic, stepPart, stepParts } from '../../src/program/wire.ts'
 
 const files = (folder: string, ending: RegExp) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -20,6 +20,8 @@ const native = files('native', /\.[ch]$/)
 const rooms = [
   'units',
   'nearest',
+  'quote',
+  'error-table',
   'errors',
   'native',
   'reactor',
@@ -91,6 +93,16 @@ test('the op table and program.h list the same ops with the same fields', () => 
   ])
   expect(listed).toEqual(table)
   expect(read('native/program.h')).toContain(`#define PROGRAM_MAGIC 0x${programMagic.toString(16)}`)
+})
+
+test('the parts of an op that can be refused are the same on both sides', () => {
+  const header = read('native/program.h')
+  const listed = [...header.matchAll(/PART_(\w+) = (\d+)/g)].map(([, name, value]) => [
+    name!.toLowerCase().replace('_', ' '),
+    Number(value),
+  ])
+  expect(listed).toEqual(stepParts.map((name, i) => [name, i]))
+  expect(header).toContain(`#define STEP_PART ${stepPart}`)
 })
 
 test('event kinds are the same on both sides', () => {

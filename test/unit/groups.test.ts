@@ -123,8 +123,9 @@ test('flags and words may stand in any order, up to --', () => {
   const table = { force: { short: 'f', help: '' }, set: { value: 'X', help: '' } }
   expect(parseFlags(['a', '-f', 'b', '--set', '1', '--', '-x'], table, true)).toEqual({
     values: { force: [''], set: ['1'] },
+    order: [['set', '1']],
     rest: ['a', 'b', '-x'],
   })
-  expect(parseFlags(['-f', 'a', '-x'], table)).toEqual({ values: { force: [''] }, rest: ['a', '-x'] })
+  expect(parseFlags(['-f', 'a', '-x'], table)).toEqual({ values: { force: [''] }, order: [], rest: ['a', '-x'] })
   fc.assert(fc.property(fc.array(nasty), (args) => void tried(() => parseFlags(args, table, true))))
 })

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFilter } from '../../src/cli/dropin/lsns/filter.ts'
+import { listNamespaces } from '../../src/cli/dropin/lsns/lines.ts'
 import { compileExtended } from '../../src/cli/dropin/lsns/posix-regex.ts'
 import { type Column, formatAligned, formatJson, formatRaw, type Line } from '../../src/cli/dropin/lsns/table.ts'
 import { escapeAligned, escapeRaw } from '../../src/cli/dropin/lsns/table-cell.ts'
@@ -148,6 +149,30 @@ describe('filters', () => {
       false,
     ])
   })
+})
+
+test('a namespace that holds others has its place by number among those with processes', () => {
+  const blank = { parent: 0, owner: 0, uid: 0, networkId: -2, mounts: [] }
+  const process = { pid: 9, ppid: 1, uid: 0, comm: 'x', ids: new Map() }
+  const user = (id: number, owner: number, processes = [process]) =>
+    [id, { ...blank, id, file: 'user', parent: owner, owner, processes }] as const
+  const byId = new Map([user(7, 2), user(5, 3), user(3, 1, []), user(2, 1, []), user(1, 0), user(4, 1)])
+  const wanted = { files: ['user'], task: undefined, persistent: false }
+  const shape = (placed: ReturnType<typeof listNamespaces>['roots']): unknown =>
+    placed.map(({ subject, children }) => [subject.namespace.id, shape(children)])
+  const list = (tree: 'none' | 'owner') =>
+    shape(listNamespaces({ processes: [process], byId }, { ...wanted, tree }, () => true).roots)
+  expect(list('owner')).toEqual([
+    [
+      1,
+      [
+        [2, [[7, []]]],
+        [3, [[5, []]]],
+        [4, []],
+      ],
+    ],
+  ])
+  expect(list('none')).toEqual([1, 4, 5, 7].map((id) => [id, []]))
 })
 
 describe('tables', () => {

@@ -54,6 +54,7 @@ test.each([
   [{ limits: { 'memory.max': '1\n2' } }, 'OPTION_INVALID', 'a value is one line of text'],
   [{ limits: { memory: 1, 'memory.max': 2 } }, 'OPTION_CONFLICT', 'limits.memory sets memory.max too'],
   [{ isolate: 'pid' }, 'OPTION_INVALID', 'it is not a list of namespaces'],
+  [{ isolate: [Object.create(null)] }, 'OPTION_INVALID', 'there is no such namespace'],
   [{ isolate: ['__proto__'] }, 'OPTION_INVALID', 'there is no such namespace'],
   [{ init: 1 }, 'OPTION_INVALID', 'init'],
   [{ hostname: 'a b' }, 'OPTION_INVALID', 'hostname'],
@@ -89,6 +90,13 @@ test('random options give a spec or a HutchError, whose last line is a remedy', 
       timeout: anything(),
       killAfter: anything(),
       parent: anything(),
+      rootfs: anything(),
+      readOnly: anything(),
+      dev: anything(),
+      mounts: oneof(
+        array(oneof(dictionary(constantFrom('volume', 'tmpfs', 'overlay'), value), anything())),
+        anything(),
+      ),
     },
     { requiredKeys: [] },
   )
@@ -121,11 +129,34 @@ function onlyHutchErrors(act: () => unknown) {
 }
 
 test.each([
-  [['--memory', '5M', 'ls', '--memory'], { values: { memory: ['5M'] }, rest: ['ls', '--memory'] }],
-  [['-m', '5M', '--', '--x'], { values: { memory: ['5M'] }, rest: ['--x'] }],
-  [['--limit', 'a=1', '--limit=b=2', 'x'], { values: { limit: ['a=1', 'b=2'] }, rest: ['x'] }],
-  [['--memory', '5M', '--memory', '6M', 'x'], { values: { memory: ['6M'] }, rest: ['x'] }],
-  [[], { values: {}, rest: [] }],
+  [
+    ['--memory', '5M', 'ls', '--memory'],
+    { values: { memory: ['5M'] }, order: [['memory', '5M']], rest: ['ls', '--memory'] },
+  ],
+  [['-m', '5M', '--', '--x'], { values: { memory: ['5M'] }, order: [['memory', '5M']], rest: ['--x'] }],
+  [
+    ['--limit', 'a=1', '--limit=b=2', 'x'],
+    {
+      values: { limit: ['a=1', 'b=2'] },
+      order: [
+        ['limit', 'a=1'],
+        ['limit', 'b=2'],
+      ],
+      rest: ['x'],
+    },
+  ],
+  [
+    ['--memory', '5M', '--memory', '6M', 'x'],
+    {
+      values: { memory: ['6M'] },
+      order: [
+        ['memory', '5M'],
+        ['memory', '6M'],
+      ],
+      rest: ['x'],
+    },
+  ],
+  [[], { values: {}, order: [], rest: [] }],
 ] as const)('the words %j are split into flags and command', (args, parsed) =>
   expect(parseFlags([...args], flags)).toEqual(parsed),
 )

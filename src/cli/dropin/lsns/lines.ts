@@ -89,8 +89,8 @@ function addProcess(subject: Subject, tree: Tree, add: Add, byPid: Map<number, P
 function isWanted(one: Namespace, { files, tree, task, persistent }: Wanted, held: Set<number>): boolean {
   if (!files.includes(one.file)) return false
   if (task !== undefined) return one.processes.some(({ pid }) => pid === task)
-  if (!persistent) return one.processes.length > 0 || held.has(one.id)
-  return one.processes.length === 0 && (held.has(one.id) || tree === 'parent' || tree === 'owner')
+  if (persistent && one.processes.length > 0) return false
+  return one.processes.length > 0 || held.has(one.id) || tree === 'parent' || tree === 'owner'
 }
 
 /** Ids of namespaces that mounts alone hold, and of those above them. */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is attached to the job's root: copies of trees, new file systems,
+ * overlays, links and covers. Sources are the user's words and are opened once,
+ * from outside; targets are resolved inside (see root.c). A target that does
+ * not begin with "/" is meant from the file system attached last, so that what
+ * belongs to /dev or /proc cannot be led elsewhere.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+
+#include "../hutch.h"
+
+#define MAX_LAYERS 10	/* a value of fsconfig has less than 256 bytes */
+#define DETACH 2	/* MNT_DETACH */
+
+/* Attaches and closes: the target is made if it may be. */
+static int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
+{
+	int fd = make_target(base_of(target), target, directory, resolve), err;
+
+	if (fd < 0) {
+		sys(__NR_close, mount_fd);
+		return in_part(PART_TARGET, fd);
+	}
+	/* kernels differ in what they call this, so it is looked at first */
+	err = (int)is_directory(fd);
+	if (err >= 0)
+		err = err == directory ? attach(mount_fd, fd) : directory ? -ENOTDIR : -EISDIR;
+	sys(__NR_close, fd);
+	if (err < 0) {
+		sys(__NR_close, mount_fd);
+		return in_part(PART_ATTACH, err);
+	}
+	keep(mount_fd, target, holds);
+	return 0;
+}
+
+int op_attach_tree(struct cursor *c)
+{
+	const char *source = take_string(c), *target = take_string(c);
+	u64 attributes = take_u64(c);
+	u32 recursive = take_u32(c);
+	long directory;
+	int fd, err = finished(c);
+
+	if (err)
+		return err;
+	fd = (int)sys(__NR_open_tree, AT_FDCWD, source,
+		      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+	if (fd < 0)
+		return in_part(PART_SOURCE, fd);
+	directory = is_directory(fd);
+	err = directory < 0 ? (int)directory : set_attributes(fd, attributes, 1);
+	if (err < 0) {
+		sys(__NR_close, fd);
+		return in_part(PART_ATTRIBUTES, err);
+	}
+	return attach_at(fd, target, (int)directory, 0, 0);
+}
+
+/* Closes fs. "key=value", or "key" alone. */
+static int configured_mount(int fs, const struct strings *options, u64 attributes)
+{
+	const char *option = options->first;
+	char key[32];
+	long err = 0;
+
+	for (u32 i = 0; i < options->count && err >= 0; i++, option = next_string(option)) {
+		size_t length = 0;
+
+		while (option[length] && option[length] != '=')
+			length++;
+		if (length >= sizeof key) {
+			err = -EINVAL;
+			break;
+		}
+		memcpy(key, option, length);
+		key[length] = 0;
+		err = option[length] ? sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, key, option + length + 1, 0)
+				     : sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, key, NULL, 0);
+	}
+	if (err >= 0)
+		err = sys(__NR_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	if (err >= 0)
+		err = sys(__NR_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
+	sys(__NR_close, fs);
+	return (int)err;
+}
+
+static int new_mount(const char *type, const struct strings *options, u64 attributes)
+{
+	long fs = sys(__NR_fsopen, type, FSOPEN_CLOEXEC);
+
+	if (fs < 0)
+		return (int)fs;
+	sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "source", type, 0);	/* what mount(8) shows */
+	return configured_mount((int)fs, options, attributes);
+}
+
+/*
+ * links: the target may lead through links of the image. Not so for /proc,
+ * /sys and /dev: an image that can move them could give the job files of its
+ * own instead (CVE-2019-19921).
+ */
+int op_attach_new(struct cursor *c)
+{
+	const char *type = take_string(c);
+	struct strings options = take_strings(c);
+	const char *target = take_string(c);
+	u64 attributes = take_u64(c);
+	u32 links = take_u32(c);
+	int fd, err = finished(c);
+
+	if (err)
+		return err;
+	fd = new_mount(type, &options, attributes);
+	if (fd < 0)
+		return in_part(PART_FILE_SYSTEM, fd);
+	make_in(fd);
+	return attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
+}
+
+/* "/proc/self/fd/N", the only name of a layer: what it means cannot change, and needs no escaping. */
+static char *add_layer(char *at, int fd)
+{
+	static const char prefix[] = "/proc/self/fd/";
+	char digits[12];
+	int count = 0;
+
+	memcpy(at, prefix, sizeof prefix - 1);
+	at += sizeof prefix - 1;
+	do
+		digits[count++] = (char)('0' + fd % 10);
+	while (fd /= 10);
+	while (count)
+		*at++ = digits[--count];
+	*at = 0;
+	return at;
+}
+
+static int open_layer(int base, const char *path)
+{
+	if (base < 0)
+		return (int)sys(__NR_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return resolve_in(base, path, RESOLVE_NO_SYMLINKS);
+}
+
+static int overlay_mount(const struct strings *lower, int upper, int work, int drops, u64 attributes)
+{
+	char layers[256], *at = layers, name[32];
+	const char *path = lower->first;
+	int layer[MAX_LAYERS], opened = 0;
+	long err = 0, fs = -1;
+
+	if (lower->count == 0 || lower->count > MAX_LAYERS)
+		return in_part(PART_SOURCE, -E2BIG);
+	for (; opened < (int)lower->count; opened++, path = next_string(path)) {
+		layer[opened] = open_layer(-1, path);
+		if (layer[opened] < 0) {
+			err = in_part(PART_SOURCE, layer[opened]);
+			break;
+		}
+		if (opened)
+			*at++ = ':';
+		at = add_layer(at, layer[opened]);
+	}
+	if (!err)
+		fs = err = in_part(PART_FILE_SYSTEM, sys(__NR_fsopen, "overlay", FSOPEN_CLOEXEC));
+	if (err >= 0)
+		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "source", "overlay", 0);
+	if (err >= 0)
+		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "lowerdir", layers, 0);
+	if (err >= 0 && upper >= 0) {
+		add_layer(name, upper);
+		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "upperdir", name, 0);
+	}
+	if (err >= 0 && work >= 0) {
+		add_layer(name, work);
+		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "workdir", name, 0);
+	}
+	/* nobody reads it again, so nothing needs to reach a disk */
+	if (err >= 0 && drops)
+		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
+	if (fs >= 0 && err >= 0)
+		err = in_part(PART_FILE_SYSTEM, configured_mount((int)fs, &(struct strings){ 0, 0, "" }, attributes));
+	else if (fs >= 0)
+		sys(__NR_close, fs), err = in_part(PART_FILE_SYSTEM, err);
+	while (opened)
+		sys(__NR_close, layer[--opened]);
+	return (int)err;
+}
+
+/*
+ * upper and work empty: changes are thrown away. They go to a tmpfs that is
+ * attached only until the overlay has it: overlayfs takes no layer that is not
+ * mounted in this namespace. drops: an upper layer is wanted at all.
+ */
+int op_attach_overlay(struct cursor *c)
+{
+	struct strings lower = take_strings(c);
+	const char *upper = take_string(c), *work = take_string(c), *target = take_string(c);
+	u64 attributes = take_u64(c);
+	u32 drops = take_u32(c);
+	int fd = -1, scratch = -1, upper_fd = -1, work_fd = -1, err = finished(c);
+	char name[32];
+
+	if (err)
+		return err;
+	if (drops) {
+		scratch = new_mount("tmpfs", &(struct strings){ 1, 10, "mode=0755" }, 0);
+		if (scratch < 0)
+			return in_part(PART_FILE_SYSTEM, scratch);
+		err = in_part(PART_FILE_SYSTEM, sys(__NR_mkdirat, scratch, "upper", 0755));
+		if (err >= 0)
+			err = in_part(PART_FILE_SYSTEM, sys(__NR_mkdirat, scratch, "work", 0755));
+		if (err >= 0) {
+			fd = make_target(base_of(target), target, 1, 0);
+			err = fd < 0 ? in_part(PART_TARGET, fd) : in_part(PART_ATTACH, attach(scratch, fd));
+			if (fd >= 0)
+				sys(__NR_close, fd);
+		}
+		if (err < 0) {
+			sys(__NR_close, scratch);
+			return err;
+		}
+	}
+	if (drops || *upper) {
+		upper_fd = open_layer(scratch, drops ? "upper" : upper);
+		work_fd = open_layer(scratch, drops ? "work" : work);
+	}
+	if ((drops || *upper) && (upper_fd < 0 || work_fd < 0))
+		fd = in_part(PART_LAYER, upper_fd < 0 ? upper_fd : work_fd);
+	else
+		fd = overlay_mount(&lower, upper_fd, work_fd, (int)drops, attributes);
+	if (upper_fd >= 0)
+		sys(__NR_close, upper_fd);
+	if (work_fd >= 0)
+		sys(__NR_close, work_fd);
+	if (scratch >= 0) {
+		add_layer(name, scratch);
+		err = in_part(PART_ATTACH, sys(__NR_umount2, name, DETACH));
+		sys(__NR_close, scratch);
+	}
+	if (fd < 0 || err < 0) {
+		if (fd >= 0)
+			sys(__NR_close, fd);
+		return fd < 0 ? fd : err;
+	}
+	make_in(fd);
+	return attach_at(fd, target, 1, 0, 0);
+}
+
+/* One name in the top of the file system attached last, so that there is nothing to be led astray by. */
+int op_make_link(struct cursor *c)
+{
+	const char *name = take_string(c), *to = take_string(c);
+	int base = base_of(name), err = finished(c);
+
+	for (const char *s = name; *s; s++)
+		if (*s == '/')
+			return -EPROTO;
+	return err ? err : base < 0 ? -EPROTO : (int)sys(__NR_symlinkat, to, base, name);
+}
+
+/*
+ * Hides a path of the file system attached last, or makes it read-only. What
+ * this kernel does not have needs no cover. /dev/null is the host's, opened
+ * from outside: the image's may be something else (CVE-2025-31133).
+ */
+int op_cover_path(struct cursor *c)
+{
+	const char *path = take_string(c);
+	u32 read_only = take_u32(c);
+	struct strings none = { 0, 0, "" };
+	long directory;
+	int target, fd, err = finished(c);
+
+	if (err)
+		return err;
+	target = resolve_in(base_of(path), path, RESOLVE_NO_SYMLINKS);
+	if (target < 0)
+		return target == -ENOENT ? 0 : in_part(PART_TARGET, target);
+	directory = is_directory(target);
+	if (read_only)
+		fd = (int)sys(__NR_open_tree, target, "",
+			      AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	else if (directory > 0)
+		fd = new_mount("tmpfs", &none, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	else
+		fd = (int)sys(__NR_open_tree, AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	err = directory < 0 ? (int)directory : fd < 0 ? in_part(PART_SOURCE, fd) : 0;
+	if (!err && (read_only || !directory))
+		err = in_part(PART_ATTRIBUTES, set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 1));
+	if (!err)
+		err = in_part(PART_ATTACH, attach(fd, target));
+	if (fd >= 0)
+		sys(__NR_close, fd);
+	sys(__NR_close, target);
+	return err;
+}

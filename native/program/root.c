@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The job's own root: a detached copy of a tree, put together from the inside
+ * by descriptors and made "/" by pivot_root. Whoever filled that tree may be
+ * hostile and may go on renaming and linking in it while we work: no path in
+ * it is ever resolved but by openat2(RESOLVE_IN_ROOT), which keeps links, ".."
+ * and absolute links below the root's descriptor.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+
+#include "../hutch.h"
+
+#define MAX_OURS 64
+#define RACES 1000	/* renames in the same tree make RESOLVE_IN_ROOT say EAGAIN */
+#define DETACH 2	/* MNT_DETACH */
+
+/* One root a process: hutch-init builds it and never another. */
+static int root_fd = -1;	/* the new root, once opened */
+static int held_fd = -1;	/* the file system attached last at an absolute path */
+static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be made */
+static u32 ours_count;
+
+int in_part(enum step_part part, long err)
+{
+	return err < 0 ? (int)err - (int)part * STEP_PART : (int)err;
+}
+
+static long look_at(int fd, const char *path, struct statx *found)
+{
+	return sys(__NR_statx, fd, path, *path ? 0 : AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, found);
+}
+
+long is_directory(int fd)
+{
+	struct statx found;
+	long err = look_at(fd, "", &found);
+
+	return err < 0 ? err : (found.stx_mode & S_IFMT) == S_IFDIR;
+}
+
+static int may_make_in(int fd)
+{
+	struct statx found;
+
+	if (look_at(fd, "", &found) < 0 || !(found.stx_mask & STATX_MNT_ID))
+		return 0;
+	for (u32 i = 0; i < ours_count; i++)
+		if (ours[i] == found.stx_mnt_id)
+			return 1;
+	return 0;
+}
+
+/* Mount points may be made in this mount: it is the job's alone, or the root that the user named. */
+void make_in(int fd)
+{
+	struct statx found;
+
+	if (ours_count < MAX_OURS && look_at(fd, "", &found) == 0 && found.stx_mask & STATX_MNT_ID)
+		ours[ours_count++] = found.stx_mnt_id;
+}
+
+/* An absolute path is meant from the root, another one from the file system attached last. */
+int base_of(const char *path)
+{
+	return *path == '/' ? root_fd : held_fd;
+}
+
+/* Opens a path below base for attaching to it; what it is does not matter, so that no device or fifo is ever opened. */
+int resolve_in(int base, const char *path, u64 resolve)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve,
+	};
+	long fd;
+
+	if (base < 0)
+		return -EPROTO;
+	for (int tries = 0; tries < RACES; tries++) {
+		fd = sys(__NR_openat2, base, path, &how, sizeof how);
+		if (fd != -EAGAIN)
+			break;
+	}
+	return (int)fd;
+}
+
+/* mkdirat and mknodat do not follow a link that was put at the name meanwhile. */
+static int make_one(int parent, const char *name, int directory)
+{
+	long err, mask;
+
+	if (!may_make_in(parent))
+		return -ENOENT;
+	mask = sys(__NR_umask, 0);
+	err = directory ? sys(__NR_mkdirat, parent, name, 0755) : sys(__NR_mknodat, parent, name, S_IFREG | 0644, 0);
+	sys(__NR_umask, mask);
+	return err == -EEXIST ? 0 : (int)err;
+}
+
+/*
+ * As resolve_in, with what is missing made on the way: each parent is
+ * resolved anew from the base, and the next name made in that descriptor.
+ */
+int make_target(int base, const char *path, int directory, u64 resolve)
+{
+	char prefix[4096];
+	size_t length = text_length(path), at = 0, end;
+	int parent, next, err;
+
+	next = resolve_in(base, path, resolve);
+	if (next != -ENOENT)
+		return next;
+	if (length >= sizeof prefix)
+		return -ENAMETOOLONG;
+	parent = resolve_in(base, ".", resolve);
+	while (parent >= 0) {
+		int last = 1;
+
+		while (path[at] == '/')
+			at++;
+		for (end = at; path[end] && path[end] != '/'; end++)
+			;
+		if (end == at)
+			break;
+		for (size_t i = end; path[i]; i++)
+			last &= path[i] == '/';
+		memcpy(prefix, path, end);
+		prefix[end] = 0;
+		next = resolve_in(base, prefix, resolve);
+		if (next == -ENOENT) {
+			err = make_one(parent, prefix + at, directory || !last);
+			next = err < 0 ? err : resolve_in(base, prefix, resolve);
+		}
+		sys(__NR_close, parent);
+		parent = next;
+		at = end;
+	}
+	return parent;
+}
+
+int set_attributes(int mount_fd, u64 attributes, int recursive)
+{
+	struct mount_attr attr = { .attr_set = attributes };
+
+	if (!attributes)
+		return 0;
+	return (int)sys(__NR_mount_setattr, mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+			sizeof attr);
+}
+
+/* Puts a detached mount onto target; both are descriptors, so nothing that changes its name meanwhile matters. */
+int attach(int mount_fd, int target)
+{
+	return (int)sys(__NR_move_mount, mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+/*
+ * After attaching at an absolute path. What is attached at "/" is the root
+ * from now on. Closes mount_fd unless it is kept.
+ */
+void keep(int mount_fd, const char *path, int holds)
+{
+	int *at = path[0] == '/' && path[1] == 0 ? &root_fd : holds && path[0] == '/' ? &held_fd : NULL;
+
+	if (at && *at >= 0)
+		sys(__NR_close, *at);
+	if (at)
+		*at = mount_fd;
+	else
+		sys(__NR_close, mount_fd);
+}
+
+/*
+ * The copy is attached on top of "/", which changes nothing for a process
+ * whose root is below it: paths from outside go on to mean the host's.
+ * (Before 6.15 nothing can be attached to a detached tree.) makes: missing
+ * mount points may be made in it.
+ */
+int op_open_root(struct cursor *c)
+{
+	const char *source = take_string(c);
+	u64 attributes = take_u64(c);
+	u32 makes = take_u32(c);
+	long err = finished(c);
+	int fd;
+
+	if (err)
+		return (int)err;
+	fd = (int)sys(__NR_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (fd < 0)
+		return in_part(PART_SOURCE, fd);
+	err = is_directory(fd);
+	if (err <= 0)
+		return in_part(PART_SOURCE, err < 0 ? err : -ENOTDIR);
+	err = set_attributes(fd, attributes, 1);
+	if (err < 0)
+		return in_part(PART_ATTRIBUTES, err);
+	err = sys(__NR_move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	if (err < 0)
+		return in_part(PART_ATTACH, err);
+	if (makes)
+		make_in(fd);
+	keep(fd, "/", 0);
+	return 0;
+}
+
+/*
+ * pivot_root(".", ".") stacks the old root on the new one; whatever is on top
+ * of us is then taken off until we are on top ourselves. "/.." is the one
+ * path that leads to the top of that stack. In the end no mount of the host
+ * can be reached, whatever it had mounted over its "/".
+ */
+int op_pivot_root(struct cursor *c)
+{
+	u32 stays = take_u32(c);
+	char where[4096] = "/";
+	struct statx self, top;
+	long err = finished(c);
+
+	if (err)
+		return (int)err;
+	if (root_fd < 0)
+		return -EPROTO;
+	if (stays && (sys(__NR_getcwd, where, sizeof where) < 0 || where[0] != '/'))
+		where[0] = '/', where[1] = 0;
+	err = look_at(root_fd, "", &self);
+	if (!err && !(self.stx_mask & STATX_MNT_ID))
+		err = -ENOSYS;
+	if (!err)
+		err = sys(__NR_fchdir, root_fd);
+	if (!err)
+		err = sys(__NR_pivot_root, ".", ".");
+	while (!err) {
+		err = look_at(AT_FDCWD, "/..", &top);
+		if (err || top.stx_mnt_id == self.stx_mnt_id)
+			break;
+		err = sys(__NR_umount2, "/..", DETACH);
+	}
+	if (!err)
+		err = sys(__NR_chdir, "/");
+	if (err)
+		return (int)err;
+	/* as the caller's directory may be missing in there */
+	if (where[1])
+		sys(__NR_chdir, where);
+	sys(__NR_close, root_fd);
+	if (held_fd >= 0)
+		sys(__NR_close, held_fd);
+	root_fd = held_fd = -1;
+	return 0;
+}

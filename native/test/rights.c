@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Tests of what a job may reach and who it is: paths inside a root, maps of ids. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* A path inside a root stays there, whatever its links say, and what is missing is made only where it may be. */
+void test_root(const char *directory)
+{
+	char root[512], path[600], long_path[5000];
+	struct stat found;
+	int base;
+
+	snprintf(root, sizeof root, "%s/root", directory);
+	CHECK(mkdir(root, 0700) == 0);
+	base = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof path, "%s/up", root);
+	CHECK(symlink("../../../../../..", path) == 0);
+	snprintf(path, sizeof path, "%s/absolute", root);
+	CHECK(symlink(directory, path) == 0);
+	snprintf(path, sizeof path, "%s/loop", root);
+	CHECK(symlink("loop", path) == 0);
+
+	CHECK(resolve_in(-1, "/", 0) == -EPROTO);
+	CHECK(resolve_in(base, "/up/etc", 0) == -ENOENT);
+	CHECK(resolve_in(base, "/loop", 0) == -ELOOP);
+	CHECK(resolve_in(base, "/up", RESOLVE_NO_SYMLINKS) == -ELOOP);
+	CHECK(make_target(base, "/new/x", 1, 0) == -ENOENT);
+	make_in(base);
+	close(make_target(base, "/new//x/", 1, 0));
+	snprintf(path, sizeof path, "%s/new/x", root);
+	CHECK(stat(path, &found) == 0 && S_ISDIR(found.st_mode));
+	close(make_target(base, "/new/file", 0, 0));
+	snprintf(path, sizeof path, "%s/new/file", root);
+	CHECK(stat(path, &found) == 0 && S_ISREG(found.st_mode));
+	close(make_target(base, "/up/../../made", 1, 0));
+	snprintf(path, sizeof path, "%s/made", root);
+	CHECK(exists(path));
+	CHECK(make_target(base, "/absolute/y", 1, 0) == -ENOENT);
+	snprintf(path, sizeof path, "%s/y", directory);
+	CHECK(!exists(path));
+	CHECK(make_target(base, "/new/file/z", 1, 0) == -ENOTDIR);
+	CHECK(make_target(base, "/up/z", 1, RESOLVE_NO_SYMLINKS) == -ELOOP);
+	memset(long_path, 'n', sizeof long_path);
+	for (size_t i = 0; i < sizeof long_path; i += 100)
+		long_path[i] = '/';
+	long_path[sizeof long_path - 1] = 0;
+	CHECK(make_target(base, long_path, 1, 0) == -ENAMETOOLONG);
+	CHECK(in_part(PART_TARGET, -ENOENT) == -(ENOENT + 2 * STEP_PART) && in_part(PART_TARGET, 3) == 3);
+	close(base);
+}
+
+/* A payload that is too short or too long touches nothing; nor does an op before a root is open. */
+void test_root_ops(void)
+{
+	static int (*const handlers[])(struct cursor *) = {
+		op_open_root, op_attach_tree, op_attach_new, op_attach_overlay, op_make_link, op_cover_path, op_pivot_root,
+	};
+	static const u8 zeros[64];
+	struct builder *b = malloc(sizeof *b);
+
+	for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+		CHECK(handlers[i](&(struct cursor){ zeros, zeros, 0 }) == -EPROTO);
+		CHECK(handlers[i](&(struct cursor){ zeros, zeros + sizeof zeros, 0 }) == -EPROTO);
+	}
+	CHECK(op_pivot_root(&(struct cursor){ zeros, zeros + 4, 0 }) == -EPROTO);
+	b->size = 0, put_string(b, "fd"), put_string(b, "/proc/self/fd");
+	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == -EPROTO);
+	b->size = 0, put_string(b, "/tmp/link"), put_string(b, "/");
+	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == -EPROTO);
+	free(b);
+}
+
+static void put_words(struct builder *b, u32 count, const char *words, u32 length)
+{
+	put(b, count);
+	put(b, length);
+	memset(b->bytes + b->size, 0, length + 4);
+	memcpy(b->bytes + b->size, words, length);
+	b->size += (length + 3) & ~3u;
+}
+
+/* The child of the hand-shake: 0 when it was mapped to root. */
+static void be_mapped(int fd)
+{
+	struct report ready = { .kind = REPORT_READY };
+	char go = 0;
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		_exit(77);
+	if (send(fd, &ready, sizeof ready, 0) < 0 || recv(fd, &go, 1, 0) != 1 || go != GO_BYTE)
+		_exit(1);
+	_exit(getuid() == 0 && getgid() == 0 ? 0 : 2);
+}
+
+static int run_map(struct outer *o, const struct builder *b)
+{
+	u8 *bytes = copy_exact(b);
+	struct cursor c = { bytes, bytes + b->size, 0 };
+	int err = op_map_ids(o, &c);
+
+	free(bytes);
+	return err;
+}
+
+/* A real user namespace is mapped by the parent; a child that has failed, or has gone, is left for its end to tell. */
+void test_maps(void)
+{
+	struct builder *b = malloc(sizeof *b);
+	struct report report = { .kind = REPORT_FAILED, .step = 3, .value = 13 };
+	struct outer o = { 0 };
+	int pair[2], status = 0;
+	char users[32], groups[32];
+	u32 users_length = (u32)snprintf(users, sizeof users, "0%c%u%c1", 0, getuid(), 0) + 1;
+	u32 groups_length = (u32)snprintf(groups, sizeof groups, "0%c%u%c1", 0, getgid(), 0) + 1;
+
+	b->size = 0;
+	put_words(b, 3, users, users_length);
+	put_words(b, 3, groups, groups_length);
+	put(b, 1);
+	put_string(b, "");
+	put_string(b, "");
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	o.report_fd = pair[0];
+	o.pid = fork();
+	if (o.pid == 0)
+		be_mapped(pair[1]);
+	close(pair[1]);
+	status = run_map(&o, b);
+	CHECK(status == 0);
+	waitpid(o.pid, &status, 0);
+	CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
+	/* it is gone, and nothing is said */
+	CHECK(run_map(&o, b) == 0);
+	close(pair[0]);
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	o.report_fd = pair[0];
+	CHECK(send(pair[1], &report, sizeof report, 0) == sizeof report);
+	CHECK(run_map(&o, b) == 0);
+	memset(&report, 0, sizeof report);
+	CHECK(recv(pair[0], &report, sizeof report, MSG_DONTWAIT) == sizeof report && report.step == 3);
+
+	/* two words are no extent */
+	b->size = 0;
+	put_words(b, 2, "0\0000", 4);
+	put_words(b, 0, "", 0);
+	put(b, 0);
+	put_string(b, "");
+	put_string(b, "");
+	CHECK(run_map(&o, b) == -EPROTO);
+	close(pair[0]);
+	close(pair[1]);
+	free(b);
+}
+
+/* No file, no mount: the child is not told to go on. Words that do not pair are no program. */
+void test_binds(void)
+{
+	struct report ready = { .kind = REPORT_READY };
+	struct outer o = { .pid = getpid() };
+	struct builder *b = malloc(sizeof *b);
+	struct cursor c;
+	int pair[2];
+	char go = 0;
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	o.report_fd = pair[0];
+	for (u32 files = 0; files < 2; files++) {
+		b->size = 0;
+		put_words(b, 1, "net", 4);
+		put_words(b, files, "/no/such/file", files ? 14 : 0);
+		c = (struct cursor){ b->bytes, b->bytes + b->size, 0 };
+		CHECK(send(pair[1], &ready, sizeof ready, 0) == sizeof ready);
+		CHECK(files ? op_bind_namespaces(&o, &c) < 0 : op_bind_namespaces(&o, &c) == -EPROTO);
+		CHECK(recv(pair[1], &go, 1, MSG_DONTWAIT) < 0);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	free(b);
+}
+
+void test_tool(void)
+{
+	CHECK(run_tool((const char *const[]){ "/bin/true", NULL }) == 0);
+	CHECK(run_tool((const char *const[]){ "/bin/false", NULL }) == 1 << 8);
+	CHECK(run_tool((const char *const[]){ "/no/such/tool", NULL }) == 127 << 8);
+}

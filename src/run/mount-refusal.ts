@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words for a mount that was refused: what errno means depends on whether the source, the target or the file system was at fault. Pure.
+import { fail, type HutchError, quote } from '../errors.ts'
+import type { Op } from '../program/ops.ts'
+import type { stepParts } from '../program/wire.ts'
+
+type Part = (typeof stepParts)[number]
+type MountOp = Extract<
+  Op,
+  { op: 'openRoot' | 'attachTree' | 'attachNew' | 'attachOverlay' | 'coverPath' | 'makeLink' | 'pivotRoot' }
+>
+
+/** `origin` is the option as the user typed it. */
+export function explainMountRefusal(op: MountOp, errno: string, part: Part, origin: string): HutchError {
+  const names = { source: sourceOf(op), target: targetOf(op), origin }
+  const [why, remedy] = (explain[part] ?? (() => undefined))(errno, names) ?? anywhere(errno, names)
+  const path = part === 'target' || part === 'attach' ? names.target : names.source
+  return fail('MOUNT_REFUSED', { what: whatOf(op), why, errno, path, origin, remedy })
+}
+
+interface Names {
+  source: string
+  target: string
+  origin: string
+}
+type Words = [why: string, remedy: string]
+
+const explain: { [part in Part]?: (errno: string, names: Names) => Words | undefined } = {
+  source: (errno, { source, origin }) => {
+    if (errno === 'ENOENT') return [`${source} is not there`, `make it, or give another in ${origin}`]
+    if (errno === 'ENOTDIR') return [`${source} is not a directory`, `give a directory in ${origin}`]
+    if (errno === 'ELOOP') return [`${source} goes through too many links`, `give another in ${origin}`]
+    if (errno === 'EACCES')
+      return [`${source} may not be entered`, `give what this user may enter in ${origin}, or run as root`]
+    if (errno === 'EINVAL')
+      return [
+        `${source} cannot be copied: it is unbindable, or part of what a namespace locked`,
+        'give what is below it, or leave out bind',
+      ]
+    return undefined
+  },
+  target: (errno, { target, origin }) => {
+    if (errno === 'ENOENT')
+      return [
+        `${target} is not there inside, and hutch makes mount points only in a root of your own, a tmpfs or an overlay`,
+        `make ${target} first, or give one that exists in ${origin}`,
+      ]
+    if (errno === 'EROFS')
+      return [
+        `${target} is not there inside, and it cannot be made in what is read-only`,
+        `make ${target} in the root first, or leave out --read-only`,
+      ]
+    if (errno === 'ELOOP')
+      return [
+        `${target} leads through a symbolic link inside, which is not followed there or has no end`,
+        `make ${target} a directory in the root`,
+      ]
+    if (errno === 'ENOTDIR')
+      return [`something on the way to ${target} is not a directory`, `give another target in ${origin}`]
+    if (errno === 'EAGAIN') return [`${target} is being renamed all the time`, 'stop what changes the root meanwhile']
+    return undefined
+  },
+  'file system': (errno, { target, origin }) => {
+    if (errno === 'ENODEV') return ['this kernel has no such file system', `leave out ${origin}`]
+    if (errno === 'EINVAL' || errno === 'ESTALE' || errno === 'EBUSY')
+      return [
+        'the file system does not take these options, or its layers do not go together',
+        `see what ${origin} asks for: upper and work are on one file system, not overlay itself, and in no layer of another`,
+      ]
+    if (errno === 'EPERM')
+      return [
+        `this user may not mount it at ${target}`,
+        'run as root, or with a network namespace for /sys (--isolate all); inside a container, /proc must not be covered by other mounts',
+      ]
+    return undefined
+  },
+  attach: (errno, { source, target }) => {
+    if (errno === 'ENOTDIR' || errno === 'EISDIR')
+      return [
+        `${source} and ${target} are not both a directory or both a file`,
+        'give a directory for a directory, a file for a file',
+      ]
+    return undefined
+  },
+  layer: (errno, { origin }) => {
+    if (errno === 'ENOENT') return ['upper or work is not there', `make both directories of ${origin}`]
+    if (errno === 'ENOTDIR') return ['upper or work is not a directory', `give directories in ${origin}`]
+    return undefined
+  },
+}
+
+function anywhere(errno: string, { origin }: Names): Words {
+  if (errno === 'EPERM') return ['mounts take CAP_SYS_ADMIN', `run as root, or without ${origin}`]
+  if (errno === 'ENOSYS') return ['this kernel lacks a call for it', 'use Linux 5.12 or newer']
+  if (errno === 'ENOSPC') return ['there are too many mounts', 'raise /proc/sys/fs/mount-max, or mount less']
+  return ['the kernel refused', 'see hutch doctor']
+}
+
+function whatOf(op: MountOp): string {
+  switch (op.op) {
+    case 'openRoot':
+      return `use ${quote(op.source)} as the root`
+    case 'attachTree':
+      return `mount ${quote(op.source)} at ${quote(op.target)}`
+    case 'attachNew':
+      return `mount a ${op.type} at ${quote(op.target)}`
+    case 'attachOverlay':
+      return `mount ${op.lower.map(quote).join(', ')} as an overlay at ${quote(op.target)}`
+    case 'coverPath':
+      return `cover ${quote(op.path)}`
+    case 'makeLink':
+      return `make the link ${quote(op.name)}`
+    case 'pivotRoot':
+      return 'change to the new root'
+  }
+}
+
+function sourceOf(op: MountOp): string {
+  if (op.op === 'openRoot' || op.op === 'attachTree') return quote(op.source)
+  if (op.op === 'attachOverlay') return op.lower.length === 1 ? quote(op.lower[0]) : 'a layer'
+  return op.op === 'attachNew' ? op.type : '/'
+}
+
+function targetOf(op: MountOp): string {
+  if (op.op === 'openRoot' || op.op === 'pivotRoot') return '/'
+  return quote(op.op === 'coverPath' ? op.path : op.op === 'makeLink' ? op.name : op.target)
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of /proc, /sys and /dev a job with a root of its own sees: as data, each with its reason. The lists are those of Docker and containerd.
+
+/** Files and directories that are hidden, below /proc. */
+export const maskedProc: readonly [path: string, reason: string][] = [
+  ['acpi', 'switches hardware of the host'],
+  ['asound', "tells of the host's sound devices, and what plays"],
+  ['interrupts', 'lets others be watched by their interrupts, keystrokes among them'],
+  ['kcore', 'all memory of the machine'],
+  ['keys', 'the keys of all users: the keyring has no namespace'],
+  ['latency_stats', 'where in the kernel others wait'],
+  ['sched_debug', "the host's processes by name"],
+  ['scsi', 'takes commands that remove disks'],
+  ['timer_list', "the host's processes by their timers, and kernel addresses"],
+  ['timer_stats', 'the same on older kernels'],
+]
+
+/** The same below /sys. */
+export const maskedSys: readonly [path: string, reason: string][] = [
+  ['devices/virtual/powercap', 'power use so fine that keys can be read from it (CVE-2020-8694)'],
+  ['firmware', "the firmware's tables and variables"],
+]
+
+/** Read-only below /proc: what is written there is the whole machine's. */
+export const readOnlyProc: readonly [path: string, reason: string][] = [
+  ['bus', 'configures PCI devices'],
+  ['fs', 'sets file systems of the host'],
+  ['irq', 'moves interrupts between CPUs'],
+  ['sys', 'most settings have no namespace'],
+  ['sysrq-trigger', 'restarts or crashes the machine'],
+]
+
+/** Device files of a minimal /dev, bound from the host's: a device node cannot be made in a user namespace. */
+export const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const
+
+/** Links of a minimal /dev. */
+export const deviceLinks: readonly [name: string, to: string][] = [
+  ['ptmx', 'pts/ptmx'],
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+]

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The job's own root file system: what was asked for → operations. The order is what makes it safe, so each step says why it stands there.
+import type { Op } from '../program/ops.ts'
+import { deviceLinks, devices, maskedProc, maskedSys, readOnlyProc } from './kernel-files.ts'
+import type { NamespaceKind } from './namespace.ts'
+
+/** Attributes of a mount as mount_setattr(2) numbers them. */
+export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const
+
+/** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside. */
+export type Mount = { target: string; attributes: number; origin: string } & (
+  | { kind: 'volume'; source: string; recursive: boolean }
+  | { kind: 'tmpfs'; options: string[] }
+  | { kind: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }
+)
+
+/** A root as asked for. Without `directory` it is the host's own. */
+export interface Root {
+  directory?: string
+  readOnly: boolean
+  dev: boolean
+  mounts: Mount[]
+}
+
+const { ro, nosuid, nodev, noexec } = mountAttributes
+
+/** From the copy of the tree to pivot_root; privatePropagation must stand before. `joinsPid`: the pid namespace is one that was joined. */
+export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid = false): Op[] {
+  const own = root.directory !== undefined
+  const dev = root.dev || own
+  const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
+  const late = root.mounts.filter((mount) => isLate(mount.target))
+  return [
+    // read-only first: volumes that are attached later stay as they were asked for
+    {
+      op: 'openRoot',
+      source: root.directory ?? '/',
+      attributes: (root.readOnly ? ro : 0) + (own ? nodev : 0),
+      // on the host's own files nothing is made that would stay there
+      makes: own && !/^[/.]*$/.test(root.directory ?? '/') ? 1 : 0,
+      origin,
+    },
+    ...root.mounts.filter((mount) => !late.includes(mount)).map(mountOp),
+    // after the mounts: a link in the image cannot make one of them cover the true /proc or /sys
+    ...(own || ((isolate.includes('pid') || joinsPid) && isolate.includes('mount'))
+      ? procOps(own ? 'rootfs' : 'isolate')
+      : []),
+    ...(own ? sysOps(isolate, 'rootfs') : []),
+    ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
+    // what the user wants inside of these three
+    ...late.map(mountOp),
+    { op: 'pivotRoot', stays: own ? 0 : 1, origin },
+  ]
+}
+
+function isLate(target: string): boolean {
+  return /^\/(proc|sys|dev)(\/|$)/.test(target)
+}
+
+function mountOp(mount: Mount): Op {
+  const { target, attributes, origin } = mount
+  switch (mount.kind) {
+    case 'volume':
+      return {
+        op: 'attachTree',
+        source: mount.source,
+        target,
+        attributes,
+        recursive: mount.recursive ? 1 : 0,
+        origin,
+      }
+    case 'tmpfs':
+      return { op: 'attachNew', type: 'tmpfs', options: mount.options, target, attributes, links: 1, origin }
+    case 'overlay': {
+      const { lower, upper, work } = mount
+      return { op: 'attachOverlay', lower, upper, work, target, attributes, drops: mount.drops ? 1 : 0, origin }
+    }
+  }
+}
+
+/** Covers follow each file system at once: they are meant from the one attached last. */
+function procOps(origin: string): Op[] {
+  return [
+    {
+      op: 'attachNew',
+      type: 'proc',
+      options: [],
+      target: '/proc',
+      attributes: nosuid + nodev + noexec,
+      links: 0,
+      origin,
+    },
+    ...readOnlyProc.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 1, origin })),
+    ...maskedProc.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
+  ]
+}
+
+function sysOps(isolate: readonly string[], origin: string): Op[] {
+  const attributes = ro + nosuid + nodev + noexec
+  // a new sysfs shows the network namespace, and is refused to who does not own that
+  if (isolate.includes('user') && !isolate.includes('net'))
+    return [
+      { op: 'attachTree', source: '/sys', target: '/sys', attributes, recursive: 1, origin },
+      ...maskedSys.map(([path]): Op => ({ op: 'coverPath', path: `/sys/${path}`, readOnly: 0, origin })),
+    ]
+  return [
+    { op: 'attachNew', type: 'sysfs', options: [], target: '/sys', attributes, links: 0, origin },
+    ...maskedSys.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
+  ]
+}
+
+function deviceOps(isolate: readonly NamespaceKind[], origin: string): Op[] {
+  const inside = (type: string, target: string, options: string[], attributes: number): Op => ({
+    op: 'attachNew',
+    type,
+    options,
+    target,
+    attributes,
+    links: 0,
+    origin,
+  })
+  return [
+    inside('tmpfs', '/dev', ['mode=0755', 'size=65536k'], nosuid + noexec),
+    ...devices.map(
+      (name): Op => ({
+        op: 'attachTree',
+        source: `/dev/${name}`,
+        target: name,
+        attributes: nosuid + noexec,
+        recursive: 0,
+        origin,
+      }),
+    ),
+    ...deviceLinks.map(([name, to]): Op => ({ op: 'makeLink', name, to, origin })),
+    inside('devpts', 'pts', ['newinstance', 'ptmxmode=0666', 'mode=0620'], nosuid + noexec),
+    inside('tmpfs', 'shm', ['mode=1777', 'size=64m'], nosuid + nodev + noexec),
+    // its queues are the ipc namespace's: with the host's namespace they would be the host's
+    ...(isolate.includes('ipc') ? [inside('mqueue', 'mqueue', [], nosuid + nodev + noexec)] : []),
+  ]
+}
