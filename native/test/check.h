@@ -90,6 +90,7 @@ static inline int exists(const char *path)
 void test_root(const char *directory);
 void test_root_ops(void);
 void test_maps(void);
+void test_binds(void);
 void test_tool(void);
 
 #endif

@@ -115,6 +115,7 @@ static void test_links(const char *directory)
 	CHECK(read_text(trap, text, sizeof text) == -ELOOP);
 	CHECK(write_text(target, "1") == 0);
 }
+
 static void test_decoder(void)
 {
 	static const u8 cases[][24] = {
@@ -200,6 +201,7 @@ int main(int argc, char **argv)
 	test_root(argv[1]);
 	test_root_ops();
 	test_maps();
+	test_binds();
 	test_tool();
 	test_random(300000);
 	printf("%d checks, %d failed\n", done, failed);

@@ -161,6 +161,32 @@ void test_maps(void)
 	free(b);
 }
 
+/* No file, no mount: the child is not told to go on. Words that do not pair are no program. */
+void test_binds(void)
+{
+	struct report ready = { .kind = REPORT_READY };
+	struct outer o = { .pid = getpid() };
+	struct builder *b = malloc(sizeof *b);
+	struct cursor c;
+	int pair[2];
+	char go = 0;
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	o.report_fd = pair[0];
+	for (u32 files = 0; files < 2; files++) {
+		b->size = 0;
+		put_words(b, 1, "net", 4);
+		put_words(b, files, "/no/such/file", files ? 14 : 0);
+		c = (struct cursor){ b->bytes, b->bytes + b->size, 0 };
+		CHECK(send(pair[1], &ready, sizeof ready, 0) == sizeof ready);
+		CHECK(files ? op_bind_namespaces(&o, &c) < 0 : op_bind_namespaces(&o, &c) == -EPROTO);
+		CHECK(recv(pair[1], &go, 1, MSG_DONTWAIT) < 0);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	free(b);
+}
+
 void test_tool(void)
 {
 	CHECK(run_tool((const char *const[]){ "/bin/true", NULL }) == 0);

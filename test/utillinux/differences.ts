@@ -16,10 +16,18 @@ export const differences = {
   'kept user namespace':
     '--user=FILE is refused by the kernel, since the mount is made with the rights of the new namespace; here with the caller’s',
   'killed child': 'unshare --fork ends with 1 when SIGKILL ended its child; here by that signal, as at any other',
+  'no first line': 'a script without #! is run by /bin/sh; here it cannot be run, as with hutch run',
+  'no namespace': 'nsenter of 2.42 ends with 1 when it enters none; here the program is run, as by 2.38',
+  'separate --wdns':
+    'for 2.42 the word after -W is the program; here it is the directory, as for 2.38; -WDIR is for both',
+  'user parent': 'nsenter --user-parent of 2.42 fails beside a namespace that is not named by a file',
   'not here': '--net-socket and --follow-context of nsenter are refused',
 } as const
 
-/** Of older versions: 2.42 does as hutch. */
-export const gone: readonly string[] = ['options of 2.42', 'own maps', 'kept user namespace', 'killed child']
+const older: readonly string[] = ['options of 2.42', 'own maps', 'kept user namespace', 'killed child']
+const newer: readonly string[] = ['no namespace', 'separate --wdns']
+
+/** Whether that difference is one from the version here: some are of 2.38 alone, some of 2.42. */
+export const isHere = (name: string) => !(version > 2.4 ? older : newer).includes(name)
 
 export type Difference = keyof typeof differences

@@ -17,6 +17,8 @@ export interface Case {
   env?: { [name: string]: string }
   /** Files in D. */
   files?: { [name: string]: string }
+  /** Those files are programs. */
+  executable?: true
   /** A shell command that looks at what is left afterwards. */
   after?: string
 }
@@ -54,7 +56,8 @@ export async function runCase(one: Case, real: boolean, pid?: number): Promise<O
   const directory = mkdtempSync(`${tmpdir()}/hutch-utillinux-`)
   const fill = (text: string) => text.replaceAll(/\bPID\b/g, String(pid)).replaceAll(/\bD\b(?=\/|$)/g, directory)
   try {
-    for (const [file, text] of Object.entries(one.files ?? {})) writeFileSync(`${directory}/${file}`, fill(text))
+    for (const [file, text] of Object.entries(one.files ?? {}))
+      writeFileSync(`${directory}/${file}`, fill(text), { mode: one.executable ? 0o755 : 0o644 })
     const [tool = '', ...rest] = one.argv
     const args = rest.map((word) => (word === 'PROBE' ? probe : fill(word)))
     const line = real ? [tool, ...args] : [process.execPath, cli, tool, ...args]

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, type TestContext, test } from 'vitest'
 import { cli, collect } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
-import { differences, gone, version } from './differences.ts'
+import { differences, isHere } from './differences.ts'
 import { type Case, runCase } from './side.ts'
 
 const P = ['sh', '-c', 'PROBE']
@@ -106,6 +106,12 @@ const asRoot: Case[] = [
   ask('/etc/passwd'),
   ask('/etc'),
   ask('-f no-such-program'),
+  ask('sh D/script', { files: { script: 'exit 5\n' } }),
+  { argv: ['unshare', 'sh', '-c', 'chmod 755 D/script; D/script'], files: { script: 'exit 5\n' } },
+  {
+    ...ask('D/script', { files: { script: 'exit 5\n' }, differs: { as: 'no first line', status: 126 } }),
+    executable: true,
+  },
   ask('-U /root/no/such'),
   { argv: ['unshare', '--', 'echo', '-m', 'word'] },
   { argv: ['unshare', 'echo', '-m', '--fork'] },
@@ -183,7 +189,7 @@ async function compare(one: Case, context: TestContext): Promise<void> {
   const { expect } = context
   const { stderr: theirWords, ...theirs } = await runCase(one, true)
   const { stderr, ...ours } = await runCase(one, false)
-  const differs = one.differs && !(version > 2.4 && gone.includes(one.differs.as)) ? one.differs : undefined
+  const differs = one.differs && isHere(one.differs.as) ? one.differs : undefined
   if (differs) {
     expect({ status: ours.status, stderr }).toEqual({ status: differs.status, stderr })
     expect(Object.keys(differences)).toContain(differs.as)
