@@ -117,6 +117,12 @@ if (kernels) {
     ]),
     ...['hybrid', 'v1'].map((layout) => [`kernel tests on 6.1, ${layout}`, ['--layout', layout], inVm, `${layout}: `]),
     ['kernel tests under systemd', underSystemd, ['test/kernel'], 'systemd: '],
+    [
+      'beside the newest util-linux in a VM: Debian sid, pure v2',
+      ['--root', 'sid', '--packages', 'cgroup-tools,uidmap'],
+      ['test/utillinux'],
+      'newest: ',
+    ],
   ])
 } else {
   await check('lint', 'node_modules/.bin/biome', ['check', '.'])
@@ -132,12 +138,6 @@ if (kernels) {
       ['--root', 'sid', '--packages', 'cgroup-tools,uidmap'],
       ['test/cgtools'],
       'sid: ',
-    ],
-    [
-      'beside the newest util-linux in a VM: Debian sid, pure v2',
-      ['--root', 'sid', '--packages', 'cgroup-tools,uidmap'],
-      ['test/utillinux'],
-      'newest: ',
     ],
     ['CLI tests in a VM: Linux 6.1, pure v2', [], ['test/cli']],
     ['beside cgroup-tools 2.0 in a VM: pure v2', [], ['test/cgtools'], 'v2: '],
