@@ -17,6 +17,7 @@ export const differences = {
     '--user=FILE is refused by the kernel, since the mount is made with the rights of the new namespace; here with the caller’s',
   'killed child': 'unshare --fork ends with 1 when SIGKILL ended its child; here by that signal, as at any other',
   'no first line': 'a script without #! is run by /bin/sh; here it cannot be run, as with hutch run',
+  'later options': 'unshare of 2.42 does not know --clear-env and --whitelist-env yet',
   'no namespace': 'nsenter of 2.42 ends with 1 when it enters none; here the program is run, as by 2.38',
   'separate --wdns':
     'for 2.42 the word after -W is the program; here it is the directory, as for 2.38; -WDIR is for both',
