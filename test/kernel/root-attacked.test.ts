@@ -39,7 +39,14 @@ function pair(path: string, target: string): string {
   return path
 }
 
-let attackers: ChildProcess[] = []
+const attackers: ChildProcess[] = []
+
+async function attack(paths: string[], cwd = '/'): Promise<void> {
+  const attacker = spawn('perl', ['-e', swapper, ...paths], { cwd, stdio: ['ignore', 'pipe', 'ignore'] })
+  attackers.push(attacker)
+  await once(attacker.stdout!, 'data')
+}
+
 let before: { mounts: string; files: string[] }
 
 beforeEach((context) => requires(context, 'root', 'busybox'))
@@ -52,18 +59,14 @@ beforeAll(async () => {
   mkdirSync(`${source}/tree/sub/tmpfs`, { recursive: true })
   writeFileSync(`${source}/tree/file`, '')
   const up = `${'../'.repeat(12)}${outside.slice(1)}`
-  const attacked = [
-    pair(`${image}/mnt`, outside),
-    pair(`${image}/mnt/overlay`, up),
-    pair(`${source}/tree/sub`, outside),
-    pair(`${lying}/proc`, up),
-    pair(`${lying}/dev`, outside),
-  ]
+  const mnt = pair(`${image}/mnt`, outside)
+  pair(`${mnt}/overlay`, up)
+  const others = [pair(`${source}/tree/sub`, outside), pair(`${lying}/proc`, up), pair(`${lying}/dev`, outside)]
   before = { mounts: hostMounts(), files: tree(outside) }
-  attackers = [attacked.slice(0, 1), attacked.slice(1)].map((paths) =>
-    spawn('perl', ['-e', swapper, ...paths], { stdio: ['ignore', 'pipe', 'ignore'] }),
-  )
-  await Promise.all(attackers.map((one) => once(one.stdout!, 'data')))
+  // the first stands in the true mnt, and is there before that is swapped: by its path it would swap what is outside
+  await attack(['overlay'], mnt)
+  await attack([mnt])
+  await attack(others)
 })
 afterAll(async () => {
   const ends = attackers.map((one) => (one.exitCode === null ? once(one, 'exit') : undefined))
