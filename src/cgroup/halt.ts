@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
+import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../errors.ts'
 import { readGroupFile, readWords, walkGroups, writeGroupFile, writeGroupFileAsync } from './files.ts'
 import { listProcesses, shorten } from './group-state.ts'
 import type { Place } from './place.ts'
 import { explainWrite } from './refusal.ts'
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Waits in short steps, then longer ones, 3 s at most. Freezing and dying have no file to wait on in every layout. */
 async function waitFor(done: () => boolean): Promise<boolean> {

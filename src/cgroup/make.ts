@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a group with the controllers it is to have, all or nothing; hands it to a user; removes it.
+import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { nearestGroup } from '../host/parent.ts'
@@ -14,7 +15,7 @@ import {
   removeDirectory,
   writeGroupFile,
 } from './files.ts'
-import { listProcesses, shorten } from './group-state.ts'
+import { isUnified, listProcesses, shorten } from './group-state.ts'
 import { defaultParent, type Place, placeOf } from './place.ts'
 import { explainMake, explainRemove, explainWrite } from './refusal.ts'
 
@@ -120,7 +121,7 @@ function addLevels(
 /** v1: a cpuset is born empty, and no process may enter it so. */
 function fillCpuset(parent: string, directory: string): void {
   for (const file of ['cpuset.cpus', 'cpuset.mems'])
-    if (readGroupFile(directory, file) === '' && readGroupFile(directory, 'cgroup.controllers') === undefined)
+    if (readGroupFile(directory, file) === '' && !isUnified(directory))
       writeGroupFile(directory, file, readGroupFile(parent, file) ?? '0')
 }
 
@@ -172,8 +173,7 @@ const delegatedFiles = ['cgroup.procs', 'cgroup.threads', 'cgroup.subtree_contro
 export function delegatePlace(place: Place, uid: number, gid: number): void {
   const listed = readWords('/sys/kernel/cgroup', 'delegate')
   for (const directory of new Set(Object.values(place.directories))) {
-    const unified = readGroupFile(directory, 'cgroup.controllers') !== undefined
-    const files = unified ? (listed.length > 0 ? listed : delegatedFiles) : ['cgroup.procs', 'tasks']
+    const files = isUnified(directory) ? (listed.length > 0 ? listed : delegatedFiles) : ['cgroup.procs', 'tasks']
     for (const path of [directory, ...files.map((file) => `${directory}/${file}`)]) {
       const errno = changeOwner(path, uid, gid)
       if (errno !== undefined && errno !== 'ENOENT')
@@ -186,8 +186,6 @@ export function delegatePlace(place: Place, uid: number, gid: number): void {
     }
   }
 }
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /**
  * Removes the group from every hierarchy it is in. A process that is just

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moves a process to where its rule sends it, and makes the groups of templates. What cannot be done is returned, not thrown: the next process is due.
 import { readGroupFile, removeDirectory, writeGroupFile } from '../cgroup/files.ts'
+import { isUnified } from '../cgroup/group-state.ts'
 import { makeLevels } from '../cgroup/make.ts'
 import { isJobGroup } from '../cgroup/sweep.ts'
 import { fail, HutchError, quote } from '../errors.ts'
@@ -72,8 +73,8 @@ function moveTo(target: Target, pid: number): string | HutchError | undefined {
 /** `*` asks for membership alone: all controllers for everybody would cost the whole machine. */
 function makeGroups(target: Target): HutchError | undefined {
   const { mount, controllers, every, template } = target
-  const isUnified = readGroupFile(mount, 'cgroup.controllers') !== undefined
-  const handed = isUnified && !every ? controllers.map((name) => ({ blkio: 'io', cpuacct: 'cpu' })[name] ?? name) : []
+  const handed =
+    isUnified(mount) && !every ? controllers.map((name) => ({ blkio: 'io', cpuacct: 'cpu' })[name] ?? name) : []
   try {
     makeLevels(mount, directoryOf(target), handed)
   } catch (error) {

@@ -2,6 +2,7 @@
 // Templates of cgconfig.conf: how a group that a rule makes is set and whose it is.
 import { planWrites } from '../cgroup/assign.ts'
 import { changeMode, changeOwner, readFileNames, writeGroupFile } from '../cgroup/files.ts'
+import { isUnified } from '../cgroup/group-state.ts'
 import { explainWrite } from '../cgroup/refusal.ts'
 import { fail } from '../errors.ts'
 import { readUser } from '../host/ids.ts'
@@ -28,10 +29,10 @@ function formatDestination({ path }: Destination): string {
 /** Sets a group that was just made, in one hierarchy. @throws CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING, USER_UNKNOWN */
 export function applyTemplate(target: Target, template: GroupSection): void {
   const directory = directoryOf(target)
-  const isUnified = target.controllers.length === 0 || readFileNames(directory).includes('cgroup.controllers')
+  const unified = isUnified(directory)
   for (const { name, settings } of template.controllers) {
-    if (!isUnified && !target.controllers.includes(name)) continue
-    const place = { path: `/${target.path}`, directories: { [isUnified ? '' : name]: directory } }
+    if (!unified && !target.controllers.includes(name)) continue
+    const place = { path: `/${target.path}`, directories: { [unified ? '' : name]: directory } }
     for (const { file, value } of settings)
       for (const write of planWrites(place, file, value)) {
         const errno = writeGroupFile(write.directory, write.file, write.value)

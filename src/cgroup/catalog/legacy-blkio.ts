@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The blkio controller's files on v1: cgroup-v1/blkio-controller.rst. CFQ's are blkio.<name>, up to Linux 4.20; BFQ's are blkio.bfq.<name>.
+import { io } from './io.ts'
 import type { Entries, Entry } from './words.ts'
 
 const limit = (unit: 'bytes' | 'count', meaning: string): Entry => ({
@@ -82,6 +83,9 @@ const countersOf = (prefix: string): Entries =>
     ]),
   )
 
+/** The same file as on v2. */
+const { v1: _own, ...prioClass } = io['io.prio.class']
+
 export const legacyBlkio: Entries = {
   ...countersOf(''),
   ...countersOf('bfq.'),
@@ -99,14 +103,6 @@ export const legacyBlkio: Entries = {
   'blkio.leaf_weight_device': deviceWeight(10, 'The same share for the group’s own tasks, by device'),
   'blkio.bfq.weight': { ...weight(1, share), root: 'never', default: '100' },
   'blkio.bfq.weight_device': { ...deviceWeight(1, `${share}, by device`), root: 'never' },
-  'blkio.prio.class': {
-    access: 'read-write',
-    root: 'never',
-    format: 'choice',
-    choices: ['no-change', 'promote-to-rt', 'restrict-to-be', 'idle', 'none-to-rt'],
-    since: '5.14',
-    default: 'no-change',
-    meaning: 'I/O priority class that requests of this group are given',
-  },
+  'blkio.prio.class': prioClass,
   'blkio.reset_stats': { access: 'write', format: 'count', accepts: '0', meaning: 'Starts all counts of blkio anew' },
 }

@@ -3,8 +3,8 @@
 import { describeFile, describeKey } from '../../cgroup/catalog/catalog.ts'
 import type { FileWords } from '../../cgroup/catalog/words.ts'
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import { readFileNames, readGroupFile, tryRead } from '../../cgroup/files.ts'
-import { listProcesses, shorten } from '../../cgroup/group-state.ts'
+import { readFileNames, tryRead } from '../../cgroup/files.ts'
+import { isUnified, listProcesses, shorten } from '../../cgroup/group-state.ts'
 import { parseValue } from '../../cgroup/value.ts'
 import { quote } from '../../errors.ts'
 import { formatDuration, formatSize } from '../../units.ts'
@@ -37,7 +37,7 @@ export const verb: Verb = {
 function readAll(group: Cgroup, wanted: string[]): Shown[] {
   for (const file of wanted) if (!hasFile(group, file)) group.read(file)
   return [...new Set(Object.values(group.directories))].flatMap((directory) => {
-    const version = readGroupFile(directory, 'cgroup.controllers') === undefined ? 'v1' : 'v2'
+    const version = isUnified(directory) ? 'v2' : 'v1'
     return readFileNames(directory)
       .filter((file) => wanted.length === 0 || wanted.includes(file))
       .map((file): Shown => {

@@ -48,9 +48,7 @@ export const verb: Verb = {
 
 /** Reads all groups first, so that their figures come in a few native calls. */
 function readTree(top: Cgroup, depth: number): Node {
-  const groups: Cgroup[] = []
   const collect = (group: Cgroup, left: number): Node => {
-    groups.push(group)
     const node = { path: group.path, name: group.path.slice(group.path.lastIndexOf('/') + 1) || '/' } as Node
     node.children = left > 0 ? group.children().map((child) => collect(child, left - 1)) : []
     nodes.push(node)
