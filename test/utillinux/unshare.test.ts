@@ -281,7 +281,10 @@ test.for([['unshare'], ['unshare', '-pf']])(
     const words = [process.execPath, cli, ...line, 'sh', '-c', inside].map(
       (word) => `'${word.replaceAll("'", "'\\''")}'`,
     )
-    const child = spawn('script', ['-qec', words.join(' '), '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] })
+    // exec: not every shell that script(1) may use leaves its place to its last command
+    const child = spawn('script', ['-qec', `exec ${words.join(' ')}`, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
     let text = ''
     child.stdout.on('data', (data) => {
       text += data
