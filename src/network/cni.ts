@@ -16,6 +16,8 @@ export interface Attachment {
   netns: string
   /** Of the last plugin's ADD. */
   result?: unknown
+  /** How many ADDs were begun, when the last of them failed. */
+  begun?: number
 }
 
 /** Where the interface is, inside. */
@@ -27,22 +29,35 @@ const patienceMs = 60_000
 
 /** Runs all ADDs, and keeps the last result in the attachment. @throws NETWORK_REFUSED, NETWORK_TOOL_MISSING */
 export async function addNetwork(attachment: Attachment): Promise<{ addresses: string[] }> {
-  for (const plugin of attachment.list.plugins) {
+  const { plugins } = attachment.list
+  for (const [i, plugin] of plugins.entries()) {
+    attachment.begun = i + 1
     const answer = await runPlugin('ADD', plugin, attachment)
     // a chained plugin that adds nothing may say nothing
     if (answer !== undefined) attachment.result = answer
   }
+  delete attachment.begun
   return { addresses: addressesIn(attachment.result) }
 }
 
-/** Every plugin gets its DEL, whatever the others say; DEL of what is gone already succeeds. @throws NETWORK_REFUSED: the first that failed */
+/**
+ * Every plugin whose ADD was begun gets its DEL, whatever the others say; DEL of what is gone already succeeds.
+ * @throws NETWORK_REFUSED: the first that failed
+ */
 export async function deleteNetwork(attachment: Attachment): Promise<void> {
+  const { begun, list } = attachment
   let failure: unknown
-  for (const plugin of [...attachment.list.plugins].reverse())
+  for (const [i, plugin] of [...list.plugins.entries()].slice(0, begun).reverse())
     await runPlugin('DEL', plugin, attachment).catch((error: unknown) => {
-      failure ??= error
+      // one that refused to ADD may refuse to DEL for the same reason, and has nothing to take down
+      if (i + 1 !== begun) failure ??= error
     })
   if (failure) throw failure
+}
+
+/** Before anything is done. @throws NETWORK_REFUSED */
+export function checkPlugins(list: ConfigList): void {
+  for (const plugin of list.plugins) findPlugin('ADD', plugin, list)
 }
 
 /** What one plugin reads: the list's name and version, what it asked for by its capabilities, and the result so far. Pure. */
@@ -72,17 +87,21 @@ export function addressesIn(result: unknown): string[] {
   })
 }
 
-async function runPlugin(command: 'ADD' | 'DEL', plugin: PluginConfig, attachment: Attachment): Promise<unknown> {
+function findPlugin(command: 'ADD' | 'DEL', plugin: PluginConfig, list: ConfigList) {
   const directories = process.env.CNI_PATH?.split(':').filter((path) => path.startsWith('/')) ?? usualDirectories
   const path = directories.map((directory) => `${directory}/${plugin.type}`).find(existsSync)
-  const what = `${command === 'ADD' ? 'connect' : 'take down'} the network ${attachment.list.name}`
-  if (path === undefined)
-    throw fail('NETWORK_REFUSED', {
-      what,
-      by: `its plugin ${plugin.type}`,
-      evidence: [`it is not in ${directories.map(plain).join(', ')}`],
-      remedy: 'apt-get install containernetworking-plugins, or set CNI_PATH',
-    })
+  const what = `${command === 'ADD' ? 'connect' : 'take down'} the network ${list.name}`
+  if (path !== undefined) return { path, directories, what }
+  throw fail('NETWORK_REFUSED', {
+    what,
+    by: `the host, which has no plugin ${plugin.type},`,
+    evidence: [`it is not in ${directories.map(plain).join(', ')}`],
+    remedy: 'apt-get install containernetworking-plugins, or set CNI_PATH',
+  })
+}
+
+async function runPlugin(command: 'ADD' | 'DEL', plugin: PluginConfig, attachment: Attachment): Promise<unknown> {
+  const { path, directories, what } = findPlugin(command, plugin, attachment.list)
   const env = {
     PATH: usualPath,
     CNI_COMMAND: command,

@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream'
 import { fail } from '../errors.ts'
 import type { PlannedNetwork } from '../sandbox/network.ts'
-import { addNetwork, deleteNetwork } from './cni.ts'
+import { addNetwork, checkPlugins, deleteNetwork } from './cni.ts'
 import { readConfigList } from './cni-config.ts'
 import { dropRecord, keepRecord, type NetworkKeeper, noteResult, sweepRecords } from './cni-record.ts'
 import { toolArguments } from './private.ts'
@@ -47,6 +47,7 @@ export function connect(waiting: Waiting): Promise<Connection> {
 async function connectCni({ network, netns, keeper }: Waiting): Promise<Connection> {
   if (network.kind !== 'cni') throw fail('NETWORK_UNKNOWN', { name: network.kind, directory: '', known: '' })
   const list = readConfigList(network.configDirectory, network.name)
+  checkPlugins(list)
   // written first: what a plugin did before hutch was killed is taken down, too
   const record = keepRecord({ id: network.id, list, publish: network.publish }, netns, keeper)
   const close = async () => {
