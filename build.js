@@ -15,14 +15,17 @@ await build({ ...shared, entryPoints: ['src/index.ts'], format: 'esm', outfile: 
 // and reads all of a file before it runs any. `hutch run` is in the first one.
 const cliFolder = `${import.meta.dirname}/src/cli`
 const entries = new Map()
-/** main.ts and dropin/table.ts name what they load; run alone stays in. */
+/** main.ts, dropin/table.ts and run/connection.ts name what they load; run alone stays in. */
 const commandsApart = {
   name: 'commands-apart',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\// }, ({ kind, importer, path, resolveDir }) => {
-      if (kind !== 'dynamic-import' || !/\/(main|table)\.ts$/.test(importer) || path === './run.ts') return undefined
+    onResolve({ filter: /^\.\.?\// }, ({ kind, importer, path, resolveDir }) => {
+      if (kind !== 'dynamic-import' || !/\/(main|table|connection)\.ts$/.test(importer) || path === './run.ts')
+        return undefined
       const file = resolve(resolveDir, path)
-      const name = `command-${relative(cliFolder, file).replaceAll('/', '-').replace(/\.ts$/, '')}`
+      const inCli = file.startsWith(`${cliFolder}/`)
+      const part = relative(inCli ? cliFolder : resolve(cliFolder, '..'), file)
+      const name = `${inCli ? 'command-' : ''}${part.replaceAll('/', '-').replace(/\.ts$/, '')}`
       entries.set(name, file)
       return { path: `./${name}.cjs`, external: true }
     })

@@ -117,6 +117,7 @@ int op_bind_namespaces(struct outer *o, struct cursor *c);
 /* program/namespace.c: namespaces that are joined, or made from inside */
 
 int op_await_maps(struct cursor *c);
+int op_await_network(struct cursor *c);
 int op_join_namespaces(struct cursor *c);
 int op_stay_outside(struct cursor *c);
 int op_offset_clocks(struct cursor *c);
@@ -170,11 +171,17 @@ int op_pivot_root(struct cursor *c);
 
 /* program/attach.c: what is attached to it */
 
+int new_mount(const char *type, const struct strings *options, u64 attributes);
+char *descriptor_name(char *at, int fd);
 int op_attach_tree(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
 int op_make_link(struct cursor *c);
 int op_cover_path(struct cursor *c);
+
+/* program/text.c: a file of our own text in it */
+
+int op_attach_text(struct cursor *c);
 
 /* init/reap.c: PID 1 */
 

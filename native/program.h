@@ -70,7 +70,9 @@
 	X(85, dropGroups, op_drop_groups, "") \
 	X(86, takeIds, op_take_ids, "uid:u32 gid:u32 groups:u32") \
 	X(87, keepCapabilities, op_keep_capabilities, "") \
-	X(88, execFile, op_exec_file, "file:string argv:strings env:strings")
+	X(88, execFile, op_exec_file, "file:string argv:strings env:strings") \
+	X(112, awaitNetwork, op_await_network, "by:string") \
+	X(113, attachText, op_attach_text, "target:string text:string")
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -80,6 +82,7 @@
  *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
  *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them
  *     GO                ──────────▶   .        }
+ *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended

@@ -319,6 +319,30 @@ export const table = {
     path: f.path,
     errno: f.errno,
   }),
+  NETWORK_TOOL_MISSING: (f: { what: string; package: string }): Words => ({
+    message: `cannot connect a private network: ${f.what} installed`,
+    remedy: `apt-get install ${f.package}`,
+  }),
+  NETWORK_UNKNOWN: (f: { name: string; directory: string; nearest?: string | undefined; known: string }): Words => ({
+    message: `cannot use cni:${f.name}: no config list in ${f.directory} has this name`,
+    remedy: f.nearest
+      ? `did you mean cni:${f.nearest}?`
+      : f.known
+        ? `give one of ${f.known}, or another directory with --cni-conf-dir`
+        : `write ${f.directory}/${f.name}.conflist, or name another directory with --cni-conf-dir`,
+    path: f.directory,
+    value: f.name,
+  }),
+  NETWORK_CONFIG_INVALID: (f: { path: string; why: string }): Words => ({
+    message: `cannot use ${f.path}: ${f.why}`,
+    remedy: 'mend it as the CNI specification has it, section 1',
+    path: f.path,
+  }),
+  NETWORK_REFUSED: (f: { what: string; by: string; evidence: string[]; remedy: string }): Words => ({
+    message: `cannot ${f.what}: ${f.by} refused`,
+    evidence: f.evidence,
+    remedy: f.remedy,
+  }),
   NATIVE_MISSING: (f: { path: string; why: string }): Words => ({
     message: `cannot load ${f.path}: ${f.why}`,
     remedy: 'build it: npm run build in the package directory (needs gcc)',

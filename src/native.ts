@@ -70,6 +70,14 @@ export interface Native {
   namespaceLink(fd: number, which: 0 | 1): number
   /** The uid that made this user namespace; or -errno. */
   namespaceOwner(fd: number): number
+  /** The network namespace of a job that has not ended, as a close-on-exec descriptor; or -errno. */
+  networkOf(job: number): number
+  /** Lets a job go on that waits for its network: 0 or -errno. */
+  release(job: number): number
+  /** Mounts a namespace on a file, so that it lives on without processes: 0 or -errno. */
+  keepNetwork(fd: number, file: string): number
+  /** The end of that; the first argument is 0. */
+  dropNetwork(unused: 0, file: string): number
   /** By which number this process's network namespace knows that of `fd`: -1 none, -2 the kernel does not tell. */
   networkId(fd: number): number
   /** [read end, write end], both close-on-exec; or [-errno]. */

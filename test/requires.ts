@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a test needs of its host. A test that cannot run here is skipped with the reason; an unknown need is an error, so a typo never skips.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { TestContext } from 'vitest'
 import { readHost } from '../src/host/host.ts'
 import { native } from '../src/native.ts'
@@ -25,6 +25,12 @@ const needs = {
   'script(1)': () => existsSync('/usr/bin/script'),
   'lsns(8)': () => existsSync('/usr/bin/lsns'),
   'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
+  'pasta(1)': () => existsSync('/usr/bin/pasta'),
+  'slirp4netns(1)': () => existsSync('/usr/bin/slirp4netns'),
+  'ip(8)': () => ['/sbin/ip', '/usr/sbin/ip', '/bin/ip'].some(existsSync),
+  'a tun device': () => / tun$/m.test(readFileSync('/proc/misc', 'utf8')),
+  'iptables(8)': () => existsSync('/usr/sbin/iptables'),
+  'CNI plugins': () => existsSync('/usr/lib/cni/bridge'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

@@ -91,6 +91,11 @@ async function provideTools() {
     '/usr/bin/cgcreate': 'cgroup-tools',
     '/usr/bin/newuidmap': 'uidmap',
     '/bin/busybox': 'busybox-static',
+    '/usr/bin/pasta': 'passt',
+    '/usr/bin/slirp4netns': 'slirp4netns',
+    '/usr/lib/cni/bridge': 'containernetworking-plugins',
+    '/usr/sbin/iptables': 'iptables',
+    '/usr/sbin/ip': 'iproute2',
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return

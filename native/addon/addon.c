@@ -81,6 +81,14 @@ static void deliver(napi_env env, napi_value callback, void *context, void *data
 	free(event);
 }
 
+/* NULL before the first launch. */
+struct reactor *reactor_of(napi_env env)
+{
+	struct instance *self = NULL;
+
+	return napi_get_instance_data(env, (void **)&self) == napi_ok && self->opened ? &self->reactor : NULL;
+}
+
 static int open_instance(napi_env env, struct instance *self)
 {
 	napi_value callback, name;
@@ -362,5 +370,6 @@ NAPI_MODULE_INIT()
 	}
 	add_procs(env, exports);
 	add_ns(env, exports);
+	add_held(env, exports);
 	return exports;
 }

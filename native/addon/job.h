@@ -106,6 +106,12 @@ void add_procs(napi_env env, napi_value exports);
 /* ns.c */
 void add_ns(napi_env env, napi_value exports);
 
+/* held.c */
+void add_held(napi_env env, napi_value exports);
+
+/* addon.c */
+struct reactor *reactor_of(napi_env env);
+
 /* exec.c */
 napi_value export_exec(napi_env env, napi_callback_info info);
 

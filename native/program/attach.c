@@ -90,7 +90,7 @@ static int configured_mount(int fs, const struct strings *options, u64 attribute
 	return (int)err;
 }
 
-static int new_mount(const char *type, const struct strings *options, u64 attributes)
+int new_mount(const char *type, const struct strings *options, u64 attributes)
 {
 	long fs = sys(__NR_fsopen, type, FSOPEN_CLOEXEC);
 
@@ -123,8 +123,8 @@ int op_attach_new(struct cursor *c)
 	return attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
 }
 
-/* "/proc/self/fd/N", the only name of a layer: what it means cannot change, and needs no escaping. */
-static char *add_layer(char *at, int fd)
+/* "/proc/self/fd/N", of a layer the only name: what it means cannot change, and needs no escaping. */
+char *descriptor_name(char *at, int fd)
 {
 	static const char prefix[] = "/proc/self/fd/";
 	char digits[12];
@@ -165,7 +165,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int d
 		}
 		if (opened)
 			*at++ = ':';
-		at = add_layer(at, layer[opened]);
+		at = descriptor_name(at, layer[opened]);
 	}
 	if (!err)
 		fs = err = in_part(PART_FILE_SYSTEM, sys(__NR_fsopen, "overlay", FSOPEN_CLOEXEC));
@@ -174,11 +174,11 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int d
 	if (err >= 0)
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "lowerdir", layers, 0);
 	if (err >= 0 && upper >= 0) {
-		add_layer(name, upper);
+		descriptor_name(name, upper);
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "upperdir", name, 0);
 	}
 	if (err >= 0 && work >= 0) {
-		add_layer(name, work);
+		descriptor_name(name, work);
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "workdir", name, 0);
 	}
 	/* nobody reads it again, so nothing needs to reach a disk */
@@ -240,7 +240,7 @@ int op_attach_overlay(struct cursor *c)
 	if (work_fd >= 0)
 		sys(__NR_close, work_fd);
 	if (scratch >= 0) {
-		add_layer(name, scratch);
+		descriptor_name(name, scratch);
 		err = in_part(PART_ATTACH, sys(__NR_umount2, name, DETACH));
 		sys(__NR_close, scratch);
 	}

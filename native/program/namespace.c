@@ -10,16 +10,12 @@
 
 #define MAX_JOINED 8
 
-/* The child's side of the hand-shake in program.h. */
-int op_await_maps(struct cursor *c)
+/* The child's side of the hand-shakes in program.h. */
+static int await_go(void)
 {
-	int err = finished(c);
 	char go = 0;
 	long got;
 
-	if (err)
-		return err;
-	say(REPORT_READY, 0, 0);
 	do
 		got = sys(__NR_recvfrom, INIT_REPORT_FD, &go, 1, 0, NULL, NULL);
 	while (got == -EINTR);
@@ -27,6 +23,26 @@ int op_await_maps(struct cursor *c)
 		return (int)got;
 	/* an end of file: hutch is gone */
 	return got == 1 && go == GO_BYTE ? 0 : -EOWNERDEAD;
+}
+
+int op_await_maps(struct cursor *c)
+{
+	int err = finished(c);
+
+	if (err)
+		return err;
+	say(REPORT_READY, 0, 0);
+	return await_go();
+}
+
+/* Nobody needs to be told that we wait: the namespace is there since the clone. `by` is for who reads the program. */
+int op_await_network(struct cursor *c)
+{
+	int err;
+
+	take_string(c);
+	err = finished(c);
+	return err ? err : await_go();
 }
 
 /* True when the descriptor is the namespace that the caller is in already: setns refuses a user namespace then. */

@@ -63,8 +63,8 @@ export function parseSubordinate(text: string, name: string, uid: number): Subor
     .filter(({ count }) => count > 0)
 }
 
-/** Never from PATH: these have rights that the caller does not have. */
-function findTool(name: string): string {
+/** Where a program is, '' when it is not. Never from PATH: these have, or are given, rights over more than the caller's own files. */
+export function findTool(name: string): string {
   return ['/usr/bin', '/bin', '/usr/sbin', '/usr/local/bin'].map((at) => `${at}/${name}`).find(existsSync) ?? ''
 }
 

@@ -8,6 +8,7 @@ import { privateProc, privatePropagation } from '../sandbox/mount.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
 import { rootOps } from '../sandbox/root.ts'
 import { compilePrivileges } from './compile-privileges.ts'
+import { networkLine, runsAs } from './network.ts'
 import type { Plan, PlannedGroup } from './plan.ts'
 
 const sigkill = 9
@@ -178,6 +179,9 @@ function compileInner(plan: Plan): Op[] {
   else if (has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
+  // what is done before it goes on beside the making of the connection
+  if (plan.network)
+    inner.push({ op: 'awaitNetwork', by: networkLine(plan.network, runsAs(plan.userNamespace)), origin: 'network' })
   inner.push(...compilePrivileges(plan))
   // a change of ids clears it (prctl(2)), so it comes after setUser
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })

@@ -8,6 +8,7 @@ import type { Root } from '../sandbox/root.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
+import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import type { Door, Spec } from './spec.ts'
 
@@ -38,7 +39,7 @@ export interface Limits {
 }
 
 /** Options of `run` and `start`. */
-export interface RunOptions extends NamespaceOptions, PrivilegeOptions {
+export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeOptions {
   limits?: Limits
   /** False: the command is PID 1 itself, and nobody reaps orphans. */
   init?: boolean
@@ -143,6 +144,9 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   nice: '--nice',
   ioPriority: '--ioprio',
   scheduler: '--scheduler',
+  network: '--network',
+  publish: '--publish',
+  cniConfDir: '--cni-conf-dir',
 }
 
 /** Files that steer groups and processes rather than limit them: hutch's own business. */
@@ -168,6 +172,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   for (const word of [command, ...args]) refuseNul(word, 'command')
 
   const namespaces = parseNamespaces(options, say)
+  const network = parseNetwork(options, namespaces, options.isolate, say)
   const spec: Spec = {
     door,
     command,
@@ -210,6 +215,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   return {
     ...spec,
     ...(root && { root }),
+    ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),

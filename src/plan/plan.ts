@@ -8,7 +8,9 @@ import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
 import type { Delegation, Privileges } from '../host/privileges.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
+import type { PlannedNetwork } from '../sandbox/network.ts'
 import { type Capabilities, type Ids, planIdentity, type UserNamespace } from './identity.ts'
+import { type NetworkFacts, planNetwork, resolvedRoot } from './network.ts'
 import type { Spec } from './spec.ts'
 
 /** Facts that only some runs need, looked up for this one. */
@@ -20,6 +22,8 @@ export interface Surroundings {
   privileges: Privileges
   /** Ids that this user may map, read when a map needs them. */
   delegation?: Delegation
+  /** Read for a run with a network. */
+  network?: NetworkFacts
   /** The caller's environment, NAME=value each, and where contained commands find `hutch`. */
   env: readonly string[]
   toolPath: string
@@ -56,6 +60,8 @@ export interface Plan {
   /** Taken on before the command; absent when they stay as they are. */
   ids?: Ids
   capabilities?: Capabilities
+  /** Connected from outside while the job waits. */
+  network?: PlannedNetwork
   /** Group levels above the job's whose limits may kill it, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
@@ -64,8 +70,12 @@ export interface Plan {
 const accounting = ['memory', 'pids']
 
 /** @throws CGROUP_*, OPTION_CONFLICT */
-export function makePlan(spec: Spec, around: Surroundings): Plan {
+export function makePlan(asked: Spec, around: Surroundings): Plan {
   const { host } = around
+  const network =
+    asked.network && planNetwork(asked, around.network!, around.privileges.permitted, groupName(host, around.serial))
+  const root = network ? resolvedRoot(asked, around.network!, network) : asked.root
+  const spec = root === asked.root ? asked : { ...asked, root: root! }
   refuseTightPids(spec)
   refuseOldKernel(spec, host)
   const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around)
@@ -75,6 +85,7 @@ export function makePlan(spec: Spec, around: Surroundings): Plan {
     groups,
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, around),
+    ...(network && { network }),
     ...planIdentity(spec, {
       kernel: host.kernel,
       privileges: around.privileges,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one input type: what every front door (CLI, library, later OCI and Pod) turns its words into.
 import type { LimitWrite } from '../cgroup/legacy.ts'
+import type { Network } from '../sandbox/network.ts'
 import type { Root } from '../sandbox/root.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
@@ -21,6 +22,8 @@ export interface Spec extends NamespaceSpec {
   hostname?: string
   /** A root file system of its own. */
   root?: Root
+  /** A connection that is made from outside while the job waits. */
+  network?: Network
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

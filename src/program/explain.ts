@@ -4,6 +4,7 @@ import { mountFlags } from '../sandbox/mount.ts'
 import { kindsIn, namespaces } from '../sandbox/namespace.ts'
 import { mountAttributes } from '../sandbox/root.ts'
 import { explainEntering } from './explain-entering.ts'
+import { explainNetwork } from './explain-network.ts'
 import { explainRights } from './explain-rights.ts'
 import type { Op, Program } from './ops.ts'
 
@@ -156,6 +157,9 @@ function explainOp(op: Op): { words: string; shell: string } {
         words: `${op.reap ? 'stay as PID 1, reap orphans, and run' : 'become'} ${op.argv.join(' ')}`,
         shell: `exec ${op.argv.map(shellWord).join(' ')}`,
       }
+    case 'awaitNetwork':
+    case 'attachText':
+      return explainNetwork(op)
     case 'keepDescriptors':
     case 'bindNamespaces':
     case 'fork':

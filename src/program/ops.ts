@@ -96,6 +96,8 @@ export const ops = {
   takeIds: { code: 86, call: 'setuid', fields: { uid: 'u32', gid: 'u32', groups: 'u32' } },
   keepCapabilities: { code: 87, call: 'prctl', fields: {} },
   execFile: { code: 88, call: 'execve', fields: { file: 'string', argv: 'strings', env: 'strings' } },
+  awaitNetwork: { code: 112, call: 'recvfrom', fields: { by: 'string' } },
+  attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
 } as const
 
 type Table = typeof ops

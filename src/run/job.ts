@@ -13,6 +13,7 @@ import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
+import { beginConnection, sweepNetworks } from './connection.ts'
 import { judge, type Outcome } from './judge.ts'
 import { finishSweep, type Launched, launch } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
@@ -204,10 +205,19 @@ function settle(
     outcome.events.push(event)
     onEvent?.(event)
   }
+  const failed = (error: unknown) => {
+    failure ??= error
+  }
   const onAbort = () => {
     aborted = true
     watchedNative().stop(job)
   }
+  const connecting =
+    plan.network &&
+    beginConnection(launched, startSpec, (error) => {
+      failed(error)
+      watchedNative().signal(job, constants.signals.SIGKILL)
+    })
   return new Promise((resolve, reject) => {
     watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes) => {
       if (kind === eventKinds.failed) {
@@ -250,9 +260,14 @@ function settle(
           figures: decodeFigures(bytes),
         })
         const leftover = c >= 0 ? program.outer[c] : undefined
-        if (failure) reject(failure)
-        else if (leftover) reject(explainRefusal(leftover, errnoName(-d), plan, findObstacles))
-        else resolve(judge(plan, program, outcome))
+        const conclude = () => {
+          if (failure) reject(failure)
+          else if (leftover) reject(explainRefusal(leftover, errnoName(-d), plan, findObstacles))
+          else resolve(judge(plan, program, outcome))
+        }
+        const swept = sweepNetworks()
+        if (!connecting && !swept) conclude()
+        else void Promise.all([connecting?.end(), swept]).catch(failed).then(conclude)
       }
     })
     if (abort?.aborted) onAbort()

@@ -8,6 +8,7 @@ import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readGroup, readUser, type User } from '../host/ids.ts'
+import { readNetworkFacts } from '../host/network.ts'
 import { type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
@@ -17,6 +18,7 @@ import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
+import type { Network } from '../sandbox/network.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { explainRefusal } from './refusal.ts'
 
@@ -49,6 +51,7 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
     user: findUser(spec, privileges),
     privileges,
     ...(maps && { delegation: readDelegation(privileges.uid) }),
+    ...(spec.network && { network: findNetwork(spec.network) }),
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     serial: ++serial,
@@ -81,6 +84,11 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
       })
     if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan, findObstacles)
   }
+}
+
+/** pasta first: it gives the job the addresses of the host, and IPv6. */
+function findNetwork(network: Network) {
+  return readNetworkFacts(network.kind === 'private' && network.tool ? [network.tool] : ['pasta', 'slirp4netns'])
 }
 
 /** Who is asked for, by --user, --group and --groups together. */

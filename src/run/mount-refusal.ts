@@ -7,7 +7,17 @@ import type { stepParts } from '../program/wire.ts'
 type Part = (typeof stepParts)[number]
 type MountOp = Extract<
   Op,
-  { op: 'openRoot' | 'attachTree' | 'attachNew' | 'attachOverlay' | 'coverPath' | 'makeLink' | 'pivotRoot' }
+  {
+    op:
+      | 'openRoot'
+      | 'attachTree'
+      | 'attachNew'
+      | 'attachText'
+      | 'attachOverlay'
+      | 'coverPath'
+      | 'makeLink'
+      | 'pivotRoot'
+  }
 >
 
 /** `origin` is the option as the user typed it. */
@@ -106,6 +116,8 @@ function whatOf(op: MountOp): string {
       return `mount a ${op.type} at ${quote(op.target)}`
     case 'attachOverlay':
       return `mount ${op.lower.map(quote).join(', ')} as an overlay at ${quote(op.target)}`
+    case 'attachText':
+      return `put a text at ${quote(op.target)}`
     case 'coverPath':
       return `cover ${quote(op.path)}`
     case 'makeLink':

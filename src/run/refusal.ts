@@ -48,6 +48,7 @@ export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () 
     case 'attachTree':
     case 'attachNew':
     case 'attachOverlay':
+    case 'attachText':
     case 'coverPath':
     case 'makeLink':
     case 'pivotRoot':
@@ -196,6 +197,7 @@ const whats: { [op: string]: string } = {
   dropGroups: 'drop the supplementary groups',
   takeIds: 'take on user and group',
   keepCapabilities: 'keep the capabilities',
+  awaitNetwork: 'wait for the network',
 }
 
 /** What takes a right is refused with EPERM or EACCES; the capability that gives it. */

@@ -53,7 +53,7 @@ const table: readonly (readonly [name: string, since: Version])[] = [
 const names = table.map(([name]) => name)
 
 /** Numbers of those that the plan itself asks for. */
-export const capabilityNumbers = { SETGID: 6, SETUID: 7, SETPCAP: 8, SYS_ADMIN: 21 } as const
+export const capabilityNumbers = { SETGID: 6, SETUID: 7, SETPCAP: 8, NET_ADMIN: 12, SYS_ADMIN: 21 } as const
 
 /**
  * What root keeps in a root of its own: for files of several owners, for servers and package managers. No more, as the rest reaches

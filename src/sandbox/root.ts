@@ -20,6 +20,8 @@ export interface Root {
   readOnly: boolean
   dev: boolean
   mounts: Mount[]
+  /** Files of our own text, read-only, on top of all. */
+  texts?: { target: string; text: string; origin: string }[]
 }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
@@ -49,6 +51,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
     ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
     // what the user wants inside of these three
     ...late.map(mountOp),
+    ...(root.texts ?? []).map((text): Op => ({ op: 'attachText', ...text })),
     { op: 'pivotRoot', stays: own ? 0 : 1, origin },
   ]
 }

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A read-only file of our own text in the job's root, such as its resolv.conf.
+ * It lives in a tmpfs that has no name anywhere, so nothing of it can be left.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+
+#include "../hutch.h"
+
+#define DETACH 2	/* MNT_DETACH */
+#define NAME "text"
+
+static int write_whole(int directory, const char *text)
+{
+	long fd = sys(__NR_openat, directory, NAME, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
+	size_t length = text_length(text);
+	long err;
+
+	if (fd < 0)
+		return (int)fd;
+	err = sys(__NR_write, fd, text, length);
+	/* whatever the caller's umask is */
+	if (err == (long)length)
+		err = sys(__NR_fchmod, fd, 0444);
+	sys(__NR_close, fd);
+	return err > 0 ? -EIO : (int)err;
+}
+
+/*
+ * Before 6.15 nothing can be copied out of a tree that is not attached, so the
+ * tmpfs stands on top of the root for a moment.
+ */
+static int text_mount(const char *text)
+{
+	struct strings options = { 1, 10, "mode=0755" };
+	int scratch = new_mount("tmpfs", &options, 0), top, fd = -1, err;
+	char name[32];
+
+	if (scratch < 0)
+		return in_part(PART_FILE_SYSTEM, scratch);
+	top = resolve_in(base_of("/"), "/", 0);
+	err = top < 0 ? top : attach(scratch, top);
+	if (top >= 0)
+		sys(__NR_close, top);
+	if (err < 0) {
+		sys(__NR_close, scratch);
+		return in_part(PART_FILE_SYSTEM, err);
+	}
+	err = write_whole(scratch, text);
+	if (!err)
+		fd = err = (int)sys(__NR_open_tree, scratch, NAME, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (err >= 0)
+		err = set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0);
+	descriptor_name(name, scratch);
+	top = (int)sys(__NR_umount2, name, DETACH);
+	sys(__NR_close, scratch);
+	if (err < 0 || top < 0) {
+		if (fd >= 0)
+			sys(__NR_close, fd);
+		return in_part(PART_FILE_SYSTEM, err < 0 ? err : top);
+	}
+	return fd;
+}
+
+/* A root that has no place for it, and in which none can be made, goes without. */
+int op_attach_text(struct cursor *c)
+{
+	const char *target = take_string(c), *text = take_string(c);
+	int fd, place, err = finished(c);
+
+	if (err)
+		return err;
+	place = make_target(base_of(target), target, 0, 0);
+	if (place == -ENOENT || place == -EROFS)
+		return 0;
+	if (place < 0)
+		return in_part(PART_TARGET, place);
+	err = (int)is_directory(place);
+	if (err)
+		err = err < 0 ? err : -EISDIR;
+	fd = err ? in_part(PART_TARGET, err) : text_mount(text);
+	if (fd >= 0) {
+		err = in_part(PART_ATTACH, attach(fd, place));
+		sys(__NR_close, fd);
+	} else {
+		err = fd;
+	}
+	sys(__NR_close, place);
+	return err;
+}

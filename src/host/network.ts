@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this host has for the networks of jobs: tools, the tun device, name servers. Read only for a run that wants one.
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { findTool } from './privileges.ts'
+
+/** The first of these programs that is installed, /dev/net/tun, resolv.conf and the directory of CNI config lists. */
+export function readNetworkFacts<T extends string>(names: readonly T[]) {
+  const tools = names.map((name) => ({ name, path: findTool(name) }))
+  const tool = tools.find(({ path }) => path !== '')
+  return {
+    ...(tool && { tool }),
+    tun: isUsable('/dev/net/tun'),
+    resolver: readResolver(),
+    configDirectory: process.env.CNI_CONF_DIR || '/etc/cni/net.d',
+  }
+}
+
+function isUsable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readResolver(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'latin1').slice(0, 65_536)
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// CNI plugins, one after another: ADD with each result handed to the next, DEL from the last to the first (CNI specification, sections 2 to 5).
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fail } from '../errors.ts'
+import { plain } from '../quote.ts'
+import type { Publish } from '../sandbox/network.ts'
+import type { ConfigList, PluginConfig } from './cni-config.ts'
+
+/** One job's attachment to a network: enough to take it down, also by another process. */
+export interface Attachment {
+  id: string
+  list: ConfigList
+  publish: Publish[]
+  /** The file that keeps the network namespace. */
+  netns: string
+  /** Of the last plugin's ADD. */
+  result?: unknown
+  /** How many ADDs were begun, when the last of them failed. */
+  begun?: number
+}
+
+/** Where the interface is, inside. */
+const interfaceName = 'eth0'
+const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const usualDirectories = ['/usr/lib/cni', '/opt/cni/bin']
+const answerAtMost = 1 << 20
+const patienceMs = 60_000
+
+/** Runs all ADDs, and keeps the last result in the attachment. @throws NETWORK_REFUSED, NETWORK_TOOL_MISSING */
+export async function addNetwork(attachment: Attachment): Promise<{ addresses: string[] }> {
+  const { plugins } = attachment.list
+  for (const [i, plugin] of plugins.entries()) {
+    attachment.begun = i + 1
+    const answer = await runPlugin('ADD', plugin, attachment)
+    // a chained plugin that adds nothing may say nothing
+    if (answer !== undefined) attachment.result = answer
+  }
+  delete attachment.begun
+  return { addresses: addressesIn(attachment.result) }
+}
+
+/**
+ * Every plugin whose ADD was begun gets its DEL, whatever the others say; DEL of what is gone already succeeds.
+ * @throws NETWORK_REFUSED: the first that failed
+ */
+export async function deleteNetwork(attachment: Attachment): Promise<void> {
+  const { begun, list } = attachment
+  let failure: unknown
+  for (const [i, plugin] of [...list.plugins.entries()].slice(0, begun).reverse())
+    await runPlugin('DEL', plugin, attachment).catch((error: unknown) => {
+      // one that refused to ADD may refuse to DEL for the same reason, and has nothing to take down
+      if (i + 1 !== begun) failure ??= error
+    })
+  if (failure) throw failure
+}
+
+/** Before anything is done. @throws NETWORK_REFUSED */
+export function checkPlugins(list: ConfigList): void {
+  for (const plugin of list.plugins) findPlugin('ADD', plugin, list)
+}
+
+/** What one plugin reads: the list's name and version, what it asked for by its capabilities, and the result so far. Pure. */
+export function pluginInput(plugin: PluginConfig, { list, publish, result }: Attachment): object {
+  const portMappings = publish.map(({ address, hostPort, port, protocol }) => ({
+    hostPort,
+    containerPort: port,
+    protocol,
+    ...(address !== '' && { hostIP: address }),
+  }))
+  return {
+    ...plugin,
+    cniVersion: list.cniVersion,
+    name: list.name,
+    ...(plugin.capabilities?.portMappings && publish.length > 0 && { runtimeConfig: { portMappings } }),
+    ...(result !== undefined && { prevResult: result }),
+  }
+}
+
+/** `ips[].address` of a result since 0.3.0. Pure. */
+export function addressesIn(result: unknown): string[] {
+  const ips = (result as { ips?: unknown } | undefined)?.ips
+  if (!Array.isArray(ips)) return []
+  return (ips as unknown[]).flatMap((one) => {
+    const address = (one as { address?: unknown } | null)?.address
+    return typeof address === 'string' && /^[0-9A-Fa-f:.]+\/\d{1,3}$/.test(address) ? [address] : []
+  })
+}
+
+function findPlugin(command: 'ADD' | 'DEL', plugin: PluginConfig, list: ConfigList) {
+  const directories = process.env.CNI_PATH?.split(':').filter((path) => path.startsWith('/')) ?? usualDirectories
+  const path = directories.map((directory) => `${directory}/${plugin.type}`).find(existsSync)
+  const what = `${command === 'ADD' ? 'connect' : 'take down'} the network ${list.name}`
+  if (path !== undefined) return { path, directories, what }
+  throw fail('NETWORK_REFUSED', {
+    what,
+    by: `the host, which has no plugin ${plugin.type},`,
+    evidence: [`it is not in ${directories.map(plain).join(', ')}`],
+    remedy: 'apt-get install containernetworking-plugins, or set CNI_PATH',
+  })
+}
+
+async function runPlugin(command: 'ADD' | 'DEL', plugin: PluginConfig, attachment: Attachment): Promise<unknown> {
+  const { path, directories, what } = findPlugin(command, plugin, attachment.list)
+  const env = {
+    PATH: usualPath,
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: attachment.id,
+    CNI_NETNS: attachment.netns,
+    CNI_IFNAME: interfaceName,
+    CNI_PATH: directories.join(':'),
+  }
+  const { status, stdout, stderr } = await execute(path, env, JSON.stringify(pluginInput(plugin, attachment)))
+  const answer = parseAnswer(stdout)
+  if (status === 0) return answer
+  const { msg, details, code } = (answer ?? {}) as { msg?: unknown; details?: unknown; code?: unknown }
+  const said = [msg, details].filter((text): text is string => typeof text === 'string' && text !== '')
+  const lines = said.length > 0 ? said : stderr.split('\n').filter(Boolean).slice(-5)
+  throw fail('NETWORK_REFUSED', {
+    what,
+    by: `its plugin ${plugin.type}${typeof code === 'number' ? ` (code ${code})` : ''}`,
+    evidence: lines.length > 0 ? lines.map((line) => plain(line.slice(0, 1000))) : [`it ended with ${status}`],
+    remedy: remedyFor(lines.join(' '), code),
+  })
+}
+
+function remedyFor(said: string, code: unknown): string {
+  if (/iptables.*(not found|no such)|failed to locate iptables/i.test(said)) return 'apt-get install iptables'
+  if (/operation not permitted|permission denied/i.test(said))
+    return 'run as root in the namespace of the network that is to be changed'
+  if (code === 1) return 'set cniVersion in the config list to one that this plugin knows, such as 1.0.0'
+  return 'see what it says, and its own configuration: https://www.cni.dev/plugins'
+}
+
+function parseAnswer(text: string): unknown {
+  try {
+    return text.trim() === '' ? undefined : (JSON.parse(text) as unknown)
+  } catch {
+    return undefined
+  }
+}
+
+function execute(path: string, env: NodeJS.ProcessEnv, input: string) {
+  return new Promise<{ status: number | string; stdout: string; stderr: string }>((resolve) => {
+    const child = spawn(path, [], { env, stdio: ['pipe', 'pipe', 'pipe'], timeout: patienceMs, killSignal: 'SIGKILL' })
+    const texts = { stdout: '', stderr: '' }
+    for (const key of ['stdout', 'stderr'] as const)
+      child[key].on('data', (data: Buffer) => {
+        if (texts[key].length < answerAtMost) texts[key] += data.toString('utf8')
+      })
+    // one that does not read its input says why on its own
+    child.stdin.on('error', () => {})
+    child.on('error', (error) => resolve({ status: error.message, ...texts }))
+    child.on('close', (status, signal) => resolve({ status: status ?? signal ?? '', ...texts }))
+    child.stdin.end(input)
+  })
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the connection of a job that waits for it, and takes it down: loaded only for a run that has one.
+import type { Readable } from 'node:stream'
+import { fail } from '../errors.ts'
+import type { PlannedNetwork } from '../sandbox/network.ts'
+import { addNetwork, checkPlugins, deleteNetwork } from './cni.ts'
+import { readConfigList } from './cni-config.ts'
+import { dropRecord, keepRecord, type NetworkKeeper, noteResult, sweepRecords } from './cni-record.ts'
+import { toolArguments } from './private.ts'
+import { openOrders } from './slirp-orders.ts'
+
+export { sweepRecords }
+
+/** A program that runs beside the job, as a job of hutch's own: so it ends with hutch, and nothing of it is left. */
+export interface Helper {
+  readonly stdout: Readable | null
+  readonly stderr: Readable | null
+  readonly result: Promise<unknown>
+  kill(): boolean
+}
+
+/** What is to be connected, and by what means. */
+export interface Waiting {
+  network: PlannedNetwork
+  /** Descriptor of its network namespace. */
+  netns: number
+  /** Somebody whom the user namespace that owns it knows: 0 where there is one. */
+  runAs: { uid: number; gid: number }
+  /** Runs a program with that descriptor as its stdin, and with rights over that namespace. */
+  startHelper(path: string, args: string[]): Helper
+  keeper: NetworkKeeper
+}
+
+/** A connection that stands. */
+export interface Connection {
+  /** Addresses inside, as far as they are known: `10.88.0.2/16`. */
+  addresses: string[]
+  /** Takes it down. @throws NETWORK_REFUSED when something is left, which the next run removes */
+  close(): Promise<void>
+}
+
+/** @throws NETWORK_REFUSED, NETWORK_UNKNOWN, NETWORK_CONFIG_INVALID, with nothing left behind */
+export function connect(waiting: Waiting): Promise<Connection> {
+  return waiting.network.kind === 'cni' ? connectCni(waiting) : connectPrivate(waiting)
+}
+
+async function connectCni({ network, netns, keeper }: Waiting): Promise<Connection> {
+  if (network.kind !== 'cni') throw fail('NETWORK_UNKNOWN', { name: network.kind, directory: '', known: '' })
+  const list = readConfigList(network.configDirectory, network.name)
+  checkPlugins(list)
+  // written first: what a plugin did before hutch was killed is taken down, too
+  const record = keepRecord({ id: network.id, list, publish: network.publish }, netns, keeper)
+  const close = async () => {
+    await deleteNetwork(record)
+    dropRecord(record.id, keeper)
+  }
+  try {
+    const result = await addNetwork(record)
+    noteResult(record)
+    return { addresses: result.addresses, close }
+  } catch (error) {
+    await close().catch(() => {})
+    throw error
+  }
+}
+
+/** Half a minute is long for what takes some milliseconds, and an end for what never comes. */
+const patienceMs = 30_000
+const saidAtMost = 4096
+
+async function connectPrivate(waiting: Waiting): Promise<Connection> {
+  const { network, startHelper } = waiting
+  if (network.kind !== 'private') throw fail('NETWORK_UNKNOWN', { name: network.kind, directory: '', known: '' })
+  const { tool, path, publish } = network
+  const orders = tool === 'slirp4netns' && publish.length > 0 ? openOrders() : undefined
+  const setting = { publish, runAs: waiting.runAs, ...(orders && { socket: orders.socket }) }
+  let said = ''
+  try {
+    const helper = startHelper(path, toolArguments(tool, setting))
+    helper.stderr?.on('data', (data: Buffer) => {
+      said = `${said}${data.toString('latin1')}`.slice(-saidAtMost)
+    })
+    const close = async () => {
+      helper.kill()
+      await helper.result.catch(() => {})
+    }
+    try {
+      await isReady(helper, tool, () => said)
+      for (const port of orders ? publish : []) await orders!.forward(port)
+    } catch (error) {
+      await close()
+      throw error
+    }
+    return { addresses: [], close }
+  } finally {
+    orders?.remove()
+  }
+}
+
+/** A line of digits on stdout says so: pasta's process id, slirp4netns's 1. */
+async function isReady(helper: Helper, tool: string, said: () => string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const how = await Promise.race([
+    new Promise<'ready'>((resolve) => {
+      let told = ''
+      helper.stdout?.on('data', (data: Buffer) => {
+        told = `${told}${data.toString('latin1')}`.slice(-saidAtMost)
+        if (/(^|\n)\d+\n?$/.test(told)) resolve('ready')
+      })
+    }),
+    helper.result.then(() => 'ended' as const),
+    new Promise<'silent'>((resolve) => {
+      timer = setTimeout(() => resolve('silent'), patienceMs)
+    }),
+  ]).finally(() => clearTimeout(timer))
+  if (how === 'ready') return
+  const lines = said()
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/to syslog$|^Don't run as root/.test(line))
+  throw fail('NETWORK_REFUSED', {
+    what: 'connect a private network',
+    by: tool,
+    evidence: how === 'silent' ? [`it was not ready within ${patienceMs / 1000} s`, ...lines] : lines,
+    remedy: remedyFor(said()),
+  })
+}
+
+function remedyFor(said: string): string {
+  if (/failed to bind|in use/i.test(said))
+    return 'publish ports that are free; those below 1024 take root, or sysctl net.ipv4.ip_unprivileged_port_start'
+  if (/routable interface|any external|no interface/i.test(said))
+    return 'give the host a default route: ip route add default …'
+  return 'see what it says; another tool may do: --network private:pasta or private:slirp4netns'
+}

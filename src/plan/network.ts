@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of networks → their part of a Spec and of a Plan. Pure.
+import { fail } from '../errors.ts'
+import { nearest } from '../nearest.ts'
+import { toolArguments } from '../network/private.ts'
+import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
+import { type Extent, isMapped } from '../sandbox/id-map.ts'
+import type { NamespaceKind } from '../sandbox/namespace.ts'
+import {
+  hasOwnServer,
+  type Network,
+  type NetworkTool,
+  nameServers,
+  type PlannedNetwork,
+  type Publish,
+  parsePublish,
+  resolverText,
+} from '../sandbox/network.ts'
+import type { Root } from '../sandbox/root.ts'
+import type { UserNamespace } from './identity.ts'
+import type { NamespaceSpec } from './namespace-options.ts'
+import type { Spec } from './spec.ts'
+
+/** Options that concern networks. */
+export interface NetworkOptions {
+  /**
+   * `'none'`: loopback alone. `'host'`: the host's. `'private'`: connected by pasta or slirp4netns, whichever is
+   * installed, or the one that `'private:pasta'` names. `'cni:NAME'`: connected by the CNI plugins of this config list.
+   */
+  network?: string
+  /** Ports of the host that lead inside: `[IP:]HOSTPORT:PORT[/tcp|udp]`. */
+  publish?: string | readonly string[]
+  /** Where CNI config lists are; $CNI_CONF_DIR or /etc/cni/net.d if not given. */
+  cniConfDir?: string
+}
+
+type Say = (key: keyof NetworkOptions) => string
+const accepted = 'none, host, private, private:pasta, private:slirp4netns or cni:NAME'
+
+/** `given`: the word of `isolate` as it came. Changes which namespaces are made. @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parseNetwork(
+  options: NetworkOptions,
+  namespaces: NamespaceSpec,
+  given: unknown,
+  say: Say,
+): Network | undefined {
+  const { network, cniConfDir } = options
+  const publish = parsePorts(options.publish, say('publish'))
+  const [kind, detail] = network === undefined ? [] : parseWord(network, say('network'))
+  if (publish.length > 0 && kind !== 'private' && kind !== 'cni')
+    throw conflict(say('publish'), 'no network is connected that it could lead to', `add ${say('network')} private`)
+  if (cniConfDir !== undefined && kind !== 'cni')
+    throw conflict(say('cniConfDir'), 'no CNI network is asked for', `add ${say('network')} cni:NAME`)
+  if (cniConfDir !== undefined && (typeof cniConfDir !== 'string' || !/^[^\0]+$/.test(cniConfDir)))
+    throw fail('OPTION_INVALID', {
+      name: say('cniConfDir'),
+      value: cniConfDir,
+      why: 'it is not understood',
+      accepted: 'a directory',
+    })
+  if (kind === undefined) return undefined
+  isolateFor(kind, namespaces, given, say)
+  if (kind === 'private') return { kind, publish, ...(detail && { tool: detail as NetworkTool }) }
+  if (kind === 'cni')
+    return { kind, publish, name: detail!, ...(cniConfDir !== undefined && { configDirectory: cniConfDir }) }
+  return undefined
+}
+
+function parseWord(value: unknown, name: string): ['none' | 'host' | 'private' | 'cni', string?] {
+  if (value === 'none' || value === 'host' || value === 'private') return [value]
+  if (value === 'private:pasta' || value === 'private:slirp4netns') return ['private', value.slice(8)]
+  if (typeof value === 'string' && /^cni:[A-Za-z0-9][\w.-]*$/.test(value)) return ['cni', value.slice(4)]
+  const near =
+    typeof value === 'string'
+      ? nearest(value, ['none', 'host', 'private', 'private:pasta', 'private:slirp4netns'])
+      : undefined
+  throw fail('OPTION_INVALID', {
+    name,
+    value,
+    why: 'there is no such network',
+    accepted: near ? `${near}? Accepted is ${accepted}` : accepted,
+  })
+}
+
+function parsePorts(value: unknown, name: string): Publish[] {
+  const words = value === undefined ? [] : Array.isArray(value) ? (value as unknown[]) : [value]
+  const ports = words.map((word) => {
+    const port = parsePublish(word)
+    if (port) return port
+    throw fail('OPTION_INVALID', {
+      name,
+      value: word,
+      why: 'it is not understood',
+      accepted: '[IP:]HOSTPORT:PORT[/tcp|udp] with ports from 1 to 65535, such as 127.0.0.1:8080:80',
+    })
+  })
+  const keys = ports.map(({ address, hostPort, protocol }) => `${address} ${hostPort} ${protocol}`)
+  const twice = keys.findIndex((key, i) => keys.indexOf(key) !== i)
+  if (twice >= 0)
+    throw fail('OPTION_INVALID', {
+      name,
+      value: words[twice],
+      why: 'this port of the host is published already',
+      accepted: 'each port of the host once',
+    })
+  return ports
+}
+
+/** A network of its own is a net namespace; the host's is none. */
+function isolateFor(kind: string, namespaces: NamespaceSpec, given: unknown, say: Say): void {
+  const { isolate, joins } = namespaces
+  if (joins.some((join) => join.kind === 'net'))
+    throw conflict(say('network'), 'the network namespace is one that is joined', 'leave one of them out')
+  if (kind === 'host') {
+    if (Array.isArray(given) && given.includes('net'))
+      throw conflict(say('network'), 'a network namespace of its own is asked for, too', 'leave net out of --isolate')
+    namespaces.isolate = isolate.filter((each) => each !== 'net')
+    return
+  }
+  // the connection is made from outside as soon as the job is born, so the namespace has to be born with it
+  if (kind !== 'none' && joins.some((join) => join.kind === 'user'))
+    throw conflict(say('network'), 'the user namespace is one that is joined', 'leave one of them out, or give none')
+  if (!isolate.includes('net')) isolate.push('net')
+}
+
+/** Facts that only a run with a network needs. */
+export interface NetworkFacts {
+  /** Where the tool is: the first that is installed, of those that are asked for. */
+  tool?: { name: NetworkTool; path: string }
+  /** /dev/net/tun can be opened by this user. */
+  tun: boolean
+  /** The host's resolv.conf, and where its CNI config lists are. */
+  resolver: string
+  configDirectory: string
+}
+
+/** @throws NETWORK_TOOL_MISSING, NETWORK_REFUSED, OPTION_CONFLICT */
+export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, id: string): PlannedNetwork {
+  const network = spec.network!
+  const cli = spec.door === 'cli'
+  const { publish } = network
+  if (network.kind === 'cni') {
+    const { NET_ADMIN, SYS_ADMIN } = capabilityNumbers
+    if (!hasCapability(permitted, NET_ADMIN) || !hasCapability(permitted, SYS_ADMIN))
+      throw conflict(
+        cli ? '--network' : 'network',
+        'CNI plugins change the network of the host, which takes CAP_NET_ADMIN and CAP_SYS_ADMIN',
+        'run as root, or with private, which takes no rights',
+      )
+    return {
+      kind: 'cni',
+      publish,
+      name: network.name,
+      id,
+      configDirectory: network.configDirectory ?? facts.configDirectory,
+    }
+  }
+  if (!facts.tool)
+    throw fail('NETWORK_TOOL_MISSING', {
+      what: network.tool ? `${network.tool} is not` : 'neither pasta nor slirp4netns is',
+      package: network.tool === 'slirp4netns' ? 'slirp4netns' : 'passt',
+    })
+  if (!facts.tun)
+    throw fail('NETWORK_REFUSED', {
+      what: 'connect a private network',
+      by: 'the host',
+      evidence: ['/dev/net/tun is not there, or this user may not open it'],
+      remedy: 'as root: modprobe tun; chmod 666 /dev/net/tun',
+    })
+  const foreign = facts.tool.name === 'slirp4netns' && publish.find(({ address }) => address.includes(':'))
+  if (foreign)
+    throw conflict(
+      cli ? '--publish' : 'publish',
+      `slirp4netns cannot listen at ${foreign.address}`,
+      'use pasta: private:pasta (apt-get install passt)',
+    )
+  return { kind: 'private', publish, tool: facts.tool.name, path: facts.tool.path }
+}
+
+/** The line of a shell that connects $PID as hutch does. */
+export function networkLine(network: PlannedNetwork, runAs: { uid: number; gid: number }): string {
+  if (network.kind === 'cni')
+    return `CNI_PATH=/usr/lib/cni NETCONFPATH=${network.configDirectory} cnitool add ${network.name} /proc/$PID/ns/net`
+  const words = toolArguments(network.tool, { publish: network.publish, runAs, netns: '/proc/$PID/ns/net' })
+  return [network.path, ...words].join(' ')
+}
+
+/** Who a tool is in the user namespace that owns the job's network: 0, where there is one. */
+export function runsAs(maps: UserNamespace | undefined): { uid: number; gid: number } {
+  const who = (extents: readonly Extent[]) => (isMapped(extents, 0) ? 0 : extents[0]!.inside)
+  return maps ? { uid: who(maps.users), gid: who(maps.groups) } : { uid: 0, gid: 0 }
+}
+
+const target = '/etc/resolv.conf'
+
+/** The root, with the text of its resolv.conf: where the host's name servers cannot be reached from inside, a root of its own is made for that. */
+export function resolvedRoot(spec: Spec, facts: NetworkFacts, network: PlannedNetwork): Root | undefined {
+  const { root } = spec
+  if (root?.mounts.some((mount) => mount.target === target)) return root
+  const mounts = spec.isolate.includes('mount' satisfies NamespaceKind)
+  if (!mounts || (!root && !hasOwnServer(facts.resolver))) return root
+  const server = network.kind === 'private' ? nameServers[network.tool] : undefined
+  const text = resolverText(facts.resolver, server)
+  return { ...(root ?? { readOnly: false, dev: false, mounts: [] }), texts: [{ target, text, origin: 'network' }] }
+}
+
+function conflict(name: string, why: string, remedy: string) {
+  return fail('OPTION_CONFLICT', { name, why, remedy })
+}
