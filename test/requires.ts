@@ -19,7 +19,6 @@ const needs = {
   },
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
   busybox: () => existsSync('/bin/busybox'),
-  'bwrap(1)': () => existsSync('/usr/bin/bwrap'),
   'nsenter(1)': () => existsSync('/usr/bin/nsenter'),
   'unshare(1)': () => existsSync('/usr/bin/unshare'),
   'script(1)': () => existsSync('/usr/bin/script'),
@@ -31,6 +30,8 @@ const needs = {
   'a tun device': () => / tun$/m.test(readFileSync('/proc/misc', 'utf8')),
   'iptables(8)': () => existsSync('/usr/sbin/iptables'),
   'CNI plugins': () => existsSync('/usr/lib/cni/bridge'),
+  bubblewrap: () => existsSync(process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'),
+  'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

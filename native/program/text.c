@@ -53,7 +53,7 @@ static int text_mount(const char *text)
 		fd = err = (int)sys(__NR_open_tree, scratch, NAME, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (err >= 0)
 		err = set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0);
-	descriptor_name(name, scratch);
+	descriptor_path(name, scratch);
 	top = (int)sys(__NR_umount2, name, DETACH);
 	sys(__NR_close, scratch);
 	if (err < 0 || top < 0) {

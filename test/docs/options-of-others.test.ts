@@ -26,7 +26,7 @@ test('what has no option of hutch says where it is, or why it is left out', () =
 })
 
 test.for([
-  ['bwrap(1)', 'bwrap', 'bubblewrap'],
+  ['bubblewrap', 'bwrap', 'bubblewrap'],
   ['unshare(1)', 'unshare', 'unshare'],
   ['nsenter(1)', 'nsenter', 'nsenter'],
 ] as const)('%s: no option is missing', async ([need, command, section], context) => {
