@@ -263,10 +263,15 @@ void outer_undo(struct outer *o)
 int outer_signal(struct outer *o, int sig)
 {
 	int count = 0;
+	long err;
 
 	if (o->procs.count == 0)
 		return (int)sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
-	return (int)signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
+	err = signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
+	/* alone, it has nobody yet to pass it on to, and may be waiting for the network */
+	if (o->reaps && count == 1 && sig)
+		err = sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
+	return (int)err;
 }
 
 int outer_kill(struct outer *o)
