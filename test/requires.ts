@@ -31,6 +31,9 @@ const needs = {
   'iptables(8)': () => existsSync('/usr/sbin/iptables'),
   'CNI plugins': () => existsSync('/usr/lib/cni/bridge'),
   bubblewrap: () => existsSync(process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'),
+  'socat(1)': () => existsSync('/usr/bin/socat'),
+  ripgrep: () => existsSync('/usr/bin/rg'),
+  'sandbox-runtime': () => existsSync('node_modules/@anthropic-ai/sandbox-runtime'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

@@ -46,6 +46,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'ENOTDIR') return [`${source} is not a directory`, `give a directory in ${origin}`]
     if (errno === 'EBADF')
       return [`${source} is not open, or was used up by an option before`, `open one for each ${origin}`]
+    if (errno === 'ESTALE') return [`${source} is not where its path leads any more`, `open it again for ${origin}`]
     if (errno === 'ELOOP') return [`${source} goes through too many links`, `give another in ${origin}`]
     if (errno === 'EACCES')
       return [`${source} may not be entered`, `give what this user may enter in ${origin}, or run as root`]
