@@ -23,7 +23,8 @@ static void put_bytes(struct out *o, const void *bytes, u64 length)
 		o->full = 1;
 		return;
 	}
-	memcpy(o->at, bytes, length);
+	if (length)
+		memcpy(o->at, bytes, length);
 	o->at += length;
 }
 
