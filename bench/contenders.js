@@ -26,6 +26,41 @@ function contained(program, isolate) {
   }
 }
 
+/** A root with one static program, as small as one can be. */
+function busyboxRoot(directory) {
+  const root = `${directory}/root`
+  mkdirSync(`${root}/bin`, { recursive: true })
+  for (const name of ['proc', 'sys', 'dev', 'tmp']) mkdirSync(`${root}/${name}`, { recursive: true })
+  copyFileSync('/bin/busybox', `${root}/bin/true`)
+  return root
+}
+
+/** All eight namespaces, a root of its own with /proc, /dev and /tmp, no capabilities, limits. */
+function rooted(rootfs) {
+  const options = {
+    limits,
+    isolate: ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time'],
+    rootfs,
+    mounts: [{ tmpfs: '/tmp' }],
+    capDrop: 'ALL',
+    stdio: 'ignore',
+  }
+  return async () => {
+    const { status } = await (await start('/bin/true', [], options)).result
+    if (status !== 0) throw new Error(`hutch: status ${status}`)
+  }
+}
+
+function bwrapRooted(root) {
+  const mounts = ['--bind', root, '/', '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp']
+  return spawned('bwrap', ['--unshare-all', '--cap-drop', 'ALL', ...mounts, '/bin/true'])
+}
+
+function unshareRooted(root) {
+  const kinds = ['mount', 'uts', 'ipc', 'net', 'pid', 'user', 'cgroup', 'time'].map((kind) => `--${kind}`)
+  return spawned('unshare', [...kinds, '--fork', '--map-root-user', '--root', root, '--mount-proc', '/bin/true'])
+}
+
 /** A C program that is told when to start one, and answers with its own figure. */
 function floor(program, directory) {
   const source = fileURLToPath(new URL('floor.c', import.meta.url))
@@ -100,6 +135,9 @@ export async function makeContenders(program, only) {
       'spawn(bwrap --unshare-all)',
       () => spawned('bwrap', ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', program]),
     ],
+    root: ['hutch, all eight, busybox root, no caps', () => rooted(busyboxRoot(directory))],
+    bwraproot: ['spawn(bwrap), the same', () => bwrapRooted(busyboxRoot(directory))],
+    unshareroot: ['spawn(unshare), the same namespaces', () => unshareRooted(busyboxRoot(directory))],
     runc: ['spawn(runc run)', () => oci('runc', directory)],
     crun: ['spawn(crun run)', () => oci('crun', directory)],
   }

@@ -82,6 +82,8 @@ const targets =
         ['hutch', 'bwrap', 0.3],
         ['hutch', 'runc', 0.08],
         ['hutch', 'floor', 2.5],
+        ['root', 'spawn', 0.9],
+        ['root', 'bwraproot', 0.3],
       ]
 const ratios = targets
   .filter(([a, b]) => p50[a] && p50[b])

@@ -19,12 +19,18 @@ export async function runAs(id: number, args: string[], before: string[] = []): 
 
 /** The same, while it runs; the id is hutch's when what stands before becomes it. */
 export async function beginAs(id: number, args: string[], before: string[] = []): Promise<ReturnType<typeof begin>> {
+  return hutchAs(id, ['run', '--quiet', ...args], before)
+}
+
+/** Any command of hutch, as this user and group. */
+export async function hutchAs(id: number, args: string[], before: string[] = []): Promise<ReturnType<typeof begin>> {
   if (!copy) {
     copy = mkdtempSync(`${tmpdir()}/hutch-anyone-`)
-    for (const part of ['dist', 'build']) cpSync(part, `${copy}/${part}`, { recursive: true })
+    for (const part of ['dist', 'build', 'examples', 'package.json'])
+      cpSync(part, `${copy}/${part}`, { recursive: true })
     await collect('chmod', ['-R', 'a+rX', copy])
   }
   const drop = ['setpriv', '--reuid', String(id), '--regid', String(id), '--clear-groups']
-  const words = [...before, ...drop, process.execPath, `${copy}/dist/cli.cjs`, 'run', '--quiet', ...args]
+  const words = [...before, ...drop, process.execPath, `${copy}/dist/cli.cjs`, ...args]
   return begin(words[0]!, words.slice(1), { cwd: '/' })
 }

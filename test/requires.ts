@@ -19,6 +19,8 @@ const needs = {
   },
   'cgrulesengd(8)': () => existsSync('/usr/sbin/cgrulesengd'),
   busybox: () => existsSync('/bin/busybox'),
+  'bwrap(1)': () => existsSync('/usr/bin/bwrap'),
+  'nsenter(1)': () => existsSync('/usr/bin/nsenter'),
   'unshare(1)': () => existsSync('/usr/bin/unshare'),
   'script(1)': () => existsSync('/usr/bin/script'),
   'lsns(8)': () => existsSync('/usr/bin/lsns'),

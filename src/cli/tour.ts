@@ -2,13 +2,17 @@
 // hutch tour: experiments with control groups and namespaces, run live through this very CLI; what the kernel did is checked.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, uptime } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { readChildren } from '../cgroup/files.ts'
 import { isAbandoned } from '../cgroup/sweep.ts'
+import { HutchError } from '../errors.ts'
 import { readHost } from '../host/host.ts'
+import { type Limits, parseOptions } from '../plan/options.ts'
 import { shellWord } from '../program/explain.ts'
+import { prepare } from '../run/launch.ts'
 import type { Result } from '../run/result.ts'
+import { pretendSettled } from '../run/settle.ts'
 
 /** What came of one experiment. */
 interface Seen {
@@ -22,6 +26,8 @@ interface Experiment {
   title: string
   /** After `hutch run`. */
   args: string[]
+  /** The limits that it shows: who may not set them is told so. */
+  limits?: Limits
   /** Why this host cannot show it, if so. */
   skip?: () => string | undefined
   /** What must be so, in words, and whether it was. */
@@ -34,6 +40,7 @@ const experiments: Experiment[] = [
   {
     title: 'A control group limits memory: ten programs ask for 100 MB each where 50 MB are allowed',
     args: ['--memory', '50M', '--swap', '0', '--', demo],
+    limits: { memory: '50M', swap: 0 },
     checks: [
       ['each of the ten was killed when it reached the limit', ({ report }) => report.usage.oomKills === 10],
       [
@@ -50,6 +57,7 @@ const experiments: Experiment[] = [
   {
     title: 'With --oom-group, the first kill takes the whole group along',
     args: ['--memory', '50M', '--swap', '0', '--oom-group', '--', demo],
+    limits: { memory: '50M', swap: 0, oomGroup: true },
     skip: () => (readHost().unified ? undefined : 'cgroup v1 has nothing like it'),
     checks: [['the script is gone too', ({ status, report }) => status === 137 && report.signal === 'SIGKILL']],
   },
@@ -81,6 +89,7 @@ const experiments: Experiment[] = [
       '-c',
       'for i in 1 2 3 4 5; do sleep 1 & done; wait',
     ],
+    limits: { pids: 5 },
     checks: [
       ['the shell was refused', ({ err }) => err.includes('Resource temporarily unavailable')],
       ['the kernel counted it', ({ report }) => report.usage.pidsDenied! > 0],
@@ -90,10 +99,66 @@ const experiments: Experiment[] = [
   {
     title: 'cpu.max: a busy loop gets a quarter of a CPU',
     args: ['--cpus', '0.25', '--timeout', '1s', '--', 'bash', '-c', 'while :; do :; done'],
+    limits: { cpus: 0.25 },
     checks: [
       ['it was throttled', ({ report }) => report.usage.throttledPeriods! > 0],
       ['it got about a quarter of the time', ({ report }) => report.usage.cpuUsec! < 0.5 * report.durationMs * 1000],
       ['it was stopped when its time was up', ({ status, report }) => status === 124 && report.reason === 'timeout'],
+    ],
+  },
+  {
+    title: 'A user namespace: root inside, the caller outside',
+    args: ['--isolate', 'all,user', '--map-users', 'root', '--', 'sh', '-c', 'id -u; cat /proc/self/uid_map'],
+    checks: [
+      ['inside it is user 0', ({ out }) => out.startsWith('0\n')],
+      [
+        'which is the caller outside, and the only one there is',
+        ({ out }) => new RegExp(`^ *0 +${process.getuid!()} +1$`, 'm').test(out),
+      ],
+    ],
+  },
+  {
+    title: 'A net namespace: no way out',
+    args: ['--isolate', 'all', '--', 'cat', '/proc/net/dev'],
+    checks: [
+      [
+        'the loopback interface is all there is',
+        ({ out }) =>
+          out
+            .match(/^ *[^ :|]+:/gm)
+            ?.join()
+            .trim() === 'lo:',
+      ],
+    ],
+  },
+  {
+    title: 'A time namespace: the machine seems to run for an hour longer',
+    args: ['--time-offset', 'boottime=+1h', '--', 'cat', '/proc/uptime'],
+    checks: [['/proc/uptime counts it', ({ out }) => Number(out.split(' ')[0]) - uptime() > 3590]],
+  },
+  {
+    title: 'A root that cannot be written, and a /tmp that can',
+    args: [
+      '--read-only',
+      '--tmpfs',
+      '/tmp:size=1M',
+      '--',
+      'sh',
+      '-c',
+      'echo kept > /tmp/file && cat /tmp/file; mkdir /usr/hutch-tour; head -c 2M /dev/zero > /tmp/file',
+    ],
+    checks: [
+      ['/tmp can be written', ({ out }) => out === 'kept\n'],
+      ['the rest cannot', ({ err }) => err.includes('Read-only file system')],
+      ['nor can more than 1 MiB', ({ err }) => err.includes('No space left on device')],
+    ],
+  },
+  {
+    title: 'No capabilities: root without its powers',
+    args: ['--map-users', 'root', '--cap-drop', 'ALL', '--', 'sh', '-c', 'grep Cap /proc/self/status; chroot / true'],
+    checks: [
+      ['all five sets are empty', ({ out }) => out.match(/^Cap\w+:\t0{16}$/gm)?.length === 5],
+      ['what takes one is refused', ({ err }) => err.includes('Operation not permitted')],
     ],
   },
 ]
@@ -101,13 +166,15 @@ const experiments: Experiment[] = [
 export async function main(): Promise<number> {
   const directory = mkdtempSync(`${tmpdir()}/hutch-tour-`)
   let failed = 0
+  let skipped = 0
   try {
     for (const experiment of experiments) {
       writeSync(1, `\n# ${experiment.title}\n$ hutch run ${experiment.args.map(shellWord).join(' ')}\n`)
-      const reason = experiment.skip?.()
-      if (reason) writeSync(1, `  - skipped: ${reason}\n`)
-      if (reason) continue
-      failed += printChecks(await perform(experiment, `${directory}/report.json`), experiment)
+      const reason = experiment.skip?.() ?? notAllowed(experiment)
+      if (reason !== undefined) {
+        writeSync(1, `  - skipped: ${reason}\n`)
+        skipped++
+      } else failed += printChecks(await perform(experiment, `${directory}/report.json`), experiment)
     }
     writeSync(1, '\n# Clean-up: nothing to do\n')
     failed += printChecks(undefined, {
@@ -118,8 +185,26 @@ export async function main(): Promise<number> {
   } finally {
     rmSync(directory, { recursive: true })
   }
-  writeSync(1, failed === 0 ? '\nAll checks passed.\n' : `\n${failed} checks failed.\n`)
+  const passed =
+    skipped > 0
+      ? `All checks passed, ${skipped} ${skipped === 1 ? 'experiment was' : 'experiments were'} skipped.`
+      : 'All checks passed.'
+  writeSync(1, failed === 0 ? `\n${passed}\n` : `\n${failed} checks failed.\n`)
   return failed === 0 ? 0 : 1
+}
+
+/** In the words of `hutch run` itself. */
+function notAllowed({ limits }: Experiment): string | undefined {
+  if (!limits) return undefined
+  try {
+    const spec = parseOptions('true', [], { limits }, 'cli')
+    pretendSettled(spec)
+    prepare(spec)
+    return undefined
+  } catch (error) {
+    if (!HutchError.is(error) || !['CGROUP_NO_DELEGATION', 'CGROUP_POPULATED'].includes(error.code)) throw error
+    return error.message
+  }
 }
 
 function printChecks(seen: Seen | undefined, experiment: Experiment): number {

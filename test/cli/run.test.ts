@@ -302,13 +302,6 @@ test('doctor finds what this host has', async () => {
   expect(findings.filter((finding) => finding.state === 'missing')).toEqual([])
 })
 
-test('the tour passes', async () => {
-  const { status, stdout } = await hutch(['tour'])
-  expect(stdout).not.toContain('✗')
-  expect(stdout).toMatch(/All checks passed\.\n$/)
-  expect(status).toBe(0)
-})
-
 test('an unknown command is named', async () => {
   expect(await hutch(['rnu'])).toEqual({
     status: 125,

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole tour: as root, as a user without any rights, and as one to whom a group was delegated.
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { leafName } from '../../src/host/parent.ts'
+import { Cgroup } from '../../src/index.ts'
+import { hutchAs } from '../anyone.ts'
+import { requires } from '../requires.ts'
+import { hutch } from './hutch.ts'
+
+const user = 4242
+
+test('the tour passes', async () => {
+  const { status, stdout } = await hutch(['tour'])
+  expect(stdout).not.toContain('✗')
+  expect(stdout).toMatch(/All checks passed(, 1 experiment was skipped)?\.\n$/)
+  expect(status).toBe(0)
+})
+
+test('without root and delegation, what takes no limits passes, and the rest says what is missing', async (context) => {
+  requires(context, 'root')
+  const { status, stdout } = await (await hutchAs(user, ['tour'])).ended
+  expect(stdout).not.toContain('✗')
+  expect(stdout.match(/skipped: cannot make a group for .*: user 4242 may not make groups there/g)?.length).toBe(4)
+  expect(stdout.match(/remedy: run as root, or in a delegated group/g)?.length).toBe(4)
+  expect(stdout).toMatch(/All checks passed, 4 experiments were skipped\.\n$/)
+  expect(status).toBe(0)
+})
+
+test('in a delegated group, every experiment passes without root', async (context) => {
+  requires(context, 'root', 'v2')
+  const group = await Cgroup.create(`hutch-test-${process.pid}-tour`)
+  const leaf = `${group.directories['']}/${leafName}`
+  mkdirSync(leaf)
+  try {
+    await group.delegate(user, user)
+    const enter = ['sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', leaf]
+    const { status, stdout } = await (await hutchAs(user, ['tour'], enter)).ended
+    expect(stdout).not.toContain('✗')
+    expect(stdout).toMatch(/All checks passed\.\n$/)
+    expect(status).toBe(0)
+  } finally {
+    rmdirSync(leaf)
+    await group.remove()
+  }
+})

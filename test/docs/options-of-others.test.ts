@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page that maps others' options: hutch's are real ones, and none of the tools here has an option that it forgets.
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { flags } from '../../src/cli/run.ts'
+import { collect } from '../cli/hutch.ts'
+import { requires } from '../requires.ts'
+
+const sections = new Map(
+  readFileSync('docs/options-of-others.md', 'utf8')
+    .split(/^## /m)
+    .slice(1)
+    .map((text) => [text.slice(0, text.indexOf('\n')), text.split('\n').filter((line) => line.startsWith('| '))]),
+)
+const rows = [...sections.values()].flatMap((lines) => lines.slice(2).map((line) => line.split(' | ')))
+
+test('each of hutch’s options there is one of hutch run', () => {
+  const named = rows.flatMap((cells) => [...cells[1]!.matchAll(/--([a-z-]+)/g)].map((match) => match[1]!))
+  expect(named.length).toBeGreaterThan(100)
+  expect([...new Set(named)].filter((name) => !(name in flags) && name !== 'help')).toEqual([])
+})
+
+test('what has no option of hutch says where it is, or why it is left out', () => {
+  const silent = rows.filter((cells) => cells[1] === '–' && cells[2]!.replace(/[| ]/g, '') === '')
+  expect(silent.map((cells) => cells[0])).toEqual([])
+})
+
+test.for([
+  ['bwrap(1)', 'bwrap', 'bubblewrap'],
+  ['unshare(1)', 'unshare', 'unshare'],
+  ['nsenter(1)', 'nsenter', 'nsenter'],
+] as const)('%s: no option is missing', async ([need, command, section], context) => {
+  requires(context, need)
+  const help = await collect(command, ['--help'])
+  const known = sections.get(section)!.join('\n')
+  const options = [...`${help.stdout}${help.stderr}`.matchAll(/^\s*(?:-\w[,.] )? *--([a-z0-9-]+)/gm)].map(
+    (match) => match[1]!,
+  )
+  expect(options.length).toBeGreaterThan(15)
+  // a row may name several of a kind by their ends: --unshare-user, -ipc
+  const forgotten = options.filter(
+    (name) => !known.includes(`--${name}`) && !known.includes(`\`${name.replace(/^unshare/, '')}\``),
+  )
+  expect(forgotten).toEqual([])
+})
