@@ -38,7 +38,8 @@ enum word {
 	WORD_COUNT
 };
 
-/* One refusal: three keys a text. Part and errno 0 stand for all that are not listed. */
+/* The keys of a refusal: step * 2 and the section, part, errno, which text. Part and errno 0 stand for all that are not listed. */
+#define REFUSAL_KEYS 4
 #define INNER_SECTION 1
 
 struct compiled {

@@ -4,13 +4,14 @@
 
 #include "compiled.h"
 
+/* Of whole words; `bytes` is where a page begins, or malloc's. */
 static u32 checksum(const u8 *bytes, u64 size)
 {
-	struct cursor words = { bytes, bytes + size, 0 };
+	const u32 *word = (const u32 *)(const void *)bytes;
 	u32 sum = CHECKSUM_START;
 
-	while (words.at < words.end)
-		sum = (sum ^ take_u32(&words)) * CHECKSUM_FACTOR;
+	for (u64 i = 0; i < size / 4; i++)
+		sum = (sum ^ word[i]) * CHECKSUM_FACTOR;
 	return sum;
 }
 
@@ -47,7 +48,7 @@ int open_compiled(const u8 *bytes, u64 size, struct compiled *out)
 	out->words = take_strings(&notes);
 	out->facts = take_strings(&notes);
 	out->explained = take_string(&notes);
-	if (finished(&notes) || (u64)out->refusals.count * 3 != out->keys.count || out->words.count != WORD_COUNT ||
+	if (finished(&notes) || out->keys.count % REFUSAL_KEYS || out->words.count != WORD_COUNT ||
 	    out->facts.count % 2)
 		return -EPROTO;
 	return open_program(out->program, out->program_length, &outer, &inner);

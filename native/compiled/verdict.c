@@ -142,22 +142,22 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value)
 {
 	const struct compiled *c = s->compiled;
 	const u32 wanted[3] = { step << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
-	const char *best = NULL, *at = c->refusals.first;
+	const u32 *best = NULL;
 	struct text t = { .length = 0 };
 	char room[32];
 	int rank = 0;
 
-	for (u32 i = 0; i < c->refusals.count; i++, at = next_string(at)) {
-		const u32 *key = c->keys.first + i * 3;
+	for (u32 i = 0; i < c->keys.count; i += REFUSAL_KEYS) {
+		const u32 *key = c->keys.first + i;
 		int fits = (key[1] == wanted[1]) + 2 * (key[2] == wanted[2]);
 
 		if (key[0] != wanted[0] || (key[1] && key[1] != wanted[1]) || (key[2] && key[2] != wanted[2]) ||
 		    (best && fits <= rank))
 			continue;
-		best = at;
+		best = key;
 		rank = fits;
 	}
-	add_filled(&t, best ? best : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
+	add_filled(&t, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
 		   errno_name((int)wanted[2], room), s->group);
 	print(2, t.bytes);
 	return HUTCH_FAILED;

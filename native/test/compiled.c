@@ -55,7 +55,7 @@ static void make_file(struct builder *b)
 	memcpy(b->bytes + b->size, p->bytes, p->size);
 	b->size += p->size;
 	notes = b->size;
-	put(b, 3), put(b, 1), put(b, 0), put(b, 2);
+	put(b, REFUSAL_KEYS), put(b, 1), put(b, 0), put(b, 2), put(b, 0);
 	put_list(b, 1, "no\1", 4);
 	put_list(b, WORD_COUNT, words, WORD_COUNT);
 	put_list(b, 2, "user\0" "0", 7);

@@ -60,12 +60,18 @@ export interface Compiled {
 export function encodeCompiled(runner: Buffer, compiled: Compiled): Buffer {
   const { refusals, words, facts, explained, flags } = compiled
   const program = Buffer.from(encodeProgram(compiled.program))
+  const texts = [...new Set(refusals.map(({ text }) => text))]
   const notes = encodeFields([
     [
       'numbers',
-      refusals.flatMap(({ section, step, part, errno }) => [step * 2 + Number(section === 'inner'), part, errno]),
+      refusals.flatMap(({ section, step, part, errno, text }) => [
+        step * 2 + Number(section === 'inner'),
+        part,
+        errno,
+        texts.indexOf(text),
+      ]),
     ],
-    ['strings', refusals.map(({ text }) => text)],
+    ['strings', texts],
     ['strings', compiledWords.map((word) => words[word])],
     ['strings', facts.flat()],
     ['string', explained],

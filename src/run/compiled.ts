@@ -107,6 +107,8 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
       `hutch: ${explainRefusal(op, errno, plan, findObstacles, part).message.replaceAll(groupPlaceholder, second)}\n`
     const any = text(first, 0)
     const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
+    // dozens of these, about files that hutch itself names
+    if (op.op === 'coverPath' || op.op === 'makeLink') return found
     for (const [part, errno] of usual) {
       const words = text(errno, parts[part])
       if (words === any.replaceAll(first, errno)) continue
