@@ -102,6 +102,28 @@ void outer_undo(struct outer *o);
 int outer_signal(struct outer *o, int sig);
 int outer_kill(struct outer *o);
 
+/* program/life.c: from the start of a program to the end of its clean-up */
+
+struct life {
+	struct outer outer;
+	u64 deadline;		/* monotonic ms, 0: none */
+	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
+	int ending;		/* its process is gone: no signal may go out any more */
+	u32 retries;
+	int command_status;	/* from hutch-init, -1: it never said */
+	int own_status;
+	int failed_step, failed_errno;	/* the first clean-up that failed */
+	u64 user_usec, system_usec;	/* of our own child and what it waited for */
+};
+
+u64 now_ms(void);
+int life_start(struct life *life, const struct launch_files *files);
+int life_failed(struct life *life, struct report *report);
+int life_ended(struct life *life);
+unsigned int life_finish(struct life *life);
+int life_stop(struct life *life);
+int life_noticed(struct life *life, u32 index);
+
 /* program/spawn.c: clone3 into hutch-init */
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group);
@@ -209,6 +231,10 @@ int op_refuse_users(struct cursor *c);
 int op_choose_directory(struct cursor *c);
 const char *chosen_directory(void);
 int op_enter_descriptor(struct cursor *c);
+
+/* image.c: hutch-init, as bytes in another program */
+
+int init_image_memfd(void);
 
 /* init/reap.c: PID 1 */
 

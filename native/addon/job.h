@@ -42,15 +42,7 @@ struct job {
 	struct job *next;
 	u32 id;
 	u8 *program;
-	struct outer outer;
-	u64 deadline;		/* monotonic ms, 0: none */
-	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
-	int ending;		/* its process is gone: no signal may go out any more */
-	u32 retries;
-	int command_status;	/* from hutch-init, -1: it never said */
-	int own_status;
-	int failed_step, failed_errno;	/* the first clean-up that failed */
-	double user_usec, system_usec;
+	struct life life;
 };
 
 struct trigger {
@@ -120,8 +112,5 @@ int hold_signals(void);
 void forward_signals(int pidfd);
 u32 forward_nothing(void);
 void die_by(int sig);
-
-/* image.c */
-int init_image_memfd(void);
 
 #endif

@@ -94,4 +94,7 @@ void test_maps(void);
 void test_binds(void);
 void test_tool(void);
 
+/* compiled.c */
+void test_compiled(void);
+
 #endif

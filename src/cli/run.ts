@@ -102,7 +102,12 @@ export async function main(args: string[]): Promise<number> {
   return result.status
 }
 
-function readOptions(values: Parsed['values'], order: Parsed['order']): RunOptions {
+/** Flags → options; `environment` is where `--env NAME` finds its value. @throws OPTION_INVALID */
+export function readOptions(
+  values: Parsed['values'],
+  order: Parsed['order'],
+  environment: { [name: string]: string | undefined } = process.env,
+): RunOptions {
   const limits: Limits = {}
   for (const [key, [, flag]] of Object.entries(limitTable)) {
     const value = values[flag.slice(2)]?.at(-1)
@@ -162,7 +167,7 @@ function readOptions(values: Parsed['values'], order: Parsed['order']): RunOptio
     dev: values.dev ? true : undefined,
     mounts: mounts.length > 0 ? mounts : undefined,
     workdir: last('workdir'),
-    env: readEnvironment(values.env ?? []),
+    env: readEnvironment(values.env ?? [], environment),
     user: last('user'),
     timeout: last('timeout'),
     killAfter: last('kill-after'),
@@ -189,11 +194,14 @@ function readPairs(
   return pairs && out
 }
 
-function readEnvironment(pairs: string[]): { [name: string]: string | undefined } {
+function readEnvironment(
+  pairs: string[],
+  environment: { [name: string]: string | undefined },
+): { [name: string]: string | undefined } {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=')
-      return at < 0 ? [pair, process.env[pair]] : [pair.slice(0, at), pair.slice(at + 1)]
+      return at < 0 ? [pair, environment[pair]] : [pair.slice(0, at), pair.slice(at + 1)]
     }),
   )
 }

@@ -24,7 +24,7 @@ export interface Surroundings {
   delegation?: Delegation
   /** Read for a run with a network. */
   network?: NetworkFacts
-  /** The caller's environment, NAME=value each, and where contained commands find `hutch`. */
+  /** The caller's environment, NAME=value each, and where contained commands find `hutch` ('' is nowhere). */
   env: readonly string[]
   toolPath: string
   /** Distinguishes this process's jobs. */
@@ -247,7 +247,7 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
   const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
   const path = 'PATH' in changes ? changes.PATH : around.env.find((entry) => entry.startsWith('PATH='))?.slice(5)
   // an image has nothing of hutch's, and need not know where the host has it
-  const tools = spec.root?.directory === undefined ? `${around.toolPath}:` : ''
+  const tools = spec.root?.directory === undefined && around.toolPath ? `${around.toolPath}:` : ''
   const searchPath = tools + (path ?? usualPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])
   const env = around.env.filter((entry) => !replaced.has(entry.slice(0, entry.indexOf('='))))

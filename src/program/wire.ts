@@ -104,6 +104,15 @@ export function encodeProgram(program: Program): Uint8Array {
   return scratch.subarray(0, at)
 }
 
+/** Fields alone, one after another, as an op has them: a copy. */
+export function encodeFields(
+  fields: readonly (['string', string] | ['strings', readonly string[]] | ['numbers', readonly number[]])[],
+): Buffer {
+  at = 0
+  for (const [type, value] of fields) put[type](value as never)
+  return Buffer.from(scratch.subarray(0, at))
+}
+
 /**
  * Splits what readFile ops brought home: outer step → the file's text. A file
  * that could not be read is missing from the map.

@@ -13,7 +13,7 @@ import { type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
-import { makePlan, type Plan } from '../plan/plan.ts'
+import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
@@ -40,12 +40,18 @@ let swept = false
 
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
 export function prepare(spec: Spec): { plan: Plan; program: Program } {
+  const plan = makePlan(spec, readSurroundings(spec))
+  return { plan, program: compilePlan(plan) }
+}
+
+/** What a plan is made from beside the spec. @throws CGROUP_MISSING, USER_UNKNOWN */
+export function readSurroundings(spec: Spec): Surroundings {
   const host = readHost()
   if (host.layout === 'none' && (spec.limits.length > 0 || spec.parent !== undefined))
     throw fail('CGROUP_MISSING', { need: `set ${spec.limits[0]?.origin ?? '--parent'}` })
   const privileges = readPrivileges()
   const maps = spec.mapUsers ?? spec.mapGroups
-  const plan = makePlan(spec, {
+  return {
     host,
     parents: findParents(host, spec),
     user: findUser(spec, privileges),
@@ -55,8 +61,7 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     serial: ++serial,
-  })
-  return { plan, program: compilePlan(plan) }
+  }
 }
 
 /** Another program in the groups of this plan: what a drop-in does inside is its own business. */
