@@ -160,7 +160,7 @@ int in_part(enum step_part part, long err);
 long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
 int make_target(int base, const char *path, int directory, u64 resolve);
-void make_in(int fd);
+long make_in(int fd);
 int base_of(const char *path);
 int set_attributes(int mount_fd, u64 attributes, int recursive);
 int attach(int mount_fd, int target);
@@ -179,6 +179,6 @@ int op_cover_path(struct cursor *c);
 /* init/reap.c: PID 1 */
 
 int reap(int command);
-void say(enum report_kind kind, u32 step, int value);
+long say(enum report_kind kind, u32 step, int value);
 
 #endif

@@ -96,11 +96,14 @@ struct report {
 	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it */
 };
 
-/* An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target. */
+/*
+ * An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target.
+ * exec says when it was not yet the program that was refused, but a process to run it in.
+ */
 #define STEP_PART 4096
 enum step_part {
 	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
-	PART_ATTACH = 5, PART_LAYER = 6
+	PART_ATTACH = 5, PART_LAYER = 6, PART_PROCESS = 7
 };
 
 /*

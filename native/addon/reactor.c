@@ -91,8 +91,14 @@ static void unlink_job(struct reactor *r, struct job *job)
 static void read_reports(struct reactor *r, struct job *job)
 {
 	struct report report;
+	ssize_t got;
 
-	while (recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT) == (ssize_t)sizeof report) {
+	for (;;) {
+		got = recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT);
+		if (got < 0 && errno == ECONNRESET)	/* it ended with our GO unread; what it said comes after that */
+			continue;
+		if (got != (ssize_t)sizeof report)
+			return;
 		if (report.kind == REPORT_FAILED)
 			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
 		if (report.kind == REPORT_EXITED && job->command_status == -1)

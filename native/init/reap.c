@@ -33,6 +33,7 @@ int reap(int command)
 	int status = 0;
 	long sig;
 
+	disarm_fault();
 	for (;;) {
 		if (reap_all(command, &status))
 			break;

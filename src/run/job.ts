@@ -213,7 +213,7 @@ function settle(
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
         const errno = errnoName(-(b % stepPart))
-        if (op?.op !== 'exec')
+        if (op?.op !== 'exec' || b >= stepPart)
           failure = op
             ? explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart))
             : fail('STEP_REFUSED', {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { fail, type HutchError } from '../errors.ts'
 import { errnoName, eventKinds, native } from '../native.ts'
 import type { Op, Program } from '../program/ops.ts'
-import { encodeProgram } from '../program/wire.ts'
+import { encodeProgram, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import { refusedStep } from './refusal.ts'
 
@@ -35,7 +35,7 @@ export function runProgram(program: Program, signals: Signals): Promise<Ending> 
   return new Promise((resolve, reject) => {
     let failed: [op: Op | undefined, errno: string] | undefined
     watchJob(job, (kind, a, b) => {
-      if (kind === eventKinds.failed) failed ??= [program.inner[a], errnoName(-b)]
+      if (kind === eventKinds.failed) failed ??= [program.inner[a], errnoName(-(b % stepPart))]
       if (kind !== eventKinds.ended) return
       unwatchJob(job)
       if (signals === 'forward') addon.forward(0)
