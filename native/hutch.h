@@ -114,6 +114,10 @@ int run_tool(const char *const *argv);
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
 
+/* program/device.c: which devices a group of v2 may use */
+
+int op_attach_device_filter(struct outer *o, struct cursor *c);
+
 /* program/namespace.c: namespaces that are joined, or made from inside */
 
 int op_await_maps(struct cursor *c);

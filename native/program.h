@@ -31,7 +31,8 @@
 	X(9, removeGroup, op_remove_group, "path:string shared:u32") \
 	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
-	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings")
+	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
+	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \

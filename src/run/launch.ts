@@ -6,17 +6,20 @@ import { readChildren } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
+import { isInitialUserNamespace, readDevice } from '../host/device.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readGroup, readUser, type User } from '../host/ids.ts'
 import { type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
+import { limitsDevices } from '../plan/devices.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
+import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { explainRefusal } from './refusal.ts'
 
@@ -48,6 +51,8 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
     parents: findParents(host, spec),
     user: findUser(spec, privileges),
     privileges,
+    devices: (spec.root?.devices ?? []).map(({ path, access, origin }) => ({ ...readDevice(path, origin), access })),
+    mayFilter: limitsDevices(spec) && mayFilterDevices(privileges),
     ...(maps && { delegation: readDelegation(privileges.uid) }),
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
@@ -81,6 +86,10 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
       })
     if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan, findObstacles)
   }
+}
+
+function mayFilterDevices({ permitted }: Privileges): boolean {
+  return hasCapability(permitted, capabilityNumbers.SYS_ADMIN) && isInitialUserNamespace()
 }
 
 /** Who is asked for, by --user, --group and --groups together. */
@@ -132,6 +141,7 @@ function needs(controller: string, spec: Spec): boolean {
   return (
     controller === 'memory' ||
     controller === 'pids' ||
+    (controller === 'devices' && limitsDevices(spec)) ||
     spec.limits.some((limit) => legacyControllerOf(limit.file) === controller)
   )
 }

@@ -181,6 +181,7 @@ const whats: { [op: string]: string } = {
   dieWithParent: 'tie the process to its parent',
   watchFile: 'watch the events of the group',
   watchOom: 'watch the group for out-of-memory situations',
+  attachDeviceFilter: 'limit its devices',
   exec: 'start a process for the command',
   killGroup: 'see whether anything is left in the groups',
   mapIds: 'map the ids of the user namespace',
@@ -211,6 +212,7 @@ const whats: { [op: string]: string } = {
 
 /** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
 const rights: { [op: string]: string } = {
+  attachDeviceFilter: 'it takes CAP_SYS_ADMIN outside of any user namespace',
   setOomScore: 'to lower it takes CAP_SYS_RESOURCE',
   setLimit: 'to raise the hard limit takes CAP_SYS_RESOURCE outside of any user namespace',
   setNice: 'to lower it takes CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_NICE',

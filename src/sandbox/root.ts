@@ -20,6 +20,8 @@ export interface Root {
   readOnly: boolean
   dev: boolean
   mounts: Mount[]
+  /** Devices that are among the mounts, and what may be done with them. */
+  devices: { path: string; access: string; origin: string }[]
 }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
