@@ -136,6 +136,10 @@ int run_tool(const char *const *argv);
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
 
+/* program/device.c: which devices a group of v2 may use */
+
+int op_attach_device_filter(struct outer *o, struct cursor *c);
+
 /* program/namespace.c: namespaces that are joined, or made from inside */
 
 int op_await_maps(struct cursor *c);
@@ -186,7 +190,7 @@ int in_part(enum step_part part, long err);
 long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
 int make_target(int base, const char *path, int directory, u64 resolve);
-void make_in(int fd);
+long make_in(int fd);
 void make_missing(u32 parents, u32 directory, u32 file);
 int base_of(const char *path);
 int set_attributes(int mount_fd, u64 attributes, int recursive);
@@ -239,6 +243,6 @@ int init_image_memfd(void);
 /* init/reap.c: PID 1 */
 
 int reap(int command);
-void say(enum report_kind kind, u32 step, int value);
+long say(enum report_kind kind, u32 step, int value);
 
 #endif

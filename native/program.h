@@ -31,7 +31,8 @@
 	X(9, removeGroup, op_remove_group, "path:string shared:u32") \
 	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
-	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings")
+	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
+	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -115,11 +116,14 @@ struct report {
 	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it */
 };
 
-/* An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target. */
+/*
+ * An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target.
+ * exec says when it was not yet the program that was refused, but a process to run it in.
+ */
 #define STEP_PART 4096
 enum step_part {
 	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
-	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7
+	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7, PART_PROCESS = 8
 };
 
 /*

@@ -13,11 +13,11 @@
 #define SEEK_END_WHENCE 2
 #define NOSIGNAL 0x4000
 
-void say(enum report_kind kind, u32 step, int value)
+long say(enum report_kind kind, u32 step, int value)
 {
 	struct report report = { kind, step, value };
 
-	sys(__NR_sendto, INIT_REPORT_FD, &report, sizeof report, NOSIGNAL, NULL, 0);
+	return sys(__NR_sendto, INIT_REPORT_FD, &report, sizeof report, NOSIGNAL, NULL, 0);
 }
 
 static int run(u32 *step)
@@ -37,6 +37,7 @@ static int run(u32 *step)
 		return (int)(long)program;
 	sys(__NR_close, INIT_PROGRAM_FD);
 	err = open_program(program, (u64)size, &outer, &inner);
+	arm_fault(program, 1, 2, step);
 	return err ? (int)err : run_inner(&inner, step);
 }
 

@@ -33,6 +33,7 @@ int reap(int command)
 	int status = 0, options = WNOHANG;
 	long sig;
 
+	disarm_fault();
 	while (!reap_all(command, &status, options)) {
 		/* nor may it wait: there is nothing left that it could do */
 		if (!options)

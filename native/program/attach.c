@@ -160,7 +160,11 @@ int op_attach_new(struct cursor *c)
 	fd = new_mount(type, &options, attributes);
 	if (fd < 0)
 		return in_part(PART_FILE_SYSTEM, fd);
-	make_in(fd);
+	err = (int)make_in(fd);
+	if (err < 0) {
+		sys(__NR_close, fd);
+		return in_part(PART_ATTACH, err);
+	}
 	return attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
 }
 
@@ -287,12 +291,13 @@ int op_attach_overlay(struct cursor *c)
 		err = in_part(PART_ATTACH, sys(__NR_umount2, name, DETACH));
 		sys(__NR_close, scratch);
 	}
+	if (fd >= 0 && err >= 0)
+		err = in_part(PART_ATTACH, make_in(fd));
 	if (fd < 0 || err < 0) {
 		if (fd >= 0)
 			sys(__NR_close, fd);
 		return fd < 0 ? fd : err;
 	}
-	make_in(fd);
 	return attach_at(fd, target, 1, 0, 0);
 }
 

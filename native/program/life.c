@@ -53,14 +53,19 @@ int life_start(struct life *life, const struct launch_files *files)
 /* The next refusal that hutch-init told of. One that stayed outside of a pid namespace speaks after the one inside, which knows better. */
 int life_failed(struct life *life, struct report *report)
 {
-	while (sys(__NR_recvfrom, life->outer.report_fd, report, sizeof *report, DONTWAIT, NULL, NULL) ==
-	       (long)sizeof *report) {
+	long got;
+
+	for (;;) {
+		got = sys(__NR_recvfrom, life->outer.report_fd, report, sizeof *report, DONTWAIT, NULL, NULL);
+		if (got == -ECONNRESET)	/* it ended with our GO unread; what it said comes after that */
+			continue;
+		if (got != (long)sizeof *report)
+			return 0;
 		if (report->kind == REPORT_FAILED)
 			return 1;
 		if (report->kind == REPORT_EXITED && life->command_status == -1)
 			life->command_status = report->value;
 	}
-	return 0;
 }
 
 /* Whether the process that was cloned has ended; then it is reaped, once. */

@@ -91,6 +91,12 @@ static long await_ready(int fd)
 	return 1;
 }
 
+static void unbind(const char *file, u32 count)
+{
+	for (u32 i = 0; i < count; i++, file = next_string(file))
+		sys(__NR_umount2, file, 2 /* MNT_DETACH */);
+}
+
 /*
  * Namespaces are kept by mounts of their files: here, in the caller's mount
  * namespace, while the child waits in its own. It has forked by then, as a
@@ -113,11 +119,16 @@ int op_bind_namespaces(struct outer *o, struct cursor *c)
 			return -EPROTO;
 		append(append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/"), kind);
 		err = sys(__NR_mount, path, file, NULL, 0x1000 /* MS_BIND */, NULL);
-		if (err)
+		if (err) {
+			unbind(files.first, i);
 			return (int)err;
+		}
 	}
 	err = sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0);
-	return err < 0 && err != -EPIPE ? (int)err : 0;
+	if (err >= 0 || err == -EPIPE)
+		return 0;
+	unbind(files.first, kinds.count);
+	return (int)err;
 }
 
 int op_map_ids(struct outer *o, struct cursor *c)

@@ -31,10 +31,10 @@ int op_await_maps(struct cursor *c)
 {
 	int err = finished(c);
 
-	if (err)
-		return err;
-	say(REPORT_READY, 0, 0);
-	return await_go();
+	/* unsaid, both sides would wait for each other */
+	if (!err)
+		err = (int)say(REPORT_READY, 0, 0);
+	return err < 0 ? err : await_go();
 }
 
 /*
@@ -135,7 +135,9 @@ int op_join_namespaces(struct cursor *c)
 	if (err || paths.count != kinds.count || paths.count > MAX_JOINED)
 		return -EPROTO;
 	/* whoever is root in there may not trace us and take our descriptors before the command runs (CVE-2016-9962) */
-	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (err)
+		return (int)err;
 	for (u32 i = 0; i < paths.count; i++, before = path, path = next_string(path)) {
 		fds[i] = open_namespace(path, before, &target);
 		if (fds[i] < 0)
@@ -180,8 +182,11 @@ static int stay_outside(u32 signal)
 
 	if (err)
 		return (int)err;
-	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
-	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!err)
+		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
+	if (err)
+		return (int)err;
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
 #if defined(__x86_64__)
 	pid = sys(__NR_clone, SIGCHLD, 0, NULL, NULL, 0);
@@ -192,7 +197,9 @@ static int stay_outside(u32 signal)
 		return (int)pid;
 	if (pid > 0)
 		return reap((int)pid);
-	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
+	err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
+	if (err)
+		return (int)err;
 	return signal ? (int)sys(__NR_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0) : 0;
 }
 

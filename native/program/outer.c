@@ -152,17 +152,22 @@ static int op_kill_group(struct outer *o, struct cursor *c)
 {
 	struct strings procs = take_strings(c);
 	const char *kill_file = take_string(c), *path = procs.first;
+	long err, failed = 0;
 	int count = 0;
 
 	(void)o;
 	if (finished(c))
 		return -EPROTO;
-	for (u32 i = 0; i < procs.count; i++, path = next_string(path))
-		signal_listed(path, 0, 0, &count);
-	if (count == 0)
+	for (u32 i = 0; i < procs.count; i++, path = next_string(path)) {
+		err = signal_listed(path, 0, 0, &count);
+		if (err && err != -ENOENT)
+			failed = err;
+	}
+	if (count == 0 && !failed)
 		return 0;
 	kill_all(&procs, kill_file);
-	return AGAIN_WHILE_DYING;
+	/* unseen is not the same as gone: it is told, unless the next look sees more */
+	return count == 0 ? (int)failed : AGAIN_WHILE_DYING;
 }
 
 /* The job's own group must go; one shared with other jobs goes when the last leaves. */
@@ -202,6 +207,7 @@ int outer_start(struct outer *o, const struct launch_files *files)
 
 	o->files = files;
 	o->inotify_fd = files->inotify_fd;
+	arm_fault(files->program, 0, files->stdio[2], &o->step);
 	while (err == 0 && (code = take_op(&o->ops, &payload)) != 0) {
 		err = code < 0 ? code : run_op(o, code, &payload);
 		if (err == 0 || err == 1)
@@ -223,8 +229,10 @@ int outer_finish(struct outer *o)
 	for (;;) {
 		before = o->ops;
 		code = take_op(&o->ops, &payload);
-		if (code <= 0)
+		if (code <= 0) {
+			disarm_fault();
 			return code;
+		}
 		err = run_op(o, code, &payload);
 		if (err == -EAGAIN) {
 			o->ops = before;

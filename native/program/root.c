@@ -45,12 +45,13 @@ long is_directory(int fd)
 	return err < 0 ? err : (found.stx_mode & S_IFMT) == S_IFDIR;
 }
 
-static int may_make_in(int fd)
+static long may_make_in(int fd)
 {
 	struct statx found;
+	long err = look_at(fd, "", &found);
 
-	if (look_at(fd, "", &found) < 0 || !(found.stx_mask & STATX_MNT_ID))
-		return 0;
+	if (err < 0 || !(found.stx_mask & STATX_MNT_ID))
+		return err;
 	for (u32 i = 0; i < ours_count; i++)
 		if (ours[i] == found.stx_mnt_id)
 			return 1;
@@ -58,12 +59,14 @@ static int may_make_in(int fd)
 }
 
 /* Mount points may be made in this mount: it is the job's alone, or the root that the user named. */
-void make_in(int fd)
+long make_in(int fd)
 {
 	struct statx found;
+	long err = look_at(fd, "", &found);
 
-	if (ours_count < MAX_OURS && look_at(fd, "", &found) == 0 && found.stx_mask & STATX_MNT_ID)
+	if (!err && ours_count < MAX_OURS && found.stx_mask & STATX_MNT_ID)
 		ours[ours_count++] = found.stx_mnt_id;
+	return err;
 }
 
 /* An absolute path is meant from the root, another one from the file system attached last. */
@@ -107,10 +110,10 @@ void make_missing(u32 parents, u32 directory, u32 file)
 /* mkdirat and mknodat do not follow a link that was put at the name meanwhile. */
 static int make_one(int parent, const char *name, int directory, int last)
 {
-	long err, mask;
+	long err = may_make_in(parent), mask;
 
-	if (!missing.anywhere && !may_make_in(parent))
-		return -ENOENT;
+	if (!missing.anywhere && err <= 0)
+		return err < 0 ? (int)err : -ENOENT;
 	mask = sys(__NR_umask, 0);
 	err = directory ? sys(__NR_mkdirat, parent, name, last ? missing.directory : missing.parents)
 			: sys(__NR_mknodat, parent, name, S_IFREG | missing.file, 0);
@@ -223,10 +226,9 @@ int op_open_root(struct cursor *c)
 	err = sys(__NR_move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (err < 0)
 		return in_part(PART_ATTACH, err);
-	if (makes)
-		make_in(fd);
+	err = makes ? make_in(fd) : 0;
 	keep(fd, "/", 0);
-	return 0;
+	return in_part(PART_ATTACH, err);
 }
 
 /*

@@ -8,6 +8,7 @@ import { privateProc, privatePropagation } from '../sandbox/mount.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
 import { rootOps } from '../sandbox/root.ts'
 import { compilePrivileges } from './compile-privileges.ts'
+import { originOf } from './devices.ts'
 import { networkLine, runsAs } from './network.ts'
 import type { Plan, PlannedGroup } from './plan.ts'
 
@@ -24,12 +25,19 @@ function compileOuter(plan: Plan): Op[] {
   for (const group of groups) outer.push(...makeGroup(group))
   for (const group of groups)
     for (const write of group.writes) outer.push(writeOp(group, write.file, write.value, write.origin))
+  const unified = groups.find((group) => group.controller === '')
+  if (plan.deviceFilter && unified)
+    outer.push({
+      op: 'attachDeviceFilter',
+      group: unified.directory,
+      program: plan.deviceFilter,
+      origin: originOf(spec),
+    })
   // who was at its limit is told by what changed in between
   const ancestorReads = plan.ancestors.flatMap(({ controller, directory }) =>
     memoryLevelFiles[controller === '' ? 'v2' : 'v1'].map((file) => read(`${directory}/${file}`)),
   )
   outer.push(...ancestorReads, ...watchOps(plan))
-  const unified = groups.find((group) => group.controller === '')
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
   outer.push(...mapIds(plan))
   const procs = groups.map((group) => `${group.directory}/cgroup.procs`)

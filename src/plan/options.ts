@@ -6,6 +6,7 @@ import { fail, quote } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import type { Root } from '../sandbox/root.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
+import { deviceMount, parseDevices } from './devices.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
@@ -52,6 +53,8 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   mounts?: readonly MountOption[]
   /** A minimal /dev of its own; `rootfs` has it anyway. */
   dev?: boolean
+  /** Devices of the host in it, by Docker's words: `PATH[:INSIDE][:rwm]`. It has a /dev of its own then. */
+  devices?: readonly string[]
   /** Directory in which the command starts. */
   workdir?: string
   /** Added to the caller's environment; undefined takes a variable away. */
@@ -123,6 +126,7 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   readOnly: '--read-only',
   mounts: '--volume',
   dev: '--dev',
+  devices: '--device',
   workdir: '--workdir',
   env: '--env',
   user: '--user',
@@ -224,7 +228,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   }
 }
 
-const rootKeys = ['rootfs', 'readOnly', 'mounts', 'dev'] as const
+const rootKeys = ['rootfs', 'readOnly', 'mounts', 'dev', 'devices'] as const
 type Need = <T>(key: keyof RunOptions, accepted: string, read: (value: unknown) => T | undefined) => T | undefined
 
 /** A job has a root of its own as soon as one of these is asked for. */
@@ -234,8 +238,15 @@ function parseRoot(options: RunOptions, need: Need, door: Door): Root | undefine
   const readOnly = need('readOnly', 'true or false', boolean) ?? false
   const dev = need('dev', 'true or false', boolean) ?? false
   const mounts = options.mounts === undefined ? [] : parseMounts(options.mounts, door)
-  if (directory === undefined && !readOnly && !dev && mounts.length === 0) return undefined
-  return { ...(directory !== undefined && { directory }), readOnly, dev, mounts }
+  const devices = options.devices === undefined ? [] : parseDevices(options.devices, door)
+  if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
+  return {
+    ...(directory !== undefined && { directory }),
+    readOnly,
+    dev: dev || devices.length > 0,
+    mounts: [...mounts, ...devices.map(deviceMount)],
+    devices,
+  }
 }
 
 function parseLimits(limits: Limits, door: Door): LimitWrite[] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
-import { controllerOf, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
+import type { DeviceRule } from '../cgroup/device-filter.ts'
+import { controllerOf, type LegacyWrite, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
 import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
@@ -9,6 +10,7 @@ import type { Parent } from '../host/parent.ts'
 import type { Delegation, Privileges } from '../host/privileges.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { PlannedNetwork } from '../sandbox/network.ts'
+import { planDevices } from './devices.ts'
 import { type Capabilities, type Ids, planIdentity, type UserNamespace } from './identity.ts'
 import { type NetworkFacts, planNetwork, resolvedRoot } from './network.ts'
 import type { Spec } from './spec.ts'
@@ -27,6 +29,9 @@ export interface Surroundings {
   /** The caller's environment, NAME=value each, and where contained commands find `hutch` ('' is nowhere). */
   env: readonly string[]
   toolPath: string
+  /** What the devices of the spec are, in its order, and whether bpf(2) may be used. */
+  devices: DeviceRule[]
+  mayFilter: boolean
   /** Distinguishes this process's jobs. */
   serial: number
 }
@@ -57,6 +62,8 @@ export interface Plan {
   /** The spec's, and user where the others take it. */
   isolate: NamespaceKind[]
   userNamespace?: UserNamespace
+  /** v2: the program that allows devices, attached to the job's group. */
+  deviceFilter?: number[]
   /** Taken on before the command; absent when they stay as they are. */
   ids?: Ids
   capabilities?: Capabilities
@@ -78,11 +85,13 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   const spec = root === asked.root ? asked : { ...asked, root: root! }
   refuseTightPids(spec)
   refuseOldKernel(spec, host)
-  const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around)
+  const devices = planDevices(spec, around.devices, deviceMeans(around))
+  const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around, devices.writes)
   return {
     spec,
     layout: host.layout,
     groups,
+    ...(devices.filter && { deviceFilter: devices.filter }),
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, around),
     ...(network && { network }),
@@ -102,6 +111,16 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
 export function groupName(host: Host, serial: number): string {
   const { pid, startTime, pidNamespace } = host.owner
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
+}
+
+/** A v1 hierarchy, or bpf(2) on a group of v2; neither takes a user's word. */
+function deviceMeans({ host, parents, mayFilter }: Surroundings): 'v1' | 'v2' | 'none' {
+  const takes = (controller: string) => {
+    const parent = parents.get(controller)
+    return parent !== undefined && (parent.writable || !parent.exists)
+  }
+  if (host.v1.devices) return host.uid === 0 && takes('devices') ? 'v1' : 'none'
+  return mayFilter && takes('') ? 'v2' : 'none'
 }
 
 /** init and the command are a task each. */
@@ -167,11 +186,14 @@ function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
   return [...limits].sort((a, b) => Number(b.file === 'memory.max') - Number(a.file === 'memory.max'))
 }
 
-function planLegacy(spec: Spec, around: Surroundings): PlannedGroup[] {
+function planLegacy(spec: Spec, around: Surroundings, devices: readonly LegacyWrite[]): PlannedGroup[] {
   const { host } = around
   const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
   const unifiedOnly = spec.limits.filter((limit) => controllerOf(limit.file) === 'cgroup')
-  const writes = translateLimits(spec.limits.filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)))
+  const writes = [
+    ...translateLimits(spec.limits.filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit))),
+    ...devices,
+  ]
   for (const write of writes)
     if (!host.v1[write.controller])
       throw fail('CGROUP_CONTROLLER_MISSING', {

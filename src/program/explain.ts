@@ -100,6 +100,8 @@ function explainOp(op: Op): { words: string; shell: string } {
         words: `remove ${op.path}${op.shared ? ' if nothing else is in it' : ''}`,
         shell: `rmdir ${shellWord(op.path)}`,
       }
+    case 'attachDeviceFilter':
+      return { words: `let ${nameOf(op.group)} use the devices of its list alone (a BPF program)`, shell: '' }
     case 'joinGroup':
       return { words: `enter ${op.path.slice(0, op.path.lastIndexOf('/'))}`, shell: `echo 0 > ${shellWord(op.path)}` }
     case 'unshare':

@@ -18,6 +18,7 @@ export const stepParts = [
   'attach',
   'layer',
   'filter',
+  'process',
 ] as const
 
 let scratch = Buffer.alloc(1 << 16)

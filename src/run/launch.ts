@@ -6,6 +6,7 @@ import { readChildren } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
+import { isInitialUserNamespace, readDevice } from '../host/device.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readGroup, readUser, type User } from '../host/ids.ts'
 import { readNetworkFacts } from '../host/network.ts'
@@ -13,11 +14,13 @@ import { type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
+import { limitsDevices } from '../plan/devices.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
+import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import type { Network } from '../sandbox/network.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { explainRefusal } from './refusal.ts'
@@ -56,6 +59,8 @@ export function readSurroundings(spec: Spec): Surroundings {
     parents: findParents(host, spec),
     user: findUser(spec, privileges),
     privileges,
+    devices: (spec.root?.devices ?? []).map(({ path, access, origin }) => ({ ...readDevice(path, origin), access })),
+    mayFilter: limitsDevices(spec) && mayFilterDevices(privileges),
     ...(maps && { delegation: readDelegation(privileges.uid) }),
     ...(spec.network && { network: findNetwork(spec.network) }),
     env: readEnvironment(),
@@ -98,6 +103,10 @@ export function launch(spec: Spec, stdio: readonly [number, number, number], rec
 /** pasta first: it gives the job the addresses of the host, and IPv6. */
 function findNetwork(network: Network) {
   return readNetworkFacts(network.kind === 'private' && network.tool ? [network.tool] : ['pasta', 'slirp4netns'])
+}
+
+function mayFilterDevices({ permitted }: Privileges): boolean {
+  return hasCapability(permitted, capabilityNumbers.SYS_ADMIN) && isInitialUserNamespace()
 }
 
 /** Who is asked for, by --user, --group and --groups together. */
@@ -149,6 +158,7 @@ function needs(controller: string, spec: Spec): boolean {
   return (
     controller === 'memory' ||
     controller === 'pids' ||
+    (controller === 'devices' && limitsDevices(spec)) ||
     spec.limits.some((limit) => legacyControllerOf(limit.file) === controller)
   )
 }

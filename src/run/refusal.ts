@@ -2,7 +2,7 @@
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
 import { fail, type HutchError } from '../errors.ts'
 import type { Obstacle } from '../host/privileges.ts'
-import { optionFlags, type RunOptions } from '../plan/options.ts'
+import { limitTable, optionFlags, type RunOptions } from '../plan/options.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Op } from '../program/ops.ts'
 import { stepParts } from '../program/wire.ts'
@@ -14,7 +14,7 @@ import { explainMountRefusal } from './mount-refusal.ts'
 export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () => Obstacle[], part = 0): HutchError {
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
-    if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found)
+    if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found, plan)
   }
   switch (op.op) {
     case 'makeGroup':
@@ -99,16 +99,26 @@ function isForbidden(op: Op, errno: string): boolean {
   return (errno === 'EPERM' || errno === 'EACCES') && (op.op === 'mapIds' || op.op === 'mount' || op.op === 'unshare')
 }
 
-function forbidden(op: Op, errno: string, found: readonly Obstacle[]): HutchError {
+function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan: Plan): HutchError {
   const depth = 'they are nested too deep, or /proc/sys/user/max_user_namespaces is reached'
   const byTool = op.op === 'mapIds' && (op.userTool !== '' || op.groupTool !== '')
   const tool = 'newuidmap and newgidmap did it, which are set-user-ID: no_new_privs, or a mount with nosuid, stops them'
   return fail('USERNS_FORBIDDEN', {
     what: op.op === 'spawn' ? 'make' : op.op === 'mapIds' ? 'map the ids of' : 'use',
     errno,
-    evidence: byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth],
+    evidence: [
+      ...askedFor(op, plan),
+      ...(byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth]),
+    ],
     remedy: found[0]?.remedy ?? 'run as root, or with --isolate none; hutch doctor looks for what forbids it',
   })
+}
+
+/** Without root a user namespace comes by itself: then no option is to be named. */
+function askedFor(op: Op, plan: Plan): string[] {
+  const { mapUsers, mapGroups, isolate } = plan.spec
+  const origin = mapUsers ? 'mapUsers' : mapGroups ? 'mapGroups' : isolate.includes('user') ? 'isolate' : undefined
+  return origin ? [`asked for by ${originWord(op.op === 'spawn' ? origin : op.origin, plan)}`] : []
 }
 
 const groupRemedies: { [errno: string]: string } = {
@@ -196,7 +206,9 @@ const whats: { [op: string]: string } = {
   dieWithParent: 'tie the process to its parent',
   watchFile: 'watch the events of the group',
   watchOom: 'watch the group for out-of-memory situations',
-  exec: 'start the command',
+  attachDeviceFilter: 'limit its devices',
+  exec: 'start a process for the command',
+  killGroup: 'see whether anything is left in the groups',
   mapIds: 'map the ids of the user namespace',
   awaitMaps: 'wait for the ids of the user namespace',
   joinNamespaces: 'enter a namespace',
@@ -235,6 +247,7 @@ const whats: { [op: string]: string } = {
 
 /** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
 const rights: { [op: string]: string } = {
+  attachDeviceFilter: 'it takes CAP_SYS_ADMIN outside of any user namespace',
   setOomScore: 'to lower it takes CAP_SYS_RESOURCE',
   setLimit: 'to raise the hard limit takes CAP_SYS_RESOURCE outside of any user namespace',
   setNice: 'to lower it takes CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_NICE',
@@ -282,5 +295,6 @@ function stepRemedy(op: Op, errno: string): string {
 }
 
 function originWord(origin: string, plan: Plan): string {
-  return plan.spec.door === 'cli' ? (optionFlags[origin as keyof RunOptions] ?? origin) : origin
+  if (plan.spec.door !== 'cli') return origin
+  return optionFlags[origin as keyof RunOptions] ?? limitTable[origin as keyof typeof limitTable]?.[1] ?? origin
 }

@@ -22,6 +22,8 @@ export interface Root {
   mounts: Mount[]
   /** Files of our own text, read-only, on top of all. */
   texts?: { target: string; text: string; origin: string }[]
+  /** Devices that are among the mounts, and what may be done with them. */
+  devices: { path: string; access: string; origin: string }[]
 }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
