@@ -60,13 +60,13 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   target: (errno, { target, origin }) => {
     if (errno === 'ENOENT')
       return [
-        `${target} is not there inside, and hutch makes mount points only in a root of your own, a tmpfs or an overlay`,
+        `${target} is not there inside; hutch run makes mount points in a root of your own, a tmpfs or an overlay, and no link may lead nowhere`,
         `make ${target} first, or give one that exists in ${origin}`,
       ]
     if (errno === 'EROFS')
       return [
         `${target} is not there inside, and it cannot be made in what is read-only`,
-        `make ${target} in the root first, or leave out --read-only`,
+        `make ${target} in the root first, or mount something writable there before`,
       ]
     if (errno === 'ELOOP')
       return [

@@ -22,7 +22,7 @@ import { requires } from '../requires.ts'
 import { copyFor, removeCopy } from './side.ts'
 
 const real = process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'
-const place = mkdtempSync(`${tmpdir()}/hutch-test-bwrap-`)
+const place = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
 const sleepers: ChildProcess[] = []
 
 afterAll(async () => {

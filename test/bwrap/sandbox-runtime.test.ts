@@ -8,7 +8,7 @@ import { collect, hutch } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 
 const runtime = resolve('node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js')
-const place = mkdtempSync(`${tmpdir()}/hutch-test-runtime-`)
+const place = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
 afterAll(() => rmSync(place, { recursive: true }))
 
 test('sandbox-runtime runs a command on hutch’s bwrap, and holds it in', { timeout: 120_000 }, async (context) => {
