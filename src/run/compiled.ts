@@ -20,18 +20,29 @@ import { type Evidence, makeVerdict } from './verdict.ts'
 
 const [first, second] = slots
 
-/** Everything but what the command line says of the file itself. @throws as `prepare`, OPTION_CONFLICT */
-export function prepareCompiled(spec: Spec): Omit<Compiled, 'flags' | 'explained'> {
+/**
+ * Everything but what the command line says of the file itself. Another planner gives its program by `recompile`, from the plan
+ * and the program of `spec`; the environment in it is then its own business.
+ * @throws as `prepare`, OPTION_CONFLICT
+ */
+export function prepareCompiled(
+  spec: Spec,
+  recompile?: (plan: Plan, program: Program) => Program,
+): Omit<Compiled, 'flags' | 'explained'> {
   refuseProcesses(spec)
   refusePlaceholder(spec)
   const around = readSurroundings(spec)
   const plan = makePlan(spec, ofAnyStart(around))
-  // the search path stands for a call without PATH; what exec sets goes over the call's environment
-  const ownPath = spec.env.PATH !== undefined
-  const program = mapExec(compilePlan(plan), (op) =>
-    ownPath ? op : { ...op, env: op.env.filter((entry) => !entry.startsWith('PATH=')) },
-  )
+  const usual = compilePlan(plan)
+  const program = recompile ? recompile(plan, usual) : spec.env.PATH === undefined ? withoutPath(usual) : usual
   return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan), facts: factsOf(plan, around) }
+}
+
+/** Without PATH the call's holds; the search path stays for a call that has none. */
+function withoutPath(program: Program): Program {
+  const change = (op: Op): Op =>
+    op.op === 'exec' ? { ...op, env: op.env.filter((entry) => !entry.startsWith('PATH=')) } : op
+  return { ...program, inner: program.inner.map(change) }
 }
 
 /** What is this process's alone is left out; controllers that are enabled now may not be after a reboot. */
@@ -44,10 +55,6 @@ function ofAnyStart(around: Surroundings): Surroundings {
   )
   const owner = { pid: 0, startTime: '0', pidNamespace: '0' }
   return { ...around, host: { ...around.host, owner }, parents, env: [], toolPath: '', serial: 0 }
-}
-
-function mapExec(program: Program, change: (op: Extract<Op, { op: 'exec' }>) => Op): Program {
-  return { ...program, inner: program.inner.map((op) => (op.op === 'exec' ? change(op) : op)) }
 }
 
 /** A number is another process's by then. */

@@ -134,12 +134,14 @@ test('explains itself as run --explain does', async () => {
   const run = await hutch(['run', '--explain', ...args])
   const { status, stdout } = await collect(await compile(args), ['--hutch-explain'])
   expect(status).toBe(0)
+  // a start may find controllers not enabled that are so now, so it enables them all
   const named = (text: string) =>
     text
       .split('\nthe same by hand')[0]!
-      .replaceAll(/hutch-[A-Z\d]+-[A-Z\d]+-[A-Z\d]+-\d/g, 'GROUP')
-      .replaceAll(/set .*subtree_control.*\n/g, '')
-  expect(named(stdout)).toBe(named(run.stdout))
+      .split('\n')
+      .filter((line) => !line.includes('subtree_control'))
+      .map((line) => line.replace(/^ +\d+ +/, '').replaceAll(/hutch-[A-Z\d]+-[A-Z\d]+-[A-Z\d]+-\d/g, 'GROUP'))
+  expect(named(stdout)).toEqual(named(run.stdout))
 })
 
 test('works where it was moved to, is small and executable', async () => {
