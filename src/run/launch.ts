@@ -20,6 +20,7 @@ import { encodeProgram } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
 import type { Network } from '../sandbox/network.ts'
 import { parseScopeName } from '../systemd/unit.ts'
+import type { Connecting } from './connection.ts'
 import { explainRefusal } from './refusal.ts'
 
 export interface Launched {
@@ -28,6 +29,8 @@ export interface Launched {
   pid: number
   plan: Plan
   program: Program
+  /** Its network, on the way. */
+  connecting?: Connecting
   /** This process's signals are the job's: see Job.forwardSignals. */
   forwards?: boolean
 }
