@@ -324,17 +324,17 @@ export const table = {
     remedy: `apt-get install ${f.package}`,
   }),
   NETWORK_UNKNOWN: (f: { name: string; directory: string; nearest?: string | undefined; known: string }): Words => ({
-    message: `cannot use cni:${f.name}: no config list in ${f.directory} has this name`,
+    message: `cannot use cni:${f.name}: no config list in ${quote(f.directory)} has this name`,
     remedy: f.nearest
       ? `did you mean cni:${f.nearest}?`
       : f.known
         ? `give one of ${f.known}, or another directory with --cni-conf-dir`
-        : `write ${f.directory}/${f.name}.conflist, or name another directory with --cni-conf-dir`,
+        : `write ${quote(`${f.directory}/${f.name}.conflist`)}, or name another directory with --cni-conf-dir`,
     path: f.directory,
     value: f.name,
   }),
   NETWORK_CONFIG_INVALID: (f: { path: string; why: string }): Words => ({
-    message: `cannot use ${f.path}: ${f.why}`,
+    message: `cannot use ${quote(f.path)}: ${f.why}`,
     remedy: 'mend it as the CNI specification has it, section 1',
     path: f.path,
   }),

@@ -82,6 +82,11 @@ export class Job {
     return this.result
   }
 
+  /** With `network: 'cni:NAME'`, when that is connected and the command starts: its addresses, such as `10.88.0.2/16`. */
+  async addresses(): Promise<string[]> {
+    return this.#launched.connecting?.addresses ?? []
+  }
+
   /** What it has used so far. */
   async usage(): Promise<Usage> {
     return parseUsage(this.#launched.plan, (path) => {
@@ -218,6 +223,7 @@ function settle(
       failed(error)
       watchedNative().signal(job, constants.signals.SIGKILL)
     })
+  if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
     watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes) => {
       if (kind === eventKinds.failed) {

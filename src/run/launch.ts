@@ -23,6 +23,7 @@ import { watchedNative } from '../reactor.ts'
 import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import type { Network } from '../sandbox/network.ts'
 import { parseScopeName } from '../systemd/unit.ts'
+import type { Connecting } from './connection.ts'
 import { explainRefusal } from './refusal.ts'
 
 export interface Launched {
@@ -31,6 +32,8 @@ export interface Launched {
   pid: number
   plan: Plan
   program: Program
+  /** Its network, on the way. */
+  connecting?: Connecting
   /** This process's signals are the job's: see Job.forwardSignals. */
   forwards?: boolean
 }
