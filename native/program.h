@@ -32,7 +32,8 @@
 	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
-	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers")
+	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -71,7 +72,8 @@
 	X(85, dropGroups, op_drop_groups, "") \
 	X(86, takeIds, op_take_ids, "uid:u32 gid:u32 groups:u32") \
 	X(87, keepCapabilities, op_keep_capabilities, "") \
-	X(88, execFile, op_exec_file, "file:string argv:strings env:strings")
+	X(88, execFile, op_exec_file, "file:string argv:strings env:strings") \
+	X(118, attachSent, op_attach_sent, "source:string target:string")
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -81,6 +83,7 @@
  *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
  *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them
  *     GO                ──────────▶   .        }
+ *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended

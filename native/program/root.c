@@ -24,11 +24,6 @@ static int held_fd = -1;	/* the file system attached last at an absolute path */
 static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be made */
 static u32 ours_count;
 
-int in_part(enum step_part part, long err)
-{
-	return err < 0 ? (int)err - (int)part * STEP_PART : (int)err;
-}
-
 static long look_at(int fd, const char *path, struct statx *found)
 {
 	return sys(__NR_statx, fd, path, *path ? 0 : AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, found);

@@ -33,6 +33,11 @@ export const ops = {
   keepDescriptors: { code: 11, call: 'fcntl', fields: { descriptors: 'numbers' } },
   bindNamespaces: { code: 12, call: 'mount', fields: { kinds: 'strings', files: 'strings' } },
   attachDeviceFilter: { code: 24, call: 'bpf', fields: { group: 'string', program: 'numbers' } },
+  sendMapped: {
+    code: 25,
+    call: 'mount_setattr',
+    fields: { source: 'string', attributes: 'u64', recursive: 'u32' },
+  },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
@@ -97,6 +102,7 @@ export const ops = {
   takeIds: { code: 86, call: 'setuid', fields: { uid: 'u32', gid: 'u32', groups: 'u32' } },
   keepCapabilities: { code: 87, call: 'prctl', fields: {} },
   execFile: { code: 88, call: 'execve', fields: { file: 'string', argv: 'strings', env: 'strings' } },
+  attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
 } as const
 
 type Table = typeof ops

@@ -7,6 +7,7 @@ import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { isInitialUserNamespace, readDevice } from '../host/device.ts'
+import { findFileSystem } from '../host/file-system.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readGroup, readUser, type User } from '../host/ids.ts'
 import { type Parent, readParent } from '../host/parent.ts'
@@ -17,7 +18,7 @@ import { limitsDevices } from '../plan/devices.ts'
 import { makePlan, type Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
-import { encodeProgram } from '../program/wire.ts'
+import { encodeProgram, stepPart } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
 import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import { parseScopeName } from '../systemd/unit.ts'
@@ -75,7 +76,7 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
     }
     knownParents.clear()
     const op = program.outer[pid]
-    const name = errnoName(-errno)
+    const [name, part] = [errnoName(-(errno % stepPart)), Math.floor(errno / stepPart)]
     if (!op)
       throw fail('STEP_REFUSED', {
         what: 'start the event thread',
@@ -84,7 +85,8 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
         errno: name,
         remedy: 'raise the limit of open files (ulimit -n)',
       })
-    if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan, findObstacles)
+    if (!again || (name !== 'ENOENT' && name !== 'EACCES'))
+      throw explainRefusal(op, name, plan, findObstacles, part, op.op === 'sendMapped' ? findFileSystem(op.source) : '')
   }
 }
 

@@ -7,13 +7,31 @@ import type { stepParts } from '../program/wire.ts'
 type Part = (typeof stepParts)[number]
 type MountOp = Extract<
   Op,
-  { op: 'openRoot' | 'attachTree' | 'attachNew' | 'attachOverlay' | 'coverPath' | 'makeLink' | 'pivotRoot' }
+  {
+    op:
+      | 'openRoot'
+      | 'sendMapped'
+      | 'attachSent'
+      | 'attachTree'
+      | 'attachNew'
+      | 'attachOverlay'
+      | 'coverPath'
+      | 'makeLink'
+      | 'pivotRoot'
+  }
 >
 
 /** `origin` is the option as the user typed it. */
-export function explainMountRefusal(op: MountOp, errno: string, part: Part, origin: string): HutchError {
+export function explainMountRefusal(
+  op: MountOp,
+  errno: string,
+  part: Part,
+  origin: string,
+  fileSystem = '',
+): HutchError {
   const names = { source: sourceOf(op), target: targetOf(op), origin }
-  const [why, remedy] = (explain[part] ?? (() => undefined))(errno, names) ?? anywhere(errno, names)
+  const mapped = op.op === 'sendMapped' && part === 'attributes' && mappingWords(errno, fileSystem, origin)
+  const [why, remedy] = (mapped || (explain[part] ?? (() => undefined))(errno, names)) ?? anywhere(errno, names)
   const path = part === 'target' || part === 'attach' ? names.target : names.source
   return fail('MOUNT_REFUSED', { what: whatOf(op), why, errno, path, origin, remedy })
 }
@@ -89,6 +107,21 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   },
 }
 
+/** What refused to map its ids: idmapped mounts come file system by file system. */
+function mappingWords(errno: string, fileSystem: string, origin: string): Words | undefined {
+  if (errno === 'EINVAL')
+    return [
+      `the ids of its file system${fileSystem ? `, ${fileSystem},` : ''} cannot be mapped on this kernel, or are mapped already`,
+      `leave out idmap in ${origin}, or keep the files on ext4, xfs or btrfs (tmpfs since 6.3); with bind what is mounted below does not count`,
+    ]
+  if (errno === 'EPERM')
+    return [
+      'only who owns the file system may map its ids',
+      'run as root outside of any user namespace, or leave out idmap',
+    ]
+  return undefined
+}
+
 function anywhere(errno: string, { origin }: Names): Words {
   if (errno === 'EPERM') return ['mounts take CAP_SYS_ADMIN', `run as root, or without ${origin}`]
   if (errno === 'ENOSYS') return ['this kernel lacks a call for it', 'use Linux 5.12 or newer']
@@ -100,6 +133,9 @@ function whatOf(op: MountOp): string {
   switch (op.op) {
     case 'openRoot':
       return `use ${quote(op.source)} as the root`
+    case 'sendMapped':
+      return `map the ids of ${quote(op.source)}`
+    case 'attachSent':
     case 'attachTree':
       return `mount ${quote(op.source)} at ${quote(op.target)}`
     case 'attachNew':
@@ -116,12 +152,14 @@ function whatOf(op: MountOp): string {
 }
 
 function sourceOf(op: MountOp): string {
-  if (op.op === 'openRoot' || op.op === 'attachTree') return quote(op.source)
+  if (op.op === 'openRoot' || op.op === 'attachTree' || op.op === 'sendMapped' || op.op === 'attachSent')
+    return quote(op.source)
   if (op.op === 'attachOverlay') return op.lower.length === 1 ? quote(op.lower[0]) : 'a layer'
   return op.op === 'attachNew' ? op.type : '/'
 }
 
 function targetOf(op: MountOp): string {
   if (op.op === 'openRoot' || op.op === 'pivotRoot') return '/'
+  if (op.op === 'sendMapped') return quote(op.source)
   return quote(op.op === 'coverPath' ? op.path : op.op === 'makeLink' ? op.name : op.target)
 }

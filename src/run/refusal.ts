@@ -11,7 +11,14 @@ import { formatSize } from '../units.ts'
 import { explainMountRefusal } from './mount-refusal.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
-export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () => Obstacle[], part = 0): HutchError {
+export function explainRefusal(
+  op: Op,
+  errno: string,
+  plan: Plan,
+  obstacles: () => Obstacle[],
+  part = 0,
+  fileSystem = '',
+): HutchError {
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
     if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found, plan)
@@ -45,13 +52,15 @@ export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () 
         remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
       })
     case 'openRoot':
+    case 'sendMapped':
+    case 'attachSent':
     case 'attachTree':
     case 'attachNew':
     case 'attachOverlay':
     case 'coverPath':
     case 'makeLink':
     case 'pivotRoot':
-      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', originWord(op.origin, plan))
+      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', originWord(op.origin, plan), fileSystem)
     default:
       return refusedStep(op, errno, originWord(op.origin, plan))
   }
