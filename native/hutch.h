@@ -6,6 +6,45 @@
 #include "program.h"
 #include "program/sys.h"
 
+static inline int in_part(enum step_part part, long err)
+{
+	return err < 0 ? (int)err - (int)part * STEP_PART : (int)err;
+}
+
+/* A message with one descriptor, as sendmsg(2) and recvmsg(2) have it on a 64-bit machine. */
+struct descriptor_message {
+	char byte;
+	struct { char *base; size_t length; } piece;
+	struct { size_t length; int level, type, fd, padding; } control;
+	struct {
+		void *name;
+		u32 name_length;
+		void *pieces;
+		size_t count;
+		void *control;
+		size_t control_length;
+		int flags;
+	} header;
+};
+
+#define CONTROL_LENGTH (sizeof(size_t) + 3 * sizeof(int))
+
+/* In place: it holds pointers into itself. */
+static inline void make_message(struct descriptor_message *m, int fd)
+{
+	*m = (struct descriptor_message){ .byte = GO_BYTE };
+	m->piece.base = &m->byte;
+	m->piece.length = 1;
+	m->control.length = CONTROL_LENGTH;
+	m->control.level = 1;	/* SOL_SOCKET */
+	m->control.type = 1;	/* SCM_RIGHTS */
+	m->control.fd = fd;
+	m->header.pieces = &m->piece;
+	m->header.count = 1;
+	m->header.control = &m->control;
+	m->header.control_length = sizeof m->control;
+}
+
 /* program/decode.c: reads the wire format */
 
 struct cursor {
@@ -135,6 +174,7 @@ int run_tool(const char *const *argv);
 
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
+int op_send_mapped(struct outer *o, struct cursor *c);
 
 /* program/device.c: which devices a group of v2 may use */
 
@@ -186,7 +226,6 @@ int run_inner(struct cursor *ops, u32 *step);
 
 /* program/root.c: the job's own root, and paths inside it */
 
-int in_part(enum step_part part, long err);
 long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
 int make_target(int base, const char *path, int directory, u64 resolve);
@@ -205,6 +244,7 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 int new_mount(const char *type, const struct strings *options, u64 attributes);
 char *descriptor_path(char *at, int fd);
 int op_attach_tree(struct cursor *c);
+int op_attach_sent(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
 int op_cover_path(struct cursor *c);

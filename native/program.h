@@ -32,7 +32,8 @@
 	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
-	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers")
+	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -89,7 +90,8 @@
 	X(110, chooseDirectory, op_choose_directory, "directories:strings required:u32") \
 	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
 	X(112, awaitNetwork, op_await_network, "by:string") \
-	X(113, attachText, op_attach_text, "target:string text:string")
+	X(113, attachText, op_attach_text, "target:string text:string") \
+	X(118, attachSent, op_attach_sent, "source:string target:string")
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -100,6 +102,7 @@
  *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them
  *     GO                ──────────▶   .        }
  *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
+ *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended

@@ -102,6 +102,33 @@ int op_attach_tree(struct cursor *c)
 	return attach_at(fd, target, (int)directory, 0, 0);
 }
 
+/* A mount that hutch has made and sent, see op_send_mapped. */
+int op_attach_sent(struct cursor *c)
+{
+	const char *source = take_string(c), *target = take_string(c);
+	struct descriptor_message message;
+	long got, directory;
+	int err = finished(c);
+
+	(void)source;
+	if (err)
+		return err;
+	make_message(&message, -1);
+	do
+		got = sys(__NR_recvmsg, INIT_REPORT_FD, &message.header, 0x40000000 /* MSG_CMSG_CLOEXEC */);
+	while (got == -EINTR);
+	if (got < 0)
+		return (int)got;
+	if (got == 0)
+		return -EOWNERDEAD;
+	if (message.header.control_length < CONTROL_LENGTH || message.control.fd < 0)
+		return -EPROTO;
+	directory = is_directory(message.control.fd);
+	if (directory < 0)
+		return in_part(PART_SOURCE, directory);
+	return attach_at(message.control.fd, target, (int)directory, 0, 0);
+}
+
 /* Closes fs. "key=value", or "key" alone. */
 static int configured_mount(int fs, const struct strings *options, u64 attributes)
 {

@@ -25,11 +25,6 @@ static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be made *
 static u32 ours_count;
 static struct { int anywhere; u32 parents, directory, file; } missing = { 0, 0755, 0755, 0644 };
 
-int in_part(enum step_part part, long err)
-{
-	return err < 0 ? (int)err - (int)part * STEP_PART : (int)err;
-}
-
 static long look_at(int fd, const char *path, struct statx *found)
 {
 	return sys(__NR_statx, fd, path, *path ? 0 : AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, found);

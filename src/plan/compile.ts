@@ -16,10 +16,11 @@ const sigkill = 9
 
 /** Both sections, ready for the wire or for explaining. */
 export function compilePlan(plan: Plan): Program {
-  return { outer: compileOuter(plan), inner: compileInner(plan) }
+  const inner = compileInner(plan)
+  return { outer: compileOuter(plan, inner), inner }
 }
 
-function compileOuter(plan: Plan): Op[] {
+function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   const { groups, spec } = plan
   const outer: Op[] = []
   for (const group of groups) outer.push(...makeGroup(group))
@@ -39,7 +40,7 @@ function compileOuter(plan: Plan): Op[] {
   )
   outer.push(...ancestorReads, ...watchOps(plan))
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
-  outer.push(...mapIds(plan))
+  outer.push(...mapIds(plan), ...sendMapped(plan, inner))
   const procs = groups.map((group) => `${group.directory}/cgroup.procs`)
   const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
   outer.push({
@@ -158,6 +159,20 @@ function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
       origin: spec.mapUsers ? 'mapUsers' : spec.mapGroups ? 'mapGroups' : 'isolate',
     },
   ]
+}
+
+/** In the order in which the child takes them. */
+function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
+  return inner.flatMap((op): Op[] => {
+    const mount =
+      op.op === 'attachSent' &&
+      spec.root!.mounts.find(
+        (one) => one.kind === 'volume' && one.idmap && one.source === op.source && one.target === op.target,
+      )
+    if (!mount || mount.kind !== 'volume') return []
+    const { source, attributes, recursive, origin } = mount
+    return [{ op: 'sendMapped', source, attributes, recursive: Number(recursive), origin }]
+  })
 }
 
 function compileInner(plan: Plan): Op[] {

@@ -8,10 +8,11 @@ import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
 import type { Delegation, Privileges } from '../host/privileges.ts'
+import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { PlannedNetwork } from '../sandbox/network.ts'
 import { planDevices } from './devices.ts'
-import { type Capabilities, type Ids, planIdentity, type UserNamespace } from './identity.ts'
+import { type Capabilities, type Identity, type Ids, planIdentity, type UserNamespace } from './identity.ts'
 import { type NetworkFacts, planNetwork, resolvedRoot } from './network.ts'
 import type { Spec } from './spec.ts'
 
@@ -87,6 +88,13 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   refuseOldKernel(spec, host)
   const devices = planDevices(spec, around.devices, deviceMeans(around))
   const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around, devices.writes)
+  const identity = planIdentity(spec, {
+    kernel: host.kernel,
+    privileges: around.privileges,
+    delegation: around.delegation,
+    user: around.user,
+  })
+  refuseMapped(spec, identity, around.privileges)
   return {
     spec,
     layout: host.layout,
@@ -95,12 +103,7 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, around),
     ...(network && { network }),
-    ...planIdentity(spec, {
-      kernel: host.kernel,
-      privileges: around.privileges,
-      delegation: around.delegation,
-      user: around.user,
-    }),
+    ...identity,
     ancestors: groups
       .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
       .flatMap((group) => levelsBetween(group, host)),
@@ -111,6 +114,18 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
 export function groupName(host: Host, serial: number): string {
   const { pid, startTime, pidNamespace } = host.owner
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
+}
+
+/** An idmapped mount takes the map of the job's own user namespace, and rights over the file system. */
+function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Privileges): void {
+  const volume = spec.root?.mounts.find((mount) => mount.kind === 'volume' && mount.idmap)
+  if (!volume) return
+  const refuse = (why: string, remedy: string) =>
+    fail('OPTION_CONFLICT', { name: `${volume.origin} …:idmap`, why, remedy })
+  if (!userNamespace)
+    throw refuse('without a user namespace there is no map of ids', 'add --map-users, such as 0:100000:65536')
+  if (!hasCapability(permitted, capabilityNumbers.SYS_ADMIN))
+    throw refuse('only root may map the ids of a file system', 'leave out idmap, or run as root')
 }
 
 /** A v1 hierarchy, or bpf(2) on a group of v2; neither takes a user's word. */

@@ -33,6 +33,11 @@ export const ops = {
   keepDescriptors: { code: 11, call: 'fcntl', fields: { descriptors: 'numbers' } },
   bindNamespaces: { code: 12, call: 'mount', fields: { kinds: 'strings', files: 'strings' } },
   attachDeviceFilter: { code: 24, call: 'bpf', fields: { group: 'string', program: 'numbers' } },
+  sendMapped: {
+    code: 25,
+    call: 'mount_setattr',
+    fields: { source: 'string', attributes: 'u64', recursive: 'u32' },
+  },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
@@ -119,6 +124,7 @@ export const ops = {
   enterDescriptor: { code: 111, call: 'setns', fields: { descriptor: 'u32', kind: 'u32' } },
   awaitNetwork: { code: 112, call: 'recvfrom', fields: { by: 'string' } },
   attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
+  attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
 } as const
 
 type Table = typeof ops

@@ -7,6 +7,7 @@ import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { isInitialUserNamespace, readDevice } from '../host/device.ts'
+import { findFileSystem } from '../host/file-system.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readGroup, readUser, type User } from '../host/ids.ts'
 import { readNetworkFacts } from '../host/network.ts'
@@ -18,7 +19,7 @@ import { limitsDevices } from '../plan/devices.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
-import { encodeProgram } from '../program/wire.ts'
+import { encodeProgram, stepPart } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
 import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import type { Network } from '../sandbox/network.ts'
@@ -90,7 +91,7 @@ export function launch(spec: Spec, stdio: readonly [number, number, number], rec
     }
     knownParents.clear()
     const op = program.outer[pid]
-    const name = errnoName(-errno)
+    const [name, part] = [errnoName(-(errno % stepPart)), Math.floor(errno / stepPart)]
     if (!op)
       throw fail('STEP_REFUSED', {
         what: 'start the event thread',
@@ -99,7 +100,8 @@ export function launch(spec: Spec, stdio: readonly [number, number, number], rec
         errno: name,
         remedy: 'raise the limit of open files (ulimit -n)',
       })
-    if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan, findObstacles)
+    if (!again || (name !== 'ENOENT' && name !== 'EACCES'))
+      throw explainRefusal(op, name, plan, findObstacles, part, op.op === 'sendMapped' ? findFileSystem(op.source) : '')
   }
 }
 

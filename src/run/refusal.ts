@@ -11,7 +11,14 @@ import { formatSize } from '../units.ts'
 import { explainMountRefusal } from './mount-refusal.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
-export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () => Obstacle[], part = 0): HutchError {
+export function explainRefusal(
+  op: Op,
+  errno: string,
+  plan: Plan,
+  obstacles: () => Obstacle[],
+  part = 0,
+  fileSystem = '',
+): HutchError {
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
     if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found, plan)
@@ -45,7 +52,7 @@ export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () 
         remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
       })
     default:
-      return explainStep(op, errno, originWord(op.origin, plan), part)
+      return explainStep(op, errno, originWord(op.origin, plan), part, fileSystem)
   }
 }
 
@@ -57,7 +64,7 @@ export function explainAlone(op: Op, errno: string, part: number, obstacles: () 
 }
 
 /** What needs no plan to be explained. */
-function explainStep(op: Op, errno: string, origin: string, part: number): HutchError {
+function explainStep(op: Op, errno: string, origin: string, part: number, fileSystem = ''): HutchError {
   if (stepParts[part] === 'filter')
     return fail('STEP_REFUSED', {
       what: 'install a filter of system calls',
@@ -72,6 +79,8 @@ function explainStep(op: Op, errno: string, origin: string, part: number): Hutch
   switch (op.op) {
     case 'openRoot':
     case 'emptyRoot':
+    case 'sendMapped':
+    case 'attachSent':
     case 'attachTree':
     case 'attachNew':
     case 'attachOverlay':
@@ -83,7 +92,7 @@ function explainStep(op: Op, errno: string, origin: string, part: number): Hutch
     case 'changeMode':
     case 'makeReadOnly':
     case 'pivotRoot':
-      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin)
+      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem)
     default:
       return refusedStep(op, errno, origin)
   }
@@ -106,7 +115,7 @@ function isForbidden(op: Op, errno: string): boolean {
   return (errno === 'EPERM' || errno === 'EACCES') && (op.op === 'mapIds' || op.op === 'mount' || op.op === 'unshare')
 }
 
-function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan: Plan): HutchError {
+function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Plan): HutchError {
   const depth = 'they are nested too deep, or /proc/sys/user/max_user_namespaces is reached'
   const byTool = op.op === 'mapIds' && (op.userTool !== '' || op.groupTool !== '')
   const tool = 'newuidmap and newgidmap did it, which are set-user-ID: no_new_privs, or a mount with nosuid, stops them'
@@ -114,7 +123,7 @@ function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan: Plan
     what: op.op === 'spawn' ? 'make' : op.op === 'mapIds' ? 'map the ids of' : 'use',
     errno,
     evidence: [
-      ...askedFor(op, plan),
+      ...(plan ? askedFor(op, plan) : []),
       ...(byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth]),
     ],
     remedy: found[0]?.remedy ?? 'run as root, or with --isolate none; hutch doctor looks for what forbids it',
