@@ -55,10 +55,13 @@ int life_failed(struct life *life, struct report *report)
 {
 	long got;
 
-	for (;;) {
+	/* ECONNRESET: it ended with our GO unread; what it said comes after that. None may be lost for a moment's trouble. */
+	for (int tries = 0; tries < 3;) {
 		got = sys(__NR_recvfrom, life->outer.report_fd, report, sizeof *report, DONTWAIT, NULL, NULL);
-		if (got == -ECONNRESET)	/* it ended with our GO unread; what it said comes after that */
+		if (got < 0 && got != -EAGAIN) {
+			tries++;
 			continue;
+		}
 		if (got != (long)sizeof *report)
 			return 0;
 		if (report->kind == REPORT_FAILED)
@@ -66,6 +69,7 @@ int life_failed(struct life *life, struct report *report)
 		if (report->kind == REPORT_EXITED && life->command_status == -1)
 			life->command_status = report->value;
 	}
+	return 0;
 }
 
 /* Whether the process that was cloned has ended; then it is reaped, once. */

@@ -36,10 +36,11 @@ afterAll(() => {
 const harmless: { [call: string]: [reason: string, operations: string, most: number] } = {
   umask: ['it cannot fail (umask(2))', 'attachTree attachNew attachOverlay', 20],
   fsconfig: ['the name that mount(8) shows for a file system', 'attachNew attachOverlay coverPath', 1],
-  recvfrom: ['only to tell a better error, if there was one', 'sendMapped', 1],
+  recvfrom: ['only to tell a better error, if there was one, or it is tried again', 'sendMapped readFile killGroup', 2],
   openat: ['a figure that cannot be read is told as missing', 'readFile', 1],
   read: ['a figure that cannot be read is told as missing', 'readFile', 1],
   waitid: ['the reactor is woken again while the process waits for that', 'readFile killGroup', 3],
+  getppid: ['it cannot fail (getppid(2))', 'exec', 1],
   rt_sigaction: ['it cannot fail for these signals', 'exec', 2],
   getcwd: ['the directory in which it starts is / then', 'pivotRoot', 1],
   chdir: ['the directory in which it starts is / then', 'pivotRoot', 1],
