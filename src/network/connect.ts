@@ -115,6 +115,9 @@ async function isReady(helper: Helper, tool: string, said: () => string): Promis
     }),
   ]).finally(() => clearTimeout(timer))
   if (how === 'ready') return
+  // its end may be known before its last words are read
+  if (how === 'ended' && helper.stderr && !helper.stderr.closed)
+    await new Promise((resolve) => helper.stderr!.once('close', resolve))
   const lines = said()
     .split('\n')
     .map((line) => plain(line.trim()))
