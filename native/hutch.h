@@ -152,6 +152,9 @@ int op_set_scheduler(struct cursor *c);
 
 int op_exec(struct cursor *c);
 int op_exec_file(struct cursor *c);
+int op_name_program(struct cursor *c);
+int op_install_filter(struct cursor *c);
+extern int dies_with_parent;
 int run_inner(struct cursor *ops, u32 *step);
 
 /* program/root.c: the job's own root, and paths inside it */
@@ -161,6 +164,7 @@ long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
 int make_target(int base, const char *path, int directory, u64 resolve);
 void make_in(int fd);
+void make_missing(u32 parents, u32 directory, u32 file);
 int base_of(const char *path);
 int set_attributes(int mount_fd, u64 attributes, int recursive);
 int attach(int mount_fd, int target);
@@ -170,11 +174,37 @@ int op_pivot_root(struct cursor *c);
 
 /* program/attach.c: what is attached to it */
 
+int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds);
+int new_mount(const char *type, const struct strings *options, u64 attributes);
+char *descriptor_path(char *at, int fd);
+int open_parent(const char *path, const char **name);
 int op_attach_tree(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
 int op_make_link(struct cursor *c);
 int op_cover_path(struct cursor *c);
+
+/* program/fill.c: a root that begins empty, and what fills it beside mounts */
+
+int write_held_proc(const char *path, const char *text);
+int op_empty_root(struct cursor *c);
+int op_make_missing(struct cursor *c);
+int op_make_directory(struct cursor *c);
+int op_write_data(struct cursor *c);
+int op_change_mode(struct cursor *c);
+int op_make_read_only(struct cursor *c);
+
+/* program/session.c: what a process waits for, holds and enters */
+
+int op_close_on_exec(struct cursor *c);
+int op_block_on(struct cursor *c);
+int op_take_lock(struct cursor *c);
+int op_new_session(struct cursor *c);
+int op_nest_user(struct cursor *c);
+int op_refuse_users(struct cursor *c);
+int op_choose_directory(struct cursor *c);
+const char *chosen_directory(void);
+int op_enter_descriptor(struct cursor *c);
 
 /* init/reap.c: PID 1 */
 

@@ -70,7 +70,23 @@
 	X(85, dropGroups, op_drop_groups, "") \
 	X(86, takeIds, op_take_ids, "uid:u32 gid:u32 groups:u32") \
 	X(87, keepCapabilities, op_keep_capabilities, "") \
-	X(88, execFile, op_exec_file, "file:string argv:strings env:strings")
+	X(88, execFile, op_exec_file, "file:string argv:strings env:strings") \
+	X(96, emptyRoot, op_empty_root, "") \
+	X(97, makeMissing, op_make_missing, "parents:u32 directory:u32 file:u32") \
+	X(98, makeDirectory, op_make_directory, "path:string") \
+	X(99, writeData, op_write_data, "descriptor:u32 path:string mode:u32 attached:u32 attributes:u64") \
+	X(100, changeMode, op_change_mode, "path:string mode:u32") \
+	X(101, makeReadOnly, op_make_read_only, "path:string") \
+	X(102, nameProgram, op_name_program, "name:string") \
+	X(103, closeOnExec, op_close_on_exec, "descriptors:numbers") \
+	X(104, installFilter, op_install_filter, "filter:numbers") \
+	X(105, blockOn, op_block_on, "descriptor:u32") \
+	X(106, takeLock, op_take_lock, "path:string") \
+	X(107, newSession, op_new_session, "") \
+	X(108, nestUser, op_nest_user, "users:string groups:string limit:u32") \
+	X(109, refuseUsers, op_refuse_users, "") \
+	X(110, chooseDirectory, op_choose_directory, "directories:strings required:u32") \
+	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32")
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -100,7 +116,7 @@ struct report {
 #define STEP_PART 4096
 enum step_part {
 	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
-	PART_ATTACH = 5, PART_LAYER = 6
+	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7
 };
 
 /*

@@ -25,6 +25,8 @@ const needs = {
   'script(1)': () => existsSync('/usr/bin/script'),
   'lsns(8)': () => existsSync('/usr/bin/lsns'),
   'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
+  bubblewrap: () => existsSync(process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'),
+  'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

@@ -12,12 +12,12 @@
 #define SI_KERNEL_CODE 0x80
 
 /* True when the command itself has ended, its status in *status. */
-static int reap_all(int command, int *status)
+static int reap_all(int command, int *status, int options)
 {
 	int one, ended = 0;
 	long pid;
 
-	while ((pid = sys(__NR_wait4, -1, &one, WNOHANG | __WALL, NULL)) > 0) {
+	while (!ended && (pid = sys(__NR_wait4, -1, &one, options | __WALL, NULL)) > 0) {
 		if (pid != command)
 			continue;
 		*status = one;
@@ -30,13 +30,17 @@ int reap(int command)
 {
 	struct kernel_siginfo info;
 	u64 all = ~0ull;
-	int status = 0;
+	int status = 0, options = WNOHANG;
 	long sig;
 
-	for (;;) {
-		if (reap_all(command, &status))
-			break;
+	while (!reap_all(command, &status, options)) {
+		/* nor may it wait: there is nothing left that it could do */
+		if (!options)
+			sys(__NR_exit_group, 125);
 		sig = sys(__NR_rt_sigtimedwait, &all, &info, NULL, NSIG_BYTES);
+		/* a filter of the command's forbids it: then this only waits, and passes nothing on */
+		if (sig < 0 && sig != -EINTR)
+			options = 0;
 		/* what a terminal sends goes to the whole foreground group: the command has it already */
 		if (sig > 0 && sig != SIGCHLD && info.code != SI_KERNEL_CODE)
 			sys(__NR_kill, command, sig);

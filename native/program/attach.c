@@ -15,9 +15,12 @@
 
 #define MAX_LAYERS 10	/* a value of fsconfig has less than 256 bytes */
 #define DETACH 2	/* MNT_DETACH */
+#define OVERLAY_DROPS 1
+#define OVERLAY_USER_ATTRIBUTES 2	/* marks of overlayfs where a user namespace may set them */
+#define COVER_WRITABLE 2	/* read-only, if the caller could write there */
 
 /* Attaches and closes: the target is made if it may be. */
-static int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
+int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
 {
 	int fd = make_target(base_of(target), target, directory, resolve), err;
 
@@ -90,7 +93,7 @@ static int configured_mount(int fs, const struct strings *options, u64 attribute
 	return (int)err;
 }
 
-static int new_mount(const char *type, const struct strings *options, u64 attributes)
+int new_mount(const char *type, const struct strings *options, u64 attributes)
 {
 	long fs = sys(__NR_fsopen, type, FSOPEN_CLOEXEC);
 
@@ -123,8 +126,8 @@ int op_attach_new(struct cursor *c)
 	return attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
 }
 
-/* "/proc/self/fd/N", the only name of a layer: what it means cannot change, and needs no escaping. */
-static char *add_layer(char *at, int fd)
+/* "/proc/self/fd/N", also the only name of a layer: what it means cannot change, and needs no escaping. */
+char *descriptor_path(char *at, int fd)
 {
 	static const char prefix[] = "/proc/self/fd/";
 	char digits[12];
@@ -148,7 +151,7 @@ static int open_layer(int base, const char *path)
 	return resolve_in(base, path, RESOLVE_NO_SYMLINKS);
 }
 
-static int overlay_mount(const struct strings *lower, int upper, int work, int drops, u64 attributes)
+static int overlay_mount(const struct strings *lower, int upper, int work, int how, u64 attributes)
 {
 	char layers[256], *at = layers, name[32];
 	const char *path = lower->first;
@@ -165,7 +168,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int d
 		}
 		if (opened)
 			*at++ = ':';
-		at = add_layer(at, layer[opened]);
+		at = descriptor_path(at, layer[opened]);
 	}
 	if (!err)
 		fs = err = in_part(PART_FILE_SYSTEM, sys(__NR_fsopen, "overlay", FSOPEN_CLOEXEC));
@@ -174,15 +177,17 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int d
 	if (err >= 0)
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "lowerdir", layers, 0);
 	if (err >= 0 && upper >= 0) {
-		add_layer(name, upper);
+		descriptor_path(name, upper);
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "upperdir", name, 0);
 	}
 	if (err >= 0 && work >= 0) {
-		add_layer(name, work);
+		descriptor_path(name, work);
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "workdir", name, 0);
 	}
+	if (err >= 0 && how & OVERLAY_USER_ATTRIBUTES)
+		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0);
 	/* nobody reads it again, so nothing needs to reach a disk */
-	if (err >= 0 && drops)
+	if (err >= 0 && how & OVERLAY_DROPS)
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
 	if (fs >= 0 && err >= 0)
 		err = in_part(PART_FILE_SYSTEM, configured_mount((int)fs, &(struct strings){ 0, 0, "" }, attributes));
@@ -196,14 +201,14 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int d
 /*
  * upper and work empty: changes are thrown away. They go to a tmpfs that is
  * attached only until the overlay has it: overlayfs takes no layer that is not
- * mounted in this namespace. drops: an upper layer is wanted at all.
+ * mounted in this namespace. drops: such an upper layer is wanted at all, and how marks are kept.
  */
 int op_attach_overlay(struct cursor *c)
 {
 	struct strings lower = take_strings(c);
 	const char *upper = take_string(c), *work = take_string(c), *target = take_string(c);
 	u64 attributes = take_u64(c);
-	u32 drops = take_u32(c);
+	u32 how = take_u32(c), drops = how & OVERLAY_DROPS;
 	int fd = -1, scratch = -1, upper_fd = -1, work_fd = -1, err = finished(c);
 	char name[32];
 
@@ -234,13 +239,13 @@ int op_attach_overlay(struct cursor *c)
 	if ((drops || *upper) && (upper_fd < 0 || work_fd < 0))
 		fd = in_part(PART_LAYER, upper_fd < 0 ? upper_fd : work_fd);
 	else
-		fd = overlay_mount(&lower, upper_fd, work_fd, (int)drops, attributes);
+		fd = overlay_mount(&lower, upper_fd, work_fd, (int)how, attributes);
 	if (upper_fd >= 0)
 		sys(__NR_close, upper_fd);
 	if (work_fd >= 0)
 		sys(__NR_close, work_fd);
 	if (scratch >= 0) {
-		add_layer(name, scratch);
+		descriptor_path(name, scratch);
 		err = in_part(PART_ATTACH, sys(__NR_umount2, name, DETACH));
 		sys(__NR_close, scratch);
 	}
@@ -253,16 +258,63 @@ int op_attach_overlay(struct cursor *c)
 	return attach_at(fd, target, 1, 0, 0);
 }
 
-/* One name in the top of the file system attached last, so that there is nothing to be led astray by. */
+/* The directory of a path, made where it is missing, and in *name the last part of it. */
+int open_parent(const char *path, const char **name)
+{
+	char directory[4096];
+	size_t slash = 0, length = text_length(path);
+
+	if (length >= sizeof directory)
+		return -ENAMETOOLONG;
+	for (size_t i = 0; i < length; i++)
+		if (path[i] == '/')
+			slash = i + 1;
+	*name = path + slash;
+	memcpy(directory, path, slash);
+	memcpy(directory + slash, ".", 2);
+	/* the "." keeps "/" and "" from being special; it is never made */
+	return make_target(base_of(path), directory, 1, 0);
+}
+
+/* A link that is there already, and leads to the same, is as good. */
+static int is_same_link(int parent, const char *name, const char *to)
+{
+	char found[4096];
+	long length = sys(__NR_readlinkat, parent, name, found, sizeof found);
+
+	if (length != (long)text_length(to))
+		return 0;
+	for (long i = 0; i < length; i++)
+		if (found[i] != to[i])
+			return 0;
+	return 1;
+}
+
+/* Relative: one name in the top of the file system attached last, so that there is nothing to be led astray by. */
 int op_make_link(struct cursor *c)
 {
 	const char *name = take_string(c), *to = take_string(c);
-	int base = base_of(name), err = finished(c);
+	int parent, err = finished(c);
 
-	for (const char *s = name; *s; s++)
-		if (*s == '/')
-			return -EPROTO;
-	return err ? err : base < 0 ? -EPROTO : (int)sys(__NR_symlinkat, to, base, name);
+	if (err)
+		return err;
+	parent = open_parent(name, &name);
+	if (parent < 0)
+		return parent;
+	err = (int)sys(__NR_symlinkat, to, parent, name);
+	if (err == -EEXIST && is_same_link(parent, name, to))
+		err = 0;
+	sys(__NR_close, parent);
+	return err;
+}
+
+/* By the ids alone, as access(2): only a mount can stop a write that they allow. */
+static int may_write(int fd)
+{
+	char name[32];
+
+	descriptor_path(name, fd);
+	return sys(__NR_faccessat, AT_FDCWD, name, 2 /* W_OK */) == 0;
 }
 
 /*
@@ -280,9 +332,13 @@ int op_cover_path(struct cursor *c)
 
 	if (err)
 		return err;
-	target = resolve_in(base_of(path), path, RESOLVE_NO_SYMLINKS);
+	target = resolve_in(base_of(path), path, read_only == COVER_WRITABLE ? 0 : RESOLVE_NO_SYMLINKS);
 	if (target < 0)
 		return target == -ENOENT ? 0 : in_part(PART_TARGET, target);
+	if (read_only == COVER_WRITABLE && !may_write(target)) {
+		sys(__NR_close, target);
+		return 0;
+	}
 	directory = is_directory(target);
 	if (read_only)
 		fd = (int)sys(__NR_open_tree, target, "",
@@ -293,7 +349,8 @@ int op_cover_path(struct cursor *c)
 		fd = (int)sys(__NR_open_tree, AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	err = directory < 0 ? (int)directory : fd < 0 ? in_part(PART_SOURCE, fd) : 0;
 	if (!err && (read_only || !directory))
-		err = in_part(PART_ATTRIBUTES, set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 1));
+		err = in_part(PART_ATTRIBUTES, set_attributes(fd, MOUNT_ATTR_RDONLY | (read_only == COVER_WRITABLE ? 0 :
+								MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), 1));
 	if (!err)
 		err = in_part(PART_ATTACH, attach(fd, target));
 	if (fd >= 0)

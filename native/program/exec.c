@@ -1,25 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The last inner op: hutch-init becomes the command, or starts it and stays as PID 1. */
 #include <linux/errno.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 
 #include "../hutch.h"
 
 #define PROT_READ_WRITE 3
 #define MAP_PRIVATE_ANONYMOUS 0x22
+#define MAX_FILTERS 32
+
+static struct sock_fprog filters[MAX_FILTERS];
+static u32 filter_count;
+static const char *program_name;
+
+/*
+ * Taken down here and installed right before the exec, by the process that
+ * becomes the command: it may forbid what hutch-init still needs.
+ */
+int op_install_filter(struct cursor *c)
+{
+	struct numbers filter = take_numbers(c);
+	int err = finished(c);
+
+	if (err || filter.count % 2)
+		return -EPROTO;
+	if (filter.count / 2 > 0xffff || filter_count == MAX_FILTERS)
+		return -E2BIG;
+	/* struct sock_filter is two such numbers, and aligned as they are */
+	filters[filter_count++] = (struct sock_fprog){
+		(unsigned short)(filter.count / 2), (struct sock_filter *)(uintptr_t)filter.first
+	};
+	return 0;
+}
+
+/* The last is asked first by the kernel; all but it must let the next prctl through. */
+static int install_filters(void)
+{
+	long err = 0;
+
+	for (u32 i = 0; !err && i < filter_count; i++)
+		err = sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[i], 0, 0);
+	return in_part(PART_FILTER, err);
+}
+
+/* What the command is told as its own name, instead of the path that it is found by. */
+int op_name_program(struct cursor *c)
+{
+	const char *name = take_string(c);
+	int err = finished(c);
+
+	if (!err)
+		program_name = name;
+	return err;
+}
 
 /* As execvp(3) does: every directory of the search path in turn, EACCES remembered while a later one may still have it. */
-static int search_and_exec(const char *const *argv, const char *const *env, const char *search)
+static int search_and_exec(const char *file, const char *const *argv, const char *const *env, const char *search)
 {
 	char path[4096];
 	int refused = -ENOENT;
 
-	for (const char *s = argv[0]; *s; s++)
+	for (const char *s = file; *s; s++)
 		if (*s == '/')
-			return (int)sys(__NR_execve, argv[0], argv, env);
+			return (int)sys(__NR_execve, file, argv, env);
 	for (;;) {
-		size_t length = 0, name = text_length(argv[0]);
+		size_t length = 0, name = text_length(file);
 		long err;
 
 		while (search[length] && search[length] != ':')
@@ -27,7 +75,7 @@ static int search_and_exec(const char *const *argv, const char *const *env, cons
 		if (length + name + 2 <= sizeof path) {
 			memcpy(path, search, length);
 			path[length] = '/';
-			memcpy(path + length + (length > 0), argv[0], name + 1);
+			memcpy(path + length + (length > 0), file, name + 1);
 			err = sys(__NR_execve, path, argv, env);
 			if (err == -EACCES)
 				refused = -EACCES;
@@ -41,6 +89,7 @@ static int search_and_exec(const char *const *argv, const char *const *env, cons
 }
 
 struct command {
+	const char *file;
 	const char *const *argv, *const *env;
 	const char *search;
 	int err;
@@ -58,7 +107,12 @@ static void command_main(void *arg)
 	struct command *command = arg;
 
 	unblock_all();
-	command->err = search_and_exec(command->argv, command->env, command->search);
+	/* elsewhere the end of PID 1 is the end of all */
+	if (dies_with_parent && sys(__NR_getppid) != 1)
+		sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	command->err = install_filters();
+	if (!command->err)
+		command->err = search_and_exec(command->file, command->argv, command->env, command->search);
 	sys(__NR_exit_group, 127);
 	__builtin_unreachable();
 }
@@ -82,25 +136,42 @@ static int spawn_command(struct command *command)
 	pid = sys_clone3(&args, command_main, command);
 	if (pid < 0)
 		return (int)pid;
-	return command->err ? command->err : reap((int)pid);
+	if (command->err)
+		return command->err;
+	/* or a command that may trace could do by this process what it may not do itself */
+	install_filters();
+	return reap((int)pid);
 }
 
 /* Makes what execve takes of the words; and Node ignores two signals, which would stay ignored over exec. */
 static int prepare(struct command *command, const struct strings *argv, const struct strings *env)
 {
 	struct kernel_sigaction by_default = { 0 };
-	const char **pointers;
+	const char **pointers, *directory = chosen_directory();
+	u32 at = 0;
 
 	if (argv->count == 0)
 		return -EPROTO;
-	pointers = (const char **)sys(__NR_mmap, NULL, ((size_t)argv->count + env->count + 2) * sizeof *pointers,
+	pointers = (const char **)sys(__NR_mmap, NULL, ((size_t)argv->count + env->count + 3) * sizeof *pointers,
 				      PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
 	if ((unsigned long)pointers > -4096ul)
 		return (int)(long)pointers;
 	fill_pointers(pointers, argv);
 	fill_pointers(pointers + argv->count + 1, env);
+	command->file = pointers[0];
 	command->argv = pointers;
 	command->env = pointers + argv->count + 1;
+	if (program_name)
+		pointers[0] = program_name;
+	if (directory) {
+		pointers += argv->count + 1;
+		while (pointers[at] && (pointers[at][0] != 'P' || pointers[at][1] != 'W' || pointers[at][2] != 'D' ||
+					pointers[at][3] != '='))
+			at++;
+		if (at == env->count)
+			pointers[at + 1] = NULL;
+		pointers[at] = directory;
+	}
 	sys(__NR_rt_sigaction, SIGPIPE, &by_default, NULL, NSIG_BYTES);
 	sys(__NR_rt_sigaction, 25 /* SIGXFSZ */, &by_default, NULL, NSIG_BYTES);
 	return 0;
@@ -120,7 +191,8 @@ int op_exec(struct cursor *c)
 	if (stays)
 		return spawn_command(&command);
 	unblock_all();
-	return search_and_exec(command.argv, command.env, command.search);
+	err = install_filters();
+	return err ? err : search_and_exec(command.file, command.argv, command.env, command.search);
 }
 
 /* A program whose first word is not its name: a login shell is called -sh. */

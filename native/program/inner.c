@@ -87,6 +87,8 @@ static int op_change_directory(struct cursor *c)
 	return err ? err : (int)sys(__NR_chdir, path);
 }
 
+int dies_with_parent;
+
 /* After any change of ids, which clears it; the parent may be gone by now, and then its end of the socket is closed. */
 static int op_die_with_parent(struct cursor *c)
 {
@@ -102,6 +104,7 @@ static int op_die_with_parent(struct cursor *c)
 	err = sys(__NR_ppoll, &peer, 1, &now, NULL, NSIG_BYTES);
 	if (err < 0)
 		return (int)err;
+	dies_with_parent = 1;
 	return peer.revents & POLLHUP ? -EOWNERDEAD : 0;
 }
 

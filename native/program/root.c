@@ -23,6 +23,7 @@ static int root_fd = -1;	/* the new root, once opened */
 static int held_fd = -1;	/* the file system attached last at an absolute path */
 static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be made */
 static u32 ours_count;
+static struct { int anywhere; u32 parents, directory, file; } missing = { 0, 0755, 0755, 0644 };
 
 int in_part(enum step_part part, long err)
 {
@@ -39,6 +40,8 @@ long is_directory(int fd)
 	struct statx found;
 	long err = look_at(fd, "", &found);
 
+	if (!err && (found.stx_mode & S_IFMT) == S_IFLNK)
+		return -ELOOP;
 	return err < 0 ? err : (found.stx_mode & S_IFMT) == S_IFDIR;
 }
 
@@ -69,11 +72,15 @@ int base_of(const char *path)
 	return *path == '/' ? root_fd : held_fd;
 }
 
-/* Opens a path below base for attaching to it; what it is does not matter, so that no device or fifo is ever opened. */
+/*
+ * Opens a path below base for attaching to it; what it is does not matter, so
+ * that no device or fifo is ever opened. Where anything may be made, a link at
+ * the end is not followed, as bubblewrap has it.
+ */
 int resolve_in(int base, const char *path, u64 resolve)
 {
 	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
+		.flags = O_PATH | O_CLOEXEC | (missing.anywhere ? O_NOFOLLOW : 0),
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve,
 	};
 	long fd;
@@ -88,15 +95,25 @@ int resolve_in(int base, const char *path, u64 resolve)
 	return (int)fd;
 }
 
+/* From here on what is missing is made wherever this process may write, and with these modes. */
+void make_missing(u32 parents, u32 directory, u32 file)
+{
+	missing.anywhere = 1;
+	missing.parents = parents;
+	missing.directory = directory;
+	missing.file = file;
+}
+
 /* mkdirat and mknodat do not follow a link that was put at the name meanwhile. */
-static int make_one(int parent, const char *name, int directory)
+static int make_one(int parent, const char *name, int directory, int last)
 {
 	long err, mask;
 
-	if (!may_make_in(parent))
+	if (!missing.anywhere && !may_make_in(parent))
 		return -ENOENT;
 	mask = sys(__NR_umask, 0);
-	err = directory ? sys(__NR_mkdirat, parent, name, 0755) : sys(__NR_mknodat, parent, name, S_IFREG | 0644, 0);
+	err = directory ? sys(__NR_mkdirat, parent, name, last ? missing.directory : missing.parents)
+			: sys(__NR_mknodat, parent, name, S_IFREG | missing.file, 0);
 	sys(__NR_umask, mask);
 	return err == -EEXIST ? 0 : (int)err;
 }
@@ -114,7 +131,7 @@ int make_target(int base, const char *path, int directory, u64 resolve)
 	next = resolve_in(base, path, resolve);
 	if (next != -ENOENT)
 		return next;
-	if (length >= sizeof prefix)
+	if (length >= sizeof prefix - 1)
 		return -ENAMETOOLONG;
 	parent = resolve_in(base, ".", resolve);
 	while (parent >= 0) {
@@ -129,10 +146,13 @@ int make_target(int base, const char *path, int directory, u64 resolve)
 		for (size_t i = end; path[i]; i++)
 			last &= path[i] == '/';
 		memcpy(prefix, path, end);
-		prefix[end] = 0;
+		/* a link on the way is followed */
+		prefix[end] = last ? 0 : '/';
+		prefix[end + 1] = 0;
 		next = resolve_in(base, prefix, resolve);
 		if (next == -ENOENT) {
-			err = make_one(parent, prefix + at, directory || !last);
+			prefix[end] = 0;
+			err = make_one(parent, prefix + at, directory || !last, last);
 			next = err < 0 ? err : resolve_in(base, prefix, resolve);
 		}
 		sys(__NR_close, parent);

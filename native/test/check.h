@@ -89,6 +89,7 @@ static inline int exists(const char *path)
 /* rights.c */
 void test_root(const char *directory);
 void test_root_ops(void);
+void test_session(void);
 void test_maps(void);
 void test_binds(void);
 void test_tool(void);

@@ -200,6 +200,7 @@ int main(int argc, char **argv)
 	test_links(argv[1]);
 	test_root(argv[1]);
 	test_root_ops();
+	test_session();
 	test_maps();
 	test_binds();
 	test_tool();

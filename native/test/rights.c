@@ -61,6 +61,7 @@ void test_root_ops(void)
 {
 	static int (*const handlers[])(struct cursor *) = {
 		op_open_root, op_attach_tree, op_attach_new, op_attach_overlay, op_make_link, op_cover_path, op_pivot_root,
+		op_write_data, op_change_mode, op_make_read_only, op_nest_user,
 	};
 	static const u8 zeros[64];
 	struct builder *b = malloc(sizeof *b);
@@ -84,6 +85,47 @@ static void put_words(struct builder *b, u32 count, const char *words, u32 lengt
 	memset(b->bytes + b->size, 0, length + 4);
 	memcpy(b->bytes + b->size, words, length);
 	b->size += (length + 3) & ~3u;
+}
+
+static int run_op(int (*handler)(struct cursor *), const struct builder *b)
+{
+	u8 *bytes = copy_exact(b);
+	struct cursor c = { bytes, bytes + b->size, 0 };
+	int err = handler(&c);
+
+	free(bytes);
+	return err;
+}
+
+/* Descriptors that are waited for, marked and used up; a directory that is chosen. */
+void test_session(void)
+{
+	struct builder *b = malloc(sizeof *b);
+	int pair[2];
+
+	CHECK(pipe(pair) == 0);
+	b->size = 0, put(b, 2), put(b, (u32)pair[0]), put(b, (u32)pair[1]);
+	CHECK(run_op(op_close_on_exec, b) == 0);
+	CHECK(fcntl(pair[0], F_GETFD) == FD_CLOEXEC && fcntl(pair[1], F_GETFD) == FD_CLOEXEC);
+	b->size = 0, put(b, 1), put(b, 9999);
+	CHECK(run_op(op_close_on_exec, b) == -EBADF);
+	CHECK(write(pair[1], "xy", 2) == 2);
+	b->size = 0, put(b, (u32)pair[0]);
+	CHECK(run_op(op_block_on, b) == 0);
+	CHECK(run_op(op_block_on, b) == -EBADF);
+	close(pair[1]);
+	CHECK(chosen_directory() == NULL);
+	b->size = 0, put_words(b, 2, "/no/such\0/usr", 14), put(b, 1);
+	CHECK(run_op(op_choose_directory, b) == -ENOENT);
+	b->size = 0, put_words(b, 2, "/no/such\0/usr", 14), put(b, 0);
+	CHECK(run_op(op_choose_directory, b) == 0 && !strcmp(chosen_directory(), "PWD=/usr"));
+	b->size = 0, put_words(b, 0, "", 0), put(b, 0);
+	CHECK(run_op(op_choose_directory, b) == -EPROTO);
+	/* nothing was held, so nothing is written outside of a root */
+	CHECK(write_held_proc("self/comm", "x") == -ENOENT);
+	b->size = 0, put_string(b, "/no/such/file");
+	CHECK(run_op(op_take_lock, b) == in_part(PART_TARGET, -ENOENT));
+	free(b);
 }
 
 /* The child of the hand-shake: 0 when it was mapped to root. */

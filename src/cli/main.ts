@@ -23,7 +23,7 @@ const commands: { [name: string]: [load: () => Promise<Command>, help: string] }
 function help(): string {
   const rows = Object.entries(commands).map(([name, [, text]]) => `  ${name.padEnd(8)} ${text}`)
   const names = Object.keys(dropins).join(' ')
-  return `Usage: hutch COMMAND [OPTIONS]\n\n${rows.join('\n')}\n\nand, as cgroup-tools and util-linux have them:\n\n  ${names}\n\nhutch COMMAND --help says more.\n`
+  return `Usage: hutch COMMAND [OPTIONS]\n\n${rows.join('\n')}\n\nand, as cgroup-tools, util-linux and bubblewrap have them:\n\n  ${names}\n\nhutch COMMAND --help says more.\n`
 }
 
 function dropinOf(name: string | undefined) {

@@ -4,6 +4,7 @@ import { mountFlags } from '../sandbox/mount.ts'
 import { kindsIn, namespaces } from '../sandbox/namespace.ts'
 import { mountAttributes } from '../sandbox/root.ts'
 import { explainEntering } from './explain-entering.ts'
+import { explainFilling } from './explain-filling.ts'
 import { explainRights } from './explain-rights.ts'
 import type { Op, Program } from './ops.ts'
 
@@ -168,6 +169,23 @@ function explainOp(op: Op): { words: string; shell: string } {
     case 'keepCapabilities':
     case 'execFile':
       return explainEntering(op)
+    case 'emptyRoot':
+    case 'makeMissing':
+    case 'makeDirectory':
+    case 'writeData':
+    case 'changeMode':
+    case 'makeReadOnly':
+    case 'nameProgram':
+    case 'closeOnExec':
+    case 'installFilter':
+    case 'blockOn':
+    case 'takeLock':
+    case 'newSession':
+    case 'nestUser':
+    case 'refuseUsers':
+    case 'chooseDirectory':
+    case 'enterDescriptor':
+      return explainFilling(op)
     default:
       return explainRights(op)
   }
@@ -177,7 +195,7 @@ function explainMount(op: Extract<Op, { op: 'mount' }>): { words: string; shell:
   if (!op.type)
     return {
       words: `let no mount below ${op.target} reach the host`,
-      shell: `mount --make-rprivate ${shellWord(op.target)}`,
+      shell: `mount --make-r${op.flags & mountFlags.private ? 'private' : 'slave'} ${shellWord(op.target)}`,
     }
   const options = (['nosuid', 'nodev', 'noexec'] as const).filter((name) => op.flags & mountFlags[name]).join(',')
   return {

@@ -96,6 +96,26 @@ export const ops = {
   takeIds: { code: 86, call: 'setuid', fields: { uid: 'u32', gid: 'u32', groups: 'u32' } },
   keepCapabilities: { code: 87, call: 'prctl', fields: {} },
   execFile: { code: 88, call: 'execve', fields: { file: 'string', argv: 'strings', env: 'strings' } },
+  emptyRoot: { code: 96, call: 'fsmount', fields: {} },
+  makeMissing: { code: 97, call: 'umask', fields: { parents: 'u32', directory: 'u32', file: 'u32' } },
+  makeDirectory: { code: 98, call: 'mkdirat', fields: { path: 'string' } },
+  writeData: {
+    code: 99,
+    call: 'openat2',
+    fields: { descriptor: 'u32', path: 'string', mode: 'u32', attached: 'u32', attributes: 'u64' },
+  },
+  changeMode: { code: 100, call: 'chmod', fields: { path: 'string', mode: 'u32' } },
+  makeReadOnly: { code: 101, call: 'mount_setattr', fields: { path: 'string' } },
+  nameProgram: { code: 102, call: 'execve', fields: { name: 'string' } },
+  closeOnExec: { code: 103, call: 'fcntl', fields: { descriptors: 'numbers' } },
+  installFilter: { code: 104, call: 'prctl', fields: { filter: 'numbers' } },
+  blockOn: { code: 105, call: 'read', fields: { descriptor: 'u32' } },
+  takeLock: { code: 106, call: 'fcntl', fields: { path: 'string' } },
+  newSession: { code: 107, call: 'setsid', fields: {} },
+  nestUser: { code: 108, call: 'unshare', fields: { users: 'string', groups: 'string', limit: 'u32' } },
+  refuseUsers: { code: 109, call: 'unshare', fields: {} },
+  chooseDirectory: { code: 110, call: 'chdir', fields: { directories: 'strings', required: 'u32' } },
+  enterDescriptor: { code: 111, call: 'setns', fields: { descriptor: 'u32', kind: 'u32' } },
 } as const
 
 type Table = typeof ops

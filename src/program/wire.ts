@@ -9,7 +9,16 @@ export const programMagic = 0x31747568
 export const stepPart = 4096
 
 /** The parts, as program.h numbers them. */
-export const stepParts = ['whole', 'source', 'target', 'attributes', 'file system', 'attach', 'layer'] as const
+export const stepParts = [
+  'whole',
+  'source',
+  'target',
+  'attributes',
+  'file system',
+  'attach',
+  'layer',
+  'filter',
+] as const
 
 let scratch = Buffer.alloc(1 << 16)
 let at = 0

@@ -14,7 +14,7 @@ import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import { judge, type Outcome } from './judge.ts'
-import { finishSweep, type Launched, launch } from './launch.ts'
+import { finishSweep, type Launched, launch, type Recompile } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
 import { parseUsage, type Usage } from './usage.ts'
@@ -119,13 +119,13 @@ export async function run(command: string, args: readonly string[] = [], options
 /** The same from a Spec: the CLI's way in. */
 export function startSpec(
   spec: Spec,
-  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined },
+  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & { recompile?: Recompile },
 ): Job {
   const ends = openStreams(how.stdio ?? 'pipe')
   let launched: Launched
   const begun = performance.now()
   try {
-    launched = launch(spec, ends.theirs)
+    launched = launch(spec, ends.theirs, how.recompile)
   } catch (error) {
     for (const fd of ends.ours) if (fd >= 0) closeSync(fd)
     throw error
@@ -213,7 +213,7 @@ function settle(
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
         const errno = errnoName(-(b % stepPart))
-        if (op?.op !== 'exec')
+        if (op?.op !== 'exec' || b >= stepPart)
           failure = op
             ? explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart))
             : fail('STEP_REFUSED', {

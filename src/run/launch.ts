@@ -56,12 +56,16 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
   return { plan, program: compilePlan(plan) }
 }
 
+/** Another program in the groups of this plan: what a drop-in does inside is its own business. */
+export type Recompile = (plan: Plan, program: Program) => Program
+
 /** Starts it: `stdio` are descriptors, -1 is /dev/null. @throws HutchError, with nothing left behind */
-export function launch(spec: Spec, stdio: readonly [number, number, number]): Launched {
+export function launch(spec: Spec, stdio: readonly [number, number, number], recompile?: Recompile): Launched {
   const addon = watchedNative()
   if (spec.evacuate) evacuateParent(spec)
   for (let again = knownParents.size > 0; ; again = false) {
-    const { plan, program } = prepare(spec)
+    const { plan, program: usual } = prepare(spec)
+    const program = recompile?.(plan, usual) ?? usual
     const [job, pid, errno = 0] = addon.launch(encodeProgram(program), ...stdio)
     if (job > 0) {
       rememberEnabled(plan)

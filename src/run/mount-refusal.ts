@@ -7,7 +7,21 @@ import type { stepParts } from '../program/wire.ts'
 type Part = (typeof stepParts)[number]
 type MountOp = Extract<
   Op,
-  { op: 'openRoot' | 'attachTree' | 'attachNew' | 'attachOverlay' | 'coverPath' | 'makeLink' | 'pivotRoot' }
+  {
+    op:
+      | 'openRoot'
+      | 'emptyRoot'
+      | 'attachTree'
+      | 'attachNew'
+      | 'attachOverlay'
+      | 'coverPath'
+      | 'makeLink'
+      | 'makeDirectory'
+      | 'writeData'
+      | 'changeMode'
+      | 'makeReadOnly'
+      | 'pivotRoot'
+  }
 >
 
 /** `origin` is the option as the user typed it. */
@@ -29,6 +43,8 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   source: (errno, { source, origin }) => {
     if (errno === 'ENOENT') return [`${source} is not there`, `make it, or give another in ${origin}`]
     if (errno === 'ENOTDIR') return [`${source} is not a directory`, `give a directory in ${origin}`]
+    if (errno === 'EBADF')
+      return [`${source} is not open, or was used up by an option before`, `open one for each ${origin}`]
     if (errno === 'ELOOP') return [`${source} goes through too many links`, `give another in ${origin}`]
     if (errno === 'EACCES')
       return [`${source} may not be entered`, `give what this user may enter in ${origin}, or run as root`]
@@ -82,6 +98,10 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
       ]
     return undefined
   },
+  attributes: (errno, { target, origin }) => {
+    if (errno === 'EINVAL') return [`${target} is no mount point`, `give one in ${origin}`]
+    return undefined
+  },
   layer: (errno, { origin }) => {
     if (errno === 'ENOENT') return ['upper or work is not there', `make both directories of ${origin}`]
     if (errno === 'ENOTDIR') return ['upper or work is not a directory', `give directories in ${origin}`]
@@ -90,6 +110,9 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
 }
 
 function anywhere(errno: string, { origin }: Names): Words {
+  if (errno === 'EEXIST') return ['something else is there already', `give another path in ${origin}`]
+  if (errno === 'EROFS') return ['the file system there is read-only', 'mount something writable there before']
+  if (errno === 'ENOENT') return ['it is not there', `make it first, or give another path in ${origin}`]
   if (errno === 'EPERM') return ['mounts take CAP_SYS_ADMIN', `run as root, or without ${origin}`]
   if (errno === 'ENOSYS') return ['this kernel lacks a call for it', 'use Linux 5.12 or newer']
   if (errno === 'ENOSPC') return ['there are too many mounts', 'raise /proc/sys/fs/mount-max, or mount less']
@@ -110,6 +133,16 @@ function whatOf(op: MountOp): string {
       return `cover ${quote(op.path)}`
     case 'makeLink':
       return `make the link ${quote(op.name)}`
+    case 'emptyRoot':
+      return 'make an empty root'
+    case 'makeDirectory':
+      return `make the directory ${quote(op.path)}`
+    case 'writeData':
+      return `write the data of descriptor ${op.descriptor} to ${quote(op.path)}`
+    case 'changeMode':
+      return `change the mode of ${quote(op.path)}`
+    case 'makeReadOnly':
+      return `make ${quote(op.path)} read-only`
     case 'pivotRoot':
       return 'change to the new root'
   }
@@ -118,10 +151,11 @@ function whatOf(op: MountOp): string {
 function sourceOf(op: MountOp): string {
   if (op.op === 'openRoot' || op.op === 'attachTree') return quote(op.source)
   if (op.op === 'attachOverlay') return op.lower.length === 1 ? quote(op.lower[0]) : 'a layer'
+  if (op.op === 'writeData') return `descriptor ${op.descriptor}`
   return op.op === 'attachNew' ? op.type : '/'
 }
 
 function targetOf(op: MountOp): string {
-  if (op.op === 'openRoot' || op.op === 'pivotRoot') return '/'
-  return quote(op.op === 'coverPath' ? op.path : op.op === 'makeLink' ? op.name : op.target)
+  if (op.op === 'openRoot' || op.op === 'emptyRoot' || op.op === 'pivotRoot') return '/'
+  return quote('target' in op ? op.target : op.op === 'makeLink' ? op.name : op.path)
 }

@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs'
 import { fail, type HutchError } from '../errors.ts'
 import { errnoName, eventKinds, native } from '../native.ts'
 import type { Op, Program } from '../program/ops.ts'
-import { encodeProgram } from '../program/wire.ts'
+import { encodeProgram, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
-import { refusedStep } from './refusal.ts'
+import { explainStep } from './refusal.ts'
 
 /** Signals to this process: all that can be are passed on; INT and TERM alone are; those two are ignored; or nothing is done about any. */
 export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
@@ -14,8 +14,11 @@ export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
 /** How the command ended, or the reason why it did not begin. */
 export type Ending = { exit: number } | { signal: number } | { notFound: boolean; error: HutchError }
 
-/** Runs it to its end on this process's own streams. @throws HutchError for a step that the kernel refused */
-export function runProgram(program: Program, signals: Signals): Promise<Ending> {
+/**
+ * Runs it to its end on this process's own streams; `started` is called with its process id at once.
+ * @throws HutchError for a step that the kernel refused
+ */
+export function runProgram(program: Program, signals: Signals, started?: (pid: number) => void): Promise<Ending> {
   const addon = watchedNative()
   const passed: number[] = []
   let job = 0
@@ -28,22 +31,24 @@ export function runProgram(program: Program, signals: Signals): Promise<Ending> 
         else passed.push(number)
       })
   const [id, step, errno = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
-  if (id <= 0) throw refusal(program.outer[step], errnoName(-errno))
+  if (id <= 0) throw refusal(program.outer[step], errno)
   job = id
   if (signals === 'forward') addon.forward(job)
   for (const number of passed) addon.signal(job, number)
+  started?.(step)
   return new Promise((resolve, reject) => {
-    let failed: [op: Op | undefined, errno: string] | undefined
+    let failed: [op: Op | undefined, errno: number] | undefined
     watchJob(job, (kind, a, b) => {
-      if (kind === eventKinds.failed) failed ??= [program.inner[a], errnoName(-b)]
+      if (kind === eventKinds.failed) failed ??= [program.inner[a], b]
       if (kind !== eventKinds.ended) return
       unwatchJob(job)
       if (signals === 'forward') addon.forward(0)
       const status = a === -1 ? b : a
       if (!failed) resolve(status & 0x7f ? { signal: status & 0x7f } : { exit: status >> 8 })
-      else if (failed[0]?.op === 'exec' || failed[0]?.op === 'execFile')
-        resolve({ notFound: failed[1] === 'ENOENT', error: notStarted(failed[0], failed[1]) })
-      else reject(refusal(failed[0], failed[1]))
+      else if ((failed[0]?.op === 'exec' || failed[0]?.op === 'execFile') && failed[1] < stepPart) {
+        const errno = errnoName(-failed[1])
+        resolve({ notFound: errno === 'ENOENT', error: notStarted(failed[0], errno) })
+      } else reject(refusal(failed[0], failed[1]))
     })
   })
 }
@@ -55,9 +60,11 @@ export function endAs(ending: { exit: number } | { signal: number }): number {
   return 128 + ending.signal
 }
 
-function refusal(op: Op | undefined, errno: string): HutchError {
+/** The number tells of a part of the op, too: see wire.ts. */
+function refusal(op: Op | undefined, number: number): HutchError {
+  const errno = errnoName(-(number % stepPart))
   return op
-    ? refusedStep(op, errno, op.origin)
+    ? explainStep(op, errno, op.origin, Math.floor(number / stepPart))
     : fail('STEP_REFUSED', {
         what: 'start',
         operation: 'hutch-init',

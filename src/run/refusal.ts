@@ -44,16 +44,40 @@ export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () 
         errno,
         remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
       })
+    default:
+      return explainStep(op, errno, originWord(op.origin, plan), part)
+  }
+}
+
+/** What needs no plan to be explained. */
+export function explainStep(op: Op, errno: string, origin: string, part: number): HutchError {
+  if (stepParts[part] === 'filter')
+    return fail('STEP_REFUSED', {
+      what: 'install a filter of system calls',
+      operation: 'prctl',
+      origin,
+      errno,
+      remedy:
+        errno === 'EINVAL'
+          ? 'give a compiled filter (cBPF, as seccomp_export_bpf writes it); the kernel takes at most 4096 instructions'
+          : 'all filters but the last must let prctl through',
+    })
+  switch (op.op) {
     case 'openRoot':
+    case 'emptyRoot':
     case 'attachTree':
     case 'attachNew':
     case 'attachOverlay':
     case 'coverPath':
     case 'makeLink':
+    case 'makeDirectory':
+    case 'writeData':
+    case 'changeMode':
+    case 'makeReadOnly':
     case 'pivotRoot':
-      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', originWord(op.origin, plan))
+      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin)
     default:
-      return refusedStep(op, errno, originWord(op.origin, plan))
+      return refusedStep(op, errno, origin)
   }
 }
 
@@ -196,6 +220,15 @@ const whats: { [op: string]: string } = {
   dropGroups: 'drop the supplementary groups',
   takeIds: 'take on user and group',
   keepCapabilities: 'keep the capabilities',
+  closeOnExec: 'use a descriptor',
+  blockOn: 'wait for a descriptor',
+  takeLock: 'lock a file',
+  newSession: 'begin a session',
+  nestUser: 'make the user namespace of the program',
+  refuseUsers: 'forbid more user namespaces',
+  chooseDirectory: 'enter the working directory',
+  enterDescriptor: 'enter the namespace that a descriptor holds',
+  installFilter: 'take a filter of system calls',
 }
 
 /** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
@@ -208,6 +241,7 @@ const rights: { [op: string]: string } = {
   dropBounding: 'it takes CAP_SETPCAP',
   unshare: 'it takes CAP_SYS_ADMIN, or a user namespace beside them (--user, --map-root-user)',
   takeIds: 'the id must be mapped, and groups can be dropped only where setgroups is allowed',
+  enterDescriptor: 'it takes CAP_SYS_ADMIN in there, which the maker of a user namespace below this one has',
   joinNamespaces: 'it takes CAP_SYS_ADMIN in the user namespace that owns it, and the right to look at its process',
 }
 
@@ -229,6 +263,13 @@ function stepRemedy(op: Op, errno: string): string {
   if (op.op === 'enterDirectories') return 'give a directory that is there, and that may be entered'
   if (op.op === 'unshare')
     return 'namespaces are nested too deep, or this kernel does not know one of them: see hutch doctor'
+  if (op.op === 'closeOnExec') return `open these descriptors first: ${op.descriptors.join(', ')}`
+  if (op.op === 'keepDescriptors') return `open these descriptors first: ${op.descriptors.join(', ')}`
+  if (op.op === 'takeLock') return `give a file that is there inside and that may be read: ${op.path}`
+  if (op.op === 'refuseUsers')
+    return 'one can still be made: add --disable-userns, or set user.max_user_namespaces inside'
+  if (op.op === 'enterDescriptor') return `open the file of such a namespace as descriptor ${op.descriptor}`
+  if (op.op === 'chooseDirectory') return `give a directory that is there inside: ${op.directories.join(', ')}`
   if (op.op === 'changeDirectory') return `give a directory that exists there and that the user may enter: ${op.path}`
   if (op.op === 'setUser') return errno === 'EINVAL' ? 'this id is not mapped in the user namespace' : 'run as root'
   if (op.op === 'mount')

@@ -18,4 +18,5 @@ export const dropins: { readonly [name: string]: () => Promise<{ main(args: stri
   unshare: () => import('./unshare.ts'),
   nsenter: () => import('./nsenter.ts'),
   lsns: () => import('./lsns/lsns.ts'),
+  bwrap: () => import('./bwrap.ts'),
 }

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A root that begins empty, as bubblewrap(1) makes it, and what fills it beside
+ * mounts: directories, files with data of the caller's, modes. Paths are
+ * resolved inside (see root.c); descriptors and their data are the caller's.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+
+#include "../hutch.h"
+
+#define OWN_NAME ".hutch-data"
+
+static long empty_fd = -1;	/* the tmpfs under it all, also when something covers it */
+static long proc_fd = -1;	/* the /proc of outside, for what is done after pivot_root */
+
+/* A file of this process's own in the /proc of outside, such as self/uid_map. */
+int write_held_proc(const char *path, const char *text)
+{
+	long fd, written, length = (long)text_length(text);
+
+	if (proc_fd < 0)
+		return -ENOENT;
+	fd = sys(__NR_openat, proc_fd, path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return (int)fd;
+	written = sys(__NR_write, fd, text, length);
+	sys(__NR_close, fd);
+	return written == length ? 0 : written < 0 ? (int)written : -EIO;
+}
+
+/* On top of "/" as openRoot does it, and for the same reason. */
+int op_empty_root(struct cursor *c)
+{
+	struct strings options = { 1, 10, "mode=0755" };
+	int fd, err = finished(c);
+	long target;
+
+	if (err)
+		return err;
+	proc_fd = sys(__NR_openat, AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = new_mount("tmpfs", &options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	if (fd < 0)
+		return in_part(PART_FILE_SYSTEM, fd);
+	target = sys(__NR_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	err = target < 0 ? (int)target : attach(fd, (int)target);
+	if (target >= 0)
+		sys(__NR_close, target);
+	if (!err)
+		err = (int)(empty_fd = sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, 3));
+	if (err < 0) {
+		sys(__NR_close, fd);
+		return in_part(PART_ATTACH, err);
+	}
+	keep(fd, "/", 0);
+	return 0;
+}
+
+int op_make_missing(struct cursor *c)
+{
+	u32 parents = take_u32(c), directory = take_u32(c), file = take_u32(c);
+	int err = finished(c);
+
+	if (!err)
+		make_missing(parents, directory, file);
+	return err;
+}
+
+int op_make_directory(struct cursor *c)
+{
+	const char *path = take_string(c);
+	int fd, err = finished(c);
+
+	if (err)
+		return err;
+	fd = make_target(base_of(path), path, 1, 0);
+	if (fd < 0)
+		return in_part(PART_TARGET, fd);
+	err = (int)is_directory(fd);
+	sys(__NR_close, fd);
+	return err < 0 ? err : err ? 0 : in_part(PART_TARGET, -ENOTDIR);
+}
+
+static long copy_all(long from, long to)
+{
+	char buffer[16384];
+	long got, put, at;
+
+	for (;;) {
+		got = sys(__NR_read, from, buffer, sizeof buffer);
+		if (got == -EINTR)
+			continue;
+		if (got <= 0)
+			return got;
+		for (at = 0; at < got; at += put) {
+			put = sys(__NR_write, to, buffer + at, got - at);
+			if (put == -EINTR)
+				put = 0;
+			if (put < 0)
+				return put;
+		}
+	}
+}
+
+/* Not through a magic link, and never waiting for the other end of a fifo. */
+static long open_file(const char *path, u32 mode)
+{
+	struct open_how how = {
+		.flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+		.mode = mode,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd, mask, parent = open_parent(path, &path);
+
+	if (parent < 0)
+		return parent;
+	mask = sys(__NR_umask, 0);
+	fd = sys(__NR_openat2, parent, path, &how, sizeof how);
+	sys(__NR_umask, mask);
+	sys(__NR_close, parent);
+	return fd;
+}
+
+/* In the tmpfs under it all, by a name that is taken away once it is mounted: one without a name cannot be. */
+static long open_own(u32 mode)
+{
+	long fd = sys(__NR_openat, empty_fd, OWN_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	long err = fd < 0 ? fd : sys(__NR_fchmod, fd, mode);
+
+	if (err < 0 && fd >= 0)
+		sys(__NR_close, fd);
+	return err < 0 ? err : fd;
+}
+
+/* attached: a file of its own that is mounted there, instead of one that is made there. The descriptor is used up. */
+int op_write_data(struct cursor *c)
+{
+	u32 descriptor = take_u32(c);
+	const char *path = take_string(c);
+	u32 mode = take_u32(c), attached = take_u32(c);
+	u64 attributes = take_u64(c);
+	long fd, tree, err = finished(c);
+
+	if (err)
+		return (int)err;
+	fd = attached ? open_own(mode) : open_file(path, mode);
+	if (fd < 0)
+		return in_part(PART_TARGET, fd);
+	err = in_part(PART_SOURCE, copy_all(descriptor, fd));
+	sys(__NR_close, descriptor);
+	if (err >= 0 && attached) {
+		tree = sys(__NR_open_tree, fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		err = in_part(PART_FILE_SYSTEM, tree);
+		if (err >= 0) {
+			err = in_part(PART_ATTRIBUTES, set_attributes((int)tree, attributes, 0));
+			if (err < 0)
+				sys(__NR_close, tree);
+			else
+				err = attach_at((int)tree, path, 0, 0, 0);
+		}
+	}
+	if (attached)
+		sys(__NR_unlinkat, empty_fd, OWN_NAME, 0);
+	sys(__NR_close, fd);
+	return err < 0 ? (int)err : 0;
+}
+
+/* By the descriptor's name: chmod by a path would go through links that lead outside. */
+int op_change_mode(struct cursor *c)
+{
+	const char *path = take_string(c);
+	u32 mode = take_u32(c);
+	int fd, err = finished(c);
+	char name[32];
+
+	if (err)
+		return err;
+	fd = resolve_in(base_of(path), path, 0);
+	if (fd < 0)
+		return in_part(PART_TARGET, fd);
+	descriptor_path(name, fd);
+	err = (int)sys(__NR_fchmodat, AT_FDCWD, name, mode);
+	sys(__NR_close, fd);
+	return err;
+}
+
+/* That mount alone, and not those below it. */
+int op_make_read_only(struct cursor *c)
+{
+	const char *path = take_string(c);
+	int fd, err = finished(c);
+
+	if (err)
+		return err;
+	fd = resolve_in(base_of(path), path, 0);
+	if (fd < 0)
+		return in_part(PART_TARGET, fd);
+	err = in_part(PART_ATTRIBUTES, set_attributes(fd, MOUNT_ATTR_RDONLY, 0));
+	sys(__NR_close, fd);
+	return err;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of bubblewrap(1), as version 0.13 has them, and those that only hutch has.
+
+/** One option: the values that follow it, and what it does. */
+export type BwrapOption = readonly [values: readonly string[], help: string]
+
+export const bwrapOptions = {
+  '--help': [[], 'print this'],
+  '--version': [[], 'print the version'],
+  '--args': [['FD'], 'read more options from FD, each ended by a NUL'],
+  '--argv0': [['VALUE'], 'what the program is told as its own name'],
+  '--level-prefix': [[], 'begin lines of diagnostics with a level, such as <3>'],
+  '--unshare-all': [[], 'all namespaces below, those of user and cgroup if possible'],
+  '--share-net': [[], 'stay in the network namespace, after --unshare-all'],
+  '--unshare-user': [[], 'a user namespace; implied where it takes one'],
+  '--unshare-user-try': [[], 'the same, if possible'],
+  '--unshare-ipc': [[], 'an ipc namespace'],
+  '--unshare-pid': [[], 'a pid namespace'],
+  '--unshare-net': [[], 'a network namespace, its loopback up'],
+  '--unshare-uts': [[], 'a uts namespace'],
+  '--unshare-cgroup': [[], 'a cgroup namespace'],
+  '--unshare-cgroup-try': [[], 'the same, if possible'],
+  '--userns': [['FD'], 'enter this user namespace instead of making one'],
+  '--userns2': [['FD'], 'enter this user namespace once all is set up'],
+  '--disable-userns': [[], 'no more user namespaces inside'],
+  '--assert-userns-disabled': [[], 'fail if one could be made inside'],
+  '--pidns': [['FD'], 'enter this pid namespace'],
+  '--uid': [['UID'], 'user id inside'],
+  '--gid': [['GID'], 'group id inside'],
+  '--hostname': [['NAME'], 'host name inside; with --unshare-uts'],
+  '--chdir': [['DIR'], 'working directory inside'],
+  '--clearenv': [[], 'unset all variables but PWD'],
+  '--setenv': [['VAR', 'VALUE'], 'set a variable'],
+  '--unsetenv': [['VAR'], 'unset a variable'],
+  '--lock-file': [['DEST'], 'hold a lock on DEST while the sandbox runs'],
+  '--sync-fd': [['FD'], 'hold FD open while the sandbox runs'],
+  '--bind': [['SRC', 'DEST'], 'mount SRC on DEST'],
+  '--bind-try': [['SRC', 'DEST'], 'the same, if SRC is there'],
+  '--dev-bind': [['SRC', 'DEST'], 'mount SRC on DEST, devices included'],
+  '--dev-bind-try': [['SRC', 'DEST'], 'the same, if SRC is there'],
+  '--ro-bind': [['SRC', 'DEST'], 'mount SRC on DEST, read-only'],
+  '--ro-bind-try': [['SRC', 'DEST'], 'the same, if SRC is there'],
+  '--bind-fd': [['FD', 'DEST'], 'mount the directory or file that FD is on DEST'],
+  '--ro-bind-fd': [['FD', 'DEST'], 'the same, read-only'],
+  '--remount-ro': [['DEST'], 'make the mount at DEST read-only, not those below it'],
+  '--overlay-src': [['SRC'], 'a layer of the overlay that follows; the last one is on top'],
+  '--overlay': [['RWSRC', 'WORKDIR', 'DEST'], 'mount an overlay on DEST that is written to RWSRC'],
+  '--tmp-overlay': [['DEST'], 'mount an overlay on DEST whose changes are dropped'],
+  '--ro-overlay': [['DEST'], 'mount an overlay on DEST, read-only'],
+  '--exec-label': [['LABEL'], 'not here: hutch sets no SELinux context'],
+  '--file-label': [['LABEL'], 'not here: hutch sets no SELinux context'],
+  '--proc': [['DEST'], 'mount /proc on DEST'],
+  '--dev': [['DEST'], 'mount a small /dev on DEST'],
+  '--tmpfs': [['DEST'], 'mount a tmpfs on DEST'],
+  '--mqueue': [['DEST'], 'mount message queues on DEST'],
+  '--dir': [['DEST'], 'make the directory DEST'],
+  '--file': [['FD', 'DEST'], 'copy from FD to the file DEST'],
+  '--bind-data': [['FD', 'DEST'], 'copy from FD to a file that is mounted on DEST'],
+  '--ro-bind-data': [['FD', 'DEST'], 'the same, read-only'],
+  '--symlink': [['SRC', 'DEST'], 'make a link at DEST that leads to SRC'],
+  '--seccomp': [['FD'], 'the filter of system calls that FD holds'],
+  '--add-seccomp-fd': [['FD'], 'one filter more'],
+  '--block-fd': [['FD'], 'wait for a byte of FD before the program starts'],
+  '--userns-block-fd': [['FD'], 'wait for a byte of FD, somebody maps the ids meanwhile'],
+  '--info-fd': [['FD'], 'tell FD of the process and its namespaces, as JSON'],
+  '--json-status-fd': [['FD'], 'the same in one line, and another one for the exit status'],
+  '--new-session': [[], 'a session of its own, without the terminal'],
+  '--die-with-parent': [[], 'end with this process'],
+  '--as-pid-1': [[], 'the program is the first of the pid namespace'],
+  '--cap-add': [['CAP'], 'keep a capability, or ALL'],
+  '--cap-drop': [['CAP'], 'drop a capability, or ALL'],
+  '--perms': [['OCTAL'], 'mode of what the next option makes'],
+  '--size': [['BYTES'], 'size of the next --tmpfs'],
+  '--chmod': [['OCTAL', 'PATH'], 'change the mode of PATH'],
+  '--not-a-security-boundary': [[], 'accepted: a step that fails is an error nevertheless'],
+  '--hutch-memory': [['SIZE'], 'limit the memory of all of it, such as 512M'],
+  '--hutch-pids': [['N'], 'limit the number of its tasks'],
+  '--hutch-cpus': [['N'], 'limit its CPU time, such as 0.5'],
+  '--hutch-timeout': [['TIME'], 'stop it after this time, such as 30s'],
+} as const satisfies { [name: string]: BwrapOption }
+
+export type BwrapOptionName = keyof typeof bwrapOptions
+
+/** As help text. */
+export function formatBwrapOptions(): string {
+  const rows = Object.entries(bwrapOptions).map(
+    ([name, [values, help]]) => [[name, ...values].join(' '), help] as const,
+  )
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}\n`).join('')
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words and shell lines of ops that only a root that begins empty needs, and what goes with it. Pure.
+import { kindsIn } from '../sandbox/namespace.ts'
+import type { Op } from './ops.ts'
+
+type Filling = Extract<
+  Op,
+  {
+    op:
+      | 'emptyRoot'
+      | 'makeMissing'
+      | 'makeDirectory'
+      | 'writeData'
+      | 'changeMode'
+      | 'makeReadOnly'
+      | 'nameProgram'
+      | 'closeOnExec'
+      | 'installFilter'
+      | 'blockOn'
+      | 'takeLock'
+      | 'newSession'
+      | 'nestUser'
+      | 'refuseUsers'
+      | 'chooseDirectory'
+      | 'enterDescriptor'
+  }
+>
+
+export function explainFilling(op: Filling): { words: string; shell: string } {
+  switch (op.op) {
+    case 'emptyRoot':
+      return { words: 'begin with an empty root', shell: 'mount -t tmpfs -o nosuid,nodev,mode=0755 tmpfs $ROOT' }
+    case 'makeMissing':
+      return {
+        words: `make what is missing on the way: directories as ${octal(op.parents)}, at its end ${octal(op.directory)} or a file as ${octal(op.file)}`,
+        shell: '',
+      }
+    case 'makeDirectory':
+      return { words: `make the directory ${op.path}`, shell: `mkdir -p $ROOT${op.path}` }
+    case 'writeData':
+      return {
+        words: `copy from descriptor ${op.descriptor} to ${op.attached ? 'a file that is mounted at' : ''} ${op.path}`,
+        shell: `install -m ${octal(op.mode)} /dev/fd/${op.descriptor} $ROOT${op.path}`,
+      }
+    case 'changeMode':
+      return { words: `change the mode of ${op.path}`, shell: `chmod ${octal(op.mode)} $ROOT${op.path}` }
+    case 'makeReadOnly':
+      return { words: `make the mount at ${op.path} read-only`, shell: `mount -o remount,bind,ro $ROOT${op.path}` }
+    case 'nameProgram':
+      return { words: `tell the program that it is called ${op.name}`, shell: `exec -a ${op.name} …` }
+    case 'closeOnExec':
+      return { words: `keep the descriptors ${op.descriptors.join(', ')} from the program`, shell: '' }
+    case 'installFilter':
+      return { words: `at the exec, filter system calls: ${op.filter.length / 2} instructions`, shell: '' }
+    case 'blockOn':
+      return { words: `wait for a byte of descriptor ${op.descriptor}`, shell: `head -c 1 <&${op.descriptor}` }
+    case 'takeLock':
+      return { words: `hold a lock on ${op.path}`, shell: '' }
+    case 'newSession':
+      return { words: 'begin a session', shell: 'setsid …' }
+    case 'nestUser':
+      return {
+        words: `make another user namespace, its ids ${op.users.trim()} and ${op.groups.trim()}${op.limit ? ', the last one' : ''}`,
+        shell: `${op.limit ? 'echo 1 > /proc/sys/user/max_user_namespaces; ' : ''}unshare --user …`,
+      }
+    case 'refuseUsers':
+      return { words: 'see that no user namespace can be made any more', shell: '! unshare --user true' }
+    case 'chooseDirectory':
+      return {
+        words: `enter ${op.required ? op.directories[0] : `the first that is there of ${op.directories.join(', ')}`}`,
+        shell: op.directories.map((path) => `cd ${path}`).join(' || '),
+      }
+    case 'enterDescriptor':
+      return {
+        words: `enter the ${kindsIn(op.kind)[0]} namespace that descriptor ${op.descriptor} holds`,
+        shell: `nsenter --${kindsIn(op.kind)[0]}=/dev/fd/${op.descriptor} …`,
+      }
+  }
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8)}`
+}
