@@ -12,8 +12,7 @@ export function compilePrivileges(plan: Plan): Op[] {
   if (nice !== undefined) ops.push({ op: 'setNice', nice, origin: 'nice' })
   if (ioPriority !== undefined) ops.push({ op: 'setIoPriority', priority: ioPriority, origin: 'ioPriority' })
   for (const { resource, soft, hard } of ulimits) ops.push({ op: 'setLimit', resource, soft, hard, origin: 'ulimits' })
-  const origin =
-    spec.privileges.capAdd.length > 0 ? 'capAdd' : spec.privileges.capDrop.length > 0 ? 'capDrop' : 'isolate'
+  const origin = asksForCapabilities(plan)
   if (capabilities?.bounding !== undefined) ops.push({ op: 'dropBounding', keep: capabilities.bounding, origin })
   if (ids) {
     const keepCapabilities = capabilities && capabilities.permitted > 0 ? 1 : 0
@@ -27,6 +26,13 @@ export function compilePrivileges(plan: Plan): Op[] {
   if (spec.workdir !== undefined) ops.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
   if (!newPrivileges) ops.push({ op: 'noNewPrivileges', origin: 'newPrivileges' })
   return ops
+}
+
+/** The option that decides about them; a root of its own, or a user namespace, if none does. */
+function asksForCapabilities({ spec }: Plan): string {
+  if (spec.privileges.capAdd.length > 0) return 'capAdd'
+  if (spec.privileges.capDrop.length > 0) return 'capDrop'
+  return spec.root?.directory === undefined ? 'isolate' : 'rootfs'
 }
 
 /** The option that asks for ids; without one they come with the user namespace. */

@@ -9,6 +9,7 @@ import {
   capabilityName,
   capabilityNumbers,
   chooseCapabilities,
+  containedCapabilities,
   hasCapability,
   missingSince,
   parseCapabilityMask,
@@ -195,13 +196,15 @@ function planCapabilities(
   const { capAdd, capDrop, newPrivileges } = spec.privileges
   const fresh = namespace !== undefined || joinsUser(spec)
   const asked = capAdd.length > 0 || capDrop.length > 0
-  if (!asked && !fresh) return undefined
+  const contained = spec.root?.directory !== undefined
+  if (!asked && !fresh && !contained) return undefined
   const known = capabilitiesOf(caller.kernel)
   const permitted = parseCapabilityMask(caller.privileges.permitted)
   const available = fresh ? known : permitted.filter((number) => known.includes(number))
   const uid = ids?.uid ?? (namespace ? idInside(namespace.users, caller.privileges.uid) : caller.privileges.uid)
+  const usual = contained ? containedCapabilities.filter((number) => available.includes(number)) : available
   // what an exec would leave it: root keeps all, others what they have, and nothing when they become others
-  const base = uid === 0 ? available : ids || fresh ? [] : permitted
+  const base = uid === 0 ? usual : ids || fresh ? [] : permitted.filter((number) => usual.includes(number))
   for (const word of capAdd) {
     if (word === 'ALL' || available.includes(word)) continue
     const since = missingSince(word, caller.kernel)
@@ -216,6 +219,8 @@ function planCapabilities(
   // an exec gives root what the bounding set has; others keep only what is ambient, which takes inheritable
   const kept = uid === 0 ? 0 : mask
   // without the right to shrink it, it matters only when an exec may give something
-  const bounds = asked && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
-  return { ...(bounds && { bounding: mask }), permitted: mask, inheritable: kept, ambient: kept }
+  const bounds = (asked || contained) && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
+  // what programs with capabilities of their own may get: as root would have it, unless it was said
+  const bounding = asked ? mask : capabilityMask(usual)
+  return { ...(bounds && { bounding }), permitted: mask, inheritable: kept, ambient: kept }
 }

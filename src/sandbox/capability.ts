@@ -55,6 +55,24 @@ const names = table.map(([name]) => name)
 /** Numbers of those that the plan itself asks for. */
 export const capabilityNumbers = { SETGID: 6, SETUID: 7, SETPCAP: 8, SYS_ADMIN: 21 } as const
 
+/**
+ * What root keeps in a root of its own: for files of several owners, for servers and package managers. No more, as the rest reaches
+ * past the container: devices by MKNOD, raw packets by NET_RAW, mounts and all else by SYS_ADMIN. Podman's list.
+ */
+export const containedCapabilities: readonly number[] = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'NET_BIND_SERVICE',
+  'SETFCAP',
+  'SETGID',
+  'SETPCAP',
+  'SETUID',
+  'SYS_CHROOT',
+].map((name) => names.indexOf(name))
+
 /** What was asked for: numbers, `ALL` as such. */
 export type CapabilityWord = number | 'ALL'
 

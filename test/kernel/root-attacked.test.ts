@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Directories and links are swapped, as fast as can be, while mounts are made: in the root, and in a volume's source.
-// Whatever state each step meets, nothing is made or mounted outside. HUTCH_ATTACKS=500 for the full measure.
+// Whatever state each step meets, nothing is made or mounted outside.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import type { MountOption } from '../../src/plan/mounts.ts'
 import { hostMounts, makeImage, tree, workplace } from '../image.ts'
 import { requires } from '../requires.ts'
 
-const starts = Number(process.env.HUTCH_ATTACKS ?? (process.env.VM ? 30 : 100))
+const starts = Number(process.env.HUTCH_ATTACKS ?? (process.env.VM ? 50 : 500))
 const { path: work, remove } = workplace()
 const image = makeImage(`${work}/image`)
 /** Its own /proc and /dev are swapped. */

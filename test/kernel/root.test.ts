@@ -39,6 +39,32 @@ test('the image is all there is, with /proc, /sys and /dev of its own', async ()
   })
 })
 
+/** CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SETFCAP, as mask. */
+const usual = '00000000800405fb'
+const none = '0'.repeat(16)
+
+test.for<[string, RunOptions, string[]]>([
+  ['root keeps eleven capabilities', {}, [none, usual, usual, usual, none]],
+  [
+    'in a user namespace as well',
+    { mapUsers: 'root', isolate: ['pid', 'mount', 'user'] },
+    [none, usual, usual, usual, none],
+  ],
+  ['another user has none, and can get no more', { user: '5' }, [none, none, none, usual, none]],
+  ['what is named comes on top', { capAdd: 'MKNOD' }, [none, ...Array(3).fill('00000000880405fb'), none]],
+  ['or is taken away', { capDrop: 'ALL' }, Array(5).fill(none)],
+])('%s', async ([, options, expected]) => {
+  const { out } = await inside('grep ^Cap /proc/self/status', options)
+  expect([...out!.matchAll(/:\t(\w+)/g)].map((match) => match[1])).toEqual(expected)
+})
+
+test('a device of the host cannot be made, and nothing be mounted', async () => {
+  const { out } = await inside(
+    'mknod /dev/disk b 254 0; mount -t tmpfs none /tmp; mount -o remount,dev /; ls /dev/disk; true',
+  )
+  expect(out).toBe('')
+})
+
 test('the smallest image is one static program', async () => {
   const smallest = `${work}/smallest`
   mkdirSync(smallest)
