@@ -15,14 +15,15 @@ await build({ ...shared, entryPoints: ['src/index.ts'], format: 'esm', outfile: 
 // and reads all of a file before it runs any. `hutch run` is in the first one.
 const cliFolder = `${import.meta.dirname}/src/cli`
 const entries = new Map()
-/** main.ts and dropin/table.ts name what they load; run alone stays in. */
+/** main.ts, dropin/table.ts and run/job.ts name what they load; `hutch run` alone stays in. */
 const commandsApart = {
   name: 'commands-apart',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\// }, ({ kind, importer, path, resolveDir }) => {
-      if (kind !== 'dynamic-import' || !/\/(main|table)\.ts$/.test(importer) || path === './run.ts') return undefined
+      if (kind !== 'dynamic-import' || !/\/(main|table|job)\.ts$/.test(importer) || path === './run.ts')
+        return undefined
       const file = resolve(resolveDir, path)
-      const name = `command-${relative(cliFolder, file).replaceAll('/', '-').replace(/\.ts$/, '')}`
+      const name = `command-${relative(cliFolder, file).replace('../', '').replaceAll('/', '-').replace(/\.ts$/, '')}`
       entries.set(name, file)
       return { path: `./${name}.cjs`, external: true }
     })

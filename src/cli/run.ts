@@ -5,7 +5,7 @@ import { fail } from '../errors.ts'
 import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
 import { explainProgram } from '../program/explain.ts'
-import { startSpec } from '../run/job.ts'
+import { loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
@@ -45,6 +45,7 @@ export const flags: FlagTable = {
     help: 'LOWER[:LOWER…] at DST; changes go, or stay in :upper=DIR,work=DIR',
   },
   dev: { help: 'a /dev with the harmless devices alone' },
+  seccomp: { value: 'PROFILE', help: 'filter system calls: default, strict, none, or a profile in JSON' },
   workdir: { value: 'DIR', short: 'w', help: 'directory to start in' },
   env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
   user: { value: 'USER[:GROUP]', short: 'u', help: 'run as this user' },
@@ -74,18 +75,19 @@ export async function main(args: string[]): Promise<number> {
   }
   const [command = '', ...words] = rest
   const spec = parseOptions(command, words, readOptions(values, order), 'cli')
+  const filter = await loadFilter(spec)
   const report = values.report?.[0]
   if (report !== undefined) checkReportPath(report)
   if (values.explain) {
     const home = pretendSettled(spec)
-    const steps = explainProgram(prepare(spec).program)
+    const steps = explainProgram(prepare(spec, filter).program)
     writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
   const note = await settle(spec)
   if (note !== undefined && values.verbose) writeSync(2, `hutch: ${note}\n`)
   native().holdSignals()
-  const job = startSpec(spec, { stdio: 'inherit' })
+  const job = startSpec(spec, { stdio: 'inherit', filter })
   job.forwardSignals()
   const result = await job.result
   if (report !== undefined) writeReport(report, result)
@@ -149,6 +151,7 @@ function readOptions(values: Parsed['values'], order: Parsed['order']): RunOptio
     rootfs: last('rootfs'),
     readOnly: values['read-only'] ? true : undefined,
     dev: values.dev ? true : undefined,
+    seccomp: last('seccomp'),
     mounts: mounts.length > 0 ? mounts : undefined,
     workdir: last('workdir'),
     env: readEnvironment(values.env ?? []),

@@ -7,8 +7,11 @@ import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
 import type { Delegation, Privileges } from '../host/privileges.ts'
+import { parseCapabilityMask } from '../sandbox/capability.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
-import { type Capabilities, type Ids, planIdentity, type UserNamespace } from './identity.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
+import type { Filter } from '../seccomp/profile.ts'
+import { type Capabilities, type Identity, type Ids, planIdentity, type UserNamespace } from './identity.ts'
 import type { Spec } from './spec.ts'
 
 /** Facts that only some runs need, looked up for this one. */
@@ -25,6 +28,8 @@ export interface Surroundings {
   toolPath: string
   /** Distinguishes this process's jobs. */
   serial: number
+  /** Makes the filter that the spec asks for. */
+  filter?: FilterMaker
 }
 
 /** One group to be made. */
@@ -56,6 +61,8 @@ export interface Plan {
   /** Taken on before the command; absent when they stay as they are. */
   ids?: Ids
   capabilities?: Capabilities
+  /** Of system calls. */
+  filter?: Filter
   /** Group levels above the job's whose limits may kill it, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
@@ -69,22 +76,31 @@ export function makePlan(spec: Spec, around: Surroundings): Plan {
   refuseTightPids(spec)
   refuseOldKernel(spec, host)
   const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around)
+  const identity = planIdentity(spec, {
+    kernel: host.kernel,
+    privileges: around.privileges,
+    delegation: around.delegation,
+    user: around.user,
+  })
+  const filter = around.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, around.privileges) })
   return {
     spec,
     layout: host.layout,
     groups,
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, around),
-    ...planIdentity(spec, {
-      kernel: host.kernel,
-      privileges: around.privileges,
-      delegation: around.delegation,
-      user: around.user,
-    }),
+    ...identity,
+    ...(filter && { filter }),
     ancestors: groups
       .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
       .flatMap((group) => levelsBetween(group, host)),
   }
+}
+
+/** What the command has once it runs: without a plan for them root keeps what it has, and who becomes another nothing. */
+function keptCapabilities({ capabilities, ids }: Identity, privileges: Privileges): number[] {
+  if (capabilities) return parseCapabilityMask(capabilities.permitted.toString(16))
+  return (ids?.uid ?? privileges.uid) === 0 ? parseCapabilityMask(privileges.permitted) : []
 }
 
 /** Name of a job's group; cgroup/sweep.ts reads it back. */

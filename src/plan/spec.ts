@@ -4,6 +4,7 @@ import type { LimitWrite } from '../cgroup/legacy.ts'
 import type { Root } from '../sandbox/root.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
+import type { SeccompWish } from './seccomp-option.ts'
 
 /** Who speaks: errors name what the user typed. */
 export type Door = 'cli' | 'library'
@@ -21,6 +22,8 @@ export interface Spec extends NamespaceSpec {
   hostname?: string
   /** A root file system of its own. */
   root?: Root
+  /** What its system calls are filtered by. */
+  seccomp?: SeccompWish
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

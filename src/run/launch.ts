@@ -17,6 +17,7 @@ import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { explainRefusal } from './refusal.ts'
 
@@ -37,7 +38,7 @@ let sweep: (() => void) | undefined
 let swept = false
 
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
-export function prepare(spec: Spec): { plan: Plan; program: Program } {
+export function prepare(spec: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
   const host = readHost()
   if (host.layout === 'none' && (spec.limits.length > 0 || spec.parent !== undefined))
     throw fail('CGROUP_MISSING', { need: `set ${spec.limits[0]?.origin ?? '--parent'}` })
@@ -48,6 +49,7 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
     parents: findParents(host, spec),
     user: findUser(spec, privileges),
     privileges,
+    ...(filter && { filter }),
     ...(maps && { delegation: readDelegation(privileges.uid) }),
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
@@ -59,12 +61,22 @@ export function prepare(spec: Spec): { plan: Plan; program: Program } {
 /** Another program in the groups of this plan: what a drop-in does inside is its own business. */
 export type Recompile = (plan: Plan, program: Program) => Program
 
+/** What goes into a launch besides the spec. */
+export interface Ways {
+  recompile?: Recompile | undefined
+  filter?: FilterMaker | undefined
+}
+
 /** Starts it: `stdio` are descriptors, -1 is /dev/null. @throws HutchError, with nothing left behind */
-export function launch(spec: Spec, stdio: readonly [number, number, number], recompile?: Recompile): Launched {
+export function launch(
+  spec: Spec,
+  stdio: readonly [number, number, number],
+  { recompile, filter }: Ways = {},
+): Launched {
   const addon = watchedNative()
   if (spec.evacuate) evacuateParent(spec)
   for (let again = knownParents.size > 0; ; again = false) {
-    const { plan, program: usual } = prepare(spec)
+    const { plan, program: usual } = prepare(spec, filter)
     const program = recompile?.(plan, usual) ?? usual
     const [job, pid, errno = 0] = addon.launch(encodeProgram(program), ...stdio)
     if (job > 0) {

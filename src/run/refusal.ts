@@ -12,6 +12,7 @@ import { explainMountRefusal } from './mount-refusal.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
 export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () => Obstacle[], part = 0): HutchError {
+  if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, originWord('seccomp', plan))
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
     if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found)
@@ -47,6 +48,19 @@ export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () 
     default:
       return explainStep(op, errno, originWord(op.origin, plan), part)
   }
+}
+
+function refusedFilter(errno: string, origin: string): HutchError {
+  return fail('STEP_REFUSED', {
+    what: 'install the filter of system calls',
+    operation: 'prctl',
+    origin,
+    errno,
+    remedy:
+      errno === 'EACCES'
+        ? 'it takes no_new_privs, or CAP_SYS_ADMIN: leave out --new-privileges'
+        : 'this kernel may have no filters (CONFIG_SECCOMP_FILTER), or filters above this one are too long together',
+  })
 }
 
 /** What needs no plan to be explained. */

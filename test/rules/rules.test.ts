@@ -31,6 +31,7 @@ const rooms = [
   'rules',
   'systemd',
   'sandbox',
+  'seccomp',
   'plan',
   'run',
   'cli',
