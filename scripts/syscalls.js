@@ -15,7 +15,7 @@ const bases = { __X32_SYSCALL_BIT: 0x40000000, __NR_SYSCALL_BASE: 0, __ARM_NR_BA
 
 function readNumbers(file) {
   const text = readFileSync(`${directory}/${file}`, 'utf8')
-  return [...text.matchAll(/^#define __(?:ARM_)?NR_([a-z]\w*)\s+(?:\(?(\w+)\s*\+\s*)?(\w+)\)?$/gm)]
+  return [...text.matchAll(/^#define __(?:ARM_)?NR_([a-z_]\w*)\s+(?:\(?(\w+)\s*\+\s*)?(\w+)\)?$/gm)]
     .filter(([, , , number]) => /^\d+$/.test(number))
     .map(([, name, base, number]) => [name, Number(number) + (base ? bases[base] : 0)])
     .sort((a, b) => a[1] - b[1])

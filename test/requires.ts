@@ -26,6 +26,8 @@ const needs = {
   'lsns(8)': () => existsSync('/usr/bin/lsns'),
   'newuidmap(1)': () => existsSync('/usr/bin/newuidmap'),
   bubblewrap: () => existsSync(process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'),
+  libseccomp: () => existsSync('/usr/include/seccomp.h'),
+  "Podman's profile": () => existsSync('/usr/share/containers/seccomp.json'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

@@ -51,7 +51,7 @@ export const commonCalls: readonly Group[] = [
       sched_getparam sched_setparam sched_getscheduler sched_setscheduler sched_get_priority_max
       sched_get_priority_min sched_rr_get_interval sched_rr_get_interval_time64 getpriority setpriority nice
       ioprio_get ioprio_set getcpu getrusage times getrlimit ugetrlimit setrlimit prlimit64 arch_prctl modify_ldt
-      set_thread_area get_thread_area set_tls get_tls cacheflush breakpoint prctl seccomp restart_syscall`,
+      set_thread_area get_thread_area set_tls get_tls cacheflush breakpoint prctl seccomp restart_syscall uprobe uretprobe`,
   },
   {
     why: 'pidfds: a process by a descriptor; to take a descriptor of another is a matter of ptrace',
