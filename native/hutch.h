@@ -208,6 +208,7 @@ int op_enter_descriptor(struct cursor *c);
 
 /* init/reap.c: PID 1 */
 
+long confine_reaper(void);
 int reap(int command);
 void say(enum report_kind kind, u32 step, int value);
 

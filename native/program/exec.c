@@ -142,8 +142,8 @@ static int spawn_command(struct command *command)
 		return (int)pid;
 	if (command->err)
 		return command->err;
-	/* or a command that may trace could do by this process what it may not do itself */
-	install_filters();
+	if (filter_count)
+		confine_reaper();
 	return reap((int)pid);
 }
 
