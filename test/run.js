@@ -91,6 +91,8 @@ async function provideTools() {
     '/usr/bin/cgcreate': 'cgroup-tools',
     '/usr/bin/newuidmap': 'uidmap',
     '/bin/busybox': 'busybox-static',
+    '/usr/include/seccomp.h': 'libseccomp-dev',
+    '/usr/share/containers/seccomp.json': 'golang-github-containers-common',
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return

@@ -39,8 +39,9 @@ export const mostBytes = 1 << 20
 
 /** Of a text; a number with more digits than JavaScript holds keeps them all. @throws SECCOMP_PROFILE_INVALID */
 export function parseProfileText(text: string, origin: string): Profile {
-  const exact = text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/gs, (found) =>
-    found[0] === '"' ? found : `"${found}"`,
+  // whatever begins as a text or a number is taken as a whole, so that no input makes this slow
+  const exact = text.replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs, (found) =>
+    /^\d{16,}$/.test(found) ? `"${found}"` : found,
   )
   let value: unknown
   try {

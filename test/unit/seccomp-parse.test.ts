@@ -189,6 +189,18 @@ test('no JSON is said to be none, and control characters of it reach no terminal
   expect(() => parseProfileText('', '--seccomp x')).toThrow('this is no JSON')
 })
 
+test('a text made to be slow is not', () => {
+  const begun = performance.now()
+  for (const text of [
+    `"${'\\"'.repeat(300_000)}`,
+    `${'1'.repeat(600_000)}e`,
+    '['.repeat(600_000),
+    `"${'\\'.repeat(600_001)}`,
+  ])
+    expect(() => parseProfileText(text, 'p')).toThrow(HutchError)
+  expect(performance.now() - begun).toBeLessThan(5000)
+})
+
 test('any JSON is read or refused with its place', () => {
   const word = fc.constantFrom(
     'SCMP_ACT_ALLOW',
