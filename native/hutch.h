@@ -177,11 +177,9 @@ int op_pivot_root(struct cursor *c);
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds);
 int new_mount(const char *type, const struct strings *options, u64 attributes);
 char *descriptor_path(char *at, int fd);
-int open_parent(const char *path, const char **name);
 int op_attach_tree(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
-int op_make_link(struct cursor *c);
 int op_cover_path(struct cursor *c);
 
 /* program/fill.c: a root that begins empty, and what fills it beside mounts */
@@ -190,6 +188,7 @@ int write_held_proc(const char *path, const char *text);
 int op_empty_root(struct cursor *c);
 int op_make_missing(struct cursor *c);
 int op_make_directory(struct cursor *c);
+int op_make_link(struct cursor *c);
 int op_write_data(struct cursor *c);
 int op_change_mode(struct cursor *c);
 int op_make_read_only(struct cursor *c);

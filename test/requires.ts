@@ -28,6 +28,9 @@ const needs = {
   bubblewrap: () => existsSync(process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'),
   libseccomp: () => existsSync('/usr/include/seccomp.h'),
   "Podman's profile": () => existsSync('/usr/share/containers/seccomp.json'),
+  'socat(1)': () => existsSync('/usr/bin/socat'),
+  ripgrep: () => existsSync('/usr/bin/rg'),
+  'sandbox-runtime': () => existsSync('node_modules/@anthropic-ai/sandbox-runtime'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

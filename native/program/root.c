@@ -153,6 +153,7 @@ int make_target(int base, const char *path, int directory, u64 resolve)
 		if (next == -ENOENT) {
 			prefix[end] = 0;
 			err = make_one(parent, prefix + at, directory || !last, last);
+			prefix[end] = last ? 0 : '/';
 			next = err < 0 ? err : resolve_in(base, prefix, resolve);
 		}
 		sys(__NR_close, parent);

@@ -204,11 +204,13 @@ function enterOps(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   }
   enter(request.userDescriptor, 'user', '--userns')
   enter(request.pidDescriptor, 'pid', '--pidns')
+  const fork: Op = { op: 'fork', signal: request.diesWithParent ? 9 : 0, origin: '--pidns' }
+  // only who is in a pid namespace can make another one below it
+  if (request.pidDescriptor !== undefined) ops.push(fork)
   const cloned = clonedKinds(plan, launch)
   const later = (['mount', ...kinds] as const).filter((kind) => !cloned.includes(kind))
   if (later.length > 0) ops.push({ op: 'unshare', flags: cloneFlags(later), origin: namespaceWords(plan) })
-  if (unsharesLater(plan) && (kinds.has('pid') || request.pidDescriptor !== undefined))
-    ops.push({ op: 'fork', signal: request.diesWithParent ? 9 : 0, origin: '--pidns' })
+  if (later.includes('pid')) ops.push(fork)
   return ops
 }
 

@@ -45,6 +45,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'ENOTDIR') return [`${source} is not a directory`, `give a directory in ${origin}`]
     if (errno === 'EBADF')
       return [`${source} is not open, or was used up by an option before`, `open one for each ${origin}`]
+    if (errno === 'ESTALE') return [`${source} is not where its path leads any more`, `open it again for ${origin}`]
     if (errno === 'ELOOP') return [`${source} goes through too many links`, `give another in ${origin}`]
     if (errno === 'EACCES')
       return [`${source} may not be entered`, `give what this user may enter in ${origin}, or run as root`]
@@ -58,13 +59,13 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   target: (errno, { target, origin }) => {
     if (errno === 'ENOENT')
       return [
-        `${target} is not there inside, and hutch makes mount points only in a root of your own, a tmpfs or an overlay`,
+        `${target} is not there inside; hutch run makes mount points in a root of your own, a tmpfs or an overlay, and no link may lead nowhere`,
         `make ${target} first, or give one that exists in ${origin}`,
       ]
     if (errno === 'EROFS')
       return [
         `${target} is not there inside, and it cannot be made in what is read-only`,
-        `make ${target} in the root first, or leave out --read-only`,
+        `make ${target} in the root first, or mount something writable there before`,
       ]
     if (errno === 'ELOOP')
       return [

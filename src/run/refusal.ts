@@ -63,8 +63,15 @@ function refusedFilter(errno: string, origin: string): HutchError {
   })
 }
 
+/** The same for a program without a plan. */
+export function explainAlone(op: Op, errno: string, part: number, obstacles: () => Obstacle[]): HutchError {
+  if (op.op !== 'spawn' || op.flags === 0) return explainStep(op, errno, op.origin, part)
+  const user = kindsIn(op.flags).includes('user') && isForbidden(op, errno)
+  return user ? forbidden(op, errno, obstacles()) : refusedSpawn(op.flags, errno)
+}
+
 /** What needs no plan to be explained. */
-export function explainStep(op: Op, errno: string, origin: string, part: number): HutchError {
+function explainStep(op: Op, errno: string, origin: string, part: number): HutchError {
   if (stepParts[part] === 'filter')
     return fail('STEP_REFUSED', {
       what: 'install a filter of system calls',
@@ -96,7 +103,7 @@ export function explainStep(op: Op, errno: string, origin: string, part: number)
 }
 
 /** A step that needs no more than its own words. */
-export function refusedStep(op: Op, errno: string, origin: string): HutchError {
+function refusedStep(op: Op, errno: string, origin: string): HutchError {
   return fail('STEP_REFUSED', {
     what: op.op === 'unshare' ? `make namespaces (${kindsIn(op.flags).join(', ')})` : (whats[op.op] ?? op.op),
     operation: op.op,
@@ -164,13 +171,13 @@ const limitReasons: { [errno: string]: [string, string] } = {
   EOPNOTSUPP: ['the group cannot have this controller', 'name another group with --parent'],
 }
 
-function refusedSpawn(flags: number, errno: string, plan: Plan): HutchError {
+function refusedSpawn(flags: number, errno: string, plan?: Plan): HutchError {
   const kinds = kindsIn(flags)
   const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
   const [why, remedy] = spawnReasons[errno] ?? ['', 'see hutch doctor']
   const group =
     errno === 'EAGAIN' || errno === 'ENOENT' || errno === 'EBUSY' || errno === 'EOPNOTSUPP'
-      ? plan.groups[0]?.directory
+      ? plan?.groups[0]?.directory
       : undefined
   return fail('NAMESPACE_REFUSED', {
     kinds: named,

@@ -98,3 +98,16 @@ test('a filter that forbids what waits for the program is no endless loop', asyn
   expect(status).toBe(6)
   expect(user + system).toBeLessThan(10)
 })
+
+test('where no user namespace can be made, it is said why', async (context) => {
+  requires(context, 'root')
+  const limit = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
+  const outer = ['-U', '--map-root-user', 'sh', '-c', limit, 'sh']
+  const { status, stderr } = await collect('unshare', [
+    ...[...outer, process.execPath, cli, 'bwrap', '--unshare-user', ...all, 'true'],
+  ])
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^bwrap: cannot make a user namespace.*max_user_namespaces is 0/s),
+  ])
+})

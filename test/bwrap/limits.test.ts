@@ -43,7 +43,7 @@ test('time, and nothing of the sandbox is left', async (context) => {
 
 test('the status is told as without limits, and the program is in a group of its own', async (context) => {
   requires(context, 'root')
-  const directory = mkdtempSync(`${tmpdir()}/hutch-test-bwrap-`)
+  const directory = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
   const fd = openSync(`${directory}/status`, 'w')
   const line = ['--hutch-pids', '50', '--json-status-fd', '3', '--unshare-pid', ...all, '--proc', '/proc']
   const { status, stdout } = await bwrap([...line, 'sh', '-c', 'cat /proc/self/cgroup; exit 5'], {

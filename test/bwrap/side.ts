@@ -84,7 +84,7 @@ export function removeCopy(): void {
 
 /** Runs one case as one user: `real`, or hutch's. */
 export async function runCase(one: Case, as: 'root' | 'user', real: string | undefined): Promise<Outcome> {
-  const directory = mkdtempSync(`${tmpdir()}/hutch-test-bwrap-`)
+  const directory = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
   chmodSync(directory, 0o777)
   mkdirSync(`${directory}/sub`)
   writeFileSync(`${directory}/file`, 'a file\n')
