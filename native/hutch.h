@@ -282,6 +282,7 @@ int init_image_memfd(void);
 
 /* init/reap.c: PID 1 */
 
+long confine_reaper(void);
 int reap(int command);
 long say(enum report_kind kind, u32 step, int value);
 

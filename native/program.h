@@ -81,7 +81,7 @@
 	X(101, makeReadOnly, op_make_read_only, "path:string") \
 	X(102, nameProgram, op_name_program, "name:string") \
 	X(103, closeOnExec, op_close_on_exec, "descriptors:numbers") \
-	X(104, installFilter, op_install_filter, "filter:numbers") \
+	X(104, installFilter, op_install_filter, "filter:numbers flags:u32") \
 	X(105, blockOn, op_block_on, "descriptor:u32") \
 	X(106, takeLock, op_take_lock, "path:string") \
 	X(107, newSession, op_new_session, "") \

@@ -51,6 +51,21 @@ export const table = {
     path: f.origin,
     value: f.found,
   }),
+  SECCOMP_PROFILE_INVALID: (f: {
+    origin: string
+    at: string
+    value: unknown
+    why: string
+    accepted: string
+  }): Words => ({
+    message: `cannot use ${f.origin}: ${f.at}${f.value === undefined ? '' : ` is ${quote(f.value)}`}: ${f.why}`,
+    remedy: `give ${f.accepted}`,
+    ...(f.value !== undefined && { value: plain(f.value) }),
+  }),
+  SECCOMP_TOO_LARGE: (f: { origin: string; instructions: number; most: number }): Words => ({
+    message: `cannot use ${f.origin}: its filter has ${f.instructions} instructions, and the kernel takes ${f.most}`,
+    remedy: 'give fewer rules with conditions, or fewer architectures',
+  }),
   LINK_FOREIGN: (f: { path: string; what: string }): Words => ({
     message: `cannot make the link ${f.path}: ${f.what}`,
     remedy: 'name another directory with --dir, or move that file away',

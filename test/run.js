@@ -96,6 +96,8 @@ async function provideTools() {
     '/usr/lib/cni/bridge': 'containernetworking-plugins',
     '/usr/sbin/iptables': 'iptables',
     '/usr/sbin/ip': 'iproute2',
+    '/usr/include/seccomp.h': 'libseccomp-dev',
+    '/usr/share/containers/seccomp.json': 'golang-github-containers-common',
     '/usr/bin/bwrap': 'bubblewrap',
     '/usr/bin/socat': 'socat',
     '/usr/bin/rg': 'ripgrep',

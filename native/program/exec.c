@@ -13,6 +13,7 @@
 #define MAX_FILTERS 32
 
 static struct sock_fprog filters[MAX_FILTERS];
+static u32 filter_flags[MAX_FILTERS];
 static u32 filter_count;
 static const char *program_name;
 
@@ -23,12 +24,14 @@ static const char *program_name;
 int op_install_filter(struct cursor *c)
 {
 	struct numbers filter = take_numbers(c);
+	u32 flags = take_u32(c);
 	int err = finished(c);
 
 	if (err || filter.count % 2)
 		return -EPROTO;
 	if (filter.count / 2 > 0xffff || filter_count == MAX_FILTERS)
 		return -E2BIG;
+	filter_flags[filter_count] = flags;
 	/* struct sock_filter is two such numbers, and aligned as they are */
 	filters[filter_count++] = (struct sock_fprog){
 		(unsigned short)(filter.count / 2), (struct sock_filter *)(uintptr_t)filter.first
@@ -42,7 +45,8 @@ static int install_filters(void)
 	long err = 0;
 
 	for (u32 i = 0; !err && i < filter_count; i++)
-		err = sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[i], 0, 0);
+		err = filter_flags[i] ? sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags[i], &filters[i])
+				      : sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[i], 0, 0);
 	return in_part(PART_FILTER, err);
 }
 
@@ -142,8 +146,8 @@ static int spawn_command(struct command *command)
 		return in_part(PART_PROCESS, pid);
 	if (command->err)
 		return command->err;
-	/* or a command that may trace could do by this process what it may not do itself */
-	install_filters();
+	if (filter_count)
+		confine_reaper();
 	return reap((int)pid);
 }
 

@@ -5,7 +5,7 @@ import { fail } from '../errors.ts'
 import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
 import { explainProgram } from '../program/explain.ts'
-import { startSpec } from '../run/job.ts'
+import { loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
@@ -54,6 +54,7 @@ export const flags: FlagTable = {
   },
   dev: { help: 'a /dev with the harmless devices alone' },
   device: { value: 'PATH', repeat: true, help: 'this device too; then :INSIDE, and letters of rwm' },
+  seccomp: { value: 'PROFILE', help: 'filter system calls: default, strict, none, or a profile in JSON' },
   workdir: { value: 'DIR', short: 'w', help: 'directory to start in' },
   env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
   user: { value: 'USER[:GROUP]', short: 'u', help: 'run as this user' },
@@ -83,18 +84,19 @@ export async function main(args: string[]): Promise<number> {
   }
   const [command = '', ...words] = rest
   const spec = parseOptions(command, words, readOptions(values, order), 'cli')
+  const filter = await loadFilter(spec)
   const report = values.report?.[0]
   if (report !== undefined) checkReportPath(report)
   if (values.explain) {
     const home = pretendSettled(spec)
-    const steps = explainProgram(prepare(spec).program)
+    const steps = explainProgram(prepare(spec, filter).program)
     writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
   const note = await settle(spec)
   if (note !== undefined && values.verbose) writeSync(2, `hutch: ${note}\n`)
   native().holdSignals()
-  const job = startSpec(spec, { stdio: 'inherit' })
+  const job = startSpec(spec, { stdio: 'inherit', filter })
   job.forwardSignals()
   const result = await job.result
   if (report !== undefined) writeReport(report, result)
@@ -167,6 +169,7 @@ export function readOptions(
     readOnly: values['read-only'] ? true : undefined,
     dev: values.dev ? true : undefined,
     devices: values.device,
+    seccomp: last('seccomp'),
     mounts: mounts.length > 0 ? mounts : undefined,
     workdir: last('workdir'),
     env: readEnvironment(values.env ?? [], environment),

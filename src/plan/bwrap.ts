@@ -182,7 +182,7 @@ function compileInner(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   inner.push(...capabilityOps(plan))
   inner.push({ op: 'noNewPrivileges', origin: 'bwrap' })
   if (request.diesWithParent) inner.push({ op: 'dieWithParent', signal: 9, origin: '--die-with-parent' })
-  for (const filter of launch.filters) inner.push({ op: 'installFilter', filter, origin: '--seccomp' })
+  for (const filter of launch.filters) inner.push({ op: 'installFilter', filter, flags: 0, origin: '--seccomp' })
   if (request.name !== undefined) inner.push({ op: 'nameProgram', name: request.name, origin: '--argv0' })
   const path = launch.env.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? '/bin:/usr/bin'
   inner.push({

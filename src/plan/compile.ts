@@ -208,6 +208,8 @@ function compileInner(plan: Plan): Op[] {
   inner.push(...compilePrivileges(plan))
   // a change of ids clears it (prctl(2)), so it comes after setUser
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
+  if (plan.filter)
+    inner.push({ op: 'installFilter', filter: plan.filter.words, flags: plan.filter.flags, origin: 'seccomp' })
   inner.push({
     op: 'exec',
     argv: plan.argv,

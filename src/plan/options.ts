@@ -11,6 +11,7 @@ import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
+import { parseSeccomp } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 
 /** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
@@ -55,6 +56,8 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   dev?: boolean
   /** Devices of the host in it, by Docker's words: `PATH[:INSIDE][:rwm]`. It has a /dev of its own then. */
   devices?: readonly string[]
+  /** System calls are filtered: `'default'` as in Docker, `'strict'` for programs nobody has read, a file, or a profile (OCI, Docker). */
+  seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
   /** Directory in which the command starts. */
   workdir?: string
   /** Added to the caller's environment; undefined takes a variable away. */
@@ -127,6 +130,7 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   mounts: '--volume',
   dev: '--dev',
   devices: '--device',
+  seccomp: '--seccomp',
   workdir: '--workdir',
   env: '--env',
   user: '--user',
@@ -202,6 +206,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
+  const seccomp = parseSeccomp(options.seccomp, say('seccomp'))
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   if (hostname !== undefined && !namespaces.isolate.includes('uts'))
@@ -221,6 +226,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
     ...(root && { root }),
     ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
+    ...(seccomp && { seccomp }),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
     ...(parent !== undefined && { parent }),

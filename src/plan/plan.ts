@@ -8,9 +8,11 @@ import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
 import type { Delegation, Privileges } from '../host/privileges.ts'
-import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
+import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../sandbox/capability.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { PlannedNetwork } from '../sandbox/network.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
+import type { Filter } from '../seccomp/profile.ts'
 import { planDevices } from './devices.ts'
 import { type Capabilities, type Identity, type Ids, planIdentity, type UserNamespace } from './identity.ts'
 import { type NetworkFacts, planNetwork, resolvedRoot } from './network.ts'
@@ -35,6 +37,8 @@ export interface Surroundings {
   mayFilter: boolean
   /** Distinguishes this process's jobs. */
   serial: number
+  /** Makes the filter that the spec asks for. */
+  filter?: FilterMaker
 }
 
 /** One group to be made. */
@@ -70,6 +74,8 @@ export interface Plan {
   capabilities?: Capabilities
   /** Connected from outside while the job waits. */
   network?: PlannedNetwork
+  /** Of system calls. */
+  filter?: Filter
   /** Group levels above the job's whose limits may kill it, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
@@ -95,6 +101,7 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
     user: around.user,
   })
   refuseMapped(spec, identity, around.privileges)
+  const filter = around.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, around.privileges) })
   return {
     spec,
     layout: host.layout,
@@ -104,10 +111,17 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
     ...makeEnvironment(spec, around),
     ...(network && { network }),
     ...identity,
+    ...(filter && { filter }),
     ancestors: groups
       .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
       .flatMap((group) => levelsBetween(group, host)),
   }
+}
+
+/** What the command has once it runs: without a plan for them root keeps what it has, and who becomes another nothing. */
+function keptCapabilities({ capabilities, ids }: Identity, privileges: Privileges): number[] {
+  if (capabilities) return parseCapabilityMask(capabilities.permitted.toString(16))
+  return (ids?.uid ?? privileges.uid) === 0 ? parseCapabilityMask(privileges.permitted) : []
 }
 
 /** Name of a job's group; cgroup/sweep.ts reads it back. */

@@ -5,6 +5,7 @@ import type { Network } from '../sandbox/network.ts'
 import type { Root } from '../sandbox/root.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
+import type { SeccompWish } from './seccomp-option.ts'
 
 /** Who speaks: errors name what the user typed. */
 export type Door = 'cli' | 'library'
@@ -24,6 +25,8 @@ export interface Spec extends NamespaceSpec {
   root?: Root
   /** A connection that is made from outside while the job waits. */
   network?: Network
+  /** What its system calls are filtered by. */
+  seccomp?: SeccompWish
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

@@ -114,7 +114,7 @@ export const ops = {
   makeReadOnly: { code: 101, call: 'mount_setattr', fields: { path: 'string' } },
   nameProgram: { code: 102, call: 'execve', fields: { name: 'string' } },
   closeOnExec: { code: 103, call: 'fcntl', fields: { descriptors: 'numbers' } },
-  installFilter: { code: 104, call: 'prctl', fields: { filter: 'numbers' } },
+  installFilter: { code: 104, call: 'prctl', fields: { filter: 'numbers', flags: 'u32' } },
   blockOn: { code: 105, call: 'read', fields: { descriptor: 'u32' } },
   takeLock: { code: 106, call: 'fcntl', fields: { path: 'string' } },
   newSession: { code: 107, call: 'setsid', fields: {} },

@@ -13,9 +13,10 @@ import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
 import { judge, type Outcome } from './judge.ts'
-import { finishSweep, type Launched, launch, type Recompile } from './launch.ts'
+import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
 import { parseUsage, type Usage } from './usage.ts'
@@ -107,7 +108,8 @@ export class Job {
  */
 export async function start(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Job> {
   const { stdio, signal, onEvent, ...rest } = options
-  return startSpec(parseOptions(command, args, rest, 'library'), { stdio, signal, onEvent })
+  const spec = parseOptions(command, args, rest, 'library')
+  return startSpec(spec, { stdio, signal, onEvent, filter: await loadFilter(spec) })
 }
 
 /**
@@ -122,16 +124,21 @@ export async function run(command: string, args: readonly string[] = [], options
   return { ...result, ...(stdout !== undefined && { stdout }), ...(stderr !== undefined && { stderr }) }
 }
 
+/** What makes the filter that it asks for; its code is loaded by those that do. */
+export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
+  return spec.seccomp && (await import('./filter.ts')).readFilter(spec.seccomp, spec.door)
+}
+
 /** The same from a Spec: the CLI's way in. */
 export function startSpec(
   spec: Spec,
-  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & { recompile?: Recompile },
+  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways,
 ): Job {
   const ends = openStreams(how.stdio ?? 'pipe')
   let launched: Launched
   const begun = performance.now()
   try {
-    launched = launch(spec, ends.theirs, how.recompile)
+    launched = launch(spec, ends.theirs, how)
   } catch (error) {
     for (const fd of ends.ours) if (fd >= 0) closeSync(fd)
     throw error

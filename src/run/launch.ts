@@ -23,6 +23,7 @@ import { encodeProgram, stepPart } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
 import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import type { Network } from '../sandbox/network.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import type { Connecting } from './connection.ts'
 import { explainRefusal } from './refusal.ts'
@@ -46,13 +47,13 @@ let sweep: (() => void) | undefined
 let swept = false
 
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
-export function prepare(spec: Spec): { plan: Plan; program: Program } {
-  const plan = makePlan(spec, readSurroundings(spec))
+export function prepare(spec: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
+  const plan = makePlan(spec, readSurroundings(spec, filter))
   return { plan, program: compilePlan(plan) }
 }
 
 /** What a plan is made from beside the spec. @throws CGROUP_MISSING, USER_UNKNOWN */
-export function readSurroundings(spec: Spec): Surroundings {
+export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings {
   const host = readHost()
   if (host.layout === 'none' && (spec.limits.length > 0 || spec.parent !== undefined))
     throw fail('CGROUP_MISSING', { need: `set ${spec.limits[0]?.origin ?? '--parent'}` })
@@ -65,6 +66,7 @@ export function readSurroundings(spec: Spec): Surroundings {
     privileges,
     devices: (spec.root?.devices ?? []).map(({ path, access, origin }) => ({ ...readDevice(path, origin), access })),
     mayFilter: limitsDevices(spec) && mayFilterDevices(privileges),
+    ...(filter && { filter }),
     ...(maps && { delegation: readDelegation(privileges.uid) }),
     ...(spec.network && { network: findNetwork(spec.network) }),
     env: readEnvironment(),
@@ -76,12 +78,22 @@ export function readSurroundings(spec: Spec): Surroundings {
 /** Another program in the groups of this plan: what a drop-in does inside is its own business. */
 export type Recompile = (plan: Plan, program: Program) => Program
 
+/** What goes into a launch besides the spec. */
+export interface Ways {
+  recompile?: Recompile | undefined
+  filter?: FilterMaker | undefined
+}
+
 /** Starts it: `stdio` are descriptors, -1 is /dev/null. @throws HutchError, with nothing left behind */
-export function launch(spec: Spec, stdio: readonly [number, number, number], recompile?: Recompile): Launched {
+export function launch(
+  spec: Spec,
+  stdio: readonly [number, number, number],
+  { recompile, filter }: Ways = {},
+): Launched {
   const addon = watchedNative()
   if (spec.evacuate) evacuateParent(spec)
   for (let again = knownParents.size > 0; ; again = false) {
-    const { plan, program: usual } = prepare(spec)
+    const { plan, program: usual } = prepare(spec, filter)
     const program = recompile?.(plan, usual) ?? usual
     const [job, pid, errno = 0] = addon.launch(encodeProgram(program), ...stdio)
     if (job > 0) {

@@ -19,6 +19,7 @@ export function explainRefusal(
   part = 0,
   fileSystem = '',
 ): HutchError {
+  if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, originWord('seccomp', plan))
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
     if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found, plan)
@@ -54,6 +55,19 @@ export function explainRefusal(
     default:
       return explainStep(op, errno, originWord(op.origin, plan), part, fileSystem)
   }
+}
+
+function refusedFilter(errno: string, origin: string): HutchError {
+  return fail('STEP_REFUSED', {
+    what: 'install the filter of system calls',
+    operation: 'prctl',
+    origin,
+    errno,
+    remedy:
+      errno === 'EACCES'
+        ? 'it takes no_new_privs, or CAP_SYS_ADMIN: leave out --new-privileges'
+        : 'this kernel may have no filters (CONFIG_SECCOMP_FILTER), or filters above this one are too long together',
+  })
 }
 
 /** The same for a program without a plan. */

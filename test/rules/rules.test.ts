@@ -39,6 +39,7 @@ const rooms = [
   'systemd',
   'sandbox',
   'network',
+  'seccomp',
   'plan',
   'run',
   'cli',
