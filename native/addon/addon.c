@@ -240,6 +240,17 @@ static napi_value export_die_by(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/* dieWithParent(pid): from now on this process is killed when that parent of it ends */
+static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	int parent = 0;
+
+	if (arguments(env, info, 1, argv) && napi_get_value_int32(env, argv[0], &parent) == napi_ok)
+		die_with_parent(parent);
+	return NULL;
+}
+
 /*
  * environmentChanged(): since the last call. Reading process.env costs more
  * than half of a plan, and it hardly ever changes; on the main thread it is
@@ -338,6 +349,7 @@ NAPI_MODULE_INIT()
 		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
 		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
 		{ "openTrigger", export_open_trigger }, { "dieBy", export_die_by },
+		{ "dieWithParent", export_die_with_parent },
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec },
 	};
 	struct instance *self = calloc(1, sizeof *self);

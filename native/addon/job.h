@@ -112,5 +112,6 @@ int hold_signals(void);
 void forward_signals(int pidfd);
 u32 forward_nothing(void);
 void die_by(int sig);
+void die_with_parent(pid_t parent);
 
 #endif

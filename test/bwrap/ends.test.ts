@@ -48,6 +48,24 @@ test.for([
   expect(await gone(pid)).toBe(true)
 })
 
+test.for([
+  [[], true],
+  [['--die-with-parent'], false],
+] as const)('with %j the program lives on when the parent of bwrap ends: %s', async ([options, lives], context) => {
+  requires(context, 'root')
+  const line = [process.execPath, cli, 'bwrap', ...options, ...all, 'sh', '-c', 'echo $$; exec sleep 100']
+  // a shell that stays, as bwrap is not its last command
+  const parent = spawn('sh', ['-c', '"$@"; :', 'sh', ...line], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const pid = await started(parent)
+  parent.kill('SIGKILL')
+  if (lives) {
+    await pause(300)
+    expect(existsSync(`/proc/${pid}`)).toBe(true)
+    process.kill(pid, 'SIGKILL')
+  }
+  expect(await gone(pid)).toBe(true)
+})
+
 test.for([[[]], [['--unshare-pid', '--proc', '/proc']]])(
   'with %j a signal to bwrap is the program’s',
   async ([options], context) => {

@@ -179,6 +179,7 @@ function readFilter(descriptor: number): number[] {
 
 async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>): Promise<number> {
   const { request } = plan
+  if (request.diesWithParent) native().dieWithParent(process.ppid)
   const filters = request.filters.map(readFilter)
   const tells = request.info !== undefined || request.status !== undefined
   const gate = tells ? makeGate() : undefined
