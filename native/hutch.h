@@ -69,6 +69,9 @@ struct outer {
 	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
 	u32 timeout_ms;
 	u32 kill_after_ms;
+	u32 cpu_ms;		/* CPU time of all of it, 0: no limit */
+	u32 cpu_extra_ms;	/* how much more it may use before it is killed */
+	const char *cpu_file;	/* where the kernel counts it */
 	struct strings procs;	/* files listing the group's processes, for signals to all */
 	const char *kill_file;
 	u32 watches;
@@ -145,6 +148,7 @@ int op_no_new_privileges(struct cursor *c);
 
 int op_set_oom_score(struct cursor *c);
 int op_set_limit(struct cursor *c);
+int op_bound_limit(struct cursor *c);
 int op_set_nice(struct cursor *c);
 int op_set_io_priority(struct cursor *c);
 int op_set_scheduler(struct cursor *c);
@@ -214,6 +218,6 @@ int op_enter_descriptor(struct cursor *c);
 /* init/reap.c: PID 1 */
 
 int reap(int command);
-void say(enum report_kind kind, u32 step, int value);
+void say(const struct report *report);
 
 #endif

@@ -31,7 +31,8 @@
 	X(9, removeGroup, op_remove_group, "path:string shared:u32") \
 	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
-	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings")
+	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
+	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -88,7 +89,8 @@
 	X(110, chooseDirectory, op_choose_directory, "directories:strings required:u32") \
 	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
 	X(112, awaitNetwork, op_await_network, "by:string") \
-	X(113, attachText, op_attach_text, "target:string text:string")
+	X(113, attachText, op_attach_text, "target:string text:string") \
+	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -113,6 +115,7 @@ struct report {
 	unsigned int kind;
 	unsigned int step;	/* FAILED: index of the inner op */
 	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it */
+	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
 };
 
 /* An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target. */

@@ -15,7 +15,7 @@
  *   JavaScript           reactor thread             kernel
  *   launch()  ─────────▶ adds pidfd, eventfds
  *             ◀───────── NOTICED                    inotify, eventfd
- *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL
+ *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL; CPU time: SIGKILL
  *             ◀───────── FAILED                     pidfd: what hutch-init said
  *             ◀───────── ENDED                      groups read and removed
  *
@@ -30,10 +30,12 @@ struct event {
 	u32 job;
 	enum event_kind kind;
 	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 when the group is gone */
-	int b;	/* FAILED: errno; ENDED: wait status of our own child; TRIGGERED: how often */
+	int b;	/* FAILED: errno; STOPPED: 1 for its CPU time; ENDED: wait status of our own child; TRIGGERED: how often */
 	int c;	/* ENDED: step of the clean-up that failed, or -1 */
 	int d;	/* ENDED: its errno */
 	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
+	double voluntary, forced;	/* ENDED: its context switches, from there */
+	double max_rss;		/* ENDED: KiB of the command, 0 when hutch-init did not say */
 	u32 length;
 	char *bytes;	/* NOTICED: the file's text; ENDED: figures */
 };
@@ -44,13 +46,18 @@ struct job {
 	u8 *program;
 	struct outer outer;
 	u64 deadline;		/* monotonic ms, 0: none */
+	u64 cpu_look;		/* when its CPU time is looked at next, 0: never */
+	u64 cpu_usec;		/* what it was then */
+	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */
 	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
 	int ending;		/* its process is gone: no signal may go out any more */
 	u32 retries;
 	int command_status;	/* from hutch-init, -1: it never said */
 	int own_status;
 	int failed_step, failed_errno;	/* the first clean-up that failed */
+	u32 max_rss;
 	double user_usec, system_usec;
+	double voluntary, forced;
 };
 
 struct trigger {
@@ -73,6 +80,7 @@ struct reactor {
 	u32 next_id;
 	struct job *jobs;
 	u32 job_count;
+	u32 cpus;		/* 0: not asked yet */
 	struct trigger *triggers;
 	napi_threadsafe_function post;
 };
@@ -86,6 +94,12 @@ int reactor_stop_job(struct reactor *r, u32 id);
 void job_free(struct job *job);
 int reactor_listen(struct reactor *r, int fd, u32 events, enum source source, u32 index, u32 id);
 void reactor_post(struct reactor *r, struct event event);
+void reactor_finish(struct reactor *r, struct job *job);
+
+/* deadline.c */
+u64 now_ms(void);
+void begin_deadlines(struct reactor *r, struct job *job);
+int run_deadlines(struct reactor *r);
 
 /* trigger.c */
 int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id);

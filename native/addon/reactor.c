@@ -2,7 +2,7 @@
 /*
  * One thread that waits for everything a job can bring: its end (pidfd), what
  * hutch-init says (socket), what the kernel notes (inotify, v1 eventfds) and
- * deadlines. It does the clean-up too, so a busy event loop leaves nothing
+ * deadlines (deadline.c). It does the clean-up too, so a busy event loop leaves nothing
  * behind and no deadline passes unseen.
  */
 #include <errno.h>
@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "job.h"
@@ -23,14 +22,6 @@
 #define P_PIDFD_TYPE 3
 /* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
 #define RETRIES_AT_MOST 400
-
-static u64 now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
-}
 
 void reactor_post(struct reactor *r, struct event event)
 {
@@ -95,8 +86,10 @@ static void read_reports(struct reactor *r, struct job *job)
 	while (recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT) == (ssize_t)sizeof report) {
 		if (report.kind == REPORT_FAILED)
 			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
-		if (report.kind == REPORT_EXITED && job->command_status == -1)
+		if (report.kind == REPORT_EXITED && job->command_status == -1) {
 			job->command_status = report.value;
+			job->max_rss = report.max_rss;
+		}
 	}
 }
 
@@ -138,7 +131,7 @@ static void on_eventfd(struct reactor *r, struct job *job, u32 index)
 	note(r, job, w);
 }
 
-static void finish(struct reactor *r, struct job *job)
+void reactor_finish(struct reactor *r, struct job *job)
 {
 	int err;
 
@@ -162,6 +155,7 @@ static void finish(struct reactor *r, struct job *job)
 	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = job->command_status, .b = job->own_status,
 				.c = job->failed_errno ? job->failed_step : -1, .d = job->failed_errno,
 				.user_usec = job->user_usec, .system_usec = job->system_usec,
+				.voluntary = job->voluntary, .forced = job->forced, .max_rss = job->max_rss,
 				.length = job->outer.figures_length, .bytes = job->outer.figures });
 	/* nobody waits for the rest; a watch on a removed file is dropped by hand, since cgroupfs does not do it */
 	for (u32 i = 0; i < job->outer.watches; i++)
@@ -186,48 +180,13 @@ static void on_end(struct reactor *r, struct job *job)
 		return;
 	read_reports(r, job);
 	job->ending = 1;
-	job->deadline = 0;
+	job->deadline = job->cpu_look = 0;
 	job->own_status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
 	job->user_usec = usec(usage.ru_utime);
 	job->system_usec = usec(usage.ru_stime);
-	finish(r, job);
-}
-
-/* SIGTERM to all of the job, then, when its time is up, SIGKILL. */
-static void stop_further(struct reactor *r, struct job *job)
-{
-	int sig = job->stop_stage == 0 && job->outer.kill_after_ms ? SIGTERM : SIGKILL;
-
-	if (sig == SIGTERM)
-		outer_signal(&job->outer, sig);
-	else
-		outer_kill(&job->outer);
-	job->stop_stage = sig == SIGTERM ? 1 : 2;
-	job->deadline = sig == SIGTERM ? now_ms() + job->outer.kill_after_ms : 0;
-	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = sig });
-}
-
-static int run_deadlines(struct reactor *r)
-{
-	struct job *job, *next;
-	u64 now = now_ms(), first = 0;
-
-	for (job = r->jobs; job; job = next) {
-		next = job->next;
-		if (!job->deadline || job->deadline > now)
-			continue;
-		job->deadline = 0;
-		if (job->ending)
-			finish(r, job);
-		else
-			stop_further(r, job);
-	}
-	for (job = r->jobs; job; job = job->next)
-		if (job->deadline && (!first || job->deadline < first))
-			first = job->deadline;
-	if (!first)
-		return -1;
-	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
+	job->voluntary = (double)usage.ru_nvcsw;
+	job->forced = (double)usage.ru_nivcsw;
+	reactor_finish(r, job);
 }
 
 static void dispatch(struct reactor *r, u64 data, u32 events)
@@ -326,14 +285,13 @@ int reactor_add(struct reactor *r, struct job *job)
 	job->next = r->jobs;
 	r->jobs = job;
 	r->job_count++;
-	if (job->outer.timeout_ms)
-		job->deadline = now_ms() + job->outer.timeout_ms;
+	begin_deadlines(r, job);
 	for (u32 i = 0; !err && i < job->outer.watches; i++)
 		if (job->outer.watch[i].fd >= 0)
 			err = reactor_listen(r, job->outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
 	if (!err)
 		err = reactor_listen(r, job->outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
-	if (job->deadline)
+	if (job->deadline || job->cpu_look)
 		wake(r);
 	pthread_mutex_unlock(&r->lock);
 	return err;

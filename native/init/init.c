@@ -13,11 +13,9 @@
 #define SEEK_END_WHENCE 2
 #define NOSIGNAL 0x4000
 
-void say(enum report_kind kind, u32 step, int value)
+void say(const struct report *report)
 {
-	struct report report = { kind, step, value };
-
-	sys(__NR_sendto, INIT_REPORT_FD, &report, sizeof report, NOSIGNAL, NULL, 0);
+	sys(__NR_sendto, INIT_REPORT_FD, report, sizeof *report, NOSIGNAL, NULL, 0);
 }
 
 static int run(u32 *step)
@@ -45,7 +43,7 @@ __attribute__((used, noreturn)) void init_main(void)
 	u32 step = 0;
 	int err = run(&step);
 
-	say(REPORT_FAILED, step, -err);
+	say(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err });
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
 }

@@ -5,22 +5,25 @@
  */
 #include <linux/errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "../hutch.h"
 
 #define SI_KERNEL_CODE 0x80
 
-/* True when the command itself has ended, its status in *status. */
-static int reap_all(int command, int *status, int options)
+/* True when the command itself has ended, its status and memory in *end. */
+static int reap_all(int command, struct report *end, int options)
 {
+	struct rusage usage;
 	int one, ended = 0;
 	long pid;
 
-	while (!ended && (pid = sys(__NR_wait4, -1, &one, options | __WALL, NULL)) > 0) {
+	while (!ended && (pid = sys(__NR_wait4, -1, &one, options | __WALL, &usage)) > 0) {
 		if (pid != command)
 			continue;
-		*status = one;
+		end->value = one;
+		end->max_rss = (u32)usage.ru_maxrss;
 		ended = 1;
 	}
 	return ended;
@@ -30,10 +33,11 @@ int reap(int command)
 {
 	struct kernel_siginfo info;
 	u64 all = ~0ull;
-	int status = 0, options = WNOHANG;
+	struct report end = { .kind = REPORT_EXITED };
+	int status, options = WNOHANG;
 	long sig;
 
-	while (!reap_all(command, &status, options)) {
+	while (!reap_all(command, &end, options)) {
 		/* nor may it wait: there is nothing left that it could do */
 		if (!options)
 			sys(__NR_exit_group, 125);
@@ -45,7 +49,8 @@ int reap(int command)
 		if (sig > 0 && sig != SIGCHLD && info.code != SI_KERNEL_CODE)
 			sys(__NR_kill, command, sig);
 	}
-	say(REPORT_EXITED, 0, status);
+	say(&end);
+	status = end.value;
 	sys(__NR_exit_group, (status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);
 	__builtin_unreachable();
 }

@@ -6,6 +6,7 @@ import { fail, quote } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import type { Root } from '../sandbox/root.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
+import { type JudgingOptions, parseJudging } from './judging-options.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
@@ -39,7 +40,7 @@ export interface Limits {
 }
 
 /** Options of `run` and `start`. */
-export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeOptions {
+export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeOptions, JudgingOptions {
   limits?: Limits
   /** False: the command is PID 1 itself, and nobody reaps orphans. */
   init?: boolean
@@ -147,6 +148,9 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   network: '--network',
   publish: '--publish',
   cniConfDir: '--cni-conf-dir',
+  cpuTime: '--cpu-time',
+  extraTime: '--extra-time',
+  maxOutput: '--max-output',
 }
 
 /** Files that steer groups and processes rather than limit them: hutch's own business. */
@@ -180,6 +184,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
     limits: parseLimits(options.limits === undefined ? {} : options.limits, door),
     ...namespaces,
     privileges: parsePrivileges(options, say),
+    ...parseJudging(options, say, door),
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
     env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),
     timeoutMs:

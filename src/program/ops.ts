@@ -32,6 +32,7 @@ export const ops = {
   },
   keepDescriptors: { code: 11, call: 'fcntl', fields: { descriptors: 'numbers' } },
   bindNamespaces: { code: 12, call: 'mount', fields: { kinds: 'strings', files: 'strings' } },
+  limitCpu: { code: 13, call: 'read', fields: { limitMs: 'u32', extraMs: 'u32', file: 'string' } },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
@@ -118,6 +119,7 @@ export const ops = {
   enterDescriptor: { code: 111, call: 'setns', fields: { descriptor: 'u32', kind: 'u32' } },
   awaitNetwork: { code: 112, call: 'recvfrom', fields: { by: 'string' } },
   attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
+  boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', most: 'u64' } },
 } as const
 
 type Table = typeof ops

@@ -13,7 +13,7 @@ import { type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
-import { makePlan, type Plan } from '../plan/plan.ts'
+import { makePlan, needsOf, type Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram } from '../program/wire.ts'
@@ -41,8 +41,8 @@ let swept = false
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
 export function prepare(spec: Spec): { plan: Plan; program: Program } {
   const host = readHost()
-  if (host.layout === 'none' && (spec.limits.length > 0 || spec.parent !== undefined))
-    throw fail('CGROUP_MISSING', { need: `set ${spec.limits[0]?.origin ?? '--parent'}` })
+  if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
+    throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || '--parent'}` })
   const privileges = readPrivileges()
   const maps = spec.mapUsers ?? spec.mapGroups
   const plan = makePlan(spec, {
@@ -140,6 +140,7 @@ function needs(controller: string, spec: Spec): boolean {
   return (
     controller === 'memory' ||
     controller === 'pids' ||
+    (controller === 'cpuacct' && spec.cpuTimeMs !== undefined) ||
     spec.limits.some((limit) => legacyControllerOf(limit.file) === controller)
   )
 }
