@@ -218,6 +218,7 @@ int op_enter_descriptor(struct cursor *c);
 /* init/reap.c: PID 1 */
 
 int reap(int command);
-void say(const struct report *report);
+void say(enum report_kind kind, u32 step, int value);
+void say_all(const struct report *report);
 
 #endif

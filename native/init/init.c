@@ -13,9 +13,14 @@
 #define SEEK_END_WHENCE 2
 #define NOSIGNAL 0x4000
 
-void say(const struct report *report)
+void say_all(const struct report *report)
 {
 	sys(__NR_sendto, INIT_REPORT_FD, report, sizeof *report, NOSIGNAL, NULL, 0);
+}
+
+void say(enum report_kind kind, u32 step, int value)
+{
+	say_all(&(struct report){ .kind = kind, .step = step, .value = value });
 }
 
 static int run(u32 *step)
@@ -43,7 +48,7 @@ __attribute__((used, noreturn)) void init_main(void)
 	u32 step = 0;
 	int err = run(&step);
 
-	say(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err });
+	say(REPORT_FAILED, step, -err);
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
 }

@@ -49,7 +49,7 @@ int reap(int command)
 		if (sig > 0 && sig != SIGCHLD && info.code != SI_KERNEL_CODE)
 			sys(__NR_kill, command, sig);
 	}
-	say(&end);
+	say_all(&end);
 	status = end.value;
 	sys(__NR_exit_group, (status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);
 	__builtin_unreachable();

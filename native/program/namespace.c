@@ -31,7 +31,7 @@ int op_await_maps(struct cursor *c)
 
 	if (err)
 		return err;
-	say(&(struct report){ .kind = REPORT_READY });
+	say(REPORT_READY, 0, 0);
 	return await_go();
 }
 

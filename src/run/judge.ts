@@ -56,6 +56,13 @@ const ownFaults = new Set([
   'SIGXFSZ',
 ])
 
+/** Also when it ended by itself, before hutch had seen it or in its extra time: the limit was passed. */
+const limitStatus: { [reason in Reason]?: number } = {
+  timeout: 124,
+  'cpu-time': 124,
+  output: 128 + constants.signals.SIGKILL,
+}
+
 /** Draws the conclusion. */
 export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const { before, after } = splitFigures(program, outcome.figures)
@@ -109,7 +116,7 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
     ...(from && { signalFrom: from }),
     reason,
     judge: judgeStatus({ reason, exitCode, signal }),
-    status: execStatus ?? (reason === 'timeout' || reason === 'cpu-time' ? 124 : (exitCode ?? 128 + number)),
+    status: execStatus ?? limitStatus[reason] ?? exitCode ?? 128 + number,
     durationMs: outcome.durationMs,
     limits: Object.fromEntries(
       plan.spec.limits.map(({ file, value }) => [file, /^\d{1,15}$/.test(value) ? Number(value) : value]),

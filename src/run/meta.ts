@@ -5,9 +5,12 @@ import type { Result } from './result.ts'
 
 /** The file's text. */
 export function formatMeta(result: Result): string {
-  const { usage, judge, reason, exitCode, signal } = result
-  const byTime = judge === 'TLE'
-  const number = signal === null ? undefined : numberOf(signal)
+  const { usage, judge, reason, signal } = result
+  // isolate has no word for output: one that ended just before it would have been killed is told like the others
+  const tooMuch = reason === 'output'
+  const exitCode = tooMuch ? null : result.exitCode
+  const number = tooMuch ? constants.signals.SIGKILL : signal === null ? undefined : numberOf(signal)
+  const untold = judge === 'internal' || judge === 'TLE'
   const lines: [key: string, value: string | number | undefined][] = [
     ['time', usage.cpuUsec === undefined ? undefined : seconds(usage.cpuUsec / 1000)],
     ['time-wall', seconds(result.durationMs)],
@@ -16,10 +19,10 @@ export function formatMeta(result: Result): string {
     ['csw-forced', usage.forcedSwitches],
     ['cg-mem', kilobytes(usage.memoryPeak)],
     ['cg-oom-killed', (usage.oomKills ?? 0) > 0 || reason === 'oom' ? 1 : undefined],
-    ['exitcode', judge === 'internal' || byTime || exitCode === null ? undefined : exitCode],
-    ['exitsig', judge === 'internal' || byTime ? undefined : number],
+    ['exitcode', untold || exitCode === null ? undefined : exitCode],
+    ['exitsig', untold ? undefined : number],
     ['killed', wasStopped(result) ? 1 : undefined],
-    ['status', statusOf(result)],
+    ['status', statusOf(judge, number)],
     ['message', messageOf(result, number)],
   ]
   return lines.flatMap(([key, value]) => (value === undefined ? [] : [`${key}:${value}\n`])).join('')
@@ -30,18 +33,18 @@ export function formatMetaOfFailure(message: string): string {
   return `status:XX\nmessage:${oneLine(message)}\n`
 }
 
-function statusOf({ judge, signal }: Result): string | undefined {
+function statusOf(judge: Result['judge'], signal: number | undefined): string | undefined {
   if (judge === 'OK') return undefined
   if (judge === 'TLE') return 'TO'
   if (judge === 'internal') return 'XX'
-  return signal === null ? 'RE' : 'SG'
+  return signal === undefined ? 'RE' : 'SG'
 }
 
 /** isolate's own words where it has some. */
 function messageOf({ judge, reason, exitCode, verdict }: Result, signal: number | undefined): string | undefined {
   if (judge === 'OK') return undefined
   if (judge === 'TLE') return reason === 'timeout' ? 'Time limit exceeded (wall clock)' : 'Time limit exceeded'
-  if (judge === 'OLE' && reason === 'output') return 'Output limit exceeded'
+  if (reason === 'output') return 'Output limit exceeded'
   if (judge === 'internal') return oneLine(verdict.headline)
   return signal === undefined ? `Exited with error status ${exitCode}` : `Caught fatal signal ${signal}`
 }

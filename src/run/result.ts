@@ -44,7 +44,7 @@ export interface Result {
   reason: Reason
   /** The same in the words of programming contests. */
   judge: JudgeStatus
-  /** What `hutch run` exits with: the command's own, 128 + signal, 124 for a limit of time, 126 not executable, 127 not found. */
+  /** What `hutch run` exits with: the command's own, 128 + signal, 124 for a limit of time, 137 for too much output, 126 not executable, 127 not found. */
   status: number
   durationMs: number
   /** Kernel file (in v2 names) → value, as it was set. */

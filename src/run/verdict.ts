@@ -72,7 +72,7 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
     remedy: `raise ${plan.spec.door === 'cli' ? '--cpu-time' : 'cpuTime'}, or look at what it computes`,
   }),
   output: (plan, e) => ({
-    headline: `wrote more than ${formatSize(plan.spec.maxOutput ?? 0)} to ${e.overflowed ?? 'stdout'}: ${nameOf(plan)} was killed`,
+    headline: `wrote more than ${formatSize(plan.spec.maxOutput ?? 0)} to ${e.overflowed ?? 'stdout'}: ${nameOf(plan)} ${e.signal === null ? 'had ended by then' : 'was killed'}`,
     remedy: `raise ${plan.spec.door === 'cli' ? '--max-output' : 'maxOutput'}, or see what it prints`,
   }),
   aborted: (plan, e) => ({

@@ -104,7 +104,7 @@ test('just as much as may be is no offence, a byte more is, also when the progra
   const script = 'head -c 1000 /dev/zero; head -c 1000 /dev/zero >&2'
   expect(await run('sh', ['-c', script], { maxOutput: 1000 })).toMatchObject({ judge: 'OK', status: 0 })
   const over = await run('head', ['-c', '1001', '/dev/zero'], { maxOutput: 1000 })
-  expect(over).toMatchObject({ judge: 'OLE', reason: 'output' })
+  expect(over).toMatchObject({ judge: 'OLE', reason: 'output', status: 137 })
   expect(over.stdout?.length).toBe(1000)
   expect(await run('true', [], { maxOutput: 0 })).toMatchObject({ judge: 'OK' })
   expect(await run('echo', [], { maxOutput: 0 })).toMatchObject({ judge: 'OLE', stdout: '' })

@@ -47,6 +47,7 @@ test.each([
   ['an end in the extra time', { cpuTime: 10, extraTime: 10 }, {}, used(10_500), 'TLE', 'cpu-time', 124],
   ['an end in time', { cpuTime: 10, extraTime: 10 }, {}, used(10_000), 'OK', 'exit', 0],
   ['output', { maxOutput: 1 }, { ...killed, stopCause: 'output', overflowed: 'stdout' }, {}, 'OLE', 'output', 137],
+  ['output of one that had ended', { maxOutput: 1 }, { stopCause: 'output' }, {}, 'OLE', 'output', 137],
   ['a file too long', { ulimits: { fsize: 1 } }, { commandStatus: 25 }, {}, 'OLE', 'signal', 153],
   ['memory', {}, { commandStatus: 9 }, { 'memory.events': 'oom_kill 1\n' }, 'MLE', 'oom', 137],
   ['memory of a child alone', {}, {}, { 'memory.events': 'oom_kill 1\n' }, 'OK', 'exit', 0],
@@ -75,6 +76,9 @@ test('the meta file of a good run, of one over its time, of one out of memory, a
   expect(formatMeta(end({}, { commandStatus: 3 << 8 }))).toContain(
     'exitcode:3\nstatus:RE\nmessage:Exited with error status 3\n',
   )
+  const tooMuch = 'exitsig:9\nkilled:1\nstatus:SG\nmessage:Output limit exceeded\n'
+  for (const outcome of [killed, {}])
+    expect(formatMeta(end({ maxOutput: 1 }, { ...outcome, stopCause: 'output' }))).toContain(`csw-forced:2\n${tooMuch}`)
   // late, but not stopped
   expect(formatMeta(end({ cpuTime: 100, extraTime: 100 }, {}, files))).not.toContain('killed')
   expect(formatMetaOfFailure('cannot\n  do: this')).toBe('status:XX\nmessage:cannot\n')
