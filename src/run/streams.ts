@@ -154,8 +154,9 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: bo
     }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
-    // a reader that went away: the command hears of it as it would without us, since our end is closed now
-    if (code === 'EPIPE') return
+    // a reader that went away: the command hears of it as it would without us, since our end is closed now;
+    // or somebody who outlived the job still holds the pipe, and it was closed for being silent
+    if (code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE') return
     throw fail('FILE_REFUSED', {
       what: 'write what the command wrote to',
       path: `descriptor ${fd}`,

@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { Ajv } from 'ajv'
 import { afterAll, expect, test } from 'vitest'
+import { runAs } from '../anyone.ts'
+import { requires } from '../requires.ts'
 import { cli, collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
@@ -51,6 +53,15 @@ test('endless output stops at the cap: to a pipe, to a file, and when its reader
   expect(statSync(`${directory}/capped`).size).toBe(1000)
   const command = `${process.execPath} ${cli} run --quiet --max-output 1G -- yes | head -c 10; echo \${PIPESTATUS[0]}`
   expect((await collect('bash', ['-c', command])).stdout).toBe(`${'y\n'.repeat(5)}141\n`)
+})
+
+test('who outlives the job and holds its streams is not waited for', async (context) => {
+  requires(context, 'root', 'setpriv(1)')
+  // without a group and a pid namespace, nothing ends it
+  const words = ['--isolate', 'none', '--max-output', '100', '--', 'sh', '-c', 'setsid sleep 10 & echo hi']
+  const begun = performance.now()
+  expect(await runAs(65534, words)).toEqual({ status: 0, stdout: 'hi\n', stderr: '' })
+  expect(performance.now() - begun).toBeLessThan(9000)
 })
 
 test('streams of one file share it, by any of its names', async () => {
