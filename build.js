@@ -15,12 +15,16 @@ await build({ ...shared, entryPoints: ['src/index.ts'], format: 'esm', outfile: 
 // and reads all of a file before it runs any. `hutch run` is in the first one.
 const cliFolder = `${import.meta.dirname}/src/cli`
 const entries = new Map()
-/** main.ts, dropin/table.ts and run/connection.ts name what they load; run alone stays in. */
+/** main.ts and dropin/table.ts name what they load; run/connection.ts, run/job.ts and bwrap.ts what few need; `hutch run` alone stays in. */
 const commandsApart = {
   name: 'commands-apart',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\.?\// }, ({ kind, importer, path, resolveDir }) => {
-      if (kind !== 'dynamic-import' || !/\/(main|table|connection)\.ts$/.test(importer) || path === './run.ts')
+      if (
+        kind !== 'dynamic-import' ||
+        !/\/(main|table|connection|job|bwrap)\.ts$/.test(importer) ||
+        path === './run.ts'
+      )
         return undefined
       const file = resolve(resolveDir, path)
       const inCli = file.startsWith(`${cliFolder}/`)
@@ -46,12 +50,18 @@ await build({
   banner: { js: `#!/usr/bin/env node\n${banner}` },
   plugins: [commandsApart],
 })
-await build({
-  ...command,
-  entryPoints: Object.fromEntries(entries),
-  outdir: 'dist',
-  outExtension: { '.js': '.cjs' },
-  banner: { js: banner },
-})
+// those that a command loads are found while it is built
+for (let built = 0; built < entries.size; ) {
+  const found = [...entries].slice(built)
+  built = entries.size
+  await build({
+    ...command,
+    entryPoints: Object.fromEntries(found),
+    outdir: 'dist',
+    outExtension: { '.js': '.cjs' },
+    banner: { js: banner },
+    plugins: [commandsApart],
+  })
+}
 chmodSync('dist/cli.cjs', 0o755)
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], { stdio: 'inherit' })

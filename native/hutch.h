@@ -6,6 +6,45 @@
 #include "program.h"
 #include "program/sys.h"
 
+static inline int in_part(enum step_part part, long err)
+{
+	return err < 0 ? (int)err - (int)part * STEP_PART : (int)err;
+}
+
+/* A message with one descriptor, as sendmsg(2) and recvmsg(2) have it on a 64-bit machine. */
+struct descriptor_message {
+	char byte;
+	struct { char *base; size_t length; } piece;
+	struct { size_t length; int level, type, fd, padding; } control;
+	struct {
+		void *name;
+		u32 name_length;
+		void *pieces;
+		size_t count;
+		void *control;
+		size_t control_length;
+		int flags;
+	} header;
+};
+
+#define CONTROL_LENGTH (sizeof(size_t) + 3 * sizeof(int))
+
+/* In place: it holds pointers into itself. */
+static inline void make_message(struct descriptor_message *m, int fd)
+{
+	*m = (struct descriptor_message){ .byte = GO_BYTE };
+	m->piece.base = &m->byte;
+	m->piece.length = 1;
+	m->control.length = CONTROL_LENGTH;
+	m->control.level = 1;	/* SOL_SOCKET */
+	m->control.type = 1;	/* SCM_RIGHTS */
+	m->control.fd = fd;
+	m->header.pieces = &m->piece;
+	m->header.count = 1;
+	m->header.control = &m->control;
+	m->header.control_length = sizeof m->control;
+}
+
 /* program/decode.c: reads the wire format */
 
 struct cursor {
@@ -105,6 +144,40 @@ void outer_undo(struct outer *o);
 int outer_signal(struct outer *o, int sig);
 int outer_kill(struct outer *o);
 
+/* program/life.c: from the start of a program to the end of its clean-up */
+
+struct life {
+	struct outer outer;
+	u64 deadline;		/* monotonic ms, 0: none */
+	u64 cpu_look;		/* when its CPU time is looked at next, 0: never */
+	u64 cpu_usec;		/* what it was then */
+	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */
+	u32 cpus;		/* how many may work for it */
+	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
+	int ending;		/* its process is gone: no signal may go out any more */
+	u32 retries;
+	int command_status;	/* from hutch-init, -1: it never said */
+	int own_status;
+	int failed_step, failed_errno;	/* the first clean-up that failed */
+	u32 max_rss;		/* KiB, 0: hutch-init did not say */
+	u64 user_usec, system_usec;	/* of our own child and what it waited for */
+	u64 voluntary, forced;	/* its context switches */
+};
+
+u64 now_ms(void);
+int life_start(struct life *life, const struct launch_files *files);
+int life_failed(struct life *life, struct report *report);
+int life_ended(struct life *life);
+unsigned int life_finish(struct life *life);
+int life_stop(struct life *life);
+int life_noticed(struct life *life, u32 index);
+
+/* program/cpu-time.c: how much CPU time all of it may use */
+
+void life_limit_cpu(struct life *life);
+int life_look_at_cpu(struct life *life, u64 now);
+u64 life_due(const struct life *life);
+
 /* program/spawn.c: clone3 into hutch-init */
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group);
@@ -116,6 +189,11 @@ int run_tool(const char *const *argv);
 
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
+int op_send_mapped(struct outer *o, struct cursor *c);
+
+/* program/device.c: which devices a group of v2 may use */
+
+int op_attach_device_filter(struct outer *o, struct cursor *c);
 
 /* program/namespace.c: namespaces that are joined, or made from inside */
 
@@ -164,11 +242,10 @@ int run_inner(struct cursor *ops, u32 *step);
 
 /* program/root.c: the job's own root, and paths inside it */
 
-int in_part(enum step_part part, long err);
 long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
 int make_target(int base, const char *path, int directory, u64 resolve);
-void make_in(int fd);
+long make_in(int fd);
 void make_missing(u32 parents, u32 directory, u32 file);
 int base_of(const char *path);
 int set_attributes(int mount_fd, u64 attributes, int recursive);
@@ -182,11 +259,10 @@ int op_pivot_root(struct cursor *c);
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds);
 int new_mount(const char *type, const struct strings *options, u64 attributes);
 char *descriptor_path(char *at, int fd);
-int open_parent(const char *path, const char **name);
 int op_attach_tree(struct cursor *c);
+int op_attach_sent(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
-int op_make_link(struct cursor *c);
 int op_cover_path(struct cursor *c);
 
 /* program/text.c: a file of our own text in it */
@@ -199,6 +275,7 @@ int write_held_proc(const char *path, const char *text);
 int op_empty_root(struct cursor *c);
 int op_make_missing(struct cursor *c);
 int op_make_directory(struct cursor *c);
+int op_make_link(struct cursor *c);
 int op_write_data(struct cursor *c);
 int op_change_mode(struct cursor *c);
 int op_make_read_only(struct cursor *c);
@@ -215,10 +292,15 @@ int op_choose_directory(struct cursor *c);
 const char *chosen_directory(void);
 int op_enter_descriptor(struct cursor *c);
 
+/* image.c: hutch-init, as bytes in another program */
+
+int init_image_memfd(void);
+
 /* init/reap.c: PID 1 */
 
+long confine_reaper(void);
 int reap(int command);
-void say(enum report_kind kind, u32 step, int value);
-void say_all(const struct report *report);
+long say(enum report_kind kind, u32 step, int value);
+long say_all(const struct report *report);
 
 #endif

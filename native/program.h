@@ -32,7 +32,9 @@
 	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
-	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string")
+	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
+	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -80,7 +82,7 @@
 	X(101, makeReadOnly, op_make_read_only, "path:string") \
 	X(102, nameProgram, op_name_program, "name:string") \
 	X(103, closeOnExec, op_close_on_exec, "descriptors:numbers") \
-	X(104, installFilter, op_install_filter, "filter:numbers") \
+	X(104, installFilter, op_install_filter, "filter:numbers flags:u32") \
 	X(105, blockOn, op_block_on, "descriptor:u32") \
 	X(106, takeLock, op_take_lock, "path:string") \
 	X(107, newSession, op_new_session, "") \
@@ -90,6 +92,7 @@
 	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
 	X(112, awaitNetwork, op_await_network, "by:string") \
 	X(113, attachText, op_attach_text, "target:string text:string") \
+	X(118, attachSent, op_attach_sent, "source:string target:string") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
 
 /*
@@ -101,6 +104,7 @@
  *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them
  *     GO                ──────────▶   .        }
  *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
+ *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
@@ -118,11 +122,14 @@ struct report {
 	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
 };
 
-/* An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target. */
+/*
+ * An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target.
+ * exec says when it was not yet the program that was refused, but a process to run it in.
+ */
 #define STEP_PART 4096
 enum step_part {
 	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
-	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7
+	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7, PART_PROCESS = 8
 };
 
 /*

@@ -51,6 +51,21 @@ export const table = {
     path: f.origin,
     value: f.found,
   }),
+  SECCOMP_PROFILE_INVALID: (f: {
+    origin: string
+    at: string
+    value: unknown
+    why: string
+    accepted: string
+  }): Words => ({
+    message: `cannot use ${f.origin}: ${f.at}${f.value === undefined ? '' : ` is ${quote(f.value)}`}: ${f.why}`,
+    remedy: `give ${f.accepted}`,
+    ...(f.value !== undefined && { value: plain(f.value) }),
+  }),
+  SECCOMP_TOO_LARGE: (f: { origin: string; instructions: number; most: number }): Words => ({
+    message: `cannot use ${f.origin}: its filter has ${f.instructions} instructions, and the kernel takes ${f.most}`,
+    remedy: 'give fewer rules with conditions, or fewer architectures',
+  }),
   LINK_FOREIGN: (f: { path: string; what: string }): Words => ({
     message: `cannot make the link ${f.path}: ${f.what}`,
     remedy: 'name another directory with --dir, or move that file away',
@@ -324,17 +339,17 @@ export const table = {
     remedy: `apt-get install ${f.package}`,
   }),
   NETWORK_UNKNOWN: (f: { name: string; directory: string; nearest?: string | undefined; known: string }): Words => ({
-    message: `cannot use cni:${f.name}: no config list in ${f.directory} has this name`,
+    message: `cannot use cni:${f.name}: no config list in ${quote(f.directory)} has this name`,
     remedy: f.nearest
       ? `did you mean cni:${f.nearest}?`
       : f.known
         ? `give one of ${f.known}, or another directory with --cni-conf-dir`
-        : `write ${f.directory}/${f.name}.conflist, or name another directory with --cni-conf-dir`,
+        : `write ${quote(`${f.directory}/${f.name}.conflist`)}, or name another directory with --cni-conf-dir`,
     path: f.directory,
     value: f.name,
   }),
   NETWORK_CONFIG_INVALID: (f: { path: string; why: string }): Words => ({
-    message: `cannot use ${f.path}: ${f.why}`,
+    message: `cannot use ${quote(f.path)}: ${f.why}`,
     remedy: 'mend it as the CNI specification has it, section 1',
     path: f.path,
   }),

@@ -43,6 +43,8 @@ export interface Native {
   forward(job: number): number
   /** Ends this process by a signal of the system's default, as if it had no handlers; comes back only if that does not end it. */
   dieBy(signal: number): void
+  /** From now on this process is killed when its parent, which has this id, ends. */
+  dieWithParent(parent: number): void
   /** Whether the process's environment is another than at the last call. */
   environmentChanged(): boolean
   /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */

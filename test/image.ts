@@ -12,6 +12,7 @@ const tools = [
   'touch',
   'ln',
   'dd',
+  'mknod',
   'grep',
   'readlink',
   'mkdir',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a test needs of its host. A test that cannot run here is skipped with the reason; an unknown need is an error, so a typo never skips.
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import type { TestContext } from 'vitest'
 import { readHost } from '../src/host/host.ts'
@@ -27,10 +28,18 @@ const needs = {
   'pasta(1)': () => existsSync('/usr/bin/pasta'),
   'slirp4netns(1)': () => existsSync('/usr/bin/slirp4netns'),
   'ip(8)': () => ['/sbin/ip', '/usr/sbin/ip', '/bin/ip'].some(existsSync),
-  'a tun device': () => / tun$/m.test(readFileSync('/proc/misc', 'utf8')),
+  'a tun device': () => {
+    spawnSync('modprobe', ['tun'])
+    return / tun$/m.test(readFileSync('/proc/misc', 'utf8'))
+  },
   'iptables(8)': () => existsSync('/usr/sbin/iptables'),
   'CNI plugins': () => existsSync('/usr/lib/cni/bridge'),
   bubblewrap: () => existsSync(process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'),
+  libseccomp: () => existsSync('/usr/include/seccomp.h'),
+  "Podman's profile": () => existsSync('/usr/share/containers/seccomp.json'),
+  'socat(1)': () => existsSync('/usr/bin/socat'),
+  ripgrep: () => existsSync('/usr/bin/rg'),
+  'sandbox-runtime': () => existsSync('node_modules/@anthropic-ai/sandbox-runtime'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

@@ -96,6 +96,11 @@ async function provideTools() {
     '/usr/lib/cni/bridge': 'containernetworking-plugins',
     '/usr/sbin/iptables': 'iptables',
     '/usr/sbin/ip': 'iproute2',
+    '/usr/include/seccomp.h': 'libseccomp-dev',
+    '/usr/share/containers/seccomp.json': 'golang-github-containers-common',
+    '/usr/bin/bwrap': 'bubblewrap',
+    '/usr/bin/socat': 'socat',
+    '/usr/bin/rg': 'ripgrep',
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
@@ -126,6 +131,12 @@ if (kernels) {
       'beside the newest util-linux in a VM: Debian sid, pure v2',
       ['--root', 'sid', '--packages', 'cgroup-tools,uidmap'],
       ['test/utillinux'],
+      'newest: ',
+    ],
+    [
+      'beside the newest bubblewrap in a VM: Debian sid, pure v2',
+      ['--root', 'sid', '--packages', 'cgroup-tools,uidmap,bubblewrap'],
+      ['test/bwrap/side-by-side.test.ts'],
       'newest: ',
     ],
   ])

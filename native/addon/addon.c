@@ -122,14 +122,6 @@ static napi_value export_listen(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-static int start_job(struct job *job, const struct launch_files *files)
-{
-	struct cursor inner;
-	int err = open_program(files->program, files->program_size, &job->outer.ops, &inner);
-
-	return err ? err : outer_start(&job->outer, files);
-}
-
 /* launch(program, in, out, err): [job, pid], or [0, outer step, errno] with nothing left behind */
 static napi_value export_launch(napi_env env, napi_callback_info info)
 {
@@ -150,31 +142,24 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 	if (err)
 		return numbers(env, (int[]){ 0, -1, -err }, 3);
 	job = calloc(1, sizeof *job);
-	if (!job || !(job->program = malloc(size)) || !(job->outer.figures = malloc(FIGURES_SIZE)))
+	if (!job || !(job->program = malloc(size)) || !(job->life.outer.figures = malloc(FIGURES_SIZE)))
 		abort();
 	memcpy(job->program, bytes, size);
-	job->command_status = -1;
-	job->outer.report_fd = -1;
 	files.program = job->program;
 	files.program_size = size;
 	files.init_fd = self->reactor.init_fd;
 	files.inotify_fd = self->reactor.inotify_fd;
-	err = start_job(job, &files);
+	err = life_start(&job->life, &files);
 	if (!err) {
-		int pid = job->outer.pid;
+		int pid = job->life.outer.pid;
 
 		if (self->active++ == 0)
 			napi_ref_threadsafe_function(env, self->reactor.post);
 		if (reactor_add(&self->reactor, job) < 0)
-			outer_kill(&job->outer);
+			outer_kill(&job->life.outer);
 		return numbers(env, (int[]){ (int)self->reactor.next_id, pid }, 2);
 	}
-	if (job->outer.started) {
-		outer_kill(&job->outer);
-		sys(__NR_wait4, job->outer.pid, NULL, 0x40000000 /* __WALL */, NULL);
-	}
-	outer_undo(&job->outer);
-	step = (int)job->outer.step;
+	step = (int)job->life.outer.step;
 	job_free(job);
 	return numbers(env, (int[]){ 0, step, -err }, 3);
 }
@@ -195,8 +180,8 @@ static napi_value export_signal(napi_env env, napi_callback_info info)
 	if (self->opened) {
 		pthread_mutex_lock(&self->reactor.lock);
 		job = reactor_find(&self->reactor, id);
-		if (job && !job->ending)
-			err = sig == 9 ? outer_kill(&job->outer) : outer_signal(&job->outer, sig);
+		if (job && !job->life.ending)
+			err = sig == 9 ? outer_kill(&job->life.outer) : outer_signal(&job->life.outer, sig);
 		pthread_mutex_unlock(&self->reactor.lock);
 	}
 	return number(env, err);
@@ -240,7 +225,7 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	pthread_mutex_lock(&self->reactor.lock);
 	job = reactor_find(&self->reactor, id);
 	if (job)	/* a descriptor of its own: the job's is closed at its end, the handler may run after that */
-		err = (int)sys(__NR_fcntl, job->outer.pidfd, F_DUPFD_CLOEXEC, 3);
+		err = (int)sys(__NR_fcntl, job->life.outer.pidfd, F_DUPFD_CLOEXEC, 3);
 	pthread_mutex_unlock(&self->reactor.lock);
 	if (err >= 0)
 		forward_signals(err);
@@ -255,6 +240,17 @@ static napi_value export_die_by(napi_env env, napi_callback_info info)
 
 	if (arguments(env, info, 1, argv) && napi_get_value_int32(env, argv[0], &sig) == napi_ok)
 		die_by(sig);
+	return NULL;
+}
+
+/* dieWithParent(pid): from now on this process is killed when that parent of it ends */
+static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1];
+	int parent = 0;
+
+	if (arguments(env, info, 1, argv) && napi_get_value_int32(env, argv[0], &parent) == napi_ok)
+		die_with_parent(parent);
 	return NULL;
 }
 
@@ -356,6 +352,7 @@ NAPI_MODULE_INIT()
 		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
 		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
 		{ "openTrigger", export_open_trigger }, { "dieBy", export_die_by },
+		{ "dieWithParent", export_die_with_parent },
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec },
 	};
 	struct instance *self = calloc(1, sizeof *self);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -64,6 +65,14 @@ void die_by(int sig)
 	sigaddset(&one, sig);
 	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
 	kill(getpid(), sig);
+}
+
+/* From here on this process ends when its parent does; that may have happened before. */
+void die_with_parent(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		kill(getpid(), SIGKILL);
 }
 
 /* The handlers stay: a signal that comes while hutch prints its verdict must not cut that off. */

@@ -44,20 +44,7 @@ struct job {
 	struct job *next;
 	u32 id;
 	u8 *program;
-	struct outer outer;
-	u64 deadline;		/* monotonic ms, 0: none */
-	u64 cpu_look;		/* when its CPU time is looked at next, 0: never */
-	u64 cpu_usec;		/* what it was then */
-	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */
-	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
-	int ending;		/* its process is gone: no signal may go out any more */
-	u32 retries;
-	int command_status;	/* from hutch-init, -1: it never said */
-	int own_status;
-	int failed_step, failed_errno;	/* the first clean-up that failed */
-	u32 max_rss;
-	double user_usec, system_usec;
-	double voluntary, forced;
+	struct life life;
 };
 
 struct trigger {
@@ -80,7 +67,6 @@ struct reactor {
 	u32 next_id;
 	struct job *jobs;
 	u32 job_count;
-	u32 cpus;		/* 0: not asked yet */
 	struct trigger *triggers;
 	napi_threadsafe_function post;
 };
@@ -94,12 +80,6 @@ int reactor_stop_job(struct reactor *r, u32 id);
 void job_free(struct job *job);
 int reactor_listen(struct reactor *r, int fd, u32 events, enum source source, u32 index, u32 id);
 void reactor_post(struct reactor *r, struct event event);
-void reactor_finish(struct reactor *r, struct job *job);
-
-/* deadline.c */
-u64 now_ms(void);
-void begin_deadlines(struct reactor *r, struct job *job);
-int run_deadlines(struct reactor *r);
 
 /* trigger.c */
 int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id);
@@ -134,8 +114,6 @@ int hold_signals(void);
 void forward_signals(int pidfd);
 u32 forward_nothing(void);
 void die_by(int sig);
-
-/* image.c */
-int init_image_memfd(void);
+void die_with_parent(pid_t parent);
 
 #endif

@@ -2,26 +2,21 @@
 /*
  * One thread that waits for everything a job can bring: its end (pidfd), what
  * hutch-init says (socket), what the kernel notes (inotify, v1 eventfds) and
- * deadlines (deadline.c). It does the clean-up too, so a busy event loop leaves nothing
+ * deadlines. It does the clean-up too, so a busy event loop leaves nothing
  * behind and no deadline passes unseen.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "job.h"
 
 #define P_PIDFD_TYPE 3
-/* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
-#define RETRIES_AT_MOST 400
 
 void reactor_post(struct reactor *r, struct event event)
 {
@@ -55,15 +50,15 @@ struct job *reactor_find(struct reactor *r, u32 id)
 
 void job_free(struct job *job)
 {
-	for (u32 i = 0; i < job->outer.watches; i++)
-		if (job->outer.watch[i].fd >= 0)
-			close(job->outer.watch[i].fd);
-	if (job->outer.started) {
-		close(job->outer.pidfd);
-		if (job->outer.report_fd >= 0)
-			close(job->outer.report_fd);
+	for (u32 i = 0; i < job->life.outer.watches; i++)
+		if (job->life.outer.watch[i].fd >= 0)
+			close(job->life.outer.watch[i].fd);
+	if (job->life.outer.started) {
+		close(job->life.outer.pidfd);
+		if (job->life.outer.report_fd >= 0)
+			close(job->life.outer.report_fd);
 	}
-	free(job->outer.figures);
+	free(job->life.outer.figures);
 	free(job->program);
 	free(job);
 }
@@ -78,19 +73,12 @@ static void unlink_job(struct reactor *r, struct job *job)
 	r->job_count--;
 }
 
-/* What hutch-init says, just before its end. One that stayed outside of a pid namespace speaks after the one inside, which knows better. */
 static void read_reports(struct reactor *r, struct job *job)
 {
 	struct report report;
 
-	while (recv(job->outer.report_fd, &report, sizeof report, MSG_DONTWAIT) == (ssize_t)sizeof report) {
-		if (report.kind == REPORT_FAILED)
-			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
-		if (report.kind == REPORT_EXITED && job->command_status == -1) {
-			job->command_status = report.value;
-			job->max_rss = report.max_rss;
-		}
-	}
+	while (life_failed(&job->life, &report))
+		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
 }
 
 static void note(struct reactor *r, struct job *job, const struct watch *w)
@@ -112,81 +100,80 @@ static void on_inotify(struct reactor *r)
 
 		at += (ssize_t)(sizeof *event + event->len);
 		for (struct job *job = r->jobs; job; job = job->next)
-			for (u32 i = 0; i < job->outer.watches; i++)
-				if (job->outer.watch[i].descriptor == event->wd && !(event->mask & IN_IGNORED))
-					note(r, job, &job->outer.watch[i]);
+			for (u32 i = 0; i < job->life.outer.watches; i++)
+				if (job->life.outer.watch[i].descriptor == event->wd && !(event->mask & IN_IGNORED))
+					note(r, job, &job->life.outer.watch[i]);
 	}
 }
 
-/* v1 has no memory.oom.group: the kill file of the v2 tree beside it does the same, a moment later. */
 static void on_eventfd(struct reactor *r, struct job *job, u32 index)
 {
-	struct watch *w = &job->outer.watch[index];
-	u64 count;
-
-	if (index >= job->outer.watches || read(w->fd, &count, sizeof count) != sizeof count || job->ending)
-		return;
-	if (w->kill && *w->kill)
-		write_text(w->kill, "1");
-	note(r, job, w);
+	if (life_noticed(&job->life, index))
+		note(r, job, &job->life.outer.watch[index]);
 }
 
-void reactor_finish(struct reactor *r, struct job *job)
+static void finish(struct reactor *r, struct job *job)
 {
-	int err;
+	struct life *life = &job->life;
+	int first = life->retries == 0;
+	unsigned int pause = life_finish(life);
 
-	while ((err = outer_finish(&job->outer)) != 0) {
-		if (err == -EAGAIN && job->retries < RETRIES_AT_MOST) {
-			u32 pause = job->retries < 10 ? 1 : 25;
-
-			/* its pidfd stays readable: it must not wake us meanwhile */
-			if (job->retries++ == 0)
-				epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->outer.pidfd, NULL);
-			job->deadline = now_ms() + pause;
-			return;
-		}
-		if (err == -EAGAIN)
-			outer_skip(&job->outer);
-		if (!job->failed_errno) {
-			job->failed_step = (int)job->outer.step - 1;
-			job->failed_errno = err == -EAGAIN ? EBUSY : -err;
-		}
+	if (pause) {
+		/* its pidfd stays readable: it must not wake us meanwhile */
+		if (first)
+			epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, life->outer.pidfd, NULL);
+		life->deadline = now_ms() + pause;
+		return;
 	}
-	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = job->command_status, .b = job->own_status,
-				.c = job->failed_errno ? job->failed_step : -1, .d = job->failed_errno,
-				.user_usec = job->user_usec, .system_usec = job->system_usec,
-				.voluntary = job->voluntary, .forced = job->forced, .max_rss = job->max_rss,
-				.length = job->outer.figures_length, .bytes = job->outer.figures });
+	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = life->command_status, .b = life->own_status,
+				.c = life->failed_errno ? life->failed_step : -1, .d = life->failed_errno,
+				.user_usec = (double)life->user_usec, .system_usec = (double)life->system_usec,
+				.voluntary = (double)life->voluntary, .forced = (double)life->forced, .max_rss = life->max_rss,
+				.length = life->outer.figures_length, .bytes = life->outer.figures });
 	/* nobody waits for the rest; a watch on a removed file is dropped by hand, since cgroupfs does not do it */
-	for (u32 i = 0; i < job->outer.watches; i++)
-		if (job->outer.watch[i].descriptor >= 0)
-			inotify_rm_watch(r->inotify_fd, job->outer.watch[i].descriptor);
+	for (u32 i = 0; i < job->life.outer.watches; i++)
+		if (job->life.outer.watch[i].descriptor >= 0)
+			inotify_rm_watch(r->inotify_fd, job->life.outer.watch[i].descriptor);
 	unlink_job(r, job);
 	job_free(job);
 }
 
-static double usec(struct timeval t)
-{
-	return (double)t.tv_sec * 1e6 + (double)t.tv_usec;
-}
-
 static void on_end(struct reactor *r, struct job *job)
 {
-	struct rusage usage = { 0 };
-	siginfo_t info = { 0 };
-
-	if (job->ending || sys(__NR_waitid, P_PIDFD_TYPE, job->outer.pidfd, &info, WEXITED | WNOHANG, &usage) < 0 ||
-	    info.si_pid == 0)
+	if (!life_ended(&job->life))
 		return;
 	read_reports(r, job);
-	job->ending = 1;
-	job->deadline = job->cpu_look = 0;
-	job->own_status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
-	job->user_usec = usec(usage.ru_utime);
-	job->system_usec = usec(usage.ru_stime);
-	job->voluntary = (double)usage.ru_nvcsw;
-	job->forced = (double)usage.ru_nivcsw;
-	reactor_finish(r, job);
+	finish(r, job);
+}
+
+static void stop_further(struct reactor *r, struct job *job)
+{
+	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = life_stop(&job->life) });
+}
+
+static int run_deadlines(struct reactor *r)
+{
+	struct job *job, *next;
+	u64 now = now_ms(), first = 0;
+
+	for (job = r->jobs; job; job = next) {
+		next = job->next;
+		if (job->life.cpu_look && job->life.cpu_look <= now && life_look_at_cpu(&job->life, now))
+			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = SIGKILL, .b = 1 });
+		if (!job->life.deadline || job->life.deadline > now)
+			continue;
+		job->life.deadline = 0;
+		if (job->life.ending)
+			finish(r, job);
+		else
+			stop_further(r, job);
+	}
+	for (job = r->jobs; job; job = job->next)
+		if (life_due(&job->life) && (!first || life_due(&job->life) < first))
+			first = life_due(&job->life);
+	if (!first)
+		return -1;
+	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
 }
 
 static void dispatch(struct reactor *r, u64 data, u32 events)
@@ -285,13 +272,12 @@ int reactor_add(struct reactor *r, struct job *job)
 	job->next = r->jobs;
 	r->jobs = job;
 	r->job_count++;
-	begin_deadlines(r, job);
-	for (u32 i = 0; !err && i < job->outer.watches; i++)
-		if (job->outer.watch[i].fd >= 0)
-			err = reactor_listen(r, job->outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
+	for (u32 i = 0; !err && i < job->life.outer.watches; i++)
+		if (job->life.outer.watch[i].fd >= 0)
+			err = reactor_listen(r, job->life.outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
 	if (!err)
-		err = reactor_listen(r, job->outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
-	if (job->deadline || job->cpu_look)
+		err = reactor_listen(r, job->life.outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
+	if (life_due(&job->life))
 		wake(r);
 	pthread_mutex_unlock(&r->lock);
 	return err;
@@ -305,9 +291,9 @@ int reactor_stop_job(struct reactor *r, u32 id)
 
 	pthread_mutex_lock(&r->lock);
 	job = reactor_find(r, id);
-	if (job && !job->ending) {
-		if (job->stop_stage == 0) {
-			job->deadline = now_ms();
+	if (job && !job->life.ending) {
+		if (job->life.stop_stage == 0) {
+			job->life.deadline = now_ms();
 			wake(r);
 		}
 		err = 0;
@@ -328,11 +314,11 @@ void reactor_close(struct reactor *r)
 	}
 	for (struct job *job = r->jobs, *next; job; job = next) {
 		next = job->next;
-		if (!job->ending) {
-			outer_kill(&job->outer);
-			sys(__NR_waitid, P_PIDFD_TYPE, job->outer.pidfd, NULL, WEXITED, NULL);
+		if (!job->life.ending) {
+			outer_kill(&job->life.outer);
+			sys(__NR_waitid, P_PIDFD_TYPE, job->life.outer.pidfd, NULL, WEXITED, NULL);
 		}
-		for (int tries = 0; tries < 500 && outer_finish(&job->outer) != 0; tries++)
+		for (int tries = 0; tries < 500 && outer_finish(&job->life.outer) != 0; tries++)
 			sleep_ms(1);
 		job_free(job);
 	}

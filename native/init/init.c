@@ -13,14 +13,14 @@
 #define SEEK_END_WHENCE 2
 #define NOSIGNAL 0x4000
 
-void say_all(const struct report *report)
+long say_all(const struct report *report)
 {
-	sys(__NR_sendto, INIT_REPORT_FD, report, sizeof *report, NOSIGNAL, NULL, 0);
+	return sys(__NR_sendto, INIT_REPORT_FD, report, sizeof *report, NOSIGNAL, NULL, 0);
 }
 
-void say(enum report_kind kind, u32 step, int value)
+long say(enum report_kind kind, u32 step, int value)
 {
-	say_all(&(struct report){ .kind = kind, .step = step, .value = value });
+	return say_all(&(struct report){ .kind = kind, .step = step, .value = value });
 }
 
 static int run(u32 *step)
@@ -40,6 +40,7 @@ static int run(u32 *step)
 		return (int)(long)program;
 	sys(__NR_close, INIT_PROGRAM_FD);
 	err = open_program(program, (u64)size, &outer, &inner);
+	arm_fault(program, 1, 2, step);
 	return err ? (int)err : run_inner(&inner, step);
 }
 

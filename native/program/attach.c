@@ -10,6 +10,7 @@
 #include <linux/fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <linux/stat.h>
 
 #include "../hutch.h"
 
@@ -41,6 +42,44 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 	return 0;
 }
 
+static int is_same(const char *path, int fd)
+{
+	struct statx one, other;
+
+	return sys(__NR_statx, AT_FDCWD, path, 0, STATX_INO, &one) == 0 &&
+	       sys(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &other) == 0 && one.stx_ino == other.stx_ino &&
+	       one.stx_dev_major == other.stx_dev_major && one.stx_dev_minor == other.stx_dev_minor;
+}
+
+/*
+ * A descriptor that was opened before this mount namespace was made belongs to
+ * a mount of the old one, which cannot be copied: its path leads to the same
+ * file here, or it is refused.
+ */
+static int copy_tree(const char *source, u32 recursive)
+{
+	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
+	long fd = sys(__NR_open_tree, AT_FDCWD, source, flags), length;
+	static const char prefix[] = "/proc/self/fd/";
+	char path[4096];
+
+	if (fd != -EINVAL)
+		return (int)fd;
+	for (size_t i = 0; i < sizeof prefix - 1; i++)
+		if (source[i] != prefix[i])
+			return (int)fd;
+	length = sys(__NR_readlinkat, AT_FDCWD, source, path, sizeof path - 1);
+	if (length <= 0 || path[0] != '/')
+		return (int)fd;
+	path[length] = 0;
+	fd = sys(__NR_open_tree, AT_FDCWD, path, flags);
+	if (fd >= 0 && !is_same(source, (int)fd)) {
+		sys(__NR_close, fd);
+		fd = -ESTALE;
+	}
+	return (int)fd;
+}
+
 int op_attach_tree(struct cursor *c)
 {
 	const char *source = take_string(c), *target = take_string(c);
@@ -51,8 +90,7 @@ int op_attach_tree(struct cursor *c)
 
 	if (err)
 		return err;
-	fd = (int)sys(__NR_open_tree, AT_FDCWD, source,
-		      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+	fd = copy_tree(source, recursive);
 	if (fd < 0)
 		return in_part(PART_SOURCE, fd);
 	directory = is_directory(fd);
@@ -62,6 +100,33 @@ int op_attach_tree(struct cursor *c)
 		return in_part(PART_ATTRIBUTES, err);
 	}
 	return attach_at(fd, target, (int)directory, 0, 0);
+}
+
+/* A mount that hutch has made and sent, see op_send_mapped. */
+int op_attach_sent(struct cursor *c)
+{
+	const char *source = take_string(c), *target = take_string(c);
+	struct descriptor_message message;
+	long got, directory;
+	int err = finished(c);
+
+	(void)source;
+	if (err)
+		return err;
+	make_message(&message, -1);
+	do
+		got = sys(__NR_recvmsg, INIT_REPORT_FD, &message.header, 0x40000000 /* MSG_CMSG_CLOEXEC */);
+	while (got == -EINTR);
+	if (got < 0)
+		return (int)got;
+	if (got == 0)
+		return -EOWNERDEAD;
+	if (message.header.control_length < CONTROL_LENGTH || message.control.fd < 0)
+		return -EPROTO;
+	directory = is_directory(message.control.fd);
+	if (directory < 0)
+		return in_part(PART_SOURCE, directory);
+	return attach_at(message.control.fd, target, (int)directory, 0, 0);
 }
 
 /* Closes fs. "key=value", or "key" alone. */
@@ -122,7 +187,11 @@ int op_attach_new(struct cursor *c)
 	fd = new_mount(type, &options, attributes);
 	if (fd < 0)
 		return in_part(PART_FILE_SYSTEM, fd);
-	make_in(fd);
+	err = (int)make_in(fd);
+	if (err < 0) {
+		sys(__NR_close, fd);
+		return in_part(PART_ATTACH, err);
+	}
 	return attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
 }
 
@@ -249,63 +318,14 @@ int op_attach_overlay(struct cursor *c)
 		err = in_part(PART_ATTACH, sys(__NR_umount2, name, DETACH));
 		sys(__NR_close, scratch);
 	}
+	if (fd >= 0 && err >= 0)
+		err = in_part(PART_ATTACH, make_in(fd));
 	if (fd < 0 || err < 0) {
 		if (fd >= 0)
 			sys(__NR_close, fd);
 		return fd < 0 ? fd : err;
 	}
-	make_in(fd);
 	return attach_at(fd, target, 1, 0, 0);
-}
-
-/* The directory of a path, made where it is missing, and in *name the last part of it. */
-int open_parent(const char *path, const char **name)
-{
-	char directory[4096];
-	size_t slash = 0, length = text_length(path);
-
-	if (length >= sizeof directory)
-		return -ENAMETOOLONG;
-	for (size_t i = 0; i < length; i++)
-		if (path[i] == '/')
-			slash = i + 1;
-	*name = path + slash;
-	memcpy(directory, path, slash);
-	memcpy(directory + slash, ".", 2);
-	/* the "." keeps "/" and "" from being special; it is never made */
-	return make_target(base_of(path), directory, 1, 0);
-}
-
-/* A link that is there already, and leads to the same, is as good. */
-static int is_same_link(int parent, const char *name, const char *to)
-{
-	char found[4096];
-	long length = sys(__NR_readlinkat, parent, name, found, sizeof found);
-
-	if (length != (long)text_length(to))
-		return 0;
-	for (long i = 0; i < length; i++)
-		if (found[i] != to[i])
-			return 0;
-	return 1;
-}
-
-/* Relative: one name in the top of the file system attached last, so that there is nothing to be led astray by. */
-int op_make_link(struct cursor *c)
-{
-	const char *name = take_string(c), *to = take_string(c);
-	int parent, err = finished(c);
-
-	if (err)
-		return err;
-	parent = open_parent(name, &name);
-	if (parent < 0)
-		return parent;
-	err = (int)sys(__NR_symlinkat, to, parent, name);
-	if (err == -EEXIST && is_same_link(parent, name, to))
-		err = 0;
-	sys(__NR_close, parent);
-	return err;
 }
 
 /* By the ids alone, as access(2): only a mount can stop a write that they allow. */

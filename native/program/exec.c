@@ -13,6 +13,7 @@
 #define MAX_FILTERS 32
 
 static struct sock_fprog filters[MAX_FILTERS];
+static u32 filter_flags[MAX_FILTERS];
 static u32 filter_count;
 static const char *program_name;
 
@@ -23,12 +24,14 @@ static const char *program_name;
 int op_install_filter(struct cursor *c)
 {
 	struct numbers filter = take_numbers(c);
+	u32 flags = take_u32(c);
 	int err = finished(c);
 
 	if (err || filter.count % 2)
 		return -EPROTO;
 	if (filter.count / 2 > 0xffff || filter_count == MAX_FILTERS)
 		return -E2BIG;
+	filter_flags[filter_count] = flags;
 	/* struct sock_filter is two such numbers, and aligned as they are */
 	filters[filter_count++] = (struct sock_fprog){
 		(unsigned short)(filter.count / 2), (struct sock_filter *)(uintptr_t)filter.first
@@ -42,7 +45,8 @@ static int install_filters(void)
 	long err = 0;
 
 	for (u32 i = 0; !err && i < filter_count; i++)
-		err = sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[i], 0, 0);
+		err = filter_flags[i] ? sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags[i], &filters[i])
+				      : sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[i], 0, 0);
 	return in_part(PART_FILTER, err);
 }
 
@@ -95,22 +99,23 @@ struct command {
 	int err;
 };
 
-static void unblock_all(void)
+static long unblock_all(void)
 {
 	u64 none = 0;
 
-	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
+	return sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
 }
 
 static void command_main(void *arg)
 {
 	struct command *command = arg;
 
-	unblock_all();
+	command->err = in_part(PART_PROCESS, unblock_all());
 	/* elsewhere the end of PID 1 is the end of all */
 	if (dies_with_parent && sys(__NR_getppid) != 1)
 		sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	command->err = install_filters();
+	if (!command->err)
+		command->err = install_filters();
 	if (!command->err)
 		command->err = search_and_exec(command->file, command->argv, command->env, command->search);
 	sys(__NR_exit_group, 127);
@@ -128,18 +133,21 @@ static int spawn_command(struct command *command)
 		.stack_size = sizeof stack,
 	};
 	u64 all = ~0ull;
-	long pid;
+	long pid, err;
 
-	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
-	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
+	if (!err)
+		err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (err)
+		return in_part(PART_PROCESS, err);
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
-	pid = sys_clone3(&args, command_main, command);
+	pid = sys_clone(&args, command_main, command);
 	if (pid < 0)
-		return (int)pid;
+		return in_part(PART_PROCESS, pid);
 	if (command->err)
 		return command->err;
-	/* or a command that may trace could do by this process what it may not do itself */
-	install_filters();
+	if (filter_count)
+		confine_reaper();
 	return reap((int)pid);
 }
 
@@ -155,7 +163,7 @@ static int prepare(struct command *command, const struct strings *argv, const st
 	pointers = (const char **)sys(__NR_mmap, NULL, ((size_t)argv->count + env->count + 3) * sizeof *pointers,
 				      PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
 	if ((unsigned long)pointers > -4096ul)
-		return (int)(long)pointers;
+		return in_part(PART_PROCESS, (long)pointers);
 	fill_pointers(pointers, argv);
 	fill_pointers(pointers + argv->count + 1, env);
 	command->file = pointers[0];
@@ -190,8 +198,9 @@ int op_exec(struct cursor *c)
 		return err;
 	if (stays)
 		return spawn_command(&command);
-	unblock_all();
-	err = install_filters();
+	err = in_part(PART_PROCESS, unblock_all());
+	if (!err)
+		err = install_filters();
 	return err ? err : search_and_exec(command.file, command.argv, command.env, command.search);
 }
 
@@ -207,6 +216,6 @@ int op_exec_file(struct cursor *c)
 		err = prepare(&command, &argv, &env);
 	if (err)
 		return err;
-	unblock_all();
-	return (int)sys(__NR_execve, file, command.argv, command.env);
+	err = in_part(PART_PROCESS, unblock_all());
+	return err ? err : (int)sys(__NR_execve, file, command.argv, command.env);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A root that begins empty, as bubblewrap(1) makes it, and what fills it beside
- * mounts: directories, files with data of the caller's, modes. Paths are
+ * mounts: directories, links, files with data of the caller's, modes. Paths are
  * resolved inside (see root.c); descriptors and their data are the caller's.
  */
 #include <linux/errno.h>
@@ -82,6 +82,56 @@ int op_make_directory(struct cursor *c)
 	err = (int)is_directory(fd);
 	sys(__NR_close, fd);
 	return err < 0 ? err : err ? 0 : in_part(PART_TARGET, -ENOTDIR);
+}
+
+/* The directory of a path, made where it is missing, and in *name the last part of it. */
+int open_parent(const char *path, const char **name)
+{
+	char directory[4096];
+	size_t slash = 0, length = text_length(path);
+
+	if (length >= sizeof directory)
+		return -ENAMETOOLONG;
+	for (size_t i = 0; i < length; i++)
+		if (path[i] == '/')
+			slash = i + 1;
+	*name = path + slash;
+	memcpy(directory, path, slash);
+	memcpy(directory + slash, ".", 2);
+	/* the "." keeps "/" and "" from being special; it is never made */
+	return make_target(base_of(path), directory, 1, 0);
+}
+
+/* A link that is there already, and leads to the same, is as good. */
+static int is_same_link(int parent, const char *name, const char *to)
+{
+	char found[4096];
+	long length = sys(__NR_readlinkat, parent, name, found, sizeof found);
+
+	if (length != (long)text_length(to))
+		return 0;
+	for (long i = 0; i < length; i++)
+		if (found[i] != to[i])
+			return 0;
+	return 1;
+}
+
+/* Relative: one name in the top of the file system attached last, so that there is nothing to be led astray by. */
+int op_make_link(struct cursor *c)
+{
+	const char *name = take_string(c), *to = take_string(c);
+	int parent, err = finished(c);
+
+	if (err)
+		return err;
+	parent = open_parent(name, &name);
+	if (parent < 0)
+		return parent;
+	err = (int)sys(__NR_symlinkat, to, parent, name);
+	if (err == -EEXIST && is_same_link(parent, name, to))
+		err = 0;
+	sys(__NR_close, parent);
+	return err;
 }
 
 static long copy_all(long from, long to)

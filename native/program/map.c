@@ -6,6 +6,7 @@
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/mount.h>
 
 #include "../hutch.h"
 
@@ -87,8 +88,14 @@ static long await_ready(int fd)
 		return got;
 	if (got != (long)sizeof report || report.kind != REPORT_READY)
 		return 0;
-	sys(__NR_recvfrom, fd, &report, sizeof report, 0, NULL, NULL);
-	return 1;
+	got = sys(__NR_recvfrom, fd, &report, sizeof report, 0, NULL, NULL);
+	return got < 0 ? got : 1;
+}
+
+static void unbind(const char *file, u32 count)
+{
+	for (u32 i = 0; i < count; i++, file = next_string(file))
+		sys(__NR_umount2, file, 2 /* MNT_DETACH */);
 }
 
 /*
@@ -113,11 +120,16 @@ int op_bind_namespaces(struct outer *o, struct cursor *c)
 			return -EPROTO;
 		append(append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/"), kind);
 		err = sys(__NR_mount, path, file, NULL, 0x1000 /* MS_BIND */, NULL);
-		if (err)
+		if (err) {
+			unbind(files.first, i);
 			return (int)err;
+		}
 	}
 	err = sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0);
-	return err < 0 && err != -EPIPE ? (int)err : 0;
+	if (err >= 0 || err == -EPIPE)
+		return 0;
+	unbind(files.first, kinds.count);
+	return (int)err;
 }
 
 int op_map_ids(struct outer *o, struct cursor *c)
@@ -143,4 +155,54 @@ int op_map_ids(struct outer *o, struct cursor *c)
 		return (int)err;
 	err = sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0);
 	return err < 0 && err != -EPIPE ? (int)err : 0;
+}
+
+/* The child has said so, or is gone; what it says is read at its end. */
+static int has_failed(int fd)
+{
+	struct report report;
+	long got = sys(__NR_recvfrom, fd, &report, sizeof report, PEEK_FLAG | 0x40 /* MSG_DONTWAIT */, NULL, NULL);
+
+	return got == 0 || got == -ECONNRESET || (got == (long)sizeof report && report.kind == REPORT_FAILED);
+}
+
+/*
+ * A volume whose files belong to ids of the job's user namespace. Only who owns
+ * the file system may say so: this side, since the child does not (mount_setattr(2)).
+ * The child attaches it.
+ */
+int op_send_mapped(struct outer *o, struct cursor *c)
+{
+	const char *source = take_string(c);
+	u64 attributes = take_u64(c);
+	u32 recursive = take_u32(c) ? AT_RECURSIVE : 0;
+	struct mount_attr attr = { .attr_set = attributes | MOUNT_ATTR_IDMAP };
+	struct descriptor_message message;
+	char path[64];
+	long user, tree, err = finished(c);
+
+	if (err)
+		return (int)err;
+	if (has_failed(o->report_fd))	/* then its ids are not mapped, which would be told instead */
+		return 0;
+	append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/user");
+	user = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (user < 0)
+		return (int)user;
+	tree = sys(__NR_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	err = in_part(PART_SOURCE, tree);
+	attr.userns_fd = (u64)user;
+	if (err >= 0)
+		err = in_part(PART_ATTRIBUTES,
+			      sys(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr));
+	if (err >= 0) {
+		make_message(&message, (int)tree);
+		err = sys(__NR_sendmsg, o->report_fd, &message.header, NOSIGNAL_FLAG);
+		/* it has failed before: that is told by its end */
+		err = err < 0 && err != -EPIPE ? err : 0;
+	}
+	if (tree >= 0)
+		sys(__NR_close, tree);
+	sys(__NR_close, user);
+	return (int)err;
 }

@@ -2,6 +2,7 @@
 /* Namespaces that are joined, or that can only be made or filled from inside. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/poll.h>
 #include <linux/prctl.h>
 #include <linux/stat.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include "../hutch.h"
 
 #define MAX_JOINED 8
+#define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
 
 /* The child's side of the hand-shakes in program.h. */
 static int await_go(void)
@@ -29,20 +31,43 @@ int op_await_maps(struct cursor *c)
 {
 	int err = finished(c);
 
-	if (err)
-		return err;
-	say(REPORT_READY, 0, 0);
-	return await_go();
+	/* unsaid, both sides would wait for each other */
+	if (!err)
+		err = (int)say(REPORT_READY, 0, 0);
+	return err < 0 ? err : await_go();
 }
 
-/* Nobody needs to be told that we wait: the namespace is there since the clone. `by` is for who reads the program. */
+/*
+ * Nobody needs to be told that we wait: the namespace is there since the clone.
+ * As PID 1 we would not even notice what a user sends who is tired of waiting,
+ * so it is looked for: the command that it would have ended has not begun.
+ * Other signals stay for the command. `by` is for who reads the program.
+ */
 int op_await_network(struct cursor *c)
 {
-	int err;
+	static const u64 all = ~0ull, ends = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
+	struct pollfd either[2] = { { .fd = INIT_REPORT_FD, .events = POLLIN }, { .events = POLLIN } };
+	u32 info[32];	/* struct signalfd_siginfo: its number comes first */
+	long err;
 
 	take_string(c);
 	err = finished(c);
-	return err ? err : await_go();
+	if (!err)
+		err = sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, NULL, NSIG_BYTES);
+	if (!err)
+		err = sys(__NR_signalfd4, -1, &ends, NSIG_BYTES, O_CLOEXEC);
+	if (err < 0)
+		return (int)err;
+	either[1].fd = (int)err;
+	do
+		err = sys(__NR_ppoll, either, 2, NULL, NULL, NSIG_BYTES);
+	while (err == -EINTR);
+	if (err > 0 && !either[0].revents && sys(__NR_read, either[1].fd, info, sizeof info) == sizeof info) {
+		say(REPORT_EXITED, 0, (int)info[0]);
+		sys(__NR_exit_group, 128 + info[0]);
+	}
+	sys(__NR_close, either[1].fd);
+	return err < 0 ? (int)err : await_go();
 }
 
 /* True when the descriptor is the namespace that the caller is in already: setns refuses a user namespace then. */
@@ -110,7 +135,9 @@ int op_join_namespaces(struct cursor *c)
 	if (err || paths.count != kinds.count || paths.count > MAX_JOINED)
 		return -EPROTO;
 	/* whoever is root in there may not trace us and take our descriptors before the command runs (CVE-2016-9962) */
-	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (err)
+		return (int)err;
 	for (u32 i = 0; i < paths.count; i++, before = path, path = next_string(path)) {
 		fds[i] = open_namespace(path, before, &target);
 		if (fds[i] < 0)
@@ -155,8 +182,11 @@ static int stay_outside(u32 signal)
 
 	if (err)
 		return (int)err;
-	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
-	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!err)
+		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
+	if (err)
+		return (int)err;
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
 #if defined(__x86_64__)
 	pid = sys(__NR_clone, SIGCHLD, 0, NULL, NULL, 0);
@@ -167,7 +197,9 @@ static int stay_outside(u32 signal)
 		return (int)pid;
 	if (pid > 0)
 		return reap((int)pid);
-	sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
+	err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
+	if (err)
+		return (int)err;
 	return signal ? (int)sys(__NR_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0) : 0;
 }
 

@@ -134,7 +134,7 @@ static int op_wait(struct outer *o, struct cursor *c)
 	return finished(c) ? -EPROTO : 1;
 }
 
-/* The reactor looks at the file, and kills: see addon/deadline.c. */
+/* Whoever waits looks at the file, and kills: see cpu-time.c. */
 static int op_limit_cpu(struct outer *o, struct cursor *c)
 {
 	o->cpu_ms = take_u32(c);
@@ -161,17 +161,22 @@ static int op_kill_group(struct outer *o, struct cursor *c)
 {
 	struct strings procs = take_strings(c);
 	const char *kill_file = take_string(c), *path = procs.first;
+	long err, failed = 0;
 	int count = 0;
 
 	(void)o;
 	if (finished(c))
 		return -EPROTO;
-	for (u32 i = 0; i < procs.count; i++, path = next_string(path))
-		signal_listed(path, 0, 0, &count);
-	if (count == 0)
+	for (u32 i = 0; i < procs.count; i++, path = next_string(path)) {
+		err = signal_listed(path, 0, 0, &count);
+		if (err && err != -ENOENT)
+			failed = err;
+	}
+	if (count == 0 && !failed)
 		return 0;
 	kill_all(&procs, kill_file);
-	return AGAIN_WHILE_DYING;
+	/* unseen is not the same as gone: it is told, unless the next look sees more */
+	return count == 0 ? (int)failed : AGAIN_WHILE_DYING;
 }
 
 /* The job's own group must go; one shared with other jobs goes when the last leaves. */
@@ -211,6 +216,7 @@ int outer_start(struct outer *o, const struct launch_files *files)
 
 	o->files = files;
 	o->inotify_fd = files->inotify_fd;
+	arm_fault(files->program, 0, files->stdio[2], &o->step);
 	while (err == 0 && (code = take_op(&o->ops, &payload)) != 0) {
 		err = code < 0 ? code : run_op(o, code, &payload);
 		if (err == 0 || err == 1)
@@ -232,8 +238,10 @@ int outer_finish(struct outer *o)
 	for (;;) {
 		before = o->ops;
 		code = take_op(&o->ops, &payload);
-		if (code <= 0)
+		if (code <= 0) {
+			disarm_fault();
 			return code;
+		}
 		err = run_op(o, code, &payload);
 		if (err == -EAGAIN) {
 			o->ops = before;
@@ -272,10 +280,15 @@ void outer_undo(struct outer *o)
 int outer_signal(struct outer *o, int sig)
 {
 	int count = 0;
+	long err;
 
 	if (o->procs.count == 0)
 		return (int)sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
-	return (int)signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
+	err = signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
+	/* alone, it has nobody yet to pass it on to, and may be waiting for the network */
+	if (o->reaps && count == 1 && sig)
+		err = sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
+	return (int)err;
 }
 
 int outer_kill(struct outer *o)

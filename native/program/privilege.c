@@ -78,8 +78,10 @@ int op_drop_bounding(struct cursor *c)
 	for (unsigned int number = 0; !err && number < 64; number++) {
 		long has = sys(__NR_prctl, PR_CAPBSET_READ, number, 0, 0, 0);
 
-		if (has < 0)
+		if (has == -EINVAL)	/* the last one was the kernel's last */
 			break;
+		if (has < 0)
+			return (int)has;
 		if (has && !(keep >> number & 1))
 			err = sys(__NR_prctl, PR_CAPBSET_DROP, number, 0, 0, 0);
 	}

@@ -25,11 +25,6 @@ static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be made *
 static u32 ours_count;
 static struct { int anywhere; u32 parents, directory, file; } missing = { 0, 0755, 0755, 0644 };
 
-int in_part(enum step_part part, long err)
-{
-	return err < 0 ? (int)err - (int)part * STEP_PART : (int)err;
-}
-
 static long look_at(int fd, const char *path, struct statx *found)
 {
 	return sys(__NR_statx, fd, path, *path ? 0 : AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, found);
@@ -45,12 +40,13 @@ long is_directory(int fd)
 	return err < 0 ? err : (found.stx_mode & S_IFMT) == S_IFDIR;
 }
 
-static int may_make_in(int fd)
+static long may_make_in(int fd)
 {
 	struct statx found;
+	long err = look_at(fd, "", &found);
 
-	if (look_at(fd, "", &found) < 0 || !(found.stx_mask & STATX_MNT_ID))
-		return 0;
+	if (err < 0 || !(found.stx_mask & STATX_MNT_ID))
+		return err;
 	for (u32 i = 0; i < ours_count; i++)
 		if (ours[i] == found.stx_mnt_id)
 			return 1;
@@ -58,12 +54,14 @@ static int may_make_in(int fd)
 }
 
 /* Mount points may be made in this mount: it is the job's alone, or the root that the user named. */
-void make_in(int fd)
+long make_in(int fd)
 {
 	struct statx found;
+	long err = look_at(fd, "", &found);
 
-	if (ours_count < MAX_OURS && look_at(fd, "", &found) == 0 && found.stx_mask & STATX_MNT_ID)
+	if (!err && ours_count < MAX_OURS && found.stx_mask & STATX_MNT_ID)
 		ours[ours_count++] = found.stx_mnt_id;
+	return err;
 }
 
 /* An absolute path is meant from the root, another one from the file system attached last. */
@@ -107,10 +105,10 @@ void make_missing(u32 parents, u32 directory, u32 file)
 /* mkdirat and mknodat do not follow a link that was put at the name meanwhile. */
 static int make_one(int parent, const char *name, int directory, int last)
 {
-	long err, mask;
+	long err = may_make_in(parent), mask;
 
-	if (!missing.anywhere && !may_make_in(parent))
-		return -ENOENT;
+	if (!missing.anywhere && err <= 0)
+		return err < 0 ? (int)err : -ENOENT;
 	mask = sys(__NR_umask, 0);
 	err = directory ? sys(__NR_mkdirat, parent, name, last ? missing.directory : missing.parents)
 			: sys(__NR_mknodat, parent, name, S_IFREG | missing.file, 0);
@@ -153,6 +151,7 @@ int make_target(int base, const char *path, int directory, u64 resolve)
 		if (next == -ENOENT) {
 			prefix[end] = 0;
 			err = make_one(parent, prefix + at, directory || !last, last);
+			prefix[end] = last ? 0 : '/';
 			next = err < 0 ? err : resolve_in(base, prefix, resolve);
 		}
 		sys(__NR_close, parent);
@@ -222,10 +221,9 @@ int op_open_root(struct cursor *c)
 	err = sys(__NR_move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 	if (err < 0)
 		return in_part(PART_ATTACH, err);
-	if (makes)
-		make_in(fd);
+	err = makes ? make_in(fd) : 0;
 	keep(fd, "/", 0);
-	return 0;
+	return in_part(PART_ATTACH, err);
 }
 
 /*

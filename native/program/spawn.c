@@ -122,7 +122,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (u64)group_fd;
 	}
-	pid = sys_clone3(&args, child_main, &child);
+	pid = sys_clone(&args, child_main, &child);
 	err = pid < 0 ? pid : child.err;
 	if (group_fd >= 0)
 		sys(__NR_close, group_fd);
@@ -175,7 +175,7 @@ int run_tool(const char *const *argv)
 		.stack = (u64)(uintptr_t)stack,
 		.stack_size = sizeof stack,
 	};
-	long pid = sys_clone3(&args, tool_main, (void *)(uintptr_t)argv), got;
+	long pid = sys_clone(&args, tool_main, (void *)(uintptr_t)argv), got;
 	int status = 0;
 
 	if (pid < 0)

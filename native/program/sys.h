@@ -50,8 +50,19 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 #error "hutch knows x86_64 and aarch64"
 #endif
 
+/* native/fault/fault.c: in test builds any one call can be refused, to see that nothing is left then. */
+#ifdef HUTCH_FAULTS
+long refused_on_purpose(long call);
+void arm_fault(const u8 *program, u32 section, int fd, const u32 *step);
+void disarm_fault(void);
+#else
+#define refused_on_purpose(call) 0L
+#define arm_fault(program, section, fd, step) ((void)0)
+#define disarm_fault() ((void)0)
+#endif
+
 #define SYS_ARGS(n, a, b, c, d, e, f, ...) \
-	sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+	(refused_on_purpose(n) ?: sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f)))
 #define sys(...) SYS_ARGS(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
 /*
@@ -60,6 +71,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
  * call is made here and not by a wrapper that does.
  */
 long sys_clone3(struct clone_args *args, void (*fn)(void *), void *arg);
+#define sys_clone(...) (refused_on_purpose(__NR_clone3) ?: sys_clone3(__VA_ARGS__))
 
 #define NSIG_BYTES 8
 

@@ -95,4 +95,7 @@ void test_bound(void);
 void test_binds(void);
 void test_tool(void);
 
+/* compiled.c */
+void test_compiled(void);
+
 #endif

@@ -62,7 +62,7 @@ void test_root_ops(void)
 {
 	static int (*const handlers[])(struct cursor *) = {
 		op_open_root, op_attach_tree, op_attach_new, op_attach_overlay, op_make_link, op_cover_path, op_pivot_root,
-		op_write_data, op_change_mode, op_make_read_only, op_nest_user,
+		op_write_data, op_change_mode, op_make_read_only, op_nest_user, op_attach_text,
 	};
 	static const u8 zeros[64];
 	struct builder *b = malloc(sizeof *b);
@@ -76,6 +76,9 @@ void test_root_ops(void)
 	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == -EPROTO);
 	b->size = 0, put_string(b, "/tmp/link"), put_string(b, "/");
 	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == -EPROTO);
+	/* there is no root yet to attach it to */
+	b->size = 0, put_string(b, "/etc/resolv.conf"), put_string(b, "nameserver 192.0.2.7\n");
+	CHECK(op_attach_text(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) < 0);
 	free(b);
 }
 

@@ -12,6 +12,7 @@ type Command = { main(args: string[]): Promise<number> | number }
 
 const commands: { [name: string]: [load: () => Promise<Command>, help: string] } = {
   run: [() => import('./run.ts'), 'run a command inside limits and namespaces'],
+  compile: [() => import('./compile.ts'), 'write a run as one executable that needs no Node'],
   cgroup: [() => import('./cgroup.ts'), 'make, change, see and remove control groups'],
   hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
   rules: [() => import('./rules.ts'), 'place processes into groups by user, group and program'],

@@ -6,13 +6,14 @@ import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { explainProgram } from '../program/explain.ts'
-import { startSpec } from '../run/job.ts'
+import { loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
 import type { Result } from '../run/result.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
 import { formatSteps, formatVerdict, wantsColor } from './print.ts'
 import { openRedirections } from './redirect.ts'
@@ -59,6 +60,8 @@ export const flags: FlagTable = {
     help: 'LOWER[:LOWER…] at DST; changes go, or stay in :upper=DIR,work=DIR',
   },
   dev: { help: 'a /dev with the harmless devices alone' },
+  device: { value: 'PATH', repeat: true, help: 'this device too; then :INSIDE, and letters of rwm' },
+  seccomp: { value: 'PROFILE', help: 'filter system calls: default, strict, none, or a profile in JSON' },
   workdir: { value: 'DIR', short: 'w', help: 'directory to start in' },
   env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
   user: { value: 'USER[:GROUP]', short: 'u', help: 'run as this user' },
@@ -93,17 +96,18 @@ export async function main(args: string[]): Promise<number> {
   }
   const [command = '', ...words] = rest
   const spec = parseOptions(command, words, readOptions(values, order), 'cli')
+  const filter = await loadFilter(spec)
   const [report, meta] = [values.report?.[0], values.meta?.[0]]
   if (report !== undefined) checkDocumentPath(report, '--report')
   if (meta !== undefined) checkDocumentPath(meta, '--meta')
   if (values.explain) {
     const home = pretendSettled(spec)
-    const steps = explainProgram(prepare(spec).program)
+    const steps = explainProgram(prepare(spec, filter).program)
     writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
   try {
-    const result = await runToEnd(spec, values)
+    const result = await runToEnd(spec, values, filter)
     if (report !== undefined) writeDocument(report, formatReport(result), '--report')
     if (meta !== undefined) writeDocument(meta, formatMeta(result), '--meta')
     if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage)))
@@ -115,17 +119,22 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-async function runToEnd(spec: Spec, values: Parsed['values']): Promise<Result> {
+async function runToEnd(spec: Spec, values: Parsed['values'], filter: FilterMaker | undefined): Promise<Result> {
   const note = await settle(spec)
   if (note !== undefined && values.verbose) writeSync(2, `hutch: ${note}\n`)
   const stdio = openRedirections({ stdin: values.stdin?.[0], stdout: values.stdout?.[0], stderr: values.stderr?.[0] })
   native().holdSignals()
-  const job = startSpec(spec, { stdio })
+  const job = startSpec(spec, { stdio, filter })
   job.forwardSignals()
   return job.result
 }
 
-function readOptions(values: Parsed['values'], order: Parsed['order']): RunOptions {
+/** Flags → options; `environment` is where `--env NAME` finds its value. @throws OPTION_INVALID */
+export function readOptions(
+  values: Parsed['values'],
+  order: Parsed['order'],
+  environment: { [name: string]: string | undefined } = process.env,
+): RunOptions {
   const limits: Limits = {}
   for (const [key, [, flag]] of Object.entries(limitTable)) {
     const value = values[flag.slice(2)]?.at(-1)
@@ -183,9 +192,11 @@ function readOptions(values: Parsed['values'], order: Parsed['order']): RunOptio
     rootfs: last('rootfs'),
     readOnly: values['read-only'] ? true : undefined,
     dev: values.dev ? true : undefined,
+    devices: values.device,
+    seccomp: last('seccomp'),
     mounts: mounts.length > 0 ? mounts : undefined,
     workdir: last('workdir'),
-    env: readEnvironment(values.env ?? []),
+    env: readEnvironment(values.env ?? [], environment),
     user: last('user'),
     timeout: last('timeout'),
     killAfter: last('kill-after'),
@@ -215,11 +226,14 @@ function readPairs(
   return pairs && out
 }
 
-function readEnvironment(pairs: string[]): { [name: string]: string | undefined } {
+function readEnvironment(
+  pairs: string[],
+  environment: { [name: string]: string | undefined },
+): { [name: string]: string | undefined } {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=')
-      return at < 0 ? [pair, process.env[pair]] : [pair.slice(0, at), pair.slice(at + 1)]
+      return at < 0 ? [pair, environment[pair]] : [pair.slice(0, at), pair.slice(at + 1)]
     }),
   )
 }

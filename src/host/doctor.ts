@@ -23,6 +23,7 @@ export function inspectHost(host: Host = readHost()): Finding[] {
     delegation(host),
     killing(host),
     mounting(host),
+    ...findOlderWays(host.kernel),
     ...namespaceFindings(),
     userNamespaces(),
     swap(),
@@ -147,6 +148,23 @@ function mounting(host: Host): Finding {
         found: `--rootfs, --read-only and --volume are not to be had: mount_setattr came with 5.12`,
         remedy: 'use Linux 5.12 or newer',
       }
+}
+
+/** What came after the oldest kernel that hutch runs on, and what is done without it. */
+const newerCalls: readonly [since: [major: number, minor: number], what: string, instead: string][] = [
+  [[5, 8], 'mount ids (statx)', '--rootfs and its kind are not to be had'],
+  [[5, 12], 'idmapped mounts', '--volume …:idmap is not to be had'],
+  [[5, 14], 'cgroup.kill', 'processes are killed one by one'],
+  [[5, 19], 'memory.peak', 'the highest use of memory is not told on v2'],
+]
+
+/** One note for all that this kernel lacks. Pure. */
+export function findOlderWays([major, minor]: Host['kernel']): Finding[] {
+  const lacking = newerCalls.filter(([[a, b]]) => major < a || (major === a && minor < b))
+  if (lacking.length === 0) return []
+  const found = lacking.map(([, what, instead]) => `without ${what}: ${instead}`).join('; ')
+  const [[a, b]] = lacking.at(-1)!
+  return [{ title: 'older ways', state: 'note', found, remedy: `Linux ${a}.${b} has all of it` }]
 }
 
 function namespaceFindings(): Finding[] {

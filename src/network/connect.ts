@@ -2,6 +2,7 @@
 // Makes the connection of a job that waits for it, and takes it down: loaded only for a run that has one.
 import type { Readable } from 'node:stream'
 import { fail } from '../errors.ts'
+import { plain } from '../quote.ts'
 import type { PlannedNetwork } from '../sandbox/network.ts'
 import { addNetwork, checkPlugins, deleteNetwork } from './cni.ts'
 import { readConfigList } from './cni-config.ts'
@@ -33,7 +34,7 @@ export interface Waiting {
 
 /** A connection that stands. */
 export interface Connection {
-  /** Addresses inside, as far as they are known: `10.88.0.2/16`. */
+  /** Addresses inside as the plugins told them, such as `10.88.0.2/16`; of a private network none is known. */
   addresses: string[]
   /** Takes it down. @throws NETWORK_REFUSED when something is left, which the next run removes */
   close(): Promise<void>
@@ -41,11 +42,13 @@ export interface Connection {
 
 /** @throws NETWORK_REFUSED, NETWORK_UNKNOWN, NETWORK_CONFIG_INVALID, with nothing left behind */
 export function connect(waiting: Waiting): Promise<Connection> {
-  return waiting.network.kind === 'cni' ? connectCni(waiting) : connectPrivate(waiting)
+  const { network } = waiting
+  return network.kind === 'cni' ? connectCni(network, waiting) : connectPrivate(network, waiting)
 }
 
-async function connectCni({ network, netns, keeper }: Waiting): Promise<Connection> {
-  if (network.kind !== 'cni') throw fail('NETWORK_UNKNOWN', { name: network.kind, directory: '', known: '' })
+type Of<K extends PlannedNetwork['kind']> = Extract<PlannedNetwork, { kind: K }>
+
+async function connectCni(network: Of<'cni'>, { netns, keeper }: Waiting): Promise<Connection> {
   const list = readConfigList(network.configDirectory, network.name)
   checkPlugins(list)
   // written first: what a plugin did before hutch was killed is taken down, too
@@ -68,12 +71,10 @@ async function connectCni({ network, netns, keeper }: Waiting): Promise<Connecti
 const patienceMs = 30_000
 const saidAtMost = 4096
 
-async function connectPrivate(waiting: Waiting): Promise<Connection> {
-  const { network, startHelper } = waiting
-  if (network.kind !== 'private') throw fail('NETWORK_UNKNOWN', { name: network.kind, directory: '', known: '' })
+async function connectPrivate(network: Of<'private'>, { startHelper, runAs }: Waiting): Promise<Connection> {
   const { tool, path, publish } = network
   const orders = tool === 'slirp4netns' && publish.length > 0 ? openOrders() : undefined
-  const setting = { publish, runAs: waiting.runAs, ...(orders && { socket: orders.socket }) }
+  const setting = { publish, runAs, ...(orders && { socket: orders.socket }) }
   let said = ''
   try {
     const helper = startHelper(path, toolArguments(tool, setting))
@@ -114,9 +115,12 @@ async function isReady(helper: Helper, tool: string, said: () => string): Promis
     }),
   ]).finally(() => clearTimeout(timer))
   if (how === 'ready') return
+  // its end may be known before its last words are read
+  if (how === 'ended' && helper.stderr && !helper.stderr.closed)
+    await new Promise((resolve) => helper.stderr!.once('close', resolve))
   const lines = said()
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => plain(line.trim()))
     .filter((line) => line !== '' && !/to syslog$|^Don't run as root/.test(line))
   throw fail('NETWORK_REFUSED', {
     what: 'connect a private network',

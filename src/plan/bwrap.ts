@@ -85,6 +85,9 @@ export interface BwrapLaunch extends Launch {
   gate?: number
   /** Filters of system calls, each as numbers of 32 bits. */
   filters: readonly (readonly number[])[]
+  /** Groups that are there for it: the v2 one that it is born in, and files of v1 ones that it joins. */
+  group?: string
+  joins?: readonly string[]
 }
 
 /** Both sections. */
@@ -97,9 +100,12 @@ function unsharesLater({ request }: BwrapPlan): boolean {
   return request.userDescriptor !== undefined || request.pidDescriptor !== undefined
 }
 
-function clonedKinds(plan: BwrapPlan): NamespaceKind[] {
+/** A cgroup namespace is rooted where its maker is, so groups are joined before. */
+function clonedKinds(plan: BwrapPlan, { joins = [] }: BwrapLaunch): NamespaceKind[] {
   if (plan.request.userDescriptor !== undefined) return []
-  return (['mount', ...plan.kinds] as const).filter((kind) => kind !== 'pid' || !unsharesLater(plan))
+  return (['mount', ...plan.kinds] as const).filter((kind) =>
+    kind === 'pid' ? !unsharesLater(plan) : kind !== 'cgroup' || joins.length === 0,
+  )
 }
 
 /** Terminals of the new /dev belong to root, which must be mapped then: by a namespace around that of the program. */
@@ -112,7 +118,9 @@ function outerIds(plan: BwrapPlan): { uid: number; gid: number } {
 function compileOuter(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   const { facts, kinds, request } = plan
   const outer = startOps(launch).map((op) =>
-    op.op === 'spawn' ? { ...op, flags: cloneFlags(clonedKinds(plan)), origin: namespaceWords(plan) } : op,
+    op.op === 'spawn'
+      ? { ...op, flags: cloneFlags(clonedKinds(plan, launch)), group: launch.group ?? '', origin: namespaceWords(plan) }
+      : op,
   )
   if (kinds.has('user') && request.userBlock === undefined) {
     const ids = outerIds(plan)
@@ -141,10 +149,11 @@ function compileInner(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   if (used.length > 0) inner.push({ op: 'closeOnExec', descriptors: used, origin: 'descriptors' })
   inner.push(...restoreOps(launch))
   if (kinds.has('user') && request.userBlock === undefined) inner.push({ op: 'awaitMaps', origin: '--unshare-user' })
+  for (const path of launch.joins ?? []) inner.push({ op: 'joinGroup', path, origin: '--hutch-memory' })
   if (launch.gate !== undefined) inner.push({ op: 'blockOn', descriptor: launch.gate, origin: '--info-fd' })
   if (request.userBlock !== undefined)
     inner.push({ op: 'blockOn', descriptor: request.userBlock, origin: '--userns-block-fd' })
-  inner.push(...enterOps(plan))
+  inner.push(...enterOps(plan, launch))
   // as bubblewrap: what the host mounts later is seen inside, and never the other way round
   inner.push({
     op: 'mount',
@@ -173,7 +182,7 @@ function compileInner(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   inner.push(...capabilityOps(plan))
   inner.push({ op: 'noNewPrivileges', origin: 'bwrap' })
   if (request.diesWithParent) inner.push({ op: 'dieWithParent', signal: 9, origin: '--die-with-parent' })
-  for (const filter of launch.filters) inner.push({ op: 'installFilter', filter, origin: '--seccomp' })
+  for (const filter of launch.filters) inner.push({ op: 'installFilter', filter, flags: 0, origin: '--seccomp' })
   if (request.name !== undefined) inner.push({ op: 'nameProgram', name: request.name, origin: '--argv0' })
   const path = launch.env.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? '/bin:/usr/bin'
   inner.push({
@@ -187,7 +196,7 @@ function compileInner(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   return inner
 }
 
-function enterOps(plan: BwrapPlan): Op[] {
+function enterOps(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   const { request, kinds } = plan
   const ops: Op[] = []
   const enter = (descriptor: number | undefined, kind: 'user' | 'pid', origin: string) => {
@@ -195,11 +204,13 @@ function enterOps(plan: BwrapPlan): Op[] {
   }
   enter(request.userDescriptor, 'user', '--userns')
   enter(request.pidDescriptor, 'pid', '--pidns')
-  const cloned = clonedKinds(plan)
+  const fork: Op = { op: 'fork', signal: request.diesWithParent ? 9 : 0, origin: '--pidns' }
+  // only who is in a pid namespace can make another one below it
+  if (request.pidDescriptor !== undefined) ops.push(fork)
+  const cloned = clonedKinds(plan, launch)
   const later = (['mount', ...kinds] as const).filter((kind) => !cloned.includes(kind))
   if (later.length > 0) ops.push({ op: 'unshare', flags: cloneFlags(later), origin: namespaceWords(plan) })
-  if (unsharesLater(plan) && (kinds.has('pid') || request.pidDescriptor !== undefined))
-    ops.push({ op: 'fork', signal: request.diesWithParent ? 9 : 0, origin: '--pidns' })
+  if (later.includes('pid')) ops.push(fork)
   return ops
 }
 

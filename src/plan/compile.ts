@@ -8,6 +8,7 @@ import { privateProc, privatePropagation } from '../sandbox/mount.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
 import { rootOps } from '../sandbox/root.ts'
 import { compilePrivileges } from './compile-privileges.ts'
+import { originOf } from './devices.ts'
 import { networkLine, runsAs } from './network.ts'
 import type { Plan, PlannedGroup } from './plan.ts'
 
@@ -15,23 +16,31 @@ const sigkill = 9
 
 /** Both sections, ready for the wire or for explaining. */
 export function compilePlan(plan: Plan): Program {
-  return { outer: compileOuter(plan), inner: compileInner(plan) }
+  const inner = compileInner(plan)
+  return { outer: compileOuter(plan, inner), inner }
 }
 
-function compileOuter(plan: Plan): Op[] {
+function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   const { groups, spec } = plan
   const outer: Op[] = []
   for (const group of groups) outer.push(...makeGroup(group))
   for (const group of groups)
     for (const write of group.writes) outer.push(writeOp(group, write.file, write.value, write.origin))
+  const unified = groups.find((group) => group.controller === '')
+  if (plan.deviceFilter && unified)
+    outer.push({
+      op: 'attachDeviceFilter',
+      group: unified.directory,
+      program: plan.deviceFilter,
+      origin: originOf(spec),
+    })
   // who was at its limit is told by what changed in between
   const ancestorReads = plan.ancestors.flatMap(({ controller, directory }) =>
     memoryLevelFiles[controller === '' ? 'v2' : 'v1'].map((file) => read(`${directory}/${file}`)),
   )
   outer.push(...ancestorReads, ...watchOps(plan))
-  const unified = groups.find((group) => group.controller === '')
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
-  outer.push(...mapIds(plan))
+  outer.push(...mapIds(plan), ...sendMapped(plan, inner))
   if (spec.cpuTimeMs !== undefined)
     outer.push({
       op: 'limitCpu',
@@ -170,6 +179,20 @@ function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
   ]
 }
 
+/** In the order in which the child takes them. */
+function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
+  return inner.flatMap((op): Op[] => {
+    const mount =
+      op.op === 'attachSent' &&
+      spec.root!.mounts.find(
+        (one) => one.kind === 'volume' && one.idmap && one.source === op.source && one.target === op.target,
+      )
+    if (!mount || mount.kind !== 'volume') return []
+    const { source, attributes, recursive, origin } = mount
+    return [{ op: 'sendMapped', source, attributes, recursive: Number(recursive), origin }]
+  })
+}
+
 function compileInner(plan: Plan): Op[] {
   const { spec } = plan
   const has = (kind: NamespaceKind) => plan.isolate.includes(kind)
@@ -203,6 +226,8 @@ function compileInner(plan: Plan): Op[] {
   inner.push(...compilePrivileges(plan))
   // a change of ids clears it (prctl(2)), so it comes after setUser
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
+  if (plan.filter)
+    inner.push({ op: 'installFilter', filter: plan.filter.words, flags: plan.filter.flags, origin: 'seccomp' })
   inner.push({
     op: 'exec',
     argv: plan.argv,

@@ -7,7 +7,7 @@ import { parseSize } from '../units.ts'
 
 /** One mount, by Docker's words; all are attached in the order of the list, a later one on top. */
 export type MountOption =
-  /** `SRC:DST[:OPTIONS]`, options ro, rw, noexec, suid, dev, bind (without what is mounted below SRC) and rbind. */
+  /** `SRC:DST[:OPTIONS]`, options ro, rw, noexec, suid, dev, bind (without what is mounted below SRC), rbind, and idmap: its ids are the job's. */
   | { volume: string }
   /** `DST[:OPTIONS]`, options size=64M, mode=1777, nr_inodes=1000, ro, exec, suid, dev. */
   | { tmpfs: string }
@@ -38,7 +38,10 @@ const values: { [word: string]: [read: (value: string) => string | undefined, ac
 }
 
 const kinds = {
-  volume: { words: ['bind', 'rbind', ...Object.keys(attributeWords)], shape: 'SRC:DST[:ro,noexec,suid,dev,bind]' },
+  volume: {
+    words: ['bind', 'rbind', 'idmap', ...Object.keys(attributeWords)],
+    shape: 'SRC:DST[:ro,noexec,suid,dev,bind,idmap]',
+  },
   tmpfs: {
     words: ['size', 'mode', 'nr_inodes', ...Object.keys(attributeWords)],
     shape: 'DST[:size=64M,mode=1777,exec]',
@@ -77,7 +80,10 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   const target = readTarget(parts.pop()!, refuse)
   const { attributes, given, flags } = readOptions(kind, words, origin)
   const base = { target, attributes, origin }
-  if (kind === 'volume') return { ...base, kind, source: parts[0]!, recursive: !flags.includes('bind') }
+  if (kind === 'volume') {
+    const [recursive, idmap] = [!flags.includes('bind'), flags.includes('idmap')]
+    return { ...base, kind, source: parts[0]!, recursive, ...(idmap && { idmap }) }
+  }
   if (kind === 'tmpfs')
     return {
       ...base,

@@ -201,7 +201,10 @@ export function resolvedRoot(spec: Spec, facts: NetworkFacts, network: PlannedNe
   if (!mounts || (!root && !hasOwnServer(facts.resolver))) return root
   const server = network.kind === 'private' ? nameServers[network.tool] : undefined
   const text = resolverText(facts.resolver, server)
-  return { ...(root ?? { readOnly: false, dev: false, mounts: [] }), texts: [{ target, text, origin: 'network' }] }
+  return {
+    ...(root ?? { readOnly: false, dev: false, mounts: [], devices: [] }),
+    texts: [{ target, text, origin: 'network' }],
+  }
 }
 
 function conflict(name: string, why: string, remedy: string) {

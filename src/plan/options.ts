@@ -6,11 +6,13 @@ import { fail, quote } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import type { Root } from '../sandbox/root.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
+import { deviceMount, parseDevices } from './devices.ts'
 import { type JudgingOptions, parseJudging } from './judging-options.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
+import { parseSeccomp } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 
 /** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
@@ -53,6 +55,10 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   mounts?: readonly MountOption[]
   /** A minimal /dev of its own; `rootfs` has it anyway. */
   dev?: boolean
+  /** Devices of the host in it, by Docker's words: `PATH[:INSIDE][:rwm]`. It has a /dev of its own then. */
+  devices?: readonly string[]
+  /** System calls are filtered: `'default'` as in Docker, `'strict'` for programs nobody has read, a file, or a profile (OCI, Docker). */
+  seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
   /** Directory in which the command starts. */
   workdir?: string
   /** Added to the caller's environment; undefined takes a variable away. */
@@ -124,6 +130,8 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   readOnly: '--read-only',
   mounts: '--volume',
   dev: '--dev',
+  devices: '--device',
+  seccomp: '--seccomp',
   workdir: '--workdir',
   env: '--env',
   user: '--user',
@@ -203,6 +211,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
+  const seccomp = parseSeccomp(options.seccomp, say('seccomp'))
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   if (hostname !== undefined && !namespaces.isolate.includes('uts'))
@@ -222,6 +231,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
     ...(root && { root }),
     ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
+    ...(seccomp && { seccomp }),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
     ...(parent !== undefined && { parent }),
@@ -229,7 +239,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   }
 }
 
-const rootKeys = ['rootfs', 'readOnly', 'mounts', 'dev'] as const
+const rootKeys = ['rootfs', 'readOnly', 'mounts', 'dev', 'devices'] as const
 type Need = <T>(key: keyof RunOptions, accepted: string, read: (value: unknown) => T | undefined) => T | undefined
 
 /** A job has a root of its own as soon as one of these is asked for. */
@@ -239,8 +249,15 @@ function parseRoot(options: RunOptions, need: Need, door: Door): Root | undefine
   const readOnly = need('readOnly', 'true or false', boolean) ?? false
   const dev = need('dev', 'true or false', boolean) ?? false
   const mounts = options.mounts === undefined ? [] : parseMounts(options.mounts, door)
-  if (directory === undefined && !readOnly && !dev && mounts.length === 0) return undefined
-  return { ...(directory !== undefined && { directory }), readOnly, dev, mounts }
+  const devices = options.devices === undefined ? [] : parseDevices(options.devices, door)
+  if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
+  return {
+    ...(directory !== undefined && { directory }),
+    readOnly,
+    dev: dev || devices.length > 0,
+    mounts: [...mounts, ...devices.map(deviceMount)],
+    devices,
+  }
 }
 
 function parseLimits(limits: Limits, door: Door): LimitWrite[] {

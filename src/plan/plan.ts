@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
-import { controllerOf, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
+import type { DeviceRule } from '../cgroup/device-filter.ts'
+import { controllerOf, type LegacyWrite, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
 import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
 import type { Delegation, Privileges } from '../host/privileges.ts'
+import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../sandbox/capability.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { PlannedNetwork } from '../sandbox/network.ts'
-import { type Capabilities, type Ids, planIdentity, type UserNamespace } from './identity.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
+import type { Filter } from '../seccomp/profile.ts'
+import { planDevices } from './devices.ts'
+import { type Capabilities, type Identity, type Ids, planIdentity, type UserNamespace } from './identity.ts'
 import { type NetworkFacts, planNetwork, resolvedRoot } from './network.ts'
 import type { Spec } from './spec.ts'
 
@@ -24,11 +29,16 @@ export interface Surroundings {
   delegation?: Delegation
   /** Read for a run with a network. */
   network?: NetworkFacts
-  /** The caller's environment, NAME=value each, and where contained commands find `hutch`. */
+  /** The caller's environment, NAME=value each, and where contained commands find `hutch` ('' is nowhere). */
   env: readonly string[]
   toolPath: string
+  /** What the devices of the spec are, in its order, and whether bpf(2) may be used. */
+  devices: DeviceRule[]
+  mayFilter: boolean
   /** Distinguishes this process's jobs. */
   serial: number
+  /** Makes the filter that the spec asks for. */
+  filter?: FilterMaker
 }
 
 /** One group to be made. */
@@ -57,11 +67,15 @@ export interface Plan {
   /** The spec's, and user where the others take it. */
   isolate: NamespaceKind[]
   userNamespace?: UserNamespace
+  /** v2: the program that allows devices, attached to the job's group. */
+  deviceFilter?: number[]
   /** Taken on before the command; absent when they stay as they are. */
   ids?: Ids
   capabilities?: Capabilities
   /** Connected from outside while the job waits. */
   network?: PlannedNetwork
+  /** Of system calls. */
+  filter?: Filter
   /** Group levels above the job's whose limits may kill it, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
@@ -78,30 +92,64 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   const spec = root === asked.root ? asked : { ...asked, root: root! }
   refuseTightPids(spec)
   refuseOldKernel(spec, host)
-  const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around)
+  const devices = planDevices(spec, around.devices, deviceMeans(around))
+  const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around, devices.writes)
+  const identity = planIdentity(spec, {
+    kernel: host.kernel,
+    privileges: around.privileges,
+    delegation: around.delegation,
+    user: around.user,
+  })
+  refuseMapped(spec, identity, around.privileges)
+  const filter = around.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, around.privileges) })
   return {
     spec,
     layout: host.layout,
     groups,
+    ...(devices.filter && { deviceFilter: devices.filter }),
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, around),
     ...(network && { network }),
-    ...planIdentity(spec, {
-      kernel: host.kernel,
-      privileges: around.privileges,
-      delegation: around.delegation,
-      user: around.user,
-    }),
+    ...identity,
+    ...(filter && { filter }),
     ancestors: groups
       .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
       .flatMap((group) => levelsBetween(group, host)),
   }
 }
 
+/** What the command has once it runs: without a plan for them root keeps what it has, and who becomes another nothing. */
+function keptCapabilities({ capabilities, ids }: Identity, privileges: Privileges): number[] {
+  if (capabilities) return parseCapabilityMask(capabilities.permitted.toString(16))
+  return (ids?.uid ?? privileges.uid) === 0 ? parseCapabilityMask(privileges.permitted) : []
+}
+
 /** Name of a job's group; cgroup/sweep.ts reads it back. */
 export function groupName(host: Host, serial: number): string {
   const { pid, startTime, pidNamespace } = host.owner
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
+}
+
+/** An idmapped mount takes the map of the job's own user namespace, and rights over the file system. */
+function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Privileges): void {
+  const volume = spec.root?.mounts.find((mount) => mount.kind === 'volume' && mount.idmap)
+  if (!volume) return
+  const refuse = (why: string, remedy: string) =>
+    fail('OPTION_CONFLICT', { name: `${volume.origin} …:idmap`, why, remedy })
+  if (!userNamespace)
+    throw refuse('without a user namespace there is no map of ids', 'add --map-users, such as 0:100000:65536')
+  if (!hasCapability(permitted, capabilityNumbers.SYS_ADMIN))
+    throw refuse('only root may map the ids of a file system', 'leave out idmap, or run as root')
+}
+
+/** A v1 hierarchy, or bpf(2) on a group of v2; neither takes a user's word. */
+function deviceMeans({ host, parents, mayFilter }: Surroundings): 'v1' | 'v2' | 'none' {
+  const takes = (controller: string) => {
+    const parent = parents.get(controller)
+    return parent !== undefined && (parent.writable || !parent.exists)
+  }
+  if (host.v1.devices) return host.uid === 0 && takes('devices') ? 'v1' : 'none'
+  return mayFilter && takes('') ? 'v2' : 'none'
 }
 
 /** init and the command are a task each. */
@@ -167,11 +215,14 @@ function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
   return [...limits].sort((a, b) => Number(b.file === 'memory.max') - Number(a.file === 'memory.max'))
 }
 
-function planLegacy(spec: Spec, around: Surroundings): PlannedGroup[] {
+function planLegacy(spec: Spec, around: Surroundings, devices: readonly LegacyWrite[]): PlannedGroup[] {
   const { host } = around
   const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
   const unifiedOnly = spec.limits.filter((limit) => controllerOf(limit.file) === 'cgroup')
-  const writes = translateLimits(spec.limits.filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)))
+  const writes = [
+    ...translateLimits(spec.limits.filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit))),
+    ...devices,
+  ]
   for (const write of writes)
     if (!host.v1[write.controller])
       throw fail('CGROUP_CONTROLLER_MISSING', {
@@ -270,7 +321,7 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
   const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
   const path = 'PATH' in changes ? changes.PATH : around.env.find((entry) => entry.startsWith('PATH='))?.slice(5)
   // an image has nothing of hutch's, and need not know where the host has it
-  const tools = spec.root?.directory === undefined ? `${around.toolPath}:` : ''
+  const tools = spec.root?.directory === undefined && around.toolPath ? `${around.toolPath}:` : ''
   const searchPath = tools + (path ?? usualPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])
   const env = around.env.filter((entry) => !replaced.has(entry.slice(0, entry.indexOf('='))))

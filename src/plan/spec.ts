@@ -6,6 +6,7 @@ import type { Root } from '../sandbox/root.ts'
 import type { JudgingSpec } from './judging-options.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
+import type { SeccompWish } from './seccomp-option.ts'
 
 /** Who speaks: errors name what the user typed. */
 export type Door = 'cli' | 'library'
@@ -25,6 +26,8 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   root?: Root
   /** A connection that is made from outside while the job waits. */
   network?: Network
+  /** What its system calls are filtered by. */
+  seccomp?: SeccompWish
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

@@ -105,6 +105,15 @@ function explainOp(op: Op): { words: string; shell: string } {
         words: `remove ${op.path}${op.shared ? ' if nothing else is in it' : ''}`,
         shell: `rmdir ${shellWord(op.path)}`,
       }
+    case 'attachDeviceFilter':
+      return { words: `let ${nameOf(op.group)} use the devices of its list alone (a BPF program)`, shell: '' }
+    case 'sendMapped':
+      return {
+        words: `map the ids of ${op.source} by its user namespace, and hand it in${attributeList(op.attributes)}`,
+        shell: `mount --${op.recursive ? 'rbind' : 'bind'} -o X-mount.idmap=/proc/$PID/ns/user ${shellWord(op.source)} …`,
+      }
+    case 'attachSent':
+      return { words: `put ${op.source}, whose ids were mapped, at ${op.target}`, shell: '' }
     case 'joinGroup':
       return { words: `enter ${op.path.slice(0, op.path.lastIndexOf('/'))}`, shell: `echo 0 > ${shellWord(op.path)}` }
     case 'unshare':

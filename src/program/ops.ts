@@ -33,6 +33,12 @@ export const ops = {
   keepDescriptors: { code: 11, call: 'fcntl', fields: { descriptors: 'numbers' } },
   bindNamespaces: { code: 12, call: 'mount', fields: { kinds: 'strings', files: 'strings' } },
   limitCpu: { code: 13, call: 'read', fields: { limitMs: 'u32', extraMs: 'u32', file: 'string' } },
+  attachDeviceFilter: { code: 24, call: 'bpf', fields: { group: 'string', program: 'numbers' } },
+  sendMapped: {
+    code: 25,
+    call: 'mount_setattr',
+    fields: { source: 'string', attributes: 'u64', recursive: 'u32' },
+  },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
@@ -109,7 +115,7 @@ export const ops = {
   makeReadOnly: { code: 101, call: 'mount_setattr', fields: { path: 'string' } },
   nameProgram: { code: 102, call: 'execve', fields: { name: 'string' } },
   closeOnExec: { code: 103, call: 'fcntl', fields: { descriptors: 'numbers' } },
-  installFilter: { code: 104, call: 'prctl', fields: { filter: 'numbers' } },
+  installFilter: { code: 104, call: 'prctl', fields: { filter: 'numbers', flags: 'u32' } },
   blockOn: { code: 105, call: 'read', fields: { descriptor: 'u32' } },
   takeLock: { code: 106, call: 'fcntl', fields: { path: 'string' } },
   newSession: { code: 107, call: 'setsid', fields: {} },
@@ -119,6 +125,7 @@ export const ops = {
   enterDescriptor: { code: 111, call: 'setns', fields: { descriptor: 'u32', kind: 'u32' } },
   awaitNetwork: { code: 112, call: 'recvfrom', fields: { by: 'string' } },
   attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
+  attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
   boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', most: 'u64' } },
 } as const
 

@@ -18,6 +18,7 @@ export const stepParts = [
   'attach',
   'layer',
   'filter',
+  'process',
 ] as const
 
 let scratch = Buffer.alloc(1 << 16)
@@ -102,6 +103,15 @@ export function encodeProgram(program: Program): Uint8Array {
   scratch.writeUInt32LE(inner, 8)
   scratch.writeUInt32LE(0, 12)
   return scratch.subarray(0, at)
+}
+
+/** Fields alone, one after another, as an op has them: a copy. */
+export function encodeFields(
+  fields: readonly (['string', string] | ['strings', readonly string[]] | ['numbers', readonly number[]])[],
+): Buffer {
+  at = 0
+  for (const [type, value] of fields) put[type](value as never)
+  return Buffer.from(scratch.subarray(0, at))
 }
 
 /**

@@ -17,8 +17,8 @@ type Start = (spec: Spec, how: { stdio: [number, 'pipe', 'pipe'] }) => Helper
 
 /** A connection on its way. */
 export interface Connecting {
-  /** Addresses inside, once the job goes on; undefined when it could not be connected. */
-  made: Promise<string[] | undefined>
+  /** Addresses inside, once the job goes on; none when it could not be connected, or they are not known. */
+  addresses: Promise<string[]>
   /** After the job's end. @throws NETWORK_REFUSED */
   end(): Promise<void>
 }
@@ -35,7 +35,7 @@ export function beginConnection(launched: Launched, start: Start, failed: (error
     return undefined
   })
   return {
-    made: connecting.then((connection) => connection?.addresses),
+    addresses: connecting.then((connection) => connection?.addresses ?? []),
     end: async () => (await connecting)?.close(),
   }
 }

@@ -12,9 +12,10 @@ import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
 import { judge, type Outcome } from './judge.ts'
-import { finishSweep, type Launched, launch } from './launch.ts'
+import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
 import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Streams } from './streams.ts'
@@ -79,6 +80,11 @@ export class Job {
     return this.result
   }
 
+  /** With `network: 'cni:NAME'`, when that is connected and the command starts: its addresses, such as `10.88.0.2/16`. */
+  async addresses(): Promise<string[]> {
+    return this.#launched.connecting?.addresses ?? []
+  }
+
   /** What it has used so far. */
   async usage(): Promise<Usage> {
     return parseUsage(this.#launched.plan, (path) => {
@@ -106,29 +112,40 @@ export async function start(command: string, args: readonly string[] = [], optio
  * @throws HutchError for what hutch could not do
  */
 export async function run(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Result> {
-  const job = startWith(command, args, options, { reads: true })
+  const job = await startWith(command, args, options, { reads: true })
   job.stdin?.end()
   const texts = await Promise.all([collect(job.stdout), collect(job.stderr), job.result])
   const [stdout, stderr, result] = texts
   return { ...result, ...(stdout !== undefined && { stdout }), ...(stderr !== undefined && { stderr }) }
 }
 
-function startWith(command: string, args: readonly string[], options: StartOptions, reads: { reads?: true } = {}): Job {
+async function startWith(
+  command: string,
+  args: readonly string[],
+  options: StartOptions,
+  reads: { reads?: true } = {},
+): Promise<Job> {
   const { stdio, signal, onEvent, ...rest } = options
-  return startSpec(parseOptions(command, args, rest, 'library'), { stdio, signal, onEvent, ...reads })
+  const spec = parseOptions(command, args, rest, 'library')
+  return startSpec(spec, { stdio, signal, onEvent, filter: await loadFilter(spec), ...reads })
+}
+
+/** What makes the filter that it asks for; its code is loaded by those that do. */
+export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
+  return spec.seccomp && (await import('./filter.ts')).readFilter(spec.seccomp, spec.door)
 }
 
 /** The same from a Spec: the CLI's way in. `reads`: its caller reads all of its pipes. */
 export function startSpec(
   spec: Spec,
-  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & { reads?: true },
+  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways & { reads?: true },
 ): Job {
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
   const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined)
   let launched: Launched
   const begun = performance.now()
   try {
-    launched = launch(spec, ends.theirs)
+    launched = launch(spec, ends.theirs, how)
   } catch (error) {
     closeEnds(ends)
     throw error
@@ -193,12 +210,13 @@ function settle(
       failed(error)
       watchedNative().signal(job, constants.signals.SIGKILL)
     })
+  if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
     watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced) => {
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
         const errno = errnoName(-(b % stepPart))
-        if (op?.op !== 'exec')
+        if (op?.op !== 'exec' || b >= stepPart)
           failure = op
             ? explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart))
             : fail('STEP_REFUSED', {

@@ -6,6 +6,8 @@ import { readChildren } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
+import { isInitialUserNamespace, readDevice } from '../host/device.ts'
+import { findFileSystem } from '../host/file-system.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { readGroup, readUser, type User } from '../host/ids.ts'
 import { readNetworkFacts } from '../host/network.ts'
@@ -13,13 +15,17 @@ import { type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
-import { makePlan, needsOf, type Plan } from '../plan/plan.ts'
+import { limitsDevices } from '../plan/devices.ts'
+import { makePlan, needsOf, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
-import { encodeProgram } from '../program/wire.ts'
+import { encodeProgram, stepPart } from '../program/wire.ts'
 import { watchedNative } from '../reactor.ts'
+import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import type { Network } from '../sandbox/network.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
 import { parseScopeName } from '../systemd/unit.ts'
+import type { Connecting } from './connection.ts'
 import { explainRefusal } from './refusal.ts'
 
 export interface Launched {
@@ -28,6 +34,8 @@ export interface Launched {
   pid: number
   plan: Plan
   program: Program
+  /** Its network, on the way. */
+  connecting?: Connecting
   /** This process's signals are the job's: see Job.forwardSignals. */
   forwards?: boolean
 }
@@ -39,32 +47,54 @@ let sweep: (() => void) | undefined
 let swept = false
 
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
-export function prepare(spec: Spec): { plan: Plan; program: Program } {
+export function prepare(spec: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
+  const plan = makePlan(spec, readSurroundings(spec, filter))
+  return { plan, program: compilePlan(plan) }
+}
+
+/** What a plan is made from beside the spec. @throws CGROUP_MISSING, USER_UNKNOWN */
+export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings {
   const host = readHost()
   if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
     throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || '--parent'}` })
   const privileges = readPrivileges()
   const maps = spec.mapUsers ?? spec.mapGroups
-  const plan = makePlan(spec, {
+  return {
     host,
     parents: findParents(host, spec),
     user: findUser(spec, privileges),
     privileges,
+    devices: (spec.root?.devices ?? []).map(({ path, access, origin }) => ({ ...readDevice(path, origin), access })),
+    mayFilter: limitsDevices(spec) && mayFilterDevices(privileges),
+    ...(filter && { filter }),
     ...(maps && { delegation: readDelegation(privileges.uid) }),
     ...(spec.network && { network: findNetwork(spec.network) }),
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     serial: ++serial,
-  })
-  return { plan, program: compilePlan(plan) }
+  }
+}
+
+/** Another program in the groups of this plan: what a drop-in does inside is its own business. */
+export type Recompile = (plan: Plan, program: Program) => Program
+
+/** What goes into a launch besides the spec. */
+export interface Ways {
+  recompile?: Recompile | undefined
+  filter?: FilterMaker | undefined
 }
 
 /** Starts it: `stdio` are descriptors, -1 is /dev/null. @throws HutchError, with nothing left behind */
-export function launch(spec: Spec, stdio: readonly [number, number, number]): Launched {
+export function launch(
+  spec: Spec,
+  stdio: readonly [number, number, number],
+  { recompile, filter }: Ways = {},
+): Launched {
   const addon = watchedNative()
   if (spec.evacuate) evacuateParent(spec)
   for (let again = knownParents.size > 0; ; again = false) {
-    const { plan, program } = prepare(spec)
+    const { plan, program: usual } = prepare(spec, filter)
+    const program = recompile?.(plan, usual) ?? usual
     const [job, pid, errno = 0] = addon.launch(encodeProgram(program), ...stdio)
     if (job > 0) {
       rememberEnabled(plan)
@@ -73,7 +103,7 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
     }
     knownParents.clear()
     const op = program.outer[pid]
-    const name = errnoName(-errno)
+    const [name, part] = [errnoName(-(errno % stepPart)), Math.floor(errno / stepPart)]
     if (!op)
       throw fail('STEP_REFUSED', {
         what: 'start the event thread',
@@ -82,13 +112,18 @@ export function launch(spec: Spec, stdio: readonly [number, number, number]): La
         errno: name,
         remedy: 'raise the limit of open files (ulimit -n)',
       })
-    if (!again || (name !== 'ENOENT' && name !== 'EACCES')) throw explainRefusal(op, name, plan, findObstacles)
+    if (!again || (name !== 'ENOENT' && name !== 'EACCES'))
+      throw explainRefusal(op, name, plan, findObstacles, part, op.op === 'sendMapped' ? findFileSystem(op.source) : '')
   }
 }
 
 /** pasta first: it gives the job the addresses of the host, and IPv6. */
 function findNetwork(network: Network) {
   return readNetworkFacts(network.kind === 'private' && network.tool ? [network.tool] : ['pasta', 'slirp4netns'])
+}
+
+function mayFilterDevices({ permitted }: Privileges): boolean {
+  return hasCapability(permitted, capabilityNumbers.SYS_ADMIN) && isInitialUserNamespace()
 }
 
 /** Who is asked for, by --user, --group and --groups together. */
@@ -141,6 +176,7 @@ function needs(controller: string, spec: Spec): boolean {
     controller === 'memory' ||
     controller === 'pids' ||
     (controller === 'cpuacct' && spec.cpuTimeMs !== undefined) ||
+    (controller === 'devices' && limitsDevices(spec)) ||
     spec.limits.some((limit) => legacyControllerOf(limit.file) === controller)
   )
 }

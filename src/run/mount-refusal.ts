@@ -14,6 +14,8 @@ type MountOp = Extract<
       | 'attachNew'
       | 'attachText'
       | 'attachOverlay'
+      | 'sendMapped'
+      | 'attachSent'
       | 'coverPath'
       | 'makeLink'
       | 'emptyRoot'
@@ -26,9 +28,16 @@ type MountOp = Extract<
 >
 
 /** `origin` is the option as the user typed it. */
-export function explainMountRefusal(op: MountOp, errno: string, part: Part, origin: string): HutchError {
+export function explainMountRefusal(
+  op: MountOp,
+  errno: string,
+  part: Part,
+  origin: string,
+  fileSystem = '',
+): HutchError {
   const names = { source: sourceOf(op), target: targetOf(op), origin }
-  const [why, remedy] = (explain[part] ?? (() => undefined))(errno, names) ?? anywhere(errno, names)
+  const mapped = op.op === 'sendMapped' && part === 'attributes' && mappingWords(errno, fileSystem, origin)
+  const [why, remedy] = (mapped || (explain[part] ?? (() => undefined))(errno, names)) ?? anywhere(errno, names)
   const path = part === 'target' || part === 'attach' ? names.target : names.source
   return fail('MOUNT_REFUSED', { what: whatOf(op), why, errno, path, origin, remedy })
 }
@@ -46,6 +55,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'ENOTDIR') return [`${source} is not a directory`, `give a directory in ${origin}`]
     if (errno === 'EBADF')
       return [`${source} is not open, or was used up by an option before`, `open one for each ${origin}`]
+    if (errno === 'ESTALE') return [`${source} is not where its path leads any more`, `open it again for ${origin}`]
     if (errno === 'ELOOP') return [`${source} goes through too many links`, `give another in ${origin}`]
     if (errno === 'EACCES')
       return [`${source} may not be entered`, `give what this user may enter in ${origin}, or run as root`]
@@ -59,13 +69,13 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   target: (errno, { target, origin }) => {
     if (errno === 'ENOENT')
       return [
-        `${target} is not there inside, and hutch makes mount points only in a root of your own, a tmpfs or an overlay`,
+        `${target} is not there inside; hutch run makes mount points in a root of your own, a tmpfs or an overlay, and no link may lead nowhere`,
         `make ${target} first, or give one that exists in ${origin}`,
       ]
     if (errno === 'EROFS')
       return [
         `${target} is not there inside, and it cannot be made in what is read-only`,
-        `make ${target} in the root first, or leave out --read-only`,
+        `make ${target} in the root first, or mount something writable there before`,
       ]
     if (errno === 'ELOOP')
       return [
@@ -110,6 +120,21 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   },
 }
 
+/** What refused to map its ids: idmapped mounts come file system by file system. */
+function mappingWords(errno: string, fileSystem: string, origin: string): Words | undefined {
+  if (errno === 'EINVAL')
+    return [
+      `the ids of its file system${fileSystem ? `, ${fileSystem},` : ''} cannot be mapped on this kernel, or are mapped already`,
+      `leave out idmap in ${origin}, or keep the files on ext4, xfs or btrfs (tmpfs since 6.3); with bind what is mounted below does not count`,
+    ]
+  if (errno === 'EPERM')
+    return [
+      'only who owns the file system may map its ids',
+      'run as root outside of any user namespace, or leave out idmap',
+    ]
+  return undefined
+}
+
 function anywhere(errno: string, { origin }: Names): Words {
   if (errno === 'EEXIST') return ['something else is there already', `give another path in ${origin}`]
   if (errno === 'EROFS') return ['the file system there is read-only', 'mount something writable there before']
@@ -124,6 +149,9 @@ function whatOf(op: MountOp): string {
   switch (op.op) {
     case 'openRoot':
       return `use ${quote(op.source)} as the root`
+    case 'sendMapped':
+      return `map the ids of ${quote(op.source)}`
+    case 'attachSent':
     case 'attachTree':
       return `mount ${quote(op.source)} at ${quote(op.target)}`
     case 'attachNew':
@@ -152,7 +180,8 @@ function whatOf(op: MountOp): string {
 }
 
 function sourceOf(op: MountOp): string {
-  if (op.op === 'openRoot' || op.op === 'attachTree') return quote(op.source)
+  if (op.op === 'openRoot' || op.op === 'attachTree' || op.op === 'sendMapped' || op.op === 'attachSent')
+    return quote(op.source)
   if (op.op === 'attachOverlay') return op.lower.length === 1 ? quote(op.lower[0]) : 'a layer'
   if (op.op === 'writeData') return `descriptor ${op.descriptor}`
   return op.op === 'attachNew' ? op.type : '/'
@@ -160,5 +189,6 @@ function sourceOf(op: MountOp): string {
 
 function targetOf(op: MountOp): string {
   if (op.op === 'openRoot' || op.op === 'emptyRoot' || op.op === 'pivotRoot') return '/'
+  if (op.op === 'sendMapped') return quote(op.source)
   return quote('target' in op ? op.target : op.op === 'makeLink' ? op.name : op.path)
 }

@@ -2,11 +2,12 @@
 // A program without groups, limits and verdict: started as every other, and its end as wait(2) tells it.
 import { existsSync } from 'node:fs'
 import { fail, type HutchError } from '../errors.ts'
+import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds, native } from '../native.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { encodeProgram, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
-import { explainStep } from './refusal.ts'
+import { explainAlone } from './refusal.ts'
 
 /** Signals to this process: all that can be are passed on; INT and TERM alone are; those two are ignored; or nothing is done about any. */
 export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
@@ -64,7 +65,7 @@ export function endAs(ending: { exit: number } | { signal: number }): number {
 function refusal(op: Op | undefined, number: number): HutchError {
   const errno = errnoName(-(number % stepPart))
   return op
-    ? explainStep(op, errno, op.origin, Math.floor(number / stepPart))
+    ? explainAlone(op, errno, Math.floor(number / stepPart), findObstacles)
     : fail('STEP_REFUSED', {
         what: 'start',
         operation: 'hutch-init',

@@ -2,7 +2,7 @@
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
 import { fail, type HutchError } from '../errors.ts'
 import type { Obstacle } from '../host/privileges.ts'
-import { optionFlags, type RunOptions } from '../plan/options.ts'
+import { limitTable, optionFlags, type RunOptions } from '../plan/options.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Op } from '../program/ops.ts'
 import { stepParts } from '../program/wire.ts'
@@ -11,10 +11,18 @@ import { formatSize } from '../units.ts'
 import { explainMountRefusal } from './mount-refusal.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
-export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () => Obstacle[], part = 0): HutchError {
+export function explainRefusal(
+  op: Op,
+  errno: string,
+  plan: Plan,
+  obstacles: () => Obstacle[],
+  part = 0,
+  fileSystem = '',
+): HutchError {
+  if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, originWord('seccomp', plan))
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
-    if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found)
+    if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found, plan)
   }
   switch (op.op) {
     case 'makeGroup':
@@ -45,12 +53,32 @@ export function explainRefusal(op: Op, errno: string, plan: Plan, obstacles: () 
         remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
       })
     default:
-      return explainStep(op, errno, originWord(op.origin, plan), part)
+      return explainStep(op, errno, originWord(op.origin, plan), part, fileSystem)
   }
 }
 
+function refusedFilter(errno: string, origin: string): HutchError {
+  return fail('STEP_REFUSED', {
+    what: 'install the filter of system calls',
+    operation: 'prctl',
+    origin,
+    errno,
+    remedy:
+      errno === 'EACCES'
+        ? 'it takes no_new_privs, or CAP_SYS_ADMIN: leave out --new-privileges'
+        : 'this kernel may have no filters (CONFIG_SECCOMP_FILTER), or filters above this one are too long together',
+  })
+}
+
+/** The same for a program without a plan. */
+export function explainAlone(op: Op, errno: string, part: number, obstacles: () => Obstacle[]): HutchError {
+  if (op.op !== 'spawn' || op.flags === 0) return explainStep(op, errno, op.origin, part)
+  const user = kindsIn(op.flags).includes('user') && isForbidden(op, errno)
+  return user ? forbidden(op, errno, obstacles()) : refusedSpawn(op.flags, errno)
+}
+
 /** What needs no plan to be explained. */
-export function explainStep(op: Op, errno: string, origin: string, part: number): HutchError {
+function explainStep(op: Op, errno: string, origin: string, part: number, fileSystem = ''): HutchError {
   if (stepParts[part] === 'filter')
     return fail('STEP_REFUSED', {
       what: 'install a filter of system calls',
@@ -65,6 +93,8 @@ export function explainStep(op: Op, errno: string, origin: string, part: number)
   switch (op.op) {
     case 'openRoot':
     case 'emptyRoot':
+    case 'sendMapped':
+    case 'attachSent':
     case 'attachTree':
     case 'attachNew':
     case 'attachOverlay':
@@ -76,14 +106,14 @@ export function explainStep(op: Op, errno: string, origin: string, part: number)
     case 'changeMode':
     case 'makeReadOnly':
     case 'pivotRoot':
-      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin)
+      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem)
     default:
       return refusedStep(op, errno, origin)
   }
 }
 
 /** A step that needs no more than its own words. */
-export function refusedStep(op: Op, errno: string, origin: string): HutchError {
+function refusedStep(op: Op, errno: string, origin: string): HutchError {
   return fail('STEP_REFUSED', {
     what: op.op === 'unshare' ? `make namespaces (${kindsIn(op.flags).join(', ')})` : (whats[op.op] ?? op.op),
     operation: op.op,
@@ -99,16 +129,26 @@ function isForbidden(op: Op, errno: string): boolean {
   return (errno === 'EPERM' || errno === 'EACCES') && (op.op === 'mapIds' || op.op === 'mount' || op.op === 'unshare')
 }
 
-function forbidden(op: Op, errno: string, found: readonly Obstacle[]): HutchError {
+function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Plan): HutchError {
   const depth = 'they are nested too deep, or /proc/sys/user/max_user_namespaces is reached'
   const byTool = op.op === 'mapIds' && (op.userTool !== '' || op.groupTool !== '')
   const tool = 'newuidmap and newgidmap did it, which are set-user-ID: no_new_privs, or a mount with nosuid, stops them'
   return fail('USERNS_FORBIDDEN', {
     what: op.op === 'spawn' ? 'make' : op.op === 'mapIds' ? 'map the ids of' : 'use',
     errno,
-    evidence: byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth],
+    evidence: [
+      ...(plan ? askedFor(op, plan) : []),
+      ...(byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth]),
+    ],
     remedy: found[0]?.remedy ?? 'run as root, or with --isolate none; hutch doctor looks for what forbids it',
   })
+}
+
+/** Without root a user namespace comes by itself: then no option is to be named. */
+function askedFor(op: Op, plan: Plan): string[] {
+  const { mapUsers, mapGroups, isolate } = plan.spec
+  const origin = mapUsers ? 'mapUsers' : mapGroups ? 'mapGroups' : isolate.includes('user') ? 'isolate' : undefined
+  return origin ? [`asked for by ${originWord(op.op === 'spawn' ? origin : op.origin, plan)}`] : []
 }
 
 const groupRemedies: { [errno: string]: string } = {
@@ -151,13 +191,13 @@ const limitReasons: { [errno: string]: [string, string] } = {
   EOPNOTSUPP: ['the group cannot have this controller', 'name another group with --parent'],
 }
 
-function refusedSpawn(flags: number, errno: string, plan: Plan): HutchError {
+function refusedSpawn(flags: number, errno: string, plan?: Plan): HutchError {
   const kinds = kindsIn(flags)
   const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
   const [why, remedy] = spawnReasons[errno] ?? ['', 'see hutch doctor']
   const group =
     errno === 'EAGAIN' || errno === 'ENOENT' || errno === 'EBUSY' || errno === 'EOPNOTSUPP'
-      ? plan.groups[0]?.directory
+      ? plan?.groups[0]?.directory
       : undefined
   return fail('NAMESPACE_REFUSED', {
     kinds: named,
@@ -196,7 +236,9 @@ const whats: { [op: string]: string } = {
   dieWithParent: 'tie the process to its parent',
   watchFile: 'watch the events of the group',
   watchOom: 'watch the group for out-of-memory situations',
-  exec: 'start the command',
+  attachDeviceFilter: 'limit its devices',
+  exec: 'start a process for the command',
+  killGroup: 'see whether anything is left in the groups',
   mapIds: 'map the ids of the user namespace',
   awaitMaps: 'wait for the ids of the user namespace',
   joinNamespaces: 'enter a namespace',
@@ -237,6 +279,7 @@ const whats: { [op: string]: string } = {
 
 /** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
 const rights: { [op: string]: string } = {
+  attachDeviceFilter: 'it takes CAP_SYS_ADMIN outside of any user namespace',
   setOomScore: 'to lower it takes CAP_SYS_RESOURCE',
   setLimit: 'to raise the hard limit takes CAP_SYS_RESOURCE outside of any user namespace',
   setNice: 'to lower it takes CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_NICE',
@@ -284,5 +327,6 @@ function stepRemedy(op: Op, errno: string): string {
 }
 
 function originWord(origin: string, plan: Plan): string {
-  return plan.spec.door === 'cli' ? (optionFlags[origin as keyof RunOptions] ?? origin) : origin
+  if (plan.spec.door !== 'cli') return origin
+  return optionFlags[origin as keyof RunOptions] ?? limitTable[origin as keyof typeof limitTable]?.[1] ?? origin
 }

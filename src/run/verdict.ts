@@ -2,6 +2,7 @@
 // What stopped it, in plain words, from the kernel's figures alone: pure.
 import { quote } from '../errors.ts'
 import type { Plan } from '../plan/plan.ts'
+import { seccompOrigin } from '../plan/seccomp-option.ts'
 import { formatDuration, formatSize } from '../units.ts'
 import type { Reason, Verdict } from './result.ts'
 import type { Usage } from './usage.ts'
@@ -78,11 +79,14 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
   aborted: (plan, e) => ({
     headline: `stopped by its caller after ${formatDuration(e.durationMs)}: ${stopped(plan, e)}`,
   }),
-  signal: (plan, e) => ({
-    headline: `${nameOf(plan)} was ended by ${e.signal}, ${signalOrigin(e)}`,
-    remedy:
-      e.signalFrom === 'inside' ? 'this is a fault of the program, or its own wish' : 'see who may send signals to it',
-  }),
+  signal: (plan, e) =>
+    killedByFilter(plan, e) ?? {
+      headline: `${nameOf(plan)} was ended by ${e.signal}, ${signalOrigin(e)}`,
+      remedy:
+        e.signalFrom === 'inside'
+          ? 'this is a fault of the program, or its own wish'
+          : 'see who may send signals to it',
+    },
   'not-found': (plan) => ({
     headline: `cannot run ${nameOf(plan)}: no such program (ENOENT)`,
     evidence: plan.argv[0]!.includes('/') ? [] : [['looked in', plan.searchPath]],
@@ -102,6 +106,18 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
   exit: (plan, e) => ({
     headline: `${nameOf(plan)} ended with status ${e.exitCode} after ${formatDuration(e.durationMs)}`,
   }),
+}
+
+/** Nothing else ends a program by SIGSYS but one that sends it to itself. */
+function killedByFilter({ filter, ...plan }: Plan, e: Evidence): Words | undefined {
+  if (!filter || e.signal !== 'SIGSYS') return undefined
+  const { door, seccomp } = plan.spec
+  const flag = door === 'cli' ? '--seccomp' : 'seccomp'
+  return {
+    headline: `${nameOf(plan)} was killed by seccomp: it made a system call that its profile ends it for`,
+    ...(seccomp && { evidence: [['profile', seccompOrigin(seccomp, door)]] }),
+    remedy: `allow the call in the profile, or give it another one: ${flag} default, or none`,
+  }
 }
 
 function nameOf(plan: Plan): string {

@@ -52,8 +52,26 @@ const table: readonly (readonly [name: string, since: Version])[] = [
 
 const names = table.map(([name]) => name)
 
-/** Numbers of those that the plan itself asks for. */
-export const capabilityNumbers = { SETGID: 6, SETUID: 7, SETPCAP: 8, NET_ADMIN: 12, SYS_ADMIN: 21 } as const
+/** Numbers of those that plans and profiles of system calls ask for. */
+export const capabilityNumbers = {
+  DAC_READ_SEARCH: 2,
+  SETGID: 6,
+  SETUID: 7,
+  SETPCAP: 8,
+  NET_ADMIN: 12,
+  SYS_MODULE: 16,
+  SYS_RAWIO: 17,
+  SYS_CHROOT: 18,
+  SYS_PACCT: 20,
+  SYS_ADMIN: 21,
+  SYS_BOOT: 22,
+  SYS_NICE: 23,
+  SYS_TIME: 25,
+  SYS_TTY_CONFIG: 26,
+  SYSLOG: 34,
+  PERFMON: 38,
+  BPF: 39,
+} as const
 
 /**
  * What root keeps in a root of its own: for files of several owners, for servers and package managers. No more, as the rest reaches

@@ -9,7 +9,7 @@ export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as cons
 
 /** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside. */
 export type Mount = { target: string; attributes: number; origin: string } & (
-  | { kind: 'volume'; source: string; recursive: boolean }
+  | { kind: 'volume'; source: string; recursive: boolean; idmap?: boolean }
   | { kind: 'tmpfs'; options: string[] }
   | { kind: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }
 )
@@ -22,6 +22,8 @@ export interface Root {
   mounts: Mount[]
   /** Files of our own text, read-only, on top of all. */
   texts?: { target: string; text: string; origin: string }[]
+  /** Devices that are among the mounts, and what may be done with them. */
+  devices: { path: string; access: string; origin: string }[]
 }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
@@ -64,6 +66,8 @@ function mountOp(mount: Mount): Op {
   const { target, attributes, origin } = mount
   switch (mount.kind) {
     case 'volume':
+      // its ids can only be mapped from outside
+      if (mount.idmap) return { op: 'attachSent', source: mount.source, target, origin }
       return {
         op: 'attachTree',
         source: mount.source,

@@ -114,6 +114,7 @@ export const cases: Case[] = [
   ask('MINI --file 3 /f --file 3 /g true', { open: ['one\n'] }),
   ask('MINI --file 3 /no-such true'),
   ask('MINI --ro-bind /etc /d --file 3 /d/x true', { open: ['one\n'] }),
+  see('MINI --proc /proc --bind-fd 3 /f --ro-bind-fd 4 /g/h', { open: ['one\n', 'two\n'], since: 0.9 }),
   // overlays
   shell(
     'MINI --overlay-src /usr/share/zoneinfo --tmp-overlay /o',

@@ -48,6 +48,24 @@ test.for([
   expect(await gone(pid)).toBe(true)
 })
 
+test.for([
+  [[], true],
+  [['--die-with-parent'], false],
+] as const)('with %j the program lives on when the parent of bwrap ends: %s', async ([options, lives], context) => {
+  requires(context, 'root')
+  const line = [process.execPath, cli, 'bwrap', ...options, ...all, 'sh', '-c', 'echo $$; exec sleep 100']
+  // a shell that stays, as bwrap is not its last command
+  const parent = spawn('sh', ['-c', '"$@"; :', 'sh', ...line], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const pid = await started(parent)
+  parent.kill('SIGKILL')
+  if (lives) {
+    await pause(300)
+    expect(existsSync(`/proc/${pid}`)).toBe(true)
+    process.kill(pid, 'SIGKILL')
+  }
+  expect(await gone(pid)).toBe(true)
+})
+
 test.for([[[]], [['--unshare-pid', '--proc', '/proc']]])(
   'with %j a signal to bwrap is the program’s',
   async ([options], context) => {
@@ -97,4 +115,17 @@ test('a filter that forbids what waits for the program is no endless loop', asyn
   const [user = 99, system = 99] = stdout.trim().split(' ').map(Number)
   expect(status).toBe(6)
   expect(user + system).toBeLessThan(10)
+})
+
+test('where no user namespace can be made, it is said why', async (context) => {
+  requires(context, 'root')
+  const limit = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"'
+  const outer = ['-U', '--map-root-user', 'sh', '-c', limit, 'sh']
+  const { status, stderr } = await collect('unshare', [
+    ...[...outer, process.execPath, cli, 'bwrap', '--unshare-user', ...all, 'true'],
+  ])
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^bwrap: cannot make a user namespace.*max_user_namespaces is 0/s),
+  ])
 })

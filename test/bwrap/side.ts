@@ -67,7 +67,7 @@ export const probe = [
 let copy: string | undefined
 
 /** Where a user without rights finds hutch: the checkout may be closed to it. */
-function anyonesCli(): string {
+export function copyFor(): string {
   if (!copy) {
     copy = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
     chmodSync(copy, 0o755)
@@ -84,7 +84,7 @@ export function removeCopy(): void {
 
 /** Runs one case as one user: `real`, or hutch's. */
 export async function runCase(one: Case, as: 'root' | 'user', real: string | undefined): Promise<Outcome> {
-  const directory = mkdtempSync(`${tmpdir()}/hutch-test-bwrap-`)
+  const directory = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
   chmodSync(directory, 0o777)
   mkdirSync(`${directory}/sub`)
   writeFileSync(`${directory}/file`, 'a file\n')
@@ -97,7 +97,7 @@ export async function runCase(one: Case, as: 'root' | 'user', real: string | und
   try {
     const line = typeof one.line === 'string' ? one.line.split(' ') : one.line
     const args = line.flatMap((word) => words[word] ?? (word === 'PROBE' ? ['sh', '-c', probe] : [fill(word)]))
-    const tool = real === undefined ? [process.execPath, anyonesCli(), 'bwrap'] : [real]
+    const tool = real === undefined ? [process.execPath, copyFor(), 'bwrap'] : [real]
     const become = as === 'user' ? ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups'] : []
     const outcome = await collect([...become, ...tool, ...args], open, one.env)
     const after = one.after ? await collect(['sh', '-c', fill(one.after)], []) : undefined

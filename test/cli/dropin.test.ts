@@ -223,8 +223,8 @@ test.for(Object.keys(dropins))(
     const help = await hutch([name, '--help'])
     expect(help).toMatchObject({ status: 0, stderr: '' })
     expect(help.stdout).toMatch(new RegExp(`^Usage: ${name} `))
-    // util-linux's end with 1, libcgroup's with 129
-    const status = ['lsns', 'unshare', 'nsenter'].includes(name) ? 1 : 129
+    // util-linux's and bubblewrap end with 1, libcgroup's with 129
+    const status = ['lsns', 'unshare', 'nsenter', 'bwrap'].includes(name) ? 1 : 129
     expect(await hutch([name, '--no-such-option'])).toMatchObject({ status, stdout: '' })
   },
 )

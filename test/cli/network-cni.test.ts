@@ -144,3 +144,26 @@ test('a command that is not there leaves nothing', async () => {
   expect((await run('--network', 'cni:web', '--', '/no/such')).status).toBe(127)
   expect(await left()).toBe('')
 })
+
+test('the library tells the addresses, and eight at once get one each', async () => {
+  const text = `
+    import { start } from '${process.cwd()}/dist/index.js'
+    const options = { network: 'cni:web', cniConfDir: '${lists}' }
+    const script = 'ip -o -4 addr show eth0 | tr -s " " | cut -d" " -f4'
+    const each = async () => {
+      const job = await start('sh', ['-c', script], options)
+      job.stdin.end()
+      let said = ''
+      for await (const data of job.stdout) said += data
+      const [address] = await job.addresses()
+      await job.result
+      return said.trim() === address && address
+    }
+    console.log(JSON.stringify(await Promise.all(Array.from({ length: 8 }, each))))`
+  const { stdout, stderr } = await ground!.run(process.execPath, '--input-type=module', '--eval', text)
+  expect(stderr).toBe('')
+  const addresses = JSON.parse(stdout) as string[]
+  expect(new Set(addresses).size).toBe(8)
+  for (const one of addresses) expect(one).toMatch(/^198\.51\.100\.\d+\/24$/)
+  expect(await left()).toBe('')
+})

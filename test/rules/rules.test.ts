@@ -5,6 +5,13 @@ import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { codes } from '../../src/errors.ts'
 import { changeKinds, eventKinds } from '../../src/native.ts'
+import {
+  compiledFlags,
+  compiledMagic,
+  compiledVersion,
+  compiledWords,
+  groupPlaceholder,
+} from '../../src/program/compiled.ts'
 import { ops } from '../../src/program/ops.ts'
 import { programMagic, stepPart, stepParts } from '../../src/program/wire.ts'
 
@@ -32,6 +39,7 @@ const rooms = [
   'systemd',
   'sandbox',
   'network',
+  'seccomp',
   'plan',
   'run',
   'cli',
@@ -122,6 +130,21 @@ test('kinds of changes are the same on both sides', () => {
     Number(value),
   ])
   expect(Object.fromEntries(listed)).toEqual(changeKinds)
+})
+
+test('a compiled file is the same on both sides', () => {
+  const header = read('native/compiled/compiled.h')
+  const [, list] = /#define WORDS\(X\)([^#]*)\nenum/.exec(header)!
+  expect([...list!.matchAll(/X\((\w+)\)/g)].map(([, name]) => name)).toEqual(compiledWords)
+  const number = (name: string) => Number(new RegExp(`${name} = (\\d+)`).exec(header)?.[1])
+  expect({
+    passArguments: number('PASS_ARGUMENTS'),
+    quiet: number('QUIET'),
+    passEnvironment: number('PASS_ENVIRONMENT'),
+  }).toEqual(compiledFlags)
+  expect(header).toContain(`#define COMPILED_MAGIC 0x${compiledMagic.toString(16)} `)
+  expect(header).toContain(`#define COMPILED_VERSION ${compiledVersion}\n`)
+  expect(header).toContain(`#define GROUP_PLACEHOLDER "${groupPlaceholder}"`)
 })
 
 test('docs/errors.md has every code, and no other', () => {

@@ -56,6 +56,8 @@ export function plan(
     host,
     parents,
     user: undefined,
+    devices: [],
+    mayFilter: false,
     privileges: { uid: host.uid, gid: host.uid, permitted: host.uid === 0 ? '1ffffffffff' : '0', seccomp: false },
     env: ['PATH=/bin', 'A=1'],
     toolPath: '/tools',

@@ -13,8 +13,10 @@ export function tellStart({ info, status }: BwrapRequest, kinds: ReadonlySet<Nam
   const facts: [string, number][] = [['child-pid', pid]]
   for (const kind of told) {
     if (kind !== 'mount' && !kinds.has(kind)) continue
-    const number = numberOf(pid, namespaces[kind].file)
-    if (number !== undefined) facts.push([`${namespaces[kind].file}-namespace`, number])
+    const number = numberOf(String(pid), namespaces[kind].file)
+    // one that is made a moment later is not told
+    if (number !== undefined && number !== numberOf('self', namespaces[kind].file))
+      facts.push([`${namespaces[kind].file}-namespace`, number])
   }
   const pairs = facts.map(([name, value]) => `"${name}": ${value}`)
   if (info !== undefined) {
@@ -43,7 +45,7 @@ function tell(name: string, descriptor: number, text: string): void {
 }
 
 /** The number of a namespace; none when the process is gone already. */
-function numberOf(pid: number, file: string): number | undefined {
+function numberOf(pid: string, file: string): number | undefined {
   try {
     return Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${file}`))?.[1])
   } catch {

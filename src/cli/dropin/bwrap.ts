@@ -8,10 +8,11 @@ import { readInherited } from '../../host/descriptors.ts'
 import { readCallersOpenFiles } from '../../host/limits.ts'
 import { readPrivileges } from '../../host/privileges.ts'
 import { errnoName, native } from '../../native.ts'
-import { type BwrapFacts, type BwrapPlan, compileBwrap, planBwrap } from '../../plan/bwrap.ts'
+import { type BwrapFacts, type BwrapLaunch, type BwrapPlan, compileBwrap, planBwrap } from '../../plan/bwrap.ts'
 import { parseBwrap, wantsLevelPrefix } from '../../plan/bwrap-options.ts'
 import { type BwrapRequest, descriptorPath, renumberDescriptor, usedDescriptors } from '../../plan/bwrap-request.ts'
 import { formatBwrapOptions } from '../../plan/bwrap-table.ts'
+import type { Program } from '../../program/ops.ts'
 import { runProgram } from '../../run/program.ts'
 import { capabilitiesOf, parseCapabilityMask } from '../../sandbox/capability.ts'
 import { print } from '../output.ts'
@@ -178,13 +179,21 @@ function readFilter(descriptor: number): number[] {
 
 async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>): Promise<number> {
   const { request } = plan
+  if (request.diesWithParent) native().dieWithParent(process.ppid)
   const filters = request.filters.map(readFilter)
   const tells = request.info !== undefined || request.status !== undefined
   const gate = tells ? makeGate() : undefined
   const mine = [request.info, request.status, ...request.filters]
   const handed = readInherited().filter((one) => !mine.includes(one) && one !== gate?.write)
   const openFiles = readCallersOpenFiles()
-  const program = compileBwrap(plan, {
+  const started = (pid: number) => {
+    if (!gate) return
+    closeSync(gate.read)
+    tellStart(request, plan.kinds, pid)
+    writeSync(gate.write, 'g')
+    closeSync(gate.write)
+  }
+  const what: BwrapLaunch = {
     words: request.words,
     shell: '',
     env: [...environment].map(([name, value]) => `${name}=${value}`),
@@ -192,18 +201,31 @@ async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>)
     ...(openFiles && { openFiles }),
     ...(gate && { gate: gate.read }),
     filters,
-  })
-  const ending = await runProgram(program, 'forward', (pid) => {
-    if (!gate) return
-    closeSync(gate.read)
-    tellStart(request, plan.kinds, pid)
-    writeSync(gate.write, 'g')
-    closeSync(gate.write)
-  })
-  if ('error' in ending) throw ending.error
-  const status = 'exit' in ending ? ending.exit : 128 + ending.signal
+  }
+  const limits = wantedLimits(request, process.env)
+  // groups and verdicts are much to load, and few ask for them
+  const status = limits
+    ? await (await import('./bwrap-limited.ts')).runLimited(plan, what, limits, started)
+    : await runPlain(compileBwrap(plan, what), started)
   tellEnd(request, status)
   return status
+}
+
+async function runPlain(program: Program, started: (pid: number) => void): Promise<number> {
+  const ending = await runProgram(program, 'forward', started)
+  if ('error' in ending) throw ending.error
+  return 'exit' in ending ? ending.exit : 128 + ending.signal
+}
+
+/** The options, and for those that are missing the variables; none at all is undefined. */
+function wantedLimits({ limits }: BwrapRequest, variables: NodeJS.ProcessEnv): BwrapRequest['limits'] | undefined {
+  const names = ['memory', 'pids', 'cpus', 'timeout'] as const
+  const wanted: BwrapRequest['limits'] = {}
+  for (const name of names) {
+    const value = limits[name] ?? variables[`HUTCH_${name.toUpperCase()}`]
+    if (value !== undefined && value !== '') wanted[name] = value
+  }
+  return Object.keys(wanted).length > 0 ? wanted : undefined
 }
 
 /** The program waits until what is to be told of its start has been told. */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A compiled file: an executable that holds its own container. What hutch
+ * compile writes behind build/hutch-compiled; src/program/compiled.ts is this
+ * file's twin, and a test holds the two together.
+ *
+ *   file   = the executable, zeros up to a multiple of 8, program, notes, footer
+ *   notes  = numbers refusal keys, strings refusals, strings words, strings facts, string explained
+ *   footer = u32 magic, u32 version, u32 flags, u32 program length, u32 notes length, u32 file length,
+ *            u32 checksum of all before it, u32 magic again
+ *
+ * Lengths and the rest as program.h has them. The program's group is called
+ * GROUP_PLACEHOLDER: each start puts its own name there.
+ */
+#ifndef HUTCH_COMPILED_H
+#define HUTCH_COMPILED_H
+
+#include "../hutch.h"
+
+#define COMPILED_MAGIC 0x43747568 /* "hutC" */
+#define COMPILED_VERSION 1
+#define FOOTER_LENGTH 32
+#define GROUP_PLACEHOLDER "hutch-0-0-0-0"
+#define CHECKSUM_START 2166136261u
+#define CHECKSUM_FACTOR 16777619u
+
+/* Arguments go to the command; no verdict; the environment of the call is the command's, under what exec sets. */
+enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4 };
+
+/* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second. */
+#define WORDS(X) \
+	X(STOPPED) X(KILLED) X(OOM_OWN) X(OOM_ABOVE) X(OOM_ALL) X(PIDS) X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) \
+	X(SIGNAL_UNKNOWN) X(EXIT) X(NOT_FOUND) X(NOT_EXECUTABLE) X(INTERPRETER) X(ROOT)
+enum word {
+#define WORD(name) WORD_##name,
+	WORDS(WORD)
+#undef WORD
+	WORD_COUNT
+};
+
+/* The keys of a refusal: step * 2 and the section, part, errno, which text. Part and errno 0 stand for all that are not listed. */
+#define REFUSAL_KEYS 4
+#define INNER_SECTION 1
+
+struct compiled {
+	u32 flags;
+	const u8 *program;
+	u32 program_length;
+	struct numbers keys;
+	struct strings refusals, words, facts;
+	const char *explained;
+};
+
+/* trailer.c */
+int open_compiled(const u8 *bytes, u64 size, struct compiled *out);
+const char *nth_string(const struct strings *strings, u32 n);
+
+/* fill.c: the program with what only the start knows */
+struct call {
+	const char *group;
+	char **arguments;	/* to be passed on, up to NULL */
+	char **environment;
+	u32 flags;
+};
+u64 filled_size(const struct compiled *c, const struct call *call);
+long fill_program(const u8 *program, u64 size, const struct call *call, u8 *out, u64 room);
+
+/* facts.c */
+int check_facts(const struct strings *facts, const char *file);
+
+/* owner.c: names of groups, see src/cgroup/sweep.ts */
+int own_group_name(char *name, size_t size);
+int is_abandoned(const char *name, const char *own);
+void sweep_beside(const char *group, const char *own);
+
+/* verdict.c */
+struct story {
+	const struct compiled *compiled;
+	const struct life *life;
+	const char *group;	/* name of its groups */
+	const u8 *program;	/* as it was run */
+	u64 program_size;
+	u32 sent;	/* bit n: signal n came from outside */
+	int timed_out, oom_noticed;
+	struct report refused;	/* kind 0: nothing was */
+};
+int tell(const struct story *s);
+int tell_refusal(const struct story *s, u32 section, u32 step, int value);
+
+/* text.c */
+struct text {
+	char bytes[8192];
+	u32 length;
+};
+void add(struct text *t, const char *s);
+void add_number(struct text *t, u64 number);
+void add_filled(struct text *t, const char *form, const char *first, const char *second);
+void print(int fd, const char *s);
+int same(const char *a, const char *b);
+int starts(const char *s, const char *start);
+u64 parse_number(const char **at);
+const char *errno_name(int number, char *room);
+const char *signal_name(int number, char *room);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The start of a compiled file: finds the program behind itself, checks that
+ * it fits here, runs it, and ends as the command did.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/poll.h>
+#include <linux/signalfd.h>
+#include <linux/time_types.h>
+#include <signal.h>
+
+#include "compiled.h"
+
+#define HUTCH_FAILED 125
+#define PROT_READ_ONLY 1
+#define PROT_READ_WRITE 3
+#define MAP_PRIVATE_FILE 2
+#define MAP_PRIVATE_ANONYMOUS 0x22
+#define SEEK_END_WHENCE 2
+#define SI_KERNEL_CODE 0x80
+#define BIT(sig) (1ull << ((sig) - 1))
+
+static const u64 forwarded = BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTERM) | BIT(SIGUSR1) | BIT(SIGUSR2) |
+			     BIT(SIGWINCH);
+static char figures[FIGURES_SIZE];
+
+static int refuse(const char *file, const char *why, const char *remedy)
+{
+	struct text t = { .length = 0 };
+
+	add(&t, "hutch: cannot start ");
+	add(&t, file);
+	add(&t, ": ");
+	add(&t, why);
+	add(&t, "\n  remedy       ");
+	add(&t, remedy);
+	add(&t, "\n");
+	print(2, t.bytes);
+	return HUTCH_FAILED;
+}
+
+static int refuse_call(const char *file, const char *call, long err)
+{
+	struct text t = { .length = 0 };
+	char room[32];
+
+	add(&t, call);
+	add(&t, " was refused (");
+	add(&t, errno_name((int)-err, room));
+	add(&t, ")");
+	return refuse(file, t.bytes, "see the limits of this process (ulimit -a), and that /proc is mounted");
+}
+
+/* What is closed would be taken by a descriptor of ours, and then be the command's. */
+static void fill_standard(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (sys(__NR_fcntl, fd, F_GETFD) == -EBADF)
+			sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR);
+}
+
+/* This executable as it was started: 0 with its bytes, or -errno. */
+static long map_self(const u8 **bytes, u64 *size)
+{
+	long fd = sys(__NR_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC), length, at;
+
+	if (fd < 0)
+		return fd;
+	length = sys(__NR_lseek, fd, 0, SEEK_END_WHENCE);
+	at = length < 0 ? length : sys(__NR_mmap, NULL, length, PROT_READ_ONLY, MAP_PRIVATE_FILE, fd, 0);
+	sys(__NR_close, fd);
+	if ((unsigned long)at > -4096ul)
+		return at;
+	*bytes = (const u8 *)at;
+	*size = (u64)length;
+	return 0;
+}
+
+/* Signals wait for the job instead of ending this process: -errno, or where they are read. */
+static long hold_signals(void)
+{
+	struct kernel_sigaction by_default = { 0 };
+
+	/* a caller that ignores it would have our child reaped by the kernel */
+	sys(__NR_rt_sigaction, SIGCHLD, &by_default, NULL, NSIG_BYTES);
+	sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &forwarded, NULL, NSIG_BYTES);
+	return sys(__NR_signalfd4, -1, &forwarded, NSIG_BYTES, O_CLOEXEC | O_NONBLOCK);
+}
+
+/* What the terminal sends went to the whole foreground group, so the command has had it already. */
+static void pass_signals(struct story *s, struct life *life, int fd)
+{
+	struct signalfd_siginfo info;
+
+	while (sys(__NR_read, fd, &info, sizeof info) == (long)sizeof info) {
+		s->sent |= 1u << info.ssi_signo;
+		if (info.ssi_code != SI_KERNEL_CODE && !life->ending)
+			sys(__NR_pidfd_send_signal, life->outer.pidfd, info.ssi_signo, NULL, 0);
+	}
+}
+
+static void watch(struct story *s, struct life *life, int signals)
+{
+	struct pollfd fds[2 + MAX_WATCHES] = { { .fd = life->outer.pidfd, .events = POLLIN },
+					       { .fd = signals, .events = POLLIN } };
+	struct report report;
+	unsigned int pause;
+
+	for (u32 i = 0; i < life->outer.watches; i++)
+		fds[2 + i] = (struct pollfd){ .fd = life->outer.watch[i].fd, .events = POLLIN };
+	while (!life_ended(life)) {
+		u64 now = now_ms(), due = life_due(life), left = due > now ? due - now : 0;
+		struct __kernel_timespec t = { (long long)(left / 1000), (long long)(left % 1000) * 1000000 };
+
+		if (due && !left) {
+			if (life->deadline && life->deadline <= now)
+				s->timed_out = life_stop(life);
+			else if (life_look_at_cpu(life, now))
+				s->timed_out = SIGKILL;
+			continue;
+		}
+		sys(__NR_ppoll, fds, 2 + life->outer.watches, due ? &t : NULL, NULL, NSIG_BYTES);
+		pass_signals(s, life, signals);
+		for (u32 i = 0; i < life->outer.watches; i++)
+			if (fds[2 + i].revents && life_noticed(life, i))
+				s->oom_noticed = 1;
+	}
+	while (life_failed(life, &report))
+		s->refused = report;
+	while ((pause = life_finish(life)) != 0)
+		sleep_ms(pause);
+	pass_signals(s, life, signals);
+}
+
+static int start(const struct compiled *c, const struct call *call, const char *file)
+{
+	static struct life life = { .outer = { .figures = figures } };
+	struct launch_files files = { .stdio = { 0, 1, 2 }, .inotify_fd = -1 };
+	struct story s = { .compiled = c, .life = &life, .group = call->group };
+	u64 room = filled_size(c, call);
+	u8 *program = (u8 *)sys(__NR_mmap, NULL, room, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+	long size, signals, err;
+
+	if ((unsigned long)program > -4096ul)
+		return refuse_call(file, "memory", (long)program);
+	size = fill_program(c->program, c->program_length, call, program, room);
+	if (size < 0)
+		return refuse(file, "its program cannot be read", "compile it again");
+	signals = hold_signals();
+	if (signals < 0)
+		return refuse_call(file, "signalfd", signals);
+	files.init_fd = init_image_memfd();
+	if (files.init_fd < 0)
+		return refuse_call(file, "memfd_create", files.init_fd);
+	s.program = files.program = program;
+	s.program_size = files.program_size = (u64)size;
+	err = life_start(&life, &files);
+	if (err)
+		return tell_refusal(&s, 0, life.outer.step, (int)-err);
+	for (u32 i = 0; i < life.outer.made_count; i++)
+		sweep_beside(life.outer.made[i], call->group);
+	watch(&s, &life, (int)signals);
+	return tell(&s);
+}
+
+static int run(int argc, char **argv, char **environment)
+{
+	const char *file = argc > 0 ? argv[0] : "this file";
+	struct compiled c;
+	char group[128];
+	struct call call = { .group = group, .arguments = argc > 0 ? argv + 1 : argv, .environment = environment };
+	const u8 *bytes = NULL;
+	u64 size = 0;
+	long err;
+
+	fill_standard();
+	err = map_self(&bytes, &size);
+	if (err)
+		return refuse_call(file, "opening /proc/self/exe", err);
+	err = open_compiled(bytes, size, &c);
+	if (err == -ENOEXEC)
+		return refuse(file, "no program stands at its end: it was cut short or stripped", "copy it again, or compile it again");
+	if (err == -EILSEQ)
+		return refuse(file, "it is damaged: its bytes are not those that were written", "copy it again, or compile it again");
+	if (err)
+		return refuse(file, "its program is of another version of hutch", "compile it again");
+	call.flags = c.flags;
+	if (argc == 2 && same(argv[1], "--hutch-explain")) {
+		print(1, c.explained);
+		return 0;
+	}
+	if (argc > 1 && !(c.flags & PASS_ARGUMENTS))
+		return refuse(file, "it takes no arguments", "leave them out, or compile it with --pass-args");
+	if (check_facts(&c.facts, file))
+		return HUTCH_FAILED;
+	err = own_group_name(group, sizeof group);
+	if (err)
+		return refuse_call(file, "reading /proc/self", err);
+	return start(&c, &call, file);
+}
+
+__attribute__((used, noreturn)) void compiled_main(long *stack)
+{
+	int argc = (int)stack[0];
+	char **argv = (char **)(stack + 1);
+
+	sys(__NR_exit_group, run(argc, argv, argv + argc + 1));
+	__builtin_unreachable();
+}
+
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n	xor %ebp, %ebp\n	mov %rsp, %rdi\n	and $-16, %rsp\n	call compiled_main\n	hlt\n"
+	".pushsection .note.GNU-stack,\"\",@progbits\n.popsection\n");
+#elif defined(__aarch64__)
+__asm__(".globl _start\n_start:\n	mov x29, #0\n	mov x0, sp\n	bl compiled_main\n	brk #1\n"
+	".pushsection .note.GNU-stack,\"\",%progbits\n.popsection\n");
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines for people, without a C library. */
+#include <linux/errno.h>
+#include <signal.h>
+
+#include "compiled.h"
+
+void add(struct text *t, const char *s)
+{
+	while (*s && t->length < sizeof t->bytes - 1)
+		t->bytes[t->length++] = *s++;
+	t->bytes[t->length] = 0;
+}
+
+void add_number(struct text *t, u64 number)
+{
+	char digits[24];
+	int at = sizeof digits - 1;
+
+	digits[at] = 0;
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	add(t, digits + at);
+}
+
+/* `form` with its \1 and \2 filled in. */
+void add_filled(struct text *t, const char *form, const char *first, const char *second)
+{
+	char one[2] = "";
+
+	for (; *form; form++) {
+		one[0] = *form;
+		add(t, *form == 1 ? first : *form == 2 ? second : one);
+	}
+}
+
+void print(int fd, const char *s)
+{
+	size_t left = text_length(s);
+
+	while (left) {
+		long written = sys(__NR_write, fd, s, left);
+
+		if (written == -EINTR)
+			continue;
+		if (written <= 0)
+			return;
+		s += written;
+		left -= (size_t)written;
+	}
+}
+
+int starts(const char *s, const char *start)
+{
+	while (*start)
+		if (*s++ != *start++)
+			return 0;
+	return 1;
+}
+
+int same(const char *a, const char *b)
+{
+	return starts(a, b) && a[text_length(b)] == 0;
+}
+
+/* Decimal digits at *at, which then stands behind them. */
+u64 parse_number(const char **at)
+{
+	u64 number = 0;
+
+	for (; **at >= '0' && **at <= '9'; ++*at)
+		number = number * 10 + (u64)(**at - '0');
+	return number;
+}
+
+static const char *number_or(const char *name, const char *kind, int number, char *room)
+{
+	struct text t;
+
+	if (name)
+		return name;
+	t.length = 0;
+	add(&t, kind);
+	add_number(&t, (u64)number);
+	memcpy(room, t.bytes, t.length + 1);
+	return room;
+}
+
+/* As the kernel's documents spell it; `room` takes 32 bytes. */
+const char *errno_name(int number, char *room)
+{
+	static const struct { int number; const char *name; } names[] = {
+#define NAME(name) { name, #name },
+		NAME(EPERM) NAME(ENOENT) NAME(ESRCH) NAME(EINTR) NAME(EIO) NAME(ENXIO) NAME(E2BIG) NAME(ENOEXEC)
+		NAME(EBADF) NAME(ECHILD) NAME(EAGAIN) NAME(ENOMEM) NAME(EACCES) NAME(EFAULT) NAME(EBUSY) NAME(EEXIST)
+		NAME(EXDEV) NAME(ENODEV) NAME(ENOTDIR) NAME(EISDIR) NAME(EINVAL) NAME(ENFILE) NAME(EMFILE)
+		NAME(ETXTBSY) NAME(EFBIG) NAME(ENOSPC) NAME(EROFS) NAME(EMLINK) NAME(EPIPE) NAME(ERANGE)
+		NAME(ENAMETOOLONG) NAME(ENOSYS) NAME(ENOTEMPTY) NAME(ELOOP) NAME(EPROTO) NAME(EOPNOTSUPP)
+		NAME(EUSERS) NAME(ESTALE) NAME(EOWNERDEAD) NAME(EILSEQ) NAME(ELIBBAD)
+#undef NAME
+	};
+	const char *name = NULL;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (names[i].number == number)
+			name = names[i].name;
+	return number_or(name, "errno ", number, room);
+}
+
+const char *signal_name(int number, char *room)
+{
+	static const char *const names[] = {
+		NULL, "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL",
+		"SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT",
+		"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF",
+		"SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+	};
+
+	return number_or(number < 32 ? names[number] : NULL, "signal ", number, room);
+}

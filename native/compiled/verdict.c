@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How it ended, as src/run/judge.ts concludes it: an exit status, and a text that was written when it was compiled. */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <signal.h>
+
+#include "compiled.h"
+
+#define HUTCH_FAILED 125
+#define OP_READ_FILE 3
+#define OP_SPAWN 4
+#define OP_EXEC 40
+#define OP_EXEC_FILE 88
+/* A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
+#define IN_FLIGHT 65536
+
+struct counts {
+	u64 oom_kills, own_ooms, denied, peak, limit, hits;
+};
+
+/* The number behind `key` at the start of a line. */
+static u64 flat(const char *text, const char *key)
+{
+	for (const char *at = text; *at; at++) {
+		const char *value = at + text_length(key);
+
+		if ((at == text || at[-1] == '\n') && starts(at, key) && *value == ' ') {
+			value++;
+			return parse_number(&value);
+		}
+	}
+	return 0;
+}
+
+static void count_file(struct counts *c, const char *path, const char *text)
+{
+	const char *file = path, *number = text;
+
+	for (const char *at = path; *at; at++)
+		if (*at == '/')
+			file = at + 1;
+	if (same(file, "memory.events") || same(file, "memory.oom_control"))
+		c->oom_kills = flat(text, "oom_kill");
+	if (same(file, "memory.events.local"))
+		c->own_ooms = flat(text, "oom");
+	if (same(file, "pids.events"))
+		c->denied = flat(text, "max");
+	if (same(file, "memory.failcnt") || same(file, "memory.memsw.failcnt"))
+		c->hits += parse_number(&number);
+	if (same(file, "memory.max_usage_in_bytes"))
+		c->peak = parse_number(&number);
+}
+
+/* The path of a readFile behind the spawn and in this start's group; NULL for any other step. */
+static const char *figure_path(struct cursor ops, u32 step, const char *group)
+{
+	struct cursor payload;
+	int code = 0, spawned = 0;
+
+	for (u32 i = 0; i <= step; i++) {
+		code = take_op(&ops, &payload);
+		if (code <= 0)
+			return NULL;
+		spawned |= code == OP_SPAWN;
+	}
+	if (code != OP_READ_FILE || !spawned)
+		return NULL;
+	for (const char *path = take_string(&payload), *at = path; *at; at++)
+		if (starts(at, group))
+			return path;
+	return NULL;
+}
+
+static u64 memory_limit(struct cursor ops)
+{
+	struct cursor payload;
+	int code;
+
+	while ((code = take_op(&ops, &payload)) > 0 && code != OP_SPAWN) {
+		const char *path = take_string(&payload), *value = take_string(&payload);
+
+		if (code != 2 || payload.bad)
+			continue;
+		for (const char *at = path; *at; at++)
+			if (starts(at, "/memory.limit_in_bytes"))
+				return parse_number(&value);
+	}
+	return 0;
+}
+
+static struct counts count_figures(const struct story *s)
+{
+	const struct outer *o = &s->life->outer;
+	struct cursor ops, inner;
+	struct counts c = { 0 };
+	char text[4097];
+
+	if (open_program(s->program, s->program_size, &ops, &inner))
+		return c;
+	for (u32 at = 0; at + 8 <= o->figures_length;) {
+		const char *path;
+		u32 step;
+		int length;
+
+		memcpy(&step, o->figures + at, 4);
+		memcpy(&length, o->figures + at + 4, 4);
+		at += 8;
+		if (length < 0)
+			continue;
+		path = figure_path(ops, step, s->group);
+		if (path && length < (int)sizeof text) {
+			memcpy(text, o->figures + at, (size_t)length);
+			text[length] = 0;
+			count_file(&c, path, text);
+		}
+		at += ((u32)length + 3) & ~3u;
+	}
+	c.limit = memory_limit(ops);
+	return c;
+}
+
+static void say_word(const struct story *s, enum word word, const char *first, const char *second)
+{
+	struct text t = { .length = 0 };
+
+	if (s->compiled->flags & QUIET)
+		return;
+	add_filled(&t, nth_string(&s->compiled->words, word), first, second);
+	print(2, t.bytes);
+}
+
+static const char *counted(struct text *t, u64 n, const char *one, const char *many)
+{
+	t->length = 0;
+	add_number(t, n);
+	add(t, n == 1 ? one : many);
+	return t->bytes;
+}
+
+/* Its words were looked up when it was compiled; those for any other errno stand under 0. */
+int tell_refusal(const struct story *s, u32 section, u32 step, int value)
+{
+	const struct compiled *c = s->compiled;
+	const u32 wanted[3] = { step << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
+	const u32 *best = NULL;
+	struct text t = { .length = 0 };
+	char room[32];
+	int rank = 0;
+
+	for (u32 i = 0; i < c->keys.count; i += REFUSAL_KEYS) {
+		const u32 *key = c->keys.first + i;
+		int fits = (key[1] == wanted[1]) + 2 * (key[2] == wanted[2]);
+
+		if (key[0] != wanted[0] || (key[1] && key[1] != wanted[1]) || (key[2] && key[2] != wanted[2]) ||
+		    (best && fits <= rank))
+			continue;
+		best = key;
+		rank = fits;
+	}
+	add_filled(&t, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
+		   errno_name((int)wanted[2], room), s->group);
+	print(2, t.bytes);
+	return HUTCH_FAILED;
+}
+
+static int is_there(const char *root, const char *directory, size_t length, const char *name)
+{
+	struct text path = { .length = 0 };
+
+	add(&path, root);
+	for (size_t i = 0; i < length; i++)
+		add(&path, (const char[]){ directory[i], 0 });
+	if (length)
+		add(&path, "/");
+	add(&path, name);
+	return sys(__NR_faccessat, AT_FDCWD, path.bytes, 0) == 0;
+}
+
+/* ENOENT of a file that is there: the interpreter that its first line names is not. */
+static int lacks_interpreter(const char *root, struct cursor payload)
+{
+	struct strings argv = take_strings(&payload);
+	const char *search, *at = argv.first;
+
+	take_strings(&payload);
+	search = take_string(&payload);
+	for (; *at; at++)
+		if (*at == '/')
+			return is_there(root, "", 0, argv.first);
+	for (;;) {
+		size_t length = 0;
+
+		while (search[length] && search[length] != ':')
+			length++;
+		if (is_there(root, search, length, argv.first))
+			return 1;
+		if (!search[length])
+			return 0;
+		search += length + 1;
+	}
+}
+
+static int tell_inner(const struct story *s)
+{
+	int err = s->refused.value % STEP_PART, code = 0;
+	struct cursor outer, inner, payload = { NULL, NULL, 1 };
+	char room[32];
+
+	open_program(s->program, s->program_size, &outer, &inner);
+	for (u32 i = 0; i <= s->refused.step && (code = take_op(&inner, &payload)) > 0; i++)
+		;
+	if (code != OP_EXEC && code != OP_EXEC_FILE)
+		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value);
+	if (err == ENOENT && !(code == OP_EXEC && lacks_interpreter(nth_string(&s->compiled->words, WORD_ROOT), payload))) {
+		say_word(s, WORD_NOT_FOUND, "", "");
+		return 127;
+	}
+	say_word(s, err == ENOENT ? WORD_INTERPRETER : WORD_NOT_EXECUTABLE, errno_name(err, room), "");
+	return 126;
+}
+
+/* A signal that a program brings on itself, one that was passed on, or not to be told. */
+static enum word whose_signal(const struct story *s, int sig)
+{
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGPIPE, SIGXCPU, SIGXFSZ };
+
+	if (s->sent & 1u << sig)
+		return WORD_SIGNAL_OUTSIDE;
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (own[i] == sig)
+			return WORD_SIGNAL_INSIDE;
+	return WORD_SIGNAL_UNKNOWN;
+}
+
+/* Says what should be heard of, and gives the exit status. */
+int tell(const struct story *s)
+{
+	const struct life *l = s->life;
+	int status = l->command_status != -1 ? l->command_status : l->own_status, sig = status & 0x7f;
+	struct counts c;
+	struct text first, second;
+	char room[32];
+
+	if (s->refused.kind)
+		return tell_inner(s);
+	if (l->failed_errno)
+		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno);
+	c = count_figures(s);
+	counted(&first, c.oom_kills, " process was", " processes were");
+	counted(&second, c.oom_kills, "", "");
+	if (s->timed_out) {
+		say_word(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, "", "");
+		return 124;
+	}
+	if (c.oom_kills && status)
+		say_word(s, c.own_ooms || c.hits || (c.limit && c.peak + IN_FLIGHT >= c.limit) ? WORD_OOM_OWN : WORD_OOM_ABOVE,
+			 first.bytes, second.bytes);
+	else if (s->oom_noticed && sig == SIGKILL)
+		say_word(s, WORD_OOM_ALL, "", "");
+	else if (c.denied && status)
+		say_word(s, WORD_PIDS, counted(&first, c.denied, " fork was", " forks were"), counted(&second, c.denied, "", ""));
+	else if (sig)
+		say_word(s, whose_signal(s, sig), signal_name(sig, room), "");
+	else if (c.oom_kills)
+		say_word(s, WORD_EXIT, first.bytes, "killed for memory");
+	else if (c.denied)
+		say_word(s, WORD_EXIT, counted(&first, c.denied, " fork was", " forks were"), "refused (pids.max)");
+	return sig ? 128 + sig : status >> 8 & 0xff;
+}

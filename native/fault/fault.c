@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Test builds only (native/build.sh --faults): one system call of a program is
+ * refused, so that a test can see what each of them leaves behind. The header's
+ * last word, which shipped builds refuse unless it is zero, says which:
+ * bit 31 the section (1: inner), bits 16 to 30 errno, the rest the how manieth call.
+ */
+#ifdef HUTCH_FAULTS
+#include "../hutch.h"
+
+static u32 left;
+static int error;
+static int out = -1;
+static const u32 *at;
+
+void arm_fault(const u8 *program, u32 section, int fd, const u32 *step)
+{
+	u32 word;
+
+	memcpy(&word, program + 12, sizeof word);
+	left = word >> 31 == section ? word & 0xffff : 0;
+	error = (int)(word >> 16 & 0x7fff);
+	out = fd;
+	at = step;
+}
+
+void disarm_fault(void)
+{
+	left = 0;
+}
+
+static char *put_number(char *to, u32 number)
+{
+	if (number > 9)
+		to = put_number(to, number / 10);
+	*to = (char)('0' + number % 10);
+	return to + 1;
+}
+
+/* Those that a program can do without: the test says why. */
+#define NAMED(X) X(umask) X(getppid) X(fsconfig) X(recvfrom) X(openat) X(read) X(waitid) X(rt_sigaction) \
+	X(rt_sigprocmask) X(prctl) X(setgroups) X(execve) X(kill) X(inotify_add_watch) X(getcwd) X(chdir)
+
+static const char *name_of(long call)
+{
+	switch (call) {
+#define NAME(name) case __NR_##name: return #name;
+	NAMED(NAME)
+#undef NAME
+	}
+	return "other";
+}
+
+/* Says on `out` which call it was: "hutch-fault STEP CALL". */
+long refused_on_purpose(long call)
+{
+	static const char title[] = "hutch-fault ";
+	char line[64], *end = line + sizeof title - 1;
+
+	/* one that fails has closed all the same (close(2)) */
+	if (call == __NR_close || !left || --left)
+		return 0;
+	memcpy(line, title, sizeof title - 1);
+	end = put_number(end, *at);
+	*end++ = ' ';
+	for (const char *name = name_of(call); *name; name++)
+		*end++ = *name;
+	*end++ = '\n';
+	sys6(__NR_write, out, (long)line, end - line, 0, 0, 0);
+	return -error;
+}
+#else
+typedef int fault_is_for_test_builds;
+#endif

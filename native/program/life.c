@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of one started program: its reports, its end, its deadline and the
+ * clean-up after it. Whoever waits (the addon's reactor for many, a compiled
+ * file for one) decides only how.
+ */
+#include <linux/errno.h>
+#include <linux/socket.h>
+#include <linux/time_types.h>
+#include <linux/resource.h>
+#include <signal.h>
+
+#include "../hutch.h"
+
+#define P_PIDFD_TYPE 3
+#define WNOHANG_FLAG 1
+#define WEXITED_FLAG 4
+#define WALL_FLAG 0x40000000
+#define DONTWAIT 0x40
+/* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
+#define RETRIES_AT_MOST 400
+
+u64 now_ms(void)
+{
+	struct __kernel_timespec t = { 0, 0 };
+
+	sys(__NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, &t);
+	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
+
+/* 0, or -errno with life->outer.step at the op that failed and nothing left behind. The bytes must outlive it. */
+int life_start(struct life *life, const struct launch_files *files)
+{
+	struct cursor inner;
+	int err = open_program(files->program, files->program_size, &life->outer.ops, &inner);
+
+	life->command_status = -1;
+	life->outer.report_fd = -1;
+	if (!err)
+		err = outer_start(&life->outer, files);
+	if (!err) {
+		life->deadline = life->outer.timeout_ms ? now_ms() + life->outer.timeout_ms : 0;
+		life_limit_cpu(life);
+		return 0;
+	}
+	if (life->outer.started) {
+		outer_kill(&life->outer);
+		sys(__NR_wait4, life->outer.pid, NULL, WALL_FLAG, NULL);
+	}
+	outer_undo(&life->outer);
+	return err;
+}
+
+/* The next refusal that hutch-init told of. One that stayed outside of a pid namespace speaks after the one inside, which knows better. */
+int life_failed(struct life *life, struct report *report)
+{
+	long got;
+
+	/* ECONNRESET: it ended with our GO unread; what it said comes after that. None may be lost for a moment's trouble. */
+	for (int tries = 0; tries < 3;) {
+		got = sys(__NR_recvfrom, life->outer.report_fd, report, sizeof *report, DONTWAIT, NULL, NULL);
+		if (got < 0 && got != -EAGAIN) {
+			tries++;
+			continue;
+		}
+		if (got != (long)sizeof *report)
+			return 0;
+		if (report->kind == REPORT_FAILED)
+			return 1;
+		if (report->kind == REPORT_EXITED && life->command_status == -1) {
+			life->command_status = report->value;
+			life->max_rss = report->max_rss;
+		}
+	}
+	return 0;
+}
+
+/* Whether the process that was cloned has ended; then it is reaped, once. */
+int life_ended(struct life *life)
+{
+	struct rusage usage = { 0 };
+	siginfo_t info = { 0 };
+
+	if (life->ending ||
+	    sys(__NR_waitid, P_PIDFD_TYPE, life->outer.pidfd, &info, WEXITED_FLAG | WNOHANG_FLAG, &usage) < 0 ||
+	    info.si_pid == 0)
+		return 0;
+	life->ending = 1;
+	life->deadline = life->cpu_look = 0;
+	life->voluntary = (u64)usage.ru_nvcsw;
+	life->forced = (u64)usage.ru_nivcsw;
+	life->own_status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
+	life->user_usec = (u64)usage.ru_utime.tv_sec * 1000000 + (u64)usage.ru_utime.tv_usec;
+	life->system_usec = (u64)usage.ru_stime.tv_sec * 1000000 + (u64)usage.ru_stime.tv_usec;
+	return 1;
+}
+
+/* The rest of the outer section: 0 when done, else the milliseconds until the next try. */
+unsigned int life_finish(struct life *life)
+{
+	int err;
+
+	while ((err = outer_finish(&life->outer)) != 0) {
+		if (err == -EAGAIN && life->retries < RETRIES_AT_MOST)
+			return life->retries++ < 10 ? 1 : 25;
+		if (err == -EAGAIN)
+			outer_skip(&life->outer);
+		if (!life->failed_errno) {
+			life->failed_step = (int)life->outer.step - 1;
+			life->failed_errno = err == -EAGAIN ? EBUSY : -err;
+		}
+	}
+	return 0;
+}
+
+/* SIGTERM to all of it, then, when its time is up, SIGKILL: the signal that went out. */
+int life_stop(struct life *life)
+{
+	int sig = life->stop_stage == 0 && life->outer.kill_after_ms ? SIGTERM : SIGKILL;
+
+	if (sig == SIGTERM)
+		outer_signal(&life->outer, sig);
+	else
+		outer_kill(&life->outer);
+	life->stop_stage = sig == SIGTERM ? 1 : 2;
+	if (sig == SIGKILL)
+		life->cpu_look = 0;
+	life->deadline = sig == SIGTERM ? now_ms() + life->outer.kill_after_ms : 0;
+	return sig;
+}
+
+/* v1 has no memory.oom.group: the kill file of the v2 tree beside it does the same, a moment later. False when nothing came. */
+int life_noticed(struct life *life, u32 index)
+{
+	struct watch *w = &life->outer.watch[index];
+	u64 count;
+
+	if (index >= life->outer.watches || sys(__NR_read, w->fd, &count, sizeof count) != sizeof count || life->ending)
+		return 0;
+	if (w->kill && *w->kill)
+		write_text(w->kill, "1");
+	return 1;
+}

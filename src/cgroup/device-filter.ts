@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which devices a job may use: rules → lines for v1's devices.allow, and a BPF program for v2, which has no such file. Pure.
+// cgroup-v1/devices.rst; cgroup-v2.rst, "Device controller"; struct bpf_cgroup_dev_ctx in linux/bpf.h.
+
+/** Any letters of r (read), w (write) and m (make a node); '*' is every number. */
+export interface DeviceRule {
+  type: 'c' | 'b'
+  major: number | '*'
+  minor: number | '*'
+  access: string
+}
+
+const rule = (type: 'c' | 'b', major: number | '*', minor: number | '*', access = 'rwm'): DeviceRule => ({
+  type,
+  major,
+  minor,
+  access,
+})
+
+/** What every job may use: Docker's list. Any node may be made, which is no way to open it. */
+export const usualDevices: readonly DeviceRule[] = [
+  rule('c', '*', '*', 'm'),
+  rule('b', '*', '*', 'm'),
+  rule('c', 1, 3), // null
+  rule('c', 1, 5), // zero
+  rule('c', 1, 7), // full
+  rule('c', 1, 8), // random
+  rule('c', 1, 9), // urandom
+  rule('c', 5, 0), // tty
+  rule('c', 5, 1), // console
+  rule('c', 5, 2), // ptmx
+  rule('c', 136, '*'), // pts
+]
+
+/** As v1's devices.allow takes it. */
+export function formatDeviceRule({ type, major, minor, access }: DeviceRule): string {
+  return `${type} ${major}:${minor} ${access}`
+}
+
+const accessBits: { [letter: string]: number } = { m: 1, r: 2, w: 4 }
+const allAccess = 7
+const typeNumbers = { b: 1, c: 2 } as const
+
+// registers: r1 is the context when it starts, r0 the answer
+const [r0, r1, typeRegister, accessRegister, majorRegister, minorRegister] = [0, 1, 2, 3, 4, 5] as const
+
+/** One instruction as two 32-bit words: opcode, registers and jump; the constant. */
+function instruction(opcode: number, to: number, from: number, offset: number, constant: number): [number, number] {
+  return [(opcode | (to << 8) | (from << 12) | ((offset & 0xffff) << 16)) >>> 0, constant >>> 0]
+}
+
+const load = (to: number, offset: number) => instruction(0x61, to, r1, offset, 0)
+const copy = (to: number, from: number) => instruction(0xbf, to, from, 0, 0)
+const mask = (to: number, bits: number) => instruction(0x57, to, 0, 0, bits)
+const shiftRight = (to: number, bits: number) => instruction(0x77, to, 0, 0, bits)
+const jumpUnless = (register: number, value: number, skip: number) => instruction(0x55, register, 0, skip, value)
+const answer = (value: number) => [instruction(0xb7, r0, 0, 0, value), instruction(0x95, 0, 0, 0, 0)]
+
+/**
+ * A program of type BPF_PROG_TYPE_CGROUP_DEVICE, two words an instruction: an
+ * access is allowed when one rule has all of it, as v1 has it.
+ */
+export function compileDeviceFilter(rules: readonly DeviceRule[]): number[] {
+  const program = [
+    load(accessRegister, 0), // access in the upper half, type in the lower
+    copy(typeRegister, accessRegister),
+    mask(typeRegister, 0xffff),
+    shiftRight(accessRegister, 16),
+    load(majorRegister, 4),
+    load(minorRegister, 8),
+  ]
+  for (const { type, major, minor, access } of rules) {
+    const allowed = [...access].reduce((bits, letter) => bits | accessBits[letter]!, 0)
+    // [register, value]: all of them hold, or the rule is skipped
+    const checks: [number, number][] = [[typeRegister, typeNumbers[type]]]
+    if (major !== '*') checks.push([majorRegister, major])
+    if (minor !== '*') checks.push([minorRegister, minor])
+    const more = allowed === allAccess ? [] : [copy(r0, accessRegister), mask(r0, allAccess & ~allowed)]
+    if (more.length > 0) checks.push([r0, 0])
+    const yes = answer(1)
+    const length = checks.length + more.length + yes.length
+    let at = more.length
+    program.push(...more)
+    for (const [register, value] of checks) program.push(jumpUnless(register, value, length - ++at))
+    program.push(...yes)
+  }
+  return [...program, ...answer(0)].flat()
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// bwrap with limits: the groups, figures and verdict of hutch run, around what bubblewrap does.
+import { writeSync } from 'node:fs'
+import { fail } from '../../errors.ts'
+import { native } from '../../native.ts'
+import { type BwrapLaunch, type BwrapPlan, compileBwrap } from '../../plan/bwrap.ts'
+import type { BwrapRequest } from '../../plan/bwrap-request.ts'
+import { parseOptions } from '../../plan/options.ts'
+import type { Plan } from '../../plan/plan.ts'
+import type { Program } from '../../program/ops.ts'
+import { startSpec } from '../../run/job.ts'
+import type { Verdict } from '../../run/result.ts'
+import { settle } from '../../run/settle.ts'
+import { isWorthTelling } from '../../run/verdict.ts'
+import { parseCount, parseCpus, parseDuration, parseSize } from '../../units.ts'
+import { formatVerdict, wantsColor } from '../print.ts'
+
+/**
+ * Runs it, and gives its exit status: 124 when its time was up.
+ * @throws OPTION_INVALID, CGROUP_*, SYSTEMD_*, and what each step may
+ */
+export async function runLimited(
+  plan: BwrapPlan,
+  launch: BwrapLaunch,
+  { timeout, ...limits }: BwrapRequest['limits'],
+  started: (pid: number) => void,
+): Promise<number> {
+  for (const [name, value] of Object.entries({ timeout, ...limits })) checkLimit(name as LimitName, value)
+  const [command = '', ...args] = launch.words
+  const options = { limits, isolate: 'none' as const, ...(timeout !== undefined && { timeout }) }
+  const spec = parseOptions(command, args, options, 'cli')
+  for (const limit of spec.limits) limit.origin = limit.origin.replace('--', '--hutch-')
+  await settle(spec)
+  native().holdSignals()
+  const job = startSpec(spec, {
+    stdio: 'inherit',
+    recompile: (groups, usual) => combine(groups, usual, plan, launch),
+  })
+  job.forwardSignals()
+  started(job.pid)
+  const result = await job.result
+  if (result.reason === 'not-found' || result.reason === 'not-executable')
+    throw fail('FILE_REFUSED', {
+      what: 'run',
+      path: command,
+      errno: result.reason === 'not-found' ? 'ENOENT' : 'EACCES',
+      remedy: 'give its path, or see that it is in PATH, inside',
+    })
+  if (isWorthTelling(result.reason, result.usage)) {
+    const told = { ...result, verdict: inOwnWords(result.verdict) }
+    writeSync(2, formatVerdict(told, { color: wantsColor(process.stderr), verbose: false }))
+  }
+  return result.status
+}
+
+type LimitName = keyof BwrapRequest['limits']
+
+const parsers: { [name in LimitName]: [parse: (value: string) => unknown, accepted: string] } = {
+  memory: [parseSize, 'a size above 0, such as 512M, or max'],
+  pids: [parseCount, 'a number above 0, or max'],
+  cpus: [parseCpus, 'a number above 0, such as 0.5, or max'],
+  timeout: [(value) => parseDuration(value, 1000), 'a time such as 10s, 500ms or 2m'],
+}
+
+/** Under the names that the options have here. */
+function checkLimit(name: LimitName, value: string | undefined): void {
+  const [parse, accepted] = parsers[name]
+  if (value === undefined || parse(value) !== undefined) return
+  const both = `--hutch-${name} or HUTCH_${name.toUpperCase()}`
+  throw fail('OPTION_INVALID', { name: both, value, why: 'it is not understood', accepted })
+}
+
+/** What hutch run has beside its limits is not here. */
+function inOwnWords(verdict: Verdict): Verdict {
+  const remedy = verdict.remedy
+    ?.replace(/, or see where .*/, '')
+    .replaceAll(/--(memory|pids|cpus|timeout)\b/g, '--hutch-$1')
+  return { ...verdict, ...(remedy !== undefined && { remedy }) }
+}
+
+/** The groups' ops, with bubblewrap's start among them and its inner section. */
+function combine(groups: Plan, usual: Program, plan: BwrapPlan, launch: BwrapLaunch): Program {
+  const unified = groups.groups.find(({ controller }) => controller === '')
+  const joins = usual.inner.flatMap((op) => (op.op === 'joinGroup' ? [op.path] : []))
+  const own = compileBwrap(plan, { ...launch, joins, ...(unified && { group: unified.directory }) })
+  const start = own.outer.filter(({ op }) => op !== 'wait')
+  const outer = usual.outer.flatMap((op) =>
+    op.op === 'spawn' ? start : op.op === 'wait' ? [{ ...op, reaps: Number(plan.stays) }] : [op],
+  )
+  return { outer, inner: own.inner }
+}

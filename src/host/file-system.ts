@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which kind of file system a path is on: proc_pid_mountinfo(5).
+import { readFileSync, realpathSync } from 'node:fs'
+
+/** Such as "ext4"; '' when it cannot be told. */
+export function findFileSystem(path: string): string {
+  try {
+    return fileSystemIn(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(path))
+  } catch {
+    return ''
+  }
+}
+
+/** Of the mounts that the path is below, the nearest; of several at one place, the last. */
+export function fileSystemIn(mountinfo: string, path: string): string {
+  let found = { target: '', type: '' }
+  for (const line of mountinfo.split('\n')) {
+    const [, target = '', type = ''] = /^\d+ \d+ \S+ \S+ (\S+) .* - (\S+) /.exec(line) ?? []
+    const plain = target.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    const holds = plain === '/' || path === plain || path.startsWith(`${plain}/`)
+    if (holds && plain.length >= found.target.length) found = { target: plain, type }
+  }
+  return found.type
+}

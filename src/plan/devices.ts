@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// --device → what is attached, and which devices the job may use at all. Pure.
+import { compileDeviceFilter, type DeviceRule, formatDeviceRule, usualDevices } from '../cgroup/device-filter.ts'
+import type { LegacyWrite } from '../cgroup/legacy.ts'
+import { fail } from '../errors.ts'
+import { type Mount, mountAttributes } from '../sandbox/root.ts'
+import type { Door, Spec } from './spec.ts'
+
+/** A device of the host, as asked for. */
+export interface Device {
+  path: string
+  inside: string
+  /** Letters of r, w and m. */
+  access: string
+  origin: string
+}
+
+const accepted = 'PATH[:INSIDE][:rwm], such as /dev/fuse or /dev/sdb:/dev/disk:r'
+
+/** Reads the list. @throws OPTION_INVALID */
+export function parseDevices(list: unknown, door: Door): Device[] {
+  const name = door === 'cli' ? '--device' : 'devices'
+  if (!Array.isArray(list)) throw invalid(name, list, 'it is not a list')
+  return list.map((word: unknown, i) => parseDevice(word, door === 'cli' ? name : `${name}[${i}]`))
+}
+
+function parseDevice(word: unknown, origin: string): Device {
+  if (typeof word !== 'string' || word.includes('\0')) throw invalid(origin, word, 'it is not a text without NUL')
+  const [path = '', ...more] = word.split(':')
+  // paths begin with "/", and the letters of access never do
+  const access = more.length > 0 && !more.at(-1)!.startsWith('/') ? more.pop()! : 'rwm'
+  const [inside = path, tooMuch] = more
+  if (tooMuch !== undefined) throw invalid(origin, word, 'it has too many parts')
+  if (!/^(?!.*(.).*\1)[rwm]+$/.test(access)) throw invalid(origin, word, 'the access is not letters of r, w and m')
+  for (const one of [path, inside])
+    if (!one.startsWith('/') || one.split('/').includes('..') || one.length > 3000 || /^[/.]*$/.test(one))
+      throw invalid(origin, word, 'a path is not absolute, or has ".." in it')
+  return { path, inside, access, origin }
+}
+
+/** A device node is bound from the host: none can be made in a user namespace, and a swapped one is not in the list below. */
+export function deviceMount({ path, inside, origin }: Device): Mount {
+  const attributes = mountAttributes.nosuid + mountAttributes.noexec
+  return { kind: 'volume', source: path, target: inside, recursive: false, attributes, origin }
+}
+
+/** Who has a /dev of its own may use what is in it, and nothing else. */
+export function limitsDevices({ root }: Spec): boolean {
+  return root !== undefined && (root.dev || root.directory !== undefined)
+}
+
+/** Where and how the list is held; undefined: by nothing. @throws OPTION_CONFLICT */
+export function planDevices(
+  spec: Spec,
+  rules: readonly DeviceRule[],
+  means: 'v1' | 'v2' | 'none',
+): { writes: LegacyWrite[]; filter?: number[] } {
+  if (!limitsDevices(spec)) return { writes: [] }
+  const limited = spec.root!.devices.find(({ access }) => access.length < 3)
+  if (means === 'none' && limited)
+    throw fail('OPTION_CONFLICT', {
+      name: `${limited.origin} ${limited.path}`,
+      why: `only root can limit it to ${limited.access}, by the devices controller`,
+      remedy: 'leave the letters out, or run as root outside of any user namespace',
+    })
+  if (means === 'none') return { writes: [] }
+  const all = [...usualDevices, ...rules]
+  if (means === 'v2') return { writes: [], filter: compileDeviceFilter(all) }
+  const origin = originOf(spec)
+  const write = (file: string, value: string, by = origin): LegacyWrite => ({
+    controller: 'devices',
+    file,
+    value,
+    origin: by,
+  })
+  return {
+    writes: [
+      write('devices.deny', 'a'),
+      ...usualDevices.map((one) => write('devices.allow', formatDeviceRule(one))),
+      ...rules.map((one, i) => write('devices.allow', formatDeviceRule(one), spec.root!.devices[i]!.origin)),
+    ],
+  }
+}
+
+/** The option that asked for a /dev of its own, as it was typed. */
+export function originOf({ root, door }: Spec): string {
+  const key = root?.directory !== undefined ? 'rootfs' : 'dev'
+  return root?.devices[0]?.origin ?? (door === 'cli' ? `--${key}` : key)
+}
+
+function invalid(name: string, value: unknown, why: string) {
+  return fail('OPTION_INVALID', { name, value, why, accepted })
+}

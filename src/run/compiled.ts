@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spec → what a compiled file holds: the plan of a process that is not there yet, and every text that its end may need.
+import { constants } from 'node:os'
+import { fail } from '../errors.ts'
+import { findObstacles } from '../host/privileges.ts'
+import { compilePlan } from '../plan/compile.ts'
+import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
+import type { Spec } from '../plan/spec.ts'
+import {
+  type Compiled,
+  type CompiledRefusal,
+  type CompiledWords,
+  groupPlaceholder,
+  slots,
+} from '../program/compiled.ts'
+import type { Op, Program } from '../program/ops.ts'
+import { readSurroundings } from './launch.ts'
+import { explainRefusal } from './refusal.ts'
+import { type Evidence, makeVerdict } from './verdict.ts'
+
+const [first, second] = slots
+
+/**
+ * Everything but what the command line says of the file itself. Another planner gives its program by `recompile`, from the plan
+ * and the program of `spec`; the environment in it is then its own business.
+ * @throws as `prepare`, OPTION_CONFLICT
+ */
+export function prepareCompiled(
+  spec: Spec,
+  recompile?: (plan: Plan, program: Program) => Program,
+): Omit<Compiled, 'flags' | 'explained'> {
+  refuseProcesses(spec)
+  refusePlaceholder(spec)
+  const around = readSurroundings(spec)
+  const plan = makePlan(spec, ofAnyStart(around))
+  const usual = compilePlan(plan)
+  const program = recompile ? recompile(plan, usual) : spec.env.PATH === undefined ? withoutPath(usual) : usual
+  return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan), facts: factsOf(plan, around) }
+}
+
+/** Without PATH the call's holds; the search path stays for a call that has none. */
+function withoutPath(program: Program): Program {
+  const change = (op: Op): Op =>
+    op.op === 'exec' ? { ...op, env: op.env.filter((entry) => !entry.startsWith('PATH=')) } : op
+  return { ...program, inner: program.inner.map(change) }
+}
+
+/** What is this process's alone is left out; controllers that are enabled now may not be after a reboot. */
+function ofAnyStart(around: Surroundings): Surroundings {
+  const parents = new Map(
+    [...around.parents].map(([name, parent]) => [
+      name,
+      { ...parent, chain: parent.chain.map((level) => ({ ...level, enabled: parent.writable ? [] : level.enabled })) },
+    ]),
+  )
+  const owner = { pid: 0, startTime: '0', pidNamespace: '0' }
+  return { ...around, host: { ...around.host, owner }, parents, env: [], toolPath: '', serial: 0 }
+}
+
+/** A number is another process's by then. */
+function refuseProcesses({ joins }: Spec): void {
+  const join = joins.find(({ path }) => /^\/proc\/(\d+|self)\//.test(path))
+  if (join)
+    throw fail('OPTION_CONFLICT', {
+      name: '--join',
+      why: `the process behind ${join.path} is not there at a later start`,
+      remedy: 'name a file that stays, such as net=/run/netns/web, or leave it out',
+    })
+}
+
+function refusePlaceholder({ parent }: Spec): void {
+  if (parent?.split('/').includes(groupPlaceholder))
+    throw fail('CGROUP_PARENT_INVALID', {
+      value: parent,
+      why: `${groupPlaceholder} stands for the group of each start`,
+      origin: '--parent',
+    })
+}
+
+function factsOf(plan: Plan, { host, privileges }: Surroundings): Compiled['facts'] {
+  return [
+    ['kernel', plan.spec.root ? '5.12' : '5.7'],
+    ['user', String(privileges.uid)],
+    ['group', String(privileges.gid)],
+    ['capabilities', BigInt(`0x${privileges.permitted}`).toString(16)],
+    ...plan.groups.map(({ controller, parent, madeParent }): [string, string] =>
+      controller === ''
+        ? ['cgroup2', madeParent ? host.unified!.mount : parent]
+        : ['cgroup', madeParent ? host.v1[controller]!.mount : parent],
+    ),
+  ]
+}
+
+/** Parts and errnos that have words of their own, for ops that can tell them apart; see mount-refusal.ts. */
+const parts = { whole: 0, source: 1, target: 2 } as const
+const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] = [
+  ['whole', 'ENOENT'],
+  ['whole', 'EACCES'],
+  ['whole', 'EPERM'],
+  ['whole', 'EBUSY'],
+  ['whole', 'EROFS'],
+  ['whole', 'EINVAL'],
+  ['whole', 'ENOSPC'],
+  ['source', 'ENOENT'],
+  ['source', 'ENOTDIR'],
+  ['source', 'EACCES'],
+  ['target', 'ENOENT'],
+  ['target', 'EROFS'],
+]
+
+function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
+  const cover = (section: 'outer' | 'inner') => (op: Op, step: number) => {
+    const text = (errno: string, part: number) =>
+      `hutch: ${explainRefusal(op, errno, plan, findObstacles, part).message.replaceAll(groupPlaceholder, second)}\n`
+    const any = text(first, 0)
+    const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
+    // dozens of these, about files that hutch itself names
+    if (op.op === 'coverPath' || op.op === 'makeLink') return found
+    for (const [part, errno] of usual) {
+      const words = text(errno, parts[part])
+      if (words === any.replaceAll(first, errno)) continue
+      // where the part makes no difference, the whole has said it
+      if (part !== 'whole' && words === text(errno, 0)) continue
+      found.push({ section, step, part: parts[part], errno: constants.errno[errno]!, text: words })
+    }
+    return found
+  }
+  const never = new Set(['readFile', 'wait', 'killGroup', 'exec'])
+  const refusable = (list: Op[], section: 'outer' | 'inner') =>
+    list.flatMap((op, step) => (never.has(op.op) ? [] : cover(section)(op, step)))
+  return [...refusable(program.outer, 'outer'), ...refusable(program.inner, 'inner')]
+}
+
+/** Verdicts as `hutch run` words them, where figures of the end stand in slots. */
+function wordsOf(plan: Plan): CompiledWords {
+  const say = (reason: Evidence['reason'], more: Partial<Evidence> = {}, count = false) => {
+    const evidence: Evidence = { reason, exitCode: 1, signal: null, usage: {}, killed: false, durationMs: 0, ...more }
+    const verdict = makeVerdict(plan, evidence)
+    const lines = [...verdict.evidence, ...(verdict.remedy ? [['remedy', verdict.remedy] as [string, string]] : [])]
+    const told = lines.filter(([label]) => label !== 'cpu.max' && label !== 'pids.max')
+    const headline = count ? verdict.headline.replace(/^\S+ (process|fork)e?s? (was|were)/, first) : verdict.headline
+    return `hutch: ${headline}\n${told.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')}`
+  }
+  const ended = say('exit')
+    .split('\n', 1)[0]!
+    .replace(/ended with status.*/s, `ended well, but ${first} ${second}`)
+  const above = say('oom', { usage: { oomKills: 1 }, oomLevel: { whose: 'host' } }, true).split('\n')
+  return {
+    STOPPED: say('timeout'),
+    KILLED: say('timeout', { killed: true }),
+    OOM_OWN: say('oom', { usage: { oomKills: 1 }, oomLevel: { whose: 'own' } }, true).replace(
+      'oom_kill 1',
+      `oom_kill ${second}`,
+    ),
+    OOM_ABOVE: `${above[0]!.replace('the host itself ran out', 'a group above it is full, or the host itself ran out')}\n  remedy       run elsewhere with --parent, or free memory\n`,
+    OOM_ALL: say('oom', { oomLevel: { whose: 'own' } }),
+    PIDS: say('pids', { usage: { pidsDenied: 1 } }, true),
+    SIGNAL_INSIDE: say('signal', { signal: first, signalFrom: 'inside' }),
+    SIGNAL_OUTSIDE: say('signal', { signal: first, signalFrom: 'outside' }),
+    SIGNAL_UNKNOWN: say('signal', { signal: first, signalFrom: 'unknown' }),
+    EXIT: `${ended}\n`,
+    NOT_FOUND: say('not-found', { execError: 'ENOENT' }).replace(/^ {2}looked in .*\n/m, ''),
+    NOT_EXECUTABLE: say('not-executable', { execError: first }),
+    INTERPRETER: say('not-executable', { execError: 'ENOENT', interpreterMissing: true }),
+    ROOT: plan.spec.root?.directory ?? '',
+  }
+}

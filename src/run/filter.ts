@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// A filter of system calls for one run: its profile is read before there is a plan, and compiled once the plan says what the
+// command keeps. Loaded only by runs that ask for one.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { fail } from '../errors.ts'
+import type { SeccompWish } from '../plan/seccomp-option.ts'
+import { seccompOrigin } from '../plan/seccomp-option.ts'
+import type { Door } from '../plan/spec.ts'
+import { machineOfNode } from '../seccomp/machine.ts'
+import { type FilterMaker, makeForeign, makeOwn } from '../seccomp/make.ts'
+import { mostBytes } from '../seccomp/parse.ts'
+
+/** What makes the filter. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
+export function readFilter(wish: SeccompWish, door: Door): FilterMaker {
+  const machine = machineOfNode[process.arch]
+  if (machine === undefined)
+    throw fail('HOST_UNSUPPORTED', { why: `hutch has no table of system calls for ${process.arch}` })
+  const origin = seccompOrigin(wish, door)
+  if ('own' in wish) return makeOwn(wish.own, origin, machine)
+  const profile = 'file' in wish ? { text: readProfile(wish.file, origin) } : { value: wish.profile }
+  return makeForeign(profile, origin, machine)
+}
+
+/** A plain file; a pipe would be waited for. */
+function readProfile(path: string, origin: string): string {
+  let fd = -1
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const found = fstatSync(fd)
+    if (!found.isFile() || found.size > mostBytes)
+      throw fail('SECCOMP_PROFILE_INVALID', {
+        origin,
+        at: 'it',
+        value: undefined,
+        why: found.isFile()
+          ? `it has ${found.size} bytes, and no profile has more than ${mostBytes}`
+          : 'it is no plain file',
+        accepted: 'default, strict, none, or a file with a profile in JSON',
+      })
+    const bytes = Buffer.alloc(found.size)
+    return bytes.toString('utf8', 0, readSync(fd, bytes))
+  } catch (error) {
+    if (!(error instanceof Error) || !('syscall' in error)) throw error
+    throw fail(
+      'FILE_REFUSED',
+      {
+        what: `read the profile of ${origin.split(' ', 1)[0]}`,
+        path,
+        errno: String((error as NodeJS.ErrnoException).code),
+        remedy: 'give default, strict, none, or a file with a profile in JSON',
+      },
+      error,
+    )
+  } finally {
+    if (fd >= 0) closeSync(fd)
+  }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Classic BPF, put together from its end: every jump goes forward, so what it jumps to is there already, and how far is known.
+import type { Condition } from './profile.ts'
+
+/** An instruction that is there already, or the word to return. */
+export type Target = { at: number } | { returns: number }
+
+const code = {
+  load: 0x20, // BPF_LD | BPF_W | BPF_ABS
+  and: 0x54, // BPF_ALU | BPF_AND | BPF_K
+  jump: 0x05, // BPF_JMP | BPF_JA
+  equal: 0x15,
+  greater: 0x25,
+  atLeast: 0x35,
+  returns: 0x06,
+} as const
+
+/** Where struct seccomp_data has them. */
+const offsets = { number: 0, machine: 4, arguments: 16 } as const
+
+/** A conditional jump holds 255; two more instructions may come between. */
+const reach = 252
+
+/** An instruction is [code, jump if true, jump if false, constant]; the last is the program's first. */
+export class Assembler {
+  readonly #last: [code: number, yes: number, no: number, k: number][] = []
+  readonly #returns = new Map<number, number>()
+
+  get length(): number {
+    return this.#last.length
+  }
+
+  /** As struct sock_filter: two little-endian words each. */
+  words(): number[] {
+    return this.#last
+      .toReversed()
+      .flatMap(([operation, yes, no, k]) => [(operation | (yes << 16) | (no << 24)) >>> 0, k >>> 0])
+  }
+
+  /** Compares what is loaded. */
+  compare(operation: 'equal' | 'greater' | 'atLeast', k: number, yes: Target, no: Target): Target {
+    const yesAt = this.#near(yes)
+    const noAt = this.#near(no)
+    const next = this.#last.length - 1
+    return this.#push(code[operation], next - yesAt, next - noAt, k)
+  }
+
+  loadNumber(): Target {
+    return this.#push(code.load, 0, 0, offsets.number)
+  }
+
+  loadMachine(): Target {
+    return this.#push(code.load, 0, 0, offsets.machine)
+  }
+
+  /** So that it can be fallen into. */
+  begin(target: Target): Target {
+    const at = this.#near(target)
+    return at === this.#last.length - 1 ? { at } : this.#push(code.jump, 0, 0, this.#last.length - 1 - at)
+  }
+
+  /** An argument has 64 bits, and is loaded by halves, the high one first. */
+  condition({ index, op, value, mask = 0n }: Condition, yes: Target, no: Target): Target {
+    const [high, low] = halves(value)
+    const [highMask, lowMask] = halves(mask)
+    switch (op) {
+      case 'EQ':
+        return this.#equal(index, [high, low], yes, no)
+      case 'NE':
+        return this.#equal(index, [high, low], no, yes)
+      case 'GT':
+        return this.#above('greater', index, [high, low], yes, no)
+      case 'GE':
+        return this.#above('atLeast', index, [high, low], yes, no)
+      case 'LE':
+        return this.#above('greater', index, [high, low], no, yes)
+      case 'LT':
+        return this.#above('atLeast', index, [high, low], no, yes)
+      case 'MASKED_EQ': {
+        const next = this.#masked(index, 0, low & lowMask, lowMask, yes, no)
+        return this.#masked(index, 1, high & highMask, highMask, next, no)
+      }
+    }
+  }
+
+  #equal(index: number, [high, low]: [number, number], yes: Target, no: Target): Target {
+    this.compare('equal', low, yes, no)
+    const next = this.#loadHalf(index, 0)
+    this.compare('equal', high, next, no)
+    return this.#loadHalf(index, 1)
+  }
+
+  #above(operation: 'greater' | 'atLeast', index: number, [high, low]: [number, number], yes: Target, no: Target) {
+    this.compare(operation, low, yes, no)
+    const next = this.#loadHalf(index, 0)
+    const equal = this.compare('equal', high, next, no)
+    this.compare('greater', high, yes, equal)
+    return this.#loadHalf(index, 1)
+  }
+
+  /** A half that the mask leaves nothing of is not looked at. */
+  #masked(index: number, half: 0 | 1, value: number, mask: number, yes: Target, no: Target): Target {
+    if (mask === 0) return yes
+    this.compare('equal', value, yes, no)
+    if (mask !== 0xffff_ffff) this.#push(code.and, 0, 0, mask)
+    return this.#loadHalf(index, half)
+  }
+
+  #loadHalf(index: number, half: 0 | 1): Target {
+    return this.#push(code.load, 0, 0, offsets.arguments + 8 * index + 4 * half)
+  }
+
+  #push(operation: number, yes: number, no: number, k: number): { at: number } {
+    this.#last.push([operation, yes, no, k])
+    return { at: this.#last.length - 1 }
+  }
+
+  /** An instruction near enough to jump to: a return is written again, to all else leads another jump. */
+  #near(target: Target): number {
+    const at = 'at' in target ? target.at : (this.#returns.get(target.returns) ?? Number.NEGATIVE_INFINITY)
+    if (this.#last.length - 1 - at <= reach) return at
+    if ('at' in target) return this.#push(code.jump, 0, 0, this.#last.length - 1 - at).at
+    const written = this.#push(code.returns, 0, 0, target.returns).at
+    this.#returns.set(target.returns, written)
+    return written
+  }
+}
+
+function halves(value: bigint): [high: number, low: number] {
+  return [Number((value >> 32n) & 0xffff_ffffn), Number(value & 0xffff_ffffn)]
+}

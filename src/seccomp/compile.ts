@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Profile → filter: which answer each number of each instruction set gets, then a binary search over ranges that get the same. Pure.
+import { fail } from '../errors.ts'
+import { Assembler, type Target } from './assemble.ts'
+import { behindIpc, behindSocketcall, families, type Machine, machines, syscallNumbers, x32Bit } from './machine.ts'
+import {
+  actions,
+  type Condition,
+  errnos,
+  type Facts,
+  type Filter,
+  type Profile,
+  type Rule,
+  refuseWith,
+  selectRules,
+} from './profile.ts'
+
+/** BPF_MAXINSNS. */
+const maxInstructions = 4096
+
+/** Answers in the order in which they are looked for: conditions of one must hold together; without any it is the last. */
+type Answers = readonly { conditions: readonly Condition[]; action: number }[]
+
+/** From `start` on, up to the next one. */
+interface Range {
+  start: number
+  answers: Answers
+}
+
+/** Calls of instruction sets that a profile does not name end the process. */
+export const foreignAction = actions.killProcess
+
+/** @throws SECCOMP_TOO_LARGE */
+export function compileFilter(profile: Profile, facts: Facts, origin: string): Filter {
+  const family = families[facts.machine]!
+  const wanted = new Set([...profile.architectures, ...(profile.architecturesOf?.[facts.machine] ?? [])])
+  const included = machines.filter(
+    (machine) => family.includes(machine.name) && (machine.name === facts.machine || wanted.has(machine.name)),
+  )
+  const rules = selectRules(profile, facts)
+  const assembler = new Assembler()
+  const blocks = new Map<string, Target>()
+  const words = new Map<number, Range[]>()
+  for (const machine of included)
+    words.set(machine.word, [...(words.get(machine.word) ?? []), ...rangesOf(machine, rules, profile.defaultAction)])
+  let next: Target = { returns: foreignAction }
+  for (const [word, ranges] of [...words].reverse()) {
+    dispatch(assembler, joined(ranges), blocks)
+    next = assembler.compare('equal', word, assembler.loadNumber(), next)
+  }
+  assembler.begin(next)
+  assembler.loadMachine()
+  if (assembler.length > maxInstructions)
+    throw fail('SECCOMP_TOO_LARGE', { origin, instructions: assembler.length, most: maxInstructions })
+  return { words: assembler.words(), flags: profile.flags }
+}
+
+/** The more a filter's word forbids, the smaller the kernel takes it to be, as a signed number. */
+export function severity(action: number): number {
+  return (action & 0xffff_0000) | 0
+}
+
+function rangesOf(machine: Machine, rules: readonly Rule[], defaultAction: number): Range[] {
+  const numbers = syscallNumbers(machine.name)
+  const byNumber = new Map<number, { conditions: readonly Condition[]; action: number }[]>()
+  const add = (number: number | undefined, conditions: readonly Condition[], action: number) => {
+    if (number === undefined) return
+    const answers = byNumber.get(number)
+    if (answers) answers.push({ conditions, action })
+    else byNumber.set(number, [{ conditions, action }])
+  }
+  for (const { names, conditions, action } of rules)
+    for (const name of names) {
+      add(numbers.get(name), conditions, action)
+      // what cannot be seen is taken to hold for a refusal, and not to hold for a permission
+      if (machine.name === 'x86' && (conditions.length === 0 || severity(action) < severity(defaultAction)))
+        for (const [outer, condition] of outerCalls(name)) add(numbers.get(outer), [condition], action)
+    }
+  const fallback: Answers = [{ conditions: [], action: defaultAction }]
+  const ranges: Range[] = []
+  const base = machine.name === 'x32' ? x32Bit : 0
+  let next = base
+  for (const [number, answers] of [...byNumber].sort((a, b) => a[0] - b[0])) {
+    if (number > next) ranges.push({ start: next, answers: fallback })
+    ranges.push({ start: number, answers: inOrder(answers, defaultAction) })
+    next = number + 1
+  }
+  ranges.push({ start: next, answers: fallback })
+  return [...withNewer(ranges, Math.max(...numbers.values()) + 1, defaultAction), ...outside(machine, fallback)]
+}
+
+/** socketcall(2) and ipc(2) take the call as their first argument. */
+function outerCalls(name: string): [string, Condition][] {
+  const socket = behindSocketcall.indexOf(name)
+  const ipc = behindIpc.indexOf(name)
+  return [
+    ...(socket > 0 ? [['socketcall', { index: 0, op: 'EQ', value: BigInt(socket) }] as [string, Condition]] : []),
+    ...(ipc > 0
+      ? [['ipc', { index: 0, op: 'MASKED_EQ', mask: 0xffffn, value: BigInt(ipc) }] as [string, Condition]]
+      : []),
+  ]
+}
+
+/** The most severe first, as the kernel has it among several filters: the order of a profile's rules does not matter. */
+function inOrder(answers: Answers, defaultAction: number): Answers {
+  const sorted = [...answers].sort((a, b) => severity(a.action) - severity(b.action))
+  const last = sorted.findIndex(({ conditions }) => conditions.length === 0)
+  return last < 0 ? [...sorted, { conditions: [], action: defaultAction }] : sorted.slice(0, last + 1)
+}
+
+/** Where the default is an error, a call that no table knows yet does not exist: programs then try an older one. */
+function withNewer(ranges: Range[], first: number, defaultAction: number): Range[] {
+  if (severity(defaultAction) !== severity(actions.errno)) return ranges
+  return [...ranges.filter(({ start }) => start < first), { start: first, answers: answer(refuseWith(errnos.ENOSYS)) }]
+}
+
+/** The bit of x32 divides the numbers of x86_64; -1 is a call that a tracer has taken back. */
+function outside({ name }: Machine, fallback: Answers): Range[] {
+  if (name !== 'x86_64') return []
+  return [
+    { start: x32Bit, answers: answer(foreignAction) },
+    { start: 0xffff_ffff, answers: fallback },
+  ]
+}
+
+function answer(action: number): Answers {
+  return [{ conditions: [], action }]
+}
+
+/** Sorted, of several at one start the last, and of neighbours that say the same the first. */
+function joined(ranges: Range[]): Range[] {
+  const last = new Map(ranges.map((range) => [range.start, range]))
+  return [...last.values()]
+    .sort((a, b) => a.start - b.start)
+    .filter((range, i, all) => i === 0 || keyOf(range.answers) !== keyOf(all[i - 1]!.answers))
+}
+
+function keyOf(answers: Answers): string {
+  return answers
+    .map(
+      ({ conditions, action }) =>
+        `${conditions.map(({ index, op, value, mask }) => `${index} ${op} ${value} ${mask ?? ''}`).join(',')}:${action}`,
+    )
+    .join(';')
+}
+
+/** Leaves the number loaded on its way through; the one that it ends with is the first to be run. */
+function dispatch(assembler: Assembler, ranges: Range[], blocks: Map<string, Target>): Target {
+  if (ranges.length === 1) return assembler.begin(block(assembler, ranges[0]!.answers, blocks))
+  return search(assembler, ranges, blocks)
+}
+
+function search(assembler: Assembler, ranges: Range[], blocks: Map<string, Target>): Target {
+  if (ranges.length === 1) return block(assembler, ranges[0]!.answers, blocks)
+  const middle = ranges.length >> 1
+  const right = search(assembler, ranges.slice(middle), blocks)
+  const left = search(assembler, ranges.slice(0, middle), blocks)
+  return assembler.compare('atLeast', ranges[middle]!.start, right, left)
+}
+
+/** The same answers are written once. */
+function block(assembler: Assembler, answers: Answers, blocks: Map<string, Target>): Target {
+  const key = keyOf(answers)
+  let target = blocks.get(key)
+  if (target) return target
+  target = { returns: answers.at(-1)!.action }
+  for (const { conditions, action } of answers.slice(0, -1).reverse()) {
+    const no = target
+    let yes: Target = { returns: action }
+    for (const condition of [...conditions].reverse()) yes = assembler.condition(condition, yes, no)
+    target = yes
+  }
+  blocks.set(key, target)
+  return target
+}

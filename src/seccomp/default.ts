@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The profile `default`: what Docker and Podman let their containers call, with what each capability adds. Its limits are
+// the same as theirs, so that a program that runs there runs here.
+import { capabilityNumbers as cap } from '../sandbox/capability.ts'
+import { commonCalls } from './common-calls.ts'
+import { below, type Group, is, rulesOf, without } from './group.ts'
+import { errnos, type Profile, refuseWith } from './profile.ts'
+
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET; NEWTIME is within the exit signal, and clone(2) has no such flag. */
+export const namespaceFlags = 0x7e02_0000
+
+/** AF_VSOCK reaches the hypervisor, whatever the network namespace. Families up to 45 are known. */
+const vsock = 40
+const laterFamilies = [41, 42, 43, 44, 45]
+
+const having = (...capabilities: number[]) => ({ includes: { capabilities } })
+
+export const defaultGroups: readonly Group[] = [
+  ...commonCalls,
+  {
+    why: 'devices and terminals: which there are is a matter of /dev',
+    calls: 'ioctl',
+  },
+  {
+    why: 'any socket but those to the hypervisor',
+    calls: 'socket',
+    when: [[below(0, vsock)], ...laterFamilies.map((family) => [is(0, family)])],
+  },
+  {
+    why: 'memory policies, process memory and tracing of processes of its own, which the kernel holds to those',
+    calls: `ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp name_to_handle_at
+      get_mempolicy mbind set_mempolicy set_mempolicy_home_node`,
+  },
+  {
+    why: 'threads and processes in the namespaces that are there',
+    calls: 'clone',
+    when: [[without(0, namespaceFlags)]],
+    excludes: { capabilities: [cap.SYS_ADMIN] },
+  },
+  {
+    why: 'its flags are in memory, where no filter sees them: programs then use clone',
+    calls: 'clone3',
+    action: refuseWith(errnos.ENOSYS),
+    excludes: { capabilities: [cap.SYS_ADMIN] },
+  },
+  {
+    why: 'namespaces, mounts and the machine',
+    calls: `clone clone3 unshare setns mount umount umount2 fsopen fsconfig fsmount fspick open_tree open_tree_attr
+      move_mount mount_setattr pivot_root statmount listmount listns bpf perf_event_open fanotify_init fanotify_mark lookup_dcookie
+      quotactl quotactl_fd sethostname setdomainname lsm_set_self_attr`,
+    ...having(cap.SYS_ADMIN),
+  },
+  {
+    why: 'files by handle: open_by_handle_at passes every directory by',
+    calls: 'open_by_handle_at',
+    ...having(cap.DAC_READ_SEARCH),
+  },
+  { why: 'a root', calls: 'chroot', ...having(cap.SYS_CHROOT) },
+  { why: 'programs of the kernel', calls: 'bpf', ...having(cap.BPF) },
+  { why: 'counters', calls: 'perf_event_open', ...having(cap.PERFMON) },
+  { why: 'placing memory of others', calls: 'migrate_pages move_pages', ...having(cap.SYS_NICE) },
+  { why: 'accounting', calls: 'acct', ...having(cap.SYS_PACCT) },
+  { why: 'modules', calls: 'init_module finit_module delete_module', ...having(cap.SYS_MODULE) },
+  { why: 'the end', calls: 'reboot kexec_load kexec_file_load', ...having(cap.SYS_BOOT) },
+  { why: 'ports', calls: 'iopl ioperm', ...having(cap.SYS_RAWIO) },
+  {
+    why: 'clocks',
+    calls: 'settimeofday stime clock_settime clock_settime64 adjtimex clock_adjtime clock_adjtime64',
+    ...having(cap.SYS_TIME),
+  },
+  { why: 'terminals of others', calls: 'vhangup', ...having(cap.SYS_TTY_CONFIG) },
+  { why: "the kernel's messages", calls: 'syslog', ...having(cap.SYSLOG) },
+]
+
+export const defaultProfile: Profile = {
+  architectures: ['x86', 'arm'],
+  defaultAction: refuseWith(errnos.EPERM),
+  rules: rulesOf(defaultGroups),
+  flags: 0,
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// One entry of `syscalls`: names, action, conditions, and when it is there at all.
+import { capabilityName, nearestCapability, parseCapability } from '../sandbox/capability.ts'
+import { readAnswer } from './answer.ts'
+import { severity } from './compile.ts'
+import { isSyscall, nearestSyscall } from './machine.ts'
+import { inside, type Place, readList, readNumber, readObject, readText, readWord, refuse } from './place.ts'
+import { type Circumstances, type Condition, conditionOps, type Rule } from './profile.ts'
+
+const keys = ['name', 'names', 'action', 'errnoRet', 'errno', 'args', 'comment', 'includes', 'excludes'] as const
+const most64 = 0xffff_ffff_ffff_ffffn
+
+/** @throws SECCOMP_PROFILE_INVALID */
+export function parseRule(value: unknown, place: Place, defaultAction: number): Rule[] {
+  const entry = readObject(value, place, keys)
+  const action = readAnswer(entry, place, { action: 'action', number: 'errnoRet', name: 'errno' })
+  const names = readNames(entry, place, severity(action) < severity(defaultAction))
+  const conditions = readList(entry.args, inside(place, 'args')).map((one, i) =>
+    parseCondition(one, inside(inside(place, 'args'), i)),
+  )
+  const includes = readCircumstances(entry.includes, inside(place, 'includes'))
+  const excludes = readCircumstances(entry.excludes, inside(place, 'excludes'))
+  // runc and crun read several conditions of one argument as: any of them
+  const repeated = new Set(conditions.map(({ index }) => index)).size < conditions.length
+  const alternatives = repeated ? conditions.map((one) => [one]) : [conditions]
+  return alternatives.map((all) => ({
+    names,
+    action,
+    conditions: all,
+    ...(includes && { includes }),
+    ...(excludes && { excludes }),
+  }))
+}
+
+/** A name that no machine has is passed over where that allows less than was meant, as runc does; where it refuses less it is an error. */
+function readNames(entry: { name?: unknown; names?: unknown }, place: Place, refuses: boolean): string[] {
+  const list = readList(entry.names, inside(place, 'names')).map((one, i): [string, Place] => {
+    const at = inside(inside(place, 'names'), i)
+    return [readText(one, at), at]
+  })
+  if (entry.name !== undefined && entry.name !== null && entry.name !== '')
+    list.push([readText(entry.name, inside(place, 'name')), inside(place, 'name')])
+  if (list.length === 0) throw refuse(inside(place, 'names'), [], 'it names no system call', 'at least one')
+  return list.flatMap(([name, at]) => {
+    if (isSyscall(name)) return [name]
+    if (!refuses) return []
+    const near = nearestSyscall(name)
+    throw refuse(
+      at,
+      name,
+      'there is no such system call, so it would not be refused',
+      near ? `${near}?` : 'its name of syscalls(2)',
+    )
+  })
+}
+
+function parseCondition(value: unknown, place: Place): Condition {
+  const { index, op, value: first, valueTwo } = readObject(value, place, ['index', 'value', 'valueTwo', 'op'])
+  const words = conditionOps.map((word) => `SCMP_CMP_${word}`)
+  const word = readWord(op, inside(place, 'op'), words)
+  const operator = conditionOps[words.indexOf(word)]!
+  const number = Number(readNumber(index, inside(place, 'index'), 5n))
+  const datum = readNumber(first ?? 0, inside(place, 'value'), most64)
+  const second = readNumber(valueTwo ?? 0, inside(place, 'valueTwo'), most64)
+  return operator === 'MASKED_EQ'
+    ? { index: number, op: operator, mask: datum, value: second }
+    : { index: number, op: operator, value: datum }
+}
+
+function readCircumstances(value: unknown, place: Place): Circumstances | undefined {
+  if (value === undefined || value === null) return undefined
+  const { caps, arches, minKernel } = readObject(value, place, ['caps', 'arches', 'minKernel'])
+  const capabilities = readList(caps, inside(place, 'caps')).map((one, i) =>
+    readCapability(one, inside(inside(place, 'caps'), i)),
+  )
+  const architectures = readList(arches, inside(place, 'arches')).map((one, i) =>
+    readText(one, inside(inside(place, 'arches'), i)),
+  )
+  const kernel =
+    minKernel === undefined || minKernel === null || minKernel === ''
+      ? undefined
+      : readKernel(minKernel, inside(place, 'minKernel'))
+  return { capabilities, architectures, ...(kernel && { kernel }) }
+}
+
+function readCapability(value: unknown, place: Place): number {
+  const word = parseCapability(value)
+  if (typeof word === 'number') return word
+  const near = typeof value === 'string' ? nearestCapability(value) : undefined
+  throw refuse(
+    place,
+    value ?? null,
+    'there is no such capability',
+    near ? `CAP_${near}?` : `a name such as ${capabilityName(21)}`,
+  )
+}
+
+function readKernel(value: unknown, place: Place): readonly [number, number] {
+  const found = typeof value === 'string' ? /^(\d{1,3})\.(\d{1,3})$/.exec(value) : null
+  if (!found) throw refuse(place, value, 'this is no version', 'a version such as 4.8')
+  return [Number(found[1]), Number(found[2])]
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// A profile in JSON, as the OCI runtime specification (linux.seccomp) or Docker and Podman have it → Profile. The input is
+// anybody's: what is not understood is refused with its place, since a rule that is passed over may be the one that matters.
+import { fail, quote } from '../errors.ts'
+import { readAnswer } from './answer.ts'
+import { machines } from './machine.ts'
+import { parseRule } from './parse-rule.ts'
+import { inside, type Place, readList, readObject, readWord, refuse } from './place.ts'
+import type { Profile } from './profile.ts'
+
+const keys = [
+  'defaultAction',
+  'defaultErrnoRet',
+  'defaultErrno',
+  'architectures',
+  'archMap',
+  'syscalls',
+  'flags',
+  'listenerPath',
+  'listenerMetadata',
+] as const
+
+/** As linux/seccomp.h has them. TSYNC means nothing to a process with one thread, the last nothing without a listener. */
+const filterFlags: { [name: string]: number } = {
+  SECCOMP_FILTER_FLAG_TSYNC: 0,
+  SECCOMP_FILTER_FLAG_LOG: 2,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0,
+}
+
+/** libseccomp's list; those that hutch does not run on are passed over. */
+const architectureNames =
+  'X86 X86_64 X32 ARM AARCH64 MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB'
+    .split(' ')
+    .map((word) => `SCMP_ARCH_${word}`)
+
+/** More than any profile: what is larger was not meant. */
+export const mostBytes = 1 << 20
+
+/** Of a text; a number with more digits than JavaScript holds keeps them all. @throws SECCOMP_PROFILE_INVALID */
+export function parseProfileText(text: string, origin: string): Profile {
+  // whatever begins as a text or a number is taken as a whole, so that no input makes this slow
+  const exact = text.replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs, (found) =>
+    /^\d{16,}$/.test(found) ? `"${found}"` : found,
+  )
+  let value: unknown
+  try {
+    value = JSON.parse(exact)
+  } catch (error) {
+    const facts = {
+      origin,
+      at: 'it',
+      value: undefined,
+      why: `this is no JSON: ${quote((error as Error).message)}`,
+      accepted: 'default, strict, none, or a file with a profile in JSON',
+    }
+    throw fail('SECCOMP_PROFILE_INVALID', facts, error)
+  }
+  return parseProfile(value, origin)
+}
+
+/** Of an object. @throws SECCOMP_PROFILE_INVALID */
+export function parseProfile(value: unknown, origin: string): Profile {
+  const place: Place = { origin, at: '' }
+  const profile = readObject(value, place, keys)
+  for (const key of ['listenerPath', 'listenerMetadata'] as const)
+    if (profile[key] !== undefined && profile[key] !== '')
+      throw refuse(
+        inside(place, key),
+        profile[key],
+        'hutch hands no notices to another program',
+        'a profile without it',
+      )
+  const defaultAction = readAnswer(profile, place, {
+    action: 'defaultAction',
+    number: 'defaultErrnoRet',
+    name: 'defaultErrno',
+  })
+  const architectures = readMachines(profile.architectures, inside(place, 'architectures'))
+  const architecturesOf = readMap(profile.archMap, inside(place, 'archMap'))
+  if (architectures.length > 0 && Object.keys(architecturesOf).length > 0)
+    throw refuse(inside(place, 'archMap'), undefined, 'architectures is given, too', 'one of them')
+  const flags = readList(profile.flags, inside(place, 'flags')).map(
+    (flag, i) => filterFlags[readWord(flag, inside(inside(place, 'flags'), i), Object.keys(filterFlags))]!,
+  )
+  const syscalls = inside(place, 'syscalls')
+  return {
+    architectures,
+    architecturesOf,
+    defaultAction,
+    rules: readList(profile.syscalls, syscalls).flatMap((rule, i) =>
+      parseRule(rule, inside(syscalls, i), defaultAction),
+    ),
+    flags: flags.reduce((all, flag) => all | flag, 0),
+  }
+}
+
+/** Docker's: which other instruction sets come along with the machine's own. */
+function readMap(value: unknown, place: Place): { [machine: string]: string[] } {
+  const map: { [machine: string]: string[] } = Object.create(null)
+  for (const [i, entry] of readList(value, place).entries()) {
+    const at = inside(place, i)
+    const { architecture, subArchitectures } = readObject(entry, at, ['architecture', 'subArchitectures'])
+    map[readMachine(architecture, inside(at, 'architecture'))] = readMachines(
+      subArchitectures,
+      inside(at, 'subArchitectures'),
+    )
+  }
+  return map
+}
+
+function readMachines(value: unknown, place: Place): string[] {
+  return readList(value, place).map((one, i) => readMachine(one, inside(place, i)))
+}
+
+function readMachine(value: unknown, place: Place): string {
+  const name = readWord(value, place, architectureNames)
+  return machines.find(({ profileName }) => profileName === name)?.name ?? name
+}

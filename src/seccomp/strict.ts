@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The profile `strict`: for programs that nobody has read. No capability adds to it. Whatever is neither allowed here nor
+// left out for a reason was forgotten, and a test finds it.
+import { commonCalls } from './common-calls.ts'
+import { namespaceFlags } from './default.ts'
+import { type Group, is, isInt, rulesOf, without } from './group.ts'
+import { errnos, type Profile, refuseWith } from './profile.ts'
+
+const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 }
+const netlinkRoute = 0
+
+/** Requests that put words into a terminal as if typed (TIOCSTI, TIOCLINUX), or load a line discipline (TIOCSETD). */
+const terminalRequests = [0x5412, 0x541c, 0x5423]
+
+/** What is refused, by the reason. */
+export const left: { readonly [why: string]: string } = {
+  'other processes: reading, changing and comparing them':
+    'ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd move_pages migrate_pages',
+  'namespaces and roots: new ones open the way to code of the kernel that only root saw before':
+    'unshare setns chroot pivot_root listns',
+  mounts:
+    'mount umount umount2 fsopen fsconfig fsmount fspick open_tree open_tree_attr move_mount mount_setattr statmount listmount',
+  'keyrings, which no namespace holds': 'add_key request_key keyctl',
+  'parts of the kernel with many escapes':
+    'bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd modify_ldt vmsplice remap_file_pages io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_pgetevents_time64 memfd_secret',
+  'where memory lies: numactl(8) and few others ask for it': 'mbind set_mempolicy set_mempolicy_home_node',
+  'files by handle pass every directory by': 'name_to_handle_at open_by_handle_at',
+  'notices that can stop others': 'fanotify_init fanotify_mark',
+  'the machine': `init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct quotactl quotactl_fd
+    syslog sethostname setdomainname iopl ioperm vhangup settimeofday stime clock_settime clock_settime64 adjtimex clock_adjtime
+    clock_adjtime64 lookup_dcookie lsm_set_self_attr`,
+  'old, and nobody needs it':
+    'uselib sysfs _sysctl nfsservctl get_kernel_syms query_module create_module ustat getpmsg putpmsg afs_syscall tuxcall security vserver epoll_ctl_old epoll_wait_old',
+}
+
+const leftOut = new Set(Object.values(left).flatMap((calls) => calls.trim().split(/\s+/)))
+
+export const strictGroups: readonly Group[] = [
+  ...commonCalls.map((group) => ({
+    ...group,
+    calls: group.calls
+      .trim()
+      .split(/\s+/)
+      .filter((name) => !leftOut.has(name))
+      .join(' '),
+  })),
+  { why: 'files and terminals', calls: 'ioctl' },
+  {
+    why: 'a job of a terminal must not type into it',
+    calls: 'ioctl',
+    action: refuseWith(errnos.EPERM),
+    when: terminalRequests.map((request) => [isInt(1, request)]),
+  },
+  {
+    why: 'local sockets, TCP and UDP; netlink for the list of addresses that getifaddrs(3) reads',
+    calls: 'socket',
+    when: [
+      [is(0, families.unix)],
+      [is(0, families.inet)],
+      [is(0, families.inet6)],
+      [is(0, families.netlink), is(2, netlinkRoute)],
+    ],
+  },
+  {
+    why: 'threads and processes in the namespaces that are there',
+    calls: 'clone',
+    when: [[without(0, namespaceFlags)]],
+  },
+  {
+    why: 'its flags are in memory, where no filter sees them: programs then use clone',
+    calls: 'clone3',
+    action: refuseWith(errnos.ENOSYS),
+  },
+  {
+    why: 'programs that ask once for memory near them (numactl, some run-times) take a refusal badly, and it tells of itself alone',
+    calls: 'get_mempolicy',
+  },
+]
+
+export const strictProfile: Profile = {
+  architectures: [],
+  defaultAction: refuseWith(errnos.EPERM),
+  rules: rulesOf(strictGroups),
+  flags: 0,
+}

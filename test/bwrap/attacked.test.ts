@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Directories and links of a writable mount are swapped, as fast as can be, while things are made in it: bubblewrap makes what is
+// missing wherever it may write, and none of it may come to be outside (CVE-2026-87766).
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { afterAll, expect, test } from 'vitest'
+import { HutchError } from '../../src/index.ts'
+import { type BwrapFacts, compileBwrap, planBwrap } from '../../src/plan/bwrap.ts'
+import { parseBwrap } from '../../src/plan/bwrap-options.ts'
+import { usedDescriptors } from '../../src/plan/bwrap-request.ts'
+import { runProgram } from '../../src/run/program.ts'
+import { hostMounts, tree, workplace } from '../image.ts'
+import { requires } from '../requires.ts'
+
+const starts = Number(process.env.HUTCH_ATTACKS ?? (process.env.VM ? 30 : 150))
+const { path: work, remove } = workplace()
+afterAll(remove)
+
+/** Exchanges a name with its twin (renameat2(2), RENAME_EXCHANGE) without end. */
+const swapper = `
+$| = 1; print "ready";
+for (;;) { for (@ARGV) { syscall(${process.arch === 'arm64' ? 276 : 316}, -100, $_, -100, "$_.twin", 2) } }`
+
+const facts: BwrapFacts = {
+  uid: 0,
+  gid: 0,
+  permitted: [],
+  known: [],
+  possible: new Set(),
+  directories: ['/'],
+}
+
+const root = [
+  '--ro-bind',
+  '/usr',
+  '/usr',
+  ...['bin', 'lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
+]
+/** What is made in the directory that is swapped. */
+const steps = [
+  ['--dir', '/own/sub/made/deep'],
+  ['--file', 'FD', '/own/sub/new'],
+  ['--symlink', 'x', '/own/sub/deeper/link'],
+  ['--tmpfs', '/own/sub/tmpfs'],
+  ['--ro-bind-data', 'FD', '/own/sub/data'],
+  ['--ro-bind', '/etc/passwd', '/own/sub/passwd'],
+  ['--chmod', '0777', '/own/sub/inner'],
+  ['--dir', '/own/up/made', '--file', 'FD', '/own/up/new'],
+]
+
+/** Its exit status. */
+async function start(words: string[]): Promise<number> {
+  const fd = openSync(`${work}/data`, 'r')
+  try {
+    const args = [...root, '--bind', `${work}/own`, '/own', ...words, 'true'].map((word) =>
+      word === 'FD' ? `${fd}` : word,
+    )
+    const parsed = parseBwrap(args, () => '')
+    if ('show' in parsed) return -1
+    const launch = {
+      words: parsed.request.words,
+      shell: '',
+      env: ['PATH=/bin'],
+      descriptors: usedDescriptors(parsed.request),
+      filters: [],
+    }
+    const ending = await runProgram(compileBwrap(planBwrap(parsed.request, parsed.asks, facts), launch), 'leave')
+    return 'exit' in ending ? ending.exit : -1
+  } finally {
+    closeSync(fd)
+  }
+}
+
+test(`${starts} starts under attack: nothing is made outside`, { timeout: 600_000 }, async (context) => {
+  requires(context, 'root')
+  const outside = `${work}/outside`
+  mkdirSync(`${outside}/inner`, { recursive: true, mode: 0o755 })
+  writeFileSync(`${work}/data`, 'data\n')
+  mkdirSync(`${work}/own/sub/inner`, { recursive: true })
+  mkdirSync(`${work}/own/up`)
+  symlinkSync(outside, `${work}/own/sub.twin`)
+  symlinkSync(`${'../'.repeat(12)}${outside.slice(1)}`, `${work}/own/up.twin`)
+  const before = { mounts: hostMounts(), files: tree(outside), mode: statSync(`${outside}/inner`).mode }
+  const attacker = spawn('perl', ['-e', swapper, `${work}/own/sub`, `${work}/own/up`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  try {
+    await once(attacker.stdout, 'data')
+    // the control: who goes by names alone is led outside
+    for (let tries = 0; tries < 10_000 && !existsSync(`${outside}/control`); tries++)
+      try {
+        mkdirSync(`${work}/own/sub/control`)
+      } catch {
+        // it was made inside before
+        if (existsSync(`${work}/own/sub/control`)) rmdirSync(`${work}/own/sub/control`)
+      }
+    expect(existsSync(`${outside}/control`)).toBe(true)
+    rmdirSync(`${outside}/control`)
+    const told: { [word: string]: number } = {}
+    for (let i = 0; i < starts; i++) {
+      const word = await start(steps[i % steps.length]!).catch((error: unknown) => {
+        if (!HutchError.is(error) || error.code !== 'MOUNT_REFUSED') throw error
+        return error.errno ?? ''
+      })
+      told[word] = (told[word] ?? 0) + 1
+    }
+    expect(attacker.exitCode).toBe(null)
+    expect({
+      mounts: hostMounts(),
+      files: tree(outside),
+      mode: statSync(`${outside}/inner`).mode,
+    }).toEqual(before)
+    // both must have happened, else this tests nothing
+    expect(told[0] ?? 0).toBeGreaterThan(0)
+    expect(starts - (told[0] ?? 0)).toBeGreaterThan(0)
+    if (process.env.HUTCH_ATTACKS) console.log(told)
+  } finally {
+    attacker.kill('SIGKILL')
+    await once(attacker, 'exit')
+  }
+})

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every operation fails cleanly: each system call of a program is refused in turn, in a build made for that. The error names
+// errno and the option that asked for it, and nothing is left. What may fail without an error is listed with its reason.
+import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { constants } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type HutchError, run } from '../../src/index.ts'
+import { buildDirectory } from '../../src/native.ts'
+import { limitTable, optionFlags, type RunOptions } from '../../src/plan/options.ts'
+import type { Op, Program } from '../../src/program/ops.ts'
+import { buildFaulty, type Faulty } from '../fault/build.ts'
+import { hostMounts, makeImage, tree, workplace } from '../image.ts'
+import { children, leftGroups } from '../leaks.ts'
+import { requires } from '../requires.ts'
+
+const { path: work, remove } = workplace()
+const image = makeImage(`${work}/image`)
+let faulty: Faulty
+
+beforeAll(async () => {
+  faulty = await buildFaulty()
+  // where the file system can do it
+  const mapped = { volume: `${image}/etc:/sub:idmap` }
+  const { mapUsers, mounts = [] } = full
+  for (const name of ['upper', 'work', 'work/work', 'image/sub']) mkdirSync(`${work}/${name}`)
+  const can = await run('true', [], { mapUsers, rootfs: image, mounts: [mapped] } as RunOptions).catch(() => undefined)
+  if (can) full.mounts = [...mounts, mapped]
+}, 300_000)
+afterAll(() => {
+  faulty.remove()
+  remove()
+})
+
+/** Calls that may be refused without an error, and how often in one operation. */
+const harmless: { [call: string]: [reason: string, operations: string, most: number] } = {
+  umask: ['it cannot fail (umask(2))', 'attachTree attachNew attachOverlay', 20],
+  fsconfig: ['the name that mount(8) shows for a file system', 'attachNew attachOverlay coverPath', 1],
+  recvfrom: ['only to tell a better error, if there was one, or it is tried again', 'sendMapped readFile killGroup', 2],
+  openat: ['a figure that cannot be read is told as missing', 'readFile', 1],
+  read: ['a figure that cannot be read is told as missing', 'readFile', 1],
+  waitid: ['the reactor is woken again while the process waits for that', 'readFile killGroup', 3],
+  getppid: ['it cannot fail (getppid(2))', 'exec', 1],
+  rt_sigaction: ['it cannot fail for these signals', 'exec', 2],
+  getcwd: ['the directory in which it starts is / then', 'pivotRoot', 1],
+  chdir: ['the directory in which it starts is / then', 'pivotRoot', 1],
+  prctl: ['the name that ps(1) shows of hutch-init', 'exec stayOutside fork', 1],
+}
+
+const limits: RunOptions['limits'] = {
+  memory: '64M',
+  swap: 0,
+  pids: 50,
+  cpus: 0.5,
+  cpuWeight: 50,
+  cpusetCpus: '0',
+  oomGroup: true,
+}
+
+const full: RunOptions = {
+  limits,
+  isolate: ['all', 'user', 'time'],
+  mapUsers: '0:0:1000',
+  timeOffset: { monotonic: '+10s' },
+  hostname: 'burrow',
+  rootfs: image,
+  readOnly: true,
+  mounts: [
+    { volume: `${image}/etc:/data:ro` },
+    { tmpfs: '/tmp' },
+    { overlay: `${image}/etc:/tmp/overlay` },
+    // in a VM /tmp is an overlay itself, which is no upper layer
+    ...(process.env.VM ? [] : [{ overlay: `${image}/etc:/etc:upper=${work}/upper,work=${work}/work` }]),
+    { volume: '/dev/null:/dev/mine' },
+  ],
+  workdir: '/data',
+  user: '1:1',
+  groups: ['2', '3'],
+  capDrop: 'ALL',
+  capAdd: 'NET_BIND_SERVICE',
+  ulimits: { nofile: 512 },
+  oomScoreAdj: 500,
+  nice: 5,
+  ioPriority: 'best-effort:7',
+  scheduler: 'batch',
+}
+
+/** Without a pid namespace of its own it is hutch that kills what is left. */
+const joining: RunOptions = {
+  limits,
+  isolate: ['mount', 'uts'],
+  join: { pid: process.pid, ipc: process.pid, net: process.pid },
+  dev: true,
+  group: '1',
+  capDrop: ['SYS_ADMIN'],
+}
+
+/** What is there now of all that a job could leave. */
+function present() {
+  return {
+    mounts: hostMounts(),
+    files: tree(work),
+    descriptors: readdirSync('/proc/self/fd').length,
+    groups: leftGroups().filter((group) => group.includes(`/hutch-${process.pid}-`)),
+    children: children(),
+  }
+}
+
+/** The reactor closes a job's descriptors a moment after it has told of its end. */
+async function settled(before: ReturnType<typeof present>) {
+  for (let tries = 0; ; tries++) {
+    const now = present()
+    if (tries === 100 || JSON.stringify(now) === JSON.stringify(before)) return now
+    await pause(10)
+  }
+}
+
+/** An error, or how it ended. */
+type Outcome = HutchError | { reason: string; words: string }
+
+/** Refuses the first call, the second, and so on until there is none; what came of each that was refused. */
+async function refuseEach(
+  section: 'outer' | 'inner',
+  errno: keyof typeof constants.errno,
+  run: () => Promise<Outcome>,
+  program: () => Program,
+) {
+  const wrong: unknown[] = []
+  const quiet = new Map<string, number>()
+  const reached = new Set<string>()
+  await run()
+  await pause(50)
+  const before = present()
+  for (let call = 1; call < 5000; call++) {
+    const op = program()
+    const [outcome, refused] = await faulty.during({ section, call, errno: constants.errno[errno] }, run)
+    if (!refused) return { wrong, reached, calls: call - 1 }
+    const at = op[section][refused.step]!
+    reached.add(at.op)
+    const say = (why: string) =>
+      wrong.push({
+        why,
+        section,
+        call,
+        at: at.op,
+        refused,
+        outcome: outcome instanceof Error ? outcome.message : outcome,
+      })
+    if (outcome instanceof Error) {
+      if (outcome.errno !== errno) say('errno')
+      if (!outcome.message.includes(wordOf(at))) say('option')
+      // it is told that the group stays
+      if (at.op === 'removeGroup')
+        for (const group of present().groups) if (outcome.message.includes(group)) rmdirSync(group)
+    } else if (outcome.reason === 'exit') {
+      const [, operations = '', most = 0] = harmless[refused.call] ?? []
+      const times = (quiet.get(`${refused.step} ${refused.call}`) ?? 0) + 1
+      quiet.set(`${refused.step} ${refused.call}`, times)
+      if (times > most || !operations.split(' ').includes(at.op)) say('no error')
+    } else if (at.op !== 'exec' || refused.call !== 'execve' || !outcome.words.includes(errno)) say('no error of hutch')
+    const left = await settled(before)
+    if (JSON.stringify(left) !== JSON.stringify(before)) {
+      say(
+        `left: ${JSON.stringify(Object.entries(left).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(before[key as keyof typeof before])))}`,
+      )
+      break
+    }
+  }
+  return { wrong, reached, calls: 0 }
+}
+
+/** How an error names who asked for this. What hutch does of itself, no option has asked for. */
+function wordOf(op: Op): string {
+  if (op.op === 'spawn') return 'namespace'
+  if (['run', 'events', 'usage', 'command', 'timeout'].includes(op.origin)) return 'cannot '
+  return (
+    optionFlags[op.origin as keyof RunOptions] ?? limitTable[op.origin as keyof typeof limitTable]?.[1] ?? op.origin
+  )
+}
+
+function job(options: RunOptions) {
+  const { hutch } = faulty
+  const spec = () => hutch.parseOptions('/bin/true', [], options, 'cli')
+  const start = () =>
+    Promise.resolve()
+      .then(() => hutch.startSpec(spec(), { stdio: 'ignore' }).result)
+      .then(
+        ({ reason, verdict }): Outcome => ({ reason, words: JSON.stringify(verdict) }),
+        (error: HutchError) => error,
+      )
+  return [start, () => hutch.prepare(spec()).program] as const
+}
+
+// where everything is slower one errno has to do
+const errnos = process.env.VM ? (['EPERM'] as const) : (['EPERM', 'ENOSPC', 'ENOMEM'] as const)
+const jobs: [name: string, options: RunOptions, least: number][] = [
+  ['everything of its own', full, 500],
+  ['namespaces that are joined', joining, 100],
+]
+
+for (const errno of errnos)
+  test.for(jobs)(`refused with ${errno}: %s`, { timeout: 900_000 }, async ([, options, least], context) => {
+    requires(context, 'root', 'busybox')
+    const [run, program] = job(options)
+    const sections = [await refuseEach('outer', errno, run, program), await refuseEach('inner', errno, run, program)]
+    expect(sections.flatMap(({ wrong }) => wrong)).toEqual([])
+    const { outer, inner } = program()
+    // each operation was reached, but for the wait, which is the reactor's
+    expect([...sections[0]!.reached, 'wait'].sort()).toEqual(
+      [...new Set(outer.map(({ op }) => op)), ...(outer.some(({ op }) => op === 'wait') ? [] : ['wait'])].sort(),
+    )
+    expect([...sections[1]!.reached].sort()).toEqual([...new Set(inner.map(({ op }) => op))].sort())
+    expect(sections[0]!.calls + sections[1]!.calls).toBeGreaterThan(least)
+  })
+
+test('what ships has no such switch, and refuses a program that sets it', () => {
+  const marked = (directory: string) =>
+    ['hutch.node', 'hutch-init'].map((name) => readFileSync(`${directory}/${name}`, 'latin1').includes('hutch-fault'))
+  expect(marked(`${faulty.directory}/build`)).toEqual([true, true])
+  expect(marked(buildDirectory)).toEqual([false, false])
+})
