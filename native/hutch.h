@@ -108,6 +108,9 @@ struct outer {
 	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
 	u32 timeout_ms;
 	u32 kill_after_ms;
+	u32 cpu_ms;		/* CPU time of all of it, 0: no limit */
+	u32 cpu_extra_ms;	/* how much more it may use before it is killed */
+	const char *cpu_file;	/* where the kernel counts it */
 	struct strings procs;	/* files listing the group's processes, for signals to all */
 	const char *kill_file;
 	u32 watches;
@@ -146,13 +149,19 @@ int outer_kill(struct outer *o);
 struct life {
 	struct outer outer;
 	u64 deadline;		/* monotonic ms, 0: none */
+	u64 cpu_look;		/* when its CPU time is looked at next, 0: never */
+	u64 cpu_usec;		/* what it was then */
+	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */
+	u32 cpus;		/* how many may work for it */
 	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
 	int ending;		/* its process is gone: no signal may go out any more */
 	u32 retries;
 	int command_status;	/* from hutch-init, -1: it never said */
 	int own_status;
 	int failed_step, failed_errno;	/* the first clean-up that failed */
+	u32 max_rss;		/* KiB, 0: hutch-init did not say */
 	u64 user_usec, system_usec;	/* of our own child and what it waited for */
+	u64 voluntary, forced;	/* its context switches */
 };
 
 u64 now_ms(void);
@@ -162,6 +171,12 @@ int life_ended(struct life *life);
 unsigned int life_finish(struct life *life);
 int life_stop(struct life *life);
 int life_noticed(struct life *life, u32 index);
+
+/* program/cpu-time.c: how much CPU time all of it may use */
+
+void life_limit_cpu(struct life *life);
+int life_look_at_cpu(struct life *life, u64 now);
+u64 life_due(const struct life *life);
 
 /* program/spawn.c: clone3 into hutch-init */
 
@@ -211,6 +226,7 @@ int op_no_new_privileges(struct cursor *c);
 
 int op_set_oom_score(struct cursor *c);
 int op_set_limit(struct cursor *c);
+int op_bound_limit(struct cursor *c);
 int op_set_nice(struct cursor *c);
 int op_set_io_priority(struct cursor *c);
 int op_set_scheduler(struct cursor *c);
@@ -285,5 +301,6 @@ int init_image_memfd(void);
 long confine_reaper(void);
 int reap(int command);
 long say(enum report_kind kind, u32 step, int value);
+long say_all(const struct report *report);
 
 #endif

@@ -32,6 +32,7 @@
 	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
+	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
 	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32")
 
@@ -91,7 +92,8 @@
 	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
 	X(112, awaitNetwork, op_await_network, "by:string") \
 	X(113, attachText, op_attach_text, "target:string text:string") \
-	X(118, attachSent, op_attach_sent, "source:string target:string")
+	X(118, attachSent, op_attach_sent, "source:string target:string") \
+	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -117,6 +119,7 @@ struct report {
 	unsigned int kind;
 	unsigned int step;	/* FAILED: index of the inner op */
 	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it */
+	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
 };
 
 /*

@@ -22,6 +22,9 @@ export type Listener = (
   userUsec: number,
   systemUsec: number,
   bytes: Buffer | undefined,
+  maxRss: number,
+  voluntary: number,
+  forced: number,
 ) => void
 
 /** The addon's exports. */

@@ -57,7 +57,7 @@ static struct instance *arguments(napi_env env, napi_callback_info info, size_t 
 /* On JavaScript's thread: hands one event to the callback. */
 static void deliver(napi_env env, napi_value callback, void *context, void *data)
 {
-	napi_value undefined, argv[9];
+	napi_value undefined, argv[12];
 	struct instance *self = context;
 	struct event *event = data;
 
@@ -76,7 +76,10 @@ static void deliver(napi_env env, napi_value callback, void *context, void *data
 		argv[8] = undefined;
 		if (event->length)
 			napi_create_buffer_copy(env, event->length, event->bytes, NULL, &argv[8]);
-		napi_call_function(env, undefined, callback, 9, argv, NULL);
+		argv[9] = number(env, event->max_rss);
+		argv[10] = number(env, event->voluntary);
+		argv[11] = number(env, event->forced);
+		napi_call_function(env, undefined, callback, 12, argv, NULL);
 	}
 	free(event);
 }
@@ -108,7 +111,7 @@ static int open_instance(napi_env env, struct instance *self)
 	return err;
 }
 
-/* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes) for every event */
+/* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced) for every event */
 static napi_value export_listen(napi_env env, napi_callback_info info)
 {
 	napi_value argv[1];

@@ -15,7 +15,7 @@
  *   JavaScript           reactor thread             kernel
  *   launch()  ─────────▶ adds pidfd, eventfds
  *             ◀───────── NOTICED                    inotify, eventfd
- *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL
+ *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL; CPU time: SIGKILL
  *             ◀───────── FAILED                     pidfd: what hutch-init said
  *             ◀───────── ENDED                      groups read and removed
  *
@@ -30,10 +30,12 @@ struct event {
 	u32 job;
 	enum event_kind kind;
 	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 when the group is gone */
-	int b;	/* FAILED: errno; ENDED: wait status of our own child; TRIGGERED: how often */
+	int b;	/* FAILED: errno; STOPPED: 1 for its CPU time; ENDED: wait status of our own child; TRIGGERED: how often */
 	int c;	/* ENDED: step of the clean-up that failed, or -1 */
 	int d;	/* ENDED: its errno */
 	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
+	double voluntary, forced;	/* ENDED: its context switches, from there */
+	double max_rss;		/* ENDED: KiB of the command, 0 when hutch-init did not say */
 	u32 length;
 	char *bytes;	/* NOTICED: the file's text; ENDED: figures */
 };

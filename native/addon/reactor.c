@@ -128,6 +128,7 @@ static void finish(struct reactor *r, struct job *job)
 	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = life->command_status, .b = life->own_status,
 				.c = life->failed_errno ? life->failed_step : -1, .d = life->failed_errno,
 				.user_usec = (double)life->user_usec, .system_usec = (double)life->system_usec,
+				.voluntary = (double)life->voluntary, .forced = (double)life->forced, .max_rss = life->max_rss,
 				.length = life->outer.figures_length, .bytes = life->outer.figures });
 	/* nobody waits for the rest; a watch on a removed file is dropped by hand, since cgroupfs does not do it */
 	for (u32 i = 0; i < job->life.outer.watches; i++)
@@ -157,6 +158,8 @@ static int run_deadlines(struct reactor *r)
 
 	for (job = r->jobs; job; job = next) {
 		next = job->next;
+		if (job->life.cpu_look && job->life.cpu_look <= now && life_look_at_cpu(&job->life, now))
+			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = SIGKILL, .b = 1 });
 		if (!job->life.deadline || job->life.deadline > now)
 			continue;
 		job->life.deadline = 0;
@@ -166,8 +169,8 @@ static int run_deadlines(struct reactor *r)
 			stop_further(r, job);
 	}
 	for (job = r->jobs; job; job = job->next)
-		if (job->life.deadline && (!first || job->life.deadline < first))
-			first = job->life.deadline;
+		if (life_due(&job->life) && (!first || life_due(&job->life) < first))
+			first = life_due(&job->life);
 	if (!first)
 		return -1;
 	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
@@ -274,7 +277,7 @@ int reactor_add(struct reactor *r, struct job *job)
 			err = reactor_listen(r, job->life.outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
 	if (!err)
 		err = reactor_listen(r, job->life.outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
-	if (job->life.deadline)
+	if (life_due(&job->life))
 		wake(r);
 	pthread_mutex_unlock(&r->lock);
 	return err;

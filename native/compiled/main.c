@@ -110,14 +110,17 @@ static void watch(struct story *s, struct life *life, int signals)
 	for (u32 i = 0; i < life->outer.watches; i++)
 		fds[2 + i] = (struct pollfd){ .fd = life->outer.watch[i].fd, .events = POLLIN };
 	while (!life_ended(life)) {
-		u64 now = now_ms(), left = life->deadline > now ? life->deadline - now : 0;
+		u64 now = now_ms(), due = life_due(life), left = due > now ? due - now : 0;
 		struct __kernel_timespec t = { (long long)(left / 1000), (long long)(left % 1000) * 1000000 };
 
-		if (life->deadline && !left) {
-			s->timed_out = life_stop(life);
+		if (due && !left) {
+			if (life->deadline && life->deadline <= now)
+				s->timed_out = life_stop(life);
+			else if (life_look_at_cpu(life, now))
+				s->timed_out = SIGKILL;
 			continue;
 		}
-		sys(__NR_ppoll, fds, 2 + life->outer.watches, life->deadline ? &t : NULL, NULL, NSIG_BYTES);
+		sys(__NR_ppoll, fds, 2 + life->outer.watches, due ? &t : NULL, NULL, NSIG_BYTES);
 		pass_signals(s, life, signals);
 		for (u32 i = 0; i < life->outer.watches; i++)
 			if (fds[2 + i].revents && life_noticed(life, i))

@@ -13,11 +13,14 @@
 #define SEEK_END_WHENCE 2
 #define NOSIGNAL 0x4000
 
+long say_all(const struct report *report)
+{
+	return sys(__NR_sendto, INIT_REPORT_FD, report, sizeof *report, NOSIGNAL, NULL, 0);
+}
+
 long say(enum report_kind kind, u32 step, int value)
 {
-	struct report report = { kind, step, value };
-
-	return sys(__NR_sendto, INIT_REPORT_FD, &report, sizeof report, NOSIGNAL, NULL, 0);
+	return say_all(&(struct report){ .kind = kind, .step = step, .value = value });
 }
 
 static int run(u32 *step)

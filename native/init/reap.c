@@ -9,22 +9,25 @@
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "../hutch.h"
 
 #define SI_KERNEL_CODE 0x80
 
-/* True when the command itself has ended, its status in *status. */
-static int reap_all(int command, int *status)
+/* True when the command itself has ended, its status and memory in *end. */
+static int reap_all(int command, struct report *end)
 {
+	struct rusage usage;
 	int one, ended = 0;
 	long pid;
 
-	while (!ended && (pid = sys(__NR_wait4, -1, &one, WNOHANG | __WALL, NULL)) > 0) {
+	while (!ended && (pid = sys(__NR_wait4, -1, &one, WNOHANG | __WALL, &usage)) > 0) {
 		if (pid != command)
 			continue;
-		*status = one;
+		end->value = one;
+		end->max_rss = (u32)usage.ru_maxrss;
 		ended = 1;
 	}
 	return ended;
@@ -65,17 +68,19 @@ int reap(int command)
 {
 	struct kernel_siginfo info;
 	u64 all = ~0ull;
-	int status = 0;
+	struct report end = { .kind = REPORT_EXITED };
+	int status;
 	long sig;
 
 	disarm_fault();
-	while (!reap_all(command, &status)) {
+	while (!reap_all(command, &end)) {
 		sig = sys(__NR_rt_sigtimedwait, &all, &info, NULL, NSIG_BYTES);
 		/* what a terminal sends goes to the whole foreground group: the command has it already */
 		if (sig > 0 && sig != SIGCHLD && info.code != SI_KERNEL_CODE)
 			sys(__NR_kill, command, sig);
 	}
-	say(REPORT_EXITED, 0, status);
+	say_all(&end);
+	status = end.value;
 	sys(__NR_exit_group, (status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);
 	__builtin_unreachable();
 }

@@ -40,6 +40,7 @@ int life_start(struct life *life, const struct launch_files *files)
 		err = outer_start(&life->outer, files);
 	if (!err) {
 		life->deadline = life->outer.timeout_ms ? now_ms() + life->outer.timeout_ms : 0;
+		life_limit_cpu(life);
 		return 0;
 	}
 	if (life->outer.started) {
@@ -66,8 +67,10 @@ int life_failed(struct life *life, struct report *report)
 			return 0;
 		if (report->kind == REPORT_FAILED)
 			return 1;
-		if (report->kind == REPORT_EXITED && life->command_status == -1)
+		if (report->kind == REPORT_EXITED && life->command_status == -1) {
 			life->command_status = report->value;
+			life->max_rss = report->max_rss;
+		}
 	}
 	return 0;
 }
@@ -83,7 +86,9 @@ int life_ended(struct life *life)
 	    info.si_pid == 0)
 		return 0;
 	life->ending = 1;
-	life->deadline = 0;
+	life->deadline = life->cpu_look = 0;
+	life->voluntary = (u64)usage.ru_nvcsw;
+	life->forced = (u64)usage.ru_nivcsw;
 	life->own_status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
 	life->user_usec = (u64)usage.ru_utime.tv_sec * 1000000 + (u64)usage.ru_utime.tv_usec;
 	life->system_usec = (u64)usage.ru_stime.tv_sec * 1000000 + (u64)usage.ru_stime.tv_usec;
@@ -118,6 +123,8 @@ int life_stop(struct life *life)
 	else
 		outer_kill(&life->outer);
 	life->stop_stage = sig == SIGTERM ? 1 : 2;
+	if (sig == SIGKILL)
+		life->cpu_look = 0;
 	life->deadline = sig == SIGTERM ? now_ms() + life->outer.kill_after_ms : 0;
 	return sig;
 }

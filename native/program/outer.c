@@ -134,6 +134,15 @@ static int op_wait(struct outer *o, struct cursor *c)
 	return finished(c) ? -EPROTO : 1;
 }
 
+/* Whoever waits looks at the file, and kills: see cpu-time.c. */
+static int op_limit_cpu(struct outer *o, struct cursor *c)
+{
+	o->cpu_ms = take_u32(c);
+	o->cpu_extra_ms = take_u32(c);
+	o->cpu_file = take_string(c);
+	return finished(c);
+}
+
 /* cgroup.kill takes the whole tree at once, forks in flight included; without it, each process in turn until none is left. */
 static int kill_all(const struct strings *procs, const char *kill_file)
 {

@@ -29,6 +29,25 @@ int op_set_limit(struct cursor *c)
 	return err ? err : (int)sys(__NR_prlimit64, 0, resource, &pair, NULL);
 }
 
+/* At most this, soft and hard; a limit that is lower stays, so that it takes no right. */
+int op_bound_limit(struct cursor *c)
+{
+	u32 resource = take_u32(c);
+	u64 most = take_u64(c);
+	struct limit_pair pair;
+	int err = finished(c);
+
+	if (!err)
+		err = (int)sys(__NR_prlimit64, 0, resource, NULL, &pair);
+	if (err)
+		return err;
+	if (pair.hard > most)
+		pair.hard = most;
+	if (pair.soft > pair.hard)
+		pair.soft = pair.hard;
+	return (int)sys(__NR_prlimit64, 0, resource, &pair, NULL);
+}
+
 int op_set_nice(struct cursor *c)
 {
 	int nice = (int)take_u32(c), err = finished(c);

@@ -53,6 +53,7 @@ static void test_outer(const char *directory)
 	at = begin(b, 2), put_string(b, file), put_string(b, "52428800"), end(b, at);
 	at = begin(b, 3), put_string(b, file), end(b, at);
 	at = begin(b, 3), put_string(b, "/no/such/file"), end(b, at);
+	at = begin(b, 13), put(b, 300), put(b, 50), put_string(b, file), end(b, at);
 	put_wait(b);
 	at = begin(b, 9), put_string(b, group), put(b, 0), end(b, at);
 	close_header(b);
@@ -65,6 +66,7 @@ static void test_outer(const char *directory)
 	CHECK(length == 8 && !memcmp(o.figures + 8, "52428800", 8));
 	memcpy(&length, o.figures + 20, 4);
 	CHECK(length == -ENOENT);
+	CHECK(o.cpu_ms == 300 && o.cpu_extra_ms == 50 && !strcmp(o.cpu_file, file));
 	CHECK(outer_finish(&o) == 0);
 	CHECK(!exists(group));
 	free(bytes);
@@ -202,6 +204,7 @@ int main(int argc, char **argv)
 	test_root_ops();
 	test_session();
 	test_maps();
+	test_bound();
 	test_binds();
 	test_tool();
 	test_compiled();

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,28 @@ static int run_op(int (*handler)(struct cursor *), const struct builder *b)
 
 	free(bytes);
 	return err;
+}
+
+/* A limit goes down to the bound, and never up. */
+void test_bound(void)
+{
+	struct builder *b = malloc(sizeof *b);
+	struct rlimit limit = { 100, 200 };
+
+	CHECK(setrlimit(RLIMIT_CORE, &limit) == 0);
+	for (u32 most = 150; most >= 50; most -= 50) {
+		b->size = 0, put(b, RLIMIT_CORE), put(b, most), put(b, 0);
+		CHECK(run_op(op_bound_limit, b) == 0);
+		CHECK(getrlimit(RLIMIT_CORE, &limit) == 0);
+		CHECK(limit.rlim_max == most && limit.rlim_cur == (most < 100 ? most : 100));
+	}
+	b->size = 0, put(b, RLIMIT_CORE), put(b, 1000), put(b, 0);
+	CHECK(run_op(op_bound_limit, b) == 0 && getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 50);
+	b->size = 0, put(b, 1000), put(b, 1), put(b, 0);
+	CHECK(run_op(op_bound_limit, b) == -EINVAL);
+	b->size = 0, put(b, RLIMIT_CORE);
+	CHECK(run_op(op_bound_limit, b) == -EPROTO);
+	free(b);
 }
 
 /* Descriptors that are waited for, marked and used up; a directory that is chosen. */

@@ -15,6 +15,13 @@ import { readOptions, flags as runFlags } from './run.ts'
 /** Options of run that take a hutch that lives, and why. */
 const live: { [name: string]: string } = {
   report: 'a compiled file has nothing that writes reports',
+  meta: 'a compiled file has nothing that writes meta files',
+  'cpu-time': 'a compiled file does not judge what its command computes',
+  'extra-time': 'a compiled file does not judge what its command computes',
+  'max-output': 'a compiled file does not read what its command writes',
+  stdin: 'a compiled file has the streams of its call',
+  stdout: 'a compiled file has the streams of its call',
+  stderr: 'a compiled file has the streams of its call',
   explain: 'FILE --hutch-explain prints the program',
   verbose: 'a compiled file tells only what stopped its command',
   evacuate: 'a compiled file moves no processes of others: move them once, with hutch cgroup move',

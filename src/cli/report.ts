@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// --report FILE: the result as one JSON document, whole or not at all.
+// Documents about a run (--report, --meta): written whole or not at all.
 import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fail, type HutchError } from '../errors.ts'
 import type { Result } from '../run/result.ts'
 
-/** Before the command runs: a report that cannot be written afterwards is told now. @throws FILE_REFUSED */
-export function checkReportPath(path: string): void {
+/** Before the command runs: a document that cannot be written afterwards is told now. @throws FILE_REFUSED */
+export function checkDocumentPath(path: string, flag: string): void {
   try {
     const existing = statSync(path, { throwIfNoEntry: false })
     accessSync(existing ? path : dirname(path), constants.W_OK)
     if (!existing?.isDirectory()) return
   } catch (error) {
-    throw refused(path, error)
+    throw refused(path, flag, error)
   }
-  throw refused(path, { code: 'EISDIR' })
+  throw refused(path, flag, { code: 'EISDIR' })
 }
 
 /** A regular file is replaced in one step; a pipe or device is written to. @throws FILE_REFUSED */
-export function writeReport(path: string, result: Result): void {
-  const text = `${JSON.stringify(makeReport(result), null, 2)}\n`
+export function writeDocument(path: string, text: string, flag: string): void {
   const draft = `${path}.${process.pid}`
   try {
     const existing = statSync(path, { throwIfNoEntry: false })
@@ -30,24 +29,32 @@ export function writeReport(path: string, result: Result): void {
     // a file of that name that is not ours is left alone
     writeFileSync(draft, text, { flag: 'wx' })
   } catch (error) {
-    throw refused(path, error)
+    throw refused(path, flag, error)
   }
   try {
     renameSync(draft, path)
   } catch (error) {
     rmSync(draft, { force: true })
-    throw refused(path, error)
+    throw refused(path, flag, error)
   }
 }
 
-function refused(path: string, error: unknown): HutchError {
+function refused(path: string, flag: string, error: unknown): HutchError {
   const { code = 'EIO' } = error as NodeJS.ErrnoException
-  const remedy = 'give --report a file in a directory that exists and can be written'
-  return fail('FILE_REFUSED', { what: 'write the report', path, errno: code, remedy }, error)
+  const remedy = `give ${flag} a file in a directory that exists and can be written`
+  return fail(
+    'FILE_REFUSED',
+    { what: flag === '--report' ? 'write the report' : 'write the meta file', path, errno: code, remedy },
+    error,
+  )
 }
 
 /** What report.schema.json describes: the result without what the command wrote. */
 export function makeReport(result: Result): Omit<Result, 'stdout' | 'stderr'> {
   const { stdout: _stdout, stderr: _stderr, ...report } = result
   return report
+}
+
+export function formatReport(result: Result): string {
+  return `${JSON.stringify(makeReport(result), null, 2)}\n`
 }

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch run: flags → options → job; the verdict on stderr, the exit status as DESIGN's table has it.
 import { writeSync } from 'node:fs'
-import { fail } from '../errors.ts'
+import { fail, HutchError } from '../errors.ts'
 import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
+import type { Spec } from '../plan/spec.ts'
 import { explainProgram } from '../program/explain.ts'
 import { loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
+import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
+import type { Result } from '../run/result.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
 import { formatSteps, formatVerdict, wantsColor } from './print.ts'
-import { checkReportPath, writeReport } from './report.ts'
+import { openRedirections } from './redirect.ts'
+import { checkDocumentPath, formatReport, writeDocument } from './report.ts'
 
 export const flags: FlagTable = {
   memory: { value: 'SIZE', short: 'm', help: 'memory.max: above it processes are killed (50M, 1.5G, max)' },
@@ -27,6 +32,8 @@ export const flags: FlagTable = {
   'cpuset-cpus': { value: 'LIST', help: 'cpuset.cpus: the CPUs it may use (0-1,3)' },
   limit: { value: 'FILE=VALUE', repeat: true, help: 'any other kernel file; may be repeated' },
   timeout: { value: 'TIME', help: 'SIGTERM to all of it after this time (10s, 500ms)' },
+  'cpu-time': { value: 'TIME', help: 'killed when all of it together has used so much CPU time (2s)' },
+  'extra-time': { value: 'TIME', help: 'CPU time that it may use beyond that, so that its need is known' },
   'kill-after': { value: 'TIME', help: 'SIGKILL this long after SIGTERM (5s)' },
   isolate: { value: 'KINDS', help: 'namespaces: pid,mount,ipc,uts,net,cgroup,user,time; all (not user, time); none' },
   join: { value: 'KIND=TARGET', repeat: true, help: 'enter a namespace: of a process id, a file, or net=NAME' },
@@ -70,6 +77,11 @@ export const flags: FlagTable = {
   scheduler: { value: 'POLICY[:PRIORITY]', help: 'other, batch, idle, fifo:1-99 or rr:1-99' },
   parent: { value: 'GROUP', help: "make the job's group below this one" },
   evacuate: { help: 'move processes that stand in the parent group itself to a leaf of it' },
+  stdin: { value: 'FILE', help: 'read from this file' },
+  stdout: { value: 'FILE', help: 'write to this file; what was in it goes' },
+  stderr: { value: 'FILE', help: 'the same; one file for both is shared' },
+  'max-output': { value: 'SIZE', help: 'killed when it has written more to stdout, or to stderr (1M)' },
+  meta: { value: 'FILE', help: "write what happened as isolate's meta file" },
   report: { value: 'FILE', help: 'write what happened as JSON' },
   explain: { help: 'run nothing: print the operations and the shell lines that do the same' },
   verbose: { short: 'v', help: 'always print the verdict' },
@@ -85,24 +97,36 @@ export async function main(args: string[]): Promise<number> {
   const [command = '', ...words] = rest
   const spec = parseOptions(command, words, readOptions(values, order), 'cli')
   const filter = await loadFilter(spec)
-  const report = values.report?.[0]
-  if (report !== undefined) checkReportPath(report)
+  const [report, meta] = [values.report?.[0], values.meta?.[0]]
+  if (report !== undefined) checkDocumentPath(report, '--report')
+  if (meta !== undefined) checkDocumentPath(meta, '--meta')
   if (values.explain) {
     const home = pretendSettled(spec)
     const steps = explainProgram(prepare(spec, filter).program)
     writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
+  try {
+    const result = await runToEnd(spec, values, filter)
+    if (report !== undefined) writeDocument(report, formatReport(result), '--report')
+    if (meta !== undefined) writeDocument(meta, formatMeta(result), '--meta')
+    if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage)))
+      writeSync(2, formatVerdict(result, { color: wantsColor(process.stderr), verbose: values.verbose !== undefined }))
+    return result.status
+  } catch (error) {
+    if (meta !== undefined && HutchError.is(error)) writeDocument(meta, formatMetaOfFailure(error.message), '--meta')
+    throw error
+  }
+}
+
+async function runToEnd(spec: Spec, values: Parsed['values'], filter: FilterMaker | undefined): Promise<Result> {
   const note = await settle(spec)
   if (note !== undefined && values.verbose) writeSync(2, `hutch: ${note}\n`)
+  const stdio = openRedirections({ stdin: values.stdin?.[0], stdout: values.stdout?.[0], stderr: values.stderr?.[0] })
   native().holdSignals()
-  const job = startSpec(spec, { stdio: 'inherit', filter })
+  const job = startSpec(spec, { stdio, filter })
   job.forwardSignals()
-  const result = await job.result
-  if (report !== undefined) writeReport(report, result)
-  if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage)))
-    writeSync(2, formatVerdict(result, { color: wantsColor(process.stderr), verbose: values.verbose !== undefined }))
-  return result.status
+  return job.result
 }
 
 /** Flags → options; `environment` is where `--env NAME` finds its value. @throws OPTION_INVALID */
@@ -176,6 +200,9 @@ export function readOptions(
     user: last('user'),
     timeout: last('timeout'),
     killAfter: last('kill-after'),
+    cpuTime: last('cpu-time'),
+    extraTime: last('extra-time'),
+    maxOutput: last('max-output'),
     parent: last('parent'),
     evacuate: values.evacuate ? true : undefined,
   }

@@ -12,6 +12,14 @@ export function compilePrivileges(plan: Plan): Op[] {
   if (nice !== undefined) ops.push({ op: 'setNice', nice, origin: 'nice' })
   if (ioPriority !== undefined) ops.push({ op: 'setIoPriority', priority: ioPriority, origin: 'ioPriority' })
   for (const { resource, soft, hard } of ulimits) ops.push({ op: 'setLimit', resource, soft, hard, origin: 'ulimits' })
+  // should hutch itself be stopped: a process alone then goes on for a second at most, and cannot catch the end
+  if (spec.cpuTimeMs !== undefined)
+    ops.push({
+      op: 'boundLimit',
+      resource: 0,
+      most: Math.ceil((spec.cpuTimeMs + (spec.extraTimeMs ?? 0)) / 1000) + 1,
+      origin: 'cpuTime',
+    })
   const origin = asksForCapabilities(plan)
   if (capabilities?.bounding !== undefined) ops.push({ op: 'dropBounding', keep: capabilities.bounding, origin })
   if (ids) {

@@ -41,6 +41,14 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   outer.push(...ancestorReads, ...watchOps(plan))
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
   outer.push(...mapIds(plan), ...sendMapped(plan, inner))
+  if (spec.cpuTimeMs !== undefined)
+    outer.push({
+      op: 'limitCpu',
+      limitMs: spec.cpuTimeMs,
+      extraMs: spec.extraTimeMs ?? 0,
+      file: cpuTimeFile(plan),
+      origin: 'cpuTime',
+    })
   const procs = groups.map((group) => `${group.directory}/cgroup.procs`)
   const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
   outer.push({
@@ -111,6 +119,15 @@ function watchOps(plan: Plan): Op[] {
   })
 }
 
+/** Where the kernel counts the job's CPU time: every v2 group has it, v1 its cpuacct hierarchy, which is often cpu's, too. */
+function cpuTimeFile({ groups }: Plan): string {
+  const unified = groups.find((group) => group.controller === '')
+  if (unified) return `${unified.directory}/cpu.stat`
+  const counting =
+    groups.find((group) => group.controller === 'cpuacct') ?? groups.find((group) => group.controller === 'cpu')
+  return `${counting!.directory}/cpuacct.usage`
+}
+
 /** What is worth reading at the end, where the controllers are. A file that this kernel lacks is no figure. */
 function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
   const always = ['cpu.stat', 'memory.pressure', 'cpu.pressure', 'io.pressure']
@@ -120,6 +137,7 @@ function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
     memory: swap ? [...memoryFiles.v1, ...memoryFiles.v1Swap] : memoryFiles.v1,
     pids: pidsFiles,
     cpu: ['cpu.stat'],
+    cpuacct: ['cpuacct.usage'],
   }
   return (files[group.controller] ?? []).map((file) => `${group.directory}/${file}`)
 }

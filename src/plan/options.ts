@@ -7,6 +7,7 @@ import { nearest } from '../nearest.ts'
 import type { Root } from '../sandbox/root.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
 import { deviceMount, parseDevices } from './devices.ts'
+import { type JudgingOptions, parseJudging } from './judging-options.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
@@ -41,7 +42,7 @@ export interface Limits {
 }
 
 /** Options of `run` and `start`. */
-export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeOptions {
+export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeOptions, JudgingOptions {
   limits?: Limits
   /** False: the command is PID 1 itself, and nobody reaps orphans. */
   init?: boolean
@@ -155,6 +156,9 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   network: '--network',
   publish: '--publish',
   cniConfDir: '--cni-conf-dir',
+  cpuTime: '--cpu-time',
+  extraTime: '--extra-time',
+  maxOutput: '--max-output',
 }
 
 /** Files that steer groups and processes rather than limit them: hutch's own business. */
@@ -188,6 +192,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
     limits: parseLimits(options.limits === undefined ? {} : options.limits, door),
     ...namespaces,
     privileges: parsePrivileges(options, say),
+    ...parseJudging(options, say, door),
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
     env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),
     timeoutMs:

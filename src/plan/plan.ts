@@ -240,8 +240,10 @@ function planLegacy(spec: Spec, around: Surroundings, devices: readonly LegacyWr
         remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, or leave it out',
       })
   const asked = writes.map((write) => write.controller)
-  const wanted = [...(host.unified ? [''] : []), ...new Set([...accounting.filter((name) => host.v1[name]), ...asked])]
-  return wanted.flatMap((controller): PlannedGroup[] => {
+  const counting = cpuTimeController(spec, host, asked)
+  if (counting !== undefined) asked.push(counting)
+  const wanted = new Set([...(host.unified ? [''] : []), ...accounting.filter((name) => host.v1[name]), ...asked])
+  return [...wanted].flatMap((controller): PlannedGroup[] => {
     const parent = around.parents.get(controller)!
     if (!usable(parent, spec, around, asked.includes(controller))) return []
     const directory = `${parent.directory}/${groupName(host, around.serial)}`
@@ -261,7 +263,7 @@ function planLegacy(spec: Spec, around: Surroundings, devices: readonly LegacyWr
 }
 
 /** Without root and delegation a run without limits needs no group; one with limits cannot be. */
-function usable(parent: Parent, spec: Spec, around: Surroundings, needed = spec.limits.length > 0): boolean {
+function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needsOf(spec) !== ''): boolean {
   if (parent.writable || !parent.exists) return true
   if (!needed && spec.parent === undefined) return false
   if (around.host.uid === 0)
@@ -269,14 +271,35 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = spec.
       what: 'make a group below',
       path: parent.directory,
       errno: 'EROFS',
-      evidence: [`asked for by ${spec.limits.map((limit) => limit.origin).join(', ') || '--parent'}`],
+      evidence: [`asked for by ${needsOf(spec) || '--parent'}`],
       remedy: 'in a container: start it with a private cgroup namespace and a writable /sys/fs/cgroup',
     })
   throw fail('CGROUP_NO_DELEGATION', {
     directory: parent.directory,
-    need: `make a group for ${spec.limits.map((limit) => limit.origin).join(', ') || '--parent'}`,
+    need: `make a group for ${needsOf(spec) || '--parent'}`,
     user: around.host.uid,
   })
+}
+
+/** The options that take a group. */
+export function needsOf({ limits, cpuTimeMs, door }: Spec): string {
+  const origins = limits.map((limit) => limit.origin)
+  if (cpuTimeMs !== undefined) origins.push(door === 'cli' ? '--cpu-time' : 'cpuTime')
+  return origins.join(', ')
+}
+
+/** v1's hierarchy that counts CPU time: '' is the v2 tree beside, cpu is mounted together with cpuacct. */
+function cpuTimeController(spec: Spec, { unified, v1 }: Host, asked: readonly string[]): string | undefined {
+  if (spec.cpuTimeMs === undefined) return undefined
+  if (unified) return ''
+  if (!v1.cpuacct)
+    throw fail('CGROUP_CONTROLLER_MISSING', {
+      controller: 'cpuacct',
+      origin: needsOf({ ...spec, limits: [] }),
+      where: 'cgroup v1',
+      available: Object.keys(v1).join(', '),
+    })
+  return asked.includes('cpu') && v1.cpu?.mount === v1.cpuacct.mount ? 'cpu' : 'cpuacct'
 }
 
 function missingController(controller: string, limit: LimitWrite, parent: Parent, host: Host) {

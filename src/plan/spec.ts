@@ -3,6 +3,7 @@
 import type { LimitWrite } from '../cgroup/legacy.ts'
 import type { Network } from '../sandbox/network.ts'
 import type { Root } from '../sandbox/root.ts'
+import type { JudgingSpec } from './judging-options.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
 import type { SeccompWish } from './seccomp-option.ts'
@@ -11,7 +12,7 @@ import type { SeccompWish } from './seccomp-option.ts'
 export type Door = 'cli' | 'library'
 
 /** A run as asked for: checked word by word, but not yet against any machine. */
-export interface Spec extends NamespaceSpec {
+export interface Spec extends NamespaceSpec, JudgingSpec {
   door: Door
   command: string
   args: string[]

@@ -15,6 +15,7 @@ type Rights = Extract<
       | 'offsetClocks'
       | 'setOomScore'
       | 'setLimit'
+      | 'boundLimit'
       | 'setNice'
       | 'setIoPriority'
       | 'setScheduler'
@@ -70,6 +71,10 @@ export function explainRights(op: Rights): { words: string; shell: string } {
         words: `limit ${name} to ${amount(op.soft)}${op.hard === op.soft ? '' : `, at most ${amount(op.hard)}`}`,
         shell: `prlimit --pid $$ --${name}=${amount(op.soft)}:${amount(op.hard)}`,
       }
+    }
+    case 'boundLimit': {
+      const name = limitNames[op.resource] ?? String(op.resource)
+      return { words: `limit ${name} to ${op.most} at most`, shell: `prlimit --pid $$ --${name}=${op.most}` }
     }
     case 'setNice':
       return { words: `take the nice value ${op.nice}`, shell: `renice -n ${op.nice} -p $$` }

@@ -88,6 +88,11 @@ function explainOp(op: Op): { words: string; shell: string } {
           : 'wait for its end',
         shell: 'wait',
       }
+    case 'limitCpu':
+      return {
+        words: `look at ${nameOf(op.file)}, and kill all of it when it has used ${op.limitMs + op.extraMs} ms of CPU time`,
+        shell: `while sleep 0.01; do cat ${shellWord(op.file)}; done &`,
+      }
     case 'killGroup':
       return {
         words: 'kill what is left in its groups',

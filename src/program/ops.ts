@@ -32,6 +32,7 @@ export const ops = {
   },
   keepDescriptors: { code: 11, call: 'fcntl', fields: { descriptors: 'numbers' } },
   bindNamespaces: { code: 12, call: 'mount', fields: { kinds: 'strings', files: 'strings' } },
+  limitCpu: { code: 13, call: 'read', fields: { limitMs: 'u32', extraMs: 'u32', file: 'string' } },
   attachDeviceFilter: { code: 24, call: 'bpf', fields: { group: 'string', program: 'numbers' } },
   sendMapped: {
     code: 25,
@@ -125,6 +126,7 @@ export const ops = {
   awaitNetwork: { code: 112, call: 'recvfrom', fields: { by: 'string' } },
   attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
   attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
+  boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', most: 'u64' } },
 } as const
 
 type Table = typeof ops

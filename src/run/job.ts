@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A job: one run, alive. `start` gives it, `run` waits for its result.
 import { closeSync, existsSync } from 'node:fs'
-import { Socket } from 'node:net'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { readGroupFile } from '../cgroup/files.ts'
@@ -19,10 +18,8 @@ import { judge, type Outcome } from './judge.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
+import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Streams } from './streams.ts'
 import { parseUsage, type Usage } from './usage.ts'
-
-/** Where a standard stream goes: a pipe to this process, its own, /dev/null, or a descriptor. */
-export type Stdio = 'pipe' | 'inherit' | 'ignore' | number
 
 /** Options of `start` and `run`. */
 export interface StartOptions extends RunOptions {
@@ -48,11 +45,11 @@ export class Job {
   #over = false
 
   /** @internal: see `start`. */
-  constructor(launched: Launched, streams: (Socket | null)[], settle: (sent: Set<number>) => Promise<Result>) {
+  constructor(launched: Launched, streams: Streams, settle: (sent: Set<number>) => Promise<Result>) {
     this.pid = launched.pid
-    this.stdin = streams[0] ?? null
-    this.stdout = streams[1] ?? null
-    this.stderr = streams[2] ?? null
+    this.stdin = streams.stdin
+    this.stdout = streams.stdout
+    this.stderr = streams.stderr
     this.#launched = launched
     this.#sent = new Set()
     this.result = settle(this.#sent).finally(() => {
@@ -107,9 +104,7 @@ export class Job {
  * @throws HutchError for what hutch could not do, with nothing left behind
  */
 export async function start(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Job> {
-  const { stdio, signal, onEvent, ...rest } = options
-  const spec = parseOptions(command, args, rest, 'library')
-  return startSpec(spec, { stdio, signal, onEvent, filter: await loadFilter(spec) })
+  return startWith(command, args, options)
 }
 
 /**
@@ -117,11 +112,22 @@ export async function start(command: string, args: readonly string[] = [], optio
  * @throws HutchError for what hutch could not do
  */
 export async function run(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Result> {
-  const job = await start(command, args, options)
+  const job = await startWith(command, args, options, { reads: true })
   job.stdin?.end()
   const texts = await Promise.all([collect(job.stdout), collect(job.stderr), job.result])
   const [stdout, stderr, result] = texts
   return { ...result, ...(stdout !== undefined && { stdout }), ...(stderr !== undefined && { stderr }) }
+}
+
+async function startWith(
+  command: string,
+  args: readonly string[],
+  options: StartOptions,
+  reads: { reads?: true } = {},
+): Promise<Job> {
+  const { stdio, signal, onEvent, ...rest } = options
+  const spec = parseOptions(command, args, rest, 'library')
+  return startSpec(spec, { stdio, signal, onEvent, filter: await loadFilter(spec), ...reads })
 }
 
 /** What makes the filter that it asks for; its code is loaded by those that do. */
@@ -129,72 +135,35 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   return spec.seccomp && (await import('./filter.ts')).readFilter(spec.seccomp, spec.door)
 }
 
-/** The same from a Spec: the CLI's way in. */
+/** The same from a Spec: the CLI's way in. `reads`: its caller reads all of its pipes. */
 export function startSpec(
   spec: Spec,
-  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways,
+  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways & { reads?: true },
 ): Job {
-  const ends = openStreams(how.stdio ?? 'pipe')
+  const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
+  const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined)
   let launched: Launched
   const begun = performance.now()
   try {
     launched = launch(spec, ends.theirs, how)
   } catch (error) {
-    for (const fd of ends.ours) if (fd >= 0) closeSync(fd)
+    closeEnds(ends)
     throw error
-  } finally {
-    for (const fd of ends.opened) closeSync(fd)
   }
-  const streams = ends.ours.map((fd, i) => (fd < 0 ? null : new Socket({ fd, readable: i > 0, writable: i === 0 })))
-  // a reader that goes away (EPIPE) is the command's business, not a crash of this process
-  streams[0]?.on('error', () => {})
-  return new Job(launched, streams, (sent) => settle(launched, begun, sent, how.signal, how.onEvent))
-}
-
-/** Pipes for those that are asked for: our ends, the command's, and which of those are ours to close. */
-function openStreams(stdio: StartOptions['stdio']): {
-  ours: number[]
-  theirs: [number, number, number]
-  opened: number[]
-} {
-  const each = typeof stdio === 'object' ? stdio : [stdio, stdio, stdio]
-  const out = { ours: [-1, -1, -1], theirs: [-1, -1, -1] as [number, number, number], opened: [] as number[] }
-  for (const [i, kind] of each.entries()) {
-    if (kind === 'inherit') out.theirs[i] = i
-    else if (typeof kind === 'number') out.theirs[i] = kind
-    else if (kind === 'pipe') {
-      const [read, write] = watchedNative().pipe()
-      if (write === undefined) {
-        for (const fd of [...out.ours, ...out.opened]) if (fd >= 0) closeSync(fd)
-        throw fail('STEP_REFUSED', {
-          what: 'make a pipe',
-          operation: 'pipe2',
-          origin: 'stdio',
-          errno: errnoName(read),
-          remedy: 'raise the limit of open files (ulimit -n)',
-        })
-      }
-      out.ours[i] = i === 0 ? write : read
-      out.theirs[i] = i === 0 ? read : write
-      out.opened.push(out.theirs[i]!)
-    } else if (kind !== 'ignore')
-      throw fail('OPTION_INVALID', {
-        name: 'stdio',
-        value: kind,
-        why: 'it is not understood',
-        accepted: "'pipe', 'inherit', 'ignore' or a descriptor",
-      })
-  }
-  return out
+  for (const fd of ends.opened) closeSync(fd)
+  const streams = connectStreams(ends, cap)
+  return new Job(launched, streams, (sent) => settle(launched, begun, sent, how, streams, cap))
 }
 
 function settle(
   launched: Launched,
   begun: number,
   sent: Set<number>,
-  abort: AbortSignal | undefined,
-  onEvent: StartOptions['onEvent'],
+  how: { signal?: AbortSignal | undefined; onEvent?: StartOptions['onEvent'] | undefined; reads?: true },
+  streams: Streams,
+  cap: Cap | undefined,
 ): Promise<Result> {
+  const { signal: abort, onEvent } = how
   const { job, plan, program } = launched
   const outcome: Outcome = {
     durationMs: 0,
@@ -205,6 +174,9 @@ function settle(
     sent,
     userUsec: 0,
     systemUsec: 0,
+    maxRss: 0,
+    voluntary: 0,
+    forced: 0,
     figures: new Map(),
     events: [],
   }
@@ -224,6 +196,14 @@ function settle(
     aborted = true
     watchedNative().stop(job)
   }
+  if (cap)
+    cap.reached = (stream) => {
+      outcome.stopCause ??= 'output'
+      outcome.overflowed ??= stream
+      if (watchedNative().signal(job, constants.signals.SIGKILL) === 0) note('kill')
+    }
+  const written = how.reads && streams.read ? Promise.all([streams.poured, streams.read]) : streams.poured
+  written?.catch(failed)
   const connecting =
     plan.network &&
     beginConnection(launched, startSpec, (error) => {
@@ -232,7 +212,7 @@ function settle(
     })
   if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
-    watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes) => {
+    watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced) => {
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
         const errno = errnoName(-(b % stepPart))
@@ -255,7 +235,7 @@ function settle(
         outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'
         noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
       } else if (kind === eventKinds.stopped) {
-        outcome.stopCause = aborted ? 'aborted' : sent.has(a) ? 'aborted' : 'timeout'
+        outcome.stopCause ??= b === 1 ? 'cpu-time' : aborted || sent.has(a) ? 'aborted' : 'timeout'
         outcome.killed = a === constants.signals.SIGKILL
         note(outcome.killed ? 'kill' : 'stop')
       } else if (kind === eventKinds.ended) {
@@ -270,6 +250,9 @@ function settle(
           ownStatus: b,
           userUsec,
           systemUsec,
+          maxRss,
+          voluntary,
+          forced,
           figures: decodeFigures(bytes),
         })
         const leftover = c >= 0 ? program.outer[c] : undefined
@@ -279,8 +262,9 @@ function settle(
           else resolve(judge(plan, program, outcome))
         }
         const swept = sweepNetworks()
-        if (!connecting && !swept) conclude()
-        else void Promise.all([connecting?.end(), swept]).catch(failed).then(conclude)
+        streams.over()
+        if (!connecting && !swept && !written) conclude()
+        else void Promise.all([connecting?.end(), swept, written]).catch(failed).then(conclude)
       }
     })
     if (abort?.aborted) onAbort()

@@ -7,6 +7,7 @@ import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../program/ops.ts'
 import { parseSize } from '../units.ts'
 import type { JobEvent, Reason, Result } from './result.ts'
+import { judgeStatus } from './status.ts'
 import { figuresOf, groupOf, parseUsage, without } from './usage.ts'
 import { type Evidence, makeVerdict, type OomLevel } from './verdict.ts'
 
@@ -20,8 +21,10 @@ export interface Outcome {
   /** exec's errno by name. */
   execError?: string
   interpreterMissing?: boolean
-  /** SIGTERM went out because of a timeout or an abort. */
-  stopCause?: 'timeout' | 'aborted'
+  /** Why hutch stopped it. */
+  stopCause?: 'timeout' | 'aborted' | 'cpu-time' | 'output'
+  /** The stream that was longer than it may be. */
+  overflowed?: 'stdout' | 'stderr'
   killed: boolean
   /** v1: the kernel told of an out-of-memory situation. */
   oomNoticed: boolean
@@ -29,6 +32,11 @@ export interface Outcome {
   sent: Set<number>
   userUsec: number
   systemUsec: number
+  /** KiB; 0 when nobody told. */
+  maxRss: number
+  /** Context switches. */
+  voluntary: number
+  forced: number
   /** Outer step → text. */
   figures: Map<number, string>
   events: JobEvent[]
@@ -48,6 +56,13 @@ const ownFaults = new Set([
   'SIGXFSZ',
 ])
 
+/** Also when it ended by itself, before hutch had seen it or in its extra time: the limit was passed. */
+const limitStatus: { [reason in Reason]?: number } = {
+  timeout: 124,
+  'cpu-time': 124,
+  output: 128 + constants.signals.SIGKILL,
+}
+
 /** Draws the conclusion. */
 export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const { before, after } = splitFigures(program, outcome.figures)
@@ -59,6 +74,9 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
       cpuUsec: outcome.userUsec + outcome.systemUsec,
       userUsec: outcome.userUsec,
       systemUsec: outcome.systemUsec,
+      maxRss: outcome.maxRss > 0 ? outcome.maxRss * 1024 : undefined,
+      voluntarySwitches: outcome.voluntary,
+      forcedSwitches: outcome.forced,
     }),
     ...measured,
   }
@@ -71,7 +89,7 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   // v1's oom.group: hutch may have killed all of it before the kernel picked one, whose count then stays 0
   const groupKilled = outcome.oomNoticed && asksForGroupKill(plan) && signal === 'SIGKILL'
   const oomed = (usage.oomKills ?? 0) > 0 || groupKilled
-  const reason = pickReason(outcome, usage, failed, signal, oomed)
+  const reason = pickReason(plan, outcome, usage, failed, signal, oomed)
   const from = signal === null ? undefined : signalFrom(plan, outcome, signal, number, stayed)
   const level = oomed ? oomLevel(plan, before, after) : undefined
   const evidence: Evidence = {
@@ -80,6 +98,7 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
     signal,
     usage,
     killed: outcome.killed,
+    ...(outcome.overflowed && { overflowed: outcome.overflowed }),
     durationMs: outcome.durationMs,
     ...without({
       signalFrom: from,
@@ -96,7 +115,8 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
     signal,
     ...(from && { signalFrom: from }),
     reason,
-    status: execStatus ?? (reason === 'timeout' ? 124 : (exitCode ?? 128 + number)),
+    judge: judgeStatus({ reason, exitCode, signal }),
+    status: execStatus ?? limitStatus[reason] ?? exitCode ?? 128 + number,
     durationMs: outcome.durationMs,
     limits: Object.fromEntries(
       plan.spec.limits.map(({ file, value }) => [file, /^\d{1,15}$/.test(value) ? Number(value) : value]),
@@ -109,6 +129,7 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
 }
 
 function pickReason(
+  plan: Plan,
   outcome: Outcome,
   usage: Result['usage'],
   failed: boolean,
@@ -118,6 +139,8 @@ function pickReason(
   if (outcome.execError)
     return outcome.execError === 'ENOENT' && !outcome.interpreterMissing ? 'not-found' : 'not-executable'
   if (outcome.stopCause) return outcome.stopCause
+  // it ended by itself, in the extra time or before anyone had looked
+  if (plan.spec.cpuTimeMs !== undefined && (usage.cpuUsec ?? 0) > plan.spec.cpuTimeMs * 1000) return 'cpu-time'
   if (oomed && failed) return 'oom'
   if ((usage.pidsDenied ?? 0) > 0 && failed) return 'pids'
   return signal === null ? 'exit' : 'signal'

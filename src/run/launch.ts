@@ -16,7 +16,7 @@ import { findObstacles, type Privileges, readDelegation, readPrivileges } from '
 import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { limitsDevices } from '../plan/devices.ts'
-import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
+import { makePlan, needsOf, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram, stepPart } from '../program/wire.ts'
@@ -55,8 +55,8 @@ export function prepare(spec: Spec, filter?: FilterMaker): { plan: Plan; program
 /** What a plan is made from beside the spec. @throws CGROUP_MISSING, USER_UNKNOWN */
 export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings {
   const host = readHost()
-  if (host.layout === 'none' && (spec.limits.length > 0 || spec.parent !== undefined))
-    throw fail('CGROUP_MISSING', { need: `set ${spec.limits[0]?.origin ?? '--parent'}` })
+  if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
+    throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || '--parent'}` })
   const privileges = readPrivileges()
   const maps = spec.mapUsers ?? spec.mapGroups
   return {
@@ -175,6 +175,7 @@ function needs(controller: string, spec: Spec): boolean {
   return (
     controller === 'memory' ||
     controller === 'pids' ||
+    (controller === 'cpuacct' && spec.cpuTimeMs !== undefined) ||
     (controller === 'devices' && limitsDevices(spec)) ||
     spec.limits.some((limit) => legacyControllerOf(limit.file) === controller)
   )

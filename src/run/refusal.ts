@@ -246,6 +246,8 @@ const whats: { [op: string]: string } = {
   offsetClocks: 'make a time namespace',
   setOomScore: 'set the out-of-memory score',
   setLimit: 'set a limit of the process',
+  boundLimit: 'set a limit of the process',
+  limitCpu: 'limit the CPU time',
   setNice: 'set the nice value',
   setIoPriority: 'set the I/O priority',
   setScheduler: 'set the scheduling policy',

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run comes to. report.schema.json describes the same document for other languages.
+import type { JudgeStatus } from './status.ts'
 import type { Usage } from './usage.ts'
 
 /** Why it ended: the first that holds, in this order of weight. */
-export type Reason = 'not-found' | 'not-executable' | 'timeout' | 'aborted' | 'oom' | 'pids' | 'signal' | 'exit'
+export type Reason =
+  | 'not-found'
+  | 'not-executable'
+  | 'timeout'
+  | 'cpu-time'
+  | 'output'
+  | 'aborted'
+  | 'oom'
+  | 'pids'
+  | 'signal'
+  | 'exit'
 
 /** Something that happened on the way; `at` counts milliseconds from the start. */
 export interface JobEvent {
@@ -31,7 +42,9 @@ export interface Result {
   /** For a signal: from the command itself or its own faults, from outside, or not to be told. */
   signalFrom?: 'inside' | 'outside' | 'unknown'
   reason: Reason
-  /** What `hutch run` exits with: the command's own, 128 + signal, 124 timed out, 126 not executable, 127 not found. */
+  /** The same in the words of programming contests. */
+  judge: JudgeStatus
+  /** What `hutch run` exits with: the command's own, 128 + signal, 124 for a limit of time, 137 for too much output, 126 not executable, 127 not found. */
   status: number
   durationMs: number
   /** Kernel file (in v2 names) → value, as it was set. */

@@ -16,6 +16,11 @@ export interface Usage {
   cpuUsec?: number
   userUsec?: number
   systemUsec?: number
+  /** Resident memory of the greatest of its processes, as wait4(2) tells it; known when hutch's PID 1 outlived the command. */
+  maxRss?: number
+  /** How often its processes gave up a CPU, and how often one was taken from them: those that were waited for, and hutch's PID 1. */
+  voluntarySwitches?: number
+  forcedSwitches?: number
   pidsPeak?: number
   /** Only while the job runs. */
   pidsCurrent?: number
@@ -50,12 +55,14 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   const unified = figuresOf(plan, '', read)
   const { peak, oomKills, limitHits } = parseMemory(memory)
   const tasks = parsePids(pids)
+  const counted = parseNumber(figuresOf(plan, 'cpuacct', read)('cpuacct.usage'))
   const io = parseIo(unified('io.stat'))
   const pressure = parseAllPressure(unified)
   return without({
     memoryPeak: peak,
     memoryPeakExact: peak === undefined ? undefined : true,
     memoryCurrent: parseNumber(memory('memory.current') ?? memory('memory.usage_in_bytes')),
+    cpuUsec: counted === undefined ? undefined : Math.round(counted / 1000),
     ...parseCpu(unified, plan.layout === 'v2' ? unified : figuresOf(plan, 'cpu', read)),
     pidsPeak: tasks.peak,
     pidsCurrent: parseNumber(pids('pids.current')),

@@ -24,6 +24,8 @@ export interface Evidence {
   oomLevel?: OomLevel
   /** SIGKILL had to follow. */
   killed: boolean
+  /** The stream that was longer than it may be. */
+  overflowed?: 'stdout' | 'stderr'
   durationMs: number
   /** exec's errno. */
   execError?: string
@@ -64,6 +66,15 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
   timeout: (plan, e) => ({
     headline: `timed out after ${formatDuration(plan.spec.timeoutMs)}: ${stopped(plan, e)}`,
     remedy: `raise ${plan.spec.door === 'cli' ? '--timeout' : 'timeout'}, or look at what it waits for`,
+  }),
+  'cpu-time': (plan, e) => ({
+    headline: `used more than ${formatDuration(plan.spec.cpuTimeMs ?? 0)} of CPU time: ${nameOf(plan)} ${e.signal === null ? 'ended by itself later' : 'was killed'}`,
+    evidence: cpuTimeLine(plan, e),
+    remedy: `raise ${plan.spec.door === 'cli' ? '--cpu-time' : 'cpuTime'}, or look at what it computes`,
+  }),
+  output: (plan, e) => ({
+    headline: `wrote more than ${formatSize(plan.spec.maxOutput ?? 0)} to ${e.overflowed ?? 'stdout'}: ${nameOf(plan)} ${e.signal === null ? 'had ended by then' : 'was killed'}`,
+    remedy: `raise ${plan.spec.door === 'cli' ? '--max-output' : 'maxOutput'}, or see what it prints`,
   }),
   aborted: (plan, e) => ({
     headline: `stopped by its caller after ${formatDuration(e.durationMs)}: ${stopped(plan, e)}`,
@@ -151,6 +162,22 @@ function whoseLimit(level: OomLevel): string {
 
 function limitOf(plan: Plan, file: string): string | undefined {
   return plan.spec.limits.find((limit) => limit.file === file)?.value
+}
+
+/** Wall time beside it: they differ by what it waited, and by how many CPUs it had. */
+function cpuTimeLine(plan: Plan, { usage, durationMs }: Evidence): [string, string][] {
+  const { cpuTimeMs = 0, extraTimeMs } = plan.spec
+  const part = (usec: number | undefined, word: string) =>
+    usec !== undefined && `${word} ${formatDuration(usec / 1000)}`
+  const parts = [
+    `limit ${formatDuration(cpuTimeMs)}`,
+    extraTimeMs !== undefined && `extra ${formatDuration(extraTimeMs)}`,
+    part(usage.cpuUsec, 'used'),
+    part(usage.userUsec, 'user'),
+    part(usage.systemUsec, 'system'),
+    `wall ${formatDuration(durationMs)}`,
+  ]
+  return [['cpu time', parts.filter(Boolean).join('   ')]]
 }
 
 function memoryLine(plan: Plan, { usage }: Evidence): [string, string][] {

@@ -190,6 +190,8 @@ test('refuses what it was not compiled for', async (context) => {
 test('refuses by name what takes a hutch that lives, and an output that cannot be', async () => {
   for (const [args, name] of [
     [['--report', 'x'], '--report'],
+    [['--cpu-time', '1s'], '--cpu-time'],
+    [['--stdout', 'x'], '--stdout'],
     [['--explain'], '--explain'],
     [['--verbose'], '--verbose'],
     [['--evacuate'], '--evacuate'],

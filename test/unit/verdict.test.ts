@@ -38,6 +38,9 @@ function end(
     sent: new Set(),
     userUsec: 3,
     systemUsec: 4,
+    maxRss: 0,
+    voluntary: 0,
+    forced: 0,
     figures,
     events: [],
   }
@@ -179,7 +182,7 @@ test('pids and throttling have their lines', () => {
 })
 
 test('without a v2 tree, what was waited for counts as CPU time', () => {
-  expect(end(v1, {}, {}).usage).toEqual({ cpuUsec: 7, userUsec: 3, systemUsec: 4 })
+  expect(end(v1, {}, {}).usage).toMatchObject({ cpuUsec: 7, userUsec: 3, systemUsec: 4 })
 })
 
 test('a refused step is told with its option, what errno means there, and a remedy', () => {

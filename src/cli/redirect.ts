@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// --stdin, --stdout and --stderr: files opened as a shell would, by the caller's rights and outside of the job's root.
+import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs'
+import { fail } from '../errors.ts'
+import type { Stdio } from '../run/streams.ts'
+
+/** What to start with: descriptors of the files that are named, the caller's own streams else. @throws FILE_REFUSED */
+export function openRedirections(
+  files: { [stream in 'stdin' | 'stdout' | 'stderr']: string | undefined },
+): [Stdio, Stdio, Stdio] {
+  const stdin = files.stdin === undefined ? 'inherit' : openFile('--stdin', files.stdin, constants.O_RDONLY)
+  const stdout = openOutput('--stdout', files.stdout)
+  return [stdin, stdout, openOutput('--stderr', files.stderr, stdout)]
+}
+
+/** A file that is open already is shared: one position, nothing overwrites the other's. */
+function openOutput(flag: string, path: string | undefined, other: Stdio = 'inherit'): Stdio {
+  if (path === undefined) return 'inherit'
+  const fd = openFile(flag, path, constants.O_WRONLY | constants.O_CREAT)
+  const file = fstatSync(fd)
+  if (typeof other === 'number') {
+    const open = fstatSync(other)
+    if (open.dev === file.dev && open.ino === file.ino) {
+      closeSync(fd)
+      return other
+    }
+  }
+  if (file.isFile()) ftruncateSync(fd)
+  return fd
+}
+
+function openFile(flag: string, path: string, how: number): number {
+  try {
+    return openSync(path, how, 0o666)
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    const remedy =
+      flag === '--stdin'
+        ? `give ${flag} a file that is there and can be read`
+        : `give ${flag} a file that can be written, in a directory that is there`
+    throw fail('FILE_REFUSED', { what: flag === '--stdin' ? 'read' : 'write', path, errno: code, remedy }, error)
+  }
+}
