@@ -248,6 +248,8 @@ int make_target(int base, const char *path, int directory, u64 resolve);
 long make_in(int fd);
 void make_missing(u32 parents, u32 directory, u32 file);
 int base_of(const char *path);
+int attach_new_name(int mount_fd, const char *name, int directory);
+int link_new_name(const char *name, const char *to);
 int set_attributes(int mount_fd, u64 attributes, int recursive);
 int attach(int mount_fd, int target);
 void keep(int mount_fd, const char *path, int holds);
@@ -263,6 +265,10 @@ int op_attach_tree(struct cursor *c);
 int op_attach_sent(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
+
+/* program/cover.c: what of it is hidden, or made read-only */
+
+void forget_covers(void);
 int op_cover_path(struct cursor *c);
 
 /* program/text.c: a file of our own text in it */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is attached to the job's root: copies of trees, new file systems,
- * overlays, links and covers. Sources are the user's words and are opened once,
+ * overlays. Sources are the user's words and are opened once,
  * from outside; targets are resolved inside (see root.c). A target that does
  * not begin with "/" is meant from the file system attached last, so that what
  * belongs to /dev or /proc cannot be led elsewhere.
@@ -18,13 +18,17 @@
 #define DETACH 2	/* MNT_DETACH */
 #define OVERLAY_DROPS 1
 #define OVERLAY_USER_ATTRIBUTES 2	/* marks of overlayfs where a user namespace may set them */
-#define COVER_WRITABLE 2	/* read-only, if the caller could write there */
 
 /* Attaches and closes: the target is made if it may be. */
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
 {
-	int fd = make_target(base_of(target), target, directory, resolve), err;
+	int fd, err = attach_new_name(mount_fd, target, directory);
 
+	if (err <= 0) {
+		sys(__NR_close, mount_fd);
+		return err;
+	}
+	fd = make_target(base_of(target), target, directory, resolve);
 	if (fd < 0) {
 		sys(__NR_close, mount_fd);
 		return in_part(PART_TARGET, fd);
@@ -326,55 +330,4 @@ int op_attach_overlay(struct cursor *c)
 		return fd < 0 ? fd : err;
 	}
 	return attach_at(fd, target, 1, 0, 0);
-}
-
-/* By the ids alone, as access(2): only a mount can stop a write that they allow. */
-static int may_write(int fd)
-{
-	char name[32];
-
-	descriptor_path(name, fd);
-	return sys(__NR_faccessat, AT_FDCWD, name, 2 /* W_OK */) == 0;
-}
-
-/*
- * Hides a path of the file system attached last, or makes it read-only. What
- * this kernel does not have needs no cover. /dev/null is the host's, opened
- * from outside: the image's may be something else (CVE-2025-31133).
- */
-int op_cover_path(struct cursor *c)
-{
-	const char *path = take_string(c);
-	u32 read_only = take_u32(c);
-	struct strings none = { 0, 0, "" };
-	long directory;
-	int target, fd, err = finished(c);
-
-	if (err)
-		return err;
-	target = resolve_in(base_of(path), path, read_only == COVER_WRITABLE ? 0 : RESOLVE_NO_SYMLINKS);
-	if (target < 0)
-		return target == -ENOENT ? 0 : in_part(PART_TARGET, target);
-	if (read_only == COVER_WRITABLE && !may_write(target)) {
-		sys(__NR_close, target);
-		return 0;
-	}
-	directory = is_directory(target);
-	if (read_only)
-		fd = (int)sys(__NR_open_tree, target, "",
-			      AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	else if (directory > 0)
-		fd = new_mount("tmpfs", &none, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	else
-		fd = (int)sys(__NR_open_tree, AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	err = directory < 0 ? (int)directory : fd < 0 ? in_part(PART_SOURCE, fd) : 0;
-	if (!err && (read_only || !directory))
-		err = in_part(PART_ATTRIBUTES, set_attributes(fd, MOUNT_ATTR_RDONLY | (read_only == COVER_WRITABLE ? 0 :
-								MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), 1));
-	if (!err)
-		err = in_part(PART_ATTACH, attach(fd, target));
-	if (fd >= 0)
-		sys(__NR_close, fd);
-	sys(__NR_close, target);
-	return err;
 }

@@ -124,6 +124,9 @@ int op_make_link(struct cursor *c)
 
 	if (err)
 		return err;
+	err = link_new_name(name, to);
+	if (err <= 0)
+		return err;
 	parent = open_parent(name, &name);
 	if (parent < 0)
 		return parent;

@@ -76,14 +76,14 @@ int op_drop_bounding(struct cursor *c)
 	long err = finished(c);
 
 	for (unsigned int number = 0; !err && number < 64; number++) {
-		long has = sys(__NR_prctl, PR_CAPBSET_READ, number, 0, 0, 0);
-
-		if (has == -EINVAL)	/* the last one was the kernel's last */
-			break;
-		if (has < 0)
-			return (int)has;
-		if (has && !(keep >> number & 1))
-			err = sys(__NR_prctl, PR_CAPBSET_DROP, number, 0, 0, 0);
+		if (keep >> number & 1)
+			continue;
+		err = sys(__NR_prctl, PR_CAPBSET_DROP, number, 0, 0, 0);
+		/* who may drop none may have had none */
+		if (err == -EPERM && sys(__NR_prctl, PR_CAPBSET_READ, number, 0, 0, 0) == 0)
+			err = 0;
+		if (err == -EINVAL)	/* the last one was the kernel's last */
+			return 0;
 	}
 	return (int)err;
 }

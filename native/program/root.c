@@ -161,6 +161,43 @@ int make_target(int base, const char *path, int directory, u64 resolve)
 	return parent;
 }
 
+/* A name alone, so that it can only be in the top of the file system attached last. */
+static int is_in_held(const char *name)
+{
+	size_t i = 0;
+
+	while (name[i] && name[i] != '/')
+		i++;
+	return held_fd >= 0 && i && !name[i];
+}
+
+/*
+ * Makes a mount point in the top of the file system attached last, and attaches
+ * there. That file system is this process's own and nobody else has been in it:
+ * a name that could be made in its top is what was made, so nothing needs to be
+ * resolved, and move_mount does not follow a link at the end either. Whatever
+ * mode it has, the mount covers it. 1: not such a name, or it is there already.
+ */
+int attach_new_name(int mount_fd, const char *name, int directory)
+{
+	long err;
+
+	if (!is_in_held(name))
+		return 1;
+	err = directory ? sys(__NR_mkdirat, held_fd, name, 0755) : sys(__NR_mknodat, held_fd, name, S_IFREG | 0644, 0);
+	if (err)
+		return err == -EEXIST ? 1 : in_part(PART_TARGET, err);
+	return in_part(PART_ATTACH, sys(__NR_move_mount, mount_fd, "", held_fd, name, MOVE_MOUNT_F_EMPTY_PATH));
+}
+
+/* The same for a link; symlinkat neither follows nor replaces what is there. */
+int link_new_name(const char *name, const char *to)
+{
+	long err = is_in_held(name) ? sys(__NR_symlinkat, to, held_fd, name) : 1;
+
+	return err == -EEXIST ? 1 : (int)err;
+}
+
 int set_attributes(int mount_fd, u64 attributes, int recursive)
 {
 	struct mount_attr attr = { .attr_set = attributes };
@@ -269,5 +306,6 @@ int op_pivot_root(struct cursor *c)
 	if (held_fd >= 0)
 		sys(__NR_close, held_fd);
 	root_fd = held_fd = -1;
+	forget_covers();
 	return 0;
 }

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Covers: what of a file system hutch hides from the job, or makes read-only.
+ * What hides is made once and copied, as a file system of its own for each is
+ * the dearest thing that a start does.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+
+#include "../hutch.h"
+
+#define COVER_WRITABLE 2	/* read-only, if the caller could write there */
+
+/* The first cover of a file and of a directory. Attached: before 6.15 no other can be copied. */
+static int covers[2] = { -1, -1 };
+
+void forget_covers(void)
+{
+	for (int i = 0; i < 2; i++) {
+		if (covers[i] >= 0)
+			sys(__NR_close, covers[i]);
+		covers[i] = -1;
+	}
+}
+
+/* By the ids alone, as access(2): only a mount can stop a write that they allow. */
+static int may_write(int fd)
+{
+	char name[32];
+
+	descriptor_path(name, fd);
+	return sys(__NR_faccessat, AT_FDCWD, name, 2 /* W_OK */) == 0;
+}
+
+/* Empty and read-only. /dev/null is the host's, opened from outside: the image's may be something else (CVE-2025-31133). */
+static int hiding_mount(int directory)
+{
+	struct strings none = { 0, 0, "" };
+	u64 attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+	int fd, err;
+
+	/* a copy has the attributes of what it is one of */
+	if (covers[directory] >= 0)
+		return in_part(PART_SOURCE, sys(__NR_open_tree, covers[directory], "",
+						AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+	if (directory)
+		return in_part(PART_SOURCE, new_mount("tmpfs", &none, attributes | MOUNT_ATTR_NODEV));
+	fd = (int)sys(__NR_open_tree, AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0)
+		return in_part(PART_SOURCE, fd);
+	err = set_attributes(fd, attributes, 0);
+	if (err < 0) {
+		sys(__NR_close, fd);
+		return in_part(PART_ATTRIBUTES, err);
+	}
+	return fd;
+}
+
+static int hide(int target)
+{
+	long directory = is_directory(target);
+	int fd, err;
+
+	if (directory < 0)
+		return (int)directory;
+	fd = hiding_mount((int)directory);
+	if (fd < 0)
+		return fd;
+	err = in_part(PART_ATTACH, attach(fd, target));
+	if (!err && covers[directory] < 0)
+		covers[directory] = fd;
+	else
+		sys(__NR_close, fd);
+	return err;
+}
+
+static int make_tree_read_only(int target, u64 attributes)
+{
+	int fd, err;
+
+	fd = (int)sys(__NR_open_tree, target, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (fd < 0)
+		return in_part(PART_SOURCE, fd);
+	err = in_part(PART_ATTRIBUTES, set_attributes(fd, attributes, 1));
+	if (!err)
+		err = in_part(PART_ATTACH, attach(fd, target));
+	sys(__NR_close, fd);
+	return err;
+}
+
+/*
+ * Hides a path of the file system attached last, or makes it read-only. What
+ * this kernel does not have needs no cover.
+ */
+int op_cover_path(struct cursor *c)
+{
+	const char *path = take_string(c);
+	u32 read_only = take_u32(c);
+	int target, err = finished(c);
+
+	if (err)
+		return err;
+	target = resolve_in(base_of(path), path, read_only == COVER_WRITABLE ? 0 : RESOLVE_NO_SYMLINKS);
+	if (target < 0)
+		return target == -ENOENT ? 0 : in_part(PART_TARGET, target);
+	if (!read_only) {
+		err = hide(target);
+	} else if (read_only != COVER_WRITABLE) {
+		err = make_tree_read_only(target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	} else if (may_write(target)) {
+		/* not a link */
+		err = (int)is_directory(target);
+		err = err < 0 ? err : make_tree_read_only(target, MOUNT_ATTR_RDONLY);
+	}
+	sys(__NR_close, target);
+	return err;
+}
