@@ -29,6 +29,8 @@ void test_root(const char *directory)
 	CHECK(symlink("loop", path) == 0);
 
 	CHECK(resolve_in(-1, "/", 0) == -EPROTO);
+	/* nothing of our own is there to put a name into */
+	CHECK(attach_new_name(-1, "x", 1) == 1 && link_new_name("x", "y") == 1);
 	CHECK(resolve_in(base, "/up/etc", 0) == -ENOENT);
 	CHECK(resolve_in(base, "/loop", 0) == -ELOOP);
 	CHECK(resolve_in(base, "/up", RESOLVE_NO_SYMLINKS) == -ELOOP);
