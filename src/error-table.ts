@@ -365,6 +365,6 @@ export const table = {
   }),
   HOST_UNSUPPORTED: (f: { why: string }): Words => ({
     message: `cannot run here: ${f.why}`,
-    remedy: 'hutch needs Linux 5.7 or newer, with /proc mounted; 5.12 for a root file system',
+    remedy: 'hutch needs Linux 5.11 or newer, with /proc mounted; 5.12 for a root file system',
   }),
 } as const

@@ -33,14 +33,14 @@ export function inspectHost(host: Host = readHost()): Finding[] {
 
 function kernel(host: Host): Finding {
   const [major, minor] = host.kernel
-  const enough = major > 5 || (major === 5 && minor >= 7)
+  const enough = major > 5 || (major === 5 && minor >= 11)
   return enough
     ? { title: 'kernel', state: 'ok', found: host.release }
     : {
         title: 'kernel',
         state: 'missing',
-        found: `${host.release}: CLONE_INTO_CGROUP came with 5.7`,
-        remedy: 'use Linux 5.7 or newer',
+        found: `${host.release}: close_range(CLOSE_RANGE_CLOEXEC) came with 5.11`,
+        remedy: 'use Linux 5.11 or newer',
       }
 }
 

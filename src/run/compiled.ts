@@ -30,6 +30,7 @@ export function prepareCompiled(
   recompile?: (plan: Plan, program: Program) => Program,
 ): Omit<Compiled, 'flags' | 'explained'> {
   refuseProcesses(spec)
+  refuseNetwork(spec)
   refusePlaceholder(spec)
   const around = readSurroundings(spec)
   const plan = makePlan(spec, ofAnyStart(around))
@@ -68,6 +69,16 @@ function refuseProcesses({ joins }: Spec): void {
     })
 }
 
+/** Its command would wait for a connection that nobody makes. */
+function refuseNetwork({ network }: Spec): void {
+  if (network)
+    throw fail('OPTION_CONFLICT', {
+      name: '--network',
+      why: `a compiled file has nothing that connects a network${network.publish.length > 0 ? ', which --publish takes' : ''}`,
+      remedy: 'use hutch run, --network none, or --join of a network that stays, such as net=/run/netns/web',
+    })
+}
+
 function refusePlaceholder({ parent }: Spec): void {
   if (parent?.split('/').includes(groupPlaceholder))
     throw fail('CGROUP_PARENT_INVALID', {
@@ -79,7 +90,7 @@ function refusePlaceholder({ parent }: Spec): void {
 
 function factsOf(plan: Plan, { host, privileges }: Surroundings): Compiled['facts'] {
   return [
-    ['kernel', plan.spec.root ? '5.12' : '5.7'],
+    ['kernel', plan.spec.root ? '5.12' : '5.11'],
     ['user', String(privileges.uid)],
     ['group', String(privileges.gid)],
     ['capabilities', BigInt(`0x${privileges.permitted}`).toString(16)],

@@ -26,6 +26,8 @@ async function compile(args: string[], output = file): Promise<string> {
 const sh = (line: string) => ['--', 'sh', '-c', line]
 const inImage = ['--isolate', 'all', '--rootfs', image]
 const bare = [...inImage, '--env', 'PATH=/bin']
+const mapped = ['--map-users', '0:100000:65536', '--user', '0']
+const idmapped = ['--volume', `${place.path}/data:/srv:ro,idmap`, '--volume', `${place.path}/data:/mnt:idmap`]
 
 const cases: [title: string, args: string[]][] = [
   ['an exit status', sh('exit 3')],
@@ -64,6 +66,16 @@ const cases: [title: string, args: string[]][] = [
     'a tmpfs',
     [...bare, '--tmpfs', '/tmp:size=1M', ...sh('dd if=/dev/zero of=/tmp/x bs=64k count=64 2>/dev/null; echo $?')],
   ],
+  [
+    'a device that may only be read',
+    [...bare, '--device', '/dev/kmsg:/dev/k:r', ...sh('(: < /dev/k) && echo read; (: > /dev/k) 2>&1')],
+  ],
+  ['a device that is in no list', [...bare, '--tmpfs', '/tmp:dev', ...sh('mknod /tmp/k c 1 11; (: < /tmp/k) 2>&1')]],
+  [
+    'an idmapped volume',
+    [...mapped, '--volume', `${place.path}/data:/mnt:idmap`, ...sh('stat -c %u /mnt/a; cat /proc/self/uid_map')],
+  ],
+  ['two idmapped volumes', [...mapped, ...idmapped, ...sh('stat -c %u /srv /mnt; (: > /srv/x) 2>&1; echo $?')]],
   ['an overlay', [...bare, '--overlay', `${place.path}/data:/data`, ...sh('echo x > /data/b && cat /data/a')]],
   ['a root that is not there', ['--rootfs', `${place.path}/none`, ...sh('true')]],
   ['a volume that is not there', ['--volume', `${place.path}/none:/tmp`, ...sh('true')]],
@@ -195,6 +207,9 @@ test('refuses by name what takes a hutch that lives, and an output that cannot b
     [['--explain'], '--explain'],
     [['--verbose'], '--verbose'],
     [['--evacuate'], '--evacuate'],
+    [['--network', 'private'], '--network'],
+    [['--network', 'cni:web'], '--network'],
+    [['--network', 'private', '--publish', '8080:80'], '--network'],
     [['--join', `net=${process.pid}`], '--join'],
   ] as const) {
     const { status, stderr } = await hutch(['compile', '--output', file, ...args, '--', 'true'])
