@@ -24,8 +24,12 @@
 #define CHECKSUM_START 2166136261u
 #define CHECKSUM_FACTOR 16777619u
 
-/* Arguments go to the command; no verdict; the environment of the call is the command's, under what exec sets. */
-enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4 };
+/*
+ * Arguments go to the command; no verdict; the environment of the call is the
+ * command's, under what exec sets; it ends, and the command with it, when who
+ * called it does.
+ */
+enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WITH_PARENT = 8 };
 
 /* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second. */
 #define WORDS(X) \

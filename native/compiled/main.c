@@ -6,6 +6,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
+#include <linux/prctl.h>
 #include <linux/signalfd.h>
 #include <linux/time_types.h>
 #include <signal.h>
@@ -192,6 +193,8 @@ static int run(int argc, char **argv, char **environment)
 	}
 	if (argc > 1 && !(c.flags & PASS_ARGUMENTS))
 		return refuse(file, "it takes no arguments", "leave them out, or compile it with --pass-args");
+	if (c.flags & DIE_WITH_PARENT)
+		sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (check_facts(&c.facts, file))
 		return HUTCH_FAILED;
 	err = own_group_name(group, sizeof group);

@@ -5,10 +5,11 @@ import { chmodSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync, 
 import { fail, HutchError } from '../errors.ts'
 import { buildDirectory } from '../native.ts'
 import { parseOptions } from '../plan/options.ts'
-import { encodeCompiled, groupPlaceholder } from '../program/compiled.ts'
+import { type Compiled, encodeCompiled, groupPlaceholder } from '../program/compiled.ts'
 import { explainProgram } from '../program/explain.ts'
 import { prepareCompiled } from '../run/compiled.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { loadFilter } from '../run/job.ts'
+import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
 import { formatSteps } from './print.ts'
 import { readOptions, flags as runFlags } from './run.ts'
 
@@ -33,9 +34,14 @@ export const flags: FlagTable = {
   ...Object.fromEntries(Object.entries(runFlags).filter(([name]) => !Object.hasOwn(live, name))),
 }
 
-const usage = 'hutch compile --output FILE [OPTIONS] [--] COMMAND [ARG…]'
+const usage = `hutch compile --output FILE [OPTIONS] [--] COMMAND [ARG…]
+       hutch compile --output FILE [--pass-args] [--quiet] --bwrap [OPTIONS OF BWRAP] COMMAND [ARG…]`
 
-export function main(args: string[]): number {
+export async function main(all: string[]): Promise<number> {
+  const at = all.indexOf('--bwrap')
+  // what stands behind the command's own -- is the command's
+  const ofBwrap = at >= 0 && !all.slice(0, at).includes('--') ? all.slice(at + 1) : undefined
+  const args = ofBwrap ? all.slice(0, at) : all
   const { values, order, rest } = parseFlags(args, { ...flags, ...runFlags })
   if (values.help) {
     writeSync(1, `Usage: ${usage}\n\n${formatFlags(flags)}\n`)
@@ -47,22 +53,45 @@ export function main(args: string[]): number {
   const output = values.output?.at(-1)
   if (output === undefined || output === '')
     throw fail('OPTION_INVALID', { name: '--output', value: '', why: 'it is missing', accepted: 'the file to write' })
+  if (ofBwrap) {
+    refuseBesideBwrap([...Object.keys(values).map((name) => `--${name}`), ...rest])
+    const { prepareBwrap } = await import('./compile-bwrap.ts')
+    write(output, values, prepareBwrap(ofBwrap))
+    return 0
+  }
   const [command = '', ...words] = rest
   // a name alone keeps the value of the call, which nothing here knows
   const spec = parseOptions(command, words, readOptions(values, order, {}), 'cli')
-  const prepared = prepareCompiled(spec)
+  const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
+  write(output, values, { ...prepared, flags: { passEnvironment: true, dieWithParent: false } })
+  return 0
+}
+
+/** All of a file but what its own options say, which are the same for each planner. */
+export type Prepared = Omit<Compiled, 'flags' | 'explained'> & {
+  flags: Pick<Compiled['flags'], 'passEnvironment' | 'dieWithParent'>
+}
+
+function write(output: string, values: Parsed['values'], prepared: Prepared): void {
   const steps = formatSteps(explainProgram(prepared.program), { color: false })
   const file = encodeCompiled(readRunner(), {
     ...prepared,
-    flags: {
-      passArguments: values['pass-args'] !== undefined,
-      quiet: values.quiet !== undefined,
-      passEnvironment: true,
-    },
+    flags: { ...prepared.flags, passArguments: values['pass-args'] !== undefined, quiet: values.quiet !== undefined },
     explained: steps.replaceAll(groupPlaceholder, 'hutch-PID-START-PIDNS-0'),
   })
   writeExecutable(output, file)
-  return 0
+}
+
+/** Its own command line says all the rest. */
+function refuseBesideBwrap(given: readonly string[]): void {
+  const other = given.find((word) => !['--output', '--pass-args', '--quiet'].includes(word))
+  if (other !== undefined)
+    throw fail('OPTION_CONFLICT', {
+      name: other,
+      why: 'behind --bwrap stands a command line of bwrap, which says all',
+      remedy:
+        'give it there, in the words of bwrap: limits are --hutch-memory, --hutch-pids, --hutch-cpus, --hutch-timeout',
+    })
 }
 
 function readRunner(): Buffer {

@@ -10,7 +10,7 @@ export const compiledVersion = 1
 export const groupPlaceholder = 'hutch-0-0-0-0'
 
 /** What the start does beside running the program. */
-export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4 } as const
+export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
 /** Texts for the end, in this order; ROOT is the directory that is / inside. In them stand `slots` for what only the end knows. */
 export const compiledWords = [

@@ -14,29 +14,33 @@ import {
   slots,
 } from '../program/compiled.ts'
 import type { Op, Program } from '../program/ops.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
 import { readSurroundings } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import { type Evidence, makeVerdict } from './verdict.ts'
 
 const [first, second] = slots
 
-/**
- * Everything but what the command line says of the file itself. Another planner gives its program by `recompile`, from the plan
- * and the program of `spec`; the environment in it is then its own business.
- * @throws as `prepare`, OPTION_CONFLICT
- */
-export function prepareCompiled(
-  spec: Spec,
-  recompile?: (plan: Plan, program: Program) => Program,
-): Omit<Compiled, 'flags' | 'explained'> {
+/** What of a file another planner, or a filter of system calls, brings. */
+export interface Parts {
+  /** Another program, from the plan and the program of the spec; the environment in it is then its own business. */
+  recompile?: (plan: Plan, program: Program) => Program
+  filter?: FilterMaker | undefined
+}
+
+/** Everything but what the command line says of the file itself. @throws as `prepare`, OPTION_CONFLICT */
+export function prepareCompiled(spec: Spec, { recompile, filter }: Parts = {}): Omit<Compiled, 'flags' | 'explained'> {
   refuseProcesses(spec)
   refuseNetwork(spec)
   refusePlaceholder(spec)
-  const around = readSurroundings(spec)
+  const around = readSurroundings(spec, filter)
   const plan = makePlan(spec, ofAnyStart(around))
   const usual = compilePlan(plan)
   const program = recompile ? recompile(plan, usual) : spec.env.PATH === undefined ? withoutPath(usual) : usual
-  return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan), facts: factsOf(plan, around) }
+  // without its groups a program takes none to be there
+  const grouped = program.outer.some(({ op }) => op === 'makeGroup')
+  const facts = factsOf(plan, around).filter(([kind]) => grouped || !kind.startsWith('cgroup'))
+  return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan), facts }
 }
 
 /** Without PATH the call's holds; the search path stays for a call that has none. */

@@ -68,14 +68,27 @@ const cases: [title: string, args: string[]][] = [
   ],
   [
     'a device that may only be read',
-    [...bare, '--device', '/dev/kmsg:/dev/k:r', ...sh('(: < /dev/k) && echo read; (: > /dev/k) 2>&1')],
+    [
+      ...bare,
+      '--cap-add',
+      'SYSLOG',
+      '--device',
+      '/dev/kmsg:/dev/k:r',
+      ...sh('(: < /dev/k) && echo read; (: > /dev/k) 2>&1'),
+    ],
   ],
   ['a device that is in no list', [...bare, '--tmpfs', '/tmp:dev', ...sh('mknod /tmp/k c 1 11; (: < /tmp/k) 2>&1')]],
-  [
-    'an idmapped volume',
-    [...mapped, '--volume', `${place.path}/data:/mnt:idmap`, ...sh('stat -c %u /mnt/a; cat /proc/self/uid_map')],
-  ],
-  ['two idmapped volumes', [...mapped, ...idmapped, ...sh('stat -c %u /srv /mnt; (: > /srv/x) 2>&1; echo $?')]],
+  // in a VM the files are on an overlay, whose ids cannot be mapped
+  ...(process.env.VM
+    ? []
+    : ([
+        [
+          'an idmapped volume',
+          [...mapped, '--volume', `${place.path}/data:/mnt:idmap`, ...sh('stat -c %u /mnt/a; cat /proc/self/uid_map')],
+        ],
+        ['two idmapped volumes', [...mapped, ...idmapped, ...sh('stat -c %u /srv /mnt; (: > /srv/x) 2>&1; echo $?')]],
+      ] as [string, string[]][])),
+  ['a filter of system calls', ['--seccomp', 'strict', ...sh('unshare -m true 2>&1; grep Seccomp: /proc/self/status')]],
   ['an overlay', [...bare, '--overlay', `${place.path}/data:/data`, ...sh('echo x > /data/b && cat /data/a')]],
   ['a root that is not there', ['--rootfs', `${place.path}/none`, ...sh('true')]],
   ['a volume that is not there', ['--volume', `${place.path}/none:/tmp`, ...sh('true')]],

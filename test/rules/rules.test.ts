@@ -141,6 +141,7 @@ test('a compiled file is the same on both sides', () => {
     passArguments: number('PASS_ARGUMENTS'),
     quiet: number('QUIET'),
     passEnvironment: number('PASS_ENVIRONMENT'),
+    dieWithParent: number('DIE_WITH_PARENT'),
   }).toEqual(compiledFlags)
   expect(header).toContain(`#define COMPILED_MAGIC 0x${compiledMagic.toString(16)} `)
   expect(header).toContain(`#define COMPILED_VERSION ${compiledVersion}\n`)

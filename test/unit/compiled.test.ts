@@ -10,7 +10,7 @@ const program = {
   outer: [{ op: 'readFile', path: '/a', origin: 'usage' }],
   inner: [{ op: 'setHostname', name: 'burrow', origin: 'hostname' }],
 } as never
-const flags = { passArguments: true, quiet: false, passEnvironment: true }
+const flags = { passArguments: true, quiet: false, passEnvironment: true, dieWithParent: true }
 
 test('the executable comes first, the footer tells where the rest is', () => {
   fc.assert(
@@ -34,7 +34,7 @@ test('the executable comes first, the footer tells where the rest is', () => {
       const footer = Array.from({ length: 8 }, (_, i) => file.readUInt32LE(file.length - 32 + i * 4))
       expect(footer[0]).toBe(compiledMagic)
       expect(footer[7]).toBe(compiledMagic)
-      expect(footer[2]).toBe(5)
+      expect(footer[2]).toBe(13)
       expect(footer[5]).toBe(file.length)
       const start = file.length - 32 - footer[3]! - footer[4]!
       expect(start).toBe((runner.length + 7) & ~7)

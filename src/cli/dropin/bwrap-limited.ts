@@ -7,6 +7,7 @@ import { type BwrapLaunch, type BwrapPlan, compileBwrap } from '../../plan/bwrap
 import type { BwrapRequest } from '../../plan/bwrap-request.ts'
 import { parseOptions } from '../../plan/options.ts'
 import type { Plan } from '../../plan/plan.ts'
+import type { Spec } from '../../plan/spec.ts'
 import type { Program } from '../../program/ops.ts'
 import { startSpec } from '../../run/job.ts'
 import type { Verdict } from '../../run/result.ts'
@@ -22,14 +23,11 @@ import { formatVerdict, wantsColor } from '../print.ts'
 export async function runLimited(
   plan: BwrapPlan,
   launch: BwrapLaunch,
-  { timeout, ...limits }: BwrapRequest['limits'],
+  limits: BwrapRequest['limits'],
   started: (pid: number) => void,
 ): Promise<number> {
-  for (const [name, value] of Object.entries({ timeout, ...limits })) checkLimit(name as LimitName, value)
-  const [command = '', ...args] = launch.words
-  const options = { limits, isolate: 'none' as const, ...(timeout !== undefined && { timeout }) }
-  const spec = parseOptions(command, args, options, 'cli')
-  for (const limit of spec.limits) limit.origin = limit.origin.replace('--', '--hutch-')
+  const [command = ''] = launch.words
+  const spec = limitedSpec(launch.words, limits)
   await settle(spec)
   native().holdSignals()
   const job = startSpec(spec, {
@@ -51,6 +49,16 @@ export async function runLimited(
     writeSync(2, formatVerdict(told, { color: wantsColor(process.stderr), verbose: false }))
   }
   return result.status
+}
+
+/** What hutch run would be asked for, to have these limits. @throws OPTION_INVALID */
+export function limitedSpec(words: readonly string[], { timeout, ...limits }: BwrapRequest['limits']): Spec {
+  for (const [name, value] of Object.entries({ timeout, ...limits })) checkLimit(name as LimitName, value)
+  const [command = '', ...args] = words
+  const options = { limits, isolate: 'none' as const, ...(timeout !== undefined && { timeout }) }
+  const spec = parseOptions(command, args, options, 'cli')
+  for (const limit of spec.limits) limit.origin = limit.origin.replace('--', '--hutch-')
+  return spec
 }
 
 type LimitName = keyof BwrapRequest['limits']
@@ -79,7 +87,7 @@ function inOwnWords(verdict: Verdict): Verdict {
 }
 
 /** The groups' ops, with bubblewrap's start among them and its inner section. */
-function combine(groups: Plan, usual: Program, plan: BwrapPlan, launch: BwrapLaunch): Program {
+export function combine(groups: Plan, usual: Program, plan: BwrapPlan, launch: BwrapLaunch): Program {
   const unified = groups.groups.find(({ controller }) => controller === '')
   const joins = usual.inner.flatMap((op) => (op.op === 'joinGroup' ? [op.path] : []))
   const own = compileBwrap(plan, { ...launch, joins, ...(unified && { group: unified.directory }) })

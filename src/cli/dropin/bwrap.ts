@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // bwrap: runs a program in a root that is put together for it, as bubblewrap(1) does it.
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
-import { release } from 'node:os'
-import { isatty } from 'node:tty'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { fail, HutchError } from '../../errors.ts'
 import { readInherited } from '../../host/descriptors.ts'
 import { readCallersOpenFiles } from '../../host/limits.ts'
-import { readPrivileges } from '../../host/privileges.ts'
 import { errnoName, native } from '../../native.ts'
-import { type BwrapFacts, type BwrapLaunch, type BwrapPlan, compileBwrap, planBwrap } from '../../plan/bwrap.ts'
+import { type BwrapLaunch, type BwrapPlan, compileBwrap, planBwrap } from '../../plan/bwrap.ts'
 import { parseBwrap, wantsLevelPrefix } from '../../plan/bwrap-options.ts'
 import { type BwrapRequest, descriptorPath, renumberDescriptor, usedDescriptors } from '../../plan/bwrap-request.ts'
 import { formatBwrapOptions } from '../../plan/bwrap-table.ts'
 import type { Program } from '../../program/ops.ts'
 import { runProgram } from '../../run/program.ts'
-import { capabilitiesOf, parseCapabilityMask } from '../../sandbox/capability.ts'
 import { print } from '../output.ts'
+import { applyEnvironment, dropMissing, readDescriptor, readFacts, readFilter, wantedLimits } from './bwrap-caller.ts'
 import { tellEnd, tellStart } from './bwrap-status.ts'
 
 declare const HUTCH_VERSION: string
@@ -45,7 +42,7 @@ async function run(args: string[]): Promise<number> {
     writeSync(2, help())
     return failure
   }
-  const environment = applyEnvironment(request)
+  const environment = applyEnvironment(request, process.env)
   const plan = planBwrap(request, parsed.asks, readFacts(environment))
   dropMissing(request)
   return launch(plan, environment)
@@ -61,59 +58,6 @@ function complain(error: unknown, levelPrefix: boolean): number {
   const text = `bwrap: ${error.message}\n`
   writeSync(2, levelPrefix ? text.replace(/^(?=.)/gm, '<3>') : text)
   return failure
-}
-
-function readFacts(environment: ReadonlyMap<string, string>): BwrapFacts {
-  const { uid, gid, permitted } = readPrivileges()
-  const [major = 0, minor = 0] = release().split('.').map(Number)
-  const home = environment.get('HOME')
-  const terminal = isatty(1) ? linkOf('/proc/self/fd/1') : undefined
-  const possible = new Set<'user' | 'cgroup'>()
-  if (existsSync('/proc/self/ns/cgroup')) possible.add('cgroup')
-  if (existsSync('/proc/self/ns/user') && textOf('/proc/sys/user/max_user_namespaces') !== '0') possible.add('user')
-  return {
-    uid,
-    gid,
-    permitted: parseCapabilityMask(permitted),
-    known: capabilitiesOf([major, minor]),
-    possible,
-    directories: [...new Set([currentDirectory(), ...(home ? [home] : []), '/'])],
-    ...(terminal !== undefined && { terminal }),
-  }
-}
-
-function currentDirectory(): string {
-  try {
-    return process.cwd()
-  } catch {
-    // it was removed
-    return '/'
-  }
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return undefined
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
-
-function applyEnvironment({ environment }: BwrapRequest): Map<string, string> {
-  const now = new Map(Object.entries(process.env) as [string, string][])
-  for (const change of environment)
-    if ('clear' in change) now.clear()
-    else if (change.value === undefined) now.delete(change.name)
-    else now.set(change.name, change.value)
-  return now
 }
 
 /** hutch-init has its own two here: what somebody put there is opened again, by another number. */
@@ -137,44 +81,6 @@ function openAgain(number: number): number {
       remedy: 'hutch uses 40 and 41 itself: give a socket another number',
     })
   }
-}
-
-/** Only what is not there may be left out: what may not be looked at is an error. */
-function dropMissing(request: BwrapRequest): void {
-  request.steps = request.steps.filter((step) => {
-    if (step.do !== 'bind' || !step.optional) return true
-    try {
-      statSync(step.source)
-      return true
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code !== 'ENOENT'
-    }
-  })
-}
-
-function readDescriptor(name: string, descriptor: number): Buffer {
-  try {
-    return readFileSync(descriptor)
-  } catch (error) {
-    throw fail('FILE_REFUSED', {
-      what: 'read',
-      path: `descriptor ${descriptor}`,
-      errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
-      remedy: `open what ${name} reads as that descriptor`,
-    })
-  }
-}
-
-function readFilter(descriptor: number): number[] {
-  const bytes = readDescriptor('--seccomp', descriptor)
-  if (bytes.length % 8 !== 0)
-    throw fail('OPTION_INVALID', {
-      name: '--seccomp',
-      value: `${bytes.length} bytes`,
-      why: 'these are no whole instructions',
-      accepted: 'a compiled filter, 8 bytes an instruction',
-    })
-  return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4))
 }
 
 async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>): Promise<number> {
@@ -215,17 +121,6 @@ async function runPlain(program: Program, started: (pid: number) => void): Promi
   const ending = await runProgram(program, 'forward', started)
   if ('error' in ending) throw ending.error
   return 'exit' in ending ? ending.exit : 128 + ending.signal
-}
-
-/** The options, and for those that are missing the variables; none at all is undefined. */
-function wantedLimits({ limits }: BwrapRequest, variables: NodeJS.ProcessEnv): BwrapRequest['limits'] | undefined {
-  const names = ['memory', 'pids', 'cpus', 'timeout'] as const
-  const wanted: BwrapRequest['limits'] = {}
-  for (const name of names) {
-    const value = limits[name] ?? variables[`HUTCH_${name.toUpperCase()}`]
-    if (value !== undefined && value !== '') wanted[name] = value
-  }
-  return Object.keys(wanted).length > 0 ? wanted : undefined
 }
 
 /** The program waits until what is to be told of its start has been told. */

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch compile --bwrap: a command line of bubblewrap(1) as a file. What is there when it is written decides, and no descriptor is.
+import { fail } from '../errors.ts'
+import { type BwrapLaunch, compileBwrap, planBwrap } from '../plan/bwrap.ts'
+import { parseBwrap } from '../plan/bwrap-options.ts'
+import { type BwrapRequest, usedDescriptors } from '../plan/bwrap-request.ts'
+import { prepareCompiled } from '../run/compiled.ts'
+import type { Prepared } from './compile.ts'
+import {
+  applyEnvironment,
+  dropMissing,
+  readDescriptor,
+  readFacts,
+  readFilter,
+  wantedLimits,
+} from './dropin/bwrap-caller.ts'
+import { combine, limitedSpec } from './dropin/bwrap-limited.ts'
+
+/** @throws OPTION_INVALID, OPTION_CONFLICT, FILE_REFUSED, CGROUP_* */
+export function prepareBwrap(args: readonly string[]): Prepared {
+  const parsed = parseBwrap(args, (descriptor) => readDescriptor('--args', descriptor).toString('utf8'))
+  if ('show' in parsed) throw conflict(`--${parsed.show}`, 'it runs nothing', `type hutch bwrap --${parsed.show}`)
+  const { request, asks } = parsed
+  if (request.words.length === 0)
+    throw fail('OPTION_INVALID', {
+      name: '--bwrap',
+      value: '',
+      why: 'no program is named',
+      accepted: '… PROGRAM [ARG…]',
+    })
+  refuseDescriptors(request)
+  const environment = environmentOf(request)
+  const { terminal, ...facts } = readFacts(new Map(Object.entries(process.env) as [string, string][]))
+  const plan = planBwrap(request, asks, facts)
+  dropMissing(request)
+  const launch: BwrapLaunch = {
+    words: request.words,
+    shell: '',
+    env: [...environment.changes].map(([name, value]) => `${name}=${value}`),
+    descriptors: [],
+    filters: request.filters.map(readFilter),
+  }
+  const limits = wantedLimits(request, {})
+  const prepared = prepareCompiled(limitedSpec(request.words, limits ?? {}), {
+    recompile: limits ? (groups, usual) => combine(groups, usual, plan, launch) : () => compileBwrap(plan, launch),
+  })
+  return { ...prepared, flags: { passEnvironment: environment.passes, dieWithParent: request.diesWithParent } }
+}
+
+/** A start has other descriptors, or none. Filters and arguments are read now. */
+function refuseDescriptors(request: BwrapRequest): void {
+  const step = request.steps.find(
+    (one) => one.do === 'data' || (one.do === 'bind' && one.source.startsWith('/proc/self/fd/')),
+  )
+  const named: [string, unknown][] = [
+    [step?.origin ?? '', step],
+    ['--info-fd', request.info],
+    ['--json-status-fd', request.status],
+    ['--block-fd', request.block],
+    ['--userns-block-fd', request.userBlock],
+    ['--sync-fd', request.syncs[0]],
+    ['--userns', request.userDescriptor],
+    ['--userns2', request.lastUserDescriptor],
+    ['--pidns', request.pidDescriptor],
+  ]
+  const found = named.find(([, value]) => value !== undefined)
+  if (found) throw conflict(found[0], 'the descriptor is not there at a later start', 'name a path, or use hutch bwrap')
+  // whatever else may come to use one
+  if (usedDescriptors(request).length > 0)
+    throw conflict('--bwrap', 'it uses descriptors', 'name paths, or use hutch bwrap')
+}
+
+/** With --clearenv all of it is known now; without, each start brings its own, and what is set comes on top. */
+function environmentOf(request: BwrapRequest): { passes: boolean; changes: ReadonlyMap<string, string> } {
+  const passes = !request.environment.some((change) => 'clear' in change)
+  const taken = request.environment.find((change) => !('clear' in change) && change.value === undefined)
+  if (passes && taken)
+    throw conflict('--unsetenv', 'the environment is that of each start', 'give --clearenv, and set what is wanted')
+  return { passes, changes: applyEnvironment(request, {}) }
+}
+
+function conflict(name: string, why: string, remedy: string) {
+  return fail('OPTION_CONFLICT', { name, why, remedy })
+}
