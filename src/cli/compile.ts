@@ -8,6 +8,7 @@ import { parseOptions } from '../plan/options.ts'
 import { encodeCompiled, groupPlaceholder } from '../program/compiled.ts'
 import { explainProgram } from '../program/explain.ts'
 import { prepareCompiled } from '../run/compiled.ts'
+import { loadFilter } from '../run/job.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { formatSteps } from './print.ts'
 import { readOptions, flags as runFlags } from './run.ts'
@@ -28,7 +29,7 @@ export const flags: FlagTable = {
 
 const usage = 'hutch compile --output FILE [OPTIONS] [--] COMMAND [ARG…]'
 
-export function main(args: string[]): number {
+export async function main(args: string[]): Promise<number> {
   const { values, order, rest } = parseFlags(args, { ...flags, ...runFlags })
   if (values.help) {
     writeSync(1, `Usage: ${usage}\n\n${formatFlags(flags)}\n`)
@@ -43,14 +44,14 @@ export function main(args: string[]): number {
   const [command = '', ...words] = rest
   // a name alone keeps the value of the call, which nothing here knows
   const spec = parseOptions(command, words, readOptions(values, order, {}), 'cli')
-  const prepared = prepareCompiled(spec)
+  const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
   const steps = formatSteps(explainProgram(prepared.program), { color: false })
   const file = encodeCompiled(readRunner(), {
     ...prepared,
     flags: {
       passArguments: values['pass-args'] !== undefined,
       quiet: values.quiet !== undefined,
-      passEnvironment: true,
+      passEnvironment: !spec.sandbox,
     },
     explained: steps.replaceAll(groupPlaceholder, 'hutch-PID-START-PIDNS-0'),
   })

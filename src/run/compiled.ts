@@ -14,7 +14,7 @@ import {
   slots,
 } from '../program/compiled.ts'
 import type { Op, Program } from '../program/ops.ts'
-import { readSurroundings } from './launch.ts'
+import { readSurroundings, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import { type Evidence, makeVerdict } from './verdict.ts'
 
@@ -25,16 +25,17 @@ const [first, second] = slots
  * and the program of `spec`; the environment in it is then its own business.
  * @throws as `prepare`, OPTION_CONFLICT
  */
-export function prepareCompiled(
-  spec: Spec,
-  recompile?: (plan: Plan, program: Program) => Program,
-): Omit<Compiled, 'flags' | 'explained'> {
+export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): Omit<Compiled, 'flags' | 'explained'> {
   refuseProcesses(spec)
   refusePlaceholder(spec)
-  const around = readSurroundings(spec)
+  const around = readSurroundings(spec, filter)
   const plan = makePlan(spec, ofAnyStart(around))
   const usual = compilePlan(plan)
-  const program = recompile ? recompile(plan, usual) : spec.env.PATH === undefined ? withoutPath(usual) : usual
+  const program = recompile
+    ? recompile(plan, usual)
+    : spec.env.PATH === undefined && !spec.sandbox
+      ? withoutPath(usual)
+      : usual
   return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan), facts: factsOf(plan, around) }
 }
 
@@ -162,6 +163,6 @@ function wordsOf(plan: Plan): CompiledWords {
     NOT_FOUND: say('not-found', { execError: 'ENOENT' }).replace(/^ {2}looked in .*\n/m, ''),
     NOT_EXECUTABLE: say('not-executable', { execError: first }),
     INTERPRETER: say('not-executable', { execError: 'ENOENT', interpreterMissing: true }),
-    ROOT: plan.spec.root?.directory ?? '',
+    ROOT: plan.spec.root?.sealed ? '' : (plan.spec.root?.directory ?? ''),
   }
 }
