@@ -244,6 +244,8 @@ int run_inner(struct cursor *ops, u32 *step);
 
 long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
+int begin_inside(void);
+void end_inside(int begun);
 int make_target(int base, const char *path, int directory, u64 resolve);
 long make_in(int fd);
 void make_missing(u32 parents, u32 directory, u32 file);

@@ -164,12 +164,15 @@ static int configured_mount(int fs, const struct strings *options, u64 attribute
 
 int new_mount(const char *type, const struct strings *options, u64 attributes)
 {
+	int inside = begin_inside();
 	long fs = sys(__NR_fsopen, type, FSOPEN_CLOEXEC);
 
-	if (fs < 0)
-		return (int)fs;
-	sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "source", type, 0);	/* what mount(8) shows */
-	return configured_mount((int)fs, options, attributes);
+	if (fs >= 0) {
+		sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "source", type, 0);	/* what mount(8) shows */
+		fs = configured_mount((int)fs, options, attributes);
+	}
+	end_inside(inside);
+	return (int)fs;
 }
 
 /*

@@ -120,7 +120,7 @@ static int is_same_link(int parent, const char *name, const char *to)
 int op_make_link(struct cursor *c)
 {
 	const char *name = take_string(c), *to = take_string(c);
-	int parent, err = finished(c);
+	int parent, inside, err = finished(c);
 
 	if (err)
 		return err;
@@ -130,7 +130,9 @@ int op_make_link(struct cursor *c)
 	parent = open_parent(name, &name);
 	if (parent < 0)
 		return parent;
+	inside = begin_inside();
 	err = (int)sys(__NR_symlinkat, to, parent, name);
+	end_inside(inside);
 	if (err == -EEXIST && is_same_link(parent, name, to))
 		err = 0;
 	sys(__NR_close, parent);

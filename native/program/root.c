@@ -17,6 +17,7 @@
 #define MAX_OURS 64
 #define RACES 1000	/* renames in the same tree make RESOLVE_IN_ROOT say EAGAIN */
 #define DETACH 2	/* MNT_DETACH */
+#define UNMAPPED 65534	/* overflowuid, unless the host has set it otherwise */
 
 /* One root a process: hutch-init builds it and never another. */
 static int root_fd = -1;	/* the new root, once opened */
@@ -102,16 +103,43 @@ void make_missing(u32 parents, u32 directory, u32 file)
 	missing.file = file;
 }
 
+/*
+ * A caller whose ids are not mapped can make nothing inside (EOVERFLOW), but
+ * only it can open what is closed to others outside. So what is made is made
+ * as root of the user namespace, and then it is itself again. -1 is no id:
+ * setfsuid then only tells, and setreuid takes the one of files back from the
+ * effective one, which has no name in here.
+ */
+int begin_inside(void)
+{
+	if (sys(__NR_setfsuid, -1) != UNMAPPED)
+		return 0;
+	sys(__NR_setfsgid, 0);
+	sys(__NR_setfsuid, 0);
+	return 1;
+}
+
+void end_inside(int begun)
+{
+	if (!begun)
+		return;
+	sys(__NR_setreuid, -1, -1);
+	sys(__NR_setregid, -1, -1);
+}
+
 /* mkdirat and mknodat do not follow a link that was put at the name meanwhile. */
 static int make_one(int parent, const char *name, int directory, int last)
 {
 	long err = may_make_in(parent), mask;
+	int inside;
 
 	if (!missing.anywhere && err <= 0)
 		return err < 0 ? (int)err : -ENOENT;
 	mask = sys(__NR_umask, 0);
+	inside = begin_inside();
 	err = directory ? sys(__NR_mkdirat, parent, name, last ? missing.directory : missing.parents)
 			: sys(__NR_mknodat, parent, name, S_IFREG | missing.file, 0);
+	end_inside(inside);
 	sys(__NR_umask, mask);
 	return err == -EEXIST ? 0 : (int)err;
 }

@@ -35,7 +35,7 @@ static int write_whole(int directory, const char *text)
 static int text_mount(const char *text)
 {
 	struct strings options = { 1, 10, "mode=0755" };
-	int scratch = new_mount("tmpfs", &options, 0), top, fd = -1, err;
+	int scratch = new_mount("tmpfs", &options, 0), top, fd = -1, err, inside;
 	char name[32];
 
 	if (scratch < 0)
@@ -48,7 +48,9 @@ static int text_mount(const char *text)
 		sys(__NR_close, scratch);
 		return in_part(PART_FILE_SYSTEM, err);
 	}
+	inside = begin_inside();
 	err = write_whole(scratch, text);
+	end_inside(inside);
 	if (!err)
 		fd = err = (int)sys(__NR_open_tree, scratch, NAME, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (err >= 0)

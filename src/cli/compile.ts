@@ -63,7 +63,7 @@ export async function main(all: string[]): Promise<number> {
   // a name alone keeps the value of the call, which nothing here knows
   const spec = parseOptions(command, words, readOptions(values, order, {}), 'cli')
   const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
-  write(output, values, { ...prepared, flags: { passEnvironment: true, dieWithParent: false } })
+  write(output, values, { ...prepared, flags: { passEnvironment: !spec.sandbox, dieWithParent: false } })
   return 0
 }
 

@@ -20,6 +20,7 @@ import { openRedirections } from './redirect.ts'
 import { checkDocumentPath, formatReport, writeDocument } from './report.ts'
 
 export const flags: FlagTable = {
+  sandbox: { help: 'for programs that nobody has read: all is closed but what is named beside it' },
   memory: { value: 'SIZE', short: 'm', help: 'memory.max: above it processes are killed (50M, 1.5G, max)' },
   'memory-high': { value: 'SIZE', help: 'memory.high: above it they are slowed and reclaimed from' },
   'memory-low': { value: 'SIZE', help: 'memory.low: protected while others can be reclaimed from' },
@@ -30,7 +31,11 @@ export const flags: FlagTable = {
   cpus: { value: 'N', help: 'cpu.max as a number of CPUs (0.5)' },
   'cpu-weight': { value: 'N', help: 'cpu.weight: 1 to 10000, 100 is usual' },
   'cpuset-cpus': { value: 'LIST', help: 'cpuset.cpus: the CPUs it may use (0-1,3)' },
-  limit: { value: 'FILE=VALUE', repeat: true, help: 'any other kernel file; may be repeated' },
+  limit: {
+    value: 'FILE=VALUE',
+    repeat: true,
+    help: 'any other kernel file; may be repeated. none: no limit of groups',
+  },
   timeout: { value: 'TIME', help: 'SIGTERM to all of it after this time (10s, 500ms)' },
   'cpu-time': { value: 'TIME', help: 'killed when all of it together has used so much CPU time (2s)' },
   'extra-time': { value: 'TIME', help: 'CPU time that it may use beyond that, so that its need is known' },
@@ -95,12 +100,14 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   const [command = '', ...words] = rest
-  const spec = parseOptions(command, words, readOptions(values, order), 'cli')
+  const options = readOptions(values, order)
+  const spec = parseOptions(command, words, options, 'cli')
   const filter = await loadFilter(spec)
   const [report, meta] = [values.report?.[0], values.meta?.[0]]
   if (report !== undefined) checkDocumentPath(report, '--report')
   if (meta !== undefined) checkDocumentPath(meta, '--meta')
   if (values.explain) {
+    if (spec.sandbox) writeSync(1, (await import('../plan/sandbox-words.ts')).describeSandbox(options))
     const home = pretendSettled(spec)
     const steps = explainProgram(prepare(spec, filter).program)
     writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
@@ -140,7 +147,14 @@ export function readOptions(
     const value = values[flag.slice(2)]?.at(-1)
     if (value !== undefined) Object.assign(limits, { [key]: key === 'oomGroup' ? true : value })
   }
-  for (const pair of values.limit ?? []) {
+  const none = values.limit?.includes('none') ?? false
+  if (none && (values.limit!.length > 1 || Object.keys(limits).length > 0))
+    throw fail('OPTION_CONFLICT', {
+      name: '--limit none',
+      why: 'another limit is asked for, too',
+      remedy: 'name those that are not wanted: --memory max, --swap max, --pids max, --cpus max',
+    })
+  for (const pair of none ? [] : (values.limit ?? [])) {
     const at = pair.indexOf('=')
     if (at < 1)
       throw fail('OPTION_INVALID', {
@@ -165,7 +179,8 @@ export function readOptions(
     .filter(([name]) => name === 'volume' || name === 'tmpfs' || name === 'overlay')
     .map(([name, value]) => ({ [name]: value }))
   const options: { [key: string]: unknown } = {
-    limits,
+    limits: none ? 'none' : limits,
+    sandbox: values.sandbox ? true : undefined,
     isolate:
       isolate === undefined || isolate === 'all' || isolate === 'none'
         ? isolate

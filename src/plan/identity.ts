@@ -16,6 +16,7 @@ import {
 } from '../sandbox/capability.ts'
 import { type Extent, explainBadMap, type IdMapWord, idInside, isMapped, resolveIdMap } from '../sandbox/id-map.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
+import { sandboxIds } from './sandbox-preset.ts'
 import type { Spec } from './spec.ts'
 
 /** The maps of a new user namespace, and who writes them: hutch itself, or newuidmap(1) and newgidmap(1) where they must. */
@@ -99,7 +100,9 @@ function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
     const own = which === 'users' ? privileges.uid : privileges.gid
     const { SETUID, SETGID } = capabilityNumbers
     const may = hasCapability(privileges.permitted, which === 'users' ? SETUID : SETGID)
-    const words = wordsOf(spec, which, privileges)
+    const asked = wordsOf(spec, which, privileges)
+    const words: readonly IdMapWord[] | undefined =
+      asked ?? (spec.sandbox && privileges.uid === 0 && may ? [sandboxIds] : undefined)
     const target = which === 'users' ? user?.uid : user?.gid
     const extents =
       words === undefined

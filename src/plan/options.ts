@@ -7,11 +7,13 @@ import { nearest } from '../nearest.ts'
 import type { Root } from '../sandbox/root.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
 import { deviceMount, parseDevices } from './devices.ts'
+import { parseEnvironment } from './environment-option.ts'
 import { type JudgingOptions, parseJudging } from './judging-options.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
+import { applySandbox, givenOptions, type Sandboxed } from './sandbox-option.ts'
 import { parseSeccomp } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 
@@ -43,7 +45,10 @@ export interface Limits {
 
 /** Options of `run` and `start`. */
 export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeOptions, JudgingOptions {
-  limits?: Limits
+  /** `'none'`: without those of `sandbox`, too. */
+  limits?: Limits | 'none'
+  /** True: all that a program nobody has read should not reach is closed; what is named here or beside it opens it, or closes more. */
+  sandbox?: boolean | Omit<RunOptions, 'sandbox'>
   /** False: the command is PID 1 itself, and nobody reaps orphans. */
   init?: boolean
   hostname?: string
@@ -123,6 +128,7 @@ export const limitTable: {
 /** Each option as the command line has it. */
 export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   limits: '--limit',
+  sandbox: '--sandbox',
   isolate: '--isolate',
   init: '--no-init',
   hostname: '--hostname',
@@ -166,9 +172,13 @@ const notLimits =
   /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
 
 /** The checks of one front door. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING */
-export function parseOptions(command: string, args: readonly string[], options: RunOptions, door: Door): Spec {
-  refuseUnknown(options, Object.keys(optionFlags), '', 'option')
+export function parseOptions(command: string, args: readonly string[], asked: RunOptions, door: Door): Spec {
+  refuseUnknown(asked, Object.keys(optionFlags), '', 'option')
   const say = (key: keyof RunOptions) => (door === 'cli' ? optionFlags[key] : key)
+  const given = givenOptions(asked, say('sandbox'))
+  if (given) refuseUnknown(given, Object.keys(optionFlags), 'sandbox.', 'option')
+  const sandboxed = given && applySandbox(given, fileOf, door)
+  const options = sandboxed?.options ?? asked
   const need: Need = (key, accepted, read) => {
     const value = options[key]
     if (value === undefined) return undefined
@@ -189,7 +199,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
     door,
     command,
     args: [...args],
-    limits: parseLimits(options.limits === undefined ? {} : options.limits, door),
+    limits: parseLimits(options.limits === undefined ? {} : options.limits, door, sandboxed?.limits),
     ...namespaces,
     privileges: parsePrivileges(options, say),
     ...parseJudging(options, say, door),
@@ -206,7 +216,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
   const hostname = need('hostname', 'a host name of 1 to 64 letters, digits, dots and dashes', (value) =>
     match(value, /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/),
   )
-  const root = parseRoot(options, need, door)
+  const root = parseRoot(options, need, door, sandboxed)
   const workdir = need('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
@@ -228,6 +238,7 @@ export function parseOptions(command: string, args: readonly string[], options: 
     })
   return {
     ...spec,
+    ...(sandboxed && { sandbox: true }),
     ...(root && { root }),
     ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
@@ -243,16 +254,20 @@ const rootKeys = ['rootfs', 'readOnly', 'mounts', 'dev', 'devices'] as const
 type Need = <T>(key: keyof RunOptions, accepted: string, read: (value: unknown) => T | undefined) => T | undefined
 
 /** A job has a root of its own as soon as one of these is asked for. */
-function parseRoot(options: RunOptions, need: Need, door: Door): Root | undefined {
+function parseRoot(options: RunOptions, need: Need, door: Door, sandboxed?: Sandboxed): Root | undefined {
   const boolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
   const directory = need('rootfs', 'a directory', (value) => match(value, /^[^\0]+$/))
   const readOnly = need('readOnly', 'true or false', boolean) ?? false
   const dev = need('dev', 'true or false', boolean) ?? false
-  const mounts = options.mounts === undefined ? [] : parseMounts(options.mounts, door)
+  const named = options.mounts === undefined ? [] : parseMounts(options.mounts, door)
+  const preset = sandboxed?.mounts.filter(({ target }) => !named.some((mount) => mount.target === target)) ?? []
+  const mounts = [...preset, ...named]
   const devices = options.devices === undefined ? [] : parseDevices(options.devices, door)
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
   return {
     ...(directory !== undefined && { directory }),
+    // a tmpfs hides it, and is closed once all has been put into it
+    ...(sandboxed && directory === undefined && { directory: '/usr', sealed: true }),
     readOnly,
     dev: dev || devices.length > 0,
     mounts: [...mounts, ...devices.map(deviceMount)],
@@ -260,14 +275,21 @@ function parseRoot(options: RunOptions, need: Need, door: Door): Root | undefine
   }
 }
 
-function parseLimits(limits: Limits, door: Door): LimitWrite[] {
+/** The kernel's file behind a word; others are files. */
+export function fileOf(word: string): string {
+  return limitTable[word as keyof typeof limitTable]?.[0] ?? word
+}
+
+function parseLimits(limits: Limits | 'none', door: Door, preset?: ReadonlySet<string>): LimitWrite[] {
+  if (limits === 'none') return []
   const words = Object.keys(limitTable)
   refuseUnknown(limits, words, 'limits.', 'limit', (key) => key.includes('.'))
   const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
     if (value === undefined) return []
     if (key.includes('.')) return [parseRawLimit(key, value, door)]
     const [file, flag, parse, accepted] = limitTable[key as keyof typeof limitTable]
-    const origin = door === 'cli' ? flag : `limits.${key}`
+    const name = door === 'cli' ? flag : `limits.${key}`
+    const origin = preset?.has(key) ? `${name} (${door === 'cli' ? '--' : ''}sandbox)` : name
     const parsed = parse(value)
     if (parsed === undefined) throw fail('OPTION_INVALID', { name: origin, value, why: explainBad(value), accepted })
     return [{ file, value: parsed, origin }]
@@ -305,31 +327,6 @@ function parseRawLimit(file: string, value: unknown, door: Door): LimitWrite {
     })
   // the kernel reads K, M and G in memory files by itself
   return { file, value: line, origin }
-}
-
-function parseEnvironment(
-  env: { [name: string]: string | undefined },
-  name: string,
-): { [name: string]: string | undefined } {
-  if (typeof env !== 'object' || env === null)
-    throw fail('OPTION_INVALID', { name, value: env, why: 'it is not an object', accepted: 'an object' })
-  for (const [key, value] of Object.entries(env)) {
-    if (key === '' || /[=\0]/.test(key))
-      throw fail('OPTION_INVALID', {
-        name,
-        value: key,
-        why: 'this cannot be the name of a variable',
-        accepted: 'NAME=VALUE',
-      })
-    if (value !== undefined && (typeof value !== 'string' || value.includes('\0')))
-      throw fail('OPTION_INVALID', {
-        name: `${name} ${key}`,
-        value,
-        why: 'a value is a text without NUL',
-        accepted: 'NAME=VALUE',
-      })
-  }
-  return env
 }
 
 function parseParent(value: unknown, origin: string): string | undefined {

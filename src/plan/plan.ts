@@ -11,11 +11,13 @@ import type { Delegation, Privileges } from '../host/privileges.ts'
 import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../sandbox/capability.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { PlannedNetwork } from '../sandbox/network.ts'
+import type { Root } from '../sandbox/root.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import type { Filter } from '../seccomp/profile.ts'
 import { planDevices } from './devices.ts'
 import { type Capabilities, type Identity, type Ids, planIdentity, type UserNamespace } from './identity.ts'
 import { type NetworkFacts, planNetwork, resolvedRoot } from './network.ts'
+import { sandboxVariables } from './sandbox-preset.ts'
 import type { Spec } from './spec.ts'
 
 /** Facts that only some runs need, looked up for this one. */
@@ -35,6 +37,8 @@ export interface Surroundings {
   /** What the devices of the spec are, in its order, and whether bpf(2) may be used. */
   devices: DeviceRule[]
   mayFilter: boolean
+  /** Directories that are mounted only where they are there, and are not. */
+  absent?: readonly string[]
   /** Distinguishes this process's jobs. */
   serial: number
   /** Makes the filter that the spec asks for. */
@@ -88,7 +92,8 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   const { host } = around
   const network =
     asked.network && planNetwork(asked, around.network!, around.privileges.permitted, groupName(host, around.serial))
-  const root = network ? resolvedRoot(asked, around.network!, network) : asked.root
+  const there = withoutAbsent(asked.root, around.absent)
+  const root = network ? resolvedRoot({ ...asked, ...(there && { root: there }) }, around.network!, network) : there
   const spec = root === asked.root ? asked : { ...asked, root: root! }
   refuseTightPids(spec)
   refuseOldKernel(spec, host)
@@ -116,6 +121,15 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
       .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
       .flatMap((group) => levelsBetween(group, host)),
   }
+}
+
+function withoutAbsent(root: Root | undefined, absent: readonly string[] | undefined): Root | undefined {
+  if (!root || !absent || absent.length === 0) return root
+  return { ...root, mounts: root.mounts.filter((mount) => mount.kind !== 'volume' || !isAbsent(mount, absent)) }
+}
+
+function isAbsent(mount: { source: string; ifThere?: boolean }, absent: readonly string[]): boolean {
+  return mount.ifThere === true && absent.includes(mount.source)
 }
 
 /** What the command has once it runs: without a plan for them root keeps what it has, and who becomes another nothing. */
@@ -278,6 +292,7 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
     directory: parent.directory,
     need: `make a group for ${needsOf(spec) || '--parent'}`,
     user: around.host.uid,
+    ...(spec.sandbox && { without: spec.door === 'cli' ? '--limit none' : "limits: 'none'" }),
   })
 }
 
@@ -308,6 +323,9 @@ function missingController(controller: string, limit: LimitWrite, parent: Parent
     origin: limit.origin,
     where: parent.directory,
     available: parent.available.join(', '),
+    ...(limit.origin.endsWith('sandbox)') && {
+      remedy: `go without it: ${limit.origin.startsWith('--') ? limit.origin.replace(/ .*/, ' max') : limit.origin.replace(/ .*/, ": 'max'")}; or enable the controller (hutch doctor says how)`,
+    }),
     ...(host.home !== undefined && host.uid !== 0 && { remedy: delegateCommand([controller], host.uid) }),
   })
 }
@@ -324,7 +342,11 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
   const tools = spec.root?.directory === undefined && around.toolPath ? `${around.toolPath}:` : ''
   const searchPath = tools + (path ?? usualPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])
-  const env = around.env.filter((entry) => !replaced.has(entry.slice(0, entry.indexOf('='))))
+  const keeps = (name: string) => !spec.sandbox || sandboxVariables.includes(name) || name.startsWith('LC_')
+  const env = around.env.filter((entry) => {
+    const name = entry.slice(0, entry.indexOf('='))
+    return !replaced.has(name) && keeps(name)
+  })
   env.push(`PATH=${searchPath}`)
   for (const [name, value] of Object.entries(changes))
     if (name !== 'PATH' && value !== undefined) env.push(`${name}=${value}`)

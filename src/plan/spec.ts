@@ -19,6 +19,8 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   /** In v2 names, or raw names of the host's own; the values as the kernel reads them. */
   limits: LimitWrite[]
   privileges: PrivilegeSpec
+  /** Root's ids are mapped away, and the environment is bare. */
+  sandbox?: boolean
   /** A reaping PID 1 of ours; false: the command is PID 1. */
   init: boolean
   hostname?: string

@@ -14,29 +14,29 @@ import {
   slots,
 } from '../program/compiled.ts'
 import type { Op, Program } from '../program/ops.ts'
-import type { FilterMaker } from '../seccomp/make.ts'
-import { readSurroundings } from './launch.ts'
+import { readSurroundings, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import { type Evidence, makeVerdict } from './verdict.ts'
 
 const [first, second] = slots
 
-/** What of a file another planner, or a filter of system calls, brings. */
-export interface Parts {
-  /** Another program, from the plan and the program of the spec; the environment in it is then its own business. */
-  recompile?: (plan: Plan, program: Program) => Program
-  filter?: FilterMaker | undefined
-}
-
-/** Everything but what the command line says of the file itself. @throws as `prepare`, OPTION_CONFLICT */
-export function prepareCompiled(spec: Spec, { recompile, filter }: Parts = {}): Omit<Compiled, 'flags' | 'explained'> {
+/**
+ * Everything but what the command line says of the file itself. Another planner gives its program by `recompile`, from the plan
+ * and the program of `spec`; the environment in it is then its own business.
+ * @throws as `prepare`, OPTION_CONFLICT
+ */
+export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): Omit<Compiled, 'flags' | 'explained'> {
   refuseProcesses(spec)
   refuseNetwork(spec)
   refusePlaceholder(spec)
   const around = readSurroundings(spec, filter)
   const plan = makePlan(spec, ofAnyStart(around))
   const usual = compilePlan(plan)
-  const program = recompile ? recompile(plan, usual) : spec.env.PATH === undefined ? withoutPath(usual) : usual
+  const program = recompile
+    ? recompile(plan, usual)
+    : spec.env.PATH === undefined && !spec.sandbox
+      ? withoutPath(usual)
+      : usual
   // without its groups a program takes none to be there
   const grouped = program.outer.some(({ op }) => op === 'makeGroup')
   const facts = factsOf(plan, around).filter(([kind]) => grouped || !kind.startsWith('cgroup'))
@@ -177,6 +177,6 @@ function wordsOf(plan: Plan): CompiledWords {
     NOT_FOUND: say('not-found', { execError: 'ENOENT' }).replace(/^ {2}looked in .*\n/m, ''),
     NOT_EXECUTABLE: say('not-executable', { execError: first }),
     INTERPRETER: say('not-executable', { execError: 'ENOENT', interpreterMissing: true }),
-    ROOT: plan.spec.root?.directory ?? '',
+    ROOT: plan.spec.root?.sealed ? '' : (plan.spec.root?.directory ?? ''),
   }
 }

@@ -229,7 +229,8 @@ function settle(
         else {
           outcome.execError = errno
           outcome.interpreterMissing =
-            errno === 'ENOENT' && isThere(plan.argv[0]!, plan.searchPath, plan.spec.root?.directory)
+            errno === 'ENOENT' &&
+            isThere(plan.argv[0]!, plan.searchPath, plan.spec.root?.sealed ? '' : plan.spec.root?.directory)
         }
       } else if (kind === eventKinds.noticed) {
         outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
+import { existsSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren } from '../cgroup/files.ts'
@@ -71,6 +72,7 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
     ...(spec.network && { network: findNetwork(spec.network) }),
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
+    ...(spec.sandbox && { absent: findAbsent(spec) }),
     serial: ++serial,
   }
 }
@@ -115,6 +117,12 @@ export function launch(
     if (!again || (name !== 'ENOENT' && name !== 'EACCES'))
       throw explainRefusal(op, name, plan, findObstacles, part, op.op === 'sendMapped' ? findFileSystem(op.source) : '')
   }
+}
+
+function findAbsent({ root }: Spec): string[] {
+  return root!.mounts.flatMap((mount) =>
+    mount.kind === 'volume' && mount.ifThere && !existsSync(mount.source) ? [mount.source] : [],
+  )
 }
 
 /** pasta first: it gives the job the addresses of the host, and IPv6. */

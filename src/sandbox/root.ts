@@ -9,7 +9,7 @@ export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as cons
 
 /** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside. */
 export type Mount = { target: string; attributes: number; origin: string } & (
-  | { kind: 'volume'; source: string; recursive: boolean; idmap?: boolean }
+  | { kind: 'volume'; source: string; recursive: boolean; idmap?: boolean; ifThere?: boolean }
   | { kind: 'tmpfs'; options: string[] }
   | { kind: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }
 )
@@ -17,6 +17,8 @@ export type Mount = { target: string; attributes: number; origin: string } & (
 /** A root as asked for. Without `directory` it is the host's own. */
 export interface Root {
   directory?: string
+  /** Its first mount covers all of the directory, and cannot be written once the others are in it. */
+  sealed?: boolean
   readOnly: boolean
   dev: boolean
   mounts: Mount[]
@@ -54,6 +56,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
     // what the user wants inside of these three
     ...late.map(mountOp),
     ...(root.texts ?? []).map((text): Op => ({ op: 'attachText', ...text })),
+    ...(root.sealed && root.readOnly ? [{ op: 'makeReadOnly', path: '/', origin: 'readOnly' } satisfies Op] : []),
     { op: 'pivotRoot', stays: own ? 0 : 1, origin },
   ]
 }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The option `sandbox` → the options of its preset, but for those that the caller names. Pure.
+import { fail } from '../errors.ts'
+import type { Mount } from '../sandbox/root.ts'
+import { parseMounts } from './mounts.ts'
+import type { RunOptions } from './options.ts'
+import { sandboxPreset, sandboxReads } from './sandbox-preset.ts'
+import type { Door } from './spec.ts'
+
+/** What a sandbox comes to: options as if they had been given, and mounts that go before those that were. */
+export interface Sandboxed {
+  options: RunOptions
+  mounts: Mount[]
+  /** Words of limits that the preset brought. */
+  limits: ReadonlySet<string>
+}
+
+type Nested = { [word: string]: unknown }
+
+/** Options beside it win over those in it. Undefined: no sandbox. @throws OPTION_INVALID */
+export function givenOptions(options: RunOptions, name: string): RunOptions | undefined {
+  const { sandbox, ...beside } = options
+  if (sandbox === undefined || sandbox === false) return undefined
+  if (sandbox !== true && (typeof sandbox !== 'object' || sandbox === null || 'sandbox' in sandbox))
+    throw fail('OPTION_INVALID', {
+      name,
+      value: sandbox,
+      why: 'it is not understood',
+      accepted: "true, or options that loosen it, such as { network: 'private' }",
+    })
+  return Object.fromEntries(
+    Object.entries({ ...(sandbox === true ? {} : sandbox), ...beside }).filter(([, value]) => value !== undefined),
+  )
+}
+
+/** `fileOf`: the kernel's file behind a word of limits. @throws OPTION_INVALID */
+export function applySandbox(given: RunOptions, fileOf: (word: string) => string, door: Door): Sandboxed {
+  const options: Nested = {}
+  const words = limitsOf(given)
+  const limits = new Set<string>()
+  for (const [option, value] of sandboxPreset) {
+    const [key = '', word] = option.split('.')
+    if (key === 'mounts' || isNamed(option, given, fileOf)) continue
+    if (word === undefined) options[key] = value
+    else options[key] = { ...(options[key] as Nested | undefined), [word]: value }
+    if (key === 'limits') limits.add(word!)
+  }
+  const beside = (key: keyof RunOptions) => ({ ...(options[key] as Nested), ...(given[key] as Nested | undefined) })
+  // no limit is the absence of one, so that it asks nothing of the host
+  const wanted = Object.entries(words).filter(([word, value]) => value !== 'max' || word.includes('.'))
+  return {
+    options: {
+      ...options,
+      ...given,
+      // what is dropped by name is dropped with all others
+      ...(options.capDrop !== undefined && { capDrop: options.capDrop as string }),
+      limits: { ...(options.limits as Nested), ...Object.fromEntries(wanted) } as RunOptions['limits'] & object,
+      ulimits: beside('ulimits') as RunOptions['ulimits'] & object,
+      env: beside('env') as RunOptions['env'] & object,
+    },
+    mounts: presetMounts(given, door),
+    limits,
+  }
+}
+
+/** Whether the caller's options say something else instead of this one of the preset. */
+export function isNamed(option: string, given: RunOptions, fileOf: (word: string) => string): boolean {
+  const [key = '', word = ''] = option.split('.')
+  switch (key) {
+    case 'limits':
+      // on v1 swap is limited together with memory
+      if (word === 'swap' && limitsOf(given).memory === 'max') return true
+      return given.limits === 'none' || word in limitsOf(given) || fileOf(word) in limitsOf(given)
+    case 'ulimits':
+    case 'env':
+      return word in ((given[key] as Nested | undefined) ?? {})
+    case 'capDrop':
+      return [given.capAdd ?? []].flat().some((name) => String(name).toUpperCase() === 'ALL')
+    case 'network':
+      return given.network !== undefined || given.join?.net !== undefined
+    case 'hostname':
+      return given.hostname !== undefined || (Array.isArray(given.isolate) && !/all|uts/.test(given.isolate.join()))
+    default:
+      return given[key as keyof RunOptions] !== undefined
+  }
+}
+
+function limitsOf({ limits }: RunOptions): Nested {
+  return typeof limits === 'object' && limits !== null ? (limits as Nested) : {}
+}
+
+/** The root begins empty; with a root of the caller's only what the preset mounts elsewhere is left. */
+function presetMounts(given: RunOptions, door: Door): Mount[] {
+  const reads = sandboxReads.map(([directory]) => ({ volume: `${directory}:${directory}:ro` }))
+  const mounts = sandboxPreset.flatMap(([option, value]) => (option === 'mounts' ? [value] : []))
+  const origin = door === 'cli' ? '--sandbox' : 'sandbox'
+  const own = given.rootfs === undefined
+  return parseMounts([...(own ? [{ tmpfs: '/:mode=755' }, ...reads] : []), ...mounts], door).map((mount) => ({
+    ...mount,
+    origin,
+    ...(mount.kind === 'volume' && { ifThere: true }),
+  }))
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sandbox in words: what of its preset is in force, and what the caller named instead. Pure; loaded by those who ask.
+import { fileOf, limitTable, optionFlags, type RunOptions } from './options.ts'
+import { isNamed } from './sandbox-option.ts'
+import { sandboxIds, sandboxPreset, sandboxReads, sandboxVariables } from './sandbox-preset.ts'
+
+/** One line of the preset as the command line has it. */
+export interface SandboxLine {
+  /** `--network none` */
+  words: string
+  reason: string
+  /** The caller named something else. */
+  named: boolean
+}
+
+/** The whole preset. `given` are the options beside `sandbox`. */
+export function sandboxLines(given: RunOptions): SandboxLine[] {
+  const targets = new Set((given.mounts ?? []).map((mount) => targetOf(Object.values(mount)[0] as string)))
+  const lines = sandboxPreset.map(([option, value, reason]) => {
+    const mount = option === 'mounts' ? Object.values(value)[0] : undefined
+    const named = mount === undefined ? isNamed(option, given, fileOf) : targets.has(targetOf(mount))
+    return { words: wordsOf(option, value), reason, named }
+  })
+  const reads = sandboxReads.map(([directory, reason]) => ({
+    words: `--volume ${directory}:${directory}:ro`,
+    reason,
+    named: given.rootfs !== undefined || targets.has(directory),
+  }))
+  const { inside, outside, count } = sandboxIds
+  return [
+    ...lines,
+    ...reads,
+    {
+      words: `--map-users ${inside}:${outside}:${count}`,
+      reason: 'where root starts it: user 0 inside is nobody outside',
+      named: given.mapUsers !== undefined || given.mapGroups !== undefined,
+    },
+    {
+      words: `environment: ${sandboxVariables.join(', ')}, LC_*`,
+      reason: 'other variables of the caller may be keys',
+      named: false,
+    },
+  ]
+}
+
+/** What `--explain` prints above the program. */
+export function describeSandbox(given: RunOptions): string {
+  const lines = sandboxLines(given)
+  const list = (title: string, some: SandboxLine[]) =>
+    some.length === 0 ? [] : [title, ...some.map(({ words, reason }) => `  ${words.padEnd(48)}  ${reason}`), '']
+  return [
+    ...list(
+      'sandbox: in force',
+      lines.filter(({ named }) => !named),
+    ),
+    ...list(
+      'sandbox: not in force, as something else was named',
+      lines.filter(({ named }) => named),
+    ),
+    '',
+  ].join('\n')
+}
+
+/** As it would be typed. */
+function wordsOf(option: string, value: unknown): string {
+  const [key = '', word = ''] = option.split('.')
+  if (key === 'limits') return `${limitTable[word as keyof typeof limitTable][1]} ${value}`
+  if (key === 'ulimits') return `--ulimit ${word}=${value}`
+  if (key === 'env') return `--env ${word}=${value}`
+  if (key === 'mounts') return Object.entries(value as object).map(([kind, words]) => `--${kind} ${words}`)[0]!
+  const flag = optionFlags[key as keyof RunOptions]
+  return value === true ? flag : value === false ? `no ${flag}` : `${flag} ${[value].flat().join(',')}`
+}
+
+/** The directory inside: the last part that is a path. */
+function targetOf(mount: string): string {
+  return mount
+    .split(':')
+    .filter((part) => part.startsWith('/'))
+    .at(-1)!
+}
