@@ -56,12 +56,9 @@ beforeAll(async () => {
     '/sys/kernel/mm/transparent_hugepage/enabled',
     '/sys/kernel/profiling',
   ])
-  ground.disk = readFileSync(
-    `/sys/block/${readdirSync('/sys/block').find((name) => /^(loop|vd|sd|nvme)/.test(name))}/dev`,
-    'utf8',
-  )
-    .trim()
-    .replace(':', ' ')
+  const disk = readdirSync('/sys/block').find((name) => /^(loop|vd|sd|nvme)/.test(name))
+  // a number that is no disk's is refused by the same checks, and only after them found to be none
+  ground.disk = (disk ? readFileSync(`/sys/block/${disk}/dev`, 'utf8') : '7:0').trim().replace(':', ' ')
 })
 
 afterAll(async () => {
