@@ -10,7 +10,7 @@ import { readHost } from '../../src/host/host.ts'
 import { makeImage, workplace } from '../image.ts'
 import { requires } from '../requires.ts'
 import { endSleepers, sleeper, startQuiet } from '../sleeper.ts'
-import { type Attempt, buildProgram, control, type Ground, inside, kinds } from './attempt.ts'
+import { type Attempt, building, buildProgram, control, type Ground, inside, kinds } from './attempt.ts'
 import { bombs } from './bombs.ts'
 import { files } from './files.ts'
 import { machine } from './machine.ts'
@@ -59,7 +59,7 @@ beforeAll(async () => {
   const disk = readdirSync('/sys/block').find((name) => /^(loop|vd|sd|nvme)/.test(name))
   // a number that is no disk's is refused by the same checks, and only after them found to be none
   ground.disk = (disk ? readFileSync(`/sys/block/${disk}/dev`, 'utf8') : '7:0').trim().replace(':', ' ')
-})
+}, building)
 
 afterAll(async () => {
   for (const server of servers) server.close()

@@ -5,13 +5,13 @@ import { afterAll, beforeAll, beforeEach, expect, type TestContext, test } from 
 import { cli, collect } from '../cli/hutch.ts'
 import { makeImage, workplace } from '../image.ts'
 import { requires } from '../requires.ts'
-import { buildProgram } from './attempt.ts'
+import { building, buildProgram } from './attempt.ts'
 
 const { path: work, remove } = workplace()
 const image = makeImage(`${work}/image`)
 
 beforeEach((context) => requires(context, 'root', 'busybox', 'script(1)'))
-beforeAll(() => buildProgram(`${image}/bin/attempt`))
+beforeAll(() => buildProgram(`${image}/bin/attempt`), building)
 afterAll(remove)
 
 /** What it prints on a terminal of its own. */
