@@ -4,7 +4,6 @@
 import { once } from 'node:events'
 import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, beforeEach, describe, expect, type TestContext, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { makeImage, workplace } from '../image.ts'
@@ -46,7 +45,7 @@ beforeAll(async () => {
   await once(startQuiet(program, ['listen-abstract', ground.abstract]).stdout!, 'data')
   const address = (await listen({ port: 0, host: '127.0.0.1' })).address()
   ground.port = String(typeof address === 'object' && address?.port)
-  ground.interface = Object.keys(networkInterfaces()).find((name) => name !== 'lo') ?? 'lo'
+  ground.interface = readdirSync('/sys/class/net').find((name) => name !== 'lo' && name !== 'bonding_masters') ?? 'eth0'
   const v1 = readHost().v1.pids
   ground.groups = v1 ? 'cgroup pids' : 'cgroup2 '
   ground.groupType = v1 ? 'cgroup pids pids.max 2000' : 'cgroup2  pids.max 2000'

@@ -14,5 +14,5 @@ export const sockets: Attempt[] = [
   { what: 'an abstract socket of the host (CVE-2020-15257)', words: 'abstract $abstract', control: 'outside' },
   { what: "a service on the host's loopback", words: 'loopback $port', control: 'outside' },
   { what: 'interfaces changed by netlink', words: 'link-away', control: 'outside' },
-  { what: 'an interface of the host', words: 'interface $interface', control: 'outside' },
+  { what: 'an interface of the host', words: 'interface $interface', control: 'outside', absent: 'ENODEV' },
 ]
