@@ -108,7 +108,7 @@ async function provideTools() {
   await step(`installing ${missing.join(', ')}`, 'sh', ['-c', install], { env: { DEBIAN_FRONTEND: 'noninteractive' } })
 }
 
-const inVm = ['test/kernel', 'test/cli']
+const inVm = ['test/kernel', 'test/cli', 'test/escape']
 const userSystemd = ['--packages', 'dbus-user-session,libpam-systemd']
 const underSystemd = ['--kernel', 'trixie', '--root', 'trixie', '--systemd', ...userSystemd]
 
@@ -156,6 +156,7 @@ if (kernels) {
       'sid: ',
     ],
     ['CLI tests in a VM: Linux 6.1, pure v2', [], ['test/cli']],
+    ['attempts to escape in a VM: Linux 6.1, pure v2', [], ['test/escape']],
     ['beside cgroup-tools 2.0 in a VM: pure v2', [], ['test/cgtools'], 'v2: '],
   ])
 }
