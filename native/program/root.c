@@ -209,10 +209,13 @@ static int is_in_held(const char *name)
 int attach_new_name(int mount_fd, const char *name, int directory)
 {
 	long err;
+	int inside;
 
 	if (!is_in_held(name))
 		return 1;
+	inside = begin_inside();
 	err = directory ? sys(__NR_mkdirat, held_fd, name, 0755) : sys(__NR_mknodat, held_fd, name, S_IFREG | 0644, 0);
+	end_inside(inside);
 	if (err)
 		return err == -EEXIST ? 1 : in_part(PART_TARGET, err);
 	return in_part(PART_ATTACH, sys(__NR_move_mount, mount_fd, "", held_fd, name, MOVE_MOUNT_F_EMPTY_PATH));
@@ -221,8 +224,14 @@ int attach_new_name(int mount_fd, const char *name, int directory)
 /* The same for a link; symlinkat neither follows nor replaces what is there. */
 int link_new_name(const char *name, const char *to)
 {
-	long err = is_in_held(name) ? sys(__NR_symlinkat, to, held_fd, name) : 1;
+	long err;
+	int inside;
 
+	if (!is_in_held(name))
+		return 1;
+	inside = begin_inside();
+	err = sys(__NR_symlinkat, to, held_fd, name);
+	end_inside(inside);
 	return err == -EEXIST ? 1 : (int)err;
 }
 
