@@ -231,7 +231,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 {
 	char layers[256], *at = layers, name[32];
 	const char *path = lower->first;
-	int layer[MAX_LAYERS], opened = 0;
+	int layer[MAX_LAYERS], opened = 0, inside;
 	long err = 0, fs = -1;
 
 	if (lower->count == 0 || lower->count > MAX_LAYERS)
@@ -246,6 +246,8 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 			*at++ = ':';
 		at = descriptor_path(at, layer[opened]);
 	}
+	/* whoever makes it is who works in its layers from then on */
+	inside = begin_inside();
 	if (!err)
 		fs = err = in_part(PART_FILE_SYSTEM, sys(__NR_fsopen, "overlay", FSOPEN_CLOEXEC));
 	if (err >= 0)
@@ -269,6 +271,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 		err = in_part(PART_FILE_SYSTEM, configured_mount((int)fs, &(struct strings){ 0, 0, "" }, attributes));
 	else if (fs >= 0)
 		sys(__NR_close, fs), err = in_part(PART_FILE_SYSTEM, err);
+	end_inside(inside);
 	while (opened)
 		sys(__NR_close, layer[--opened]);
 	return (int)err;
@@ -285,7 +288,7 @@ int op_attach_overlay(struct cursor *c)
 	const char *upper = take_string(c), *work = take_string(c), *target = take_string(c);
 	u64 attributes = take_u64(c);
 	u32 how = take_u32(c), drops = how & OVERLAY_DROPS;
-	int fd = -1, scratch = -1, upper_fd = -1, work_fd = -1, err = finished(c);
+	int fd = -1, scratch = -1, upper_fd = -1, work_fd = -1, inside, err = finished(c);
 	char name[32];
 
 	if (err)
@@ -294,9 +297,11 @@ int op_attach_overlay(struct cursor *c)
 		scratch = new_mount("tmpfs", &(struct strings){ 1, 10, "mode=0755" }, 0);
 		if (scratch < 0)
 			return in_part(PART_FILE_SYSTEM, scratch);
+		inside = begin_inside();
 		err = in_part(PART_FILE_SYSTEM, sys(__NR_mkdirat, scratch, "upper", 0755));
 		if (err >= 0)
 			err = in_part(PART_FILE_SYSTEM, sys(__NR_mkdirat, scratch, "work", 0755));
+		end_inside(inside);
 		if (err >= 0) {
 			fd = make_target(base_of(target), target, 1, 0);
 			err = fd < 0 ? in_part(PART_TARGET, fd) : in_part(PART_ATTACH, attach(scratch, fd));

@@ -150,3 +150,12 @@ test('a compiled file has its filter of system calls also without a sandbox', as
   await hutch(['compile', '--seccomp', 'strict', '-o', file, '--', 'grep', 'Seccomp:', '/proc/self/status'])
   expect((await collect(file, [])).stdout).toBe('Seccomp:\t2\n')
 })
+
+test('an overlay can be written by root, who owns nothing outside', async (context) => {
+  requires(context, 'root')
+  const { stdout } = await hutch([
+    ...['run', '--quiet', '--limit', 'none', '--sandbox', '--overlay', '/etc/apt:/data', '--'],
+    ...['/bin/sh', '-c', 'touch /data/made && ls /data | grep made'],
+  ])
+  expect(stdout).toBe('made\n')
+})
