@@ -79,7 +79,7 @@ function floor(program, directory) {
 }
 
 /** A bundle whose root has one static program, as runc and crun want it. */
-function bundle(directory, runtime) {
+export function bundle(directory, runtime) {
   const path = `${directory}/${runtime}`
   mkdirSync(`${path}/rootfs/bin`, { recursive: true })
   mkdirSync(`${path}/rootfs/proc`)
