@@ -3,7 +3,17 @@
 // missing wherever it may write, and none of it may come to be outside (CVE-2026-87766).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
 import { HutchError } from '../../src/index.ts'
 import { type BwrapFacts, compileBwrap, planBwrap } from '../../src/plan/bwrap.ts'
@@ -92,8 +102,8 @@ test(`${starts} starts under attack: nothing is made outside`, { timeout: 600_00
       try {
         mkdirSync(`${work}/own/sub/control`)
       } catch {
-        // it was made inside before
-        if (existsSync(`${work}/own/sub/control`)) rmdirSync(`${work}/own/sub/control`)
+        // it was made inside before, or swapped between two steps
+        rmSync(`${work}/own/sub/control`, { recursive: true, force: true })
       }
     expect(existsSync(`${outside}/control`)).toBe(true)
     rmdirSync(`${outside}/control`)

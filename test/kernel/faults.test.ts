@@ -40,6 +40,11 @@ const harmless: { [call: string]: [reason: string, operations: string, most: num
   openat: ['a figure that cannot be read is told as missing', 'readFile', 1],
   read: ['a figure that cannot be read is told as missing', 'readFile', 1],
   waitid: ['the reactor is woken again while the process waits for that', 'readFile killGroup', 3],
+  setfsuid: [
+    'it cannot fail, and here it only tells (setfsuid(2))',
+    'attachTree attachNew attachOverlay attachSent makeLink coverPath',
+    20,
+  ],
   getppid: ['it cannot fail (getppid(2))', 'exec', 1],
   rt_sigaction: ['it cannot fail for these signals', 'exec', 2],
   getcwd: ['the directory in which it starts is / then', 'pivotRoot', 1],

@@ -64,13 +64,18 @@ static int try_setuid(char **arguments)
 	if (pid == 0) {
 		fclose(stdout);
 		if (setgid(65534) || setuid(65534))
-			_exit(2);
+			_exit(errno == EPERM ? 3 : 2);
 		execl(arguments[0], arguments[0], "who", NULL);
 		_exit(2);
 	}
 	waitpid(pid, &status, 0);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) == 2)
 		cannot_try("set-user-ID program");
+	/* who may not become nobody has nothing that such a program could give */
+	if (WEXITSTATUS(status) == 3) {
+		errno = EPERM;
+		return -1;
+	}
 	errno = EPERM;
 	return WEXITSTATUS(status) ? -1 : 0;
 }
