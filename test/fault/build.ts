@@ -72,7 +72,9 @@ export async function buildFaulty(): Promise<Faulty> {
     async during({ section, call, errno }, body) {
       ftruncateSync(stderr)
       word = ((section === 'inner' ? 2 ** 31 : 0) + errno * 2 ** 16 + call) >>> 0
-      const result = await body()
+      const result = await body().finally(() => {
+        word = 0
+      })
       const said = /hutch-fault (\d+) (\w+)/.exec(readFileSync(path, 'latin1'))
       return [result, said ? { step: Number(said[1]), call: said[2]! } : undefined]
     },
