@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Directories and links of a writable mount are swapped, as fast as can be, while things are made in it: bubblewrap makes what is
 // missing wherever it may write, and none of it may come to be outside (CVE-2026-87766).
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   closeSync,
@@ -22,15 +21,11 @@ import { usedDescriptors } from '../../src/plan/bwrap-request.ts'
 import { runProgram } from '../../src/run/program.ts'
 import { hostMounts, tree, workplace } from '../image.ts'
 import { requires } from '../requires.ts'
+import { startSwapper } from '../swapper.ts'
 
 const starts = Number(process.env.HUTCH_ATTACKS ?? (process.env.VM ? 30 : 150))
 const { path: work, remove } = workplace()
 afterAll(remove)
-
-/** Exchanges a name with its twin (renameat2(2), RENAME_EXCHANGE) without end. */
-const swapper = `
-$| = 1; print "ready";
-for (;;) { for (@ARGV) { syscall(${process.arch === 'arm64' ? 276 : 316}, -100, $_, -100, "$_.twin", 2) } }`
 
 const facts: BwrapFacts = {
   uid: 0,
@@ -92,11 +87,8 @@ test(`${starts} starts under attack: nothing is made outside`, { timeout: 600_00
   symlinkSync(outside, `${work}/own/sub.twin`)
   symlinkSync(`${'../'.repeat(12)}${outside.slice(1)}`, `${work}/own/up.twin`)
   const before = { mounts: hostMounts(), files: tree(outside), mode: statSync(`${outside}/inner`).mode }
-  const attacker = spawn('perl', ['-e', swapper, `${work}/own/sub`, `${work}/own/up`], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
+  const attacker = await startSwapper([`${work}/own/sub`, `${work}/own/up`])
   try {
-    await once(attacker.stdout, 'data')
     // the control: who goes by names alone is led outside
     for (let tries = 0; tries < 10_000 && !existsSync(`${outside}/control`); tries++)
       try {

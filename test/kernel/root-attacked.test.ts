@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Directories and links are swapped, as fast as can be, while mounts are made: in the root, and in a volume's source.
 // Whatever state each step meets, nothing is made or mounted outside.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -9,6 +9,7 @@ import { HutchError, run } from '../../src/index.ts'
 import type { MountOption } from '../../src/plan/mounts.ts'
 import { hostMounts, makeImage, tree, workplace } from '../image.ts'
 import { requires } from '../requires.ts'
+import { startSwapper } from '../swapper.ts'
 
 const starts = Number(process.env.HUTCH_ATTACKS ?? (process.env.VM ? 50 : 500))
 const { path: work, remove } = workplace()
@@ -17,11 +18,6 @@ const image = makeImage(`${work}/image`)
 const lying = makeImage(`${work}/lying`)
 const outside = `${work}/outside`
 const source = `${work}/source`
-
-/** Exchanges each name with its twin (renameat2(2), RENAME_EXCHANGE) without end: a name is never missing, and never the same for long. */
-const swapper = `
-$| = 1; print "ready";
-for (;;) { for (@ARGV) { syscall(${process.arch === 'arm64' ? 276 : 316}, -100, $_, -100, "$_.twin", 2) } }`
 
 /** What the image is asked for, while all of its names are swapped. */
 const mounts: MountOption[] = [
@@ -41,12 +37,6 @@ function pair(path: string, target: string): string {
 
 const attackers: ChildProcess[] = []
 
-async function attack(paths: string[], cwd = '/'): Promise<void> {
-  const attacker = spawn('perl', ['-e', swapper, ...paths], { cwd, stdio: ['ignore', 'pipe', 'ignore'] })
-  attackers.push(attacker)
-  await once(attacker.stdout!, 'data')
-}
-
 let before: { mounts: string; files: string[] }
 
 beforeEach((context) => requires(context, 'root', 'busybox'))
@@ -64,9 +54,9 @@ beforeAll(async () => {
   const others = [pair(`${source}/tree/sub`, outside), pair(`${lying}/proc`, up), pair(`${lying}/dev`, outside)]
   before = { mounts: hostMounts(), files: tree(outside) }
   // the first stands in the true mnt, and is there before that is swapped: by its path it would swap what is outside
-  await attack(['overlay'], mnt)
-  await attack([mnt])
-  await attack(others)
+  attackers.push(await startSwapper(['overlay'], mnt))
+  attackers.push(await startSwapper([mnt]))
+  attackers.push(await startSwapper(others))
 })
 afterAll(async () => {
   const ends = attackers.map((one) => (one.exitCode === null ? once(one, 'exit') : undefined))
