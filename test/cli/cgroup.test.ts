@@ -122,7 +122,12 @@ test('show explains every file, also of a group that others made', async () => {
     v2 ? /memory\.max +50\.0 MiB \(52428800\) +\w/ : /memory\.limit_in_bytes +50\.0 MiB \(52428800\) +\w/,
   )
   expect(stdout).toMatch(/pids\.max +max +\w/)
-  expect(stdout).not.toContain('unknown to hutch')
+  // what a vendor added to this host's kernel has no words, and says so
+  const unknown = JSON.parse((await cgroup('show', '--json', `${top}/web`)).stdout).filter(
+    (one: { controller?: string }) => one.controller === undefined,
+  )
+  if (process.env.VM) expect(unknown).toEqual([])
+  expect(stdout.includes('unknown to hutch')).toBe(unknown.length > 0)
   const one = JSON.parse((await cgroup('show', '--json', `${top}/web`, 'pids.max')).stdout)
   expect(one).toMatchObject([{ file: 'pids.max', controller: 'pids', value: 'max', access: 'read-write' }])
   expect((await cgroup('show', '/')).status).toBe(0)
