@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { leftGroups } from '../leaks.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
-const rounds = process.env.VM ? 40 : 1000
+const rounds = process.env.VM ? 20 : 1000
 const batch = 5
 
 test(`${rounds} runs with hutch SIGKILLed at a random moment leave no process, group or mount`, {
