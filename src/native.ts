@@ -56,8 +56,8 @@ export interface Native {
   closeReader(reader: object): void
   /** All groups below a directory: for each `+` (it has children) or `-`, its path from there, NUL. */
   walkGroups(directory: string): string
-  /** Looks at the same files, NUL-separated, of groups that come and go. */
-  openFollower(names: string): object
+  /** Looks at the same files, NUL-separated, of groups that come and go; at those behind the first `signs` only while these change, and now and then. */
+  openFollower(names: string, signs: number): object
   /** The slot that the group has from now on; or -errno. */
   follow(follower: object, directory: string): number
   unfollow(follower: object, slot: number): void

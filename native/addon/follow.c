@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The same files of many groups, looked at again and again. They stay open,
- * and only texts that differ from those of the last look go to JavaScript: a
- * group in which nothing happens costs its reads alone.
+ * The same files of many groups, looked at again and again. Only texts that
+ * differ from those of the last look go to JavaScript. Some files are signs of
+ * life and stay open; the others are looked at as long as these change, and
+ * now and then: a group in which nothing happens costs a few reads. An open
+ * file of a group is 4 KB of the kernel's memory, so not all are held.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,20 +14,29 @@
 #include "job.h"
 #include "read.h"
 
-/* A controller may be handed down later, so what was missing is looked for again now and then, a part of all groups at a time. */
+/*
+ * Each of so many looks takes a part of the groups in full: limits may change in a group in which nothing else does, and
+ * a controller may be handed down later.
+ */
 #define LOOK_AGAIN 16
+/* After so many looks without a sign of life: averages of ten seconds have come to rest by then, when looks are a second apart. */
+#define AT_REST 8
 /* Not held, since the process needs descriptors for other things: opened at each look. */
 #define NOT_HELD (-EMFILE)
 #define NOTHING 0	/* the digest of no text; no text has it */
 
 struct followed {
-	char *directory;	/* NULL: the slot is free */
+	char *directory;
+	u32 quiet;	/* looks without a sign of life */
+	int known;	/* looked at in full before */
+	int open;	/* the other files, too */
 	struct { int32_t fd; u64 digest; } files[];
 };
 
 struct follower {
 	char *names;
-	size_t file_count, slot_count, room, first_free;	/* no slot below first_free is free */
+	size_t file_count, signs;	/* the first names are signs of life */
+	size_t slot_count, room, first_free;	/* no slot below first_free is free */
 	u32 looks;
 	struct followed **slots;
 };
@@ -64,14 +75,14 @@ static void free_slot(struct follower *f, size_t slot)
 		f->first_free = slot;
 }
 
-/* Opens what is not open, but for what would take too many descriptors. */
-static void open_files(struct follower *f, struct followed *group)
+/* Opens what is not open of the first `count` files, but for what would take too many descriptors. */
+static void open_files(struct follower *f, struct followed *group, size_t count)
 {
 	long directory = open_group(group->directory);
 	const char *name = f->names;
 	size_t most = most_held();
 
-	for (size_t i = 0; i < f->file_count; i++, name = next_string(name)) {
+	for (size_t i = 0; i < count; i++, name = next_string(name)) {
 		int32_t *fd = &group->files[i].fd;
 
 		if (*fd >= 0)
@@ -113,7 +124,8 @@ static void reopen(struct follower *f, struct followed *group)
 	for (size_t i = 0; i < f->file_count; i++)
 		if (group->files[i].fd >= 0 && sys(__NR_pread64, group->files[i].fd, &byte, 1, 0) == -ENODEV)
 			drop_fd(&group->files[i].fd);
-	open_files(f, group);
+	open_files(f, group, group->open ? f->file_count : f->signs);
+	group->known = 0;
 }
 
 /* Appends the text: its length, or -errno. */
@@ -131,7 +143,7 @@ static long append_file(struct output *out, const struct followed *group, u32 fi
 	return length;
 }
 
-/* i32 slot, file, length or -errno; then the text, padded to 4. Nothing, when the text is the one of the last look. */
+/* i32 slot, file, length or -errno; then the text, padded to 4: 1. Nothing, when the text is the one of the last look: 0. */
 static int look_at(struct output *out, struct follower *f, u32 slot, u32 file, const char *name)
 {
 	struct followed *group = f->slots[slot];
@@ -163,19 +175,47 @@ static int look_at(struct output *out, struct follower *f, u32 slot, u32 file, c
 	err = reserve(out, 4);
 	while (!err && out->length & 3)
 		out->bytes[out->length++] = 0;
-	return err;
+	return err ? err : 1;
 }
 
 static int look_at_group(struct output *out, struct follower *f, u32 slot)
 {
+	struct followed *group = f->slots[slot];
 	const char *name = f->names;
-	int err = 0;
+	int in_full;
+	u32 i = 0;
 
-	if ((slot + f->looks) % LOOK_AGAIN == 0)
-		reopen(f, f->slots[slot]);
-	for (u32 i = 0; !err && i < f->file_count; i++, name = next_string(name))
-		err = look_at(out, f, slot, i, name);
-	return err;
+	group->quiet++;
+	for (; i < f->signs; i++, name = next_string(name)) {
+		int changed = look_at(out, f, slot, i, name);
+
+		if (changed < 0)
+			return changed;
+		if (changed)
+			group->quiet = 0;
+	}
+	in_full = !group->known || (slot + f->looks) % LOOK_AGAIN == 0;
+	if (group->quiet > AT_REST && !in_full)
+		return 0;
+	if (!group->open || in_full)
+		open_files(f, group, f->file_count);
+	group->open = 1;
+	for (; i < f->file_count; i++, name = next_string(name)) {
+		int err = look_at(out, f, slot, i, name);
+
+		if (err < 0)
+			return err;
+	}
+	/* what was never seen before is no sign */
+	if (!group->known)
+		group->quiet = AT_REST;
+	group->known = 1;
+	if (group->quiet >= AT_REST) {
+		for (i = (u32)f->signs; i < f->file_count; i++)
+			drop_fd(&group->files[i].fd);
+		group->open = 0;
+	}
+	return 0;
 }
 
 static void close_follower(struct follower *f)
@@ -220,14 +260,16 @@ static napi_value to_number(napi_env env, int value)
 	return result;
 }
 
-/* openFollower(names): NUL-separated names of files */
+/* openFollower(names, signs): NUL-separated names of files; the first `signs` of them are signs of life */
 static napi_value export_open(napi_env env, napi_callback_info info)
 {
 	struct follower *f = calloc(1, sizeof *f);
-	napi_value argv[1], result = NULL;
-	size_t count = 1;
+	napi_value argv[2], result = NULL;
+	size_t count = 2;
+	u32 signs = 0;
 
-	if (f && napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 1)
+	if (f && napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 2 &&
+	    napi_get_value_uint32(env, argv[1], &signs) == napi_ok)
 		f->names = take_words(env, argv[0]);
 	if (!f || !f->names) {
 		free(f);
@@ -236,6 +278,7 @@ static napi_value export_open(napi_env env, napi_callback_info info)
 	}
 	for (const char *n = f->names; *n; n = next_string(n))
 		f->file_count++;
+	f->signs = signs < f->file_count ? signs : f->file_count;
 	if (napi_create_external(env, f, finalize_follower, NULL, &result) != napi_ok)
 		finalize_follower(env, f, NULL);
 	return result;
@@ -284,7 +327,7 @@ static napi_value export_follow(napi_env env, napi_callback_info info)
 	for (size_t i = 0; i < f->file_count; i++)
 		group->files[i].fd = -ENOENT;
 	f->slots[slot] = group;
-	open_files(f, group);
+	open_files(f, group, f->signs);
 	return to_number(env, (int)slot);
 }
 

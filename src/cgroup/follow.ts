@@ -4,7 +4,10 @@
 import { fail } from '../errors.ts'
 import { errnoName, native } from '../native.ts'
 
-/** The same files of groups that come and go. The files stay open, where the process may have so many. */
+/**
+ * The same files of groups that come and go. Signs of life are looked at each time; the others as long as those change
+ * and a few looks longer, else every sixteenth time.
+ */
 export interface Follower {
   /** The slot that the group has from now on. */
   follow(directory: string): number
@@ -14,9 +17,10 @@ export interface Follower {
   close(): void
 }
 
-export function openFollower(files: readonly string[]): Follower {
+/** The first `signs` of the files are the signs of life. */
+export function openFollower(files: readonly string[], signs: number): Follower {
   const addon = native()
-  const follower = addon.openFollower(files.join('\0'))
+  const follower = addon.openFollower(files.join('\0'), signs)
   return {
     follow(directory) {
       const slot = addon.follow(follower, directory)

@@ -77,6 +77,19 @@ const pressure =
     draft[key] = parseStalls(text)
   }
 
+/** Cheap files, one of which changes whenever something happens in a group: so long as none does, the others are looked at seldom. */
+export const signsOfLife: ReadonlySet<string> = new Set([
+  'cgroup.events',
+  'cpu.stat',
+  'memory.current',
+  'pids.current',
+  'io.stat',
+  'memory.usage_in_bytes',
+  'cpuacct.usage',
+  'blkio.throttle.io_service_bytes_recursive',
+  'freezer.state',
+])
+
 /** The v2 tree's files by controller; '' is what every group of it has. */
 export const unifiedFiles: { [controller: string]: { [file: string]: Take } } = {
   '': {

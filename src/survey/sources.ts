@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the figures of a group stand on this host: each hierarchy once, with the files to look at there.
-import { readWords } from '../cgroup/files.ts'
+import { readGroupFile, readWords } from '../cgroup/files.ts'
 import type { Host } from '../host/host.ts'
 import { legacyFiles, type Take, unifiedFiles } from './draft.ts'
 
@@ -8,6 +8,8 @@ import { legacyFiles, type Take, unifiedFiles } from './draft.ts'
 export interface Source {
   mount: string
   unified: boolean
+  /** One of v1's controllers there. */
+  controller: string
   /** Files of groups that are in the v2 tree, too, which counts CPU time for them; the same as `files` without one. */
   besideUnified: { [file: string]: Take }
   files: { [file: string]: Take }
@@ -18,7 +20,7 @@ export function findSources(host: Host): Source[] {
   if (host.unified) {
     const { mount } = host.unified
     const files = filesOf(unifiedFiles, ['', ...readWords(mount, 'cgroup.controllers')])
-    sources.push({ mount, unified: true, files, besideUnified: files })
+    sources.push({ mount, unified: true, controller: '', files, besideUnified: files })
   }
   const mounts = new Map<string, string[]>()
   for (const [controller, { mount }] of Object.entries(host.v1))
@@ -28,6 +30,7 @@ export function findSources(host: Host): Source[] {
     sources.push({
       mount,
       unified: false,
+      controller: controllers[0]!,
       files: filesOf(legacyFiles, controllers),
       besideUnified: filesOf(legacyFiles, beside),
     })
@@ -43,4 +46,10 @@ function filesOf(
     {},
     ...controllers.map((controller) => (Object.hasOwn(table, controller) ? table[controller] : {})),
   )
+}
+
+/** How many groups each of v1's hierarchies has, those counted that are on their way out: proc_cgroups(5). Empty where it is not to be had. */
+export function readCounts(): Map<string, string> {
+  const lines = readGroupFile('/proc', 'cgroups')?.split('\n') ?? []
+  return new Map(lines.map((line) => line.split('\t')).map(([name = '', , count = '']) => [name, count]))
 }

@@ -3,9 +3,9 @@
 import { type Follower, listGroups, openFollower, splitGroups } from '../cgroup/follow.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
-import { type Draft, emptyDraft, makeSample, type Take } from './draft.ts'
+import { type Draft, emptyDraft, makeSample, signsOfLife, type Take } from './draft.ts'
 import type { GroupSample, Snapshot } from './sample.ts'
-import { findSources, type Source } from './sources.ts'
+import { findSources, readCounts, type Source } from './sources.ts'
 
 /** An open look at all groups; `close` ends it. */
 export interface Survey {
@@ -34,6 +34,10 @@ interface Hierarchy {
   source: Source
   list: string
   paths: string[]
+  /** Of groups, when they were listed last. */
+  count: string | undefined
+  /** A file is not there any more: perhaps its group is not either. */
+  vanished: boolean
   alone: Followed | undefined
   besideUnified: Followed | undefined
 }
@@ -48,20 +52,20 @@ export function openSurvey(host: Host = readHost()): Survey {
   const hierarchies = findSources(host).map((source): Hierarchy => {
     const alone = openFollowed(source.files)
     const same = source.besideUnified === source.files
-    return { source, list: '', paths: [], alone, besideUnified: same ? alone : openFollowed(source.besideUnified) }
+    const besideUnified = same ? alone : openFollowed(source.besideUnified)
+    return { source, list: '', paths: [], count: undefined, vanished: false, alone, besideUnified }
   })
   let groups = new Map<string, Group>()
-  let first = true
+  let looks = 0
   return {
     sample() {
       const time = performance.timeOrigin + performance.now()
-      let changed = first
-      first = false
-      for (const hierarchy of hierarchies) changed = listAnew(hierarchy) || changed
-      if (changed) groups = mergeGroups(hierarchies, groups)
-      for (const { alone, besideUnified } of hierarchies) {
-        look(alone)
-        if (besideUnified !== alone) look(besideUnified)
+      const changed = listAll(hierarchies, looks)
+      if (changed || looks === 0) groups = mergeGroups(hierarchies, groups)
+      looks++
+      for (const hierarchy of hierarchies) {
+        look(hierarchy, hierarchy.alone)
+        if (hierarchy.besideUnified !== hierarchy.alone) look(hierarchy, hierarchy.besideUnified)
       }
       const samples = new Map<string, GroupSample>()
       for (const [path, group] of groups) {
@@ -81,19 +85,48 @@ export function openSurvey(host: Host = readHost()): Survey {
 }
 
 function openFollowed(files: { [file: string]: Take }): Followed | undefined {
-  const names = Object.keys(files)
-  return names.length === 0 ? undefined : { follower: openFollower(names), takes: Object.values(files), groups: [] }
+  const [signs, others] = [true, false].map((life) =>
+    Object.keys(files).filter((file) => signsOfLife.has(file) === life),
+  )
+  const names = [...signs!, ...others!]
+  if (names.length === 0) return undefined
+  return { follower: openFollower(names, signs!.length), takes: names.map((file) => files[file]!), groups: [] }
 }
 
-function look(followed: Followed | undefined): void {
+function look(hierarchy: Hierarchy, followed: Followed | undefined): void {
   followed?.follower.look((slot, file, text) => {
     const group = followed.groups[slot]!
     followed.takes[file]!(group.draft, text)
     group.changed = true
+    if (text === undefined) hierarchy.vanished = true
   })
 }
 
-/** Whether groups came or went. */
+/**
+ * Whether groups came or went. The v2 tree is walked each time; v1's many hierarchies when it has changed, when the
+ * kernel counts another number of groups or one is gone, and in turns: one may come as another is forgotten.
+ */
+function listAll(hierarchies: readonly Hierarchy[], looks: number): boolean {
+  const counts = hierarchies.some(({ source }) => !source.unified) ? readCounts() : new Map<string, string>()
+  let changed = false
+  for (const [n, hierarchy] of hierarchies.entries()) {
+    const { source } = hierarchy
+    const count = counts.get(source.controller)
+    const due =
+      source.unified ||
+      changed ||
+      count === undefined ||
+      count !== hierarchy.count ||
+      hierarchy.vanished ||
+      looks % hierarchies.length === n
+    hierarchy.count = count
+    hierarchy.vanished = false
+    if (due) changed = listAnew(hierarchy) || changed
+  }
+  return changed
+}
+
+/** Whether the list is another than before. */
 function listAnew(hierarchy: Hierarchy): boolean {
   const list = listGroups(hierarchy.source.mount)
   if (list === hierarchy.list) return false
