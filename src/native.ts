@@ -61,8 +61,8 @@ export interface Native {
   /** The slot that the group has from now on; or -errno. */
   follow(follower: object, directory: string): number
   unfollow(follower: object, slot: number): void
-  /** For each text that differs from that of the last look: i32 slot, file, length or -errno; the bytes, zeros up to a multiple of 4. */
-  lookAgain(follower: object): Buffer
+  /** For each text that differs from that of the last look (`full`: of those that seldom change, too): i32 slot, file, length or -errno; the bytes, zeros up to a multiple of 4. */
+  lookAgain(follower: object, full: boolean): Buffer
   closeFollower(follower: object): void
   /**
    * A pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd

@@ -6,14 +6,14 @@ import { errnoName, native } from '../native.ts'
 
 /**
  * The same files of groups that come and go. Signs of life are looked at each time; the others as long as those change
- * and a few looks longer, else every sixteenth time.
+ * and 8 seconds longer, else every 10 seconds.
  */
 export interface Follower {
   /** The slot that the group has from now on. */
   follow(directory: string): number
   unfollow(slot: number): void
-  /** Tells each text that differs from that of the last look; undefined is a file that is not there (any more). */
-  look(changed: (slot: number, file: number, text: string | undefined) => void): void
+  /** Tells each text that differs from that of the last look; undefined is a file that is not there (any more). `full`: all files. */
+  look(full: boolean, changed: (slot: number, file: number, text: string | undefined) => void): void
   close(): void
 }
 
@@ -33,8 +33,8 @@ export function openFollower(files: readonly string[], signs: number): Follower 
       })
     },
     unfollow: (slot) => addon.unfollow(follower, slot),
-    look(changed) {
-      const bytes = addon.lookAgain(follower)
+    look(full, changed) {
+      const bytes = addon.lookAgain(follower, full)
       // one string of all, so that each text is a piece of it and no copy
       const all = bytes.toString('latin1')
       for (let at = 0; at < bytes.length; ) {

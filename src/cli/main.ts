@@ -16,6 +16,7 @@ const commands: { [name: string]: [load: () => Promise<Command>, help: string] }
   cgroup: [() => import('./cgroup.ts'), 'make, change, see and remove control groups'],
   stats: [() => import('./stats.ts'), 'what groups use, every second, as docker stats'],
   ps: [() => import('./ps.ts'), 'the processes of groups, as a list or a tree'],
+  metrics: [() => import('./metrics.ts'), 'all groups for Prometheus, or by OTLP'],
   hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
   rules: [() => import('./rules.ts'), 'place processes into groups by user, group and program'],
   doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],

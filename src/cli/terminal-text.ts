@@ -11,9 +11,9 @@ export function printable(text: string): string {
 }
 
 /** Exactly so many columns: filled up with blanks, or cut with an ellipsis. */
-export function fit(text: string, width: number, right = false): string {
+export function pad(text: string, width: number, right = false): string {
   const wide = widthOf(text)
-  if (wide > width) return fit(`${cut(text, Math.max(0, width - 1))}${width > 0 ? '…' : ''}`, width, right)
+  if (wide > width) return pad(`${cut(text, Math.max(0, width - 1))}${width > 0 ? '…' : ''}`, width, right)
   const blanks = ' '.repeat(width - wide)
   return right ? blanks + text : text + blanks
 }
@@ -23,7 +23,7 @@ export function formatTable(rows: readonly (readonly string[])[], right: Readonl
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => widthOf(row[i]!))))
   return rows.map((row) =>
     row
-      .map((cell, i) => fit(cell, widths[i]!, right.has(i)))
+      .map((cell, i) => pad(cell, widths[i]!, right.has(i)))
       .join('   ')
       .trimEnd(),
   )

@@ -9,8 +9,11 @@ import { findSources, readCounts, type Source } from './sources.ts'
 
 /** An open look at all groups; `close` ends it. */
 export interface Survey {
-  /** How all groups stand now. What has not changed since the last call is the same object. */
-  sample(): Snapshot
+  /**
+   * How all groups stand now. What has not changed since the last call is the same object. Of a group in which nothing
+   * happens, limits and pressure may be 10 seconds old, unless `full` is true.
+   */
+  sample(full?: boolean): Snapshot
   close(): void
 }
 
@@ -58,14 +61,14 @@ export function openSurvey(host: Host = readHost()): Survey {
   let groups = new Map<string, Group>()
   let looks = 0
   return {
-    sample() {
+    sample(full = false) {
       const time = performance.timeOrigin + performance.now()
       const changed = listAll(hierarchies, looks)
       if (changed || looks === 0) groups = mergeGroups(hierarchies, groups)
       looks++
       for (const hierarchy of hierarchies) {
-        look(hierarchy, hierarchy.alone)
-        if (hierarchy.besideUnified !== hierarchy.alone) look(hierarchy, hierarchy.besideUnified)
+        look(hierarchy, hierarchy.alone, full)
+        if (hierarchy.besideUnified !== hierarchy.alone) look(hierarchy, hierarchy.besideUnified, full)
       }
       const samples = new Map<string, GroupSample>()
       for (const [path, group] of groups) {
@@ -93,8 +96,8 @@ function openFollowed(files: { [file: string]: Take }): Followed | undefined {
   return { follower: openFollower(names, signs!.length), takes: names.map((file) => files[file]!), groups: [] }
 }
 
-function look(hierarchy: Hierarchy, followed: Followed | undefined): void {
-  followed?.follower.look((slot, file, text) => {
+function look(hierarchy: Hierarchy, followed: Followed | undefined, full: boolean): void {
+  followed?.follower.look(full, (slot, file, text) => {
     const group = followed.groups[slot]!
     followed.takes[file]!(group.draft, text)
     group.changed = true

@@ -25,17 +25,22 @@ afterEach(async () => {
   }
 })
 
-const look = () => {
+const look = (full = false) => {
   survey ??= openSurvey(readHost())
-  return survey.sample()
+  return survey.sample(full)
 }
 
 test('it has every group there is, each behind the one it is in', async () => {
   await Cgroup.create(`${top}/b`)
   await Cgroup.create(`${top}-b/c`)
   try {
+    // others may make and remove groups meanwhile
+    const before = allPaths(readHost())
     const paths = [...look().groups.keys()]
-    expect([...paths].sort()).toEqual(allPaths(readHost()))
+    const after = new Set(allPaths(readHost()))
+    const stayed = before.filter((path) => after.has(path))
+    expect(stayed.filter((path) => !paths.includes(path))).toEqual([])
+    expect(paths.filter((path) => !before.includes(path) && !after.has(path))).toEqual([])
     expect(paths[0]).toBe('/')
     const ours = paths.filter((path) => path.startsWith(top))
     expect(ours).toEqual([top, `${top}/b`, `${top}-b`, `${top}-b/c`])
@@ -79,11 +84,16 @@ test('a controller that is handed down later shows up', async (context) => {
   await above.set('cgroup.subtree_control', '-pids', { force: true })
   expect(look().groups.get(below.path)!.pids).toBeUndefined()
   await above.set('cgroup.subtree_control', '+pids')
-  let looks = 0
-  while (look().groups.get(below.path)!.pids === undefined && looks < 20) looks++
-  expect(looks).toBeLessThanOrEqual(16)
+  expect(look(true).groups.get(below.path)!.pids).toBe(0)
   await above.set('cgroup.subtree_control', '-pids', { force: true })
   expect(look().groups.get(below.path)!.pids).toBeUndefined()
+})
+
+test('a limit that changes where nothing happens is seen at a full look', async () => {
+  const group = await Cgroup.create(top, { files: { 'pids.max': 5 } })
+  look()
+  await group.set('pids.max', 6)
+  expect(look(true).groups.get(top)!.pidsMax).toBe(6)
 })
 
 test('a group in which nothing happened is the same value as before', async () => {
