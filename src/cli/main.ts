@@ -14,6 +14,7 @@ const commands: { [name: string]: [load: () => Promise<Command>, help: string] }
   run: [() => import('./run.ts'), 'run a command inside limits and namespaces'],
   compile: [() => import('./compile.ts'), 'write a run as one executable that needs no Node'],
   cgroup: [() => import('./cgroup.ts'), 'make, change, see and remove control groups'],
+  top: [() => import('./top.ts'), 'all groups on a whole screen: use, limits, pressure; freeze, kill, change limits'],
   stats: [() => import('./stats.ts'), 'what groups use, every second, as docker stats'],
   ps: [() => import('./ps.ts'), 'the processes of groups, as a list or a tree'],
   metrics: [() => import('./metrics.ts'), 'all groups for Prometheus, or by OTLP'],
