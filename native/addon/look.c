@@ -94,7 +94,7 @@ static u64 digest(const char *bytes, size_t length)
 	return sum == NOTHING ? 1 : sum;
 }
 
-/* Files of a group that was removed, or of a controller that was taken away: another group may have the name by now. */
+/* For files of a group that was removed, or of a controller that was taken away: another group may have the name by now. */
 static void reopen(struct follower *f, struct followed *group)
 {
 	char byte;
@@ -160,9 +160,11 @@ int look_at_group(struct output *out, struct follower *f, u32 slot)
 {
 	struct followed *group = f->slots[slot];
 	const char *name = f->names;
-	int in_full;
+	int in_full = f->in_full || !group->known || f->now - group->seen >= OLD;
 	u32 i = 0;
 
+	if (in_full)
+		open_files(f, group, f->file_count);
 	for (; i < f->signs; i++, name = next_string(name)) {
 		int changed = look_at(out, f, slot, i, name);
 
@@ -171,10 +173,11 @@ int look_at_group(struct output *out, struct follower *f, u32 slot)
 		if (changed)
 			group->alive = f->now;
 	}
-	in_full = f->in_full || !group->known || f->now - group->seen >= OLD;
+	/* the name may be another group's since just now: `reopen` */
+	in_full |= !group->known;
 	if (f->now - group->alive >= AT_REST && !in_full)
 		return 0;
-	if (!group->open || in_full)
+	if (!group->open)
 		open_files(f, group, f->file_count);
 	group->open = 1;
 	for (; i < f->file_count; i++, name = next_string(name)) {

@@ -124,6 +124,8 @@ async function serve(look: () => Look, [host, port]: [string, number]): Promise<
     )
     server.listen(port, host, resolve)
   })
+  // such as a connection for which there is no descriptor left
+  server.on('error', () => {})
   const bound = server.address()
   const shown = host.includes(':') ? `[${host}]` : host
   if (bound !== null && typeof bound === 'object')

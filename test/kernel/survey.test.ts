@@ -77,6 +77,22 @@ test('groups that come, go, and come again are seen at the next look', async () 
   expect(look().groups.has(top)).toBe(false)
 })
 
+test("a group of one of v1's hierarchies alone is seen, too", async (context) => {
+  requires(context, 'v1 controllers')
+  const [controller, { mount }] = Object.entries(readHost().v1).find(([name]) => name === 'pids')!
+  look()
+  mkdirSync(`${mount}${top}`)
+  try {
+    expect([controller, look().groups.get(top)]).toMatchObject([controller, { pids: 0, pidsMax: 'max' }])
+  } finally {
+    rmdirSync(`${mount}${top}`)
+  }
+  let looks = 1
+  while (look().groups.has(top)) looks++
+  // its file is gone at the first look, and with the next it is
+  expect(looks).toBeLessThanOrEqual(2)
+})
+
 test('a controller that is handed down later shows up', async (context) => {
   requires(context, 'v2')
   const above = await Cgroup.create(top, { controllers: ['pids'] })
