@@ -54,6 +54,16 @@ export interface Native {
   readAgain(reader: object): Buffer
   /** Closes the files; a reader that is no longer used is closed with its garbage collection, too. */
   closeReader(reader: object): void
+  /** All groups below a directory: for each `+` (it has children) or `-`, its path from there, NUL. */
+  walkGroups(directory: string): string
+  /** Looks at the same files, NUL-separated, of groups that come and go; at those behind the first `signs` only while these change, and now and then. */
+  openFollower(names: string, signs: number): object
+  /** The slot that the group has from now on; or -errno. */
+  follow(follower: object, directory: string): number
+  unfollow(follower: object, slot: number): void
+  /** For each text that differs from that of the last look (`full`: of those that seldom change, too): i32 slot, file, length or -errno; the bytes, zeros up to a multiple of 4. */
+  lookAgain(follower: object, full: boolean): Buffer
+  closeFollower(follower: object): void
   /**
    * A pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd
    * (`where` is the group, `file` what is watched there): its id, or -errno. It keeps the process alive until it is closed.

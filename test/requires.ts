@@ -40,6 +40,8 @@ const needs = {
   'socat(1)': () => existsSync('/usr/bin/socat'),
   ripgrep: () => existsSync('/usr/bin/rg'),
   'sandbox-runtime': () => existsSync('node_modules/@anthropic-ai/sandbox-runtime'),
+  Prometheus: () => existsSync('/usr/bin/prometheus') && existsSync('/usr/bin/promtool'),
+  'tmux(1)': () => existsSync('/usr/bin/tmux'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

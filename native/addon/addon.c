@@ -351,6 +351,7 @@ NAPI_MODULE_INIT()
 		{ "holdSignals", export_hold_signals }, { "environmentChanged", export_environment_changed },
 		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
 		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
+		{ "walkGroups", export_walk_groups },
 		{ "openTrigger", export_open_trigger }, { "dieBy", export_die_by },
 		{ "dieWithParent", export_die_with_parent },
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec },
@@ -371,5 +372,6 @@ NAPI_MODULE_INIT()
 	add_procs(env, exports);
 	add_ns(env, exports);
 	add_held(env, exports);
+	add_follow(env, exports);
 	return exports;
 }

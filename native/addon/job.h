@@ -94,6 +94,12 @@ napi_value export_open_reader(napi_env env, napi_callback_info info);
 napi_value export_read_again(napi_env env, napi_callback_info info);
 napi_value export_close_reader(napi_env env, napi_callback_info info);
 
+/* walk.c */
+napi_value export_walk_groups(napi_env env, napi_callback_info info);
+
+/* follow.c */
+void add_follow(napi_env env, napi_value exports);
+
 /* procs.c */
 void add_procs(napi_env env, napi_value exports);
 

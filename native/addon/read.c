@@ -10,18 +10,14 @@
 #include <string.h>
 
 #include "job.h"
+#include "read.h"
 
 #define CHUNK 65536
 #define MOST_OF_ONE_FILE (16u << 20)
 /* A kernel file comes in pieces of a page; a piece that leaves this much of its page free was the last. */
 #define SURELY_LAST 2048
 
-struct output {
-	char *bytes;
-	size_t length, room;
-};
-
-static int reserve(struct output *out, size_t size)
+int reserve(struct output *out, size_t size)
 {
 	size_t room = out->room ? out->room : CHUNK;
 	char *larger;
@@ -39,7 +35,7 @@ static int reserve(struct output *out, size_t size)
 }
 
 /* Appends the file's text: its length, or -errno. A descriptor that was read before is read from the start again. */
-static long append_text(struct output *out, long fd)
+long append_text(struct output *out, long fd)
 {
 	long got, total = 0;
 
@@ -75,17 +71,17 @@ static int append_record(struct output *out, long fd)
 	return err;
 }
 
-static long open_group(const char *directory)
+long open_group(const char *directory)
 {
 	return sys(__NR_openat, AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static long open_file(long directory, const char *name)
+long open_file(long directory, const char *name)
 {
 	return directory < 0 ? directory : sys(__NR_openat, directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-static void close_fd(long fd)
+void close_fd(long fd)
 {
 	if (fd >= 0)
 		sys(__NR_close, fd);
@@ -123,7 +119,7 @@ char *take_words(napi_env env, napi_value value)
 	return words;
 }
 
-static napi_value to_buffer(napi_env env, struct output *out, int err)
+napi_value to_buffer(napi_env env, struct output *out, int err)
 {
 	napi_value result = NULL;
 

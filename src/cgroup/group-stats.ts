@@ -5,7 +5,7 @@ import { openReader, readMany } from './files.ts'
 import { parseMemory } from './memory.ts'
 import { parsePids } from './pids.ts'
 import type { Place } from './place.ts'
-import { type Figures, parseNumber, parsePressure } from './stats.ts'
+import { type Figures, findFlat, parseNumber, parsePressure } from './stats.ts'
 
 /** Bytes, microseconds and counts of one group and all below it. */
 export interface GroupStats {
@@ -150,16 +150,6 @@ function firstOf(all: Figures[], file: string): string | undefined {
     if (text !== undefined) return text
   }
   return undefined
-}
-
-/** The value of one key of a flat-keyed file, without reading the rest of it. */
-function findFlat(text: string | undefined, key: string): number | undefined {
-  if (text === undefined) return undefined
-  let at = text.startsWith(`${key} `) ? 0 : text.indexOf(`\n${key} `)
-  if (at < 0) return undefined
-  at = text.indexOf(' ', at) + 1
-  const end = text.indexOf('\n', at)
-  return parseNumber(end < 0 ? text.slice(at) : text.slice(at, end))
 }
 
 function parseGroupStats(figures: Figures): GroupStats {

@@ -16,6 +16,16 @@ export function parseFlat(text: string | undefined): { [key: string]: number } {
   return values
 }
 
+/** The value of one key of a flat-keyed file, without reading the rest of it. */
+export function findFlat(text: string | undefined, key: string): number | undefined {
+  if (text === undefined) return undefined
+  let at = text.startsWith(`${key} `) ? 0 : text.indexOf(`\n${key} `)
+  if (at < 0) return undefined
+  at = text.indexOf(' ', at) + 1
+  const end = text.indexOf('\n', at)
+  return parseNumber(end < 0 ? text.slice(at) : text.slice(at, end))
+}
+
 /** A file with one number; `max` and anything else is undefined. */
 export function parseNumber(text: string | undefined): number | undefined {
   const trimmed = text?.trim()

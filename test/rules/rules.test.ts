@@ -35,6 +35,7 @@ const rooms = [
   'program',
   'host',
   'cgroup',
+  'survey',
   'rules',
   'systemd',
   'sandbox',

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch ps: the processes of groups, as a list or as the tree of groups with the processes in each.
+import { findPlace } from '../cgroup/place.ts'
+import { readHost } from '../host/host.ts'
+import { readIds } from '../host/ids.ts'
+import { type Member, readMembers } from '../survey/processes.ts'
+import { formatSize } from '../units.ts'
+import { cut } from './dropin/lsns/table-cell.ts'
+import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { print } from './output.ts'
+import { formatTable, printable } from './terminal-text.ts'
+
+const flags: FlagTable = {
+  tree: { short: 't', help: 'the groups as a tree, and in each its processes below those that started them' },
+  kernel: { short: 'k', help: 'threads of the kernel, too' },
+  json: { help: 'as JSON' },
+}
+
+const usage = `Usage: hutch ps [OPTIONS] [GROUP…]
+
+The processes of groups and of those below them; of all groups, if none is named.
+
+${formatFlags(flags)}
+`
+
+/** A process as it is shown: its user by name, and what it started within the same group. */
+interface Shown extends Omit<Member, 'kernel'> {
+  user: string
+  children: Shown[]
+}
+
+interface Node {
+  path: string
+  name: string
+  processes: Shown[]
+  groups: Node[]
+}
+
+export function main(args: string[]): number {
+  const { values, rest: names } = parseFlags(args, flags, true)
+  if (values.help) {
+    print(usage)
+    return 0
+  }
+  const host = readHost()
+  const tops = names.length === 0 ? ['/'] : names.map((name) => findPlace(host, name).path)
+  const { userNames } = readIds()
+  const userOf = (uid: number) => userNames.get(uid) ?? String(uid)
+  const groups = new Map<string, Shown[]>()
+  for (const [path, members] of readMembers(host)) {
+    const shown = members.filter((member) => values.kernel !== undefined || !member.kernel)
+    if (shown.length > 0 && tops.some((top) => isBelow(path, top)))
+      groups.set(
+        path,
+        shown.map(({ kernel: _, ...member }) => ({ ...member, user: userOf(member.uid), children: [] })),
+      )
+  }
+  if (values.tree) printTree(tops, groups, values.json !== undefined)
+  else printList(groups, values.json !== undefined)
+  return 0
+}
+
+function isBelow(path: string, top: string): boolean {
+  return path === top || path.startsWith(top === '/' ? '/' : `${top}/`)
+}
+
+function printList(groups: Map<string, Shown[]>, json: boolean): void {
+  const all = [...groups].flatMap(([group, members]) => members.map((member) => ({ group, ...member })))
+  if (json) {
+    print(
+      `${JSON.stringify(
+        all.map(({ children: _, ...one }) => one),
+        null,
+        2,
+      )}\n`,
+    )
+    return
+  }
+  const rows = all.map(({ pid, user, group, threads, resident, cpuUsec, command }) => [
+    String(pid),
+    printable(user),
+    printable(group),
+    String(threads),
+    formatSize(resident),
+    formatTime(cpuUsec),
+    printable(command),
+  ])
+  const header = ['PID', 'USER', 'GROUP', 'THREADS', 'RSS', 'TIME', 'COMMAND']
+  printLines(formatTable([header, ...rows], new Set([0, 3, 4, 5])))
+}
+
+/** `1:02.50`: minutes, seconds. */
+function formatTime(usec: number): string {
+  const seconds = usec / 1e6
+  return `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, '0')}`
+}
+
+/** A terminal's lines are not longer than it is wide. */
+function printLines(lines: string[]): void {
+  const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
+  print(lines.map((line) => `${cut(line, width)}\n`).join(''))
+}
+
+function printTree(tops: readonly string[], groups: Map<string, Shown[]>, json: boolean): void {
+  const trees = tops.map((top) => makeTree(top, groups))
+  if (json) print(`${JSON.stringify(trees.length === 1 ? trees[0] : trees, null, 2)}\n`)
+  else printLines(trees.flatMap(drawTree))
+}
+
+/** Only groups that have processes in or below them. */
+function makeTree(top: string, groups: Map<string, Shown[]>): Node {
+  const root: Node = { path: top, name: top, processes: [], groups: [] }
+  const nodes = new Map([[top, root]])
+  const nodeOf = (path: string): Node => {
+    const known = nodes.get(path)
+    if (known) return known
+    const at = path.lastIndexOf('/')
+    const node: Node = { path, name: path.slice(at + 1), processes: [], groups: [] }
+    nodes.set(path, node)
+    nodeOf(at <= 0 ? '/' : path.slice(0, at)).groups.push(node)
+    return node
+  }
+  for (const [path, members] of groups) if (isBelow(path, top)) nodeOf(path).processes = nest(members)
+  return root
+}
+
+/** Children below their parents, where those are in the same group. */
+function nest(members: readonly Shown[]): Shown[] {
+  const here = new Map(members.map((member) => [member.pid, { ...member, children: [] as Shown[] }]))
+  const tops: Shown[] = []
+  for (const member of here.values()) (here.get(member.parent)?.children ?? tops).push(member)
+  return tops
+}
+
+function drawTree(root: Node): string[] {
+  const lines = [printable(root.path)]
+  const draw = (entries: (Shown | Node)[], lead: string) => {
+    for (const [i, entry] of entries.entries()) {
+      const last = i === entries.length - 1
+      const isGroup = 'path' in entry
+      const text = isGroup ? entry.name : `${entry.pid} ${entry.user}  ${entry.command}`
+      lines.push(`${lead}${last ? '└─ ' : '├─ '}${printable(text)}`)
+      draw(isGroup ? [...entry.processes, ...entry.groups] : entry.children, `${lead}${last ? '   ' : '│  '}`)
+    }
+  }
+  draw([...root.processes, ...root.groups], '')
+  return lines
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hutch top can do to a group. Each says what it did, or why not, as one line.
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import { cpuPeriodUsec, formatCpuMax } from '../../cgroup/cpu.ts'
+import { HutchError } from '../../errors.ts'
+import type { Host } from '../../host/host.ts'
+import { parseCpus } from '../../units.ts'
+
+/** The limits that can be changed: the key, the kernel's file, and what may be typed. */
+export const limits: { [key: string]: { file: string; accepted: string } } = {
+  m: { file: 'memory.max', accepted: '50M, max' },
+  h: { file: 'memory.high', accepted: '50M, max' },
+  s: { file: 'memory.swap.max', accepted: '0, 50M, max' },
+  p: { file: 'pids.max', accepted: '100, max' },
+  c: { file: 'cpu.max', accepted: 'CPUs such as 0.5, max' },
+}
+
+/** A group that this process is in, in any hierarchy: to stop or kill it would stop or kill whoever asks. */
+export function holdsMyself(host: Host, path: string): boolean {
+  return [host.unified, ...Object.values(host.v1)].some(
+    (hierarchy) => hierarchy && (path === '/' || `${hierarchy.own}/`.startsWith(`${hierarchy.mount}${path}/`)),
+  )
+}
+
+export async function freeze(path: string, frozen: boolean): Promise<string> {
+  return attempt(async () => {
+    const group = Cgroup.open(path)
+    await (frozen ? group.freeze() : group.thaw())
+    return frozen ? `${path} is frozen` : `${path} goes on`
+  })
+}
+
+export async function kill(path: string): Promise<string> {
+  return attempt(async () => {
+    await Cgroup.open(path).kill()
+    return `all processes of ${path} were killed`
+  })
+}
+
+export async function setLimit(path: string, file: string, value: string): Promise<string> {
+  return attempt(async () => {
+    const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
+    await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))
+    return `${file} of ${path} is ${value}`
+  })
+}
+
+function writtenCpus(cpus: number | 'max'): { quota: number | 'max'; period: number } {
+  const quota = formatCpuMax(cpus).split(' ')[0]!
+  return { quota: quota === 'max' ? 'max' : Number(quota), period: cpuPeriodUsec }
+}
+
+/** The first line of an error and its remedy. */
+async function attempt(act: () => Promise<string>): Promise<string> {
+  try {
+    return await act()
+  } catch (error) {
+    if (!HutchError.is(error)) throw error
+    return `${error.message.split('\n')[0]}; remedy: ${error.remedy}`
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a terminal sends → keys: pure. Sequences as xterm and the Linux console have them.
+
+/** A name, or the character itself. */
+export type Key = string
+
+const sequences: { [sequence: string]: Key } = {
+  '[A': 'up',
+  '[B': 'down',
+  '[C': 'right',
+  '[D': 'left',
+  OA: 'up',
+  OB: 'down',
+  OC: 'right',
+  OD: 'left',
+  '[5~': 'pageup',
+  '[6~': 'pagedown',
+  '[H': 'home',
+  '[F': 'end',
+  OH: 'home',
+  OF: 'end',
+  '[1~': 'home',
+  '[4~': 'end',
+  '[7~': 'home',
+  '[8~': 'end',
+  '[3~': 'delete',
+}
+
+const controls: { [character: string]: Key } = {
+  '\r': 'enter',
+  '\n': 'enter',
+  '\x7f': 'backspace',
+  '\b': 'backspace',
+  '\x03': 'interrupt',
+  '\x1a': 'suspend',
+  '\x0c': 'redraw',
+  '\x15': 'clear',
+}
+
+/** An escape with nothing behind it is the key of that name; a sequence that is not known is no key. */
+export function parseKeys(text: string): Key[] {
+  const keys: Key[] = []
+  for (const [, sequence, alone, control, character] of text.matchAll(
+    /\x1b(\[[0-9;?]*[ -/]*[@-~]|O[A-Za-z])|(\x1b)|([\x00-\x1f\x7f])|(.)/gsu,
+  )) {
+    const key =
+      sequence !== undefined ? sequences[sequence] : alone ? 'escape' : control ? controls[control] : character
+    if (key !== undefined) keys.push(key)
+  }
+  return keys
+}

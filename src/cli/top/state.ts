@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hutch top shows and how keys change it: no terminal and no kernel, but the actions that it is given.
+import type { Snapshot } from '../../survey/sample.ts'
+import { limits } from './actions.ts'
+import { sortable } from './columns.ts'
+import type { Key } from './keys.ts'
+import type { Choice, Row } from './rows.ts'
+
+/** What the keys do at the moment. */
+export type Mode =
+  | { kind: 'list' }
+  | { kind: 'details'; path: string }
+  | { kind: 'help' }
+  | { kind: 'filter' }
+  /** Which limit. */
+  | { kind: 'limit'; path: string }
+  | { kind: 'value'; path: string; file: string; text: string }
+  /** A question that only y answers. */
+  | { kind: 'ask'; question: string; act: () => Promise<string> }
+
+export interface State {
+  mode: Mode
+  /** Where a question or a help page goes back to. */
+  back: Mode
+  choice: Choice
+  list: Row[]
+  /** The group that is selected, also when its place in the list moves. */
+  selected: string
+  offset: number
+  message: string
+}
+
+/** What can be done to groups. */
+export interface Actions {
+  holdsMyself(path: string): boolean
+  freeze(path: string, frozen: boolean): Promise<string>
+  kill(path: string): Promise<string>
+  setLimit(path: string, file: string, value: string): Promise<string>
+  /** Runs it, shows what it says. */
+  run(act: () => Promise<string>): void
+}
+
+export function makeState(top: string): State {
+  const choice: Choice = {
+    tree: true,
+    sort: 'cpu',
+    reverse: false,
+    filter: '',
+    empty: false,
+    folded: new Set(),
+    top,
+  }
+  return { mode: { kind: 'list' }, back: { kind: 'list' }, choice, list: [], selected: top, offset: 0, message: '' }
+}
+
+/** Where the selection stands; the nearest line when its group is not shown any more. */
+export function selectedIndex({ list, selected, offset }: State): number {
+  const at = list.findIndex(({ path }) => path === selected)
+  return at >= 0 ? at : Math.min(Math.max(0, offset), Math.max(0, list.length - 1))
+}
+
+/** Keeps the selection in sight. */
+export function scroll(state: State, height: number): number {
+  const at = selectedIndex(state)
+  state.selected = state.list[at]?.path ?? state.selected
+  state.offset = Math.max(0, Math.min(state.offset, state.list.length - height))
+  if (at < state.offset) state.offset = at
+  if (at >= state.offset + height) state.offset = at - height + 1
+  return at
+}
+
+/** 'quit' ends the program, 'suspend' stops it. */
+export function press(
+  state: State,
+  key: Key,
+  height: number,
+  now: Snapshot,
+  actions: Actions,
+): 'quit' | 'suspend' | undefined {
+  if (key === 'interrupt') return 'quit'
+  if (key === 'suspend') return 'suspend'
+  state.message = ''
+  const { mode } = state
+  switch (mode.kind) {
+    case 'ask':
+      state.mode = state.back
+      if (key === 'y' || key === 'Y') actions.run(mode.act)
+      else state.message = 'nothing was done'
+      return undefined
+    case 'filter':
+      editFilter(state, key)
+      return undefined
+    case 'value':
+      editValue(state, mode, key, actions)
+      return undefined
+    case 'limit':
+      state.mode = state.back
+      if (limits[key]) state.mode = { kind: 'value', path: mode.path, file: limits[key].file, text: '' }
+      return undefined
+    case 'help':
+      state.mode = state.back
+      return undefined
+    case 'details':
+      if (key === 'q') return 'quit'
+      if (['escape', 'left', 'backspace', 'enter'].includes(key)) state.mode = { kind: 'list' }
+      else act(state, key, mode.path, now, actions)
+      return undefined
+    default:
+      return pressInList(state, key, height, now, actions)
+  }
+}
+
+function pressInList(state: State, key: Key, height: number, now: Snapshot, actions: Actions): 'quit' | undefined {
+  const { choice, list } = state
+  const at = selectedIndex(state)
+  const move = (to: number) => {
+    state.selected = list[Math.max(0, Math.min(list.length - 1, to))]?.path ?? state.selected
+  }
+  const sortBy = (step: number) => {
+    choice.sort = sortable[(sortable.indexOf(choice.sort) + step + sortable.length) % sortable.length]!
+  }
+  const row = list[at]
+  switch (key) {
+    case 'q':
+      return 'quit'
+    case 'up':
+      move(at - 1)
+      break
+    case 'down':
+      move(at + 1)
+      break
+    case 'pageup':
+      move(at - height)
+      break
+    case 'pagedown':
+      move(at + height)
+      break
+    case 'home':
+      move(0)
+      break
+    case 'end':
+      move(list.length - 1)
+      break
+    case 'left':
+      if (row && row.below > 0 && !choice.folded.has(row.path)) fold(choice, row.path, true)
+      else if (choice.tree && row) move(list.findLastIndex(({ depth }, i) => i < at && depth < row.depth))
+      break
+    case 'right':
+      if (row) fold(choice, row.path, false)
+      break
+    case ' ':
+      if (row && row.below > 0) fold(choice, row.path, !choice.folded.has(row.path))
+      break
+    case 'enter':
+      if (row) state.mode = { kind: 'details', path: row.path }
+      break
+    case 't':
+      choice.tree = !choice.tree
+      break
+    case 's':
+      sortBy(1)
+      break
+    case 'S':
+      sortBy(-1)
+      break
+    case 'r':
+      choice.reverse = !choice.reverse
+      break
+    case 'a':
+      choice.empty = !choice.empty
+      break
+    case '/':
+      state.mode = { kind: 'filter' }
+      break
+    case 'escape':
+      choice.filter = ''
+      break
+    case '?':
+      state.mode = { kind: 'help' }
+      break
+    default:
+      if (row) act(state, key, row.path, now, actions)
+  }
+  return undefined
+}
+
+function fold(choice: Choice, path: string, folded: boolean): void {
+  const next = new Set(choice.folded)
+  if (folded) next.add(path)
+  else next.delete(path)
+  choice.folded = next
+}
+
+/** f, k, l: what is done to a group is asked first. */
+function act(state: State, key: Key, path: string, now: Snapshot, actions: Actions): void {
+  const ask = (question: string, what: () => Promise<string>) => {
+    state.back = state.mode
+    state.mode = { kind: 'ask', question: `${question} y/n`, act: what }
+  }
+  const frozen = now.groups.get(path)?.frozen === true
+  if (key === 'l') {
+    state.back = state.mode
+    state.mode = { kind: 'limit', path }
+  } else if (key === 'f' && frozen) ask(`let ${path} go on?`, () => actions.freeze(path, false))
+  else if ((key === 'f' || key === 'k') && actions.holdsMyself(path))
+    state.message = `hutch top itself is in ${path}: it would ${key === 'k' ? 'kill' : 'stop'} itself`
+  else if (key === 'f') ask(`freeze ${path}, and all below it?`, () => actions.freeze(path, true))
+  else if (key === 'k') ask(`kill all processes of ${path}, and all below it?`, () => actions.kill(path))
+}
+
+function editFilter(state: State, key: Key): void {
+  const { choice } = state
+  if (key === 'enter') state.mode = { kind: 'list' }
+  else if (key === 'escape') {
+    choice.filter = ''
+    state.mode = { kind: 'list' }
+  } else choice.filter = edit(choice.filter, key)
+}
+
+function editValue(state: State, mode: Mode & { kind: 'value' }, key: Key, actions: Actions): void {
+  const { path, file, text } = mode
+  if (key === 'escape') state.mode = state.back
+  else if (key === 'enter' && text.trim() === '') state.mode = state.back
+  else if (key === 'enter')
+    state.mode = {
+      kind: 'ask',
+      question: `set ${file} of ${path} to ${text.trim()}? y/n`,
+      act: () => actions.setLimit(path, file, text.trim()),
+    }
+  else state.mode = { ...mode, text: edit(text, key) }
+}
+
+function edit(text: string, key: Key): string {
+  if (key === 'backspace') return [...text].slice(0, -1).join('')
+  if (key === 'clear') return ''
+  return [...key].length === 1 ? (text + key).slice(0, 200) : text
+}

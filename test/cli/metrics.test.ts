@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch metrics, scraped by a real Prometheus, and pushed to a receiver of OTLP/HTTP.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { Cgroup, HutchError } from '../../src/index.ts'
+import { requires } from '../requires.ts'
+import { cli, hutch } from './hutch.ts'
+
+const top = `/hutch-test-${process.pid}`
+const started: ChildProcess[] = []
+
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  }
+  try {
+    await Cgroup.open(top).remove({ recursive: true, kill: true })
+  } catch (error) {
+    if (!HutchError.is(error) || error.code !== 'CGROUP_NOT_FOUND') throw error
+  }
+})
+
+/** hutch metrics on a free port: its address once it listens. */
+async function serve(...args: string[]): Promise<{ url: string; child: ChildProcess; said: () => string }> {
+  const child = spawn(process.execPath, [cli, 'metrics', '--listen', '127.0.0.1:0', ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  started.push(child)
+  let text = ''
+  child.stderr!.on('data', (data) => {
+    text += data
+  })
+  for (;;) {
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0]
+    if (url) return { url, child, said: () => text }
+    await once(child.stderr!, 'data')
+  }
+}
+
+/** The value of a metric of our group. */
+function figureOf(text: string, name: string): number {
+  const line = text.split('\n').find((one) => one.startsWith(`${name}{id="${top}"`))
+  return Number(line?.split(' ').at(-1))
+}
+
+test('promtool finds nothing wrong, whatever a group is called', async (context) => {
+  requires(context, 'Prometheus', 'not a VM')
+  await Cgroup.create(`${top}/a "b" \\ c`, { files: { 'pids.max': 7 } })
+  const { status, stdout, stderr } = await hutch(['metrics', '--once'])
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(stdout).toContain(`container_threads_max{id="${top}/a \\"b\\" \\\\ c"} 7\n`)
+  const checked = spawnSync('promtool', ['check', 'metrics'], { input: stdout, encoding: 'utf8' })
+  // its lint wants units in the names that are cAdvisor's, and counts that are no counters named otherwise
+  expect({ status: checked.status, said: checked.stderr }).toMatchInlineSnapshot(`
+    {
+      "said": "",
+      "status": 0,
+    }
+  `)
+  const broken = spawnSync('promtool', ['check', 'metrics'], { input: `${stdout}evil{id="} 1\n`, encoding: 'utf8' })
+  expect(broken.status).not.toBe(0)
+})
+
+test('a Prometheus that scrapes it knows the groups', async (context) => {
+  requires(context, 'Prometheus', 'not a VM')
+  await Cgroup.create(top, { files: { 'pids.max': 42, 'memory.max': '64M' } })
+  const { url } = await serve()
+  const directory = mkdtempSync(`${tmpdir()}/hutch-prometheus-`)
+  try {
+    const target = url.slice('http://'.length)
+    writeFileSync(
+      `${directory}/prometheus.yml`,
+      `scrape_configs:\n- job_name: hutch\n  scrape_interval: 1s\n  static_configs:\n  - targets: ['${target}']\n`,
+    )
+    const child = spawn(
+      'prometheus',
+      [
+        `--config.file=${directory}/prometheus.yml`,
+        `--storage.tsdb.path=${directory}/data`,
+        '--web.listen-address=127.0.0.1:0',
+        '--log.level=info',
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    )
+    started.push(child)
+    let log = ''
+    child.stderr!.on('data', (data) => {
+      log += data
+    })
+    const own = async () => {
+      for (;;) {
+        const address = /address=(127\.0\.0\.1:[1-9]\d*)/.exec(log)?.[1]
+        if (address) return address
+        await once(child.stderr!, 'data')
+      }
+    }
+    const ask = async (query: string) => {
+      const response = await fetch(`http://${await own()}/api/v1/query?query=${encodeURIComponent(query)}`)
+      const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } }
+      return data.result[0]?.value[1]
+    }
+    const until = async (query: string) => {
+      for (;;) {
+        const answer = await ask(query)
+        if (answer !== undefined) return answer
+        await pause(300)
+      }
+    }
+    expect(await until(`container_threads_max{id="${top}"}`)).toBe('42')
+    expect(await ask(`container_spec_memory_limit_bytes{id="${top}"}`)).toBe('67108864')
+    expect(await ask('up{job="hutch"}')).toBe('1')
+  } finally {
+    for (const child of started) child.kill('SIGTERM')
+    await Promise.all(started.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')))
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('it answers GET and HEAD at /metrics, in the format that is asked for, on the loopback alone', async () => {
+  const { url, child } = await serve()
+  const plain = await fetch(`${url}/metrics`)
+  expect(plain.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+  expect(await plain.text()).toContain('# TYPE container_cpu_usage_seconds_total counter\n')
+  const open = await fetch(`${url}/metrics`, { headers: { accept: 'application/openmetrics-text; version=1.0.0' } })
+  expect(open.headers.get('content-type')).toMatch(/^application\/openmetrics-text/)
+  expect(await open.text()).toMatch(/# TYPE container_cpu_usage_seconds counter\n[\s\S]*# EOF\n$/)
+  expect((await fetch(`${url}/metrics`, { method: 'HEAD' })).status).toBe(200)
+  expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405)
+  expect((await fetch(`${url}/nothing`)).status).toBe(404)
+  const port = Number(new URL(url).port)
+  // another address of this machine, which the loopback interface has, too
+  const refused = await new Promise((resolve) => {
+    connect(port, '127.0.0.2')
+      .on('connect', () => resolve('connected'))
+      .on('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+  })
+  expect(refused).toBe('ECONNREFUSED')
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([0, null])
+})
+
+test('a port that is taken is said', async () => {
+  const { url } = await serve()
+  const { status, stderr } = await hutch(['metrics', '--listen', new URL(url).host])
+  expect(status).toBe(125)
+  expect(stderr).toContain('EADDRINUSE')
+})
+
+test('figures follow the group', async () => {
+  const group = await Cgroup.create(top, { files: { 'pids.max': 5 } })
+  const { url } = await serve()
+  const look = async () => (await fetch(`${url}/metrics`)).text()
+  expect(figureOf(await look(), 'container_threads_max')).toBe(5)
+  await group.set('pids.max', 'max')
+  await pause(300)
+  const after = await look()
+  expect(figureOf(after, 'container_threads_max')).toBe(0)
+  expect(figureOf(after, 'hutch_populated')).toBe(0)
+})
+
+test('--otlp pushes them, tells of a failure once, and goes on', async () => {
+  await Cgroup.create(top, { files: { 'pids.max': 5 } })
+  const bodies: string[] = []
+  let status = 500
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const piece of request) text += piece
+    bodies.push(`${request.method} ${request.url} ${request.headers['content-type']} ${text}`)
+    response.writeHead(status).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  try {
+    const { said, child } = await serve('--otlp', `http://127.0.0.1:${port}/v1/metrics`, '--interval', '200ms')
+    const until = async (done: () => boolean) => {
+      while (!done()) await pause(50)
+    }
+    await until(() => bodies.length > 2)
+    status = 200
+    await until(() => said().includes('metrics are pushed again'))
+    const [first] = bodies
+    expect(first).toMatch(/^POST \/v1\/metrics application\/json /)
+    const { resourceMetrics } = JSON.parse(first!.slice(first!.indexOf('{')))
+    const metric = resourceMetrics[0].scopeMetrics[0].metrics.find(
+      ({ name }: { name: string }) => name === 'container_threads_max',
+    )
+    expect(metric.gauge.dataPoints).toContainEqual(
+      expect.objectContaining({ asDouble: 5, attributes: [{ key: 'id', value: { stringValue: top } }] }),
+    )
+    expect(said().match(/cannot push metrics/g)).toHaveLength(1)
+    child.kill('SIGINT')
+    expect(await once(child, 'exit')).toEqual([0, null])
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
