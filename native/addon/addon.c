@@ -371,5 +371,6 @@ NAPI_MODULE_INIT()
 	add_procs(env, exports);
 	add_ns(env, exports);
 	add_held(env, exports);
+	add_order(env, exports);
 	return exports;
 }
