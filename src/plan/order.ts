@@ -170,8 +170,7 @@ export function makeOrder(
   }
   const { argv, env, searchPath } = plan
   const ops = sandbox.rest.map((op) => (op.op === 'exec' ? { ...op, argv, env, path: searchPath } : op))
-  if (options.workdir !== undefined)
-    ops.unshift({ op: 'changeDirectory', path: options.workdir, origin: 'workdir' })
+  if (options.workdir !== undefined) ops.unshift({ op: 'changeDirectory', path: options.workdir, origin: 'workdir' })
   return { plan, program: { outer: sandbox.program.outer, inner: [...sandbox.program.inner, ...ops] }, writes, ops }
 }
 
@@ -190,10 +189,7 @@ function changeEnvironment(
 }
 
 /** The groups with the job's limits, and the writes that this takes, in the order in which they were first written. */
-function lowerGroups(
-  plan: Plan,
-  limits: readonly LimitWrite[],
-): { groups: PlannedGroup[]; writes: Order['writes'] } {
+function lowerGroups(plan: Plan, limits: readonly LimitWrite[]): { groups: PlannedGroup[]; writes: Order['writes'] } {
   const files = new Set<string>(lowerable.map((word) => limitTable[word][0]))
   const own = limits.filter(({ file }) => files.has(file))
   const wanted = plan.layout === 'v2' ? own : translateLimits(own)

@@ -2,8 +2,8 @@
 // A pool: sandboxes that wait, so that a start costs one message. Each serves one job; a new one takes its place.
 import { constants } from 'node:os'
 import { fail, type HutchError } from '../errors.ts'
-import { makeOrder, type OrderOptions, parseOrder } from '../plan/order.ts'
 import { parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
+import { makeOrder, type OrderOptions, parseOrder } from '../plan/order.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import { collect, type Job, loadFilter, type StartOptions } from './job.ts'
@@ -84,8 +84,7 @@ export class Pool {
       },
       failed: (error, times) => {
         this.#opening?.failed(error)
-        if (times >= patience && this.#stock.waiting === 0)
-          for (const turn of this.#queue.splice(0)) turn.failed(error)
+        if (times >= patience && this.#stock.waiting === 0) for (const turn of this.#queue.splice(0)) turn.failed(error)
         this.#next()
       },
     })
@@ -127,6 +126,10 @@ export class Pool {
       if (job === 'aborted') return notBegun(this.#sample!, spec, order)
       const result = job && (await this.#follow(job, stdin))
       if (result && !unread) return result
+      if (unread) {
+        this.#started--
+        this.#finished--
+      }
       if (lost === patience) throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'somebody killed it' })
     }
   }

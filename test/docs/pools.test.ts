@@ -8,7 +8,9 @@ import { collect } from '../cli/hutch.ts'
 const directory = 'build/pools-test'
 mkdirSync(directory, { recursive: true })
 afterAll(() => rmSync(directory, { recursive: true }))
-const programs = [...readFileSync('docs/pools.md', 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, text]) => text!)
+const programs = [...readFileSync('docs/pools.md', 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
+  ([, text]) => text!,
+)
 
 test('docs/pools.md has a program', () => expect(programs.length).toBe(1))
 

@@ -44,7 +44,16 @@ export async function buildFaulty(): Promise<Faulty> {
   execFileSync('sh', ['native/build.sh', '--faults', `${directory}/build`], { stdio: 'inherit' })
   await build({
     stdin: {
-      contents: ['run/job', 'run/launch', 'run/program', 'run/waiting', 'plan/options', 'plan/order', 'plan/unshare', 'native']
+      contents: [
+        'run/job',
+        'run/launch',
+        'run/program',
+        'run/waiting',
+        'plan/options',
+        'plan/order',
+        'plan/unshare',
+        'native',
+      ]
         .map((name) => `export * from './src/${name}.ts'`)
         .join('\n'),
       resolveDir: process.cwd(),
