@@ -59,6 +59,8 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
     })
   watchJob(job, (kind, a, b, c, d) => {
     if (kind === eventKinds.ready) {
+      // it may have failed in the moment after
+      if (failure) return
       waiting.ready = true
       told.ready()
     } else if (kind === eventKinds.failed) {

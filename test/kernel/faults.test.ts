@@ -36,9 +36,10 @@ afterAll(() => {
 const harmless: { [call: string]: [reason: string, operations: string, most: number] } = {
   umask: ['it cannot fail (umask(2))', 'attachTree attachNew attachOverlay', 20],
   fsconfig: ['the name that mount(8) shows for a file system', 'attachNew attachOverlay coverPath', 1],
-  recvfrom: ['only to tell a better error, if there was one, or it is tried again', 'sendMapped readFile killGroup', 2],
+  recvfrom: ['only to tell a better error, if there was one, or it is tried again', 'sendMapped readFile killGroup', 4],
   openat: ['a figure that cannot be read is told as missing', 'readFile', 1],
   read: ['a figure that cannot be read is told as missing', 'readFile', 1],
+  clock_gettime: ['it cannot fail (clock_gettime(2)), and the reactor looks again', 'readFile', 2],
   waitid: ['the reactor is woken again while the process waits for that', 'readFile killGroup', 3],
   setfsuid: [
     'it cannot fail, and here it only tells (setfsuid(2))',
