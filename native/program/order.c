@@ -73,10 +73,10 @@ static long place_streams(u32 streams, const int *fds, u32 count)
 	return err < 0 ? err : used == count ? 0 : -EPROTO;
 }
 
-static int take_order(void)
+static int take_order(u8 *room)
 {
 	struct { size_t length; int level, type, fds[STREAMS], padding; } control = { 0 };
-	struct iovec piece = { NULL, ORDER_BYTES_AT_MOST };
+	struct iovec piece = { room, ORDER_BYTES_AT_MOST };
 	struct msghdr message = {
 		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
 	};
@@ -84,9 +84,6 @@ static int take_order(void)
 	u32 streams, head = offsetof(__typeof__(control), fds);
 	long got;
 
-	piece.iov_base = (void *)sys(__NR_mmap, NULL, ORDER_BYTES_AT_MOST, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-	if ((unsigned long)piece.iov_base > -4096ul)
-		return (int)(long)piece.iov_base;
 	do
 		got = sys(__NR_recvmsg, INIT_REPORT_FD, &message, MSG_CMSG_CLOEXEC);
 	while (got == -EINTR);
@@ -94,7 +91,7 @@ static int take_order(void)
 		return got < 0 ? (int)got : -EOWNERDEAD;
 	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
-	order.at = piece.iov_base;
+	order.at = room;
 	order.end = order.at + got;
 	streams = take_u32(&order);
 	if (order.bad)
@@ -108,12 +105,16 @@ static int take_order(void)
 
 int op_await_order(struct cursor *c)
 {
-	long err = finished(c);
+	long room, err = finished(c);
 
 	/* a job of the same user could else trace this one, and be what it becomes */
 	if (!err)
 		err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (!err)
-		err = await_message();
-	return err ? (int)err : take_order();
+	if (err)
+		return (int)err;
+	room = sys(__NR_mmap, NULL, ORDER_BYTES_AT_MOST, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+	if ((unsigned long)room > -4096ul)
+		return (int)room;
+	err = await_message();
+	return err ? (int)err : take_order((u8 *)room);
 }

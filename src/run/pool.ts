@@ -130,7 +130,7 @@ export class Pool {
         this.#started--
         this.#finished--
       }
-      if (lost === patience) throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'somebody killed it' })
+      if (lost === patience) throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'it was killed' })
     }
   }
 

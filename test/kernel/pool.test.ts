@@ -150,6 +150,9 @@ test('a job’s limits are lowered for it alone', async () => {
   expect(tight).toMatchObject({ reason: 'oom', judge: 'MLE', limits: { 'memory.max': 20 * 2 ** 20, 'pids.max': 20 } })
   expect(tight.verdict.evidence[0]?.[1]).toMatch(/^20\.0 MiB/)
   expect(await pool.run(hog)).toMatchObject({ reason: 'exit', exitCode: 0, limits: { 'memory.max': 64 * 2 ** 20 } })
+  // less than what waits has already
+  const tiny = await pool.run(['true'], { limits: { memory: '4K' } }).catch((error) => error.code)
+  expect(['CGROUP_LIMIT_REFUSED', 'POOL_SANDBOX_LOST']).toContain(tiny)
   const forks = ['sh', '-c', 'for i in 1 2 3 4 5; do sleep 0.1 & done; wait'] as const
   expect((await pool.run(forks, { limits: { pids: 4 } })).usage.pidsDenied).toBeGreaterThan(0)
   expect((await pool.run(forks)).usage.pidsDenied).toBe(0)
@@ -321,6 +324,13 @@ test('when launches fail jobs are told why, and the pool comes back', async (con
   renameSync(`${rootfs}.away`, rootfs)
   await filled(pool)
   expect((await pool.run(['/bin/busybox', 'echo', 'three'])).stdout).toBe('three\n')
+})
+
+test('a network is connected before a job begins', async (context) => {
+  requires(context, 'root', 'pasta(1)', 'a tun device')
+  await using pool = await createPool({ size: 1, plan: { network: 'private' } })
+  for (let i = 0; i < 2; i++)
+    expect((await pool.run(['sh', '-c', 'grep -c "^[a-z]" /proc/net/route'])).stdout).toMatch(/^[1-9]/)
 })
 
 test('who waits has no descriptor of this process, cannot be traced, and holds no right that the job has not', async () => {
