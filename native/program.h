@@ -116,6 +116,8 @@
  */
 enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3 };
 
+enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
+
 /* What hutch says to hutch-init: one byte. */
 #define GO_BYTE 'g'
 
@@ -125,7 +127,7 @@ enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3 };
 struct report {
 	unsigned int kind;
 	unsigned int step;	/* FAILED: index of the inner op */
-	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it */
+	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what */
 	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
 };
 

@@ -75,7 +75,7 @@ int life_failed(struct life *life, struct report *report)
 			return 0;
 		if (report->kind == REPORT_FAILED)
 			return 1;
-		life->ready |= report->kind == REPORT_READY;
+		life->ready |= report->kind == REPORT_READY && report->value == READY_FOR_ORDER;
 		if (report->kind == REPORT_EXITED && life->command_status == -1) {
 			life->command_status = report->value;
 			life->max_rss = report->max_rss;

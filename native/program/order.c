@@ -39,7 +39,7 @@ static int await_message(void)
 		return (int)err;
 	either[1].fd = (int)err;
 	/* unsaid, nobody would ever send an order */
-	err = say(REPORT_READY, 0, 0);
+	err = say(REPORT_READY, 0, READY_FOR_ORDER);
 	while (err >= 0) {
 		err = sys(__NR_ppoll, either, 2, NULL, NULL, NSIG_BYTES);
 		if (err > 0 && either[0].revents)
