@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What bench/launch.js compares: each contender starts a program once and resolves when its end is known.
 import { spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { start } from '../dist/index.js'
+import { createPool, start } from '../dist/index.js'
 
 const limits = { memory: '50M', pids: 20 }
 
@@ -59,6 +60,41 @@ function bwrapRooted(root) {
 function unshareRooted(root) {
   const kinds = ['mount', 'uts', 'ipc', 'net', 'pid', 'user', 'cgroup', 'time'].map((kind) => `--${kind}`)
   return spawned('unshare', [...kinds, '--fork', '--map-root-user', '--root', root, '--mount-proc', '/bin/true'])
+}
+
+function sandboxed(program) {
+  return async () => {
+    const { status } = await (await start(program, [], { sandbox: true, stdio: 'ignore' })).result
+    if (status !== 0) throw new Error(`hutch: status ${status}`)
+  }
+}
+
+/** The same from a pool: timed by itself, since the next one is launched before the others have their turn. */
+async function pooled(program) {
+  const pool = await createPool({ size: 4, plan: { sandbox: true } })
+  const run = async () => {
+    const before = performance.now()
+    const { status } = await pool.run([program], { stdio: 'ignore' })
+    const took = performance.now() - before
+    if (status !== 0) throw new Error(`hutch: status ${status}`)
+    while (pool.stats().waiting < pool.stats().size) await sleep(1)
+    return took
+  }
+  return { run, close: () => pool.close() }
+}
+
+/** What hutch's sandbox closes, as far as bubblewrap does: no filter, no limits. */
+function bwrapSandboxed(program) {
+  const reads = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc', '/opt'].filter(existsSync)
+  const mounts = reads.flatMap((path) => ['--ro-bind', path, path])
+  const rest = ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--chdir', '/tmp', '--hostname', 'sandbox']
+  const rights = ['--cap-drop', 'ALL', '--clearenv', '--setenv', 'PATH', '/usr/bin:/bin', '--die-with-parent']
+  return spawned('bwrap', ['--unshare-all', ...mounts, ...rest, ...rights, program])
+}
+
+function firejailed(program) {
+  const rights = ['--caps.drop=all', '--nonewprivs', '--seccomp', '--net=none', '--private-tmp', '--private-dev']
+  return spawned('firejail', ['--quiet', '--noprofile', ...rights, program])
 }
 
 /** A C program that is told when to start one, and answers with its own figure. */
@@ -138,6 +174,10 @@ export async function makeContenders(program, only) {
     root: ['hutch, all eight, busybox root, no caps', () => rooted(busyboxRoot(directory))],
     bwraproot: ['spawn(bwrap), the same', () => bwrapRooted(busyboxRoot(directory))],
     unshareroot: ['spawn(unshare), the same namespaces', () => unshareRooted(busyboxRoot(directory))],
+    sandbox: ['hutch, sandbox', () => sandboxed(program)],
+    pool: ['hutch, sandbox from a pool', () => pooled(program)],
+    bwrapsandbox: ['spawn(bwrap), much of the same', () => bwrapSandboxed(program)],
+    firejail: ['spawn(firejail), some of the same', () => firejailed(program)],
     runc: ['spawn(runc run)', () => oci('runc', directory)],
     crun: ['spawn(crun run)', () => oci('crun', directory)],
   }
@@ -146,7 +186,7 @@ export async function makeContenders(program, only) {
   for (const [key, [name, make]] of Object.entries(makers)) {
     if (only && !only.includes(key)) continue
     try {
-      const made = make()
+      const made = await make()
       const contender = typeof made === 'function' ? { run: made, close() {} } : made
       await contender.run()
       contenders.push({ key, name, ...contender })
@@ -154,8 +194,8 @@ export async function makeContenders(program, only) {
       missing.push({ key, name, why: String(error.message ?? error).split('\n')[0] })
     }
   }
-  const close = () => {
-    for (const contender of contenders) contender.close()
+  const close = async () => {
+    for (const contender of contenders) await contender.close()
     rmSync(directory, { recursive: true, force: true })
   }
   return { contenders, missing, close }

@@ -40,7 +40,7 @@ try {
     for (let i = 0; i < contenders.length; i++)
       await time(contenders[(i + Math.max(round, 0)) % contenders.length], round >= 0)
 } finally {
-  close()
+  await close()
 }
 
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]
@@ -84,6 +84,9 @@ const targets =
         ['hutch', 'floor', 2.5],
         ['root', 'spawn', 0.9],
         ['root', 'bwraproot', 0.3],
+        ['sandbox', 'spawn', 1],
+        ['sandbox', 'bwrapsandbox', 0.35],
+        ['pool', 'spawn', 0.35],
       ]
 const ratios = targets
   .filter(([a, b]) => p50[a] && p50[b])

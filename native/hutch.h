@@ -106,6 +106,7 @@ struct outer {
 	int report_fd;
 	u32 started;		/* the child exists */
 	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
+	u32 takes_order;	/* it says when it is ready, and then waits: no time counts yet */
 	u32 timeout_ms;
 	u32 kill_after_ms;
 	u32 cpu_ms;		/* CPU time of all of it, 0: no limit */
@@ -155,6 +156,8 @@ struct life {
 	u32 cpus;		/* how many may work for it */
 	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
 	int ending;		/* its process is gone: no signal may go out any more */
+	int ready;		/* it waits for its order */
+	int unread;		/* it ended with something that we said unread */
 	u32 retries;
 	int command_status;	/* from hutch-init, -1: it never said */
 	int own_status;
@@ -170,6 +173,7 @@ int life_failed(struct life *life, struct report *report);
 int life_ended(struct life *life);
 unsigned int life_finish(struct life *life);
 int life_stop(struct life *life);
+void life_begin(struct life *life);
 int life_noticed(struct life *life, u32 index);
 
 /* program/cpu-time.c: how much CPU time all of it may use */
@@ -203,6 +207,11 @@ int op_join_namespaces(struct cursor *c);
 int op_stay_outside(struct cursor *c);
 int op_offset_clocks(struct cursor *c);
 int op_fork(struct cursor *c);
+
+/* program/order.c: a process that waits until it is told what to become */
+
+extern struct cursor ordered;
+int op_await_order(struct cursor *c);
 
 /* program/enter.c: steps of unshare(1) and nsenter(1) that a run does not take */
 

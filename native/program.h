@@ -33,6 +33,7 @@
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
 	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
+	X(14, watchReady, op_watch_ready, "") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
 	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32")
 
@@ -92,6 +93,7 @@
 	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
 	X(112, awaitNetwork, op_await_network, "by:string") \
 	X(113, attachText, op_attach_text, "target:string text:string") \
+	X(114, awaitOrder, op_await_order, "") \
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
 
@@ -105,6 +107,8 @@
  *     GO                ──────────▶   .        }
  *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
+ *                       ◀──────────   READY    }  awaitOrder, in a pool: all is done but what the order brings.
+ *     order             ──────────▶   .        }  u32 streams, inner ops, and as many descriptors as bits 0 to 2 are set
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
@@ -112,13 +116,18 @@
  */
 enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3 };
 
+enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
+
 /* What hutch says to hutch-init: one byte. */
 #define GO_BYTE 'g'
+
+/* Or an order, in one message: the ops of one job, after which the program goes on with them. */
+#define ORDER_BYTES_AT_MOST 131072
 
 struct report {
 	unsigned int kind;
 	unsigned int step;	/* FAILED: index of the inner op */
-	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it */
+	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what */
 	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
 };
 

@@ -333,6 +333,16 @@ export const table = {
     path: f.path,
     errno: f.errno,
   }),
+  POOL_CLOSED: (f: { command: string }): Words => ({
+    message: `cannot run ${quote(f.command)}: its pool is closed`,
+    remedy: 'wait for the results of a pool before it is closed',
+    value: f.command,
+  }),
+  POOL_SANDBOX_LOST: (f: { times: number; how: string }): Words => ({
+    message: `cannot keep a sandbox waiting: ${f.times === 1 ? 'it' : `${f.times} in a row`} ended before a job had begun in it`,
+    evidence: [`how it ended: ${f.how}`],
+    remedy: 'give it more memory (limits.memory), or see who kills it: dmesg tells of out-of-memory kills',
+  }),
   NETWORK_TOOL_MISSING: (f: { what: string; package: string }): Words => ({
     message: `cannot connect a private network: ${f.what} installed`,
     remedy: `apt-get install ${f.package}`,

@@ -6,7 +6,7 @@ import { getSystemErrorName } from 'node:util'
 import { fail } from './errors.ts'
 
 /** Kinds of events, as native/addon/job.h numbers them. */
-export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4, triggered: 5 } as const
+export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4, triggered: 5, ready: 6, unread: 7 } as const
 
 /** What happened to a process, as native/addon/procs.c numbers it: changed is another program, user or group; lost are events unseen. */
 export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const
@@ -89,6 +89,19 @@ export interface Native {
   networkOf(job: number): number
   /** Lets a job go on that waits for its network: 0 or -errno. */
   release(job: number): number
+  /**
+   * Tells a job that is ready what to become: ops as encodeOrder gives them, descriptors of its streams (-1 stays
+   * /dev/null), and its limits of wall and CPU time (0: none), which count from now. 0, or -errno: ESRCH and EPIPE when it has ended.
+   */
+  order(
+    job: number,
+    ops: Uint8Array,
+    stdin: number,
+    stdout: number,
+    stderr: number,
+    timeoutMs: number,
+    cpuMs: number,
+  ): number
   /** Mounts a namespace on a file, so that it lives on without processes: 0 or -errno. */
   keepNetwork(fd: number, file: string): number
   /** The end of that; the first argument is 0. */

@@ -373,5 +373,6 @@ NAPI_MODULE_INIT()
 	add_ns(env, exports);
 	add_held(env, exports);
 	add_follow(env, exports);
+	add_order(env, exports);
 	return exports;
 }

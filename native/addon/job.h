@@ -19,12 +19,22 @@
  *             ◀───────── FAILED                     pidfd: what hutch-init said
  *             ◀───────── ENDED                      groups read and removed
  *
+ * of a job in a pool, before and besides:
+ *
+ *   launch()  ─────────▶ adds the socket, too
+ *             ◀───────── READY                      it waits for its order
+ *   order()   ─────────▶ counts its time from now
+ *             ◀───────── UNREAD                     pidfd: it had ended before it read the order
+ *
  * and of a trigger, which has an id as a job has:
  *
  *   openTrigger() ─────▶ adds its descriptor
  *             ◀───────── TRIGGERED                  pressure, v1 eventfd
  */
-enum event_kind { EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4, EVENT_TRIGGERED = 5 };
+enum event_kind {
+	EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4, EVENT_TRIGGERED = 5, EVENT_READY = 6,
+	EVENT_UNREAD = 7
+};
 
 struct event {
 	u32 job;
@@ -55,7 +65,7 @@ struct trigger {
 };
 
 /* What a descriptor in the epoll set belongs to. */
-enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD, FROM_TRIGGER };
+enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD, FROM_TRIGGER, FROM_REPORT };
 
 /* One a JavaScript environment (the main thread, each worker). */
 struct reactor {
@@ -77,6 +87,7 @@ void reactor_close(struct reactor *r);
 int reactor_add(struct reactor *r, struct job *job);
 struct job *reactor_find(struct reactor *r, u32 id);
 int reactor_stop_job(struct reactor *r, u32 id);
+void reactor_wake(struct reactor *r);
 void job_free(struct job *job);
 int reactor_listen(struct reactor *r, int fd, u32 events, enum source source, u32 index, u32 id);
 void reactor_post(struct reactor *r, struct event event);
@@ -108,6 +119,9 @@ void add_ns(napi_env env, napi_value exports);
 
 /* held.c */
 void add_held(napi_env env, napi_value exports);
+
+/* order.c */
+void add_order(napi_env env, napi_value exports);
 
 /* addon.c */
 struct reactor *reactor_of(napi_env env);

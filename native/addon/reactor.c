@@ -143,7 +143,17 @@ static void on_end(struct reactor *r, struct job *job)
 	if (!life_ended(&job->life))
 		return;
 	read_reports(r, job);
+	if (job->life.outer.takes_order && job->life.unread)
+		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_UNREAD });
 	finish(r, job);
+}
+
+/* Once: what it says after that is read at its end. */
+static void on_report(struct reactor *r, struct job *job)
+{
+	read_reports(r, job);
+	if (job->life.ready)
+		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_READY });
 }
 
 static void stop_further(struct reactor *r, struct job *job)
@@ -195,6 +205,8 @@ static void dispatch(struct reactor *r, u64 data, u32 events)
 	job = reactor_find(r, (u32)(data >> 32));
 	if (!job)
 		return;
+	if (source == FROM_REPORT)
+		on_report(r, job);
 	if (source == FROM_PIDFD)
 		on_end(r, job);
 	if (source == FROM_EVENTFD)
@@ -220,7 +232,7 @@ static void *reactor_main(void *arg)
 	return NULL;
 }
 
-static void wake(struct reactor *r)
+void reactor_wake(struct reactor *r)
 {
 	u64 one = 1;
 
@@ -275,10 +287,12 @@ int reactor_add(struct reactor *r, struct job *job)
 	for (u32 i = 0; !err && i < job->life.outer.watches; i++)
 		if (job->life.outer.watch[i].fd >= 0)
 			err = reactor_listen(r, job->life.outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
+	if (!err && job->life.outer.takes_order)
+		err = reactor_listen(r, job->life.outer.report_fd, EPOLLIN | EPOLLONESHOT, FROM_REPORT, 0, job->id);
 	if (!err)
 		err = reactor_listen(r, job->life.outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
 	if (life_due(&job->life))
-		wake(r);
+		reactor_wake(r);
 	pthread_mutex_unlock(&r->lock);
 	return err;
 }
@@ -294,7 +308,7 @@ int reactor_stop_job(struct reactor *r, u32 id)
 	if (job && !job->life.ending) {
 		if (job->life.stop_stage == 0) {
 			job->life.deadline = now_ms();
-			wake(r);
+			reactor_wake(r);
 		}
 		err = 0;
 	}
@@ -308,7 +322,7 @@ void reactor_close(struct reactor *r)
 	if (r->running) {
 		pthread_mutex_lock(&r->lock);
 		r->stopping = 1;
-		wake(r);
+		reactor_wake(r);
 		pthread_mutex_unlock(&r->lock);
 		pthread_join(r->thread, NULL);
 	}

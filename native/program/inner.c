@@ -128,6 +128,10 @@ int run_inner(struct cursor *ops, u32 *step)
 		err = run_op(code, &payload);
 		if (err < 0)
 			return err;
+		if (ordered.at) {
+			*ops = ordered;
+			ordered.at = NULL;
+		}
 	}
 	return code < 0 ? code : -EPROTO;
 }

@@ -28,6 +28,13 @@ u64 now_ms(void)
 	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
 }
 
+/* Its time counts from here. */
+void life_begin(struct life *life)
+{
+	life->deadline = life->outer.timeout_ms ? now_ms() + life->outer.timeout_ms : 0;
+	life_limit_cpu(life);
+}
+
 /* 0, or -errno with life->outer.step at the op that failed and nothing left behind. The bytes must outlive it. */
 int life_start(struct life *life, const struct launch_files *files)
 {
@@ -39,8 +46,8 @@ int life_start(struct life *life, const struct launch_files *files)
 	if (!err)
 		err = outer_start(&life->outer, files);
 	if (!err) {
-		life->deadline = life->outer.timeout_ms ? now_ms() + life->outer.timeout_ms : 0;
-		life_limit_cpu(life);
+		if (!life->outer.takes_order)
+			life_begin(life);
 		return 0;
 	}
 	if (life->outer.started) {
@@ -61,12 +68,14 @@ int life_failed(struct life *life, struct report *report)
 		got = sys(__NR_recvfrom, life->outer.report_fd, report, sizeof *report, DONTWAIT, NULL, NULL);
 		if (got < 0 && got != -EAGAIN) {
 			tries++;
+			life->unread |= got == -ECONNRESET;
 			continue;
 		}
 		if (got != (long)sizeof *report)
 			return 0;
 		if (report->kind == REPORT_FAILED)
 			return 1;
+		life->ready |= report->kind == REPORT_READY && report->value == READY_FOR_ORDER;
 		if (report->kind == REPORT_EXITED && life->command_status == -1) {
 			life->command_status = report->value;
 			life->max_rss = report->max_rss;

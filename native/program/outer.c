@@ -143,6 +143,13 @@ static int op_limit_cpu(struct outer *o, struct cursor *c)
 	return finished(c);
 }
 
+/* Whoever waits hears of it, and begins to count its time with the order. */
+static int op_watch_ready(struct outer *o, struct cursor *c)
+{
+	o->takes_order = 1;
+	return finished(c);
+}
+
 /* cgroup.kill takes the whole tree at once, forks in flight included; without it, each process in turn until none is left. */
 static int kill_all(const struct strings *procs, const char *kill_file)
 {

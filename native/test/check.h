@@ -95,6 +95,9 @@ void test_bound(void);
 void test_binds(void);
 void test_tool(void);
 
+/* order.c */
+void test_order(void);
+
 /* compiled.c */
 void test_compiled(void);
 

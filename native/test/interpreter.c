@@ -207,6 +207,7 @@ int main(int argc, char **argv)
 	test_bound();
 	test_binds();
 	test_tool();
+	test_order();
 	test_compiled();
 	test_random(300000);
 	printf("%d checks, %d failed\n", done, failed);

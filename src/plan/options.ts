@@ -340,7 +340,7 @@ function parseParent(value: unknown, origin: string): string | undefined {
   return path
 }
 
-function refuseUnknown(
+export function refuseUnknown(
   given: object,
   known: string[],
   prefix: string,
@@ -359,7 +359,7 @@ function refuseUnknown(
   }
 }
 
-function refuseNul(word: unknown, name: string): void {
+export function refuseNul(word: unknown, name: string): void {
   if (typeof word !== 'string' || word.includes('\0'))
     throw fail('OPTION_INVALID', {
       name,

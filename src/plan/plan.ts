@@ -330,7 +330,7 @@ function missingController(controller: string, limit: LimitWrite, parent: Parent
   })
 }
 
-const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+export const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** The caller's environment with the changes, as execve takes it. Contained commands find `hutch` first in their PATH. */
 function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; searchPath: string } {

@@ -93,6 +93,10 @@ function explainOp(op: Op): { words: string; shell: string } {
         words: `look at ${nameOf(op.file)}, and kill all of it when it has used ${op.limitMs + op.extraMs} ms of CPU time`,
         shell: `while sleep 0.01; do cat ${shellWord(op.file)}; done &`,
       }
+    case 'watchReady':
+      return { words: 'be told when it waits for its order', shell: '' }
+    case 'awaitOrder':
+      return { words: 'wait for an order, which says what to run', shell: '' }
     case 'killGroup':
       return {
         words: 'kill what is left in its groups',

@@ -105,6 +105,16 @@ export function encodeProgram(program: Program): Uint8Array {
   return scratch.subarray(0, at)
 }
 
+/** An order is at most this long: native/program.h has the same, with the word before the ops. */
+export const orderBytesAtMost = 131_072 - 4
+
+/** Inner ops alone, as an order to a waiting job has them. The bytes are valid until the next call. */
+export function encodeOrder(list: readonly Op[]): Uint8Array {
+  at = 0
+  putOps(list)
+  return scratch.subarray(0, at)
+}
+
 /** Fields alone, one after another, as an op has them: a copy. */
 export function encodeFields(
   fields: readonly (['string', string] | ['strings', readonly string[]] | ['numbers', readonly number[]])[],

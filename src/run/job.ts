@@ -14,7 +14,7 @@ import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
-import { judge, type Outcome } from './judge.ts'
+import { judge, noOutcome } from './judge.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
@@ -152,34 +152,30 @@ export function startSpec(
   }
   for (const fd of ends.opened) closeSync(fd)
   const streams = connectStreams(ends, cap)
-  return new Job(launched, streams, (sent) => settle(launched, begun, sent, how, streams, cap))
+  return new Job(launched, streams, (sent) => follow(launched, begun, sent, how, streams, cap))
 }
 
-function settle(
+/** What a caller wants to hear of a job, and to have of it. */
+export interface Following {
+  signal?: AbortSignal | undefined
+  onEvent?: StartOptions['onEvent'] | undefined
+  reads?: true
+  /** It ended before it had read its order. */
+  unread?: () => void
+}
+
+/** From now on a job's events are its result: `begun` is the time from which they count. */
+export function follow(
   launched: Launched,
   begun: number,
   sent: Set<number>,
-  how: { signal?: AbortSignal | undefined; onEvent?: StartOptions['onEvent'] | undefined; reads?: true },
+  how: Following,
   streams: Streams,
   cap: Cap | undefined,
 ): Promise<Result> {
   const { signal: abort, onEvent } = how
   const { job, plan, program } = launched
-  const outcome: Outcome = {
-    durationMs: 0,
-    commandStatus: -1,
-    ownStatus: 0,
-    killed: false,
-    oomNoticed: false,
-    sent,
-    userUsec: 0,
-    systemUsec: 0,
-    maxRss: 0,
-    voluntary: 0,
-    forced: 0,
-    figures: new Map(),
-    events: [],
-  }
+  const outcome = noOutcome(sent)
   let failure: unknown
   let aborted = false
   const note = (kind: JobEvent['kind'], count?: number) => {
@@ -205,11 +201,12 @@ function settle(
   const written = how.reads && streams.read ? Promise.all([streams.poured, streams.read]) : streams.poured
   written?.catch(failed)
   const connecting =
-    plan.network &&
-    beginConnection(launched, startSpec, (error) => {
-      failed(error)
-      watchedNative().signal(job, constants.signals.SIGKILL)
-    })
+    launched.connecting ??
+    (plan.network &&
+      beginConnection(launched, startSpec, (error) => {
+        failed(error)
+        watchedNative().signal(job, constants.signals.SIGKILL)
+      }))
   if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
     watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced) => {
@@ -239,7 +236,8 @@ function settle(
         outcome.stopCause ??= b === 1 ? 'cpu-time' : aborted || sent.has(a) ? 'aborted' : 'timeout'
         outcome.killed = a === constants.signals.SIGKILL
         note(outcome.killed ? 'kill' : 'stop')
-      } else if (kind === eventKinds.ended) {
+      } else if (kind === eventKinds.unread) how.unread?.()
+      else if (kind === eventKinds.ended) {
         unwatchJob(job)
         finishSweep()
         const came = launched.forwards ? watchedNative().forward(0) : 0
@@ -293,7 +291,7 @@ function isThere(command: string, search: string, root = ''): boolean {
 }
 
 /** A stream's text, kept to 64 MiB so that a command cannot fill this process. */
-async function collect(stream: Readable | null): Promise<string | undefined> {
+export async function collect(stream: Readable | null): Promise<string | undefined> {
   if (!stream) return undefined
   const chunks: Buffer[] = []
   let length = 0

@@ -42,6 +42,25 @@ export interface Outcome {
   events: JobEvent[]
 }
 
+/** Of a job of which nothing is known yet. */
+export function noOutcome(sent: Set<number>): Outcome {
+  return {
+    durationMs: 0,
+    commandStatus: -1,
+    ownStatus: 0,
+    killed: false,
+    oomNoticed: false,
+    sent,
+    userUsec: 0,
+    systemUsec: 0,
+    maxRss: 0,
+    voluntary: 0,
+    forced: 0,
+    figures: new Map(),
+    events: [],
+  }
+}
+
 /** Signals that a program brings on itself: a fault, an abort, a write nobody reads. */
 const ownFaults = new Set([
   'SIGSEGV',

@@ -266,6 +266,7 @@ const whats: { [op: string]: string } = {
   takeIds: 'take on user and group',
   keepCapabilities: 'keep the capabilities',
   awaitNetwork: 'wait for the network',
+  awaitOrder: 'wait for a job of the pool',
   closeOnExec: 'use a descriptor',
   blockOn: 'wait for a descriptor',
   takeLock: 'lock a file',

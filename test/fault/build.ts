@@ -11,7 +11,9 @@ import { build, stop } from 'esbuild'
 export type Hutch = typeof import('../../src/run/job.ts') &
   typeof import('../../src/run/launch.ts') &
   typeof import('../../src/run/program.ts') &
+  typeof import('../../src/run/waiting.ts') &
   typeof import('../../src/plan/options.ts') &
+  typeof import('../../src/plan/order.ts') &
   typeof import('../../src/plan/unshare.ts') &
   typeof import('../../src/native.ts')
 
@@ -42,7 +44,16 @@ export async function buildFaulty(): Promise<Faulty> {
   execFileSync('sh', ['native/build.sh', '--faults', `${directory}/build`], { stdio: 'inherit' })
   await build({
     stdin: {
-      contents: ['run/job', 'run/launch', 'run/program', 'plan/options', 'plan/unshare', 'native']
+      contents: [
+        'run/job',
+        'run/launch',
+        'run/program',
+        'run/waiting',
+        'plan/options',
+        'plan/order',
+        'plan/unshare',
+        'native',
+      ]
         .map((name) => `export * from './src/${name}.ts'`)
         .join('\n'),
       resolveDir: process.cwd(),
@@ -57,7 +68,7 @@ export async function buildFaulty(): Promise<Faulty> {
   await stop()
   const hutch = (await import(pathToFileURL(`${directory}/dist/faulty.mjs`).href)) as Hutch
   const addon = hutch.native()
-  const { launch } = addon
+  const { launch, order } = addon
   const path = `${directory}/stderr`
   const stderr = openSync(path, 'a+')
   let word = 0
@@ -66,6 +77,7 @@ export async function buildFaulty(): Promise<Faulty> {
     Buffer.from(program.buffer, program.byteOffset, 16).writeUInt32LE(word, 12)
     return launch(program, -1, -1, stderr)
   }
+  addon.order = (job, ops, _in, _out, _err, ...times) => order(job, ops, -1, -1, stderr, ...times)
   return {
     hutch,
     directory,
