@@ -160,6 +160,9 @@ struct life {
 	int own_status;
 	int failed_step, failed_errno;	/* the first clean-up that failed */
 	u32 max_rss;		/* KiB, 0: hutch-init did not say */
+	u32 full_spaces;	/* file systems in memory that were full, as PID 1 said: see space.c */
+	u32 full_tables;	/* processes without a free descriptor when it was stopped */
+	u32 table_limit;	/* how many each of those may have */
 	u64 user_usec, system_usec;	/* of our own child and what it waited for */
 	u64 voluntary, forced;	/* its context switches */
 };
@@ -171,6 +174,10 @@ int life_ended(struct life *life);
 unsigned int life_finish(struct life *life);
 int life_stop(struct life *life);
 int life_noticed(struct life *life, u32 index);
+
+/* program/look.c: what it had used up */
+
+void life_look(struct life *life);
 
 /* program/cpu-time.c: how much CPU time all of it may use */
 
@@ -267,6 +274,11 @@ int op_attach_tree(struct cursor *c);
 int op_attach_sent(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
+
+/* program/space.c: file systems in memory that may be full */
+
+int hold_space(int mount_fd, const char *type, const struct strings *options);
+u32 full_spaces(void);
 
 /* program/cover.c: what of it is hidden, or made read-only */
 

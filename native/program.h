@@ -107,17 +107,26 @@
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
+ *     LOOK (a signal)   ──────────▶   .
+ *                       ◀──────────   FULL    { file systems }   when it is stopped, and has filled some
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
  *     reads all of it when the process that it cloned has ended
  */
-enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3 };
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4 };
+
+/*
+ * A job that is stopped is asked by a signal what it has used up, and answers
+ * FULL if it has. The code is one that only who sends from outside would choose.
+ */
+#define LOOK_SIGNAL 23 /* SIGURG: nothing happens to a process that does not expect it */
+#define LOOK_CODE (-77)
 
 /* What hutch says to hutch-init: one byte. */
 #define GO_BYTE 'g'
 
 struct report {
 	unsigned int kind;
-	unsigned int step;	/* FAILED: index of the inner op */
+	unsigned int step;	/* FAILED: index of the inner op; EXITED, FULL: file systems that are full, see space.c */
 	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it */
 	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
 };

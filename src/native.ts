@@ -25,6 +25,9 @@ export type Listener = (
   maxRss: number,
   voluntary: number,
   forced: number,
+  fullSpaces: number,
+  fullTables: number,
+  tableLimit: number,
 ) => void
 
 /** The addon's exports. */

@@ -67,6 +67,8 @@ int life_failed(struct life *life, struct report *report)
 			return 0;
 		if (report->kind == REPORT_FAILED)
 			return 1;
+		if (report->kind == REPORT_EXITED || report->kind == REPORT_FULL)
+			life->full_spaces |= report->step;
 		if (report->kind == REPORT_EXITED && life->command_status == -1) {
 			life->command_status = report->value;
 			life->max_rss = report->max_rss;
@@ -118,6 +120,8 @@ int life_stop(struct life *life)
 {
 	int sig = life->stop_stage == 0 && life->outer.kill_after_ms ? SIGTERM : SIGKILL;
 
+	if (life->stop_stage == 0)
+		life_look(life);
 	if (sig == SIGTERM)
 		outer_signal(&life->outer, sig);
 	else

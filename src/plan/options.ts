@@ -203,6 +203,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     ...namespaces,
     privileges: parsePrivileges(options, say),
     ...parseJudging(options, say, door),
+    ...(given && given.maxOutput === undefined && { capsPipes: true }),
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
     env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),
     timeoutMs:
