@@ -101,6 +101,7 @@ async function provideTools() {
     '/usr/bin/bwrap': 'bubblewrap',
     '/usr/bin/socat': 'socat',
     '/usr/bin/rg': 'ripgrep',
+    '/usr/bin/chromium': 'chromium',
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return

@@ -14,6 +14,7 @@ beforeAll(() => {
   mkdirSync(here)
   mkdirSync(bin)
   writeFileSync(`${here}/answer.c`, '#include <stdio.h>\nint main(void) { return printf("%d\\n", 6 * 7) < 0; }\n')
+  writeFileSync(`${here}/page.html`, '<p id=answer>0</p><script>answer.textContent = 6 * 7</script>')
   writeFileSync(`${here}/check.py`, 'import os\nprint(len(os.listdir()), "files")\n')
   const git = (...words: string[]) =>
     execFileSync('git', ['-c', 'user.name=n', '-c', 'user.email=e@e', ...words], { cwd: here, stdio: 'ignore' })
@@ -26,11 +27,12 @@ const commands = [...commandsOf('docs/coming-from.md'), ...commandsOf('docs/sand
 
 test('the pages have these programs', () => {
   const words = commands.map(([command]) => command).join('\n')
-  for (const program of ['node', 'python3', 'gcc', 'git', 'busybox']) expect(words).toContain(`${program} `)
+  for (const program of ['node', 'python3', 'gcc', 'git', 'busybox', 'chromium']) expect(words).toContain(`${program} `)
 })
 
 test.for(commands)('%s', async ([command, output], context) => {
   requires(context, 'root', 'busybox')
+  if (command.includes('chromium')) requires(context, 'not a VM', 'chromium')
   // an overlay, as a VM's root is, has no maps of ids
   if (command.includes(':idmap')) requires(context, 'not a VM')
   const { stdout, stderr, status } = await typed(command, here, bin)
