@@ -229,6 +229,11 @@ int op_drop_bounding(struct cursor *c);
 int op_set_capabilities(struct cursor *c);
 int op_no_new_privileges(struct cursor *c);
 
+/* program/landlock.c: which files the command may use, by their paths */
+
+int op_allow_path(struct cursor *c);
+int op_restrict_paths(struct cursor *c);
+
 /* program/priority.c: limits and priorities of the process itself */
 
 int op_set_oom_score(struct cursor *c);

@@ -93,6 +93,8 @@
 	X(112, awaitNetwork, op_await_network, "by:string") \
 	X(113, attachText, op_attach_text, "target:string text:string") \
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
+	X(119, allowPath, op_allow_path, "path:string access:u32") \
+	X(120, restrictPaths, op_restrict_paths, "") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
 
 /*

@@ -41,6 +41,7 @@ const needs = {
   ripgrep: () => existsSync('/usr/bin/rg'),
   'sandbox-runtime': () => existsSync('node_modules/@anthropic-ai/sandbox-runtime'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
+  Landlock: () => native().landlock() > 0,
   chromium: () => existsSync('/usr/bin/chromium'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

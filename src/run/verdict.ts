@@ -117,11 +117,13 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
       ? `cannot run ${nameOf(plan)}: the interpreter that it names is missing (${e.execError})`
       : `cannot run ${nameOf(plan)}: it is not an executable program (${e.execError})`,
     remedy:
-      e.execError === 'ENOEXEC'
-        ? 'start a script with a line such as #!/bin/sh'
-        : e.interpreterMissing
-          ? 'install its interpreter, or mend the first line'
-          : `chmod +x it, or run it through its interpreter`,
+      plan.spec.landlock && e.execError === 'EACCES'
+        ? 'let it be executed, and its interpreter and libraries be read: --landlock /usr:rx'
+        : e.execError === 'ENOEXEC'
+          ? 'start a script with a line such as #!/bin/sh'
+          : e.interpreterMissing
+            ? 'install its interpreter, or mend the first line'
+            : `chmod +x it, or run it through its interpreter`,
   }),
   exit: (plan, e) => ({
     headline: `${nameOf(plan)} ended with status ${e.exitCode} after ${formatDuration(e.durationMs)}`,
