@@ -163,6 +163,9 @@ struct life {
 	int own_status;
 	int failed_step, failed_errno;	/* the first clean-up that failed */
 	u32 max_rss;		/* KiB, 0: hutch-init did not say */
+	u32 full_spaces;	/* file systems in memory that were full, as PID 1 said: see space.c */
+	u32 full_tables;	/* processes without a free descriptor when it was stopped */
+	u32 table_limit;	/* how many each of those may have */
 	u64 user_usec, system_usec;	/* of our own child and what it waited for */
 	u64 voluntary, forced;	/* its context switches */
 };
@@ -175,6 +178,10 @@ unsigned int life_finish(struct life *life);
 int life_stop(struct life *life);
 void life_begin(struct life *life);
 int life_noticed(struct life *life, u32 index);
+
+/* program/look.c: what it had used up */
+
+void life_look(struct life *life);
 
 /* program/cpu-time.c: how much CPU time all of it may use */
 
@@ -231,6 +238,11 @@ int op_drop_bounding(struct cursor *c);
 int op_set_capabilities(struct cursor *c);
 int op_no_new_privileges(struct cursor *c);
 
+/* program/landlock.c: which files the command may use, by their paths */
+
+int op_allow_path(struct cursor *c);
+int op_restrict_paths(struct cursor *c);
+
 /* program/priority.c: limits and priorities of the process itself */
 
 int op_set_oom_score(struct cursor *c);
@@ -276,6 +288,11 @@ int op_attach_tree(struct cursor *c);
 int op_attach_sent(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
+
+/* program/space.c: file systems in memory that may be full */
+
+int hold_space(int mount_fd, const char *type, const struct strings *options);
+u32 full_spaces(void);
 
 /* program/cover.c: what of it is hidden, or made read-only */
 

@@ -95,6 +95,8 @@
 	X(113, attachText, op_attach_text, "target:string text:string") \
 	X(114, awaitOrder, op_await_order, "") \
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
+	X(119, allowPath, op_allow_path, "path:string access:u32") \
+	X(120, restrictPaths, op_restrict_paths, "") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
 
 /*
@@ -111,10 +113,19 @@
  *     order             ──────────▶   .        }  u32 streams, inner ops, and as many descriptors as bits 0 to 2 are set
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
+ *     LOOK (a signal)   ──────────▶   .
+ *                       ◀──────────   FULL    { file systems }   when it is stopped, and has filled some
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
  *     reads all of it when the process that it cloned has ended
  */
-enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3 };
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4 };
+
+/*
+ * A job that is stopped is asked by a signal what it has used up, and answers
+ * FULL if it has. The code is one that only who sends from outside would choose.
+ */
+#define LOOK_SIGNAL 23 /* SIGURG: nothing happens to a process that does not expect it */
+#define LOOK_CODE (-77)
 
 enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
 
@@ -126,7 +137,7 @@ enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
 
 struct report {
 	unsigned int kind;
-	unsigned int step;	/* FAILED: index of the inner op */
+	unsigned int step;	/* FAILED: index of the inner op; EXITED, FULL: file systems that are full, see space.c */
 	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what */
 	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
 };

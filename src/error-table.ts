@@ -66,6 +66,16 @@ export const table = {
     message: `cannot use ${f.origin}: its filter has ${f.instructions} instructions, and the kernel takes ${f.most}`,
     remedy: 'give fewer rules with conditions, or fewer architectures',
   }),
+  LANDLOCK_MISSING: (f: Kernel & { origin: string }): Words => ({
+    message: `cannot use ${f.origin}: this kernel has no Landlock (${f.errno})`,
+    evidence: f.evidence ?? [],
+    remedy:
+      f.errno === 'EOPNOTSUPP'
+        ? 'boot with landlock in the list lsm=…; /sys/kernel/security/lsm tells what is on'
+        : 'use Linux 5.13 or newer, built with CONFIG_SECURITY_LANDLOCK; or --volume and --read-only, which need none',
+    errno: f.errno,
+    operation: 'landlock_create_ruleset',
+  }),
   LINK_FOREIGN: (f: { path: string; what: string }): Words => ({
     message: `cannot make the link ${f.path}: ${f.what}`,
     remedy: 'name another directory with --dir, or move that file away',

@@ -25,6 +25,9 @@ export type Listener = (
   maxRss: number,
   voluntary: number,
   forced: number,
+  fullSpaces: number,
+  fullTables: number,
+  tableLimit: number,
 ) => void
 
 /** The addon's exports. */
@@ -108,6 +111,8 @@ export interface Native {
   dropNetwork(unused: 0, file: string): number
   /** By which number this process's network namespace knows that of `fd`: -1 none, -2 the kernel does not tell. */
   networkId(fd: number): number
+  /** The version of Landlock's interface that the kernel has; or -errno. */
+  landlock(): number
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }

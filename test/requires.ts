@@ -43,6 +43,8 @@ const needs = {
   Prometheus: () => existsSync('/usr/bin/prometheus') && existsSync('/usr/bin/promtool'),
   'tmux(1)': () => existsSync('/usr/bin/tmux'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
+  Landlock: () => native().landlock() > 0,
+  chromium: () => existsSync('/usr/bin/chromium'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

@@ -103,6 +103,7 @@ async function provideTools() {
     '/usr/bin/rg': 'ripgrep',
     '/usr/bin/prometheus': 'prometheus',
     '/usr/bin/tmux': 'tmux',
+    '/usr/bin/chromium': 'chromium',
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return

@@ -57,7 +57,7 @@ static struct instance *arguments(napi_env env, napi_callback_info info, size_t 
 /* On JavaScript's thread: hands one event to the callback. */
 static void deliver(napi_env env, napi_value callback, void *context, void *data)
 {
-	napi_value undefined, argv[12];
+	napi_value undefined, argv[15];
 	struct instance *self = context;
 	struct event *event = data;
 
@@ -79,7 +79,10 @@ static void deliver(napi_env env, napi_value callback, void *context, void *data
 		argv[9] = number(env, event->max_rss);
 		argv[10] = number(env, event->voluntary);
 		argv[11] = number(env, event->forced);
-		napi_call_function(env, undefined, callback, 12, argv, NULL);
+		argv[12] = number(env, event->full_spaces);
+		argv[13] = number(env, event->full_tables);
+		argv[14] = number(env, event->table_limit);
+		napi_call_function(env, undefined, callback, 15, argv, NULL);
 	}
 	free(event);
 }
@@ -111,7 +114,7 @@ static int open_instance(napi_env env, struct instance *self)
 	return err;
 }
 
-/* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced) for every event */
+/* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced, fullSpaces, fullTables, tableLimit) for every event */
 static napi_value export_listen(napi_env env, napi_callback_info info)
 {
 	napi_value argv[1];

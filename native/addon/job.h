@@ -46,6 +46,7 @@ struct event {
 	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
 	double voluntary, forced;	/* ENDED: its context switches, from there */
 	double max_rss;		/* ENDED: KiB of the command, 0 when hutch-init did not say */
+	u32 full_spaces, full_tables, table_limit;	/* ENDED: as in struct life */
 	u32 length;
 	char *bytes;	/* NOTICED: the file's text; ENDED: figures */
 };

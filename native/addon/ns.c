@@ -123,10 +123,20 @@ static napi_value export_network_id(napi_env env, napi_callback_info info)
 	return answer(env, err ? -2 : id < 0 ? -1 : id);
 }
 
+/* landlock(): version of Landlock's interface, or -errno */
+static napi_value export_landlock(napi_env env, napi_callback_info info)
+{
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
+
+	(void)info;
+	return answer(env, version < 0 ? -errno : (int)version);
+}
+
 void add_ns(napi_env env, napi_value exports)
 {
 	static const struct { const char *name; napi_callback call; } exported[] = {
 		{ "namespaceLink", export_link }, { "namespaceOwner", export_owner }, { "networkId", export_network_id },
+		{ "landlock", export_landlock },
 	};
 	napi_value function;
 

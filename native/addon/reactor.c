@@ -129,6 +129,7 @@ static void finish(struct reactor *r, struct job *job)
 				.c = life->failed_errno ? life->failed_step : -1, .d = life->failed_errno,
 				.user_usec = (double)life->user_usec, .system_usec = (double)life->system_usec,
 				.voluntary = (double)life->voluntary, .forced = (double)life->forced, .max_rss = life->max_rss,
+				.full_spaces = life->full_spaces, .full_tables = life->full_tables, .table_limit = life->table_limit,
 				.length = life->outer.figures_length, .bytes = life->outer.figures });
 	/* nobody waits for the rest; a watch on a removed file is dropped by hand, since cgroupfs does not do it */
 	for (u32 i = 0; i < job->life.outer.watches; i++)

@@ -49,11 +49,12 @@ long confine_reaper(void)
 {
 	struct sock_filter calls[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCH, 0, 6),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCH, 0, 7),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		ALLOW(__NR_rt_sigtimedwait, 5),
-		ALLOW(__NR_wait4, 4),
-		ALLOW(__NR_kill, 3),
+		ALLOW(__NR_rt_sigtimedwait, 6),
+		ALLOW(__NR_wait4, 5),
+		ALLOW(__NR_kill, 4),
+		ALLOW(__NR_fstatfs, 3),
 		ALLOW(__NR_sendto, 2),
 		ALLOW(__NR_exit_group, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
@@ -64,21 +65,37 @@ long confine_reaper(void)
 	return sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
 }
 
+/* Each is told once: who is inside could else fill the socket by asking. */
+static void tell_full(u32 *told)
+{
+	u32 full = full_spaces() & ~*told;
+
+	if (full)
+		say(REPORT_FULL, full, 0);
+	*told |= full;
+}
+
 int reap(int command)
 {
 	struct kernel_siginfo info;
 	u64 all = ~0ull;
 	struct report end = { .kind = REPORT_EXITED };
+	u32 told = 0;
 	int status;
 	long sig;
 
 	disarm_fault();
 	while (!reap_all(command, &end)) {
 		sig = sys(__NR_rt_sigtimedwait, &all, &info, NULL, NSIG_BYTES);
+		if (sig == LOOK_SIGNAL && info.code == LOOK_CODE) {
+			tell_full(&told);
+			continue;
+		}
 		/* what a terminal sends goes to the whole foreground group: the command has it already */
 		if (sig > 0 && sig != SIGCHLD && info.code != SI_KERNEL_CODE)
 			sys(__NR_kill, command, sig);
 	}
+	end.step = full_spaces();
 	say_all(&end);
 	status = end.value;
 	sys(__NR_exit_group, (status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);

@@ -195,6 +195,8 @@ int op_attach_new(struct cursor *c)
 	if (fd < 0)
 		return in_part(PART_FILE_SYSTEM, fd);
 	err = (int)make_in(fd);
+	if (err >= 0)
+		err = hold_space(fd, type, &options);
 	if (err < 0) {
 		sys(__NR_close, fd);
 		return in_part(PART_ATTACH, err);

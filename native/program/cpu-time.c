@@ -64,6 +64,7 @@ int life_look_at_cpu(struct life *life, u64 now)
 	int err = read_cpu_usec(o->cpu_file, &used);
 
 	if (!err && used > most) {
+		life_look(life);
 		outer_kill(o);
 		life->stop_stage = 2;
 		life->deadline = life->cpu_look = 0;

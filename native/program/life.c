@@ -76,6 +76,8 @@ int life_failed(struct life *life, struct report *report)
 		if (report->kind == REPORT_FAILED)
 			return 1;
 		life->ready |= report->kind == REPORT_READY && report->value == READY_FOR_ORDER;
+		if (report->kind == REPORT_EXITED || report->kind == REPORT_FULL)
+			life->full_spaces |= report->step;
 		if (report->kind == REPORT_EXITED && life->command_status == -1) {
 			life->command_status = report->value;
 			life->max_rss = report->max_rss;
@@ -127,6 +129,8 @@ int life_stop(struct life *life)
 {
 	int sig = life->stop_stage == 0 && life->outer.kill_after_ms ? SIGTERM : SIGKILL;
 
+	if (life->stop_stage == 0)
+		life_look(life);
 	if (sig == SIGTERM)
 		outer_signal(&life->outer, sig);
 	else

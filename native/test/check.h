@@ -92,6 +92,7 @@ void test_root_ops(void);
 void test_session(void);
 void test_maps(void);
 void test_bound(void);
+void test_landlock(const char *directory);
 void test_binds(void);
 void test_tool(void);
 

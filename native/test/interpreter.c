@@ -205,6 +205,7 @@ int main(int argc, char **argv)
 	test_session();
 	test_maps();
 	test_bound();
+	test_landlock(argv[1]);
 	test_binds();
 	test_tool();
 	test_order();

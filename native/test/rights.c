@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -122,6 +123,43 @@ void test_bound(void)
 	CHECK(run_op(op_bound_limit, b) == -EINVAL);
 	b->size = 0, put(b, RLIMIT_CORE);
 	CHECK(run_op(op_bound_limit, b) == -EPROTO);
+	free(b);
+}
+
+/* In a child, since it is for good: what a rule names goes on, all else does not. Without Landlock each op says so. */
+void test_landlock(const char *directory)
+{
+	struct builder *b = malloc(sizeof *b);
+	int status = -1, err;
+	pid_t pid;
+
+	b->size = 0;
+	CHECK(run_op(op_restrict_paths, b) == -EPROTO);
+	put(b, 1);
+	CHECK(run_op(op_allow_path, b) == -EPROTO);
+	pid = fork();
+	if (pid == 0) {
+		b->size = 0, put_string(b, "/no/such/path"), put(b, 1);
+		err = run_op(op_allow_path, b);
+		if (err == -ENOSYS || err == -EOPNOTSUPP)
+			_exit(77);
+		if (err != in_part(PART_SOURCE, -ENOENT))
+			_exit(1);
+		b->size = 0, put_string(b, directory), put(b, 3);
+		if (run_op(op_allow_path, b) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+			_exit(2);
+		b->size = 0, put_string(b, "/dev/null"), put(b, 2);
+		if (run_op(op_allow_path, b))
+			_exit(3);
+		b->size = 0;
+		if (run_op(op_restrict_paths, b))
+			_exit(4);
+		if (open(directory, O_RDONLY) < 0 || open("/dev/null", O_WRONLY) < 0)
+			_exit(5);
+		_exit(open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES || open("/dev/null", O_RDONLY) >= 0);
+	}
+	waitpid(pid, &status, 0);
+	CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
 	free(b);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this host offers for containment, as findings with remedies. Looks only: changes nothing.
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { errnoName, native } from '../native.ts'
 import { delegateCommand } from './dropin.ts'
 import { type Host, readHost } from './host.ts'
 import { readParent } from './parent.ts'
@@ -26,6 +27,7 @@ export function inspectHost(host: Host = readHost()): Finding[] {
     ...findOlderWays(host.kernel),
     ...namespaceFindings(),
     userNamespaces(),
+    landlock(),
     swap(),
     pressure(),
   ]
@@ -205,6 +207,20 @@ function userNamespaces(): Finding {
   return tools.userTool && tools.groupTool
     ? { title, state: 'ok', found }
     : { title, state: 'note', found: `${found}, for one id each`, remedy: 'for --map-users auto: apt install uidmap' }
+}
+
+/** For --landlock alone. */
+function landlock(): Finding {
+  const version = native().landlock()
+  if (version > 0)
+    return { title: 'landlock', state: 'ok', found: `files can be restricted by path (version ${version})` }
+  const off = errnoName(version) === 'EOPNOTSUPP'
+  return {
+    title: 'landlock',
+    state: 'note',
+    found: `--landlock is not to be had: ${off ? 'it was not switched on at boot' : 'this kernel has none'}`,
+    remedy: off ? 'boot with landlock in the list lsm=…' : 'Linux 5.13, built with CONFIG_SECURITY_LANDLOCK',
+  }
 }
 
 function swap(): Finding {

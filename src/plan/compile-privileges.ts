@@ -33,6 +33,9 @@ export function compilePrivileges(plan: Plan): Op[] {
   // as the user that the command runs as: a directory only root may enter must be refused
   if (spec.workdir !== undefined) ops.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
   if (!newPrivileges) ops.push({ op: 'noNewPrivileges', origin: 'newPrivileges' })
+  // by the command's own user, from its directory
+  for (const rule of spec.landlock ?? []) ops.push({ op: 'allowPath', ...rule, origin: 'landlock' })
+  if (spec.landlock) ops.push({ op: 'restrictPaths', origin: 'landlock' })
   return ops
 }
 

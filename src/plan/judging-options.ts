@@ -19,6 +19,8 @@ export interface JudgingSpec {
   cpuTimeMs?: number
   extraTimeMs?: number
   maxOutput?: number
+  /** That of a sandbox: what goes elsewhere than to hutch stays as it is, also a terminal. */
+  capsPipes?: boolean
 }
 
 /** @throws OPTION_INVALID, OPTION_CONFLICT */

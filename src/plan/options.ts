@@ -9,6 +9,7 @@ import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSi
 import { deviceMount, parseDevices } from './devices.ts'
 import { parseEnvironment } from './environment-option.ts'
 import { type JudgingOptions, parseJudging } from './judging-options.ts'
+import { type LandlockRule, parseLandlock } from './landlock-option.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
@@ -64,6 +65,8 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   devices?: readonly string[]
   /** System calls are filtered: `'default'` as in Docker, `'strict'` for programs nobody has read, a file, or a profile (OCI, Docker). */
   seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
+  /** The only files that it may use, by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`, paths as it sees them. */
+  landlock?: readonly (string | LandlockRule)[]
   /** Directory in which the command starts. */
   workdir?: string
   /** Added to the caller's environment; undefined takes a variable away. */
@@ -138,6 +141,7 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   dev: '--dev',
   devices: '--device',
   seccomp: '--seccomp',
+  landlock: '--landlock',
   workdir: '--workdir',
   env: '--env',
   user: '--user',
@@ -203,6 +207,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     ...namespaces,
     privileges: parsePrivileges(options, say),
     ...parseJudging(options, say, door),
+    ...(given && given.maxOutput === undefined && { capsPipes: true }),
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
     env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),
     timeoutMs:
@@ -222,6 +227,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
   const seccomp = parseSeccomp(options.seccomp, say('seccomp'))
+  const landlock = parseLandlock(options, say)
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   if (hostname !== undefined && !namespaces.isolate.includes('uts'))
@@ -243,6 +249,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
     ...(seccomp && { seccomp }),
+    ...(landlock.length > 0 && { landlock }),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
     ...(parent !== undefined && { parent }),

@@ -41,6 +41,8 @@ export function applySandbox(given: RunOptions, fileOf: (word: string) => string
   for (const [option, value] of sandboxPreset) {
     const [key = '', word] = option.split('.')
     if (key === 'mounts' || isNamed(option, given, fileOf)) continue
+    // the command line has no pipes of its own
+    if (key === 'maxOutput' && door === 'cli') continue
     if (word === undefined) options[key] = value
     else options[key] = { ...(options[key] as Nested | undefined), [word]: value }
     if (key === 'limits') limits.add(word!)

@@ -26,6 +26,7 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['limits.pids', 512, 'a fork bomb stops'],
   ['limits.cpus', 1, 'one CPU, so that the others stay free'],
   ['timeout', '60s', 'nothing runs for ever'],
+  ['maxOutput', '16M', 'of what the library reads; streams that the caller gives it are not cut'],
   ['oomScoreAdj', 500, 'if the host itself runs out of memory, this goes first'],
   // of each process; these hold also where limits of groups do not
   ['ulimits.core', 0, 'no dumps of its memory'],

@@ -4,6 +4,7 @@ import type { LimitWrite } from '../cgroup/legacy.ts'
 import type { Network } from '../sandbox/network.ts'
 import type { Root } from '../sandbox/root.ts'
 import type { JudgingSpec } from './judging-options.ts'
+import type { PathRule } from './landlock-option.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
 import type { SeccompWish } from './seccomp-option.ts'
@@ -30,6 +31,8 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   network?: Network
   /** What its system calls are filtered by. */
   seccomp?: SeccompWish
+  /** The only files that it may use, as it sees them. */
+  landlock?: PathRule[]
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

@@ -23,6 +23,8 @@ type Rights = Extract<
       | 'setUser'
       | 'setCapabilities'
       | 'noNewPrivileges'
+      | 'allowPath'
+      | 'restrictPaths'
   }
 >
 
@@ -104,6 +106,13 @@ export function explainRights(op: Rights): { words: string; shell: string } {
         words: `hold these capabilities: ${listed(op.permitted)}${op.ambient ? ', also through an exec' : ''}`,
         shell: `setpriv --inh-caps ${setprivList(op.inheritable)} --ambient-caps ${setprivList(op.ambient)} …`,
       }
+    case 'allowPath':
+      return {
+        words: `allow the command to ${['read', 'write', 'execute'].filter((_, i) => op.access & (1 << i)).join(', ')} below ${op.path}`,
+        shell: '',
+      }
+    case 'restrictPaths':
+      return { words: 'refuse it all other files (Landlock)', shell: '' }
     case 'noNewPrivileges':
       return { words: 'let no program give privileges (no_new_privs)', shell: 'setpriv --no-new-privs …' }
   }

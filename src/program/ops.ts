@@ -128,6 +128,8 @@ export const ops = {
   attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
   awaitOrder: { code: 114, call: 'recvmsg', fields: {} },
   attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
+  allowPath: { code: 119, call: 'landlock_add_rule', fields: { path: 'string', access: 'u32' } },
+  restrictPaths: { code: 120, call: 'landlock_restrict_self', fields: {} },
   boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', most: 'u64' } },
 } as const
 

@@ -3,6 +3,7 @@
 import { closeSync, existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
 import { readGroupFile } from '../cgroup/files.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { fail } from '../errors.ts'
@@ -127,7 +128,23 @@ async function startWith(
 ): Promise<Job> {
   const { stdio, signal, onEvent, ...rest } = options
   const spec = parseOptions(command, args, rest, 'library')
-  return startSpec(spec, { stdio, signal, onEvent, filter: await loadFilter(spec), ...reads })
+  const filter = await loadFilter(spec)
+  const before = takeTurn()
+  if (before) await before
+  return startSpec(spec, { stdio, signal, onEvent, filter, ...reads })
+}
+
+let last: Promise<void> | undefined
+
+/** Starts that are asked for at once happen one in a turn of the event loop, so that nothing else waits for all. Undefined: now. */
+function takeTurn(): Promise<void> | undefined {
+  const before = last
+  const own = Promise.resolve(before).then(() => new Promise<void>((resolve) => setImmediate(resolve)))
+  last = own
+  void own.then(() => {
+    if (last === own) last = undefined
+  })
+  return before
 }
 
 /** What makes the filter that it asks for; its code is loaded by those that do. */
@@ -141,7 +158,7 @@ export function startSpec(
   how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways & { reads?: true },
 ): Job {
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
-  const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined)
+  const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined && !spec.capsPipes)
   let launched: Launched
   const begun = performance.now()
   try {
@@ -209,7 +226,7 @@ export function follow(
       }))
   if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
-    watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced) => {
+    watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced, ...used) => {
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
         const errno = errnoName(-(b % stepPart))
@@ -253,6 +270,7 @@ export function follow(
           voluntary,
           forced,
           figures: decodeFigures(bytes),
+          used: { fullSpaces: used[0], fullTables: used[1], tableLimit: used[2] },
         })
         const leftover = c >= 0 ? program.outer[c] : undefined
         const conclude = () => {
@@ -293,11 +311,13 @@ function isThere(command: string, search: string, root = ''): boolean {
 /** A stream's text, kept to 64 MiB so that a command cannot fill this process. */
 export async function collect(stream: Readable | null): Promise<string | undefined> {
   if (!stream) return undefined
-  const chunks: Buffer[] = []
+  // bit by bit: to put all of it together at the end would hold up the event loop for a long time
+  const decoder = new StringDecoder('utf8')
+  let text = ''
   let length = 0
   for await (const chunk of stream) {
-    if (length < 2 ** 26) chunks.push(chunk)
+    if (length < 2 ** 26) text += decoder.write(chunk)
     length += chunk.length
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return text + decoder.end()
 }

@@ -9,6 +9,7 @@ import { parseSize } from '../units.ts'
 import type { JobEvent, Reason, Result } from './result.ts'
 import { judgeStatus } from './status.ts'
 import { figuresOf, groupOf, parseUsage, without } from './usage.ts'
+import { fullSpaces, type Used } from './used-up.ts'
 import { type Evidence, makeVerdict, type OomLevel } from './verdict.ts'
 
 /** What the kernel and hutch-init said of a job that is over. */
@@ -39,6 +40,8 @@ export interface Outcome {
   forced: number
   /** Outer step → text. */
   figures: Map<number, string>
+  /** What it had used up at its end, or when it was stopped. */
+  used: Used
   events: JobEvent[]
 }
 
@@ -57,6 +60,7 @@ export function noOutcome(sent: Set<number>): Outcome {
     voluntary: 0,
     forced: 0,
     figures: new Map(),
+    used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
     events: [],
   }
 }
@@ -108,7 +112,8 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   // v1's oom.group: hutch may have killed all of it before the kernel picked one, whose count then stays 0
   const groupKilled = outcome.oomNoticed && asksForGroupKill(plan) && signal === 'SIGKILL'
   const oomed = (usage.oomKills ?? 0) > 0 || groupKilled
-  const reason = pickReason(plan, outcome, usage, failed, signal, oomed)
+  const full = fullSpaces(program, outcome.used)
+  const reason = pickReason(plan, outcome, usage, failed, signal, oomed, full.length > 0)
   const from = signal === null ? undefined : signalFrom(plan, outcome, signal, number, stayed)
   const level = oomed ? oomLevel(plan, before, after) : undefined
   const evidence: Evidence = {
@@ -119,6 +124,8 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
     killed: outcome.killed,
     ...(outcome.overflowed && { overflowed: outcome.overflowed }),
     durationMs: outcome.durationMs,
+    full,
+    tables: outcome.used,
     ...without({
       signalFrom: from,
       oomLevel: level,
@@ -154,6 +161,7 @@ function pickReason(
   failed: boolean,
   signal: string | null,
   oomed: boolean,
+  filled: boolean,
 ): Reason {
   if (outcome.execError)
     return outcome.execError === 'ENOENT' && !outcome.interpreterMissing ? 'not-found' : 'not-executable'
@@ -162,6 +170,7 @@ function pickReason(
   if (plan.spec.cpuTimeMs !== undefined && (usage.cpuUsec ?? 0) > plan.spec.cpuTimeMs * 1000) return 'cpu-time'
   if (oomed && failed) return 'oom'
   if ((usage.pidsDenied ?? 0) > 0 && failed) return 'pids'
+  if (filled && failed && signal === null) return 'space'
   return signal === null ? 'exit' : 'signal'
 }
 

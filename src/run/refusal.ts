@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
-import { fail, type HutchError } from '../errors.ts'
+import { fail, type HutchError, quote } from '../errors.ts'
 import type { Obstacle } from '../host/privileges.ts'
 import { limitTable, optionFlags, type RunOptions } from '../plan/options.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -107,9 +107,24 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
     case 'makeReadOnly':
     case 'pivotRoot':
       return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem)
+    case 'allowPath':
+      return refusedPath(op.path, errno, origin, stepParts[part] === 'source')
     default:
       return refusedStep(op, errno, origin)
   }
+}
+
+function refusedPath(path: string, errno: string, origin: string, opening: boolean): HutchError {
+  if (!opening && (errno === 'ENOSYS' || errno === 'EOPNOTSUPP')) return fail('LANDLOCK_MISSING', { origin, errno })
+  return fail('STEP_REFUSED', {
+    what: opening ? `open ${quote(path)} for a rule of Landlock` : `make a rule of Landlock for ${quote(path)}`,
+    operation: opening ? 'openat' : 'landlock_add_rule',
+    origin,
+    errno,
+    remedy: opening
+      ? 'give a path as the command sees it, which its user can reach; a relative one begins where it starts'
+      : 'see hutch doctor',
+  })
 }
 
 /** A step that needs no more than its own words. */
@@ -254,6 +269,7 @@ const whats: { [op: string]: string } = {
   dropBounding: 'shrink the bounding set of capabilities',
   setCapabilities: 'set the capabilities',
   noNewPrivileges: 'set no_new_privs',
+  restrictPaths: 'restrict the paths that it may use',
   spawn: 'start a process',
   keepDescriptors: 'hand on descriptors',
   bindNamespaces: 'mount a file of a namespace',

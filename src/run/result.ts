@@ -13,6 +13,7 @@ export type Reason =
   | 'aborted'
   | 'oom'
   | 'pids'
+  | 'space'
   | 'signal'
   | 'exit'
 

@@ -6,6 +6,7 @@ import { seccompOrigin } from '../plan/seccomp-option.ts'
 import { formatDuration, formatSize } from '../units.ts'
 import type { Reason, Verdict } from './result.ts'
 import type { Usage } from './usage.ts'
+import { endedByLimit, type Space, spaceLines, tableLine, type Used, usedUpRemedy } from './used-up.ts'
 
 /** Whose memory limit made the kernel kill. */
 export interface OomLevel {
@@ -27,6 +28,9 @@ export interface Evidence {
   /** The stream that was longer than it may be. */
   overflowed?: 'stdout' | 'stderr'
   durationMs: number
+  /** File systems that were full. */
+  full?: readonly Space[]
+  tables?: Used
   /** exec's errno. */
   execError?: string
   /** exec answered ENOENT, but the file is there. */
@@ -38,13 +42,23 @@ export function makeVerdict(plan: Plan, evidence: Evidence): Verdict {
   const { reason } = evidence
   const words = headlines[reason](plan, evidence)
   const ran = evidence.execError === undefined
-  const lines = ran ? [...memoryLine(plan, evidence), ...pidsLine(plan, evidence), ...throttleLine(plan, evidence)] : []
+  const lines = ran ? figureLines(plan, evidence) : []
   const level = evidence.oomLevel ? [['whose limit', whoseLimit(evidence.oomLevel)] as [string, string]] : []
   return {
     headline: words.headline,
     evidence: [...(words.evidence ?? []), ...lines, ...level],
     ...(words.remedy && { remedy: words.remedy }),
   }
+}
+
+function figureLines(plan: Plan, e: Evidence): [string, string][] {
+  return [
+    ...memoryLine(plan, e),
+    ...pidsLine(plan, e),
+    ...spaceLines(e.full ?? []),
+    ...(e.tables ? tableLine(e.tables) : []),
+    ...throttleLine(plan, e),
+  ]
 }
 
 /** Whether something was stopped, so that a user should hear of it. */
@@ -61,11 +75,16 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
   }),
   pids: (plan, e) => ({
     headline: `${count(e.usage.pidsDenied ?? 0, 'fork was', 'forks were')} refused: ${nameOf(plan)} needs more tasks than pids.max allows`,
-    remedy: `raise ${plan.spec.door === 'cli' ? '--pids' : 'limits.pids'}: processes and threads count, and hutch's PID 1`,
+    remedy: pidsRemedy(plan),
+  }),
+  space: (plan, e) => ({
+    headline: `${nameOf(plan)} ended with status ${e.exitCode}, and ${e.full![0]!.target} was full`,
+    remedy: usedUpRemedy(plan, e.full!, e.tables!)!,
   }),
   timeout: (plan, e) => ({
     headline: `timed out after ${formatDuration(plan.spec.timeoutMs)}: ${stopped(plan, e)}`,
-    remedy: `raise ${plan.spec.door === 'cli' ? '--timeout' : 'timeout'}, or look at what it waits for`,
+    remedy:
+      heldUp(plan, e) ?? `raise ${plan.spec.door === 'cli' ? '--timeout' : 'timeout'}, or look at what it waits for`,
   }),
   'cpu-time': (plan, e) => ({
     headline: `used more than ${formatDuration(plan.spec.cpuTimeMs ?? 0)} of CPU time: ${nameOf(plan)} ${e.signal === null ? 'ended by itself later' : 'was killed'}`,
@@ -80,7 +99,8 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
     headline: `stopped by its caller after ${formatDuration(e.durationMs)}: ${stopped(plan, e)}`,
   }),
   signal: (plan, e) =>
-    killedByFilter(plan, e) ?? {
+    killedByFilter(plan, e) ??
+    endedByLimit(plan, e.signal, nameOf(plan)) ?? {
       headline: `${nameOf(plan)} was ended by ${e.signal}, ${signalOrigin(e)}`,
       remedy:
         e.signalFrom === 'inside'
@@ -97,11 +117,13 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
       ? `cannot run ${nameOf(plan)}: the interpreter that it names is missing (${e.execError})`
       : `cannot run ${nameOf(plan)}: it is not an executable program (${e.execError})`,
     remedy:
-      e.execError === 'ENOEXEC'
-        ? 'start a script with a line such as #!/bin/sh'
-        : e.interpreterMissing
-          ? 'install its interpreter, or mend the first line'
-          : `chmod +x it, or run it through its interpreter`,
+      plan.spec.landlock && e.execError === 'EACCES'
+        ? 'let it be executed, and its interpreter and libraries be read: --landlock /usr:rx'
+        : e.execError === 'ENOEXEC'
+          ? 'start a script with a line such as #!/bin/sh'
+          : e.interpreterMissing
+            ? 'install its interpreter, or mend the first line'
+            : `chmod +x it, or run it through its interpreter`,
   }),
   exit: (plan, e) => ({
     headline: `${nameOf(plan)} ended with status ${e.exitCode} after ${formatDuration(e.durationMs)}`,
@@ -118,6 +140,17 @@ function killedByFilter({ filter, ...plan }: Plan, e: Evidence): Words | undefin
     ...(seccomp && { evidence: [['profile', seccompOrigin(seccomp, door)]] }),
     remedy: `allow the call in the profile, or give it another one: ${flag} default, or none`,
   }
+}
+
+function pidsRemedy({ spec }: Plan): string {
+  return `raise ${spec.door === 'cli' ? '--pids' : 'limits.pids'}: processes and threads count, and hutch's PID 1`
+}
+
+/** A program whose time was up may have tried the same again and again. */
+function heldUp(plan: Plan, e: Evidence): string | undefined {
+  if ((e.usage.oomKills ?? 0) > 0) return oomRemedy(plan, e)
+  if ((e.usage.pidsDenied ?? 0) > 0) return pidsRemedy(plan)
+  return e.tables && usedUpRemedy(plan, e.full ?? [], e.tables)
 }
 
 function nameOf(plan: Plan): string {

@@ -6,7 +6,7 @@ import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type HutchError, run } from '../../src/index.ts'
-import { buildDirectory } from '../../src/native.ts'
+import { buildDirectory, native } from '../../src/native.ts'
 import { limitTable, optionFlags, type RunOptions } from '../../src/plan/options.ts'
 import type { Op, Program } from '../../src/program/ops.ts'
 import { buildFaulty, type Faulty } from '../fault/build.ts'
@@ -93,6 +93,8 @@ const full: RunOptions = {
   nice: 5,
   ioPriority: 'best-effort:7',
   scheduler: 'batch',
+  // where the kernel has it
+  ...(native().landlock() > 0 && { landlock: ['/:rwx'] }),
 }
 
 /** Without a pid namespace of its own it is hutch that kills what is left. */

@@ -31,6 +31,7 @@ function end(options: RunOptions, outcome: Partial<Outcome>, files: Record<strin
     forced: 2,
     figures,
     events: [],
+    used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
   }
   return judge(made, program, { ...usual, ...outcome })
 }

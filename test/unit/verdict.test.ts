@@ -42,6 +42,7 @@ function end(
     voluntary: 0,
     forced: 0,
     figures,
+    used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
     events: [],
   }
   return judge(made, program, { ...usual, ...outcome })
@@ -213,4 +214,47 @@ test('an error carries its facts', () => {
     remedy: 'mount it',
   })
   expect(new Set(codes).size).toBe(codes.length)
+})
+
+test('what the kernel counts for nobody is named, with the option that raises it', () => {
+  const options = {
+    isolate: 'all',
+    dev: true,
+    mounts: [{ tmpfs: '/a:size=4M,nr_inodes=10' }, { tmpfs: '/b' }],
+  } as const
+  const used = (fullSpaces: number, fullTables = 0, tableLimit = 0) => ({
+    used: { fullSpaces, fullTables, tableLimit },
+  })
+  const told = (outcome: Partial<Outcome>) => {
+    const { reason, verdict } = end(v2, options, outcome)
+    return [reason, verdict.headline, ...verdict.evidence.map((line) => line.join(': ')), verdict.remedy]
+  }
+  expect(told({ commandStatus: 1 << 8, ...used(1) })).toEqual([
+    'space',
+    'job ended with status 1, and /a was full',
+    'tmpfs /a: full   size 4.0 MiB   10 files',
+    "make it larger with mounts: [{ tmpfs: '/a:size=…' }], or see what it writes",
+  ])
+  expect(told({ commandStatus: 1 << 8, ...used(6) }).slice(1, 4)).toEqual([
+    'job ended with status 1, and /dev was full',
+    'tmpfs /dev: full   size 64.0 MiB',
+    'tmpfs /dev/shm: full   size 64.0 MiB',
+  ])
+  expect(told(used(1))[0]).toBe('exit')
+  expect(told({ commandStatus: 15, stopCause: 'timeout', ...used(0, 2, 64) })).toEqual([
+    'timeout',
+    expect.stringContaining('timed out'),
+    'nofile: 64   no descriptor was free in 2 processes',
+    'raise ulimits.nofile, or see what it keeps open',
+  ])
+})
+
+test('a signal that holds a limit of each process names it, if there is one', () => {
+  const headline = (commandStatus: number, ulimits: RunOptions['ulimits']) =>
+    end(v2, { ulimits: ulimits! }, { commandStatus }).verdict.headline
+  expect(headline(25, { fsize: 65_536 })).toBe(
+    'job was ended by SIGXFSZ: a file would have grown beyond ulimit fsize (64.0 KiB)',
+  )
+  expect(headline(24, { cpu: 3 })).toBe('job was ended by SIGXCPU: it used more CPU time than ulimit cpu (3 s)')
+  expect(headline(25, { fsize: 'unlimited' })).toBe('job was ended by SIGXFSZ, from inside')
 })

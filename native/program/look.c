@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a job had used up when its time was: descriptors, which the kernel
+ * counts for nobody, are looked at from here; PID 1 is asked for the rest.
+ * Only a job that is stopped is looked at.
+ */
+#include <linux/fcntl.h>
+#include <linux/resource.h>
+#include <linux/stat.h>
+
+#include "../hutch.h"
+
+/* A fork bomb has more processes than are worth a look. */
+#define LOOKS_AT_MOST 128
+
+static char *add_text(char *at, const char *text)
+{
+	while (*text)
+		*at++ = *text++;
+	*at = 0;
+	return at;
+}
+
+static char *add_decimal(char *at, u64 number)
+{
+	char digits[24];
+	int count = 0;
+
+	do
+		digits[count++] = (char)('0' + number % 10);
+	while (number /= 10);
+	while (count)
+		*at++ = digits[--count];
+	*at = 0;
+	return at;
+}
+
+/* The lowest free number is given first, so these three are in use when none below is free; a shell keeps the last one alone. */
+static int has_last(u64 pid, u64 limit)
+{
+	char path[80], *end = add_text(add_decimal(add_text(path, "/proc/"), pid), "/fd/");
+	struct statx found;
+
+	for (u64 number = limit - 3; number < limit; number++) {
+		add_decimal(end, number);
+		if (sys(__NR_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &found))
+			return 0;
+	}
+	return 1;
+}
+
+static void look_at(struct life *life, u64 pid)
+{
+	struct rlimit64 limit;
+
+	if (sys(__NR_prlimit64, pid, RLIMIT_NOFILE, NULL, &limit) || limit.rlim_cur < 4 || limit.rlim_cur > 1 << 30 ||
+	    !has_last(pid, limit.rlim_cur))
+		return;
+	life->full_tables++;
+	life->table_limit = (u32)limit.rlim_cur;
+}
+
+void life_look(struct life *life)
+{
+	const struct outer *o = &life->outer;
+	struct kernel_siginfo ask = { .signo = LOOK_SIGNAL, .code = LOOK_CODE };
+	char list[4096];
+	long got = o->procs.count ? read_text(o->procs.first, list, sizeof list) : 0;
+	u64 pid = 0;
+
+	if (o->reaps)
+		sys(__NR_pidfd_send_signal, o->pidfd, LOOK_SIGNAL, &ask, 0);
+	if (!o->procs.count)
+		look_at(life, (u64)o->pid);
+	for (long i = 0, looks = 0; i < got && looks < LOOKS_AT_MOST; i++) {
+		if (list[i] >= '0' && list[i] <= '9') {
+			pid = pid * 10 + (u64)(list[i] - '0');
+			continue;
+		}
+		if (pid) {
+			look_at(life, pid);
+			looks++;
+		}
+		pid = 0;
+	}
+}

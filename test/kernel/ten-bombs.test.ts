@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ten bombs at once in sandboxes, two of each kind: this process stays responsive, each verdict names the limit that held,
+// and nothing is left.
+import { mkdirSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunOptions, run } from '../../src/index.ts'
+import { building, buildProgram } from '../escape/attempt.ts'
+import { hostMounts, workplace } from '../image.ts'
+import { children, leftGroups } from '../leaks.ts'
+import { requires } from '../requires.ts'
+
+const { path: work, remove } = workplace()
+beforeAll(() => {
+  mkdirSync(`${work}/bin`)
+  buildProgram(`${work}/bin/attempt`)
+}, building)
+afterAll(remove)
+
+const seconds = 10
+const bombs: [kind: string, words: string[], reason: string, told: [label: string, text: RegExp], remedy: RegExp][] = [
+  ['fork', ['endless-fork'], 'timeout', ['pids.max', /^512 .*refused \d+ times$/], /^raise limits\.pids/],
+  ['memory', ['endless-memory'], 'timeout', ['memory.max', /^256\.0 MiB .*oom_kill \d+$/], /^raise limits\.memory/],
+  ['descriptors', ['endless-open'], 'timeout', ['nofile', /^4096 .* in \d process(es)?$/], /^raise ulimits\.nofile/],
+  ['disk', ['endless-disk', '/tmp'], 'timeout', ['tmpfs /tmp', /^full {3}size 64\.0 MiB/], /tmpfs: '\/tmp:size=/],
+  ['output', ['endless-output'], 'output', ['memory.max', /./], /^raise maxOutput/],
+]
+
+/** The most milliseconds that a timer of this process came late, from now until it is stopped. */
+function watchTimer(): () => number {
+  let [worst, due] = [0, performance.now() + 20]
+  const timer = setInterval(() => {
+    worst = Math.max(worst, performance.now() - due)
+    due = performance.now() + 20
+  }, 20)
+  return () => {
+    clearInterval(timer)
+    return worst
+  }
+}
+
+/** What else a machine of two processors does may make one run late, but not one after another. */
+test('ten bombs at once are held, told of, and gone', { timeout: 60_000, retry: 2 }, async (context) => {
+  requires(context, 'root', 'not a VM')
+  const options: RunOptions = {
+    sandbox: true,
+    // a fifth of a processor needs more than ten seconds for the sandbox's own 1 GiB
+    limits: { memory: '256M' },
+    timeout: `${seconds}s`,
+    killAfter: '500ms',
+    mounts: [{ volume: `${work}/bin:/bombs:ro` }, { tmpfs: '/tmp:size=64M,nr_inodes=1000' }],
+  }
+  const stop = watchTimer()
+  const ended = await Promise.all([...bombs, ...bombs].map(([, words]) => run('/bombs/attempt', words, options)))
+  const late = stop()
+  for (const [i, { reason, verdict, durationMs }] of ended.entries()) {
+    const [kind, , expected, [label, text], remedy] = bombs[i % bombs.length]!
+    const told = { kind, reason, label: new Map(verdict.evidence).get(label), remedy: verdict.remedy }
+    expect(told).toEqual({
+      kind,
+      reason: expected,
+      label: expect.stringMatching(text),
+      remedy: expect.stringMatching(remedy),
+    })
+    if (reason === 'timeout') expect(durationMs).toBeGreaterThanOrEqual(seconds * 1000)
+  }
+  expect(late).toBeLessThan(250)
+  const groups = leftGroups().filter((group) => group.includes(`/hutch-${process.pid}-`))
+  const mounts = hostMounts()
+    .split('\n')
+    .filter((line) => line.includes(work))
+  expect({ groups, children: children(), mounts }).toEqual({ groups: [], children: [], mounts: [] })
+})
+
+/** What ends by itself is told as well, as far as it can be known. */
+test('a full file system, and a file that is too long, are told', async (context) => {
+  requires(context, 'root')
+  const slow = process.env.VM ? { timeout: '10m' } : {}
+  const shell = (script: string, options: RunOptions) =>
+    run('/bin/sh', ['-c', script], { sandbox: true, ...slow, ...options })
+  const full = await shell('cat /dev/zero > /tmp/full', { mounts: [{ tmpfs: '/tmp:size=1M' }] })
+  expect(full).toMatchObject({ reason: 'space', judge: 'RE', status: 1 })
+  expect(full.verdict).toMatchObject({
+    headline: 'sh ended with status 1, and /tmp was full',
+    evidence: expect.arrayContaining([['tmpfs /tmp', 'full   size 1.0 MiB']]),
+    remedy: expect.stringContaining('/tmp:size='),
+  })
+  const well = await shell('cat /dev/zero > /tmp/full; exit 0', { mounts: [{ tmpfs: '/tmp:size=1M' }] })
+  expect(well.reason).toBe('exit')
+  const shared = await shell('cat /dev/zero > /dev/shm/full', { ulimits: { fsize: 'unlimited' } })
+  expect(shared.verdict.evidence).toContainEqual(['tmpfs /dev/shm', 'full   size 64.0 MiB'])
+  const long = await shell('exec cat /dev/zero > /tmp/long', { ulimits: { fsize: 65536 } })
+  expect(long).toMatchObject({ signal: 'SIGXFSZ', judge: 'OLE' })
+  expect(long.verdict).toMatchObject({
+    headline: 'sh was ended by SIGXFSZ: a file would have grown beyond ulimit fsize (64.0 KiB)',
+    remedy: 'raise ulimits.fsize',
+  })
+})
