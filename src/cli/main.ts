@@ -15,6 +15,7 @@ const commands: { [name: string]: [load: () => Promise<Command>, help: string] }
   compile: [() => import('./compile.ts'), 'write a run as one executable that needs no Node'],
   cgroup: [() => import('./cgroup.ts'), 'make, change, see and remove control groups'],
   hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
+  why: [() => import('./why.ts'), 'what stopped or slowed a process, a group or a run, and what to do'],
   rules: [() => import('./rules.ts'), 'place processes into groups by user, group and program'],
   doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],
   links: [() => import('./links.ts'), 'put cgcreate, cgset, cgexec and the like into a directory as links to hutch'],
