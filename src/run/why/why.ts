@@ -99,7 +99,9 @@ function explainProcess(host: Host, pid: number, process: ProcessFacts | undefin
       unknown: unknownOf(host, place, log, found),
     }
   }
-  return { target, causes: own.length > 0 ? own : [goneProcess(pid, log)], unknown: log.limits }
+  return own.length > 0
+    ? { target, causes: own, unknown: [] }
+    : { target, causes: [goneProcess(pid, log)], unknown: log.limits }
 }
 
 /** What the log says of this very process. Numbers are given again: of one that runs now the log means another. */
