@@ -377,6 +377,19 @@ export const table = {
     evidence: f.evidence,
     remedy: f.remedy,
   }),
+  REPORT_INVALID: (f: { path: string; why: string }): Words => ({
+    message: `cannot use ${quote(f.path)} as the report of a run: ${f.why}`,
+    remedy: 'give a file that hutch run --report FILE wrote, a process id, or a group',
+    path: f.path,
+  }),
+  WHY_TARGET_UNKNOWN: (f: { name: string; evidence: string[]; nearest?: string | undefined }): Words => ({
+    message: `cannot tell why: there is no process, group or report ${quote(f.name)}`,
+    evidence: f.evidence,
+    remedy: f.nearest
+      ? `did you mean ${f.nearest}?`
+      : "give a process id, a group's path, or the file that hutch run --report FILE wrote",
+    value: f.name,
+  }),
   NATIVE_MISSING: (f: { path: string; why: string }): Words => ({
     message: `cannot load ${f.path}: ${f.why}`,
     remedy: 'build it: npm run build in the package directory (needs gcc)',

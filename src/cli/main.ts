@@ -19,6 +19,7 @@ const commands: { [name: string]: [load: () => Promise<Command>, help: string] }
   ps: [() => import('./ps.ts'), 'the processes of groups, as a list or a tree'],
   metrics: [() => import('./metrics.ts'), 'all groups for Prometheus, or by OTLP'],
   hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
+  why: [() => import('./why.ts'), 'what stopped or slowed a process, a group or a run, and what to do'],
   rules: [() => import('./rules.ts'), 'place processes into groups by user, group and program'],
   doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],
   links: [() => import('./links.ts'), 'put cgcreate, cgset, cgexec and the like into a directory as links to hutch'],

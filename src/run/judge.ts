@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From raw outcome to Result: which reason holds, whose limit it was, where a signal came from. Pure.
 import { constants } from 'node:os'
+import type { OomLevel } from '../cgroup/diagnosis.ts'
 import { isFull, parseMemory } from '../cgroup/memory.ts'
 import { type Figures, parseFlat } from '../cgroup/stats.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -10,7 +11,7 @@ import type { JobEvent, Reason, Result } from './result.ts'
 import { judgeStatus } from './status.ts'
 import { figuresOf, groupOf, parseUsage, without } from './usage.ts'
 import { fullSpaces, type Used } from './used-up.ts'
-import { type Evidence, makeVerdict, type OomLevel } from './verdict.ts'
+import { type Evidence, makeVerdict } from './verdict.ts'
 
 /** What the kernel and hutch-init said of a job that is over. */
 export interface Outcome {

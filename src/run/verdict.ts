@@ -1,5 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stopped it, in plain words, from the kernel's figures alone: pure.
+import {
+  describeForks,
+  describeKills,
+  describeLevel,
+  type Line,
+  memoryLine,
+  type OomLevel,
+  pidsLine,
+  quotaLine,
+  suggestMemory,
+} from '../cgroup/diagnosis.ts'
 import { quote } from '../errors.ts'
 import type { Plan } from '../plan/plan.ts'
 import { seccompOrigin } from '../plan/seccomp-option.ts'
@@ -7,13 +18,6 @@ import { formatDuration, formatSize } from '../units.ts'
 import type { Reason, Verdict } from './result.ts'
 import type { Usage } from './usage.ts'
 import { endedByLimit, type Space, spaceLines, tableLine, type Used, usedUpRemedy } from './used-up.ts'
-
-/** Whose memory limit made the kernel kill. */
-export interface OomLevel {
-  whose: 'own' | 'ancestor' | 'host'
-  /** The ancestor. */
-  directory?: string
-}
 
 /** All that a verdict is drawn from. */
 export interface Evidence {
@@ -43,22 +47,12 @@ export function makeVerdict(plan: Plan, evidence: Evidence): Verdict {
   const words = headlines[reason](plan, evidence)
   const ran = evidence.execError === undefined
   const lines = ran ? figureLines(plan, evidence) : []
-  const level = evidence.oomLevel ? [['whose limit', whoseLimit(evidence.oomLevel)] as [string, string]] : []
+  const level = evidence.oomLevel ? [['whose limit', describeLevel(evidence.oomLevel)] as Line] : []
   return {
     headline: words.headline,
     evidence: [...(words.evidence ?? []), ...lines, ...level],
     ...(words.remedy && { remedy: words.remedy }),
   }
-}
-
-function figureLines(plan: Plan, e: Evidence): [string, string][] {
-  return [
-    ...memoryLine(plan, e),
-    ...pidsLine(plan, e),
-    ...spaceLines(e.full ?? []),
-    ...(e.tables ? tableLine(e.tables) : []),
-    ...throttleLine(plan, e),
-  ]
 }
 
 /** Whether something was stopped, so that a user should hear of it. */
@@ -70,11 +64,11 @@ type Words = { headline: string; evidence?: [string, string][]; remedy?: string 
 
 const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
   oom: (plan, e) => ({
-    headline: `${e.usage.oomKills ? count(e.usage.oomKills, 'process was', 'processes were') : 'all of it was'} killed for memory: ${oomCause(plan, e)}`,
+    headline: describeKills(e.usage.oomKills ?? 0, nameOf(plan), e.oomLevel),
     remedy: oomRemedy(plan, e),
   }),
   pids: (plan, e) => ({
-    headline: `${count(e.usage.pidsDenied ?? 0, 'fork was', 'forks were')} refused: ${nameOf(plan)} needs more tasks than pids.max allows`,
+    headline: describeForks(e.usage.pidsDenied ?? 0, nameOf(plan)),
     remedy: pidsRemedy(plan),
   }),
   space: (plan, e) => ({
@@ -157,23 +151,13 @@ function nameOf(plan: Plan): string {
   return quote(plan.argv[0]!.slice(plan.argv[0]!.lastIndexOf('/') + 1) || plan.argv[0])
 }
 
-function count(n: number, one: string, many: string): string {
-  return `${n} ${n === 1 ? one : many}`
-}
-
-function oomCause(plan: Plan, e: Evidence): string {
-  if (e.oomLevel?.whose === 'host') return 'the host itself ran out'
-  if (e.oomLevel?.whose === 'ancestor') return `a group above it is full: ${e.oomLevel.directory}`
-  return `${nameOf(plan)} asked for more than memory.max allows`
-}
-
 function oomRemedy(plan: Plan, e: Evidence): string {
   if (e.oomLevel?.whose === 'host') return 'free memory on this host, or limit the others'
   if (e.oomLevel?.whose === 'ancestor')
     return `raise the limit of ${e.oomLevel.directory}, or run elsewhere with --parent`
   if (plan.spec.door === 'library') return 'raise limits.memory'
   const limit = plan.spec.limits.find((one) => one.file === 'memory.max')
-  const more = limit ? ` --memory ${Math.ceil((Number(limit.value) * 2.2) / 2 ** 20)}M` : ''
+  const more = limit ? ` --memory ${suggestMemory(Number(limit.value))}` : ''
   return `raise --memory, or see where the memory goes: hutch run${more} --verbose …`
 }
 
@@ -186,11 +170,6 @@ function stopped(plan: Plan, e: Evidence): string {
 function signalOrigin(e: Evidence): string {
   if (e.signalFrom === 'inside') return 'from inside'
   return e.signalFrom === 'outside' ? 'from outside' : 'from inside or outside: the kernel does not tell'
-}
-
-function whoseLimit(level: OomLevel): string {
-  if (level.whose === 'own') return "this group's own (not an ancestor's, not the host's)"
-  return level.whose === 'ancestor' ? `an ancestor's: ${level.directory}` : "none: the host's memory was used up"
 }
 
 function limitOf(plan: Plan, file: string): string | undefined {
@@ -213,40 +192,21 @@ function cpuTimeLine(plan: Plan, { usage, durationMs }: Evidence): [string, stri
   return [['cpu time', parts.filter(Boolean).join('   ')]]
 }
 
-function memoryLine(plan: Plan, { usage }: Evidence): [string, string][] {
-  const limit = limitOf(plan, 'memory.max')
-  if (usage.memoryPeak === undefined && limit === undefined) return []
-  const parts = [
-    limit === undefined ? 'no limit' : /^\d+$/.test(limit) ? formatSize(Number(limit)) : limit,
-    usage.memoryPeak !== undefined && `peak ${formatSize(usage.memoryPeak)}`,
-    limit !== undefined &&
-      usage.memoryLimitHits !== undefined &&
-      `limit hit ${count(usage.memoryLimitHits, 'time', 'times')}`,
-    (usage.oomKills ?? 0) > 0 && `oom_kill ${usage.oomKills}`,
-  ]
-  return [['memory.max', parts.filter(Boolean).join('   ')]]
-}
-
-function pidsLine(plan: Plan, { usage }: Evidence): [string, string][] {
-  const limit = limitOf(plan, 'pids.max')
-  if (limit === undefined) return []
-  const parts = [
-    limit,
-    usage.pidsPeak !== undefined && `peak ${usage.pidsPeak}`,
-    usage.pidsDenied !== undefined && `refused ${count(usage.pidsDenied, 'time', 'times')}`,
-  ]
-  return [['pids.max', parts.filter(Boolean).join('   ')]]
-}
-
-function throttleLine(plan: Plan, { usage }: Evidence): [string, string][] {
-  const limit = limitOf(plan, 'cpu.max')
-  if (limit === undefined || !usage.periods) return []
-  const share = Math.round((100 * (usage.throttledPeriods ?? 0)) / usage.periods)
-  const waited = usage.throttledUsec === undefined ? '' : `, ${formatDuration(usage.throttledUsec / 1000)} in all`
-  return [
-    [
-      'cpu.max',
-      `${limit}   throttled in ${share} % of periods (${usage.throttledPeriods} of ${usage.periods})${waited}`,
-    ],
-  ]
+/** Where there is something to tell: a peak or a limit, and refusals and waits under a limit. */
+function figureLines(plan: Plan, { usage, full, tables }: Evidence): Line[] {
+  const [memory, pids, cpu] = ['memory.max', 'pids.max', 'cpu.max'].map((file) => limitOf(plan, file))
+  const {
+    memoryPeak: peak,
+    memoryLimitHits: hits,
+    oomKills: kills,
+    periods,
+    throttledPeriods = 0,
+    throttledUsec,
+  } = usage
+  const lines: Line[] = []
+  if (peak !== undefined || memory !== undefined) lines.push(memoryLine(memory, { peak, hits, kills }))
+  if (pids !== undefined) lines.push(pidsLine(pids, { peak: usage.pidsPeak, denied: usage.pidsDenied }))
+  lines.push(...spaceLines(full ?? []), ...(tables ? tableLine(tables) : []))
+  if (cpu !== undefined && periods) lines.push(quotaLine(cpu, { periods, throttledPeriods, throttledUsec }))
+  return lines
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel's log, as far as this process may read it: /dev/kmsg, kernel documentation ABI/testing/dev-kmsg.
+import { closeSync, constants, openSync, readlinkSync, readSync } from 'node:fs'
+import { type KernelRecord, parseRecord } from './kernel-record.ts'
+
+/** What the kernel wrote itself, oldest first, and how far back it goes. */
+export interface KernelLog {
+  records: KernelRecord[]
+  /** When the oldest record was written that is still there; absent when nothing has been overwritten since the boot. */
+  since?: Date
+  /** Why there are no records: EPERM without CAP_SYSLOG, ENOENT in most containers. */
+  errno?: string
+}
+
+/** A record is no longer than this; a shorter buffer is refused (EINVAL). */
+const longestRecord = 8192
+/** A log that is written as fast as it is read has an end all the same. */
+const mostRecords = 1_000_000
+
+/** The records that `wanted` takes by their text: others can write into this log, but never under the kernel's own name. */
+export function readKernelLog(wanted: (text: string) => boolean): KernelLog {
+  const log: KernelLog = { records: [] }
+  let fd: number
+  try {
+    fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  } catch (error) {
+    return { records: [], errno: codeOf(error) }
+  }
+  const boot = bootTime()
+  const buffer = Buffer.alloc(longestRecord)
+  try {
+    for (let count = 0; count < mostRecords; count++) {
+      const length = readNext(fd, buffer)
+      if (length === 0) break
+      const record = parseRecord(buffer.toString('latin1', 0, length), boot)
+      if (!record) continue
+      if (count === 0 && record.number > 0) log.since = new Date(record.at)
+      if (record.byKernel && wanted(record.text)) log.records.push(record)
+    }
+  } catch (error) {
+    log.errno = codeOf(error)
+  } finally {
+    closeSync(fd)
+  }
+  return log
+}
+
+/** 0 at the end. A record that was overwritten while we read makes a gap (EPIPE), not an end. */
+function readNext(fd: number, buffer: Buffer): number {
+  for (let tries = 0; ; tries++) {
+    try {
+      return readSync(fd, buffer)
+    } catch (error) {
+      if (codeOf(error) === 'EAGAIN') return 0
+      if (codeOf(error) !== 'EPIPE' || tries > 1000) throw error
+    }
+  }
+}
+
+/** Milliseconds since the epoch at which the kernel's clock of log records was 0. */
+function bootTime(): number {
+  return Date.now() - Number(process.hrtime.bigint() / 1000n) / 1000
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'EIO'
+}
+
+/** Inode numbers that the kernel gives the first namespaces: include/linux/proc_ns.h. */
+const first = { pid: 'pid:[4026531836]', cgroup: 'cgroup:[4026531835]' } as const
+
+/** Whether this process counts processes, or groups, as the log does: from the first namespace. */
+export function seesAsLogged(kind: keyof typeof first): boolean {
+  try {
+    return readlinkSync(`/proc/self/ns/${kind}`) === first[kind]
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `why` answers.
+import type { Line } from '../../cgroup/diagnosis.ts'
+import type { Reason } from '../result.ts'
+
+/** A process that the kernel killed, as its log tells it. Bytes. */
+export interface Victim {
+  pid: number
+  name: string
+  /** ISO 8601. */
+  at: string
+  anon: number
+  file: number
+  shmem: number
+  pageTables?: number
+  /** The group that it was in. */
+  group?: string
+}
+
+/** One thing that stopped or slowed it, the kernel's figures for it, and what to do. */
+export interface Cause {
+  /**
+   * A run's reason, or: throttled by cpu.max; slowed by memory.high; disk-full; fault, a signal that the program brought
+   * on itself; not-kernel, it is over and no limit and no kill of the kernel's ended it; none, nothing has stopped it.
+   */
+  cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'not-kernel' | 'none'
+  /** The limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high. */
+  limit?: string
+  /** Whose it is: the group's own, a group's above or below it, or the host's. */
+  whose?: 'own' | 'ancestor' | 'below' | 'host'
+  /** The group that has this limit. */
+  group?: string
+  /** The limit's value, where it is a number of bytes. */
+  maximum?: number
+  /** How often. */
+  count?: number
+  /** When it last happened, if that is known: ISO 8601. */
+  last?: string
+  victims?: Victim[]
+  headline: string
+  /** Label and text, a line each. */
+  evidence: Line[]
+  remedy?: string
+}
+
+/** What is known of the end of a process, a group or a run. */
+export interface Explanation {
+  target: {
+    kind: 'process' | 'group' | 'report'
+    /** As it was given. */
+    name: string
+    /** Whether it is still there: a process that runs, a group that exists. */
+    there: boolean
+    /** Its group. */
+    path?: string
+  }
+  /** At least one, the weightiest first. */
+  causes: Cause[]
+  /** What could not be looked at, and so is not said. */
+  unknown: string[]
+}
+
+const weights: Cause['cause'][] = [
+  'not-found',
+  'not-executable',
+  'timeout',
+  'cpu-time',
+  'output',
+  'aborted',
+  'oom',
+  'pids',
+  'fault',
+  'signal',
+  'disk-full',
+  'throttled',
+  'slowed',
+  'exit',
+  'not-kernel',
+  'none',
+]
+
+/** In order of weight; those of one kind stay as they are. */
+export function sortCauses(causes: readonly Cause[]): Cause[] {
+  return [...causes].sort((a, b) => weights.indexOf(a.cause) - weights.indexOf(b.cause))
+}

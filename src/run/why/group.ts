@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// All that is known of a group, from its files, its processes and the kernel's log, as causes.
+import { availableParallelism, totalmem } from 'node:os'
+import { type Chain, readChain } from '../../cgroup/chain.ts'
+import { type Line, memoryLine, pidsLine } from '../../cgroup/diagnosis.ts'
+import { readWords, walkGroups } from '../../cgroup/files.ts'
+import { hierarchies, type Place } from '../../cgroup/place.ts'
+import type { Host } from '../../host/host.ts'
+import { quote } from '../../quote.ts'
+import { diskCauses, parseWritable, readFull } from './disk.ts'
+import { type Cause, sortCauses } from './explanation.ts'
+import { firstRefusal, killsIn, type LogFacts } from './log.ts'
+import { type MemoryFacts, memoryCauses, pressureLines, slowedCauses } from './memory.ts'
+import { adviseHeap, isNode, parseHeapFlag } from './node-heap.ts'
+import { countTasks, findKillers, type ProcessFacts, readProcess, readTaskLimits } from './process.ts'
+import { type TaskFacts, taskCauses } from './tasks.ts'
+import { throttleCauses } from './throttle.ts'
+
+/** Of a group's processes, so many are looked at. */
+const mostProcesses = 32
+
+/** Causes in a group; `one` is the process that was asked for, else all in the group are looked at. */
+export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): Cause[] {
+  const chain = readChain(host, place)
+  const pids = one ? [one.pid] : membersOf(host, place)
+  const processes = one ? [one] : pids.slice(0, mostProcesses).flatMap((pid) => readProcess(pid) ?? [])
+  const tasks = chain.pids[0]?.current || chain.pids[0]?.peak || pids.length
+  const memory = memoryFacts(chain, place, log, one !== undefined)
+  const causes = [
+    ...memoryCauses(memory).map((cause) => withHeap(cause, processes)),
+    ...taskCauses(taskFacts(chain, place, log, processes)),
+    ...seenFull(processes, one ? `process ${one.pid}` : quote(place.path)),
+    ...throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), tasks),
+    ...slowedCauses(memory),
+  ].map((cause) => withPressure(cause, chain))
+  if (causes.length > 0) return sortCauses(causes)
+  return [nothingFound(chain, place, pids.length > 0, one)]
+}
+
+/** A group of each hierarchy has its own path, which may differ between them. */
+function nameOf(levels: readonly { path: string }[], place: Place): string {
+  return quote(levels[0]?.path ?? place.path)
+}
+
+function isWhole(levels: readonly { path: string }[]): boolean {
+  return levels[0]?.path === '/'
+}
+
+function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean): MemoryFacts {
+  const path = chain.memory[0]?.path ?? place.path
+  // a process in the root group is not asked about for all groups
+  const deep = !(alone && isWhole(chain.memory))
+  return {
+    name: quote(path),
+    path,
+    levels: chain.memory,
+    below: deep ? chain.memoryBelow : [],
+    // where memory is not counted, the log can only mean an earlier group of this path
+    kills: chain.memory.length === 0 ? [] : killsIn(log, path, deep),
+  }
+}
+
+function taskFacts(chain: Chain, place: Place, log: LogFacts, processes: readonly ProcessFacts[]): TaskFacts {
+  const first = firstRefusal(log, chain.pids[0]?.path ?? place.path)
+  const held = processes.find(({ nproc, zombie }) => nproc !== undefined && !zombie)
+  const limits = readTaskLimits()
+  return {
+    name: nameOf(chain.pids, place),
+    levels: chain.pids,
+    below: isWhole(chain.pids) ? [] : chain.pidsBelow,
+    ...(first !== undefined && !isWhole(chain.pids) && { firstRefused: first }),
+    ...(held && { user: { pid: held.pid, uid: held.uid, limit: held.nproc!, tasks: countTasks(held.uid) } }),
+    ...(limits && { host: limits }),
+  }
+}
+
+/** Processes in it and below it. The root of a hierarchy has those of the whole machine, which are not asked about. */
+function membersOf(host: Host, place: Place): number[] {
+  const mounts = new Set(hierarchies(host).map(([, { mount }]) => mount))
+  const directories = [...new Set(Object.values(place.directories))].filter((directory) => !mounts.has(directory))
+  const pids = directories.flatMap((directory) => walkGroups(directory)).flatMap((at) => readWords(at, 'cgroup.procs'))
+  return [...new Set(pids)].map(Number).filter((pid) => pid > 0)
+}
+
+/** Processes that share a mount namespace see the same: each file system is told once. */
+function seenFull(processes: readonly ProcessFacts[], name: string): Cause[] {
+  const seen = new Set<string>()
+  return processes.flatMap(({ pid, mountinfo, zombie }) => {
+    if (zombie || seen.has(mountinfo)) return []
+    seen.add(mountinfo)
+    return diskCauses(name, pid, readFull(pid, parseWritable(mountinfo)))
+  })
+}
+
+function withHeap(cause: Cause, processes: readonly ProcessFacts[]): Cause {
+  const alive = processes.find(({ argv }) => isNode(argv))
+  // newer Nodes name their first thread so
+  const victim = cause.victims?.some(({ name }) => name === 'node' || name === 'MainThread')
+  if (cause.maximum === undefined || (!alive && !victim)) return cause
+  const flag = alive && parseHeapFlag(alive.argv, alive.nodeOptions)
+  return addAdvice(cause, cause.maximum, flag, alive !== undefined)
+}
+
+/** `seen`: its command line is known. */
+export function addAdvice(cause: Cause, limit: number, flag: number | undefined, seen: boolean): Cause {
+  const { evidence, remedy } = adviseHeap(limit, flag, totalmem())
+  const told: Line[] = seen ? evidence : [['node heap', 'with which flags Node was started is not known: it is gone']]
+  return { ...cause, evidence: [...cause.evidence, ...told], remedy }
+}
+
+function withPressure(cause: Cause, { pressure }: Chain): Cause {
+  const resource = { oom: 'memory', slowed: 'memory', throttled: 'cpu' }[cause.cause as string]
+  const text = resource === undefined ? undefined : pressure[resource]
+  if (text === undefined) return cause
+  return { ...cause, evidence: [...cause.evidence, ...pressureLines({ [resource!]: text })] }
+}
+
+function nothingFound(chain: Chain, place: Place, populated: boolean, one: ProcessFacts | undefined): Cause {
+  const name = one ? `process ${one.pid} (${quote(one.name)})` : quote(place.path)
+  const limits: Line[] = [
+    ...chain.memory.filter(({ max }) => max !== undefined).map((level) => at(memoryLine(level.max, level), level.path)),
+    ...chain.pids.filter(({ max }) => max !== undefined).map((level) => at(pidsLine(level.max!, level), level.path)),
+  ]
+  const evidence = [...limits, ...pressureLines(chain.pressure)]
+  if (populated && !one?.zombie)
+    return {
+      cause: 'none',
+      headline: `nothing has stopped ${name}: no limit in its chain was hit, and the kernel killed nothing in it`,
+      evidence,
+    }
+  return {
+    cause: 'not-kernel',
+    headline: `${name} is ${one ? 'over' : 'empty'}, and it was not the kernel: no limit in its chain was hit, nothing in it was killed for memory`,
+    evidence: [...evidence, ...senderLines()],
+    remedy: 'run it with hutch run --report FILE: then its status, its signal and its limits are told',
+  }
+}
+
+/** Who else kills. */
+export function senderLines(): Line[] {
+  const killers = findKillers()
+  return [
+    ['who did', 'ended by itself, or by a signal that a process sent: the kernel keeps no record of which'],
+    ...killers.map(
+      (name): Line => [
+        'could be',
+        `${name} runs here and kills for want of memory by SIGKILL: journalctl -u ${name} tells`,
+      ],
+    ),
+  ]
+}
+
+function at([label, text]: Line, path: string): Line {
+  return [label, `${text}   ${quote(path)}`]
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who was killed for memory, and by whose limit: from the counts of the groups, and from the kernel's log where it tells. Pure.
+import type { MemoryLevel } from '../../cgroup/chain.ts'
+import {
+  describeKills,
+  describeLevel,
+  type Line,
+  memoryLine,
+  type OomLevel,
+  suggestMemory,
+} from '../../cgroup/diagnosis.ts'
+import { parsePressure } from '../../cgroup/stats.ts'
+import type { KernelKill } from '../../host/kernel-record.ts'
+import { quote } from '../../quote.ts'
+import { formatDuration, formatSize } from '../../units.ts'
+import type { Cause, Victim } from './explanation.ts'
+
+/** What is known of a group and its memory. */
+export interface MemoryFacts {
+  /** For headlines. */
+  name: string
+  /** In memory's hierarchy. */
+  path: string
+  /** The group, then those above it; empty when it is gone. */
+  levels: readonly MemoryLevel[]
+  below: readonly MemoryLevel[]
+  /** Kills in the group or below it, oldest first. */
+  kills: readonly KernelKill[]
+}
+
+/** One cause for each limit that killed. */
+export function memoryCauses(facts: MemoryFacts): Cause[] {
+  const { levels, below } = facts
+  const [own] = levels
+  // v1 counts in each group alone
+  const inner = own?.ooms === undefined ? below.reduce((sum, level) => sum + (level.kills ?? 0), 0) : 0
+  const counted = own?.kills === undefined ? 0 : own.kills + inner
+  // what the log has beyond the count was of an earlier group of this path
+  const kills = own?.kills === undefined ? facts.kills : counted === 0 ? [] : facts.kills.slice(-counted)
+  if (counted === 0 && kills.length === 0) return []
+  const told = new Map<string, KernelKill[]>()
+  for (const kill of kills) told.set(keyOf(kill), [...(told.get(keyOf(kill)) ?? []), kill])
+  if (told.size === 0) return [makeCause(facts, guessLevel(facts), counted, [])]
+  const causes = [...told.values()].map((some) =>
+    makeCause(
+      facts,
+      toldLevel(facts, some.at(-1)!),
+      told.size === 1 ? Math.max(counted, some.length) : some.length,
+      some,
+    ),
+  )
+  return causes.reverse()
+}
+
+function keyOf({ for: whose, limitGroup = '', nodesAlone }: KernelKill): string {
+  return `${whose} ${limitGroup} ${nodesAlone ?? ''}`
+}
+
+function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel {
+  if (kill.for === 'host') return { whose: 'host' }
+  if (kill.limitGroup === undefined) return guessLevel(facts)
+  if (kill.limitGroup === facts.path) return { whose: 'own' }
+  return { whose: isBelow(kill.limitGroup, facts.path) ? 'below' : 'ancestor', directory: kill.limitGroup }
+}
+
+/** The group itself, then those below it, then those above, nearest first; none of them is the host. */
+function guessLevel({ levels, below }: MemoryFacts): OomLevel {
+  const hit = ({ ooms, full }: MemoryLevel) => (ooms ?? 0) > 0 || full === true
+  const [own, ...above] = levels
+  if (own && hit(own)) return { whose: 'own' }
+  const inside = below.find(hit)
+  if (inside) return { whose: 'below', directory: inside.path }
+  const ancestor = above.find(hit)
+  return ancestor ? { whose: 'ancestor', directory: ancestor.path } : { whose: 'host' }
+}
+
+/** Whether a group is another one, or below it. */
+export function isBelow(path: string, other: string): boolean {
+  return path === other || other === '/' || path.startsWith(`${other}/`)
+}
+
+function makeCause(facts: MemoryFacts, level: OomLevel, counted: number, kills: readonly KernelKill[]): Cause {
+  const group = level.whose === 'own' ? facts.path : level.directory
+  const state = [...facts.levels, ...facts.below].find(({ path }) => path === group)
+  const last = kills.at(-1)
+  const max = state?.max ?? (last && last.limitGroup === group ? limitOf(last) : undefined)
+  const nodes = last?.nodesAlone === true
+  const figures = { peak: state?.peak, hits: state?.hits, kills: counted }
+  return {
+    cause: 'oom',
+    ...(level.whose !== 'host' && { limit: 'memory.max' }),
+    whose: level.whose,
+    ...(group !== undefined && { group }),
+    ...(max !== undefined && level.whose !== 'host' && { maximum: Number(max) }),
+    count: counted,
+    ...(last && { last: new Date(last.at).toISOString(), victims: kills.map(makeVictim) }),
+    headline: describeKills(counted, facts.name, quoted(level)),
+    evidence: [
+      ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
+      ['whose limit', nodes ? 'none: its memory nodes (cpuset.mems) were used up' : describeLevel(quoted(level))],
+      ...(last?.byHand
+        ? [['by hand', 'the SysRq key f, or a write to /proc/sysrq-trigger, asked for it'] as Line]
+        : []),
+      ...victimLines(kills, counted),
+    ],
+    remedy: remedyOf(level, facts, max),
+  }
+}
+
+function quoted(level: OomLevel): OomLevel {
+  return level.directory === undefined ? level : { ...level, directory: quote(level.directory) }
+}
+
+function limitOf({ limit }: KernelKill): string | undefined {
+  return limit === undefined || limit >= 2 ** 52 ? undefined : String(limit)
+}
+
+function makeVictim({ pid, name, at, anon, file, shmem, pageTables, group }: KernelKill): Victim {
+  return {
+    pid,
+    name,
+    at: new Date(at).toISOString(),
+    anon,
+    file,
+    shmem,
+    ...(pageTables !== undefined && { pageTables }),
+    ...(group !== undefined && { group }),
+  }
+}
+
+const mostVictims = 5
+
+function victimLines(kills: readonly KernelKill[], counted: number): Line[] {
+  if (kills.length === 0) return []
+  const shown = kills.slice(-mostVictims)
+  const lines = shown.map(
+    ({ pid, name, at, anon, file, shmem }): Line => [
+      'victim',
+      [
+        `${formatTime(at)}  ${pid} (${quote(name)})`,
+        `anon ${formatSize(anon)}`,
+        `file ${formatSize(file)}`,
+        shmem > 0 && `shmem ${formatSize(shmem)}`,
+      ]
+        .filter(Boolean)
+        .join('   '),
+    ],
+  )
+  if (counted > kills.length)
+    lines.push(['log', `tells of ${kills.length} of ${counted}: the kernel leaves reports out when they come fast`])
+  else if (kills.length > shown.length) lines.push(['log', `has ${kills.length - shown.length} more before these`])
+  return lines
+}
+
+/** Local time, to the second. */
+export function formatTime(at: number): string {
+  const date = new Date(at)
+  const two = (n: number) => String(n).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+function remedyOf(level: OomLevel, { path }: MemoryFacts, max: string | undefined): string {
+  if (level.whose === 'host') return 'free memory on this host, or limit the others'
+  const group = level.whose === 'own' ? path : level.directory!
+  const set = `hutch cgroup set ${quote(group)} memory.max=${max === undefined ? 'SIZE' : suggestMemory(Number(max))}`
+  if (level.whose === 'ancestor') return `raise its limit: ${set}; or place it elsewhere`
+  return `raise it: ${set}; or see where the memory goes: hutch cgroup show ${quote(group)} memory.stat`
+}
+
+/** What memory.high did to the group or to one above it. */
+export function slowedCauses({ name, levels }: MemoryFacts): Cause[] {
+  return levels.flatMap((level, i): Cause[] => {
+    if (level.high === undefined || !level.slowed) return []
+    const whose = i === 0 ? 'own' : 'ancestor'
+    return [
+      {
+        cause: 'slowed',
+        limit: 'memory.high',
+        whose,
+        group: level.path,
+        count: level.slowed,
+        headline: `${name} was slowed for memory ${level.slowed} times: ${i === 0 ? 'it' : quote(level.path)} is above memory.high`,
+        evidence: [
+          [
+            'memory.high',
+            `${formatSize(Number(level.high))}${level.current === undefined ? '' : `   now ${formatSize(level.current)}`}`,
+          ],
+        ],
+        remedy: `raise it: hutch cgroup set ${quote(level.path)} memory.high=${suggestMemory(Number(level.high))}`,
+      },
+    ]
+  })
+}
+
+/** How long tasks waited, where that is more than nothing: what built up before. */
+export function pressureLines(pressure: { [resource: string]: string }): Line[] {
+  return Object.entries(pressure).flatMap(([resource, text]): Line[] => {
+    const { someUsec = 0, fullUsec } = parsePressure(text)
+    const average = /^some .*avg300=([\d.]+)/m.exec(text)?.[1]
+    if (someUsec < 1000) return []
+    const parts = [
+      `${resource}: some task waited ${formatDuration(someUsec / 1000)}`,
+      fullUsec && `all of them ${formatDuration(fullUsec / 1000)}`,
+      average !== undefined && `${average} % of the last 5 minutes`,
+    ]
+    return [['pressure', parts.filter(Boolean).join(', ')]]
+  })
+}

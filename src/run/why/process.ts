@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// A process as /proc shows it, with what can keep it from forking and writing: proc_pid_status(5), proc_pid_limits(5).
+import { readdirSync, readFileSync } from 'node:fs'
+import { ownPlace, type Place } from '../../cgroup/place.ts'
+import { parseHierarchies } from '../../host/hierarchy.ts'
+import type { Host } from '../../host/host.ts'
+
+/** What is left undefined may not be read, or there is none. */
+export interface ProcessFacts {
+  pid: number
+  name: string
+  argv: string[]
+  nodeOptions?: string
+  uid: number
+  /** Over; only its parent has not asked yet. */
+  zombie: boolean
+  /** Soft RLIMIT_NPROC, where it holds: root and who has CAP_SYS_ADMIN or CAP_SYS_RESOURCE are not held to it. */
+  nproc?: number
+  mountinfo: string
+}
+
+function read(pid: number | string, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined when there is no such process. */
+export function readProcess(pid: number): ProcessFacts | undefined {
+  const status = read(pid, 'status')
+  if (status === undefined) return undefined
+  const field = (name: string) => new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)?.[1] ?? ''
+  const options = read(pid, 'environ')
+    ?.split('\0')
+    .find((word) => word.startsWith('NODE_OPTIONS='))
+    ?.slice(13)
+  const uid = Number(field('Uid').split('\t')[0])
+  const nproc = parseNproc(read(pid, 'limits'), uid, field('CapEff'))
+  return {
+    pid,
+    name: field('Name'),
+    argv: (read(pid, 'cmdline') ?? '').split('\0').slice(0, -1),
+    ...(options !== undefined && { nodeOptions: options }),
+    uid,
+    zombie: field('State').startsWith('Z'),
+    ...(nproc !== undefined && { nproc }),
+    mountinfo: read(pid, 'mountinfo') ?? '',
+  }
+}
+
+/** CAP_SYS_ADMIN is 21, CAP_SYS_RESOURCE 24. */
+const exempting = (1n << 21n) | (1n << 24n)
+
+/** From the text of /proc/PID/limits. */
+export function parseNproc(limits: string | undefined, uid: number, capabilities: string): number | undefined {
+  const soft = /^Max processes +(\d+)/m.exec(limits ?? '')?.[1]
+  const exempt = uid === 0 || (BigInt(`0x${capabilities || '0'}`) & exempting) !== 0n
+  return soft === undefined || exempt ? undefined : Number(soft)
+}
+
+/** The groups that it is in, on every hierarchy. */
+export function readPlace(pid: number, host: Host): Place | undefined {
+  const [mounts, membership] = [read('self', 'mountinfo'), read(pid, 'cgroup')]
+  if (mounts === undefined || membership === undefined) return undefined
+  return ownPlace({ ...host, ...parseHierarchies(mounts, membership) })
+}
+
+/** How many tasks a user has, threads too. */
+export function countTasks(uid: number): number {
+  let tasks = 0
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue
+    const status = read(pid, 'status') ?? ''
+    if (Number(/^Uid:\t(\d+)/m.exec(status)?.[1] ?? -1) === uid)
+      tasks += Number(/^Threads:\t(\d+)/m.exec(status)?.[1] ?? 1)
+  }
+  return tasks
+}
+
+/** Tasks of the whole machine, and how many it may have. */
+export function readTaskLimits(): { tasks: number; threadsMax: number; pidMax: number } | undefined {
+  const tasks = Number(/^\S+ \S+ \S+ \d+\/(\d+)/.exec(read('', 'loadavg') ?? '')?.[1])
+  const [threadsMax, pidMax] = ['threads-max', 'pid_max'].map((name) => Number(read('sys', `kernel/${name}`)))
+  return tasks > 0 && threadsMax! > 0 && pidMax! > 0 ? { tasks, threadsMax: threadsMax!, pidMax: pidMax! } : undefined
+}
+
+/** Names of daemons that kill for want of memory from outside of the kernel, of those that run here. */
+export function findKillers(): string[] {
+  const known = new Set(['systemd-oomd', 'earlyoom', 'oomd', 'nohang'])
+  const found = readdirSync('/proc').flatMap((pid) => (/^\d+$/.test(pid) ? [read(pid, 'comm')?.trimEnd() ?? ''] : []))
+  return [...known].filter((name) => found.includes(name))
+}

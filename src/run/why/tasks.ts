@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which of the four limits refused a fork: pids.max at some level, RLIMIT_NPROC, threads-max or pid_max. Pure.
+import type { PidsLevel } from '../../cgroup/chain.ts'
+import { describeForks, type Line, pidsLine } from '../../cgroup/diagnosis.ts'
+import { quote } from '../../quote.ts'
+import type { Cause } from './explanation.ts'
+import { formatTime } from './memory.ts'
+
+/** What is known of a group, its processes and the host. */
+export interface TaskFacts {
+  name: string
+  levels: readonly PidsLevel[]
+  below: readonly PidsLevel[]
+  /** When the log first tells of a refused fork in it: milliseconds since the epoch. */
+  firstRefused?: number
+  /** Of a process in it that is held to it: the soft limit, and how many tasks its user has. */
+  user?: { pid: number; uid: number; limit: number; tasks: number }
+  /** Of the whole machine. */
+  host?: { tasks: number; threadsMax: number; pidMax: number }
+}
+
+/** The limits that refused forks, or refuse them now. */
+export function taskCauses(facts: TaskFacts): Cause[] {
+  return [...groupCauses(facts), ...userCause(facts), ...hostCauses(facts)]
+}
+
+function groupCauses(facts: TaskFacts): Cause[] {
+  const { levels, below } = facts
+  const [own, ...above] = levels
+  if (!own) return []
+  if (own.deniedHere !== undefined) {
+    // each level tells of its own limit
+    const inside = below.filter((level) => (level.deniedHere ?? 0) > 0)
+    return [
+      ...[own, ...above]
+        .filter((level) => (level.deniedHere ?? 0) > 0)
+        .map((level) => makeCause(facts, level, level.deniedHere!)),
+      ...inside.map((level) => makeCause(facts, level, level.deniedHere!)),
+    ]
+  }
+  // the group of the task that wanted to fork tells, whichever level refused
+  const asked = (own.denied ?? 0) > 0 ? own : below[0]
+  if (!asked) return []
+  const denied = [own, ...below].reduce((sum, level) => sum + (level.denied ?? 0), 0)
+  const chain = asked === own ? levels : [...below.filter(({ path }) => asked.path.startsWith(path)), ...levels]
+  const limited = chain.filter((level) => level.max !== undefined)
+  const full = limited.find((level) => Math.max(level.peak ?? 0, level.current ?? 0) >= Number(level.max))
+  const only = full ?? (limited.length === 1 ? limited[0] : undefined)
+  return only ? [makeCause(facts, only, denied)] : [makeUnsure(facts, limited, denied)]
+}
+
+function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, denied: number): Cause {
+  const at = levels.indexOf(level)
+  const whose = at === 0 ? 'own' : at > 0 ? 'ancestor' : 'below'
+  const who = whose === 'below' ? quote(level.path) : name
+  const { max = 'max', current, peak } = level
+  const limit = Number(max)
+  return {
+    cause: 'pids',
+    limit: 'pids.max',
+    whose,
+    group: level.path,
+    count: denied,
+    headline:
+      whose === 'ancestor'
+        ? `${describeForks(denied, name).split(':')[0]}: pids.max of a group above it, ${quote(level.path)}, is used up`
+        : describeForks(denied, who),
+    evidence: [
+      pidsLine(max, { current, peak, denied }),
+      ['whose limit', whose === 'own' ? "this group's own" : `of ${quote(level.path)}`],
+      ...(firstRefused === undefined ? [] : [['first', formatTime(firstRefused)] as Line]),
+    ],
+    remedy: `raise it: hutch cgroup set ${quote(level.path)} pids.max=${Number.isNaN(limit) ? 'N' : Math.max(limit * 2, limit + 8)}; processes and threads count`,
+  }
+}
+
+/** Kernels before 6.11, and v1: the count says that a fork was refused, and not where. */
+function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number): Cause {
+  return {
+    cause: 'pids',
+    limit: 'pids.max',
+    count: denied,
+    ...(levels[0] && { group: levels[0].path }),
+    headline: `${describeForks(denied, name).split(':')[0]} by pids.max of ${name} or of a group above it: this kernel does not count by level`,
+    evidence: limited.map(({ path, max = 'max', current, peak }): Line => {
+      const [label, text] = pidsLine(max, { current, peak })
+      return [label, `${text}   ${quote(path)}`]
+    }),
+    remedy:
+      limited.length > 0
+        ? `raise the one that is nearest to its limit: hutch cgroup set ${quote(limited[0]!.path)} pids.max=N`
+        : 'the limit has been changed since: see who did',
+  }
+}
+
+/** The kernel counts no refusals by the other three: what is full now is told as such. */
+function userCause({ name, user }: TaskFacts): Cause[] {
+  if (!user || user.tasks < user.limit) return []
+  return [
+    {
+      cause: 'pids',
+      limit: 'RLIMIT_NPROC',
+      whose: 'own',
+      headline: `forks are refused now: user ${user.uid} has as many tasks as RLIMIT_NPROC lets process ${user.pid} of ${name} have`,
+      evidence: [
+        ['nproc', `${user.limit}   now ${user.tasks}   (tasks of user ${user.uid} in all groups count)`],
+        ['counted', 'by what is there now: the kernel does not count such refusals'],
+      ],
+      remedy: `raise it: prlimit --pid ${user.pid} --nproc=${user.limit * 2}, --ulimit nproc=${user.limit * 2} at the start, or give it a user of its own`,
+    },
+  ]
+}
+
+/** From a full turn of the numbers on, the first 300 are not given again. */
+const reservedPids = 300
+
+function hostCauses({ host }: TaskFacts): Cause[] {
+  if (!host) return []
+  const { tasks, threadsMax, pidMax } = host
+  const full: [limit: string, most: number, file: string][] = []
+  if (tasks >= threadsMax) full.push(['threads-max', threadsMax, 'kernel.threads-max'])
+  if (tasks >= pidMax - reservedPids - 1) full.push(['pid_max', pidMax, 'kernel.pid_max'])
+  return full.map(([limit, most, name]) => ({
+    cause: 'pids',
+    limit,
+    whose: 'host',
+    headline: `forks are refused now: this host has as many tasks as ${limit} allows`,
+    evidence: [
+      [limit, `${most}   now ${tasks}   (of all users and groups)`],
+      ['counted', 'by what is there now: the kernel does not count such refusals'],
+    ],
+    remedy: `see who has so many (hutch cgroup tree), or raise it: sysctl -w ${name}=${most * 2}`,
+  }))
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a CPU limit did to a group, with the arithmetic. Pure.
+import type { CpuLevel } from '../../cgroup/chain.ts'
+import { type Line, quotaLine, throttledShare } from '../../cgroup/diagnosis.ts'
+import { quote } from '../../quote.ts'
+import { formatDuration } from '../../units.ts'
+import type { Cause } from './explanation.ts'
+
+/** Microseconds. */
+export interface Quota {
+  quota: number
+  period: number
+  periods: number
+  throttledPeriods: number
+  throttledUsec?: number | undefined
+  /** Used in all. */
+  cpuUsec?: number | undefined
+  /** Processes and threads that are there now. */
+  tasks?: number | undefined
+  /** Of the host. */
+  cpus: number
+}
+
+/** The levels that held it back, the group's own first. */
+export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: number, tasks?: number): Cause[] {
+  return levels.flatMap((level, i): Cause[] => {
+    const { path, quota, period, periods, throttledPeriods, throttledUsec, cpuUsec } = level
+    if (quota === undefined || period === undefined || throttledPeriods === 0 || periods === 0) return []
+    const facts = {
+      quota,
+      period,
+      periods,
+      throttledPeriods,
+      throttledUsec,
+      cpuUsec,
+      cpus,
+      tasks: i === 0 ? tasks : undefined,
+    }
+    return [
+      {
+        ...explainThrottling(
+          i === 0 ? name : `${name}, in ${quote(path)},`,
+          facts,
+          `hutch cgroup set ${quote(path)} cpu.max=`,
+        ),
+        whose: i === 0 ? 'own' : 'ancestor',
+        group: path,
+      },
+    ]
+  })
+}
+
+/** `set` is what a new value is put behind: a command, or a flag. */
+export function explainThrottling(name: string, facts: Quota, set: string): Cause {
+  const { quota, period, throttledPeriods } = facts
+  const wanted = wantedCpus(facts)
+  const more = Math.ceil((wanted?.cpus ?? (2 * quota) / period) * 10) / 10
+  const value = set.endsWith('cpu.max=') ? `"${Math.round(more * period)} ${period}"` : String(more)
+  const fits = Math.floor(quota / period)
+  const fewer =
+    fits >= 1 ? `; or let no more than ${fits === 1 ? 'one thread' : `${fits} threads`} compute at once` : ''
+  return {
+    cause: 'throttled',
+    limit: 'cpu.max',
+    count: throttledPeriods,
+    headline: `${name} was held back by cpu.max in ${throttledShare(facts)} % of the periods in which it had work`,
+    evidence: [
+      quotaLine(`${quota} ${period}`, facts),
+      ['allowed', `${decimals(quota / period)} CPUs: ${ms(quota)} of each ${ms(period)}, all its tasks together`],
+      ...taskLine(facts),
+      ...(wanted ? [['wanted', wanted.text] as Line] : []),
+    ],
+    remedy: `raise it: ${set}${value}${fewer}`,
+  }
+}
+
+/** Several tasks at once use the quota up sooner, and all wait for the rest of the period. */
+function taskLine({ quota, period, tasks, cpus }: Quota): Line[] {
+  const together = Math.min(tasks ?? 0, cpus)
+  if (together < 1 || together * period <= quota) return []
+  const used = quota / together
+  const who = together === 1 ? 'one task that computes uses' : `${together} tasks that compute at once use`
+  return [
+    [
+      'arithmetic',
+      `${who} that up after ${ms(used)}, then ${together === 1 ? 'waits' : 'all wait'} ${ms(period - used)}`,
+    ],
+  ]
+}
+
+/** The time that CPUs worked for it, and the time that they would have and might not. */
+function wantedCpus({
+  quota,
+  period,
+  periods,
+  throttledUsec,
+  cpuUsec,
+}: Quota): { cpus: number; text: string } | undefined {
+  if (throttledUsec === undefined) return undefined
+  const active = periods * period
+  // what it used while it had no limit, or before, is not to be counted
+  const used = Math.min(cpuUsec ?? quota * periods, quota * periods) / active
+  const held = throttledUsec / active
+  return {
+    cpus: used + held,
+    text: `about ${decimals(used + held)} CPUs while it had work: ${decimals(used)} used, ${decimals(held)} held back`,
+  }
+}
+
+function decimals(cpus: number): string {
+  return cpus.toFixed(2)
+}
+
+function ms(usec: number): string {
+  return usec < 10_000 ? `${(usec / 1000).toFixed(1)} ms` : formatDuration(usec / 1000)
+}
