@@ -28,6 +28,7 @@ const rooms = [
   'units',
   'nearest',
   'quote',
+  'cgroup-errors',
   'error-table',
   'errors',
   'native',
