@@ -16,7 +16,7 @@
 
 #define LISTING 32768
 /* who may make groups without number must not make us hold them all */
-#define MOST_BYTES (64u << 20)
+#define MOST_BYTES (16u << 20)
 
 /* what getdents64 writes */
 struct entry {

@@ -150,6 +150,7 @@ function answer(look: () => Look, request: IncomingMessage, response: ServerResp
 
 /** Pushes at once and then after each interval. A failure is told once, and its end. */
 function push(look: () => Look, url: URL, interval: number): () => void {
+  const headers = parseHeaders(process.env.OTEL_EXPORTER_OTLP_HEADERS ?? '')
   const origin = { host: hostname(), version: HUTCH_VERSION, started: Date.now() }
   let failing = false
   let busy = false
@@ -159,7 +160,7 @@ function push(look: () => Look, url: URL, interval: number): () => void {
     busy = true
     try {
       const { families, time } = look()
-      const why = await post(url, JSON.stringify(makeOtlp(families, time, origin)), interval)
+      const why = await post(url, headers, JSON.stringify(makeOtlp(families, time, origin)), interval)
       if (why !== undefined && !failing) tell(`cannot push metrics to ${quote(url.href)}: ${why}; it is tried again`)
       if (why === undefined && failing) tell('metrics are pushed again')
       failing = why !== undefined
@@ -173,11 +174,11 @@ function push(look: () => Look, url: URL, interval: number): () => void {
 }
 
 /** undefined, or why it failed. */
-async function post(url: URL, body: string, timeout: number): Promise<string | undefined> {
+async function post(url: URL, headers: [string, string][], body: string, timeout: number): Promise<string | undefined> {
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: [...headers, ['content-type', 'application/json']],
       body,
       redirect: 'error',
       signal: AbortSignal.timeout(Math.min(timeout, 10_000)),
@@ -199,6 +200,27 @@ export function parseAddress(text: string): [host: string, port: number] {
     value: text,
     why: 'it is no address with a port',
     accepted: `an address such as ${address}, [::1]:9753, or :9753 for all`,
+  })
+}
+
+/** `name=value,…`, percent-encoded, as OpenTelemetry's exporters have them: keys do not belong on a command line. @throws OPTION_INVALID */
+export function parseHeaders(text: string): [string, string][] {
+  const words = text.split(',').filter((word) => word.trim() !== '')
+  return words.map((word) => {
+    const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)\s*=(.*)$/.exec(word) ?? []
+    try {
+      const decoded = decodeURIComponent((value ?? '').trim())
+      if (name !== undefined && /^[\t -~]*$/.test(decoded)) return [name, decoded]
+    } catch {
+      // a percent sign with something else behind it
+    }
+    throw fail('OPTION_INVALID', {
+      name: 'OTEL_EXPORTER_OTLP_HEADERS',
+      // a key may be in it
+      value: `${name ?? ''}…`,
+      why: 'it is not understood',
+      accepted: 'name=value,name=value, percent-encoded',
+    })
   })
 }
 

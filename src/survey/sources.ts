@@ -2,7 +2,7 @@
 // Where the figures of a group stand on this host: each hierarchy once, with the files to look at there.
 import { readGroupFile, readWords } from '../cgroup/files.ts'
 import type { Host } from '../host/host.ts'
-import { legacyFiles, type Take, unifiedFiles } from './draft.ts'
+import { legacyFiles, type Take, unifiedFiles } from './files.ts'
 
 /** One hierarchy. */
 export interface Source {

@@ -3,7 +3,8 @@
 import { type Follower, listGroups, openFollower, splitGroups } from '../cgroup/follow.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
-import { type Draft, emptyDraft, makeSample, signsOfLife, type Take } from './draft.ts'
+import { type Draft, emptyDraft, makeSample } from './draft.ts'
+import { signsOfLife, type Take } from './files.ts'
 import type { GroupSample, Snapshot } from './sample.ts'
 import { findSources, readCounts, type Source } from './sources.ts'
 

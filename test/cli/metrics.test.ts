@@ -32,6 +32,7 @@ afterEach(async () => {
 async function serve(...args: string[]): Promise<{ url: string; child: ChildProcess; said: () => string }> {
   const child = spawn(process.execPath, [cli, 'metrics', '--listen', '127.0.0.1:0', ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, OTEL_EXPORTER_OTLP_HEADERS: 'key=a%20b' },
   })
   started.push(child)
   let text = ''
@@ -173,7 +174,7 @@ test('--otlp pushes them, tells of a failure once, and goes on', async () => {
   const server = createServer(async (request, response) => {
     let text = ''
     for await (const piece of request) text += piece
-    bodies.push(`${request.method} ${request.url} ${request.headers['content-type']} ${text}`)
+    bodies.push(`${request.method} ${request.url} ${request.headers['content-type']} ${request.headers.key} ${text}`)
     response.writeHead(status).end()
   })
   server.listen(0, '127.0.0.1')
@@ -188,7 +189,7 @@ test('--otlp pushes them, tells of a failure once, and goes on', async () => {
     status = 200
     await until(() => said().includes('metrics are pushed again'))
     const [first] = bodies
-    expect(first).toMatch(/^POST \/v1\/metrics application\/json /)
+    expect(first).toMatch(/^POST \/v1\/metrics application\/json a b /)
     const { resourceMetrics } = JSON.parse(first!.slice(first!.indexOf('{')))
     const metric = resourceMetrics[0].scopeMetrics[0].metrics.find(
       ({ name }: { name: string }) => name === 'container_threads_max',

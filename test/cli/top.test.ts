@@ -48,7 +48,7 @@ const names = (text: string) =>
     .flatMap((line) => /^ *(?:[▾▸] )? *([\w/-]+) +(?:[\d.]+%|-) /.exec(line)?.[1] ?? [])
 
 test('it shows the groups as a tree or flat, sorted, filtered and folded, and one in full', async (context) => {
-  requires(context, 'tmux(1)')
+  requires(context, 'tmux(1)', 'not a VM')
   await ground()
   openTerminal(130, 24)
   start('top', '--interval', '300ms', top)

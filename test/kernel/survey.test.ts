@@ -63,7 +63,13 @@ test('it says what a group says of itself', async () => {
   expect(Math.abs(sample.memory! - stats.memory!.current)).toBeLessThan(2 ** 20)
   expect(sample.io).toEqual({})
   await group.freeze()
-  expect(look().groups.get(top)!.frozen).toBe(true)
+  try {
+    expect(look().groups.get(top)!.frozen).toBe(true)
+  } finally {
+    // what is frozen on v1 could not be killed
+    await group.thaw()
+  }
+  expect(look().groups.get(top)!.frozen).toBe(false)
 })
 
 test('groups that come, go, and come again are seen at the next look', async () => {
@@ -172,7 +178,7 @@ test('names of any kind are taken as they are', async () => {
   const directory = `${(unified ?? Object.values(v1)[0]!).mount}${odd}`
   mkdirSync(directory)
   try {
-    expect(look().groups.get(odd)).toMatchObject({ populated: false })
+    expect(look().groups.has(odd)).toBe(true)
   } finally {
     rmdirSync(directory)
   }

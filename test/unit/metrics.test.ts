@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Snapshots as metrics, and metrics as text and JSON.
 import { expect, test } from 'vitest'
-import { parseAddress } from '../../src/cli/metrics.ts'
+import { parseAddress, parseHeaders } from '../../src/cli/metrics.ts'
 import { emptyDraft, makeSample } from '../../src/survey/draft.ts'
 import { formatMetrics } from '../../src/survey/exposition.ts'
 import { makeMetrics } from '../../src/survey/metrics.ts'
@@ -130,4 +130,14 @@ test.each([
 
 test.each(['', '9753', '127.0.0.1', '::1:80', 'a:65536', 'a:-1', 'a b:1', '[::1]'])('%s is none', (text) => {
   expect(() => parseAddress(text)).toThrow(/for --listen/)
+})
+
+test('headers for a push come from the environment, and what is wrong in them does not tell a key', () => {
+  expect(parseHeaders('')).toEqual([])
+  expect(parseHeaders('authorization=Bearer%20a%2Cb, x=1,')).toEqual([
+    ['authorization', 'Bearer a,b'],
+    ['x', '1'],
+  ])
+  for (const text of ['key', 'a b=secret', 'x=%zzsecret', 'x=a%0d%0asecret: 1'])
+    expect(() => parseHeaders(text)).toThrow(/^(?![\s\S]*secret)[\s\S]*OTEL_EXPORTER_OTLP_HEADERS/)
 })

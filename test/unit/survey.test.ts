@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts of kernel files → a group's figures, and figures → rates.
 import { expect, test } from 'vitest'
-import { type Draft, emptyDraft, legacyFiles, makeSample, unifiedFiles } from '../../src/survey/draft.ts'
+import { type Draft, emptyDraft, makeSample } from '../../src/survey/draft.ts'
+import { legacyFiles, unifiedFiles } from '../../src/survey/files.ts'
 import { rates } from '../../src/survey/rates.ts'
 import type { GroupSample, Snapshot } from '../../src/survey/sample.ts'
 import { findSources } from '../../src/survey/sources.ts'

@@ -41,7 +41,7 @@ const controls: { [character: string]: Key } = {
 export function parseKeys(text: string): Key[] {
   const keys: Key[] = []
   for (const [, sequence, alone, control, character] of text.matchAll(
-    /\x1b(\[[0-9;?]*[ -/]*[@-~]|O[A-Za-z])|(\x1b)|([\x00-\x1f\x7f])|(.)/gsu,
+    /\x1b(\[[0-?]*[ -/]*[@-~]|O[A-Za-z])|(\x1b)|([\x00-\x1f\x7f])|(.)/gsu,
   )) {
     const key =
       sequence !== undefined ? sequences[sequence] : alone ? 'escape' : control ? controls[control] : character

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The texts of kernel files → values: cgroup-v2.rst, accounting/psi.rst. Pure. A file that is not there is undefined.
+import { parseNumber } from '../cgroup/stats.ts'
+import type { DeviceIo, Pressure } from './sample.ts'
+
+/** 1 or 0. */
+export function asFlag(value: number | undefined): boolean | undefined {
+  return value === undefined ? undefined : value === 1
+}
+
+/** A number or `max`. */
+export function parseLimit(text: string | undefined): number | 'max' | undefined {
+  return text?.trimEnd() === 'max' ? 'max' : parseNumber(text)
+}
+
+/** `50000 100000` → half a CPU. */
+export function parseCpuMax(text: string | undefined): number | 'max' | undefined {
+  const [quota, period] = text?.trimEnd().split(' ') ?? []
+  if (quota === 'max') return 'max'
+  const cpus = Number(quota) / Number(period)
+  return Number.isFinite(cpus) ? cpus : undefined
+}
+
+const stalls =
+  /^some avg10=([\d.]+) avg60=\S+ avg300=\S+ total=(\d+)(?:\nfull avg10=([\d.]+) avg60=\S+ avg300=\S+ total=(\d+))?/
+
+export function parseStalls(text: string | undefined): Pressure | undefined {
+  const [, someAvg, someTotal, fullAvg, fullTotal] = stalls.exec(text ?? '') ?? []
+  if (someTotal === undefined) return undefined
+  return {
+    some: { avg10: Number(someAvg), totalUsec: Number(someTotal) },
+    full: fullTotal === undefined ? undefined : { avg10: Number(fullAvg), totalUsec: Number(fullTotal) },
+  }
+}
+
+/** `8:0 rbytes=1 wbytes=2 rios=3 wios=4 …`; a device without figures has nothing behind it. */
+export function parseIoStat(text: string | undefined): { [device: string]: DeviceIo } | undefined {
+  if (text === undefined) return undefined
+  const devices: { [device: string]: DeviceIo } = {}
+  for (const [, device, read, written, reads, writes] of text.matchAll(
+    /^(\d+:\d+) rbytes=(\d+) wbytes=(\d+) rios=(\d+) wios=(\d+)/gm,
+  ))
+    devices[device!] = {
+      readBytes: Number(read),
+      writtenBytes: Number(written),
+      reads: Number(reads),
+      writes: Number(writes),
+    }
+  return devices
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch top without a terminal: keys, lines, columns, sparklines, and what keys do; and names made fit for a terminal.
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { widthOf } from '../../src/cli/dropin/lsns/table-cell.ts'
+import { formatTable, pad, printable } from '../../src/cli/terminal-text.ts'
+import { holdsMyself } from '../../src/cli/top/actions.ts'
+import { chooseColumns, columns, drawBar, shortSize } from '../../src/cli/top/columns.ts'
+import { drawList } from '../../src/cli/top/frame.ts'
+import { drawSparkline, makeHistory } from '../../src/cli/top/history.ts'
+import { parseKeys } from '../../src/cli/top/keys.ts'
+import { type Choice, makeRows } from '../../src/cli/top/rows.ts'
+import { type Actions, makeState, press } from '../../src/cli/top/state.ts'
+import { emptyDraft, makeSample } from '../../src/survey/draft.ts'
+import { parseProcess } from '../../src/survey/processes.ts'
+import { rates } from '../../src/survey/rates.ts'
+import type { GroupSample, Snapshot } from '../../src/survey/sample.ts'
+import { v2 } from './hosts.ts'
+
+const snapshot = (time: number, groups: { [path: string]: Partial<GroupSample> }): Snapshot => ({
+  time,
+  groups: new Map(Object.entries(groups).map(([path, values]) => [path, { ...makeSample(emptyDraft()), ...values }])),
+})
+const used = (cpuUsec: number): Partial<GroupSample> => ({ cpuUsec, populated: true })
+const before = snapshot(0, { '/': used(0), '/a': used(0), '/a/x': used(0), '/a/y': used(0), '/b': used(0), '/c': {} })
+const now = snapshot(1000, {
+  '/': used(9e5),
+  '/a': used(3e5),
+  '/a/x': used(1e5),
+  '/a/y': used(2e5),
+  '/b': used(6e5),
+  '/c': { populated: false },
+})
+const choice = (changes: Partial<Choice> = {}): Choice => ({ ...makeState('/').choice, ...changes })
+const lines = (changes: Partial<Choice>) =>
+  makeRows(before, now, choice(changes)).map(({ depth, name }) => `${depth} ${name}`)
+
+test('a tree is sorted among brothers', () => {
+  expect(lines({})).toEqual(['0 /', '1 b', '1 a', '2 y', '2 x'])
+  expect(lines({ reverse: true })).toEqual(['0 /', '1 a', '2 x', '2 y', '1 b'])
+  expect(lines({ sort: 'name', empty: true })).toEqual(['0 /', '1 a', '2 x', '2 y', '1 b', '1 c'])
+})
+
+test('what is folded, filtered or above the top is not shown, but what is above a match', () => {
+  expect(lines({ folded: new Set(['/a']) })).toEqual(['0 /', '1 b', '1 a'])
+  expect(lines({ filter: 'X' })).toEqual(['0 /', '1 a', '2 x'])
+  expect(lines({ top: '/a' })).toEqual(['0 /a', '1 y', '1 x'])
+  expect(lines({ top: '/a', filter: 'x' })).toEqual(['0 /a', '1 x'])
+})
+
+test('a flat list has whole paths', () => {
+  expect(lines({ tree: false })).toEqual(['0 /', '0 /b', '0 /a', '0 /a/y', '0 /a/x'])
+})
+
+test.each([
+  ['\x1b[A', ['up']],
+  ['\x1bOB', ['down']],
+  ['\x1b', ['escape']],
+  ['\x1bq', ['escape', 'q']],
+  ['\x1b[5~\x1b[6~', ['pageup', 'pagedown']],
+  ['\x1b[200~', []],
+  ['\x1b[<0;1;1M', []],
+  ['aß☃😀', ['a', 'ß', '☃', '😀']],
+  ['\r\x7f\x03\x1a\x0c\x00', ['enter', 'backspace', 'interrupt', 'suspend', 'redraw']],
+] as const)('%j are the keys %j', (text, keys) => {
+  expect(parseKeys(text)).toEqual(keys)
+})
+
+test('every column has a place in a wide terminal, and a narrow one keeps CPU', () => {
+  expect(chooseColumns(200)).toEqual(Object.keys(columns).filter((name) => name !== 'name'))
+  expect(chooseColumns(10)).toEqual(['cpu'])
+})
+
+test('every frame has the size of its terminal, whatever groups are called', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'grapheme' }),
+      fc.integer({ min: 30, max: 200 }),
+      fc.integer({ min: 4, max: 50 }),
+      (name, width, rows) => {
+        const odd = snapshot(0, { [`/${name}`]: { memory: 1, memoryMax: 2 ** 40, pids: 10 ** 9, pidsMax: 10 ** 9 } })
+        const list = makeRows(odd, odd, choice({ tree: false }))
+        const frame = drawList(
+          { now: odd, list, selected: 0, offset: 0, choice: choice(), footer: '' },
+          { rows, columns: width, color: false },
+        )
+        expect(frame.length).toBe(rows)
+        for (const line of frame) {
+          const text = line.replace('\x1b[7m', '')
+          expect(text).not.toMatch(/\p{C}/u)
+          expect(widthOf(text)).toBeLessThanOrEqual(width)
+        }
+      },
+    ),
+  )
+})
+
+test('bars and sparklines tell eighths apart', () => {
+  expect([0, 0.5, 0.51, 1, 7].map((share) => drawBar(share, 4))).toEqual(['····', '██··', '██··', '████', '████'])
+  expect(drawBar(0.53, 4)).toBe('██▏·')
+  expect(drawSparkline([0, 1, 2, 4, Number.NaN, 8], 8)).toBe('  ▁▂▃▅ █')
+  expect(drawSparkline([1], 1, 8)).toBe('▂')
+  expect(drawSparkline([], 2)).toBe('  ')
+  expect([0, 1023, 50 * 2 ** 20, 'max' as const, undefined].map(shortSize)).toEqual([
+    '0B',
+    '1023B',
+    '50.0M',
+    'max',
+    '-',
+  ])
+})
+
+test('the history has the last figures, oldest first, and forgets groups that went', () => {
+  const history = makeHistory()
+  history.add(now, rates(before, now))
+  history.add(snapshot(2000, { '/a': { memory: 5 } }), new Map())
+  expect(history.of('/a', 'cpu')).toEqual([0.3, Number.NaN])
+  expect(history.of('/a', 'memory')).toEqual([Number.NaN, 5])
+  expect(history.of('/b', 'cpu')).toEqual([])
+  for (let i = 0; i < 300; i++) history.add(snapshot(i, { '/a': { memory: i } }), new Map())
+  expect(history.of('/a', 'memory').slice(0, 2)).toEqual([180, 181])
+  expect(history.of('/a', 'memory').length).toBe(120)
+})
+
+/** Notes what would be done. */
+function record(): Actions & { done: string[] } {
+  const done: string[] = []
+  return {
+    done,
+    holdsMyself: (path) => path === '/a',
+    freeze: async (path, frozen) => `${done.push(`freeze ${path} ${frozen}`)}`,
+    kill: async (path) => `${done.push(`kill ${path}`)}`,
+    setLimit: async (path, file, value) => `${done.push(`set ${path} ${file} ${value}`)}`,
+    run: (act) => void act(),
+  }
+}
+
+function type(...keys: string[]) {
+  const state = makeState('/')
+  state.list = makeRows(before, now, state.choice)
+  const actions = record()
+  const ends = keys.map((key) => press(state, key, 10, now, actions))
+  return { state, done: actions.done, end: ends.at(-1) }
+}
+
+test('nothing is done to a group without a y', () => {
+  expect(type('down', 'k', 'n').done).toEqual([])
+  expect(type('down', 'k', 'enter').done).toEqual([])
+  expect(type('down', 'k', 'q', 'y').done).toEqual([])
+  expect(type('down', 'k', 'y').done).toEqual(['kill /b'])
+  expect(type('down', 'enter', 'f', 'y').done).toEqual(['freeze /b true'])
+  expect(type('down', 'l', 'm', '5', '0', 'X', 'backspace', 'M', 'enter', 'n').done).toEqual([])
+  expect(type('down', 'l', 'm', '5', '0', 'X', 'backspace', 'M', 'enter', 'y').done).toEqual(['set /b memory.max 50M'])
+  expect(type('down', 'l', 'x', 'y').done).toEqual([])
+  expect(type('down', 'l', 'm', 'enter', 'y').done).toEqual([])
+})
+
+test('the group that it is in is neither frozen nor killed', () => {
+  const { state, done } = type('down', 'down', 'k', 'y', 'f', 'y')
+  expect(done).toEqual([])
+  expect(state.selected).toBe('/a')
+  const host = { ...v2, unified: { mount: '/cg', own: '/cg/a/b' } }
+  expect(['/', '/a', '/a/b', '/a/b/c', '/ab', '/b'].map((path) => holdsMyself(host, path))).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ])
+})
+
+test('keys that are typed into a filter do nothing else, and Ctrl-C always ends', () => {
+  const { state, end, done } = type('/', 'q', 'k', 'y')
+  expect([state.choice.filter, end, done]).toEqual(['qky', undefined, []])
+  expect(type('/', 'interrupt').end).toBe('quit')
+  expect(type('down', 'k', 'interrupt').end).toBe('quit')
+  expect(type('q').end).toBe('quit')
+  expect(type('suspend').end).toBe('suspend')
+})
+
+test.each([
+  ['plain-name.slice', 'plain-name.slice'],
+  ['\x1b[31m\x07\x9b', '\\x1b[31m\\x07\\x9b'],
+  ['a\u202eb\u200bc\ufeff', 'a\\u{202e}b\\u{200b}c\\u{feff}'],
+  ['e\u0301\ud800', 'e\\u{301}\\u{d800}'],
+  ['日本 ☃', '日本 ☃'],
+])('%j is shown as %s', (name, shown) => {
+  expect(printable(name)).toBe(shown)
+})
+
+test('cells are as wide as they should be, also of wide characters', () => {
+  expect([pad('日本', 6), pad('日本', 3), pad('abc', 2), pad('abc', 5, true), pad('abc', 0)]).toEqual([
+    '日本  ',
+    '日…',
+    'a…',
+    '  abc',
+    '',
+  ])
+  expect(
+    formatTable(
+      [
+        ['A', 'B'],
+        ['日本', '1'],
+      ],
+      new Set([1]),
+    ),
+  ).toEqual(['A      B', '日本   1'])
+})
+
+test('a process is what its files say, also with a name of brackets and blanks', () => {
+  const stat = `7 (a) b (c) S 3 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 4 0 100 1000 200 18446744073709551615`
+  const status = 'Name:\ta\nUid:\t0\t1000\t0\t0\nVmRSS:\t    800 kB\n'
+  const known = { pid: 7, parent: 3, uid: 1000, state: 'S', threads: 4, resident: 819_200, cpuUsec: 2e6, kernel: false }
+  expect(parseProcess(7, stat, status, 'sh\0-c\0a b\0')).toEqual({ ...known, command: 'sh -c a b' })
+  expect(parseProcess(7, stat, status, '')).toEqual({ ...known, command: '[a) b (c]' })
+  expect(parseProcess(7, undefined, status, '')).toBeUndefined()
+  expect(parseProcess(7, stat, undefined, '')).toBeUndefined()
+})
