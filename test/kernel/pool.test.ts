@@ -301,6 +301,35 @@ test('sandboxes that are killed while they wait are replaced, and jobs get other
   expect(pool.stats()).toMatchObject({ lost: 4, started: 6, finished: 6 })
 })
 
+test('while sandboxes are killed at random, each job ends as it should, or says that it was killed', async () => {
+  const jobs = process.env.VM ? 20 : 200
+  await using pool = await createPool({ size: 4, plan: { limits: { memory: '64M' } } })
+  let [left, kills, over] = [jobs, 0, false]
+  const attacker = (async () => {
+    while (!over) {
+      await pause(jobs / 10)
+      const all = children()
+      const victim = Number(all[Math.floor(Math.random() * all.length)])
+      if (victim) process.kill(victim, 'SIGKILL')
+      kills++
+    }
+  })()
+  let killed = 0
+  const worker = async () => {
+    for (let i = left--; i > 0; i = left--) {
+      const result = await pool.run(['echo', String(i)])
+      if (result.signal === 'SIGKILL') killed++
+      else expect(result).toMatchObject({ stdout: `${i}\n`, exitCode: 0 })
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, worker))
+  over = true
+  await attacker
+  expect(killed).toBeLessThanOrEqual(kills)
+  expect(killed).toBeLessThan(jobs / 2)
+  expect(pool.stats().finished).toBe(jobs)
+})
+
 test.each([true, false])('signals to a sandbox that waits are nobody’s, with PID 1: %s', async (init) => {
   await using pool = await createPool({ size: 1, plan: { init, isolate: init ? ['pid', 'mount'] : 'none' } })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGTSTP', 'SIGUSR1'] as const)
