@@ -47,12 +47,15 @@ export interface PoolStats {
 /** A job that waits for a sandbox. */
 interface Turn {
   command: string
+  /** Launches that have failed in a row while it waits. */
+  failures: number
   begin: (sandbox: Waiting) => void
   failed: (error: HutchError) => void
 }
 
-/** How often in a row a launch, or a sandbox that waits, fails before a job is told. */
+/** How often in a row launches are refused before a job that waits is told; one that was killed may have been so by chance. */
 const patience = 3
+const patienceWithKills = 10
 
 /** Sandboxes that wait, and jobs for them. `await using` ends all of it at the end of the block. */
 export class Pool {
@@ -80,11 +83,12 @@ export class Pool {
     this.#stock = new Stock(size, launch, {
       ready: () => {
         if (this.#stock.waiting === size) this.#opening?.opened()
+        for (const turn of this.#queue) turn.failures = 0
         this.#next()
       },
-      failed: (error, times) => {
+      failed: (error) => {
         this.#opening?.failed(error)
-        if (times >= patience && this.#stock.waiting === 0) for (const turn of this.#queue.splice(0)) turn.failed(error)
+        this.#noteFailure(error)
         this.#next()
       },
     })
@@ -130,7 +134,9 @@ export class Pool {
         this.#started--
         this.#finished--
       }
-      if (lost === patience) throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'it was killed' })
+      // a limit that is too low for what waits kills each of them
+      if (lost === (order.limits ? patience : patienceWithKills))
+        throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'it was killed' })
     }
   }
 
@@ -180,6 +186,7 @@ export class Pool {
       }
       const turn: Turn = {
         command,
+        failures: 0,
         begin: (sandbox) => {
           signal?.removeEventListener('abort', onAbort)
           try {
@@ -198,6 +205,16 @@ export class Pool {
       else this.#queue.push(turn)
       this.#next()
     })
+  }
+
+  #noteFailure(error: HutchError): void {
+    const most = error.code === 'POOL_SANDBOX_LOST' ? patienceWithKills : patience
+    for (const turn of this.#queue) turn.failures++
+    if (this.#stock.waiting > 0) return
+    for (const turn of this.#queue.filter(({ failures }) => failures >= most)) {
+      this.#queue.splice(this.#queue.indexOf(turn), 1)
+      turn.failed(error)
+    }
   }
 
   #next(): void {

@@ -15,7 +15,7 @@ export class Stock {
   lost = 0
   readonly #size: number
   readonly #launch: (told: Told) => Waiting
-  readonly #told: { ready: () => void; failed: (error: HutchError, times: number) => void }
+  readonly #told: { ready: () => void; failed: (error: HutchError) => void }
   readonly #waiting: Waiting[] = []
   /** Launched, and neither ended nor taken. */
   readonly #ours = new Set<Waiting>()
@@ -24,11 +24,11 @@ export class Stock {
   #later: NodeJS.Timeout | undefined
   #closed: (() => void) | undefined
 
-  /** `ready`: one more waits. `failed`: a launch did not get that far, for the how manieth time in a row. */
+  /** `ready`: one more waits. `failed`: a launch did not get that far. */
   constructor(
     size: number,
     launch: (told: Told) => Waiting,
-    told: { ready: () => void; failed: (error: HutchError, times: number) => void },
+    told: { ready: () => void; failed: (error: HutchError) => void },
   ) {
     this.#size = size
     this.#launch = launch
@@ -110,7 +110,7 @@ export class Stock {
 
   #failed(error: HutchError): void {
     this.#failures++
-    this.#told.failed(error, this.#failures)
+    this.#told.failed(error)
     this.fill(Math.min(longestRestMs, 10 * 2 ** this.#failures))
   }
 }

@@ -117,8 +117,9 @@ export function orderJob(waiting: Waiting, spec: Spec, { options, stdio, ...how 
     for (const write of writes) {
       const slash = write.path.lastIndexOf('/')
       const errno = writeGroupFile(write.path.slice(0, slash), write.path.slice(slash + 1), write.value)
-      // ENOENT: its groups are gone, and so is it
-      if (errno !== undefined && errno !== 'ENOENT') throw explainRefusal(write, errno, plan, findObstacles)
+      // its groups are gone, and so is it
+      if (errno !== undefined && errno !== 'ENOENT' && errno !== 'ENODEV')
+        throw explainRefusal(write, errno, plan, findObstacles)
     }
     answer = watchedNative().order(launched.job, bytes, ...ends.theirs, spec.timeoutMs, spec.cpuTimeMs ?? 0)
     if (answer < 0 && !gone.has(answer)) throw refused(errnoName(answer))
