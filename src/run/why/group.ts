@@ -31,7 +31,7 @@ export function groupCauses(host: Host, place: Place, log: LogFacts, one?: Proce
     ...taskCauses(taskFacts(chain, place, log, processes)),
     ...seenFull(processes, one ? `process ${one.pid}` : quote(place.path)),
     ...throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), tasks),
-    ...slowedCauses(memory),
+    ...slowedCauses(memory, chain.pressure.memory),
   ].map((cause) => withPressure(cause, chain))
   if (causes.length > 0) return sortCauses(causes)
   return [nothingFound(chain, place, pids.length > 0, one)]
@@ -56,7 +56,7 @@ function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean):
     levels: chain.memory,
     below: deep ? chain.memoryBelow : [],
     // where memory is not counted, the log can only mean an earlier group of this path
-    kills: chain.memory.length === 0 ? [] : killsIn(log, path, deep),
+    kills: chain.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
   }
 }
 

@@ -35,8 +35,7 @@ export function memoryCauses(facts: MemoryFacts): Cause[] {
   // v1 counts in each group alone
   const inner = own?.ooms === undefined ? below.reduce((sum, level) => sum + (level.kills ?? 0), 0) : 0
   const counted = own?.kills === undefined ? 0 : own.kills + inner
-  // what the log has beyond the count was of an earlier group of this path
-  const kills = own?.kills === undefined ? facts.kills : counted === 0 ? [] : facts.kills.slice(-counted)
+  const kills = believe(facts, counted)
   if (counted === 0 && kills.length === 0) return []
   const told = new Map<string, KernelKill[]>()
   for (const kill of kills) told.set(keyOf(kill), [...(told.get(keyOf(kill)) ?? []), kill])
@@ -50,6 +49,15 @@ export function memoryCauses(facts: MemoryFacts): Cause[] {
     ),
   )
   return causes.reverse()
+}
+
+/** What the log has beyond the count was of an earlier group of this path. On v1 a group that is gone took its count along. */
+function believe({ path, levels, kills }: MemoryFacts, counted: number): readonly KernelKill[] {
+  const [own] = levels
+  if (own?.kills === undefined) return kills
+  if (own.ooms !== undefined) return counted === 0 ? [] : kills.slice(-counted)
+  let left = kills.filter(({ group }) => group === path).length - own.kills
+  return kills.filter(({ group }) => group !== path || left-- <= 0)
 }
 
 function keyOf({ for: whose, limitGroup = '', nodesAlone }: KernelKill): string {
@@ -168,9 +176,10 @@ function remedyOf(level: OomLevel, { path }: MemoryFacts, max: string | undefine
   return `raise it: ${set}; or see where the memory goes: hutch cgroup show ${quote(group)} memory.stat`
 }
 
-/** What memory.high did to the group or to one above it. */
-export function slowedCauses({ name, levels }: MemoryFacts): Cause[] {
-  return levels.flatMap((level, i): Cause[] => {
+/** What memory.high did to the group or to one above it, and memory.max without a kill; `pressure` is the text of memory.pressure. */
+export function slowedCauses(facts: MemoryFacts, pressure?: string): Cause[] {
+  const { name, levels } = facts
+  const high = levels.flatMap((level, i): Cause[] => {
     if (level.high === undefined || !level.slowed) return []
     const whose = i === 0 ? 'own' : 'ancestor'
     return [
@@ -191,6 +200,28 @@ export function slowedCauses({ name, levels }: MemoryFacts): Cause[] {
       },
     ]
   })
+  return [...high, ...fullCause(facts, pressure)]
+}
+
+/** A group that gets its own pages back all the time has come to a stop as well as one that was killed. */
+const thrashing = 10
+
+function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined): Cause[] {
+  const share = Number(/^some .*avg60=([\d.]+)/m.exec(pressure ?? '')?.[1] ?? 0)
+  const at = levels.findIndex(({ max, current = 0 }) => max !== undefined && current >= Number(max) * 0.98)
+  const level = levels[at]
+  if (share < thrashing || !level) return []
+  return [
+    {
+      cause: 'slowed',
+      limit: 'memory.max',
+      whose: at === 0 ? 'own' : 'ancestor',
+      group: level.path,
+      headline: `${name} is full, and ${share} % of the last minute some task in it waited to get memory back`,
+      evidence: [memoryLine(level.max, level)],
+      remedy: `raise it: hutch cgroup set ${quote(level.path)} memory.max=${suggestMemory(Number(level.max))}`,
+    },
+  ]
 }
 
 /** How long tasks waited, where that is more than nothing: what built up before. */
