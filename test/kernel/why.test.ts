@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fifty jobs that end in ten ways, and what `why` says of each.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -70,7 +79,8 @@ async function untilLogged(attempt: () => Promise<Explanation | undefined>): Pro
 function tryWhy(target: string | number): Explanation | undefined {
   try {
     const found = why(target)
-    return found.causes[0]!.cause === 'not-kernel' ? undefined : found
+    const { cause, whose } = found.causes[0]!
+    return cause === 'not-kernel' || (cause === 'oom' && whose === undefined) ? undefined : found
   } catch (error) {
     expect(error).toMatchObject({ code: 'WHY_TARGET_UNKNOWN' })
     return undefined
@@ -489,4 +499,35 @@ test('what is neither process nor group nor report is refused, with the nearest 
   expect(() => why(`${top}/bulider`)).toThrowError(
     expect.objectContaining({ code: 'WHY_TARGET_UNKNOWN', remedy: `did you mean ${top}/builder?` }),
   )
+})
+
+test.each([
+  ['threads-max', () => String(/\/(\d+) /.exec(readFileSync('/proc/loadavg', 'utf8'))![1])],
+  // numbers above 300 are given again, and those are gone by now
+  ['pid_max', () => '301'],
+])('a whole machine that has no room for a task is told by %s', async (name, value) => {
+  const file = `/proc/sys/kernel/${name}`
+  const before = readFileSync(file, 'utf8')
+  // where others live on this machine it would end them
+  if (process.env.VM) writeFileSync(file, value())
+  try {
+    const refused = spawnSync('true').error as NodeJS.ErrnoException | undefined
+    const found = why(process.pid).causes.filter(({ limit }) => limit === name)
+    expect([refused?.code, found.length]).toEqual(process.env.VM ? ['EAGAIN', 1] : [undefined, 0])
+  } finally {
+    writeFileSync(file, before)
+  }
+})
+
+test('a daemon that kills for want of memory is named as a possibility', async () => {
+  const daemon = `${work}/systemd-oomd`
+  copyFileSync('/bin/sleep', daemon)
+  const { child, ended } = begin('sleep', ['60'])
+  const killer = begin(daemon, ['60'])
+  child.kill('SIGKILL')
+  await ended
+  expect(why(child.pid!).causes[0]!.evidence).toContainEqual(['could be', expect.stringContaining('systemd-oomd')])
+  killer.child.kill('SIGKILL')
+  await killer.ended
+  expect(why(child.pid!).causes[0]!.evidence.map(([label]) => label)).toEqual(['who did'])
 })

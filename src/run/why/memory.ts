@@ -64,9 +64,13 @@ function keyOf({ for: whose, limitGroup = '', nodesAlone }: KernelKill): string 
   return `${whose} ${limitGroup} ${nodesAlone ?? ''}`
 }
 
-function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel {
+/** Undefined when the log says that it was a group's limit, and neither it nor the counts say whose. */
+function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel | undefined {
   if (kill.for === 'host') return { whose: 'host' }
-  if (kill.limitGroup === undefined) return guessLevel(facts)
+  if (kill.limitGroup === undefined) {
+    const level = guessLevel(facts)
+    return level.whose === 'host' ? undefined : level
+  }
   if (kill.limitGroup === facts.path) return { whose: 'own' }
   return { whose: isBelow(kill.limitGroup, facts.path) ? 'below' : 'ancestor', directory: kill.limitGroup }
 }
@@ -87,25 +91,30 @@ export function isBelow(path: string, other: string): boolean {
   return path === other || other === '/' || path.startsWith(`${other}/`)
 }
 
-function makeCause(facts: MemoryFacts, level: OomLevel, counted: number, kills: readonly KernelKill[]): Cause {
-  const group = level.whose === 'own' ? facts.path : level.directory
+function makeCause(
+  facts: MemoryFacts,
+  level: OomLevel | undefined,
+  counted: number,
+  kills: readonly KernelKill[],
+): Cause {
+  const group = level?.whose === 'own' ? facts.path : level?.directory
   const state = [...facts.levels, ...facts.below].find(({ path }) => path === group)
   const last = kills.at(-1)
   const max = state?.max ?? (last && last.limitGroup === group ? limitOf(last) : undefined)
-  const nodes = last?.nodesAlone === true
   const figures = { peak: state?.peak, hits: state?.hits, kills: counted }
+  const named = level && quoted(level)
   return {
     cause: 'oom',
-    ...(level.whose !== 'host' && { limit: 'memory.max' }),
-    whose: level.whose,
+    ...(level?.whose !== 'host' && { limit: 'memory.max' }),
+    ...(level && { whose: level.whose }),
     ...(group !== undefined && { group }),
-    ...(max !== undefined && level.whose !== 'host' && { maximum: Number(max) }),
+    ...(max !== undefined && level?.whose !== 'host' && { maximum: Number(max) }),
     count: counted,
     ...(last && { last: new Date(last.at).toISOString(), victims: kills.map(makeVictim) }),
-    headline: describeKills(counted, facts.name, quoted(level)),
+    headline: describeKills(counted, facts.name, named),
     evidence: [
       ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
-      ['whose limit', nodes ? 'none: its memory nodes (cpuset.mems) were used up' : describeLevel(quoted(level))],
+      ['whose limit', last?.nodesAlone ? 'none: its memory nodes (cpuset.mems) were used up' : whoseLimit(named)],
       ...(last?.byHand
         ? [['by hand', 'the SysRq key f, or a write to /proc/sysrq-trigger, asked for it'] as Line]
         : []),
@@ -113,6 +122,10 @@ function makeCause(facts: MemoryFacts, level: OomLevel, counted: number, kills: 
     ],
     remedy: remedyOf(level, facts, max),
   }
+}
+
+function whoseLimit(level: OomLevel | undefined): string {
+  return level ? describeLevel(level) : "a group's; the kernel's log leaves out whose when reports come fast"
 }
 
 function quoted(level: OomLevel): OomLevel {
@@ -168,7 +181,8 @@ export function formatTime(at: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
-function remedyOf(level: OomLevel, { path }: MemoryFacts, max: string | undefined): string {
+function remedyOf(level: OomLevel | undefined, { path }: MemoryFacts, max: string | undefined): string {
+  if (!level) return 'ask for its group, if that is still there: its counts tell more'
   if (level.whose === 'host') return 'free memory on this host, or limit the others'
   const group = level.whose === 'own' ? path : level.directory!
   const set = `hutch cgroup set ${quote(group)} memory.max=${max === undefined ? 'SIZE' : suggestMemory(Number(max))}`

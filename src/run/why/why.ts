@@ -78,6 +78,9 @@ function unknownOf(host: Host, place: Place, log: LogFacts, causes: readonly Cau
     ...(memory.some(({ kills }) => kills !== undefined)
       ? []
       : ['whether something was killed for memory: no memory controller counts in this group']),
+    ...(!log.sameGroups && causes.some(({ cause, whose, victims }) => cause === 'oom' && whose === 'host' && !victims)
+      ? ['whether it was a group above this cgroup namespace rather than the host: it cannot be seen from here']
+      : []),
     ...(causes.some(({ cause, count = 0, victims = [] }) => cause === 'oom' && count > victims.length)
       ? log.limits
       : []),
