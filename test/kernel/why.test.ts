@@ -519,6 +519,17 @@ test.each([
   }
 })
 
+test('a process that nobody has asked for yet is told by its own end', async () => {
+  const parent = begin('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'])
+  const pid = Number(await parent.output)
+  process.kill(pid, 'SIGKILL')
+  while (!/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await pause(5)
+  expect(why(pid)).toMatchObject({ target: { there: false }, causes: [{ cause: 'signal' }] })
+  expect(why(pid).causes[0]!.headline).toContain('was ended by SIGKILL')
+  parent.child.kill('SIGKILL')
+  await parent.ended
+})
+
 test('a daemon that kills for want of memory is named as a possibility', async () => {
   const daemon = `${work}/systemd-oomd`
   copyFileSync('/bin/sleep', daemon)
