@@ -42,14 +42,13 @@ afterAll(async () => {
   for (const child of children) child.kill('SIGKILL')
   await Cgroup.open(top).remove({ recursive: true, kill: true })
   rmSync(work, { recursive: true })
-  if (process.env.VM) writeFileSync(hugePages, '0')
 })
 
 const group = (files: object, parent = top) => Cgroup.create(`${parent}/${++serial}`, { files: files as never })
 const tight = { 'memory.max': '8M', 'memory.swap.max': 0 }
 
 /** A shell script that first enters a group. */
-function inside({ directories }: Cgroup, script: string): { child: ChildProcess; ended: Promise<void> } {
+function inside({ directories }: Cgroup, script: string): ReturnType<typeof begin> {
   const join = [...new Set(Object.values(directories))].map((at) => `echo 0 > ${at}/cgroup.procs`).join(';')
   return begin('sh', ['-c', `${join}; ${script}`])
 }
@@ -114,22 +113,34 @@ const spin = 'while :; do :; done & pid=$!; sleep 0.6; kill $pid'
 const overflow = 'ulimit -s 256; f() { f; }; f'
 const fill = (directory: string) => `dd if=/dev/zero of=${directory}/full bs=64k 2>/dev/null; echo ready; sleep 60`
 
-const hugePages = '/proc/sys/vm/nr_hugepages'
-let scarceJobs = 5
-
-/** From the first of five jobs to the last most of the machine's memory is taken away, so that who wants much meets its end: only in a VM. */
+/** Most of the machine's memory is taken away, so that who wants much meets its end. */
 async function scarcely<T>(act: () => Promise<T>): Promise<T> {
+  if (!process.env.VM) throw new Error('never on a machine that others live on')
+  const file = '/proc/sys/vm/nr_hugepages'
   const free = Number(/^MemAvailable: +(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) / 1024
-  if (scarceJobs === 5) writeFileSync(hugePages, String(Math.max(0, Math.floor((free - 250) / 2))))
+  writeFileSync(file, String(Math.max(0, Math.floor((free - 250) / 2))))
   try {
     return await act()
   } finally {
-    if (--scarceJobs === 0) writeFileSync(hugePages, '0')
+    writeFileSync(file, '0')
   }
 }
 
-/** Ends by the host's own want of memory, and is the first whom it hits. */
-const greedy = `echo 1000 > /proc/self/oom_score_adj; exec ${hog} hog 900M`
+/** Whom the kernel picks first when the host has no memory left, or is told so by hand, which takes no minute of thrashing. */
+const first = 'echo 1000 > /proc/self/oom_score_adj;'
+const greedy = `${first} exec ${hog} hog 900M`
+const patient = `${first} exec ${hog} hog 4M --hold 60s`
+function pressKey(): void {
+  if (process.env.VM) writeFileSync('/proc/sysrq-trigger', 'f')
+  else throw new Error('never on a machine that others live on')
+}
+
+async function pressedUpon({ child, ended }: ReturnType<typeof begin>): Promise<number> {
+  await new Promise<void>((resolve) => child.stdout!.on('data', (data) => String(data).includes('\n') && resolve()))
+  pressKey()
+  await ended
+  return child.pid!
+}
 
 type Ways = { [way: string]: { [job: string]: () => Promise<Explanation> } }
 type Expected = Partial<Cause>
@@ -137,36 +148,34 @@ type Expected = Partial<Cause>
 const hostOrBelow: Ways = process.env.VM
   ? {
       'the host’s memory': {
-        'its group': () =>
+        'a group on a machine without memory': () =>
           scarcely(async () => {
             const own = await group({})
             await inside(own, greedy).ended
             return why(own.path)
           }),
-        'its group has a limit of its own': () =>
-          scarcely(async () => {
-            const own = await group({ 'memory.max': '1900M' })
-            await inside(own, greedy).ended
-            return why(own.path)
-          }),
-        'a run': () => scarcely(() => told(sh(greedy))),
+        'a group with a limit of its own': async () => {
+          const own = await group({ 'memory.max': '100M' })
+          await pressedUpon(inside(own, patient))
+          return why(own.path)
+        },
+        'a run': async () => {
+          const job = await start('sh', ['-c', patient])
+          await new Promise<void>((resolve) =>
+            job.stdout!.on('data', (data) => String(data).includes('\n') && resolve()),
+          )
+          pressKey()
+          return why(await job.result)
+        },
         'a process that is gone': () =>
-          scarcely(() =>
-            untilLogged(async () => {
-              const { child, ended } = begin('sh', ['-c', greedy])
-              await ended
-              return tryWhy(child.pid!)
-            }),
-          ),
+          untilLogged(async () => tryWhy(await pressedUpon(begin('sh', ['-c', patient])))),
         'a group that is gone': () =>
-          scarcely(() =>
-            untilLogged(async () => {
-              const own = await group({})
-              await inside(own, greedy).ended
-              await own.remove()
-              return tryWhy(own.path)
-            }),
-          ),
+          untilLogged(async () => {
+            const own = await group({})
+            await pressedUpon(inside(own, patient))
+            await own.remove()
+            return tryWhy(own.path)
+          }),
       },
     }
   : {
@@ -452,11 +461,10 @@ test('victims have their sizes and times', async () => {
 test('a program of Node is told of its heap', async () => {
   const grow = 'const all = []; for (;;) all.push(new Array(1e5).fill(1.5))'
   const options = { limits: { memory: '80M', swap: 0 } }
-  const none = why(await run(process.execPath, ['-e', grow], options)).causes[0]!
-  expect(none).toMatchObject({ cause: 'oom', whose: 'own' })
-  expect(none.remedy).toContain('--max-old-space-size=60')
-  const large = why(await run(process.execPath, ['--max-old-space-size=2000', '-e', grow], options)).causes[0]!
-  expect(Object.fromEntries(large.evidence)['node heap']).toContain('--max-old-space-size=2000 lets V8 grow to 2.0 GiB')
+  const cause = why(await run(process.execPath, ['--max-old-space-size=2000', '-e', grow], options)).causes[0]!
+  expect(cause).toMatchObject({ cause: 'oom', whose: 'own' })
+  expect(cause.remedy).toContain('--max-old-space-size=60')
+  expect(Object.fromEntries(cause.evidence)['node heap']).toContain('--max-old-space-size=2000 lets V8 grow to 2.0 GiB')
 })
 
 test('a group that was made by mkdir and entered by cgexec is as good as any', async (context) => {
@@ -503,19 +511,22 @@ test('what is neither process nor group nor report is refused, with the nearest 
 
 test.each([
   ['threads-max', () => String(/\/(\d+) /.exec(readFileSync('/proc/loadavg', 'utf8'))![1])],
-  // numbers above 300 are given again, and those are gone by now
+  // of those below 301 only 300 is given again
   ['pid_max', () => '301'],
 ])('a whole machine that has no room for a task is told by %s', async (name, value) => {
   const file = `/proc/sys/kernel/${name}`
   const before = readFileSync(file, 'utf8')
   // where others live on this machine it would end them
   if (process.env.VM) writeFileSync(file, value())
+  const last = process.env.VM && name === 'pid_max' ? begin('sleep', ['60']) : undefined
   try {
     const refused = spawnSync('true').error as NodeJS.ErrnoException | undefined
     const found = why(process.pid).causes.filter(({ limit }) => limit === name)
     expect([refused?.code, found.length]).toEqual(process.env.VM ? ['EAGAIN', 1] : [undefined, 0])
   } finally {
     writeFileSync(file, before)
+    last?.child.kill('SIGKILL')
+    await last?.ended
   }
 })
 
