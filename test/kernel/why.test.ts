@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fifty jobs that end in ten ways, and what `why` says of each.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -39,7 +48,7 @@ const group = (files: object, parent = top) => Cgroup.create(`${parent}/${++seri
 const tight = { 'memory.max': '8M', 'memory.swap.max': 0 }
 
 /** A shell script that first enters a group. */
-function inside({ directories }: Cgroup, script: string): { child: ChildProcess; ended: Promise<void> } {
+function inside({ directories }: Cgroup, script: string): ReturnType<typeof begin> {
   const join = [...new Set(Object.values(directories))].map((at) => `echo 0 > ${at}/cgroup.procs`).join(';')
   return begin('sh', ['-c', `${join}; ${script}`])
 }
@@ -69,7 +78,8 @@ async function untilLogged(attempt: () => Promise<Explanation | undefined>): Pro
 function tryWhy(target: string | number): Explanation | undefined {
   try {
     const found = why(target)
-    return found.causes[0]!.cause === 'not-kernel' ? undefined : found
+    const { cause, whose } = found.causes[0]!
+    return cause === 'not-kernel' || (cause === 'oom' && whose === undefined) ? undefined : found
   } catch (error) {
     expect(error).toMatchObject({ code: 'WHY_TARGET_UNKNOWN' })
     return undefined
@@ -97,15 +107,18 @@ async function saved(result: Promise<Result>): Promise<Explanation> {
 }
 
 const forks = 'for i in 1 2 3 4 5 6; do sleep 1 & done; wait'
+/** So little that it is used up on a busy machine, too; where all takes ten times as long, the start alone would use it up. */
+const cpus = process.env.VM ? 0.2 : 0.05
 const spin = 'while :; do :; done & pid=$!; sleep 0.6; kill $pid'
 const overflow = 'ulimit -s 256; f() { f; }; f'
 const fill = (directory: string) => `dd if=/dev/zero of=${directory}/full bs=64k 2>/dev/null; echo ready; sleep 60`
 
-/** Takes all of the machine's memory away but some, so that the next who wants much meets its end: only in a VM. */
+/** Most of the machine's memory is taken away, so that who wants much meets its end. */
 async function scarcely<T>(act: () => Promise<T>): Promise<T> {
+  if (!process.env.VM) throw new Error('never on a machine that others live on')
   const file = '/proc/sys/vm/nr_hugepages'
   const free = Number(/^MemAvailable: +(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) / 1024
-  writeFileSync(file, String(Math.max(0, Math.floor((free - 300) / 2))))
+  writeFileSync(file, String(Math.max(0, Math.floor((free - 250) / 2))))
   try {
     return await act()
   } finally {
@@ -113,8 +126,21 @@ async function scarcely<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Ends by the host's own want of memory, and is the first whom it hits. */
-const greedy = `echo 1000 > /proc/self/oom_score_adj; exec ${hog} hog 900M`
+/** Whom the kernel picks first when the host has no memory left, or is told so by hand, which takes no minute of thrashing. */
+const first = 'echo 1000 > /proc/self/oom_score_adj;'
+const greedy = `${first} exec ${hog} hog 900M`
+const patient = `${first} exec ${hog} hog 4M --hold 60s`
+function pressKey(): void {
+  if (process.env.VM) writeFileSync('/proc/sysrq-trigger', 'f')
+  else throw new Error('never on a machine that others live on')
+}
+
+async function pressedUpon({ child, ended }: ReturnType<typeof begin>): Promise<number> {
+  await new Promise<void>((resolve) => child.stdout!.on('data', (data) => String(data).includes('\n') && resolve()))
+  pressKey()
+  await ended
+  return child.pid!
+}
 
 type Ways = { [way: string]: { [job: string]: () => Promise<Explanation> } }
 type Expected = Partial<Cause>
@@ -122,36 +148,34 @@ type Expected = Partial<Cause>
 const hostOrBelow: Ways = process.env.VM
   ? {
       'the host’s memory': {
-        'its group': () =>
+        'a group on a machine without memory': () =>
           scarcely(async () => {
             const own = await group({})
             await inside(own, greedy).ended
             return why(own.path)
           }),
-        'its group has a limit of its own': () =>
-          scarcely(async () => {
-            const own = await group({ 'memory.max': '1900M' })
-            await inside(own, greedy).ended
-            return why(own.path)
-          }),
-        'a run': () => scarcely(() => told(sh(greedy))),
+        'a group with a limit of its own': async () => {
+          const own = await group({ 'memory.max': '100M' })
+          await pressedUpon(inside(own, patient))
+          return why(own.path)
+        },
+        'a run': async () => {
+          const job = await start('sh', ['-c', patient])
+          await new Promise<void>((resolve) =>
+            job.stdout!.on('data', (data) => String(data).includes('\n') && resolve()),
+          )
+          pressKey()
+          return why(await job.result)
+        },
         'a process that is gone': () =>
-          untilLogged(() =>
-            scarcely(async () => {
-              const { child, ended } = begin('sh', ['-c', greedy])
-              await ended
-              return tryWhy(child.pid!)
-            }),
-          ),
+          untilLogged(async () => tryWhy(await pressedUpon(begin('sh', ['-c', patient])))),
         'a group that is gone': () =>
-          untilLogged(() =>
-            scarcely(async () => {
-              const own = await group({})
-              await inside(own, greedy).ended
-              await own.remove()
-              return tryWhy(own.path)
-            }),
-          ),
+          untilLogged(async () => {
+            const own = await group({})
+            await pressedUpon(inside(own, patient))
+            await own.remove()
+            return tryWhy(own.path)
+          }),
       },
     }
   : {
@@ -274,20 +298,20 @@ const ways: Ways = {
     'as a report': () => saved(run('sleep', ['10'], { timeout: 100 })),
   },
   throttled: {
-    'a run': () => told(sh(spin, { limits: { cpus: 0.1 } })),
-    'as a report': () => saved(sh(spin, { limits: { cpus: 0.1 } })),
+    'a run': () => told(sh(spin, { limits: { cpus } })),
+    'as a report': () => saved(sh(spin, { limits: { cpus } })),
     'a group': async () => {
-      const own = await group({ 'cpu.max': '10000 100000' })
+      const own = await group({ 'cpu.max': `${cpus * 100_000} 100000` })
       await inside(own, spin).ended
       return why(own.path)
     },
     'a limit above': async () => {
-      const own = await group({}, (await group({ 'cpu.max': '10000 100000' })).path)
+      const own = await group({}, (await group({ 'cpu.max': `${cpus * 100_000} 100000` })).path)
       await inside(own, spin).ended
       return why(own.path)
     },
     'a process that runs': async () => {
-      const own = await group({ 'cpu.max': '10000 100000' })
+      const own = await group({ 'cpu.max': `${cpus * 100_000} 100000` })
       const { child, ended } = inside(own, 'while :; do :; done')
       await pause(600)
       const found = why(child.pid!)
@@ -437,11 +461,10 @@ test('victims have their sizes and times', async () => {
 test('a program of Node is told of its heap', async () => {
   const grow = 'const all = []; for (;;) all.push(new Array(1e5).fill(1.5))'
   const options = { limits: { memory: '80M', swap: 0 } }
-  const none = why(await run(process.execPath, ['-e', grow], options)).causes[0]!
-  expect(none).toMatchObject({ cause: 'oom', whose: 'own' })
-  expect(none.remedy).toContain('--max-old-space-size=60')
-  const large = why(await run(process.execPath, ['--max-old-space-size=2000', '-e', grow], options)).causes[0]!
-  expect(Object.fromEntries(large.evidence)['node heap']).toContain('--max-old-space-size=2000 lets V8 grow to 2.0 GiB')
+  const cause = why(await run(process.execPath, ['--max-old-space-size=2000', '-e', grow], options)).causes[0]!
+  expect(cause).toMatchObject({ cause: 'oom', whose: 'own' })
+  expect(cause.remedy).toContain('--max-old-space-size=60')
+  expect(Object.fromEntries(cause.evidence)['node heap']).toContain('--max-old-space-size=2000 lets V8 grow to 2.0 GiB')
 })
 
 test('a group that was made by mkdir and entered by cgexec is as good as any', async (context) => {
@@ -463,6 +486,13 @@ test('a group that was made by mkdir and entered by cgexec is as good as any', a
   }
 })
 
+test('who ended by itself is told as such', async () => {
+  const own = await group(tight)
+  await inside(own, 'exit 3').ended
+  expect(why(own.path).causes).toMatchObject([{ cause: 'not-kernel' }])
+  expect(why(await sh('exit 3')).causes).toMatchObject([{ cause: 'exit' }])
+})
+
 test('a group in which nothing happened, and a process that runs well', async () => {
   const own = await group({ ...tight, 'pids.max': 10 })
   const { child, ended } = inside(own, 'exec sleep 60')
@@ -477,4 +507,49 @@ test('what is neither process nor group nor report is refused, with the nearest 
   expect(() => why(`${top}/bulider`)).toThrowError(
     expect.objectContaining({ code: 'WHY_TARGET_UNKNOWN', remedy: `did you mean ${top}/builder?` }),
   )
+})
+
+test.each([
+  ['threads-max', () => String(/\/(\d+) /.exec(readFileSync('/proc/loadavg', 'utf8'))![1])],
+  // of those below 301 only 300 is given again
+  ['pid_max', () => '301'],
+])('a whole machine that has no room for a task is told by %s', async (name, value) => {
+  const file = `/proc/sys/kernel/${name}`
+  const before = readFileSync(file, 'utf8')
+  // where others live on this machine it would end them
+  if (process.env.VM) writeFileSync(file, value())
+  const last = process.env.VM && name === 'pid_max' ? begin('sleep', ['60']) : undefined
+  try {
+    const refused = spawnSync('true').error as NodeJS.ErrnoException | undefined
+    const found = why(process.pid).causes.filter(({ limit }) => limit === name)
+    expect([refused?.code, found.length]).toEqual(process.env.VM ? ['EAGAIN', 1] : [undefined, 0])
+  } finally {
+    writeFileSync(file, before)
+    last?.child.kill('SIGKILL')
+    await last?.ended
+  }
+})
+
+test('a process that nobody has asked for yet is told by its own end', async () => {
+  const parent = begin('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'])
+  const pid = Number(await parent.output)
+  process.kill(pid, 'SIGKILL')
+  while (!/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await pause(5)
+  expect(why(pid)).toMatchObject({ target: { there: false }, causes: [{ cause: 'signal' }] })
+  expect(why(pid).causes[0]!.headline).toContain('was ended by SIGKILL')
+  parent.child.kill('SIGKILL')
+  await parent.ended
+})
+
+test('a daemon that kills for want of memory is named as a possibility', async () => {
+  const daemon = `${work}/systemd-oomd`
+  copyFileSync('/bin/sleep', daemon)
+  const { child, ended } = begin('sleep', ['60'])
+  const killer = begin(daemon, ['60'])
+  child.kill('SIGKILL')
+  await ended
+  expect(why(child.pid!).causes[0]!.evidence).toContainEqual(['could be', expect.stringContaining('systemd-oomd')])
+  killer.child.kill('SIGKILL')
+  await killer.ended
+  expect(why(child.pid!).causes[0]!.evidence.map(([label]) => label)).toEqual(['who did'])
 })

@@ -6,6 +6,7 @@ import { type KernelRecord, parseEvents, parseRecord } from '../../src/host/kern
 import { parseWritable } from '../../src/run/why/disk.ts'
 import { memoryCauses } from '../../src/run/why/memory.ts'
 import { adviseHeap, defaultHeap, isNode, parseHeapFlag } from '../../src/run/why/node-heap.ts'
+import { pressureLines, slowedCauses } from '../../src/run/why/pressure.ts'
 import { parseNproc } from '../../src/run/why/process.ts'
 import { parseReport, reportCauses } from '../../src/run/why/report.ts'
 import { taskCauses } from '../../src/run/why/tasks.ts'
@@ -162,6 +163,26 @@ test('whose limit it was is told by the counts of v2, by v1’s peaks, and befor
   ])
   expect(of([level('/a/b', { kills: 1, ooms: 1 })], { kills })).toEqual([['own', '/a/b', 1]])
   expect(of([level('/a/b', { kills: 0, ooms: 0 })], { kills })).toEqual([])
+  // a kill for a group's limit whose report was left out is not the host's
+  const { limitGroup: _, group: __, ...bare } = kills[0]!
+  expect(of([], { kills: [bare] })).toEqual([[undefined, undefined, 1]])
+})
+
+test('a group that waits for memory without a kill is told by its pressure', () => {
+  const facts = { name: '/a', path: '/a', below: [], kills: [] }
+  const pressure = (avg60: string) =>
+    `some avg10=0.00 avg60=${avg60} avg300=1.25 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1000000\n`
+  const of = (more: object, avg60: string) =>
+    slowedCauses({ ...facts, levels: [level('/a', more)] } as never, pressure(avg60)).map(({ limit }) => limit)
+  const full = { max: '1000000', current: 999_000 }
+  expect(of(full, '45.00')).toEqual(['memory.max'])
+  expect(of(full, '2.00')).toEqual([])
+  expect(of({ ...full, current: 500_000 }, '45.00')).toEqual([])
+  expect(of({ high: '1000000', slowed: 3 }, '0.00')).toEqual(['memory.high'])
+  expect(of({ slowed: 3 }, '0.00')).toEqual([])
+  expect(pressureLines({ memory: pressure('0.00') })).toEqual([
+    ['pressure', 'memory: some task waited 2.5 s, all of them 1.0 s, 1.25 % of the last 5 minutes'],
+  ])
 })
 
 test.each([

@@ -10,8 +10,9 @@ import { quote } from '../../quote.ts'
 import { diskCauses, parseWritable, readFull } from './disk.ts'
 import { type Cause, sortCauses } from './explanation.ts'
 import { firstRefusal, killsIn, type LogFacts } from './log.ts'
-import { type MemoryFacts, memoryCauses, pressureLines, slowedCauses } from './memory.ts'
+import { type MemoryFacts, memoryCauses } from './memory.ts'
 import { adviseHeap, isNode, parseHeapFlag } from './node-heap.ts'
+import { pressureLines, slowedCauses } from './pressure.ts'
 import { countTasks, findKillers, type ProcessFacts, readProcess, readTaskLimits } from './process.ts'
 import { type TaskFacts, taskCauses } from './tasks.ts'
 import { throttleCauses } from './throttle.ts'
@@ -31,7 +32,7 @@ export function groupCauses(host: Host, place: Place, log: LogFacts, one?: Proce
     ...taskCauses(taskFacts(chain, place, log, processes)),
     ...seenFull(processes, one ? `process ${one.pid}` : quote(place.path)),
     ...throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), tasks),
-    ...slowedCauses(memory),
+    ...slowedCauses(memory, chain.pressure.memory),
   ].map((cause) => withPressure(cause, chain))
   if (causes.length > 0) return sortCauses(causes)
   return [nothingFound(chain, place, pids.length > 0, one)]
@@ -56,7 +57,7 @@ function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean):
     levels: chain.memory,
     below: deep ? chain.memoryBelow : [],
     // where memory is not counted, the log can only mean an earlier group of this path
-    kills: chain.memory.length === 0 ? [] : killsIn(log, path, deep),
+    kills: chain.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
   }
 }
 

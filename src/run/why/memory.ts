@@ -9,10 +9,9 @@ import {
   type OomLevel,
   suggestMemory,
 } from '../../cgroup/diagnosis.ts'
-import { parsePressure } from '../../cgroup/stats.ts'
 import type { KernelKill } from '../../host/kernel-record.ts'
 import { quote } from '../../quote.ts'
-import { formatDuration, formatSize } from '../../units.ts'
+import { formatSize } from '../../units.ts'
 import type { Cause, Victim } from './explanation.ts'
 
 /** What is known of a group and its memory. */
@@ -35,8 +34,7 @@ export function memoryCauses(facts: MemoryFacts): Cause[] {
   // v1 counts in each group alone
   const inner = own?.ooms === undefined ? below.reduce((sum, level) => sum + (level.kills ?? 0), 0) : 0
   const counted = own?.kills === undefined ? 0 : own.kills + inner
-  // what the log has beyond the count was of an earlier group of this path
-  const kills = own?.kills === undefined ? facts.kills : counted === 0 ? [] : facts.kills.slice(-counted)
+  const kills = believe(facts, counted)
   if (counted === 0 && kills.length === 0) return []
   const told = new Map<string, KernelKill[]>()
   for (const kill of kills) told.set(keyOf(kill), [...(told.get(keyOf(kill)) ?? []), kill])
@@ -52,13 +50,26 @@ export function memoryCauses(facts: MemoryFacts): Cause[] {
   return causes.reverse()
 }
 
+/** What the log has beyond the count was of an earlier group of this path. On v1 a group that is gone took its count along. */
+function believe({ path, levels, kills }: MemoryFacts, counted: number): readonly KernelKill[] {
+  const [own] = levels
+  if (own?.kills === undefined) return kills
+  if (own.ooms !== undefined) return counted === 0 ? [] : kills.slice(-counted)
+  let left = kills.filter(({ group }) => group === path).length - own.kills
+  return kills.filter(({ group }) => group !== path || left-- <= 0)
+}
+
 function keyOf({ for: whose, limitGroup = '', nodesAlone }: KernelKill): string {
   return `${whose} ${limitGroup} ${nodesAlone ?? ''}`
 }
 
-function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel {
+/** Undefined when the log says that it was a group's limit, and neither it nor the counts say whose. */
+function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel | undefined {
   if (kill.for === 'host') return { whose: 'host' }
-  if (kill.limitGroup === undefined) return guessLevel(facts)
+  if (kill.limitGroup === undefined) {
+    const level = guessLevel(facts)
+    return level.whose === 'host' ? undefined : level
+  }
   if (kill.limitGroup === facts.path) return { whose: 'own' }
   return { whose: isBelow(kill.limitGroup, facts.path) ? 'below' : 'ancestor', directory: kill.limitGroup }
 }
@@ -79,25 +90,30 @@ export function isBelow(path: string, other: string): boolean {
   return path === other || other === '/' || path.startsWith(`${other}/`)
 }
 
-function makeCause(facts: MemoryFacts, level: OomLevel, counted: number, kills: readonly KernelKill[]): Cause {
-  const group = level.whose === 'own' ? facts.path : level.directory
+function makeCause(
+  facts: MemoryFacts,
+  level: OomLevel | undefined,
+  counted: number,
+  kills: readonly KernelKill[],
+): Cause {
+  const group = level?.whose === 'own' ? facts.path : level?.directory
   const state = [...facts.levels, ...facts.below].find(({ path }) => path === group)
   const last = kills.at(-1)
   const max = state?.max ?? (last && last.limitGroup === group ? limitOf(last) : undefined)
-  const nodes = last?.nodesAlone === true
   const figures = { peak: state?.peak, hits: state?.hits, kills: counted }
+  const named = level && quoted(level)
   return {
     cause: 'oom',
-    ...(level.whose !== 'host' && { limit: 'memory.max' }),
-    whose: level.whose,
+    ...(level?.whose !== 'host' && { limit: 'memory.max' }),
+    ...(level && { whose: level.whose }),
     ...(group !== undefined && { group }),
-    ...(max !== undefined && level.whose !== 'host' && { maximum: Number(max) }),
+    ...(max !== undefined && level?.whose !== 'host' && { maximum: Number(max) }),
     count: counted,
     ...(last && { last: new Date(last.at).toISOString(), victims: kills.map(makeVictim) }),
-    headline: describeKills(counted, facts.name, quoted(level)),
+    headline: describeKills(counted, facts.name, named),
     evidence: [
       ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
-      ['whose limit', nodes ? 'none: its memory nodes (cpuset.mems) were used up' : describeLevel(quoted(level))],
+      ['whose limit', last?.nodesAlone ? 'none: its memory nodes (cpuset.mems) were used up' : whoseLimit(named)],
       ...(last?.byHand
         ? [['by hand', 'the SysRq key f, or a write to /proc/sysrq-trigger, asked for it'] as Line]
         : []),
@@ -105,6 +121,10 @@ function makeCause(facts: MemoryFacts, level: OomLevel, counted: number, kills: 
     ],
     remedy: remedyOf(level, facts, max),
   }
+}
+
+function whoseLimit(level: OomLevel | undefined): string {
+  return level ? describeLevel(level) : "a group's; the kernel's log leaves out whose when reports come fast"
 }
 
 function quoted(level: OomLevel): OomLevel {
@@ -160,50 +180,11 @@ export function formatTime(at: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
-function remedyOf(level: OomLevel, { path }: MemoryFacts, max: string | undefined): string {
+function remedyOf(level: OomLevel | undefined, { path }: MemoryFacts, max: string | undefined): string {
+  if (!level) return 'ask for its group, if that is still there: its counts tell more'
   if (level.whose === 'host') return 'free memory on this host, or limit the others'
   const group = level.whose === 'own' ? path : level.directory!
   const set = `hutch cgroup set ${quote(group)} memory.max=${max === undefined ? 'SIZE' : suggestMemory(Number(max))}`
   if (level.whose === 'ancestor') return `raise its limit: ${set}; or place it elsewhere`
   return `raise it: ${set}; or see where the memory goes: hutch cgroup show ${quote(group)} memory.stat`
-}
-
-/** What memory.high did to the group or to one above it. */
-export function slowedCauses({ name, levels }: MemoryFacts): Cause[] {
-  return levels.flatMap((level, i): Cause[] => {
-    if (level.high === undefined || !level.slowed) return []
-    const whose = i === 0 ? 'own' : 'ancestor'
-    return [
-      {
-        cause: 'slowed',
-        limit: 'memory.high',
-        whose,
-        group: level.path,
-        count: level.slowed,
-        headline: `${name} was slowed for memory ${level.slowed} times: ${i === 0 ? 'it' : quote(level.path)} is above memory.high`,
-        evidence: [
-          [
-            'memory.high',
-            `${formatSize(Number(level.high))}${level.current === undefined ? '' : `   now ${formatSize(level.current)}`}`,
-          ],
-        ],
-        remedy: `raise it: hutch cgroup set ${quote(level.path)} memory.high=${suggestMemory(Number(level.high))}`,
-      },
-    ]
-  })
-}
-
-/** How long tasks waited, where that is more than nothing: what built up before. */
-export function pressureLines(pressure: { [resource: string]: string }): Line[] {
-  return Object.entries(pressure).flatMap(([resource, text]): Line[] => {
-    const { someUsec = 0, fullUsec } = parsePressure(text)
-    const average = /^some .*avg300=([\d.]+)/m.exec(text)?.[1]
-    if (someUsec < 1000) return []
-    const parts = [
-      `${resource}: some task waited ${formatDuration(someUsec / 1000)}`,
-      fullUsec && `all of them ${formatDuration(fullUsec / 1000)}`,
-      average !== undefined && `${average} % of the last 5 minutes`,
-    ]
-    return [['pressure', parts.filter(Boolean).join(', ')]]
-  })
 }

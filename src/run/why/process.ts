@@ -14,6 +14,8 @@ export interface ProcessFacts {
   uid: number
   /** Over; only its parent has not asked yet. */
   zombie: boolean
+  /** Of a zombie: the number of the signal that ended it, 0 for none. */
+  signal?: number
   /** Soft RLIMIT_NPROC, where it holds: root and who has CAP_SYS_ADMIN or CAP_SYS_RESOURCE are not held to it. */
   nproc?: number
   mountinfo: string
@@ -37,6 +39,8 @@ export function readProcess(pid: number): ProcessFacts | undefined {
     .find((word) => word.startsWith('NODE_OPTIONS='))
     ?.slice(13)
   const uid = Number(field('Uid').split('\t')[0])
+  const zombie = field('State').startsWith('Z')
+  const ended = zombie ? parseExitStatus(read(pid, 'stat') ?? '') : undefined
   const nproc = parseNproc(read(pid, 'limits'), uid, field('CapEff'))
   return {
     pid,
@@ -44,10 +48,17 @@ export function readProcess(pid: number): ProcessFacts | undefined {
     argv: (read(pid, 'cmdline') ?? '').split('\0').slice(0, -1),
     ...(options !== undefined && { nodeOptions: options }),
     uid,
-    zombie: field('State').startsWith('Z'),
+    zombie,
+    ...(ended !== undefined && { signal: ended & 0x7f }),
     ...(nproc !== undefined && { nproc }),
     mountinfo: read(pid, 'mountinfo') ?? '',
   }
+}
+
+/** Field 52, a wait status; the command in field 2 may hold anything. */
+function parseExitStatus(stat: string): number | undefined {
+  const status = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[49]
+  return status === undefined ? undefined : Number(status)
 }
 
 /** CAP_SYS_ADMIN is 21, CAP_SYS_RESOURCE 24. */

@@ -119,7 +119,7 @@ function hostCauses({ host }: TaskFacts): Cause[] {
   const { tasks, threadsMax, pidMax } = host
   const full: [limit: string, most: number, file: string][] = []
   if (tasks >= threadsMax) full.push(['threads-max', threadsMax, 'kernel.threads-max'])
-  if (tasks >= pidMax - reservedPids - 1) full.push(['pid_max', pidMax, 'kernel.pid_max'])
+  if (tasks >= pidMax - reservedPids) full.push(['pid_max', pidMax, 'kernel.pid_max'])
   return full.map(([limit, most, name]) => ({
     cause: 'pids',
     limit,

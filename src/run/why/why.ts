@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { readChain } from '../../cgroup/chain.ts'
 import { findPlace, hierarchies, type Place, placeOf, present } from '../../cgroup/place.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
-import type { Cause, Explanation } from './explanation.ts'
-import { addAdvice, groupCauses, senderLines } from './group.ts'
+import { signalName } from '../judge.ts'
+import { explainReport, isFile, readReport } from './explain-report.ts'
+import { type Cause, type Explanation, sortCauses } from './explanation.ts'
+import { groupCauses, senderLines } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
-import { isNode, parseHeapFlag } from './node-heap.ts'
 import { type ProcessFacts, readPlace, readProcess } from './process.ts'
-import { checkReport, parseReport, type Report, reportCauses } from './report.ts'
+import { checkReport, parseReport, type Report } from './report.ts'
 
 /** What a target of `why` may be beside a number and a text. */
 export type WhyTarget = number | string | Report
@@ -25,7 +24,7 @@ export type WhyTarget = number | string | Report
  * @throws WHY_TARGET_UNKNOWN, REPORT_INVALID, FILE_REFUSED, CGROUP_AMBIGUOUS, CGROUP_PATH_INVALID
  */
 export function why(target: WhyTarget): Explanation {
-  if (typeof target === 'object') return explainReport(checkReport(target, 'the report'), 'the report')
+  if (typeof target === 'object') return ofReport(checkReport(target, 'the report'), 'the report')
   const name = String(target)
   const host = readHost()
   if (/^\d{1,10}$/.test(name)) {
@@ -35,11 +34,16 @@ export function why(target: WhyTarget): Explanation {
     return group ? explainGroup(host, group, name) : explainProcess(host, pid, process)
   }
   const file = isFile(name)
-  if (file && /^\.\.?\/|\.json$/.test(name)) return explainReport(parseReport(readReport(name), name), name)
+  if (file && /^\.\.?\/|\.json$/.test(name)) return ofReport(parseReport(readReport(name), name), name)
   const group = host.layout === 'none' ? undefined : findGroup(host, name)
   if (group) return explainGroup(host, group, name)
-  if (file) return explainReport(parseReport(readReport(name), name), name)
+  if (file) return ofReport(parseReport(readReport(name), name), name)
   return explainGone(host, name)
+}
+
+function ofReport(report: Report, name: string): Explanation {
+  const { path } = report.cgroup
+  return explainReport(report, name, path === undefined ? undefined : pathOf(readHost(), path))
 }
 
 /** A group by name, path or directory; undefined when there is none. */
@@ -78,6 +82,9 @@ function unknownOf(host: Host, place: Place, log: LogFacts, causes: readonly Cau
     ...(memory.some(({ kills }) => kills !== undefined)
       ? []
       : ['whether something was killed for memory: no memory controller counts in this group']),
+    ...(!log.sameGroups && causes.some(({ cause, whose, victims }) => cause === 'oom' && whose === 'host' && !victims)
+      ? ['whether it was a group above this cgroup namespace rather than the host: it cannot be seen from here']
+      : []),
     ...(causes.some(({ cause, count = 0, victims = [] }) => cause === 'oom' && count > victims.length)
       ? log.limits
       : []),
@@ -88,14 +95,16 @@ function unknownOf(host: Host, place: Place, log: LogFacts, causes: readonly Cau
 function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): Explanation {
   const log = readLog()
   const place = process && readPlace(pid, host)
-  const own = endings(host, pid, log, process !== undefined && !process.zombie)
+  const own = endings(host, pid, log, process)
   const target = { kind: 'process' as const, name: String(pid), there: process !== undefined && !process.zombie }
   if (process && place) {
     const found = groupCauses(host, place, log, process)
     return {
       target: { ...target, path: place.path },
       causes:
-        own.length > 0 ? [...own, ...found.filter(({ cause }) => cause !== 'none' && cause !== 'not-kernel')] : found,
+        own.length > 0
+          ? sortCauses([...own, ...found.filter(({ cause }) => !/^(none|not-kernel)$/.test(cause))])
+          : found,
       unknown: unknownOf(host, place, log, found),
     }
   }
@@ -105,8 +114,9 @@ function explainProcess(host: Host, pid: number, process: ProcessFacts | undefin
 }
 
 /** What the log says of this very process. Numbers are given again: of one that runs now the log means another. */
-function endings(host: Host, pid: number, log: LogFacts, runs: boolean): Cause[] {
-  if (!log.samePids || runs) return []
+function endings(host: Host, pid: number, log: LogFacts, process: ProcessFacts | undefined): Cause[] {
+  if (process && !process.zombie) return []
+  if (!log.samePids) return process ? zombieCause(process) : []
   const kill = log.kills.findLast((one) => one.pid === pid)
   const fault = log.faults.findLast((one) => one.pid === pid)
   if (kill && (!fault || kill.at > fault.at)) {
@@ -117,7 +127,7 @@ function endings(host: Host, pid: number, log: LogFacts, runs: boolean): Cause[]
     const name = `process ${pid} (${quote(kill.name)})`
     return memoryCauses({ name, path, levels, below: [], kills: [kill] })
   }
-  if (!fault) return []
+  if (!fault) return process ? zombieCause(process) : []
   return [
     {
       cause: 'fault',
@@ -130,6 +140,20 @@ function endings(host: Host, pid: number, log: LogFacts, runs: boolean): Cause[]
       ],
       remedy:
         'this is a fault of the program: look at its core dump (ulimit -c unlimited before it starts, or coredumpctl)',
+    },
+  ]
+}
+
+/** Its parent has not asked yet, so the kernel still has how it ended. */
+function zombieCause({ pid, name, signal: number = 0 }: ProcessFacts): Cause[] {
+  if (number === 0) return []
+  const signal = signalName(number) ?? `signal ${number}`
+  return [
+    {
+      cause: 'signal',
+      headline: `process ${pid} (${quote(name)}) was ended by ${signal}; its parent has not asked for it yet`,
+      evidence: [['who sent it', 'the kernel keeps no record'], ...senderLines().slice(1)],
+      remedy: 'see who may send signals to it',
     },
   ]
 }
@@ -193,63 +217,4 @@ function unknownTarget(host: Host, name: string, log: LogFacts): HutchError {
     evidence: [...said, ...log.limits.map((text) => `not known: ${text}`)],
     nearest,
   })
-}
-
-function explainReport(report: Report, name: string): Explanation {
-  const log = readLog()
-  const host = readHost()
-  const path = report.cgroup.path === undefined ? undefined : pathOf(host, report.cgroup.path)
-  const kills = path === undefined ? [] : killsIn(log, path, true)
-  const [first, ...more] = reportCauses(report, availableParallelism())
-  const causes = [withLog(first!, report, path ?? '', kills), ...more]
-  return {
-    target: { kind: 'report', name, there: true, ...(path !== undefined && { path }) },
-    causes: first!.cause === 'exit' && report.exitCode === 0 && more.length > 0 ? [...more, causes[0]!] : causes,
-    unknown: first!.cause === 'oom' && kills.length === 0 ? log.limits : [],
-  }
-}
-
-/** Victims and times, which the report does not have, and advice for Node. */
-function withLog(cause: Cause, report: Report, path: string, kills: ReturnType<typeof killsIn>): Cause {
-  if (cause.cause !== 'oom') return cause
-  const told = memoryCauses({ name: '', path, levels: [], below: [], kills }).at(0)
-  const more = told?.evidence.filter(([label]) => label === 'victim' || label === 'by hand' || label === 'log') ?? []
-  const limit = report.limits['memory.max']
-  const own = cause.whose === 'own' && typeof limit === 'number' ? limit : undefined
-  const extended = {
-    ...cause,
-    ...(own !== undefined && { maximum: own }),
-    ...(told && { last: told.last!, victims: told.victims! }),
-    evidence: [...cause.evidence, ...more],
-  }
-  if (own === undefined || !isNode(report.command)) return extended
-  return addAdvice(extended, own, parseHeapFlag(report.command), true)
-}
-
-/** A report is small; more is something else. */
-const longestReport = 4 * 2 ** 20
-
-function isFile(path: string): boolean {
-  try {
-    return !path.includes('\0') && statSync(path).isFile()
-  } catch {
-    return false
-  }
-}
-
-/** @throws FILE_REFUSED, REPORT_INVALID */
-function readReport(path: string): string {
-  let fd: number | undefined
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
-    const { size } = fstatSync(fd)
-    if (size > longestReport) throw fail('REPORT_INVALID', { path, why: 'it is too long' })
-    return readFileSync(fd, 'utf8')
-  } catch (error) {
-    if (HutchError.is(error)) throw error
-    const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
-    throw fail('FILE_REFUSED', { what: 'read the report', path, errno, remedy: 'give a file that can be read' }, error)
-  } finally {
-    if (fd !== undefined) closeSync(fd)
-  }
 }

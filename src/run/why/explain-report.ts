@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report of a run, with what the kernel's log still has of its group.
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fail, HutchError } from '../../errors.ts'
+import type { Cause, Explanation } from './explanation.ts'
+import { addAdvice } from './group.ts'
+import { killsIn, readLog } from './log.ts'
+import { memoryCauses } from './memory.ts'
+import { isNode, parseHeapFlag } from './node-heap.ts'
+import { type Report, reportCauses } from './report.ts'
+
+/** `path` is that of its group. */
+export function explainReport(report: Report, name: string, path: string | undefined): Explanation {
+  const log = readLog()
+  const kills = path === undefined ? [] : killsIn(log, path, true)
+  const [first, ...more] = reportCauses(report, availableParallelism())
+  const causes = [withLog(first!, report, path ?? '', kills), ...more]
+  return {
+    target: { kind: 'report', name, there: true, ...(path !== undefined && { path }) },
+    causes: first!.cause === 'exit' && report.exitCode === 0 && more.length > 0 ? [...more, causes[0]!] : causes,
+    unknown: first!.cause === 'oom' && kills.length === 0 ? log.limits : [],
+  }
+}
+
+/** Victims and times, which the report does not have, and advice for Node. */
+function withLog(cause: Cause, report: Report, path: string, kills: ReturnType<typeof killsIn>): Cause {
+  if (cause.cause !== 'oom') return cause
+  const told = memoryCauses({ name: '', path, levels: [], below: [], kills }).at(0)
+  const more = told?.evidence.filter(([label]) => label === 'victim' || label === 'by hand' || label === 'log') ?? []
+  const limit = report.limits['memory.max']
+  const own = cause.whose === 'own' && typeof limit === 'number' ? limit : undefined
+  const extended = {
+    ...cause,
+    ...(own !== undefined && { maximum: own }),
+    ...(told && { last: told.last!, victims: told.victims! }),
+    evidence: [...cause.evidence, ...more],
+  }
+  if (own === undefined || !isNode(report.command)) return extended
+  return addAdvice(extended, own, parseHeapFlag(report.command), true)
+}
+
+/** A report is small; more is something else. */
+const longestReport = 4 * 2 ** 20
+
+/** Whether there is a regular file. */
+export function isFile(path: string): boolean {
+  try {
+    return !path.includes('\0') && statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** Its text. @throws FILE_REFUSED, REPORT_INVALID */
+export function readReport(path: string): string {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    const { size } = fstatSync(fd)
+    if (size > longestReport) throw fail('REPORT_INVALID', { path, why: 'it is too long' })
+    return readFileSync(fd, 'utf8')
+  } catch (error) {
+    if (HutchError.is(error)) throw error
+    const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
+    throw fail('FILE_REFUSED', { what: 'read the report', path, errno, remedy: 'give a file that can be read' }, error)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}

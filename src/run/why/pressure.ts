@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What slowed a group for want of memory, and how long its tasks waited. Pure.
+import { type Line, memoryLine, suggestMemory } from '../../cgroup/diagnosis.ts'
+import { parsePressure } from '../../cgroup/stats.ts'
+import { quote } from '../../quote.ts'
+import { formatDuration, formatSize } from '../../units.ts'
+import type { Cause } from './explanation.ts'
+import type { MemoryFacts } from './memory.ts'
+
+/** What memory.high did to the group or to one above it, and memory.max without a kill; `pressure` is the text of memory.pressure. */
+export function slowedCauses(facts: MemoryFacts, pressure?: string): Cause[] {
+  const { name, levels } = facts
+  const high = levels.flatMap((level, i): Cause[] => {
+    if (level.high === undefined || !level.slowed) return []
+    const whose = i === 0 ? 'own' : 'ancestor'
+    return [
+      {
+        cause: 'slowed',
+        limit: 'memory.high',
+        whose,
+        group: level.path,
+        count: level.slowed,
+        headline: `${name} was slowed for memory ${level.slowed} times: ${i === 0 ? 'it' : quote(level.path)} is above memory.high`,
+        evidence: [
+          [
+            'memory.high',
+            `${formatSize(Number(level.high))}${level.current === undefined ? '' : `   now ${formatSize(level.current)}`}`,
+          ],
+        ],
+        remedy: `raise it: hutch cgroup set ${quote(level.path)} memory.high=${suggestMemory(Number(level.high))}`,
+      },
+    ]
+  })
+  return [...high, ...fullCause(facts, pressure)]
+}
+
+/** A group that gets its own pages back all the time has come to a stop as well as one that was killed. */
+const thrashing = 10
+
+function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined): Cause[] {
+  const share = Number(/^some .*avg60=([\d.]+)/m.exec(pressure ?? '')?.[1] ?? 0)
+  const at = levels.findIndex(({ max, current = 0 }) => max !== undefined && current >= Number(max) * 0.98)
+  const level = levels[at]
+  if (share < thrashing || !level) return []
+  return [
+    {
+      cause: 'slowed',
+      limit: 'memory.max',
+      whose: at === 0 ? 'own' : 'ancestor',
+      group: level.path,
+      headline: `${name} is full, and ${share} % of the last minute some task in it waited to get memory back`,
+      evidence: [memoryLine(level.max, level)],
+      remedy: `raise it: hutch cgroup set ${quote(level.path)} memory.max=${suggestMemory(Number(level.max))}`,
+    },
+  ]
+}
+
+/** How long tasks waited, where that is more than nothing: what built up before. */
+export function pressureLines(pressure: { [resource: string]: string }): Line[] {
+  return Object.entries(pressure).flatMap(([resource, text]): Line[] => {
+    const { someUsec = 0, fullUsec } = parsePressure(text)
+    const average = /^some .*avg300=([\d.]+)/m.exec(text)?.[1]
+    if (someUsec < 1000) return []
+    const parts = [
+      `${resource}: some task waited ${formatDuration(someUsec / 1000)}`,
+      fullUsec && `all of them ${formatDuration(fullUsec / 1000)}`,
+      average !== undefined && `${average} % of the last 5 minutes`,
+    ]
+    return [['pressure', parts.filter(Boolean).join(', ')]]
+  })
+}
