@@ -10,7 +10,7 @@ import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
 import { endOf, endSleepers, sleeper, startQuiet } from '../sleeper.ts'
 import { cli, hutch } from './hutch.ts'
-import { closeTerminal, openTerminal, press, record, resize, screen, start, until, write } from './tmux.ts'
+import { closeTerminal, openTerminal, press, record, resize, screen, start, terminal, until, write } from './tmux.ts'
 
 const top = `/hutch-test-${process.pid}`
 
@@ -149,9 +149,7 @@ test('the terminal is given back as it was, whatever ends it', async (context) =
   press('Enter')
   await until(/^before$/m)
   const settings = () => execFileSync('sh', ['-c', `stty -a < ${tty}`], { encoding: 'utf8' })
-  const tty = execFileSync('tmux', ['-L', `hutch-test-${process.pid}`, 'display', '-p', '#{pane_tty}'], {
-    encoding: 'utf8',
-  }).trim()
+  const tty = terminal()
   const before = settings()
   const ends: [string, (pid: number) => void][] = [
     ['q', () => press('q')],
