@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A terminal that can be typed into and looked at: tmux, with a server of its own.
 import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { cli } from './hutch.ts'
 
-const socket = `hutch-test-${process.pid}`
+const socket = `${tmpdir()}/hutch-test-${process.pid}.tmux`
 
 function tmux(...args: string[]): string {
-  return execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...args], {
+  return execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -27,11 +29,17 @@ export function closeTerminal(): void {
   } catch {
     // there was none
   }
+  rmSync(socket, { force: true })
 }
 
 /** What stands there now. */
 export function screen(): string {
   return tmux('capture-pane', '-p')
+}
+
+/** Its terminal's device. */
+export function terminal(): string {
+  return tmux('display', '-p', '#{pane_tty}').trim()
 }
 
 /** Types keys by tmux's names, such as `Enter` and `q`. */
