@@ -117,3 +117,10 @@ test('a compiled file tells of a full file system, too', async () => {
   expect(status).toBe(3)
   expect(stderr).toContain('hutch: sh ended with status 3, and /dev/shm was full\n  remedy       make it larger')
 })
+
+test('what tells that it is full does not keep it from being unmounted inside', async (context) => {
+  requires(context, 'root')
+  const unmount = 'umount /dev/shm && umount /tmp && echo unmounted'
+  const { stdout, stderr } = await run('/bin/sh', ['-c', unmount], { dev: true, mounts: [{ tmpfs: '/tmp:size=1M' }] })
+  expect({ stdout, stderr }).toEqual({ stdout: 'unmounted\n', stderr: '' })
+})
