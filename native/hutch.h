@@ -291,7 +291,8 @@ int op_attach_overlay(struct cursor *c);
 
 /* program/space.c: file systems in memory that may be full */
 
-int hold_space(int mount_fd, const char *type, const struct strings *options);
+int begin_holding(int mount_fd, const char *type, const struct strings *options, int *fd);
+int end_holding(int fd);
 u32 full_spaces(void);
 
 /* program/cover.c: what of it is hidden, or made read-only */

@@ -33,7 +33,7 @@ enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WI
 
 /* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second. */
 #define WORDS(X) \
-	X(STOPPED) X(KILLED) X(OOM_OWN) X(OOM_ABOVE) X(OOM_ALL) X(PIDS) X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) \
+	X(STOPPED) X(KILLED) X(OOM_OWN) X(OOM_ABOVE) X(OOM_ALL) X(PIDS) X(SPACE) X(SPACES) X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) \
 	X(SIGNAL_UNKNOWN) X(EXIT) X(NOT_FOUND) X(NOT_EXECUTABLE) X(INTERPRETER) X(ROOT)
 enum word {
 #define WORD(name) WORD_##name,

@@ -219,6 +219,23 @@ static int tell_inner(const struct story *s)
 	return 126;
 }
 
+/* The first that was full, see space.c; "" when the program has more of them than it tells of. */
+static const char *full_space(const struct story *s, struct text *name)
+{
+	const char *at = nth_string(&s->compiled->words, WORD_SPACES);
+	u32 mask = s->life->full_spaces;
+
+	name->length = 0;
+	for (; *at && !(mask & 1); mask >>= 1) {
+		while (*at && *at != '\n')
+			at++;
+		at += *at == '\n';
+	}
+	while (*at && *at != '\n')
+		add(name, (const char[]){ *at++, 0 });
+	return name->length ? name->bytes : "";
+}
+
 /* A signal that a program brings on itself, one that was passed on, or not to be told. */
 static enum word whose_signal(const struct story *s, int sig)
 {
@@ -259,6 +276,8 @@ int tell(const struct story *s)
 		say_word(s, WORD_OOM_ALL, "", "");
 	else if (c.denied && status)
 		say_word(s, WORD_PIDS, counted(&first, c.denied, " fork was", " forks were"), counted(&second, c.denied, "", ""));
+	else if (l->full_spaces && status && !sig)
+		say_word(s, WORD_SPACE, full_space(s, &first), counted(&second, (u64)(status >> 8 & 0xff), "", ""));
 	else if (sig)
 		say_word(s, whose_signal(s, sig), signal_name(sig, room), "");
 	else if (c.oom_kills)

@@ -187,7 +187,7 @@ int op_attach_new(struct cursor *c)
 	const char *target = take_string(c);
 	u64 attributes = take_u64(c);
 	u32 links = take_u32(c);
-	int fd, err = finished(c);
+	int fd, held = -1, err = finished(c);
 
 	if (err)
 		return err;
@@ -196,12 +196,18 @@ int op_attach_new(struct cursor *c)
 		return in_part(PART_FILE_SYSTEM, fd);
 	err = (int)make_in(fd);
 	if (err >= 0)
-		err = hold_space(fd, type, &options);
+		err = begin_holding(fd, type, &options, &held);
 	if (err < 0) {
 		sys(__NR_close, fd);
 		return in_part(PART_ATTACH, err);
 	}
-	return attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
+	err = attach_at(fd, target, 1, links ? 0 : RESOLVE_NO_SYMLINKS, 1);
+	if (err < 0) {
+		if (held >= 0)
+			sys(__NR_close, held);
+		return err;
+	}
+	return in_part(PART_ATTACH, end_holding(held));
 }
 
 /* "/proc/self/fd/N", also the only name of a layer: what it means cannot change, and needs no escaping. */

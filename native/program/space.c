@@ -7,6 +7,7 @@
 #include <asm/statfs.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/mount.h>
 
 #include "../hutch.h"
 
@@ -22,21 +23,41 @@ static int begins(const char *text, const char *with)
 	return !*with;
 }
 
-/* Those beyond the last are not told of. The descriptor is a copy, and close-on-exec. */
-int hold_space(int mount_fd, const char *type, const struct strings *options)
+static int has_size(const char *type, const struct strings *options)
 {
 	const char *option = options->first;
 	int sized = 0;
-	long fd;
 
 	for (u32 i = 0; i < options->count; i++, option = next_string(option))
 		sized |= begins(option, "size=") || begins(option, "nr_inodes=");
-	if (!sized || !begins(type, "tmpfs") || space_count == MAX_SPACES)
+	return sized && begins(type, "tmpfs");
+}
+
+/*
+ * Before it is attached, which uses the descriptor up: another one, or -1 when
+ * there is nothing to hold. Those beyond the last are not told of.
+ */
+int begin_holding(int mount_fd, const char *type, const struct strings *options, int *fd)
+{
+	*fd = -1;
+	if (space_count == MAX_SPACES || !has_size(type, options))
 		return 0;
-	fd = sys(__NR_fcntl, mount_fd, F_DUPFD_CLOEXEC, 3);
+	*fd = (int)sys(__NR_fcntl, mount_fd, F_DUPFD_CLOEXEC, 3);
+	return *fd < 0 ? *fd : 0;
+}
+
+/* A mount of the same that is attached nowhere: whoever may unmount the other one inside must not find it busy. */
+int end_holding(int fd)
+{
+	long held;
+
 	if (fd < 0)
-		return (int)fd;
-	spaces[space_count++] = (int)fd;
+		return 0;
+	held = sys(__NR_open_tree, fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	sys(__NR_close, fd);
+	if (held < 0)
+		return (int)held;
+	spaces[space_count++] = (int)held;
 	return 0;
 }
 

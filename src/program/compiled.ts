@@ -12,7 +12,7 @@ export const groupPlaceholder = 'hutch-0-0-0-0'
 /** What the start does beside running the program. */
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
-/** Texts for the end, in this order; ROOT is the directory that is / inside. In them stand `slots` for what only the end knows. */
+/** Texts for the end, in this order; ROOT is the directory that is / inside, SPACES are file systems with a size, a line each. In them stand `slots` for what only the end knows. */
 export const compiledWords = [
   'STOPPED',
   'KILLED',
@@ -20,6 +20,8 @@ export const compiledWords = [
   'OOM_ABOVE',
   'OOM_ALL',
   'PIDS',
+  'SPACE',
+  'SPACES',
   'SIGNAL_INSIDE',
   'SIGNAL_OUTSIDE',
   'SIGNAL_UNKNOWN',

@@ -16,6 +16,7 @@ import {
 import type { Op, Program } from '../program/ops.ts'
 import { readSurroundings, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
+import { sizedSpaces } from './used-up.ts'
 import { type Evidence, makeVerdict } from './verdict.ts'
 
 const [first, second] = slots
@@ -40,7 +41,7 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
   // without its groups a program takes none to be there
   const grouped = program.outer.some(({ op }) => op === 'makeGroup')
   const facts = factsOf(plan, around).filter(([kind]) => grouped || !kind.startsWith('cgroup'))
-  return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan), facts }
+  return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan, program), facts }
 }
 
 /** Without PATH the call's holds; the search path stays for a call that has none. */
@@ -147,12 +148,12 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
 }
 
 /** Verdicts as `hutch run` words them, where figures of the end stand in slots. */
-function wordsOf(plan: Plan): CompiledWords {
+function wordsOf(plan: Plan, program: Program): CompiledWords {
   const say = (reason: Evidence['reason'], more: Partial<Evidence> = {}, count = false) => {
     const evidence: Evidence = { reason, exitCode: 1, signal: null, usage: {}, killed: false, durationMs: 0, ...more }
     const verdict = makeVerdict(plan, evidence)
     const lines = [...verdict.evidence, ...(verdict.remedy ? [['remedy', verdict.remedy] as [string, string]] : [])]
-    const told = lines.filter(([label]) => label !== 'cpu.max' && label !== 'pids.max')
+    const told = lines.filter(([label]) => label !== 'cpu.max' && label !== 'pids.max' && !label.startsWith('tmpfs'))
     const headline = count ? verdict.headline.replace(/^\S+ (process|fork)e?s? (was|were)/, first) : verdict.headline
     return `hutch: ${headline}\n${told.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')}`
   }
@@ -170,6 +171,12 @@ function wordsOf(plan: Plan): CompiledWords {
     OOM_ABOVE: `${above[0]!.replace('the host itself ran out', 'a group above it is full, or the host itself ran out')}\n  remedy       run elsewhere with --parent, or free memory\n`,
     OOM_ALL: say('oom', { oomLevel: { whose: 'own' } }),
     PIDS: say('pids', { usage: { pidsDenied: 1 } }, true),
+    SPACE: say('space', { full: [{ target: first, options: [] }] })
+      .replace('status 1,', `status ${second},`)
+      .replace(/^ {2}memory\.max .*\n/m, ''),
+    SPACES: sizedSpaces(program)
+      .map(({ target }) => target)
+      .join('\n'),
     SIGNAL_INSIDE: say('signal', { signal: first, signalFrom: 'inside' }),
     SIGNAL_OUTSIDE: say('signal', { signal: first, signalFrom: 'outside' }),
     SIGNAL_UNKNOWN: say('signal', { signal: first, signalFrom: 'unknown' }),

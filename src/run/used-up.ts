@@ -20,18 +20,21 @@ export interface Space {
   options: readonly string[]
 }
 
-/** Those with a size in the order in which hutch-init holds them. */
-export function fullSpaces({ inner }: Program, { fullSpaces: mask }: Pick<Used, 'fullSpaces'>): Space[] {
-  if (mask === 0) return []
+/** File systems with a size, in the order in which hutch-init holds them. */
+export function sizedSpaces({ inner }: Program): Space[] {
   let last = ''
-  const sized = inner.flatMap((op) => {
+  return inner.flatMap((op) => {
     if (op.op !== 'attachNew') return []
     if (op.target.startsWith('/')) last = op.target
     const target = op.target.startsWith('/') ? op.target : `${last}/${op.target}`
-    const is = op.type === 'tmpfs' && op.options.some((option) => /^(size|nr_inodes)=/.test(option))
-    return is ? [{ target, options: op.options }] : []
+    const sized = op.type === 'tmpfs' && op.options.some((option) => /^(size|nr_inodes)=/.test(option))
+    return sized ? [{ target, options: op.options }] : []
   })
-  return sized.filter((_, i) => mask & (1 << i))
+}
+
+/** Those that were full. */
+export function fullSpaces(program: Program, { fullSpaces: mask }: Pick<Used, 'fullSpaces'>): Space[] {
+  return mask === 0 ? [] : sizedSpaces(program).filter((_, i) => mask & (1 << i))
 }
 
 /** `full   size 256.0 MiB   65536 files`. */
@@ -47,13 +50,14 @@ export function tableLine({ fullTables, tableLimit }: Used): [string, string][] 
 }
 
 /** How to have more of what was used up; undefined when nothing was. */
-export function usedUpRemedy({ spec }: Plan, full: readonly Space[], used: Used): string | undefined {
+export function usedUpRemedy({ spec }: Plan, full: readonly Space[], used?: Used): string | undefined {
   const cli = spec.door === 'cli'
   if (full[0]) {
     const words = `${full[0].target}:size=…`
     return `make it larger with ${cli ? `--tmpfs ${words}` : `mounts: [{ tmpfs: '${words}' }]`}, or see what it writes`
   }
-  if (used.fullTables > 0) return `raise ${cli ? '--ulimit nofile' : 'ulimits.nofile'}, or see what it keeps open`
+  if (used && used.fullTables > 0)
+    return `raise ${cli ? '--ulimit nofile' : 'ulimits.nofile'}, or see what it keeps open`
   return undefined
 }
 

@@ -73,7 +73,7 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
   }),
   space: (plan, e) => ({
     headline: `${nameOf(plan)} ended with status ${e.exitCode}, and ${e.full![0]!.target} was full`,
-    remedy: usedUpRemedy(plan, e.full!, e.tables!)!,
+    remedy: usedUpRemedy(plan, e.full!)!,
   }),
   timeout: (plan, e) => ({
     headline: `timed out after ${formatDuration(plan.spec.timeoutMs)}: ${stopped(plan, e)}`,

@@ -296,6 +296,7 @@ test('doctor finds what this host has', async () => {
     'mounts',
     'namespaces',
     'rootless',
+    'landlock',
     'swap',
     'pressure',
   ])

@@ -57,6 +57,26 @@ test('what leads out of a path is not below it, and children are held to it', as
   expect(stderr!.match(/Permission denied/g)).toHaveLength(2)
 })
 
+/** Ways to give a file another path, each as root with all its rights. */
+const ways: [way: string, script: string][] = [
+  ['a hard link', `ln ${secret}/file ${open}/hard && cat ${open}/hard && rm ${open}/hard`],
+  ['a rename', `mv ${secret}/file ${open}/moved && cat ${open}/moved && mv ${open}/moved ${secret}/file`],
+  ['a bind mount', `mount --bind ${secret} ${open}/at && cat ${open}/at/file`],
+  ['another root', `cat /proc/self/root${secret}/file`],
+  ['the root of a process that is not held', `cat /proc/${process.pid}/root${secret}/file`],
+  ['a descriptor of such a process', `cat /proc/${process.pid}/cwd/package.json`],
+]
+
+test.for(ways)('%s leads nowhere', async ([, script], context) => {
+  requires(context, 'root')
+  mkdirSync(`${open}/at`, { recursive: true })
+  const isolate = ['mount'] as const
+  expect((await shell(script, undefined, { isolate })).status, 'control').toBe(0)
+  const { status, stderr } = await shell(script, [`${open}:rwx`, '/proc:rwx'], { isolate })
+  expect([status, stderr]).toEqual([expect.any(Number), expect.stringMatching(/denied|not permitted|cross-device/i)])
+  expect(status).not.toBe(0)
+})
+
 test('a file alone is enough, and a relative path begins where the command starts', async () => {
   const rules = [`${open}/file:r`, 'tool:r']
   const { stdout, stderr } = await shell('cat file | head -n 1; head -n 1 tool; ls', rules, { workdir: open })

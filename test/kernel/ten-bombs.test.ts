@@ -4,6 +4,7 @@
 import { mkdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunOptions, run } from '../../src/index.ts'
+import { collect, hutch } from '../cli/hutch.ts'
 import { building, buildProgram } from '../escape/attempt.ts'
 import { hostMounts, workplace } from '../image.ts'
 import { children, leftGroups } from '../leaks.ts'
@@ -94,4 +95,32 @@ test('a full file system, and a file that is too long, are told', async (context
     headline: 'sh was ended by SIGXFSZ: a file would have grown beyond ulimit fsize (64.0 KiB)',
     remedy: 'raise ulimits.fsize',
   })
+})
+
+test('a compiled file tells of a full file system, too', async () => {
+  const file = `${work}/compiled`
+  const full = 'cat /dev/zero > /dev/shm/full; exit 3'
+  const words = [
+    '--sandbox',
+    '--tmpfs',
+    '/tmp:size=1M',
+    '--ulimit',
+    'fsize=unlimited',
+    '-o',
+    file,
+    '--',
+    '/bin/sh',
+    '-c',
+  ]
+  expect((await hutch(['compile', ...words, full])).stderr).toBe('')
+  const { status, stderr } = await collect(file, [])
+  expect(status).toBe(3)
+  expect(stderr).toContain('hutch: sh ended with status 3, and /dev/shm was full\n  remedy       make it larger')
+})
+
+test('what tells that it is full does not keep it from being unmounted inside', async (context) => {
+  requires(context, 'root')
+  const unmount = 'umount /dev/shm && umount /tmp && echo unmounted'
+  const { stdout, stderr } = await run('/bin/sh', ['-c', unmount], { dev: true, mounts: [{ tmpfs: '/tmp:size=1M' }] })
+  expect({ stdout, stderr }).toEqual({ stdout: 'unmounted\n', stderr: '' })
 })
