@@ -104,6 +104,7 @@ struct outer {
 	int pid;
 	int pidfd;
 	int report_fd;
+	u64 cloned;		/* namespaces that were made with it */
 	u32 started;		/* the child exists */
 	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
 	u32 timeout_ms;
@@ -237,7 +238,7 @@ int op_exec(struct cursor *c);
 int op_exec_file(struct cursor *c);
 int op_name_program(struct cursor *c);
 int op_install_filter(struct cursor *c);
-extern int dies_with_parent;
+extern int dies_with_parent, made_namespaces;
 int run_inner(struct cursor *ops, u32 *step);
 
 /* program/root.c: the job's own root, and paths inside it */

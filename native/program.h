@@ -101,8 +101,8 @@
  *   hutch (addon)                     hutch-init
  *     clone3, execveat  ──────────▶   reads the program from INIT_PROGRAM_FD
  *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
- *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them
- *     GO                ──────────▶   .        }
+ *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them;
+ *     GO                ──────────▶   .        }  READY only when it has made that namespace itself
  *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
