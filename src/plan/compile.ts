@@ -151,7 +151,12 @@ function joinsUser({ spec }: Plan): boolean {
 function clonedKinds(plan: Plan): NamespaceKind[] {
   if (joinsUser(plan)) return []
   const joinsLater = plan.groups.some((group) => group.controller !== '')
-  return plan.isolate.filter((kind) => kind !== 'time' && (kind !== 'cgroup' || !joinsLater))
+  return plan.isolate.filter((kind) => (kind !== 'time' || clonesTime(plan)) && (kind !== 'cgroup' || !joinsLater))
+}
+
+/** A time namespace that is cloned is entered at the exec, since 6.3; offsets are set before somebody is in it. */
+export function clonesTime({ spec, isolate, kernel: [major, minor] }: Plan): boolean {
+  return isolate.includes('time') && spec.timeOffsets === undefined && (major > 6 || (major === 6 && minor >= 3))
 }
 
 /** hutch-init stays as PID 1. */
@@ -213,7 +218,7 @@ function compileInner(plan: Plan): Op[] {
       origin: 'join',
     })
   if (later.length > 0) inner.push({ op: 'unshare', flags: cloneFlags(later), origin: 'isolate' })
-  if (has('time')) inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
+  if (has('time') && !cloned.includes('time')) inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
   if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Devices: what a job with a /dev of its own sees, and what it may use, on v1 and v2, as root and without.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { run } from '../../src/index.ts'
@@ -76,6 +77,37 @@ test('on hybrid the group for devices is made only then', async (context) => {
     return /mkdir \S*\/devices\//.test(stdout)
   }
   expect([await groups([]), await groups(['--dev'])]).toEqual([false, true])
+})
+
+test('a root from which no other device can be reached needs no list, and opens none', async () => {
+  const held = async (args: string[]) => {
+    const { stdout } = await hutch(['run', '--explain', '--rootfs', image, ...args, '--', 'true'])
+    return /devices of its list|devices\.allow/.test(stdout)
+  }
+  for (const args of [[], ['--isolate', 'all,user'], ['--cap-drop', 'ALL'], ['--tmpfs', '/tmp']])
+    expect([args, await held(args)]).toEqual([args, false])
+  // each of these is a way to one
+  for (const args of [
+    ['--cap-add', 'MKNOD'],
+    ['--cap-add', 'SYS_ADMIN', '--isolate', 'all,user'],
+    ['--cap-add', 'DAC_READ_SEARCH'],
+    ['--tmpfs', '/tmp:dev'],
+    ['--volume', '/dev:/data:dev'],
+    ['--device', other],
+  ])
+    expect([args, await held(args)]).toEqual([args, true])
+  const nodes = mkdtempSync(`${work}/nodes-`)
+  execFileSync('mknod', ['-m', '666', `${nodes}/x`, 'c', '1', '11'])
+  const volume = (word: string) => ({ mounts: [{ volume: `${nodes}:/data${word}` }], capAdd: ['SYSLOG'] })
+  // the image's, one made inside, and the image's once the mount is one's own and may be changed
+  const script = `${open('/data/x')}; mknod /tmp/x c 1 11 2>&1; unshare -Urm sh -c 'mount -o remount,dev,bind /data; ${open('/data/x')}' 2>&1`
+  for (const isolate of ['all', ['all', 'user']] as const) {
+    const { out } = await inside(script, { ...volume(''), capAdd: [], isolate })
+    expect(out).not.toContain('opened')
+    expect(out).toContain('ermission denied')
+  }
+  // the control: with devices on the mount it opens, once the list has it
+  expect((await inside(open('/data/x'), { ...volume(':dev'), devices: [other] })).out).toContain('opened')
 })
 
 test('what is no device, or is not there, is named', async () => {
