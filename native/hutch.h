@@ -191,6 +191,7 @@ int run_tool(const char *const *argv);
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
 int op_send_mapped(struct outer *o, struct cursor *c);
+int op_send_go(struct outer *o, struct cursor *c);
 
 /* program/device.c: which devices a group of v2 may use */
 
@@ -199,6 +200,7 @@ int op_attach_device_filter(struct outer *o, struct cursor *c);
 /* program/namespace.c: namespaces that are joined, or made from inside */
 
 int op_await_maps(struct cursor *c);
+int op_await_groups(struct cursor *c);
 int op_await_network(struct cursor *c);
 int op_join_namespaces(struct cursor *c);
 int op_stay_outside(struct cursor *c);

@@ -34,7 +34,8 @@
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
 	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
-	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32")
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32") \
+	X(28, sendGo, op_send_go, "")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -93,7 +94,8 @@
 	X(112, awaitNetwork, op_await_network, "by:string") \
 	X(113, attachText, op_attach_text, "target:string text:string") \
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
-	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
+	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64") \
+	X(140, awaitGroups, op_await_groups, "")
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -103,6 +105,7 @@
  *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
  *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them;
  *     GO                ──────────▶   .        }  READY only when it has made that namespace itself
+ *     sendGo: GO        ──────────▶   awaitGroups, when groups of v1 are made while it mounts
  *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or

@@ -37,6 +37,13 @@ int op_await_maps(struct cursor *c)
 	return err < 0 ? err : await_go();
 }
 
+int op_await_groups(struct cursor *c)
+{
+	int err = finished(c);
+
+	return err ? err : await_go();
+}
+
 /*
  * Nobody needs to be told that we wait: the namespace is there since the clone.
  * As PID 1 we would not even notice what a user sends who is tired of waiting,

@@ -58,7 +58,8 @@ export function limitsDevices({ root }: Spec): boolean {
  */
 function takesList({ root, joins }: Spec, { capabilities }: Identity): boolean {
   const bounding = capabilities?.bounding
-  if (root?.directory === undefined || root.devices.length > 0 || joins.length > 0 || bounding === undefined) return true
+  if (root?.directory === undefined || root.devices.length > 0 || joins.length > 0 || bounding === undefined)
+    return true
   if (root.mounts.some(({ attributes }) => !(attributes & mountAttributes.nodev))) return true
   return parseCapabilityMask(bounding.toString(16)).some((one) => !containedCapabilities.includes(one))
 }

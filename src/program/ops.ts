@@ -39,6 +39,7 @@ export const ops = {
     call: 'mount_setattr',
     fields: { source: 'string', attributes: 'u64', recursive: 'u32' },
   },
+  sendGo: { code: 28, call: 'sendto', fields: {} },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
@@ -127,6 +128,7 @@ export const ops = {
   attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
   attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
   boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', most: 'u64' } },
+  awaitGroups: { code: 140, call: 'recvfrom', fields: {} },
 } as const
 
 type Table = typeof ops
