@@ -84,6 +84,8 @@ const targets =
         ['hutch', 'floor', 2.5],
         ['root', 'spawn', 0.9],
         ['root', 'bwraproot', 0.3],
+        ['root', 'runcroot', 0.08],
+        ['root', 'rootfloor', 1.25],
       ]
 const ratios = targets
   .filter(([a, b]) => p50[a] && p50[b])
