@@ -172,7 +172,7 @@ export function clonesTime({ spec, isolate, kernel: [major, minor] }: Plan): boo
  * that, where the child waits for its ids anyway.
  */
 function joinsLate({ groups, userNamespace, spec }: Plan): boolean {
-  const own = userNamespace !== undefined && spec.root?.directory !== undefined && spec.joins.length === 0
+  const own = userNamespace !== undefined && spec.root?.directory !== undefined
   // signals find it by a group from the start
   const born = groups.some(({ controller }) => controller === '')
   return own && born && groups.some(({ controller }) => controller !== '')

@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { run } from '../../src/index.ts'
-import type { RunOptions } from '../../src/plan/options.ts'
+import { parseOptions, type RunOptions } from '../../src/plan/options.ts'
+import { prepare } from '../../src/run/launch.ts'
 import { runAs } from '../anyone.ts'
 import { hutch } from '../cli/hutch.ts'
 import { hostMounts, makeImage, workplace } from '../image.ts'
@@ -80,22 +81,23 @@ test('on hybrid the group for devices is made only then', async (context) => {
 })
 
 test('a root from which no other device can be reached needs no list, and opens none', async () => {
-  const held = async (args: string[]) => {
-    const { stdout } = await hutch(['run', '--explain', '--rootfs', image, ...args, '--', 'true'])
-    return /devices of its list|devices\.allow/.test(stdout)
-  }
-  for (const args of [[], ['--isolate', 'all,user'], ['--cap-drop', 'ALL'], ['--tmpfs', '/tmp']])
-    expect([args, await held(args)]).toEqual([args, false])
+  const held = (options: RunOptions) =>
+    prepare(parseOptions('true', [], { rootfs: image, ...options }, 'library')).program.outer.some(
+      (op) => op.op === 'attachDeviceFilter' || (op.op === 'writeFile' && op.path.endsWith('/devices.allow')),
+    )
+  for (const options of [{}, { isolate: ['all', 'user'] }, { capDrop: 'ALL' }, { mounts: [{ tmpfs: '/tmp' }] }])
+    expect([options, held(options as RunOptions)]).toEqual([options, false])
   // each of these is a way to one
-  for (const args of [
-    ['--cap-add', 'MKNOD'],
-    ['--cap-add', 'SYS_ADMIN', '--isolate', 'all,user'],
-    ['--cap-add', 'DAC_READ_SEARCH'],
-    ['--tmpfs', '/tmp:dev'],
-    ['--volume', '/dev:/data:dev'],
-    ['--device', other],
+  for (const options of [
+    { capAdd: 'MKNOD' },
+    { capAdd: 'SYS_ADMIN', isolate: ['all', 'user'] },
+    { capAdd: 'DAC_READ_SEARCH' },
+    { mounts: [{ tmpfs: '/tmp:dev' }] },
+    { mounts: [{ volume: '/dev:/data:dev' }] },
+    { devices: [other] },
+    { rootfs: undefined, dev: true },
   ])
-    expect([args, await held(args)]).toEqual([args, true])
+    expect([options, held(options as RunOptions)]).toEqual([options, true])
   const nodes = mkdtempSync(`${work}/nodes-`)
   execFileSync('mknod', ['-m', '666', `${nodes}/x`, 'c', '1', '11'])
   const volume = (word: string) => ({ mounts: [{ volume: `${nodes}:/data${word}` }], capAdd: ['SYSLOG'] })
