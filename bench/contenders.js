@@ -28,7 +28,7 @@ function contained(program, isolate) {
 }
 
 /** A root with one static program, as small as one can be. */
-function busyboxRoot(directory) {
+export function busyboxRoot(directory) {
   const root = `${directory}/root`
   mkdirSync(`${root}/bin`, { recursive: true })
   for (const name of ['proc', 'sys', 'dev', 'tmp']) mkdirSync(`${root}/${name}`, { recursive: true })
@@ -36,11 +36,15 @@ function busyboxRoot(directory) {
   return root
 }
 
+const kinds = ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time']
+/** What the floor makes for the same as below, but for the groups. */
+const everything = [...kinds, 'init', 'lo', 'tmp', 'proc', 'covers', 'sys', 'dev', 'pts', 'shm', 'mqueue']
+
 /** All eight namespaces, a root of its own with /proc, /dev and /tmp, no capabilities, limits. */
 function rooted(rootfs) {
   const options = {
     limits,
-    isolate: ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time'],
+    isolate: kinds,
     rootfs,
     mounts: [{ tmpfs: '/tmp' }],
     capDrop: 'ALL',
@@ -58,8 +62,15 @@ function bwrapRooted(root) {
 }
 
 function unshareRooted(root) {
-  const kinds = ['mount', 'uts', 'ipc', 'net', 'pid', 'user', 'cgroup', 'time'].map((kind) => `--${kind}`)
-  return spawned('unshare', [...kinds, '--fork', '--map-root-user', '--root', root, '--mount-proc', '/bin/true'])
+  return spawned('unshare', [
+    ...kinds.map((kind) => `--${kind}`),
+    '--fork',
+    '--map-root-user',
+    '--root',
+    root,
+    '--mount-proc',
+    '/bin/true',
+  ])
 }
 
 function sandboxed(program) {
@@ -97,26 +108,31 @@ function firejailed(program) {
   return spawned('firejail', ['--quiet', '--noprofile', ...rights, program])
 }
 
-/** A C program that is told when to start one, and answers with its own figure. */
-function floor(program, directory) {
-  const source = fileURLToPath(new URL('floor.c', import.meta.url))
-  const built = spawnSync('gcc', ['-O2', '-D_GNU_SOURCE', '-o', `${directory}/floor`, source])
-  if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`)
-  const child = spawn(`${directory}/floor`, [program], { stdio: ['pipe', 'pipe', 'inherit'] })
+/** A C program that is told when to start one, with what around it, and answers with its own figure. */
+export function floor(program, directory, what = []) {
+  if (!existsSync(`${directory}/floor`)) {
+    const sources = ['floor.c', '../native/program/clone.c'].map((name) =>
+      fileURLToPath(new URL(name, import.meta.url)),
+    )
+    const built = spawnSync('gcc', ['-O2', '-D_GNU_SOURCE', '-o', `${directory}/floor`, ...sources])
+    if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`)
+  }
+  const child = spawn(`${directory}/floor`, [program, ...what], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   return {
     run: async () => {
       child.stdin.write('go\n')
-      const { value } = await lines.next()
+      const { value, done } = await lines.next()
+      if (done) throw new Error(`the floor ended: ${what.join(' ')}`)
       return Number(value) / 1000
     },
     close: () => child.stdin.end(),
   }
 }
 
-/** A bundle whose root has one static program, as runc and crun want it. */
-export function bundle(directory, runtime) {
-  const path = `${directory}/${runtime}`
+/** A bundle whose root has one static program, as runc and crun want it; `all`: with every mount of theirs, a /tmp and no capabilities. */
+export function bundle(directory, runtime, all = false) {
+  const path = `${directory}/${runtime}${all ? '-all' : ''}`
   mkdirSync(`${path}/rootfs/bin`, { recursive: true })
   mkdirSync(`${path}/rootfs/proc`)
   copyFileSync('/bin/busybox', `${path}/rootfs/bin/true`)
@@ -126,13 +142,16 @@ export function bundle(directory, runtime) {
   config.process.terminal = false
   config.process.args = ['/bin/true']
   config.linux.resources = { memory: { limit: 50 * 2 ** 20 }, pids: { limit: 20 } }
-  config.mounts = config.mounts.filter((mount) => mount.destination === '/proc')
+  if (all) {
+    config.mounts.push({ destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'noexec'] })
+    config.process.capabilities = {}
+  } else config.mounts = config.mounts.filter((mount) => mount.destination === '/proc')
   writeFileSync(`${path}/config.json`, JSON.stringify(config))
   return path
 }
 
-function oci(runtime, directory) {
-  const path = bundle(directory, runtime)
+function oci(runtime, directory, all = false) {
+  const path = bundle(directory, runtime, all)
   let n = 0
   return () => spawned(runtime, ['run', '--bundle', path, `bench-${process.pid}-${n++}`])()
 }
@@ -178,6 +197,12 @@ export async function makeContenders(program, only) {
     pool: ['hutch, sandbox from a pool', () => pooled(program)],
     bwrapsandbox: ['spawn(bwrap), much of the same', () => bwrapSandboxed(program)],
     firejail: ['spawn(firejail), some of the same', () => firejailed(program)],
+    rootfloor: [
+      'C: the same by system calls alone',
+      () => floor('/bin/true', directory, [...everything, `root=${busyboxRoot(directory)}`]),
+    ],
+    runcroot: ['spawn(runc run), all but user and time', () => oci('runc', directory, true)],
+    crunroot: ['spawn(crun run), all but user and time', () => oci('crun', directory, true)],
     runc: ['spawn(runc run)', () => oci('runc', directory)],
     crun: ['spawn(crun run)', () => oci('crun', directory)],
   }

@@ -87,6 +87,8 @@ const targets =
         ['sandbox', 'spawn', 1],
         ['sandbox', 'bwrapsandbox', 0.35],
         ['pool', 'spawn', 0.35],
+        ['root', 'runcroot', 0.08],
+        ['root', 'rootfloor', 1.25],
       ]
 const ratios = targets
   .filter(([a, b]) => p50[a] && p50[b])

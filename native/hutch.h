@@ -104,6 +104,7 @@ struct outer {
 	int pid;
 	int pidfd;
 	int report_fd;
+	u64 cloned;		/* namespaces that were made with it */
 	u32 started;		/* the child exists */
 	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
 	u32 takes_order;	/* it says when it is ready, and then waits: no time counts yet */
@@ -201,6 +202,7 @@ int run_tool(const char *const *argv);
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
 int op_send_mapped(struct outer *o, struct cursor *c);
+int op_send_go(struct outer *o, struct cursor *c);
 
 /* program/device.c: which devices a group of v2 may use */
 
@@ -209,6 +211,7 @@ int op_attach_device_filter(struct outer *o, struct cursor *c);
 /* program/namespace.c: namespaces that are joined, or made from inside */
 
 int op_await_maps(struct cursor *c);
+int op_await_groups(struct cursor *c);
 int op_await_network(struct cursor *c);
 int op_join_namespaces(struct cursor *c);
 int op_stay_outside(struct cursor *c);
@@ -258,7 +261,7 @@ int op_exec(struct cursor *c);
 int op_exec_file(struct cursor *c);
 int op_name_program(struct cursor *c);
 int op_install_filter(struct cursor *c);
-extern int dies_with_parent;
+extern int dies_with_parent, made_namespaces;
 int run_inner(struct cursor *ops, u32 *step);
 
 /* program/root.c: the job's own root, and paths inside it */

@@ -35,7 +35,8 @@
 	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
 	X(14, watchReady, op_watch_ready, "") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
-	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32")
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32") \
+	X(28, sendGo, op_send_go, "")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -97,7 +98,8 @@
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
 	X(119, allowPath, op_allow_path, "path:string access:u32") \
 	X(120, restrictPaths, op_restrict_paths, "") \
-	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
+	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64") \
+	X(140, awaitGroups, op_await_groups, "")
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -105,8 +107,9 @@
  *   hutch (addon)                     hutch-init
  *     clone3, execveat  ──────────▶   reads the program from INIT_PROGRAM_FD
  *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
- *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them
- *     GO                ──────────▶   .        }
+ *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them;
+ *     GO                ──────────▶   .        }  READY only when it has made that namespace itself
+ *     sendGo: GO        ──────────▶   awaitGroups, when groups of v1 are made while it mounts
  *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   READY    }  awaitOrder, in a pool: all is done but what the order brings.

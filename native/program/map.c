@@ -92,6 +92,26 @@ static long await_ready(int fd)
 	return got < 0 ? got : 1;
 }
 
+/* A child that is gone is told of by its end; ECONNRESET: it had not read all that was sent to it. */
+static int sent(long got)
+{
+	return got < 0 && got != -EPIPE && got != -ECONNRESET ? (int)got : 0;
+}
+
+static int send_go(const struct outer *o)
+{
+	char go = GO_BYTE;
+
+	return sent(sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0));
+}
+
+int op_send_go(struct outer *o, struct cursor *c)
+{
+	int err = finished(c);
+
+	return err ? err : send_go(o);
+}
+
 static void unbind(const char *file, u32 count)
 {
 	for (u32 i = 0; i < count; i++, file = next_string(file))
@@ -107,7 +127,7 @@ int op_bind_namespaces(struct outer *o, struct cursor *c)
 {
 	struct strings kinds = take_strings(c), files = take_strings(c);
 	const char *kind = kinds.first, *file = files.first;
-	char path[64], go = GO_BYTE;
+	char path[64];
 	long err = finished(c);
 
 	if (err || kinds.count != files.count)
@@ -125,10 +145,9 @@ int op_bind_namespaces(struct outer *o, struct cursor *c)
 			return (int)err;
 		}
 	}
-	err = sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0);
-	if (err >= 0 || err == -EPIPE)
-		return 0;
-	unbind(files.first, kinds.count);
+	err = send_go(o);
+	if (err)
+		unbind(files.first, kinds.count);
 	return (int)err;
 }
 
@@ -137,12 +156,12 @@ int op_map_ids(struct outer *o, struct cursor *c)
 	struct strings users = take_strings(c), groups = take_strings(c);
 	u32 deny_setgroups = take_u32(c);
 	const char *user_tool = take_string(c), *group_tool = take_string(c);
-	char go = GO_BYTE;
 	long err = finished(c);
 
 	if (err || users.count % 3 || groups.count % 3)
 		return -EPROTO;
-	err = await_ready(o->report_fd);
+	/* one that the clone has made is there, and the child need not be waited for */
+	err = o->cloned & CLONE_NEWUSER ? 1 : await_ready(o->report_fd);
 	if (err <= 0)
 		return (int)err;
 	/* before gid_map: a user who could give up a group by setgroups could open what is closed to that group (CVE-2014-8989) */
@@ -151,10 +170,7 @@ int op_map_ids(struct outer *o, struct cursor *c)
 		err = *group_tool ? map_by_tool(o->pid, group_tool, &groups) : write_map(o->pid, "gid_map", &groups);
 	if (!err && users.count)
 		err = *user_tool ? map_by_tool(o->pid, user_tool, &users) : write_map(o->pid, "uid_map", &users);
-	if (err)
-		return (int)err;
-	err = sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0);
-	return err < 0 && err != -EPIPE ? (int)err : 0;
+	return err ? (int)err : send_go(o);
 }
 
 /* The child has said so, or is gone; what it says is read at its end. */
@@ -197,9 +213,7 @@ int op_send_mapped(struct outer *o, struct cursor *c)
 			      sys(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr));
 	if (err >= 0) {
 		make_message(&message, (int)tree);
-		err = sys(__NR_sendmsg, o->report_fd, &message.header, NOSIGNAL_FLAG);
-		/* it has failed before: that is told by its end */
-		err = err < 0 && err != -EPIPE ? err : 0;
+		err = sent(sys(__NR_sendmsg, o->report_fd, &message.header, NOSIGNAL_FLAG));
 	}
 	if (tree >= 0)
 		sys(__NR_close, tree);

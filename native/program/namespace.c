@@ -31,10 +31,17 @@ int op_await_maps(struct cursor *c)
 {
 	int err = finished(c);
 
-	/* unsaid, both sides would wait for each other */
-	if (!err)
+	/* unsaid, both sides would wait for each other; what the clone has made needs no telling */
+	if (!err && made_namespaces)
 		err = (int)say(REPORT_READY, 0, 0);
 	return err < 0 ? err : await_go();
+}
+
+int op_await_groups(struct cursor *c)
+{
+	int err = finished(c);
+
+	return err ? err : await_go();
 }
 
 /*

@@ -133,6 +133,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 	if (!err) {
 		o->pid = (int)pid;
 		o->report_fd = pair[0];
+		o->cloned = flags;
 		o->started = 1;
 		pair[0] = -1;
 	}

@@ -22,10 +22,8 @@ export function compilePlan(plan: Plan): Program {
 
 function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   const { groups, spec } = plan
-  const outer: Op[] = []
-  for (const group of groups) outer.push(...makeGroup(group))
-  for (const group of groups)
-    for (const write of group.writes) outer.push(writeOp(group, write.file, write.value, write.origin))
+  const late = joinsLate(plan) ? groups.filter(({ controller }) => controller !== '') : []
+  const outer = makeGroups(groups.filter((group) => !late.includes(group)))
   const unified = groups.find((group) => group.controller === '')
   if (plan.deviceFilter && unified)
     outer.push({
@@ -38,9 +36,10 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   const ancestorReads = plan.ancestors.flatMap(({ controller, directory }) =>
     memoryLevelFiles[controller === '' ? 'v2' : 'v1'].map((file) => read(`${directory}/${file}`)),
   )
-  outer.push(...ancestorReads, ...watchOps(plan))
+  outer.push(...ancestorReads, ...watchOps(plan, late, false))
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
   outer.push(...mapIds(plan), ...sendMapped(plan, inner))
+  if (late.length > 0) outer.push(...makeGroups(late), ...watchOps(plan, late, true), { op: 'sendGo', origin: 'run' })
   if (spec.cpuTimeMs !== undefined)
     outer.push({
       op: 'limitCpu',
@@ -69,6 +68,13 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
     if (group.madeParent) outer.push({ op: 'removeGroup', path: group.madeParent, shared: 1, origin: 'parent' })
   }
   return outer
+}
+
+function makeGroups(groups: readonly PlannedGroup[]): Op[] {
+  return [
+    ...groups.flatMap(makeGroup),
+    ...groups.flatMap((group) => group.writes.map((write) => writeOp(group, write.file, write.value, write.origin))),
+  ]
 }
 
 function makeGroup(group: PlannedGroup): Op[] {
@@ -106,8 +112,10 @@ function read(path: string): Op {
   return { op: 'readFile', path, origin: 'usage' }
 }
 
-function watchOps(plan: Plan): Op[] {
-  return plan.groups.flatMap((group): Op[] => {
+/** Of those of `late`, or of the others. */
+function watchOps(plan: Plan, late: readonly PlannedGroup[], ofLate: boolean): Op[] {
+  const groups = plan.groups.filter((group) => late.includes(group) === ofLate)
+  return groups.flatMap((group): Op[] => {
     const watch = (file: string): Op => ({ op: 'watchFile', path: `${group.directory}/${file}`, origin: 'events' })
     if (group.controller === '') return plan.layout === 'v2' ? [watch('memory.events'), watch('pids.events')] : []
     if (group.controller === 'pids') return [watch('pids.events')]
@@ -151,7 +159,23 @@ function joinsUser({ spec }: Plan): boolean {
 function clonedKinds(plan: Plan): NamespaceKind[] {
   if (joinsUser(plan)) return []
   const joinsLater = plan.groups.some((group) => group.controller !== '')
-  return plan.isolate.filter((kind) => kind !== 'time' && (kind !== 'cgroup' || !joinsLater))
+  return plan.isolate.filter((kind) => (kind !== 'time' || clonesTime(plan)) && (kind !== 'cgroup' || !joinsLater))
+}
+
+/** A time namespace that is cloned is entered at the exec, since 6.3; offsets are set before somebody is in it. */
+export function clonesTime({ spec, isolate, kernel: [major, minor] }: Plan): boolean {
+  return isolate.includes('time') && spec.timeOffsets === undefined && (major > 6 || (major === 6 && minor >= 3))
+}
+
+/**
+ * v1 groups can wait until the child has mounted: what it needs until then is little and bounded. So they are made beside
+ * that, where the child waits for its ids anyway.
+ */
+function joinsLate({ groups, userNamespace, spec }: Plan): boolean {
+  const own = userNamespace !== undefined && spec.root?.directory !== undefined
+  // signals find it by a group from the start
+  const born = groups.some(({ controller }) => controller === '')
+  return own && born && groups.some(({ controller }) => controller !== '')
 }
 
 /** hutch-init stays as PID 1. */
@@ -202,7 +226,9 @@ function compileInner(plan: Plan): Op[] {
   const v1 = plan.groups.filter((group) => group.controller !== '')
   const inner: Op[] = plan.userNamespace ? [{ op: 'awaitMaps', origin: 'isolate' }] : []
   // the groups' paths are the host's, and /proc may be another's in a joined mount namespace
-  for (const group of v1) inner.push({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' })
+  const joins: Op[] = v1.map((group) => ({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' }))
+  const late = joinsLate(plan)
+  if (!late) inner.push(...joins)
   if (spec.privileges.oomScoreAdj !== undefined)
     inner.push({ op: 'setOomScore', value: String(spec.privileges.oomScoreAdj), origin: 'oomScoreAdj' })
   if (spec.joins.length > 0)
@@ -212,12 +238,16 @@ function compileInner(plan: Plan): Op[] {
       kinds: spec.joins.map(({ kind }) => namespaces[kind].flag),
       origin: 'join',
     })
-  if (later.length > 0) inner.push({ op: 'unshare', flags: cloneFlags(later), origin: 'isolate' })
-  if (has('time')) inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
+  if (later.length > 0) joins.push({ op: 'unshare', flags: cloneFlags(later), origin: 'isolate' })
+  if (!late) inner.push(...joins.slice(v1.length))
+  if (has('time') && !cloned.includes('time'))
+    inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
   if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
-  else if (has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
+  // where paths still mean the host's
+  if (late) inner.splice(-1, 0, { op: 'awaitGroups', origin: 'run' }, ...joins)
+  if (!spec.root && has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
   // what is done before it goes on beside the making of the connection

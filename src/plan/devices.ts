@@ -3,7 +3,9 @@
 import { compileDeviceFilter, type DeviceRule, formatDeviceRule, usualDevices } from '../cgroup/device-filter.ts'
 import type { LegacyWrite } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
+import { containedCapabilities, parseCapabilityMask } from '../sandbox/capability.ts'
 import { type Mount, mountAttributes } from '../sandbox/root.ts'
+import type { Identity } from './identity.ts'
 import type { Door, Spec } from './spec.ts'
 
 /** A device of the host, as asked for. */
@@ -49,11 +51,25 @@ export function limitsDevices({ root }: Spec): boolean {
   return root !== undefined && (root.dev || root.directory !== undefined)
 }
 
+/**
+ * Whether it takes the list to keep others out: else no node can be made, none of the image works, and no right
+ * reaches past that. CAP_MKNOD makes nodes, CAP_SYS_ADMIN takes nodev away, CAP_DAC_READ_SEARCH opens
+ * by handle what no path leads to: so with any that is not given to every job, the list is there.
+ */
+function takesList({ root, joins }: Spec, { capabilities }: Identity): boolean {
+  const bounding = capabilities?.bounding
+  if (root?.directory === undefined || root.devices.length > 0 || joins.length > 0 || bounding === undefined)
+    return true
+  if (root.mounts.some(({ attributes }) => !(attributes & mountAttributes.nodev))) return true
+  return parseCapabilityMask(bounding.toString(16)).some((one) => !containedCapabilities.includes(one))
+}
+
 /** Where and how the list is held; undefined: by nothing. @throws OPTION_CONFLICT */
 export function planDevices(
   spec: Spec,
   rules: readonly DeviceRule[],
   means: 'v1' | 'v2' | 'none',
+  identity: Identity,
 ): { writes: LegacyWrite[]; filter?: number[] } {
   if (!limitsDevices(spec)) return { writes: [] }
   const limited = spec.root!.devices.find(({ access }) => access.length < 3)
@@ -63,7 +79,7 @@ export function planDevices(
       why: `only root can limit it to ${limited.access}, by the devices controller`,
       remedy: 'leave the letters out, or run as root outside of any user namespace',
     })
-  if (means === 'none') return { writes: [] }
+  if (means === 'none' || !takesList(spec, identity)) return { writes: [] }
   const all = [...usualDevices, ...rules]
   if (means === 'v2') return { writes: [], filter: compileDeviceFilter(all) }
   const origin = originOf(spec)

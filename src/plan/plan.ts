@@ -64,6 +64,7 @@ export interface PlannedGroup {
 export interface Plan {
   spec: Spec
   layout: Host['layout']
+  kernel: Host['kernel']
   groups: PlannedGroup[]
   argv: string[]
   env: string[]
@@ -97,19 +98,20 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   const spec = root === asked.root ? asked : { ...asked, root: root! }
   refuseTightPids(spec)
   refuseOldKernel(spec, host)
-  const devices = planDevices(spec, around.devices, deviceMeans(around))
-  const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around, devices.writes)
   const identity = planIdentity(spec, {
     kernel: host.kernel,
     privileges: around.privileges,
     delegation: around.delegation,
     user: around.user,
   })
+  const devices = planDevices(spec, around.devices, deviceMeans(around), identity)
+  const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around, devices.writes)
   refuseMapped(spec, identity, around.privileges)
   const filter = around.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, around.privileges) })
   return {
     spec,
     layout: host.layout,
+    kernel: host.kernel,
     groups,
     ...(devices.filter && { deviceFilter: devices.filter }),
     argv: [spec.command, ...spec.args],

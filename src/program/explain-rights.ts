@@ -10,6 +10,8 @@ type Rights = Extract<
     op:
       | 'mapIds'
       | 'awaitMaps'
+      | 'awaitGroups'
+      | 'sendGo'
       | 'joinNamespaces'
       | 'stayOutside'
       | 'offsetClocks'
@@ -32,7 +34,7 @@ export function explainRights(op: Rights): { words: string; shell: string } {
   switch (op.op) {
     case 'mapIds':
       return {
-        words: `once it is ready, map its users (${extents(op.users)}) and groups (${extents(op.groups)})${op.denySetgroups ? ', without setgroups' : ''}`,
+        words: `map its users (${extents(op.users)}) and groups (${extents(op.groups)})${op.denySetgroups ? ', without setgroups' : ''}`,
         shell: [
           op.denySetgroups && 'echo deny > /proc/$PID/setgroups',
           mapLine('gid_map', op.groups, op.groupTool),
@@ -43,6 +45,10 @@ export function explainRights(op: Rights): { words: string; shell: string } {
       }
     case 'awaitMaps':
       return { words: 'wait until its ids are mapped', shell: '' }
+    case 'awaitGroups':
+      return { words: 'wait until its groups are there', shell: '' }
+    case 'sendGo':
+      return { words: 'let it enter them', shell: '' }
     case 'joinNamespaces': {
       const kinds = op.kinds.map((kind) => kindsIn(kind)[0])
       return {

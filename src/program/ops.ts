@@ -40,6 +40,7 @@ export const ops = {
     call: 'mount_setattr',
     fields: { source: 'string', attributes: 'u64', recursive: 'u32' },
   },
+  sendGo: { code: 28, call: 'sendto', fields: {} },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },
@@ -131,6 +132,7 @@ export const ops = {
   allowPath: { code: 119, call: 'landlock_add_rule', fields: { path: 'string', access: 'u32' } },
   restrictPaths: { code: 120, call: 'landlock_restrict_self', fields: {} },
   boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', most: 'u64' } },
+  awaitGroups: { code: 140, call: 'recvfrom', fields: {} },
 } as const
 
 type Table = typeof ops

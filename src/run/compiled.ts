@@ -3,7 +3,7 @@
 import { constants } from 'node:os'
 import { fail } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
-import { compilePlan } from '../plan/compile.ts'
+import { clonesTime, compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import {
@@ -95,7 +95,7 @@ function refusePlaceholder({ parent }: Spec): void {
 
 function factsOf(plan: Plan, { host, privileges }: Surroundings): Compiled['facts'] {
   return [
-    ['kernel', plan.spec.root ? '5.12' : '5.11'],
+    ['kernel', clonesTime(plan) ? '6.3' : plan.spec.root ? '5.12' : '5.11'],
     ['user', String(privileges.uid)],
     ['group', String(privileges.gid)],
     ['capabilities', BigInt(`0x${privileges.permitted}`).toString(16)],

@@ -150,11 +150,8 @@ function findUser(spec: Spec, own: Privileges): User | undefined {
 }
 
 function findParents(host: Host, spec: Spec): Map<string, Parent> {
-  const names =
-    host.layout === 'v2'
-      ? ['']
-      : [...(host.unified ? [''] : []), ...Object.keys(host.v1).filter((name) => needs(name, spec))]
   if (host.layout === 'none') return new Map()
+  const names = host.layout === 'v2' ? [''] : legacyNames(host, spec)
   return new Map(
     names.map((name) => {
       if (spec.parent !== undefined) return [name, readParent(host, name, spec.parent)]
@@ -179,14 +176,15 @@ function evacuateParent(spec: Spec): void {
 }
 
 /** v1: every run is counted for memory and tasks; other hierarchies only for a limit. */
-function needs(controller: string, spec: Spec): boolean {
-  return (
-    controller === 'memory' ||
-    controller === 'pids' ||
-    (controller === 'cpuacct' && spec.cpuTimeMs !== undefined) ||
-    (controller === 'devices' && limitsDevices(spec)) ||
-    spec.limits.some((limit) => legacyControllerOf(limit.file) === controller)
-  )
+function legacyNames(host: Host, spec: Spec): string[] {
+  const needed = new Set([
+    'memory',
+    'pids',
+    ...(spec.cpuTimeMs !== undefined ? ['cpuacct'] : []),
+    ...(limitsDevices(spec) ? ['devices'] : []),
+    ...spec.limits.map((limit) => legacyControllerOf(limit.file)),
+  ])
+  return [...(host.unified ? [''] : []), ...Object.keys(host.v1).filter((name) => needed.has(name))]
 }
 
 let knownEnvironment: string[] | undefined

@@ -255,6 +255,8 @@ const whats: { [op: string]: string } = {
   exec: 'start a process for the command',
   killGroup: 'see whether anything is left in the groups',
   mapIds: 'map the ids of the user namespace',
+  sendGo: 'let the process go on',
+  awaitGroups: 'wait for its groups',
   awaitMaps: 'wait for the ids of the user namespace',
   joinNamespaces: 'enter a namespace',
   stayOutside: 'start the first process of a pid namespace',

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Devices: what a job with a /dev of its own sees, and what it may use, on v1 and v2, as root and without.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { run } from '../../src/index.ts'
-import type { RunOptions } from '../../src/plan/options.ts'
+import { parseOptions, type RunOptions } from '../../src/plan/options.ts'
+import { prepare } from '../../src/run/launch.ts'
 import { runAs } from '../anyone.ts'
 import { hutch } from '../cli/hutch.ts'
 import { hostMounts, makeImage, workplace } from '../image.ts'
@@ -76,6 +78,38 @@ test('on hybrid the group for devices is made only then', async (context) => {
     return /mkdir \S*\/devices\//.test(stdout)
   }
   expect([await groups([]), await groups(['--dev'])]).toEqual([false, true])
+})
+
+test('a root from which no other device can be reached needs no list, and opens none', async () => {
+  const held = (options: RunOptions) =>
+    prepare(parseOptions('true', [], { rootfs: image, ...options }, 'library')).program.outer.some(
+      (op) => op.op === 'attachDeviceFilter' || (op.op === 'writeFile' && op.path.endsWith('/devices.allow')),
+    )
+  for (const options of [{}, { isolate: ['all', 'user'] }, { capDrop: 'ALL' }, { mounts: [{ tmpfs: '/tmp' }] }])
+    expect([options, held(options as RunOptions)]).toEqual([options, false])
+  // each of these is a way to one
+  for (const options of [
+    { capAdd: 'MKNOD' },
+    { capAdd: 'SYS_ADMIN', isolate: ['all', 'user'] },
+    { capAdd: 'DAC_READ_SEARCH' },
+    { mounts: [{ tmpfs: '/tmp:dev' }] },
+    { mounts: [{ volume: '/dev:/data:dev' }] },
+    { devices: [other] },
+    { rootfs: undefined, dev: true },
+  ])
+    expect([options, held(options as RunOptions)]).toEqual([options, true])
+  const nodes = mkdtempSync(`${work}/nodes-`)
+  execFileSync('mknod', ['-m', '666', `${nodes}/x`, 'c', '1', '11'])
+  const volume = (word: string) => ({ mounts: [{ volume: `${nodes}:/data${word}` }], capAdd: ['SYSLOG'] })
+  // the image's, one made inside, and the image's once the mount is one's own and may be changed
+  const script = `${open('/data/x')}; mknod /tmp/x c 1 11 2>&1; unshare -Urm sh -c 'mount -o remount,dev,bind /data; ${open('/data/x')}' 2>&1`
+  for (const isolate of ['all', ['all', 'user']] as const) {
+    const { out } = await inside(script, { ...volume(''), capAdd: [], isolate })
+    expect(out).not.toContain('opened')
+    expect(out).toContain('ermission denied')
+  }
+  // the control: with devices on the mount it opens, once the list has it
+  expect((await inside(open('/data/x'), { ...volume(':dev'), devices: [other] })).out).toContain('opened')
 })
 
 test('what is no device, or is not there, is named', async () => {

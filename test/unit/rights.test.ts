@@ -19,7 +19,7 @@ import { parseJoin } from '../../src/sandbox/join.ts'
 import { parseIoPriority, parseScheduler, parseWhole } from '../../src/sandbox/priority.ts'
 import { parseResourceLimit } from '../../src/sandbox/rlimit.ts'
 import { parseOffset, parseOffsets } from '../../src/sandbox/time-offset.ts'
-import { hybrid, plan, rootless, v2 } from './hosts.ts'
+import { hybrid, plan, rootless, v1, v2 } from './hosts.ts'
 
 test.each([
   ['0:1000:1', { inside: 0, outside: 1000, count: 1 }],
@@ -241,6 +241,28 @@ test('privileges go down in the one order that works', () => {
     'dieWithParent',
     'exec',
   ])
+})
+
+test('groups of v1 are made while the child mounts, and entered before its root is changed', () => {
+  const options = { rootfs: '/image', isolate: ['all', 'user', 'time'], limits: { memory: '50M' } } as const
+  const order = (host: typeof hybrid, more: RunOptions = {}) => {
+    const { outer, inner } = compilePlan(plan(host, { ...options, ...more } as RunOptions))
+    const groups = outer.filter(({ op }) => /makeGroup|writeFile|spawn|mapIds|sendGo/.test(op))
+    return [groups.map(({ op }) => op).join(' '), inner.map(({ op }) => op).join(' ')]
+  }
+  const [outer, inner] = order(hybrid)
+  expect(outer).toBe('makeGroup spawn mapIds makeGroup makeGroup writeFile sendGo')
+  expect(inner).toMatch(/^awaitMaps .* awaitGroups joinGroup joinGroup unshare pivotRoot /)
+  // without a v2 group nothing would find it for a signal until then; without a hand-shake nobody tells that they are there
+  for (const [host, more] of [
+    [v1, {}],
+    [hybrid, { isolate: 'all' }],
+  ] as const) {
+    const [before, after] = order(host as typeof hybrid, more as RunOptions)
+    expect(before).not.toContain('sendGo')
+    expect(after).toMatch(/^(awaitMaps )?joinGroup /)
+  }
+  expect(order(v2 as typeof hybrid)[0]).toMatch(/^makeGroup writeFile .*spawn mapIds$/)
 })
 
 test('with a joined user namespace the others are made after it, and a pid namespace begins with a child', () => {
