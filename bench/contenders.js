@@ -35,9 +35,10 @@ function busyboxRoot(directory) {
   return root
 }
 
-/** All eight namespaces, a root of its own with /proc, /dev and /tmp, no capabilities, limits. */
-function rooted(rootfs) {
+/** All eight namespaces, a root of its own with /proc, /dev and /tmp, no capabilities, limits. The peers filter no system calls. */
+function rooted(rootfs, seccomp = 'none') {
   const options = {
+    seccomp,
     limits,
     isolate: ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time'],
     rootfs,
@@ -136,6 +137,7 @@ export async function makeContenders(program, only) {
       () => spawned('bwrap', ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', program]),
     ],
     root: ['hutch, all eight, busybox root, no caps', () => rooted(busyboxRoot(directory))],
+    filtered: ['hutch, the same, its default filter', () => rooted(busyboxRoot(directory), 'default')],
     bwraproot: ['spawn(bwrap), the same', () => bwrapRooted(busyboxRoot(directory))],
     unshareroot: ['spawn(unshare), the same namespaces', () => unshareRooted(busyboxRoot(directory))],
     runc: ['spawn(runc run)', () => oci('runc', directory)],

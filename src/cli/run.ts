@@ -66,7 +66,7 @@ export const flags: FlagTable = {
   },
   dev: { help: 'a /dev with the harmless devices alone' },
   device: { value: 'PATH', repeat: true, help: 'this device too; then :INSIDE, and letters of rwm' },
-  seccomp: { value: 'PROFILE', help: 'filter system calls: default, strict, none, or a profile in JSON' },
+  seccomp: { value: 'PROFILE', help: 'filter system calls: default (with --rootfs), strict, none, or a file' },
   workdir: { value: 'DIR', short: 'w', help: 'directory to start in' },
   env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
   user: { value: 'USER[:GROUP]', short: 'u', help: 'run as this user' },

@@ -14,7 +14,7 @@ import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import { applySandbox, givenOptions, type Sandboxed } from './sandbox-option.ts'
-import { parseSeccomp } from './seccomp-option.ts'
+import { containedSeccomp, parseSeccomp } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 
 /** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
@@ -62,7 +62,10 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   dev?: boolean
   /** Devices of the host in it, by Docker's words: `PATH[:INSIDE][:rwm]`. It has a /dev of its own then. */
   devices?: readonly string[]
-  /** System calls are filtered: `'default'` as in Docker, `'strict'` for programs nobody has read, a file, or a profile (OCI, Docker). */
+  /**
+   * System calls are filtered: `'default'` as in Docker, `'strict'` for programs nobody has read, a file, or a profile (OCI, Docker).
+   * If not given, `'default'` with `rootfs`, else `'none'`.
+   */
   seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
   /** Directory in which the command starts. */
   workdir?: string
@@ -221,7 +224,8 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
-  const seccomp = parseSeccomp(options.seccomp, say('seccomp'))
+  const contained = options.seccomp === undefined && options.rootfs !== undefined
+  const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   if (hostname !== undefined && !namespaces.isolate.includes('uts'))

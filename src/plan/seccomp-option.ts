@@ -4,10 +4,13 @@ import { fail, quote } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 
 /** What a command's system calls are filtered by. */
-export type SeccompWish = { own: 'default' | 'strict' } | { file: string } | { profile: object }
+export type SeccompWish = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
 
 const words = ['default', 'strict', 'none']
 const accepted = 'default, strict, none, or a file with a profile in JSON'
+
+/** What a root of its own gets if nothing is named, as Docker has it: root inside is else root of the machine to what takes no capability. */
+export const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
 
 /** Undefined: no filter. @throws OPTION_INVALID */
 export function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
@@ -30,5 +33,6 @@ export function parseSeccomp(value: unknown, name: string): SeccompWish | undefi
 /** As errors name it. */
 export function seccompOrigin(wish: SeccompWish, door: 'cli' | 'library'): string {
   const name = door === 'cli' ? '--seccomp' : 'seccomp'
+  if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${door === 'cli' ? '--rootfs' : 'rootfs'})`
   return 'profile' in wish ? name : `${name} ${'own' in wish ? wish.own : quote(wish.file)}`
 }

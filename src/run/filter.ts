@@ -6,8 +6,8 @@ import { fail } from '../errors.ts'
 import type { SeccompWish } from '../plan/seccomp-option.ts'
 import { seccompOrigin } from '../plan/seccomp-option.ts'
 import type { Door } from '../plan/spec.ts'
-import { machineOfNode } from '../seccomp/machine.ts'
 import { type FilterMaker, makeForeign, makeOwn } from '../seccomp/make.ts'
+import { machineOfNode } from '../seccomp/own.ts'
 import { mostBytes } from '../seccomp/parse.ts'
 
 /** What makes the filter. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */

@@ -130,9 +130,13 @@ async function startWith(
   return startSpec(spec, { stdio, signal, onEvent, filter: await loadFilter(spec), ...reads })
 }
 
-/** What makes the filter that it asks for; its code is loaded by those that do. */
-export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
-  return spec.seccomp && (await import('./filter.ts')).readFilter(spec.seccomp, spec.door)
+/** What makes the filter that it asks for; its code is loaded by those that do, and the compiler by those that need it. */
+export async function loadFilter({ seccomp, door, root, privileges }: Spec): Promise<FilterMaker | undefined> {
+  if (seccomp === undefined) return undefined
+  const usual = root?.directory !== undefined && privileges.capAdd.length === 0
+  if ('own' in seccomp && (usual || seccomp.own === 'strict'))
+    return (await import('./own-filter.ts')).readOwnFilter(seccomp.own)
+  return (await import('./filter.ts')).readFilter(seccomp, door)
 }
 
 /** The same from a Spec: the CLI's way in. `reads`: its caller reads all of its pipes. */

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The filter of one of hutch's own profiles for what containers usually keep: it was compiled beforehand, so a start reads neither
+// tables nor the compiler.
+import { fail } from '../errors.ts'
+import type { FilterMaker } from '../seccomp/make.ts'
+import { findCompiled, machineOfNode } from '../seccomp/own.ts'
+
+/** Its filter, as soon as it is known what the command keeps. @throws HOST_UNSUPPORTED */
+export function readOwnFilter(profile: 'default' | 'strict'): FilterMaker {
+  return ({ capabilities }) => {
+    const filter = findCompiled(profile, machineOfNode[process.arch] ?? '', capabilities)
+    if (!filter) throw fail('HOST_UNSUPPORTED', { why: `hutch has no filter of system calls for ${process.arch}` })
+    return filter
+  }
+}
