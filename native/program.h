@@ -33,6 +33,7 @@
 	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
 	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
+	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
 	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32")
 
@@ -92,6 +93,7 @@
 	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
 	X(112, awaitNetwork, op_await_network, "by:string") \
 	X(113, attachText, op_attach_text, "target:string text:string") \
+	X(116, superviseFilter, op_supervise_filter, "noticed:numbers plain:numbers flags:u32") \
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64")
 
@@ -105,12 +107,13 @@
  *     GO                ──────────▶   .        }
  *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
+ *                       ◀──────────   LISTENER, in a message with it: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
  *     reads all of it when the process that it cloned has ended
  */
-enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3 };
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_LISTENER = 4 };
 
 /* What hutch says to hutch-init: one byte. */
 #define GO_BYTE 'g'

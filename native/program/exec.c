@@ -47,6 +47,8 @@ static int install_filters(void)
 	for (u32 i = 0; !err && i < filter_count; i++)
 		err = filter_flags[i] ? sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags[i], &filters[i])
 				      : sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[i], 0, 0);
+	if (!err)
+		err = install_supervised();
 	return in_part(PART_FILTER, err);
 }
 
@@ -146,7 +148,7 @@ static int spawn_command(struct command *command)
 		return in_part(PART_PROCESS, pid);
 	if (command->err)
 		return command->err;
-	if (filter_count)
+	if (filter_count || is_supervised())
 		confine_reaper();
 	return reap((int)pid);
 }

@@ -14,7 +14,7 @@ import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import { applySandbox, givenOptions, type Sandboxed } from './sandbox-option.ts'
-import { containedSeccomp, parseSeccomp } from './seccomp-option.ts'
+import { containedSeccomp, parseLearn, parseReport, parseSeccomp } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 
 /** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
@@ -67,6 +67,10 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
    * If not given, `'default'` with `rootfs`, else `'none'`.
    */
   seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
+  /** True: the result has each call that the filter refused (`seccomp`), and `onEvent` hears of each new kind of them at once. */
+  seccompReport?: boolean
+  /** True: no call is refused, whatever `seccomp` says, and the result has the profile of those that were made (`learned`). */
+  learn?: boolean
   /** Directory in which the command starts. */
   workdir?: string
   /** Added to the caller's environment; undefined takes a variable away. */
@@ -141,6 +145,8 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   dev: '--dev',
   devices: '--device',
   seccomp: '--seccomp',
+  seccompReport: '--seccomp-report',
+  learn: '--learn',
   workdir: '--workdir',
   env: '--env',
   user: '--user',
@@ -226,6 +232,8 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
   )
   const contained = options.seccomp === undefined && options.rootfs !== undefined
   const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
+  const learn = parseLearn(asked, need, say)
+  const seccompReport = parseReport(options, seccomp !== undefined, need, say)
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   if (hostname !== undefined && !namespaces.isolate.includes('uts'))
@@ -246,7 +254,9 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     ...(root && { root }),
     ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
-    ...(seccomp && { seccomp }),
+    ...(seccomp && !learn && { seccomp }),
+    ...(seccompReport && { seccompReport }),
+    ...(learn && { learn }),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
     ...(parent !== undefined && { parent }),

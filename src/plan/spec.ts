@@ -30,6 +30,10 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   network?: Network
   /** What its system calls are filtered by. */
   seccomp?: SeccompWish
+  /** Each call that it refuses is told. */
+  seccompReport?: true
+  /** All calls are recorded, and none is refused. */
+  learn?: true
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

@@ -33,6 +33,11 @@ export const ops = {
   keepDescriptors: { code: 11, call: 'fcntl', fields: { descriptors: 'numbers' } },
   bindNamespaces: { code: 12, call: 'mount', fields: { kinds: 'strings', files: 'strings' } },
   limitCpu: { code: 13, call: 'read', fields: { limitMs: 'u32', extraMs: 'u32', file: 'string' } },
+  superviseCalls: {
+    code: 17,
+    call: 'recvmsg',
+    fields: { answers: 'numbers', arguments: 'numbers', learns: 'u32' },
+  },
   attachDeviceFilter: { code: 24, call: 'bpf', fields: { group: 'string', program: 'numbers' } },
   sendMapped: {
     code: 25,
@@ -125,6 +130,7 @@ export const ops = {
   enterDescriptor: { code: 111, call: 'setns', fields: { descriptor: 'u32', kind: 'u32' } },
   awaitNetwork: { code: 112, call: 'recvfrom', fields: { by: 'string' } },
   attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
+  superviseFilter: { code: 116, call: 'seccomp', fields: { noticed: 'numbers', plain: 'numbers', flags: 'u32' } },
   attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
   boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', most: 'u64' } },
 } as const

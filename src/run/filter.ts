@@ -21,6 +21,11 @@ export function readFilter(wish: SeccompWish, door: Door): FilterMaker {
   return makeForeign(profile, origin, machine)
 }
 
+/** The profile as a value, once `readFilter` has found it well. */
+export function readDocument(wish: Exclude<SeccompWish, { own: unknown }>, door: Door): unknown {
+  return 'profile' in wish ? wish.profile : JSON.parse(readProfile(wish.file, seccompOrigin(wish, door)))
+}
+
 /** A plain file; a pipe would be waited for. */
 function readProfile(path: string, origin: string): string {
   let fd = -1

@@ -12,7 +12,7 @@ import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
-import type { FilterMaker } from '../seccomp/make.ts'
+import type { CallReader, FilterMaker } from '../seccomp/make.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
 import { judge, type Outcome } from './judge.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
@@ -131,7 +131,9 @@ async function startWith(
 }
 
 /** What makes the filter that it asks for; its code is loaded by those that do, and the compiler by those that need it. */
-export async function loadFilter({ seccomp, door, root, privileges }: Spec): Promise<FilterMaker | undefined> {
+export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
+  const { seccomp, door, root, privileges } = spec
+  if (spec.seccompReport || spec.learn) return (await import('./supervised.ts')).readSupervised(spec)
   if (seccomp === undefined) return undefined
   const usual = root?.directory !== undefined && privileges.capAdd.length === 0
   if ('own' in seccomp && (usual || seccomp.own === 'strict'))
@@ -163,7 +165,7 @@ function settle(
   launched: Launched,
   begun: number,
   sent: Set<number>,
-  how: { signal?: AbortSignal | undefined; onEvent?: StartOptions['onEvent'] | undefined; reads?: true },
+  how: { signal?: AbortSignal | undefined; onEvent?: StartOptions['onEvent'] | undefined; reads?: true } & Ways,
   streams: Streams,
   cap: Cap | undefined,
 ): Promise<Result> {
@@ -239,6 +241,10 @@ function settle(
       } else if (kind === eventKinds.noticed) {
         outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'
         noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
+      } else if (kind === eventKinds.refused) {
+        const refusal = bytes && how.filter?.reader?.take(a, bytes)
+        if (refusal?.answer === 'killed') outcome.filterKilled = true
+        if (refusal) onEvent?.({ at: Math.round(performance.now() - begun), kind: 'refused', refusal })
       } else if (kind === eventKinds.stopped) {
         outcome.stopCause ??= b === 1 ? 'cpu-time' : aborted || sent.has(a) ? 'aborted' : 'timeout'
         outcome.killed = a === constants.signals.SIGKILL
@@ -264,7 +270,7 @@ function settle(
         const conclude = () => {
           if (failure) reject(failure)
           else if (leftover) reject(explainRefusal(leftover, errnoName(-d), plan, findObstacles))
-          else resolve(judge(plan, program, outcome))
+          else resolve({ ...judge(plan, program, outcome), ...toldCalls(how.filter?.reader) })
         }
         const swept = sweepNetworks()
         streams.over()
@@ -275,6 +281,12 @@ function settle(
     if (abort?.aborted) onAbort()
     else abort?.addEventListener('abort', onAbort, { once: true })
   })
+}
+
+function toldCalls(reader: CallReader | undefined): Pick<Result, 'seccomp' | 'learned'> {
+  if (!reader) return {}
+  const { refused, others, learned } = reader.calls
+  return learned ? { learned } : { seccomp: { refused, others } }
 }
 
 /** An event file's text → events. A v1 eventfd has no text: its kills are counted at the end. */

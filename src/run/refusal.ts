@@ -59,11 +59,21 @@ export function explainRefusal(
 }
 
 function refusedFilter(errno: string, plan: Plan): HutchError {
-  const { seccomp, door } = plan.spec
+  const { seccomp, seccompReport, learn, door } = plan.spec
+  const telling = learn ? 'learn' : seccompReport ? 'seccompReport' : undefined
+  if (telling && errno === 'EBUSY')
+    return fail('STEP_REFUSED', {
+      what: 'listen to the filter of system calls',
+      operation: 'seccomp',
+      origin: originWord(telling, plan),
+      errno,
+      remedy: `somebody listens to a filter around this process, and the kernel takes one listener: leave out ${originWord(telling, plan)}`,
+    })
   return fail('STEP_REFUSED', {
     what: 'install the filter of system calls',
     operation: 'prctl',
-    origin: seccomp && 'comesWith' in seccomp ? seccompOrigin(seccomp, door) : originWord('seccomp', plan),
+    origin:
+      seccomp && 'comesWith' in seccomp ? seccompOrigin(seccomp, door) : originWord(learn ? 'learn' : 'seccomp', plan),
     errno,
     remedy:
       errno === 'EACCES'

@@ -192,7 +192,8 @@ function job(options: RunOptions) {
   const spec = () => hutch.parseOptions('/bin/true', [], options, 'cli')
   const start = () =>
     Promise.resolve()
-      .then(() => hutch.startSpec(spec(), { stdio: 'ignore' }).result)
+      .then(() => hutch.loadFilter(spec()))
+      .then((filter) => hutch.startSpec(spec(), { stdio: 'ignore', filter }).result)
       .then(
         ({ reason, verdict }): Outcome => ({ reason, words: JSON.stringify(verdict) }),
         (error: HutchError) => error,
@@ -205,6 +206,7 @@ const errnos = process.env.VM ? (['EPERM'] as const) : (['EPERM', 'ENOSPC', 'ENO
 const jobs: [name: string, options: RunOptions, least: number][] = [
   ['everything of its own', full, 400],
   ['namespaces that are joined', joining, 100],
+  ['a filter whose refusals are told', { isolate: ['pid'], seccomp: 'strict', seccompReport: true }, 20],
 ]
 
 for (const errno of errnos)
