@@ -339,8 +339,11 @@ int supervisor_take(int report_fd)
 	make_message(&message, -1);
 	message.piece.base = (char *)&report;
 	message.piece.length = sizeof report;
-	if (sys(__NR_recvmsg, report_fd, &message.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != sizeof report ||
-	    message.header.control_length < CONTROL_LENGTH)
-		return -1;
-	return message.control.fd;
+	if (syscall(__NR_recvmsg, report_fd, &message.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) == sizeof report &&
+	    message.header.control_length >= CONTROL_LENGTH)
+		return message.control.fd;
+	/* in a message that nobody reads it would live on, and whoever asks it wait: read like this it is closed */
+	if (message.header.control_length == sizeof message.control)
+		recv(report_fd, &report, sizeof report, MSG_DONTWAIT);
+	return -1;
 }

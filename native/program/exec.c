@@ -148,9 +148,9 @@ static int spawn_command(struct command *command)
 		return in_part(PART_PROCESS, pid);
 	if (command->err)
 		return command->err;
-	if (filter_count || is_supervised())
-		confine_reaper();
-	return reap((int)pid);
+	/* the end of PID 1 is the end of what has begun */
+	err = filter_count || is_supervised() ? confine_reaper() : 0;
+	return err ? in_part(PART_FILTER, err) : reap((int)pid);
 }
 
 /* Makes what execve takes of the words; and Node ignores two signals, which would stay ignored over exec. */
