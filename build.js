@@ -15,14 +15,14 @@ await build({ ...shared, entryPoints: ['src/index.ts'], format: 'esm', outfile: 
 // and reads all of a file before it runs any. `hutch run` is in the first one.
 const cliFolder = `${import.meta.dirname}/src/cli`
 const entries = new Map()
-/** main.ts and dropin/table.ts name what they load; run/connection.ts, run/job.ts and bwrap.ts what few need; `hutch run` alone stays in. */
+/** main.ts and dropin/table.ts name what they load; run/connection.ts, run/job.ts, cli/run.ts and bwrap.ts what few need; `hutch run` alone stays in. */
 const commandsApart = {
   name: 'commands-apart',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\.?\// }, ({ kind, importer, path, resolveDir }) => {
       if (
         kind !== 'dynamic-import' ||
-        !/\/(main|table|connection|job|bwrap)\.ts$/.test(importer) ||
+        !/\/(main|table|connection|job|bwrap|run)\.ts$/.test(importer) ||
         path === './run.ts'
       )
         return undefined

@@ -40,9 +40,10 @@ const kinds = ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time']
 /** What the floor makes for the same as below, but for the groups. */
 const everything = [...kinds, 'init', 'lo', 'tmp', 'proc', 'covers', 'sys', 'dev', 'pts', 'shm', 'mqueue']
 
-/** All eight namespaces, a root of its own with /proc, /dev and /tmp, no capabilities, limits. */
-function rooted(rootfs) {
+/** All eight namespaces, a root of its own with /proc, /dev and /tmp, no capabilities, limits. The peers filter no system calls. */
+function rooted(rootfs, seccomp = 'none') {
   const options = {
+    seccomp,
     limits,
     isolate: kinds,
     rootfs,
@@ -191,6 +192,7 @@ export async function makeContenders(program, only) {
       () => spawned('bwrap', ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', program]),
     ],
     root: ['hutch, all eight, busybox root, no caps', () => rooted(busyboxRoot(directory))],
+    filtered: ['hutch, the same, its default filter', () => rooted(busyboxRoot(directory), 'default')],
     bwraproot: ['spawn(bwrap), the same', () => bwrapRooted(busyboxRoot(directory))],
     unshareroot: ['spawn(unshare), the same namespaces', () => unshareRooted(busyboxRoot(directory))],
     sandbox: ['hutch, sandbox', () => sandboxed(program)],

@@ -124,6 +124,9 @@ struct outer {
 		const char *kill;	/* v1 oom group: written when the event comes */
 	} watch[MAX_WATCHES];
 	int inotify_fd;		/* borrowed from the reactor */
+	struct numbers answers;	/* the profile's filter, for the listener that will come: see addon/supervisor.c */
+	struct numbers arguments;	/* a call's number, and which of its arguments are texts or plain numbers */
+	u32 supervises, learns;
 	struct numbers keep;	/* the caller's descriptors that the command gets too, by number */
 	/* figures: u32 step, i32 length or -errno, bytes, padded to 4 */
 	char *figures;
@@ -263,6 +266,12 @@ int op_name_program(struct cursor *c);
 int op_install_filter(struct cursor *c);
 extern int dies_with_parent, made_namespaces;
 int run_inner(struct cursor *ops, u32 *step);
+
+/* program/supervise.c: a filter whose refusals are told */
+
+int op_supervise_filter(struct cursor *c);
+int is_supervised(void);
+long install_supervised(void);
 
 /* program/root.c: the job's own root, and paths inside it */
 

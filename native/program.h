@@ -34,6 +34,7 @@
 	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
 	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
 	X(14, watchReady, op_watch_ready, "") \
+	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
 	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32") \
 	X(28, sendGo, op_send_go, "")
@@ -95,6 +96,7 @@
 	X(112, awaitNetwork, op_await_network, "by:string") \
 	X(113, attachText, op_attach_text, "target:string text:string") \
 	X(114, awaitOrder, op_await_order, "") \
+	X(116, superviseFilter, op_supervise_filter, "noticed:numbers plain:numbers flags:u32") \
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
 	X(119, allowPath, op_allow_path, "path:string access:u32") \
 	X(120, restrictPaths, op_restrict_paths, "") \
@@ -114,6 +116,7 @@
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
  *                       ◀──────────   READY    }  awaitOrder, in a pool: all is done but what the order brings.
  *     order             ──────────▶   .        }  u32 streams, inner ops, and as many descriptors as bits 0 to 2 are set
+ *                       ◀──────────   LISTENER, in a message with it: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
  *     LOOK (a signal)   ──────────▶   .
@@ -121,7 +124,7 @@
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
  *     reads all of it when the process that it cloned has ended
  */
-enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4 };
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5 };
 
 /*
  * A job that is stopped is asked by a signal what it has used up, and answers

@@ -6,7 +6,16 @@ import { getSystemErrorName } from 'node:util'
 import { fail } from './errors.ts'
 
 /** Kinds of events, as native/addon/job.h numbers them. */
-export const eventKinds = { failed: 1, noticed: 2, stopped: 3, ended: 4, triggered: 5, ready: 6, unread: 7 } as const
+export const eventKinds = {
+  failed: 1,
+  noticed: 2,
+  stopped: 3,
+  ended: 4,
+  triggered: 5,
+  ready: 6,
+  unread: 7,
+  refused: 8,
+} as const
 
 /** What happened to a process, as native/addon/procs.c numbers it: changed is another program, user or group; lost are events unseen. */
 export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const

@@ -25,6 +25,7 @@
  *             ◀───────── READY                      it waits for its order
  *   order()   ─────────▶ counts its time from now
  *             ◀───────── UNREAD                     pidfd: it had ended before it read the order
+ *             ◀───────── REFUSED                    a call of its own filter, see supervisor.c
  *
  * and of a trigger, which has an id as a job has:
  *
@@ -33,13 +34,13 @@
  */
 enum event_kind {
 	EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4, EVENT_TRIGGERED = 5, EVENT_READY = 6,
-	EVENT_UNREAD = 7
+	EVENT_UNREAD = 7, EVENT_REFUSED = 8
 };
 
 struct event {
 	u32 job;
 	enum event_kind kind;
-	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 when the group is gone */
+	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 when the group is gone; REFUSED: which kind, -1 for all counts, -2 for all calls */
 	int b;	/* FAILED: errno; STOPPED: 1 for its CPU time; ENDED: wait status of our own child; TRIGGERED: how often */
 	int c;	/* ENDED: step of the clean-up that failed, or -1 */
 	int d;	/* ENDED: its errno */
@@ -51,11 +52,14 @@ struct event {
 	char *bytes;	/* NOTICED: the file's text; ENDED: figures */
 };
 
+struct supervisor;
+
 struct job {
 	struct job *next;
 	u32 id;
 	u8 *program;
 	struct life life;
+	struct supervisor *supervisor;
 };
 
 struct trigger {
@@ -98,6 +102,11 @@ int trigger_open(struct reactor *r, const char *where, const char *file, const c
 void trigger_fired(struct reactor *r, u32 id, u32 events);
 int trigger_close(struct reactor *r, u32 id);
 void trigger_close_all(struct reactor *r);
+
+/* supervisor.c */
+struct supervisor *supervisor_start(struct reactor *r, struct job *job, int listener);
+void supervisor_end(struct supervisor *s, int tells);
+int supervisor_take(int report_fd);
 
 /* read.c */
 char *take_words(napi_env env, napi_value value);

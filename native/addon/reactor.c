@@ -53,6 +53,8 @@ void job_free(struct job *job)
 	for (u32 i = 0; i < job->life.outer.watches; i++)
 		if (job->life.outer.watch[i].fd >= 0)
 			close(job->life.outer.watch[i].fd);
+	if (job->supervisor)
+		supervisor_end(job->supervisor, 0);
 	if (job->life.outer.started) {
 		close(job->life.outer.pidfd);
 		if (job->life.outer.report_fd >= 0)
@@ -125,6 +127,9 @@ static void finish(struct reactor *r, struct job *job)
 		life->deadline = now_ms() + pause;
 		return;
 	}
+	if (job->supervisor)
+		supervisor_end(job->supervisor, 1);
+	job->supervisor = NULL;
 	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = life->command_status, .b = life->own_status,
 				.c = life->failed_errno ? life->failed_step : -1, .d = life->failed_errno,
 				.user_usec = (double)life->user_usec, .system_usec = (double)life->system_usec,
@@ -187,6 +192,16 @@ static int run_deadlines(struct reactor *r)
 	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
 }
 
+/* The listener comes first, or none does. */
+static void on_listener(struct reactor *r, struct job *job)
+{
+	int listener = supervisor_take(job->life.outer.report_fd);
+
+	epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->life.outer.report_fd, NULL);
+	if (listener >= 0)
+		job->supervisor = supervisor_start(r, job, listener);
+}
+
 static void dispatch(struct reactor *r, u64 data, u32 events)
 {
 	enum source source = data & 0xff;
@@ -206,7 +221,9 @@ static void dispatch(struct reactor *r, u64 data, u32 events)
 	job = reactor_find(r, (u32)(data >> 32));
 	if (!job)
 		return;
-	if (source == FROM_REPORT)
+	if (source == FROM_REPORT && job->life.outer.supervises)
+		on_listener(r, job);
+	else if (source == FROM_REPORT)
 		on_report(r, job);
 	if (source == FROM_PIDFD)
 		on_end(r, job);
@@ -290,6 +307,8 @@ int reactor_add(struct reactor *r, struct job *job)
 			err = reactor_listen(r, job->life.outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
 	if (!err && job->life.outer.takes_order)
 		err = reactor_listen(r, job->life.outer.report_fd, EPOLLIN | EPOLLONESHOT, FROM_REPORT, 0, job->id);
+	else if (!err && job->life.outer.supervises)
+		err = reactor_listen(r, job->life.outer.report_fd, EPOLLIN, FROM_REPORT, 0, job->id);
 	if (!err)
 		err = reactor_listen(r, job->life.outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
 	if (life_due(&job->life))

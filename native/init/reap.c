@@ -33,11 +33,6 @@ static int reap_all(int command, struct report *end)
 	return ended;
 }
 
-#if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#else
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#endif
 #define ALLOW(call, rest) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, rest, 0)
 
 /*

@@ -47,6 +47,8 @@ static int install_filters(void)
 	for (u32 i = 0; !err && i < filter_count; i++)
 		err = filter_flags[i] ? sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags[i], &filters[i])
 				      : sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filters[i], 0, 0);
+	if (!err)
+		err = install_supervised();
 	return in_part(PART_FILTER, err);
 }
 
@@ -146,9 +148,9 @@ static int spawn_command(struct command *command)
 		return in_part(PART_PROCESS, pid);
 	if (command->err)
 		return command->err;
-	if (filter_count)
-		confine_reaper();
-	return reap((int)pid);
+	/* the end of PID 1 is the end of what has begun */
+	err = filter_count || is_supervised() ? confine_reaper() : 0;
+	return err ? in_part(PART_FILTER, err) : reap((int)pid);
 }
 
 /* Makes what execve takes of the words; and Node ignores two signals, which would stay ignored over exec. */

@@ -150,6 +150,16 @@ static int op_watch_ready(struct outer *o, struct cursor *c)
 	return finished(c);
 }
 
+/* The listener comes with the filter, right before the exec. */
+static int op_supervise_calls(struct outer *o, struct cursor *c)
+{
+	o->answers = take_numbers(c);
+	o->arguments = take_numbers(c);
+	o->learns = take_u32(c);
+	o->supervises = 1;
+	return finished(c);
+}
+
 /* cgroup.kill takes the whole tree at once, forks in flight included; without it, each process in turn until none is left. */
 static int kill_all(const struct strings *procs, const char *kill_file)
 {

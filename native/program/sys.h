@@ -75,6 +75,13 @@ long sys_clone3(struct clone_args *args, void (*fn)(void *), void *arg);
 
 #define NSIG_BYTES 8
 
+/* The machine as filters of system calls know it; linux/audit.h has the words. */
+#if defined(__x86_64__)
+#define OWN_ARCH AUDIT_ARCH_X86_64
+#else
+#define OWN_ARCH AUDIT_ARCH_AARCH64
+#endif
+
 /* struct sigaction as the kernel reads it */
 struct kernel_sigaction {
 	void (*handler)(int);

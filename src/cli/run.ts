@@ -9,7 +9,7 @@ import { explainProgram } from '../program/explain.ts'
 import { loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
-import type { Result } from '../run/result.ts'
+import type { JobEvent, Result } from '../run/result.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
@@ -66,7 +66,10 @@ export const flags: FlagTable = {
   },
   dev: { help: 'a /dev with the harmless devices alone' },
   device: { value: 'PATH', repeat: true, help: 'this device too; then :INSIDE, and letters of rwm' },
-  seccomp: { value: 'PROFILE', help: 'filter system calls: default, strict, none, or a profile in JSON' },
+  seccomp: { value: 'PROFILE', help: 'filter system calls: default (with --rootfs), strict, none, or a file' },
+  'seccomp-report': { help: 'tell each system call that the filter refuses' },
+  learn: { value: 'FILE', help: 'refuse no system call, and write a profile of those that were made' },
+  force: { help: 'with --learn: replace the file' },
   landlock: { value: 'PATH:rwx', repeat: true, help: 'only what is below these paths: r read, w write, x execute' },
   workdir: { value: 'DIR', short: 'w', help: 'directory to start in' },
   env: { value: 'NAME=VALUE', short: 'e', repeat: true, help: "set a variable; NAME alone keeps the caller's" },
@@ -105,7 +108,9 @@ export async function main(args: string[]): Promise<number> {
   const spec = parseOptions(command, words, options, 'cli')
   const filter = await loadFilter(spec)
   const [report, meta] = [values.report?.[0], values.meta?.[0]]
+  const told = spec.seccompReport || spec.learn ? await import('./seccomp-report.ts') : undefined
   if (report !== undefined) checkDocumentPath(report, '--report')
+  const profile = told?.checkLearn(values)
   if (meta !== undefined) checkDocumentPath(meta, '--meta')
   if (values.explain) {
     if (spec.sandbox) writeSync(1, (await import('../plan/sandbox-words.ts')).describeSandbox(options))
@@ -115,7 +120,9 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   try {
-    const result = await runToEnd(spec, values, filter)
+    const result = await runToEnd(spec, values, filter, told?.tellRefused)
+    if (profile !== undefined) told!.writeLearned(profile, result, values.force !== undefined)
+    if (spec.seccompReport) told!.tellCounts(result)
     if (report !== undefined) writeDocument(report, formatReport(result), '--report')
     if (meta !== undefined) writeDocument(meta, formatMeta(result), '--meta')
     if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage)))
@@ -127,12 +134,17 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-async function runToEnd(spec: Spec, values: Parsed['values'], filter: FilterMaker | undefined): Promise<Result> {
+async function runToEnd(
+  spec: Spec,
+  values: Parsed['values'],
+  filter: FilterMaker | undefined,
+  onEvent: ((event: JobEvent) => void) | undefined,
+): Promise<Result> {
   const note = await settle(spec)
   if (note !== undefined && values.verbose) writeSync(2, `hutch: ${note}\n`)
   const stdio = openRedirections({ stdin: values.stdin?.[0], stdout: values.stdout?.[0], stderr: values.stderr?.[0] })
   native().holdSignals()
-  const job = startSpec(spec, { stdio, filter })
+  const job = startSpec(spec, { stdio, filter, onEvent })
   job.forwardSignals()
   return job.result
 }
@@ -211,6 +223,8 @@ export function readOptions(
     devices: values.device,
     seccomp: last('seccomp'),
     landlock: values.landlock,
+    seccompReport: values['seccomp-report'] ? true : undefined,
+    learn: values.learn ? true : undefined,
     mounts: mounts.length > 0 ? mounts : undefined,
     workdir: last('workdir'),
     env: readEnvironment(values.env ?? [], environment),

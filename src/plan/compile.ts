@@ -37,6 +37,15 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
     memoryLevelFiles[controller === '' ? 'v2' : 'v1'].map((file) => read(`${directory}/${file}`)),
   )
   outer.push(...ancestorReads, ...watchOps(plan, late, false))
+  const supervised = plan.filter?.supervise
+  if (plan.filter && supervised)
+    outer.push({
+      op: 'superviseCalls',
+      answers: plan.filter.words,
+      arguments: supervised.arguments,
+      learns: Number(supervised.learns),
+      origin: supervised.learns ? 'learn' : 'seccompReport',
+    })
   outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
   outer.push(...mapIds(plan), ...sendMapped(plan, inner))
   if (late.length > 0) outer.push(...makeGroups(late), ...watchOps(plan, late, true), { op: 'sendGo', origin: 'run' })
@@ -256,7 +265,16 @@ function compileInner(plan: Plan): Op[] {
   inner.push(...compilePrivileges(plan))
   // a change of ids clears it (prctl(2)), so it comes after setUser
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
-  if (plan.filter)
+  const supervised = plan.filter?.supervise
+  if (plan.filter && supervised)
+    inner.push({
+      op: 'superviseFilter',
+      noticed: supervised.noticed,
+      plain: plan.filter.words,
+      flags: plan.filter.flags,
+      origin: supervised.learns ? 'learn' : 'seccompReport',
+    })
+  else if (plan.filter)
     inner.push({ op: 'installFilter', filter: plan.filter.words, flags: plan.filter.flags, origin: 'seccomp' })
   inner.push({
     op: 'exec',

@@ -227,3 +227,19 @@ function planCapabilities(
   const bounding = asked ? mask : capabilityMask(usual)
   return { ...(bounds && { bounding }), permitted: mask, inheritable: kept, ambient: kept }
 }
+
+/**
+ * Without no_new_privs a filter takes CAP_SYS_ADMIN, which is kept for it until the exec takes it away: that gives root no more than
+ * the bounding set has, and others what is ambient.
+ */
+export function keepForFilter(identity: Identity, spec: Spec, { permitted }: Privileges): Identity {
+  const { ids, capabilities } = identity
+  const admin = capabilityMask([capabilityNumbers.SYS_ADMIN])
+  const fresh = identity.userNamespace !== undefined || joinsUser(spec)
+  if (!spec.privileges.newPrivileges || !(fresh || hasCapability(permitted, capabilityNumbers.SYS_ADMIN)))
+    return identity
+  if (capabilities && hasCapability(capabilities.permitted.toString(16), capabilityNumbers.SYS_ADMIN)) return identity
+  if (!capabilities && (ids?.uid ?? 0) === 0) return identity
+  const others = capabilities ?? { permitted: 0, inheritable: 0, ambient: 0 }
+  return { ...identity, capabilities: { ...others, permitted: others.permitted + admin } }
+}

@@ -15,7 +15,7 @@ import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import { applySandbox, givenOptions, type Sandboxed } from './sandbox-option.ts'
-import { parseSeccomp } from './seccomp-option.ts'
+import { containedSeccomp, parseLearn, parseReport, parseSeccomp } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 
 /** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
@@ -63,10 +63,17 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   dev?: boolean
   /** Devices of the host in it, by Docker's words: `PATH[:INSIDE][:rwm]`. It has a /dev of its own then. */
   devices?: readonly string[]
-  /** System calls are filtered: `'default'` as in Docker, `'strict'` for programs nobody has read, a file, or a profile (OCI, Docker). */
+  /**
+   * System calls are filtered: `'default'` as in Docker, `'strict'` for programs nobody has read, a file, or a profile (OCI, Docker).
+   * If not given, `'default'` with `rootfs`, else `'none'`.
+   */
   seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
   /** The only files that it may use, by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`, paths as it sees them. */
   landlock?: readonly (string | LandlockRule)[]
+  /** True: the result has each call that the filter refused (`seccomp`), and `onEvent` hears of each new kind of them at once. */
+  seccompReport?: boolean
+  /** True: no call is refused, whatever `seccomp` says, and the result has the profile of those that were made (`learned`). */
+  learn?: boolean
   /** Directory in which the command starts. */
   workdir?: string
   /** Added to the caller's environment; undefined takes a variable away. */
@@ -142,6 +149,8 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   devices: '--device',
   seccomp: '--seccomp',
   landlock: '--landlock',
+  seccompReport: '--seccomp-report',
+  learn: '--learn',
   workdir: '--workdir',
   env: '--env',
   user: '--user',
@@ -226,7 +235,10 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
-  const seccomp = parseSeccomp(options.seccomp, say('seccomp'))
+  const contained = options.seccomp === undefined && options.rootfs !== undefined
+  const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
+  const learn = parseLearn(asked, need, say)
+  const seccompReport = parseReport(options, seccomp !== undefined, need, say)
   const landlock = parseLandlock(options, say)
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
@@ -248,7 +260,9 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     ...(root && { root }),
     ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
-    ...(seccomp && { seccomp }),
+    ...(seccomp && !learn && { seccomp }),
+    ...(seccompReport && { seccompReport }),
+    ...(learn && { learn }),
     ...(landlock.length > 0 && { landlock }),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),

@@ -15,7 +15,14 @@ import type { Root } from '../sandbox/root.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import type { Filter } from '../seccomp/profile.ts'
 import { planDevices } from './devices.ts'
-import { type Capabilities, type Identity, type Ids, planIdentity, type UserNamespace } from './identity.ts'
+import {
+  type Capabilities,
+  type Identity,
+  type Ids,
+  keepForFilter,
+  planIdentity,
+  type UserNamespace,
+} from './identity.ts'
 import { type NetworkFacts, planNetwork, resolvedRoot } from './network.ts'
 import { sandboxVariables } from './sandbox-preset.ts'
 import type { Spec } from './spec.ts'
@@ -117,7 +124,7 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, around),
     ...(network && { network }),
-    ...identity,
+    ...(filter ? keepForFilter(identity, spec, around.privileges) : identity),
     ...(filter && { filter }),
     ancestors: groups
       .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option `seccomp` → what is asked for: a profile by name, a file, or a profile itself.
+// The option `seccomp` → what is asked for: a profile by name, a file, or a profile itself; and whether its calls are told or learnt.
 import { fail, quote } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 
 /** What a command's system calls are filtered by. */
-export type SeccompWish = { own: 'default' | 'strict' } | { file: string } | { profile: object }
+export type SeccompWish = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
 
 const words = ['default', 'strict', 'none']
 const accepted = 'default, strict, none, or a file with a profile in JSON'
+
+/** What a root of its own gets if nothing is named, as Docker has it: root inside is else root of the machine to what takes no capability. */
+export const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
 
 /** Undefined: no filter. @throws OPTION_INVALID */
 export function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
@@ -30,5 +33,49 @@ export function parseSeccomp(value: unknown, name: string): SeccompWish | undefi
 /** As errors name it. */
 export function seccompOrigin(wish: SeccompWish, door: 'cli' | 'library'): string {
   const name = door === 'cli' ? '--seccomp' : 'seccomp'
+  if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${door === 'cli' ? '--rootfs' : 'rootfs'})`
   return 'profile' in wish ? name : `${name} ${'own' in wish ? wish.own : quote(wish.file)}`
+}
+
+interface Telling {
+  seccomp?: unknown
+  seccompReport?: unknown
+  learn?: unknown
+}
+type Say = (key: 'seccomp' | 'seccompReport' | 'learn') => string
+type Need = (
+  key: 'seccompReport' | 'learn',
+  accepted: string,
+  read: (value: unknown) => boolean | undefined,
+) => boolean | undefined
+const readBoolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
+
+/** True when refusals are to be told, which takes a filter. @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parseReport(options: Telling, filters: boolean, need: Need, say: Say): true | undefined {
+  if (!need('seccompReport', 'true or false', readBoolean)) return undefined
+  if (options.learn)
+    throw fail('OPTION_CONFLICT', {
+      name: say('seccompReport'),
+      why: `${say('learn')} refuses nothing that could be told`,
+      remedy: 'give one of them',
+    })
+  if (!filters)
+    throw fail('OPTION_CONFLICT', {
+      name: say('seccompReport'),
+      why: 'there is no filter, so no system call is refused',
+      remedy: `add ${say('seccomp')}: default, strict, or a file`,
+    })
+  return true
+}
+
+/** True when calls are to be learnt; a filter that is named beside it would not be in force. @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parseLearn(asked: Telling, need: Need, say: Say): true | undefined {
+  if (!need('learn', 'true or false', readBoolean)) return undefined
+  if (asked.seccomp !== undefined && asked.seccomp !== 'none')
+    throw fail('OPTION_CONFLICT', {
+      name: say('learn'),
+      why: `it refuses no system call, so ${say('seccomp')} would not be in force`,
+      remedy: `leave out ${say('seccomp')}, and use it with what was learnt`,
+    })
+  return true
 }

@@ -33,6 +33,10 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   seccomp?: SeccompWish
   /** The only files that it may use, as it sees them. */
   landlock?: PathRule[]
+  /** Each call that it refuses is told. */
+  seccompReport?: true
+  /** All calls are recorded, and none is refused. */
+  learn?: true
   /** Directory inside, before the command runs. */
   workdir?: string
   /** Added to, or changing, the caller's environment. */

@@ -16,6 +16,8 @@ type Filling = Extract<
       | 'nameProgram'
       | 'closeOnExec'
       | 'installFilter'
+      | 'superviseFilter'
+      | 'superviseCalls'
       | 'blockOn'
       | 'takeLock'
       | 'newSession'
@@ -52,6 +54,13 @@ export function explainFilling(op: Filling): { words: string; shell: string } {
       return { words: `keep the descriptors ${op.descriptors.join(', ')} from the program`, shell: '' }
     case 'installFilter':
       return { words: `at the exec, filter system calls: ${op.filter.length / 2} instructions`, shell: '' }
+    case 'superviseFilter':
+      return {
+        words: `at the exec, filter system calls, and ask about ${op.plain.length === 2 ? 'each' : 'what is refused'}: ${op.noticed.length / 2} instructions`,
+        shell: '',
+      }
+    case 'superviseCalls':
+      return { words: op.learns ? 'record its system calls' : 'tell which of its system calls are refused', shell: '' }
     case 'blockOn':
       return { words: `wait for a byte of descriptor ${op.descriptor}`, shell: `head -c 1 <&${op.descriptor}` }
     case 'takeLock':

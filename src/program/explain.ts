@@ -200,6 +200,8 @@ function explainOp(op: Op): { words: string; shell: string } {
     case 'nameProgram':
     case 'closeOnExec':
     case 'installFilter':
+    case 'superviseFilter':
+    case 'superviseCalls':
     case 'blockOn':
     case 'takeLock':
     case 'newSession':

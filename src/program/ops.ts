@@ -34,6 +34,11 @@ export const ops = {
   bindNamespaces: { code: 12, call: 'mount', fields: { kinds: 'strings', files: 'strings' } },
   limitCpu: { code: 13, call: 'read', fields: { limitMs: 'u32', extraMs: 'u32', file: 'string' } },
   watchReady: { code: 14, call: 'epoll_ctl', fields: {} },
+  superviseCalls: {
+    code: 17,
+    call: 'recvmsg',
+    fields: { answers: 'numbers', arguments: 'numbers', learns: 'u32' },
+  },
   attachDeviceFilter: { code: 24, call: 'bpf', fields: { group: 'string', program: 'numbers' } },
   sendMapped: {
     code: 25,
@@ -128,6 +133,7 @@ export const ops = {
   awaitNetwork: { code: 112, call: 'recvfrom', fields: { by: 'string' } },
   attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
   awaitOrder: { code: 114, call: 'recvmsg', fields: {} },
+  superviseFilter: { code: 116, call: 'seccomp', fields: { noticed: 'numbers', plain: 'numbers', flags: 'u32' } },
   attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
   allowPath: { code: 119, call: 'landlock_add_rule', fields: { path: 'string', access: 'u32' } },
   restrictPaths: { code: 120, call: 'landlock_restrict_self', fields: {} },

@@ -6,8 +6,8 @@ import { fail } from '../errors.ts'
 import type { SeccompWish } from '../plan/seccomp-option.ts'
 import { seccompOrigin } from '../plan/seccomp-option.ts'
 import type { Door } from '../plan/spec.ts'
-import { machineOfNode } from '../seccomp/machine.ts'
 import { type FilterMaker, makeForeign, makeOwn } from '../seccomp/make.ts'
+import { machineOfNode } from '../seccomp/own.ts'
 import { mostBytes } from '../seccomp/parse.ts'
 
 /** What makes the filter. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
@@ -19,6 +19,11 @@ export function readFilter(wish: SeccompWish, door: Door): FilterMaker {
   if ('own' in wish) return makeOwn(wish.own, origin, machine)
   const profile = 'file' in wish ? { text: readProfile(wish.file, origin) } : { value: wish.profile }
   return makeForeign(profile, origin, machine)
+}
+
+/** The profile as a value, once `readFilter` has found it well. */
+export function readDocument(wish: Exclude<SeccompWish, { own: unknown }>, door: Door): unknown {
+  return 'profile' in wish ? wish.profile : JSON.parse(readProfile(wish.file, seccompOrigin(wish, door)))
 }
 
 /** A plain file; a pipe would be waited for. */

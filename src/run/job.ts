@@ -13,7 +13,7 @@ import { parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
-import type { FilterMaker } from '../seccomp/make.ts'
+import type { CallReader, FilterMaker } from '../seccomp/make.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
 import { judge, noOutcome } from './judge.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
@@ -147,9 +147,17 @@ function takeTurn(): Promise<void> | undefined {
   return before
 }
 
-/** What makes the filter that it asks for; its code is loaded by those that do. */
+/** What makes the filter that it asks for; its code is loaded by those that do, and the compiler by those that need it. */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
-  return spec.seccomp && (await import('./filter.ts')).readFilter(spec.seccomp, spec.door)
+  const { seccomp, door, root, privileges } = spec
+  if (spec.seccompReport || spec.learn) return (await import('./supervised.ts')).readSupervised(spec)
+  if (seccomp === undefined) return undefined
+  const { capAdd, capDrop } = privileges
+  const usual =
+    root?.directory !== undefined && capAdd.length === 0 && (capDrop.length === 0 || capDrop.includes('ALL'))
+  if ('own' in seccomp && (usual || seccomp.own === 'strict'))
+    return (await import('./own-filter.ts')).readOwnFilter(seccomp.own)
+  return (await import('./filter.ts')).readFilter(seccomp, door)
 }
 
 /** The same from a Spec: the CLI's way in. `reads`: its caller reads all of its pipes. */
@@ -177,6 +185,8 @@ export interface Following {
   signal?: AbortSignal | undefined
   onEvent?: StartOptions['onEvent'] | undefined
   reads?: true
+  /** What reads the calls that its filter told of. */
+  filter?: FilterMaker | undefined
   /** It ended before it had read its order. */
   unread?: () => void
 }
@@ -249,6 +259,10 @@ export function follow(
       } else if (kind === eventKinds.noticed) {
         outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'
         noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
+      } else if (kind === eventKinds.refused) {
+        const refusal = bytes && how.filter?.reader?.take(a, bytes)
+        if (refusal?.answer === 'killed') outcome.filterKilled = true
+        if (refusal) onEvent?.({ at: Math.round(performance.now() - begun), kind: 'refused', refusal })
       } else if (kind === eventKinds.stopped) {
         outcome.stopCause ??= b === 1 ? 'cpu-time' : aborted || sent.has(a) ? 'aborted' : 'timeout'
         outcome.killed = a === constants.signals.SIGKILL
@@ -276,7 +290,7 @@ export function follow(
         const conclude = () => {
           if (failure) reject(failure)
           else if (leftover) reject(explainRefusal(leftover, errnoName(-d), plan, findObstacles))
-          else resolve(judge(plan, program, outcome))
+          else resolve({ ...judge(plan, program, outcome), ...toldCalls(how.filter?.reader) })
         }
         const swept = sweepNetworks()
         streams.over()
@@ -287,6 +301,12 @@ export function follow(
     if (abort?.aborted) onAbort()
     else abort?.addEventListener('abort', onAbort, { once: true })
   })
+}
+
+function toldCalls(reader: CallReader | undefined): Pick<Result, 'seccomp' | 'learned'> {
+  if (!reader) return {}
+  const { refused, others, learned } = reader.calls
+  return learned ? { learned } : { seccomp: { refused, others } }
 }
 
 /** An event file's text → events. A v1 eventfd has no text: its kills are counted at the end. */

@@ -28,6 +28,8 @@ export interface Outcome {
   /** The stream that was longer than it may be. */
   overflowed?: 'stdout' | 'stderr'
   killed: boolean
+  /** A call was refused in a way that ends the process. */
+  filterKilled?: boolean
   /** v1: the kernel told of an out-of-memory situation. */
   oomNoticed: boolean
   /** A signal that this process sent to it. */
@@ -132,6 +134,7 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
       oomLevel: level,
       execError: outcome.execError,
       interpreterMissing: outcome.interpreterMissing,
+      filterKilled: outcome.filterKilled,
     }),
   }
   const execStatus = reason === 'not-found' ? 127 : reason === 'not-executable' ? 126 : undefined

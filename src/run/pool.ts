@@ -269,6 +269,12 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
       accepted: 'a whole number from 1 to 1000',
     })
   const spec = parseOptions('true', [], plan, 'library')
+  if (spec.seccompReport || spec.learn)
+    throw fail('OPTION_CONFLICT', {
+      name: spec.learn ? 'plan.learn' : 'plan.seccompReport',
+      why: 'the sandboxes of a pool tell of no calls',
+      remedy: 'use run for it',
+    })
   const pool = new Pool(size, spec, await loadFilter(spec))
   await pool.open()
   return pool

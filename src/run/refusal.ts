@@ -4,6 +4,7 @@ import { fail, type HutchError, quote } from '../errors.ts'
 import type { Obstacle } from '../host/privileges.ts'
 import { limitTable, optionFlags, type RunOptions } from '../plan/options.ts'
 import type { Plan } from '../plan/plan.ts'
+import { seccompOrigin } from '../plan/seccomp-option.ts'
 import type { Op } from '../program/ops.ts'
 import { stepParts } from '../program/wire.ts'
 import { kindsIn } from '../sandbox/namespace.ts'
@@ -19,7 +20,7 @@ export function explainRefusal(
   part = 0,
   fileSystem = '',
 ): HutchError {
-  if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, originWord('seccomp', plan))
+  if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, plan)
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
     if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found, plan)
@@ -57,11 +58,22 @@ export function explainRefusal(
   }
 }
 
-function refusedFilter(errno: string, origin: string): HutchError {
+function refusedFilter(errno: string, plan: Plan): HutchError {
+  const { seccomp, seccompReport, learn, door } = plan.spec
+  const telling = learn ? 'learn' : seccompReport ? 'seccompReport' : undefined
+  if (telling && errno === 'EBUSY')
+    return fail('STEP_REFUSED', {
+      what: 'listen to the filter of system calls',
+      operation: 'seccomp',
+      origin: originWord(telling, plan),
+      errno,
+      remedy: `somebody listens to a filter around this process, and the kernel takes one listener: leave out ${originWord(telling, plan)}`,
+    })
   return fail('STEP_REFUSED', {
     what: 'install the filter of system calls',
     operation: 'prctl',
-    origin,
+    origin:
+      seccomp && 'comesWith' in seccomp ? seccompOrigin(seccomp, door) : originWord(learn ? 'learn' : 'seccomp', plan),
     errno,
     remedy:
       errno === 'EACCES'

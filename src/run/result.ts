@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run comes to. report.schema.json describes the same document for other languages.
+import type { RefusedCall } from '../seccomp/refused-call.ts'
 import type { JudgeStatus } from './status.ts'
 import type { Usage } from './usage.ts'
 
@@ -20,9 +21,11 @@ export type Reason =
 /** Something that happened on the way; `at` counts milliseconds from the start. */
 export interface JobEvent {
   at: number
-  kind: 'oom-kill' | 'pids-denied' | 'stop' | 'kill'
+  kind: 'oom-kill' | 'pids-denied' | 'stop' | 'kill' | 'refused'
   /** How many so far. */
   count?: number
+  /** With `seccompReport`, for the first call of a kind; these are in the result's `seccomp`, not in its `events`. */
+  refusal?: RefusedCall
 }
 
 /** In words: what stopped it, the kernel's own figures, and what to do. */
@@ -54,6 +57,10 @@ export interface Result {
   events: JobEvent[]
   cgroup: { layout: 'v2' | 'hybrid' | 'v1' | 'none'; path?: string }
   verdict: Verdict
+  /** With `seccompReport`: each kind of call that the filter refused, how often, and how many calls of still other kinds. */
+  seccomp?: { refused: RefusedCall[]; others: number }
+  /** With `learn`: the profile of all calls that were made, in the OCI's form. */
+  learned?: object
   /** What it wrote, when its streams were pipes that nobody else read. */
   stdout?: string
   stderr?: string

@@ -39,6 +39,8 @@ export interface Evidence {
   execError?: string
   /** exec answered ENOENT, but the file is there. */
   interpreterMissing?: boolean
+  /** A listener ended the process for a call. */
+  filterKilled?: boolean
 }
 
 /** The words for it. */
@@ -126,7 +128,7 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
 
 /** Nothing else ends a program by SIGSYS but one that sends it to itself. */
 function killedByFilter({ filter, ...plan }: Plan, e: Evidence): Words | undefined {
-  if (!filter || e.signal !== 'SIGSYS') return undefined
+  if (!filter || (e.signal !== 'SIGSYS' && !(e.filterKilled && e.signal === 'SIGKILL'))) return undefined
   const { door, seccomp } = plan.spec
   const flag = door === 'cli' ? '--seccomp' : 'seccomp'
   return {

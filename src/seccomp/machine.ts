@@ -29,9 +29,6 @@ export const families: { readonly [machine: string]: readonly string[] } = {
   aarch64: ['aarch64', 'arm'],
 }
 
-/** By Node's word for a processor. */
-export const machineOfNode: { readonly [arch: string]: string } = { x64: 'x86_64', arm64: 'aarch64' }
-
 const read = new Map<string, Map<string, number>>()
 
 /** Name → number. */

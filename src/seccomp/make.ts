@@ -5,10 +5,26 @@ import { defaultProfile } from './default.ts'
 import { findCompiled } from './own.ts'
 import { parseProfile, parseProfileText } from './parse.ts'
 import type { Facts, Filter, Profile } from './profile.ts'
+import type { RefusedCall } from './refused-call.ts'
 import { strictProfile } from './strict.ts'
 
 /** Makes it from what a plan knows. @throws SECCOMP_TOO_LARGE */
-export type FilterMaker = (facts: Omit<Facts, 'machine'>) => Filter
+export type FilterMaker = ((facts: Omit<Facts, 'machine'>) => Filter) & { reader?: CallReader }
+
+/** What came of the notices of one job. */
+export interface Calls {
+  refused: RefusedCall[]
+  /** Refused calls of further kinds, which are not told one by one. */
+  others: number
+  /** A profile in the OCI's form. */
+  learned?: object
+}
+
+/** Takes the notices of one job: which kind, as native/addon/job.h has it, and its bytes. A new kind of refusal comes back. */
+export interface CallReader {
+  readonly calls: Calls
+  take(which: number, bytes: Buffer): RefusedCall | undefined
+}
 
 /** One of hutch's own. */
 export function makeOwn(profile: 'default' | 'strict', origin: string, machine: string): FilterMaker {

@@ -18,6 +18,9 @@ export const variants: { readonly [name: string]: { profile: (typeof ownProfiles
     },
   }
 
+/** Machines by Node's word for a processor. */
+export const machineOfNode: { readonly [arch: string]: string } = { x64: 'x86_64', arm64: 'aarch64' }
+
 const relevant = variants.defaultRoot!.capabilities
 
 /** The filter, when it is one that was compiled. */
@@ -27,8 +30,13 @@ export function findCompiled(profile: string, machine: string, capabilities: rea
     (key) => variants[key]!.profile === profile && variants[key]!.capabilities.join() === kept.join(),
   )
   const text = name === undefined ? undefined : compiled[machine]?.[name]
-  return text === undefined ? undefined : { words: decodeWords(text), flags: 0 }
+  if (text === undefined) return undefined
+  const words = decoded.get(text) ?? decodeWords(text)
+  decoded.set(text, words)
+  return { words, flags: 0 }
 }
+
+const decoded = new Map<string, number[]>()
 
 /** Little-endian words in base64. */
 function decodeWords(text: string): number[] {

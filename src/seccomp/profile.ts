@@ -74,6 +74,8 @@ export interface Facts {
 export interface Filter {
   words: number[]
   flags: number
+  /** A listener is asked about what `noticed` asks for. */
+  supervise?: { noticed: readonly number[]; arguments: readonly number[]; learns: boolean }
 }
 
 /** The rules that hold under these facts. */

@@ -6,7 +6,8 @@ import type { Attempt, Control } from './attempt.ts'
 const admin: Control = { loosened: { capAdd: ['SYS_ADMIN'] } }
 const userNamespace =
   'user namespaces take no capability: only a filter refuses them. What they give is tried in the rows below'
-const filterOnly = 'takes no capability: only a filter refuses it'
+const tellsNumber =
+  'it tells a number, and opening by it is refused; it takes no capability, and the default filter allows it, as those of others do'
 
 const unshared: [string, string][] = [
   ['20000', 'mounts'],
@@ -31,13 +32,13 @@ export const mounts: Attempt[] = [
     what: 'a user namespace inside',
     words: 'unshare 10000000',
     control: 'outside',
-    open: { rootfs: userNamespace },
+    open: { unfiltered: userNamespace },
   },
   {
     what: 'a user namespace inside, by clone3 (CVE-2022-0185 begins so)',
     words: 'clone3 10000000',
     control: 'outside',
-    open: { rootfs: userNamespace },
+    open: { unfiltered: userNamespace },
   },
   { what: "the host's mounts, by PID 1", words: 'setns 1 mnt', control: { outside: 'setns $victim mnt' } },
   { what: "the host's processes, by PID 1", words: 'setns 1 pid', control: { outside: 'setns $victim pid' } },
@@ -75,7 +76,7 @@ export const mounts: Attempt[] = [
     what: 'the handle of a file',
     words: 'handle-name /bin/attempt',
     control: { outside: 'handle-name /bin/sh' },
-    open: { rootfs: `tells a number, and opening by it is refused; ${filterOnly}` },
+    open: { rootfs: tellsNumber, unfiltered: tellsNumber },
   },
   {
     what: 'the cover of /proc/interrupts taken off, as root of a user namespace',
@@ -98,9 +99,9 @@ export const mounts: Attempt[] = [
     what: "the job's own limit raised through cgroups of a user namespace",
     words: 'inner-raise $groupType',
     options: { limits: { pids: 50 } },
-    control: { loosened: {} },
+    control: { loosened: { seccomp: 'none' } },
     open: {
-      rootfs:
+      unfiltered:
         'the limits are at the group that the cgroup namespace begins with, and its files belong to root: only a filter or a user namespace around it refuses it',
     },
   },

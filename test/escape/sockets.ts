@@ -9,7 +9,7 @@ export const sockets: Attempt[] = [
     what: 'the hypervisor (AF_VSOCK)',
     words: 'vsock',
     control: 'outside',
-    open: { rootfs: 'a family that no namespace holds, and no capability: only a filter refuses it' },
+    open: { unfiltered: 'a family that no namespace holds, and no capability: only a filter refuses it' },
   },
   { what: 'an abstract socket of the host (CVE-2020-15257)', words: 'abstract $abstract', control: 'outside' },
   { what: "a service on the host's loopback", words: 'loopback $port', control: 'outside' },

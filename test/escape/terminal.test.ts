@@ -37,7 +37,7 @@ test('control: outside it is typed', async () => {
   expect(await onTerminal(`${image}/bin/attempt type`)).toContain('got through')
 })
 
-test('a container without a filter on a terminal may type: --seccomp is the way to refuse it', async (context) => {
+test('a container on a terminal may type: --seccomp strict is the way to refuse it', async (context) => {
   needsLegacy(context)
   expect(await onTerminal(`${process.execPath} ${cli} run --rootfs ${image} -- /bin/attempt type`)).toContain(
     'got through',

@@ -190,21 +190,22 @@ function wordOf(op: Op): string {
   )
 }
 
-function job(options: RunOptions) {
+async function job(options: RunOptions) {
   const { hutch } = faulty
   const spec = () => hutch.parseOptions('/bin/true', [], options, 'cli')
+  const filter = await hutch.loadFilter(spec())
   const start = () =>
     Promise.resolve()
-      .then(() => hutch.startSpec(spec(), { stdio: 'ignore' }).result)
+      .then(() => hutch.startSpec(spec(), { stdio: 'ignore', filter }).result)
       .then(
         ({ reason, verdict }): Outcome => ({ reason, words: JSON.stringify(verdict) }),
         (error: HutchError) => error,
       )
-  return [start, () => hutch.prepare(spec()).program] as const
+  return [start, () => hutch.prepare(spec(), filter).program] as const
 }
 
 /** A sandbox of a pool, from its launch to the end of a job in it. */
-function pooled(options: RunOptions) {
+async function pooled(options: RunOptions) {
   const { hutch } = faulty
   const plan = () => hutch.parseOptions('true', [], options, 'cli')
   const order = { workdir: '/' }
@@ -243,14 +244,15 @@ const jobs: [name: string, options: RunOptions, least: number, job: typeof poole
 for (const errno of errnos)
   test.for(jobs)(`refused with ${errno}: %s`, { timeout: 900_000 }, async ([, options, least, job], context) => {
     requires(context, 'root', 'busybox')
-    const [run, program] = job(options)
+    const [run, program] = await job(options)
     const sections = [await refuseEach('outer', errno, run, program), await refuseEach('inner', errno, run, program)]
     expect(sections.flatMap(({ wrong }) => wrong)).toEqual([])
     const { outer, inner } = program()
-    // each operation was reached, but for the wait and the watch before it, which are the reactor's
-    const calling = outer.map(({ op }) => op).filter((op) => op !== 'wait' && op !== 'watchReady')
-    expect([...sections[0]!.reached].sort()).toEqual([...new Set(calling)].sort())
-    expect([...sections[1]!.reached].sort()).toEqual([...new Set(inner.map(({ op }) => op))].sort())
+    // each operation was reached, but for the wait and the watch before it, which are the reactor's, and filters, which are taken down for the exec
+    const silent = new Set<string>(['wait', 'watchReady', 'superviseCalls', 'superviseFilter', 'installFilter'])
+    const names = (ops: Op[]) => [...new Set(ops.map(({ op }) => op))].filter((op) => !silent.has(op)).sort()
+    expect([...sections[0]!.reached].sort()).toEqual(names(outer))
+    expect([...sections[1]!.reached].sort()).toEqual(names(inner))
     expect(sections[0]!.calls + sections[1]!.calls).toBeGreaterThan(least)
   })
 

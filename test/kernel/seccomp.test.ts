@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Filters of system calls on the real kernel: what is refused, what ends a program, and what still works.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunOptions, run } from '../../src/index.ts'
@@ -40,6 +40,7 @@ const number =
   process.arch === 'x64'
     ? {
         unshare: 272,
+        clone: 56,
         ptrace: 101,
         keyctl: 250,
         bpf: 321,
@@ -52,6 +53,7 @@ const number =
       }
     : {
         unshare: 97,
+        clone: 220,
         ptrace: 117,
         keyctl: 219,
         bpf: 280,
@@ -186,10 +188,30 @@ test('without the option there is no filter', async () => {
   expect([result.stdout, own.stdout]).toEqual(['Seccomp:\t0\n', 'Seccomp:\t0\n'])
 })
 
-test('with new privileges and without CAP_SYS_ADMIN there is none to be had, and the error says so', async (context) => {
+test('with new privileges it is installed by a right that the command itself is not to have', async (context) => {
   requires(context, 'root')
-  const result = hutch(['run', '--seccomp', 'strict', '--new-privileges', '--cap-drop', 'SYS_ADMIN', '--', 'true'])
-  expect((await result).stderr).toBe(
+  const own = ['-c', 'grep -E "^(CapPrm|CapEff|NoNewPrivs|Seccomp):" /proc/self/status']
+  const admin = (text: string) =>
+    [...text.matchAll(/Cap.*(\w{16})/g)].map(([, mask]) => (BigInt(`0x${mask}`) >> 21n) & 1n)
+  for (const options of [
+    { capDrop: 'SYS_ADMIN' },
+    { user: 'nobody' },
+    { user: 'nobody', isolate: 'none' },
+  ] as RunOptions[])
+    for (const init of [true, false]) {
+      const { stdout } = await run('sh', own, { seccomp: 'strict', newPrivileges: true, init, ...options })
+      expect([options, admin(stdout!), stdout]).toEqual([
+        options,
+        [0n, 0n],
+        expect.stringMatching(/NoNewPrivs:\t0\nSeccomp:\t2/),
+      ])
+    }
+})
+
+test('with new privileges and without that right there is none to be had, and the error says so', async (context) => {
+  requires(context, 'root', 'setpriv(1)')
+  const args = ['--seccomp', 'strict', '--new-privileges', '--isolate', 'none', '--', 'true']
+  expect((await runAs(65534, args)).stderr).toBe(
     [
       'hutch: cannot install the filter of system calls: the kernel refused (EACCES)',
       '  asked for by --seccomp',
@@ -197,6 +219,43 @@ test('with new privileges and without CAP_SYS_ADMIN there is none to be had, and
       '',
     ].join('\n'),
   )
+})
+
+test('a root of its own has the default filter: no namespaces, mounts or keyrings, also not by a user namespace', async (context) => {
+  requires(context, 'root')
+  const image = `${folder}/image`
+  mkdirSync(`${image}/data`, { recursive: true })
+  execFileSync('gcc', ['-O1', '-static', '-o', `${image}/call`, `${folder}/call.c`])
+  const errnos = async (options: RunOptions, tried: [string, number, ...(number | string)[]][]) =>
+    Object.fromEntries(
+      await Promise.all(
+        tried.map(async ([name, ...words]) => {
+          const { stdout } = await run('/call', words.map(String), { rootfs: image, isolate: 'all', ...options })
+          return [name, Number(stdout)]
+        }),
+      ),
+    )
+  const [userNamespace, child] = [0x1000_0000, 17]
+  const tried: [string, number, ...(number | string)[]][] = [
+    ['unshare', number.unshare, userNamespace],
+    ['clone', number.clone, userNamespace | child, 0, 0, 0, 0],
+    ['clone3', number.clone3, 0, 0],
+    ['mount', number.mount, 0, 0, 0, 0, 0],
+    ['add_key', number.keyctl - 2, 0, 0, 0, 0, 0],
+    ['request_key', number.keyctl - 1, 0, 0, 0, 0],
+    ['keyctl', number.keyctl, 0, -3, 0],
+    ['AF_VSOCK', number.socket, 40, 1, 0],
+  ]
+  const refused = Object.fromEntries(tried.map(([name]) => [name, name === 'clone3' ? ENOSYS : EPERM]))
+  expect(await errnos({}, tried)).toEqual(refused)
+  expect(await errnos({ newPrivileges: true }, tried)).toEqual(refused)
+  // what a capability is for is allowed with it
+  expect(await errnos({ capAdd: 'SYS_ADMIN' }, [tried[0]!])).toEqual({ unshare: 0 })
+  const open = await errnos(
+    { seccomp: 'none' },
+    tried.filter(([name]) => ['unshare', 'keyctl', 'clone3'].includes(name)),
+  )
+  expect(open).toEqual({ unshare: 0, keyctl: 0, clone3: 22 })
 })
 
 const programs: [name: string, command: string, args: (folder: string) => string[], said: RegExp][] = [

@@ -42,6 +42,17 @@ test('options become a spec', () => {
   })
 })
 
+test('a root of its own comes with the default filter, unless another is named', () => {
+  const wish = (options: object) => parse(options).seccomp
+  const contained = { own: 'default', comesWith: 'rootfs' }
+  expect(wish({ rootfs: '/image' })).toEqual(contained)
+  expect(wish({ rootfs: '/image', seccomp: undefined })).toEqual(contained)
+  expect(wish({ rootfs: '/image', seccomp: 'none' })).toBeUndefined()
+  expect(wish({ rootfs: '/image', seccomp: 'strict' })).toEqual({ own: 'strict' })
+  expect(wish({ rootfs: '/image', sandbox: true })).toEqual({ own: 'strict' })
+  expect(wish({ readOnly: true })).toBeUndefined()
+})
+
 test.each([
   [{ memry: 1 }, 'OPTION_UNKNOWN', 'memry'],
   [{ limits: { memroy: 1 } }, 'OPTION_UNKNOWN', 'did you mean memory?'],

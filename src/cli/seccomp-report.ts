@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
+import { existsSync, linkSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { fail } from '../errors.ts'
+import type { JobEvent, Result } from '../run/result.ts'
+import { formatRefused } from '../seccomp/refused-call.ts'
+import type { Parsed } from './flags.ts'
+import { checkDocumentPath } from './report.ts'
+
+/** A line for the first call of each kind. */
+export function tellRefused({ refusal }: JobEvent): void {
+  if (refusal) writeSync(2, `hutch: ${formatRefused(refusal)}\n`)
+}
+
+/** At the end: what came more than once. */
+export function tellCounts({ seccomp }: Result): void {
+  for (const { call, args, program, count } of seccomp?.refused ?? [])
+    if (count > 1) writeSync(2, `hutch: refused ${count} times: ${call}(${args}) of ${program}\n`)
+  if (seccomp && seccomp.others > 0) writeSync(2, `hutch: refused ${seccomp.others} times: calls of other kinds\n`)
+}
+
+/** The file of --learn, which must be one that can be made. @throws FILE_REFUSED */
+export function checkLearn(values: Parsed['values']): string | undefined {
+  const path = values.learn?.at(-1)
+  if (path === undefined) return undefined
+  checkDocumentPath(path, '--learn')
+  if (!values.force && existsSync(path)) throw refused(path, 'EEXIST')
+  return path
+}
+
+/** Whole or not at all; a file that came meanwhile is left, unless it was to be replaced. @throws FILE_REFUSED */
+export function writeLearned(path: string, { learned }: Result, force: boolean): void {
+  const draft = `${path}.${process.pid}`
+  if (!learned)
+    throw fail('FILE_REFUSED', {
+      what: 'write the profile',
+      path,
+      errno: 'ENODATA',
+      remedy: 'see why the command did not start: nothing was learnt',
+    })
+  try {
+    writeFileSync(draft, `${JSON.stringify(learned, null, 2)}\n`, { flag: 'wx' })
+    if (force) renameSync(draft, path)
+    else linkSync(draft, path)
+  } catch (error) {
+    throw refused(path, (error as NodeJS.ErrnoException).code ?? 'EIO', error)
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+function refused(path: string, errno: string, error?: unknown) {
+  const remedy =
+    errno === 'EEXIST'
+      ? 'give --learn another file, or --force to replace it'
+      : 'give --learn a file in a directory that exists and can be written'
+  return fail('FILE_REFUSED', { what: 'write the profile', path, errno, remedy }, error)
+}
