@@ -361,7 +361,8 @@ test('when launches fail jobs are told why, and the pool comes back', async (con
 })
 
 test('a network is connected before a job begins', async (context) => {
-  requires(context, 'root', 'pasta(1)', 'a tun device')
+  // how networks are connected is tested there, too: test/kernel/network.test.ts
+  requires(context, 'not a VM', 'root', 'pasta(1)', 'a tun device')
   await using pool = await createPool({ size: 1, plan: { network: 'private' } })
   for (let i = 0; i < 2; i++)
     expect((await pool.run(['sh', '-c', 'grep -c "^[a-z]" /proc/net/route'])).stdout).toMatch(/^[1-9]/)
