@@ -15,7 +15,7 @@ import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import { applySandbox, givenOptions, type Sandboxed } from './sandbox-option.ts'
-import { containedSeccomp, parseLearn, parseReport, parseSeccomp } from './seccomp-option.ts'
+import { parseFilter } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 
 /** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
@@ -235,10 +235,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
-  const contained = options.seccomp === undefined && options.rootfs !== undefined
-  const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
-  const learn = parseLearn(asked, need, say)
-  const seccompReport = parseReport(options, seccomp !== undefined, need, say)
+  const filter = parseFilter(options, asked, need, say)
   const landlock = parseLandlock(options, say)
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
@@ -260,9 +257,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     ...(root && { root }),
     ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
-    ...(seccomp && !learn && { seccomp }),
-    ...(seccompReport && { seccompReport }),
-    ...(learn && { learn }),
+    ...filter,
     ...(landlock.length > 0 && { landlock }),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),

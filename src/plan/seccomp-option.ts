@@ -10,10 +10,23 @@ const words = ['default', 'strict', 'none']
 const accepted = 'default, strict, none, or a file with a profile in JSON'
 
 /** What a root of its own gets if nothing is named, as Docker has it: root inside is else root of the machine to what takes no capability. */
-export const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
+const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
+
+/** A Spec's part of it: `asked` is what its caller named, `options` with what comes with a sandbox. @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parseFilter(options: Telling & { rootfs?: unknown }, asked: Telling, need: Need, say: Say): Filtering {
+  const contained = options.seccomp === undefined && options.rootfs !== undefined
+  const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
+  const learn = parseLearn(asked, need, say)
+  const seccompReport = parseReport(options, seccomp !== undefined, need, say)
+  return {
+    ...(seccomp && !learn && { seccomp }),
+    ...(seccompReport && { seccompReport }),
+    ...(learn && { learn }),
+  }
+}
 
 /** Undefined: no filter. @throws OPTION_INVALID */
-export function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
+function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
   if (value === undefined || value === 'none') return undefined
   if (value === 'default' || value === 'strict') return { own: value }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { profile: value }
@@ -37,6 +50,11 @@ export function seccompOrigin(wish: SeccompWish, door: 'cli' | 'library'): strin
   return 'profile' in wish ? name : `${name} ${'own' in wish ? wish.own : quote(wish.file)}`
 }
 
+interface Filtering {
+  seccomp?: SeccompWish
+  seccompReport?: true
+  learn?: true
+}
 interface Telling {
   seccomp?: unknown
   seccompReport?: unknown
@@ -51,7 +69,7 @@ type Need = (
 const readBoolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
 
 /** True when refusals are to be told, which takes a filter. @throws OPTION_INVALID, OPTION_CONFLICT */
-export function parseReport(options: Telling, filters: boolean, need: Need, say: Say): true | undefined {
+function parseReport(options: Telling, filters: boolean, need: Need, say: Say): true | undefined {
   if (!need('seccompReport', 'true or false', readBoolean)) return undefined
   if (options.learn)
     throw fail('OPTION_CONFLICT', {
@@ -69,7 +87,7 @@ export function parseReport(options: Telling, filters: boolean, need: Need, say:
 }
 
 /** True when calls are to be learnt; a filter that is named beside it would not be in force. @throws OPTION_INVALID, OPTION_CONFLICT */
-export function parseLearn(asked: Telling, need: Need, say: Say): true | undefined {
+function parseLearn(asked: Telling, need: Need, say: Say): true | undefined {
   if (!need('learn', 'true or false', readBoolean)) return undefined
   if (asked.seccomp !== undefined && asked.seccomp !== 'none')
     throw fail('OPTION_CONFLICT', {
