@@ -26,7 +26,7 @@ export function parseFilter(options: Telling & { rootfs?: unknown }, asked: Tell
 }
 
 /** Undefined: no filter. @throws OPTION_INVALID */
-function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
+export function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
   if (value === undefined || value === 'none') return undefined
   if (value === 'default' || value === 'strict') return { own: value }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { profile: value }
