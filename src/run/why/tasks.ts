@@ -124,7 +124,8 @@ function hostCauses({ host }: TaskFacts): Cause[] {
     cause: 'pids',
     limit,
     whose: 'host',
-    headline: `forks are refused now: this host has as many tasks as ${limit} allows`,
+    // which numbers are free cannot be seen
+    headline: `forks are ${limit === 'pid_max' ? 'about to be refused' : 'refused now'}: this host has as many tasks as ${limit} allows`,
     evidence: [
       [limit, `${most}   now ${tasks}   (of all users and groups)`],
       ['counted', 'by what is there now: the kernel does not count such refusals'],
