@@ -67,9 +67,12 @@ export function openSurvey(host: Host = readHost()): Survey {
       const changed = listAll(hierarchies, looks)
       if (changed || looks === 0) groups = mergeGroups(hierarchies, groups)
       looks++
-      for (const hierarchy of hierarchies) {
-        look(hierarchy, hierarchy.alone, full)
-        if (hierarchy.besideUnified !== hierarchy.alone) look(hierarchy, hierarchy.besideUnified, full)
+      lookAtAll(hierarchies, full)
+      // on v1 a group that went is found by its files: the kernel counts it as long as some of its memory is in use
+      if (hierarchies.some(({ vanished }) => vanished) && listAll(hierarchies, looks)) {
+        const known = groups
+        groups = mergeGroups(hierarchies, known)
+        if ([...groups.keys()].some((path) => !known.has(path))) lookAtAll(hierarchies, full)
       }
       const samples = new Map<string, GroupSample>()
       for (const [path, group] of groups) {
@@ -97,6 +100,13 @@ function openFollowed(files: { [file: string]: Take }): Followed | undefined {
   return { follower: openFollower(names, signs!.length), takes: names.map((file) => files[file]!), groups: [] }
 }
 
+function lookAtAll(hierarchies: readonly Hierarchy[], full: boolean): void {
+  for (const hierarchy of hierarchies) {
+    look(hierarchy, hierarchy.alone, full)
+    if (hierarchy.besideUnified !== hierarchy.alone) look(hierarchy, hierarchy.besideUnified, full)
+  }
+}
+
 function look(hierarchy: Hierarchy, followed: Followed | undefined, full: boolean): void {
   followed?.follower.look(full, (slot, file, text) => {
     const group = followed.groups[slot]!
@@ -112,21 +122,17 @@ function look(hierarchy: Hierarchy, followed: Followed | undefined, full: boolea
  */
 function listAll(hierarchies: readonly Hierarchy[], looks: number): boolean {
   const counts = hierarchies.some(({ source }) => !source.unified) ? readCounts() : new Map<string, string>()
-  let changed = false
+  const [due, others]: [Hierarchy[], Hierarchy[]] = [[], []]
   for (const [n, hierarchy] of hierarchies.entries()) {
-    const { source } = hierarchy
+    const { source, vanished } = hierarchy
     const count = counts.get(source.controller)
-    const due =
-      source.unified ||
-      changed ||
-      count === undefined ||
-      count !== hierarchy.count ||
-      hierarchy.vanished ||
-      looks % hierarchies.length === n
+    const isDue = source.unified || count === undefined || count !== hierarchy.count || vanished
+    ;(isDue || looks % hierarchies.length === n ? due : others).push(hierarchy)
     hierarchy.count = count
     hierarchy.vanished = false
-    if (due) changed = listAnew(hierarchy) || changed
   }
+  const changed = due.filter(listAnew).length > 0
+  if (changed) others.forEach(listAnew)
   return changed
 }
 
