@@ -4,32 +4,25 @@ import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSyn
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../../errors.ts'
 
+/** SQLite's name for the log that is written ahead. */
+const log = '-wal'
 /** A recording is written once a minute, within a moment. */
-const tries = 100
+const tries = 20
 const wait = 50
 /** SQLite as WebAssembly does not take more. */
 const largestFile = 2 ** 31
 
 /**
- * Copies a database, and the journal of one whose writer was killed. A journal that changes or goes is that of a
- * writer at work: then again.
+ * Copies a database with its log, until nobody wrote to them meanwhile.
  * @throws FILE_REFUSED, RECORD_INVALID
  */
 export async function copyFile(path: string, to: string): Promise<void> {
   closeSync(open(path))
-  let before = ''
-  let same = 0
   for (let i = 0; i < tries; i++) {
-    const now = stateOf(path)
-    same = now === before ? same + 1 : 0
-    before = now
-    const written = now.includes('journal')
-    // half of the time for a writer to go on
-    if (!written || same > tries / 2) {
-      copyBytes(path, to)
-      if (written) copyBytes(`${path}-journal`, `${to}-journal`)
-      if (stateOf(path) === now) return
-    }
+    const before = stateOf(path)
+    copyBytes(path, to)
+    if (before.includes(log)) copyBytes(path + log, to + log)
+    if (stateOf(path) === before) return
     await pause(wait)
   }
   throw fail('RECORD_INVALID', { path, why: 'it is written all the time' })
@@ -37,7 +30,7 @@ export async function copyFile(path: string, to: string): Promise<void> {
 
 /** Changes when the file does. */
 function stateOf(path: string): string {
-  const words = ['', '-journal'].map((end) => {
+  const words = ['', log].map((end) => {
     const file = statSync(`${path}${end}`, { throwIfNoEntry: false, bigint: true })
     return file && file.size > 0n ? `${end} ${file.ino} ${file.size} ${file.mtimeNs}` : ''
   })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who records into a file. SQLite's lock here is a directory beside it, which a kill -9 may leave behind; who has the file open for writing, the kernel knows.
+// Who records into a file. SQLite's lock here is a directory beside it, which a kill -9 leaves behind; who has the file open for writing, the kernel knows.
 import {
   closeSync,
   constants,

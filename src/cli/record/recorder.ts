@@ -5,7 +5,7 @@ import type { GroupSample, Snapshot } from '../../survey/sample.ts'
 import { encodeBlock, encodeTimes } from './block.ts'
 import { removeForgotten, removeOld, thinOld } from './keep.ts'
 import { takeFile } from './owner.ts'
-import { checkTables, type Database, makeTables, openDatabase } from './sqlite.ts'
+import { checkTables, type Database, makeTables, openDatabase, tuneForWriting } from './sqlite.ts'
 
 /** Looks and milliseconds that are written together at most. */
 const looksTogether = 60
@@ -36,6 +36,7 @@ export async function openRecorder(path: string, options: RecorderOptions): Prom
     db = await openDatabase(path, false)
     guardWrite(path, () => makeTables(db))
     checkTables(db, path)
+    guardWrite(path, () => tuneForWriting(db))
   } catch (error) {
     file.release()
     throw error

@@ -45,9 +45,9 @@ export async function openRecording(path: string): Promise<Recording> {
   try {
     const copy = `${directory}/copy`
     await copyFile(path, copy)
-    // not only to be read: what a recorder that was killed left half-written is taken back, in the copy
+    // not only to be read: what a recorder has in its log is taken over, in the copy
     const db = await openDatabase(copy, false, path)
-    guard(path, () => db.exec('PRAGMA locking_mode=exclusive; BEGIN IMMEDIATE; PRAGMA user_version'))
+    guard(path, () => db.exec('PRAGMA locking_mode=exclusive; BEGIN; SELECT 1 FROM sqlite_schema'))
     checkTables(db, path)
     return makeRecording(db, path)
   } finally {

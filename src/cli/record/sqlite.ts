@@ -33,10 +33,22 @@ export async function openDatabase(path: string, readOnly: boolean, origin = pat
   return guard(origin, () => new Database(path, { readOnly, fileMustExist: true }))
 }
 
-/** Makes the tables in an empty file; what is in another is not touched. */
+/**
+ * Makes the tables in an empty file; what is in another is not touched. The log of changes is written ahead and the file
+ * held: this SQLite takes its own lock for another's and would never take back what an older-style journal has.
+ */
 export function makeTables(db: Database): void {
+  db.exec('PRAGMA locking_mode=exclusive')
   if (db.all('SELECT 1 FROM sqlite_schema').length > 0) return
+  db.exec('PRAGMA journal_mode=wal')
   db.exec(`BEGIN; ${schema.join(';')}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${version}; COMMIT`)
+}
+
+/** Of a recording that is written on. */
+export function tuneForWriting(db: Database): void {
+  db.exec(
+    'PRAGMA journal_mode=wal; PRAGMA synchronous=normal; PRAGMA journal_size_limit=4194304; PRAGMA cache_size=-8000',
+  )
 }
 
 /** @throws RECORD_INVALID */
