@@ -39,6 +39,8 @@ const banner = "const importMetaUrl = require('node:url').pathToFileURL(__filena
 const command = {
   ...shared,
   format: 'cjs',
+  // optional, and loaded by hutch record and hutch replay alone
+  external: ['node-sqlite3-wasm'],
   // require: import() would bring Node's loader of modules along, 20 ms
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': 'importMetaUrl', HUTCH_VERSION: JSON.stringify(version) },

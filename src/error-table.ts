@@ -199,6 +199,25 @@ export const table = {
       : "give a process id, a group's path, or the file that hutch run --report FILE wrote",
     value: f.name,
   }),
+  RECORD_INVALID: (f: { path: string; why: string }): Words => ({
+    message: `cannot use ${quote(f.path)} as a recording: ${plain(f.why)}`,
+    remedy: 'name a file that hutch record wrote, or another one for a new recording',
+    path: f.path,
+  }),
+  RECORD_BUSY: (f: { path: string; pid: number }): Words => ({
+    message: `cannot record into ${quote(f.path)}: process ${f.pid} does already`,
+    remedy: `end it (kill ${f.pid}), or name another file with --db`,
+    path: f.path,
+  }),
+  RECORD_EMPTY: (f: { path: string; what: string }): Words => ({
+    message: `cannot show ${f.what} of ${quote(f.path)}: the recording has nothing then`,
+    remedy: 'hutch replay FILE --list tells what it has; a look is written a minute after it was taken at the latest',
+    path: f.path,
+  }),
+  RECORD_LIBRARY_MISSING: (f: { why: string }): Words => ({
+    message: `cannot use recordings: ${f.why}`,
+    remedy: 'install the optional package: npm install node-sqlite3-wasm',
+  }),
   NATIVE_MISSING: (f: { path: string; why: string }): Words => ({
     message: `cannot load ${f.path}: ${f.why}`,
     remedy: 'build it: npm run build in the package directory (needs gcc)',

@@ -71,7 +71,7 @@ export function readInterval(text: string | undefined): number {
 }
 
 /** Waits between looks, until a signal comes or nobody reads any more. */
-function pauses(ms: number): { next(): Promise<boolean>; end(): void } {
+export function pauses(ms: number): { next(wait?: number): Promise<boolean>; end(): void } {
   let over = false
   let wake = () => {}
   const stop = () => {
@@ -81,10 +81,10 @@ function pauses(ms: number): { next(): Promise<boolean>; end(): void } {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
   process.stdout.on('error', stop)
   return {
-    next: () =>
+    next: (wait = ms) =>
       new Promise((resolve) => {
         if (over) return resolve(false)
-        const timer = setTimeout(() => resolve(true), ms)
+        const timer = setTimeout(() => resolve(true), wait)
         wake = () => {
           clearTimeout(timer)
           resolve(false)
@@ -96,7 +96,7 @@ function pauses(ms: number): { next(): Promise<boolean>; end(): void } {
   }
 }
 
-type Shown = [path: string, sample: GroupSample | undefined][]
+export type Shown = [path: string, sample: GroupSample | undefined][]
 
 /** Named groups in the order given, also those that are gone; else all, or all with processes, but the root. */
 function select({ groups }: Snapshot, wanted: string[] | undefined, all: boolean): Shown {
@@ -104,14 +104,15 @@ function select({ groups }: Snapshot, wanted: string[] | undefined, all: boolean
   return [...groups].filter(([path, { populated }]) => path !== '/' && (all || populated !== false))
 }
 
-function makeJson({ time }: Snapshot, shown: Shown, rate: Map<string, GroupRates>) {
+/** As `--json` writes it. */
+export function makeJson({ time }: Snapshot, shown: Shown, rate: Map<string, GroupRates>) {
   const groups = shown.flatMap(([path, sample]) =>
     sample === undefined ? [] : [{ path, ...sample, rates: rate.get(path) }],
   )
   return { time: new Date(time).toISOString(), groups }
 }
 
-const header = ['GROUP', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'BLOCK I/O', 'PIDS']
+export const header = ['GROUP', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'BLOCK I/O', 'PIDS']
 
 /** On a terminal each table takes the place of the one before. */
 function draw(shown: Shown, rate: Map<string, GroupRates>, again: boolean): void {
@@ -125,7 +126,8 @@ function draw(shown: Shown, rate: Map<string, GroupRates>, again: boolean): void
   print(again ? `\x1b[?2026h\x1b[H${text.join('')}\x1b[J\x1b[?2026l` : text.join(''))
 }
 
-function formatCells(sample: GroupSample | undefined, rate: GroupRates | undefined): string[] {
+/** All cells but the name. */
+export function formatCells(sample: GroupSample | undefined, rate: GroupRates | undefined): string[] {
   if (!sample) return ['--', '-- / --', '--', '-- / --', '--']
   const percent = (share: number | undefined) => (share === undefined ? '--' : `${(share * 100).toFixed(2)}%`)
   const size = (bytes: number | undefined) => (bytes === undefined ? '--' : formatSize(bytes))

@@ -9,16 +9,14 @@ import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
 import { readInterval } from './stats.ts'
-import { printable } from './terminal-text.ts'
-import { freeze, holdsMyself, kill, limits, setLimit } from './top/actions.ts'
-import { detailsHelp, drawDetails } from './top/details.ts'
-import { drawList, type Frame, help, listHeight } from './top/frame.ts'
-import { drawHelp } from './top/help.ts'
+import { freeze, holdsMyself, kill, setLimit } from './top/actions.ts'
+import { type Frame, listHeight } from './top/frame.ts'
 import { makeHistory } from './top/history.ts'
 import { parseKeys } from './top/keys.ts'
 import { makeRows } from './top/rows.ts'
 import { openScreen } from './top/screen.ts'
-import { type Actions, makeState, press, type State, scroll } from './top/state.ts'
+import { type Actions, makeState, press, type State } from './top/state.ts'
+import { drawState } from './top/view.ts'
 
 const flags: FlagTable = { interval: { value: 'TIME', help: 'time between two looks (1s)' } }
 
@@ -67,31 +65,7 @@ function show(
   return new Promise((resolve, reject) => {
     const frame = (): Frame => ({ rows: screen.rows, columns: screen.columns, color })
     const draw = () => {
-      state.list = makeRows(before, now, state.choice)
-      const size = frame()
-      const selected = scroll(state, listHeight(size))
-      const { mode } = state
-      const footer = printable(footerOf(state))
-      const under =
-        mode.kind === 'details' ? mode : mode.kind === 'list' || mode.kind === 'filter' ? undefined : state.back
-      if (mode.kind === 'help') screen.draw(drawHelp(size))
-      else if (under?.kind === 'details')
-        screen.draw(
-          drawDetails(
-            {
-              path: under.path,
-              sample: now.groups.get(under.path),
-              rates: rates(before, now).get(under.path),
-              history,
-              footer,
-            },
-            size,
-          ),
-        )
-      else
-        screen.draw(
-          drawList({ now, list: state.list, selected, offset: state.offset, choice: state.choice, footer }, size),
-        )
+      screen.draw(drawState(state, { before, now, history }, frame()))
     }
     const look = (full = false) => {
       before = now
@@ -160,23 +134,4 @@ function show(
     )
     guarded(draw)()
   })
-}
-
-function footerOf({ mode, message, choice }: State): string {
-  switch (mode.kind) {
-    case 'ask':
-      return mode.question
-    case 'filter':
-      return `filter: ${choice.filter}▏ (enter keeps it, escape ends it)`
-    case 'limit':
-      return `which limit? ${Object.entries(limits)
-        .map(([key, { file }]) => `${key} ${file}`)
-        .join('  ')}`
-    case 'value':
-      return `${mode.file} (${limits[Object.keys(limits).find((key) => limits[key]!.file === mode.file)!]!.accepted}): ${mode.text}▏`
-    case 'details':
-      return message || detailsHelp
-    default:
-      return message || help
-  }
 }

@@ -20,6 +20,8 @@ export interface ListView {
   choice: Choice
   /** A question, or what was done. */
   footer: string
+  /** What stands first, when it is not the time of day. */
+  title?: string | undefined
 }
 
 export const help =
@@ -86,14 +88,14 @@ function paintCell(name: string, row: Row, text: string, color: boolean): string
   return share >= 0.9 ? red(text, color) : share >= 0.7 ? yellow(text, color) : text
 }
 
-function summary({ now, list, choice }: ListView): string {
+function summary({ now, list, choice, title }: ListView): string {
   const root = now.groups.get('/')
   const pressure = (['cpu', 'memory', 'io'] as const)
     .map((name) => [name, root?.[`${name}Pressure`]?.some.avg10] as const)
     .filter(([, share]) => share !== undefined)
     .map(([name, share]) => `${name} ${percent(share! / 100)}`)
   const parts = [
-    `hutch top  ${new Date(now.time).toTimeString().slice(0, 8)}`,
+    title ?? `hutch top  ${new Date(now.time).toTimeString().slice(0, 8)}`,
     `${list.length} of ${now.groups.size} groups`,
     `by ${columns[choice.sort].words}`,
     ...(choice.filter === '' ? [] : [`with "${printable(choice.filter)}"`]),

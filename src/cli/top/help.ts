@@ -27,7 +27,8 @@ OOM       processes killed for memory, ever
 
 any key goes back`.split('\n')
 
-export function drawHelp(frame: Frame): string[] {
-  const shown = lines.slice(0, frame.rows).map((line) => pad(line, frame.columns))
+/** `first` stand above the others. */
+export function drawHelp(frame: Frame, first: readonly string[] = []): string[] {
+  const shown = [...first, ...lines].slice(0, frame.rows).map((line) => pad(line, frame.columns))
   return [...shown, ...Array.from({ length: Math.max(0, frame.rows - shown.length) }, () => '')]
 }

@@ -53,7 +53,8 @@ export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[]
   return unfold(nest(rows, now, rate, choice), choice, 0)
 }
 
-function isBelow(path: string, top: string): boolean {
+/** The group itself, too. */
+export function isBelow(path: string, top: string): boolean {
   return path === top || path.startsWith(top === '/' ? '/' : `${top}/`)
 }
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// A recording as it is read: a private copy of the file is opened, so that the file and its recorder are never held up, and a hostile file is only data.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { fail } from '../../errors.ts'
+import { byTree } from '../../survey/processes.ts'
+import type { GroupSample, Snapshot } from '../../survey/sample.ts'
+import { decodeBlock, decodeTimes } from './block.ts'
+import { copyFile } from './copy.ts'
+import { checkTables, type Database, guard, openDatabase } from './sqlite.ts'
+
+/** Some looks that were written together. */
+export interface Span {
+  id: number
+  /** Milliseconds between two looks, as planned. */
+  step: number
+  start: number
+  end: number
+}
+
+/** What happened to a group: it came, it is gone, processes were killed for memory. */
+export interface RecordedEvent {
+  time: number
+  path: string
+  kind: string
+  count: number
+}
+
+export interface Recording {
+  /** By time. */
+  spans: readonly Span[]
+  read(span: Span): Snapshot[]
+  paths(): string[]
+  events(): RecordedEvent[]
+  /** One group between two times, both included. */
+  history(path: string, from: number, to: number): { time: number; sample: GroupSample }[]
+  close(): void
+}
+
+/** @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
+export async function openRecording(path: string): Promise<Recording> {
+  const directory = mkdtempSync(`${tmpdir()}/hutch-replay-`)
+  const removeAtExit = () => rmSync(directory, { recursive: true, force: true })
+  process.on('exit', removeAtExit)
+  try {
+    const copy = `${directory}/copy`
+    await copyFile(path, copy)
+    // not only to be read: what a recorder has in its log is taken over, in the copy
+    const db = await openDatabase(copy, false, path)
+    guard(path, () => db.exec('PRAGMA locking_mode=exclusive; BEGIN; SELECT 1 FROM sqlite_schema'))
+    checkTables(db, path)
+    return makeRecording(db, path)
+  } finally {
+    // it stays open; its name has done its duty
+    process.off('exit', removeAtExit)
+    removeAtExit()
+  }
+}
+
+/** What a file has of one group between two times, for one question. */
+export async function history(path: string, group: string, from: number, to: number) {
+  const recording = await openRecording(path)
+  try {
+    return recording.history(group, from, to)
+  } finally {
+    recording.close()
+  }
+}
+
+function makeRecording(db: Database, path: string): Recording {
+  const invalid = (why: string) => fail('RECORD_INVALID', { path, why })
+  const select = (sql: string, values: (number | string)[] = []) => guard(path, () => db.all(sql, values))
+  const spans = select('SELECT id, step, start, end FROM spans ORDER BY start LIMIT 200000').map((row) => {
+    if (Object.values(row).some((figure) => typeof figure !== 'number' || !(Math.abs(figure) <= 8.64e15)))
+      throw invalid('a time in it is no time')
+    return row as unknown as Span
+  })
+  const bytes = (found: unknown) => (found instanceof Uint8Array ? found : new Uint8Array())
+  const timesOf = (span: Span) => {
+    const times = decodeTimes(bytes(select('SELECT times FROM spans WHERE id = ?', [span.id])[0]?.times))
+    if (!times) throw invalid(`the times of span ${span.id} are damaged`)
+    return times
+  }
+  const decode = (found: unknown, count: number, span: Span) => {
+    const samples = decodeBlock(bytes(found), count)
+    if (!samples) throw invalid(`a block of span ${span.id} is damaged`)
+    return samples
+  }
+  return {
+    spans,
+    read(span) {
+      const times = timesOf(span)
+      const groups = times.map(() => new Map<string, GroupSample>())
+      const blocks = select('SELECT path, samples FROM blocks JOIN groups ON groups.id = member WHERE span = ?', [
+        span.id,
+      ])
+        .map(({ path: group, samples }) => [String(group), samples] as const)
+        .sort(([a], [b]) => byTree(a, b))
+      for (const [group, samples] of blocks)
+        for (const [i, sample] of decode(samples, times.length, span).entries())
+          if (sample) groups[i]!.set(group, sample)
+      return times.map((time, i) => ({ time, groups: groups[i]! }))
+    },
+    paths: () =>
+      select('SELECT path FROM groups')
+        .map(({ path: group }) => String(group))
+        .sort(byTree),
+    events: () =>
+      select(
+        'SELECT time, path, kind, count FROM events JOIN groups ON groups.id = member ORDER BY time LIMIT 100000',
+      ).map(({ time, path: group, kind, count }) => ({
+        time: Number(time),
+        path: String(group),
+        kind: String(kind),
+        count: Number(count),
+      })),
+    history(group, from, to) {
+      return spans
+        .filter((span) => span.end >= from && span.start <= to)
+        .flatMap((span) => {
+          const sql = 'SELECT samples FROM blocks JOIN groups ON groups.id = member WHERE path = ? AND span = ? LIMIT 1'
+          const [block] = select(sql, [group, span.id])
+          if (!block) return []
+          const times = timesOf(span)
+          return decode(block.samples, times.length, span).flatMap((sample, i) =>
+            sample && times[i]! >= from && times[i]! <= to ? [{ time: times[i]!, sample }] : [],
+          )
+        })
+    },
+    close: () => db.close(),
+  }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch replay: a recording as hutch top shows it, one moment of it, or what it has.
+import { fail } from '../errors.ts'
+import { rates } from '../survey/rates.ts'
+import { formatSize } from '../units.ts'
+import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { print } from './output.ts'
+import { acceptedMoments, makeCursor, parseMoment } from './record/cursor.ts'
+import { defaultFile } from './record/file.ts'
+import { summarize } from './record/overview.ts'
+import { play } from './record/player.ts'
+import { openRecording, type Recording } from './record/recording.ts'
+import { formatCells, header, makeJson, type Shown } from './stats.ts'
+import { formatTable, printable } from './terminal-text.ts'
+import { percent } from './top/columns.ts'
+import { isBelow } from './top/rows.ts'
+
+const flags: FlagTable = {
+  at: {
+    value: 'TIME',
+    help: 'what was then, as a table: 2026-01-31T12:00:00, 12:00:30, @SECONDS, or -10m before the end',
+  },
+  list: {
+    help: 'every group in it, from when to when, with its largest figures, and whose processes were killed for memory',
+  },
+  json: { help: 'with --at or --list, as JSON' },
+}
+
+const usage = `Usage: hutch replay [OPTIONS] [FILE [GROUP]]
+
+Shows a recording of hutch record as hutch top shows groups, or one group and those below it. FILE is only read: without it, the
+one into which hutch record writes if it is told no other. The key ? tells of the others.
+
+${formatFlags(flags)}
+`
+
+export async function main(args: string[]): Promise<number> {
+  const { values, rest } = parseFlags(args, flags, true)
+  if (values.help) {
+    print(usage)
+    return 0
+  }
+  const [path = defaultFile(), group = '/', more] = rest
+  if (more !== undefined) throw fail('OPTION_UNKNOWN', { name: more, known: 'hutch replay takes a file and one group' })
+  const at = values.at?.at(-1)
+  const list = values.list !== undefined
+  const json = values.json !== undefined
+  if ((at !== undefined && list) || (json && at === undefined && !list))
+    throw fail('OPTION_CONFLICT', {
+      name: json ? '--json' : '--at',
+      why: 'it goes with one of --at and --list',
+      remedy: 'give one of them',
+    })
+  if (at === undefined && !list && (!process.stdin.isTTY || !process.stdout.isTTY))
+    throw fail('OPTION_CONFLICT', {
+      name: 'hutch replay',
+      why: 'it needs a terminal for its input and output',
+      remedy: 'give --at TIME for one moment, --list for all groups, with --json for programs',
+    })
+  const recording = await openRecording(path)
+  try {
+    const top = group.startsWith('/') ? group : `/${group}`
+    if (list) printList(recording, top, json)
+    else if (at !== undefined) printMoment(recording, path, at, top, json)
+    else return await play(recording, path, top)
+    return 0
+  } finally {
+    recording.close()
+  }
+}
+
+function printMoment(recording: Recording, path: string, at: string, top: string, json: boolean): void {
+  const cursor = makeCursor(recording, path)
+  const end = recording.spans.reduce((latest, span) => Math.max(latest, span.end), 0)
+  const moment = parseMoment(at, end)
+  if (moment === undefined)
+    throw fail('OPTION_INVALID', { name: '--at', value: at, why: 'it is not understood', accepted: acceptedMoments })
+  cursor.seek(moment)
+  const { now, step } = cursor
+  // a look stands for the time until the next one
+  const slack = Math.max(2 * step, 2000)
+  if (moment < now.time - slack || moment > now.time + slack) throw fail('RECORD_EMPTY', { path, what: at })
+  const rate = rates(cursor.before, now)
+  const shown: Shown = [...now.groups].filter(([name]) => name !== '/' && isBelow(name, top))
+  if (json) print(`${JSON.stringify(makeJson(now, shown, rate))}\n`)
+  else {
+    const rows = shown
+      .filter(([, sample]) => sample?.populated !== false)
+      .map(([name, sample]) => [printable(name), ...formatCells(sample, rate.get(name))])
+    print(`${new Date(now.time).toISOString()}\n${formatTable([header, ...rows]).join('\n')}\n`)
+  }
+}
+
+function printList(recording: Recording, top: string, json: boolean): void {
+  const groups = summarize(recording).filter(({ path }) => isBelow(path, top))
+  const time = (ms: number) => new Date(ms).toISOString()
+  if (json) {
+    const events = recording.events().filter(({ path }) => isBelow(path, top))
+    print(
+      `${JSON.stringify({
+        groups: groups.map((group) => ({ ...group, from: time(group.from), to: time(group.to) })),
+        events: events.map((event) => ({ ...event, time: time(event.time) })),
+      })}\n`,
+    )
+    return
+  }
+  const size = (bytes: number | undefined) => (bytes === undefined ? '--' : formatSize(bytes))
+  const rows = groups.map(({ path, from, to, cpus, memory, pids, oomKills }) => [
+    printable(path),
+    time(from).slice(0, 19),
+    time(to).slice(0, 19),
+    percent(cpus),
+    size(memory),
+    String(pids ?? '--'),
+    String(oomKills),
+  ])
+  const titles = ['GROUP', 'FROM (UTC)', 'TO (UTC)', 'MOST CPU', 'MOST MEM', 'MOST PIDS', 'OOM KILLS']
+  print(`${formatTable([titles, ...rows]).join('\n')}\n`)
+}
