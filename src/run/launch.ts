@@ -49,6 +49,14 @@ let swept = false
 
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
 export function prepare(spec: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
+  if ((spec.seccomp || spec.learn) && !filter)
+    throw fail('STEP_REFUSED', {
+      what: 'filter the system calls',
+      operation: 'seccomp',
+      origin: spec.learn ? 'learn' : 'seccomp',
+      errno: 'EPROTO',
+      remedy: 'give what loadFilter made of the same options',
+    })
   const plan = makePlan(spec, readSurroundings(spec, filter))
   return { plan, program: compilePlan(plan) }
 }
