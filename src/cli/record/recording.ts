@@ -37,6 +37,9 @@ export interface Recording {
   close(): void
 }
 
+/** Samples of a span: of 100,000 groups, and then some. */
+const mostAtOnce = 10_000_000
+
 /** @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
 export async function openRecording(path: string): Promise<Recording> {
   const directory = mkdtempSync(`${tmpdir()}/hutch-replay-`)
@@ -90,6 +93,8 @@ function makeRecording(db: Database, path: string): Recording {
     spans,
     read(span) {
       const times = timesOf(span)
+      const count = Number(select('SELECT count(*) AS blocks FROM blocks WHERE span = ?', [span.id])[0]?.blocks)
+      if (count * times.length > mostAtOnce) throw invalid(`span ${span.id} has too many groups`)
       const groups = times.map(() => new Map<string, GroupSample>())
       const blocks = select('SELECT path, samples FROM blocks JOIN groups ON groups.id = member WHERE span = ?', [
         span.id,

@@ -2,6 +2,7 @@
 // The database of a recording: its tables, and SQLite as WebAssembly, which only hutch record and hutch replay load.
 import type { Database, SQLite3Error } from 'node-sqlite3-wasm'
 import { fail, HutchError } from '../../errors.ts'
+import { printable } from '../terminal-text.ts'
 
 export type { Database }
 
@@ -71,6 +72,7 @@ export function guard<T>(path: string, work: () => T): T {
     return work()
   } catch (error) {
     if (HutchError.is(error)) throw error
-    throw fail('RECORD_INVALID', { path, why: (error as SQLite3Error).message }, error)
+    // a message may have a name of the file's in it
+    throw fail('RECORD_INVALID', { path, why: printable((error as SQLite3Error).message) }, error)
   }
 }
