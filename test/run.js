@@ -103,6 +103,7 @@ async function provideTools() {
     '/usr/bin/rg': 'ripgrep',
     '/usr/bin/prometheus': 'prometheus',
     '/usr/bin/tmux': 'tmux',
+    '/usr/bin/chromium': 'chromium',
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
@@ -153,6 +154,7 @@ if (kernels) {
 } else {
   await check('lint', 'node_modules/.bin/biome', ['check', '.'])
   await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
+  await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/dashboard/page'])
   await check('the C core under sanitizers', 'sh', ['native/test/run'])
   await provideTools()
   await suite('all tests on this host', ['test'])
@@ -166,7 +168,7 @@ if (kernels) {
       ['test/cgtools'],
       'sid: ',
     ],
-    ['CLI tests in a VM: Linux 6.1, pure v2', [], shortly('test/cli')],
+    ['CLI tests in a VM: Linux 6.1, pure v2', [], [...shortly('test/cli'), 'test/dashboard/server.test.ts']],
     ['attempts to escape in a VM: Linux 6.1, pure v2', [], ['test/escape']],
     ['beside cgroup-tools 2.0 in a VM: pure v2', [], ['test/cgtools'], 'v2: '],
   ])

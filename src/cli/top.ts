@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch top: all groups on a whole screen, and what they do now.
+import { freeze, holdsMyself, kill, limits, setLimit } from '../cgroup/actions.ts'
 import { findPlace } from '../cgroup/place.ts'
 import { fail } from '../errors.ts'
 import { readHost } from '../host/host.ts'
@@ -10,7 +11,6 @@ import { print } from './output.ts'
 import { wantsColor } from './print.ts'
 import { readInterval } from './stats.ts'
 import { printable } from './terminal-text.ts'
-import { freeze, holdsMyself, kill, limits, setLimit } from './top/actions.ts'
 import { detailsHelp, drawDetails } from './top/details.ts'
 import { drawList, type Frame, help, listHeight } from './top/frame.ts'
 import { drawHelp } from './top/help.ts'
@@ -120,7 +120,7 @@ function show(
       setLimit,
       run(act) {
         act().then(
-          (said) => {
+          ({ said }) => {
             state.message = said
             look(true)
           },

@@ -44,6 +44,7 @@ export function emptyDraft(): Draft {
     oomKills: undefined,
     pids: undefined,
     pidsMax: undefined,
+    pidsRefused: undefined,
     io: undefined,
     cpuPressure: undefined,
     memoryPressure: undefined,
@@ -132,7 +133,13 @@ export const unifiedFiles: { [controller: string]: { [file: string]: Take } } = 
       draft.inactiveFile = findFlat(text, 'inactive_file')
     },
   },
-  pids: { 'pids.current': number('pids'), 'pids.max': limit('pidsMax') },
+  pids: {
+    'pids.current': number('pids'),
+    'pids.max': limit('pidsMax'),
+    'pids.events': (draft, text) => {
+      draft.pidsRefused = findFlat(text, 'max')
+    },
+  },
   io: {
     'io.stat': (draft, text) => {
       draft.io = parseIoStat(text)
@@ -238,6 +245,7 @@ export function makeSample(draft: Draft): GroupSample {
     oomKills: draft.oomKills,
     pids,
     pidsMax: draft.pidsMax,
+    pidsRefused: draft.pidsRefused,
     io: draft.io,
     cpuPressure: draft.cpuPressure,
     memoryPressure: draft.memoryPressure,
