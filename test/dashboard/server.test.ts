@@ -157,7 +157,7 @@ test('a kill for memory is told within a second, once', async () => {
   await Cgroup.create(top, { files: { 'memory.max': '24M' } })
   const served = await start()
   const opened = await stream(served)
-  const child = await runIn(top, 'sh', '-c', 'sleep 3; exec tail /dev/zero')
+  const child = await runIn(top, 'sh', '-c', 'sleep 2; exec tail /dev/zero')
   const begun = Date.now()
   const ended = once(child, 'exit').then(() => Date.now())
   const isOurs = ({ kind, group }: Mark) => kind === 'oom' && group === top

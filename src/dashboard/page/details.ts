@@ -128,7 +128,10 @@ function makeLimits(state: State) {
           const go = () => set(file, input.value, output.value)
           button.addEventListener('click', go)
           input.addEventListener('keydown', (event) => {
-            if (event.key === 'Enter') go()
+            if (event.key !== 'Enter') return
+            // else it would answer the question, too
+            event.preventDefault()
+            go()
           })
           return make(
             'label',

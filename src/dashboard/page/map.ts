@@ -36,7 +36,7 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
     tile.focus()
   }
   const open = (path: string) => {
-    const tile = make('button', { classes: 'tile' }, make('b'), make('span'))
+    const tile = make('button', { classes: 'tile' }, make('b'), document.createTextNode(' '), make('span'))
     tile.type = 'button'
     tile.tabIndex = -1
     tile.dataset.path = path
@@ -58,7 +58,7 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
       ArrowUp: above(path),
       ArrowDown: below[0],
     }
-    if (event.key === '+' && below.length > 0) zoom(path)
+    if (event.key === '+' && state.children.has(path)) zoom(path)
     else if (event.key === '-' && state.zoom !== '/') zoom(above(state.zoom) ?? '/')
     else if (Object.hasOwn(to, event.key)) focus(to[event.key] ?? path)
     else return
