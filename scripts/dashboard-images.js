@@ -26,7 +26,9 @@ const program = (hold, busy) => `
 
 const children = []
 const run = (path, ...command) =>
-  children.push(spawn(process.execPath, ['dist/cli.cjs', 'cgroup', 'exec', path, '--', ...command], { stdio: 'ignore' }))
+  children.push(
+    spawn(process.execPath, ['dist/cli.cjs', 'cgroup', 'exec', path, '--', ...command], { stdio: 'ignore' }),
+  )
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const shop = await Cgroup.create('/shop')
 const server = spawn(process.execPath, ['dist/cli.cjs', 'dashboard', '--listen', '127.0.0.1:0', '--allow-changes'], {
