@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kills and refusals as the kernel tells them, without waiting for the next look.
 
+import { openSources } from '../cgroup/event-sources.ts'
 import { watchPath } from '../cgroup/files.ts'
 import { placeOf, present } from '../cgroup/place.ts'
-import { watchPlaces } from '../cgroup/watch.ts'
 import { HutchError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import type { Row } from './wire.ts'
 
+const settleMs = 100
+
 /** Each watched group costs some descriptors; the others are seen at the next look. */
 const mostGroups = 128
+
+/** Groups that are watched as they come up, between two looks: where hundreds do, it would cost more than a look. */
+const mostEarly = 8
 
 /** Directories in which groups come and go: those that have had some. */
 const mostDirectories = 32
@@ -28,25 +33,41 @@ export function openAlarms(
 ): Alarms {
   const watched = new Map<string, () => void>()
   const directories = new Map<string, (() => void) | undefined>()
+  let early = 0
   const mount = (host.v1.memory ?? host.unified ?? Object.values(host.v1)[0])?.mount
 
   const watch = (path: string) => {
-    const place = present(placeOf(host, path))
-    if (!place) return
     try {
-      const stop = watchPlaces(
-        [place],
-        {},
-        ({ at, file, kind, total }) => {
-          if (total === undefined) return
-          if (kind === 'oom_kill') told(at, path, 'oom', total)
-          if (file === 'pids.events' && kind === 'max') told(at, path, 'refused', total)
+      const place = present(placeOf(host, path))
+      if (!place) return
+      const { memory, pids, '': unified } = place.directories
+      const directories = { ...(unified && { '': unified }), ...(memory && { memory }), ...(pids && { pids }) }
+      let settling: NodeJS.Timeout | undefined
+      const sources = openSources(
+        { path, directories },
+        {
+          local: false,
+          pressure: [],
+          emit({ at, file, kind, total }) {
+            if (total === undefined) return
+            if (kind === 'oom_kill') told(at, path, 'oom', total)
+            if (file === 'pids.events' && kind === 'max') told(at, path, 'refused', total)
+          },
+          changed(read) {
+            read()
+            // v1 tells before it counts
+            clearTimeout(settling)
+            settling = setTimeout(() => sources.read(), settleMs)
+          },
         },
-        () => watched.delete(path),
+        false,
       )
-      watched.set(path, stop)
+      watched.set(path, () => {
+        clearTimeout(settling)
+        sources.close()
+      })
     } catch (error) {
-      // it is gone again, or there are no descriptors left: the looks tell of it
+      // it is gone again, its name is none that hutch takes, or there are no descriptors left: the looks tell of it
       if (!HutchError.is(error)) throw error
     }
   }
@@ -57,13 +78,21 @@ export function openAlarms(
       path,
       watchPath(directory, (name) => {
         // files are written all the time, and have a dot in their names or are v1's
-        if (!/^(cgroup|memory|cpu|pids|io|hugetlb|cpuset|rdma|misc)\.|^(tasks|notify_on_release)$/.test(name)) moved()
+        if (/^(cgroup|memory|cpu|pids|io|hugetlb|cpuset|rdma|misc)\.|^(tasks|notify_on_release)$/.test(name)) return
+        // a short life may be over before the next look
+        const group = path === '/' ? `/${name}` : `${path}/${name}`
+        // it went, or came; perhaps both, and it is another of that name now
+        watched.get(group)?.()
+        watched.delete(group)
+        if (watched.size < mostGroups && ++early <= mostEarly) watch(group)
+        moved()
       }),
     )
   }
   watchDirectory('/')
   return {
     follow(rows) {
+      early = 0
       for (const [path, stop] of watched)
         if (!isWatchable(path, rows.get(path))) {
           watched.delete(path)

@@ -4,7 +4,7 @@
 import { availableParallelism, hostname, totalmem } from 'node:os'
 import type { Host } from '../host/host.ts'
 import { rates } from '../survey/rates.ts'
-import type { Snapshot } from '../survey/sample.ts'
+import type { GroupSample, Snapshot } from '../survey/sample.ts'
 import { openSurvey } from '../survey/survey.ts'
 import { openAlarms } from './alarms.ts'
 import { makeHistory } from './history.ts'
@@ -29,7 +29,7 @@ const second = 1000
 const idleShare = 1 / 200
 
 /** Groups that come and go may bring looks forward as long as all looks take less than this. */
-const hurriedShare = 1 / 25
+const hurriedShare = 1 / 50
 
 export function openFeed(host: Host, allowChanges: boolean, changed: (change: Change) => void): Feed {
   const survey = openSurvey(host)
@@ -47,18 +47,22 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
     const begun = performance.now()
     const now = survey.sample(full)
     const next = new Map<string, Row>()
-    const change: Change = { time: now.time, rows: {}, gone: [], marks: [] }
-    const rate = before === undefined ? undefined : rates(before, now)
+    const moving = new Map<string, GroupSample>()
     for (const [path, sample] of now.groups) {
       const known = rows.get(path)
       const same = known !== undefined && before?.groups.get(path) === sample && isQuiet(known, sample)
-      const row = same ? known : makeRow(sample, rate?.get(path))
-      next.set(path, row)
-      if (!same) change.rows[path] = row
+      if (!same) moving.set(path, sample)
+      // its place, so that parents stay first
+      next.set(path, known ?? {})
     }
-    if (rows.size > 0) for (const path of rows.keys()) if (!next.has(path)) change.gone.push(path)
+    const rate = before === undefined ? undefined : rates(before, { time: now.time, groups: moving })
+    for (const [path, sample] of moving) next.set(path, makeRow(sample, rate?.get(path)))
+    const change: Change = { time: now.time, rows: {}, gone: [], marks: [] }
+    for (const path of moving.keys()) change.rows[path] = next.get(path)!
+    for (const path of rows.keys()) if (!next.has(path)) change.gone.push(path)
     const old = rows
-    marks.take(now.time, next, (path) => old.size === 0 || old.has(path))
+    marks.take(now.time, change.rows, (path) => old.size === 0 || old.has(path))
+    marks.forget(change.gone)
     change.marks = marks.fresh()
     // looks that were brought forward are not part of the course
     if (now.time - kept > 900) {

@@ -10,7 +10,9 @@ const freeMs = 10_000
 
 export interface Marks {
   /** All that the rows tell which was not told before. */
-  take(time: number, rows: ReadonlyMap<string, Row>, known: (path: string) => boolean): void
+  take(time: number, rows: { [path: string]: Row }, known: (path: string) => boolean): void
+  /** These groups are gone: another of that name begins anew. */
+  forget(groups: readonly string[]): void
   /** A count in a group's life that the kernel has just told. */
   tell(at: number, group: string, kind: 'oom' | 'refused', total: number): void
   /** Those since the last call. */
@@ -41,7 +43,7 @@ export function makeMarks(): Marks {
   return {
     all,
     take(time, rows, known) {
-      for (const [group, row] of rows) {
+      for (const [group, row] of Object.entries(rows)) {
         const isNew = !known(group)
         if (row.oomKills !== undefined) count(time, group, 'oom', row.oomKills, isNew)
         if (row.pidsRefused !== undefined) count(time, group, 'refused', row.pidsRefused, isNew)
@@ -50,8 +52,9 @@ export function makeMarks(): Marks {
           add({ at: time, group, kind: 'throttled', count: 1 })
         throttledAt.set(group, time)
       }
-      for (const map of [counts.oom, counts.refused, throttledAt])
-        if (map.size > rows.size) for (const group of map.keys()) if (!rows.has(group)) map.delete(group)
+    },
+    forget(groups) {
+      for (const map of [counts.oom, counts.refused, throttledAt]) for (const group of groups) map.delete(group)
     },
     tell(at, group, kind, total) {
       if (total > (counts[kind].get(group) ?? 0)) count(at, group, kind, total, true)

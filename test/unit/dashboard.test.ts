@@ -44,7 +44,7 @@ test('a count is told once, by whichever source is first; what was before is no 
   const marks = makeMarks()
   const kinds = () => marks.fresh().map(({ kind, group, count }) => `${kind} ${group} ${count}`)
   const take = (time: number, rows: { [path: string]: Row }, known: string[]) =>
-    marks.take(time, rowsOf(rows), (path) => known.includes(path))
+    marks.take(time, rows, (path) => known.includes(path))
   take(0, { '/a': { oomKills: 7 } }, ['/a'])
   expect(kinds()).toEqual([])
   marks.tell(500, '/a', 'oom', 8)
@@ -53,12 +53,15 @@ test('a count is told once, by whichever source is first; what was before is no 
   take(2000, { '/a': { oomKills: 10 }, '/new': { oomKills: 1, pidsRefused: 2 } }, ['/a'])
   marks.tell(2100, '/a', 'oom', 10)
   expect(kinds()).toEqual(['oom /a 2', 'oom /new 1', 'refused /new 2'])
+  marks.forget(['/a'])
+  take(3000, { '/a': { oomKills: 1 } }, [])
+  expect(kinds()).toEqual(['oom /a 1'])
 })
 
 test('throttling is told when it begins, and again after ten seconds without', () => {
   const marks = makeMarks()
   for (const [second, throttled] of [0, 0.5, 0.5, 0, 0, 0.1, ...Array(11).fill(0), 0.2].entries())
-    marks.take(second * 1000, rowsOf({ '/a': { throttled } }), () => true)
+    marks.take(second * 1000, { '/a': { throttled } }, () => true)
   expect(marks.fresh().map(({ at }) => at)).toEqual([1000, 17_000])
 })
 
