@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `hutch dashboard` costs with 1,000 groups: CPU time and memory with a page open and with none, and memory after an hour in
+// What `hutch dashboard` costs with 1,000 groups: CPU time and memory with a page open and with none, beside openSurvey alone, and memory after an hour in
 // which every group changes at every look (simulated: the same history and marks, fed as fast as they take it).
 //   node bench/dashboard.js [--groups N] [--busy N] [--seconds N]
 import { spawn } from 'node:child_process'
@@ -9,7 +9,7 @@ import { request } from 'node:http'
 import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { buildSync } from 'esbuild'
-import { Cgroup, layout } from '../dist/index.js'
+import { Cgroup, layout, openSurvey } from '../dist/index.js'
 
 const { values } = parseArgs({
   options: {
@@ -73,6 +73,16 @@ try {
       `${name.padEnd(24)} ${share.toFixed(2).padStart(6)} % of a CPU   ${megabytes(server.pid).toFixed(0).padStart(5)} MiB`,
     )
   }
+  const survey = openSurvey()
+  survey.sample()
+  const begun = process.cpuUsage()
+  for (let i = 0; i < seconds; i++) {
+    await pause(1000)
+    survey.sample()
+  }
+  const { user, system } = process.cpuUsage(begun)
+  survey.close()
+  console.log(`${'openSurvey alone'.padEnd(24)} ${((user + system) / seconds / 1e4).toFixed(2).padStart(6)} % of a CPU`)
   await measure('nobody watches')
   let bytes = 0
   const headers = { authorization: `Bearer ${hash.slice('#token='.length)}` }

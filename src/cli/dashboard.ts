@@ -2,6 +2,7 @@
 // hutch dashboard: all groups as a page in the browser, live, until a signal comes.
 import { writeSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
 import { openDashboard, type Page } from '../dashboard/server.ts'
 import { fail } from '../errors.ts'
 import { readHost } from '../host/host.ts'
@@ -34,6 +35,8 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch dashboard takes options alone' })
+  // a look leaves garbage, which is better thrown away often than kept
+  setFlagsFromString('--semi-space-growth-factor=1')
   const [host, port] = parseAddress(values.listen?.at(-1) ?? address)
   const ended = new Promise<number>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0))
