@@ -35,6 +35,17 @@ const commandsApart = {
     })
   },
 }
+/** The dashboard's page: what a browser gets is in the command's own file. */
+const pageFolder = 'src/dashboard/page'
+const browser = { bundle: true, minify: true, write: false, target: 'es2022', logLevel: 'warning' }
+const [pageJs, pageCss] = await Promise.all(
+  ['page.ts', 'page.css'].map((name) => build({ ...browser, format: 'esm', entryPoints: [`${pageFolder}/${name}`] })),
+)
+const page = {
+  html: readFileSync(`${pageFolder}/index.html`, 'utf8'),
+  css: pageCss.outputFiles[0].text,
+  js: pageJs.outputFiles[0].text,
+}
 const banner = "const importMetaUrl = require('node:url').pathToFileURL(__filename).href"
 const command = {
   ...shared,
@@ -43,7 +54,11 @@ const command = {
   external: ['node-sqlite3-wasm'],
   // require: import() would bring Node's loader of modules along, 20 ms
   supported: { 'dynamic-import': false },
-  define: { 'import.meta.url': 'importMetaUrl', HUTCH_VERSION: JSON.stringify(version) },
+  define: {
+    'import.meta.url': 'importMetaUrl',
+    HUTCH_VERSION: JSON.stringify(version),
+    DASHBOARD_PAGE: JSON.stringify(page),
+  },
 }
 await build({
   ...command,

@@ -42,9 +42,9 @@ const needs = {
   'sandbox-runtime': () => existsSync('node_modules/@anthropic-ai/sandbox-runtime'),
   Prometheus: () => existsSync('/usr/bin/prometheus') && existsSync('/usr/bin/promtool'),
   'tmux(1)': () => existsSync('/usr/bin/tmux'),
+  chromium: () => existsSync('/usr/bin/chromium'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   Landlock: () => native().landlock() > 0,
-  chromium: () => existsSync('/usr/bin/chromium'),
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

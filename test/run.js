@@ -170,6 +170,7 @@ if (kernels) {
 } else {
   await check('lint', 'node_modules/.bin/biome', ['check', '.'])
   await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
+  await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/dashboard/page'])
   await check('the C core under sanitizers', 'sh', ['native/test/run'])
   await provideTools()
   await suite('all tests on this host', ['test'])
@@ -183,7 +184,7 @@ if (kernels) {
       ['test/cgtools'],
       'sid: ',
     ],
-    ['CLI tests in a VM: Linux 6.1, pure v2', [], shortly('test/cli')],
+    ['CLI tests in a VM: Linux 6.1, pure v2', [], [...shortly('test/cli'), 'test/dashboard/server.test.ts']],
     ['attempts to escape in a VM: Linux 6.1, pure v2', [], ['test/escape']],
   ])
 }

@@ -17,6 +17,7 @@ const commands: { [name: string]: [load: () => Promise<Command>, help: string] }
   top: [() => import('./top.ts'), 'all groups on a whole screen: use, limits, pressure; freeze, kill, change limits'],
   stats: [() => import('./stats.ts'), 'what groups use, every second, as docker stats'],
   ps: [() => import('./ps.ts'), 'the processes of groups, as a list or a tree'],
+  dashboard: [() => import('./dashboard.ts'), 'all groups as a page in the browser: map, charts, events, limits'],
   metrics: [() => import('./metrics.ts'), 'all groups for Prometheus, or by OTLP'],
   record: [() => import('./record.ts'), 'keep what all groups do in a file, for a day'],
   replay: [() => import('./replay.ts'), 'show a recording as top does, or one moment of it as JSON'],
@@ -29,7 +30,7 @@ const commands: { [name: string]: [load: () => Promise<Command>, help: string] }
 }
 
 function help(): string {
-  const rows = Object.entries(commands).map(([name, [, text]]) => `  ${name.padEnd(8)} ${text}`)
+  const rows = Object.entries(commands).map(([name, [, text]]) => `  ${name.padEnd(9)} ${text}`)
   const names = Object.keys(dropins).join(' ')
   return `Usage: hutch COMMAND [OPTIONS]\n\n${rows.join('\n')}\n\nand, as cgroup-tools, util-linux and bubblewrap have them:\n\n  ${names}\n\nhutch COMMAND --help says more.\n`
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch top: all groups on a whole screen, and what they do now.
+import { freeze, holdsMyself, kill, setLimit } from '../cgroup/actions.ts'
 import { findPlace } from '../cgroup/place.ts'
 import { fail } from '../errors.ts'
 import { readHost } from '../host/host.ts'
@@ -9,7 +10,6 @@ import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
 import { readInterval } from './stats.ts'
-import { freeze, holdsMyself, kill, setLimit } from './top/actions.ts'
 import { type Frame, listHeight } from './top/frame.ts'
 import { makeHistory } from './top/history.ts'
 import { parseKeys } from './top/keys.ts'
@@ -94,7 +94,7 @@ function show(
       setLimit,
       run(act) {
         act().then(
-          (said) => {
+          ({ said }) => {
             state.message = said
             look(true)
           },

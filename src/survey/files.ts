@@ -84,7 +84,13 @@ export const unifiedFiles: { [controller: string]: { [file: string]: Take } } = 
       draft.inactiveFile = findFlat(text, 'inactive_file')
     },
   },
-  pids: { 'pids.current': number('pids'), 'pids.max': limit('pidsMax') },
+  pids: {
+    'pids.current': number('pids'),
+    'pids.max': limit('pidsMax'),
+    'pids.events': (draft, text) => {
+      draft.pidsRefused = findFlat(text, 'max')
+    },
+  },
   io: {
     'io.stat': (draft, text) => {
       draft.io = parseIoStat(text)

@@ -27,13 +27,13 @@ export interface Member {
 const kernelThread = 0x0020_0000
 
 /**
- * The processes of each group that has some, by path; parents first. One that is in a group of one hierarchy
+ * The processes of each group that has some, or of one and those below it, by path; parents first. One that is in a group of one hierarchy
  * and at the root of the others counts for that group; one in several groups is in each.
  * @throws CGROUP_MISSING
  */
-export function readMembers(host: Host): Map<string, Member[]> {
+export function readMembers(host: Host, within = '/'): Map<string, Member[]> {
   if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: 'look at groups' })
-  const pids = readPids(host)
+  const pids = readPids(host, within)
   const placed = new Set([...pids].flatMap(([path, members]) => (path === '/' ? [] : [...members])))
   const root = pids.get('/')
   for (const pid of placed) root?.delete(pid)
@@ -52,10 +52,11 @@ export function byTree(a: string, b: string): number {
   return left! < right! ? -1 : Number(left! > right!)
 }
 
-function readPids(host: Host): Map<string, Set<number>> {
+function readPids(host: Host, within: string): Map<string, Set<number>> {
   const found = new Map<string, Set<number>>()
   for (const mount of new Set(hierarchies(host).map(([, { mount }]) => mount))) {
-    const paths = ['', ...splitGroups(listGroups(mount)).map((path) => `/${path}`)]
+    const top = within === '/' ? '' : within
+    const paths = [top, ...splitGroups(listGroups(mount + top)).map((path) => `${top}/${path}`)]
     const texts = readMany(
       paths.map((path) => mount + path),
       ['cgroup.procs'],

@@ -48,6 +48,8 @@ export interface GroupSample {
   /** Tasks, threads counted. */
   pids: number | undefined
   pidsMax: number | 'max' | undefined
+  /** How often a fork was refused for pids.max. */
+  pidsRefused: number | undefined
   /** By device: `8:0`. */
   io: { readonly [device: string]: DeviceIo } | undefined
   cpuPressure: Pressure | undefined

@@ -44,6 +44,7 @@ const rooms = [
   'seccomp',
   'plan',
   'run',
+  'dashboard',
   'cli',
 ]
 const roomOf = (path: string) => path.split('/')[1]!.replace('.ts', '')

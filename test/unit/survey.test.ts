@@ -37,7 +37,7 @@ const unified: Texts = {
     'memory.events': 'low 0\nhigh 0\nmax 3\noom 1\noom_kill 2\noom_group_kill 0\n',
     'memory.stat': 'anon 500\nfile 400\ninactive_anon 1\ninactive_file 150\n',
   },
-  pids: { 'pids.current': '3\n', 'pids.max': '10\n' },
+  pids: { 'pids.current': '3\n', 'pids.max': '10\n', 'pids.events': 'max 6\n' },
   io: { 'io.stat': '8:16 \n8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n' },
 }
 
@@ -63,6 +63,7 @@ test('the files of v2 become one sample', () => {
     oomKills: 2,
     pids: 3,
     pidsMax: 10,
+    pidsRefused: 6,
     io: { '8:0': { readBytes: 1, writtenBytes: 2, reads: 3, writes: 4 } },
     cpuPressure: { some: { avg10: 1.5, totalUsec: 77 }, full: { avg10: 0.25, totalUsec: 7 } },
     memoryPressure: { some: { avg10: 0, totalUsec: 0 } },
@@ -166,7 +167,7 @@ test('each hierarchy is looked at once, and CPU time is counted in one', () => {
   ).toEqual([
     ['/cg/unified', 5, 5],
     ['/cg/cpu,cpuacct', 6, 3],
-    ['/cg/pids', 2, 2],
+    ['/cg/pids', 3, 3],
   ])
   expect(findSources(v2).map(({ mount }) => mount)).toEqual(['/cg'])
   expect(findSources(v1).some(({ unified }) => unified)).toBe(false)

@@ -2,9 +2,9 @@
 // hutch top without a terminal: keys, lines, columns, sparklines, and what keys do; and names made fit for a terminal.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { holdsMyself } from '../../src/cgroup/actions.ts'
 import { widthOf } from '../../src/cli/dropin/lsns/table-cell.ts'
 import { formatTable, pad, printable } from '../../src/cli/terminal-text.ts'
-import { holdsMyself } from '../../src/cli/top/actions.ts'
 import { chooseColumns, columns, drawBar, shortSize } from '../../src/cli/top/columns.ts'
 import { drawList } from '../../src/cli/top/frame.ts'
 import { drawSparkline, makeHistory } from '../../src/cli/top/history.ts'
@@ -125,12 +125,13 @@ test('the history has the last figures, oldest first, and forgets groups that we
 /** Notes what would be done. */
 function record(): Actions & { done: string[] } {
   const done: string[] = []
+  const note = async (said: string) => ({ done: done.push(said) > 0, said })
   return {
     done,
     holdsMyself: (path) => path === '/a',
-    freeze: async (path, frozen) => `${done.push(`freeze ${path} ${frozen}`)}`,
-    kill: async (path) => `${done.push(`kill ${path}`)}`,
-    setLimit: async (path, file, value) => `${done.push(`set ${path} ${file} ${value}`)}`,
+    freeze: (path, frozen) => note(`freeze ${path} ${frozen}`),
+    kill: (path) => note(`kill ${path}`),
+    setLimit: (path, file, value) => note(`set ${path} ${file} ${value}`),
     run: (act) => void act(),
   }
 }

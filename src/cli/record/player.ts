@@ -29,9 +29,9 @@ const detailsHelp = 'esc back  p pause  , . step  [ ] minute  { } hour  + - spee
 /** A recording cannot be changed: the keys for that are never given on. */
 const noActions: Actions = {
   holdsMyself: () => false,
-  freeze: async () => '',
-  kill: async () => '',
-  setLimit: async () => '',
+  freeze: async () => ({ done: false, said: '' }),
+  kill: async () => ({ done: false, said: '' }),
+  setLimit: async () => ({ done: false, said: '' }),
   run: () => {},
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch top shows and how keys change it: no terminal and no kernel, but the actions that it is given.
+
+import { limits, type Outcome } from '../../cgroup/actions.ts'
 import type { Snapshot } from '../../survey/sample.ts'
-import { limits } from './actions.ts'
 import { sortable } from './columns.ts'
 import type { Key } from './keys.ts'
 import type { Choice, Row } from './rows.ts'
@@ -16,7 +17,7 @@ export type Mode =
   | { kind: 'limit'; path: string }
   | { kind: 'value'; path: string; file: string; text: string }
   /** A question that only y answers. */
-  | { kind: 'ask'; question: string; act: () => Promise<string> }
+  | { kind: 'ask'; question: string; act: () => Promise<Outcome> }
 
 export interface State {
   mode: Mode
@@ -33,11 +34,11 @@ export interface State {
 /** What can be done to groups. */
 export interface Actions {
   holdsMyself(path: string): boolean
-  freeze(path: string, frozen: boolean): Promise<string>
-  kill(path: string): Promise<string>
-  setLimit(path: string, file: string, value: string): Promise<string>
+  freeze(path: string, frozen: boolean): Promise<Outcome>
+  kill(path: string): Promise<Outcome>
+  setLimit(path: string, file: string, value: string): Promise<Outcome>
   /** Runs it, shows what it says. */
-  run(act: () => Promise<string>): void
+  run(act: () => Promise<Outcome>): void
 }
 
 export function makeState(top: string): State {
@@ -193,7 +194,7 @@ function fold(choice: Choice, path: string, folded: boolean): void {
 
 /** f, k, l: what is done to a group is asked first. */
 function act(state: State, key: Key, path: string, now: Snapshot, actions: Actions): void {
-  const ask = (question: string, what: () => Promise<string>) => {
+  const ask = (question: string, what: () => Promise<Outcome>) => {
     state.back = state.mode
     state.mode = { kind: 'ask', question: `${question} y/n`, act: what }
   }

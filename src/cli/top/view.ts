@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole screen for a state: the list, one group in full, or the help.
+
+import { limits } from '../../cgroup/actions.ts'
 import { rates } from '../../survey/rates.ts'
 import type { Snapshot } from '../../survey/sample.ts'
 import { printable } from '../terminal-text.ts'
-import { limits } from './actions.ts'
 import { detailsHelp, drawDetails } from './details.ts'
 import { drawList, type Frame, help, listHeight } from './frame.ts'
 import { drawHelp } from './help.ts'

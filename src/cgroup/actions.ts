@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hutch top can do to a group. Each says what it did, or why not, as one line.
-import { Cgroup } from '../../cgroup/cgroup.ts'
-import { cpuPeriodUsec, formatCpuMax } from '../../cgroup/cpu.ts'
-import { HutchError } from '../../errors.ts'
-import type { Host } from '../../host/host.ts'
-import { parseCpus } from '../../units.ts'
+// What hutch top and the dashboard can do to a group. Each says what it did, or why not, as one line.
+
+import { HutchError } from '../errors.ts'
+import type { Host } from '../host/host.ts'
+import { parseCpus } from '../units.ts'
+import { Cgroup } from './cgroup.ts'
+import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
+
+/** Whether it was done, and what to tell. */
+export interface Outcome {
+  done: boolean
+  said: string
+}
 
 /** The limits that can be changed: the key, the kernel's file, and what may be typed. */
 export const limits: { [key: string]: { file: string; accepted: string } } = {
@@ -22,7 +29,7 @@ export function holdsMyself(host: Host, path: string): boolean {
   )
 }
 
-export async function freeze(path: string, frozen: boolean): Promise<string> {
+export async function freeze(path: string, frozen: boolean): Promise<Outcome> {
   return attempt(async () => {
     const group = Cgroup.open(path)
     await (frozen ? group.freeze() : group.thaw())
@@ -30,14 +37,14 @@ export async function freeze(path: string, frozen: boolean): Promise<string> {
   })
 }
 
-export async function kill(path: string): Promise<string> {
+export async function kill(path: string): Promise<Outcome> {
   return attempt(async () => {
     await Cgroup.open(path).kill()
     return `all processes of ${path} were killed`
   })
 }
 
-export async function setLimit(path: string, file: string, value: string): Promise<string> {
+export async function setLimit(path: string, file: string, value: string): Promise<Outcome> {
   return attempt(async () => {
     const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
     await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))
@@ -50,12 +57,12 @@ function writtenCpus(cpus: number | 'max'): { quota: number | 'max'; period: num
   return { quota: quota === 'max' ? 'max' : Number(quota), period: cpuPeriodUsec }
 }
 
-/** The first line of an error and its remedy. */
-async function attempt(act: () => Promise<string>): Promise<string> {
+/** An error as its first line and its remedy. */
+async function attempt(act: () => Promise<string>): Promise<Outcome> {
   try {
-    return await act()
+    return { done: true, said: await act() }
   } catch (error) {
     if (!HutchError.is(error)) throw error
-    return `${error.message.split('\n')[0]}; remedy: ${error.remedy}`
+    return { done: false, said: `${error.message.split('\n')[0]}; remedy: ${error.remedy}` }
   }
 }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch dashboard: all groups as a page in the browser, live, until a signal comes.
+import { writeSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { openDashboard, type Page } from '../dashboard/server.ts'
+import { fail } from '../errors.ts'
+import { readHost } from '../host/host.ts'
+import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { parseAddress } from './metrics.ts'
+import { print } from './output.ts'
+
+/** Built from src/dashboard/page/ and put in here by build.js. */
+declare const DASHBOARD_PAGE: Page
+
+const address = '127.0.0.1:7070'
+
+const flags: FlagTable = {
+  listen: { value: 'ADDRESS:PORT', help: `where the page is (${address}); port 0 is any that is free` },
+  'allow-changes': { help: 'the page may change limits, freeze and kill groups; without, it only shows' },
+}
+
+const usage = `Usage: hutch dashboard [OPTIONS]
+
+All control groups as a page in the browser, live: a map, charts, events, processes, limits.
+It prints the page's URL, which holds the token without which nothing is told.
+
+${formatFlags(flags)}
+`
+
+export async function main(args: string[]): Promise<number> {
+  const { values, rest } = parseFlags(args, flags)
+  if (values.help) {
+    print(usage)
+    return 0
+  }
+  if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch dashboard takes options alone' })
+  // a look leaves garbage, which is better thrown away often than kept
+  setFlagsFromString('--semi-space-growth-factor=1')
+  const [host, port] = parseAddress(values.listen?.at(-1) ?? address)
+  const ended = new Promise<number>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0))
+  })
+  const dashboard = await openDashboard(readHost(), {
+    address: host,
+    port,
+    allowChanges: values['allow-changes'] !== undefined,
+    page: DASHBOARD_PAGE,
+  })
+  print(`${dashboard.url}\n`)
+  if (!isLoopback(host))
+    writeSync(
+      2,
+      'hutch: other machines can reach this, and what is sent is not encrypted: whoever can read along has the token. Safer: listen at 127.0.0.1, and ssh -L 7070:127.0.0.1:7070\n',
+    )
+  const status = await ended
+  dashboard.close()
+  return status
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may ask. A request must name an address of this machine (against DNS rebinding), must not come from another site's page,
+// and must bring the token, as a bearer or as the cookie that was given for it.
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+
+export interface Gate {
+  /** For the URL that is printed; 256 bits. */
+  readonly token: string
+  isToken(text: string): boolean
+  /** `Set-Cookie` for who has shown the token. */
+  cookie(): string
+  /** Whether the request may be looked at, without a token: why not. */
+  refuse(headers: IncomingHttpHeaders, changes: boolean): string | undefined
+  /** Whether it brings the token. */
+  knows(headers: IncomingHttpHeaders): boolean
+}
+
+/** The port is in the cookie's name, since browsers send cookies to all ports of a host. */
+export function makeGate(port: number, listening: string): Gate {
+  const token = randomBytes(32).toString('base64url')
+  const session = randomBytes(32).toString('base64url')
+  const name = `hutch-dashboard-${port}`
+  return {
+    token,
+    isToken: (text) => isSame(text, token),
+    cookie: () => `${name}=${session}; HttpOnly; SameSite=Strict; Path=/`,
+    refuse(headers, changes) {
+      const { host, origin } = headers
+      if (host === undefined || !isOurs(host, listening)) return 'the Host header names no address of this machine'
+      if (origin !== undefined && origin !== `http://${host}`) return 'it comes from the page of another origin'
+      const site = headers['sec-fetch-site']
+      if (site !== undefined && site !== 'same-origin' && site !== 'none')
+        return 'it comes from the page of another site'
+      // a browser always tells where a POST comes from; a program has no cookie
+      if (changes && origin === undefined && headers.authorization === undefined) return 'the Origin header is missing'
+      return undefined
+    },
+    knows({ authorization, cookie }) {
+      const [, bearer] = /^Bearer ([\w-]+)$/i.exec(authorization ?? '') ?? []
+      if (bearer !== undefined && isSame(bearer, token)) return true
+      const values = (cookie ?? '').split(/; */).flatMap((pair) => (pair.startsWith(`${name}=`) ? [pair] : []))
+      return values.some((pair) => isSame(pair.slice(name.length + 1), session))
+    },
+  }
+}
+
+/** In a time that tells nothing of where they differ. */
+function isSame(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => createHash('sha256').update(text).digest())
+  return timingSafeEqual(left!, right!)
+}
+
+/** A name can be made to point here by anyone who owns it; an address cannot, nor can localhost. */
+function isOurs(host: string, listening: string): boolean {
+  const [, six, name] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/.exec(host) ?? []
+  if (six !== undefined) return true
+  return name !== undefined && (/^\d{1,3}(\.\d{1,3}){3}$/.test(name) || name === 'localhost' || name === listening)
+}
