@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch why: what stopped or slowed a process, a group or a run. Status 1 when nothing was found to have done so.
-import { fail } from '../errors.ts'
+import { existsSync } from 'node:fs'
+import { fail, HutchError } from '../errors.ts'
 import type { Cause, Explanation } from '../run/why/explanation.ts'
 import { why } from '../run/why/why.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
+import { defaultFile } from './record/file.ts'
+import { type Recalled, recall, recalledLines } from './record/recall.ts'
 
-const flags: FlagTable = { json: { help: 'print it as JSON' } }
-const usage = 'hutch why [--json] PID|GROUP|REPORT'
+const flags: FlagTable = {
+  json: { help: 'print it as JSON' },
+  db: {
+    value: 'FILE',
+    help: 'a recording that may know of the group (the one that hutch record makes, if it is there)',
+  },
+}
+const usage = 'hutch why [--json] [--db FILE] PID|GROUP|REPORT'
 
-export function main(args: string[]): number {
+export async function main(args: string[]): Promise<number> {
   const { values, rest } = parseFlags(args, flags, true)
   if (values.help) {
     print(
@@ -20,18 +29,71 @@ export function main(args: string[]): number {
   }
   const [target] = rest
   if (target === undefined || rest.length > 1) throw fail('WORDS_MISSING', { usage })
-  const explanation = why(target)
+  const now = explainNow(target)
+  const path = HutchError.is(now) ? target : now.target.path
+  const recalled = path === undefined ? undefined : await lookBack(values.db?.at(-1), path)
+  if (HutchError.is(now) && (recalled === undefined || HutchError.is(recalled))) throw now
+  const found = HutchError.is(recalled) ? undefined : recalled
+  const explanation = HutchError.is(now) ? explainRecalled(target, found!) : now
+  if (HutchError.is(recalled)) explanation.unknown.push(`what was recorded: ${recalled.message.split('\n')[0]}`)
   print(
     values.json
-      ? `${JSON.stringify(explanation, null, 2)}\n`
-      : formatExplanation(explanation, wantsColor(process.stdout)),
+      ? `${JSON.stringify({ ...explanation, ...(found && { recorded: found }) }, null, 2)}\n`
+      : formatExplanation(explanation, wantsColor(process.stdout), found),
   )
   return explanation.causes.some(({ cause }) => cause !== 'none' && cause !== 'not-kernel') ? 0 : 1
 }
 
-/** A block for each cause, then what is not known. */
-export function formatExplanation({ causes, unknown }: Explanation, color: boolean): string {
+/** What there is to see now; the error, when nothing is known of the target. */
+function explainNow(target: string): Explanation | HutchError {
+  try {
+    return why(target)
+  } catch (error) {
+    if (HutchError.is(error) && error.code === 'WHY_TARGET_UNKNOWN') return error
+    throw error
+  }
+}
+
+/** A recording that nobody named need not be there, nor be fit for use. */
+async function lookBack(named: string | undefined, path: string): Promise<Recalled | HutchError | undefined> {
+  const file = named ?? defaultFile()
+  if (named === undefined && !existsSync(file)) return undefined
+  try {
+    return await recall(file, path)
+  } catch (error) {
+    if (named === undefined && HutchError.is(error)) return error
+    throw error
+  }
+}
+
+/** A group that only the recording knows any more. */
+function explainRecalled(name: string, { group, kills }: Recalled): Explanation {
+  const count = kills.reduce((sum, kill) => sum + kill.count, 0)
+  const cause: Cause =
+    count > 0
+      ? {
+          cause: 'oom',
+          group,
+          count,
+          last: new Date(kills.at(-1)!.at).toISOString(),
+          headline: `${count} ${count === 1 ? 'process was' : 'processes were'} killed for memory in ${group}, which is gone`,
+          evidence: [],
+        }
+      : { cause: 'none', group, headline: `no process was killed for memory in ${group}, which is gone`, evidence: [] }
+  return {
+    target: { kind: 'group', name, there: false, path: group },
+    causes: [cause],
+    unknown: ['what a recording does not keep: whose limit it was, signals and statuses'],
+  }
+}
+
+/** A block for each cause, what was recorded, then what is not known. */
+export function formatExplanation({ causes, unknown }: Explanation, color: boolean, recalled?: Recalled): string {
   const blocks = causes.map((cause) => formatCause(cause, color))
+  if (recalled)
+    blocks.push(
+      formatCause({ cause: 'none', headline: `before, ${recalled.group}:`, evidence: recalledLines(recalled) }, color),
+    )
   const rest = unknown.map((text) => `not known: ${safe(text)}\n`)
   return `${blocks.join('\n')}${rest.length > 0 ? `\n${rest.join('')}` : ''}`
 }

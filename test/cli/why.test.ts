@@ -2,9 +2,9 @@
 import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import type { Explanation } from '../../src/index.ts'
+import { Cgroup, type Explanation } from '../../src/index.ts'
 import { requires } from '../requires.ts'
-import { begin, collect, hutch } from './hutch.ts'
+import { begin, cli, collect, hutch } from './hutch.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-why-`)
 afterAll(() => rmSync(work, { recursive: true }))
@@ -63,4 +63,37 @@ test('who may not read the kernel’s log is told so, and what the report says a
   expect([status, stdout]).toEqual([0, expect.stringContaining('1 process was killed for memory: sh asked for more')])
   const hidden = readFileSync('/proc/sys/kernel/dmesg_restrict', 'utf8') === '1\n'
   expect(stdout.includes("not known: the kernel's log cannot be read (EPERM)")).toBe(hidden)
+})
+
+test('a recording tells of a group that is gone, and of one that is there what was before', async (context) => {
+  requires(context, 'not a VM')
+  const db = `${work}/seen.db`
+  const path = `/hutch-test-${process.pid}-seen`
+  const group = await Cgroup.create(path, { files: { 'memory.max': '8M', 'memory.swap.max': 0, 'pids.max': 9 } })
+  await Cgroup.create(`${path}/quiet`)
+  const recorder = begin(process.execPath, [cli, 'record', '--db', db, '--interval', '250ms', '--for', '3s'])
+  await new Promise((resolve) => setTimeout(resolve, 800))
+  await hutch(['cgroup', 'exec', path, '--', 'tail', '/dev/zero'])
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  const there = await hutch(['why', '--db', db, path])
+  await Cgroup.open(`${path}/quiet`).remove()
+  await group.remove({ kill: true })
+  await recorder.ended
+  // of this one the kernel's log knows nothing
+  const quiet = await hutch(['why', '--db', db, `${path}/quiet`])
+  expect([quiet.status, quiet.stdout]).toEqual([
+    1,
+    expect.stringMatching(`^no process was killed for memory in ${path}/quiet, which is gone\n`),
+  ])
+  const gone = await hutch(['why', '--db', db, path])
+  expect([gone.status, gone.stdout]).toEqual([0, expect.stringContaining('1 process was killed for memory')])
+  expect(gone.stdout).toMatch(/recorded +in .*seen\.db, from 20.* to 20.*, and removed at 20/)
+  expect(gone.stdout).toMatch(/killed +1 for memory, the last at 20/)
+  const { causes, recorded } = JSON.parse((await hutch(['why', '--json', '--db', db, path.slice(1)])).stdout)
+  expect([causes[0].cause, recorded.group, recorded.kills.length]).toEqual(['oom', path, 1])
+  expect(there.stdout).toMatch(/^1 process was killed for memory: .* asked for more than memory\.max allows/)
+  const unseen = await hutch(['why', '--db', db, `${path}-never`])
+  expect([unseen.status, unseen.stderr]).toEqual([125, expect.stringContaining('there is no process, group or report')])
+  const missing = await hutch(['why', '--db', `${work}/none.db`, path])
+  expect([missing.status, missing.stderr]).toEqual([125, expect.stringContaining('none.db')])
 })

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a recording knows of one group, for who asks why something happened to it: how full it was, and when processes were killed.
+import type { Line } from '../../cgroup/diagnosis.ts'
+import { formatTime } from '../../run/why/memory.ts'
+import type { GroupSample } from '../../survey/sample.ts'
+import { formatSize } from '../../units.ts'
+import { openRecording } from './recording.ts'
+
+/** One group in a recording; times are milliseconds since 1970. */
+export interface Recalled {
+  file: string
+  group: string
+  from: number
+  to: number
+  /** The largest of all looks, and when. Bytes; tasks; percent of ten seconds in which some task waited for memory. */
+  memory?: { most: number; at: number }
+  pids?: { most: number; at: number }
+  memoryPressure?: { most: number; at: number }
+  /** Processes killed for memory. */
+  kills: { at: number; count: number }[]
+  /** When it was removed, if it was. */
+  gone?: number
+}
+
+/** A group by its path, or by the end of it that no other has. Undefined: the recording has never seen it. @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
+export async function recall(file: string, name: string): Promise<Recalled | undefined> {
+  const recording = await openRecording(file)
+  try {
+    const ends = recording.paths().filter((path) => path === name || path.endsWith(`/${name}`))
+    const path = ends.includes(name) ? name : ends.length === 1 ? ends[0]! : undefined
+    if (path === undefined) return undefined
+    const looks = recording.history(path, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
+    const events = recording.events().filter((event) => event.path === path)
+    const first = looks[0]
+    if (!first) return undefined
+    const most = (key: 'memory' | 'pids' | 'memoryPressure', read: (sample: GroupSample) => number | undefined) => {
+      let found: { most: number; at: number } | undefined
+      for (const { time, sample } of looks) {
+        const value = read(sample)
+        if (value !== undefined && value > (found?.most ?? 0)) found = { most: value, at: time }
+      }
+      return found && { [key]: found }
+    }
+    const last = events.at(-1)
+    return {
+      file,
+      group: path,
+      from: first.time,
+      to: looks.at(-1)!.time,
+      ...most('memory', (sample) => sample.memory),
+      ...most('pids', (sample) => sample.pids),
+      ...most('memoryPressure', (sample) => sample.memoryPressure?.some.avg10),
+      kills: events.filter(({ kind }) => kind === 'oom').map(({ time, count }) => ({ at: time, count })),
+      ...(last?.kind === 'gone' && { gone: last.time }),
+    }
+  } finally {
+    recording.close()
+  }
+}
+
+/** Label and text, a line each. */
+export function recalledLines({ file, from, to, memory, pids, memoryPressure, kills, gone }: Recalled): Line[] {
+  const lines: Line[] = [
+    [
+      'recorded',
+      `in ${file}, from ${formatTime(from)} to ${formatTime(to)}${gone === undefined ? '' : `, and removed at ${formatTime(gone)}`}`,
+    ],
+  ]
+  if (memory) lines.push(['memory', `at most ${formatSize(memory.most)}, at ${formatTime(memory.at)}`])
+  if (pids) lines.push(['tasks', `at most ${pids.most}, at ${formatTime(pids.at)}`])
+  if (memoryPressure)
+    lines.push([
+      'pressure',
+      `some task waited for memory ${memoryPressure.most} % of the time, at ${formatTime(memoryPressure.at)}`,
+    ])
+  const count = kills.reduce((sum, kill) => sum + kill.count, 0)
+  if (count > 0) lines.push(['killed', `${count} for memory, the last at ${formatTime(kills.at(-1)!.at)}`])
+  return lines
+}
