@@ -52,7 +52,7 @@ async function vmSuite([title, flags, folders, again = '']) {
   collect(title, again, good, out)
 }
 
-/** Two at a time: a guest keeps one processor busy. */
+/** Two at a time: a guest keeps one processor busy. The longest come first, so that the last is not alone for long. */
 async function vmSuites(list) {
   const waiting = [...list]
   const work = async () => {
@@ -182,6 +182,7 @@ if (kernels) {
   await vmSuites([
     ['kernel tests in a VM: Linux 6.1, pure v2', [], half(shortly('test/kernel'), 0)],
     ['kernel tests in a VM: Linux 6.1, pure v2, the other half', [], half(shortly('test/kernel'), 1)],
+    ['CLI tests in a VM: Linux 6.1, pure v2', [], [...shortly('test/cli'), 'test/dashboard/server.test.ts']],
     ['scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd']],
     [
       'beside cgroup-tools 3 in a VM: Debian sid, pure v2',
@@ -189,7 +190,6 @@ if (kernels) {
       ['test/cgtools'],
       'sid: ',
     ],
-    ['CLI tests in a VM: Linux 6.1, pure v2', [], [...shortly('test/cli'), 'test/dashboard/server.test.ts']],
     ['attempts to escape in a VM: Linux 6.1, pure v2', [], ['test/escape']],
   ])
 }
