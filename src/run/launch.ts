@@ -101,7 +101,7 @@ export function launch(
   { recompile, filter }: Ways = {},
 ): Launched {
   const addon = watchedNative()
-  if (spec.evacuate) evacuateParent(spec)
+  if (spec.evacuate) evacuateParent(spec, filter)
   for (let again = knownParents.size > 0; ; again = false) {
     const { plan, program: usual } = prepare(spec, filter)
     const program = recompile?.(plan, usual) ?? usual
@@ -172,12 +172,12 @@ function findParents(host: Host, spec: Spec): Map<string, Parent> {
 }
 
 /** Only where it is of use: a v2 group below the root that has processes, and controllers yet to be enabled. */
-function evacuateParent(spec: Spec): void {
+function evacuateParent(spec: Spec, filter?: FilterMaker): void {
   const host = readHost()
   if (host.layout !== 'v2') return
   const parent = readParent(host, '', spec.parent)
   if (!parent.writable || parent.type !== 'domain' || parent.processes.length === 0) return
-  const { groups } = prepare(spec).plan
+  const { groups } = prepare(spec, filter).plan
   if (!groups.some((group) => group.enable.some(({ directory }) => directory === parent.directory))) return
   evacuate(parent.directory)
   knownParents.clear()

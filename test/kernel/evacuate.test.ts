@@ -75,6 +75,13 @@ test('the library does it for the option evacuate, and nothing where nothing is 
   expect(processes(`${group}/hutch-leaf`)).toEqual([pid])
 })
 
+test('a filter of system calls is no obstacle to it', async () => {
+  const pid = populate()
+  const job = run('true', [], { limits: { memory: '50M' }, parent: name, evacuate: true, seccomp: 'strict' })
+  expect(await job).toMatchObject({ reason: 'exit', exitCode: 0 })
+  expect(processes(`${group}/hutch-leaf`)).toEqual([pid])
+})
+
 test('options that are refused move nobody', async () => {
   const pid = populate()
   await expect(run('true', [], { limits: { 'nosuch.max': 1 }, parent: name, evacuate: true })).rejects.toThrow(
