@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A recording on the whole screen of hutch top, with keys that move through its time.
+import { formatTime } from '../../run/why/memory.ts'
 import { rates } from '../../survey/rates.ts'
 import { wantsColor } from '../print.ts'
 import { type Frame, listHeight } from '../top/frame.ts'
@@ -114,7 +115,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
   return new Promise((resolve, reject) => {
     const frame = (): Frame => ({ rows: screen.rows, columns: screen.columns, color })
     const words = (): Words => ({
-      title: `hutch replay  ${localTime(cursor.now.time)}  ${playing ? `${speeds[speed]}×` : 'paused'}`,
+      title: `hutch replay  ${formatTime(cursor.now.time)}  ${playing ? `${speeds[speed]}×` : 'paused'}`,
       help,
       detailsHelp,
       footer: typing === undefined ? undefined : `go to (${acceptedMoments}): ${typing}▏`,
@@ -175,10 +176,4 @@ export function play(recording: Recording, path: string, top: string): Promise<n
       draw()
     })()
   })
-}
-
-function localTime(ms: number): string {
-  const date = new Date(ms)
-  const [year, month, day] = [date.getFullYear(), date.getMonth() + 1, date.getDate()]
-  return `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')} ${date.toTimeString().slice(0, 8)}`
 }
