@@ -109,15 +109,15 @@ function firejailed(program) {
   return spawned('firejail', ['--quiet', '--noprofile', ...rights, program])
 }
 
+export function buildFloor(directory) {
+  const sources = ['floor.c', '../native/program/clone.c'].map((name) => fileURLToPath(new URL(name, import.meta.url)))
+  const built = spawnSync('gcc', ['-O2', '-static', '-D_GNU_SOURCE', '-o', `${directory}/floor`, ...sources])
+  if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`)
+}
+
 /** A C program that is told when to start one, with what around it, and answers with its own figure. */
 export function floor(program, directory, what = []) {
-  if (!existsSync(`${directory}/floor`)) {
-    const sources = ['floor.c', '../native/program/clone.c'].map((name) =>
-      fileURLToPath(new URL(name, import.meta.url)),
-    )
-    const built = spawnSync('gcc', ['-O2', '-D_GNU_SOURCE', '-o', `${directory}/floor`, ...sources])
-    if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`)
-  }
+  if (!existsSync(`${directory}/floor`)) buildFloor(directory)
   const child = spawn(`${directory}/floor`, [program, ...what], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   return {
