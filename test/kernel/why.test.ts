@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  existsSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
@@ -118,10 +119,17 @@ async function scarcely<T>(act: () => Promise<T>): Promise<T> {
   if (!process.env.VM) throw new Error('never on a machine that others live on')
   const file = '/proc/sys/vm/nr_hugepages'
   const free = Number(/^MemAvailable: +(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) / 1024
+  const generations = '/sys/kernel/mm/lru_gen'
+  const kept = existsSync(generations)
   writeFileSync(file, String(Math.max(0, Math.floor((free - 250) / 2))))
+  // what was used in the last minute stays (multi-gen LRU): no minute of thrashing before the kernel gives up
+  if (kept) writeFileSync(`${generations}/enabled`, 'y')
+  if (kept) writeFileSync(`${generations}/min_ttl_ms`, '60000')
   try {
     return await act()
   } finally {
+    if (kept) writeFileSync(`${generations}/min_ttl_ms`, '0')
+    if (kept) writeFileSync(`${generations}/enabled`, 'n')
     writeFileSync(file, '0')
   }
 }
