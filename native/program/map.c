@@ -13,6 +13,7 @@
 #define PEEK_FLAG 2	/* MSG_PEEK */
 #define NOSIGNAL_FLAG 0x4000
 #define MAP_SIZE 4096	/* the kernel takes less than a page */
+#define EXEC_TRIES 2000	/* of 50 us and more: a tenth of a second */
 #define MAX_WORDS (340 * 3)	/* and this many extents (user_namespaces(7)) */
 
 static char *append(char *to, const char *text)
@@ -35,11 +36,28 @@ static char *append_number(char *to, u32 number)
 	return append(to, digits + at);
 }
 
+/*
+ * vfork ends in the middle of the exec. On Linux 7 the new memory may not be
+ * dumped until a moment later, and so long all that /proc has of it is root's.
+ */
+static void await_exec(const char *path)
+{
+	struct { long long s, ns; } moment = { 0, 50000 };
+
+	for (int tries = 0; tries < EXEC_TRIES && sys(__NR_faccessat, AT_FDCWD, path, 2 /* W_OK */) == -EACCES; tries++)
+		sys(__NR_nanosleep, &moment, NULL);
+}
+
 static int write_proc(int pid, const char *file, const char *text)
 {
 	char path[64];
+	int err;
 
 	append(append(append_number(append(path, "/proc/"), (u32)pid), "/"), file);
+	err = write_text(path, text);
+	if (err != -EACCES)
+		return err;
+	await_exec(path);
 	return write_text(path, text);
 }
 
@@ -62,12 +80,14 @@ static int write_map(int pid, const char *file, const struct strings *map)
 static int map_by_tool(int pid, const char *tool, const struct strings *map)
 {
 	const char *argv[MAX_WORDS + 3];
-	char number[12];
+	char number[12], path[64];
 	int status;
 
 	if (map->count > MAX_WORDS)
 		return -E2BIG;
 	append_number(number, (u32)pid);
+	append(append(append(path, "/proc/"), number), "/uid_map");
+	await_exec(path);
 	argv[0] = tool;
 	argv[1] = number;
 	fill_pointers(argv + 2, map);
