@@ -2,7 +2,7 @@
 // Snapshots as metrics, and metrics as text and JSON.
 import { expect, test } from 'vitest'
 import { parseHeaders, readUrl } from '../../src/cli/metrics/push.ts'
-import { parseAddress } from '../../src/cli/metrics.ts'
+import { main, parseAddress } from '../../src/cli/metrics.ts'
 import { nameContainer } from '../../src/survey/container-name.ts'
 import { emptyDraft, makeSample } from '../../src/survey/draft.ts'
 import { chooseFormat, formatMetrics, takesGzip } from '../../src/survey/exposition.ts'
@@ -260,6 +260,15 @@ test.each([
 test('gzip is for who takes it', () => {
   for (const taken of ['gzip', 'deflate, GZIP;q=0.5']) expect(takesGzip(taken)).toBe(true)
   for (const other of [undefined, '', 'identity', 'gzip;q=0', 'x-gzip-not']) expect(takesGzip(other)).toBe(false)
+})
+
+test.each([
+  ['--listen', ['--once', '--listen', '127.0.0.1:0']],
+  ['--interval', ['--once', '--interval', '1s', '--otlp', 'http://127.0.0.1:1']],
+  ['--interval', ['--interval', '1s']],
+  ['--open-metrics', ['--open-metrics']],
+])('%s is refused where it would do nothing: %s', async (name, args) => {
+  await expect(main(args)).rejects.toMatchObject({ code: 'OPTION_CONFLICT', message: expect.stringContaining(name) })
 })
 
 test('a place to push to: a receiver has its path, and a key does not belong into it', () => {

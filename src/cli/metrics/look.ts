@@ -7,8 +7,11 @@ import type { Host } from '../../host/host.ts'
 import { addMachine, type Family, makeMetrics } from '../../survey/metrics.ts'
 import type { Survey } from '../../survey/survey.ts'
 
-/** Whoever asks more often than this gets the same answer, so that askers cannot keep a processor busy. */
-const freshMs = 200
+/**
+ * Whoever asks sooner after a look gets the same answer, so that askers cannot keep a processor busy: for twice as long as the
+ * look took, within these.
+ */
+const [leastFreshMs, mostFreshMs] = [200, 1000]
 
 export interface Look {
   /** Milliseconds since 1970. */
@@ -19,14 +22,17 @@ export interface Look {
 export function openLook(host: Host, survey: Survey): () => Look {
   const machine = { cpus: cpus().length, memory: totalmem() }
   const startOf = findStarts(host)
-  let last: (Look & { at: number }) | undefined
+  let last: Look | undefined
+  let freshUntil = 0
   return () => {
     const at = performance.now()
-    if (last && at - last.at < freshMs) return last
+    if (last && at < freshUntil) return last
     const snapshot = addMachine(survey.sample(true), readGroupFile('/proc', 'meminfo'))
     const tookMs = performance.now() - at
     const families = makeMetrics(snapshot, { tookMs, machine, nameOf: nameDevice, startOf })
-    last = { at, time: snapshot.time, families }
+    last = { time: snapshot.time, families }
+    const now = performance.now()
+    freshUntil = now + Math.min(Math.max(leastFreshMs, 2 * (now - at)), mostFreshMs)
     return last
   }
 }
