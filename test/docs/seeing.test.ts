@@ -53,7 +53,7 @@ test('the page names every metric of this host', () => {
   }).map(({ name }) => name)
   survey.close()
   const told = [...page.matchAll(/`([\w{},*]+)`/g)].map(([, word]) => word!)
-  const starts = told.filter((word) => /^(container|hutch)_/.test(word))
+  const starts = told.filter((word) => /^(container|hutch|machine)_/.test(word))
   const ends = told.filter((word) => word.startsWith('_'))
   const known = (name: string) =>
     starts.some((start) =>
