@@ -11,6 +11,7 @@ declare const HUTCH_VERSION: string
 
 /** For one push; the next one waits for it. */
 const mostMs = 10_000
+const late = `no answer in ${mostMs / 1000} s`
 /** Of an answer, however long it is. */
 const mostBytes = 4096
 
@@ -36,9 +37,13 @@ interface Outcome {
 
 export function openPush(look: () => Look, { url, headers }: Target): Push {
   const origin = { host: hostname(), version: HUTCH_VERSION }
-  const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  let current: AbortController | undefined
   const send = async (): Promise<Outcome> => {
+    const aborter = new AbortController()
+    current = aborter
+    const deadline = setTimeout(() => aborter.abort(late), mostMs)
     try {
       const { families, time } = look()
       const response = await fetch(url, {
@@ -46,12 +51,15 @@ export function openPush(look: () => Look, { url, headers }: Target): Push {
         headers: [...headers, ['content-type', 'application/x-protobuf'], ['content-encoding', 'gzip']],
         body: gzipSync(encodeOtlp(families, time, origin), { level: 1 }),
         redirect: 'error',
-        signal: AbortSignal.any([AbortSignal.timeout(mostMs), stopping.signal]),
+        signal: aborter.signal,
       })
       return judge(response, await readSome(response))
     } catch (error) {
+      if (error === late) return { failure: late }
       const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException }
       return { failure: quote(cause?.code ?? cause?.message ?? message) }
+    } finally {
+      clearTimeout(deadline)
     }
   }
   return {
@@ -70,7 +78,7 @@ export function openPush(look: () => Look, { url, headers }: Target): Push {
         busy = true
         const { failure, warning, waitMs = 0 } = await send()
         busy = false
-        if (stopping.signal.aborted) return
+        if (stopped) return
         until = performance.now() + waitMs
         if (failure !== undefined && told.failure === undefined)
           tell(`cannot push metrics to ${quote(url.href)}: ${failure}; it is tried again`)
@@ -82,14 +90,19 @@ export function openPush(look: () => Look, { url, headers }: Target): Push {
       timer = setInterval(next, interval)
     },
     stop() {
+      stopped = true
       clearInterval(timer)
-      stopping.abort()
+      current?.abort()
     },
   }
 }
 
 function tell(text: string): void {
-  writeSync(2, `hutch: ${text}\n`)
+  try {
+    writeSync(2, `hutch: ${text}\n`)
+  } catch {
+    // nobody reads it: no reason to stop
+  }
 }
 
 function judge(response: Response, body: Buffer): Outcome {
