@@ -27,7 +27,8 @@ export function makeGate(port: number, listening: string): Gate {
     cookie: () => `${name}=${session}; HttpOnly; SameSite=Strict; Path=/`,
     refuse(headers, changes) {
       const { host, origin } = headers
-      if (host === undefined || !isOurs(host, listening)) return 'the Host header names no address of this machine'
+      if (host === undefined || !namesMachine(host, [listening]))
+        return 'the Host header names no address of this machine'
       if (origin !== undefined && origin !== `http://${host}`) return 'it comes from the page of another origin'
       const site = headers['sec-fetch-site']
       if (site !== undefined && site !== 'same-origin' && site !== 'none')
@@ -51,9 +52,9 @@ function isSame(a: string, b: string): boolean {
   return timingSafeEqual(left!, right!)
 }
 
-/** A name can be made to point here by anyone who owns it; an address cannot, nor can localhost. */
-function isOurs(host: string, listening: string): boolean {
+/** Whether a Host header is an address or one of the names. A name can be made to point here by anyone who owns it; an address cannot, nor can localhost. */
+export function namesMachine(host: string, names: readonly string[]): boolean {
   const [, six, name] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/.exec(host) ?? []
   if (six !== undefined) return true
-  return name !== undefined && (/^\d{1,3}(\.\d{1,3}){3}$/.test(name) || name === 'localhost' || name === listening)
+  return name !== undefined && (/^\d{1,3}(\.\d{1,3}){3}$/.test(name) || name === 'localhost' || names.includes(name))
 }

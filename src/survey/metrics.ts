@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A snapshot as metrics: pure. Names, units and labels are cAdvisor's where it counts the same; hutch_ where it has none.
+import { nameContainer } from './container-name.ts'
 import type { GroupSample, Pressure, Snapshot } from './sample.ts'
 
 /** Everything of one name. */
@@ -12,11 +13,25 @@ export interface Family {
 }
 
 export interface Point {
-  labels: { [name: string]: string }
+  /** The same object for all points of a group that have no labels of their own. */
+  labels: { readonly [name: string]: string }
   value: number
+  /** When a counter of a group began at 0, in milliseconds since 1970. */
+  start?: number | undefined
 }
 
-type Values = [value: number | undefined, labels?: { [name: string]: string }][]
+/** What is to be known besides the snapshot. */
+export interface Circumstances {
+  /** How long the look took. */
+  tookMs: number
+  machine: { cpus: number; memory: number }
+  /** What a block device is called: `8:0` → `/dev/sda`. */
+  nameOf?(device: string): string
+  /** When a group was made, in milliseconds since 1970. */
+  startOf?(path: string): number | undefined
+}
+
+type Values = [value: number | undefined, labels?: { device?: string; cpu?: string }][]
 type Row = [name: string, kind: Family['kind'], help: string, values: (sample: GroupSample) => Values]
 
 const seconds = (usec: number | undefined) => (usec === undefined ? undefined : usec / 1e6)
@@ -25,6 +40,10 @@ const limit = (value: number | 'max' | undefined) => (value === 'max' ? 0 : valu
 const one = (value: number | undefined): Values => [[value]]
 const devices = ({ io }: GroupSample, key: 'readBytes' | 'writtenBytes' | 'reads' | 'writes'): Values =>
   Object.entries(io ?? {}).map(([device, figures]) => [figures[key], { device }])
+
+/** A group without a quota has none, though the kernel gives zeros. */
+const quota = ({ cpuMax, periods }: GroupSample, value: number | undefined): Values =>
+  typeof cpuMax === 'number' || (periods ?? 0) > 0 ? [[value]] : []
 
 /** The quota's period that the figures are for, whatever the group has: what counts is their ratio. */
 const periodUsec = 100_000
@@ -53,18 +72,18 @@ const rows: Row[] = [
   ],
   ['container_cpu_user_seconds_total', 'counter', 'CPU time in user mode.', (s) => one(seconds(s.userUsec))],
   ['container_cpu_system_seconds_total', 'counter', 'CPU time in the kernel.', (s) => one(seconds(s.systemUsec))],
-  ['container_cpu_cfs_periods_total', 'counter', 'Quota periods that went by.', (s) => one(s.periods)],
+  ['container_cpu_cfs_periods_total', 'counter', 'Quota periods that went by.', (s) => quota(s, s.periods)],
   [
     'container_cpu_cfs_throttled_periods_total',
     'counter',
     'Quota periods in which tasks were stopped.',
-    (s) => one(s.throttledPeriods),
+    (s) => quota(s, s.throttledPeriods),
   ],
   [
     'container_cpu_cfs_throttled_seconds_total',
     'counter',
     'Time for which tasks were stopped by the quota.',
-    (s) => one(seconds(s.throttledUsec)),
+    (s) => quota(s, seconds(s.throttledUsec)),
   ],
   [
     'container_spec_cpu_quota',
@@ -120,29 +139,67 @@ const rows: Row[] = [
   ],
 ]
 
-/**
- * All metrics of all groups; `tookMs` is how long the look took. A figure that is unknown has no point.
- * `nameOf` tells what a block device is called: `8:0` → `/dev/sda`.
- */
-export function makeMetrics(snapshot: Snapshot, tookMs: number, nameOf = (device: string) => device): Family[] {
-  const named = (labels: Point['labels'] | undefined) =>
-    labels?.device === undefined ? labels : { device: nameOf(labels.device) }
+/** All metrics of all groups. A figure that is unknown has no point. */
+export function makeMetrics(snapshot: Snapshot, circumstances: Circumstances): Family[] {
+  const { tookMs, machine, nameOf = (device) => device, startOf = () => undefined } = circumstances
+  const groups = labelGroups(snapshot).map(([id, labels, sample]) => ({ labels, sample, start: startOf(id) }))
   const families = rows.map(([name, kind, help, values]): Family => {
     const points: Point[] = []
-    for (const [id, sample] of snapshot.groups)
-      for (const [value, labels] of values(sample))
-        if (value !== undefined) points.push({ labels: { id, ...named(labels) }, value })
+    for (const { labels: own, sample, start } of groups)
+      for (const [value, more] of values(sample)) {
+        if (value === undefined) continue
+        const device = more?.device === undefined ? more : { device: nameOf(more.device) }
+        points.push({ labels: device ? { ...own, ...device } : own, value, ...(kind === 'counter' && { start }) })
+      }
     return { name, kind, help, points }
   })
-  const own = (name: string, help: string, value: number): Family => ({
-    name,
-    kind: 'gauge',
-    help,
-    points: [{ labels: {}, value }],
-  })
+  const gauge = (name: string, help: string, points: Point[]): Family => ({ name, kind: 'gauge', help, points })
+  const alone = (value: number): Point[] => [{ labels: {}, value }]
+  const seen = Math.floor(snapshot.time / 1000)
   return [
-    ...families.filter(({ points }) => points.length > 0),
-    own('hutch_groups', 'Control groups there are.', snapshot.groups.size),
-    own('hutch_look_seconds', 'How long the look at all of them took.', tookMs / 1000),
-  ]
+    ...families,
+    gauge(
+      'container_last_seen',
+      'When it was looked at, in seconds since 1970.',
+      groups.map(({ labels }) => ({ labels, value: seen })),
+    ),
+    gauge(
+      'container_start_time_seconds',
+      'When it was made, in seconds since 1970.',
+      groups.flatMap(({ labels, start }) => (start === undefined ? [] : [{ labels, value: Math.floor(start) / 1000 }])),
+    ),
+    gauge('machine_cpu_cores', 'Processors of the machine.', alone(machine.cpus)),
+    gauge('machine_memory_bytes', 'Memory of the machine.', alone(machine.memory)),
+    gauge('hutch_groups', 'Control groups there are.', alone(snapshot.groups.size)),
+    gauge('hutch_look_seconds', 'How long the look at all of them took.', alone(Math.round(tookMs * 1000) / 1e6)),
+  ].filter(({ points }) => points.length > 0)
+}
+
+/** A group has the label `name` if it is a container's, but for those in a container: a sum over all names counts nothing twice. */
+function labelGroups({ groups }: Snapshot): [id: string, labels: Point['labels'], sample: GroupSample][] {
+  const inContainer = new Set<string>()
+  return [...groups].map(([id, sample]) => {
+    const inside = inContainer.has(id.slice(0, id.lastIndexOf('/')))
+    const name = inside ? undefined : nameContainer(id)
+    if (inside || name !== undefined) inContainer.add(id)
+    return [id, name === undefined ? { id } : { id, name }, sample]
+  })
+}
+
+/**
+ * The root has no figures of its own on v2: those of the machine, as cAdvisor has them, by the text of /proc/meminfo.
+ * Its limit is the machine's memory.
+ */
+export function addMachine(snapshot: Snapshot, meminfo: string | undefined): Snapshot {
+  const root = snapshot.groups.get('/')
+  const read = (name: string) => {
+    const [, kilobytes] = new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(meminfo ?? '') ?? []
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+  }
+  const [total, free, inactive] = [read('MemTotal'), read('MemFree'), read('Inactive\\(file\\)')]
+  if (!root || total === undefined || free === undefined || inactive === undefined) return snapshot
+  const memory = root.memory ?? total - free
+  const workingSet = root.workingSet ?? Math.max(0, memory - inactive)
+  const groups = new Map(snapshot.groups).set('/', { ...root, memory, workingSet, memoryMax: total })
+  return { ...snapshot, groups }
 }

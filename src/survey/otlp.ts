@@ -1,51 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics as the JSON that OTLP/HTTP takes (opentelemetry-proto, metrics/v1): pure.
+// Metrics as OTLP/HTTP takes them, in protocol buffers, which every receiver understands: pure. opentelemetry-proto, metrics/v1.
 import type { Family, Point } from './metrics.ts'
+import { decodeFields, encodeDouble, encodeMessage, encodeNumber, encodeText, encodeTime } from './protobuf.ts'
 
 /** Where it comes from. */
 export interface Origin {
   host: string
   version: string
-  /** Milliseconds since 1970: when this process first looked. */
-  started: number
 }
 
-/** One export request. `time` is in milliseconds since 1970. */
-export function makeOtlp(families: readonly Family[], time: number, { host, version, started }: Origin): object {
-  const attributes = (labels: { [name: string]: string }) =>
-    Object.entries(labels).map(([key, stringValue]) => ({ key, value: { stringValue } }))
-  const points = (all: readonly Point[], counter: boolean) =>
-    all.map(({ labels, value }) => ({
-      attributes: attributes(labels),
-      timeUnixNano: nanoseconds(time),
-      ...(counter && { startTimeUnixNano: nanoseconds(started) }),
-      asDouble: value,
-    }))
-  const metrics = families.map(({ name, kind, help, points: all }) => ({
-    name,
-    description: help,
-    unit: unitOf(name),
-    ...(kind === 'counter'
-      ? { sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: points(all, true) } }
-      : { gauge: { dataPoints: points(all, false) } }),
-  }))
-  return {
-    resourceMetrics: [
-      {
-        resource: { attributes: attributes({ 'service.name': 'hutch', 'host.name': host }) },
-        scopeMetrics: [{ scope: { name: 'hutch', version }, metrics }],
-      },
-    ],
+const cumulative = 2
+
+/** One ExportMetricsServiceRequest. `time` is in milliseconds since 1970. */
+export function encodeOtlp(families: readonly Family[], time: number, { host, version }: Origin): Buffer {
+  // points of one group share their labels
+  const known = new Map<Point['labels'], Buffer>()
+  const attributesOf = (labels: Point['labels']) => {
+    const before = known.get(labels)
+    if (before) return before
+    const bytes = encodeAttributes(labels, 7)
+    known.set(labels, bytes)
+    return bytes
   }
+  const now = encodeTime(3, time)
+  const encodePoint = ({ labels, value, start }: Point, counter: boolean) => {
+    const fields = [now, encodeDouble(4, value), attributesOf(labels)]
+    return encodeMessage(1, counter && start !== undefined ? [encodeTime(2, Math.min(start, time)), ...fields] : fields)
+  }
+  const metrics = families.map(({ name, kind, help, points }) => {
+    const counter = kind === 'counter'
+    const data = points.map((point) => encodePoint(point, counter))
+    return encodeMessage(2, [
+      encodeText(1, name),
+      encodeText(2, help),
+      encodeText(3, unitOf(name)),
+      counter ? encodeMessage(7, [...data, encodeNumber(2, cumulative), encodeNumber(3, 1)]) : encodeMessage(5, data),
+    ])
+  })
+  // Prometheus makes the labels `job` and `instance` of the first two
+  const resource = { 'service.name': 'hutch', 'service.instance.id': host, 'host.name': host }
+  return encodeMessage(1, [
+    encodeMessage(1, [encodeAttributes(resource, 1)]),
+    encodeMessage(2, [encodeMessage(1, [encodeText(1, 'hutch'), encodeText(2, version)]), ...metrics]),
+  ])
 }
 
-/** As UCUM has them. */
+function encodeAttributes(labels: Point['labels'], field: number): Buffer {
+  return Buffer.concat(
+    Object.entries(labels).map(([key, text]) =>
+      encodeMessage(field, [encodeText(1, key), encodeMessage(2, [encodeText(1, text)])]),
+    ),
+  )
+}
+
+/** As UCUM has them. None where the name does not tell: receivers put a unit behind the names that lack it, and these are to stay as they are. */
 function unitOf(name: string): string {
-  if (name.includes('_seconds')) return 's'
-  return /_bytes|_rss$|_cache$|_swap$/.test(name) ? 'By' : '1'
+  if (/_seconds(_total)?$/.test(name)) return 's'
+  return /_bytes(_total)?$/.test(name) ? 'By' : ''
 }
 
-/** 64-bit numbers are strings in protobuf's JSON. */
-function nanoseconds(ms: number): string {
-  return `${Math.round(ms * 1000)}000`
+/** What a receiver took only in part: how many points it left out, and why. An ExportMetricsServiceResponse; undefined: it took all. */
+export function decodePartial(response: Buffer): { rejected: number; why: string } | undefined {
+  const partial = decodeFields(response).get(1)
+  if (!Buffer.isBuffer(partial)) return undefined
+  const fields = decodeFields(partial)
+  const [rejected, why] = [fields.get(1), fields.get(2)]
+  if (typeof rejected !== 'number' || rejected === 0) return undefined
+  return { rejected, why: Buffer.isBuffer(why) ? why.toString() : '' }
+}
+
+/** What a receiver says of its refusal: a google.rpc.Status. */
+export function decodeRefusal(response: Buffer): string {
+  const message = decodeFields(response).get(2)
+  return Buffer.isBuffer(message) ? message.toString() : ''
 }

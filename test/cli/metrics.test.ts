@@ -3,10 +3,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
+import { gunzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
@@ -73,6 +74,7 @@ test('promtool finds nothing wrong, whatever a group is called', async (context)
 test('a Prometheus that scrapes it knows the groups', async (context) => {
   requires(context, 'Prometheus', 'not a VM')
   await Cgroup.create(top, { files: { 'pids.max': 42, 'memory.max': '64M' } })
+  await Cgroup.create(`${top}/docker-${'c1d2'.repeat(16)}.scope`, { files: { 'pids.max': 43 } })
   const { url } = await serve()
   const directory = mkdtempSync(`${tmpdir()}/hutch-prometheus-`)
   try {
@@ -118,6 +120,10 @@ test('a Prometheus that scrapes it knows the groups', async (context) => {
     expect(await until(`container_threads_max{id="${top}"}`)).toBe('42')
     expect(await ask(`container_spec_memory_limit_bytes{id="${top}"}`)).toBe('67108864')
     expect(await ask('up{job="hutch"}')).toBe('1')
+    // as dashboards for cAdvisor ask
+    expect(await ask('sum(container_threads_max{name=~"c1d2.+"}) by (name)')).toBe('43')
+    expect(Number(await ask(`time() - container_start_time_seconds{id="${top}"}`))).toBeLessThan(60)
+    expect(Number(await ask('sum(container_memory_usage_bytes{id="/"}) / sum(machine_memory_bytes)'))).toBeLessThan(1)
   } finally {
     for (const child of started) child.kill('SIGTERM')
     await Promise.all(started.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')))
@@ -134,9 +140,22 @@ test('it answers GET and HEAD at /metrics, in the format that is asked for, on t
   expect(open.headers.get('content-type')).toMatch(/^application\/openmetrics-text/)
   expect(await open.text()).toMatch(/# TYPE container_cpu_usage_seconds counter\n[\s\S]*# EOF\n$/)
   expect((await fetch(`${url}/metrics`, { method: 'HEAD' })).status).toBe(200)
-  expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405)
+  const posted = await fetch(`${url}/metrics`, { method: 'POST' })
+  expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
   expect((await fetch(`${url}/nothing`)).status).toBe(404)
   const port = Number(new URL(url).port)
+  // what a page in a browser would send by a name that its owner pointed here
+  const statusOf = async (headers: { [name: string]: string }) => {
+    const [response] = await once(request(`${url}/metrics`, { headers, agent: false }).end(), 'response')
+    const bytes = Buffer.concat(await response.toArray())
+    return [response.statusCode, response.headers['content-encoding'], bytes] as const
+  }
+  expect((await statusOf({ host: `evil.example:${port}` }))[0]).toBe(403)
+  for (const host of [`localhost:${port}`, `${hostname()}:${port}`, `[::1]:${port}`])
+    expect((await statusOf({ host }))[0]).toBe(200)
+  const [, encoding, zipped] = await statusOf({ 'accept-encoding': 'gzip' })
+  expect(encoding).toBe('gzip')
+  expect(gunzipSync(zipped).toString()).toContain('# TYPE container_cpu_usage_seconds_total counter\n')
   // another address of this machine, which the loopback interface has, too
   const refused = await new Promise((resolve) => {
     connect(port, '127.0.0.2')
@@ -161,45 +180,58 @@ test('figures follow the group', async () => {
   const look = async () => (await fetch(`${url}/metrics`)).text()
   expect(figureOf(await look(), 'container_threads_max')).toBe(5)
   await group.set('pids.max', 'max')
-  await pause(300)
-  const after = await look()
-  expect(figureOf(after, 'container_threads_max')).toBe(0)
+  let after: string
+  do {
+    await pause(100)
+    after = await look()
+  } while (figureOf(after, 'container_threads_max') !== 0)
   expect(figureOf(after, 'hutch_populated')).toBe(0)
+  // one look for all who ask at once
+  const texts = await Promise.all(Array.from({ length: 20 }, look))
+  expect(new Set(texts).size).toBeLessThan(5)
 })
 
 test('--otlp pushes them, tells of a failure once, and goes on', async () => {
   await Cgroup.create(top, { files: { 'pids.max': 5 } })
-  const bodies: string[] = []
+  const heads: string[] = []
+  let body = Buffer.alloc(0)
   let status = 500
-  const server = createServer(async (request, response) => {
-    let text = ''
-    for await (const piece of request) text += piece
-    bodies.push(`${request.method} ${request.url} ${request.headers['content-type']} ${request.headers.key} ${text}`)
-    response.writeHead(status).end()
+  const server = createServer(async (asked, response) => {
+    const { method, url, headers } = asked
+    body = Buffer.concat(await asked.toArray())
+    heads.push(`${method} ${url} ${headers['content-type']} ${headers['content-encoding']} ${headers.key}`)
+    // in the end it answers nothing
+    if (status !== 0) response.writeHead(status).end('not now')
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
   try {
-    const { said, child } = await serve('--otlp', `http://127.0.0.1:${port}/v1/metrics`, '--interval', '200ms')
+    const { said, child } = await serve('--otlp', `http://127.0.0.1:${port}`, '--interval', '200ms')
     const until = async (done: () => boolean) => {
       while (!done()) await pause(50)
     }
-    await until(() => bodies.length > 2)
+    await until(() => heads.length > 2)
     status = 200
     await until(() => said().includes('metrics are pushed again'))
-    const [first] = bodies
-    expect(first).toMatch(/^POST \/v1\/metrics application\/json a b /)
-    const { resourceMetrics } = JSON.parse(first!.slice(first!.indexOf('{')))
-    const metric = resourceMetrics[0].scopeMetrics[0].metrics.find(
-      ({ name }: { name: string }) => name === 'container_threads_max',
-    )
-    expect(metric.gauge.dataPoints).toContainEqual(
-      expect.objectContaining({ asDouble: 5, attributes: [{ key: 'id', value: { stringValue: top } }] }),
-    )
-    expect(said().match(/cannot push metrics/g)).toHaveLength(1)
+    expect(new Set(heads)).toEqual(new Set(['POST /v1/metrics application/x-protobuf gzip a b']))
+    // the encoding itself: test/unit/metrics.test.ts
+    const text = gunzipSync(body).toString('latin1')
+    expect(text).toContain('container_threads_max')
+    expect(text).toContain(top)
+    expect(said().match(/cannot push metrics .* it answers 500 "not now";/g)).toHaveLength(1)
+    status = 0
+    const before = heads.length
+    await until(() => heads.length > before)
     child.kill('SIGINT')
     expect(await once(child, 'exit')).toEqual([0, null])
+    status = 503
+    const pushed = await hutch(['metrics', '--once', '--otlp', `http://127.0.0.1:${port}/x`])
+    expect([pushed.status, pushed.stdout, pushed.stderr.split('\n', 1)[0]]).toEqual([
+      125,
+      '',
+      `hutch: cannot push metrics to http://127.0.0.1:${port}/x: it answers 503 "not now"`,
+    ])
   } finally {
     server.closeAllConnections()
     server.close()

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a container is called, as far as its group's path tells: pure. cAdvisor gives its containers the label `name`, by which
+// dashboards tell them from slices and services.
+
+/** Docker, Podman, containerd and CRI-O, by systemd (docker-ID.scope) and without (docker/ID): what their `ps` shows of the id. */
+const byId = /^(?:(?:docker|libpod|cri-containerd|crio|nerdctl)-)?([0-9a-f]{12})[0-9a-f]{52}(?:\.scope)?$/
+/** LXC and Incus, systemd-machined and systemd-nspawn. */
+const byName = /^(?:lxc\.payload\.(.+)|machine-(.+)\.scope|systemd-nspawn@(.+)\.service)$/
+/** A job of hutch's, or a group that was made by `hutch cgroup create NAME`. */
+const ours = /^\/hutch\/([^/]+)$|^(hutch-\d+-\d+-\d+-\d+)$/
+
+/** undefined: no container's group, or none that is known by its path. */
+export function nameContainer(path: string): string | undefined {
+  const last = path.slice(path.lastIndexOf('/') + 1)
+  const id = byId.exec(last)?.[1]
+  if (id !== undefined) return id
+  const [, lxc, machine, nspawn] = byName.exec(last) ?? []
+  const escaped = machine ?? nspawn
+  if (escaped !== undefined)
+    return escaped.replace(/\\x([0-9a-f]{2})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+  return lxc ?? ours.exec(path)?.[1] ?? ours.exec(last)?.[2]
+}
