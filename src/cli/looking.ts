@@ -6,16 +6,16 @@ import type { Flag, Parsed } from './flags.ts'
 
 export const intervalFlag: Flag = { value: 'TIME', help: 'time between two looks (1s)' }
 
-/** Milliseconds between two looks. @throws OPTION_INVALID */
-export function readInterval({ interval }: Parsed['values']): number {
-  const text = interval?.at(-1) ?? '1s'
-  const ms = parseDuration(text, 1000)
-  if (ms !== undefined && ms >= 50 && ms < 2 ** 31) return ms
+/** Milliseconds between two looks: what it is when it is not given, and at least. @throws OPTION_INVALID */
+export function readInterval({ interval }: Parsed['values'], usual = 1000, least = 50): number {
+  const text = interval?.at(-1)
+  const ms = text === undefined ? usual : parseDuration(text, 1000)
+  if (ms !== undefined && ms >= least && ms < 2 ** 31) return ms
   throw fail('OPTION_INVALID', {
     name: '--interval',
     value: text,
     why: ms === undefined ? 'it is not understood' : 'it is too short or too long',
-    accepted: 'a time such as 1s, 500ms or 2m, 50 ms at least',
+    accepted: `a time such as 1s, 500ms or 2m, ${least} ms at least`,
   })
 }
 

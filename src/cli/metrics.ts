@@ -10,8 +10,8 @@ import { contentTypes, formatMetrics } from '../survey/exposition.ts'
 import { type Family, makeMetrics } from '../survey/metrics.ts'
 import { makeOtlp } from '../survey/otlp.ts'
 import { openSurvey, type Survey } from '../survey/survey.ts'
-import { parseDuration } from '../units.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { readInterval } from './looking.ts'
 import { print } from './output.ts'
 
 declare const HUTCH_VERSION: string
@@ -59,7 +59,7 @@ export async function main(args: string[]): Promise<number> {
   }
   if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch metrics takes options alone' })
   const url = readUrl(values.otlp?.at(-1))
-  const interval = readTime(values.interval?.at(-1))
+  const interval = readInterval(values, 15_000, 100)
   const listen = parseAddress(values.listen?.at(-1) ?? address)
   const host = readHost()
   const survey = openSurvey(host)
@@ -233,16 +233,5 @@ function readUrl(text: string | undefined): URL | undefined {
     value: text,
     why: 'it is no URL that can be pushed to',
     accepted: 'a URL such as http://127.0.0.1:4318/v1/metrics',
-  })
-}
-
-function readTime(text: string | undefined): number {
-  const ms = text === undefined ? 15_000 : parseDuration(text, 1000)
-  if (ms !== undefined && ms >= 100 && ms < 2 ** 31) return ms
-  throw fail('OPTION_INVALID', {
-    name: '--interval',
-    value: text,
-    why: 'it is not understood, or below 100 ms',
-    accepted: 'a time such as 15s',
   })
 }

@@ -2,6 +2,7 @@
 // Standard output, whole: what is long does not fit into a pipe at once, and a pipe that somebody set non-blocking says so.
 import { writeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { fail } from '../errors.ts'
 
 /** All of it, also into a pipe that takes only some at a time. */
 export function print(text: string): void {
@@ -27,14 +28,15 @@ export async function printOn(text: string, isOver: () => boolean): Promise<bool
   return bytes !== undefined
 }
 
-/** What is left; undefined when nobody reads. */
+/** What is left; undefined when nobody reads. @throws FILE_REFUSED */
 function write(bytes: Buffer): Buffer | undefined {
   try {
     return bytes.subarray(writeSync(1, bytes))
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
     if (code === 'EPIPE') return undefined
-    if (code !== 'EAGAIN') throw error
-    return bytes
+    if (code === 'EAGAIN') return bytes
+    const remedy = 'see that the disk to which it goes has room'
+    throw fail('FILE_REFUSED', { what: 'write to', path: 'standard output', errno: code, remedy }, error)
   }
 }

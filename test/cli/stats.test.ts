@@ -106,6 +106,12 @@ test('few descriptors are enough', async () => {
 })
 
 test('what is not understood is said', async () => {
+  const full = await collect('sh', ['-c', '"$@" > /dev/full', '-', process.execPath, cli, 'ps', '/'])
+  expect(full).toEqual({
+    status: 125,
+    stdout: '',
+    stderr: expect.stringMatching(/^hutch: cannot write to "?standard output"?: ENOSPC\n {2}remedy: .*\n$/),
+  })
   expect((await hutch(['stats', '--interval', '1ms'])).stderr).toContain('cannot use 1ms for --interval')
   expect((await hutch(['stats', '/no/such/group'])).stderr).toContain('cannot find the group /no/such/group')
 })

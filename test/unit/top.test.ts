@@ -58,7 +58,7 @@ test.each([
   ['\x1b', ['escape']],
   ['\x1bq', ['escape', 'q']],
   ['\x1b[5~\x1b[6~', ['pageup', 'pagedown']],
-  ['\x1b[200~', []],
+  ['\x1b[200~k\r\x1b[A\x1b[201~x', ['paste:k\r\x1b[A', 'x']],
   ['\x1b[<0;1;1M', []],
   ['aß☃😀', ['a', 'ß', '☃', '😀']],
   ['\r\x7f\x03\x1a\x0c\x00', ['enter', 'backspace', 'interrupt', 'suspend', 'redraw']],
@@ -195,6 +195,9 @@ test('nothing is done to a group without a y', () => {
   expect(type('down', 'l', 'm', '5', '0', 'X', 'backspace', 'M', 'enter', 'y').done).toEqual(['set /b memory.max 50M'])
   expect(type('down', 'l', 'x', 'y').done).toEqual([])
   expect(type('down', 'l', 'm', 'enter', 'y').done).toEqual([])
+  // what is pasted is text, where text is asked for, and nothing else
+  expect(type('down', 'paste:ky', 'k', 'paste:y').done).toEqual([])
+  expect(type('down', 'l', 'm', 'paste:50\r\nM', 'enter', 'y').done).toEqual(['set /b memory.max 50M'])
   // a group that is gone is not asked for
   const gone = makeState('/')
   gone.mode = { kind: 'details', path: '/gone' }

@@ -6,7 +6,7 @@ import type { GroupSample } from '../../survey/sample.ts'
 import { figureOf, type History, kept } from '../top/history.ts'
 import type { Key } from '../top/keys.ts'
 import { runLoop } from '../top/loop.ts'
-import { type Actions, makeState } from '../top/state.ts'
+import { type Actions, edit, makeState } from '../top/state.ts'
 import type { Words } from '../top/view.ts'
 import { acceptedMoments, type Cursor, makeCursor, parseMoment } from './cursor.ts'
 import type { Recording } from './recording.ts'
@@ -92,13 +92,12 @@ export function play(recording: Recording, path: string, top: string): Promise<n
   }
   const typeTime = (key: Key) => {
     if (key === 'escape') typing = undefined
-    else if (key === 'backspace') typing = typing!.slice(0, -1)
     else if (key === 'enter') {
       const moment = parseMoment(typing!, end)
       if (moment === undefined) state.message = `give ${acceptedMoments}`
       else seek(moment)
       typing = undefined
-    } else if ([...key].length === 1) typing = (typing! + key).slice(0, 40)
+    } else typing = edit(typing!, key)
   }
 
   /** Whether the key was for the time, or for what is typed. */

@@ -4,9 +4,9 @@ import { writeSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
 import { fail } from '../../errors.ts'
 
-/** Alternate screen, no cursor, no wrapping of lines that are too long. */
-const enter = '\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J'
-const leave = '\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l'
+/** Alternate screen, no cursor, no wrapping of lines that are too long, marks around what is pasted. */
+const enter = '\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J'
+const leave = '\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l'
 /** Terminals that know it show all that is between these at once. */
 const begin = '\x1b[?2026h'
 const end = '\x1b[?2026l'
@@ -27,6 +27,7 @@ export interface Screen {
 /** A sequence whose end is still on its way; the key Escape looks the same, so that it waits for a moment. */
 const unfinished = /\x1b(?:\[[0-?]*[ -/]*|O)?$/
 const escapeDelay = 50
+const unfinishedPaste = /\x1b\[200~(?!.*\x1b\[201~)/s
 
 /** @throws OPTION_CONFLICT where a whole screen cannot be shown */
 export function checkTerminal(command: string, remedy: string): void {
@@ -69,6 +70,7 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
   const typed = (data: Buffer) => {
     clearTimeout(late)
     pending += decoder.write(data)
+    if (unfinishedPaste.test(pending) && pending.length < 1e5) return
     if (unfinished.test(pending)) late = setTimeout(flush, escapeDelay)
     else flush()
   }

@@ -257,7 +257,9 @@ function editValue(state: State, mode: Mode & { kind: 'value' }, key: Key, actio
   else state.mode = { ...mode, text: edit(text, key) }
 }
 
-function edit(text: string, key: Key): string {
+/** A line of text after a key. */
+export function edit(text: string, key: Key): string {
+  if (key.startsWith('paste:')) return `${text}${key.slice(6).replace(/\p{C}/gu, '')}`.slice(0, 200)
   if (key === 'backspace') return [...text].slice(0, -1).join('')
   if (key === 'clear') return ''
   return [...key].length === 1 ? (text + key).slice(0, 200) : text
