@@ -209,8 +209,8 @@ export const table = {
     remedy: `end it (kill ${f.pid}), or name another file with --db`,
     path: f.path,
   }),
-  RECORD_EMPTY: (f: { path: string; what: string }): Words => ({
-    message: `cannot show ${f.what} of ${quote(f.path)}: the recording has nothing then`,
+  RECORD_EMPTY: (f: { path: string; what: string; why?: string }): Words => ({
+    message: `cannot show ${f.what} of ${quote(f.path)}: the recording has ${f.why ?? 'nothing then'}`,
     remedy: 'hutch replay FILE --list tells what it has; a look is written a minute after it was taken at the latest',
     path: f.path,
   }),

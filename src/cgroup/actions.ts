@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch top and the dashboard can do to a group. Each says what it did, or why not, as one line.
 
-import { HutchError } from '../errors.ts'
+import { fail, HutchError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { parseCpus } from '../units.ts'
 import { Cgroup } from './cgroup.ts'
@@ -47,6 +47,14 @@ export async function kill(path: string): Promise<Outcome> {
 export async function setLimit(path: string, file: string, value: string): Promise<Outcome> {
   return attempt(async () => {
     const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
+    // the file itself takes microseconds, which nobody is asked for
+    if (file === 'cpu.max' && cpus === undefined)
+      throw fail('OPTION_INVALID', {
+        name: file,
+        value,
+        why: 'it is not understood',
+        accepted: 'CPUs, such as 0.5 or 2, 0.01 at least; max is no limit',
+      })
     await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))
     return `${file} of ${path} is ${value}`
   })

@@ -33,7 +33,7 @@ function members(place: Place): Set<string> {
  * and all are in the v2 tree; else one by one, again until none is left, so
  * that what forks meanwhile is caught. A frozen v1 group is thawed first: its
  * tasks could not die.
- * @throws CGROUP_REFUSED when something survives
+ * @throws CGROUP_REFUSED when something survives, or may not be killed
  */
 export async function killPlace(place: Place): Promise<void> {
   const unified = place.directories['']
@@ -41,29 +41,34 @@ export async function killPlace(place: Place): Promise<void> {
   await setFreezer(place, 'THAWED')
   if (unified !== undefined && Object.keys(place.directories).length === 1)
     writeGroupFile(unified, 'cgroup.freeze', '0')
+  let forbidden = false
   const gone = await waitFor(() => {
-    const left = members(place)
-    for (const pid of left) kill(Number(pid))
-    return left.size === 0
+    const left = [...members(place)].map((pid) => kill(Number(pid)))
+    forbidden = left.length > 0 && left.every((errno) => errno === 'EPERM')
+    return left.length === 0 || forbidden
   })
-  if (gone) return
+  if (gone && !forbidden) return
   const directory = directoriesOf(place)[0]!
   throw fail('CGROUP_REFUSED', {
     what: 'kill all processes of',
     path: directory,
-    errno: 'EBUSY',
+    errno: forbidden ? 'EPERM' : 'EBUSY',
     evidence: [`still there: ${shorten(listProcesses(directory))}`],
-    remedy: 'a process in uninterruptible sleep ends when the kernel is done with it; see ps -o stat,wchan',
+    remedy: forbidden
+      ? "run as root, or as the processes' own user"
+      : 'a process in uninterruptible sleep ends when the kernel is done with it; see ps -o stat,wchan',
   })
 }
 
-/** pid 0 is of another namespace, 1 is init, and this process does not end itself. */
-function kill(pid: number): void {
-  if (pid <= 1 || pid === process.pid) return
+/** Why it was refused. pid 0 is of another namespace, 1 is init, and this process does not end itself. */
+function kill(pid: number): string | undefined {
+  if (pid <= 1 || pid === process.pid) return undefined
   try {
     process.kill(pid, 'SIGKILL')
-  } catch {
-    // it ended by itself
+    return undefined
+  } catch (error) {
+    // or it ended by itself
+    return (error as NodeJS.ErrnoException).code
   }
 }
 

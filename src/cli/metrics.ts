@@ -4,8 +4,8 @@ import { fail } from '../errors.ts'
 import { readHost } from '../host/host.ts'
 import { formatMetrics } from '../survey/exposition.ts'
 import { openSurvey } from '../survey/survey.ts'
-import { parseDuration } from '../units.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { readInterval } from './looking.ts'
 import { openLook } from './metrics/look.ts'
 import { openPush, readTarget } from './metrics/push.ts'
 import { serve } from './metrics/serve.ts'
@@ -56,7 +56,7 @@ export async function main(args: string[]): Promise<number> {
     'it is for pushes',
     'add --otlp URL, without --once; whoever scrapes has an interval',
   )
-  const interval = readTime(pause?.at(-1))
+  const interval = readInterval(values, 15_000, 100)
   const listen = parseAddress(listens?.at(-1) ?? address)
   const host = readHost()
   const survey = openSurvey(host)
@@ -97,16 +97,5 @@ export function parseAddress(text: string): [host: string, port: number] {
     value: text,
     why: 'it is no address with a port',
     accepted: `an address such as ${address}, [::1]:9753, or :9753 for all`,
-  })
-}
-
-function readTime(text: string | undefined): number {
-  const ms = text === undefined ? 15_000 : parseDuration(text, 1000)
-  if (ms !== undefined && ms >= 100 && ms < 2 ** 31) return ms
-  throw fail('OPTION_INVALID', {
-    name: '--interval',
-    value: text,
-    why: 'it is not understood, or below 100 ms',
-    accepted: 'a time such as 15s',
   })
 }

@@ -5,10 +5,9 @@ import { readHost } from '../host/host.ts'
 import { readIds } from '../host/ids.ts'
 import { type Member, readMembers } from '../survey/processes.ts'
 import { formatSize } from '../units.ts'
-import { cut } from './dropin/lsns/table-cell.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { print } from './output.ts'
-import { formatTable, printable } from './terminal-text.ts'
+import { cut, formatTable, printable, widthOfOutput } from './terminal-text.ts'
 
 const flags: FlagTable = {
   tree: { short: 't', help: 'the groups as a tree, and in each its processes below those that started them' },
@@ -86,7 +85,7 @@ function printList(groups: Map<string, Shown[]>, json: boolean): void {
     printable(command),
   ])
   const header = ['PID', 'USER', 'GROUP', 'THREADS', 'RSS', 'TIME', 'COMMAND']
-  printLines(formatTable([header, ...rows], new Set([0, 3, 4, 5])))
+  printLines(formatTable([header, ...rows], { right: new Set([0, 3, 4, 5]), names: 2, width: widthOfOutput() }))
 }
 
 /** `1:02.50`: minutes, seconds. */
@@ -97,7 +96,7 @@ function formatTime(usec: number): string {
 
 /** A terminal's lines are not longer than it is wide. */
 function printLines(lines: string[]): void {
-  const width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
+  const width = widthOfOutput() ?? Number.POSITIVE_INFINITY
   print(lines.map((line) => `${cut(line, width)}\n`).join(''))
 }
 
@@ -129,7 +128,26 @@ function nest(members: readonly Shown[]): Shown[] {
   const here = new Map(members.map((member) => [member.pid, { ...member, children: [] as Shown[] }]))
   const tops: Shown[] = []
   for (const member of here.values()) (here.get(member.parent)?.children ?? tops).push(member)
+  flatten(tops)
   return tops
+}
+
+/** So deep is a tree of processes shown. */
+const mostLevels = 100
+
+/** Anybody can make a chain of processes of any length: what is too deep stands below the last one that is not. */
+function flatten(tops: readonly Shown[]): void {
+  let level = tops
+  for (let depth = 1; depth < mostLevels && level.length > 0; depth++) level = level.flatMap(({ children }) => children)
+  for (const last of level) {
+    const below = [...last.children]
+    // what is pushed is come to later
+    for (const one of below) {
+      for (const child of one.children) below.push(child)
+      one.children = []
+    }
+    last.children = below
+  }
 }
 
 function drawTree(root: Node): string[] {

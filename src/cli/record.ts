@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch record: what all groups do, kept in a file for hutch replay.
-import { fail } from '../errors.ts'
+import { writeSync } from 'node:fs'
+import { fail, quote } from '../errors.ts'
 import { openSurvey } from '../survey/survey.ts'
-import { parseDuration, parseSize } from '../units.ts'
+import { parseSize } from '../units.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { intervalFlag, pauses, readInterval, readTime } from './looking.ts'
 import { print } from './output.ts'
 import { defaultFile } from './record/file.ts'
 import { openRecorder } from './record/recorder.ts'
-import { pauses, readInterval } from './stats.ts'
 
 const flags: FlagTable = {
   db: {
     value: 'FILE',
     help: 'where to: made, or continued (/var/lib/hutch/history.db; ~/.local/state/hutch/history.db without root)',
   },
-  interval: { value: 'TIME', help: 'time between two looks (1s)' },
+  interval: intervalFlag,
   for: { value: 'TIME', help: 'end by itself after this time' },
   keep: { value: 'TIME', help: 'forget what is older (1d)' },
   'max-size': { value: 'SIZE', help: 'forget the oldest when the file would be larger (200M)' },
@@ -35,9 +36,9 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch record takes options alone' })
-  const interval = readInterval(values.interval?.at(-1))
-  const end = readTime('--for', values.for?.at(-1))
-  const keep = readTime('--keep', values.keep?.at(-1)) ?? 86_400_000
+  const interval = readInterval(values)
+  const end = readTime(values, 'for')
+  const keep = readTime(values, 'keep') ?? 86_400_000
   const path = values.db?.at(-1) ?? defaultFile()
   // the names and figures of all groups are nobody else's business
   process.umask(0o077)
@@ -45,6 +46,7 @@ export async function main(args: string[]): Promise<number> {
   const survey = openSurvey()
   const pause = pauses(interval)
   const begun = performance.now()
+  if (process.stderr.isTTY) writeSync(2, `hutch: recording into ${quote(path)}; Ctrl-C ends it\n`)
   try {
     recorder.add(survey.sample())
     for (let looks = 1; ; looks++) {
@@ -65,14 +67,6 @@ export async function main(args: string[]): Promise<number> {
     survey.close()
     recorder.close()
   }
-}
-
-function readTime(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const ms = parseDuration(text, 1000)
-  if (ms !== undefined && ms >= 1000) return ms
-  const why = ms === undefined ? 'it is not understood' : 'it is too short'
-  throw fail('OPTION_INVALID', { name, value: text, why, accepted: 'a time such as 90s, 10m, 12h or 7d, up to 49d' })
 }
 
 function readSize(text = '200M'): number {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch replay: a recording as hutch top shows it, one moment of it, or what it has.
-import { fail } from '../errors.ts'
+import { fail, quote } from '../errors.ts'
+import { formatTime } from '../run/why/memory.ts'
 import { rates } from '../survey/rates.ts'
 import { formatSize } from '../units.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
@@ -9,16 +10,17 @@ import { acceptedMoments, makeCursor, parseMoment } from './record/cursor.ts'
 import { defaultFile } from './record/file.ts'
 import { summarize } from './record/overview.ts'
 import { play } from './record/player.ts'
-import { openRecording, type Recording } from './record/recording.ts'
-import { formatCells, header, makeJson, type Shown } from './stats.ts'
-import { formatTable, printable } from './terminal-text.ts'
+import { findGroups, openRecording, type Recording } from './record/recording.ts'
+import { makeJson, type Shown, statsTable } from './stats.ts'
+import { cut, formatTable, printable, widthOfOutput } from './terminal-text.ts'
 import { percent } from './top/columns.ts'
 import { isBelow } from './top/rows.ts'
+import { checkTerminal } from './top/screen.ts'
 
 const flags: FlagTable = {
   at: {
     value: 'TIME',
-    help: 'what was then, as a table: 2026-01-31T12:00:00, 12:00:30, @SECONDS, or -10m before the end',
+    help: 'what was then, as a table: "2026-01-31 12:00:00", 12:00:30, @SECONDS, or -10m before the end',
   },
   list: {
     help: 'every group in it, from when to when, with its largest figures, and whose processes were killed for memory',
@@ -28,8 +30,8 @@ const flags: FlagTable = {
 
 const usage = `Usage: hutch replay [OPTIONS] [FILE [GROUP]]
 
-Shows a recording of hutch record as hutch top shows groups, or one group and those below it. FILE is only read: without it, the
-one into which hutch record writes if it is told no other. The key ? tells of the others.
+Shows a recording of hutch record as hutch top shows groups, or one group (its path, or the end of it) and those below it.
+FILE is only read: without it, the one into which hutch record writes if it is told no other. The key ? tells of the others.
 
 ${formatFlags(flags)}
 `
@@ -51,15 +53,11 @@ export async function main(args: string[]): Promise<number> {
       why: 'it goes with one of --at and --list',
       remedy: 'give one of them',
     })
-  if (at === undefined && !list && (!process.stdin.isTTY || !process.stdout.isTTY))
-    throw fail('OPTION_CONFLICT', {
-      name: 'hutch replay',
-      why: 'it needs a terminal for its input and output',
-      remedy: 'give --at TIME for one moment, --list for all groups, with --json for programs',
-    })
+  if (at === undefined && !list)
+    checkTerminal('replay', 'give --at TIME for one moment, --list for all groups, with --json for programs')
   const recording = await openRecording(path)
   try {
-    const top = group.startsWith('/') ? group : `/${group}`
+    const top = findTop(recording, path, group)
     if (list) printList(recording, top, json)
     else if (at !== undefined) printMoment(recording, path, at, top, json)
     else return await play(recording, path, top)
@@ -67,6 +65,15 @@ export async function main(args: string[]): Promise<number> {
   } finally {
     recording.close()
   }
+}
+
+/** @throws RECORD_EMPTY */
+function findTop(recording: Recording, path: string, group: string): string {
+  if (group === '/') return group
+  const [top, ...others] = findGroups(recording, group.replace(/(?<=.)\/+$/, ''))
+  if (top !== undefined && others.length === 0) return top
+  const why = top === undefined ? 'no such group' : `several: ${[top, ...others].slice(0, 4).map(quote).join(' ')}`
+  throw fail('RECORD_EMPTY', { path, what: `the group ${quote(group)}`, why })
 }
 
 function printMoment(recording: Recording, path: string, at: string, top: string, json: boolean): void {
@@ -84,10 +91,11 @@ function printMoment(recording: Recording, path: string, at: string, top: string
   const shown: Shown = [...now.groups].filter(([name]) => name !== '/' && isBelow(name, top))
   if (json) print(`${JSON.stringify(makeJson(now, shown, rate))}\n`)
   else {
-    const rows = shown
-      .filter(([, sample]) => sample?.populated !== false)
-      .map(([name, sample]) => [printable(name), ...formatCells(sample, rate.get(name))])
-    print(`${new Date(now.time).toISOString()}\n${formatTable([header, ...rows]).join('\n')}\n`)
+    const table = statsTable(
+      shown.filter(([, sample]) => sample?.populated !== false),
+      rate,
+    )
+    print(`${[formatTime(now.time), ...table].join('\n')}\n`)
   }
 }
 
@@ -107,13 +115,15 @@ function printList(recording: Recording, top: string, json: boolean): void {
   const size = (bytes: number | undefined) => (bytes === undefined ? '--' : formatSize(bytes))
   const rows = groups.map(({ path, from, to, cpus, memory, pids, oomKills }) => [
     printable(path),
-    time(from).slice(0, 19),
-    time(to).slice(0, 19),
+    formatTime(from),
+    formatTime(to),
     percent(cpus),
     size(memory),
     String(pids ?? '--'),
     String(oomKills),
   ])
-  const titles = ['GROUP', 'FROM (UTC)', 'TO (UTC)', 'MOST CPU', 'MOST MEM', 'MOST PIDS', 'OOM KILLS']
-  print(`${formatTable([titles, ...rows]).join('\n')}\n`)
+  const titles = ['GROUP', 'FROM', 'TO', 'MOST CPU', 'MOST MEM', 'MOST PIDS', 'OOM KILLS']
+  const width = widthOfOutput()
+  const table = formatTable([titles, ...rows], { names: 0, width })
+  print(table.map((line) => `${cut(line, width ?? Number.POSITIVE_INFINITY)}\n`).join(''))
 }

@@ -30,12 +30,13 @@ export function rates(before: Snapshot, after: Snapshot): Map<string, GroupRates
   if (seconds <= 0) return found
   for (const [path, now] of after.groups) {
     const then = before.groups.get(path)
-    if (then) found.set(path, rate(then, now, seconds))
+    if (then) found.set(path, rateOf(then, now, seconds))
   }
   return found
 }
 
-function rate(then: GroupSample, now: GroupSample, seconds: number): GroupRates {
+/** Of one group, between two looks that are so many seconds apart. */
+export function rateOf(then: GroupSample, now: GroupSample, seconds: number): GroupRates {
   const perSecond = (key: keyof GroupSample, unit = 1) => scale(difference(then[key], now[key]), seconds * unit)
   const io = (key: 'readBytes' | 'writtenBytes' | 'reads' | 'writes') =>
     scale(difference(sumIo(then, key), sumIo(now, key)), seconds)

@@ -63,10 +63,11 @@ export function openSurvey(host: Host = readHost()): Survey {
   let looks = 0
   return {
     sample(full = false) {
-      const time = performance.timeOrigin + performance.now()
       const changed = listAll(hierarchies, looks)
       if (changed || looks === 0) groups = mergeGroups(hierarchies, groups)
       looks++
+      // rates are only as good as this is near to the reading
+      const time = performance.timeOrigin + performance.now()
       lookAtAll(hierarchies, full)
       // on v1 a group that went is found by its files: the kernel counts it as long as some of its memory is in use
       if (hierarchies.some(({ vanished }) => vanished) && listAll(hierarchies, looks)) {

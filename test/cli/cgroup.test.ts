@@ -7,7 +7,7 @@ import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
 import { endOf, endSleepers, sleeper } from '../sleeper.ts'
-import { begin, cli, hutch, settled } from './hutch.ts'
+import { begin, cli, collect, hutch, settled } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
 const ok = (stdout: unknown = '') => ({ status: 0, stdout, stderr: '' })
@@ -139,6 +139,20 @@ test('controllers says where each is', async () => {
   const rows = JSON.parse((await cgroup('controllers', '--json')).stdout)
   const version = readHost().v1.memory ? 'v1' : 'v2'
   expect(rows).toContainEqual(expect.objectContaining({ controller: 'memory', version }))
+})
+
+test('who may not kill what is in a group is told so, and at once', async () => {
+  const group = await Cgroup.create(top)
+  await group.add(sleeper())
+  const script = `import(process.argv[1]).then((hutch) => {
+    const group = hutch.Cgroup.open('${top}')
+    process.setuid(65534)
+    return group.kill()
+  }).catch((error) => console.log(error.message))`
+  const begun = performance.now()
+  const { stdout } = await collect(process.execPath, ['-e', script, import.meta.resolve('../../dist/index.js')])
+  expect(stdout).toMatch(/^cannot kill all processes of .*: the kernel refused \(EPERM\)\n.*\n {2}remedy: run as root/)
+  expect(performance.now() - begun).toBeLessThan(process.env.VM ? 60_000 : 3000)
 })
 
 test('watch prints a line for each event and ends with its group', async (context) => {

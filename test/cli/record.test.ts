@@ -22,11 +22,12 @@ import sqlite from 'node-sqlite3-wasm'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { openRecorder } from '../../src/cli/record/recorder.ts'
 import { history, openRecording } from '../../src/cli/record/recording.ts'
+import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import type { GroupSample } from '../../src/survey/sample.ts'
 import { requires } from '../requires.ts'
 import { endSleepers, startQuiet } from '../sleeper.ts'
-import { begin, cli, hutch } from './hutch.ts'
+import { begin, cli, collect, hutch } from './hutch.ts'
 import { closeTerminal, openTerminal, press, start, until, write } from './tmux.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -91,11 +92,14 @@ test('a hog that is gone is replayed with its peak, and who was killed for memor
   await pause(process.env.VM ? 5000 : 700)
   await Cgroup.open(`${top}/hog`).remove({ recursive: true, kill: true })
   await pause(process.env.VM ? 5000 : 500)
-  process.kill(recorder.pid, 'SIGTERM')
+  // as when its terminal is closed
+  process.kill(recorder.pid, 'SIGHUP')
   expect(await recorder.ended).toEqual({ status: 0, stdout: '', stderr: '' })
   expect(statSync(file).mode & 0o777).toBe(0o600)
   const { stdout } = await hutch(['replay', file, top, '--list', '--json'])
   const { groups, events } = JSON.parse(stdout)
+  // as the other commands, it takes the end of a path
+  expect(JSON.parse((await hutch(['replay', file, top.slice(1), '--list', '--json'])).stdout).groups).toEqual(groups)
   const told = groups.find(({ path }: { path: string }) => path === `${top}/hog`)
   expect(told.memory).toBeGreaterThan(29e6)
   expect(told.memory).toBeLessThanOrEqual(40 * 2 ** 20)
@@ -192,12 +196,17 @@ test('every look is kept for an hour, then one in ten seconds with its peak; wha
 test('a moment is shown as a table, as JSON, or with what is wrong about it', async () => {
   const file = await made(`${place}/moment.db`, 200)
   const table = lines((await hutch(['replay', file, '--at', '2026-01-31T12:01:40Z'])).stdout)
-  expect(table[0]).toBe('2026-01-31T12:01:40.000Z')
+  // by this machine's clock, as it can be given back
+  const local = new Date(begun + 100_000)
+  expect(table[0]).toBe(`${local.toLocaleDateString('sv')} ${local.toLocaleTimeString('sv')}`)
+  expect(lines((await hutch(['replay', file, '--at', table[0]!])).stdout)).toEqual(table)
   expect(table[1]!.split(/ {2,}/).slice(0, 2)).toEqual(['GROUP', 'CPU %'])
   expect(table[2]).toMatch(/^\/job +50\.00% +100\.0 KiB/)
   const { time, groups } = JSON.parse((await hutch(['replay', file, '--at', '-9s', '--json'])).stdout)
   expect([time, groups[0].memory, groups[0].rates.cpus]).toEqual(['2026-01-31T12:03:10.000Z', 190 * 1024, 0.5])
   for (const [args, said] of [
+    [['--at', '24:00'], /cannot use 24:00 for --at: it is not understood/],
+    [['--list', 'web'], /cannot show the group web of .*moment\.db: the recording has no such group/],
     [['--at', 'noon'], /cannot use noon for --at: it is not understood/],
     [['--at', '2026-01-31T11:00Z'], /cannot show 2026-01-31T11:00Z of .*moment\.db: the recording has nothing then/],
     [['--json'], /cannot use --json: it goes with one of --at and --list/],
@@ -337,6 +346,20 @@ test('whatever bytes of a file are others, reading ends, with words', async () =
     }
   }
   expect(refused).toBeGreaterThan(20)
+})
+
+test('copies whose reader was killed are removed by the next one', async () => {
+  const file = await made(`${place}/copied.db`, 5)
+  const { pid, startTime, pidNamespace } = readHost().owner
+  const names = [`${pid}-1`, `${pid}-${startTime}`].map((owner) => `hutch-replay-${owner}-${pidNamespace}-AbCdEf`)
+  for (const name of names) mkdirSync(`${place}/${name}`)
+  writeFileSync(`${place}/${names[0]}/copy`, '')
+  const { status } = await collect(process.execPath, [cli, 'replay', file, '--list'], { env: { TMPDIR: place } })
+  expect(status).toBe(0)
+  expect(names.map((name) => existsSync(`${place}/${name}`))).toEqual([false, true])
+  const nowhere = { env: { TMPDIR: `${place}/nowhere` } }
+  const { stderr } = await collect(process.execPath, [cli, 'replay', file, '--list'], nowhere)
+  expect(stderr).toMatch(/cannot make a copy in .*\/nowhere: ENOENT\n {2}remedy: name a directory/)
 })
 
 async function eventually(done: () => boolean | Promise<boolean>): Promise<void> {

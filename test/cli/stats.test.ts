@@ -81,9 +81,11 @@ test('stats streams until a signal, and until the groups that were named are gon
   const running = begin(process.execPath, [cli, 'stats', '--json', '--interval', '100ms', `${top}/busy`])
   await pause(1500)
   process.kill(running.pid, 'SIGTERM')
-  const { status, stdout } = await running.ended
-  expect(status).toBe(0)
-  expect(stdout.trim().split('\n').length).toBeGreaterThan(2)
+  expect((await running.ended).status).toBe(0)
+  // a reader that has enough
+  const words = [process.execPath, cli, 'stats', '--json', '--interval', '50ms', `${top}/busy`]
+  const enough = await collect('sh', ['-c', `{ "$@"; echo $? >&2; } | head -n 3`, '-', ...words])
+  expect([enough.stdout.split('\n').length, enough.stderr]).toEqual([4, '0\n'])
   const other = begin(process.execPath, [cli, 'stats', '--interval', '100ms', `${top}/empty`])
   await pause(700)
   await Cgroup.open(`${top}/empty`).remove()
@@ -104,6 +106,12 @@ test('few descriptors are enough', async () => {
 })
 
 test('what is not understood is said', async () => {
+  const full = await collect('sh', ['-c', '"$@" > /dev/full', '-', process.execPath, cli, 'ps', '/'])
+  expect(full).toEqual({
+    status: 125,
+    stdout: '',
+    stderr: expect.stringMatching(/^hutch: cannot write to "?standard output"?: ENOSPC\n {2}remedy: .*\n$/),
+  })
   expect((await hutch(['stats', '--interval', '1ms'])).stderr).toContain('cannot use 1ms for --interval')
   expect((await hutch(['stats', '/no/such/group'])).stderr).toContain('cannot find the group /no/such/group')
 })

@@ -37,6 +37,9 @@ async function ground() {
   return { worker, db, pid }
 }
 
+const topPid = () =>
+  Number(execFileSync('pgrep', ['-n', '-f', `^${process.execPath} ${cli} top`], { encoding: 'utf8' }))
+
 /** The shell waits again. */
 const back = (text: string) => text.trimEnd().endsWith('prompt>')
 
@@ -120,6 +123,10 @@ test('freeze, limits and kill ask first, and tell what was done', async (context
   write('many')
   press('Enter', 'y')
   await until(/cannot use many for pids\.max/)
+  press('l', 'c')
+  write('much')
+  press('Enter', 'y')
+  await until(/cannot use much for cpu\.max: it is not understood; remedy: give CPUs,\s+such as 0\.5/)
   const ended = endOf(pid)
   press('k', 'y')
   expect(await ended).toBe('SIGKILL')
@@ -155,28 +162,35 @@ test('the terminal is given back as it was, whatever ends it', async (context) =
     ['q', () => press('q')],
     ['Ctrl-C', () => press('C-c')],
     ['SIGTERM', (pid) => process.kill(pid, 'SIGTERM')],
-    ['SIGINT', (pid) => process.kill(pid, 'SIGINT')],
+    ['SIGQUIT', (pid) => process.kill(pid, 'SIGQUIT')],
   ]
   for (const [name, end] of ends) {
     start('top')
     await until(/^hutch top/m)
     expect([name, settings() === before]).toEqual([name, false])
-    const pid = Number(execFileSync('pgrep', ['-n', '-f', `${cli} top`], { encoding: 'utf8' }))
-    end(pid)
+    end(topPid())
     const after = await until((text) => /^before$/m.test(text) && back(text), name)
     expect([name, after.includes('hutch top  ')]).toEqual([name, false])
     expect([name, settings()]).toEqual([name, before])
   }
-  // Ctrl-Z, and back again
-  start('top')
+  // Ctrl-Z, and back again, also where a shell that is no interactive one waits for it
+  write(`sh -c '${process.execPath} ${cli} top; echo ended'`)
+  press('Enter')
   await until(/^hutch top/m)
   press('C-z')
   await until(/Stopped/)
   expect(settings()).toBe(before)
-  write('fg')
+  write('clear; fg')
+  press('Enter')
+  await until(/^hutch top/m)
+  // what stops it unasked leaves its screen to the shell
+  process.kill(-Number(execFileSync('ps', ['-o', 'pgid=', '-p', String(topPid())])), 'SIGSTOP')
+  await until(/Stopped/)
+  write('clear; fg')
   press('Enter')
   await until(/^hutch top/m)
   press('q')
+  await until(/^ended$/m)
   await until(back)
   expect(settings()).toBe(before)
 })
@@ -202,8 +216,13 @@ test('it fits every size, and writes only what changed, all at once', async (con
     const small = await until((text) => /^GROUP +CPU%▾ .*PIDS/m.test(text) && !/READ/.test(text))
     expect(Math.max(...small.split('\n').map((line) => line.length))).toBeLessThanOrEqual(60)
     expect(small).toMatch(/worker/)
-    resize(20, 3)
-    await until(/hutch top/)
+    for (const [columns, rows] of [
+      [20, 3],
+      [2, 2],
+    ] as const) {
+      resize(columns, rows)
+      await until(/h/)
+    }
     resize(130, 24)
     await until(/WRITE\/s[\s\S]*worker/)
     press('q')
@@ -233,9 +252,14 @@ test('names that steer a terminal do not reach it', async (context) => {
   expect(screen).toThrow()
 })
 
-test('without a terminal it says what to use instead', async () => {
+test('without a terminal it says what to use instead', async (context) => {
   const { status, stderr } = await hutch(['top'])
   expect(status).toBe(125)
   expect(stderr).toContain('it needs a terminal')
   expect(stderr).toContain('hutch stats')
+  requires(context, 'tmux(1)', 'not a VM')
+  openTerminal(100, 20)
+  write(`TERM=dumb ${process.execPath} ${cli} top`)
+  press('Enter')
+  await until(/a terminal of the type dumb cannot show a whole screen/)
 })

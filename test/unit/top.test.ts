@@ -4,13 +4,13 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { holdsMyself } from '../../src/cgroup/actions.ts'
 import { widthOf } from '../../src/cli/dropin/lsns/table-cell.ts'
-import { formatTable, pad, printable } from '../../src/cli/terminal-text.ts'
+import { formatTable, pad, printable, shorten, wrap } from '../../src/cli/terminal-text.ts'
 import { chooseColumns, columns, drawBar, shortSize } from '../../src/cli/top/columns.ts'
-import { drawList } from '../../src/cli/top/frame.ts'
 import { drawSparkline, makeHistory } from '../../src/cli/top/history.ts'
 import { parseKeys } from '../../src/cli/top/keys.ts'
 import { type Choice, makeRows } from '../../src/cli/top/rows.ts'
 import { type Actions, makeState, press } from '../../src/cli/top/state.ts'
+import { drawState } from '../../src/cli/top/view.ts'
 import { emptyDraft, makeSample } from '../../src/survey/draft.ts'
 import { parseProcess } from '../../src/survey/processes.ts'
 import { rates } from '../../src/survey/rates.ts'
@@ -58,7 +58,7 @@ test.each([
   ['\x1b', ['escape']],
   ['\x1bq', ['escape', 'q']],
   ['\x1b[5~\x1b[6~', ['pageup', 'pagedown']],
-  ['\x1b[200~', []],
+  ['\x1b[200~k\r\x1b[A\x1b[201~x', ['paste:k\r\x1b[A', 'x']],
   ['\x1b[<0;1;1M', []],
   ['aß☃😀', ['a', 'ß', '☃', '😀']],
   ['\r\x7f\x03\x1a\x0c\x00', ['enter', 'backspace', 'interrupt', 'suspend', 'redraw']],
@@ -69,21 +69,62 @@ test.each([
 test('every column has a place in a wide terminal, and a narrow one keeps CPU', () => {
   expect(chooseColumns(200)).toEqual(Object.keys(columns).filter((name) => name !== 'name'))
   expect(chooseColumns(10)).toEqual(['cpu'])
+  // the one that it is sorted by stays
+  expect(chooseColumns(80)).not.toContain('oom')
+  expect(chooseColumns(80, 'oom')).toContain('oom')
+  expect(chooseColumns(10, 'pressure')).toEqual([])
+})
+
+/** What stands on a screen of this size when these keys were pressed. */
+function screenOf(rows: number, columns: number, ...keys: string[]): string[] {
+  const state = makeState('/')
+  const shown = { before, now, history: makeHistory() }
+  const draw = () => drawState(state, shown, { rows, columns, color: false }).map((line) => line.trimEnd())
+  draw()
+  for (const key of keys) {
+    press(state, key, rows, now, record())
+    draw()
+  }
+  return draw()
+}
+
+test('the way out is always in sight, and a question is never cut', () => {
+  expect(screenOf(10, 30).at(-1)).toBe('? help  q quit  ⏎ details')
+  expect(screenOf(10, 30, 'down', 'k').slice(-2)).toEqual(['kill all processes of /b, and', 'all below it? y/n'])
+  expect(screenOf(50, 80, '?').at(-1)).toBe('any key goes back')
+  expect(screenOf(9, 80, '?').at(-1)).toBe('↑↓ PgUp PgDn scroll, any other key goes back')
+})
+
+test('details and help that are longer than the screen can be scrolled, and the help goes back to where it was', () => {
+  expect(screenOf(5, 80, 'enter')).toEqual([
+    '/',
+    '',
+    expect.stringMatching(/^cpu /),
+    expect.stringMatching(/^ {2}user /),
+    expect.any(String),
+  ])
+  expect(screenOf(4, 80, 'enter', 'end', 'up', 'down')[2]).toMatch(/^ {2}in all/)
+  expect(screenOf(9, 80, '?', 'pagedown', 'end').at(-2)).toMatch(/^OOM/)
+  expect(screenOf(9, 80, 'enter', 'k', 'n', 'escape', 'down', '?', 'x')[0]).toMatch(/^hutch top/)
+  expect(screenOf(9, 80, 'enter', '?', 'x')[0]).toBe('/')
 })
 
 test('every frame has the size of its terminal, whatever groups are called', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'grapheme' }),
-      fc.integer({ min: 30, max: 200 }),
-      fc.integer({ min: 4, max: 50 }),
-      (name, width, rows) => {
+      fc.integer({ min: 1, max: 200 }),
+      fc.integer({ min: 1, max: 50 }),
+      fc.constantFrom(...[[], ['enter'], ['?'], ['k'], ['/', 'x'], ['l', 'm'], ['s', 's', 's', 's', 's', 's']]),
+      (name, width, rows, keys) => {
         const odd = snapshot(0, { [`/${name}`]: { memory: 1, memoryMax: 2 ** 40, pids: 10 ** 9, pidsMax: 10 ** 9 } })
-        const list = makeRows(odd, odd, choice({ tree: false }))
-        const frame = drawList(
-          { now: odd, list, selected: 0, offset: 0, choice: choice(), footer: '' },
-          { rows, columns: width, color: false },
-        )
+        const state = makeState('/')
+        state.choice.tree = false
+        const shown = { before: odd, now: odd, history: makeHistory() }
+        const draw = () => drawState(state, shown, { rows, columns: width, color: false })
+        draw()
+        for (const key of keys) press(state, key, rows, odd, record())
+        const frame = draw()
         expect(frame.length).toBe(rows)
         for (const line of frame) {
           const text = line.replace('\x1b[7m', '')
@@ -154,6 +195,14 @@ test('nothing is done to a group without a y', () => {
   expect(type('down', 'l', 'm', '5', '0', 'X', 'backspace', 'M', 'enter', 'y').done).toEqual(['set /b memory.max 50M'])
   expect(type('down', 'l', 'x', 'y').done).toEqual([])
   expect(type('down', 'l', 'm', 'enter', 'y').done).toEqual([])
+  // what is pasted is text, where text is asked for, and nothing else
+  expect(type('down', 'paste:ky', 'k', 'paste:y').done).toEqual([])
+  expect(type('down', 'l', 'm', 'paste:50\r\nM', 'enter', 'y').done).toEqual(['set /b memory.max 50M'])
+  // a group that is gone is not asked for
+  const gone = makeState('/')
+  gone.mode = { kind: 'details', path: '/gone' }
+  press(gone, 'k', 10, now, record())
+  expect([gone.mode.kind, gone.message]).toEqual(['details', '/gone is gone'])
 })
 
 test('the group that it is in is neither frozen nor killed', () => {
@@ -204,9 +253,26 @@ test('cells are as wide as they should be, also of wide characters', () => {
         ['A', 'B'],
         ['日本', '1'],
       ],
-      new Set([1]),
+      { right: new Set([1]) },
     ),
   ).toEqual(['A      B', '日本   1'])
+  expect([pad('a', -3), pad('𠀀', 3), pad('🇩🇪', 3)]).toEqual(['', '𠀀 ', '🇩🇪 '])
+  const id = '0123456789abcdef'.repeat(4)
+  const [, docker] = formatTable(
+    [
+      ['GROUP', 'CPU %'],
+      [`/system.slice/docker-${id}.scope`, '1%'],
+    ],
+    { names: 0, width: 38 },
+  )
+  expect(docker).toBe('…/docker-0123456789ab….scope     1%')
+  expect([
+    shorten('/a/bc', 5),
+    shorten('/kubepods/pod1/one', 12),
+    shorten('日本日本日本', 9),
+    shorten('abcdef', 3),
+  ]).toEqual(['/a/bc', '…/pod1/one', '日…本日本', 'ab…'])
+  expect(wrap('one two three  日本日本', 7)).toEqual(['one two', 'three ', '日本日', '本'])
 })
 
 test('a process is what its files say, also with a name of brackets and blanks', () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A recording's file as it was at one moment, while somebody may be writing it.
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../../errors.ts'
 
@@ -49,7 +50,7 @@ function copyBytes(path: string, to: string): void {
       for (let at = 0; ; ) {
         const count = readSync(from, buffer, 0, buffer.length, at)
         if (count === 0) break
-        for (let written = 0; written < count; ) written += writeSync(out, buffer, written, count - written)
+        writeAll(out, buffer.subarray(0, count), to)
         at += count
       }
     } finally {
@@ -57,6 +58,16 @@ function copyBytes(path: string, to: string): void {
     }
   } finally {
     closeSync(from)
+  }
+}
+
+function writeAll(out: number, bytes: Buffer, path: string): void {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(out, bytes, at)
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    const remedy = 'name a directory with room for a copy of the recording: TMPDIR=DIR hutch replay ...'
+    throw fail('FILE_REFUSED', { what: 'make a copy in', path: dirname(path), errno: code, remedy }, error)
   }
 }
 

@@ -72,20 +72,21 @@ export function makeCursor(recording: Recording, path: string): Cursor {
   }
 }
 
-/** A moment as people write it, in milliseconds since 1970; a time of day is the last such one before `end`. */
+/** A moment as people write it, by the clock of this machine unless it names a zone, in milliseconds since 1970; a time of day is the last such one before `end`. */
 export function parseMoment(text: string, end: number): number | undefined {
   const ago = text.startsWith('-') ? parseDuration(text.slice(1), 1000) : undefined
   if (ago !== undefined) return end - ago
   const unix = /^@(\d{1,12}(?:\.\d+)?)$/.exec(text)
   if (unix) return Number(unix[1]) * 1000
-  const day = /^(\d\d?):(\d\d)(?::(\d\d(?:\.\d+)?))?$/.exec(text)
+  const day = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?$/.exec(text)
   if (day) {
     const moment = new Date(end)
     moment.setHours(Number(day[1]), Number(day[2]), 0, Number(day[3] ?? 0) * 1000)
     if (moment.getTime() > end) moment.setDate(moment.getDate() - 1)
     return moment.getTime()
   }
-  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
+  // a day alone would be one of UTC
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text.length === 10 ? `${text}T00:00` : text) : Number.NaN
   return Number.isNaN(time) ? undefined : time
 }
 

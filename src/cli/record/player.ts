@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // A recording on the whole screen of hutch top, with keys that move through its time.
 import { formatTime } from '../../run/why/memory.ts'
-import { rates } from '../../survey/rates.ts'
-import { wantsColor } from '../print.ts'
-import { type Frame, listHeight } from '../top/frame.ts'
-import { type History, kept, makeHistory } from '../top/history.ts'
-import { type Key, parseKeys } from '../top/keys.ts'
-import { makeRows } from '../top/rows.ts'
-import { openScreen } from '../top/screen.ts'
-import { type Actions, makeState, press } from '../top/state.ts'
-import { drawState, type Words } from '../top/view.ts'
-import { acceptedMoments, makeCursor, parseMoment } from './cursor.ts'
+import { type GroupRates, rateOf } from '../../survey/rates.ts'
+import type { GroupSample } from '../../survey/sample.ts'
+import { figureOf, type History, kept } from '../top/history.ts'
+import type { Key } from '../top/keys.ts'
+import { runLoop } from '../top/loop.ts'
+import { type Actions, edit, makeState } from '../top/state.ts'
+import type { Words } from '../top/view.ts'
+import { acceptedMoments, type Cursor, makeCursor, parseMoment } from './cursor.ts'
 import type { Recording } from './recording.ts'
 
 const speeds = [1, 2, 5, 10, 30, 60, 300, 1800]
 /** Milliseconds between two steps on the screen, when looks are closer than that. */
 const tick = 250
 
-const helpLines = `p                        pause, or play on
+const keys = `p                        pause, or play on
 , .                      one look back, one on
 [ ] { }                  a minute back or on, an hour
 < >                      to the first look, to the last
 + -                      faster, slower
-g                        go to a time`.split('\n')
+g                        go to a time`
 const help =
-  'p pause  , . step  [ ] minute  { } hour  < > ends  + - speed  g go to  ⏎ details  s sort  / filter  ? help  q quit'
-const detailsHelp = 'esc back  p pause  , . step  [ ] minute  { } hour  + - speed  g go to  q quit'
+  '? help  q quit  p pause  , . step  [ ] minute  { } hour  < > ends  + - speed  g go to  ⏎ details  s sort  / filter'
+const detailsHelp = 'esc back  ? help  q quit  p pause  , . step  [ ] minute  { } hour  + - speed  g go to  ↑↓ scroll'
 
 /** A recording cannot be changed: the keys for that are never given on. */
 const noActions: Actions = {
@@ -41,28 +39,20 @@ export function play(recording: Recording, path: string, top: string): Promise<n
   const cursor = makeCursor(recording, path)
   const end = recording.spans.reduce((latest, span) => Math.max(latest, span.end), 0)
   const state = makeState(top)
-  const color = wantsColor(process.stdout)
-  let history: History = makeHistory()
+  const history = makePast(recording, cursor)
   let playing = true
   let speed = 0
   /** Of the recording, at which it is. */
-  let time = 0
+  let time = cursor.now.time
   let typing: string | undefined
 
-  const remember = () => history.add(cursor.now, rates(cursor.before, cursor.now))
   const seek = (to: number) => {
     cursor.seek(to)
-    let back = 0
-    while (back < kept - 1 && cursor.move(-1)) back++
-    history = makeHistory()
-    remember()
-    for (; back > 0 && cursor.move(1); back--) remember()
     time = cursor.now.time
   }
   const step = (looks: 1 | -1) => {
     playing = false
-    if (looks === 1 && cursor.move(1)) remember()
-    else if (looks === -1 && cursor.move(-1)) seek(cursor.now.time)
+    cursor.move(looks)
     time = cursor.now.time
   }
   /** Plays on for so many milliseconds. A time without looks is skipped. */
@@ -80,7 +70,6 @@ export function play(recording: Recording, path: string, top: string): Promise<n
         return
       }
       time = Math.max(time, next)
-      remember()
     }
   }
 
@@ -103,77 +92,58 @@ export function play(recording: Recording, path: string, top: string): Promise<n
   }
   const typeTime = (key: Key) => {
     if (key === 'escape') typing = undefined
-    else if (key === 'backspace') typing = typing!.slice(0, -1)
     else if (key === 'enter') {
       const moment = parseMoment(typing!, end)
       if (moment === undefined) state.message = `give ${acceptedMoments}`
       else seek(moment)
       typing = undefined
-    } else if ([...key].length === 1) typing = (typing! + key).slice(0, 40)
+    } else typing = edit(typing!, key)
   }
 
-  return new Promise((resolve, reject) => {
-    const frame = (): Frame => ({ rows: screen.rows, columns: screen.columns, color })
-    const words = (): Words => ({
-      title: `hutch replay  ${formatTime(cursor.now.time)}  ${playing ? `${speeds[speed]}×` : 'paused'}`,
-      help,
-      detailsHelp,
-      footer: typing === undefined ? undefined : `go to (${acceptedMoments}): ${typing}▏`,
-      helpLines,
-    })
-    const draw = () =>
-      screen.draw(drawState(state, { before: cursor.before, now: cursor.now, history }, frame(), words()))
-    const finish = (act: () => void) => {
-      clearInterval(timer)
-      screen.close()
-      act()
+  /** Whether the key was for the time, or for what is typed. */
+  const pressed = (key: Key): boolean => {
+    if (typing !== undefined && key !== 'suspend') {
+      typeTime(key)
+      return true
     }
-    const guarded = (work: () => void) => () => {
-      try {
-        work()
-      } catch (error) {
-        finish(() => reject(error))
-      }
-    }
-    const screen = openScreen({
-      typed: (text) =>
-        guarded(() => {
-          for (const key of parseKeys(text)) {
-            if (key === 'redraw') screen.forget()
-            const steers = state.mode.kind === 'list' || state.mode.kind === 'details'
-            if (typing !== undefined && key !== 'interrupt') {
-              typeTime(key)
-              continue
-            }
-            state.message = steers ? '' : state.message
-            if (steers && pressTime(key)) continue
-            const what = press(state, key, listHeight(frame()), cursor.now, noActions)
-            if (what === 'quit') return finish(() => resolve(0))
-            if (what === 'suspend') return screen.suspend()
-            state.list = makeRows(cursor.before, cursor.now, state.choice)
-          }
-          draw()
-        })(),
-      resized: guarded(draw),
-      over: () => finish(() => resolve(0)),
-    })
-    for (const [signal, number] of [
-      ['SIGINT', 2],
-      ['SIGTERM', 15],
-      ['SIGHUP', 1],
-    ] as const)
-      process.once(signal, () => finish(() => resolve(128 + number)))
-    const timer = setInterval(
-      guarded(() => {
-        if (!playing) return
-        advance(tick)
-        draw()
-      }),
-      tick,
-    )
-    guarded(() => {
-      seek(0)
-      draw()
-    })()
+    if (state.mode.kind !== 'list' && state.mode.kind !== 'details') return false
+    state.message = ''
+    return pressTime(key)
+  }
+  const words = (): Words => ({
+    title: `hutch replay  ${formatTime(cursor.now.time)}  ${playing ? `${speeds[speed]}×` : 'paused'}`,
+    help,
+    detailsHelp,
+    footer: typing === undefined ? undefined : `go to (${acceptedMoments}): ${typing}▏`,
+    keys,
   })
+  const shown = () => ({ before: cursor.before, now: cursor.now, history })
+  const goOn = () => {
+    const played = playing
+    if (playing) advance(tick)
+    return played
+  }
+  return runLoop(state, { shown, words, press: pressed, tick: goOn, every: tick }, () => noActions)
+}
+
+/** The course of one group's figures up to where the cursor is, read when its details are shown. */
+function makePast(recording: Recording, cursor: Cursor): History {
+  let read = ''
+  let looks: { sample: GroupSample; rates: GroupRates | undefined }[] = []
+  const readLooks = (path: string) => {
+    const { now, step } = cursor
+    const found = recording.history(path, now.time - 2 * kept * step, now.time).slice(-kept - 1)
+    looks = found.map(({ time, sample }, i) => {
+      const before = found[i - 1]
+      return { sample, rates: before && rateOf(before.sample, sample, (time - before.time) / 1000) }
+    })
+  }
+  return {
+    of(path, track) {
+      const wanted = `${cursor.now.time} ${path}`
+      if (wanted !== read) readLooks(path)
+      read = wanted
+      return looks.slice(-kept).map(({ sample, rates }) => figureOf(track, sample, rates))
+    },
+  }
 }

@@ -4,7 +4,7 @@ import type { Line } from '../../cgroup/diagnosis.ts'
 import { formatTime } from '../../run/why/memory.ts'
 import type { GroupSample } from '../../survey/sample.ts'
 import { formatSize } from '../../units.ts'
-import { openRecording } from './recording.ts'
+import { findGroups, openRecording } from './recording.ts'
 
 /** One group in a recording; times are milliseconds since 1970. */
 export interface Recalled {
@@ -26,9 +26,8 @@ export interface Recalled {
 export async function recall(file: string, name: string): Promise<Recalled | undefined> {
   const recording = await openRecording(file)
   try {
-    const ends = recording.paths().filter((path) => path === name || path.endsWith(`/${name}`))
-    const path = ends.includes(name) ? name : ends.length === 1 ? ends[0]! : undefined
-    if (path === undefined) return undefined
+    const [path, other] = findGroups(recording, name)
+    if (path === undefined || other !== undefined) return undefined
     const looks = recording.history(path, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
     const events = recording.events().filter((event) => event.path === path)
     const first = looks[0]

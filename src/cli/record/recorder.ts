@@ -32,16 +32,24 @@ type Happened = [time: number, path: string, kind: 'came' | 'gone' | 'oom', coun
 /** @throws FILE_REFUSED, RECORD_BUSY, RECORD_INVALID, RECORD_LIBRARY_MISSING */
 export async function openRecorder(path: string, options: RecorderOptions): Promise<Recorder> {
   const file = takeFile(path)
-  let db: Database
   try {
-    db = await openDatabase(path, false)
-    guardWrite(path, () => makeTables(db))
-    checkTables(db, path)
-    guardWrite(path, () => tuneForWriting(db))
+    const db = await openDatabase(path, false)
+    try {
+      guardWrite(path, () => makeTables(db))
+      checkTables(db, path)
+      guardWrite(path, () => tuneForWriting(db))
+      return recordInto(path, db, file, options)
+    } catch (error) {
+      db.close()
+      throw error
+    }
   } catch (error) {
     file.release()
     throw error
   }
+}
+
+function recordInto(path: string, db: Database, file: { release(): void }, options: RecorderOptions): Recorder {
   let looks: Snapshot[] = []
   let last: Snapshot | undefined
   let happened: Happened[] = []

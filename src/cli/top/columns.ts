@@ -174,11 +174,12 @@ export const sortable: Column[] = [
   'name',
 ]
 
-/** The columns that fit into a terminal, with at least 20 for the name. */
-export function chooseColumns(width: number): Column[] {
+/** The columns that fit into a terminal, with at least 20 for the name; the one that it is sorted by stays longest. */
+export function chooseColumns(width: number, sort: Column = 'cpu'): Column[] {
   const chosen = (Object.keys(columns) as Column[]).filter((name) => name !== 'name')
-  const needed = () => chosen.reduce((sum, name) => sum + columns[name].width + 1, 20)
-  while (chosen.length > 1 && needed() > width)
-    chosen.splice(chosen.indexOf(chosen.reduce((a, b) => (columns[a].rank > columns[b].rank ? a : b))), 1)
-  return chosen
+  const needed = () => chosen.reduce((sum, name) => sum + columns[name].width + 1, 0)
+  const rank = (name: Column) => (name === sort ? 0 : columns[name].rank)
+  while (chosen.length > 1 && needed() + 20 > width)
+    chosen.splice(chosen.indexOf(chosen.reduce((a, b) => (rank(a) > rank(b) ? a : b))), 1)
+  return needed() < width ? chosen : []
 }

@@ -3,7 +3,7 @@
 import type { GroupRates } from '../../survey/rates.ts'
 import type { GroupSample, Pressure } from '../../survey/sample.ts'
 import { formatDuration, formatSize, type Limit } from '../../units.ts'
-import { pad, printable } from '../terminal-text.ts'
+import { pad, printable, shorten } from '../terminal-text.ts'
 import { drawBar, percent, shortSize } from './columns.ts'
 import type { Frame } from './frame.ts'
 import { drawSparkline, type History, kept, type Track } from './history.ts'
@@ -13,22 +13,17 @@ export interface DetailsView {
   sample: GroupSample | undefined
   rates: GroupRates | undefined
   history: History
-  footer: string
 }
 
-export const detailsHelp = 'esc back  f freeze  k kill  l limit  q quit'
+export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k kill  l limit'
 
+/** As many lines as it has: its name first. */
 export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const { path, sample, rates } = view
   const title = `${printable(path)}${sample === undefined ? '  (gone)' : sample.frozen ? '  (frozen)' : ''}`
   const body = sample === undefined ? [] : describe(sample, rates, view, frame)
-  const lines = [frame.color ? `\x1b[1m${pad(title, frame.columns)}\x1b[0m` : pad(title, frame.columns), '', ...body]
-  const room = Math.max(1, frame.rows - 1)
-  while (lines.length < room) lines.push('')
-  return [
-    ...lines.slice(0, room).map((line) => (line.startsWith('\x1b') ? line : pad(line, frame.columns))),
-    pad(view.footer, frame.columns),
-  ]
+  const first = pad(shorten(title, frame.columns), frame.columns)
+  return [frame.color ? `\x1b[1m${first}\x1b[0m` : first, ...['', ...body].map((line) => pad(line, frame.columns))]
 }
 
 const label = (name: string) => pad(name, 16)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The screen of hutch top as lines: pure. Whatever others named goes through `printable`.
 import type { Snapshot } from '../../survey/sample.ts'
-import { pad, printable } from '../terminal-text.ts'
+import { pad, printable, shorten } from '../terminal-text.ts'
 import { chooseColumns, columns, percent, shortSize } from './columns.ts'
 import type { Choice, Row } from './rows.ts'
 
@@ -11,23 +11,21 @@ export interface Frame {
   color: boolean
 }
 
-/** What the list shows, and what stands below it. */
+/** What the list shows. */
 export interface ListView {
   now: Snapshot
   list: readonly Row[]
   selected: number
   offset: number
   choice: Choice
-  /** A question, or what was done. */
-  footer: string
   /** What stands first, when it is not the time of day. */
   title?: string | undefined
 }
 
 export const help =
-  '↑↓ ←→ fold  ⏎ details  t tree  s/S sort  r reverse  / filter  a all  f freeze  k kill  l limit  ? help  q quit'
+  '? help  q quit  ⏎ details  ←→ fold  t tree  s/S sort  r reverse  / filter  a all  f freeze  k kill  l limit'
 
-/** Lines of the list that fit. */
+/** Lines of the list that fit above one line. */
 export function listHeight(frame: Frame): number {
   return Math.max(1, frame.rows - 3)
 }
@@ -39,9 +37,10 @@ const reverse = paint('7')
 const red = paint('31')
 const yellow = paint('33')
 
+/** All lines but the last. */
 export function drawList(view: ListView, frame: Frame): string[] {
   const { list, selected, offset, choice } = view
-  const chosen = chooseColumns(frame.columns)
+  const chosen = chooseColumns(frame.columns, choice.sort)
   const nameWidth = frame.columns - chosen.reduce((sum, name) => sum + columns[name].width + 1, 0)
   const line = (cells: string[], name: string) => [pad(name, nameWidth), ...cells].join(' ')
   const titles = chosen.map((name) => {
@@ -54,23 +53,22 @@ export function drawList(view: ListView, frame: Frame): string[] {
       const cell = pad(columns[name].text(row), columns[name].width, name !== 'bar')
       return i + offset === selected ? cell : paintCell(name, row, cell, frame.color)
     })
-    const text = line(cells, nameOf(row, choice))
+    const text = line(cells, nameOf(row, choice, nameWidth))
     if (i + offset === selected) return frame.color ? reverse(text, true) : `\x1b[7m${text}`
     return row.sample.frozen ? dim(text, frame.color) : text
   })
-  const blank = Array.from({ length: Math.max(0, listHeight(frame) - shown.length) }, () => '')
   return [
     pad(summary(view), frame.columns),
     bold(line(titles, `GROUP${choice.sort === 'name' ? (choice.reverse ? '▴' : '▾') : ''}`), frame.color),
     ...shown,
-    ...blank,
-    pad(view.footer, frame.columns),
   ]
 }
 
-function nameOf(row: Row, choice: Choice): string {
+/** Half of the place stays for the name, however deep it is. */
+function nameOf(row: Row, choice: Choice, width: number): string {
   const mark = !choice.tree ? '' : row.below === 0 ? '  ' : choice.folded.has(row.path) ? '▸ ' : '▾ '
-  return `${'  '.repeat(row.depth)}${mark}${row.sample.frozen ? '(frozen) ' : ''}${printable(row.name)}`
+  const lead = `${'  '.repeat(Math.max(0, Math.min(row.depth, width >> 2)))}${mark}${row.sample.frozen ? '(frozen) ' : ''}`
+  return `${lead}${shorten(printable(row.name), width - lead.length)}`
 }
 
 /** What is close to its limit stands out. */

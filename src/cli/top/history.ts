@@ -19,13 +19,18 @@ const tracks = {
 export type Track = keyof typeof tracks
 const names = Object.keys(tracks) as Track[]
 
+/** NaN where nothing is known. */
+export function figureOf(track: Track, sample: GroupSample, rates: GroupRates | undefined): number {
+  return tracks[track](sample, rates) ?? Number.NaN
+}
+
 export interface History {
-  add(now: Snapshot, rates: ReadonlyMap<string, GroupRates>): void
   /** Oldest first; NaN where nothing was known. */
   of(path: string, track: Track): number[]
 }
 
-export function makeHistory(): History {
+/** Of the looks that are added. */
+export function makeHistory(): History & { add(now: Snapshot, rates: ReadonlyMap<string, GroupRates>): void } {
   let groups = new Map<string, Float64Array>()
   let looks = 0
   return {
@@ -35,7 +40,7 @@ export function makeHistory(): History {
       for (const [path, sample] of now.groups) {
         const figures = groups.get(path) ?? new Float64Array(kept * names.length).fill(Number.NaN)
         const rate = rates.get(path)
-        for (const [i, name] of names.entries()) figures[at + i] = tracks[name](sample, rate) ?? Number.NaN
+        for (const [i, name] of names.entries()) figures[at + i] = figureOf(name, sample, rate)
         next.set(path, figures)
       }
       groups = next

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a terminal sends → keys: pure. Sequences as xterm and the Linux console have them.
 
-/** A name, or the character itself. */
+/** A name, or the character itself; `paste:` and all that was pasted, which nobody meant as keys. */
 export type Key = string
 
 const sequences: { [sequence: string]: Key } = {
@@ -40,11 +40,19 @@ const controls: { [character: string]: Key } = {
 /** An escape with nothing behind it is the key of that name; a sequence that is not known is no key. */
 export function parseKeys(text: string): Key[] {
   const keys: Key[] = []
-  for (const [, sequence, alone, control, character] of text.matchAll(
-    /\x1b(\[[0-?]*[ -/]*[@-~]|O[A-Za-z])|(\x1b)|([\x00-\x1f\x7f])|(.)/gsu,
+  for (const [, pasted, sequence, alone, control, character] of text.matchAll(
+    /\x1b\[200~(.*?)(?:\x1b\[201~|$)|\x1b(\[[0-?]*[ -/]*[@-~]|O[A-Za-z])|(\x1b)|([\x00-\x1f\x7f])|(.)/gsu,
   )) {
     const key =
-      sequence !== undefined ? sequences[sequence] : alone ? 'escape' : control ? controls[control] : character
+      pasted !== undefined
+        ? `paste:${pasted}`
+        : sequence !== undefined
+          ? sequences[sequence]
+          : alone
+            ? 'escape'
+            : control
+              ? controls[control]
+              : character
     if (key !== undefined) keys.push(key)
   }
   return keys

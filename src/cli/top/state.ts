@@ -27,7 +27,11 @@ export interface State {
   list: Row[]
   /** The group that is selected, also when its place in the list moves. */
   selected: string
+  /** The line on which it was last. */
+  at: number
   offset: number
+  /** Lines of the details or of the help that are above the screen. */
+  scrolled: number
   message: string
 }
 
@@ -51,13 +55,14 @@ export function makeState(top: string): State {
     folded: new Set(),
     top,
   }
-  return { mode: { kind: 'list' }, back: { kind: 'list' }, choice, list: [], selected: top, offset: 0, message: '' }
+  const list: Mode = { kind: 'list' }
+  return { mode: list, back: list, choice, list: [], selected: top, at: 0, offset: 0, scrolled: 0, message: '' }
 }
 
 /** Where the selection stands; the nearest line when its group is not shown any more. */
-export function selectedIndex({ list, selected, offset }: State): number {
-  const at = list.findIndex(({ path }) => path === selected)
-  return at >= 0 ? at : Math.min(Math.max(0, offset), Math.max(0, list.length - 1))
+export function selectedIndex({ list, selected, at }: State): number {
+  const found = list.findIndex(({ path }) => path === selected)
+  return found >= 0 ? found : Math.min(at, Math.max(0, list.length - 1))
 }
 
 /** Keeps the selection in sight. */
@@ -67,7 +72,22 @@ export function scroll(state: State, height: number): number {
   state.offset = Math.max(0, Math.min(state.offset, state.list.length - height))
   if (at < state.offset) state.offset = at
   if (at >= state.offset + height) state.offset = at - height + 1
+  state.at = at
   return at
+}
+
+/** Whether the key moves through a text that may be longer than the screen. Too far is mended when it is drawn. */
+function scrollText(state: State, key: Key, height: number): boolean {
+  const steps: { [key: Key]: number } = { up: -1, down: 1, pageup: -height, pagedown: height, home: -1e6, end: 1e6 }
+  const by = steps[key]
+  if (by !== undefined) state.scrolled = Math.max(0, state.scrolled + by)
+  return by !== undefined
+}
+
+/** Shows another page; a question or the help goes back to this one. */
+function open(state: State, mode: Mode): void {
+  state.back = state.mode
+  state.mode = mode
 }
 
 /** 'quit' ends the program, 'suspend' stops it. */
@@ -85,8 +105,8 @@ export function press(
   switch (mode.kind) {
     case 'ask':
       state.mode = state.back
+      state.message = key === 'y' || key === 'Y' ? 'doing it …' : 'nothing was done'
       if (key === 'y' || key === 'Y') actions.run(mode.act)
-      else state.message = 'nothing was done'
       return undefined
     case 'filter':
       editFilter(state, key)
@@ -99,12 +119,15 @@ export function press(
       if (limits[key]) state.mode = { kind: 'value', path: mode.path, file: limits[key].file, text: '' }
       return undefined
     case 'help':
+      if (scrollText(state, key, height)) return undefined
       state.mode = state.back
+      state.scrolled = 0
       return undefined
     case 'details':
       if (key === 'q') return 'quit'
       if (['escape', 'left', 'backspace', 'enter'].includes(key)) state.mode = { kind: 'list' }
-      else act(state, key, mode.path, now, actions)
+      else if (key === '?') showHelp(state)
+      else if (!scrollText(state, key, height)) act(state, key, mode.path, now, actions)
       return undefined
     default:
       return pressInList(state, key, height, now, actions)
@@ -153,6 +176,7 @@ function pressInList(state: State, key: Key, height: number, now: Snapshot, acti
       if (row && row.below > 0) fold(choice, row.path, !choice.folded.has(row.path))
       break
     case 'enter':
+      state.scrolled = 0
       if (row) state.mode = { kind: 'details', path: row.path }
       break
     case 't':
@@ -177,12 +201,17 @@ function pressInList(state: State, key: Key, height: number, now: Snapshot, acti
       choice.filter = ''
       break
     case '?':
-      state.mode = { kind: 'help' }
+      showHelp(state)
       break
     default:
       if (row) act(state, key, row.path, now, actions)
   }
   return undefined
+}
+
+function showHelp(state: State): void {
+  state.scrolled = 0
+  open(state, { kind: 'help' })
 }
 
 function fold(choice: Choice, path: string, folded: boolean): void {
@@ -194,15 +223,12 @@ function fold(choice: Choice, path: string, folded: boolean): void {
 
 /** f, k, l: what is done to a group is asked first. */
 function act(state: State, key: Key, path: string, now: Snapshot, actions: Actions): void {
-  const ask = (question: string, what: () => Promise<Outcome>) => {
-    state.back = state.mode
-    state.mode = { kind: 'ask', question: `${question} y/n`, act: what }
-  }
+  const ask = (question: string, what: () => Promise<Outcome>) =>
+    open(state, { kind: 'ask', question: `${question} y/n`, act: what })
   const frozen = now.groups.get(path)?.frozen === true
-  if (key === 'l') {
-    state.back = state.mode
-    state.mode = { kind: 'limit', path }
-  } else if (key === 'f' && frozen) ask(`let ${path} go on?`, () => actions.freeze(path, false))
+  if (['f', 'k', 'l'].includes(key) && !now.groups.has(path)) state.message = `${path} is gone`
+  else if (key === 'l') open(state, { kind: 'limit', path })
+  else if (key === 'f' && frozen) ask(`let ${path} go on?`, () => actions.freeze(path, false))
   else if ((key === 'f' || key === 'k') && actions.holdsMyself(path))
     state.message = `hutch top itself is in ${path}: it would ${key === 'k' ? 'kill' : 'stop'} itself`
   else if (key === 'f') ask(`freeze ${path}, and all below it?`, () => actions.freeze(path, true))
@@ -231,7 +257,9 @@ function editValue(state: State, mode: Mode & { kind: 'value' }, key: Key, actio
   else state.mode = { ...mode, text: edit(text, key) }
 }
 
-function edit(text: string, key: Key): string {
+/** A line of text after a key. */
+export function edit(text: string, key: Key): string {
+  if (key.startsWith('paste:')) return `${text}${key.slice(6).replace(/\p{C}/gu, '')}`.slice(0, 200)
   if (key === 'backspace') return [...text].slice(0, -1).join('')
   if (key === 'clear') return ''
   return [...key].length === 1 ? (text + key).slice(0, 200) : text

@@ -38,8 +38,10 @@ export function widthOf(text: string): number {
 function widthOfCharacter(c: string): number {
   if (c <= '~') return 1
   if (/^[\p{Mn}\p{Me}\p{Cf}]$/u.test(c)) return 0
+  // half of a flag
+  if (/^[\u{1f1e6}-\u{1f1ff}]$/u.test(c)) return 1
   const wide =
-    /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}$/u
+    /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}$/u
   return wide.test(c) ? 2 : 1
 }
 
