@@ -124,7 +124,7 @@ function makeTree(top: string, groups: Map<string, Shown[]>): Node {
 }
 
 /** Children below their parents, where those are in the same group. */
-function nest(members: readonly Shown[]): Shown[] {
+export function nest(members: readonly Shown[]): Shown[] {
   const here = new Map(members.map((member) => [member.pid, { ...member, children: [] as Shown[] }]))
   const tops: Shown[] = []
   for (const member of here.values()) (here.get(member.parent)?.children ?? tops).push(member)

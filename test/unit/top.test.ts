@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { holdsMyself } from '../../src/cgroup/actions.ts'
 import { widthOf } from '../../src/cli/dropin/lsns/table-cell.ts'
+import { nest } from '../../src/cli/ps.ts'
 import { formatTable, pad, printable, shorten, wrap } from '../../src/cli/terminal-text.ts'
 import { chooseColumns, columns, drawBar, shortSize } from '../../src/cli/top/columns.ts'
 import { drawSparkline, makeHistory } from '../../src/cli/top/history.ts'
@@ -273,6 +274,17 @@ test('cells are as wide as they should be, also of wide characters', () => {
     shorten('abcdef', 3),
   ]).toEqual(['/a/bc', '…/pod1/one', '日…本日本', 'ab…'])
   expect(wrap('one two three  日本日本', 7)).toEqual(['one two', 'three ', '日本日', '本'])
+})
+
+test('a chain of processes of any length is a tree of a hundred levels', () => {
+  const chain = Array.from({ length: 20_000 }, (_, i) => ({ pid: i + 2, parent: i + 1, children: [] }))
+  let level = nest(chain as unknown as Parameters<typeof nest>[0])
+  for (let depth = 1; depth < 100; depth++) {
+    expect(level.map(({ pid }) => pid)).toEqual([depth + 1])
+    level = level[0]!.children
+  }
+  const [last] = level
+  expect([last!.children.length, last!.children.at(-1)!.children]).toEqual([20_000 - 100, []])
 })
 
 test('a process is what its files say, also with a name of brackets and blanks', () => {
