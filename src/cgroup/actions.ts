@@ -45,8 +45,13 @@ export async function kill(path: string): Promise<Outcome> {
 }
 
 export async function setLimit(path: string, file: string, value: string): Promise<Outcome> {
+  const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
+  if (file === 'cpu.max' && cpus === undefined && !value.includes(' '))
+    return {
+      done: false,
+      said: `cannot set cpu.max of ${path}: it takes CPUs from 0.01 up; remedy: give CPUs, such as 0.5, or max`,
+    }
   return attempt(async () => {
-    const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
     await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))
     return `${file} of ${path} is ${value}`
   })
