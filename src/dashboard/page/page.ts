@@ -59,7 +59,7 @@ async function fetchProcesses(): Promise<void> {
   const path = state.selected
   if (!state.rows.has(path)) return drawProcesses({ processes: [], more: 0 })
   const found = document.hidden ? undefined : await get<Processes>('/processes', path)
-  if (found && path === state.selected) drawProcesses(found)
+  if (found && path === state.selected && state.rows.has(path)) drawProcesses(found)
 }
 
 async function get<T>(what: string, group: string): Promise<T | undefined> {
@@ -116,7 +116,9 @@ function follow(): void {
   })
   opened.addEventListener('change', (event) => {
     heard = Date.now()
-    takeChange(state, JSON.parse(event.data) as Change)
+    const change = JSON.parse(event.data) as Change
+    takeChange(state, change)
+    if (change.gone.includes(state.selected)) void fetchProcesses()
     charts.add(state.time, state.rows.get(state.selected))
     draw()
   })
