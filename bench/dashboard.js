@@ -36,8 +36,8 @@ const start = async (file) => {
   const server = spawn(process.execPath, [file, 'dashboard', '--listen', '127.0.0.1:0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  children.push(server)
   const [line] = await once(server.stdout, 'data')
-
   const { port, hash } = new URL(String(line).trim())
   return { server, port, headers: { authorization: `Bearer ${hash.slice('#token='.length)}` } }
 }
