@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What it costs to watch 1,000 groups: CPU time of one look by openSurvey, by openStats, by reading all the files anew, and by systemd-cgtop.
 //   node bench/survey.js [--groups N] [--busy N] [--rounds N] [--json FILE]
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
-import { Cgroup, layout, openStats, openSurvey } from '../dist/index.js'
+import { layout, openStats, openSurvey } from '../dist/index.js'
+import { makeGroups } from './groups.js'
 
 const { values } = parseArgs({
   options: {
@@ -16,23 +17,14 @@ const { values } = parseArgs({
   },
 })
 const count = Number(values.groups)
-const top = `/hutch-bench-${process.pid}`
 
 /** What openSurvey looks at, in a group of this layout. */
 const wanted =
   /^(cgroup\.events|cpu\.(stat|max|pressure|cfs_quota_us|cfs_period_us)|(memory|io)\.pressure|io\.stat|memory\.(current|max|peak|swap\.current|swap\.max|stat|events|usage_in_bytes|limit_in_bytes|max_usage_in_bytes|memsw\.limit_in_bytes|oom_control)|pids\.(current|max)|freezer\.state|blkio\.throttle\.io_service(d|_bytes)_recursive)$/
 
-const root = await Cgroup.create(top)
-const children = []
+const made = await makeGroups(count, Number(values.busy))
 try {
-  const groups = []
-  for (let i = 0; i < count; i++) groups.push(await Cgroup.create(`${top}/g${i}`))
-  // each of these forks, allocates and sleeps all the time
-  for (const group of groups.slice(0, Number(values.busy))) {
-    const child = spawn('sh', ['-c', 'while :; do sleep 0.3; done'], { stdio: 'ignore' })
-    children.push(child)
-    await group.add(child.pid)
-  }
+  const { groups } = made
   const paths = groups.flatMap((group) =>
     [...new Set(Object.values(group.directories))].flatMap((directory) =>
       readdirSync(directory)
@@ -92,6 +84,5 @@ try {
     )
   if (values.json) writeFileSync(values.json, JSON.stringify({ count, rows }, null, 2))
 } finally {
-  for (const child of children) child.kill('SIGKILL')
-  await root.remove({ recursive: true, kill: true })
+  await made.remove()
 }

@@ -37,6 +37,7 @@ export async function main(args: string[]): Promise<number> {
   if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch dashboard takes options alone' })
   // a look leaves garbage, which is better thrown away often than kept
   setFlagsFromString('--semi-space-growth-factor=1')
+  setFlagsFromString('--heap-growing-percent=100')
   const [host, port] = parseAddress(values.listen?.at(-1) ?? address)
   const ended = new Promise<number>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(0))

@@ -8,30 +8,36 @@ export interface Gate {
   /** For the URL that is printed; 256 bits. */
   readonly token: string
   isToken(text: string): boolean
+  /** Where the page asks for all but itself: a path that nobody else knows, and the only one that the cookie is sent to. */
+  readonly base: string
   /** `Set-Cookie` for who has shown the token. */
   cookie(): string
-  /** Whether the request may be looked at, without a token: why not. */
-  refuse(headers: IncomingHttpHeaders, changes: boolean): string | undefined
+  /** Whether the request may be looked at, without a token: why not. `opens` is one for the page itself, which holds no secret. */
+  refuse(headers: IncomingHttpHeaders, kind: { changes: boolean; opens: boolean }): string | undefined
   /** Whether it brings the token. */
   knows(headers: IncomingHttpHeaders): boolean
 }
 
-/** The port is in the cookie's name, since browsers send cookies to all ports of a host. */
+/** Browsers send cookies to all ports of a host, where others may serve: hence the port in its name, and the path. */
 export function makeGate(port: number, listening: string): Gate {
   const token = randomBytes(32).toString('base64url')
   const session = randomBytes(32).toString('base64url')
+  const base = `/${randomBytes(32).toString('base64url')}`
   const name = `hutch-dashboard-${port}`
   return {
     token,
     isToken: (text) => isSame(text, token),
-    cookie: () => `${name}=${session}; HttpOnly; SameSite=Strict; Path=/`,
-    refuse(headers, changes) {
+    base,
+    cookie: () => `${name}=${session}; HttpOnly; SameSite=Strict; Path=${base}`,
+    refuse(headers, { changes, opens }) {
       const { host, origin } = headers
       if (host === undefined || !namesMachine(host, [listening]))
-        return 'the Host header names no address of this machine'
+        return 'the Host header names no address of this machine; open it by its address, or as localhost'
       if (origin !== undefined && origin !== `http://${host}`) return 'it comes from the page of another origin'
-      const site = headers['sec-fetch-site']
-      if (site !== undefined && site !== 'same-origin' && site !== 'none')
+      const { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = headers
+      // such as the link to it in a terminal that is a web page
+      const isOpened = opens && mode === 'navigate' && destination === 'document'
+      if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isOpened)
         return 'it comes from the page of another site'
       // a browser always tells where a POST comes from; a program has no cookie
       if (changes && origin === undefined && headers.authorization === undefined) return 'the Origin header is missing'

@@ -12,6 +12,7 @@ export function makeRow(sample: GroupSample, rates: GroupRates | undefined): Row
     cpuMax: sample.cpuMax,
     memory: sample.memory,
     memoryMax: sample.memoryMax,
+    memoryHigh: sample.memoryHigh,
     memoryPeak: sample.memoryPeak,
     swap: sample.swap,
     swapMax: sample.swapMax,

@@ -8,7 +8,7 @@ import { readMembers } from '../survey/processes.ts'
 import { openFeed } from './feed.ts'
 import { type Gate, makeGate } from './gate.ts'
 import { makeStreams } from './streams.ts'
-import type { Process, Processes, Wish } from './wire.ts'
+import type { Process, Processes, Session, Wish } from './wire.ts'
 
 /** The page's files, as the build made them. */
 export interface Page {
@@ -50,7 +50,7 @@ const safety = {
 export async function openDashboard(host: Host, options: DashboardOptions): Promise<Dashboard> {
   let answer: (request: IncomingMessage, response: ServerResponse) => void = () => {}
   const server = createServer(
-    { requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 8192 },
+    { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
     (request, response) => answer(request, response),
   )
   server.maxConnections = mostConnections
@@ -70,12 +70,14 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
   const processes = freshFor(500, (group: string) => listProcesses(host, group))
 
   const route = async (request: IncomingMessage, response: ServerResponse) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
+    const [, asked = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(request.url ?? '/') ?? []
+    const pathname = asked.startsWith(`${gate.base}/`) ? asked.slice(gate.base.length) : asked
     const posted = request.method === 'POST'
     for (const [name, value] of Object.entries(safety)) response.setHeader(name, value)
-    const refused = gate.refuse(request.headers, posted)
+    const refused = gate.refuse(request.headers, { changes: posted, opens: !posted && pathname === '/' })
     if (refused) return say(response, 403, { said: `refused: ${refused}` })
-    if (!posted && request.method !== 'GET') return say(response, 405, { said: 'ask by GET or POST' })
+    if (!posted && request.method !== 'GET')
+      return say(response.setHeader('allow', 'GET, POST'), 405, { said: 'ask by GET or POST' })
     if (!posted && Object.hasOwn(files, pathname)) {
       const [type, text] = files[pathname]!
       response.writeHead(200, { 'content-type': type }).end(text)
@@ -90,8 +92,9 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
       const wish = parseWish(await readJson(request))
       if (!wish) return say(response, 400, { said: 'this is no change that hutch knows' })
       const outcome = await change(host, wish)
-      feed.refresh()
-      return say(response, outcome.done ? 200 : 409, outcome)
+      say(response, outcome.done ? 200 : 409, outcome)
+      if (outcome.done) feed.refresh()
+      return
     }
     if (posted) return say(response, 404, { said: 'there is nothing here' })
     if (pathname === '/events') {
@@ -99,7 +102,7 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
       if (!streams.add(response)) say(response, 503, { said: 'too many pages are open' })
       return
     }
-    const group = searchParams.get('group') ?? ''
+    const group = new URLSearchParams(query).get('group') ?? ''
     if (pathname !== '/history' && pathname !== '/processes')
       return say(response, 404, { said: 'there is nothing here' })
     if (!feed.has(group)) return say(response, 404, { said: 'there is no such group' })
@@ -157,7 +160,8 @@ async function openSession(gate: Gate, request: IncomingMessage, response: Serve
   const body = await readJson(request)
   const token = typeof body === 'object' && body !== null && 'token' in body ? body.token : undefined
   if (typeof token !== 'string' || !gate.isToken(token)) return say(response, 401, { said: 'the token is wrong' })
-  response.writeHead(204, { 'set-cookie': gate.cookie() }).end()
+  const session: Session = { base: gate.base }
+  say(response.setHeader('set-cookie', gate.cookie()), 200, session)
 }
 
 /** undefined when it is too long or none. */

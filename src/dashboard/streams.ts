@@ -24,11 +24,15 @@ export interface Streams {
   close(): void
 }
 
-/** `all` makes the event `all`; `counted` hears how many watch. */
-export function makeStreams(all: () => unknown, counted: (streams: number) => void): Streams {
+/** `all` makes the event `all`; `counted` hears how many watch; `clock` tells milliseconds. */
+export function makeStreams(
+  all: () => unknown,
+  counted: (streams: number) => void,
+  clock = () => performance.now(),
+): Streams {
   const streams = new Set<Stream>()
   const write = (stream: Stream, text: string) => {
-    if (!stream.response.write(text)) stream.behindSince ??= performance.now()
+    if (!stream.response.write(text)) stream.behindSince ??= clock()
   }
   const format = (event: string, data: unknown) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
   return {
@@ -60,7 +64,7 @@ export function makeStreams(all: () => unknown, counted: (streams: number) => vo
       const text = format('change', change)
       for (const stream of streams) {
         if (stream.behindSince === undefined) write(stream, text)
-        else if (performance.now() - stream.behindSince > patienceMs) stream.response.destroy()
+        else if (clock() - stream.behindSince > patienceMs) stream.response.destroy()
         else stream.missed = true
       }
     },

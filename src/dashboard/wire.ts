@@ -11,6 +11,7 @@ export interface Row {
   /** Bytes. */
   memory?: number | undefined
   memoryMax?: number | 'max' | undefined
+  memoryHigh?: number | 'max' | undefined
   memoryPeak?: number | undefined
   swap?: number | undefined
   swapMax?: number | 'max' | undefined
@@ -93,6 +94,11 @@ export interface Process {
 export interface Processes {
   processes: Process[]
   more: number
+}
+
+/** The answer of /session: all but the page itself and the session is asked for below this path. */
+export interface Session {
+  base: string
 }
 
 /** What is asked of /change. */

@@ -18,7 +18,7 @@ const number =
   }
 
 const limit =
-  (key: 'memoryMax' | 'swapMax' | 'pidsMax'): Take =>
+  (key: 'memoryMax' | 'memoryHigh' | 'swapMax' | 'pidsMax'): Take =>
   (draft, text) => {
     draft[key] = parseLimit(text)
   }
@@ -72,6 +72,7 @@ export const unifiedFiles: { [controller: string]: { [file: string]: Take } } = 
   memory: {
     'memory.current': number('memory'),
     'memory.max': limit('memoryMax'),
+    'memory.high': limit('memoryHigh'),
     'memory.peak': number('memoryPeak'),
     'memory.swap.current': number('swap'),
     'memory.swap.max': limit('swapMax'),

@@ -37,6 +37,8 @@ export interface GroupSample {
   cpuMax: number | 'max' | undefined
   memory: number | undefined
   memoryMax: number | 'max' | undefined
+  /** v2 alone. */
+  memoryHigh: number | 'max' | undefined
   memoryPeak: number | undefined
   /** memory less what the kernel can drop at once (inactive_file): what Docker and Kubernetes show. */
   workingSet: number | undefined

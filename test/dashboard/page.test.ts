@@ -152,6 +152,40 @@ test('without the token nothing is shown, and without --allow-changes nothing ca
   expect(told.filter((text) => !/status of 401|Failed to load resource: net::/.test(text))).toEqual([])
 })
 
+test('a page outlives its group and its server, and takes the URL that is printed next', async (context) => {
+  requires(context, 'chromium', 'not a VM')
+  const group = await Cgroup.create(top, { files: { 'pids.max': 50 } })
+  await runIn(top, 'sleep', '60')
+  const first = await start('--allow-changes')
+  // what is no path is the root
+  const page = await open(`http://127.0.0.1:${first.port}/#/%`)
+  await page.locator('#live.off', { hasText: 'open the URL that hutch dashboard printed' }).waitFor()
+  expect(complaints.splice(0).filter((text) => !text.includes('status of 401'))).toEqual([])
+  await page.goto(first.url)
+  await page.locator('#live.on').waitFor()
+  // no other path, and so no other server of this host, gets the cookie
+  expect((await page.context().cookies()).map(({ path }) => path)).toEqual([expect.stringMatching(/^\/[\w-]{43}$/)])
+  expect(await page.context().cookies('http://127.0.0.1:1/')).toEqual([])
+  await select(page, top)
+  const input = page.locator('input[name="pids.max"]')
+  await input.fill('7')
+  await group.remove({ kill: true })
+  await page.locator('#group-title', { hasText: '(gone)' }).waitFor()
+  await input.waitFor({ state: 'hidden' })
+  expect(await page.locator('#processes tbody tr').count()).toBe(0)
+  expect(complaints.splice(0)).toEqual([])
+  await first.stop()
+  await page.locator('#live.off').waitFor()
+  const second = await serve('--allow-changes', '--listen', `127.0.0.1:${first.port}`)
+  ends.push(() => second.stop())
+  await page.goto(second.url)
+  await page.locator('#live.on').waitFor()
+  expect(await page.locator('#group-title').textContent()).toBe(`${top} (gone)`)
+  await page.context().close()
+  // the browser itself tells of a stream that ended, a server that was not there, and an old cookie
+  expect(complaints.splice(0).filter((text) => !/Failed to load resource: /.test(text))).toEqual([])
+})
+
 test('names of groups and processes are text, whatever is in them', async (context) => {
   requires(context, 'chromium', 'not a VM')
   const evil = `${top}/<img src=x onerror=alert(1)>\u202e"'&`

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import type { Mark, Past, Processes, Row } from '../../src/dashboard/wire.ts'
+import type { Mark, Past, Processes, Row, Session } from '../../src/dashboard/wire.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { cli, hutch } from '../cli/hutch.ts'
 import { listen, type Served, send, serve, type Told } from './served.ts'
@@ -83,6 +83,8 @@ test('the page itself holds no secret and nothing from elsewhere; all else needs
   expect((await send(served, '/history?group=/', { headers: bearer(served) })).status).toBe(200)
   expect((await send(served, '/nothing', { headers: bearer(served) })).status).toBe(404)
   expect((await send(served, '/', { method: 'PUT' })).status).toBe(405)
+  for (const path of ['//', 'http://[', '/page.js/..', '/../../etc/passwd'])
+    expect([path, (await send(served, path, { headers: bearer(served) })).status]).toEqual([path, 404])
 })
 
 test('a name that was made to point here, and the pages of others, are refused, whoever has the token', async () => {
@@ -101,6 +103,13 @@ test('a name that was made to point here, and the pages of others, are refused, 
   for (const site of ['cross-site', 'same-site'])
     expect([site, await status({ host: here, 'sec-fetch-site': site })]).toEqual([site, 403])
   expect(await status({ host: here, 'sec-fetch-site': 'same-origin' })).toBe(200)
+  // a link to the page may be followed from anywhere, and it cannot be framed
+  const opened = { host: here, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
+  expect(await status({ ...opened, 'sec-fetch-dest': 'document' })).toBe(200)
+  expect(await status({ ...opened, 'sec-fetch-dest': 'iframe' })).toBe(403)
+  expect(await status({ ...opened, 'sec-fetch-dest': 'document' }, 'POST')).toBe(403)
+  const events = { headers: { ...bearer(served), ...opened, 'sec-fetch-dest': 'document' } }
+  expect((await send(served, '/events', events)).status).toBe(403)
 })
 
 test('the token is exchanged for a cookie that scripts and other sites do not get', async () => {
@@ -110,13 +119,18 @@ test('the token is exchanged for a cookie that scripts and other sites do not ge
     send(served, '/session', { method: 'POST', headers: { ...headers }, body: JSON.stringify({ token }) })
   for (const token of ['', 'x', 5, null, `${served.token}x`]) expect((await login(token)).status).toBe(401)
   expect((await login(served.token, {})).status).toBe(403)
-  const { status, headers } = await login(served.token)
-  expect(status).toBe(204)
+  const { status, headers, text } = await login(served.token)
+  expect(status).toBe(200)
   const [set] = headers['set-cookie']!
-  expect(set).toMatch(/^hutch-dashboard-\d+=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/$/)
+  // a cookie is sent to all ports of a host: to none but this path, which no other server is asked for
+  const { base } = JSON.parse(text) as Session
+  expect(base).toMatch(/^\/[\w-]{43}$/)
+  expect(set).toMatch(/^hutch-dashboard-\d+=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/[\w-]{43}$/)
+  expect(set).toContain(`Path=${base}`)
   expect(set).not.toContain(served.token)
   const cookie = set!.split(';')[0]!
-  expect((await send(served, '/history?group=/', { headers: { cookie } })).status).toBe(200)
+  expect((await send(served, `${base}/history?group=/`, { headers: { cookie } })).status).toBe(200)
+  expect((await send(served, `${base}/history?group=/`)).status).toBe(401)
   expect((await send(served, '/history?group=/', { headers: { cookie: `${cookie}x` } })).status).toBe(401)
   // a form of another site brings the cookie, perhaps, but not the right origin
   const wish = { action: 'limit', group: top, file: 'pids.max', value: '5' }
@@ -219,6 +233,7 @@ test('a limit reaches the kernel file; what makes no sense changes nothing and s
     ['pids.max', '-1'],
     ['pids.max', '8\n9'],
     ['memory.max', 'plenty'],
+    ['cpu.max', '1e99'],
   ] as const) {
     const { status, text } = await limit(file, value)
     expect([file, value, status]).toEqual([file, value, 409])

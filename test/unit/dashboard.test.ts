@@ -38,6 +38,28 @@ test('the past is ten minutes, begins with the group, and ends with it', () => {
   history.add(kept * 2000, rowsOf({}))
   expect(history.of('/old').times).toEqual([])
 })
+
+test('the past has shares as fine as they were told, and limits that come, change and go', () => {
+  const history = makeHistory()
+  const limitAt = (i: number) => (i < 300 ? 0.5 : i < 620 ? 2 : 'max')
+  const shareAt = (i: number) => (i % 3 === 0 ? undefined : (i % 10_001) / 10_000)
+  for (let i = 0; i < kept + 50; i++)
+    history.add(i * 1000, rowsOf({ '/a': { cpus: i / 1000, cpuMax: limitAt(i), ioStalled: shareAt(i), throttled: 1 } }))
+  const { times, tracks } = history.of('/a')
+  expect(tracks.cpuMax).toEqual(times.map((i) => (limitAt(i) === 'max' ? null : limitAt(i))))
+  expect(tracks.ioStalled).toEqual(times.map((i) => shareAt(i) ?? null))
+  expect(tracks.cpus).toEqual(times.map((i) => Math.fround(i / 1000)))
+  expect(new Set(tracks.throttled)).toEqual(new Set([1]))
+})
+
+test('where too many groups change, the past of the rest is what is known to be true', () => {
+  const history = makeHistory()
+  const paths = Array.from({ length: 1501 }, (_, i) => `/g${i}`)
+  for (let look = 0; look < 3; look++)
+    history.add(look * 1000, new Map(paths.map((path) => [path, { pids: Math.min(look, 2), memory: look }])))
+  expect(history.of('/g1').tracks.pids).toEqual([0, 1, 2])
+  expect(history.of('/g1500').tracks.pids).toEqual([2])
+})
 const still: Row = { pids: 3 }
 
 test('a count is told once, by whichever source is first; what was before is no news', () => {
@@ -107,12 +129,14 @@ test('the boxes of a map fill it by weight, and none lies on another', () => {
   expect(squarify([0], { x: 0, y: 0, width: 4, height: 1 })).toEqual([undefined])
 })
 
-test('a stream that nobody reads holds a bounded amount, and gets all there is once it is read', async () => {
+test('a stream that nobody reads holds a bounded amount, gets all there is once it is read, and is let go after a while', async () => {
   const big = 'x'.repeat(100_000)
   let alls = 0
+  let now = 0
   const streams = makeStreams(
     () => ({ all: ++alls, big }),
     () => {},
+    () => now,
   )
   const responses: import('node:http').ServerResponse[] = []
   const server = createServer((_, response) => {
@@ -148,7 +172,18 @@ test('a stream that nobody reads holds a bounded amount, and gets all there is o
   for (const [i, [kind, value]] of told.entries())
     if (kind === 'change' && value < 300 && told[i - 1]![0] === 'change') expect(value).toBe(told[i - 1]![1] + 1)
   expect(told.some(([kind, value]) => kind === 'all' && value === 2)).toBe(true)
-  socket.destroy()
+  socket.pause()
+  // until the kernel takes no more
+  for (let stuck = 0; stuck < 10; stuck = responses[0]!.writableLength > 0 ? stuck + 1 : 0) {
+    streams.send({ change: 301, big })
+    await pause(2)
+  }
+  now = 30_000
+  streams.send({})
+  await pause(5)
+  expect(streams.size).toBe(1)
+  now = 30_001
+  streams.send({})
   while (streams.size > 0) await pause(5)
   server.close()
 })

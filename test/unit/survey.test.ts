@@ -31,6 +31,7 @@ const unified: Texts = {
   memory: {
     'memory.current': '1000\n',
     'memory.max': 'max\n',
+    'memory.high': '900\n',
     'memory.peak': '2000\n',
     'memory.swap.current': '30\n',
     'memory.swap.max': '0\n',
@@ -54,6 +55,7 @@ test('the files of v2 become one sample', () => {
     cpuMax: 0.5,
     memory: 1000,
     memoryMax: 'max',
+    memoryHigh: 900,
     memoryPeak: 2000,
     workingSet: 850,
     anon: 500,

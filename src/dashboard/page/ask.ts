@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nothing is changed without a second word.
 import type { Wish } from '../wire.ts'
+import { below } from './base.ts'
 import { find, printable, setText } from './dom.ts'
 
 /** Asks, does it if the answer is yes, and tells how it went. */
@@ -17,7 +18,7 @@ export async function ask(wish: Wish, question: { title: string; text: string; y
   said.className = ''
   said.textContent = '…'
   try {
-    const response = await fetch('/change', {
+    const response = await fetch(below('/change'), {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(wish),

@@ -8,6 +8,7 @@ import type { State } from './state.ts'
 
 const limits: { file: string; key: keyof Row; format: (value: never) => string; hint: string }[] = [
   { file: 'memory.max', key: 'memoryMax', format: formatSize, hint: '64M, max' },
+  { file: 'memory.high', key: 'memoryHigh', format: formatSize, hint: '64M, max' },
   { file: 'memory.swap.max', key: 'swapMax', format: formatSize, hint: '0, 64M, max' },
   { file: 'cpu.max', key: 'cpuMax', format: formatCpus, hint: 'CPUs: 0.5, max' },
   { file: 'pids.max', key: 'pidsMax', format: formatCount, hint: '100, max' },
@@ -22,6 +23,7 @@ export interface Details {
 export function makeDetails(state: State): Details {
   const figures = find('figures')
   const inputs = makeLimits(state)
+  let last: string | undefined
   const draw = () => {
     const row = state.rows.get(state.selected)
     setText(find('group-title'), state.selected + (row ? (row.frozen ? ' (frozen)' : '') : ' (gone)'))
@@ -51,8 +53,13 @@ export function makeDetails(state: State): Details {
   return {
     draw,
     reset() {
-      setText(find('said'), '')
-      inputs.reset()
+      // what is being typed stays when a page has come back to its server
+      const now = `${state.allowChanges} ${state.rows.size > 0} ${state.selected}`
+      if (now !== last) {
+        setText(find('said'), '')
+        inputs.reset()
+      }
+      last = now
       draw()
     },
   }
@@ -91,7 +98,7 @@ function drawActions(state: State, row: Row | undefined): void {
 
 function makeLimits(state: State) {
   const form = find<HTMLFormElement>('limits')
-  let rows: { output: HTMLOutputElement; key: keyof Row; format: (value: never) => string }[] = []
+  let rows: ({ key: keyof Row; format: (value: never) => string } & ReturnType<typeof makeLimit>)[] = []
   form.addEventListener('submit', (event) => event.preventDefault())
   const set = (file: string, value: string, now: string) => {
     const group = state.selected
@@ -101,47 +108,47 @@ function makeLimits(state: State) {
       { title: `Set ${file} to ${value.trim()}?`, text: `The limit of ${group} is now ${now}.`, yes: 'Set' },
     )
   }
+  const makeLimit = (file: string, hint: string, canChange: boolean) => {
+    const output = make('output')
+    const name = make('span', {}, make('span', { text: `${file} `, classes: 'quiet' }), output)
+    if (!canChange) return { label: make('label', {}, name), output }
+    const input = make('input')
+    input.placeholder = hint
+    input.setAttribute('aria-label', `${file}: ${hint}`)
+    input.autocomplete = 'off'
+    input.maxLength = 40
+    input.name = file
+    const button = make('button', { text: 'Set …' })
+    button.type = 'button'
+    button.setAttribute('aria-label', `Set ${file}`)
+    const go = () => set(file, input.value, output.value)
+    button.addEventListener('click', go)
+    input.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter') return
+      // else it would answer the question, too
+      event.preventDefault()
+      go()
+    })
+    return { label: make('label', {}, name, input, button), output }
+  }
   return {
     draw(row: Row | undefined) {
-      for (const { output, key, format } of rows) setText(output, format(row?.[key] as never))
+      for (const { label, output, key, format } of rows) {
+        // the root has none, this host or this group has no such file, or it is gone
+        label.hidden = row?.[key] === undefined
+        setText(output, format(row?.[key] as never))
+      }
     },
     reset() {
-      const canChange = state.allowChanges && state.selected !== '/'
-      setText(
-        find('limits-note'),
-        state.allowChanges || state.rows.size === 0 ? '' : 'To change them, start it with --allow-changes',
-      )
-      rows = limits.map(({ key, format }) => ({ output: make('output'), key, format }))
-      form.replaceChildren(
-        ...limits.map(({ file, hint }, i) => {
-          const { output } = rows[i]!
-          if (!canChange)
-            return make('label', {}, make('span', {}, make('span', { text: `${file} `, classes: 'quiet' }), output))
-          const input = make('input')
-          input.placeholder = hint
-          input.setAttribute('aria-label', `${file}: ${hint}`)
-          input.autocomplete = 'off'
-          input.name = file
-          const button = make('button', { text: 'Set …' })
-          button.type = 'button'
-          button.setAttribute('aria-label', `Set ${file}`)
-          const go = () => set(file, input.value, output.value)
-          button.addEventListener('click', go)
-          input.addEventListener('keydown', (event) => {
-            if (event.key !== 'Enter') return
-            // else it would answer the question, too
-            event.preventDefault()
-            go()
-          })
-          return make(
-            'label',
-            {},
-            make('span', {}, make('span', { text: `${file} `, classes: 'quiet' }), output),
-            input,
-            button,
-          )
-        }),
-      )
+      const isRoot = state.selected === '/'
+      const note = state.allowChanges ? '' : 'To change them, start it with --allow-changes'
+      setText(find('limits-note'), state.rows.size === 0 ? '' : isRoot ? 'The root has none' : note)
+      rows = limits.map(({ file, key, format, hint }) => ({
+        ...makeLimit(file, hint, state.allowChanges),
+        key,
+        format,
+      }))
+      form.replaceChildren(...rows.map(({ label }) => label))
     },
   }
 }

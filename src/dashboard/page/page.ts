@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page's start: exchanges the token, follows the stream, and draws what has changed.
-import type { All, Change, Past, Processes } from '../wire.ts'
+import type { All, Change, Past, Processes, Session } from '../wire.ts'
+import { below, keepBase } from './base.ts'
 import { makeCharts } from './charts.ts'
 import { drawProcesses, makeDetails } from './details.ts'
 import { find, make, printable, setText } from './dom.ts'
@@ -10,11 +11,16 @@ import { makeMap } from './map.ts'
 import { makeState, takeAll, takeChange } from './state.ts'
 
 const processesMs = 2000
+const silenceMs = 10_000
 
 const state = makeState()
 const charts = makeCharts()
 const details = makeDetails(state)
-const lists = makeLists(state, select)
+const lists = makeLists(state, (path) => {
+  select(path)
+  // on a narrow page it is elsewhere
+  if (matchMedia('(max-width: 900px)').matches) find('group').scrollIntoView()
+})
 const map = makeMap(state, select, drawCrumbs)
 
 /** Of the group that the charts show; the past is fetched once, and then grows by what the stream tells. */
@@ -33,6 +39,7 @@ function select(path: string): void {
   state.selected = path
   history.replaceState(null, '', `#${encodeURI(path)}`)
   details.reset()
+  drawProcesses({ processes: [], more: 0 })
   draw()
   void fetchPast()
   void fetchProcesses()
@@ -42,7 +49,7 @@ async function fetchPast(): Promise<void> {
   const path = state.selected
   wanted = path
   charts.show(undefined)
-  const past = await get<Past>('/history', path)
+  const past = state.rows.has(path) ? await get<Past>('/history', path) : undefined
   if (wanted !== path || !past) return
   charts.show(past)
   draw()
@@ -50,13 +57,14 @@ async function fetchPast(): Promise<void> {
 
 async function fetchProcesses(): Promise<void> {
   const path = state.selected
+  if (!state.rows.has(path)) return drawProcesses({ processes: [], more: 0 })
   const found = document.hidden ? undefined : await get<Processes>('/processes', path)
-  if (found && path === state.selected) drawProcesses(found)
+  if (found && path === state.selected && state.rows.has(path)) drawProcesses(found)
 }
 
 async function get<T>(what: string, group: string): Promise<T | undefined> {
   try {
-    const response = await fetch(`${what}?group=${encodeURIComponent(group)}`)
+    const response = await fetch(below(`${what}?group=${encodeURIComponent(group)}`))
     return response.ok ? ((await response.json()) as T) : undefined
   } catch {
     return undefined
@@ -86,9 +94,16 @@ function tellLive(isOn: boolean, text: string): void {
   setText(live, text)
 }
 
+let stream: EventSource | undefined
+let heard = 0
+
 function follow(): void {
-  const stream = new EventSource('/events')
-  stream.addEventListener('all', (event) => {
+  stream?.close()
+  const opened = new EventSource(below('/events'))
+  stream = opened
+  heard = Date.now()
+  opened.addEventListener('all', (event) => {
+    heard = Date.now()
     takeAll(state, JSON.parse(event.data) as All)
     const { name, memory, cpus, layout } = state.host!
     setText(find('host'), `${name}: ${cpus} CPUs, ${formatSize(memory)}, cgroup ${layout}`)
@@ -99,30 +114,55 @@ function follow(): void {
     void fetchPast()
     void fetchProcesses()
   })
-  stream.addEventListener('change', (event) => {
-    takeChange(state, JSON.parse(event.data) as Change)
+  opened.addEventListener('change', (event) => {
+    heard = Date.now()
+    const change = JSON.parse(event.data) as Change
+    takeChange(state, change)
+    if (change.gone.includes(state.selected)) void fetchProcesses()
     charts.add(state.time, state.rows.get(state.selected))
     draw()
   })
-  stream.addEventListener('error', async () => {
-    if (stream.readyState !== EventSource.CLOSED) return tellLive(false, 'connecting again …')
+  opened.addEventListener('error', async () => {
+    if (opened.readyState !== EventSource.CLOSED) return tellLive(false, 'connecting again …')
     // the reason is in no event: asked for once more
-    const response = await fetch('/events').catch(() => undefined)
+    const response = await fetch(below('/events')).catch(() => undefined)
     const answer = response && !response.ok ? ((await response.json()) as { said: string }) : undefined
     void response?.body?.cancel().catch(() => {})
-    tellLive(false, printable(answer?.said ?? 'hutch does not answer'))
+    if (opened === stream) tellLive(false, printable(answer?.said ?? 'hutch does not answer'))
   })
 }
 
+/** A connection that a sleep or a tunnel has cut may look open for long: every second brings something else. */
+function followAnew(): void {
+  if (stream?.readyState !== EventSource.OPEN || Date.now() - heard < silenceMs) return
+  tellLive(false, 'connecting again …')
+  follow()
+}
+
+/** What stands behind # : the token of the URL that was printed, or the group that was selected. */
 async function start(): Promise<void> {
   const [, token] = /^#token=([\w-]+)$/.exec(location.hash) ?? []
   if (token !== undefined) {
     // out of the address bar and the history before anything else
     history.replaceState(null, '', '/')
-    const response = await fetch('/session', { method: 'POST', body: JSON.stringify({ token }) })
+    const response = await fetch('/session', { method: 'POST', body: JSON.stringify({ token }) }).catch(() => undefined)
+    if (!response) return tellLive(false, 'hutch does not answer')
     if (!response.ok) return tellLive(false, 'the token is wrong: open the URL that hutch dashboard printed')
-  } else if (location.hash.startsWith('#/')) state.selected = decodeURI(location.hash.slice(1))
-  follow()
+    keepBase((await response.json()) as Session)
+  } else if (location.hash.startsWith('#/')) {
+    const path = decode(location.hash.slice(1))
+    if (stream && path !== undefined) return select(path)
+    state.selected = path ?? '/'
+  }
+  if (!stream || token !== undefined) follow()
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURI(text)
+  } catch {
+    return undefined
+  }
 }
 
 for (const input of document.querySelectorAll<HTMLInputElement>('#measure input'))
@@ -138,4 +178,7 @@ document.addEventListener('visibilitychange', draw)
 // the keyboard scrolls it
 find('scroll').tabIndex = 0
 setInterval(fetchProcesses, processesMs)
+setInterval(followAnew, 1000)
+// another URL is opened in this page: such as that of a server that was started anew
+addEventListener('hashchange', () => void start())
 void start()
