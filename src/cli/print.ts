@@ -19,7 +19,12 @@ export function formatVerdict(result: Result, { color, verbose }: { color: boole
     ...(remedy ? [['remedy', remedy] as [string, string]] : []),
   ]
   const title = `hutch: ${headline}`
-  return `${stopped ? red(title, color) : bold(title, color)}\n${lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')}`
+  return `${stopped ? red(title, color) : bold(title, color)}\n${formatLines(lines, color)}`
+}
+
+/** Label and text, a line each, as they stand below a headline. */
+export function formatLines(lines: readonly [string, string][], color: boolean): string {
+  return lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')
 }
 
 function usageLines({ usage, cgroup, durationMs }: Result): [string, string][] {

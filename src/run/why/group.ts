@@ -54,7 +54,7 @@ function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean):
   return {
     name: quote(path),
     path,
-    levels: chain.memory,
+    levels: deep ? chain.memory : [],
     below: deep ? chain.memoryBelow : [],
     // where memory is not counted, the log can only mean an earlier group of this path
     kills: chain.memory.length === 0 || !deep ? [] : killsIn(log, path, true),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
 import { readChain } from '../../cgroup/chain.ts'
-import { findPlace, hierarchies, type Place, placeOf, present } from '../../cgroup/place.ts'
+import { findPlace, type Place, pathOfDirectory, placeOf, present } from '../../cgroup/place.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
@@ -43,26 +43,17 @@ export function why(target: WhyTarget): Explanation {
 
 function ofReport(report: Report, name: string): Explanation {
   const { path } = report.cgroup
-  return explainReport(report, name, path === undefined ? undefined : pathOf(readHost(), path))
+  return explainReport(report, name, path === undefined ? undefined : pathOfDirectory(readHost(), path))
 }
 
 /** A group by name, path or directory; undefined when there is none. */
 function findGroup(host: Host, name: string): Place | undefined {
   try {
-    return findPlace(host, pathOf(host, name))
+    return findPlace(host, pathOfDirectory(host, name))
   } catch (error) {
     if (HutchError.is(error) && error.code === 'CGROUP_NOT_FOUND') return undefined
     throw error
   }
-}
-
-/** A directory below a mount, as shells and reports have it, is meant as the group there. */
-function pathOf(host: Host, name: string): string {
-  const mounts = hierarchies(host)
-    .map(([, { mount }]) => mount)
-    .sort((a, b) => b.length - a.length)
-  const mount = mounts.find((one) => name === one || name.startsWith(`${one}/`))
-  return mount === undefined ? name : name.slice(mount.length) || '/'
 }
 
 function explainGroup(host: Host, place: Place, name: string): Explanation {
@@ -173,7 +164,7 @@ function goneProcess(pid: number, log: LogFacts): Cause {
 /** A group that is gone: what the log has of it. @throws WHY_TARGET_UNKNOWN */
 function explainGone(host: Host, name: string): Explanation {
   const log = readLog()
-  const path = `/${pathOf(host, name).split('/').filter(Boolean).join('/')}`
+  const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`
   const names = [path, `/hutch${path}`]
   const found = names.find(
     (one) => killsIn(log, one, true).length > 0 || log.forkRefusals.some(({ group }) => group === one),
@@ -207,7 +198,7 @@ function explainGone(host: Host, name: string): Explanation {
 function unknownTarget(host: Host, name: string, log: LogFacts): HutchError {
   let nearest: string | undefined
   try {
-    if (host.layout !== 'none') findPlace(host, pathOf(host, name))
+    if (host.layout !== 'none') findPlace(host, pathOfDirectory(host, name))
   } catch (error) {
     nearest = HutchError.is(error) ? /did you mean (.*)\?$/.exec(error.remedy)?.[1] : undefined
   }
