@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results as text for people: pure, colour only when asked for.
 import { leafName } from '../host/parent.ts'
-import { type Step, shellWord } from '../program/explain.ts'
+import type { Step } from '../program/explain.ts'
+import { shellWord } from '../quote.ts'
 import type { Result } from '../run/result.ts'
 import { formatDuration, formatSize } from '../units.ts'
 

@@ -32,7 +32,8 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
   refusePlaceholder(spec)
   const around = readSurroundings(spec, filter)
   const plan = makePlan(spec, ofAnyStart(around))
-  const usual = compilePlan(plan)
+  // its verdict does not tell the levels above apart
+  const usual = compilePlan({ ...plan, ancestors: [] })
   const program = recompile
     ? recompile(plan, usual)
     : spec.env.PATH === undefined && !spec.sandbox

@@ -244,7 +244,9 @@ test('RLIMIT_NPROC holds for those without rights alone', () => {
 
 test('the arithmetic of a CPU limit', () => {
   const facts = { quota: 50_000, period: 100_000, periods: 100, throttledPeriods: 98, throttledUsec: 9_500_000 }
-  expect(explainThrottling('web', { ...facts, cpuUsec: 4_900_000, tasks: 4, cpus: 2 }, '--cpus ')).toEqual({
+  expect(
+    explainThrottling('web', { ...facts, cpuUsec: 4_900_000, tasks: 4, cpus: 2 }, (more) => `--cpus ${more}`),
+  ).toEqual({
     cause: 'throttled',
     limit: 'cpu.max',
     count: 98,

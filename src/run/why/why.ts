@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
+import { existsSync } from 'node:fs'
 import { readChain } from '../../cgroup/chain.ts'
+import type { Line } from '../../cgroup/diagnosis.ts'
 import { findPlace, type Place, pathOfDirectory, placeOf, present } from '../../cgroup/place.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
 import { signalName } from '../judge.ts'
 import { explainReport, isFile, readReport } from './explain-report.ts'
-import { type Cause, type Explanation, sortCauses } from './explanation.ts'
+import type { Cause, Explanation } from './explanation.ts'
 import { groupCauses, senderLines } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
@@ -27,18 +29,29 @@ export function why(target: WhyTarget): Explanation {
   if (typeof target === 'object') return ofReport(checkReport(target, 'the report'), 'the report')
   const name = String(target)
   const host = readHost()
-  if (/^\d{1,10}$/.test(name)) {
+  if (/^\d+$/.test(name)) {
     const pid = Number(name)
     const process = readProcess(pid)
     const group = process || host.layout === 'none' ? undefined : findGroup(host, name)
-    return group ? explainGroup(host, group, name) : explainProcess(host, pid, process)
+    if (group) return explainGroup(host, group, name)
+    if (!process && !(pid >= 1 && pid <= largestPid)) throw noNumber(name)
+    return explainProcess(host, pid, process)
   }
   const file = isFile(name)
+  // what is written as a file and is none is no misspelt group
+  if (!file && (/^\.\.?\/.*\.json$/.test(name) || (name.endsWith('.json') && existsSync(name)))) readReport(name)
   if (file && /^\.\.?\/|\.json$/.test(name)) return ofReport(parseReport(readReport(name), name), name)
   const group = host.layout === 'none' ? undefined : findGroup(host, name)
   if (group) return explainGroup(host, group, name)
   if (file) return ofReport(parseReport(readReport(name), name), name)
   return explainGone(host, name)
+}
+
+/** PID_MAX_LIMIT of Linux on 64 bits. */
+const largestPid = 4_194_304
+
+function noNumber(name: string): HutchError {
+  return fail('WHY_TARGET_UNKNOWN', { name, evidence: [`ids of processes go from 1 to ${largestPid}`] })
 }
 
 function ofReport(report: Report, name: string): Explanation {
@@ -92,10 +105,7 @@ function explainProcess(host: Host, pid: number, process: ProcessFacts | undefin
     const found = groupCauses(host, place, log, process)
     return {
       target: { ...target, path: place.path },
-      causes:
-        own.length > 0
-          ? sortCauses([...own, ...found.filter(({ cause }) => !/^(none|not-kernel)$/.test(cause))])
-          : found,
+      causes: own.length > 0 ? [...own, ...found.filter(({ cause }) => !/^(none|not-kernel)$/.test(cause))] : found,
       unknown: unknownOf(host, place, log, found),
     }
   }
@@ -135,15 +145,25 @@ function endings(host: Host, pid: number, log: LogFacts, process: ProcessFacts |
   ]
 }
 
-/** Its parent has not asked yet, so the kernel still has how it ended. */
-function zombieCause({ pid, name, signal: number = 0 }: ProcessFacts): Cause[] {
-  if (number === 0) return []
+/** Its parent has not asked yet, so the kernel still has how it ended, for who may look at it. */
+function zombieCause({ pid, name, parent, signal: number = 0, status = 0 }: ProcessFacts): Cause[] {
+  const waits: Line = ['parent', `process ${parent}: until it asks (wait), or ends, the number stays taken`]
+  if (number === 0)
+    return status === 0
+      ? []
+      : [
+          {
+            cause: 'exit',
+            headline: `process ${pid} (${quote(name)}) ended by itself with status ${status}; its parent has not asked for it yet`,
+            evidence: [waits],
+          },
+        ]
   const signal = signalName(number) ?? `signal ${number}`
   return [
     {
       cause: 'signal',
       headline: `process ${pid} (${quote(name)}) was ended by ${signal}; its parent has not asked for it yet`,
-      evidence: [['who sent it', 'the kernel keeps no record'], ...senderLines().slice(1)],
+      evidence: [['who sent it', 'the kernel keeps no record'], ...senderLines().slice(1), waits],
       remedy: 'see who may send signals to it',
     },
   ]
@@ -151,12 +171,18 @@ function zombieCause({ pid, name, signal: number = 0 }: ProcessFacts): Cause[] {
 
 function goneProcess(pid: number, log: LogFacts): Cause {
   const readable = log.readable && log.samePids
+  const unsure: Line[] = [
+    [
+      'who did',
+      "the kernel for want of memory, a fault, a signal, or itself: the kernel's log would tell of the first two",
+    ],
+  ]
   return {
-    cause: 'not-kernel',
+    cause: readable ? 'not-kernel' : 'unknown',
     headline: readable
       ? `process ${pid} is not there, and the kernel's log has no kill and no fault of it`
       : `process ${pid} is not there, and what ended it cannot be looked up from here`,
-    evidence: senderLines(),
+    evidence: readable ? senderLines() : unsure,
     remedy: 'ask for its group, if that is still there; or run it with hutch run --report FILE',
   }
 }
