@@ -21,10 +21,10 @@ export interface Victim {
 export interface Cause {
   /**
    * A run's reason, or: throttled by cpu.max; slowed by memory.high; disk-full; fault, a signal that the program brought
-   * on itself; stuck, it is there and does not run; not-kernel, it is over and no limit and no kill of the kernel's ended it;
+   * on itself; stuck, it is there and does not run; oomd, systemd-oomd killed it; not-kernel, it is over and no limit and no kill of the kernel's ended it;
    * none, nothing has stopped it; unknown, it is gone and what could tell may not be read.
    */
-  cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'stuck' | 'not-kernel' | 'none' | 'unknown'
+  cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'stuck' | 'oomd' | 'not-kernel' | 'none' | 'unknown'
   /** The limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high, cgroup.freeze. */
   limit?: string
   /** Whose it is: the group's own, a group's above or below it, or the host's. */
@@ -68,11 +68,12 @@ const weights: Cause['cause'][] = [
   'cpu-time',
   'output',
   'aborted',
+  'stuck',
   'oom',
+  'oomd',
   'pids',
   'fault',
   'signal',
-  'stuck',
   'space',
   'disk-full',
   'throttled',

@@ -10,8 +10,9 @@ import { quote } from '../../quote.ts'
 import { diskCauses, parseWritable, readFull } from './disk.ts'
 import { type Cause, sortCauses } from './explanation.ts'
 import { firstRefusal, killsIn, type LogFacts } from './log.ts'
-import { type MemoryFacts, memoryCauses } from './memory.ts'
+import { formatTime, type MemoryFacts, memoryCauses } from './memory.ts'
 import { adviseHeap, isNode, parseHeapFlag } from './node-heap.ts'
+import { daemonCauses, readDaemonKills } from './oomd.ts'
 import { pressureLines, slowedCauses } from './pressure.ts'
 import { countTasks, findKillers, type ProcessFacts, readProcess, readTaskLimits } from './process.ts'
 import { readFrozen, readWaiting, stuckCauses } from './stuck.ts'
@@ -31,13 +32,24 @@ export function groupCauses(host: Host, place: Place, log: LogFacts, one?: Proce
   const whole = place.directories[''] === host.unified?.mount
   const causes = [
     ...memoryCauses(memory).map((cause) => (one ? withOne(cause, memory.name, one) : withHeap(cause, processes))),
+    ...daemonCauses(readDaemonKills(host, place)),
     ...taskCauses(taskFacts(chain, place, log, processes)),
     ...seenFull(processes, one ? `process ${one.pid}` : quote(place.path)),
     ...throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), tasks),
     ...slowedCauses(memory, chain.pressure.memory),
-    ...stuckCauses(quote(place.path), place.path, readFrozen(host, place), processes, readWaiting(processes)),
+    ...stuckCauses(
+      one ? `process ${one.pid} (${quote(one.name)})` : quote(place.path),
+      readFrozen(host, place),
+      processes,
+      readWaiting(processes),
+    ),
   ].map((cause) => withPressure(cause, chain, whole))
-  if (causes.length > 0) return sortCauses(causes)
+  if (causes.length > 0) {
+    const sorted = sortCauses(causes)
+    // others of its group died, maybe long ago: what holds it up now comes first
+    const past = ({ cause }: Cause) => one !== undefined && !one.zombie && (cause === 'oom' || cause === 'oomd')
+    return [...sorted.filter((cause) => !past(cause)), ...sorted.filter(past)]
+  }
   return [nothingFound(chain, place, pids.length > 0, one, whole)]
 }
 
@@ -160,11 +172,14 @@ function nothingFound(
   }
 }
 
-/** Who else kills. */
-export function senderLines(): Line[] {
+/** Who else kills; `since`: what was before, the log has not. */
+export function senderLines(since?: number): Line[] {
   const killers = findKillers()
   return [
-    ['who did', 'ended by itself, or by a signal that a process sent: the kernel keeps no record of which'],
+    [
+      'who did',
+      `${since === undefined ? '' : `if it was after ${formatTime(since)}, it `}ended by itself, or by a signal that a process sent: the kernel keeps no record of which`,
+    ],
     ...killers.map(
       (name): Line => [
         'could be',

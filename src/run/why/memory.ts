@@ -34,8 +34,11 @@ export function memoryCauses(facts: MemoryFacts): Cause[] {
   const [own] = levels
   // v1 counts in each group alone
   const inner = own?.ooms === undefined ? below.reduce((sum, level) => sum + (level.kills ?? 0), 0) : 0
-  const counted = own?.kills === undefined ? 0 : own.kills + inner
-  const kills = believe(facts, counted)
+  let counted = own?.kills === undefined ? 0 : own.kills + inner
+  const all = believe(facts, counted)
+  // memory.oom.group: the first victim is killed and counted once more with the rest of its group
+  const kills = all.filter((kill, i) => !kill.together || !all.slice(0, i).some((one) => isAgain(kill, one)))
+  counted -= all.length - kills.length
   if (counted === 0 && kills.length === 0) return []
   const told = new Map<string, KernelKill[]>()
   for (const kill of kills) told.set(keyOf(kill), [...(told.get(keyOf(kill)) ?? []), kill])
@@ -49,6 +52,10 @@ export function memoryCauses(facts: MemoryFacts): Cause[] {
     ),
   )
   return causes.reverse()
+}
+
+function isAgain(kill: KernelKill, earlier: KernelKill): boolean {
+  return kill.pid === earlier.pid && kill.at - earlier.at < 1000
 }
 
 /** What the log has beyond the count was of an earlier group of this path. On v1 a group that is gone took its count along. */

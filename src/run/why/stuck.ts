@@ -10,15 +10,25 @@ import { quote, shellWord } from '../../quote.ts'
 import type { Cause } from './explanation.ts'
 import type { ProcessFacts } from './process.ts'
 
-/** Groups that somebody froze, of a group and those above it, nearest first. */
-export function readFrozen(host: Host, place: Place): string[] {
-  const levels = [...findLevels(host, place, ''), ...(host.v1.freezer ? findLevels(host, place, 'freezer') : [])]
+/** A group that somebody froze. */
+export interface Frozen {
+  path: string
+  whose: 'own' | 'ancestor'
+}
+
+/** Of a group and those above it, nearest first; each hierarchy that freezes has a group of its own. */
+export function readFrozen(host: Host, place: Place): Frozen[] {
+  const levels = ['', ...(host.v1.freezer ? ['freezer'] : [])].flatMap((controller) =>
+    findLevels(host, place, controller).map((level, i) => ({ ...level, whose: i === 0 ? 'own' : 'ancestor' }) as const),
+  )
   const files = ['cgroup.freeze', 'freezer.self_freezing']
   const texts = readMany(
     levels.map(({ directory }) => directory),
     files,
   )
-  return levels.filter((_, i) => files.some((file) => texts[i]!(file)?.trim() === '1')).map(({ path }) => path)
+  return levels
+    .filter((_, i) => files.some((file) => texts[i]!(file)?.trim() === '1'))
+    .map(({ path, whose }) => ({ path, whose }))
 }
 
 /** Long enough that what waits for a disk that works has gone on. */
@@ -46,11 +56,10 @@ function read(pid: number, file: string): string {
   }
 }
 
-/** `name` is of the group; what is frozen looks stopped, so that nothing else is said of it. */
+/** `name` is of what was asked for; what is frozen looks stopped, so that nothing else is said of it. */
 export function stuckCauses(
   name: string,
-  path: string,
-  frozen: readonly string[],
+  frozen: readonly Frozen[],
   processes: readonly ProcessFacts[],
   waiting: readonly { process: ProcessFacts; where: string }[],
 ): Cause[] {
@@ -60,11 +69,11 @@ export function stuckCauses(
       {
         cause: 'stuck',
         limit: 'cgroup.freeze',
-        whose: by === path ? 'own' : 'ancestor',
-        group: by,
-        headline: `${name} stands still: ${by === path ? 'it' : `a group above it, ${quote(by)},`} is frozen`,
-        evidence: [['frozen', `${quote(by)}: somebody froze it, by hand, by docker pause or by systemctl freeze`]],
-        remedy: `let it go on: hutch cgroup set ${shellWord(by)} cgroup.freeze=0`,
+        whose: by.whose,
+        group: by.path,
+        headline: `${name} is frozen${by.whose === 'own' ? '' : `, by a group above it, ${quote(by.path)}`}: nothing in it runs`,
+        evidence: [['frozen', `${quote(by.path)}: somebody froze it, by hand, by docker pause or by systemctl freeze`]],
+        remedy: `let it go on: hutch cgroup thaw ${shellWord(by.path)}`,
       },
     ]
   const stopped = processes.filter(({ state }) => state === 'T')

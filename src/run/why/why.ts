@@ -182,7 +182,7 @@ function goneProcess(pid: number, log: LogFacts): Cause {
     headline: readable
       ? `process ${pid} is not there, and the kernel's log has no kill and no fault of it`
       : `process ${pid} is not there, and what ended it cannot be looked up from here`,
-    evidence: readable ? senderLines() : unsure,
+    evidence: readable ? senderLines(log.since) : unsure,
     remedy: 'ask for its group, if that is still there; or run it with hutch run --report FILE',
   }
 }
