@@ -39,7 +39,7 @@ export async function main(args: string[]): Promise<number> {
   if (HutchError.is(recalled)) explanation.unknown.push(`what was recorded: ${recalled.message.split('\n')[0]}`)
   print(
     values.json
-      ? `${JSON.stringify({ ...explanation, ...(found && { recorded: found }) }, null, 2)}\n`
+      ? `${escapeJson(JSON.stringify({ ...explanation, ...(found && { recorded: found }) }, null, 2))}\n`
       : formatExplanation(explanation, wantsColor(process.stdout), found),
   )
   return explanation.causes.every(({ cause }) => noCause.has(cause)) ? 1 : 0
@@ -47,6 +47,13 @@ export async function main(args: string[]): Promise<number> {
 
 /** What stopped nothing: it ended by itself, or was not the kernel's doing, or cannot be known. */
 const noCause = new Set<Cause['cause']>(['exit', 'none', 'not-kernel', 'unknown'])
+
+/** The same JSON, in which nothing steers the terminal that it may be printed on. */
+function escapeJson(json: string): string {
+  return json.replace(/[^\u0000-\u007e]/g, (c) =>
+    escapeUnsafe(c) === c ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
 
 /** What there is to see now; the error, when nothing is known of the target. */
 function explainNow(target: string): Explanation | HutchError {

@@ -13,6 +13,7 @@ import { raise } from '../../src/run/why/raise.ts'
 import { knownReasons, parseReport, reportCauses } from '../../src/run/why/report.ts'
 import { taskCauses } from '../../src/run/why/tasks.ts'
 import { explainThrottling } from '../../src/run/why/throttle.ts'
+import { mountsAbove } from '../../src/run/why/why.ts'
 
 const MiB = 2 ** 20
 const records = (...texts: string[]): KernelRecord[] =>
@@ -348,6 +349,11 @@ test.each([
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   expect(() => parseReport(text, 'r.json')).toThrowError(expect.objectContaining({ code: 'REPORT_INVALID' }))
   expect(() => parseReport(text, 'r.json')).toThrowError(what)
+})
+
+test('a hierarchy that is mounted from above a cgroup namespace has other paths', () => {
+  const line = (root: string) => `35 24 0:30 ${root} /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n`
+  expect(['/', '/a/..b', '/..', '/../..'].map((root) => mountsAbove(line(root)))).toEqual([false, false, true, true])
 })
 
 test('every reason that a report can have is known', () => {

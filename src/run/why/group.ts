@@ -132,7 +132,12 @@ export function addAdvice(
 ): Cause {
   const { evidence, remedy } = adviseHeap(limit, flag, totalmem())
   const unseen: Line[] = [
-    ['node heap', 'with which flags Node was started is not known: it is gone, or its environment is not told'],
+    [
+      'node heap',
+      seen === 'argv'
+        ? 'no --max-old-space-size on its command line; whether NODE_OPTIONS had one is not known'
+        : 'with which flags Node was started is not known: it is gone',
+    ],
   ]
   const told = seen === 'all' || (seen === 'argv' && flag !== undefined) ? evidence : unseen
   return { ...cause, evidence: [...cause.evidence, ...told], remedy }

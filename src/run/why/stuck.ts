@@ -31,6 +31,8 @@ export function readFrozen(host: Host, place: Place): Frozen[] {
     .map(({ path, whose }) => ({ path, whose }))
 }
 
+/** Where the kernel lets tasks wait that are above memory.high: its count tells of that. */
+const overHigh = 'mem_cgroup_handle_over_high'
 /** Long enough that what waits for a disk that works has gone on. */
 const shortWait = 100
 
@@ -46,6 +48,7 @@ export function readWaiting(processes: readonly ProcessFacts[]): { process: Proc
   return first
     .filter(({ process, seen }) => seen.startsWith('D ') && look(process) === seen)
     .map(({ process, seen }) => ({ process, where: seen.split(' ')[1] ?? '' }))
+    .filter(({ where }) => where !== overHigh)
 }
 
 function read(pid: number, file: string): string {

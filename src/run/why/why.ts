@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { readChain } from '../../cgroup/chain.ts'
 import type { Line } from '../../cgroup/diagnosis.ts'
 import { findPlace, type Place, pathOfDirectory, placeOf, present } from '../../cgroup/place.ts'
@@ -102,16 +102,38 @@ function explainProcess(host: Host, pid: number, process: ProcessFacts | undefin
   const own = endings(host, pid, log, process)
   const target = { kind: 'process' as const, name: String(pid), there: process !== undefined && !process.zombie }
   if (process && place) {
+    if (own.length === 0 && mountsAbove(readFileSync('/proc/self/mountinfo', 'utf8'))) return hiddenGroup(target)
     const found = groupCauses(host, place, log, process)
     return {
       target: { ...target, path: place.path },
       causes: own.length > 0 ? [...own, ...found.filter(({ cause }) => !/^(none|not-kernel)$/.test(cause))] : found,
-      unknown: unknownOf(host, place, log, found),
+      unknown: [...earlierOnes(pid, log, process), ...unknownOf(host, place, log, found)],
     }
   }
   return own.length > 0
     ? { target, causes: own, unknown: [] }
     : { target, causes: [goneProcess(pid, log)], unknown: log.limits }
+}
+
+/** Whether a hierarchy is mounted from above the root of this cgroup namespace: its paths are then not those of /proc/PID/cgroup. */
+export function mountsAbove(mountinfo: string): boolean {
+  return /^(\S+ ){3}\/\.\.\S* .* - cgroup2? /m.test(mountinfo)
+}
+
+function hiddenGroup(target: Explanation['target']): Explanation {
+  const headline = `which group process ${target.name} is in cannot be seen from here, and so no limit of it`
+  const why = 'this is a cgroup namespace, and the hierarchy that is mounted here begins above it'
+  const remedy = 'ask from outside of the container, where the process has another number'
+  return { target, causes: [{ cause: 'unknown', headline, evidence: [['because', why]], remedy }], unknown: [] }
+}
+
+/** Numbers are given again: who asks for one may mean a process before. */
+function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts): string[] {
+  const kill = log.samePids && !zombie ? log.kills.findLast((one) => one.pid === pid) : undefined
+  if (!kill) return []
+  return [
+    `whether an earlier process ${pid} (${quote(kill.name)}) is meant, which was killed for memory at ${formatTime(kill.at)}: this one is ${quote(name)}`,
+  ]
 }
 
 /** What the log says of this very process. Numbers are given again: of one that runs now the log means another. */
