@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only loader of the addon (native/addon/addon.c), and the words for its numbers.
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
 import { fail } from './errors.ts'
@@ -129,10 +130,12 @@ export interface Native {
 /** Where the built files are: build/ beside src/ and dist/. */
 export const buildDirectory = fileURLToPath(new URL('../build', import.meta.url))
 
-/** The name of -errno as the kernel's documents have it: Linux gives EOPNOTSUPP and ENOTSUP one number, and Node knows the other. */
+/** The name of -errno as the kernel's documents have it: Linux gives EOPNOTSUPP and ENOTSUP one number, and Node knows the other. Of ENOEXEC and some more it has the number alone. */
 export function errnoName(negative: number): string {
   const name = getSystemErrorName(negative)
-  return name === 'ENOTSUP' ? 'EOPNOTSUPP' : name
+  if (name === 'ENOTSUP') return 'EOPNOTSUPP'
+  if (name.startsWith('E')) return name
+  return Object.entries(constants.errno).find(([, number]) => number === -negative)?.[0] ?? `errno ${-negative}`
 }
 
 let loaded: Native | undefined

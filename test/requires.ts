@@ -45,6 +45,7 @@ const needs = {
   chromium: () => existsSync('/usr/bin/chromium'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   Landlock: () => native().landlock() > 0,
+  python3: () => spawnSync('python3', ['--version']).status === 0,
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 

@@ -14,6 +14,7 @@
 
 #define CHUNK 65536
 #define MOST_OF_ONE_FILE (16u << 20)
+#define LONGEST_ATTRIBUTE 64
 /* A kernel file comes in pieces of a page; a piece that leaves this much of its page free was the last. */
 #define SURELY_LAST 2048
 
@@ -71,6 +72,22 @@ static int append_record(struct output *out, long fd)
 	return err;
 }
 
+/* The same for an extended attribute of a directory: its value is no file's. */
+static int append_attribute(struct output *out, const char *directory, const char *name)
+{
+	int err = reserve(out, 4 + LONGEST_ATTRIBUTE + 3);
+	int32_t length;
+
+	if (err)
+		return err;
+	length = (int32_t)sys(__NR_lgetxattr, directory, name, out->bytes + out->length + 4, LONGEST_ATTRIBUTE);
+	memcpy(out->bytes + out->length, &length, 4);
+	out->length += 4 + (length > 0 ? (size_t)length : 0);
+	while (out->length & 3)
+		out->bytes[out->length++] = 0;
+	return 0;
+}
+
 long open_group(const char *directory)
 {
 	return sys(__NR_openat, AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -95,8 +112,13 @@ static int read_all(struct output *out, const char *directories, const char *nam
 		long directory = open_group(d);
 
 		for (const char *n = names; !err && *n; n = next_string(n)) {
-			long fd = open_file(directory, n);
+			long fd;
 
+			if (!strncmp(n, "user.", 5)) {
+				err = append_attribute(out, d, n);
+				continue;
+			}
+			fd = open_file(directory, n);
 			err = append_record(out, fd);
 			close_fd(fd);
 		}
@@ -131,7 +153,7 @@ napi_value to_buffer(napi_env env, struct output *out, int err)
 	return result;
 }
 
-/* readFiles(directories, names): both NUL-separated; for every directory every name: i32 length or -errno, bytes, padding to 4 */
+/* readFiles(directories, names): both NUL-separated, names with user. are attributes; for every directory every name: i32 length or -errno, bytes, padding to 4 */
 napi_value export_read_files(napi_env env, napi_callback_info info)
 {
 	struct output out = { 0 };

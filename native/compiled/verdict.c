@@ -249,11 +249,31 @@ static enum word whose_signal(const struct story *s, int sig)
 	return WORD_SIGNAL_UNKNOWN;
 }
 
+/* What it ran into before its time was up: it may have tried the same again and again. */
+static void tell_late(const struct story *s, const struct counts *c, int own)
+{
+	const struct life *l = s->life;
+	struct text first, second;
+
+	counted(&second, c->oom_kills, "", "");
+	if (c->oom_kills)
+		say_word(s, own ? WORD_LATE_OOM_OWN : WORD_LATE_OOM_ABOVE, "", second.bytes);
+	else if (c->denied)
+		say_word(s, WORD_LATE_PIDS, "", counted(&second, c->denied, " time", " times"));
+	else if (l->full_spaces)
+		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "");
+	else if (l->full_tables)
+		say_word(s, WORD_LATE_TABLES, counted(&first, l->table_limit, "", ""),
+			 counted(&second, l->full_tables, " process", " processes"));
+	else
+		say_word(s, WORD_LATE, "", "");
+}
+
 /* Says what should be heard of, and gives the exit status. */
 int tell(const struct story *s)
 {
 	const struct life *l = s->life;
-	int status = l->command_status != -1 ? l->command_status : l->own_status, sig = status & 0x7f;
+	int status = l->command_status != -1 ? l->command_status : l->own_status, sig = status & 0x7f, own;
 	struct counts c;
 	struct text first, second;
 	char room[32];
@@ -263,15 +283,16 @@ int tell(const struct story *s)
 	if (l->failed_errno)
 		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno);
 	c = count_figures(s);
+	own = c.own_ooms || c.hits || (c.limit && c.peak + IN_FLIGHT >= c.limit);
 	counted(&first, c.oom_kills, " process was", " processes were");
 	counted(&second, c.oom_kills, "", "");
 	if (s->timed_out) {
 		say_word(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, "", "");
+		tell_late(s, &c, own);
 		return 124;
 	}
 	if (c.oom_kills && status)
-		say_word(s, c.own_ooms || c.hits || (c.limit && c.peak + IN_FLIGHT >= c.limit) ? WORD_OOM_OWN : WORD_OOM_ABOVE,
-			 first.bytes, second.bytes);
+		say_word(s, own ? WORD_OOM_OWN : WORD_OOM_ABOVE, first.bytes, second.bytes);
 	else if (s->oom_noticed && sig == SIGKILL)
 		say_word(s, WORD_OOM_ALL, "", "");
 	else if (c.denied && status)

@@ -4,6 +4,7 @@ import type { Host } from '../host/host.ts'
 import { readMany, walkGroups } from './files.ts'
 import { readStats } from './group-stats.ts'
 import { isFull, parseMemory } from './memory.ts'
+import { parseRefusedHere, pidsLevelFile } from './pids.ts'
 import { hierarchies, type Place } from './place.ts'
 import { type Figures, parseFlat, parseNumber } from './stats.ts'
 
@@ -79,7 +80,7 @@ const files = {
       'memory.memsw.failcnt',
     ],
   },
-  pids: ['pids.max', 'pids.current', 'pids.peak', 'pids.events', 'pids.events.local'],
+  pids: ['pids.max', 'pids.current', 'pids.peak', 'pids.events', pidsLevelFile],
   cpu: ['cpu.max', 'cpu.stat', 'cpu.cfs_quota_us', 'cpu.cfs_period_us', 'cpuacct.usage'],
 }
 const resources = ['memory', 'cpu', 'io']
@@ -138,8 +139,8 @@ export function readChain(host: Host, place: Place): Chain {
   }
 }
 
-/** The group itself, then those above it up to the mount. */
-function findLevels(host: Host, place: Place, controller: string): Level[] {
+/** The group itself, then those above it up to the mount, in a controller's hierarchy; '' is the v2 tree. */
+export function findLevels(host: Host, place: Place, controller: string): Level[] {
   const key = host.v1[controller] ? controller : ''
   const directory = place.directories[key]
   const mount = hierarchies(host).find(([name]) => name === key)?.[1].mount
@@ -189,7 +190,7 @@ export function parsePidsLevel(level: Level, figures: Figures): PidsLevel {
     current: parseNumber(figures('pids.current')),
     peak: parseNumber(figures('pids.peak')),
     denied: parseFlat(figures('pids.events')).max,
-    deniedHere: parseFlat(figures('pids.events.local')).max,
+    deniedHere: parseRefusedHere(figures(pidsLevelFile)),
   })
 }
 

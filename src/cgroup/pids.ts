@@ -4,6 +4,9 @@ import { type Figures, parseFlat, parseNumber } from './stats.ts'
 
 export const pidsFiles = ['pids.peak', 'pids.events'] as const
 
+/** v2 from Linux 6.11 on: forks that this level's own limit refused, to whichever group below. */
+export const pidsLevelFile = 'pids.events.local'
+
 export interface PidsStats {
   /** Most tasks at once; not on every kernel. */
   peak?: number
@@ -15,4 +18,9 @@ export function parsePids(figures: Figures): PidsStats {
   const peak = parseNumber(figures('pids.peak'))
   const denied = parseFlat(figures('pids.events')).max
   return { ...(peak !== undefined && { peak }), ...(denied !== undefined && { denied }) }
+}
+
+/** How many forks a level's own limit has refused so far. */
+export function parseRefusedHere(text: string | undefined): number | undefined {
+  return parseFlat(text).max
 }

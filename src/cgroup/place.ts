@@ -22,6 +22,15 @@ export function hierarchies(host: Host): [controller: string, hierarchy: Hierarc
   return [...(host.unified ? [['', host.unified] as [string, Hierarchy]] : []), ...Object.entries(host.v1)]
 }
 
+/** A directory below a mount, as shells and reports have it, is meant as the group there; any other text is left as it is. */
+export function pathOfDirectory(host: Host, name: string): string {
+  const mounts = hierarchies(host)
+    .map(([, { mount }]) => mount)
+    .sort((a, b) => b.length - a.length)
+  const mount = mounts.find((one) => name === one || name.startsWith(`${one}/`))
+  return mount === undefined ? name : name.slice(mount.length) || '/'
+}
+
 /** The group of that path in every hierarchy, whether it is there or not. @throws CGROUP_PATH_INVALID */
 export function placeOf(host: Host, path: string, origin = 'the group'): Place {
   const below = parseGroupPath(path, origin)

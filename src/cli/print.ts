@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results as text for people: pure, colour only when asked for.
 import { leafName } from '../host/parent.ts'
-import { type Step, shellWord } from '../program/explain.ts'
+import type { Step } from '../program/explain.ts'
+import { shellWord } from '../quote.ts'
 import type { Result } from '../run/result.ts'
 import { formatDuration, formatSize } from '../units.ts'
 
@@ -19,7 +20,12 @@ export function formatVerdict(result: Result, { color, verbose }: { color: boole
     ...(remedy ? [['remedy', remedy] as [string, string]] : []),
   ]
   const title = `hutch: ${headline}`
-  return `${stopped ? red(title, color) : bold(title, color)}\n${lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')}`
+  return `${stopped ? red(title, color) : bold(title, color)}\n${formatLines(lines, color)}`
+}
+
+/** Label and text, a line each, as they stand below a headline. */
+export function formatLines(lines: readonly [string, string][], color: boolean): string {
+  return lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')
 }
 
 function usageLines({ usage, cgroup, durationMs }: Result): [string, string][] {

@@ -15,7 +15,8 @@ import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
-import { formatSteps, formatVerdict, wantsColor } from './print.ts'
+import { formatLines, formatSteps, formatVerdict, wantsColor } from './print.ts'
+import { defaultFile, mayBeRecorded } from './record/file.ts'
 import { openRedirections } from './redirect.ts'
 import { checkDocumentPath, formatReport, writeDocument } from './report.ts'
 
@@ -125,8 +126,13 @@ export async function main(args: string[]): Promise<number> {
     if (spec.seccompReport) told!.tellCounts(result)
     if (report !== undefined) writeDocument(report, formatReport(result), '--report')
     if (meta !== undefined) writeDocument(meta, formatMeta(result), '--meta')
-    if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage)))
-      writeSync(2, formatVerdict(result, { color: wantsColor(process.stderr), verbose: values.verbose !== undefined }))
+    if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage))) {
+      const color = wantsColor(process.stderr)
+      writeSync(2, formatVerdict(result, { color, verbose: values.verbose !== undefined }))
+      const file = defaultFile()
+      if (mayBeRecorded(result, file))
+        writeSync(2, formatLines(await (await import('./record/glance.ts')).glance(file, result), color))
+    }
     return result.status
   } catch (error) {
     if (meta !== undefined && HutchError.is(error)) writeDocument(meta, formatMetaOfFailure(error.message), '--meta')

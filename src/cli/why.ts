@@ -2,6 +2,7 @@
 // hutch why: what stopped or slowed a process, a group or a run. Status 1 when nothing was found to have done so.
 import { existsSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
+import { escapeUnsafe } from '../quote.ts'
 import type { Cause, Explanation } from '../run/why/explanation.ts'
 import { why } from '../run/why/why.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
@@ -28,7 +29,7 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   const [target] = rest
-  if (target === undefined || rest.length > 1) throw fail('WORDS_MISSING', { usage })
+  if (!target || rest.length > 1) throw fail('WORDS_MISSING', { usage })
   const now = explainNow(target)
   const path = HutchError.is(now) ? target : now.target.path
   const recalled = path === undefined ? undefined : await lookBack(values.db?.at(-1), path)
@@ -38,10 +39,20 @@ export async function main(args: string[]): Promise<number> {
   if (HutchError.is(recalled)) explanation.unknown.push(`what was recorded: ${recalled.message.split('\n')[0]}`)
   print(
     values.json
-      ? `${JSON.stringify({ ...explanation, ...(found && { recorded: found }) }, null, 2)}\n`
+      ? `${escapeJson(JSON.stringify({ ...explanation, ...(found && { recorded: found }) }, null, 2))}\n`
       : formatExplanation(explanation, wantsColor(process.stdout), found),
   )
-  return explanation.causes.some(({ cause }) => cause !== 'none' && cause !== 'not-kernel') ? 0 : 1
+  return explanation.causes.every(({ cause }) => noCause.has(cause)) ? 1 : 0
+}
+
+/** What stopped nothing: it ended by itself, or was not the kernel's doing, or cannot be known. */
+const noCause = new Set<Cause['cause']>(['exit', 'none', 'not-kernel', 'unknown'])
+
+/** The same JSON, in which nothing steers the terminal that it may be printed on. */
+function escapeJson(json: string): string {
+  return json.replace(/[^\u0000-\u007e]/g, (c) =>
+    escapeUnsafe(c) === c ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** What there is to see now; the error, when nothing is known of the target. */
@@ -94,7 +105,7 @@ export function formatExplanation({ causes, unknown }: Explanation, color: boole
     blocks.push(
       formatCause({ cause: 'none', headline: `before, ${recalled.group}:`, evidence: recalledLines(recalled) }, color),
     )
-  const rest = unknown.map((text) => `not known: ${safe(text)}\n`)
+  const rest = unknown.map((text) => `not known: ${escapeUnsafe(text)}\n`)
   return `${blocks.join('\n')}${rest.length > 0 ? `\n${rest.join('')}` : ''}`
 }
 
@@ -102,11 +113,8 @@ function formatCause({ headline, evidence, remedy }: Cause, color: boolean): str
   const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
   const width = Math.max(11, ...lines.map(([label]) => label.length))
   const paint = (code: string, text: string) => (color ? `\x1b[${code}m${text}\x1b[0m` : text)
-  const rows = lines.map(([label, text]) => `  ${paint('2', safe(label).padEnd(width))}  ${safe(text)}\n`)
-  return `${paint('1', safe(headline))}\n${rows.join('')}`
-}
-
-/** A report is a file of anyone's. */
-function safe(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const rows = lines.map(
+    ([label, text]) => `  ${paint('2', escapeUnsafe(label).padEnd(width))}  ${escapeUnsafe(text)}\n`,
+  )
+  return `${paint('1', escapeUnsafe(headline))}\n${rows.join('')}`
 }

@@ -91,7 +91,7 @@ const killed =
 const together = /^Tasks in (\/.*) are going to be killed due to memory\.oom\.group set$/s
 // the greedy name is the whole of it: a name such as "a[1]: segfault " cannot put another number before its own
 const fault =
-  /^(?:traps: )?(.{1,15})\[(\d+)\]:? (segfault|general protection fault|trap [a-z][a-z ]*[a-z]|unhandled exception)/s
+  /^(?:traps: )?(.{1,15})\[(\d+)\]:? (segfault|general protection fault|trap [a-z][a-z0-9 ]*(?= ip:)|unhandled exception)/s
 const forkRefusal = /^cgroup: fork rejected by pids controller in (\/.*)$/s
 const usage = /^memory: usage (\d+)kB, limit (\d+)kB, failcnt \d+$/
 const byHand = 'sysrq: Manual OOM execution'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plan → Program: the order of system calls. What depends on order says why.
 import { memoryFiles, memoryLevelFiles } from '../cgroup/memory.ts'
-import { pidsFiles } from '../cgroup/pids.ts'
+import { pidsFiles, pidsLevelFile } from '../cgroup/pids.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { mapWords } from '../sandbox/id-map.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
@@ -57,6 +57,11 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       file: cpuTimeFile(plan),
       origin: 'cpuTime',
     })
+  // the child is on its way by now: nothing waits for these
+  const forkReads = plan.ancestors
+    .filter(() => countsForksByLevel(plan))
+    .map(({ directory }) => read(`${directory}/${pidsLevelFile}`))
+  outer.push(...forkReads)
   const procs = groups.map((group) => `${group.directory}/cgroup.procs`)
   const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
   outer.push({
@@ -71,7 +76,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   // a pid namespace ends with its first process: nothing of it can be left
   if (groups.length > 0 && !clonedKinds(plan).includes('pid'))
     outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
-  outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads)
+  outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads, ...forkReads)
   for (const group of [...groups].reverse()) {
     outer.push({ op: 'removeGroup', path: group.directory, shared: 0, origin: 'run' })
     if (group.madeParent) outer.push({ op: 'removeGroup', path: group.madeParent, shared: 1, origin: 'parent' })
@@ -169,6 +174,11 @@ function clonedKinds(plan: Plan): NamespaceKind[] {
   if (joinsUser(plan)) return []
   const joinsLater = plan.groups.some((group) => group.controller !== '')
   return plan.isolate.filter((kind) => (kind !== 'time' || clonesTime(plan)) && (kind !== 'cgroup' || !joinsLater))
+}
+
+/** On v2 from 6.11 on a refused fork is counted where the limit is, and no longer where the task is. */
+function countsForksByLevel({ layout, kernel: [major, minor] }: Plan): boolean {
+  return layout === 'v2' && (major > 6 || (major === 6 && minor >= 11))
 }
 
 /** A time namespace that is cloned is entered at the exec, since 6.3; offsets are set before somebody is in it. */

@@ -12,10 +12,16 @@ export const groupPlaceholder = 'hutch-0-0-0-0'
 /** What the start does beside running the program. */
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
-/** Texts for the end, in this order; ROOT is the directory that is / inside, SPACES are file systems with a size, a line each. In them stand `slots` for what only the end knows. */
+/** Texts for the end, in this order; STOPPED and KILLED are headlines, behind which one of LATE stands; ROOT is the directory that is / inside, SPACES are file systems with a size, a line each. In them stand `slots` for what only the end knows. */
 export const compiledWords = [
   'STOPPED',
   'KILLED',
+  'LATE',
+  'LATE_OOM_OWN',
+  'LATE_OOM_ABOVE',
+  'LATE_PIDS',
+  'LATE_SPACE',
+  'LATE_TABLES',
   'OOM_OWN',
   'OOM_ABOVE',
   'OOM_ALL',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program as a person reads it: each operation in words, and the shell line that does the same by hand. Pure.
+import { shellWord } from '../quote.ts'
 import { mountFlags } from '../sandbox/mount.ts'
 import { kindsIn, namespaces } from '../sandbox/namespace.ts'
 import { mountAttributes } from '../sandbox/root.ts'
@@ -43,11 +44,6 @@ function fromRoot(op: Op, last: string): Op {
     default:
       return op
   }
-}
-
-/** A word as a shell takes it literally. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 function explainOp(op: Op): { words: string; shell: string } {

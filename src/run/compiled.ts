@@ -32,7 +32,8 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
   refusePlaceholder(spec)
   const around = readSurroundings(spec, filter)
   const plan = makePlan(spec, ofAnyStart(around))
-  const usual = compilePlan(plan)
+  // its verdict does not tell the levels above apart
+  const usual = compilePlan({ ...plan, ancestors: [] })
   const program = recompile
     ? recompile(plan, usual)
     : spec.env.PATH === undefined && !spec.sandbox
@@ -147,23 +148,44 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
   return [...refusable(program.outer, 'outer'), ...refusable(program.inner, 'inner')]
 }
 
+const noTables = { fullSpaces: 0, fullTables: 0, tableLimit: 0 }
+
 /** Verdicts as `hutch run` words them, where figures of the end stand in slots. */
 function wordsOf(plan: Plan, program: Program): CompiledWords {
   const say = (reason: Evidence['reason'], more: Partial<Evidence> = {}, count = false) => {
     const evidence: Evidence = { reason, exitCode: 1, signal: null, usage: {}, killed: false, durationMs: 0, ...more }
     const verdict = makeVerdict(plan, evidence)
     const lines = [...verdict.evidence, ...(verdict.remedy ? [['remedy', verdict.remedy] as [string, string]] : [])]
-    const told = lines.filter(([label]) => label !== 'cpu.max' && label !== 'pids.max' && !label.startsWith('tmpfs'))
+    const told = lines.filter(
+      ([label]) =>
+        label !== 'cpu.max' && (label !== 'pids.max' || more.usage?.pidsDenied) && !label.startsWith('tmpfs'),
+    )
     const headline = count ? verdict.headline.replace(/^\S+ (process|fork)e?s? (was|were)/, first) : verdict.headline
     return `hutch: ${headline}\n${told.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')}`
   }
+  const late = (more: Partial<Evidence> = {}) => say('timeout', more).replace(/^.*\n/, '')
   const ended = say('exit')
     .split('\n', 1)[0]!
     .replace(/ended with status.*/s, `ended well, but ${first} ${second}`)
   const above = say('oom', { usage: { oomKills: 1 }, oomLevel: { whose: 'host' } }, true).split('\n')
   return {
-    STOPPED: say('timeout'),
-    KILLED: say('timeout', { killed: true }),
+    STOPPED: say('timeout').replace(/\n.*/s, '\n'),
+    KILLED: say('timeout', { killed: true }).replace(/\n.*/s, '\n'),
+    LATE: late(),
+    LATE_OOM_OWN: late({ usage: { oomKills: 1 }, oomLevel: { whose: 'own' } }).replace(
+      'oom_kill 1',
+      `oom_kill ${second}`,
+    ),
+    LATE_OOM_ABOVE: `  memory.max   a group above it is full, or the host itself ran out   oom_kill ${second}\n  remedy       run elsewhere with --parent, or free memory\n`,
+    LATE_PIDS: late({ usage: { pidsDenied: 1 } }).replace('refused 1 time', `refused ${second}`),
+    LATE_SPACE: late({ full: [{ target: first, options: [] }], tables: noTables }).replace(
+      /^ {2}remedy/m,
+      `  ${`tmpfs ${first}`.padEnd(11)}  full\n  remedy`,
+    ),
+    LATE_TABLES: late({ tables: { ...noTables, fullTables: 1, tableLimit: 7 } }).replace(
+      '7   no descriptor was free in 1 process',
+      `${first}   no descriptor was free in ${second}`,
+    ),
     OOM_OWN: say('oom', { usage: { oomKills: 1 }, oomLevel: { whose: 'own' } }, true).replace(
       'oom_kill 1',
       `oom_kill ${second}`,

@@ -3,6 +3,7 @@
 import { constants } from 'node:os'
 import type { OomLevel } from '../cgroup/diagnosis.ts'
 import { isFull, parseMemory } from '../cgroup/memory.ts'
+import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
 import { type Figures, parseFlat } from '../cgroup/stats.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../program/ops.ts'
@@ -116,7 +117,8 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const groupKilled = outcome.oomNoticed && asksForGroupKill(plan) && signal === 'SIGKILL'
   const oomed = (usage.oomKills ?? 0) > 0 || groupKilled
   const full = fullSpaces(program, outcome.used)
-  const reason = pickReason(plan, outcome, usage, failed, signal, oomed, full.length > 0)
+  const forks = forksAbove(plan, usage, before, after)
+  const reason = pickReason(plan, outcome, usage, failed, signal, oomed, full.length > 0, forks !== undefined)
   const from = signal === null ? undefined : signalFrom(plan, outcome, signal, number, stayed)
   const level = oomed ? oomLevel(plan, before, after) : undefined
   const evidence: Evidence = {
@@ -132,6 +134,7 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
     ...without({
       signalFrom: from,
       oomLevel: level,
+      forksAbove: forks,
       execError: outcome.execError,
       interpreterMissing: outcome.interpreterMissing,
       filterKilled: outcome.filterKilled,
@@ -166,6 +169,7 @@ function pickReason(
   signal: string | null,
   oomed: boolean,
   filled: boolean,
+  refused: boolean,
 ): Reason {
   if (outcome.execError)
     return outcome.execError === 'ENOENT' && !outcome.interpreterMissing ? 'not-found' : 'not-executable'
@@ -173,7 +177,7 @@ function pickReason(
   // it ended by itself, in the extra time or before anyone had looked
   if (plan.spec.cpuTimeMs !== undefined && (usage.cpuUsec ?? 0) > plan.spec.cpuTimeMs * 1000) return 'cpu-time'
   if (oomed && failed) return 'oom'
-  if ((usage.pidsDenied ?? 0) > 0 && failed) return 'pids'
+  if (((usage.pidsDenied ?? 0) > 0 || refused) && failed) return 'pids'
   if (filled && failed && signal === null) return 'space'
   return signal === null ? 'exit' : 'signal'
 }
@@ -195,17 +199,17 @@ function signalFrom(
   return !stayed && plan.isolate.includes('pid') ? 'outside' : 'unknown'
 }
 
-/** readFile ops before the spawn and after it: the same paths may stand in both. */
+/** readFile ops before the wait and after it: the same paths may stand in both. */
 function splitFigures(
   program: Program,
   figures: Map<number, string>,
 ): { before: Map<string, string>; after: Map<string, string> } {
   const before = new Map<string, string>()
   const after = new Map<string, string>()
-  const spawn = program.outer.findIndex((op) => op.op === 'spawn')
+  const wait = program.outer.findIndex((op) => op.op === 'wait')
   for (const [step, text] of figures) {
     const op = program.outer[step]
-    if (op?.op === 'readFile') (step < spawn ? before : after).set(op.path, text)
+    if (op?.op === 'readFile') (step < wait ? before : after).set(op.path, text)
   }
   return { before, after }
 }
@@ -225,6 +229,25 @@ function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, st
     if (full) return { whose: 'ancestor', directory }
   }
   return { whose: 'host' }
+}
+
+/**
+ * Forks that pids.max of a group above refused: from Linux 6.11 on such a group counts them itself, whoever below it asked. Before, and on
+ * v1, they count as the job's own, and a job that never had as many tasks as it may have was refused by another's limit.
+ */
+function forksAbove(
+  plan: Plan,
+  { pidsDenied = 0, pidsPeak }: Result['usage'],
+  before: Map<string, string>,
+  after: Map<string, string>,
+): Evidence['forksAbove'] {
+  for (const { directory } of plan.ancestors) {
+    const [then, now] = [before, after].map((texts) => parseRefusedHere(texts.get(`${directory}/${pidsLevelFile}`)))
+    if (now !== undefined && now > (then ?? now)) return { count: now - then!, directory }
+  }
+  const own = Number(plan.spec.limits.find((limit) => limit.file === 'pids.max')?.value)
+  const reached = pidsPeak === undefined ? own > 0 : pidsPeak >= own
+  return pidsDenied > 0 && !reached ? { count: pidsDenied } : undefined
 }
 
 /** What the last figures know and no notice told in time. */

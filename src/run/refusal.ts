@@ -326,6 +326,8 @@ const rights: { [op: string]: string } = {
 function stepRemedy(op: Op, errno: string): string {
   const right = rights[op.op]
   if (right && (errno === 'EPERM' || errno === 'EACCES')) return `${right}: leave it out, or run as root`
+  if (errno === 'EAGAIN' && (op.op === 'exec' || op.op === 'fork' || op.op === 'stayOutside'))
+    return "a limit on tasks is reached: pids.max of the job's group or of one above it (hutch why tells which), RLIMIT_NPROC of its user, or kernel.pid_max: raise it, or end some processes"
   if (op.op === 'joinNamespaces')
     return errno === 'ENOENT' || errno === 'ESRCH'
       ? `name processes that run, or files that are there: ${op.paths.join(', ')}`

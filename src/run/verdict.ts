@@ -2,6 +2,7 @@
 // What stopped it, in plain words, from the kernel's figures alone: pure.
 import {
   describeForks,
+  describeForksAbove,
   describeKills,
   describeLevel,
   type Line,
@@ -14,6 +15,7 @@ import {
 import { quote } from '../errors.ts'
 import type { Plan } from '../plan/plan.ts'
 import { seccompOrigin } from '../plan/seccomp-option.ts'
+import { shellWord } from '../quote.ts'
 import { formatDuration, formatSize } from '../units.ts'
 import type { Reason, Verdict } from './result.ts'
 import type { Usage } from './usage.ts'
@@ -27,6 +29,8 @@ export interface Evidence {
   signalFrom?: 'inside' | 'outside' | 'unknown'
   usage: Usage
   oomLevel?: OomLevel
+  /** Forks that pids.max of a group above refused while it ran; where the kernel does not count by level, which group is not known. */
+  forksAbove?: { count: number; directory?: string }
   /** SIGKILL had to follow. */
   killed: boolean
   /** The stream that was longer than it may be. */
@@ -49,10 +53,17 @@ export function makeVerdict(plan: Plan, evidence: Evidence): Verdict {
   const words = headlines[reason](plan, evidence)
   const ran = evidence.execError === undefined
   const lines = ran ? figureLines(plan, evidence) : []
-  const level = evidence.oomLevel ? [['whose limit', describeLevel(evidence.oomLevel)] as Line] : []
+  const { oomLevel, forksAbove } = evidence
+  const level =
+    oomLevel ??
+    (forksAbove && {
+      whose: 'ancestor' as const,
+      directory: forksAbove.directory ?? 'this kernel does not tell which',
+    })
+  const whose = level ? [['whose limit', describeLevel(level)] as Line] : []
   return {
     headline: words.headline,
-    evidence: [...(words.evidence ?? []), ...lines, ...level],
+    evidence: [...(words.evidence ?? []), ...lines, ...whose],
     ...(words.remedy && { remedy: words.remedy }),
   }
 }
@@ -70,8 +81,10 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
     remedy: oomRemedy(plan, e),
   }),
   pids: (plan, e) => ({
-    headline: describeForks(e.usage.pidsDenied ?? 0, nameOf(plan)),
-    remedy: pidsRemedy(plan),
+    headline: e.forksAbove
+      ? describeForksAbove(e.forksAbove.count, nameOf(plan), e.forksAbove.directory)
+      : describeForks(e.usage.pidsDenied ?? 0, nameOf(plan)),
+    remedy: pidsRemedy(plan, e),
   }),
   space: (plan, e) => ({
     headline: `${nameOf(plan)} ended with status ${e.exitCode}, and ${e.full![0]!.target} was full`,
@@ -116,10 +129,10 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
       plan.spec.landlock && e.execError === 'EACCES'
         ? 'let it be executed, and its interpreter and libraries be read: --landlock /usr:rx'
         : e.execError === 'ENOEXEC'
-          ? 'start a script with a line such as #!/bin/sh'
+          ? 'start a script with a line such as #!/bin/sh; a program may be for another kind of processor, or cut off: file(1) tells'
           : e.interpreterMissing
             ? 'install its interpreter, or mend the first line'
-            : `chmod +x it, or run it through its interpreter`,
+            : 'chmod +x it, or run it through its interpreter; a directory, and what lies on a noexec mount, cannot be run',
   }),
   exit: (plan, e) => ({
     headline: `${nameOf(plan)} ended with status ${e.exitCode} after ${formatDuration(e.durationMs)}`,
@@ -138,14 +151,19 @@ function killedByFilter({ filter, ...plan }: Plan, e: Evidence): Words | undefin
   }
 }
 
-function pidsRemedy({ spec }: Plan): string {
+function pidsRemedy({ spec, groups }: Plan, { forksAbove }: Evidence): string {
+  if (forksAbove?.directory) return `raise pids.max of ${forksAbove.directory}, or run elsewhere with --parent`
+  if (forksAbove) {
+    const parent = (groups.find(({ controller }) => controller === 'pids') ?? groups[0])?.parent
+    return `raise pids.max of the group above it that is full, or run elsewhere with --parent; hutch why ${shellWord(parent ?? '/')} tells which`
+  }
   return `raise ${spec.door === 'cli' ? '--pids' : 'limits.pids'}: processes and threads count, and hutch's PID 1`
 }
 
 /** A program whose time was up may have tried the same again and again. */
 function heldUp(plan: Plan, e: Evidence): string | undefined {
   if ((e.usage.oomKills ?? 0) > 0) return oomRemedy(plan, e)
-  if ((e.usage.pidsDenied ?? 0) > 0) return pidsRemedy(plan)
+  if ((e.usage.pidsDenied ?? 0) > 0 || e.forksAbove) return pidsRemedy(plan, e)
   return e.tables && usedUpRemedy(plan, e.full ?? [], e.tables)
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the listener of a filter tells: refused calls, their counts, and, of a run that learns, all calls. native/addon/supervisor.c is
 // this file's twin. Pure.
-import { getSystemErrorName } from 'node:util'
 import { quote } from '../errors.ts'
+import { errnoName } from '../native.ts'
 import { formatArguments } from './call-arguments.ts'
 import { type Machine, machines, syscallNumbers, x32Bit } from './machine.ts'
 import { actions } from './profile.ts'
@@ -63,7 +63,7 @@ export function formatRefused({ call, args, program, pid, answer, rule }: Refuse
 function formatAnswer(answer: number): string {
   if ((answer & 0xffff_0000) >>> 0 !== actions.errno) return 'killed'
   const errno = answer & 0xffff
-  return errno === 0 ? '0' : getSystemErrorName(-errno)
+  return errno === 0 ? '0' : errnoName(-errno)
 }
 
 function nameOf(number: number, word: number): string {

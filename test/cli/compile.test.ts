@@ -42,6 +42,18 @@ const cases: [title: string, args: string[]][] = [
     'a timeout that is ignored',
     ['--timeout', '200ms', '--kill-after', '100ms', ...sh('trap "" TERM; sleep 10; sleep 10')],
   ],
+  [
+    'a timeout behind kills for memory',
+    ['--memory', '8M', '--swap', '0', '--timeout', '1s', ...sh('tail /dev/zero; exec sleep 10')],
+  ],
+  [
+    'a timeout behind refused forks',
+    ['--pids', '3', '--timeout', '500ms', ...sh('(sleep 10 & sleep 10 & sleep 10) 2>&1 > /dev/null; exec sleep 10')],
+  ],
+  [
+    'a timeout without a free descriptor',
+    ['--ulimit', 'nofile=4', '--timeout', '300ms', ...sh('sleep 10 & exec 3< /dev/null; wait')],
+  ],
   ['no namespaces', ['--isolate', 'none', ...sh('echo up')]],
   ['all namespaces', ['--isolate', 'all', ...sh('echo $$; set -- /proc/[0-9]*; echo $#; cat /proc/net/dev | wc -l')]],
   ['all eight', ['--isolate', 'pid,mount,ipc,uts,net,cgroup,user,time', ...sh('id -u; cat /proc/self/uid_map')]],

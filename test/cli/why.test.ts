@@ -1,8 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { Cgroup, type Explanation } from '../../src/index.ts'
+import { mayBeRecorded } from '../../src/cli/record/file.ts'
+import { describeLooks, glance } from '../../src/cli/record/glance.ts'
+import { openRecorder } from '../../src/cli/record/recorder.ts'
+import { Cgroup, type Explanation, type Result } from '../../src/index.ts'
+import type { GroupSample } from '../../src/survey/sample.ts'
 import { requires } from '../requires.ts'
 import { begin, cli, collect, hutch } from './hutch.ts'
 
@@ -30,6 +49,8 @@ test('the report of a run is explained, as text and as JSON', async () => {
 
 test('where nothing was found the status is 1, and the kernel is ruled out', async () => {
   const { pid, ended } = begin('sleep', ['60'])
+  await using group = await Cgroup.create(`hutch-test-${process.pid}-quiet`)
+  await group.add(pid)
   const alive = await hutch(['why', String(pid)])
   expect([alive.status, alive.stdout]).toEqual([1, expect.stringContaining(`nothing has stopped process ${pid}`)])
   process.kill(pid, 'SIGKILL')
@@ -71,13 +92,15 @@ test('a recording tells of a group that is gone, and of one that is there what w
   const path = `/hutch-test-${process.pid}-seen`
   const group = await Cgroup.create(path, { files: { 'memory.max': '8M', 'memory.swap.max': 0, 'pids.max': 9 } })
   await Cgroup.create(`${path}/quiet`)
-  const recorder = begin(process.execPath, [cli, 'record', '--db', db, '--interval', '250ms', '--for', '3s'])
-  await new Promise((resolve) => setTimeout(resolve, 800))
-  await hutch(['cgroup', 'exec', path, '--', 'tail', '/dev/zero'])
-  await new Promise((resolve) => setTimeout(resolve, 600))
+  const recorder = begin(process.execPath, [cli, 'record', '--db', db, '--interval', '250ms'])
+  while (!statSync(db, { throwIfNoEntry: false })?.size) await new Promise((resolve) => setTimeout(resolve, 50))
+  // a look at a group without a sign of life leaves its kills to a later one
+  await hutch(['cgroup', 'exec', path, '--', 'sh', '-c', 'sleep 0.6; tail /dev/zero; sleep 0.6'])
   const there = await hutch(['why', '--db', db, path])
   await Cgroup.open(`${path}/quiet`).remove()
   await group.remove({ kill: true })
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  process.kill(recorder.pid, 'SIGTERM')
   await recorder.ended
   // of this one the kernel's log knows nothing
   const quiet = await hutch(['why', '--db', db, `${path}/quiet`])
@@ -96,4 +119,107 @@ test('a recording tells of a group that is gone, and of one that is there what w
   expect([unseen.status, unseen.stderr]).toEqual([125, expect.stringContaining('there is no process, group or report')])
   const missing = await hutch(['why', '--db', `${work}/none.db`, path])
   expect([missing.status, missing.stderr]).toEqual([125, expect.stringContaining('none.db')])
+})
+
+const looked = (memory: number, wait = 0) =>
+  ({ memory, memoryPressure: { some: { avg10: wait, totalUsec: 0 } } }) as GroupSample
+
+/** A job of the last ten seconds, in a group that the recording has. */
+const ended = {
+  reason: 'oom',
+  usage: {},
+  durationMs: 10_000,
+  cgroup: { layout: 'v2', path: '/job' },
+  verdict: { headline: '', evidence: [['whose limit', "an ancestor's: /above"]] },
+} as unknown as Result
+
+/** `/job` takes 1 MiB more a second from the third on. */
+async function recorded(file: string): Promise<string> {
+  const recorder = await openRecorder(file, { interval: 1000, keep: 86_400_000, size: 2 ** 27 })
+  const now = Date.now()
+  for (let i = 0; i < 9; i++) {
+    const groups = new Map([
+      ['/', looked(2 ** 30)],
+      ['/above', looked(2 ** 30)],
+      ['/job', looked((1 + Math.max(0, i - 2)) * 2 ** 20, i * 10)],
+    ])
+    recorder.add({ time: now - 9000 + i * 1000, groups })
+  }
+  recorder.close()
+  return file
+}
+
+test('a verdict hears of what was recorded: since when memory rose and to what, and the worst pressure', async () => {
+  const file = await recorded(`${work}/job.db`)
+  const lines = (await glance(file, ended)).map(([label, text]) => `${label} ${text.replace(/\d\d:\d\d:\d\d/g, 'T')}`)
+  const day = '\\d{4}-\\d\\d-\\d\\d'
+  expect(lines).toEqual([
+    expect.stringMatching(`^recorded ${day} T to T, by hutch record$`),
+    'memory rose from 1.0 MiB at T to 7.0 MiB at T',
+    'pressure some task waited for memory 80 % of the time at T',
+    expect.stringMatching(`^recorded /above, ${day} T to T, by hutch record$`),
+    'memory at most 1.0 GiB, and never much less',
+  ])
+  expect(await glance(file, { ...ended, durationMs: 0 })).toEqual([])
+  expect(describeLooks(undefined, [{ time: 0, sample: looked(1) }])).toEqual([])
+  expect([mayBeRecorded(ended, file), mayBeRecorded({ ...ended, reason: 'exit' }, file)]).toEqual([true, false])
+  expect([mayBeRecorded({ ...ended, durationMs: 0 }, file), mayBeRecorded(ended, `${file}-none`)]).toEqual([
+    false,
+    false,
+  ])
+})
+
+test('a recording that is missing, damaged, hostile or at work costs a verdict nothing and says nothing', async () => {
+  const good = await recorded(`${work}/good.db`)
+  const spoil: { [how: string]: (file: string) => void } = {
+    missing: (file) => rmSync(file),
+    'cut off': (file) => truncateSync(file, 9000),
+    'not a database': (file) => writeFileSync(file, 'x'.repeat(10_000)),
+    huge: (file) => {
+      writeFileSync(file, '')
+      truncateSync(file, 2 ** 40)
+    },
+    'a pipe': (file) => {
+      rmSync(file)
+      execFileSync('mkfifo', [file])
+    },
+    'a directory': (file) => {
+      rmSync(file)
+      mkdirSync(file)
+    },
+    'a link': (file) => {
+      rmSync(file)
+      symlinkSync(good, file)
+    },
+    'open to others': (file) => chmodSync(file, 0o666),
+    'with a log that is too long': (file) => {
+      writeFileSync(`${file}-wal`, '', { mode: 0o600 })
+      truncateSync(`${file}-wal`, 2 ** 30)
+    },
+    ...(process.getuid!() === 0 && { "another's": (file) => chownSync(file, 65534, 65534) }),
+  }
+  for (const [how, act] of Object.entries(spoil)) {
+    const file = `${work}/${how}.db`
+    copyFileSync(good, file)
+    chmodSync(file, 0o600)
+    expect(await glance(file, ended), `before it is ${how}`).toHaveLength(5)
+    act(file)
+    const begun = performance.now()
+    expect(await glance(file, ended), how).toEqual([])
+    expect(performance.now() - begun, how).toBeLessThan(1000)
+  }
+  // a recorder holds its file all the time
+  mkdirSync(`${good}.lock`)
+  expect(await glance(good, ended)).toHaveLength(5)
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('hutch-glance-'))).toEqual([])
+})
+
+test('hutch run tells of what hutch record saw, behind its verdict', async (context) => {
+  requires(context, 'root', 'not a VM', 'unshare(1)')
+  const script = `mount -t tmpfs none /var/lib; hutch() { ${process.execPath} ${cli} "$@"; }; cd ${work}
+    { while [ ! -e begun ]; do sleep 0.05; done; hutch record --interval 100ms --for 1s; touch over; } &
+    hutch run --memory 24M --swap 0 -- sh -c 'hutch hog 9M --hold 60s > begun &
+      while [ ! -e over ]; do sleep 0.05; done; tail /dev/zero; exit 1'; wait`
+  const { stderr } = await collect('unshare', ['--mount', 'sh', '-c', script])
+  expect(stderr).toMatch(/remedy .*\n {2}recorded {5}20.* by hutch record\n {2}memory {7}(rose|at most) .*\n/)
 })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
-import { run } from '../../src/index.ts'
+import { Cgroup, run, why } from '../../src/index.ts'
 import { requires } from '../requires.ts'
 
 const v2 = () => readHost().layout === 'v2'
@@ -13,6 +13,24 @@ test('pids.max refuses the sixth task and the verdict says how often', async () 
   expect(result.usage.pidsPeak ?? 5).toBe(5)
   expect(Object.fromEntries(result.verdict.evidence)['pids.max']).toContain(`refused ${result.usage.pidsDenied} time`)
   expect(result.events.at(-1)).toMatchObject({ kind: 'pids-denied', count: result.usage.pidsDenied })
+})
+
+test('a fork that pids.max of a group above refused is laid at its door, on kernels that count there and on those that do not', async () => {
+  await using above = await Cgroup.create(`/hutch-test-${process.pid}-above`, { files: { 'pids.max': 4 } })
+  const result = await run('sh', ['-c', 'for i in 1 2 3 4; do sleep 1 & done; wait'], {
+    parent: above.path,
+    limits: { pids: 20 },
+  })
+  const { layout, kernel } = readHost()
+  const byLevel = layout === 'v2' && (kernel[0] > 6 || kernel[1] >= 11)
+  const which = byLevel ? `a group above it, ${above.directories['']},` : 'a group above it'
+  expect(result).toMatchObject({ reason: 'pids', usage: { pidsDenied: byLevel ? 0 : 1 } })
+  expect(result.verdict.headline).toBe(
+    `1 fork was refused: sh would have needed more tasks than pids.max of ${which} allows`,
+  )
+  const path = byLevel ? above.directories[''] : (above.directories.pids ?? above.directories[''])
+  expect(result.verdict.remedy).toContain(path)
+  expect(why(result).causes[0]).toMatchObject({ cause: 'pids', whose: 'ancestor' })
 })
 
 test('four tasks fit into pids.max 5 beside PID 1', async () => {

@@ -134,7 +134,7 @@ test('the answers are the profile’s, with its place, and what it lets through 
     expect(stdout).toBe('9795')
     expect(refused!.map(({ call, answer, rule }) => [call, answer, rule])).toEqual([
       ['socket', 'EAFNOSUPPORT', 'syscalls[1]'],
-      ['mount', 'ENOTSUP', 'syscalls[2]'],
+      ['mount', 'EOPNOTSUPP', 'syscalls[2]'],
     ])
   }
 })

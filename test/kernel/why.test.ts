@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import {
   type Cause,
@@ -540,6 +540,34 @@ test('a process that nobody has asked for yet is told by its own end', async () 
   expect(why(pid).causes[0]!.headline).toContain('was ended by SIGKILL')
   parent.child.kill('SIGKILL')
   await parent.ended
+})
+
+test('what is there and does not run is told why: frozen, by a group above, stopped by a signal', async () => {
+  const above = await group({})
+  const own = await group({}, above.path)
+  const { child, ended } = inside(own, 'exec sleep 60')
+  const look = (target: number | string) => why(target).causes[0]!
+  await vi.waitFor(() => expect(readFileSync(`/proc/${child.pid}/comm`, 'utf8')).toBe('sleep\n'), 5000)
+  await above.freeze()
+  for (const target of [child.pid!, own.path])
+    expect(look(target)).toMatchObject({ cause: 'stuck', whose: 'ancestor', group: above.path })
+  expect(look(above.path)).toMatchObject({ whose: 'own', remedy: `let it go on: hutch cgroup thaw ${above.path}` })
+  await above.thaw()
+  child.kill('SIGSTOP')
+  await vi.waitFor(() => expect(look(own.path)).toMatchObject({ cause: 'stuck', count: 1 }), 5000)
+  expect(look(child.pid!).remedy).toBe(`let it go on: kill -CONT ${child.pid}`)
+  child.kill('SIGKILL')
+  await ended
+})
+
+test('what systemd-oomd killed is told by what it notes on the group', async (context) => {
+  requires(context, 'a v2 tree', 'python3')
+  const own = await group({})
+  const set =
+    "import os, sys; os.setxattr(sys.argv[1], 'user.oomd_kill', b'2'); os.setxattr(sys.argv[1], 'user.oomd_ooms', b'1')"
+  expect(why(own.path).causes[0]!.cause).toBe('not-kernel')
+  spawnSync('python3', ['-c', set, own.directories['']!])
+  expect(why(own.path).causes[0]).toMatchObject({ cause: 'oomd', whose: 'own', count: 2, group: own.path })
 })
 
 test('a daemon that kills for want of memory is named as a possibility', async () => {

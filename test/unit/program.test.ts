@@ -3,9 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { array, assert, integer, property, string, tuple } from 'fast-check'
 import { expect, test } from 'vitest'
 import { compilePlan } from '../../src/plan/compile.ts'
-import { explainProgram, shellWord } from '../../src/program/explain.ts'
+import { explainProgram } from '../../src/program/explain.ts'
 import { type Op, ops, type Program } from '../../src/program/ops.ts'
 import { decodeFigures, encodeProgram } from '../../src/program/wire.ts'
+import { shellWord } from '../../src/quote.ts'
 import { hybrid, plan } from './hosts.ts'
 
 /** Reads the format as native/program.h tells it, independently of the encoder. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatExplanation } from '../../src/cli/why.ts'
@@ -8,9 +9,11 @@ import { memoryCauses } from '../../src/run/why/memory.ts'
 import { adviseHeap, defaultHeap, isNode, parseHeapFlag } from '../../src/run/why/node-heap.ts'
 import { pressureLines, slowedCauses } from '../../src/run/why/pressure.ts'
 import { parseNproc } from '../../src/run/why/process.ts'
-import { parseReport, reportCauses } from '../../src/run/why/report.ts'
+import { raise } from '../../src/run/why/raise.ts'
+import { knownReasons, parseReport, reportCauses } from '../../src/run/why/report.ts'
 import { taskCauses } from '../../src/run/why/tasks.ts'
 import { explainThrottling } from '../../src/run/why/throttle.ts'
+import { mountsAbove } from '../../src/run/why/why.ts'
 
 const MiB = 2 ** 20
 const records = (...texts: string[]): KernelRecord[] =>
@@ -244,7 +247,9 @@ test('RLIMIT_NPROC holds for those without rights alone', () => {
 
 test('the arithmetic of a CPU limit', () => {
   const facts = { quota: 50_000, period: 100_000, periods: 100, throttledPeriods: 98, throttledUsec: 9_500_000 }
-  expect(explainThrottling('web', { ...facts, cpuUsec: 4_900_000, tasks: 4, cpus: 2 }, '--cpus ')).toEqual({
+  expect(
+    explainThrottling('web', { ...facts, cpuUsec: 4_900_000, tasks: 4, cpus: 2 }, (more) => `--cpus ${more}`),
+  ).toEqual({
     cause: 'throttled',
     limit: 'cpu.max',
     count: 98,
@@ -268,6 +273,10 @@ test('the heap of a Node program', () => {
   expect(parseHeapFlag(['node', 'x.js', '--max-old-space-size=100'])).toBe(undefined)
   expect(parseHeapFlag(['node', 'x.js'], '--inspect --max-old-space-size=64')).toBe(64 * MiB)
   expect(parseHeapFlag(['node', '--max-old-space-size=32', 'x.js'], '--max-old-space-size=64')).toBe(32 * MiB)
+  expect(parseHeapFlag(['node', '-r', './a.js', '--max-old-space-size=48', 'x.js', '--max-old-space-size=9'])).toBe(
+    48 * MiB,
+  )
+  expect(parseHeapFlag(['node', 'x.js'], '--require "./a \\"b.js" "--max-old-space-size=96"')).toBe(96 * MiB)
   expect([256, 400, 1024, 8192, 15 * 1024, 65536].map((mib) => defaultHeap(mib * MiB) / MiB)).toEqual([
     ...[256, 256, 512],
     ...[2048, 4096, 4096],
@@ -340,6 +349,39 @@ test.each([
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   expect(() => parseReport(text, 'r.json')).toThrowError(expect.objectContaining({ code: 'REPORT_INVALID' }))
   expect(() => parseReport(text, 'r.json')).toThrowError(what)
+})
+
+test('a hierarchy that is mounted from above a cgroup namespace has other paths', () => {
+  const line = (root: string) => `35 24 0:30 ${root} /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n`
+  expect(['/', '/a/..b', '/..', '/../..'].map((root) => mountsAbove(line(root)))).toEqual([false, false, true, true])
+})
+
+test('every reason that a report can have is known', () => {
+  const schema = JSON.parse(readFileSync('report.schema.json', 'utf8'))
+  expect([...knownReasons].sort()).toEqual([...schema.properties.reason.enum].sort())
+})
+
+test('commands to be copied are words for a shell, and name the unit of systemd', () => {
+  expect(raise('/a "b" $(id)', 'memory.max', '18M')).toBe(`hutch cgroup set '/a "b" $(id)' memory.max=18M`)
+  expect(raise('/a', 'cpu.max', '20000 100000')).toBe('hutch cgroup set /a cpu.max="20000 100000"')
+  expect(raise('/system.slice/web.service', 'cpu.max', '20000 100000')).toBe(
+    'hutch cgroup set /system.slice/web.service cpu.max="20000 100000"; so that systemd keeps it: systemctl set-property web.service CPUQuota=20%',
+  )
+  expect(raise('/user.slice/user@1.service/app.slice', 'pids.max', '9')).toMatch(
+    /systemctl --user set-property app.slice TasksMax=9$/,
+  )
+})
+
+test('kills that a job lived through are a cause of their own', () => {
+  const usage = { oomKills: 2, pidsDenied: 1 }
+  const verdict = { headline: 'well', evidence: [['whose limit', "this group's own"]] }
+  const limits = { 'memory.max': 8 * MiB }
+  const text = { command: ['/bin/x'], exitCode: 0, signal: null, reason: 'exit', limits, usage, cgroup: {}, verdict }
+  expect(reportCauses(parseReport(JSON.stringify(text), 'r'), 2)).toMatchObject([
+    { cause: 'exit' },
+    { cause: 'oom', whose: 'own', count: 2, remedy: 'raise it: --memory 18M' },
+    { cause: 'pids', count: 1 },
+  ])
 })
 
 test('what stands in a report reaches no terminal as it is', () => {

@@ -34,8 +34,8 @@ export interface Recording {
   read(span: Span): Snapshot[]
   paths(): string[]
   events(): RecordedEvent[]
-  /** One group between two times, both included. */
-  history(path: string, from: number, to: number): { time: number; sample: GroupSample }[]
+  /** One group between two times, both included; of `among`, if only some spans are to be looked at. */
+  history(path: string, from: number, to: number, among?: readonly Span[]): { time: number; sample: GroupSample }[]
   close(): void
 }
 
@@ -112,7 +112,8 @@ export async function history(path: string, group: string, from: number, to: num
   }
 }
 
-function makeRecording(db: Database, path: string): Recording {
+/** `path` is what errors name. @throws RECORD_INVALID */
+export function makeRecording(db: Database, path: string): Recording {
   const invalid = (why: string) => fail('RECORD_INVALID', { path, why })
   const select = (sql: string, values: (number | string)[] = []) => guard(path, () => db.all(sql, values))
   const spans = select('SELECT id, step, start, end FROM spans ORDER BY start LIMIT 200000').map((row) => {
@@ -161,8 +162,8 @@ function makeRecording(db: Database, path: string): Recording {
         kind: String(kind),
         count: Number(count),
       })),
-    history(group, from, to) {
-      return spans
+    history(group, from, to, among = spans) {
+      return among
         .filter((span) => span.end >= from && span.start <= to)
         .flatMap((span) => {
           const sql = 'SELECT samples FROM blocks JOIN groups ON groups.id = member WHERE path = ? AND span = ? LIMIT 1'

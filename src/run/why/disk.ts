@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // File systems that a process sees and that are full. Pure but for `readFull`.
 import { statfsSync } from 'node:fs'
-import { quote } from '../../quote.ts'
+import { quote, shellWord } from '../../quote.ts'
 import { formatSize } from '../../units.ts'
 import type { Cause } from './explanation.ts'
 
@@ -79,7 +79,7 @@ export function diskCauses(name: string, pid: number, full: readonly Fullness[])
       ],
       remedy:
         type === 'tmpfs'
-          ? `give it more: --tmpfs ${quote(directory)}:size=${mib}M, or mount -o remount,size=${mib}M ${quote(directory)} inside; its files count as memory of their group`
+          ? `give it more: --tmpfs ${shellWord(`${directory}:size=${mib}M`)}, or mount -o remount,size=${mib}M ${shellWord(directory)} inside; its files count as memory of their group`
           : 'remove files there, or give it another place to write',
     }
   })

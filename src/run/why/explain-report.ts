@@ -37,7 +37,7 @@ function withLog(cause: Cause, report: Report, path: string, kills: ReturnType<t
     evidence: [...cause.evidence, ...more],
   }
   if (own === undefined || !isNode(report.command)) return extended
-  return addAdvice(extended, own, parseHeapFlag(report.command), true)
+  return addAdvice(extended, own, parseHeapFlag(report.command), 'argv')
 }
 
 /** A report is small; more is something else. */
@@ -57,7 +57,9 @@ export function readReport(path: string): string {
   let fd: number | undefined
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
-    const { size } = fstatSync(fd)
+    const file = fstatSync(fd)
+    if (!file.isFile()) throw fail('REPORT_INVALID', { path, why: 'it is not a regular file' })
+    const { size } = file
     if (size > longestReport) throw fail('REPORT_INVALID', { path, why: 'it is too long' })
     return readFileSync(fd, 'utf8')
   } catch (error) {

@@ -21,10 +21,11 @@ export interface Victim {
 export interface Cause {
   /**
    * A run's reason, or: throttled by cpu.max; slowed by memory.high; disk-full; fault, a signal that the program brought
-   * on itself; not-kernel, it is over and no limit and no kill of the kernel's ended it; none, nothing has stopped it.
+   * on itself; stuck, it is there and does not run; oomd, systemd-oomd killed it; not-kernel, it is over and no limit and no kill of the kernel's ended it;
+   * none, nothing has stopped it; unknown, it is gone and what could tell may not be read.
    */
-  cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'not-kernel' | 'none'
-  /** The limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high. */
+  cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'stuck' | 'oomd' | 'not-kernel' | 'none' | 'unknown'
+  /** The limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high, cgroup.freeze. */
   limit?: string
   /** Whose it is: the group's own, a group's above or below it, or the host's. */
   whose?: 'own' | 'ancestor' | 'below' | 'host'
@@ -67,16 +68,20 @@ const weights: Cause['cause'][] = [
   'cpu-time',
   'output',
   'aborted',
+  'stuck',
   'oom',
+  'oomd',
   'pids',
   'fault',
   'signal',
+  'space',
   'disk-full',
   'throttled',
   'slowed',
   'exit',
   'not-kernel',
   'none',
+  'unknown',
 ]
 
 /** In order of weight; those of one kind stay as they are. */

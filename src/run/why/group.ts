@@ -10,10 +10,12 @@ import { quote } from '../../quote.ts'
 import { diskCauses, parseWritable, readFull } from './disk.ts'
 import { type Cause, sortCauses } from './explanation.ts'
 import { firstRefusal, killsIn, type LogFacts } from './log.ts'
-import { type MemoryFacts, memoryCauses } from './memory.ts'
+import { formatTime, type MemoryFacts, memoryCauses } from './memory.ts'
 import { adviseHeap, isNode, parseHeapFlag } from './node-heap.ts'
+import { daemonCauses, readDaemonKills } from './oomd.ts'
 import { pressureLines, slowedCauses } from './pressure.ts'
 import { countTasks, findKillers, type ProcessFacts, readProcess, readTaskLimits } from './process.ts'
+import { readFrozen, readWaiting, stuckCauses } from './stuck.ts'
 import { type TaskFacts, taskCauses } from './tasks.ts'
 import { throttleCauses } from './throttle.ts'
 
@@ -27,15 +29,34 @@ export function groupCauses(host: Host, place: Place, log: LogFacts, one?: Proce
   const processes = one ? [one] : pids.slice(0, mostProcesses).flatMap((pid) => readProcess(pid) ?? [])
   const tasks = chain.pids[0]?.current || chain.pids[0]?.peak || pids.length
   const memory = memoryFacts(chain, place, log, one !== undefined)
+  const whole = place.directories[''] === host.unified?.mount
   const causes = [
-    ...memoryCauses(memory).map((cause) => withHeap(cause, processes)),
+    ...memoryCauses(memory).map((cause) => (one ? withOne(cause, memory.name, one) : withHeap(cause, processes))),
+    ...daemonCauses(readDaemonKills(host, place)),
     ...taskCauses(taskFacts(chain, place, log, processes)),
     ...seenFull(processes, one ? `process ${one.pid}` : quote(place.path)),
     ...throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), tasks),
     ...slowedCauses(memory, chain.pressure.memory),
-  ].map((cause) => withPressure(cause, chain))
-  if (causes.length > 0) return sortCauses(causes)
-  return [nothingFound(chain, place, pids.length > 0, one)]
+    ...stuckCauses(
+      one ? `process ${one.pid} (${quote(one.name)})` : quote(place.path),
+      readFrozen(host, place),
+      processes,
+      readWaiting(processes),
+    ),
+  ].map((cause) => withPressure(cause, chain, whole))
+  if (causes.length > 0) {
+    const sorted = sortCauses(causes)
+    // others of its group died, maybe long ago: what holds it up now comes first
+    const past = ({ cause }: Cause) => one !== undefined && !one.zombie && (cause === 'oom' || cause === 'oomd')
+    return [...sorted.filter((cause) => !past(cause)), ...sorted.filter(past)]
+  }
+  return [nothingFound(chain, place, pids.length > 0, one, whole)]
+}
+
+/** The counts are of its group; of the process itself the log or its status would tell. */
+function withOne(cause: Cause, name: string, one: ProcessFacts): Cause {
+  const told: Line = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
+  return { ...withHeap(cause, [one]), evidence: one.zombie ? cause.evidence : [told, ...cause.evidence] }
 }
 
 /** A group of each hierarchy has its own path, which may differ between them. */
@@ -54,7 +75,7 @@ function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean):
   return {
     name: quote(path),
     path,
-    levels: chain.memory,
+    levels: deep ? chain.memory : [],
     below: deep ? chain.memoryBelow : [],
     // where memory is not counted, the log can only mean an earlier group of this path
     kills: chain.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
@@ -99,30 +120,49 @@ function withHeap(cause: Cause, processes: readonly ProcessFacts[]): Cause {
   const victim = cause.victims?.some(({ name }) => name === 'node' || name === 'MainThread')
   if (cause.maximum === undefined || (!alive && !victim)) return cause
   const flag = alive && parseHeapFlag(alive.argv, alive.nodeOptions)
-  return addAdvice(cause, cause.maximum, flag, alive !== undefined)
+  return addAdvice(cause, cause.maximum, flag, alive ? (alive.environment ? 'all' : 'argv') : 'nothing')
 }
 
-/** `seen`: its command line is known. */
-export function addAdvice(cause: Cause, limit: number, flag: number | undefined, seen: boolean): Cause {
+/** `seen`: whether its command line and its environment are known. */
+export function addAdvice(
+  cause: Cause,
+  limit: number,
+  flag: number | undefined,
+  seen: 'all' | 'argv' | 'nothing',
+): Cause {
   const { evidence, remedy } = adviseHeap(limit, flag, totalmem())
-  const told: Line[] = seen ? evidence : [['node heap', 'with which flags Node was started is not known: it is gone']]
+  const unseen: Line[] = [
+    [
+      'node heap',
+      seen === 'argv'
+        ? 'no --max-old-space-size on its command line; whether NODE_OPTIONS had one is not known'
+        : 'with which flags Node was started is not known: it is gone',
+    ],
+  ]
+  const told = seen === 'all' || (seen === 'argv' && flag !== undefined) ? evidence : unseen
   return { ...cause, evidence: [...cause.evidence, ...told], remedy }
 }
 
-function withPressure(cause: Cause, { pressure }: Chain): Cause {
+function withPressure(cause: Cause, { pressure }: Chain, whole: boolean): Cause {
   const resource = { oom: 'memory', slowed: 'memory', throttled: 'cpu' }[cause.cause as string]
   const text = resource === undefined ? undefined : pressure[resource]
   if (text === undefined) return cause
-  return { ...cause, evidence: [...cause.evidence, ...pressureLines({ [resource!]: text })] }
+  return { ...cause, evidence: [...cause.evidence, ...pressureLines({ [resource!]: text }, whole)] }
 }
 
-function nothingFound(chain: Chain, place: Place, populated: boolean, one: ProcessFacts | undefined): Cause {
+function nothingFound(
+  chain: Chain,
+  place: Place,
+  populated: boolean,
+  one: ProcessFacts | undefined,
+  whole: boolean,
+): Cause {
   const name = one ? `process ${one.pid} (${quote(one.name)})` : quote(place.path)
   const limits: Line[] = [
     ...chain.memory.filter(({ max }) => max !== undefined).map((level) => at(memoryLine(level.max, level), level.path)),
     ...chain.pids.filter(({ max }) => max !== undefined).map((level) => at(pidsLine(level.max!, level), level.path)),
   ]
-  const evidence = [...limits, ...pressureLines(chain.pressure)]
+  const evidence = [...limits, ...pressureLines(chain.pressure, whole)]
   if (populated && !one?.zombie)
     return {
       cause: 'none',
@@ -137,11 +177,14 @@ function nothingFound(chain: Chain, place: Place, populated: boolean, one: Proce
   }
 }
 
-/** Who else kills. */
-export function senderLines(): Line[] {
+/** Who else kills; `since`: what was before, the log has not. */
+export function senderLines(since?: number): Line[] {
   const killers = findKillers()
   return [
-    ['who did', 'ended by itself, or by a signal that a process sent: the kernel keeps no record of which'],
+    [
+      'who did',
+      `${since === undefined ? '' : `if it was after ${formatTime(since)}, it `}ended by itself, or by a signal that a process sent: the kernel keeps no record of which`,
+    ],
     ...killers.map(
       (name): Line => [
         'could be',

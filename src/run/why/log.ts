@@ -7,6 +7,8 @@ import { formatTime, isBelow } from './memory.ts'
 /** The events, and what of the log cannot be had. */
 export interface LogFacts extends KernelEvents {
   readable: boolean
+  /** When its oldest record was written, where older ones are gone: milliseconds since the epoch. */
+  since?: number
   /** What has to be said of it where nothing was found in it. */
   limits: string[]
   /** Process ids in it are ours. */
@@ -28,7 +30,14 @@ export function readLog(): LogFacts {
     limits.push('which process ids the log means: it has those of the first pid namespace, and this is another')
   if (errno === undefined && !sameGroups)
     limits.push('whole paths of groups in the log: this is a cgroup namespace, so they are compared by their ends')
-  return { ...parseEvents(records), readable: errno === undefined, limits, samePids, sameGroups }
+  return {
+    ...parseEvents(records),
+    readable: errno === undefined,
+    ...(since && { since: since.getTime() }),
+    limits,
+    samePids,
+    sameGroups,
+  }
 }
 
 /** Kills in a group, and below it if `deep`; paths as this process sees them. */

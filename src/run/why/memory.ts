@@ -10,9 +10,10 @@ import {
   suggestMemory,
 } from '../../cgroup/diagnosis.ts'
 import type { KernelKill } from '../../host/kernel-record.ts'
-import { quote } from '../../quote.ts'
+import { quote, shellWord } from '../../quote.ts'
 import { formatSize } from '../../units.ts'
 import type { Cause, Victim } from './explanation.ts'
+import { raise } from './raise.ts'
 
 /** What is known of a group and its memory. */
 export interface MemoryFacts {
@@ -33,8 +34,11 @@ export function memoryCauses(facts: MemoryFacts): Cause[] {
   const [own] = levels
   // v1 counts in each group alone
   const inner = own?.ooms === undefined ? below.reduce((sum, level) => sum + (level.kills ?? 0), 0) : 0
-  const counted = own?.kills === undefined ? 0 : own.kills + inner
-  const kills = believe(facts, counted)
+  let counted = own?.kills === undefined ? 0 : own.kills + inner
+  const all = believe(facts, counted)
+  // memory.oom.group: the first victim is killed and counted once more with the rest of its group
+  const kills = all.filter((kill, i) => !kill.together || !all.slice(0, i).some((one) => isAgain(kill, one)))
+  counted -= all.length - kills.length
   if (counted === 0 && kills.length === 0) return []
   const told = new Map<string, KernelKill[]>()
   for (const kill of kills) told.set(keyOf(kill), [...(told.get(keyOf(kill)) ?? []), kill])
@@ -48,6 +52,10 @@ export function memoryCauses(facts: MemoryFacts): Cause[] {
     ),
   )
   return causes.reverse()
+}
+
+function isAgain(kill: KernelKill, earlier: KernelKill): boolean {
+  return kill.pid === earlier.pid && kill.at - earlier.at < 1000
 }
 
 /** What the log has beyond the count was of an earlier group of this path. On v1 a group that is gone took its count along. */
@@ -119,9 +127,12 @@ function makeCause(
         : []),
       ...victimLines(kills, counted),
     ],
-    remedy: remedyOf(level, facts, max),
+    remedy: remedyOf(level, facts, max, state !== undefined),
   }
 }
+
+/** The end of a path that hutch run gave its job: the process, its start, its pid namespace, a number. */
+const ownJob = /\/hutch-\d+-\d+-\d+-\d+$/
 
 function whoseLimit(level: OomLevel | undefined): string {
   return level ? describeLevel(level) : "a group's; the kernel's log leaves out whose when reports come fast"
@@ -180,11 +191,24 @@ export function formatTime(at: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
-function remedyOf(level: OomLevel | undefined, { path }: MemoryFacts, max: string | undefined): string {
+/** `there`: the group whose limit it was. */
+function remedyOf(
+  level: OomLevel | undefined,
+  { path, levels }: MemoryFacts,
+  max: string | undefined,
+  there: boolean,
+): string {
   if (!level) return 'ask for its group, if that is still there: its counts tell more'
   if (level.whose === 'host') return 'free memory on this host, or limit the others'
   const group = level.whose === 'own' ? path : level.directory!
-  const set = `hutch cgroup set ${quote(group)} memory.max=${max === undefined ? 'SIZE' : suggestMemory(Number(max))}`
+  const more = max === undefined ? 'SIZE' : suggestMemory(Number(max))
+  if (!there && levels.length > 0)
+    return `raise memory.max of ${quote(group)}, which is gone or cannot be seen from here`
+  if (!there)
+    return ownJob.test(group)
+      ? `give it more next time: hutch run --memory ${more} …`
+      : `give it more when it is made again: memory.max=${more}`
+  const set = raise(group, 'memory.max', more)
   if (level.whose === 'ancestor') return `raise its limit: ${set}; or place it elsewhere`
-  return `raise it: ${set}; or see where the memory goes: hutch cgroup show ${quote(group)} memory.stat`
+  return `raise it: ${set}; or see where the memory goes: hutch cgroup show ${shellWord(group)} memory.stat`
 }

@@ -11,13 +11,28 @@ export function isNode(argv: readonly string[]): boolean {
   return /^node(js)?(\d+)?$/.test(argv[0]?.slice(argv[0].lastIndexOf('/') + 1) ?? '')
 }
 
+/** Of Node's options before the script those whose value is the next word. */
+const valued = new Set(
+  '-r --require --import --loader --experimental-loader -C --conditions -e --eval -p --print -pe --env-file --input-type'.split(
+    ' ',
+  ),
+)
+
 /** Bytes from --max-old-space-size, the last of the command line before that of NODE_OPTIONS; undefined without one. */
 export function parseHeapFlag(argv: readonly string[], nodeOptions = ''): number | undefined {
-  const script = argv.findIndex((word, i) => i > 0 && !word.startsWith('-'))
-  const flags = [...nodeOptions.split(/\s+/), ...argv.slice(1, script < 0 ? undefined : script)]
+  const script = argv.findIndex((word, i) => i > 0 && !word.startsWith('-') && !valued.has(argv[i - 1]!))
+  const flags = [...splitOptions(nodeOptions), ...argv.slice(1, script < 0 ? undefined : script)]
   const sizes = flags.flatMap((word) => /^--max[-_]old[-_]space[-_]size=(\d{1,9})$/.exec(word)?.[1] ?? [])
   const size = Number(sizes.at(-1) ?? 0)
   return size > 0 ? size * MiB : undefined
+}
+
+/** As Node splits NODE_OPTIONS: at blanks outside of double quotes, in which a backslash takes the next character as it is. */
+function splitOptions(text: string): string[] {
+  const words = text.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/gs) ?? []
+  return words.map((word) =>
+    word.replace(/"((?:\\.|[^"\\])*)"/gs, (_, inner: string) => inner.replace(/\\(.)/gs, '$1')),
+  )
 }
 
 /** What V8 chooses for itself on 64 bits: half of the memory that it sees, 256 MiB at least, 2 GiB or, from 15 GiB on, 4 at most. */
@@ -43,10 +58,11 @@ export function adviseHeap(limit: number, flag: number | undefined, hostMemory: 
       evidence: [
         [
           'node heap',
-          `--max-old-space-size=${flag / MiB} stays below memory.max ${formatSize(limit)}: the rest went to Buffers, add-ons, threads, or child processes`,
+          `--max-old-space-size=${flag / MiB} stays below memory.max ${formatSize(limit)}: the rest went to Buffers, add-ons, child processes, or workers, of which each has a heap of its own`,
         ],
       ],
-      remedy: `raise memory.max, or see what is outside of the heap: process.memoryUsage() has external and arrayBuffers`,
+      remedy:
+        'raise memory.max, or see what is outside of the heap: process.memoryUsage() has external and arrayBuffers; a worker is held by resourceLimits.maxOldGenerationSizeMb',
     }
   if (flag !== undefined)
     return {

@@ -6,6 +6,7 @@ import { quote } from '../../quote.ts'
 import { formatDuration, formatSize } from '../../units.ts'
 import type { Cause } from './explanation.ts'
 import type { MemoryFacts } from './memory.ts'
+import { raise } from './raise.ts'
 
 /** What memory.high did to the group or to one above it, and memory.max without a kill; `pressure` is the text of memory.pressure. */
 export function slowedCauses(facts: MemoryFacts, pressure?: string): Cause[] {
@@ -27,7 +28,7 @@ export function slowedCauses(facts: MemoryFacts, pressure?: string): Cause[] {
             `${formatSize(Number(level.high))}${level.current === undefined ? '' : `   now ${formatSize(level.current)}`}`,
           ],
         ],
-        remedy: `raise it: hutch cgroup set ${quote(level.path)} memory.high=${suggestMemory(Number(level.high))}`,
+        remedy: `raise it: ${raise(level.path, 'memory.high', suggestMemory(Number(level.high)))}`,
       },
     ]
   })
@@ -50,19 +51,19 @@ function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined):
       group: level.path,
       headline: `${name} is full, and ${share} % of the last minute some task in it waited to get memory back`,
       evidence: [memoryLine(level.max, level)],
-      remedy: `raise it: hutch cgroup set ${quote(level.path)} memory.max=${suggestMemory(Number(level.max))}`,
+      remedy: `raise it: ${raise(level.path, 'memory.max', suggestMemory(Number(level.max)))}`,
     },
   ]
 }
 
-/** How long tasks waited, where that is more than nothing: what built up before. */
-export function pressureLines(pressure: { [resource: string]: string }): Line[] {
+/** How long tasks waited, where that is more than nothing: what built up before; `whole`: they are all of the machine. */
+export function pressureLines(pressure: { [resource: string]: string }, whole = false): Line[] {
   return Object.entries(pressure).flatMap(([resource, text]): Line[] => {
     const { someUsec = 0, fullUsec } = parsePressure(text)
     const average = /^some .*avg300=([\d.]+)/m.exec(text)?.[1]
     if (someUsec < 1000) return []
     const parts = [
-      `${resource}: some task waited ${formatDuration(someUsec / 1000)}`,
+      `${whole ? 'whole machine, ' : ''}${resource}: some task waited ${formatDuration(someUsec / 1000)}`,
       fullUsec && `all of them ${formatDuration(fullUsec / 1000)}`,
       average !== undefined && `${average} % of the last 5 minutes`,
     ]

@@ -11,11 +11,19 @@ export interface ProcessFacts {
   name: string
   argv: string[]
   nodeOptions?: string
+  /** Whether its environment may be read. */
+  environment: boolean
   uid: number
+  /** One letter: proc_pid_stat(5). */
+  state: string
+  parent: number
+  /** The process that traces it, 0 for none. */
+  tracer: number
   /** Over; only its parent has not asked yet. */
   zombie: boolean
-  /** Of a zombie: the number of the signal that ended it, 0 for none. */
+  /** Of a zombie: the number of the signal that ended it and its status, 0 for none and where it may not be read. */
   signal?: number
+  status?: number
   /** Soft RLIMIT_NPROC, where it holds: root and who has CAP_SYS_ADMIN or CAP_SYS_RESOURCE are not held to it. */
   nproc?: number
   mountinfo: string
@@ -34,12 +42,14 @@ export function readProcess(pid: number): ProcessFacts | undefined {
   const status = read(pid, 'status')
   if (status === undefined) return undefined
   const field = (name: string) => new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)?.[1] ?? ''
-  const options = read(pid, 'environ')
+  const environment = read(pid, 'environ')
+  const options = environment
     ?.split('\0')
     .find((word) => word.startsWith('NODE_OPTIONS='))
     ?.slice(13)
   const uid = Number(field('Uid').split('\t')[0])
-  const zombie = field('State').startsWith('Z')
+  const state = field('State')[0] ?? ''
+  const zombie = state === 'Z'
   const ended = zombie ? parseExitStatus(read(pid, 'stat') ?? '') : undefined
   const nproc = parseNproc(read(pid, 'limits'), uid, field('CapEff'))
   return {
@@ -47,9 +57,13 @@ export function readProcess(pid: number): ProcessFacts | undefined {
     name: field('Name'),
     argv: (read(pid, 'cmdline') ?? '').split('\0').slice(0, -1),
     ...(options !== undefined && { nodeOptions: options }),
+    environment: environment !== undefined,
     uid,
+    state,
+    parent: Number(field('PPid')),
+    tracer: Number(field('TracerPid')),
     zombie,
-    ...(ended !== undefined && { signal: ended & 0x7f }),
+    ...(ended !== undefined && { signal: ended & 0x7f, status: (ended >> 8) & 0xff }),
     ...(nproc !== undefined && { nproc }),
     mountinfo: read(pid, 'mountinfo') ?? '',
   }
@@ -78,11 +92,11 @@ export function readPlace(pid: number, host: Host): Place | undefined {
   return ownPlace({ ...host, ...parseHierarchies(mounts, membership) })
 }
 
-/** How many tasks a user has, threads too. */
+/** How many tasks a user has, threads too, but for this process and its own. */
 export function countTasks(uid: number): number {
   let tasks = 0
   for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue
     const status = read(pid, 'status') ?? ''
     if (Number(/^Uid:\t(\d+)/m.exec(status)?.[1] ?? -1) === uid)
       tasks += Number(/^Threads:\t(\d+)/m.exec(status)?.[1] ?? 1)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report of a run, as --report wrote it, looked at again. Pure. It comes from a file, so that nothing of it is taken on trust.
+
+import { count, suggestMemory } from '../../cgroup/diagnosis.ts'
 import { fail } from '../../errors.ts'
 import { quote } from '../../quote.ts'
 import type { Reason, Result } from '../result.ts'
 import type { Cause } from './explanation.ts'
+import { isNode } from './node-heap.ts'
 import { explainThrottling } from './throttle.ts'
 
 /** What of a report matters here. */
@@ -12,7 +15,8 @@ export type Report = Pick<
   'command' | 'exitCode' | 'signal' | 'signalFrom' | 'reason' | 'limits' | 'usage' | 'cgroup' | 'verdict'
 >
 
-const known: Reason[] = [
+/** All of report.schema.json. */
+export const knownReasons: Reason[] = [
   'not-found',
   'not-executable',
   'timeout',
@@ -21,10 +25,11 @@ const known: Reason[] = [
   'aborted',
   'oom',
   'pids',
+  'space',
   'signal',
   'exit',
 ]
-const reasons = new Set<string>(known)
+const reasons = new Set<string>(knownReasons)
 
 /** @throws REPORT_INVALID */
 export function parseReport(text: string, path: string): Report {
@@ -73,26 +78,30 @@ function isText(value: unknown): value is string {
 
 function isFigure(key: string, figure: unknown): boolean {
   if (key === 'io' || key === 'pressure') return isObject(figure)
-  return key === 'memoryPeakExact' || (typeof figure === 'number' && figure >= 0)
+  return key === 'memoryPeakExact' || (typeof figure === 'number' && figure >= 0 && figure <= Number.MAX_SAFE_INTEGER)
 }
 
 /** What stopped it, as its verdict had it, and what held it back. */
 export function reportCauses(report: Report, cpus: number): Cause[] {
-  return [verdictCause(report), ...quotaCause(report, cpus)]
+  return [verdictCause(report), ...withinCauses(report), ...quotaCause(report, cpus)]
 }
 
 const levels = { this: 'own', an: 'ancestor', none: 'host' } as const
 const limitOf: { [reason in Reason]?: string } = { oom: 'memory.max', pids: 'pids.max' }
 
-function verdictCause({ reason, verdict, usage, signal, signalFrom }: Report): Cause {
+function levelOf({ evidence }: Report['verdict']): Cause['whose'] {
+  const text = evidence.find(([label]) => label === 'whose limit')?.[1] ?? ''
+  const word = /^(this|an|none)/.exec(text)?.[1] as keyof typeof levels | undefined
+  return word && levels[word]
+}
+
+function verdictCause({ command, reason, verdict, usage, signal, signalFrom }: Report): Cause {
   const { headline, evidence, remedy } = verdict
-  const whose = /^whose limit (this|an|none)/.exec(
-    evidence.map(([label, text]) => `${label} ${text}`).find((line) => line.startsWith('whose limit ')) ?? '',
-  )?.[1]
-  const level = whose === undefined ? undefined : levels[whose as keyof typeof levels]
+  const level = levelOf(verdict)
   const times = reason === 'oom' ? usage.oomKills : reason === 'pids' ? usage.pidsDenied : undefined
   const limit = level === 'host' ? undefined : limitOf[reason]
   const notKernel = reason === 'signal' && signal === 'SIGKILL' && signalFrom !== 'inside' && usage.oomKills === 0
+  const heap = reason === 'signal' && signal === 'SIGABRT' && isNode(command)
   return {
     cause: reason === 'signal' && signalFrom === 'inside' ? 'fault' : reason,
     ...(limit && { limit }),
@@ -111,7 +120,50 @@ function verdictCause({ reason, verdict, usage, signal, signalFrom }: Report): C
         : []),
     ],
     ...(remedy !== undefined && { remedy }),
+    ...(heap && { remedy: fullHeap }),
   }
+}
+
+const fullHeap =
+  'if it said "JavaScript heap out of memory", its heap was full before memory.max: start it with a larger --max-old-space-size=MiB, and with a memory.max a third above that'
+
+function isCount(figure: number | undefined): figure is number {
+  return Number.isSafeInteger(figure) && figure! > 0
+}
+
+/** What it lived through, or died of in the end, though its reason is another: a timeout, or a status of its own. */
+function withinCauses({ reason, command, limits, verdict, usage: { oomKills = 0, pidsDenied = 0 } }: Report): Cause[] {
+  const name = nameOf(command)
+  const [memory, pids] = [limits['memory.max'], limits['pids.max']]
+  const level = verdict.evidence.filter(([label]) => label === 'whose limit')
+  const whose = levelOf(verdict)
+  const kills: Cause = {
+    cause: 'oom',
+    ...(whose !== 'host' && { limit: 'memory.max' }),
+    ...(whose && { whose }),
+    count: oomKills,
+    headline: `${count(oomKills, 'process was', 'processes were')} killed for memory in ${name}, which went on`,
+    evidence: level,
+    remedy:
+      whose === 'host'
+        ? 'free memory on this host, or limit the others'
+        : whose === 'own' && typeof memory === 'number'
+          ? `raise it: --memory ${suggestMemory(memory)}`
+          : 'raise the limit that is named, or run elsewhere with --parent',
+  }
+  const forks: Cause = {
+    cause: 'pids',
+    limit: 'pids.max',
+    count: pidsDenied,
+    headline: `${count(pidsDenied, 'fork was', 'forks were')} refused in ${name}, which went on`,
+    evidence: [],
+    remedy: `raise ${typeof pids === 'number' ? `it: --pids ${pids * 2}` : 'pids.max of the group above'}; processes and threads count`,
+  }
+  return [...(oomKills > 0 && reason !== 'oom' ? [kills] : []), ...(pidsDenied > 0 && reason !== 'pids' ? [forks] : [])]
+}
+
+function nameOf([command = '']: string[]): string {
+  return quote(command.slice(command.lastIndexOf('/') + 1) || command)
 }
 
 function quotaCause({ command, limits, usage }: Report, cpus: number): Cause[] {
@@ -119,8 +171,8 @@ function quotaCause({ command, limits, usage }: Report, cpus: number): Cause[] {
     .split(' ')
     .map(Number)
   const { periods, throttledPeriods, throttledUsec, cpuUsec } = usage
-  if (!quota || !period || !periods || !throttledPeriods) return []
-  const name = quote(command[0]!.slice(command[0]!.lastIndexOf('/') + 1) || command[0])
+  if (!isCount(quota) || !isCount(period) || !isCount(periods) || !throttledPeriods) return []
+  if (throttledPeriods > periods) return []
   const facts = { quota, period, periods, throttledPeriods, throttledUsec, cpuUsec, cpus }
-  return [{ ...explainThrottling(name, facts, '--cpus '), whose: 'own' }]
+  return [{ ...explainThrottling(nameOf(command), facts, (cpus) => `--cpus ${cpus}`), whose: 'own' }]
 }

@@ -5,6 +5,7 @@ import { describeForks, type Line, pidsLine } from '../../cgroup/diagnosis.ts'
 import { quote } from '../../quote.ts'
 import type { Cause } from './explanation.ts'
 import { formatTime } from './memory.ts'
+import { raise } from './raise.ts'
 
 /** What is known of a group, its processes and the host. */
 export interface TaskFacts {
@@ -70,7 +71,7 @@ function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, 
       ['whose limit', whose === 'own' ? "this group's own" : `of ${quote(level.path)}`],
       ...(firstRefused === undefined ? [] : [['first', formatTime(firstRefused)] as Line]),
     ],
-    remedy: `raise it: hutch cgroup set ${quote(level.path)} pids.max=${Number.isNaN(limit) ? 'N' : Math.max(limit * 2, limit + 8)}; processes and threads count`,
+    remedy: `raise it: ${raise(level.path, 'pids.max', Number.isNaN(limit) ? 'N' : String(Math.max(limit * 2, limit + 8)))}; processes and threads count`,
   }
 }
 
@@ -88,25 +89,26 @@ function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], 
     }),
     remedy:
       limited.length > 0
-        ? `raise the one that is nearest to its limit: hutch cgroup set ${quote(limited[0]!.path)} pids.max=N`
+        ? `raise the one that is nearest to its limit: ${raise(limited[0]!.path, 'pids.max', 'N')}`
         : 'the limit has been changed since: see who did',
   }
 }
 
 /** The kernel counts no refusals by the other three: what is full now is told as such. */
-function userCause({ name, user }: TaskFacts): Cause[] {
+function userCause({ user }: TaskFacts): Cause[] {
   if (!user || user.tasks < user.limit) return []
+  const more = Math.max(user.limit, user.tasks) * 2
   return [
     {
       cause: 'pids',
       limit: 'RLIMIT_NPROC',
       whose: 'own',
-      headline: `forks are refused now: user ${user.uid} has as many tasks as RLIMIT_NPROC lets process ${user.pid} of ${name} have`,
+      headline: `forks are refused now: user ${user.uid} has as many tasks as RLIMIT_NPROC lets process ${user.pid} have`,
       evidence: [
         ['nproc', `${user.limit}   now ${user.tasks}   (tasks of user ${user.uid} in all groups count)`],
         ['counted', 'by what is there now: the kernel does not count such refusals'],
       ],
-      remedy: `raise it: prlimit --pid ${user.pid} --nproc=${user.limit * 2}, --ulimit nproc=${user.limit * 2} at the start, or give it a user of its own`,
+      remedy: `raise it, as root: prlimit --pid ${user.pid} --nproc=${more}; or at the start: hutch run --ulimit nproc=${more}; or give it a user of its own`,
     },
   ]
 }

@@ -5,6 +5,7 @@ import { type Line, quotaLine, throttledShare } from '../../cgroup/diagnosis.ts'
 import { quote } from '../../quote.ts'
 import { formatDuration } from '../../units.ts'
 import type { Cause } from './explanation.ts'
+import { raise } from './raise.ts'
 
 /** Microseconds. */
 export interface Quota {
@@ -38,10 +39,8 @@ export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: 
     }
     return [
       {
-        ...explainThrottling(
-          i === 0 ? name : `${name}, in ${quote(path)},`,
-          facts,
-          `hutch cgroup set ${quote(path)} cpu.max=`,
+        ...explainThrottling(i === 0 ? name : `${name}, in ${quote(path)},`, facts, (more) =>
+          raise(path, 'cpu.max', `${Math.round(more * period)} ${period}`),
         ),
         whose: i === 0 ? 'own' : 'ancestor',
         group: path,
@@ -50,12 +49,11 @@ export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: 
   })
 }
 
-/** `set` is what a new value is put behind: a command, or a flag. */
-export function explainThrottling(name: string, facts: Quota, set: string): Cause {
+/** `set` gives the words that allow so many CPUs. */
+export function explainThrottling(name: string, facts: Quota, set: (cpus: number) => string): Cause {
   const { quota, period, throttledPeriods } = facts
   const wanted = wantedCpus(facts)
   const more = Math.ceil((wanted?.cpus ?? (2 * quota) / period) * 10) / 10
-  const value = set.endsWith('cpu.max=') ? `"${Math.round(more * period)} ${period}"` : String(more)
   const fits = Math.floor(quota / period)
   const fewer =
     fits >= 1 ? `; or let no more than ${fits === 1 ? 'one thread' : `${fits} threads`} compute at once` : ''
@@ -70,7 +68,7 @@ export function explainThrottling(name: string, facts: Quota, set: string): Caus
       ...taskLine(facts),
       ...(wanted ? [['wanted', wanted.text] as Line] : []),
     ],
-    remedy: `raise it: ${set}${value}${fewer}`,
+    remedy: `raise it: ${set(more)}${fewer}`,
   }
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
+import { existsSync, readFileSync } from 'node:fs'
 import { readChain } from '../../cgroup/chain.ts'
-import { findPlace, hierarchies, type Place, placeOf, present } from '../../cgroup/place.ts'
+import type { Line } from '../../cgroup/diagnosis.ts'
+import { findPlace, type Place, pathOfDirectory, placeOf, present } from '../../cgroup/place.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
 import { signalName } from '../judge.ts'
 import { explainReport, isFile, readReport } from './explain-report.ts'
-import { type Cause, type Explanation, sortCauses } from './explanation.ts'
+import type { Cause, Explanation } from './explanation.ts'
 import { groupCauses, senderLines } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
@@ -27,13 +29,17 @@ export function why(target: WhyTarget): Explanation {
   if (typeof target === 'object') return ofReport(checkReport(target, 'the report'), 'the report')
   const name = String(target)
   const host = readHost()
-  if (/^\d{1,10}$/.test(name)) {
+  if (/^\d+$/.test(name)) {
     const pid = Number(name)
     const process = readProcess(pid)
     const group = process || host.layout === 'none' ? undefined : findGroup(host, name)
-    return group ? explainGroup(host, group, name) : explainProcess(host, pid, process)
+    if (group) return explainGroup(host, group, name)
+    if (!process && !(pid >= 1 && pid <= largestPid)) throw noNumber(name)
+    return explainProcess(host, pid, process)
   }
   const file = isFile(name)
+  // what is written as a file and is none is no misspelt group
+  if (!file && (/^\.\.?\/.*\.json$/.test(name) || (name.endsWith('.json') && existsSync(name)))) readReport(name)
   if (file && /^\.\.?\/|\.json$/.test(name)) return ofReport(parseReport(readReport(name), name), name)
   const group = host.layout === 'none' ? undefined : findGroup(host, name)
   if (group) return explainGroup(host, group, name)
@@ -41,28 +47,26 @@ export function why(target: WhyTarget): Explanation {
   return explainGone(host, name)
 }
 
+/** PID_MAX_LIMIT of Linux on 64 bits. */
+const largestPid = 4_194_304
+
+function noNumber(name: string): HutchError {
+  return fail('WHY_TARGET_UNKNOWN', { name, evidence: [`ids of processes go from 1 to ${largestPid}`] })
+}
+
 function ofReport(report: Report, name: string): Explanation {
   const { path } = report.cgroup
-  return explainReport(report, name, path === undefined ? undefined : pathOf(readHost(), path))
+  return explainReport(report, name, path === undefined ? undefined : pathOfDirectory(readHost(), path))
 }
 
 /** A group by name, path or directory; undefined when there is none. */
 function findGroup(host: Host, name: string): Place | undefined {
   try {
-    return findPlace(host, pathOf(host, name))
+    return findPlace(host, pathOfDirectory(host, name))
   } catch (error) {
     if (HutchError.is(error) && error.code === 'CGROUP_NOT_FOUND') return undefined
     throw error
   }
-}
-
-/** A directory below a mount, as shells and reports have it, is meant as the group there. */
-function pathOf(host: Host, name: string): string {
-  const mounts = hierarchies(host)
-    .map(([, { mount }]) => mount)
-    .sort((a, b) => b.length - a.length)
-  const mount = mounts.find((one) => name === one || name.startsWith(`${one}/`))
-  return mount === undefined ? name : name.slice(mount.length) || '/'
 }
 
 function explainGroup(host: Host, place: Place, name: string): Explanation {
@@ -98,19 +102,38 @@ function explainProcess(host: Host, pid: number, process: ProcessFacts | undefin
   const own = endings(host, pid, log, process)
   const target = { kind: 'process' as const, name: String(pid), there: process !== undefined && !process.zombie }
   if (process && place) {
+    if (own.length === 0 && mountsAbove(readFileSync('/proc/self/mountinfo', 'utf8'))) return hiddenGroup(target)
     const found = groupCauses(host, place, log, process)
     return {
       target: { ...target, path: place.path },
-      causes:
-        own.length > 0
-          ? sortCauses([...own, ...found.filter(({ cause }) => !/^(none|not-kernel)$/.test(cause))])
-          : found,
-      unknown: unknownOf(host, place, log, found),
+      causes: own.length > 0 ? [...own, ...found.filter(({ cause }) => !/^(none|not-kernel)$/.test(cause))] : found,
+      unknown: [...earlierOnes(pid, log, process), ...unknownOf(host, place, log, found)],
     }
   }
   return own.length > 0
     ? { target, causes: own, unknown: [] }
     : { target, causes: [goneProcess(pid, log)], unknown: log.limits }
+}
+
+/** Whether a hierarchy is mounted from above the root of this cgroup namespace: its paths are then not those of /proc/PID/cgroup. */
+export function mountsAbove(mountinfo: string): boolean {
+  return /^(\S+ ){3}\/\.\.\S* .* - cgroup2? /m.test(mountinfo)
+}
+
+function hiddenGroup(target: Explanation['target']): Explanation {
+  const headline = `which group process ${target.name} is in cannot be seen from here, and so no limit of it`
+  const why = 'this is a cgroup namespace, and the hierarchy that is mounted here begins above it'
+  const remedy = 'ask from outside of the container, where the process has another number'
+  return { target, causes: [{ cause: 'unknown', headline, evidence: [['because', why]], remedy }], unknown: [] }
+}
+
+/** Numbers are given again: who asks for one may mean a process before. */
+function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts): string[] {
+  const kill = log.samePids && !zombie ? log.kills.findLast((one) => one.pid === pid) : undefined
+  if (!kill) return []
+  return [
+    `whether an earlier process ${pid} (${quote(kill.name)}) is meant, which was killed for memory at ${formatTime(kill.at)}: this one is ${quote(name)}`,
+  ]
 }
 
 /** What the log says of this very process. Numbers are given again: of one that runs now the log means another. */
@@ -144,15 +167,25 @@ function endings(host: Host, pid: number, log: LogFacts, process: ProcessFacts |
   ]
 }
 
-/** Its parent has not asked yet, so the kernel still has how it ended. */
-function zombieCause({ pid, name, signal: number = 0 }: ProcessFacts): Cause[] {
-  if (number === 0) return []
+/** Its parent has not asked yet, so the kernel still has how it ended, for who may look at it. */
+function zombieCause({ pid, name, parent, signal: number = 0, status = 0 }: ProcessFacts): Cause[] {
+  const waits: Line = ['parent', `process ${parent}: until it asks (wait), or ends, the number stays taken`]
+  if (number === 0)
+    return status === 0
+      ? []
+      : [
+          {
+            cause: 'exit',
+            headline: `process ${pid} (${quote(name)}) ended by itself with status ${status}; its parent has not asked for it yet`,
+            evidence: [waits],
+          },
+        ]
   const signal = signalName(number) ?? `signal ${number}`
   return [
     {
       cause: 'signal',
       headline: `process ${pid} (${quote(name)}) was ended by ${signal}; its parent has not asked for it yet`,
-      evidence: [['who sent it', 'the kernel keeps no record'], ...senderLines().slice(1)],
+      evidence: [['who sent it', 'the kernel keeps no record'], ...senderLines().slice(1), waits],
       remedy: 'see who may send signals to it',
     },
   ]
@@ -160,12 +193,18 @@ function zombieCause({ pid, name, signal: number = 0 }: ProcessFacts): Cause[] {
 
 function goneProcess(pid: number, log: LogFacts): Cause {
   const readable = log.readable && log.samePids
+  const unsure: Line[] = [
+    [
+      'who did',
+      "the kernel for want of memory, a fault, a signal, or itself: the kernel's log would tell of the first two",
+    ],
+  ]
   return {
-    cause: 'not-kernel',
+    cause: readable ? 'not-kernel' : 'unknown',
     headline: readable
       ? `process ${pid} is not there, and the kernel's log has no kill and no fault of it`
       : `process ${pid} is not there, and what ended it cannot be looked up from here`,
-    evidence: senderLines(),
+    evidence: readable ? senderLines(log.since) : unsure,
     remedy: 'ask for its group, if that is still there; or run it with hutch run --report FILE',
   }
 }
@@ -173,7 +212,7 @@ function goneProcess(pid: number, log: LogFacts): Cause {
 /** A group that is gone: what the log has of it. @throws WHY_TARGET_UNKNOWN */
 function explainGone(host: Host, name: string): Explanation {
   const log = readLog()
-  const path = `/${pathOf(host, name).split('/').filter(Boolean).join('/')}`
+  const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`
   const names = [path, `/hutch${path}`]
   const found = names.find(
     (one) => killsIn(log, one, true).length > 0 || log.forkRefusals.some(({ group }) => group === one),
@@ -207,7 +246,7 @@ function explainGone(host: Host, name: string): Explanation {
 function unknownTarget(host: Host, name: string, log: LogFacts): HutchError {
   let nearest: string | undefined
   try {
-    if (host.layout !== 'none') findPlace(host, pathOf(host, name))
+    if (host.layout !== 'none') findPlace(host, pathOfDirectory(host, name))
   } catch (error) {
     nearest = HutchError.is(error) ? /did you mean (.*)\?$/.exec(error.remedy)?.[1] : undefined
   }

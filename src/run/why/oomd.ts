@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What systemd-oomd killed: it notes on a group how many processes it ended there (systemd-oomd.service(8), user.oomd_kill). Pure but for the reading.
+import { findLevels } from '../../cgroup/chain.ts'
+import { readMany, walkGroups } from '../../cgroup/files.ts'
+import type { Place } from '../../cgroup/place.ts'
+import { parseNumber } from '../../cgroup/stats.ts'
+import type { Host } from '../../host/host.ts'
+import { quote } from '../../quote.ts'
+import type { Cause } from './explanation.ts'
+
+/** Processes that it killed with a group, and how often. */
+export interface DaemonKill {
+  path: string
+  whose: 'own' | 'ancestor' | 'below'
+  kills: number
+  times: number | undefined
+}
+
+const attributes = ['user.oomd_kill', 'user.oomd_ooms'] as const
+const mostBelow = 5000
+
+/** Of a group, those above it and those below it. */
+export function readDaemonKills(host: Host, place: Place): DaemonKill[] {
+  const levels = findLevels(host, place, '')
+  const [own] = levels
+  if (!own || own.path === '/') return []
+  const below = walkGroups(own.directory)
+    .slice(1, mostBelow)
+    .map((directory) => ({ directory, path: `${own.path}${directory.slice(own.directory.length)}` }))
+  const all = [...levels, ...below]
+  const texts = readMany(
+    all.map(({ directory }) => directory),
+    attributes,
+  )
+  return all.flatMap(({ path }, i) => {
+    const [kills = 0, times] = attributes.map((name) => parseNumber(texts[i]!(name)))
+    const whose = i === 0 ? 'own' : i < levels.length ? 'ancestor' : 'below'
+    return kills > 0 ? [{ path, whose, kills, times }] : []
+  })
+}
+
+export function daemonCauses(kills: readonly DaemonKill[]): Cause[] {
+  return kills.map((kill) => ({
+    cause: 'oomd',
+    whose: kill.whose,
+    group: kill.path,
+    count: kill.kills,
+    headline: `${kill.kills} ${kill.kills === 1 ? 'process' : 'processes'} of ${quote(kill.path)} ${kill.kills === 1 ? 'was' : 'were'} killed by systemd-oomd for want of memory, not by the kernel`,
+    evidence: [
+      ['attributes', `user.oomd_kill ${kill.kills}   user.oomd_ooms ${kill.times ?? 'not there'}`],
+      ['noted by', 'systemd-oomd on the group itself; who may write to the group could have, too'],
+    ],
+    remedy:
+      'see when and for what: journalctl -u systemd-oomd; keep it away: ManagedOOMPreference=avoid in its unit, or more memory or swap',
+  }))
+}
