@@ -146,6 +146,7 @@ const half = (list, which) => list.filter((_, i) => i % 2 === which)
 
 const inVm = ['test/kernel', 'test/cli', 'test/escape']
 const userSystemd = ['--packages', 'dbus-user-session,libpam-systemd']
+const programs = 'python3,gcc,libc6-dev,git'
 const underSystemd = ['--kernel', 'trixie', '--root', 'trixie', '--systemd', ...userSystemd]
 
 if (kernels) {
@@ -158,7 +159,12 @@ if (kernels) {
     ]),
     ['beside cgroup-tools 2.0 in a VM: pure v2', [], ['test/cgtools'], 'v2: '],
     ...['hybrid', 'v1'].map((layout) => [`kernel tests on 6.1, ${layout}`, ['--layout', layout], inVm, `${layout}: `]),
-    ['kernel tests under systemd', underSystemd, ['test/kernel'], 'systemd: '],
+    [
+      'kernel tests under systemd',
+      [...underSystemd.slice(0, -1), `${underSystemd.at(-1)},${programs}`],
+      ['test/kernel'],
+      'systemd: ',
+    ],
     [
       'beside the newest util-linux in a VM: Debian sid, pure v2',
       ['--root', 'sid', '--packages', 'cgroup-tools,uidmap'],

@@ -52,8 +52,11 @@ function findUnsettled(wants: Wants): Host | undefined {
   return undefined
 }
 
-/** Root's jobs must not stand at the root of systemd's tree; a user's need a group only for limits, and none where one was already divided up. */
+/**
+ * Root's jobs must not stand at the root of systemd's tree; a user's need a group only for limits, and none where one was already divided up.
+ * Root in a user namespace, whom the tree does not belong to, is such a user.
+ */
 function needsScope(host: Host, own: string, wants: Wants): boolean {
-  if (host.uid === 0) return true
+  if (host.uid === 0 && isWritable(host.unified!.mount)) return true
   return wants.limits.length > 0 && !isBelowUnit(own) && !(wants.evacuate && isWritable(own))
 }

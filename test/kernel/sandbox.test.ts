@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // --sandbox on the real kernel: real programs run in it, and what it says is closed is closed, for root and for others.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HutchError, type RunOptions, run } from '../../src/index.ts'
@@ -126,7 +126,10 @@ test('without a group for its limits it does not start, and says how it would', 
   requires(context, 'root')
   const refused = await runAs(1000, ['--sandbox', '--', 'true'])
   expect(refused.status).toBe(125)
-  expect(refused.stderr).toMatch(/cannot make a group for --memory \(--sandbox\).*or with --limit none: then/s)
+  const said = existsSync('/run/systemd/system')
+    ? /cannot get a group for --memory \(--sandbox\).*remedy: as root: loginctl enable-linger 1000/s
+    : /cannot make a group for --memory \(--sandbox\).*or with --limit none: then/s
+  expect(refused.stderr).toMatch(said)
 })
 
 test('--explain tells what is in force and what is not', async () => {
