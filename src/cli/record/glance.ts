@@ -31,12 +31,12 @@ export interface Look {
 }
 
 /** Milliseconds after which a slow disk or a large file is left alone. */
-const patience = 300
+const usualPatience = 300
 /** The log of changes is copied: a recorder keeps it below 4 MiB. */
 const largestLog = 16 * 2 ** 20
 
 /** Lines for a job that ended just now, none where the file does not help; it never throws. */
-export async function glance(file: string, result: Result): Promise<Line[]> {
+export async function glance(file: string, result: Result, patience = usualPatience): Promise<Line[]> {
   const until = Date.now()
   const from = until - result.durationMs
   try {
