@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The dashboard's server: the page, the stream of changes, a group's past and processes, and changes where they are allowed.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { freeze, holdsMyself, kill, limits, type Outcome, setLimit } from '../cgroup/actions.ts'
-import { fail, HutchError } from '../errors.ts'
+import { HutchError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { readMembers } from '../survey/processes.ts'
 import { openFeed } from './feed.ts'
 import { type Gate, makeGate } from './gate.ts'
+import { listen } from './listen.ts'
 import { makeStreams } from './streams.ts'
 import type { Process, Processes, Session, Wish } from './wire.ts'
 
@@ -54,7 +55,7 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
     (request, response) => answer(request, response),
   )
   server.maxConnections = mostConnections
-  const port = await listen(server, options)
+  const { port, place } = await listen(server, options.address, options.port)
   const gate = makeGate(port, options.address)
   const streams = makeStreams(
     () => feed.all(),
@@ -115,9 +116,8 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
       else say(response, HutchError.is(error) ? 409 : 500, { said })
     })
   }
-  const shown = options.address.includes(':') ? `[${options.address}]` : options.address
   return {
-    url: `http://${shown}:${port}/#token=${gate.token}`,
+    url: `http://${place}/#token=${gate.token}`,
     close() {
       server.close()
       streams.close()
@@ -125,31 +125,6 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
       feed.close()
     },
   }
-}
-
-function listen(server: Server, { address, port }: DashboardOptions): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        fail(
-          'FILE_REFUSED',
-          {
-            what: 'listen at',
-            path: `${address}:${port}`,
-            errno: error.code ?? 'EINVAL',
-            remedy: 'name another address with --listen; port 0 is any that is free',
-          },
-          error,
-        ),
-      ),
-    )
-    server.listen(port, address, () => {
-      // such as a connection for which there is no descriptor left
-      server.on('error', () => {})
-      const bound = server.address()
-      resolve(typeof bound === 'object' && bound !== null ? bound.port : port)
-    })
-  })
 }
 
 function say(response: ServerResponse, status: number, body: object): void {

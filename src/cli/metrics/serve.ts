@@ -6,7 +6,7 @@ import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { namesMachine } from '../../dashboard/gate.ts'
-import { fail } from '../../errors.ts'
+import { listen } from '../../dashboard/listen.ts'
 import { chooseFormat, contentTypes, type Format, formatMetrics, takesGzip } from '../../survey/exposition.ts'
 import type { Look } from './look.ts'
 
@@ -24,29 +24,8 @@ export async function serve(look: () => Look, [host, port]: [string, number]): P
   })
   server.maxConnections = mostConnections
   server.setTimeout(silentMs)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        fail(
-          'FILE_REFUSED',
-          {
-            what: 'listen at',
-            path: `${host}:${port}`,
-            errno: error.code ?? 'EINVAL',
-            remedy: 'name another address with --listen; port 0 is any that is free',
-          },
-          error,
-        ),
-      ),
-    )
-    server.listen(port, host, resolve)
-  })
-  // such as a connection for which there is no descriptor left
-  server.on('error', () => {})
-  const bound = server.address()
-  const shown = host.includes(':') ? `[${host}]` : host
-  if (bound !== null && typeof bound === 'object')
-    writeSync(2, `hutch: metrics at http://${shown}:${bound.port}/metrics\n`)
+  const { place } = await listen(server, host, port)
+  writeSync(2, `hutch: metrics at http://${place}/metrics\n`)
   return server
 }
 
