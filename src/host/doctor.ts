@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { errnoName, native } from '../native.ts'
 import { delegateCommand } from './dropin.ts'
-import { type Host, readHost } from './host.ts'
+import { type Host, isKernelFrom, readHost } from './host.ts'
 import { readParent } from './parent.ts'
 import { findObstacles, readDelegation } from './privileges.ts'
 
@@ -34,8 +34,7 @@ export function inspectHost(host: Host = readHost()): Finding[] {
 }
 
 function kernel(host: Host): Finding {
-  const [major, minor] = host.kernel
-  const enough = major > 5 || (major === 5 && minor >= 11)
+  const enough = isKernelFrom(host.kernel, [5, 11])
   return enough
     ? { title: 'kernel', state: 'ok', found: host.release }
     : {
@@ -141,8 +140,7 @@ function killing(host: Host): Finding {
 
 function mounting(host: Host): Finding {
   const title = 'mounts'
-  const [major, minor] = host.kernel
-  return major > 5 || (major === 5 && minor >= 12)
+  return isKernelFrom(host.kernel, [5, 12])
     ? { title, state: 'ok', found: 'roots are put together by descriptors (open_tree, mount_setattr)' }
     : {
         title,

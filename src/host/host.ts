@@ -64,3 +64,8 @@ export function settleHost(home: string): void {
 export function parseStartTime(stat: string): string {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
+
+/** Whether the kernel is of this release or a later one. */
+export function isKernelFrom([major, minor]: Host['kernel'], since: Host['kernel']): boolean {
+  return major > since[0] || (major === since[0] && minor >= since[1])
+}

@@ -2,6 +2,7 @@
 // Plan → Program: the order of system calls. What depends on order says why.
 import { memoryFiles, memoryLevelFiles } from '../cgroup/memory.ts'
 import { pidsFiles, pidsLevelFile } from '../cgroup/pids.ts'
+import { isKernelFrom } from '../host/host.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { mapWords } from '../sandbox/id-map.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
@@ -58,9 +59,8 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       origin: 'cpuTime',
     })
   // the child is on its way by now: nothing waits for these
-  const forkReads = plan.ancestors
-    .filter(() => countsForksByLevel(plan))
-    .map(({ directory }) => read(`${directory}/${pidsLevelFile}`))
+  const levels = countsForksByLevel(plan) ? plan.ancestors : []
+  const forkReads = levels.map(({ directory }) => read(`${directory}/${pidsLevelFile}`))
   outer.push(...forkReads)
   const procs = groups.map((group) => `${group.directory}/cgroup.procs`)
   const killFile = unified ? `${unified.directory}/cgroup.kill` : ''
@@ -177,13 +177,13 @@ function clonedKinds(plan: Plan): NamespaceKind[] {
 }
 
 /** On v2 from 6.11 on a refused fork is counted where the limit is, and no longer where the task is. */
-function countsForksByLevel({ layout, kernel: [major, minor] }: Plan): boolean {
-  return layout === 'v2' && (major > 6 || (major === 6 && minor >= 11))
+function countsForksByLevel({ layout, kernel }: Plan): boolean {
+  return layout === 'v2' && isKernelFrom(kernel, [6, 11])
 }
 
 /** A time namespace that is cloned is entered at the exec, since 6.3; offsets are set before somebody is in it. */
-export function clonesTime({ spec, isolate, kernel: [major, minor] }: Plan): boolean {
-  return isolate.includes('time') && spec.timeOffsets === undefined && (major > 6 || (major === 6 && minor >= 3))
+export function clonesTime({ spec, isolate, kernel }: Plan): boolean {
+  return isolate.includes('time') && spec.timeOffsets === undefined && isKernelFrom(kernel, [6, 3])
 }
 
 /**
