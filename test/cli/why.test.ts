@@ -214,7 +214,7 @@ test('a recording that is missing, damaged, hostile or at work costs a verdict n
   // a recorder holds its file all the time
   mkdirSync(`${good}.lock`)
   expect(await glance(good, ended)).toHaveLength(5)
-  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('hutch-glance-'))).toEqual([])
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith(`hutch-replay-${process.pid}-`))).toEqual([])
 })
 
 test('hutch run tells of what hutch record saw, behind its verdict', async (context) => {

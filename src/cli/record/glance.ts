@@ -1,17 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `hutch record` saw before a limit stopped a job: a few lines for its verdict, from a file that is looked at where it lies, within a moment, or not at all.
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdtempSync,
-  openSync,
-  readSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, constants, fstatSync, openSync, readSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { Line } from '../../cgroup/diagnosis.ts'
 import { pathOfDirectory } from '../../cgroup/place.ts'
 import { fail } from '../../errors.ts'
@@ -21,7 +10,7 @@ import { formatTime } from '../../run/why/memory.ts'
 import type { GroupSample, Pressure } from '../../survey/sample.ts'
 import { formatSize } from '../../units.ts'
 import { printable } from '../terminal-text.ts'
-import { makeRecording, type Recording } from './recording.ts'
+import { makeRecording, ownDirectory, type Recording } from './recording.ts'
 import { checkTables, openDatabase } from './sqlite.ts'
 
 /** One look at one group. */
@@ -77,24 +66,36 @@ function readLooks(recording: Recording, group: string, from: number, until: num
  */
 async function lookInto<T>(path: string, look: (recording: Recording) => T[]): Promise<T[]> {
   const fd = openOwn(path)
-  const directory = mkdtempSync(`${tmpdir()}/hutch-glance-`)
   try {
-    const before = stateOf(path, fd)
-    const name = `${directory}/file`
-    symlinkSync(`/proc/self/fd/${fd}`, name)
-    copyLog(`${path}-wal`, `${name}-wal`)
-    const db = await openDatabase(name, true, path)
+    const directory = ownDirectory()
     try {
-      db.exec('PRAGMA locking_mode=exclusive')
-      checkTables(db, path)
-      const found = look(makeRecording(db, path))
-      return stateOf(path, fd) === before ? found : []
+      return await lookFrom(directory, path, fd, look)
     } finally {
-      db.close()
+      rmSync(directory, { recursive: true, force: true })
     }
   } finally {
     closeSync(fd)
-    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function lookFrom<T>(
+  directory: string,
+  path: string,
+  fd: number,
+  look: (recording: Recording) => T[],
+): Promise<T[]> {
+  const before = stateOf(path, fd)
+  const name = `${directory}/file`
+  symlinkSync(`/proc/self/fd/${fd}`, name)
+  copyLog(`${path}-wal`, `${name}-wal`)
+  const db = await openDatabase(name, true, path)
+  try {
+    db.exec('PRAGMA locking_mode=exclusive')
+    checkTables(db, path)
+    const found = look(makeRecording(db, path))
+    return stateOf(path, fd) === before ? found : []
+  } finally {
+    db.close()
   }
 }
 

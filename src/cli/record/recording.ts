@@ -69,8 +69,8 @@ export function findGroups(recording: Recording, name: string): string[] {
   return ends.includes(name) ? [name] : ends
 }
 
-/** Whose it is stands in its name: process, its start, its pid namespace. @throws FILE_REFUSED */
-function ownDirectory(): string {
+/** Whose it is stands in its name: process, its start, its pid namespace. If that is killed, the next `openRecording` removes it. @throws FILE_REFUSED */
+export function ownDirectory(): string {
   const { pid, startTime, pidNamespace } = readHost().owner
   try {
     return mkdtempSync(`${tmpdir()}/hutch-replay-${pid}-${startTime}-${pidNamespace}-`)
