@@ -537,6 +537,8 @@ test('a whole machine that has no room for a task is told by threads-max', () =>
 test('a process that nobody has asked for yet is told by its own end', async () => {
   const parent = begin('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'])
   const pid = Number(await parent.output)
+  // The shell would still ask for its child; what it becomes never does.
+  await vi.waitFor(() => expect(readFileSync(`/proc/${parent.child.pid}/comm`, 'utf8')).toBe('sleep\n'), 5000)
   process.kill(pid, 'SIGKILL')
   while (!/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await pause(5)
   expect(why(pid)).toMatchObject({ target: { there: false }, causes: [{ cause: 'signal' }] })
