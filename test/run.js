@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // npm test: every suite, here and in a VM with pure cgroup v2, and one line at the end that adds them up.
 // A test that is skipped here but ran in a VM counts once, as run. In CI (CI=true) one that ran nowhere is a failure.
+// Up to three tests that failed are run once more, alone: what passes then is told as unsteady (docs/decisions/0013).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -12,6 +13,8 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
 /** test → 'passed' | 'failed' | reason of a skip; the best word of all runs stands. */
 const outcomes = new Map()
+/** Failed tests: where each ran (flags of vm-run, or undefined for this host), its file, its full name, and what it counts under. */
+const failedTests = []
 let failures = 0
 
 /** Runs a command to its end: shown as it goes, or, beside others, whole at its end. */
@@ -34,22 +37,28 @@ async function check(title, command, args) {
 
 /** Runs vitest here, and takes its results over. */
 async function suite(title, folders) {
-  collect(title, '', await step(title, process.execPath, vitest(folders, work), { env: { NO_COLOR: '1' } }), work)
+  const good = await onHost(title, folders, work)
+  collect({ title, again: '', flags: undefined, good, out: work })
 }
 
-function vitest(folders, out) {
+const onHost = (title, args, out) => step(title, process.execPath, vitest(args, out), { env: { NO_COLOR: '1' } })
+
+function vitest(args, out) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${out}/results.json`]
-  return ['node_modules/.bin/vitest', 'run', ...reporters, ...folders]
+  return ['node_modules/.bin/vitest', 'run', ...reporters, ...args]
 }
 
 /** A suite for a VM: its title, flags of vm-run, folders, and for a repetition on another kernel the name it is counted under. */
 async function vmSuite([title, flags, folders, again = '']) {
   const out = mkdtempSync(`${work}/vm-`)
+  collect({ title, again, flags, good: await inGuest(title, flags, folders, out), out })
+}
+
+function inGuest(title, flags, vitestArgs, out) {
   // through cat, so that the guest's console is no terminal to draw on
   const shell = ['bash', '-o', 'pipefail', '-c', '"$@" | cat', '-', 'node']
-  const args = ['--timeout', '1200', '--out', out, ...flags, '--', ...shell, ...vitest(folders, '/out')]
-  const good = await step(title, 'test/vm/vm-run', args, { env: { NO_COLOR: '1' }, apart: true })
-  collect(title, again, good, out)
+  const args = ['--timeout', '1200', '--out', out, ...flags, '--', ...shell, ...vitest(vitestArgs, '/out')]
+  return step(title, 'test/vm/vm-run', args, { env: { NO_COLOR: '1' }, apart: true })
 }
 
 /** Two at a time: a guest keeps one processor busy. The longest come first, so that the last is not alone for long. */
@@ -61,22 +70,39 @@ async function vmSuites(list) {
   await Promise.all([work(), work()])
 }
 
-function collect(title, again, good, out) {
-  if (!existsSync(`${out}/results.json`)) return note(title, 'failed')
-  const { testResults } = JSON.parse(readFileSync(`${out}/results.json`, 'utf8'))
+function collect({ title, again, flags, good, out }) {
+  const results = testResults(out)
+  if (!results) return note(`${again}${title}`, 'failed')
   let failed = 0
-  for (const file of testResults) {
+  for (const file of results) {
     const name = file.name.slice(file.name.indexOf('/test/') + 1)
     for (const one of file.assertionResults) {
       const word =
         one.status === 'passed' ? 'passed' : one.status === 'failed' ? 'failed' : (one.meta?.skipped ?? 'skipped')
       failed += Number(word === 'failed')
+      if (word === 'failed')
+        failedTests.push({ flags, file: name, fullName: one.fullName, as: `${again}${name} > ${one.fullName}` })
       note(`${again}${name} > ${one.fullName}`, word)
     }
     if (file.status === 'failed' && file.assertionResults.every((one) => one.status !== 'failed'))
       note(`${again}${name}`, 'failed')
   }
   if (!good && failed === 0) note(`${again}${title}`, 'failed')
+}
+
+function testResults(out) {
+  const file = `${out}/results.json`
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).testResults : undefined
+}
+
+/** Runs one failed test alone, where it failed; whether it and all that its file looks at afterwards are in order then. */
+async function passesAlone({ flags, file, fullName, as }) {
+  const out = mkdtempSync(`${work}/alone-`)
+  const args = [file, '-t', `^${fullName.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`]
+  const title = `once more, alone: ${as}`
+  const good = await (flags ? inGuest(title, flags, args, out) : onHost(title, args, out))
+  const ran = testResults(out)?.flatMap((one) => one.assertionResults) ?? []
+  return good && ran.some((one) => one.fullName === fullName && one.status === 'passed')
 }
 
 function note(name, word) {
@@ -200,11 +226,20 @@ if (kernels) {
   ])
 }
 
+const unsteady = []
+if (failedTests.length <= 3) {
+  for (const test of failedTests) test.passes = await passesAlone(test)
+  for (const name of new Set(failedTests.map(({ as }) => as)))
+    if (failedTests.every(({ as, passes }) => as !== name || passes)) unsteady.push(name)
+}
+for (const name of unsteady) outcomes.set(name, 'passed')
+
 const words = [...outcomes.values()]
 const skipped = [...outcomes].filter(([, word]) => word !== 'passed' && word !== 'failed')
 for (const [name, word] of skipped) console.log(`skipped: ${name}: ${word}`)
 for (const [name, word] of outcomes) if (word === 'failed') console.log(`FAILED: ${name}`)
 failures = words.filter((word) => word === 'failed').length
+for (const name of unsteady) console.log(`unsteady: ${name}: failed, and passed alone; mend it`)
 if (process.env.CI && skipped.length > 0) console.log('in CI every test must run somewhere: a skip is a failure')
 console.log(`\n${words.length - failures - skipped.length} passed, ${failures} failed, ${skipped.length} skipped`)
 process.exitCode = failures > 0 || (process.env.CI && skipped.length > 0) ? 1 : 0
