@@ -225,12 +225,11 @@ function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
 /** In the order in which the child takes them. */
 function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
   return inner.flatMap((op): Op[] => {
-    const mount =
-      op.op === 'attachSent' &&
-      spec.root!.mounts.find(
-        (one) => one.kind === 'volume' && one.idmap && one.source === op.source && one.target === op.target,
-      )
-    if (!mount || mount.kind !== 'volume') return []
+    if (op.op !== 'attachSent') return []
+    const mount = spec.root!.mounts.find(
+      (one) => one.kind === 'volume' && one.idmap && one.source === op.source && one.target === op.target,
+    )
+    if (mount?.kind !== 'volume') return []
     const { source, attributes, recursive, origin } = mount
     return [{ op: 'sendMapped', source, attributes, recursive: Number(recursive), origin }]
   })

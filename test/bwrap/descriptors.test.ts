@@ -193,7 +193,7 @@ test('links in what a program may write lead nowhere outside', async (context) =
   requires(context, 'root')
   for (const name of ['own', 'outside']) mkdirSync(`${place}/${name}`)
   symlinkSync(`${place}/outside`, `${place}/own/link`)
-  symlinkSync('../../../../../../../../..' + `${place}/outside`, `${place}/own/up`)
+  symlinkSync(`../../../../../../../../..${place}/outside`, `${place}/own/up`)
   const bwrap = (...args: string[]) =>
     collect(process.execPath, [cli, 'bwrap', '--ro-bind', '/usr', '/usr', '--bind', `${place}/own`, '/own', ...args])
   for (const [option, before] of [
