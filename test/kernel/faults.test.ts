@@ -123,7 +123,7 @@ function present() {
 async function settled(before: ReturnType<typeof present>) {
   for (let tries = 0; ; tries++) {
     const now = present()
-    if (tries === 100 || JSON.stringify(now) === JSON.stringify(before)) return now
+    if (tries === 1000 || JSON.stringify(now) === JSON.stringify(before)) return now
     await pause(10)
   }
 }
@@ -142,8 +142,14 @@ async function refuseEach(
   const quiet = new Map<string, number>()
   const reached = new Set<string>()
   await run()
-  await pause(50)
-  const before = present()
+  let before = present()
+  // what the first run, or the test runner, has still to close
+  for (let same = 0; same < 5; ) {
+    await pause(20)
+    const now = present()
+    same = JSON.stringify(now) === JSON.stringify(before) ? same + 1 : 0
+    before = now
+  }
   for (let call = 1; call < 5000; call++) {
     const op = program()
     const [outcome, refused] = await faulty.during({ section, call, errno: constants.errno[errno] }, run)
