@@ -346,7 +346,8 @@ int init_image_memfd(void);
 /* init/reap.c: PID 1 */
 
 long confine_reaper(void);
-int reap(int command);
+u64 signals_waiting(void);
+int reap(int command, u64 early);
 long say(enum report_kind kind, u32 step, int value);
 long say_all(const struct report *report);
 

@@ -70,7 +70,16 @@ static void tell_full(u32 *told)
 	*told |= full;
 }
 
-int reap(int command)
+/* Those that came before there was a command. */
+u64 signals_waiting(void)
+{
+	u64 waiting = 0;
+
+	sys(__NR_rt_sigpending, &waiting, NSIG_BYTES);
+	return waiting;
+}
+
+int reap(int command, u64 early)
 {
 	struct kernel_siginfo info;
 	u64 all = ~0ull;
@@ -86,9 +95,12 @@ int reap(int command)
 			tell_full(&told);
 			continue;
 		}
-		/* what a terminal sends goes to the whole foreground group: the command has it already */
-		if (sig > 0 && sig != SIGCHLD && info.code != SI_KERNEL_CODE)
+		if (sig <= 0 || sig == SIGCHLD)
+			continue;
+		/* what a terminal sends goes to the whole foreground group: the command has it already, if it was there */
+		if (info.code != SI_KERNEL_CODE || early >> (sig - 1) & 1)
 			sys(__NR_kill, command, sig);
+		early &= ~(1ull << (sig - 1));
 	}
 	end.step = full_spaces();
 	say_all(&end);

@@ -134,7 +134,7 @@ static int spawn_command(struct command *command)
 		.stack = (u64)(uintptr_t)stack,
 		.stack_size = sizeof stack,
 	};
-	u64 all = ~0ull;
+	u64 all = ~0ull, early;
 	long pid, err;
 
 	err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
@@ -143,6 +143,7 @@ static int spawn_command(struct command *command)
 	if (err)
 		return in_part(PART_PROCESS, err);
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
+	early = signals_waiting();
 	pid = sys_clone(&args, command_main, command);
 	if (pid < 0)
 		return in_part(PART_PROCESS, pid);
@@ -150,7 +151,7 @@ static int spawn_command(struct command *command)
 		return command->err;
 	/* the end of PID 1 is the end of what has begun */
 	err = filter_count || is_supervised() ? confine_reaper() : 0;
-	return err ? in_part(PART_FILTER, err) : reap((int)pid);
+	return err ? in_part(PART_FILTER, err) : reap((int)pid, early);
 }
 
 /* Makes what execve takes of the words; and Node ignores two signals, which would stay ignored over exec. */

@@ -184,7 +184,7 @@ int op_join_namespaces(struct cursor *c)
  */
 static int stay_outside(u32 signal)
 {
-	u64 all = ~0ull, none = 0;
+	u64 all = ~0ull, none = 0, early;
 	long pid, err = sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
 	if (err)
@@ -195,6 +195,7 @@ static int stay_outside(u32 signal)
 	if (err)
 		return (int)err;
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
+	early = signals_waiting();
 #if defined(__x86_64__)
 	pid = sys(__NR_clone, SIGCHLD, 0, NULL, NULL, 0);
 #else
@@ -203,7 +204,7 @@ static int stay_outside(u32 signal)
 	if (pid < 0)
 		return (int)pid;
 	if (pid > 0)
-		return reap((int)pid);
+		return reap((int)pid, early);
 	err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
 	if (err)
 		return (int)err;

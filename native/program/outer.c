@@ -302,8 +302,8 @@ int outer_signal(struct outer *o, int sig)
 	if (o->procs.count == 0)
 		return (int)sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
 	err = signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
-	/* alone, it has nobody yet to pass it on to, and may be waiting for the network */
-	if (o->reaps && count == 1 && sig)
+	/* alone, it has nobody yet to pass it on to, and may be waiting for the network; on v1 it may not be in its group yet */
+	if (sig && (count == 0 || (o->reaps && count == 1)))
 		err = sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
 	return (int)err;
 }

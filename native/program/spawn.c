@@ -25,6 +25,7 @@ struct child {
 	int report_fd;
 	int program_fd;
 	int unmapped;	/* in a new user namespace: no id has a meaning yet */
+	int first;	/* PID 1 of its namespace */
 	int err;	/* the child's word to the parent: same memory */
 };
 
@@ -63,6 +64,7 @@ static void child_main(void *arg)
 {
 	static const char *const argv[] = { "hutch-init", NULL };
 	static const char *const env[] = { NULL };
+	static const u64 all = ~0ull;
 	struct child *c = arg;
 	long init_fd, err;
 
@@ -71,6 +73,9 @@ static void child_main(void *arg)
 	err = init_fd < 0 ? init_fd : place_descriptors(c);
 	if (err >= 0 && c->unmapped)
 		err = raise_to_ambient();
+	/* what PID 1 has no handler for is lost, but for what is blocked: that waits until there is a command to have it */
+	if (err >= 0 && c->first)
+		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
 	if (err >= 0)
 		err = sys(__NR_execveat, init_fd, "", argv, env, AT_EMPTY_PATH);
 	c->err = (int)err;
@@ -102,7 +107,12 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		.stack_size = sizeof stack,
 		.pidfd = (u64)(uintptr_t)&o->pidfd,
 	};
-	struct child child = { .files = files, .keep = o->keep, .unmapped = (flags & CLONE_NEWUSER) != 0 };
+	struct child child = {
+		.files = files,
+		.keep = o->keep,
+		.unmapped = (flags & CLONE_NEWUSER) != 0,
+		.first = (flags & CLONE_NEWPID) != 0,
+	};
 	int pair[2], group_fd = -1;
 	long pid, err;
 

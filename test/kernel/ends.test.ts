@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test, vi } from 'vitest'
 import { run, start } from '../../src/index.ts'
+import { requires } from '../requires.ts'
 
-/** In a VM a shell takes its time to start. */
-const slow = process.env.VM ? 8 : 1
+/** Milliseconds in which a shell has set its traps. */
+const begun = process.env.VM ? 8000 : 2000
 
 test.each([
   ['its own status', 'exit 7', { exitCode: 7, signal: null, status: 7, reason: 'exit' }],
@@ -36,22 +37,33 @@ test('SIGTERM comes when the time is up, to all of it', async () => {
   const result = await run(
     'sh',
     ['-c', '(trap "echo child; exit" TERM; sleep 20 & wait) & trap "wait; echo shell; exit 3" TERM; wait'],
-    { timeout: 300 * slow, isolate: 'none' },
+    { timeout: begun, isolate: 'none' },
   )
   expect(result).toMatchObject({ reason: 'timeout', status: 124, exitCode: 3 })
   expect(result.stdout!.trim().split('\n').sort()).toEqual(['child', 'shell'])
   expect(result.events.map((event) => event.kind)).toEqual(['stop'])
 })
 
+test('SIGTERM that comes before there is a command waits for it', async (context) => {
+  requires(context, 'root')
+  // so many mounts take longer than that
+  const mounts = Array.from({ length: 60 }, (_, i) => ({ volume: `/etc:/tmp/${i}:ro` }))
+  for (let timeout = 1; timeout <= 15; timeout++)
+    expect(await run('sleep', ['60'], { sandbox: true, mounts, timeout, killAfter: '20s' })).toMatchObject({
+      reason: 'timeout',
+      signal: 'SIGTERM',
+    })
+})
+
 test('SIGKILL follows for what ignores SIGTERM', async () => {
   const result = await run('sh', ['-c', 'trap "" TERM; while :; do sleep 0.1; done'], {
-    timeout: 200 * slow,
+    timeout: begun,
     killAfter: 200,
   })
   expect(result).toMatchObject({ reason: 'timeout', status: 124, signal: 'SIGKILL' })
   expect(result.events.map((event) => event.kind)).toEqual(['stop', 'kill'])
   expect(result.verdict.headline).toBe(
-    `timed out after ${slow > 1 ? '1.6 s' : '200 ms'}: sh did not end at SIGTERM and was killed 200 ms later`,
+    `timed out after ${begun / 1000}.0 s: sh did not end at SIGTERM and was killed 200 ms later`,
   )
 })
 
@@ -88,14 +100,15 @@ test.each(['none', ['pid', 'mount']] as const)(
   async (isolate) => {
     const job = await start('sh', ['-c', 'trap "echo got" USR1; echo ready; while :; do sleep 0.05; done'], { isolate })
     let out = ''
-    await new Promise((resolve) =>
-      job.stdout!.on('data', (data) => {
-        out += data
-        resolve(undefined)
-      }),
-    )
+    job.stdout!.on('data', (data) => {
+      out += data
+    })
+    const said = (text: string) => vi.waitFor(() => expect(out).toContain(text), 30_000)
+    await said('ready\n')
     // its sleeps have no trap: they end, the shell goes on
     expect(job.kill('SIGUSR1')).toBe(true)
+    await said('got\n')
+    // a second one would come as soon
     await new Promise((resolve) => setTimeout(resolve, 400))
     job.kill()
     await job.result
@@ -119,8 +132,7 @@ test('a command that nobody listens to gets SIGPIPE, as in a shell', async () =>
 })
 
 function processesNamed(commandLine: string): string[] {
-  const pids = readFileSync('/proc/loadavg', 'utf8').split(' ')[4]!
-  return Array.from({ length: Number(pids) }, (_, i) => String(i + 1)).filter((pid) => {
+  return readdirSync('/proc').filter((pid) => {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith(commandLine)
     } catch {

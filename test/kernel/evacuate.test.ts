@@ -30,7 +30,7 @@ afterEach(async () => {
     }),
   )
   if (group !== '')
-    for (let tries = 0; tries < 100 && !removeTree(group); tries++) await new Promise((r) => setTimeout(r, 20))
+    for (let tries = 0; tries < 1500 && !removeTree(group); tries++) await new Promise((r) => setTimeout(r, 20))
   group = ''
 })
 

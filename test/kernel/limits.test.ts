@@ -38,11 +38,12 @@ test('four tasks fit into pids.max 5 beside PID 1', async () => {
   expect(result).toMatchObject({ exitCode: 0, reason: 'exit', usage: { pidsDenied: 0 } })
 })
 
-test('cpu.max throttles: half a CPU is half of the time', async () => {
-  const result = await run('bash', ['-c', 'while :; do :; done'], { limits: { cpus: 0.5 }, timeout: 1000 })
-  expect(result).toMatchObject({ reason: 'timeout', status: 124, limits: { 'cpu.max': '50000 100000' } })
+test('cpu.max throttles: a tenth of a CPU is a tenth of the time', async () => {
+  // so little that it is used up on a busy machine, too
+  const result = await run('bash', ['-c', 'while :; do :; done'], { limits: { cpus: 0.1 }, timeout: 2000 })
+  expect(result).toMatchObject({ reason: 'timeout', status: 124, limits: { 'cpu.max': '10000 100000' } })
   expect(result.usage.throttledPeriods).toBeGreaterThan(0)
-  expect(result.usage.cpuUsec! / (result.durationMs * 1000)).toBeLessThan(0.75)
+  expect(result.usage.cpuUsec! / (result.durationMs * 1000)).toBeLessThan(0.3)
   expect(result.verdict.evidence.find(([label]) => label === 'cpu.max')?.[1]).toMatch(/throttled in \d+ % of periods/)
 })
 

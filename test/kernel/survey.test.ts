@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All groups of this machine, looked at again and again.
 import { mkdirSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { allPaths } from '../../src/cgroup/place.ts'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
@@ -171,7 +171,8 @@ test('no descriptor stays open, neither of a group that went nor after the end',
   expect(openFiles()).toBeGreaterThan(before)
   survey!.close()
   survey!.close()
-  expect(openFiles()).toBe(before)
+  // others of this process, of the test runner itself, come and go
+  await vi.waitFor(() => expect(openFiles()).toBeLessThanOrEqual(before), 10_000)
 })
 
 test('names of any kind are taken as they are', async () => {

@@ -210,7 +210,7 @@ test('hutch killed in the middle of the hand-shake leaves no child', async (cont
   requires(context, 'root', 'newuidmap(1)')
   // a newgidmap that takes its time, seen by these processes alone
   const slow =
-    'printf "#!/bin/sh\\nexec sleep 3\\n" > /mnt/slow && chmod 755 /mnt/slow && mount --bind /mnt/slow /usr/bin/newgidmap'
+    'printf "#!/bin/sh\\nexec sleep 60\\n" > /mnt/slow && chmod 755 /mnt/slow && mount --bind /mnt/slow /usr/bin/newgidmap'
   const args = ['--map-users', 'auto', '--', 'true']
   const { pid, ended } = await beginAs(1000, args, table('1000:200000:65536\\n', slow))
   const childrenOf = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
@@ -224,10 +224,12 @@ test('hutch killed in the middle of the hand-shake leaves no child', async (cont
   }
   while (!childrenOf().some((child) => comm(child) === 'sleep')) await pause(20)
   const child = childrenOf().find((one) => comm(one) !== 'sleep')!
+  const tool = childrenOf().find((one) => comm(one) === 'sleep')!
   expect(existsSync(`/proc/${child}`)).toBe(true)
   process.kill(pid, 'SIGKILL')
+  process.kill(Number(tool), 'SIGKILL')
   await ended
-  for (let tries = 0; tries < 500 && isAlive(child); tries++) await pause(10)
+  for (let tries = 0; tries < 3000 && isAlive(child); tries++) await pause(10)
   expect(isAlive(child)).toBe(false)
 })
 

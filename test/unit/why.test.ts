@@ -8,7 +8,7 @@ import { parseWritable } from '../../src/run/why/disk.ts'
 import { memoryCauses } from '../../src/run/why/memory.ts'
 import { adviseHeap, defaultHeap, isNode, parseHeapFlag } from '../../src/run/why/node-heap.ts'
 import { pressureLines, slowedCauses } from '../../src/run/why/pressure.ts'
-import { parseNproc } from '../../src/run/why/process.ts'
+import { parseNproc, parseStart } from '../../src/run/why/process.ts'
 import { raise } from '../../src/run/why/raise.ts'
 import { knownReasons, parseReport, reportCauses } from '../../src/run/why/report.ts'
 import { taskCauses } from '../../src/run/why/tasks.ts'
@@ -243,6 +243,14 @@ test('RLIMIT_NPROC holds for those without rights alone', () => {
   expect(parseNproc(limits, 0, '0000000000000000')).toBe(undefined)
   expect(parseNproc(limits, 1000, '0000000001000000')).toBe(undefined)
   expect(parseNproc(limits.replace('30', 'unlimited'), 1000, '0')).toBe(undefined)
+})
+
+test('a process did not begin before what its start in ticks since the boot allows', () => {
+  const stat = `7 (a) b) Z ${'1 '.repeat(18)}12345 ${'0 '.repeat(40)}`
+  // ten seconds ago, but for a second and a ten-thousandth of the time since the boot
+  expect(parseStart(stat, '133.45 200.00\n', 1_000_000)).toBeCloseTo(1_000_000 - 10_000 - 13.345 - 1000)
+  expect(parseStart(stat, '', 1_000_000)).toBe(undefined)
+  expect(parseStart('', '133.45 200.00\n', 1_000_000)).toBe(undefined)
 })
 
 test('the arithmetic of a CPU limit', () => {

@@ -24,6 +24,8 @@ export interface ProcessFacts {
   /** Of a zombie: the number of the signal that ended it and its status, 0 for none and where it may not be read. */
   signal?: number
   status?: number
+  /** Of a zombie: not before this it began, in milliseconds since the epoch, by the clock of the kernel's log. */
+  since?: number
   /** Soft RLIMIT_NPROC, where it holds: root and who has CAP_SYS_ADMIN or CAP_SYS_RESOURCE are not held to it. */
   nproc?: number
   mountinfo: string
@@ -50,7 +52,9 @@ export function readProcess(pid: number): ProcessFacts | undefined {
   const uid = Number(field('Uid').split('\t')[0])
   const state = field('State')[0] ?? ''
   const zombie = state === 'Z'
-  const ended = zombie ? parseExitStatus(read(pid, 'stat') ?? '') : undefined
+  const stat = zombie ? (read(pid, 'stat') ?? '') : ''
+  const ended = zombie ? parseExitStatus(stat) : undefined
+  const since = zombie ? parseStart(stat, read('', 'uptime') ?? '', Date.now()) : undefined
   const nproc = parseNproc(read(pid, 'limits'), uid, field('CapEff'))
   return {
     pid,
@@ -64,15 +68,33 @@ export function readProcess(pid: number): ProcessFacts | undefined {
     tracer: Number(field('TracerPid')),
     zombie,
     ...(ended !== undefined && { signal: ended & 0x7f, status: (ended >> 8) & 0xff }),
+    ...(since !== undefined && { since }),
     ...(nproc !== undefined && { nproc }),
     mountinfo: read(pid, 'mountinfo') ?? '',
   }
 }
 
-/** Field 52, a wait status; the command in field 2 may hold anything. */
+/** Field 52, a wait status. */
 function parseExitStatus(stat: string): number | undefined {
-  const status = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[49]
-  return status === undefined ? undefined : Number(status)
+  return statField(stat, 52)
+}
+
+/** proc_pid_stat(5); the command in field 2 may hold anything. */
+function statField(stat: string, number: number): number | undefined {
+  const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[number - 3]
+  return field === undefined ? undefined : Number(field)
+}
+
+/** USER_HZ is 100 wherever hutch runs. */
+const tickMs = 10
+/** Nobody sets the clock of the kernel's log right: so far, of the time since the boot, it may be off. */
+const drift = 1e-4
+
+/** The earliest moment at which a process may have begun, from its stat (field 22), /proc/uptime and the time now. */
+export function parseStart(stat: string, uptime: string, now: number): number | undefined {
+  const [start, up] = [statField(stat, 22), Number.parseFloat(uptime) * 1000]
+  if (start === undefined || Number.isNaN(up)) return undefined
+  return now - (up - start * tickMs) - up * drift - 1000
 }
 
 /** CAP_SYS_ADMIN is 21, CAP_SYS_RESOURCE 24. */

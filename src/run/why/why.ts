@@ -136,12 +136,13 @@ function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts)
   ]
 }
 
-/** What the log says of this very process. Numbers are given again: of one that runs now the log means another. */
+/** What the log says of this very process. Numbers are given again: of one that runs now, or began later, the log means another. */
 function endings(host: Host, pid: number, log: LogFacts, process: ProcessFacts | undefined): Cause[] {
   if (process && !process.zombie) return []
   if (!log.samePids) return process ? zombieCause(process) : []
-  const kill = log.kills.findLast((one) => one.pid === pid)
-  const fault = log.faults.findLast((one) => one.pid === pid)
+  const { since = 0 } = process ?? {}
+  const kill = log.kills.findLast((one) => one.pid === pid && one.at >= since)
+  const fault = log.faults.findLast((one) => one.pid === pid && one.at >= since)
   if (kill && (!fault || kill.at > fault.at)) {
     const path = kill.group ?? ''
     const place = path === '' || host.layout === 'none' ? undefined : present(placeOf(host, path))
