@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
@@ -75,6 +75,24 @@ test('processes are moved in, seen, frozen, thawed and killed', async () => {
   await group.freeze()
   await group.kill()
   expect(group.processes()).toEqual([])
+})
+
+test("cgroup.freeze is one file, also for a group in v1's freezer", async (context) => {
+  if (!readHost().v1.freezer) return context.skip("needs v1's freezer")
+  const group = await make('/ice', { controllers: ['freezer'] })
+  await group.add(sleeper())
+  const seen = () => [group.get('cgroup.freeze'), group.stats().frozen, group.read('freezer.state')]
+  await group.freeze()
+  expect(seen()).toEqual([true, true, 'FROZEN'])
+  await group.set('cgroup.freeze', false)
+  await vi.waitFor(() => expect(seen()).toEqual([false, false, 'THAWED']))
+  await group.set('cgroup.freeze', true)
+  await vi.waitFor(() => expect(seen()).toEqual([true, true, 'FROZEN']))
+  await group.thaw()
+  expect(seen()).toEqual([false, false, 'THAWED'])
+  await group.set('freezer.state', 'FROZEN')
+  await vi.waitFor(() => expect(seen()).toEqual([true, true, 'FROZEN']))
+  await group.thaw()
 })
 
 test('a group that is not empty stays, and the error says what is in it', async () => {
