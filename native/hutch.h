@@ -260,6 +260,7 @@ int op_set_scheduler(struct cursor *c);
 
 /* program/inner.c: what the child does before it becomes the command */
 
+int end_with_parent(int signal);
 int op_exec(struct cursor *c);
 int op_exec_file(struct cursor *c);
 int op_name_program(struct cursor *c);

@@ -173,7 +173,7 @@ static int run(int argc, char **argv, char **environment)
 	struct call call = { .group = group, .arguments = argc > 0 ? argv + 1 : argv, .environment = environment };
 	const u8 *bytes = NULL;
 	u64 size = 0;
-	long err;
+	long err, parent = sys(__NR_getppid);
 
 	fill_standard();
 	err = map_self(&bytes, &size);
@@ -193,8 +193,12 @@ static int run(int argc, char **argv, char **environment)
 	}
 	if (argc > 1 && !(c.flags & PASS_ARGUMENTS))
 		return refuse(file, "it takes no arguments", "leave them out, or compile it with --pass-args");
-	if (c.flags & DIE_WITH_PARENT)
+	if (c.flags & DIE_WITH_PARENT) {
 		sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		/* gone meanwhile; who was gone before is not to be told from one who handed it to init */
+		if (sys(__NR_getppid) != parent)
+			return HUTCH_FAILED;
+	}
 	if (check_facts(&c.facts, file))
 		return HUTCH_FAILED;
 	err = own_group_name(group, sizeof group);

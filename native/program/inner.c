@@ -95,23 +95,31 @@ static int op_change_directory(struct cursor *c)
 
 int dies_with_parent;
 
-/* After any change of ids, which clears it; the parent may be gone by now, and then its end of the socket is closed. */
-static int op_die_with_parent(struct cursor *c)
+/* The launcher may be gone before this is said, and then its end of the socket is closed. */
+int end_with_parent(int signal)
 {
 	struct pollfd peer = { .fd = INIT_REPORT_FD, .events = 0 };
-	u32 signal = take_u32(c);
 	struct { long long s, ns; } now = { 0, 0 };
-	long err = finished(c);
+	long err = sys(__NR_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0);
 
 	if (!err)
-		err = sys(__NR_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0);
-	if (err)
-		return (int)err;
-	err = sys(__NR_ppoll, &peer, 1, &now, NULL, NSIG_BYTES);
+		err = sys(__NR_ppoll, &peer, 1, &now, NULL, NSIG_BYTES);
 	if (err < 0)
 		return (int)err;
-	dies_with_parent = 1;
 	return peer.revents & POLLHUP ? -EOWNERDEAD : 0;
+}
+
+/* After any change of ids, which clears it. */
+static int op_die_with_parent(struct cursor *c)
+{
+	u32 signal = take_u32(c);
+	int err = finished(c);
+
+	if (!err)
+		err = end_with_parent((int)signal);
+	if (!err)
+		dies_with_parent = 1;
+	return err;
 }
 
 static int run_op(int code, struct cursor *payload)

@@ -185,7 +185,7 @@ int op_join_namespaces(struct cursor *c)
 static int stay_outside(u32 signal)
 {
 	u64 all = ~0ull, none = 0, early;
-	long pid, err = sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	long pid, err = end_with_parent(SIGKILL);
 
 	if (err)
 		return (int)err;
@@ -208,7 +208,7 @@ static int stay_outside(u32 signal)
 	err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
 	if (err)
 		return (int)err;
-	return signal ? (int)sys(__NR_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0) : 0;
+	return signal ? end_with_parent((int)signal) : 0;
 }
 
 int op_stay_outside(struct cursor *c)

@@ -65,6 +65,10 @@ export function readFile(place: Place, file: string): string {
   if (directory === undefined) throw missing(place, file)
   const { text, errno } = tryRead(directory, file)
   if (errno !== undefined) throw explainRead(directory, file, errno)
+  // a group may be frozen by either hierarchy
+  const { freezer } = place.directories
+  if (file === 'cgroup.freeze' && text === '0' && freezer !== undefined)
+    return readLegacy(file, (_, name) => readGroupFile(freezer, name)) ?? text
   return text
 }
 
@@ -81,8 +85,20 @@ function missing(place: Place, file: string) {
   })
 }
 
+/** The writes that freeze or thaw a group in each hierarchy that can; none where there is none. */
+export function planFreeze({ directories }: Place, frozen: boolean): FileWrite[] {
+  const { '': unified, freezer } = directories
+  return [
+    ...(unified === undefined ? [] : [{ directory: unified, file: 'cgroup.freeze', value: frozen ? '1' : '0' }]),
+    ...(freezer === undefined
+      ? []
+      : [{ directory: freezer, file: 'freezer.state', value: frozen ? 'FROZEN' : 'THAWED' }]),
+  ]
+}
+
 /** The writes that set a file, in an order in which the kernel takes them. @throws CGROUP_LIMIT_UNSUPPORTED, CGROUP_FILE_MISSING */
 export function planWrites(place: Place, file: string, value: string): FileWrite[] {
+  if (file === 'cgroup.freeze' && place.directories.freezer !== undefined) return planFreeze(place, value === '1')
   if (!isTranslated(place, file)) {
     const directory = directoryOf(place, file)
     if (directory === undefined) throw missing(place, file)

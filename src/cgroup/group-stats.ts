@@ -156,7 +156,9 @@ function parseGroupStats(figures: Figures): GroupStats {
   const stats: GroupStats = {}
   const events = figures('cgroup.events')
   const populated = findFlat(events, 'populated')
-  const frozen = findFlat(events, 'frozen') ?? legacyFrozen(figures('freezer.state'))
+  // on hybrid either hierarchy may hold it
+  const legacy = legacyFrozen(figures('freezer.state'))
+  const frozen = legacy === 1 ? 1 : (findFlat(events, 'frozen') ?? legacy)
   if (populated !== undefined) stats.populated = populated === 1
   if (frozen !== undefined) stats.frozen = frozen === 1
   const memory = parseGroupMemory(figures)

@@ -2,6 +2,7 @@
 // Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../errors.ts'
+import { planFreeze } from './assign.ts'
 import { readGroupFile, readWords, walkGroups, writeGroupFile, writeGroupFileAsync } from './files.ts'
 import { listProcesses, shorten } from './group-state.ts'
 import type { Place } from './place.ts'
@@ -38,7 +39,12 @@ function members(place: Place): Set<string> {
 export async function killPlace(place: Place): Promise<void> {
   const unified = place.directories['']
   if (unified !== undefined) writeGroupFile(unified, 'cgroup.kill', '1')
-  await setFreezer(place, 'THAWED')
+  const freezer = place.directories.freezer
+  if (freezer !== undefined) {
+    const thaw = { directory: freezer, file: 'freezer.state', value: 'THAWED' }
+    const errno = writeGroupFile(thaw.directory, thaw.file, thaw.value)
+    if (errno !== undefined) throw explainWrite({ ...thaw, errno })
+  }
   if (unified !== undefined && Object.keys(place.directories).length === 1)
     writeGroupFile(unified, 'cgroup.freeze', '0')
   let forbidden = false
@@ -76,19 +82,18 @@ function kill(pid: number): string | undefined {
 export async function freezePlace(place: Place, frozen: boolean): Promise<void> {
   const unified = place.directories['']
   const legacy = place.directories.freezer
-  if (unified === undefined && legacy === undefined)
+  const writes = planFreeze(place, frozen)
+  if (writes.length === 0)
     throw fail('CGROUP_FILE_MISSING', {
       file: 'cgroup.freeze',
       group: place.path,
       evidence: ['the group is neither in a v2 tree nor in the freezer hierarchy'],
       remedy: 'make it with the controller freezer',
     })
-  if (unified !== undefined) {
-    const value = frozen ? '1' : '0'
-    const errno = await writeGroupFileAsync(unified, 'cgroup.freeze', value)
-    if (errno !== undefined) throw explainWrite({ directory: unified, file: 'cgroup.freeze', value, errno })
+  for (const write of writes) {
+    const errno = await writeGroupFileAsync(write.directory, write.file, write.value)
+    if (errno !== undefined) throw explainWrite({ ...write, errno })
   }
-  await setFreezer(place, frozen ? 'FROZEN' : 'THAWED')
   const done = await waitFor(
     () =>
       (unified === undefined || isFrozen(unified) === frozen || isFrozenAbove(unified)) &&
@@ -114,11 +119,4 @@ function isFrozenAbove(directory: string): boolean {
     readGroupFile(above, 'cgroup.freeze') === '1' ||
     (readGroupFile(above, 'cgroup.type') !== undefined && isFrozenAbove(above))
   )
-}
-
-async function setFreezer(place: Place, state: 'FROZEN' | 'THAWED'): Promise<void> {
-  const directory = place.directories.freezer
-  if (directory === undefined) return
-  const errno = await writeGroupFileAsync(directory, 'freezer.state', state)
-  if (errno !== undefined) throw explainWrite({ directory, file: 'freezer.state', value: state, errno })
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this host has for the networks of jobs: tools, the tun device, name servers. Read only for a run that wants one.
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { findTool } from './privileges.ts'
 
 /** The first of these programs that is installed, /dev/net/tun, resolv.conf and the directory of CNI config lists. */
@@ -10,6 +10,7 @@ export function readNetworkFacts<T extends string>(names: readonly T[]) {
   return {
     ...(tool && { tool }),
     tun: isUsable('/dev/net/tun'),
+    tunForAll: isForAll('/dev/net/tun'),
     resolver: readResolver(),
     configDirectory: process.env.CNI_CONF_DIR || '/etc/cni/net.d',
   }
@@ -22,6 +23,10 @@ function isUsable(path: string): boolean {
   } catch {
     return false
   }
+}
+
+function isForAll(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o6) === 0o6
 }
 
 function readResolver(): string {

@@ -4,7 +4,7 @@ import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { toolArguments } from '../network/private.ts'
 import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
-import { type Extent, isMapped } from '../sandbox/id-map.ts'
+import { type Extent, idOutside, isMapped } from '../sandbox/id-map.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import {
   hasOwnServer,
@@ -129,6 +129,8 @@ export interface NetworkFacts {
   tool?: { name: NetworkTool; path: string }
   /** /dev/net/tun can be opened by this user. */
   tun: boolean
+  /** By others than its owner, too. */
+  tunForAll: boolean
   /** The host's resolv.conf, and where its CNI config lists are. */
   resolver: string
   configDirectory: string
@@ -160,13 +162,7 @@ export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, 
       what: network.tool ? `${network.tool} is not` : 'neither pasta nor slirp4netns is',
       package: network.tool === 'slirp4netns' ? 'slirp4netns' : 'passt',
     })
-  if (!facts.tun)
-    throw fail('NETWORK_REFUSED', {
-      what: 'connect a private network',
-      by: 'the host',
-      evidence: ['/dev/net/tun is not there, or this user may not open it'],
-      remedy: 'as root: modprobe tun; chmod 666 /dev/net/tun',
-    })
+  if (!facts.tun) throw withoutTun('/dev/net/tun is not there, or this user may not open it')
   const foreign = facts.tool.name === 'slirp4netns' && publish.find(({ address }) => address.includes(':'))
   if (foreign)
     throw conflict(
@@ -175,6 +171,23 @@ export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, 
       'use pasta: private:pasta (apt-get install passt)',
     )
   return { kind: 'private', publish, tool: facts.tool.name, path: facts.tool.path }
+}
+
+function withoutTun(why: string) {
+  return fail('NETWORK_REFUSED', {
+    what: 'connect a private network',
+    by: 'the host',
+    evidence: [why],
+    remedy: 'as root: modprobe tun; chmod 666 /dev/net/tun',
+  })
+}
+
+/** The tool enters the job's user namespace, where it may be somebody who cannot open what root can. @throws NETWORK_REFUSED */
+export function refuseForeignTun(maps: UserNamespace | undefined, facts: NetworkFacts, caller: number): void {
+  if (!maps || facts.tunForAll) return
+  const outside = idOutside(maps.users, runsAs(maps).uid)
+  if (outside !== caller)
+    throw withoutTun(`the tool is user ${outside} in the job's user namespace, who may not open /dev/net/tun`)
 }
 
 /** The line of a shell that connects $PID as hutch does. */

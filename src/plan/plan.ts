@@ -23,7 +23,7 @@ import {
   planIdentity,
   type UserNamespace,
 } from './identity.ts'
-import { type NetworkFacts, planNetwork, resolvedRoot } from './network.ts'
+import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from './network.ts'
 import { sandboxVariables } from './sandbox-preset.ts'
 import type { Spec } from './spec.ts'
 
@@ -111,6 +111,7 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
     delegation: around.delegation,
     user: around.user,
   })
+  if (network?.kind === 'private') refuseForeignTun(identity.userNamespace, around.network!, around.privileges.uid)
   const devices = planDevices(spec, around.devices, deviceMeans(around), identity)
   const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around, devices.writes)
   refuseMapped(spec, identity, around.privileges)

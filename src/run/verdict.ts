@@ -117,14 +117,19 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
           : 'see who may send signals to it',
     },
   'not-found': (plan) => ({
-    headline: `cannot run ${nameOf(plan)}: no such program (ENOENT)`,
-    evidence: plan.argv[0]!.includes('/') ? [] : [['looked in', plan.searchPath]],
-    remedy: 'give its path, or set PATH with --env',
+    headline: `cannot run ${quote(plan.argv[0]!)}: no such program (ENOENT)`,
+    ...(plan.argv[0]!.includes('/')
+      ? {
+          remedy: plan.spec.root
+            ? 'give a path that is there inside, or bring it in: --volume'
+            : 'give a path that is there',
+        }
+      : { evidence: [['looked in', plan.searchPath]], remedy: 'give its path, or set PATH with --env' }),
   }),
   'not-executable': (plan, e) => ({
     headline: e.interpreterMissing
-      ? `cannot run ${nameOf(plan)}: the interpreter that it names is missing (${e.execError})`
-      : `cannot run ${nameOf(plan)}: it is not an executable program (${e.execError})`,
+      ? `cannot run ${quote(plan.argv[0]!)}: the interpreter that it names is missing (${e.execError})`
+      : `cannot run ${quote(plan.argv[0]!)}: it is not an executable program (${e.execError})`,
     remedy:
       plan.spec.landlock && e.execError === 'EACCES'
         ? 'let it be executed, and its interpreter and libraries be read: --landlock /usr:rx'

@@ -68,9 +68,15 @@ export function idInside(extents: readonly Extent[], outside: number): number | 
   return extent && extent.inside + (outside - extent.outside)
 }
 
+/** The id outside of one inside; undefined when it has none. */
+export function idOutside(extents: readonly Extent[], inside: number): number | undefined {
+  const extent = extents.find((one) => inside >= one.inside && inside < one.inside + one.count)
+  return extent && extent.outside + (inside - extent.inside)
+}
+
 /** Whether an id inside means anything. */
 export function isMapped(extents: readonly Extent[], inside: number): boolean {
-  return extents.some((one) => inside >= one.inside && inside < one.inside + one.count)
+  return idOutside(extents, inside) !== undefined
 }
 
 /** As the kernel's files and newuidmap(1) take it: three words an extent. */

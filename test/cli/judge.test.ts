@@ -90,7 +90,7 @@ test('what hutch could not do, and what is no program, is internal in the meta f
   expect((await run('--meta', 'meta', '--workdir', '/no/such', '--', 'true')).status).toBe(125)
   expect(read('meta')).toMatch(/^status:XX\nmessage:cannot enter the working directory[^\n]*\n$/)
   expect((await run('--meta', 'meta', '--', './no-such')).status).toBe(127)
-  expect(read('meta')).toMatch(/status:XX\nmessage:cannot run no-such: no such program \(ENOENT\)\n$/)
+  expect(read('meta')).toMatch(/status:XX\nmessage:cannot run \.\/no-such: no such program \(ENOENT\)\n$/)
 })
 
 test('files are opened by the caller, not by who the command is', async () => {

@@ -176,6 +176,20 @@ test('a user who may not open /dev/net/tun is told', async (context) => {
   `)
 })
 
+test('root is told that its sandbox is a user who may not open it', async (context) => {
+  needsGround(context, 'pasta(1)')
+  const closed = 'mount -t tmpfs none /dev/net && mknod -m 600 /dev/net/tun c 10 200 && exec "$@"'
+  const words = ['--mount', 'bash', '-c', closed, '-', ...hutchWords, '--sandbox', '--network', 'private', '--', 'true']
+  const { status, stderr } = await begin('unshare', words).ended
+  expect({ status, stderr: stderr.replace(/user \d+/, 'user N') }).toEqual({
+    status: 125,
+    stderr: `hutch: cannot connect a private network: the host refused
+  the tool is user N in the job's user namespace, who may not open /dev/net/tun
+  remedy: as root: modprobe tun; chmod 666 /dev/net/tun
+`,
+  })
+})
+
 test('the tool is no part of the job: one task is enough for a job that has one', async (context) => {
   const host = needsGround(context, 'pasta(1)')
   const args = ['--network', 'private:pasta', '--pids', '1', '--no-init', '--', 'true']

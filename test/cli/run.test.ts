@@ -56,7 +56,7 @@ test.each([
   [['--', 'sh', '-c', 'exit 3'], 3, ''],
   [['--', 'sh', '-c', 'kill -TERM $$'], 143, 'sh was ended by SIGTERM'],
   [['--timeout', '200ms', '--', 'sleep', '9'], 124, 'timed out after 200 ms: sleep ended at SIGTERM'],
-  [['--', '/etc/passwd'], 126, 'cannot run passwd: it is not an executable program (EACCES)'],
+  [['--', '/etc/passwd'], 126, 'cannot run /etc/passwd: it is not an executable program (EACCES)'],
   [['--', 'no-such-command'], 127, 'cannot run no-such-command: no such program (ENOENT)'],
 ] as const)('run %j exits with %i', async (args, status, headline) => {
   const ended = await hutch(['run', ...args])

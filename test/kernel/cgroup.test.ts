@@ -76,6 +76,24 @@ test('processes are moved in, seen, frozen, thawed and killed', async () => {
   expect(group.processes()).toEqual([])
 })
 
+test("cgroup.freeze is one file, also for a group in v1's freezer", async (context) => {
+  if (!readHost().v1.freezer) return context.skip("needs v1's freezer")
+  const group = await make('/ice', { controllers: ['freezer'] })
+  await group.add(sleeper())
+  const seen = () => [group.get('cgroup.freeze'), group.stats().frozen, group.read('freezer.state')]
+  await group.freeze()
+  expect(seen()).toEqual([true, true, 'FROZEN'])
+  await group.set('cgroup.freeze', false)
+  await vi.waitFor(() => expect(seen()).toEqual([false, false, 'THAWED']))
+  await group.set('cgroup.freeze', true)
+  await vi.waitFor(() => expect(seen()).toEqual([true, true, 'FROZEN']))
+  await group.thaw()
+  expect(seen()).toEqual([false, false, 'THAWED'])
+  await group.set('freezer.state', 'FROZEN')
+  await vi.waitFor(() => expect(seen()).toEqual([true, true, 'FROZEN']))
+  await group.thaw()
+})
+
 test('a group that is not empty stays, and the error says what is in it', async () => {
   const group = await make('/busy/below')
   const pid = sleeper()
