@@ -8,6 +8,6 @@ export default defineConfig({
     // the kernel is one: files that make groups take turns
     fileParallelism: false,
     testTimeout: process.env.VM ? 300_000 : 60_000,
-    hookTimeout: 60_000,
+    hookTimeout: process.env.VM ? 300_000 : 60_000,
   },
 })
