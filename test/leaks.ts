@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // After each file of tests: no group of a hutch that is gone, or of this process, is left, and no child.
 import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect } from 'vitest'
 import { readChildren } from '../src/cgroup/files.ts'
 import { isAbandoned } from '../src/cgroup/sweep.ts'
@@ -28,6 +29,8 @@ export function children(): string[] {
   return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean)
 }
 
-afterAll(() => {
+afterAll(async () => {
+  // what was just killed is still a child until its end has been seen
+  for (let tries = 0; tries < 250 && children().length > 0; tries++) await pause(20)
   expect({ groups: leftGroups(), children: children() }).toEqual({ groups: [], children: [] })
 })

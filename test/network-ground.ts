@@ -59,12 +59,15 @@ export async function networkGround(): Promise<Ground> {
   child.stderr.on('data', (data: Buffer) => {
     said += data.toString()
   })
+  let up = ''
+  const listening = new Promise<boolean>((resolve) => {
+    child.stdout.on('data', (data: Buffer) => {
+      up += data.toString()
+      if (up === 'up\nup\n') resolve(true)
+    })
+  })
   const closed = once(child, 'close')
-  for (let ups = 0; ups < 2; ) {
-    const [data] = (await Promise.race([once(child.stdout, 'data'), closed.then(() => [undefined])])) as [unknown]
-    if (data === undefined) throw new Error(`no network for tests: ${said}`)
-    ups += String(data).split('up').length - 1
-  }
+  if (!(await Promise.race([listening, closed.then(() => false)]))) throw new Error(`no network for tests: ${said}`)
   const before = ['nsenter', '--net', '--mount', '--target', String(child.pid), `--wdns=${process.cwd()}`]
   return {
     before,

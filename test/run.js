@@ -57,7 +57,7 @@ async function vmSuite([title, flags, folders, again = '']) {
 function inGuest(title, flags, vitestArgs, out) {
   // through cat, so that the guest's console is no terminal to draw on
   const shell = ['bash', '-o', 'pipefail', '-c', '"$@" | cat', '-', 'node']
-  const args = ['--timeout', '1200', '--out', out, ...flags, '--', ...shell, ...vitest(vitestArgs, '/out')]
+  const args = ['--timeout', '2400', '--out', out, ...flags, '--', ...shell, ...vitest(vitestArgs, '/out')]
   return step(title, 'test/vm/vm-run', args, { env: { NO_COLOR: '1' }, apart: true })
 }
 
@@ -133,7 +133,8 @@ async function provideTools() {
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return
-  const install = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`
+  const apt = 'apt-get -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300'
+  const install = `${apt} update; ${apt} install -y --no-install-recommends ${missing.join(' ')}`
   await step(`installing ${missing.join(', ')}`, 'sh', ['-c', install], { env: { DEBIAN_FRONTEND: 'noninteractive' } })
 }
 

@@ -19,6 +19,7 @@ export function sleeper(): number {
 /** The signal that ended a process which this test started. */
 export function endOf(pid: number): Promise<NodeJS.Signals | null> {
   const child = started.find((one) => one.pid === pid)!
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.signalCode)
   return new Promise((resolve) => child.once('exit', (_status, signal) => resolve(signal)))
 }
 

@@ -44,8 +44,9 @@ long confine_reaper(void)
 {
 	struct sock_filter calls[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCH, 0, 7),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCH, 0, 8),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		ALLOW(__NR_futex, 7),
 		ALLOW(__NR_rt_sigtimedwait, 6),
 		ALLOW(__NR_wait4, 5),
 		ALLOW(__NR_kill, 4),

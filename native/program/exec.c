@@ -2,6 +2,7 @@
 /* The last inner op: hutch-init becomes the command, or starts it and stays as PID 1. */
 #include <linux/errno.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -99,7 +100,24 @@ struct command {
 	const char *const *argv, *const *env;
 	const char *search;
 	int err;
+	/* where the end of its parent is not the end of its pid namespace */
+	int ends_with_parent;
+	/* until PID 1 has its own filter; until the command has begun, or failed to */
+	u32 held, begins;
 };
+
+/* A wait that needs no care: whatever wakes it, it looks again. */
+static void wait_while(u32 *word)
+{
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE))
+		sys6(__NR_futex, (long)word, FUTEX_WAIT, 1, 0, 0, 0);
+}
+
+static void release(u32 *word)
+{
+	__atomic_store_n(word, 0, __ATOMIC_RELEASE);
+	sys6(__NR_futex, (long)word, FUTEX_WAKE, 1, 0, 0, 0);
+}
 
 static long unblock_all(void)
 {
@@ -112,10 +130,11 @@ static void command_main(void *arg)
 {
 	struct command *command = arg;
 
-	command->err = in_part(PART_PROCESS, unblock_all());
-	/* elsewhere the end of PID 1 is the end of all */
-	if (dies_with_parent && sys(__NR_getppid) != 1)
-		sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	wait_while(&command->held);
+	if (!command->err)
+		command->err = in_part(PART_PROCESS, unblock_all());
+	if (!command->err && command->ends_with_parent)
+		command->err = in_part(PART_PROCESS, end_with_parent(SIGKILL));
 	if (!command->err)
 		command->err = install_filters();
 	if (!command->err)
@@ -124,15 +143,22 @@ static void command_main(void *arg)
 	__builtin_unreachable();
 }
 
-/* PID 1 stays; the command is its child. Signals are blocked first, so that none that comes meanwhile is lost. */
+/*
+ * PID 1 stays; the command is its child. Signals are blocked first, so that
+ * none that comes meanwhile is lost. Where PID 1 takes a filter, which the
+ * command must neither inherit nor be before, the child waits for it, and the
+ * kernel says by CLONE_CHILD_CLEARTID what it else does by CLONE_VFORK.
+ */
 static int spawn_command(struct command *command)
 {
 	u8 stack[16384] __attribute__((aligned(16)));
+	u32 confined = filter_count || is_supervised();
 	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_VFORK,
+		.flags = CLONE_VM | (confined ? CLONE_CHILD_CLEARTID : CLONE_VFORK),
 		.exit_signal = SIGCHLD,
 		.stack = (u64)(uintptr_t)stack,
 		.stack_size = sizeof stack,
+		.child_tid = (u64)(uintptr_t)&command->begins,
 	};
 	u64 all = ~0ull, early;
 	long pid, err;
@@ -144,14 +170,19 @@ static int spawn_command(struct command *command)
 		return in_part(PART_PROCESS, err);
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
 	early = signals_waiting();
+	command->held = command->begins = confined;
+	command->ends_with_parent = dies_with_parent && sys(__NR_getpid) != 1;
 	pid = sys_clone(&args, command_main, command);
 	if (pid < 0)
 		return in_part(PART_PROCESS, pid);
-	if (command->err)
-		return command->err;
-	/* the end of PID 1 is the end of what has begun */
-	err = filter_count || is_supervised() ? confine_reaper() : 0;
-	return err ? in_part(PART_FILTER, err) : reap((int)pid, early);
+	if (confined) {
+		command->err = in_part(PART_FILTER, confine_reaper());
+		release(&command->held);
+		wait_while(&command->begins);
+	}
+	/* the compiler has not seen who writes it */
+	err = __atomic_load_n(&command->err, __ATOMIC_ACQUIRE);
+	return err ? (int)err : reap((int)pid, early);
 }
 
 /* Makes what execve takes of the words; and Node ignores two signals, which would stay ignored over exec. */

@@ -103,11 +103,15 @@ test.for(['--pidns 3', '--pidns 3 --unshare-pid'])('%s enters the pid namespace'
   for (const tool of [[real], [process.execPath, cli, 'bwrap']]) {
     const holder = spawn('/usr/bin/unshare', ['-pf', '--kill-child', 'sleep', '300'], { stdio: 'ignore' })
     sleepers.push(holder)
-    await pause(200)
-    const child = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim()
+    let child = ''
+    while (child === '') {
+      await pause(20)
+      child = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim()
+    }
     const fd = openSync(`/proc/${child}/ns/pid`, 'r')
     const args = [...tool.slice(1), ...line.split(' '), '--dev-bind', '/', '/', '--proc', '/proc']
-    const script = 'echo $$ $PPID; ps -e | wc -l'
+    // one after the other: what counts them would sometimes be one of them
+    const script = 'echo $$ $PPID; all=$(ps -e); echo "$all" | wc -l'
     const { status, stdout, stderr } = await collect(tool[0]!, [...args, 'sh', '-c', script], {
       stdio: ['ignore', 'pipe', 'pipe', fd],
     })

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who outlives whom: signals, deaths of bwrap itself, and what a program leaves behind.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { readStartTime } from '../../src/cgroup/sweep.ts'
 import { begin, cli, collect } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 
@@ -21,8 +22,8 @@ async function started(child: ChildProcess): Promise<number> {
 }
 
 async function gone(pid: number): Promise<boolean> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (!existsSync(`/proc/${pid}`) || / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) return true
+  for (let tries = 0; tries < 1000; tries++) {
+    if (readStartTime(String(pid)) === undefined) return true
     await pause(20)
   }
   return false

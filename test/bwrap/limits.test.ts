@@ -27,7 +27,7 @@ test.for([[['--hutch-memory', '20M'], {}] as const, [[], { HUTCH_MEMORY: '20M' }
 
 test('tasks, also as a user namespace’s root', async (context) => {
   requires(context, 'root')
-  const forks = 'i=0; while [ $i -lt 20 ]; do sleep 1 & i=$((i+1)); done; wait'
+  const forks = 'i=0; while [ $i -lt 20 ]; do sleep 60 & i=$((i+1)); done; wait'
   const { status, stderr } = await bwrap(['--hutch-pids', '8', '--unshare-user', ...all, 'sh', '-c', forks])
   expect(status).toBe(2)
   expect(stderr).toContain('refused')

@@ -27,7 +27,6 @@ for (const as of ['root', 'user'] as const)
   describe(`as ${as}`, () => {
     test.for(cases.filter((one, i) => turns(one, as, i)).map((one) => [String(one.line), one] as const))(
       '%s',
-      { timeout: 60_000 },
       async ([, one], context) => {
         requires(context, 'root', 'bubblewrap', 'setpriv(1)')
         const ours = await runCase(one, as, undefined)

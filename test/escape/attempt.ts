@@ -79,6 +79,6 @@ export function control(attempt: Attempt, ground: Ground): Promise<string> | str
     how === 'chrooted' ? [...chroot, '/bin/attempt', ...own] : [`${ground.image}/bin/attempt`, ...own]
   // descriptor 3 is one that was left open: /
   const words3 = ['-c', 'exec 3</; exec "$@"', 'sh', command!, ...rest]
-  const { stdout, stderr, signal } = spawnSync('/bin/sh', words3, { cwd: '/', encoding: 'utf8', timeout: 30_000 })
+  const { stdout, stderr, signal } = spawnSync('/bin/sh', words3, { cwd: '/', encoding: 'utf8', timeout: 120_000 })
   return signal ? `ended by ${signal}` : stdout.trim() || stderr
 }

@@ -42,6 +42,7 @@ beforeAll(async () => {
   writeFileSync(ground.secret, 'of the host\n')
   ground.victim = String(sleeper())
   ground.abstract = `hutch-test-${process.pid}`
+  ground.shared = `/dev/shm/hutch-test-${process.pid}`
   await once(startQuiet(program, ['listen-abstract', ground.abstract]).stdout!, 'data')
   const address = (await listen({ port: 0, host: '127.0.0.1' })).address()
   ground.port = String(typeof address === 'object' && address?.port)

@@ -38,7 +38,7 @@ export const files: Attempt[] = [
   {
     what: "the kernel's messages by their device",
     words: 'node c 1 11 /data/kmsg',
-    control: { outside: 'node c 1 11 /dev/shm/hutch-test-kmsg' },
+    control: { outside: 'node c 1 11 $shared-kmsg' },
   },
   {
     what: 'a node of the memory (/dev/mem)',
@@ -48,13 +48,13 @@ export const files: Attempt[] = [
   {
     what: "a node of the host's disk",
     words: 'node b $disk /data/disk',
-    control: { outside: 'node b $disk /dev/shm/hutch-test-disk' },
+    control: { outside: 'node b $disk $shared-disk' },
   },
   {
     what: "a node of the host's disk, with CAP_MKNOD",
     words: 'node b $disk /data/disk',
     options: nodes,
-    control: { outside: 'node b $disk /dev/shm/hutch-test-disk' },
+    control: { outside: 'node b $disk $shared-disk' },
   },
   { what: 'the node of the disk in /dev', words: 'read /dev/kmsg', control: { outside: 'find /dev/kmsg' } },
   { what: 'a file of the host by its path', words: 'find $secret', control: 'outside' },

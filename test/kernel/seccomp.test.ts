@@ -182,6 +182,14 @@ test('no program that execs, or was there before, is without it: PID 1, and chil
   expect(result.stdout!.match(/Seccomp:\s+2/g)).toHaveLength(3)
 })
 
+test('PID 1 has its own filter before the command begins', async () => {
+  const starts = Array.from({ length: process.env.VM ? 20 : 100 }, () =>
+    run('grep', ['Seccomp:', '/proc/1/status'], { seccomp: 'strict' }),
+  )
+  const told = (await Promise.all(starts)).map(({ stdout }) => stdout)
+  expect(told.filter((text) => text !== 'Seccomp:\t2\n')).toEqual([])
+})
+
 test('without the option there is no filter', async () => {
   const result = await run('grep', ['Seccomp:', '/proc/self/status'])
   const own = await run('grep', ['Seccomp:', '/proc/self/status'], { seccomp: 'none' })

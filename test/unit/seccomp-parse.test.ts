@@ -190,7 +190,7 @@ test('no JSON is said to be none, and control characters of it reach no terminal
 })
 
 test('a text made to be slow is not', () => {
-  const begun = performance.now()
+  const begun = process.cpuUsage()
   for (const text of [
     `"${'\\"'.repeat(300_000)}`,
     `${'1'.repeat(600_000)}e`,
@@ -198,7 +198,8 @@ test('a text made to be slow is not', () => {
     `"${'\\'.repeat(600_001)}`,
   ])
     expect(() => parseProfileText(text, 'p')).toThrow(HutchError)
-  expect(performance.now() - begun).toBeLessThan(5000)
+  // of this process: the machine may have others to run
+  expect(process.cpuUsage(begun).user).toBeLessThan(5_000_000)
 })
 
 test('any JSON is read or refused with its place', () => {

@@ -21,13 +21,13 @@ export async function makeGround(): Promise<Ground> {
     return child.pid!
   }
   // an outer process that dies takes the inner ones along
-  const own = start('unshare', '-UrmpnuiCT', '--fork', '--kill-child', '--mount-proc', 'sleep', '600')
-  const pair = start('unshare', '-u', 'sh', '-c', 'setpriv --pdeathsig KILL sleep 604 & exec sleep 605')
-  const chain = start('unshare', '-Ur', 'unshare', '-Ur', 'unshare', '-Urn', 'sleep', '601')
+  const own = start('unshare', '-UrmpnuiCT', '--fork', '--kill-child', '--mount-proc', 'sleep', '6000')
+  const pair = start('unshare', '-u', 'sh', '-c', 'setpriv --pdeathsig KILL sleep 6004 & exec sleep 6005')
+  const chain = start('unshare', '-Ur', 'unshare', '-Ur', 'unshare', '-Urn', 'sleep', '6001')
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
-  const other = start(nobody[0]!, ...nobody.slice(1), 'unshare', '-Ur', 'unshare', '-Urn', 'sleep', '602')
+  const other = start(nobody[0]!, ...nobody.slice(1), 'unshare', '-Ur', 'unshare', '-Urn', 'sleep', '6002')
   const name = "$'o\\td\\\\d \\\\x41 \\xff é中 \\e[31m'"
-  const odd = start('unshare', '-i', 'bash', '-c', `exec -a ${name} sleep 603`)
+  const odd = start('unshare', '-i', 'bash', '-c', `exec -a ${name} sleep 6003`)
   const mounts = ['plain', 'two words'].map((name) => `${directory}/${name}`)
   const persistent = ['uts', 'user'].map((kind) => `${directory}/${kind}`)
   for (const path of [...mounts, ...persistent]) writeFileSync(path, '')
@@ -35,13 +35,14 @@ export async function makeGround(): Promise<Ground> {
   run('mount', '--bind', mounts[0]!, mounts[1]!)
   run('unshare', `--uts=${persistent[0]}`, 'true')
   const inner = await eventually(() => childOf(own))
-  await eventually(() => childOf(pair))
-  for (const pid of [inner, chain, other, pair]) await eventually(() => commandOf(pid).startsWith('sleep') || undefined)
+  const second = await eventually(() => childOf(pair))
+  for (const pid of [inner, chain, other, pair, second])
+    await eventually(() => commandOf(pid).startsWith('sleep') || undefined)
   // held by a mount alone, and holds another that has nothing else
-  const brief = start('unshare', '-Ur', 'unshare', '-Ur', 'sleep', '606')
+  const brief = start('unshare', '-Ur', 'unshare', '-Ur', 'sleep', '6006')
   await eventually(() => commandOf(brief).startsWith('sleep') || undefined)
   run('mount', '--bind', `/proc/${brief}/ns/user`, persistent[1]!)
-  process.kill(brief, 'SIGKILL')
+  await end(started.pop()!)
   await eventually(() => commandOf(odd).startsWith('o') || undefined)
   return {
     words: {
@@ -57,13 +58,14 @@ export async function makeGround(): Promise<Ground> {
     async clear() {
       for (const path of [...mounts, ...persistent]) run('umount', path)
       rmSync(directory, { recursive: true })
-      await Promise.all(
-        started
-          .filter((child) => child.signalCode === null)
-          .map((child) => new Promise((resolve) => child.on('close', resolve).kill('SIGKILL'))),
-      )
+      await Promise.all(started.map(end))
     },
   }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  await new Promise((resolve) => child.on('close', resolve).kill('SIGKILL'))
 }
 
 function run(command: string, ...args: string[]): void {

@@ -145,7 +145,7 @@ const running: { [name in Target]?: { maker: ChildProcess; pid: number } } = {}
 beforeAll(async () => {
   if (readHost().uid !== 0) return
   for (const [name, options] of Object.entries(targets)) {
-    const line = ['unshare', ...options, 'sleep', '600']
+    const line = ['unshare', ...options, 'sleep', '6000']
     const [command = '', ...args] =
       name === 'owned' ? ['setpriv', '--reuid', '1000', '--regid', '1000', '--clear-groups', ...line] : line
     const maker = spawn(command, args, { stdio: 'ignore', env: { PATH: process.env.PATH, OF: 'the target' } })
@@ -154,7 +154,7 @@ beforeAll(async () => {
       pid = Number(readFileSync(`/proc/${maker.pid}/task/${maker.pid}/children`, 'utf8'))
       return pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n'
     }
-    for (let i = 0; i < 400 && !isReady(); i++) await pause(25)
+    while (!isReady()) await pause(25)
     running[name as Target] = { maker, pid }
   }
 })
