@@ -49,7 +49,7 @@ const harmless: { [call: string]: [reason: string, operations: string, most: num
     'attachTree attachNew attachOverlay attachSent makeLink coverPath',
     20,
   ],
-  getppid: ['it cannot fail (getppid(2))', 'exec', 1],
+  getpid: ['it cannot fail (getpid(2))', 'exec', 1],
   rt_sigpending: ['it cannot fail (rt_sigpending(2))', 'exec stayOutside fork', 1],
   rt_sigaction: ['it cannot fail for these signals', 'exec', 2],
   getcwd: ['the directory in which it starts is / then', 'pivotRoot', 1],
