@@ -78,7 +78,7 @@ async function lookBack(named: string | undefined, path: string): Promise<Recall
 }
 
 /** A group that only the recording knows any more. */
-function explainRecalled(name: string, { group, kills }: Recalled): Explanation {
+function explainRecalled(name: string, { group, kills, slowed }: Recalled): Explanation {
   const count = kills.reduce((sum, kill) => sum + kill.count, 0)
   const cause: Cause =
     count > 0
@@ -91,9 +91,18 @@ function explainRecalled(name: string, { group, kills }: Recalled): Explanation 
           evidence: [],
         }
       : { cause: 'none', group, headline: `no process was killed for memory in ${group}, which is gone`, evidence: [] }
+  const times = slowed.reduce((sum, { count }) => sum + count, 0)
+  const slow: Cause = {
+    cause: 'slowed',
+    limit: 'memory.high',
+    group,
+    count: times,
+    headline: `${group}, which is gone, or a group in it was slowed for memory ${times} ${times === 1 ? 'time' : 'times'}`,
+    evidence: [],
+  }
   return {
     target: { kind: 'group', name, there: false, path: group },
-    causes: [cause],
+    causes: times === 0 ? [cause] : count > 0 ? [cause, slow] : [slow],
     unknown: ['what a recording does not keep: whose limit it was, signals and statuses'],
   }
 }

@@ -160,6 +160,20 @@ function openFiles(of = ''): number {
   }).length
 }
 
+test('what memory.high slows is counted', async (context) => {
+  requires(context, 'v2')
+  await Cgroup.create(top, { controllers: ['memory'], files: { 'memory.high': '8M', 'memory.swap.max': 0 } })
+  const before = look()
+  // it may be slowed for long, which is what the limit is for
+  const fill = 'head -c 10000000 /dev/zero | timeout 20 tail > /dev/null'
+  await hutch(['cgroup', 'exec', top, '--', 'sh', '-c', fill])
+  const after = look(true)
+  expect(before.groups.get(top)).toMatchObject({ memoryHigh: 8 * 2 ** 20, memoryHighEvents: 0 })
+  const count = after.groups.get(top)!.memoryHighEvents
+  expect(count).toBeGreaterThan(0)
+  expect(rates(before, after).get(top)!.memoryHighEvents).toBe(count)
+})
+
 test('no descriptor stays open, neither of a group that went nor after the end', async () => {
   const before = openFiles()
   for (let i = 0; i < 20; i++) await Cgroup.create(`${top}/g${i}`)

@@ -78,6 +78,7 @@ function describe(
                   : `   limit ${sample.swapMax === 'max' ? 'none' : formatSize(sample.swapMax)}`,
               ),
             ],
+            ['  slowed at', slowing(sample, rates)],
             ['  oom kills', sample.oomKills === undefined ? undefined : String(sample.oomKills)],
           ]),
         ]),
@@ -102,6 +103,12 @@ function describe(
 
 function throttling(sample: GroupSample, rates: GroupRates | undefined): string {
   return `${percent(rates?.throttled, 0)}   ${sample.throttledPeriods} of ${sample.periods} periods, ${duration(sample.throttledUsec) ?? '-'} in all`
+}
+
+function slowing({ memoryHigh, memoryHighEvents }: GroupSample, rates: GroupRates | undefined): string | undefined {
+  if (typeof memoryHigh !== 'number' && !memoryHighEvents) return undefined
+  const now = rates?.memoryHighEvents ? `, ${rates.memoryHighEvents} since the last look` : ''
+  return size(memoryHigh ?? 'max', `   memory.high, ${memoryHighEvents ?? 0} times${now}`)
 }
 
 function pressureLines(sample: GroupSample, spark: (track: Track, most?: number) => string): string[] {
