@@ -165,7 +165,7 @@ test('what memory.high slows is counted', async (context) => {
   await Cgroup.create(top, { controllers: ['memory'], files: { 'memory.high': '8M', 'memory.swap.max': 0 } })
   const before = look()
   // it may be slowed for long, which is what the limit is for
-  const fill = 'head -c 10000000 /dev/zero | timeout 20 tail > /dev/null'
+  const fill = 'head -c 10000000 /dev/zero | timeout 5 tail > /dev/null'
   await hutch(['cgroup', 'exec', top, '--', 'sh', '-c', fill])
   const after = look(true)
   expect(before.groups.get(top)).toMatchObject({ memoryHigh: 8 * 2 ** 20, memoryHighEvents: 0 })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One group in full, with the course of its figures: pure.
+import { withName } from '../../survey/container-name.ts'
 import type { GroupRates } from '../../survey/rates.ts'
 import type { GroupSample, Pressure } from '../../survey/sample.ts'
 import { formatDuration, formatSize, type Limit } from '../../units.ts'
@@ -13,6 +14,8 @@ export interface DetailsView {
   sample: GroupSample | undefined
   rates: GroupRates | undefined
   history: History
+  /** What an engine calls the container whose group it is. */
+  container?: string | undefined
 }
 
 export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k kill  l limit'
@@ -20,7 +23,8 @@ export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k
 /** As many lines as it has: its name first. */
 export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const { path, sample, rates } = view
-  const title = `${printable(path)}${sample === undefined ? '  (gone)' : sample.frozen ? '  (frozen)' : ''}`
+  const name = withName(path, view.container)
+  const title = `${printable(name)}${sample === undefined ? '  (gone)' : sample.frozen ? '  (frozen)' : ''}`
   const body = sample === undefined ? [] : describe(sample, rates, view, frame)
   const first = pad(shorten(title, frame.columns), frame.columns)
   return [frame.color ? `\x1b[1m${first}\x1b[0m` : first, ...['', ...body].map((line) => pad(line, frame.columns))]
