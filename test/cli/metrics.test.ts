@@ -243,6 +243,7 @@ test('--otlp pushes them, tells of a failure once, and goes on', async () => {
 })
 
 test('a receiver in trouble is asked again, as soon as it wants, and one that refuses is not; the environment says where and how', async () => {
+  await Cgroup.create(top, { files: { 'pids.max': 5 } })
   const got: { at: number; encoding: string | undefined; text: string }[] = []
   const answers: [status: number, headers?: { [name: string]: string }][] = [
     [503],
