@@ -61,18 +61,18 @@ export interface Native {
   /** Whether the process's environment is another than at the last call. */
   environmentChanged(): boolean
   /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */
-  readFiles(directories: string, names: string): Buffer
+  readFiles(directories: string | Uint8Array, names: string): Buffer
   /** The same files kept open, for `readAgain`; -errno when the process may open no more. */
-  openReader(directories: string, names: string): object | number
+  openReader(directories: string | Uint8Array, names: string): object | number
   readAgain(reader: object): Buffer
   /** Closes the files; a reader that is no longer used is closed with its garbage collection, too. */
   closeReader(reader: object): void
-  /** All groups below a directory: for each `+` (it has children) or `-`, its path from there, NUL. */
-  walkGroups(directory: string): string
+  /** All groups below a directory: for each `+` (it has children) or `-`, its path from there, NUL. A string, if all is ASCII. */
+  walkGroups(directory: string | Uint8Array): string | Buffer
   /** Looks at the same files, NUL-separated, of groups that come and go; at those behind the first `signs` only while these change, and now and then. */
   openFollower(names: string, signs: number): object
   /** The slot that the group has from now on; or -errno. */
-  follow(follower: object, directory: string): number
+  follow(follower: object, directory: string | Uint8Array): number
   unfollow(follower: object, slot: number): void
   /** For each text that differs from that of the last look (`full`: of those that seldom change, too): i32 slot, file, length or -errno; the bytes, zeros up to a multiple of 4. */
   lookAgain(follower: object, full: boolean): Buffer
@@ -93,7 +93,7 @@ export interface Native {
    * Joins groups and becomes the command: both NUL-separated, `count` words in `argv`; `openFiles` is its soft limit of
    * descriptors, 0 leaves it. It comes back only on failure: [index in `procs`, or -1 when it was the exec, errno].
    */
-  exec(procs: string, argv: string, count: number, openFiles: number): [number, number]
+  exec(procs: string | Uint8Array, argv: string, count: number, openFiles: number): [number, number]
   /** The namespace above that of `fd` (0), or the user namespace that owns it (1), as a close-on-exec descriptor; or -errno. */
   namespaceLink(fd: number, which: 0 | 1): number
   /** The uid that made this user namespace; or -errno. */

@@ -127,12 +127,20 @@ static int read_all(struct output *out, const char *directories, const char *nam
 	return err;
 }
 
-/* A JavaScript string of NUL-separated words, with two NULs at its end. */
+/* A JavaScript string of NUL-separated words, or its bytes in a buffer; with two NULs at its end. */
 char *take_words(napi_env env, napi_value value)
 {
 	size_t length;
 	char *words;
+	void *bytes;
+	bool plain = false;
 
+	if (napi_is_buffer(env, value, &plain) == napi_ok && plain) {
+		if (napi_get_buffer_info(env, value, &bytes, &length) != napi_ok)
+			return NULL;
+		words = calloc(1, length + 2);
+		return words && length ? memcpy(words, bytes, length) : words;
+	}
 	if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok)
 		return NULL;
 	words = malloc(length + 2);

@@ -89,7 +89,19 @@ static int walk(struct output *out, int top, char *listing)
 	return err;
 }
 
-/* walkGroups(directory): all groups below it, each with a mark before its path from there and a NUL behind */
+static int is_ascii(const char *bytes, size_t length)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < length; i++)
+		all |= (unsigned char)bytes[i];
+	return all < 0x80;
+}
+
+/*
+ * walkGroups(directory): all groups below it, each with a mark before its path from there and a NUL behind. A name may be
+ * any bytes, so that what is more than ASCII is for JavaScript to decode.
+ */
 napi_value export_walk_groups(napi_env env, napi_callback_info info)
 {
 	struct output out = { 0 };
@@ -109,8 +121,10 @@ napi_value export_walk_groups(napi_env env, napi_callback_info info)
 	free(listing);
 	if (err < 0)
 		napi_throw_error(env, NULL, "out of memory");
+	else if (is_ascii(out.bytes, out.length))
+		napi_create_string_latin1(env, out.bytes ? out.bytes : "", out.length, &result);
 	else
-		napi_create_string_utf8(env, out.bytes ? out.bytes : "", out.length, &result);
+		napi_create_buffer_copy(env, out.length, out.bytes, NULL, &result);
 	free(out.bytes);
 	return result;
 }

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { decodeNames, encodePath, isOdd } from '../host/odd-names.ts'
 import { errnoName, native } from '../native.ts'
 import type { Figures } from './stats.ts'
 
@@ -28,7 +29,7 @@ function errnoOf(error: unknown): string {
 /** A file's text, or why it could not be read. */
 export function tryRead(directory: string, file: string): Read {
   try {
-    return { text: readFileSync(`${directory}/${file}`, 'utf8').trimEnd() }
+    return { text: readFileSync(encodePath(`${directory}/${file}`), 'utf8').trimEnd() }
   } catch (error) {
     return { errno: errnoOf(error) }
   }
@@ -37,7 +38,7 @@ export function tryRead(directory: string, file: string): Read {
 /** A file's text with all its blanks, less the last newline. */
 export function readRaw(directory: string, file: string): Read {
   try {
-    return { text: readFileSync(`${directory}/${file}`, 'utf8').replace(/\n$/, '') }
+    return { text: readFileSync(encodePath(`${directory}/${file}`), 'utf8').replace(/\n$/, '') }
   } catch (error) {
     return { errno: errnoOf(error) }
   }
@@ -65,13 +66,13 @@ function attempt(change: () => void): string | undefined {
 
 /** Writes a value: undefined, or the name of the errno that the kernel answered. */
 export function writeGroupFile(directory: string, file: string, value: string): string | undefined {
-  return attempt(() => writeFileSync(`${directory}/${file}`, value, { flag: 'r+' }))
+  return attempt(() => writeFileSync(encodePath(`${directory}/${file}`), value, { flag: 'r+' }))
 }
 
 /** The same off this thread: the kernel may take its time over limits, moves and reclaim. */
 export async function writeGroupFileAsync(directory: string, file: string, value: string): Promise<string | undefined> {
   try {
-    await writeFile(`${directory}/${file}`, value, { flag: 'r+' })
+    await writeFile(encodePath(`${directory}/${file}`), value, { flag: 'r+' })
     return undefined
   } catch (error) {
     return errnoOf(error)
@@ -80,34 +81,39 @@ export async function writeGroupFileAsync(directory: string, file: string, value
 
 /** Makes one group: undefined, or the name of the errno. */
 export function makeDirectory(directory: string): string | undefined {
-  return attempt(() => mkdirSync(directory))
+  return attempt(() => mkdirSync(encodePath(directory)))
 }
 
 /** Removes one group: undefined, or the name of the errno. */
 export function removeDirectory(directory: string): string | undefined {
-  return attempt(() => rmdirSync(directory))
+  return attempt(() => rmdirSync(encodePath(directory)))
 }
 
 /** Hands a file or group over: undefined, or the name of the errno. */
 export function changeOwner(path: string, uid: number, gid: number): string | undefined {
-  return attempt(() => chownSync(path, uid, gid))
+  return attempt(() => chownSync(encodePath(path), uid, gid))
 }
 
 /** undefined, or the name of the errno. */
 export function changeMode(path: string, mode: number): string | undefined {
-  return attempt(() => chmodSync(path, mode))
+  return attempt(() => chmodSync(encodePath(path), mode))
 }
 
 /** Whether a directory is there and is a group. */
 export function isGroup(directory: string): boolean {
-  return statSync(`${directory}/cgroup.procs`, { throwIfNoEntry: false }) !== undefined
+  return statSync(encodePath(`${directory}/cgroup.procs`), { throwIfNoEntry: false }) !== undefined
 }
 
 function list(directory: string, directories: boolean): string[] {
   try {
-    return readdirSync(directory, { withFileTypes: true })
+    const path = encodePath(directory)
+    const names = readdirSync(path, { withFileTypes: true })
       .filter((entry) => entry.isDirectory() === directories)
       .map((entry) => entry.name)
+    if (!names.some(isOdd)) return names
+    return readdirSync(path, { withFileTypes: true, encoding: 'buffer' })
+      .filter((entry) => entry.isDirectory() === directories)
+      .map((entry) => decodeNames(entry.name))
   } catch {
     return []
   }
@@ -128,7 +134,7 @@ export function readEntries(directory: string): { files: string[]; groups: strin
   const entries = { files: [] as string[], groups: [] as string[] }
   let handle: Dir | undefined
   try {
-    handle = opendirSync(directory)
+    handle = opendirSync(encodePath(directory) as string)
     for (let entry = handle.readSync(); entry !== null; entry = handle.readSync())
       if (entry.isDirectory()) entries.groups.push(entry.name)
       else if (entry.isFile()) entries.files.push(entry.name)
@@ -136,6 +142,7 @@ export function readEntries(directory: string): { files: string[]; groups: strin
     // it went away
   }
   handle?.closeSync()
+  if (entries.groups.some(isOdd)) entries.groups = readChildren(directory)
   return entries
 }
 
@@ -155,7 +162,7 @@ export function removeTree(directory: string): boolean {
 /** The same files of many groups, in one native call: a `Figures` each, in order. */
 export function readMany(directories: readonly string[], files: readonly string[]): Figures[] {
   if (directories.length === 0 || files.length === 0) return directories.map(() => () => undefined)
-  return split(native().readFiles(directories.join('\0'), files.join('\0')), directories.length, files)
+  return split(native().readFiles(encodePath(directories.join('\0')), files.join('\0')), directories.length, files)
 }
 
 /** The same for who reads again and again: the files stay open, so that a look costs a quarter. */
@@ -168,7 +175,9 @@ export interface Reader {
 export function openReader(directories: readonly string[], files: readonly string[]): Reader {
   const addon = native()
   const reader =
-    directories.length === 0 || files.length === 0 ? -1 : addon.openReader(directories.join('\0'), files.join('\0'))
+    directories.length === 0 || files.length === 0
+      ? -1
+      : addon.openReader(encodePath(directories.join('\0')), files.join('\0'))
   if (typeof reader === 'number') return { read: () => readMany(directories, files), close: () => {} }
   let closed = false
   return {
@@ -200,7 +209,7 @@ function split(bytes: Buffer, groups: number, files: readonly string[]): Figures
 /** Calls back whenever the kernel changes a file, or groups come and go in a directory (inotify(7)). False where it can't be watched. */
 export function watchPath(path: string, changed: (name: string) => void): (() => void) | undefined {
   try {
-    const watcher = watch(path, { persistent: true }, (_kind, name) => changed(String(name)))
+    const watcher = watch(encodePath(path), { persistent: true }, (_kind, name) => changed(String(name)))
     watcher.on('error', () => watcher.close())
     return () => watcher.close()
   } catch {
@@ -210,11 +219,11 @@ export function watchPath(path: string, changed: (name: string) => void): (() =>
 
 /** Whose a group is: [uid, gid]. */
 export function readOwner(directory: string): [uid: number, gid: number] | undefined {
-  const stat = statSync(directory, { throwIfNoEntry: false })
+  const stat = statSync(encodePath(directory), { throwIfNoEntry: false })
   return stat && [stat.uid, stat.gid]
 }
 
 /** The permission bits of a file or group; 0 when it is gone. */
 export function readMode(path: string): number {
-  return (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o7777
+  return (statSync(encodePath(path), { throwIfNoEntry: false })?.mode ?? 0) & 0o7777
 }

@@ -2,6 +2,7 @@
 // For who looks at many groups again and again (native/addon/follow.c, walk.c): what there is, and what has changed.
 
 import { fail } from '../errors.ts'
+import { decodeNames, encodePath } from '../host/odd-names.ts'
 import { errnoName, native } from '../native.ts'
 
 /**
@@ -23,7 +24,7 @@ export function openFollower(files: readonly string[], signs: number): Follower 
   const follower = addon.openFollower(files.join('\0'), signs)
   return {
     follow(directory) {
-      const slot = addon.follow(follower, directory)
+      const slot = addon.follow(follower, encodePath(directory))
       if (slot >= 0) return slot
       throw fail('CGROUP_REFUSED', {
         what: 'follow',
@@ -54,7 +55,8 @@ export function openFollower(files: readonly string[], signs: number): Follower 
 
 /** All groups below a directory as one text, to compare with that of the last look. */
 export function listGroups(directory: string): string {
-  return native().walkGroups(directory)
+  const list = native().walkGroups(encodePath(directory))
+  return typeof list === 'string' ? list : decodeNames(list)
 }
 
 /** The paths in such a list, from the directory. */

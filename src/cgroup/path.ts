@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names of groups and of their files, as users type them: checked, so that nothing outside the tree is ever reached.
 import { fail } from '../errors.ts'
+import { asDecoded } from '../host/odd-names.ts'
 
 /** Longest name of one level (NAME_MAX), and of a path (PATH_MAX, less a mount's and a file's name). */
 const longestPart = 255
@@ -18,7 +19,7 @@ export function parseGroupPath(text: string, origin: string): string {
   if (parts.some((part) => part === '..' || part === '.')) throw refuse('"." and ".." are no names of groups')
   if (parts.some((part) => Buffer.byteLength(part) > longestPart) || Buffer.byteLength(text) > longestPath)
     throw refuse('it is too long')
-  return parts.join('/')
+  return asDecoded(parts.join('/'))
 }
 
 /** A kernel file of a group by its name: `memory.max`, `tasks`. @throws CGROUP_FILE_INVALID */

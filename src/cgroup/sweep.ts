@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups whose hutch was killed: their names tell who made them (plan/plan.ts, groupName), so no daemon and no state file is needed.
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { parseStartTime } from '../host/host.ts'
 import { readChildren, readGroupFile, removeTree, writeGroupFile } from './files.ts'
 
@@ -66,12 +66,7 @@ function killAll(path: string): void {
       // it ended by itself
     }
   }
-  try {
-    for (const entry of readdirSync(path, { withFileTypes: true }))
-      if (entry.isDirectory()) killAll(`${path}/${entry.name}`)
-  } catch {
-    // it went by itself
-  }
+  for (const name of readChildren(path)) killAll(`${path}/${name}`)
 }
 
 /** When a process started; undefined when there is none, or only its zombie. */

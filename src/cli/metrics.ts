@@ -7,7 +7,8 @@ import { openSurvey } from '../survey/survey.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { readInterval } from './looking.ts'
 import { openLook } from './metrics/look.ts'
-import { openPush, readTarget } from './metrics/push.ts'
+import { readTarget } from './metrics/otel.ts'
+import { openPush } from './metrics/push.ts'
 import { serve } from './metrics/serve.ts'
 import { print } from './output.ts'
 
@@ -21,10 +22,10 @@ const flags: FlagTable = {
   once: { help: 'print them, and end; with --otlp: push them once' },
   'open-metrics': { help: 'with --once: in the OpenMetrics format' },
   otlp: {
-    value: 'URL',
-    help: 'push them there by OTLP/HTTP (http://127.0.0.1:4318); listens only if --listen is given, too',
+    value: 'URL|env',
+    help: 'push them there by OTLP/HTTP (http://127.0.0.1:4318), or to where OTEL_EXPORTER_OTLP_ENDPOINT says; listens only if --listen is given, too',
   },
-  interval: { value: 'TIME', help: 'with --otlp: time between two pushes (15s)' },
+  interval: { value: 'TIME', help: 'with --otlp: time between two pushes (OTEL_METRIC_EXPORT_INTERVAL, or 15s)' },
 }
 
 const usage = `Usage: hutch metrics [OPTIONS]
@@ -56,7 +57,7 @@ export async function main(args: string[]): Promise<number> {
     'it is for pushes',
     'add --otlp URL, without --once; whoever scrapes has an interval',
   )
-  const interval = readInterval(values, 15_000, 100)
+  const interval = readInterval(values, target?.intervalMs ?? 15_000, 100)
   const listen = parseAddress(listens?.at(-1) ?? address)
   const host = readHost()
   const survey = openSurvey(host)

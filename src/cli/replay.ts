@@ -23,7 +23,7 @@ const flags: FlagTable = {
     help: 'what was then, as a table: "2026-01-31 12:00:00", 12:00:30, @SECONDS, or -10m before the end',
   },
   list: {
-    help: 'every group in it, from when to when, with its largest figures, and whose processes were killed for memory',
+    help: 'every group in it, from when to when, with its largest figures, whose processes were killed for memory, and what was slowed by memory.high',
   },
   json: { help: 'with --at or --list, as JSON' },
 }
@@ -113,7 +113,7 @@ function printList(recording: Recording, top: string, json: boolean): void {
     return
   }
   const size = (bytes: number | undefined) => (bytes === undefined ? '--' : formatSize(bytes))
-  const rows = groups.map(({ path, from, to, cpus, memory, pids, oomKills }) => [
+  const rows = groups.map(({ path, from, to, cpus, memory, pids, oomKills, memoryHighEvents }) => [
     printable(path),
     formatTime(from),
     formatTime(to),
@@ -121,8 +121,9 @@ function printList(recording: Recording, top: string, json: boolean): void {
     size(memory),
     String(pids ?? '--'),
     String(oomKills),
+    String(memoryHighEvents),
   ])
-  const titles = ['GROUP', 'FROM', 'TO', 'MOST CPU', 'MOST MEM', 'MOST PIDS', 'OOM KILLS']
+  const titles = ['GROUP', 'FROM', 'TO', 'MOST CPU', 'MOST MEM', 'MOST PIDS', 'OOM KILLS', 'SLOWED']
   const width = widthOfOutput()
   const table = formatTable([titles, ...rows], { names: 0, width })
   print(table.map((line) => `${cut(line, width ?? Number.POSITIVE_INFINITY)}\n`).join(''))

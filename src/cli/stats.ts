@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch stats: what groups use, as a table that is drawn anew every second, in the shape of docker stats.
 import { totalmem } from 'node:os'
-import { findPlace } from '../cgroup/place.ts'
 import { readHost } from '../host/host.ts'
+import { type ContainerNames, withName } from '../survey/container-name.ts'
 import { type GroupRates, rates, sumIo } from '../survey/rates.ts'
 import type { GroupSample, Snapshot } from '../survey/sample.ts'
 import { openSurvey } from '../survey/survey.ts'
 import { formatSize } from '../units.ts'
+import { findGroup, readDockerNames } from './docker-name.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { intervalFlag, pauses, readInterval } from './looking.ts'
 import { print, printOn } from './output.ts'
@@ -21,7 +22,7 @@ const flags: FlagTable = {
 
 const usage = `Usage: hutch stats [OPTIONS] [GROUP…]
 
-What groups use: those named, or all that have processes.
+What groups use: those named, or all that have processes. GROUP: a path, a name, or as root what Docker calls a container.
 
 ${formatFlags(flags)}
 `
@@ -34,7 +35,8 @@ export async function main(args: string[]): Promise<number> {
   }
   const interval = readInterval(values)
   const host = readHost()
-  const wanted = names.length === 0 ? undefined : names.map((name) => findPlace(host, name).path)
+  const called = readDockerNames()
+  const wanted = names.length === 0 ? undefined : names.map((name) => findGroup(host, name, called))
   const all = values.all !== undefined
   const again = values['no-stream'] === undefined && process.stdout.isTTY === true && process.env.TERM !== 'dumb'
   const survey = openSurvey(host)
@@ -46,7 +48,9 @@ export async function main(args: string[]): Promise<number> {
       const after = survey.sample()
       const shown = select(after, wanted, all)
       const rate = rates(before, after)
-      const text = values.json ? `${JSON.stringify(makeJson(after, shown, rate))}\n` : draw(shown, rate, again)
+      const text = values.json
+        ? `${JSON.stringify(makeJson(after, shown, rate, called))}\n`
+        : draw(shown, rate, again, called)
       if (!(await printOn(text, pause.isOver))) return 0
       before = after
       if (wanted && shown.every(([, sample]) => sample === undefined)) return 0
@@ -67,9 +71,9 @@ function select({ groups }: Snapshot, wanted: string[] | undefined, all: boolean
 }
 
 /** As `--json` writes it. */
-export function makeJson({ time }: Snapshot, shown: Shown, rate: Map<string, GroupRates>) {
+export function makeJson({ time }: Snapshot, shown: Shown, rate: Map<string, GroupRates>, called?: ContainerNames) {
   const groups = shown.flatMap(([path, sample]) =>
-    sample === undefined ? [] : [{ path, ...sample, rates: rate.get(path) }],
+    sample === undefined ? [] : [{ path, container: called?.(path), ...sample, rates: rate.get(path) }],
   )
   return { time: new Date(time).toISOString(), groups }
 }
@@ -77,8 +81,8 @@ export function makeJson({ time }: Snapshot, shown: Shown, rate: Map<string, Gro
 const header = ['GROUP', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'BLOCK I/O', 'PIDS']
 
 /** On a terminal each table takes the place of the one before. */
-function draw(shown: Shown, rate: Map<string, GroupRates>, again: boolean): string {
-  const lines = statsTable(shown, rate)
+function draw(shown: Shown, rate: Map<string, GroupRates>, again: boolean, called: ContainerNames): string {
+  const lines = statsTable(shown, rate, called)
   const most = again ? (process.stdout.rows || 24) - 1 : lines.length
   const more = lines.length > most ? [`… and ${lines.length - most + 1} more`] : []
   const end = again ? '\x1b[K\n' : '\n'
@@ -87,8 +91,11 @@ function draw(shown: Shown, rate: Map<string, GroupRates>, again: boolean): stri
 }
 
 /** The lines of a table, not wider than the terminal. */
-export function statsTable(shown: Shown, rate: Map<string, GroupRates>): string[] {
-  const rows = shown.map(([path, sample]) => [printable(path), ...formatCells(sample, rate.get(path))])
+export function statsTable(shown: Shown, rate: Map<string, GroupRates>, called?: ContainerNames): string[] {
+  const rows = shown.map(([path, sample]) => [
+    printable(withName(path, called?.(path))),
+    ...formatCells(sample, rate.get(path)),
+  ])
   const width = widthOfOutput()
   return formatTable([header, ...rows], { names: 0, width }).map((line) =>
     width === undefined ? line : cut(line, width),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch top: all groups on a whole screen, and what they do now.
 import { freeze, holdsMyself, kill, setLimit } from '../cgroup/actions.ts'
-import { findPlace } from '../cgroup/place.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { rates } from '../survey/rates.ts'
 import { openSurvey, type Survey } from '../survey/survey.ts'
+import { findGroup, readDockerNames } from './docker-name.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { intervalFlag, readInterval } from './looking.ts'
 import { print } from './output.ts'
@@ -32,11 +32,12 @@ export async function main(args: string[]): Promise<number> {
   const interval = readInterval(values)
   if (rest.length > 1) throw fail('OPTION_UNKNOWN', { name: rest[1]!, known: 'hutch top takes one group' })
   const host = readHost()
-  const top = rest[0] === undefined ? '/' : findPlace(host, rest[0]).path
+  const called = readDockerNames()
+  const top = rest[0] === undefined ? '/' : findGroup(host, rest[0], called)
   checkTerminal('top', 'hutch stats prints tables, and hutch stats --json figures for programs')
   const survey = openSurvey(host)
   try {
-    return await show(survey, makeState(top), interval, host)
+    return await show(survey, makeState(top, called), interval, host)
   } finally {
     survey.close()
   }

@@ -2,9 +2,11 @@
 // hutch why: what stopped or slowed a process, a group or a run. Status 1 when nothing was found to have done so.
 import { existsSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
+import { readHost } from '../host/host.ts'
 import { escapeUnsafe } from '../quote.ts'
 import type { Cause, Explanation } from '../run/why/explanation.ts'
 import { why } from '../run/why/why.ts'
+import { findContainer, readDockerNames } from './docker-name.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
@@ -24,13 +26,13 @@ export async function main(args: string[]): Promise<number> {
   const { values, rest } = parseFlags(args, flags, true)
   if (values.help) {
     print(
-      `Usage: ${usage}\n\n${formatFlags(flags)}\n\nPID: a process, also one that is gone. GROUP: a path from the root (/build/jobs), a name, or a directory;\nalso one that is gone. REPORT: a file that hutch run --report wrote.\n`,
+      `Usage: ${usage}\n\n${formatFlags(flags)}\n\nPID: a process, also one that is gone. GROUP: a path from the root (/build/jobs), a name, or a directory;\nalso one that is gone; as root what Docker calls a container. REPORT: a file that hutch run --report wrote.\n`,
     )
     return 0
   }
   const [target] = rest
   if (!target || rest.length > 1) throw fail('WORDS_MISSING', { usage })
-  const now = explainNow(target)
+  const now = explainTarget(target)
   const path = HutchError.is(now) ? target : now.target.path
   const recalled = path === undefined ? undefined : await lookBack(values.db?.at(-1), path)
   if (HutchError.is(now) && (recalled === undefined || HutchError.is(recalled))) throw now
@@ -53,6 +55,13 @@ function escapeJson(json: string): string {
   return json.replace(/[^\u0000-\u007e]/g, (c) =>
     escapeUnsafe(c) === c ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+}
+
+/** Where nothing else has that name, it may be a container of Docker's. */
+function explainTarget(target: string): Explanation | HutchError {
+  const found = explainNow(target)
+  const path = HutchError.is(found) ? findContainer(readHost(), target, readDockerNames()) : undefined
+  return path === undefined ? found : explainNow(path)
 }
 
 /** What there is to see now; the error, when nothing is known of the target. */
@@ -78,7 +87,7 @@ async function lookBack(named: string | undefined, path: string): Promise<Recall
 }
 
 /** A group that only the recording knows any more. */
-function explainRecalled(name: string, { group, kills }: Recalled): Explanation {
+function explainRecalled(name: string, { group, kills, slowed }: Recalled): Explanation {
   const count = kills.reduce((sum, kill) => sum + kill.count, 0)
   const cause: Cause =
     count > 0
@@ -91,9 +100,18 @@ function explainRecalled(name: string, { group, kills }: Recalled): Explanation 
           evidence: [],
         }
       : { cause: 'none', group, headline: `no process was killed for memory in ${group}, which is gone`, evidence: [] }
+  const times = slowed.reduce((sum, { count }) => sum + count, 0)
+  const slow: Cause = {
+    cause: 'slowed',
+    limit: 'memory.high',
+    group,
+    count: times,
+    headline: `${group}, which is gone, or a group in it was slowed for memory ${times} ${times === 1 ? 'time' : 'times'}`,
+    evidence: [],
+  }
   return {
     target: { kind: 'group', name, there: false, path: group },
-    causes: [cause],
+    causes: times === 0 ? [cause] : count > 0 ? [cause, slow] : [slow],
     unknown: ['what a recording does not keep: whose limit it was, signals and statuses'],
   }
 }

@@ -4,6 +4,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { release } from 'node:os'
 import { fail } from '../errors.ts'
 import { type Hierarchies, parseHierarchies } from './hierarchy.ts'
+import { decodeNames } from './odd-names.ts'
 
 /** What plans need to know of the machine and of this process. */
 export interface Host extends Hierarchies {
@@ -32,7 +33,7 @@ export function readHost(): Host {
   try {
     const [major, minor] = release().split('.', 2)
     read = {
-      ...parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8')),
+      ...parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self')),
       kernel: [Number(major), Number.parseInt(minor ?? '0', 10)],
       release: release(),
       uid: process.geteuid!(),
@@ -50,8 +51,12 @@ export function readHost(): Host {
 
 /** The v2 group that this process is in now, as a directory. @throws HOST_UNSUPPORTED */
 export function readOwnGroup(): string | undefined {
-  const [mountinfo, membership] = ['mountinfo', 'cgroup'].map((file) => readFileSync(`/proc/self/${file}`, 'utf8'))
-  return parseHierarchies(mountinfo!, membership!).unified?.own
+  return parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self')).unified?.own
+}
+
+/** /proc/PID/cgroup, in which a group may have any name. */
+export function readMembership(pid: number | 'self'): string {
+  return decodeNames(readFileSync(`/proc/${pid}/cgroup`))
 }
 
 /** From now on this process's jobs go below `home`. */

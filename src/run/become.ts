@@ -3,6 +3,7 @@
 import { explainWrite } from '../cgroup/refusal.ts'
 import { fail, type HutchError } from '../errors.ts'
 import { readOpenFilesLimit } from '../host/limits.ts'
+import { encodePath } from '../host/odd-names.ts'
 import { errnoName, native } from '../native.ts'
 import { approachGroup } from '../systemd/approach.ts'
 
@@ -19,7 +20,7 @@ export interface NotBecome {
 export async function becomeInside(directories: readonly string[], argv: readonly string[]): Promise<NotBecome> {
   for (const directory of directories) await approachGroup(directory)
   const [at, number] = native().exec(
-    directories.map((directory) => `${directory}/cgroup.procs`).join('\0'),
+    encodePath(directories.map((directory) => `${directory}/cgroup.procs`).join('\0')),
     argv.join('\0'),
     argv.length,
     readOpenFilesLimit(process.ppid),

@@ -20,3 +20,11 @@ export function nameContainer(path: string): string | undefined {
     return escaped.replace(/\\x([0-9a-f]{2})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
   return lxc ?? ours.exec(path)?.[1] ?? ours.exec(last)?.[2]
 }
+
+/** What an engine calls the container whose group that is. */
+export type ContainerNames = (path: string) => string | undefined
+
+/** The path with the id as `docker ps` has it and the name behind; as it is, where there is none. */
+export function withName(path: string, name: string | undefined): string {
+  return name === undefined ? path : `${path.replace(/[0-9a-f]{64}/g, (id) => `${id.slice(0, 12)}…`)} (${name})`
+}

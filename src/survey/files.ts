@@ -78,6 +78,7 @@ export const unifiedFiles: { [controller: string]: { [file: string]: Take } } = 
     'memory.swap.max': limit('swapMax'),
     'memory.events': (draft, text) => {
       draft.oomKills = findFlat(text, 'oom_kill')
+      draft.memoryHighEvents = findFlat(text, 'high')
     },
     'memory.stat': (draft, text) => {
       draft.anon = findFlat(text, 'anon')

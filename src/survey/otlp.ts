@@ -7,12 +7,14 @@ import { decodeFields, encodeDouble, encodeMessage, encodeNumber, encodeText, en
 export interface Origin {
   host: string
   version: string
+  /** Of the resource, over those that hutch has itself. */
+  attributes?: { readonly [name: string]: string }
 }
 
 const cumulative = 2
 
 /** One ExportMetricsServiceRequest. `time` is in milliseconds since 1970. */
-export function encodeOtlp(families: readonly Family[], time: number, { host, version }: Origin): Buffer {
+export function encodeOtlp(families: readonly Family[], time: number, { host, version, attributes }: Origin): Buffer {
   // points of one group share their labels
   const known = new Map<Point['labels'], Buffer>()
   const attributesOf = (labels: Point['labels']) => {
@@ -38,7 +40,7 @@ export function encodeOtlp(families: readonly Family[], time: number, { host, ve
     ])
   })
   // Prometheus makes the labels `job` and `instance` of the first two
-  const resource = { 'service.name': 'hutch', 'service.instance.id': host, 'host.name': host }
+  const resource = { 'service.name': 'hutch', 'service.instance.id': host, 'host.name': host, ...attributes }
   return encodeMessage(1, [
     encodeMessage(1, [encodeAttributes(resource, 1)]),
     encodeMessage(2, [encodeMessage(1, [encodeText(1, 'hutch'), encodeText(2, version)]), ...metrics]),

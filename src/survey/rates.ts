@@ -17,6 +17,8 @@ export interface GroupRates {
   writes: number | undefined
   /** Processes killed for memory, in all. */
   oomKills: number | undefined
+  /** How often it was slowed for memory.high, in all. */
+  memoryHighEvents: number | undefined
   /** Share of the time in which some task waited: 0 to 1. */
   cpuStalled: number | undefined
   memoryStalled: number | undefined
@@ -56,6 +58,7 @@ export function rateOf(then: GroupSample, now: GroupSample, seconds: number): Gr
     reads: io('reads'),
     writes: io('writes'),
     oomKills: difference(then.oomKills, now.oomKills),
+    memoryHighEvents: difference(then.memoryHighEvents, now.memoryHighEvents),
     cpuStalled: stalled(then.cpuPressure, now.cpuPressure),
     memoryStalled: stalled(then.memoryPressure, now.memoryPressure),
     ioStalled: stalled(then.ioPressure, now.ioPressure),

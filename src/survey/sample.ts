@@ -39,6 +39,8 @@ export interface GroupSample {
   memoryMax: number | 'max' | undefined
   /** v2 alone. */
   memoryHigh: number | 'max' | undefined
+  /** How often it, or a group below, was slowed for being above memory.high. v2 alone. */
+  memoryHighEvents: number | undefined
   memoryPeak: number | undefined
   /** memory less what the kernel can drop at once (inactive_file): what Docker and Kubernetes show. */
   workingSet: number | undefined

@@ -30,10 +30,14 @@ afterEach(async () => {
 })
 
 /** hutch metrics on a free port: its address once it listens. */
-async function serve(...args: string[]): Promise<{ url: string; child: ChildProcess; said: () => string }> {
+function serve(...args: string[]) {
+  return serveIn({ OTEL_EXPORTER_OTLP_HEADERS: 'key=a%20b' }, ...args)
+}
+
+async function serveIn(env: NodeJS.ProcessEnv, ...args: string[]) {
   const child = spawn(process.execPath, [cli, 'metrics', '--listen', '127.0.0.1:0', ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, OTEL_EXPORTER_OTLP_HEADERS: 'key=a%20b' },
+    env: { ...process.env, ...env },
   })
   started.push(child)
   let text = ''
@@ -42,7 +46,7 @@ async function serve(...args: string[]): Promise<{ url: string; child: ChildProc
   })
   for (;;) {
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0]
-    if (url) return { url, child, said: () => text }
+    if (url) return { url, child: child as ChildProcess, said: () => text }
     await once(child.stderr!, 'data')
   }
 }
@@ -232,6 +236,60 @@ test('--otlp pushes them, tells of a failure once, and goes on', async () => {
       '',
       `hutch: cannot push metrics to http://127.0.0.1:${port}/x: it answers 503 "not now"`,
     ])
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+test('a receiver in trouble is asked again, as soon as it wants, and one that refuses is not; the environment says where and how', async () => {
+  await Cgroup.create(top, { files: { 'pids.max': 5 } })
+  const got: { at: number; encoding: string | undefined; text: string }[] = []
+  const answers: [status: number, headers?: { [name: string]: string }][] = [
+    [503],
+    [429, { 'retry-after': '3' }],
+    [400],
+  ]
+  const server = createServer(async (asked, response) => {
+    const text = Buffer.concat(await asked.toArray()).toString('latin1')
+    const [status, headers] = answers[got.length] ?? [200]
+    got.push({ at: performance.now(), encoding: asked.headers['content-encoding'], text })
+    response.writeHead(status, headers).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  try {
+    const { said } = await serveIn(
+      {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+        OTEL_EXPORTER_OTLP_COMPRESSION: 'none',
+        OTEL_EXPORTER_OTLP_TIMEOUT: 'soon',
+        OTEL_RESOURCE_ATTRIBUTES: 'zone=north%20side',
+        OTEL_SERVICE_NAME: 'barn',
+        // no push is due before the test is over, but those that are tried again
+        OTEL_METRIC_EXPORT_INTERVAL: '600000',
+      },
+      '--otlp',
+      'env',
+    )
+    while (got.length < 3) await pause(50)
+    const [first, second, third] = got
+    expect(second!.at - first!.at).toBeGreaterThan(450)
+    expect(third!.at - second!.at).toBeGreaterThan(2950)
+    // longer than the wait after a third failure would be
+    await pause(4500)
+    expect(got).toHaveLength(3)
+    for (const { encoding, text } of got) {
+      expect(encoding).toBeUndefined()
+      for (const part of ['service.name', 'barn', 'zone', 'north side', 'container_threads_max'])
+        expect(text).toContain(part)
+    }
+    expect(said()).toContain(
+      'hutch: OTEL_EXPORTER_OTLP_TIMEOUT is left aside: soon is not a number of milliseconds, 100 at least\n',
+    )
+    expect(said().match(/cannot push/g)).toHaveLength(1)
+    expect(said()).toContain('it answers 503; it is tried again')
   } finally {
     server.closeAllConnections()
     server.close()

@@ -217,6 +217,43 @@ test('a moment is shown as a table, as JSON, or with what is wrong about it', as
   }
 })
 
+test('a group that memory.high slowed is told of once a minute, by replay and by why', async () => {
+  const file = `${place}/slowed.db`
+  const recorder = await openRecorder(file, options)
+  // 90 looks, a write each 60: slowed at 10 to 79, and known only from the second on
+  for (let i = 0; i < 90; i++) {
+    const count = Math.min(Math.max(i - 9, 0), 70) * 2 + 5
+    const job = { ...sample(1024, i), memoryHighEvents: i === 0 ? undefined : count }
+    // as a group on v1, and one without the limit
+    const groups = new Map([
+      ['/calm', { ...sample(i), memoryHighEvents: 0 }],
+      ['/v1', sample(i)],
+      ['/job', job],
+    ])
+    recorder.add({ time: begun + i * 1000, groups: i < 85 ? groups : new Map() })
+  }
+  recorder.close()
+  const { groups, events } = JSON.parse((await hutch(['replay', file, '--list', '--json'])).stdout)
+  const at = (seconds: number) => new Date(begun + seconds * 1000).toISOString()
+  expect(events.filter(({ kind }: { kind: string }) => kind === 'high')).toEqual([
+    { time: at(10), path: '/job', kind: 'high', count: 100 },
+    { time: at(60), path: '/job', kind: 'high', count: 40 },
+  ])
+  expect(groups.map((one: { path: string; memoryHighEvents: number }) => [one.path, one.memoryHighEvents])).toEqual([
+    ['/calm', 0],
+    ['/job', 140],
+    ['/v1', 0],
+  ])
+  expect((await hutch(['replay', file, '--list'])).stdout).toMatch(/SLOWED\n.*\n\/job .* 0 {3} +140\n/)
+  const { status, stdout } = await hutch(['why', '--db', file, 'job'])
+  expect([status, stdout.split('\n', 1)[0]]).toEqual([
+    0,
+    '/job, which is gone, or a group in it was slowed for memory 140 times',
+  ])
+  expect(stdout).toMatch(/slowed +140 times by memory\.high, from 2026-01-31 ..:00:10 to 2026-01-31 ..:01:00\n/)
+  expect((await hutch(['why', '--db', file, 'calm'])).stdout).not.toContain('memory.high')
+})
+
 test('the screen plays, stops, steps and jumps', async (context) => {
   requires(context, 'tmux(1)')
   const file = await made(`${place}/screen.db`, 400)

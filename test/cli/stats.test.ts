@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch stats and hutch ps, as a user types them.
-import { mkdirSync, rmdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
@@ -151,6 +153,54 @@ test('ps lists processes with their groups, and ps --tree draws them', async () 
   expect(groupsOf(other)).toEqual([`${top}/c`])
   // threads of the kernel are shown when asked for
   expect(all.some(({ command }: { command: string }) => command === '[kthreadd]')).toBe(false)
+})
+
+test('what Docker calls a container is shown and taken, and hostile state of it is nothing', async (context) => {
+  requires(context, 'root')
+  const place = mkdtempSync(`${tmpdir()}/hutch-docker-`)
+  const ids = ['a1', 'b2', 'c3', 'd4', 'e5', 'f6'].map((two) => two.repeat(32))
+  const name = `web-${process.pid}`
+  const states = [
+    { Name: `/${name}` },
+    { Name: '/\x1b[31mred' },
+    { Name: 7 },
+    { Name: `/${name}`, more: 'x'.repeat(2 ** 20) },
+  ]
+  for (const [i, id] of ids.entries()) {
+    mkdirSync(`${place}/containers/${id}`, { recursive: true })
+    const file = `${place}/containers/${id}/config.v2.json`
+    if (i < 4) writeFileSync(file, JSON.stringify(states[i]))
+    // a link to a good one, and a pipe
+    if (i === 4) symlinkSync(`../${ids[0]}/config.v2.json`, file)
+    if (i === 5) execFileSync('mkfifo', [file])
+    await Cgroup.create(`${top}/docker-${id}.scope`)
+  }
+  await Cgroup.create(`${top}/docker/${'9'.repeat(64)}`)
+  // Docker's own place is empty but for the command, which has mounts of its own
+  const inside = (...args: string[]) =>
+    collect('unshare', [
+      ...['--mount', 'sh', '-ec'],
+      'mount -t tmpfs none /var/lib; mkdir -p /var/lib/docker; mount --bind "$1" /var/lib/docker; shift; exec "$@"',
+      ...['-', place, process.execPath, cli, ...args],
+    ])
+  try {
+    const { status, stdout } = await inside('stats', '--no-stream', '--all', '--interval', '50ms')
+    expect(status).toBe(0)
+    expect(stdout).toContain(`${top}/docker-a1a1a1a1a1a1….scope (${name})`)
+    for (const id of ids.slice(1)) expect(stdout).toMatch(new RegExp(`${top}/docker-${id}\\.scope  `))
+    const named = await inside('stats', '--no-stream', '--json', '--interval', '50ms', name)
+    expect(JSON.parse(named.stdout).groups).toEqual([
+      expect.objectContaining({ path: `${top}/docker-${ids[0]}.scope`, container: name }),
+    ])
+    const why = JSON.parse((await inside('why', '--json', name)).stdout)
+    expect(why.target.path).toBe(`${top}/docker-${ids[0]}.scope`)
+    const missing = await inside('stats', '--no-stream', `${name}-not`)
+    expect([missing.status, missing.stderr]).toEqual([125, expect.stringContaining(`${name}-not`)])
+    // without that state it is an unknown name
+    expect((await hutch(['stats', '--no-stream', name])).status).toBe(125)
+  } finally {
+    rmSync(place, { recursive: true })
+  }
 })
 
 test('names that steer a terminal do not reach it', async () => {

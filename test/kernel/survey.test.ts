@@ -3,8 +3,9 @@
 import { mkdirSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs'
 import { afterEach, expect, test, vi } from 'vitest'
 import { allPaths } from '../../src/cgroup/place.ts'
-import { readHost } from '../../src/host/host.ts'
+import { readHost, readMembership } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
+import { readMembers } from '../../src/survey/processes.ts'
 import { rates } from '../../src/survey/rates.ts'
 import { openSurvey, type Survey } from '../../src/survey/survey.ts'
 import { hutch } from '../cli/hutch.ts'
@@ -160,6 +161,20 @@ function openFiles(of = ''): number {
   }).length
 }
 
+test('what memory.high slows is counted', async (context) => {
+  requires(context, 'v2')
+  await Cgroup.create(top, { controllers: ['memory'], files: { 'memory.high': '8M', 'memory.swap.max': 0 } })
+  const before = look()
+  // it may be slowed for long, which is what the limit is for
+  const fill = 'head -c 10000000 /dev/zero | timeout 5 tail > /dev/null'
+  await hutch(['cgroup', 'exec', top, '--', 'sh', '-c', fill])
+  const after = look(true)
+  expect(before.groups.get(top)).toMatchObject({ memoryHigh: 8 * 2 ** 20, memoryHighEvents: 0 })
+  const count = after.groups.get(top)!.memoryHighEvents
+  expect(count).toBeGreaterThan(0)
+  expect(rates(before, after).get(top)!.memoryHighEvents).toBe(count)
+})
+
 test('no descriptor stays open, neither of a group that went nor after the end', async () => {
   const before = openFiles()
   for (let i = 0; i < 20; i++) await Cgroup.create(`${top}/g${i}`)
@@ -186,4 +201,50 @@ test('names of any kind are taken as they are', async () => {
   } finally {
     rmdirSync(directory)
   }
+})
+
+test('names that are no UTF-8 have figures, each a text of its own, and can be worked with', async () => {
+  // hands the controller down
+  await (await Cgroup.create(`${top}/first`, { controllers: ['pids'] })).remove()
+  const { pids, '': unified } = Cgroup.open(top).directories
+  const directory = (pids ?? unified)!
+  const names: [bytes: string, text: string][] = [
+    ['a\xff', 'a\ufffdff'],
+    ['a\xfe', 'a\ufffdfe'],
+    // U+FFFD itself, and what looks like the text of another
+    ['a\xef\xbf\xbd', 'a\ufffdef\ufffdbf\ufffdbd'],
+    ['a\xef\xbf\xbdff', 'a\ufffdef\ufffdbf\ufffdbdff'],
+    ['\xc3\xa4 \xe2\x98\x83 \xf0\x9f\x98\x80 \xf0\x9f', 'ä ☃ 😀 \ufffdf0\ufffd9f'],
+  ]
+  for (const [bytes] of names) mkdirSync(Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(bytes, 'latin1')]))
+  const pid = sleeper()
+  const odd = Cgroup.open(`${top}/a\ufffdff`)
+  await odd.set('pids.max', 7)
+  await odd.add(pid)
+  const { groups } = look()
+  expect(
+    names.map(([, text]) => [text, groups.get(`${top}/${text}`)?.pids, groups.get(`${top}/${text}`)?.pidsMax]),
+  ).toEqual(names.map(([, text], i) => [text, i === 0 ? 1 : 0, i === 0 ? 7 : 'max']))
+  expect(
+    readMembers(readHost(), top)
+      .get(`${top}/a\ufffdff`)
+      ?.map((one) => one.pid),
+  ).toEqual([pid])
+  expect(readMembership(pid)).toContain(`${top}/a\ufffdff\n`)
+  expect(
+    Cgroup.open(top)
+      .children()
+      .map(({ path }) => path),
+  ).toEqual(names.map(([, text]) => `${top}/${text}`).sort())
+  const listed = await hutch(['cgroup', 'ls', top])
+  expect(listed.stdout.split('\n').sort()).toEqual(['', ...names.map(([, text]) => `${top}/${text}`)].sort())
+  const { stdout } = await hutch(['stats', '--no-stream', '--interval', '50ms', `${top}/a\ufffdff`])
+  expect(stdout).toMatch(/\/a\ufffdff .* 1\n$/)
+  const metrics = (await hutch(['metrics', '--once'])).stdout
+  expect(metrics).toContain(`container_threads_max{id="${top}/a\ufffdff"} 7\n`)
+  const inside = await hutch(['cgroup', 'exec', `${top}/a\ufffdff`, '--', 'sleep', '0'])
+  expect(inside).toEqual({ status: 0, stdout: '', stderr: '' })
+  // a U+FFFD that is typed is meant as it is
+  expect(Cgroup.open(`${top}/a\ufffd`).path).toBe(`${top}/a\ufffdef\ufffdbf\ufffdbd`)
+  expect((await hutch(['cgroup', 'get', `${top}/a\ufffdfd`, 'pids.max'])).status).toBe(125)
 })

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Snapshots as metrics, and metrics as text and JSON.
 import { expect, test } from 'vitest'
-import { parseHeaders, readUrl } from '../../src/cli/metrics/push.ts'
+import { parseHeaders, readTarget, readUrl } from '../../src/cli/metrics/otel.ts'
+import { backOff } from '../../src/cli/metrics/push.ts'
 import { main, parseAddress } from '../../src/cli/metrics.ts'
 import { nameContainer } from '../../src/survey/container-name.ts'
 import { emptyDraft, makeSample } from '../../src/survey/draft.ts'
@@ -276,6 +277,63 @@ test('a place to push to: a receiver has its path, and a key does not belong int
   expect(readUrl('https://a/other/path').href).toBe('https://a/other/path')
   expect(() => readUrl('a:1')).toThrow(/no URL that can be pushed to/)
   expect(() => readUrl('http://me:secret@a:1')).toThrow(/^(?![\s\S]*secret)[\s\S]*OTEL_EXPORTER_OTLP_HEADERS/)
+})
+
+test('where and how to push comes from the environment as OpenTelemetry has it', () => {
+  const target = readTarget('env', {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:1/base/',
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: '',
+    OTEL_EXPORTER_OTLP_HEADERS: 'a=1',
+    OTEL_EXPORTER_OTLP_METRICS_HEADERS: 'b=2',
+    OTEL_EXPORTER_OTLP_TIMEOUT: '2500',
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'none',
+    OTEL_RESOURCE_ATTRIBUTES: 'service.name=x,zone=a%2Cb%20=, host.name = y',
+    OTEL_SERVICE_NAME: 'shop, "süd"',
+    OTEL_METRIC_EXPORT_INTERVAL: '500',
+  })
+  expect({ ...target, url: target!.url.href }).toEqual({
+    url: 'http://a:1/base/v1/metrics',
+    headers: [['b', '2']],
+    timeoutMs: 2500,
+    gzip: false,
+    attributes: { 'service.name': 'shop, "süd"', zone: 'a,b =', 'host.name': 'y' },
+    intervalMs: 500,
+    warnings: [],
+  })
+  const asItIs = { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://a:1/', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://b:1' }
+  expect(readTarget('env', asItIs)!.url.href).toBe('http://a:1/')
+  // a place on the command line is not where the environment says
+  expect(readTarget('http://c:1', asItIs)!.url.href).toBe('http://c:1/v1/metrics')
+  expect(readTarget(undefined, asItIs)).toBeUndefined()
+})
+
+test('a variable that is not understood is told by its name and left aside; a place that is none is refused', () => {
+  const { warnings, ...left } = readTarget('http://a:1', {
+    OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: '10s',
+    OTEL_EXPORTER_OTLP_TIMEOUT: '2500',
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'zstd\x1b[2J',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    OTEL_RESOURCE_ATTRIBUTES: 'zone=a,rack=%zz',
+    OTEL_METRIC_EXPORT_INTERVAL: '0',
+  })!
+  expect(left).toMatchObject({ timeoutMs: 10_000, gzip: true, attributes: {}, intervalMs: undefined })
+  expect(warnings).toEqual([
+    'OTEL_EXPORTER_OTLP_COMPRESSION is left aside: "zstd\\x1b[2J" is not gzip or none',
+    'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is left aside: 10s is not a number of milliseconds, 100 at least',
+    'OTEL_EXPORTER_OTLP_PROTOCOL is left aside: grpc is not http/protobuf, which hutch pushes by',
+    'OTEL_RESOURCE_ATTRIBUTES is left aside: "zone=a,rack=%zz" is not name=value,name=value, percent-encoded',
+    'OTEL_METRIC_EXPORT_INTERVAL is left aside: 0 is not a number of milliseconds, 100 at least',
+  ])
+  expect(() => readTarget('env', {})).toThrow(/neither OTEL_EXPORTER_OTLP_METRICS_ENDPOINT nor/)
+  expect(() => readTarget('env', { OTEL_EXPORTER_OTLP_ENDPOINT: 'a:1' })).toThrow(/OTEL_EXPORTER_OTLP_ENDPOINT/)
+  const key = { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://me:secret@a' }
+  expect(() => readTarget('env', key)).toThrow(/^(?![\s\S]*secret)[\s\S]*OTEL_EXPORTER_OTLP_METRICS_ENDPOINT/)
+})
+
+test('the wait for a receiver in trouble doubles, differs, and has an end', () => {
+  expect([1, 2, 3, 7, 2000].map((failures) => backOff(failures, 0))).toEqual([1000, 2000, 4000, 60_000, 60_000])
+  expect(backOff(1, 1)).toBe(500)
+  expect(backOff(2000, 1)).toBe(30_000)
 })
 
 test.each([

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts of kernel files → a group's figures, and figures → rates.
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { asDecoded, decodeNames, encodePath } from '../../src/host/odd-names.ts'
 import { type Draft, emptyDraft, makeSample } from '../../src/survey/draft.ts'
 import { legacyFiles, unifiedFiles } from '../../src/survey/files.ts'
 import { rates } from '../../src/survey/rates.ts'
@@ -35,7 +37,7 @@ const unified: Texts = {
     'memory.peak': '2000\n',
     'memory.swap.current': '30\n',
     'memory.swap.max': '0\n',
-    'memory.events': 'low 0\nhigh 0\nmax 3\noom 1\noom_kill 2\noom_group_kill 0\n',
+    'memory.events': 'low 0\nhigh 8\nmax 3\noom 1\noom_kill 2\noom_group_kill 0\n',
     'memory.stat': 'anon 500\nfile 400\ninactive_anon 1\ninactive_file 150\n',
   },
   pids: { 'pids.current': '3\n', 'pids.max': '10\n', 'pids.events': 'max 6\n' },
@@ -56,6 +58,7 @@ test('the files of v2 become one sample', () => {
     memory: 1000,
     memoryMax: 'max',
     memoryHigh: 900,
+    memoryHighEvents: 8,
     memoryPeak: 2000,
     workingSet: 850,
     anon: 500,
@@ -229,4 +232,29 @@ test('a group that began anew under the same name has no rate, and a clock that 
   const after = snapshot(2000, { '/a': { cpuUsec: 10, cpuPressure: stalled(9.25e6) } })
   expect(rates(before, after).get('/a')).toMatchObject({ cpus: undefined, cpuStalled: 0.25 })
   expect(rates(before, { ...after, time: 1000 }).size).toBe(0)
+})
+
+test('names of any bytes are texts of their own, well-formed, and their bytes again', () => {
+  const bytes = fc.array(
+    fc.oneof(fc.integer({ min: 1, max: 255 }), fc.constantFrom(...Buffer.from('a/�ffef\u{1f600}ä\xff'))),
+    { maxLength: 30 },
+  )
+  const texts = new Map<string, string>()
+  fc.assert(
+    fc.property(bytes, (list) => {
+      const name = Buffer.from(list)
+      const text = decodeNames(name)
+      expect(Buffer.from(encodePath(text)).equals(name)).toBe(true)
+      expect(Buffer.from(text).toString()).toBe(text)
+      expect(asDecoded(text)).toBe(text)
+      expect(texts.get(text) ?? name.toString('hex')).toBe(name.toString('hex'))
+      texts.set(text, name.toString('hex'))
+    }),
+    { numRuns: 3000 },
+  )
+  expect(decodeNames(Buffer.from('a\xc3\xa4\xff/\xe2\x98', 'latin1'))).toBe('aä\ufffdff/\ufffde2\ufffd98')
+  // a slash, a NUL and a dot are never made of digits
+  for (const text of ['\ufffd2f', '\ufffd00', '\ufffd2e', '\ufffdFF'])
+    expect(Buffer.from(encodePath(text)).toString()).toBe(text)
+  expect(encodePath('/plain/ä')).toBe('/plain/ä')
 })

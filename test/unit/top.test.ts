@@ -49,6 +49,43 @@ test('what is folded, filtered or above the top is not shown, but what is above 
   expect(lines({ top: '/a', filter: 'x' })).toEqual(['0 /a', '1 x'])
 })
 
+test('a container has its name beside a short id, and is found by it', () => {
+  const id = 'a1b2'.repeat(16)
+  const path = `/system.slice/docker-${id}.scope`
+  const look = (time: number) => snapshot(time, { '/': used(time), '/system.slice': used(0), [path]: used(0) })
+  const called = (one: string) => (one === path ? 'web' : undefined)
+  const rows = (changes: Partial<Choice>) =>
+    makeRows(look(0), look(1000), choice({ called, ...changes })).map(({ name }) => name)
+  expect(rows({})).toEqual(['/', 'system.slice', 'docker-a1b2a1b2a1b2….scope (web)'])
+  expect(rows({ tree: false }).at(-1)).toBe('/system.slice/docker-a1b2a1b2a1b2….scope (web)')
+  expect(rows({ filter: 'WEB' })).toHaveLength(3)
+  expect(rows({ filter: 'db' })).toEqual([])
+  const state = makeState('/', called)
+  state.mode = { kind: 'details', path }
+  const shown = { before: look(0), now: look(1000), history: makeHistory() }
+  const [title] = drawState(state, shown, { rows: 20, columns: 100, color: false })
+  expect(title!.trimEnd()).toBe('/system.slice/docker-a1b2a1b2a1b2….scope (web)')
+})
+
+test('the details tell what memory.high slowed, where it is known', () => {
+  const look = (time: number, figures: Partial<GroupSample>) => snapshot(time, { '/a': { memory: 1, ...figures } })
+  const drawn = (then: Partial<GroupSample>, last: Partial<GroupSample>) => {
+    const state = makeState('/')
+    state.mode = { kind: 'details', path: '/a' }
+    const shown = { before: look(0, then), now: look(1000, last), history: makeHistory() }
+    return drawState(state, shown, { rows: 30, columns: 100, color: false }).find((line) => /slowed/.test(line))
+  }
+  expect(drawn({}, {})).toBeUndefined()
+  const high = { memoryHigh: 2 ** 20 }
+  expect(drawn({ ...high, memoryHighEvents: 4 }, { ...high, memoryHighEvents: 7 })?.trimEnd()).toBe(
+    '  slowed at     1.0 MiB   memory.high, 7 times, 3 since the last look',
+  )
+  // one below it was
+  expect(drawn({}, { memoryHigh: 'max', memoryHighEvents: 7 })?.trimEnd()).toBe(
+    '  slowed at     none   memory.high, 7 times',
+  )
+})
+
 test('a flat list has whole paths', () => {
   expect(lines({ tree: false })).toEqual(['0 /', '0 /b', '0 /a', '0 /a/y', '0 /a/x'])
 })

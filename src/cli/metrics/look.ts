@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { readGroupFile } from '../../cgroup/files.ts'
 import type { Host } from '../../host/host.ts'
+import { encodePath } from '../../host/odd-names.ts'
 import { addMachine, type Family, makeMetrics } from '../../survey/metrics.ts'
 import type { Survey } from '../../survey/survey.ts'
 
@@ -53,7 +54,7 @@ function findStarts({ unified, v1 }: Host): (path: string) => number | undefined
   return (path) => {
     const times = mounts.flatMap((mount) => {
       try {
-        const found = statSync(`${mount}${path}`, { throwIfNoEntry: false })
+        const found = statSync(encodePath(`${mount}${path}`), { throwIfNoEntry: false })
         return found ? [found.atimeMs, found.mtimeMs, found.ctimeMs] : []
       } catch {
         // it may not be looked into

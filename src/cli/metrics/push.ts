@@ -6,58 +6,71 @@ import { gzipSync } from 'node:zlib'
 import { fail, quote } from '../../errors.ts'
 import { decodePartial, decodeRefusal, encodeOtlp } from '../../survey/otlp.ts'
 import type { Look } from './look.ts'
+import type { Target } from './otel.ts'
 
 declare const HUTCH_VERSION: string
 
-/** For one push; the next one waits for it. */
-const mostMs = 10_000
-const late = `no answer in ${mostMs / 1000} s`
 /** Of an answer, however long it is. */
 const mostBytes = 4096
-
-export interface Target {
-  url: URL
-  headers: [string, string][]
-}
+/** Answers after which the same may be tried again; with no answer at all it may be, too. */
+const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
+/** The wait after a first such failure; it doubles with each that follows. */
+const firstWaitMs = 1000
+const mostWaitMs = 60_000
+/** However long a receiver wants to be left alone. */
+const longestRetryAfterMs = 3_600_000
 
 export interface Push {
   /** One push. @throws FILE_REFUSED */
   once(): Promise<void>
-  /** Pushes at once and then after each interval. A failure is told once, and its end. */
+  /**
+   * Pushes at once and then after each interval, or when a wait for a receiver in trouble is over. Nothing is kept meanwhile:
+   * figures are sums, and the next push has them all. A failure is told once, and its end.
+   */
   start(interval: number): void
   stop(): void
 }
 
-/** What came of a push: nothing to tell, a warning or a failure; and how long the receiver wants to be left alone. */
+/** What came of a push: nothing to tell, a warning or a failure; whether it may be tried again, and how long to wait for that at least. */
 interface Outcome {
   warning?: string
   failure?: string
+  retry?: boolean
   waitMs?: number
 }
 
-export function openPush(look: () => Look, { url, headers }: Target): Push {
-  const origin = { host: hostname(), version: HUTCH_VERSION }
+export function openPush(look: () => Look, target: Target): Push {
+  const { url, timeoutMs } = target
+  const origin = { host: hostname(), version: HUTCH_VERSION, attributes: target.attributes }
+  const headers: [string, string][] = [
+    ...target.headers,
+    ['content-type', 'application/x-protobuf'],
+    ...(target.gzip ? [['content-encoding', 'gzip'] as [string, string]] : []),
+  ]
+  const late = `no answer in ${timeoutMs / 1000} s`
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   let current: AbortController | undefined
+  for (const warning of target.warnings) tell(warning)
   const send = async (): Promise<Outcome> => {
     const aborter = new AbortController()
     current = aborter
-    const deadline = setTimeout(() => aborter.abort(late), mostMs)
+    const deadline = setTimeout(() => aborter.abort(late), timeoutMs)
     try {
       const { families, time } = look()
+      const bytes = encodeOtlp(families, time, origin)
       const response = await fetch(url, {
         method: 'POST',
-        headers: [...headers, ['content-type', 'application/x-protobuf'], ['content-encoding', 'gzip']],
-        body: gzipSync(encodeOtlp(families, time, origin), { level: 1 }),
+        headers,
+        body: target.gzip ? gzipSync(bytes, { level: 1 }) : bytes,
         redirect: 'error',
         signal: aborter.signal,
       })
       return judge(response, await readSome(response))
     } catch (error) {
-      if (error === late) return { failure: late }
+      if (error === late) return { failure: late, retry: true }
       const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException }
-      return { failure: quote(cause?.code ?? cause?.message ?? message) }
+      return { failure: quote(cause?.code ?? cause?.message ?? message), retry: true }
     } finally {
       clearTimeout(deadline)
     }
@@ -71,30 +84,37 @@ export function openPush(look: () => Look, { url, headers }: Target): Push {
       throw fail('FILE_REFUSED', { what: 'push metrics to', path: url.href, errno: failure, remedy })
     },
     start(interval) {
-      let [busy, until] = [false, 0]
+      let due = performance.now()
+      let failures = 0
       const told: Outcome = {}
       const next = async () => {
-        if (busy || performance.now() < until) return
-        busy = true
-        const { failure, warning, waitMs = 0 } = await send()
-        busy = false
+        const { failure, warning, retry, waitMs = 0 } = await send()
         if (stopped) return
-        until = performance.now() + waitMs
+        failures = retry ? failures + 1 : 0
         if (failure !== undefined && told.failure === undefined)
-          tell(`cannot push metrics to ${quote(url.href)}: ${failure}; it is tried again`)
+          tell(
+            `cannot push metrics to ${quote(url.href)}: ${failure}; ${retry ? 'it is tried again' : 'the next are pushed as planned'}`,
+          )
         if (failure === undefined && told.failure !== undefined) tell('metrics are pushed again')
         if (warning !== undefined && told.warning === undefined) tell(warning)
         Object.assign(told, { failure, warning })
+        const now = performance.now()
+        due = retry ? now + Math.max(waitMs, backOff(failures, Math.random())) : Math.max(due + interval, now)
+        timer = setTimeout(next, due - now)
       }
       void next()
-      timer = setInterval(next, interval)
     },
     stop() {
       stopped = true
-      clearInterval(timer)
+      clearTimeout(timer)
       current?.abort()
     },
   }
+}
+
+/** Milliseconds after so many failures in a row: twice as many each time, less up to half, so that many who push do not come at once. */
+export function backOff(failures: number, random: number): number {
+  return Math.min(mostWaitMs, firstWaitMs * 2 ** (failures - 1)) * (1 - random / 2)
 }
 
 function tell(text: string): void {
@@ -105,7 +125,7 @@ function tell(text: string): void {
   }
 }
 
-function judge(response: Response, body: Buffer): Outcome {
+export function judge(response: Response, body: Buffer): Outcome {
   const { ok, status, headers } = response
   const binary = headers.get('content-type')?.startsWith('application/x-protobuf')
   if (ok) {
@@ -114,11 +134,12 @@ function judge(response: Response, body: Buffer): Outcome {
   }
   const said = (binary ? decodeRefusal(body) : body.toString()).split('\n', 1)[0]!.trim()
   const failure = `it answers ${status}${said === '' ? '' : ` ${quote(said)}`}`
-  const after = status === 429 || status === 503 ? headers.get('retry-after') : null
-  if (after === null) return { failure }
+  if (!retryable.has(status)) return { failure }
+  const after = headers.get('retry-after')
+  if (after === null) return { failure, retry: true }
   // seconds or a date
   const waitMs = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now()
-  return { failure, waitMs: Math.min(Math.max(waitMs || 0, 0), 3_600_000) }
+  return { failure, retry: true, waitMs: Math.min(Math.max(waitMs || 0, 0), longestRetryAfterMs) }
 }
 
 async function readSome(response: Response): Promise<Buffer> {
@@ -130,57 +151,4 @@ async function readSome(response: Response): Promise<Buffer> {
     if (length >= mostBytes) break
   }
   return Buffer.concat(pieces).subarray(0, mostBytes)
-}
-
-/** @throws OPTION_INVALID */
-export function readTarget(text: string | undefined, env: NodeJS.ProcessEnv): Target | undefined {
-  if (text === undefined) return undefined
-  const name = env.OTEL_EXPORTER_OTLP_METRICS_HEADERS ? 'OTEL_EXPORTER_OTLP_METRICS_HEADERS' : headersName
-  return { url: readUrl(text), headers: parseHeaders(env[name] ?? '', name) }
-}
-
-/** @throws OPTION_INVALID */
-export function readUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.username || url?.password)
-    throw fail('OPTION_INVALID', {
-      name: '--otlp',
-      // a key may be in it
-      value: `${url.protocol}//…@${url.host}`,
-      why: 'keys on a command line can be read by all users',
-      accepted: `the key in ${headersName}, such as authorization=Basic%20…`,
-    })
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw fail('OPTION_INVALID', {
-      name: '--otlp',
-      value: text,
-      why: 'it is no URL that can be pushed to',
-      accepted: 'a URL such as http://127.0.0.1:4318',
-    })
-  // as a receiver has it, unless a path is named
-  if (url.pathname === '/') url.pathname = '/v1/metrics'
-  return url
-}
-
-const headersName = 'OTEL_EXPORTER_OTLP_HEADERS'
-
-/** `name=value,…`, percent-encoded, as OpenTelemetry's exporters have them: keys do not belong on a command line. @throws OPTION_INVALID */
-export function parseHeaders(text: string, variable = headersName): [string, string][] {
-  const words = text.split(',').filter((word) => word.trim() !== '')
-  return words.map((word) => {
-    const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)\s*=(.*)$/.exec(word) ?? []
-    try {
-      const decoded = decodeURIComponent((value ?? '').trim())
-      if (name !== undefined && /^[\t -~]*$/.test(decoded)) return [name, decoded]
-    } catch {
-      // a percent sign with something else behind it
-    }
-    throw fail('OPTION_INVALID', {
-      name: variable,
-      // a key may be in it
-      value: `${name ?? ''}…`,
-      why: 'it is not understood',
-      accepted: 'name=value,name=value, percent-encoded',
-    })
-  })
 }

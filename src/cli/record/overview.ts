@@ -16,6 +16,8 @@ export interface Overview {
   pids: number | undefined
   /** Processes killed for memory while it was recorded. */
   oomKills: number
+  /** How often it was slowed for memory.high meanwhile. */
+  memoryHighEvents: number
 }
 
 /** Of all groups in the recording; a group stands behind the one it is in. */
@@ -34,6 +36,7 @@ export function summarize(recording: Recording): Overview[] {
           cpus: undefined,
           pids: undefined,
           oomKills: 0,
+          memoryHighEvents: 0,
         }
         groups.set(path, known)
         known.to = now.time
@@ -44,8 +47,9 @@ export function summarize(recording: Recording): Overview[] {
       before = now
     }
   for (const { path, kind, count } of recording.events()) {
-    const known = kind === 'oom' ? groups.get(path) : undefined
-    if (known) known.oomKills += count
+    const known = groups.get(path)
+    if (known && kind === 'oom') known.oomKills += count
+    if (known && kind === 'high') known.memoryHighEvents += count
   }
   return [...groups.values()].sort((a, b) => byTree(a.path, b.path))
 }

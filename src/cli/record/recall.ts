@@ -18,6 +18,8 @@ export interface Recalled {
   memoryPressure?: { most: number; at: number }
   /** Processes killed for memory. */
   kills: { at: number; count: number }[]
+  /** When it was slowed for memory.high, and how often in the minute from then. */
+  slowed: { at: number; count: number }[]
   /** When it was removed, if it was. */
   gone?: number
 }
@@ -41,6 +43,8 @@ export async function recall(file: string, name: string): Promise<Recalled | und
       return found && { [key]: found }
     }
     const last = events.at(-1)
+    const those = (wanted: string) =>
+      events.filter(({ kind }) => kind === wanted).map(({ time, count }) => ({ at: time, count }))
     return {
       file,
       group: path,
@@ -49,7 +53,8 @@ export async function recall(file: string, name: string): Promise<Recalled | und
       ...most('memory', (sample) => sample.memory),
       ...most('pids', (sample) => sample.pids),
       ...most('memoryPressure', (sample) => sample.memoryPressure?.some.avg10),
-      kills: events.filter(({ kind }) => kind === 'oom').map(({ time, count }) => ({ at: time, count })),
+      kills: those('oom'),
+      slowed: those('high'),
       ...(last?.kind === 'gone' && { gone: last.time }),
     }
   } finally {
@@ -58,7 +63,7 @@ export async function recall(file: string, name: string): Promise<Recalled | und
 }
 
 /** Label and text, a line each. */
-export function recalledLines({ file, from, to, memory, pids, memoryPressure, kills, gone }: Recalled): Line[] {
+export function recalledLines({ file, from, to, memory, pids, memoryPressure, kills, slowed, gone }: Recalled): Line[] {
   const lines: Line[] = [
     [
       'recorded',
@@ -71,6 +76,12 @@ export function recalledLines({ file, from, to, memory, pids, memoryPressure, ki
     lines.push([
       'pressure',
       `some task waited for memory ${memoryPressure.most} % of the time, at ${formatTime(memoryPressure.at)}`,
+    ])
+  const times = slowed.reduce((sum, { count }) => sum + count, 0)
+  if (times > 0)
+    lines.push([
+      'slowed',
+      `${times} ${times === 1 ? 'time' : 'times'} by memory.high, from ${formatTime(slowed[0]!.at)} to ${formatTime(slowed.at(-1)!.at)}`,
     ])
   const count = kills.reduce((sum, kill) => sum + kill.count, 0)
   if (count > 0) lines.push(['killed', `${count} for memory, the last at ${formatTime(kills.at(-1)!.at)}`])

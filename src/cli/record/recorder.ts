@@ -27,7 +27,7 @@ export interface RecorderOptions {
   size: number
 }
 
-type Happened = [time: number, path: string, kind: 'came' | 'gone' | 'oom', count: number]
+type Happened = [time: number, path: string, kind: 'came' | 'gone' | 'oom' | 'high', count: number]
 
 /** @throws FILE_REFUSED, RECORD_BUSY, RECORD_INVALID, RECORD_LIBRARY_MISSING */
 export async function openRecorder(path: string, options: RecorderOptions): Promise<Recorder> {
@@ -53,6 +53,8 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
   let looks: Snapshot[] = []
   let last: Snapshot | undefined
   let happened: Happened[] = []
+  /** A group may be slowed at every look: that is one event a write, so that it does not take the place of all others. */
+  const slowed = new Map<string, Happened>()
   let flushes = 0
   const flush = () => {
     if (looks.length === 0) return
@@ -72,12 +74,19 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
     })
     looks = []
     happened = []
+    slowed.clear()
+  }
+  const note = (one: Happened) => {
+    const known = one[2] === 'high' ? slowed.get(one[1]) : undefined
+    if (known) known[3] += one[3]
+    else happened.push(one)
+    if (!known && one[2] === 'high') slowed.set(one[1], one)
   }
   return {
     add(look) {
       const now = { time: Math.round(look.time), groups: look.groups }
       if (last && now.time <= last.time) return
-      if (last) happened.push(...compare(last, now))
+      if (last) for (const one of compare(last, now)) note(one)
       looks.push(now)
       last = now
       if (looks.length >= looksTogether || now.time - looks[0]!.time >= timeTogether) flush()
@@ -93,14 +102,19 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
   }
 }
 
-/** Groups that came or went, and processes that were killed for memory. */
+/** Groups that came or went, processes that were killed for memory, and groups that were slowed for it. */
 function compare(before: Snapshot, now: Snapshot): Happened[] {
   const happened: Happened[] = []
   for (const [path, sample] of now.groups) {
     const then = before.groups.get(path)
     if (!then) happened.push([now.time, path, 'came', 1])
-    else if (then !== sample && (sample.oomKills ?? 0) > (then.oomKills ?? 0))
-      happened.push([now.time, path, 'oom', sample.oomKills! - (then.oomKills ?? 0)])
+    else if (then !== sample) {
+      const more = (key: 'oomKills' | 'memoryHighEvents') => (sample[key] ?? 0) - (then[key] ?? 0)
+      if (more('oomKills') > 0) happened.push([now.time, path, 'oom', more('oomKills')])
+      // one that is not known of an earlier look is no 0: v1 has none, and a file may come with a controller
+      if (then.memoryHighEvents !== undefined && more('memoryHighEvents') > 0)
+        happened.push([now.time, path, 'high', more('memoryHighEvents')])
+    }
   }
   for (const path of before.groups.keys()) if (!now.groups.has(path)) happened.push([now.time, path, 'gone', 1])
   return happened

@@ -20,7 +20,7 @@ export interface Span {
   end: number
 }
 
-/** What happened to a group: it came, it is gone, processes were killed for memory. */
+/** What happened to a group: it came, it is gone, processes were killed for memory (oom), it was slowed for memory.high (high; the time is that of the first in a minute). */
 export interface RecordedEvent {
   time: number
   path: string

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One group in full, with the course of its figures: pure.
+import { withName } from '../../survey/container-name.ts'
 import type { GroupRates } from '../../survey/rates.ts'
 import type { GroupSample, Pressure } from '../../survey/sample.ts'
 import { formatDuration, formatSize, type Limit } from '../../units.ts'
@@ -13,6 +14,8 @@ export interface DetailsView {
   sample: GroupSample | undefined
   rates: GroupRates | undefined
   history: History
+  /** What an engine calls the container whose group it is. */
+  container?: string | undefined
 }
 
 export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k kill  l limit'
@@ -20,7 +23,8 @@ export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k
 /** As many lines as it has: its name first. */
 export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const { path, sample, rates } = view
-  const title = `${printable(path)}${sample === undefined ? '  (gone)' : sample.frozen ? '  (frozen)' : ''}`
+  const name = withName(path, view.container)
+  const title = `${printable(name)}${sample === undefined ? '  (gone)' : sample.frozen ? '  (frozen)' : ''}`
   const body = sample === undefined ? [] : describe(sample, rates, view, frame)
   const first = pad(shorten(title, frame.columns), frame.columns)
   return [frame.color ? `\x1b[1m${first}\x1b[0m` : first, ...['', ...body].map((line) => pad(line, frame.columns))]
@@ -78,6 +82,7 @@ function describe(
                   : `   limit ${sample.swapMax === 'max' ? 'none' : formatSize(sample.swapMax)}`,
               ),
             ],
+            ['  slowed at', slowing(sample, rates)],
             ['  oom kills', sample.oomKills === undefined ? undefined : String(sample.oomKills)],
           ]),
         ]),
@@ -102,6 +107,12 @@ function describe(
 
 function throttling(sample: GroupSample, rates: GroupRates | undefined): string {
   return `${percent(rates?.throttled, 0)}   ${sample.throttledPeriods} of ${sample.periods} periods, ${duration(sample.throttledUsec) ?? '-'} in all`
+}
+
+function slowing({ memoryHigh, memoryHighEvents }: GroupSample, rates: GroupRates | undefined): string | undefined {
+  if (typeof memoryHigh !== 'number' && !memoryHighEvents) return undefined
+  const now = rates?.memoryHighEvents ? `, ${rates.memoryHighEvents} since the last look` : ''
+  return size(memoryHigh ?? 'max', `   memory.high, ${memoryHighEvents ?? 0} times${now}`)
 }
 
 function pressureLines(sample: GroupSample, spark: (track: Track, most?: number) => string): string[] {

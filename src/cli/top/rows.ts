@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which groups are shown, and in what order: pure.
+import { type ContainerNames, withName } from '../../survey/container-name.ts'
 import { type GroupRates, rates } from '../../survey/rates.ts'
 import type { GroupSample, Snapshot } from '../../survey/sample.ts'
 import { type Column, columns } from './columns.ts'
@@ -30,6 +31,8 @@ export interface Choice {
   folded: ReadonlySet<string>
   /** Only this one and those below it. */
   top: string
+  /** What an engine calls the container whose group it is. */
+  called?: ContainerNames | undefined
 }
 
 interface Node {
@@ -39,15 +42,16 @@ interface Node {
 
 /** The lines, from the top. */
 export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[] {
+  const { called } = choice
   const rate = rates(before, now)
   const filter = choice.filter.toLowerCase()
   const wanted = (path: string, sample: GroupSample) =>
     isBelow(path, choice.top) &&
     (choice.empty || sample.populated !== false) &&
-    (filter === '' || path.toLowerCase().includes(filter))
+    (filter === '' || path.toLowerCase().includes(filter) || called?.(path)?.toLowerCase().includes(filter) === true)
   const rows = [...now.groups].flatMap(([path, sample]): Row[] => {
     if (!wanted(path, sample)) return []
-    return [{ path, name: path, depth: 0, sample, rates: rate.get(path), below: 0 }]
+    return [{ path, name: withName(path, called?.(path)), depth: 0, sample, rates: rate.get(path), below: 0 }]
   })
   if (!choice.tree) return rows.sort(orderOf(choice))
   return unfold(nest(rows, now, rate, choice), choice, 0)
@@ -90,7 +94,10 @@ function unfold(nodes: Node[], choice: Choice, depth: number): Row[] {
       const shown = {
         ...row,
         depth,
-        name: row.path === choice.top ? row.path : row.path.slice(row.path.lastIndexOf('/') + 1),
+        name: withName(
+          row.path === choice.top ? row.path : row.path.slice(row.path.lastIndexOf('/') + 1),
+          choice.called?.(row.path),
+        ),
         below: children.length,
       }
       return [shown, ...(choice.folded.has(row.path) ? [] : unfold(children, choice, depth + 1))]

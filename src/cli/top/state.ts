@@ -2,6 +2,7 @@
 // What hutch top shows and how keys change it: no terminal and no kernel, but the actions that it is given.
 
 import { limits, type Outcome } from '../../cgroup/actions.ts'
+import type { ContainerNames } from '../../survey/container-name.ts'
 import type { Snapshot } from '../../survey/sample.ts'
 import { sortable } from './columns.ts'
 import type { Key } from './keys.ts'
@@ -45,7 +46,7 @@ export interface Actions {
   run(act: () => Promise<Outcome>): void
 }
 
-export function makeState(top: string): State {
+export function makeState(top: string, called?: ContainerNames): State {
   const choice: Choice = {
     tree: true,
     sort: 'cpu',
@@ -54,6 +55,7 @@ export function makeState(top: string): State {
     empty: false,
     folded: new Set(),
     top,
+    called,
   }
   const list: Mode = { kind: 'list' }
   return { mode: list, back: list, choice, list: [], selected: top, at: 0, offset: 0, scrolled: 0, message: '' }

@@ -45,7 +45,13 @@ function drawPage(state: State, { before, now, history }: Shown, size: Frame, wo
   const under = mode.kind === 'details' ? mode : mode.kind === 'list' || mode.kind === 'filter' ? undefined : state.back
   if (under?.kind === 'details') {
     const { path } = under
-    const view = { path, sample: now.groups.get(path), rates: rates(before, now).get(path), history }
+    const view = {
+      path,
+      sample: now.groups.get(path),
+      rates: rates(before, now).get(path),
+      history,
+      container: choice.called?.(path),
+    }
     const [title, ...lines] = drawDetails(view, size)
     return [title!, ...scrolled(state, lines, room - 1)]
   }

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { ownPlace, type Place } from '../../cgroup/place.ts'
 import { parseHierarchies } from '../../host/hierarchy.ts'
-import type { Host } from '../../host/host.ts'
+import { type Host, readMembership } from '../../host/host.ts'
 
 /** What is left undefined may not be read, or there is none. */
 export interface ProcessFacts {
@@ -109,9 +109,13 @@ export function parseNproc(limits: string | undefined, uid: number, capabilities
 
 /** The groups that it is in, on every hierarchy. */
 export function readPlace(pid: number, host: Host): Place | undefined {
-  const [mounts, membership] = [read('self', 'mountinfo'), read(pid, 'cgroup')]
-  if (mounts === undefined || membership === undefined) return undefined
-  return ownPlace({ ...host, ...parseHierarchies(mounts, membership) })
+  const mounts = read('self', 'mountinfo')
+  try {
+    return mounts === undefined ? undefined : ownPlace({ ...host, ...parseHierarchies(mounts, readMembership(pid)) })
+  } catch {
+    // it is gone
+    return undefined
+  }
 }
 
 /** How many tasks a user has, threads too, but for this process and its own. */

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of groups that are no UTF-8, as text and back: pure. A byte that is part of no character is U+FFFD and its two digits: `�ff`. So are those of a
+// U+FFFD that is itself in a name, so that no two names are one text; and the text is good for JSON, a label and a terminal.
+
+const mark = '\ufffd'
+const stray = /\ufffd([89a-f][0-9a-f])/
+
+/** Bytes of names, with or without slashes and NULs between them. */
+export function decodeNames(bytes: Buffer): string {
+  const text = bytes.toString()
+  if (!text.includes(mark)) return text
+  const parts: string[] = []
+  for (let at = 0; at < bytes.length; ) {
+    let end = at
+    while (bytes[end]! < 0x80) end++
+    if (end > at) {
+      parts.push(bytes.toString('latin1', at, end))
+      at = end
+      continue
+    }
+    const length = lengthOf(bytes[at]!)
+    const one = bytes.toString('utf8', at, at + length)
+    const whole = !one.includes(mark)
+    parts.push(whole ? one : `${mark}${bytes[at]!.toString(16)}`)
+    at += whole ? length : 1
+  }
+  return parts.join('')
+}
+
+function lengthOf(lead: number): number {
+  return lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1
+}
+
+/** Whether a text that was read as UTF-8 may not be what the bytes were. */
+export function isOdd(name: string): boolean {
+  return name.includes(mark)
+}
+
+/** For the kernel. Almost every path is its own bytes, and stays the string that it is. */
+export function encodePath(path: string): string | Buffer {
+  if (!path.includes(mark)) return path
+  const parts = path.split(stray).map((part, i) => (i % 2 === 0 ? Buffer.from(part) : Buffer.from(part, 'hex')))
+  return Buffer.concat(parts)
+}
+
+/** A path as users type it: with a U+FFFD that is one, too. */
+export function asDecoded(path: string): string {
+  const bytes = encodePath(path)
+  return typeof bytes === 'string' ? bytes : decodeNames(bytes)
+}
