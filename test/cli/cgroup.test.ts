@@ -7,7 +7,7 @@ import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
 import { endOf, endSleepers, sleeper } from '../sleeper.ts'
-import { begin, cli, collect, hutch, settled } from './hutch.ts'
+import { begin, cli, collect, hutch, watching } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
 const ok = (stdout: unknown = '') => ({ status: 0, stdout, stderr: '' })
@@ -158,15 +158,16 @@ test('who may not kill what is in a group is told so, and at once', async () => 
 test('watch prints a line for each event and ends with its group', async (context) => {
   requires(context, 'a v2 tree')
   await Cgroup.create(top)
-  const watching = begin(process.execPath, [cli, 'cgroup', 'watch', top])
-  await settled(watching.pid)
+  const watch = begin(process.execPath, [cli, 'cgroup', 'watch', top])
+  await watching(watch.pid)
+  const first = watch.said(/populated 1/)
   const group = Cgroup.open(top)
   await group.add(sleeper())
   // a state that is over before it was read is not told
-  await new Promise((resolve) => setTimeout(resolve, process.env.VM ? 2000 : 200))
+  await first
   await group.kill()
   await group.remove()
-  const { status, stdout } = await watching.ended
+  const { status, stdout } = await watch.ended
   expect(status).toBe(0)
   const lines = stdout.split('\n').filter(Boolean)
   expect(lines.every((line) => /^\d\d:\d\d:\d\d\.\d{3} {2}/.test(line))).toBe(true)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the built CLI as a user does.
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -27,8 +27,12 @@ export function collect(command: string, args: string[], options: object = {}): 
   return begin(command, args, options).ended
 }
 
-/** The same, while it runs. */
-export function begin(command: string, args: string[], options: object = {}): { pid: number; ended: Promise<Ended> } {
+/** The same, while it runs; `said` is there once its stdout has what is waited for, and fails when it ends without. */
+export function begin(
+  command: string,
+  args: string[],
+  options: object = {},
+): { pid: number; ended: Promise<Ended>; said(wanted: RegExp): Promise<void> } {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
   const ended = new Promise<Ended>((resolve, reject) => {
     const text = { stdout: '', stderr: '' }
@@ -39,13 +43,37 @@ export function begin(command: string, args: string[], options: object = {}): { 
     child.on('error', reject)
     child.on('close', (status) => resolve({ status, ...text }))
   })
-  return { pid: child.pid!, ended }
+  const said = (wanted: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      let text = ''
+      child.stdout.on('data', (data: Buffer) => {
+        text += data
+        if (wanted.test(text)) resolve()
+      })
+      child.on('close', () => reject(new Error(`it ended and never said ${wanted}`)))
+    })
+  return { pid: child.pid!, ended, said }
 }
 
 /** CPU time that a process has used, in clock ticks: proc_pid_stat(5). */
 export function ticks(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
   return Number(fields[11]) + Number(fields[12])
+}
+
+/** Until a process has begun to watch files and waits for what comes; it makes all its watches in one go. */
+export async function watching(pid: number): Promise<void> {
+  const hasBegun = () =>
+    readdirSync(`/proc/${pid}/fdinfo`).some((fd) => {
+      try {
+        return readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8').includes('inotify wd:')
+      } catch {
+        return false
+      }
+    })
+  for (const give = Date.now() + 40_000; !hasBegun(); await pause(20))
+    if (Date.now() > give) throw new Error(`process ${pid} watches nothing`)
+  await settled(pid)
 }
 
 /** Until a process that was just started has done its work and waits. */

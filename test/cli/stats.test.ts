@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch stats and hutch ps, as a user types them.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
@@ -81,7 +80,7 @@ test('stats streams until a signal, and until the groups that were named are gon
   requires(context, 'not a VM')
   await ground()
   const running = begin(process.execPath, [cli, 'stats', '--json', '--interval', '100ms', `${top}/busy`])
-  await pause(1500)
+  await running.said(/\n/)
   process.kill(running.pid, 'SIGTERM')
   expect((await running.ended).status).toBe(0)
   // a reader that has enough
@@ -89,7 +88,7 @@ test('stats streams until a signal, and until the groups that were named are gon
   const enough = await collect('sh', ['-c', `{ "$@"; echo $? >&2; } | head -n 3`, '-', ...words])
   expect([enough.stdout.split('\n').length, enough.stderr]).toEqual([4, '0\n'])
   const other = begin(process.execPath, [cli, 'stats', '--interval', '100ms', `${top}/empty`])
-  await pause(700)
+  await other.said(/empty/)
   await Cgroup.open(`${top}/empty`).remove()
   const ended = await other.ended
   expect(ended.status).toBe(0)
@@ -123,6 +122,8 @@ test('ps lists processes with their groups, and ps --tree draws them', async () 
   const child = startQuiet('sh', ['-c', 'sleep 1000 & echo $!; wait'])
   const [line] = await new Promise<Buffer[]>((resolve) => child.stdout!.once('data', (data) => resolve([data])))
   const below = Number(String(line))
+  // the shell tells the number before its child is what it will be
+  await vi.waitFor(() => expect(readFileSync(`/proc/${below}/comm`, 'utf8')).toBe('sleep\n'), 5000)
   await group.add(child.pid!, below)
   const other = sleeper()
   await Cgroup.create(`${top}/a/b`, { controllers: [] })

@@ -3,8 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
@@ -154,7 +153,7 @@ test('the terminal is given back as it was, whatever ends it', async (context) =
   openTerminal(100, 20)
   write('stty -a > /dev/null; echo before')
   press('Enter')
-  await until(/^before$/m)
+  await until((text) => /^before$/m.test(text) && back(text))
   const settings = () => execFileSync('sh', ['-c', `stty -a < ${tty}`], { encoding: 'utf8' })
   const tty = terminal()
   const before = settings()
@@ -171,15 +170,16 @@ test('the terminal is given back as it was, whatever ends it', async (context) =
     end(topPid())
     const after = await until((text) => /^before$/m.test(text) && back(text), name)
     expect([name, after.includes('hutch top  ')]).toEqual([name, false])
-    expect([name, settings()]).toEqual([name, before])
+    // the shell sets the terminal before or after it prompts
+    await vi.waitFor(() => expect([name, settings()]).toEqual([name, before]), 5000)
   }
   // Ctrl-Z, and back again, also where a shell that is no interactive one waits for it
   write(`sh -c '${process.execPath} ${cli} top; echo ended'`)
   press('Enter')
   await until(/^hutch top/m)
   press('C-z')
-  await until(/Stopped/)
-  expect(settings()).toBe(before)
+  await until((text) => /Stopped/.test(text) && back(text))
+  await vi.waitFor(() => expect(settings()).toBe(before), 5000)
   write('clear; fg')
   press('Enter')
   await until(/^hutch top/m)
@@ -192,7 +192,7 @@ test('the terminal is given back as it was, whatever ends it', async (context) =
   press('q')
   await until(/^ended$/m)
   await until(back)
-  expect(settings()).toBe(before)
+  await vi.waitFor(() => expect(settings()).toBe(before), 5000)
 })
 
 test('it fits every size, and writes only what changed, all at once', async (context) => {
@@ -204,10 +204,12 @@ test('it fits every size, and writes only what changed, all at once', async (con
   const directory = mkdtempSync(`${tmpdir()}/hutch-top-`)
   try {
     record(`${directory}/out`)
-    await pause(1500)
-    const out = readFileSync(`${directory}/out`, 'utf8')
-    const frames = out.split('\x1b[?2026h').slice(1)
-    expect(frames.length).toBeGreaterThan(5)
+    const recorded = () => readFileSync(`${directory}/out`, 'utf8')
+    const framesOf = (text: string) => text.split('\x1b[?2026h').slice(1)
+    await vi.waitFor(() => expect(framesOf(recorded()).length).toBeGreaterThan(10), 20_000)
+    const out = recorded()
+    // the first may have begun before, the last may not be whole yet
+    const frames = framesOf(out).slice(0, -1)
     expect(frames.every((frame) => frame.endsWith('\x1b[?2026l'))).toBe(true)
     expect(out).not.toContain('\x1b[2J')
     // the line of a group that sleeps is not written again and again

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events of groups: none is lost, and an idle watch costs nothing.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { GroupEvent } from '../../src/cgroup/event-sources.ts'
 import { Cgroup } from '../../src/index.ts'
-import { cli, settled, ticks } from '../cli/hutch.ts'
+import { cli, ticks, watching } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -47,20 +46,6 @@ function watch(args: string[]): {
       await ended
     },
   }
-}
-
-/** Until a process has begun to watch and waits for what comes; it makes all its watches in one go. */
-async function watching(pid: number): Promise<void> {
-  await until(() =>
-    readdirSync(`/proc/${pid}/fdinfo`).some((fd) => {
-      try {
-        return readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8').includes('inotify wd:')
-      } catch {
-        return false
-      }
-    }),
-  )
-  await settled(pid)
 }
 
 const until = (holds: () => boolean) => vi.waitFor(() => expect(holds()).toBe(true), { timeout: 40_000, interval: 20 })
