@@ -61,12 +61,13 @@ export function record(file: string): void {
   tmux('pipe-pane', '-o', `cat > ${file}`)
 }
 
-/** The screen, as soon as it has what is waited for. */
+/** The screen, when it has what is waited for twice in a row: a frame comes through the terminal in pieces. */
 export async function until(wanted: RegExp | ((screen: string) => boolean), what = String(wanted)): Promise<string> {
   const give = Date.now() + (process.env.VM ? 120_000 : 20_000)
-  for (;;) {
+  for (let times = 0; ; ) {
     const now = screen()
-    if (typeof wanted === 'function' ? wanted(now) : wanted.test(now)) return now
+    times = (typeof wanted === 'function' ? wanted(now) : wanted.test(now)) ? times + 1 : 0
+    if (times === 2) return now
     if (Date.now() > give) throw new Error(`${what} did not come; the screen has\n${now}`)
     await pause(process.env.VM ? 500 : 50)
   }
