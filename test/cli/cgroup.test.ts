@@ -7,7 +7,7 @@ import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
 import { endOf, endSleepers, sleeper } from '../sleeper.ts'
-import { begin, cli, collect, hutch, settled } from './hutch.ts'
+import { begin, cli, collect, heard, hutch, settled } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
 const ok = (stdout: unknown = '') => ({ status: 0, stdout, stderr: '' })
@@ -163,7 +163,7 @@ test('watch prints a line for each event and ends with its group', async (contex
   const group = Cgroup.open(top)
   await group.add(sleeper())
   // a state that is over before it was read is not told
-  await new Promise((resolve) => setTimeout(resolve, process.env.VM ? 2000 : 200))
+  await heard(watching, /populated 1/)
   await group.kill()
   await group.remove()
   const { status, stdout } = await watching.ended

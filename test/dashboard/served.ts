@@ -65,7 +65,7 @@ export function send(
 export type Told = { event: 'all'; data: All } | { event: 'change'; data: Change }
 
 /** The stream, event by event; `close` ends it. */
-export async function listen(served: Served): Promise<{ next(): Promise<Told>; close(): void }> {
+export async function listen(served: Served): Promise<{ status: number; next(): Promise<Told>; close(): void }> {
   const told: Told[] = []
   let wake = () => {}
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -94,6 +94,7 @@ export async function listen(served: Served): Promise<{ next(): Promise<Told>; c
   })
   response.on('error', () => {})
   return {
+    status: response.statusCode!,
     async next() {
       while (told.length === 0)
         await new Promise<void>((resolve) => {
