@@ -7,7 +7,7 @@ import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
 import { endOf, endSleepers, sleeper } from '../sleeper.ts'
-import { begin, cli, collect, hutch, watching } from './hutch.ts'
+import { begin, cli, collect, heard, hutch, watching } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
 const ok = (stdout: unknown = '') => ({ status: 0, stdout, stderr: '' })
@@ -160,11 +160,10 @@ test('watch prints a line for each event and ends with its group', async (contex
   await Cgroup.create(top)
   const watch = begin(process.execPath, [cli, 'cgroup', 'watch', top])
   await watching(watch.pid)
-  const first = watch.said(/populated 1/)
   const group = Cgroup.open(top)
   await group.add(sleeper())
   // a state that is over before it was read is not told
-  await first
+  await heard(watch, /populated 1/)
   await group.kill()
   await group.remove()
   const { status, stdout } = await watch.ended

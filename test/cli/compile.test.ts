@@ -23,6 +23,8 @@ async function compile(args: string[], output = file): Promise<string> {
   return output
 }
 
+/** Until a timeout, by which the command must have come to what it waits in. */
+const soon = process.env.VM ? '10s' : '2s'
 const sh = (line: string) => ['--', 'sh', '-c', line]
 const inImage = ['--isolate', 'all', '--rootfs', image]
 const bare = [...inImage, '--env', 'PATH=/bin']
@@ -40,19 +42,19 @@ const cases: [title: string, args: string[]][] = [
   ['a timeout', ['--timeout', '200ms', '--', 'sleep', '10']],
   [
     'a timeout that is ignored',
-    ['--timeout', '200ms', '--kill-after', '100ms', ...sh('trap "" TERM; sleep 10; sleep 10')],
+    ['--timeout', soon, '--kill-after', '100ms', ...sh('trap "" TERM; sleep 60; sleep 60')],
   ],
   [
     'a timeout behind kills for memory',
-    ['--memory', '8M', '--swap', '0', '--timeout', '1s', ...sh('tail /dev/zero; exec sleep 10')],
+    ['--memory', '8M', '--swap', '0', '--timeout', soon, ...sh('tail /dev/zero; exec sleep 60')],
   ],
   [
     'a timeout behind refused forks',
-    ['--pids', '3', '--timeout', '500ms', ...sh('(sleep 10 & sleep 10 & sleep 10) 2>&1 > /dev/null; exec sleep 10')],
+    ['--pids', '3', '--timeout', soon, ...sh('(sleep 60 & sleep 60 & sleep 60) 2>&1 > /dev/null; exec sleep 60')],
   ],
   [
     'a timeout without a free descriptor',
-    ['--ulimit', 'nofile=4', '--timeout', '300ms', ...sh('sleep 10 & exec 3< /dev/null; wait')],
+    ['--ulimit', 'nofile=4', '--timeout', soon, ...sh('sleep 60 & exec 3< /dev/null; wait')],
   ],
   ['no namespaces', ['--isolate', 'none', ...sh('echo up')]],
   ['all namespaces', ['--isolate', 'all', ...sh('echo $$; set -- /proc/[0-9]*; echo $#; cat /proc/net/dev | wc -l')]],

@@ -27,15 +27,18 @@ export function collect(command: string, args: string[], options: object = {}): 
   return begin(command, args, options).ended
 }
 
-/** The same, while it runs; `said` is there once its stdout has what is waited for, and fails when it ends without. */
-export function begin(
-  command: string,
-  args: string[],
-  options: object = {},
-): { pid: number; ended: Promise<Ended>; said(wanted: RegExp): Promise<void> } {
+/** A command that runs, and what it has printed so far. */
+export interface Running {
+  pid: number
+  ended: Promise<Ended>
+  said(): string
+}
+
+/** The same, while it runs. */
+export function begin(command: string, args: string[], options: object = {}): Running {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const text = { stdout: '', stderr: '' }
   const ended = new Promise<Ended>((resolve, reject) => {
-    const text = { stdout: '', stderr: '' }
     for (const key of ['stdout', 'stderr'] as const)
       child[key].on('data', (data: Buffer) => {
         text[key] += data
@@ -43,16 +46,34 @@ export function begin(
     child.on('error', reject)
     child.on('close', (status) => resolve({ status, ...text }))
   })
-  const said = (wanted: RegExp) =>
-    new Promise<void>((resolve, reject) => {
-      let text = ''
-      child.stdout.on('data', (data: Buffer) => {
-        text += data
-        if (wanted.test(text)) resolve()
-      })
-      child.on('close', () => reject(new Error(`it ended and never said ${wanted}`)))
-    })
-  return { pid: child.pid!, ended, said }
+  return { pid: child.pid!, ended, said: () => text.stdout }
+}
+
+/** Until it has printed that. */
+export async function heard({ said }: Running, wanted: RegExp): Promise<void> {
+  while (!wanted.test(said())) await pause(20)
+}
+
+/** Until a process has become that program: a shell's child is a shell first. */
+export async function becomes(pid: number, program: string): Promise<void> {
+  while (readFileSync(`/proc/${pid}/comm`, 'utf8') !== `${program}\n`) await pause(20)
+}
+
+/**
+ * Until a hutch that looks at groups again and again has looked at all of them since now: thrice it has read and then paused, as
+ * the first time may have begun before, and a busy machine may stop it in between.
+ */
+export async function hasLooked(pid: number): Promise<void> {
+  const reads = () => /^syscr: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))![1]
+  let before = reads()
+  let isReading = false
+  for (let looks = 0; looks < 3; ) {
+    await pause(20)
+    const now = reads()
+    if (isReading && now === before) looks++
+    isReading = now !== before
+    before = now
+  }
 }
 
 /** CPU time that a process has used, in clock ticks: proc_pid_stat(5). */

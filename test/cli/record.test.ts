@@ -27,7 +27,7 @@ import { Cgroup, HutchError } from '../../src/index.ts'
 import type { GroupSample } from '../../src/survey/sample.ts'
 import { requires } from '../requires.ts'
 import { endSleepers, startQuiet } from '../sleeper.ts'
-import { begin, cli, collect, hutch } from './hutch.ts'
+import { begin, cli, collect, hasLooked, hutch } from './hutch.ts'
 import { closeTerminal, openTerminal, press, start, until, write } from './tmux.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -78,7 +78,7 @@ test('a hog that is gone is replayed with its peak, and who was killed for memor
   await Cgroup.create(`${top}/idle`)
   const recorder = begin(process.execPath, [cli, 'record', '--db', file, '--interval', '100ms'])
   await eventually(() => existsSync(file) && statSync(file).size > 0)
-  await pause(process.env.VM ? 5000 : 700)
+  await hasLooked(recorder.pid)
   // tail(1) keeps what it reads: 30 MB for a while, then more than it may have
   const hold = '(head -c 30000000 /dev/zero; sleep 2) | tail > /dev/null'
   const hog = startQuiet('sh', [
@@ -89,9 +89,9 @@ test('a hog that is gone is replayed with its peak, and who was killed for memor
   const ended = once(hog, 'exit')
   writeFileSync(`${place}/go`, '')
   await ended
-  await pause(process.env.VM ? 5000 : 700)
+  await hasLooked(recorder.pid)
   await Cgroup.open(`${top}/hog`).remove({ recursive: true, kill: true })
-  await pause(process.env.VM ? 5000 : 500)
+  await hasLooked(recorder.pid)
   // as when its terminal is closed
   process.kill(recorder.pid, 'SIGHUP')
   expect(await recorder.ended).toEqual({ status: 0, stdout: '', stderr: '' })

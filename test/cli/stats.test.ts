@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch stats and hutch ps, as a user types them.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { requires } from '../requires.ts'
 import { endSleepers, sleeper, startQuiet } from '../sleeper.ts'
-import { begin, cli, collect, hutch } from './hutch.ts'
+import { becomes, begin, cli, collect, heard, hutch } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
 
@@ -80,7 +80,7 @@ test('stats streams until a signal, and until the groups that were named are gon
   requires(context, 'not a VM')
   await ground()
   const running = begin(process.execPath, [cli, 'stats', '--json', '--interval', '100ms', `${top}/busy`])
-  await running.said(/\n/)
+  await heard(running, /\n/)
   process.kill(running.pid, 'SIGTERM')
   expect((await running.ended).status).toBe(0)
   // a reader that has enough
@@ -88,7 +88,7 @@ test('stats streams until a signal, and until the groups that were named are gon
   const enough = await collect('sh', ['-c', `{ "$@"; echo $? >&2; } | head -n 3`, '-', ...words])
   expect([enough.stdout.split('\n').length, enough.stderr]).toEqual([4, '0\n'])
   const other = begin(process.execPath, [cli, 'stats', '--interval', '100ms', `${top}/empty`])
-  await other.said(/empty/)
+  await heard(other, /\n/)
   await Cgroup.open(`${top}/empty`).remove()
   const ended = await other.ended
   expect(ended.status).toBe(0)
@@ -122,8 +122,7 @@ test('ps lists processes with their groups, and ps --tree draws them', async () 
   const child = startQuiet('sh', ['-c', 'sleep 1000 & echo $!; wait'])
   const [line] = await new Promise<Buffer[]>((resolve) => child.stdout!.once('data', (data) => resolve([data])))
   const below = Number(String(line))
-  // the shell tells the number before its child is what it will be
-  await vi.waitFor(() => expect(readFileSync(`/proc/${below}/comm`, 'utf8')).toBe('sleep\n'), 5000)
+  await becomes(below, 'sleep')
   await group.add(child.pid!, below)
   const other = sleeper()
   await Cgroup.create(`${top}/a/b`, { controllers: [] })

@@ -5,6 +5,7 @@ import {
   chownSync,
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,14 +17,15 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { mayBeRecorded } from '../../src/cli/record/file.ts'
 import { describeLooks, glance } from '../../src/cli/record/glance.ts'
 import { openRecorder } from '../../src/cli/record/recorder.ts'
 import { Cgroup, type Explanation, type Result } from '../../src/index.ts'
+import { readLog } from '../../src/run/why/log.ts'
 import type { GroupSample } from '../../src/survey/sample.ts'
 import { requires } from '../requires.ts'
-import { begin, cli, collect, hutch } from './hutch.ts'
+import { begin, cli, collect, hasLooked, hutch, type Running } from './hutch.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-why-`)
 afterAll(() => rmSync(work, { recursive: true }))
@@ -47,8 +49,20 @@ test('the report of a run is explained, as text and as JSON', async () => {
   expect([json.status, target.kind, causes[0]!.cause]).toEqual([0, 'report', 'timeout'])
 })
 
+/** A process of whose number the kernel's log tells nothing: numbers come again, and of one that is gone nothing else is known. */
+async function unheardOf(): Promise<Running> {
+  const { kills, faults } = readLog()
+  const told = new Set([...kills, ...faults].map(({ pid }) => pid))
+  for (;;) {
+    const one = begin('sleep', ['60'])
+    if (!told.has(one.pid)) return one
+    process.kill(one.pid, 'SIGKILL')
+    await one.ended
+  }
+}
+
 test('where nothing was found the status is 1, and the kernel is ruled out', async () => {
-  const { pid, ended } = begin('sleep', ['60'])
+  const { pid, ended } = await unheardOf()
   await using group = await Cgroup.create(`hutch-test-${process.pid}-quiet`)
   await group.add(pid)
   const alive = await hutch(['why', String(pid)])
@@ -95,11 +109,20 @@ test('a recording tells of a group that is gone, and of one that is there what w
   const recorder = begin(process.execPath, [cli, 'record', '--db', db, '--interval', '250ms'])
   while (!statSync(db, { throwIfNoEntry: false })?.size) await new Promise((resolve) => setTimeout(resolve, 50))
   // a look at a group without a sign of life leaves its kills to a later one
-  await hutch(['cgroup', 'exec', path, '--', 'sh', '-c', 'sleep 0.6; tail /dev/zero; sleep 0.6'])
+  const script = `while [ ! -e ${work}/go ]; do sleep 0.1; done; tail /dev/zero; : > ${work}/killed; while [ ! -e ${work}/end ]; do sleep 0.1; done`
+  const job = hutch(['cgroup', 'exec', path, '--', 'sh', '-c', script])
+  await vi.waitFor(() => expect(group.processes()).not.toEqual([]), 60_000)
+  await hasLooked(recorder.pid)
+  writeFileSync(`${work}/go`, '')
+  // the shell tells of its end
+  await vi.waitFor(() => expect(existsSync(`${work}/killed`)).toBe(true), 60_000)
+  await hasLooked(recorder.pid)
+  writeFileSync(`${work}/end`, '')
+  await job
   const there = await hutch(['why', '--db', db, path])
   await Cgroup.open(`${path}/quiet`).remove()
   await group.remove({ kill: true })
-  await new Promise((resolve) => setTimeout(resolve, 600))
+  await hasLooked(recorder.pid)
   process.kill(recorder.pid, 'SIGTERM')
   await recorder.ended
   // of this one the kernel's log knows nothing
@@ -205,7 +228,7 @@ test('a recording that is missing, damaged, hostile or at work costs a verdict n
     const file = `${work}/${how}.db`
     copyFileSync(good, file)
     chmodSync(file, 0o600)
-    expect(await glance(file, ended), `before it is ${how}`).toHaveLength(5)
+    expect(await glance(file, ended, 30_000), `before it is ${how}`).toHaveLength(5)
     act(file)
     const begun = performance.now()
     expect(await glance(file, ended), how).toEqual([])
@@ -213,7 +236,7 @@ test('a recording that is missing, damaged, hostile or at work costs a verdict n
   }
   // a recorder holds its file all the time
   mkdirSync(`${good}.lock`)
-  expect(await glance(good, ended)).toHaveLength(5)
+  expect(await glance(good, ended, 30_000)).toHaveLength(5)
   expect(readdirSync(tmpdir()).filter((name) => name.startsWith(`hutch-replay-${process.pid}-`))).toEqual([])
 })
 

@@ -3,10 +3,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterEach, expect, test, vi } from 'vitest'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
 import type { Mark, Past, Processes, Row, Session } from '../../src/dashboard/wire.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { cli, hutch } from '../cli/hutch.ts'
+import { watchTimer } from '../late.ts'
 import { listen, type Served, send, serve, type Told } from './served.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -172,6 +174,7 @@ test('a kill for memory is told within a second, and once', async () => {
   const opened = await stream(served)
   const child = await runIn(top, 'sh', '-c', 'sleep 2; exec tail /dev/zero')
   const begun = Date.now()
+  const stop = watchTimer()
   const ended = once(child, 'exit').then(() => Date.now())
   const isOurs = ({ kind, group }: Mark) => kind === 'oom' && group === top
   const told = await until(opened, ({ data }) => data.marks.some(isOurs))
@@ -179,7 +182,8 @@ test('a kill for memory is told within a second, and once', async () => {
   expect(told.data.marks.find(isOurs)).toMatchObject({ count: 1 })
   expect(begun).toBeLessThan(await ended)
   // the command ends when it was killed
-  expect(seen - (await ended)).toBeLessThan(process.env.VM ? 5000 : 1000)
+  // and what a busy machine is late, here and there
+  expect(seen - (await ended)).toBeLessThan((process.env.VM ? 5000 : 1000) + 10 * stop())
   // another of that name begins anew
   await Cgroup.open(top).remove({ recursive: true, kill: true })
   await Cgroup.create(top, { files: { 'memory.max': '24M' } })
@@ -285,12 +289,13 @@ test('sixteen streams may be open, and one that ends makes room', async () => {
   await Promise.all(streams.map((one) => one.next()))
   expect((await send(served, '/events', { headers: bearer(served) })).status).toBe(503)
   streams[0]!.close()
-  const again = await vi.waitFor(async () => {
-    const one = await stream(served)
-    expect(one.status).toBe(200)
-    return one
-  }, 10_000)
-  expect((await again.next()).event).toBe('all')
+  let another = await stream(served)
+  // the server hears of the end a little later
+  while (another.status === 503) {
+    await pause(50)
+    another = await stream(served)
+  }
+  expect((await another.next()).event).toBe('all')
 })
 
 test('a port that is taken, an address that is none, and a word too many are said', async () => {

@@ -11,9 +11,9 @@ beforeAll(() => {
   if (process.env.VM && process.geteuid!() === 0) makeUser()
 })
 
-/** Until systemd has cleared up, or five seconds. */
+/** Until systemd has cleared up, or half a minute. */
 async function gone(directory: string): Promise<boolean> {
-  for (let tries = 0; tries < 50 && existsSync(directory); tries++)
+  for (let tries = 0; tries < 300 && existsSync(directory); tries++)
     await new Promise((resolve) => setTimeout(resolve, 100))
   return !existsSync(directory)
 }

@@ -38,11 +38,11 @@ export function units(): string {
   return `${output('systemctl', ...list)}${own}`.trim()
 }
 
-/** What is left of hutch once systemd has cleared up, or after five seconds. */
+/** What is left of hutch once systemd has cleared up, or after half a minute. */
 export async function remains(): Promise<{ units: string; groups: string[] }> {
   for (let tries = 0; ; tries++) {
     const left = { units: units(), groups: groups().filter((path) => path.includes('/hutch-')) }
-    if ((left.units === '' && left.groups.length === 0) || tries === 50) return left
+    if ((left.units === '' && left.groups.length === 0) || tries === 300) return left
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }

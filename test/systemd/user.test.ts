@@ -38,7 +38,7 @@ test('too much memory is a verdict, too many tasks are refused', async () => {
     status: 137,
     stderr: expect.stringContaining("this group's own"),
   })
-  const fork = await hutch([...args, 'for i in 1 2 3 4 5 6; do sleep 1 & done; wait'], asUser())
+  const fork = await hutch([...args, 'for i in 1 2 3 4 5 6; do sleep 5 & done; wait'], asUser())
   expect(fork.stderr).toContain('pids.max')
   expect(await remains()).toEqual(gone)
 })
