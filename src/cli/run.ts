@@ -114,10 +114,11 @@ export async function main(args: string[]): Promise<number> {
   const profile = told?.checkLearn(values)
   if (meta !== undefined) checkDocumentPath(meta, '--meta')
   if (values.explain) {
-    if (spec.sandbox) writeSync(1, (await import('../plan/sandbox-words.ts')).describeSandbox(options))
+    const { print } = await import('./output.ts')
+    if (spec.sandbox) print((await import('../plan/sandbox-words.ts')).describeSandbox(options))
     const home = pretendSettled(spec)
     const steps = explainProgram(prepare(spec, filter).program)
-    writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
+    print(formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
   try {
