@@ -100,7 +100,7 @@
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
 	X(119, allowPath, op_allow_path, "path:string access:u32") \
 	X(120, restrictPaths, op_restrict_paths, "") \
-	X(132, boundLimit, op_bound_limit, "resource:u32 most:u64") \
+	X(132, boundLimit, op_bound_limit, "resource:u32 soft:u64 hard:u64") \
 	X(140, awaitGroups, op_await_groups, "")
 
 /*

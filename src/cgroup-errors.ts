@@ -37,7 +37,7 @@ export const cgroupErrors = {
   }),
   CGROUP_NO_DELEGATION: (f: { directory: string; need: string; user: number; without?: string }): Words => ({
     message: `cannot ${f.need} below ${f.directory}: user ${f.user} may not make groups there`,
-    remedy: `run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …; from Node: await enterScope() first${f.without ? `; or with ${f.without}: then only ulimits, sizes and the timeout hold` : ''}`,
+    remedy: `run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …; from Node: await enterScope() first${f.without ? `; or ${f.without}: then only ulimits, sizes and the timeout hold` : ''}`,
     path: f.directory,
     errno: 'EACCES',
   }),

@@ -29,11 +29,11 @@ int op_set_limit(struct cursor *c)
 	return err ? err : (int)sys(__NR_prlimit64, 0, resource, &pair, NULL);
 }
 
-/* At most this, soft and hard; a limit that is lower stays, so that it takes no right. */
+/* At most these; a limit that is lower stays, so that it takes no right. */
 int op_bound_limit(struct cursor *c)
 {
 	u32 resource = take_u32(c);
-	u64 most = take_u64(c);
+	u64 soft = take_u64(c), hard = take_u64(c);
 	struct limit_pair pair;
 	int err = finished(c);
 
@@ -41,8 +41,10 @@ int op_bound_limit(struct cursor *c)
 		err = (int)sys(__NR_prlimit64, 0, resource, NULL, &pair);
 	if (err)
 		return err;
-	if (pair.hard > most)
-		pair.hard = most;
+	if (pair.hard > hard)
+		pair.hard = hard;
+	if (pair.soft > soft)
+		pair.soft = soft;
 	if (pair.soft > pair.hard)
 		pair.soft = pair.hard;
 	return (int)sys(__NR_prlimit64, 0, resource, &pair, NULL);

@@ -112,14 +112,17 @@ void test_bound(void)
 
 	CHECK(setrlimit(RLIMIT_CORE, &limit) == 0);
 	for (u32 most = 150; most >= 50; most -= 50) {
-		b->size = 0, put(b, RLIMIT_CORE), put(b, most), put(b, 0);
+		b->size = 0, put(b, RLIMIT_CORE), put(b, most), put(b, 0), put(b, most), put(b, 0);
 		CHECK(run_op(op_bound_limit, b) == 0);
 		CHECK(getrlimit(RLIMIT_CORE, &limit) == 0);
 		CHECK(limit.rlim_max == most && limit.rlim_cur == (most < 100 ? most : 100));
 	}
-	b->size = 0, put(b, RLIMIT_CORE), put(b, 1000), put(b, 0);
+	b->size = 0, put(b, RLIMIT_CORE), put(b, 1000), put(b, 0), put(b, 1000), put(b, 0);
 	CHECK(run_op(op_bound_limit, b) == 0 && getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 50);
-	b->size = 0, put(b, 1000), put(b, 1), put(b, 0);
+	b->size = 0, put(b, RLIMIT_CORE), put(b, 20), put(b, 0), put(b, 40), put(b, 0);
+	CHECK(run_op(op_bound_limit, b) == 0 && getrlimit(RLIMIT_CORE, &limit) == 0);
+	CHECK(limit.rlim_cur == 20 && limit.rlim_max == 40);
+	b->size = 0, put(b, 1000), put(b, 1), put(b, 0), put(b, 1), put(b, 0);
 	CHECK(run_op(op_bound_limit, b) == -EINVAL);
 	b->size = 0, put(b, RLIMIT_CORE);
 	CHECK(run_op(op_bound_limit, b) == -EPROTO);

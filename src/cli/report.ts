@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Documents about a run (--report, --meta): written whole or not at all.
+// Documents about a run (--report, --meta, --learn --force): written whole or not at all.
 import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fail, type HutchError } from '../errors.ts'
@@ -39,14 +39,16 @@ export function writeDocument(path: string, text: string, flag: string): void {
   }
 }
 
+const documents: { [flag: string]: string } = {
+  '--report': 'the report',
+  '--meta': 'the meta file',
+  '--learn': 'the profile',
+}
+
 function refused(path: string, flag: string, error: unknown): HutchError {
   const { code = 'EIO' } = error as NodeJS.ErrnoException
   const remedy = `give ${flag} a file in a directory that exists and can be written`
-  return fail(
-    'FILE_REFUSED',
-    { what: flag === '--report' ? 'write the report' : 'write the meta file', path, errno: code, remedy },
-    error,
-  )
+  return fail('FILE_REFUSED', { what: `write ${documents[flag]}`, path, errno: code, remedy }, error)
 }
 
 /** What report.schema.json describes: the result without what the command wrote. */

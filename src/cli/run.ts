@@ -99,45 +99,52 @@ export const flags: FlagTable = {
 }
 
 export async function main(args: string[]): Promise<number> {
-  const { values, order, rest } = parseFlags(args, flags)
-  if (values.help) {
+  const parsed = parseFlags(args, flags)
+  if (parsed.values.help) {
     writeSync(1, `Usage: hutch run [OPTIONS] [--] COMMAND [ARG…]\n\n${formatFlags(flags)}\n`)
     return 0
   }
+  const meta = parsed.values.explain ? undefined : parsed.values.meta?.[0]
+  if (meta !== undefined) checkDocumentPath(meta, '--meta')
+  try {
+    return await runParsed(parsed, meta)
+  } catch (error) {
+    // also when an option is refused: who reads the file must not find that of a run before
+    if (meta !== undefined && HutchError.is(error)) writeDocument(meta, formatMetaOfFailure(error.message), '--meta')
+    throw error
+  }
+}
+
+async function runParsed({ values, order, rest }: Parsed, meta: string | undefined): Promise<number> {
   const [command = '', ...words] = rest
   const options = readOptions(values, order)
   const spec = parseOptions(command, words, options, 'cli')
   const filter = await loadFilter(spec)
-  const [report, meta] = [values.report?.[0], values.meta?.[0]]
+  const report = values.report?.[0]
   const told = spec.seccompReport || spec.learn ? await import('./seccomp-report.ts') : undefined
   if (report !== undefined) checkDocumentPath(report, '--report')
   const profile = told?.checkLearn(values)
-  if (meta !== undefined) checkDocumentPath(meta, '--meta')
   if (values.explain) {
-    if (spec.sandbox) writeSync(1, (await import('../plan/sandbox-words.ts')).describeSandbox(options))
+    const { print } = await import('./output.ts')
+    if (spec.sandbox) print((await import('../plan/sandbox-words.ts')).describeSandbox(options))
     const home = pretendSettled(spec)
     const steps = explainProgram(prepare(spec, filter).program)
-    writeSync(1, formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
+    print(formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
   }
-  try {
-    const result = await runToEnd(spec, values, filter, told?.tellRefused)
-    if (profile !== undefined) told!.writeLearned(profile, result, values.force !== undefined)
-    if (spec.seccompReport) told!.tellCounts(result)
-    if (report !== undefined) writeDocument(report, formatReport(result), '--report')
-    if (meta !== undefined) writeDocument(meta, formatMeta(result), '--meta')
-    if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage))) {
-      const color = wantsColor(process.stderr)
-      writeSync(2, formatVerdict(result, { color, verbose: values.verbose !== undefined }))
-      const file = defaultFile()
-      if (mayBeRecorded(result, file))
-        writeSync(2, formatLines(await (await import('./record/glance.ts')).glance(file, result), color))
-    }
-    return result.status
-  } catch (error) {
-    if (meta !== undefined && HutchError.is(error)) writeDocument(meta, formatMetaOfFailure(error.message), '--meta')
-    throw error
+  const result = await runToEnd(spec, values, filter, told?.tellRefused)
+  if (profile !== undefined) told!.writeLearned(profile, result, values.force !== undefined)
+  if (spec.seccompReport) told!.tellCounts(result)
+  if (report !== undefined) writeDocument(report, formatReport(result), '--report')
+  if (meta !== undefined) writeDocument(meta, formatMeta(result), '--meta')
+  if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage))) {
+    const color = wantsColor(process.stderr)
+    writeSync(2, formatVerdict(result, { color, verbose: values.verbose !== undefined }))
+    const file = defaultFile()
+    if (mayBeRecorded(result, file))
+      writeSync(2, formatLines(await (await import('./record/glance.ts')).glance(file, result), color))
   }
+  return result.status
 }
 
 async function runToEnd(

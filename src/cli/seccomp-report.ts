@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
-import { existsSync, linkSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { existsSync, linkSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { formatRefused } from '../seccomp/refused-call.ts'
 import type { Parsed } from './flags.ts'
-import { checkDocumentPath } from './report.ts'
+import { checkDocumentPath, writeDocument } from './report.ts'
 
 /** A line for the first call of each kind. */
 export function tellRefused({ refusal }: JobEvent): void {
@@ -29,8 +29,9 @@ export function checkLearn(values: Parsed['values']): string | undefined {
 }
 
 /** Whole or not at all; a file that came meanwhile is left, unless it was to be replaced. @throws FILE_REFUSED */
-export function writeLearned(path: string, { learned }: Result, force: boolean): void {
-  const draft = `${path}.${process.pid}`
+export function writeLearned(path: string, { learned, reason }: Result, force: boolean): void {
+  // no program ran, which the verdict tells: a profile of the way to its exec would be of use to none
+  if (reason === 'not-found' || reason === 'not-executable') return
   if (!learned)
     throw fail('FILE_REFUSED', {
       what: 'write the profile',
@@ -38,10 +39,15 @@ export function writeLearned(path: string, { learned }: Result, force: boolean):
       errno: 'ENODATA',
       remedy: 'see why the command did not start: nothing was learnt',
     })
+  const text = `${JSON.stringify(learned, null, 2)}\n`
+  if (force) {
+    writeDocument(path, text, '--learn')
+    return
+  }
+  const draft = `${path}.${process.pid}`
   try {
-    writeFileSync(draft, `${JSON.stringify(learned, null, 2)}\n`, { flag: 'wx' })
-    if (force) renameSync(draft, path)
-    else linkSync(draft, path)
+    writeFileSync(draft, text, { flag: 'wx' })
+    linkSync(draft, path)
   } catch (error) {
     throw refused(path, (error as NodeJS.ErrnoException).code ?? 'EIO', error)
   } finally {

@@ -11,15 +11,13 @@ export function compilePrivileges(plan: Plan): Op[] {
   if (scheduler) ops.push({ op: 'setScheduler', ...scheduler, origin: 'scheduler' })
   if (nice !== undefined) ops.push({ op: 'setNice', nice, origin: 'nice' })
   if (ioPriority !== undefined) ops.push({ op: 'setIoPriority', priority: ioPriority, origin: 'ioPriority' })
-  for (const { resource, soft, hard } of ulimits) ops.push({ op: 'setLimit', resource, soft, hard, origin: 'ulimits' })
+  for (const { resource, soft, hard, atMost } of ulimits)
+    ops.push({ op: atMost ? 'boundLimit' : 'setLimit', resource, soft, hard, origin: 'ulimits' })
   // should hutch itself be stopped: a process alone then goes on for a second at most, and cannot catch the end
-  if (spec.cpuTimeMs !== undefined)
-    ops.push({
-      op: 'boundLimit',
-      resource: 0,
-      most: Math.ceil((spec.cpuTimeMs + (spec.extraTimeMs ?? 0)) / 1000) + 1,
-      origin: 'cpuTime',
-    })
+  if (spec.cpuTimeMs !== undefined) {
+    const most = Math.ceil((spec.cpuTimeMs + (spec.extraTimeMs ?? 0)) / 1000) + 1
+    ops.push({ op: 'boundLimit', resource: 0, soft: most, hard: most, origin: 'cpuTime' })
+  }
   const origin = asksForCapabilities(plan)
   if (capabilities?.bounding !== undefined) ops.push({ op: 'dropBounding', keep: capabilities.bounding, origin })
   if (ids) {

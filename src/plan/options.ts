@@ -214,7 +214,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     args: [...args],
     limits: parseLimits(options.limits === undefined ? {} : options.limits, door, sandboxed?.limits),
     ...namespaces,
-    privileges: parsePrivileges(options, say),
+    privileges: parsePrivileges(options, say, given && (given.ulimits ?? {})),
     ...parseJudging(options, say, door),
     ...(given && given.maxOutput === undefined && { capsPipes: true }),
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,

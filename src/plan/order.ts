@@ -26,7 +26,8 @@ export interface OrderOptions {
 }
 
 const lowerable = ['memory', 'swap', 'pids', 'cpus'] as const
-const words = ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir']
+/** The last four are the pool's own, and not in what comes here. */
+const words = ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir', 'stdin', 'stdio', 'signal', 'onEvent']
 const aTime = 'a time such as 10s, 500ms or 2m'
 
 /** The pool's Spec as this job has it. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING */

@@ -302,8 +302,15 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
     directory: parent.directory,
     need: `make a group for ${needsOf(spec) || '--parent'}`,
     user: around.host.uid,
-    ...(spec.sandbox && { without: spec.door === 'cli' ? '--limit none' : "limits: 'none'" }),
+    ...(spec.sandbox && { without: withoutGroups(spec) }),
   })
+}
+
+/** How to ask for a sandbox that needs no group: what was not asked for need not be given up. */
+function withoutGroups({ limits, cpuTimeMs, door }: Spec): string {
+  const [none, time] = door === 'cli' ? ['--limit none', '--cpu-time'] : ["limits: 'none'", 'cpuTime']
+  const ways = [limits.length > 0 && `with ${none}`, cpuTimeMs !== undefined && `without ${time}`]
+  return ways.filter(Boolean).join(' and ')
 }
 
 /** The options that take a group. */

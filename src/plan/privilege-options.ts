@@ -46,7 +46,7 @@ export interface PrivilegeSpec {
 type Say = (key: keyof PrivilegeOptions) => string
 
 /** @throws OPTION_INVALID, OPTION_CONFLICT */
-export function parsePrivileges(options: PrivilegeOptions, say: Say): PrivilegeSpec {
+export function parsePrivileges(options: PrivilegeOptions, say: Say, named?: object): PrivilegeSpec {
   const need = <T>(key: keyof PrivilegeOptions, accepted: string, read: (value: unknown) => T | undefined) => {
     const value = options[key]
     const result = value === undefined ? undefined : read(value)
@@ -79,7 +79,9 @@ export function parsePrivileges(options: PrivilegeOptions, say: Say): PrivilegeS
     capDrop,
     newPrivileges:
       need('newPrivileges', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? false,
-    ulimits: parseUlimits(options.ulimits, say('ulimits')),
+    ulimits: parseUlimits(options.ulimits, say('ulimits')).map((limit) =>
+      named === undefined || Object.hasOwn(named, limit.name) ? limit : { ...limit, atMost: true as const },
+    ),
     ...(group !== undefined && { group }),
     ...(groups !== undefined && { groups }),
     ...(oomScoreAdj !== undefined && { oomScoreAdj }),

@@ -72,17 +72,15 @@ export function explainRights(op: Rights): { words: string; shell: string } {
         words: `be killed for memory sooner or later by ${op.value} thousandths`,
         shell: `echo ${op.value} > /proc/self/oom_score_adj`,
       }
-    case 'setLimit': {
+    case 'setLimit':
+    case 'boundLimit': {
       const amount = (number: number) => (number === -1 ? 'unlimited' : String(number))
       const name = limitNames[op.resource] ?? String(op.resource)
+      const words = `limit ${name} to ${amount(op.soft)}${op.hard === op.soft ? '' : `, at most ${amount(op.hard)}`}`
       return {
-        words: `limit ${name} to ${amount(op.soft)}${op.hard === op.soft ? '' : `, at most ${amount(op.hard)}`}`,
+        words: op.op === 'setLimit' ? words : `${words}, or what it has if that is less`,
         shell: `prlimit --pid $$ --${name}=${amount(op.soft)}:${amount(op.hard)}`,
       }
-    }
-    case 'boundLimit': {
-      const name = limitNames[op.resource] ?? String(op.resource)
-      return { words: `limit ${name} to ${op.most} at most`, shell: `prlimit --pid $$ --${name}=${op.most}` }
     }
     case 'setNice':
       return { words: `take the nice value ${op.nice}`, shell: `renice -n ${op.nice} -p $$` }

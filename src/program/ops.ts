@@ -137,7 +137,7 @@ export const ops = {
   attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },
   allowPath: { code: 119, call: 'landlock_add_rule', fields: { path: 'string', access: 'u32' } },
   restrictPaths: { code: 120, call: 'landlock_restrict_self', fields: {} },
-  boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', most: 'u64' } },
+  boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', soft: 'u64', hard: 'u64' } },
   awaitGroups: { code: 140, call: 'recvfrom', fields: {} },
 } as const
 

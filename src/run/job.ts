@@ -9,7 +9,7 @@ import { parseFlat } from '../cgroup/stats.ts'
 import { fail } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
-import { parseOptions, type RunOptions } from '../plan/options.ts'
+import { optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
@@ -28,7 +28,7 @@ export interface StartOptions extends RunOptions {
   stdio?: Stdio | readonly [Stdio, Stdio, Stdio]
   /** When it aborts, the job is stopped as if its time were up. */
   signal?: AbortSignal
-  /** Called for each event as it happens. */
+  /** Called for each event as it happens. What it throws is an uncaught exception of this process. */
   onEvent?: (event: JobEvent) => void
 }
 
@@ -126,12 +126,24 @@ async function startWith(
   options: StartOptions,
   reads: { reads?: true } = {},
 ): Promise<Job> {
+  refuseUnknown(options, [...Object.keys(optionFlags), 'stdio', 'signal', 'onEvent'], '', 'option')
   const { stdio, signal, onEvent, ...rest } = options
+  checkEars(options)
   const spec = parseOptions(command, args, rest, 'library')
   const filter = await loadFilter(spec)
   const before = takeTurn()
   if (before) await before
   return startSpec(spec, { stdio, signal, onEvent, filter, ...reads })
+}
+
+/** What is not asked before all has been launched. @throws OPTION_INVALID */
+export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
+  const invalid = (name: string, value: unknown, accepted: string) =>
+    fail('OPTION_INVALID', { name, value, why: 'it is not understood', accepted })
+  // of any realm, and of any library that has one of its own
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function')
+    throw invalid('signal', signal, 'the signal of an AbortController')
+  if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'a function')
 }
 
 let last: Promise<void> | undefined
@@ -205,12 +217,22 @@ export function follow(
   const outcome = noOutcome(sent)
   let failure: unknown
   let aborted = false
+  // what the caller's function throws is the caller's, as that of any listener: it neither stops nor changes what is heard here
+  const tell = (event: JobEvent) => {
+    try {
+      onEvent?.(event)
+    } catch (error) {
+      setImmediate(() => {
+        throw error
+      })
+    }
+  }
   const note = (kind: JobEvent['kind'], count?: number) => {
     if (count !== undefined && count <= (outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0))
       return
     const event = { at: Math.round(performance.now() - begun), kind, ...(count !== undefined && { count }) }
     outcome.events.push(event)
-    onEvent?.(event)
+    tell(event)
   }
   const failed = (error: unknown) => {
     failure ??= error
@@ -262,7 +284,7 @@ export function follow(
       } else if (kind === eventKinds.refused) {
         const refusal = bytes && how.filter?.reader?.take(a, bytes)
         if (refusal?.answer === 'killed') outcome.filterKilled = true
-        if (refusal) onEvent?.({ at: Math.round(performance.now() - begun), kind: 'refused', refusal })
+        if (refusal) tell({ at: Math.round(performance.now() - begun), kind: 'refused', refusal })
       } else if (kind === eventKinds.stopped) {
         outcome.stopCause ??= b === 1 ? 'cpu-time' : aborted || sent.has(a) ? 'aborted' : 'timeout'
         outcome.killed = a === constants.signals.SIGKILL

@@ -6,7 +6,7 @@ import { parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts
 import { makeOrder, type OrderOptions, parseOrder } from '../plan/order.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
-import { collect, type Job, loadFilter, type StartOptions } from './job.ts'
+import { checkEars, collect, type Job, loadFilter, type StartOptions } from './job.ts'
 import { judge, noOutcome } from './judge.ts'
 import type { Result } from './result.ts'
 import { Stock } from './stock.ts'
@@ -117,6 +117,7 @@ export class Pool {
    */
   async run(argv: readonly string[], options: JobOptions = {}): Promise<Result> {
     const { stdin, stdio, signal, onEvent, ...order } = options
+    checkEars(options)
     const spec = parseOrder(argv, order, this.#spec)
     const ends = chooseEnds(stdin, stdio)
     for (let lost = 1; ; lost++) {

@@ -132,7 +132,7 @@ const headlines: { [R in Reason]: (plan: Plan, e: Evidence) => Words } = {
       : `cannot run ${quote(plan.argv[0]!)}: it is not an executable program (${e.execError})`,
     remedy:
       plan.spec.landlock && e.execError === 'EACCES'
-        ? 'let it be executed, and its interpreter and libraries be read: --landlock /usr:rx'
+        ? 'let it be executed, and its interpreter and libraries be read, each mount by itself: --landlock /usr:rx --landlock /lib:rx --landlock /lib64:rx'
         : e.execError === 'ENOEXEC'
           ? 'start a script with a line such as #!/bin/sh; a program may be for another kind of processor, or cut off: file(1) tells'
           : e.interpreterMissing

@@ -8,6 +8,8 @@ export interface ResourceLimit {
   resource: number
   soft: number
   hard: number
+  /** A preset's: who has less already keeps that. */
+  atMost?: true
 }
 
 /** Numbers of x86 and arm64, which are the same. */

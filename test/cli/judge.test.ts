@@ -98,6 +98,13 @@ test('what hutch could not do, and what is no program, is internal in the meta f
   expect(read('meta')).toMatch(/^status:XX\nmessage:cannot enter the working directory[^\n]*\n$/)
   expect((await run('--meta', 'meta', '--', './no-such')).status).toBe(127)
   expect(read('meta')).toMatch(/status:XX\nmessage:cannot run \.\/no-such: no such program \(ENOENT\)\n$/)
+  // an option that is refused leaves no result of a run before
+  expect((await run('--meta', 'meta', '--memory', 'much', '--', 'true')).status).toBe(125)
+  expect(read('meta')).toBe('status:XX\nmessage:cannot use much for --memory: it is not understood\n')
+  expect((await run('--meta', 'meta', '--report', 'gone/x', '--', 'true')).status).toBe(125)
+  expect(read('meta')).toMatch(/^status:XX\nmessage:cannot write the report gone\/x: [^\n]*\n$/)
+  expect((await run('--meta', 'meta', '--memory', '-1', '--explain', '--', 'true')).status).toBe(125)
+  expect(read('meta')).toContain('the report')
 })
 
 test('files are opened by the caller, not by who the command is', async () => {

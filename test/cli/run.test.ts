@@ -216,6 +216,15 @@ test('a report to a pipe is written there', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ command: ['true'], exitCode: 0, reason: 'exit' })
 })
 
+test('what --explain prints onto a full disk is told, in words', async () => {
+  const words = [process.execPath, cli, 'run', '--sandbox', '--explain', 'true']
+  expect(await collect('sh', ['-c', '"$@" >/dev/full', '-', ...words])).toEqual({
+    status: 125,
+    stdout: '',
+    stderr: 'hutch: cannot write to standard output: ENOSPC\n  remedy: see that the disk to which it goes has room\n',
+  })
+})
+
 test('--explain runs nothing and prints the operations and the shell lines', async () => {
   const { status, stdout } = await hutch(['run', '--memory', '50M', '--explain', '--', 'touch', `${directory}/touched`])
   expect(status).toBe(0)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
-import { run, start } from '../../src/index.ts'
+import { run, type StartOptions, start } from '../../src/index.ts'
+import { collect } from '../cli/hutch.ts'
+import { children } from '../leaks.ts'
 import { requires } from '../requires.ts'
 
 /** Milliseconds in which a shell has set its traps. */
@@ -76,6 +78,40 @@ test('an AbortSignal stops it', async () => {
 
 test('an AbortSignal that has aborted before stops it too', async () => {
   expect(await run('sleep', ['30'], { signal: AbortSignal.abort() })).toMatchObject({ reason: 'aborted' })
+})
+
+test('a signal or a listener that is none is refused before anything starts', async () => {
+  const before = children()
+  for (const [key, value] of [
+    ['signal', 5],
+    ['signal', null],
+    ['signal', new AbortController()],
+    ['onEvent', 'x'],
+  ] as const) {
+    const options = { [key]: value } as StartOptions
+    const refused = { code: 'OPTION_INVALID', message: expect.stringContaining(`for ${key}: it is not understood`) }
+    await expect(run('sleep', ['4771'], options)).rejects.toMatchObject(refused)
+    await expect(start('sleep', ['4771'], options)).rejects.toMatchObject(refused)
+  }
+  await expect(run('true', [], { onevent: () => {} } as StartOptions)).rejects.toMatchObject({
+    code: 'OPTION_UNKNOWN',
+    message: expect.stringContaining('did you mean onEvent?'),
+  })
+  expect(children()).toEqual(before)
+})
+
+test('what a listener throws is an uncaught exception, and the job ends as it would', async () => {
+  const script = `import { run } from '${process.cwd()}/dist/index.js'
+    process.on('uncaughtException', ({ message }) => console.log('uncaught', message))
+    const onEvent = ({ kind }) => { throw new Error(kind) }
+    const stopped = await run('sleep', ['4772'], { timeout: 100, onEvent })
+    const cut = await run('yes', [], { maxOutput: 100, onEvent })
+    setImmediate(() => console.log(stopped.reason, cut.reason, cut.stdout.length))`
+  expect(await collect(process.execPath, ['--input-type=module', '-e', script])).toEqual({
+    status: 0,
+    stdout: 'uncaught stop\nuncaught kill\ntimeout output 100\n',
+    stderr: '',
+  })
 })
 
 test.each([['none'], [['pid', 'mount']]] as const)(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HutchError, type RunOptions, run } from '../../src/index.ts'
 import { runAs } from '../anyone.ts'
-import { collect, hutch } from '../cli/hutch.ts'
+import { cli, collect, hutch } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 
 let folder = ''
@@ -132,6 +132,23 @@ test('without a group for its limits it does not start, and says how it would', 
     ? /cannot get a group for --memory \(--sandbox\).*remedy: as root: loginctl enable-linger 1000/s
     : /cannot make a group for --memory \(--sandbox\).*or with --limit none: then/s
   expect(refused.stderr).toMatch(said)
+  if (existsSync('/run/systemd/system')) return
+  // a way that was taken already is no remedy
+  const timed = await runAs(1000, ['--sandbox', '--limit', 'none', '--cpu-time', '1s', '--', 'true'])
+  expect(timed.stderr).toMatch(/cannot make a group for --cpu-time.*Scope\(\) first; or without --cpu-time: then/s)
+})
+
+test('a caller with lower limits of its own keeps them, and one that is named is set or refused', async (context) => {
+  const look = ['/bin/sh', '-c', "awk '/Max (open files|file size)/ { print $1, $2, $4, $5 }' /proc/self/limits"]
+  const mine = ['prlimit', '--nofile=300:300', '--fsize=5000000:5000000', '--nproc=900:900']
+  const start = ['run', '--sandbox', '--limit', 'none']
+  const kept = await collect(mine[0]!, [...mine.slice(1), process.execPath, cli, ...start, '--', ...look])
+  expect(kept).toEqual({ status: 0, stdout: 'Max file 5000000 5000000\nMax open 300 300\n', stderr: '' })
+  const wide = await collect('prlimit', ['--nofile=5000:5000', process.execPath, cli, ...start, '--', ...look])
+  expect(wide.stdout).toBe('Max file 1073741824 1073741824\nMax open 1024 4096\n')
+  requires(context, 'root')
+  const args = ['--sandbox', '--limit', 'none', '--ulimit', 'nofile=400', '--', 'true']
+  expect((await runAs(1000, args, mine)).stderr).toMatch(/cannot set a limit of the process: .*\(EPERM\)/)
 })
 
 test('--explain tells what is in force and what is not', async () => {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Refused system calls by name, with their arguments, live; and profiles that are learnt. On the real kernel.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type JobEvent, type RunOptions, run } from '../../src/index.ts'
 import { runAs } from '../anyone.ts'
-import { hutch } from '../cli/hutch.ts'
+import { collect, hutch } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 
 const program = `
@@ -232,6 +232,24 @@ test('a profile that was learnt runs the same again, and refuses what was not do
   expect(readFileSync(profile, 'utf8')).toBe(before)
   expect((await hutch(['run', '--force', ...learn.slice(1)])).status).toBe(0)
   expect(existsSync(`${profile}.${process.pid}`)).toBe(false)
+  // nor is a good one replaced when nothing ran
+  const kept = readFileSync(profile, 'utf8')
+  expect((await hutch(['run', '--force', '--learn', profile, '--', `${folder}/none`])).status).toBe(127)
+  expect((await hutch(['run', '--force', '--learn', profile, '--', folder])).status).toBe(126)
+  expect(readFileSync(profile, 'utf8')).toBe(kept)
+})
+
+test('a pipe or device is written to, never replaced by a profile', async () => {
+  const pipe = `${folder}/pipe`
+  execFileSync('mkfifo', [pipe])
+  const reader = collect('cat', [pipe])
+  expect((await hutch(['run', '--learn', pipe, '--', 'true'])).stderr).toContain('EEXIST')
+  expect(await hutch(['run', '--force', '--learn', pipe, '--', 'true'])).toEqual({ status: 0, stdout: '', stderr: '' })
+  expect(statSync(pipe).isFIFO()).toBe(true)
+  expect(JSON.parse((await reader).stdout).defaultAction).toBe('SCMP_ACT_ERRNO')
+  expect((await hutch(['run', '--learn', '/nope/x', '--', 'true'])).stderr).toContain(
+    'cannot write the profile /nope/x',
+  )
 })
 
 test('what is learnt is not refused, so no filter stands beside it', async () => {

@@ -114,7 +114,7 @@ const limitOf = (made: ReturnType<typeof plan>) => {
 test('CPU time is counted where the host counts it, and each process is bounded a second above', () => {
   const options = { cpuTime: 1500, extraTime: 600 }
   const name = 'hutch-42-777-4026531836-1'
-  const bound = { op: 'boundLimit', resource: 0, most: 4, origin: 'cpuTime' }
+  const bound = { op: 'boundLimit', resource: 0, soft: 4, hard: 4, origin: 'cpuTime' }
   const op = (file: string) => [{ op: 'limitCpu', limitMs: 1500, extraMs: 600, file, origin: 'cpuTime' }, bound]
   expect(limitOf(plan(v2, options))).toEqual(op(`/cg/${name}/cpu.stat`))
   expect(limitOf(plan(hybrid, options))).toEqual(op(`/cg/unified/${name}/cpu.stat`))
