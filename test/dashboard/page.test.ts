@@ -111,14 +111,15 @@ test('a hog shows up, its figures move, and its kill is marked within a second',
   // and what a busy machine is late, here, there and in the browser
   expect(((await marked) as number) - (await ended)).toBeLessThan(1000 + 10 * stop())
   // the mark is in the chart, too: its colour is nowhere else there
-  const red = await page.evaluate(`(() => {
+  const red = () =>
+    page.evaluate(`(() => {
     const canvas = document.querySelectorAll('#charts canvas')[1]
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
     let count = 0
     for (let i = 0; i < data.length; i += 4) if (data[i] > 150 && data[i + 1] < 80 && data[i + 2] < 80 && data[i + 3] > 200) count++
     return count
   })()`)
-  expect(red).toBeGreaterThan(50)
+  await expect.poll(red, { timeout: 10_000 }).toBeGreaterThan(50)
 })
 
 test('a limit is set after a second question, by keyboard alone, and reaches the kernel', async (context) => {
