@@ -19,6 +19,11 @@ export function leftGroups(): string[] {
   )
 }
 
+/** Groups that these processes have left. */
+export function leftBy(pids: ReadonlySet<number>): string[] {
+  return leftGroups().filter((group) => pids.has(Number(/\/hutch-(\d+)-/.exec(group)?.[1])))
+}
+
 /** Jobs' groups, and those that tests make by hand and name after their process. */
 function isLeft(name: string): boolean {
   return isAbandoned(name) || new RegExp(`^hutch-(test-)?${process.pid}(-|$)`).test(name)

@@ -23,6 +23,18 @@ export function endOf(pid: number): Promise<NodeJS.Signals | null> {
   return new Promise((resolve) => child.once('exit', (_status, signal) => resolve(signal)))
 }
 
+/** SIGKILL for a child after so many milliseconds; whether it had printed something by its end. */
+export async function killAfter(child: ChildProcess, after: number): Promise<boolean> {
+  let said = false
+  child.stdout!.once('data', () => {
+    said = true
+  })
+  setTimeout(() => child.kill('SIGKILL'), after)
+  // not close: without a pid namespace, what a command started holds its stdout until the next start
+  await new Promise((resolve) => child.once('exit', resolve))
+  return said
+}
+
 /** Kills what is left, and waits for it. */
 export async function endSleepers(): Promise<void> {
   for (const child of started.splice(0)) {

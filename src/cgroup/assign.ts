@@ -168,7 +168,12 @@ export async function assignFile(place: Place, file: string, value: unknown, opt
   const unified = place.directories['']
   if (options.evacuate && file === 'cgroup.subtree_control' && unified !== undefined && isPopulated(unified))
     evacuate(unified)
-  for (const write of planFile(place, file, value, options.force)) {
+  await makeWrites(planFile(place, file, value, options.force))
+}
+
+/** One after the other. @throws CGROUP_WRITE_REFUSED at the first that the kernel refuses */
+export async function makeWrites(writes: readonly FileWrite[]): Promise<void> {
+  for (const write of writes) {
     const errno = await writeGroupFileAsync(write.directory, write.file, write.value)
     if (errno !== undefined) throw explainWrite({ ...write, errno })
   }

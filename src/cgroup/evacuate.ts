@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Empties a v2 group into a leaf below it, so that it may hand controllers to children: cgroup-v2.rst, "No Internal Process Constraint".
 import { fail, type HutchError, quote } from '../errors.ts'
+import { statField } from '../host/host.ts'
 import { leafName } from '../host/parent.ts'
 import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from './files.ts'
 
@@ -46,7 +47,7 @@ function refuseForeign(directory: string, pid: string, uid: number): void {
     fail('CGROUP_NOT_EVACUATED', { directory, why, errno: 'EPERM', remedy: 'name another group with --parent' })
   if (pid === '0') throw refuse('it has processes of another pid namespace')
   const stat = readProcess(pid, 'stat')
-  const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6] ?? 0)
+  const flags = Number(statField(stat, 9) ?? 0)
   if (flags & kernelThread) throw refuse(`${describe(pid)} is a thread of the kernel`)
   const owner = /^Uid:\s+(\d+)/m.exec(readProcess(pid, 'status'))?.[1]
   if (uid !== 0 && owner !== undefined && Number(owner) !== uid)

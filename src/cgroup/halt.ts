@@ -2,11 +2,10 @@
 // Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../errors.ts'
-import { planFreeze } from './assign.ts'
-import { readGroupFile, readWords, walkGroups, writeGroupFile, writeGroupFileAsync } from './files.ts'
+import { makeWrites, planFreeze } from './assign.ts'
+import { readGroupFile, readWords, walkGroups, writeGroupFile } from './files.ts'
 import { listProcesses, shorten } from './group-state.ts'
 import type { Place } from './place.ts'
-import { explainWrite } from './refusal.ts'
 
 /** Waits in short steps, then longer ones, 3 s at most. Freezing and dying have no file to wait on in every layout. */
 async function waitFor(done: () => boolean): Promise<boolean> {
@@ -39,12 +38,7 @@ function members(place: Place): Set<string> {
 export async function killPlace(place: Place): Promise<void> {
   const unified = place.directories['']
   if (unified !== undefined) writeGroupFile(unified, 'cgroup.kill', '1')
-  const freezer = place.directories.freezer
-  if (freezer !== undefined) {
-    const thaw = { directory: freezer, file: 'freezer.state', value: 'THAWED' }
-    const errno = writeGroupFile(thaw.directory, thaw.file, thaw.value)
-    if (errno !== undefined) throw explainWrite({ ...thaw, errno })
-  }
+  await makeWrites(planFreeze(place, false).filter(({ file }) => file === 'freezer.state'))
   if (unified !== undefined && Object.keys(place.directories).length === 1)
     writeGroupFile(unified, 'cgroup.freeze', '0')
   let forbidden = false
@@ -90,10 +84,7 @@ export async function freezePlace(place: Place, frozen: boolean): Promise<void> 
       evidence: ['the group is neither in a v2 tree nor in the freezer hierarchy'],
       remedy: 'make it with the controller freezer',
     })
-  for (const write of writes) {
-    const errno = await writeGroupFileAsync(write.directory, write.file, write.value)
-    if (errno !== undefined) throw explainWrite({ ...write, errno })
-  }
+  await makeWrites(writes)
   const done = await waitFor(
     () =>
       (unified === undefined || isFrozen(unified) === frozen || isFrozenAbove(unified)) &&

@@ -11,7 +11,7 @@ import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
 import { defaultFile } from './record/file.ts'
-import { type Recalled, recall, recalledLines } from './record/recall.ts'
+import { type Recalled, recall, recalledLines, total } from './record/recall.ts'
 
 const flags: FlagTable = {
   json: { help: 'print it as JSON' },
@@ -88,7 +88,7 @@ async function lookBack(named: string | undefined, path: string): Promise<Recall
 
 /** A group that only the recording knows any more. */
 function explainRecalled(name: string, { group, kills, slowed }: Recalled): Explanation {
-  const count = kills.reduce((sum, kill) => sum + kill.count, 0)
+  const count = total(kills)
   const cause: Cause =
     count > 0
       ? {
@@ -100,7 +100,7 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
           evidence: [],
         }
       : { cause: 'none', group, headline: `no process was killed for memory in ${group}, which is gone`, evidence: [] }
-  const times = slowed.reduce((sum, { count }) => sum + count, 0)
+  const times = total(slowed)
   const slow: Cause = {
     cause: 'slowed',
     limit: 'memory.high',

@@ -67,7 +67,12 @@ export function settleHost(home: string): void {
 
 /** Field 22 of /proc/PID/stat; the command in field 2 may hold anything, so counting starts behind its last parenthesis. */
 export function parseStartTime(stat: string): string {
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  return statField(stat, 22) ?? ''
+}
+
+/** A field of /proc/PID/stat from the third on, by its number in proc_pid_stat(5); the command in field 2 may hold anything. */
+export function statField(stat: string, number: number): string | undefined {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[number - 3]
 }
 
 /** Whether the kernel is of this release or a later one. */

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { expect, vi } from 'vitest'
 
 export const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
 
@@ -56,7 +57,7 @@ export async function heard({ said }: Running, wanted: RegExp): Promise<void> {
 
 /** Until a process has become that program: a shell's child is a shell first. */
 export async function becomes(pid: number, program: string): Promise<void> {
-  while (readFileSync(`/proc/${pid}/comm`, 'utf8') !== `${program}\n`) await pause(20)
+  await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe(`${program}\n`), 30_000)
 }
 
 /**

@@ -6,8 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { begin, collect, hutch } from '../cli/hutch.ts'
 import { hostMounts, workplace } from '../image.ts'
-import { leftGroups } from '../leaks.ts'
+import { leftBy, leftGroups } from '../leaks.ts'
 import { requires } from '../requires.ts'
+import { killAfter } from '../sleeper.ts'
 
 const place = workplace()
 const file = `${place.path}/file`
@@ -29,11 +30,6 @@ function running(word: string): number[] {
       }
     })
     .map(Number)
-}
-
-/** Groups that these processes have left. */
-function leftBy(pids: ReadonlySet<number>): string[] {
-  return leftGroups().filter((group) => pids.has(Number(/\/hutch-(\d+)-/.exec(group)?.[1])))
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -69,10 +65,7 @@ test('killed by SIGKILL at a random moment, over and over, it leaves nothing tha
     for (let round = 0; round < 25 || (up - before < 3 && round < 200); round++) {
       const child = spawn(file, { stdio: ['ignore', 'pipe', 'ignore'] })
       killed.add(child.pid!)
-      child.stdout.once('data', () => up++)
-      setTimeout(() => child.kill('SIGKILL'), Math.random() * (process.env.VM ? 200 : 15) * (1 + round / 10))
-      // not close: without a pid namespace, what the command started holds its stdout until the next start
-      await new Promise((resolve) => child.once('exit', resolve))
+      if (await killAfter(child, Math.random() * (process.env.VM ? 200 : 15) * (1 + round / 10))) up++
       child.stdout.destroy()
     }
     // the last one has to go by itself, the groups by whoever starts next

@@ -29,6 +29,7 @@ import {
 } from '../../src/index.ts'
 import { buildDirectory } from '../../src/native.ts'
 import { readLog } from '../../src/run/why/log.ts'
+import { becomes } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 
 const hog = `${buildDirectory}/bin/hutch`
@@ -76,11 +77,6 @@ async function unheardOf(): Promise<ReturnType<typeof begin>> {
     one.child.kill('SIGKILL')
     await one.ended
   }
-}
-
-/** Until a process has become that program. */
-async function becomes(pid: number, program: string): Promise<void> {
-  await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe(`${program}\n`), 30_000)
 }
 
 /** Until a process is over, and its parent has not asked for it. */

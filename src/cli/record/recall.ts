@@ -62,6 +62,11 @@ export async function recall(file: string, name: string): Promise<Recalled | und
   }
 }
 
+/** How often, in all. */
+export function total(events: readonly { count: number }[]): number {
+  return events.reduce((sum, { count }) => sum + count, 0)
+}
+
 /** Label and text, a line each. */
 export function recalledLines({ file, from, to, memory, pids, memoryPressure, kills, slowed, gone }: Recalled): Line[] {
   const lines: Line[] = [
@@ -77,13 +82,13 @@ export function recalledLines({ file, from, to, memory, pids, memoryPressure, ki
       'pressure',
       `some task waited for memory ${memoryPressure.most} % of the time, at ${formatTime(memoryPressure.at)}`,
     ])
-  const times = slowed.reduce((sum, { count }) => sum + count, 0)
+  const times = total(slowed)
   if (times > 0)
     lines.push([
       'slowed',
       `${times} ${times === 1 ? 'time' : 'times'} by memory.high, from ${formatTime(slowed[0]!.at)} to ${formatTime(slowed.at(-1)!.at)}`,
     ])
-  const count = kills.reduce((sum, kill) => sum + kill.count, 0)
+  const count = total(kills)
   if (count > 0) lines.push(['killed', `${count} for memory, the last at ${formatTime(kills.at(-1)!.at)}`])
   return lines
 }

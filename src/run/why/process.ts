@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { ownPlace, type Place } from '../../cgroup/place.ts'
 import { parseHierarchies } from '../../host/hierarchy.ts'
-import { type Host, readMembership } from '../../host/host.ts'
+import { type Host, readMembership, statField } from '../../host/host.ts'
 
 /** What is left undefined may not be read, or there is none. */
 export interface ProcessFacts {
@@ -76,13 +76,8 @@ export function readProcess(pid: number): ProcessFacts | undefined {
 
 /** Field 52, a wait status. */
 function parseExitStatus(stat: string): number | undefined {
-  return statField(stat, 52)
-}
-
-/** proc_pid_stat(5); the command in field 2 may hold anything. */
-function statField(stat: string, number: number): number | undefined {
-  const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[number - 3]
-  return field === undefined ? undefined : Number(field)
+  const status = statField(stat, 52)
+  return status === undefined ? undefined : Number(status)
 }
 
 /** USER_HZ is 100 wherever hutch runs. */
@@ -94,7 +89,7 @@ const drift = 1e-4
 export function parseStart(stat: string, uptime: string, now: number): number | undefined {
   const [start, up] = [statField(stat, 22), Number.parseFloat(uptime) * 1000]
   if (start === undefined || Number.isNaN(up)) return undefined
-  return now - (up - start * tickMs) - up * drift - 1000
+  return now - (up - Number(start) * tickMs) - up * drift - 1000
 }
 
 /** CAP_SYS_ADMIN is 21, CAP_SYS_RESOURCE 24. */
