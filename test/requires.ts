@@ -13,6 +13,7 @@ const needs = {
   systemd: () => existsSync('/run/systemd/system'),
   root: () => readHost().uid === 0,
   'not a VM': () => process.env.VM === undefined,
+  'a VM': () => process.env.VM !== undefined,
   'process connector': () => {
     const error = native().watchProcesses(() => {})
     native().stopProcesses()

@@ -5,6 +5,9 @@
 
 #include "../hutch.h"
 
+#define RLIMIT_CORE 4
+#define NO_CORE_HANDLER 1
+
 struct limit_pair {
 	u64 soft, hard;
 };
@@ -29,6 +32,18 @@ int op_set_limit(struct cursor *c)
 	return err ? err : (int)sys(__NR_prlimit64, 0, resource, &pair, NULL);
 }
 
+/*
+ * With a core_pattern that is a pipe, 0 still runs the handler; only 1 does not (fs/coredump.c).
+ * A hard limit of 0 can be raised to 1 with CAP_SYS_RESOURCE outside of any user namespace only; otherwise it stays.
+ */
+static int forbid_core_handler(void)
+{
+	const struct limit_pair pair = { NO_CORE_HANDLER, NO_CORE_HANDLER };
+	int err = (int)sys(__NR_prlimit64, 0, RLIMIT_CORE, &pair, NULL);
+
+	return err == -EPERM ? 0 : err;
+}
+
 /* At most these; a limit that is lower stays, so that it takes no right. */
 int op_bound_limit(struct cursor *c)
 {
@@ -47,6 +62,8 @@ int op_bound_limit(struct cursor *c)
 		pair.soft = soft;
 	if (pair.soft > pair.hard)
 		pair.soft = pair.hard;
+	if (resource == RLIMIT_CORE && soft == NO_CORE_HANDLER)
+		return forbid_core_handler();
 	return (int)sys(__NR_prlimit64, 0, resource, &pair, NULL);
 }
 

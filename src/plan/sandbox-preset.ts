@@ -29,7 +29,11 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['maxOutput', '16M', 'of what the library reads; streams that the caller gives it are not cut'],
   ['oomScoreAdj', 500, 'if the host itself runs out of memory, this goes first'],
   // of each process; these hold also where limits of groups do not
-  ['ulimits.core', 0, 'no dumps of its memory'],
+  [
+    'ulimits.core',
+    1,
+    'no dumps of its memory; 0 would still run a handler that kernel.core_pattern pipes to, 1 does not',
+  ],
   ['ulimits.nofile', '1024:4096', 'a descriptor bomb stops'],
   ['ulimits.fsize', 1_073_741_824, 'no file in a volume grows beyond 1 GiB'],
   ['ulimits.nproc', 1024, 'a fork bomb stops, also without limits of groups'],

@@ -44,6 +44,11 @@ export function without(index: number, bits: number): Condition {
   return { index, op: 'MASKED_EQ', mask: BigInt(bits), value: 0n }
 }
 
+/** This bit is set. */
+export function hasBit(index: number, bit: number): Condition {
+  return { index, op: 'MASKED_EQ', mask: BigInt(bit), value: BigInt(bit) }
+}
+
 export function below(index: number, value: number): Condition {
   return { index, op: 'LT', value: BigInt(value) }
 }

@@ -3,7 +3,7 @@
 // left out for a reason was forgotten, and a test finds it.
 import { commonCalls } from './common-calls.ts'
 import { namespaceFlags } from './default.ts'
-import { type Group, is, isInt, rulesOf, without } from './group.ts'
+import { type Group, hasBit, is, isInt, rulesOf, without } from './group.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
 
 const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 }
@@ -11,6 +11,44 @@ const netlinkRoute = 0
 
 /** Requests that put words into a terminal as if typed (TIOCSTI, TIOCLINUX), or load a line discipline (TIOCSETD). */
 const terminalRequests = [0x5412, 0x541c, 0x5423]
+
+/** S_ISUID and S_ISGID. A file with one of them gives its owner's rights to whoever runs it, also outside of the sandbox. */
+const setIdBits = [0o4000, 0o2000]
+
+/** Bits of open(2) under which its mode counts: O_CREAT, and O_TMPFILE without its O_DIRECTORY. */
+const makesFile = [0x40, 0x40_0000]
+
+/** Calls that set or make a mode, by the index of that argument. */
+const modeCalls: readonly (readonly [index: number, calls: string])[] = [
+  [1, 'chmod fchmod creat mkdir mknod'],
+  [2, 'fchmodat fchmodat2 mkdirat mknodat'],
+]
+
+/** Calls that open a file, by the index of their flags; the mode follows. */
+const openCalls: readonly (readonly [index: number, call: string])[] = [
+  [1, 'open'],
+  [2, 'openat'],
+]
+
+const setIdGroups: readonly Group[] = [
+  ...modeCalls.map(([index, calls]) => ({
+    why: 'no set-user-ID or set-group-ID file is left behind for other users of the host',
+    calls,
+    action: refuseWith(errnos.EPERM),
+    when: setIdBits.map((bit) => [hasBit(index, bit)]),
+  })),
+  ...openCalls.map(([index, calls]) => ({
+    why: 'the same for a file that open makes; without O_CREAT or O_TMPFILE the mode means nothing',
+    calls,
+    action: refuseWith(errnos.EPERM),
+    when: makesFile.flatMap((flag) => setIdBits.map((bit) => [hasBit(index, flag), hasBit(index + 1, bit)])),
+  })),
+  {
+    why: 'its mode is in memory, where no filter sees it: programs then use openat',
+    calls: 'openat2',
+    action: refuseWith(errnos.ENOSYS),
+  },
+]
 
 /** What is refused, by the reason. */
 export const left: { readonly [why: string]: string } = {
@@ -75,6 +113,7 @@ export const strictGroups: readonly Group[] = [
     why: 'programs that ask once for memory near them (numactl, some run-times) take a refusal badly, and it tells of itself alone',
     calls: 'get_mempolicy',
   },
+  ...setIdGroups,
 ]
 
 export const strictProfile: Profile = {

@@ -268,3 +268,32 @@ test("the tables have all that this host's headers have", (context) => {
   for (const [, name, number] of listed)
     if (Number(number) <= newest) expect([name, known.get(name!)]).toEqual([name, Number(number)])
 })
+
+test('strict: no mode with S_ISUID or S_ISGID, whichever call sets or makes it, and on no machine', () => {
+  const create = [0x40n, 0x41n, 0x40_0000n]
+  for (const machine of ['x86_64', 'aarch64'] as const) {
+    const { words } = findCompiled('strict', machine, [])!
+    const word = machines.find(({ name }) => name === machine)!.word
+    const ask = (name: string, args: bigint[]) => {
+      const number = syscallNumbers(machine).get(name)
+      return number === undefined ? undefined : runFilter(words, { number, machine: word, args })
+    }
+    const all = (modes: bigint[], expected: number) => {
+      for (const mode of modes) {
+        for (const name of ['chmod', 'fchmod', 'creat', 'mkdir', 'mknod'])
+          expect([name, mode, ask(name, [0n, mode]) ?? expected]).toEqual([name, mode, expected])
+        for (const name of ['fchmodat', 'fchmodat2', 'mkdirat', 'mknodat'])
+          expect([name, mode, ask(name, [0n, 0n, mode]) ?? expected]).toEqual([name, mode, expected])
+        for (const flags of create) {
+          expect([flags, mode, ask('open', [0n, flags, mode]) ?? expected]).toEqual([flags, mode, expected])
+          expect([flags, mode, ask('openat', [0n, 0n, flags, mode])]).toEqual([flags, mode, expected])
+        }
+      }
+    }
+    all([0o4755n, 0o2755n, 0o6000n, 0xffff_ffff_0000_0800n], refused)
+    all([0o1777n, 0o755n, 0n], actions.allow)
+    // what stands in the place of a mode without a file to make means nothing
+    expect(ask('openat', [0n, 0n, 0x8_0000n, 0o6755n])).toBe(actions.allow)
+    expect(ask('openat2', [])).toBe(actions.errno | 38)
+  }
+})
