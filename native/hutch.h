@@ -127,6 +127,8 @@ struct outer {
 	struct numbers answers;	/* the profile's filter, for the listener that will come: see addon/supervisor.c */
 	struct numbers arguments;	/* a call's number, and which of its arguments are texts or plain numbers */
 	u32 supervises, learns;
+	int ids_fd;		/* holds the lock on its ids, or -1; see ids.c */
+	u32 first_user, first_group, id_count;	/* those ids; count 0: none were reserved */
 	struct numbers keep;	/* the caller's descriptors that the command gets too, by number */
 	/* figures: u32 step, i32 length or -errno, bytes, padded to 4 */
 	char *figures;
@@ -199,6 +201,13 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 
 int op_keep_descriptors(struct outer *o, struct cursor *c);
 int run_tool(const char *const *argv);
+
+/* program/ids.c: ids of its own for the user namespace of a sandbox */
+
+#define IDS_EACH 65536
+
+int op_reserve_ids(struct outer *o, struct cursor *c);
+void release_ids(struct outer *o);
 
 /* program/map.c: the id maps of a new user namespace, see the ladder in program.h */
 

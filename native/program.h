@@ -37,7 +37,8 @@
 	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
 	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32") \
-	X(28, sendGo, op_send_go, "")
+	X(28, sendGo, op_send_go, "") \
+	X(30, reserveIds, op_reserve_ids, "")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \
@@ -132,6 +133,9 @@ enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPOR
  */
 #define LOOK_SIGNAL 23 /* SIGURG: nothing happens to a process that does not expect it */
 #define LOOK_CODE (-77)
+
+/* In a map of ids: the first of those that reserveIds has set aside; its count is then at most theirs. */
+#define RESERVED_ID "*"
 
 enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
 

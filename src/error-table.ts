@@ -83,6 +83,16 @@ export const table = {
     errno: f.errno,
     operation: 'clone3',
   }),
+  IDS_USED_UP: (f: { errno: string }): Words => ({
+    message: 'cannot start one more sandbox: no ids of the host are free for it',
+    evidence: [
+      "each sandbox of root has ids of its own: of root's range in /etc/subuid and /etc/subgid, or of 524288 to 1879048191",
+    ],
+    remedy:
+      'end a sandbox, give root more ids: echo root:1000000000:6553600 | tee -a /etc/subuid /etc/subgid, or choose them: --map-users 0:OUTSIDE:COUNT (mapUsers)',
+    errno: f.errno,
+    operation: 'fcntl',
+  }),
   IDMAP_NOT_DELEGATED: (f: {
     name: string
     what: string

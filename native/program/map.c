@@ -61,8 +61,8 @@ static int write_proc(int pid, const char *file, const char *text)
 	return write_text(path, text);
 }
 
-/* Three words an extent: inside, outside, count. */
-static int write_map(int pid, const char *file, const struct strings *map)
+/* Three words an extent: inside, outside, count. `first` of `count` stands for RESERVED_ID. */
+static int write_map(int pid, const char *file, const struct strings *map, u32 first, u32 count)
 {
 	char text[MAP_SIZE], *at = text;
 	const char *word = map->first;
@@ -70,6 +70,14 @@ static int write_map(int pid, const char *file, const struct strings *map)
 	if (map->length >= sizeof text)
 		return -E2BIG;
 	for (u32 i = 0; i < map->count; i++, word = next_string(word)) {
+		if (i % 3 == 1 && *word == *RESERVED_ID) {
+			at = append_number(at, first);
+			at = append(at, " ");
+			at = append_number(at, count);
+			at = append(at, "\n");
+			i++, word = next_string(word);
+			continue;
+		}
 		at = append(at, word);
 		at = append(at, i % 3 == 2 ? "\n" : " ");
 	}
@@ -187,9 +195,9 @@ int op_map_ids(struct outer *o, struct cursor *c)
 	/* before gid_map: a user who could give up a group by setgroups could open what is closed to that group (CVE-2014-8989) */
 	err = deny_setgroups ? write_proc(o->pid, "setgroups", "deny") : 0;
 	if (!err && groups.count)
-		err = *group_tool ? map_by_tool(o->pid, group_tool, &groups) : write_map(o->pid, "gid_map", &groups);
+		err = *group_tool ? map_by_tool(o->pid, group_tool, &groups) : write_map(o->pid, "gid_map", &groups, o->first_group, o->id_count);
 	if (!err && users.count)
-		err = *user_tool ? map_by_tool(o->pid, user_tool, &users) : write_map(o->pid, "uid_map", &users);
+		err = *user_tool ? map_by_tool(o->pid, user_tool, &users) : write_map(o->pid, "uid_map", &users, o->first_user, o->id_count);
 	return err ? (int)err : send_go(o);
 }
 

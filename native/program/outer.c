@@ -256,6 +256,7 @@ int outer_finish(struct outer *o)
 		before = o->ops;
 		code = take_op(&o->ops, &payload);
 		if (code <= 0) {
+			release_ids(o);
 			disarm_fault();
 			return code;
 		}
@@ -282,6 +283,7 @@ void outer_skip(struct outer *o)
 /* After a failed start: removes the groups that this run made, and no other. */
 void outer_undo(struct outer *o)
 {
+	release_ids(o);
 	while (o->made_count) {
 		const char *path = o->made[--o->made_count];
 

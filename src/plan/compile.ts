@@ -4,7 +4,7 @@ import { memoryFiles, memoryLevelFiles } from '../cgroup/memory.ts'
 import { pidsFiles, pidsLevelFile } from '../cgroup/pids.ts'
 import { isKernelFrom } from '../host/host.ts'
 import type { Op, Program } from '../program/ops.ts'
-import { mapWords } from '../sandbox/id-map.ts'
+import { mapWords, reservedId } from '../sandbox/id-map.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
 import { rootOps } from '../sandbox/root.ts'
@@ -209,7 +209,9 @@ function staysOutside(plan: Plan): boolean {
 
 function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
   if (!maps) return []
+  const reserves = [...maps.users, ...maps.groups].some(({ outside }) => outside === reservedId)
   return [
+    ...(reserves ? [{ op: 'reserveIds', origin: 'sandbox' } as const] : []),
     {
       op: 'mapIds',
       users: mapWords(maps.users),

@@ -14,7 +14,15 @@ import {
   missingSince,
   parseCapabilityMask,
 } from '../sandbox/capability.ts'
-import { type Extent, explainBadMap, type IdMapWord, idInside, isMapped, resolveIdMap } from '../sandbox/id-map.ts'
+import {
+  type Extent,
+  explainBadMap,
+  type IdMapWord,
+  idInside,
+  isMapped,
+  reservedId,
+  resolveIdMap,
+} from '../sandbox/id-map.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import { sandboxIds } from './sandbox-preset.ts'
 import type { Spec } from './spec.ts'
@@ -183,7 +191,9 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
       why: `${unmapped} has no place in the maps of its user namespace`,
       remedy: 'map it, with --map-users and --map-groups (mapUsers, mapGroups)',
     })
-  return { ...ids, keepGroups: namespace.denySetgroups ? 1 : 0 }
+  // a sandbox's map is written with rights, but a user namespace around hutch may have given up setgroups
+  const reserved = namespace.groups.some(({ outside }) => outside === reservedId)
+  return { ...ids, keepGroups: namespace.denySetgroups ? 1 : reserved ? 2 : 0 }
 }
 
 function idsOf({ uid, gid, groups }: User) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `--sandbox` closes: options of `hutch run`, each with its reason, and three lists beside them. Nothing here is computed.
 // An option that the caller names replaces the value here; sandbox-option.ts does that.
+import { reservedId } from '../sandbox/id-map.ts'
 import type { MountOption } from './mounts.ts'
 
 type Value = string | number | boolean | readonly string[] | MountOption
@@ -56,5 +57,5 @@ export const sandboxReads: readonly (readonly [directory: string, reason: string
 /** Variables of the caller that it keeps: others carry keys and passwords. */
 export const sandboxVariables: readonly string[] = ['PATH', 'LANG', 'LANGUAGE', 'TERM', 'TZ', 'NO_COLOR', 'COLORTERM']
 
-/** Root's sandboxes: user 0 inside is this one outside, which owns no file and is nobody's account. */
-export const sandboxIds = { inside: 0, outside: 999_948_288, count: 65_536 } as const
+/** Root's sandboxes: users from 0 inside are ids outside that each start reserves for itself. */
+export const sandboxIds = { inside: 0, outside: reservedId, count: 65_536 } as const

@@ -26,13 +26,14 @@ export function sandboxLines(given: RunOptions): SandboxLine[] {
     reason,
     named: given.rootfs !== undefined || targets.has(directory),
   }))
-  const { inside, outside, count } = sandboxIds
+  const last = sandboxIds.inside + sandboxIds.count - 1
   return [
     ...lines,
     ...reads,
     {
-      words: `--map-users ${inside}:${outside}:${count}`,
-      reason: 'where root starts it: user 0 inside is nobody outside',
+      words: `ids: ${sandboxIds.inside} to ${last}`,
+      reason:
+        'where root starts it: each is an id of the host that no account and no other sandbox has, chosen at each start; --map-users fixes them',
       named: given.mapUsers !== undefined || given.mapGroups !== undefined,
     },
     {

@@ -8,6 +8,7 @@ type Rights = Extract<
   Op,
   {
     op:
+      | 'reserveIds'
       | 'mapIds'
       | 'awaitMaps'
       | 'awaitGroups'
@@ -32,6 +33,8 @@ type Rights = Extract<
 
 export function explainRights(op: Rights): { words: string; shell: string } {
   switch (op.op) {
+    case 'reserveIds':
+      return { words: 'reserve ids of the host that nobody else has (*)', shell: '' }
     case 'mapIds':
       return {
         words: `map its users (${extents(op.users)}) and groups (${extents(op.groups)})${op.denySetgroups ? ', without setgroups' : ''}`,

@@ -46,6 +46,7 @@ export const ops = {
     fields: { source: 'string', attributes: 'u64', recursive: 'u32' },
   },
   sendGo: { code: 28, call: 'sendto', fields: {} },
+  reserveIds: { code: 30, call: 'fcntl', fields: {} },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },

@@ -42,6 +42,9 @@ export function explainRefusal(
             remedy: groupRemedies[errno] ?? 'see hutch doctor',
           })
         : refusedLimit(op, errno)
+    case 'reserveIds':
+      if (errno === 'EDQUOT') return fail('IDS_USED_UP', { errno })
+      return explainStep(op, errno, originWord(op.origin, plan), part)
     case 'removeGroup':
       return fail('CGROUP_LEFT', { what: 'remove', path: op.path, errno })
     case 'spawn':
@@ -266,6 +269,7 @@ const whats: { [op: string]: string } = {
   attachDeviceFilter: 'limit its devices',
   exec: 'start a process for the command',
   killGroup: 'see whether anything is left in the groups',
+  reserveIds: 'reserve ids of the host',
   mapIds: 'map the ids of the user namespace',
   sendGo: 'let the process go on',
   awaitGroups: 'wait for its groups',

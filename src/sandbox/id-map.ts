@@ -4,6 +4,7 @@
 /** `count` ids from `inside` on are those from `outside` on in the parent namespace. */
 export interface Extent {
   inside: number
+  /** `reservedId`: chosen at each start, see native/program/ids.c. */
   outside: number
   count: number
 }
@@ -11,8 +12,14 @@ export interface Extent {
 /** An extent; or root: the caller's id is 0 inside; keep: it is itself; auto: those that /etc/subuid or /etc/subgid give, too. */
 export type IdMapWord = Extent | 'root' | 'keep' | 'auto'
 
+/** Outside is the first of those ids that the start reserves. No id of a caller equals it. */
+export const reservedId = -1
+
 /** The kernel's limit since 4.15. */
 export const extentsAtMost = 340
+
+/** RESERVED_ID of native/program.h. */
+const reservedWord = '*'
 
 const idsAtMost = 0xffff_ffff
 
@@ -64,22 +71,32 @@ export function explainBadMap(extents: readonly Extent[]): string | undefined {
 
 /** The id inside of one outside; undefined when it has none. */
 export function idInside(extents: readonly Extent[], outside: number): number | undefined {
-  const extent = extents.find((one) => outside >= one.outside && outside < one.outside + one.count)
+  const extent = extents.find(
+    (one) => one.outside !== reservedId && outside >= one.outside && outside < one.outside + one.count,
+  )
   return extent && extent.inside + (outside - extent.outside)
 }
 
-/** The id outside of one inside; undefined when it has none. */
+/** The id outside of one inside; undefined when it has none, or one that is chosen at the start. */
 export function idOutside(extents: readonly Extent[], inside: number): number | undefined {
-  const extent = extents.find((one) => inside >= one.inside && inside < one.inside + one.count)
-  return extent && extent.outside + (inside - extent.inside)
+  const extent = extentOf(extents, inside)
+  return extent && extent.outside !== reservedId ? extent.outside + (inside - extent.inside) : undefined
 }
 
 /** Whether an id inside means anything. */
 export function isMapped(extents: readonly Extent[], inside: number): boolean {
-  return idOutside(extents, inside) !== undefined
+  return extentOf(extents, inside) !== undefined
+}
+
+function extentOf(extents: readonly Extent[], inside: number): Extent | undefined {
+  return extents.find((one) => inside >= one.inside && inside < one.inside + one.count)
 }
 
 /** As the kernel's files and newuidmap(1) take it: three words an extent. */
 export function mapWords(extents: readonly Extent[]): string[] {
-  return extents.flatMap(({ inside, outside, count }) => [String(inside), String(outside), String(count)])
+  return extents.flatMap(({ inside, outside, count }) => [
+    String(inside),
+    outside === reservedId ? reservedWord : String(outside),
+    String(count),
+  ])
 }

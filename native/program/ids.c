@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ids of the host for the user namespace of one sandbox, which no account, no
+ * other sandbox and no other user namespace uses: limits and signals of the
+ * kernel that go by user then stay between its own processes.
+ *
+ * The range is reserved by a lock on the bytes of /run/hutch/ids whose offsets
+ * are the ids. The kernel releases it when its holder ends, however it ends.
+ * Where /run cannot be written, or another mount namespace has another /run,
+ * the choice at random and the user namespaces that are seen have to do.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+
+#include "ids.h"
+
+#define LOCK_FILE "/run/hutch/ids"
+
+static int busy;
+
+static u32 id_of(enum kind kind, u32 slot)
+{
+	const struct ranges *free = &facts.free[kind];
+
+	for (u32 i = 0; !facts.shared[kind] && i < free->length; i++) {
+		u32 slots = free->at[i].count / facts.each;
+
+		if (slot < slots)
+			return free->at[i].start + slot * facts.each;
+		slot -= slots;
+	}
+	return free->length ? free->at[0].start : 0;
+}
+
+static int open_lock(void)
+{
+	static const char directory[] = "/run/hutch";
+	long fd = -ENOENT;
+
+	for (int tries = 0; tries < 2 && fd == -ENOENT; tries++) {
+		if (tries)
+			sys(__NR_mkdirat, AT_FDCWD, directory, 0755);
+		fd = sys(__NR_openat, AT_FDCWD, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
+	return (int)fd;
+}
+
+/* The first free slot at or behind a random one. */
+static long find_slot(int fd)
+{
+	u32 random = 0;
+
+	if (!facts.slots)
+		return -EDQUOT;
+	sys(__NR_getrandom, &random, sizeof random, 0);
+	for (u32 n = 0, slot = random % facts.slots; n < facts.slots; n++, slot = slot + 1 == facts.slots ? 0 : slot + 1) {
+		struct { short type, whence; long start, length; int pid; } lock = { F_WRLCK, 0, 0, facts.each, 0 };
+		long err;
+
+		if (facts.taken[slot / 8] >> slot % 8 & 1)
+			continue;
+		if (fd < 0 || facts.shared[USERS])
+			return slot;
+		lock.start = id_of(USERS, slot);
+		err = sys(__NR_fcntl, fd, F_OFD_SETLK, &lock);
+		if (!err)
+			return slot;
+		if (err != -EAGAIN && err != -EACCES)
+			return err;
+	}
+	return -EDQUOT;
+}
+
+/* -EDQUOT: none is free. Threads of one process share the facts. */
+int op_reserve_ids(struct outer *o, struct cursor *c)
+{
+	long slot, err = finished(c);
+	u64 now = now_ms();
+	int fd;
+
+	if (err)
+		return (int)err;
+	while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
+		sleep_ms(1);
+	fd = open_lock();
+	refresh_ids_facts(fd);
+	slot = find_slot(fd);
+	if (slot == -EDQUOT && facts.read_at < now) {	/* some of those that were seen may have ended */
+		read_ids_facts();
+		slot = find_slot(fd);
+	}
+	keep_ids_facts(fd);
+	if (slot >= 0) {
+		o->ids_fd = fd;
+		o->first_user = id_of(USERS, (u32)slot);
+		o->first_group = id_of(GROUPS, (u32)slot);
+		o->id_count = facts.each;
+	}
+	__atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
+	if (slot < 0 && fd >= 0)
+		sys(__NR_close, fd);
+	return slot < 0 ? (int)slot : 0;
+}
+
+/* The lock goes with its descriptor. */
+void release_ids(struct outer *o)
+{
+	if (o->id_count && o->ids_fd >= 0)
+		sys(__NR_close, o->ids_fd);
+	o->id_count = 0;
+}
