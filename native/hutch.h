@@ -89,11 +89,15 @@ void sleep_ms(unsigned int ms);
 
 int legacy_eventfd(const char *group, const char *file, const char *argument);
 
+/* program/tree.c: groups below a job's own */
+
+void clear_below(const char *path);
+
 /* program/outer.c: what happens around the child */
 
 #define FIGURES_SIZE 16384
 #define MAX_WATCHES 8
-#define MAX_GROUPS 24
+#define MAX_GROUPS 64
 
 struct outer {
 	struct cursor ops;	/* where it stands */

@@ -209,6 +209,9 @@ static int op_remove_group(struct outer *o, struct cursor *c)
 	err = sys(__NR_unlinkat, AT_FDCWD, path, 0x200 /* AT_REMOVEDIR */);
 	if (err == -ENOENT || (err && shared))
 		return 0;
+	/* a job may have made groups of its own, as hutch does inside of it */
+	if (err == -EBUSY)
+		clear_below(path);
 	return err == -EBUSY ? AGAIN_WHILE_DYING : (int)err;
 }
 
