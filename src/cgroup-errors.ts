@@ -58,6 +58,13 @@ export const cgroupErrors = {
     path: f.directory,
     errno: f.errno,
   }),
+  CGROUP_PARENT_MISSING: (f: { directory: string; user?: number; remedy: string }): Words => ({
+    message: `cannot make a group below ${f.directory}: that group does not exist (ENOENT)`,
+    evidence: f.user === undefined ? [] : [`user ${f.user} may not make it there`],
+    remedy: f.remedy,
+    path: f.directory,
+    errno: 'ENOENT',
+  }),
   CGROUP_THREADED: (f: { directory: string; type: string }): Words => ({
     message: `cannot make groups for processes below ${f.directory}: its type is ${f.type} (EOPNOTSUPP)`,
     remedy: 'name a group of type "domain" with --parent',

@@ -7,16 +7,20 @@ import { readChildren } from '../src/cgroup/files.ts'
 import { isAbandoned } from '../src/cgroup/sweep.ts'
 import { readHost } from '../src/host/host.ts'
 
-/** Groups that hutch made and whose maker has ended or is this process. */
+/** Groups that hutch made and whose maker has ended or is this process: at the roots, and in the groups that this process is in. */
 export function leftGroups(): string[] {
   const { unified, v1 } = readHost()
-  return [unified, ...Object.values(v1)].flatMap((hierarchy) =>
-    hierarchy
-      ? readChildren(hierarchy.mount)
-          .filter(isLeft)
-          .map((name) => `${hierarchy.mount}/${name}`)
-      : [],
-  )
+  return [unified, ...Object.values(v1)].flatMap((hierarchy) => {
+    if (!hierarchy) return []
+    const levels: string[] = []
+    for (let at = hierarchy.own; at.length >= hierarchy.mount.length; at = at.slice(0, at.lastIndexOf('/')))
+      levels.push(at)
+    return levels.flatMap((level) =>
+      readChildren(level)
+        .filter(isLeft)
+        .map((name) => `${level}/${name}`),
+    )
+  })
 }
 
 /** Groups that these processes have left. */

@@ -10,11 +10,14 @@ export const memoryFiles = {
   v1Swap: ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'],
 } as const
 
-/** What tells whether a level above a job ran into its limit: read before and after. */
+/** What tells whether a level above a job ran into its limit: read after it, and what is counted on also before. */
 export const memoryLevelFiles = {
   v2: ['memory.events.local'],
   v1: ['memory.failcnt', 'memory.max_usage_in_bytes', 'memory.limit_in_bytes'],
 } as const
+
+/** What counts the kills in a group that a job shares with others: read before and after. */
+export const memoryKillFile = { v2: 'memory.events.local', v1: 'memory.oom_control' } as const
 
 /** What a group's memory files said; a figure that the host does not give is absent. */
 export interface MemoryStats {

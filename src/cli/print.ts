@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results as text for people: pure, colour only when asked for.
-import { leafName } from '../host/parent.ts'
+import { leafName } from '../host/host.ts'
 import type { Step } from '../program/explain.ts'
 import { shellWord } from '../quote.ts'
 import type { Result } from '../run/result.ts'

@@ -9,6 +9,7 @@ import { explainProgram } from '../program/explain.ts'
 import { loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
+import { describeOuter } from '../run/outer-words.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
@@ -159,6 +160,8 @@ async function runToEnd(
   native().holdSignals()
   const job = startSpec(spec, { stdio, filter, onEvent })
   job.forwardSignals()
+  const outer = values.quiet ? undefined : describeOuter(job.outerLimits)
+  if (outer !== undefined) writeSync(2, `hutch: ${outer}\n`)
   return job.result
 }
 

@@ -24,8 +24,11 @@ const v1Controllers = new Set(
   'blkio cpu cpuacct cpuset devices freezer hugetlb memory net_cls net_prio perf_event pids rdma misc'.split(' '),
 )
 
+/** Finds the group that this process is in, at or below the `depth`th level under a mount; `group` is its path from there. */
+export type FindOwn = (mount: string, depth: number, group: string) => string | undefined
+
 /** From the texts of /proc/self/mountinfo and /proc/self/cgroup. The first mount of a hierarchy counts. */
-export function parseHierarchies(mountinfo: string, membership: string): Hierarchies {
+export function parseHierarchies(mountinfo: string, membership: string, find?: FindOwn): Hierarchies {
   const groups = new Map<string, string>()
   for (const line of membership.split('\n')) {
     const [, id, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? []
@@ -38,7 +41,7 @@ export function parseHierarchies(mountinfo: string, membership: string): Hierarc
     if (type !== 'cgroup2' && type !== 'cgroup') continue
     const place = (group: string | undefined): Hierarchy => ({
       mount,
-      own: directoryOf(mount, root, group ?? '/'),
+      own: directoryOf(mount, root, group ?? '/', find),
     })
     if (type === 'cgroup2') unified ??= place(groups.get(''))
     else for (const option of options) if (v1Controllers.has(option)) v1[option] ??= place(groups.get(option))
@@ -70,10 +73,15 @@ function visibleMounts(mountinfo: string): Mount[] {
   return visible
 }
 
-/** mountinfo's root is the part of the hierarchy that is mounted there: in a container without a cgroup namespace it is not "/". */
-function directoryOf(mount: string, root: string, group: string): string {
-  const below = root === '/' ? group : group.startsWith(root) ? group.slice(root.length) : '/'
-  return below === '/' || below === '' || below.startsWith('/..') ? mount : `${mount}${below}`
+/**
+ * mountinfo's root is the part of the hierarchy that is mounted there: in a container without a cgroup namespace it is not "/". In a
+ * cgroup namespace that was entered below a mount of the host's it is "/..", "/../..", and names of groups in between are not told.
+ */
+function directoryOf(mount: string, root: string, group: string, find: FindOwn | undefined): string {
+  const tail = group === '/' || group.startsWith('/..') ? '' : group
+  if (/^(\/\.\.)+$/.test(root)) return find?.(mount, root.length / 3, tail) ?? mount
+  const below = root === '/' ? tail : tail.startsWith(root) ? tail.slice(root.length) : ''
+  return `${mount}${below}`
 }
 
 /** Spaces and such stand as octal in mountinfo. */

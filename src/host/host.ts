@@ -5,6 +5,8 @@ import { release } from 'node:os'
 import { fail } from '../errors.ts'
 import { type Hierarchies, parseHierarchies } from './hierarchy.ts'
 import { decodeNames } from './odd-names.ts'
+import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
+import { findOwnGroup } from './own-group.ts'
 
 /** What plans need to know of the machine and of this process. */
 export interface Host extends Hierarchies {
@@ -17,6 +19,8 @@ export interface Host extends Hierarchies {
   owner: { pid: number; startTime: string; pidNamespace: string }
   /** A delegated v2 group that this process was given for its jobs: nothing at or above its parent is its business. */
   home?: string
+  /** Limits of the groups that this process left for it. */
+  outer?: OuterLimit[]
 }
 
 let read: Host | undefined
@@ -33,7 +37,7 @@ export function readHost(): Host {
   try {
     const [major, minor] = release().split('.', 2)
     read = {
-      ...parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self')),
+      ...parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self'), findOwnGroup),
       kernel: [Number(major), Number.parseInt(minor ?? '0', 10)],
       release: release(),
       uid: process.geteuid!(),
@@ -51,7 +55,8 @@ export function readHost(): Host {
 
 /** The v2 group that this process is in now, as a directory. @throws HOST_UNSUPPORTED */
 export function readOwnGroup(): string | undefined {
-  return parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self')).unified?.own
+  return parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self'), findOwnGroup).unified
+    ?.own
 }
 
 /** /proc/PID/cgroup, in which a group may have any name. */
@@ -59,10 +64,27 @@ export function readMembership(pid: number | 'self'): string {
   return decodeNames(readFileSync(`/proc/${pid}/cgroup`))
 }
 
-/** From now on this process's jobs go below `home`. */
+/** From now on this process's jobs go below `home`. It may be in there already. */
 export function settleHost(home: string): void {
   const host = readHost()
-  read = { ...host, unified: { ...host.unified!, own: readOwnGroup() ?? host.unified!.own }, home }
+  const { own } = host.unified!
+  const outer = readOuterLimits(withoutLeaf(own), commonGroup(own, home))
+  read = { ...host, unified: { ...host.unified!, own: readOwnGroup() ?? own }, home, outer }
+}
+
+/** The nearest group that both are in or are. */
+export function commonGroup(one: string, other: string): string {
+  const [a, b] = [one.split('/'), other.split('/')]
+  const differ = a.findIndex((part, i) => part !== b[i])
+  return (differ < 0 ? a : a.slice(0, differ)).join('/')
+}
+
+/** Where those processes are that must not stand in a delegated group itself: its jobs' groups are beside it. */
+export const leafName = 'hutch-leaf'
+
+/** A process in a leaf has its jobs beside the leaf. */
+export function withoutLeaf(directory: string): string {
+  return directory.endsWith(`/${leafName}`) ? directory.slice(0, -leafName.length - 1) : directory
 }
 
 /** Field 22 of /proc/PID/stat; the command in field 2 may hold anything, so counting starts behind its last parenthesis. */

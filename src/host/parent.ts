@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks up the group below which a job's groups go, in one hierarchy.
+// Finds the group below which a job's groups go, in one hierarchy: the caller's own, unless another is named or the own one cannot have any.
 import { accessSync, constants, readFileSync } from 'node:fs'
-import type { Host } from './host.ts'
+import { type Host, withoutLeaf } from './host.ts'
+import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 
 /** The state of that group: see plan/plan.ts, which decides by it. */
 export interface Parent {
   directory: string
   exists: boolean
+  /** Where it does not exist: the levels that have to be made, the first one first. */
+  missing: string[]
+  /** Groups can be made in it; where it does not exist, it can be made. */
   writable: boolean
   /** v2: the controllers that its children could use, once enabled in every level of `chain`. */
   available: string[]
@@ -18,30 +22,57 @@ export interface Parent {
   processes: string[]
   /** v1 cpuset: its own cpus and mems. */
   inherit?: { [file: string]: string }
+  /** Named by the caller, who is not in it: a job joins it also where no limit asks for the hierarchy. */
+  joined?: boolean
+  /** Limits of groups that this process is in and a job here would not be in, the nearest first. */
+  outer: OuterLimit[]
 }
 
-/** Where those processes are that must not stand in a delegated group itself: its jobs' groups are beside it. */
-export const leafName = 'hutch-leaf'
+/** What decides which group it is. */
+export interface ParentChoice {
+  /** Names one, relative to the mount. */
+  path?: string | undefined
+  /** Its children get controllers: on v2 no group with processes of its own can hand any on. */
+  controlled?: boolean
+  /** Processes in the own group are moved out of the way. */
+  evacuate?: boolean | undefined
+}
 
-/**
- * `controller` '' is the v2 tree. Root's jobs go below the hierarchy's root,
- * as cgcreate(1) puts groups; others' below their own, which must be delegated
- * to them; those of a process that has a home below that. `path` names another,
- * relative to the mount.
- */
-export function readParent(host: Host, controller: string, path?: string): Parent {
+/** Reads that group's state. `controller` '' is the v2 tree. */
+export function readParent(
+  host: Host,
+  controller: string,
+  { path, controlled = true, evacuate }: ParentChoice = {},
+): Parent {
   const { mount, own } = controller === '' ? host.unified! : host.v1[controller]!
   const home = controller === '' ? host.home : undefined
-  const usual = home ?? (host.uid === 0 ? mount : withoutLeaf(own))
-  const directory = path === undefined ? usual : `${mount}/${path}`
+  const { directory, outer } =
+    path !== undefined
+      ? { directory: path === '' ? mount : `${mount}/${path}`, outer: [] }
+      : home !== undefined
+        ? { directory: home, outer: host.outer ?? [] }
+        : controller !== '' || host.layout !== 'v2' || evacuate
+          ? { directory: withoutLeaf(own), outer: [] }
+          : nearestParent(mount, withoutLeaf(own), host.uid, controlled)
   // levels above a home are another's, systemd's for one, and hand down what they want
   const top = path === undefined && home ? home : host.uid === 0 ? mount : directory
   const exists = allows(`${directory}/cgroup.procs`, constants.F_OK)
-  // root, too: in a container the file system is often read-only
-  const writable = allows(directory, constants.W_OK) && allows(`${directory}/cgroup.procs`, constants.W_OK)
-  const parent: Parent = { directory, exists, writable, available: [], chain: [], type: undefined, processes: [] }
-  if (controller === 'cpuset')
-    parent.inherit = { 'cpuset.cpus': line(directory, 'cpuset.cpus'), 'cpuset.mems': line(directory, 'cpuset.mems') }
+  const missing = exists ? [] : levels(mount, directory).filter((level) => !allows(level, constants.F_OK))
+  const parent: Parent = {
+    directory,
+    exists,
+    missing,
+    writable: takesGroups(exists ? directory : (missing[0] ?? directory).replace(/\/[^/]*$/, '')),
+    available: [],
+    chain: [],
+    type: undefined,
+    processes: [],
+    outer,
+  }
+  if (controller === 'cpuset') {
+    const source = exists ? directory : nearestGroup(directory)
+    parent.inherit = { 'cpuset.cpus': line(source, 'cpuset.cpus'), 'cpuset.mems': line(source, 'cpuset.mems') }
+  }
   if (controller !== '') return parent
   const type = line(directory, 'cgroup.type')
   return {
@@ -56,18 +87,52 @@ export function readParent(host: Host, controller: string, path?: string): Paren
   }
 }
 
-/** A home that is yet to be made will have what the group above it has. */
+/**
+ * v2: the own group where groups with the controllers can be made in it: the tree's root, or a group without processes.
+ * Else the nearest above it, with the limits that a job there leaves behind. A job that needs no controllers stays in the own group.
+ */
+function nearestParent(
+  mount: string,
+  own: string,
+  uid: number,
+  controlled: boolean,
+): { directory: string; outer: OuterLimit[] } {
+  const inside = { directory: own, outer: [] }
+  if (!controlled || own === mount || !hasProcesses(own)) return inside
+  const above = levels(mount, own).slice(0, -1)
+  // root enables controllers from the tree's root down, others in a group of theirs
+  const populated = above.findIndex(hasProcesses)
+  const directory =
+    uid === 0
+      ? above.slice(0, populated < 0 ? above.length : populated).at(-1)
+      : above.findLast((level) => takesGroups(level) && !hasProcesses(level))
+  if (directory === undefined) return inside
+  return { directory, outer: readOuterLimits(own, directory) }
+}
+
+/** Of its own, which only a tree's root may have beside controlled children. */
+function hasProcesses(directory: string): boolean {
+  return line(directory, 'cgroup.type') !== '' && line(directory, 'cgroup.procs') !== ''
+}
+
+/** Root, too, is refused in a container with a read-only file system. */
+function takesGroups(directory: string): boolean {
+  return allows(directory, constants.W_OK) && allows(`${directory}/cgroup.procs`, constants.W_OK)
+}
+
+/** True where `own` is `directory` or below it. */
+export function isWithin(own: string, directory: string): boolean {
+  return own === directory || own.startsWith(`${directory}/`)
+}
+
+/** The group itself, else the nearest above it that exists: one that is yet to be made will have what that has. */
 export function nearestGroup(directory: string): string {
-  return directory === '' || allows(`${directory}/cgroup.controllers`, constants.F_OK)
+  return directory === '' || allows(`${directory}/cgroup.procs`, constants.F_OK)
     ? directory
     : nearestGroup(directory.slice(0, directory.lastIndexOf('/')))
 }
 
-/** A process in a leaf has its jobs beside the leaf. */
-export function withoutLeaf(directory: string): string {
-  return directory.endsWith(`/${leafName}`) ? directory.slice(0, -leafName.length - 1) : directory
-}
-
+/** Both ends included. */
 function levels(from: string, to: string): string[] {
   const out = [from]
   for (const part of to.slice(from.length).split('/').filter(Boolean)) out.push(`${out.at(-1)}/${part}`)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plan → Program: the order of system calls. What depends on order says why.
-import { memoryFiles, memoryLevelFiles } from '../cgroup/memory.ts'
+import { memoryFiles, memoryKillFile, memoryLevelFiles } from '../cgroup/memory.ts'
 import { pidsFiles, pidsLevelFile } from '../cgroup/pids.ts'
 import { isKernelFrom } from '../host/host.ts'
 import type { Op, Program } from '../program/ops.ts'
@@ -10,8 +10,9 @@ import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace
 import { rootOps } from '../sandbox/root.ts'
 import { compilePrivileges } from './compile-privileges.ts'
 import { originOf } from './devices.ts'
+import type { PlannedGroup } from './groups.ts'
 import { networkLine, runsAs } from './network.ts'
-import type { Plan, PlannedGroup } from './plan.ts'
+import type { Plan } from './plan.ts'
 
 const sigkill = 9
 
@@ -34,10 +35,14 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       origin: originOf(spec),
     })
   // who was at its limit is told by what changed in between
-  const ancestorReads = plan.ancestors.flatMap(({ controller, directory }) =>
-    memoryLevelFiles[controller === '' ? 'v2' : 'v1'].map((file) => read(`${directory}/${file}`)),
+  const version = plan.layout === 'v2' ? 'v2' : 'v1'
+  const ancestorReads = plan.ancestors.flatMap(({ directory }) =>
+    memoryLevelFiles[version].map((file) => read(`${directory}/${file}`)),
   )
-  outer.push(...ancestorReads, ...watchOps(plan, late, false))
+  const killReads = version === 'v1' && !groups.some(({ controller }) => controller === 'memory') ? plan.ancestors : []
+  const kills = killReads.slice(0, 1).map(({ directory }) => read(`${directory}/${memoryKillFile.v1}`))
+  // v1 has no counts there that could be compared
+  outer.push(...(version === 'v2' ? ancestorReads : kills), ...watchOps(plan, late, false))
   const supervised = plan.filter?.supervise
   if (plan.filter && supervised)
     outer.push({
@@ -77,9 +82,11 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   if (groups.length > 0 && !clonedKinds(plan).includes('pid'))
     outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
   outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads, ...forkReads)
+  if (version === 'v1') outer.push(...kills)
   for (const group of [...groups].reverse()) {
     outer.push({ op: 'removeGroup', path: group.directory, shared: 0, origin: 'run' })
-    if (group.madeParent) outer.push({ op: 'removeGroup', path: group.madeParent, shared: 1, origin: 'parent' })
+    for (const path of [...group.madeParents].reverse())
+      outer.push({ op: 'removeGroup', path, shared: 1, origin: 'parent' })
   }
   return outer
 }
@@ -92,9 +99,10 @@ function makeGroups(groups: readonly PlannedGroup[]): Op[] {
 }
 
 function makeGroup(group: PlannedGroup): Op[] {
-  const made: Op[] = group.madeParent
-    ? [{ op: 'makeGroup', path: group.madeParent, mayExist: 1, origin: 'parent' }]
-    : []
+  const made = group.madeParents.flatMap((path): Op[] => [
+    { op: 'makeGroup', path, mayExist: 1, origin: 'parent' },
+    ...(group.controller === 'cpuset' ? fillCpuset(path, group) : []),
+  ])
   for (const { directory, controllers } of group.enable)
     made.push({
       op: 'writeFile',
@@ -103,19 +111,15 @@ function makeGroup(group: PlannedGroup): Op[] {
       origin: 'run',
     })
   made.push({ op: 'makeGroup', path: group.directory, mayExist: 0, origin: 'run' })
-  // a v1 cpuset is born empty, and no process may enter it so
-  if (group.controller === 'cpuset') {
-    const writes = new Set(group.writes.map((write) => write.file))
-    for (const file of ['cpuset.cpus', 'cpuset.mems'])
-      if (!writes.has(file))
-        made.push({
-          op: 'writeFile',
-          path: `${group.directory}/${file}`,
-          value: group.inherit?.[file] ?? '0',
-          origin: 'run',
-        })
-  }
+  if (group.controller === 'cpuset') made.push(...fillCpuset(group.directory, group))
   return made
+}
+
+/** A v1 cpuset is born empty, and no process may enter it so. */
+function fillCpuset(path: string, { directory, writes, inherit }: PlannedGroup): Op[] {
+  return ['cpuset.cpus', 'cpuset.mems']
+    .filter((file) => path !== directory || !writes.some((write) => write.file === file))
+    .map((file) => ({ op: 'writeFile', path: `${path}/${file}`, value: inherit?.[file] ?? '0', origin: 'run' }))
 }
 
 function writeOp(group: PlannedGroup, file: string, value: string, origin: string): Op {

@@ -5,8 +5,9 @@ import { fail } from '../errors.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
 import { parseEnvironment } from './environment-option.ts'
+import type { PlannedGroup } from './groups.ts'
 import { type Limits, limitTable, refuseNul, refuseUnknown } from './options.ts'
-import { type Plan, type PlannedGroup, usualPath } from './plan.ts'
+import { type Plan, usualPath } from './plan.ts'
 import type { Spec } from './spec.ts'
 
 /** What a job of a pool may say for itself. Its limits lower those of the pool's plan, and raise none. */

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
 import type { DeviceRule } from '../cgroup/device-filter.ts'
-import { controllerOf, type LegacyWrite, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
-import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
@@ -15,6 +13,7 @@ import type { Root } from '../sandbox/root.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import type { Filter } from '../seccomp/profile.ts'
 import { planDevices } from './devices.ts'
+import { groupName, memoryLevels, type PlannedGroup, planLegacy, planUnified } from './groups.ts'
 import {
   type Capabilities,
   type Identity,
@@ -24,6 +23,7 @@ import {
   type UserNamespace,
 } from './identity.ts'
 import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from './network.ts'
+import type { HeldLimit } from './outer-limits.ts'
 import { sandboxVariables } from './sandbox-preset.ts'
 import type { Spec } from './spec.ts'
 
@@ -52,21 +52,6 @@ export interface Surroundings {
   filter?: FilterMaker
 }
 
-/** One group to be made. */
-export interface PlannedGroup {
-  /** '' for the v2 tree. */
-  controller: string
-  directory: string
-  /** Made only if missing, and then removed when empty: a --parent that this hierarchy lacks. */
-  madeParent?: string
-  /** v2: controllers to be enabled first, level by level. */
-  enable: { directory: string; controllers: string[] }[]
-  parent: string
-  writes: LimitWrite[]
-  /** v1 cpuset: what the parent has, which a new group does not inherit. */
-  inherit?: { [file: string]: string }
-}
-
 /** A run, resolved against this machine. */
 export interface Plan {
   spec: Spec
@@ -88,12 +73,11 @@ export interface Plan {
   network?: PlannedNetwork
   /** Of system calls. */
   filter?: Filter
+  /** Limits of groups that the caller is in and the job is not, and which of them hold by its own group's. */
+  outer: HeldLimit[]
   /** Group levels above the job's whose limits may kill it, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
-
-/** Controllers whose figures every run wants, where the host has them. */
-const accounting = ['memory', 'pids']
 
 /** @throws CGROUP_*, OPTION_CONFLICT */
 export function makePlan(asked: Spec, around: Surroundings): Plan {
@@ -113,7 +97,10 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   })
   if (network?.kind === 'private') refuseForeignTun(identity.userNamespace, around.network!, around.privileges.uid)
   const devices = planDevices(spec, around.devices, deviceMeans(around), identity)
-  const groups = host.layout === 'v2' ? planUnified(spec, around) : planLegacy(spec, around, devices.writes)
+  const { groups, outer } =
+    host.layout === 'v2'
+      ? planUnified(spec, around)
+      : { groups: planLegacy(spec, around, devices.writes), outer: [] as HeldLimit[] }
   refuseMapped(spec, identity, around.privileges)
   const filter = around.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, around.privileges) })
   return {
@@ -121,15 +108,14 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
     layout: host.layout,
     kernel: host.kernel,
     groups,
+    outer,
     ...(devices.filter && { deviceFilter: devices.filter }),
     argv: [spec.command, ...spec.args],
     ...makeEnvironment(spec, around),
     ...(network && { network }),
     ...(filter ? keepForFilter(identity, spec, around.privileges) : identity),
     ...(filter && { filter }),
-    ancestors: groups
-      .filter((group) => group.controller === 'memory' || (host.layout === 'v2' && group.controller === ''))
-      .flatMap((group) => levelsBetween(group, host)),
+    ancestors: memoryLevels(groups, host),
   }
 }
 
@@ -148,12 +134,6 @@ function keptCapabilities({ capabilities, ids }: Identity, privileges: Privilege
   return (ids?.uid ?? privileges.uid) === 0 ? parseCapabilityMask(privileges.permitted) : []
 }
 
-/** Name of a job's group; cgroup/sweep.ts reads it back. */
-export function groupName(host: Host, serial: number): string {
-  const { pid, startTime, pidNamespace } = host.owner
-  return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
-}
-
 /** An idmapped mount takes the map of the job's own user namespace, and rights over the file system. */
 function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Privileges): void {
   const volume = spec.root?.mounts.find((mount) => mount.kind === 'volume' && mount.idmap)
@@ -170,7 +150,7 @@ function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Pr
 function deviceMeans({ host, parents, mayFilter }: Surroundings): 'v1' | 'v2' | 'none' {
   const takes = (controller: string) => {
     const parent = parents.get(controller)
-    return parent !== undefined && (parent.writable || !parent.exists)
+    return parent?.writable === true
   }
   if (host.v1.devices) return host.uid === 0 && takes('devices') ? 'v1' : 'none'
   return mayFilter && takes('') ? 'v2' : 'none'
@@ -196,157 +176,6 @@ function refuseOldKernel(spec: Spec, host: Host): void {
     })
 }
 
-function planUnified(spec: Spec, around: Surroundings): PlannedGroup[] {
-  const parent = around.parents.get('')!
-  const asked = [...new Set(spec.limits.map((limit) => controllerOf(limit.file)))].filter((name) => name !== 'cgroup')
-  for (const limit of spec.limits) {
-    const controller = controllerOf(limit.file)
-    if (controller === 'cgroup' || parent.available.includes(controller)) continue
-    throw missingController(controller, limit, parent, around.host)
-  }
-  if (!usable(parent, spec, around)) return []
-  const wanted = [...asked, ...accounting.filter((name) => parent.available.includes(name) && !asked.includes(name))]
-  let enable = parent.chain
-    .map(({ directory, enabled }) => ({ directory, controllers: wanted.filter((name) => !enabled.includes(name)) }))
-    .filter(({ controllers }) => controllers.length > 0)
-  const inParent = enable.find(({ directory }) => directory === parent.directory)?.controllers ?? []
-  if (parent.type !== undefined && parent.type !== 'domain' && parent.type !== 'domain threaded')
-    throw fail('CGROUP_THREADED', { directory: parent.directory, type: parent.type })
-  // a populated group would become "domain threaded" (pids, cpu) or refuse (memory): neither is what was asked
-  if (parent.type !== undefined && parent.processes.length > 0 && inParent.length > 0 && !spec.evacuate) {
-    // figures that nobody asked for are not worth a failure
-    if (asked.some((name) => inParent.includes(name)))
-      throw fail('CGROUP_POPULATED', {
-        directory: parent.directory,
-        controllers: inParent.join(', '),
-        processes: listed(parent.processes),
-      })
-    enable = []
-  }
-  return [
-    {
-      controller: '',
-      parent: parent.directory,
-      directory: `${parent.directory}/${groupName(around.host, around.serial)}`,
-      enable,
-      writes: orderLimits(spec.limits),
-    },
-  ]
-}
-
-/** memory.max before memory.swap.max and the protections: each then stands within the one before. */
-function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
-  return [...limits].sort((a, b) => Number(b.file === 'memory.max') - Number(a.file === 'memory.max'))
-}
-
-function planLegacy(spec: Spec, around: Surroundings, devices: readonly LegacyWrite[]): PlannedGroup[] {
-  const { host } = around
-  const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
-  const unifiedOnly = spec.limits.filter((limit) => controllerOf(limit.file) === 'cgroup')
-  const writes = [
-    ...translateLimits(spec.limits.filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit))),
-    ...devices,
-  ]
-  for (const write of writes)
-    if (!host.v1[write.controller])
-      throw fail('CGROUP_CONTROLLER_MISSING', {
-        controller: write.controller,
-        origin: write.origin,
-        where: 'cgroup v1',
-        available: Object.keys(host.v1).join(', '),
-      })
-  for (const limit of spec.limits.filter(oomGroup))
-    if (limit.value === '1' && (!host.v1.memory || !host.unified))
-      throw fail('CGROUP_LIMIT_UNSUPPORTED', {
-        file: limit.file,
-        origin: limit.origin,
-        why: 'on cgroup v1 it takes a v2 tree beside it for the kill',
-        remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, or leave it out',
-      })
-  const asked = writes.map((write) => write.controller)
-  const counting = cpuTimeController(spec, host, asked)
-  if (counting !== undefined) asked.push(counting)
-  const wanted = new Set([...(host.unified ? [''] : []), ...accounting.filter((name) => host.v1[name]), ...asked])
-  return [...wanted].flatMap((controller): PlannedGroup[] => {
-    const parent = around.parents.get(controller)!
-    if (!usable(parent, spec, around, asked.includes(controller))) return []
-    const directory = `${parent.directory}/${groupName(host, around.serial)}`
-    const own = controller === '' ? unifiedOnly : writes.filter((write) => write.controller === controller)
-    return [
-      {
-        controller,
-        parent: parent.directory,
-        directory,
-        enable: [],
-        writes: own,
-        ...(!parent.exists && { madeParent: parent.directory }),
-        ...(parent.inherit && { inherit: parent.inherit }),
-      },
-    ]
-  })
-}
-
-/** Without root and delegation a run without limits needs no group; one with limits cannot be. */
-function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needsOf(spec) !== ''): boolean {
-  if (parent.writable || !parent.exists) return true
-  if (!needed && spec.parent === undefined) return false
-  if (around.host.uid === 0)
-    throw fail('CGROUP_REFUSED', {
-      what: 'make a group below',
-      path: parent.directory,
-      errno: 'EROFS',
-      evidence: [`asked for by ${needsOf(spec) || '--parent'}`],
-      remedy: 'in a container: start it with a private cgroup namespace and a writable /sys/fs/cgroup',
-    })
-  throw fail('CGROUP_NO_DELEGATION', {
-    directory: parent.directory,
-    need: `make a group for ${needsOf(spec) || '--parent'}`,
-    user: around.host.uid,
-    ...(spec.sandbox && { without: withoutGroups(spec) }),
-  })
-}
-
-/** How to ask for a sandbox that needs no group: what was not asked for need not be given up. */
-function withoutGroups({ limits, cpuTimeMs, door }: Spec): string {
-  const [none, time] = door === 'cli' ? ['--limit none', '--cpu-time'] : ["limits: 'none'", 'cpuTime']
-  const ways = [limits.length > 0 && `with ${none}`, cpuTimeMs !== undefined && `without ${time}`]
-  return ways.filter(Boolean).join(' and ')
-}
-
-/** The options that take a group. */
-export function needsOf({ limits, cpuTimeMs, door }: Spec): string {
-  const origins = limits.map((limit) => limit.origin)
-  if (cpuTimeMs !== undefined) origins.push(door === 'cli' ? '--cpu-time' : 'cpuTime')
-  return origins.join(', ')
-}
-
-/** v1's hierarchy that counts CPU time: '' is the v2 tree beside, cpu is mounted together with cpuacct. */
-function cpuTimeController(spec: Spec, { unified, v1 }: Host, asked: readonly string[]): string | undefined {
-  if (spec.cpuTimeMs === undefined) return undefined
-  if (unified) return ''
-  if (!v1.cpuacct)
-    throw fail('CGROUP_CONTROLLER_MISSING', {
-      controller: 'cpuacct',
-      origin: needsOf({ ...spec, limits: [] }),
-      where: 'cgroup v1',
-      available: Object.keys(v1).join(', '),
-    })
-  return asked.includes('cpu') && v1.cpu?.mount === v1.cpuacct.mount ? 'cpu' : 'cpuacct'
-}
-
-function missingController(controller: string, limit: LimitWrite, parent: Parent, host: Host) {
-  return fail('CGROUP_CONTROLLER_MISSING', {
-    controller,
-    origin: limit.origin,
-    where: parent.directory,
-    available: parent.available.join(', '),
-    ...(limit.origin.endsWith('sandbox)') && {
-      remedy: `go without it: ${limit.origin.startsWith('--') ? limit.origin.replace(/ .*/, ' max') : limit.origin.replace(/ .*/, ": 'max'")}; or enable the controller (hutch doctor says how)`,
-    }),
-    ...(host.home !== undefined && host.uid !== 0 && { remedy: delegateCommand([controller], host.uid) }),
-  })
-}
-
 export const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** The caller's environment with the changes, as execve takes it. Contained commands find `hutch` first in their PATH. */
@@ -368,18 +197,4 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
   for (const [name, value] of Object.entries(changes))
     if (name !== 'PATH' && value !== undefined) env.push(`${name}=${value}`)
   return { env, searchPath }
-}
-
-/** The directories from the job's parent up to, but not with, the hierarchy's root. */
-function levelsBetween(group: PlannedGroup, host: Host): { controller: string; directory: string }[] {
-  const mount = group.controller === '' ? host.unified!.mount : host.v1[group.controller]!.mount
-  const levels: { controller: string; directory: string }[] = []
-  for (let at = group.parent; at.length > mount.length; at = at.slice(0, at.lastIndexOf('/')))
-    levels.push({ controller: group.controller, directory: at })
-  return levels
-}
-
-function listed(processes: string[]): string {
-  const shown = processes.slice(0, 5).join(', ')
-  return processes.length > 5 ? `${shown} and ${processes.length - 5} more` : shown
 }

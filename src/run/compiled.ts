@@ -2,6 +2,7 @@
 // Spec → what a compiled file holds: the plan of a process that is not there yet, and every text that its end may need.
 import { constants } from 'node:os'
 import { fail } from '../errors.ts'
+import { readParent } from '../host/parent.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { clonesTime, compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
@@ -30,7 +31,7 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
   refuseProcesses(spec)
   refuseNetwork(spec)
   refusePlaceholder(spec)
-  const around = readSurroundings(spec, filter)
+  const around = atRoots(spec, readSurroundings(spec, filter))
   const plan = makePlan(spec, ofAnyStart(around))
   // its verdict does not tell the levels above apart
   const usual = compilePlan({ ...plan, ancestors: [] })
@@ -50,6 +51,19 @@ function withoutPath(program: Program): Program {
   const change = (op: Op): Op =>
     op.op === 'exec' ? { ...op, env: op.env.filter((entry) => !entry.startsWith('PATH=')) } : op
   return { ...program, inner: program.inner.map(change) }
+}
+
+/** Root's groups: the group that this process is in now need not exist at a later start. */
+function atRoots({ parent }: Spec, around: Surroundings): Surroundings {
+  const { host } = around
+  if (parent !== undefined || host.uid !== 0 || host.home !== undefined) return around
+  const atRoot = <H extends { mount: string }>(hierarchy: H) => ({ ...hierarchy, own: hierarchy.mount })
+  const roots = {
+    ...host,
+    ...(host.unified && { unified: atRoot(host.unified) }),
+    v1: Object.fromEntries(Object.entries(host.v1).map(([name, hierarchy]) => [name, atRoot(hierarchy)])),
+  }
+  return { ...around, parents: new Map([...around.parents.keys()].map((name) => [name, readParent(roots, name)])) }
 }
 
 /** What is this process's alone is left out; controllers that are enabled now may not be after a reboot. */
@@ -100,10 +114,10 @@ function factsOf(plan: Plan, { host, privileges }: Surroundings): Compiled['fact
     ['user', String(privileges.uid)],
     ['group', String(privileges.gid)],
     ['capabilities', BigInt(`0x${privileges.permitted}`).toString(16)],
-    ...plan.groups.map(({ controller, parent, madeParent }): [string, string] =>
+    ...plan.groups.map(({ controller, parent, madeParents }): [string, string] =>
       controller === ''
-        ? ['cgroup2', madeParent ? host.unified!.mount : parent]
-        : ['cgroup', madeParent ? host.v1[controller]!.mount : parent],
+        ? ['cgroup2', madeParents.length > 0 ? host.unified!.mount : parent]
+        : ['cgroup', madeParents.length > 0 ? host.v1[controller]!.mount : parent],
     ),
   ]
 }

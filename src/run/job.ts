@@ -10,6 +10,7 @@ import { fail } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
 import { optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
+import type { HeldLimit } from '../plan/outer-limits.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
@@ -58,6 +59,11 @@ export class Job {
     })
     // a caller who only streams need not await it
     this.result.catch(() => {})
+  }
+
+  /** On v2: limits of groups that this process is in and the job is not, and whether its own group has them, too. */
+  get outerLimits(): readonly HeldLimit[] {
+    return this.#launched.plan.outer
   }
 
   /** @internal Signals that this process gets go to the job, until it ends: the CLI's way. */

@@ -2,9 +2,10 @@
 // From raw outcome to Result: which reason holds, whose limit it was, where a signal came from. Pure.
 import { constants } from 'node:os'
 import type { OomLevel } from '../cgroup/diagnosis.ts'
-import { isFull, parseMemory } from '../cgroup/memory.ts'
+import { isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
 import { type Figures, parseFlat } from '../cgroup/stats.ts'
+import { outerOwner } from '../plan/outer-limits.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../program/ops.ts'
 import { parseSize } from '../units.ts'
@@ -90,6 +91,9 @@ const limitStatus: { [reason in Reason]?: number } = {
   output: 128 + constants.signals.SIGKILL,
 }
 
+/** What a shell ends with when its command was killed. */
+const killedStatus = 128 + constants.signals.SIGKILL
+
 /** Draws the conclusion. */
 export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const { before, after } = splitFigures(program, outcome.figures)
@@ -115,7 +119,9 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const failed = signal !== null || exitCode !== 0
   // v1's oom.group: hutch may have killed all of it before the kernel picked one, whose count then stays 0
   const groupKilled = outcome.oomNoticed && asksForGroupKill(plan) && signal === 'SIGKILL'
-  const oomed = (usage.oomKills ?? 0) > 0 || groupKilled
+  // without figures of its own: the kernel killed in the group that it shares with its caller
+  const shared = signal === 'SIGKILL' || exitCode === killedStatus ? killsBeside(plan, usage, before, after) : 0
+  const oomed = (usage.oomKills ?? 0) > 0 || groupKilled || shared > 0
   const full = fullSpaces(program, outcome.used)
   const forks = forksAbove(plan, usage, before, after)
   const reason = pickReason(plan, outcome, usage, failed, signal, oomed, full.length > 0, forks !== undefined)
@@ -125,7 +131,7 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
     reason,
     exitCode,
     signal,
-    usage,
+    usage: shared > 0 ? { ...usage, oomKills: shared } : usage,
     killed: outcome.killed,
     ...(outcome.overflowed && { overflowed: outcome.overflowed }),
     durationMs: outcome.durationMs,
@@ -217,8 +223,11 @@ function splitFigures(
 /** The level whose own count of out-of-memory situations grew: the job's, one above it, or none of them and so the host's. */
 function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, string>): OomLevel {
   const figures = figuresOf(plan, 'memory', (path) => after.get(path))
-  const set = (file: string) => groupOf(plan, 'memory')?.writes.find((write) => write.file === file)?.value
-  if (parseMemory(figures).ownOoms ?? isFull(figures, (file) => String(parseSize(set(file))))) return { whose: 'own' }
+  const write = (file: string) => groupOf(plan, 'memory')?.writes.find((one) => one.file === file)
+  if (parseMemory(figures).ownOoms ?? isFull(figures, (file) => String(parseSize(write(file)?.value)))) {
+    const directory = outerOwner(write('memory.max'), plan.outer)
+    return directory === undefined ? { whose: 'own' } : { whose: 'ancestor', directory }
+  }
   for (const { controller, directory } of plan.ancestors) {
     const level =
       (texts: Map<string, string>): Figures =>
@@ -229,6 +238,21 @@ function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, st
     if (full) return { whose: 'ancestor', directory }
   }
   return { whose: 'host' }
+}
+
+/** Processes that were killed for memory in the nearest group that counts, when the job has no group that does. */
+function killsBeside(
+  plan: Plan,
+  { oomKills }: Result['usage'],
+  before: Map<string, string>,
+  after: Map<string, string>,
+): number {
+  if (oomKills !== undefined) return 0
+  const file = memoryKillFile[plan.layout === 'v2' ? 'v2' : 'v1']
+  const counting = plan.ancestors.find(({ directory }) => before.has(`${directory}/${file}`))
+  if (!counting) return 0
+  const kills = (texts: Map<string, string>) => parseFlat(texts.get(`${counting.directory}/${file}`)).oom_kill ?? 0
+  return kills(after) - kills(before)
 }
 
 /**
@@ -247,6 +271,11 @@ function forksAbove(
   }
   const own = Number(plan.spec.limits.find((limit) => limit.file === 'pids.max')?.value)
   const reached = pidsPeak === undefined ? own > 0 : pidsPeak >= own
+  const outer = outerOwner(
+    groupOf(plan, 'pids')?.writes.find(({ file }) => file === 'pids.max'),
+    plan.outer,
+  )
+  if (pidsDenied > 0 && outer !== undefined) return { count: pidsDenied, directory: outer }
   return pidsDenied > 0 && !reached ? { count: pidsDenied } : undefined
 }
 

@@ -3,21 +3,22 @@
 import { existsSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { evacuate } from '../cgroup/evacuate.ts'
-import { readChildren } from '../cgroup/files.ts'
+import { readChildren, readWords } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
-import { readStartTime, sweepGroups } from '../cgroup/sweep.ts'
+import { isJobGroup, readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { isInitialUserNamespace, readDevice } from '../host/device.ts'
 import { findFileSystem } from '../host/file-system.ts'
-import { type Host, readHost } from '../host/host.ts'
+import { type Host, readHost, withoutLeaf } from '../host/host.ts'
 import { readGroup, readUser, type User } from '../host/ids.ts'
 import { readNetworkFacts } from '../host/network.ts'
-import { type Parent, readParent } from '../host/parent.ts'
+import { isWithin, type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { limitsDevices } from '../plan/devices.ts'
-import { makePlan, needsOf, type Plan, type Surroundings } from '../plan/plan.ts'
+import { needsOf } from '../plan/groups.ts'
+import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { Program } from '../program/ops.ts'
 import { encodeProgram, stepPart } from '../program/wire.ts'
@@ -48,7 +49,8 @@ let sweep: (() => void) | undefined
 let swept = false
 
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
-export function prepare(spec: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
+export function prepare(asked: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
+  const spec = withEvacuation(asked)
   if ((spec.seccomp || spec.learn) && !filter)
     throw fail('STEP_REFUSED', {
       what: 'filter the system calls',
@@ -96,11 +98,12 @@ export interface Ways {
 
 /** Starts it: `stdio` are descriptors, -1 is /dev/null. @throws HutchError, with nothing left behind */
 export function launch(
-  spec: Spec,
+  asked: Spec,
   stdio: readonly [number, number, number],
   { recompile, filter }: Ways = {},
 ): Launched {
   const addon = watchedNative()
+  const spec = withEvacuation(asked)
   if (spec.evacuate) evacuateParent(spec, filter)
   for (let again = knownParents.size > 0; ; again = false) {
     const { plan, program: usual } = prepare(spec, filter)
@@ -159,23 +162,57 @@ function findUser(spec: Spec, own: Privileges): User | undefined {
 
 function findParents(host: Host, spec: Spec): Map<string, Parent> {
   if (host.layout === 'none') return new Map()
+  const { parent: path, evacuate } = spec
   const names = host.layout === 'v2' ? [''] : legacyNames(host, spec)
-  return new Map(
-    names.map((name) => {
-      if (spec.parent !== undefined) return [name, readParent(host, name, spec.parent)]
-      const key = `${name} ${host.home ?? ''}`
-      const known = knownParents.get(key) ?? readParent(host, name)
+  const controlled = isControlled(spec)
+  const parents = new Map(
+    names.map((name): [string, Parent] => {
+      if (path !== undefined) return [name, readParent(host, name, { path })]
+      const key = `${name} ${host.home ?? ''} ${controlled} ${evacuate}`
+      const known = knownParents.get(key) ?? readParent(host, name, { controlled, evacuate })
       knownParents.set(key, known)
       return [name, known]
     }),
   )
+  for (const [name, parent] of joinedParents(host, path, names)) parents.set(name, parent)
+  return parents
+}
+
+/** v1: where else the named parent exists and this process is not in it: its limits there hold for the job, too. */
+function joinedParents(host: Host, path: string | undefined, known: readonly string[]): [string, Parent][] {
+  if (path === undefined || host.layout === 'v2') return []
+  const mounts = new Set(known.map((name) => host.v1[name]?.mount))
+  return Object.entries(host.v1).flatMap(([name, { mount, own }]): [string, Parent][] => {
+    if (mounts.has(mount) || isWithin(own, path === '' ? mount : `${mount}/${path}`)) return []
+    mounts.add(mount)
+    const parent = readParent(host, name, { path })
+    return parent.exists ? [[name, { ...parent, joined: true }]] : []
+  })
+}
+
+/**
+ * A v2 group with processes cannot limit its children. It is emptied into a leaf without being asked where these are nobody else's: those
+ * of another job of hutch's, or the command-line tool alone. Then the new job's group is beside the leaf, and within the limits.
+ */
+function withEvacuation(spec: Spec): Spec {
+  const { layout, unified, home } = readHost()
+  if (spec.evacuate !== undefined || layout !== 'v2' || home !== undefined) return spec
+  if (spec.parent !== undefined || !isControlled(spec) || withoutLeaf(unified!.own) !== unified!.own) return spec
+  const inJob = isJobGroup(unified!.own.slice(unified!.own.lastIndexOf('/')))
+  const alone = () => readWords(unified!.own, 'cgroup.procs').join() === String(process.pid)
+  return inJob || (spec.door === 'cli' && alone()) ? { ...spec, evacuate: true } : spec
+}
+
+/** Its group needs controllers of its own on v2. */
+function isControlled({ limits }: Spec): boolean {
+  return limits.some((limit) => !limit.file.startsWith('cgroup.'))
 }
 
 /** Only where it is of use: a v2 group below the root that has processes, and controllers yet to be enabled. */
 function evacuateParent(spec: Spec, filter?: FilterMaker): void {
   const host = readHost()
   if (host.layout !== 'v2') return
-  const parent = readParent(host, '', spec.parent)
+  const parent = readParent(host, '', { path: spec.parent, evacuate: true })
   if (!parent.writable || parent.type !== 'domain' || parent.processes.length === 0) return
   const { groups } = prepare(spec, filter).plan
   if (!groups.some((group) => group.enable.some(({ directory }) => directory === parent.directory))) return
@@ -215,9 +252,20 @@ function rememberEnabled(plan: Plan): void {
 function sweepOnce(plan: Plan): void {
   if (swept) return
   swept = true
-  const directories = new Set([...plan.groups.map((group) => group.parent), ...otherScopes()])
+  const directories = new Set([...plan.groups.map((group) => group.parent), ...ownLevels(plan), ...otherScopes()])
   sweep = () => sweepGroups(directories, readHost().owner.pidNamespace, readStartTime)
   setImmediate(finishSweep)
+}
+
+/** Groups above those parents, up to the roots: who starts nothing there again leaves nothing there. */
+function ownLevels(plan: Plan): string[] {
+  const { unified, v1 } = readHost()
+  return plan.groups.flatMap(({ controller, parent }) => {
+    const { mount } = controller === '' ? unified! : v1[controller]!
+    const levels: string[] = []
+    for (let at = parent; at.length >= mount.length; at = at.slice(0, at.lastIndexOf('/'))) levels.push(at)
+    return levels
+  })
 }
 
 /** systemd removes a scope by itself once nothing runs in it: what a dead hutch left running keeps it. */

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Good manners on a machine that systemd runs: before its first job the CLI's process goes into a scope of its own.
 import { HutchError } from '../errors.ts'
-import { type Host, readHost, settleHost } from '../host/host.ts'
-import { leafName } from '../host/parent.ts'
+import { type Host, leafName, readHost, settleHost } from '../host/host.ts'
 import type { Spec } from '../plan/spec.ts'
 import { approachGroup } from '../systemd/approach.ts'
 import { isWritable } from '../systemd/failure.ts'
 import { enterScopeTo, isSystemdMachine, isSystemdTree } from '../systemd/scope.ts'
-import { enclosingScope, isBelowUnit, scopeName, usualSlice } from '../systemd/unit.ts'
+import { enclosingScope, enclosingSlice, isBelowUnit, scopeName } from '../systemd/unit.ts'
 
 /** What of a run matters here. */
 type Wants = Pick<Spec, 'limits' | 'parent' | 'evacuate'>
@@ -35,7 +34,7 @@ export async function settle(wants: Wants): Promise<string | undefined> {
 export function pretendSettled(wants: Wants): string | undefined {
   const host = findUnsettled(wants)
   if (!host) return undefined
-  const home = `${usualSlice(host.unified!.mount, host.uid).slice}/${scopeName(host.owner)}`
+  const home = `${enclosingSlice(host.unified!, host.uid)}/${scopeName(host.owner)}`
   settleHost(home)
   return home
 }
@@ -53,10 +52,11 @@ function findUnsettled(wants: Wants): Host | undefined {
 }
 
 /**
- * Root's jobs must not stand at the root of systemd's tree; a user's need a group only for limits, and none where one was already divided up.
+ * Root's jobs must not stand in the units of systemd; a user's need a group only for limits; and neither where one was already divided up.
  * Root in a user namespace, whom the tree does not belong to, is such a user.
  */
 function needsScope(host: Host, own: string, wants: Wants): boolean {
+  if (isBelowUnit(own)) return false
   if (host.uid === 0 && isWritable(host.unified!.mount)) return true
-  return wants.limits.length > 0 && !isBelowUnit(own) && !(wants.evacuate && isWritable(own))
+  return wants.limits.length > 0 && !(wants.evacuate && isWritable(own))
 }

@@ -4,7 +4,8 @@ import { parseCpu } from '../cgroup/cpu.ts'
 import { parseMemory } from '../cgroup/memory.ts'
 import { parsePids } from '../cgroup/pids.ts'
 import { type Figures, parseNumber, parsePressure } from '../cgroup/stats.ts'
-import type { Plan, PlannedGroup } from '../plan/plan.ts'
+import type { PlannedGroup } from '../plan/groups.ts'
+import type { Plan } from '../plan/plan.ts'
 
 /** Memory in bytes, CPU in microseconds. */
 export interface Usage {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way of a user's process into a group of that user's: cgroup-v2.rst, "Delegation Containment".
-import { readHost } from '../host/host.ts'
+import { commonGroup, readHost } from '../host/host.ts'
 import { isWritable } from './failure.ts'
 import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
-import { commonGroup, usualSlice } from './unit.ts'
+import { usualSlice } from './unit.ts'
 
 /**
  * The kernel lets a user move a process, or clone one, only between groups whose common ancestor is the user's. A login session's

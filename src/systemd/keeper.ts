@@ -3,8 +3,7 @@
 import { spawn } from 'node:child_process'
 import { isGroup, readChildren, readGroupFile, readWords } from '../cgroup/files.ts'
 import { fail, quote } from '../errors.ts'
-import { type Host, readHost } from '../host/host.ts'
-import { leafName } from '../host/parent.ts'
+import { type Host, leafName, readHost } from '../host/host.ts'
 import { buildDirectory } from '../native.ts'
 import { findBuses, type ManagerKind } from './address.ts'
 import { callSystemd, type Failure } from './bus.ts'
@@ -46,7 +45,9 @@ async function holdScope(host: Host, pid: number): Promise<string> {
   const explain = (failure: Failure) =>
     explainFailure(failure, { what: 'have a lasting group delegated', kind, unit, own: host.unified?.own })
   const buses = findBuses(kind, process.env, host.uid)
-  const answer = await callSystemd(buses, startScope(unit, pid, 'lasting groups of hutch'), { waitsForJob: true })
+  const answer = await callSystemd(buses, startScope(unit, { pid, description: 'lasting groups of hutch' }), {
+    waitsForJob: true,
+  })
   if ('kind' in answer) throw explain(answer)
   if (answer.jobResult !== 'done') throw explain({ kind: 'refused', errorName: `job ${answer.jobResult}`, text: '' })
   const path = /^0::(.*)$/m.exec(readGroupFile(`/proc/${pid}`, 'cgroup') ?? '')?.[1]

@@ -3,12 +3,11 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { writeGroupFile } from '../cgroup/files.ts'
 import { fail } from '../errors.ts'
-import { type Host, readHost, readOwnGroup, settleHost } from '../host/host.ts'
-import { leafName } from '../host/parent.ts'
+import { type Host, leafName, readHost, readOwnGroup, settleHost } from '../host/host.ts'
 import { findBuses, type ManagerKind } from './address.ts'
 import { type Call, callSystemd, type Failure } from './bus.ts'
 import { explainFailure } from './failure.ts'
-import { scopeName } from './unit.ts'
+import { enclosingSlice, scopeName } from './unit.ts'
 
 /** Which systemd is asked. */
 export interface ScopeOptions {
@@ -64,7 +63,10 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
   const unit = scopeName(host.owner)
   const explain = (failure: Failure) => explainFailure(failure, { what, kind, unit, own: host.unified?.own })
   if (!isSystemdTree(host)) throw explain({ kind: 'unreachable', tried: [noSystemd] })
-  const answer = await callSystemd(findBuses(kind, process.env, host.uid), startScope(unit), { waitsForJob: true })
+  const slice = enclosingSlice(host.unified!, kind === 'system' ? 0 : host.uid)
+  const answer = await callSystemd(findBuses(kind, process.env, host.uid), startScope(unit, { slice }), {
+    waitsForJob: true,
+  })
   if ('kind' in answer) throw explain(answer)
   if (answer.jobResult !== 'done') throw explain({ kind: 'refused', errorName: `job ${answer.jobResult}`, text: '' })
   const directory = readOwnGroup()
@@ -74,8 +76,17 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
   return { unit, directory }
 }
 
-/** `pid` is the first process in it. 0 is whoever sends this: another number is read in systemd's pid namespace, which may not be ours. */
-export function startScope(unit: string, pid = 0, description = 'hutch and its jobs'): Call {
+/** Of a scope that is asked for. */
+interface ScopeWish {
+  /** The first process in it. 0 is whoever sends this: another number is read in systemd's pid namespace, which may not be ours. */
+  pid?: number
+  description?: string
+  /** Its directory; systemd's own choice if not given. */
+  slice?: string
+}
+
+/** The call that asks for it. */
+export function startScope(unit: string, { pid = 0, description = 'hutch and its jobs', slice }: ScopeWish = {}): Call {
   const properties: [string, [string, string | boolean | bigint | number[]]][] = [
     ['Description', ['s', description]],
     ['Delegate', ['b', true]],
@@ -84,6 +95,7 @@ export function startScope(unit: string, pid = 0, description = 'hutch and its j
     ['PIDs', ['au', [pid]]],
     ['CollectMode', ['s', 'inactive-or-failed']],
   ]
+  if (slice !== undefined) properties.push(['Slice', ['s', slice.slice(slice.lastIndexOf('/') + 1)]])
   return {
     interface: 'org.freedesktop.systemd1.Manager',
     member: 'StartTransientUnit',

@@ -13,6 +13,19 @@ export function usualSlice(mount: string, uid: number): { slice: string; control
   return { slice: `${controllers}/app.slice`, controllers }
 }
 
+/**
+ * The slice that a process is in, whose limits then hold for its scope, too: the deepest that its systemd, the machine's or the user's own,
+ * puts units into; the usual one where it is in none.
+ */
+export function enclosingSlice({ mount, own }: { mount: string; own: string }, uid: number): string {
+  const { slice, controllers } = usualSlice(mount, uid)
+  if (!own.startsWith(`${controllers}/`)) return slice
+  const parts = own.slice(controllers.length + 1).split('/')
+  const end = parts.findIndex((part) => !part.endsWith('.slice'))
+  const slices = end < 0 ? parts : parts.slice(0, end)
+  return slices.length === 0 ? slice : [controllers, ...slices].join('/')
+}
+
 /** The process that a scope was made for. */
 export function parseScopeName(name: string): { pid: string; startTime: string } | undefined {
   const [, pid, startTime] = /^hutch-(\d{1,10})-(\d{1,20})\.scope$/.exec(name) ?? []
@@ -32,11 +45,4 @@ export function isBelowUnit(directory: string): boolean {
   // user@1000.service holds the units of that user's own systemd
   const at = parts.findIndex((part) => /\.(service|scope)$/.test(part) && !/^user@\d+\.service$/.test(part))
   return at >= 0 && at < parts.length - 1
-}
-
-/** The nearest group that both are in or are. */
-export function commonGroup(one: string, other: string): string {
-  const [a, b] = [one.split('/'), other.split('/')]
-  const differ = a.findIndex((part, i) => part !== b[i])
-  return (differ < 0 ? a : a.slice(0, differ)).join('/')
 }

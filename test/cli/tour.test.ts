@@ -2,8 +2,7 @@
 // The whole tour: as root, as a user without any rights, and as one to whom a group was delegated.
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { readHost } from '../../src/host/host.ts'
-import { leafName } from '../../src/host/parent.ts'
+import { leafName, readHost } from '../../src/host/host.ts'
 import { Cgroup } from '../../src/index.ts'
 import { hutchAs } from '../anyone.ts'
 import { requires } from '../requires.ts'

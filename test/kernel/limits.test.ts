@@ -59,8 +59,8 @@ test.each([
   ],
 ] as const)('%s is set in the group', async (_, limits, controller, [file, value]) => {
   // the host's mount of the hierarchy is still there in the default isolation; the group's name comes from outside
-  const { mount } = v2() ? readHost().unified! : readHost().v1[controller]!
-  const result = await run('sh', ['-c', `cat ${mount}/hutch-${process.pid}-*/${file}`], { limits })
+  const { own } = v2() ? readHost().unified! : readHost().v1[controller]!
+  const result = await run('sh', ['-c', `cat ${own}/hutch-${process.pid}-*/${file}`], { limits })
   expect({ stderr: result.stderr, stdout: result.stdout }).toEqual({ stderr: '', stdout: `${value}\n` })
 })
 

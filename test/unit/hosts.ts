@@ -31,11 +31,13 @@ export function parent(directory: string, changes: Partial<Parent> = {}): Parent
   return {
     directory,
     exists: true,
+    missing: [],
     writable: true,
     available: all,
     chain: [{ directory, enabled: all }],
     type: undefined,
     processes: [],
+    outer: [],
     ...changes,
   }
 }

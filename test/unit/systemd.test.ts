@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HutchError } from '../../src/errors.ts'
+import { commonGroup } from '../../src/host/host.ts'
 import { findBuses, parseBusAddress } from '../../src/systemd/address.ts'
 import { type Call, callSystemd, getProperty, readProperty } from '../../src/systemd/bus.ts'
 import { decodeMessage, encodeMessage, type Message, splitSignature, type Value } from '../../src/systemd/marshal.ts'
-import { commonGroup, enclosingScope, isBelowUnit, parseScopeName, scopeName } from '../../src/systemd/unit.ts'
+import { enclosingScope, isBelowUnit, parseScopeName, scopeName } from '../../src/systemd/unit.ts'
 
 const text = fc.string().filter((value) => !value.includes('\0'))
 const leaves: { [type: string]: fc.Arbitrary<Value> } = {

@@ -10,6 +10,7 @@ import type { Plan } from '../../plan/plan.ts'
 import type { Spec } from '../../plan/spec.ts'
 import type { Program } from '../../program/ops.ts'
 import { startSpec } from '../../run/job.ts'
+import { describeOuter } from '../../run/outer-words.ts'
 import type { Verdict } from '../../run/result.ts'
 import { settle } from '../../run/settle.ts'
 import { isWorthTelling } from '../../run/verdict.ts'
@@ -35,6 +36,8 @@ export async function runLimited(
     recompile: (groups, usual) => combine(groups, usual, plan, launch),
   })
   job.forwardSignals()
+  const outer = describeOuter(job.outerLimits)
+  if (outer !== undefined) writeSync(2, `hutch: ${outer}\n`)
   started(job.pid)
   const result = await job.result
   if (result.reason === 'not-found' || result.reason === 'not-executable')

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the group of this process where its path is not told: in a cgroup namespace below a mount of the host's.
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** The directory `depth` levels below `mount`, plus `group`, that has this process in it. */
+export function findOwnGroup(mount: string, depth: number, group: string): string | undefined {
+  if (depth === 0) return holdsThisProcess(`${mount}${group}`) ? `${mount}${group}` : undefined
+  for (const name of childNames(mount)) {
+    const found = findOwnGroup(`${mount}/${name}`, depth - 1, group)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function holdsThisProcess(directory: string): boolean {
+  try {
+    return readFileSync(`${directory}/cgroup.procs`, 'utf8').split('\n').includes(String(process.pid))
+  } catch {
+    return false
+  }
+}
+
+function childNames(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+  } catch {
+    return []
+  }
+}
