@@ -228,6 +228,7 @@ int op_attach_device_filter(struct outer *o, struct cursor *c);
 
 int op_await_maps(struct cursor *c);
 int op_await_groups(struct cursor *c);
+int op_limit_user_count(struct cursor *c);
 int op_await_network(struct cursor *c);
 int op_join_namespaces(struct cursor *c);
 int op_stay_outside(struct cursor *c);

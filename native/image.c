@@ -28,6 +28,15 @@ int init_image_memfd(void)
 	if (fd < 0)
 		return (int)fd;
 	err = sys(__NR_write, fd, init_image, size);
+	/*
+	 * The memory of a program that its user namespace cannot read belongs to the one outside (would_dump in fs/exec.c), so no
+	 * CAP_SYS_PTRACE in there reaches it. Another caller than root could then not write the maps by /proc/PID.
+	 */
+	if (err == (long)size && sys(__NR_geteuid) == 0) {
+		long refused = sys(__NR_fchmod, fd, 0111);
+
+		err = refused < 0 ? refused : err;
+	}
 	if (err == (long)size)
 		err = sys(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 	else

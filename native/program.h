@@ -102,6 +102,7 @@
 	X(119, allowPath, op_allow_path, "path:string access:u32") \
 	X(120, restrictPaths, op_restrict_paths, "") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 soft:u64 hard:u64") \
+	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
 	X(140, awaitGroups, op_await_groups, "")
 
 /*

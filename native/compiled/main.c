@@ -3,6 +3,7 @@
  * The start of a compiled file: finds the program behind itself, checks that
  * it fits here, runs it, and ends as the command did.
  */
+#include <linux/auxvec.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
@@ -165,6 +166,19 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	return tell(&s);
 }
 
+/* The kernel says so of a file that gives rights: set-user-ID, set-group-ID or file capabilities. */
+static int gives_rights(char **environment)
+{
+	const unsigned long *pair;
+
+	while (*environment)
+		environment++;
+	for (pair = (const unsigned long *)(environment + 1); pair[0] != AT_NULL; pair += 2)
+		if (pair[0] == AT_SECURE)
+			return pair[1] != 0;
+	return 0;
+}
+
 static int run(int argc, char **argv, char **environment)
 {
 	const char *file = argc > 0 ? argv[0] : "this file";
@@ -176,6 +190,9 @@ static int run(int argc, char **argv, char **environment)
 	long err, parent = sys(__NR_getppid);
 
 	fill_standard();
+	if (gives_rights(environment))
+		return refuse(file, "it is set-user-ID, set-group-ID or has file capabilities, and its caller's PATH and environment would have those rights",
+			      "chmod ug-s it and setcap -r it; give rights to its caller by sudo(8) or a service");
 	err = map_self(&bytes, &size);
 	if (err)
 		return refuse_call(file, "opening /proc/self/exe", err);

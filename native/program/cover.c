@@ -12,6 +12,7 @@
 
 #include "../hutch.h"
 
+#define CPUS_AT_MOST 8192
 #define COVER_WRITABLE 2	/* read-only, if the caller could write there */
 
 /* The first cover of a file and of a directory. Attached: before 6.15 no other can be copied. */
@@ -91,6 +92,44 @@ static int make_tree_read_only(int target, u64 attributes)
 	return err;
 }
 
+/* Of each CPU: the number stands in place of the star. All of them have it, or none does. */
+static int hide_numbered(const char *path)
+{
+	for (u32 cpu = 0; cpu < CPUS_AT_MOST; cpu++) {
+		char name[256], *to = name, digits[12];
+		int at = sizeof digits - 1, target, err;
+		u32 rest = cpu;
+
+		digits[at] = 0;
+		do
+			digits[--at] = (char)('0' + rest % 10);
+		while (rest /= 10);
+		for (const char *from = path; *from && to < name + sizeof name - 16; from++) {
+			if (*from != '*')
+				*to++ = *from;
+			else
+				for (const char *digit = digits + at; *digit; digit++)
+					*to++ = *digit;
+		}
+		*to = 0;
+		target = resolve_in(base_of(name), name, RESOLVE_NO_SYMLINKS);
+		if (target < 0)
+			return target == -ENOENT ? 0 : in_part(PART_TARGET, target);
+		err = hide(target);
+		sys(__NR_close, target);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int is_numbered(const char *path)
+{
+	while (*path && *path != '*')
+		path++;
+	return *path == '*';
+}
+
 /*
  * Hides a path of the file system attached last, or makes it read-only. What
  * this kernel does not have needs no cover.
@@ -103,7 +142,10 @@ int op_cover_path(struct cursor *c)
 
 	if (err)
 		return err;
-	target = resolve_in(base_of(path), path, read_only == COVER_WRITABLE ? 0 : RESOLVE_NO_SYMLINKS);
+	if (!read_only && is_numbered(path))
+		return hide_numbered(path);
+	/* a kernel file is never a link; in a root of the host's files it may be one */
+	target = resolve_in(base_of(path), path, read_only == COVER_WRITABLE || *path == '/' ? 0 : RESOLVE_NO_SYMLINKS);
 	if (target < 0)
 		return target == -ENOENT ? 0 : in_part(PART_TARGET, target);
 	if (!read_only) {

@@ -172,8 +172,9 @@ static void read_existing(const char *path, struct ranges *out)
 {
 	const char *at = table;
 	u64 extent[3];
-	long got = read_text(path, table, sizeof table);
+	long got = read_text(path, table, sizeof table - 1);
 
+	table[got > 0 ? got : 0] = 0;
 	out->length = 0;
 	if (got <= 0) {
 		add_range(out, 0, ~0u);
@@ -382,9 +383,12 @@ void refresh_ids_facts(int fd)
 {
 	if (fd >= 0 && sys(__NR_pread64, fd, &facts, sizeof facts, 0) != (long)sizeof facts)
 		facts.version = 0;
-	if (read_text("/proc/self/uid_map", own_map[USERS], sizeof own_map[USERS]) < 0 ||
-	    read_text("/proc/self/gid_map", own_map[GROUPS], sizeof own_map[GROUPS]) < 0)
-		own_map[USERS][0] = own_map[GROUPS][0] = 0;
+	for (int kind = 0; kind < KINDS; kind++) {
+		long got = read_text(kind == USERS ? "/proc/self/uid_map" : "/proc/self/gid_map", own_map[kind],
+				     sizeof own_map[kind] - 1);
+
+		own_map[kind][got > 0 ? got : 0] = 0;
+	}
 	if (!is_current(&facts, now_ms()) || !take_new())
 		read_ids_facts();
 }

@@ -246,3 +246,17 @@ int op_offset_clocks(struct cursor *c)
 	sys(__NR_close, fd);
 	return (int)err;
 }
+
+/*
+ * A file of /proc/sys/user: it bounds what this user namespace may have, beside the limits of those above. Where /proc is
+ * read-only, or older than the file, those alone hold.
+ */
+int op_limit_user_count(struct cursor *c)
+{
+	const char *path = take_string(c), *value = take_string(c);
+	int err = finished(c);
+
+	if (!err)
+		err = write_text(path, value);
+	return err == -EROFS || err == -ENOENT || err == -EACCES || err == -EPERM ? 0 : err;
+}

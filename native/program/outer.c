@@ -11,6 +11,10 @@
 #include "../hutch.h"
 
 #define AGAIN_WHILE_DYING -EAGAIN
+#define P_ALL_TYPE 0
+#define P_PID_TYPE 1
+#define ENDED (4 | 1 | 0x40000000)	/* WEXITED | WNOHANG | __WALL */
+#define NOT_TAKEN 0x1000000	/* WNOWAIT */
 
 /* mkdir is refused for ".." by the plan; the parent may be shared by many jobs, the job's own may not exist. */
 static int op_make_group(struct outer *o, struct cursor *c)
@@ -174,6 +178,57 @@ static int kill_all(const struct strings *procs, const char *kill_file)
 	return 0;
 }
 
+static int contains(const char *text, const char *part, size_t length)
+{
+	for (; *text; text++) {
+		size_t n = 0;
+
+		while (n < length && text[n] == part[n])
+			n++;
+		if (n == length)
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * By CLONE_PARENT a job makes children of ours, which would stay zombies. The
+ * kernel tells of the oldest child that has ended; it is the job's if its v2
+ * group is, and otherwise somebody else waits for it.
+ */
+static void reap_siblings(const char *procs)
+{
+	size_t end = text_length(procs), start;
+	char path[32], digits[12], text[4096];
+
+	while (end && procs[end - 1] != '/')
+		end--;
+	for (start = end ? --end : 0; start && procs[start - 1] != '/'; start--)
+		;
+	for (;;) {
+		siginfo_t info = { 0 };
+		int at = sizeof digits - 1;
+		u32 rest;
+		long got;
+
+		if (start >= end || sys(__NR_waitid, P_ALL_TYPE, 0, &info, ENDED | NOT_TAKEN, NULL) < 0 || !info.si_pid)
+			return;
+		rest = (u32)info.si_pid;
+		digits[at] = 0;
+		do
+			digits[--at] = (char)('0' + rest % 10);
+		while (rest /= 10);
+		memcpy(path, "/proc/", 6);
+		memcpy(path + 6, digits + at, sizeof digits - 1 - (size_t)at);
+		memcpy(path + 6 + sizeof digits - 1 - at, "/cgroup", 8);
+		got = read_text(path, text, sizeof text - 1);
+		text[got > 0 ? got : 0] = 0;
+		if (!contains(text, procs + start, end - start) ||
+		    sys(__NR_waitid, P_PID_TYPE, info.si_pid, &info, ENDED, NULL) < 0)
+			return;
+	}
+}
+
 static int op_kill_group(struct outer *o, struct cursor *c)
 {
 	struct strings procs = take_strings(c);
@@ -189,8 +244,10 @@ static int op_kill_group(struct outer *o, struct cursor *c)
 		if (err && err != -ENOENT)
 			failed = err;
 	}
-	if (count == 0 && !failed)
+	if (count == 0 && !failed) {
+		reap_siblings(procs.first);
 		return 0;
+	}
 	kill_all(&procs, kill_file);
 	/* unseen is not the same as gone: it is told, unless the next look sees more */
 	return count == 0 ? (int)failed : AGAIN_WHILE_DYING;

@@ -16,6 +16,15 @@ import type { Plan } from './plan.ts'
 
 const sigkill = 9
 
+/**
+ * What the kernel counts for the user who made a user namespace, so for all of a caller's jobs together: inotify(7) gives a
+ * user 128 instances by default. Each job has at most these.
+ */
+const userCounts: readonly Op[] = [
+  { op: 'limitUserCount', path: '/proc/sys/user/max_inotify_instances', value: '16', origin: 'isolate' },
+  { op: 'limitUserCount', path: '/proc/sys/user/max_inotify_watches', value: '8192', origin: 'isolate' },
+]
+
 /** Both sections, ready for the wire or for explaining. */
 export function compilePlan(plan: Plan): Program {
   const inner = compileInner(plan)
@@ -248,7 +257,7 @@ function compileInner(plan: Plan): Op[] {
   const cloned = clonedKinds(plan)
   const later = plan.isolate.filter((kind) => kind !== 'time' && !cloned.includes(kind))
   const v1 = plan.groups.filter((group) => group.controller !== '')
-  const inner: Op[] = plan.userNamespace ? [{ op: 'awaitMaps', origin: 'isolate' }] : []
+  const inner: Op[] = plan.userNamespace ? [{ op: 'awaitMaps', origin: 'isolate' }, ...userCounts] : []
   // the groups' paths are the host's, and /proc may be another's in a joined mount namespace
   const joins: Op[] = v1.map((group) => ({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' }))
   const late = joinsLate(plan)

@@ -216,7 +216,7 @@ export function resolvedRoot(spec: Spec, facts: NetworkFacts, network: PlannedNe
   const text = resolverText(facts.resolver, server)
   return {
     ...(root ?? { readOnly: false, dev: false, mounts: [], devices: [] }),
-    texts: [{ target, text, origin: 'network' }],
+    texts: [...(root?.texts ?? []), { target, text, origin: 'network' }],
   }
 }
 

@@ -14,7 +14,7 @@ import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
-import { applySandbox, givenOptions, type Sandboxed } from './sandbox-option.ts'
+import { applySandbox, givenOptions, hideHostName, type Sandboxed } from './sandbox-option.ts'
 import { parseFilter } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 
@@ -230,7 +230,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
   const hostname = need('hostname', 'a host name of 1 to 64 letters, digits, dots and dashes', (value) =>
     match(value, /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/),
   )
-  const root = parseRoot(options, need, door, sandboxed)
+  const root = parseRoot(options, need, door, sandboxed && { ...sandboxed, hostname })
   const workdir = need('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
@@ -270,7 +270,12 @@ const rootKeys = ['rootfs', 'readOnly', 'mounts', 'dev', 'devices'] as const
 type Need = <T>(key: keyof RunOptions, accepted: string, read: (value: unknown) => T | undefined) => T | undefined
 
 /** A job has a root of its own as soon as one of these is asked for. */
-function parseRoot(options: RunOptions, need: Need, door: Door, sandboxed?: Sandboxed): Root | undefined {
+function parseRoot(
+  options: RunOptions,
+  need: Need,
+  door: Door,
+  sandboxed?: Sandboxed & { hostname: string | undefined },
+): Root | undefined {
   const boolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
   const directory = need('rootfs', 'a directory', (value) => match(value, /^[^\0]+$/))
   const readOnly = need('readOnly', 'true or false', boolean) ?? false
@@ -288,6 +293,7 @@ function parseRoot(options: RunOptions, need: Need, door: Door, sandboxed?: Sand
     dev: dev || devices.length > 0,
     mounts: [...mounts, ...devices.map(deviceMount)],
     devices,
+    ...(sandboxed?.hostname !== undefined && hideHostName(sandboxed.hostname, preset, named, door)),
   }
 }
 

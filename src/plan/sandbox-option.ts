@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The option `sandbox` → the options of its preset, but for those that the caller names. Pure.
 import { fail } from '../errors.ts'
-import type { Mount } from '../sandbox/root.ts'
+import type { Mount, Root } from '../sandbox/root.ts'
 import { parseMounts } from './mounts.ts'
 import type { RunOptions } from './options.ts'
-import { sandboxPreset, sandboxReads } from './sandbox-preset.ts'
+import { sandboxHides, sandboxHosts, sandboxPreset, sandboxReads } from './sandbox-preset.ts'
 import type { Door } from './spec.ts'
 
 /** What a sandbox comes to: options as if they had been given, and mounts that go before those that were. */
@@ -81,10 +81,15 @@ export function isNamed(option: string, given: RunOptions, fileOf: (word: string
     case 'network':
       return given.network !== undefined || given.join?.net !== undefined
     case 'hostname':
-      return given.hostname !== undefined || (Array.isArray(given.isolate) && !/all|uts/.test(given.isolate.join()))
+      return given.hostname !== undefined || isNamedByHost(given)
     default:
       return given[key as keyof RunOptions] !== undefined
   }
+}
+
+/** Without a uts namespace of its own, the sandbox has the name of the host. */
+export function isNamedByHost({ isolate }: RunOptions): boolean {
+  return Array.isArray(isolate) && !/all|uts/.test(isolate.join())
 }
 
 function limitsOf({ limits }: RunOptions): Nested {
@@ -102,4 +107,21 @@ function presetMounts(given: RunOptions, door: Door): Mount[] {
     origin,
     ...(mount.kind === 'volume' && { ifThere: true }),
   }))
+}
+
+/** The host's own files in /etc that name it, unless the caller mounts something there. */
+export function hideHostName(
+  hostname: string,
+  preset: Mount[],
+  named: Mount[],
+  door: Door,
+): Pick<Root, 'hides' | 'texts'> {
+  if (!preset.some((mount) => mount.target === '/etc')) return {}
+  const origin = door === 'cli' ? '--sandbox' : 'sandbox'
+  const { path, text } = sandboxHosts
+  const free = (target: string) => !named.some((mount) => mount.target === target)
+  return {
+    hides: sandboxHides.filter(free).map((hidden) => ({ path: hidden, origin })),
+    texts: free(path) ? [{ target: path, text: text(hostname), origin }] : [],
+  }
 }

@@ -54,6 +54,15 @@ export const sandboxReads: readonly (readonly [directory: string, reason: string
   ['/nix/store', 'programs on NixOS'],
 ]
 
+/** Files of the host's /etc that name it, hidden as long as its name is not told. */
+export const sandboxHides: readonly string[] = ['/etc/hostname', '/etc/machine-id', '/etc/mailname']
+
+/** Its own list of names instead of the host's: path, and text for a host name. */
+export const sandboxHosts = {
+  path: '/etc/hosts',
+  text: (name: string) => `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${name}\n`,
+} as const
+
 /** Variables of the caller that it keeps: others carry keys and passwords. */
 export const sandboxVariables: readonly string[] = ['PATH', 'LANG', 'LANGUAGE', 'TERM', 'TZ', 'NO_COLOR', 'COLORTERM']
 

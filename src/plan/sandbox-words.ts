@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A sandbox in words: what of its preset is in force, and what the caller named instead. Pure; loaded by those who ask.
 import { fileOf, limitTable, optionFlags, type RunOptions } from './options.ts'
-import { isNamed } from './sandbox-option.ts'
-import { sandboxIds, sandboxPreset, sandboxReads, sandboxVariables } from './sandbox-preset.ts'
+import { isNamed, isNamedByHost } from './sandbox-option.ts'
+import {
+  sandboxHides,
+  sandboxHosts,
+  sandboxIds,
+  sandboxPreset,
+  sandboxReads,
+  sandboxVariables,
+} from './sandbox-preset.ts'
 
 /** One line of the preset as the command line has it. */
 export interface SandboxLine {
@@ -35,6 +42,11 @@ export function sandboxLines(given: RunOptions): SandboxLine[] {
       reason:
         'where root starts it: each is an id of the host that no account and no other sandbox has, chosen at each start; --map-users fixes them',
       named: given.mapUsers !== undefined || given.mapGroups !== undefined,
+    },
+    {
+      words: `hidden: ${[...sandboxHides, sandboxHosts.path].join(', ')}`,
+      reason: `the name of the host stands in them; ${sandboxHosts.path} has localhost and the name of the sandbox`,
+      named: given.rootfs !== undefined || targets.has('/etc') || isNamedByHost(given),
     },
     {
       words: `environment: ${sandboxVariables.join(', ')}, LC_*`,

@@ -11,6 +11,7 @@ type Rights = Extract<
       | 'reserveIds'
       | 'mapIds'
       | 'awaitMaps'
+      | 'limitUserCount'
       | 'awaitGroups'
       | 'sendGo'
       | 'joinNamespaces'
@@ -48,6 +49,11 @@ export function explainRights(op: Rights): { words: string; shell: string } {
       }
     case 'awaitMaps':
       return { words: 'wait until its ids are mapped', shell: '' }
+    case 'limitUserCount':
+      return {
+        words: `set ${op.path.slice(op.path.lastIndexOf('/') + 1)} of its user namespace to ${op.value}`,
+        shell: `echo ${op.value} > ${op.path}`,
+      }
     case 'awaitGroups':
       return { words: 'wait until its groups are there', shell: '' }
     case 'sendGo':

@@ -90,6 +90,7 @@ export const ops = {
   makeLink: { code: 45, call: 'symlinkat', fields: { name: 'string', to: 'string' } },
   coverPath: { code: 46, call: 'move_mount', fields: { path: 'string', readOnly: 'u32' } },
   pivotRoot: { code: 47, call: 'pivot_root', fields: { stays: 'u32' } },
+  limitUserCount: { code: 125, call: 'write', fields: { path: 'string', value: 'string' } },
   awaitMaps: { code: 64, call: 'recvfrom', fields: {} },
   joinNamespaces: { code: 65, call: 'setns', fields: { paths: 'strings', kinds: 'numbers' } },
   stayOutside: { code: 66, call: 'clone3', fields: {} },

@@ -272,6 +272,7 @@ const whats: { [op: string]: string } = {
   reserveIds: 'reserve ids of the host',
   mapIds: 'map the ids of the user namespace',
   sendGo: 'let the process go on',
+  limitUserCount: 'limit what the user namespace may have',
   awaitGroups: 'wait for its groups',
   awaitMaps: 'wait for the ids of the user namespace',
   joinNamespaces: 'enter a namespace',

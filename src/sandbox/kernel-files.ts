@@ -18,6 +18,10 @@ export const maskedProc: readonly [path: string, reason: string][] = [
 /** The same below /sys. */
 export const maskedSys: readonly [path: string, reason: string][] = [
   ['devices/virtual/powercap', 'power use so fine that keys can be read from it (CVE-2020-8694)'],
+  [
+    'devices/system/cpu/cpu*/thermal_throttle',
+    'when a CPU was too hot, which tells what others compute (GHSA-6fw5-f8r9-fgfm)',
+  ],
   ['firmware', "the firmware's tables and variables"],
 ]
 

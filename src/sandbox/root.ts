@@ -24,6 +24,8 @@ export interface Root {
   mounts: Mount[]
   /** Files of our own text, read-only, on top of all. */
   texts?: { target: string; text: string; origin: string }[]
+  /** Paths inside that are hidden, where the mounts brought them. */
+  hides?: { path: string; origin: string }[]
   /** Devices that are among the mounts, and what may be done with them. */
   devices: { path: string; access: string; origin: string }[]
 }
@@ -47,6 +49,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
       origin,
     },
     ...root.mounts.filter((mount) => !late.includes(mount)).map(mountOp),
+    ...(root.hides ?? []).map(({ path, origin }): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
     // after the mounts: a link in the image cannot make one of them cover the true /proc or /sys
     ...(own || ((isolate.includes('pid') || joinsPid) && isolate.includes('mount'))
       ? procOps(own ? 'rootfs' : 'isolate')

@@ -12,6 +12,9 @@ const netlinkRoute = 0
 /** Requests that put words into a terminal as if typed (TIOCSTI, TIOCLINUX), or load a line discipline (TIOCSETD). */
 const terminalRequests = [0x5412, 0x541c, 0x5423]
 
+/** IN_ACCESS, IN_CLOSE_NOWRITE, IN_OPEN. */
+const readNotices = [0x1, 0x10, 0x20]
+
 /** S_ISUID and S_ISGID. A file with one of them gives its owner's rights to whoever runs it, also outside of the sandbox. */
 const setIdBits = [0o4000, 0o2000]
 
@@ -112,6 +115,12 @@ export const strictGroups: readonly Group[] = [
   {
     why: 'programs that ask once for memory near them (numactl, some run-times) take a refusal badly, and it tells of itself alone',
     calls: 'get_mempolicy',
+  },
+  {
+    why: 'notices of what is opened, read and run, in directories of the host too: watches for changes are allowed',
+    calls: 'inotify_add_watch',
+    action: refuseWith(errnos.EPERM),
+    when: readNotices.map((bit) => [hasBit(2, bit)]),
   },
   ...setIdGroups,
 ]

@@ -212,6 +212,8 @@ test('a caller without rights gets a user namespace; its maps are written betwee
     outer: ['spawn', 'mapIds', 'wait'],
     inner: [
       'awaitMaps',
+      'limitUserCount',
+      'limitUserCount',
       'mount',
       'mount',
       'setNice',
@@ -260,7 +262,7 @@ test('groups of v1 are made while the child mounts, and entered before its root 
   ] as const) {
     const [before, after] = order(host as typeof hybrid, more as RunOptions)
     expect(before).not.toContain('sendGo')
-    expect(after).toMatch(/^(awaitMaps )?joinGroup /)
+    expect(after).toMatch(/^(awaitMaps limitUserCount limitUserCount )?joinGroup /)
   }
   expect(order(v2 as typeof hybrid)[0]).toMatch(/^makeGroup writeFile .*spawn mapIds$/)
 })

@@ -73,7 +73,10 @@ test('a mount at the place of one of the preset stands for it', () => {
   expect(targets({})[0]).toBe('/')
   expect(targets({ mounts: [{ tmpfs: '/tmp:size=1M' }, { volume: '.:/work' }] }).slice(-2)).toEqual(['/tmp', '/work'])
   expect(targets({ mounts: [{ tmpfs: '/tmp' }] }).filter((target) => target === '/tmp')).toHaveLength(1)
-  expect(named({ mounts: [{ volume: 'x:/etc:ro' }] })).toEqual(['--volume /etc:/etc:ro'])
+  expect(named({ mounts: [{ volume: 'x:/etc:ro' }] })).toEqual([
+    '--volume /etc:/etc:ro',
+    'hidden: /etc/hostname, /etc/machine-id, /etc/mailname, /etc/hosts',
+  ])
   expect(targets({ rootfs: '/image' })).toEqual(['/tmp'])
   expect(spec({ rootfs: '/image' }).root!.sealed).toBeUndefined()
 })
