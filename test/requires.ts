@@ -46,6 +46,10 @@ const needs = {
   chromium: () => existsSync('/usr/bin/chromium'),
   'setpriv(1)': () => existsSync('/usr/bin/setpriv'),
   Landlock: () => native().landlock() > 0,
+  'user attributes on tmpfs': () => {
+    const [major, minor] = readHost().kernel
+    return major > 6 || (major === 6 && minor >= 6)
+  },
   python3: () => spawnSync('python3', ['--version']).status === 0,
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

@@ -17,7 +17,8 @@
 #define MAX_LAYERS 10	/* a value of fsconfig has less than 256 bytes */
 #define DETACH 2	/* MNT_DETACH */
 #define OVERLAY_DROPS 1
-#define OVERLAY_USER_ATTRIBUTES 2	/* marks of overlayfs where a user namespace may set them */
+#define OVERLAY_USER_ATTRIBUTES 2	/* userxattr, also outside of a user namespace */
+#define INITIAL_USER_NAMESPACE 0xEFFFFFFDU /* PROC_USER_INIT_INO */
 
 /* Attaches and closes: the target is made if it may be. */
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
@@ -235,6 +236,15 @@ static int open_layer(int base, const char *path)
 	return resolve_in(base, path, RESOLVE_NO_SYMLINKS);
 }
 
+/* Only the initial user namespace may set trusted.* attributes, in which overlayfs keeps its marks unless told otherwise. */
+static int in_user_namespace(void)
+{
+	struct statx found;
+
+	return sys(__NR_statx, AT_FDCWD, "/proc/self/ns/user", 0, STATX_INO, &found) != 0 ||
+	       found.stx_ino != INITIAL_USER_NAMESPACE;
+}
+
 static int overlay_mount(const struct strings *lower, int upper, int work, int how, u64 attributes)
 {
 	char layers[256], *at = layers, name[32];
@@ -270,7 +280,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 		descriptor_path(name, work);
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "workdir", name, 0);
 	}
-	if (err >= 0 && how & OVERLAY_USER_ATTRIBUTES)
+	if (err >= 0 && (how & OVERLAY_USER_ATTRIBUTES || in_user_namespace()))
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0);
 	/* nobody reads it again, so nothing needs to reach a disk */
 	if (err >= 0 && how & OVERLAY_DROPS)
