@@ -86,7 +86,8 @@ function rangesOf(machine: Machine, rules: readonly Rule[], defaultAction: numbe
     next = number + 1
   }
   ranges.push({ start: next, answers: fallback })
-  return [...withNewer(ranges, Math.max(...numbers.values()) + 1, defaultAction), ...outside(machine, fallback)]
+  const newest = Math.max(...(byNumber.size > 0 ? byNumber.keys() : numbers.values()))
+  return [...withNewer(ranges, newest + 1, defaultAction), ...outside(machine, fallback)]
 }
 
 /** socketcall(2) and ipc(2) take the call as their first argument. */
@@ -108,9 +109,15 @@ function inOrder(answers: Answers, defaultAction: number): Answers {
   return last < 0 ? [...sorted, { conditions: [], action: defaultAction }] : sorted.slice(0, last + 1)
 }
 
-/** Where the default is an error, a call that no table knows yet does not exist: programs then try an older one. */
+/** Defaults that let a call pass, or leave the answer to a tracer. */
+const permissive = [actions.trace, actions.log, actions.allow].map(severity)
+
+/**
+ * Answers ENOSYS from number `first` on, unless the default is permissive. The profile's author did not know these calls, and
+ * a program that gets ENOSYS tries an older call. runc does the same.
+ */
 function withNewer(ranges: Range[], first: number, defaultAction: number): Range[] {
-  if (severity(defaultAction) !== severity(actions.errno)) return ranges
+  if (permissive.includes(severity(defaultAction))) return ranges
   return [...ranges.filter(({ start }) => start < first), { start: first, answers: answer(refuseWith(errnos.ENOSYS)) }]
 }
 

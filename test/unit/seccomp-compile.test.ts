@@ -46,6 +46,9 @@ function meaning(profile: Profile, name: string, args: readonly bigint[]): numbe
   const fitting = profile.rules.filter(
     ({ names, conditions }) => names.includes(name) && conditions.every((condition) => holds(condition, args)),
   )
+  const named = profile.rules.flatMap((one) => one.names.map(numberOf))
+  const permissive = [actions.allow, actions.log, actions.trace].includes((profile.defaultAction & 0xffff_0000) >>> 0)
+  if (!permissive && named.length > 0 && numberOf(name) > Math.max(...named)) return actions.errno | 38
   const [worst] = fitting.map(({ action }) => action).toSorted((a, b) => severity(a) - severity(b))
   return worst ?? profile.defaultAction
 }
@@ -162,7 +165,7 @@ test('other instruction sets: those named are filtered by their own numbers, oth
   ] as const)
     expect([machine, number, at(alone, machine, number)]).toEqual([machine, number, actions.killProcess])
   expect(at(both, x86, 20)).toBe(actions.allow)
-  expect(at(both, x86, 39)).toBe(refused)
+  expect(at(both, x86, 10)).toBe(refused)
   expect(at(both, x86_64, 0x4000_0027)).toBe(actions.allow)
   expect(at(both, 0xc000_00b7, 172)).toBe(actions.killProcess)
 })
@@ -183,13 +186,41 @@ test('on i386 what is behind socketcall and ipc is found there', () => {
   expect(second(filter(refused, actions.allow, some))).toBe(refused)
 })
 
-test('a call that no table knows does not exist, where the default is an error', () => {
+test('a call that no table has answers ENOSYS, unless the default is permissive', () => {
   const filter = (defaultAction: number) =>
     compileFilter({ architectures: [], defaultAction, rules: [], flags: 0 }, facts, 'test').words
   const newer = { machine: x86_64, number: 4000, args: [] }
-  expect(runFilter(filter(refused), newer)).toBe(actions.errno | 38)
-  expect(runFilter(filter(actions.killProcess), newer)).toBe(actions.killProcess)
-  expect(runFilter(filter(actions.allow), newer)).toBe(actions.allow)
+  for (const action of [refused, actions.killProcess, actions.killThread, actions.trap])
+    expect(runFilter(filter(action), newer)).toBe(actions.errno | 38)
+  for (const action of [actions.allow, actions.log, actions.trace])
+    expect(runFilter(filter(action), newer)).toBe(action)
+})
+
+test('a call above the newest one that the selected rules name answers ENOSYS, per instruction set', () => {
+  const profile: Profile = {
+    architectures: ['x86'],
+    defaultAction: refused,
+    rules: [
+      { names: ['read', 'statx', 'futex_time64'], action: actions.allow, conditions: [] },
+      { names: ['openat2'], action: actions.allow, conditions: [], includes: { capabilities: [21] } },
+    ],
+    flags: 0,
+  }
+  const { words } = compileFilter(profile, facts, 'test')
+  expect(ask(words, 'statx')).toBe(actions.allow)
+  expect(ask(words, 'rseq')).toBe(actions.errno | 38)
+  expect(ask(words, 'clone3')).toBe(actions.errno | 38)
+  // below the newest named one the profile's own answer counts
+  expect(ask(words, 'bpf')).toBe(refused)
+  const askX86 = (name: string) =>
+    runFilter(words, { machine: x86, number: syscallNumbers('x86').get(name)!, args: [] })
+  expect(askX86('futex_time64')).toBe(actions.allow)
+  expect(askX86('rseq')).toBe(refused)
+  expect(askX86('clone3')).toBe(actions.errno | 38)
+  // a tracer's -1 is not a new call
+  expect(runFilter(words, { machine: x86_64, number: 0xffff_ffff, args: [] })).toBe(refused)
+  const capable = compileFilter(profile, { ...facts, capabilities: [21] }, 'test').words
+  expect([ask(capable, 'clone3'), ask(capable, 'faccessat2')]).toEqual([refused, actions.errno | 38])
 })
 
 test('the filters compiled beforehand are those that the compiler makes: node scripts/filters.js', () => {
