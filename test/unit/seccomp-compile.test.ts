@@ -47,7 +47,7 @@ function meaning(profile: Profile, name: string, args: readonly bigint[]): numbe
     ({ names, conditions }) => names.includes(name) && conditions.every((condition) => holds(condition, args)),
   )
   const named = profile.rules.flatMap((one) => one.names.map(numberOf))
-  const permissive = [actions.allow, actions.log, actions.trace].includes((profile.defaultAction & 0xffff_0000) >>> 0)
+  const permissive = [actions.allow, actions.log, actions.trace].map(severity).includes(severity(profile.defaultAction))
   if (!permissive && named.length > 0 && numberOf(name) > Math.max(...named)) return actions.errno | 38
   const [worst] = fitting.map(({ action }) => action).toSorted((a, b) => severity(a) - severity(b))
   return worst ?? profile.defaultAction
