@@ -145,8 +145,12 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 	if (err)
 		return numbers(env, (int[]){ 0, -1, -err }, 3);
 	job = calloc(1, sizeof *job);
-	if (!job || !(job->program = malloc(size)) || !(job->life.outer.figures = malloc(FIGURES_SIZE)))
-		abort();
+	if (!job || !(job->program = malloc(size)) || !(job->life.outer.figures = malloc(FIGURES_SIZE)) ||
+	    !(job->last = malloc(sizeof *job->last))) {
+		if (job)
+			job_free(job);
+		return numbers(env, (int[]){ 0, -1, ENOMEM }, 3);
+	}
 	memcpy(job->program, bytes, size);
 	files.program = job->program;
 	files.program_size = size;

@@ -44,8 +44,10 @@ int hold_signals(void)
 void forward_signals(int pidfd)
 {
 	unsigned int waiting;
+	int before = __atomic_exchange_n(&target, pidfd, __ATOMIC_SEQ_CST);
 
-	target = pidfd;
+	if (before >= 0)
+		close(before);
 	waiting = __atomic_exchange_n(&held, 0, __ATOMIC_SEQ_CST);
 	for (int sig = 1; sig < 32; sig++)
 		if (waiting & 1u << sig)
@@ -78,6 +80,9 @@ void die_with_parent(pid_t parent)
 /* The handlers stay: a signal that comes while hutch prints its verdict must not cut that off. */
 u32 forward_nothing(void)
 {
-	target = -1;
+	int before = __atomic_exchange_n(&target, -1, __ATOMIC_SEQ_CST);
+
+	if (before >= 0)
+		close(before);
 	return seen;
 }

@@ -59,6 +59,7 @@ struct job {
 	u32 id;
 	u8 *program;
 	struct life life;
+	struct event *last;	/* memory for ENDED, which must be told without any */
 	struct supervisor *supervisor;
 };
 

@@ -152,8 +152,10 @@ static struct batch *read_batch(int fd)
 	struct sockaddr_nl from;
 	struct message m;
 
-	if (!batch)
-		abort();
+	if (!batch) {
+		sleep_ms(10);	/* the kernel keeps what it has room for, and says when it lost some */
+		return NULL;
+	}
 	batch->count = 0;
 	while (batch->count < BATCH) {
 		socklen_t length = sizeof from;
@@ -179,8 +181,11 @@ static void *procs_main(void *arg)
 	struct batch *batch;
 
 	for (;;) {
-		if (poll(ready, 2, -1) < 0 && errno != EINTR)
-			abort();
+		if (poll(ready, 2, -1) < 0) {
+			if (errno != EINTR)
+				sleep_ms(10);
+			continue;
+		}
 		if (ready[1].revents)
 			return NULL;
 		batch = read_batch(p->fd);
@@ -244,12 +249,9 @@ static int start(napi_env env, struct procs *p, napi_value callback)
 
 static void stop(struct procs *p)
 {
-	u64 one = 1;
-
 	if (!p->running)
 		return;
-	if (write(p->stop_fd, &one, sizeof one) < 0)
-		abort();
+	eventfd_write(p->stop_fd, 1);
 	pthread_join(p->thread, NULL);
 	close(p->fd);
 	close(p->stop_fd);
@@ -295,8 +297,10 @@ void add_procs(napi_env env, napi_value exports)
 	struct procs *p = calloc(1, sizeof *p);
 	napi_value function;
 
-	if (!p)
-		abort();
+	if (!p) {
+		napi_throw_error(env, "ENOMEM", "hutch: no memory left");
+		return;
+	}
 	napi_add_env_cleanup_hook(env, close_procs, p);
 	if (napi_create_function(env, "watchProcesses", NAPI_AUTO_LENGTH, export_watch, p, &function) == napi_ok)
 		napi_set_named_property(env, exports, "watchProcesses", function);

@@ -18,18 +18,30 @@
 
 #define P_PIDFD_TYPE 3
 
-void reactor_post(struct reactor *r, struct event event)
+/* Without memory the event is lost, except into `spare`, which has no room for bytes. */
+static void post_in(struct reactor *r, struct event event, struct event *spare)
 {
 	struct event *copy = malloc(sizeof *copy + event.length);
 
+	if (!copy) {
+		copy = spare;
+		event.length = 0;
+	} else {
+		free(spare);
+	}
 	if (!copy)
-		abort();
+		return;
 	*copy = event;
 	copy->bytes = (char *)(copy + 1);
 	if (event.length)
 		memcpy(copy->bytes, event.bytes, event.length);
 	if (napi_call_threadsafe_function(r->post, copy, napi_tsfn_blocking) != napi_ok)
 		free(copy);
+}
+
+void reactor_post(struct reactor *r, struct event event)
+{
+	post_in(r, event, NULL);
 }
 
 int reactor_listen(struct reactor *r, int fd, u32 events, enum source source, u32 index, u32 id)
@@ -61,6 +73,7 @@ void job_free(struct job *job)
 			close(job->life.outer.report_fd);
 	}
 	free(job->life.outer.figures);
+	free(job->last);
 	free(job->program);
 	free(job);
 }
@@ -117,25 +130,26 @@ static void on_eventfd(struct reactor *r, struct job *job, u32 index)
 static void finish(struct reactor *r, struct job *job)
 {
 	struct life *life = &job->life;
-	int first = life->retries == 0;
-	unsigned int pause = life_finish(life);
+	unsigned int pause;
 
+	/* The pidfd stays readable, and a copy (see export_forward) would keep its entry after it is closed. */
+	if (life->retries == 0)
+		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, life->outer.pidfd, NULL);
+	pause = life_finish(life);
 	if (pause) {
-		/* its pidfd stays readable: it must not wake us meanwhile */
-		if (first)
-			epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, life->outer.pidfd, NULL);
 		life->deadline = now_ms() + pause;
 		return;
 	}
 	if (job->supervisor)
 		supervisor_end(job->supervisor, 1);
 	job->supervisor = NULL;
-	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = life->command_status, .b = life->own_status,
+	post_in(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = life->command_status, .b = life->own_status,
 				.c = life->failed_errno ? life->failed_step : -1, .d = life->failed_errno,
 				.user_usec = (double)life->user_usec, .system_usec = (double)life->system_usec,
 				.voluntary = (double)life->voluntary, .forced = (double)life->forced, .max_rss = life->max_rss,
 				.full_spaces = life->full_spaces, .full_tables = life->full_tables, .table_limit = life->table_limit,
-				.length = life->outer.figures_length, .bytes = life->outer.figures });
+				.length = life->outer.figures_length, .bytes = life->outer.figures }, job->last);
+	job->last = NULL;
 	/* nobody waits for the rest; a watch on a removed file is dropped by hand, since cgroupfs does not do it */
 	for (u32 i = 0; i < job->life.outer.watches; i++)
 		if (job->life.outer.watch[i].descriptor >= 0)
@@ -252,10 +266,8 @@ static void *reactor_main(void *arg)
 
 void reactor_wake(struct reactor *r)
 {
-	u64 one = 1;
-
-	if (write(r->wake_fd, &one, sizeof one) < 0)
-		abort();
+	/* refused only with the counter at its maximum: the thread wakes up anyway */
+	eventfd_write(r->wake_fd, 1);
 }
 
 static int start_thread(struct reactor *r)

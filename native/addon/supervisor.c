@@ -31,11 +31,13 @@
 #include <unistd.h>
 
 #include "job.h"
+#include "status.h"
 
 #define KINDS 256
 #define LEARNED 1024
 #define TEXT 256
 #define X32_BIT 0x40000000u
+#define ENDS_WITHIN_MS 1000	/* after a fatal SIGSYS */
 
 struct supervisor {
 	pthread_mutex_t lock;	/* guards all below; not held while memory of the job is read */
@@ -115,12 +117,6 @@ static size_t read_proc(u32 tid, const char *name, char *to, size_t size)
 	return got > 0 ? (size_t)got : 0;
 }
 
-static u64 field(const char *status, const char *name, int base)
-{
-	const char *at = strstr(status, name);
-
-	return at ? strtoull(at + strlen(name), NULL, base) : 0;
-}
 
 /* A text of another's memory, by two pieces, since the page after it may be missing. */
 static u32 read_memory(u32 tid, u64 address, char *to)
@@ -143,19 +139,43 @@ static u64 hash(u64 sum, const void *bytes, size_t size)
 	return sum;
 }
 
-/* Ends the process by SIGSYS, as the kernel would; where that would be lost, by SIGKILL. Its call is never answered. */
-static void end_process(u32 tid)
+/* True while the call waits for its answer: until then its thread's number belongs to nobody else. */
+static int is_waiting(const struct supervisor *s, const struct seccomp_notif *call)
 {
-	char status[4096];
-	u64 kept;
-	const char *ids;
+	u64 id = call->id;
 
-	read_proc(tid, "status", status, sizeof status);
-	kept = field(status, "SigBlk:", 16) | field(status, "SigIgn:", 16) | field(status, "SigCgt:", 16);
-	ids = strstr(status, "NSpid:");
-	ids = ids ? strpbrk(ids, "\n") : NULL;
-	/* PID 1 of a namespace gets no signal by default */
-	kill((pid_t)tid, kept >> (SIGSYS - 1) & 1 || !ids || (ids[-1] == '1' && ids[-2] == '\t') ? SIGKILL : SIGSYS);
+	return ioctl(s->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+/*
+ * Ends the process by SIGSYS, as the kernel would, or by SIGKILL where SIGSYS
+ * would be lost or may be: also when the process is still there afterwards, since
+ * another thread may have set a handler. 0 if no signal could be sent.
+ */
+static int end_process(const struct supervisor *s, const struct seccomp_notif *call)
+{
+	char text[4096];
+	struct pollfd ended = { .fd = -1, .events = POLLIN };
+	struct process_status status;
+	int sent, sig;
+
+	/* 0: the process is not visible from here, and a signal to 0 would go to this process's own group */
+	if (!call->pid)
+		return 0;
+	read_proc(call->pid, "status", text, sizeof text);
+	parse_status(text, &status);
+	ended.fd = (int)syscall(__NR_pidfd_open, status.tgid ? status.tgid : call->pid, 0);
+	if (ended.fd < 0 || !is_waiting(s, call)) {
+		sent = ended.fd < 0 && is_waiting(s, call) && kill((pid_t)call->pid, SIGKILL) == 0;
+	} else {
+		sig = loses_signal(&status, SIGSYS) ? SIGKILL : SIGSYS;
+		sent = syscall(__NR_pidfd_send_signal, ended.fd, sig, NULL, 0) == 0;
+		if (sent && sig != SIGKILL && poll(&ended, 1, ENDS_WITHIN_MS) <= 0)
+			syscall(__NR_pidfd_send_signal, ended.fd, SIGKILL, NULL, 0);
+	}
+	if (ended.fd >= 0)
+		close(ended.fd);
+	return sent;
 }
 
 /* What is told of one call: its length, and a number for its kind. */
@@ -192,19 +212,25 @@ static u32 describe(struct supervisor *s, const struct seccomp_notif *call, u32 
 
 static void note(struct supervisor *s, const struct seccomp_notif *call, u32 answer)
 {
-	char told[sizeof(struct refused) + 6 * (TEXT + 4)], status[4096];
+	char told[sizeof(struct refused) + 6 * (TEXT + 4)], text[4096];
+	struct process_status status;
 	u64 kind;
 	u32 length = describe(s, call, answer, told, &kind), at = 0;
+	int known;
 
+	read_proc(call->pid, "status", text, sizeof text);
+	/* what was read by number is the caller's only if the call still waits; else only its count is certain */
+	known = is_waiting(s, call);
+	parse_status(text, &status);
 	pthread_mutex_lock(&s->lock);
-	while (at < s->kinds && s->kind[at] != kind)
+	while (known && at < s->kinds && s->kind[at] != kind)
 		at++;
+	if (!known)
+		at = KINDS;
 	if (at == s->kinds && at < KINDS) {
-		u32 pid;
+		u32 pid = status.tgid;
 
 		s->kind[s->kinds++] = kind;
-		read_proc(call->pid, "status", status, sizeof status);
-		pid = (u32)field(status, "Tgid:", 10);
 		memcpy(told + offsetof(struct refused, pid), &pid, sizeof pid);
 		if (!s->closed)
 			reactor_post(s->reactor, (struct event){ .job = s->job, .kind = EVENT_REFUSED, .a = (int)at,
@@ -242,10 +268,10 @@ static void answer(struct supervisor *s)
 		note(s, &call, word);
 		if ((word & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_KILL_PROCESS ||
 		    (word & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_KILL_THREAD) {
-			/* while it waits for us its number is nobody else's */
-			if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) == 0)
-				end_process(call.pid);
-			return;
+			if (end_process(s, &call))
+				return;
+			/* a process that cannot be ended must not wait for ever: its call is refused */
+			word = SECCOMP_RET_ERRNO | EPERM;
 		}
 		reply.error = (word & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO ? -(int)(word & SECCOMP_RET_DATA) : -EPERM;
 	}
@@ -271,9 +297,8 @@ static u32 *copy(const struct numbers *from)
 {
 	u32 *to = malloc((from->count + 1) * sizeof *to);
 
-	if (!to)
-		abort();
-	memcpy(to, from->first, from->count * sizeof *to);
+	if (to)
+		memcpy(to, from->first, from->count * sizeof *to);
 	return to;
 }
 
@@ -286,20 +311,22 @@ struct supervisor *supervisor_start(struct reactor *r, struct job *job, int list
 	pthread_t thread;
 	int err;
 
-	if (!s)
-		abort();
+	if (!s) {
+		close(listener);
+		return NULL;
+	}
 	pthread_mutex_init(&s->lock, NULL);
 	*s = (struct supervisor){ .lock = s->lock, .references = 2, .reactor = r, .job = job->id, .listener = listener,
 				  .stop_fd = eventfd(0, EFD_CLOEXEC), .answers = copy(&o->answers), .answer_count = o->answers.count,
 				  .arguments = copy(&o->arguments), .argument_count = o->arguments.count, .learns = (int)o->learns };
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = s->stop_fd < 0 ? EMFILE : pthread_create(&thread, NULL, supervise, s);
+	err = s->stop_fd < 0 || !s->answers || !s->arguments ? ENOMEM : pthread_create(&thread, NULL, supervise, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (err)
-		release(s);
-	else
+	if (!err)
 		pthread_detach(thread);
+	else
+		release(s);
 	if (err) {
 		close(s->listener);
 		s->listener = -1;
@@ -310,21 +337,19 @@ struct supervisor *supervisor_start(struct reactor *r, struct job *job, int list
 /* Its job is over: the counts are told, unless nobody listens any more. */
 void supervisor_end(struct supervisor *s, int tells)
 {
-	u64 one = 1;
-
 	pthread_mutex_lock(&s->lock);
 	if (tells && s->learns)
 		reactor_post(s->reactor, (struct event){ .job = s->job, .kind = EVENT_REFUSED, .a = -2,
 							  .length = sizeof s->seen, .bytes = (char *)s->seen });
 	else if (tells) {
-		s->counts[s->kinds] = s->kinds < KINDS ? 0 : s->counts[KINDS];
+		s->counts[s->kinds] = s->counts[KINDS];
 		reactor_post(s->reactor, (struct event){ .job = s->job, .kind = EVENT_REFUSED, .a = -1,
 							  .length = (s->kinds + 1) * 4, .bytes = (char *)s->counts });
 	}
 	s->closed = 1;
 	pthread_mutex_unlock(&s->lock);
-	if (s->stop_fd >= 0 && write(s->stop_fd, &one, sizeof one) < 0)
-		abort();
+	if (s->stop_fd >= 0)
+		eventfd_write(s->stop_fd, 1);
 	release(s);
 }
 

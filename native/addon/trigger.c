@@ -34,8 +34,10 @@ int trigger_open(struct reactor *r, const char *where, const char *file, const c
 	if (fd < 0)
 		return fd;
 	t = calloc(1, sizeof *t);
-	if (!t)
-		abort();
+	if (!t) {
+		close(fd);
+		return -ENOMEM;
+	}
 	t->fd = fd;
 	t->counts = *file != 0;
 	pthread_mutex_lock(&r->lock);

@@ -241,7 +241,7 @@ static enum word whose_signal(const struct story *s, int sig)
 {
 	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGPIPE, SIGXCPU, SIGXFSZ };
 
-	if (s->sent & 1u << sig)
+	if (sig < 32 && s->sent & 1u << sig)
 		return WORD_SIGNAL_OUTSIDE;
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		if (own[i] == sig)

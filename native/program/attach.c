@@ -47,11 +47,23 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 	return 0;
 }
 
+/* struct statfs of 64-bit machines; only the mount's flags are read. */
+struct mount_facts {
+	long other[10], flags, spare[4];
+};
+
+/*
+ * Compares the file and what its mount permits. Mount ids say nothing here: the
+ * copy of a mount in a new namespace has an id of its own. The flags do: a mount
+ * on top of the first must not make a read-only source writable.
+ */
 static int is_same(const char *path, int fd)
 {
+	struct mount_facts source, found;
 	struct statx one, other;
 
-	return sys(__NR_statx, AT_FDCWD, path, 0, STATX_INO, &one) == 0 &&
+	return sys(__NR_statfs, path, &source) == 0 && sys(__NR_fstatfs, fd, &found) == 0 && source.flags == found.flags &&
+	       sys(__NR_statx, AT_FDCWD, path, 0, STATX_INO, &one) == 0 &&
 	       sys(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &other) == 0 && one.stx_ino == other.stx_ino &&
 	       one.stx_dev_major == other.stx_dev_major && one.stx_dev_minor == other.stx_dev_minor;
 }

@@ -90,11 +90,11 @@ int open_parent(const char *path, const char **name)
 	char directory[4096];
 	size_t slash = 0, length = text_length(path);
 
-	if (length >= sizeof directory)
-		return -ENAMETOOLONG;
 	for (size_t i = 0; i < length; i++)
 		if (path[i] == '/')
 			slash = i + 1;
+	if (length >= sizeof directory || slash + 2 > sizeof directory)
+		return -ENAMETOOLONG;
 	*name = path + slash;
 	memcpy(directory, path, slash);
 	memcpy(directory + slash, ".", 2);

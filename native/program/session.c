@@ -122,7 +122,8 @@ int op_enter_descriptor(struct cursor *c)
 	u32 descriptor = take_u32(c), kind = take_u32(c);
 	int err = finished(c);
 
-	/* whoever is root in there may not trace us and take our descriptors before the command runs (CVE-2016-9962) */
-	sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* root inside must not trace this process and take its descriptors before the command runs (CVE-2016-9962) */
+	if (!err)
+		err = (int)sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return err ? err : (int)sys(__NR_setns, descriptor, kind);
 }

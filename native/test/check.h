@@ -99,6 +99,9 @@ void test_tool(void);
 /* order.c */
 void test_order(void);
 
+/* status.c */
+void test_status(void);
+
 /* compiled.c */
 void test_compiled(void);
 

@@ -210,6 +210,7 @@ int main(int argc, char **argv)
 	test_tool();
 	test_order();
 	test_compiled();
+	test_status();
 	test_random(300000);
 	printf("%d checks, %d failed\n", done, failed);
 	return failed != 0;

@@ -19,10 +19,15 @@ const program = `
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+static void handle(int sig)
+{
+	(void)sig;
+}
 static void *refused(void *times)
 {
 	for (long i = 0; i < (long)times; i++)
@@ -48,6 +53,10 @@ int main(int argc, char **argv)
 			refused((void *)20000);
 		if (!strcmp(argv[i], "ignore"))
 			signal(SIGSYS, SIG_IGN);
+		if (!strcmp(argv[i], "forge")) {
+			signal(SIGSYS, handle);
+			prctl(PR_SET_NAME, "SigCgt:0");
+		}
 		if (!strcmp(argv[i], "unshare"))
 			printf("%d", unshare(CLONE_NEWNS) ? errno : 0);
 		for (int t = 0; t < 4 && !strcmp(argv[i], "threads"); t++)
@@ -155,6 +164,8 @@ test('a call that ends the program is told, and then ends it, also where it igno
   }
   expect(await ends(['unshare'])).toEqual(['SIGSYS', '', ['unshare killed'], true])
   expect(await ends(['ignore', 'unshare'])).toEqual(['SIGKILL', '', ['unshare killed'], true])
+  // its name looks like the field that says which signals it handles
+  expect(await ends(['forge', 'unshare'])).toEqual(['SIGKILL', '', ['unshare killed'], true])
   // PID 1 of a namespace takes no SIGSYS
   expect(await ends(['unshare'], { init: false })).toEqual(['SIGKILL', '', ['unshare killed'], true])
 })

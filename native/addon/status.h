@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What hutch reads of /proc/PID/status. Used by supervisor.c and the tests. */
+#ifndef HUTCH_STATUS_H
+#define HUTCH_STATUS_H
+
+#include "../hutch.h"
+
+struct process_status {
+	u32 tgid;	/* 0 if unknown */
+	u64 blocked, ignored, caught;	/* masks: bit n - 1 is signal n */
+	int complete;	/* all masks and the pid in its innermost namespace are known */
+	int first_in_namespace;
+};
+
+void parse_status(const char *text, struct process_status *status);
+
+/* True if `sig` may not end the process: when in doubt, too. */
+int loses_signal(const struct process_status *status, int sig);
+
+#endif
