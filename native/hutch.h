@@ -99,6 +99,20 @@ void clear_below(const char *path);
 #define MAX_WATCHES 8
 #define MAX_GROUPS 64
 
+/* A caller's terminal that is one of the job's streams, and what of the streams is restored at the end. */
+struct terminal {
+	int fd;			/* a copy of that stream, -1: no stream is the terminal */
+	int stream;		/* which one, -1: none */
+	int own_group;		/* hutch's process group */
+	int had;		/* the foreground group was hutch's at the start */
+	int given;		/* the foreground group was made the job's */
+	int left;		/* hutch was continued in the background */
+	int saved;		/* settings are those of the start */
+	int typed;		/* SIGINT or SIGQUIT that the terminal sent to the job, as hutch-init reported it */
+	u8 settings[36];	/* struct termios of the kernel */
+	int flags[3];		/* file status flags, -1: not restored */
+};
+
 struct outer {
 	struct cursor ops;	/* where it stands */
 	u32 step;		/* index of the op it stands at */
@@ -110,6 +124,8 @@ struct outer {
 	int report_fd;
 	u64 cloned;		/* namespaces that were made with it */
 	u32 started;		/* the child exists */
+	u32 session;		/* enum session */
+	struct terminal terminal;
 	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
 	u32 takes_order;	/* it says when it is ready, and then waits: no time counts yet */
 	u32 timeout_ms;
@@ -154,12 +170,19 @@ void outer_skip(struct outer *o);
 void outer_undo(struct outer *o);
 int outer_signal(struct outer *o, int sig);
 int outer_kill(struct outer *o);
+int outer_left(const struct outer *o);
+
+/* program/streams.c: the standard streams of a job with a root of its own */
+
+int op_check_streams(struct cursor *c);
+int op_attach_terminal(struct cursor *c);
 
 /* program/life.c: from the start of a program to the end of its clean-up */
 
 struct life {
 	struct outer outer;
 	u64 deadline;		/* monotonic ms, 0: none */
+	u64 grace;		/* until when what the command left may end after SIGTERM, 0: it is killed at once */
 	u64 cpu_look;		/* when its CPU time is looked at next, 0: never */
 	u64 cpu_usec;		/* what it was then */
 	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */
@@ -169,6 +192,7 @@ struct life {
 	int ready;		/* it waits for its order */
 	int unread;		/* it ended with something that we said unread */
 	u32 retries;
+	u32 pauses;		/* its clean-up waits */
 	int command_status;	/* from hutch-init, -1: it never said */
 	int own_status;
 	int failed_step, failed_errno;	/* the first clean-up that failed */
@@ -202,6 +226,15 @@ u64 life_due(const struct life *life);
 /* program/spawn.c: clone3 into hutch-init */
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group);
+
+/* program/terminal.c: sessions, process groups, and the caller's terminal */
+
+void terminal_open(struct terminal *t, enum session session, const int *streams);
+long terminal_enter(const struct terminal *t, enum session session);
+int terminal_restore(struct terminal *t, enum session session, int job);
+void life_stopped(struct life *life, int sig, int typed);
+void signal_job_group(int pidfd, int group, int reaps, int sig);
+void stop_with_job(int pidfd, int group);
 
 int op_keep_descriptors(struct outer *o, struct cursor *c);
 int run_tool(const char *const *argv);
@@ -308,6 +341,7 @@ int op_pivot_root(struct cursor *c);
 
 /* program/attach.c: what is attached to it */
 
+int copy_tree(const char *source, u32 recursive);
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds);
 int new_mount(const char *type, const struct strings *options, u64 attributes);
 char *descriptor_path(char *at, int fd);
@@ -361,7 +395,7 @@ int init_image_memfd(void);
 /* init/reap.c: PID 1 */
 
 long confine_reaper(void);
-u64 signals_waiting(void);
+u64 begin_reaping(void);
 int reap(int command, u64 early);
 long say(enum report_kind kind, u32 step, int value);
 long say_all(const struct report *report);

@@ -23,7 +23,7 @@
 	X(1, makeGroup, op_make_group, "path:string mayExist:u32") \
 	X(2, writeFile, op_write_file, "path:string value:string") \
 	X(3, readFile, op_read_file, "path:string") \
-	X(4, spawn, op_spawn, "flags:u64 group:string") \
+	X(4, spawn, op_spawn, "flags:u64 group:string session:u32") \
 	X(5, watchFile, op_watch_file, "path:string") \
 	X(6, watchOom, op_watch_oom, "group:string kill:string") \
 	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 reaps:u32 procs:strings killFile:string") \
@@ -103,7 +103,15 @@
 	X(120, restrictPaths, op_restrict_paths, "") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 soft:u64 hard:u64") \
 	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
-	X(140, awaitGroups, op_await_groups, "")
+	X(140, awaitGroups, op_await_groups, "") \
+	X(141, attachTerminal, op_attach_terminal, "target:string attributes:u64") \
+	X(142, checkStreams, op_check_streams, "protect:u32")
+
+/*
+ * The session of a spawned process: the caller's, or its own (with a terminal among its streams, a process group of
+ * its own). In a program that uses the library, only a job whose stdin is the terminal gets the foreground.
+ */
+enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
 
 /*
  * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
@@ -124,9 +132,10 @@
  *     LOOK (a signal)   ──────────▶   .
  *                       ◀──────────   FULL    { file systems }   when it is stopped, and has filled some
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
+ *                       ◀──────────   STOPPED { signal }         it stayed as PID 1, in a group with a terminal, and the command has stopped
  *     reads all of it when the process that it cloned has ended
  */
-enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5 };
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5, REPORT_STOPPED = 6 };
 
 /*
  * A job that is stopped is asked by a signal what it has used up, and answers
@@ -138,6 +147,9 @@ enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPOR
 /* In a map of ids: the first of those that reserveIds has set aside; its count is then at most theirs. */
 #define RESERVED_ID "*"
 
+/* A signal that the terminal sent to hutch, and that is the job's: PID 1 passes it on to its whole group. */
+#define TYPED_CODE (-78)
+
 enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
 
 /* What hutch says to hutch-init: one byte. */
@@ -148,9 +160,10 @@ enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
 
 struct report {
 	unsigned int kind;
-	unsigned int step;	/* FAILED: index of the inner op; EXITED, FULL: file systems that are full, see space.c */
-	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what */
+	unsigned int step;	/* FAILED: index of the inner op; EXITED, FULL: file systems that are full, see space.c; STOPPED: 1 if the terminal sent the signal */
+	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what; STOPPED: the signal */
 	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
+	unsigned int typed;	/* EXITED: the command's last signal came from the terminal */
 };
 
 /*

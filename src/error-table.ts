@@ -70,6 +70,13 @@ export const table = {
     remedy: 'name another directory with --dir, or move that file away',
     path: f.path,
   }),
+  STREAM_REFUSED: (f: { stream: string; what: string; errno: string }): Words => ({
+    message: `cannot use ${f.what} as ${f.stream} of a command with a root of its own: it leads out of the root`,
+    remedy: `redirect ${f.stream} to a file, a pipe or /dev/null`,
+    value: f.stream,
+    errno: f.errno,
+    operation: 'fstat',
+  }),
   USER_UNKNOWN: (f: { name: string; kind: 'user' | 'group'; origin: string }): Words => ({
     message: `cannot use ${f.origin}: there is no ${f.kind} ${quote(f.name)}`,
     remedy: `name a ${f.kind} of /etc/${f.kind === 'user' ? 'passwd' : 'group'}, or give its number`,

@@ -220,6 +220,7 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	napi_value argv[1];
 	struct instance *self = arguments(env, info, 1, argv);
 	struct job *job;
+	struct outer outer;
 	int err = -ESRCH;
 	u32 id;
 
@@ -233,9 +234,11 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	job = reactor_find(&self->reactor, id);
 	if (job)	/* a descriptor of its own: the job's is closed at its end, the handler may run after that */
 		err = (int)sys(__NR_fcntl, job->life.outer.pidfd, F_DUPFD_CLOEXEC, 3);
+	if (job)
+		outer = job->life.outer;
 	pthread_mutex_unlock(&self->reactor.lock);
 	if (err >= 0)
-		forward_signals(err);
+		forward_signals(err, &outer);
 	return number(env, err < 0 ? err : 0);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signals that the CLI gets go to its command. Node's own handlers do not tell
- * who sent one, and that decides: what the terminal sends (SI_KERNEL) went to
- * the whole foreground group, so the command has had it already.
+ * who sent one, and that decides. A signal of the terminal (SI_KERNEL) goes to
+ * the whole foreground group: a job in hutch's group has had it already, and
+ * to a job in a group of its own it is passed on as to a group.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,18 +17,19 @@
 static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH };
 static volatile sig_atomic_t target = -1;
 static volatile unsigned int seen;	/* bit n: signal n came */
-static volatile unsigned int held;	/* those that came before there was a job */
+static volatile unsigned int held, held_typed;	/* those that came before there was a job; of these, the terminal's */
+static struct { pid_t group; int reaps, has_terminal; } own;	/* the job's process group, 0: hutch's */
 
 static void forward(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
 	seen |= 1u << sig;
-	if (info->si_code == SI_KERNEL)
-		return;
-	if (target >= 0)
+	if (target < 0)
+		*(info->si_code == SI_KERNEL ? &held_typed : &held) |= 1u << sig;
+	else if (info->si_code != SI_KERNEL)
 		sys(__NR_pidfd_send_signal, target, sig, NULL, 0);
-	else
-		held |= 1u << sig;
+	else if (own.group)
+		signal_job_group(target, own.group, own.reaps, sig);
 }
 
 /* From before the start: a signal in between waits for the job. */
@@ -41,14 +43,60 @@ int hold_signals(void)
 	return 0;
 }
 
-void forward_signals(int pidfd)
+static void stop(int sig, siginfo_t *info, void *context)
+{
+	int job = target;
+
+	(void)context;
+	if (job < 0)
+		return;
+	if (info->si_code != SI_KERNEL)
+		sys(__NR_pidfd_send_signal, job, sig, NULL, 0);
+	else if (own.has_terminal)
+		signal_job_group(job, own.group, own.reaps, sig);
+	else
+		stop_with_job(job, own.group);
+}
+
+static void pass_on(int sig, siginfo_t *info, void *context)
+{
+	(void)info;
+	(void)context;
+	if (target >= 0)
+		sys(__NR_pidfd_send_signal, target, sig, NULL, 0);
+}
+
+/* Where job control is hutch's own business: the job is in a group of its own. */
+static void control_job(void)
+{
+	struct sigaction stops = { .sa_sigaction = stop, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction goes_on = { .sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART };
+	sigset_t one;
+
+	sigaction(SIGTSTP, &stops, NULL);
+	sigaction(SIGCONT, &goes_on, NULL);
+	/* else a job could stop hutch by a setting of the terminal (TOSTOP) as soon as hutch writes to it */
+	sigemptyset(&one);
+	sigaddset(&one, SIGTTOU);
+	pthread_sigmask(SIG_BLOCK, &one, NULL);
+}
+
+void forward_signals(int pidfd, const struct outer *outer)
 {
 	unsigned int waiting;
-	int before = __atomic_exchange_n(&target, pidfd, __ATOMIC_SEQ_CST);
+	int before;
 
+	if (outer->session != SESSION_KEPT) {
+		own.reaps = (int)outer->reaps;
+		own.has_terminal = outer->terminal.stream >= 0;
+		own.group = outer->pid;
+		control_job();
+	}
+	before = __atomic_exchange_n(&target, pidfd, __ATOMIC_SEQ_CST);
 	if (before >= 0)
 		close(before);
 	waiting = __atomic_exchange_n(&held, 0, __ATOMIC_SEQ_CST);
+	waiting |= own.group ? __atomic_exchange_n(&held_typed, 0, __ATOMIC_SEQ_CST) : 0;
 	for (int sig = 1; sig < 32; sig++)
 		if (waiting & 1u << sig)
 			sys(__NR_pidfd_send_signal, pidfd, sig, NULL, 0);

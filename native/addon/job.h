@@ -54,6 +54,17 @@ struct event {
 
 struct supervisor;
 
+struct reactor;
+
+/* A thread that waits for a job with a terminal to stop. */
+struct stop_watch {
+	struct reactor *reactor;
+	pthread_t thread;
+	u32 job;
+	int pidfd;	/* another one than the job's, so that it has no part in the epoll set */
+	int runs;
+};
+
 struct job {
 	struct job *next;
 	u32 id;
@@ -61,6 +72,8 @@ struct job {
 	struct life life;
 	struct event *last;	/* memory for ENDED, which must be told without any */
 	struct supervisor *supervisor;
+	struct stop_watch stop_watch;
+	int listened;	/* the listener of its filter has come, or none will */
 };
 
 struct trigger {
@@ -142,7 +155,7 @@ napi_value export_exec(napi_env env, napi_callback_info info);
 
 /* forward.c */
 int hold_signals(void);
-void forward_signals(int pidfd);
+void forward_signals(int pidfd, const struct outer *outer);
 u32 forward_nothing(void);
 void die_by(int sig);
 void die_with_parent(pid_t parent);

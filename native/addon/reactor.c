@@ -127,19 +127,84 @@ static void on_eventfd(struct reactor *r, struct job *job, u32 index)
 		note(r, job, &job->life.outer.watch[index]);
 }
 
+/* The job's terminal has stopped it, and hutch has to stop, too. hutch-init reports that; the command itself cannot. */
+static void *watch_stops(void *arg)
+{
+	struct stop_watch *w = arg;
+	siginfo_t info;
+
+	while (waitid(P_PIDFD_TYPE, (id_t)w->pidfd, &info, WSTOPPED | WEXITED | WNOWAIT) == 0 && info.si_code == CLD_STOPPED) {
+		struct job *job;
+
+		if (waitid(P_PIDFD_TYPE, (id_t)w->pidfd, &info, WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
+			continue;
+		pthread_mutex_lock(&w->reactor->lock);
+		job = reactor_find(w->reactor, w->job);
+		if (job && !job->life.ending)
+			life_stopped(&job->life, info.si_status, 1);
+		pthread_mutex_unlock(&w->reactor->lock);
+	}
+	return NULL;
+}
+
+static int hears_stops(const struct job *job)
+{
+	const struct terminal *t = &job->life.outer.terminal;
+
+	return t->fd >= 0 && t->had && job->life.outer.session != SESSION_KEPT;
+}
+
+/* A terminal whose jobs cannot be stopped is better than none: failures are no reason not to run. */
+static void begin_stop_watch(struct reactor *r, struct job *job)
+{
+	struct stop_watch *w = &job->stop_watch;
+	sigset_t all, before;
+
+	w->pidfd = (int)sys(__NR_pidfd_open, job->life.outer.pid, 0);
+	if (w->pidfd < 0)
+		return;
+	w->reactor = r;
+	w->job = job->id;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	w->runs = pthread_create(&w->thread, NULL, watch_stops, w) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!w->runs)
+		close(w->pidfd);
+}
+
+/* The process was reaped, so the thread ends as soon as it has the lock. */
+static void end_stop_watch(struct reactor *r, struct job *job, int locked)
+{
+	if (!job->stop_watch.runs)
+		return;
+	if (locked)
+		pthread_mutex_unlock(&r->lock);
+	pthread_join(job->stop_watch.thread, NULL);
+	if (locked)
+		pthread_mutex_lock(&r->lock);
+	close(job->stop_watch.pidfd);
+	job->stop_watch.runs = 0;
+}
+
 static void finish(struct reactor *r, struct job *job)
 {
 	struct life *life = &job->life;
 	unsigned int pause;
 
-	/* The pidfd stays readable, and a copy (see export_forward) would keep its entry after it is closed. */
-	if (life->retries == 0)
+	/* The pidfd stays readable, and a copy (see export_forward) would keep its entry after it is closed. Likewise the socket. */
+	if (!life->pauses) {
 		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, life->outer.pidfd, NULL);
+		if (hears_stops(job))
+			epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, life->outer.report_fd, NULL);
+	}
 	pause = life_finish(life);
 	if (pause) {
+		life->pauses = 1;
 		life->deadline = now_ms() + pause;
 		return;
 	}
+	end_stop_watch(r, job, 1);
 	if (job->supervisor)
 		supervisor_end(job->supervisor, 1);
 	job->supervisor = NULL;
@@ -211,7 +276,9 @@ static void on_listener(struct reactor *r, struct job *job)
 {
 	int listener = supervisor_take(job->life.outer.report_fd);
 
-	epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->life.outer.report_fd, NULL);
+	job->listened = 1;
+	if (!hears_stops(job) || !job->life.outer.reaps)
+		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->life.outer.report_fd, NULL);
 	if (listener >= 0)
 		job->supervisor = supervisor_start(r, job, listener);
 }
@@ -235,7 +302,7 @@ static void dispatch(struct reactor *r, u64 data, u32 events)
 	job = reactor_find(r, (u32)(data >> 32));
 	if (!job)
 		return;
-	if (source == FROM_REPORT && job->life.outer.supervises)
+	if (source == FROM_REPORT && job->life.outer.supervises && !job->listened)
 		on_listener(r, job);
 	else if (source == FROM_REPORT)
 		on_report(r, job);
@@ -319,12 +386,14 @@ int reactor_add(struct reactor *r, struct job *job)
 			err = reactor_listen(r, job->life.outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
 	if (!err && job->life.outer.takes_order)
 		err = reactor_listen(r, job->life.outer.report_fd, EPOLLIN | EPOLLONESHOT, FROM_REPORT, 0, job->id);
-	else if (!err && job->life.outer.supervises)
+	else if (!err && (job->life.outer.supervises || (hears_stops(job) && job->life.outer.reaps)))
 		err = reactor_listen(r, job->life.outer.report_fd, EPOLLIN, FROM_REPORT, 0, job->id);
 	if (!err)
 		err = reactor_listen(r, job->life.outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
 	if (life_due(&job->life))
 		reactor_wake(r);
+	if (hears_stops(job) && !job->life.outer.reaps)
+		begin_stop_watch(r, job);
 	pthread_mutex_unlock(&r->lock);
 	return err;
 }
@@ -366,6 +435,8 @@ void reactor_close(struct reactor *r)
 		}
 		for (int tries = 0; tries < 500 && outer_finish(&job->life.outer) != 0; tries++)
 			sleep_ms(1);
+		end_stop_watch(r, job, 0);
+		terminal_restore(&job->life.outer.terminal, job->life.outer.session, job->life.outer.pid);
 		job_free(job);
 	}
 	r->jobs = NULL;

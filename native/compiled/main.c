@@ -21,10 +21,16 @@
 #define MAP_PRIVATE_ANONYMOUS 0x22
 #define SEEK_END_WHENCE 2
 #define SI_KERNEL_CODE 0x80
+#define P_PIDFD_TYPE 3
+#define WNOHANG_FLAG 1
+#define WSTOPPED_FLAG 2
 #define BIT(sig) (1ull << ((sig) - 1))
 
 static const u64 forwarded = BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTERM) | BIT(SIGUSR1) | BIT(SIGUSR2) |
-			     BIT(SIGWINCH);
+			     BIT(SIGWINCH) | BIT(SIGTSTP) | BIT(SIGCONT);
+/* Blocked, too: SIGCHLD is read, and SIGTTOU must not stop this process when it writes to a terminal with TOSTOP. */
+static const u64 blocked = forwarded | BIT(SIGCHLD) | BIT(SIGTTOU);
+static const u64 awaited = forwarded | BIT(SIGCHLD);
 static char figures[FIGURES_SIZE];
 
 static int refuse(const char *file, const char *why, const char *remedy)
@@ -86,31 +92,57 @@ static long hold_signals(void)
 
 	/* a caller that ignores it would have our child reaped by the kernel */
 	sys(__NR_rt_sigaction, SIGCHLD, &by_default, NULL, NSIG_BYTES);
-	sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &forwarded, NULL, NSIG_BYTES);
-	return sys(__NR_signalfd4, -1, &forwarded, NSIG_BYTES, O_CLOEXEC | O_NONBLOCK);
+	sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &blocked, NULL, NSIG_BYTES);
+	return sys(__NR_signalfd4, -1, &awaited, NSIG_BYTES, O_CLOEXEC | O_NONBLOCK);
 }
 
-/* What the terminal sends went to the whole foreground group, so the command has had it already. */
+/* The command itself has stopped; hutch-init reports that where there is one. */
+static void look_for_stop(struct life *life)
+{
+	siginfo_t info = { 0 };
+
+	if (!life->outer.reaps && sys(__NR_waitid, P_PIDFD_TYPE, life->outer.pidfd, &info, WSTOPPED_FLAG | WNOHANG_FLAG, NULL) == 0 &&
+	    info.si_pid != 0)
+		life_stopped(life, info.si_status, 1);
+}
+
+/* A signal of the terminal is meant for a whole group, and the job has its own. */
 static void pass_signals(struct story *s, struct life *life, int fd)
 {
+	const struct outer *o = &life->outer;
 	struct signalfd_siginfo info;
 
 	while (sys(__NR_read, fd, &info, sizeof info) == (long)sizeof info) {
-		s->sent |= 1u << info.ssi_signo;
-		if (info.ssi_code != SI_KERNEL_CODE && !life->ending)
-			sys(__NR_pidfd_send_signal, life->outer.pidfd, info.ssi_signo, NULL, 0);
+		int sig = (int)info.ssi_signo;
+
+		if (sig == SIGCHLD) {
+			look_for_stop(life);
+			continue;
+		}
+		if (BIT(sig) & ~(BIT(SIGTSTP) | BIT(SIGCONT)))
+			s->sent |= 1u << sig;
+		if (life->ending)
+			continue;
+		if (info.ssi_code != SI_KERNEL_CODE)
+			sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
+		else if (sig == SIGTSTP && o->terminal.stream < 0)
+			stop_with_job(o->pidfd, o->pid);
+		else
+			signal_job_group(o->pidfd, o->pid, (int)o->reaps, sig);
 	}
 }
 
 static void watch(struct story *s, struct life *life, int signals)
 {
-	struct pollfd fds[2 + MAX_WATCHES] = { { .fd = life->outer.pidfd, .events = POLLIN },
-					       { .fd = signals, .events = POLLIN } };
+	int tells = life->outer.terminal.fd >= 0 && life->outer.reaps;
+	struct pollfd fds[3 + MAX_WATCHES] = { { .fd = life->outer.pidfd, .events = POLLIN },
+					       { .fd = signals, .events = POLLIN },
+					       { .fd = tells ? life->outer.report_fd : -1, .events = POLLIN } };
 	struct report report;
 	unsigned int pause;
 
 	for (u32 i = 0; i < life->outer.watches; i++)
-		fds[2 + i] = (struct pollfd){ .fd = life->outer.watch[i].fd, .events = POLLIN };
+		fds[3 + i] = (struct pollfd){ .fd = life->outer.watch[i].fd, .events = POLLIN };
 	while (!life_ended(life)) {
 		u64 now = now_ms(), due = life_due(life), left = due > now ? due - now : 0;
 		struct __kernel_timespec t = { (long long)(left / 1000), (long long)(left % 1000) * 1000000 };
@@ -122,10 +154,12 @@ static void watch(struct story *s, struct life *life, int signals)
 				s->timed_out = SIGKILL;
 			continue;
 		}
-		sys(__NR_ppoll, fds, 2 + life->outer.watches, due ? &t : NULL, NULL, NSIG_BYTES);
+		sys(__NR_ppoll, fds, 3 + life->outer.watches, due ? &t : NULL, NULL, NSIG_BYTES);
 		pass_signals(s, life, signals);
+		while (fds[2].revents && life_failed(life, &report))
+			s->refused = report;
 		for (u32 i = 0; i < life->outer.watches; i++)
-			if (fds[2 + i].revents && life_noticed(life, i))
+			if (fds[3 + i].revents && life_noticed(life, i))
 				s->oom_noticed = 1;
 	}
 	while (life_failed(life, &report))

@@ -15,17 +15,33 @@
 #include "../hutch.h"
 
 #define SI_KERNEL_CODE 0x80
+#define SI_USER_CODE 0
+#define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
+/* For a signal that the kernel is sending to one process of the group after the other. */
+#define SAME_SIGNAL_MS 20
+#define DONTWAIT 0x40
+#define NOSIGNAL 0x4000
 
-/* True when the command itself has ended, its status and memory in *end. */
-static int reap_all(int command, struct report *end)
+/* The group has the caller's terminal, so hutch has to be told when the command stops. */
+static int tells_stops;
+static int own_pid;
+/* Signals of the terminal since the last stop. */
+static u64 typed;
+
+/* True when the command itself has ended, its status and memory in *end. *stopped is the signal that stopped it. */
+static int reap_all(int command, struct report *end, int *stopped)
 {
 	struct rusage usage;
 	int one, ended = 0;
 	long pid;
 
-	while (!ended && (pid = sys(__NR_wait4, -1, &one, WNOHANG | __WALL, &usage)) > 0) {
+	while (!ended && (pid = sys(__NR_wait4, -1, &one, WNOHANG | __WALL | (tells_stops ? WUNTRACED : 0), &usage)) > 0) {
 		if (pid != command)
 			continue;
+		if (WIFSTOPPED(one)) {
+			*stopped = WSTOPSIG(one);
+			continue;
+		}
 		end->value = one;
 		end->max_rss = (u32)usage.ru_maxrss;
 		ended = 1;
@@ -71,13 +87,46 @@ static void tell_full(u32 *told)
 	*told |= full;
 }
 
-/* Those that came before there was a command. */
-u64 signals_waiting(void)
+/* Before the filter. Returns the signals that came before there was a command. */
+u64 begin_reaping(void)
 {
 	u64 waiting = 0;
 
+	own_pid = (int)sys(__NR_getpid);
+	tells_stops = sys(__NR_getpgid, 0) == own_pid && sys(__NR_getsid, 0) != own_pid;
 	sys(__NR_rt_sigpending, &waiting, NSIG_BYTES);
 	return waiting;
+}
+
+/* Waits a moment for this signal, with this code. */
+static int has_come(int sig, int code, int ms)
+{
+	struct { long long s, ns; } most = { 0, ms * 1000000ll };
+	u64 set = SIGNAL_BIT(sig);
+	struct kernel_siginfo info;
+
+	return sys(__NR_rt_sigtimedwait, &set, &info, &most, NSIG_BYTES) == sig && info.code == code;
+}
+
+static int is_typed(int sig)
+{
+	return (typed & SIGNAL_BIT(sig)) || has_come(sig, SI_KERNEL_CODE, SAME_SIGNAL_MS);
+}
+
+/* A report that finds no room is lost: the command must not be able to hold up this process. */
+static void tell_stopped(int sig)
+{
+	struct report report = { .kind = REPORT_STOPPED, .value = sig, .step = (u32)is_typed(sig) };
+
+	typed = 0;
+	sys(__NR_sendto, INIT_REPORT_FD, &report, sizeof report, DONTWAIT | NOSIGNAL, NULL, 0);
+}
+
+/* hutch has sent SIGTERM to all: they have until its SIGKILL to end, and not only until the command does. */
+static void reap_rest(void)
+{
+	while (sys(__NR_wait4, -1, NULL, __WALL, NULL) > 0)
+		;
 }
 
 int reap(int command, u64 early)
@@ -86,26 +135,43 @@ int reap(int command, u64 early)
 	u64 all = ~0ull;
 	struct report end = { .kind = REPORT_EXITED };
 	u32 told = 0;
-	int status;
+	int status, stopped = 0, stopping = 0;
 	long sig;
 
 	disarm_fault();
-	while (!reap_all(command, &end)) {
+	while (!reap_all(command, &end, &stopped)) {
+		if (stopped)
+			tell_stopped(stopped);
+		stopped = 0;
 		sig = sys(__NR_rt_sigtimedwait, &all, &info, NULL, NSIG_BYTES);
 		if (sig == LOOK_SIGNAL && info.code == LOOK_CODE) {
+			stopping = 1;
 			tell_full(&told);
 			continue;
 		}
 		if (sig <= 0 || sig == SIGCHLD)
 			continue;
+		if (info.code == TYPED_CODE) {
+			sys(__NR_kill, 0, sig);
+			continue;
+		}
+		/* the line above reaches this process, too; its sender is the first field behind the code */
+		if (info.code == SI_USER_CODE && info.pad[1] == own_pid)
+			continue;
+		if (info.code == SI_KERNEL_CODE)
+			typed |= SIGNAL_BIT(sig);
 		/* what a terminal sends goes to the whole foreground group: the command has it already, if it was there */
 		if (info.code != SI_KERNEL_CODE || early >> (sig - 1) & 1)
 			sys(__NR_kill, command, sig);
 		early &= ~(1ull << (sig - 1));
 	}
-	end.step = full_spaces();
-	say_all(&end);
 	status = end.value;
+	end.step = full_spaces();
+	sig = status & 0x7f;
+	end.typed = tells_stops && (sig == SIGINT || sig == SIGQUIT) && is_typed((int)sig);
+	say_all(&end);
+	if (stopping || has_come(LOOK_SIGNAL, LOOK_CODE, 0))
+		reap_rest();
 	sys(__NR_exit_group, (status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);
 	__builtin_unreachable();
 }

@@ -73,7 +73,7 @@ static int is_same(const char *path, int fd)
  * a mount of the old one, which cannot be copied: its path leads to the same
  * file here, or it is refused.
  */
-static int copy_tree(const char *source, u32 recursive)
+int copy_tree(const char *source, u32 recursive)
 {
 	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
 	long fd = sys(__NR_open_tree, AT_FDCWD, source, flags), length;

@@ -19,6 +19,8 @@
 #define DONTWAIT 0x40
 /* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
 #define RETRIES_AT_MOST 400
+/* How often a group is read that has been sent SIGTERM: v1 does not notify when it becomes empty. */
+#define GRACE_PAUSE_MS 10
 
 u64 now_ms(void)
 {
@@ -43,6 +45,7 @@ int life_start(struct life *life, const struct launch_files *files)
 
 	life->command_status = -1;
 	life->outer.report_fd = -1;
+	life->outer.terminal = (struct terminal){ .fd = -1, .stream = -1, .flags = { -1, -1, -1 } };
 	if (!err)
 		err = outer_start(&life->outer, files);
 	if (!err) {
@@ -54,6 +57,7 @@ int life_start(struct life *life, const struct launch_files *files)
 		outer_kill(&life->outer);
 		sys(__NR_wait4, life->outer.pid, NULL, WALL_FLAG, NULL);
 	}
+	terminal_restore(&life->outer.terminal, life->outer.session, life->outer.pid);
 	outer_undo(&life->outer);
 	return err;
 }
@@ -81,7 +85,10 @@ int life_failed(struct life *life, struct report *report)
 		if (report->kind == REPORT_EXITED && life->command_status == -1) {
 			life->command_status = report->value;
 			life->max_rss = report->max_rss;
+			life->outer.terminal.typed = (int)report->typed;
 		}
+		if (report->kind == REPORT_STOPPED)
+			life_stopped(life, report->value, (int)report->step);
 	}
 	return 0;
 }
@@ -97,6 +104,8 @@ int life_ended(struct life *life)
 	    info.si_pid == 0)
 		return 0;
 	life->ending = 1;
+	/* what else has got SIGTERM keeps its time */
+	life->grace = life->stop_stage == 1 ? life->deadline : 0;
 	life->deadline = life->cpu_look = 0;
 	life->voluntary = (u64)usage.ru_nvcsw;
 	life->forced = (u64)usage.ru_nivcsw;
@@ -106,11 +115,28 @@ int life_ended(struct life *life)
 	return 1;
 }
 
+/*
+ * After the job's end. What ^C did to the job, it would have done to hutch's group: a script that
+ * waits for hutch has to end with it.
+ */
+static void end_terminal(struct life *life)
+{
+	struct terminal *t = &life->outer.terminal;
+	int said = life->command_status != -1, sig = (said ? life->command_status : life->own_status) & 0x7f;
+
+	if (terminal_restore(t, life->outer.session, life->outer.pid) && (sig == SIGINT || sig == SIGQUIT) &&
+	    (!said || t->typed))
+		sys(__NR_kill, 0, sig);
+}
+
 /* The rest of the outer section: 0 when done, else the milliseconds until the next try. */
 unsigned int life_finish(struct life *life)
 {
 	int err;
 
+	if (life->grace && life->grace > now_ms() && outer_left(&life->outer))
+		return GRACE_PAUSE_MS;
+	life->grace = 0;
 	while ((err = outer_finish(&life->outer)) != 0) {
 		if (err == -EAGAIN && life->retries < RETRIES_AT_MOST)
 			return life->retries++ < 10 ? 1 : 25;
@@ -121,6 +147,7 @@ unsigned int life_finish(struct life *life)
 			life->failed_errno = err == -EAGAIN ? EBUSY : -err;
 		}
 	}
+	end_terminal(life);
 	return 0;
 }
 

@@ -195,7 +195,7 @@ static int stay_outside(u32 signal)
 	if (err)
 		return (int)err;
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
-	early = signals_waiting();
+	early = begin_reaping();
 #if defined(__x86_64__)
 	pid = sys(__NR_clone, SIGCHLD, 0, NULL, NULL, 0);
 #else

@@ -65,8 +65,10 @@ static int op_spawn(struct outer *o, struct cursor *c)
 {
 	u64 flags = take_u64(c);
 	const char *group = take_string(c);
-	int err = finished(c);
+	int err;
 
+	o->session = take_u32(c);
+	err = finished(c);
 	return err ? err : spawn_init(o, o->files, flags, group);
 }
 
@@ -368,6 +370,17 @@ int outer_signal(struct outer *o, int sig)
 	if (sig && (count == 0 || (o->reaps && count == 1)))
 		err = sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
 	return (int)err;
+}
+
+/* Whether a process of the job is left in its groups. */
+int outer_left(const struct outer *o)
+{
+	const char *path = o->procs.first;
+	int count = 0;
+
+	for (u32 i = 0; i < o->procs.count && !count; i++, path = next_string(path))
+		signal_listed(path, 0, 0, &count);
+	return count;
 }
 
 int outer_kill(struct outer *o)

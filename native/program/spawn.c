@@ -26,6 +26,8 @@ struct child {
 	int program_fd;
 	int unmapped;	/* in a new user namespace: no id has a meaning yet */
 	int first;	/* PID 1 of its namespace */
+	const struct terminal *terminal;
+	u32 session;
 	int err;	/* the child's word to the parent: same memory */
 };
 
@@ -71,6 +73,8 @@ static void child_main(void *arg)
 	/* the memfd of hutch-init may sit on a target descriptor */
 	init_fd = sys(__NR_fcntl, c->files->init_fd, F_DUPFD_CLOEXEC, LIFTED_FD);
 	err = init_fd < 0 ? init_fd : place_descriptors(c);
+	if (err >= 0)
+		err = terminal_enter(c->terminal, c->session);
 	if (err >= 0 && c->unmapped)
 		err = raise_to_ambient();
 	/* what PID 1 has no handler for is lost, but for what is blocked: that waits until there is a command to have it */
@@ -112,6 +116,8 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		.keep = o->keep,
 		.unmapped = (flags & CLONE_NEWUSER) != 0,
 		.first = (flags & CLONE_NEWPID) != 0,
+		.terminal = &o->terminal,
+		.session = o->session,
 	};
 	int pair[2], group_fd = -1;
 	long pid, err;
@@ -120,6 +126,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 	if (err < 0)
 		return (int)err;
 	child.program_fd = (int)err;
+	terminal_open(&o->terminal, o->session, files->stdio);
 	err = sys(__NR_socketpair, AF_UNIX, SEQPACKET_CLOEXEC, 0, pair);
 	if (err < 0)
 		goto out_program;

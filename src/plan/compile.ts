@@ -3,7 +3,7 @@
 import { memoryFiles, memoryKillFile, memoryLevelFiles } from '../cgroup/memory.ts'
 import { pidsFiles, pidsLevelFile } from '../cgroup/pids.ts'
 import { isKernelFrom } from '../host/host.ts'
-import type { Op, Program } from '../program/ops.ts'
+import { type Op, type Program, sessions } from '../program/ops.ts'
 import { mapWords, reservedId } from '../sandbox/id-map.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
@@ -61,7 +61,13 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       learns: Number(supervised.learns),
       origin: supervised.learns ? 'learn' : 'seccompReport',
     })
-  outer.push({ op: 'spawn', flags: cloneFlags(clonedKinds(plan)), group: unified?.directory ?? '', origin: 'isolate' })
+  outer.push({
+    op: 'spawn',
+    flags: cloneFlags(clonedKinds(plan)),
+    group: unified?.directory ?? '',
+    session: sessions[spec.door === 'cli' ? 'own' : 'library'],
+    origin: 'isolate',
+  })
   outer.push(...mapIds(plan), ...sendMapped(plan, inner))
   if (late.length > 0) outer.push(...makeGroups(late), ...watchOps(plan, late, true), { op: 'sendGo', origin: 'run' })
   if (spec.cpuTimeMs !== undefined)
@@ -300,6 +306,9 @@ function compileInner(plan: Plan): Op[] {
     })
   else if (plan.filter)
     inner.push({ op: 'installFilter', filter: plan.filter.words, flags: plan.filter.flags, origin: 'seccomp' })
+  // a directory among the streams would lead out of the root
+  if (spec.root?.directory !== undefined)
+    inner.push({ op: 'checkStreams', protect: Number(spec.sandbox === true), origin: 'stdio' })
   inner.push({
     op: 'exec',
     argv: plan.argv,

@@ -129,7 +129,7 @@ function amount(file: string, text: string): number {
 
 /** A sandbox of a pool: its program up to the wait, and the ops that an order brings after it. */
 export function waitForOrder({ outer, inner }: Program): { program: Program; rest: Op[] } {
-  const rest = inner.filter((op) => op.op === 'exec' || isNarrow(op))
+  const rest = inner.filter((op) => op.op === 'exec' || op.op === 'checkStreams' || isNarrow(op))
   return {
     program: {
       outer: outer.flatMap((op): Op[] => (op.op === 'wait' ? [{ op: 'watchReady', origin: 'pool' }, op] : [op])),

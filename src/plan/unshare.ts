@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What unshare(1) is asked for → Program, in that tool's order. Pure.
-import type { Op, Program } from '../program/ops.ts'
+import { type Op, type Program, sessions } from '../program/ops.ts'
 import { type Extent, mapWords } from '../sandbox/id-map.ts'
 import { mountFlags, privateProc } from '../sandbox/mount.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
@@ -65,7 +65,7 @@ export function compileUnshare(request: UnshareRequest, launch: Launch): Program
 
 /** The outer ops that both tools begin with. */
 export function startOps(launch: Launch): Op[] {
-  const spawn: Op = { op: 'spawn', flags: 0, group: '', origin: 'the command' }
+  const spawn: Op = { op: 'spawn', flags: 0, group: '', session: sessions.kept, origin: 'the command' }
   if (launch.descriptors.length === 0) return [spawn]
   return [{ op: 'keepDescriptors', descriptors: launch.descriptors, origin: 'the command' }, spawn]
 }

@@ -21,6 +21,8 @@ type Filling = Extract<
       | 'blockOn'
       | 'takeLock'
       | 'newSession'
+      | 'attachTerminal'
+      | 'checkStreams'
       | 'nestUser'
       | 'refuseUsers'
       | 'chooseDirectory'
@@ -67,6 +69,16 @@ export function explainFilling(op: Filling): { words: string; shell: string } {
       return { words: `hold a lock on ${op.path}`, shell: '' }
     case 'newSession':
       return { words: 'begin a session', shell: 'setsid …' }
+    case 'attachTerminal':
+      return {
+        words: `attach the terminal, if a stream is one, as ${op.target}`,
+        shell: `mount --bind "$(tty)" $ROOT/dev/${op.target}`,
+      }
+    case 'checkStreams':
+      return {
+        words: `refuse streams that are directories${op.protect ? ', and keep read-only streams read-only' : ''}`,
+        shell: '',
+      }
     case 'nestUser':
       return {
         words: `make another user namespace, its ids ${op.users.trim()} and ${op.groups.trim()}${op.limit ? ', the last one' : ''}`,

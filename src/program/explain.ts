@@ -202,6 +202,8 @@ function explainOp(op: Op): { words: string; shell: string } {
     case 'takeLock':
     case 'newSession':
     case 'nestUser':
+    case 'attachTerminal':
+    case 'checkStreams':
     case 'refuseUsers':
     case 'chooseDirectory':
     case 'enterDescriptor':

@@ -15,7 +15,7 @@ export const ops = {
   makeGroup: { code: 1, call: 'mkdir', fields: { path: 'string', mayExist: 'u32' } },
   writeFile: { code: 2, call: 'write', fields: { path: 'string', value: 'string' } },
   readFile: { code: 3, call: 'read', fields: { path: 'string' } },
-  spawn: { code: 4, call: 'clone3', fields: { flags: 'u64', group: 'string' } },
+  spawn: { code: 4, call: 'clone3', fields: { flags: 'u64', group: 'string', session: 'u32' } },
   watchFile: { code: 5, call: 'inotify_add_watch', fields: { path: 'string' } },
   watchOom: { code: 6, call: 'eventfd', fields: { group: 'string', kill: 'string' } },
   wait: {
@@ -141,7 +141,12 @@ export const ops = {
   restrictPaths: { code: 120, call: 'landlock_restrict_self', fields: {} },
   boundLimit: { code: 132, call: 'prlimit', fields: { resource: 'u32', soft: 'u64', hard: 'u64' } },
   awaitGroups: { code: 140, call: 'recvfrom', fields: {} },
+  attachTerminal: { code: 141, call: 'move_mount', fields: { target: 'string', attributes: 'u64' } },
+  checkStreams: { code: 142, call: 'fstat', fields: { protect: 'u32' } },
 } as const
+
+/** Whose session a spawned process is in: native/program.h says what each is. */
+export const sessions = { kept: 0, own: 1, library: 2 } as const
 
 type Table = typeof ops
 export type OpName = keyof Table

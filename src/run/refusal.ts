@@ -122,11 +122,27 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
     case 'makeReadOnly':
     case 'pivotRoot':
       return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem)
+    case 'checkStreams':
+      return refusedStream(errno, part)
     case 'allowPath':
       return refusedPath(op.path, errno, origin, stepParts[part] === 'source')
     default:
       return refusedStep(op, errno, origin)
   }
+}
+
+/** `part` is the number of the stream and 1. */
+function refusedStream(errno: string, part: number): HutchError {
+  const stream = ['', 'stdin', 'stdout', 'stderr'][part] ?? ''
+  if (stream === '' || (errno !== 'EISDIR' && errno !== 'EBADF'))
+    return fail('STEP_REFUSED', {
+      what: 'keep the streams as they were opened',
+      operation: 'landlock_restrict_self',
+      origin: 'sandbox',
+      errno,
+      remedy: 'see hutch doctor',
+    })
+  return fail('STREAM_REFUSED', { stream, what: errno === 'EISDIR' ? 'a directory' : 'an O_PATH descriptor', errno })
 }
 
 function refusedPath(path: string, errno: string, origin: string, opening: boolean): HutchError {
@@ -306,6 +322,7 @@ const whats: { [op: string]: string } = {
   blockOn: 'wait for a descriptor',
   takeLock: 'lock a file',
   newSession: 'begin a session',
+  attachTerminal: 'attach the terminal as /dev/console',
   nestUser: 'make the user namespace of the program',
   refuseUsers: 'forbid more user namespaces',
   chooseDirectory: 'enter the working directory',

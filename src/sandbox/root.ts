@@ -145,6 +145,7 @@ function deviceOps(isolate: readonly NamespaceKind[], origin: string): Op[] {
       }),
     ),
     ...deviceLinks.map(([name, to]): Op => ({ op: 'makeLink', name, to, origin })),
+    { op: 'attachTerminal', target: 'console', attributes: nosuid + noexec, origin },
     inside('devpts', 'pts', ['newinstance', 'ptmxmode=0666', 'mode=0620'], nosuid + noexec),
     inside('tmpfs', 'shm', ['mode=1777', 'size=64m'], nosuid + nodev + noexec),
     // its queues are the ipc namespace's: with the host's namespace they would be the host's

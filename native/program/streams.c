@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command's standard streams, as a job with a root of its own may have
+ * them: files, pipes, sockets and devices. A directory or an O_PATH descriptor
+ * would lead out of the root.
+ */
+#include <asm/ioctls.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/landlock.h>
+#include <linux/stat.h>
+
+#include "../hutch.h"
+
+#define STREAMS 3
+/* Rights as Landlock numbers them; headers may be older than the kernel. */
+#define WRITE_FILE (1ull << 1)
+#define REFER (1ull << 13)
+#define TRUNCATE (1ull << 14)
+#define FILE_MODE 0170000
+#define IS(mode, kind) (((mode) & FILE_MODE) == (kind))
+#define DIRECTORY 0040000
+#define CHARACTERS 0020000
+#define BLOCKS 0060000
+#define REGULAR 0100000
+
+static long look_at(int fd, struct statx *found)
+{
+	long flags = sys(__NR_fcntl, fd, F_GETFL), err;
+
+	if (flags < 0)
+		return flags;
+	if (flags & O_PATH)
+		return -EBADF;
+	err = sys(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, found);
+	if (err)
+		return err;
+	return IS(found->stx_mode, DIRECTORY) ? -EISDIR : flags & O_ACCMODE;
+}
+
+/* What can be opened again for writing through /proc/self/fd: not a pipe, whose two ends its holder shares anyway, and not /dev/null. */
+static int is_worth_protecting(const struct statx *file)
+{
+	if (IS(file->stx_mode, CHARACTERS))
+		return file->stx_rdev_major != 1;
+	return IS(file->stx_mode, REGULAR) || IS(file->stx_mode, BLOCKS);
+}
+
+static long allow(long ruleset, long fd, u64 rights)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = (int)fd };
+
+	return sys(__NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+}
+
+/*
+ * A stream that was opened read-only stays so: only what is below the job's root,
+ * and the streams that were opened for writing, can be opened for writing. The kernel
+ * checks that by mounts and not by names, so /proc/self/fd is no way round. Before
+ * Linux 5.19 Landlock would forbid renames, too, so nothing is done there.
+ */
+static long protect(const int *modes)
+{
+	long version = sys(__NR_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), ruleset, root, err;
+	u64 rights = WRITE_FILE | REFER | (version > 2 ? TRUNCATE : 0);
+
+	if (version < 2)
+		return 0;
+	ruleset = sys(__NR_landlock_create_ruleset, &rights, sizeof rights, 0);
+	if (ruleset < 0)
+		return ruleset;
+	root = sys(__NR_openat, AT_FDCWD, "/", O_PATH | O_CLOEXEC);
+	err = root < 0 ? root : allow(ruleset, root, rights);
+	/* EBADFD: a pipe or a socket, which Landlock leaves alone */
+	for (int i = 0; i < STREAMS && !err; i++)
+		if (modes[i] != O_RDONLY && (err = allow(ruleset, i, rights & ~REFER)) == -EBADFD)
+			err = 0;
+	if (!err)
+		err = sys(__NR_landlock_restrict_self, ruleset, 0);
+	sys(__NR_close, root);
+	sys(__NR_close, ruleset);
+	return err;
+}
+
+/* A refusal has the stream's number and 1 as its part. */
+int op_check_streams(struct cursor *c)
+{
+	u32 protects = take_u32(c), worth = 0;
+	struct statx file;
+	int modes[STREAMS];
+	long err = finished(c);
+
+	for (int i = 0; i < STREAMS && !err; i++) {
+		err = look_at(i, &file);
+		if (err < 0)
+			return in_part((enum step_part)(i + 1), err);
+		modes[i] = (int)err;
+		worth |= modes[i] == O_RDONLY && is_worth_protecting(&file);
+		err = 0;
+	}
+	if (!err && protects && worth)
+		err = protect(modes);
+	return (int)err;
+}
+
+/* The caller's terminal as /dev/console, so that ttyname(3) finds a name for the stream. None is attached if no stream is one. */
+int op_attach_terminal(struct cursor *c)
+{
+	const char *target = take_string(c);
+	u64 attributes = take_u64(c);
+	char path[32], settings[64];
+	int fd, err = finished(c);
+
+	for (int i = 0; i < STREAMS && !err; i++) {
+		if (sys(__NR_ioctl, i, TCGETS, settings))
+			continue;
+		*descriptor_path(path, i) = 0;
+		fd = copy_tree(path, 0);
+		/* a terminal of another container has no name here: the streams are what they were */
+		if (fd < 0)
+			return 0;
+		err = set_attributes(fd, attributes, 0);
+		if (err >= 0)
+			return attach_at(fd, target, 0, 0, 0);
+		sys(__NR_close, fd);
+	}
+	return err;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions and terminals, see "Sessions and terminals" in docs/architecture.md.
+ * A job without a terminal gets a session of its own. A job that has the
+ * caller's terminal as a stream stays in the session, in a process group of
+ * its own that becomes the foreground group. hutch takes the terminal back
+ * when the job stops or ends.
+ */
+#include <asm/ioctls.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <signal.h>
+
+#include "../hutch.h"
+
+#define BLOCK 0		/* SIG_BLOCK */
+#define SETMASK 2	/* SIG_SETMASK */
+#define MONOTONIC 1	/* CLOCK_MONOTONIC */
+#define ABSOLUTE 1	/* TIMER_ABSTIME */
+#define RESTORED (O_APPEND | O_NONBLOCK)
+#define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
+
+static int is_terminal_of_session(int fd)
+{
+	int session = 0;
+
+	return fd >= 0 && sys(__NR_ioctl, fd, TIOCGSID, &session) == 0 && session > 0 && session == sys(__NR_getsid, 0);
+}
+
+static int foreground_group(const struct terminal *t)
+{
+	int group = 0;
+
+	return sys(__NR_ioctl, t->fd, TIOCGPGRP, &group) == 0 ? group : 0;
+}
+
+/* A process in a background group may do this only while SIGTTOU is blocked. */
+static void set_foreground_group(const struct terminal *t, int group)
+{
+	u64 one = SIGNAL_BIT(SIGTTOU), before;
+
+	sys(__NR_rt_sigprocmask, BLOCK, &one, &before, NSIG_BYTES);
+	sys(__NR_ioctl, t->fd, TIOCSPGRP, &group);
+	sys(__NR_rt_sigprocmask, SETMASK, &before, NULL, NSIG_BYTES);
+}
+
+/* Whether another hutch of the same pipeline has made this group for its job: its leader's parent is in hutch's group. */
+static int is_of_pipeline(const struct terminal *t, int group)
+{
+	char path[32] = "/proc/", text[512], *at = path + 6;
+	int digits[12], count = 0, parent = 0;
+	long got;
+
+	for (int left = group; left > 0; left /= 10)
+		digits[count++] = left % 10;
+	while (count)
+		*at++ = (char)('0' + digits[--count]);
+	memcpy(at, "/stat", 6);
+	got = group > 0 ? read_text(path, text, sizeof text) : 0;
+	/* "PID (NAME) STATE PARENT ", where NAME may have anything in it */
+	while (got > 0 && text[got - 1] != ')')
+		got--;
+	if (got <= 0 || got + 4 > (long)sizeof text)
+		return 0;
+	for (at = text + got + 3; *at >= '0' && *at <= '9'; at++)
+		parent = parent * 10 + (*at - '0');
+	return parent > 0 && sys(__NR_getpgid, parent) == t->own_group;
+}
+
+/* Before the clone: which stream is the terminal, and what has to be restored at the end. */
+void terminal_open(struct terminal *t, enum session session, const int *streams)
+{
+	int group;
+
+	*t = (struct terminal){ .fd = -1, .stream = -1 };
+	for (int i = 0; i < 3; i++) {
+		/* other descriptors are closed or used again before the job ends */
+		t->flags[i] = session == SESSION_KEPT || streams[i] != i ? -1
+			      : (int)sys(__NR_fcntl, streams[i], F_GETFL);
+		if (t->stream < 0 && is_terminal_of_session(streams[i]))
+			t->stream = i;
+	}
+	if (t->stream < 0)
+		return;
+	t->fd = (int)sys(__NR_fcntl, streams[t->stream], F_DUPFD_CLOEXEC, 3);
+	if (t->fd < 0)
+		return;
+	t->own_group = (int)sys(__NR_getpgid, 0);
+	group = foreground_group(t);
+	t->had = group == t->own_group || is_of_pipeline(t, group);
+	/* a job of a server, whose input is elsewhere, must not take ^C from the server */
+	t->given = group == t->own_group && (session == SESSION_OWN || (session == SESSION_OF_LIBRARY && t->stream == 0));
+	t->saved = session != SESSION_KEPT && sys(__NR_ioctl, t->fd, TCGETS, t->settings) == 0;
+}
+
+/* In the child, whose streams are in place. SIGTTOU stays blocked until the command begins. */
+long terminal_enter(const struct terminal *t, enum session session)
+{
+	u64 one = SIGNAL_BIT(SIGTTOU);
+	long own, err;
+
+	if (session == SESSION_KEPT)
+		return 0;
+	if (t->stream < 0)
+		return sys(__NR_setsid);
+	err = sys(__NR_setpgid, 0, 0);
+	if (err < 0 || !t->given)
+		return err;
+	sys(__NR_rt_sigprocmask, BLOCK, &one, NULL, NSIG_BYTES);
+	own = sys(__NR_getpid);
+	/* refused only by a terminal that was hung up */
+	sys(__NR_ioctl, t->stream, TIOCSPGRP, &(int){ (int)own });
+	return 0;
+}
+
+/* Whether the foreground group is the job's to give back: the job's own, one that it has made, or one that has ended. */
+static int may_take(const struct terminal *t, int job, int group)
+{
+	if (!t->had || group == t->own_group)
+		return 0;
+	if (group == job)
+		return 1;
+	return sys(__NR_kill, -group, 0) == -ESRCH || (!t->left && !is_of_pipeline(t, group));
+}
+
+static int is_equal(const u8 *one, const u8 *other, size_t length)
+{
+	while (length && *one == *other) {
+		one++;
+		other++;
+		length--;
+	}
+	return length == 0;
+}
+
+/* The job has ended, and with it what it did to its caller's streams. Returns true if the job was in the foreground. */
+int terminal_restore(struct terminal *t, enum session session, int job)
+{
+	int now, group;
+	/* Node sets O_NONBLOCK itself, when it pleases; hutch's own commands have no such streams */
+	int which = session == SESSION_OF_LIBRARY ? O_APPEND : RESTORED;
+
+	for (int i = 0; i < 3; i++) {
+		now = t->flags[i] < 0 ? -1 : (int)sys(__NR_fcntl, i, F_GETFL);
+		if (now >= 0 && (now ^ t->flags[i]) & which)
+			sys(__NR_fcntl, i, F_SETFL, (now & ~which) | (t->flags[i] & which));
+	}
+	if (t->fd < 0)
+		return 0;
+	group = foreground_group(t);
+	if (may_take(t, job, group))
+		set_foreground_group(t, t->own_group);
+	if (t->saved && t->had && foreground_group(t) == t->own_group) {
+		u8 settings[sizeof t->settings];
+		u64 one = SIGNAL_BIT(SIGTTOU), before;
+
+		if (sys(__NR_ioctl, t->fd, TCGETS, settings) == 0 && !is_equal(settings, t->settings, sizeof settings)) {
+			sys(__NR_rt_sigprocmask, BLOCK, &one, &before, NSIG_BYTES);
+			sys(__NR_ioctl, t->fd, TCSETS, t->settings);
+			sys(__NR_rt_sigprocmask, SETMASK, &before, NULL, NSIG_BYTES);
+		}
+	}
+	sys(__NR_close, t->fd);
+	t->fd = -1;
+	return group == job;
+}
+
+/*
+ * Stops this process as its shell expects, or the whole group of hutch when
+ * the terminal has stopped the job: the group had been stopped, too, without
+ * hutch. Returns when it is continued; at once in a group that has no shell to
+ * continue it. A deadline continues it.
+ */
+static void stop_self(int sig, int whole_group, u64 deadline)
+{
+	struct kernel_sigaction by_default = { 0 }, ignored = { .handler = SIG_IGN }, handler;
+	struct { long value; int signal, notify, pad[12]; } event = { .signal = SIGCONT };
+	struct { long long s, ns; } when[2] = { { 0, 0 }, { (long long)(deadline / 1000), (long long)(deadline % 1000) * 1000000 } };
+	u64 one = SIGNAL_BIT(sig), before;
+	int timer = -1;
+
+	if (deadline && sys(__NR_timer_create, MONOTONIC, &event, &timer) == 0)
+		sys(__NR_timer_settime, timer, ABSOLUTE, when, NULL);
+	/* the others first, and this process once: a second signal would stop it again after it was continued */
+	sys(__NR_rt_sigaction, sig, &ignored, &handler, NSIG_BYTES);
+	if (whole_group)
+		sys(__NR_kill, 0, sig);
+	sys(__NR_rt_sigaction, sig, &by_default, NULL, NSIG_BYTES);
+	sys(__NR_tgkill, sys(__NR_getpid), sys(__NR_gettid), sig);
+	sys(__NR_rt_sigprocmask, 1 /* SIG_UNBLOCK */, &one, &before, NSIG_BYTES);
+	sys(__NR_rt_sigprocmask, SETMASK, &before, NULL, NSIG_BYTES);
+	sys(__NR_rt_sigaction, sig, &handler, NULL, NSIG_BYTES);
+	if (timer >= 0)
+		sys(__NR_timer_delete, timer);
+}
+
+/*
+ * The job was stopped by `sig`; `typed` says that the terminal sent it. It goes
+ * on when this returns. A job that wants a terminal that hutch has (the
+ * user brought hutch to the foreground) gets it.
+ */
+void life_stopped(struct life *life, int sig, int typed)
+{
+	struct outer *o = &life->outer;
+	struct terminal *t = &o->terminal;
+	int group, wants = sig == SIGTTIN || sig == SIGTTOU;
+
+	if (t->fd < 0 || !t->had || life->ending)
+		return;
+	group = foreground_group(t);
+	if (wants && is_of_pipeline(t, group) && group != o->pid)
+		group = t->own_group;
+	if (!wants || group != t->own_group) {
+		if (group == o->pid)
+			set_foreground_group(t, t->own_group);
+		if (o->cpu_ms)
+			outer_signal(o, SIGSTOP);
+		stop_self(wants ? sig : SIGTSTP, typed, life->deadline);
+		group = foreground_group(t);
+		t->left |= group != t->own_group;
+	}
+	if (group == t->own_group) {
+		t->given = 1;
+		t->left = 0;
+		set_foreground_group(t, o->pid);
+	}
+	sys(__NR_kill, -o->pid, SIGCONT);
+	if (o->cpu_ms)
+		outer_signal(o, SIGCONT);
+}
+
+static int is_there(int pidfd)
+{
+	return sys(__NR_pidfd_send_signal, pidfd, 0, NULL, 0) == 0;
+}
+
+/*
+ * A signal of the terminal, to all of a job's process group. PID 1 of a pid
+ * namespace passes it on inside; a plain signal to it would be meant for the
+ * command alone.
+ */
+void signal_job_group(int pidfd, int group, int reaps, int sig)
+{
+	struct kernel_siginfo info = { .signo = sig, .code = TYPED_CODE };
+
+	if (reaps)
+		sys(__NR_pidfd_send_signal, pidfd, sig, &info, 0);
+	else if (is_there(pidfd))
+		sys(__NR_kill, -group, sig);
+}
+
+/*
+ * ^Z where the job has no terminal to be stopped by: it stops with hutch and
+ * goes on with it. By SIGSTOP, since the kernel does not stop a session
+ * without a shell by SIGTSTP.
+ */
+void stop_with_job(int pidfd, int group)
+{
+	if (!is_there(pidfd))
+		return;
+	sys(__NR_kill, -group, SIGSTOP);
+	stop_self(SIGTSTP, 0, 0);
+	if (is_there(pidfd))
+		sys(__NR_kill, -group, SIGCONT);
+}

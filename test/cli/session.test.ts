@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions, process groups and terminals: what a job reaches of its caller's, and what the caller has afterwards.
+import { openSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, expect, test } from 'vitest'
+import { workplace } from '../image.ts'
+import { requires } from '../requires.ts'
+import { cli, collect } from './hutch.ts'
+import { type } from './typed.ts'
+
+const { path: work, remove } = workplace()
+const hutch = `${process.execPath} ${cli}`
+
+afterAll(remove)
+
+/** A shell in a session and group of its own, so that a signal to its group ends nothing else. */
+function inSession(script: string, stdio: object = {}) {
+  return collect('setsid', ['-w', 'sh', '-c', script], { cwd: work, ...stdio })
+}
+
+const killsAll = `sh -c 'kill -KILL 0; sleep 5'`
+
+test('control: kill(0) ends the caller', async () => {
+  const { stdout } = await inSession(`${killsAll}; echo alive`)
+  expect(stdout).toBe('')
+})
+
+test.each([
+  ['run', `${hutch} run --`],
+  ['run --isolate all', `${hutch} run --isolate all --`],
+  ['sandbox', `${hutch} run --sandbox --limit none --`],
+  ['compiled', './compiled --'],
+])('%s: kill(0) ends the job alone', async (name, command) => {
+  if (name === 'compiled') {
+    const made = await collect(
+      process.execPath,
+      [cli, 'compile', '--output', 'compiled', '--', ...['sh', '-c', 'kill -KILL 0; sleep 5']],
+      { cwd: work },
+    )
+    expect(made).toMatchObject({ status: 0 })
+  }
+  const { stdout } = await inSession(`${name === 'compiled' ? './compiled' : `${command} ${killsAll}`}; echo alive $?`)
+  expect(stdout).toBe('alive 137\n')
+})
+
+test('the library: kill(0) ends the job alone', async () => {
+  writeFileSync(
+    `${work}/server.mjs`,
+    `import { run } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+    const { signal } = await run('sh', ['-c', 'kill -KILL 0; sleep 5'])
+    console.log('alive', signal)`,
+  )
+  const { stdout } = await inSession(`${process.execPath} server.mjs`)
+  expect(stdout).toBe('alive SIGKILL\n')
+})
+
+test('SIGSTOP to the group does not stop hutch: its timeout holds', async () => {
+  const { stdout } = await inSession(
+    `${hutch} run --timeout 300ms --kill-after 0 -- sh -c 'kill -STOP 0'; echo alive $?`,
+  )
+  expect(stdout).toBe('alive 124\n')
+})
+
+test('a new priority of the group, and /dev/tty, are the job’s', async () => {
+  const { stdout } = await inSession(`${hutch} run -- sh -c 'renice 5 -g 0 >&2; : < /dev/tty'; nice`)
+  expect(stdout).toBe('0\n')
+})
+
+test('SIGKILL after SIGTERM waits for all processes of the job', async () => {
+  const job = `sh -c 'trap "sleep 0.3; echo tidy; exit" TERM; echo up; while :; do sleep 0.05; done' & wait`
+  for (const isolate of ['none', 'all']) {
+    const { stdout } = await inSession(
+      `${hutch} run --isolate ${isolate} --timeout 500ms --kill-after 10s -- sh -c '${job.replaceAll("'", `'\\''`)}'`,
+    )
+    expect(stdout).toBe('up\ntidy\n')
+  }
+})
+
+test('a directory is no stream of a job with a root of its own', async () => {
+  const { status, stderr } = await inSession(`${hutch} run --sandbox --limit none -- true < /`)
+  expect(status).toBe(125)
+  expect(stderr).toContain('cannot use a directory as stdin')
+})
+
+test('a file that was opened read-only cannot be written in a sandbox', async (context) => {
+  requires(context, 'root')
+  writeFileSync(`${work}/input`, 'before\n', { mode: 0o666 })
+  writeFileSync(`${work}/output`, '', { mode: 0o666 })
+  const script = 'echo changed > /proc/self/fd/0; echo told > /dev/stdout'
+  await collect('chmod', ['666', 'input', 'output'], { cwd: work })
+  const stdio = () => [openSync(`${work}/input`, 'r'), openSync(`${work}/output`, 'r+'), 'ignore'] as const
+  await onStreams('sh', ['-c', script], stdio())
+  expect(readFileSync(`${work}/input`, 'utf8'), 'control').toBe('changed\n')
+  writeFileSync(`${work}/input`, 'before\n')
+  await onStreams(process.execPath, [cli, 'run', '--sandbox', '--limit', 'none', '--', 'sh', '-c', script], stdio())
+  expect(readFileSync(`${work}/input`, 'utf8')).toBe('before\n')
+  expect(readFileSync(`${work}/output`, 'utf8')).toContain('told')
+})
+
+async function onStreams(command: string, args: string[], stdio: readonly unknown[]): Promise<void> {
+  const { spawnSync } = await import('node:child_process')
+  spawnSync(command, args, { stdio: stdio as never, cwd: work })
+}
+
+const prompt = /[#$] $/
+
+test.each([
+  'run --',
+  'run --isolate all --',
+  'run --sandbox --limit none --',
+  'unshare --pid --fork',
+  'bwrap --bind / / --dev /dev --unshare-pid',
+])('after an interactive shell in hutch %s the script has its terminal', async (command) => {
+  const out = await type(`${hutch} ${command} bash --norc -i; read x; echo got $x`, [
+    [prompt, 'stty -echo; exit\n'],
+    [/exit\r?\n$/, 'line\n'],
+  ])
+  expect(out).toMatch(/^got line$/m)
+})
+
+test('the settings of the terminal are restored', async () => {
+  const out = await type(`${hutch} run -- stty -echo; stty -a`, [])
+  expect(out).toMatch(/ echo /)
+})
+
+test('tty has a name in a sandbox', async () => {
+  expect(await type(`${hutch} run --sandbox --limit none -- tty`, [])).toContain('/dev/console\n')
+})
+
+test('^C ends a script that ignores statuses', async () => {
+  const out = await type(`sh -c '${hutch} run -- sh -c "echo up; sleep 60"; echo after'`, [[/up/, '\x03']])
+  expect(out).not.toContain('after')
+})
+
+test.each(['none', 'all'])('^Z stops hutch, and fg continues it: --isolate %s', async (isolate) => {
+  const job = `sh -c 'trap "echo on $((7*7))" CONT; echo up $((6*7)); while :; do sleep 0.1; done'`
+  const out = await type('env PS1="prompt> " bash --norc -i', [
+    [/prompt> $/, `${hutch} run --isolate ${isolate} -- ${job}\n`],
+    [/up 42/, '\x1a'],
+    [/Stopped[\s\S]*prompt> $/, 'fg\n'],
+    [/on 49/, '\x03'],
+    [/prompt> $/, 'echo status $?\n'],
+    [/status 130[\s\S]*prompt> $/, 'exit\n'],
+  ])
+  expect(out).toContain('Stopped')
+  expect(out).toMatch(/^status 130$/m)
+})
