@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import { fail, HutchError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { dropins } from './dropin/table.ts'
+import { tell } from './stderr.ts'
 
 declare const HUTCH_VERSION: string
 
@@ -62,7 +63,7 @@ async function main(args: string[]): Promise<number> {
 main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (error: unknown) => {
-    writeSync(2, `hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
+    tell(`hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
     process.exit(125)
   },
 )

@@ -20,6 +20,7 @@ import { formatLines, formatSteps, formatVerdict, wantsColor } from './print.ts'
 import { defaultFile, mayBeRecorded } from './record/file.ts'
 import { openRedirections } from './redirect.ts'
 import { checkDocumentPath, formatReport, writeDocument } from './report.ts'
+import { tell } from './stderr.ts'
 
 export const flags: FlagTable = {
   sandbox: { help: 'for programs that nobody has read: all is closed but what is named beside it' },
@@ -135,15 +136,15 @@ async function runParsed({ values, order, rest }: Parsed, meta: string | undefin
   }
   const result = await runToEnd(spec, values, filter, told?.tellRefused)
   if (profile !== undefined) told!.writeLearned(profile, result, values.force !== undefined)
-  if (spec.seccompReport) told!.tellCounts(result)
   if (report !== undefined) writeDocument(report, formatReport(result), '--report')
   if (meta !== undefined) writeDocument(meta, formatMeta(result), '--meta')
+  if (spec.seccompReport) told!.tellCounts(result)
   if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage))) {
     const color = wantsColor(process.stderr)
-    writeSync(2, formatVerdict(result, { color, verbose: values.verbose !== undefined }))
+    tell(formatVerdict(result, { color, verbose: values.verbose !== undefined }))
     const file = defaultFile()
     if (mayBeRecorded(result, file))
-      writeSync(2, formatLines(await (await import('./record/glance.ts')).glance(file, result), color))
+      tell(formatLines(await (await import('./record/glance.ts')).glance(file, result), color))
   }
   return result.status
 }
@@ -155,13 +156,13 @@ async function runToEnd(
   onEvent: ((event: JobEvent) => void) | undefined,
 ): Promise<Result> {
   const note = await settle(spec)
-  if (note !== undefined && values.verbose) writeSync(2, `hutch: ${note}\n`)
+  if (note !== undefined && values.verbose) tell(`hutch: ${note}\n`)
   const stdio = openRedirections({ stdin: values.stdin?.[0], stdout: values.stdout?.[0], stderr: values.stderr?.[0] })
   native().holdSignals()
   const job = startSpec(spec, { stdio, filter, onEvent })
   job.forwardSignals()
   const outer = values.quiet ? undefined : describeOuter(job.outerLimits)
-  if (outer !== undefined) writeSync(2, `hutch: ${outer}\n`)
+  if (outer !== undefined) tell(`hutch: ${outer}\n`)
   return job.result
 }
 

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
-import { existsSync, linkSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { existsSync, linkSync, rmSync, writeFileSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { formatRefused } from '../seccomp/refused-call.ts'
 import type { Parsed } from './flags.ts'
 import { checkDocumentPath, writeDocument } from './report.ts'
+import { tell } from './stderr.ts'
 
 /** A line for the first call of each kind. */
 export function tellRefused({ refusal }: JobEvent): void {
-  if (refusal) writeSync(2, `hutch: ${formatRefused(refusal)}\n`)
+  if (refusal) tell(`hutch: ${formatRefused(refusal)}\n`)
 }
 
 /** At the end: what came more than once. */
 export function tellCounts({ seccomp }: Result): void {
   for (const { call, args, program, count } of seccomp?.refused ?? [])
-    if (count > 1) writeSync(2, `hutch: refused ${count} times: ${call}(${args}) of ${program}\n`)
-  if (seccomp && seccomp.others > 0) writeSync(2, `hutch: refused ${seccomp.others} times: calls of other kinds\n`)
+    if (count > 1) tell(`hutch: refused ${count} times: ${call}(${args}) of ${program}\n`)
+  if (seccomp && seccomp.others > 0) tell(`hutch: refused ${seccomp.others} times: calls of other kinds\n`)
 }
 
 /** The file of --learn, which must be one that can be made. @throws FILE_REFUSED */

@@ -144,3 +144,32 @@ test.each(['none', 'all'])('^Z stops hutch, and fg continues it: --isolate %s', 
   expect(out).toContain('Stopped')
   expect(out).toMatch(/^status 130$/m)
 })
+
+test('a non-blocking stderr that is full costs neither the status nor the report', async () => {
+  const job = `import fcntl,os
+fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_NONBLOCK)
+try:
+  while True: os.write(2, b"x" * 4096)
+except BlockingIOError: pass
+os._exit(9)`
+  writeFileSync(`${work}/fill.py`, job)
+  // the reader waits until hutch has ended; the caller's stream is non-blocking itself, so that hutch may not wait for ever
+  const caller = `import fcntl,os,subprocess,sys
+r, w = os.pipe()
+fcntl.fcntl(w, fcntl.F_SETFL, os.O_NONBLOCK)
+sys.exit(subprocess.run(sys.argv[1:], stderr=w).returncode)`
+  writeFileSync(`${work}/caller.py`, caller)
+  const run = ['run', '--verbose', '--report', `${work}/report.json`, '--', 'python3', `${work}/fill.py`]
+  const { status } = await collect('python3', [`${work}/caller.py`, process.execPath, cli, ...run])
+  expect(status).toBe(9)
+  expect(JSON.parse(readFileSync(`${work}/report.json`, 'utf8'))).toMatchObject({ exitCode: 9 })
+})
+
+test('flags that a job sets on its caller’s streams are taken back', async () => {
+  const job = `import fcntl,os; fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_NONBLOCK | os.O_APPEND)`
+  const flags = `import fcntl,os,sys; sys.stderr.write(str(fcntl.fcntl(1, fcntl.F_GETFL) & (os.O_NONBLOCK | os.O_APPEND)))`
+  const control = await inSession(`python3 -c '${job}'; python3 -c '${flags}'`)
+  expect(Number(control.stderr)).toBeGreaterThan(0)
+  const { stderr } = await inSession(`${hutch} run -- python3 -c '${job}'; python3 -c '${flags}'`)
+  expect(stderr).toBe('0')
+})

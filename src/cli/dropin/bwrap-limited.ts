@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // bwrap with limits: the groups, figures and verdict of hutch run, around what bubblewrap does.
-import { writeSync } from 'node:fs'
 import { fail } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { type BwrapLaunch, type BwrapPlan, compileBwrap } from '../../plan/bwrap.ts'
@@ -16,6 +15,7 @@ import { settle } from '../../run/settle.ts'
 import { isWorthTelling } from '../../run/verdict.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../../units.ts'
 import { formatVerdict, wantsColor } from '../print.ts'
+import { tell } from '../stderr.ts'
 
 /**
  * Runs it, and gives its exit status: 124 when its time was up.
@@ -37,7 +37,7 @@ export async function runLimited(
   })
   job.forwardSignals()
   const outer = describeOuter(job.outerLimits)
-  if (outer !== undefined) writeSync(2, `hutch: ${outer}\n`)
+  if (outer !== undefined) tell(`hutch: ${outer}\n`)
   started(job.pid)
   const result = await job.result
   if (result.reason === 'not-found' || result.reason === 'not-executable')
@@ -49,7 +49,7 @@ export async function runLimited(
     })
   if (isWorthTelling(result.reason, result.usage)) {
     const told = { ...result, verdict: inOwnWords(result.verdict) }
-    writeSync(2, formatVerdict(told, { color: wantsColor(process.stderr), verbose: false }))
+    tell(formatVerdict(told, { color: wantsColor(process.stderr), verbose: false }))
   }
   return result.status
 }

@@ -12,6 +12,7 @@ import { formatBwrapOptions } from '../../plan/bwrap-table.ts'
 import type { Program } from '../../program/ops.ts'
 import { runProgram } from '../../run/program.ts'
 import { print } from '../output.ts'
+import { tell } from '../stderr.ts'
 import { applyEnvironment, dropMissing, readDescriptor, readFacts, readFilter, wantedLimits } from './bwrap-caller.ts'
 import { tellEnd, tellStart } from './bwrap-status.ts'
 
@@ -39,7 +40,7 @@ async function run(args: string[]): Promise<number> {
   }
   const request = moveDescriptors(parsed.request, ownNumbers)
   if (request.words.length === 0) {
-    writeSync(2, help())
+    tell(help())
     return failure
   }
   const environment = applyEnvironment(request, process.env)
@@ -56,7 +57,7 @@ function help(): string {
 function complain(error: unknown, levelPrefix: boolean): number {
   if (!HutchError.is(error)) throw error
   const text = `bwrap: ${error.message}\n`
-  writeSync(2, levelPrefix ? text.replace(/^(?=.)/gm, '<3>') : text)
+  tell(levelPrefix ? text.replace(/^(?=.)/gm, '<3>') : text)
   return failure
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the drop-ins have in common: options in, help or the job, errors on stderr, the tool's exit status.
-import { writeSync } from 'node:fs'
 import { HutchError } from '../../errors.ts'
 import { print } from '../output.ts'
+import { tell } from '../stderr.ts'
 import { formatOptions, type Given, getopt, type OptionTable } from './getopt.ts'
 import { statusOf } from './status.ts'
 
@@ -50,13 +50,13 @@ function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): strin
 export function complain(name: string, error: unknown, failure?: number): number {
   const known = HutchError.is(error)
   if (!known && !(error instanceof Error)) throw error
-  writeSync(2, `${name}: ${known ? error.message : (error.stack ?? error.message)}\n`)
+  tell(`${name}: ${known ? error.message : (error.stack ?? error.message)}\n`)
   return statusOf(error, failure)
 }
 
 /** A remark that is no failure. */
 export function remark(name: string, text: string): void {
-  writeSync(2, `${name}: ${text}\n`)
+  tell(`${name}: ${text}\n`)
 }
 
 /** The values of an option, in order. */
