@@ -6,10 +6,10 @@ const factors: Record<string, number> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g
 /** A limit: a number, or none. */
 export type Limit = number | 'max'
 
-/** Bytes from `50M`, `1.5G`, `52428800`, `64KiB` (1024s, as the kernel and Docker count) or `max`. */
+/** Bytes from `50M`, `1.5G`, `52428800`, `64KiB`, `64Ki` (1024s, as the kernel and Docker count) or `max`. */
 export function parseSize(value: unknown): Limit | undefined {
   if (value === 'max') return 'max'
-  const match = /^(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?$/i.exec(asText(value))
+  const match = /^(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:(?<=[kmgtp])i|i?b)?$/i.exec(asText(value))
   const bytes = match ? Math.floor(Number(match[1]) * factors[match[2]!.toLowerCase()]!) : undefined
   return bytes !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined
 }

@@ -5,13 +5,15 @@ import { parseSize } from '../units.ts'
 import { describeFile } from './catalog/catalog.ts'
 import { evacuate } from './evacuate.ts'
 import { readGroupFile, readWords, tryRead, writeGroupFileAsync } from './files.ts'
-import { controllerOf, type LimitWrite, translateLimits } from './legacy.ts'
+import { formatFile } from './format-file.ts'
+import { controllerOf, type LimitWrite, proportionalShares, proportionalWeight, translateLimits } from './legacy.ts'
 import { readLegacy } from './legacy-read.ts'
 import { checkMayEnable, isPopulated } from './make.ts'
 import { parseFileName } from './path.ts'
 import type { Place } from './place.ts'
+import { orderQuota } from './quota-order.ts'
 import { explainRead, explainWrite } from './refusal.ts'
-import { formatWrites } from './value.ts'
+import { formatRaw } from './value.ts'
 
 /** One write that is to be made. */
 export interface FileWrite {
@@ -28,7 +30,12 @@ export function directoryOf(place: Place, file: string): string | undefined {
     return unified !== undefined && describeFile(file, 'v2')
       ? unified
       : (Object.entries(place.directories).find(([key]) => key !== '')?.[1] ?? unified)
-  return place.directories[controller] ?? (hasLegacy(place) ? undefined : unified)
+  return place.directories[controller] ?? (!hasLegacy(place) || isOnUnified(place, controller) ? unified : undefined)
+}
+
+/** On hybrid some controllers are on v2. */
+function isOnUnified({ directories: { '': unified } }: Place, controller: string): boolean {
+  return unified !== undefined && readWords(unified, 'cgroup.controllers').includes(controller)
 }
 
 function hasLegacy(place: Place): boolean {
@@ -40,8 +47,7 @@ function isTranslated(place: Place, file: string): boolean {
   const controller = controllerOf(file)
   if (!file.includes('.')) return false
   if (controller === 'cgroup') return place.directories[''] === undefined
-  const unified = place.directories['']
-  if (unified !== undefined && readWords(unified, 'cgroup.controllers').includes(controller)) return false
+  if (isOnUnified(place, controller)) return false
   return hasLegacy(place) && describeFile(file, 'v2') !== undefined && !isPlain(place, file)
 }
 
@@ -81,8 +87,16 @@ function missing(place: Place, file: string) {
         .map((key) => key || 'v2')
         .join(', ')}`,
     ],
-    remedy: `cgroup v1 has nothing like it, or the group was made without ${controllerOf(file)}`,
+    remedy:
+      describeFile(file, 'v1') || isOnLegacy(file)
+        ? `make it there, too: hutch cgroup create --exist-ok --controllers ${controllerOf(file)} ${place.path}`
+        : 'cgroup v1 has nothing like it: leave it out',
   })
+}
+
+/** Whether v1 has the same thing under another name. */
+function isOnLegacy(file: string): boolean {
+  return describeFile(file, 'v2')?.v1 !== undefined
 }
 
 /** The writes that freeze or thaw a group in each hierarchy that can; none where there is none. */
@@ -110,16 +124,47 @@ export function planWrites(place: Place, file: string, value: string): FileWrite
   const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
   const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
   // v1 counts swap together with memory: each is kept when the other is set
-  if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: file })
-  const writes = translateLimits(limits).filter(
-    (write) => file === 'memory.max' || !write.file.includes('limit_in_bytes') || write.file.includes('memsw'),
-  )
+  const kept = 'memory.max as it is'
+  if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: kept })
+  const writes = translateLimits(limits).filter(({ origin }) => origin !== kept)
   const planned = writes.map((write): FileWrite => {
     const directory = place.directories[write.controller]
     if (directory === undefined) throw missing(place, file)
     return { directory, file: write.file, value: write.value }
   })
+  if (file === 'cpu.max') return orderShare(planned)
   return file === 'memory.max' && memory !== undefined ? keepSwap(memory, planned, value) : planned
+}
+
+/** v1: quota and period are two files, and the kernel checks the share after each. */
+function orderShare(writes: FileWrite[]): FileWrite[] {
+  const [period, quota] = writes
+  if (!period || !quota) return writes
+  const { directory } = quota
+  return orderQuota(directory, quota.value, period.value).map(([file, value]) => ({ directory, file, value }))
+}
+
+/**
+ * The writes for a text that a drop-in passes on as it is; a keyed file takes its lines one by one.
+ * @throws CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, OPTION_INVALID for a number that the kernel would cut at its suffix
+ */
+export function planRaw(place: Place, file: string, text: string): FileWrite[] {
+  const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .flatMap((line) => formatRaw(words, line))
+    .flatMap((line) =>
+      file === 'cpu.weight' && /^\d+$/.test(line) && isTranslated(place, file)
+        ? planWrites(place, 'cpu.shares', String(proportionalShares(Number(line))))
+        : planWrites(place, file, line),
+    )
+}
+
+/** A file's text as a drop-in tells it: cpu.weight by libcgroup's proportion. @throws as `readFile` */
+export function readRawFile(place: Place, file: string): string {
+  if (file !== 'cpu.weight' || !isTranslated(place, file)) return readFile(place, file)
+  return String(proportionalWeight(Number(readFile(place, 'cpu.shares'))))
 }
 
 /** What v1 calls no limit: the largest number of whole pages. */
@@ -148,9 +193,7 @@ function keepSwap(directory: string, writes: FileWrite[], value: string): FileWr
  */
 export function planFile(place: Place, file: string, value: unknown, force = false): FileWrite[] {
   const name = parseFileName(file, 'the file')
-  const words = describeFile(name, 'v2') ?? describeFile(name, 'v1')
-  const texts = words ? formatWrites(words, value) : [plainText(name, value)]
-  const writes = texts.flatMap((text) => planWrites(place, name, text))
+  const writes = formatFile(name, value).flatMap((text) => planWrites(place, name, text))
   if (!force) for (const write of writes) checkWrite(write)
   return writes
 }
@@ -177,18 +220,6 @@ export async function makeWrites(writes: readonly FileWrite[]): Promise<void> {
     const errno = await writeGroupFileAsync(write.directory, write.file, write.value)
     if (errno !== undefined) throw explainWrite({ ...write, errno })
   }
-}
-
-/** For files that hutch does not know: one line of text. @throws OPTION_INVALID */
-function plainText(file: string, value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : value
-  if (typeof text === 'string' && text !== '' && !/[\0-\x1f\x7f]/.test(text)) return text
-  throw fail('OPTION_INVALID', {
-    name: file,
-    value,
-    why: 'it is no line of text',
-    accepted: 'a number or one line of text',
-  })
 }
 
 /** @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED */

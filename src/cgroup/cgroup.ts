@@ -11,6 +11,7 @@ import type { FileInputs, FileValues } from './file-values.ts'
 import { readWords, writeGroupFileAsync } from './files.ts'
 import { type GroupPressure, type GroupStats, readPressures, readStats } from './group-stats.ts'
 import { freezePlace, killPlace } from './halt.ts'
+import { controllerOf } from './legacy.ts'
 import { delegatePlace, makePlace, removeDefaultParent, removePlace } from './make.ts'
 import { parseFileName } from './path.ts'
 import { childPlaces, findPlace, newPlace, type Place, placeBelow, placeOf, present } from './place.ts'
@@ -20,7 +21,7 @@ import { type WatchOptions, watchPlaces } from './watch.ts'
 
 /** Options of `Cgroup.create`. */
 export interface CreateOptions {
-  /** In v2 names; cpu, io, memory and pids where the host has them, if not given. */
+  /** In v2 names; cpu, io, memory and pids where the host has them, if not given. Those of `files` are added. */
   controllers?: readonly string[]
   /** Files to set, in v2 names: `{ 'memory.max': '50M' }`. */
   files?: Partial<FileInputs> & { [file: `${string}.${string}`]: unknown }
@@ -68,9 +69,14 @@ export class Cgroup {
         errno: 'EEXIST',
         remedy: 'open it, or say that it may exist (mayExist: true)',
       })
-    const group = new Cgroup(host, makePlace(host, place, options.controllers, options.evacuate))
+    const files = Object.entries(options.files ?? {})
+    const needed = files
+      .filter(([file]) => file.includes('.'))
+      .map(([file]) => describeFile(file)?.controller ?? controllerOf(file))
+      .filter((name) => name !== 'cgroup')
+    const group = new Cgroup(host, makePlace(host, place, options.controllers, options.evacuate, needed))
     try {
-      for (const [file, value] of Object.entries(options.files ?? {})) await group.set(file as never, value as never)
+      for (const [file, value] of files) await group.set(file as never, value as never)
     } catch (error) {
       if (!existed) await removePlace(place, true).catch(() => {})
       throw error

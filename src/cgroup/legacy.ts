@@ -62,7 +62,20 @@ export function weightFromShares(shares: number): number {
   if (shares <= 2) return 1
   if (shares >= 262_144) return 10_000
   const l = Math.log2(shares)
-  return Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34))
+  const weight = Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34))
+  // shares are whole: a weight that was set is read back
+  return sharesFromWeight(weight - 1) === shares ? weight - 1 : weight
+}
+
+/** cpu.weight as cpu.shares by libcgroup's proportion, which the drop-ins keep: 100 is 1024. */
+export function proportionalShares(weight: number): number {
+  return Math.min(262_144, Math.max(2, Math.floor((weight * 1024) / 100)))
+}
+
+/** The way back; a weight that was set is read back. */
+export function proportionalWeight(shares: number): number {
+  const weight = Math.floor((shares * 100) / 1024)
+  return Math.min(10_000, Math.max(1, proportionalShares(weight + 1) === shares ? weight + 1 : weight))
 }
 
 /** Limits in v2 names → writes to v1 files, in an order in which the kernel takes them. @throws CGROUP_LIMIT_UNSUPPORTED */

@@ -31,11 +31,17 @@ export type Undo = () => unknown
 /**
  * Makes the group in the hierarchies of these controllers (and in the v2 tree, where there is one), with
  * the groups above it that are missing. After a failure nothing of it is left. `moves`: processes that are in the
- * way in a group above it are moved to a leaf there.
+ * way in a group above it are moved to a leaf there. `needed`: controllers that it is to have beside the usual ones.
  * @throws CGROUP_NOT_EVACUATED, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
-export function makePlace(host: Host, place: Place, controllers?: readonly string[], moves = false): Place {
-  const wanted = chooseHierarchies(host, place, controllers)
+export function makePlace(
+  host: Host,
+  place: Place,
+  controllers?: readonly string[],
+  moves = false,
+  needed: readonly string[] = [],
+): Place {
+  const wanted = chooseHierarchies(host, place, controllers, needed)
   const directories = Object.fromEntries(wanted.keys.map((key) => [key, place.directories[key]!]))
   withUndo((undo) => {
     const done = new Set<string>()
@@ -53,18 +59,19 @@ export function makePlace(host: Host, place: Place, controllers?: readonly strin
 function chooseHierarchies(
   host: Host,
   place: Place,
-  controllers?: readonly string[],
+  controllers: readonly string[] | undefined,
+  needed: readonly string[],
 ): { keys: string[]; unified: string[] } {
   // others than root can only hand on what they were given
   const source = host.unified && (host.uid === 0 ? host.unified.mount : nearestGroup(place.directories['']!))
   const available = source === undefined ? [] : readWords(source, 'cgroup.controllers')
   const keys = host.unified ? [''] : []
   const unified: string[] = []
-  for (const name of controllers ?? usualControllers) {
+  for (const name of new Set([...(controllers ?? usualControllers), ...needed])) {
     const legacy = (host.v1[name] ? [name] : (legacyNames[name] ?? [])).filter((one) => host.v1[one])
     if (available.includes(name)) unified.push(name)
     else if (legacy.length > 0) keys.push(...legacy, ...(name === 'cpu' && host.v1.cpuacct ? ['cpuacct'] : []))
-    else if (controllers)
+    else if (controllers || needed.includes(name))
       throw fail('CGROUP_CONTROLLER_MISSING', {
         controller: name,
         origin: `the controller ${name}`,

@@ -5,6 +5,7 @@ import { formatSize } from '../units.ts'
 import { describeFile } from './catalog/catalog.ts'
 import { readChildren, readGroupFile, readWords } from './files.ts'
 import { explainChain, isUnified, listProcesses, shorten } from './group-state.ts'
+import { explainLimit, type Reason } from './limit-reasons.ts'
 
 /** A write that was refused. */
 export interface Refused {
@@ -16,12 +17,6 @@ export interface Refused {
   errno: string
 }
 
-/** Why, in evidence lines, and what to do. */
-export interface Reason {
-  evidence: string[]
-  remedy: string
-}
-
 /** For whom a group is not his. */
 export const delegate =
   'run as root, or have the group delegated: hutch cgroup create --owner USER, or systemd-run --user --scope -p Delegate=yes …'
@@ -31,7 +26,9 @@ export const readOnly =
 /** What a refused write comes from. */
 export function reasonFor({ directory, file, value, errno }: Refused): Reason {
   if (errno === 'EROFS') return { evidence: [], remedy: readOnly }
-  const special = (file.endsWith('.pressure') ? explainTrigger : byFile[file])?.(directory, value, errno)
+  const special =
+    (file.endsWith('.pressure') ? explainTrigger : byFile[file])?.(directory, value, errno) ??
+    explainLimit({ directory, file, value, errno })
   if (special) return special
   const words = describeFile(file, isUnified(directory) ? 'v2' : 'v1')
   const accepted = words?.accepts ? [`it takes ${words.accepts}`] : []
@@ -73,10 +70,6 @@ const byFile: { [file: string]: Explain } = {
             'only "threaded" can be written, and only while no controller but cpu, cpuset, pids, perf_event is on',
         }
       : undefined,
-  'cpu.cfs_quota_us': explainQuota,
-  'cpu.cfs_period_us': explainQuota,
-  'cpuset.cpus': explainCpuset,
-  'cpuset.mems': explainCpuset,
 }
 
 function explainSubtreeControl(directory: string, value: string, errno: string): Reason | undefined {
@@ -164,17 +157,6 @@ function explainJoin(directory: string, value: string, errno: string): Reason | 
   }
 }
 
-/** v1 refuses a group more than the one above it has; on v2 the smaller limit simply holds. */
-function explainQuota(directory: string, _value: string, errno: string): Reason | undefined {
-  const parent = directory.slice(0, directory.lastIndexOf('/'))
-  const [quota, period] = ['cpu.cfs_quota_us', 'cpu.cfs_period_us'].map((file) => Number(readGroupFile(parent, file)))
-  if (errno !== 'EINVAL' || !(quota! > 0)) return undefined
-  return {
-    evidence: [`the group above it has ${quota} µs in ${period} µs, and on v1 no group may have a larger share`],
-    remedy: 'give a smaller quota, or raise the one above first',
-  }
-}
-
 function explainTrigger(_directory: string, _value: string, errno: string): Reason | undefined {
   if (errno === 'EINVAL')
     return {
@@ -186,29 +168,6 @@ function explainTrigger(_directory: string, _value: string, errno: string): Reas
   return errno === 'EOPNOTSUPP' || errno === 'EBUSY'
     ? { evidence: [], remedy: 'boot with psi=1, and write 1 to cgroup.pressure of the group' }
     : undefined
-}
-
-function explainCpuset(directory: string, _value: string, errno: string): Reason | undefined {
-  const parent = directory.slice(0, directory.lastIndexOf('/'))
-  const has = ['cpuset.cpus', 'cpuset.mems'].map(
-    (file) =>
-      `${file} above it: ${readGroupFile(parent, `${file}.effective`) || readGroupFile(parent, file) || 'empty'}`,
-  )
-  if (errno === 'EACCES' && readGroupFile(parent, 'cpuset.cpus') !== undefined)
-    return { evidence: has, remedy: 'give CPUs and memory nodes that the group above it has' }
-  if (errno === 'ENOSPC')
-    return {
-      evidence: ['processes are in it, which must have a CPU and a memory node', ...has],
-      remedy: 'move them first',
-    }
-  if (errno === 'EBUSY')
-    return {
-      evidence: ['groups below it, or its own tasks, need what would be taken away'],
-      remedy: 'free it there first',
-    }
-  if (errno === 'EINVAL' || errno === 'ERANGE')
-    return { evidence: has, remedy: 'give a list such as 0-2,5 of what the machine has' }
-  return undefined
 }
 
 /** What the group uses now, and at most so far. */

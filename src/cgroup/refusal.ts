@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The errors for what the kernel refuses of a group: errno alone misleads, so each is explained with what the group shows.
 import { fail, type HutchError } from '../errors.ts'
-import { describeFile } from './catalog/catalog.ts'
+import { catalogFiles, describeFile } from './catalog/catalog.ts'
 import { isGroup, readChildren, readGroupFile, readOwner, readWords } from './files.ts'
 import { explainChain, isRoot, isUnified, listProcesses, shorten } from './group-state.ts'
 import { controllerOf } from './legacy.ts'
-import { delegate, type Reason, type Refused, readOnly, reasonFor } from './reasons.ts'
+import type { Reason } from './limit-reasons.ts'
+import { delegate, type Refused, readOnly, reasonFor } from './reasons.ts'
+import { findEquivalent, formatEquivalent } from './v1-on-v2.ts'
 
 /** The error for a refused write. */
 export function explainWrite(refused: Refused): HutchError {
   const { directory, file, value, errno } = refused
-  if (errno === 'ENOENT' && readOwner(`${directory}/${file}`) === undefined) return explainMissing(directory, file)
+  if (errno === 'ENOENT' && readOwner(`${directory}/${file}`) === undefined)
+    return explainMissing(directory, file, value)
   const { evidence, remedy } = reasonFor(refused)
   return fail('CGROUP_WRITE_REFUSED', { file, value, group: directory, errno, evidence, remedy })
 }
@@ -76,8 +79,16 @@ export function explainRemove(directory: string, errno: string): HutchError {
   return fail('CGROUP_REFUSED', { what: 'remove the group', path: directory, errno, evidence, remedy })
 }
 
+/** What does on v2 what a file of v1 does, with the value if one was to be written. */
+function findOnV2(file: string, value: string): string | undefined {
+  const found = value === '' ? undefined : findEquivalent(file, value)
+  if (found) return formatEquivalent(found)
+  const names = catalogFiles('v2').map((name) => name.replace('<size>', file.split('.')[1]!))
+  return findEquivalent(file, '')?.file ?? names.find((name) => describeFile(name, 'v2')?.v1?.includes(file))
+}
+
 /** No such file in a group that is there: the controller is not on, the kernel is older, or there never was such a file. */
-function explainMissing(directory: string, file: string): HutchError {
+function explainMissing(directory: string, file: string, value = ''): HutchError {
   const unified = isUnified(directory)
   const controller = controllerOf(file)
   const words = describeFile(file, unified ? 'v2' : 'v1')
@@ -86,12 +97,11 @@ function explainMissing(directory: string, file: string): HutchError {
   if (!isGroup(directory)) return missing([`there is no group ${directory}`], 'make it first: hutch cgroup create')
   if (!words) {
     const other = describeFile(file, unified ? 'v1' : 'v2')
+    const onV2 = unified ? findOnV2(file, value) : undefined
     return other
       ? missing(
           [`${file} is a file of cgroup ${unified ? 'v1' : 'v2'}, and this hierarchy is ${unified ? 'v2' : 'v1'}`],
-          other.v1 || !unified
-            ? 'use its name there: hutch cgroup show lists the files'
-            : 'hutch cgroup show lists the files',
+          onV2 === undefined ? 'hutch cgroup show lists the files of the group' : `use ${onV2}`,
         )
       : missing(
           ['no kernel that hutch knows has a file of this name'],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A typed value, or what a user typed → the text that the kernel takes. What it would refuse, or misread, is refused here with the accepted form.
 import { fail } from '../errors.ts'
+import { explainDevice } from '../host/device.ts'
 import { parseCpuList, parseCpus, parseSize } from '../units.ts'
 import type { FileWords, Format, Unit } from './catalog/words.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
@@ -19,24 +20,40 @@ export function formatValue(words: FileWords, value: unknown): string {
   return text
 }
 
-/** The texts to write one after the other: the kernel takes one device, resource or process at a time. @throws OPTION_INVALID */
-export function formatWrites(words: FileWords, value: unknown): string[] {
-  const refuse = refusal(words, value)
+/**
+ * The texts to write one after the other: the kernel takes one device, resource or process at a time.
+ * `name` is what an error calls the file. @throws OPTION_INVALID
+ */
+export function formatWrites(words: FileWords, value: unknown, name: string = words.file): string[] {
+  const refuse = refusal(words, value, name)
   const format = writers[words.writes ?? words.format]
   if (words.access === 'read' || words.access === 'none' || !format)
     throw fail('OPTION_INVALID', {
-      name: words.file,
+      name,
       value,
       why: 'this file cannot be written',
       accepted: 'the name of a file that takes values, such as memory.max',
     })
-  if (typeof value === 'string' && /[\0-\x1f\x7f]/.test(value)) throw refuse('it has a control character in it')
-  const writes = format(value, words, refuse)
+  const text = typeof value === 'string' ? value.replaceAll('\t', ' ') : value
+  if (typeof text === 'string' && /[\0-\x1f\x7f]/.test(text)) throw refuse('it has a control character in it')
+  const writes = format(text, words, refuse)
   return typeof writes === 'string' ? [writes] : writes
 }
 
-function refusal(words: FileWords, value: unknown): Refuse {
-  return (why) => fail('OPTION_INVALID', { name: words.file, value, why, accepted: words.accepts ?? 'another value' })
+/** Formats that the kernel reads by sscanf, which stops at the first letter: 2M would be 2 there. */
+const looselyRead: readonly Format[] = ['quota', 'flat-keyed', 'nested-keyed']
+
+/**
+ * Returns the texts to write for a text that goes to the kernel as it is, as libcgroup passes it.
+ * A number that the kernel would cut at its suffix is written out, or refused. @throws OPTION_INVALID
+ */
+export function formatRaw(words: FileWords | undefined, text: string): string[] {
+  const isCut = words && looselyRead.includes(words.writes ?? words.format) && /(?:^|[\s=])\d+(?![\d:]|\s|$)/.test(text)
+  return isCut ? formatWrites(words, text) : [text]
+}
+
+function refusal(words: FileWords, value: unknown, name: string = words.file): Refuse {
+  return (why) => fail('OPTION_INVALID', { name, value, why, accepted: words.accepts ?? 'another value' })
 }
 
 type Writer = (value: unknown, words: FileWords, refuse: Refuse) => string | string[]
@@ -85,9 +102,10 @@ function formatNumber(value: unknown, words: FileWords, refuse: Refuse): string 
   return String(number)
 }
 
-function formatBytes(value: unknown, _words: FileWords, refuse: Refuse): string {
+function formatBytes(value: unknown, words: FileWords, refuse: Refuse): string {
   const bytes = parseSize(value)
   if (bytes === undefined || bytes === 'max') throw refuse('it is not a size')
+  if (words.range && bytes < words.range[0]) throw refuse(`it is below ${words.range[0]}`)
   return String(bytes)
 }
 
@@ -169,6 +187,7 @@ function formatFlatKeyed(value: unknown, words: FileWords, refuse: Refuse): stri
     if (!words.keys?.default) throw refuse('it does not say for what')
     return [`default ${formatFigure(value, words.unit, words, refuse)}`]
   }
+  if (isLines(value)) return value.flatMap((line) => formatFlatKeyed(line, words, refuse))
   const entries = typeof value === 'string' ? [splitOnce(value)] : entriesOf(value)
   if (!entries) throw refuse('it is not a name and a value')
   return entries.map(([key, figure]) => {
@@ -178,7 +197,13 @@ function formatFlatKeyed(value: unknown, words: FileWords, refuse: Refuse): stri
   })
 }
 
+/** One line for each device or key. */
+function isLines(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((line) => typeof line === 'string')
+}
+
 function formatNestedKeyed(value: unknown, words: FileWords, refuse: Refuse): string[] {
+  if (isLines(value)) return value.flatMap((line) => formatNestedKeyed(line, words, refuse))
   const lines = typeof value === 'string' ? parseLine(value) : entriesOf(value)
   if (!lines) throw refuse('it is not a device with key=value pairs')
   return lines.map(([key, pairs]) => {
@@ -201,7 +226,7 @@ function formatPair(name: string, figure: unknown, words: FileWords, refuse: Ref
 function formatFigure(figure: unknown, unit: Unit, words: FileWords, refuse: Refuse): string {
   if (figure === 'max' && unit !== 'weight') return words.noLimit ?? 'max'
   if (unit === 'bytes') return formatBytes(figure, words, refuse)
-  return formatNumber(figure, unit === 'weight' ? words : { ...words, range: [0, Number.MAX_SAFE_INTEGER] }, refuse)
+  return formatNumber(figure, { range: [0, Number.MAX_SAFE_INTEGER], ...words }, refuse)
 }
 
 function formatTrigger(value: unknown, _words: FileWords, refuse: Refuse): string {
@@ -222,7 +247,8 @@ function formatReclaim(value: unknown, words: FileWords, refuse: Refuse): string
 function checkLine(key: string, words: FileWords, refuse: Refuse): void {
   const known = words.format === 'flat-keyed' && unitOf(key, words) !== undefined
   const shape = words.lines === 'device' ? /^\d{1,4}:\d{1,8}$/ : /^[^\s\0-\x1f\x7f=]{1,255}( index=\d{1,9})?$/
-  if (!known && !shape.test(key)) throw refuse(words.lines === 'device' ? 'a device is named as 8:0' : 'it has no name')
+  if (known || shape.test(key)) return
+  throw refuse(words.lines === 'device' ? (explainDevice(key) ?? 'a device is named as 8:0') : 'it has no name')
 }
 
 function unitOf(key: string, words: FileWords): Unit | undefined {

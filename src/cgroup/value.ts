@@ -4,7 +4,7 @@ import { fail } from '../errors.ts'
 import type { Limit } from '../units.ts'
 import type { FileWords, Format } from './catalog/words.ts'
 
-export { formatValue, formatWrites } from './value-write.ts'
+export { formatRaw, formatValue, formatWrites } from './value-write.ts'
 
 /** cpu.max: microseconds of CPU time in each period of microseconds. */
 export interface Quota {

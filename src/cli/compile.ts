@@ -8,7 +8,7 @@ import { parseOptions } from '../plan/options.ts'
 import { type Compiled, encodeCompiled, groupPlaceholder } from '../program/compiled.ts'
 import { explainProgram } from '../program/explain.ts'
 import { prepareCompiled } from '../run/compiled.ts'
-import { loadFilter } from '../run/job.ts'
+import { loadFileReader, loadFilter } from '../run/job.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
 import { formatSteps } from './print.ts'
 import { readOptions, flags as runFlags } from './run.ts'
@@ -64,7 +64,8 @@ export async function main(all: string[]): Promise<number> {
   }
   const [command = '', ...words] = rest
   // a name alone keeps the value of the call, which nothing here knows
-  const spec = parseOptions(command, words, readOptions(values, order, {}), 'cli')
+  const options = readOptions(values, order, {})
+  const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
   write(output, values, { ...prepared, flags: { passEnvironment: !spec.sandbox, dieWithParent: false } })
   return 0

@@ -6,7 +6,7 @@ import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { explainProgram } from '../program/explain.ts'
-import { loadFilter, startSpec } from '../run/job.ts'
+import { loadFileReader, loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
 import { describeOuter } from '../run/outer-words.ts'
@@ -120,7 +120,7 @@ export async function main(args: string[]): Promise<number> {
 async function runParsed({ values, order, rest }: Parsed, meta: string | undefined): Promise<number> {
   const [command = '', ...words] = rest
   const options = readOptions(values, order)
-  const spec = parseOptions(command, words, options, 'cli')
+  const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const filter = await loadFilter(spec)
   const report = values.report?.[0]
   const told = spec.seccompReport || spec.learn ? await import('./seccomp-report.ts') : undefined
@@ -201,7 +201,10 @@ export function readOptions(
         why: 'this is not the name of a controller file',
         accepted: 'FILE=VALUE, such as memory.high=40M',
       })
-    Object.assign(limits, { [file]: pair.slice(at + 1) })
+    const value = pair.slice(at + 1)
+    const before: unknown = limits[file as `${string}.${string}`]
+    // a file with lines takes one for each device
+    Object.assign(limits, { [file]: before === undefined ? value : [before, value].flat() })
   }
   const last = (name: string) => values[name]?.at(-1)
   const isolate = last('isolate')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device files of the host, and whether this process may limit the use of devices on v2.
-import { readFileSync, statSync } from 'node:fs'
+// Device files and block devices of the host, and whether this process may limit the use of devices on v2.
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { fail } from '../errors.ts'
 
 /** What a device file stands for. */
@@ -29,6 +29,42 @@ export function splitNumber(device: number): { major: number; minor: number } {
   return {
     major: (((low >>> 8) & 0xfff) | (high & 0xffff_f000)) >>> 0,
     minor: ((low & 0xff) | ((low >>> 12) & 0xfff_ff00)) >>> 0,
+  }
+}
+
+/**
+ * Says which MAJ:MIN a limit on a block device takes, for a name (sda), a path (/dev/sda) or a number (8:1).
+ * Returns undefined for what is no block device, and for the number of a whole device.
+ */
+export function explainDevice(name: string): string | undefined {
+  const number = blockNumber(name)
+  if (number === undefined) return undefined
+  const whole = wholeDevice(number)
+  if (whole !== number) return `${name} is a partition, and the kernel limits whole devices: this one is ${whole}`
+  return number === name ? undefined : `a device is named by its number: ${name} is ${number}`
+}
+
+function blockNumber(name: string): string | undefined {
+  const byNumber = /^\d{1,4}:\d{1,8}$/.test(name)
+  const short = name.replace(/^\/dev\//, '').replaceAll('/', '!')
+  if (byNumber) return existsSync(`/sys/dev/block/${name}`) ? name : undefined
+  try {
+    if (!name.startsWith('/')) return readFileSync(`/sys/class/block/${short}/dev`, 'utf8').trim()
+    const found = statSync(name)
+    const { major, minor } = splitNumber(found.rdev)
+    return found.isBlockDevice() ? `${major}:${minor}` : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A partition's directory in sysfs is in that of its device. */
+function wholeDevice(number: string): string {
+  try {
+    const directory = realpathSync(`/sys/dev/block/${number}`)
+    return existsSync(`${directory}/partition`) ? readFileSync(`${directory}/../dev`, 'utf8').trim() : number
+  } catch {
+    return number
   }
 }
 

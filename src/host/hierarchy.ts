@@ -51,6 +51,16 @@ export function parseHierarchies(mountinfo: string, membership: string, find?: F
   return unified ? { layout, unified, v1 } : { layout, v1 }
 }
 
+/** Where each named v1 hierarchy (`name=systemd`) is mounted first, from the text of /proc/self/mountinfo. */
+export function parseNamedHierarchies(mountinfo: string): Map<string, string> {
+  const named = new Map<string, string>()
+  for (const { mount, type, options } of visibleMounts(mountinfo)) {
+    const name = type === 'cgroup' ? options.find((option) => option.startsWith('name=')) : undefined
+    if (name !== undefined && !named.has(name)) named.set(name, mount)
+  }
+  return named
+}
+
 interface Mount {
   root: string
   mount: string

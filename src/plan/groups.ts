@@ -6,6 +6,7 @@ import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
 import { isWithin, type Parent } from '../host/parent.ts'
 import { shellWord } from '../quote.ts'
+import { refuseLegacyNames, withinShare } from './legacy-limits.ts'
 import { addOuterLimits, type HeldLimit } from './outer-limits.ts'
 import type { Surroundings } from './plan.ts'
 import type { Spec } from './spec.ts'
@@ -37,6 +38,7 @@ export function groupName(host: Host, serial: number): string {
 export function planUnified(spec: Spec, around: Surroundings): { groups: PlannedGroup[]; outer: HeldLimit[] } {
   const parent = around.parents.get('')!
   refuseMissing(spec, parent)
+  refuseLegacyNames(spec)
   for (const limit of spec.limits) {
     const controller = controllerOf(limit.file)
     if (controller === 'cgroup' || parent.available.includes(controller)) continue
@@ -50,7 +52,8 @@ export function planUnified(spec: Spec, around: Surroundings): { groups: Planned
     .map(({ directory, enabled }) => ({ directory, controllers: wanted.filter((name) => !enabled.includes(name)) }))
     .filter(({ controllers }) => controllers.length > 0)
   const inParent = enable.find(({ directory }) => directory === parent.directory)?.controllers ?? []
-  if (parent.type !== undefined && parent.type !== 'domain' && parent.type !== 'domain threaded')
+  // below "domain threaded" a new group is "domain invalid" until it is made threaded, and takes no process
+  if (parent.type !== undefined && parent.type !== 'domain')
     throw fail('CGROUP_THREADED', { directory: parent.directory, type: parent.type })
   // a populated group would become "domain threaded" (pids, cpu) or refuse (memory): neither is what was asked
   if (parent.type !== undefined && parent.processes.length > 0 && inParent.length > 0 && !spec.evacuate) {
@@ -93,7 +96,9 @@ export function planLegacy(spec: Spec, around: Surroundings, devices: readonly L
   const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
   const unifiedOnly = spec.limits.filter((limit) => controllerOf(limit.file) === 'cgroup')
   const writes = [
-    ...translateLimits(spec.limits.filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit))),
+    ...translateLimits(
+      withinShare(spec.limits, around.share).filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)),
+    ),
     ...devices,
   ]
   for (const write of writes)

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options → Spec: each word checked by itself, the first bad one named as the user typed it.
-import { formatCpuMax } from '../cgroup/cpu.ts'
-import type { LimitWrite } from '../cgroup/legacy.ts'
+import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors.ts'
-import { nearest } from '../nearest.ts'
 import type { Root } from '../sandbox/root.ts'
-import { type Limit, parseCount, parseCpuList, parseCpus, parseDuration, parseSize } from '../units.ts'
+import { parseDuration } from '../units.ts'
 import { deviceMount, parseDevices } from './devices.ts'
 import { parseEnvironment } from './environment-option.ts'
 import { type JudgingOptions, parseJudging } from './judging-options.ts'
 import { type LandlockRule, parseLandlock } from './landlock-option.ts'
+import { fileOf, type Limits, parseLimits } from './limit-options.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
@@ -17,32 +16,10 @@ import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import { applySandbox, givenOptions, hideHostName, type Sandboxed } from './sandbox-option.ts'
 import { parseFilter } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
+import { refuseNul, refuseUnknown } from './unknown-option.ts'
 
-/** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
-export interface Limits {
-  /** memory.max: bytes, or a text such as `'50M'`. */
-  memory?: number | string
-  /** memory.high: above it the group is slowed and its memory reclaimed. */
-  memoryHigh?: number | string
-  /** memory.low: best-effort protection. */
-  memoryLow?: number | string
-  /** memory.min: hard protection. */
-  memoryMin?: number | string
-  /** memory.swap.max: swap alone, not memory and swap. */
-  swap?: number | string
-  /** memory.oom.group: one out-of-memory kill ends the whole group. */
-  oomGroup?: boolean
-  /** pids.max: tasks (processes and threads) at once, hutch's PID 1 among them. */
-  pids?: number | string
-  /** cpu.max as a number of CPUs, such as 0.5. */
-  cpus?: number | string
-  /** cpu.weight: 1 to 10000, 100 if not given. */
-  cpuWeight?: number | string
-  /** cpuset.cpus, such as `'0-1'`. */
-  cpusetCpus?: string
-  /** Any other kernel file. */
-  [file: `${string}.${string}`]: number | string
-}
+export { fileOf, type Limits, limitTable, namesFiles } from './limit-options.ts'
+export { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 /** Options of `run` and `start`. */
 export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeOptions, JudgingOptions {
@@ -90,51 +67,6 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   evacuate?: boolean
 }
 
-type Parse = (value: unknown) => string | undefined
-const text = (limit: Limit | undefined) => (limit === undefined ? undefined : String(limit))
-const size: [Parse, string] = [(value) => text(parseSize(value)), 'a size such as 50M, 1.5G, 52428800 or max']
-const sizeAboveZero: [Parse, string] = [
-  (value) => text(parseSize(value) || undefined),
-  'a size above 0, such as 50M, 1.5G, 52428800 or max',
-]
-
-/** Limits with a word of their own: kernel file, CLI flag, how the value is read, what is accepted. */
-export const limitTable: {
-  [K in Exclude<keyof Limits, `${string}.${string}`>]: [file: string, flag: string, parse: Parse, accepted: string]
-} = {
-  memory: ['memory.max', '--memory', ...sizeAboveZero],
-  memoryHigh: ['memory.high', '--memory-high', ...size],
-  memoryLow: ['memory.low', '--memory-low', ...size],
-  memoryMin: ['memory.min', '--memory-min', ...size],
-  swap: ['memory.swap.max', '--swap', ...size],
-  oomGroup: [
-    'memory.oom.group',
-    '--oom-group',
-    (value) => (value === true ? '1' : value === false ? '0' : undefined),
-    'true or false',
-  ],
-  pids: ['pids.max', '--pids', (value) => text(parseCount(value)), 'a count from 1 on, or max'],
-  cpus: [
-    'cpu.max',
-    '--cpus',
-    (value) => {
-      const cpus = parseCpus(value)
-      return cpus === undefined ? undefined : formatCpuMax(cpus)
-    },
-    'a number of CPUs from 0.01 on, such as 0.5, or max',
-  ],
-  cpuWeight: [
-    'cpu.weight',
-    '--cpu-weight',
-    (value) => {
-      const weight = parseCount(value)
-      return typeof weight === 'number' && weight <= 10_000 ? String(weight) : undefined
-    },
-    'a weight from 1 to 10000',
-  ],
-  cpusetCpus: ['cpuset.cpus', '--cpuset-cpus', parseCpuList, 'a list of CPUs such as 0-2,5'],
-}
-
 /** Each option as the command line has it. */
 export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   limits: '--limit',
@@ -180,12 +112,17 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   maxOutput: '--max-output',
 }
 
-/** Files that steer groups and processes rather than limit them: hutch's own business. */
-const notLimits =
-  /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
-
-/** The checks of one front door. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING */
-export function parseOptions(command: string, args: readonly string[], asked: RunOptions, door: Door): Spec {
+/**
+ * The checks of one front door. `readFile` reads limits that are named by their kernel file; run/job.ts loads it.
+ * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
+ */
+export function parseOptions(
+  command: string,
+  args: readonly string[],
+  asked: RunOptions,
+  door: Door,
+  readFile?: FileReader,
+): Spec {
   refuseUnknown(asked, Object.keys(optionFlags), '', 'option')
   const say = (key: keyof RunOptions) => (door === 'cli' ? optionFlags[key] : key)
   const given = givenOptions(asked, say('sandbox'))
@@ -212,7 +149,7 @@ export function parseOptions(command: string, args: readonly string[], asked: Ru
     door,
     command,
     args: [...args],
-    limits: parseLimits(options.limits === undefined ? {} : options.limits, door, sandboxed?.limits),
+    limits: parseLimits(options.limits === undefined ? {} : options.limits, door, readFile, sandboxed?.limits),
     ...namespaces,
     privileges: parsePrivileges(options, say, given && (given.ulimits ?? {})),
     ...parseJudging(options, say, door),
@@ -297,60 +234,6 @@ function parseRoot(
   }
 }
 
-/** The kernel's file behind a word; others are files. */
-export function fileOf(word: string): string {
-  return limitTable[word as keyof typeof limitTable]?.[0] ?? word
-}
-
-function parseLimits(limits: Limits | 'none', door: Door, preset?: ReadonlySet<string>): LimitWrite[] {
-  if (limits === 'none') return []
-  const words = Object.keys(limitTable)
-  refuseUnknown(limits, words, 'limits.', 'limit', (key) => key.includes('.'))
-  const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
-    if (value === undefined) return []
-    if (key.includes('.')) return [parseRawLimit(key, value, door)]
-    const [file, flag, parse, accepted] = limitTable[key as keyof typeof limitTable]
-    const name = door === 'cli' ? flag : `limits.${key}`
-    const origin = preset?.has(key) ? `${name} (${door === 'cli' ? '--' : ''}sandbox)` : name
-    const parsed = parse(value)
-    if (parsed === undefined) throw fail('OPTION_INVALID', { name: origin, value, why: explainBad(value), accepted })
-    return [{ file, value: parsed, origin }]
-  })
-  for (const [i, write] of writes.entries()) {
-    const other = writes.slice(0, i).find((earlier) => earlier.file === write.file)
-    if (other)
-      throw fail('OPTION_CONFLICT', {
-        name: write.origin,
-        why: `${other.origin} sets ${write.file} too`,
-        remedy: 'give one of them',
-      })
-  }
-  return writes
-}
-
-function parseRawLimit(file: string, value: unknown, door: Door): LimitWrite {
-  const origin = door === 'cli' ? `--limit ${file}` : `limits['${file}']`
-  const invalid = (why: string) =>
-    fail('OPTION_INVALID', {
-      name: door === 'cli' ? '--limit' : 'limits',
-      value: file,
-      why,
-      accepted: 'FILE=VALUE with a limit of a controller, such as memory.high=40M',
-    })
-  if (!/^[a-z0-9_]+(\.[A-Za-z0-9_-]+)+$/.test(file)) throw invalid('this is not the name of a controller file')
-  if (notLimits.test(file)) throw invalid('this file steers the group, it is no limit')
-  const line = typeof value === 'string' || typeof value === 'number' ? String(value) : ''
-  if (line === '' || /[\0\n]/.test(line))
-    throw fail('OPTION_INVALID', {
-      name: origin,
-      value,
-      why: 'a value is one line of text',
-      accepted: 'a value as the kernel reads it',
-    })
-  // the kernel reads K, M and G in memory files by itself
-  return { file, value: line, origin }
-}
-
 function parseParent(value: unknown, origin: string): string | undefined {
   if (value === undefined) return undefined
   const path = typeof value === 'string' ? value.replace(/^\/+|\/+$/g, '') : ''
@@ -362,43 +245,6 @@ function parseParent(value: unknown, origin: string): string | undefined {
   return path
 }
 
-export function refuseUnknown(
-  given: object,
-  known: string[],
-  prefix: string,
-  kind: string,
-  also = (_key: string) => false,
-): void {
-  if (typeof given !== 'object' || given === null)
-    throw fail('OPTION_INVALID', { name: `${kind}s`, value: given, why: 'it is not an object', accepted: 'an object' })
-  for (const key of Object.keys(given)) {
-    if (known.includes(key) || also(key)) continue
-    throw fail('OPTION_UNKNOWN', {
-      name: `${prefix}${key}`,
-      nearest: nearest(key, known),
-      known: `known ${kind}s: ${known.join(', ')}`,
-    })
-  }
-}
-
-export function refuseNul(word: unknown, name: string): void {
-  if (typeof word !== 'string' || word.includes('\0'))
-    throw fail('OPTION_INVALID', {
-      name,
-      value: word,
-      why: 'a command and its arguments are texts without NUL',
-      accepted: 'texts',
-    })
-}
-
 function match(value: unknown, shape: RegExp): string | undefined {
   return typeof value === 'string' && shape.test(value) ? value : undefined
-}
-
-function explainBad(value: unknown): string {
-  if (typeof value !== 'string' && typeof value !== 'number') return 'it is not understood'
-  const number = Number(value)
-  if (number < 0) return 'it is negative'
-  if (number === 0 && value !== '') return 'nothing can run in it'
-  return Number.isFinite(number) && value !== '' ? 'it is out of range' : 'it is not understood'
 }

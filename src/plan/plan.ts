@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
 import type { DeviceRule } from '../cgroup/device-filter.ts'
+import type { Share } from '../cgroup/quota-order.ts'
 import { fail } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
@@ -46,6 +47,8 @@ export interface Surroundings {
   mayFilter: boolean
   /** Directories that are mounted only where they are there, and are not. */
   absent?: readonly string[]
+  /** v1, for a sandbox: the share of CPU time above its groups, of which none below may have more. */
+  share?: Share | undefined
   /** Distinguishes this process's jobs. */
   serial: number
   /** Makes the filter that the spec asks for. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Templates of cgconfig.conf: how a group that a rule makes is set and whose it is.
-import { planWrites } from '../cgroup/assign.ts'
+import { planRaw } from '../cgroup/assign.ts'
 import { changeMode, changeOwner, readFileNames, writeGroupFile } from '../cgroup/files.ts'
 import { isUnified } from '../cgroup/group-state.ts'
 import { explainWrite } from '../cgroup/refusal.ts'
@@ -34,7 +34,7 @@ export function applyTemplate(target: Target, template: GroupSection): void {
     if (!unified && !target.controllers.includes(name)) continue
     const place = { path: `/${target.path}`, directories: { [unified ? '' : name]: directory } }
     for (const { file, value } of settings)
-      for (const write of planWrites(place, file, value)) {
+      for (const write of planRaw(place, file, value)) {
         const errno = writeGroupFile(write.directory, write.file, write.value)
         if (errno !== undefined) throw explainWrite({ ...write, errno })
       }

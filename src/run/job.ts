@@ -5,11 +5,12 @@ import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { readGroupFile } from '../cgroup/files.ts'
+import type { FileReader } from '../cgroup/format-file.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { fail } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
-import { optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
+import { namesFiles, optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
@@ -135,7 +136,7 @@ async function startWith(
   refuseUnknown(options, [...Object.keys(optionFlags), 'stdio', 'signal', 'onEvent'], '', 'option')
   const { stdio, signal, onEvent, ...rest } = options
   checkEars(options)
-  const spec = parseOptions(command, args, rest, 'library')
+  const spec = parseOptions(command, args, rest, 'library', await loadFileReader(rest))
   const filter = await loadFilter(spec)
   const before = takeTurn()
   if (before) await before
@@ -163,6 +164,11 @@ function takeTurn(): Promise<void> | undefined {
     if (last === own) last = undefined
   })
   return before
+}
+
+/** Reads values of limits that are named by their kernel file; only runs that name one load its tables. */
+export async function loadFileReader(options: RunOptions): Promise<FileReader | undefined> {
+  return namesFiles(options) ? (await import('../cgroup/format-file.ts')).formatFile : undefined
 }
 
 /** What makes the filter that it asks for; its code is loaded by those that do, and the compiler by those that need it. */

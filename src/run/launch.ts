@@ -5,6 +5,7 @@ import { isMainThread } from 'node:worker_threads'
 import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren, readWords } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
+import { shareAt } from '../cgroup/quota-order.ts'
 import { isJobGroup, readStartTime, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { isInitialUserNamespace, readDevice } from '../host/device.ts'
@@ -70,9 +71,11 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
     throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || '--parent'}` })
   const privileges = readPrivileges()
   const maps = spec.mapUsers ?? spec.mapGroups
+  const parents = findParents(host, spec)
+  const cpu = spec.sandbox && parents.get('cpu')
   return {
     host,
-    parents: findParents(host, spec),
+    parents,
     user: findUser(spec, privileges),
     privileges,
     devices: (spec.root?.devices ?? []).map(({ path, access, origin }) => ({ ...readDevice(path, origin), access })),
@@ -83,6 +86,7 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     ...(spec.sandbox && { absent: findAbsent(spec) }),
+    ...(cpu && { share: shareAt(cpu.directory) }),
     serial: ++serial,
   }
 }

@@ -6,7 +6,7 @@ import { parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts
 import { makeOrder, type OrderOptions, parseOrder } from '../plan/order.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
-import { checkEars, collect, type Job, loadFilter, type StartOptions } from './job.ts'
+import { checkEars, collect, type Job, loadFileReader, loadFilter, type StartOptions } from './job.ts'
 import { judge, noOutcome } from './judge.ts'
 import type { Result } from './result.ts'
 import { Stock } from './stock.ts'
@@ -269,7 +269,7 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
       why: 'it is not understood',
       accepted: 'a whole number from 1 to 1000',
     })
-  const spec = parseOptions('true', [], plan, 'library')
+  const spec = parseOptions('true', [], plan, 'library', await loadFileReader(plan))
   if (spec.seccompReport || spec.learn)
     throw fail('OPTION_CONFLICT', {
       name: spec.learn ? 'plan.learn' : 'plan.seccompReport',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
+import { explainLimit } from '../cgroup/limit-reasons.ts'
 import { fail, type HutchError, quote } from '../errors.ts'
 import type { Obstacle } from '../host/privileges.ts'
 import { limitTable, optionFlags, type RunOptions } from '../plan/options.ts'
@@ -41,7 +42,7 @@ export function explainRefusal(
             errno,
             remedy: groupRemedies[errno] ?? 'see hutch doctor',
           })
-        : refusedLimit(op, errno)
+        : refusedLimit(op, errno, plan)
     case 'reserveIds':
       if (errno === 'EDQUOT') return fail('IDS_USED_UP', { errno })
       return explainStep(op, errno, originWord(op.origin, plan), part)
@@ -207,16 +208,23 @@ const groupRemedies: { [errno: string]: string } = {
   EBUSY: 'processes are in that group itself: name another with --parent',
 }
 
-function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string): HutchError {
+function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan: Plan): HutchError {
   const slash = op.path.lastIndexOf('/')
   const file = op.path.slice(slash + 1)
   const value =
     /^\d{5,}$/.test(op.value) && file.startsWith('memory.') ? `${op.value} (${formatSize(Number(op.value))})` : op.value
-  const [why, remedy] = limitReasons[errno] ?? ['', 'see the kernel documentation of this file']
+  const directory = op.path.slice(0, slash)
+  // the group is gone again: what it was to have is in the plan
+  const own = plan.groups.find((group) => group.directory === directory)?.writes ?? []
+  const read = (name: string) => own.find((write) => write.file === name)?.value
+  const reason = explainLimit({ directory, file, value: op.value, errno, read })
+  const [why, remedy] = reason
+    ? [reason.evidence.join('\n  '), reason.remedy]
+    : (limitReasons[errno] ?? ['', 'see the kernel documentation of this file'])
   return fail('CGROUP_LIMIT_REFUSED', {
     file,
     value: op.value,
-    group: op.path.slice(0, slash),
+    group: directory,
     origin: op.origin,
     errno,
     remedy,
@@ -237,10 +245,23 @@ const limitReasons: { [errno: string]: [string, string] } = {
   EOPNOTSUPP: ['the group cannot have this controller', 'name another group with --parent'],
 }
 
+/** Memory that a process needs before its program starts: below this a group takes none. */
+const leastForProcess = 1 << 20
+
+/** A process is charged to the group that it is born in. */
+function tooTight(plan: Plan | undefined, errno: string): [why: string, remedy: string] | undefined {
+  const limit = plan?.spec.limits.find(({ file, value }) => file === 'memory.max' && Number(value) < leastForProcess)
+  if (errno !== 'ENOMEM' || !limit) return undefined
+  return [
+    `${limit.origin} is ${formatSize(Number(limit.value))}: less than the kernel needs for a process`,
+    `give ${limit.origin.split(' ')[0]} ${plan!.spec.door === 'cli' ? '' : 'of '}at least 1M`,
+  ]
+}
+
 function refusedSpawn(flags: number, errno: string, plan?: Plan): HutchError {
   const kinds = kindsIn(flags)
   const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
-  const [why, remedy] = spawnReasons[errno] ?? ['', 'see hutch doctor']
+  const [why, remedy] = tooTight(plan, errno) ?? spawnReasons[errno] ?? ['', 'see hutch doctor']
   const group =
     errno === 'EAGAIN' || errno === 'ENOENT' || errno === 'EBUSY' || errno === 'EOPNOTSUPP'
       ? plan?.groups[0]?.directory

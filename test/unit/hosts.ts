@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Machines written by hand: what plans are made from.
+import { formatFile } from '../../src/cgroup/format-file.ts'
 import type { Host } from '../../src/host/host.ts'
 import type { Parent } from '../../src/host/parent.ts'
 import { parseOptions, type RunOptions } from '../../src/plan/options.ts'
@@ -54,7 +55,7 @@ export function plan(
     ...Object.entries(host.v1).map(([name, { mount }]) => [name, mount] as [string, string]),
   ]
   const parents = new Map(mounts.map(([name, mount]) => [name, parent(mount, changes)]))
-  return makePlan(parseOptions('job', ['a b'], options, 'library'), {
+  return makePlan(parseOptions('job', ['a b'], options, 'library', formatFile), {
     host,
     parents,
     user: undefined,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { anything, array, assert, constantFrom, dictionary, oneof, property, record, string } from 'fast-check'
 import { expect, test } from 'vitest'
+import { formatFile } from '../../src/cgroup/format-file.ts'
 import { parseFlags } from '../../src/cli/flags.ts'
 import { flags } from '../../src/cli/run.ts'
 import { HutchError, quote } from '../../src/errors.ts'
@@ -8,7 +9,7 @@ import { nearest } from '../../src/nearest.ts'
 import { limitTable, parseOptions, type RunOptions } from '../../src/plan/options.ts'
 
 const parse = (options: unknown, door: 'cli' | 'library' = 'library') =>
-  parseOptions('true', [], options as RunOptions, door)
+  parseOptions('true', [], options as RunOptions, door, formatFile)
 
 test('options become a spec', () => {
   expect(
@@ -31,7 +32,7 @@ test('options become a spec', () => {
       { file: 'pids.max', value: '5', origin: 'limits.pids' },
       { file: 'cpu.max', value: '50000 100000', origin: 'limits.cpus' },
       { file: 'memory.oom.group', value: '1', origin: 'limits.oomGroup' },
-      { file: 'memory.high', value: '40M', origin: "limits['memory.high']" },
+      { file: 'memory.high', value: '41943040', origin: "limits['memory.high']" },
     ],
     isolate: ['mount', 'pid'],
     init: true,

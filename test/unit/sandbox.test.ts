@@ -2,11 +2,12 @@
 // The preset of --sandbox as data: the docs have all of it, and what is named stands for its part and no other.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { formatFile } from '../../src/cgroup/format-file.ts'
 import { optionFlags, parseOptions, type RunOptions } from '../../src/plan/options.ts'
 import { sandboxPreset } from '../../src/plan/sandbox-preset.ts'
 import { describeSandbox, sandboxLines } from '../../src/plan/sandbox-words.ts'
 
-const spec = (options: RunOptions) => parseOptions('true', [], { sandbox: true, ...options }, 'cli')
+const spec = (options: RunOptions) => parseOptions('true', [], { sandbox: true, ...options }, 'cli', formatFile)
 const limits = (options: RunOptions) => spec(options).limits.map(({ file, value }) => [file, value])
 const named = (options: RunOptions) =>
   sandboxLines(options)

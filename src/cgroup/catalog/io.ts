@@ -54,6 +54,7 @@ export const io = {
     access: 'read-write',
     root: 'never',
     format: 'nested-keyed',
+    range: [1, Number.MAX_SAFE_INTEGER],
     accepts: 'a device and limits, such as 8:0 rbps=1048576 wiops=120; max takes a limit away',
     meaning: 'How much and how often may be read and written each second, by device',
     lines: 'device',

@@ -2,6 +2,7 @@
 // hutch cgroup set: files of one group, in the order given.
 import { planFile } from '../../cgroup/assign.ts'
 import { Cgroup } from '../../cgroup/cgroup.ts'
+import { formatFile } from '../../cgroup/format-file.ts'
 import { parseAssignment } from './assignment.ts'
 import type { Verb } from './verb.ts'
 
@@ -18,7 +19,11 @@ export const verb: Verb = {
     const force = values.force !== undefined
     const evacuate = values.evacuate !== undefined
     // a bad word among them changes nothing
-    for (const { file, value } of assignments) planFile(group, file, value, force || evacuate)
+    // v1 counts swap together with memory, which is yet to be set
+    for (const [i, { file, value }] of assignments.entries())
+      if (file === 'memory.swap.max' && assignments.slice(0, i).some((one) => one.file === 'memory.max'))
+        formatFile(file, value)
+      else planFile(group, file, value, force || evacuate)
     for (const { file, value } of assignments) await group.set(file, value, { force, evacuate })
     return 0
   },

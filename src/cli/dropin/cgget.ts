@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgget: prints files of groups. All is read before anything is printed, so that a failure prints nothing.
-import { readFile } from '../../cgroup/assign.ts'
+import { readRawFile } from '../../cgroup/assign.ts'
 import { describeFile } from '../../cgroup/catalog/catalog.ts'
 import { isGroup, readEntries, readRaw } from '../../cgroup/files.ts'
 import { controllerOf } from '../../cgroup/legacy.ts'
@@ -185,7 +185,7 @@ function readVariable(host: Host, typed: string, directory: string | undefined, 
     // there, but only to be written, or switched off
     if (raw !== undefined && raw.errno !== 'ENOENT') return ''
     const place = present(placeOf(host, typed))
-    if (place && Object.keys(host.v1).length > 0 && describeFile(file, 'v2')) return readFile(place, file)
+    if (place && Object.keys(host.v1).length > 0 && describeFile(file, 'v2')) return readRawFile(place, file)
     throw explainRead(directory ?? placeOf(host, typed).path, file, 'ENOENT')
   })
 }

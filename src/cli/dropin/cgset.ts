@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgset: writes files of groups, by the names of either version.
-import { directoryOf, planWrites, readFile } from '../../cgroup/assign.ts'
+import { directoryOf, planRaw, readFile } from '../../cgroup/assign.ts'
 import { walkGroups, writeGroupFile } from '../../cgroup/files.ts'
 import { controllerOf } from '../../cgroup/legacy.ts'
 import { parseFileName } from '../../cgroup/path.ts'
@@ -138,7 +138,7 @@ function placesBelow(host: Host, place: Place): Place[] {
 function assign(name: string, host: Host, place: Place, { file, value }: Assignment): void {
   const made = followInto(host, place, file)
   if (made.note !== undefined) remark(name, made.note)
-  for (const write of orStatus(statuses.valueMissing, () => planWrites(made.place, file, value))) {
+  for (const write of orStatus(statuses.valueMissing, () => planRaw(made.place, file, value))) {
     const errno = writeGroupFile(write.directory, write.file, write.value)
     if (errno === undefined) continue
     throw withStatus(errno === 'ENOENT' ? statuses.valueMissing : statuses.refused, explainWrite({ ...write, errno }))

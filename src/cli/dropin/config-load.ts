@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Does what a cgconfig.conf says, all or nothing.
-import { planWrites } from '../../cgroup/assign.ts'
+import { planRaw } from '../../cgroup/assign.ts'
 import { readGroupFile, writeGroupFile } from '../../cgroup/files.ts'
 import { explainWrite } from '../../cgroup/refusal.ts'
 import { fail } from '../../errors.ts'
@@ -100,14 +100,12 @@ function applySettings({ hierarchy, path, controller }: Step, undo: Undo): void 
     path: `/${path}`,
     directories: { [hierarchy.unified ? '' : controller.name]: directoryIn(hierarchy, path) },
   }
+  // no text, as io.max has it without limits, sets nothing
   for (const setting of controller.settings)
-    for (const { directory, file, value } of planWrites(place, setting.file, setting.value)) {
+    for (const { directory, file, value } of planRaw(place, setting.file, setting.value)) {
       const before = readGroupFile(directory, file)
-      // a keyed file takes its lines one by one; nothing, as io.max has it without limits, sets nothing
-      for (const line of value.split('\n').filter((text) => text !== '')) {
-        const errno = writeGroupFile(directory, file, line)
-        if (errno !== undefined) throw explainWrite({ directory, file, value: line, errno })
-      }
+      const errno = writeGroupFile(directory, file, value)
+      if (errno !== undefined) throw explainWrite({ directory, file, value, errno })
       if (before !== undefined && before !== '' && !before.includes('\n'))
         undo.push(() => writeGroupFile(directory, file, before))
     }

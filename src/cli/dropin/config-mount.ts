@@ -6,6 +6,7 @@ import { fail } from '../../errors.ts'
 import { forgetHost, readHost } from '../../host/host.ts'
 import type { Configuration } from '../../rules/config-file.ts'
 import type { Undo } from './create.ts'
+import { findNamed } from './group-spec.ts'
 import { statuses, withStatus } from './status.ts'
 
 /** @throws CONFIG_INVALID, FILE_REFUSED */
@@ -27,14 +28,20 @@ export function mountAll(mounts: Configuration['mounts'], origin: string, undo: 
           wanted: 'CONTROLLER = /an/absolute/path',
         }),
       )
-    if (readHost().v1[controller]?.mount !== directory)
+    if (mountOf(controller) !== directory)
       byDirectory.set(directory, [...(byDirectory.get(directory) ?? []), controller])
   }
   for (const [directory, controllers] of byDirectory) mountOne(directory, controllers, undo)
   if (byDirectory.size > 0) forgetHost()
 }
 
+function mountOf(controller: string): string | undefined {
+  return controller.startsWith('name=') ? findNamed(controller)?.mount : readHost().v1[controller]?.mount
+}
+
 function mountOne(directory: string, controllers: string[], undo: Undo): void {
+  // a named hierarchy without controllers has to say so
+  const options = controllers.every((name) => name.startsWith('name=')) ? ['none', ...controllers] : controllers
   const refuse = (errno: string, cause?: unknown) =>
     withStatus(
       statuses.mountFailed,
@@ -57,7 +64,7 @@ function mountOne(directory: string, controllers: string[], undo: Undo): void {
     throw refuse((error as NodeJS.ErrnoException).code ?? 'EIO', error)
   }
   if (made !== undefined) undo.push(() => rmdirSync(directory))
-  const mount = spawnSync('mount', ['-t', 'cgroup', '-o', controllers.join(','), 'cgroup', directory], {
+  const mount = spawnSync('mount', ['-t', 'cgroup', '-o', options.join(','), 'cgroup', directory], {
     encoding: 'utf8',
   })
   if (mount.status !== 0) throw refuse(mount.error?.message ?? mount.stderr.trim().split('\n')[0] ?? 'EINVAL')

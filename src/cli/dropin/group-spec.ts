@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // "controllers:path" as the tools take it, and which hierarchy each controller has on this host.
+import { readFileSync } from 'node:fs'
 import { readWords } from '../../cgroup/files.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
 import { fail } from '../../errors.ts'
+import { parseNamedHierarchies } from '../../host/hierarchy.ts'
 import type { Host } from '../../host/host.ts'
 import { statuses, withStatus } from './status.ts'
 
@@ -61,8 +63,15 @@ export function mountedHierarchies(host: Host): Mounted[] {
   return [...legacy, { mount, controllers: readWords(mount, 'cgroup.controllers'), unified: true }]
 }
 
-/** The hierarchy that has a controller; '' and "cgroup" are the v2 tree. */
+/** A named v1 hierarchy; only who names it sees it, as with libcgroup. */
+export function findNamed(name: string): Mounted | undefined {
+  const mount = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).get(name)
+  return mount === undefined ? undefined : { mount, controllers: [name], unified: false }
+}
+
+/** The hierarchy that has a controller, or `name=x`; '' and "cgroup" are the v2 tree. */
 export function hierarchyOf(all: readonly Mounted[], controller: string): Mounted | undefined {
+  if (controller.startsWith('name=')) return findNamed(controller)
   return all.find((one) =>
     controller === '' || controller === 'cgroup' ? one.unified : one.controllers.includes(controller),
   )

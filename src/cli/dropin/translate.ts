@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgxget and cgxset: names and values of one version as those of the other, by libcgroup's table and its plain proportions. Pure.
+import { proportionalShares, proportionalWeight } from '../../cgroup/legacy.ts'
 import { fail } from '../../errors.ts'
 import { statuses, withStatus } from './status.ts'
 
@@ -19,11 +20,8 @@ const unlimited = 2 ** 62
 const toMax = (value: string) => (value === '-1' || Number(value) >= unlimited ? 'max' : value)
 const fromMax = (value: string) => (value === 'max' ? '-1' : value)
 
-/** libcgroup's proportion: 1024 shares are weight 100. */
-function scale(value: string, factor: number, least: number, most: number): string {
-  if (!/^\d+$/.test(value)) return value
-  return String(Math.min(most, Math.max(least, Math.floor(Number(value) * factor))))
-}
+const scaled = (convert: (value: number) => number) => (value: string) =>
+  /^\d+$/.test(value) ? String(convert(Number(value))) : value
 
 const renamed = (v1: string, v2: string): Mapping => ({ v1, v2, toV1: same, toV2: same })
 
@@ -31,8 +29,8 @@ const mappings: readonly Mapping[] = [
   {
     v1: 'cpu.shares',
     v2: 'cpu.weight',
-    toV2: (value) => scale(value, 100 / 1024, 1, 10_000),
-    toV1: (value) => scale(value, 1024 / 100, 2, 262_144),
+    toV2: scaled(proportionalWeight),
+    toV1: scaled(proportionalShares),
   },
   renamed('cpuset.cpus', 'cpuset.cpus'),
   renamed('cpuset.mems', 'cpuset.mems'),
@@ -104,10 +102,8 @@ export function translateWrite(
     const [most = 'max', length = usualPeriod] = read(name).split(' ')
     return [[name, file === quota ? `${toMax(value)} ${length}` : `${most} ${value}`]]
   }
-  if (from === 'v2' && file === 'cpu.max') {
-    const [most = '', length] = value.trim().split(/\s+/)
-    return [...(length === undefined ? [] : [[period, length] as [string, string]]), [quota, fromMax(most)]]
-  }
+  // quota and period are two files there: the writer knows their order
+  if (from === 'v2' && file === 'cpu.max') return [[file, value]]
   const mapping = mappings.find((one) => one[from] === file)!
   return [[name, from === 'v1' ? mapping.toV2(value) : mapping.toV1(value)]]
 }

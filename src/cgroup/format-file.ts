@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one reader of values that users give for a kernel file: of limits of runs, of groups, of compiled files.
+import { fail } from '../errors.ts'
+import { describeFile } from './catalog/catalog.ts'
+import type { Format } from './catalog/words.ts'
+import { formatWrites } from './value.ts'
+
+/** Reads the value of a file: `name` is what an error calls it. */
+export type FileReader = typeof formatFile
+
+/** Formats that take several texts: a line for each device, adapter or resource, or a process each. */
+const manyTexts: readonly Format[] = ['flat-keyed', 'nested-keyed', 'pids', 'toggles']
+
+/**
+ * Returns the texts to write, one after the other. A file that the catalogue lacks takes one line of text as it is.
+ * @throws OPTION_INVALID
+ */
+export function formatFile(file: string, value: unknown, name: string = file): string[] {
+  const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
+  if (!words) return [plainText(value, name)]
+  if (Array.isArray(value) && typeof value[0] === 'string' && !manyTexts.includes(words.writes ?? words.format))
+    throw fail('OPTION_INVALID', { name, value: value.join(', '), why: 'it is given twice', accepted: 'one value' })
+  return formatWrites(words, value, name)
+}
+
+/** For files that hutch does not know: one line of text. @throws OPTION_INVALID */
+function plainText(value: unknown, name: string): string {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text === 'string' && text !== '' && !/[\0-\x1f\x7f]/.test(text)) return text
+  throw fail('OPTION_INVALID', { name, value, why: 'it is no line of text', accepted: 'a number or one line of text' })
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where limits meet cgroup v1: its names on a v2 host are refused with the option that does the same, a sandbox keeps to the share above it. Pure.
+import type { LimitWrite } from '../cgroup/legacy.ts'
+import { isLarger, type Share } from '../cgroup/quota-order.ts'
+import { type Equivalent, findEquivalent, formatEquivalent } from '../cgroup/v1-on-v2.ts'
+import { fail } from '../errors.ts'
+import { limitTable } from './options.ts'
+import type { Spec } from './spec.ts'
+
+/** @throws CGROUP_LIMIT_UNSUPPORTED */
+export function refuseLegacyNames({ limits, door }: Spec): void {
+  const beside = (file: string) => limits.find((limit) => limit.file === file)?.value
+  for (const { file, value, origin } of limits) {
+    const found = findEquivalent(file, value, beside)
+    if (!found) continue
+    throw fail('CGROUP_LIMIT_UNSUPPORTED', {
+      file,
+      origin,
+      why: `${file} is a file of cgroup v1, and this host has cgroup v2`,
+      remedy: `use ${limitWords(found, door)}`,
+    })
+  }
+}
+
+/** As the user would type it. */
+function limitWords({ file, value }: Equivalent, door: Spec['door']): string {
+  const word = Object.entries(limitTable).find(([key, [name]]) => name === file && key !== 'cpus')
+  if (door !== 'cli') return `limits: { ${word ? word[0] : `'${file}'`}: ${value === undefined ? '…' : `'${value}'`} }`
+  if (word) return `${word[1][1]} ${value ?? 'VALUE'}`
+  return `--limit ${formatEquivalent({ file, value: value ?? 'VALUE' })}`
+}
+
+/** v1 refuses a share larger than the one above: then a sandbox has that one, as it would on v2. */
+export function withinShare(limits: readonly LimitWrite[], share: Share | undefined): readonly LimitWrite[] {
+  if (!share) return limits
+  return limits.filter(({ file, value, origin }) => {
+    const [quota, period] = value.split(' ')
+    return file !== 'cpu.max' || !origin.endsWith('sandbox)') || !isLarger(Number(quota), Number(period), share)
+  })
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits among the options: by Docker's words, or by the kernel's file. Pure.
+import { formatCpuMax } from '../cgroup/cpu.ts'
+import type { FileReader } from '../cgroup/format-file.ts'
+import type { LimitWrite } from '../cgroup/legacy.ts'
+import { fail } from '../errors.ts'
+import { type Limit, parseCount, parseCpuList, parseCpus, parseSize } from '../units.ts'
+import type { RunOptions } from './options.ts'
+import type { Door } from './spec.ts'
+import { refuseUnknown } from './unknown-option.ts'
+
+/** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
+export interface Limits {
+  /** memory.max: bytes, or a text such as `'50M'`. */
+  memory?: number | string
+  /** memory.high: above it the group is slowed and its memory reclaimed. */
+  memoryHigh?: number | string
+  /** memory.low: best-effort protection. */
+  memoryLow?: number | string
+  /** memory.min: hard protection. */
+  memoryMin?: number | string
+  /** memory.swap.max: swap alone, not memory and swap. */
+  swap?: number | string
+  /** memory.oom.group: one out-of-memory kill ends the whole group. */
+  oomGroup?: boolean
+  /** pids.max: tasks (processes and threads) at once, hutch's PID 1 among them. */
+  pids?: number | string
+  /** cpu.max as a number of CPUs, such as 0.5. */
+  cpus?: number | string
+  /** cpu.weight: 1 to 10000, 100 if not given. */
+  cpuWeight?: number | string
+  /** cpuset.cpus, such as `'0-1'`. */
+  cpusetCpus?: string
+  /** Any other kernel file: what `Cgroup.set` takes, such as `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
+  [file: `${string}.${string}`]: number | string | boolean | object
+}
+
+type Parse = (value: unknown) => string | undefined
+const text = (limit: Limit | undefined) => (limit === undefined ? undefined : String(limit))
+const size: [Parse, string] = [(value) => text(parseSize(value)), 'a size such as 50M, 1.5G, 52428800 or max']
+const sizeAboveZero: [Parse, string] = [
+  (value) => text(parseSize(value) || undefined),
+  'a size above 0, such as 50M, 1.5G, 52428800 or max',
+]
+
+/** Limits with a word of their own: kernel file, CLI flag, how the value is read, what is accepted. */
+export const limitTable: {
+  [K in Exclude<keyof Limits, `${string}.${string}`>]: [file: string, flag: string, parse: Parse, accepted: string]
+} = {
+  memory: ['memory.max', '--memory', ...sizeAboveZero],
+  memoryHigh: ['memory.high', '--memory-high', ...size],
+  memoryLow: ['memory.low', '--memory-low', ...size],
+  memoryMin: ['memory.min', '--memory-min', ...size],
+  swap: ['memory.swap.max', '--swap', ...size],
+  oomGroup: [
+    'memory.oom.group',
+    '--oom-group',
+    (value) => (value === true ? '1' : value === false ? '0' : undefined),
+    'true or false',
+  ],
+  pids: ['pids.max', '--pids', (value) => text(parseCount(value)), 'a count from 1 on, or max'],
+  cpus: [
+    'cpu.max',
+    '--cpus',
+    (value) => {
+      const cpus = parseCpus(value)
+      return cpus === undefined ? undefined : formatCpuMax(cpus)
+    },
+    'a number of CPUs from 0.01 on, such as 0.5, or max',
+  ],
+  cpuWeight: [
+    'cpu.weight',
+    '--cpu-weight',
+    (value) => {
+      const weight = parseCount(value)
+      return typeof weight === 'number' && weight <= 10_000 ? String(weight) : undefined
+    },
+    'a weight from 1 to 10000',
+  ],
+  cpusetCpus: ['cpuset.cpus', '--cpuset-cpus', parseCpuList, 'a list of CPUs such as 0-2,5'],
+}
+
+/** Files that steer groups and processes rather than limit them: hutch's own business. */
+const notLimits =
+  /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
+
+/** The kernel's file behind a word; others are files. */
+export function fileOf(word: string): string {
+  return limitTable[word as keyof typeof limitTable]?.[0] ?? word
+}
+
+export function parseLimits(
+  limits: Limits | 'none',
+  door: Door,
+  readFile?: FileReader,
+  preset?: ReadonlySet<string>,
+): LimitWrite[] {
+  if (limits === 'none') return []
+  const words = Object.keys(limitTable)
+  refuseUnknown(limits, words, 'limits.', 'limit', (key) => key.includes('.'))
+  const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
+    if (value === undefined) return []
+    if (key.includes('.')) return parseRawLimit(key, value, door, readFile)
+    const [file, flag, parse, accepted] = limitTable[key as keyof typeof limitTable]
+    const name = door === 'cli' ? flag : `limits.${key}`
+    const origin = preset?.has(key) ? `${name} (${door === 'cli' ? '--' : ''}sandbox)` : name
+    const parsed = parse(value)
+    if (parsed === undefined) throw fail('OPTION_INVALID', { name: origin, value, why: explainBad(value), accepted })
+    return [{ file, value: parsed, origin }]
+  })
+  for (const [i, write] of writes.entries()) {
+    const other = writes.slice(0, i).find(({ file, origin }) => file === write.file && origin !== write.origin)
+    if (other)
+      throw fail('OPTION_CONFLICT', {
+        name: write.origin,
+        why: `${other.origin} sets ${write.file} too`,
+        remedy: 'give one of them',
+      })
+  }
+  return writes
+}
+
+/** Whether limits are named by their kernel file. */
+export function namesFiles({ limits, sandbox }: RunOptions): boolean {
+  const inside = typeof sandbox === 'object' && sandbox !== null ? sandbox.limits : undefined
+  return [limits, inside].some(
+    (one) => typeof one === 'object' && one !== null && Object.keys(one).some((key) => key.includes('.')),
+  )
+}
+
+function parseRawLimit(file: string, value: unknown, door: Door, readFile?: FileReader): LimitWrite[] {
+  const origin = door === 'cli' ? `--limit ${file}` : `limits['${file}']`
+  const invalid = (why: string) =>
+    fail('OPTION_INVALID', {
+      name: door === 'cli' ? '--limit' : 'limits',
+      value: file,
+      why,
+      accepted: 'FILE=VALUE with a limit of a controller, such as memory.high=40M',
+    })
+  if (!/^[a-z0-9_]+(\.[A-Za-z0-9_-]+)+$/.test(file)) throw invalid('this is not the name of a controller file')
+  if (notLimits.test(file)) throw invalid('this file steers the group, it is no limit')
+  if (value === '' || (typeof value === 'string' && /[\0\n]/.test(value)))
+    throw fail('OPTION_INVALID', {
+      name: origin,
+      value,
+      why: 'a value is one line of text',
+      accepted: 'a value as the kernel reads it',
+    })
+  if (!readFile) throw new Error(`${origin}: parseOptions needs what loadFileReader gives`)
+  return readFile(file, value, origin).map((text) => ({ file, value: text, origin }))
+}
+
+function explainBad(value: unknown): string {
+  if (typeof value !== 'string' && typeof value !== 'number') return 'it is not understood'
+  const number = Number(value)
+  if (number < 0) return 'it is negative'
+  if (number === 0 && value !== '') return 'nothing can run in it'
+  return Number.isFinite(number) && value !== '' ? 'it is out of range' : 'it is not understood'
+}
