@@ -20,22 +20,38 @@ export interface Reading {
   words: number
   /** Given as such, and not only by --unshare-all. */
   asks: Set<string>
+  repeated: Set<string>
   readArgs(descriptor: number): string
 }
 
 /** `--help` and `--version` end the reading at once. */
-export type Parsed = { show: 'help' | 'version' } | { request: BwrapRequest; asks: ReadonlySet<string> }
+export type Parsed =
+  | { show: 'help' | 'version' }
+  | { request: BwrapRequest; asks: ReadonlySet<string>; repeated: ReadonlySet<string> }
+
+/** Options of which bubblewrap takes the last one, and warns that it does. */
+const onlyLast: ReadonlySet<string> = new Set([
+  ...['--chdir', '--uid', '--gid', '--hostname', '--userns', '--userns2', '--pidns', '--seccomp', '--sync-fd'],
+  ...['--block-fd', '--userns-block-fd', '--info-fd', '--json-status-fd'],
+])
 
 /**
  * `readArgs` gives the text of a descriptor.
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT
  */
 export function parseBwrap(args: readonly string[], readArgs: (descriptor: number) => string): Parsed {
-  const reading: Reading = { request: emptyRequest(), layers: [], words: 0, asks: new Set(), readArgs }
+  const reading: Reading = {
+    request: emptyRequest(),
+    layers: [],
+    words: 0,
+    asks: new Set(),
+    repeated: new Set(),
+    readArgs,
+  }
   const show = readWords(args, reading, false)
   if (show) return { show }
   if (reading.layers.length > 0) throw layersLeft()
-  return { request: reading.request, asks: reading.asks }
+  return { request: reading.request, asks: reading.asks, repeated: reading.repeated }
 }
 
 /** Whether --level-prefix stands before the first word that is no option: errors of the options are told so, too. */
@@ -60,6 +76,7 @@ function readWords(args: readonly string[], reading: Reading, nested: boolean): 
     i += 1 + values.length
     if (name === '--help') return 'help'
     if (name === '--version') return 'version'
+    if (reading.asks.has(name) && onlyLast.has(name)) reading.repeated.add(name)
     reading.asks.add(name)
     if (name !== '--args') readOption(name as BwrapOptionName, values, reading)
     else if (nested) throw conflict(name, 'it stands in what another --args reads', 'give all in one, or --args twice')

@@ -101,7 +101,12 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
       ]
     return undefined
   },
-  attach: (errno, { source, target }) => {
+  attach: (errno, { source, target, origin }) => {
+    if (errno === 'ELOOP')
+      return [
+        `${target} is a symbolic link inside, and nothing is mounted on a link (readlink ${target} says where it leads)`,
+        `give the path that it leads to in ${origin}`,
+      ]
     if (errno === 'ENOTDIR' || errno === 'EISDIR')
       return [
         `${source} and ${target} are not both a directory or both a file`,

@@ -123,3 +123,12 @@ test('any words give a program or an error that is said in words', () => {
     { numRuns: 3000 },
   )
 })
+
+test('options of which the last counts are told when they are repeated', () => {
+  const repeated = (line: string) => {
+    const parsed = parseBwrap(line.split(' '), noArgs)
+    return 'show' in parsed ? [] : [...parsed.repeated]
+  }
+  expect(repeated('--chdir / --chdir /tmp --uid 1 --uid 2 --block-fd 8 true')).toEqual(['--chdir', '--uid'])
+  expect(repeated('--setenv A b --setenv A c --bind / / --bind / / --lock-file /a --lock-file /b true')).toEqual([])
+})

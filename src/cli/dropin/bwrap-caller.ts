@@ -24,17 +24,19 @@ export function readFacts(environment: ReadonlyMap<string, string>): BwrapFacts 
     permitted: parseCapabilityMask(permitted),
     known: capabilitiesOf([major, minor]),
     possible,
-    directories: [...new Set([currentDirectory(), ...(home ? [home] : []), '/'])],
+    directories: [...new Set([currentDirectory(), home, '/'])].filter(
+      (one) => one !== undefined && one !== '',
+    ) as string[],
     ...(terminal !== undefined && { terminal }),
   }
 }
 
-function currentDirectory(): string {
+/** Undefined if it was removed: then bubblewrap goes to the caller's home. */
+function currentDirectory(): string | undefined {
   try {
     return process.cwd()
   } catch {
-    // it was removed
-    return '/'
+    return undefined
   }
 }
 

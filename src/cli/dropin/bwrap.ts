@@ -38,6 +38,8 @@ async function run(args: string[]): Promise<number> {
     print(parsed.show === 'help' ? help() : `bubblewrap ${release13} from hutch ${HUTCH_VERSION}\n`)
     return 0
   }
+  for (const name of parsed.repeated)
+    writeSync(2, `${parsed.request.levelPrefix ? '<4>' : ''}bwrap: Only the last ${name} option will take effect\n`)
   const request = moveDescriptors(parsed.request, ownNumbers)
   if (request.words.length === 0) {
     tell(help())
