@@ -95,7 +95,7 @@
 	X(110, chooseDirectory, op_choose_directory, "directories:strings required:u32") \
 	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
 	X(112, awaitNetwork, op_await_network, "by:string") \
-	X(113, attachText, op_attach_text, "target:string text:string") \
+	X(113, attachText, op_attach_text, "target:string text:string own:u32") \
 	X(114, awaitOrder, op_await_order, "") \
 	X(116, superviseFilter, op_supervise_filter, "noticed:numbers plain:numbers flags:u32") \
 	X(118, attachSent, op_attach_sent, "source:string target:string") \

@@ -10,7 +10,7 @@
 #include "../hutch.h"
 
 #define DETACH 2	/* MNT_DETACH */
-#define NAME "text"
+#define NAME ".hutch-text"
 
 static int write_whole(int directory, const char *text)
 {
@@ -66,11 +66,32 @@ static int text_mount(const char *text)
 	return fd;
 }
 
+/*
+ * In a root that is a tmpfs of the job alone the file itself is there for a moment, and unlinked once it is attached: taking
+ * a tmpfs away again waits for an RCU grace period.
+ */
+static int own_text_mount(const char *text, int root)
+{
+	int inside = begin_inside(), err = write_whole(root, text), fd;
+
+	end_inside(inside);
+	if (err < 0)
+		return in_part(PART_FILE_SYSTEM, err);
+	fd = (int)sys(__NR_open_tree, root, NAME, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	err = fd < 0 ? fd : set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0);
+	if (err >= 0)
+		return fd;
+	if (fd >= 0)
+		sys(__NR_close, fd);
+	return in_part(PART_FILE_SYSTEM, err);
+}
+
 /* A root that has no place for it, and in which none can be made, goes without. */
 int op_attach_text(struct cursor *c)
 {
 	const char *target = take_string(c), *text = take_string(c);
-	int fd, place, err = finished(c);
+	u32 own = take_u32(c);
+	int fd, place, root = -1, err = finished(c);
 
 	if (err)
 		return err;
@@ -82,12 +103,21 @@ int op_attach_text(struct cursor *c)
 	err = (int)is_directory(place);
 	if (err)
 		err = err < 0 ? err : -EISDIR;
-	fd = err ? in_part(PART_TARGET, err) : text_mount(text);
+	if (!err && own)
+		root = resolve_in(base_of("/"), "/", 0);
+	fd = err ? in_part(PART_TARGET, err) : root >= 0 ? own_text_mount(text, root) : text_mount(text);
 	if (fd >= 0) {
 		err = in_part(PART_ATTACH, attach(fd, place));
 		sys(__NR_close, fd);
 	} else {
 		err = fd;
+	}
+	if (root >= 0) {
+		int inside = begin_inside(), gone = (int)sys(__NR_unlinkat, root, NAME, 0);
+
+		end_inside(inside);
+		sys(__NR_close, root);
+		err = err ? err : gone;
 	}
 	sys(__NR_close, place);
 	return err;

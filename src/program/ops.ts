@@ -133,7 +133,7 @@ export const ops = {
   chooseDirectory: { code: 110, call: 'chdir', fields: { directories: 'strings', required: 'u32' } },
   enterDescriptor: { code: 111, call: 'setns', fields: { descriptor: 'u32', kind: 'u32' } },
   awaitNetwork: { code: 112, call: 'recvfrom', fields: { by: 'string' } },
-  attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string' } },
+  attachText: { code: 113, call: 'move_mount', fields: { target: 'string', text: 'string', own: 'u32' } },
   awaitOrder: { code: 114, call: 'recvmsg', fields: {} },
   superviseFilter: { code: 116, call: 'seccomp', fields: { noticed: 'numbers', plain: 'numbers', flags: 'u32' } },
   attachSent: { code: 118, call: 'move_mount', fields: { source: 'string', target: 'string' } },

@@ -37,6 +37,8 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
   const own = root.directory !== undefined
   const dev = root.dev || own
   const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
+  // it begins as an empty tmpfs of the job alone
+  const begins = root.sealed && root.mounts.some((mount) => mount.target === '/' && mount.kind === 'tmpfs')
   const late = root.mounts.filter((mount) => isLate(mount.target))
   return [
     // read-only first: volumes that are attached later stay as they were asked for
@@ -58,7 +60,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
     ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
     // what the user wants inside of these three
     ...late.map(mountOp),
-    ...(root.texts ?? []).map((text): Op => ({ op: 'attachText', ...text })),
+    ...(root.texts ?? []).map((text): Op => ({ op: 'attachText', ...text, own: begins ? 1 : 0 })),
     ...(root.sealed && root.readOnly ? [{ op: 'makeReadOnly', path: '/', origin: 'readOnly' } satisfies Op] : []),
     { op: 'pivotRoot', stays: own ? 0 : 1, origin },
   ]

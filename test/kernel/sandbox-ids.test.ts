@@ -15,7 +15,10 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 beforeEach((context) => requires(context, 'root', 'unshare(1)'))
 
+/** Where all takes ten times as long, a sandbox's own minute is short. */
 const slow: RunOptions = process.env.VM ? { timeout: '10m' } : {}
+const sandboxed = process.env.VM ? ['--sandbox', '--timeout', '10m'] : ['--sandbox']
+const patience = process.env.VM ? 250_000 : 60_000
 const node = process.execPath
 const holding = 'cat /proc/self/uid_map /proc/self/gid_map; read x'
 
@@ -34,7 +37,7 @@ function mapsOf(text: string): number[] {
 }
 
 const told = async (running: Running) => {
-  await vi.waitFor(() => expect(running.said()).toMatch(/(\d+\s+){6}/), 60_000)
+  await vi.waitFor(() => expect(running.said()).toMatch(/(\d+\s+){6}/), patience)
   return mapsOf(running.said())
 }
 
@@ -54,10 +57,10 @@ async function endBy(signal: NodeJS.Signals, all: Running[]): Promise<void> {
 
 test('each has its own range, through every door', async () => {
   const file = `${folder}/compiled`
-  expect(await hutch(['compile', '--sandbox', '--output', file, '--', 'sh', '-c', holding])).toMatchObject({
+  expect(await hutch(['compile', ...sandboxed, '--output', file, '--', 'sh', '-c', holding])).toMatchObject({
     status: 0,
   })
-  const words = ['run', '--sandbox', '--', 'sh', '-c', holding]
+  const words = ['run', ...sandboxed, '--', 'sh', '-c', holding]
   const held = [hold(node, [cli, ...words]), hold(node, [cli, ...words]), hold(file, []), hold(file, [])]
   await using pool = await createPool({ size: 3, plan: { sandbox: true, ...slow } })
   try {
@@ -100,10 +103,10 @@ else:
 
 test("one that takes all its user's pages of pipes leaves others theirs; with one map for both it does not", async () => {
   const left = async (...map: string[]) => {
-    const words = [cli, 'run', '--sandbox', ...map, '--cap-drop', 'ALL', '--', 'python3', '-c', pipes]
+    const words = [cli, 'run', ...sandboxed, ...map, '--cap-drop', 'ALL', '--', 'python3', '-c', pipes]
     const filling = hold(node, [...words, 'fill'])
     try {
-      await vi.waitFor(() => expect(filling.said()).toBe('filled\n'), 60_000)
+      await vi.waitFor(() => expect(filling.said()).toBe('filled\n'), patience)
       return Number((await collect(node, [...words, 'look'])).stdout)
     } finally {
       await end(filling)
@@ -124,9 +127,9 @@ function accounts(files: { [path: string]: string }, command: string[]): [string
 }
 
 const sandbox = (files: { [path: string]: string }) =>
-  hold(...accounts(files, [node, cli, 'run', '--sandbox', '--', 'sh', '-c', holding]))
+  hold(...accounts(files, [node, cli, 'run', ...sandboxed, '--', 'sh', '-c', holding]))
 const attempt = (files: { [path: string]: string }): Promise<Ended> =>
-  collect(...accounts(files, [node, cli, 'run', '--sandbox', '--', 'cat', '/proc/self/uid_map', '/proc/self/gid_map']))
+  collect(...accounts(files, [node, cli, 'run', ...sandboxed, '--', 'cat', '/proc/self/uid_map', '/proc/self/gid_map']))
 const both = (text: string) => ({ '/etc/subuid': text, '/etc/subgid': text })
 
 test("root's range in /etc/subuid is used; when it is used up the start is refused, and a killed holder gives back", async (context) => {
@@ -143,11 +146,11 @@ test("root's range in /etc/subuid is used; when it is used up the start is refus
     expect(refused.status).toBe(125)
     expect(refused.stderr).toMatch(/no ids of the host are free.*remedy: end a sandbox.*--map-users/s)
     // with ids of one's own choice it starts
-    const chosen = [node, cli, 'run', '--sandbox', '--map-users', '0:1960000000:9', '--', 'true']
+    const chosen = [node, cli, 'run', ...sandboxed, '--map-users', '0:1960000000:9', '--', 'true']
     expect(await collect(...accounts(range, chosen))).toMatchObject({ status: 0 })
     await endBy('SIGKILL', [held[0]!])
     // its processes are on their way out
-    await vi.waitFor(async () => expect((await attempt(range)).status).toBe(0), 30_000)
+    await vi.waitFor(async () => expect((await attempt(range)).status).toBe(0), patience)
     expect(mapsOf((await attempt(range)).stdout)).toEqual(maps[0])
   } finally {
     await end(...held)
@@ -223,7 +226,7 @@ test.each(inNamespace)(
       node,
       cli,
       'run',
-      '--sandbox',
+      ...sandboxed,
       '--limit',
       'none',
       '--',
@@ -238,7 +241,7 @@ test.each(inNamespace)(
 )
 
 test('without a /run that can be written it starts, beside those that are there', async () => {
-  const words = [node, cli, 'run', '--sandbox', '--', 'sh', '-c', holding]
+  const words = [node, cli, 'run', ...sandboxed, '--', 'sh', '-c', holding]
   const held = [1, 2].map(() =>
     hold('unshare', ['--mount', 'sh', '-ec', 'mount -t tmpfs -o ro none /run; exec "$@"', 'sh', ...words]),
   )
