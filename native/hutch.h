@@ -246,6 +246,21 @@ int run_tool(const char *const *argv);
 int op_reserve_ids(struct outer *o, struct cursor *c);
 void release_ids(struct outer *o);
 
+/* program/call-name.c: names of system calls, for errors */
+
+const char *call_name(u32 number);
+
+/* program/older.c: older calls in place of newer ones that are refused */
+
+struct rusage;
+char *descriptor_path(char *at, int fd);
+long close_on_exec_from(int first);
+long exec_descriptor(int fd, const char *const *argv, const char *const *env);
+long signal_child(int pid, int pidfd, int sig);
+int reap_child(int pid, int pidfd, int *status, struct rusage *usage);
+int unnamed_file(const void *bytes, size_t size, int runs);
+int program_file(const void *bytes, size_t size);
+
 /* program/map.c: the id maps of a new user namespace, see the ladder in program.h */
 
 int op_map_ids(struct outer *o, struct cursor *c);
@@ -344,7 +359,6 @@ int op_pivot_root(struct cursor *c);
 int copy_tree(const char *source, u32 recursive);
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds);
 int new_mount(const char *type, const struct strings *options, u64 attributes);
-char *descriptor_path(char *at, int fd);
 int op_attach_tree(struct cursor *c);
 int op_attach_sent(struct cursor *c);
 int op_attach_new(struct cursor *c);
@@ -391,6 +405,7 @@ int op_enter_descriptor(struct cursor *c);
 /* image.c: hutch-init, as bytes in another program */
 
 int init_image_memfd(void);
+int init_image_file(void);
 
 /* init/reap.c: PID 1 */
 

@@ -18,6 +18,12 @@ extern const char init_image[], init_image_end[];
 #define MFD_EXEC 0x10U
 #endif
 
+/* Where there is no memfd: a file for one start, see older.c. */
+int init_image_file(void)
+{
+	return unnamed_file(init_image, (size_t)(init_image_end - init_image), 1);
+}
+
 int init_image_memfd(void)
 {
 	size_t size = (size_t)(init_image_end - init_image);

@@ -162,7 +162,7 @@ struct report {
 	unsigned int kind;
 	unsigned int step;	/* FAILED: index of the inner op; EXITED, FULL: file systems that are full, see space.c; STOPPED: 1 if the terminal sent the signal */
 	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what; STOPPED: the signal */
-	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for */
+	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for; FAILED: number of the call */
 	unsigned int typed;	/* EXITED: the command's last signal came from the terminal */
 };
 

@@ -53,6 +53,26 @@ export class HutchError extends Error {
   }
 }
 
+/** Returns the same error with more lines of evidence before its remedy. */
+export function addEvidence(error: HutchError, evidence: string[], changed: Partial<Words> = {}): HutchError {
+  const { code, errno, path, value, operation, remedy, message, cause } = error
+  const end = message.lastIndexOf('\n  remedy: ')
+  return new HutchError(
+    code,
+    {
+      message: message.slice(0, end),
+      evidence,
+      remedy,
+      ...(errno !== undefined && { errno }),
+      ...(path !== undefined && { path }),
+      ...(value !== undefined && { value }),
+      ...(operation !== undefined && { operation }),
+      ...changed,
+    },
+    cause,
+  )
+}
+
 /** Makes the error `code` from its facts, to be thrown. */
 export function fail<C extends Code>(code: C, facts: Facts<C>, cause?: unknown): HutchError {
   return new HutchError(code, (table[code] as (facts: Facts<C>) => Words)(facts), cause)

@@ -44,8 +44,8 @@ export type Listener = (
 export interface Native {
   /** Sets the one callback for all events of this thread's jobs. */
   listen(callback: Listener): void
-  /** Runs a program's outer section up to the wait: [job, pid], or [0, outer step, errno] with nothing left behind. -1 is /dev/null. */
-  launch(program: Uint8Array, stdin: number, stdout: number, stderr: number): [number, number, number?]
+  /** Runs a program's outer section up to the wait: [job, pid], or [0, outer step, errno, number of the call] with nothing left behind. -1 is /dev/null. */
+  launch(program: Uint8Array, stdin: number, stdout: number, stderr: number): [number, number, number?, number?]
   /** A signal to all processes of the job: 0 or -errno. */
   signal(job: number, signal: number): number
   /** SIGTERM now, SIGKILL when the program's time between the two is over: 0 or -errno. */
@@ -123,6 +123,8 @@ export interface Native {
   networkId(fd: number): number
   /** The version of Landlock's interface that the kernel has; or -errno. */
   landlock(): number
+  /** The name of a system call that hutch makes, by its number; '' for any other. */
+  callName(number: number): string
   /** [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }

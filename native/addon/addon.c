@@ -125,7 +125,7 @@ static napi_value export_listen(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* launch(program, in, out, err): [job, pid], or [0, outer step, errno] with nothing left behind */
+/* launch(program, in, out, err): [job, pid], or [0, outer step, errno, number of the call] with nothing left behind */
 static napi_value export_launch(napi_env env, napi_callback_info info)
 {
 	napi_value argv[4];
@@ -143,7 +143,7 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 		OK(napi_get_value_int32(env, argv[1 + i], &files.stdio[i]));
 	err = open_instance(env, self);
 	if (err)
-		return numbers(env, (int[]){ 0, -1, -err }, 3);
+		return numbers(env, (int[]){ 0, -1, -err, (int)failed_call(err) }, 4);
 	job = calloc(1, sizeof *job);
 	if (!job || !(job->program = malloc(size)) || !(job->life.outer.figures = malloc(FIGURES_SIZE)) ||
 	    !(job->last = malloc(sizeof *job->last))) {
@@ -154,9 +154,11 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 	memcpy(job->program, bytes, size);
 	files.program = job->program;
 	files.program_size = size;
-	files.init_fd = self->reactor.init_fd;
+	files.init_fd = self->reactor.init_fd < 0 ? init_image_file() : self->reactor.init_fd;
 	files.inotify_fd = self->reactor.inotify_fd;
 	err = life_start(&job->life, &files);
+	if (self->reactor.init_fd < 0 && files.init_fd >= 0)
+		close(files.init_fd);
 	if (!err) {
 		int pid = job->life.outer.pid;
 
@@ -168,7 +170,7 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 	}
 	step = (int)job->life.outer.step;
 	job_free(job);
-	return numbers(env, (int[]){ 0, step, -err }, 3);
+	return numbers(env, (int[]){ 0, step, -err, (int)failed_call(err) }, 4);
 }
 
 /* signal(job, number): to the whole job; 0 or -errno */
@@ -288,6 +290,17 @@ static napi_value export_environment_changed(napi_env env, napi_callback_info in
 	return out;
 }
 
+/* callName(number): the name of a system call that hutch makes, or "" */
+static napi_value export_call_name(napi_env env, napi_callback_info info)
+{
+	napi_value argv[1], out = NULL;
+	u32 call = 0;
+
+	if (arguments(env, info, 1, argv) && napi_get_value_uint32(env, argv[0], &call) == napi_ok)
+		napi_create_string_utf8(env, call_name(call), NAPI_AUTO_LENGTH, &out);
+	return out;
+}
+
 /* pipe(): [read end, write end], both close-on-exec; or [-errno] */
 static napi_value export_pipe(napi_env env, napi_callback_info info)
 {
@@ -364,7 +377,7 @@ NAPI_MODULE_INIT()
 		{ "walkGroups", export_walk_groups },
 		{ "openTrigger", export_open_trigger }, { "dieBy", export_die_by },
 		{ "dieWithParent", export_die_with_parent },
-		{ "closeTrigger", export_close_trigger }, { "exec", export_exec },
+		{ "closeTrigger", export_close_trigger }, { "exec", export_exec }, { "callName", export_call_name },
 	};
 	struct instance *self = calloc(1, sizeof *self);
 	napi_value function;

@@ -42,7 +42,7 @@ struct event {
 	enum event_kind kind;
 	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 when the group is gone; REFUSED: which kind, -1 for all counts, -2 for all calls */
 	int b;	/* FAILED: errno; STOPPED: 1 for its CPU time; ENDED: wait status of our own child; TRIGGERED: how often */
-	int c;	/* ENDED: step of the clean-up that failed, or -1 */
+	int c;	/* FAILED: number of the call; ENDED: step of the clean-up that failed, or -1 */
 	int d;	/* ENDED: its errno */
 	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
 	double voluntary, forced;	/* ENDED: its context switches, from there */

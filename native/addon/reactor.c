@@ -93,7 +93,8 @@ static void read_reports(struct reactor *r, struct job *job)
 	struct report report;
 
 	while (life_failed(&job->life, &report))
-		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value });
+		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value,
+				.c = (int)report.max_rss });
 }
 
 static void note(struct reactor *r, struct job *job, const struct watch *w)
@@ -359,11 +360,9 @@ int reactor_open(struct reactor *r)
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	r->init_fd = init_image_memfd();
 	if (r->epoll_fd < 0 || r->wake_fd < 0)
 		return -errno;
-	if (r->init_fd < 0)
-		return r->init_fd;
+	r->init_fd = init_image_memfd();
 	err = reactor_listen(r, r->wake_fd, EPOLLIN, FROM_WAKE, 0, 0);
 	/* without inotify (fs.inotify.max_user_instances) events are told at the end only */
 	if (!err && r->inotify_fd >= 0)

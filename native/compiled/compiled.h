@@ -89,7 +89,7 @@ struct story {
 	struct report refused;	/* kind 0: nothing was */
 };
 int tell(const struct story *s);
-int tell_refusal(const struct story *s, u32 section, u32 step, int value);
+int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call);
 
 /* text.c */
 struct text {

@@ -124,7 +124,7 @@ static void pass_signals(struct story *s, struct life *life, int fd)
 		if (life->ending)
 			continue;
 		if (info.ssi_code != SI_KERNEL_CODE)
-			sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
+			signal_child(o->pid, o->pidfd, sig);
 		else if (sig == SIGTSTP && o->terminal.stream < 0)
 			stop_with_job(o->pidfd, o->pid);
 		else
@@ -187,13 +187,17 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	if (signals < 0)
 		return refuse_call(file, "signalfd", signals);
 	files.init_fd = init_image_memfd();
-	if (files.init_fd < 0)
-		return refuse_call(file, "memfd_create", files.init_fd);
+	if (files.init_fd < 0) {
+		err = files.init_fd;
+		files.init_fd = init_image_file();
+		if (files.init_fd < 0)
+			return refuse_call(file, "memfd_create", err);
+	}
 	s.program = files.program = program;
 	s.program_size = files.program_size = (u64)size;
 	err = life_start(&life, &files);
 	if (err)
-		return tell_refusal(&s, 0, life.outer.step, (int)-err);
+		return tell_refusal(&s, 0, life.outer.step, (int)-err, failed_call(err));
 	for (u32 i = 0; i < life.outer.made_count; i++)
 		sweep_beside(life.outer.made[i], call->group);
 	watch(&s, &life, (int)signals);

@@ -138,7 +138,7 @@ static const char *counted(struct text *t, u64 n, const char *one, const char *m
 }
 
 /* Its words were looked up when it was compiled; those for any other errno stand under 0. */
-int tell_refusal(const struct story *s, u32 section, u32 step, int value)
+int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
 {
 	const struct compiled *c = s->compiled;
 	const u32 wanted[3] = { step << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
@@ -159,6 +159,11 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value)
 	}
 	add_filled(&t, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
 		   errno_name((int)wanted[2], room), s->group);
+	if (*call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
+		add(&t, "  refused system call: ");
+		add(&t, call_name(call));
+		add(&t, "\n");
+	}
 	print(2, t.bytes);
 	return HUTCH_FAILED;
 }
@@ -210,7 +215,7 @@ static int tell_inner(const struct story *s)
 	for (u32 i = 0; i <= s->refused.step && (code = take_op(&inner, &payload)) > 0; i++)
 		;
 	if (code != OP_EXEC && code != OP_EXEC_FILE)
-		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value);
+		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value, s->refused.max_rss);
 	if (err == ENOENT && !(code == OP_EXEC && lacks_interpreter(nth_string(&s->compiled->words, WORD_ROOT), payload))) {
 		say_word(s, WORD_NOT_FOUND, "", "");
 		return 127;
@@ -281,7 +286,7 @@ int tell(const struct story *s)
 	if (s->refused.kind)
 		return tell_inner(s);
 	if (l->failed_errno)
-		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno);
+		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno, 0);
 	c = count_figures(s);
 	own = c.own_ooms || c.hits || (c.limit && c.peak + IN_FLIGHT >= c.limit);
 	counted(&first, c.oom_kills, " process was", " processes were");

@@ -49,7 +49,7 @@ __attribute__((used, noreturn)) void init_main(void)
 	u32 step = 0;
 	int err = run(&step);
 
-	say(REPORT_FAILED, step, -err);
+	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
 }

@@ -223,24 +223,6 @@ int op_attach_new(struct cursor *c)
 	return in_part(PART_ATTACH, end_holding(held));
 }
 
-/* "/proc/self/fd/N", also the only name of a layer: what it means cannot change, and needs no escaping. */
-char *descriptor_path(char *at, int fd)
-{
-	static const char prefix[] = "/proc/self/fd/";
-	char digits[12];
-	int count = 0;
-
-	memcpy(at, prefix, sizeof prefix - 1);
-	at += sizeof prefix - 1;
-	do
-		digits[count++] = (char)('0' + fd % 10);
-	while (fd /= 10);
-	while (count)
-		*at++ = digits[--count];
-	*at = 0;
-	return at;
-}
-
 static int open_layer(int base, const char *path)
 {
 	if (base < 0)

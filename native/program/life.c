@@ -12,9 +12,6 @@
 
 #include "../hutch.h"
 
-#define P_PIDFD_TYPE 3
-#define WNOHANG_FLAG 1
-#define WEXITED_FLAG 4
 #define WALL_FLAG 0x40000000
 #define DONTWAIT 0x40
 /* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
@@ -97,11 +94,8 @@ int life_failed(struct life *life, struct report *report)
 int life_ended(struct life *life)
 {
 	struct rusage usage = { 0 };
-	siginfo_t info = { 0 };
 
-	if (life->ending ||
-	    sys(__NR_waitid, P_PIDFD_TYPE, life->outer.pidfd, &info, WEXITED_FLAG | WNOHANG_FLAG, &usage) < 0 ||
-	    info.si_pid == 0)
+	if (life->ending || !reap_child(life->outer.pid, life->outer.pidfd, &life->own_status, &usage))
 		return 0;
 	life->ending = 1;
 	/* what else has got SIGTERM keeps its time */
@@ -109,7 +103,6 @@ int life_ended(struct life *life)
 	life->deadline = life->cpu_look = 0;
 	life->voluntary = (u64)usage.ru_nvcsw;
 	life->forced = (u64)usage.ru_nivcsw;
-	life->own_status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
 	life->user_usec = (u64)usage.ru_utime.tv_sec * 1000000 + (u64)usage.ru_utime.tv_usec;
 	life->system_usec = (u64)usage.ru_stime.tv_sec * 1000000 + (u64)usage.ru_stime.tv_usec;
 	return 1;

@@ -95,7 +95,8 @@ static int op_watch_file(struct outer *o, struct cursor *c)
 	if (o->inotify_fd < 0)
 		return 0;
 	wd = sys(__NR_inotify_add_watch, o->inotify_fd, path, IN_MODIFY);
-	if (wd == -ENOENT)
+	/* without it (a seccomp filter) events are told at the end only */
+	if (wd == -ENOENT || CALL_REFUSED(wd))
 		return 0;
 	if (wd < 0)
 		return (int)wd;
@@ -364,11 +365,11 @@ int outer_signal(struct outer *o, int sig)
 	long err;
 
 	if (o->procs.count == 0)
-		return (int)sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
+		return (int)signal_child(o->pid, o->pidfd, sig);
 	err = signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
 	/* alone, it has nobody yet to pass it on to, and may be waiting for the network; on v1 it may not be in its group yet */
 	if (sig && (count == 0 || (o->reaps && count == 1)))
-		err = sys(__NR_pidfd_send_signal, o->pidfd, sig, NULL, 0);
+		err = signal_child(o->pid, o->pidfd, sig);
 	return (int)err;
 }
 
@@ -386,5 +387,5 @@ int outer_left(const struct outer *o)
 int outer_kill(struct outer *o)
 {
 	kill_all(&o->procs, o->kill_file);
-	return (int)sys(__NR_pidfd_send_signal, o->pidfd, SIGKILL, NULL, 0);
+	return (int)signal_child(o->pid, o->pidfd, SIGKILL);
 }

@@ -4,10 +4,8 @@
  * caller's memory and the caller's thread waits (CLONE_VM, CLONE_VFORK) until
  * it has exec'd, so no page table is copied. It only makes system calls.
  */
-#include <linux/close_range.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
-#include <linux/memfd.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -54,7 +52,7 @@ static long place_descriptors(struct child *c)
 			return fd;
 		from[i] = (int)fd;
 	}
-	fd = sys(__NR_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	fd = close_on_exec_from(3);
 	for (u32 i = 0; fd >= 0 && i < c->keep.count; i++)
 		fd = sys(__NR_fcntl, c->keep.first[i], F_SETFD, 0);
 	for (int i = 0; fd >= 0 && i < 5; i++)
@@ -81,24 +79,10 @@ static void child_main(void *arg)
 	if (err >= 0 && c->first)
 		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
 	if (err >= 0)
-		err = sys(__NR_execveat, init_fd, "", argv, env, AT_EMPTY_PATH);
+		err = exec_descriptor((int)init_fd, argv, env);
 	c->err = (int)err;
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
-}
-
-static int program_memfd(const struct launch_files *files)
-{
-	long fd = sys(__NR_memfd_create, "hutch-program", MFD_CLOEXEC), written;
-
-	if (fd < 0)
-		return (int)fd;
-	written = sys(__NR_write, fd, files->program, files->program_size);
-	if (written != (long)files->program_size) {
-		sys(__NR_close, fd);
-		return written < 0 ? (int)written : -EIO;
-	}
-	return (int)fd;
 }
 
 int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, const char *group)
@@ -122,7 +106,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 	int pair[2], group_fd = -1;
 	long pid, err;
 
-	err = program_memfd(files);
+	err = program_file(files->program, files->program_size);
 	if (err < 0)
 		return (int)err;
 	child.program_fd = (int)err;
@@ -177,7 +161,7 @@ static void tool_main(void *arg)
 
 	for (int fd = 0; null >= 0 && fd <= 2; fd++)
 		sys(__NR_dup3, null, fd, 0);
-	sys(__NR_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	close_on_exec_from(3);
 	if (null >= 0)
 		sys(__NR_execve, argv[0], argv, env);
 	sys(__NR_exit_group, 127);

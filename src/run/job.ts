@@ -17,6 +17,7 @@ import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
+import { nameFailedCall } from './failed-call.ts'
 import { judge, noOutcome } from './judge.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
@@ -276,7 +277,7 @@ export function follow(
         const errno = errnoName(-(b % stepPart))
         if (op?.op !== 'exec' || b >= stepPart)
           failure = op
-            ? explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart))
+            ? nameFailedCall(explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart)), c, errno)
             : fail('STEP_REFUSED', {
                 what: 'read the program',
                 operation: 'hutch-init',

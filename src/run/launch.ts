@@ -29,6 +29,7 @@ import type { Network } from '../sandbox/network.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import type { Connecting } from './connection.ts'
+import { nameFailedCall } from './failed-call.ts'
 import { explainRefusal } from './refusal.ts'
 
 export interface Launched {
@@ -112,7 +113,7 @@ export function launch(
   for (let again = knownParents.size > 0; ; again = false) {
     const { plan, program: usual } = prepare(spec, filter)
     const program = recompile?.(plan, usual) ?? usual
-    const [job, pid, errno = 0] = addon.launch(encodeProgram(program), ...stdio)
+    const [job, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), ...stdio)
     if (job > 0) {
       rememberEnabled(plan)
       sweepOnce(plan)
@@ -122,15 +123,23 @@ export function launch(
     const op = program.outer[pid]
     const [name, part] = [errnoName(-(errno % stepPart)), Math.floor(errno / stepPart)]
     if (!op)
-      throw fail('STEP_REFUSED', {
-        what: 'start the event thread',
-        operation: 'epoll_create',
-        origin: 'run',
-        errno: name,
-        remedy: 'raise the limit of open files (ulimit -n)',
-      })
+      throw nameFailedCall(
+        fail('STEP_REFUSED', {
+          what: 'start the event thread',
+          operation: 'epoll_create',
+          origin: 'run',
+          errno: name,
+          remedy: 'raise the limit of open files (ulimit -n)',
+        }),
+        call,
+        name,
+      )
     if (!again || (name !== 'ENOENT' && name !== 'EACCES'))
-      throw explainRefusal(op, name, plan, findObstacles, part, op.op === 'sendMapped' ? findFileSystem(op.source) : '')
+      throw nameFailedCall(
+        explainRefusal(op, name, plan, findObstacles, part, op.op === 'sendMapped' ? findFileSystem(op.source) : ''),
+        call,
+        name,
+      )
   }
 }
 

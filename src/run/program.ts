@@ -7,6 +7,7 @@ import { errnoName, eventKinds, native } from '../native.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { encodeProgram, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
+import { nameFailedCall } from './failed-call.ts'
 import { explainAlone } from './refusal.ts'
 
 /** Signals to this process: all that can be are passed on; INT and TERM alone are; those two are ignored; or nothing is done about any. */
@@ -31,16 +32,16 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
         if (job > 0) addon.signal(job, number)
         else passed.push(number)
       })
-  const [id, step, errno = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
-  if (id <= 0) throw refusal(program.outer[step], errno)
+  const [id, step, errno = 0, call = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
+  if (id <= 0) throw refusal(program.outer[step], errno, call)
   job = id
   if (signals === 'forward') addon.forward(job)
   for (const number of passed) addon.signal(job, number)
   started?.(step)
   return new Promise((resolve, reject) => {
-    let failed: [op: Op | undefined, errno: number] | undefined
-    watchJob(job, (kind, a, b) => {
-      if (kind === eventKinds.failed) failed ??= [program.inner[a], b]
+    let failed: [op: Op | undefined, errno: number, call: number] | undefined
+    watchJob(job, (kind, a, b, c) => {
+      if (kind === eventKinds.failed) failed ??= [program.inner[a], b, c]
       if (kind !== eventKinds.ended) return
       unwatchJob(job)
       if (signals === 'forward') addon.forward(0)
@@ -49,7 +50,7 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
       else if ((failed[0]?.op === 'exec' || failed[0]?.op === 'execFile') && failed[1] < stepPart) {
         const errno = errnoName(-failed[1])
         resolve({ notFound: errno === 'ENOENT', error: notStarted(failed[0], errno) })
-      } else reject(refusal(failed[0], failed[1]))
+      } else reject(refusal(...failed))
     })
   })
 }
@@ -62,9 +63,9 @@ export function endAs(ending: { exit: number } | { signal: number }): number {
 }
 
 /** The number tells of a part of the op, too: see wire.ts. */
-function refusal(op: Op | undefined, number: number): HutchError {
+function refusal(op: Op | undefined, number: number, call: number): HutchError {
   const errno = errnoName(-(number % stepPart))
-  return op
+  const error = op
     ? explainAlone(op, errno, Math.floor(number / stepPart), findObstacles)
     : fail('STEP_REFUSED', {
         what: 'start',
@@ -73,6 +74,7 @@ function refusal(op: Op | undefined, number: number): HutchError {
         errno,
         remedy: 'raise the limit of open files (ulimit -n), or rebuild hutch',
       })
+  return nameFailedCall(error, call, errno)
 }
 
 function notStarted(op: Extract<Op, { op: 'exec' | 'execFile' }>, errno: string): HutchError {

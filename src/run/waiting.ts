@@ -13,6 +13,7 @@ import { encodeOrder, orderBytesAtMost, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import { beginConnection } from './connection.ts'
+import { nameFailedCall } from './failed-call.ts'
 import { type Following, follow, Job, startSpec } from './job.ts'
 import { signalName } from './judge.ts'
 import { type Launched, launch } from './launch.ts'
@@ -66,7 +67,8 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
     } else if (kind === eventKinds.failed) {
       const op = program.inner[a]
       const errno = errnoName(-(b % stepPart))
-      if (op) failure ??= explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart))
+      if (op)
+        failure ??= nameFailedCall(explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart)), c, errno)
     } else if (kind === eventKinds.ended) {
       unwatchJob(job)
       const leftover = c >= 0 ? program.outer[c] : undefined

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a start does by a newer system call, done by older ones where a kernel
+ * or a seccomp filter refuses the newer: clone.c has those for clone3.
+ */
+#include <linux/close_range.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/memfd.h>
+#include <linux/resource.h>
+#include <sys/wait.h>
+
+#include "../hutch.h"
+
+#define P_PIDFD_TYPE 3
+#define NOEXEC_FLAG 8	/* ST_NOEXEC */
+
+/* "/proc/self/fd/N", also the only name of a layer: what it means cannot change, and needs no escaping. */
+char *descriptor_path(char *at, int fd)
+{
+	static const char prefix[] = "/proc/self/fd/";
+	char digits[12];
+	int count = 0;
+
+	memcpy(at, prefix, sizeof prefix - 1);
+	at += sizeof prefix - 1;
+	do
+		digits[count++] = (char)('0' + fd % 10);
+	while (fd /= 10);
+	while (count)
+		*at++ = digits[--count];
+	*at = 0;
+	return at;
+}
+
+struct entry {
+	u64 inode, offset;
+	u16 length;
+	u8 type;
+	char name[];
+};
+
+static long close_each_on_exec(int first)
+{
+	char buffer[2048];
+	struct rlimit limit = { .rlim_cur = 1024 };
+	long fd = sys(__NR_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), got, number;
+
+	if (fd < 0) {
+		sys(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+		for (number = first; number < (long)limit.rlim_cur; number++)
+			sys(__NR_fcntl, number, F_SETFD, FD_CLOEXEC);
+		return 0;
+	}
+	while ((got = sys(__NR_getdents64, fd, buffer, sizeof buffer)) > 0)
+		for (long at = 0; at < got;) {
+			const struct entry *entry = (const void *)(buffer + at);
+
+			at += entry->length;
+			number = 0;
+			for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
+				number = number * 10 + (*digit - '0');
+			if (number >= first)
+				sys(__NR_fcntl, number, F_SETFD, FD_CLOEXEC);
+		}
+	sys(__NR_close, fd);
+	return got;
+}
+
+/* Every descriptor from `first` on ends at the next exec. */
+long close_on_exec_from(int first)
+{
+	long err = sys(__NR_close_range, first, ~0u, CLOSE_RANGE_CLOEXEC);
+
+	return CALL_REFUSED(err) ? close_each_on_exec(first) : err;
+}
+
+/* Becomes the program that a descriptor holds: returns only on failure. */
+long exec_descriptor(int fd, const char *const *argv, const char *const *env)
+{
+	long err = sys(__NR_execveat, fd, "", argv, env, AT_EMPTY_PATH);
+	char path[32];
+
+	if (!CALL_REFUSED(err))
+		return err;
+	descriptor_path(path, fd);
+	return sys(__NR_execve, path, argv, env);
+}
+
+/* A signal to a child that nobody else reaps: its number stays its own until we do. */
+long signal_child(int pid, int pidfd, int sig)
+{
+	long err = sys(__NR_pidfd_send_signal, pidfd, sig, NULL, 0);
+
+	return CALL_REFUSED(err) ? sys(__NR_kill, pid, sig) : err;
+}
+
+/* Reaps a child of ours that has ended: 1 with its wait status, 0 when it has not ended yet. */
+int reap_child(int pid, int pidfd, int *status, struct rusage *usage)
+{
+	siginfo_t info = { 0 };
+	long err = sys(__NR_waitid, P_PIDFD_TYPE, pidfd, &info, WEXITED | WNOHANG, usage);
+
+	if (CALL_REFUSED(err))
+		return sys(__NR_wait4, pid, status, WNOHANG | __WALL, usage) == pid;
+	if (err < 0 || info.si_pid == 0)
+		return 0;
+	*status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
+	return 1;
+}
+
+/* A file without a name, as close to a memfd as files come. `runs`: it is to be executed. */
+static long open_unnamed(int runs)
+{
+	static const char *const directories[] = { "/dev/shm", "/tmp", "/var/tmp", "/run", "." };
+	u64 found[15];	/* struct statfs: its flags are word 10 */
+	long fd = -ENOENT;
+
+	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+		fd = sys(__NR_openat, AT_FDCWD, directories[i], O_RDWR | O_CLOEXEC | 020000000 | O_DIRECTORY /* O_TMPFILE */,
+			 runs ? 0500 : 0600);
+		if (fd < 0)
+			continue;
+		if (!runs || (sys(__NR_fstatfs, fd, found) == 0 && !(found[10] & NOEXEC_FLAG)))
+			return fd;
+		sys(__NR_close, fd);
+		fd = -EACCES;
+	}
+	return fd;
+}
+
+/*
+ * The bytes as a file without a name, for one start: unlike a sealed memfd,
+ * who has it open may write to it once nobody executes it any more.
+ */
+int unnamed_file(const void *bytes, size_t size, int runs)
+{
+	long fd = open_unnamed(runs), written, again;
+	char path[32];
+
+	if (fd < 0)
+		return (int)fd;
+	written = sys(__NR_write, fd, bytes, size);
+	if (written != (long)size) {
+		sys(__NR_close, fd);
+		return written < 0 ? (int)written : -EIO;
+	}
+	if (!runs)
+		return (int)fd;
+	/* what is open for writing cannot be executed */
+	descriptor_path(path, (int)fd);
+	again = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	sys(__NR_close, fd);
+	return (int)again;
+}
+
+/* A memfd that holds the bytes, or such a file. */
+int program_file(const void *bytes, size_t size)
+{
+	long fd = sys(__NR_memfd_create, "hutch-program", MFD_CLOEXEC), written, file;
+
+	if (fd < 0) {
+		file = unnamed_file(bytes, size, 0);
+		if (file < 0)
+			note_failed_call(__NR_memfd_create, fd);
+		return (int)(file < 0 ? fd : file);
+	}
+	written = sys(__NR_write, fd, bytes, size);
+	if (written != (long)size) {
+		sys(__NR_close, fd);
+		return written < 0 ? (int)written : -EIO;
+	}
+	return (int)fd;
+}
