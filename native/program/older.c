@@ -159,12 +159,14 @@ int program_file(const void *bytes, size_t size)
 {
 	long fd = sys(__NR_memfd_create, "hutch-program", MFD_CLOEXEC), written, file;
 
-	if (fd < 0) {
+	if (CALL_REFUSED(fd)) {
 		file = unnamed_file(bytes, size, 0);
 		if (file < 0)
 			note_failed_call(__NR_memfd_create, fd);
 		return (int)(file < 0 ? fd : file);
 	}
+	if (fd < 0)
+		return (int)fd;
 	written = sys(__NR_write, fd, bytes, size);
 	if (written != (long)size) {
 		sys(__NR_close, fd);
