@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an attempt is, as data; the kinds of containers that it is made in; and how it is run in one, or without hutch.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { closeSync, openSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type RunOptions, run } from '../../src/index.ts'
+import { type RunOptions, run, type StartOptions } from '../../src/index.ts'
 import { optionFlags } from '../../src/plan/options.ts'
 
 /** Each container: root, all namespaces but that of users, a busybox image, and what is added here. */
@@ -35,6 +35,13 @@ export interface Attempt {
   absent?: string
   /** Kinds of container in which it gets through, with the reason why that is so. */
   open?: { [kind: string]: string }
+  /** What its standard input is. */
+  stdin?: { path: string; flags: number }
+  /** Hears the caller's descriptor of that, before the attempt. */
+  streams?: (fd: number) => void
+  /** What is to be seen outside: prepared, and whether it was reached. What the attempt itself reports does not count then. */
+  before?: () => void
+  reached?: () => Promise<boolean>
 }
 
 /** Milliseconds that it may take: gcc is slow in a VM without KVM. */
@@ -59,8 +66,39 @@ function fill(word: string, ground: Ground): string {
   })
 }
 
-/** In a container of these options: what the program said, or the signal and the reason. */
-export async function inside(words: string, options: RunOptions, ground: Ground): Promise<string> {
+/** In a container of these options: how it ended, as the program or as the caller saw it. */
+export function inside(attempt: Attempt, options: RunOptions, ground: Ground): Promise<string> {
+  return watched(attempt, ground, async (stdin) => {
+    const stdio = stdin === 'ignore' ? {} : { stdio: [stdin, 'pipe', 'pipe'] as const }
+    try {
+      return await contained(attempt.words, { ...options, ...attempt.options, ...stdio }, ground)
+    } catch (error) {
+      if (!attempt.stdin) throw error
+      return `not started: ${(error as { code?: string }).code}`
+    }
+  })
+}
+
+/** Opens what the attempt's standard input is, and looks from outside at what it reached. */
+async function watched(
+  attempt: Attempt,
+  ground: Ground,
+  make: (stdin: number | 'ignore') => Promise<string>,
+): Promise<string> {
+  const stdin = attempt.stdin ? openSync(fill(attempt.stdin.path, ground), attempt.stdin.flags) : 'ignore'
+  try {
+    if (stdin !== 'ignore') attempt.streams?.(stdin)
+    attempt.before?.()
+    const end = await make(stdin)
+    if (!attempt.reached) return end
+    return (await attempt.reached()) ? 'got through' : end === 'got through' ? 'refused: EUNSEEN' : end
+  } finally {
+    if (stdin !== 'ignore') closeSync(stdin)
+  }
+}
+
+/** What the program said, or the signal and the reason. */
+async function contained(words: string, options: StartOptions, ground: Ground): Promise<string> {
   const { stdout, stderr, signal, reason, status } = await run('/bin/attempt', split(words, ground), {
     rootfs: ground.image!,
     ...options,
@@ -69,16 +107,25 @@ export async function inside(words: string, options: RunOptions, ground: Ground)
 }
 
 /** Without hutch. */
-export function control(attempt: Attempt, ground: Ground): Promise<string> | string {
+export function control(attempt: Attempt, ground: Ground): Promise<string> {
+  return watched(attempt, ground, (stdin) => uncontained(attempt, ground, stdin))
+}
+
+async function uncontained(attempt: Attempt, ground: Ground, stdin: number | 'ignore'): Promise<string> {
   const { words, control: how } = attempt
   if (typeof how === 'object' && 'loosened' in how)
-    return inside(how.words ?? words, { ...attempt.options, ...how.loosened }, ground)
+    return contained(how.words ?? words, { ...attempt.options, ...how.loosened }, ground)
   const own = split(typeof how === 'object' ? how.outside : words, ground)
   const chroot = how === 'chrooted' ? ['chroot', ground.image!] : []
   const [command, ...rest] =
     how === 'chrooted' ? [...chroot, '/bin/attempt', ...own] : [`${ground.image}/bin/attempt`, ...own]
   // descriptor 3 is one that was left open: /
   const words3 = ['-c', 'exec 3</; exec "$@"', 'sh', command!, ...rest]
-  const { stdout, stderr, signal } = spawnSync('/bin/sh', words3, { cwd: '/', encoding: 'utf8', timeout: 120_000 })
+  const { stdout, stderr, signal } = spawnSync('/bin/sh', words3, {
+    cwd: '/',
+    encoding: 'utf8',
+    timeout: 120_000,
+    stdio: [stdin, 'pipe', 'pipe'],
+  })
   return signal ? `ended by ${signal}` : stdout.trim() || stderr
 }

@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attempts to escape, each in every kind of container, where it must fail; and its control, which gets through.
 
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, type TestContext, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
@@ -14,13 +24,15 @@ import { bombs } from './bombs.ts'
 import { files } from './files.ts'
 import { machine } from './machine.ts'
 import { mounts } from './mounts.ts'
+import { others } from './others.ts'
 import { processes } from './processes.ts'
 import { sockets } from './sockets.ts'
+import { streams } from './streams.ts'
 
 const { path: work, remove } = workplace()
 const ground: Ground = {}
 const servers: Server[] = []
-const topics = { machine, mounts, processes, files, sockets, bombs }
+const topics = { machine, mounts, processes, others, files, streams, sockets, bombs }
 
 async function listen(where: object): Promise<Server> {
   const server = createServer((socket) => socket.destroy()).listen(where)
@@ -47,6 +59,13 @@ beforeAll(async () => {
   const address = (await listen({ port: 0, host: '127.0.0.1' })).address()
   ground.port = String(typeof address === 'object' && address?.port)
   ground.interface = readdirSync('/sys/class/net').find((name) => name !== 'lo' && name !== 'bonding_masters') ?? 'eth0'
+  ground.directory = `${work}/directory`
+  mkdirSync(ground.directory)
+  ground.input = `${work}/input`
+  writeFileSync(ground.input, 'bytes of the caller\n')
+  ground.group = spawnSync('ps', ['-o', 'pgid=', '-p', String(process.pid)], { encoding: 'utf8' }).stdout.trim()
+  ground.ipc = String(process.pid)
+  spawnSync(program, ['make-ipc', ground.ipc])
   const v1 = readHost().v1.pids
   ground.groups = v1 ? 'cgroup pids' : 'cgroup2 '
   ground.groupType = v1 ? 'cgroup pids pids.max 2000' : 'cgroup2  pids.max 2000'
@@ -62,6 +81,7 @@ beforeAll(async () => {
 }, building)
 
 afterAll(async () => {
+  spawnSync(`${ground.image}/bin/attempt`, ['remove-ipc', ground.ipc!])
   for (const server of servers) server.close()
   await endSleepers()
   remove()
@@ -88,13 +108,13 @@ describe.each(Object.entries(topics))('%s', (_topic, attempts) => {
   })
   for (const [kind, options] of Object.entries(kinds))
     test.for(attempts)(`${kind}: $what`, async (attempt) => {
-      expect(await inside(attempt.words, { ...options, ...attempt.options }, ground)).toMatch(expected(attempt, kind))
+      expect(await inside(attempt, options, ground)).toMatch(expected(attempt, kind))
     })
 })
 
 test('there are enough of them, and each has a name of its own', () => {
   const names = Object.values(topics).flatMap((attempts) => attempts.map(({ what }) => what))
   expect(new Set(names).size).toBe(names.length)
-  expect(names.length).toBeGreaterThanOrEqual(60)
+  expect(names.length).toBeGreaterThanOrEqual(180)
   expect(statSync(`${ground.image}/bin/attempt`).size).toBeGreaterThan(0)
 })
