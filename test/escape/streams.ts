@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a standard stream gives beside its bytes; set-user-ID modes; and notices of what others do.
-import { constants, readFileSync } from 'node:fs'
+import { constants } from 'node:fs'
 import type { Attempt } from './attempt.ts'
 
 const { O_DIRECTORY, O_RDONLY } = constants
@@ -13,17 +13,6 @@ const notStarted = /^not started: /
 
 const byOwner = 'root owns the file, and was handed it: use a pipe, or --user'
 const rootOwns = { rootfs: byOwner, unfiltered: byOwner, strict: byOwner }
-
-/** The flags of this process's own file, as /proc tells them. */
-let caller = -1
-const flagsOf = (fd: number) =>
-  Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))![1]!, 8)
-const keepsFlag = (flag: number) => ({
-  streams: (fd: number) => {
-    caller = fd
-  },
-  reached: async () => (flagsOf(caller) & flag) !== 0,
-})
 
 const setIdCalls = [
   'chmod',
@@ -130,20 +119,6 @@ export const streams: Attempt[] = [
     stdin: file,
     control: 'outside',
     open: rootOwns,
-  },
-  {
-    what: 'O_APPEND left on a stream of the caller',
-    words: 'append 0',
-    stdin: file,
-    control: 'outside',
-    ...keepsFlag(constants.O_APPEND),
-  },
-  {
-    what: 'O_NONBLOCK left on a stream of the caller',
-    words: 'nonblocking 0',
-    stdin: file,
-    control: 'outside',
-    ...keepsFlag(constants.O_NONBLOCK),
   },
   ...setIdCalls.map(
     (call): Attempt => ({

@@ -105,8 +105,11 @@ static int try_lease(char **arguments)
 
 static int try_stream_flags(char **arguments)
 {
-	int flags = FS_NODUMP_FL;
+	int flags;
 
+	if (ioctl(number(arguments), FS_IOC_GETFLAGS, &flags))
+		cannot_try("FS_IOC_GETFLAGS");
+	flags |= FS_NODUMP_FL;
 	return ioctl(number(arguments), FS_IOC_SETFLAGS, &flags);
 }
 
