@@ -119,8 +119,8 @@ async function uncontained(attempt: Attempt, ground: Ground, stdin: number | 'ig
   const chroot = how === 'chrooted' ? ['chroot', ground.image!] : []
   const [command, ...rest] =
     how === 'chrooted' ? [...chroot, '/bin/attempt', ...own] : [`${ground.image}/bin/attempt`, ...own]
-  // descriptor 3 is one that was left open: /
-  const words3 = ['-c', 'exec 3</; exec "$@"', 'sh', command!, ...rest]
+  // descriptor 3 is one that was left open: /. The shell stays, so that a child which its parent must wait for is not this process's
+  const words3 = ['-c', 'exec 3</; "$@"; exit $?', 'sh', command!, ...rest]
   const { stdout, stderr, signal } = spawnSync('/bin/sh', words3, {
     cwd: '/',
     encoding: 'utf8',
