@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch doctor: the findings, one a line, each with its remedy. Status 1 when something is missing.
+// hutch doctor: what this host has, then what real starts do here, one finding a line with its remedy. Status 1 when something
+// is missing.
 import { writeSync } from 'node:fs'
 import { type Finding, inspectHost } from '../host/doctor.ts'
 import { readHost } from '../host/host.ts'
 import { findSystemdPlace, inspectSystemd } from '../systemd/doctor.ts'
+import { tryStarts } from './doctor-starts.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { wantsColor } from './print.ts'
 
@@ -21,6 +23,7 @@ export async function main(args: string[]): Promise<number> {
   const findings = inspectHost(place === undefined ? host : { ...host, home: place }).flatMap((finding) =>
     finding.title === 'delegation' ? [...systemd, ...(place === undefined ? [finding] : [])] : [finding],
   )
+  findings.push(...(await tryStarts()))
   writeSync(
     1,
     values.json

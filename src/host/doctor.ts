@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this host offers for containment, as findings with remedies. Looks only: changes nothing.
+// What this host has, as findings with remedies. Reads only; what a start can do is tried by cli/doctor-starts.ts.
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
-import { errnoName, native } from '../native.ts'
 import { delegateCommand } from './dropin.ts'
 import { type Host, isKernelFrom, readHost } from './host.ts'
 import { readParent } from './parent.ts'
@@ -23,11 +22,8 @@ export function inspectHost(host: Host = readHost()): Finding[] {
     ...controllers(host),
     delegation(host),
     killing(host),
-    mounting(host),
     ...findOlderWays(host.kernel),
-    ...namespaceFindings(),
     userNamespaces(),
-    landlock(),
     swap(),
     pressure(),
   ]
@@ -138,18 +134,6 @@ function killing(host: Host): Finding {
   }
 }
 
-function mounting(host: Host): Finding {
-  const title = 'mounts'
-  return isKernelFrom(host.kernel, [5, 12])
-    ? { title, state: 'ok', found: 'roots are put together by descriptors (open_tree, mount_setattr)' }
-    : {
-        title,
-        state: 'missing',
-        found: `--rootfs, --read-only and --volume are not to be had: mount_setattr came with 5.12`,
-        remedy: 'use Linux 5.12 or newer',
-      }
-}
-
 /** What came after the oldest kernel that hutch runs on, and what is done without it. */
 const newerCalls: readonly [since: [major: number, minor: number], what: string, instead: string][] = [
   [[5, 8], 'mount ids (statx)', '--rootfs and its kind are not to be had'],
@@ -165,25 +149,6 @@ export function findOlderWays([major, minor]: Host['kernel']): Finding[] {
   const found = lacking.map(([, what, instead]) => `without ${what}: ${instead}`).join('; ')
   const [[a, b]] = lacking.at(-1)!
   return [{ title: 'older ways', state: 'note', found, remedy: `Linux ${a}.${b} has all of it` }]
-}
-
-function namespaceFindings(): Finding[] {
-  const have = children('/proc/self/ns').map((path) => path.slice(path.lastIndexOf('/') + 1))
-  const kinds = ['mnt', 'pid', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time']
-  const closed = kinds.filter(
-    (kind) => !have.includes(kind) || readNumber(`/proc/sys/user/max_${kind}_namespaces`) === 0,
-  )
-  const open = kinds.filter((kind) => !closed.includes(kind))
-  const finding: Finding = {
-    title: 'namespaces',
-    state: closed.length ? 'missing' : 'ok',
-    found: `${open.join(', ')}${closed.length ? `; not: ${closed.join(', ')}` : ''}`,
-  }
-  return [
-    closed.length
-      ? { ...finding, remedy: `raise /proc/sys/user/max_${closed[0]}_namespaces, or a kernel that has them` }
-      : finding,
-  ]
 }
 
 /** What runs without root depend on. Root needs none of it. */
@@ -205,20 +170,6 @@ function userNamespaces(): Finding {
   return tools.userTool && tools.groupTool
     ? { title, state: 'ok', found }
     : { title, state: 'note', found: `${found}, for one id each`, remedy: 'for --map-users auto: apt install uidmap' }
-}
-
-/** For --landlock alone. */
-function landlock(): Finding {
-  const version = native().landlock()
-  if (version > 0)
-    return { title: 'landlock', state: 'ok', found: `files can be restricted by path (version ${version})` }
-  const off = errnoName(version) === 'EOPNOTSUPP'
-  return {
-    title: 'landlock',
-    state: 'note',
-    found: `--landlock is not to be had: ${off ? 'it was not switched on at boot' : 'this kernel has none'}`,
-    remedy: off ? 'boot with landlock in the list lsm=…' : 'Linux 5.13, built with CONFIG_SECURITY_LANDLOCK',
-  }
 }
 
 function swap(): Finding {
@@ -262,9 +213,4 @@ function readText(path: string): string {
   } catch {
     return ''
   }
-}
-
-function readNumber(path: string): number | undefined {
-  const text = readText(path).trim()
-  return text === '' ? undefined : Number(text)
 }

@@ -288,30 +288,6 @@ test('hog touches memory, a dot for every 10 MiB', async () => {
   expect(wrong.stderr).toContain('not a size or time: much')
 })
 
-test('doctor finds what this host has', async () => {
-  const { stdout } = await hutch(['doctor', '--json'])
-  const findings = JSON.parse(stdout) as { title: string; state: string }[]
-  expect(findings.map((finding) => finding.title.trim())).toEqual([
-    'kernel',
-    'cgroups',
-    'memory',
-    'pids',
-    'cpu',
-    'cpuset',
-    'io',
-    'systemd',
-    'delegation',
-    'cgroup.kill',
-    'mounts',
-    'namespaces',
-    'rootless',
-    'landlock',
-    'swap',
-    'pressure',
-  ])
-  expect(findings.filter((finding) => finding.state === 'missing')).toEqual([])
-})
-
 test('an unknown command is named', async () => {
   expect(await hutch(['rnu'])).toEqual({
     status: 125,

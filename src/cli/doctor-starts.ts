@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real starts for `hutch doctor`: each row starts a program as a job would and reports how that ended. Makes groups, namespaces
+// and mounts for a moment; leaves nothing.
+import { existsSync } from 'node:fs'
+import { HutchError } from '../errors.ts'
+import type { Finding } from '../host/doctor.ts'
+import { parseOptions, type RunOptions } from '../plan/options.ts'
+import { run } from '../run/job.ts'
+import { createPool } from '../run/pool.ts'
+import type { Result } from '../run/result.ts'
+import { settle } from '../run/settle.ts'
+
+/** One kind of start. `state` is what a failure means: `missing` costs a feature, `note` one that few need. */
+interface Trial {
+  title: string
+  /** The options as the user types them, for the words of a finding. */
+  flags: string
+  options: RunOptions
+  state?: 'note'
+  pool?: true
+}
+
+const kinds = ['mount', 'pid', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time'] as const
+
+const namespaces = (list: readonly (typeof kinds)[number][]): Trial => ({
+  title: list.length > 1 ? 'namespaces' : `  ${list[0]}`,
+  flags: `--isolate ${list.join(',')}`,
+  options: { isolate: [...list] },
+})
+
+/** In the order of what a run needs; a limit that fails leaves the others to be tried. */
+export const trials: readonly Trial[] = [
+  { title: 'start', flags: '--isolate none', options: { isolate: 'none' } },
+  { title: 'memory limit', flags: '--memory 64M', options: { limits: { memory: '64M' } } },
+  { title: 'task limit', flags: '--pids 32', options: { limits: { pids: 32 } } },
+  { title: 'CPU limit', flags: '--cpu-weight 100', options: { limits: { cpuWeight: 100 } } },
+  { title: 'CPU choice', flags: '--cpuset-cpus 0', options: { limits: { cpusetCpus: '0' } } },
+  namespaces(kinds),
+  { title: 'mounts', flags: '--read-only --tmpfs /tmp', options: { readOnly: true, mounts: [{ tmpfs: '/tmp' }] } },
+  { title: 'sandbox', flags: '--sandbox', options: { sandbox: true } },
+  { title: 'pool', flags: 'createPool()', options: { sandbox: true }, pool: true },
+  { title: 'landlock', flags: '--landlock /:rwx', options: { landlock: ['/:rwx'] }, state: 'note' },
+  { title: 'network', flags: '--network private', options: { network: 'private' }, state: 'note' },
+]
+
+/** What is started: the smallest program that every system has. */
+const program = ['/bin/true', '/usr/bin/true'].find(existsSync)
+const [command, args]: [string, string[]] = program ? [program, []] : ['/bin/sh', ['-c', ':']]
+
+/** Returns a finding for each kind of start, in the order of the table. Takes some 3 ms a start, the network excepted. */
+export async function tryStarts(): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const trial of trials) {
+    const failure = await failureOf(trial)
+    findings.push(toFinding(trial, failure))
+    // all at once failed: which of them it was
+    if (failure && trial.title === 'namespaces')
+      for (const kind of kinds) {
+        const single = namespaces([kind])
+        const why = await failureOf(single)
+        if (why) findings.push(toFinding(single, why))
+      }
+  }
+  return findings
+}
+
+/** Returns the error that a start ended with, or undefined if the program ran to its end with status 0. */
+async function failureOf({ options, pool }: Trial): Promise<unknown> {
+  try {
+    await settle(parseOptions(command, args, options, 'library'))
+    const { status, verdict } = pool ? await runInPool(options) : await run(command, args, options)
+    return status === 0 ? undefined : new Error(`the program ended with status ${status}: ${verdict.headline}`)
+  } catch (error) {
+    return error
+  }
+}
+
+async function runInPool(plan: RunOptions): Promise<Result> {
+  const pool = await createPool({ size: 1, plan })
+  try {
+    return await pool.run([command, ...args])
+  } finally {
+    await pool.close()
+  }
+}
+
+function toFinding({ title, flags, state }: Trial, failure: unknown): Finding {
+  if (failure === undefined) return { title, state: 'ok', found: `a start with ${flags} works` }
+  const known = HutchError.is(failure)
+  const text = failure instanceof Error ? failure.message : String(failure)
+  const lines = text.split('\n').map((line) => line.trim())
+  return {
+    title,
+    state: state ?? 'missing',
+    found: `a start with ${flags} fails: ${lines.filter((line) => !line.startsWith('remedy: ')).join('; ')}`,
+    ...(known && failure.remedy !== 'see hutch doctor' && { remedy: failure.remedy }),
+  }
+}
