@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch compile: the flags of run, and a file instead of a process.
-import { randomBytes } from 'node:crypto'
-import { chmodSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { lstatSync, readFileSync, writeSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import { buildDirectory } from '../native.ts'
 import { parseOptions } from '../plan/options.ts'
@@ -9,6 +8,7 @@ import { type Compiled, encodeCompiled, groupPlaceholder } from '../program/comp
 import { explainProgram } from '../program/explain.ts'
 import { prepareCompiled } from '../run/compiled.ts'
 import { loadFileReader, loadFilter } from '../run/job.ts'
+import { openDocument } from './document.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
 import { formatSteps } from './print.ts'
 import { readOptions, flags as runFlags } from './run.ts'
@@ -109,7 +109,6 @@ function readRunner(): Buffer {
 
 /** Whole or not at all; what stands at the path is replaced, not written through, if it is a regular file. @throws FILE_REFUSED */
 export function writeExecutable(path: string, bytes: Uint8Array): void {
-  const draft = `${path}.${randomBytes(6).toString('hex')}`
   const refused = (code: string, remedy: string, error?: unknown) =>
     fail('FILE_REFUSED', { what: 'write --output', path, errno: code, remedy }, error)
   const usual = 'give --output a file in a directory that exists and can be written'
@@ -117,12 +116,9 @@ export function writeExecutable(path: string, bytes: Uint8Array): void {
     const existing = lstatSync(path, { throwIfNoEntry: false })
     if (existing && !existing.isFile())
       throw refused(existing.isDirectory() ? 'EISDIR' : 'EEXIST', 'it is no regular file: give --output another name')
-    writeFileSync(draft, bytes, { flag: 'wx', mode: 0o700 })
-    chmodSync(draft, 0o755)
-    renameSync(draft, path)
+    openDocument(path)(bytes, { mode: 0o755 })
   } catch (error) {
     if (HutchError.is(error)) throw error
-    rmSync(draft, { force: true })
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     throw refused(code, usual, error)
   }

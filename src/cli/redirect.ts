@@ -3,6 +3,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import type { Stdio } from '../run/streams.ts'
+import { isDescriptor } from './document.ts'
 
 /** What to start with: descriptors of the files that are named, the caller's own streams else. @throws FILE_REFUSED */
 export function openRedirections(
@@ -16,7 +17,11 @@ export function openRedirections(
 /** A file that is open already is shared: one position, nothing overwrites the other's. */
 function openOutput(flag: string, path: string | undefined, other: Stdio = 'inherit'): Stdio {
   if (path === undefined) return 'inherit'
-  const fd = openFile(flag, path, constants.O_WRONLY | constants.O_CREAT)
+  const fd = openFile(
+    flag,
+    path,
+    constants.O_WRONLY | constants.O_CREAT | (isDescriptor(path) ? 0 : constants.O_NOFOLLOW),
+  )
   const file = fstatSync(fd)
   if (typeof other === 'number') {
     const open = fstatSync(other)
@@ -37,7 +42,9 @@ function openFile(flag: string, path: string, how: number): number {
     const remedy =
       flag === '--stdin'
         ? `give ${flag} a file that is there and can be read`
-        : `give ${flag} a file that can be written, in a directory that is there`
+        : code === 'ELOOP'
+          ? `the name is a symbolic link, which an earlier job may have left: give ${flag} the file itself`
+          : `give ${flag} a file that can be written, in a directory that is there`
     throw fail('FILE_REFUSED', { what: flag === '--stdin' ? 'read' : 'write', path, errno: code, remedy }, error)
   }
 }

@@ -1,40 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Documents about a run (--report, --meta, --learn --force): written whole or not at all.
-import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { fail, type HutchError } from '../errors.ts'
 import type { Result } from '../run/result.ts'
+import { type Document, openDocument } from './document.ts'
 
-/** Before the command runs: a document that cannot be written afterwards is told now. @throws FILE_REFUSED */
-export function checkDocumentPath(path: string, flag: string): void {
-  try {
-    const existing = statSync(path, { throwIfNoEntry: false })
-    accessSync(existing ? path : dirname(path), constants.W_OK)
-    if (!existing?.isDirectory()) return
-  } catch (error) {
-    throw refused(path, flag, error)
-  }
-  throw refused(path, flag, { code: 'EISDIR' })
+/** Opens a document before the command runs, so that one that cannot be written is refused now. @throws FILE_REFUSED */
+export function openReport(path: string, flag: string): Document {
+  const write = refusing(path, flag, () => openDocument(path))
+  return (content, options) => refusing(path, flag, () => write(content, options))
 }
 
-/** A regular file is replaced in one step; a pipe or device is written to. @throws FILE_REFUSED */
-export function writeDocument(path: string, text: string, flag: string): void {
-  const draft = `${path}.${process.pid}`
+function refusing<T>(path: string, flag: string, action: () => T): T {
   try {
-    const existing = statSync(path, { throwIfNoEntry: false })
-    if (existing && !existing.isFile()) {
-      writeFileSync(path, text)
-      return
-    }
-    // a file of that name that is not ours is left alone
-    writeFileSync(draft, text, { flag: 'wx' })
+    return action()
   } catch (error) {
-    throw refused(path, flag, error)
-  }
-  try {
-    renameSync(draft, path)
-  } catch (error) {
-    rmSync(draft, { force: true })
     throw refused(path, flag, error)
   }
 }

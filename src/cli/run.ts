@@ -15,11 +15,12 @@ import { pretendSettled, settle } from '../run/settle.ts'
 import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
+import type { Document } from './document.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
 import { formatLines, formatSteps, formatVerdict, wantsColor } from './print.ts'
 import { defaultFile, mayBeRecorded } from './record/file.ts'
 import { openRedirections } from './redirect.ts'
-import { checkDocumentPath, formatReport, writeDocument } from './report.ts'
+import { formatReport, openReport } from './report.ts'
 import { tell } from './stderr.ts'
 
 export const flags: FlagTable = {
@@ -106,26 +107,26 @@ export async function main(args: string[]): Promise<number> {
     writeSync(1, `Usage: hutch run [OPTIONS] [--] COMMAND [ARG…]\n\n${formatFlags(flags)}\n`)
     return 0
   }
-  const meta = parsed.values.explain ? undefined : parsed.values.meta?.[0]
-  if (meta !== undefined) checkDocumentPath(meta, '--meta')
+  const metaPath = parsed.values.explain ? undefined : parsed.values.meta?.[0]
+  const meta = metaPath === undefined ? undefined : openReport(metaPath, '--meta')
   try {
     return await runParsed(parsed, meta)
   } catch (error) {
     // also when an option is refused: who reads the file must not find that of a run before
-    if (meta !== undefined && HutchError.is(error)) writeDocument(meta, formatMetaOfFailure(error.message), '--meta')
+    if (HutchError.is(error)) meta?.(formatMetaOfFailure(error.message))
     throw error
   }
 }
 
-async function runParsed({ values, order, rest }: Parsed, meta: string | undefined): Promise<number> {
+async function runParsed({ values, order, rest }: Parsed, meta: Document | undefined): Promise<number> {
   const [command = '', ...words] = rest
   const options = readOptions(values, order)
   const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const filter = await loadFilter(spec)
-  const report = values.report?.[0]
+  const reportPath = values.report?.[0]
   const told = spec.seccompReport || spec.learn ? await import('./seccomp-report.ts') : undefined
-  if (report !== undefined) checkDocumentPath(report, '--report')
-  const profile = told?.checkLearn(values)
+  const report = reportPath === undefined ? undefined : openReport(reportPath, '--report')
+  const learn = told?.openLearn(values)
   if (values.explain) {
     const { print } = await import('./output.ts')
     if (spec.sandbox) print((await import('../plan/sandbox-words.ts')).describeSandbox(options))
@@ -135,9 +136,9 @@ async function runParsed({ values, order, rest }: Parsed, meta: string | undefin
     return 0
   }
   const result = await runToEnd(spec, values, filter, told?.tellRefused)
-  if (profile !== undefined) told!.writeLearned(profile, result, values.force !== undefined)
-  if (report !== undefined) writeDocument(report, formatReport(result), '--report')
-  if (meta !== undefined) writeDocument(meta, formatMeta(result), '--meta')
+  learn?.(result)
+  report?.(formatReport(result))
+  meta?.(formatMeta(result))
   if (spec.seccompReport) told!.tellCounts(result)
   if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage))) {
     const color = wantsColor(process.stderr)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
-import { existsSync, linkSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { formatRefused } from '../seccomp/refused-call.ts'
+import type { Document } from './document.ts'
 import type { Parsed } from './flags.ts'
-import { checkDocumentPath, writeDocument } from './report.ts'
+import { openReport } from './report.ts'
 import { tell } from './stderr.ts'
 
 /** A line for the first call of each kind. */
@@ -20,18 +21,18 @@ export function tellCounts({ seccomp }: Result): void {
   if (seccomp && seccomp.others > 0) tell(`hutch: refused ${seccomp.others} times: calls of other kinds\n`)
 }
 
-/** The file of --learn, which must be one that can be made. @throws FILE_REFUSED */
-export function checkLearn(values: Parsed['values']): string | undefined {
+/** Opens the file of --learn. @throws FILE_REFUSED */
+export function openLearn(values: Parsed['values']): ((result: Result) => void) | undefined {
   const path = values.learn?.at(-1)
   if (path === undefined) return undefined
-  checkDocumentPath(path, '--learn')
+  const write = openReport(path, '--learn')
   if (!values.force && existsSync(path)) throw refused(path, 'EEXIST')
-  return path
+  return (result) => writeLearned(path, write, result, values.force !== undefined)
 }
 
 /** Whole or not at all; a file that came meanwhile is left, unless it was to be replaced. @throws FILE_REFUSED */
-export function writeLearned(path: string, { learned, reason }: Result, force: boolean): void {
-  // no program ran, which the verdict tells: a profile of the way to its exec would be of use to none
+function writeLearned(path: string, write: Document, { learned, reason }: Result, force: boolean): void {
+  // no program ran, as the verdict says: a profile of the way to its exec is of no use
   if (reason === 'not-found' || reason === 'not-executable') return
   if (!learned)
     throw fail('FILE_REFUSED', {
@@ -40,19 +41,11 @@ export function writeLearned(path: string, { learned, reason }: Result, force: b
       errno: 'ENODATA',
       remedy: 'see why the command did not start: nothing was learnt',
     })
-  const text = `${JSON.stringify(learned, null, 2)}\n`
-  if (force) {
-    writeDocument(path, text, '--learn')
-    return
-  }
-  const draft = `${path}.${process.pid}`
   try {
-    writeFileSync(draft, text, { flag: 'wx' })
-    linkSync(draft, path)
+    write(`${JSON.stringify(learned, null, 2)}\n`, { keepsExisting: !force })
   } catch (error) {
-    throw refused(path, (error as NodeJS.ErrnoException).code ?? 'EIO', error)
-  } finally {
-    rmSync(draft, { force: true })
+    if ((error as { cause?: NodeJS.ErrnoException }).cause?.code === 'EEXIST') throw refused(path, 'EEXIST', error)
+    throw error
   }
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup save: groups with all below them and every setting, as JSON that apply reads.
-import { writeFileSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { takeSnapshot } from '../../cgroup/snapshot.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
+import { openDocument } from '../document.ts'
 import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
 
@@ -20,7 +20,7 @@ export const verb: Verb = {
     if (path === undefined) print(text)
     else
       try {
-        writeFileSync(path, text)
+        openDocument(path)(text)
       } catch (error) {
         const { code = 'EIO' } = error as NodeJS.ErrnoException
         throw fail('FILE_REFUSED', {

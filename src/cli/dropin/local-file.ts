@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ordinary files that the drop-ins read and write: lists, configurations, output.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fail } from '../../errors.ts'
+import { openDocument } from '../document.ts'
 import { statuses, withStatus } from './status.ts'
 
 /** More than any configuration has; a device such as /dev/zero ends here. */
@@ -46,7 +47,7 @@ export function listConfigurations(directory: string, status: number): string[] 
 /** @throws FILE_REFUSED */
 export function writeOutput(path: string, text: string, status: number): void {
   try {
-    writeFileSync(path, text)
+    openDocument(path)(text)
   } catch (error) {
     throw refusal('write', path, (error as NodeJS.ErrnoException).code, status, error)
   }
