@@ -24,7 +24,7 @@ import { bombs } from './bombs.ts'
 import { files } from './files.ts'
 import { machine } from './machine.ts'
 import { mounts } from './mounts.ts'
-import { others } from './others.ts'
+import { others, ownGroup } from './others.ts'
 import { processes } from './processes.ts'
 import { sockets } from './sockets.ts'
 import { streams } from './streams.ts'
@@ -63,7 +63,11 @@ beforeAll(async () => {
   mkdirSync(ground.directory)
   ground.input = `${work}/input`
   writeFileSync(ground.input, 'bytes of the caller\n')
-  ground.group = spawnSync('ps', ['-o', 'pgid=', '-p', String(process.pid)], { encoding: 'utf8' }).stdout.trim()
+  ground.group = ownGroup()
+  ground.otherGroup = String(startQuiet('setsid', ['sleep', '1000']).pid)
+  // a user that has this one process: the control must not reach another
+  ground.user = '61235'
+  startQuiet('setpriv', ['--reuid', ground.user, '--clear-groups', 'sleep', '1000'])
   ground.ipc = String(process.pid)
   spawnSync(program, ['make-ipc', ground.ipc])
   const v1 = readHost().v1.pids

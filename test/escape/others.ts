@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attempts on other processes by further calls, on the caller's process group, session and user, and on IPC objects of the host.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { getPriority, setPriority } from 'node:os'
+import { getPriority } from 'node:os'
 import type { Attempt } from './attempt.ts'
 
 const outside = 'outside'
@@ -26,25 +27,35 @@ const signalled = {
   },
 }
 
+/** Group 0 of a start without a guard is this process's: all of it gets back what it had. */
+let niceness = 0
 const reniced = {
-  before: () => setPriority(process.pid, 0),
+  before: () => {
+    niceness = getPriority(process.pid)
+  },
   reached: async () => {
-    const changed = getPriority(process.pid) !== 0
-    setPriority(process.pid, 0)
+    const changed = getPriority(process.pid) !== niceness
+    if (changed) execFileSync('renice', ['-n', String(niceness), '-g', ownGroup()], { stdio: 'ignore' })
     return changed
   },
 }
 
 const autogroup = '/proc/self/autogroup'
-const weight = () => /nice (-?\d+)/.exec(readFileSync(autogroup, 'utf8'))?.[1]
+const weight = () => /nice (-?\d+)/.exec(readFileSync(autogroup, 'utf8'))?.[1] ?? '0'
+let weightBefore = '0'
 const regrouped = {
-  before: () => writeFileSync(autogroup, '0'),
+  before: () => {
+    weightBefore = weight()
+  },
   reached: async () => {
-    const changed = weight() !== '0'
-    writeFileSync(autogroup, '0')
+    const changed = weight() !== weightBefore
+    if (changed) writeFileSync(autogroup, weightBefore)
     return changed
   },
 }
+
+/** The process group of this process. */
+export const ownGroup = () => /^\d+ \(.*\) \S \d+ (\d+)/s.exec(readFileSync('/proc/self/stat', 'utf8'))![1]!
 
 const byNumber: [call: string, words: string][] = [
   ['tkill', 'thread-signal'],
@@ -92,12 +103,11 @@ export const others: Attempt[] = [
   { what: "the caller's process group joined (setpgid)", words: 'join-group $group', control: outside },
   { what: "the caller's process group as an owner (F_SETOWN_EX)", words: 'owner-group $group', control: outside },
   {
-    what: "the caller's process group niced, by number",
-    words: 'nice-group-by-number $group',
+    what: 'a process group outside niced, by number',
+    words: 'nice-group-by-number $otherGroup',
     control: outside,
-    ...reniced,
   },
-  { what: "the disk's queue for the caller's process group", words: 'disk-group $group', control: outside },
+  { what: "the disk's queue for a process group outside", words: 'disk-group $otherGroup', control: outside },
   {
     what: "a signal to the caller's process group, by number",
     words: 'signal-group $group',
@@ -106,7 +116,7 @@ export const others: Attempt[] = [
   },
   { what: 'a signal to group 0', words: 'signal-own-group', control: outside, ...signalled },
   { what: "the caller's process group niced, as group 0", words: 'nice-group', control: outside, ...reniced },
-  { what: "the caller's processes niced, as those of one user", words: 'nice-user', control: outside, ...reniced },
+  { what: 'the processes of a user outside niced (PRIO_USER)', words: 'nice-user $user', control: outside },
   {
     what: "the weight of the caller's session (autogroup)",
     words: 'autogroup',

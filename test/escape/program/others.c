@@ -211,8 +211,7 @@ static int try_nice_group(char **arguments)
 
 static int try_nice_user(char **arguments)
 {
-	(void)arguments;
-	return setpriority(PRIO_USER, getuid(), 3);
+	return setpriority(PRIO_USER, (id_t)number(arguments), 3);
 }
 
 static int try_nice_group_by_number(char **arguments)
