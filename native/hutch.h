@@ -75,23 +75,36 @@ int take_op(struct cursor *section, struct cursor *payload);
 int open_program(const u8 *bytes, u64 size, struct cursor *outer, struct cursor *inner);
 int finished(const struct cursor *payload);
 
-/* program/file.c: small kernel files and signals by number */
+/* program/file.c: small kernel files */
 
 size_t text_length(const char *s);
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int value, size_t n);
 int write_text(const char *path, const char *text);
 long read_text(const char *path, char *buffer, size_t size);
-long signal_listed(const char *procs, int sig, int except, int *count);
 void sleep_ms(unsigned int ms);
 
 /* program/legacy.c: cgroup v1's event notification */
 
 int legacy_eventfd(const char *group, const char *file, const char *argument);
 
-/* program/tree.c: groups below a job's own */
+/* program/signal-listed.c: signals to the processes of a group */
 
+long signal_listed(const char *procs, int sig, int except, int *count);
+long signal_listed_in(int base, const char *procs, int sig, int except, int *count);
+
+/* program/tree.c: the groups below a group */
+
+enum walk { WALK_LOOK, WALK_REMOVE, WALK_KILL };
+int open_group_in(int base, const char *name);
+void kill_group(int group);
+int walk_groups_below(int top, enum walk mode, u64 until);
 void clear_below(const char *path);
+
+/* program/stale.c: groups whose hutch was killed */
+
+int lock_group(const char *path);
+int sweep_directory(const char *directory, u64 own_space, u64 until);
 
 /* program/outer.c: what happens around the child */
 
@@ -118,6 +131,7 @@ struct outer {
 	u32 step;		/* index of the op it stands at */
 	const struct launch_files *files;	/* only while outer_start runs */
 	const char *made[MAX_GROUPS];	/* groups that this run made, in order */
+	int lock[MAX_GROUPS];		/* holds the lock of each, or negative; see stale.c */
 	u32 made_count;
 	int pid;
 	int pidfd;

@@ -69,6 +69,10 @@ export interface Native {
   closeReader(reader: object): void
   /** All groups below a directory: for each `+` (it has children) or `-`, its path from there, NUL. A string, if all is ASCII. */
   walkGroups(directory: string | Uint8Array): string | Buffer
+  /** Removes what killed hutches left right below NUL-separated directories: true if it stopped, after `ms` at the latest, with more to do. */
+  sweepGroups(directories: string | Uint8Array, pidNamespace: number, ms: number): boolean
+  /** Signals the processes that a cgroup.procs lists, except one: how many are listed, or -errno if one refused. */
+  signalListed(file: string | Uint8Array, signal: number, except: number): number
   /** Looks at the same files, NUL-separated, of groups that come and go; at those behind the first `signs` only while these change, and now and then. */
   openFollower(names: string, signs: number): object
   /** The slot that the group has from now on; or -errno. */

@@ -397,5 +397,6 @@ NAPI_MODULE_INIT()
 	add_held(env, exports);
 	add_follow(env, exports);
 	add_order(env, exports);
+	add_stale(env, exports);
 	return exports;
 }

@@ -143,6 +143,7 @@ void add_ns(napi_env env, napi_value exports);
 
 /* held.c */
 void add_held(napi_env env, napi_value exports);
+void add_stale(napi_env env, napi_value exports);
 
 /* order.c */
 void add_order(napi_env env, napi_value exports);

@@ -74,8 +74,7 @@ int check_facts(const struct strings *facts, const char *file);
 
 /* owner.c: names of groups, see src/cgroup/sweep.ts */
 int own_group_name(char *name, size_t size);
-int is_abandoned(const char *name, const char *own);
-void sweep_beside(const char *group, const char *own);
+int sweep_beside(const struct outer *o, const char *own, u64 until);
 
 /* verdict.c */
 struct story {

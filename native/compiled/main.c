@@ -15,6 +15,10 @@
 #include "compiled.h"
 
 #define HUTCH_FAILED 125
+/* The clean-up of what others left: in slices, and never longer in all. */
+#define SWEEP_MS 2000
+#define SLICE_MS 20
+#define PAUSE_MS 2
 #define PROT_READ_ONLY 1
 #define PROT_READ_WRITE 3
 #define MAP_PRIVATE_FILE 2
@@ -132,8 +136,18 @@ static void pass_signals(struct story *s, struct life *life, int fd)
 	}
 }
 
+/* A slice of the clean-up after hutches that were killed, so that signals and deadlines wait for 20 ms at most. Returns 1 if more is due. */
+static int sweep_slice(const struct story *s, const struct life *life, u64 end)
+{
+	u64 now = now_ms();
+
+	return now < end && sweep_beside(&life->outer, s->group, now + SLICE_MS < end ? now + SLICE_MS : end);
+}
+
 static void watch(struct story *s, struct life *life, int signals)
 {
+	u64 sweep_end = now_ms() + SWEEP_MS;
+	int sweeping = sweep_slice(s, life, sweep_end);
 	int tells = life->outer.terminal.fd >= 0 && life->outer.reaps;
 	struct pollfd fds[3 + MAX_WATCHES] = { { .fd = life->outer.pidfd, .events = POLLIN },
 					       { .fd = signals, .events = POLLIN },
@@ -154,14 +168,20 @@ static void watch(struct story *s, struct life *life, int signals)
 				s->timed_out = SIGKILL;
 			continue;
 		}
-		sys(__NR_ppoll, fds, 3 + life->outer.watches, due ? &t : NULL, NULL, NSIG_BYTES);
+		if (sweeping && (!due || left > PAUSE_MS))
+			t = (struct __kernel_timespec){ 0, PAUSE_MS * 1000000 };
+		sys(__NR_ppoll, fds, 3 + life->outer.watches, due || sweeping ? &t : NULL, NULL, NSIG_BYTES);
 		pass_signals(s, life, signals);
 		while (fds[2].revents && life_failed(life, &report))
 			s->refused = report;
 		for (u32 i = 0; i < life->outer.watches; i++)
 			if (fds[3 + i].revents && life_noticed(life, i))
 				s->oom_noticed = 1;
+		if (sweeping)
+			sweeping = sweep_slice(s, life, sweep_end);
 	}
+	for (; sweeping; sweeping = sweep_slice(s, life, sweep_end))
+		sleep_ms(PAUSE_MS);
 	while (life_failed(life, &report))
 		s->refused = report;
 	while ((pause = life_finish(life)) != 0)
@@ -198,8 +218,6 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	err = life_start(&life, &files);
 	if (err)
 		return tell_refusal(&s, 0, life.outer.step, (int)-err, failed_call(err));
-	for (u32 i = 0; i < life.outer.made_count; i++)
-		sweep_beside(life.outer.made[i], call->group);
 	watch(&s, &life, (int)signals);
 	return tell(&s);
 }

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups are named after the process that made them, as in src/plan/plan.ts
- * (groupName), and those whose process is gone are removed, as in
- * src/cgroup/sweep.ts: whoever starts next clears up.
+ * Groups are named after the process that made them, as in src/plan/groups.ts
+ * (groupName). Those whose process was killed are removed by the next start:
+ * see program/stale.c.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
-#include <signal.h>
 
 #include "compiled.h"
-
-#define REMOVE_DIRECTORY 0x200
-#define DEEPEST 8
-#define TRIES 50
 
 /* Field 22 of /proc/PID/stat; 0 when there is no such process, or only its zombie. The command in field 2 may hold anything. */
 static u64 start_time(u64 pid)
@@ -70,130 +65,30 @@ int own_group_name(char *name, size_t size)
 	return 0;
 }
 
-static int take_part(const char **at, u64 *number)
-{
-	const char *before;
-
-	if (**at != '-')
-		return 0;
-	before = ++*at;
-	*number = parse_number(at);
-	return *at > before;
-}
-
-/* Whether a name is that of a group whose process is gone; only those of the pid namespace of `own`, since others cannot be looked up. */
-int is_abandoned(const char *name, const char *own)
-{
-	u64 pid, start, space, serial, mine[4];
-	const char *at = name + 5, *other = own + 5;
-
-	if (!starts(name, "hutch-") || !take_part(&at, &pid) || !take_part(&at, &start) || !take_part(&at, &space) ||
-	    !take_part(&at, &serial) || *at || !pid)
-		return 0;
-	for (int i = 0; i < 4; i++)
-		if (!take_part(&other, &mine[i]))
-			return 0;
-	return space == mine[2] && start_time(pid) != start;
-}
-
-struct entry {
-	u64 inode;
-	long long offset;
-	u16 length;
-	u8 type;
-	char name[];
-};
-
-/* Calls `each` for every directory in `fd`. */
-static void for_directories(int fd, void (*each)(int fd, const char *name, void *arg), void *arg)
-{
-	char buffer[4096] __attribute__((aligned(8)));
-	long got;
-
-	while ((got = sys(__NR_getdents64, fd, buffer, sizeof buffer)) > 0)
-		for (long at = 0; at < got;) {
-			struct entry *e = (struct entry *)(void *)(buffer + at);
-
-			at += e->length;
-			if (e->type == 4 /* DT_DIR */ && e->name[0] != '.')
-				each(fd, e->name, arg);
-		}
-}
-
-static int open_in(int base, const char *name, int flags)
-{
-	return (int)sys(__NR_openat, base, name, flags | O_CLOEXEC | O_NOFOLLOW);
-}
-
-/* cgroup.kill where there is one, else each that is listed. */
-static void kill_in(int group)
-{
-	char list[4096];
-	const char *at = list;
-	int fd = open_in(group, "cgroup.kill", O_WRONLY);
-	long got;
-
-	if (fd >= 0) {
-		got = sys(__NR_write, fd, "1", 1);
-		sys(__NR_close, fd);
-		if (got == 1)
-			return;
-	}
-	fd = open_in(group, "cgroup.procs", O_RDONLY);
-	if (fd < 0)
-		return;
-	got = sys(__NR_read, fd, list, sizeof list - 1);
-	list[got > 0 ? got : 0] = 0;
-	sys(__NR_close, fd);
-	while (*at) {
-		u64 pid = parse_number(&at);
-
-		if (pid > 1)
-			sys(__NR_kill, pid, SIGKILL);
-		at += *at != 0;
-	}
-}
-
-/* From the innermost outwards; *arg is how deep it may still go. */
-static void clear(int base, const char *name, void *arg)
-{
-	int depth = *(int *)arg - 1, fd;
-
-	for (int tries = 0; tries < TRIES; tries++) {
-		fd = open_in(base, name, O_RDONLY | O_DIRECTORY);
-		if (fd < 0)
-			return;
-		kill_in(fd);
-		if (depth > 0)
-			for_directories(fd, clear, &depth);
-		sys(__NR_close, fd);
-		if (sys(__NR_unlinkat, base, name, REMOVE_DIRECTORY) != -EBUSY)
-			return;
-		sleep_ms(2);
-	}
-}
-
-static void clear_abandoned(int base, const char *name, void *arg)
-{
-	int depth = DEEPEST;
-
-	if (is_abandoned(name, arg))
-		clear(base, name, &depth);
-}
-
-/* `group` is this start's own. */
-void sweep_beside(const char *group, const char *own)
+static int sweep_parent(const char *group, u64 space, u64 until)
 {
 	struct text parent = { .length = 0 };
-	int fd;
 
 	add(&parent, group);
-	while (parent.length && parent.bytes[parent.length - 1] != '/')
+	while (parent.length > 1 && parent.bytes[parent.length - 1] != '/')
 		parent.length--;
 	parent.bytes[parent.length] = 0;
-	fd = open_in(AT_FDCWD, parent.bytes, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return;
-	for_directories(fd, clear_abandoned, (void *)(uintptr_t)own);
-	sys(__NR_close, fd);
+	return sweep_directory(parent.bytes, space, until);
+}
+
+/* Sweeps the directories of this start's groups. Returns 1 if there is more to do. */
+int sweep_beside(const struct outer *o, const char *own, u64 until)
+{
+	const char *at = own + 5;
+	int again = 0;
+	u64 space = 0;
+
+	/* the third number of its own name */
+	for (int i = 0; i < 3 && *at; i++) {
+		at++;
+		space = parse_number(&at);
+	}
+	for (u32 i = 0; i < o->made_count; i++)
+		again |= sweep_parent(o->made[i], space, until);
+	return again;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small kernel files, read and written whole, and signals to the processes that they list. */
+/* Small kernel files, read and written whole. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/time_types.h>
@@ -74,37 +74,6 @@ long read_text(const char *path, char *buffer, size_t size)
 	}
 	sys(__NR_close, fd);
 	return total;
-}
-
-/*
- * Sends `sig` (0: only counts) to every process listed in `procs` but `except`.
- * A process listed as 0 is in another pid namespace and cannot be reached.
- */
-long signal_listed(const char *procs, int sig, int except, int *count)
-{
-	char buffer[4096];
-	long fd, got, pid = 0;
-	int digits = 0;
-
-	fd = sys(__NR_openat, AT_FDCWD, procs, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return fd;
-	while ((got = sys(__NR_read, fd, buffer, sizeof buffer)) > 0) {
-		for (long i = 0; i < got; i++) {
-			if (buffer[i] >= '0' && buffer[i] <= '9') {
-				pid = pid * 10 + (buffer[i] - '0');
-				digits = 1;
-				continue;
-			}
-			if (digits)
-				++*count;
-			if (digits && pid > 1 && pid != except && sig)
-				sys(__NR_kill, pid, sig);
-			pid = digits = 0;
-		}
-	}
-	sys(__NR_close, fd);
-	return got < 0 ? got : 0;
 }
 
 void sleep_ms(unsigned int ms)

@@ -28,8 +28,10 @@ static int op_make_group(struct outer *o, struct cursor *c)
 	err = sys(__NR_mkdirat, AT_FDCWD, path, 0755);
 	if (err == -EEXIST && may_exist)
 		return 0;
-	if (!err && o->made_count < MAX_GROUPS)
+	if (!err && o->made_count < MAX_GROUPS) {
+		o->lock[o->made_count] = may_exist ? -1 : lock_group(path);
 		o->made[o->made_count++] = path;
+	}
 	return (int)err;
 }
 
@@ -275,6 +277,16 @@ static int op_remove_group(struct outer *o, struct cursor *c)
 	return err == -EBUSY ? AGAIN_WHILE_DYING : (int)err;
 }
 
+/* After its groups are gone: until then no other hutch takes them for abandoned. */
+static void release_locks(struct outer *o)
+{
+	for (u32 i = 0; i < o->made_count; i++)
+		if (o->lock[i] >= 0) {
+			sys(__NR_close, o->lock[i]);
+			o->lock[i] = -1;
+		}
+}
+
 static int run_op(struct outer *o, int code, struct cursor *payload)
 {
 	switch (code) {
@@ -320,6 +332,7 @@ int outer_finish(struct outer *o)
 		code = take_op(&o->ops, &payload);
 		if (code <= 0) {
 			release_ids(o);
+			release_locks(o);
 			disarm_fault();
 			return code;
 		}
@@ -347,6 +360,7 @@ void outer_skip(struct outer *o)
 void outer_undo(struct outer *o)
 {
 	release_ids(o);
+	release_locks(o);
 	while (o->made_count) {
 		const char *path = o->made[--o->made_count];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups below a job's own: made by the job, or by a hutch inside it that was
- * killed. One pass kills what is in them and removes those that are empty.
+ * Walks the groups below a group, to any depth, with two descriptors: down by
+ * openat, up by "..". Each level keeps only where its directory is read next.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -11,8 +11,7 @@
 
 #define REMOVE_DIRECTORY 0x200
 #define DT_DIRECTORY 4
-/* What is deeper takes further passes once the levels above it are known to be busy; each level holds a descriptor. */
-#define LEVELS_AT_MOST 128
+#define MAX_LEVELS 4096
 
 struct entry {
 	u64 inode;
@@ -22,77 +21,156 @@ struct entry {
 	char name[];
 };
 
-static int open_below(int base, const char *name, int flags)
+/* The next group in a directory: its name, where it stands, and where the one after it does. */
+struct child {
+	char name[256];
+	long long at, after;
+};
+
+int open_group_in(int base, const char *name)
 {
-	return (int)sys(__NR_openat, base, name, flags | O_CLOEXEC | O_NOFOLLOW);
+	long fd = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	/* a job may have closed a group of its own to us */
+	if (fd == -EACCES && sys(__NR_fchmodat, base, name, 0700) == 0)
+		fd = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return (int)fd;
 }
 
-/* v1 and kernels before 5.14: each process that is listed. */
-static void kill_listed(int group)
+/* 1 if a group stands at `from` or behind it. */
+static int next_child(int directory, long long from, struct child *c)
 {
-	char list[512];
-	long got, pid = 0;
-	int fd = open_below(group, "cgroup.procs", O_RDONLY);
-
-	if (fd < 0)
-		return;
-	while ((got = sys(__NR_read, fd, list, sizeof list)) > 0)
-		for (long i = 0; i < got; i++) {
-			if (list[i] >= '0' && list[i] <= '9') {
-				pid = pid * 10 + (list[i] - '0');
-				continue;
-			}
-			if (pid > 1)
-				sys(__NR_kill, pid, SIGKILL);
-			pid = 0;
-		}
-	sys(__NR_close, fd);
-}
-
-static void kill_group(int group)
-{
-	int fd = open_below(group, "cgroup.kill", O_WRONLY);
-	long got = fd < 0 ? fd : sys(__NR_write, fd, "1", 1);
-
-	if (fd >= 0)
-		sys(__NR_close, fd);
-	if (got != 1)
-		kill_listed(group);
-}
-
-static void clear_children(int group, int levels)
-{
-	char buffer[1024] __attribute__((aligned(8)));
+	char buffer[2048] __attribute__((aligned(8)));
 	long got;
 
-	while ((got = sys(__NR_getdents64, group, buffer, sizeof buffer)) > 0)
+	if (sys(__NR_lseek, directory, from, 0 /* SEEK_SET */) < 0)
+		return 0;
+	c->after = from;
+	while ((got = sys(__NR_getdents64, directory, buffer, sizeof buffer)) > 0)
 		for (long at = 0; at < got;) {
 			struct entry *e = (struct entry *)(void *)(buffer + at);
-			int child;
 
 			at += e->length;
+			c->at = c->after;
+			c->after = e->offset;
 			if (e->type != DT_DIRECTORY || e->name[0] == '.')
 				continue;
-			if (sys(__NR_unlinkat, group, e->name, REMOVE_DIRECTORY) != -EBUSY)
-				continue;
-			child = open_below(group, e->name, O_RDONLY | O_DIRECTORY);
-			if (child < 0)
-				continue;
-			kill_group(child);
-			if (levels > 1)
-				clear_children(child, levels - 1);
-			sys(__NR_close, child);
-			sys(__NR_unlinkat, group, e->name, REMOVE_DIRECTORY);
+			memcpy(c->name, e->name, text_length(e->name) + 1);
+			return 1;
 		}
+	return 0;
 }
 
-/* Without waiting: who is dying still holds its group, so the caller tries again. */
+static int write_in(int group, const char *file, const char *text)
+{
+	long fd = sys(__NR_openat, group, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), wrote;
+
+	if (fd < 0)
+		return (int)fd;
+	wrote = sys(__NR_write, fd, text, text_length(text));
+	sys(__NR_close, fd);
+	return wrote < 0 ? (int)wrote : 0;
+}
+
+/* v1 and kernels before 5.14 kill each process that is listed; a frozen process of v1 cannot die. */
+void kill_group(int group)
+{
+	int count = 0;
+
+	if (write_in(group, "cgroup.kill", "1") == 0)
+		return;
+	signal_listed_in(group, "cgroup.procs", SIGKILL, 0, &count);
+	write_in(group, "freezer.state", "THAWED");
+}
+
+static int has_processes(int group)
+{
+	int count = 0;
+
+	return signal_listed_in(group, "cgroup.procs", 0, 0, &count) != 0 || count > 0;
+}
+
+/* Enters a group. Returns -EBUSY if the walk only looks and a process is there. */
+static int visit(int group, enum walk mode)
+{
+	if (mode == WALK_LOOK)
+		return has_processes(group) ? -EBUSY : 0;
+	if (mode == WALK_KILL)
+		kill_group(group);
+	return 0;
+}
+
+/*
+ * Walks what is below `top`, once, and stops at `until` (0: never).
+ * Returns 0 when nothing is left (WALK_LOOK: when no process was found),
+ * -EBUSY when another pass may help, or the errno that none will change.
+ */
+int walk_groups_below(int top, enum walk mode, u64 until)
+{
+	long long position[MAX_LEVELS];
+	int level = 0, returned = 0, result = 0, fd;
+	int at = (int)sys(__NR_openat, top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct child child;
+
+	if (at < 0)
+		return at;
+	position[0] = 0;
+	for (;;) {
+		long err = -EBUSY;
+
+		if (until && now_ms() >= until) {
+			result = -EBUSY;
+			break;
+		}
+		if (!next_child(at, position[level], &child)) {
+			if (level == 0)
+				break;
+			fd = (int)sys(__NR_openat, at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			if (fd < 0) {
+				result = -EBUSY;
+				break;
+			}
+			sys(__NR_close, at);
+			at = fd;
+			level--;
+			returned = 1;
+			continue;
+		}
+		if (mode != WALK_LOOK)
+			err = sys(__NR_unlinkat, at, child.name, REMOVE_DIRECTORY);
+		position[level] = child.after;
+		if (returned || err != -EBUSY) {
+			if (mode != WALK_LOOK && err && err != -ENOENT && (!result || result == -EBUSY))
+				result = (int)err;
+			returned = 0;
+			continue;
+		}
+		fd = level + 1 < MAX_LEVELS ? open_group_in(at, child.name) : -ELOOP;
+		if (fd < 0) {
+			result = fd == -ENOENT ? -EBUSY : fd;
+			continue;
+		}
+		if (visit(fd, mode)) {
+			sys(__NR_close, fd);
+			result = -EBUSY;
+			break;
+		}
+		position[level++] = child.at;
+		position[level] = 0;
+		sys(__NR_close, at);
+		at = fd;
+	}
+	sys(__NR_close, at);
+	return result;
+}
+
+/* Does not wait: a dying process still holds its group, so the caller tries again. */
 void clear_below(const char *path)
 {
-	int fd = open_below(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+	int fd = open_group_in(AT_FDCWD, path);
 
 	if (fd < 0)
 		return;
-	clear_children(fd, LEVELS_AT_MOST);
+	walk_groups_below(fd, WALK_KILL, now_ms() + 100);
 	sys(__NR_close, fd);
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
+import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../errors.ts'
+import { encodePath } from '../host/odd-names.ts'
+import { errnoName, native } from '../native.ts'
 import { makeWrites, planFreeze } from './assign.ts'
-import { readGroupFile, readWords, walkGroups, writeGroupFile } from './files.ts'
+import { readGroupFile, walkGroups, writeGroupFile } from './files.ts'
 import { listProcesses, shorten } from './group-state.ts'
 import type { Place } from './place.ts'
 
@@ -18,14 +21,6 @@ async function waitFor(done: () => boolean): Promise<boolean> {
 
 function directoriesOf(place: Place): string[] {
   return [...new Set(Object.values(place.directories))]
-}
-
-/** The processes in a place and below it, in any of its hierarchies. */
-function members(place: Place): Set<string> {
-  const pids = new Set<string>()
-  for (const directory of directoriesOf(place))
-    for (const group of walkGroups(directory)) for (const pid of readWords(group, 'cgroup.procs')) pids.add(pid)
-  return pids
 }
 
 /**
@@ -43,9 +38,10 @@ export async function killPlace(place: Place): Promise<void> {
     writeGroupFile(unified, 'cgroup.freeze', '0')
   let forbidden = false
   const gone = await waitFor(() => {
-    const left = [...members(place)].map((pid) => kill(Number(pid)))
-    forbidden = left.length > 0 && left.every((errno) => errno === 'EPERM')
-    return left.length === 0 || forbidden
+    const left = directoriesOf(place).flatMap((directory) => walkGroups(directory).map(killListed))
+    const listed = left.filter((count) => count !== 0)
+    forbidden = listed.length > 0 && listed.every((count) => count < 0 && errnoName(count) === 'EPERM')
+    return listed.length === 0 || forbidden
   })
   if (gone && !forbidden) return
   const directory = directoriesOf(place)[0]!
@@ -60,16 +56,10 @@ export async function killPlace(place: Place): Promise<void> {
   })
 }
 
-/** Why it was refused. pid 0 is of another namespace, 1 is init, and this process does not end itself. */
-function kill(pid: number): string | undefined {
-  if (pid <= 1 || pid === process.pid) return undefined
-  try {
-    process.kill(pid, 'SIGKILL')
-    return undefined
-  } catch (error) {
-    // or it ended by itself
-    return (error as NodeJS.ErrnoException).code
-  }
+/** Returns how many a group lists, or -errno if one could not be killed. Never kills this process. */
+function killListed(directory: string): number {
+  const count = native().signalListed(encodePath(`${directory}/cgroup.procs`), constants.signals.SIGKILL, process.pid)
+  return count < 0 && ['ENOENT', 'ENODEV'].includes(errnoName(count)) ? 0 : count
 }
 
 /** Freezes or thaws, and waits until the kernel says that it is so. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED, CGROUP_WRITE_REFUSED */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups whose hutch was killed: their names tell who made them (plan/plan.ts, groupName), so no daemon and no state file is needed.
-import { readFileSync, statSync } from 'node:fs'
+// Removes groups whose hutch was killed. A hutch holds a lock on each of its groups, so neither a daemon nor a state file is needed.
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseStartTime } from '../host/host.ts'
-import { readChildren, readGroupFile, removeTree, writeGroupFile } from './files.ts'
+import { encodePath } from '../host/odd-names.ts'
+import { native } from '../native.ts'
 
 const shape = /^hutch-(\d+)-(\d+)-(\d+)-\d+$/
 
@@ -17,56 +19,22 @@ export function isAbandoned(name: string): boolean {
   return pid !== undefined && readStartTime(pid) !== startTime
 }
 
-/** Groups of another pid namespace are judged by age: their owner cannot be looked up from here. */
-const foreignAgeMs = 60_000
+/** Milliseconds: one slice blocks the event loop, the pause lets killed processes end, and the total bounds a clean-up. */
+const [sliceMs, pauseMs, totalMs] = [20, 2, 2000]
 
-/** Removes what dead owners left right below `directories`; kills what still runs there. Returns the paths it could not remove. */
-export function sweepGroups(
-  directories: Iterable<string>,
-  pidNamespace: string,
-  readStartTime: (pid: string) => string | undefined,
-): string[] {
-  const left: string[] = []
-  for (const directory of directories) {
-    for (const name of readChildren(directory)) {
-      const [, pid, startTime, namespace] = shape.exec(name) ?? []
-      if (!pid) continue
-      const path = `${directory}/${name}`
-      const dead = namespace === pidNamespace ? readStartTime(pid) !== startTime : isOldAndEmpty(path)
-      if (dead && !clear(path)) left.push(path)
-    }
-  }
-  return left
+/**
+ * Removes the groups that killed hutches left right below `directories`, with everything in them (native/program/stale.c).
+ * Returns undefined if the first slice was enough, else a promise that resolves after 2 s at most.
+ */
+export function sweepGroups(directories: Iterable<string>, pidNamespace: string): Promise<void> | undefined {
+  const words = encodePath([...new Set(directories)].join('\0'))
+  const more = () => native().sweepGroups(words, Number(pidNamespace), sliceMs)
+  return more() ? sweepOn(more, performance.now() + totalMs) : undefined
 }
 
-function isOldAndEmpty(path: string): boolean {
-  try {
-    return readGroupFile(path, 'cgroup.procs') === '' && Date.now() - statSync(path).mtimeMs > foreignAgeMs
-  } catch {
-    return false
-  }
-}
-
-/** Kills and removes, with a bounded wait for the dying. */
-function clear(path: string): boolean {
-  for (let tries = 0; tries < 50; tries++) {
-    killAll(path)
-    if (removeTree(path)) return true
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
-  }
-  return false
-}
-
-function killAll(path: string): void {
-  if (writeGroupFile(path, 'cgroup.kill', '1') === undefined) return
-  for (const pid of readGroupFile(path, 'cgroup.procs')?.split('\n') ?? []) {
-    try {
-      if (Number(pid) > 1) process.kill(Number(pid), 'SIGKILL')
-    } catch {
-      // it ended by itself
-    }
-  }
-  for (const name of readChildren(path)) killAll(`${path}/${name}`)
+async function sweepOn(more: () => boolean, end: number): Promise<void> {
+  do await pause(pauseMs)
+  while (more() && performance.now() < end)
 }
 
 /** When a process started; undefined when there is none, or only its zombie. */

@@ -305,7 +305,7 @@ export function follow(
       } else if (kind === eventKinds.unread) how.unread?.()
       else if (kind === eventKinds.ended) {
         unwatchJob(job)
-        finishSweep()
+        const cleared = finishSweep()
         const came = launched.forwards ? watchedNative().forward(0) : 0
         for (let number = 1; number < 32; number++) if (came & (1 << number)) sent.add(number)
         abort?.removeEventListener('abort', onAbort)
@@ -329,8 +329,8 @@ export function follow(
         }
         const swept = sweepNetworks()
         streams.over()
-        if (!connecting && !swept && !written) conclude()
-        else void Promise.all([connecting?.end(), swept, written]).catch(failed).then(conclude)
+        if (!connecting && !cleared && !swept && !written) conclude()
+        else void Promise.all([connecting?.end(), cleared, swept, written]).catch(failed).then(conclude)
       }
     })
     if (abort?.aborted) onAbort()

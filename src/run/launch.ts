@@ -6,7 +6,7 @@ import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren, readWords } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
 import { shareAt } from '../cgroup/quota-order.ts'
-import { isJobGroup, readStartTime, sweepGroups } from '../cgroup/sweep.ts'
+import { isJobGroup, sweepGroups } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { isInitialUserNamespace, readDevice } from '../host/device.ts'
 import { findFileSystem } from '../host/file-system.ts'
@@ -47,7 +47,7 @@ export interface Launched {
 /** Default parents change only when somebody rearranges the host's groups: then a launch fails, and is tried again on fresh facts. */
 const knownParents = new Map<string, Parent>()
 let serial = 0
-let sweep: (() => void) | undefined
+let sweep: (() => Promise<void> | undefined) | undefined
 let swept = false
 
 /** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
@@ -265,18 +265,24 @@ function rememberEnabled(plan: Plan): void {
 function sweepOnce(plan: Plan): void {
   if (swept) return
   swept = true
-  const directories = new Set([...plan.groups.map((group) => group.parent), ...ownLevels(plan), ...otherScopes()])
-  sweep = () => sweepGroups(directories, readHost().owner.pidNamespace, readStartTime)
-  setImmediate(finishSweep)
+  let running: { end: Promise<void> | undefined } | undefined
+  sweep = () => {
+    running ??= { end: sweepGroups([...sweptLevels(plan), ...otherScopes()], readHost().owner.pidNamespace) }
+    return running.end
+  }
+  setImmediate(() => void sweep?.())
 }
 
-/** Groups above those parents, up to the roots: who starts nothing there again leaves nothing there. */
-function ownLevels(plan: Plan): string[] {
+/** Where hutch makes groups: in every hierarchy the parents of this plan, this process's own group, and all levels above them. */
+function sweptLevels(plan: Plan): string[] {
   const { unified, v1 } = readHost()
-  return plan.groups.flatMap(({ controller, parent }) => {
-    const { mount } = controller === '' ? unified! : v1[controller]!
+  const mountOf = (controller: string) => (controller === '' ? unified! : v1[controller]!).mount
+  const parents = plan.groups.map(({ controller, parent }) => parent.slice(mountOf(controller).length))
+  return [unified, ...Object.values(v1)].flatMap((hierarchy) => {
+    if (!hierarchy) return []
     const levels: string[] = []
-    for (let at = parent; at.length >= mount.length; at = at.slice(0, at.lastIndexOf('/'))) levels.push(at)
+    for (const start of [hierarchy.own, ...parents.map((path) => hierarchy.mount + path)])
+      for (let at = start; at.length >= hierarchy.mount.length; at = at.slice(0, at.lastIndexOf('/'))) levels.push(at)
     return levels
   })
 }
@@ -291,8 +297,9 @@ function otherScopes(): string[] {
     .map((name) => `${slice}/${name}`)
 }
 
-/** A short first job can be over, and its caller gone, before the event loop comes round: so its result waits for the sweep. */
-export function finishSweep(): void {
-  sweep?.()
+/** A short first job can end before the event loop gets to the sweep: its result waits for it. Returns undefined if nothing is left to do. */
+export function finishSweep(): Promise<void> | undefined {
+  const end = sweep?.()
   sweep = undefined
+  return end
 }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exports sweepGroups and signalListed to src/cgroup/sweep.ts and halt.ts. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job.h"
+#include "read.h"
+
+/* sweepGroups(directories, pid namespace, ms): each directory in turn, until none has more to do or the time is over. */
+static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
+{
+	napi_value argv[3], result = NULL;
+	size_t count = 3;
+	double space = 0, ms = 0;
+	char *directories = NULL;
+	int again = 0;
+
+	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 3 &&
+	    napi_get_value_double(env, argv[1], &space) == napi_ok && napi_get_value_double(env, argv[2], &ms) == napi_ok)
+		directories = take_words(env, argv[0]);
+	if (directories) {
+		u64 until = now_ms() + (u64)ms;
+
+		for (const char *at = directories; *at; at = next_string(at))
+			again |= sweep_directory(at, (u64)space, until);
+	}
+	free(directories);
+	napi_get_boolean(env, again, &result);
+	return result;
+}
+
+/* signalListed(file, signal, except): how many are listed; -errno if one could not be signalled. */
+static napi_value export_signal_listed(napi_env env, napi_callback_info info)
+{
+	napi_value argv[3], result = NULL;
+	size_t count = 3;
+	int32_t sig = 0, except = 0;
+	char *file = NULL;
+	int listed = 0;
+	long err = -EINVAL;
+
+	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 3 &&
+	    napi_get_value_int32(env, argv[1], &sig) == napi_ok && napi_get_value_int32(env, argv[2], &except) == napi_ok)
+		file = take_words(env, argv[0]);
+	if (file)
+		err = signal_listed(file, sig, except, &listed);
+	free(file);
+	napi_create_double(env, err ? (double)err : listed, &result);
+	return result;
+}
+
+void add_stale(napi_env env, napi_value exports)
+{
+	napi_value function;
+
+	if (napi_create_function(env, "sweepGroups", NAPI_AUTO_LENGTH, export_sweep_groups, NULL, &function) == napi_ok)
+		napi_set_named_property(env, exports, "sweepGroups", function);
+	if (napi_create_function(env, "signalListed", NAPI_AUTO_LENGTH, export_signal_listed, NULL, &function) == napi_ok)
+		napi_set_named_property(env, exports, "signalListed", function);
+}

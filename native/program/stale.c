@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Groups whose hutch was killed. A hutch holds a lock on a file of each group
+ * that it makes; the kernel releases it when the hutch dies. A free lock means
+ * the same in every pid and time namespace, so names are only for people.
+ *
+ * The file is one that only the group's owner may open, so that nobody else
+ * can hold the lock: its mode is set to 0600 once the lock is held. Without
+ * that mode nothing is known of the maker (it is about to take the lock, or it
+ * is an older version): such a group is removed only if its whole tree is
+ * empty, and nothing in it is ever killed.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+#include <linux/time_types.h>
+
+#include "../hutch.h"
+
+#define REMOVE_DIRECTORY 0x200
+#define EXCLUSIVE_NOW 6 /* LOCK_EX | LOCK_NB */
+#define MARK 0600
+#define EMPTY_PATH 0x1000 /* AT_EMPTY_PATH */
+#define OLD_SECONDS 60
+
+/* v2 has cgroup.kill from Linux 5.14 on, v1 notify_on_release. */
+static long open_lock(int group)
+{
+	long fd = sys(__NR_openat, group, "cgroup.kill", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd == -ENOENT ? sys(__NR_openat, group, "notify_on_release", O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : fd;
+}
+
+/* Returns the descriptor that holds the lock of a new group, or -errno: then the group is judged as an older version's. */
+int lock_group(const char *path)
+{
+	long group = sys(__NR_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), fd, err;
+
+	if (group < 0)
+		return (int)group;
+	fd = open_lock((int)group);
+	sys(__NR_close, group);
+	if (fd < 0)
+		return (int)fd;
+	err = sys(__NR_flock, fd, EXCLUSIVE_NOW);
+	if (!err)
+		err = sys(__NR_fchmod, fd, MARK);
+	if (err) {
+		sys(__NR_close, fd);
+		return (int)err;
+	}
+	return (int)fd;
+}
+
+static int take_number(const char **at, u64 *number)
+{
+	const char *first;
+
+	if (**at != '-')
+		return 0;
+	first = ++*at;
+	for (*number = 0; **at >= '0' && **at <= '9'; ++*at)
+		*number = *number * 10 + (u64)(**at - '0');
+	return *at > first;
+}
+
+/* hutch-PID-START-PIDNS-SERIAL */
+static int parse_name(const char *name, u64 *pid, u64 *space)
+{
+	static const char prefix[] = "hutch";
+	const char *at = name;
+	u64 start, serial;
+
+	for (const char *p = prefix; *p; p++, at++)
+		if (*at != *p)
+			return 0;
+	return take_number(&at, pid) && take_number(&at, &start) && take_number(&at, space) &&
+	       take_number(&at, &serial) && !*at && *pid;
+}
+
+static int is_old(int group)
+{
+	struct __kernel_timespec now = { 0, 0 };
+	struct statx st;
+
+	sys(__NR_clock_gettime, 0 /* CLOCK_REALTIME */, &now);
+	return sys(__NR_statx, group, "", EMPTY_PATH, STATX_MTIME, &st) == 0 && now.tv_sec - st.stx_mtime.tv_sec > OLD_SECONDS;
+}
+
+/* kill(2) asks this process's own pid namespace, whatever /proc shows. */
+static int is_gone(u64 pid, u64 space, u64 own_space)
+{
+	return space == own_space && sys(__NR_kill, pid, 0) == -ESRCH;
+}
+
+static int is_empty(int group)
+{
+	int count = 0;
+
+	return signal_listed_in(group, "cgroup.procs", 0, 0, &count) == 0 && count == 0 &&
+	       walk_groups_below(group, WALK_LOOK, 0) == 0;
+}
+
+/* Returns 1 if another try may remove it. */
+static int remove_group(int base, const char *name, int group, enum walk mode, u64 until)
+{
+	long err;
+	int below;
+
+	if (mode == WALK_KILL)
+		kill_group(group);
+	below = walk_groups_below(group, mode, until);
+	err = sys(__NR_unlinkat, base, name, REMOVE_DIRECTORY);
+	return err == -EBUSY && (below == 0 || below == -EBUSY);
+}
+
+static int sweep_group(int base, const char *name, u64 own_space, u64 until)
+{
+	struct statx st = { 0 };
+	u64 pid, space;
+	long lock, group;
+	int again = 0, marked;
+
+	if (!parse_name(name, &pid, &space))
+		return 0;
+	group = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (group < 0)
+		return 0;
+	lock = open_lock((int)group);
+	marked = lock >= 0 && sys(__NR_statx, lock, "", EMPTY_PATH, STATX_MODE, &st) == 0 && (st.stx_mode & 0777) == MARK;
+	if (marked && sys(__NR_flock, lock, EXCLUSIVE_NOW) == 0)
+		again = remove_group(base, name, (int)group, WALK_KILL, until);
+	else if (!marked && (lock >= 0 || lock == -ENOENT) && (is_gone(pid, space, own_space) || is_old((int)group)) &&
+		 is_empty((int)group))
+		remove_group(base, name, (int)group, WALK_REMOVE, until);
+	if (lock >= 0)
+		sys(__NR_close, lock);
+	sys(__NR_close, group);
+	return again;
+}
+
+struct entry {
+	u64 inode;
+	long long offset;
+	u16 length;
+	u8 type;
+	char name[];
+};
+
+/* Removes what dead owners left right below a directory. Returns 1 if there is more to do, at `until` at the latest. */
+int sweep_directory(const char *directory, u64 own_space, u64 until)
+{
+	char buffer[4096] __attribute__((aligned(8)));
+	long fd = sys(__NR_openat, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), got;
+	int again = 0;
+
+	if (fd < 0)
+		return 0;
+	while ((got = sys(__NR_getdents64, fd, buffer, sizeof buffer)) > 0)
+		for (long at = 0; at < got;) {
+			struct entry *e = (struct entry *)(void *)(buffer + at);
+
+			at += e->length;
+			if (e->type != 4 /* DT_DIR */)
+				continue;
+			if (now_ms() >= until) {
+				sys(__NR_close, fd);
+				return 1;
+			}
+			again |= sweep_group((int)fd, e->name, own_space, until);
+		}
+	sys(__NR_close, fd);
+	return again;
+}
