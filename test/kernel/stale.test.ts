@@ -86,9 +86,12 @@ function makeChain(directory: string, part: string, levels: number): void {
 }
 
 test.runIf(root).each([
-  ['2,000 groups side by side', (group: string) => {
-    for (let i = 0; i < 2000; i++) mkdirSync(`${group}/x${i}`)
-  }],
+  [
+    '2,000 groups side by side',
+    (group: string) => {
+      for (let i = 0; i < 2000; i++) mkdirSync(`${group}/x${i}`)
+    },
+  ],
   ['a chain of 200 groups', (group: string) => makeChain(group, 'd', 200)],
   ['a chain longer than PATH_MAX', (group: string) => makeChain(group, 'n'.repeat(200), 30)],
 ])('an abandoned tree goes, and a live job beside it stays: %s', async (_, grow) => {
