@@ -180,12 +180,12 @@ static void watch(struct story *s, struct life *life, int signals)
 		if (sweeping)
 			sweeping = sweep_slice(s, life, sweep_end);
 	}
-	for (; sweeping; sweeping = sweep_slice(s, life, sweep_end))
-		sleep_ms(PAUSE_MS);
 	while (life_failed(life, &report))
 		s->refused = report;
 	while ((pause = life_finish(life)) != 0)
 		sleep_ms(pause);
+	for (; sweeping; sweeping = sweep_slice(s, life, sweep_end))
+		sleep_ms(PAUSE_MS);
 	pass_signals(s, life, signals);
 }
 

@@ -40,7 +40,7 @@ static char *put_number(char *to, u32 number)
 /* Those that a program can do without: the test says why. */
 #define NAMED(X) X(umask) X(setfsuid) X(getpid) X(fsconfig) X(recvfrom) X(openat) X(read) X(waitid) X(rt_sigaction) \
 	X(rt_sigprocmask) X(rt_sigpending) X(prctl) X(setgroups) X(execve) X(kill) X(inotify_add_watch) X(getcwd) X(chdir) \
-	X(clock_gettime)
+	X(clock_gettime) X(flock) X(fchmod)
 
 static const char *name_of(long call)
 {

@@ -277,7 +277,7 @@ static int op_remove_group(struct outer *o, struct cursor *c)
 	return err == -EBUSY ? AGAIN_WHILE_DYING : (int)err;
 }
 
-/* After its groups are gone: until then no other hutch takes them for abandoned. */
+/* Only after the groups are removed: a clean-up by another hutch kills what is in a group whose lock is free. */
 static void release_locks(struct outer *o)
 {
 	for (u32 i = 0; i < o->made_count; i++)
@@ -332,8 +332,8 @@ int outer_finish(struct outer *o)
 		code = take_op(&o->ops, &payload);
 		if (code <= 0) {
 			release_ids(o);
-			release_locks(o);
 			disarm_fault();
+			release_locks(o);
 			return code;
 		}
 		err = run_op(o, code, &payload);
@@ -360,9 +360,8 @@ void outer_skip(struct outer *o)
 void outer_undo(struct outer *o)
 {
 	release_ids(o);
-	release_locks(o);
-	while (o->made_count) {
-		const char *path = o->made[--o->made_count];
+	for (u32 i = o->made_count; i--;) {
+		const char *path = o->made[i];
 
 		for (int tries = 0; tries < 100; tries++) {
 			if (sys(__NR_unlinkat, AT_FDCWD, path, 0x200 /* AT_REMOVEDIR */) != -EBUSY)
@@ -370,6 +369,8 @@ void outer_undo(struct outer *o)
 			sleep_ms(1);
 		}
 	}
+	release_locks(o);
+	o->made_count = 0;
 }
 
 /* To all processes of the group. An init that stays passes the signal on itself, so it gets it once and its command does not twice. */

@@ -54,6 +54,14 @@ static long next_pid(struct reader *r, long *pid)
 	}
 }
 
+/* By number where descriptors are refused: Linux before 5.3, seccomp filters, too many open files. */
+static long signal_one(const struct listed *l, int sig)
+{
+	long sent = l->fd >= 0 ? sys(__NR_pidfd_send_signal, l->fd, sig, NULL, 0) : -ENOSYS;
+
+	return l->fd < 0 || sent == -ENOSYS || sent == -EPERM ? sys(__NR_kill, l->pid, sig) : sent;
+}
+
 /* Returns the first refusal, -ESRCH not counting. */
 static long signal_batch(int base, const char *procs, struct listed *batch, int count, int sig)
 {
@@ -69,11 +77,12 @@ static long signal_batch(int base, const char *procs, struct listed *batch, int 
 		sys(__NR_close, again.fd);
 	}
 	for (int i = 0; i < count; i++) {
-		long sent = batch[i].confirmed ? sys(__NR_pidfd_send_signal, batch[i].fd, sig, NULL, 0) : 0;
+		long sent = batch[i].confirmed ? signal_one(&batch[i], sig) : 0;
 
 		if (sent < 0 && sent != -ESRCH && !err)
 			err = sent;
-		sys(__NR_close, batch[i].fd);
+		if (batch[i].fd >= 0)
+			sys(__NR_close, batch[i].fd);
 	}
 	return err;
 }
@@ -96,7 +105,7 @@ long signal_listed_in(int base, const char *procs, int sig, int except, int *cou
 		if (!sig || pid <= 1 || pid == except)
 			continue;
 		batch[size] = (struct listed){ .pid = pid, .fd = sys(__NR_pidfd_open, pid, 0) };
-		size += batch[size].fd >= 0;
+		size += batch[size].fd != -ESRCH;
 		if (size == BATCH) {
 			refused = signal_batch(base, procs, batch, size, sig);
 			err = err ? err : refused;

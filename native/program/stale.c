@@ -12,6 +12,7 @@
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/limits.h>
 #include <linux/stat.h>
 #include <linux/time_types.h>
 
@@ -23,23 +24,36 @@
 #define EMPTY_PATH 0x1000 /* AT_EMPTY_PATH */
 #define OLD_SECONDS 60
 
-/* v2 has cgroup.kill from Linux 5.14 on, v1 notify_on_release. */
-static long open_lock(int group)
-{
-	long fd = sys(__NR_openat, group, "cgroup.kill", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+/* cgroup.kill: v2 since Linux 5.14. notify_on_release: v1. cgroup.max.depth: v2 of older kernels. */
+static const struct lock_file {
+	const char *name;
+	int flags;
+} lock_files[] = { { "/cgroup.kill", O_WRONLY }, { "/notify_on_release", O_RDONLY }, { "/cgroup.max.depth", O_RDONLY } };
 
-	return fd == -ENOENT ? sys(__NR_openat, group, "notify_on_release", O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : fd;
+#define LOCK_FILES (sizeof lock_files / sizeof *lock_files)
+#define LONGEST_NAME 32
+
+static long open_lock(int base, const char *group)
+{
+	char path[PATH_MAX + LONGEST_NAME];
+	size_t length = text_length(group);
+	long fd = -ENOENT;
+
+	if (length > PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(path, group, length);
+	for (u32 i = 0; i < LOCK_FILES && fd == -ENOENT; i++) {
+		memcpy(path + length, lock_files[i].name, text_length(lock_files[i].name) + 1);
+		fd = sys(__NR_openat, base, path, lock_files[i].flags | O_CLOEXEC | O_NOFOLLOW);
+	}
+	return fd;
 }
 
-/* Returns the descriptor that holds the lock of a new group, or -errno: then the group is judged as an older version's. */
+/* Returns the descriptor that holds the lock of a new group, or -errno: then a clean-up treats the group as an older version's. */
 int lock_group(const char *path)
 {
-	long group = sys(__NR_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), fd, err;
+	long fd = open_lock(AT_FDCWD, path), err;
 
-	if (group < 0)
-		return (int)group;
-	fd = open_lock((int)group);
-	sys(__NR_close, group);
 	if (fd < 0)
 		return (int)fd;
 	err = sys(__NR_flock, fd, EXCLUSIVE_NOW);
@@ -87,10 +101,10 @@ static int is_old(int group)
 	return sys(__NR_statx, group, "", EMPTY_PATH, STATX_MTIME, &st) == 0 && now.tv_sec - st.stx_mtime.tv_sec > OLD_SECONDS;
 }
 
-/* kill(2) asks this process's own pid namespace, whatever /proc shows. */
-static int is_gone(u64 pid, u64 space, u64 own_space)
+/* kill(2) asks this process's own pid namespace, whatever /proc shows. A maker in another namespace is judged by the group's age. */
+static int is_gone(u64 pid, u64 space, u64 own_space, int group)
 {
-	return space == own_space && sys(__NR_kill, pid, 0) == -ESRCH;
+	return space == own_space ? sys(__NR_kill, pid, 0) == -ESRCH : is_old(group);
 }
 
 static int is_empty(int group)
@@ -126,11 +140,11 @@ static int sweep_group(int base, const char *name, u64 own_space, u64 until)
 	group = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (group < 0)
 		return 0;
-	lock = open_lock((int)group);
+	lock = open_lock((int)group, ".");
 	marked = lock >= 0 && sys(__NR_statx, lock, "", EMPTY_PATH, STATX_MODE, &st) == 0 && (st.stx_mode & 0777) == MARK;
 	if (marked && sys(__NR_flock, lock, EXCLUSIVE_NOW) == 0)
 		again = remove_group(base, name, (int)group, WALK_KILL, until);
-	else if (!marked && (lock >= 0 || lock == -ENOENT) && (is_gone(pid, space, own_space) || is_old((int)group)) &&
+	else if (!marked && (lock >= 0 || lock == -ENOENT) && is_gone(pid, space, own_space, (int)group) &&
 		 is_empty((int)group))
 		remove_group(base, name, (int)group, WALK_REMOVE, until);
 	if (lock >= 0)
