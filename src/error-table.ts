@@ -90,6 +90,19 @@ export const table = {
     errno: f.errno,
     operation: 'clone3',
   }),
+  PROC_COVERED: (f: Kernel & { path: string; origin: string; covers: string[] }): Words => ({
+    message: `cannot mount a proc at ${f.path}: the kernel refused (${f.errno}), since parts of /proc are covered here`,
+    evidence: [
+      `asked for by ${f.origin}`,
+      'a process in a user namespace may mount a proc only where it sees all of one',
+      `covered, as container engines do: ${f.covers.slice(0, 4).join(', ')}${f.covers.length > 4 ? `, and ${f.covers.length - 4} more` : ''}`,
+    ],
+    remedy:
+      'start the container with /proc uncovered (docker run --security-opt systempaths=unconfined, podman run --security-opt unmask=ALL), or leave out the pid namespace',
+    path: f.path,
+    errno: f.errno,
+    operation: 'mount',
+  }),
   IDS_USED_UP: (f: { errno: string }): Words => ({
     message: 'cannot start one more sandbox: no ids of the host are free for it',
     evidence: [

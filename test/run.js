@@ -125,6 +125,7 @@ async function provideTools() {
     '/usr/include/seccomp.h': 'libseccomp-dev',
     '/usr/share/containers/seccomp.json': 'golang-github-containers-common',
     '/usr/bin/bwrap': 'bubblewrap',
+    '/usr/sbin/runc': 'runc',
     '/usr/bin/socat': 'socat',
     '/usr/bin/rg': 'ripgrep',
     '/usr/bin/prometheus': 'prometheus',

@@ -25,6 +25,7 @@ const namespaceCalls = new Set([
 
 /** Returns the error with the name of the refused call as its operation, and with what restricts this process as evidence. */
 export function nameFailedCall(error: HutchError, number: number, errno: string): HutchError {
+  if (error.code === 'PROC_COVERED') return error
   if (number === 0 || !(errno === 'EPERM' || errno === 'ENOSYS' || errno === 'EACCES')) return error
   const call = native().callName(number)
   if (call === '') return error

@@ -10,6 +10,7 @@ import type { Op } from '../program/ops.ts'
 import { stepParts } from '../program/wire.ts'
 import { kindsIn } from '../sandbox/namespace.ts'
 import { formatSize } from '../units.ts'
+import { explainCoveredProc } from './covered-proc.ts'
 import { explainMountRefusal } from './mount-refusal.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
@@ -22,6 +23,8 @@ export function explainRefusal(
   fileSystem = '',
 ): HutchError {
   if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, plan)
+  const covered = explainCoveredProc(op, errno, originWord(op.origin, plan))
+  if (covered) return covered
   if (plan.userNamespace && isForbidden(op, errno)) {
     const found = obstacles()
     if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found, plan)
@@ -88,7 +91,8 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
 
 /** The same for a program without a plan. */
 export function explainAlone(op: Op, errno: string, part: number, obstacles: () => Obstacle[]): HutchError {
-  if (op.op !== 'spawn' || op.flags === 0) return explainStep(op, errno, op.origin, part)
+  if (op.op !== 'spawn' || op.flags === 0)
+    return explainCoveredProc(op, errno, op.origin) ?? explainStep(op, errno, op.origin, part)
   const user = kindsIn(op.flags).includes('user') && isForbidden(op, errno)
   return user ? forbidden(op, errno, obstacles()) : refusedSpawn(op.flags, errno)
 }
