@@ -162,11 +162,16 @@ function cgexec(program) {
   const made = spawnSync('cgcreate', ['-g', group])
   if (made.status !== 0) throw new Error(String(made.error ?? made.stderr).trim())
   const run = spawned('cgexec', ['-g', group, program])
-  // the last one may still be on its way out of the group
-  const close = () => {
-    for (let tries = 0; tries < 50 && spawnSync('cgdelete', ['-g', group]).status !== 0; tries++)
+  const remove = (controller) => {
+    const one = `${controller}:bench-hutch-${process.pid}`
+    // the last process may still be leaving the group; on v2 both controllers are in the same group
+    for (let tries = 0; tries < 50 && spawnSync('cgdelete', ['-g', one]).status !== 0; tries++) {
+      if (spawnSync('cgget', ['-g', one]).status !== 0) return
       spawnSync('sleep', ['0.02'])
+    }
   }
+  // each by itself: cgdelete stops at the first hierarchy that has lost the group already
+  const close = () => ['memory', 'pids'].forEach(remove)
   return { run, close }
 }
 

@@ -41,7 +41,8 @@ async function suite(title, folders) {
   collect({ title, again: '', flags: undefined, good, out: work })
 }
 
-const onHost = (title, args, out) => step(title, process.execPath, vitest(args, out), { env: { NO_COLOR: '1' } })
+const onHost = (title, args, out) =>
+  step(title, process.execPath, vitest(args, out), { env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000' }) } })
 
 function vitest(args, out) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${out}/results.json`]

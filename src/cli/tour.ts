@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch tour: experiments with control groups and namespaces, run live through this very CLI; what the kernel did is checked.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir, uptime } from 'node:os'
+import { readFileSync, rmSync, writeSync } from 'node:fs'
+import { uptime } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { readChildren } from '../cgroup/files.ts'
 import { isAbandoned } from '../cgroup/sweep.ts'
@@ -13,6 +13,7 @@ import { shellWord } from '../quote.ts'
 import { prepare } from '../run/launch.ts'
 import type { Result } from '../run/result.ts'
 import { pretendSettled } from '../run/settle.ts'
+import { ownDirectory, removeAbandoned } from './own-directory.ts'
 
 /** What came of one experiment. */
 interface Seen {
@@ -164,7 +165,8 @@ const experiments: Experiment[] = [
 ]
 
 export async function main(): Promise<number> {
-  const directory = mkdtempSync(`${tmpdir()}/hutch-tour-`)
+  removeAbandoned('tour')
+  const directory = ownDirectory('tour')
   let failed = 0
   let skipped = 0
   try {

@@ -396,7 +396,7 @@ test('copies whose reader was killed are removed by the next one', async () => {
   expect(names.map((name) => existsSync(`${place}/${name}`))).toEqual([false, true])
   const nowhere = { env: { TMPDIR: `${place}/nowhere` } }
   const { stderr } = await collect(process.execPath, [cli, 'replay', file, '--list'], nowhere)
-  expect(stderr).toMatch(/cannot make a copy in .*\/nowhere: ENOENT\n {2}remedy: name a directory/)
+  expect(stderr).toMatch(/cannot make a directory in .*\/nowhere: ENOENT\n {2}remedy: name a directory/)
 })
 
 async function eventually(done: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole tour: as root, as a user without any rights, and as one to whom a group was delegated.
-import { mkdirSync, rmdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { leafName, readHost } from '../../src/host/host.ts'
 import { Cgroup } from '../../src/index.ts'
@@ -10,8 +11,15 @@ import { hutch } from './hutch.ts'
 
 const user = 4242
 
-test('the tour passes', async () => {
-  const { status, stdout } = await hutch(['tour'])
+test('the tour passes, and removes the directory of one that was killed', async () => {
+  const { pid, startTime, pidNamespace } = readHost().owner
+  const place = mkdtempSync(`${tmpdir()}/hutch-test-tour-`)
+  const [dead, live] = [`${pid}-1`, `${pid}-${startTime}`].map((owner) => `hutch-tour-${owner}-${pidNamespace}-AbCdEf`)
+  for (const name of [dead, live]) mkdirSync(`${place}/${name}`)
+  const { status, stdout } = await hutch(['tour'], { env: { ...process.env, TMPDIR: place } })
+  const left = readdirSync(place)
+  rmSync(place, { recursive: true })
+  expect(left).toEqual([live])
   expect(stdout).not.toContain('✗')
   expect(stdout).toMatch(/All checks passed(, 1 experiment was skipped)?\.\n$/)
   expect(status).toBe(0)

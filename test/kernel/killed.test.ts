@@ -8,7 +8,10 @@ import { leftBy } from '../leaks.ts'
 import { killAfter } from '../sleeper.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
-const rounds = process.env.VM ? 20 : 1000
+/** `npm run test:kernels` sets KILLS to 1,000. */
+const rounds = Number(process.env.KILLS ?? (process.env.VM ? 20 : 100))
+/** KILL_SEED repeats the moments and options of an earlier run. */
+const seed = Number(process.env.KILL_SEED ?? Date.now() % 2 ** 32)
 const batch = 5
 /** In the words of this test's commands alone. */
 const mark = `4711.${process.pid}`
@@ -26,16 +29,25 @@ test(`${rounds} runs with hutch SIGKILLed at a random moment leave no process, g
   // some kills must have hit a running command, else this tests nothing: on a machine that got slow meanwhile that takes more of them
   const enough = () => launched > rounds / 20
   for (let done = 0; done < rounds || (!enough() && done < 5 * rounds); done += batch) {
-    const runs = Array.from({ length: batch }, () => killedRun(Math.random() * longest * 5))
+    const runs = Array.from({ length: batch }, () => killedRun(random() * longest * 5))
     launched += (await Promise.all(runs)).filter(Boolean).length
     // each time, one short run has to clear up after all of the batch: it is over before it could put that off
     longest = Math.min(await timeOneRun(), 3 * first)
-    expect(leftBy(killed)).toEqual([])
-    expect(survivors()).toEqual([])
+    expect(leftBy(killed), `seed ${seed}`).toEqual([])
+    expect(survivors(), `seed ${seed}`).toEqual([])
   }
   expect(enough()).toBe(true)
   expect(readFileSync('/proc/self/mounts', 'utf8')).toBe(mounts)
 })
+
+let state = seed
+/** Returns a number from 0 to 1 (mulberry32). */
+function random(): number {
+  state = (state + 0x6d2b79f5) | 0
+  let t = Math.imul(state ^ (state >>> 15), 1 | state)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+}
 
 async function timeOneRun(): Promise<number> {
   const before = performance.now()
@@ -45,7 +57,7 @@ async function timeOneRun(): Promise<number> {
 
 /** Whether the command had been started. */
 async function killedRun(after: number): Promise<boolean> {
-  const isolate = Math.random() < 0.5 ? 'pid,mount,ipc,uts,cgroup' : 'none'
+  const isolate = random() < 0.5 ? 'pid,mount,ipc,uts,cgroup' : 'none'
   const child = spawn(
     process.execPath,
     [
@@ -55,6 +67,8 @@ async function killedRun(after: number): Promise<boolean> {
       '50M',
       '--pids',
       '9',
+      // a hierarchy that the run which clears up does not use
+      ...(random() < 0.5 ? ['--cpus', '0.9'] : []),
       '--isolate',
       isolate,
       '--',

@@ -9,8 +9,9 @@ import type { Result } from '../../run/result.ts'
 import { formatTime } from '../../run/why/memory.ts'
 import type { GroupSample, Pressure } from '../../survey/sample.ts'
 import { formatSize } from '../../units.ts'
+import { ownDirectory } from '../own-directory.ts'
 import { printable } from '../terminal-text.ts'
-import { makeRecording, ownDirectory, type Recording } from './recording.ts'
+import { makeRecording, type Recording } from './recording.ts'
 import { checkTables, openDatabase } from './sqlite.ts'
 
 /** One look at one group. */
@@ -67,7 +68,7 @@ function readLooks(recording: Recording, group: string, from: number, until: num
 async function lookInto<T>(path: string, look: (recording: Recording) => T[]): Promise<T[]> {
   const fd = openOwn(path)
   try {
-    const directory = ownDirectory()
+    const directory = ownDirectory('replay')
     try {
       return await lookFrom(directory, path, fd, look)
     } finally {

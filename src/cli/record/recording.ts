@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A recording as it is read: a private copy of the file is opened, so that the file and its recorder are never held up, and a hostile file is only data.
-import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { readStartTime } from '../../cgroup/sweep.ts'
+import { rmSync } from 'node:fs'
 import { fail } from '../../errors.ts'
-import { readHost } from '../../host/host.ts'
 import { byTree } from '../../survey/processes.ts'
 import type { GroupSample, Snapshot } from '../../survey/sample.ts'
+import { ownDirectory, removeAbandoned } from '../own-directory.ts'
 import { decodeBlock, decodeTimes } from './block.ts'
 import { copyFile } from './copy.ts'
 import { checkTables, type Database, guard, openDatabase } from './sqlite.ts'
@@ -44,8 +42,8 @@ const mostAtOnce = 10_000_000
 
 /** @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
 export async function openRecording(path: string): Promise<Recording> {
-  removeAbandoned()
-  const directory = ownDirectory()
+  removeAbandoned('replay')
+  const directory = ownDirectory('replay')
   const removeAtExit = () => rmSync(directory, { recursive: true, force: true })
   process.on('exit', removeAtExit)
   try {
@@ -67,39 +65,6 @@ export async function openRecording(path: string): Promise<Recording> {
 export function findGroups(recording: Recording, name: string): string[] {
   const ends = recording.paths().filter((path) => path === name || path.endsWith(`/${name}`))
   return ends.includes(name) ? [name] : ends
-}
-
-/** Whose it is stands in its name: process, its start, its pid namespace. If that is killed, the next `openRecording` removes it. @throws FILE_REFUSED */
-export function ownDirectory(): string {
-  const { pid, startTime, pidNamespace } = readHost().owner
-  try {
-    return mkdtempSync(`${tmpdir()}/hutch-replay-${pid}-${startTime}-${pidNamespace}-`)
-  } catch (error) {
-    const { code = 'EIO' } = error as NodeJS.ErrnoException
-    const remedy = 'name a directory for temporary files that can be written: TMPDIR=DIR hutch replay ...'
-    throw fail('FILE_REFUSED', { what: 'make a copy in', path: tmpdir(), errno: code, remedy }, error)
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return []
-  }
-}
-
-/** Copies of this user's whose maker was killed before it could remove them. */
-function removeAbandoned(): void {
-  const { pidNamespace } = readHost().owner
-  for (const name of namesIn(tmpdir())) {
-    const [, pid, startTime, namespace] = /^hutch-replay-(\d+)-(\d+)-(\d+)-\w+$/.exec(name) ?? []
-    if (pid === undefined || namespace !== pidNamespace || readStartTime(pid) === startTime) continue
-    const path = `${tmpdir()}/${name}`
-    // one of another user's could turn into something else while it is removed
-    const found = lstatSync(path, { throwIfNoEntry: false })
-    if (found?.isDirectory() && found.uid === process.getuid?.()) rmSync(path, { recursive: true, force: true })
-  }
 }
 
 /** What a file has of one group between two times, for one question. */
