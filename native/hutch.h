@@ -375,6 +375,7 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 int new_mount(const char *type, const struct strings *options, u64 attributes);
 int op_attach_tree(struct cursor *c);
 int op_attach_sent(struct cursor *c);
+int op_attach_groups(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
 

@@ -105,7 +105,8 @@
 	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
 	X(140, awaitGroups, op_await_groups, "") \
 	X(141, attachTerminal, op_attach_terminal, "target:string attributes:u64") \
-	X(142, checkStreams, op_check_streams, "protect:u32")
+	X(142, checkStreams, op_check_streams, "protect:u32") \
+	X(151, attachGroups, op_attach_groups, "target:string names:strings sources:strings")
 
 /*
  * The session of a spawned process: the caller's, or its own (with a terminal among its streams, a process group of

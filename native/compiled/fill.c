@@ -11,6 +11,7 @@
 #define LAST_OUTER_OP 31
 #define OP_JOIN_GROUP 32
 #define OP_EXEC 40
+#define OP_ATTACH_GROUPS 151
 
 struct out {
 	u8 *at, *end;
@@ -185,7 +186,8 @@ static const char *fields_of(int code)
 /* `fields` is "name:type name:type". */
 static int copy_fields(struct out *o, int code, struct cursor *c, const struct call *call)
 {
-	const char *fields = fields_of(code), *group = code <= LAST_OUTER_OP || code == OP_JOIN_GROUP ? call->group : NULL;
+	int names_group = code <= LAST_OUTER_OP || code == OP_JOIN_GROUP || code == OP_ATTACH_GROUPS;
+	const char *fields = fields_of(code), *group = names_group ? call->group : NULL;
 	struct strings strings;
 
 	if (!fields)

@@ -8,6 +8,7 @@ import { mapWords, reservedId } from '../sandbox/id-map.ts'
 import { privateProc, privatePropagation } from '../sandbox/mount.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
 import { rootOps } from '../sandbox/root.ts'
+import { groupMounts } from './compile-groups.ts'
 import { compilePrivileges } from './compile-privileges.ts'
 import { originOf } from './devices.ts'
 import type { PlannedGroup } from './groups.ts'
@@ -286,6 +287,8 @@ function compileInner(plan: Plan): Op[] {
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
   // where paths still mean the host's
   if (late) inner.splice(-1, 0, { op: 'awaitGroups', origin: 'run' }, ...joins)
+  const views = groupMounts(plan)
+  if (views.length > 0) inner.splice(-1, 0, ...views)
   if (!spec.root && has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })

@@ -59,6 +59,8 @@ export interface Surroundings {
 export interface Plan {
   spec: Spec
   layout: Host['layout']
+  /** v1 hierarchies, with the caller's group in each. */
+  v1: Host['v1']
   kernel: Host['kernel']
   groups: PlannedGroup[]
   argv: string[]
@@ -109,6 +111,7 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   return {
     spec,
     layout: host.layout,
+    v1: host.v1,
     kernel: host.kernel,
     groups,
     outer,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words and shell lines of ops that only a root that begins empty needs, and what goes with it. Pure.
+
+import { shellWord } from '../quote.ts'
 import { kindsIn } from '../sandbox/namespace.ts'
 import type { Op } from './ops.ts'
 
@@ -25,6 +27,7 @@ type Filling = Extract<
       | 'checkStreams'
       | 'nestUser'
       | 'refuseUsers'
+      | 'attachGroups'
       | 'chooseDirectory'
       | 'enterDescriptor'
   }
@@ -34,6 +37,8 @@ export function explainFilling(op: Filling): { words: string; shell: string } {
   switch (op.op) {
     case 'emptyRoot':
       return { words: 'begin with an empty root', shell: 'mount -t tmpfs -o nosuid,nodev,mode=0755 tmpfs $ROOT' }
+    case 'attachGroups':
+      return groupsExplained(op)
     case 'makeMissing':
       return {
         words: `make what is missing on the way: directories as ${octal(op.parents)}, at its end ${octal(op.directory)} or a file as ${octal(op.file)}`,
@@ -101,4 +106,17 @@ export function explainFilling(op: Filling): { words: string; shell: string } {
 
 function octal(mode: number): string {
   return `0${mode.toString(8)}`
+}
+
+function groupsExplained({ target, names, sources }: Extract<Op, { op: 'attachGroups' }>) {
+  const bind = (source: string, at: string) => `mount --bind -o ro,nosuid,nodev,noexec ${shellWord(source)} $ROOT${at}`
+  const line = (source: string, at: string) =>
+    source.startsWith('/') ? bind(source, at) : `ln -s ${shellWord(source)} $ROOT${at}`
+  const first = names.length === 0 ? [] : [`mount -t tmpfs -o nosuid,nodev,noexec,mode=0755 tmpfs $ROOT${target}`]
+  return {
+    words: `show ${sources.filter((source) => source.startsWith('/')).join(', ')} at ${target} (ro)`,
+    shell: [...first, ...sources.map((source, i) => line(source, names[i] ? `${target}/${names[i]}` : target))].join(
+      '; ',
+    ),
+  }
 }

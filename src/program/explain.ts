@@ -187,6 +187,7 @@ function explainOp(op: Op): { words: string; shell: string } {
     case 'keepCapabilities':
     case 'execFile':
       return explainEntering(op)
+    case 'attachGroups':
     case 'emptyRoot':
     case 'makeMissing':
     case 'makeDirectory':

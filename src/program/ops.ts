@@ -143,6 +143,11 @@ export const ops = {
   awaitGroups: { code: 140, call: 'recvfrom', fields: {} },
   attachTerminal: { code: 141, call: 'move_mount', fields: { target: 'string', attributes: 'u64' } },
   checkStreams: { code: 142, call: 'fstat', fields: { protect: 'u32' } },
+  attachGroups: {
+    code: 151,
+    call: 'move_mount',
+    fields: { target: 'string', names: 'strings', sources: 'strings' },
+  },
 } as const
 
 /** Whose session a spawned process is in: native/program.h says what each is. */

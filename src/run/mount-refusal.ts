@@ -16,6 +16,7 @@ type MountOp = Extract<
       | 'attachOverlay'
       | 'sendMapped'
       | 'attachSent'
+      | 'attachGroups'
       | 'coverPath'
       | 'makeLink'
       | 'emptyRoot'
@@ -159,6 +160,8 @@ function whatOf(op: MountOp): string {
     case 'attachSent':
     case 'attachTree':
       return `mount ${quote(op.source)} at ${quote(op.target)}`
+    case 'attachGroups':
+      return `mount the job's groups at ${quote(op.target)}`
     case 'attachNew':
       return `mount a ${op.type} at ${quote(op.target)}`
     case 'attachOverlay':

@@ -115,6 +115,7 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
     case 'emptyRoot':
     case 'sendMapped':
     case 'attachSent':
+    case 'attachGroups':
     case 'attachTree':
     case 'attachNew':
     case 'attachOverlay':

@@ -180,6 +180,8 @@ async function refuseEach(
       // it is told that the group stays
       if (at.op === 'removeGroup')
         for (const group of present().groups) if (outcome.message.includes(group)) rmdirSync(group)
+    } else if (outcome.reason === 'exit' && at.op === 'attachGroups') {
+      // a view that a container refuses is left out
     } else if (outcome.reason === 'exit') {
       const [, operations = '', most = 0] = harmless[refused.call] ?? []
       const times = (quiet.get(`${refused.step} ${refused.call}`) ?? 0) + 1

@@ -148,6 +148,7 @@ test('the order: private, root, mounts, /proc, /sys, /dev and what goes into the
     'attachNew /sys',
     'attachNew /dev',
     'attachTree /dev/v',
+    'attachGroups /sys/fs/cgroup',
   ])
   // paths of the command are inside, and its rights are taken away last
   expect(targets.slice(pivot).filter((word) => /changeDirectory|setUser|exec/.test(word))).toEqual([

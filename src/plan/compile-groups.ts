@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The job's own groups at /sys/fs/cgroup, where run-time systems look for their limits. Called by compile.ts; pure.
+import type { Op } from '../program/ops.ts'
+import type { Plan } from './plan.ts'
+
+const directory = '/sys/fs/cgroup'
+
+/** The v1 files of the caller's group that hold for a job without a group of its own there. The JVM needs all three controllers. */
+const inherited: { [controller: string]: string[] } = {
+  cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
+  cpuacct: ['cpuacct.usage'],
+  cpuset: ['cpuset.cpus'],
+}
+
+/**
+ * Mounts in a root of the job's own, read-only, in a cgroup namespace: the v2 group itself, or a directory for each v1 hierarchy,
+ * named as on a host. They go after the job has joined its groups and before pivotRoot, while the groups' paths are still
+ * the host's. A mount of the caller's at or above the directory stays what it is.
+ */
+export function groupMounts(plan: Plan): Op[] {
+  const { spec, groups, isolate, layout } = plan
+  if (spec.root?.directory === undefined || !isolate.includes('cgroup') || groups.length === 0) return []
+  const covers = (target: string) => directory.startsWith(target) || target.startsWith(directory)
+  if (spec.root.mounts.some(({ target }) => target !== '/' && covers(target))) return []
+  const entries = layout === 'v2' ? [['', groups[0]!.directory]] : legacyEntries(plan)
+  return [
+    {
+      op: 'attachGroups',
+      target: directory,
+      names: entries.map(([name]) => name!).filter(Boolean),
+      sources: entries.map(([, source]) => source!),
+      origin: 'isolate',
+    },
+  ]
+}
+
+/** Names and sources: whole directories of the job's groups, single files of the caller's groups, so that no other group is seen. */
+function legacyEntries({ groups, v1 }: Plan): [name: string, source: string][] {
+  const unified = groups.filter(({ controller }) => controller === '')
+  const mounts = [...new Set(Object.values(v1).map(({ mount }) => mount))]
+  return [
+    ...unified.map(({ directory }): [string, string] => ['unified', directory]),
+    ...mounts.flatMap((mount): [string, string][] => {
+      const controllers = Object.keys(v1).filter((name) => v1[name]!.mount === mount)
+      const name = controllers.join(',')
+      const group = groups.find(({ controller }) => controllers.includes(controller))
+      const files = group ? [] : controllers.flatMap((controller) => inherited[controller] ?? [])
+      if (!group && files.length === 0) return []
+      const own = v1[controllers[0]!]!.own
+      return [
+        ...(group ? [[name, group.directory] as [string, string]] : []),
+        ...files.map((file): [string, string] => [`${name}/${file}`, `${own}/${file}`]),
+        ...(controllers.length > 1 ? controllers.map((link): [string, string] => [link, name]) : []),
+      ]
+    }),
+  ]
+}
