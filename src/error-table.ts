@@ -239,6 +239,18 @@ export const table = {
     remedy: `end it (kill ${f.pid}), or name another file with --db`,
     path: f.path,
   }),
+  TASKS_TOO_FEW: (f: {
+    command: string
+    group: string
+    max: number
+    current: number
+    left: number
+    usual: number
+  }): Words => ({
+    message: `cannot start ${quote(f.command)} in ${quote(f.group)}: it is a Node program, and ${f.left} tasks are left (pids.max is ${f.max}, pids.current is ${f.current}); Node would hang at its start`,
+    remedy: `raise pids.max, so that ${f.usual} tasks are left, or run a program that needs fewer, such as unshare of util-linux`,
+    path: f.group,
+  }),
   RECORD_EMPTY: (f: { path: string; what: string; why?: string }): Words => ({
     message: `cannot show ${f.what} of ${quote(f.path)}: the recording has ${f.why ?? 'nothing then'}`,
     remedy: 'hutch replay FILE --list tells what it has; a look is written a minute after it was taken at the latest',

@@ -6,6 +6,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   linkSync,
   lstatSync,
   openSync,
@@ -19,15 +20,24 @@ import { native } from '../native.ts'
 const { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants
 /** Not among Node's constants; the same on every machine that hutch supports. */
 const O_PATH = 0x200000
-/** Descriptors of the caller, which are links by nature: process substitution, /dev/stdout. */
-const descriptorLink = /^\/(?:dev\/(?:stdout|stderr|fd\/\d+)|proc\/(?:self|\d+)\/fd\/\d+)$/
+/** Links by nature to what another process has open. */
+const descriptorLink = /^\/proc\/\d+\/fd\/\d+$/
+/** Descriptors that hutch was started with: process substitution, /dev/stdout. */
+const ownLink = /^\/(?:dev\/(stdout|stderr|fd\/(\d+))|proc\/(?:self|thread-self)\/fd\/(\d+))$/
 /** Milliseconds without progress after which a reader of a pipe is given up; 10,000. */
 const maxStall = 10_000
 const endings = [1, 2, 3, 15]
 
-/** True for a name that stands for a descriptor of the caller's. */
+/** True for a name that leads to a descriptor of another process. */
 export function isDescriptor(path: string): boolean {
   return descriptorLink.test(path)
+}
+
+/** Returns the descriptor of this process that a name stands for, such as 1 for /dev/stdout. */
+export function ownDescriptor(path: string): number | undefined {
+  const found = ownLink.exec(path)
+  if (!found) return undefined
+  return found[1] === 'stdout' ? 1 : found[1] === 'stderr' ? 2 : Number(found[2] ?? found[3])
 }
 
 export interface DocumentOptions {
@@ -45,6 +55,8 @@ export type Document = (content: string | Uint8Array, options?: DocumentOptions)
  * followed: a file replaces them. @throws errors of node:fs
  */
 export function openDocument(path: string): Document {
+  const own = ownDescriptor(path)
+  if (own !== undefined) return openOwn(own)
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found?.isDirectory()) throw Object.assign(new Error(`${path} is a directory`), { code: 'EISDIR' })
   if (isDescriptor(path) || (found && !found.isFile() && !found.isSymbolicLink())) {
@@ -56,6 +68,24 @@ export function openDocument(path: string): Document {
   accessSync(`/proc/self/fd/${directory}`, constants.W_OK)
   if (found?.isFile()) accessSync(path, constants.W_OK)
   return (content, options = {}) => replace(`/proc/self/fd/${directory}`, basename(path), content, options)
+}
+
+/** A pipe is opened again, so that a full one cannot hold hutch up. Sockets cannot be, and files have a position to keep. */
+function openOwn(own: number): Document {
+  const isPipe = fstatSync(own).isFIFO()
+  return (content) => {
+    let again: number | undefined
+    try {
+      if (isPipe) again = openSync(`/proc/self/fd/${own}`, O_WRONLY | O_NONBLOCK)
+    } catch {
+      // another user's pipe: written to as it is
+    }
+    try {
+      writeAll(again ?? own, content)
+    } finally {
+      if (again !== undefined) closeSync(again)
+    }
+  }
 }
 
 function replace(directory: string, name: string, content: string | Uint8Array, options: DocumentOptions): void {

@@ -3,7 +3,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import type { Stdio } from '../run/streams.ts'
-import { isDescriptor } from './document.ts'
+import { isDescriptor, ownDescriptor } from './document.ts'
 
 /** What to start with: descriptors of the files that are named, the caller's own streams else. @throws FILE_REFUSED */
 export function openRedirections(
@@ -17,6 +17,9 @@ export function openRedirections(
 /** A file that is open already is shared: one position, nothing overwrites the other's. */
 function openOutput(flag: string, path: string | undefined, other: Stdio = 'inherit'): Stdio {
   if (path === undefined) return 'inherit'
+  const own = ownDescriptor(path)
+  // as it is: a socket cannot be opened by name, and a file keeps its position
+  if (own !== undefined) return refusing(flag, path, () => (fstatSync(own), own))
   const fd = openFile(
     flag,
     path,
@@ -35,8 +38,12 @@ function openOutput(flag: string, path: string | undefined, other: Stdio = 'inhe
 }
 
 function openFile(flag: string, path: string, how: number): number {
+  return refusing(flag, path, () => openSync(path, how, 0o666))
+}
+
+function refusing<T>(flag: string, path: string, action: () => T): T {
   try {
-    return openSync(path, how, 0o666)
+    return action()
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     const remedy =

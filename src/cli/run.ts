@@ -9,6 +9,7 @@ import { explainProgram } from '../program/explain.ts'
 import { loadFileReader, loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
+import { warnOfFewTasks } from '../run/node-tasks.ts'
 import { describeOuter } from '../run/outer-words.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
@@ -91,11 +92,11 @@ export const flags: FlagTable = {
   parent: { value: 'GROUP', help: "make the job's group below this one" },
   evacuate: { help: 'move processes that stand in the parent group itself to a leaf of it' },
   stdin: { value: 'FILE', help: 'read from this file' },
-  stdout: { value: 'FILE', help: 'write to this file; what was in it goes' },
+  stdout: { value: 'FILE', help: 'write to this file; its content is replaced; not through a symbolic link' },
   stderr: { value: 'FILE', help: 'the same; one file for both is shared' },
   'max-output': { value: 'SIZE', help: 'killed when it has written more to stdout, or to stderr (1M)' },
-  meta: { value: 'FILE', help: "write what happened as isolate's meta file" },
-  report: { value: 'FILE', help: 'write what happened as JSON' },
+  meta: { value: 'FILE', help: "write what happened as isolate's meta file; a symbolic link there is replaced" },
+  report: { value: 'FILE', help: 'write what happened as JSON; a symbolic link there is replaced; /dev/stdout works' },
   explain: { help: 'run nothing: print the operations and the shell lines that do the same' },
   verbose: { short: 'v', help: 'always print the verdict' },
   quiet: { short: 'q', help: 'never print the verdict' },
@@ -164,6 +165,8 @@ async function runToEnd(
   job.forwardSignals()
   const outer = values.quiet ? undefined : describeOuter(job.outerLimits)
   if (outer !== undefined) tell(`hutch: ${outer}\n`)
+  const few = values.quiet ? undefined : warnOfFewTasks(spec)
+  if (few !== undefined) tell(`hutch: ${few}\n`)
   return job.result
 }
 

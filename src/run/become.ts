@@ -6,6 +6,7 @@ import { readOpenFilesLimit } from '../host/limits.ts'
 import { encodePath } from '../host/odd-names.ts'
 import { errnoName, native } from '../native.ts'
 import { approachGroup } from '../systemd/approach.ts'
+import { checkTasksForNode } from './node-tasks.ts'
 
 /** What kept it from becoming the command: a group that could not be joined, or the command itself. */
 export interface NotBecome {
@@ -15,9 +16,10 @@ export interface NotBecome {
 
 /**
  * Comes back only on failure. `directories` are joined in order; a user's process goes by way of a scope where it has to.
- * @throws SYSTEMD_*, CGROUP_REFUSED
+ * @throws SYSTEMD_*, CGROUP_REFUSED, TASKS_TOO_FEW
  */
 export async function becomeInside(directories: readonly string[], argv: readonly string[]): Promise<NotBecome> {
+  checkTasksForNode(directories, argv[0]!)
   for (const directory of directories) await approachGroup(directory)
   const [at, number] = native().exec(
     encodePath(directories.map((directory) => `${directory}/cgroup.procs`).join('\0')),

@@ -2,18 +2,23 @@
 // Files that hutch writes for its caller, where the job changes what has their name meanwhile.
 import { execFileSync } from 'node:child_process'
 import {
+  closeSync,
+  constants,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { cli, collect, hutch } from './hutch.ts'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { begin, cli, collect, heard, hutch } from './hutch.ts'
 
 let place: string
 beforeEach(() => {
@@ -57,13 +62,71 @@ test.each(flags)(
   },
 )
 
-test('a pipe of the caller is written to, one that nobody reads is an error, and /dev/stdout works', async () => {
-  const words = [process.execPath, cli, ...bare, '--report', '/dev/stdout', '--', 'true']
-  // a pipe: what Node starts has sockets, which cannot be opened again
-  expect((await collect('sh', ['-c', '"$@" | cat', '-', ...words])).stdout).toMatch(/^\{\n/)
+test('a pipe that nobody reads is an error', async () => {
   execFileSync('mkfifo', [`${place}/pipe`])
   const { status, stderr } = await hutch([...bare, '--report', `${place}/pipe`, '--', 'true'])
   expect([status, stderr]).toEqual([125, expect.stringContaining('ENXIO')])
+})
+
+const words = (...flags: string[]) => [process.execPath, cli, ...bare, ...flags, '--', 'echo', 'job']
+test.each([
+  ['a pipe', '"$@" | cat', '/dev/stdout'],
+  ['a socket', '"$@"', '/dev/stdout'],
+  ['a file with a position', '{ echo first; "$@"; } > out; cat out', '/dev/stdout'],
+  ['standard error', '"$@" 2>&1 >/dev/null', '/dev/stderr'],
+  ['a descriptor', '"$@" 9>&1 >/dev/null', '/dev/fd/9'],
+  ['a pipe by number, as process substitution gives it', '{ "$@" 9> >(cat >&2) >/dev/null; } 2>&1 | cat', '/dev/fd/9'],
+])('%s is written to as the caller has it', async (_name, line, path) => {
+  const { stdout } = await collect('bash', ['-c', `cd "$0"; ${line}`, place, ...words('--report', path)])
+  expect(stdout.replace(/^first\n/, '').replace(/^job\n/, '')).toMatch(/^\{\n[\s\S]*\}\n$/)
+  expect(stdout.includes('first')).toBe(line.includes('first'))
+})
+
+test('--stdout /dev/stdout is the stream itself, also a socket', async () => {
+  const { status, stdout } = await hutch([...bare, '--stdout', '/dev/stdout', '--', 'echo', 'x'])
+  expect([status, stdout]).toEqual([0, 'x\n'])
+  // control: opening a socket by its name
+  expect((await collect(process.execPath, ['-e', 'fs.openSync("/dev/stdout", 1)'])).stderr).toContain('ENXIO')
+})
+
+test('SIGTERM ends hutch while a pipe that it writes to is full', async () => {
+  execFileSync('mkfifo', [`${place}/pipe`])
+  const fd = openSync(`${place}/pipe`, constants.O_RDWR | constants.O_NONBLOCK)
+  try {
+    for (;;) writeSync(fd, Buffer.alloc(4096))
+  } catch {
+    // full
+  }
+  const running = begin(process.execPath, [cli, ...bare, '--report', `${place}/pipe`, '--', 'echo', 'done'])
+  await heard(running, /done/)
+  await vi.waitFor(() => expect(openFiles(running.pid)).toContain(`${place}/pipe (written)`), 10_000)
+  process.kill(running.pid, 'SIGTERM')
+  const { status } = await running.ended
+  closeSync(fd)
+  expect(status).toBe(null)
+})
+
+/** Targets of a process's descriptors, those open for writing marked. */
+function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      const writes = /^flags:\s*0\d*1$/m.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))
+      return [`${readlinkSync(`/proc/${pid}/fd/${fd}`)}${writes ? ' (written)' : ''}`]
+    } catch {
+      return []
+    }
+  })
+}
+
+test('a device that the job swaps for another is not written to by its name', async () => {
+  if (process.getuid!() !== 0) return
+  const device = `${place}/device`
+  execFileSync('mknod', [device, 'c', '1', '3'])
+  const swap = `rm ${device}; mknod ${device} c 1 7`
+  // 1:3 is null, 1:7 is full, which refuses each byte with ENOSPC
+  const { status } = await hutch([...bare, '--report', device, '--', 'sh', '-c', swap])
+  expect([status, lstatSync(device).isCharacterDevice()]).toEqual([0, true])
+  expect(() => writeFileSync(device, 'x')).toThrow('ENOSPC')
 })
 
 test('--stdout refuses a link that an earlier job left', async () => {

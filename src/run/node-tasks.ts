@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a command is a Node program, and whether a group has tasks left for its threads: without them Node hangs before it runs a script.
+import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { fail } from '../errors.ts'
+import { encodePath } from '../host/odd-names.ts'
+import type { Spec } from '../plan/spec.ts'
+
+/** Threads of Node as it starts; with fewer tasks it waits for ever. Measured with Node 20. */
+const minNodeTasks = 7
+/** With the pool that it reads files with. */
+const usualNodeTasks = 11
+
+/** True for node itself and for scripts that it interprets, such as hutch. Follows links; unreadable programs are none. */
+export function startsNode(command: string, searchPath = process.env.PATH ?? ''): boolean {
+  const candidates = command.includes('/') ? [command] : searchPath.split(':').map((at) => `${at || '.'}/${command}`)
+  for (const path of candidates)
+    try {
+      const program = realpathSync(path)
+      return (
+        isNode(basename(program)) ||
+        firstLine(program)
+          .split(/[\s/]+/)
+          .some(isNode)
+      )
+    } catch {
+      // the next directory
+    }
+  return false
+}
+
+function isNode(name: string): boolean {
+  return name === 'node' || name === 'nodejs'
+}
+
+/** The interpreter's line; empty without one. */
+function firstLine(path: string): string {
+  const fd = openSync(path, 'r')
+  try {
+    const buffer = Buffer.alloc(256)
+    const text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0))
+    return text.startsWith('#!') ? text.split('\n', 1)[0]!.slice(2) : ''
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * Refuses to become a Node program in groups that have too few tasks left.
+ * @throws TASKS_TOO_FEW
+ */
+export function checkTasksForNode(directories: readonly string[], command: string): void {
+  const fewest = directories.flatMap(readTasks).sort((a, b) => a.left - b.left)[0]
+  if (!fewest || fewest.left >= minNodeTasks || !startsNode(command)) return
+  const { group, max, current, left } = fewest
+  throw fail('TASKS_TOO_FEW', { command, group, max, current, left, usual: usualNodeTasks })
+}
+
+/** Only a warning: in a root file system of its own the command may be another program. */
+export function warnOfFewTasks({ limits, command, root, env }: Spec): string | undefined {
+  const max = limits.findLast(({ file }) => file === 'pids.max')?.value
+  if (max === undefined || root || !(Number(max) < minNodeTasks) || !startsNode(command, env.PATH)) return undefined
+  return `warning: ${JSON.stringify(command)} is a Node program, and --pids is ${max}: Node may hang at its start with fewer than ${minNodeTasks} tasks, and usually needs ${usualNodeTasks}`
+}
+
+/** A group and those above it with a pids.max; `left` counts what this process frees when it becomes the command. */
+function readTasks(directory: string): { group: string; max: number; current: number; left: number }[] {
+  const found: { group: string; max: number; current: number }[] = []
+  let top = directory
+  for (let group = directory; read(group, 'cgroup.procs') !== undefined; group = dirname(group)) {
+    top = group
+    const max = Number(read(group, 'pids.max') ?? Number.NaN)
+    if (max >= 0) found.push({ group, max, current: Number(read(group, 'pids.current') ?? 0) })
+  }
+  if (found.length === 0) return []
+  const own = readFileSync('/proc/self/cgroup', 'latin1')
+  const home = (/^\d+:(?:[^:]*,)?pids(?:,[^:]*)?:(.*)$/m.exec(own) ?? /^0::(.*)$/m.exec(own))?.[1] ?? '/'
+  const threads = readdirSync('/proc/self/task').length
+  return found.map((level) => {
+    const isOwn = `${home}/`.startsWith(`${level.group.slice(top.length)}/`)
+    return { ...level, left: level.max - level.current + (isOwn ? threads : 0) }
+  })
+}
+
+function read(group: string, file: string): string | undefined {
+  try {
+    return readFileSync(encodePath(`${group}/${file}`), 'latin1')
+  } catch {
+    return undefined
+  }
+}
