@@ -2,10 +2,11 @@
 // Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../errors.ts'
-import { makeWrites, planFreeze } from './assign.ts'
+import { planFreeze } from './assign.ts'
 import { readGroupFile, readWords, walkGroups, writeGroupFile } from './files.ts'
 import { listProcesses, shorten } from './group-state.ts'
 import type { Place } from './place.ts'
+import { makeWrites } from './restore.ts'
 
 /** Waits in short steps, then longer ones, 3 s at most. Freezing and dying have no file to wait on in every layout. */
 async function waitFor(done: () => boolean): Promise<boolean> {
