@@ -65,6 +65,19 @@ export const cgroupErrors = {
     path: f.directory,
     errno: 'ENOENT',
   }),
+  CGROUP_NOT_RESTORED: (f: {
+    why: string
+    left: { directory: string; file: string; value: string; before: string | undefined }[]
+    remedy: string
+  }): Words => ({
+    message: f.why,
+    evidence: f.left.map(
+      ({ directory, file, value, before }) =>
+        `${file} of ${directory} was set to ${value} before, and could not be set back${before === undefined ? '' : ` to ${before}`}`,
+    ),
+    remedy: f.remedy,
+    ...(f.left[0] && { path: f.left[0].directory }),
+  }),
   CGROUP_THREADED: (f: { directory: string; type: string }): Words => ({
     message: `cannot make groups for processes below ${f.directory}: its type is ${f.type} (EOPNOTSUPP)`,
     remedy: 'name a group of type "domain" with --parent',

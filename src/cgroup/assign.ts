@@ -4,7 +4,7 @@ import { fail } from '../errors.ts'
 import { parseSize } from '../units.ts'
 import { describeFile } from './catalog/catalog.ts'
 import { evacuate } from './evacuate.ts'
-import { readGroupFile, readWords, tryRead, writeGroupFileAsync } from './files.ts'
+import { readGroupFile, readWords, tryRead } from './files.ts'
 import { formatFile } from './format-file.ts'
 import { controllerOf, type LimitWrite, proportionalShares, proportionalWeight, translateLimits } from './legacy.ts'
 import { readLegacy } from './legacy-read.ts'
@@ -12,7 +12,8 @@ import { checkMayEnable, isPopulated } from './make.ts'
 import { parseFileName } from './path.ts'
 import type { Place } from './place.ts'
 import { orderQuota } from './quota-order.ts'
-import { explainRead, explainWrite } from './refusal.ts'
+import { explainRead } from './refusal.ts'
+import { type Journal, makeWrites, orNone } from './restore.ts'
 import { formatRaw } from './value.ts'
 
 /** One write that is to be made. */
@@ -206,20 +207,27 @@ export interface SetOptions {
   evacuate?: boolean
 }
 
-/** Sets a file. @throws as `planFile`, CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED */
-export async function assignFile(place: Place, file: string, value: unknown, options: SetOptions = {}): Promise<void> {
+/** A file and its value, as `planFile` takes them. */
+export type Assignment = readonly [file: string, value: unknown]
+
+/** Sets files in this order, all or none. @throws as `planFile`, CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED, CGROUP_NOT_RESTORED */
+export async function assignFiles(place: Place, files: readonly Assignment[], options: SetOptions = {}): Promise<void> {
+  await orNone(async (journal) => {
+    for (const [file, value] of files) await assignFile(place, file, value, options, journal)
+  })
+}
+
+async function assignFile(
+  place: Place,
+  file: string,
+  value: unknown,
+  options: SetOptions,
+  journal: Journal,
+): Promise<void> {
   const unified = place.directories['']
   if (options.evacuate && file === 'cgroup.subtree_control' && unified !== undefined && isPopulated(unified))
     evacuate(unified)
-  await makeWrites(planFile(place, file, value, options.force))
-}
-
-/** One after the other. @throws CGROUP_WRITE_REFUSED at the first that the kernel refuses */
-export async function makeWrites(writes: readonly FileWrite[]): Promise<void> {
-  for (const write of writes) {
-    const errno = await writeGroupFileAsync(write.directory, write.file, write.value)
-    if (errno !== undefined) throw explainWrite({ ...write, errno })
-  }
+  await makeWrites(planFile(place, file, value, options.force), journal)
 }
 
 /** @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED */

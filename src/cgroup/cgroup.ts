@@ -4,7 +4,7 @@ import { EventEmitter, on } from 'node:events'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { parseSize } from '../units.ts'
-import { assignFile, directoryOf, readFile, type SetOptions } from './assign.ts'
+import { assignFiles, directoryOf, readFile, type SetOptions } from './assign.ts'
 import { describeFile } from './catalog/catalog.ts'
 import type { GroupEvent } from './event-sources.ts'
 import type { FileInputs, FileValues } from './file-values.ts'
@@ -76,7 +76,7 @@ export class Cgroup {
       .filter((name) => name !== 'cgroup')
     const group = new Cgroup(host, makePlace(host, place, options.controllers, options.evacuate, needed))
     try {
-      for (const [file, value] of files) await group.set(file as never, value as never)
+      await assignFiles(group, files)
     } catch (error) {
       if (!existed) await removePlace(place, true).catch(() => {})
       throw error
@@ -120,7 +120,7 @@ export class Cgroup {
   async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: SetOptions): Promise<void>
   async set(file: string, value: unknown, options?: SetOptions): Promise<void>
   async set(file: string, value: unknown, options: SetOptions = {}): Promise<void> {
-    await assignFile(this, file, value, options)
+    await assignFiles(this, [[file, value]], options)
   }
 
   /** What the group and all below it use. A figure that the host does not give is absent. */

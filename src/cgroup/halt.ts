@@ -5,10 +5,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../errors.ts'
 import { encodePath } from '../host/odd-names.ts'
 import { errnoName, native } from '../native.ts'
-import { makeWrites, planFreeze } from './assign.ts'
+import { planFreeze } from './assign.ts'
 import { readGroupFile, walkGroups, writeGroupFile } from './files.ts'
 import { listProcesses, shorten } from './group-state.ts'
 import type { Place } from './place.ts'
+import { makeWrites } from './restore.ts'
 
 /** Waits in short steps, then longer ones, 3 s at most. Freezing and dying have no file to wait on in every layout. */
 async function waitFor(done: () => boolean): Promise<boolean> {

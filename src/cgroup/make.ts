@@ -96,15 +96,11 @@ export function withUndo(steps: (undo: Undo[]) => void): void {
 }
 
 /**
- * Makes a group and those above it that are missing in one hierarchy; on v2 each level hands the controllers on.
- * After a failure nothing of it is left.
+ * Makes a group and those above it that are missing in one hierarchy; on v2 each level hands the controllers on. How each step is
+ * undone is noted in `undo`.
  * @throws CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
-export function makeLevels(mount: string, directory: string, controllers: readonly string[]): void {
-  withUndo((undo) => addLevels(mount, directory, controllers, undo))
-}
-
-function addLevels(
+export function addLevels(
   mount: string,
   directory: string,
   controllers: readonly string[],

@@ -79,8 +79,9 @@ function baseOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Whether it is in one of the rule's groups, or below. */
+/** Whether it is in one of the rule's groups, or below; the destination `*` is every group. */
 function isThere(rule: Rule, process: Process, ids: Ids): boolean {
+  if (rule.destinations.some(({ path }) => path.length === 1 && path[0] === '*')) return true
   return findTargets(rule, process, ids).targets.some(({ mount, path }) => {
     const own = groupAt(process.groups, mount)
     const directory = path === '' ? mount : `${mount}/${path}`

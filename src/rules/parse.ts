@@ -25,7 +25,7 @@ export interface Rule {
   /** A program's name or full path; a last `*` stands for any rest. */
   program?: string
   destinations: Destination[]
-  /** Processes that are already there stay as they are, and no further rule is looked at. */
+  /** Processes that are already there, or anywhere if the destination is `*`, stay as they are, and no further rule is looked at. */
   ignore: boolean
   /** Processes scheduled in real time stay where they are. */
   ignoreRealtime: boolean

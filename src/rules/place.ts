@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moves a process to where its rule sends it, and makes the groups of templates. What cannot be done is returned, not thrown: the next process is due.
-import { readGroupFile, removeDirectory, writeGroupFile } from '../cgroup/files.ts'
+import { isGroup, readGroupFile, writeGroupFile } from '../cgroup/files.ts'
 import { isUnified } from '../cgroup/group-state.ts'
-import { makeLevels } from '../cgroup/make.ts'
+import { addLevels, type Undo, withUndo } from '../cgroup/make.ts'
 import { isJobGroup } from '../cgroup/sweep.ts'
 import { fail, HutchError, quote } from '../errors.ts'
 import type { Ids } from '../host/ids.ts'
@@ -34,14 +34,15 @@ export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids,
   if (missing.length > 0)
     placed.failed.push(fail('CGROUP_HIERARCHY_MISSING', { controllers: missing.join(', '), origin: rule.origin }))
   const absent: Target[] = []
-  for (const target of targets) {
+  const due = targets.filter((target) => {
     const own = groupAt(process.groups, target.mount) ?? ''
     // a job that was started with limits of its own keeps them
-    if (own === directoryOf(target) || isJobGroup(own)) continue
-    if (dry) {
-      placed.moved.push(target)
-      continue
-    }
+    return own !== directoryOf(target) && !isJobGroup(own)
+  })
+  if (dry) return { ...placed, moved: due }
+  const refused = makeTemplated(due)
+  if (refused) return { ...placed, failed: [...placed.failed, refused] }
+  for (const target of due) {
     const errno = moveTo(target, pid)
     if (errno === undefined) placed.moved.push(target)
     else if (errno === 'ESRCH') placed.gone = true
@@ -63,37 +64,35 @@ export function formatTarget({ controllers, path }: Target): string {
   return `${controllers.join(',') || 'v2'}:/${path}`
 }
 
-function moveTo(target: Target, pid: number): string | HutchError | undefined {
-  const directory = directoryOf(target)
-  const errno = writeGroupFile(directory, 'cgroup.procs', String(pid))
-  if (errno !== 'ENOENT' || !target.templated) return errno
-  return makeGroups(target) ?? writeGroupFile(directory, 'cgroup.procs', String(pid))
+function moveTo(target: Target, pid: number): string | undefined {
+  return writeGroupFile(directoryOf(target), 'cgroup.procs', String(pid))
+}
+
+/** Makes what templates have to make, in all hierarchies or in none: a process is not to be in a part of its groups. */
+function makeTemplated(targets: readonly Target[]): HutchError | undefined {
+  const missing = targets.filter((target) => target.templated && !isGroup(directoryOf(target)))
+  if (missing.length === 0) return undefined
+  try {
+    withUndo((undo) => {
+      for (const target of missing) makeGroups(target, undo)
+    })
+    return undefined
+  } catch (error) {
+    if (HutchError.is(error)) return error
+    throw error
+  }
 }
 
 /** `*` asks for membership alone: all controllers for everybody would cost the whole machine. */
-function makeGroups(target: Target): HutchError | undefined {
+function makeGroups(target: Target, undo: Undo[]): void {
   const { mount, controllers, every, template } = target
   const handed =
     isUnified(mount) && !every ? controllers.map((name) => ({ blkio: 'io', cpuacct: 'cpu' })[name] ?? name) : []
-  try {
-    makeLevels(mount, directoryOf(target), handed)
-  } catch (error) {
-    if (HutchError.is(error)) return error
-    throw error
-  }
-  try {
-    if (template) applyTemplate(target, template)
-    return undefined
-  } catch (error) {
-    // half set is not what the template says
-    removeDirectory(directoryOf(target))
-    if (HutchError.is(error)) return error
-    throw error
-  }
+  addLevels(mount, directoryOf(target), handed, undo)
+  if (template) applyTemplate(target, template)
 }
 
-function explain(target: Target, { pid, program }: Placed, errno: string | HutchError): HutchError {
-  if (HutchError.is(errno)) return errno
+function explain(target: Target, { pid, program }: Placed, errno: string): HutchError {
   const path = directoryOf(target)
   const what = `move process ${pid} (${quote(program)}) to`
   const remedies: { [errno: string]: string } = {

@@ -23,6 +23,28 @@ afterEach(async () => {
 
 const cgroup = (...args: string[]) => hutch(['cgroup', ...args])
 
+test('set writes all of its files or none, and says what it cannot set back', async (context) => {
+  requires(context, 'a v2 tree')
+  const made = await cgroup('create', top, '--controllers', 'memory,pids,cpuset', '--memory', '50M', '--pids', '20')
+  expect(made).toMatchObject({ status: 0 })
+  const group = Cgroup.open(top)
+  const values = () => ['memory.max', 'pids.max', 'cpuset.cpus'].map((file) => group.read(file))
+  const before = values()
+  const refused = await cgroup('set', top, 'memory.max=max', 'pids.max=7', 'pids.max=9', 'cpuset.cpus=9999')
+  expect(refused).toMatchObject({ status: 125, stderr: expect.stringContaining('cpuset.cpus') })
+  expect(values()).toEqual(before)
+  // one write after the other, as a shell makes them, keeps the first
+  const [pids, cpus] = ['pids.max', 'cpuset.cpus'].map((file) => `${group.directoryOf(file)}/${file}`)
+  await collect('sh', ['-c', `echo 7 > ${pids}; echo 9999 > ${cpus}`])
+  expect(values()).toEqual([before[0], '7', before[2]])
+  // the kernel has no way back from this one
+  const { status, stderr } = await cgroup('set', top, 'pids.max=8', 'cgroup.type=threaded', 'cpuset.cpus=9999')
+  expect({ status, pids: group.get('pids.max') }).toEqual({ status: 125, pids: 7 })
+  expect(stderr).toContain(
+    `cgroup.type of ${group.directories['']} was set to threaded before, and could not be set back to domain`,
+  )
+})
+
 test('create, set, get, ls, rm', async () => {
   expect(await cgroup('create', `${top}/web`, '--memory', '50M', '--pids', '20')).toEqual(ok(`${top}/web\n`))
   expect(await cgroup('create', '--parent', top, 'db')).toEqual(ok(`${top}/db\n`))

@@ -203,6 +203,30 @@ test('a template of cgconfig.conf sets the groups that its rule makes, and says 
   expect(existsSync(`${mountOf('pids')}/${base}/set/man`)).toBe(false)
 })
 
+test('a template that cannot be set in one hierarchy leaves nothing in any, and the process where it is', async (context) => {
+  requires(context, 'root')
+  const file = conf(`${nobodys} cpu,pids BASE/deep/er/%u\n`)
+  const templates = `${directory}/templates`
+  writeFileSync(templates, `template ${base}/deep/er/%u { cpu { } pids { pids.max = lots; } }`)
+  const child = sleeper(nobodys)
+  const args = ['rules', 'apply', '--file', file, '--templates', templates, String(child.pid)]
+  expect(await hutch(args)).toMatchObject({ status: 1, stderr: expect.stringMatching(/cannot set pids\.max to lots/) })
+  expect([placeOf(child), placeOf(child, 'pids')]).toEqual([undefined, undefined])
+  for (const controller of ['cpu', 'pids']) expect(existsSync(`${mountOf(controller)}/${base}/deep`)).toBe(false)
+})
+
+test('ignore with the destination * leaves a process where it is, wherever that is', async (context) => {
+  requires(context, 'root')
+  const [ignored, moved] = [sleeper(nobodys), sleeper(users.man)]
+  const rules = (first: string) => conf(`${first}\n* cpu BASE/a\n`)
+  const apply = (file: string, ...children: ChildProcess[]) =>
+    hutch(['rules', 'apply', '--file', file, ...children.map((child) => String(child.pid))])
+  expect(await apply(rules(`${nobodys} * * ignore`), ignored, moved)).toMatchObject({ status: 0, stderr: '' })
+  expect([placeOf(ignored), placeOf(moved)]).toEqual([undefined, 'a'])
+  expect(await apply(rules(`# ${nobodys} * * ignore`), ignored)).toMatchObject({ status: 0 })
+  expect(placeOf(ignored)).toBe('a')
+})
+
 test('watch moves what is there, what comes and what changes its user', async (context) => {
   requires(context, 'root', 'process connector')
   const before = sleeper(nobodys)

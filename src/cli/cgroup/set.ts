@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup set: files of one group, in the order given.
-import { planFile } from '../../cgroup/assign.ts'
+// hutch cgroup set: files of one group, in the order given, all or none.
+import { type Assignment, assignFiles, planFile } from '../../cgroup/assign.ts'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatFile } from '../../cgroup/format-file.ts'
 import { parseAssignment } from './assignment.ts'
@@ -24,7 +24,8 @@ export const verb: Verb = {
       if (file === 'memory.swap.max' && assignments.slice(0, i).some((one) => one.file === 'memory.max'))
         formatFile(file, value)
       else planFile(group, file, value, force || evacuate)
-    for (const { file, value } of assignments) await group.set(file, value, { force, evacuate })
+    const files = assignments.map(({ file, value }): Assignment => [file, value])
+    await assignFiles(group, files, { force, evacuate })
     return 0
   },
 }
