@@ -125,6 +125,8 @@ export interface Native {
   dropNetwork(unused: 0, file: string): number
   /** By which number this process's network namespace knows that of `fd`: -1 none, -2 the kernel does not tell. */
   networkId(fd: number): number
+  /** The network namespace of a socket that a process has under this number, as a close-on-exec descriptor; or -errno. */
+  socketNetwork(pid: number, fd: number): number
   /** The version of Landlock's interface that the kernel has; or -errno. */
   landlock(): number
   /** The name of a system call that hutch makes, by its number; '' for any other. */

@@ -9,9 +9,11 @@
 #include <linux/netlink.h>
 #include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "job.h"
@@ -123,6 +125,33 @@ static napi_value export_network_id(napi_env env, napi_callback_info info)
 	return answer(env, err ? -2 : id < 0 ? -1 : id);
 }
 
+/* Returns the network namespace of a socket that another process holds, or -errno. */
+static int open_socket_network(int pid, int fd)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int sock, ns, err;
+
+	if (pidfd < 0)
+		return -errno;
+	sock = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	err = -errno;
+	close(pidfd);
+	if (sock < 0)
+		return err;
+	ns = ioctl(sock, SIOCGSKNS);
+	err = -errno;
+	close(sock);
+	return ns < 0 ? err : ns;
+}
+
+/* socketNetwork(pid, fd): the network namespace of a process's socket, as a close-on-exec descriptor; or -errno */
+static napi_value export_socket_network(napi_env env, napi_callback_info info)
+{
+	int values[2], err = take_fd(env, info, 2, values);
+
+	return answer(env, err ? err : open_socket_network(values[0], values[1]));
+}
+
 /* landlock(): version of Landlock's interface, or -errno */
 static napi_value export_landlock(napi_env env, napi_callback_info info)
 {
@@ -136,7 +165,7 @@ void add_ns(napi_env env, napi_value exports)
 {
 	static const struct { const char *name; napi_callback call; } exported[] = {
 		{ "namespaceLink", export_link }, { "namespaceOwner", export_owner }, { "networkId", export_network_id },
-		{ "landlock", export_landlock },
+		{ "socketNetwork", export_socket_network }, { "landlock", export_landlock },
 	};
 	napi_value function;
 

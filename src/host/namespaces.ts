@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The namespaces that can be seen from here: through processes in /proc, mounts of nsfs, and what the kernel tells of both; namespaces(7), ioctl_ns(2).
+// The namespaces that can be seen from here: through processes and their descriptors in /proc, mounts of nsfs, and what the kernel tells of them; namespaces(7), ioctl_ns(2).
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import { errnoName, native } from '../native.ts'
@@ -15,6 +15,13 @@ export interface NamespaceProcess {
   ids: Map<string, number>
 }
 
+/** A descriptor of a namespace, or a socket in a network namespace, in another process. */
+export interface HeldDescriptor {
+  pid: number
+  fd: number
+  isSocket: boolean
+}
+
 /** One namespace. */
 export interface Namespace {
   /** Its inode number. */
@@ -25,6 +32,8 @@ export interface Namespace {
   processes: NamespaceProcess[]
   /** Where it is mounted. */
   mounts: string[]
+  /** A descriptor of a process that keeps the namespace alive. Undefined if no process holds one that can be read. */
+  held?: HeldDescriptor
   /** Ids of the namespace above (user, pid) and of the user namespace that owns it; 0: none that may be seen. */
   parent: number
   owner: number
@@ -34,7 +43,7 @@ export interface Namespace {
   networkId: number
 }
 
-/** All that was seen. Namespaces without process or mount are there when others need them as parent or owner. */
+/** All that was seen. Namespaces without process, mount or descriptor are there when others need them as parent or owner. */
 export interface SeenNamespaces {
   processes: NamespaceProcess[]
   byId: Map<number, Namespace>
@@ -60,6 +69,7 @@ export function readNamespaces(files: readonly string[]): SeenNamespaces {
     const text = decodeBytes(path)
     if (!mounts.includes(text)) mounts.push(text)
   }
+  for (const { pid } of processes) attempt(() => seeDescriptors(pid, files, see))
   for (const namespace of [...byId.values()]) open(namespace, (fd) => relate(fd, namespace, byId))
   return { processes, byId }
 }
@@ -75,6 +85,25 @@ function readProcess(pid: number, files: readonly string[]): NamespaceProcess {
     if (id) ids.set(file, id.id)
   }
   return { pid, ppid, uid, comm, ids }
+}
+
+/** Finds the namespaces that a process holds by a descriptor or by a socket: lsns of util-linux 2.42 lists them. */
+function seeDescriptors(pid: number, files: readonly string[], see: (id: number, file: string) => Namespace): void {
+  for (const name of readdirSync(`/proc/${pid}/fd`)) {
+    const fd = Number(name)
+    const link = attempt(() => readlinkSync(`/proc/${pid}/fd/${name}`)) ?? ''
+    const isSocket = link.startsWith('socket:[') && files.includes('net')
+    const found = isSocket ? readSocketNetwork(pid, fd) : parseNamespaceName(link)
+    if (found && files.includes(found.file)) see(found.id, found.file).held ??= { pid, fd, isSocket }
+  }
+}
+
+function readSocketNetwork(pid: number, fd: number): { id: number; file: string } | undefined {
+  const network = native().socketNetwork(pid, fd)
+  if (network < 0) return undefined
+  const { ino: id } = fstatSync(network)
+  closeSync(network)
+  return { id, file: 'net' }
 }
 
 /** What it was started with, in words; its short name when that is empty. */
@@ -95,10 +124,13 @@ export function namespacePath({ pid }: NamespaceProcess, file: string): string {
 const pathOnly = 0o10_000_000
 
 function open(namespace: Namespace, use: (fd: number) => void): void {
-  const { processes, mounts, file, id } = namespace
+  const { processes, mounts, held, file, id } = namespace
   const [first] = processes
   const { dev } = statSync('/proc/self/ns/mnt')
-  for (const path of [...(first ? [namespacePath(first, file)] : []), ...mounts]) {
+  const paths = [...(first ? [namespacePath(first, file)] : []), ...mounts]
+  if (held?.isSocket && paths.length === 0) return openSocketNetwork(held, id, use)
+  if (held && !held.isSocket) paths.push(`/proc/${held.pid}/fd/${held.fd}`)
+  for (const path of paths) {
     const place = attempt(() => openSync(path, pathOnly))
     if (place === undefined) continue
     try {
@@ -116,6 +148,17 @@ function open(namespace: Namespace, use: (fd: number) => void): void {
     } finally {
       closeSync(place)
     }
+  }
+}
+
+function openSocketNetwork({ pid, fd }: HeldDescriptor, id: number, use: (fd: number) => void): void {
+  const network = native().socketNetwork(pid, fd)
+  if (network < 0) return
+  try {
+    // the process may have another socket there by now
+    if (fstatSync(network).ino === id) use(network)
+  } finally {
+    closeSync(network)
   }
 }
 

@@ -156,12 +156,13 @@ test('names that lead outside of the tree are refused, and nothing is made', asy
 })
 
 test('a name is found below the default parent, at the root, or wherever it is alone', async () => {
-  await make('/only-one-of-this-name')
-  expect(Cgroup.open('only-one-of-this-name').path).toBe(`${top}/only-one-of-this-name`)
+  const only = `only-one-of-this-name-${process.pid}`
+  await make(`/${only}`)
+  expect(Cgroup.open(only).path).toBe(`${top}/${only}`)
   await make('/twice/same')
   await make('/other/same')
   expect(() => Cgroup.open('same')).toThrow(/2 have this name/)
-  expect(() => Cgroup.open(`${top}/only-one-of-this-nam`)).toThrow(/did you mean .*only-one-of-this-name\?/)
+  expect(() => Cgroup.open(`${top}/x${only}`)).toThrow(`did you mean ${top}/${only}?`)
 })
 
 test('memory is taken back', async () => {

@@ -31,6 +31,7 @@ const target: TargetFacts = {
   exists: () => true,
   owner: (path) => `${path}-owner`,
   isOwn: () => false,
+  socketNetwork: (target, fd) => `/proc/${target}/fd/${fd}-network`,
   ids: () => ({ uid: 7, gid: 8 }),
   group: () => '/sys/fs/cgroup/x/cgroup.procs',
 }

@@ -10,7 +10,7 @@ export const version = Number(
 export const differences = {
   words: 'what goes to stderr, and the text of --help and --version, are hutch’s own',
   'options of 2.42':
-    '2.38 does not know --forward-signals, --mount-binfmt, --load-interp, --map-subids, ranges as INSIDE:OUTSIDE:COUNT, --env, --wdns, --join-cgroup, --keep-caps of nsenter',
+    '2.38 does not know --forward-signals, --mount-binfmt, --load-interp, --map-subids, ranges as INSIDE:OUTSIDE:COUNT, --env, --wdns, --join-cgroup, --keep-caps, --net-socket of nsenter',
   'own maps': 'root needs no line in /etc/subuid for --map-users, as in 2.39 and later: 2.38 asks newuidmap',
   'ids out of range': 'an id below 0 or above 4294967294 is refused; 2.38 takes it for another, or for none',
   'kept user namespace':
@@ -22,7 +22,7 @@ export const differences = {
   'separate --wdns':
     'for 2.42 the word after -W is the program; here it is the directory, as for 2.38; -WDIR is for both',
   'user parent': 'nsenter --user-parent of 2.42 fails beside a namespace that is not named by a file',
-  'not here': '--net-socket and --follow-context of nsenter are refused',
+  'not here': '--follow-context of nsenter is refused',
 } as const
 
 const older: readonly string[] = ['options of 2.42', 'own maps', 'kept user namespace', 'killed child']

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Namespaces of known shapes to look at: held by processes, by mounts, and by nothing but what is below them; and all away again.
+// Namespaces of known shapes to look at: held by processes, by mounts, by descriptors and sockets, and by nothing but what is below them; and all away again.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -43,6 +43,14 @@ export async function makeGround(): Promise<Ground> {
   await eventually(() => commandOf(brief).startsWith('sleep') || undefined)
   run('mount', '--bind', `/proc/${brief}/ns/user`, persistent[1]!)
   await end(started.pop()!)
+  // held by a descriptor alone
+  const uts = start('unshare', '-u', 'sleep', '6007')
+  await eventually(() => commandOf(uts).startsWith('sleep') || undefined)
+  const descriptor = start('bash', '-c', `exec 8</proc/${uts}/ns/uts; exec sleep 6008`)
+  await eventually(() => commandOf(descriptor).startsWith('sleep') || undefined)
+  const held = namespaceOf(uts, 'uts')
+  await end(started.splice(-2, 1)[0]!)
+  const socket = holdSocket()
   await eventually(() => commandOf(odd).startsWith('o') || undefined)
   return {
     words: {
@@ -53,14 +61,34 @@ export async function makeGround(): Promise<Ground> {
       IPC: namespaceOf(odd, 'ipc'),
       UTS: namespaceOf(pair, 'uts'),
       NET: namespaceOf(chain, 'net'),
+      HELD: held,
+      SOCKET: socket.network,
+      HOLDER: String(socket.pid),
       MOUNTED: String(statSync(mounts[0]!).ino),
     },
     async clear() {
       for (const path of [...mounts, ...persistent]) run('umount', path)
       rmSync(directory, { recursive: true })
       await Promise.all(started.map(end))
+      process.kill(socket.pid, 'SIGKILL')
     },
   }
+}
+
+/** A process of this network namespace whose descriptor 3 is a socket of another one, which nothing else holds. */
+function holdSocket(): { pid: number; network: string } {
+  const program = `
+    const server = require('node:net').createServer().listen(0, () => {
+      const stdio = ['ignore', 'ignore', 'ignore', server._handle.fd]
+      const args = ['--net=/proc/${process.pid}/ns/net', 'sleep', '6009']
+      const child = require('node:child_process').spawn('nsenter', args, { stdio, detached: true })
+      console.log(child.pid, require('node:fs').statSync('/proc/self/ns/net').ino)
+      process.exit()
+    })`
+  const { stdout, stderr } = spawnSync('unshare', ['--net', process.execPath, '-e', program], { encoding: 'utf8' })
+  const [pid, network] = stdout.trim().split(' ')
+  if (!network) throw new Error(stderr)
+  return { pid: Number(pid), network }
 }
 
 async function end(child: ChildProcess): Promise<void> {

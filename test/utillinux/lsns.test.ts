@@ -101,6 +101,8 @@ const cases: Case[] = [
   { argv: '-t net -o nsfs,ns -W', differs: 'mounted namespaces' },
   { argv: '-Towner -o ns', differs: 'mounted namespaces' },
   { argv: 'MOUNTED', differs: 'mounted namespaces' },
+  { argv: 'HELD', differs: 'mounted namespaces' },
+  { argv: 'SOCKET', differs: 'mounted namespaces' },
   { argv: '-J -t net -o ns,nsfs', differs: 'several mounts in JSON' },
   { argv: '-t user', differs: 'mounted namespaces' },
   older('-P'),
@@ -198,6 +200,29 @@ describe('beside the real lsns', () => {
     } else expect(own).toEqual(real)
     if (ours.status !== 0) expect(ours.stderr).toMatch(/^lsns: [\s\S]*\n {2}remedy: .+\n$/)
   })
+})
+
+test('what only a descriptor or a socket holds is listed without a process, and its network is entered by the socket', async (context) => {
+  requires(context, 'root', 'lsns(8)')
+  const { HELD, SOCKET, HOLDER } = ground.words
+  const line = (argv: string) => collect(process.execPath, [cli, ...argv.split(' ')])
+  const persistent = await line('lsns -P -r -n -o ns,type,nprocs,pid,user')
+  expect(persistent.stdout.split('\n')).toEqual(
+    expect.arrayContaining([`${HELD} uts 0  root`, `${SOCKET} net 0  root`]),
+  )
+  const entered = await line(`nsenter -t ${HOLDER} --net-socket 3 readlink /proc/self/ns/net`)
+  expect(entered).toEqual({ status: 0, stdout: `net:[${SOCKET}]\n`, stderr: '' })
+  const stays = await line(`nsenter -t ${HOLDER} --net readlink /proc/self/ns/net`)
+  expect(stays.stdout).not.toContain(SOCKET)
+  for (const [argv, words] of [
+    [`-t ${HOLDER} -N 77`, 'EBADF'],
+    [`-t ${HOLDER} -N 0`, 'ENOTTY'],
+    ['-N 3', 'no process is named'],
+    [`-t ${HOLDER} -N x`, 'not the number of a descriptor'],
+  ] as const) {
+    const refused = await line(`nsenter ${argv} true`)
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining(words) })
+  }
 })
 
 test('docs/util-linux.md has every known difference, and no other', () => {

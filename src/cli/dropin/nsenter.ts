@@ -28,7 +28,7 @@ export const options: OptionTable = {
   e: { long: ['env'], help: "run with the target's environment" },
   F: { long: ['no-fork'], help: 'do not become a child when a pid namespace is entered' },
   c: { long: ['join-cgroup'], help: "join the target's control group" },
-  N: { long: ['net-socket'], value: 'FD', help: 'not here: name the network namespace by --net' },
+  N: { long: ['net-socket'], value: 'FD', help: "enter the network namespace of this socket of the target's" },
   'user-parent': { help: 'enter the user namespace that owns the others' },
   Z: { long: ['follow-context'], help: 'not here: hutch sets no SELinux context' },
   V: { long: ['version'], help: 'print the version' },
@@ -36,7 +36,6 @@ export const options: OptionTable = {
 
 /** Known, and refused. */
 const refused: { [key: string]: [name: string, remedy: string] } = {
-  N: ['--net-socket', 'name the network namespace with --net=FILE'],
   Z: ['--follow-context', 'use runcon CONTEXT PROGRAM'],
 }
 
@@ -76,6 +75,8 @@ export interface TargetFacts {
   owner(path: string): string
   /** Whether it is the caller's own. */
   isOwn(path: string, kind: NamespaceKind): boolean
+  /** A path to the network namespace of a socket that the target holds under that number. @throws FILE_REFUSED */
+  socketNetwork(target: string, fd: number): string
   ids(target: string): { uid: number; gid: number }
   group(target: string): string
 }
@@ -112,6 +113,16 @@ const targetFacts: TargetFacts = {
     } catch (error) {
       throw HutchError.is(error) ? error : unreadable(path, error)
     }
+  },
+  socketNetwork: (target, fd) => {
+    const network = native().socketNetwork(Number(target), fd)
+    if (network >= 0) return `/proc/${process.pid}/fd/${network}`
+    throw fail('FILE_REFUSED', {
+      what: 'read the network namespace of the socket',
+      path: `/proc/${target}/fd/${fd}`,
+      errno: errnoName(network),
+      remedy: `name a socket of that process: ls -l /proc/${target}/fd lists them, to its user and to root`,
+    })
   },
   ids: (target) => {
     try {
@@ -180,6 +191,11 @@ function parseJoins(given: Given, need: (name: string) => string, facts: TargetF
     } else if (all && facts.exists(usual(), kind) && !(kind === 'user' && facts.isOwn(usual(), kind)))
       joins.push({ kind, path: usual() })
   }
+  const socket = lastOf(given, 'N')
+  if (socket !== undefined) {
+    const path = facts.socketNetwork(need('--net-socket'), parseDescriptor(socket))
+    joins.splice(0, joins.length, ...joins.filter(({ kind }) => kind !== 'net'), { kind: 'net', path })
+  }
   const entered = lastOf(given, 'user-parent') === undefined ? joins : replaceByOwner(joins, facts)
   if (valuesOf(given, 'U').length > 0 || entered !== joins)
     for (const { kind, path } of entered)
@@ -190,6 +206,16 @@ function parseJoins(given: Given, need: (name: string) => string, facts: TargetF
           remedy: 'leave it out',
         })
   return entered
+}
+
+function parseDescriptor(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw fail('OPTION_INVALID', {
+    name: '--net-socket',
+    value: text,
+    why: 'it is not the number of a descriptor',
+    accepted: '--net-socket FD, a number as in /proc/PID/fd',
+  })
 }
 
 function replaceByOwner(joins: Join[], facts: TargetFacts): Join[] {

@@ -93,7 +93,7 @@ function isWanted(one: Namespace, { files, tree, task, persistent }: Wanted, hel
   return one.processes.length > 0 || held.has(one.id) || tree === 'parent' || tree === 'owner'
 }
 
-/** Ids of namespaces that mounts alone hold, and of those above them. */
+/** Ids of namespaces that only mounts or descriptors hold, and of those above them. */
 export function findHeld({ byId }: SeenNamespaces): Set<number> {
   const held = new Set<number>()
   const hold = (namespace: Namespace | undefined): void => {
@@ -103,7 +103,7 @@ export function findHeld({ byId }: SeenNamespaces): Set<number> {
     hold(byId.get(namespace.parent))
   }
   for (const namespace of byId.values())
-    if (namespace.processes.length === 0 && namespace.mounts.length > 0) hold(namespace)
+    if (namespace.processes.length === 0 && (namespace.mounts.length > 0 || namespace.held)) hold(namespace)
   return held
 }
 
