@@ -132,6 +132,14 @@ static void pass_signals(struct story *s, struct life *life, int fd)
 	}
 }
 
+static void await_empty(const struct life *life, unsigned int ms)
+{
+	struct pollfd events = { .fd = life->empty_fd, .events = POLLPRI };
+	struct __kernel_timespec t = { ms / 1000, (long long)(ms % 1000) * 1000000 };
+
+	sys(__NR_ppoll, &events, 1, &t, NULL, NSIG_BYTES);
+}
+
 static void watch(struct story *s, struct life *life, int signals)
 {
 	int tells = life->outer.terminal.fd >= 0 && life->outer.reaps;
@@ -165,7 +173,7 @@ static void watch(struct story *s, struct life *life, int signals)
 	while (life_failed(life, &report))
 		s->refused = report;
 	while ((pause = life_finish(life)) != 0)
-		sleep_ms(pause);
+		await_empty(life, pause);
 	pass_signals(s, life, signals);
 }
 
