@@ -184,7 +184,6 @@ void outer_skip(struct outer *o);
 void outer_undo(struct outer *o);
 int outer_signal(struct outer *o, int sig);
 int outer_kill(struct outer *o);
-int outer_left(const struct outer *o);
 
 /* program/streams.c: the standard streams of a job with a root of its own */
 
@@ -197,6 +196,7 @@ struct life {
 	struct outer outer;
 	u64 deadline;		/* monotonic ms, 0: none */
 	u64 grace;		/* until when what the command left may end after SIGTERM, 0: it is killed at once */
+	int empty_fd;		/* cgroup.events during the grace, or -1: POLLPRI says to call life_finish again */
 	u64 cpu_look;		/* when its CPU time is looked at next, 0: never */
 	u64 cpu_usec;		/* what it was then */
 	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */

@@ -84,7 +84,7 @@ struct trigger {
 };
 
 /* What a descriptor in the epoll set belongs to. */
-enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD, FROM_TRIGGER, FROM_REPORT };
+enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD, FROM_TRIGGER, FROM_REPORT, FROM_EMPTY };
 
 /* One a JavaScript environment (the main thread, each worker). */
 struct reactor {

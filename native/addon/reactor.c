@@ -201,6 +201,9 @@ static void finish(struct reactor *r, struct job *job)
 	}
 	pause = life_finish(life);
 	if (pause) {
+		/* closing the descriptor ends this */
+		if (!life->pauses && life->empty_fd >= 0)
+			reactor_listen(r, life->empty_fd, EPOLLPRI, FROM_EMPTY, 0, job->id);
 		life->pauses = 1;
 		life->deadline = now_ms() + pause;
 		return;
@@ -309,6 +312,8 @@ static void dispatch(struct reactor *r, u64 data, u32 events)
 		on_report(r, job);
 	if (source == FROM_PIDFD)
 		on_end(r, job);
+	if (source == FROM_EMPTY)
+		finish(r, job);
 	if (source == FROM_EVENTFD)
 		on_eventfd(r, job, (u32)(data >> 8) & 0xffffff);
 }

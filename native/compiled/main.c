@@ -144,6 +144,14 @@ static int sweep_slice(const struct story *s, const struct life *life, u64 end)
 	return now < end && sweep_beside(&life->outer, s->group, now + SLICE_MS < end ? now + SLICE_MS : end);
 }
 
+static void await_empty(const struct life *life, unsigned int ms)
+{
+	struct pollfd events = { .fd = life->empty_fd, .events = POLLPRI };
+	struct __kernel_timespec t = { ms / 1000, (long long)(ms % 1000) * 1000000 };
+
+	sys(__NR_ppoll, &events, 1, &t, NULL, NSIG_BYTES);
+}
+
 static void watch(struct story *s, struct life *life, int signals)
 {
 	u64 sweep_end = now_ms() + SWEEP_MS;
@@ -183,7 +191,7 @@ static void watch(struct story *s, struct life *life, int signals)
 	while (life_failed(life, &report))
 		s->refused = report;
 	while ((pause = life_finish(life)) != 0)
-		sleep_ms(pause);
+		await_empty(life, pause);
 	for (; sweeping; sweeping = sweep_slice(s, life, sweep_end))
 		sleep_ms(PAUSE_MS);
 	pass_signals(s, life, signals);

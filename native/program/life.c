@@ -5,6 +5,7 @@
  * file for one) decides only how.
  */
 #include <linux/errno.h>
+#include <linux/fcntl.h>
 #include <linux/socket.h>
 #include <linux/time_types.h>
 #include <linux/resource.h>
@@ -16,7 +17,7 @@
 #define DONTWAIT 0x40
 /* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
 #define RETRIES_AT_MOST 400
-/* How often a group is read that has been sent SIGTERM: v1 does not notify when it becomes empty. */
+/* How often a group of v1 is read after SIGTERM: nothing notifies when it becomes empty. */
 #define GRACE_PAUSE_MS 10
 
 u64 now_ms(void)
@@ -42,6 +43,7 @@ int life_start(struct life *life, const struct launch_files *files)
 
 	life->command_status = -1;
 	life->outer.report_fd = -1;
+	life->empty_fd = -1;
 	life->outer.terminal = (struct terminal){ .fd = -1, .stream = -1, .flags = { -1, -1, -1 } };
 	if (!err)
 		err = outer_start(&life->outer, files);
@@ -90,6 +92,38 @@ int life_failed(struct life *life, struct report *report)
 	return 0;
 }
 
+/* Opens cgroup.events of the job's v2 group, which notifies poll(2) when the group becomes empty. Returns -1 without one. */
+static int open_events(const struct outer *o)
+{
+	static const char from[] = "cgroup.kill", to[] = "cgroup.events";
+	size_t length = o->kill_file ? text_length(o->kill_file) : 0, end = sizeof from - 1;
+	char path[4096];
+	long fd;
+
+	if (length < end || length + sizeof to > sizeof path)
+		return -1;
+	memcpy(path, o->kill_file, length - end);
+	memcpy(path + length - end, to, sizeof to);
+	fd = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -1 : (int)fd;
+}
+
+/* Returns whether the job's groups have a process. Reading cgroup.events also arms its next notification. */
+static int has_processes(const struct life *life)
+{
+	static const char empty[] = "populated 0";
+	const char *path = life->outer.procs.first;
+	char text[sizeof empty - 1];
+	int count = 0;
+
+	if (life->empty_fd >= 0)
+		return sys(__NR_pread64, life->empty_fd, text, sizeof text, 0) == sizeof text &&
+		       text[sizeof text - 1] != '0';
+	for (u32 i = 0; i < life->outer.procs.count && !count; i++, path = next_string(path))
+		signal_listed(path, 0, 0, &count);
+	return count;
+}
+
 /* Whether the process that was cloned has ended; then it is reaped, once. */
 int life_ended(struct life *life)
 {
@@ -100,6 +134,8 @@ int life_ended(struct life *life)
 	life->ending = 1;
 	/* what else has got SIGTERM keeps its time */
 	life->grace = life->stop_stage == 1 ? life->deadline : 0;
+	if (life->grace)
+		life->empty_fd = open_events(&life->outer);
 	life->deadline = life->cpu_look = 0;
 	life->voluntary = (u64)usage.ru_nvcsw;
 	life->forced = (u64)usage.ru_nivcsw;
@@ -122,14 +158,18 @@ static void end_terminal(struct life *life)
 		sys(__NR_kill, 0, sig);
 }
 
-/* The rest of the outer section: 0 when done, else the milliseconds until the next try. */
+/* The rest of the outer section: 0 when done, else the milliseconds until the next try, or until life->empty_fd has POLLPRI. */
 unsigned int life_finish(struct life *life)
 {
+	u64 now = life->grace ? now_ms() : 0;
 	int err;
 
-	if (life->grace && life->grace > now_ms() && outer_left(&life->outer))
-		return GRACE_PAUSE_MS;
+	if (life->grace > now && has_processes(life))
+		return life->empty_fd < 0 ? GRACE_PAUSE_MS : (unsigned int)(life->grace - now);
 	life->grace = 0;
+	if (life->empty_fd >= 0)
+		sys(__NR_close, life->empty_fd);
+	life->empty_fd = -1;
 	while ((err = outer_finish(&life->outer)) != 0) {
 		if (err == -EAGAIN && life->retries < RETRIES_AT_MOST)
 			return life->retries++ < 10 ? 1 : 25;
@@ -144,17 +184,22 @@ unsigned int life_finish(struct life *life)
 	return 0;
 }
 
-/* SIGTERM to all of it, then, when its time is up, SIGKILL: the signal that went out. */
+/*
+ * Sends SIGTERM to the job's processes and later SIGKILL. Returns the signal. SIGCONT follows SIGTERM, since a stopped
+ * process does not act on it.
+ */
 int life_stop(struct life *life)
 {
 	int sig = life->stop_stage == 0 && life->outer.kill_after_ms ? SIGTERM : SIGKILL;
 
 	if (life->stop_stage == 0)
 		life_look(life);
-	if (sig == SIGTERM)
-		outer_signal(&life->outer, sig);
-	else
+	if (sig == SIGTERM) {
+		outer_signal(&life->outer, SIGTERM);
+		outer_signal(&life->outer, SIGCONT);
+	} else {
 		outer_kill(&life->outer);
+	}
 	life->stop_stage = sig == SIGTERM ? 1 : 2;
 	if (sig == SIGKILL)
 		life->cpu_look = 0;

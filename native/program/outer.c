@@ -388,17 +388,6 @@ int outer_signal(struct outer *o, int sig)
 	return (int)err;
 }
 
-/* Whether a process of the job is left in its groups. */
-int outer_left(const struct outer *o)
-{
-	const char *path = o->procs.first;
-	int count = 0;
-
-	for (u32 i = 0; i < o->procs.count && !count; i++, path = next_string(path))
-		signal_listed(path, 0, 0, &count);
-	return count;
-}
-
 int outer_kill(struct outer *o)
 {
 	kill_all(&o->procs, o->kill_file);

@@ -61,8 +61,10 @@ test('SIGSTOP to the group does not stop hutch: its timeout holds', async () => 
 })
 
 test('a new priority of the group, and /dev/tty, are the job’s', async () => {
-  const { stdout } = await inSession(`${hutch} run -- sh -c 'renice 5 -g 0 >&2; : < /dev/tty'; nice`)
-  expect(stdout).toBe('0\n')
+  const { stdout } = await inSession(`nice; ${hutch} run -- sh -c 'echo ran; renice 19 -g 0 >&2; : < /dev/tty'; nice`)
+  const [before, ran, after] = stdout.split('\n')
+  expect(ran).toBe('ran')
+  expect(after).toBe(before)
 })
 
 test('SIGKILL after SIGTERM waits for all processes of the job', async () => {
