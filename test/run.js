@@ -111,6 +111,20 @@ function note(name, word) {
     outcomes.set(name, word)
 }
 
+/** Fuzzes the parsers of the C core, two at a time, and the driver's own proof that it finds an overflow. */
+async function fuzz(seconds) {
+  const waiting = ['compiled', 'decoder', 'order', 'status', 'toy']
+  const work = async () => {
+    for (let target = waiting.shift(); target; target = waiting.shift()) {
+      const title = `fuzz: ${target}`
+      const time = target === 'toy' ? 30 : seconds
+      const args = ['native/test/fuzz/run', target, String(time), String(Date.now() % 1_000_000)]
+      note(title, (await step(title, 'sh', args, { apart: true })) ? 'passed' : 'failed')
+    }
+  }
+  await Promise.all([work(), work()])
+}
+
 /** What the tests run things beside, or in: Debian's packages, which the VM then has, too. */
 async function provideTools() {
   const wanted = {
@@ -177,6 +191,10 @@ const programs = 'python3,gcc,libc6-dev,git'
 const underSystemd = ['--kernel', 'trixie', '--root', 'trixie', '--systemd', ...userSystemd]
 
 if (kernels) {
+  await fuzz(300)
+  const log = ['test/unit/kernel-log-fuzz.test.ts']
+  process.env.HUTCH_FUZZ_SECONDS = '300'
+  await suite('fuzz: records of the kernel log', log)
   await vmSuites([
     ...['bookworm', 'trixie', 'sid'].map((kernel) => [
       `kernel tests on ${kernel}'s kernel, pure v2`,
@@ -210,6 +228,7 @@ if (kernels) {
   await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
   await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/dashboard/page'])
   await check('the C core under sanitizers', 'sh', ['native/test/run'])
+  await fuzz(20)
   await provideTools()
   await suite('all tests on this host', ['test'])
   await vmSuites([

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the mutation driver (driver.c) and its targets (targets.c, toy.c). */
+#ifndef HUTCH_FUZZ_H
+#define HUTCH_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_INPUT 65536
+
+struct target {
+	const char *name;
+	void (*run)(const uint8_t *input, size_t size);
+	/* Makes lengths and checksums of a mutated input agree again; returns its size. NULL: nothing to repair. */
+	size_t (*repair)(uint8_t *input, size_t size);
+	/* Turns the bytes of a seed file into an input of this target; returns its size, 0 if the file is not usable. */
+	size_t (*import)(uint8_t *input, const uint8_t *file, size_t size);
+	/* Words that the parser looks for, ended by NULL. */
+	const char *const *words;
+	/* Bytes; 0: MAX_INPUT. */
+	size_t max_size;
+};
+
+extern const struct target targets[];
+extern const size_t target_count;
+
+/* Reports a property that does not hold, with the input, and ends. */
+#define REQUIRE(condition) ((condition) ? (void)0 : fuzz_failed(#condition))
+_Noreturn void fuzz_failed(const char *what);
+
+uint32_t fuzz_random(uint32_t below);
+
+#endif
