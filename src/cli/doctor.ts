@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch doctor: the findings, one a line, each with its remedy. Status 1 when something is missing.
-import { writeSync } from 'node:fs'
 import { type Finding, inspectHost } from '../host/doctor.ts'
 import { readHost } from '../host/host.ts'
+import { formatJson } from '../quote.ts'
 import { findSystemdPlace, inspectSystemd } from '../systemd/doctor.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { print } from './output.ts'
 import { wantsColor } from './print.ts'
+import { tell } from './stderr.ts'
 
 const flags: FlagTable = { json: { help: 'print the findings as JSON' } }
 
 export async function main(args: string[]): Promise<number> {
   const { values, rest } = parseFlags(args, flags)
   if (values.help || rest.length > 0) {
-    writeSync(values.help ? 1 : 2, `Usage: hutch doctor [OPTIONS]\n\n${formatFlags(flags)}\n`)
+    ;(values.help ? print : tell)(`Usage: hutch doctor [OPTIONS]\n\n${formatFlags(flags)}\n`)
     return values.help ? 0 : 125
   }
   const host = readHost()
@@ -21,10 +23,9 @@ export async function main(args: string[]): Promise<number> {
   const findings = inspectHost(place === undefined ? host : { ...host, home: place }).flatMap((finding) =>
     finding.title === 'delegation' ? [...systemd, ...(place === undefined ? [finding] : [])] : [finding],
   )
-  writeSync(
-    1,
+  print(
     values.json
-      ? `${JSON.stringify(findings, null, 2)}\n`
+      ? `${formatJson(findings, 2)}\n`
       : findings.map((finding) => format(finding, wantsColor(process.stdout))).join(''),
   )
   return findings.some((finding) => finding.state === 'missing') ? 1 : 0

@@ -3,6 +3,7 @@
 import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fail, type HutchError } from '../errors.ts'
+import { formatJson } from '../quote.ts'
 import type { Result } from '../run/result.ts'
 
 /** Before the command runs: a document that cannot be written afterwards is told now. @throws FILE_REFUSED */
@@ -58,5 +59,5 @@ export function makeReport(result: Result): Omit<Result, 'stdout' | 'stderr'> {
 }
 
 export function formatReport(result: Result): string {
-  return `${JSON.stringify(makeReport(result), null, 2)}\n`
+  return `${formatJson(makeReport(result), 2)}\n`
 }

@@ -2,6 +2,7 @@
 // What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
 import { existsSync, linkSync, rmSync, writeFileSync } from 'node:fs'
 import { fail } from '../errors.ts'
+import { formatJson } from '../quote.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { formatRefused } from '../seccomp/refused-call.ts'
 import type { Parsed } from './flags.ts'
@@ -40,7 +41,7 @@ export function writeLearned(path: string, { learned, reason }: Result, force: b
       errno: 'ENODATA',
       remedy: 'see why the command did not start: nothing was learnt',
     })
-  const text = `${JSON.stringify(learned, null, 2)}\n`
+  const text = `${formatJson(learned, 2)}\n`
   if (force) {
     writeDocument(path, text, '--learn')
     return
