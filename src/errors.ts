@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one class of errors; `fail(code, facts)` is the only way to make one, from the table of all.
 import { table, type Words } from './error-table.ts'
+import { escapeText, escapeUnsafe } from './quote.ts'
 
 export { quote } from './quote.ts'
 
@@ -30,7 +31,9 @@ export class HutchError extends Error {
   readonly [brand] = true
 
   constructor(code: Code, words: Words, cause?: unknown) {
-    const lines = [words.message, ...(words.evidence ?? []).map((line) => `  ${line}`), `  remedy: ${words.remedy}`]
+    // names in them are chosen by others: none ends a line or steers a terminal; a usage text has lines of its own
+    const said = [words.message, ...(words.evidence ?? []).map((line) => `  ${line}`)].map(escapeUnsafe)
+    const lines = [...said, `  remedy: ${escapeText(words.remedy)}`]
     super(lines.join('\n'), cause === undefined ? undefined : { cause })
     this.name = 'HutchError'
     this.code = code

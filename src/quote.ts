@@ -1,15 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others wrote, made fit for a terminal and an error.
 
-/** Steers a terminal, hides, or turns a line round: control characters, ends of lines, and marks of direction. */
-const unsafe = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+/** Control, format and combining characters, ends of lines, marks of direction, lone surrogates, and fillers that show as blank. */
+const unsafe = /[\p{C}\p{M}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu
+/** The same except ends of lines, tabs, and combining characters, which stay with the letter before. */
+const unsafeInText = /[^\P{C}\n\t]|[\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu
+const colour = /(\x1b\[[0-9;]*m)/
 
-/** Such characters as `\x1b` or `\u202e`. */
+/** Such characters as `\x1b` or `\u{202e}`: for a name inside a line. */
 export function escapeUnsafe(text: string): string {
-  return text.replace(unsafe, (c) => {
-    const code = c.charCodeAt(0)
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
-  })
+  return text.replace(unsafe, escapeCharacter)
+}
+
+/** The same for a text of several lines that hutch wrote, names in it included. With `colours`, sequences that set a colour stay. */
+export function escapeText(text: string, colours = false): string {
+  if (!colours) return text.replace(unsafeInText, escapeCharacter)
+  // split by a group: every second piece is a colour
+  return text
+    .split(colour)
+    .map((piece, i) => (i % 2 === 1 ? piece : piece.replace(unsafeInText, escapeCharacter)))
+    .join('')
+}
+
+/** A value as JSON that nothing in it steers a terminal; a parser reads the same value. */
+export function formatJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(unsafeInText, (c) =>
+    [...Array(c.length).keys()].map((i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
+  )
+}
+
+function escapeCharacter(c: string): string {
+  const code = c.codePointAt(0)!
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
 }
 
 /** A foreign value made safe for a terminal and short: control characters escaped, long ones cut with their count. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup VERB: finds the verb, splits its flags and words, calls it.
-import { writeSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import type { Verb } from './cgroup/verb.ts'
 import { formatFlags, parseFlags } from './flags.ts'
+import { print } from './output.ts'
+import { tell } from './stderr.ts'
 
 const verbs: { [name: string]: [load: () => Promise<{ verb: Verb }>, help: string] } = {
   create: [() => import('./cgroup/create.ts'), 'make a group, with limits and an owner'],
@@ -32,7 +33,8 @@ export async function main(args: string[]): Promise<number> {
     const rows = Object.entries(verbs).map(([verb, [, help]]) => `  ${verb.padEnd(12)} ${help}`)
     const note =
       "A GROUP is a path from the root (/build/jobs), or a name: below hutch/ as root, below one's own group as another user."
-    writeSync(name === undefined ? 2 : 1, `Usage: hutch cgroup VERB …\n\n${rows.join('\n')}\n\n${note}\n`)
+    const write = name === undefined ? tell : print
+    write(`Usage: hutch cgroup VERB …\n\n${rows.join('\n')}\n\n${note}\n`)
     return name === undefined ? 125 : 0
   }
   const found = Object.hasOwn(verbs, name) ? verbs[name] : undefined
@@ -42,7 +44,7 @@ export async function main(args: string[]): Promise<number> {
   const { values, rest: words } = parseFlags(rest, verb.flags, !verb.command)
   if (values.help) {
     const table = Object.keys(verb.flags).length > 0 ? `\n${formatFlags(verb.flags)}\n` : ''
-    writeSync(1, `Usage: ${usage}\n${table}`)
+    print(`Usage: ${usage}\n${table}`)
     return 0
   }
   if (words.length < verb.least) throw fail('WORDS_MISSING', { usage })

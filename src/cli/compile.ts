@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch compile: the flags of run, and a file instead of a process.
-import { lstatSync, readFileSync, writeSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import { buildDirectory } from '../native.ts'
 import { parseOptions } from '../plan/options.ts'
@@ -10,6 +10,7 @@ import { prepareCompiled } from '../run/compiled.ts'
 import { loadFileReader, loadFilter } from '../run/job.ts'
 import { openDocument } from './document.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
+import { print } from './output.ts'
 import { formatSteps } from './print.ts'
 import { readOptions, flags as runFlags } from './run.ts'
 
@@ -47,7 +48,7 @@ export async function main(all: string[]): Promise<number> {
   const args = ofBwrap ? all.slice(0, at) : all
   const { values, order, rest } = parseFlags(args, { ...flags, ...runFlags })
   if (values.help) {
-    writeSync(1, `Usage: ${usage}\n\n${formatFlags(flags)}\n`)
+    print(`Usage: ${usage}\n\n${formatFlags(flags)}\n`)
     return 0
   }
   for (const [name, why] of Object.entries(live))

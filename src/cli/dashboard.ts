@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch dashboard: all groups as a page in the browser, live, until a signal comes.
-import { writeSync } from 'node:fs'
+
 import { isIP } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { openDashboard, type Page } from '../dashboard/server.ts'
@@ -9,6 +9,7 @@ import { readHost } from '../host/host.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { parseAddress } from './metrics.ts'
 import { print } from './output.ts'
+import { tell } from './stderr.ts'
 
 /** Built from src/dashboard/page/ and put in here by build.js. */
 declare const DASHBOARD_PAGE: Page
@@ -50,8 +51,7 @@ export async function main(args: string[]): Promise<number> {
   })
   print(`${dashboard.url}\n`)
   if (!isLoopback(host))
-    writeSync(
-      2,
+    tell(
       'hutch: other machines can reach this, and what is sent is not encrypted: whoever can read along has the token. Safer: listen at 127.0.0.1, and ssh -L 7070:127.0.0.1:7070\n',
     )
   const status = await ended

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch doctor: what this host has, then what real starts do here, one finding a line with its remedy. Status 1 when something
 // is missing.
-import { writeSync } from 'node:fs'
 import { type Finding, inspectHost } from '../host/doctor.ts'
 import { readHost } from '../host/host.ts'
+import { formatJson } from '../quote.ts'
 import { findSystemdPlace, inspectSystemd } from '../systemd/doctor.ts'
 import { tryStarts } from './doctor-starts.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { print } from './output.ts'
 import { wantsColor } from './print.ts'
+import { tell } from './stderr.ts'
 
 const flags: FlagTable = { json: { help: 'print the findings as JSON' } }
 
 export async function main(args: string[]): Promise<number> {
   const { values, rest } = parseFlags(args, flags)
   if (values.help || rest.length > 0) {
-    writeSync(values.help ? 1 : 2, `Usage: hutch doctor [OPTIONS]\n\n${formatFlags(flags)}\n`)
+    ;(values.help ? print : tell)(`Usage: hutch doctor [OPTIONS]\n\n${formatFlags(flags)}\n`)
     return values.help ? 0 : 125
   }
   const host = readHost()
@@ -24,10 +26,9 @@ export async function main(args: string[]): Promise<number> {
     finding.title === 'delegation' ? [...systemd, ...(place === undefined ? [finding] : [])] : [finding],
   )
   findings.push(...(await tryStarts()))
-  writeSync(
-    1,
+  print(
     values.json
-      ? `${JSON.stringify(findings, null, 2)}\n`
+      ? `${formatJson(findings, 2)}\n`
       : findings.map((finding) => format(finding, wantsColor(process.stdout))).join(''),
   )
   return findings.some((finding) => finding.state === 'missing') ? 1 : 0

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch links: puts the drop-ins into a directory under their own names, as links to this program; never over a file that is not one.
-import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
+import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fail } from '../errors.ts'
 import { dropins } from './dropin/table.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { print } from './output.ts'
 
 const flags: FlagTable = {
   dir: { value: 'DIR', help: 'the directory, such as /usr/local/bin' },
@@ -16,10 +17,7 @@ const usage = 'hutch links --dir DIR [--remove]'
 export function main(args: string[]): number {
   const { values, rest } = parseFlags(args, flags)
   if (values.help) {
-    writeSync(
-      1,
-      `Usage: ${usage}\n\nMakes links ${Object.keys(dropins).join(', ')} to hutch.\n\n${formatFlags(flags)}\n`,
-    )
+    print(`Usage: ${usage}\n\nMakes links ${Object.keys(dropins).join(', ')} to hutch.\n\n${formatFlags(flags)}\n`)
     return 0
   }
   const directory = values.dir?.[0]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CLI's entry: finds the command, loads only that, and turns errors into lines and exit status 125.
-import { writeSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fail, HutchError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { dropins } from './dropin/table.ts'
+import { print } from './output.ts'
 import { tell } from './stderr.ts'
 
 declare const HUTCH_VERSION: string
@@ -47,11 +47,11 @@ async function main(args: string[]): Promise<number> {
   if (dropin) return (await dropin()).main(dropinOf(called) ? args : args.slice(1))
   const [name, ...rest] = args
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    writeSync(1, help())
+    print(help())
     return name === undefined ? 125 : 0
   }
   if (name === '--version') {
-    writeSync(1, `hutch ${HUTCH_VERSION}\n`)
+    print(`hutch ${HUTCH_VERSION}\n`)
     return 0
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined

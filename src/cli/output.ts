@@ -3,10 +3,14 @@
 import { writeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../errors.ts'
+import { escapeText } from '../quote.ts'
 
-/** All of it, also into a pipe that takes only some at a time. */
+/** All of it, with what steers a terminal escaped, also into a pipe that takes only some at a time. */
 export function print(text: string): void {
-  for (let bytes: Buffer | undefined = Buffer.from(text); bytes && bytes.length > 0; ) {
+  for (
+    let bytes: Buffer | undefined = Buffer.from(escapeText(text, text.includes('\x1b') && process.stdout.isTTY));
+    bytes && bytes.length > 0;
+  ) {
     const left: number = bytes.length
     bytes = write(bytes)
     if (bytes?.length === left) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
@@ -17,7 +21,7 @@ export function print(text: string): void {
 export async function printOn(text: string, isOver: () => boolean): Promise<boolean> {
   // a pipe does not block as soon as it is a stream
   void process.stdout
-  let bytes: Buffer | undefined = Buffer.from(text)
+  let bytes: Buffer | undefined = Buffer.from(escapeText(text, text.includes('\x1b') && process.stdout.isTTY))
   while (bytes && bytes.length > 0) {
     const left: number = bytes.length
     bytes = write(bytes)

@@ -3,11 +3,12 @@
 import { findPlace } from '../cgroup/place.ts'
 import { readHost } from '../host/host.ts'
 import { readIds } from '../host/ids.ts'
+import { escapeUnsafe, formatJson } from '../quote.ts'
 import { type Member, readMembers } from '../survey/processes.ts'
 import { formatSize } from '../units.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { print } from './output.ts'
-import { cut, formatTable, printable, widthOfOutput } from './terminal-text.ts'
+import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
 
 const flags: FlagTable = {
   tree: { short: 't', help: 'the groups as a tree, and in each its processes below those that started them' },
@@ -67,9 +68,8 @@ function printList(groups: Map<string, Shown[]>, json: boolean): void {
   const all = [...groups].flatMap(([group, members]) => members.map((member) => ({ group, ...member })))
   if (json) {
     print(
-      `${JSON.stringify(
+      `${formatJson(
         all.map(({ children: _, ...one }) => one),
-        null,
         2,
       )}\n`,
     )
@@ -77,12 +77,12 @@ function printList(groups: Map<string, Shown[]>, json: boolean): void {
   }
   const rows = all.map(({ pid, user, group, threads, resident, cpuUsec, command }) => [
     String(pid),
-    printable(user),
-    printable(group),
+    escapeUnsafe(user),
+    escapeUnsafe(group),
     String(threads),
     formatSize(resident),
     formatTime(cpuUsec),
-    printable(command),
+    escapeUnsafe(command),
   ])
   const header = ['PID', 'USER', 'GROUP', 'THREADS', 'RSS', 'TIME', 'COMMAND']
   printLines(formatTable([header, ...rows], { right: new Set([0, 3, 4, 5]), names: 2, width: widthOfOutput() }))
@@ -102,7 +102,7 @@ function printLines(lines: string[]): void {
 
 function printTree(tops: readonly string[], groups: Map<string, Shown[]>, json: boolean): void {
   const trees = tops.map((top) => makeTree(top, groups))
-  if (json) print(`${JSON.stringify(trees.length === 1 ? trees[0] : trees, null, 2)}\n`)
+  if (json) print(`${formatJson(trees.length === 1 ? trees[0] : trees, 2)}\n`)
   else printLines(trees.flatMap(drawTree))
 }
 
@@ -151,13 +151,13 @@ function flatten(tops: readonly Shown[]): void {
 }
 
 function drawTree(root: Node): string[] {
-  const lines = [printable(root.path)]
+  const lines = [escapeUnsafe(root.path)]
   const draw = (entries: (Shown | Node)[], lead: string) => {
     for (const [i, entry] of entries.entries()) {
       const last = i === entries.length - 1
       const isGroup = 'path' in entry
       const text = isGroup ? entry.name : `${entry.pid} ${entry.user}  ${entry.command}`
-      lines.push(`${lead}${last ? '└─ ' : '├─ '}${printable(text)}`)
+      lines.push(`${lead}${last ? '└─ ' : '├─ '}${escapeUnsafe(text)}`)
       draw(isGroup ? [...entry.processes, ...entry.groups] : entry.children, `${lead}${last ? '   ' : '│  '}`)
     }
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch record: what all groups do, kept in a file for hutch replay.
-import { writeSync } from 'node:fs'
 import { fail, quote } from '../errors.ts'
 import { openSurvey } from '../survey/survey.ts'
 import { parseSize } from '../units.ts'
@@ -9,6 +8,7 @@ import { intervalFlag, pauses, readInterval, readTime } from './looking.ts'
 import { print } from './output.ts'
 import { defaultFile } from './record/file.ts'
 import { openRecorder } from './record/recorder.ts'
+import { tell } from './stderr.ts'
 
 const flags: FlagTable = {
   db: {
@@ -46,7 +46,7 @@ export async function main(args: string[]): Promise<number> {
   const survey = openSurvey()
   const pause = pauses(interval)
   const begun = performance.now()
-  if (process.stderr.isTTY) writeSync(2, `hutch: recording into ${quote(path)}; Ctrl-C ends it\n`)
+  if (process.stderr.isTTY) tell(`hutch: recording into ${quote(path)}; Ctrl-C ends it\n`)
   try {
     recorder.add(survey.sample())
     for (let looks = 1; ; looks++) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch replay: a recording as hutch top shows it, one moment of it, or what it has.
 import { fail, quote } from '../errors.ts'
+import { escapeUnsafe, formatJson } from '../quote.ts'
 import { formatTime } from '../run/why/memory.ts'
 import { rates } from '../survey/rates.ts'
 import { formatSize } from '../units.ts'
@@ -12,7 +13,7 @@ import { summarize } from './record/overview.ts'
 import { play } from './record/player.ts'
 import { findGroups, openRecording, type Recording } from './record/recording.ts'
 import { makeJson, type Shown, statsTable } from './stats.ts'
-import { cut, formatTable, printable, widthOfOutput } from './terminal-text.ts'
+import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
 import { percent } from './top/columns.ts'
 import { isBelow } from './top/rows.ts'
 import { checkTerminal } from './top/screen.ts'
@@ -89,7 +90,7 @@ function printMoment(recording: Recording, path: string, at: string, top: string
   if (moment < now.time - slack || moment > now.time + slack) throw fail('RECORD_EMPTY', { path, what: at })
   const rate = rates(cursor.before, now)
   const shown: Shown = [...now.groups].filter(([name]) => name !== '/' && isBelow(name, top))
-  if (json) print(`${JSON.stringify(makeJson(now, shown, rate))}\n`)
+  if (json) print(`${formatJson(makeJson(now, shown, rate))}\n`)
   else {
     const table = statsTable(
       shown.filter(([, sample]) => sample?.populated !== false),
@@ -105,7 +106,7 @@ function printList(recording: Recording, top: string, json: boolean): void {
   if (json) {
     const events = recording.events().filter(({ path }) => isBelow(path, top))
     print(
-      `${JSON.stringify({
+      `${formatJson({
         groups: groups.map((group) => ({ ...group, from: time(group.from), to: time(group.to) })),
         events: events.map((event) => ({ ...event, time: time(event.time) })),
       })}\n`,
@@ -114,7 +115,7 @@ function printList(recording: Recording, top: string, json: boolean): void {
   }
   const size = (bytes: number | undefined) => (bytes === undefined ? '--' : formatSize(bytes))
   const rows = groups.map(({ path, from, to, cpus, memory, pids, oomKills, memoryHighEvents }) => [
-    printable(path),
+    escapeUnsafe(path),
     formatTime(from),
     formatTime(to),
     percent(cpus),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Documents about a run (--report, --meta, --learn --force): written whole or not at all.
 import { fail, type HutchError } from '../errors.ts'
+import { formatJson } from '../quote.ts'
 import type { Result } from '../run/result.ts'
 import { type Document, openDocument } from './document.ts'
 
@@ -37,5 +38,5 @@ export function makeReport(result: Result): Omit<Result, 'stdout' | 'stderr'> {
 }
 
 export function formatReport(result: Result): string {
-  return `${JSON.stringify(makeReport(result), null, 2)}\n`
+  return `${formatJson(makeReport(result), 2)}\n`
 }

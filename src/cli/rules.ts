@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch rules apply|watch|test: cgrulesengd's job.
-import { writeSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { fail, HutchError, quote } from '../errors.ts'
 import { readIds, readUser } from '../host/ids.ts'
 import { nearest } from '../nearest.ts'
+import { formatJson } from '../quote.ts'
 import { findUnknown, loadRules } from '../rules/load.ts'
 import { directoryOf, findRule, findTargets } from '../rules/match.ts'
 import { parseWho, type Rule } from '../rules/parse.ts'
@@ -13,6 +13,8 @@ import { readPids, readProcess } from '../rules/process.ts'
 import { defaultSocket, listenSticky } from '../rules/sticky.ts'
 import { placeAll, startWatch } from '../rules/watch.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { print as printText } from './output.ts'
+import { tell as tellText } from './stderr.ts'
 
 const file: FlagTable = {
   file: { value: 'FILE', help: 'the rules (/etc/cgrules.conf, then all of /etc/cgrules.d)' },
@@ -57,7 +59,7 @@ export function main(args: string[]): number | Promise<number> {
   const [name = '', ...rest] = args
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
   if (name === '--help' || name === '-h') {
-    writeSync(1, `Usage: hutch rules apply|watch|test\n\nhutch rules apply --help and so on say more.\n`)
+    printText(`Usage: hutch rules apply|watch|test\n\nhutch rules apply --help and so on say more.\n`)
     return 0
   }
   if (!verb) {
@@ -66,7 +68,7 @@ export function main(args: string[]): number | Promise<number> {
   }
   const given = parseFlags(rest, verb.flags)
   if (!given.values.help) return verb.run(given)
-  writeSync(1, `Usage: ${verb.usage}\n\n${formatFlags(verb.flags)}\n`)
+  printText(`Usage: ${verb.usage}\n\n${formatFlags(verb.flags)}\n`)
   return 0
 }
 
@@ -79,7 +81,7 @@ function apply({ values, rest }: Given): number {
     all.push(placed)
     if (!values.json) print(placed, dry ? 'would move' : 'moved')
   })
-  if (values.json) writeSync(1, `${JSON.stringify(all.map(toJSON), null, 2)}\n`)
+  if (values.json) printText(`${formatJson(all.map(toJSON), 2)}\n`)
   return all.some((placed) => placed.failed.length > 0) ? 1 : 0
 }
 
@@ -97,7 +99,7 @@ async function watch({ values, rest }: Given): Promise<number> {
     const failed = placed.failed.filter((error) => !said.has(keyOf(error)))
     for (const error of failed) if (said.size < 10_000) said.add(keyOf(error))
     if (placed.moved.length + failed.length === 0) return
-    if (values.json) process.stdout.write(`${JSON.stringify(toJSON({ ...placed, failed }))}\n`)
+    if (values.json) process.stdout.write(`${formatJson(toJSON({ ...placed, failed }))}\n`)
     else print({ ...placed, failed }, 'moved')
   }
   hurry()
@@ -157,18 +159,15 @@ function test({ values, rest: [who, ...more] }: Given): number {
       group: directoryOf(target),
       line: target.origin,
     }))
-    writeSync(
-      1,
-      `${JSON.stringify({ rule: rule?.origin ?? null, ignore: rule?.ignore ?? false, to, missing }, null, 2)}\n`,
-    )
-  } else if (!rule) writeSync(1, `${who}: no rule is for it\n`)
+    printText(`${formatJson({ rule: rule?.origin ?? null, ignore: rule?.ignore ?? false, to, missing }, 2)}\n`)
+  } else if (!rule) printText(`${who}: no rule is for it\n`)
   else {
-    writeSync(1, `${who}: ${rule.origin}${rule.ignore ? ' (ignore: it stays where it is)' : ''}\n`)
+    printText(`${who}: ${rule.origin}${rule.ignore ? ' (ignore: it stays where it is)' : ''}\n`)
     for (const target of targets) {
       const state = isMade(target) ? '' : target.templated ? ' (is made when needed)' : ' (is not there)'
-      writeSync(1, `  ${formatTarget(target).padEnd(30)} ${directoryOf(target)}${state}\n`)
+      printText(`  ${formatTarget(target).padEnd(30)} ${directoryOf(target)}${state}\n`)
     }
-    for (const controller of missing) writeSync(1, `  ${controller.padEnd(30)} this host has no such hierarchy\n`)
+    for (const controller of missing) printText(`  ${controller.padEnd(30)} this host has no such hierarchy\n`)
   }
   return rule ? 0 : 1
 }
@@ -189,7 +188,7 @@ function count(rules: readonly Rule[]): string {
 }
 
 function tell(text: string): void {
-  writeSync(2, `hutch: ${text}\n`)
+  tellText(`hutch: ${text}\n`)
 }
 
 function print({ pid, program, moved, failed, rule }: Placed, verb: string): void {

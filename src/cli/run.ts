@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch run: flags → options → job; the verdict on stderr, the exit status as DESIGN's table has it.
-import { writeSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
@@ -18,6 +17,7 @@ import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import type { Document } from './document.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
+import { print } from './output.ts'
 import { formatLines, formatSteps, formatVerdict, wantsColor } from './print.ts'
 import { defaultFile, mayBeRecorded } from './record/file.ts'
 import { openRedirections } from './redirect.ts'
@@ -105,7 +105,7 @@ export const flags: FlagTable = {
 export async function main(args: string[]): Promise<number> {
   const parsed = parseFlags(args, flags)
   if (parsed.values.help) {
-    writeSync(1, `Usage: hutch run [OPTIONS] [--] COMMAND [ARG…]\n\n${formatFlags(flags)}\n`)
+    print(`Usage: hutch run [OPTIONS] [--] COMMAND [ARG…]\n\n${formatFlags(flags)}\n`)
     return 0
   }
   const metaPath = parsed.values.explain ? undefined : parsed.values.meta?.[0]

@@ -2,6 +2,7 @@
 // What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
 import { existsSync } from 'node:fs'
 import { fail } from '../errors.ts'
+import { formatJson } from '../quote.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { formatRefused } from '../seccomp/refused-call.ts'
 import type { Document } from './document.ts'
@@ -42,7 +43,7 @@ function writeLearned(path: string, write: Document, { learned, reason }: Result
       remedy: 'see why the command did not start: nothing was learnt',
     })
   try {
-    write(`${JSON.stringify(learned, null, 2)}\n`, { keepsExisting: !force })
+    write(`${formatJson(learned, 2)}\n`, { keepsExisting: !force })
   } catch (error) {
     if ((error as { cause?: NodeJS.ErrnoException }).cause?.code === 'EEXIST') throw refused(path, 'EEXIST', error)
     throw error

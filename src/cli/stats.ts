@@ -2,6 +2,7 @@
 // hutch stats: what groups use, as a table that is drawn anew every second, in the shape of docker stats.
 import { totalmem } from 'node:os'
 import { readHost } from '../host/host.ts'
+import { escapeUnsafe, formatJson } from '../quote.ts'
 import { type ContainerNames, withName } from '../survey/container-name.ts'
 import { type GroupRates, rates, sumIo } from '../survey/rates.ts'
 import type { GroupSample, Snapshot } from '../survey/sample.ts'
@@ -11,7 +12,7 @@ import { findGroup, readDockerNames } from './docker-name.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
 import { intervalFlag, pauses, readInterval } from './looking.ts'
 import { print, printOn } from './output.ts'
-import { cut, formatTable, printable, widthOfOutput } from './terminal-text.ts'
+import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
 
 const flags: FlagTable = {
   all: { short: 'a', help: 'groups without processes, too' },
@@ -49,7 +50,7 @@ export async function main(args: string[]): Promise<number> {
       const shown = select(after, wanted, all)
       const rate = rates(before, after)
       const text = values.json
-        ? `${JSON.stringify(makeJson(after, shown, rate, called))}\n`
+        ? `${formatJson(makeJson(after, shown, rate, called))}\n`
         : draw(shown, rate, again, called)
       if (!(await printOn(text, pause.isOver))) return 0
       before = after
@@ -93,7 +94,7 @@ function draw(shown: Shown, rate: Map<string, GroupRates>, again: boolean, calle
 /** The lines of a table, not wider than the terminal. */
 export function statsTable(shown: Shown, rate: Map<string, GroupRates>, called?: ContainerNames): string[] {
   const rows = shown.map(([path, sample]) => [
-    printable(withName(path, called?.(path))),
+    escapeUnsafe(withName(path, called?.(path))),
     ...formatCells(sample, rate.get(path)),
   ])
   const width = widthOfOutput()

@@ -4,14 +4,6 @@ import { cut, widthOf } from './dropin/lsns/table-cell.ts'
 
 export { cut, widthOf }
 
-/** Control, format and combining characters, and what is no character, as `\x1b` or `\u{202e}`. */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{M}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu, (c) => {
-    const code = c.codePointAt(0)!
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
-  })
-}
-
 /** Exactly so many columns: filled up with blanks, or cut with an ellipsis. */
 export function pad(text: string, width: number, right = false): string {
   if (width <= 0) return ''

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import { readHost } from '../host/host.ts'
-import { escapeUnsafe } from '../quote.ts'
+import { escapeUnsafe, formatJson } from '../quote.ts'
 import type { Cause, Explanation } from '../run/why/explanation.ts'
 import { why } from '../run/why/why.ts'
 import { findContainer, readDockerNames } from './docker-name.ts'
@@ -41,7 +41,7 @@ export async function main(args: string[]): Promise<number> {
   if (HutchError.is(recalled)) explanation.unknown.push(`what was recorded: ${recalled.message.split('\n')[0]}`)
   print(
     values.json
-      ? `${escapeJson(JSON.stringify({ ...explanation, ...(found && { recorded: found }) }, null, 2))}\n`
+      ? `${formatJson({ ...explanation, ...(found && { recorded: found }) }, 2)}\n`
       : formatExplanation(explanation, wantsColor(process.stdout), found),
   )
   return explanation.causes.every(({ cause }) => noCause.has(cause)) ? 1 : 0
@@ -49,13 +49,6 @@ export async function main(args: string[]): Promise<number> {
 
 /** What stopped nothing: it ended by itself, or was not the kernel's doing, or cannot be known. */
 const noCause = new Set<Cause['cause']>(['exit', 'none', 'not-kernel', 'unknown'])
-
-/** The same JSON, in which nothing steers the terminal that it may be printed on. */
-function escapeJson(json: string): string {
-  return json.replace(/[^\u0000-\u007e]/g, (c) =>
-    escapeUnsafe(c) === c ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-}
 
 /** Where nothing else has that name, it may be a container of Docker's. */
 function explainTarget(target: string): Explanation | HutchError {

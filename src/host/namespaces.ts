@@ -128,7 +128,10 @@ function open(namespace: Namespace, use: (fd: number) => void): void {
   const [first] = processes
   const { dev } = statSync('/proc/self/ns/mnt')
   const paths = [...(first ? [namespacePath(first, file)] : []), ...mounts]
-  if (held?.isSocket && paths.length === 0) return openSocketNetwork(held, id, use)
+  if (held?.isSocket && paths.length === 0) {
+    openSocketNetwork(held, id, use)
+    return
+  }
   if (held && !held.isSocket) paths.push(`/proc/${held.pid}/fd/${held.fd}`)
   for (const path of paths) {
     const place = attempt(() => openSync(path, pathOnly))

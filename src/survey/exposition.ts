@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics as text that Prometheus scrapes (text format 0.0.4), and as OpenMetrics 1.0: pure.
+import { escapeText } from '../quote.ts'
 import type { Family, Point } from './metrics.ts'
 
 export const contentTypes = {
@@ -69,9 +70,10 @@ function formatLabels(labels: Point['labels']): string {
   return words.length > 0 ? `{${words.join(',')}}` : ''
 }
 
-/** What others chose: it can end neither the quotes nor the line. */
+/** What others chose: it can end neither the quotes nor the line, nor steer a terminal. A reader gets an end of line as it was, others as their escape. */
 function escapeLabel(text: string): string {
-  return text.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))
+  const lines = text.split('\n').map((line) => escapeText(line).replaceAll('\t', '\\x09'))
+  return lines.join('\n').replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))
 }
 
 function escapeHelp(text: string): string {

@@ -190,5 +190,5 @@ test('foreign text cannot steer a terminal, and is cut', () => {
   expect(quote('plain-1.5G')).toBe('plain-1.5G')
   expect(quote('x'.repeat(300))).toBe(`"${'x'.repeat(200)}… (300 characters)"`)
   expect(quote({ a: 1 })).toBe('"{"a":1}"')
-  expect(quote('a "b" \\ \u202ec')).toBe('"a \\"b\\" \\\\ \\u202ec"')
+  expect(quote('a "b" \\ \u202ec')).toBe('"a \\"b\\" \\\\ \\u{202e}c"')
 })

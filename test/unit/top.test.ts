@@ -5,13 +5,14 @@ import { expect, test } from 'vitest'
 import { holdsMyself } from '../../src/cgroup/actions.ts'
 import { widthOf } from '../../src/cli/dropin/lsns/table-cell.ts'
 import { nest } from '../../src/cli/ps.ts'
-import { formatTable, pad, printable, shorten, wrap } from '../../src/cli/terminal-text.ts'
+import { formatTable, pad, shorten, wrap } from '../../src/cli/terminal-text.ts'
 import { chooseColumns, columns, drawBar, shortSize } from '../../src/cli/top/columns.ts'
 import { drawSparkline, makeHistory } from '../../src/cli/top/history.ts'
 import { parseKeys } from '../../src/cli/top/keys.ts'
 import { type Choice, makeRows } from '../../src/cli/top/rows.ts'
 import { type Actions, makeState, press } from '../../src/cli/top/state.ts'
 import { drawState } from '../../src/cli/top/view.ts'
+import { escapeUnsafe } from '../../src/quote.ts'
 import { emptyDraft, makeSample } from '../../src/survey/draft.ts'
 import { parseProcess } from '../../src/survey/processes.ts'
 import { rates } from '../../src/survey/rates.ts'
@@ -274,7 +275,7 @@ test.each([
   ['e\u0301\ud800', 'e\\u{301}\\u{d800}'],
   ['日本 ☃', '日本 ☃'],
 ])('%j is shown as %s', (name, shown) => {
-  expect(printable(name)).toBe(shown)
+  expect(escapeUnsafe(name)).toBe(shown)
 })
 
 test('cells are as wide as they should be, also of wide characters', () => {

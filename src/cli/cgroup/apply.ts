@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup apply: makes what a saved file has and this host lacks, sets what differs, and tells each change.
-import { readFileSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot.ts'
 import { fail, quote } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
+import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
@@ -16,7 +17,7 @@ export const verb: Verb = {
   main(values, [path]) {
     const snapshot = parseSnapshot(readInput(path!), path!)
     const changes = applySnapshot(readHost(), snapshot, values['dry-run'] !== undefined)
-    if (!values.quiet) writeSync(1, changes.map(formatChange).join(''))
+    if (!values.quiet) print(changes.map(formatChange).join(''))
     return 0
   },
 }

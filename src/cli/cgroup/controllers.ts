@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { readWords } from '../../cgroup/files.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
+import { formatJson } from '../../quote.ts'
 import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
 
@@ -36,7 +37,7 @@ export const verb: Verb = {
     const widths = [0, 1, 2].map((i) => Math.max(...table.map((cells) => cells[i]!.length)))
     print(
       values.json
-        ? `${JSON.stringify(rows, null, 2)}\n`
+        ? `${formatJson(rows, 2)}\n`
         : table.map((cells) => `${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}\n`).join(''),
     )
     return 0

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup create: a group with its limits and its owner, all or nothing; prints its path.
-import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
 import { HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/ids.ts'
 import { keepScope, needsKeeper, releaseScope } from '../../systemd/keeper.ts'
+import { print } from '../output.ts'
+import { tell } from '../stderr.ts'
 import { limitFlags, parseAssignment, readLimitFlags } from './assignment.ts'
 import type { Verb } from './verb.ts'
 
@@ -19,7 +20,7 @@ async function usualParent(): Promise<string | undefined> {
   } catch (error) {
     // root can do without
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
-    writeSync(2, `hutch: ${error.message}\n  so the group stands at the root of the tree, beside systemd's own\n`)
+    tell(`hutch: ${error.message}\n  so the group stands at the root of the tree, beside systemd's own\n`)
     return undefined
   }
 }
@@ -53,7 +54,7 @@ export const verb: Verb = {
           ...(parent !== undefined && (values.parent || !name.startsWith('/')) && { parent }),
         })
         if (owner) await group.delegate(owner.uid, owner.gid)
-        writeSync(1, `${group.path}\n`)
+        print(`${group.path}\n`)
       }
     } catch (error) {
       // the scope that was to hold it

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup exec: joins a group in all its hierarchies and becomes the command; 126 and 127 as the shell has them.
-import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors.ts'
 import { becomeInside } from '../../run/become.ts'
+import { tell } from '../stderr.ts'
 import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
@@ -17,7 +17,7 @@ export const verb: Verb = {
     const directories = [...new Set(Object.values(Cgroup.open(name!).directories))]
     const { error, failed } = await becomeInside(directories, argv)
     if (failed === 'join') throw error
-    writeSync(2, `hutch: ${error.message}\n`)
+    tell(`hutch: ${error.message}\n`)
     return failed === 'not-found' ? 127 : 126
   },
 }

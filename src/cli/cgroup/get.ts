@@ -3,6 +3,7 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readFileNames } from '../../cgroup/files.ts'
 import { HutchError } from '../../errors.ts'
+import { formatJson } from '../../quote.ts'
 import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
 
@@ -22,7 +23,7 @@ export const verb: Verb = {
         return []
       }
     })
-    if (values.json) print(`${JSON.stringify(Object.fromEntries(read), null, 2)}\n`)
+    if (values.json) print(`${formatJson(Object.fromEntries(read), 2)}\n`)
     else if (files.length === 1) print(`${read[0]![1]}\n`)
     else print(read.map(([file, text]) => formatFile(file, text as string)).join(''))
     return 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup ls: the groups below one (the root if none is named), one path a line.
 import { Cgroup } from '../../cgroup/cgroup.ts'
+import { escapeUnsafe, formatJson } from '../../quote.ts'
 import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
 
@@ -19,8 +20,8 @@ export const verb: Verb = {
         directories: group.directories,
         processes: group.processes(),
       }))
-      print(`${JSON.stringify(rows, null, 2)}\n`)
-    } else print(groups.map((group) => `${group.path}\n`).join(''))
+      print(`${formatJson(rows, 2)}\n`)
+    } else print(groups.map((group) => `${escapeUnsafe(group.path)}\n`).join(''))
     return 0
   },
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup reclaim: status 1 when the kernel could not take that much back.
-import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatSize } from '../../units.ts'
+import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
@@ -14,7 +14,7 @@ export const verb: Verb = {
     const current = () => group.stats().memory?.current ?? 0
     const before = current()
     const enough = await group.reclaim(size!)
-    writeSync(1, `memory.current: ${formatSize(before)} → ${formatSize(current())}\n`)
+    print(`memory.current: ${formatSize(before)} → ${formatSize(current())}\n`)
     return enough ? 0 : 1
   },
 }

@@ -4,6 +4,7 @@ import { Cgroup } from '../../cgroup/cgroup.ts'
 import { takeSnapshot } from '../../cgroup/snapshot.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
+import { formatJson } from '../../quote.ts'
 import { openDocument } from '../document.ts'
 import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
@@ -15,7 +16,7 @@ export const verb: Verb = {
   main(values, names) {
     const groups = names.map((name) => Cgroup.open(name))
     const snapshot = takeSnapshot(readHost(), groups)
-    const text = `${JSON.stringify(snapshot, null, 1)}\n`
+    const text = `${formatJson(snapshot, 1)}\n`
     const path = values.output?.at(-1)
     if (path === undefined) print(text)
     else

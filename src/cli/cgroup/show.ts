@@ -7,6 +7,7 @@ import { readFileNames, tryRead } from '../../cgroup/files.ts'
 import { isUnified, listProcesses, shorten } from '../../cgroup/group-state.ts'
 import { parseValue } from '../../cgroup/value.ts'
 import { quote } from '../../errors.ts'
+import { formatJson } from '../../quote.ts'
 import { formatDuration, formatSize } from '../../units.ts'
 import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
@@ -28,7 +29,7 @@ export const verb: Verb = {
   main(values, [name, ...wanted]) {
     const group = Cgroup.open(name!)
     const files = readAll(group, wanted)
-    print(values.json ? `${JSON.stringify(files.map(makeJson), null, 2)}\n` : formatGroup(group, files))
+    print(values.json ? `${formatJson(files.map(makeJson), 2)}\n` : formatGroup(group, files))
     return 0
   },
 }

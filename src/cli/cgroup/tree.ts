@@ -6,6 +6,7 @@ import { type GroupLimits, readLimits } from '../../cgroup/group-limits.ts'
 import { type GroupStats, readStats } from '../../cgroup/group-stats.ts'
 import type { Place } from '../../cgroup/place.ts'
 import { fail, quote } from '../../errors.ts'
+import { formatJson } from '../../quote.ts'
 import { formatDuration, formatSize } from '../../units.ts'
 import { print } from '../output.ts'
 import { wantsColor } from '../print.ts'
@@ -41,7 +42,7 @@ export const verb: Verb = {
       })
     const root = readTree(Cgroup.open(name), depth)
     const shown = values.processes ? (prune(root) ?? { ...root, children: [] }) : root
-    print(values.json ? `${JSON.stringify(shown, null, 2)}\n` : drawTree(shown, wantsColor(process.stdout)))
+    print(values.json ? `${formatJson(shown, 2)}\n` : drawTree(shown, wantsColor(process.stdout)))
     return 0
   },
 }

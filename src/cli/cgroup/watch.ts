@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup watch: one line, or one JSON document, for every event, until the groups are gone, the time is up or a signal comes.
-import { writeSync } from 'node:fs'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
 import { watchPlaces } from '../../cgroup/watch.ts'
 import { fail, quote } from '../../errors.ts'
+import { formatJson } from '../../quote.ts'
 import { parseDuration } from '../../units.ts'
+import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
 
 export const verb: Verb = {
@@ -33,7 +34,7 @@ export const verb: Verb = {
         accepted: 'a time such as 10s, 500ms or 2m',
       })
     const groups = names.map((name) => Cgroup.open(name))
-    const format = values.json ? (event: GroupEvent) => `${JSON.stringify(event)}\n` : formatEvent
+    const format = values.json ? (event: GroupEvent) => `${formatJson(event)}\n` : formatEvent
     return new Promise<number>((resolve) => {
       const end = () => {
         clearTimeout(timer)
@@ -44,7 +45,7 @@ export const verb: Verb = {
       const close = watchPlaces(
         groups,
         { recursive: values.recursive !== undefined, pressure },
-        (event) => writeSync(1, format(event)),
+        (event) => print(format(event)),
         end,
       )
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)

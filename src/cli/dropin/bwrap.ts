@@ -39,7 +39,7 @@ async function run(args: string[]): Promise<number> {
     return 0
   }
   for (const name of parsed.repeated)
-    writeSync(2, `${parsed.request.levelPrefix ? '<4>' : ''}bwrap: Only the last ${name} option will take effect\n`)
+    tell(`${parsed.request.levelPrefix ? '<4>' : ''}bwrap: Only the last ${name} option will take effect\n`)
   const request = moveDescriptors(parsed.request, ownNumbers)
   if (request.words.length === 0) {
     tell(help())

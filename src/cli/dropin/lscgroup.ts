@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // lscgroup: lists groups as controllers:path, on v1 and v2.
+
 import { isGroup, readEntries } from '../../cgroup/files.ts'
 import { readHost } from '../../host/host.ts'
+import { escapeUnsafe } from '../../quote.ts'
 import { print } from '../output.ts'
 import type { Given } from './getopt.ts'
 import { choose, directoryIn, type Mounted, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
@@ -45,5 +47,5 @@ function list(hierarchy: Mounted, path: string, shown: string): string[] {
     const child = path === '' ? name : `${path}/${name}`
     return list(hierarchy, child, `/${child}`)
   })
-  return [`${hierarchy.controllers.join(',')}:${shown}\n`, ...below]
+  return [`${hierarchy.controllers.join(',')}:${escapeUnsafe(shown)}\n`, ...below]
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics by OTLP/HTTP (opentelemetry.io/docs/specs/otlp): pushed again and again, and what the receiver says of it.
-import { writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { gzipSync } from 'node:zlib'
 import { fail, quote } from '../../errors.ts'
 import { decodePartial, decodeRefusal, encodeOtlp } from '../../survey/otlp.ts'
+import { tell as tellText } from '../stderr.ts'
 import type { Look } from './look.ts'
 import type { Target } from './otel.ts'
 
@@ -119,7 +119,7 @@ export function backOff(failures: number, random: number): number {
 
 function tell(text: string): void {
   try {
-    writeSync(2, `hutch: ${text}\n`)
+    tellText(`hutch: ${text}\n`)
   } catch {
     // nobody reads it: no reason to stop
   }

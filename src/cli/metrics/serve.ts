@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics by HTTP, for Prometheus to scrape.
-import { writeSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
@@ -8,6 +7,7 @@ import { gzip } from 'node:zlib'
 import { namesMachine } from '../../dashboard/gate.ts'
 import { listen } from '../../dashboard/listen.ts'
 import { chooseFormat, contentTypes, type Format, formatMetrics, takesGzip } from '../../survey/exposition.ts'
+import { tell } from '../stderr.ts'
 import type { Look } from './look.ts'
 
 /** Someone who opens connections and says nothing, or reads nothing, must not take all descriptors. */
@@ -25,7 +25,7 @@ export async function serve(look: () => Look, [host, port]: [string, number]): P
   server.maxConnections = mostConnections
   server.setTimeout(silentMs)
   const { place } = await listen(server, host, port)
-  writeSync(2, `hutch: metrics at http://${place}/metrics\n`)
+  tell(`hutch: metrics at http://${place}/metrics\n`)
   return server
 }
 

@@ -5,12 +5,12 @@ import type { Line } from '../../cgroup/diagnosis.ts'
 import { pathOfDirectory } from '../../cgroup/place.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
+import { escapeUnsafe } from '../../quote.ts'
 import type { Result } from '../../run/result.ts'
 import { formatTime } from '../../run/why/memory.ts'
 import type { GroupSample, Pressure } from '../../survey/sample.ts'
 import { formatSize } from '../../units.ts'
 import { ownDirectory } from '../own-directory.ts'
-import { printable } from '../terminal-text.ts'
 import { makeRecording, type Recording } from './recording.ts'
 import { checkTables, openDatabase } from './sqlite.ts'
 
@@ -145,7 +145,7 @@ export function describeLooks(group: string | undefined, looks: readonly Look[])
   const [first, last] = [looks[0], looks.at(-1)]
   // one look tells of no change
   if (!first || !last || first === last) return []
-  const whose = group === undefined ? '' : `${printable(group)}, `
+  const whose = group === undefined ? '' : `${escapeUnsafe(group)}, `
   return [
     ['recorded', `${whose}${formatTime(first.time)} to ${formatClock(last.time)}, by hutch record`],
     ...riseLine(looks),

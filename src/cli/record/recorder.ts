@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks at all groups, written to a file a minute at a time: whatever kills the recorder, no more than that is lost.
 import { fail, HutchError } from '../../errors.ts'
+import { escapeUnsafe } from '../../quote.ts'
 import type { GroupSample, Snapshot } from '../../survey/sample.ts'
-import { printable } from '../terminal-text.ts'
+
 import { encodeBlock, encodeTimes } from './block.ts'
 import { removeForgotten, removeOld, thinOld } from './keep.ts'
 import { takeFile } from './owner.ts'
@@ -155,7 +156,7 @@ function guardWrite<T>(path: string, work: () => T): T {
     return work()
   } catch (error) {
     if (HutchError.is(error)) throw error
-    const said = printable((error as Error).message)
+    const said = escapeUnsafe((error as Error).message)
     if (/not a database|malformed/.test(said)) throw fail('RECORD_INVALID', { path, why: said }, error)
     const remedy = 'see that the disk has room and that hutch may write beside the file, too'
     throw fail('FILE_REFUSED', { what: 'record into', path, errno: said, remedy }, error)

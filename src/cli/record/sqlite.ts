@@ -2,7 +2,7 @@
 // The database of a recording: its tables, and SQLite as WebAssembly, which only hutch record and hutch replay load.
 import type { Database, SQLite3Error } from 'node-sqlite3-wasm'
 import { fail, HutchError } from '../../errors.ts'
-import { printable } from '../terminal-text.ts'
+import { escapeUnsafe } from '../../quote.ts'
 
 export type { Database }
 
@@ -73,6 +73,6 @@ export function guard<T>(path: string, work: () => T): T {
   } catch (error) {
     if (HutchError.is(error)) throw error
     // a message may have a name of the file's in it
-    throw fail('RECORD_INVALID', { path, why: printable((error as SQLite3Error).message) }, error)
+    throw fail('RECORD_INVALID', { path, why: escapeUnsafe((error as SQLite3Error).message) }, error)
   }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One group in full, with the course of its figures: pure.
+import { escapeUnsafe } from '../../quote.ts'
 import { withName } from '../../survey/container-name.ts'
 import type { GroupRates } from '../../survey/rates.ts'
 import type { GroupSample, Pressure } from '../../survey/sample.ts'
 import { formatDuration, formatSize, type Limit } from '../../units.ts'
-import { pad, printable, shorten } from '../terminal-text.ts'
+import { pad, shorten } from '../terminal-text.ts'
 import { drawBar, percent, shortSize } from './columns.ts'
 import type { Frame } from './frame.ts'
 import { drawSparkline, type History, kept, type Track } from './history.ts'
@@ -24,7 +25,7 @@ export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k
 export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const { path, sample, rates } = view
   const name = withName(path, view.container)
-  const title = `${printable(name)}${sample === undefined ? '  (gone)' : sample.frozen ? '  (frozen)' : ''}`
+  const title = `${escapeUnsafe(name)}${sample === undefined ? '  (gone)' : sample.frozen ? '  (frozen)' : ''}`
   const body = sample === undefined ? [] : describe(sample, rates, view, frame)
   const first = pad(shorten(title, frame.columns), frame.columns)
   return [frame.color ? `\x1b[1m${first}\x1b[0m` : first, ...['', ...body].map((line) => pad(line, frame.columns))]

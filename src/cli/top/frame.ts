@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The screen of hutch top as lines: pure. Whatever others named goes through `printable`.
+import { escapeUnsafe } from '../../quote.ts'
 import type { Snapshot } from '../../survey/sample.ts'
-import { pad, printable, shorten } from '../terminal-text.ts'
+import { pad, shorten } from '../terminal-text.ts'
 import { chooseColumns, columns, percent, shortSize } from './columns.ts'
 import type { Choice, Row } from './rows.ts'
 
@@ -68,7 +69,7 @@ export function drawList(view: ListView, frame: Frame): string[] {
 function nameOf(row: Row, choice: Choice, width: number): string {
   const mark = !choice.tree ? '' : row.below === 0 ? '  ' : choice.folded.has(row.path) ? '▸ ' : '▾ '
   const lead = `${'  '.repeat(Math.max(0, Math.min(row.depth, width >> 2)))}${mark}${row.sample.frozen ? '(frozen) ' : ''}`
-  return `${lead}${shorten(printable(row.name), width - lead.length)}`
+  return `${lead}${shorten(escapeUnsafe(row.name), width - lead.length)}`
 }
 
 /** What is close to its limit stands out. */
@@ -96,7 +97,7 @@ function summary({ now, list, choice, title }: ListView): string {
     title ?? `hutch top  ${new Date(now.time).toTimeString().slice(0, 8)}`,
     `${list.length} of ${now.groups.size} groups`,
     `by ${columns[choice.sort].words}`,
-    ...(choice.filter === '' ? [] : [`with "${printable(choice.filter)}"`]),
+    ...(choice.filter === '' ? [] : [`with "${escapeUnsafe(choice.filter)}"`]),
     ...(pressure.length > 0 ? [`stalled: ${pressure.join(' ')}`] : []),
     ...(root?.memory === undefined ? [] : [`memory ${shortSize(root.memory)}`]),
   ]

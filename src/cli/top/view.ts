@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole screen for a state: the list, one group in full, or the help.
-
 import { limits } from '../../cgroup/actions.ts'
+import { escapeUnsafe } from '../../quote.ts'
 import { rates } from '../../survey/rates.ts'
 import type { Snapshot } from '../../survey/sample.ts'
-import { pad, printable, widthOf, wrap } from '../terminal-text.ts'
+import { pad, widthOf, wrap } from '../terminal-text.ts'
 import { detailsHelp, drawDetails } from './details.ts'
 import { drawList, type Frame, help, listHeight } from './frame.ts'
 import { changes, drawHelp, helpFooter, longHelpFooter } from './help.ts'
@@ -76,7 +76,7 @@ function drawFooter(state: State, words: Words, { rows, columns }: Frame): strin
     words.footer ??
     (mode.kind === 'list' || mode.kind === 'details' ? message : mode.kind === 'help' ? '' : question(state))
   if (fixed !== '')
-    return wrap(printable(fixed), columns)
+    return wrap(escapeUnsafe(fixed), columns)
       .slice(0, Math.max(1, rows - 3))
       .map((line) => pad(line, columns))
   const keys =
