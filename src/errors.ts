@@ -59,12 +59,12 @@ export class HutchError extends Error {
 /** Returns the same error with more lines of evidence before its remedy. */
 export function addEvidence(error: HutchError, evidence: string[], changed: Partial<Words> = {}): HutchError {
   const { code, errno, path, value, operation, remedy, message, cause } = error
-  const end = message.lastIndexOf('\n  remedy: ')
+  const [first = '', ...known] = message.slice(0, message.lastIndexOf('\n  remedy: ')).split('\n')
   return new HutchError(
     code,
     {
-      message: message.slice(0, end),
-      evidence,
+      message: first,
+      evidence: [...known.map((line) => line.slice(2)), ...evidence],
       remedy,
       ...(errno !== undefined && { errno }),
       ...(path !== undefined && { path }),

@@ -59,7 +59,13 @@ export async function killPlace(place: Place): Promise<void> {
 
 /** Returns how many a group lists, or -errno if one could not be killed. Never kills this process. */
 function killListed(directory: string): number {
-  const count = native().signalListed(encodePath(`${directory}/cgroup.procs`), constants.signals.SIGKILL, process.pid)
+  const count = signalList(directory, 'cgroup.procs')
+  // a threaded group of v2 lists threads alone
+  return count < 0 && errnoName(count) === 'EOPNOTSUPP' ? signalList(directory, 'cgroup.threads') : count
+}
+
+function signalList(directory: string, file: string): number {
+  const count = native().signalListed(encodePath(`${directory}/${file}`), constants.signals.SIGKILL, process.pid)
   return count < 0 && ['ENOENT', 'ENODEV'].includes(errnoName(count)) ? 0 : count
 }
 

@@ -129,7 +129,7 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
     case 'pivotRoot':
       return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem)
     case 'checkStreams':
-      return refusedStream(errno, part)
+      return refusedStream(errno, part, origin)
     case 'allowPath':
       return refusedPath(op.path, errno, origin, stepParts[part] === 'source')
     default:
@@ -138,13 +138,13 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
 }
 
 /** `part` is the number of the stream and 1. */
-function refusedStream(errno: string, part: number): HutchError {
+function refusedStream(errno: string, part: number, origin: string): HutchError {
   const stream = ['', 'stdin', 'stdout', 'stderr'][part] ?? ''
   if (stream === '' || (errno !== 'EISDIR' && errno !== 'EBADF'))
     return fail('STEP_REFUSED', {
       what: 'keep the streams as they were opened',
       operation: 'landlock_restrict_self',
-      origin: 'sandbox',
+      origin,
       errno,
       remedy: 'see hutch doctor',
     })

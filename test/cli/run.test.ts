@@ -103,8 +103,11 @@ const bad: [string[], string][] = [
     'cannot use cgroup.procs for --limit: this file steers the group, it is no limit',
   ],
   [['--limit', 'foo.bar=1', 'true'], 'cannot set --limit foo.bar: this host has no foo controller'],
-  [['--limit', 'pids.max=-5', 'true'], 'cannot set pids.max to -5 in '],
-  [['--limit', v2 ? 'cpu.weight=20000' : 'cpu.shares=abc', 'true'], `the kernel refused (${v2 ? 'ERANGE' : 'EINVAL'})`],
+  [['--limit', 'pids.max=-5', 'true'], 'cannot use -5 for --limit pids.max: it is negative'],
+  [
+    ['--limit', v2 ? 'cpu.weight=20000' : 'cpu.shares=abc', 'true'],
+    `cannot use ${v2 ? '20000 for --limit cpu.weight' : 'abc for --limit cpu.shares'}: `,
+  ],
   [['--user', 'nosuchuser', 'true'], 'cannot use --user: there is no user nosuchuser'],
   [
     ['--workdir', '/no/such', 'true'],

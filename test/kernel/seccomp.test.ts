@@ -223,6 +223,7 @@ test('with new privileges and without that right there is none to be had, and th
     [
       'hutch: cannot install the filter of system calls: the kernel refused (EACCES)',
       '  asked for by --seccomp',
+      '  refused system call: prctl',
       '  remedy: it takes no_new_privs, or CAP_SYS_ADMIN: leave out --new-privileges',
       '',
     ].join('\n'),

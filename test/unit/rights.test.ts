@@ -254,7 +254,7 @@ test('groups of v1 are made while the child mounts, and entered before its root 
   }
   const [outer, inner] = order(hybrid)
   expect(outer).toBe('makeGroup spawn mapIds makeGroup makeGroup writeFile sendGo')
-  expect(inner).toMatch(/^awaitMaps .* awaitGroups joinGroup joinGroup unshare pivotRoot /)
+  expect(inner).toMatch(/^awaitMaps .* awaitGroups joinGroup joinGroup unshare attachGroups pivotRoot /)
   // without a v2 group nothing would find it for a signal until then; without a hand-shake nobody tells that they are there
   for (const [host, more] of [
     [v1, {}],
