@@ -4,45 +4,11 @@
 #define HUTCH_H
 
 #include "program.h"
-#include "program/sys.h"
+#include "program/message.h"
 
 static inline int in_part(enum step_part part, long err)
 {
 	return err < 0 ? (int)err - (int)part * STEP_PART : (int)err;
-}
-
-/* A message with one descriptor, as sendmsg(2) and recvmsg(2) have it on a 64-bit machine. */
-struct descriptor_message {
-	char byte;
-	struct { char *base; size_t length; } piece;
-	struct { size_t length; int level, type, fd, padding; } control;
-	struct {
-		void *name;
-		u32 name_length;
-		void *pieces;
-		size_t count;
-		void *control;
-		size_t control_length;
-		int flags;
-	} header;
-};
-
-#define CONTROL_LENGTH (sizeof(size_t) + 3 * sizeof(int))
-
-/* In place: it holds pointers into itself. */
-static inline void make_message(struct descriptor_message *m, int fd)
-{
-	*m = (struct descriptor_message){ .byte = GO_BYTE };
-	m->piece.base = &m->byte;
-	m->piece.length = 1;
-	m->control.length = CONTROL_LENGTH;
-	m->control.level = 1;	/* SOL_SOCKET */
-	m->control.type = 1;	/* SCM_RIGHTS */
-	m->control.fd = fd;
-	m->header.pieces = &m->piece;
-	m->header.count = 1;
-	m->header.control = &m->control;
-	m->header.control_length = sizeof m->control;
 }
 
 /* program/decode.c: reads the wire format */

@@ -57,6 +57,7 @@
 	X(45, makeLink, op_make_link, "name:string to:string") \
 	X(46, coverPath, op_cover_path, "path:string readOnly:u32") \
 	X(47, pivotRoot, op_pivot_root, "stays:u32") \
+	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
 	X(64, awaitMaps, op_await_maps, "") \
 	X(65, joinNamespaces, op_join_namespaces, "paths:strings kinds:numbers") \
 	X(66, stayOutside, op_stay_outside, "") \
@@ -102,7 +103,6 @@
 	X(119, allowPath, op_allow_path, "path:string access:u32") \
 	X(120, restrictPaths, op_restrict_paths, "") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 soft:u64 hard:u64") \
-	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
 	X(140, awaitGroups, op_await_groups, "") \
 	X(141, attachTerminal, op_attach_terminal, "target:string attributes:u64") \
 	X(142, checkStreams, op_check_streams, "protect:u32") \

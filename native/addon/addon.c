@@ -266,11 +266,7 @@ static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/*
- * environmentChanged(): since the last call. Reading process.env costs more
- * than half of a plan, and it hardly ever changes; on the main thread it is
- * the C environment.
- */
+/* environmentChanged(): since the last call. Reading process.env costs more than half of a plan; on the main thread it is the C environment. */
 static napi_value export_environment_changed(napi_env env, napi_callback_info info)
 {
 	extern char **environ;

@@ -9,6 +9,8 @@
 
 #include "../hutch.h"
 
+#define P_PIDFD_TYPE 3	/* P_PIDFD of waitid(2), which older libcs lack */
+
 /*
  * The life of a job, as the reactor's thread tells it to JavaScript:
  *
@@ -160,5 +162,11 @@ void forward_signals(int pidfd, const struct outer *outer);
 u32 forward_nothing(void);
 void die_by(int sig);
 void die_with_parent(pid_t parent);
+
+/* stops.c: a job that its terminal stopped */
+
+int hears_stops(const struct job *job);
+void begin_stop_watch(struct reactor *r, struct job *job);
+void end_stop_watch(struct reactor *r, struct job *job, int locked);
 
 #endif

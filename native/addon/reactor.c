@@ -16,8 +16,6 @@
 
 #include "job.h"
 
-#define P_PIDFD_TYPE 3
-
 /* Without memory the event is lost, except into `spare`, which has no room for bytes. */
 static void post_in(struct reactor *r, struct event event, struct event *spare)
 {
@@ -126,66 +124,6 @@ static void on_eventfd(struct reactor *r, struct job *job, u32 index)
 {
 	if (life_noticed(&job->life, index))
 		note(r, job, &job->life.outer.watch[index]);
-}
-
-/* The job's terminal has stopped it, and hutch has to stop, too. hutch-init reports that; the command itself cannot. */
-static void *watch_stops(void *arg)
-{
-	struct stop_watch *w = arg;
-	siginfo_t info;
-
-	while (waitid(P_PIDFD_TYPE, (id_t)w->pidfd, &info, WSTOPPED | WEXITED | WNOWAIT) == 0 && info.si_code == CLD_STOPPED) {
-		struct job *job;
-
-		if (waitid(P_PIDFD_TYPE, (id_t)w->pidfd, &info, WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
-			continue;
-		pthread_mutex_lock(&w->reactor->lock);
-		job = reactor_find(w->reactor, w->job);
-		if (job && !job->life.ending)
-			life_stopped(&job->life, info.si_status, 1);
-		pthread_mutex_unlock(&w->reactor->lock);
-	}
-	return NULL;
-}
-
-static int hears_stops(const struct job *job)
-{
-	const struct terminal *t = &job->life.outer.terminal;
-
-	return t->fd >= 0 && t->had && job->life.outer.session != SESSION_KEPT;
-}
-
-/* A terminal whose jobs cannot be stopped is better than none: failures are no reason not to run. */
-static void begin_stop_watch(struct reactor *r, struct job *job)
-{
-	struct stop_watch *w = &job->stop_watch;
-	sigset_t all, before;
-
-	w->pidfd = (int)sys(__NR_pidfd_open, job->life.outer.pid, 0);
-	if (w->pidfd < 0)
-		return;
-	w->reactor = r;
-	w->job = job->id;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	w->runs = pthread_create(&w->thread, NULL, watch_stops, w) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!w->runs)
-		close(w->pidfd);
-}
-
-/* The process was reaped, so the thread ends as soon as it has the lock. */
-static void end_stop_watch(struct reactor *r, struct job *job, int locked)
-{
-	if (!job->stop_watch.runs)
-		return;
-	if (locked)
-		pthread_mutex_unlock(&r->lock);
-	pthread_join(job->stop_watch.thread, NULL);
-	if (locked)
-		pthread_mutex_lock(&r->lock);
-	close(job->stop_watch.pidfd);
-	job->stop_watch.runs = 0;
 }
 
 static void finish(struct reactor *r, struct job *job)

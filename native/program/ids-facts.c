@@ -18,7 +18,6 @@
 
 /* Where ranges begin: systemd's ids for containers; a namespace that has none of those has less, and its own accounts first. */
 static const u32 floors[] = { 524288, 32768, 1 };
-
 struct ids_facts facts;
 static char own_map[KINDS][4096];
 static char table[TABLE_SIZE] __attribute__((aligned(8)));

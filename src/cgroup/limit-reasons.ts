@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why the kernel refuses the value of a limit, by file: what other groups or the machine have that stands against it.
 // Without the catalogue, so that the launch path can use it.
-import { readFileSync } from 'node:fs'
 import { explainDevice } from '../host/device.ts'
 import { formatSize, parseSize } from '../units.ts'
 import { readChildren, readGroupFile } from './files.ts'
@@ -98,11 +97,7 @@ function explainMemory({ file, value, errno, read }: Required<RefusedLimit>): Re
 /** What the machine has, such as `0-1`. */
 function onlineOf(file: string): string {
   const kind = file.includes('mem') ? 'node' : 'cpu'
-  try {
-    return readFileSync(`/sys/devices/system/${kind}/online`, 'utf8').trim()
-  } catch {
-    return '0'
-  }
+  return readGroupFile(`/sys/devices/system/${kind}`, 'online') ?? '0'
 }
 
 /** `0-2,5` as a set. */

@@ -69,7 +69,7 @@ async function failureOf({ options, pool }: Trial): Promise<unknown> {
   try {
     await settle(parseOptions(command, args, options, 'library'))
     const { status, verdict } = pool ? await runInPool(options) : await run(command, args, options)
-    return status === 0 ? undefined : new Error(`the program ended with status ${status}: ${verdict.headline}`)
+    return status === 0 ? undefined : `the program ended with status ${status}: ${verdict.headline}`
   } catch (error) {
     return error
   }

@@ -58,7 +58,8 @@ export function openDocument(path: string): Document {
   const own = ownDescriptor(path)
   if (own !== undefined) return openOwn(own)
   const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found?.isDirectory()) throw Object.assign(new Error(`${path} is a directory`), { code: 'EISDIR' })
+  // throws EISDIR
+  if (found?.isDirectory()) openSync(path, constants.O_WRONLY)
   if (isDescriptor(path) || (found && !found.isFile() && !found.isSymbolicLink())) {
     accessSync(path, constants.W_OK)
     const held = openSync(path, O_PATH | (isDescriptor(path) ? 0 : constants.O_NOFOLLOW))

@@ -2,10 +2,10 @@
 // The command line of bubblewrap(1) → what it asks for, each word by itself and in its order. Pure, but for what --args reads.
 import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
-import { nearestCapability, parseCapability } from '../sandbox/capability.ts'
 import { mountAttributes } from '../sandbox/root.ts'
 import { type BwrapRequest, descriptorPath, emptyRequest, type Step } from './bwrap-request.ts'
 import { type BwrapOptionName, bwrapOptions } from './bwrap-table.ts'
+import { parseCap, parseMode, parsePath, parseSize, parseVariable, toTarget } from './bwrap-values.ts'
 
 const { ro, nosuid, nodev } = mountAttributes
 const maxWords = 9000
@@ -365,41 +365,4 @@ function parseDescriptor(name: string, value: string): number {
 function parseId(name: string, value: string): number {
   if (/^\d{1,10}$/.test(value) && Number(value) <= 0x7fff_ffff) return Number(value)
   throw fail('OPTION_INVALID', { name, value, why: 'it is not an id', accepted: 'a number from 0 to 2147483647' })
-}
-
-function parseMode(name: string, value: string): number {
-  if (/^[0-7]{1,8}$/.test(value) && Number.parseInt(value, 8) <= 0o7777) return Number.parseInt(value, 8)
-  throw fail('OPTION_INVALID', { name, value, why: 'it is not a mode', accepted: 'octal digits, at most 7777' })
-}
-
-function parseSize(name: string, value: string): string {
-  if (/^\d{1,19}$/.test(value) && BigInt(value) > 0n && BigInt(value) < 2n ** 63n) return value
-  throw fail('OPTION_INVALID', { name, value, why: 'it is not a size', accepted: 'bytes, such as 1048576' })
-}
-
-function parsePath(name: string, value: string): string {
-  if (value !== '') return value
-  throw fail('OPTION_INVALID', { name, value, why: 'it is empty', accepted: 'a path' })
-}
-
-/** Paths inside begin at its root. */
-function toTarget(name: string, value: string): string {
-  return parsePath(name, value).startsWith('/') ? value : `/${value}`
-}
-
-function parseVariable(name: string, value: string): string {
-  if (value !== '' && !value.includes('=')) return value
-  throw fail('OPTION_INVALID', { name, value, why: 'no variable is called so', accepted: 'a name without =' })
-}
-
-function parseCap(name: string, value: string) {
-  const word = parseCapability(value)
-  if (word !== undefined) return word
-  const like = nearestCapability(value)
-  throw fail('OPTION_INVALID', {
-    name,
-    value,
-    why: 'it is no capability',
-    accepted: like ? `CAP_${like}, for example` : 'a name such as CAP_NET_RAW, or ALL',
-  })
 }

@@ -146,7 +146,7 @@ function parseRawLimit(file: string, value: unknown, door: Door, readFile?: File
       why: 'a value is one line of text',
       accepted: 'a value as the kernel reads it',
     })
-  if (!readFile) throw new Error(`${origin}: parseOptions needs what loadFileReader gives`)
+  if (!readFile) throw invalid('parseOptions needs what loadFileReader gives')
   return readFile(file, value, origin).map((text) => ({ file, value: text, origin }))
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
 import { explainLimit } from '../cgroup/limit-reasons.ts'
-import { fail, type HutchError, quote } from '../errors.ts'
+import { fail, type HutchError } from '../errors.ts'
 import type { Obstacle } from '../host/privileges.ts'
 import { limitTable, optionFlags, type RunOptions } from '../plan/options.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -12,6 +12,7 @@ import { kindsIn } from '../sandbox/namespace.ts'
 import { formatSize } from '../units.ts'
 import { explainCoveredProc } from './covered-proc.ts'
 import { explainMountRefusal } from './mount-refusal.ts'
+import { refusedPath, refusedStream } from './stream-refusal.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
 export function explainRefusal(
@@ -135,33 +136,6 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
     default:
       return refusedStep(op, errno, origin)
   }
-}
-
-/** `part` is the number of the stream and 1. */
-function refusedStream(errno: string, part: number, origin: string): HutchError {
-  const stream = ['', 'stdin', 'stdout', 'stderr'][part] ?? ''
-  if (stream === '' || (errno !== 'EISDIR' && errno !== 'EBADF'))
-    return fail('STEP_REFUSED', {
-      what: 'keep the streams as they were opened',
-      operation: 'landlock_restrict_self',
-      origin,
-      errno,
-      remedy: 'see hutch doctor',
-    })
-  return fail('STREAM_REFUSED', { stream, what: errno === 'EISDIR' ? 'a directory' : 'an O_PATH descriptor', errno })
-}
-
-function refusedPath(path: string, errno: string, origin: string, opening: boolean): HutchError {
-  if (!opening && (errno === 'ENOSYS' || errno === 'EOPNOTSUPP')) return fail('LANDLOCK_MISSING', { origin, errno })
-  return fail('STEP_REFUSED', {
-    what: opening ? `open ${quote(path)} for a rule of Landlock` : `make a rule of Landlock for ${quote(path)}`,
-    operation: opening ? 'openat' : 'landlock_add_rule',
-    origin,
-    errno,
-    remedy: opening
-      ? 'give a path as the command sees it, which its user can reach; a relative one begins where it starts'
-      : 'see hutch doctor',
-  })
 }
 
 /** A step that needs no more than its own words. */
