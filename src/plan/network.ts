@@ -186,8 +186,10 @@ function withoutTun(why: string) {
 export function refuseForeignTun(maps: UserNamespace | undefined, facts: NetworkFacts, caller: number): void {
   if (!maps || facts.tunForAll) return
   const outside = idOutside(maps.users, runsAs(maps).uid)
-  if (outside !== caller)
-    throw withoutTun(`the tool is user ${outside} in the job's user namespace, who may not open /dev/net/tun`)
+  if (outside === caller) return
+  // the ids of root's sandboxes are chosen at the start
+  const user = outside === undefined ? "one of the sandbox's own ids" : `user ${outside}`
+  throw withoutTun(`the tool is ${user} in the job's user namespace, who may not open /dev/net/tun`)
 }
 
 /** The line of a shell that connects $PID as hutch does. */

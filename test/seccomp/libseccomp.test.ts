@@ -125,16 +125,23 @@ function edges(rules: readonly Rule[], short: boolean): bigint[][] {
 }
 
 /** What is different, and must be: names that libseccomp does not know, numbers that hutch does not, and sockets behind socketcall(2). */
-function compare(profile: Profile, facts: Facts, told = selectRules(profile, facts)) {
+function compare(profile: Profile, facts: Facts, told = selectRules(profile, facts), skipped = new Set<string>()) {
   const rules = selectRules(profile, facts)
   const ours = compileFilter(profile, facts, 'test').words
   const theirs = libseccomp(profile, told, facts)
   const conditioned = rules.some(({ names, conditions }) => names.includes('socket') && conditions.length > 0)
-  const newest = new Map(machines.map((machine) => [machine.name, Math.max(...syscallNumbers(machine.name).values())]))
+  const named = new Set(rules.flatMap(({ names }) => names))
+  const newest = new Map(
+    machines.map((machine) => {
+      const numbers = syscallNumbers(machine.name)
+      const those = [...numbers].filter(([name]) => named.has(name)).map(([, number]) => number)
+      return [machine.name, Math.max(...(those.length > 0 ? those : numbers.values()))]
+    }),
+  )
   const wrong: string[] = []
   let compared = 0
   for (const { names, ...call } of callsOf(rules)) {
-    if (names.some((name) => theirs.unknown.has(name))) continue
+    if (names.some((name) => theirs.unknown.has(name) || skipped.has(name))) continue
     if (names.includes('socketcall') && conditioned && call.args[0] === 1n) continue
     const mine = runFilter(ours, call)
     let other = runFilter(theirs.words, call)
@@ -174,7 +181,18 @@ test('strict answers as libseccomp makes it', (context) => {
     .map((rule) => ({ ...rule, names: rule.names.filter((name) => name !== 'ioctl') }))
     .filter(({ names }) => names.length > 0)
   const ioctl = left.map((condition) => ({ names: ['ioctl'], action: actions.allow, conditions: [condition] }))
-  compare(strictProfile, none, [...others, ...ioctl])
+  // modes with set-user-ID bits are refused by several arguments at once, which libseccomp cannot be told so: test/unit holds these
+  const modes = new Set(
+    rules
+      .filter(({ names, conditions }) => conditions.length > 0 && !names.includes('ioctl'))
+      .flatMap(({ names }) => names),
+  )
+  for (const name of modes)
+    if (rules.every(({ names, conditions }) => !names.includes(name) || conditions.length > 0)) modes.delete(name)
+  // allowed by a list, and refused by a rule before it
+  modes.add('openat2')
+  expect(modes.has('open')).toBe(true)
+  compare(strictProfile, none, [...others, ...ioctl], modes)
 })
 
 /** All 32-bit words but these, as words that begin alike. */
