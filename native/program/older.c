@@ -129,22 +129,32 @@ static long open_unnamed(int runs)
 	return fd;
 }
 
+/* Writes all of it, or closes the file. Returns 0 or -errno. */
+static int write_whole(long fd, const void *bytes, size_t size)
+{
+	long written = sys(__NR_write, fd, bytes, size);
+
+	if (written == (long)size)
+		return 0;
+	sys(__NR_close, fd);
+	return written < 0 ? (int)written : -EIO;
+}
+
 /*
  * The bytes as a file without a name, for one start: unlike a sealed memfd,
  * who has it open may write to it once nobody executes it any more.
  */
 int unnamed_file(const void *bytes, size_t size, int runs)
 {
-	long fd = open_unnamed(runs), written, again;
+	long fd = open_unnamed(runs), again;
+	int err;
 	char path[32];
 
 	if (fd < 0)
 		return (int)fd;
-	written = sys(__NR_write, fd, bytes, size);
-	if (written != (long)size) {
-		sys(__NR_close, fd);
-		return written < 0 ? (int)written : -EIO;
-	}
+	err = write_whole(fd, bytes, size);
+	if (err)
+		return err;
 	if (!runs)
 		return (int)fd;
 	/* what is open for writing cannot be executed */
@@ -157,7 +167,8 @@ int unnamed_file(const void *bytes, size_t size, int runs)
 /* A memfd that holds the bytes, or such a file. */
 int program_file(const void *bytes, size_t size)
 {
-	long fd = sys(__NR_memfd_create, "hutch-program", MFD_CLOEXEC), written, file;
+	long fd = sys(__NR_memfd_create, "hutch-program", MFD_CLOEXEC), file;
+	int err;
 
 	if (CALL_REFUSED(fd)) {
 		file = unnamed_file(bytes, size, 0);
@@ -167,10 +178,8 @@ int program_file(const void *bytes, size_t size)
 	}
 	if (fd < 0)
 		return (int)fd;
-	written = sys(__NR_write, fd, bytes, size);
-	if (written != (long)size) {
-		sys(__NR_close, fd);
-		return written < 0 ? (int)written : -EIO;
-	}
+	err = write_whole(fd, bytes, size);
+	if (err)
+		return err;
 	return (int)fd;
 }
