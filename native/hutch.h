@@ -63,7 +63,7 @@ long signal_listed_in(int base, const char *procs, int sig, int except, int *cou
 
 enum walk { WALK_LOOK, WALK_REMOVE, WALK_KILL };
 int open_group_in(int base, const char *name);
-void kill_group(int group);
+int kill_group(int group);
 int walk_groups_below(int top, enum walk mode, u64 until);
 void clear_below(const char *path);
 

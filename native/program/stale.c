@@ -121,8 +121,8 @@ static int remove_group(int base, const char *name, int group, enum walk mode, u
 	long err;
 	int below;
 
-	if (mode == WALK_KILL)
-		kill_group(group);
+	if (mode == WALK_KILL && kill_group(group))
+		mode = WALK_REMOVE;
 	below = walk_groups_below(group, mode, until);
 	err = sys(__NR_unlinkat, base, name, REMOVE_DIRECTORY);
 	return err == -EBUSY && (below == 0 || below == -EBUSY);

@@ -72,15 +72,19 @@ static int write_in(int group, const char *file, const char *text)
 	return wrote < 0 ? (int)wrote : 0;
 }
 
-/* v1 and kernels before 5.14 kill each process that is listed; a frozen process of v1 cannot die. */
-void kill_group(int group)
+/*
+ * v1 and kernels before 5.14 kill each process that is listed; a frozen process of v1 cannot die.
+ * Returns 1 if the processes of all groups below are killed as well.
+ */
+int kill_group(int group)
 {
 	int count = 0;
 
 	if (write_in(group, "cgroup.kill", "1") == 0)
-		return;
+		return 1;
 	signal_listed_in(group, "cgroup.procs", SIGKILL, 0, &count);
 	write_in(group, "freezer.state", "THAWED");
+	return 0;
 }
 
 static int has_processes(int group)

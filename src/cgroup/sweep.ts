@@ -19,8 +19,11 @@ export function isAbandoned(name: string): boolean {
   return pid !== undefined && readStartTime(pid) !== startTime
 }
 
-/** Milliseconds: one slice blocks the event loop, the pause lets killed processes end, and the total bounds a clean-up. */
-const [sliceMs, pauseMs, totalMs] = [20, 2, 2000]
+/**
+ * Milliseconds: one slice blocks the event loop, the pause lets killed processes end, and the total bounds a clean-up.
+ * Each slice is twice as long as the one before: a slice starts at the top again, and has to reach the bottom of a deep tree.
+ */
+const [firstSliceMs, pauseMs, totalMs] = [20, 2, 2000]
 
 /**
  * Removes the groups that killed hutches left right below `directories`, with everything in them (native/program/stale.c).
@@ -28,13 +31,17 @@ const [sliceMs, pauseMs, totalMs] = [20, 2, 2000]
  */
 export function sweepGroups(directories: Iterable<string>, pidNamespace: string): Promise<void> | undefined {
   const words = encodePath([...new Set(directories)].join('\0'))
-  const more = () => native().sweepGroups(words, Number(pidNamespace), sliceMs)
-  return more() ? sweepOn(more, performance.now() + totalMs) : undefined
+  const more = (sliceMs: number) => native().sweepGroups(words, Number(pidNamespace), sliceMs)
+  return more(firstSliceMs) ? sweepOn(more, performance.now() + totalMs) : undefined
 }
 
-async function sweepOn(more: () => boolean, end: number): Promise<void> {
-  do await pause(pauseMs)
-  while (more() && performance.now() < end)
+async function sweepOn(more: (sliceMs: number) => boolean, end: number): Promise<void> {
+  let [slice, left] = [firstSliceMs, totalMs]
+  do {
+    await pause(pauseMs)
+    left = end - performance.now()
+    slice *= 2
+  } while (left > 0 && more(Math.min(slice, left)))
 }
 
 /** When a process started; undefined when there is none, or only its zombie. */

@@ -42,7 +42,7 @@ function start(...args: string[]) {
 
 const views = [
   ['the same namespaces', []],
-  ['another time namespace', ['unshare', '-T', '--boottime', '1000', '--']],
+  ['another time namespace', ['unshare', '-T', '--boottime', '1000', '--fork', '--']],
   ['another pid namespace', ['unshare', '--pid', '--fork', '--mount-proc']],
   ['another pid namespace, with the /proc of this one', ['unshare', '--pid', '--fork']],
 ] as const
@@ -67,7 +67,7 @@ test.runIf(root)(
     const stat = ['cat', `/proc/${process.pid}/stat`]
     const seen = (...view: string[]) => parseStartTime(spawnSync(view[0]!, view.slice(1), { encoding: 'utf8' }).stdout)
     expect(seen(...stat)).toBe(startTime)
-    expect(seen('unshare', '-T', '--boottime', '1000', '--', ...stat)).not.toBe(startTime)
+    expect(seen('unshare', '-T', '--boottime', '1000', '--fork', '--', ...stat)).not.toBe(startTime)
     const probe = ['sh', '-c', `kill -0 ${process.pid}`]
     expect(spawnSync(probe[0]!, probe.slice(1)).status).toBe(0)
     expect(spawnSync('unshare', ['--pid', '--fork', ...probe]).status).not.toBe(0)
