@@ -136,12 +136,15 @@ static void pass_signals(struct story *s, struct life *life, int fd)
 	}
 }
 
-/* A slice of the clean-up after hutches that were killed, so that signals and deadlines wait for 20 ms at most. Returns 1 if more is due. */
+/*
+ * Removes what killed hutches left, in slices between which signals and deadlines are served. A slice starts at the top
+ * of a tree: each is as long as all before it, so that one reaches the bottom. Returns 1 if more is due.
+ */
 static int sweep_slice(const struct story *s, const struct life *life, u64 end)
 {
-	u64 now = now_ms();
+	u64 now = now_ms(), spent = now + SWEEP_MS - end, until = now + (spent > SLICE_MS ? spent : SLICE_MS);
 
-	return now < end && sweep_beside(&life->outer, s->group, now + SLICE_MS < end ? now + SLICE_MS : end);
+	return now < end && sweep_beside(&life->outer, s->group, until < end ? until : end);
 }
 
 static void await_empty(const struct life *life, unsigned int ms)
