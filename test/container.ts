@@ -2,7 +2,8 @@
 // Containers as Docker makes them, by runc: the host's own directories as root, Docker's default capabilities, and a profile of the shape of its default.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 
-const defaultCapabilities = [
+/** What Docker leaves to a container's root. */
+export const defaultCapabilities = [
   ...['CHOWN', 'DAC_OVERRIDE', 'FSETID', 'FOWNER', 'MKNOD', 'NET_RAW', 'SETGID', 'SETUID', 'SETFCAP', 'SETPCAP'],
   ...['NET_BIND_SERVICE', 'SYS_CHROOT', 'KILL', 'AUDIT_WRITE'],
 ].map((name) => `CAP_${name}`)
@@ -16,13 +17,28 @@ const adminCalls = [
 const map = { containerID: 0, hostID: 100_000, size: 65_536 }
 const namespaceFlags = 0x7e020000
 
+interface Circumstances {
+  caps?: string[]
+  arches?: string[]
+  minKernel?: string
+}
+
 interface Rule {
-  names: string[]
+  name?: string
+  names?: string[]
   action: string
   errnoRet?: number
-  args?: object[]
-  includes?: { caps?: string[]; arches?: string[] }
-  excludes?: { caps?: string[]; arches?: string[] }
+  args?: object[] | null
+  includes?: Circumstances
+  excludes?: Circumstances
+}
+
+interface Profile {
+  defaultAction: string
+  defaultErrnoRet?: number
+  architectures?: string[]
+  archMap?: { architecture: string; subArchitectures: string[] }[]
+  syscalls?: Rule[]
 }
 
 export interface Container {
@@ -36,6 +52,10 @@ export interface Container {
   isOpen?: boolean
   /** A user namespace: id 0 inside is 100000 outside, and 65536 ids. */
   isRootless?: boolean
+  /** A seccomp profile in Docker's or Podman's form, instead of one of the shape of Docker's default. */
+  profile?: object
+  /** Instead of Docker's. */
+  capabilities?: string[]
 }
 
 /** A bundle for `runc run --bundle`, that runs the command with `directories` of the host beside its programs. */
@@ -46,7 +66,7 @@ export function writeBundle(bundle: string, args: string[], directories: string[
 }
 
 function config(args: string[], directories: string[], container: Container): object {
-  const caps = [...defaultCapabilities, ...(container.isAdmin ? ['CAP_SYS_ADMIN'] : [])]
+  const caps = [...(container.capabilities ?? defaultCapabilities), ...(container.isAdmin ? ['CAP_SYS_ADMIN'] : [])]
   return {
     ociVersion: '1.0.2',
     process: {
@@ -67,7 +87,7 @@ function config(args: string[], directories: string[], container: Container): ob
         maskedPaths: ['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/timer_list', '/sys/firmware'],
         readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
       }),
-      seccomp: profileOf(container, caps),
+      seccomp: container.profile ? resolveProfile(container.profile, caps) : profileOf(container, caps),
     },
   }
 }
@@ -93,19 +113,46 @@ function mountsOf(directories: string[], container: Container): object[] {
   ]
 }
 
-function profileOf({ isAdmin, allowsNamespaces }: Container, caps: string[]): object {
-  const podman = JSON.parse(readFileSync('/usr/share/containers/seccomp.json', 'utf8')) as { syscalls: Rule[] }
-  const applies = ({ includes, excludes }: Rule) =>
+const here = process.arch === 'arm64' ? 'arm64' : 'amd64'
+const ownArchitecture = process.arch === 'arm64' ? 'SCMP_ARCH_AARCH64' : 'SCMP_ARCH_X86_64'
+
+/** Whether a rule is there for these capabilities, on this machine. Every kernel of the tests is newer than a profile's `minKernel`. */
+function applies({ includes, excludes }: Rule, caps: string[]): boolean {
+  return (
     (includes?.caps ?? []).every((cap) => caps.includes(cap)) &&
-    (includes?.arches ?? ['amd64']).includes('amd64') &&
+    (includes?.arches ?? [here]).includes(here) &&
     !(excludes?.caps ?? []).some((cap) => caps.includes(cap)) &&
-    !(excludes?.arches ?? []).includes('amd64')
+    !(excludes?.arches ?? []).includes(here) &&
+    excludes?.minKernel === undefined
+  )
+}
+
+/** A profile in the form of the OCI runtime specification, as Docker and Podman hand theirs to runc. Flags are left out: runc 1.1 takes none. */
+export function resolveProfile(profile: object, caps: string[]): object {
+  const { defaultAction, defaultErrnoRet, architectures, archMap, syscalls = [] } = profile as Profile
+  const own = archMap?.find(({ architecture }) => architecture === ownArchitecture)
+  const all = architectures ?? (own ? [own.architecture, ...own.subArchitectures] : undefined)
+  return {
+    defaultAction,
+    ...(defaultErrnoRet !== undefined && { defaultErrnoRet }),
+    ...(all && { architectures: all }),
+    syscalls: syscalls
+      .filter((rule) => applies(rule, caps))
+      .map(({ name, names = [], action, errnoRet, args }) => ({
+        names: [...names, ...(name ? [name] : [])],
+        action,
+        ...(errnoRet !== undefined && { errnoRet }),
+        ...(args && { args }),
+      })),
+  }
+}
+
+function profileOf({ isAdmin, allowsNamespaces }: Container, caps: string[]): object {
+  const podman = JSON.parse(readFileSync('/usr/share/containers/seccomp.json', 'utf8')) as Profile
   const withNamespaces = isAdmin || allowsNamespaces
-  const rules = podman.syscalls.filter(applies).map(({ names, action, errnoRet, args }) => ({
-    names: names.filter((name) => withNamespaces || !adminCalls.includes(name)),
-    action,
-    ...(errnoRet !== undefined && { errnoRet }),
-    ...(args && { args }),
+  const rules = (resolveProfile(podman, caps) as { syscalls: { names: string[] }[] }).syscalls.map((rule) => ({
+    ...rule,
+    names: rule.names.filter((name) => withNamespaces || !adminCalls.includes(name)),
   }))
   const docker = [
     {

@@ -36,6 +36,7 @@ const needs = {
   'iptables(8)': () => existsSync('/usr/sbin/iptables'),
   'CNI plugins': () => existsSync('/usr/lib/cni/bridge'),
   'runc(8)': () => existsSync('/usr/sbin/runc'),
+  'a JVM': () => existsSync('/usr/bin/java'),
   bubblewrap: () => existsSync(process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'),
   libseccomp: () => existsSync('/usr/include/seccomp.h'),
   "Podman's profile": () => existsSync('/usr/share/containers/seccomp.json'),

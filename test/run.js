@@ -42,7 +42,9 @@ async function suite(title, folders) {
 }
 
 const onHost = (title, args, out) =>
-  step(title, process.execPath, vitest(args, out), { env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000' }) } })
+  step(title, process.execPath, vitest(args, out), {
+    env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000', SHAPES: 'all' }) },
+  })
 
 function vitest(args, out) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${out}/results.json`]
@@ -141,6 +143,7 @@ async function provideTools() {
     '/usr/share/containers/seccomp.json': 'golang-github-containers-common',
     '/usr/bin/bwrap': 'bubblewrap',
     '/usr/sbin/runc': 'runc',
+    '/usr/bin/java': 'default-jre-headless',
     '/usr/bin/socat': 'socat',
     '/usr/bin/rg': 'ripgrep',
     '/usr/bin/prometheus': 'prometheus',
@@ -179,6 +182,7 @@ const aside = [
   'test/kernel/root-steps.test.ts',
   'test/kernel/seccomp.test.ts',
   'test/kernel/seccomp-report.test.ts',
+  'test/kernel/seccomp-shapes.test.ts',
   'test/kernel/user-namespace.test.ts',
 ]
 const shortly = (folder) =>
@@ -197,6 +201,11 @@ if (kernels) {
   const log = ['test/unit/kernel-log-fuzz.test.ts']
   process.env.HUTCH_FUZZ_SECONDS = '300'
   await suite('fuzz: records of the kernel log', log)
+  await provideTools()
+  await suite('a thousand kills, seccomp profiles of every shape', [
+    'test/kernel/killed.test.ts',
+    'test/kernel/seccomp-shapes.test.ts',
+  ])
   await vmSuites([
     ...['bookworm', 'trixie', 'sid'].map((kernel) => [
       `kernel tests on ${kernel}'s kernel, pure v2`,
