@@ -71,6 +71,7 @@ void clear_below(const char *path);
 
 int lock_group(const char *path);
 int sweep_directory(const char *directory, u64 own_space, u64 until);
+long group_holder(const char *path);
 
 /* program/outer.c: what happens around the child */
 

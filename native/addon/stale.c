@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exports sweepGroups and signalListed to src/cgroup/sweep.ts and halt.ts. */
+/* Exports sweepGroups, groupHolder and signalListed to src/cgroup/sweep.ts and halt.ts. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,20 @@ static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
 	return result;
 }
 
+/* groupHolder(directory): the user whose hutch holds the group's lock; -1 without one. */
+static napi_value export_group_holder(napi_env env, napi_callback_info info)
+{
+	napi_value argument, result = NULL;
+	size_t count = 1;
+	char *directory = NULL;
+
+	if (napi_get_cb_info(env, info, &count, &argument, NULL, NULL) == napi_ok && count == 1)
+		directory = take_words(env, argument);
+	napi_create_double(env, directory ? (double)group_holder(directory) : -1, &result);
+	free(directory);
+	return result;
+}
+
 /* signalListed(file, signal, except): how many are listed; -errno if one could not be signalled. */
 static napi_value export_signal_listed(napi_env env, napi_callback_info info)
 {
@@ -52,10 +66,15 @@ static napi_value export_signal_listed(napi_env env, napi_callback_info info)
 
 void add_stale(napi_env env, napi_value exports)
 {
+	static const struct {
+		const char *name;
+		napi_callback call;
+	} list[] = { { "sweepGroups", export_sweep_groups },
+		     { "groupHolder", export_group_holder },
+		     { "signalListed", export_signal_listed } };
 	napi_value function;
 
-	if (napi_create_function(env, "sweepGroups", NAPI_AUTO_LENGTH, export_sweep_groups, NULL, &function) == napi_ok)
-		napi_set_named_property(env, exports, "sweepGroups", function);
-	if (napi_create_function(env, "signalListed", NAPI_AUTO_LENGTH, export_signal_listed, NULL, &function) == napi_ok)
-		napi_set_named_property(env, exports, "signalListed", function);
+	for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+		if (napi_create_function(env, list[i].name, NAPI_AUTO_LENGTH, list[i].call, NULL, &function) == napi_ok)
+			napi_set_named_property(env, exports, list[i].name, function);
 }

@@ -19,6 +19,7 @@
 #include "../hutch.h"
 
 #define REMOVE_DIRECTORY 0x200
+#define SHARED_NOW 5	/* LOCK_SH | LOCK_NB */
 #define EXCLUSIVE_NOW 6 /* LOCK_EX | LOCK_NB */
 #define MARK 0600
 #define EMPTY_PATH 0x1000 /* AT_EMPTY_PATH */
@@ -64,6 +65,25 @@ int lock_group(const char *path)
 		return (int)err;
 	}
 	return (int)fd;
+}
+
+static int is_marked(int lock, struct statx *st)
+{
+	return sys(__NR_statx, lock, "", EMPTY_PATH, STATX_MODE | STATX_UID, st) == 0 && (st->stx_mode & 0777) == MARK;
+}
+
+/* Returns the user whose hutch holds a group's lock, or -1. A lock is tried only once it was held, so that its maker gets it. */
+long group_holder(const char *path)
+{
+	struct statx st = { 0 };
+	long lock = open_lock(AT_FDCWD, path), holder = -1;
+
+	if (lock < 0)
+		return -1;
+	if (is_marked((int)lock, &st) && sys(__NR_flock, lock, SHARED_NOW) == -EWOULDBLOCK)
+		holder = st.stx_uid;
+	sys(__NR_close, lock);
+	return holder;
 }
 
 static int take_number(const char **at, u64 *number)
@@ -141,7 +161,7 @@ static int sweep_group(int base, const char *name, u64 own_space, u64 until)
 	if (group < 0)
 		return 0;
 	lock = open_lock((int)group, ".");
-	marked = lock >= 0 && sys(__NR_statx, lock, "", EMPTY_PATH, STATX_MODE, &st) == 0 && (st.stx_mode & 0777) == MARK;
+	marked = lock >= 0 && is_marked((int)lock, &st);
 	if (marked && sys(__NR_flock, lock, EXCLUSIVE_NOW) == 0)
 		again = remove_group(base, name, (int)group, WALK_KILL, until);
 	else if (!marked && (lock >= 0 || lock == -ENOENT) && is_gone(pid, space, own_space, (int)group) &&

@@ -13,6 +13,14 @@ export function isJobGroup(path: string): boolean {
   return path.split('/').some((name) => shape.test(name))
 }
 
+/** Whether a directory is, or is below, the group of a running job that root started. Anyone may give a group such a name; nobody else can hold root's lock. */
+export function isRootsJobGroup(directory: string): boolean {
+  const parts = directory.split('/')
+  return parts.some(
+    (name, i) => shape.test(name) && native().groupHolder(encodePath(parts.slice(0, i + 1).join('/'))) === 0,
+  )
+}
+
 /** Whether a name is a job's whose hutch has ended: as seen from the pid namespace that made it. */
 export function isAbandoned(name: string): boolean {
   const [, pid, startTime] = shape.exec(name) ?? []

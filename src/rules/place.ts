@@ -3,9 +3,10 @@
 import { isGroup, readGroupFile, writeGroupFile } from '../cgroup/files.ts'
 import { isUnified } from '../cgroup/group-state.ts'
 import { addLevels, type Undo, withUndo } from '../cgroup/make.ts'
-import { isJobGroup } from '../cgroup/sweep.ts'
+import { isJobGroup, isRootsJobGroup } from '../cgroup/sweep.ts'
 import { fail, HutchError, quote } from '../errors.ts'
 import type { Ids } from '../host/ids.ts'
+import { isWithin } from '../host/parent.ts'
 import { directoryOf, findRule, findTargets, groupAt, type Process, type Target } from './match.ts'
 import type { Rule } from './parse.ts'
 import { applyTemplate } from './template.ts'
@@ -36,8 +37,9 @@ export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids,
   const absent: Target[] = []
   const due = targets.filter((target) => {
     const own = groupAt(process.groups, target.mount) ?? ''
-    // a job that was started with limits of its own keeps them
-    return own !== directoryOf(target) && !isJobGroup(own)
+    const wanted = directoryOf(target)
+    // a job with limits of its own keeps them: root's, and any that the rule's group limits as well
+    return own !== wanted && !(isJobGroup(own) && isWithin(own, wanted)) && !isRootsJobGroup(own)
   })
   if (dry) return { ...placed, moved: due }
   const refused = makeTemplated(due)

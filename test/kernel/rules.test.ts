@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real processes, real groups: rules apply and rules watch, and cgrulesengd beside them.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { removeTree } from '../../src/cgroup/files.ts'
@@ -42,9 +52,11 @@ afterEach(async () => {
 })
 
 afterAll(async () => {
-  for (let tries = 0; !roots.every(removeTree) && tries < 500; tries++)
+  // a job has groups in every hierarchy
+  const mounts = [...Object.values(v1), ...(unified ? [unified] : [])].map(({ mount }) => `${mount}/${base}`)
+  for (let tries = 0; !mounts.every(removeTree) && tries < 500; tries++)
     await new Promise((resolve) => setTimeout(resolve, 10))
-  expect(roots.filter((root) => existsSync(root))).toEqual([])
+  expect(mounts.filter((root) => existsSync(root))).toEqual([])
   rmSync(directory, { recursive: true })
 })
 
@@ -132,6 +144,26 @@ test('apply moves by user, group, program and template, and a dry run nothing', 
 
   const again = await hutch(['rules', 'apply', '--file', file, String(byProgram.pid), '999999999'])
   expect(again).toEqual({ status: 0, stdout: '', stderr: '' })
+})
+
+test('a job of root keeps its groups; a group that only has such a name does not keep its processes', async (context) => {
+  requires(context, 'root')
+  const file = conf(`${nobodys} * BASE/a`)
+  const named = roots.map((root) => `${root}/c/hutch-1-1-1-1`)
+  for (const group of named) mkdirSync(group)
+  const plain = sleeper(nobodys)
+  for (const group of named) writeFileSync(`${group}/cgroup.procs`, String(plain.pid))
+  const pids = ['--parent', `${base}/c`, '--cpus', '0.5', '--pids', '10']
+  launch(process.execPath, [cli, 'run', ...pids, '--user', String(nobodys), '--', 'sleep', '600'])
+  const jobs = () =>
+    readdirSync(`${roots[0]}/c`).filter((name) => name.startsWith('hutch-') && name !== 'hutch-1-1-1-1')
+  const members = () =>
+    jobs().flatMap((job) => readFileSync(`${roots[0]}/c/${job}/cgroup.procs`, 'utf8').match(/\d+/g) ?? [])
+  await expect.poll(members, patience).not.toEqual([])
+  const running = members().map((pid) => ({ pid: Number(pid) }))
+  await hutch(['rules', 'apply', '--file', file, String(plain.pid), ...members()])
+  expect(placeOf(plain)).toBe('a')
+  expect(running.map((process) => placeOf(process))).toEqual(running.map(() => expect.stringMatching(/^c\/hutch-/)))
 })
 
 test('neither kernel threads nor hutch itself are moved', async (context) => {
