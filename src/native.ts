@@ -71,8 +71,10 @@ export interface Native {
   walkGroups(directory: string | Uint8Array): string | Buffer
   /** Removes what killed hutches left right below NUL-separated directories: true if it stopped, after `ms` at the latest, with more to do. */
   sweepGroups(directories: string | Uint8Array, pidNamespace: number, ms: number): boolean
-  /** The user whose hutch holds a job's group; -1 without one. */
+  /** The user whose hutch holds a job's group; -1 without one, -EACCES if only another user may ask. */
   groupHolder(directory: string | Uint8Array): number
+  /** Locks a directory (flock): the descriptor that holds the lock, or -errno. */
+  lockDirectory(path: string | Uint8Array): number
   /** Signals the processes that a cgroup.procs lists, except one: how many are listed, or -errno if one refused. */
   signalListed(file: string | Uint8Array, signal: number, except: number): number
   /** Looks at the same files, NUL-separated, of groups that come and go; at those behind the first `signs` only while these change, and now and then. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // After each file of tests: no group of a hutch that is gone, or of this process, is left, and no child.
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect } from 'vitest'
 import { readChildren } from '../src/cgroup/files.ts'
@@ -17,8 +18,8 @@ export function leftGroups(): string[] {
       levels.push(at)
     return levels.flatMap((level) =>
       readChildren(level)
-        .filter(isLeft)
-        .map((name) => `${level}/${name}`),
+        .map((name) => `${level}/${name}`)
+        .filter(isLeft),
     )
   })
 }
@@ -29,8 +30,8 @@ export function leftBy(pids: ReadonlySet<number>): string[] {
 }
 
 /** Jobs' groups, and those that tests make by hand and name after their process. */
-function isLeft(name: string): boolean {
-  return isAbandoned(name) || new RegExp(`^hutch-(test-)?${process.pid}(-|$)`).test(name)
+function isLeft(group: string): boolean {
+  return isAbandoned(group) || new RegExp(`^hutch-(test-)?${process.pid}(-|$)`).test(basename(group))
 }
 
 /** Processes that this one started and that still live. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exports sweepGroups, groupHolder and signalListed to src/cgroup/sweep.ts and halt.ts. */
+/* Exports sweepGroups, groupHolder, lockDirectory and signalListed to src/cgroup/sweep.ts and halt.ts. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "job.h"
 #include "read.h"
@@ -30,7 +33,7 @@ static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/* groupHolder(directory): the user whose hutch holds the group's lock; -1 without one. */
+/* groupHolder(directory): the user whose hutch holds the group's lock; -1 without one, -EACCES if that is unknown. */
 static napi_value export_group_holder(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result = NULL;
@@ -41,6 +44,27 @@ static napi_value export_group_holder(napi_env env, napi_callback_info info)
 		directory = take_words(env, argument);
 	napi_create_double(env, directory ? (double)group_holder(directory) : -1, &result);
 	free(directory);
+	return result;
+}
+
+/* lockDirectory(path): the descriptor that holds the lock, or -errno. */
+static napi_value export_lock_directory(napi_env env, napi_callback_info info)
+{
+	napi_value argument, result = NULL;
+	size_t count = 1;
+	char *path = NULL;
+	int fd = -1, err = EINVAL;
+
+	if (napi_get_cb_info(env, info, &count, &argument, NULL, NULL) == napi_ok && count == 1)
+		path = take_words(env, argument);
+	if (path) {
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		err = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) ? errno : 0;
+		if (err && fd >= 0)
+			close(fd);
+	}
+	free(path);
+	napi_create_int32(env, err ? -err : fd, &result);
 	return result;
 }
 
@@ -71,6 +95,7 @@ void add_stale(napi_env env, napi_value exports)
 		napi_callback call;
 	} list[] = { { "sweepGroups", export_sweep_groups },
 		     { "groupHolder", export_group_holder },
+		     { "lockDirectory", export_lock_directory },
 		     { "signalListed", export_signal_listed } };
 	napi_value function;
 

@@ -72,14 +72,17 @@ static int is_marked(int lock, struct statx *st)
 	return sys(__NR_statx, lock, "", EMPTY_PATH, STATX_MODE | STATX_UID, st) == 0 && (st->stx_mode & 0777) == MARK;
 }
 
-/* Returns the user whose hutch holds a group's lock, or -1. A lock is tried only once it was held, so that its maker gets it. */
+/*
+ * Returns the user whose hutch holds a group's lock, -1 if nobody does, or -EACCES if only another user may ask.
+ * A lock is tried only once it was held, so that its maker gets it.
+ */
 long group_holder(const char *path)
 {
 	struct statx st = { 0 };
 	long lock = open_lock(AT_FDCWD, path), holder = -1;
 
 	if (lock < 0)
-		return -1;
+		return lock == -EACCES ? lock : -1;
 	if (is_marked((int)lock, &st) && sys(__NR_flock, lock, SHARED_NOW) == -EWOULDBLOCK)
 		holder = st.stx_uid;
 	sys(__NR_close, lock);

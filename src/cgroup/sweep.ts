@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Removes groups whose hutch was killed. A hutch holds a lock on each of its groups, so neither a daemon nor a state file is needed.
-import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { parseStartTime } from '../host/host.ts'
 import { encodePath } from '../host/odd-names.ts'
 import { native } from '../native.ts'
 
@@ -21,10 +20,9 @@ export function isRootsJobGroup(directory: string): boolean {
   )
 }
 
-/** Whether a name is a job's whose hutch has ended: as seen from the pid namespace that made it. */
-export function isAbandoned(name: string): boolean {
-  const [, pid, startTime] = shape.exec(name) ?? []
-  return pid !== undefined && readStartTime(pid) !== startTime
+/** Whether a directory is a job's group that no running hutch holds. False for another user's group: its lock cannot be tried. */
+export function isAbandoned(directory: string): boolean {
+  return shape.test(basename(directory)) && native().groupHolder(encodePath(directory)) === -1
 }
 
 /**
@@ -50,14 +48,4 @@ async function sweepOn(more: (sliceMs: number) => boolean, end: number): Promise
     left = end - performance.now()
     slice *= 2
   } while (left > 0 && more(Math.min(slice, left)))
-}
-
-/** When a process started; undefined when there is none, or only its zombie. */
-export function readStartTime(pid: string): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return /\) [ZX] /.test(stat) ? undefined : parseStartTime(stat)
-  } catch {
-    return undefined
-  }
 }

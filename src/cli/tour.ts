@@ -252,6 +252,6 @@ function readReport(path: string): Result {
 function leftGroups(): string[] {
   const { unified, v1 } = readHost()
   return [unified, ...Object.values(v1)].flatMap((hierarchy) =>
-    hierarchy ? readChildren(hierarchy.mount).filter(isAbandoned) : [],
+    hierarchy ? readChildren(hierarchy.mount).filter((name) => isAbandoned(`${hierarchy.mount}/${name}`)) : [],
   )
 }

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What CNI plugins did for a job, written down before they do it: whoever comes after a hutch that was killed takes it down.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { fail } from '../errors.ts'
+import { claimDirectory, takeOver } from '../host/claim.ts'
 import { type Attachment, deleteNetwork } from './cni.ts'
 import { parseConfigList } from './cni-config.ts'
 
@@ -14,13 +24,18 @@ export interface NetworkKeeper {
 /** Only root comes here. */
 export const recordDirectory = '/run/hutch/cni'
 
-/** Makes the record and its namespace's file. @throws FILE_REFUSED */
+/** Descriptors of this process's locks, by the record's id. */
+const locks = new Map<string, number>()
+
+/** Makes the record and its namespace's file, and holds the record's lock until it is dropped. @throws FILE_REFUSED */
 export function keepRecord(what: Omit<Attachment, 'netns'>, fd: number, keeper: NetworkKeeper): Attachment {
   const directory = `${recordDirectory}/${what.id}`
   const record = { ...what, netns: `${directory}/netns` }
   try {
     mkdirSync(recordDirectory, { recursive: true, mode: 0o700 })
     mkdirSync(directory, { mode: 0o700 })
+    const lock = claimDirectory(directory)
+    if (lock >= 0) locks.set(what.id, lock)
     writeFileSync(`${directory}/new`, JSON.stringify(record), { mode: 0o600 })
     renameSync(`${directory}/new`, `${directory}/record`)
     writeFileSync(record.netns, '', { mode: 0o400 })
@@ -53,18 +68,30 @@ export function dropRecord(id: string, keeper: NetworkKeeper): void {
   } catch {
     // as above
   }
+  const lock = locks.get(id)
+  if (lock !== undefined) closeSync(lock)
+  locks.delete(id)
 }
 
-/** Takes down what the owners of these left. What cannot be taken down stays written, for the next time. */
-export async function sweepRecords(isAbandoned: (id: string) => boolean, keeper: NetworkKeeper): Promise<void> {
-  for (const id of readRecords().filter(isAbandoned)) {
+/**
+ * Takes down what hutches that were killed left. What cannot be taken down stays written, for the next time.
+ * A record is `hutch-PID-START-PIDNS-SERIAL`; only the lock tells whether its maker lives.
+ */
+export async function sweepRecords(pidNamespace: string, keeper: NetworkKeeper): Promise<void> {
+  for (const id of readRecords()) {
+    if (locks.has(id)) continue
+    const [, pid, , namespace] = id.split('-')
+    const lock = takeOver(`${recordDirectory}/${id}`, namespace === pidNamespace ? Number(pid) : undefined)
+    if (lock === undefined) continue
+    locks.set(id, lock)
     const record = readRecord(id)
     try {
-      // two may do it at once: DEL of what is gone succeeds
       if (record) await deleteNetwork(record)
       dropRecord(id, keeper)
     } catch {
       // the run that found it has its own work to do
+      closeSync(lock)
+      locks.delete(id)
     }
   }
 }

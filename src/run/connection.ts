@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A job's network from its side: the job waits, the connection is made, the job goes on; at its end the connection is taken down.
 import { closeSync, existsSync, readdirSync } from 'node:fs'
-import { isAbandoned } from '../cgroup/sweep.ts'
 import { fail } from '../errors.ts'
 import { readHost } from '../host/host.ts'
 import { errnoName } from '../native.ts'
@@ -96,8 +95,6 @@ export function sweepNetworks(): Promise<void> | undefined {
   swept = true
   const { uid, owner } = readHost()
   const directory = '/run/hutch/cni'
-  if (uid !== 0 || !existsSync(directory)) return undefined
-  const isLeft = (id: string) => id.split('-')[3] === owner.pidNamespace && isAbandoned(id)
-  if (!readdirSync(directory).some(isLeft)) return undefined
-  return import('../network/connect.ts').then(({ sweepRecords }) => sweepRecords(isLeft, keeper))
+  if (uid !== 0 || !existsSync(directory) || readdirSync(directory).length === 0) return undefined
+  return import('../network/connect.ts').then(({ sweepRecords }) => sweepRecords(owner.pidNamespace, keeper))
 }

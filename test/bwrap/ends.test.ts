@@ -4,9 +4,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { readStartTime } from '../../src/cgroup/sweep.ts'
 import { begin, cli, collect } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
+import { readStartTime } from '../start-time.ts'
 
 const all = ['--dev-bind', '/', '/']
 const bwrap = (...args: string[]) => begin(process.execPath, [cli, 'bwrap', ...args])

@@ -22,12 +22,11 @@ import sqlite from 'node-sqlite3-wasm'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { openRecorder } from '../../src/cli/record/recorder.ts'
 import { history, openRecording } from '../../src/cli/record/recording.ts'
-import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import type { GroupSample } from '../../src/survey/sample.ts'
 import { requires } from '../requires.ts'
 import { endSleepers, startQuiet } from '../sleeper.ts'
-import { begin, cli, collect, hasLooked, hutch } from './hutch.ts'
+import { begin, cli, hasLooked, hutch } from './hutch.ts'
 import { closeTerminal, openTerminal, press, start, until, write } from './tmux.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -383,20 +382,6 @@ test('whatever bytes of a file are others, reading ends, with words', async () =
     }
   }
   expect(refused).toBeGreaterThan(20)
-})
-
-test('copies whose reader was killed are removed by the next one', async () => {
-  const file = await made(`${place}/copied.db`, 5)
-  const { pid, startTime, pidNamespace } = readHost().owner
-  const names = [`${pid}-1`, `${pid}-${startTime}`].map((owner) => `hutch-replay-${owner}-${pidNamespace}-AbCdEf`)
-  for (const name of names) mkdirSync(`${place}/${name}`)
-  writeFileSync(`${place}/${names[0]}/copy`, '')
-  const { status } = await collect(process.execPath, [cli, 'replay', file, '--list'], { env: { TMPDIR: place } })
-  expect(status).toBe(0)
-  expect(names.map((name) => existsSync(`${place}/${name}`))).toEqual([false, true])
-  const nowhere = { env: { TMPDIR: `${place}/nowhere` } }
-  const { stderr } = await collect(process.execPath, [cli, 'replay', file, '--list'], nowhere)
-  expect(stderr).toMatch(/cannot make a directory in .*\/nowhere: ENOENT\n {2}remedy: name a directory/)
 })
 
 async function eventually(done: () => boolean | Promise<boolean>): Promise<void> {

@@ -12,9 +12,9 @@ import { hutch } from './hutch.ts'
 const user = 4242
 
 test('the tour passes, and removes the directory of one that was killed', async () => {
-  const { pid, startTime, pidNamespace } = readHost().owner
+  const { pid, pidNamespace } = readHost().owner
   const place = mkdtempSync(`${tmpdir()}/hutch-test-tour-`)
-  const [dead, live] = [`${pid}-1`, `${pid}-${startTime}`].map((owner) => `hutch-tour-${owner}-${pidNamespace}-AbCdEf`)
+  const [dead, live] = [4194305, pid].map((owner) => `hutch-tour-${owner}-${pidNamespace}-AbCdEf`)
   for (const name of [dead, live]) mkdirSync(`${place}/${name}`)
   const { status, stdout } = await hutch(['tour'], { env: { ...process.env, TMPDIR: place } })
   const left = readdirSync(place)

@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { removeTree } from '../../src/cgroup/files.ts'
-import { readStartTime } from '../../src/cgroup/sweep.ts'
 import { parseStartTime, readHost } from '../../src/host/host.ts'
 import '../leaks.ts'
+import { readStartTime } from '../start-time.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
 const root = process.getuid!() === 0
