@@ -31,7 +31,7 @@ export interface Attempt {
   ends?: RegExp
   options?: RunOptions
   control: Control
-  /** How the control ends on a kernel that has no such thing. */
+  /** How the control ends on a kernel or file system that has no such thing: one error, or several with | between. */
   absent?: string
   /** Kinds of container in which it gets through, with the reason why that is so. */
   open?: { [kind: string]: string }

@@ -100,8 +100,12 @@ export const others: Attempt[] = [
   { what: 'a process group that has members outside', words: 'own-group-id', control: outside },
   { what: 'a session that has members outside', words: 'own-session-id', control: outside },
   { what: 'a child that its parent outside must wait for (CLONE_PARENT)', words: 'parent-of-parent', control: outside },
-  { what: "the caller's process group joined (setpgid)", words: 'join-group $group', control: outside },
-  { what: "the caller's process group as an owner (F_SETOWN_EX)", words: 'owner-group $group', control: outside },
+  { what: "the caller's process group joined (setpgid)", words: 'join-group $groupByNumber', control: outside },
+  {
+    what: "the caller's process group as an owner (F_SETOWN_EX)",
+    words: 'owner-group $groupByNumber',
+    control: outside,
+  },
   {
     what: 'a process group outside niced, by number',
     words: 'nice-group-by-number $otherGroup',
@@ -115,13 +119,14 @@ export const others: Attempt[] = [
     ...signalled,
   },
   { what: 'a signal to group 0', words: 'signal-own-group', control: outside, ...signalled },
-  { what: "the caller's process group niced, as group 0", words: 'nice-group', control: outside, ...reniced },
+  { what: "the caller's process group niced, as group 0", words: 'nice-group $niceness', control: outside, ...reniced },
   { what: 'the processes of a user outside niced (PRIO_USER)', words: 'nice-user $user', control: outside },
   {
     what: "the weight of the caller's session (autogroup)",
     words: 'autogroup',
     control: outside,
-    absent: 'ENOENT',
+    // EINVAL: a session that the kernel itself began has none
+    absent: 'ENOENT|EINVAL',
     ...regrouped,
   },
 ]

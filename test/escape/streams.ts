@@ -126,6 +126,8 @@ export const streams: Attempt[] = [
       words: `set-id ${call} /tmp/hutch-test-set-id`,
       control: 'outside',
       open: { rootfs: ownImage, unfiltered: ownImage },
+      // overlayfs before Linux 6.3 makes no files without a name
+      ...(call === 'tmpfile' && { absent: 'EOPNOTSUPP' }),
     }),
   ),
   {

@@ -19,7 +19,7 @@ struct attempt {
 
 /* Each list ends with an empty name. */
 extern const struct attempt machine_attempts[], name_attempts[], process_attempts[], file_attempts[], network_attempts[],
-	bomb_attempts[], endless_attempts[], inner_attempts[], other_attempts[], stream_attempts[];
+	bomb_attempts[], endless_attempts[], inner_attempts[], other_attempts[], stream_attempts[], group_attempts[];
 
 /* A call that would harm has one argument that is wrong: past the check of rights it answers `past` and changes nothing. */
 int probe(long result, int past);

@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 {
 	const struct attempt *lists[] = { machine_attempts, name_attempts,  process_attempts, file_attempts,
 					  network_attempts, bomb_attempts,  endless_attempts, inner_attempts,
-					  other_attempts,   stream_attempts };
+					  other_attempts,   stream_attempts,  group_attempts };
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	for (unsigned i = 0; argc > 1 && i < sizeof lists / sizeof *lists; i++) {

@@ -205,8 +205,7 @@ static int try_signal_own_group(char **arguments)
 
 static int try_nice_group(char **arguments)
 {
-	(void)arguments;
-	return setpriority(PRIO_PGRP, 0, 3);
+	return setpriority(PRIO_PGRP, 0, number(arguments));
 }
 
 static int try_nice_user(char **arguments)
