@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec + the state of parents → the groups of a run, in each hierarchy. Pure; part of plan.ts.
-import { controllerOf, type LegacyWrite, type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
+import {
+  controllerOf,
+  type LegacyWrite,
+  type LimitWrite,
+  legacyControllerOf,
+  translateLimits,
+} from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
 import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
@@ -48,24 +54,7 @@ export function planUnified(spec: Spec, around: Surroundings): { groups: Planned
   const { limits, outer } = addOuterLimits(spec.limits, parent.outer, parent.available)
   const asked = [...new Set(limits.map((limit) => controllerOf(limit.file)))].filter((name) => name !== 'cgroup')
   const wanted = [...asked, ...accounting.filter((name) => parent.available.includes(name) && !asked.includes(name))]
-  let enable = parent.chain
-    .map(({ directory, enabled }) => ({ directory, controllers: wanted.filter((name) => !enabled.includes(name)) }))
-    .filter(({ controllers }) => controllers.length > 0)
-  const inParent = enable.find(({ directory }) => directory === parent.directory)?.controllers ?? []
-  // below "domain threaded" a new group is "domain invalid" until it is made threaded, and takes no process
-  if (parent.type !== undefined && parent.type !== 'domain')
-    throw fail('CGROUP_THREADED', { directory: parent.directory, type: parent.type })
-  // a populated group would become "domain threaded" (pids, cpu) or refuse (memory): neither is what was asked
-  if (parent.type !== undefined && parent.processes.length > 0 && inParent.length > 0 && !spec.evacuate) {
-    // figures that nobody asked for are not worth a failure
-    if (asked.some((name) => inParent.includes(name)))
-      throw fail('CGROUP_POPULATED', {
-        directory: parent.directory,
-        controllers: inParent.join(', '),
-        processes: listed(parent.processes),
-      })
-    enable = []
-  }
+  const enable = enabling(parent, wanted, asked, spec)
   const group = {
     controller: '',
     parent: parent.directory,
@@ -75,6 +64,28 @@ export function planUnified(spec: Spec, around: Surroundings): { groups: Planned
     writes: orderLimits(limits),
   }
   return { groups: [group], outer }
+}
+
+/** What each level down to the parent has yet to hand on. `asked`: controllers of limits, without which there is no start. */
+function enabling(parent: Parent, wanted: string[], asked: string[], spec: Spec): PlannedGroup['enable'] {
+  const enable = parent.chain
+    .map(({ directory, enabled }) => ({ directory, controllers: wanted.filter((name) => !enabled.includes(name)) }))
+    .filter(({ controllers }) => controllers.length > 0)
+  const inParent = enable.find(({ directory }) => directory === parent.directory)?.controllers ?? []
+  // below "domain threaded" a new group is "domain invalid" until it is made threaded, and takes no process
+  if (parent.type !== undefined && parent.type !== 'domain')
+    throw fail('CGROUP_THREADED', { directory: parent.directory, type: parent.type })
+  // a populated group would become "domain threaded" (pids, cpu) or refuse (memory): neither is what was asked
+  if (parent.type === undefined || parent.processes.length === 0 || inParent.length === 0 || spec.evacuate)
+    return enable
+  // figures that nobody asked for are not worth a failure
+  if (asked.some((name) => inParent.includes(name)))
+    throw fail('CGROUP_POPULATED', {
+      directory: parent.directory,
+      controllers: inParent.join(', '),
+      processes: listed(parent.processes),
+    })
+  return []
 }
 
 /** v2 has one tree, so a parent that is not in it is a name that was mistyped. */
@@ -94,7 +105,8 @@ function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
 export function planLegacy(spec: Spec, around: Surroundings, devices: readonly LegacyWrite[]): PlannedGroup[] {
   const { host } = around
   const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
-  const unifiedOnly = spec.limits.filter((limit) => controllerOf(limit.file) === 'cgroup')
+  const beside = around.parents.get('')
+  const unifiedOnly = spec.limits.filter(({ file }) => isUnified(file, host, beside))
   const writes = [
     ...translateLimits(
       withinShare(spec.limits, around.share).filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)),
@@ -107,7 +119,7 @@ export function planLegacy(spec: Spec, around: Surroundings, devices: readonly L
         controller: write.controller,
         origin: write.origin,
         where: 'cgroup v1',
-        available: Object.keys(host.v1).join(', '),
+        available: [...Object.keys(host.v1), ...(beside?.available ?? [])].join(', '),
       })
   for (const limit of spec.limits.filter(oomGroup))
     if (limit.value === '1' && (!host.v1.memory || !host.unified))
@@ -127,9 +139,13 @@ export function planLegacy(spec: Spec, around: Surroundings, devices: readonly L
     ...asked,
     ...joined,
   ])
+  const besideControllers = [...new Set(unifiedOnly.map(({ file }) => controllerOf(file)))].filter(
+    (name) => name !== 'cgroup',
+  )
   return [...wanted].flatMap((controller): PlannedGroup[] => {
     const parent = around.parents.get(controller)!
-    if (!usable(parent, spec, around, asked.includes(controller))) return []
+    const needed = asked.includes(controller) || (controller === '' && besideControllers.length > 0)
+    if (!usable(parent, spec, around, needed)) return []
     const directory = `${parent.directory}/${groupName(host, around.serial)}`
     const own = controller === '' ? unifiedOnly : writes.filter((write) => write.controller === controller)
     return [
@@ -137,13 +153,22 @@ export function planLegacy(spec: Spec, around: Surroundings, devices: readonly L
         controller,
         parent: parent.directory,
         directory,
-        enable: [],
+        enable:
+          controller === '' && besideControllers.length > 0
+            ? enabling(parent, besideControllers, besideControllers, spec)
+            : [],
         writes: own,
         madeParents: parent.missing,
         ...(parent.inherit && { inherit: parent.inherit }),
       },
     ]
   })
+}
+
+/** Files of every v2 group, and those of controllers that are in the v2 tree beside v1's hierarchies. */
+function isUnified(file: string, host: Host, beside: Parent | undefined): boolean {
+  const controller = controllerOf(file)
+  return controller === 'cgroup' || (!host.v1[legacyControllerOf(file)] && !!beside?.available.includes(controller))
 }
 
 /** Without root and delegation a run without limits needs no group; one with limits cannot be. */

@@ -200,22 +200,17 @@ test.each(Object.keys(waysIn))('%s: what was accepted is in the kernel', async (
 })
 
 describe('a run', () => {
-  /** On hybrid, limits of runs are those of v1's controllers, and on v1 these three kill or keep out what is to look. */
-  const inRuns = () => rows.filter(({ file }) => host.layout === 'v2' || !unifiedHas(controllerOf(file)))
   /** Prints each file of the job's own groups. */
   const script = () =>
-    inRuns()
+    rows
       .flatMap((row) => kernelFiles(row, false))
       .map(([controller, file]) => `head -n1 ${probe.directories[controller]}/hutch-*/${file}`)
       .join('\n')
-  const texts = () =>
-    inRuns()
-      .flatMap((row) => kernelFiles(row, false))
-      .map(([, , text]) => text)
-  const flags = () => inRuns().flatMap(({ file, value }) => ['--limit', `${file}=${value}`])
+  const texts = () => rows.flatMap((row) => kernelFiles(row, false)).map(([, , text]) => text)
+  const flags = () => rows.flatMap(({ file, value }) => ['--limit', `${file}=${value}`])
 
   test('of the library', async () => {
-    const limits = Object.fromEntries(inRuns().map(({ file, value }) => [file, value]))
+    const limits = Object.fromEntries(rows.map(({ file, value }) => [file, value]))
     const { stdout, stderr } = await run('sh', ['-c', script()], { limits, parent: name })
     expect({ stderr, lines: stdout!.trim().split('\n') }).toEqual({ stderr: '', lines: texts() })
   })

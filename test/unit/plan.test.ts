@@ -115,10 +115,34 @@ test('controllers are enabled level by level where they are not', () => {
   ])
 })
 
+test("on hybrid, a limit of a controller that is in the v2 tree is set in the job's v2 group", () => {
+  const chain = [{ directory: '/cg', enabled: [] }]
+  const { groups } = plan(
+    hybrid,
+    { limits: { 'hugetlb.2MB.max': '4M', memory: 1e6 } },
+    { available: ['hugetlb'], chain },
+  )
+  const told = groups.map(({ controller, enable, writes }) => ({
+    controller,
+    enable,
+    files: writes.map(({ file }) => file),
+  }))
+  expect(told.filter(({ files }) => files.length > 0)).toEqual([
+    { controller: '', enable: [{ directory: '/cg', controllers: ['hugetlb'] }], files: ['hugetlb.2MB.max'] },
+    { controller: 'memory', enable: [], files: ['memory.limit_in_bytes'] },
+  ])
+})
+
 const bare = { chain: [{ directory: '/cg', enabled: [] }], type: 'domain' }
 test.each([
   ['a missing controller', v2, { limits: { memory: 1e6 } }, { available: ['cpu'] }, 'CGROUP_CONTROLLER_MISSING'],
-  ['a v1 host without it', { ...hybrid, v1: {} }, { limits: { memory: 1e6 } }, {}, 'CGROUP_CONTROLLER_MISSING'],
+  [
+    'a v1 host without it',
+    { ...hybrid, v1: {} },
+    { limits: { memory: 1e6 } },
+    { available: [] },
+    'CGROUP_CONTROLLER_MISSING',
+  ],
   ['no delegation', rootless, { limits: { memory: 1e6 } }, { writable: false }, 'CGROUP_NO_DELEGATION'],
   ['a read-only cgroup file system', v2, { limits: { memory: 1e6 } }, { writable: false }, 'CGROUP_REFUSED'],
   ['processes in the parent', v2, { limits: { memory: 1e6 } }, { ...bare, processes: ['7', '8'] }, 'CGROUP_POPULATED'],
