@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limits that the kernel takes in one order only, or refuses: what is set is in the kernel, and a refusal names what stands against it.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
+import { readHost } from '../../src/host/host.ts'
+import { Cgroup } from '../../src/index.ts'
+import { requires } from '../requires.ts'
+import { collect, type Ended, hutch } from './hutch.ts'
+
+const host = readHost()
+const top = `/hutch-test-${process.pid}-refusals`
+const work = mkdtempSync(`${tmpdir()}/hutch-refusals-`)
+afterAll(() => rmSync(work, { recursive: true, force: true }))
+
+beforeEach((context) => requires(context, 'root'))
+afterEach(async () => {
+  await hutch(['cgroup', 'rm', '--recursive', top])
+})
+
+const done: Ended = { status: 0, stdout: '', stderr: '' }
+const create = async (path: string, ...values: string[]) => {
+  const words = values.flatMap((value) => ['--set', value])
+  expect(await hutch(['cgroup', 'create', path, ...words])).toMatchObject({ status: 0, stderr: '' })
+}
+const set = (path: string, ...values: string[]) => hutch(['cgroup', 'set', path, ...values])
+
+/** The first words of the kernel's file of a v1 group, or of a v2 group (''). */
+function kernelText(controller: string, path: string, file: string): string {
+  const mount = controller === '' ? host.unified!.mount : host.v1[controller]!.mount
+  return readFileSync(`${mount}${path}/${file}`, 'utf8').trim()
+}
+
+function expectRefused(ended: Ended, ...said: (string | RegExp)[]): void {
+  expect(ended.status).toBeGreaterThan(0)
+  for (const words of said) expect(ended.stderr).toMatch(words)
+}
+
+/** Each from the one before it; below a parent of one CPU, the kernel takes some with the quota first, some with the period. */
+const shares: [quota: number, period: number][] = [
+  [50_000, 100_000],
+  [5_000, 5_000],
+  [900_000, 900_000],
+  [2_000, 4_000],
+  [1_000, 1_000_000],
+  [1_000, 1_000],
+  [100_000, 100_000],
+]
+
+test("v1: every share up to the parent's is set, whatever it was before", async (context) => {
+  requires(context, 'v1 controllers')
+  await create(top, 'cpu.max=100000 100000')
+  await create(`${top}/below`)
+  for (const [quota, period] of shares) {
+    expect(await set(`${top}/below`, `cpu.max=${quota} ${period}`)).toEqual(done)
+    const found = ['cpu.cfs_quota_us', 'cpu.cfs_period_us'].map((file) => kernelText('cpu', `${top}/below`, file))
+    expect(found).toEqual([String(quota), String(period)])
+  }
+})
+
+test('control: with the quota always first, the kernel refuses some of these', async (context) => {
+  requires(context, 'v1 controllers')
+  await create(top, 'cpu.max=100000 100000')
+  await create(`${top}/below`)
+  const directory = `${host.v1.cpu!.mount}${top}/below`
+  const errors = shares.map(([quota, period]) => {
+    try {
+      writeFileSync(`${directory}/cpu.cfs_quota_us`, String(quota))
+      writeFileSync(`${directory}/cpu.cfs_period_us`, String(period))
+      return undefined
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code
+    }
+  })
+  expect(errors).toContain('EINVAL')
+})
+
+test("v1: a larger share than the parent's is refused with both, and a parent below its child names the child", async (context) => {
+  requires(context, 'v1 controllers')
+  await create(top, 'cpu.max=50000 100000')
+  await create(`${top}/below`, 'cpu.max=40000 100000')
+  expectRefused(await set(`${top}/below`, 'cpu.max=60000 100000'), /0\.5 CPUs/, `${top} has 50000`)
+  expectRefused(await set(top, 'cpu.max=30000 100000'), `${top}/below has 40000`)
+  expectRefused(await hutch(['run', '--cpus', '2', '--parent', top, '--', 'true']), '--cpus', /at most 0\.5 CPUs/)
+  expect(await hutch(['run', '--cpus', '0.5', '--parent', top, '--', 'true'])).toEqual(done)
+  // the sandbox's own share is larger: the parent's holds
+  expect(await hutch(['run', '--sandbox', '--parent', top, '--', 'true'])).toEqual(done)
+})
+
+test('CPUs and memory nodes: set where they exist, else a refusal says which exist', async () => {
+  const controller = host.v1.cpuset ? 'cpuset' : ''
+  expect(await hutch(['cgroup', 'create', top, '--cpuset-cpus', '0'])).toMatchObject({ status: 0, stderr: '' })
+  expect(kernelText(controller, top, 'cpuset.cpus')).toBe('0')
+  const last = availableParallelism() - 1
+  const lacking = await set(top, 'cpuset.cpus=900')
+  expectRefused(lacking, last === 0 ? /has the CPUs? 0/ : `has the CPUs 0-${last}`)
+  expectRefused(await set(top, 'cpuset.mems=60'), /memory nodes? 0/)
+  expect(kernelText(controller, top, 'cpuset.cpus')).toBe('0')
+})
+
+test('v1: CPUs that a sibling has to itself are refused, and the sibling is named', async (context) => {
+  requires(context, 'v1 controllers')
+  const [holder, other] = [`${top}-holder`, `${top}-other`]
+  try {
+    await create(holder, 'cpuset.cpus=0')
+    await create(other, 'cpuset.cpus=1')
+    writeFileSync(`${host.v1.cpuset!.mount}${holder}/cpuset.cpu_exclusive`, '1')
+    expectRefused(await set(other, 'cpuset.cpus=0'), holder)
+  } finally {
+    await hutch(['cgroup', 'rm', holder, other])
+  }
+})
+
+test('v1: cgset of memory above memory and swap names that file and its value', async (context) => {
+  requires(context, 'v1 controllers')
+  await create(top, 'memory.max=64M', 'memory.swap.max=0')
+  const refused = await hutch(['cgset', '-r', 'memory.limit_in_bytes=128M', top])
+  expectRefused(refused, 'memory.memsw.limit_in_bytes of the group is 67108864')
+  expect(refused.stderr).not.toMatch(/such as \d+/)
+  expect(await set(top, 'memory.max=128M', 'memory.swap.max=0')).toEqual(done)
+  expect(kernelText('memory', top, 'memory.limit_in_bytes')).toBe('134217728')
+})
+
+test('a mount section of cgconfig.conf mounts a named hierarchy', async (context) => {
+  requires(context, 'v1 controllers')
+  const [name, directory] = [`name=hutch-test-${process.pid}`, `${work}/named`]
+  mkdirSync(directory)
+  writeFileSync(`${work}/cgconfig.conf`, `mount { "${name}" = ${directory}; }\ngroup made { "${name}" { } }\n`)
+  // in a mount namespace of its own, with which the hierarchy ends
+  const script = `hutch cgconfigparser -l ${work}/cgconfig.conf && grep -c ",${name} " /proc/self/mounts; ls -d ${directory}/made; rmdir ${directory}/made`
+  const inside = script.replace('hutch', `"${process.execPath}" dist/cli.cjs`)
+  expect(await collect('unshare', ['--mount', 'sh', '-c', inside])).toEqual({
+    ...done,
+    stdout: `1\n${directory}/made\n`,
+  })
+})
+
+test('v2: a limit below what the start itself needs is said to be too low', async (context) => {
+  requires(context, 'v2')
+  const { status, stderr } = await hutch(['run', '--memory', '4096', '--', 'true'])
+  expect(status).toBeGreaterThan(0)
+  expect(stderr).toContain('memory.max')
+  expect(stderr).toMatch(/--memory/)
+  expect(stderr).not.toContain('pid namespace is dying')
+})
+
+test.each([
+  ['memory.limit_in_bytes=64M', /memory\.max=67108864|--memory 67108864|--memory 64M/],
+  ['cpu.shares=512', /cpu\.weight=\d+|--cpu-weight \d+/],
+  ['cpu.cfs_quota_us=50000', /cpu\.max=50000 100000|cpu\.max='?50000 100000|--cpus 0\.5/],
+  ['blkio.throttle.write_bps_device=8:0 1048576', /io\.max='?8:0 wbps=1048576/],
+])('v2: the v1 name of %s is refused with the option and value to use', async (word, remedy) => {
+  if (host.layout !== 'v2') return expect(host.layout).not.toBe('v2')
+  expectRefused(await hutch(['run', '--limit', word, '--', 'true']), remedy)
+  await create(top)
+  const [, file, value] = /^(.*?)=(.*)$/.exec(word)!
+  expectRefused(await set(top, `${file}=${value}`), /cgroup v1/)
+  const controller = file!.split('.')[0]
+  writeFileSync(`${work}/v1.conf`, `group ${top.slice(1)} { ${controller} { ${file} = "${value}"; } }\n`)
+  expectRefused(await hutch(['cgconfigparser', '-l', `${work}/v1.conf`]), /v1|v2|io/)
+})
+
+test('v2: a parent that is domain threaded is told so', async (context) => {
+  requires(context, 'v2')
+  await create(top)
+  await create(`${top}/threads`)
+  await Cgroup.open(`${top}/threads`).set('cgroup.type', 'threaded')
+  expectRefused(await hutch(['run', '--memory', '50M', '--parent', top, '--', 'true']), 'domain threaded')
+})
+
+test('a device by name or path is refused with its number, by every command', async () => {
+  const name = readdirSync('/sys/block').find((one) => /^(loop|zram|vd|sd|nvme)/.test(one))!
+  const number = readFileSync(`/sys/block/${name}/dev`, 'utf8').trim()
+  await create(top)
+  for (const device of [name, `/dev/${name}`])
+    for (const args of [
+      ['run', '--limit', `io.max=${device} wbps=1M`, '--', 'true'],
+      ['cgroup', 'set', top, `io.max=${device} wbps=1M`],
+      ['cgset', '-r', `io.max=${device} wbps=1M`, top],
+    ])
+      expectRefused(await hutch(args), `${device} is ${number}`)
+})
