@@ -67,8 +67,10 @@ beforeAll(async () => {
   writeFileSync(ground.input, 'bytes of the caller\n')
   ground.group = ownGroup()
   ground.otherGroup = String(startQuiet('setsid', ['sleep', '1000']).pid)
-  // group 0, of processes whose session the kernel itself began (a VM's first), stands for the caller of each call
-  ground.groupByNumber = ground.group === '0' ? ground.otherGroup : ground.group
+  // a group of this session. The caller's own may be 0, in a VM whose first process began no session, and 0 means the one that calls
+  const leader = startQuiet(program, ['lead-group'])
+  await once(leader.stdout!, 'data')
+  ground.groupByNumber = String(leader.pid)
   const niceness = getPriority()
   ground.niceness = String(niceness === 19 ? 18 : niceness + 1)
   Object.assign(ground, groundForGroups())

@@ -100,9 +100,13 @@ export const others: Attempt[] = [
   { what: 'a process group that has members outside', words: 'own-group-id', control: outside },
   { what: 'a session that has members outside', words: 'own-session-id', control: outside },
   { what: 'a child that its parent outside must wait for (CLONE_PARENT)', words: 'parent-of-parent', control: outside },
-  { what: "the caller's process group joined (setpgid)", words: 'join-group $groupByNumber', control: outside },
   {
-    what: "the caller's process group as an owner (F_SETOWN_EX)",
+    what: "a process group of the caller's session joined (setpgid)",
+    words: 'join-group $groupByNumber',
+    control: outside,
+  },
+  {
+    what: "a process group of the caller's session as an owner (F_SETOWN_EX)",
     words: 'owner-group $groupByNumber',
     control: outside,
   },
