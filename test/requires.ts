@@ -52,6 +52,7 @@ const needs = {
     const [major, minor] = readHost().kernel
     return major > 6 || (major === 6 && minor >= 6)
   },
+  autogroups: () => existsSync('/proc/self/autogroup'),
   python3: () => spawnSync('python3', ['--version']).status === 0,
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CLI's entry: finds the command, loads only that, and turns errors into lines and exit status 125.
+import { closeSync, fstatSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fail, HutchError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
@@ -60,10 +61,20 @@ async function main(args: string[]): Promise<number> {
   return (await command[0]()).main(rest)
 }
 
-main(process.argv.slice(2)).then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    tell(`hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
-    process.exit(125)
-  },
-)
+/** Ends hutch. Standard streams whose terminal has hung up are closed first: Node aborts if it cannot restore a terminal's settings. */
+async function end(status: number): Promise<never> {
+  for (const fd of [0, 1, 2])
+    try {
+      const { rdev } = fstatSync(fd)
+      // 0: no device; 1: /dev/null and the like
+      if (rdev >>> 8 > 1 && !(await import('node:tty')).isatty(fd)) closeSync(fd)
+    } catch {
+      // closed already
+    }
+  process.exit(status)
+}
+
+main(process.argv.slice(2)).then(end, (error: unknown) => {
+  tell(`hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
+  return end(125)
+})
