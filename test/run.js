@@ -167,6 +167,7 @@ const aside = [
   'test/cli/network.test.ts',
   'test/cli/network-cni.test.ts',
   'test/cli/sandbox-programs.test.ts',
+  'test/cli/session-kept.test.ts',
   'test/cli/terminal.test.ts',
   'test/cli/top.test.ts',
   'test/kernel/compile.test.ts',
