@@ -62,7 +62,6 @@ long signal_listed_in(int base, const char *procs, int sig, int except, int *cou
 /* program/tree.c: the groups below a group */
 
 enum walk { WALK_LOOK, WALK_REMOVE, WALK_KILL };
-int open_group_in(int base, const char *name);
 int kill_group(int group);
 int walk_groups_below(int top, enum walk mode, u64 until);
 void clear_below(const char *path);

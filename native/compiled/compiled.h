@@ -21,6 +21,12 @@
 #define COMPILED_VERSION 1
 #define FOOTER_LENGTH 32
 #define GROUP_PLACEHOLDER "hutch-0-0-0-0"
+/*
+ * Stands in paths for the group that the caller is in, with the controller
+ * behind it, nothing for the v2 tree. As a value: what that group's file has.
+ */
+#define OWN_PLACEHOLDER "hutch-own-"
+#define LEAF_NAME "hutch-leaf"
 #define CHECKSUM_START 2166136261u
 #define CHECKSUM_FACTOR 16777619u
 
@@ -55,6 +61,25 @@ struct compiled {
 	const char *explained;
 };
 
+/* text.c */
+struct text {
+	char bytes[8192];
+	u32 length;
+};
+void add(struct text *t, const char *s);
+void add_own_groups(struct text *t, const char *text);	/* own-group.c */
+const char *file_name(const char *path);
+int ends(const char *s, const char *end);
+int has_name(const char *text, const char *name, size_t length);
+void add_number(struct text *t, u64 number);
+void add_filled(struct text *t, const char *form, const char *first, const char *second);
+void print(int fd, const char *s);
+int same(const char *a, const char *b);
+int starts(const char *s, const char *start);
+u64 parse_number(const char **at);
+const char *errno_name(int number, char *room);
+const char *signal_name(int number, char *room);
+
 /* trailer.c */
 int open_compiled(const u8 *bytes, u64 size, struct compiled *out);
 const char *nth_string(const struct strings *strings, u32 n);
@@ -71,6 +96,45 @@ long fill_program(const u8 *program, u64 size, const struct call *call, u8 *out,
 
 /* facts.c */
 int check_facts(const struct strings *facts, const char *file);
+
+/* own-group.c: what a program's placeholders stand for at this start */
+#define MAX_PLACES 16
+struct place {
+	char controller[32];	/* empty for the v2 tree */
+	const char *mount;
+	char path[4096];	/* of the caller's group, relative to the mount: empty, or its parts with / between */
+};
+extern struct place places[MAX_PLACES];
+extern u32 place_count;
+struct place *add_place(const char *controller, const char *mount);
+int add_own_value(const char *file, const char *text, int always);
+const char *own_group(const char *part, size_t length);
+const char *own_value(const char *file, const char *value);
+u64 own_group_room(u64 program_length);
+
+/* find-groups.c: the groups that the caller is in */
+int find_places(struct text *why);
+int read_outer_limits(const struct place *place);
+void join(struct text *t, const struct place *place, const char *file);
+const char *read_in(const struct place *place, const char *file, char *buffer, size_t size);
+
+/* place-groups.c: below which of them this start's groups go */
+int go_up(char *path);
+int place_groups(const struct strings *facts, const char *file);
+
+/* outer-limits.c: limits of groups that the caller is in and the job is not */
+struct limit_line {
+	const char *file;
+	char value[1024];
+};
+int add_outer_limit(const char *group, const char *file, const char *value);
+void hold_outer_limits(const char *available, struct text *controllers);
+void start_limit_lines(void);
+int next_limit_line(struct limit_line *line);
+void note_written(const char *file, const char *value);
+u32 limit_lines(void);
+u64 limit_lines_room(void);
+void warn_of_outer_limits(void);
 
 /* owner.c: names of groups, see src/cgroup/sweep.ts */
 int own_group_name(char *name, size_t size);
@@ -89,20 +153,5 @@ struct story {
 };
 int tell(const struct story *s);
 int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call);
-
-/* text.c */
-struct text {
-	char bytes[8192];
-	u32 length;
-};
-void add(struct text *t, const char *s);
-void add_number(struct text *t, u64 number);
-void add_filled(struct text *t, const char *form, const char *first, const char *second);
-void print(int fd, const char *s);
-int same(const char *a, const char *b);
-int starts(const char *s, const char *start);
-u64 parse_number(const char **at);
-const char *errno_name(int number, char *room);
-const char *signal_name(int number, char *room);
 
 #endif

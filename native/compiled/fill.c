@@ -12,6 +12,8 @@
 #define OP_JOIN_GROUP 32
 #define OP_EXEC 40
 #define OP_ATTACH_GROUPS 151
+#define OP_WRITE_FILE 2
+#define OP_SPAWN 4
 
 struct out {
 	u8 *at, *end;
@@ -55,33 +57,38 @@ static void pad(struct out *o, const u8 *start)
 		put_bytes(o, "", 1);
 }
 
-/* The placeholder is a whole part of a path, so that nothing else is taken for it. */
+/* A placeholder is a whole part of a path, so that nothing else is taken for it. */
 static void put_path(struct out *o, const char *s, const char *group)
 {
 	const char *part = s;
 
 	for (;;) {
-		const char *end = part;
+		const char *end = part, *own;
 
 		while (*end && *end != '/')
 			end++;
-		if ((size_t)(end - part) == sizeof GROUP_PLACEHOLDER - 1 && starts(part, GROUP_PLACEHOLDER) && group)
+		own = group ? own_group(part, (size_t)(end - part)) : NULL;
+		if (own)
+			put_bytes(o, own, text_length(own));
+		else if ((size_t)(end - part) == sizeof GROUP_PLACEHOLDER - 1 && starts(part, GROUP_PLACEHOLDER) && group)
 			put_bytes(o, group, text_length(group));
 		else
 			put_bytes(o, part, (u64)(end - part));
 		if (!*end)
 			break;
-		put_bytes(o, "/", 1);
+		/* the root of a hierarchy has no name */
+		if (!own || *own)
+			put_bytes(o, "/", 1);
 		part = end + 1;
 	}
 	put_bytes(o, "", 1);
 }
 
-static void copy_string(struct out *o, struct cursor *c, const char *group)
+static void put_string(struct out *o, const char *s, const char *group)
 {
 	u8 *length = put_later(o), *start = o->at;
 
-	put_path(o, take_string(c), group);
+	put_path(o, s, group);
 	put_now(o, length, (u32)(o->at - start) - 1);
 	pad(o, start);
 }
@@ -92,6 +99,47 @@ static void copy_numbers(struct out *o, struct cursor *c)
 
 	put_u32(o, numbers.count);
 	put_bytes(o, numbers.first, (u64)numbers.count * 4);
+}
+
+/* A file's value, or the one that the caller's group gives it. `path` is the file's, as it was filled in. */
+static void copy_value(struct out *o, struct cursor *c, const char *path, const char *group)
+{
+	const char *value = take_string(c), *own;
+	u8 *length = put_later(o), *start = o->at;
+
+	if (o->full)
+		return;
+	own = own_value(file_name(path), value);
+	put_path(o, own ? own : value, own ? NULL : group);
+	put_now(o, length, (u32)(o->at - start) - 1);
+	pad(o, start);
+	if (!o->full)
+		note_written(file_name(path), (const char *)start);
+}
+
+/* Puts the limits that the job would leave behind before the spawn, as writes to its own group. */
+static void put_outer_limits(struct out *o, struct cursor spawn, const struct call *call)
+{
+	struct limit_line line;
+	struct text file = { .length = 0 };
+	const char *group;
+
+	take_u64(&spawn);
+	group = take_string(&spawn);
+	while (next_limit_line(&line)) {
+		u8 *length, *start;
+
+		put_u32(o, OP_WRITE_FILE);
+		length = put_later(o);
+		start = o->at;
+		file.length = 0;
+		add(&file, group);
+		add(&file, "/");
+		add(&file, line.file);
+		put_string(o, file.bytes, call->group);
+		put_string(o, line.value, NULL);
+		put_now(o, length, (u32)(o->at - start));
+	}
 }
 
 /* The strings of the program, then those of the call. */
@@ -188,6 +236,7 @@ static int copy_fields(struct out *o, int code, struct cursor *c, const struct c
 {
 	int names_group = code <= LAST_OUTER_OP || code == OP_JOIN_GROUP || code == OP_ATTACH_GROUPS;
 	const char *fields = fields_of(code), *group = names_group ? call->group : NULL;
+	const char *path = (const char *)o->at + 4;
 	struct strings strings;
 
 	if (!fields)
@@ -204,8 +253,10 @@ static int copy_fields(struct out *o, int code, struct cursor *c, const struct c
 			strings = take_strings(c);
 			copy_strings(o, &strings, fields[-1] == 'v' && call->flags & PASS_ARGUMENTS ? call->arguments : NULL,
 				     group);
+		} else if (code == OP_WRITE_FILE && fields[-1] == 'e') {
+			copy_value(o, c, path, group);
 		} else if (starts(fields, ":string")) {
-			copy_string(o, c, group);
+			put_string(o, take_string(c), group);
 		} else {
 			copy_numbers(o, c);
 		}
@@ -223,6 +274,8 @@ static int copy_section(struct out *o, struct cursor *section, const struct call
 
 		if (code < 0)
 			return code;
+		if (code == OP_SPAWN)
+			put_outer_limits(o, payload, call);
 		put_u32(o, (u32)code);
 		length = put_later(o);
 		start = o->at;
@@ -237,10 +290,10 @@ static int copy_section(struct out *o, struct cursor *section, const struct call
 	return err;
 }
 
-/* Room that is enough: every part of a path could be the placeholder, which is shorter than what it becomes. */
+/* Room that is enough: every part of a path could be a placeholder, which is shorter than what it becomes. */
 u64 filled_size(const struct compiled *c, const struct call *call)
 {
-	u64 size = (u64)c->program_length * 8 + 65536;
+	u64 size = (u64)c->program_length * 8 + 65536 + own_group_room(c->program_length) + limit_lines_room();
 
 	for (char **a = call->arguments; *a; a++)
 		size += text_length(*a) + 1;
@@ -259,6 +312,7 @@ long fill_program(const u8 *program, u64 size, const struct call *call, u8 *out,
 
 	if (err)
 		return err;
+	start_limit_lines();
 	put_u32(&o, PROGRAM_MAGIC);
 	put_u32(&o, 0);
 	put_u32(&o, 0);

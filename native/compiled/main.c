@@ -214,6 +214,8 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	size = fill_program(c->program, c->program_length, call, program, room);
 	if (size < 0)
 		return refuse(file, "its program cannot be read", "compile it again");
+	if (!(c->flags & QUIET))
+		warn_of_outer_limits();
 	signals = hold_signals();
 	if (signals < 0)
 		return refuse_call(file, "signalfd", signals);
@@ -283,7 +285,7 @@ static int run(int argc, char **argv, char **environment)
 		if (sys(__NR_getppid) != parent)
 			return HUTCH_FAILED;
 	}
-	if (check_facts(&c.facts, file))
+	if (check_facts(&c.facts, file) || place_groups(&c.facts, file))
 		return HUTCH_FAILED;
 	err = own_group_name(group, sizeof group);
 	if (err)

@@ -64,6 +64,38 @@ int same(const char *a, const char *b)
 	return starts(a, b) && a[text_length(b)] == 0;
 }
 
+int ends(const char *s, const char *end)
+{
+	size_t length = text_length(s), tail = text_length(end);
+
+	return length > tail && same(s + length - tail, end);
+}
+
+/* The last part of a path. */
+const char *file_name(const char *path)
+{
+	const char *name = path;
+
+	for (; *path; path++)
+		if (*path == '/')
+			name = path + 1;
+	return name;
+}
+
+/* Whether a list, "memory pids\n", has this name. */
+int has_name(const char *text, const char *name, size_t length)
+{
+	for (const char *at = text; *at; at++) {
+		size_t same_bytes = 0;
+
+		while (same_bytes < length && at[same_bytes] == name[same_bytes])
+			same_bytes++;
+		if (same_bytes == length && (at == text || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\n' || !at[length]))
+			return 1;
+	}
+	return 0;
+}
+
 /* Decimal digits at *at, which then stands behind them. */
 u64 parse_number(const char **at)
 {

@@ -137,13 +137,26 @@ static const char *counted(struct text *t, u64 n, const char *one, const char *m
 	return t->bytes;
 }
 
+/* The step as it was compiled: limits of the caller's groups were put before the spawn. An added step has no words. */
+static u32 compiled_step(const struct story *s, u32 step)
+{
+	u32 added = limit_lines(), spawn = 0;
+	struct cursor ops, inner, payload;
+
+	if (!added || open_program(s->program, s->program_size, &ops, &inner))
+		return step;
+	for (int code; (code = take_op(&ops, &payload)) > 0 && code != OP_SPAWN;)
+		spawn++;
+	return step >= spawn ? step - added : step + added >= spawn ? ~0u : step;
+}
+
 /* Its words were looked up when it was compiled; those for any other errno stand under 0. */
 int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
 {
 	const struct compiled *c = s->compiled;
-	const u32 wanted[3] = { step << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
+	const u32 wanted[3] = { (section == INNER_SECTION ? step : compiled_step(s, step)) << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
 	const u32 *best = NULL;
-	struct text t = { .length = 0 };
+	struct text t = { .length = 0 }, words = { .length = 0 };
 	char room[32];
 	int rank = 0;
 
@@ -157,8 +170,9 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 ca
 		best = key;
 		rank = fits;
 	}
-	add_filled(&t, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
+	add_filled(&words, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
 		   errno_name((int)wanted[2], room), s->group);
+	add_own_groups(&t, words.bytes);
 	if (*call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
 		add(&t, "  refused system call: ");
 		add(&t, call_name(call));

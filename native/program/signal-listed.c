@@ -7,7 +7,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
-#include "../hutch.h"
+#include "lookup.h"
 
 #define BATCH 32
 
@@ -121,4 +121,18 @@ long signal_listed_in(int base, const char *procs, int sig, int except, int *cou
 long signal_listed(const char *procs, int sig, int except, int *count)
 {
 	return signal_listed_in(AT_FDCWD, procs, sig, except, count);
+}
+
+/* Returns 1 if the file lists this process. */
+int lists_process(const char *procs, long pid)
+{
+	struct reader r;
+	long listed = 0;
+
+	if (open_list(&r, AT_FDCWD, procs) < 0)
+		return 0;
+	while (next_pid(&r, &listed) > 0 && listed != pid)
+		;
+	sys(__NR_close, r.fd);
+	return listed == pid;
 }

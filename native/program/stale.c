@@ -16,7 +16,7 @@
 #include <linux/stat.h>
 #include <linux/time_types.h>
 
-#include "../hutch.h"
+#include "lookup.h"
 
 #define REMOVE_DIRECTORY 0x200
 #define SHARED_NOW 5	/* LOCK_SH | LOCK_NB */
@@ -102,7 +102,7 @@ static int take_number(const char **at, u64 *number)
 }
 
 /* hutch-PID-START-PIDNS-SERIAL */
-static int parse_name(const char *name, u64 *pid, u64 *space)
+int parse_group_name(const char *name, u64 *pid, u64 *space)
 {
 	static const char prefix[] = "hutch";
 	const char *at = name;
@@ -158,7 +158,7 @@ static int sweep_group(int base, const char *name, u64 own_space, u64 until)
 	long lock, group;
 	int again = 0, marked;
 
-	if (!parse_name(name, &pid, &space))
+	if (!parse_group_name(name, &pid, &space))
 		return 0;
 	group = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (group < 0)

@@ -7,10 +7,9 @@
 #include <linux/fcntl.h>
 #include <signal.h>
 
-#include "../hutch.h"
+#include "lookup.h"
 
 #define REMOVE_DIRECTORY 0x200
-#define DT_DIRECTORY 4
 #define MAX_LEVELS 4096
 
 struct entry {
@@ -19,12 +18,6 @@ struct entry {
 	u16 length;
 	u8 type;
 	char name[];
-};
-
-/* The next group in a directory: its name, where it stands, and where the one after it does. */
-struct child {
-	char name[256];
-	long long at, after;
 };
 
 int open_group_in(int base, const char *name)
@@ -37,8 +30,8 @@ int open_group_in(int base, const char *name)
 	return (int)fd;
 }
 
-/* 1 if a group stands at `from` or behind it. */
-static int next_child(int directory, long long from, struct child *c)
+/* Returns 1 if an entry of this type stands at `from` or behind it. */
+int next_entry(int directory, long long from, enum entry_type type, struct listed_entry *c)
 {
 	char buffer[2048] __attribute__((aligned(8)));
 	long got;
@@ -53,7 +46,7 @@ static int next_child(int directory, long long from, struct child *c)
 			at += e->length;
 			c->at = c->after;
 			c->after = e->offset;
-			if (e->type != DT_DIRECTORY || e->name[0] == '.')
+			if (e->type != type || e->name[0] == '.')
 				continue;
 			memcpy(c->name, e->name, text_length(e->name) + 1);
 			return 1;
@@ -114,7 +107,7 @@ int walk_groups_below(int top, enum walk mode, u64 until)
 	long long position[MAX_LEVELS];
 	int level = 0, returned = 0, result = 0, fd;
 	int at = (int)sys(__NR_openat, top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct child child;
+	struct listed_entry child;
 
 	if (at < 0)
 		return at;
@@ -126,7 +119,7 @@ int walk_groups_below(int top, enum walk mode, u64 until)
 			result = -EBUSY;
 			break;
 		}
-		if (!next_child(at, position[level], &child)) {
+		if (!next_entry(at, position[level], ENTRY_GROUP, &child)) {
 			if (level == 0)
 				break;
 			fd = (int)sys(__NR_openat, at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -182,10 +182,60 @@ static void test_names(void)
 	CHECK(own_group_name(own, sizeof own) == 0 && starts(own, "hutch-"));
 }
 
+/* A program on v2 that writes memory.max, in a start outside of a group with limits. */
+static void test_own_groups(void)
+{
+	struct call call = { "hutch-1-2-3-0", no_words, no_words, 0 };
+	struct builder *p = calloc(1, sizeof *p);
+	struct compiled c = { .flags = 0 };
+	struct cursor outer, inner, payload;
+	struct text controllers = { .length = 0 }, t = { .length = 0 };
+	u32 at;
+	u8 *out;
+	long size;
+
+	memcpy(add_place("", "/v2")->path, "a/b", 4);
+	add_place("memory", "/v1");
+	CHECK(add_own_value("cpuset.cpus", "0-1\n", 0) == 0 && add_own_value("cpu.cfs_quota_us", "20000", 1) == 0);
+	CHECK(same(own_value("cpuset.cpus", OWN_PLACEHOLDER), "0-1\n") && !own_value("cpuset.cpus", "3"));
+	CHECK(same(own_value("cpu.cfs_quota_us", "100000"), "20000") && same(own_value("other", OWN_PLACEHOLDER), ""));
+	add_own_groups(&t, "in /v2/hutch-own-/x, /v1/hutch-own-memory/x and /v1/hutch-own-pids/x");
+	CHECK(same(t.bytes, "in /v2/a/b/x, /v1/x and /v1/hutch-own-pids/x"));
+	CHECK(add_outer_limit("/v2/a/b", "memory.max", "64\n") == 0 && add_outer_limit("/v2/a/b", "cpu.max", "max 100000\n") == 0);
+	CHECK(add_outer_limit("/v2/a/b", "io.max", "8:0 rbps=max wbps=max\n") == 0);
+	CHECK(add_outer_limit("/v2/a", "memory.max", "32\n") == 0 && add_outer_limit("/v2/a", "pids.max", "9\n") == 0);
+	CHECK(add_outer_limit("/v2/a", "io.max", "8:0 rbps=1\n8:1 rbps=2\n") == 0 && add_outer_limit("/v2/a", "misc.max", "res_a 5\n") == 0);
+	hold_outer_limits("cpu io memory pids\n", &controllers);
+	CHECK(same(controllers.bytes, "+memory +memory +pids +io"));
+
+	header(p);
+	at = begin(p, 2), put_string(p, "/v2/hutch-own-/" GROUP_PLACEHOLDER "/memory.max"), put_string(p, "50"), end(p, at);
+	at = begin(p, 4), put(p, 0), put(p, 0), put_string(p, "/v2/hutch-own-/" GROUP_PLACEHOLDER), put(p, 0), end(p, at);
+	close_header(p);
+	c.program = p->bytes;
+	c.program_length = p->size;
+	out = malloc(filled_size(&c, &call));
+	size = fill_program(p->bytes, p->size, &call, out, filled_size(&c, &call));
+	CHECK(size > 0 && open_program(out, (u64)size, &outer, &inner) == 0);
+	for (const char *const *line = (const char *const[]){ "memory.max", "50", "memory.max", "32", "pids.max", "9", "io.max", "8:0 rbps=1",
+							      "io.max", "8:1 rbps=2", NULL }; *line; line += 2) {
+		CHECK(take_op(&outer, &payload) == 2);
+		t.length = 0;
+		add(&t, "/v2/a/b/hutch-1-2-3-0/");
+		add(&t, line[0]);
+		CHECK(same(take_string(&payload), t.bytes) && same(take_string(&payload), line[1]));
+	}
+	CHECK(take_op(&outer, &payload) == 4 && limit_lines() == 4);
+	free(out);
+	free(p);
+}
+
 void test_compiled(void)
 {
 	test_trailer();
 	test_fill();
 	test_names();
 	test_random_trailers(20000);
+	test_own_groups();
+	test_random_trailers(2000);
 }

@@ -4,7 +4,7 @@ import { lstatSync, readFileSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import { buildDirectory } from '../native.ts'
 import { parseOptions } from '../plan/options.ts'
-import { type Compiled, encodeCompiled, groupPlaceholder } from '../program/compiled.ts'
+import { type Compiled, encodeCompiled, groupPlaceholder, ownPlaceholder } from '../program/compiled.ts'
 import { explainProgram } from '../program/explain.ts'
 import { prepareCompiled } from '../run/compiled.ts'
 import { loadFileReader, loadFilter } from '../run/job.ts'
@@ -82,7 +82,9 @@ function write(output: string, values: Parsed['values'], prepared: Prepared): vo
   const file = encodeCompiled(readRunner(), {
     ...prepared,
     flags: { ...prepared.flags, passArguments: values['pass-args'] !== undefined, quiet: values.quiet !== undefined },
-    explained: steps.replaceAll(groupPlaceholder, 'hutch-PID-START-PIDNS-0'),
+    explained: steps
+      .replaceAll(groupPlaceholder, 'hutch-PID-START-PIDNS-0')
+      .replaceAll(RegExp(`(/)?${ownPlaceholder}\\w*`, 'g'), (_, slash) => (slash ? '/OWN-GROUP' : 'that of OWN-GROUP')),
   })
   writeExecutable(output, file)
 }

@@ -9,6 +9,9 @@ export const compiledVersion = 1
 /** Name of the program's group, until a start puts its own there. */
 export const groupPlaceholder = 'hutch-0-0-0-0'
 
+/** In a path, with a controller behind it, or nothing for the v2 tree: the group that the caller of the file is in. As a value: what that group's file has. */
+export const ownPlaceholder = 'hutch-own-'
+
 /** What the start does beside running the program. */
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
@@ -58,7 +61,9 @@ export interface Compiled {
   flags: { [F in keyof typeof compiledFlags]: boolean }
   refusals: CompiledRefusal[]
   words: CompiledWords
-  /** Kind and expected value: user, group, kernel (at least), capabilities (at least, hexadecimal), cgroup2 or cgroup (directory). */
+  /** Kind and expected value: user, group, kernel (at least), capabilities (at least, hexadecimal), cgroup2 or cgroup (directory).
+   * `ownPlaceholder` with a controller has the mount of its hierarchy. enable and account are v2 controllers: those that limits need,
+   * and those that only count. cpu.max is a quota and period that a start on v1 compares; as share, a sandbox's, it takes less if there is less. */
   facts: [kind: string, expected: string][]
   /** What --hutch-explain prints. */
   explained: string

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → what a compiled file holds: the plan of a process that is not there yet, and every text that its end may need.
 import { constants } from 'node:os'
+import { controllerOf } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
-import { readParent } from '../host/parent.ts'
+import { type Parent, readParent } from '../host/parent.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { clonesTime, compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
@@ -12,6 +13,7 @@ import {
   type CompiledRefusal,
   type CompiledWords,
   groupPlaceholder,
+  ownPlaceholder,
   slots,
 } from '../program/compiled.ts'
 import type { Op, Program } from '../program/ops.ts'
@@ -31,8 +33,13 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
   refuseProcesses(spec)
   refuseNetwork(spec)
   refusePlaceholder(spec)
-  const around = atRoots(spec, readSurroundings(spec, filter))
-  const plan = makePlan(spec, ofAnyStart(around))
+  const around = belowCaller(spec, readSurroundings(spec, filter))
+  const planned = makePlan(spec, ofAnyStart(around))
+  // each start knows the levels above its group and enables the controllers: native/compiled/place-groups.c
+  const plan = {
+    ...planned,
+    groups: planned.groups.map((one) => (isPlaced(one.parent) ? { ...one, enable: [] } : one)),
+  }
   // its verdict does not tell the levels above apart
   const usual = compilePlan({ ...plan, ancestors: [] })
   const program = recompile
@@ -42,7 +49,7 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
       : usual
   // without its groups a program takes none to be there
   const grouped = program.outer.some(({ op }) => op === 'makeGroup')
-  const facts = factsOf(plan, around).filter(([kind]) => grouped || !kind.startsWith('cgroup'))
+  const facts = [...hostFacts(plan, around), ...(grouped ? groupFacts(planned, program, around) : [])]
   return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan, program), facts }
 }
 
@@ -53,8 +60,8 @@ function withoutPath(program: Program): Program {
   return { ...program, inner: program.inner.map(change) }
 }
 
-/** Root's groups: the group that this process is in now need not exist at a later start. */
-function atRoots({ parent }: Spec, around: Surroundings): Surroundings {
+/** Root's groups go below the group that the caller of each start is in; this process's own group need not exist then. */
+function belowCaller({ parent }: Spec, around: Surroundings): Surroundings {
   const { host } = around
   if (parent !== undefined || host.uid !== 0 || host.home !== undefined) return around
   const atRoot = <H extends { mount: string }>(hierarchy: H) => ({ ...hierarchy, own: hierarchy.mount })
@@ -63,7 +70,31 @@ function atRoots({ parent }: Spec, around: Surroundings): Surroundings {
     ...(host.unified && { unified: atRoot(host.unified) }),
     v1: Object.fromEntries(Object.entries(host.v1).map(([name, hierarchy]) => [name, atRoot(hierarchy)])),
   }
-  return { ...around, parents: new Map([...around.parents.keys()].map((name) => [name, readParent(roots, name)])) }
+  const placed = (name: string): Parent => {
+    const parent = readParent(roots, name)
+    return {
+      ...parent,
+      directory: `${parent.directory}/${ownPlaceholder}${name}`,
+      type: undefined,
+      processes: [],
+      ...(parent.inherit && { inherit: { 'cpuset.cpus': ownPlaceholder, 'cpuset.mems': ownPlaceholder } }),
+    }
+  }
+  const own = Object.entries(host.v1).map(([name, { mount }]) => [
+    name,
+    { mount, own: `${mount}/${ownPlaceholder}${name}` },
+  ])
+  // the share of CPU time is that of this process's group, and compared at each start
+  return {
+    ...around,
+    host: { ...host, v1: Object.fromEntries(own) },
+    share: undefined,
+    parents: new Map([...around.parents.keys()].map((name) => [name, placed(name)])),
+  }
+}
+
+function isPlaced(directory: string): boolean {
+  return directory.includes(`/${ownPlaceholder}`)
 }
 
 /** What is this process's alone is left out; controllers that are enabled now may not be after a reboot. */
@@ -100,26 +131,53 @@ function refuseNetwork({ network }: Spec): void {
 }
 
 function refusePlaceholder({ parent }: Spec): void {
-  if (parent?.split('/').includes(groupPlaceholder))
+  if (parent?.split('/').some((part) => part === groupPlaceholder || part.startsWith(ownPlaceholder)))
     throw fail('CGROUP_PARENT_INVALID', {
       value: parent,
-      why: `${groupPlaceholder} stands for the group of each start`,
+      why: `${groupPlaceholder} and ${ownPlaceholder} stand for groups of each start`,
       origin: '--parent',
     })
 }
 
-function factsOf(plan: Plan, { host, privileges }: Surroundings): Compiled['facts'] {
+function hostFacts(plan: Plan, { privileges }: Surroundings): Compiled['facts'] {
   return [
     ['kernel', clonesTime(plan) ? '6.3' : plan.spec.root ? '5.12' : '5.11'],
     ['user', String(privileges.uid)],
     ['group', String(privileges.gid)],
     ['capabilities', BigInt(`0x${privileges.permitted}`).toString(16)],
-    ...plan.groups.map(({ controller, parent, madeParents }): [string, string] =>
-      controller === ''
-        ? ['cgroup2', madeParents.length > 0 ? host.unified!.mount : parent]
-        : ['cgroup', madeParents.length > 0 ? host.v1[controller]!.mount : parent],
-    ),
   ]
+}
+
+/** What a start looks up to place the groups: native/compiled/place-groups.c. */
+function groupFacts(plan: Plan, program: Program, around: Surroundings): Compiled['facts'] {
+  const { host } = around
+  const { groups, spec } = plan
+  const places = groups.map(({ controller, parent, madeParents }): [string, string] => {
+    const { mount } = controller === '' ? host.unified! : host.v1[controller]!
+    return [controller === '' ? 'cgroup2' : 'cgroup', isPlaced(parent) || madeParents.length > 0 ? mount : parent]
+  })
+  const text = JSON.stringify(program)
+  const used = ['', ...Object.keys(host.v1)].filter((name) => RegExp(`/${ownPlaceholder}${name}(?![a-z_])`).test(text))
+  const owners = used.map((name): [string, string] => [
+    `${ownPlaceholder}${name}`,
+    (name === '' ? host.unified! : host.v1[name]!).mount,
+  ])
+  return [...places, ...owners, ...(owners.length > 0 ? wishes(groups, spec) : [])]
+}
+
+/** Controllers to be enabled on v2, those that limits need and those that only count; on v1 a share of CPU time that may be less. */
+function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
+  const asked = new Set(limits.map(({ file }) => controllerOf(file)))
+  const enable = groups.flatMap((group) => group.enable.flatMap((level) => level.controllers))
+  const list = (needed: boolean) =>
+    [...new Set(enable)].filter((name) => asked.has(name) === needed).map((name) => `+${name}`)
+  const cpus = limits.find(({ file }) => file === 'cpu.max')
+  const facts: Compiled['facts'] = [
+    ['enable', list(true).join(' ')],
+    ['account', list(false).join(' ')],
+    [cpus?.origin.endsWith('sandbox)') ? 'share' : 'cpu.max', cpus?.value ?? ''],
+  ]
+  return facts.filter(([, value]) => value !== '')
 }
 
 /** Parts and errnos that have words of their own, for ops that can tell them apart; see mount-refusal.ts. */

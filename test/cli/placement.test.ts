@@ -48,7 +48,8 @@ const hog = 'hutch hog 200M'
 const run = (...args: string[]) => `${node} ${cli} run ${args.join(' ')}`
 
 afterEach(async () => {
-  const directories = new Set([mountOf(''), ...Object.values(host.v1).map(({ mount }) => mount)])
+  rmSync(`/tmp/${name}.compiled`, { force: true })
+  const directories = new Set([host.unified, ...Object.values(host.v1)].flatMap((one) => (one ? [one.mount] : [])))
   for (const mount of directories)
     for (let tries = 0; tries < 100 && isGroup(`${mount}/${name}`) && !removeTree(`${mount}/${name}`); tries++)
       await pause(20)
@@ -121,6 +122,73 @@ test('limits add up three levels deep, whatever namespaces are between', async (
     `exec ${run('--memory 120M --isolate pid,mount,ipc,uts --', middle)}`,
   ])
   expect({ status, stderr }).toEqual({ status: 137, stderr: expect.stringMatching(/a group above it is full/) })
+})
+
+const compiled = `/tmp/${name}.compiled`
+const hogFile = fileURLToPath(new URL('../../build/bin/hutch', import.meta.url))
+
+async function compile(...args: string[]): Promise<void> {
+  expect(await hutch(['compile', '--output', compiled, ...args])).toMatchObject({ status: 0, stderr: '' })
+}
+
+test('a compiled file has the memory that it asks for, where nothing above it has less', async () => {
+  await compile('--memory', '400M', '--', hogFile, 'hog', '200M')
+  expect(await collect(compiled, [])).toMatchObject({ status: 0 })
+})
+
+test.each([
+  ['a job', `exec ${run('--memory 120M --', compiled)}`],
+  ['a job, beside a shell', `exec ${run('--memory 120M --', `sh -c '${compiled}; exit $?'`)}`],
+  ['a job with all namespaces', `exec ${run('--memory 120M --isolate all --', `sh -c '${compiled}; exit $?'`)}`],
+])('a compiled file with a larger limit is held by %s', async (_, line) => {
+  await compile('--memory', '400M', '--', hogFile, 'hog', '200M')
+  const { status, stderr } = await collect('sh', ['-c', line])
+  expect({ status, stderr }).toEqual({ status: 137, stderr: expect.stringMatching(/a group above it is full/) })
+})
+
+test.each([
+  ['alone in it', `exec ${compiled}`],
+  ['in a cgroup namespace', `exec unshare --cgroup ${compiled}`],
+])("a compiled file is held by its caller's group, %s", async (_, line) => {
+  await compile('--memory', '400M', '--', hogFile, 'hog', '200M')
+  const { status, stderr } = await within(limited(), line)
+  expect({ status, stderr }).toEqual({ status: 137, stderr: expect.stringMatching(/a group above it is full/) })
+})
+
+test("on v2, a compiled file beside a shell sets its caller's limits for the job itself", async (context) => {
+  requires(context, 'v2')
+  const show = `cat ${mountOf('')}$(sed s/0::// /proc/self/cgroup)/memory.max`
+  const groups = limited()
+  const ended = async (...args: string[]) => {
+    await compile(...args, '--isolate', 'none', '--', 'sh', '-c', show)
+    return within(groups, `${compiled}; exit $?`)
+  }
+  const warning = `hutch: warning: the job is outside of a group of its caller: processes in that group keep hutch from making limited groups in it
+  memory.max   67108864 of ${groups[0]}: set for the job itself
+`
+  expect(await ended('--memory', '400M')).toMatchObject({ status: 0, stdout: '67108864\n', stderr: warning })
+  expect(await ended('--memory', '30M')).toMatchObject({ status: 0, stdout: '31457280\n', stderr: warning })
+  expect(await ended('--pids', '20')).toMatchObject({ status: 0, stdout: '67108864\n', stderr: warning })
+  await compile('--pids', '20', '--workdir', '/no/such', '--', 'true')
+  expect((await within(groups, `${compiled}; exit $?`)).stderr).toContain('cannot enter the working directory')
+})
+
+test('on v1, a compiled sandbox takes the share of CPU time that its caller has, and --cpus of more is refused', async (context) => {
+  requires(context, 'v1 controllers')
+  const group = make('cpu', { 'cpu.cfs_quota_us': '20000' })
+  mkdirSync(`${group}/below`)
+  expect(() => writeFileSync(`${group}/below/cpu.cfs_quota_us`, '100000')).toThrow(/EINVAL/)
+  const start = async (...args: string[]) => {
+    await compile(...args, '--', 'true')
+    return within([group], `${compiled}; exit $?`)
+  }
+  expect(await start('--sandbox')).toMatchObject({ status: 0, stderr: '' })
+  expect(await start('--cpus', '0.1')).toMatchObject({ status: 0, stderr: '' })
+  const { status, stderr } = await start('--cpus', '1')
+  expect({ status, stderr }).toEqual({
+    status: 125,
+    stderr: expect.stringContaining(`${group} has 20000 100000, and on v1 no group below it may have a larger share`),
+  })
 })
 
 test("the library and a pool start their jobs within the caller's group", async () => {

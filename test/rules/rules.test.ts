@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { codes } from '../../src/errors.ts'
+import { leafName } from '../../src/host/host.ts'
 import { changeKinds, eventKinds } from '../../src/native.ts'
 import {
   compiledFlags,
@@ -11,6 +12,7 @@ import {
   compiledVersion,
   compiledWords,
   groupPlaceholder,
+  ownPlaceholder,
 } from '../../src/program/compiled.ts'
 import { ops } from '../../src/program/ops.ts'
 import { programMagic, stepPart, stepParts } from '../../src/program/wire.ts'
@@ -149,6 +151,8 @@ test('a compiled file is the same on both sides', () => {
   expect(header).toContain(`#define COMPILED_MAGIC 0x${compiledMagic.toString(16)} `)
   expect(header).toContain(`#define COMPILED_VERSION ${compiledVersion}\n`)
   expect(header).toContain(`#define GROUP_PLACEHOLDER "${groupPlaceholder}"`)
+  expect(header).toContain(`#define OWN_PLACEHOLDER "${ownPlaceholder}"`)
+  expect(header).toContain(`#define LEAF_NAME "${leafName}"`)
 })
 
 test('docs/errors.md has every code, and no other', () => {

@@ -19,6 +19,7 @@ static volatile u32 sink;
 #define STREAMS_OF_ORDER 50
 
 int fuzz_take_order(u8 *room);
+void note_groups(void);
 
 long say(enum report_kind kind, u32 step, int value)
 {
@@ -281,6 +282,7 @@ static void run_compiled_file(const u8 *input, size_t size)
 		return;
 	/* a file begins where a page does */
 	file = malloc(size - STORY + 1);
+	note_groups();
 	memcpy(file, input + STORY, size - STORY);
 	if (open_compiled(file, size - STORY, &c) == 0) {
 		call.flags = c.flags;
