@@ -239,6 +239,7 @@ long exec_descriptor(int fd, const char *const *argv, const char *const *env);
 long signal_child(int pid, int pidfd, int sig);
 int reap_child(int pid, int pidfd, int *status, struct rusage *usage);
 int unnamed_file(const void *bytes, size_t size, int runs);
+int write_whole(long fd, const void *bytes, size_t size);
 int program_file(const void *bytes, size_t size);
 
 /* program/map.c: the id maps of a new user namespace, see the ladder in program.h */
@@ -299,6 +300,10 @@ int op_bound_limit(struct cursor *c);
 int op_set_nice(struct cursor *c);
 int op_set_io_priority(struct cursor *c);
 int op_set_scheduler(struct cursor *c);
+
+/* init/init.c: where hutch-init reports, and gets what it waits for */
+
+extern int report_socket;
 
 /* program/inner.c: what the child does before it becomes the command */
 

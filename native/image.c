@@ -33,20 +33,17 @@ int init_image_memfd(void)
 		fd = sys(__NR_memfd_create, "hutch-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return (int)fd;
-	err = sys(__NR_write, fd, init_image, size);
+	err = write_whole(fd, init_image, size);
+	if (err)
+		return (int)err;
 	/*
 	 * The memory of a program that its user namespace cannot read belongs to the one outside (would_dump in fs/exec.c), so no
 	 * CAP_SYS_PTRACE in there reaches it. Another caller than root could then not write the maps by /proc/PID.
 	 */
-	if (err == (long)size && sys(__NR_geteuid) == 0) {
-		long refused = sys(__NR_fchmod, fd, 0111);
-
-		err = refused < 0 ? refused : err;
-	}
-	if (err == (long)size)
+	if (sys(__NR_geteuid) == 0)
+		err = sys(__NR_fchmod, fd, 0111);
+	if (!err)
 		err = sys(__NR_fcntl, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-	else
-		err = err < 0 ? err : -EIO;
 	if (err < 0) {
 		sys(__NR_close, fd);
 		return (int)err;

@@ -115,10 +115,10 @@
 enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
 
 /*
- * What hutch-init says over its socket (INIT_REPORT_FD, SOCK_SEQPACKET):
+ * What hutch-init says over its socket (report_socket, SOCK_SEQPACKET):
  *
  *   hutch (addon)                     hutch-init
- *     clone3, execveat  ──────────▶   reads the program from INIT_PROGRAM_FD
+ *     clone3, execveat  ──────────▶   reads the program
  *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
  *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them;
  *     GO                ──────────▶   .        }  READY only when it has made that namespace itself
@@ -176,13 +176,5 @@ enum step_part {
 	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
 	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7, PART_PROCESS = 8
 };
-
-/*
- * Where hutch-init finds its two descriptors: above those that callers hand
- * on by number, below those that shells use for themselves (63 downwards), and
- * below 64, where the kernel's table of them begins to grow.
- */
-#define INIT_REPORT_FD 40
-#define INIT_PROGRAM_FD 41
 
 #endif

@@ -32,8 +32,11 @@
 
 static const u64 forwarded = BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTERM) | BIT(SIGUSR1) | BIT(SIGUSR2) |
 			     BIT(SIGWINCH) | BIT(SIGTSTP) | BIT(SIGCONT);
-/* Blocked, too: SIGCHLD is read, and SIGTTOU must not stop this process when it writes to a terminal with TOSTOP. */
-static const u64 blocked = forwarded | BIT(SIGCHLD) | BIT(SIGTTOU);
+/*
+ * Blocked, too: SIGCHLD is read, SIGTTOU must not stop this process when it writes to a terminal with TOSTOP, and a file that
+ * may not grow (ulimit -f) is told as an error.
+ */
+static const u64 blocked = forwarded | BIT(SIGCHLD) | BIT(SIGTTOU) | BIT(SIGXFSZ);
 static const u64 awaited = forwarded | BIT(SIGCHLD);
 static char figures[FIGURES_SIZE];
 
@@ -223,6 +226,9 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	if (files.init_fd < 0) {
 		err = files.init_fd;
 		files.init_fd = init_image_file();
+		if (files.init_fd == -EFBIG)
+			return refuse(file, "the limit of the size of files (RLIMIT_FSIZE) forbids its files in memory (EFBIG)",
+				      "raise it: ulimit -f unlimited");
 		if (files.init_fd < 0)
 			return refuse_call(file, "memfd_create", err);
 	}

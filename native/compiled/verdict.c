@@ -155,6 +155,10 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 ca
 {
 	const struct compiled *c = s->compiled;
 	const u32 wanted[3] = { (section == INNER_SECTION ? step : compiled_step(s, step)) << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
+	static const struct { u32 err; const char *words; } limits[] = {
+		{ EMFILE, "  the limit of open files of a process is reached (RLIMIT_NOFILE): ulimit -n 256, or LimitNOFILE=256 of the service\n" },
+		{ EFBIG, "  a start writes 64 KiB or more to files in memory, and the limit of the size of files forbids it (RLIMIT_FSIZE): ulimit -f unlimited\n" },
+	};
 	const u32 *best = NULL;
 	struct text t = { .length = 0 }, words = { .length = 0 };
 	char room[32];
@@ -173,11 +177,15 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 ca
 	add_filled(&words, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
 		   errno_name((int)wanted[2], room), s->group);
 	add_own_groups(&t, words.bytes);
-	if (*call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
+	/* 0 says that no call is known; it is read's number on x86, too */
+	if (call && *call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
 		add(&t, "  refused system call: ");
 		add(&t, call_name(call));
 		add(&t, "\n");
 	}
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+		if (limits[i].err == wanted[2])
+			add(&t, limits[i].words);
 	print(2, t.bytes);
 	return HUTCH_FAILED;
 }

@@ -42,7 +42,7 @@ static char *put_number(char *to, u32 number)
 	X(rt_sigprocmask) X(rt_sigpending) X(prctl) X(setgroups) X(execve) X(kill) X(inotify_add_watch) X(getcwd) X(chdir) \
 	X(clock_gettime) X(flock) X(fchmod) X(setsid) X(getsid) X(getpgid) X(setpgid) X(ioctl) X(fcntl) X(lseek) \
 	X(rt_sigtimedwait) X(pread64) X(fstat) X(statx) X(ppoll) X(poll) X(wait4) X(unlinkat) X(pidfd_open) X(pidfd_send_signal) \
-	X(fstatfs) X(newfstatat) X(epoll_ctl) X(readlinkat) X(geteuid) X(dup3) X(pipe2) X(getrandom) X(write)
+	X(fstatfs) X(newfstatat) X(epoll_ctl) X(readlinkat) X(geteuid) X(fchmodat) X(dup3) X(pipe2) X(getrandom) X(write)
 
 static const char *name_of(long call)
 {

@@ -13,9 +13,12 @@
 #define SEEK_END_WHENCE 2
 #define NOSIGNAL 0x4000
 
+/* Its number comes with the start. */
+int report_socket = -1;
+
 long say_all(const struct report *report)
 {
-	return sys(__NR_sendto, INIT_REPORT_FD, report, sizeof *report, NOSIGNAL, NULL, 0);
+	return sys(__NR_sendto, report_socket, report, sizeof *report, NOSIGNAL, NULL, 0);
 }
 
 long say(enum report_kind kind, u32 step, int value)
@@ -23,41 +26,57 @@ long say(enum report_kind kind, u32 step, int value)
 	return say_all(&(struct report){ .kind = kind, .step = step, .value = value });
 }
 
-static int run(u32 *step)
+/* The number that a word of the command line is. */
+static int number_of(const char *word)
+{
+	int number = 0;
+
+	while (*word >= '0' && *word <= '9')
+		number = number * 10 + (*word++ - '0');
+	return number;
+}
+
+static int run(int program_fd, u32 *step)
 {
 	struct cursor outer, inner;
 	const u8 *program;
 	long size, err;
 
-	err = sys(__NR_fcntl, INIT_REPORT_FD, F_SETFD, FD_CLOEXEC);
+	err = sys(__NR_fcntl, report_socket, F_SETFD, FD_CLOEXEC);
 	if (err < 0)
 		return (int)err;
-	size = sys(__NR_lseek, INIT_PROGRAM_FD, 0, SEEK_END_WHENCE);
+	size = sys(__NR_lseek, program_fd, 0, SEEK_END_WHENCE);
 	if (size < 0)
 		return (int)size;
-	program = (const u8 *)sys(__NR_mmap, NULL, size, PROT_READ_ONLY, MAP_PRIVATE_FILE, INIT_PROGRAM_FD, 0);
+	program = (const u8 *)sys(__NR_mmap, NULL, size, PROT_READ_ONLY, MAP_PRIVATE_FILE, program_fd, 0);
 	if ((unsigned long)program > -4096ul)
 		return (int)(long)program;
-	sys(__NR_close, INIT_PROGRAM_FD);
+	sys(__NR_close, program_fd);
 	err = open_program(program, (u64)size, &outer, &inner);
 	arm_fault(program, 1, 2, step);
 	return err ? (int)err : run_inner(&inner, step);
 }
 
-__attribute__((used, noreturn)) void init_main(void)
+/* Called with "hutch-init SOCKET PROGRAM", the numbers of two descriptors, see spawn.c. */
+__attribute__((used, noreturn)) void init_main(long *stack)
 {
+	const char *const *argv = (const char *const *)(stack + 1);
 	u32 step = 0;
-	int err = run(&step);
+	int err;
 
+	if (stack[0] != 3)
+		sys(__NR_exit_group, 125);
+	report_socket = number_of(argv[1]);
+	err = run(number_of(argv[2]), &step);
 	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
 }
 
 #if defined(__x86_64__)
-__asm__(".globl _start\n_start:\n	xor %ebp, %ebp\n	and $-16, %rsp\n	call init_main\n	hlt\n"
+__asm__(".globl _start\n_start:\n	xor %ebp, %ebp\n	mov %rsp, %rdi\n	and $-16, %rsp\n	call init_main\n	hlt\n"
 	".pushsection .note.GNU-stack,\"\",@progbits\n.popsection\n");
 #elif defined(__aarch64__)
-__asm__(".globl _start\n_start:\n	mov x29, #0\n	bl init_main\n	brk #1\n"
+__asm__(".globl _start\n_start:\n	mov x29, #0\n	mov x0, sp\n	bl init_main\n	brk #1\n"
 	".pushsection .note.GNU-stack,\"\",%progbits\n.popsection\n");
 #endif

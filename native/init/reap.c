@@ -119,7 +119,7 @@ static void tell_stopped(int sig)
 	struct report report = { .kind = REPORT_STOPPED, .value = sig, .step = (u32)is_typed(sig) };
 
 	typed = 0;
-	sys(__NR_sendto, INIT_REPORT_FD, &report, sizeof report, DONTWAIT | NOSIGNAL, NULL, 0);
+	sys(__NR_sendto, report_socket, &report, sizeof report, DONTWAIT | NOSIGNAL, NULL, 0);
 }
 
 /* hutch has sent SIGTERM to all: they have until its SIGKILL to end, and not only until the command does. */

@@ -132,7 +132,7 @@ int op_attach_sent(struct cursor *c)
 		return err;
 	make_message(&message, -1);
 	do
-		got = sys(__NR_recvmsg, INIT_REPORT_FD, &message.header, 0x40000000 /* MSG_CMSG_CLOEXEC */);
+		got = sys(__NR_recvmsg, report_socket, &message.header, 0x40000000 /* MSG_CMSG_CLOEXEC */);
 	while (got == -EINTR);
 	if (got < 0)
 		return (int)got;

@@ -98,7 +98,7 @@ int dies_with_parent;
 /* The launcher may be gone before this is said, and then its end of the socket is closed. */
 int end_with_parent(int signal)
 {
-	struct pollfd peer = { .fd = INIT_REPORT_FD, .events = 0 };
+	struct pollfd peer = { .fd = report_socket, .events = 0 };
 	struct { long long s, ns; } now = { 0, 0 };
 	long err = sys(__NR_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0);
 

@@ -19,7 +19,7 @@ static int await_go(void)
 	long got;
 
 	do
-		got = sys(__NR_recvfrom, INIT_REPORT_FD, &go, 1, 0, NULL, NULL);
+		got = sys(__NR_recvfrom, report_socket, &go, 1, 0, NULL, NULL);
 	while (got == -EINTR);
 	if (got < 0)
 		return (int)got;
@@ -53,7 +53,7 @@ int op_await_groups(struct cursor *c)
 int op_await_network(struct cursor *c)
 {
 	static const u64 all = ~0ull, ends = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
-	struct pollfd either[2] = { { .fd = INIT_REPORT_FD, .events = POLLIN }, { .events = POLLIN } };
+	struct pollfd either[2] = { { .fd = report_socket, .events = POLLIN }, { .events = POLLIN } };
 	u32 info[32];	/* struct signalfd_siginfo: its number comes first */
 	long err;
 

@@ -130,11 +130,16 @@ static long open_unnamed(int runs)
 }
 
 /* Writes all of it, or closes the file. Returns 0 or -errno. */
-static int write_whole(long fd, const void *bytes, size_t size)
+int write_whole(long fd, const void *bytes, size_t size)
 {
-	long written = sys(__NR_write, fd, bytes, size);
+	const u8 *at = bytes;
+	long written;
 
-	if (written == (long)size)
+	/* it stops early at a limit (ulimit -f), and the next one says why */
+	do
+		written = sys(__NR_write, fd, at, size);
+	while (written > 0 && (at += written, size -= (size_t)written) > 0);
+	if (written > 0)
 		return 0;
 	sys(__NR_close, fd);
 	return written < 0 ? (int)written : -EIO;

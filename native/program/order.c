@@ -29,7 +29,7 @@ struct cursor ordered;
 static int await_message(void)
 {
 	static const u64 all = ~0ull;
-	struct pollfd either[2] = { { .fd = INIT_REPORT_FD, .events = POLLIN }, { .events = POLLIN } };
+	struct pollfd either[2] = { { .fd = report_socket, .events = POLLIN }, { .events = POLLIN } };
 	u32 info[32];	/* struct signalfd_siginfo */
 	long err = sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, NULL, NSIG_BYTES);
 
@@ -85,7 +85,7 @@ static int take_order(u8 *room)
 	long got;
 
 	do
-		got = sys(__NR_recvmsg, INIT_REPORT_FD, &message, MSG_CMSG_CLOEXEC);
+		got = sys(__NR_recvmsg, report_socket, &message, MSG_CMSG_CLOEXEC);
 	while (got == -EINTR);
 	if (got <= 0)	/* an end of file: hutch is gone */
 		return got < 0 ? (int)got : -EOWNERDEAD;

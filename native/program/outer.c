@@ -28,6 +28,9 @@ static int op_make_group(struct outer *o, struct cursor *c)
 	err = sys(__NR_mkdirat, AT_FDCWD, path, 0755);
 	if (err == -EEXIST && may_exist)
 		return 0;
+	/* whatever the umask is: a process of other ids joins it by its path (v1) */
+	if (!err)
+		sys(__NR_fchmodat, AT_FDCWD, path, 0755);
 	if (!err && o->made_count < MAX_GROUPS) {
 		o->lock[o->made_count] = may_exist ? -1 : lock_group(path);
 		o->made[o->made_count++] = path;

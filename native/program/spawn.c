@@ -15,13 +15,14 @@
 #define AF_UNIX 1
 #endif
 #define SEQPACKET_CLOEXEC (5 | 02000000)
-#define LIFTED_FD (INIT_PROGRAM_FD + 1)
+#define FIRST_FREE 3	/* behind the standard streams */
+#define DIGITS 12
 
 struct child {
 	const struct launch_files *files;
 	struct numbers keep;
-	int report_fd;
-	int program_fd;
+	int init_fd, report_fd, program_fd;
+	int parent_fd;	/* the other end of report_fd */
 	int unmapped;	/* in a new user namespace: no id has a meaning yet */
 	int first;	/* PID 1 of its namespace */
 	const struct terminal *terminal;
@@ -29,48 +30,77 @@ struct child {
 	int err;	/* the child's word to the parent: same memory */
 };
 
+/* Not where a standard stream goes: a server may have closed those. */
+static long lift(int fd)
+{
+	return fd < 0 || fd >= FIRST_FREE ? fd : sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FREE);
+}
+
+/* The caller never opened it, so a descriptor of ours got the number. */
+static int is_own(const struct child *c, u32 number)
+{
+	return number == (u32)c->init_fd || number == (u32)c->report_fd || number == (u32)c->program_fd ||
+	       number == (u32)c->parent_fd;
+}
+
 /*
- * The descriptor table is a copy. Sources may stand where a target must go, so
- * all are lifted out of the way first; close_range makes every other
- * descriptor of Node's, also one that some library forgot, end at the exec,
- * but for those that are to be kept.
+ * The descriptor table is a copy. Only what stands where a stream goes is
+ * moved, so few free descriptors are enough (ulimit -n), and no number that a
+ * caller hands on is used. close_range makes every other descriptor of Node's,
+ * also one that some library forgot, end at the exec, but for those that are
+ * to be kept.
  */
 static long place_descriptors(struct child *c)
 {
-	int from[5] = { c->files->stdio[0], c->files->stdio[1], c->files->stdio[2],
-			c->report_fd, c->program_fd };
-	static const int to[5] = { 0, 1, 2, INIT_REPORT_FD, INIT_PROGRAM_FD };
-	long fd, null = -1;
+	int from[3] = { c->files->stdio[0], c->files->stdio[1], c->files->stdio[2] };
+	int *own[3] = { &c->init_fd, &c->report_fd, &c->program_fd };
+	long fd = 0, null = -1;
 
-	for (int i = 0; i < 5; i++) {
-		if (from[i] < 0 && null < 0)
-			null = sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
-		if (from[i] < 0 && null < 0)
-			return null;
-		fd = sys(__NR_fcntl, from[i] < 0 ? null : from[i], F_DUPFD_CLOEXEC, LIFTED_FD);
-		if (fd < 0)
-			return fd;
-		from[i] = (int)fd;
+	for (int i = 0; fd >= 0 && i < 3; i++) {
+		fd = lift(*own[i]);
+		*own[i] = (int)fd;
 	}
-	fd = close_on_exec_from(3);
+	for (int i = 0; fd >= 0 && i < 3; i++) {
+		if (from[i] < 0 && null < 0)
+			fd = null = lift((int)sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC));
+		else if (from[i] >= 0 && from[i] != i)
+			fd = lift(from[i]);
+		if (fd >= 0 && from[i] != i)
+			from[i] = (int)(from[i] < 0 ? null : fd);
+	}
+	if (fd >= 0)
+		fd = close_on_exec_from(FIRST_FREE);
 	for (u32 i = 0; fd >= 0 && i < c->keep.count; i++)
-		fd = sys(__NR_fcntl, c->keep.first[i], F_SETFD, 0);
-	for (int i = 0; fd >= 0 && i < 5; i++)
-		fd = sys(__NR_dup3, from[i], to[i], 0);
+		fd = is_own(c, c->keep.first[i]) ? -EBADF : sys(__NR_fcntl, c->keep.first[i], F_SETFD, 0);
+	for (int i = 0; fd >= 0 && i < 3; i++)
+		fd = from[i] == i ? sys(__NR_fcntl, i, F_SETFD, 0) : sys(__NR_dup3, from[i], i, 0);
+	for (int i = 1; fd >= 0 && i < 3; i++)
+		fd = sys(__NR_fcntl, *own[i], F_SETFD, 0);
 	return fd;
+}
+
+static const char *decimal(char *room, int number)
+{
+	char *at = room + DIGITS - 1;
+
+	*at = 0;
+	do
+		*--at = (char)('0' + number % 10);
+	while (number /= 10);
+	return at;
 }
 
 static void child_main(void *arg)
 {
-	static const char *const argv[] = { "hutch-init", NULL };
 	static const char *const env[] = { NULL };
 	static const u64 all = ~0ull;
 	struct child *c = arg;
-	long init_fd, err;
+	char report[DIGITS], program[DIGITS];
+	const char *argv[] = { "hutch-init", NULL, NULL, NULL };
+	long err = place_descriptors(c);
 
-	/* the memfd of hutch-init may sit on a target descriptor */
-	init_fd = sys(__NR_fcntl, c->files->init_fd, F_DUPFD_CLOEXEC, LIFTED_FD);
-	err = init_fd < 0 ? init_fd : place_descriptors(c);
+	argv[1] = decimal(report, c->report_fd);
+	argv[2] = decimal(program, c->program_fd);
 	if (err >= 0)
 		err = terminal_enter(c->terminal, c->session);
 	if (err >= 0 && c->unmapped)
@@ -79,7 +109,7 @@ static void child_main(void *arg)
 	if (err >= 0 && c->first)
 		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
 	if (err >= 0)
-		err = exec_descriptor((int)init_fd, argv, env);
+		err = exec_descriptor(c->init_fd, argv, env);
 	c->err = (int)err;
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
@@ -97,6 +127,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 	};
 	struct child child = {
 		.files = files,
+		.init_fd = files->init_fd,
 		.keep = o->keep,
 		.unmapped = (flags & CLONE_NEWUSER) != 0,
 		.first = (flags & CLONE_NEWPID) != 0,
@@ -115,6 +146,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 	if (err < 0)
 		goto out_program;
 	child.report_fd = pair[1];
+	child.parent_fd = pair[0];
 	if (*group) {
 		err = sys(__NR_openat, AT_FDCWD, group, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (err < 0)

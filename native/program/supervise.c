@@ -100,6 +100,6 @@ long install_supervised(void)
 	make_message(&message, (int)err);
 	message.piece.base = (char *)&report;
 	message.piece.length = sizeof report;
-	err = sys(__NR_sendmsg, INIT_REPORT_FD, &message.header, NOSIGNAL);
+	err = sys(__NR_sendmsg, report_socket, &message.header, NOSIGNAL);
 	return err < 0 ? err : sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags, &second);
 }

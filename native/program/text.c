@@ -12,7 +12,7 @@
 #define DETACH 2	/* MNT_DETACH */
 #define NAME ".hutch-text"
 
-static int write_whole(int directory, const char *text)
+static int write_text_file(int directory, const char *text)
 {
 	long fd = sys(__NR_openat, directory, NAME, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
 	size_t length = text_length(text);
@@ -49,7 +49,7 @@ static int text_mount(const char *text)
 		return in_part(PART_FILE_SYSTEM, err);
 	}
 	inside = begin_inside();
-	err = write_whole(scratch, text);
+	err = write_text_file(scratch, text);
 	end_inside(inside);
 	if (!err)
 		fd = err = (int)sys(__NR_open_tree, scratch, NAME, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -72,7 +72,7 @@ static int text_mount(const char *text)
  */
 static int own_text_mount(const char *text, int root)
 {
-	int inside = begin_inside(), err = write_whole(root, text), fd;
+	int inside = begin_inside(), err = write_text_file(root, text), fd;
 
 	end_inside(inside);
 	if (err < 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adds to an error which system call was refused and what may have refused it. Used when a start has failed; reads /proc.
+// Adds to an error which system call was refused and what may have refused it, or which limit of this process was reached. Used when a start has failed; reads /proc.
 import { readFileSync } from 'node:fs'
 import { addEvidence, type HutchError } from '../errors.ts'
 import { native } from '../native.ts'
@@ -23,9 +23,30 @@ const namespaceCalls = new Set([
   'bpf',
 ])
 
+/** What a resource limit of this process refuses: setrlimit(2). The row of /proc/self/limits, its words and the remedy. */
+const exhaustedLimits: { [errno: string]: [row: string, words: string, remedy: string] } = {
+  EMFILE: [
+    'Max open files',
+    'the limit of open files of a process is reached (RLIMIT_NOFILE)',
+    'raise it: ulimit -n 256, or LimitNOFILE=256 of the service; for the job: --ulimit nofile=256',
+  ],
+  EFBIG: [
+    'Max file size',
+    'a start writes 64 KiB or more to files in memory, and the limit of the size of files forbids it (RLIMIT_FSIZE)',
+    'raise it: ulimit -f unlimited, or LimitFSIZE=infinity of the service; for the job alone: --ulimit fsize=0',
+  ],
+}
+
+function nameLimit(error: HutchError, [row, words, remedy]: [row: string, words: string, remedy: string]): HutchError {
+  const [, now] = new RegExp(`^${row} +(\\S+)`, 'm').exec(readText('/proc/self/limits')) ?? []
+  return addEvidence(error, [now === undefined ? words : `${words}: ${now}`], { remedy })
+}
+
 /** Returns the error with the name of the refused call as its operation, and with what restricts this process as evidence. */
 export function nameFailedCall(error: HutchError, number: number, errno: string): HutchError {
   if (error.code === 'PROC_COVERED') return error
+  const limit = exhaustedLimits[errno]
+  if (limit) return nameLimit(error, limit)
   if (number === 0 || !(errno === 'EPERM' || errno === 'ENOSYS' || errno === 'EACCES')) return error
   const call = native().callName(number)
   if (call === '') return error

@@ -45,6 +45,7 @@ const harmless: { [call: string]: [reason: string, operations: string, most: num
     'readFile makeGroup limitUserCount',
     3,
   ],
+  fchmodat: ['the mode that the umask allows stays', 'makeGroup', 1],
   flock: ['a clean-up removes a group without a lock only when it is empty', 'makeGroup', 1],
   fchmod: ['a clean-up removes a group without a lock only when it is empty', 'makeGroup', 1],
   read: ['a figure that cannot be read is told as missing', 'readFile', 3],

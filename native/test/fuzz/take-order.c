@@ -2,6 +2,7 @@
 /* Makes the reader of an order, a static function, callable from targets.c. */
 #include "../../program/order.c"
 
+int report_socket = -1;
 int fuzz_take_order(u8 *room);
 
 int fuzz_take_order(u8 *room)

@@ -179,7 +179,7 @@ static void run_order(const u8 *input, size_t size)
 	close(first_free);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		abort();
-	dup3(pair[1], INIT_REPORT_FD, O_CLOEXEC);
+	report_socket = pair[1];
 	for (int i = 0; i < count; i++)
 		fds[i] = i;
 	for (int i = 3; i < count; i++)
