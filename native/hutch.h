@@ -246,6 +246,12 @@ int program_file(const void *bytes, size_t size);
 
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
+/* struct statfs of 64-bit machines; only the mount's flags are read. */
+struct mount_facts {
+	long other[10], flags, spare[4];
+};
+
+int refuse_attributes(int fd, u64 absent);
 int op_send_mapped(struct outer *o, struct cursor *c);
 int op_send_go(struct outer *o, struct cursor *c);
 

@@ -36,7 +36,7 @@
 	X(14, watchReady, op_watch_ready, "") \
 	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
-	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 recursive:u32") \
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32") \
 	X(28, sendGo, op_send_go, "") \
 	X(30, reserveIds, op_reserve_ids, "")
 
@@ -51,7 +51,7 @@
 	X(39, dieWithParent, op_die_with_parent, "signal:u32") \
 	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32") \
 	X(41, openRoot, op_open_root, "source:string attributes:u64 makes:u32") \
-	X(42, attachTree, op_attach_tree, "source:string target:string attributes:u64 recursive:u32") \
+	X(42, attachTree, op_attach_tree, "source:string target:string attributes:u64 absent:u64 recursive:u32") \
 	X(43, attachNew, op_attach_new, "type:string options:strings target:string attributes:u64 links:u32") \
 	X(44, attachOverlay, op_attach_overlay, "lower:strings upper:string work:string target:string attributes:u64 drops:u32") \
 	X(45, makeLink, op_make_link, "name:string to:string") \
@@ -174,7 +174,9 @@ struct report {
 #define STEP_PART 4096
 enum step_part {
 	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
-	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7, PART_PROCESS = 8
+	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7, PART_PROCESS = 8,
+	/* the source's mount has a flag that it must not have: in the order of MOUNT_ATTR_RDONLY, NOSUID, NODEV, NOEXEC */
+	PART_READ_ONLY = 9, PART_NO_SUID = 10, PART_NO_DEV = 11, PART_NO_EXEC = 12
 };
 
 #endif

@@ -47,11 +47,6 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 	return 0;
 }
 
-/* struct statfs of 64-bit machines; only the mount's flags are read. */
-struct mount_facts {
-	long other[10], flags, spare[4];
-};
-
 /*
  * Compares the file and what its mount permits. Mount ids say nothing here: the
  * copy of a mount in a new namespace has an id of its own. The flags do: a mount
@@ -100,7 +95,7 @@ int copy_tree(const char *source, u32 recursive)
 int op_attach_tree(struct cursor *c)
 {
 	const char *source = take_string(c), *target = take_string(c);
-	u64 attributes = take_u64(c);
+	u64 attributes = take_u64(c), absent = take_u64(c);
 	u32 recursive = take_u32(c);
 	long directory;
 	int fd, err = finished(c);
@@ -110,6 +105,11 @@ int op_attach_tree(struct cursor *c)
 	fd = copy_tree(source, recursive);
 	if (fd < 0)
 		return in_part(PART_SOURCE, fd);
+	err = refuse_attributes(fd, absent);
+	if (err) {
+		sys(__NR_close, fd);
+		return err;
+	}
 	directory = is_directory(fd);
 	err = directory < 0 ? (int)directory : set_attributes(fd, attributes, 1);
 	if (err < 0) {

@@ -210,6 +210,23 @@ static int has_failed(int fd)
 	return got == 0 || got == -ECONNRESET || (got == (long)sizeof report && report.kind == REPORT_FAILED);
 }
 
+/* Attributes of MOUNT_ATTR_* are the kernel's flags of statfs, too (ST_RDONLY, ST_NOSUID, ST_NODEV, ST_NOEXEC). */
+int refuse_attributes(int fd, u64 absent)
+{
+	struct mount_facts found;
+	long err;
+
+	if (!absent)
+		return 0;
+	err = sys(__NR_fstatfs, fd, &found);
+	if (err)
+		return in_part(PART_ATTRIBUTES, err);
+	for (int bit = 0; bit <= PART_NO_EXEC - PART_READ_ONLY; bit++)
+		if (absent & (u64)found.flags & 1ull << bit)
+			return in_part(PART_READ_ONLY + bit, bit ? -EPERM : -EROFS);
+	return 0;
+}
+
 /*
  * A volume whose files belong to ids of the job's user namespace. Only who owns
  * the file system may say so: this side, since the child does not (mount_setattr(2)).
@@ -218,7 +235,7 @@ static int has_failed(int fd)
 int op_send_mapped(struct outer *o, struct cursor *c)
 {
 	const char *source = take_string(c);
-	u64 attributes = take_u64(c);
+	u64 attributes = take_u64(c), absent = take_u64(c);
 	u32 recursive = take_u32(c) ? AT_RECURSIVE : 0;
 	struct mount_attr attr = { .attr_set = attributes | MOUNT_ATTR_IDMAP };
 	struct descriptor_message message;
@@ -236,6 +253,8 @@ int op_send_mapped(struct outer *o, struct cursor *c)
 	tree = sys(__NR_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
 	err = in_part(PART_SOURCE, tree);
 	attr.userns_fd = (u64)user;
+	if (err >= 0)
+		err = refuse_attributes((int)tree, absent);
 	if (err >= 0)
 		err = in_part(PART_ATTRIBUTES,
 			      sys(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr));

@@ -105,7 +105,7 @@ function stepOps(step: Step, ownPid: boolean, terminal: string | undefined): Op[
 }
 
 function bind(source: string, target: string, attributes: number, origin: string): Op {
-  return { op: 'attachTree', source, target, attributes, recursive: 1, origin }
+  return { op: 'attachTree', source, target, attributes, absent: 0, recursive: 1, origin }
 }
 
 function attachNew(type: string, options: string[], target: string, attributes: number, origin: string): Op {

@@ -252,8 +252,8 @@ function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
       (one) => one.kind === 'volume' && one.idmap && one.source === op.source && one.target === op.target,
     )
     if (mount?.kind !== 'volume') return []
-    const { source, attributes, recursive, origin } = mount
-    return [{ op: 'sendMapped', source, attributes, recursive: Number(recursive), origin }]
+    const { source, attributes, absent = 0, recursive, origin } = mount
+    return [{ op: 'sendMapped', source, attributes, absent, recursive: Number(recursive), origin }]
   })
 }
 

@@ -43,7 +43,15 @@ function parseDevice(word: unknown, origin: string): Device {
 /** A device node is bound from the host: none can be made in a user namespace, and a swapped one is not in the list below. */
 export function deviceMount({ path, inside, origin }: Device): Mount {
   const attributes = mountAttributes.nosuid + mountAttributes.noexec
-  return { kind: 'volume', source: path, target: inside, recursive: false, attributes, origin }
+  return {
+    kind: 'volume',
+    source: path,
+    target: inside,
+    recursive: false,
+    attributes,
+    absent: mountAttributes.nodev,
+    origin,
+  }
 }
 
 /** Who has a /dev of its own may use what is in it, and nothing else. */

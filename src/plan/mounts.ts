@@ -15,6 +15,7 @@ export type MountOption =
   | { overlay: string }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
+const all = ro + nosuid + nodev + noexec
 
 /** Option words, and what they make of a mount's attributes; `x` and `nox` undo each other. */
 const attributeWords: { [word: string]: (attributes: number) => number } = {
@@ -78,11 +79,11 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   if (parts.length < least || (kind !== 'overlay' && parts.length > least)) throw refuse('it has not the right parts')
   if (parts.includes('')) throw refuse('a path is empty')
   const target = readTarget(parts.pop()!, refuse)
-  const { attributes, given, flags } = readOptions(kind, words, origin)
+  const { attributes, absent, given, flags } = readOptions(kind, words, origin)
   const base = { target, attributes, origin }
   if (kind === 'volume') {
     const [recursive, idmap] = [!flags.includes('bind'), flags.includes('idmap')]
-    return { ...base, kind, source: parts[0]!, recursive, ...(idmap && { idmap }) }
+    return { ...base, kind, source: parts[0]!, recursive, ...(absent > 0 && { absent }), ...(idmap && { idmap }) }
   }
   if (kind === 'tmpfs')
     return {
@@ -105,6 +106,7 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
 function readOptions(kind: Kind, words: string, origin: string) {
   // a tmpfs is for data; a program that must run from it says so, as with Docker
   let attributes: number = nosuid + nodev + (kind === 'tmpfs' ? noexec : 0)
+  let absent = 0
   const given: { [key: string]: string } = {}
   const flags: string[] = []
   for (const word of words === '' ? [] : words.split(',')) {
@@ -121,10 +123,13 @@ function readOptions(kind: Kind, words: string, origin: string) {
       const value = read(word.slice(at + 1))
       if (value === undefined) throw invalid(origin, word, 'its value is not understood', accepted!)
       given[key] = value
-    } else if (attributeWords[key]) attributes = attributeWords[key](attributes)
-    else flags.push(key)
+    } else if (attributeWords[key]) {
+      attributes = attributeWords[key](attributes)
+      // what a word asks for must hold, also when the source's mount says otherwise
+      absent = (absent | (all & ~attributeWords[key](all))) & ~attributes
+    } else flags.push(key)
   }
-  return { attributes, given, flags }
+  return { attributes, absent, given, flags }
 }
 
 /** Between colons; `\:` is a colon in a path and `\\` a backslash. */

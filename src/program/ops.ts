@@ -43,7 +43,7 @@ export const ops = {
   sendMapped: {
     code: 25,
     call: 'mount_setattr',
-    fields: { source: 'string', attributes: 'u64', recursive: 'u32' },
+    fields: { source: 'string', attributes: 'u64', absent: 'u64', recursive: 'u32' },
   },
   sendGo: { code: 28, call: 'sendto', fields: {} },
   reserveIds: { code: 30, call: 'fcntl', fields: {} },
@@ -68,7 +68,7 @@ export const ops = {
   attachTree: {
     code: 42,
     call: 'move_mount',
-    fields: { source: 'string', target: 'string', attributes: 'u64', recursive: 'u32' },
+    fields: { source: 'string', target: 'string', attributes: 'u64', absent: 'u64', recursive: 'u32' },
   },
   attachNew: {
     code: 43,

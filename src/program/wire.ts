@@ -19,6 +19,10 @@ export const stepParts = [
   'layer',
   'filter',
   'process',
+  'ro',
+  'nosuid',
+  'nodev',
+  'noexec',
 ] as const
 
 let scratch = Buffer.alloc(1 << 16)

@@ -181,7 +181,7 @@ function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
 }
 
 /** Parts and errnos that have words of their own, for ops that can tell them apart; see mount-refusal.ts. */
-const parts = { whole: 0, source: 1, target: 2 } as const
+const parts = { whole: 0, source: 1, target: 2, ro: 9, nosuid: 10, nodev: 11, noexec: 12 } as const
 const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] = [
   ['whole', 'ENOENT'],
   ['whole', 'EACCES'],
@@ -196,6 +196,13 @@ const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] =
   ['target', 'ENOENT'],
   ['target', 'EROFS'],
 ]
+/** For a source whose mount must not have a flag. */
+const kept: typeof usual = [
+  ['ro', 'EROFS'],
+  ['nosuid', 'EPERM'],
+  ['nodev', 'EPERM'],
+  ['noexec', 'EPERM'],
+]
 
 function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
   const cover = (section: 'outer' | 'inner') => (op: Op, step: number) => {
@@ -205,7 +212,7 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
     const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
     // dozens of these, about files that hutch itself names
     if (op.op === 'coverPath' || op.op === 'makeLink') return found
-    for (const [part, errno] of usual) {
+    for (const [part, errno] of 'absent' in op && op.absent > 0 ? [...usual, ...kept] : usual) {
       const words = text(errno, parts[part])
       if (words === any.replaceAll(first, errno)) continue
       // where the part makes no difference, the whole has said it

@@ -119,11 +119,23 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'EINVAL') return [`${target} is no mount point`, `give one in ${origin}`]
     return undefined
   },
+  ro: keeps('ro', 'rw'),
+  nosuid: keeps('nosuid', 'suid'),
+  nodev: keeps('nodev', 'dev'),
+  noexec: keeps('noexec', 'exec'),
   layer: (errno, { origin }) => {
     if (errno === 'ENOENT') return ['upper or work is not there', `make both directories of ${origin}`]
     if (errno === 'ENOTDIR') return ['upper or work is not a directory', `give directories in ${origin}`]
     return undefined
   },
+}
+
+/** A mount keeps the flag that it was made with; in a user namespace it is locked (mount_namespaces(7)). */
+function keeps(flag: string, word: string) {
+  return (_errno: string, { source, origin }: Names): Words => [
+    `the mount of ${source} has ${flag}, so ${word} of ${origin} would not hold`,
+    `allow it there, as root: mount -o remount,${word} "$(findmnt -n -o TARGET -T ${source})"; or leave out ${word}`,
+  ]
 }
 
 /** What refused to map its ids: idmapped mounts come file system by file system. */

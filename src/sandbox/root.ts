@@ -7,9 +7,9 @@ import type { NamespaceKind } from './namespace.ts'
 /** Attributes of a mount as mount_setattr(2) numbers them. */
 export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const
 
-/** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside. */
+/** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside; `absent` are attributes that the source's mount must not have. */
 export type Mount = { target: string; attributes: number; origin: string } & (
-  | { kind: 'volume'; source: string; recursive: boolean; idmap?: boolean; ifThere?: boolean }
+  | { kind: 'volume'; source: string; recursive: boolean; absent?: number; idmap?: boolean; ifThere?: boolean }
   | { kind: 'tmpfs'; options: string[] }
   | { kind: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }
 )
@@ -81,6 +81,7 @@ function mountOp(mount: Mount): Op {
         source: mount.source,
         target,
         attributes,
+        absent: mount.absent ?? 0,
         recursive: mount.recursive ? 1 : 0,
         origin,
       }
@@ -115,7 +116,7 @@ function sysOps(isolate: readonly string[], origin: string): Op[] {
   // a new sysfs shows the network namespace, and is refused to who does not own that
   if (isolate.includes('user') && !isolate.includes('net'))
     return [
-      { op: 'attachTree', source: '/sys', target: '/sys', attributes, recursive: 1, origin },
+      { op: 'attachTree', source: '/sys', target: '/sys', attributes, absent: 0, recursive: 1, origin },
       ...maskedSys.map(([path]): Op => ({ op: 'coverPath', path: `/sys/${path}`, readOnly: 0, origin })),
     ]
   return [
@@ -142,6 +143,7 @@ function deviceOps(isolate: readonly NamespaceKind[], origin: string): Op[] {
         source: `/dev/${name}`,
         target: name,
         attributes: nosuid + noexec,
+        absent: 0,
         recursive: 0,
         origin,
       }),

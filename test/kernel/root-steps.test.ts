@@ -46,6 +46,7 @@ function stopAt(at: number): Promise<{ step: number; errno: number }> {
     source: '/',
     target: 'nowhere',
     attributes: 2 ** 40,
+    absent: 0,
     recursive: 0,
     origin: 'test',
   })
