@@ -227,7 +227,6 @@ int op_reserve_ids(struct outer *o, struct cursor *c);
 void release_ids(struct outer *o);
 
 /* program/call-name.c: names of system calls, for errors */
-
 const char *call_name(u32 number);
 
 /* program/older.c: older calls in place of newer ones that are refused */
@@ -239,19 +238,12 @@ long exec_descriptor(int fd, const char *const *argv, const char *const *env);
 long signal_child(int pid, int pidfd, int sig);
 int reap_child(int pid, int pidfd, int *status, struct rusage *usage);
 int unnamed_file(const void *bytes, size_t size, int runs);
-int write_whole(long fd, const void *bytes, size_t size);
 int program_file(const void *bytes, size_t size);
 
 /* program/map.c: the id maps of a new user namespace, see the ladder in program.h */
 
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
-/* struct statfs of 64-bit machines; only the mount's flags are read. */
-struct mount_facts {
-	long other[10], flags, spare[4];
-};
-
-int refuse_attributes(int fd, u64 absent);
 int op_send_mapped(struct outer *o, struct cursor *c);
 int op_send_go(struct outer *o, struct cursor *c);
 
@@ -306,10 +298,6 @@ int op_bound_limit(struct cursor *c);
 int op_set_nice(struct cursor *c);
 int op_set_io_priority(struct cursor *c);
 int op_set_scheduler(struct cursor *c);
-
-/* init/init.c: where hutch-init reports, and gets what it waits for */
-
-extern int report_socket;
 
 /* program/inner.c: what the child does before it becomes the command */
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include "../hutch.h"
+#include "message.h"
 
 #define AF_INET_FAMILY 2
 #define DGRAM_CLOEXEC (2 | 02000000)

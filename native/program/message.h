@@ -40,4 +40,18 @@ static inline void make_message(struct descriptor_message *m, int fd)
 	m->header.control_length = sizeof m->control;
 }
 
+/* struct statfs of 64-bit machines; only the mount's flags are read. */
+struct mount_facts {
+	long other[10], flags, spare[4];
+};
+
+/* init.c: the socket to hutch */
+extern int report_socket;
+
+/* older.c: writes all of it, or closes the file */
+int write_whole(long fd, const void *bytes, size_t size);
+
+/* map.c */
+int refuse_attributes(int fd, u64 absent);
+
 #endif

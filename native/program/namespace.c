@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "../hutch.h"
+#include "message.h"
 
 #define MAX_JOINED 8
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "../hutch.h"
+#include "message.h"
 
 #define PROT_READ_WRITE 3
 #define MAP_PRIVATE_ANONYMOUS 0x22

@@ -17,6 +17,7 @@
 #include <linux/seccomp.h>
 
 #include "../hutch.h"
+#include "message.h"
 
 #define PROT_READ_WRITE 3
 #define MAP_PRIVATE_ANONYMOUS 0x22

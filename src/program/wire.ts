@@ -19,10 +19,10 @@ export const stepParts = [
   'layer',
   'filter',
   'process',
-  'ro',
-  'nosuid',
-  'nodev',
-  'noexec',
+  'read only',
+  'no suid',
+  'no dev',
+  'no exec',
 ] as const
 
 let scratch = Buffer.alloc(1 << 16)

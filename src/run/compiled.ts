@@ -181,7 +181,7 @@ function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
 }
 
 /** Parts and errnos that have words of their own, for ops that can tell them apart; see mount-refusal.ts. */
-const parts = { whole: 0, source: 1, target: 2, ro: 9, nosuid: 10, nodev: 11, noexec: 12 } as const
+const parts = { whole: 0, source: 1, target: 2, 'read only': 9, 'no suid': 10, 'no dev': 11, 'no exec': 12 } as const
 const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] = [
   ['whole', 'ENOENT'],
   ['whole', 'EACCES'],
@@ -198,10 +198,10 @@ const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] =
 ]
 /** For a source whose mount must not have a flag. */
 const kept: typeof usual = [
-  ['ro', 'EROFS'],
-  ['nosuid', 'EPERM'],
-  ['nodev', 'EPERM'],
-  ['noexec', 'EPERM'],
+  ['read only', 'EROFS'],
+  ['no suid', 'EPERM'],
+  ['no dev', 'EPERM'],
+  ['no exec', 'EPERM'],
 ]
 
 function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {

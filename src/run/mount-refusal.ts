@@ -119,10 +119,10 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'EINVAL') return [`${target} is no mount point`, `give one in ${origin}`]
     return undefined
   },
-  ro: keeps('ro', 'rw'),
-  nosuid: keeps('nosuid', 'suid'),
-  nodev: keeps('nodev', 'dev'),
-  noexec: keeps('noexec', 'exec'),
+  'read only': keeps('ro', 'rw'),
+  'no suid': keeps('nosuid', 'suid'),
+  'no dev': keeps('nodev', 'dev'),
+  'no exec': keeps('noexec', 'exec'),
   layer: (errno, { origin }) => {
     if (errno === 'ENOENT') return ['upper or work is not there', `make both directories of ${origin}`]
     if (errno === 'ENOTDIR') return ['upper or work is not a directory', `give directories in ${origin}`]

@@ -33,7 +33,6 @@ const replaced: [call: string, errno: Errno, options: string[]][] = [
 const named: [call: string, errno: Errno, options: string[]][] = [
   ['fsopen', 'EPERM', sandbox],
   ['capset', 'ENOSYS', sandbox],
-  ['dup3', 'ENOSYS', plain],
   ['mount', 'EPERM', ['--isolate', 'mount,pid']],
 ]
 

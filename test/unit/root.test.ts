@@ -22,15 +22,15 @@ test.each<[MountOption, object]>([
   [{ volume: '/a:/b' }, { kind: 'volume', source: '/a', target: '/b', attributes: nosuid + nodev, recursive: true }],
   [
     { volume: 'a:/b/:ro,suid,dev,bind' },
-    { kind: 'volume', source: 'a', target: '/b', attributes: ro, recursive: false },
+    { kind: 'volume', source: 'a', target: '/b', attributes: ro, absent: nosuid + nodev, recursive: false },
   ],
   [
     { volume: '/a:/b:ro,rw,noexec' },
-    { kind: 'volume', source: '/a', target: '/b', attributes: nosuid + nodev + noexec, recursive: true },
+    { kind: 'volume', source: '/a', target: '/b', attributes: nosuid + nodev + noexec, absent: ro, recursive: true },
   ],
   [
     { volume: 'a\\:b\\c\\\\:/d:rw' },
-    { kind: 'volume', source: 'a:b\\c\\', target: '/d', attributes: nosuid + nodev, recursive: true },
+    { kind: 'volume', source: 'a:b\\c\\', target: '/d', attributes: nosuid + nodev, absent: ro, recursive: true },
   ],
   [
     { tmpfs: '//tmp/./x/' },
