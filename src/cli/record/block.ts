@@ -6,7 +6,7 @@ import type { GroupSample } from '../../survey/sample.ts'
 import { devicesOf, fixedColumns, fromRow, largest, toRow } from './columns.ts'
 
 /** What one file may make a reader hold at once. */
-const mostDevices = 4096
+const mostDevices = 512
 export const mostSamples = 600
 
 /** Samples of one group, one for each look; undefined where it was not there. */
@@ -47,8 +47,20 @@ export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint
   return out.end()
 }
 
-/** What `encodeBlock` was given, of this many looks; undefined if no block of so many looks is like that. Equal neighbours are one object. */
-export function decodeBlock(bytes: Uint8Array, count: number): (GroupSample | undefined)[] | undefined {
+/** Figures that a reader may still hold: a run of equal rows takes no bytes in a file, and a changed row takes one byte. */
+export interface Budget {
+  figures: number
+}
+
+/**
+ * Returns what `encodeBlock` was given for `count` samples, or undefined if no block has these bytes or `budget` is used up.
+ * Equal neighbours are one object. The figures of the others are taken off the budget.
+ */
+export function decodeBlock(
+  bytes: Uint8Array,
+  count: number,
+  budget: Budget = { figures: Number.POSITIVE_INFINITY },
+): (GroupSample | undefined)[] | undefined {
   if (!(count >= 1 && count <= mostSamples)) return undefined
   const read = makeReader(bytes)
   const devices: string[] = []
@@ -73,6 +85,8 @@ export function decodeBlock(bytes: Uint8Array, count: number): (GroupSample | un
     columns.push([column, figures])
   }
   if (!read.over()) return undefined
+  budget.figures -= width * changed.reduce((sum, one) => sum + one, 1)
+  if (budget.figures < 0) return undefined
   const samples: (GroupSample | undefined)[] = []
   for (let i = 0; i < count; i++) {
     if (i > 0 && changed[i] === 0) {

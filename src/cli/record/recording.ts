@@ -5,7 +5,7 @@ import { fail } from '../../errors.ts'
 import { byTree } from '../../survey/processes.ts'
 import type { GroupSample, Snapshot } from '../../survey/sample.ts'
 import { ownDirectory, removeAbandoned } from '../own-directory.ts'
-import { decodeBlock, decodeTimes } from './block.ts'
+import { type Budget, decodeBlock, decodeTimes } from './block.ts'
 import { copyFile } from './copy.ts'
 import { checkTables, type Database, guard, openDatabase } from './sqlite.ts'
 
@@ -39,6 +39,8 @@ export interface Recording {
 
 /** Samples of a span: of 100,000 groups, and then some. */
 const mostAtOnce = 10_000_000
+/** Figures of one question: a minute of 140,000 idle or 2,400 busy groups, or 40 hours of one group each second; 64 MiB. */
+const maxFigures = 5_000_000
 
 /** @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
 export async function openRecording(path: string): Promise<Recording> {
@@ -92,8 +94,9 @@ export function makeRecording(db: Database, path: string): Recording {
     if (!times) throw invalid(`the times of span ${span.id} are damaged`)
     return times
   }
-  const decode = (found: unknown, count: number, span: Span) => {
-    const samples = decodeBlock(bytes(found), count)
+  const decode = (found: unknown, count: number, span: Span, budget: Budget) => {
+    const samples = decodeBlock(bytes(found), count, budget)
+    if (budget.figures < 0) throw invalid(`it has more than ${maxFigures} figures to be read at once`)
     if (!samples) throw invalid(`a block of span ${span.id} is damaged`)
     return samples
   }
@@ -109,8 +112,9 @@ export function makeRecording(db: Database, path: string): Recording {
       ])
         .map(({ path: group, samples }) => [String(group), samples] as const)
         .sort(([a], [b]) => byTree(a, b))
+      const budget = { figures: maxFigures }
       for (const [group, samples] of blocks)
-        for (const [i, sample] of decode(samples, times.length, span).entries())
+        for (const [i, sample] of decode(samples, times.length, span, budget).entries())
           if (sample) groups[i]!.set(group, sample)
       return times.map((time, i) => ({ time, groups: groups[i]! }))
     },
@@ -128,6 +132,7 @@ export function makeRecording(db: Database, path: string): Recording {
         count: Number(count),
       })),
     history(group, from, to, among = spans) {
+      const budget = { figures: maxFigures }
       return among
         .filter((span) => span.end >= from && span.start <= to)
         .flatMap((span) => {
@@ -135,7 +140,7 @@ export function makeRecording(db: Database, path: string): Recording {
           const [block] = select(sql, [group, span.id])
           if (!block) return []
           const times = timesOf(span)
-          return decode(block.samples, times.length, span).flatMap((sample, i) =>
+          return decode(block.samples, times.length, span, budget).flatMap((sample, i) =>
             sample && times[i]! >= from && times[i]! <= to ? [{ time: times[i]!, sample }] : [],
           )
         })
