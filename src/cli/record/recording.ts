@@ -39,7 +39,7 @@ export interface Recording {
 
 /** Samples of a span: of 100,000 groups, and then some. */
 const mostAtOnce = 10_000_000
-/** Figures of one question: a minute of 140,000 idle or 2,400 busy groups, or 40 hours of one group each second; 64 MiB. */
+/** Figures of one question: a minute of 140,000 idle or 2,400 busy groups, or 40 hours of one group each second; 128 MiB at most. */
 const maxFigures = 5_000_000
 
 /** @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
