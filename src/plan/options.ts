@@ -2,6 +2,7 @@
 // Options → Spec: each word checked by itself, the first bad one named as the user typed it.
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors.ts'
+import { coveredPaths } from '../sandbox/kernel-files.ts'
 import type { Root } from '../sandbox/root.ts'
 import { parseDuration } from '../units.ts'
 import { deviceMount, parseDevices } from './devices.ts'
@@ -38,6 +39,8 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   mounts?: readonly MountOption[]
   /** A minimal /dev of its own; `rootfs` has it anyway. */
   dev?: boolean
+  /** Paths below /proc and /sys that are not masked or made read-only, or `['all']`; for container engines inside. Needs `rootfs` or `sandbox`. */
+  unmask?: readonly string[]
   /** Devices of the host in it, by Docker's words: `PATH[:INSIDE][:rwm]`. It has a /dev of its own then. */
   devices?: readonly string[]
   /**
@@ -79,6 +82,7 @@ export const optionFlags: { [K in keyof RunOptions]-?: string } = {
   mounts: '--volume',
   dev: '--dev',
   devices: '--device',
+  unmask: '--unmask',
   seccomp: '--seccomp',
   landlock: '--landlock',
   seccompReport: '--seccomp-report',
@@ -221,6 +225,13 @@ function parseRoot(
   const preset = sandboxed?.mounts.filter(({ target }) => !named.some((mount) => mount.target === target)) ?? []
   const mounts = [...preset, ...named]
   const devices = options.devices === undefined ? [] : parseDevices(options.devices, door)
+  const unmask = need('unmask', `all, or ${coveredPaths.join(', ')}`, parseUnmask)
+  if (unmask && directory === undefined && !sandboxed)
+    throw fail('OPTION_CONFLICT', {
+      name: door === 'cli' ? optionFlags.unmask : 'unmask',
+      why: 'nothing below /proc and /sys is masked without a root file system of its own',
+      remedy: `leave it out, or add ${door === 'cli' ? '--rootfs or --sandbox' : 'rootfs or sandbox'}`,
+    })
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
   return {
     ...(directory !== undefined && { directory }),
@@ -229,9 +240,16 @@ function parseRoot(
     readOnly,
     dev: dev || devices.length > 0,
     mounts: [...mounts, ...devices.map(deviceMount)],
+    ...(unmask && { unmask }),
     devices,
     ...(sandboxed?.hostname !== undefined && hideHostName(sandboxed.hostname, preset, named, door)),
   }
+}
+
+function parseUnmask(value: unknown): readonly string[] | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined
+  if (value.includes('all')) return value.length === 1 ? coveredPaths : undefined
+  return value.every((path) => coveredPaths.includes(path)) ? value : undefined
 }
 
 function parseParent(value: unknown, origin: string): string | undefined {

@@ -45,3 +45,9 @@ export const deviceLinks: readonly [name: string, to: string][] = [
   ['stdout', '/proc/self/fd/1'],
   ['stderr', '/proc/self/fd/2'],
 ]
+
+/** Paths inside that can be left as the kernel shows them, by `unmask`. */
+export const coveredPaths: readonly string[] = [
+  ...[...maskedProc, ...readOnlyProc].map(([path]) => `/proc/${path}`),
+  ...maskedSys.map(([path]) => `/sys/${path}`),
+]

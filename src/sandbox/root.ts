@@ -26,6 +26,8 @@ export interface Root {
   texts?: { target: string; text: string; origin: string }[]
   /** Paths inside that are hidden, where the mounts brought them. */
   hides?: { path: string; origin: string }[]
+  /** Paths below /proc and /sys that stay uncovered, of `coveredPaths`. */
+  unmask?: readonly string[]
   /** Devices that are among the mounts, and what may be done with them. */
   devices: { path: string; access: string; origin: string }[]
 }
@@ -40,6 +42,7 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
   // it begins as an empty tmpfs of the job alone
   const begins = root.sealed && root.mounts.some((mount) => mount.target === '/' && mount.kind === 'tmpfs')
   const late = root.mounts.filter((mount) => isLate(mount.target))
+  const isCovered = (path: string) => !root.unmask?.includes(path)
   return [
     // read-only first: volumes that are attached later stay as they were asked for
     {
@@ -54,9 +57,9 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
     ...(root.hides ?? []).map(({ path, origin }): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
     // after the mounts: a link in the image cannot make one of them cover the true /proc or /sys
     ...(own || ((isolate.includes('pid') || joinsPid) && isolate.includes('mount'))
-      ? procOps(own ? 'rootfs' : 'isolate')
+      ? procOps(own ? 'rootfs' : 'isolate', isCovered)
       : []),
-    ...(own ? sysOps(isolate, 'rootfs') : []),
+    ...(own ? sysOps(isolate, 'rootfs', isCovered) : []),
     ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
     // what the user wants inside of these three
     ...late.map(mountOp),
@@ -95,7 +98,8 @@ function mountOp(mount: Mount): Op {
 }
 
 /** Covers follow each file system at once: they are meant from the one attached last. */
-function procOps(origin: string): Op[] {
+function procOps(origin: string, isCovered: (path: string) => boolean): Op[] {
+  const below = (list: typeof maskedProc) => list.filter(([path]) => isCovered(`/proc/${path}`))
   return [
     {
       op: 'attachNew',
@@ -106,22 +110,23 @@ function procOps(origin: string): Op[] {
       links: 0,
       origin,
     },
-    ...readOnlyProc.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 1, origin })),
-    ...maskedProc.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
+    ...below(readOnlyProc).map(([path]): Op => ({ op: 'coverPath', path, readOnly: 1, origin })),
+    ...below(maskedProc).map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
   ]
 }
 
-function sysOps(isolate: readonly string[], origin: string): Op[] {
+function sysOps(isolate: readonly string[], origin: string, isCovered: (path: string) => boolean): Op[] {
+  const masked = maskedSys.filter(([path]) => isCovered(`/sys/${path}`))
   const attributes = ro + nosuid + nodev + noexec
   // a new sysfs shows the network namespace, and is refused to who does not own that
   if (isolate.includes('user') && !isolate.includes('net'))
     return [
       { op: 'attachTree', source: '/sys', target: '/sys', attributes, absent: 0, recursive: 1, origin },
-      ...maskedSys.map(([path]): Op => ({ op: 'coverPath', path: `/sys/${path}`, readOnly: 0, origin })),
+      ...masked.map(([path]): Op => ({ op: 'coverPath', path: `/sys/${path}`, readOnly: 0, origin })),
     ]
   return [
     { op: 'attachNew', type: 'sysfs', options: [], target: '/sys', attributes, links: 0, origin },
-    ...maskedSys.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
+    ...masked.map(([path]): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
   ]
 }
 
