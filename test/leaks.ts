@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // After each file of tests: no group of a hutch that is gone, or of this process, is left, and no child.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect } from 'vitest'
@@ -31,7 +31,10 @@ export function leftBy(pids: ReadonlySet<number>): string[] {
 
 /** Jobs' groups, and those that tests make by hand and name after their process. */
 function isLeft(group: string): boolean {
-  return isAbandoned(group) || new RegExp(`^hutch-(test-)?${process.pid}(-|$)`).test(basename(group))
+  const pid = /^hutch-(\d+)-\d+-\d+-\d+$/.exec(basename(group))?.[1]
+  // a maker that lives is about to lock it, or to remove it
+  if (pid !== undefined && !existsSync(`/proc/${pid}`) && isAbandoned(group)) return true
+  return new RegExp(`^hutch-(test-)?${process.pid}(-|$)`).test(basename(group))
 }
 
 /** Processes that this one started and that still live. */

@@ -9,7 +9,7 @@ import { requires } from '../requires.ts'
 beforeEach((context) => requires(context, 'root'))
 
 const inSandbox = (script: string, options: RunOptions) =>
-  run('/bin/sh', ['-c', script], { sandbox: true, seccomp: 'default', capAdd: ['SYS_ADMIN'], ...options })
+  run('/bin/sh', ['-c', script], { sandbox: true, seccomp: 'default', capAdd: ['SYS_ADMIN', 'SETFCAP'], ...options })
 const nested = 'unshare --map-root-user --pid --fork --mount-proc true'
 
 test('in a user namespace inside, a /proc can be mounted if nothing of it is covered', async () => {
