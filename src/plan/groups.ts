@@ -107,6 +107,7 @@ export function planLegacy(spec: Spec, around: Surroundings, devices: readonly L
   const oomGroup = (limit: LimitWrite) => limit.file === 'memory.oom.group'
   const beside = around.parents.get('')
   const unifiedOnly = spec.limits.filter(({ file }) => isUnified(file, host, beside))
+  refuseLegacyNames({ ...spec, limits: unifiedOnly })
   const writes = [
     ...translateLimits(
       withinShare(spec.limits, around.share).filter((limit) => !oomGroup(limit) && !unifiedOnly.includes(limit)),

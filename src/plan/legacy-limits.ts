@@ -16,7 +16,7 @@ export function refuseLegacyNames({ limits, door }: Spec): void {
     throw fail('CGROUP_LIMIT_UNSUPPORTED', {
       file,
       origin,
-      why: `${file} is a file of cgroup v1, and this host has cgroup v2`,
+      why: `${file} is a file of cgroup v1, and its controller is in cgroup v2 here`,
       remedy: `use ${limitWords(found, door)}`,
     })
   }

@@ -209,6 +209,7 @@ test('reclaim says what came of it', async () => {
 const bad: [string[], string][] = [
   [['crate', 'x'], 'did you mean hutch cgroup create?'],
   [['create'], 'hutch cgroup create [OPTIONS] GROUP…'],
+  [['create', `${top}/a`, 'pids.max=5'], '--set pids.max=5'],
   [['create', '../x'], '"." and ".." are no names of groups'],
   [['create', `${top}/x`, '--memory', 'lots'], 'cannot use lots for --memory'],
   [['create', `${top}/x`, '--controllers', 'memry'], 'no memry controller'],

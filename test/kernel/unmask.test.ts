@@ -27,7 +27,7 @@ test.each([[[]], [['/proc/sys']], [['/proc/keys', '/proc/irq']], [['all']]])(
         ...(unmask.length > 0 && { unmask }),
       },
     )
-    const covered = stdout
+    const covered = String(stdout)
       .split('\n')
       .slice(1)
       .map((line) => line.trim())

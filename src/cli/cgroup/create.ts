@@ -2,7 +2,7 @@
 // hutch cgroup create: a group with its limits and its owner, all or nothing; prints its path.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
-import { HutchError } from '../../errors.ts'
+import { fail, HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/ids.ts'
 import { keepScope, needsKeeper, releaseScope } from '../../systemd/keeper.ts'
@@ -42,7 +42,16 @@ export const verb: Verb = {
     const parent =
       values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await usualParent())
     // a bad word among them makes nothing
-    for (const name of names) parseGroupPath(name, 'GROUP')
+    for (const name of names) {
+      if (/^[a-z0-9_]+\.[\w.]+=/.test(name))
+        throw fail('OPTION_INVALID', {
+          name: 'GROUP',
+          value: name,
+          why: 'this is a value for a file, not the name of a group',
+          accepted: `--set ${name}`,
+        })
+      parseGroupPath(name, 'GROUP')
+    }
     const owner = values.owner && readUser(values.owner.at(-1)!, '--owner')
     try {
       for (const name of names) {
