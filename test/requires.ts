@@ -10,6 +10,10 @@ const needs = {
   v2: () => readHost().layout === 'v2',
   'v1 controllers': () => Object.keys(readHost().v1).length > 0,
   'a v2 tree': () => readHost().unified !== undefined,
+  'a hybrid host with hugetlb in its v2 tree': () => {
+    const { layout, unified } = readHost()
+    return layout === 'hybrid' && readFileSync(`${unified!.mount}/cgroup.controllers`, 'utf8').includes('hugetlb')
+  },
   systemd: () => existsSync('/run/systemd/system'),
   root: () => readHost().uid === 0,
   'not a VM': () => process.env.VM === undefined,

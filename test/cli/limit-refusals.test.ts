@@ -141,13 +141,13 @@ test('v2: a limit below what the start itself needs is said to be too low', asyn
   expectRefused(ended, '--memory is 4.0 KiB: less than the kernel needs for a process', 'give --memory at least 1M')
 })
 
-test.each([
+test.for<[string, RegExp]>([
   ['memory.limit_in_bytes=64M', /memory\.max=67108864|--memory 67108864|--memory 64M/],
   ['cpu.shares=512', /cpu\.weight=\d+|--cpu-weight \d+/],
   ['cpu.cfs_quota_us=50000', /cpu\.max=50000 100000|cpu\.max='?50000 100000|--cpus 0\.5/],
   ['blkio.throttle.write_bps_device=8:0 1048576', /io\.max='?8:0 wbps=1048576/],
-])('v2: the v1 name of %s is refused with the option and value to use', async (word, remedy) => {
-  if (host.layout !== 'v2') return expect(host.layout).not.toBe('v2')
+])('v2: the v1 name of %s is refused with the option and value to use', async ([word, remedy], context) => {
+  requires(context, 'v2')
   expectRefused(await hutch(['run', '--limit', word, '--', 'true']), remedy)
   await create(top)
   const [, file, value] = /^(.*?)=(.*)$/.exec(word)!
@@ -155,6 +155,12 @@ test.each([
   const controller = file!.split('.')[0]
   writeFileSync(`${work}/v1.conf`, `group ${top.slice(1)} { ${controller} { ${file} = "${value}"; } }\n`)
   expectRefused(await hutch(['cgconfigparser', '-l', `${work}/v1.conf`]), /v1|v2|io/)
+})
+
+test('hybrid: so is the v1 name of a controller in the v2 tree', async (context) => {
+  requires(context, 'a hybrid host with hugetlb in its v2 tree')
+  const refused = await hutch(['run', '--limit', 'hugetlb.2MB.limit_in_bytes=2M', '--', 'true'])
+  expectRefused(refused, '--limit hugetlb.2MB.max=2097152')
 })
 
 test('v2: a parent that is domain threaded is told so', async (context) => {
