@@ -88,7 +88,7 @@ static int add_filter(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno : 0;
 }
 
-/* A kernel in whose first pid namespace we are not gives no answer at all. */
+/* Outside of the first pid namespace the kernel does not answer, though events of others go on arriving. */
 static int ask_to_listen(int fd)
 {
 	struct question q = {
@@ -98,11 +98,12 @@ static int ask_to_listen(int fd)
 		.op = PROC_CN_MCAST_LISTEN,
 	};
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	u64 until = now_ms() + ANSWER_MS, now;
 	struct message m;
 
 	if (send(fd, &q, sizeof q, 0) < 0)
 		return -errno;
-	while (poll(&ready, 1, ANSWER_MS) > 0)
+	while ((now = now_ms()) < until && (poll(&ready, 1, (int)(until - now)) > 0 || errno == EINTR))
 		if (recv(fd, &m, sizeof m, MSG_DONTWAIT) >= (long)sizeof q &&
 		    m.event.what == PROC_EVENT_NONE && m.connector.ack == q.connector.ack + 1)
 			return -(int)m.event.event_data.ack.err;
