@@ -61,7 +61,10 @@ function inGuest(title, flags, vitestArgs, out) {
   // through cat, so that the guest's console is no terminal to draw on
   const shell = ['bash', '-o', 'pipefail', '-c', '"$@" | cat', '-', 'node']
   const args = ['--timeout', '2400', '--out', out, ...flags, '--', ...shell, ...vitest(vitestArgs, '/out')]
-  return step(title, 'test/vm/vm-run', args, { env: { NO_COLOR: '1' }, apart: true })
+  return step(title, 'test/vm/vm-run', args, {
+    env: { NO_COLOR: '1', ...(kernels && { VM_ENV: 'KILLS=100' }) },
+    apart: true,
+  })
 }
 
 /** Two at a time: a guest keeps one processor busy. The longest come first, so that the last is not alone for long. */

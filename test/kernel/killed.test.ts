@@ -8,7 +8,7 @@ import { leftBy } from '../leaks.ts'
 import { killAfter } from '../sleeper.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url))
-/** `npm run test:kernels` sets KILLS to 1,000. */
+/** `npm run test:kernels` sets KILLS to 1,000, and to 100 in VMs. */
 const rounds = Number(process.env.KILLS ?? (process.env.VM ? 20 : 100))
 /** KILL_SEED repeats the moments and options of an earlier run. */
 const seed = Number(process.env.KILL_SEED ?? Date.now() % 2 ** 32)
