@@ -175,7 +175,7 @@ struct life {
 	u32 pauses;		/* its clean-up waits */
 	int command_status;	/* from hutch-init, -1: it never said */
 	int own_status;
-	int failed_step, failed_errno;	/* the first clean-up that failed */
+	int failed_step, failed_errno, failed_call;	/* the first clean-up that failed; its system call, 0: unknown */
 	u32 max_rss;		/* KiB, 0: hutch-init did not say */
 	u32 full_spaces;	/* file systems in memory that were full, as PID 1 said: see space.c */
 	u32 full_tables;	/* processes without a free descriptor when it was stopped */
@@ -230,13 +230,15 @@ void release_ids(struct outer *o);
 const char *call_name(u32 number);
 
 /* program/older.c: older calls in place of newer ones that are refused */
-
 struct rusage;
 char *descriptor_path(char *at, int fd);
 long close_on_exec_from(int first);
 long exec_descriptor(int fd, const char *const *argv, const char *const *env);
 long signal_child(int pid, int pidfd, int sig);
 int reap_child(int pid, int pidfd, int *status, struct rusage *usage);
+long receive(int fd, void *bytes, size_t size, int flags);
+long transmit(int fd, const void *bytes, size_t size, int flags);
+long remove_directory(int at_fd, const char *path);
 int unnamed_file(const void *bytes, size_t size, int runs);
 int program_file(const void *bytes, size_t size);
 
@@ -390,7 +392,7 @@ int init_image_file(void);
 /* init/reap.c: PID 1 */
 
 long confine_reaper(void);
-u64 begin_reaping(void);
+long begin_reaping(u64 *early);
 int reap(int command, u64 early);
 long say(enum report_kind kind, u32 step, int value);
 long say_all(const struct report *report);

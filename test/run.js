@@ -43,7 +43,7 @@ async function suite(title, folders) {
 
 const onHost = (title, args, out) =>
   step(title, process.execPath, vitest(args, out), {
-    env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000', SHAPES: 'all' }) },
+    env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000', SHAPES: 'all', CALLS: 'all' }) },
   })
 
 function vitest(args, out) {

@@ -151,7 +151,7 @@ static void finish(struct reactor *r, struct job *job)
 		supervisor_end(job->supervisor, 1);
 	job->supervisor = NULL;
 	post_in(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = life->command_status, .b = life->own_status,
-				.c = life->failed_errno ? life->failed_step : -1, .d = life->failed_errno,
+				.c = life->failed_errno ? life->failed_step : -1, .d = life->failed_errno + life->failed_call * STEP_PART,
 				.user_usec = (double)life->user_usec, .system_usec = (double)life->system_usec,
 				.voluntary = (double)life->voluntary, .forced = (double)life->forced, .max_rss = life->max_rss,
 				.full_spaces = life->full_spaces, .full_tables = life->full_tables, .table_limit = life->table_limit,

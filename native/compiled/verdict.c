@@ -308,7 +308,7 @@ int tell(const struct story *s)
 	if (s->refused.kind)
 		return tell_inner(s);
 	if (l->failed_errno)
-		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno, 0);
+		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno, (u32)l->failed_call);
 	c = count_figures(s);
 	own = c.own_ooms || c.hits || (c.limit && c.peak + IN_FLIGHT >= c.limit);
 	counted(&first, c.oom_kills, " process was", " processes were");

@@ -4,6 +4,7 @@
  * binary costs 1 ms more at every exec. It reads the program from one descriptor,
  * runs its inner section, and says on another how that went: see program.h.
  */
+#include <linux/errno.h>
 #include <linux/fcntl.h>
 
 #include "../hutch.h"
@@ -19,7 +20,7 @@ int report_socket = -1;
 
 long say_all(const struct report *report)
 {
-	return sys(__NR_sendto, report_socket, report, sizeof *report, NOSIGNAL, NULL, 0);
+	return transmit(report_socket, report, sizeof *report, NOSIGNAL);
 }
 
 long say(enum report_kind kind, u32 step, int value)
@@ -58,6 +59,26 @@ static int run(int program_fd, u32 *step)
 	return err ? (int)err : run_inner(&inner, step);
 }
 
+/*
+ * The calls that change the ids for files (root.c) give no error of their own: where a filter refuses them, another call
+ * fails later for want of the right id. Returns the error of such a refused call, with the part of the op, or err.
+ */
+static int cause_of(int err)
+{
+	static const int calls[] = { __NR_setfsuid, __NR_setfsgid, __NR_setreuid, __NR_setregid };
+	int plain = -err % STEP_PART;
+
+	if (plain != EOVERFLOW && plain != EACCES)
+		return err;
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		long same = sys(calls[i], -1, -1);
+
+		if (CALL_REFUSED(same))
+			return err + plain + (int)same;
+	}
+	return err;
+}
+
 /* Called with "hutch-init SOCKET PROGRAM", the numbers of two descriptors, see spawn.c. */
 __attribute__((used, noreturn)) void init_main(long *stack)
 {
@@ -68,7 +89,7 @@ __attribute__((used, noreturn)) void init_main(long *stack)
 	if (stack[0] != 3)
 		sys(__NR_exit_group, 125);
 	report_socket = number_of(argv[1]);
-	err = run(number_of(argv[2]), &step);
+	err = cause_of(run(number_of(argv[2]), &step));
 	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();

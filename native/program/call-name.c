@@ -2,14 +2,22 @@
 /* Names of the system calls that hutch makes, for errors. */
 #include "../hutch.h"
 
-#define CALLS(X) X(bpf) X(capget) X(capset) X(chdir) X(chroot) X(clock_gettime) X(clock_nanosleep) \
+#ifdef __NR_rmdir
+#define RMDIR(X) X(rmdir)
+#else
+#define RMDIR(X)
+#endif
+
+#define CALLS(X) RMDIR(X) X(flock) X(getpgid) X(getrandom) X(getsid) X(gettid) X(pwrite64) X(setpgid) \
+	X(tgkill) X(timer_create) X(timer_delete) X(timer_settime) \
+	 X(bpf) X(capget) X(capset) X(chdir) X(chroot) X(clock_gettime) X(clock_nanosleep) \
 	X(clone) X(clone3) X(close_range) X(dup3) X(eventfd2) X(execve) X(execveat) X(faccessat) X(fchdir) \
 	X(fchmod) X(fchmodat) X(fcntl) X(fsconfig) X(fsmount) X(fsopen) X(fstatfs) X(futex) X(getcwd) \
 	X(getdents64) X(getegid) X(geteuid) X(getpid) X(getppid) X(inotify_add_watch) X(ioctl) X(ioprio_set) \
 	X(kill) X(landlock_add_rule) X(landlock_create_ruleset) X(landlock_restrict_self) X(lseek) \
 	X(memfd_create) X(mkdirat) X(mknodat) X(mmap) X(mount) X(mount_setattr) X(move_mount) X(nanosleep) \
 	X(open_tree) X(openat) X(openat2) X(pidfd_send_signal) X(pivot_root) X(ppoll) X(prctl) X(prlimit64) \
-	X(read) X(readlinkat) X(recvfrom) X(recvmsg) X(rt_sigaction) X(rt_sigpending) X(rt_sigprocmask) \
+	X(pread64) X(pidfd_open) X(read) X(readlinkat) X(recvfrom) X(recvmsg) X(rt_sigaction) X(rt_sigpending) X(rt_sigprocmask) \
 	X(rt_sigtimedwait) X(sched_getaffinity) X(sched_setscheduler) X(seccomp) X(sendmsg) X(sendto) \
 	X(setfsgid) X(setfsuid) X(setgid) X(setgroups) X(sethostname) X(setns) X(setpriority) X(setregid) \
 	X(setresgid) X(setresuid) X(setreuid) X(setsid) X(setuid) X(signalfd4) X(socket) X(socketpair) \

@@ -6,7 +6,8 @@
  * The default seccomp profiles of Docker, containerd and Kubernetes answer
  * clone3 with ENOSYS, since a filter cannot read its flags. There clone(2)
  * does the same in more steps: the child resets the signal handlers and joins
- * its cgroup itself.
+ * its cgroup itself. Where a filter lets clone(2) make no namespaces, but
+ * unshare(2), the child makes them, too.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -15,6 +16,9 @@
 #include "../hutch.h"
 
 #define LAST_SIGNAL 64
+#define WALL_FLAG 0x40000000
+#define MAKER_STACK 4096	/* of the process that makes a pid namespace by unshare(2) and ends */
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWCGROUP)
 #define HANDLED(handler) ((uintptr_t)(handler) > 1)	/* neither SIG_DFL nor SIG_IGN */
 
 long clone3_onto(struct clone_args *args, void (*fn)(void *), void *arg);
@@ -114,8 +118,10 @@ struct older_child {
 	void *arg;
 	u64 namespaces;	/* to make once it is in its cgroup */
 	u64 mask;	/* of signals, to restore once no handler is left */
+	u64 stack;	/* for a first process in a new pid namespace */
 	int procs_fd;	/* cgroup.procs of its group, or -1 */
 	int resets;
+	int first;	/* that process */
 	int err;
 };
 
@@ -127,6 +133,18 @@ static void reset_handlers(void)
 	for (int sig = 1; sig <= LAST_SIGNAL; sig++)
 		if (sys(__NR_rt_sigaction, sig, NULL, &found, NSIG_BYTES) == 0 && HANDLED(found.handler))
 			sys(__NR_rt_sigaction, sig, &by_default, NULL, NSIG_BYTES);
+}
+
+static void older_begin(void *arg)
+{
+	struct older_child *child = arg;
+	long err = child->resets ? sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &child->mask, NULL, NSIG_BYTES) : 0;
+
+	if (err >= 0)
+		child->fn(child->arg);
+	child->err = (int)err;
+	sys(__NR_exit_group, 125);
+	__builtin_unreachable();
 }
 
 static void older_main(void *arg)
@@ -141,27 +159,58 @@ static void older_main(void *arg)
 	/* a cgroup namespace has the group of its maker as its root */
 	if (err >= 0 && child->namespaces)
 		err = sys(__NR_unshare, child->namespaces);
-	if (err >= 0 && child->resets)
-		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &child->mask, NULL, NSIG_BYTES);
+	if (err >= 0 && !(child->namespaces & CLONE_NEWPID))
+		older_begin(child);
+	/* a pid namespace made by unshare(2) holds the next child, which is to be a child of our parent */
 	if (err >= 0)
-		child->fn(child->arg);
-	child->err = (int)err;
+		err = noted(__NR_clone, clone_onto(CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, child->stack, NULL, 0,
+						   older_begin, child));
+	if (err >= 0)
+		child->first = (int)err;
+	else
+		child->err = (int)err;
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
 }
 
-static long clone_older(const struct clone_args *args, void (*fn)(void *), void *arg)
+static void drop_child(long pid, const struct clone_args *args)
+{
+	sys(__NR_wait4, pid, NULL, WALL_FLAG, NULL);
+	if (args->flags & CLONE_PIDFD)
+		sys(__NR_close, *(int *)(uintptr_t)args->pidfd);
+}
+
+/* In place of the process that has made the namespaces, and has ended. Nobody else reaps it: its number stays its own. */
+static long take_first(long pid, long maker, const struct clone_args *args)
+{
+	long fd = 0;
+
+	drop_child(maker, args);
+	if (args->flags & CLONE_PIDFD) {
+		fd = sys(__NR_pidfd_open, pid, 0);
+		*(int *)(uintptr_t)args->pidfd = (int)fd;
+	}
+	if (fd >= 0)
+		return pid;
+	sys(__NR_kill, pid, SIGKILL);
+	sys(__NR_wait4, pid, NULL, WALL_FLAG, NULL);
+	return fd;
+}
+
+static long clone_older(const struct clone_args *args, u64 unshared, void (*fn)(void *), void *arg)
 {
 	struct older_child child = {
 		.fn = fn,
 		.arg = arg,
-		.namespaces = args->flags & CLONE_INTO_CGROUP ? args->flags & CLONE_NEWCGROUP : 0,
+		.namespaces = unshared | (args->flags & CLONE_INTO_CGROUP ? args->flags & CLONE_NEWCGROUP : 0),
+		.stack = args->stack + args->stack_size - MAKER_STACK,
 		.procs_fd = -1,
 		.resets = (args->flags & CLONE_CLEAR_SIGHAND) != 0,
 	};
 	u64 all = ~0ull, stack = args->stack + args->stack_size;
 	u64 flags = (args->flags & ~(CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | child.namespaces)) | args->exit_signal;
 	long err = 0;
+	int begins;
 
 	if (args->flags & CLONE_NEWTIME)	/* the bit is part of the exit signal there */
 		return -EINVAL;
@@ -171,37 +220,56 @@ static long clone_older(const struct clone_args *args, void (*fn)(void *), void 
 	if (err >= 0 && child.resets)
 		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, &child.mask, NSIG_BYTES);
 	if (err >= 0) {
+		begins = child.procs_fd >= 0 || child.resets || child.namespaces;
 		err = noted(__NR_clone, refused_on_purpose(__NR_clone) ?:
 			    clone_onto(flags, stack, (int *)(uintptr_t)args->pidfd, args->child_tid,
-				       child.procs_fd >= 0 || child.resets ? older_main : fn,
-				       child.procs_fd >= 0 || child.resets ? (void *)&child : arg));
+				       begins ? older_main : fn, begins ? (void *)&child : arg));
 		if (child.resets)
 			sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &child.mask, NULL, NSIG_BYTES);
 	}
 	if (child.procs_fd >= 0)
 		sys(__NR_close, child.procs_fd);
 	if (err > 0 && child.err) {
-		sys(__NR_wait4, err, NULL, 0x40000000 /* __WALL */, NULL);
-		if (args->flags & CLONE_PIDFD)
-			sys(__NR_close, *(int *)(uintptr_t)args->pidfd);
+		drop_child(child.first ? child.first : err, args);
+		if (child.first)
+			sys(__NR_wait4, err, NULL, WALL_FLAG, NULL);
 		return child.err;
 	}
-	return err;
+	return err > 0 && child.first ? take_first(child.first, err, args) : err;
 }
 
-/* EPERM may be the kernel's own answer: then the older call gives it, too, and clone3 stays the first choice. */
+/* With what was found out once. */
+enum way { BY_CLONE3, BY_CLONE, BY_UNSHARE };
+
+static long clone_by(enum way way, struct clone_args *args, void (*fn)(void *), void *arg)
+{
+	if (way == BY_CLONE3)
+		return noted(__NR_clone3, refused_on_purpose(__NR_clone3) ?: clone3_onto(args, fn, arg));
+	return clone_older(args, way == BY_UNSHARE ? args->flags & NAMESPACES : 0, fn, arg);
+}
+
+/*
+ * EPERM may be the kernel's own answer: then the older call gives it, too, and clone3 stays the first choice.
+ * An error is that of clone(2) with the namespaces.
+ */
 long sys_clone(struct clone_args *args, void (*fn)(void *), void *arg)
 {
-	static u32 refused;	/* with what was found out once */
-	long pid;
+	static enum way known;
+	enum way way = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	long pid = clone_by(way, args, fn, arg), again;
 
-	if (__atomic_load_n(&refused, __ATOMIC_RELAXED))
-		return clone_older(args, fn, arg);
-	pid = noted(__NR_clone3, refused_on_purpose(__NR_clone3) ?: clone3_onto(args, fn, arg));
-	if (!CALL_REFUSED(pid))
-		return pid;
-	pid = clone_older(args, fn, arg);
+	if (way == BY_CLONE3 && CALL_REFUSED(pid)) {
+		way = BY_CLONE;
+		pid = clone_by(way, args, fn, arg);
+	}
+	if (way == BY_CLONE && CALL_REFUSED(pid) && args->flags & NAMESPACES) {
+		again = clone_by(BY_UNSHARE, args, fn, arg);
+		if (again < 0)
+			note_failed_call(__NR_clone, pid);
+		else
+			way = BY_UNSHARE, pid = again;
+	}
 	if (pid > 0)
-		__atomic_store_n(&refused, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&known, way, __ATOMIC_RELAXED);
 	return pid;
 }

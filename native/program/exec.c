@@ -169,7 +169,9 @@ static int spawn_command(struct command *command)
 	if (err)
 		return in_part(PART_PROCESS, err);
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
-	early = begin_reaping();
+	err = begin_reaping(&early);
+	if (err)
+		return in_part(PART_PROCESS, err);
 	command->held = command->begins = confined;
 	command->ends_with_parent = dies_with_parent && sys(__NR_getpid) != 1;
 	pid = sys_clone(&args, command_main, command);

@@ -217,8 +217,10 @@ int op_write_data(struct cursor *c)
 				err = attach_at((int)tree, path, 0, 0, 0);
 		}
 	}
-	if (attached)
-		sys(__NR_unlinkat, empty_fd, OWN_NAME, 0);
+	if (attached) {
+		tree = sys(__NR_unlinkat, empty_fd, OWN_NAME, 0);
+		err = err < 0 ? err : tree;
+	}
 	sys(__NR_close, fd);
 	return err < 0 ? (int)err : 0;
 }

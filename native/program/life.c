@@ -68,7 +68,7 @@ int life_failed(struct life *life, struct report *report)
 
 	/* ECONNRESET: it ended with our GO unread; what it said comes after that. None may be lost for a moment's trouble. */
 	for (int tries = 0; tries < 3;) {
-		got = sys(__NR_recvfrom, life->outer.report_fd, report, sizeof *report, DONTWAIT, NULL, NULL);
+		got = receive(life->outer.report_fd, report, sizeof *report, DONTWAIT);
 		if (got < 0 && got != -EAGAIN) {
 			tries++;
 			life->unread |= got == -ECONNRESET;
@@ -178,6 +178,7 @@ unsigned int life_finish(struct life *life)
 		if (!life->failed_errno) {
 			life->failed_step = (int)life->outer.step - 1;
 			life->failed_errno = err == -EAGAIN ? EBUSY : -err;
+			life->failed_call = (int)failed_call(err);
 		}
 	}
 	end_terminal(life);

@@ -110,13 +110,13 @@ static long await_ready(int fd)
 	long got;
 
 	do
-		got = sys(__NR_recvfrom, fd, &report, sizeof report, PEEK_FLAG, NULL, NULL);
+		got = receive(fd, &report, sizeof report, PEEK_FLAG);
 	while (got == -EINTR);
 	if (got < 0)
 		return got;
 	if (got != (long)sizeof report || report.kind != REPORT_READY)
 		return 0;
-	got = sys(__NR_recvfrom, fd, &report, sizeof report, 0, NULL, NULL);
+	got = receive(fd, &report, sizeof report, 0);
 	return got < 0 ? got : 1;
 }
 
@@ -130,7 +130,7 @@ static int send_go(const struct outer *o)
 {
 	char go = GO_BYTE;
 
-	return sent(sys(__NR_sendto, o->report_fd, &go, 1, NOSIGNAL_FLAG, NULL, 0));
+	return sent(transmit(o->report_fd, &go, 1, NOSIGNAL_FLAG));
 }
 
 int op_send_go(struct outer *o, struct cursor *c)
@@ -205,7 +205,7 @@ int op_map_ids(struct outer *o, struct cursor *c)
 static int has_failed(int fd)
 {
 	struct report report;
-	long got = sys(__NR_recvfrom, fd, &report, sizeof report, PEEK_FLAG | 0x40 /* MSG_DONTWAIT */, NULL, NULL);
+	long got = receive(fd, &report, sizeof report, PEEK_FLAG | 0x40 /* MSG_DONTWAIT */);
 
 	return got == 0 || got == -ECONNRESET || (got == (long)sizeof report && report.kind == REPORT_FAILED);
 }

@@ -20,7 +20,7 @@ static int await_go(void)
 	long got;
 
 	do
-		got = sys(__NR_recvfrom, report_socket, &go, 1, 0, NULL, NULL);
+		got = receive(report_socket, &go, 1, 0);
 	while (got == -EINTR);
 	if (got < 0)
 		return (int)got;
@@ -196,7 +196,9 @@ static int stay_outside(u32 signal)
 	if (err)
 		return (int)err;
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
-	early = begin_reaping();
+	err = begin_reaping(&early);
+	if (err)
+		return (int)err;
 #if defined(__x86_64__)
 	pid = sys(__NR_clone, SIGCHLD, 0, NULL, NULL, 0);
 #else

@@ -7,7 +7,9 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/memfd.h>
-#include <linux/resource.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "../hutch.h"
@@ -108,6 +110,62 @@ int reap_child(int pid, int pidfd, int *status, struct rusage *usage)
 		return 0;
 	*status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
 	return 1;
+}
+
+/* The older call's result, or the newer one's error if both are refused: it is the one to name. */
+static long prefer(long older, long number, long err)
+{
+	if (!CALL_REFUSED(older))
+		return older;
+	note_failed_call(number, err);
+	return err;
+}
+
+/* recvfrom(2), or recvmsg(2) where a filter refuses it. */
+long receive(int fd, void *bytes, size_t size, int flags)
+{
+	long got = sys(__NR_recvfrom, fd, bytes, size, flags, NULL, NULL);
+	struct iovec piece = { bytes, size };
+	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+	return CALL_REFUSED(got) ? prefer(sys(__NR_recvmsg, fd, &message, flags), __NR_recvfrom, got) : got;
+}
+
+/* sendto(2), or sendmsg(2) where a filter refuses it. */
+long transmit(int fd, const void *bytes, size_t size, int flags)
+{
+	long sent = sys(__NR_sendto, fd, bytes, size, flags, NULL, 0);
+	struct iovec piece = { (void *)(uintptr_t)bytes, size };
+	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+	return CALL_REFUSED(sent) ? prefer(sys(__NR_sendmsg, fd, &message, flags), __NR_sendto, sent) : sent;
+}
+
+/*
+ * Removes a directory below the directory at_fd, or by a path with AT_FDCWD.
+ * aarch64 has no older call for it.
+ */
+long remove_directory(int at_fd, const char *path)
+{
+	long err = sys(__NR_unlinkat, at_fd, path, AT_REMOVEDIR);
+#ifdef __NR_rmdir
+	char name[32 + 256], *end = name;
+	size_t length;
+
+	if (!CALL_REFUSED(err))
+		return err;
+	if (at_fd == AT_FDCWD)
+		return prefer(sys(__NR_rmdir, path), __NR_unlinkat, err);
+	length = text_length(path);
+	if (length > 255)
+		return err;
+	end = descriptor_path(name, at_fd);
+	*end++ = '/';
+	memcpy(end, path, length + 1);
+	return prefer(sys(__NR_rmdir, name), __NR_unlinkat, err);
+#else
+	return err;
+#endif
 }
 
 /* A file without a name, as close to a memfd as files come. `runs`: it is to be executed. */

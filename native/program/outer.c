@@ -271,7 +271,7 @@ static int op_remove_group(struct outer *o, struct cursor *c)
 	(void)o;
 	if (finished(c))
 		return -EPROTO;
-	err = sys(__NR_unlinkat, AT_FDCWD, path, 0x200 /* AT_REMOVEDIR */);
+	err = remove_directory(AT_FDCWD, path);
 	if (err == -ENOENT || (err && shared))
 		return 0;
 	/* a job may have made groups of its own, as hutch does inside of it */
@@ -367,7 +367,7 @@ void outer_undo(struct outer *o)
 		const char *path = o->made[i];
 
 		for (int tries = 0; tries < 100; tries++) {
-			if (sys(__NR_unlinkat, AT_FDCWD, path, 0x200 /* AT_REMOVEDIR */) != -EBUSY)
+			if (remove_directory(AT_FDCWD, path) != -EBUSY)
 				break;
 			sleep_ms(1);
 		}

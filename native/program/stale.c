@@ -18,7 +18,6 @@
 
 #include "lookup.h"
 
-#define REMOVE_DIRECTORY 0x200
 #define SHARED_NOW 5	/* LOCK_SH | LOCK_NB */
 #define EXCLUSIVE_NOW 6 /* LOCK_EX | LOCK_NB */
 #define MARK 0600
@@ -147,7 +146,7 @@ static int remove_group(int base, const char *name, int group, enum walk mode, u
 	if (mode == WALK_KILL && kill_group(group))
 		mode = WALK_REMOVE;
 	below = walk_groups_below(group, mode, until);
-	err = sys(__NR_unlinkat, base, name, REMOVE_DIRECTORY);
+	err = remove_directory(base, name);
 	return err == -EBUSY && (below == 0 || below == -EBUSY);
 }
 

@@ -9,7 +9,6 @@
 
 #include "lookup.h"
 
-#define REMOVE_DIRECTORY 0x200
 #define MAX_LEVELS 4096
 
 struct entry {
@@ -134,7 +133,7 @@ int walk_groups_below(int top, enum walk mode, u64 until)
 			continue;
 		}
 		if (mode != WALK_LOOK)
-			err = sys(__NR_unlinkat, at, child.name, REMOVE_DIRECTORY);
+			err = remove_directory(at, child.name);
 		position[level] = child.after;
 		if (returned || err != -EBUSY) {
 			if (mode != WALK_LOOK && err && err != -ENOENT && (!result || result == -EBUSY))

@@ -4,6 +4,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { release } from 'node:os'
 import { fail } from '../errors.ts'
 import { type Hierarchies, parseHierarchies } from './hierarchy.ts'
+import { effectiveUser } from './ids.ts'
 import { decodeNames } from './odd-names.ts'
 import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 import { findOwnGroup } from './own-group.ts'
@@ -40,7 +41,7 @@ export function readHost(): Host {
       ...parseHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readMembership('self'), findOwnGroup),
       kernel: [Number(major), Number.parseInt(minor ?? '0', 10)],
       release: release(),
-      uid: process.geteuid!(),
+      uid: effectiveUser(),
       owner: {
         pid: process.pid,
         startTime: parseStartTime(readFileSync('/proc/self/stat', 'utf8')),

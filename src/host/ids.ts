@@ -3,6 +3,25 @@
 import { readFileSync, statSync } from 'node:fs'
 import { fail } from '../errors.ts'
 
+/** No user or group has an id of these: a refused geteuid(2) or getegid(2) returns its negative errno. */
+const firstErrno = 2 ** 32 - 4095
+
+/** The effective user of this process, from /proc if a seccomp filter refuses geteuid(2). */
+export function effectiveUser(): number {
+  const uid = process.geteuid!()
+  return uid < firstErrno ? uid : effectiveIn('Uid')
+}
+
+/** The effective group of this process, from /proc if a seccomp filter refuses getegid(2). */
+export function effectiveGroup(): number {
+  const gid = process.getegid!()
+  return gid < firstErrno ? gid : effectiveIn('Gid')
+}
+
+function effectiveIn(row: string): number {
+  return Number(new RegExp(`^${row}:\\s+\\d+\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+}
+
 /** Who the command runs as. */
 export interface User {
   uid: number

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this process may do, and what stands in the way of unprivileged user namespaces.
 import { existsSync, readFileSync } from 'node:fs'
-import { nameOfUser } from './ids.ts'
+import { effectiveGroup, effectiveUser, nameOfUser } from './ids.ts'
 
 /** Ids and capabilities of this process. */
 export interface Privileges {
@@ -20,8 +20,8 @@ export function readPrivileges(): Privileges {
   const status = readText('/proc/self/status')
   const field = (name: string) => new RegExp(`^${name}:\\s+(\\w+)`, 'm').exec(status)?.[1] ?? '0'
   read = {
-    uid: process.geteuid!(),
-    gid: process.getegid!(),
+    uid: effectiveUser(),
+    gid: effectiveGroup(),
     permitted: field('CapPrm'),
     seccomp: field('Seccomp') === '2',
   }

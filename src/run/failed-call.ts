@@ -2,7 +2,12 @@
 // Adds to an error which system call was refused and what may have refused it, or which limit of this process was reached. Used when a start has failed; reads /proc.
 import { readFileSync } from 'node:fs'
 import { addEvidence, type HutchError } from '../errors.ts'
-import { native } from '../native.ts'
+import { findObstacles } from '../host/privileges.ts'
+import { errnoName, native } from '../native.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { Op } from '../program/ops.ts'
+import { stepPart } from '../program/wire.ts'
+import { explainRefusal } from './refusal.ts'
 
 /** Calls that the default profile of Docker, Podman or Kubernetes refuses a container without CAP_SYS_ADMIN. */
 const namespaceCalls = new Set([
@@ -62,6 +67,12 @@ export function nameFailedCall(error: HutchError, number: number, errno: string)
     operation: call,
     ...(filtered && { remedy: remedyFor(call, error.remedy) }),
   })
+}
+
+/** Explains a clean-up that failed after a job's end. The value is that of `ended`: errno + number of the call * stepPart. */
+export function explainLeftover(op: Op, value: number, plan: Plan): HutchError {
+  const errno = errnoName(-(value % stepPart))
+  return nameFailedCall(explainRefusal(op, errno, plan, findObstacles), Math.floor(value / stepPart), errno)
 }
 
 function remedyFor(call: string, remedy: string): string {

@@ -17,7 +17,7 @@ import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
-import { nameFailedCall } from './failed-call.ts'
+import { explainLeftover, nameFailedCall } from './failed-call.ts'
 import { judge, noOutcome } from './judge.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
@@ -324,7 +324,7 @@ export function follow(
         const leftover = c >= 0 ? program.outer[c] : undefined
         const conclude = () => {
           if (failure) reject(failure)
-          else if (leftover) reject(explainRefusal(leftover, errnoName(-d), plan, findObstacles))
+          else if (leftover) reject(explainLeftover(leftover, d, plan))
           else resolve({ ...judge(plan, program, outcome), ...toldCalls(how.filter?.reader) })
         }
         const swept = sweepNetworks()

@@ -13,7 +13,7 @@ import { encodeOrder, orderBytesAtMost, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import { beginConnection } from './connection.ts'
-import { nameFailedCall } from './failed-call.ts'
+import { explainLeftover, nameFailedCall } from './failed-call.ts'
 import { type Following, follow, Job, startSpec } from './job.ts'
 import { signalName } from './judge.ts'
 import { type Launched, launch } from './launch.ts'
@@ -72,7 +72,7 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
     } else if (kind === eventKinds.ended) {
       unwatchJob(job)
       const leftover = c >= 0 ? program.outer[c] : undefined
-      if (leftover) failure ??= explainRefusal(leftover, errnoName(-d), plan, findObstacles)
+      if (leftover) failure ??= explainLeftover(leftover, d, plan)
       const over = () => told.ended(failure, endOf(a === -1 ? b : a))
       if (launched.connecting) void launched.connecting.end().then(over, over)
       else over()
