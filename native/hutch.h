@@ -59,19 +59,6 @@ int legacy_eventfd(const char *group, const char *file, const char *argument);
 long signal_listed(const char *procs, int sig, int except, int *count);
 long signal_listed_in(int base, const char *procs, int sig, int except, int *count);
 
-/* program/tree.c: the groups below a group */
-
-enum walk { WALK_LOOK, WALK_REMOVE, WALK_KILL };
-int kill_group(int group);
-int walk_groups_below(int top, enum walk mode, u64 until);
-void clear_below(const char *path);
-
-/* program/stale.c: groups whose hutch was killed */
-
-int lock_group(const char *path);
-int sweep_directory(const char *directory, u64 own_space, u64 until);
-long group_holder(const char *path);
-
 /* program/outer.c: what happens around the child */
 
 #define FIGURES_SIZE 16384

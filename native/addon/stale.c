@@ -9,6 +9,7 @@
 
 #include "job.h"
 #include "read.h"
+#include "../program/groups.h"
 
 /* sweepGroups(directories, pid namespace, ms): each directory in turn, until none has more to do or the time is over. */
 static napi_value export_sweep_groups(napi_env env, napi_callback_info info)

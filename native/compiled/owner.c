@@ -8,6 +8,7 @@
 #include <linux/fcntl.h>
 
 #include "compiled.h"
+#include "../program/groups.h"
 
 /* Field 22 of /proc/PID/stat; 0 when there is no such process, or only its zombie. The command in field 2 may hold anything. */
 static u64 start_time(u64 pid)

@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "../hutch.h"
+#include "groups.h"
 
 #define AGAIN_WHILE_DYING -EAGAIN
 #define P_ALL_TYPE 0

@@ -17,6 +17,7 @@
 #include <linux/time_types.h>
 
 #include "lookup.h"
+#include "groups.h"
 
 #define SHARED_NOW 5	/* LOCK_SH | LOCK_NB */
 #define EXCLUSIVE_NOW 6 /* LOCK_EX | LOCK_NB */

@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "lookup.h"
+#include "groups.h"
 
 #define MAX_LEVELS 4096
 
