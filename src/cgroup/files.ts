@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { decodeNames, encodePath, isOdd } from '../host/odd-names.ts'
 import { errnoName, native } from '../native.ts'
+import { decodeNames, encodePath, isOdd } from '../non-utf8.ts'
 import type { Figures } from './stats.ts'
 
 /** What a read came to: the text without its last newline, or the name of the errno. */

@@ -2,8 +2,8 @@
 // For who looks at many groups again and again (native/addon/follow.c, walk.c): what there is, and what has changed.
 
 import { fail } from '../errors.ts'
-import { decodeNames, encodePath } from '../host/odd-names.ts'
 import { errnoName, native } from '../native.ts'
+import { decodeNames, encodePath } from '../non-utf8.ts'
 
 /**
  * The same files of groups that come and go. Signs of life are looked at each time; the others as long as those change

@@ -2,8 +2,8 @@
 // Removes groups whose hutch was killed. A hutch holds a lock on each of its groups, so neither a daemon nor a state file is needed.
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { encodePath } from '../host/odd-names.ts'
 import { native } from '../native.ts'
+import { encodePath } from '../non-utf8.ts'
 
 const shape = /^hutch-(\d+)-(\d+)-(\d+)-\d+$/
 

@@ -119,7 +119,8 @@ export function writeExecutable(path: string, bytes: Uint8Array): void {
     const existing = lstatSync(path, { throwIfNoEntry: false })
     if (existing && !existing.isFile())
       throw refused(existing.isDirectory() ? 'EISDIR' : 'EEXIST', 'it is no regular file: give --output another name')
-    openDocument(path)(bytes, { mode: 0o755 })
+    // as compilers do; the file may hold values of --env
+    openDocument(path)(bytes, { mode: 0o777 & ~process.umask() })
   } catch (error) {
     if (HutchError.is(error)) throw error
     const { code = 'EIO' } = error as NodeJS.ErrnoException

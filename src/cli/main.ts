@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CLI's entry: finds the command, loads only that, and turns errors into lines and exit status 125.
-import { closeSync, fstatSync } from 'node:fs'
+import { closeSync, fstatSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fail, HutchError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import { decodeNames, isOdd } from '../non-utf8.ts'
 import { dropins } from './dropin/table.ts'
 import { print } from './output.ts'
 import { tell } from './stderr.ts'
@@ -74,7 +75,15 @@ async function end(status: number): Promise<never> {
   process.exit(status)
 }
 
-main(process.argv.slice(2)).then(end, (error: unknown) => {
+/** Arguments as they were given: Node reads them as UTF-8, and some names of files are not. */
+function readArguments(): string[] {
+  const args = process.argv.slice(2)
+  if (!args.some(isOdd)) return args
+  const all = readFileSync('/proc/self/cmdline').toString('latin1').split('\0').slice(0, -1)
+  return all.slice(all.length - args.length).map((text) => decodeNames(Buffer.from(text, 'latin1')))
+}
+
+main(readArguments()).then(end, (error: unknown) => {
   tell(`hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
   return end(125)
 })

@@ -5,6 +5,7 @@ import { native } from '../native.ts'
 import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/options.ts'
 import type { Spec } from '../plan/spec.ts'
 import { explainProgram } from '../program/explain.ts'
+import { ownVariables } from '../run/environment.ts'
 import { loadFileReader, loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
@@ -175,7 +176,7 @@ async function runToEnd(
 export function readOptions(
   values: Parsed['values'],
   order: Parsed['order'],
-  environment: { [name: string]: string | undefined } = process.env,
+  environment: { [name: string]: string | undefined } = ownVariables(),
 ): RunOptions {
   const limits: Limits = {}
   for (const [key, [, flag]] of Object.entries(limitTable)) {

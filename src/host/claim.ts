@@ -3,7 +3,7 @@
 // temporary directories and for records of what a clean-up must undo.
 import { statSync } from 'node:fs'
 import { native } from '../native.ts'
-import { encodePath } from './odd-names.ts'
+import { encodePath } from '../non-utf8.ts'
 
 /** Milliseconds in which a maker that has just made its directory takes its lock. */
 const settleMs = 60_000

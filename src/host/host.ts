@@ -3,9 +3,9 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { release } from 'node:os'
 import { fail } from '../errors.ts'
+import { decodeNames } from '../non-utf8.ts'
 import { type Hierarchies, parseHierarchies } from './hierarchy.ts'
 import { effectiveUser } from './ids.ts'
-import { decodeNames } from './odd-names.ts'
 import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 import { findOwnGroup } from './own-group.ts'
 

@@ -2,6 +2,7 @@
 // Options → Spec: each word checked by itself, the first bad one named as the user typed it.
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors.ts'
+import { keepMarks } from '../non-utf8.ts'
 import { coveredPaths } from '../sandbox/kernel-files.ts'
 import type { Root } from '../sandbox/root.ts'
 import { parseDuration } from '../units.ts'
@@ -152,7 +153,7 @@ export function parseOptions(
   const spec: Spec = {
     door,
     command,
-    args: [...args],
+    args: door === 'cli' ? [...args] : args.map(keepMarks),
     limits: parseLimits(options.limits === undefined ? {} : options.limits, door, readFile, sandboxed?.limits),
     ...namespaces,
     privileges: parsePrivileges(options, say, given && (given.ulimits ?? {})),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wire format of a program; native/program.h is this file's twin and describes it.
+import { encodePath } from '../non-utf8.ts'
 import { type Op, ops, type Program } from './ops.ts'
 
 /** "hut1", little-endian. */
@@ -48,7 +49,8 @@ function pad(): void {
 /** The bytes and a NUL, not padded. */
 function putText(text: string): void {
   reserve(text.length * 3 + 1)
-  at += scratch.write(text, at, 'utf8')
+  const bytes = encodePath(text)
+  at += typeof bytes === 'string' ? scratch.write(text, at, 'utf8') : bytes.copy(scratch, at)
   scratch[at++] = 0
 }
 

@@ -3,8 +3,8 @@
 import { explainWrite } from '../cgroup/refusal.ts'
 import { fail, type HutchError } from '../errors.ts'
 import { readOpenFilesLimit } from '../host/limits.ts'
-import { encodePath } from '../host/odd-names.ts'
 import { errnoName, native } from '../native.ts'
+import { encodePath } from '../non-utf8.ts'
 import { approachGroup } from '../systemd/approach.ts'
 import { checkTasksForNode } from './node-tasks.ts'
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
 import { existsSync } from 'node:fs'
-import { isMainThread } from 'node:worker_threads'
 import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren, readWords } from '../cgroup/files.ts'
 import { legacyControllerOf } from '../cgroup/legacy.ts'
@@ -15,7 +14,7 @@ import { readGroup, readUser, type User } from '../host/ids.ts'
 import { readNetworkFacts } from '../host/network.ts'
 import { isWithin, type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
-import { buildDirectory, errnoName, native } from '../native.ts'
+import { buildDirectory, errnoName } from '../native.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { limitsDevices } from '../plan/devices.ts'
 import { needsOf } from '../plan/groups.ts'
@@ -29,6 +28,7 @@ import type { Network } from '../sandbox/network.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import type { Connecting } from './connection.ts'
+import { readEnvironment } from './environment.ts'
 import { nameFailedCall } from './failed-call.ts'
 import { explainRefusal } from './refusal.ts'
 
@@ -243,16 +243,6 @@ function legacyNames(host: Host, spec: Spec): string[] {
     ...spec.limits.map((limit) => legacyControllerOf(limit.file)),
   ])
   return [...(host.unified ? [''] : []), ...Object.keys(host.v1).filter((name) => needed.has(name))]
-}
-
-let knownEnvironment: string[] | undefined
-
-/** The caller's environment. A worker's process.env is its own, so it is read anew each time. */
-function readEnvironment(): string[] {
-  if (knownEnvironment && isMainThread && !native().environmentChanged()) return knownEnvironment
-  if (isMainThread) native().environmentChanged()
-  knownEnvironment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
-  return knownEnvironment
 }
 
 function rememberEnabled(plan: Plan): void {

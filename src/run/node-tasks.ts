@@ -3,7 +3,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { fail } from '../errors.ts'
-import { encodePath } from '../host/odd-names.ts'
+import { encodePath } from '../non-utf8.ts'
 import type { Spec } from '../plan/spec.ts'
 
 /** Threads of Node as it starts; with fewer tasks it waits for ever. Measured with Node 20. */

@@ -2,7 +2,7 @@
 // Texts of kernel files → a group's figures, and figures → rates.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { asDecoded, decodeNames, encodePath } from '../../src/host/odd-names.ts'
+import { asDecoded, decodeNames, encodePath } from '../../src/non-utf8.ts'
 import { type Draft, emptyDraft, makeSample } from '../../src/survey/draft.ts'
 import { legacyFiles, unifiedFiles } from '../../src/survey/files.ts'
 import { rates } from '../../src/survey/rates.ts'

@@ -10,6 +10,7 @@ import { parseBwrap, wantsLevelPrefix } from '../../plan/bwrap-options.ts'
 import { type BwrapRequest, descriptorPath, renumberDescriptor, usedDescriptors } from '../../plan/bwrap-request.ts'
 import { formatBwrapOptions } from '../../plan/bwrap-table.ts'
 import type { Program } from '../../program/ops.ts'
+import { ownVariables } from '../../run/environment.ts'
 import { runProgram } from '../../run/program.ts'
 import { print } from '../output.ts'
 import { tell } from '../stderr.ts'
@@ -45,7 +46,7 @@ async function run(args: string[]): Promise<number> {
     tell(help())
     return failure
   }
-  const environment = applyEnvironment(request, process.env)
+  const environment = applyEnvironment(request, ownVariables())
   const plan = planBwrap(request, parsed.asks, readFacts(environment))
   dropMissing(request)
   return launch(plan, environment)

@@ -7,6 +7,7 @@ import { readIds } from '../../host/ids.ts'
 import { readCallersOpenFiles } from '../../host/limits.ts'
 import type { Launch } from '../../plan/unshare.ts'
 import type { Program } from '../../program/ops.ts'
+import { readEnvironment } from '../../run/environment.ts'
 import { endAs, runProgram, type Signals } from '../../run/program.ts'
 import type { NamespaceKind } from '../../sandbox/namespace.ts'
 import type { OptionTable } from './getopt.ts'
@@ -38,14 +39,10 @@ export function kindOptions(verb: string, optional: true | 'long'): OptionTable 
 }
 
 /** What will run, from this process's surroundings. */
-export function readLaunch(words: string[], env = ownEnvironment()): Launch {
+export function readLaunch(words: string[], env = readEnvironment()): Launch {
   const openFiles = readCallersOpenFiles()
   const shell = process.env.SHELL || '/bin/sh'
   return { words, shell, env, descriptors: readInherited(), ...(openFiles && { openFiles }) }
-}
-
-function ownEnvironment(): string[] {
-  return Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
 }
 
 /** Runs the program, and ends as its command did: 127 when that is not found, 126 when it cannot be run. */

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { readGroupFile } from '../../cgroup/files.ts'
 import type { Host } from '../../host/host.ts'
-import { encodePath } from '../../host/odd-names.ts'
+import { encodePath } from '../../non-utf8.ts'
 import { addMachine, type Family, makeMetrics } from '../../survey/metrics.ts'
 import type { Survey } from '../../survey/survey.ts'
 

@@ -43,6 +43,11 @@ export function encodePath(path: string): string | Buffer {
   return Buffer.concat(parts)
 }
 
+/** Returns a text whose every U+FFFD is that character: `encodePath` gives it back as it was. */
+export function keepMarks(text: string): string {
+  return text.replaceAll(mark, decodeNames(Buffer.from(mark)))
+}
+
 /** A path as users type it: with a U+FFFD that is one, too. */
 export function asDecoded(path: string): string {
   const bytes = encodePath(path)

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arguments and variables are bytes to the kernel: those that are not UTF-8 reach the command as they are, by every front door.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { afterAll, expect, test } from 'vitest'
+import { run } from '../../src/index.ts'
+import { decodeNames, encodePath, keepMarks } from '../../src/non-utf8.ts'
+import { cli } from './hutch.ts'
+
+const place = mkdtempSync(`${tmpdir()}/hutch-test-bytes-`)
+afterAll(() => rmSync(place, { recursive: true }))
+
+/** Runs a line of shell in which $HUTCH is hutch, and $ODD a text of bytes that are not UTF-8, and returns the bytes that it prints. */
+const shell = (line: string) =>
+  execFileSync('sh', ['-c', `ODD=$(printf 'a\\377\\357\\277\\275ff\\303'); ${line}`], {
+    env: { ...process.env, HUTCH: `${process.execPath} ${cli}`, COMPILED: `${place}/compiled` },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  }).toString('latin1')
+const odd = 'a\xff\xef\xbf\xbdff\xc3'
+
+test('control: Node itself reads them as something else', () => {
+  expect(shell(`${process.execPath} -e 'process.stdout.write(process.argv[1])' -- "$ODD"`)).not.toBe(odd)
+})
+
+test.each([
+  ['run', '$HUTCH run -q --limit none -- printf %s "$ODD"'],
+  ['run in a sandbox', '$HUTCH run -q --sandbox --limit none -- printf %s "$ODD"'],
+  ['bwrap', '$HUTCH bwrap --bind / / printf %s "$ODD"'],
+  ['unshare', '$HUTCH unshare --map-root-user printf %s "$ODD"'],
+  ['a compiled file', '$HUTCH compile --limit none -o "$COMPILED" -- printf %s "$ODD" && "$COMPILED"'],
+  ['a variable that a job inherits', 'export ODD; $HUTCH run -q --limit none -- sh -c \'printf %s "$ODD"\''],
+  ['a variable by --env', 'export ODD; $HUTCH run -q --sandbox --limit none --env ODD -- sh -c \'printf %s "$ODD"\''],
+  ['a variable with its value', '$HUTCH run -q --limit none --env X="$ODD" -- sh -c \'printf %s "$X"\''],
+  ['a variable that bwrap passes on', 'export ODD; $HUTCH bwrap --bind / / sh -c \'printf %s "$ODD"\''],
+  ['a variable that unshare passes on', 'export ODD; $HUTCH unshare --map-root-user sh -c \'printf %s "$ODD"\''],
+])('%s', (_, line) => {
+  expect(shell(line)).toBe(odd)
+})
+
+test('a compiled file honours the umask', () => {
+  shell('umask 077; $HUTCH compile --limit none -o "$COMPILED.private" -- true')
+  expect(statSync(`${place}/compiled.private`).mode & 0o777).toBe(0o700)
+})
+
+test('an argument of the library is the text that it is', async () => {
+  expect((await run('printf', ['%s', 'x\ufffdff'], { limits: 'none' })).stdout).toBe('x\ufffdff')
+})
+
+test.each(['', 'plain', '\ufffd', '\ufffdff', 'ä\ufffd\ufffdzz'])('text %j is kept', (text) => {
+  expect(encodePath(keepMarks(text)).toString()).toBe(text)
+  expect(decodeNames(Buffer.from(text))).toBe(keepMarks(text))
+})
