@@ -2,6 +2,7 @@
 // Empties a v2 group into a leaf below it, so that it may hand controllers to children: cgroup-v2.rst, "No Internal Process Constraint".
 import { fail, type HutchError, quote } from '../errors.ts'
 import { leafName, statField } from '../host/host.ts'
+import { effectiveUser } from '../host/ids.ts'
 import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from './files.ts'
 
 const kernelThread = 0x0020_0000
@@ -12,7 +13,7 @@ const mostPasses = 1000
  * Moves every process of `directory` into `directory`/hutch-leaf, until none is left; when one cannot be moved, all go back.
  * @throws CGROUP_NOT_EVACUATED
  */
-export function evacuate(directory: string, uid: number = process.geteuid!()): void {
+export function evacuate(directory: string, uid: number = effectiveUser()): void {
   const leaf = `${directory}/${leafName}`
   for (const pid of readWords(directory, 'cgroup.procs')) refuseForeign(directory, pid, uid)
   const made = makeLeaf(directory, leaf)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why the kernel refuses a value, by file and errno: the same errno means another thing in every file (cgroup-v2.rst; cgroup-v1/*.rst).
 import { quote } from '../errors.ts'
+import { effectiveUser } from '../host/ids.ts'
 import { formatSize } from '../units.ts'
 import { describeFile } from './catalog/catalog.ts'
 import { readChildren, readGroupFile, readWords } from './files.ts'
@@ -184,5 +185,5 @@ function useOf(directory: string, file: string): string[] {
 }
 
 function ownerOf(directory: string): string[] {
-  return [`user ${process.geteuid?.()} may not write there`, `the group is ${directory}`]
+  return [`user ${effectiveUser()} may not write there`, `the group is ${directory}`]
 }

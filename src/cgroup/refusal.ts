@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The errors for what the kernel refuses of a group: errno alone misleads, so each is explained with what the group shows.
 import { fail, type HutchError } from '../errors.ts'
+import { effectiveUser } from '../host/ids.ts'
 import { catalogFiles, describeFile } from './catalog/catalog.ts'
 import { isGroup, readChildren, readGroupFile, readOwner, readWords } from './files.ts'
 import { explainChain, isRoot, isUnified, listProcesses, shorten } from './group-state.ts'
@@ -33,7 +34,7 @@ export function explainMake(directory: string, errno: string): HutchError {
     return limit === undefined || limit === 'max' ? [] : [`${file} of ${parent} is ${limit}`]
   }
   const reasons: { [errno: string]: Reason } = {
-    EACCES: { evidence: [`user ${process.geteuid?.()} may not write to ${parent}`], remedy: delegate },
+    EACCES: { evidence: [`user ${effectiveUser()} may not write to ${parent}`], remedy: delegate },
     EPERM: { evidence: [], remedy: delegate },
     EROFS: { evidence: [], remedy: readOnly },
     EEXIST: { evidence: [], remedy: 'use it as it is, or remove it first: hutch cgroup rm' },

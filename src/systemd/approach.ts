@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way of a user's process into a group of that user's: cgroup-v2.rst, "Delegation Containment".
 import { commonGroup, readHost } from '../host/host.ts'
+import { effectiveUser } from '../host/ids.ts'
 import { isWritable } from './failure.ts'
 import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
 import { usualSlice } from './unit.ts'
@@ -11,7 +12,7 @@ import { usualSlice } from './unit.ts'
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
 export async function approachGroup(directory: string): Promise<void> {
-  if (process.geteuid!() === 0 || !isSystemdMachine()) return
+  if (effectiveUser() === 0 || !isSystemdMachine()) return
   const host = readHost()
   if (host.home !== undefined || !isSystemdTree(host) || !isWritable(`${directory}/cgroup.procs`)) return
   const { own, mount } = host.unified!

@@ -2,6 +2,7 @@
 // The words for a systemd that gave no scope: what was tried, why it failed, and how to get it.
 import { accessSync, constants, existsSync } from 'node:fs'
 import { fail, type HutchError, quote } from '../errors.ts'
+import { effectiveUser } from '../host/ids.ts'
 import { type ManagerKind, runtimeDirectory } from './address.ts'
 import type { Failure } from './bus.ts'
 
@@ -23,7 +24,7 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
       text: failure.text,
       remedy: refusalRemedy(failure.errorName, kind),
     })
-  const uid = process.geteuid!()
+  const uid = effectiveUser()
   const tried =
     failure.kind === 'unreachable' ? failure.tried : [`the bus has no systemd on it (${quote(failure.errorName)})`]
   const ownIsDelegated = uid !== 0 && own !== undefined && isWritable(own)
