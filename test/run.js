@@ -165,12 +165,20 @@ async function provideTools() {
  * or that take minutes there (a thousand refused calls, each option as a file).
  */
 const aside = [
-  'test/cli/compile.test.ts',
   'test/cli/compile-bwrap.test.ts',
-  'test/cli/network.test.ts',
+  'test/cli/compile.test.ts',
+  'test/cli/documents.test.ts',
+  'test/cli/hostile-names.test.ts',
   'test/cli/network-cni.test.ts',
+  'test/cli/network.test.ts',
+  'test/cli/non-utf8.test.ts',
+  'test/cli/own-directory.test.ts',
+  'test/cli/record-hostile.test.ts',
   'test/cli/sandbox-programs.test.ts',
   'test/cli/session-kept.test.ts',
+  'test/cli/session.test.ts',
+  'test/cli/stopped.test.ts',
+  'test/cli/surroundings.test.ts',
   'test/cli/terminal.test.ts',
   'test/cli/top.test.ts',
   'test/kernel/compile.test.ts',
@@ -181,13 +189,17 @@ const aside = [
   'test/kernel/network.test.ts',
   'test/kernel/pool.test.ts',
   'test/kernel/privileges.test.ts',
+  'test/kernel/refused-calls.test.ts',
   'test/kernel/root-attacked.test.ts',
   'test/kernel/root-refused.test.ts',
   'test/kernel/root-steps.test.ts',
-  'test/kernel/seccomp.test.ts',
+  'test/kernel/sandbox-host.test.ts',
   'test/kernel/seccomp-report.test.ts',
   'test/kernel/seccomp-shapes.test.ts',
+  'test/kernel/seccomp.test.ts',
+  'test/kernel/unmask.test.ts',
   'test/kernel/user-namespace.test.ts',
+  'test/kernel/volume-attributes.test.ts',
 ]
 const shortly = (folder) =>
   readdirSync(folder)
