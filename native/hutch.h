@@ -226,6 +226,7 @@ int reap_child(int pid, int pidfd, int *status, struct rusage *usage);
 long receive(int fd, void *bytes, size_t size, int flags);
 long transmit(int fd, const void *bytes, size_t size, int flags);
 long remove_directory(int at_fd, const char *path);
+int write_whole(long fd, const void *bytes, size_t size);
 int unnamed_file(const void *bytes, size_t size, int runs);
 int program_file(const void *bytes, size_t size);
 

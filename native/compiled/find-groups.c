@@ -3,7 +3,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
-#include "../program/lookup.h"
+#include "../program/groups.h"
 #include "compiled.h"
 
 #define MAX_DEPTH 64

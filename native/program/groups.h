@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks over the groups below a group, and the locks that tell whether a group's hutch lives. */
+/* Look-ups in groups, walks over the groups below one, and the locks that tell whether a group's hutch lives. */
 #ifndef HUTCH_GROUPS_H
 #define HUTCH_GROUPS_H
 
 #include "../hutch.h"
 
 /* program/tree.c: the groups below a group */
+
+int open_group_in(int base, const char *name);
+enum entry_type { ENTRY_GROUP = 4, ENTRY_FILE = 8 };	/* DT_DIR, DT_REG */
+
+/* The next entry of a directory: its name, where it stands, and where the one after it does. */
+struct listed_entry {
+	char name[256];
+	long long at, after;
+};
+int next_entry(int directory, long long from, enum entry_type type, struct listed_entry *c);
 
 enum walk { WALK_LOOK, WALK_REMOVE, WALK_KILL };
 int kill_group(int group);
@@ -17,5 +27,10 @@ void clear_below(const char *path);
 int lock_group(const char *path);
 int sweep_directory(const char *directory, u64 own_space, u64 until);
 long group_holder(const char *path);
+int parse_group_name(const char *name, u64 *pid, u64 *space);
+
+/* program/signal-listed.c */
+
+int lists_process(const char *procs, long pid);
 
 #endif

@@ -48,9 +48,6 @@ struct mount_facts {
 /* init.c: the socket to hutch */
 extern int report_socket;
 
-/* older.c: writes all of it, or closes the file */
-int write_whole(long fd, const void *bytes, size_t size);
-
 /* map.c */
 int refuse_attributes(int fd, u64 absent);
 

@@ -7,7 +7,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
-#include "lookup.h"
+#include "groups.h"
 
 #define BATCH 32
 

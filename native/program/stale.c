@@ -16,7 +16,6 @@
 #include <linux/stat.h>
 #include <linux/time_types.h>
 
-#include "lookup.h"
 #include "groups.h"
 
 #define SHARED_NOW 5	/* LOCK_SH | LOCK_NB */

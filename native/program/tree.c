@@ -7,7 +7,6 @@
 #include <linux/fcntl.h>
 #include <signal.h>
 
-#include "lookup.h"
 #include "groups.h"
 
 #define MAX_LEVELS 4096

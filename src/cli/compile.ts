@@ -65,7 +65,7 @@ export async function main(all: string[]): Promise<number> {
   }
   const [command = '', ...words] = rest
   // a name alone keeps the value of the call, which nothing here knows
-  const options = readOptions(values, order, {})
+  const options = readOptions(values, order, () => ({}))
   const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
   write(output, values, { ...prepared, flags: { passEnvironment: !spec.sandbox, dieWithParent: false } })

@@ -172,11 +172,11 @@ async function runToEnd(
   return job.result
 }
 
-/** Flags → options; `environment` is where `--env NAME` finds its value. @throws OPTION_INVALID */
+/** Flags → options; `--env NAME` finds its value in what `environment` returns: reading the caller's variables takes longer than the other options. @throws OPTION_INVALID */
 export function readOptions(
   values: Parsed['values'],
   order: Parsed['order'],
-  environment: { [name: string]: string | undefined } = ownVariables(),
+  environment: () => { [name: string]: string | undefined } = ownVariables,
 ): RunOptions {
   const limits: Limits = {}
   for (const [key, [, flag]] of Object.entries(limitTable)) {
@@ -286,12 +286,13 @@ function readPairs(
 
 function readEnvironment(
   pairs: string[],
-  environment: { [name: string]: string | undefined },
+  environment: () => { [name: string]: string | undefined },
 ): { [name: string]: string | undefined } {
+  const taken = pairs.some((pair) => !pair.includes('=')) ? environment() : {}
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=')
-      return at < 0 ? [pair, environment[pair]] : [pair.slice(0, at), pair.slice(at + 1)]
+      return at < 0 ? [pair, taken[pair]] : [pair.slice(0, at), pair.slice(at + 1)]
     }),
   )
 }

@@ -68,6 +68,10 @@ export function dropRecord(id: string, keeper: NetworkKeeper): void {
   } catch {
     // as above
   }
+  release(id)
+}
+
+function release(id: string): void {
   const lock = locks.get(id)
   if (lock !== undefined) closeSync(lock)
   locks.delete(id)
@@ -90,8 +94,7 @@ export async function sweepRecords(pidNamespace: string, keeper: NetworkKeeper):
       dropRecord(id, keeper)
     } catch {
       // the run that found it has its own work to do
-      closeSync(lock)
-      locks.delete(id)
+      release(id)
     }
   }
 }
