@@ -9,7 +9,6 @@
 #include <linux/memfd.h>
 
 #include "hutch.h"
-#include "program/message.h"
 
 __asm__(".section .rodata\n.globl init_image\n.hidden init_image\n.globl init_image_end\n.hidden init_image_end\n"
 	"init_image:\n	.incbin \"" HUTCH_INIT_IMAGE "\"\ninit_image_end:\n.text\n");

@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 
 #include "../hutch.h"
-#include "message.h"
 
 #define P_PIDFD_TYPE 3
 #define NOEXEC_FLAG 8	/* ST_NOEXEC */
