@@ -48,6 +48,11 @@ export function keepMarks(text: string): string {
   return text.replaceAll(mark, decodeNames(Buffer.from(mark)))
 }
 
+/** A group's name that was typed as hutch prints it, and came as bytes: a U+FFFD that two digits follow is a mark again. */
+export function asPrinted(argument: string): string {
+  return argument.includes(mark) ? argument.replaceAll(keepMarks(mark), mark) : argument
+}
+
 /** A path as users type it: with a U+FFFD that is one, too. */
 export function asDecoded(path: string): string {
   const bytes = encodePath(path)

@@ -18,11 +18,12 @@ const failedTests = []
 let failures = 0
 
 /** Runs a command to its end: shown as it goes, or, beside others, whole at its end. */
-async function step(title, command, args, { env = {}, apart = false } = {}) {
+async function step(title, command, args, { env = {}, apart = false, detached = false } = {}) {
   if (!apart) console.log(`\n== ${title}`)
   const child = spawn(command, args, {
     stdio: apart ? ['ignore', 'pipe', 'pipe'] : 'inherit',
     env: { ...process.env, ...env },
+    detached,
   })
   const pieces = []
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => pieces.push(data))
@@ -41,8 +42,10 @@ async function suite(title, folders) {
   collect({ title, again: '', flags: undefined, good, out: work })
 }
 
+// in CI, without a terminal, in a session of its own: one that the kernel itself began has no weight (autogroup) to change
 const onHost = (title, args, out) =>
   step(title, process.execPath, vitest(args, out), {
+    detached: process.env.CI !== undefined,
     env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000', SHAPES: 'all', CALLS: 'all' }) },
   })
 

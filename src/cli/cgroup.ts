@@ -2,6 +2,7 @@
 // hutch cgroup VERB: finds the verb, splits its flags and words, calls it.
 import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import { asPrinted } from '../non-utf8.ts'
 import type { Verb } from './cgroup/verb.ts'
 import { formatFlags, parseFlags } from './flags.ts'
 import { print } from './output.ts'
@@ -48,7 +49,8 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   if (words.length < verb.least) throw fail('WORDS_MISSING', { usage })
-  return verb.main(values, words)
+  const [first, ...more] = words
+  return verb.main(values, verb.command ? [asPrinted(first!), ...more] : words.map(asPrinted))
 }
 
 function suggestion(name: string): string | undefined {

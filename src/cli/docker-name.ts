@@ -5,6 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { allPaths, findPlace } from '../cgroup/place.ts'
 import { fail, HutchError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { asPrinted } from '../non-utf8.ts'
 import type { ContainerNames } from '../survey/container-name.ts'
 
 /** dockerd's usual data-root. */
@@ -37,7 +38,7 @@ export function readDockerNames(directory = containers): ContainerNames {
  */
 export function findGroup(host: Host, name: string, names: ContainerNames): string {
   try {
-    return findPlace(host, name).path
+    return findPlace(host, asPrinted(name)).path
   } catch (error) {
     const path =
       HutchError.is(error) && error.code === 'CGROUP_NOT_FOUND' ? findContainer(host, name, names) : undefined

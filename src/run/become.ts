@@ -23,7 +23,7 @@ export async function becomeInside(directories: readonly string[], argv: readonl
   for (const directory of directories) await approachGroup(directory)
   const [at, number] = native().exec(
     encodePath(directories.map((directory) => `${directory}/cgroup.procs`).join('\0')),
-    argv.join('\0'),
+    encodePath(argv.join('\0')),
     argv.length,
     readOpenFilesLimit(process.ppid),
   )

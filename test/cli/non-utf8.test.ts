@@ -3,13 +3,18 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { afterAll, expect, test } from 'vitest'
-import { run } from '../../src/index.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Cgroup, run } from '../../src/index.ts'
 import { decodeNames, encodePath, keepMarks } from '../../src/non-utf8.ts'
 import { cli } from './hutch.ts'
 
 const place = mkdtempSync(`${tmpdir()}/hutch-test-bytes-`)
-afterAll(() => rmSync(place, { recursive: true }))
+const group = `hutch-test-bytes-${process.pid}`
+beforeAll(() => Cgroup.create(group, { controllers: ['pids'] }))
+afterAll(async () => {
+  rmSync(place, { recursive: true })
+  await Cgroup.open(group).remove()
+})
 
 /** Runs a line of shell in which $HUTCH is hutch, and $ODD a text of bytes that are not UTF-8, and returns the bytes that it prints. */
 const shell = (line: string) =>
@@ -28,6 +33,9 @@ test.each([
   ['run in a sandbox', '$HUTCH run -q --sandbox --limit none -- printf %s "$ODD"'],
   ['bwrap', '$HUTCH bwrap --bind / / printf %s "$ODD"'],
   ['unshare', '$HUTCH unshare --map-root-user printf %s "$ODD"'],
+  ['nsenter', '$HUTCH nsenter -t $$ -u printf %s "$ODD"'],
+  ['cgroup exec', `$HUTCH cgroup exec ${group} -- printf %s "$ODD"`],
+  ['cgexec', `$HUTCH cgexec -g pids:hutch/${group} printf %s "$ODD"`],
   ['a compiled file', '$HUTCH compile --limit none -o "$COMPILED" -- printf %s "$ODD" && "$COMPILED"'],
   ['a variable that a job inherits', 'export ODD; $HUTCH run -q --limit none -- sh -c \'printf %s "$ODD"\''],
   ['a variable by --env', 'export ODD; $HUTCH run -q --sandbox --limit none --env ODD -- sh -c \'printf %s "$ODD"\''],

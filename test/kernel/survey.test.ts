@@ -242,8 +242,10 @@ test('names that are no UTF-8 have figures, each a text of its own, and can be w
   expect(stdout).toMatch(/\/a\ufffdff .* 1\n$/)
   const metrics = (await hutch(['metrics', '--once'])).stdout
   expect(metrics).toContain(`container_threads_max{id="${top}/a\ufffdff"} 7\n`)
-  const inside = await hutch(['cgroup', 'exec', `${top}/a\ufffdff`, '--', 'sleep', '0'])
-  expect(inside).toEqual({ status: 0, stdout: '', stderr: '' })
+  const inside = await hutch(['cgroup', 'exec', `${top}/a\ufffdff`, '--', 'printf', '%s', '\ufffdff'])
+  expect(inside).toEqual({ status: 0, stdout: '\ufffdff', stderr: '' })
+  const limit = await hutch(['cgroup', 'get', `${top}/a\ufffdff`, 'pids.max'])
+  expect(limit).toEqual({ status: 0, stdout: '7\n', stderr: '' })
   // a U+FFFD that is typed is meant as it is
   expect(Cgroup.open(`${top}/a\ufffd`).path).toBe(`${top}/a\ufffdef\ufffdbf\ufffdbd`)
   expect((await hutch(['cgroup', 'get', `${top}/a\ufffdfd`, 'pids.max'])).status).toBe(125)
