@@ -101,7 +101,7 @@ export interface Native {
    * Joins groups and becomes the command: both NUL-separated, `count` words in `argv`; `openFiles` is its soft limit of
    * descriptors, 0 leaves it. It comes back only on failure: [index in `procs`, or -1 when it was the exec, errno].
    */
-  exec(procs: string | Uint8Array, argv: string, count: number, openFiles: number): [number, number]
+  exec(procs: string | Uint8Array, argv: string | Uint8Array, count: number, openFiles: number): [number, number]
   /** The namespace above that of `fd` (0), or the user namespace that owns it (1), as a close-on-exec descriptor; or -errno. */
   namespaceLink(fd: number, which: 0 | 1): number
   /** The uid that made this user namespace; or -errno. */

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, type TestContext, test } from 'vitest'
 import { requires } from '../requires.ts'
+import { sampled } from '../sample.ts'
 import { type Case, cases } from './cases.ts'
 import { type Difference, differences } from './differences.ts'
 import { runCase, version } from './ground.ts'
@@ -16,9 +17,11 @@ const again = (one: Case) => process.env.VM !== undefined && one.differs?.beside
 const mine = cases.filter((one) => (one.on ?? version) === version && (one.since ?? 0) <= real && !again(one))
 const isApart = (one: Case) => one.ownLines === true || one.last === true
 
-const titled = cases
-  .map((one, i) => [`${i} ${one.argv.join(' ')} ${one.files?.conf ?? ''}`.replace(/\s+/g, ' '), one] as const)
-  .filter(([, one]) => mine.includes(one))
+const titled = sampled(
+  cases
+    .map((one, i) => [`${i} ${one.argv.join(' ')} ${one.files?.conf ?? ''}`.replace(/\s+/g, ' '), one] as const)
+    .filter(([, one]) => mine.includes(one)),
+)
 
 async function compare([, one]: (typeof titled)[number], context: TestContext): Promise<void> {
   requires(context, 'root', 'cgroup-tools')

@@ -118,9 +118,11 @@ test('what outlives a killed hutch without a pid namespace is ended by the next 
   expect(await remains()).toEqual(gone)
 })
 
-test('fifty runs in a row and ten at once leave nothing', { timeout: 600_000 }, async () => {
+const inRow = process.env.WHOLE === '1' ? 50 : 10
+
+test('many runs in a row and ten at once leave nothing', { timeout: 600_000 }, async () => {
   const before = tree()
-  for (let i = 0; i < 50; i++) expect((await hutch(['run', ...limits, '--', 'true'])).status).toBe(0)
+  for (let i = 0; i < inRow; i++) expect((await hutch(['run', ...limits, '--', 'true'])).status).toBe(0)
   const atOnce = await Promise.all(Array.from({ length: 10 }, () => hutch(['run', ...limits, '--', 'true'])))
   expect(atOnce.map(({ status, stderr }) => ({ status, stderr }))).toEqual(
     Array.from({ length: 10 }, () => ({ status: 0, stderr: '' })),
