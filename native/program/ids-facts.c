@@ -382,7 +382,8 @@ void refresh_ids_facts(int fd)
 {
 	if (fd >= 0 && sys(__NR_pread64, fd, &facts, sizeof facts, 0) != (long)sizeof facts)
 		facts.version = 0;
-	for (int kind = 0; kind < KINDS; kind++) {
+	/* a map is written once, and this process stays in its user namespace */
+	for (int kind = 0; kind < KINDS && !*own_map[KINDS - 1]; kind++) {
 		long got = read_text(kind == USERS ? "/proc/self/uid_map" : "/proc/self/gid_map", own_map[kind],
 				     sizeof own_map[kind] - 1);
 

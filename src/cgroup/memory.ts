@@ -10,11 +10,8 @@ export const memoryFiles = {
   v1Swap: ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'],
 } as const
 
-/** What tells whether a level above a job ran into its limit: read after it, and what is counted on also before. */
-export const memoryLevelFiles = {
-  v2: ['memory.events.local'],
-  v1: ['memory.failcnt', 'memory.max_usage_in_bytes', 'memory.limit_in_bytes'],
-} as const
+/** v2: what tells by its change whether a level above a job ran into its limit. */
+export const memoryEventsFile = 'memory.events.local'
 
 /** What counts the kills in a group that a job shares with others: read before and after. */
 export const memoryKillFile = { v2: 'memory.events.local', v1: 'memory.oom_control' } as const

@@ -18,13 +18,15 @@ const ratio = (quota: number, period: number): number => Math.floor((quota * 2 *
 const ratioOf = ({ quota, period }: Share): number => ratio(quota, period)
 
 function ownShare(directory: string): Share | undefined {
-  const [quota, period] = [quotaFile, periodFile].map((file) => Number(readGroupFile(directory, file)))
-  return quota! > 0 && period! > 0 ? { directory, quota: quota!, period: period! } : undefined
+  const quota = Number(readGroupFile(directory, quotaFile))
+  if (!(quota > 0)) return undefined
+  const period = Number(readGroupFile(directory, periodFile))
+  return period > 0 ? { directory, quota, period } : undefined
 }
 
-/** The share that holds for a group's children: its own, or that of the nearest group above it with a quota. */
-export function shareAt(directory: string): Share | undefined {
-  for (let at = directory; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) {
+/** Returns the share that holds for a group's children, its own or that of the nearest group above with a quota, up to the hierarchy's `mount` if that is known. */
+export function shareAt(directory: string, mount = '/'): Share | undefined {
+  for (let at = directory; at.length >= mount.length; at = at.slice(0, at.lastIndexOf('/'))) {
     const share = ownShare(at)
     if (share) return share
   }

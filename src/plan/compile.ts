@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plan → Program: the order of system calls. What depends on order says why.
-import { memoryFiles, memoryKillFile, memoryLevelFiles } from '../cgroup/memory.ts'
+import { memoryEventsFile, memoryFiles, memoryKillFile } from '../cgroup/memory.ts'
 import { pidsFiles, pidsLevelFile } from '../cgroup/pids.ts'
 import { isKernelFrom } from '../host/host.ts'
 import { type Op, type Program, sessions } from '../program/ops.ts'
@@ -46,13 +46,12 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
     })
   // who was at its limit is told by what changed in between
   const version = plan.layout === 'v2' ? 'v2' : 'v1'
-  const ancestorReads = plan.ancestors.flatMap(({ directory }) =>
-    memoryLevelFiles[version].map((file) => read(`${directory}/${file}`)),
-  )
+  const ancestorReads =
+    version === 'v1' ? [] : plan.ancestors.map(({ directory }) => read(`${directory}/${memoryEventsFile}`))
   const killReads = version === 'v1' && !groups.some(({ controller }) => controller === 'memory') ? plan.ancestors : []
   const kills = killReads.slice(0, 1).map(({ directory }) => read(`${directory}/${memoryKillFile.v1}`))
-  // v1 has no counts there that could be compared
-  outer.push(...(version === 'v2' ? ancestorReads : kills), ...watchOps(plan, late, false))
+  // v1 has no counts there that could be compared: what it has is read when a kill has to be explained
+  outer.push(...ancestorReads, ...kills, ...watchOps(plan, late, false))
   const supervised = plan.filter?.supervise
   if (plan.filter && supervised)
     outer.push({
@@ -98,7 +97,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   if (groups.length > 0 && !clonedKinds(plan).includes('pid'))
     outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
   outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads, ...forkReads)
-  if (version === 'v1') outer.push(...kills)
+  outer.push(...kills)
   for (const group of [...groups].reverse()) {
     outer.push({ op: 'removeGroup', path: group.directory, shared: 0, origin: 'run' })
     for (const path of [...group.madeParents].reverse())

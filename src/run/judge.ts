@@ -2,6 +2,7 @@
 // From raw outcome to Result: which reason holds, whose limit it was, where a signal came from. Pure.
 import { constants } from 'node:os'
 import type { OomLevel } from '../cgroup/diagnosis.ts'
+import { readGroupFile } from '../cgroup/files.ts'
 import { isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
 import { type Figures, parseFlat } from '../cgroup/stats.ts'
@@ -48,6 +49,8 @@ export interface Outcome {
   /** What it had used up at its end, or when it was stopped. */
   used: Used
   events: JobEvent[]
+  /** Reads a kernel file of a group above the job's, after the end and only for a job that needs it. */
+  readLate: (directory: string, file: string) => string | undefined
 }
 
 /** Of a job of which nothing is known yet. */
@@ -67,6 +70,7 @@ export function noOutcome(sent: Set<number>): Outcome {
     figures: new Map(),
     used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
     events: [],
+    readLate: readGroupFile,
   }
 }
 
@@ -126,7 +130,7 @@ export function judge(plan: Plan, program: Program, outcome: Outcome): Result {
   const forks = forksAbove(plan, usage, before, after)
   const reason = pickReason(plan, outcome, usage, failed, signal, oomed, full.length > 0, forks !== undefined)
   const from = signal === null ? undefined : signalFrom(plan, outcome, signal, number, stayed)
-  const level = oomed ? oomLevel(plan, before, after) : undefined
+  const level = oomed ? oomLevel(plan, before, after, outcome.readLate) : undefined
   const evidence: Evidence = {
     reason,
     exitCode,
@@ -221,7 +225,12 @@ function splitFigures(
 }
 
 /** The level whose own count of out-of-memory situations grew: the job's, one above it, or none of them and so the host's. */
-function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, string>): OomLevel {
+function oomLevel(
+  plan: Plan,
+  before: Map<string, string>,
+  after: Map<string, string>,
+  readLate: Outcome['readLate'],
+): OomLevel {
   const figures = figuresOf(plan, 'memory', (path) => after.get(path))
   const write = (file: string) => groupOf(plan, 'memory')?.writes.find((one) => one.file === file)
   if (parseMemory(figures).ownOoms ?? isFull(figures, (file) => String(parseSize(write(file)?.value)))) {
@@ -234,7 +243,7 @@ function oomLevel(plan: Plan, before: Map<string, string>, after: Map<string, st
       (file) =>
         texts.get(`${directory}/${file}`)
     const ooms = (texts: Map<string, string>) => parseFlat(level(texts)('memory.events.local')).oom ?? 0
-    const full = controller === '' ? ooms(after) > ooms(before) : isFull(level(after))
+    const full = controller === '' ? ooms(after) > ooms(before) : isFull((file) => readLate(directory, file))
     if (full) return { whose: 'ancestor', directory }
   }
   return { whose: 'host' }

@@ -87,7 +87,7 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     ...(spec.sandbox && { absent: findAbsent(spec) }),
-    ...(cpu && { share: shareAt(cpu.directory) }),
+    ...(cpu && { share: shareAt(cpu.directory, host.v1.cpu?.mount) }),
     serial: ++serial,
   }
 }

@@ -29,6 +29,7 @@ function end(options: RunOptions, outcome: Partial<Outcome>, files: Record<strin
     maxRss: 0,
     voluntary: 7,
     forced: 2,
+    readLate: () => undefined,
     figures,
     events: [],
     used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },

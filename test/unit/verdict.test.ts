@@ -41,6 +41,7 @@ function end(
     maxRss: 0,
     voluntary: 0,
     forced: 0,
+    readLate: () => undefined,
     figures,
     used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
     events: [],
