@@ -4,7 +4,13 @@ import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { explainBadMap, type IdMapWord, parseIdMapWord } from '../sandbox/id-map.ts'
 import { type Join, parseJoin } from '../sandbox/join.ts'
-import { allKinds, defaultIsolation, type NamespaceKind, namespaceKinds } from '../sandbox/namespace.ts'
+import {
+  allKinds,
+  defaultIsolation,
+  hostRootIsolation,
+  type NamespaceKind,
+  namespaceKinds,
+} from '../sandbox/namespace.ts'
 import { parseOffset, parseOffsets } from '../sandbox/time-offset.ts'
 
 /** Options that concern namespaces. */
@@ -37,13 +43,14 @@ export interface NamespaceSpec {
 type Say = (key: keyof NamespaceOptions) => string
 
 /** @throws OPTION_INVALID, OPTION_UNKNOWN, OPTION_CONFLICT */
-export function parseNamespaces(options: NamespaceOptions, say: Say): NamespaceSpec {
+export function parseNamespaces(options: NamespaceOptions, say: Say, ownRoot: boolean): NamespaceSpec {
   const joins = parseJoins(options.join, say('join'))
   const mapUsers = parseMap(options.mapUsers, say('mapUsers'))
   const mapGroups = parseMap(options.mapGroups, say('mapGroups'))
   const timeOffsets = parseTimeOffset(options.timeOffset, say('timeOffset'))
   const joined = joins.map(({ kind }) => kind)
-  const isolate = parseIsolation(options.isolate, say('isolate'), joined)
+  const defaults = ownRoot ? defaultIsolation : hostRootIsolation
+  const isolate = parseIsolation(options.isolate, say('isolate'), joined, defaults)
   // what has no meaning without its namespace asks for it
   if ((mapUsers || mapGroups) && !isolate.includes('user')) isolate.push('user')
   if (timeOffsets !== undefined && !isolate.includes('time')) isolate.push('time')
@@ -73,9 +80,10 @@ function parseIsolation(
   value: NamespaceOptions['isolate'],
   name: string,
   joined: readonly NamespaceKind[],
+  defaults: readonly NamespaceKind[],
 ): NamespaceKind[] {
   const free = (kinds: readonly NamespaceKind[]) => kinds.filter((kind) => !joined.includes(kind))
-  if (value === undefined) return free(defaultIsolation)
+  if (value === undefined) return free(defaults)
   if (value === 'all') return free(allKinds)
   if (value === 'none') return []
   const accepted = `a list of ${namespaceKinds.join(', ')}; or all, or none`

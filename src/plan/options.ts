@@ -148,7 +148,7 @@ export function parseOptions(
     })
   for (const word of [command, ...args]) refuseNul(word, 'command')
 
-  const namespaces = parseNamespaces(options, say)
+  const namespaces = parseNamespaces(options, say, options.rootfs !== undefined || sandboxed !== undefined)
   const network = parseNetwork(options, namespaces, options.isolate, say)
   const spec: Spec = {
     door,

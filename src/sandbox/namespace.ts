@@ -24,8 +24,14 @@ export const namespaceFiles: readonly string[] = [
   ...new Set([...Object.values(namespaces).map(({ file }) => file), 'user', 'time']),
 ]
 
-/** What a run isolates when nothing is said. */
+/** What a run with a root of its own isolates by default. */
 export const defaultIsolation: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'cgroup']
+
+/**
+ * What a run on the host's root isolates by default. Run-time systems look for their limits at /sys/fs/cgroup, by the path in /proc/self/cgroup:
+ * in a cgroup namespace that path is /, and beside the host's /sys/fs/cgroup it means the host.
+ */
+export const hostRootIsolation: readonly NamespaceKind[] = defaultIsolation.filter((kind) => kind !== 'cgroup')
 
 /** What `all` stands for: what others see of a process and it of them. user and time are asked for by name, and user is added where it takes one. */
 export const allKinds: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup']

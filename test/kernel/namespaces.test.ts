@@ -17,7 +17,7 @@ async function newNamespaces(isolate: readonly NamespaceKind[] | 'all' | 'none' 
 }
 
 test.each([
-  [undefined, ['mount', 'cgroup', 'uts', 'ipc', 'pid']],
+  [undefined, ['mount', 'uts', 'ipc', 'pid']],
   ['all', ['mount', 'cgroup', 'uts', 'ipc', 'pid', 'net']],
   ['none', []],
   [
@@ -33,10 +33,22 @@ test.each([
 })
 
 test('from inside a cgroup namespace the group is the root', async (context) => {
-  const { stdout } = await run('cat', ['/proc/1/cgroup'])
+  const { stdout } = await run('cat', ['/proc/1/cgroup'], { isolate: ['pid', 'mount', 'cgroup'] })
   if (readHost().unified) expect(stdout).toMatch(/^0::\/$/m)
   for (const line of stdout!.trim().split('\n')) expect(line).toMatch(/:\/$/)
   requires(context, 'a v2 tree')
+})
+
+test.each([
+  ['with a cgroup namespace', ['pid', 'mount', 'cgroup'] as const, false],
+  ['by default', undefined, true],
+])('a program on the host’s root finds its own limit: %s', async (_, isolate, found) => {
+  const script = 'console.log(process.constrainedMemory() === 80 * 2 ** 20)'
+  const { stdout } = await run(process.execPath, ['-e', script], {
+    limits: { memory: '80M' },
+    ...(isolate && { isolate: [...isolate] }),
+  })
+  expect(stdout).toBe(`${found}\n`)
 })
 
 test('ps sees the group alone: PID 1 of hutch, the shell, itself', async () => {

@@ -32,7 +32,7 @@ test('a plan for v2 is one group, limits in the order in which they hold', () =>
       'writeFile /cg/*/pids.max 5',
       'watchFile /cg/*/memory.events',
       'watchFile /cg/*/pids.events',
-      `spawn ${0x2e02_0000} /cg/* 2`,
+      `spawn ${0x2c02_0000} /cg/* 2`,
       'wait 1000 5000 1 /cg/*/cgroup.procs /cg/*/cgroup.kill',
       'removeGroup /cg/* 0',
     ],
