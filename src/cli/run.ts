@@ -6,7 +6,7 @@ import { type Limits, limitTable, parseOptions, type RunOptions } from '../plan/
 import type { Spec } from '../plan/spec.ts'
 import { explainProgram } from '../program/explain.ts'
 import { ownVariables } from '../run/environment.ts'
-import { loadFileReader, loadFilter, startSpec } from '../run/job.ts'
+import { type Job, loadFileReader, loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
 import { warnOfFewTasks } from '../run/node-tasks.ts'
@@ -169,7 +169,33 @@ async function runToEnd(
   if (outer !== undefined) tell(`hutch: ${outer}\n`)
   const few = values.quiet ? undefined : warnOfFewTasks(spec)
   if (few !== undefined) tell(`hutch: ${few}\n`)
-  return job.result
+  return values.quiet ? job.result : job.result.finally(tellStall(job, values.verbose !== undefined))
+}
+
+/** Milliseconds after which a job that still runs is looked at: a short one costs nothing. */
+const stallDelayMs = 1500
+
+/** Says once what holds a job up that sits still, on a terminal or if `always`. Returns what ends that. */
+function tellStall(job: Job, always: boolean): () => void {
+  let stop = () => {}
+  const timer = setTimeout(async () => {
+    if (!always && !(await import('node:tty')).isatty(2)) return
+    const { stillFor, watchStall } = await import('./stall.ts')
+    const color = wantsColor(process.stderr)
+    const end = watchStall(job.directories, job.pid, ({ headline, evidence, remedy }) => {
+      const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
+      tell(`hutch: nothing has run for ${stillFor}: ${headline}\n${formatLines(lines, color)}`)
+    })
+    if (ended) end()
+    else stop = end
+  }, stallDelayMs)
+  timer.unref()
+  let ended = false
+  return () => {
+    ended = true
+    clearTimeout(timer)
+    stop()
+  }
 }
 
 /** Flags → options; `--env NAME` finds its value in what `environment` returns: reading the caller's variables takes longer than the other options. @throws OPTION_INVALID */

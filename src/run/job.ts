@@ -68,6 +68,11 @@ export class Job {
     return this.#launched.plan.outer
   }
 
+  /** @internal Directories of its groups. */
+  get directories(): readonly string[] {
+    return [...new Set(this.#launched.plan.groups.map(({ directory }) => directory))]
+  }
+
   /** @internal Signals that this process gets go to the job, until it ends: the CLI's way. */
   forwardSignals(): void {
     this.#launched.forwards = true

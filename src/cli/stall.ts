@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tells once, while a job runs, what holds it up if nothing in it has run for some seconds. Loaded by hutch run after the start, on a terminal or
+// with --verbose.
+import { readdirSync, readFileSync } from 'node:fs'
+import { readWords } from '../cgroup/files.ts'
+import { pathOfDirectory } from '../cgroup/place.ts'
+import { HutchError } from '../errors.ts'
+import { readHost } from '../host/host.ts'
+import { quote } from '../quote.ts'
+import type { Cause } from '../run/why/explanation.ts'
+import { why } from '../run/why/why.ts'
+import { formatDuration } from '../units.ts'
+
+/** What can hold a job up. */
+export type Stall = Pick<Cause, 'headline' | 'evidence' | 'remedy'>
+
+/** Causes of a living group that make its processes wait. */
+const holding = new Set<Cause['cause']>(['pids', 'slowed', 'stuck'])
+const periodMs = 1500
+/** Looks in a row at which the job has used no CPU time. */
+const stillLooks = 3
+const maxProcesses = 64
+
+/**
+ * Looks at a job's processes every 1.5 s until `report` was called or the returned function is. `directories` are the job's groups, `pid` its
+ * first process if it has no group.
+ */
+export function watchStall(directories: readonly string[], pid: number, report: (stall: Stall) => void): () => void {
+  let [seen, still] = ['', 0]
+  const timer = setInterval(() => {
+    const pids = membersOf(directories, pid)
+    const used = usedBy(pids)
+    still = used === seen && pids.length > 0 ? still + 1 : 0
+    seen = used
+    if (still < stillLooks) return
+    const stall = explainStall(directories, pids)
+    // nothing holds it: it waits for input, a timer or another machine
+    if (!stall) still = 0
+    else {
+      clearInterval(timer)
+      report(stall)
+    }
+  }, periodMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+/** How long a job is still before it is looked at. */
+export const stillFor = formatDuration(periodMs * stillLooks)
+
+function membersOf(directories: readonly string[], pid: number): number[] {
+  const [first] = directories
+  return first === undefined ? [pid] : readWords(first, 'cgroup.procs').slice(0, maxProcesses).map(Number)
+}
+
+/** CPU time that each process has used, as text: it changes if one runs, begins or ends. */
+function usedBy(pids: readonly number[]): string {
+  return pids.map((pid) => `${pid} ${read(pid, 'schedstat')?.split(' ')[0]}`).join('\n')
+}
+
+function explainStall(directories: readonly string[], pids: readonly number[]): Stall | undefined {
+  return fullTable(pids) ?? directories.map(explainGroup).find((found) => found !== undefined)
+}
+
+function explainGroup(directory: string): Stall | undefined {
+  try {
+    return why(pathOfDirectory(readHost(), directory)).causes.find(({ cause }) => holding.has(cause))
+  } catch (error) {
+    // it has ended meanwhile
+    if (HutchError.is(error)) return undefined
+    throw error
+  }
+}
+
+/** A process whose table of descriptors is full: RLIMIT_NOFILE, proc_pid_limits(5). */
+function fullTable(pids: readonly number[]): Stall | undefined {
+  for (const pid of pids) {
+    const limit = Number(/^Max open files +(\d+)/m.exec(read(pid, 'limits') ?? '')?.[1])
+    const open = countDescriptors(pid)
+    if (limit > 0 && open >= limit)
+      return {
+        headline: `process ${pid} (${quote(read(pid, 'comm')?.trim() ?? '')}) has all ${limit} file descriptors open that it may have`,
+        evidence: [['nofile', `${limit}   open ${open}`]],
+        remedy: `prlimit --pid ${pid} --nofile=${limit * 2}:`,
+      }
+  }
+  return undefined
+}
+
+function countDescriptors(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
+  } catch {
+    return 0
+  }
+}
+
+function read(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return undefined
+  }
+}
