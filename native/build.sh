@@ -28,16 +28,16 @@ strip "$out/hutch-init"
 
 # what hutch compile puts before a program: hutch-init inside it, and no Node
 $cc $warnings $freestanding -DHUTCH_INIT_IMAGE="\"$out/hutch-init\"" -o "$out/hutch-compiled" \
-	native/compiled/*.c native/image.c native/program/call-name.c native/program/clone.c native/program/cpu-time.c native/program/decode.c native/program/device.c \
+	native/compiled/*.c native/image.c native/program/call-name.c native/program/clone.c native/program/cpu-time.c native/program/decode.c native/program/descendants.c native/program/device.c native/program/directory.c \
 	native/program/file.c native/program/ids.c native/program/ids-facts.c native/program/legacy.c native/program/life.c native/program/look.c native/program/map.c native/program/older.c native/program/outer.c \
-	native/program/privilege.c native/program/signal-listed.c native/program/spawn.c native/program/stale.c native/program/terminal.c native/program/tree.c $faults
+	native/program/privilege.c native/program/signal-job.c native/program/signal-listed.c native/program/spawn.c native/program/stale.c native/program/terminal.c native/program/tree.c $faults
 strip "$out/hutch-compiled"
 
 $cc $warnings -O2 -fPIC -shared -fvisibility=hidden -pthread -D_GNU_SOURCE -Wl,-z,relro,-z,now \
 	-I"$headers" -DHUTCH_INIT_IMAGE="\"$out/hutch-init\"" \
 	-o "$out/hutch.node.new" native/addon/*.c native/image.c native/program/call-name.c native/program/clone.c native/program/cpu-time.c native/program/decode.c \
-	native/program/device.c native/program/file.c native/program/ids.c native/program/ids-facts.c native/program/legacy.c native/program/life.c native/program/look.c native/program/map.c native/program/older.c \
-	native/program/outer.c native/program/privilege.c native/program/signal-listed.c native/program/spawn.c native/program/stale.c native/program/terminal.c native/program/tree.c $faults
+	native/program/descendants.c native/program/device.c native/program/directory.c native/program/file.c native/program/ids.c native/program/ids-facts.c native/program/legacy.c native/program/life.c native/program/look.c native/program/map.c native/program/older.c \
+	native/program/outer.c native/program/privilege.c native/program/signal-job.c native/program/signal-listed.c native/program/spawn.c native/program/stale.c native/program/terminal.c native/program/tree.c $faults
 mv "$out/hutch.node.new" "$out/hutch.node"
 
 $cc $warnings -O2 -static -D_GNU_SOURCE -o "$out/bin/hutch.new" native/hog/hog.c

@@ -49,6 +49,28 @@ void *memset(void *to, int value, size_t n);
 int write_text(const char *path, const char *text);
 long read_text(const char *path, char *buffer, size_t size);
 void sleep_ms(unsigned int ms);
+char *add_text(char *at, const char *text);
+char *add_decimal(char *at, u64 number);
+
+/* program/directory.c: the entries of a directory */
+
+/* struct linux_dirent64 */
+struct entry {
+	u64 inode;
+	long long offset;
+	u16 length;
+	u8 type;
+	char name[];
+};
+
+struct listing {
+	int fd;
+	long got, at;
+	char buffer[2048] __attribute__((aligned(8)));
+};
+
+void begin_listing(struct listing *l, int fd);
+const struct entry *next_in(struct listing *l);
 
 /* program/legacy.c: cgroup v1's event notification */
 
@@ -135,8 +157,15 @@ int outer_start(struct outer *o, const struct launch_files *files);
 int outer_finish(struct outer *o);
 void outer_skip(struct outer *o);
 void outer_undo(struct outer *o);
+
+/* program/signal-job.c, descendants.c: signals to all processes of a job */
+
+int kill_all(const struct strings *procs, const char *kill_file);
 int outer_signal(struct outer *o, int sig);
 int outer_kill(struct outer *o);
+int read_process(int pid, int *parent, u64 *started);
+u32 signal_tree(int root, int sig, int with_root);
+void kill_below(int root);
 
 /* program/streams.c: the standard streams of a job with a root of its own */
 
@@ -222,6 +251,7 @@ char *descriptor_path(char *at, int fd);
 long close_on_exec_from(int first);
 long exec_descriptor(int fd, const char *const *argv, const char *const *env);
 long signal_child(int pid, int pidfd, int sig);
+long send_request(int pid, int pidfd, int value);
 int reap_child(int pid, int pidfd, int *status, struct rusage *usage);
 long receive(int fd, void *bytes, size_t size, int flags);
 long transmit(int fd, const void *bytes, size_t size, int flags);

@@ -130,8 +130,9 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *                       ◀──────────   LISTENER, in a message with it: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
  *                       ◀──────────   end of file                the command has replaced it, or
- *     LOOK (a signal)   ──────────▶   .
+ *     STOP (a signal)   ──────────▶   .
  *                       ◀──────────   FULL    { file systems }   when it is stopped, and has filled some
+ *     SIGNAL (a signal) ──────────▶   sends that signal to all processes of its pid namespace
  *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
  *                       ◀──────────   STOPPED { signal }         it stayed as PID 1, in a group with a terminal, and the command has stopped
  *     reads all of it when the process that it cloned has ended
@@ -139,11 +140,13 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
 enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5, REPORT_STOPPED = 6 };
 
 /*
- * A job that is stopped is asked by a signal what it has used up, and answers
- * FULL if it has. The code is one that only who sends from outside would choose.
+ * Requests to a hutch-init that stays. A real-time signal is queued, so no request is lost if another one comes before
+ * the first is read. The value that comes with it: REQUEST_STOP (a stop begins: report full file systems, and stay until all
+ * processes have ended), or the number of a signal for all processes of the pid namespace.
  */
-#define LOOK_SIGNAL 23 /* SIGURG: nothing happens to a process that does not expect it */
-#define LOOK_CODE (-77)
+#define REQUEST_SIGNAL 64
+#define REQUEST_CODE (-77)
+#define REQUEST_STOP 0
 
 /* In a map of ids: the first of those that reserveIds has set aside; its count is then at most theirs. */
 #define RESERVED_ID "*"

@@ -24,13 +24,25 @@ export async function beginAs(id: number, args: string[], before: string[] = [])
 
 /** Any command of hutch, as this user and group. */
 export async function hutchAs(id: number, args: string[], before: string[] = []): Promise<ReturnType<typeof begin>> {
-  if (!copy) {
-    copy = mkdtempSync(`${tmpdir()}/hutch-anyone-`)
-    for (const part of ['dist', 'build', 'examples', 'package.json'])
-      cpSync(part, `${copy}/${part}`, { recursive: true })
-    await collect('chmod', ['-R', 'a+rX', copy])
-  }
+  return beginNode(id, [`${await copied()}/dist/cli.cjs`, ...args], before)
+}
+
+/** A program that uses the library, as this user and group. */
+export async function nodeAs(id: number, script: string): Promise<Ended> {
+  const module = `import { createPool, run, start } from '${await copied()}/dist/index.js'; ${script}`
+  return beginNode(id, ['--input-type=module', '-e', module], []).ended
+}
+
+async function copied(): Promise<string> {
+  if (copy) return copy
+  copy = mkdtempSync(`${tmpdir()}/hutch-anyone-`)
+  for (const part of ['dist', 'build', 'examples', 'package.json']) cpSync(part, `${copy}/${part}`, { recursive: true })
+  await collect('chmod', ['-R', 'a+rX', copy])
+  return copy
+}
+
+function beginNode(id: number, args: string[], before: string[]): ReturnType<typeof begin> {
   const drop = ['setpriv', '--reuid', String(id), '--regid', String(id), '--clear-groups']
-  const words = [...before, ...drop, process.execPath, `${copy}/dist/cli.cjs`, ...args]
+  const words = [...before, ...drop, process.execPath, ...args]
   return begin(words[0]!, words.slice(1), { cwd: '/' })
 }

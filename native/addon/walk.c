@@ -18,15 +18,6 @@
 /* who may make groups without number must not make us hold them all */
 #define MOST_BYTES (16u << 20)
 
-/* what getdents64 writes */
-struct entry {
-	u64 inode;
-	int64_t offset;
-	unsigned short length;
-	unsigned char type;
-	char name[];
-};
-
 static int has_children(int directory, const char *name)
 {
 	struct stat st;

@@ -26,6 +26,8 @@
 /* The group has the caller's terminal, so hutch has to be told when the command stops. */
 static int tells_stops;
 static int own_pid;
+/* hutch stops the job. */
+static int stopping;
 /* Signals of the terminal since the last stop. */
 static u64 typed;
 
@@ -79,13 +81,29 @@ long confine_reaper(void)
 }
 
 /* Each is told once: who is inside could else fill the socket by asking. */
-static void tell_full(u32 *told)
+static void tell_full(void)
 {
-	u32 full = full_spaces() & ~*told;
+	static u32 told;
+	u32 full = full_spaces() & ~told;
 
 	if (full)
 		say(REPORT_FULL, full, 0);
-	*told |= full;
+	told |= full;
+}
+
+/* Does what hutch requests by this signal. Returns 0 if the signal is not a request. */
+static int obey(long sig, const struct kernel_siginfo *info)
+{
+	if (sig != REQUEST_SIGNAL || info->code != REQUEST_CODE)
+		return 0;
+	if (info->value == REQUEST_STOP) {
+		stopping = 1;
+		tell_full();
+	} else if (own_pid == 1) {
+		/* all at once, processes that are just being made included; outside of a pid namespace it would be the whole machine */
+		sys(__NR_kill, -1, info->value);
+	}
+	return 1;
 }
 
 /* The error of a refused call without which this process could not learn that the command has ended; else 0. */
@@ -132,14 +150,35 @@ static void tell_stopped(int sig)
 	struct report report = { .kind = REPORT_STOPPED, .value = sig, .step = (u32)is_typed(sig) };
 
 	typed = 0;
-	sys(__NR_sendto, report_socket, &report, sizeof report, DONTWAIT | NOSIGNAL, NULL, 0);
+	transmit(report_socket, &report, sizeof report, DONTWAIT | NOSIGNAL);
+}
+
+static void obey_pending(void)
+{
+	struct { long long s, ns; } now = { 0, 0 };
+	u64 requests = SIGNAL_BIT(REQUEST_SIGNAL);
+	struct kernel_siginfo info;
+	long sig;
+
+	while ((sig = sys(__NR_rt_sigtimedwait, &requests, &info, &now, NSIG_BYTES)) > 0)
+		obey(sig, &info);
 }
 
 /* hutch has sent SIGTERM to all: they have until its SIGKILL to end, and not only until the command does. */
 static void reap_rest(void)
 {
-	while (sys(__NR_wait4, -1, NULL, __WALL, NULL) > 0)
-		;
+	struct kernel_siginfo info;
+	u64 all = ~0ull;
+	long pid;
+
+	for (;;) {
+		do
+			pid = sys(__NR_wait4, -1, NULL, WNOHANG | __WALL, NULL);
+		while (pid > 0);
+		if (pid < 0)
+			return;
+		obey(sys(__NR_rt_sigtimedwait, &all, &info, NULL, NSIG_BYTES), &info);
+	}
 }
 
 int reap(int command, u64 early)
@@ -147,8 +186,7 @@ int reap(int command, u64 early)
 	struct kernel_siginfo info;
 	u64 all = ~0ull;
 	struct report end = { .kind = REPORT_EXITED };
-	u32 told = 0;
-	int status, stopped = 0, stopping = 0;
+	int status, stopped = 0;
 	long sig;
 
 	disarm_fault();
@@ -157,19 +195,14 @@ int reap(int command, u64 early)
 			tell_stopped(stopped);
 		stopped = 0;
 		sig = sys(__NR_rt_sigtimedwait, &all, &info, NULL, NSIG_BYTES);
-		if (sig == LOOK_SIGNAL && info.code == LOOK_CODE) {
-			stopping = 1;
-			tell_full(&told);
-			continue;
-		}
-		if (sig <= 0 || sig == SIGCHLD)
+		if (sig <= 0 || sig == SIGCHLD || obey(sig, &info))
 			continue;
 		if (info.code == TYPED_CODE) {
 			sys(__NR_kill, 0, sig);
 			continue;
 		}
-		/* the line above reaches this process, too; its sender is the first field behind the code */
-		if (info.code == SI_USER_CODE && info.pad[1] == own_pid)
+		/* the line above reaches this process, too */
+		if (info.code == SI_USER_CODE && info.pid == own_pid)
 			continue;
 		if (info.code == SI_KERNEL_CODE)
 			typed |= SIGNAL_BIT(sig);
@@ -183,7 +216,8 @@ int reap(int command, u64 early)
 	sig = status & 0x7f;
 	end.typed = tells_stops && (sig == SIGINT || sig == SIGQUIT) && is_typed((int)sig);
 	say_all(&end);
-	if (stopping || has_come(LOOK_SIGNAL, LOOK_CODE, 0))
+	obey_pending();
+	if (stopping)
 		reap_rest();
 	sys(__NR_exit_group, (status & 0x7f) ? 128 + (status & 0x7f) : status >> 8 & 0xff);
 	__builtin_unreachable();

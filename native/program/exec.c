@@ -144,7 +144,7 @@ static void command_main(void *arg)
 }
 
 /*
- * PID 1 stays; the command is its child. Signals are blocked first, so that
+ * hutch-init stays, as PID 1 or to adopt orphans; the command is its child. Signals are blocked first, so that
  * none that comes meanwhile is lost. Where PID 1 takes a filter, which the
  * command must neither inherit nor be before, the child waits for it, and the
  * kernel says by CLONE_CHILD_CLEARTID what it else does by CLONE_VFORK.
@@ -170,6 +170,8 @@ static int spawn_command(struct command *command)
 		return in_part(PART_PROCESS, err);
 	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
 	err = begin_reaping(&early);
+	if (!err && sys(__NR_getpid) != 1)
+		err = sys(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (err)
 		return in_part(PART_PROCESS, err);
 	command->held = command->begins = confined;

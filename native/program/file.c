@@ -82,3 +82,26 @@ void sleep_ms(unsigned int ms)
 
 	sys(__NR_clock_nanosleep, 1 /* CLOCK_MONOTONIC */, 0, &t, NULL);
 }
+
+/* Appends to a path: both return where its NUL is. */
+char *add_text(char *at, const char *text)
+{
+	while (*text)
+		*at++ = *text++;
+	*at = 0;
+	return at;
+}
+
+char *add_decimal(char *at, u64 number)
+{
+	char digits[24];
+	int count = 0;
+
+	do
+		digits[count++] = (char)('0' + number % 10);
+	while (number /= 10);
+	while (count)
+		*at++ = digits[--count];
+	*at = 0;
+	return at;
+}

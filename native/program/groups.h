@@ -29,8 +29,22 @@ int sweep_directory(const char *directory, u64 own_space, u64 until);
 long group_holder(const char *path);
 int parse_group_name(const char *name, u64 *pid, u64 *space);
 
-/* program/signal-listed.c */
+/* program/signal-listed.c: numbers of processes in a file */
 
+struct listed {
+	long pid;
+	long fd;		/* pidfd, or -errno */
+	int confirmed;
+};
+
+struct reader {
+	long fd, got, at;
+	char buffer[1024];
+};
+
+long open_list(struct reader *r, int base, const char *procs);
+long next_pid(struct reader *r, long *pid);
+long signal_one(const struct listed *l, int sig);
 int lists_process(const char *procs, long pid);
 
 #endif

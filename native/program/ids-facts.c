@@ -260,14 +260,14 @@ static void take_process(int proc, const char *pid)
 
 static void take_living(void)
 {
-	struct entry { u64 inode, offset; u16 length; u8 type; char name[]; } *entry;
+	const struct entry *entry;
 	long proc = sys(__NR_openat, AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), got;
 
 	if (proc < 0)
 		return;
 	while ((got = sys(__NR_getdents64, proc, table, sizeof table)) > 0)
 		for (char *at = table; at < table + got; at += entry->length) {
-			entry = (struct entry *)at;
+			entry = (const void *)at;
 			if (entry->name[0] >= '1' && entry->name[0] <= '9')
 				take_process((int)proc, entry->name);
 		}

@@ -13,28 +13,6 @@
 /* A fork bomb has more processes than are worth a look. */
 #define LOOKS_AT_MOST 128
 
-static char *add_text(char *at, const char *text)
-{
-	while (*text)
-		*at++ = *text++;
-	*at = 0;
-	return at;
-}
-
-static char *add_decimal(char *at, u64 number)
-{
-	char digits[24];
-	int count = 0;
-
-	do
-		digits[count++] = (char)('0' + number % 10);
-	while (number /= 10);
-	while (count)
-		*at++ = digits[--count];
-	*at = 0;
-	return at;
-}
-
 /* The lowest free number is given first, so these three are in use when none below is free; a shell keeps the last one alone. */
 static int has_last(u64 pid, u64 limit)
 {
@@ -63,13 +41,12 @@ static void look_at(struct life *life, u64 pid)
 void life_look(struct life *life)
 {
 	const struct outer *o = &life->outer;
-	struct kernel_siginfo ask = { .signo = LOOK_SIGNAL, .code = LOOK_CODE };
 	char list[4096];
 	long got = o->procs.count ? read_text(o->procs.first, list, sizeof list) : 0;
 	u64 pid = 0;
 
 	if (o->reaps)
-		sys(__NR_pidfd_send_signal, o->pidfd, LOOK_SIGNAL, &ask, 0);
+		send_request(o->pid, o->pidfd, REQUEST_STOP);
 	if (!o->procs.count)
 		look_at(life, (u64)o->pid);
 	for (long i = 0, looks = 0; i < got && looks < LOOKS_AT_MOST; i++) {

@@ -35,38 +35,29 @@ char *descriptor_path(char *at, int fd)
 	return at;
 }
 
-struct entry {
-	u64 inode, offset;
-	u16 length;
-	u8 type;
-	char name[];
-};
-
 static long close_each_on_exec(int first)
 {
-	char buffer[2048];
 	struct rlimit limit = { .rlim_cur = 1024 };
-	long fd = sys(__NR_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), got, number;
+	struct listing l;
+	const struct entry *entry;
+	long number;
 
-	if (fd < 0) {
+	begin_listing(&l, (int)sys(__NR_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (l.fd < 0) {
 		sys(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
 		for (number = first; number < (long)limit.rlim_cur; number++)
 			sys(__NR_fcntl, number, F_SETFD, FD_CLOEXEC);
 		return 0;
 	}
-	while ((got = sys(__NR_getdents64, fd, buffer, sizeof buffer)) > 0)
-		for (long at = 0; at < got;) {
-			const struct entry *entry = (const void *)(buffer + at);
-
-			at += entry->length;
-			number = 0;
-			for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
-				number = number * 10 + (*digit - '0');
-			if (number >= first)
-				sys(__NR_fcntl, number, F_SETFD, FD_CLOEXEC);
-		}
-	sys(__NR_close, fd);
-	return got;
+	while ((entry = next_in(&l)) != NULL) {
+		number = 0;
+		for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
+			number = number * 10 + (*digit - '0');
+		if (number >= first)
+			sys(__NR_fcntl, number, F_SETFD, FD_CLOEXEC);
+	}
+	sys(__NR_close, l.fd);
+	return l.got;
 }
 
 /* Every descriptor from `first` on ends at the next exec. */
@@ -95,6 +86,15 @@ long signal_child(int pid, int pidfd, int sig)
 	long err = sys(__NR_pidfd_send_signal, pidfd, sig, NULL, 0);
 
 	return CALL_REFUSED(err) ? sys(__NR_kill, pid, sig) : err;
+}
+
+/* A request to hutch-init, see program.h. */
+long send_request(int pid, int pidfd, int value)
+{
+	struct kernel_siginfo info = { .signo = REQUEST_SIGNAL, .code = REQUEST_CODE, .value = value };
+	long err = sys(__NR_pidfd_send_signal, pidfd, REQUEST_SIGNAL, &info, 0);
+
+	return CALL_REFUSED(err) ? sys(__NR_rt_sigqueueinfo, pid, REQUEST_SIGNAL, &info) : err;
 }
 
 /* Reaps a child of ours that has ended: 1 with its wait status, 0 when it has not ended yet. */

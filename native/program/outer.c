@@ -173,20 +173,6 @@ static int op_supervise_calls(struct outer *o, struct cursor *c)
 	return finished(c);
 }
 
-/* cgroup.kill takes the whole tree at once, forks in flight included; without it, each process in turn until none is left. */
-static int kill_all(const struct strings *procs, const char *kill_file)
-{
-	const char *path = procs->first;
-	int count = 0;
-
-	/* before `wait` has told of it there is none */
-	if (kill_file && *kill_file && write_text(kill_file, "1") == 0)
-		return 0;
-	for (u32 i = 0; i < procs->count; i++, path = next_string(path))
-		signal_listed(path, SIGKILL, 0, &count);
-	return 0;
-}
-
 static int contains(const char *text, const char *part, size_t length)
 {
 	for (; *text; text++) {
@@ -375,25 +361,4 @@ void outer_undo(struct outer *o)
 	}
 	release_locks(o);
 	o->made_count = 0;
-}
-
-/* To all processes of the group. An init that stays passes the signal on itself, so it gets it once and its command does not twice. */
-int outer_signal(struct outer *o, int sig)
-{
-	int count = 0;
-	long err;
-
-	if (o->procs.count == 0)
-		return (int)signal_child(o->pid, o->pidfd, sig);
-	err = signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
-	/* alone, it has nobody yet to pass it on to, and may be waiting for the network; on v1 it may not be in its group yet */
-	if (sig && (count == 0 || (o->reaps && count == 1)))
-		err = signal_child(o->pid, o->pidfd, sig);
-	return (int)err;
-}
-
-int outer_kill(struct outer *o)
-{
-	kill_all(&o->procs, o->kill_file);
-	return (int)signal_child(o->pid, o->pidfd, SIGKILL);
 }

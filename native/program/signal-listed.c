@@ -11,18 +11,7 @@
 
 #define BATCH 32
 
-struct listed {
-	long pid;
-	long fd;
-	int confirmed;
-};
-
-struct reader {
-	long fd, got, at;
-	char buffer[1024];
-};
-
-static long open_list(struct reader *r, int base, const char *procs)
+long open_list(struct reader *r, int base, const char *procs)
 {
 	r->got = r->at = 0;
 	r->fd = sys(__NR_openat, base, procs, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -30,7 +19,7 @@ static long open_list(struct reader *r, int base, const char *procs)
 }
 
 /* 1 with the next number, 0 at the end, -errno. */
-static long next_pid(struct reader *r, long *pid)
+long next_pid(struct reader *r, long *pid)
 {
 	int digits = 0;
 
@@ -55,7 +44,7 @@ static long next_pid(struct reader *r, long *pid)
 }
 
 /* By number where descriptors are refused: Linux before 5.3, seccomp filters, too many open files. */
-static long signal_one(const struct listed *l, int sig)
+long signal_one(const struct listed *l, int sig)
 {
 	long sent = l->fd >= 0 ? sys(__NR_pidfd_send_signal, l->fd, sig, NULL, 0) : -ENOSYS;
 

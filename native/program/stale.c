@@ -175,36 +175,21 @@ static int sweep_group(int base, const char *name, u64 own_space, u64 until)
 	return again;
 }
 
-struct entry {
-	u64 inode;
-	long long offset;
-	u16 length;
-	u8 type;
-	char name[];
-};
-
 /* Removes what dead owners left right below a directory. Returns 1 if there is more to do, at `until` at the latest. */
 int sweep_directory(const char *directory, u64 own_space, u64 until)
 {
-	char buffer[4096] __attribute__((aligned(8)));
-	long fd = sys(__NR_openat, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), got;
-	int again = 0;
+	struct listing l;
+	const struct entry *e;
+	int again = 0, late = 0;
 
-	if (fd < 0)
+	begin_listing(&l, (int)sys(__NR_openat, AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (l.fd < 0)
 		return 0;
-	while ((got = sys(__NR_getdents64, fd, buffer, sizeof buffer)) > 0)
-		for (long at = 0; at < got;) {
-			struct entry *e = (struct entry *)(void *)(buffer + at);
-
-			at += e->length;
-			if (e->type != 4 /* DT_DIR */)
-				continue;
-			if (now_ms() >= until) {
-				sys(__NR_close, fd);
-				return 1;
-			}
-			again |= sweep_group((int)fd, e->name, own_space, until);
-		}
-	sys(__NR_close, fd);
-	return again;
+	while (!late && (e = next_in(&l)) != NULL) {
+		late = now_ms() >= until;
+		if (!late && e->type == ENTRY_GROUP)
+			again |= sweep_group(l.fd, e->name, own_space, until);
+	}
+	sys(__NR_close, l.fd);
+	return again | late;
 }

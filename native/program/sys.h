@@ -114,12 +114,16 @@ struct kernel_sigaction {
 	u64 mask;
 };
 
-/* Leading part of siginfo_t, as rt_sigtimedwait fills it. */
+/* siginfo_t of a 64-bit machine, for signals that a process sent. */
 struct kernel_siginfo {
 	int signo;
 	int err;
 	int code;
-	int pad[29];
+	int padding;
+	int pid;
+	u32 uid;
+	int value;
+	int rest[25];
 };
 
 #endif

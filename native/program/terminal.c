@@ -47,24 +47,10 @@ static void set_foreground_group(const struct terminal *t, int group)
 /* Whether another hutch of the same pipeline has made this group for its job: its leader's parent is in hutch's group. */
 static int is_of_pipeline(const struct terminal *t, int group)
 {
-	char path[32] = "/proc/", text[512], *at = path + 6;
-	int digits[12], count = 0, parent = 0;
-	long got;
+	int parent = 0;
+	u64 started;
 
-	for (int left = group; left > 0; left /= 10)
-		digits[count++] = left % 10;
-	while (count)
-		*at++ = (char)('0' + digits[--count]);
-	memcpy(at, "/stat", 6);
-	got = group > 0 ? read_text(path, text, sizeof text) : 0;
-	/* "PID (NAME) STATE PARENT ", where NAME may have anything in it */
-	while (got > 0 && text[got - 1] != ')')
-		got--;
-	if (got <= 0 || got + 4 > (long)sizeof text)
-		return 0;
-	for (at = text + got + 3; *at >= '0' && *at <= '9'; at++)
-		parent = parent * 10 + (*at - '0');
-	return parent > 0 && sys(__NR_getpgid, parent) == t->own_group;
+	return group > 0 && read_process(group, &parent, &started) && parent > 0 && sys(__NR_getpgid, parent) == t->own_group;
 }
 
 /* Before the clone: which stream is the terminal, and what has to be restored at the end. */

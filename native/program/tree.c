@@ -11,14 +11,6 @@
 
 #define MAX_LEVELS 4096
 
-struct entry {
-	u64 inode;
-	long long offset;
-	u16 length;
-	u8 type;
-	char name[];
-};
-
 int open_group_in(int base, const char *name)
 {
 	long fd = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -32,24 +24,21 @@ int open_group_in(int base, const char *name)
 /* Returns 1 if an entry of this type stands at `from` or behind it. */
 int next_entry(int directory, long long from, enum entry_type type, struct listed_entry *c)
 {
-	char buffer[2048] __attribute__((aligned(8)));
-	long got;
+	struct listing l;
+	const struct entry *e;
 
 	if (sys(__NR_lseek, directory, from, 0 /* SEEK_SET */) < 0)
 		return 0;
+	begin_listing(&l, directory);
 	c->after = from;
-	while ((got = sys(__NR_getdents64, directory, buffer, sizeof buffer)) > 0)
-		for (long at = 0; at < got;) {
-			struct entry *e = (struct entry *)(void *)(buffer + at);
-
-			at += e->length;
-			c->at = c->after;
-			c->after = e->offset;
-			if (e->type != type || e->name[0] == '.')
-				continue;
-			memcpy(c->name, e->name, text_length(e->name) + 1);
-			return 1;
-		}
+	while ((e = next_in(&l)) != NULL) {
+		c->at = c->after;
+		c->after = e->offset;
+		if (e->type != type || e->name[0] == '.')
+			continue;
+		memcpy(c->name, e->name, text_length(e->name) + 1);
+		return 1;
+	}
 	return 0;
 }
 

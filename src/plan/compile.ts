@@ -216,9 +216,15 @@ function joinsLate({ groups, userNamespace, spec }: Plan): boolean {
   return own && born && groups.some(({ controller }) => controller !== '')
 }
 
-/** hutch-init stays as PID 1. */
+/** hutch-init stays: as PID 1, or to adopt the orphans of a job that no group holds, so that a stop reaches them. */
 function reaps(plan: Plan): number {
-  return plan.isolate.includes('pid') && plan.spec.init ? 1 : 0
+  return plan.spec.init && (plan.isolate.includes('pid') || adoptsOrphans(plan)) ? 1 : 0
+}
+
+/** `hutch run` stops a job only at a limit of its own; the library at any time. */
+function adoptsOrphans({ groups, spec }: Plan): boolean {
+  const stops = spec.door !== 'cli' || spec.timeoutMs > 0 || spec.maxOutput !== undefined
+  return groups.length === 0 && stops && !spec.joins.some(({ kind }) => kind === 'pid')
 }
 
 /** A pid namespace that is joined, or made by unshare, begins with a child of hutch-init. */

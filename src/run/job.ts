@@ -37,7 +37,7 @@ export interface StartOptions extends RunOptions {
 
 /** A running command. `await using` stops it at the end of the block. */
 export class Job {
-  /** Process id on this side: of hutch's PID 1, or of the command when there is none. */
+  /** Process id on this side: of hutch-init if it stays (as PID 1, or without a control group), otherwise of the command. */
   readonly pid: number
   readonly stdin: Writable | null
   readonly stdout: Readable | null
