@@ -184,7 +184,7 @@ function tellStall(job: Job, always: boolean): () => void {
     const color = wantsColor(process.stderr)
     const end = watchStall(job.directories, job.pid, ({ headline, evidence, remedy }) => {
       const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
-      tell(`hutch: nothing has run for ${stillFor}: ${headline}\n${formatLines(lines, color)}`)
+      tell(`hutch: the job has used almost no CPU time for ${stillFor}: ${headline}\n${formatLines(lines, color)}`)
     })
     if (ended) end()
     else stop = end

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { readWords } from '../cgroup/files.ts'
 import { pathOfDirectory } from '../cgroup/place.ts'
 import { HutchError } from '../errors.ts'
-import { readHost } from '../host/host.ts'
+import { readHost, statField } from '../host/host.ts'
 import { quote } from '../quote.ts'
 import type { Cause } from '../run/why/explanation.ts'
 import { why } from '../run/why/why.ts'
@@ -17,8 +17,9 @@ export type Stall = Pick<Cause, 'headline' | 'evidence' | 'remedy'>
 /** Causes of a living group that make its processes wait. */
 const holding = new Set<Cause['cause']>(['pids', 'slowed', 'stuck'])
 const periodMs = 1500
-/** Looks in a row at which the job has used no CPU time. */
+/** Looks in a row at which the job has used less CPU time than `stillShare` of the time between them. */
 const stillLooks = 3
+const stillShare = 0.02
 const maxProcesses = 64
 
 /**
@@ -26,14 +27,13 @@ const maxProcesses = 64
  * first process if it has no group.
  */
 export function watchStall(directories: readonly string[], pid: number, report: (stall: Stall) => void): () => void {
-  let [seen, still] = ['', 0]
+  let [seen, still] = [new Map<number, number>(), 0]
   const timer = setInterval(() => {
-    const pids = membersOf(directories, pid)
-    const used = usedBy(pids)
-    still = used === seen && pids.length > 0 ? still + 1 : 0
+    const used = usedBy(membersOf(directories, pid))
+    still = isStill(seen, used) ? still + 1 : 0
     seen = used
     if (still < stillLooks) return
-    const stall = explainStall(directories, pids)
+    const stall = explainStall(directories, [...used.keys()])
     // nothing holds it: it waits for input, a timer or another machine
     if (!stall) still = 0
     else {
@@ -53,9 +53,23 @@ function membersOf(directories: readonly string[], pid: number): number[] {
   return first === undefined ? [pid] : readWords(first, 'cgroup.procs').slice(0, maxProcesses).map(Number)
 }
 
-/** CPU time that each process has used, as text: it changes if one runs, begins or ends. */
-function usedBy(pids: readonly number[]): string {
-  return pids.map((pid) => `${pid} ${read(pid, 'schedstat')?.split(' ')[0]}`).join('\n')
+/** Milliseconds of CPU time that the threads of each process have used: proc_pid_stat(5), in ticks of 10 ms. */
+function usedBy(pids: readonly number[]): Map<number, number> {
+  const ticks = (stat: string, field: number) => Number(statField(stat, field) ?? 0)
+  return new Map(
+    pids.map((pid) => {
+      const stat = read(pid, 'stat') ?? ''
+      return [pid, (ticks(stat, 14) + ticks(stat, 15)) * 10]
+    }),
+  )
+}
+
+/** Whether the same processes are there, and have hardly run. */
+function isStill(before: ReadonlyMap<number, number>, now: ReadonlyMap<number, number>): boolean {
+  if (now.size === 0 || now.size !== before.size) return false
+  let total = 0
+  for (const [pid, used] of now) total += used - (before.get(pid) ?? Number.NEGATIVE_INFINITY)
+  return total < periodMs * stillShare
 }
 
 function explainStall(directories: readonly string[], pids: readonly number[]): Stall | undefined {
