@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // runs of tests are not what a user asks `hutch why` for
+    env: { HUTCH_STATE: '0' },
     setupFiles: ['test/leaks.ts'],
     // the kernel is one: files that make groups take turns
     fileParallelism: false,

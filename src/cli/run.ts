@@ -142,6 +142,7 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
   learn?.(result)
   report?.(formatReport(result))
   meta?.(formatMeta(result))
+  if (result.status !== 0) (await import('./last-run.ts')).keepLastRun(formatReport(result))
   if (spec.seccompReport) told!.tellCounts(result)
   if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage))) {
     const color = wantsColor(process.stderr)

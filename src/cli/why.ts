@@ -8,6 +8,7 @@ import type { Cause, Explanation } from '../run/why/explanation.ts'
 import { why } from '../run/why/why.ts'
 import { findContainer, readDockerNames } from './docker-name.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import { lastRunFile } from './last-run.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
 import { defaultFile } from './record/file.ts'
@@ -20,17 +21,17 @@ const flags: FlagTable = {
     help: 'a recording that may know of the group (the one that hutch record makes, if it is there)',
   },
 }
-const usage = 'hutch why [--json] [--db FILE] PID|GROUP|REPORT'
+const usage = 'hutch why [--json] [--db FILE] [PID|GROUP|REPORT]'
 
 export async function main(args: string[]): Promise<number> {
   const { values, rest } = parseFlags(args, flags, true)
   if (values.help) {
     print(
-      `Usage: ${usage}\n\n${formatFlags(flags)}\n\nPID: a process, also one that is gone. GROUP: a path from the root (/build/jobs), a name, or a directory;\nalso one that is gone; as root what Docker calls a container. REPORT: a file that hutch run --report wrote.\n`,
+      `Usage: ${usage}\n\n${formatFlags(flags)}\n\nPID: a process, also one that is gone. GROUP: a path from the root (/build/jobs), a name, or a directory;\nalso one that is gone; as root what Docker calls a container. REPORT: a file that hutch run --report wrote.\nWithout one: your newest hutch run that did not end with 0 (HUTCH_STATE=0 keeps none).\n`,
     )
     return 0
   }
-  const [target] = rest
+  const target = rest[0] ?? lastRun()
   if (!target || rest.length > 1) throw fail('WORDS_MISSING', { usage })
   const now = explainTarget(target)
   const path = HutchError.is(now) ? target : now.target.path
@@ -45,6 +46,18 @@ export async function main(args: string[]): Promise<number> {
       : formatExplanation(explanation, wantsColor(process.stdout), found),
   )
   return explanation.causes.every(({ cause }) => noCause.has(cause)) ? 1 : 0
+}
+
+/** The report of this user's newest run that did not end with 0. @throws WHY_TARGET_UNKNOWN */
+function lastRun(): string {
+  const file = lastRunFile()
+  if (file !== undefined && existsSync(file)) return file
+  const evidence = [
+    file === undefined
+      ? 'HUTCH_STATE is 0, so runs are not kept'
+      : `no run that ended with another status than 0 is kept in ${file}`,
+  ]
+  throw fail('WHY_TARGET_UNKNOWN', { name: 'the last run', evidence })
 }
 
 /** What stopped nothing: it ended by itself, or was not the kernel's doing, or cannot be known. */
