@@ -168,6 +168,7 @@ const aside = [
   'test/cli/compile-bwrap.test.ts',
   'test/cli/compile.test.ts',
   'test/cli/documents.test.ts',
+  'test/cli/last-run.test.ts',
   'test/cli/hostile-names.test.ts',
   'test/cli/network-cni.test.ts',
   'test/cli/network.test.ts',
