@@ -142,6 +142,7 @@ struct outer {
 	/* figures: u32 step, i32 length or -errno, bytes, padded to 4 */
 	char *figures;
 	u32 figures_length;
+	u32 failed;		/* the job was stopped, or did not end with status 0 */
 };
 
 /* What a launch takes from its caller besides the program. */

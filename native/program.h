@@ -38,7 +38,8 @@
 	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
 	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32") \
 	X(28, sendGo, op_send_go, "") \
-	X(30, reserveIds, op_reserve_ids, "")
+	X(30, reserveIds, op_reserve_ids, "") \
+	X(31, readIfFailed, op_read_if_failed, "path:string")
 
 #define INNER_OPS(X) \
 	X(32, joinGroup, op_join_group, "path:string") \

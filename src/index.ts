@@ -15,10 +15,9 @@ export type { RunOptions } from './plan/options.ts'
 export { Job, run, type StartOptions, start } from './run/job.ts'
 export { createPool, type JobOptions, Pool, type PoolOptions, type PoolStats } from './run/pool.ts'
 export type { JobEvent, Reason, Result, Verdict } from './run/result.ts'
-export type { JudgeStatus } from './run/status.ts'
 export type { Stdio } from './run/streams.ts'
 export type { Usage } from './run/usage.ts'
-export type { Cause, Explanation, Victim } from './run/why/explanation.ts'
+export type { Explanation, Victim, WhyCause } from './run/why/explanation.ts'
 export { type WhyTarget, why } from './run/why/why.ts'
 export type { NamespaceKind } from './sandbox/namespace.ts'
 export type { RefusedCall } from './seccomp/refused-call.ts'
@@ -26,3 +25,18 @@ export { type GroupRates, rates } from './survey/rates.ts'
 export type { DeviceIo, GroupSample, Pressure, Snapshot, Stall } from './survey/sample.ts'
 export { openSurvey, type Survey } from './survey/survey.ts'
 export { enterScope, type Scope, type ScopeOptions } from './systemd/scope.ts'
+export type {
+  Cause,
+  CauseCounts,
+  CauseKind,
+  CauseLimit,
+  CauseVictim,
+  Confidence,
+  Figure,
+  JobEnd,
+  Level,
+  OptionKey,
+  Remedy,
+  SideEvent,
+} from './verdict/cause.ts'
+export type { JudgeStatus } from './verdict/contest-status.ts'

@@ -5,7 +5,8 @@
  * file's twin, and a test holds the two together.
  *
  *   file   = the executable, zeros up to a multiple of 8, program, notes, footer
- *   notes  = numbers refusal keys, strings refusals, strings words, strings facts, string explained
+ *   notes  = numbers refusal keys, strings refusals, strings words, numbers rows of the end, numbers rows of what held it up, strings facts,
+ *            string explained
  *   footer = u32 magic, u32 version, u32 flags, u32 program length, u32 notes length, u32 file length,
  *            u32 checksum of all before it, u32 magic again
  *
@@ -18,7 +19,7 @@
 #include "../hutch.h"
 
 #define COMPILED_MAGIC 0x43747568 /* "hutC" */
-#define COMPILED_VERSION 1
+#define COMPILED_VERSION 2
 #define FOOTER_LENGTH 32
 #define GROUP_PLACEHOLDER "hutch-0-0-0-0"
 /*
@@ -37,15 +38,36 @@
  */
 enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WITH_PARENT = 8 };
 
-/* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second. */
+/* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second, \3 for how the program ended. */
 #define WORDS(X) \
-	X(STOPPED) X(KILLED) X(LATE) X(LATE_OOM_OWN) X(LATE_OOM_ABOVE) X(LATE_PIDS) X(LATE_SPACE) X(LATE_TABLES) X(OOM_OWN) X(OOM_ABOVE) X(OOM_ALL) X(PIDS) X(SPACE) X(SPACES) X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) \
-	X(SIGNAL_UNKNOWN) X(EXIT) X(NOT_FOUND) X(NOT_EXECUTABLE) X(INTERPRETER) X(ROOT)
+	X(NAME) X(STOPPED) X(KILLED) X(LATE) X(LATE_OOM_OWN) X(LATE_OOM_ABOVE) X(LATE_PIDS) X(LATE_SPACE) X(LATE_TABLES) X(OOM_OWN) \
+	X(OOM_ABOVE) X(OOM_ALL) X(OOM_NONE) X(PIDS) X(SPACE) X(SPACES) X(ULIMIT_FSIZE) X(ULIMIT_CPU) X(FILTER) X(INTERRUPTED) \
+	X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) X(SIGNAL_UNKNOWN) X(KILLED_OUTSIDE) X(KILLED_UNKNOWN) X(NOT_FOUND) X(NOT_EXECUTABLE) X(INTERPRETER) X(ROOT)
 enum word {
 #define WORD(name) WORD_##name,
 	WORDS(WORD)
 #undef WORD
 	WORD_COUNT
+};
+
+/* Why it ended, as src/verdict/cause.ts numbers it, and the figures that decide, as src/verdict/decide.ts does; a test compares. */
+#define KINDS(X) \
+	X(EXITED) X(OOM) X(FORK_REFUSED) X(TIMEOUT) X(CPU_TIME) X(THROTTLED) X(SLOWED) X(SPACE) X(DESCRIPTORS) X(ULIMIT) X(OUTPUT) \
+	X(SIGNAL) X(FILTER) X(EXEC_FAILED) X(NOT_INSIDE) X(ABORTED) X(INTERRUPTED) X(OOMD) X(HOST_OOM) X(UNKNOWN)
+#define FIGURES(X) \
+	X(EXEC_FAILED) X(NOT_INSIDE) X(ABORTED) X(OUTPUT_OVER) X(TIMED_OUT) X(CPU_TIME_OVER) X(FAILED) X(STATUS) X(SIGNAL) X(OOM_KILLS) \
+	X(LAST_KILL_EARLIER) X(GROUP_KILLED) X(OOM_WITHOUT_KILL) X(FORKS_REFUSED) X(FULL_SPACES) X(FULL_TABLES) X(INTERRUPTED) \
+	X(FILTER_KILLED) X(ULIMIT_SIGNAL) X(THROTTLED_PERCENT) X(MEMORY_STALL_PERCENT) X(SLOWED)
+enum kind {
+#define KIND(name) KIND_##name,
+	KINDS(KIND)
+#undef KIND
+};
+enum figure {
+#define FIGURE(name) FIGURE_##name,
+	FIGURES(FIGURE)
+#undef FIGURE
+	FIGURE_COUNT
 };
 
 /* The keys of a refusal: step * 2 and the section, part, errno, which text. Part and errno 0 stand for all that are not listed. */
@@ -58,6 +80,7 @@ struct compiled {
 	u32 program_length;
 	struct numbers keys;
 	struct strings refusals, words, facts;
+	struct numbers end_rows, held_rows;
 	const char *explained;
 };
 
@@ -72,7 +95,7 @@ const char *file_name(const char *path);
 int ends(const char *s, const char *end);
 int has_name(const char *text, const char *name, size_t length);
 void add_number(struct text *t, u64 number);
-void add_filled(struct text *t, const char *form, const char *first, const char *second);
+void add_filled(struct text *t, const char *form, const char *first, const char *second, const char *third);
 void print(int fd, const char *s);
 int same(const char *a, const char *b);
 int starts(const char *s, const char *start);
@@ -139,6 +162,9 @@ void warn_of_outer_limits(void);
 /* owner.c: names of groups, see src/cgroup/sweep.ts */
 int own_group_name(char *name, size_t size);
 int sweep_beside(const struct outer *o, const char *own, u64 until);
+
+/* decide.c */
+u32 decide_kind(const struct numbers *rows, const u64 *figures);
 
 /* verdict.c */
 struct story {

@@ -24,14 +24,14 @@ void add_number(struct text *t, u64 number)
 	add(t, digits + at);
 }
 
-/* `form` with its \1 and \2 filled in. */
-void add_filled(struct text *t, const char *form, const char *first, const char *second)
+/* `form` with its \1, \2 and \3 filled in. */
+void add_filled(struct text *t, const char *form, const char *first, const char *second, const char *third)
 {
 	char one[2] = "";
 
 	for (; *form; form++) {
 		one[0] = *form;
-		add(t, *form == 1 ? first : *form == 2 ? second : one);
+		add(t, *form == 1 ? first : *form == 2 ? second : *form == 3 ? third : one);
 	}
 }
 

@@ -46,6 +46,8 @@ int open_compiled(const u8 *bytes, u64 size, struct compiled *out)
 	out->keys = take_numbers(&notes);
 	out->refusals = take_strings(&notes);
 	out->words = take_strings(&notes);
+	out->end_rows = take_numbers(&notes);
+	out->held_rows = take_numbers(&notes);
 	out->facts = take_strings(&notes);
 	out->explained = take_string(&notes);
 	if (finished(&notes) || out->keys.count % REFUSAL_KEYS || out->words.count != WORD_COUNT ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How it ended, as src/run/judge.ts concludes it: an exit status, and a text that was written when it was compiled. */
+/* How it ended: figures for the decision list, and of the texts that were written when it was compiled the one for what that chose. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <signal.h>
@@ -16,6 +16,13 @@
 
 struct counts {
 	u64 oom_kills, own_ooms, denied, peak, limit, hits;
+	int counted;	/* kills were */
+};
+
+/* The end of the program's own process. */
+struct end {
+	int status, sig;
+	struct text words;	/* "sh exited with status 1" */
 };
 
 /* The number behind `key` at the start of a line. */
@@ -39,8 +46,10 @@ static void count_file(struct counts *c, const char *path, const char *text)
 	for (const char *at = path; *at; at++)
 		if (*at == '/')
 			file = at + 1;
-	if (same(file, "memory.events") || same(file, "memory.oom_control"))
+	if (same(file, "memory.events") || same(file, "memory.oom_control")) {
 		c->oom_kills = flat(text, "oom_kill");
+		c->counted = 1;
+	}
 	if (same(file, "memory.events.local"))
 		c->own_ooms = flat(text, "oom");
 	if (same(file, "pids.events"))
@@ -119,14 +128,31 @@ static struct counts count_figures(const struct story *s)
 	return c;
 }
 
-static void say_word(const struct story *s, enum word word, const char *first, const char *second)
+static void say_word(const struct story *s, enum word word, const char *first, const char *second, const struct end *end)
 {
 	struct text t = { .length = 0 };
 
 	if (s->compiled->flags & QUIET)
 		return;
-	add_filled(&t, nth_string(&s->compiled->words, word), first, second);
+	add_filled(&t, nth_string(&s->compiled->words, word), first, second, end ? end->words.bytes : "");
 	print(2, t.bytes);
+}
+
+/* `when` comes before: an end after something that did not bring it about. */
+static void describe_end(const struct story *s, struct end *end, const char *when)
+{
+	char room[32];
+
+	end->words.length = 0;
+	add(&end->words, when);
+	add(&end->words, nth_string(&s->compiled->words, WORD_NAME));
+	if (end->sig) {
+		add(&end->words, " was killed by ");
+		add(&end->words, signal_name(end->sig, room));
+	} else {
+		add(&end->words, " exited with status ");
+		add_number(&end->words, (u64)end->status);
+	}
 }
 
 static const char *counted(struct text *t, u64 n, const char *one, const char *many)
@@ -175,7 +201,7 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 ca
 		rank = fits;
 	}
 	add_filled(&words, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
-		   errno_name((int)wanted[2], room), s->group);
+		   errno_name((int)wanted[2], room), s->group, "");
 	add_own_groups(&t, words.bytes);
 	/* 0 says that no call is known; it is read's number on x86, too */
 	if (call && *call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
@@ -239,10 +265,10 @@ static int tell_inner(const struct story *s)
 	if (code != OP_EXEC && code != OP_EXEC_FILE)
 		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value, s->refused.max_rss);
 	if (err == ENOENT && !(code == OP_EXEC && lacks_interpreter(nth_string(&s->compiled->words, WORD_ROOT), payload))) {
-		say_word(s, WORD_NOT_FOUND, "", "");
+		say_word(s, WORD_NOT_FOUND, "", "", NULL);
 		return 127;
 	}
-	say_word(s, err == ENOENT ? WORD_INTERPRETER : WORD_NOT_EXECUTABLE, errno_name(err, room), "");
+	say_word(s, err == ENOENT ? WORD_INTERPRETER : WORD_NOT_EXECUTABLE, errno_name(err, room), "", NULL);
 	return 126;
 }
 
@@ -263,47 +289,160 @@ static const char *full_space(const struct story *s, struct text *name)
 	return name->length ? name->bytes : "";
 }
 
-/* A signal that a program brings on itself, one that was passed on, or not to be told. */
-static enum word whose_signal(const struct story *s, int sig)
+static int is_own_fault(int sig)
 {
 	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP, SIGPIPE, SIGXCPU, SIGXFSZ };
 
-	if (sig < 32 && s->sent & 1u << sig)
-		return WORD_SIGNAL_OUTSIDE;
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		if (own[i] == sig)
-			return WORD_SIGNAL_INSIDE;
-	return WORD_SIGNAL_UNKNOWN;
+			return 1;
+	return 0;
 }
 
-/* What it ran into before its time was up: it may have tried the same again and again. */
-static void tell_late(const struct story *s, const struct counts *c, int own)
+static int has_word(const struct story *s, enum word word)
+{
+	return *nth_string(&s->compiled->words, word) != 0;
+}
+
+/* Whether it ended by a signal that was passed on, or with a status that stands for it. */
+static int is_interrupted(const struct story *s, const struct end *end)
+{
+	static const u32 ending = 1u << SIGINT | 1u << SIGTERM | 1u << SIGQUIT;
+	int sig = end->sig ? end->sig : end->status - 128;
+
+	if (sig > 0 && sig < 32 && s->sent & 1u << sig)
+		return 1;
+	return !end->sig && end->status && (s->sent & ending) != 0;
+}
+
+/* The limit of a process that its signal stands for; 0: none, or none was set. */
+static enum word ulimit_word(const struct story *s, int sig)
+{
+	enum word word = sig == SIGXFSZ ? WORD_ULIMIT_FSIZE : sig == SIGXCPU ? WORD_ULIMIT_CPU : WORD_NAME;
+
+	return has_word(s, word) ? word : WORD_NAME;
+}
+
+/* As src/verdict/facts.ts computes them; 0 for what a compiled file does not read. */
+static void compute_figures(const struct story *s, const struct counts *c, const struct end *end, u64 *f)
+{
+	const struct life *l = s->life;
+
+	f[FIGURE_TIMED_OUT] = s->timed_out != 0;
+	f[FIGURE_FAILED] = end->sig || end->status;
+	f[FIGURE_STATUS] = (u64)end->status;
+	f[FIGURE_SIGNAL] = (u64)end->sig;
+	f[FIGURE_OOM_KILLS] = c->oom_kills;
+	f[FIGURE_GROUP_KILLED] = s->oom_noticed && end->sig == SIGKILL;
+	f[FIGURE_OOM_WITHOUT_KILL] = c->own_ooms && !c->oom_kills;
+	f[FIGURE_FORKS_REFUSED] = c->denied;
+	f[FIGURE_FULL_SPACES] = l->full_spaces != 0;
+	f[FIGURE_FULL_TABLES] = l->full_tables;
+	f[FIGURE_INTERRUPTED] = (u64)is_interrupted(s, end);
+	f[FIGURE_FILTER_KILLED] = end->sig == SIGSYS && has_word(s, WORD_FILTER);
+	f[FIGURE_ULIMIT_SIGNAL] = ulimit_word(s, end->sig) != WORD_NAME;
+}
+
+/* What held it up until its time was over. */
+static void tell_late(const struct story *s, const struct counts *c, u32 held, int own)
 {
 	const struct life *l = s->life;
 	struct text first, second;
 
 	counted(&second, c->oom_kills, "", "");
-	if (c->oom_kills)
-		say_word(s, own ? WORD_LATE_OOM_OWN : WORD_LATE_OOM_ABOVE, "", second.bytes);
-	else if (c->denied)
-		say_word(s, WORD_LATE_PIDS, "", counted(&second, c->denied, " time", " times"));
-	else if (l->full_spaces)
-		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "");
-	else if (l->full_tables)
+	if (held == KIND_OOM)
+		say_word(s, own ? WORD_LATE_OOM_OWN : WORD_LATE_OOM_ABOVE, "", second.bytes, NULL);
+	else if (held == KIND_FORK_REFUSED)
+		say_word(s, WORD_LATE_PIDS, "", counted(&second, c->denied, " time", " times"), NULL);
+	else if (held == KIND_SPACE)
+		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "", NULL);
+	else if (held == KIND_DESCRIPTORS)
 		say_word(s, WORD_LATE_TABLES, counted(&first, l->table_limit, "", ""),
-			 counted(&second, l->full_tables, " process", " processes"));
+			 counted(&second, l->full_tables, " process", " processes"), NULL);
 	else
-		say_word(s, WORD_LATE, "", "");
+		say_word(s, WORD_LATE, "", "", NULL);
+}
+
+static void tell_kills(const struct story *s, const struct counts *c, const struct end *end, int own)
+{
+	struct text first, second;
+
+	counted(&first, c->oom_kills, " process was", " processes were");
+	counted(&second, c->oom_kills, "", "");
+	say_word(s, own ? WORD_OOM_OWN : WORD_OOM_ABOVE, first.bytes, second.bytes, end);
+}
+
+static void tell_forks(const struct story *s, const struct counts *c, const struct end *end)
+{
+	struct text first, second;
+
+	counted(&first, c->denied, " fork was", " forks were");
+	say_word(s, WORD_PIDS, first.bytes, counted(&second, c->denied, " time", " times"), end);
+}
+
+static void tell_interrupted(const struct story *s, const struct end *end)
+{
+	struct text names = { .length = 0 };
+	char room[32];
+
+	for (int sig = 1; sig < 32; sig++) {
+		if (!(s->sent & 1u << sig))
+			continue;
+		add(&names, names.length ? " and " : "");
+		add(&names, signal_name(sig, room));
+	}
+	say_word(s, WORD_INTERRUPTED, names.bytes, "", end);
+}
+
+static void tell_signal(const struct story *s, const struct counts *c, const struct end *end)
+{
+	int lost = s->life->command_status == -1, counted = end->sig == SIGKILL && c->counted && !c->oom_kills;
+
+	if (is_own_fault(end->sig))
+		say_word(s, WORD_SIGNAL_INSIDE, "", "", end);
+	else if (lost)
+		say_word(s, counted ? WORD_KILLED_OUTSIDE : WORD_SIGNAL_OUTSIDE, "", "", end);
+	else
+		say_word(s, counted ? WORD_KILLED_UNKNOWN : WORD_SIGNAL_UNKNOWN, "", "", end);
+}
+
+static void tell_kind(const struct story *s, u32 kind, const struct counts *c, struct end *end, int own)
+{
+	struct text first;
+
+	if (kind == KIND_OOM && c->oom_kills)
+		tell_kills(s, c, end, own);
+	else if (kind == KIND_OOM)
+		say_word(s, s->oom_noticed && end->sig == SIGKILL ? WORD_OOM_ALL : WORD_OOM_NONE, "", "", end);
+	else if (kind == KIND_FORK_REFUSED)
+		tell_forks(s, c, end);
+	else if (kind == KIND_SPACE)
+		say_word(s, WORD_SPACE, full_space(s, &first), "", end);
+	else if (kind == KIND_ULIMIT)
+		say_word(s, ulimit_word(s, end->sig), "", "", end);
+	else if (kind == KIND_FILTER)
+		say_word(s, WORD_FILTER, "", "", end);
+	else if (kind == KIND_INTERRUPTED)
+		tell_interrupted(s, end);
+	else if (kind == KIND_SIGNAL)
+		tell_signal(s, c, end);
+	else if (c->oom_kills || c->denied) {
+		describe_end(s, end, "later ");
+		if (c->oom_kills)
+			tell_kills(s, c, end, own);
+		else
+			tell_forks(s, c, end);
+	}
 }
 
 /* Says what should be heard of, and gives the exit status. */
 int tell(const struct story *s)
 {
 	const struct life *l = s->life;
-	int status = l->command_status != -1 ? l->command_status : l->own_status, sig = status & 0x7f, own;
+	int status = l->command_status != -1 ? l->command_status : l->own_status, own;
+	struct end end = { .sig = status & 0x7f, .status = status & 0x7f ? 0 : status >> 8 & 0xff };
+	u64 figures[FIGURE_COUNT] = { 0 };
 	struct counts c;
-	struct text first, second;
-	char room[32];
 
 	if (s->refused.kind)
 		return tell_inner(s);
@@ -311,26 +450,18 @@ int tell(const struct story *s)
 		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno, (u32)l->failed_call);
 	c = count_figures(s);
 	own = c.own_ooms || c.hits || (c.limit && c.peak + IN_FLIGHT >= c.limit);
-	counted(&first, c.oom_kills, " process was", " processes were");
-	counted(&second, c.oom_kills, "", "");
+	describe_end(s, &end, "");
+	compute_figures(s, &c, &end, figures);
 	if (s->timed_out) {
-		say_word(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, "", "");
-		tell_late(s, &c, own);
+		if (end.sig == SIGTERM) {
+			end.words.length = 0;
+			add(&end.words, nth_string(&s->compiled->words, WORD_NAME));
+			add(&end.words, " ended");
+		}
+		say_word(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, "", "", &end);
+		tell_late(s, &c, decide_kind(&s->compiled->held_rows, figures), own);
 		return 124;
 	}
-	if (c.oom_kills && status)
-		say_word(s, own ? WORD_OOM_OWN : WORD_OOM_ABOVE, first.bytes, second.bytes);
-	else if (s->oom_noticed && sig == SIGKILL)
-		say_word(s, WORD_OOM_ALL, "", "");
-	else if (c.denied && status)
-		say_word(s, WORD_PIDS, counted(&first, c.denied, " fork was", " forks were"), counted(&second, c.denied, "", ""));
-	else if (l->full_spaces && status && !sig)
-		say_word(s, WORD_SPACE, full_space(s, &first), counted(&second, (u64)(status >> 8 & 0xff), "", ""));
-	else if (sig)
-		say_word(s, whose_signal(s, sig), signal_name(sig, room), "");
-	else if (c.oom_kills)
-		say_word(s, WORD_EXIT, first.bytes, "killed for memory");
-	else if (c.denied)
-		say_word(s, WORD_EXIT, counted(&first, c.denied, " fork was", " forks were"), "refused (pids.max)");
-	return sig ? 128 + sig : status >> 8 & 0xff;
+	tell_kind(s, decide_kind(&s->compiled->end_rows, figures), &c, &end, own);
+	return end.sig ? 128 + end.sig : end.status;
 }

@@ -170,6 +170,7 @@ unsigned int life_finish(struct life *life)
 	if (life->empty_fd >= 0)
 		sys(__NR_close, life->empty_fd);
 	life->empty_fd = -1;
+	life->outer.failed = (life->command_status != -1 ? life->command_status : life->own_status) != 0 || life->stop_stage;
 	while ((err = outer_finish(&life->outer)) != 0) {
 		if (err == -EAGAIN && life->retries < RETRIES_AT_MOST)
 			return life->retries++ < 10 ? 1 : 25;

@@ -67,6 +67,15 @@ static int op_read_file(struct outer *o, struct cursor *c)
 	return 0;
 }
 
+/* What is needed only to explain a failure, such as limits that may have been changed meanwhile. */
+static int op_read_if_failed(struct outer *o, struct cursor *c)
+{
+	if (o->failed)
+		return op_read_file(o, c);
+	take_string(c);
+	return finished(c) ? -EPROTO : 0;
+}
+
 static int op_spawn(struct outer *o, struct cursor *c)
 {
 	u64 flags = take_u64(c);

@@ -58,6 +58,8 @@ static void make_file(struct builder *b)
 	put(b, REFUSAL_KEYS), put(b, 1), put(b, 0), put(b, 2), put(b, 0);
 	put_list(b, 1, "no\1", 4);
 	put_list(b, WORD_COUNT, words, WORD_COUNT);
+	put(b, 2), put(b, KIND_OOM), put(b, 0);
+	put(b, 0);
 	put_list(b, 2, "user\0" "0", 7);
 	put_string(b, "explained");
 	notes = b->size - notes;
@@ -78,7 +80,7 @@ static void test_trailer(void)
 	struct builder *b = calloc(1, sizeof *b), *whole = calloc(1, sizeof *whole);
 	struct compiled c;
 	u8 *bytes;
-	u32 odd = 2;
+	u32 odd = COMPILED_VERSION + 1;
 
 	make_file(whole);
 	CHECK(open_copy(whole, &c, &bytes) == 0);

@@ -6,9 +6,16 @@ import type { Result } from '../run/result.ts'
 import { type Document, openDocument } from './document.ts'
 
 /** Opens a document before the command runs, so that one that cannot be written is refused now. @throws FILE_REFUSED */
-export function openReport(path: string, flag: string): Document {
+export function openReport(name: string, flag: string): Document {
+  const path = descriptorPath(name) ?? name
   const write = refusing(path, flag, () => openDocument(path))
   return (content, options) => refusing(path, flag, () => write(content, options))
+}
+
+/** Returns the path of what `-`, standard output, or `fd:N` stands for. */
+function descriptorPath(name: string): string | undefined {
+  if (name === '-') return '/dev/stdout'
+  return /^fd:\d{1,9}$/.test(name) ? `/dev/fd/${name.slice(3)}` : undefined
 }
 
 function refusing<T>(path: string, flag: string, action: () => T): T {
@@ -31,12 +38,18 @@ function refused(path: string, flag: string, error: unknown): HutchError {
   return fail('FILE_REFUSED', { what: `write ${documents[flag]}`, path, errno: code, remedy }, error)
 }
 
-/** What report.schema.json describes: the result without what the command wrote. */
-export function makeReport(result: Result): Omit<Result, 'stdout' | 'stderr'> {
-  const { stdout: _stdout, stderr: _stderr, ...report } = result
-  return report
+/** Versions of the report: 1 is what was written before reports had a cause. */
+export type ReportVersion = 1 | 2
+
+/** Returns what report.schema.json, or report.v1.schema.json, describes: the result without what the command wrote. */
+export function makeReport(result: Result, version: ReportVersion = 2): object {
+  const { stdout: _stdout, stderr: _stderr, cause, ...report } = result
+  return version === 1 ? report : { schemaVersion: version, ...report, cause }
 }
 
-export function formatReport(result: Result): string {
-  return `${formatJson(makeReport(result), 2)}\n`
+/** Returns the report as `name` takes it: descriptors get one line, standard output on a line of its own behind the job's. */
+export function formatReport(result: Result, name: string, version: ReportVersion = 2): string {
+  const report = makeReport(result, version)
+  if (name === '-') return `\n${formatJson(report)}\n`
+  return `${formatJson(report, descriptorPath(name) === undefined ? 2 : undefined)}\n`
 }

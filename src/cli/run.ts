@@ -8,21 +8,21 @@ import { explainProgram } from '../program/explain.ts'
 import { ownVariables } from '../run/environment.ts'
 import { type Job, loadFileReader, loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
-import { formatMeta, formatMetaOfFailure } from '../run/meta.ts'
 import { warnOfFewTasks } from '../run/node-tasks.ts'
 import { describeOuter } from '../run/outer-words.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { pretendSettled, settle } from '../run/settle.ts'
-import { isWorthTelling } from '../run/verdict.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
+import { formatMeta, formatMetaOfFailure } from '../verdict/isolate-meta.ts'
+import { isWorthTelling } from '../verdict/words.ts'
 import type { Document } from './document.ts'
 import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
 import { print } from './output.ts'
 import { formatLines, formatSteps, formatVerdict, wantsColor } from './print.ts'
 import { defaultFile, mayBeRecorded } from './record/file.ts'
 import { openRedirections } from './redirect.ts'
-import { formatReport, openReport } from './report.ts'
+import { formatReport, openReport, type ReportVersion } from './report.ts'
 import { tell } from './stderr.ts'
 
 export const flags: FlagTable = {
@@ -98,7 +98,12 @@ export const flags: FlagTable = {
   stderr: { value: 'FILE', help: 'the same; one file for both is shared' },
   'max-output': { value: 'SIZE', help: 'killed when it has written more to stdout, or to stderr (1M)' },
   meta: { value: 'FILE', help: "write what happened as isolate's meta file; a symbolic link there is replaced" },
-  report: { value: 'FILE', help: 'write what happened as JSON; a symbolic link there is replaced; /dev/stdout works' },
+  report: {
+    value: 'FILE',
+    help: 'write what happened as JSON; a symbolic link there is replaced. -: one line behind its output; fd:N',
+  },
+  'report-version': { value: 'N', help: 'version of the report: 2, or 1 for one more release' },
+  json: { help: 'the same as --report -' },
   explain: { help: 'run nothing: print the operations and the shell lines that do the same' },
   verbose: { short: 'v', help: 'always print the verdict' },
   quiet: { short: 'q', help: 'never print the verdict' },
@@ -126,9 +131,10 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
   const options = readOptions(values, order)
   const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const filter = await loadFilter(spec)
-  const reportPath = values.report?.[0]
+  const version = reportVersion(values['report-version']?.at(-1))
+  const names = [...(values.report?.slice(0, 1) ?? []), ...(values.json ? ['-'] : [])]
   const told = spec.seccompReport || spec.learn ? await import('./seccomp-report.ts') : undefined
-  const report = reportPath === undefined ? undefined : openReport(reportPath, '--report')
+  const reports = names.map((name) => ({ name, write: openReport(name, '--report') }))
   const learn = told?.openLearn(values)
   if (values.explain) {
     const { print } = await import('./output.ts')
@@ -140,11 +146,11 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
   }
   const result = await runToEnd(spec, values, filter, told?.tellRefused)
   learn?.(result)
-  report?.(formatReport(result))
+  for (const { name, write } of reports) write(formatReport(result, name, version))
   meta?.(formatMeta(result))
-  if (result.status !== 0) (await import('./last-run.ts')).keepLastRun(formatReport(result))
+  if (result.status !== 0) (await import('./last-run.ts')).keepLastRun(formatReport(result, 'last.json'))
   if (spec.seccompReport) told!.tellCounts(result)
-  if (!values.quiet && (values.verbose || isWorthTelling(result.reason, result.usage))) {
+  if (!values.quiet && (values.verbose || isWorthTelling(result.cause))) {
     const color = wantsColor(process.stderr)
     tell(formatVerdict(result, { color, verbose: values.verbose !== undefined }))
     const file = defaultFile()
@@ -152,6 +158,13 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
       tell(formatLines(await (await import('./record/glance.ts')).glance(file, result), color))
   }
   return result.status
+}
+
+/** @throws OPTION_INVALID */
+function reportVersion(value: string | undefined): ReportVersion {
+  if (value === undefined || value === '2') return 2
+  if (value === '1') return 1
+  throw fail('OPTION_INVALID', { name: '--report-version', value, why: 'there is no such version', accepted: '1 or 2' })
 }
 
 async function runToEnd(

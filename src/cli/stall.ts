@@ -7,15 +7,15 @@ import { pathOfDirectory } from '../cgroup/place.ts'
 import { HutchError } from '../errors.ts'
 import { readHost, statField } from '../host/host.ts'
 import { quote } from '../quote.ts'
-import type { Cause } from '../run/why/explanation.ts'
+import type { WhyCause } from '../run/why/explanation.ts'
 import { why } from '../run/why/why.ts'
 import { formatDuration } from '../units.ts'
 
 /** What can hold a job up. */
-export type Stall = Pick<Cause, 'headline' | 'evidence' | 'remedy'>
+export type Stall = Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>
 
 /** Causes of a living group that make its processes wait. */
-const holding = new Set<Cause['cause']>(['pids', 'slowed', 'stuck'])
+const holding = new Set<WhyCause['cause']>(['pids', 'slowed', 'stuck'])
 const periodMs = 1500
 /** Looks in a row at which the job has used less CPU time than `stillShare` of the time between them. */
 const stillLooks = 3

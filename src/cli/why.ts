@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import { readHost } from '../host/host.ts'
 import { escapeUnsafe, formatJson } from '../quote.ts'
-import type { Cause, Explanation } from '../run/why/explanation.ts'
+import type { Explanation, WhyCause } from '../run/why/explanation.ts'
 import { why } from '../run/why/why.ts'
 import { findContainer, readDockerNames } from './docker-name.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
@@ -61,7 +61,7 @@ function lastRun(): string {
 }
 
 /** What stopped nothing: it ended by itself, or was not the kernel's doing, or cannot be known. */
-const noCause = new Set<Cause['cause']>(['exit', 'none', 'not-kernel', 'unknown'])
+const noCause = new Set<WhyCause['cause']>(['exit', 'none', 'not-kernel', 'unknown'])
 
 /** Where nothing else has that name, it may be a container of Docker's. */
 function explainTarget(target: string): Explanation | HutchError {
@@ -95,7 +95,7 @@ async function lookBack(named: string | undefined, path: string): Promise<Recall
 /** A group that only the recording knows any more. */
 function explainRecalled(name: string, { group, kills, slowed }: Recalled): Explanation {
   const count = total(kills)
-  const cause: Cause =
+  const cause: WhyCause =
     count > 0
       ? {
           cause: 'oom',
@@ -107,7 +107,7 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
         }
       : { cause: 'none', group, headline: `no process was killed for memory in ${group}, which is gone`, evidence: [] }
   const times = total(slowed)
-  const slow: Cause = {
+  const slow: WhyCause = {
     cause: 'slowed',
     limit: 'memory.high',
     group,
@@ -133,7 +133,7 @@ export function formatExplanation({ causes, unknown }: Explanation, color: boole
   return `${blocks.join('\n')}${rest.length > 0 ? `\n${rest.join('')}` : ''}`
 }
 
-function formatCause({ headline, evidence, remedy }: Cause, color: boolean): string {
+function formatCause({ headline, evidence, remedy }: WhyCause, color: boolean): string {
   const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
   const width = Math.max(11, ...lines.map(([label]) => label.length))
   const paint = (code: string, text: string) => (color ? `\x1b[${code}m${text}\x1b[0m` : text)

@@ -3,9 +3,6 @@
 import type { Op } from '../program/ops.ts'
 import type { Plan } from './plan.ts'
 
-/** RLIMIT_CORE: with 1 the kernel writes no dump and starts no handler; 0 would still start one that kernel.core_pattern pipes to. */
-const coreDumps = 4
-
 /** The ops between the namespaces and the command. */
 export function compilePrivileges(plan: Plan): Op[] {
   const { ids, capabilities, spec } = plan
@@ -16,9 +13,6 @@ export function compilePrivileges(plan: Plan): Op[] {
   if (ioPriority !== undefined) ops.push({ op: 'setIoPriority', priority: ioPriority, origin: 'ioPriority' })
   for (const { resource, soft, hard, atMost } of ulimits)
     ops.push({ op: atMost ? 'boundLimit' : 'setLimit', resource, soft, hard, origin: 'ulimits' })
-  // a crash must neither start the host's handler nor leave a file where the host reads it; a sandbox has this by its preset
-  if (spec.root?.directory !== undefined && !ulimits.some(({ resource }) => resource === coreDumps))
-    ops.push({ op: 'boundLimit', resource: coreDumps, soft: 1, hard: 1, origin: 'rootfs' })
   // should hutch itself be stopped: a process alone then goes on for a second at most, and cannot catch the end
   if (spec.cpuTimeMs !== undefined) {
     const most = Math.ceil((spec.cpuTimeMs + (spec.extraTimeMs ?? 0)) / 1000) + 1

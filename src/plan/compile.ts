@@ -98,6 +98,11 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
     outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
   outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads, ...forkReads)
   outer.push(...kills)
+  outer.push(
+    ...groups
+      .flatMap((group) => limitFiles(group, plan.layout))
+      .map((path): Op => ({ op: 'readIfFailed', path, origin: 'usage' })),
+  )
   for (const group of [...groups].reverse()) {
     outer.push({ op: 'removeGroup', path: group.directory, shared: 0, origin: 'run' })
     for (const path of [...group.madeParents].reverse())
@@ -181,6 +186,20 @@ function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
     cpuacct: ['cpuacct.usage'],
   }
   return (files[group.controller] ?? []).map((file) => `${group.directory}/${file}`)
+}
+
+/** Limits as they are at the end: somebody may have changed them while it ran. */
+function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
+  const files: { [controller: string]: readonly string[] } = {
+    '': layout === 'v2' ? ['memory.max', 'pids.max', 'cpu.max'] : [],
+    memory: ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes'],
+    pids: ['pids.max'],
+    cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
+  }
+  const always = new Set(['memory.max', 'memory.limit_in_bytes', 'pids.max'])
+  return (files[controller] ?? [])
+    .filter((name) => always.has(name) || writes.some(({ file }) => file === name))
+    .map((file) => `${directory}/${file}`)
 }
 
 /** With a joined user namespace the others must belong to that, so they are made after it was entered. */

@@ -5,7 +5,7 @@ import { encodeFields, encodeProgram } from './wire.ts'
 
 /** "hutC", little-endian. */
 export const compiledMagic = 0x43747568
-export const compiledVersion = 1
+export const compiledVersion = 2
 /** Name of the program's group, until a start puts its own there. */
 export const groupPlaceholder = 'hutch-0-0-0-0'
 
@@ -15,8 +15,12 @@ export const ownPlaceholder = 'hutch-own-'
 /** What the start does beside running the program. */
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
-/** Texts for the end, in this order; STOPPED and KILLED are headlines, behind which one of LATE stands; ROOT is the directory that is / inside, SPACES are file systems with a size, a line each. In them stand `slots` for what only the end knows. */
+/**
+ * Texts for the end, in this order. STOPPED and KILLED are headlines, behind which one of LATE stands. NAME is the program's, ROOT the
+ * directory that is / inside, SPACES are file systems with a size, a line each. In them stand `slots` for what only the end knows.
+ */
 export const compiledWords = [
+  'NAME',
   'STOPPED',
   'KILLED',
   'LATE',
@@ -28,13 +32,19 @@ export const compiledWords = [
   'OOM_OWN',
   'OOM_ABOVE',
   'OOM_ALL',
+  'OOM_NONE',
   'PIDS',
   'SPACE',
   'SPACES',
+  'ULIMIT_FSIZE',
+  'ULIMIT_CPU',
+  'FILTER',
+  'INTERRUPTED',
   'SIGNAL_INSIDE',
   'SIGNAL_OUTSIDE',
   'SIGNAL_UNKNOWN',
-  'EXIT',
+  'KILLED_OUTSIDE',
+  'KILLED_UNKNOWN',
   'NOT_FOUND',
   'NOT_EXECUTABLE',
   'INTERPRETER',
@@ -43,7 +53,7 @@ export const compiledWords = [
 export type CompiledWords = { [W in (typeof compiledWords)[number]]: string }
 
 /** Where a text takes what only the end knows; no quoted text has such a character. */
-export const slots = ['\x01', '\x02'] as const
+export const slots = ['\x01', '\x02', '\x03'] as const
 
 /** The words for one op that was refused; part and errno 0 stand for all that have no words of their own. */
 export interface CompiledRefusal {
@@ -61,6 +71,8 @@ export interface Compiled {
   flags: { [F in keyof typeof compiledFlags]: boolean }
   refusals: CompiledRefusal[]
   words: CompiledWords
+  /** The decision lists of the end, and of what held up a job whose time was over: see verdict/decide.ts. */
+  rows: [end: number[], held: number[]]
   /** Kind and expected value: user, group, kernel (at least), capabilities (at least, hexadecimal), cgroup2 or cgroup (directory).
    * `ownPlaceholder` with a controller has the mount of its hierarchy. enable and account are v2 controllers: those that limits need,
    * and those that only count. cpu.max is a quota and period that a start on v1 compares; as share, a sandbox's, it takes less if there is less. */
@@ -71,7 +83,7 @@ export interface Compiled {
 
 /** The file's bytes; `runner` is build/hutch-compiled. */
 export function encodeCompiled(runner: Buffer, compiled: Compiled): Buffer {
-  const { refusals, words, facts, explained, flags } = compiled
+  const { refusals, words, rows, facts, explained, flags } = compiled
   const program = Buffer.from(encodeProgram(compiled.program))
   const texts = [...new Set(refusals.map(({ text }) => text))]
   const notes = encodeFields([
@@ -86,6 +98,8 @@ export function encodeCompiled(runner: Buffer, compiled: Compiled): Buffer {
     ],
     ['strings', texts],
     ['strings', compiledWords.map((word) => words[word])],
+    ['numbers', rows[0]],
+    ['numbers', rows[1]],
     ['strings', facts.flat()],
     ['string', explained],
   ])

@@ -57,6 +57,8 @@ function explainOp(op: Op): { words: string; shell: string } {
       }
     case 'readFile':
       return { words: `read ${nameOf(op.path)} if it is there`, shell: `cat ${shellWord(op.path)}` }
+    case 'readIfFailed':
+      return { words: `read ${nameOf(op.path)} if it failed`, shell: `cat ${shellWord(op.path)}` }
     case 'spawn': {
       const kinds = kindsIn(op.flags)
       const made = kinds.length > 0 ? `new namespaces: ${kinds.join(', ')}` : 'no new namespaces'

@@ -47,6 +47,7 @@ export const ops = {
   },
   sendGo: { code: 28, call: 'sendto', fields: {} },
   reserveIds: { code: 30, call: 'fcntl', fields: {} },
+  readIfFailed: { code: 31, call: 'read', fields: { path: 'string' } },
   joinGroup: { code: 32, call: 'write', fields: { path: 'string' } },
   unshare: { code: 33, call: 'unshare', fields: { flags: 'u64' } },
   setHostname: { code: 34, call: 'sethostname', fields: { name: 'string' } },

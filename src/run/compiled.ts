@@ -8,19 +8,12 @@ import { findObstacles } from '../host/privileges.ts'
 import { clonesTime, compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
-import {
-  type Compiled,
-  type CompiledRefusal,
-  type CompiledWords,
-  groupPlaceholder,
-  ownPlaceholder,
-  slots,
-} from '../program/compiled.ts'
+import { type Compiled, type CompiledRefusal, groupPlaceholder, ownPlaceholder, slots } from '../program/compiled.ts'
 import type { Op, Program } from '../program/ops.ts'
+import { compiledWordsOf } from '../verdict/compiled-words.ts'
+import { encodeRows, endRows, heldRows } from '../verdict/decide.ts'
 import { readSurroundings, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
-import { sizedSpaces } from './used-up.ts'
-import { type Evidence, makeVerdict } from './verdict.ts'
 
 const [first, second] = slots
 
@@ -50,7 +43,13 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
   // without its groups a program takes none to be there
   const grouped = program.outer.some(({ op }) => op === 'makeGroup')
   const facts = [...hostFacts(plan, around), ...(grouped ? groupFacts(planned, program, around) : [])]
-  return { program, refusals: refusalsOf(program, plan), words: wordsOf(plan, program), facts }
+  return {
+    program,
+    refusals: refusalsOf(program, plan),
+    words: compiledWordsOf(plan, program),
+    rows: [encodeRows(endRows), encodeRows(heldRows)],
+    facts,
+  }
 }
 
 /** Without PATH the call's holds; the search path stays for a call that has none. */
@@ -221,70 +220,8 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
     }
     return found
   }
-  const never = new Set(['readFile', 'wait', 'killGroup', 'exec'])
+  const never = new Set(['readFile', 'readIfFailed', 'wait', 'killGroup', 'exec'])
   const refusable = (list: Op[], section: 'outer' | 'inner') =>
     list.flatMap((op, step) => (never.has(op.op) ? [] : cover(section)(op, step)))
   return [...refusable(program.outer, 'outer'), ...refusable(program.inner, 'inner')]
-}
-
-const noTables = { fullSpaces: 0, fullTables: 0, tableLimit: 0 }
-
-/** Verdicts as `hutch run` words them, where figures of the end stand in slots. */
-function wordsOf(plan: Plan, program: Program): CompiledWords {
-  const say = (reason: Evidence['reason'], more: Partial<Evidence> = {}, count = false) => {
-    const evidence: Evidence = { reason, exitCode: 1, signal: null, usage: {}, killed: false, durationMs: 0, ...more }
-    const verdict = makeVerdict(plan, evidence)
-    const lines = [...verdict.evidence, ...(verdict.remedy ? [['remedy', verdict.remedy] as [string, string]] : [])]
-    const told = lines.filter(
-      ([label]) =>
-        label !== 'cpu.max' && (label !== 'pids.max' || more.usage?.pidsDenied) && !label.startsWith('tmpfs'),
-    )
-    const headline = count ? verdict.headline.replace(/^\S+ (process|fork)e?s? (was|were)/, first) : verdict.headline
-    return `hutch: ${headline}\n${told.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')}`
-  }
-  const late = (more: Partial<Evidence> = {}) => say('timeout', more).replace(/^.*\n/, '')
-  const ended = say('exit')
-    .split('\n', 1)[0]!
-    .replace(/ended with status.*/s, `ended well, but ${first} ${second}`)
-  const above = say('oom', { usage: { oomKills: 1 }, oomLevel: { whose: 'host' } }, true).split('\n')
-  return {
-    STOPPED: say('timeout').replace(/\n.*/s, '\n'),
-    KILLED: say('timeout', { killed: true }).replace(/\n.*/s, '\n'),
-    LATE: late(),
-    LATE_OOM_OWN: late({ usage: { oomKills: 1 }, oomLevel: { whose: 'own' } }).replace(
-      'oom_kill 1',
-      `oom_kill ${second}`,
-    ),
-    LATE_OOM_ABOVE: `  memory.max   a group above it is full, or the host itself ran out   oom_kill ${second}\n  remedy       run elsewhere with --parent, or free memory\n`,
-    LATE_PIDS: late({ usage: { pidsDenied: 1 } }).replace('refused 1 time', `refused ${second}`),
-    LATE_SPACE: late({ full: [{ target: first, options: [] }], tables: noTables }).replace(
-      /^ {2}remedy/m,
-      `  ${`tmpfs ${first}`.padEnd(11)}  full\n  remedy`,
-    ),
-    LATE_TABLES: late({ tables: { ...noTables, fullTables: 1, tableLimit: 7 } }).replace(
-      '7   no descriptor was free in 1 process',
-      `${first}   no descriptor was free in ${second}`,
-    ),
-    OOM_OWN: say('oom', { usage: { oomKills: 1 }, oomLevel: { whose: 'own' } }, true).replace(
-      'oom_kill 1',
-      `oom_kill ${second}`,
-    ),
-    OOM_ABOVE: `${above[0]!.replace('the host itself ran out', 'a group above it is full, or the host itself ran out')}\n  remedy       run elsewhere with --parent, or free memory\n`,
-    OOM_ALL: say('oom', { oomLevel: { whose: 'own' } }),
-    PIDS: say('pids', { usage: { pidsDenied: 1 } }, true),
-    SPACE: say('space', { full: [{ target: first, options: [] }] })
-      .replace('status 1,', `status ${second},`)
-      .replace(/^ {2}memory\.max .*\n/m, ''),
-    SPACES: sizedSpaces(program)
-      .map(({ target }) => target)
-      .join('\n'),
-    SIGNAL_INSIDE: say('signal', { signal: first, signalFrom: 'inside' }),
-    SIGNAL_OUTSIDE: say('signal', { signal: first, signalFrom: 'outside' }),
-    SIGNAL_UNKNOWN: say('signal', { signal: first, signalFrom: 'unknown' }),
-    EXIT: `${ended}\n`,
-    NOT_FOUND: say('not-found', { execError: 'ENOENT' }).replace(/^ {2}looked in .*\n/m, ''),
-    NOT_EXECUTABLE: say('not-executable', { execError: first }),
-    INTERPRETER: say('not-executable', { execError: 'ENOENT', interpreterMissing: true }),
-    ROOT: plan.spec.root?.sealed ? '' : (plan.spec.root?.directory ?? ''),
-  }
 }

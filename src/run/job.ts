@@ -12,13 +12,16 @@ import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
 import { namesFiles, optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
+import type { Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make.ts'
+import { conclude as concludeEnd } from '../verdict/conclude.ts'
+import { readJobLog } from '../verdict/job-log.ts'
+import { noOutcome } from '../verdict/outcome.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
 import { explainLeftover, nameFailedCall } from './failed-call.ts'
-import { judge, noOutcome } from './judge.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 import type { JobEvent, Result } from './result.ts'
@@ -232,7 +235,7 @@ export function follow(
 ): Promise<Result> {
   const { signal: abort, onEvent } = how
   const { job, plan, program } = launched
-  const outcome = noOutcome(sent)
+  const outcome = { ...noOutcome(sent), readLog: readLogSince(Date.now()) }
   let failure: unknown
   let aborted = false
   // what the caller's function throws is the caller's, as that of any listener: it neither stops nor changes what is heard here
@@ -312,7 +315,8 @@ export function follow(
         unwatchJob(job)
         const cleared = finishSweep()
         const came = launched.forwards ? watchedNative().forward(0) : 0
-        for (let number = 1; number < 32; number++) if (came & (1 << number)) sent.add(number)
+        for (let number = 1; number < 32; number++) if (came & (1 << number)) outcome.forwarded.add(number)
+        for (const number of outcome.forwarded) sent.add(number)
         abort?.removeEventListener('abort', onAbort)
         Object.assign(outcome, {
           durationMs: Math.round(performance.now() - begun),
@@ -330,7 +334,7 @@ export function follow(
         const conclude = () => {
           if (failure) reject(failure)
           else if (leftover) reject(explainLeftover(leftover, d, plan))
-          else resolve({ ...judge(plan, program, outcome), ...toldCalls(how.filter?.reader) })
+          else resolve({ ...concludeEnd(plan, program, outcome), ...toldCalls(how.filter?.reader) })
         }
         const swept = sweepNetworks()
         streams.over()
@@ -341,6 +345,11 @@ export function follow(
     if (abort?.aborted) onAbort()
     else abort?.addEventListener('abort', onAbort, { once: true })
   })
+}
+
+/** Returns a reader of the kernel's log for a job that started at `since`. */
+function readLogSince(since: number) {
+  return (plan: Plan) => readJobLog(plan, since)
 }
 
 function toldCalls(reader: CallReader | undefined): Pick<Result, 'seccomp' | 'learned'> {

@@ -6,8 +6,9 @@ import { parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts
 import { makeOrder, type OrderOptions, parseOrder } from '../plan/order.ts'
 import type { Spec } from '../plan/spec.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
+import { conclude } from '../verdict/conclude.ts'
+import { noOutcome } from '../verdict/outcome.ts'
 import { checkEars, collect, type Job, loadFileReader, loadFilter, type StartOptions } from './job.ts'
-import { judge, noOutcome } from './judge.ts'
 import type { Result } from './result.ts'
 import { Stock } from './stock.ts'
 import type { Stdio } from './streams.ts'
@@ -306,11 +307,6 @@ function chooseEnds(
 function notBegun(sample: Waiting, spec: Spec, options: OrderOptions): Result {
   const { plan, program } = makeOrder(spec, options, { ...sample.launched, rest: sample.rest }, '')
   const { SIGTERM } = constants.signals
-  const outcome = { ...noOutcome(new Set([SIGTERM])), stopCause: 'aborted' as const, ownStatus: SIGTERM }
-  const { layout } = plan
-  return {
-    ...judge(plan, program, outcome),
-    cgroup: { layout },
-    verdict: { headline: 'stopped by its caller before it began', evidence: [] },
-  }
+  const aborted = { stopCause: 'aborted', notBegun: true, ownStatus: SIGTERM } as const
+  return conclude(plan, program, { ...noOutcome(new Set([SIGTERM])), ...aborted })
 }

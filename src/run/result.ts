@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run comes to. report.schema.json describes the same document for other languages.
 import type { RefusedCall } from '../seccomp/refused-call.ts'
-import type { JudgeStatus } from './status.ts'
+import type { Cause } from '../verdict/cause.ts'
+import type { JudgeStatus } from '../verdict/contest-status.ts'
 import type { Usage } from './usage.ts'
 
-/** Why it ended: the first that holds, in this order of weight. */
+/** Why it ended, in fewer words than `Cause` has. */
 export type Reason =
   | 'not-found'
   | 'not-executable'
@@ -56,6 +57,9 @@ export interface Result {
   usage: Usage
   events: JobEvent[]
   cgroup: { layout: 'v2' | 'hybrid' | 'v1' | 'none'; path?: string }
+  /** Why it ended, as data. */
+  cause: Cause
+  /** The same in words, made from it. */
   verdict: Verdict
   /** With `seccompReport`: each kind of call that the filter refused, how often, and how many calls of still other kinds. */
   seccomp?: { refused: RefusedCall[]; others: number }

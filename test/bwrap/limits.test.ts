@@ -20,8 +20,8 @@ test.for([[['--hutch-memory', '20M'], {}] as const, [[], { HUTCH_MEMORY: '20M' }
     const line = [...options, '--unshare-all', ...all, '--proc', '/proc', 'sh', '-c', hog]
     const { status, stderr } = await bwrap(line, { env: { ...process.env, ...env } })
     expect(status).toBe(137)
-    expect(stderr).toContain('was killed for memory')
-    expect(stderr).toContain('remedy       raise --hutch-memory\n')
+    expect(stderr).toContain('was killed (OOM)')
+    expect(stderr).toContain('remedy       raise the limit with --hutch-memory 44M\n')
   },
 )
 

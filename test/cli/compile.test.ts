@@ -113,7 +113,7 @@ const cases: [title: string, args: string[]][] = [
 /** What only a run can tell, and where the command's search path leads: not what is compared. */
 const plain = (text: string) =>
   text
-    .replace(/^ {2}(memory\.max|looked in|whose limit|pids\.max).*\n/gm, '')
+    .replace(/^ {2}(memory\.max|looked in|whose limit|pids\.max|victim).*\n/gm, '')
     .replace(/killed \d+ ms later/, 'killed later')
     .replace(/^.*(sh: )/gm, '$1')
 
@@ -131,11 +131,11 @@ test('tells of memory and of tasks as run does', async (context) => {
   const eat = await collect(await compile(['--memory', '20M', '--swap', '0', ...sh('tail /dev/zero')]), [])
   expect(eat.status).toBe(137)
   expect(eat.stderr).toMatch(
-    /hutch: 1 process was killed for memory: sh asked for more than memory.max allows\n {2}memory.max {3}20.0 MiB {3}.*oom_kill 1\n {2}whose limit/,
+    /hutch: 1 process was killed \(OOM\): memory.max \(20.0 MiB\) was reached; sh exited with status 137\n {2}memory.max {3}20.0 MiB {3}.*oom_kill 1\n {2}whose limit/,
   )
   const fork = await collect(await compile(['--pids', '2', ...sh('true & true & wait')]), [])
   expect(fork.status).not.toBe(0)
-  expect(fork.stderr).toMatch(/hutch: \d+ forks? (was|were) refused: sh needs more tasks than pids.max allows/)
+  expect(fork.stderr).toMatch(/hutch: \d+ forks? (was|were) refused: pids.max \(2\) was reached; sh exited with status/)
 })
 
 test('passes arguments and environment of the call on, when told to', async () => {

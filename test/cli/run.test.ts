@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import { afterAll, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { requires } from '../requires.ts'
@@ -10,9 +10,9 @@ import { cli, collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-cli-test-`)
 afterAll(() => rmSync(directory, { recursive: true }))
-const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(
-  JSON.parse(readFileSync('report.schema.json', 'utf8')),
-)
+const [validate, validateFirst] = ['report.schema.json', 'report.v1.schema.json'].map((file) =>
+  new Ajv({ strict: true, allowUnionTypes: true }).compile(JSON.parse(readFileSync(file, 'utf8'))),
+) as [ValidateFunction, ValidateFunction]
 
 test('a quiet success prints nothing of its own', async () => {
   expect(await hutch(['run', '--memory', '50M', '--', 'echo', 'hi'])).toEqual({ status: 0, stdout: 'hi\n', stderr: '' })
@@ -32,11 +32,11 @@ test('the verdict tells what was stopped, whose limit it was and what to do', as
   const verdict = stderr.slice(stderr.indexOf('hutch:'))
   // how often the limit was hit is counted by some kernels only
   expect(
-    verdict.replace(/ {3}limit hit \d+ times?/, ''),
-  ).toBe(`hutch: 10 processes were killed for memory: memhog-demo.sh asked for more than memory.max allows
+    verdict.replace(/ {3}limit hit \d+ times?/, '').replace(/^ {2}victim.*\n/gm, ''),
+  ).toBe(`hutch: 10 processes were killed (OOM): memory.max (50.0 MiB) was reached; memhog-demo.sh exited with status 137
   memory.max   50.0 MiB   peak 50.0 MiB   oom_kill 10
-  whose limit  this group's own (not an ancestor's, not the host's)
-  remedy       raise --memory, or see where the memory goes: hutch run --memory 111M --verbose …
+  whose limit  the job's own
+  remedy       raise the limit with --memory 111M; or measure how much it needs: hutch run --memory 111M --verbose …
 `)
 })
 
@@ -48,13 +48,13 @@ test('--quiet never prints the verdict, --verbose always', async () => {
   })
   const { stderr } = await hutch(['run', '--verbose', '--', 'true'])
   expect(stderr).toMatch(
-    /^hutch: true ended with status 0 after [\d.]+ m?s\n {2}memory.max {3}no limit {3}peak .*\n {2}time .*\n {2}cpu /,
+    /^hutch: true exited with status 0 after [\d.]+ m?s\n {2}memory.max {3}no limit {3}peak .*\n {2}time .*\n {2}cpu /,
   )
 })
 
 test.each([
   [['--', 'sh', '-c', 'exit 3'], 3, ''],
-  [['--', 'sh', '-c', 'kill -TERM $$'], 143, 'sh was ended by SIGTERM'],
+  [['--', 'sh', '-c', 'kill -TERM $$'], 143, 'sh was killed by SIGTERM'],
   [['--timeout', '200ms', '--', 'sleep', '9'], 124, 'timed out after 200 ms: sleep ended at SIGTERM'],
   [['--', '/etc/passwd'], 126, 'cannot run /etc/passwd: it is not an executable program (EACCES)'],
   [['--', 'no-such-command'], 127, 'cannot run no-such-command: no such program (ENOENT)'],
@@ -212,6 +212,29 @@ test.each([
   validate(report)
   expect(validate.errors).toBe(null)
   expect(report.status).toBe(status)
+  await hutch(['run', '--report', path, '--report-version', '1', ...args])
+  validateFirst(JSON.parse(readFileSync(path, 'utf8')))
+  expect(validateFirst.errors).toBe(null)
+})
+
+test.each([
+  ['an output without a newline', 'printf hi'],
+  ['an output with one', 'echo hi'],
+])('--json puts the report on a line of its own behind %s, fd:N on a descriptor', async (_, script) => {
+  const args = ['--json', '--report', 'fd:2', '--', 'sh', '-c', `${script}; exit 3`]
+  const { status, stdout, stderr } = await hutch(['run', ...args])
+  expect([status, stdout.split('\n')[0]]).toEqual([3, 'hi'])
+  const last = stdout.trimEnd().split('\n').at(-1)!
+  expect(JSON.parse(last)).toMatchObject({ schemaVersion: 2, cause: { kind: 'exited', end: { status: 3 } } })
+  expect(stderr.trim()).toBe(last)
+})
+
+test.each([
+  ['--report', 'fd:99', 125, 'EBADF'],
+  ['--report-version', '3', 125, 'no such version'],
+])('%s %s is refused, and nothing runs', async (flag, value, status, words) => {
+  const ended = await hutch(['run', flag, value, '--', 'echo', 'ran'])
+  expect(ended).toMatchObject({ status, stdout: '', stderr: expect.stringContaining(words) })
 })
 
 test('a report to a pipe is written there', async () => {
@@ -273,7 +296,7 @@ test('a signal that ends the command from outside is told as such', async () => 
   })
   const status = await new Promise((resolve) => child.on('close', resolve))
   expect(status).toBe(143)
-  expect(words).toContain('sleep was ended by SIGTERM, from outside'.replace('sleep', 'sh'))
+  expect(words).toContain('interrupted by SIGTERM, which hutch passed on; sh was killed by SIGTERM')
 })
 
 test('stdin goes to the command', async () => {

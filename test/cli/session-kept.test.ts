@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which session and process group a command is in by each way of starting, what a stop and a lost terminal do, and two hutches in a pipeline.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test, vi } from 'vitest'
 import { workplace } from '../image.ts'
 import { requires } from '../requires.ts'
@@ -112,39 +112,4 @@ test.each(['none', 'all'])('a terminal that is closed ends hutch and the job: --
   expect(code).toBe(129)
   if (isolate === 'none') expect(() => process.kill(pid!, 0)).toThrow('ESRCH')
   expect((await collect('pgrep', ['-f', `^sleep ${mark}$`])).stdout).toBe('')
-})
-
-/** Makes SIGTSTP arrive between the start of a job and the moment in which hutch passes signals on. */
-const inBetween = `
-const fs = require('node:fs'), Module = require('node:module'), load = Module._load
-Module._load = function (request, ...rest) {
-  const addon = load.call(this, request, ...rest)
-  if (!request.endsWith('/hutch.node')) return addon
-  const { launch, forward } = addon
-  if (process.env.CONTROL) addon.holdSignals = () => 0
-  addon.launch = (...args) => {
-    const launched = launch(...args)
-    while (!fs.existsSync('up'));
-    process.kill(process.pid, 'SIGTSTP')
-    return launched
-  }
-  addon.forward = (job) => {
-    const result = forward(job)
-    if (job) fs.writeFileSync('over', '')
-    return result
-  }
-  return addon
-}`
-
-test('SIGTSTP that comes while a job is being started waits for the job', async () => {
-  writeFileSync(`${work}/between.cjs`, inBetween)
-  const job = `trap 'echo got tstp' TSTP; : > up; until test -e over; do sleep 0.05; done; echo over`
-  const told = async (env: object) => {
-    for (const file of ['up', 'over']) rmSync(`${work}/${file}`, { force: true })
-    const args = ['-r', './between.cjs', cli, 'run', '--isolate', 'none', '--', 'sh', '-c', job]
-    return (await collect(process.execPath, args, { cwd: work, detached: true, env: { ...process.env, ...env } }))
-      .stdout
-  }
-  expect(await told({ CONTROL: '1' }), 'control: nothing holds signals').toBe('over\n')
-  expect(await told({})).toBe('got tstp\nover\n')
 })

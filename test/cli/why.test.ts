@@ -40,7 +40,7 @@ test('the report of a run is explained, as text and as JSON', async () => {
     [
       'timed out after 100 ms: sleep ended at SIGTERM',
       '  memory.max   no limit   peak …',
-      '  remedy       raise --timeout, or look at what it waits for',
+      '  remedy       raise the limit with --timeout; or check what the program is waiting for',
       '',
     ].join('\n'),
   )
@@ -95,7 +95,7 @@ test('who may not read the kernel’s log is told so, and what the report says a
   chmodSync(work, 0o755)
   const asNobody = { uid: 65534, gid: 65534, cwd: '/' }
   const { status, stdout } = await collect(process.execPath, [`${work}/dist/cli.cjs`, 'why', report], asNobody)
-  expect([status, stdout]).toEqual([0, expect.stringContaining('1 process was killed for memory: sh asked for more')])
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^hutch \(pid \d+\) was killed \(OOM\)/)])
   const hidden = readFileSync('/proc/sys/kernel/dmesg_restrict', 'utf8') === '1\n'
   expect(stdout.includes("not known: the kernel's log cannot be read (EPERM)")).toBe(hidden)
 })
@@ -153,7 +153,7 @@ const ended = {
   usage: {},
   durationMs: 10_000,
   cgroup: { layout: 'v2', path: '/job' },
-  verdict: { headline: '', evidence: [['whose limit', "an ancestor's: /above"]] },
+  cause: { kind: 'oom', limit: { file: 'memory.max', level: 'ancestor', group: '/above' } },
 } as unknown as Result
 
 /** `/job` takes 1 MiB more a second from the third on. */

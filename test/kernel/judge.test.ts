@@ -65,7 +65,7 @@ test('extra time tells what a late program needs, and ends as well', async () =>
   const late = await run('sh', ['-c', work], { cpuTime: 10, extraTime: '60s' })
   expect(late).toMatchObject({ reason: 'cpu-time', judge: 'TLE', status: 124, exitCode: 0, stdout: 'done\n' })
   expect(late.usage.cpuUsec).toBeGreaterThan(10_000)
-  expect(late.verdict.headline).toContain('ended by itself later')
+  expect(late.verdict.headline).toContain('of CPU time; sh exited with status 0')
   const [later, more] = await beyond(run('sh', ['-c', burn], { cpuTime: 100, extraTime: 200 }))
   expect(later).toMatchObject({ judge: 'TLE', signal: 'SIGKILL' })
   expect(later.usage.cpuUsec! / 1000).toBeGreaterThan(300)

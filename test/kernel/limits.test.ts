@@ -22,12 +22,13 @@ test('a fork that pids.max of a group above refused is laid at its door, on kern
   })
   const { layout, kernel } = readHost()
   const byLevel = layout === 'v2' && (kernel[0] > 6 || kernel[1] >= 11)
-  const which = byLevel ? `a group above it, ${above.directories['']},` : 'a group above it'
   expect(result).toMatchObject({ reason: 'pids', usage: { pidsDenied: byLevel ? 0 : 1 } })
-  expect(result.verdict.headline).toBe(
-    `1 fork was refused: sh would have needed more tasks than pids.max of ${which} allows`,
-  )
   const path = byLevel ? above.directories[''] : (above.directories.pids ?? above.directories[''])
+  expect(result.cause).toMatchObject({
+    kind: 'fork-refused',
+    limit: { file: 'pids.max', value: 4, group: path, level: 'ancestor' },
+    end: { status: 2 },
+  })
   expect(result.verdict.remedy).toContain(path)
   expect(why(result).causes[0]).toMatchObject({ cause: 'pids', whose: 'ancestor' })
 })

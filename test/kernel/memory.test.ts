@@ -25,10 +25,10 @@ test('ten programs that ask for twice the limit are killed one by one, and the s
   expect(result.usage.memoryPeak).toBeLessThanOrEqual(50 * MiB)
   expect(result.usage.memoryPeak).toBeGreaterThan(49 * MiB)
   expect(Object.fromEntries(result.verdict.evidence)).toMatchObject({
-    'whose limit': "this group's own (not an ancestor's, not the host's)",
+    'whose limit': "the job's own",
   })
   expect(result.verdict.headline).toBe(
-    '10 processes were killed for memory: memhog-demo.sh asked for more than memory.max allows',
+    '10 processes were killed (OOM): memory.max (50.0 MiB) was reached; memhog-demo.sh exited with status 137',
   )
 })
 
@@ -60,7 +60,8 @@ test('a kill by the limit of a group above is told as such', async (context) => 
     writeGroupFile(parent, host.layout === 'v2' ? 'memory.max' : 'memory.limit_in_bytes', '40M')
     const result = await run(hog, ['hog', '100M'], { parent: `test-hutch-${process.pid}`, limits: { memory: '80M' } })
     expect(result).toMatchObject({ signal: 'SIGKILL', reason: 'oom' })
-    expect(Object.fromEntries(result.verdict.evidence)['whose limit']).toBe(`an ancestor's: ${parent}`)
+    expect(Object.fromEntries(result.verdict.evidence)['whose limit']).toBe(`of a group above: ${parent}`)
+    expect(result.cause).toMatchObject({ kind: 'oom', limit: { level: 'ancestor', group: parent, value: 40 * MiB } })
   } finally {
     rmdirSync(parent)
   }

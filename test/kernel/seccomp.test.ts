@@ -144,7 +144,7 @@ test('a call that ends the program is a verdict of its own', async () => {
     expect(result.verdict.headline).toBe(
       'call was killed by seccomp: it made a system call that its profile ends it for',
     )
-    expect(result.verdict.remedy).toContain('seccomp default, or none')
+    expect(result.verdict.remedy).toContain("seccomp: 'default'; or use none with seccomp: 'none'")
   }
   writeFileSync(`${folder}/kill.json`, JSON.stringify(kill('SCMP_ACT_KILL_PROCESS')))
   const told = await hutch([

@@ -20,11 +20,29 @@ afterAll(remove)
 
 const seconds = 10
 const bombs: [kind: string, words: string[], reason: string, told: [label: string, text: RegExp], remedy: RegExp][] = [
-  ['fork', ['endless-fork'], 'timeout', ['pids.max', /^512 .*refused \d+ times$/], /^raise limits\.pids/],
-  ['memory', ['endless-memory'], 'timeout', ['memory.max', /^256\.0 MiB .*oom_kill \d+$/], /^raise limits\.memory/],
-  ['descriptors', ['endless-open'], 'timeout', ['nofile', /^4096 .* in \d process(es)?$/], /^raise ulimits\.nofile/],
+  [
+    'fork',
+    ['endless-fork'],
+    'timeout',
+    ['pids.max', /^512 .*refused \d+ times$/],
+    /^raise the limit.* limits: \{ pids: 1024 \}/,
+  ],
+  [
+    'memory',
+    ['endless-memory'],
+    'timeout',
+    ['memory.max', /^256\.0 MiB .*oom_kill \d+$/],
+    /^raise the limit with limits: \{ memory: '564M' \}/,
+  ],
+  [
+    'descriptors',
+    ['endless-open'],
+    'timeout',
+    ['nofile', /^4096 .* in \d process(es)?$/],
+    /^raise the limit with ulimits\.nofile/,
+  ],
   ['disk', ['endless-disk', '/tmp'], 'timeout', ['tmpfs /tmp', /^full {3}size 64\.0 MiB/], /tmpfs: '\/tmp:size=/],
-  ['output', ['endless-output'], 'output', ['memory.max', /./], /^raise maxOutput/],
+  ['output', ['endless-output'], 'output', ['memory.max', /./], /^raise the limit with maxOutput/],
 ]
 
 test('ten bombs at once are held, told of, and gone', { timeout: 120_000 }, async (context) => {
@@ -70,7 +88,7 @@ test('a full file system, and a file that is too long, are told', async (context
   const full = await shell('cat /dev/zero > /tmp/full', { mounts: [{ tmpfs: '/tmp:size=1M' }] })
   expect(full).toMatchObject({ reason: 'space', judge: 'RE', status: 1 })
   expect(full.verdict).toMatchObject({
-    headline: 'sh ended with status 1, and /tmp was full',
+    headline: '/tmp was full; sh exited with status 1',
     evidence: expect.arrayContaining([['tmpfs /tmp', 'full   size 1.0 MiB']]),
     remedy: expect.stringContaining('/tmp:size='),
   })
@@ -81,8 +99,8 @@ test('a full file system, and a file that is too long, are told', async (context
   const long = await shell('exec cat /dev/zero > /tmp/long', { ulimits: { fsize: 65536 } })
   expect(long).toMatchObject({ signal: 'SIGXFSZ', judge: 'OLE' })
   expect(long.verdict).toMatchObject({
-    headline: 'sh was ended by SIGXFSZ: a file would have grown beyond ulimit fsize (64.0 KiB)',
-    remedy: 'raise ulimits.fsize',
+    headline: 'sh tried to make a file larger than ulimit fsize (64.0 KiB); sh was killed by SIGXFSZ',
+    remedy: 'raise the limit with ulimits: { fsize: 131072 }',
   })
 })
 
@@ -104,7 +122,7 @@ test('a compiled file tells of a full file system, too', async () => {
   expect((await hutch(['compile', ...words, full])).stderr).toBe('')
   const { status, stderr } = await collect(file, [])
   expect(status).toBe(3)
-  expect(stderr).toContain('hutch: sh ended with status 3, and /dev/shm was full\n  remedy       make it larger')
+  expect(stderr).toContain('hutch: /dev/shm was full; sh exited with status 3\n  remedy       make it larger')
 })
 
 test('what tells that it is full does not keep it from being unmounted inside', async (context) => {

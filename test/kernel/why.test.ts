@@ -17,7 +17,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import {
-  type Cause,
   Cgroup,
   type Explanation,
   type Job,
@@ -25,6 +24,7 @@ import {
   run,
   type StartOptions,
   start,
+  type WhyCause,
   why,
 } from '../../src/index.ts'
 import { buildDirectory } from '../../src/native.ts'
@@ -170,7 +170,7 @@ async function pressedUpon({ child, ended }: ReturnType<typeof begin>): Promise<
 }
 
 type Ways = { [way: string]: { [job: string]: () => Promise<Explanation> } }
-type Expected = Partial<Cause>
+type Expected = Partial<WhyCause>
 
 const hostOrBelow: Ways = process.env.VM
   ? {

@@ -27,6 +27,7 @@ test('the executable comes first, the footer tells where the rest is', () => {
         flags,
         refusals,
         words,
+        rows: [[], []],
         facts: [['user', '0']],
         explained: 'explained',
       })
@@ -46,7 +47,7 @@ test('the executable comes first, the footer tells where the rest is', () => {
 
 test('any byte that changes changes the checksum', () => {
   const make = (text: string) =>
-    encodeCompiled(Buffer.alloc(8), { program, flags, refusals: [], words, facts: [], explained: text })
+    encodeCompiled(Buffer.alloc(8), { program, flags, refusals: [], words, rows: [[], []], facts: [], explained: text })
   expect(make('a').subarray(-8, -4)).not.toEqual(make('b').subarray(-8, -4))
   expect(make('a')).toEqual(make('a'))
 })

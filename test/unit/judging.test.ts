@@ -3,9 +3,10 @@ import { expect, test } from 'vitest'
 import { compilePlan } from '../../src/plan/compile.ts'
 import { parseOptions, type RunOptions } from '../../src/plan/options.ts'
 import { explainProgram } from '../../src/program/explain.ts'
-import { judge, type Outcome } from '../../src/run/judge.ts'
-import { formatMeta, formatMetaOfFailure } from '../../src/run/meta.ts'
 import type { Result } from '../../src/run/result.ts'
+import { conclude } from '../../src/verdict/conclude.ts'
+import { formatMeta, formatMetaOfFailure } from '../../src/verdict/isolate-meta.ts'
+import type { Outcome } from '../../src/verdict/outcome.ts'
 import { hybrid, none, parent, plan, rootless, v1, v2 } from './hosts.ts'
 
 /** Judges a made-up end on v2: `files` are the texts at the end. */
@@ -24,17 +25,18 @@ function end(options: RunOptions, outcome: Partial<Outcome>, files: Record<strin
     killed: false,
     oomNoticed: false,
     sent: new Set(),
+    forwarded: new Set(),
+    readLate: () => undefined,
     userUsec: 3,
     systemUsec: 4,
     maxRss: 0,
     voluntary: 7,
     forced: 2,
-    readLate: () => undefined,
     figures,
     events: [],
     used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
   }
-  return judge(made, program, { ...usual, ...outcome })
+  return conclude(made, program, { ...usual, ...outcome })
 }
 
 const used = (usec: number) => ({ 'cpu.stat': `usage_usec ${usec}\nuser_usec ${usec}\nsystem_usec 0\n` })

@@ -18,7 +18,7 @@ const short = (options: Parameters<typeof plan>[1], host = v2) => {
       .join(' ')
       .replaceAll(name, '*')
   return {
-    outer: program.outer.map(line).filter((text) => !text.startsWith('readFile')),
+    outer: program.outer.map(line).filter((text) => !text.startsWith('read')),
     inner: program.inner.map(line),
   }
 }

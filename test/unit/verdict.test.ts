@@ -5,9 +5,10 @@ import { codes, fail } from '../../src/errors.ts'
 import type { Host } from '../../src/host/host.ts'
 import { compilePlan } from '../../src/plan/compile.ts'
 import type { RunOptions } from '../../src/plan/options.ts'
-import { judge, type Outcome } from '../../src/run/judge.ts'
 import { explainRefusal } from '../../src/run/refusal.ts'
-import { isWorthTelling } from '../../src/run/verdict.ts'
+import { conclude } from '../../src/verdict/conclude.ts'
+import type { Outcome } from '../../src/verdict/outcome.ts'
+import { isWorthTelling } from '../../src/verdict/words.ts'
 import { hybrid, plan, v1, v2 } from './hosts.ts'
 
 /** Judges a made-up end: `files` are the texts at the end, `before` those before the start. */
@@ -36,17 +37,18 @@ function end(
     killed: false,
     oomNoticed: false,
     sent: new Set(),
+    forwarded: new Set(),
+    readLate: () => undefined,
     userUsec: 3,
     systemUsec: 4,
     maxRss: 0,
     voluntary: 0,
     forced: 0,
-    readLate: () => undefined,
     figures,
     used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
     events: [],
   }
-  return judge(made, program, { ...usual, ...outcome })
+  return conclude(made, program, { ...usual, ...outcome })
 }
 
 const oomKilled = {
@@ -107,10 +109,10 @@ test('out of memory by its own limit, in the words of the verdict', () => {
     events: [{ at: 1500, kind: 'oom-kill', count: 10 }],
   })
   expect(formatVerdict(result, { color: false, verbose: false })).toMatchInlineSnapshot(`
-    "hutch: 10 processes were killed for memory: job asked for more than memory.max allows
+    "hutch: 10 processes were killed (OOM): memory.max (50.0 MiB) was reached; job exited with status 137
       memory.max   50.0 MiB   peak 50.0 MiB   limit hit 382 times   oom_kill 10
-      whose limit  this group's own (not an ancestor's, not the host's)
-      remedy       raise limits.memory
+      whose limit  the job's own
+      remedy       raise the limit with limits: { memory: '111M' }
     "
   `)
   expect(formatVerdict(result, { color: true, verbose: true })).toContain('\x1b[1;31mhutch: 10 processes')
@@ -118,7 +120,7 @@ test('out of memory by its own limit, in the words of the verdict', () => {
 
 test('kills that the command survived well are told, but are not the reason', () => {
   const result = end(v2, { limits: { memory: '50M' } }, {}, oomKilled)
-  expect([result.reason, isWorthTelling(result.reason, result.usage)]).toEqual(['exit', true])
+  expect([result.reason, isWorthTelling(result.cause)]).toEqual(['exit', true])
 })
 
 const whose = (result: ReturnType<typeof end>) => Object.fromEntries(result.verdict.evidence)['whose limit']
@@ -134,7 +136,7 @@ test('the level whose count of out-of-memory situations grew is named', () => {
     { 'a/memory.events.local': 'oom 4\n' },
     below,
   )
-  expect(whose(grew)).toBe("an ancestor's: /cg/a")
+  expect(whose(grew)).toBe('of a group above: /cg/a')
   const same = end(
     v2,
     { parent: 'a' },
@@ -154,7 +156,7 @@ test('on v1 the level whose peak stands at its limit is named', () => {
     { commandStatus: 9 },
     { ...control, 'memory.max_usage_in_bytes': '52428800\n' },
   )
-  expect(whose(own)).toBe("this group's own (not an ancestor's, not the host's)")
+  expect(whose(own)).toBe("the job's own")
   const host = end(
     hybrid,
     { limits: { memory: '50M' } },
@@ -176,10 +178,11 @@ test('pids and throttling have their lines', () => {
     },
   )
   expect(result.reason).toBe('pids')
-  expect(result.verdict.headline).toBe('2 forks were refused: job needs more tasks than pids.max allows')
+  expect(result.verdict.headline).toBe('2 forks were refused: pids.max (5) was reached; job exited with status 254')
   expect(result.verdict.evidence).toEqual([
     ['pids.max', '5   peak 5   refused 2 times'],
     ['cpu.max', '50000 100000   throttled in 90 % of periods (9 of 10), 400 ms in all'],
+    ['whose limit', "the job's own"],
   ])
 })
 
@@ -232,12 +235,12 @@ test('what the kernel counts for nobody is named, with the option that raises it
   }
   expect(told({ commandStatus: 1 << 8, ...used(1) })).toEqual([
     'space',
-    'job ended with status 1, and /a was full',
+    '/a was full; job exited with status 1',
     'tmpfs /a: full   size 4.0 MiB   10 files',
-    "make it larger with mounts: [{ tmpfs: '/a:size=…' }], or see what it writes",
+    "make it larger with mounts: [{ tmpfs: '/a:size=…' }]; or check what the program writes there",
   ])
   expect(told({ commandStatus: 1 << 8, ...used(6) }).slice(1, 4)).toEqual([
-    'job ended with status 1, and /dev was full',
+    '/dev was full; job exited with status 1',
     'tmpfs /dev: full   size 64.0 MiB',
     'tmpfs /dev/shm: full   size 64.0 MiB',
   ])
@@ -246,7 +249,7 @@ test('what the kernel counts for nobody is named, with the option that raises it
     'timeout',
     expect.stringContaining('timed out'),
     'nofile: 64   no descriptor was free in 2 processes',
-    'raise ulimits.nofile, or see what it keeps open',
+    'raise the limit with ulimits.nofile; or check what the program keeps open',
   ])
 })
 
@@ -254,8 +257,8 @@ test('a signal that holds a limit of each process names it, if there is one', ()
   const headline = (commandStatus: number, ulimits: RunOptions['ulimits']) =>
     end(v2, { ulimits: ulimits! }, { commandStatus }).verdict.headline
   expect(headline(25, { fsize: 65_536 })).toBe(
-    'job was ended by SIGXFSZ: a file would have grown beyond ulimit fsize (64.0 KiB)',
+    'job tried to make a file larger than ulimit fsize (64.0 KiB); job was killed by SIGXFSZ',
   )
-  expect(headline(24, { cpu: 3 })).toBe('job was ended by SIGXCPU: it used more CPU time than ulimit cpu (3 s)')
-  expect(headline(25, { fsize: 'unlimited' })).toBe('job was ended by SIGXFSZ, from inside')
+  expect(headline(24, { cpu: 3 })).toBe('job used more CPU time than ulimit cpu (3 s); job was killed by SIGXCPU')
+  expect(headline(25, { fsize: 'unlimited' })).toBe('job was killed by SIGXFSZ: a fault of its own')
 })

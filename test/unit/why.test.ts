@@ -382,9 +382,22 @@ test('commands to be copied are words for a shell, and name the unit of systemd'
 
 test('kills that a job lived through are a cause of their own', () => {
   const usage = { oomKills: 2, pidsDenied: 1 }
-  const verdict = { headline: 'well', evidence: [['whose limit', "this group's own"]] }
+  const verdict = { headline: 'well', evidence: [] }
   const limits = { 'memory.max': 8 * MiB }
-  const text = { command: ['/bin/x'], exitCode: 0, signal: null, reason: 'exit', limits, usage, cgroup: {}, verdict }
+  const limit = { file: 'memory.max', level: 'own' }
+  const end = { status: 0, signal: null }
+  const cause = { kind: 'exited', command: '/bin/x', end, sideEvents: [{ kind: 'oom', limit }] }
+  const text = {
+    command: ['/bin/x'],
+    exitCode: 0,
+    signal: null,
+    reason: 'exit',
+    limits,
+    usage,
+    cgroup: {},
+    verdict,
+    cause,
+  }
   expect(reportCauses(parseReport(JSON.stringify(text), 'r'), 2)).toMatchObject([
     { cause: 'exit' },
     { cause: 'oom', whose: 'own', count: 2, remedy: 'raise it: --memory 18M' },

@@ -10,10 +10,9 @@ import type { Spec } from '../../plan/spec.ts'
 import type { Program } from '../../program/ops.ts'
 import { startSpec } from '../../run/job.ts'
 import { describeOuter } from '../../run/outer-words.ts'
-import type { Verdict } from '../../run/result.ts'
 import { settle } from '../../run/settle.ts'
-import { isWorthTelling } from '../../run/verdict.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../../units.ts'
+import { describe, isWorthTelling } from '../../verdict/words.ts'
 import { formatVerdict, wantsColor } from '../print.ts'
 import { tell } from '../stderr.ts'
 
@@ -47,8 +46,8 @@ export async function runLimited(
       errno: result.reason === 'not-found' ? 'ENOENT' : 'EACCES',
       remedy: 'give its path, or see that it is in PATH, inside',
     })
-  if (isWorthTelling(result.reason, result.usage)) {
-    const told = { ...result, verdict: inOwnWords(result.verdict) }
+  if (isWorthTelling(result.cause)) {
+    const told = { ...result, verdict: describe(result.cause, 'bwrap') }
     tell(formatVerdict(told, { color: wantsColor(process.stderr), verbose: false }))
   }
   return result.status
@@ -79,14 +78,6 @@ function checkLimit(name: LimitName, value: string | undefined): void {
   if (value === undefined || parse(value) !== undefined) return
   const both = `--hutch-${name} or HUTCH_${name.toUpperCase()}`
   throw fail('OPTION_INVALID', { name: both, value, why: 'it is not understood', accepted })
-}
-
-/** What hutch run has beside its limits is not here. */
-function inOwnWords(verdict: Verdict): Verdict {
-  const remedy = verdict.remedy
-    ?.replace(/, or see where .*/, '')
-    .replaceAll(/--(memory|pids|cpus|timeout)\b/g, '--hutch-$1')
-  return { ...verdict, ...(remedy !== undefined && { remedy }) }
 }
 
 /** The groups' ops, with bubblewrap's start among them and its inner section. */

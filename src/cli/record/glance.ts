@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `hutch record` saw before a limit stopped a job: a few lines for its verdict, from a file that is looked at where it lies, within a moment, or not at all.
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import type { Line } from '../../cgroup/diagnosis.ts'
 import { pathOfDirectory } from '../../cgroup/place.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
@@ -10,6 +9,7 @@ import type { Result } from '../../run/result.ts'
 import { formatTime } from '../../run/why/memory.ts'
 import type { GroupSample, Pressure } from '../../survey/sample.ts'
 import { formatSize } from '../../units.ts'
+import type { Line } from '../../verdict/limit-words.ts'
 import { ownDirectory } from '../own-directory.ts'
 import { makeRecording, type Recording } from './recording.ts'
 import { checkTables, openDatabase } from './sqlite.ts'
@@ -44,12 +44,10 @@ export async function glance(file: string, result: Result, patience = usualPatie
 }
 
 /** The job's, and that above it whose limit was hit. */
-function groupsOf({ cgroup, verdict }: Result): string[] {
-  const above = verdict.evidence.find(([label, text]) => label === 'whose limit' && text.startsWith(ancestors))?.[1]
-  return [cgroup.path, above?.slice(ancestors.length)].filter((path) => path !== undefined)
+function groupsOf({ cgroup, cause }: Result): string[] {
+  const above = cause.limit?.level === 'ancestor' ? cause.limit.group : undefined
+  return [cgroup.path, above].filter((path) => path !== undefined)
 }
-
-const ancestors = "an ancestor's: "
 
 function readLooks(recording: Recording, group: string, from: number, until: number, deadline: number): Look[] {
   const looks: Look[] = []

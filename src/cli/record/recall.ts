@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a recording knows of one group, for who asks why something happened to it: how full it was, and when processes were killed.
-import type { Line } from '../../cgroup/diagnosis.ts'
+
 import { formatTime } from '../../run/why/memory.ts'
 import type { GroupSample } from '../../survey/sample.ts'
 import { formatSize } from '../../units.ts'
+import type { Line } from '../../verdict/limit-words.ts'
 import { findGroups, openRecording } from './recording.ts'
 
 /** One group in a recording; times are milliseconds since 1970. */

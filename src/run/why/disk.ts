@@ -3,7 +3,7 @@
 import { statfsSync } from 'node:fs'
 import { quote, shellWord } from '../../quote.ts'
 import { formatSize } from '../../units.ts'
-import type { Cause } from './explanation.ts'
+import type { WhyCause } from './explanation.ts'
 
 /** A file system that can be written, as a process sees it. */
 export interface WritableMount {
@@ -66,7 +66,7 @@ function isFull({ free, inodes, freeInodes }: Fullness): boolean {
 }
 
 /** What a full file system means to who writes there. */
-export function diskCauses(name: string, pid: number, full: readonly Fullness[]): Cause[] {
+export function diskCauses(name: string, pid: number, full: readonly Fullness[]): WhyCause[] {
   return full.map(({ directory, type, size, free, inodes, freeInodes }) => {
     const names = free >= 65_536 && freeInodes === 0
     const mib = Math.ceil((size * 2) / 2 ** 20)

@@ -3,7 +3,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fail, HutchError } from '../../errors.ts'
-import type { Cause, Explanation } from './explanation.ts'
+import type { Explanation, WhyCause } from './explanation.ts'
 import { addAdvice } from './group.ts'
 import { killsIn, readLog } from './log.ts'
 import { memoryCauses } from './memory.ts'
@@ -24,10 +24,12 @@ export function explainReport(report: Report, name: string, path: string | undef
 }
 
 /** Victims and times, which the report does not have, and advice for Node. */
-function withLog(cause: Cause, report: Report, path: string, kills: ReturnType<typeof killsIn>): Cause {
+function withLog(cause: WhyCause, report: Report, path: string, kills: ReturnType<typeof killsIn>): WhyCause {
   if (cause.cause !== 'oom') return cause
+  // the report has its victims since it was made by version 2
+  const wanted = new Set(['by hand', 'log', ...(report.cause?.victims ? [] : ['victim'])])
   const told = memoryCauses({ name: '', path, levels: [], below: [], kills }).at(0)
-  const more = told?.evidence.filter(([label]) => label === 'victim' || label === 'by hand' || label === 'log') ?? []
+  const more = told?.evidence.filter(([label]) => wanted.has(label)) ?? []
   const limit = report.limits['memory.max']
   const own = cause.whose === 'own' && typeof limit === 'number' ? limit : undefined
   const extended = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `why` answers.
-import type { Line } from '../../cgroup/diagnosis.ts'
+import type { Line } from '../../verdict/limit-words.ts'
 import type { Reason } from '../result.ts'
 
 /** A process that the kernel killed, as its log tells it. Bytes. */
@@ -18,7 +18,7 @@ export interface Victim {
 }
 
 /** One thing that stopped or slowed it, the kernel's figures for it, and what to do. */
-export interface Cause {
+export interface WhyCause {
   /**
    * A run's reason, or: throttled by cpu.max; slowed by memory.high; disk-full; fault, a signal that the program brought
    * on itself; stuck, it is there and does not run; oomd, systemd-oomd killed it; not-kernel, it is over and no limit and no kill of the kernel's ended it;
@@ -56,12 +56,12 @@ export interface Explanation {
     path?: string
   }
   /** At least one, the weightiest first. */
-  causes: Cause[]
+  causes: WhyCause[]
   /** What could not be looked at, and so is not said. */
   unknown: string[]
 }
 
-const weights: Cause['cause'][] = [
+const weights: WhyCause['cause'][] = [
   'not-found',
   'not-executable',
   'timeout',
@@ -85,6 +85,6 @@ const weights: Cause['cause'][] = [
 ]
 
 /** In order of weight; those of one kind stay as they are. */
-export function sortCauses(causes: readonly Cause[]): Cause[] {
+export function sortCauses(causes: readonly WhyCause[]): WhyCause[] {
   return [...causes].sort((a, b) => weights.indexOf(a.cause) - weights.indexOf(b.cause))
 }

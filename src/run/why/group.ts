@@ -2,13 +2,13 @@
 // All that is known of a group, from its files, its processes and the kernel's log, as causes.
 import { availableParallelism, totalmem } from 'node:os'
 import { type Chain, readChain } from '../../cgroup/chain.ts'
-import { type Line, memoryLine, pidsLine } from '../../cgroup/diagnosis.ts'
 import { readWords, walkGroups } from '../../cgroup/files.ts'
 import { hierarchies, type Place } from '../../cgroup/place.ts'
 import type { Host } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
+import { type Line, memoryLine, pidsLine } from '../../verdict/limit-words.ts'
 import { diskCauses, parseWritable, readFull } from './disk.ts'
-import { type Cause, sortCauses } from './explanation.ts'
+import { sortCauses, type WhyCause } from './explanation.ts'
 import { firstRefusal, killsIn, type LogFacts } from './log.ts'
 import { formatTime, type MemoryFacts, memoryCauses } from './memory.ts'
 import { adviseHeap, isNode, parseHeapFlag } from './node-heap.ts'
@@ -23,7 +23,7 @@ import { throttleCauses } from './throttle.ts'
 const mostProcesses = 32
 
 /** Causes in a group; `one` is the process that was asked for, else all in the group are looked at. */
-export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): Cause[] {
+export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): WhyCause[] {
   const chain = readChain(host, place)
   const pids = one ? [one.pid] : membersOf(host, place)
   const processes = one ? [one] : pids.slice(0, mostProcesses).flatMap((pid) => readProcess(pid) ?? [])
@@ -47,14 +47,14 @@ export function groupCauses(host: Host, place: Place, log: LogFacts, one?: Proce
   if (causes.length > 0) {
     const sorted = sortCauses(causes)
     // others of its group died, maybe long ago: what holds it up now comes first
-    const past = ({ cause }: Cause) => one !== undefined && !one.zombie && (cause === 'oom' || cause === 'oomd')
+    const past = ({ cause }: WhyCause) => one !== undefined && !one.zombie && (cause === 'oom' || cause === 'oomd')
     return [...sorted.filter((cause) => !past(cause)), ...sorted.filter(past)]
   }
   return [nothingFound(chain, place, pids.length > 0, one, whole)]
 }
 
 /** The counts are of its group; of the process itself the log or its status would tell. */
-function withOne(cause: Cause, name: string, one: ProcessFacts): Cause {
+function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
   const told: Line = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
   return { ...withHeap(cause, [one]), evidence: one.zombie ? cause.evidence : [told, ...cause.evidence] }
 }
@@ -105,7 +105,7 @@ function membersOf(host: Host, place: Place): number[] {
 }
 
 /** Processes that share a mount namespace see the same: each file system is told once. */
-function seenFull(processes: readonly ProcessFacts[], name: string): Cause[] {
+function seenFull(processes: readonly ProcessFacts[], name: string): WhyCause[] {
   const seen = new Set<string>()
   return processes.flatMap(({ pid, mountinfo, zombie }) => {
     if (zombie || seen.has(mountinfo)) return []
@@ -114,7 +114,7 @@ function seenFull(processes: readonly ProcessFacts[], name: string): Cause[] {
   })
 }
 
-function withHeap(cause: Cause, processes: readonly ProcessFacts[]): Cause {
+function withHeap(cause: WhyCause, processes: readonly ProcessFacts[]): WhyCause {
   const alive = processes.find(({ argv }) => isNode(argv))
   // newer Nodes name their first thread so
   const victim = cause.victims?.some(({ name }) => name === 'node' || name === 'MainThread')
@@ -125,11 +125,11 @@ function withHeap(cause: Cause, processes: readonly ProcessFacts[]): Cause {
 
 /** `seen`: whether its command line and its environment are known. */
 export function addAdvice(
-  cause: Cause,
+  cause: WhyCause,
   limit: number,
   flag: number | undefined,
   seen: 'all' | 'argv' | 'nothing',
-): Cause {
+): WhyCause {
   const { evidence, remedy } = adviseHeap(limit, flag, totalmem())
   const unseen: Line[] = [
     [
@@ -143,7 +143,7 @@ export function addAdvice(
   return { ...cause, evidence: [...cause.evidence, ...told], remedy }
 }
 
-function withPressure(cause: Cause, { pressure }: Chain, whole: boolean): Cause {
+function withPressure(cause: WhyCause, { pressure }: Chain, whole: boolean): WhyCause {
   const resource = { oom: 'memory', slowed: 'memory', throttled: 'cpu' }[cause.cause as string]
   const text = resource === undefined ? undefined : pressure[resource]
   if (text === undefined) return cause
@@ -156,7 +156,7 @@ function nothingFound(
   populated: boolean,
   one: ProcessFacts | undefined,
   whole: boolean,
-): Cause {
+): WhyCause {
   const name = one ? `process ${one.pid} (${quote(one.name)})` : quote(place.path)
   const limits: Line[] = [
     ...chain.memory.filter(({ max }) => max !== undefined).map((level) => at(memoryLine(level.max, level), level.path)),

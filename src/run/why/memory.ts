@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who was killed for memory, and by whose limit: from the counts of the groups, and from the kernel's log where it tells. Pure.
 import type { MemoryLevel } from '../../cgroup/chain.ts'
+import type { KernelKill } from '../../host/kernel-record.ts'
+import { quote, shellWord } from '../../quote.ts'
+import { formatSize } from '../../units.ts'
 import {
   describeKills,
   describeLevel,
@@ -8,11 +11,8 @@ import {
   memoryLine,
   type OomLevel,
   suggestMemory,
-} from '../../cgroup/diagnosis.ts'
-import type { KernelKill } from '../../host/kernel-record.ts'
-import { quote, shellWord } from '../../quote.ts'
-import { formatSize } from '../../units.ts'
-import type { Cause, Victim } from './explanation.ts'
+} from '../../verdict/limit-words.ts'
+import type { Victim, WhyCause } from './explanation.ts'
 import { raise } from './raise.ts'
 
 /** What is known of a group and its memory. */
@@ -29,7 +29,7 @@ export interface MemoryFacts {
 }
 
 /** One cause for each limit that killed. */
-export function memoryCauses(facts: MemoryFacts): Cause[] {
+export function memoryCauses(facts: MemoryFacts): WhyCause[] {
   const { levels, below } = facts
   const [own] = levels
   // v1 counts in each group alone
@@ -103,7 +103,7 @@ function makeCause(
   level: OomLevel | undefined,
   counted: number,
   kills: readonly KernelKill[],
-): Cause {
+): WhyCause {
   const group = level?.whose === 'own' ? facts.path : level?.directory
   const state = [...facts.levels, ...facts.below].find(({ path }) => path === group)
   const last = kills.at(-1)

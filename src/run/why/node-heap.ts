@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How far V8 lets the heap of a Node program grow, beside the limit of its group. Pure.
-import type { Line } from '../../cgroup/diagnosis.ts'
+
 import { formatSize } from '../../units.ts'
+import type { Line } from '../../verdict/limit-words.ts'
 
 const MiB = 2 ** 20
 const GiB = 2 ** 30

@@ -6,7 +6,7 @@ import type { Place } from '../../cgroup/place.ts'
 import { parseNumber } from '../../cgroup/stats.ts'
 import type { Host } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
-import type { Cause } from './explanation.ts'
+import type { WhyCause } from './explanation.ts'
 
 /** Processes that it killed with a group, and how often. */
 export interface DaemonKill {
@@ -39,7 +39,7 @@ export function readDaemonKills(host: Host, place: Place): DaemonKill[] {
   })
 }
 
-export function daemonCauses(kills: readonly DaemonKill[]): Cause[] {
+export function daemonCauses(kills: readonly DaemonKill[]): WhyCause[] {
   return kills.map((kill) => ({
     cause: 'oomd',
     whose: kill.whose,

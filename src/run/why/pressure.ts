@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What slowed a group for want of memory, and how long its tasks waited. Pure.
-import { type Line, memoryLine, suggestMemory } from '../../cgroup/diagnosis.ts'
+
 import { parsePressure } from '../../cgroup/stats.ts'
 import { quote } from '../../quote.ts'
 import { formatDuration, formatSize } from '../../units.ts'
-import type { Cause } from './explanation.ts'
+import { type Line, memoryLine, suggestMemory } from '../../verdict/limit-words.ts'
+import type { WhyCause } from './explanation.ts'
 import type { MemoryFacts } from './memory.ts'
 import { raise } from './raise.ts'
 
 /** What memory.high did to the group or to one above it, and memory.max without a kill; `pressure` is the text of memory.pressure. */
-export function slowedCauses(facts: MemoryFacts, pressure?: string): Cause[] {
+export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] {
   const { name, levels } = facts
-  const high = levels.flatMap((level, i): Cause[] => {
+  const high = levels.flatMap((level, i): WhyCause[] => {
     if (level.high === undefined || !level.slowed) return []
     const whose = i === 0 ? 'own' : 'ancestor'
     return [
@@ -38,7 +39,7 @@ export function slowedCauses(facts: MemoryFacts, pressure?: string): Cause[] {
 /** A group that gets its own pages back all the time has come to a stop as well as one that was killed. */
 const thrashing = 10
 
-function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined): Cause[] {
+function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined): WhyCause[] {
   const share = Number(/^some .*avg60=([\d.]+)/m.exec(pressure ?? '')?.[1] ?? 0)
   const at = levels.findIndex(({ max, current = 0 }) => max !== undefined && current >= Number(max) * 0.98)
   const level = levels[at]

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report of a run, as --report wrote it, looked at again. Pure. It comes from a file, so that nothing of it is taken on trust.
 
-import { count, suggestMemory } from '../../cgroup/diagnosis.ts'
 import { fail } from '../../errors.ts'
 import { quote } from '../../quote.ts'
+import { type Cause, type CauseKind, type CauseLimit, causeKinds, type SideEvent } from '../../verdict/cause.ts'
+import { count, suggestMemory } from '../../verdict/limit-words.ts'
 import type { Reason, Result } from '../result.ts'
-import type { Cause } from './explanation.ts'
+import type { WhyCause } from './explanation.ts'
 import { isNode } from './node-heap.ts'
 import { explainThrottling } from './throttle.ts'
 
@@ -13,7 +14,7 @@ import { explainThrottling } from './throttle.ts'
 export type Report = Pick<
   Result,
   'command' | 'exitCode' | 'signal' | 'signalFrom' | 'reason' | 'limits' | 'usage' | 'cgroup' | 'verdict'
->
+> & { cause?: Cause }
 
 /** All of report.schema.json. */
 export const knownReasons: Reason[] = [
@@ -49,7 +50,7 @@ export function checkReport(value: unknown, path: string): Report {
   }
   need(isObject(value), 'object')
   const report = value as Report
-  const { command, reason, limits, usage, cgroup, verdict, exitCode, signal } = report
+  const { command, reason, limits, usage, cgroup, verdict, exitCode, signal, cause } = report
   need(Array.isArray(command) && command.length > 0 && command.every(isText), 'command')
   need(isText(reason) && reasons.has(reason), 'reason')
   need(isObject(limits) && Object.values(limits).every((limit) => isText(limit) || typeof limit === 'number'), 'limits')
@@ -65,7 +66,34 @@ export function checkReport(value: unknown, path: string): Report {
       verdict.evidence.every((line) => Array.isArray(line) && line.length === 2 && line.every(isText)),
     'verdict',
   )
+  need(cause === undefined || isCause(cause), 'cause')
   return report
+}
+
+/** All that is read of it here and by words.ts; the file may come from anybody. */
+function isCause(value: unknown): value is Cause {
+  if (!isObject(value)) return false
+  const { kind, limit, end, sideEvents, victims, command } = value as Cause
+  const known = (some: unknown) => isText(some) && (causeKinds as readonly string[]).includes(some)
+  const isEvent = (event: SideEvent) => isObject(event) && known(event.kind) && isLimit(event.limit)
+  return (
+    known(kind) &&
+    isText(command) &&
+    isObject(end) &&
+    isLimit(limit) &&
+    Array.isArray(sideEvents) &&
+    sideEvents.every(isEvent) &&
+    (victims === undefined || Array.isArray(victims))
+  )
+}
+
+const knownLevels: readonly unknown[] = [undefined, 'own', 'below', 'ancestor', 'host']
+
+function isLimit(limit: CauseLimit | undefined): boolean {
+  if (limit === undefined) return true
+  const { file, value, group, level } = isObject(limit) ? limit : ({} as CauseLimit)
+  const isValue = value === undefined || isText(value) || typeof value === 'number'
+  return isText(file) && isValue && (group === undefined || isText(group)) && knownLevels.includes(level)
 }
 
 function isObject(value: unknown): value is object {
@@ -82,22 +110,23 @@ function isFigure(key: string, figure: unknown): boolean {
 }
 
 /** What stopped it, as its verdict had it, and what held it back. */
-export function reportCauses(report: Report, cpus: number): Cause[] {
+export function reportCauses(report: Report, cpus: number): WhyCause[] {
   return [verdictCause(report), ...withinCauses(report), ...quotaCause(report, cpus)]
 }
 
-const levels = { this: 'own', an: 'ancestor', none: 'host' } as const
 const limitOf: { [reason in Reason]?: string } = { oom: 'memory.max', pids: 'pids.max' }
 
-function levelOf({ evidence }: Report['verdict']): Cause['whose'] {
-  const text = evidence.find(([label]) => label === 'whose limit')?.[1] ?? ''
-  const word = /^(this|an|none)/.exec(text)?.[1] as keyof typeof levels | undefined
-  return word && levels[word]
+/** The cause's limit, or that of what the job lived through. */
+function groupLimit({ cause }: Report, kind: CauseKind): CauseLimit | undefined {
+  return cause?.kind === kind ? cause.limit : cause?.sideEvents.find((event) => event.kind === kind)?.limit
 }
 
-function verdictCause({ command, reason, verdict, usage, signal, signalFrom }: Report): Cause {
+function verdictCause(report: Report): WhyCause {
+  const { command, reason, verdict, usage, signal, signalFrom } = report
   const { headline, evidence, remedy } = verdict
-  const level = levelOf(verdict)
+  const found =
+    reason === 'oom' || reason === 'pids' ? groupLimit(report, reason === 'oom' ? 'oom' : 'fork-refused') : undefined
+  const level = found?.level
   const times = reason === 'oom' ? usage.oomKills : reason === 'pids' ? usage.pidsDenied : undefined
   const limit = level === 'host' ? undefined : limitOf[reason]
   const notKernel = reason === 'signal' && signal === 'SIGKILL' && signalFrom !== 'inside' && usage.oomKills === 0
@@ -132,12 +161,14 @@ function isCount(figure: number | undefined): figure is number {
 }
 
 /** What it lived through, or died of in the end, though its reason is another: a timeout, or a status of its own. */
-function withinCauses({ reason, command, limits, verdict, usage: { oomKills = 0, pidsDenied = 0 } }: Report): Cause[] {
+function withinCauses(report: Report): WhyCause[] {
+  const { reason, command, limits, verdict } = report
+  const { oomKills = 0, pidsDenied = 0 } = report.usage
   const name = nameOf(command)
   const [memory, pids] = [limits['memory.max'], limits['pids.max']]
   const level = verdict.evidence.filter(([label]) => label === 'whose limit')
-  const whose = levelOf(verdict)
-  const kills: Cause = {
+  const whose = groupLimit(report, 'oom')?.level
+  const kills: WhyCause = {
     cause: 'oom',
     ...(whose !== 'host' && { limit: 'memory.max' }),
     ...(whose && { whose }),
@@ -151,7 +182,7 @@ function withinCauses({ reason, command, limits, verdict, usage: { oomKills = 0,
           ? `raise it: --memory ${suggestMemory(memory)}`
           : 'raise the limit that is named, or run elsewhere with --parent',
   }
-  const forks: Cause = {
+  const forks: WhyCause = {
     cause: 'pids',
     limit: 'pids.max',
     count: pidsDenied,
@@ -166,7 +197,7 @@ function nameOf([command = '']: string[]): string {
   return quote(command.slice(command.lastIndexOf('/') + 1) || command)
 }
 
-function quotaCause({ command, limits, usage }: Report, cpus: number): Cause[] {
+function quotaCause({ command, limits, usage }: Report, cpus: number): WhyCause[] {
   const [quota, period] = String(limits['cpu.max'] ?? '')
     .split(' ')
     .map(Number)

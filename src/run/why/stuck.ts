@@ -2,12 +2,12 @@
 // What is there and does not run: frozen with its group, stopped by a signal or a debugger, or waiting in the kernel. Pure but for the reading.
 import { readFileSync } from 'node:fs'
 import { findLevels } from '../../cgroup/chain.ts'
-import type { Line } from '../../cgroup/diagnosis.ts'
 import { readMany } from '../../cgroup/files.ts'
 import type { Place } from '../../cgroup/place.ts'
 import type { Host } from '../../host/host.ts'
 import { quote, shellWord } from '../../quote.ts'
-import type { Cause } from './explanation.ts'
+import type { Line } from '../../verdict/limit-words.ts'
+import type { WhyCause } from './explanation.ts'
 import type { ProcessFacts } from './process.ts'
 
 /** A group that somebody froze. */
@@ -65,7 +65,7 @@ export function stuckCauses(
   frozen: readonly Frozen[],
   processes: readonly ProcessFacts[],
   waiting: readonly { process: ProcessFacts; where: string }[],
-): Cause[] {
+): WhyCause[] {
   const [by] = frozen
   if (by !== undefined)
     return [
@@ -115,7 +115,7 @@ function several(
   what: string,
   describe: (process: ProcessFacts) => string,
   { remedy, why }: { remedy: string; why: string },
-): Cause[] {
+): WhyCause[] {
   const [first] = processes
   if (!first) return []
   const rest = processes.length - 1

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which of the four limits refused a fork: pids.max at some level, RLIMIT_NPROC, threads-max or pid_max. Pure.
 import type { PidsLevel } from '../../cgroup/chain.ts'
-import { describeForks, type Line, pidsLine } from '../../cgroup/diagnosis.ts'
 import { quote } from '../../quote.ts'
-import type { Cause } from './explanation.ts'
+import { describeForks, type Line, pidsLine } from '../../verdict/limit-words.ts'
+import type { WhyCause } from './explanation.ts'
 import { formatTime } from './memory.ts'
 import { raise } from './raise.ts'
 
@@ -21,11 +21,11 @@ export interface TaskFacts {
 }
 
 /** The limits that refused forks, or refuse them now. */
-export function taskCauses(facts: TaskFacts): Cause[] {
+export function taskCauses(facts: TaskFacts): WhyCause[] {
   return [...groupCauses(facts), ...userCause(facts), ...hostCauses(facts)]
 }
 
-function groupCauses(facts: TaskFacts): Cause[] {
+function groupCauses(facts: TaskFacts): WhyCause[] {
   const { levels, below } = facts
   const [own, ...above] = levels
   if (!own) return []
@@ -50,7 +50,7 @@ function groupCauses(facts: TaskFacts): Cause[] {
   return only ? [makeCause(facts, only, denied)] : [makeUnsure(facts, limited, denied)]
 }
 
-function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, denied: number): Cause {
+function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, denied: number): WhyCause {
   const at = levels.indexOf(level)
   const whose = at === 0 ? 'own' : at > 0 ? 'ancestor' : 'below'
   const who = whose === 'below' ? quote(level.path) : name
@@ -76,7 +76,7 @@ function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, 
 }
 
 /** Kernels before 6.11, and v1: the count says that a fork was refused, and not where. */
-function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number): Cause {
+function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number): WhyCause {
   return {
     cause: 'pids',
     limit: 'pids.max',
@@ -95,7 +95,7 @@ function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], 
 }
 
 /** The kernel counts no refusals by the other three: what is full now is told as such. */
-function userCause({ user }: TaskFacts): Cause[] {
+function userCause({ user }: TaskFacts): WhyCause[] {
   if (!user || user.tasks < user.limit) return []
   const more = Math.max(user.limit, user.tasks) * 2
   return [
@@ -116,7 +116,7 @@ function userCause({ user }: TaskFacts): Cause[] {
 /** From a full turn of the numbers on, the first 300 are not given again. */
 const reservedPids = 300
 
-function hostCauses({ host }: TaskFacts): Cause[] {
+function hostCauses({ host }: TaskFacts): WhyCause[] {
   if (!host) return []
   const { tasks, threadsMax, pidMax } = host
   const full: [limit: string, most: number, file: string][] = []

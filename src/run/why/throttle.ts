@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a CPU limit did to a group, with the arithmetic. Pure.
 import type { CpuLevel } from '../../cgroup/chain.ts'
-import { type Line, quotaLine, throttledShare } from '../../cgroup/diagnosis.ts'
 import { quote } from '../../quote.ts'
 import { formatDuration } from '../../units.ts'
-import type { Cause } from './explanation.ts'
+import { type Line, quotaLine, throttledShare } from '../../verdict/limit-words.ts'
+import type { WhyCause } from './explanation.ts'
 import { raise } from './raise.ts'
 
 /** Microseconds. */
@@ -23,8 +23,8 @@ export interface Quota {
 }
 
 /** The levels that held it back, the group's own first. */
-export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: number, tasks?: number): Cause[] {
-  return levels.flatMap((level, i): Cause[] => {
+export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: number, tasks?: number): WhyCause[] {
+  return levels.flatMap((level, i): WhyCause[] => {
     const { path, quota, period, periods, throttledPeriods, throttledUsec, cpuUsec } = level
     if (quota === undefined || period === undefined || throttledPeriods === 0 || periods === 0) return []
     const facts = {
@@ -50,7 +50,7 @@ export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: 
 }
 
 /** `set` gives the words that allow so many CPUs. */
-export function explainThrottling(name: string, facts: Quota, set: (cpus: number) => string): Cause {
+export function explainThrottling(name: string, facts: Quota, set: (cpus: number) => string): WhyCause {
   const { quota, period, throttledPeriods } = facts
   const wanted = wantedCpus(facts)
   const more = Math.ceil((wanted?.cpus ?? (2 * quota) / period) * 10) / 10

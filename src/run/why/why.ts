@@ -2,14 +2,14 @@
 // why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
 import { existsSync, readFileSync } from 'node:fs'
 import { readChain } from '../../cgroup/chain.ts'
-import type { Line } from '../../cgroup/diagnosis.ts'
 import { findPlace, type Place, pathOfDirectory, placeOf, present } from '../../cgroup/place.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
-import { signalName } from '../judge.ts'
+import type { Line } from '../../verdict/limit-words.ts'
+import { signalName } from '../../verdict/make-cause.ts'
 import { explainReport, isFile, readReport } from './explain-report.ts'
-import type { Cause, Explanation } from './explanation.ts'
+import type { Explanation, WhyCause } from './explanation.ts'
 import { groupCauses, senderLines } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
@@ -80,7 +80,7 @@ function explainGroup(host: Host, place: Place, name: string): Explanation {
 }
 
 /** The log matters where it should have had more. */
-function unknownOf(host: Host, place: Place, log: LogFacts, causes: readonly Cause[]): string[] {
+function unknownOf(host: Host, place: Place, log: LogFacts, causes: readonly WhyCause[]): string[] {
   const { memory } = readChain(host, place)
   return [
     ...(memory.some(({ kills }) => kills !== undefined)
@@ -137,7 +137,7 @@ function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts)
 }
 
 /** What the log says of this very process. Numbers are given again: of one that runs now, or began later, the log means another. */
-function endings(host: Host, pid: number, log: LogFacts, process: ProcessFacts | undefined): Cause[] {
+function endings(host: Host, pid: number, log: LogFacts, process: ProcessFacts | undefined): WhyCause[] {
   if (process && !process.zombie) return []
   if (!log.samePids) return process ? zombieCause(process) : []
   const { since = 0 } = process ?? {}
@@ -169,7 +169,7 @@ function endings(host: Host, pid: number, log: LogFacts, process: ProcessFacts |
 }
 
 /** Its parent has not asked yet, so the kernel still has how it ended, for who may look at it. */
-function zombieCause({ pid, name, parent, signal: number = 0, status = 0 }: ProcessFacts): Cause[] {
+function zombieCause({ pid, name, parent, signal: number = 0, status = 0 }: ProcessFacts): WhyCause[] {
   const waits: Line = ['parent', `process ${parent}: until it asks (wait), or ends, the number stays taken`]
   if (number === 0)
     return status === 0
@@ -192,7 +192,7 @@ function zombieCause({ pid, name, parent, signal: number = 0, status = 0 }: Proc
   ]
 }
 
-function goneProcess(pid: number, log: LogFacts): Cause {
+function goneProcess(pid: number, log: LogFacts): WhyCause {
   const readable = log.readable && log.samePids
   const unsure: Line[] = [
     [

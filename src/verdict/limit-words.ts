@@ -44,14 +44,14 @@ export function suggestMemory(limit: number): string {
 /** memory.max with what came of it; `limit` as it stands in the file. */
 export function memoryLine(
   limit: string | undefined,
-  figures: { peak?: number | undefined; hits?: number | undefined; kills?: number | undefined },
+  figures: { peak?: number | undefined; hits?: number | undefined; kills?: number | string | undefined },
 ): Line {
   const { peak, hits, kills = 0 } = figures
   const parts = [
     limit === undefined ? 'no limit' : /^\d+$/.test(limit) ? formatSize(Number(limit)) : limit,
     peak !== undefined && `peak ${formatSize(peak)}`,
     limit !== undefined && hits !== undefined && `limit hit ${count(hits, 'time', 'times')}`,
-    kills > 0 && `oom_kill ${kills}`,
+    kills !== 0 && `oom_kill ${kills}`,
   ]
   return ['memory.max', parts.filter(Boolean).join('   ')]
 }
@@ -70,14 +70,14 @@ export function describeForksAbove(denied: number, name: string, directory: stri
 /** pids.max with what came of it. */
 export function pidsLine(
   limit: string,
-  figures: { current?: number | undefined; peak?: number | undefined; denied?: number | undefined },
+  figures: { current?: number | undefined; peak?: number | undefined; denied?: number | string | undefined },
 ): Line {
   const { current, peak, denied } = figures
   const parts = [
     limit,
     current !== undefined && `now ${current}`,
     peak !== undefined && `peak ${peak}`,
-    denied !== undefined && `refused ${count(denied, 'time', 'times')}`,
+    denied !== undefined && `refused ${typeof denied === 'string' ? denied : count(denied, 'time', 'times')}`,
   ]
   return ['pids.max', parts.filter(Boolean).join('   ')]
 }

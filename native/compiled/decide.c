@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks a decision list that src/verdict/decide.ts has encoded: of each row the kind, how many conditions, and those. */
+#include "compiled.h"
+
+enum comparison { AT_LEAST, EQUAL, DIFFERENT };
+
+static int holds(const u32 *condition, const u64 *figures)
+{
+	u64 found = condition[0] < FIGURE_COUNT ? figures[condition[0]] : 0;
+
+	if (condition[1] == AT_LEAST)
+		return found >= condition[2];
+	return condition[1] == EQUAL ? found == condition[2] : found != condition[2];
+}
+
+/* The kind of the first row whose conditions all hold. */
+u32 decide_kind(const struct numbers *rows, const u64 *figures)
+{
+	u32 at = 0;
+
+	while (rows->count - at >= 2) {
+		u32 kind = rows->first[at], left = rows->first[at + 1];
+
+		at += 2;
+		if (left > (rows->count - at) / 3)
+			break;
+		for (; left && holds(rows->first + at, figures); left--)
+			at += 3;
+		if (!left)
+			return kind;
+		at += 3 * left;
+	}
+	return KIND_EXITED;
+}

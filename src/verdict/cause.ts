@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a job ended, as data: part of the public API, of reports and of `hutch why --json`. words.ts makes the sentences.
+
+/** What ended the job. */
+export const causeKinds = [
+  'exited',
+  'oom',
+  'fork-refused',
+  'timeout',
+  'cpu-time',
+  'throttled',
+  'slowed',
+  'space',
+  'descriptors',
+  'ulimit',
+  'output',
+  'signal',
+  'filter',
+  'exec-failed',
+  'not-inside',
+  'aborted',
+  'interrupted',
+  'oomd',
+  'host-oom',
+  'unknown',
+] as const
+export type CauseKind = (typeof causeKinds)[number]
+
+/** Whose limit it is, counted from the job's own group. */
+export type Level = 'own' | 'below' | 'ancestor' | 'host'
+
+/** The limit that ended it, or held it up. */
+export interface CauseLimit {
+  /** Kernel file of the limit, such as memory.max or, on v1, memory.limit_in_bytes; RLIMIT_CPU for a limit of a process; else the option, such as timeout. */
+  file: string
+  /** Its value at the end: bytes, tasks, milliseconds; a text for cpu.max. Absent if there is none, or if it could not be read. */
+  value?: number | string
+  /** Directory of the group, or mount point of the file system that was full. */
+  group?: string
+  level?: Level
+}
+
+/** A process that the kernel killed for memory, as its log has it. Bytes. */
+export interface CauseVictim {
+  pid: number
+  name: string
+  anon: number
+  file: number
+  shmem: number
+}
+
+/** How the job's own process ended. */
+export interface JobEnd {
+  /** Exit status; null if a signal ended it, or if it never started. */
+  status: number | null
+  /** Name of the signal that ended it, such as SIGKILL. */
+  signal: string | null
+  /** Sender of that signal: the job itself (inside), another process, this process on its caller's behalf, hutch to enforce a limit, or the kernel. */
+  from?: 'inside' | 'outside' | 'caller' | 'hutch' | 'kernel' | 'unknown'
+}
+
+/** How often. */
+export interface CauseCounts {
+  oomKills?: number
+  /** Times that memory was out at the limit, also without a kill. */
+  ooms?: number
+  limitHits?: number
+  forksRefused?: number
+  periods?: number
+  throttledPeriods?: number
+  throttledUsec?: number
+  cpuUsec?: number
+  /** Times that memory.high slowed it. */
+  slowed?: number
+  /** Processes without a free descriptor. */
+  fullTables?: number
+}
+
+/** Something that happened while it ran. It did not end the job, or only held it up. */
+export interface SideEvent {
+  kind: CauseKind
+  limit?: CauseLimit
+  counts?: CauseCounts
+  victims?: CauseVictim[]
+  confidence: Confidence
+}
+
+/** unknown: this is only possible. */
+export type Confidence = 'certain' | 'likely' | 'unknown'
+
+/** One way out. Exactly one of `option` and `argv` is given, or none where no command helps. */
+export interface Remedy {
+  /** An option to start the job with; each front end has its own name for it. */
+  option?: { name: OptionKey; value?: string; without?: true }
+  /** A command, word by word. */
+  argv?: string[]
+  /** What it does, or what has to be found out first. */
+  reason: string
+}
+
+/** Options that remedies name, by their name in the library. */
+export type OptionKey =
+  | 'limits.memory'
+  | 'limits.memoryHigh'
+  | 'limits.pids'
+  | 'limits.cpus'
+  | 'parent'
+  | 'timeout'
+  | 'killAfter'
+  | 'cpuTime'
+  | 'maxOutput'
+  | 'seccomp'
+  | 'env'
+  | 'mounts.volume'
+  | 'landlock'
+  | 'oomScoreAdj'
+  | `mounts.tmpfs`
+  | `ulimits.${string}`
+
+/** One line of evidence: what the kernel or hutch measured. */
+export type Figure =
+  | { figure: 'memory'; limit: CauseLimit; peak?: number; hits?: number; kills?: number }
+  | { figure: 'pids'; limit: CauseLimit; peak?: number; denied?: number }
+  | { figure: 'cpu'; limit: CauseLimit; periods: number; throttledPeriods: number; throttledUsec?: number }
+  | {
+      figure: 'cpu time'
+      limitMs: number
+      wallMs: number
+      extraMs?: number
+      usedUsec?: number
+      userUsec?: number
+      systemUsec?: number
+    }
+  | { figure: 'space'; target: string; options: string[] }
+  | { figure: 'descriptors'; limit: number; processes: number }
+  | { figure: 'ulimits'; set: { name: string; soft: number }[] }
+  | { figure: 'no kill' }
+  | { figure: 'profile'; origin: string }
+  | { figure: 'searched'; path: string }
+
+/** Why a job ended. */
+export interface Cause {
+  kind: CauseKind
+  /** The job's command, as it was given: a name or a path. */
+  command: string
+  limit?: CauseLimit
+  counts?: CauseCounts
+  /** Highest use of what is limited: bytes or tasks. */
+  peak?: number
+  /** Only of the kernel's log, so only for those who may read it. */
+  victims?: CauseVictim[]
+  end: JobEnd
+  durationMs: number
+  /** SIGKILL had to follow SIGTERM this much later; 0: there was no SIGTERM. */
+  killedAfterMs?: number
+  /** Signals that its caller sent, or that hutch received and passed on, by name. */
+  passedOn?: string[]
+  /** The stream that was too long. */
+  stream?: 'stdout' | 'stderr'
+  /** exec's errno by name. */
+  errno?: string
+  /** exec answered ENOENT, but the file is there. */
+  interpreterMissing?: boolean
+  sideEvents: SideEvent[]
+  confidence: Confidence
+  /** What would make it certain, unless it is. */
+  wouldTell?: string
+  remedies: Remedy[]
+  evidence: Figure[]
+}
+
+/** Who speaks: each has its own names for options. */
+export type Frontend = 'library' | 'cli' | 'bwrap'

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of a compiled file's end, written when it is compiled: describe() of made-up causes, with slots for what only the end
+// knows. Called by run/compiled.ts; pure.
+import type { Plan } from '../plan/plan.ts'
+import { type CompiledWords, slots } from '../program/compiled.ts'
+import type { Program } from '../program/ops.ts'
+import type { Cause, CauseLimit, Figure } from './cause.ts'
+import { sizedSpaces } from './exhausted.ts'
+import { possibleUlimitFigure, profileFigure, unknownSender } from './make-cause.ts'
+import { makeRemedies } from './remedies.ts'
+import { describe, type Slots, who } from './words.ts'
+
+const [first, second, third] = slots
+
+/** Returns the texts that native/compiled/verdict.c chooses from. */
+export function compiledWordsOf(plan: Plan, program: Program): CompiledWords {
+  const [command = ''] = plan.argv
+  const bare: Cause = {
+    kind: 'exited',
+    command,
+    end: { status: 1, signal: null },
+    durationMs: 0,
+    sideEvents: [],
+    confidence: 'certain',
+    remedies: [],
+    evidence: [],
+  }
+  const say = (some: Partial<Cause>, more: Slots = {}) => {
+    const cause = { ...bare, ...some }
+    const remedies = cause.remedies.length > 0 ? cause.remedies : makeRemedies(cause, plan)
+    const { headline, evidence, remedy } = describe({ ...cause, remedies }, plan.spec.door, { end: third, ...more })
+    const lines = [...evidence, ...(remedy ? [['remedy', remedy] as const] : [])]
+    return `hutch: ${headline}\n${lines.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')}`
+  }
+  const behind = (text: string) => text.slice(text.indexOf('\n') + 1)
+  const headline = (text: string) => text.slice(0, text.indexOf('\n') + 1)
+  const limit = (file: string): CauseLimit => {
+    const value = plan.spec.limits.find((entry) => entry.file === file)?.value
+    const number = Number(value)
+    return { file, level: 'own', ...(value !== undefined && { value: Number.isNaN(number) ? value : number }) }
+  }
+  const [memory, pids] = [limit('memory.max'), limit('pids.max')]
+  const memoryLine: Figure = { figure: 'memory', limit: memory, kills: 1 }
+  const pidsLine: Figure = { figure: 'pids', limit: pids, denied: 1 }
+  const oom = { kind: 'oom', limit: memory, counts: { oomKills: 2 }, evidence: [memoryLine] } satisfies Partial<Cause>
+  const above = {
+    kind: 'oom',
+    counts: { oomKills: 2 },
+    remedies: [
+      { option: { name: 'parent' }, reason: 'run it below another group' },
+      { reason: 'free memory on this host' },
+    ],
+    evidence: [{ figure: 'memory', limit: { file: 'memory.max' }, kills: 1 }],
+  } satisfies Partial<Cause>
+  const forks = {
+    kind: 'fork-refused',
+    limit: pids,
+    counts: { forksRefused: 2 },
+    evidence: [pidsLine],
+  } satisfies Partial<Cause>
+  const space = { kind: 'space', limit: { file: 'size', group: first } } as const
+  const tables = { figure: 'descriptors', limit: 0, processes: 2 } as const
+  const timeout = { kind: 'timeout', limit: { file: 'timeout', value: plan.spec.timeoutMs } } as const
+  const late = (held: Partial<Cause>, more: Slots = {}) =>
+    behind(
+      say(
+        {
+          ...timeout,
+          ...(held.evidence && { evidence: held.evidence }),
+          ...(held.remedies && { remedies: held.remedies }),
+          sideEvents: [{ confidence: 'likely', kind: held.kind!, ...(held.limit && { limit: held.limit }) }],
+        },
+        more,
+      ),
+    )
+  const ulimit = (short: string) => {
+    const found = plan.spec.privileges.ulimits.find((entry) => entry.name === short)
+    if (!found || found.soft < 0) return ''
+    return say({ kind: 'ulimit', limit: { file: `RLIMIT_${short.toUpperCase()}`, value: found.soft } })
+  }
+  const possible = possibleUlimitFigure(plan)
+  const noKill: Figure[] = [{ figure: 'no kill' }]
+  // of a job whose first process ended before it could report the command's end
+  const lost = plan.isolate.includes('pid') ? 'outside' : 'unknown'
+  const signal = (from: 'inside' | 'outside' | 'unknown', more: Figure[] = []) =>
+    say({
+      kind: 'signal',
+      end: { status: null, signal: 'SIGTERM', from },
+      evidence: [...possible, ...more],
+      ...(from === 'unknown' && unknownSender),
+    })
+  const exec = (some: Partial<Cause>) => say({ kind: 'exec-failed', ...some })
+  const kills = { count: first, kills: second }
+  return {
+    NAME: who({ command }),
+    STOPPED: headline(say(timeout)),
+    KILLED: headline(say({ ...timeout, killedAfterMs: plan.spec.killAfterMs })),
+    LATE: behind(say(timeout)),
+    LATE_OOM_OWN: late(oom, kills),
+    LATE_OOM_ABOVE: late(above, kills),
+    LATE_PIDS: late(forks, { denied: second }),
+    LATE_SPACE: late({ ...space, evidence: [{ figure: 'space', target: first, options: [] }] }),
+    LATE_TABLES: late({ kind: 'descriptors', evidence: [tables] }, { tableLimit: first, tables: second }),
+    OOM_OWN: say(oom, kills),
+    OOM_ABOVE: say(above, kills),
+    OOM_ALL: say({ ...oom, counts: {}, evidence: [{ ...memoryLine, kills: 0 }] }),
+    OOM_NONE: say({ ...oom, counts: { ooms: 1 }, evidence: [{ ...memoryLine, kills: 0 }] }),
+    PIDS: say(forks, { count: first, denied: second }),
+    SPACE: say(space),
+    SPACES: sizedSpaces(program)
+      .map(({ target }) => target)
+      .join('\n'),
+    ULIMIT_FSIZE: ulimit('fsize'),
+    ULIMIT_CPU: ulimit('cpu'),
+    FILTER: plan.filter ? say({ kind: 'filter', evidence: profileFigure(plan) }) : '',
+    INTERRUPTED: say({ kind: 'interrupted', passedOn: [first] }),
+    SIGNAL_INSIDE: signal('inside'),
+    SIGNAL_OUTSIDE: signal(lost),
+    SIGNAL_UNKNOWN: signal('unknown'),
+    KILLED_OUTSIDE: signal(lost, noKill),
+    KILLED_UNKNOWN: signal('unknown', noKill),
+    NOT_FOUND: exec({ errno: 'ENOENT' }),
+    NOT_EXECUTABLE: exec({ errno: first }),
+    INTERPRETER: exec({ errno: 'ENOENT', interpreterMissing: true }),
+    ROOT: plan.spec.root?.sealed ? '' : (plan.spec.root?.directory ?? ''),
+  }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// From raw outcome to Result. Called by run/job.ts and run/pool.ts when a job is over.
+import { constants } from 'node:os'
+import type { Plan } from '../plan/plan.ts'
+import type { Program } from '../program/ops.ts'
+import type { JobEvent, Reason, Result } from '../run/result.ts'
+import { groupOf } from '../run/usage.ts'
+import type { Cause } from './cause.ts'
+import { judgeStatus } from './contest-status.ts'
+import { collectEnd } from './facts.ts'
+import { makeCause, senderOf, signalName } from './make-cause.ts'
+import type { Outcome } from './outcome.ts'
+import { describe } from './words.ts'
+
+/** What `hutch run` exits with if hutch stopped it, also if it ended by itself before hutch had looked. */
+const limitStatus: { [reason in Reason]?: number } = {
+  timeout: 124,
+  'cpu-time': 124,
+  output: 128 + constants.signals.SIGKILL,
+}
+
+/** Draws the conclusion. */
+export function conclude(plan: Plan, program: Program, outcome: Outcome): Result {
+  const ended = collectEnd(plan, program, outcome)
+  const cause = makeCause(ended)
+  const reason = reasonOf(cause, ended.signal)
+  const usage = ended.shared ? withoutShared(ended.usage) : ended.usage
+  const { exitCode } = ended
+  const signal = ended.signal === 0 ? null : (signalName(ended.signal) ?? `signal ${ended.signal}`)
+  const from = signal === null ? undefined : sideOf(senderOf(ended))
+  const execStatus = reason === 'not-found' ? 127 : reason === 'not-executable' ? 126 : undefined
+  const path = groupOf(plan, 'memory')?.directory ?? plan.groups[0]?.directory
+  return {
+    command: plan.argv,
+    exitCode: execStatus ?? exitCode,
+    signal,
+    ...(from && { signalFrom: from }),
+    reason,
+    judge: judgeStatus({ reason, exitCode, signal }),
+    status: execStatus ?? limitStatus[reason] ?? exitCode ?? 128 + ended.signal,
+    durationMs: outcome.durationMs,
+    limits: Object.fromEntries(
+      plan.spec.limits.map(({ file, value }) => [file, /^\d{1,15}$/.test(value) ? Number(value) : value]),
+    ),
+    usage,
+    events: closeEvents(outcome, usage),
+    cgroup: { layout: plan.layout, ...(path && !outcome.notBegun && { path }) },
+    cause,
+    verdict: describe(cause, plan.spec.door),
+  }
+}
+
+/** The word that results had for it before they had a cause. */
+function reasonOf({ kind, errno, interpreterMissing }: Cause, signal: number): Reason {
+  switch (kind) {
+    case 'exec-failed':
+    case 'not-inside':
+      return errno === 'ENOENT' && !interpreterMissing ? 'not-found' : 'not-executable'
+    case 'fork-refused':
+      return 'pids'
+    case 'oom':
+    case 'timeout':
+    case 'cpu-time':
+    case 'output':
+    case 'aborted':
+    case 'space':
+      return kind
+    default:
+      return signal === 0 ? 'exit' : 'signal'
+  }
+}
+
+function sideOf(from: ReturnType<typeof senderOf>): NonNullable<Result['signalFrom']> {
+  return from === 'inside' || from === 'unknown' ? from : 'outside'
+}
+
+/** Kills in a group that others share are evidence, but not the job's own count. */
+function withoutShared({ oomKills: _, ...usage }: Result['usage']): Result['usage'] {
+  return usage
+}
+
+/** What the last figures have and no notification reported in time. */
+function closeEvents(outcome: Outcome, usage: Result['usage']): JobEvent[] {
+  const last = (kind: JobEvent['kind']) => outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0
+  const events = [...outcome.events]
+  if ((usage.oomKills ?? 0) > last('oom-kill'))
+    events.push({ at: outcome.durationMs, kind: 'oom-kill', count: usage.oomKills! })
+  if ((usage.pidsDenied ?? 0) > last('pids-denied'))
+    events.push({ at: outcome.durationMs, kind: 'pids-denied', count: usage.pidsDenied! })
+  return events
+}

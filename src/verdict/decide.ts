@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ordered list that decides why a job ended: rows of conditions on named figures, the first that holds. Data and a walker; pure.
+import { type CauseKind, causeKinds } from './cause.ts'
+
+/** Figures that rows may ask for, each a whole number; a yes is 1. facts.ts computes them. */
+export const figureNames = [
+  /** exec failed; the program exists on the host but not inside. */
+  'execFailed',
+  'notInside',
+  /** What hutch stopped the job for. */
+  'aborted',
+  'outputOver',
+  'timedOut',
+  'cpuTimeOver',
+  /** The end of the job's own process: any end but status 0, its status, its signal. */
+  'failed',
+  'status',
+  'signal',
+  /** Processes killed by the kernel for memory, and that the last of them was not just before the end. */
+  'oomKills',
+  'lastKillEarlier',
+  /** memory.oom.group: the whole group was killed, and the kernel counted nothing. */
+  'groupKilled',
+  /** Memory was out at the job's limit, nothing was killed. */
+  'oomWithoutKill',
+  /** Forks of the job itself that pids.max refused. */
+  'forksRefused',
+  /** File systems of the job that were full; processes without a free descriptor. */
+  'fullSpaces',
+  'fullTables',
+  /** A signal that this process passed on or sent for its caller ended it. */
+  'interrupted',
+  /** The system call filter ended it. */
+  'filterKilled',
+  /** A resource limit of a process that hutch had set, enforced by signal. */
+  'ulimitSignal',
+  /** Percent of its periods in which cpu.max held it back. */
+  'throttledPercent',
+  /** Percent of its time in which memory.high or reclaim held all of it back, and how often memory.high did. */
+  'memoryStallPercent',
+  'slowed',
+] as const
+export type FigureName = (typeof figureNames)[number]
+export type Facts = { [F in FigureName]: number }
+
+/** A figure, how it is compared, and with what. */
+export type Condition = readonly [figure: FigureName, compare: '>=' | '=' | '!=', value: number]
+
+/** The kind that holds if all conditions do. */
+export interface Row {
+  kind: CauseKind
+  when: readonly Condition[]
+  /** The figures allow another explanation. */
+  likely?: true
+}
+
+const [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGKILL, SIGSEGV] = [4, 5, 6, 7, 9, 11]
+/** What a shell exits with after its command was killed by SIGKILL. */
+const killedStatus = 128 + SIGKILL
+
+/** Statuses with which programs report that a process they started was killed: make, compilers, cargo, Python (-9), others. */
+const afterKill = [1, 2, 101, 247, 255]
+/** Statuses with which programs report that they could not fork: sh, bash (254), EAGAIN, sysexits.h, 128 + SIGABRT. */
+const afterRefusal = [1, 2, 11, 71, 75, 134, 254, 255]
+
+const isKilled: Condition = ['oomKills', '>=', 1]
+const failed: Condition = ['failed', '=', 1]
+/** Signals with which a program answers an allocation that failed. */
+const onFailedAllocation = [SIGBUS, SIGSEGV, SIGABRT, SIGTRAP, SIGILL]
+/** Signals with which run-time systems answer a thread that cannot be made. */
+const onFailedThread = [SIGABRT, SIGTRAP, SIGSEGV]
+
+/** A row for each end that such an event brings about. */
+function likelyFor(kind: CauseKind, event: Condition, end: 'signal' | 'status', values: readonly number[]): Row[] {
+  return values.map((value) => ({ kind, when: [event, [end, '=', value]], likely: true }))
+}
+
+/** In this order: what hutch did, what the kernel did to the job itself, what a child's death or a refusal made of it, the rest. */
+export const endRows: readonly Row[] = [
+  {
+    kind: 'not-inside',
+    when: [
+      ['execFailed', '=', 1],
+      ['notInside', '=', 1],
+    ],
+  },
+  { kind: 'exec-failed', when: [['execFailed', '=', 1]] },
+  { kind: 'output', when: [['outputOver', '=', 1]] },
+  { kind: 'aborted', when: [['aborted', '=', 1]] },
+  { kind: 'timeout', when: [['timedOut', '=', 1]] },
+  { kind: 'cpu-time', when: [['cpuTimeOver', '=', 1]] },
+  { kind: 'filter', when: [['filterKilled', '=', 1]] },
+  { kind: 'oom', when: [isKilled, ['signal', '=', SIGKILL], ['lastKillEarlier', '=', 0], ['interrupted', '=', 0]] },
+  { kind: 'oom', when: [['groupKilled', '=', 1]] },
+  { kind: 'oom', when: [isKilled, ['status', '=', killedStatus]] },
+  { kind: 'interrupted', when: [failed, ['interrupted', '=', 1]] },
+  { kind: 'ulimit', when: [['ulimitSignal', '=', 1]] },
+  {
+    kind: 'space',
+    when: [
+      ['fullSpaces', '>=', 1],
+      ['signal', '=', SIGBUS],
+    ],
+    likely: true,
+  },
+  ...likelyFor('oom', ['oomWithoutKill', '>=', 1], 'signal', onFailedAllocation),
+  ...likelyFor('oom', isKilled, 'status', afterKill),
+  ...likelyFor('fork-refused', ['forksRefused', '>=', 1], 'signal', onFailedThread),
+  ...likelyFor('fork-refused', ['forksRefused', '>=', 1], 'status', afterRefusal),
+  ...likelyFor('oom', ['oomWithoutKill', '>=', 1], 'status', afterKill),
+  { kind: 'space', when: [['fullSpaces', '>=', 1], failed, ['signal', '=', 0]], likely: true },
+  { kind: 'signal', when: [['signal', '>=', 1]] },
+  { kind: 'exited', when: [] },
+]
+
+/** What held a job up that had to be stopped for its time; exited: nothing that was measured. */
+export const heldRows: readonly Row[] = [
+  { kind: 'oom', when: [isKilled], likely: true },
+  { kind: 'fork-refused', when: [['forksRefused', '>=', 1]], likely: true },
+  { kind: 'space', when: [['fullSpaces', '>=', 1]], likely: true },
+  { kind: 'descriptors', when: [['fullTables', '>=', 1]], likely: true },
+  {
+    kind: 'slowed',
+    when: [
+      ['slowed', '>=', 1],
+      ['memoryStallPercent', '>=', 20],
+    ],
+    likely: true,
+  },
+  { kind: 'throttled', when: [['throttledPercent', '>=', 50]], likely: true },
+  { kind: 'exited', when: [] },
+]
+
+function holds(facts: Facts, [figure, compare, value]: Condition): boolean {
+  const found = facts[figure]
+  if (compare === '>=') return found >= value
+  return compare === '=' ? found === value : found !== value
+}
+
+/** Returns the first row whose conditions all hold; the last row of each list has none. */
+export function decide(rows: readonly Row[], facts: Facts): Row {
+  return rows.find(({ when }) => when.every((condition) => holds(facts, condition)))!
+}
+
+const comparisons = ['>=', '=', '!='] as const
+
+/** The rows as numbers, for compiled files: of each the kind, how many conditions, and those; native/compiled/decide.c walks them. */
+export function encodeRows(rows: readonly Row[]): number[] {
+  return rows.flatMap(({ kind, when }) => [
+    causeKinds.indexOf(kind),
+    when.length,
+    ...when.flatMap(([figure, compare, value]) => [figureNames.indexOf(figure), comparisons.indexOf(compare), value]),
+  ])
+}
+
+/** Facts of a job of which nothing is known. */
+export function noFacts(): Facts {
+  return Object.fromEntries(figureNames.map((name) => [name, 0])) as Facts
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limits that the kernel does not count by group: sizes of file systems, descriptors. Returns which were used up. Pure.
+import type { Program } from '../program/ops.ts'
+import { formatSize, parseSize } from '../units.ts'
+
+/** As native/hutch.h has it in `struct life`. */
+export interface Used {
+  /** Bit n for the nth file system with a size: native/program/space.c. */
+  fullSpaces: number
+  /** Processes that had no free descriptor when the job was stopped, and how many each may have. */
+  fullTables: number
+  tableLimit: number
+}
+
+/** A file system that was full. */
+export interface Space {
+  target: string
+  /** Its own, such as `size=4m`. */
+  options: readonly string[]
+}
+
+/** File systems with a size, in the order in which hutch-init holds them. */
+export function sizedSpaces({ inner }: Program): Space[] {
+  let last = ''
+  return inner.flatMap((op) => {
+    if (op.op !== 'attachNew') return []
+    if (op.target.startsWith('/')) last = op.target
+    const target = op.target.startsWith('/') ? op.target : `${last}/${op.target}`
+    const sized = op.type === 'tmpfs' && op.options.some((option) => /^(size|nr_inodes)=/.test(option))
+    return sized ? [{ target, options: op.options }] : []
+  })
+}
+
+/** Those that were full. */
+export function fullSpaces(program: Program, { fullSpaces: mask }: Pick<Used, 'fullSpaces'>): Space[] {
+  return mask === 0 ? [] : sizedSpaces(program).filter((_, i) => mask & (1 << i))
+}
+
+/** Returns the size of a tmpfs from its options, in words. */
+export function sizeOf(options: readonly string[]): string {
+  const value = (name: string) => options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1)
+  const [size, inodes] = [value('size'), value('nr_inodes')]
+  const bytes = size === undefined ? undefined : parseSize(size)
+  return [
+    size !== undefined && `size ${typeof bytes === 'number' ? formatSize(bytes) : size}`,
+    inodes !== undefined && `${inodes} files`,
+  ]
+    .filter(Boolean)
+    .join('   ')
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel's log says of one job: read only after an end that the counts alone do not explain. Called by facts.ts.
+import { readKernelLog } from '../host/kernel-log.ts'
+import { isTelling, type KernelKill, parseEvents } from '../host/kernel-record.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { CauseLimit } from './cause.ts'
+
+/** Records of one job's group. */
+export interface JobLog {
+  /** Processes killed for memory in its group or below, oldest first. */
+  kills: KernelKill[]
+  /** Whether a fork of the job was refused. The kernel logs the first one of each group. */
+  refusedFork: boolean
+  /** Whether the log goes back to the job's start. */
+  complete: boolean
+}
+
+/** Reads a job's records. Returns undefined if the log cannot be read. `since` is the job's start, milliseconds since the epoch. */
+export function readJobLog(plan: Plan, since: number): JobLog | undefined {
+  const name = nameOf(plan)
+  if (name === undefined) return undefined
+  const log = readKernelLog((text) => isTelling(text))
+  if (log.errno !== undefined) return undefined
+  const { kills, forkRefusals } = parseEvents(log.records)
+  const isOwn = (group: string | undefined) => group?.split('/').includes(name) ?? false
+  return {
+    kills: kills.filter(({ group }) => isOwn(group)),
+    refusedFork: forkRefusals.some(({ group }) => isOwn(group)),
+    complete: (log.since?.getTime() ?? 0) <= since,
+  }
+}
+
+/** The last part of the group's path: no other job has it. */
+function nameOf({ groups }: Plan): string | undefined {
+  const directory = groups[0]?.directory
+  return directory?.slice(directory.lastIndexOf('/') + 1)
+}
+
+/**
+ * Whose limit a kill was for. Paths in the log may count from above this cgroup namespace, so levels are counted upwards from the
+ * job's own group. Returns undefined if the record does not name the group.
+ */
+export function levelOfKill(plan: Plan, kill: KernelKill): Pick<CauseLimit, 'level' | 'group'> | undefined {
+  if (kill.for === 'host') return { level: 'host' }
+  const name = nameOf(plan)
+  const [own, limit] = [kill.group, kill.limitGroup].map((path) => path?.split('/').filter(Boolean))
+  if (!own || !limit || name === undefined) return undefined
+  const depth = own.indexOf(name) + 1
+  if (limit.length > depth) return { level: 'below', group: `/${limit.join('/')}` }
+  if (limit.length === depth) return { level: 'own' }
+  const above = plan.ancestors[depth - limit.length - 1]
+  return { level: 'ancestor', group: above?.directory ?? `/${limit.join('/')}` }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a job's end to its Cause: what decide.ts chose, with limit, counts, victims, side events and remedies. Pure, but for late reads.
+import { constants } from 'node:os'
+import { parseMemory } from '../cgroup/memory.ts'
+import type { KernelKill } from '../host/kernel-record.ts'
+import type { Plan } from '../plan/plan.ts'
+import { seccompOrigin } from '../plan/seccomp-option.ts'
+import { figuresOf, without } from '../run/usage.ts'
+import type {
+  Cause,
+  CauseCounts,
+  CauseKind,
+  CauseLimit,
+  CauseVictim,
+  Confidence,
+  Figure,
+  JobEnd,
+  SideEvent,
+} from './cause.ts'
+import { decide, endRows, type Facts, heldRows } from './decide.ts'
+import { computeFacts, type Ended, signalLimit, timesSlowed } from './facts.ts'
+import { type Attributed, attributeForks, attributeMemory, ownLimit } from './limits.ts'
+import { makeRemedies } from './remedies.ts'
+
+/** Returns why it ended. */
+export function makeCause(ended: Ended): Cause {
+  const { plan, outcome } = ended
+  const facts = computeFacts(ended)
+  const row = decide(endRows, facts)
+  const happened = detail[row.kind]?.(ended) ?? {}
+  const [command = ''] = plan.argv
+  const cause: Cause = {
+    kind: row.kind,
+    command,
+    ...without({ limit: happened.limit, counts: happened.counts, peak: happened.peak, victims: happened.victims }),
+    end: endOf(ended, row.kind),
+    durationMs: outcome.durationMs,
+    ...(outcome.killed &&
+      (row.kind === 'timeout' || row.kind === 'aborted') && { killedAfterMs: plan.spec.killAfterMs }),
+    ...(row.kind === 'interrupted' && {
+      passedOn: [...outcome.sent].map((number) => signalName(number) ?? `signal ${number}`),
+    }),
+    ...without({
+      stream: outcome.overflowed,
+      errno: outcome.execError,
+      interpreterMissing: outcome.interpreterMissing,
+    }),
+    sideEvents: sideEvents(ended, facts, row.kind),
+    ...surety(row.likely ? 'likely' : 'certain', happened),
+    remedies: [],
+    evidence: outcome.execError === undefined ? evidenceOf(ended, row.kind) : searched(ended),
+  }
+  return { ...cause, remedies: makeRemedies(cause, plan) }
+}
+
+interface Detail extends Partial<Attributed> {
+  counts?: CauseCounts
+  peak?: number
+  victims?: CauseVictim[]
+}
+
+/** The lesser of what the row and the attribution allow. */
+function surety(
+  row: Confidence,
+  { confidence = 'certain', wouldTell }: Detail,
+): Pick<Cause, 'confidence' | 'wouldTell'> {
+  const order: Confidence[] = ['certain', 'likely', 'unknown']
+  const least = order[Math.max(order.indexOf(row), order.indexOf(confidence))]!
+  return { confidence: least, ...(least !== 'certain' && wouldTell !== undefined && { wouldTell }) }
+}
+
+const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
+  oom: (ended) => {
+    const { usage, log, plan, after } = ended
+    const { ownOoms } = parseMemory(figuresOf(plan, 'memory', (path) => after.get(path)))
+    const level = attributeMemory(ended)
+    return {
+      ...level,
+      counts: without({ oomKills: usage.oomKills, ooms: ownOoms, limitHits: usage.memoryLimitHits }) as CauseCounts,
+      ...without({ peak: level.limit.level === 'own' ? usage.memoryPeak : undefined }),
+      ...(log && log.kills.length > 0 && { victims: log.kills.map(makeVictim) }),
+    }
+  },
+  'fork-refused': (ended) => {
+    const { usage, refusedAbove } = ended
+    const level = attributeForks(ended)
+    const refused = (usage.pidsDenied ?? 0) || (refusedAbove?.count ?? 0)
+    return {
+      ...level,
+      counts: { forksRefused: refused },
+      ...without({ peak: level.limit.level === 'own' ? usage.pidsPeak : undefined }),
+    }
+  },
+  timeout: ({ plan }) => ({ limit: { file: 'timeout', value: plan.spec.timeoutMs } }),
+  'cpu-time': ({ plan, usage }) => ({
+    limit: { file: 'cpuTime', value: plan.spec.cpuTimeMs ?? 0 },
+    ...without({ peak: usage.cpuUsec }),
+  }),
+  output: ({ plan }) => ({ limit: { file: 'maxOutput', value: plan.spec.maxOutput ?? 0 } }),
+  space: ({ full }) => ({ limit: { file: 'size', group: full[0]!.target } }),
+  descriptors: ({ outcome: { used } }) => ({
+    limit: { file: 'RLIMIT_NOFILE', value: used.tableLimit },
+    counts: { fullTables: used.fullTables },
+  }),
+  ulimit: (ended) => {
+    const { name, value } = signalLimit(ended)!
+    const sure = ended.signal !== constants.signals.SIGKILL
+    return {
+      limit: { file: `RLIMIT_${name.toUpperCase()}`, value },
+      confidence: sure ? 'certain' : 'likely',
+      ...(!sure && {
+        wouldTell:
+          'the kernel does not record the sender of SIGKILL; with a soft limit below the hard one it sends SIGXCPU first',
+      }),
+    }
+  },
+  throttled: (ended) => ({ limit: ownLimit(ended, 'cpu.max'), counts: throttling(ended) }),
+  slowed: (ended) => ({
+    limit: ownLimit(ended, 'memory.high'),
+    counts: { slowed: timesSlowed(ended) },
+    ...without({ peak: ended.usage.memoryPeak }),
+  }),
+  signal: (ended) => (senderOf(ended) === 'unknown' ? unknownSender : {}),
+}
+
+/** A signal that anybody may have sent. */
+export const unknownSender = {
+  confidence: 'unknown',
+  wouldTell: 'auditd can record who sends signals: auditctl -a always,exit -S kill',
+} as const
+
+function makeVictim({ pid, name, anon, file, shmem }: KernelKill): CauseVictim {
+  return { pid, name, anon, file, shmem }
+}
+
+function throttling({ usage: { periods, throttledPeriods, throttledUsec, cpuUsec } }: Ended): CauseCounts {
+  return without({ periods, throttledPeriods, throttledUsec, cpuUsec }) as CauseCounts
+}
+
+function endOf(ended: Ended, kind: CauseKind): JobEnd {
+  const { exitCode, signal, outcome } = ended
+  if (outcome.execError !== undefined || outcome.notBegun) return { status: null, signal: null }
+  if (signal === 0) return { status: exitCode, signal: null }
+  const name = signalName(signal) ?? `signal ${signal}`
+  return {
+    status: null,
+    signal: name,
+    from: kind === 'oom' || kind === 'ulimit' || kind === 'filter' ? 'kernel' : senderOf(ended),
+  }
+}
+
+/** Signals that a program brings on itself: a fault, an abort, a write nobody reads. */
+const ownFaults = new Set([
+  'SIGSEGV',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGILL',
+  'SIGABRT',
+  'SIGSYS',
+  'SIGTRAP',
+  'SIGPIPE',
+  'SIGXCPU',
+  'SIGXFSZ',
+])
+
+/** Who sent the signal that ended it. */
+export function senderOf({ plan, outcome, signal, stayed }: Ended): NonNullable<JobEnd['from']> {
+  if (outcome.stopCause) return 'hutch'
+  if (outcome.sent.has(signal)) return 'caller'
+  if (ownFaults.has(signalName(signal) ?? '')) return 'inside'
+  // no process inside can kill PID 1 of a pid namespace (pid_namespaces(7))
+  return !stayed && plan.isolate.includes('pid') ? 'outside' : 'unknown'
+}
+
+/** SIGKILL for 9. */
+export function signalName(number: number): string | undefined {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
+}
+
+/** What happened beside the end: kills and refusals that it lived through, and what held it up until its time was over. */
+function sideEvents(ended: Ended, facts: Facts, kind: CauseKind): SideEvent[] {
+  if (facts.execFailed) return []
+  const event = (of: CauseKind, held = false): SideEvent => {
+    const { limit, counts, victims, confidence = 'certain' } = detail[of]!(ended)
+    return { kind: of, ...without({ limit, counts, victims }), confidence: held ? 'likely' : confidence }
+  }
+  const held = kind === 'timeout' ? decide(heldRows, facts).kind : 'exited'
+  const events = held === 'exited' ? [] : [event(held, true)]
+  const add = (of: CauseKind, happened: boolean) => {
+    if (happened && kind !== of && held !== of) events.push(event(of))
+  }
+  add('oom', facts.oomKills > 0)
+  add('fork-refused', facts.forksRefused > 0)
+  add('space', facts.fullSpaces > 0 && (facts.failed > 0 || kind === 'timeout'))
+  add('descriptors', facts.fullTables > 0)
+  const above = refusedToSomeone(ended, facts)
+  return above ? [...events, above] : events
+}
+
+/** From Linux 6.11 on a group counts the forks that its limit refuses, whoever below asked: without the log it is unknown whose they were. */
+function refusedToSomeone({ refusedAbove, log, failed }: Ended, facts: Facts): SideEvent | undefined {
+  if (!refusedAbove || !failed || facts.forksRefused > 0 || log?.complete) return undefined
+  const limit: CauseLimit = { file: 'pids.max', group: refusedAbove.directory, level: 'ancestor' }
+  return { kind: 'fork-refused', limit, counts: { forksRefused: refusedAbove.count }, confidence: 'unknown' }
+}
+
+function searched({ plan, outcome }: Ended): Figure[] {
+  const looked = outcome.execError === 'ENOENT' && !outcome.interpreterMissing && !plan.argv[0]!.includes('/')
+  return looked ? [{ figure: 'searched', path: plan.searchPath }] : []
+}
+
+/** ulimits that can end a program in ways that name no limit. */
+const silentUlimits = new Set([
+  'as',
+  'data',
+  'stack',
+  'rss',
+  'memlock',
+  'nproc',
+  'nofile',
+  'cpu',
+  'locks',
+  'msgqueue',
+  'sigpending',
+])
+
+/** The limits of processes that may have made it fail. Those of a preset are not the caller's. */
+export function possibleUlimitFigure(plan: Plan): Figure[] {
+  const possible = plan.spec.privileges.ulimits.filter(
+    ({ name, soft, atMost }) => !atMost && soft >= 0 && silentUlimits.has(name),
+  )
+  return possible.length === 0 ? [] : [{ figure: 'ulimits', set: possible.map(({ name, soft }) => ({ name, soft })) }]
+}
+
+/** The profile of the filter that ended it. */
+export function profileFigure({ spec: { seccomp, door } }: Plan): Figure[] {
+  return seccomp ? [{ figure: 'profile', origin: seccompOrigin(seccomp, door) }] : []
+}
+
+function evidenceOf(ended: Ended, kind: CauseKind): Figure[] {
+  const { plan, usage, full, outcome, failed, signal } = ended
+  const [memory, pids, cpu] = ['memory.max', 'pids.max', 'cpu.max'].map((file) => ownLimit(ended, file)) as [
+    CauseLimit,
+    CauseLimit,
+    CauseLimit,
+  ]
+  const {
+    memoryPeak,
+    memoryLimitHits,
+    oomKills,
+    periods,
+    throttledPeriods = 0,
+    throttledUsec,
+    cpuUsec,
+    userUsec,
+    systemUsec,
+  } = usage
+  const figures: Figure[] = []
+  if (kind === 'cpu-time')
+    figures.push({
+      figure: 'cpu time',
+      limitMs: plan.spec.cpuTimeMs ?? 0,
+      wallMs: outcome.durationMs,
+      ...without({ extraMs: plan.spec.extraTimeMs, usedUsec: cpuUsec, userUsec, systemUsec }),
+    })
+  if (kind === 'filter') figures.push(...profileFigure(plan))
+  if (memoryPeak !== undefined || memory.value !== undefined)
+    figures.push({
+      figure: 'memory',
+      limit: memory,
+      ...without({ peak: memoryPeak, hits: memoryLimitHits, kills: oomKills }),
+    })
+  if (pids.value !== undefined)
+    figures.push({ figure: 'pids', limit: pids, ...without({ peak: usage.pidsPeak, denied: usage.pidsDenied }) })
+  for (const { target, options } of full) figures.push({ figure: 'space', target, options: [...options] })
+  const { fullTables, tableLimit } = outcome.used
+  if (fullTables > 0) figures.push({ figure: 'descriptors', limit: tableLimit, processes: fullTables })
+  if (cpu.value !== undefined && periods)
+    figures.push({ figure: 'cpu', limit: cpu, periods, throttledPeriods, ...without({ throttledUsec }) })
+  if (failed && (kind === 'signal' || kind === 'exited')) figures.push(...possibleUlimitFigure(plan))
+  const killedStatus = 128 + constants.signals.SIGKILL
+  if (
+    (kind === 'signal' || kind === 'exited') &&
+    oomKills === 0 &&
+    (signal === constants.signals.SIGKILL || ended.exitCode === killedStatus)
+  )
+    figures.push({ figure: 'no kill' })
+  return figures
+}

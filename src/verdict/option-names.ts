@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names that each front end has for an option, for remedies. Pure.
+import { escapeText } from '../quote.ts'
+import type { Frontend, OptionKey } from './cause.ts'
+
+const cliNames: { [key: string]: string } = {
+  'limits.memory': '--memory',
+  'limits.memoryHigh': '--memory-high',
+  'limits.pids': '--pids',
+  'limits.cpus': '--cpus',
+  parent: '--parent',
+  timeout: '--timeout',
+  killAfter: '--kill-after',
+  cpuTime: '--cpu-time',
+  maxOutput: '--max-output',
+  seccomp: '--seccomp',
+  env: '--env',
+  'mounts.volume': '--volume',
+  'mounts.tmpfs': '--tmpfs',
+  landlock: '--landlock',
+  oomScoreAdj: '--oom-score-adj',
+}
+
+/** Options of `hutch bwrap`; it has no others. */
+const bwrapNames: { [key: string]: string } = {
+  'limits.memory': '--hutch-memory',
+  'limits.pids': '--hutch-pids',
+  'limits.cpus': '--hutch-cpus',
+  timeout: '--hutch-timeout',
+}
+
+/** Returns what a front end calls an option; undefined if it has none of that kind. */
+export function optionName(key: OptionKey, frontend: Frontend): string | undefined {
+  if (frontend === 'library') return key
+  if (frontend === 'bwrap') return bwrapNames[key]
+  return key.startsWith('ulimits.') ? `--ulimit ${key.slice('ulimits.'.length)}` : cliNames[key]
+}
+
+/** Returns the option with its value as it is typed there: `--memory 88M`, `limits: { memory: '88M' }`. */
+export function optionWithValue(key: OptionKey, value: string | undefined, frontend: Frontend): string | undefined {
+  const name = optionName(key, frontend)
+  if (name === undefined || value === undefined) return name
+  if (frontend !== 'library') return key.startsWith('ulimits.') ? `${name}=${value}` : `${name} ${value}`
+  const [object, inner] = key.split('.')
+  if (inner === undefined) return `${object}: ${quoted(value)}`
+  return object === 'mounts' ? `mounts: [{ ${inner}: ${quoted(value)} }]` : `${object}: { ${inner}: ${quoted(value)} }`
+}
+
+function quoted(value: string): string {
+  return /^\d+(\.\d+)?$/.test(value) ? value : `'${escapeText(value).replaceAll("'", "\\'")}'`
+}

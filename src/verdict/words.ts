@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sentences for a Cause, in each front end's own option names. The only place that makes them; nothing may read them back. Pure.
+import { quote, shellWord } from '../quote.ts'
+import type { Verdict } from '../run/result.ts'
+import { formatDuration, formatSize } from '../units.ts'
+import type { Cause, CauseKind, CauseLimit, CauseVictim, Figure, Frontend, Remedy, SideEvent } from './cause.ts'
+import { sizeOf } from './exhausted.ts'
+import { count, type Line, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
+import { optionWithValue } from './option-names.ts'
+
+/** Texts that a compiled file fills in at its end. */
+export interface Slots {
+  /** `sh exited with status 1`. */
+  end?: string
+  /** `2 processes were`, `1 fork was`. */
+  count?: string
+  /** Numbers. */
+  kills?: string
+  denied?: string
+  tableLimit?: string
+  tables?: string
+}
+
+/** Returns headline, evidence and remedy. The headline says who, what stopped it, and how the job ended. */
+export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): Verdict {
+  const remedy = cause.remedies.flatMap((entry) => describeRemedy(entry, frontend) ?? []).join('; or ')
+  return {
+    headline: headlines[cause.kind](cause, slots),
+    evidence: [
+      ...cause.evidence.map((figure) => describeFigure(figure, slots)),
+      ...limitLines(cause),
+      ...victimLines(cause),
+      ...sideLines(cause),
+      ...sureLine(cause),
+    ],
+    ...(remedy !== '' && { remedy }),
+  }
+}
+
+/** Whether a person should hear of it without asking. */
+export function isWorthTelling({ kind, sideEvents }: Cause): boolean {
+  return kind !== 'exited' || sideEvents.length > 0
+}
+
+function describeRemedy({ option, argv, reason }: Remedy, frontend: Frontend): string | undefined {
+  if (argv) {
+    // a way to measure that the others do not have
+    if (frontend !== 'cli' && argv.includes('--verbose')) return undefined
+    return `${reason}: ${argv.map((word) => (word === '…' ? word : shellWord(word))).join(' ')}`
+  }
+  if (!option) return reason
+  const text = optionWithValue(option.name, option.value, frontend)
+  return text === undefined ? undefined : `${reason} ${option.without ? 'without' : 'with'} ${text}`
+}
+
+type Headline = (cause: Cause, slots: Slots) => string
+
+const headlines: { [K in CauseKind]: Headline } = {
+  exited: (c, slots) => {
+    const killed = c.sideEvents.find(({ kind }) => kind === 'oom')
+    if (killed) return `${describeKills({ ...c, ...killed }, slots)}; later ${endOf(c, slots)}`
+    const refused = c.sideEvents.find(({ kind, confidence }) => kind === 'fork-refused' && confidence !== 'unknown')
+    if (refused) return `${describeForks({ ...c, ...refused }, slots)}; later ${endOf(c, slots)}`
+    return `${endOf(c, slots)} after ${formatDuration(c.durationMs)}`
+  },
+  oom: (c, slots) => `${describeKills(c, slots)}; ${endOf(c, slots)}`,
+  'host-oom': (c, slots) => `${describeKills(c, slots)}; ${endOf(c, slots)}`,
+  'fork-refused': (c, slots) => `${describeForks(c, slots)}; ${endOf(c, slots)}`,
+  timeout: (c, slots) =>
+    `timed out after ${formatDuration(Number(c.limit?.value ?? 0))}${heldBy(c)}: ${stopped(c, slots)}`,
+  'cpu-time': (c, slots) =>
+    `${who(c)} used more than ${formatDuration(Number(c.limit?.value ?? 0))} of CPU time; ${c.end.signal === null ? endOf(c, slots) : `${who(c)} was killed`}`,
+  throttled: (c) => `${who(c)} was held back by cpu.max`,
+  slowed: (c) => `${who(c)} was slowed by ${c.limit?.file ?? 'memory.high'}`,
+  space: (c, slots) => `${c.limit?.group ?? 'a file system'} was full; ${endOf(c, slots)}`,
+  descriptors: (c, slots) => `${who(c)} had no free descriptor; ${endOf(c, slots)}`,
+  ulimit: (c, slots) => `${who(c)} ${overUlimit(c)}; ${endOf(c, slots)}`,
+  output: (c) =>
+    `${who(c)} wrote more than ${formatSize(Number(c.limit?.value ?? 0))} to ${c.stream ?? 'stdout'}; ${c.end.signal === null ? `${who(c)} had exited by then` : `${who(c)} was killed`}`,
+  signal: (c, slots) => `${endOf(c, slots)}${senders[c.end.from ?? 'unknown']}`,
+  filter: (c) => `${who(c)} was killed by seccomp: it made a system call that its profile ends it for`,
+  'exec-failed': cannotRun,
+  'not-inside': cannotRun,
+  aborted: (c, slots) =>
+    c.end.status === null && c.end.signal === null
+      ? 'stopped by its caller before it began'
+      : `stopped by its caller after ${formatDuration(c.durationMs)}: ${stopped(c, slots)}`,
+  interrupted: (c, slots) =>
+    `interrupted by ${(c.passedOn ?? []).join(' and ')}, which hutch passed on; ${endOf(c, slots)}`,
+  oomd: (c, slots) => `systemd-oomd killed ${who(c)}; ${endOf(c, slots)}`,
+  unknown: (c, slots) => `${endOf(c, slots)}; the cause is unknown`,
+}
+
+const senders = {
+  inside: ': a fault of its own',
+  outside: ', which another process sent',
+  caller: ', which its caller sent',
+  hutch: ', which hutch sent',
+  kernel: ', which the kernel sent',
+  unknown: '; the kernel does not record the sender',
+}
+
+/** The program's name, without its directory. */
+export function who({ command }: Pick<Cause, 'command'>): string {
+  return quote(command.slice(command.lastIndexOf('/') + 1) || command)
+}
+
+/** How the job's own process ended. */
+function endOf(c: Cause, slots: Slots): string {
+  if (slots.end !== undefined) return slots.end
+  if (c.end.signal !== null) return `${who(c)} was killed by ${c.end.signal}`
+  return c.end.status === null ? `${who(c)} never started` : `${who(c)} exited with status ${c.end.status}`
+}
+
+/** A limit that slowed it until its time was over. */
+function heldBy({ sideEvents }: Cause): string {
+  const held = sideEvents.find(({ kind }) => kind === 'throttled' || kind === 'slowed')
+  if (!held) return ''
+  const { periods = 1, throttledPeriods = 0, slowed = 0 } = held.counts ?? {}
+  return held.kind === 'throttled'
+    ? `, held back by cpu.max in ${Math.round((100 * throttledPeriods) / periods)} % of its periods`
+    : `, slowed ${count(slowed, 'time', 'times')} by memory.high${sizeIn(held.limit)}`
+}
+
+function stopped(c: Cause, slots: Slots): string {
+  const { killedAfterMs, end } = c
+  if (killedAfterMs === 0) return `${who(c)} was killed at once by SIGKILL`
+  if (killedAfterMs !== undefined)
+    return `${who(c)} did not end at SIGTERM and was killed ${formatDuration(killedAfterMs)} later`
+  return slots.end === undefined && end.signal === 'SIGTERM'
+    ? `${who(c)} ended at SIGTERM`
+    : `${endOf(c, slots)} at SIGTERM`
+}
+
+/** Who was killed, and whose limit it was. */
+function describeKills(c: Pick<Cause, 'counts' | 'victims' | 'limit'>, { count: counted }: Slots): string {
+  const { counts: { oomKills = 0, ooms = 0 } = {}, victims = [], limit } = c
+  const place = memoryPlace(limit)
+  const [first] = victims
+  if (oomKills === 0 && victims.length === 0 && ooms > 0)
+    return `out of memory (OOM), and nothing could be killed: ${place}`
+  if (oomKills === 0 && victims.length === 0) return `all processes were killed (OOM): ${place}`
+  if (oomKills <= 1 && first) return `${quote(first.name)} (pid ${first.pid}) was killed (OOM): ${place}`
+  return `${counted ?? count(oomKills, 'process was', 'processes were')} killed (OOM): ${place}`
+}
+
+function memoryPlace(limit: CauseLimit | undefined): string {
+  if (!limit) return 'a group above it is full, or the host ran out of memory'
+  if (limit.level === 'host') return 'the host ran out of memory'
+  const size = sizeIn(limit)
+  if (limit.level === 'ancestor') return `memory.max${size} of a group above it, ${quote(limit.group)}, was reached`
+  if (limit.level === 'below') return `memory.max${size} of a group below it, ${quote(limit.group)}, was reached`
+  return `${limit.file}${size} was reached`
+}
+
+function sizeIn(limit: CauseLimit | undefined): string {
+  return typeof limit?.value === 'number' ? ` (${formatSize(limit.value)})` : ''
+}
+
+function describeForks(c: Pick<Cause, 'counts' | 'limit'>, { count: counted }: Slots): string {
+  const { counts: { forksRefused = 0 } = {}, limit } = c
+  const whose =
+    limit?.level !== 'ancestor'
+      ? ''
+      : limit.group === undefined
+        ? ' of a group above it'
+        : ` of a group above it, ${quote(limit.group)},`
+  const value = limit?.value === undefined ? '' : ` (${limit.value})`
+  return `${counted ?? count(forksRefused, 'fork was', 'forks were')} refused: pids.max${value}${whose} was reached`
+}
+
+function overUlimit({ limit }: Cause): string {
+  const value = Number(limit?.value ?? 0)
+  if (limit?.file === 'RLIMIT_FSIZE') return `tried to make a file larger than ulimit fsize (${formatSize(value)})`
+  if (limit?.file === 'RLIMIT_CPU') return `used more CPU time than ulimit cpu (${value} s)`
+  return `reached ulimit ${limit?.file.replace('RLIMIT_', '').toLowerCase()} (${value})`
+}
+
+function cannotRun({ command, errno, interpreterMissing }: Cause): string {
+  const name = quote(command)
+  if (errno === 'ENOENT' && !interpreterMissing) return `cannot run ${name}: no such program (${errno})`
+  if (interpreterMissing) return `cannot run ${name}: the interpreter that it names is missing (${errno})`
+  return `cannot run ${name}: it is not an executable program (${errno})`
+}
+
+function describeFigure(f: Figure, slots: Slots): Line {
+  switch (f.figure) {
+    case 'memory': {
+      const [, text] = memoryLine(f.limit.value === undefined ? undefined : String(f.limit.value), {
+        ...f,
+        ...(slots.kills && { kills: slots.kills }),
+      })
+      return [f.limit.file, text]
+    }
+    case 'pids':
+      return pidsLine(String(f.limit.value), { ...f, ...(slots.denied && { denied: slots.denied }) })
+    case 'cpu':
+      return quotaLine(String(f.limit.value), f)
+    case 'cpu time':
+      return ['cpu time', cpuTime(f)]
+    case 'space':
+      return [`tmpfs ${f.target}`, `full   ${sizeOf(f.options)}`]
+    case 'descriptors':
+      return [
+        'nofile',
+        `${slots.tableLimit ?? f.limit}   no descriptor was free in ${slots.tables ?? count(f.processes, 'process', 'processes')}`,
+      ]
+    case 'ulimits':
+      return ['ulimits set', f.set.map(({ name, soft }) => `${name}=${soft}`).join('   ')]
+    case 'no kill':
+      return ['not an OOM', 'the kernel killed no process of the job for memory (oom_kill 0)']
+    case 'profile':
+      return ['profile', f.origin]
+    case 'searched':
+      return ['looked in', f.path]
+  }
+}
+
+/** Wall time stands beside it: they differ by what it waited, and by how many CPUs it had. */
+function cpuTime(f: Extract<Figure, { figure: 'cpu time' }>): string {
+  const part = (usec: number | undefined, word: string) =>
+    usec !== undefined && `${word} ${formatDuration(usec / 1000)}`
+  return [
+    `limit ${formatDuration(f.limitMs)}`,
+    f.extraMs !== undefined && `extra ${formatDuration(f.extraMs)}`,
+    part(f.usedUsec, 'used'),
+    part(f.userUsec, 'user'),
+    part(f.systemUsec, 'system'),
+    `wall ${formatDuration(f.wallMs)}`,
+  ]
+    .filter(Boolean)
+    .join('   ')
+}
+
+/** Whose limit it was, of the cause or of what held it up. */
+function limitLines(c: Cause): Line[] {
+  const { limit } = c.kind === 'oom' || c.kind === 'fork-refused' ? c : (c.sideEvents.find(isOfGroup) ?? {})
+  return limit?.level === undefined ? [] : [['whose limit', describeLevel(limit)]]
+}
+
+function isOfGroup({ kind, confidence }: SideEvent): boolean {
+  return (kind === 'oom' || kind === 'fork-refused') && confidence !== 'unknown'
+}
+
+function describeLevel({ level, group }: CauseLimit): string {
+  if (level === 'own') return "the job's own"
+  if (level === 'host') return "none: the host's memory was used up"
+  if (group === undefined) return 'of a group above; this kernel does not tell which'
+  return `of a group ${level === 'below' ? 'below' : 'above'}: ${quote(group)}`
+}
+
+const maxVictims = 5
+
+function victimLines(c: Cause): Line[] {
+  const victims = c.victims ?? c.sideEvents.find(({ kind }) => kind === 'oom')?.victims ?? []
+  const more = victims.length - maxVictims
+  return [
+    ...victims.slice(-maxVictims).map(victimLine),
+    ...(more > 0 ? [['victims', `${more} more before these`] as Line] : []),
+  ]
+}
+
+function victimLine({ pid, name, anon, file, shmem }: CauseVictim): Line {
+  const sizes = [`anon ${formatSize(anon)}`, `file ${formatSize(file)}`, shmem > 0 && `shmem ${formatSize(shmem)}`]
+  return ['victim', [`${quote(name)} (pid ${pid})`, ...sizes].filter(Boolean).join('   ')]
+}
+
+/** What is not in the headline: events that did not end it, and those that held it up. */
+function sideLines({ kind, sideEvents }: Cause): Line[] {
+  return sideEvents.flatMap(({ kind: of, limit, counts = {}, confidence }): Line[] => {
+    if (of === 'fork-refused' && confidence === 'unknown')
+      return [
+        [
+          'meanwhile',
+          `${count(counts.forksRefused ?? 0, 'fork was', 'forks were')} refused below ${quote(limit?.group)} by its pids.max; whose is unknown`,
+        ],
+      ]
+    if (kind === 'exited' || kind === 'timeout') return []
+    if (of === 'oom')
+      return [['meanwhile', `${count(counts.oomKills ?? 0, 'process was', 'processes were')} killed (OOM)`]]
+    if (of === 'fork-refused')
+      return [['meanwhile', `${count(counts.forksRefused ?? 0, 'fork was', 'forks were')} refused (pids.max)`]]
+    return []
+  })
+}
+
+function sureLine({ confidence, wouldTell }: Cause): Line[] {
+  if (confidence === 'certain' || wouldTell === undefined) return []
+  return [[confidence === 'likely' ? 'likely' : 'uncertain', wouldTell]]
+}
