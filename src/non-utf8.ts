@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of groups that are no UTF-8, as text and back: pure. A byte that is part of no character is U+FFFD and its two digits: `�ff`. So are those of a
-// U+FFFD that is itself in a name, so that no two names are one text; and the text is good for JSON, a label and a terminal.
+// Names of groups and files that are not UTF-8, as text and back: pure. What opens a file of the caller encodes its path. A byte that is part
+// of no character is U+FFFD and its two digits: `�ff`. So are those of a U+FFFD that is itself in a name, so that no two names are one text;
+// and the text is good for JSON, a label and a terminal.
 
 const mark = '\ufffd'
 const stray = /\ufffd([89a-f][0-9a-f])/

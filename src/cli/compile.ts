@@ -3,6 +3,7 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import { buildDirectory } from '../native.ts'
+import { encodePath } from '../non-utf8.ts'
 import { parseOptions } from '../plan/options.ts'
 import { type Compiled, encodeCompiled, groupPlaceholder, ownPlaceholder } from '../program/compiled.ts'
 import { explainProgram } from '../program/explain.ts'
@@ -116,7 +117,7 @@ export function writeExecutable(path: string, bytes: Uint8Array): void {
     fail('FILE_REFUSED', { what: 'write --output', path, errno: code, remedy }, error)
   const usual = 'give --output a file in a directory that exists and can be written'
   try {
-    const existing = lstatSync(path, { throwIfNoEntry: false })
+    const existing = lstatSync(encodePath(path), { throwIfNoEntry: false })
     if (existing && !existing.isFile())
       throw refused(existing.isDirectory() ? 'EISDIR' : 'EEXIST', 'it is no regular file: give --output another name')
     // as compilers do; the file may hold values of --env

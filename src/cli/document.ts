@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { native } from '../native.ts'
+import { encodePath } from '../non-utf8.ts'
 
 const { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants
 /** Not among Node's constants; the same on every machine that hutch supports. */
@@ -57,17 +58,18 @@ export type Document = (content: string | Uint8Array, options?: DocumentOptions)
 export function openDocument(path: string): Document {
   const own = ownDescriptor(path)
   if (own !== undefined) return openOwn(own)
-  const found = lstatSync(path, { throwIfNoEntry: false })
+  const bytes = encodePath(path)
+  const found = lstatSync(bytes, { throwIfNoEntry: false })
   // throws EISDIR
-  if (found?.isDirectory()) openSync(path, constants.O_WRONLY)
+  if (found?.isDirectory()) openSync(bytes, constants.O_WRONLY)
   if (isDescriptor(path) || (found && !found.isFile() && !found.isSymbolicLink())) {
-    accessSync(path, constants.W_OK)
-    const held = openSync(path, O_PATH | (isDescriptor(path) ? 0 : constants.O_NOFOLLOW))
+    accessSync(bytes, constants.W_OK)
+    const held = openSync(bytes, O_PATH | (isDescriptor(path) ? 0 : constants.O_NOFOLLOW))
     return (content) => writeThrough(held, content)
   }
-  const directory = openSync(dirname(path), O_PATH | O_DIRECTORY)
+  const directory = openSync(encodePath(dirname(path)), O_PATH | O_DIRECTORY)
   accessSync(`/proc/self/fd/${directory}`, constants.W_OK)
-  if (found?.isFile()) accessSync(path, constants.W_OK)
+  if (found?.isFile()) accessSync(bytes, constants.W_OK)
   return (content, options = {}) => replace(`/proc/self/fd/${directory}`, basename(path), content, options)
 }
 
@@ -90,7 +92,7 @@ function openOwn(own: number): Document {
 }
 
 function replace(directory: string, name: string, content: string | Uint8Array, options: DocumentOptions): void {
-  const target = `${directory}/${name}`
+  const target = encodePath(`${directory}/${name}`)
   const draft = `${directory}/.hutch-${randomBytes(12).toString('hex')}`
   const fd = openSync(draft, 'wx', options.mode === undefined ? 0o666 : 0o600)
   try {

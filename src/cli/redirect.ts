@@ -2,6 +2,7 @@
 // --stdin, --stdout and --stderr: files opened as a shell would, by the caller's rights and outside of the job's root.
 import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs'
 import { fail } from '../errors.ts'
+import { encodePath } from '../non-utf8.ts'
 import type { Stdio } from '../run/streams.ts'
 import { isDescriptor, ownDescriptor } from './document.ts'
 
@@ -38,7 +39,7 @@ function openOutput(flag: string, path: string | undefined, other: Stdio = 'inhe
 }
 
 function openFile(flag: string, path: string, how: number): number {
-  return refusing(flag, path, () => openSync(path, how, 0o666))
+  return refusing(flag, path, () => openSync(encodePath(path), how, 0o666))
 }
 
 function refusing<T>(flag: string, path: string, action: () => T): T {

@@ -2,6 +2,7 @@
 // What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
 import { existsSync } from 'node:fs'
 import { fail } from '../errors.ts'
+import { encodePath } from '../non-utf8.ts'
 import { formatJson } from '../quote.ts'
 import type { JobEvent, Result } from '../run/result.ts'
 import { formatRefused } from '../seccomp/refused-call.ts'
@@ -27,7 +28,7 @@ export function openLearn(values: Parsed['values']): ((result: Result) => void) 
   const path = values.learn?.at(-1)
   if (path === undefined) return undefined
   const write = openReport(path, '--learn')
-  if (!values.force && existsSync(path)) throw refused(path, 'EEXIST')
+  if (!values.force && existsSync(encodePath(path))) throw refused(path, 'EEXIST')
   return (result) => writeLearned(path, write, result, values.force !== undefined)
 }
 

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { fail, HutchError } from '../errors.ts'
 import type { Ids } from '../host/ids.ts'
+import { encodePath } from '../non-utf8.ts'
 import { type GroupSection, parseConfiguration } from './config-file.ts'
 import { parseRules, type Rule } from './parse.ts'
 import { joinTemplates } from './template.ts'
@@ -53,18 +54,18 @@ function listDirectory(directory: string): string[] {
 }
 
 function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+  return statSync(encodePath(path), { throwIfNoEntry: false }) !== undefined
 }
 
 function readText(path: string): string {
   const refuse = (errno: string) =>
     fail('FILE_REFUSED', { what: 'read the rules of', path, errno, remedy: 'name a rules file with --file' })
   try {
-    const facts = statSync(path)
+    const facts = statSync(encodePath(path))
     // a FIFO would hold us, a device might have no end
     if (!facts.isFile()) throw refuse('it is no regular file')
     if (facts.size > largest) throw refuse('it is larger than 1 MiB')
-    return readFileSync(path, 'utf8')
+    return readFileSync(encodePath(path), 'utf8')
   } catch (error) {
     throw HutchError.is(error) ? error : refuse((error as NodeJS.ErrnoException).code ?? 'EIO')
   }

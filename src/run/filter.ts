@@ -3,6 +3,7 @@
 // command keeps. Loaded only by runs that ask for one.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { fail } from '../errors.ts'
+import { encodePath } from '../non-utf8.ts'
 import type { SeccompWish } from '../plan/seccomp-option.ts'
 import { seccompOrigin } from '../plan/seccomp-option.ts'
 import type { Door } from '../plan/spec.ts'
@@ -30,7 +31,7 @@ export function readDocument(wish: Exclude<SeccompWish, { own: unknown }>, door:
 function readProfile(path: string, origin: string): string {
   let fd = -1
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    fd = openSync(encodePath(path), constants.O_RDONLY | constants.O_NONBLOCK)
     const found = fstatSync(fd)
     if (!found.isFile() || found.size > mostBytes)
       throw fail('SECCOMP_PROFILE_INVALID', {

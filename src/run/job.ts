@@ -10,6 +10,7 @@ import { parseFlat } from '../cgroup/stats.ts'
 import { fail } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
+import { encodePath } from '../non-utf8.ts'
 import { namesFiles, optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -373,8 +374,8 @@ function noteCounts(
 /** ENOENT of a file that is there: the interpreter that its first line names is not. */
 function isThere(command: string, search: string, root = ''): boolean {
   return command.includes('/')
-    ? existsSync(root === '' ? command : `${root}/${command}`)
-    : search.split(':').some((directory) => existsSync(`${root}${directory}/${command}`))
+    ? existsSync(encodePath(root === '' ? command : `${root}/${command}`))
+    : search.split(':').some((directory) => existsSync(encodePath(`${root}${directory}/${command}`)))
 }
 
 /** A stream's text, kept to 64 MiB so that a command cannot fill this process. */

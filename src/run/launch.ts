@@ -15,6 +15,7 @@ import { readNetworkFacts } from '../host/network.ts'
 import { isWithin, type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName } from '../native.ts'
+import { encodePath } from '../non-utf8.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { limitsDevices } from '../plan/devices.ts'
 import { needsOf } from '../plan/groups.ts'
@@ -145,7 +146,7 @@ export function launch(
 
 function findAbsent({ root }: Spec): string[] {
   return root!.mounts.flatMap((mount) =>
-    mount.kind === 'volume' && mount.ifThere && !existsSync(mount.source) ? [mount.source] : [],
+    mount.kind === 'volume' && mount.ifThere && !existsSync(encodePath(mount.source)) ? [mount.source] : [],
   )
 }
 

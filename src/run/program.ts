@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { fail, type HutchError } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds, native } from '../native.ts'
+import { encodePath } from '../non-utf8.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { encodeProgram, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
@@ -82,7 +83,7 @@ function notStarted(op: Extract<Op, { op: 'exec' | 'execFile' }>, errno: string)
   const remedy =
     errno !== 'ENOENT'
       ? 'give an executable program'
-      : path.includes('/') && existsSync(path)
+      : path.includes('/') && existsSync(encodePath(path))
         ? 'its interpreter is missing, or it is not there in the new root'
         : 'give its path, or see that it is in PATH'
   return fail('FILE_REFUSED', { what: 'run', path, errno, remedy })

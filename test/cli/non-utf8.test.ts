@@ -19,7 +19,7 @@ afterAll(async () => {
 /** Runs a line of shell in which $HUTCH is hutch, and $ODD a text of bytes that are not UTF-8, and returns the bytes that it prints. */
 const shell = (line: string) =>
   execFileSync('sh', ['-c', `ODD=$(printf 'a\\377\\357\\277\\275ff\\303'); ${line}`], {
-    env: { ...process.env, HUTCH: `${process.execPath} ${cli}`, COMPILED: `${place}/compiled` },
+    env: { ...process.env, HUTCH: `${process.execPath} ${cli}`, COMPILED: `${place}/compiled`, PLACE: place },
     stdio: ['ignore', 'pipe', 'inherit'],
   }).toString('latin1')
 const odd = 'a\xff\xef\xbf\xbdff\xc3'
@@ -44,6 +44,42 @@ test.each([
   ['a variable that unshare passes on', 'export ODD; $HUTCH unshare --map-root-user sh -c \'printf %s "$ODD"\''],
 ])('%s', (_, line) => {
   expect(shell(line)).toBe(odd)
+})
+
+/** The names in a new directory are what the line leaves there. */
+const inNew = (line: string) =>
+  shell(`cd "$(mktemp -d "$PLACE/XXXXXX")" && chmod 755 . && RUN="$HUTCH run -q --limit none" && ${line}`)
+const list = 'for file in *; do printf %s "$file"; done'
+
+test.each([
+  ['--report', `$RUN --report "$ODD" -- true; ${list}`],
+  [
+    '--report with a directory',
+    `mkdir "$ODD"; $RUN --report "$PWD/$ODD/x" -- true; cd "$ODD" && echo x > y; printf %s "$ODD"; rm x`,
+  ],
+  ['--meta', `$RUN --meta "$ODD" -- true; ${list}`],
+  ['--learn', `$RUN --learn "$ODD" -- true; ${list}`],
+  ['--stdout', `$RUN --stdout "$ODD" -- true; ${list}`],
+  ['--stderr', `$RUN --stderr "$ODD" -- true; ${list}`],
+  ['compile --output', `$HUTCH compile --limit none --output "$ODD" -- true; ${list}`],
+  ['--stdin', `printf %s "$ODD" > "$ODD"; $RUN --stdin "$ODD" -- cat`],
+  ['--volume', `printf %s "$ODD" > "$ODD"; $RUN --sandbox --volume "./$ODD:/mnt/x" -- cat /mnt/x`],
+  ['--rootfs', `mkdir "$ODD"; $RUN --rootfs / --volume "$PWD/$ODD:/tmp:rw" -- touch "/tmp/$ODD"; cd "$ODD"; ${list}`],
+  ['--workdir', `mkdir "$ODD"; $RUN --workdir "$PWD/$ODD" -- sh -c 'printf %s "\${PWD##*/}"'`],
+  ['the working directory', `mkdir "$ODD"; cd "$ODD"; $RUN -- sh -c 'printf %s "\${PWD##*/}"'`],
+  ['--seccomp', `echo '{"defaultAction":"SCMP_ACT_ALLOW"}' > "$ODD"; $RUN --seccomp "$ODD" -- printf %s "$ODD"`],
+  ['cgroup save --output', `$HUTCH cgroup save --output "$ODD" ${group}; ${list}`],
+  [
+    'why FILE',
+    `$RUN --report "$ODD.json" -- false; $HUTCH why "./$ODD.json" > y; test -s y && rm y; ${list} | sed 's/.json//'`,
+  ],
+])('a file of the caller: %s', (_, line) => {
+  expect(inNew(line)).toBe(odd)
+})
+
+test('control: Node opens a file of another name', () => {
+  const line = `${process.execPath} -e 'fs.writeFileSync(process.argv[1], "")' -- "$ODD"; ${list}`
+  expect(inNew(line)).not.toBe(odd)
 })
 
 test('a compiled file honours the umask', () => {

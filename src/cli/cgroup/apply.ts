@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot.ts'
 import { fail, quote } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
+import { encodePath } from '../../non-utf8.ts'
 import { print } from '../output.ts'
 import type { Verb } from './verb.ts'
 
@@ -24,7 +25,7 @@ export const verb: Verb = {
 
 function readInput(path: string): string {
   try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8')
+    return readFileSync(path === '-' ? 0 : encodePath(path), 'utf8')
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     throw fail('FILE_REFUSED', {

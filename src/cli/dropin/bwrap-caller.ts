@@ -5,6 +5,7 @@ import { release } from 'node:os'
 import { isatty } from 'node:tty'
 import { fail } from '../../errors.ts'
 import { readPrivileges } from '../../host/privileges.ts'
+import { encodePath } from '../../non-utf8.ts'
 import type { BwrapFacts } from '../../plan/bwrap.ts'
 import type { BwrapRequest } from '../../plan/bwrap-request.ts'
 import { capabilitiesOf, parseCapabilityMask } from '../../sandbox/capability.ts'
@@ -71,7 +72,7 @@ export function dropMissing(request: BwrapRequest): void {
   request.steps = request.steps.filter((step) => {
     if (step.do !== 'bind' || !step.optional) return true
     try {
-      statSync(step.source)
+      statSync(encodePath(step.source))
       return true
     } catch (error) {
       return (error as NodeJS.ErrnoException).code !== 'ENOENT'

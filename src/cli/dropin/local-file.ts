@@ -2,6 +2,7 @@
 // Ordinary files that the drop-ins read and write: lists, configurations, output.
 import { readdirSync, readFileSync } from 'node:fs'
 import { fail } from '../../errors.ts'
+import { encodePath } from '../../non-utf8.ts'
 import { openDocument } from '../document.ts'
 import { statuses, withStatus } from './status.ts'
 
@@ -11,7 +12,7 @@ const most = 16 * 2 ** 20
 /** @throws FILE_REFUSED */
 export function readText(path: string, status: number): string {
   try {
-    const text = readFileSync(path, 'utf8')
+    const text = readFileSync(encodePath(path), 'utf8')
     if (text.length <= most) return text
   } catch (error) {
     throw refusal('read', path, (error as NodeJS.ErrnoException).code, status, error)

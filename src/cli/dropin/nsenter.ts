@@ -4,6 +4,7 @@ import { existsSync, openSync, readFileSync, statSync } from 'node:fs'
 import { fail, HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { errnoName, native } from '../../native.ts'
+import { encodePath } from '../../non-utf8.ts'
 import { compileNsenter, type EnterRequest } from '../../plan/nsenter.ts'
 import type { Join } from '../../sandbox/join.ts'
 import { type NamespaceKind, namespaces } from '../../sandbox/namespace.ts'
@@ -84,7 +85,7 @@ export interface TargetFacts {
 const targetFacts: TargetFacts = {
   exists: (path, kind) => {
     try {
-      statSync(path)
+      statSync(encodePath(path))
       return true
     } catch (error) {
       if (!existsSync(`/proc/self/ns/${namespaces[kind].file}`)) return false
@@ -94,7 +95,7 @@ const targetFacts: TargetFacts = {
   isOwn: (path, kind) => {
     try {
       const own = statSync(`/proc/self/ns/${namespaces[kind].file}`)
-      const other = statSync(path)
+      const other = statSync(encodePath(path))
       return own.ino === other.ino && own.dev === other.dev
     } catch {
       return false
@@ -102,7 +103,7 @@ const targetFacts: TargetFacts = {
   },
   owner: (path) => {
     try {
-      const fd = native().namespaceLink(openSync(path, 'r'), 1)
+      const fd = native().namespaceLink(openSync(encodePath(path), 'r'), 1)
       if (fd >= 0) return `/proc/${process.pid}/fd/${fd}`
       throw fail('FILE_REFUSED', {
         what: 'find the owner of',

@@ -3,6 +3,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fail, HutchError } from '../../errors.ts'
+import { encodePath } from '../../non-utf8.ts'
 import type { Explanation, WhyCause } from './explanation.ts'
 import { addAdvice } from './group.ts'
 import { killsIn, readLog } from './log.ts'
@@ -48,7 +49,7 @@ const longestReport = 4 * 2 ** 20
 /** Whether there is a regular file. */
 export function isFile(path: string): boolean {
   try {
-    return !path.includes('\0') && statSync(path).isFile()
+    return !path.includes('\0') && statSync(encodePath(path)).isFile()
   } catch {
     return false
   }
@@ -58,7 +59,7 @@ export function isFile(path: string): boolean {
 export function readReport(path: string): string {
   let fd: number | undefined
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    fd = openSync(encodePath(path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
     const file = fstatSync(fd)
     if (!file.isFile()) throw fail('REPORT_INVALID', { path, why: 'it is not a regular file' })
     const { size } = file

@@ -5,6 +5,7 @@ import { readChain } from '../../cgroup/chain.ts'
 import { findPlace, type Place, pathOfDirectory, placeOf, present } from '../../cgroup/place.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
+import { encodePath } from '../../non-utf8.ts'
 import { quote } from '../../quote.ts'
 import type { Line } from '../../verdict/limit-words.ts'
 import { signalName } from '../../verdict/make-cause.ts'
@@ -39,7 +40,8 @@ export function why(target: WhyTarget): Explanation {
   }
   const file = isFile(name)
   // what is written as a file and is none is no misspelt group
-  if (!file && (/^\.\.?\/.*\.json$/.test(name) || (name.endsWith('.json') && existsSync(name)))) readReport(name)
+  if (!file && (/^\.\.?\/.*\.json$/.test(name) || (name.endsWith('.json') && existsSync(encodePath(name)))))
+    readReport(name)
   if (file && /^\.\.?\/|\.json$/.test(name)) return ofReport(parseReport(readReport(name), name), name)
   const group = host.layout === 'none' ? undefined : findGroup(host, name)
   if (group) return explainGroup(host, group, name)
