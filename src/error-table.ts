@@ -12,8 +12,12 @@ export const table = {
     remedy: f.nearest ? `did you mean ${f.nearest}?` : f.known,
     value: f.name,
   }),
-  OPTION_INVALID: (f: { name: string; value: unknown; why: string; accepted: string }): Words => ({
-    message: `cannot use ${quote(f.value)} for ${f.name}: ${f.why}`,
+  /** `why`: undefined if the value has none of the accepted forms. */
+  OPTION_INVALID: (f: { name: string; value: unknown; why?: string | undefined; accepted: string }): Words => ({
+    message:
+      f.why === undefined
+        ? `invalid value ${quote(f.value)} for ${f.name}`
+        : `cannot use ${quote(f.value)} for ${f.name}: ${f.why}`,
     remedy: `give ${f.accepted}`,
     value: plain(f.value),
   }),

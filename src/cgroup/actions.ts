@@ -52,7 +52,6 @@ export async function setLimit(path: string, file: string, value: string): Promi
       throw fail('OPTION_INVALID', {
         name: file,
         value,
-        why: 'it is not understood',
         accepted: 'CPUs, such as 0.5 or 2, 0.01 at least; max is no limit',
       })
     await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))

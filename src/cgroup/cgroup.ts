@@ -211,7 +211,6 @@ export class Cgroup {
       throw fail('OPTION_INVALID', {
         name: 'amount',
         value: amount,
-        why: 'it is not understood',
         accepted: 'a size such as 50M',
       })
     const legacy = this.directories.memory

@@ -43,7 +43,6 @@ export function parseTrigger(text: string, origin: string): PressureTrigger {
     throw fail('OPTION_INVALID', {
       name: origin,
       value: text,
-      why: 'it is not understood',
       accepted: 'RESOURCE:some|full:STALL/WINDOW, such as memory:some:150ms/1s',
     })
   return {

@@ -81,8 +81,7 @@ function printMoment(recording: Recording, path: string, at: string, top: string
   const cursor = makeCursor(recording, path)
   const end = recording.spans.reduce((latest, span) => Math.max(latest, span.end), 0)
   const moment = parseMoment(at, end)
-  if (moment === undefined)
-    throw fail('OPTION_INVALID', { name: '--at', value: at, why: 'it is not understood', accepted: acceptedMoments })
+  if (moment === undefined) throw fail('OPTION_INVALID', { name: '--at', value: at, accepted: acceptedMoments })
   cursor.seek(moment)
   const { now, step } = cursor
   // a look stands for the time until the next one

@@ -36,7 +36,6 @@ export function parseJudging(
     throw fail('OPTION_INVALID', {
       name: say(key),
       value,
-      why: 'it is not understood',
       accepted: 'a time such as 10s, 500ms or 2m',
     })
   }
@@ -53,7 +52,6 @@ export function parseJudging(
     throw fail('OPTION_INVALID', {
       name: say('maxOutput'),
       value: options.maxOutput,
-      why: 'it is not understood',
       accepted: 'a size such as 64K, 1M or max',
     })
   return {

@@ -26,14 +26,14 @@ export function parseLandlock(
 ): PathRule[] {
   if (value === undefined) return []
   const name = say('landlock')
-  const invalid = (what: unknown, why: string) => fail('OPTION_INVALID', { name, value: what, why, accepted })
+  const invalid = (what: unknown, why?: string) => fail('OPTION_INVALID', { name, value: what, why, accepted })
   if (newPrivileges)
     throw fail('OPTION_CONFLICT', {
       name,
       why: `${say('newPrivileges')} would have set-user-ID programs held to it, which the kernel refuses`,
       remedy: 'give one of them',
     })
-  if (!Array.isArray(value)) throw invalid(value, 'it is not understood')
+  if (!Array.isArray(value)) throw invalid(value)
   return value.map((rule: unknown) => {
     const { path, access } = typeof rule === 'string' ? split(rule) : ((rule ?? {}) as Partial<LandlockRule>)
     const typed = typeof rule === 'string' ? rule : `${path}:${access}`

@@ -150,10 +150,10 @@ function parseRawLimit(file: string, value: unknown, door: Door, readFile?: File
   return readFile(file, value, origin).map((text) => ({ file, value: text, origin }))
 }
 
-function explainBad(value: unknown): string {
-  if (typeof value !== 'string' && typeof value !== 'number') return 'it is not understood'
+function explainBad(value: unknown): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
   const number = Number(value)
   if (number < 0) return 'it is negative'
   if (number === 0 && value !== '') return 'nothing can run in it'
-  return Number.isFinite(number) && value !== '' ? 'it is out of range' : 'it is not understood'
+  return Number.isFinite(number) && value !== '' ? 'it is out of range' : undefined
 }

@@ -152,7 +152,7 @@ function parseTimeOffset(value: unknown, name: string): string | undefined {
       clock === 'realtime'
         ? 'the wall clock is one for all namespaces'
         : parseOffset(value) === undefined
-          ? 'it is not understood'
+          ? undefined
           : 'it names no clock',
     accepted: 'monotonic=OFFSET, boottime=OFFSET or both, such as monotonic=+10s,boottime=-1h',
   })

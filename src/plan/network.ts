@@ -55,7 +55,6 @@ export function parseNetwork(
     throw fail('OPTION_INVALID', {
       name: say('cniConfDir'),
       value: cniConfDir,
-      why: 'it is not understood',
       accepted: 'a directory',
     })
   if (kind === undefined) return undefined
@@ -90,7 +89,6 @@ function parsePorts(value: unknown, name: string): Publish[] {
     throw fail('OPTION_INVALID', {
       name,
       value: word,
-      why: 'it is not understood',
       accepted: '[IP:]HOSTPORT:PORT[/tcp|udp] with ports from 1 to 65535, such as 127.0.0.1:8080:80',
     })
   })

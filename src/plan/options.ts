@@ -138,8 +138,7 @@ export function parseOptions(
     const value = options[key]
     if (value === undefined) return undefined
     const result = read(value)
-    if (result === undefined)
-      throw fail('OPTION_INVALID', { name: say(key), value, why: 'it is not understood', accepted })
+    if (result === undefined) throw fail('OPTION_INVALID', { name: say(key), value, accepted })
     return result
   }
   if (typeof command !== 'string' || command === '')

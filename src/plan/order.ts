@@ -42,7 +42,6 @@ export function parseOrder(argv: readonly string[], options: OrderOptions, pool:
     throw fail('OPTION_INVALID', {
       name: 'workdir',
       value: workdir,
-      why: 'it is not understood',
       accepted: 'a directory',
     })
   const timeoutMs = lower(options, 'timeout', pool.timeoutMs, parseTime, formatDuration, aTime)
@@ -78,7 +77,7 @@ function lower(
   const value = options[name]
   if (value === undefined) return most
   const parsed = parse(value)
-  if (parsed === undefined) throw fail('OPTION_INVALID', { name, value, why: 'it is not understood', accepted })
+  if (parsed === undefined) throw fail('OPTION_INVALID', { name, value, accepted })
   if (most && (parsed === 'max' || parsed > most)) throw raised(name, value, format(most))
   return parsed === 'max' ? undefined : parsed
 }
@@ -109,8 +108,7 @@ function lowerLimits(limits: OrderOptions['limits'] & object, before: readonly L
     const [file, , parse, accepted] = limitTable[word]
     const origin = `limits.${word}`
     const parsed = parse(value)
-    if (parsed === undefined)
-      throw fail('OPTION_INVALID', { name: origin, value, why: 'it is not understood', accepted })
+    if (parsed === undefined) throw fail('OPTION_INVALID', { name: origin, value, accepted })
     const own = before.find((limit) => limit.file === file)
     if (!own) throw nothingToLower(origin)
     if (amount(file, parsed) > amount(file, own.value)) throw raised(origin, value, `${file} ${own.value}`)

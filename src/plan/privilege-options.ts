@@ -50,8 +50,7 @@ export function parsePrivileges(options: PrivilegeOptions, say: Say, named?: obj
   const need = <T>(key: keyof PrivilegeOptions, accepted: string, read: (value: unknown) => T | undefined) => {
     const value = options[key]
     const result = value === undefined ? undefined : read(value)
-    if (value !== undefined && result === undefined)
-      throw fail('OPTION_INVALID', { name: say(key), value, why: 'it is not understood', accepted })
+    if (value !== undefined && result === undefined) throw fail('OPTION_INVALID', { name: say(key), value, accepted })
     return result
   }
   const capAdd = parseCapabilities(options.capAdd, say('capAdd'))
@@ -109,8 +108,7 @@ function parseCapabilities(value: unknown, name: string): CapabilityWord[] {
 function parseUlimits(value: unknown, name: string): ResourceLimit[] {
   if (value === undefined) return []
   const accepted = 'NAME=SOFT[:HARD], such as nofile=1024:4096; unlimited is none'
-  if (typeof value !== 'object' || value === null)
-    throw fail('OPTION_INVALID', { name, value, why: 'it is not understood', accepted })
+  if (typeof value !== 'object' || value === null) throw fail('OPTION_INVALID', { name, value, accepted })
   return Object.entries(value as object).map(([key, amount]) => {
     const limit = parseResourceLimit(key, amount)
     if (limit) return limit

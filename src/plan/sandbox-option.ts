@@ -25,7 +25,6 @@ export function givenOptions(options: RunOptions, name: string): RunOptions | un
     throw fail('OPTION_INVALID', {
       name,
       value: sandbox,
-      why: 'it is not understood',
       accepted: "true, or options that loosen it, such as { network: 'private' }",
     })
   return Object.fromEntries(

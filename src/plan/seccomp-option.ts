@@ -31,7 +31,7 @@ export function parseSeccomp(value: unknown, name: string): SeccompWish | undefi
   if (value === 'default' || value === 'strict') return { own: value }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { profile: value }
   if (typeof value !== 'string' || value === '' || value.includes('\0'))
-    throw fail('OPTION_INVALID', { name, value, why: 'it is not understood', accepted })
+    throw fail('OPTION_INVALID', { name, value, accepted })
   const near = /[./]/.test(value) ? undefined : nearest(value, words)
   if (near !== undefined)
     throw fail('OPTION_INVALID', {

@@ -155,8 +155,7 @@ async function startWith(
 
 /** What is not asked before all has been launched. @throws OPTION_INVALID */
 export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
-  const invalid = (name: string, value: unknown, accepted: string) =>
-    fail('OPTION_INVALID', { name, value, why: 'it is not understood', accepted })
+  const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
   // of any realm, and of any library that has one of its own
   if (signal !== undefined && typeof signal?.addEventListener !== 'function')
     throw invalid('signal', signal, 'the signal of an AbortController')

@@ -267,7 +267,6 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
     throw fail('OPTION_INVALID', {
       name: 'size',
       value: size,
-      why: 'it is not understood',
       accepted: 'a whole number from 1 to 1000',
     })
   const spec = parseOptions('true', [], plan, 'library', await loadFileReader(plan))
@@ -291,7 +290,6 @@ function chooseEnds(
     throw fail('OPTION_INVALID', {
       name: 'stdin',
       value: stdin,
-      why: 'it is not understood',
       accepted: 'a text or bytes',
     })
   if (stdio !== undefined && (typeof stdio === 'object' ? stdio[0] : stdio) !== 'pipe')

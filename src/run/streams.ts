@@ -53,7 +53,6 @@ export function openStreams(stdio: Stdio | readonly [Stdio, Stdio, Stdio], cappe
           throw fail('OPTION_INVALID', {
             name: 'stdio',
             value: kind,
-            why: 'it is not understood',
             accepted: "'pipe', 'inherit', 'ignore' or a descriptor",
           })
       } else if (!capped || i === 0) out.theirs[i] = fd

@@ -64,7 +64,7 @@ test.for([
   const { status, stderr } = await bwrap([name!, value!, ...all, 'true'])
   expect([status, stderr.split('\n')[0]]).toEqual([
     1,
-    `bwrap: cannot use ${value} for ${name} or ${name!.slice(2).replace('-', '_').toUpperCase()}: it is not understood`,
+    `bwrap: invalid value ${value} for ${name} or ${name!.slice(2).replace('-', '_').toUpperCase()}`,
   ])
 })
 

@@ -211,7 +211,7 @@ const bad: [string[], string][] = [
   [['create'], 'hutch cgroup create [OPTIONS] GROUP…'],
   [['create', `${top}/a`, 'pids.max=5'], '--set pids.max=5'],
   [['create', '../x'], '"." and ".." are no names of groups'],
-  [['create', `${top}/x`, '--memory', 'lots'], 'cannot use lots for --memory'],
+  [['create', `${top}/x`, '--memory', 'lots'], 'invalid value lots for --memory'],
   [['create', `${top}/x`, '--controllers', 'memry'], 'no memry controller'],
   [['create', `${top}/x`, '--owner', 'no-such-user'], 'there is no user no-such-user'],
   [['set', top, 'memory.max'], 'there is no = in it'],

@@ -86,7 +86,7 @@ test.each([
   [['--stderr', 'gone/x'], /cannot write gone\/x: .*ENOENT[\s\S]*remedy: give --stderr a file/],
   [['--meta', 'gone/x'], /cannot write the meta file gone\/x: .*ENOENT[\s\S]*remedy: give --meta a file/],
   [['--extra-time', '1s'], /cannot use --extra-time: [\s\S]*remedy: give --cpu-time, too/],
-  [['--max-output', 'much'], /cannot use much for --max-output/],
+  [['--max-output', 'much'], /invalid value much for --max-output/],
 ])('%j is refused by the name of its flag, and nothing runs', async (words, message) => {
   const { status, stdout, stderr } = await run(...words, '--', 'echo', 'ran')
   expect([status, stdout]).toEqual([125, ''])
@@ -100,7 +100,7 @@ test('what hutch could not do, and what is no program, is internal in the meta f
   expect(read('meta')).toMatch(/status:XX\nmessage:cannot run \.\/no-such: no such program \(ENOENT\)\n$/)
   // an option that is refused leaves no result of a run before
   expect((await run('--meta', 'meta', '--memory', 'much', '--', 'true')).status).toBe(125)
-  expect(read('meta')).toBe('status:XX\nmessage:cannot use much for --memory: it is not understood\n')
+  expect(read('meta')).toBe('status:XX\nmessage:invalid value much for --memory\n')
   expect((await run('--meta', 'meta', '--report', 'gone/x', '--', 'true')).status).toBe(125)
   expect(read('meta')).toMatch(/^status:XX\nmessage:cannot write the report gone\/x: [^\n]*\n$/)
   expect((await run('--meta', 'meta', '--memory', '-1', '--explain', '--', 'true')).status).toBe(125)

@@ -204,9 +204,9 @@ test('a moment is shown as a table, as JSON, or with what is wrong about it', as
   const { time, groups } = JSON.parse((await hutch(['replay', file, '--at', '-9s', '--json'])).stdout)
   expect([time, groups[0].memory, groups[0].rates.cpus]).toEqual(['2026-01-31T12:03:10.000Z', 190 * 1024, 0.5])
   for (const [args, said] of [
-    [['--at', '24:00'], /cannot use 24:00 for --at: it is not understood/],
+    [['--at', '24:00'], /invalid value 24:00 for --at/],
     [['--list', 'web'], /cannot show the group web of .*moment\.db: the recording has no such group/],
-    [['--at', 'noon'], /cannot use noon for --at: it is not understood/],
+    [['--at', 'noon'], /invalid value noon for --at/],
     [['--at', '2026-01-31T11:00Z'], /cannot show 2026-01-31T11:00Z of .*moment\.db: the recording has nothing then/],
     [['--json'], /cannot use --json: it goes with one of --at and --list/],
     [[], /cannot use hutch replay: it needs a terminal/],

@@ -76,14 +76,14 @@ test('a script whose interpreter is missing is 126, and the words say so', async
 const v2 = readHost().layout === 'v2'
 const bad: [string[], string][] = [
   [['--memry', '5M', 'true'], 'unknown option --memry\n  remedy: did you mean --memory?'],
-  [['--memory', '5Q', 'true'], 'cannot use 5Q for --memory: it is not understood'],
+  [['--memory', '5Q', 'true'], 'invalid value 5Q for --memory'],
   [['--memory', '-5', 'true'], 'cannot use -5 for --memory: it is negative'],
   [['--memory', '0', 'true'], 'cannot use 0 for --memory: nothing can run in it'],
   [['--pids', '0', 'true'], 'cannot use 0 for --pids: nothing can run in it'],
   [['--pids', '1', 'true'], "cannot use --pids 1: hutch's PID 1 and the command are two tasks"],
   [['--cpus', '0.001', 'true'], 'cannot use 0.001 for --cpus: it is out of range'],
   [['--cpu-weight', '10001', 'true'], 'cannot use 10001 for --cpu-weight: it is out of range'],
-  [['--timeout', 'soon', 'true'], 'cannot use soon for --timeout: it is not understood'],
+  [['--timeout', 'soon', 'true'], 'invalid value soon for --timeout'],
   [['--isolate', 'pid,foo', 'true'], 'cannot use foo for --isolate: there is no such namespace'],
   [['--memory'], 'cannot use "" for --memory: its value is missing'],
   [['--verbose=1', 'true'], 'cannot use 1 for --verbose: it takes no value'],
@@ -132,7 +132,7 @@ const bad: [string[], string][] = [
     'cannot use nofiles for --ulimit: there is no such limit\n  remedy: give nofile?',
   ],
   [['--ulimit', 'nofile=5', '--ulimit', 'nofile=6', 'true'], 'cannot use nofile=6 for --ulimit: it is given twice'],
-  [['--nice', '20', 'true'], 'cannot use 20 for --nice: it is not understood'],
+  [['--nice', '20', 'true'], 'invalid value 20 for --nice'],
   [['--group', 'nosuchgroup', 'true'], 'cannot use --group: there is no group nosuchgroup'],
   [['--report', '/no/such/file', 'true'], 'cannot write the report /no/such/file: ENOENT'],
   [

@@ -126,7 +126,7 @@ test('freeze, limits and kill ask first, and tell what was done', async (context
   press('l', 'c')
   write('much')
   press('Enter', 'y')
-  await until(/cannot use much for cpu\.max: it is not understood; remedy: give CPUs,\s+such as 0\.5/)
+  await until(/invalid value much for cpu\.max; remedy: give CPUs,\s+such as 0\.5/)
   const ended = endOf(pid)
   press('k', 'y')
   expect(await ended).toBe('SIGKILL')

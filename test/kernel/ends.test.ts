@@ -89,7 +89,7 @@ test('a signal or a listener that is none is refused before anything starts', as
     ['onEvent', 'x'],
   ] as const) {
     const options = { [key]: value } as StartOptions
-    const refused = { code: 'OPTION_INVALID', message: expect.stringContaining(`for ${key}: it is not understood`) }
+    const refused = { code: 'OPTION_INVALID', message: expect.stringContaining(`for ${key}\n`) }
     await expect(run('sleep', ['4771'], options)).rejects.toMatchObject(refused)
     await expect(start('sleep', ['4771'], options)).rejects.toMatchObject(refused)
   }

@@ -36,8 +36,7 @@ export function readLimitFlags(values: { [flag: string]: string[] }): Assignment
     const given = values[flag.slice(2)]?.at(-1)
     if (given === undefined) return []
     const value = parse((key as keyof Limits) === 'oomGroup' ? true : given)
-    if (value === undefined)
-      throw fail('OPTION_INVALID', { name: flag, value: given, why: 'it is not understood', accepted })
+    if (value === undefined) throw fail('OPTION_INVALID', { name: flag, value: given, accepted })
     return [{ file, value, origin: flag }]
   })
 }

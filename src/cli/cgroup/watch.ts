@@ -30,7 +30,6 @@ export const verb: Verb = {
       throw fail('OPTION_INVALID', {
         name: '--for',
         value: time,
-        why: 'it is not understood',
         accepted: 'a time such as 10s, 500ms or 2m',
       })
     const groups = names.map((name) => Cgroup.open(name))

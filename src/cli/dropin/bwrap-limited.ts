@@ -77,7 +77,7 @@ function checkLimit(name: LimitName, value: string | undefined): void {
   const [parse, accepted] = parsers[name]
   if (value === undefined || parse(value) !== undefined) return
   const both = `--hutch-${name} or HUTCH_${name.toUpperCase()}`
-  throw fail('OPTION_INVALID', { name: both, value, why: 'it is not understood', accepted })
+  throw fail('OPTION_INVALID', { name: both, value, accepted })
 }
 
 /** The groups' ops, with bubblewrap's start among them and its inner section. */

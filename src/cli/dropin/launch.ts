@@ -87,7 +87,6 @@ export function parseSignal(name: string, text: string): number {
 /** Of a list. @throws OPTION_INVALID */
 export function parseWord<const W extends string>(name: string, text: string, words: readonly W[]): W {
   const word = words.find((one) => one === text)
-  if (word === undefined)
-    throw fail('OPTION_INVALID', { name, value: text, why: 'it is not understood', accepted: words.join(', ') })
+  if (word === undefined) throw fail('OPTION_INVALID', { name, value: text, accepted: words.join(', ') })
   return word
 }

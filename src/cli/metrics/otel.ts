@@ -116,7 +116,6 @@ export function parseHeaders(text: string, variable = anyHeaders): [string, stri
       name: variable,
       // a key may be in it
       value: `${/^\s*([\w-]+)\s*=/.exec(word)?.[1] ?? ''}…`,
-      why: 'it is not understood',
       accepted: 'name=value,name=value, percent-encoded',
     })
   })
