@@ -46,7 +46,7 @@ async function suite(title, folders) {
 const onHost = (title, args, out) =>
   step(title, process.execPath, vitest(args, out), {
     detached: process.env.CI !== undefined,
-    env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000', SHAPES: 'all', CALLS: 'all' }) },
+    env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000', SHAPES: 'all', CALLS: 'all', WHOLE: '1' }) },
   })
 
 function vitest(args, out) {
@@ -220,19 +220,25 @@ if (kernels) {
   process.env.HUTCH_FUZZ_SECONDS = '300'
   await suite('fuzz: records of the kernel log', log)
   await provideTools()
-  await suite('a thousand kills, seccomp profiles of every shape', [
+  await suite('a thousand kills, ends of known cause, seccomp profiles of every shape', [
     'test/kernel/killed.test.ts',
+    'test/ends',
     'test/kernel/seccomp-shapes.test.ts',
   ])
   const waiting = [
     ...['bookworm', 'trixie', 'sid'].map((kernel) => [
       `kernel tests on ${kernel}'s kernel, pure v2`,
       ['--kernel', kernel],
-      inVm,
+      [...inVm, 'test/ends'],
       `${kernel}: `,
     ]),
     ['beside cgroup-tools 2.0 in a VM: pure v2', [], ['test/cgtools'], 'v2: '],
-    ...['hybrid', 'v1'].map((layout) => [`kernel tests on 6.1, ${layout}`, ['--layout', layout], inVm, `${layout}: `]),
+    ...['hybrid', 'v1'].map((layout) => [
+      `kernel tests on 6.1, ${layout}`,
+      ['--layout', layout],
+      [...inVm, 'test/ends'],
+      `${layout}: `,
+    ]),
     [
       'kernel tests under systemd',
       [...underSystemd.slice(0, -1), `${underSystemd.at(-1)},${programs}`],

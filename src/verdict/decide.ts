@@ -58,8 +58,8 @@ const [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGKILL, SIGSEGV] = [4, 5, 6, 7, 9, 11]
 /** What a shell exits with after its command was killed by SIGKILL. */
 const killedStatus = 128 + SIGKILL
 
-/** Statuses with which programs report that a process they started was killed: make, compilers, cargo, Python (-9), others. */
-const afterKill = [1, 2, 101, 247, 255]
+/** Statuses with which programs report that a process they started was killed: make, compilers, cargo, xargs (125), Python (-9), others. */
+const afterKill = [1, 2, 101, 125, 247, 255]
 /** Statuses with which programs report that they could not fork: sh, bash (254), EAGAIN, sysexits.h, 128 + SIGABRT. */
 const afterRefusal = [1, 2, 11, 71, 75, 134, 254, 255]
 
