@@ -8,6 +8,8 @@ export interface Words {
   message: string
   evidence?: string[]
   remedy: string
+  /** The known name that is closest to an unknown one. */
+  nearest?: string
   errno?: string | undefined
   path?: string
   value?: string
@@ -112,6 +114,7 @@ export const cgroupErrors = {
       : 'hutch cgroup ls lists the groups; hutch cgroup create makes one',
     path: f.group,
     errno: 'ENOENT',
+    ...(f.nearest !== undefined && { nearest: f.nearest }),
   }),
   CGROUP_AMBIGUOUS: (f: { name: string; found: string[] }): Words => ({
     message: `cannot tell which group ${quote(f.name)} is: ${f.found.length} have this name`,

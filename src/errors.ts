@@ -28,12 +28,18 @@ export class HutchError extends Error {
   readonly operation: string | undefined
   /** What to do. */
   readonly remedy: string
+  /** The first line of the message, and those between it and the remedy. */
+  readonly summary: string
+  readonly evidence: readonly string[]
+  /** The known name that is closest to an unknown one. */
+  readonly nearest: string | undefined
   readonly [brand] = true
 
   constructor(code: Code, words: Words, cause?: unknown) {
     // names in them are chosen by others: none ends a line or steers a terminal; a usage text has lines of its own
-    const said = [words.message, ...(words.evidence ?? []).map((line) => `  ${line}`)].map(escapeUnsafe)
-    const lines = [...said, `  remedy: ${escapeText(words.remedy)}`]
+    const summary = escapeUnsafe(words.message)
+    const evidence = (words.evidence ?? []).map(escapeUnsafe)
+    const lines = [summary, ...evidence.map((line) => `  ${line}`), `  remedy: ${escapeText(words.remedy)}`]
     super(lines.join('\n'), cause === undefined ? undefined : { cause })
     this.name = 'HutchError'
     this.code = code
@@ -42,6 +48,9 @@ export class HutchError extends Error {
     this.value = words.value
     this.operation = words.operation
     this.remedy = words.remedy
+    this.summary = summary
+    this.evidence = evidence
+    this.nearest = words.nearest
   }
 
   /** True for a HutchError of any copy of this package. */
@@ -58,13 +67,12 @@ export class HutchError extends Error {
 
 /** Returns the same error with more lines of evidence before its remedy. */
 export function addEvidence(error: HutchError, evidence: string[], changed: Partial<Words> = {}): HutchError {
-  const { code, errno, path, value, operation, remedy, message, cause } = error
-  const [first = '', ...known] = message.slice(0, message.lastIndexOf('\n  remedy: ')).split('\n')
+  const { code, errno, path, value, operation, remedy, summary, cause } = error
   return new HutchError(
     code,
     {
-      message: first,
-      evidence: [...known.map((line) => line.slice(2)), ...evidence],
+      message: summary,
+      evidence: [...error.evidence, ...evidence],
       remedy,
       ...(errno !== undefined && { errno }),
       ...(path !== undefined && { path }),

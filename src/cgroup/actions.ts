@@ -70,6 +70,6 @@ async function attempt(act: () => Promise<string>): Promise<Outcome> {
     return { done: true, said: await act() }
   } catch (error) {
     if (!HutchError.is(error)) throw error
-    return { done: false, said: `${error.message.split('\n')[0]}; remedy: ${error.remedy}` }
+    return { done: false, said: `${error.summary}; remedy: ${error.remedy}` }
   }
 }

@@ -39,7 +39,7 @@ export async function orNone(steps: (journal: Journal) => Promise<void>): Promis
     throw fail(
       'CGROUP_NOT_RESTORED',
       {
-        why: error.message.split('\n')[0]!,
+        why: error.summary,
         left: left.map(({ directory, file, value, before }) => ({ directory, file, value, before })),
         remedy: error.remedy,
       },

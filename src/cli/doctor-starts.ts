@@ -87,12 +87,13 @@ async function runInPool(plan: RunOptions): Promise<Result> {
 function toFinding({ title, flags, state }: Trial, failure: unknown): Finding {
   if (failure === undefined) return { title, state: 'ok', found: `a start with ${flags} works` }
   const known = HutchError.is(failure)
-  const text = failure instanceof Error ? failure.message : String(failure)
-  const lines = text.split('\n').map((line) => line.trim())
+  const lines = HutchError.is(failure)
+    ? [failure.summary, ...failure.evidence.map((line) => line.trim())]
+    : [failure instanceof Error ? failure.message : String(failure)]
   return {
     title,
     state: state ?? 'missing',
-    found: `a start with ${flags} fails: ${lines.filter((line) => !line.startsWith('remedy: ')).join('; ')}`,
+    found: `a start with ${flags} fails: ${lines.join('; ')}`,
     ...(known && failure.remedy !== 'see hutch doctor' && { remedy: failure.remedy }),
   }
 }

@@ -5,6 +5,7 @@ import { fail, HutchError } from '../errors.ts'
 import { readHost } from '../host/host.ts'
 import { escapeUnsafe, formatJson } from '../quote.ts'
 import type { Explanation, WhyCause } from '../run/why/explanation.ts'
+import { toCause } from '../run/why/to-cause.ts'
 import { why } from '../run/why/why.ts'
 import { findContainer, readDockerNames } from './docker-name.ts'
 import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
@@ -39,7 +40,7 @@ export async function main(args: string[]): Promise<number> {
   if (HutchError.is(now) && (recalled === undefined || HutchError.is(recalled))) throw now
   const found = HutchError.is(recalled) ? undefined : recalled
   const explanation = HutchError.is(now) ? explainRecalled(target, found!) : now
-  if (HutchError.is(recalled)) explanation.unknown.push(`what was recorded: ${recalled.message.split('\n')[0]}`)
+  if (HutchError.is(recalled)) explanation.unknown.push(`what was recorded: ${recalled.summary}`)
   print(
     values.json
       ? `${formatJson({ ...explanation, ...(found && { recorded: found }) }, 2)}\n`
@@ -102,7 +103,7 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
           group,
           count,
           last: new Date(kills.at(-1)!.at).toISOString(),
-          headline: `${count} ${count === 1 ? 'process was' : 'processes were'} killed for memory in ${group}, which is gone`,
+          headline: `${count} ${count === 1 ? 'process was' : 'processes were'} killed (OOM) in ${group}, which is gone`,
           evidence: [],
         }
       : { cause: 'none', group, headline: `no process was killed for memory in ${group}, which is gone`, evidence: [] }
@@ -115,15 +116,20 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
     headline: `${group}, which is gone, or a group in it was slowed for memory ${times} ${times === 1 ? 'time' : 'times'}`,
     evidence: [],
   }
-  return {
+  const found: Omit<Explanation, 'cause'> = {
     target: { kind: 'group', name, there: false, path: group },
     causes: times === 0 ? [cause] : count > 0 ? [cause, slow] : [slow],
     unknown: ['what a recording does not keep: whose limit it was, signals and statuses'],
   }
+  return { ...found, cause: toCause(found) }
 }
 
 /** A block for each cause, what was recorded, then what is not known. */
-export function formatExplanation({ causes, unknown }: Explanation, color: boolean, recalled?: Recalled): string {
+export function formatExplanation(
+  { causes, unknown }: Pick<Explanation, 'causes' | 'unknown'>,
+  color: boolean,
+  recalled?: Recalled,
+): string {
   const blocks = causes.map((cause) => formatCause(cause, color))
   if (recalled)
     blocks.push(

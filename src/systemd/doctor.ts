@@ -23,7 +23,7 @@ export async function inspectSystemd(host: Host): Promise<Finding[]> {
   const answer = await callSystemd(findBuses(kind, process.env, host.uid), getProperty('Version'))
   if ('kind' in answer) {
     const error = explainFailure(answer, { what: 'ask', kind, unit: 'it', own: undefined })
-    const why = error.message.split('\n').slice(1, -1).join(';').trim()
+    const why = error.evidence.join('; ')
     return [
       {
         title: 'systemd',

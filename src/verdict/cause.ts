@@ -49,7 +49,7 @@ export interface CauseVictim {
   shmem: number
 }
 
-/** How the job's own process ended. */
+/** How the job's own process ended; both null: it never started, or its end is unknown. */
 export interface JobEnd {
   /** Exit status; null if a signal ended it, or if it never started. */
   status: number | null
@@ -150,7 +150,7 @@ export interface Cause {
   /** Only of the kernel's log, so only for those who may read it. */
   victims?: CauseVictim[]
   end: JobEnd
-  durationMs: number
+  durationMs?: number
   /** SIGKILL had to follow SIGTERM this much later; 0: there was no SIGTERM. */
   killedAfterMs?: number
   /** Signals that its caller sent, or that hutch received and passed on, by name. */

@@ -58,6 +58,8 @@ function reasonOf({ kind, errno, interpreterMissing }: Cause, signal: number): R
       return errno === 'ENOENT' && !interpreterMissing ? 'not-found' : 'not-executable'
     case 'fork-refused':
       return 'pids'
+    case 'host-oom':
+      return 'oom'
     case 'oom':
     case 'timeout':
     case 'cpu-time':

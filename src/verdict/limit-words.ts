@@ -20,7 +20,7 @@ export function count(n: number, one: string, many: string): string {
 /** What happened, for a headline: `name` is who asked for memory. */
 export function describeKills(kills: number, name: string, level: OomLevel | undefined): string {
   const who = kills > 0 ? count(kills, 'process was', 'processes were') : 'all of it was'
-  return `${who} killed for memory: ${describeCause(name, level)}`
+  return `${who} killed (OOM): ${describeCause(name, level)}`
 }
 
 function describeCause(name: string, level: OomLevel | undefined): string {

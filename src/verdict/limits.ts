@@ -83,7 +83,8 @@ export function attributeMemory(ended: Ended): Attributed {
   // memory without figures of its own, on v2: the group that it shares
   const shared = plan.layout === 'v2' ? oomAbove(ended) : undefined
   const above = shared ?? plan.ancestors.find(({ directory }) => isFull(lateFigures(ended, directory)))?.directory
-  const full = ownIsFull(plan, after)
+  // the group's own notification says that it was out of memory, or a group above it
+  const full = ownIsFull(plan, after) || ended.groupKilled
   if (full && above === undefined) return own('likely', logWouldTell)
   if (full) return own('unknown', `${above} was at its limit, too: ${logWouldTell}`)
   if (above === undefined) return { limit: { file, level: 'host' }, confidence: 'likely', wouldTell: logWouldTell }

@@ -28,9 +28,10 @@ export function makeCause(ended: Ended): Cause {
   const facts = computeFacts(ended)
   const row = decide(endRows, facts)
   const happened = detail[row.kind]?.(ended) ?? {}
+  const kind = ofHost(row.kind, happened.limit)
   const [command = ''] = plan.argv
   const cause: Cause = {
-    kind: row.kind,
+    kind,
     command,
     ...without({ limit: happened.limit, counts: happened.counts, peak: happened.peak, victims: happened.victims }),
     end: endOf(ended, row.kind),
@@ -51,6 +52,11 @@ export function makeCause(ended: Ended): Cause {
     evidence: outcome.execError === undefined ? evidenceOf(ended, row.kind) : searched(ended),
   }
   return { ...cause, remedies: makeRemedies(cause, plan) }
+}
+
+/** Memory that the host lacked is a kind of its own. */
+function ofHost(kind: CauseKind, limit: CauseLimit | undefined): CauseKind {
+  return kind === 'oom' && limit?.level === 'host' ? 'host-oom' : kind
 }
 
 interface Detail extends Partial<Attributed> {
@@ -182,7 +188,7 @@ function sideEvents(ended: Ended, facts: Facts, kind: CauseKind): SideEvent[] {
   if (facts.execFailed) return []
   const event = (of: CauseKind, held = false): SideEvent => {
     const { limit, counts, victims, confidence = 'certain' } = detail[of]!(ended)
-    return { kind: of, ...without({ limit, counts, victims }), confidence: held ? 'likely' : confidence }
+    return { kind: ofHost(of, limit), ...without({ limit, counts, victims }), confidence: held ? 'likely' : confidence }
   }
   const held = kind === 'timeout' ? decide(heldRows, facts).kind : 'exited'
   const events = held === 'exited' ? [] : [event(held, true)]

@@ -24,6 +24,7 @@ type Maker = (cause: Cause, plan: Plan) => Remedy[]
 /** Names and values of limits are for those that the job itself has; a group above is set by a command. */
 const byKind: { [K in CauseKind]?: Maker } = {
   oom: (cause, plan) => raiseMemory(cause, plan),
+  'host-oom': (cause, plan) => raiseMemory(cause, plan),
   'fork-refused': (cause, plan) => raisePids(cause, plan),
   timeout: () => [
     { option: { name: 'timeout' }, reason: 'raise the limit' },

@@ -57,11 +57,11 @@ type Headline = (cause: Cause, slots: Slots) => string
 
 const headlines: { [K in CauseKind]: Headline } = {
   exited: (c, slots) => {
-    const killed = c.sideEvents.find(({ kind }) => kind === 'oom')
+    const killed = c.sideEvents.find(isKill)
     if (killed) return `${describeKills({ ...c, ...killed }, slots)}; later ${endOf(c, slots)}`
     const refused = c.sideEvents.find(({ kind, confidence }) => kind === 'fork-refused' && confidence !== 'unknown')
     if (refused) return `${describeForks({ ...c, ...refused }, slots)}; later ${endOf(c, slots)}`
-    return `${endOf(c, slots)} after ${formatDuration(c.durationMs)}`
+    return `${endOf(c, slots)} after ${formatDuration(c.durationMs ?? 0)}`
   },
   oom: (c, slots) => `${describeKills(c, slots)}; ${endOf(c, slots)}`,
   'host-oom': (c, slots) => `${describeKills(c, slots)}; ${endOf(c, slots)}`,
@@ -84,7 +84,7 @@ const headlines: { [K in CauseKind]: Headline } = {
   aborted: (c, slots) =>
     c.end.status === null && c.end.signal === null
       ? 'stopped by its caller before it began'
-      : `stopped by its caller after ${formatDuration(c.durationMs)}: ${stopped(c, slots)}`,
+      : `stopped by its caller after ${formatDuration(c.durationMs ?? 0)}: ${stopped(c, slots)}`,
   interrupted: (c, slots) =>
     `interrupted by ${(c.passedOn ?? []).join(' and ')}, which hutch passed on; ${endOf(c, slots)}`,
   oomd: (c, slots) => `systemd-oomd killed ${who(c)}; ${endOf(c, slots)}`,
@@ -232,14 +232,18 @@ function cpuTime(f: Extract<Figure, { figure: 'cpu time' }>): string {
     .join('   ')
 }
 
+function isKill({ kind }: Pick<SideEvent, 'kind'>): boolean {
+  return kind === 'oom' || kind === 'host-oom'
+}
+
 /** Whose limit it was, of the cause or of what held it up. */
 function limitLines(c: Cause): Line[] {
-  const { limit } = c.kind === 'oom' || c.kind === 'fork-refused' ? c : (c.sideEvents.find(isOfGroup) ?? {})
+  const { limit } = isKill(c) || c.kind === 'fork-refused' ? c : (c.sideEvents.find(isOfGroup) ?? {})
   return limit?.level === undefined ? [] : [['whose limit', describeLevel(limit)]]
 }
 
 function isOfGroup({ kind, confidence }: SideEvent): boolean {
-  return (kind === 'oom' || kind === 'fork-refused') && confidence !== 'unknown'
+  return (isKill({ kind }) || kind === 'fork-refused') && confidence !== 'unknown'
 }
 
 function describeLevel({ level, group }: CauseLimit): string {
@@ -252,7 +256,7 @@ function describeLevel({ level, group }: CauseLimit): string {
 const maxVictims = 5
 
 function victimLines(c: Cause): Line[] {
-  const victims = c.victims ?? c.sideEvents.find(({ kind }) => kind === 'oom')?.victims ?? []
+  const victims = c.victims ?? c.sideEvents.find(isKill)?.victims ?? []
   const more = victims.length - maxVictims
   return [
     ...victims.slice(-maxVictims).map(victimLine),
@@ -276,7 +280,7 @@ function sideLines({ kind, sideEvents }: Cause): Line[] {
         ],
       ]
     if (kind === 'exited' || kind === 'timeout') return []
-    if (of === 'oom')
+    if (isKill({ kind: of }))
       return [['meanwhile', `${count(counts.oomKills ?? 0, 'process was', 'processes were')} killed (OOM)`]]
     if (of === 'fork-refused')
       return [['meanwhile', `${count(counts.forksRefused ?? 0, 'fork was', 'forks were')} refused (pids.max)`]]

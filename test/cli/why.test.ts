@@ -75,7 +75,7 @@ test('where nothing was found the status is 1, and the kernel is ruled out', asy
 })
 
 test.each([
-  [[], 'something is missing'],
+  [[], 'the last run'],
   [['a', 'b'], 'something is missing'],
   [['/no/such/group'], 'there is no process, group or report /no/such/group'],
   [['/etc/passwd'], 'cannot use /etc/passwd as the report of a run: it is no JSON'],
@@ -132,12 +132,12 @@ test('a recording tells of a group that is gone, and of one that is there what w
     expect.stringMatching(`^no process was killed for memory in ${path}/quiet, which is gone\n`),
   ])
   const gone = await hutch(['why', '--db', db, path])
-  expect([gone.status, gone.stdout]).toEqual([0, expect.stringContaining('1 process was killed for memory')])
+  expect([gone.status, gone.stdout]).toEqual([0, expect.stringContaining('1 process was killed (OOM)')])
   expect(gone.stdout).toMatch(/recorded +in .*seen\.db, from 20.* to 20.*, and removed at 20/)
   expect(gone.stdout).toMatch(/killed +1 for memory, the last at 20/)
   const { causes, recorded } = JSON.parse((await hutch(['why', '--json', '--db', db, path.slice(1)])).stdout)
   expect([causes[0].cause, recorded.group, recorded.kills.length]).toEqual(['oom', path, 1])
-  expect(there.stdout).toMatch(/^1 process was killed for memory: .* asked for more than memory\.max allows/)
+  expect(there.stdout).toMatch(/^1 process was killed \(OOM\): .* asked for more than memory\.max allows/)
   const unseen = await hutch(['why', '--db', db, `${path}-never`])
   expect([unseen.status, unseen.stderr]).toEqual([125, expect.stringContaining('there is no process, group or report')])
   const missing = await hutch(['why', '--db', `${work}/none.db`, path])

@@ -6,7 +6,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { writeGroupFile } from '../../src/cgroup/files.ts'
 import { readHost } from '../../src/host/host.ts'
-import { Cgroup, run, start } from '../../src/index.ts'
+import { Cgroup, run, start, why } from '../../src/index.ts'
 import { buildDirectory } from '../../src/native.ts'
 import { requires } from '../requires.ts'
 
@@ -99,6 +99,26 @@ test('forks that a group above refuses to a neighbour are not the job’s', asyn
   const { cause, reason } = await job.result
   expect([reason, cause.kind, cause.end.status]).toEqual(['exit', 'exited', 1])
   expect(cause.sideEvents.filter(({ confidence }) => confidence !== 'unknown')).toEqual([])
+})
+
+test('why tells the same of a group whose pids.max refused forks to a job that is gone, and never acquits it', async (context) => {
+  requires(context, 'root')
+  await using above = await Cgroup.create(`/hutch-test-${process.pid}-tasks`, { files: { 'pids.max': 8 } })
+  const script = 'i=0; while [ $i -lt 9 ]; do sleep 5 & i=$((i + 1)); done'
+  const { cause } = await run('sh', ['-c', script], { parent: above.path })
+  expect(cause.kind).toBe('fork-refused')
+  const found = why(above.path)
+  // the control: v1 and older kernels keep no count of it in this group
+  const { kernel, layout } = readHost()
+  const byLevel = layout === 'v2' && (kernel[0] > 6 || (kernel[0] === 6 && kernel[1] >= 11))
+  expect(why(above.path).causes[0]!.count !== undefined).toBe(byLevel)
+  if (found.unknown.some((text) => text.includes('log cannot be read')) && !byLevel)
+    expect(found.causes[0]!.headline).not.toContain('no limit')
+  else
+    expect(found.cause).toMatchObject({
+      kind: 'fork-refused',
+      limit: { file: 'pids.max', group: above.path, level: 'own' },
+    })
 })
 
 test('the limit of a group above that killed is named, though page cache had filled the job’s own', async (context) => {

@@ -408,10 +408,7 @@ test('kills that a job lived through are a cause of their own', () => {
 test('what stands in a report reaches no terminal as it is', () => {
   const verdict = { headline: 'a\x1b[2Jb', evidence: [['\x07', '\x9b1m']], remedy: '\n' }
   const causes = reportCauses(parseReport(JSON.stringify({ ...saved, limits: {}, verdict }), 'r.json'), 2)
-  const text = formatExplanation(
-    { target: { kind: 'report', name: 'r', there: true }, causes, unknown: ['\x1b'] },
-    false,
-  )
+  const text = formatExplanation({ causes, unknown: ['\x1b'] }, false)
   expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
   expect(text).toContain('a\\x1b[2Jb\n')
 })

@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { availableParallelism } from 'node:os'
 import { fail, HutchError } from '../../errors.ts'
 import { encodePath } from '../../non-utf8.ts'
-import type { Explanation, WhyCause } from './explanation.ts'
+import type { Found, WhyCause } from './explanation.ts'
 import { addAdvice } from './group.ts'
 import { killsIn, readLog } from './log.ts'
 import { memoryCauses } from './memory.ts'
@@ -12,12 +12,13 @@ import { isNode, parseHeapFlag } from './node-heap.ts'
 import { type Report, reportCauses } from './report.ts'
 
 /** `path` is that of its group. */
-export function explainReport(report: Report, name: string, path: string | undefined): Explanation {
+export function explainReport(report: Report, name: string, path: string | undefined): Found {
   const log = readLog()
   const kills = path === undefined ? [] : killsIn(log, path, true)
   const [first, ...more] = reportCauses(report, availableParallelism())
   const causes = [withLog(first!, report, path ?? '', kills), ...more]
   return {
+    cause: report.cause,
     target: { kind: 'report', name, there: true, ...(path !== undefined && { path }) },
     causes: first!.cause === 'exit' && report.exitCode === 0 && more.length > 0 ? [...more, causes[0]!] : causes,
     unknown: first!.cause === 'oom' && kills.length === 0 ? log.limits : [],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `why` answers.
+import type { Cause } from '../../verdict/cause.ts'
 import type { Line } from '../../verdict/limit-words.ts'
 import type { Reason } from '../result.ts'
 
@@ -55,11 +56,16 @@ export interface Explanation {
     /** Its group. */
     path?: string
   }
+  /** The weightiest, as results and reports have it; of a report with a cause that one. */
+  cause: Cause
   /** At least one, the weightiest first. */
   causes: WhyCause[]
   /** What could not be looked at, and so is not said. */
   unknown: string[]
 }
+
+/** An explanation before its weightiest cause was chosen. */
+export type Found = Omit<Explanation, 'cause'> & { cause?: Cause | undefined }
 
 const weights: WhyCause['cause'][] = [
   'not-found',

@@ -9,7 +9,7 @@ import { quote } from '../../quote.ts'
 import { type Line, memoryLine, pidsLine } from '../../verdict/limit-words.ts'
 import { diskCauses, parseWritable, readFull } from './disk.ts'
 import { sortCauses, type WhyCause } from './explanation.ts'
-import { firstRefusal, killsIn, type LogFacts } from './log.ts'
+import { firstRefusal, killsIn, type LogFacts, lastRefusalBelow } from './log.ts'
 import { formatTime, type MemoryFacts, memoryCauses } from './memory.ts'
 import { adviseHeap, isNode, parseHeapFlag } from './node-heap.ts'
 import { daemonCauses, readDaemonKills } from './oomd.ts'
@@ -84,6 +84,7 @@ function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean):
 
 function taskFacts(chain: Chain, place: Place, log: LogFacts, processes: readonly ProcessFacts[]): TaskFacts {
   const first = firstRefusal(log, chain.pids[0]?.path ?? place.path)
+  const below = lastRefusalBelow(log, chain.pids[0]?.path ?? place.path)
   const held = processes.find(({ nproc, zombie }) => nproc !== undefined && !zombie)
   const limits = readTaskLimits()
   return {
@@ -91,6 +92,7 @@ function taskFacts(chain: Chain, place: Place, log: LogFacts, processes: readonl
     levels: chain.pids,
     below: isWhole(chain.pids) ? [] : chain.pidsBelow,
     ...(first !== undefined && !isWhole(chain.pids) && { firstRefused: first }),
+    ...(below !== undefined && !isWhole(chain.pids) && { lastRefusedBelow: below }),
     ...(held && { user: { pid: held.pid, uid: held.uid, limit: held.nproc!, tasks: countTasks(held.uid) } }),
     ...(limits && { host: limits }),
   }
@@ -163,18 +165,37 @@ function nothingFound(
     ...chain.pids.filter(({ max }) => max !== undefined).map((level) => at(pidsLine(level.max!, level), level.path)),
   ]
   const evidence = [...limits, ...pressureLines(chain.pressure, whole)]
+  const hit = describeHits(chain)
   if (populated && !one?.zombie)
     return {
       cause: 'none',
-      headline: `nothing has stopped ${name}: no limit in its chain was hit, and the kernel killed nothing in it`,
+      headline:
+        hit === noHit ? `nothing has stopped ${name}: ${noHit}` : `nothing is known to have stopped ${name}: ${hit}`,
       evidence,
     }
   return {
     cause: 'not-kernel',
-    headline: `${name} is ${one ? 'over' : 'empty'}, and it was not the kernel: no limit in its chain was hit, nothing in it was killed for memory`,
+    headline: `${name} is ${one ? 'over' : 'empty'}, and ${hit === noHit ? `it was not the kernel: ${noHit}` : `the kernel is not known to have ended it: ${hit}`}`,
     evidence: [...evidence, ...senderLines()],
     remedy: 'run it with hutch run --report FILE: then its status, its signal and its limits are told',
   }
+}
+
+const noHit = 'no limit in its chain was hit, and the kernel killed nothing in it'
+
+/** Limits that were reached, without a kill or a refused fork that counts tell of; `noHit` only if all that could be hit was read. */
+function describeHits({ memory, pids }: Chain): string {
+  const reached = [
+    ...memory
+      .filter(({ full, hits = 0 }) => full === true || hits > 0)
+      .map(({ path }) => `memory.max of ${quote(path)}`),
+    ...pids
+      .filter(({ max, peak, current }) => max !== undefined && Math.max(peak ?? 0, current ?? 0) >= Number(max))
+      .map(({ path }) => `pids.max of ${quote(path)}`),
+  ]
+  if (reached.length > 0) return `${reached.join(' and ')} was reached, and no kill and no refused fork was counted`
+  const unread = [memory.length === 0 && 'memory', pids.length === 0 && 'pids'].filter(Boolean)
+  return unread.length > 0 ? `no controller counts ${unread.join(' and ')} here; no other limit was hit` : noHit
 }
 
 /** Who else kills; `since`: what was before, the log has not. */

@@ -57,6 +57,13 @@ function relocate(kill: KernelKill, path: string): KernelKill {
   return { ...kill, group: inside(group!), ...(limitGroup !== undefined && { limitGroup: inside(limitGroup) }) }
 }
 
+/** When a fork was last refused in a group below another: of each group the kernel tells the first. */
+export function lastRefusalBelow(log: LogFacts, path: string): number | undefined {
+  return log.sameGroups
+    ? log.forkRefusals.findLast(({ group }) => group !== path && isBelow(group, path))?.at
+    : undefined
+}
+
 /** When the first fork was refused in a group: the kernel tells it once, and an earlier group may have had the same path. */
 export function firstRefusal(log: LogFacts, path: string): number | undefined {
   return log.forkRefusals.findLast(({ group }) => group === path)?.at

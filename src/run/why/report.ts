@@ -116,16 +116,21 @@ export function reportCauses(report: Report, cpus: number): WhyCause[] {
 
 const limitOf: { [reason in Reason]?: string } = { oom: 'memory.max', pids: 'pids.max' }
 
+const memoryKinds = ['oom', 'host-oom'] as const
+
 /** The cause's limit, or that of what the job lived through. */
-function groupLimit({ cause }: Report, kind: CauseKind): CauseLimit | undefined {
-  return cause?.kind === kind ? cause.limit : cause?.sideEvents.find((event) => event.kind === kind)?.limit
+function groupLimit({ cause }: Report, ...kinds: CauseKind[]): CauseLimit | undefined {
+  if (!cause) return undefined
+  return [cause, ...cause.sideEvents].find(({ kind }) => kinds.includes(kind))?.limit
 }
 
 function verdictCause(report: Report): WhyCause {
   const { command, reason, verdict, usage, signal, signalFrom } = report
   const { headline, evidence, remedy } = verdict
   const found =
-    reason === 'oom' || reason === 'pids' ? groupLimit(report, reason === 'oom' ? 'oom' : 'fork-refused') : undefined
+    reason === 'oom' || reason === 'pids'
+      ? groupLimit(report, ...(reason === 'oom' ? memoryKinds : (['fork-refused'] as const)))
+      : undefined
   const level = found?.level
   const times = reason === 'oom' ? usage.oomKills : reason === 'pids' ? usage.pidsDenied : undefined
   const limit = level === 'host' ? undefined : limitOf[reason]
@@ -167,13 +172,13 @@ function withinCauses(report: Report): WhyCause[] {
   const name = nameOf(command)
   const [memory, pids] = [limits['memory.max'], limits['pids.max']]
   const level = verdict.evidence.filter(([label]) => label === 'whose limit')
-  const whose = groupLimit(report, 'oom')?.level
+  const whose = groupLimit(report, ...memoryKinds)?.level
   const kills: WhyCause = {
     cause: 'oom',
     ...(whose !== 'host' && { limit: 'memory.max' }),
     ...(whose && { whose }),
     count: oomKills,
-    headline: `${count(oomKills, 'process was', 'processes were')} killed for memory in ${name}, which went on`,
+    headline: `${count(oomKills, 'process was', 'processes were')} killed (OOM) in ${name}, which went on`,
     evidence: level,
     remedy:
       whose === 'host'

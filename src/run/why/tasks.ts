@@ -2,7 +2,7 @@
 // Which of the four limits refused a fork: pids.max at some level, RLIMIT_NPROC, threads-max or pid_max. Pure.
 import type { PidsLevel } from '../../cgroup/chain.ts'
 import { quote } from '../../quote.ts'
-import { describeForks, type Line, pidsLine } from '../../verdict/limit-words.ts'
+import { count, describeForks, type Line, pidsLine } from '../../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import { formatTime } from './memory.ts'
 import { raise } from './raise.ts'
@@ -14,6 +14,8 @@ export interface TaskFacts {
   below: readonly PidsLevel[]
   /** When the log first tells of a refused fork in it: milliseconds since the epoch. */
   firstRefused?: number
+  /** When the log last tells of a refused fork in a group below it, also one that is gone. */
+  lastRefusedBelow?: number
   /** Of a process in it that is held to it: the soft limit, and how many tasks its user has. */
   user?: { pid: number; uid: number; limit: number; tasks: number }
   /** Of the whole machine. */
@@ -41,7 +43,7 @@ function groupCauses(facts: TaskFacts): WhyCause[] {
   }
   // the group of the task that wanted to fork tells, whichever level refused
   const asked = (own.denied ?? 0) > 0 ? own : below[0]
-  if (!asked) return []
+  if (!asked) return refusedBelow(facts)
   const denied = [own, ...below].reduce((sum, level) => sum + (level.denied ?? 0), 0)
   const chain = asked === own ? levels : [...below.filter(({ path }) => asked.path.startsWith(path)), ...levels]
   const limited = chain.filter((level) => level.max !== undefined)
@@ -64,7 +66,7 @@ function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, 
     count: denied,
     headline:
       whose === 'ancestor'
-        ? `${describeForks(denied, name).split(':')[0]}: pids.max of a group above it, ${quote(level.path)}, is used up`
+        ? `${count(denied, 'fork was', 'forks were')} refused: pids.max of a group above it, ${quote(level.path)}, is used up`
         : describeForks(denied, who),
     evidence: [
       pidsLine(max, { current, peak, denied }),
@@ -75,6 +77,34 @@ function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, 
   }
 }
 
+/** Kernels before 6.11, and v1: the group that wanted to fork has taken its count along, and the log still has that it was refused. */
+function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[] {
+  const full = levels.find(
+    ({ max, peak, current }) => max !== undefined && Math.max(peak ?? 0, current ?? 0) >= Number(max),
+  )
+  if (!full || lastRefusedBelow === undefined) return []
+  const { path, max = 'max', current, peak } = full
+  const whose = full === levels[0] ? 'own' : 'ancestor'
+  return [
+    {
+      cause: 'pids',
+      limit: 'pids.max',
+      whose,
+      group: path,
+      last: new Date(lastRefusedBelow).toISOString(),
+      headline: `a fork was refused below ${name}: pids.max${whose === 'own' ? '' : ` of a group above it, ${quote(path)},`} was reached`,
+      evidence: [
+        pidsLine(max, { current, peak }),
+        [
+          'last',
+          `${formatTime(lastRefusedBelow)}, as the kernel's log has it; the group that wanted to fork may be gone`,
+        ],
+      ],
+      remedy: `raise it: ${raise(path, 'pids.max', String(Math.max(Number(max) * 2, Number(max) + 8)))}; processes and threads count`,
+    },
+  ]
+}
+
 /** Kernels before 6.11, and v1: the count says that a fork was refused, and not where. */
 function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number): WhyCause {
   return {
@@ -82,7 +112,7 @@ function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], 
     limit: 'pids.max',
     count: denied,
     ...(levels[0] && { group: levels[0].path }),
-    headline: `${describeForks(denied, name).split(':')[0]} by pids.max of ${name} or of a group above it: this kernel does not count by level`,
+    headline: `${count(denied, 'fork was', 'forks were')} refused by pids.max of ${name} or of a group above it: this kernel does not count by level`,
     evidence: limited.map(({ path, max = 'max', current, peak }): Line => {
       const [label, text] = pidsLine(max, { current, peak })
       return [label, `${text}   ${quote(path)}`]

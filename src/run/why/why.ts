@@ -10,12 +10,13 @@ import { quote } from '../../quote.ts'
 import type { Line } from '../../verdict/limit-words.ts'
 import { signalName } from '../../verdict/make-cause.ts'
 import { explainReport, isFile, readReport } from './explain-report.ts'
-import type { Explanation, WhyCause } from './explanation.ts'
+import type { Explanation, Found, WhyCause } from './explanation.ts'
 import { groupCauses, senderLines } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
 import { type ProcessFacts, readPlace, readProcess } from './process.ts'
 import { checkReport, parseReport, type Report } from './report.ts'
+import { toCause } from './to-cause.ts'
 
 /** What a target of `why` may be beside a number and a text. */
 export type WhyTarget = number | string | Report
@@ -27,6 +28,11 @@ export type WhyTarget = number | string | Report
  * @throws WHY_TARGET_UNKNOWN, REPORT_INVALID, FILE_REFUSED, CGROUP_AMBIGUOUS, CGROUP_PATH_INVALID
  */
 export function why(target: WhyTarget): Explanation {
+  const found = explain(target)
+  return { target: found.target, cause: found.cause ?? toCause(found), causes: found.causes, unknown: found.unknown }
+}
+
+function explain(target: WhyTarget): Found {
   if (typeof target === 'object') return ofReport(checkReport(target, 'the report'), 'the report')
   const name = String(target)
   const host = readHost()
@@ -56,7 +62,7 @@ function noNumber(name: string): HutchError {
   return fail('WHY_TARGET_UNKNOWN', { name, evidence: [`ids of processes go from 1 to ${largestPid}`] })
 }
 
-function ofReport(report: Report, name: string): Explanation {
+function ofReport(report: Report, name: string): Found {
   const { path } = report.cgroup
   return explainReport(report, name, path === undefined ? undefined : pathOfDirectory(readHost(), path))
 }
@@ -71,7 +77,7 @@ function findGroup(host: Host, name: string): Place | undefined {
   }
 }
 
-function explainGroup(host: Host, place: Place, name: string): Explanation {
+function explainGroup(host: Host, place: Place, name: string): Found {
   const log = readLog()
   const causes = groupCauses(host, place, log)
   return {
@@ -98,7 +104,7 @@ function unknownOf(host: Host, place: Place, log: LogFacts, causes: readonly Why
 }
 
 /** A process that runs, or one whose number the kernel's log may still have. */
-function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): Explanation {
+function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): Found {
   const log = readLog()
   const place = process && readPlace(pid, host)
   const own = endings(host, pid, log, process)
@@ -122,7 +128,7 @@ export function mountsAbove(mountinfo: string): boolean {
   return /^(\S+ ){3}\/\.\.\S* .* - cgroup2? /m.test(mountinfo)
 }
 
-function hiddenGroup(target: Explanation['target']): Explanation {
+function hiddenGroup(target: Found['target']): Found {
   const headline = `which group process ${target.name} is in cannot be seen from here, and so no limit of it`
   const why = 'this is a cgroup namespace, and the hierarchy that is mounted here begins above it'
   const remedy = 'ask from outside of the container, where the process has another number'
@@ -213,7 +219,7 @@ function goneProcess(pid: number, log: LogFacts): WhyCause {
 }
 
 /** A group that is gone: what the log has of it. @throws WHY_TARGET_UNKNOWN */
-function explainGone(host: Host, name: string): Explanation {
+function explainGone(host: Host, name: string): Found {
   const log = readLog()
   const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`
   const names = [path, `/hutch${path}`]
@@ -251,7 +257,7 @@ function unknownTarget(host: Host, name: string, log: LogFacts): HutchError {
   try {
     if (host.layout !== 'none') findPlace(host, pathOfDirectory(host, name))
   } catch (error) {
-    nearest = HutchError.is(error) ? /did you mean (.*)\?$/.exec(error.remedy)?.[1] : undefined
+    nearest = HutchError.is(error) ? error.nearest : undefined
   }
   const said = log.readable ? ["the kernel's log has nothing of such a group"] : []
   return fail('WHY_TARGET_UNKNOWN', {
