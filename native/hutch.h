@@ -52,26 +52,6 @@ void sleep_ms(unsigned int ms);
 char *add_text(char *at, const char *text);
 char *add_decimal(char *at, u64 number);
 
-/* program/directory.c: the entries of a directory */
-
-/* struct linux_dirent64 */
-struct entry {
-	u64 inode;
-	long long offset;
-	u16 length;
-	u8 type;
-	char name[];
-};
-
-struct listing {
-	int fd;
-	long got, at;
-	char buffer[2048] __attribute__((aligned(8)));
-};
-
-void begin_listing(struct listing *l, int fd);
-const struct entry *next_in(struct listing *l);
-
 /* program/legacy.c: cgroup v1's event notification */
 
 int legacy_eventfd(const char *group, const char *file, const char *argument);

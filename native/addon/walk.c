@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "job.h"
+#include "../program/directory.h"
 #include "read.h"
 
 #define LISTING 32768

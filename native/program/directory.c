@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the entries of an open directory. */
-#include "../hutch.h"
+#include "directory.h"
 
 void begin_listing(struct listing *l, int fd)
 {

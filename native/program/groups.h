@@ -4,6 +4,7 @@
 #define HUTCH_GROUPS_H
 
 #include "../hutch.h"
+#include "directory.h"
 
 /* program/tree.c: the groups below a group */
 

@@ -260,16 +260,15 @@ static void take_process(int proc, const char *pid)
 
 static void take_living(void)
 {
-	const struct entry *entry;
 	long proc = sys(__NR_openat, AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), got;
 
 	if (proc < 0)
 		return;
 	while ((got = sys(__NR_getdents64, proc, table, sizeof table)) > 0)
-		for (char *at = table; at < table + got; at += entry->length) {
-			entry = (const void *)at;
-			if (entry->name[0] >= '1' && entry->name[0] <= '9')
-				take_process((int)proc, entry->name);
+		for (const char *at = table; at < table + got; at += ((const struct entry *)(const void *)at)->length) {
+			const struct entry *e = (const void *)at;
+			if (e->name[0] >= '1' && e->name[0] <= '9')
+				take_process((int)proc, e->name);
 		}
 	sys(__NR_close, proc);
 }

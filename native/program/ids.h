@@ -3,7 +3,7 @@
 #ifndef HUTCH_IDS_H
 #define HUTCH_IDS_H
 
-#include "../hutch.h"
+#include "directory.h"
 
 #define MAX_RANGES 32
 #define MAX_SLOTS 32768

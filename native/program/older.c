@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "../hutch.h"
+#include "directory.h"
 
 #define P_PIDFD_TYPE 3
 #define NOEXEC_FLAG 8	/* ST_NOEXEC */
