@@ -183,7 +183,7 @@ struct life {
 
 u64 now_ms(void);
 int life_start(struct life *life, const struct launch_files *files);
-int life_failed(struct life *life, struct report *report);
+int life_failed(struct life *life, struct program_look *said);
 int life_ended(struct life *life);
 unsigned int life_finish(struct life *life);
 int life_stop(struct life *life);

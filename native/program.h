@@ -130,6 +130,7 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *     order             ──────────▶   .        }  u32 streams, inner ops, and as many descriptors as bits 0 to 2 are set
  *                       ◀──────────   LISTENER, in a message with it: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
+ *                       ◀──────────   PROGRAM                    behind FAILED of exec: what the program is, struct program_look
  *                       ◀──────────   end of file                the command has replaced it, or
  *     STOP (a signal)   ──────────▶   .
  *                       ◀──────────   FULL    { file systems }   when it is stopped, and has filled some
@@ -138,7 +139,8 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *                       ◀──────────   STOPPED { signal }         it stayed as PID 1, in a group with a terminal, and the command has stopped
  *     reads all of it when the process that it cloned has ended
  */
-enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5, REPORT_STOPPED = 6 };
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5, REPORT_STOPPED = 6,
+		   REPORT_PROGRAM = 7 };
 
 /*
  * Requests to a hutch-init that stays. A real-time signal is queued, so no request is lost if another one comes before
@@ -169,6 +171,27 @@ struct report {
 	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what; STOPPED: the signal */
 	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for; FAILED: number of the call */
 	unsigned int typed;	/* EXITED: the command's last signal came from the terminal */
+};
+
+/*
+ * What hutch-init finds at a program that could not be executed (program-look.c); src/run/program-look.ts is its twin.
+ * Errors are numbers of errno, 0 if there is none; texts end in NUL. One for the program, one for each interpreter behind it.
+ */
+struct program_look {
+	struct report report;
+	unsigned int error;		/* of the way to the file */
+	unsigned int barrier;		/* with error: length of the path up to what is missing, or is no directory or may not be searched */
+	unsigned int mode, owner, group;	/* of the file; with EACCES of that directory */
+	unsigned int user;		/* who looks */
+	unsigned int mount;		/* flags of its mount, as statfs(2) has them */
+	unsigned int access;		/* whether it may be executed, by faccessat(2) */
+	unsigned int open_error;	/* of reading it */
+	unsigned int loader_error;	/* whether its interpreter is there */
+	unsigned int length;		/* bytes in head */
+	char path[1024];
+	char target[1024];		/* what path leads to if it is a symbolic link, or empty */
+	char loader[256];		/* the interpreter of a script, or the loader of an ELF file */
+	unsigned char head[256];
 };
 
 /*

@@ -16,6 +16,7 @@ export const eventKinds = {
   ready: 6,
   unread: 7,
   refused: 8,
+  program: 9,
 } as const
 
 /** What happened to a process, as native/addon/procs.c numbers it: changed is another program, user or group; lost are events unseen. */

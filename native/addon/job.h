@@ -19,6 +19,7 @@
  *             ◀───────── NOTICED                    inotify, eventfd
  *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL; CPU time: SIGKILL
  *             ◀───────── FAILED                     pidfd: what hutch-init said
+ *             ◀───────── PROGRAM                    behind FAILED of exec: struct program_look
  *             ◀───────── ENDED                      groups read and removed
  *
  * of a job in a pool, before and besides:
@@ -36,7 +37,7 @@
  */
 enum event_kind {
 	EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4, EVENT_TRIGGERED = 5, EVENT_READY = 6,
-	EVENT_UNREAD = 7, EVENT_REFUSED = 8
+	EVENT_UNREAD = 7, EVENT_REFUSED = 8, EVENT_PROGRAM = 9
 };
 
 struct event {
@@ -51,7 +52,7 @@ struct event {
 	double max_rss;		/* ENDED: KiB of the command, 0 when hutch-init did not say */
 	u32 full_spaces, full_tables, table_limit;	/* ENDED: as in struct life */
 	u32 length;
-	char *bytes;	/* NOTICED: the file's text; ENDED: figures */
+	char *bytes;	/* NOTICED: the file's text; PROGRAM: the struct; ENDED: figures */
 };
 
 struct supervisor;

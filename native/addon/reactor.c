@@ -88,11 +88,14 @@ static void unlink_job(struct reactor *r, struct job *job)
 
 static void read_reports(struct reactor *r, struct job *job)
 {
-	struct report report;
+	struct program_look said;
 
-	while (life_failed(&job->life, &report))
-		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)report.step, .b = report.value,
-				.c = (int)report.max_rss });
+	while (life_failed(&job->life, &said))
+		if (said.report.kind == REPORT_PROGRAM)
+			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_PROGRAM, .length = sizeof said, .bytes = (char *)&said });
+		else
+			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_FAILED, .a = (int)said.report.step,
+					.b = said.report.value, .c = (int)said.report.max_rss });
 }
 
 static void note(struct reactor *r, struct job *job, const struct watch *w)

@@ -176,6 +176,7 @@ struct story {
 	u32 sent;	/* bit n: signal n came from outside */
 	int timed_out, oom_noticed;
 	struct report refused;	/* kind 0: nothing was */
+	struct program_look found;	/* the program that could not be executed; kind 0: not looked at */
 };
 int tell(const struct story *s);
 int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call);

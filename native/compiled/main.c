@@ -158,6 +158,14 @@ static void await_empty(const struct life *life, unsigned int ms)
 	sys(__NR_ppoll, &events, 1, &t, NULL, NSIG_BYTES);
 }
 
+static void note_refusal(struct story *s, const struct program_look *said)
+{
+	if (said->report.kind == REPORT_FAILED)
+		s->refused = said->report;
+	else if (!s->found.report.kind)
+		s->found = *said;
+}
+
 static void watch(struct story *s, struct life *life, int signals)
 {
 	u64 sweep_end = now_ms() + SWEEP_MS;
@@ -166,7 +174,7 @@ static void watch(struct story *s, struct life *life, int signals)
 	struct pollfd fds[3 + MAX_WATCHES] = { { .fd = life->outer.pidfd, .events = POLLIN },
 					       { .fd = signals, .events = POLLIN },
 					       { .fd = tells ? life->outer.report_fd : -1, .events = POLLIN } };
-	struct report report;
+	struct program_look said;
 	unsigned int pause;
 
 	for (u32 i = 0; i < life->outer.watches; i++)
@@ -186,16 +194,16 @@ static void watch(struct story *s, struct life *life, int signals)
 			t = (struct __kernel_timespec){ 0, PAUSE_MS * 1000000 };
 		sys(__NR_ppoll, fds, 3 + life->outer.watches, due || sweeping ? &t : NULL, NULL, NSIG_BYTES);
 		pass_signals(s, life, signals);
-		while (fds[2].revents && life_failed(life, &report))
-			s->refused = report;
+		while (fds[2].revents && life_failed(life, &said))
+			note_refusal(s, &said);
 		for (u32 i = 0; i < life->outer.watches; i++)
 			if (fds[3 + i].revents && life_noticed(life, i))
 				s->oom_noticed = 1;
 		if (sweeping)
 			sweeping = sweep_slice(s, life, sweep_end);
 	}
-	while (life_failed(life, &report))
-		s->refused = report;
+	while (life_failed(life, &said))
+		note_refusal(s, &said);
 	while ((pause = life_finish(life)) != 0)
 		await_empty(life, pause);
 	for (; sweeping; sweeping = sweep_slice(s, life, sweep_end))

@@ -253,8 +253,21 @@ static int lacks_interpreter(const char *root, struct cursor payload)
 	}
 }
 
+/* The interpreter that was missing; its name is anybody's, so that only plain characters stay. */
+static const char *printable_loader(const struct story *s, struct text *name)
+{
+	const char *at = s->found.report.kind ? s->found.loader : "";
+
+	name->length = 0;
+	add(name, "");
+	for (u32 i = 0; at[i] && i < sizeof s->found.loader; i++)
+		add(name, at[i] > 32 && at[i] < 127 ? (const char[]){ at[i], 0 } : "?");
+	return name->bytes;
+}
+
 static int tell_inner(const struct story *s)
 {
+	struct text loader;
 	int err = s->refused.value % STEP_PART, code = 0;
 	struct cursor outer, inner, payload = { NULL, NULL, 1 };
 	char room[32];
@@ -268,7 +281,10 @@ static int tell_inner(const struct story *s)
 		say_word(s, WORD_NOT_FOUND, "", "", NULL);
 		return 127;
 	}
-	say_word(s, err == ENOENT ? WORD_INTERPRETER : WORD_NOT_EXECUTABLE, errno_name(err, room), "", NULL);
+	if (err == ENOENT)
+		say_word(s, WORD_INTERPRETER, errno_name(err, room), printable_loader(s, &loader), NULL);
+	else if (!(s->compiled->flags & QUIET))
+		tell_refusal(s, INNER_SECTION, s->refused.step, err, 0);
 	return 126;
 }
 

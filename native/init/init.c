@@ -89,8 +89,12 @@ __attribute__((used, noreturn)) void init_main(long *stack)
 	if (stack[0] != 3)
 		sys(__NR_exit_group, 125);
 	report_socket = number_of(argv[1]);
-	err = cause_of(run(number_of(argv[2]), &step));
+	err = run(number_of(argv[2]), &step);
+	/* PID 1 is confined by then, and would take its own refusal for the cause */
+	if (!has_failed_program())
+		err = cause_of(err);
 	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });
+	tell_failed_program();
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "../hutch.h"
+#include "message.h"
 
 #define PROT_READ_WRITE 3
 #define MAP_PRIVATE_ANONYMOUS 0x22
@@ -68,11 +69,15 @@ int op_name_program(struct cursor *c)
 static int search_and_exec(const char *file, const char *const *argv, const char *const *env, const char *search)
 {
 	char path[4096];
+	const char *all = search, *refused_in = NULL;
 	int refused = -ENOENT;
 
 	for (const char *s = file; *s; s++)
-		if (*s == '/')
-			return (int)sys(__NR_execve, file, argv, env);
+		if (*s == '/') {
+			refused = (int)sys(__NR_execve, file, argv, env);
+			note_failed_program(file, search, NULL);
+			return refused;
+		}
 	for (;;) {
 		size_t length = 0, name = text_length(file);
 		long err;
@@ -84,13 +89,17 @@ static int search_and_exec(const char *file, const char *const *argv, const char
 			path[length] = '/';
 			memcpy(path + length + (length > 0), file, name + 1);
 			err = sys(__NR_execve, path, argv, env);
+			if (err != -ENOENT && err != -ENOTDIR && (err != -EACCES || !refused_in))
+				refused_in = search;
 			if (err == -EACCES)
 				refused = -EACCES;
 			else if (err != -ENOENT && err != -ENOTDIR)
-				return (int)err;
+				refused = (int)err, length = text_length(search);
 		}
-		if (!search[length])
+		if (!search[length]) {
+			note_failed_program(file, all, refused_in);
 			return refused;
+		}
 		search += length + 1;
 	}
 }
@@ -139,6 +148,8 @@ static void command_main(void *arg)
 		command->err = install_filters();
 	if (!command->err)
 		command->err = search_and_exec(command->file, command->argv, command->env, command->search);
+	/* PID 1 may be forbidden to look, and this process ended for it: the error is told in any case */
+	look_at_failed_program();
 	sys(__NR_exit_group, 127);
 	__builtin_unreachable();
 }
@@ -255,5 +266,9 @@ int op_exec_file(struct cursor *c)
 	if (err)
 		return err;
 	err = in_part(PART_PROCESS, unblock_all());
-	return err ? err : (int)sys(__NR_execve, file, command.argv, command.env);
+	if (err)
+		return err;
+	err = (int)sys(__NR_execve, file, command.argv, command.env);
+	note_failed_program(file, NULL, NULL);
+	return err;
 }

@@ -61,19 +61,22 @@ int life_start(struct life *life, const struct launch_files *files)
 	return err;
 }
 
-/* The next refusal that hutch-init told of. One that stayed outside of a pid namespace speaks after the one inside, which knows better. */
-int life_failed(struct life *life, struct report *report)
+/* The next refusal that hutch-init told of, or what it found at the refused program: all of *said, or its report alone. One that stayed outside of a pid namespace speaks after the one inside, which knows better. */
+int life_failed(struct life *life, struct program_look *said)
 {
+	struct report *report = &said->report;
 	long got;
 
 	/* ECONNRESET: it ended with our GO unread; what it said comes after that. None may be lost for a moment's trouble. */
 	for (int tries = 0; tries < 3;) {
-		got = receive(life->outer.report_fd, report, sizeof *report, DONTWAIT);
+		got = receive(life->outer.report_fd, said, sizeof *said, DONTWAIT);
 		if (got < 0 && got != -EAGAIN) {
 			tries++;
 			life->unread |= got == -ECONNRESET;
 			continue;
 		}
+		if (got == (long)sizeof *said && report->kind == REPORT_PROGRAM)
+			return 1;
 		if (got != (long)sizeof *report)
 			return 0;
 		if (report->kind == REPORT_FAILED)

@@ -51,4 +51,11 @@ extern int report_socket;
 /* map.c */
 int refuse_attributes(int fd, u64 absent);
 
+/* program/program-look.c: a program that could not be executed */
+
+void note_failed_program(const char *file, const char *search, const char *refused_in);
+int has_failed_program(void);
+void look_at_failed_program(void);
+void tell_failed_program(void);
+
 #endif

@@ -12,6 +12,8 @@ import { type Compiled, type CompiledRefusal, groupPlaceholder, ownPlaceholder, 
 import type { Op, Program } from '../program/ops.ts'
 import { compiledWordsOf } from '../verdict/compiled-words.ts'
 import { encodeRows, endRows, heldRows } from '../verdict/decide.ts'
+import { explainErrno } from '../verdict/exec-failure.ts'
+import { execErrnos } from '../verdict/exec-words.ts'
 import { readSurroundings, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
 
@@ -223,5 +225,14 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
   const never = new Set(['readFile', 'readIfFailed', 'wait', 'killGroup', 'exec'])
   const refusable = (list: Op[], section: 'outer' | 'inner') =>
     list.flatMap((op, step) => (never.has(op.op) ? [] : cover(section)(op, step)))
-  return [...refusable(program.outer, 'outer'), ...refusable(program.inner, 'inner')]
+  // without a look at the program; ENOENT has words of its own
+  const step = program.inner.findIndex(({ op }) => op === 'exec')
+  const execs = execErrnos.flatMap((errno): CompiledRefusal[] => {
+    const number = (constants.errno as { [name: string]: number })[errno]
+    if (step < 0 || number === undefined || errno === 'ENOENT') return []
+    const { headline, remedy } = explainErrno(plan.argv[0]!, errno, plan.searchPath, plan.spec)
+    const text = `hutch: ${headline}\n  remedy       ${remedy}\n`
+    return [{ section: 'inner', step, part: 0, errno: number, text }]
+  })
+  return [...refusable(program.outer, 'outer'), ...refusable(program.inner, 'inner'), ...execs]
 }

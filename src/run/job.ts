@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A job: one run, alive. `start` gives it, `run` waits for its result.
-import { closeSync, existsSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
@@ -10,7 +10,6 @@ import { parseFlat } from '../cgroup/stats.ts'
 import { fail } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
-import { encodePath } from '../non-utf8.ts'
 import { namesFiles, optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -19,9 +18,11 @@ import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
+import type { ProgramLook } from '../verdict/exec-failure.ts'
 import { readJobLog } from '../verdict/job-log.ts'
 import { noOutcome } from '../verdict/outcome.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
+import { decodeLook, explainJobExec } from './exec-look.ts'
 import { explainLeftover, nameFailedCall } from './failed-call.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
@@ -236,6 +237,7 @@ export function follow(
   const { signal: abort, onEvent } = how
   const { job, plan, program } = launched
   const outcome = { ...noOutcome(sent), readLog: readLogSince(Date.now()) }
+  const looks: ProgramLook[] = []
   let failure: unknown
   let aborted = false
   // what the caller's function throws is the caller's, as that of any listener: it neither stops nor changes what is heard here
@@ -295,11 +297,9 @@ export function follow(
               })
         else {
           outcome.execError = errno
-          outcome.interpreterMissing =
-            errno === 'ENOENT' &&
-            isThere(plan.argv[0]!, plan.searchPath, plan.spec.root?.sealed ? '' : plan.spec.root?.directory)
         }
-      } else if (kind === eventKinds.noticed) {
+      } else if (kind === eventKinds.program) looks.push(...decodeLook(bytes))
+      else if (kind === eventKinds.noticed) {
         outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'
         noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
       } else if (kind === eventKinds.refused) {
@@ -332,6 +332,7 @@ export function follow(
         })
         const leftover = c >= 0 ? program.outer[c] : undefined
         const conclude = () => {
+          if (outcome.execError) Object.assign(outcome, explainJobExec(plan, outcome.execError, looks))
           if (failure) reject(failure)
           else if (leftover) reject(explainLeftover(leftover, d, plan))
           else resolve({ ...concludeEnd(plan, program, outcome), ...toldCalls(how.filter?.reader) })
@@ -368,13 +369,6 @@ function noteCounts(
   const counts = parseFlat(text)
   if (counts.oom_kill) note('oom-kill', counts.oom_kill)
   else if (counts.max && counts.oom_kill === undefined) note('pids-denied', counts.max)
-}
-
-/** ENOENT of a file that is there: the interpreter that its first line names is not. */
-function isThere(command: string, search: string, root = ''): boolean {
-  return command.includes('/')
-    ? existsSync(encodePath(root === '' ? command : `${root}/${command}`))
-    : search.split(':').some((directory) => existsSync(encodePath(`${root}${directory}/${command}`)))
 }
 
 /** A stream's text, kept to 64 MiB so that a command cannot fill this process. */

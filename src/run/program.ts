@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program without groups, limits and verdict: started as every other, and its end as wait(2) tells it.
-import { existsSync } from 'node:fs'
-import { fail, type HutchError } from '../errors.ts'
+import { addEvidence, fail, type HutchError, quote } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds, native } from '../native.ts'
-import { encodePath } from '../non-utf8.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { encodeProgram, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
+import type { ProgramLook } from '../verdict/exec-failure.ts'
+import { decodeLook, explainPlainExec } from './exec-look.ts'
 import { nameFailedCall } from './failed-call.ts'
 import { explainAlone } from './refusal.ts'
 
@@ -41,8 +41,10 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
   started?.(step)
   return new Promise((resolve, reject) => {
     let failed: [op: Op | undefined, errno: number, call: number] | undefined
-    watchJob(job, (kind, a, b, c) => {
+    const looks: ProgramLook[] = []
+    watchJob(job, (kind, a, b, c, _d, _user, _system, bytes) => {
       if (kind === eventKinds.failed) failed ??= [program.inner[a], b, c]
+      if (kind === eventKinds.program) looks.push(...decodeLook(bytes))
       if (kind !== eventKinds.ended) return
       unwatchJob(job)
       if (signals === 'forward') addon.forward(0)
@@ -50,7 +52,7 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
       if (!failed) resolve(status & 0x7f ? { signal: status & 0x7f } : { exit: status >> 8 })
       else if ((failed[0]?.op === 'exec' || failed[0]?.op === 'execFile') && failed[1] < stepPart) {
         const errno = errnoName(-failed[1])
-        resolve({ notFound: errno === 'ENOENT', error: notStarted(failed[0], errno) })
+        resolve({ notFound: errno === 'ENOENT', error: notStarted(program, failed[0], errno, looks) })
       } else reject(refusal(...failed))
     })
   })
@@ -78,13 +80,28 @@ function refusal(op: Op | undefined, number: number, call: number): HutchError {
   return nameFailedCall(error, call, errno)
 }
 
-function notStarted(op: Extract<Op, { op: 'exec' | 'execFile' }>, errno: string): HutchError {
+/** The tool's own first line, and behind it what was found. */
+function notStarted(
+  { inner }: Program,
+  op: Extract<Op, { op: 'exec' | 'execFile' }>,
+  errno: string,
+  looks: readonly ProgramLook[],
+): HutchError {
   const path = op.op === 'execFile' ? op.file : op.argv[0]!
-  const remedy =
-    errno !== 'ENOENT'
-      ? 'give an executable program'
-      : path.includes('/') && existsSync(encodePath(path))
-        ? 'its interpreter is missing, or it is not there in the new root'
-        : 'give its path, or see that it is in PATH'
-  return fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
+  const has = (...names: Op['op'][]) => inner.some((one) => names.includes(one.op))
+  const { headline, evidence, remedy } = explainPlainExec({
+    command: path,
+    errno,
+    looks,
+    searchPath: op.op === 'exec' ? op.path : '',
+    // bubblewrap's root alone is put together from nothing
+    frontend: has('emptyRoot') ? 'bwrap' : 'tool',
+    ownRoot: has('emptyRoot', 'changeRoot', 'holdDirectories', 'pivotRoot'),
+    filtered: has('installFilter'),
+  })
+  const error = fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
+  return addEvidence(error, [
+    headline.replace(`cannot run ${quote(path)}: `, ''),
+    ...evidence.map(([label, text]) => `${label}: ${text}`),
+  ])
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words of a compiled file's end, written when it is compiled: describe() of made-up causes, with slots for what only the end
 // knows. Called by run/compiled.ts; pure.
+
 import type { Plan } from '../plan/plan.ts'
 import { type CompiledWords, slots } from '../program/compiled.ts'
 import type { Program } from '../program/ops.ts'
+import { quote } from '../quote.ts'
 import type { Cause, CauseLimit, Figure } from './cause.ts'
 import { sizedSpaces } from './exhausted.ts'
 import { possibleUlimitFigure, profileFigure, unknownSender } from './make-cause.ts'
@@ -121,7 +123,7 @@ export function compiledWordsOf(plan: Plan, program: Program): CompiledWords {
     KILLED_UNKNOWN: signal('unknown', noKill),
     NOT_FOUND: exec({ errno: 'ENOENT' }),
     NOT_EXECUTABLE: exec({ errno: first }),
-    INTERPRETER: exec({ errno: 'ENOENT', interpreterMissing: true }),
+    INTERPRETER: `hutch: cannot run ${quote(plan.argv[0]!)}: the interpreter that it names does not exist (ENOENT)\n  interpreter  ${slots[1]}\n  remedy       install the interpreter, or correct the first line of the script\n`,
     ROOT: plan.spec.root?.sealed ? '' : (plan.spec.root?.directory ?? ''),
   }
 }

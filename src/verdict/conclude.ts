@@ -7,6 +7,7 @@ import type { JobEvent, Reason, Result } from '../run/result.ts'
 import { groupOf } from '../run/usage.ts'
 import type { Cause } from './cause.ts'
 import { judgeStatus } from './contest-status.ts'
+import { execVerdict } from './exec-failure.ts'
 import { collectEnd } from './facts.ts'
 import { makeCause, senderOf, signalName } from './make-cause.ts'
 import type { Outcome } from './outcome.ts'
@@ -46,7 +47,7 @@ export function conclude(plan: Plan, program: Program, outcome: Outcome): Result
     events: closeEvents(outcome, usage),
     cgroup: { layout: plan.layout, ...(path && !outcome.notBegun && { path }) },
     cause,
-    verdict: describe(cause, plan.spec.door),
+    verdict: outcome.execFailure ? execVerdict(outcome.execFailure) : describe(cause, plan.spec.door),
   }
 }
 

@@ -96,6 +96,7 @@ export function computeFacts(ended: Ended): Facts {
   const facts: Facts = {
     ...noFacts(),
     execFailed: Number(outcome.execError !== undefined),
+    notInside: Number(outcome.execFailure?.notInside === true),
     aborted: Number(stopCause === 'aborted'),
     outputOver: Number(stopCause === 'output'),
     timedOut: Number(stopCause === 'timeout'),

@@ -3,6 +3,7 @@
 import { readGroupFile } from '../cgroup/files.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { JobEvent } from '../run/result.ts'
+import type { ExecFailure } from './exec-failure.ts'
 import type { Used } from './exhausted.ts'
 import type { JobLog } from './job-log.ts'
 
@@ -16,6 +17,8 @@ export interface Outcome {
   /** exec's errno by name. */
   execError?: string
   interpreterMissing?: boolean
+  /** What was found at the program, and its words. */
+  execFailure?: ExecFailure
   /** It was stopped before the command could start. */
   notBegun?: true
   /** Why hutch stopped it. */

@@ -110,11 +110,12 @@ const cases: [title: string, args: string[]][] = [
   ['quiet', ['--quiet', ...sh('kill -TERM $$')]],
 ]
 
-/** What only a run can tell, and where the command's search path leads: not what is compared. */
+/** What only a run can tell (it also looks at a program that cannot be executed), and where the command's search path leads: not compared. */
 const plain = (text: string) =>
   text
     .replace(/^ {2}(memory\.max|looked in|whose limit|pids\.max|victim).*\n/gm, '')
     .replace(/killed \d+ ms later/, 'killed later')
+    .replace(/(cannot run \S+): .*\(EACCES\)\n {2}remedy .*\n/, '$1: (EACCES)\n')
     .replace(/^.*(sh: )/gm, '$1')
 
 for (const [title, args] of cases)

@@ -45,6 +45,7 @@ const rooms = [
   'network',
   'seccomp',
   'plan',
+  'verdict',
   'run',
   'dashboard',
   'cli',

@@ -95,7 +95,12 @@ test.each([
   ],
   [
     'a missing interpreter',
-    { ownStatus: 125 << 8, commandStatus: -1, execError: 'ENOENT', interpreterMissing: true },
+    {
+      ownStatus: 125 << 8,
+      commandStatus: -1,
+      execError: 'ENOENT',
+      interpreterMissing: true,
+    },
     { reason: 'not-executable', status: 126 },
   ],
 ])('%s is told as what it is', (_, outcome, expected) => expect(end(v2, {}, outcome)).toMatchObject(expected))

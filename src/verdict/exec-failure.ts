@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a program could not be executed: exec's errno and a look at the program → words, evidence and a remedy. Pure.
+// Called by run/exec-look.ts, which gathers the facts after exec has failed, and by run/compiled.ts without a look.
+import { quote } from '../quote.ts'
+import { formatSize } from '../units.ts'
+import { findings } from './exec-findings.ts'
+import { allow, byErrno, type Found, pasteable } from './exec-words.ts'
+
+/** What hutch-init found at a program, with the rights of the command and inside its root. */
+export interface ProgramLook {
+  path: string
+  /** What `path` leads to if it is a symbolic link, or ''. */
+  target: string
+  /** The interpreter of a script, or the loader of an ELF file, or ''. */
+  loader: string
+  /** Errno of the way to the file, and the length of the path up to what is in the way. */
+  error?: string
+  barrier: number
+  mode: number
+  owner: number
+  user: number
+  noexec: boolean
+  access?: string
+  openError?: string
+  loaderError?: string
+  head: Buffer
+}
+
+/** A program that exists on the host, and what brings it in. */
+export interface HostProgram {
+  path: string
+  /** Paths to be mounted where they are on the host. */
+  volumes: readonly string[]
+  /** A search path that has it, if the command's has not. */
+  searchPath?: string
+  /** The directory that a relative path is meant from. */
+  directory?: string
+}
+
+/** All that is known. */
+export interface ExecFacts {
+  /** As typed. */
+  command: string
+  errno: string
+  /** The program, and the interpreters behind it; empty if nothing could be looked at. */
+  looks: readonly ProgramLook[]
+  searchPath: string
+  frontend: 'cli' | 'library' | 'bwrap' | 'tool'
+  ownRoot: boolean
+  filtered: boolean
+  landlock: boolean
+  /** The machine as Node names it. */
+  arch: string
+  /** Bytes of all arguments and variables, and of the longest. */
+  argumentBytes?: { total: number; longest: number }
+  /** Where a path inside is on the host; undefined if it is nowhere there. */
+  outside: (path: string) => string | undefined
+  onHost?: HostProgram | undefined
+  /** Processes that have the file open for writing. */
+  writers?: readonly { pid: number; name: string }[]
+}
+
+/** What to do, as data: a command line for a shell, options to be added, or other words to run. */
+export interface Fix {
+  shell?: string
+  add?: readonly string[]
+  instead?: readonly string[]
+  reason: string
+}
+
+/** The conclusion. */
+export interface ExecFailure {
+  headline: string
+  evidence: [label: string, text: string][]
+  remedy: string
+  fix?: Fix
+  /** The program exists on the host, but not inside. */
+  notInside?: true
+  /** The program exists, its interpreter does not. */
+  interpreterMissing?: true
+}
+
+/** Explains it. */
+export function explainExecFailure(facts: ExecFacts): ExecFailure {
+  const { command, errno } = facts
+  const inside = notInside(facts)
+  if (inside) return inside
+  const found = find(facts) ?? refusedExec(facts) ?? tooLong(facts) ?? byErrno(facts)
+  return {
+    headline: `cannot run ${quote(command)}: ${found.why} (${errno})`,
+    evidence: [...pathLines(facts), ...(found.evidence ?? [])],
+    remedy: remedyOf(found, facts.frontend),
+    ...(found.fix && { fix: found.fix }),
+    ...(found.interpreterMissing && { interpreterMissing: true }),
+  }
+}
+
+function find(facts: ExecFacts): Found | undefined {
+  for (const [i, look] of facts.looks.entries()) {
+    const subject = i === 0 ? 'it' : `its interpreter ${quote(look.path)}`
+    for (const finder of findings[facts.errno] ?? []) {
+      const found = finder(facts, look, subject)
+      if (found) return found
+    }
+  }
+  return undefined
+}
+
+function remedyOf({ fix, hint }: Found, frontend: ExecFacts['frontend']): string {
+  if (!fix) return hint ?? 'run it by hand to see the same error'
+  const { shell, add, instead, reason } = fix
+  if (add && frontend === 'library') return `${reason}: add ${add.join(', ')}`
+  const command = shell ?? (add ? add.map(pasteable).join(' ') : instead!.map(pasteable).join(' '))
+  return `${reason}: ${add ? 'add ' : ''}${command}`
+}
+
+/** Where it was, when the search or a link chose another path than the one that was typed. */
+function pathLines({ command, looks }: ExecFacts): [string, string][] {
+  const look = looks[0]
+  if (!look || look.error === 'ENOENT') return []
+  return [
+    ...(look.path === command ? [] : [['program', quote(look.path)] as [string, string]]),
+    ...(look.target === '' ? [] : [['leads to', quote(look.target)] as [string, string]]),
+  ]
+}
+
+function notInside(facts: ExecFacts): ExecFailure | undefined {
+  const { onHost, ownRoot, errno, command, looks } = facts
+  if (!onHost || !ownRoot || errno !== 'ENOENT') return undefined
+  const interpreter = looks.findLast((look) => look.loaderError === 'ENOENT')?.loader
+  const add = [
+    ...onHost.volumes.flatMap((path) => allow.volume(facts.frontend, path)),
+    ...(onHost.searchPath ? allow.variable(facts.frontend, 'PATH', onHost.searchPath) : []),
+    ...(onHost.directory ? allow.directory(facts.frontend, onHost.directory) : []),
+  ]
+  const fix: Fix | undefined = add.length > 0 ? { add, reason: 'bring it in' } : undefined
+  const found: Found = { why: '', ...(fix ? { fix } : { hint: 'install it in the root' }) }
+  return {
+    headline: interpreter
+      ? `cannot run ${quote(command)}: its interpreter is at ${quote(onHost.path)} on the host, but not inside`
+      : `${quote(command)} is at ${quote(onHost.path)} on the host, but not inside`,
+    evidence: command.includes('/') || interpreter ? [] : [['looked in', facts.searchPath]],
+    remedy: remedyOf(found, facts.frontend),
+    ...(fix && { fix }),
+    ...(interpreter ? { interpreterMissing: true as const } : { notInside: true as const }),
+  }
+}
+
+/** The file would run: what refuses is in force for this process. */
+function refusedExec(facts: ExecFacts): Found | undefined {
+  const { errno, landlock, filtered, looks } = facts
+  if (landlock && errno === 'EACCES')
+    return {
+      why: 'a rule of Landlock is in force, and none allows it to be executed',
+      fix: {
+        add: allow.execution(facts.frontend, looks[0]?.path),
+        reason: 'allow the program, its interpreter and libraries',
+      },
+    }
+  if (!filtered || !['EPERM', 'EACCES', 'ENOSYS'].includes(errno)) return undefined
+  const add = allow.filter(facts.frontend)
+  return {
+    why: 'the seccomp profile in force refuses execve, or its file has capabilities that the job may not have',
+    ...(add.length > 0
+      ? { fix: { add, reason: 'allow execve in the profile, or use another one' } }
+      : { hint: 'allow execve in the filter that is given' }),
+  }
+}
+
+/** The longest single argument that execve takes (MAX_ARG_STRLEN). */
+const maxArgument = 131_072
+/** Whatever the stack's limit, execve takes no more than three quarters of 8 MiB. */
+const maxArguments = 6 * 1024 * 1024
+
+function tooLong({ errno, argumentBytes, frontend }: ExecFacts): Found | undefined {
+  if (errno !== 'E2BIG' || !argumentBytes) return undefined
+  const { total, longest } = argumentBytes
+  const evidence: [string, string][] = [
+    ['arguments', `${formatSize(total)} with the environment, the longest ${formatSize(longest)}`],
+  ]
+  if (longest >= maxArgument)
+    return { why: 'an argument or variable is longer than 128 KiB', evidence, hint: 'pass it by stdin or in a file' }
+  const why = 'its arguments and environment are longer than a quarter of its stack may be'
+  if (total * 1.1 > maxArguments) return { why, evidence, hint: 'pass them by stdin or in a file: xargs splits a list' }
+  const size = Math.ceil(total * 4.4)
+  return { why, evidence, fix: { add: allow.stack(frontend, size), reason: 'let it have a larger stack' } }
+}
+
+/** Explains an errno of which nothing else is known. */
+export function explainErrno(
+  command: string,
+  errno: string,
+  searchPath: string,
+  { door, root }: { door: 'cli' | 'library'; root?: object },
+): ExecFailure {
+  return explainExecFailure({
+    command,
+    errno,
+    looks: [],
+    searchPath,
+    frontend: door,
+    ownRoot: root !== undefined,
+    filtered: false,
+    landlock: false,
+    arch: '',
+    outside: (path) => path,
+  })
+}
+
+/** The words alone, as a verdict has them. */
+export function execVerdict({
+  headline,
+  evidence,
+  remedy,
+}: ExecFailure): Pick<ExecFailure, 'headline' | 'evidence' | 'remedy'> {
+  return { headline, evidence, remedy }
+}

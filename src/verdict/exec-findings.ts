@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be seen of a program that exec refused, by errno. Pure; called by exec-failure.ts.
+import { quote } from '../quote.ts'
+import type { ExecFacts, ProgramLook } from './exec-failure.ts'
+import { describeFile, type Found, pasteable, scriptFix, searchHint } from './exec-words.ts'
+import { readFileKind } from './program-file.ts'
+
+type Finder = (facts: ExecFacts, look: ProgramLook, subject: string) => Found | undefined
+
+/** The first that holds. */
+export const findings: { [errno: string]: readonly Finder[] } = {
+  ENOENT: [missing, missingInterpreter],
+  EACCES: [barred, notAFile, noMode, noexec, noRight, barredInterpreter],
+  ENOEXEC: [badFormat],
+  ELOOP: [linkLoop, nestedScripts],
+  ENOTDIR: [throughFile],
+  ETXTBSY: [beingWritten],
+  EISDIR: [notAFile],
+  ENAMETOOLONG: [],
+  E2BIG: [],
+}
+
+function missing(
+  { command, searchPath, ownRoot, frontend }: ExecFacts,
+  look: ProgramLook,
+  subject: string,
+): Found | undefined {
+  if (look.error !== 'ENOENT' || subject !== 'it') return undefined
+  if (look.target !== '')
+    return {
+      why: `${quote(look.path)} is a symbolic link to ${quote(look.target)}, which does not exist`,
+      hint: `restore what the link leads to, or make the link anew: ln -sfn PROGRAM ${pasteable(look.path)}`,
+    }
+  if (!command.includes('/'))
+    return {
+      why: 'no such program',
+      evidence: [['looked in', searchPath]],
+      hint: searchHint(frontend, ownRoot),
+    }
+  const gone = look.path.slice(0, look.barrier)
+  return {
+    why: 'no such program',
+    ...(gone !== look.path && { evidence: [['missing', quote(gone)]] }),
+    hint: ownRoot ? 'give a path that exists inside' : 'give a path that exists',
+  }
+}
+
+function missingInterpreter(facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  if (look.loaderError !== 'ENOENT') return undefined
+  const kind = readFileKind(look.head)
+  const evidence: [string, string][] = [['interpreter', quote(look.loader)]]
+  const file = pasteable(facts.outside(look.path) ?? look.path)
+  const base = { evidence, interpreterMissing: true as const }
+  if (kind.kind === 'script' && (kind.returns || look.loader.endsWith('\r')))
+    return {
+      ...base,
+      why: `the first line of ${subject === 'it' ? 'the script' : subject} ends in a carriage return (\\r), so its interpreter is not found`,
+      fix: { shell: `sed -i 's/\\r$//' ${file}`, reason: 'it has line ends of Windows; convert them' },
+    }
+  if (kind.kind === 'script')
+    return {
+      ...base,
+      why: `the interpreter that ${subject === 'it' ? 'it' : subject} names does not exist`,
+      ...scriptFix(look, 'install the interpreter, or correct the first line of the script'),
+    }
+  return {
+    ...base,
+    why: `the loader that ${subject === 'it' ? 'it' : subject} names does not exist`,
+    evidence: [
+      ['loader', quote(look.loader)],
+      ['file', describeFile(kind)],
+    ],
+    hint: loaderHint(look.loader, facts.ownRoot),
+  }
+}
+
+/** Loaders by name, and the package that has them. */
+const loaders: readonly (readonly [pattern: RegExp, hint: string])[] = [
+  [
+    /\/ld-linux\.so\.2$/,
+    'install the 32-bit C library: dpkg --add-architecture i386 && apt-get update && apt-get install libc6:i386',
+  ],
+  [/\/ld-musl-[\w]+\.so\.1$/, 'it was built for musl (Alpine): apt-get install musl'],
+  [/\/ld-linux-(armhf|aarch64|riscv)/, 'it is for another machine: install its C library, such as libc6:arm64'],
+  [/\/nix\/store\//, 'it was built by Nix, and its C library is gone: build it again'],
+]
+
+function loaderHint(loader: string, ownRoot: boolean): string {
+  const known = loaders.find(([pattern]) => pattern.test(loader))
+  if (known) return known[1]
+  return ownRoot
+    ? 'install its C library in the root, or link the program statically'
+    : `install the package that has ${quote(loader)}`
+}
+
+function barred({ outside }: ExecFacts, look: ProgramLook): Found | undefined {
+  if (look.error !== 'EACCES') return undefined
+  const directory = (look.target || look.path).slice(0, look.barrier) || '.'
+  return {
+    why: `user ${look.user} may not search the directory ${quote(directory)}`,
+    evidence: [['directory', `mode ${octal(look.mode)}, owner ${look.owner}`]],
+    fix: { shell: `chmod a+x ${pasteable(outside(directory) ?? directory)}`, reason: 'let others pass through it' },
+  }
+}
+
+const fileTypes = new Map([
+  [0o040000, 'a directory'],
+  [0o020000, 'a character device'],
+  [0o060000, 'a block device'],
+  [0o010000, 'a named pipe'],
+  [0o140000, 'a socket'],
+])
+
+function notAFile(_facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  const type = fileTypes.get(look.mode & 0o170000)
+  if (look.error || !type) return undefined
+  return {
+    why: `${subject} is ${type}`,
+    hint: `give a program${type === 'a directory' ? ` in it: ls -l ${pasteable(look.path)}` : ''}`,
+  }
+}
+
+function noMode(facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  if (look.error || look.mode & 0o111) return undefined
+  const kind = readFileKind(look.head)
+  const file = pasteable(facts.outside(look.path) ?? look.path)
+  const why = `${subject} is not executable (mode ${octal(look.mode)})`
+  // x alone would not make these run
+  if (kind.kind === 'text' || kind.kind === 'empty' || kind.kind === 'data' || kind.kind === 'foreign') {
+    const found = badFormat(facts, look, subject)!
+    return { ...found, why: `${why}, and ${found.why.replace(/^it /, '')}` }
+  }
+  return { why, fix: { shell: `chmod a+rx ${file}`, reason: 'make it executable' } }
+}
+
+function noexec(facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  if (look.error || !look.noexec) return undefined
+  const file = look.target || look.path
+  const host = facts.outside(file)
+  const kind = readFileKind(look.head)
+  const why = `${subject} is on a mount with noexec`
+  if (kind.kind === 'script' && !look.loaderError && kind.interpreter)
+    return {
+      why,
+      fix: {
+        instead: [kind.interpreter, ...(kind.rest ? [kind.rest] : []), look.path],
+        reason: 'pass it to its interpreter',
+      },
+    }
+  return facts.ownRoot
+    ? { why, hint: 'mount it with exec: --tmpfs DST:exec, or --volume SRC:DST:exec' }
+    : {
+        why,
+        fix: {
+          shell: `mount -o remount,exec "$(findmnt -n -o TARGET -T ${pasteable(host ?? file)})"`,
+          reason: 'allow programs there, as root',
+        },
+      }
+}
+
+function noRight({ outside }: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  if (look.error || look.access !== 'EACCES' || look.noexec) return undefined
+  return {
+    why: `user ${look.user} may not execute ${subject === 'it' ? 'it' : quote(look.path)}`,
+    evidence: [['file', `mode ${octal(look.mode)}, owner ${look.owner}`]],
+    fix: { shell: `chmod a+rx ${pasteable(outside(look.path) ?? look.path)}`, reason: 'let others execute it' },
+  }
+}
+
+function barredInterpreter(_facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  if (look.loaderError !== 'EACCES') return undefined
+  return {
+    why: `the interpreter that ${subject} names may not be reached by user ${look.user}`,
+    evidence: [['interpreter', quote(look.loader)]],
+    hint: `see which directory forbids it: namei -l ${pasteable(look.loader)}`,
+  }
+}
+
+function badFormat(facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  if (look.error || (look.mode & 0o170000) !== 0o100000) return undefined
+  const kind = readFileKind(look.head)
+  const file = pasteable(facts.outside(look.path) ?? look.path)
+  switch (kind.kind) {
+    case 'empty':
+      if (look.openError)
+        return { why: `${subject} has no format that the kernel knows`, hint: `see what it is: file ${file}` }
+      return { why: `${subject} is empty`, hint: 'write the program, or copy it again' }
+    case 'marked script':
+      return {
+        why: `${subject} begins with a byte-order mark, which hides its "#!"`,
+        fix: { shell: `sed -i '1s/^\\xEF\\xBB\\xBF//' ${file}`, reason: 'remove the mark' },
+      }
+    case 'script':
+      if (kind.cut)
+        return {
+          why: `the first line of ${subject} is longer than the 256 bytes that the kernel reads`,
+          hint: 'shorten the path of the interpreter, such as by a symbolic link',
+        }
+      if (kind.interpreter === '')
+        return {
+          why: `${subject} names no interpreter behind "#!"`,
+          ...scriptFix(look, 'write it behind "#!" in the first line'),
+        }
+      return undefined
+    case 'text':
+      return {
+        why: `${subject} is a text without a first line such as #!/bin/sh`,
+        ...scriptFix(look, 'write such a line at its top', 'sh'),
+      }
+    case 'elf':
+      return {
+        why: `${subject} is ${describeFile(kind)}${machineWords(facts, kind)}`,
+        hint: 'build it for this machine, or copy it again if it is cut off (cmp tells); qemu-user runs programs of other machines',
+      }
+    case 'foreign':
+      return {
+        why: `${subject} is ${kind.name}`,
+        ...scriptFix(look, 'Linux does not run it: give a program for Linux'),
+      }
+    case 'data':
+      return { why: `${subject} has no format that the kernel knows`, hint: `see what it is: file ${file}` }
+  }
+}
+
+function machineWords({ arch }: ExecFacts, kind: { machine: string; bits: number; executable: boolean }): string {
+  const own = { x64: 'x86-64', arm64: 'ARM64 (aarch64)', riscv64: 'RISC-V' }[arch] ?? arch
+  if (!kind.executable) return ', which is no program, but an object or core file'
+  return kind.machine === own && kind.bits === 64 ? ', but it is damaged or cut off' : `, and this machine is ${own}`
+}
+
+function linkLoop(_facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  if (look.error !== 'ELOOP') return undefined
+  const path = look.path.slice(0, look.barrier) || look.path
+  return {
+    why: `the symbolic links of ${subject === 'it' ? quote(path) : subject} lead in a circle`,
+    hint: `see where each leads: namei ${pasteable(look.path)}; and make the wrong one anew: ln -sfn PROGRAM LINK`,
+  }
+}
+
+function nestedScripts({ looks }: ExecFacts, _look: ProgramLook, _subject: string): Found | undefined {
+  if (looks.length < 3) return undefined
+  return {
+    why: 'its interpreter is a script of a script, deeper than the kernel follows (5)',
+    evidence: [['scripts', looks.map(({ path }) => quote(path)).join(' → ')]],
+    hint: 'name a program that is not a script in the first line',
+  }
+}
+
+function throughFile(_facts: ExecFacts, look: ProgramLook): Found | undefined {
+  if (look.error !== 'ENOTDIR') return undefined
+  const part = (look.target || look.path).slice(0, look.barrier)
+  return {
+    why: `${quote(part)} is a file, not a directory`,
+    hint: `give a path that does not go through ${quote(part)}`,
+  }
+}
+
+function beingWritten({ writers = [], outside }: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+  if (look.error) return undefined
+  return {
+    why: `${subject} is open for writing`,
+    evidence: writers.map(({ pid, name }): [string, string] => ['writer', `${quote(name)}, pid ${pid}`]),
+    hint:
+      writers.length > 0
+        ? `close the file in that process first, or wait for its end: tail --pid=${writers[0]!.pid} -f /dev/null`
+        : `close the file first; this lists who has it open: fuser -v ${pasteable(outside(look.path) ?? look.path)}`,
+  }
+}
+
+function octal(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0')
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words for exec-failure.ts: what errno alone says, options as each front end names them, and commands that can be pasted. Pure.
+import { escapeUnsafe, shellWord } from '../quote.ts'
+import type { ExecFacts, Fix, ProgramLook } from './exec-failure.ts'
+import { type FileKind, interpreterFor, readFileKind, usualInterpreter } from './program-file.ts'
+
+/** One explanation: a fix, or a hint where no command can be given. */
+export interface Found {
+  why: string
+  evidence?: [string, string][]
+  fix?: Fix
+  hint?: string
+  interpreterMissing?: true
+}
+
+type Frontend = ExecFacts['frontend']
+
+/** A word that a shell takes literally, also one with characters that a terminal must not get. */
+export function pasteable(word: string): string {
+  if (escapeUnsafe(word) === word) return shellWord(word)
+  const bytes = [...Buffer.from(word)].map((byte) =>
+    byte < 32 || byte > 126 || byte === 39 || byte === 92
+      ? `\\x${byte.toString(16).padStart(2, '0')}`
+      : String.fromCharCode(byte),
+  )
+  return `$'${bytes.join('')}'`
+}
+
+/** Options of each front end; empty where it has none of the kind. */
+export const allow = {
+  volume: (frontend: Frontend, path: string): string[] => {
+    const escaped = path.replace(/[\\:]/g, '\\$&')
+    if (frontend === 'cli') return ['--volume', `${escaped}:${escaped}:ro`]
+    if (frontend === 'bwrap') return ['--ro-bind', path, path]
+    return frontend === 'library' ? [`mounts: [{ volume: ${JSON.stringify(`${escaped}:${escaped}:ro`)} }]`] : []
+  },
+  variable: (frontend: Frontend, name: string, value: string): string[] => {
+    if (frontend === 'cli') return ['--env', `${name}=${value}`]
+    if (frontend === 'bwrap') return ['--setenv', name, value]
+    return frontend === 'library' ? [`env: { ${name}: ${JSON.stringify(value)} }`] : []
+  },
+  directory: (frontend: Frontend, path: string): string[] => {
+    if (frontend === 'cli') return ['--workdir', path]
+    if (frontend === 'bwrap') return ['--chdir', path]
+    return frontend === 'library' ? [`workdir: ${JSON.stringify(path)}`] : []
+  },
+  execution: (frontend: Frontend, program = '/usr'): string[] => {
+    const own = program.slice(0, program.lastIndexOf('/'))
+    const paths = [...(/^\/(usr|lib|lib64|bin)(\/|$)/.test(own) || own === '' ? [] : [own]), '/usr', '/lib', '/lib64']
+    return frontend === 'library'
+      ? [`landlock: ${JSON.stringify(paths.map((path) => `${path}:rx`))}`]
+      : paths.flatMap((path) => ['--landlock', `${path}:rx`])
+  },
+  filter: (frontend: Frontend): string[] =>
+    ({ cli: ['--seccomp', 'default'], library: ["seccomp: 'default'"], bwrap: [], tool: [] })[frontend],
+  stack: (frontend: Frontend, size: number): string[] =>
+    frontend === 'library' ? [`ulimits: { stack: ${size} }`] : ['--ulimit', `stack=${size}`],
+}
+
+/** What a kind of file is called. */
+export function describeFile(kind: FileKind): string {
+  if (kind.kind === 'elf')
+    return `an ELF file for ${kind.machine}${kind.bits === 32 && !kind.machine.includes('32') ? ' (32 bit)' : ''}${kind.bigEndian ? ', big-endian' : ''}`
+  return kind.kind === 'foreign' ? kind.name : `a ${kind.kind} file`
+}
+
+/** Passes a script to the interpreter that its name or its first line tells of; else the hint. */
+export function scriptFix(look: ProgramLook, hint: string, usual?: string): Pick<Found, 'fix' | 'hint'> {
+  const kind = readFileKind(look.head)
+  const named = kind.kind === 'script' ? usualInterpreter(/[^/]*$/.exec(kind.interpreter)![0]) : undefined
+  const through = interpreterFor(look.path) ?? named ?? usual
+  if (!through) return { hint }
+  return { fix: { instead: [...through.split(' '), look.path], reason: `${hint}; or pass it to an interpreter` } }
+}
+
+/** Errno alone: what it means for exec, and what to do. */
+const words: { [errno: string]: readonly [why: string, hint: string] } = {
+  ENOENT: ['no such program', 'give its path, or set PATH'],
+  EACCES: [
+    'it may not be executed: the file, a directory above it, its mount, or a security module forbids it',
+    'see modes and mount: namei -l and findmnt -T of its path; and what a security module has logged: journalctl -k -g denied',
+  ],
+  EPERM: [
+    'a security module, a seccomp filter around hutch, or capabilities of the file that the job may not have forbid it',
+    'see the capabilities of the file: getcap of its path; and what has been logged: journalctl -k -g denied',
+  ],
+  ENOSYS: ['execve is refused by a seccomp filter', 'allow execve in the filter that is in force'],
+  ENOEXEC: [
+    'it has no format that the kernel knows',
+    'start a script with a line such as #!/bin/sh; a program may be for another machine, or cut off: file(1) tells',
+  ],
+  ELOOP: ['too many symbolic links, or scripts of scripts, lead to it', 'see where each leads: namei of its path'],
+  ENOTDIR: ['a part of its path is a file, not a directory', 'give another path'],
+  ENAMETOOLONG: [
+    'its path is longer than 4095 bytes, or a part of it than 255',
+    'give a shorter path, such as one by a symbolic link',
+  ],
+  E2BIG: ['its arguments and environment are too long', 'pass them by stdin or in a file'],
+  ETXTBSY: ['it is open for writing', 'close it first: fuser -v of its path lists who has it open'],
+  EINVAL: [
+    'it is an ELF file that the kernel does not take: it names several loaders, or is damaged',
+    'copy or build it again',
+  ],
+  ELIBBAD: ['its loader is damaged or for another machine', 'install the C library again'],
+  EMFILE: [
+    'the limit of open files of its process is reached (RLIMIT_NOFILE)',
+    'raise the limit of open files: ulimit -n 1024',
+  ],
+  ENFILE: ['the whole system has no more open files', 'raise fs.file-max as root: sysctl -w fs.file-max=1000000'],
+  ENOMEM: ['there is not enough memory for a new program: a limit of memory or of address space', 'raise that limit'],
+  EAGAIN: ['its user has more processes than RLIMIT_NPROC allows', 'raise the limit of processes: ulimit -u unlimited'],
+  EIO: [
+    'the disk or network that it is on cannot be read',
+    'see the kernel log: dmesg | tail; and check the file system',
+  ],
+  ESTALE: ['the network file system that it is on has lost it', 'mount that file system again'],
+  EISDIR: ['its loader is a directory', 'install the C library again'],
+  EFAULT: ['it is damaged: its loader or segments lie outside of what memory can be', 'copy or build it again'],
+  EBADMSG: ['its contents do not match their checksum (fs-verity, dm-verity)', 'copy it again'],
+  ENODEV: ['the file system that it is on cannot execute programs', 'copy it to another file system'],
+  EOVERFLOW: ['it is too large for this kernel', 'build it smaller'],
+}
+
+/** Explains an errno of which the file tells no more. */
+export function byErrno({ errno, looks, frontend, ownRoot }: ExecFacts): Found {
+  const [why, hint] = words[errno] ?? ['the kernel does not execute it', 'see execve(2) for what this error means']
+  const searched = errno === 'ENOENT' && looks.length === 0
+  if (!searched) return { why, hint }
+  return { why, hint: searchHint(frontend, ownRoot) }
+}
+
+/** What to do about a program that the search did not find. */
+export function searchHint(frontend: Frontend, ownRoot: boolean): string {
+  const name = { cli: 'with --env', library: 'in env', bwrap: 'with --setenv', tool: 'in the environment' }[frontend]
+  return ownRoot ? `give a path that exists inside, or set PATH ${name}` : `give its path, or set PATH ${name}`
+}
+
+/** Errnos with words of their own. */
+export const execErrnos: readonly string[] = Object.keys(words)

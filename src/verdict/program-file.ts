@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the first 256 bytes of a file say about how it can be run. Pure.
+
+/** The kinds of files that people try to execute. */
+export type FileKind =
+  | { kind: 'empty' }
+  /** `rest` is what stands behind the interpreter on the line; `cut`: the line is longer than the kernel reads. */
+  | { kind: 'script'; interpreter: string; rest: string; returns: boolean; cut: boolean }
+  /** A script behind a byte-order mark. */
+  | { kind: 'marked script' }
+  | { kind: 'elf'; machine: string; bits: 32 | 64; bigEndian: boolean; executable: boolean }
+  /** A program of another system, or an archive: what it is called. */
+  | { kind: 'foreign'; name: string }
+  | { kind: 'text' }
+  | { kind: 'data' }
+
+/** The kernel reads this much of a file to choose how it is run (BINPRM_BUF_SIZE). */
+export const headBytes = 256
+
+/** e_machine of elf(5), as file(1) and Debian call them. */
+const machines: { [number: number]: string } = {
+  2: 'SPARC',
+  3: 'x86 (32 bit)',
+  8: 'MIPS',
+  20: 'PowerPC',
+  21: 'PowerPC64',
+  22: 's390',
+  40: 'ARM (32 bit)',
+  43: 'SPARC64',
+  62: 'x86-64',
+  183: 'ARM64 (aarch64)',
+  243: 'RISC-V',
+  247: 'BPF',
+  258: 'LoongArch',
+}
+
+const signatures: readonly (readonly [hex: string, name: string])[] = [
+  ['4d5a', 'a program for Windows or UEFI (MZ)'],
+  ['cffaedfe', 'a program for macOS (Mach-O)'],
+  ['cefaedfe', 'a program for macOS (Mach-O)'],
+  ['cafebabe', 'a Java class or a program for macOS'],
+  ['0061736d', 'a WebAssembly module'],
+  ['504b0304', 'a zip archive (zip, jar, wheel)'],
+  ['1f8b', 'gzip-compressed data'],
+  ['28b52ffd', 'zstd-compressed data'],
+  ['213c617263683e', 'an archive of object files (ar, .deb)'],
+]
+
+/** Names the kind of a file. */
+export function readFileKind(head: Buffer): FileKind {
+  if (head.length === 0) return { kind: 'empty' }
+  if (head.subarray(0, 2).toString('latin1') === '#!') return readScript(head)
+  if (head.subarray(0, 5).toString('latin1') === '\xef\xbb\xbf#!') return { kind: 'marked script' }
+  if (head.subarray(0, 4).toString('latin1') === '\x7fELF') return readElf(head)
+  const hex = head.toString('hex')
+  const known = signatures.find(([start]) => hex.startsWith(start))
+  if (known) return { kind: 'foreign', name: known[1] }
+  return { kind: head.every((byte) => byte >= 32 || (byte >= 7 && byte <= 13)) ? 'text' : 'data' }
+}
+
+function readScript(head: Buffer): FileKind {
+  const end = head.findIndex((byte, i) => i > 1 && (byte === 10 || byte === 0))
+  const line = head.toString('utf8', 2, end < 0 ? head.length : end).replace(/^[ \t]+/, '')
+  const returns = line.endsWith('\r')
+  const [interpreter = '', ...rest] = line.split(/[ \t]+/)
+  // a line of 256 bytes without an end may go on, and the name of the interpreter with it
+  const cut = end < 0 && head.length >= headBytes && rest.length === 0
+  return { kind: 'script', interpreter, rest: rest.join(' ').trim(), returns, cut }
+}
+
+function readElf(head: Buffer): FileKind {
+  const bigEndian = head[5] === 2
+  const number = (at: number) => (head.length < at + 2 ? 0 : bigEndian ? head.readUInt16BE(at) : head.readUInt16LE(at))
+  const machine = machines[number(18)] ?? `machine ${number(18)}`
+  // ET_EXEC and ET_DYN
+  const executable = number(16) === 2 || number(16) === 3
+  return { kind: 'elf', machine, bits: head[4] === 1 ? 32 : 64, bigEndian, executable }
+}
+
+/** Interpreters by the end of a file's name. */
+const byEnding: { [ending: string]: string } = {
+  sh: 'sh',
+  bash: 'bash',
+  zsh: 'zsh',
+  py: 'python3',
+  js: 'node',
+  mjs: 'node',
+  cjs: 'node',
+  rb: 'ruby',
+  pl: 'perl',
+  php: 'php',
+  lua: 'lua',
+  jar: 'java -jar',
+  exe: 'wine',
+}
+
+/** Returns an interpreter of this name that is in wide use; undefined for any other. */
+export function usualInterpreter(name: string): string | undefined {
+  if (/^python[\d.]*$/.test(name)) return 'python3'
+  return Object.values(byEnding).includes(name) ? name : undefined
+}
+
+/** Returns what runs a file of this name; undefined if the name does not tell. */
+export function interpreterFor(path: string): string | undefined {
+  return byEnding[/\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? '']
+}
