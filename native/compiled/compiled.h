@@ -167,6 +167,10 @@ int sweep_beside(const struct outer *o, const char *own, u64 until);
 u32 decide_kind(const struct numbers *rows, const u64 *figures);
 
 /* verdict.c */
+#define HUTCH_FAILED 125
+#define OP_SPAWN 4
+#define OP_EXEC 40
+#define OP_EXEC_FILE 88
 struct story {
 	const struct compiled *compiled;
 	const struct life *life;
@@ -179,6 +183,10 @@ struct story {
 	struct program_look found;	/* the program that could not be executed; kind 0: not looked at */
 };
 int tell(const struct story *s);
+void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending);
+
+/* refusal.c */
 int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call);
+int tell_inner(const struct story *s);
 
 #endif

@@ -6,11 +6,7 @@
 
 #include "compiled.h"
 
-#define HUTCH_FAILED 125
 #define OP_READ_FILE 3
-#define OP_SPAWN 4
-#define OP_EXEC 40
-#define OP_EXEC_FILE 88
 /* A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
 #define IN_FLIGHT 65536
 
@@ -128,13 +124,13 @@ static struct counts count_figures(const struct story *s)
 	return c;
 }
 
-static void say_word(const struct story *s, enum word word, const char *first, const char *second, const struct end *end)
+void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending)
 {
 	struct text t = { .length = 0 };
 
 	if (s->compiled->flags & QUIET)
 		return;
-	add_filled(&t, nth_string(&s->compiled->words, word), first, second, end ? end->words.bytes : "");
+	add_filled(&t, nth_string(&s->compiled->words, word), first, second, ending);
 	print(2, t.bytes);
 }
 
@@ -161,131 +157,6 @@ static const char *counted(struct text *t, u64 n, const char *one, const char *m
 	add_number(t, n);
 	add(t, n == 1 ? one : many);
 	return t->bytes;
-}
-
-/* The step as it was compiled: limits of the caller's groups were put before the spawn. An added step has no words. */
-static u32 compiled_step(const struct story *s, u32 step)
-{
-	u32 added = limit_lines(), spawn = 0;
-	struct cursor ops, inner, payload;
-
-	if (!added || open_program(s->program, s->program_size, &ops, &inner))
-		return step;
-	for (int code; (code = take_op(&ops, &payload)) > 0 && code != OP_SPAWN;)
-		spawn++;
-	return step >= spawn ? step - added : step + added >= spawn ? ~0u : step;
-}
-
-/* Its words were looked up when it was compiled; those for any other errno stand under 0. */
-int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
-{
-	const struct compiled *c = s->compiled;
-	const u32 wanted[3] = { (section == INNER_SECTION ? step : compiled_step(s, step)) << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
-	static const struct { u32 err; const char *words; } limits[] = {
-		{ EMFILE, "  the limit of open files of a process is reached (RLIMIT_NOFILE): ulimit -n 256, or LimitNOFILE=256 of the service\n" },
-		{ EFBIG, "  a start writes 64 KiB or more to files in memory, and the limit of the size of files forbids it (RLIMIT_FSIZE): ulimit -f unlimited\n" },
-	};
-	const u32 *best = NULL;
-	struct text t = { .length = 0 }, words = { .length = 0 };
-	char room[32];
-	int rank = 0;
-
-	for (u32 i = 0; i < c->keys.count; i += REFUSAL_KEYS) {
-		const u32 *key = c->keys.first + i;
-		int fits = (key[1] == wanted[1]) + 2 * (key[2] == wanted[2]);
-
-		if (key[0] != wanted[0] || (key[1] && key[1] != wanted[1]) || (key[2] && key[2] != wanted[2]) ||
-		    (best && fits <= rank))
-			continue;
-		best = key;
-		rank = fits;
-	}
-	add_filled(&words, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
-		   errno_name((int)wanted[2], room), s->group, "");
-	add_own_groups(&t, words.bytes);
-	/* 0 says that no call is known; it is read's number on x86, too */
-	if (call && *call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
-		add(&t, "  refused system call: ");
-		add(&t, call_name(call));
-		add(&t, "\n");
-	}
-	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-		if (limits[i].err == wanted[2])
-			add(&t, limits[i].words);
-	print(2, t.bytes);
-	return HUTCH_FAILED;
-}
-
-static int is_there(const char *root, const char *directory, size_t length, const char *name)
-{
-	struct text path = { .length = 0 };
-
-	add(&path, root);
-	for (size_t i = 0; i < length; i++)
-		add(&path, (const char[]){ directory[i], 0 });
-	if (length)
-		add(&path, "/");
-	add(&path, name);
-	return sys(__NR_faccessat, AT_FDCWD, path.bytes, 0) == 0;
-}
-
-/* ENOENT of a file that is there: the interpreter that its first line names is not. */
-static int lacks_interpreter(const char *root, struct cursor payload)
-{
-	struct strings argv = take_strings(&payload);
-	const char *search, *at = argv.first;
-
-	take_strings(&payload);
-	search = take_string(&payload);
-	for (; *at; at++)
-		if (*at == '/')
-			return is_there(root, "", 0, argv.first);
-	for (;;) {
-		size_t length = 0;
-
-		while (search[length] && search[length] != ':')
-			length++;
-		if (is_there(root, search, length, argv.first))
-			return 1;
-		if (!search[length])
-			return 0;
-		search += length + 1;
-	}
-}
-
-/* The interpreter that was missing; its name is anybody's, so that only plain characters stay. */
-static const char *printable_loader(const struct story *s, struct text *name)
-{
-	const char *at = s->found.report.kind ? s->found.loader : "";
-
-	name->length = 0;
-	add(name, "");
-	for (u32 i = 0; at[i] && i < sizeof s->found.loader; i++)
-		add(name, at[i] > 32 && at[i] < 127 ? (const char[]){ at[i], 0 } : "?");
-	return name->bytes;
-}
-
-static int tell_inner(const struct story *s)
-{
-	struct text loader;
-	int err = s->refused.value % STEP_PART, code = 0;
-	struct cursor outer, inner, payload = { NULL, NULL, 1 };
-	char room[32];
-
-	open_program(s->program, s->program_size, &outer, &inner);
-	for (u32 i = 0; i <= s->refused.step && (code = take_op(&inner, &payload)) > 0; i++)
-		;
-	if (code != OP_EXEC && code != OP_EXEC_FILE)
-		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value, s->refused.max_rss);
-	if (err == ENOENT && !(code == OP_EXEC && lacks_interpreter(nth_string(&s->compiled->words, WORD_ROOT), payload))) {
-		say_word(s, WORD_NOT_FOUND, "", "", NULL);
-		return 127;
-	}
-	if (err == ENOENT)
-		say_word(s, WORD_INTERPRETER, errno_name(err, room), printable_loader(s, &loader), NULL);
-	else if (!(s->compiled->flags & QUIET))
-		tell_refusal(s, INNER_SECTION, s->refused.step, err, 0);
-	return 126;
 }
 
 /* The first that was full, see space.c; "" when the program has more of them than it tells of. */
@@ -367,16 +238,16 @@ static void tell_late(const struct story *s, const struct counts *c, u32 held, i
 
 	counted(&second, c->oom_kills, "", "");
 	if (held == KIND_OOM)
-		say_word(s, own ? WORD_LATE_OOM_OWN : WORD_LATE_OOM_ABOVE, "", second.bytes, NULL);
+		say_word(s, own ? WORD_LATE_OOM_OWN : WORD_LATE_OOM_ABOVE, "", second.bytes, "");
 	else if (held == KIND_FORK_REFUSED)
-		say_word(s, WORD_LATE_PIDS, "", counted(&second, c->denied, " time", " times"), NULL);
+		say_word(s, WORD_LATE_PIDS, "", counted(&second, c->denied, " time", " times"), "");
 	else if (held == KIND_SPACE)
-		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "", NULL);
+		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "", "");
 	else if (held == KIND_DESCRIPTORS)
 		say_word(s, WORD_LATE_TABLES, counted(&first, l->table_limit, "", ""),
-			 counted(&second, l->full_tables, " process", " processes"), NULL);
+			 counted(&second, l->full_tables, " process", " processes"), "");
 	else
-		say_word(s, WORD_LATE, "", "", NULL);
+		say_word(s, WORD_LATE, "", "", "");
 }
 
 static void tell_kills(const struct story *s, const struct counts *c, const struct end *end, int own)
@@ -385,7 +256,7 @@ static void tell_kills(const struct story *s, const struct counts *c, const stru
 
 	counted(&first, c->oom_kills, " process was", " processes were");
 	counted(&second, c->oom_kills, "", "");
-	say_word(s, own ? WORD_OOM_OWN : WORD_OOM_ABOVE, first.bytes, second.bytes, end);
+	say_word(s, own ? WORD_OOM_OWN : WORD_OOM_ABOVE, first.bytes, second.bytes, end->words.bytes);
 }
 
 static void tell_forks(const struct story *s, const struct counts *c, const struct end *end)
@@ -393,7 +264,7 @@ static void tell_forks(const struct story *s, const struct counts *c, const stru
 	struct text first, second;
 
 	counted(&first, c->denied, " fork was", " forks were");
-	say_word(s, WORD_PIDS, first.bytes, counted(&second, c->denied, " time", " times"), end);
+	say_word(s, WORD_PIDS, first.bytes, counted(&second, c->denied, " time", " times"), end->words.bytes);
 }
 
 static void tell_interrupted(const struct story *s, const struct end *end)
@@ -407,7 +278,7 @@ static void tell_interrupted(const struct story *s, const struct end *end)
 		add(&names, names.length ? " and " : "");
 		add(&names, signal_name(sig, room));
 	}
-	say_word(s, WORD_INTERRUPTED, names.bytes, "", end);
+	say_word(s, WORD_INTERRUPTED, names.bytes, "", end->words.bytes);
 }
 
 static void tell_signal(const struct story *s, const struct counts *c, const struct end *end)
@@ -415,11 +286,11 @@ static void tell_signal(const struct story *s, const struct counts *c, const str
 	int lost = s->life->command_status == -1, counted = end->sig == SIGKILL && c->counted && !c->oom_kills;
 
 	if (is_own_fault(end->sig))
-		say_word(s, WORD_SIGNAL_INSIDE, "", "", end);
+		say_word(s, WORD_SIGNAL_INSIDE, "", "", end->words.bytes);
 	else if (lost)
-		say_word(s, counted ? WORD_KILLED_OUTSIDE : WORD_SIGNAL_OUTSIDE, "", "", end);
+		say_word(s, counted ? WORD_KILLED_OUTSIDE : WORD_SIGNAL_OUTSIDE, "", "", end->words.bytes);
 	else
-		say_word(s, counted ? WORD_KILLED_UNKNOWN : WORD_SIGNAL_UNKNOWN, "", "", end);
+		say_word(s, counted ? WORD_KILLED_UNKNOWN : WORD_SIGNAL_UNKNOWN, "", "", end->words.bytes);
 }
 
 static void tell_kind(const struct story *s, u32 kind, const struct counts *c, struct end *end, int own)
@@ -429,15 +300,15 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, s
 	if (kind == KIND_OOM && c->oom_kills)
 		tell_kills(s, c, end, own);
 	else if (kind == KIND_OOM)
-		say_word(s, s->oom_noticed && end->sig == SIGKILL ? WORD_OOM_ALL : WORD_OOM_NONE, "", "", end);
+		say_word(s, s->oom_noticed && end->sig == SIGKILL ? WORD_OOM_ALL : WORD_OOM_NONE, "", "", end->words.bytes);
 	else if (kind == KIND_FORK_REFUSED)
 		tell_forks(s, c, end);
 	else if (kind == KIND_SPACE)
-		say_word(s, WORD_SPACE, full_space(s, &first), "", end);
+		say_word(s, WORD_SPACE, full_space(s, &first), "", end->words.bytes);
 	else if (kind == KIND_ULIMIT)
-		say_word(s, ulimit_word(s, end->sig), "", "", end);
+		say_word(s, ulimit_word(s, end->sig), "", "", end->words.bytes);
 	else if (kind == KIND_FILTER)
-		say_word(s, WORD_FILTER, "", "", end);
+		say_word(s, WORD_FILTER, "", "", end->words.bytes);
 	else if (kind == KIND_INTERRUPTED)
 		tell_interrupted(s, end);
 	else if (kind == KIND_SIGNAL)
@@ -474,7 +345,7 @@ int tell(const struct story *s)
 			add(&end.words, nth_string(&s->compiled->words, WORD_NAME));
 			add(&end.words, " ended");
 		}
-		say_word(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, "", "", &end);
+		say_word(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, "", "", end.words.bytes);
 		tell_late(s, &c, decide_kind(&s->compiled->held_rows, figures), own);
 		return 124;
 	}

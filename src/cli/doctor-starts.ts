@@ -7,8 +7,8 @@ import type { Finding } from '../host/doctor.ts'
 import { parseOptions, type RunOptions } from '../plan/options.ts'
 import { run } from '../run/job.ts'
 import { createPool } from '../run/pool.ts'
-import type { Result } from '../run/result.ts'
 import { settle } from '../run/settle.ts'
+import type { Result } from '../verdict/result.ts'
 
 /** One kind of start. `state` is what a failure means: `missing` costs a feature, `note` one that few need. */
 interface Trial {

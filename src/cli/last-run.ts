@@ -23,7 +23,7 @@ export function keepLastRun(report: string): void {
   if (path === undefined) return
   const draft = `${path}.${randomBytes(8).toString('hex')}`
   try {
-    makeOwned(dirname(path))
+    if (!makeOwned(dirname(path))) return
     writeFileSync(draft, report, { mode: 0o600, flag: 'wx' })
     renameSync(draft, path)
   } catch {
@@ -31,11 +31,11 @@ export function keepLastRun(report: string): void {
   }
 }
 
-/** Makes a directory and those above it. @throws unless it, or the nearest one above it that existed, is this user's own and no link */
-function makeOwned(directory: string): void {
+/** Makes a directory and those above it. Returns false if the nearest one that existed is a link or another user's. */
+function makeOwned(directory: string): boolean {
   const found = lstatSync(directory, { throwIfNoEntry: false })
-  if (!found) {
-    makeOwned(dirname(directory))
-    mkdirSync(directory, { mode: 0o700 })
-  } else if (!found.isDirectory() || found.uid !== process.geteuid!()) throw new Error('another user owns it')
+  if (found) return found.isDirectory() && found.uid === process.geteuid!()
+  if (!makeOwned(dirname(directory))) return false
+  mkdirSync(directory, { mode: 0o700 })
+  return true
 }

@@ -3,8 +3,8 @@
 import { leafName } from '../host/host.ts'
 import type { Step } from '../program/explain.ts'
 import { shellWord } from '../quote.ts'
-import type { Result } from '../run/result.ts'
 import { formatDuration, formatSize } from '../units.ts'
+import type { Result } from '../verdict/result.ts'
 
 const bold = (text: string, color: boolean) => (color ? `\x1b[1m${text}\x1b[0m` : text)
 const red = (text: string, color: boolean) => (color ? `\x1b[1;31m${text}\x1b[0m` : text)

@@ -2,7 +2,7 @@
 // Documents about a run (--report, --meta, --learn --force): written whole or not at all.
 import { fail, type HutchError } from '../errors.ts'
 import { formatJson } from '../quote.ts'
-import type { Result } from '../run/result.ts'
+import type { Result } from '../verdict/result.ts'
 import { type Document, openDocument } from './document.ts'
 
 /** Opens a document before the command runs, so that one that cannot be written is refused now. @throws FILE_REFUSED */

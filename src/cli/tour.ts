@@ -11,8 +11,8 @@ import { readHost } from '../host/host.ts'
 import { type Limits, parseOptions } from '../plan/options.ts'
 import { shellWord } from '../quote.ts'
 import { prepare } from '../run/launch.ts'
-import type { Result } from '../run/result.ts'
 import { pretendSettled } from '../run/settle.ts'
+import type { Result } from '../verdict/result.ts'
 import { ownDirectory, removeAbandoned } from './own-directory.ts'
 
 /** What came of one experiment. */

@@ -21,14 +21,14 @@ import { conclude as concludeEnd } from '../verdict/conclude.ts'
 import type { ProgramLook } from '../verdict/exec-failure.ts'
 import { readJobLog } from '../verdict/job-log.ts'
 import { noOutcome } from '../verdict/outcome.ts'
+import type { JobEvent, Result } from '../verdict/result.ts'
+import { parseUsage, type Usage } from '../verdict/usage.ts'
 import { beginConnection, sweepNetworks } from './connection.ts'
 import { decodeLook, explainJobExec } from './exec-look.ts'
 import { explainLeftover, nameFailedCall } from './failed-call.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { explainRefusal } from './refusal.ts'
-import type { JobEvent, Result } from './result.ts'
 import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Streams } from './streams.ts'
-import { parseUsage, type Usage } from './usage.ts'
 
 /** Options of `start` and `run`. */
 export interface StartOptions extends RunOptions {

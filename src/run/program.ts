@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program without groups, limits and verdict: started as every other, and its end as wait(2) tells it.
-import { addEvidence, fail, type HutchError, quote } from '../errors.ts'
+import { addEvidence, fail, type HutchError } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds, native } from '../native.ts'
 import type { Op, Program } from '../program/ops.ts'
@@ -89,7 +89,7 @@ function notStarted(
 ): HutchError {
   const path = op.op === 'execFile' ? op.file : op.argv[0]!
   const has = (...names: Op['op'][]) => inner.some((one) => names.includes(one.op))
-  const { headline, evidence, remedy } = explainPlainExec({
+  const { why, evidence, remedy } = explainPlainExec({
     command: path,
     errno,
     looks,
@@ -100,8 +100,5 @@ function notStarted(
     filtered: has('installFilter'),
   })
   const error = fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
-  return addEvidence(error, [
-    headline.replace(`cannot run ${quote(path)}: `, ''),
-    ...evidence.map(([label, text]) => `${label}: ${text}`),
-  ])
+  return addEvidence(error, [why, ...evidence.map(([label, text]) => `${label}: ${text}`)])
 }

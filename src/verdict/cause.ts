@@ -24,6 +24,7 @@ export const causeKinds = [
   'host-oom',
   'unknown',
 ] as const
+/** A kind of cause: what ended the job. */
 export type CauseKind = (typeof causeKinds)[number]
 
 /** Whose limit it is, counted from the job's own group. */

@@ -3,14 +3,14 @@
 import { constants } from 'node:os'
 import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../program/ops.ts'
-import type { JobEvent, Reason, Result } from '../run/result.ts'
-import { groupOf } from '../run/usage.ts'
 import type { Cause } from './cause.ts'
 import { judgeStatus } from './contest-status.ts'
 import { execVerdict } from './exec-failure.ts'
 import { collectEnd } from './facts.ts'
 import { makeCause, senderOf, signalName } from './make-cause.ts'
 import type { Outcome } from './outcome.ts'
+import type { JobEvent, Reason, Result } from './result.ts'
+import { groupOf } from './usage.ts'
 import { describe } from './words.ts'
 
 /** What `hutch run` exits with if hutch stopped it, also if it ended by itself before hutch had looked. */

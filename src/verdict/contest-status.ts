@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words that judges of programming contests use, for a result. Pure.
-import type { Result } from '../run/result.ts'
+import type { Result } from './result.ts'
 
 /**
  * OK; RE, it ended with another status than 0; TLE, a limit of time; MLE, of memory; OLE, of output;

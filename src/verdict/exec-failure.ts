@@ -73,6 +73,8 @@ export interface ExecFailure {
   headline: string
   evidence: [label: string, text: string][]
   remedy: string
+  /** The headline's last part: the reason alone. */
+  why: string
   fix?: Fix
   /** The program exists on the host, but not inside. */
   notInside?: true
@@ -86,8 +88,10 @@ export function explainExecFailure(facts: ExecFacts): ExecFailure {
   const inside = notInside(facts)
   if (inside) return inside
   const found = find(facts) ?? refusedExec(facts) ?? tooLong(facts) ?? byErrno(facts)
+  const why = `${found.why} (${errno})`
   return {
-    headline: `cannot run ${quote(command)}: ${found.why} (${errno})`,
+    headline: `cannot run ${quote(command)}: ${why}`,
+    why,
     evidence: [...pathLines(facts), ...(found.evidence ?? [])],
     remedy: remedyOf(found, facts.frontend),
     ...(found.fix && { fix: found.fix }),
@@ -135,10 +139,12 @@ function notInside(facts: ExecFacts): ExecFailure | undefined {
   ]
   const fix: Fix | undefined = add.length > 0 ? { add, reason: 'bring it in' } : undefined
   const found: Found = { why: '', ...(fix ? { fix } : { hint: 'install it in the root' }) }
+  const where = `at ${quote(onHost.path)} on the host, but not inside`
   return {
     headline: interpreter
-      ? `cannot run ${quote(command)}: its interpreter is at ${quote(onHost.path)} on the host, but not inside`
-      : `${quote(command)} is at ${quote(onHost.path)} on the host, but not inside`,
+      ? `cannot run ${quote(command)}: its interpreter is ${where}`
+      : `${quote(command)} is ${where}`,
+    why: `${interpreter ? 'its interpreter' : 'it'} is ${where}`,
     evidence: command.includes('/') || interpreter ? [] : [['looked in', facts.searchPath]],
     remedy: remedyOf(found, facts.frontend),
     ...(fix && { fix }),

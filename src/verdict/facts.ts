@@ -6,12 +6,12 @@ import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
 import { type Figures, parseFlat } from '../cgroup/stats.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../program/ops.ts'
-import { figuresOf, groupOf, parseUsage, type Usage, without } from '../run/usage.ts'
 import { parseSize } from '../units.ts'
 import { type Facts, noFacts } from './decide.ts'
 import { fullSpaces, type Space } from './exhausted.ts'
 import type { JobLog } from './job-log.ts'
 import type { Outcome } from './outcome.ts'
+import { figuresOf, groupOf, parseUsage, type Usage, without } from './usage.ts'
 
 /** A job's end, with all that was read of it. */
 export interface Ended {

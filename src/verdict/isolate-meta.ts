@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A result as isolate's meta file has it: a key and a value a line (isolate(1), META-FILES). What is not known has no line. Pure.
 import { constants } from 'node:os'
-import type { Result } from '../run/result.ts'
+import type { Result } from './result.ts'
 
 /** The file's text. */
 export function formatMeta(result: Result): string {

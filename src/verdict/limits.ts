@@ -3,11 +3,11 @@
 import { isFull, parseMemory } from '../cgroup/memory.ts'
 import { parseNumber } from '../cgroup/stats.ts'
 import { outerOwner } from '../plan/outer-limits.ts'
-import { figuresOf, groupOf } from '../run/usage.ts'
 import { parseSize } from '../units.ts'
 import type { CauseLimit, Confidence } from './cause.ts'
 import { type Ended, lateFigures, oomAbove, ownIsFull } from './facts.ts'
 import { levelOfKill } from './job-log.ts'
+import { figuresOf, groupOf } from './usage.ts'
 
 /** A limit with how sure it is that this one ended the job. */
 export interface Attributed {

@@ -5,7 +5,6 @@ import { parseMemory } from '../cgroup/memory.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
 import type { Plan } from '../plan/plan.ts'
 import { seccompOrigin } from '../plan/seccomp-option.ts'
-import { figuresOf, without } from '../run/usage.ts'
 import type {
   Cause,
   CauseCounts,
@@ -21,6 +20,7 @@ import { decide, endRows, type Facts, heldRows } from './decide.ts'
 import { computeFacts, type Ended, signalLimit, timesSlowed } from './facts.ts'
 import { type Attributed, attributeForks, attributeMemory, ownLimit } from './limits.ts'
 import { makeRemedies } from './remedies.ts'
+import { figuresOf, without } from './usage.ts'
 
 /** Returns why it ended. */
 export function makeCause(ended: Ended): Cause {

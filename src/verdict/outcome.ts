@@ -2,10 +2,10 @@
 // What the kernel and hutch-init reported of a job that is over: the input of a verdict. Filled by run/job.ts and run/pool.ts.
 import { readGroupFile } from '../cgroup/files.ts'
 import type { Plan } from '../plan/plan.ts'
-import type { JobEvent } from '../run/result.ts'
 import type { ExecFailure } from './exec-failure.ts'
 import type { Used } from './exhausted.ts'
 import type { JobLog } from './job-log.ts'
+import type { JobEvent } from './result.ts'
 
 /** A job's end, unexplained. */
 export interface Outcome {

@@ -2,9 +2,9 @@
 // What to do about a cause, as options and commands. words.ts writes them as each front end's user types them. Pure.
 
 import type { Plan } from '../plan/plan.ts'
-import { groupOf } from '../run/usage.ts'
 import type { Cause, CauseCounts, CauseKind, CauseLimit, OptionKey, Remedy } from './cause.ts'
 import { suggestMemory } from './limit-words.ts'
+import { groupOf } from './usage.ts'
 
 /** Returns the ways out, the first one first. */
 export function makeRemedies(cause: Cause, plan: Plan): Remedy[] {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sentences for a Cause, in each front end's own option names. The only place that makes them; nothing may read them back. Pure.
 import { quote, shellWord } from '../quote.ts'
-import type { Verdict } from '../run/result.ts'
 import { formatDuration, formatSize } from '../units.ts'
 import type { Cause, CauseKind, CauseLimit, CauseVictim, Figure, Frontend, Remedy, SideEvent } from './cause.ts'
 import { sizeOf } from './exhausted.ts'
 import { count, type Line, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
 import { optionWithValue } from './option-names.ts'
+import type { Verdict } from './result.ts'
 
 /** Texts that a compiled file fills in at its end. */
 export interface Slots {

@@ -23,7 +23,11 @@ function blocks(language: string): string[] {
 
 /** What differs from machine to machine: a peak below the limit, whether limit hits are counted. */
 function steady(text: string): string {
-  return text.replace(/peak (?!50\.0)[\d.]+ \w+/g, 'peak …').replace(/ {3}limit hit \d+ times?/g, '')
+  return text
+    .replace(/peak (?!50\.0)[\d.]+ \w+/g, 'peak …')
+    .replace(/ {3}limit hit \d+ times?/g, '')
+    .replace(/\(pid \d+\)/g, '(pid …)')
+    .replace(/(anon|file) [\d.]+ \w+/g, '$1 …')
 }
 
 const commands = blocks('console').flatMap((block) =>

@@ -3,10 +3,10 @@ import { expect, test } from 'vitest'
 import { compilePlan } from '../../src/plan/compile.ts'
 import { parseOptions, type RunOptions } from '../../src/plan/options.ts'
 import { explainProgram } from '../../src/program/explain.ts'
-import type { Result } from '../../src/run/result.ts'
 import { conclude } from '../../src/verdict/conclude.ts'
 import { formatMeta, formatMetaOfFailure } from '../../src/verdict/isolate-meta.ts'
 import type { Outcome } from '../../src/verdict/outcome.ts'
+import type { Result } from '../../src/verdict/result.ts'
 import { hybrid, none, parent, plan, rootless, v1, v2 } from './hosts.ts'
 
 /** Judges a made-up end on v2: `files` are the texts at the end. */

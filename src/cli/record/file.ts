@@ -2,7 +2,7 @@
 // Which file is meant when none is named, and whether it can know of a job.
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import type { Result } from '../../run/result.ts'
+import type { Result } from '../../verdict/result.ts'
 
 /** Where a recording is when no file is named. */
 export function defaultFile(): string {

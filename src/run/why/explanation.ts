@@ -2,7 +2,7 @@
 // What `why` answers.
 import type { Cause } from '../../verdict/cause.ts'
 import type { Line } from '../../verdict/limit-words.ts'
-import type { Reason } from '../result.ts'
+import type { Reason } from '../../verdict/result.ts'
 
 /** A process that the kernel killed, as its log tells it. Bytes. */
 export interface Victim {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `why` found, as the Cause that results and reports have. Called by why.ts; pure.
 import type { Cause, CauseCounts, CauseKind, CauseLimit } from '../../verdict/cause.ts'
-import { without } from '../usage.ts'
+import { without } from '../../verdict/usage.ts'
 import type { Explanation, WhyCause } from './explanation.ts'
 
 const kinds: { [found in WhyCause['cause']]: CauseKind } = {

@@ -6,12 +6,12 @@ import type { Host } from '../../../src/host/host.ts'
 import type { KernelKill } from '../../../src/host/kernel-record.ts'
 import { compilePlan } from '../../../src/plan/compile.ts'
 import type { RunOptions } from '../../../src/plan/options.ts'
-import type { Result } from '../../../src/run/result.ts'
 import type { CauseKind } from '../../../src/verdict/cause.ts'
 import { conclude } from '../../../src/verdict/conclude.ts'
 import { decide, endRows, type Facts, figureNames, heldRows, noFacts } from '../../../src/verdict/decide.ts'
 import type { JobLog } from '../../../src/verdict/job-log.ts'
 import { noOutcome, type Outcome } from '../../../src/verdict/outcome.ts'
+import type { Result } from '../../../src/verdict/result.ts'
 import { hybrid, parent, plan, v2 } from '../hosts.ts'
 
 interface End {

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a start was refused, in the words that were looked up when the file was compiled. Called by verdict.c. */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+
+#include "compiled.h"
+
+/* The step as it was compiled: limits of the caller's groups were put before the spawn. An added step has no words. */
+static u32 compiled_step(const struct story *s, u32 step)
+{
+	u32 added = limit_lines(), spawn = 0;
+	struct cursor ops, inner, payload;
+
+	if (!added || open_program(s->program, s->program_size, &ops, &inner))
+		return step;
+	for (int code; (code = take_op(&ops, &payload)) > 0 && code != OP_SPAWN;)
+		spawn++;
+	return step >= spawn ? step - added : step + added >= spawn ? ~0u : step;
+}
+
+/* Its words were looked up when it was compiled; those for any other errno stand under 0. */
+int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
+{
+	const struct compiled *c = s->compiled;
+	const u32 wanted[3] = { (section == INNER_SECTION ? step : compiled_step(s, step)) << 1 | section, (u32)value / STEP_PART, (u32)value % STEP_PART };
+	static const struct { u32 err; const char *words; } limits[] = {
+		{ EMFILE, "  the limit of open files of a process is reached (RLIMIT_NOFILE): ulimit -n 256, or LimitNOFILE=256 of the service\n" },
+		{ EFBIG, "  a start writes 64 KiB or more to files in memory, and the limit of the size of files forbids it (RLIMIT_FSIZE): ulimit -f unlimited\n" },
+	};
+	const u32 *best = NULL;
+	struct text t = { .length = 0 }, words = { .length = 0 };
+	char room[32];
+	int rank = 0;
+
+	for (u32 i = 0; i < c->keys.count; i += REFUSAL_KEYS) {
+		const u32 *key = c->keys.first + i;
+		int fits = (key[1] == wanted[1]) + 2 * (key[2] == wanted[2]);
+
+		if (key[0] != wanted[0] || (key[1] && key[1] != wanted[1]) || (key[2] && key[2] != wanted[2]) ||
+		    (best && fits <= rank))
+			continue;
+		best = key;
+		rank = fits;
+	}
+	add_filled(&words, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
+		   errno_name((int)wanted[2], room), s->group, "");
+	add_own_groups(&t, words.bytes);
+	/* 0 says that no call is known; it is read's number on x86, too */
+	if (call && *call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
+		add(&t, "  refused system call: ");
+		add(&t, call_name(call));
+		add(&t, "\n");
+	}
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+		if (limits[i].err == wanted[2])
+			add(&t, limits[i].words);
+	print(2, t.bytes);
+	return HUTCH_FAILED;
+}
+
+static int is_there(const char *root, const char *directory, size_t length, const char *name)
+{
+	struct text path = { .length = 0 };
+
+	add(&path, root);
+	for (size_t i = 0; i < length; i++)
+		add(&path, (const char[]){ directory[i], 0 });
+	if (length)
+		add(&path, "/");
+	add(&path, name);
+	return sys(__NR_faccessat, AT_FDCWD, path.bytes, 0) == 0;
+}
+
+/* ENOENT of a file that is there: the interpreter that its first line names is not. */
+static int lacks_interpreter(const char *root, struct cursor payload)
+{
+	struct strings argv = take_strings(&payload);
+	const char *search, *at = argv.first;
+
+	take_strings(&payload);
+	search = take_string(&payload);
+	for (; *at; at++)
+		if (*at == '/')
+			return is_there(root, "", 0, argv.first);
+	for (;;) {
+		size_t length = 0;
+
+		while (search[length] && search[length] != ':')
+			length++;
+		if (is_there(root, search, length, argv.first))
+			return 1;
+		if (!search[length])
+			return 0;
+		search += length + 1;
+	}
+}
+
+/* The interpreter that was missing; its name is anybody's, so that only plain characters stay. */
+static const char *printable_loader(const struct story *s, struct text *name)
+{
+	const char *at = s->found.report.kind ? s->found.loader : "";
+
+	name->length = 0;
+	add(name, "");
+	for (u32 i = 0; at[i] && i < sizeof s->found.loader; i++)
+		add(name, at[i] > 32 && at[i] < 127 ? (const char[]){ at[i], 0 } : "?");
+	return name->bytes;
+}
+
+int tell_inner(const struct story *s)
+{
+	struct text loader;
+	int err = s->refused.value % STEP_PART, code = 0;
+	struct cursor outer, inner, payload = { NULL, NULL, 1 };
+	char room[32];
+
+	open_program(s->program, s->program_size, &outer, &inner);
+	for (u32 i = 0; i <= s->refused.step && (code = take_op(&inner, &payload)) > 0; i++)
+		;
+	if (code != OP_EXEC && code != OP_EXEC_FILE)
+		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value, s->refused.max_rss);
+	if (err == ENOENT && !(code == OP_EXEC && lacks_interpreter(nth_string(&s->compiled->words, WORD_ROOT), payload))) {
+		say_word(s, WORD_NOT_FOUND, "", "", "");
+		return 127;
+	}
+	if (err == ENOENT)
+		say_word(s, WORD_INTERPRETER, errno_name(err, room), printable_loader(s, &loader), "");
+	else if (!(s->compiled->flags & QUIET))
+		tell_refusal(s, INNER_SECTION, s->refused.step, err, 0);
+	return 126;
+}
