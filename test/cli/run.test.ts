@@ -56,7 +56,7 @@ test.each([
   [['--', 'sh', '-c', 'exit 3'], 3, ''],
   [['--', 'sh', '-c', 'kill -TERM $$'], 143, 'sh was killed by SIGTERM'],
   [['--timeout', '200ms', '--', 'sleep', '9'], 124, 'timed out after 200 ms: sleep ended at SIGTERM'],
-  [['--', '/etc/passwd'], 126, 'cannot run /etc/passwd: it is not an executable program (EACCES)'],
+  [['--', '/etc/passwd'], 126, 'cannot run /etc/passwd: it is not executable (mode 0644)'],
   [['--', 'no-such-command'], 127, 'cannot run no-such-command: no such program (ENOENT)'],
 ] as const)('run %j exits with %i', async (args, status, headline) => {
   const ended = await hutch(['run', ...args])
@@ -70,7 +70,7 @@ test('a script whose interpreter is missing is 126, and the words say so', async
     `printf '#!/no/such/interpreter\n' >${directory}/script; chmod +x ${directory}/script; exec ${process.execPath} ${cli} run -- ${directory}/script`,
   ])
   expect(status).toBe(126)
-  expect(stderr).toContain('the interpreter that it names is missing (ENOENT)')
+  expect(stderr).toContain('the interpreter that it names does not exist (ENOENT)')
 })
 
 const v2 = readHost().layout === 'v2'

@@ -60,7 +60,7 @@ const harmless: { [call: string]: [reason: string, operations: string, most: num
     'attachTree attachNew attachOverlay attachSent makeLink coverPath',
     20,
   ],
-  getpid: ['it cannot fail (getpid(2))', 'exec stayOutside', 2],
+  getpid: ['it cannot fail (getpid(2))', 'exec stayOutside', 3],
   getpgid: ['it cannot fail for the own process (getpgid(2))', 'exec stayOutside', 1],
   getsid: ['it cannot fail for the own process (getsid(2))', 'exec stayOutside', 1],
   ioctl: ['a stream is taken for no terminal then', 'spawn attachTerminal', 3],
