@@ -17,8 +17,14 @@ const longestRecord = 8192
 /** A log that is written as fast as it is read has an end all the same. */
 const mostRecords = 1_000_000
 
-/** The records that `wanted` takes by their text: others can write into this log, but never under the kernel's own name. */
-export function readKernelLog(wanted: (text: string) => boolean): KernelLog {
+/** Milliseconds by which the clocks of the log and of this process may differ. */
+const maxDrift = 2000
+
+/**
+ * Returns the records that `wanted` takes by their text: others can write into this log, but never under the kernel's own name. Records from before
+ * `from`, milliseconds since the epoch, are skipped unread: of thousands only those of the last moments are parsed.
+ */
+export function readKernelLog(wanted: (text: string) => boolean, from = 0): KernelLog {
   const log: KernelLog = { records: [] }
   let fd: number
   try {
@@ -32,6 +38,7 @@ export function readKernelLog(wanted: (text: string) => boolean): KernelLog {
     for (let count = 0; count < mostRecords; count++) {
       const length = readNext(fd, buffer)
       if (length === 0) break
+      if (count > 0 && timeOf(buffer, boot) < from - maxDrift) continue
       const record = parseRecord(buffer.toString('latin1', 0, length), boot)
       if (!record) continue
       if (count === 0 && record.number > 0) log.since = new Date(record.at)
@@ -43,6 +50,12 @@ export function readKernelLog(wanted: (text: string) => boolean): KernelLog {
     closeSync(fd)
   }
   return log
+}
+
+/** When a record was written, by its third field: microseconds since the boot. NaN if it has none. */
+function timeOf(buffer: Buffer, boot: number): number {
+  const second = buffer.indexOf(44 /* , */, buffer.indexOf(44) + 1)
+  return boot + Number(buffer.toString('latin1', second + 1, buffer.indexOf(44, second + 1))) / 1000
 }
 
 /** 0 at the end. A record that was overwritten while we read makes a gap (EPIPE), not an end. */

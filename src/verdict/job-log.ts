@@ -19,7 +19,7 @@ export interface JobLog {
 export function readJobLog(plan: Plan, since: number): JobLog | undefined {
   const name = nameOf(plan)
   if (name === undefined) return undefined
-  const log = readKernelLog((text) => isTelling(text))
+  const log = readKernelLog(isTelling, since)
   if (log.errno !== undefined) return undefined
   const { kills, forkRefusals } = parseEvents(log.records)
   const isOwn = (group: string | undefined) => group?.split('/').includes(name) ?? false
