@@ -183,6 +183,7 @@ const aside = [
   'test/cli/terminal.test.ts',
   'test/cli/top.test.ts',
   'test/kernel/compile.test.ts',
+  'test/kernel/exec-failure.test.ts',
   'test/kernel/faults.test.ts',
   'test/kernel/join.test.ts',
   'test/kernel/landlock.test.ts',
@@ -196,9 +197,12 @@ const aside = [
   'test/kernel/root-steps.test.ts',
   'test/kernel/rules-peer.test.ts',
   'test/kernel/sandbox-host.test.ts',
+  'test/kernel/sandbox-ids.test.ts',
+  'test/kernel/sandbox.test.ts',
   'test/kernel/seccomp-report.test.ts',
   'test/kernel/seccomp-shapes.test.ts',
   'test/kernel/seccomp.test.ts',
+  'test/kernel/stop-ungrouped.test.ts',
   'test/kernel/unmask.test.ts',
   'test/kernel/user-namespace.test.ts',
   'test/kernel/volume-attributes.test.ts',
@@ -220,11 +224,16 @@ if (kernels) {
   process.env.HUTCH_FUZZ_SECONDS = '300'
   await suite('fuzz: records of the kernel log', log)
   await provideTools()
-  await suite('a thousand kills, ends of known cause, seccomp profiles of every shape', [
-    'test/kernel/killed.test.ts',
-    'test/ends',
-    'test/kernel/seccomp-shapes.test.ts',
-  ])
+  await suite(
+    'a thousand kills, ends of known cause, command lines beside the real tools, seccomp profiles of every shape',
+    [
+      'test/kernel/killed.test.ts',
+      'test/ends',
+      'test/bwrap/side-by-side.test.ts',
+      'test/utillinux',
+      'test/kernel/seccomp-shapes.test.ts',
+    ],
+  )
   const waiting = [
     ...['bookworm', 'trixie', 'sid'].map((kernel) => [
       `kernel tests on ${kernel}'s kernel, pure v2`,

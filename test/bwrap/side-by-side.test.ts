@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { bwrapOptions } from '../../src/plan/bwrap-table.ts'
 import { requires } from '../requires.ts'
+import { sampled } from '../sample.ts'
 import { cases } from './cases.ts'
 import { differences } from './differences.ts'
 import { type Case, removeCopy, runCase } from './side.ts'
@@ -25,24 +26,26 @@ const turns = (one: Case, as: string, i: number) =>
 
 for (const as of ['root', 'user'] as const)
   describe(`as ${as}`, () => {
-    test.for(cases.filter((one, i) => turns(one, as, i)).map((one) => [String(one.line), one] as const))(
-      '%s',
-      async ([, one], context) => {
-        requires(context, 'root', 'bubblewrap', 'setpriv(1)')
-        const ours = await runCase(one, as, undefined)
-        // a release that cannot do this yet: that hutch does it well is seen beside a newer one
-        if (!isSince(one.since)) return
-        const theirs = await runCase(one, as, real)
-        if (one.differs) expect(theirs.status).not.toBe(one.differs.status)
-        const status = one.differs?.status ?? theirs.status
-        expect({ ...ours, stderr: '' }, ours.stderr + theirs.stderr).toEqual({
-          status,
-          stdout: one.differs ? ours.stdout : theirs.stdout,
-          stderr: '',
-        })
-        if (theirs.stderr.startsWith('bwrap: ')) expect(ours.stderr).toMatch(/^bwrap: /)
-      },
-    )
+    test.for(
+      sampled(
+        cases.filter((one, i) => turns(one, as, i)).map((one) => [String(one.line), one] as const),
+        true,
+      ),
+    )('%s', async ([, one], context) => {
+      requires(context, 'root', 'bubblewrap', 'setpriv(1)')
+      const ours = await runCase(one, as, undefined)
+      // a release that cannot do this yet: that hutch does it well is seen beside a newer one
+      if (!isSince(one.since)) return
+      const theirs = await runCase(one, as, real)
+      if (one.differs) expect(theirs.status).not.toBe(one.differs.status)
+      const status = one.differs?.status ?? theirs.status
+      expect({ ...ours, stderr: '' }, ours.stderr + theirs.stderr).toEqual({
+        status,
+        stdout: one.differs ? ours.stdout : theirs.stdout,
+        stderr: '',
+      })
+      if (theirs.stderr.startsWith('bwrap: ')) expect(ours.stderr).toMatch(/^bwrap: /)
+    })
   })
 
 test('docs/bubblewrap.md has every option and the known differences', () => {

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { cli, collect, type Ended } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
+import { sampled } from '../sample.ts'
 import { type Ground, makeGround } from './lsns-ground.ts'
 
 /** Known differences: docs/util-linux.md tells each. `before` 2.42: lsns of that version does as hutch. */
@@ -188,7 +189,7 @@ function isKnown({ differs }: Case): boolean {
 const titled = cases.map((one, i) => [`${i} ${one.argv} ${one.terminal ?? ''}`.trim(), one] as const)
 
 describe('beside the real lsns', () => {
-  test.for(titled)('%s', async ([, one], context: TestContext) => {
+  test.for(sampled(titled, true))('%s', async ([, one], context: TestContext) => {
     requires(context, 'root', 'lsns(8)')
     if (one.terminal !== undefined) requires(context, 'script(1)')
     const { theirs, ours } = await runBoth(one)
