@@ -43,7 +43,7 @@ test('the scope is delegated, in the usual slice, and says what it is', async ()
 
 test('limits are enforced, with all namespaces', async () => {
   const hog = await hutch(['run', '--memory', '30M', '--swap', '0', '--', 'sh', '-c', 'hutch hog 100M'])
-  expect(hog).toMatchObject({ status: 137, stderr: expect.stringContaining("this group's own") })
+  expect(hog).toMatchObject({ status: 137, stderr: expect.stringContaining("the job's own") })
   const fork = await hutch(['run', '--pids', '4', '--', 'sh', '-c', 'for i in 1 2 3 4 5 6; do sleep 5 & done; wait'])
   expect(fork.stderr).toContain('pids.max')
   expect(await remains()).toEqual(gone)

@@ -36,7 +36,7 @@ test('too much memory is a verdict, too many tasks are refused', async () => {
   const args = ['run', '--isolate', 'none', '--memory', '30M', '--swap', '0', '--pids', '4', '--', 'sh', '-c']
   expect(await hutch([...args, 'hutch hog 100M'], asUser())).toMatchObject({
     status: 137,
-    stderr: expect.stringContaining("this group's own"),
+    stderr: expect.stringContaining("the job's own"),
   })
   const fork = await hutch([...args, 'for i in 1 2 3 4 5 6; do sleep 5 & done; wait'], asUser())
   expect(fork.stderr).toContain('pids.max')
