@@ -52,7 +52,11 @@ const experiments: Experiment[] = [
         'the kernel never gave them more than 52428800 bytes',
         ({ report }) => report.limits['memory.max'] === 52_428_800 && report.usage.memoryPeak! <= 52_428_800,
       ],
-      ['the verdict names the limit', ({ report, err }) => report.reason === 'oom' && err.includes("this group's own")],
+      [
+        'the cause names the limit',
+        ({ report: { cause } }) =>
+          cause.kind === 'oom' && cause.limit?.level === 'own' && cause.limit.value === 52_428_800,
+      ],
     ],
   },
   {
@@ -72,7 +76,7 @@ const experiments: Experiment[] = [
   },
   {
     title: 'A cgroup namespace: from inside, its group is the root',
-    args: ['--', 'cat', '/proc/1/cgroup'],
+    args: ['--isolate', 'pid,mount,cgroup', '--', 'cat', '/proc/1/cgroup'],
     checks: [
       ['/proc/1/cgroup says 0::/', ({ out }) => (readHost().unified ? /^0::\/$/m.test(out) : /:memory:\/$/m.test(out))],
     ],
