@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A job that sits still says what holds it up while it runs, once; the remedy that it prints lets it go on.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, test } from 'vitest'
 import { Cgroup } from '../../src/index.ts'
@@ -9,10 +8,8 @@ import { requires } from '../requires.ts'
 import { cli, collect } from './hutch.ts'
 
 const group = `/hutch-test-${process.pid}`
-afterAll(async () => {
-  if (Object.values(Cgroup.open(group).directories).some(existsSync))
-    await Cgroup.open(group).remove({ recursive: true, kill: true })
-})
+let made: Cgroup | undefined
+afterAll(() => made?.remove({ recursive: true, kill: true }))
 
 /** hutch run -v, its stderr up to the notice, and what ends it. */
 async function start(args: string[]) {
@@ -86,6 +83,7 @@ test.concurrent('a program that waits after a refused fork', async (context) => 
 test.concurrent('a job in a frozen group goes on by the remedy', async (context) => {
   requires(context, 'root', 'not a VM')
   const parent = await Cgroup.create(group)
+  made = parent
   const job = await start(['--parent', group, '--', 'sh', '-c', 'sleep 2; exit 5'])
   while (parent.children().length === 0) await pause(50)
   await pause(200)

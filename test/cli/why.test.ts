@@ -147,11 +147,11 @@ test('a recording tells of a group that is gone, and of one that is there what w
 const looked = (memory: number, wait = 0) =>
   ({ memory, memoryPressure: { some: { avg10: wait, totalUsec: 0 } } }) as GroupSample
 
-/** A job of the last ten seconds, in a group that the recording has. */
+/** A job of the last twenty seconds, in a group that the recording has since nine. */
 const ended = {
   reason: 'oom',
   usage: {},
-  durationMs: 10_000,
+  durationMs: 20_000,
   cgroup: { layout: 'v2', path: '/job' },
   cause: { kind: 'oom', limit: { file: 'memory.max', level: 'ancestor', group: '/above' } },
 } as unknown as Result
