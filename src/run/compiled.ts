@@ -225,7 +225,7 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
   const never = new Set(['readFile', 'readIfFailed', 'wait', 'killGroup', 'exec'])
   const refusable = (list: Op[], section: 'outer' | 'inner') =>
     list.flatMap((op, step) => (never.has(op.op) ? [] : cover(section)(op, step)))
-  // without a look at the program; ENOENT has words of its own
+  // the program's file is unknown here; ENOENT has separate words
   const step = program.inner.findIndex(({ op }) => op === 'exec')
   const execs = execErrnos.flatMap((errno): CompiledRefusal[] => {
     const number = (constants.errno as { [name: string]: number })[errno]

@@ -34,7 +34,7 @@ export type Level = 'own' | 'below' | 'ancestor' | 'host'
 export interface CauseLimit {
   /** Kernel file of the limit, such as memory.max or, on v1, memory.limit_in_bytes; RLIMIT_CPU for a limit of a process; else the option, such as timeout. */
   file: string
-  /** Its value at the end: bytes, tasks, milliseconds; a text for cpu.max. Absent if there is none, or if it could not be read. */
+  /** Its value at the end: bytes, tasks, milliseconds; a text for cpu.max. Absent if the limit does not exist or could not be read. */
   value?: number | string
   /** Directory of the group, or mount point of the file system that was full. */
   group?: string

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why a program could not be executed: exec's errno and a look at the program → words, evidence and a remedy. Pure.
-// Called by run/exec-look.ts, which gathers the facts after exec has failed, and by run/compiled.ts without a look.
+// Explains why a program could not be executed: exec's errno and the program's file → words, evidence and a remedy. Pure.
+// Called by run/exec-look.ts, which gathers the facts after exec has failed, and by run/compiled.ts, which has the errno alone.
 import { quote } from '../quote.ts'
 import { formatSize } from '../units.ts'
 import { findings } from './exec-findings.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From what is left of a job to the figures that decide.ts asks for. Pure, but for the late readers in the outcome.
+// Computes the figures that decide.ts asks for from a job's outcome. Pure, except for the late readers in the outcome.
 import { constants } from 'node:os'
 import { isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'

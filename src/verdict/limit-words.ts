@@ -61,12 +61,6 @@ export function describeForks(denied: number, name: string): string {
   return `${count(denied, 'fork was', 'forks were')} refused: ${name} needs more tasks than pids.max allows`
 }
 
-/** The same where a group above it has the limit: `directory`, where that is known. */
-export function describeForksAbove(denied: number, name: string, directory: string | undefined): string {
-  const which = directory === undefined ? 'a group above it' : `a group above it, ${directory},`
-  return `${count(denied, 'fork was', 'forks were')} refused: ${name} would have needed more tasks than pids.max of ${which} allows`
-}
-
 /** pids.max with what came of it. */
 export function pidsLine(
   limit: string,

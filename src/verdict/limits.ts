@@ -19,7 +19,7 @@ export interface Attributed {
 const v1Names: { [file: string]: string } = { 'memory.max': 'memory.limit_in_bytes' }
 const logWouldTell = "the kernel's log, which root may read, names the group whose limit it was"
 
-/** Returns the job's own limit as it was at the end; without a value if there is none. */
+/** Returns the job's own limit with its value at the end. The value is absent if no limit is set. */
 export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {
   const controller = file.slice(0, file.indexOf('.'))
   const legacy = v1Names[file] ?? file

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a job's end to its Cause: what decide.ts chose, with limit, counts, victims, side events and remedies. Pure, but for late reads.
+// From a job's end to its Cause: what decide.ts chose, with limit, counts, victims, side events and remedies. Pure, except for late reads.
 import { constants } from 'node:os'
 import { parseMemory } from '../cgroup/memory.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
