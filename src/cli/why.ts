@@ -99,6 +99,8 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
   const cause: WhyCause =
     count > 0
       ? {
+          kind: 'oom',
+          confidence: 'likely',
           cause: 'oom',
           group,
           count,
@@ -106,9 +108,18 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
           headline: `${count} ${count === 1 ? 'process was' : 'processes were'} killed (OOM) in ${group}, which is gone`,
           evidence: [],
         }
-      : { cause: 'none', group, headline: `no process was killed for memory in ${group}, which is gone`, evidence: [] }
+      : {
+          kind: 'unknown',
+          confidence: 'unknown',
+          cause: 'none',
+          group,
+          headline: `no process was killed for memory in ${group}, which is gone`,
+          evidence: [],
+        }
   const times = total(slowed)
   const slow: WhyCause = {
+    kind: 'slowed',
+    confidence: 'certain',
     cause: 'slowed',
     limit: 'memory.high',
     group,
@@ -132,14 +143,15 @@ export function formatExplanation(
 ): string {
   const blocks = causes.map((cause) => formatCause(cause, color))
   if (recalled)
-    blocks.push(
-      formatCause({ cause: 'none', headline: `before, ${recalled.group}:`, evidence: recalledLines(recalled) }, color),
-    )
+    blocks.push(formatCause({ headline: `before, ${recalled.group}:`, evidence: recalledLines(recalled) }, color))
   const rest = unknown.map((text) => `not known: ${escapeUnsafe(text)}\n`)
   return `${blocks.join('\n')}${rest.length > 0 ? `\n${rest.join('')}` : ''}`
 }
 
-function formatCause({ headline, evidence, remedy }: WhyCause, color: boolean): string {
+function formatCause(
+  { headline, evidence, remedy }: Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>,
+  color: boolean,
+): string {
   const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
   const width = Math.max(11, ...lines.map(([label]) => label.length))
   const paint = (code: string, text: string) => (color ? `\x1b[${code}m${text}\x1b[0m` : text)

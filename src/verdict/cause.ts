@@ -23,6 +23,12 @@ export const causeKinds = [
   'oomd',
   'host-oom',
   'unknown',
+  // of a group or a process whose own end is not known: hutch why alone
+  'frozen',
+  'stopped',
+  'blocked',
+  'running',
+  'not-kernel',
 ] as const
 /** A kind of cause: what ended the job. */
 export type CauseKind = (typeof causeKinds)[number]
@@ -50,7 +56,7 @@ export interface CauseVictim {
   shmem: number
 }
 
-/** How the job's own process ended; both null: it never started, or its end is unknown. */
+/** How the job's own process ended; both null: it never started, or its end is unknown, as that of a group is. */
 export interface JobEnd {
   /** Exit status; null if a signal ended it, or if it never started. */
   status: number | null

@@ -39,6 +39,25 @@ export const figureNames = [
   /** Percent of its time in which memory.high or reclaim held all of it back, and how often memory.high did. */
   'memoryStallPercent',
   'slowed',
+  /** Of a group or a process that is looked at: groups that are frozen, its processes stopped by a signal or a debugger, and those that wait in the kernel. */
+  'frozen',
+  'stopped',
+  'blocked',
+  /** Processes that systemd-oomd killed. */
+  'oomdKills',
+  /** Limits of tasks that are not a group's and have no room now: RLIMIT_NPROC, threads-max, pid_max. */
+  'fullTasks',
+  /** Periods in which cpu.max held it back. */
+  'throttledPeriods',
+  /** Memory at memory.max while its tasks wait for memory; percent of the last minute in which all tasks waited for memory or a disk. */
+  'thrashing',
+  'stallPercent',
+  /** One process was asked for, and it has not ended; processes are there. */
+  'living',
+  'present',
+  /** Limits that were reached without a counted kill or refusal; what could have been hit and cannot be read. */
+  'limitsReached',
+  'unread',
 ] as const
 export type FigureName = (typeof figureNames)[number]
 export type Facts = { [F in FigureName]: number }
@@ -131,6 +150,45 @@ export const heldRows: readonly Row[] = [
   { kind: 'exited', when: [] },
 ]
 
+const ofOthers: Condition = ['living', '=', 1]
+const ofItself: Condition = ['living', '=', 0]
+const daemonKilled: Condition = ['oomdKills', '>=', 1]
+const oomAlone: Condition = ['oomWithoutKill', '>=', 1]
+
+/**
+ * What stopped or slowed a group or a process whose own end is not known: every row that holds is told, in this order. A process that lives was
+ * not killed, so kills in its group come behind what holds it up now.
+ */
+export const foundRows: readonly Row[] = [
+  { kind: 'frozen', when: [['frozen', '>=', 1]] },
+  { kind: 'stopped', when: [['stopped', '>=', 1]] },
+  { kind: 'blocked', when: [['blocked', '>=', 1]] },
+  { kind: 'oom', when: [isKilled, ofItself] },
+  { kind: 'oomd', when: [daemonKilled, ofItself] },
+  { kind: 'oom', when: [oomAlone, ofItself], likely: true },
+  { kind: 'fork-refused', when: [['forksRefused', '>=', 1]] },
+  { kind: 'fork-refused', when: [['fullTasks', '>=', 1]] },
+  { kind: 'space', when: [['fullSpaces', '>=', 1]] },
+  { kind: 'throttled', when: [['throttledPeriods', '>=', 1]] },
+  { kind: 'slowed', when: [['slowed', '>=', 1]] },
+  { kind: 'slowed', when: [['thrashing', '>=', 1]], likely: true },
+  { kind: 'slowed', when: [['stallPercent', '>=', 10]], likely: true },
+  { kind: 'oom', when: [isKilled, ofOthers] },
+  { kind: 'oomd', when: [daemonKilled, ofOthers] },
+  { kind: 'oom', when: [oomAlone, ofOthers], likely: true },
+]
+
+const nothingReached: Condition = ['limitsReached', '=', 0]
+const allRead: Condition = ['unread', '=', 0]
+
+/** What is left where none of those holds. The kernel is ruled out only if everything that could have been hit was read. */
+export const restRows: readonly Row[] = [
+  { kind: 'running', when: [['present', '=', 1], nothingReached, allRead] },
+  { kind: 'running', when: [['present', '=', 1]], likely: true },
+  { kind: 'not-kernel', when: [nothingReached, allRead] },
+  { kind: 'unknown', when: [] },
+]
+
 function holds(facts: Facts, [figure, compare, value]: Condition): boolean {
   const found = facts[figure]
   if (compare === '>=') return found >= value
@@ -140,6 +198,12 @@ function holds(facts: Facts, [figure, compare, value]: Condition): boolean {
 /** Returns the first row whose conditions all hold; the last row of each list has none. */
 export function decide(rows: readonly Row[], facts: Facts): Row {
   return rows.find(({ when }) => when.every((condition) => holds(facts, condition)))!
+}
+
+/** Returns the kinds of all rows whose conditions hold, each once. */
+export function decideAll(rows: readonly Row[], facts: Facts): CauseKind[] {
+  const found = rows.filter(({ when }) => when.every((condition) => holds(facts, condition)))
+  return [...new Set(found.map(({ kind }) => kind))]
 }
 
 const comparisons = ['>=', '=', '!='] as const

@@ -4,6 +4,7 @@ import { isFull, parseMemory } from '../cgroup/memory.ts'
 import { parseNumber } from '../cgroup/stats.ts'
 import { outerOwner } from '../plan/outer-limits.ts'
 import { parseSize } from '../units.ts'
+import { chooseMemoryLevel, choosePidsLevel } from './attribute.ts'
 import type { CauseLimit, Confidence } from './cause.ts'
 import { type Ended, lateFigures, oomAbove, ownIsFull } from './facts.ts'
 import { levelOfKill } from './job-log.ts'
@@ -17,7 +18,6 @@ export interface Attributed {
 }
 
 const v1Names: { [file: string]: string } = { 'memory.max': 'memory.limit_in_bytes' }
-const logWouldTell = "the kernel's log, which root may read, names the group whose limit it was"
 
 /** Returns the job's own limit with its value at the end. The value is absent if no limit is set. */
 export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {
@@ -73,22 +73,27 @@ export function attributeMemory(ended: Ended): Attributed {
   if (named?.level === 'ancestor') return { limit: limitAbove(ended, file, named.group!), confidence: 'certain' }
   if (named) return { limit: { file, ...named }, confidence: 'certain' }
   const { ownOoms } = parseMemory(figures)
-  if (ownOoms !== undefined) {
-    if (ownOoms > 0) return own('certain')
-    const above = oomAbove(ended)
-    if (above !== undefined)
-      return { limit: limitAbove(ended, file, above), confidence: 'likely', wouldTell: logWouldTell }
-    return { limit: { file, level: 'host' }, confidence: 'likely', wouldTell: logWouldTell }
-  }
+  const counted = ownOoms !== undefined
   // memory without figures of its own, on v2: the group that it shares
-  const shared = plan.layout === 'v2' ? oomAbove(ended) : undefined
-  const above = shared ?? plan.ancestors.find(({ directory }) => isFull(lateFigures(ended, directory)))?.directory
+  const outOfMemory = plan.layout === 'v2' ? oomAbove(ended) : undefined
+  const isHit = (directory: string) =>
+    counted || outOfMemory ? directory === outOfMemory : isFullNow(ended, directory)
   // the group's own notification says that it was out of memory, or a group above it
-  const full = ownIsFull(plan, after) || ended.groupKilled
-  if (full && above === undefined) return own('likely', logWouldTell)
-  if (full) return own('unknown', `${above} was at its limit, too: ${logWouldTell}`)
-  if (above === undefined) return { limit: { file, level: 'host' }, confidence: 'likely', wouldTell: logWouldTell }
-  return { limit: limitAbove(ended, file, above), confidence: 'likely', wouldTell: logWouldTell }
+  const full = !counted && (ownIsFull(plan, after) || ended.groupKilled)
+  const { level, group, ...sure } = chooseMemoryLevel(
+    { ooms: ownOoms, full },
+    [],
+    plan.ancestors.map(({ directory }) => ({
+      group: directory,
+      ...(counted ? { ooms: Number(isHit(directory)) } : { full: isHit(directory) }),
+    })),
+  )
+  if (level === 'own') return own(sure.confidence, sure.wouldTell)
+  return { limit: group === undefined ? { file, level } : limitAbove(ended, file, group), ...sure }
+}
+
+function isFullNow(ended: Ended, directory: string): boolean {
+  return isFull(lateFigures(ended, directory))
 }
 
 /** Whose pids.max refused the job's forks. */
@@ -102,17 +107,17 @@ export function attributeForks(ended: Ended): Attributed {
   const write = groupOf(plan, 'pids')?.writes.find((entry) => entry.file === file)
   const outer = outerOwner(write, plan.outer)
   if (outer !== undefined) return { limit: limitAbove(ended, file, outer), confidence: 'certain' }
-  const max = Number(own.value ?? Number.POSITIVE_INFINITY)
-  const reached = pidsPeak === undefined ? own.value !== undefined : pidsPeak >= max
-  if (reached) return { limit: own, confidence: 'certain' }
   // v1, and v2 before 6.11: the forking group counts, whichever level refused
-  const full = levelsOfPids(ended).filter((group) => isFullOfTasks(ended, group))
-  if (full[0] !== undefined)
-    return { limit: limitAbove(ended, file, full[0]), confidence: 'likely', wouldTell: levelWouldTell }
-  return { limit: { file, level: 'ancestor' }, confidence: 'unknown', wouldTell: levelWouldTell }
+  const max = typeof own.value === 'number' ? own.value : undefined
+  const reached = max !== undefined && (pidsPeak ?? 0) >= max
+  const above = reached ? [] : levelsOfPids(ended)
+  const { level, group, ...sure } = choosePidsLevel([
+    { group: own.group ?? '', max, peak: pidsPeak },
+    ...above.map((directory) => ({ group: directory, ...tasksOf(ended, directory) })),
+  ])
+  if (level === 'own') return { limit: own, ...sure }
+  return { limit: group === undefined ? { file, level } : limitAbove(ended, file, group), ...sure }
 }
-
-const levelWouldTell = 'this kernel does not count refused forks by level; Linux 6.11 and later do, on cgroup v2'
 
 function levelsOfPids({ plan }: Ended): string[] {
   const mount = plan.layout === 'v2' ? undefined : plan.v1.pids?.mount
@@ -123,8 +128,7 @@ function levelsOfPids({ plan }: Ended): string[] {
   return levels
 }
 
-function isFullOfTasks(ended: Ended, group: string): boolean {
+function tasksOf(ended: Ended, group: string): { max: number | undefined; peak: number | undefined } {
   const figures = lateFigures(ended, group)
-  const [max, peak] = [parseNumber(figures('pids.max')), parseNumber(figures('pids.peak'))]
-  return max !== undefined && (peak ?? 0) >= max
+  return { max: parseNumber(figures('pids.max')), peak: parseNumber(figures('pids.peak')) }
 }

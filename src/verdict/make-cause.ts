@@ -169,6 +169,11 @@ const ownFaults = new Set([
   'SIGXFSZ',
 ])
 
+/** Whether a program brings that signal on itself. */
+export function isOwnFault(signal: string): boolean {
+  return ownFaults.has(signal)
+}
+
 /** Who sent the signal that ended it. */
 export function senderOf({ plan, outcome, signal, stayed }: Ended): NonNullable<JobEnd['from']> {
   if (outcome.stopCause) return 'hutch'

@@ -89,6 +89,11 @@ const headlines: { [K in CauseKind]: Headline } = {
     `interrupted by ${(c.passedOn ?? []).join(' and ')}, which hutch passed on; ${endOf(c, slots)}`,
   oomd: (c, slots) => `systemd-oomd killed ${who(c)}; ${endOf(c, slots)}`,
   unknown: (c, slots) => `${endOf(c, slots)}; the cause is unknown`,
+  frozen: (c) => `${who(c)} is frozen`,
+  stopped: (c) => `${who(c)} is stopped by a signal or a debugger`,
+  blocked: (c) => `${who(c)} waits in the kernel`,
+  running: (c) => `nothing is known to have stopped ${who(c)}`,
+  'not-kernel': (c) => `${who(c)} ended by itself or by a signal of another process`,
 }
 
 const senders = {

@@ -207,7 +207,10 @@ test.each([
   ],
   [
     'a newer kernel, which tells the level',
-    { levels: [level('/a/b', { max: '5', denied: 0, deniedHere: 0 }), level('/a', { max: '9', deniedHere: 4 })] },
+    {
+      levels: [level('/a/b', { max: '5', denied: 0, deniedHere: 0 }), level('/a', { max: '9', deniedHere: 4 })],
+      firstRefused: 1000,
+    },
     ['pids.max', 'ancestor', '/a', 4],
   ],
   [
@@ -258,6 +261,8 @@ test('the arithmetic of a CPU limit', () => {
   expect(
     explainThrottling('web', { ...facts, cpuUsec: 4_900_000, tasks: 4, cpus: 2 }, (more) => `--cpus ${more}`),
   ).toEqual({
+    kind: 'throttled',
+    confidence: 'certain',
     cause: 'throttled',
     limit: 'cpu.max',
     count: 98,

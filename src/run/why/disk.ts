@@ -71,6 +71,8 @@ export function diskCauses(name: string, pid: number, full: readonly Fullness[])
     const names = free >= 65_536 && freeInodes === 0
     const mib = Math.ceil((size * 2) / 2 ** 20)
     return {
+      kind: 'space',
+      confidence: 'certain',
       cause: 'disk-full',
       headline: `${quote(directory)} is full as ${name} sees it: what writes there gets ENOSPC`,
       evidence: [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `why` answers.
-import type { Cause } from '../../verdict/cause.ts'
+import type { Cause, CauseKind, Confidence, JobEnd } from '../../verdict/cause.ts'
 import type { Line } from '../../verdict/limit-words.ts'
 import type { Reason } from '../../verdict/result.ts'
 
@@ -20,10 +20,17 @@ export interface Victim {
 
 /** One thing that stopped or slowed it, the kernel's figures for it, and what to do. */
 export interface WhyCause {
+  /** As `Cause` has it. */
+  kind: CauseKind
+  confidence: Confidence
+  /** What would make it certain. */
+  wouldTell?: string
+  /** How a process ended, if that is known. */
+  end?: JobEnd
   /**
    * A run's reason, or: throttled by cpu.max; slowed by memory.high; disk-full; fault, a signal that the program brought
-   * on itself; stuck, it is there and does not run; oomd, systemd-oomd killed it; not-kernel, it is over and no limit and no kill of the kernel's ended it;
-   * none, nothing has stopped it; unknown, it is gone and what could tell may not be read.
+   * on itself; stuck, it is there and does not run; oomd, systemd-oomd killed it; not-kernel, it is over, all that could have been hit was read, and
+   * no limit and no kill of the kernel ended it; none, it is there and nothing is known to have stopped it; unknown, what could tell may not be read.
    */
   cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'stuck' | 'oomd' | 'not-kernel' | 'none' | 'unknown'
   /** The limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high, cgroup.freeze. */
@@ -66,31 +73,3 @@ export interface Explanation {
 
 /** An explanation before its weightiest cause was chosen. */
 export type Found = Omit<Explanation, 'cause'> & { cause?: Cause | undefined }
-
-const weights: WhyCause['cause'][] = [
-  'not-found',
-  'not-executable',
-  'timeout',
-  'cpu-time',
-  'output',
-  'aborted',
-  'stuck',
-  'oom',
-  'oomd',
-  'pids',
-  'fault',
-  'signal',
-  'space',
-  'disk-full',
-  'throttled',
-  'slowed',
-  'exit',
-  'not-kernel',
-  'none',
-  'unknown',
-]
-
-/** In order of weight; those of one kind stay as they are. */
-export function sortCauses(causes: readonly WhyCause[]): WhyCause[] {
-  return [...causes].sort((a, b) => weights.indexOf(a.cause) - weights.indexOf(b.cause))
-}

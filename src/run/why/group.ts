@@ -1,119 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that is known of a group, from its files, its processes and the kernel's log, as causes.
+// What stopped or slowed a group, or one process in it: the kinds that verdict/decide.ts chooses, each with its limit, counts and words.
 import { availableParallelism, totalmem } from 'node:os'
-import { type Chain, readChain } from '../../cgroup/chain.ts'
-import { readWords, walkGroups } from '../../cgroup/files.ts'
-import { hierarchies, type Place } from '../../cgroup/place.ts'
+import type { Chain } from '../../cgroup/chain.ts'
+import type { Place } from '../../cgroup/place.ts'
 import type { Host } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
+import type { CauseKind } from '../../verdict/cause.ts'
+import { decide, decideAll, foundRows, restRows } from '../../verdict/decide.ts'
 import { type Line, memoryLine, pidsLine } from '../../verdict/limit-words.ts'
-import { diskCauses, parseWritable, readFull } from './disk.ts'
-import { sortCauses, type WhyCause } from './explanation.ts'
-import { firstRefusal, killsIn, type LogFacts, lastRefusalBelow } from './log.ts'
-import { formatTime, type MemoryFacts, memoryCauses } from './memory.ts'
+import { diskCauses } from './disk.ts'
+import type { WhyCause } from './explanation.ts'
+import type { LogFacts } from './log.ts'
+import { computeFound, type Looked, look, nameOf, reachedLimits } from './look.ts'
+import { formatTime, memoryCauses } from './memory.ts'
 import { adviseHeap, isNode, parseHeapFlag } from './node-heap.ts'
-import { daemonCauses, readDaemonKills } from './oomd.ts'
-import { pressureLines, slowedCauses } from './pressure.ts'
-import { countTasks, findKillers, type ProcessFacts, readProcess, readTaskLimits } from './process.ts'
-import { readFrozen, readWaiting, stuckCauses } from './stuck.ts'
-import { type TaskFacts, taskCauses } from './tasks.ts'
+import { daemonCauses } from './oomd.ts'
+import { pressureLines, slowedCauses, stallCauses } from './pressure.ts'
+import { findKillers, type ProcessFacts } from './process.ts'
+import { stuckCauses } from './stuck.ts'
+import { refusedAbove, taskCauses } from './tasks.ts'
 import { throttleCauses } from './throttle.ts'
 
-/** Of a group's processes, so many are looked at. */
-const mostProcesses = 32
+/** What was found of a group, and what could have been hit and cannot be read. */
+export interface FoundInGroup {
+  causes: WhyCause[]
+  unread: readonly string[]
+}
 
 /** Causes in a group; `one` is the process that was asked for, else all in the group are looked at. */
-export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): WhyCause[] {
-  const chain = readChain(host, place)
-  const pids = one ? [one.pid] : membersOf(host, place)
-  const processes = one ? [one] : pids.slice(0, mostProcesses).flatMap((pid) => readProcess(pid) ?? [])
-  const tasks = chain.pids[0]?.current || chain.pids[0]?.peak || pids.length
-  const memory = memoryFacts(chain, place, log, one !== undefined)
-  const whole = place.directories[''] === host.unified?.mount
-  const causes = [
-    ...memoryCauses(memory).map((cause) => (one ? withOne(cause, memory.name, one) : withHeap(cause, processes))),
-    ...daemonCauses(readDaemonKills(host, place)),
-    ...taskCauses(taskFacts(chain, place, log, processes)),
-    ...seenFull(processes, one ? `process ${one.pid}` : quote(place.path)),
-    ...throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), tasks),
-    ...slowedCauses(memory, chain.pressure.memory),
-    ...stuckCauses(
-      one ? `process ${one.pid} (${quote(one.name)})` : quote(place.path),
-      readFrozen(host, place),
-      processes,
-      readWaiting(processes),
-    ),
-  ].map((cause) => withPressure(cause, chain, whole))
-  if (causes.length > 0) {
-    const sorted = sortCauses(causes)
-    // others of its group died, maybe long ago: what holds it up now comes first
-    const past = ({ cause }: WhyCause) => one !== undefined && !one.zombie && (cause === 'oom' || cause === 'oomd')
-    return [...sorted.filter((cause) => !past(cause)), ...sorted.filter(past)]
+export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): FoundInGroup {
+  const looked = look(host, place, log, one)
+  const facts = computeFound(looked)
+  const found = decideAll(foundRows, facts).flatMap((kind) => makers[kind]?.(looked) ?? [])
+  const rest = decide(restRows, facts)
+  const causes = found.length > 0 ? found : [nothingFound(looked, rest.kind, rest.likely === true)]
+  return {
+    causes: [...causes, ...refusedAbove(looked.tasks)].map((cause) => withPressure(cause, looked)),
+    unread: looked.unread,
   }
-  return [nothingFound(chain, place, pids.length > 0, one, whole)]
+}
+
+const makers: { [K in CauseKind]?: (looked: Looked) => WhyCause[] } = {
+  frozen: (looked) => stuck(looked, 'frozen'),
+  stopped: (looked) => stuck(looked, 'stopped'),
+  blocked: (looked) => stuck(looked, 'blocked'),
+  oom: ({ memory, one, processes }) =>
+    memoryCauses(memory).map((cause) => (one ? withOne(cause, memory.name, one) : withHeap(cause, processes))),
+  oomd: ({ daemon }) => daemonCauses(daemon),
+  'fork-refused': ({ tasks }) => taskCauses(tasks),
+  space: ({ full, one, place }) =>
+    full.flatMap(({ pid, mounts }) => diskCauses(one ? `process ${one.pid}` : quote(place.path), pid, mounts)),
+  throttled: ({ chain, place, taskCount }) =>
+    throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), taskCount),
+  slowed: ({ memory, chain }) => {
+    const limited = slowedCauses(memory, chain.pressure.memory)
+    return limited.length > 0 ? limited : stallCauses(memory.name, chain.pressure)
+  },
+}
+
+function nameProcess({ pid, name }: ProcessFacts): string {
+  return `process ${pid} (${quote(name)})`
+}
+
+function stuck({ one, place, frozen, processes, waiting }: Looked, wanted: CauseKind): WhyCause[] {
+  const causes = stuckCauses(one ? nameProcess(one) : quote(place.path), frozen, processes, waiting)
+  return causes.filter(({ kind }) => kind === wanted)
 }
 
 /** The counts are of its group; of the process itself the log or its status would tell. */
 function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
-  const told: Line = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
-  return { ...withHeap(cause, [one]), evidence: one.zombie ? cause.evidence : [told, ...cause.evidence] }
-}
-
-/** A group of each hierarchy has its own path, which may differ between them. */
-function nameOf(levels: readonly { path: string }[], place: Place): string {
-  return quote(levels[0]?.path ?? place.path)
-}
-
-function isWhole(levels: readonly { path: string }[]): boolean {
-  return levels[0]?.path === '/'
-}
-
-function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean): MemoryFacts {
-  const path = chain.memory[0]?.path ?? place.path
-  // a process in the root group is not asked about for all groups
-  const deep = !(alone && isWhole(chain.memory))
-  return {
-    name: quote(path),
-    path,
-    levels: deep ? chain.memory : [],
-    below: deep ? chain.memoryBelow : [],
-    // where memory is not counted, the log can only mean an earlier group of this path
-    kills: chain.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
-  }
-}
-
-function taskFacts(chain: Chain, place: Place, log: LogFacts, processes: readonly ProcessFacts[]): TaskFacts {
-  const first = firstRefusal(log, chain.pids[0]?.path ?? place.path)
-  const below = lastRefusalBelow(log, chain.pids[0]?.path ?? place.path)
-  const held = processes.find(({ nproc, zombie }) => nproc !== undefined && !zombie)
-  const limits = readTaskLimits()
-  return {
-    name: nameOf(chain.pids, place),
-    levels: chain.pids,
-    below: isWhole(chain.pids) ? [] : chain.pidsBelow,
-    ...(first !== undefined && !isWhole(chain.pids) && { firstRefused: first }),
-    ...(below !== undefined && !isWhole(chain.pids) && { lastRefusedBelow: below }),
-    ...(held && { user: { pid: held.pid, uid: held.uid, limit: held.nproc!, tasks: countTasks(held.uid) } }),
-    ...(limits && { host: limits }),
-  }
-}
-
-/** Processes in it and below it. The root of a hierarchy has those of the whole machine, which are not asked about. */
-function membersOf(host: Host, place: Place): number[] {
-  const mounts = new Set(hierarchies(host).map(([, { mount }]) => mount))
-  const directories = [...new Set(Object.values(place.directories))].filter((directory) => !mounts.has(directory))
-  const pids = directories.flatMap((directory) => walkGroups(directory)).flatMap((at) => readWords(at, 'cgroup.procs'))
-  return [...new Set(pids)].map(Number).filter((pid) => pid > 0)
-}
-
-/** Processes that share a mount namespace see the same: each file system is told once. */
-function seenFull(processes: readonly ProcessFacts[], name: string): WhyCause[] {
-  const seen = new Set<string>()
-  return processes.flatMap(({ pid, mountinfo, zombie }) => {
-    if (zombie || seen.has(mountinfo)) return []
-    seen.add(mountinfo)
-    return diskCauses(name, pid, readFull(pid, parseWritable(mountinfo)))
-  })
+  const entry: Line = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
+  return { ...withHeap(cause, [one]), evidence: one.zombie ? cause.evidence : [entry, ...cause.evidence] }
 }
 
 function withHeap(cause: WhyCause, processes: readonly ProcessFacts[]): WhyCause {
@@ -145,57 +102,62 @@ export function addAdvice(
   return { ...cause, evidence: [...cause.evidence, ...told], remedy }
 }
 
-function withPressure(cause: WhyCause, { pressure }: Chain, whole: boolean): WhyCause {
-  const resource = { oom: 'memory', slowed: 'memory', throttled: 'cpu' }[cause.cause as string]
+const resources: { [K in CauseKind]?: string } = {
+  oom: 'memory',
+  'host-oom': 'memory',
+  slowed: 'memory',
+  throttled: 'cpu',
+}
+
+function withPressure(cause: WhyCause, { chain: { pressure }, whole }: Looked): WhyCause {
+  const resource = cause.limit === 'io.pressure' ? 'io' : resources[cause.kind]
   const text = resource === undefined ? undefined : pressure[resource]
   if (text === undefined) return cause
   return { ...cause, evidence: [...cause.evidence, ...pressureLines({ [resource!]: text }, whole)] }
 }
 
-function nothingFound(
-  chain: Chain,
-  place: Place,
-  populated: boolean,
-  one: ProcessFacts | undefined,
-  whole: boolean,
-): WhyCause {
-  const name = one ? `process ${one.pid} (${quote(one.name)})` : quote(place.path)
-  const limits: Line[] = [
-    ...chain.memory.filter(({ max }) => max !== undefined).map((level) => at(memoryLine(level.max, level), level.path)),
-    ...chain.pids.filter(({ max }) => max !== undefined).map((level) => at(pidsLine(level.max!, level), level.path)),
-  ]
-  const evidence = [...limits, ...pressureLines(chain.pressure, whole)]
-  const hit = describeHits(chain)
-  if (populated && !one?.zombie)
+/** The words of each of restRows' kinds. */
+function nothingFound(looked: Looked, kind: CauseKind, likely: boolean): WhyCause {
+  const { chain, place, one, unread } = looked
+  const name = one ? nameProcess(one) : quote(place.path)
+  const evidence = [...limitLines(chain), ...pressureLines(chain.pressure, looked.whole)]
+  const hit = describeHits(looked)
+  const [first] = unread
+  const wouldTell = first === undefined ? {} : { wouldTell: first }
+  if (kind === 'running')
     return {
+      kind,
+      confidence: likely ? 'unknown' : 'certain',
+      ...wouldTell,
       cause: 'none',
-      headline:
-        hit === noHit ? `nothing has stopped ${name}: ${noHit}` : `nothing is known to have stopped ${name}: ${hit}`,
+      headline: likely ? `nothing is known to have stopped ${name}: ${hit}` : `nothing has stopped ${name}: ${hit}`,
       evidence,
     }
   return {
-    cause: 'not-kernel',
-    headline: `${name} is ${one ? 'over' : 'empty'}, and ${hit === noHit ? `it was not the kernel: ${noHit}` : `the kernel is not known to have ended it: ${hit}`}`,
+    kind,
+    confidence: kind === 'not-kernel' ? 'certain' : 'unknown',
+    ...wouldTell,
+    cause: kind === 'not-kernel' ? 'not-kernel' : 'unknown',
+    headline: `${name} is ${one ? 'over' : 'empty'}, and ${kind === 'not-kernel' ? 'it was not the kernel' : 'the kernel is not known to have ended it'}: ${hit}`,
     evidence: [...evidence, ...senderLines()],
     remedy: 'run it with hutch run --report FILE: then its status, its signal and its limits are told',
   }
 }
 
-const noHit = 'no limit in its chain was hit, and the kernel killed nothing in it'
-
-/** Limits that were reached, without a kill or a refused fork that counts tell of; `noHit` only if all that could be hit was read. */
-function describeHits({ memory, pids }: Chain): string {
-  const reached = [
-    ...memory
-      .filter(({ full, hits = 0 }) => full === true || hits > 0)
-      .map(({ path }) => `memory.max of ${quote(path)}`),
-    ...pids
-      .filter(({ max, peak, current }) => max !== undefined && Math.max(peak ?? 0, current ?? 0) >= Number(max))
-      .map(({ path }) => `pids.max of ${quote(path)}`),
+function limitLines({ memory, pids }: Chain): Line[] {
+  return [
+    ...memory.filter(({ max }) => max !== undefined).map((level) => at(memoryLine(level.max, level), level.path)),
+    ...pids.filter(({ max }) => max !== undefined).map((level) => at(pidsLine(level.max!, level), level.path)),
   ]
+}
+
+/** "No limit was hit" only if everything that could be hit was read. */
+function describeHits({ chain, unread, tasks }: Looked): string {
+  const reached = reachedLimits(chain)
   if (reached.length > 0) return `${reached.join(' and ')} was reached, and no kill and no refused fork was counted`
-  const unread = [memory.length === 0 && 'memory', pids.length === 0 && 'pids'].filter(Boolean)
-  return unread.length > 0 ? `no controller counts ${unread.join(' and ')} here; no other limit was hit` : noHit
+  if (unread.length > 0 || refusedAbove(tasks).length > 0)
+    return 'what could be read has no kill and no refused fork of it'
+  return 'no limit of its groups was hit, and the kernel killed nothing in it'
 }
 
 /** Who else kills; `since`: what was before, the log has not. */

@@ -4,6 +4,7 @@ import type { MemoryLevel } from '../../cgroup/chain.ts'
 import type { KernelKill } from '../../host/kernel-record.ts'
 import { quote, shellWord } from '../../quote.ts'
 import { formatSize } from '../../units.ts'
+import { chooseMemoryLevel } from '../../verdict/attribute.ts'
 import {
   describeKills,
   describeLevel,
@@ -39,19 +40,40 @@ export function memoryCauses(facts: MemoryFacts): WhyCause[] {
   // memory.oom.group: the first victim is killed and counted once more with the rest of its group
   const kills = all.filter((kill, i) => !kill.together || !all.slice(0, i).some((one) => isAgain(kill, one)))
   counted -= all.length - kills.length
-  if (counted === 0 && kills.length === 0) return []
+  if (counted === 0 && kills.length === 0) return withoutKill(facts)
   const told = new Map<string, KernelKill[]>()
   for (const kill of kills) told.set(keyOf(kill), [...(told.get(keyOf(kill)) ?? []), kill])
-  if (told.size === 0) return [makeCause(facts, guessLevel(facts), counted, [])]
+  if (told.size === 0) {
+    const { level, ...sure } = guessLevel(facts)
+    return [makeCause(facts, level, counted, [], sure)]
+  }
   const causes = [...told.values()].map((some) =>
     makeCause(
       facts,
       toldLevel(facts, some.at(-1)!),
       told.size === 1 ? Math.max(counted, some.length) : some.length,
       some,
+      sureOf(facts, some.at(-1)!),
     ),
   )
   return causes.reverse()
+}
+
+/** v2: memory was out at the group's limit or one below, and nothing could be killed. */
+function withoutKill(facts: MemoryFacts): WhyCause[] {
+  if (!ranOutAlone(facts)) return []
+  const { level, ...sure } = guessLevel(facts)
+  return [makeCause(facts, level, 0, [], sure)]
+}
+
+/** Kills in the group and below it, by the counts and the log. */
+export function countKills(facts: MemoryFacts): number {
+  return memoryCauses(facts).reduce((sum, { count = 0 }) => sum + count, 0)
+}
+
+/** Whether the kernel counted an out-of-memory situation in the group or below it, and no kill. */
+export function ranOutAlone({ levels: [own], below }: MemoryFacts): boolean {
+  return own?.kills === 0 && ((own.ooms ?? 0) > 0 || below.some(({ ooms }) => (ooms ?? 0) > 0))
 }
 
 function isAgain(kill: KernelKill, earlier: KernelKill): boolean {
@@ -75,22 +97,28 @@ function keyOf({ for: whose, limitGroup = '', nodesAlone }: KernelKill): string 
 function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel | undefined {
   if (kill.for === 'host') return { whose: 'host' }
   if (kill.limitGroup === undefined) {
-    const level = guessLevel(facts)
+    const { level } = guessLevel(facts)
     return level.whose === 'host' ? undefined : level
   }
   if (kill.limitGroup === facts.path) return { whose: 'own' }
   return { whose: isBelow(kill.limitGroup, facts.path) ? 'below' : 'ancestor', directory: kill.limitGroup }
 }
 
-/** The group itself, then those below it, then those above, nearest first; none of them is the host. */
-function guessLevel({ levels, below }: MemoryFacts): OomLevel {
-  const hit = ({ ooms, full }: MemoryLevel) => (ooms ?? 0) > 0 || full === true
+type Sure = Pick<WhyCause, 'confidence' | 'wouldTell'>
+
+/** By counts and peaks. */
+function guessLevel({ levels, below }: MemoryFacts): { level: OomLevel } & Sure {
   const [own, ...above] = levels
-  if (own && hit(own)) return { whose: 'own' }
-  const inside = below.find(hit)
-  if (inside) return { whose: 'below', directory: inside.path }
-  const ancestor = above.find(hit)
-  return ancestor ? { whose: 'ancestor', directory: ancestor.path } : { whose: 'host' }
+  const counts = (levels: readonly MemoryLevel[]) => levels.map(({ path, ooms, full }) => ({ group: path, ooms, full }))
+  const { level, group, ...sure } = chooseMemoryLevel(own, counts(below), counts(above))
+  return { level: { whose: level, ...(group !== undefined && { directory: group }) }, ...sure }
+}
+
+/** What the log names is proof, unless it has left out whose limit it was. */
+function sureOf(facts: MemoryFacts, kill: KernelKill): Sure {
+  if (kill.for === 'host' || kill.limitGroup !== undefined) return { confidence: 'certain' }
+  const { level: _, ...sure } = guessLevel(facts)
+  return sure
 }
 
 /** Whether a group is another one, or below it. */
@@ -103,6 +131,7 @@ function makeCause(
   level: OomLevel | undefined,
   counted: number,
   kills: readonly KernelKill[],
+  sure: Sure,
 ): WhyCause {
   const group = level?.whose === 'own' ? facts.path : level?.directory
   const state = [...facts.levels, ...facts.below].find(({ path }) => path === group)
@@ -111,6 +140,8 @@ function makeCause(
   const figures = { peak: state?.peak, hits: state?.hits, kills: counted }
   const named = level && quoted(level)
   return {
+    kind: level?.whose === 'host' ? 'host-oom' : 'oom',
+    ...sure,
     cause: 'oom',
     ...(level?.whose !== 'host' && { limit: 'memory.max' }),
     ...(level && { whose: level.whose }),
@@ -118,7 +149,10 @@ function makeCause(
     ...(max !== undefined && level?.whose !== 'host' && { maximum: Number(max) }),
     count: counted,
     ...(last && { last: new Date(last.at).toISOString(), victims: kills.map(makeVictim) }),
-    headline: describeKills(counted, facts.name, named),
+    headline:
+      counted > 0
+        ? describeKills(counted, facts.name, named)
+        : `out of memory (OOM) in ${facts.name}, and nothing could be killed`,
     evidence: [
       ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
       ['whose limit', last?.nodesAlone ? 'none: its memory nodes (cpuset.mems) were used up' : whoseLimit(named)],

@@ -41,6 +41,9 @@ export function readDaemonKills(host: Host, place: Place): DaemonKill[] {
 
 export function daemonCauses(kills: readonly DaemonKill[]): WhyCause[] {
   return kills.map((kill) => ({
+    kind: 'oomd',
+    confidence: 'likely',
+    wouldTell: 'journalctl -u systemd-oomd: who may write to the group could have set the attributes, too',
     cause: 'oomd',
     whose: kill.whose,
     group: kill.path,

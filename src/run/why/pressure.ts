@@ -17,6 +17,8 @@ export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] 
     const whose = i === 0 ? 'own' : 'ancestor'
     return [
       {
+        kind: 'slowed',
+        confidence: 'certain',
         cause: 'slowed',
         limit: 'memory.high',
         whose,
@@ -36,6 +38,41 @@ export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] 
   return [...high, ...fullCause(facts, pressure)]
 }
 
+/** Whether the group or one above it is at memory.max while its tasks wait for memory. */
+export function isThrashing(facts: MemoryFacts, pressure?: string): boolean {
+  return fullCause(facts, pressure).length > 0
+}
+
+/** Percent of the last minute in which all tasks of the group waited for memory or a disk, whichever is more. */
+export function stallOf(pressure: { [resource: string]: string }): { resource: string; percent: number } {
+  const share = (resource: string) => ({
+    resource,
+    percent: Number(/^full .*avg60=([\d.]+)/m.exec(pressure[resource] ?? '')?.[1] ?? 0),
+  })
+  const [memory, io] = [share('memory'), share('io')]
+  return io.percent > memory.percent ? io : memory
+}
+
+/** What no limit explains: the tasks wait for pages or for a disk. */
+export function stallCauses(name: string, pressure: { [resource: string]: string }): WhyCause[] {
+  const { resource, percent } = stallOf(pressure)
+  return [
+    {
+      kind: 'slowed',
+      confidence: 'likely',
+      wouldTell: 'the limits and the load of the disk: io.max, memory.stat, iostat -x',
+      cause: 'slowed',
+      limit: `${resource}.pressure`,
+      headline: `in ${Math.round(percent)} % of the last minute all tasks of ${name} waited for ${resource === 'io' ? 'a disk' : 'memory'}`,
+      evidence: [],
+      remedy:
+        resource === 'io'
+          ? 'see what reads and writes: hutch top; and io.max of its groups'
+          : 'see where memory goes: memory.stat of the group; and how much of the memory of the host is free',
+    },
+  ]
+}
+
 /** A group that gets its own pages back all the time has come to a stop as well as one that was killed. */
 const thrashing = 10
 
@@ -46,6 +83,8 @@ function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined):
   if (share < thrashing || !level) return []
   return [
     {
+      kind: 'slowed',
+      confidence: 'likely',
       cause: 'slowed',
       limit: 'memory.max',
       whose: at === 0 ? 'own' : 'ancestor',

@@ -137,6 +137,7 @@ function verdictCause(report: Report): WhyCause {
   const notKernel = reason === 'signal' && signal === 'SIGKILL' && signalFrom !== 'inside' && usage.oomKills === 0
   const heap = reason === 'signal' && signal === 'SIGABRT' && isNode(command)
   return {
+    ...sureOf(report, level !== undefined),
     cause: reason === 'signal' && signalFrom === 'inside' ? 'fault' : reason,
     ...(limit && { limit }),
     ...(level && { whose: level }),
@@ -158,6 +159,30 @@ function verdictCause(report: Report): WhyCause {
   }
 }
 
+const kinds: { [reason in Reason]: CauseKind } = {
+  'not-found': 'exec-failed',
+  'not-executable': 'exec-failed',
+  timeout: 'timeout',
+  'cpu-time': 'cpu-time',
+  output: 'output',
+  aborted: 'aborted',
+  oom: 'oom',
+  pids: 'fork-refused',
+  space: 'space',
+  signal: 'signal',
+  exit: 'exited',
+}
+
+/** The report's own cause; one of version 1 has its reason, and no level. */
+function sureOf(
+  { cause, reason, exitCode, signal }: Report,
+  isNamed: boolean,
+): Pick<WhyCause, 'kind' | 'confidence' | 'end'> {
+  if (cause) return { kind: cause.kind, confidence: cause.confidence, end: cause.end }
+  const sure = isNamed || (reason !== 'oom' && reason !== 'pids')
+  return { kind: kinds[reason], confidence: sure ? 'certain' : 'likely', end: { status: exitCode, signal } }
+}
+
 const fullHeap =
   'if it said "JavaScript heap out of memory", its heap was full before memory.max: start it with a larger --max-old-space-size=MiB, and with a memory.max a third above that'
 
@@ -174,6 +199,8 @@ function withinCauses(report: Report): WhyCause[] {
   const level = verdict.evidence.filter(([label]) => label === 'whose limit')
   const whose = groupLimit(report, ...memoryKinds)?.level
   const kills: WhyCause = {
+    kind: whose === 'host' ? 'host-oom' : 'oom',
+    confidence: whose === undefined ? 'likely' : 'certain',
     cause: 'oom',
     ...(whose !== 'host' && { limit: 'memory.max' }),
     ...(whose && { whose }),
@@ -188,6 +215,8 @@ function withinCauses(report: Report): WhyCause[] {
           : 'raise the limit that is named, or run elsewhere with --parent',
   }
   const forks: WhyCause = {
+    kind: 'fork-refused',
+    confidence: 'certain',
     cause: 'pids',
     limit: 'pids.max',
     count: pidsDenied,

@@ -70,6 +70,8 @@ export function stuckCauses(
   if (by !== undefined)
     return [
       {
+        kind: 'frozen',
+        confidence: 'certain',
         cause: 'stuck',
         limit: 'cgroup.freeze',
         whose: by.whose,
@@ -82,17 +84,19 @@ export function stuckCauses(
   const stopped = processes.filter(({ state }) => state === 'T')
   const traced = processes.filter(({ state }) => state === 't')
   return [
-    ...several(stopped, 'stopped by a signal', (one) => `process ${one.pid} (${quote(one.name)})`, {
+    ...several('stopped', stopped, 'stopped by a signal', (one) => `process ${one.pid} (${quote(one.name)})`, {
       remedy: `let it go on: kill -CONT ${stopped.map(({ pid }) => pid).join(' ')}`,
       why: 'SIGSTOP, or from a terminal: ^Z, or a read or write in the background',
     }),
     ...several(
+      'stopped',
       traced,
       'held by a debugger',
       (one) => `process ${one.pid} (${quote(one.name)}) by process ${one.tracer}`,
       { remedy: 'let the debugger go on or end', why: 'ptrace(2): gdb, strace and the like' },
     ),
     ...several(
+      'blocked',
       waiting.map(({ process }) => process),
       'waiting in the kernel, where no signal ends the wait',
       (one) => {
@@ -111,6 +115,7 @@ export function stuckCauses(
 const mostShown = 5
 
 function several(
+  kind: 'stopped' | 'blocked',
   processes: readonly ProcessFacts[],
   what: string,
   describe: (process: ProcessFacts) => string,
@@ -122,6 +127,8 @@ function several(
   const also = rest === 0 ? '' : `, and ${rest} more here`
   return [
     {
+      kind,
+      confidence: 'certain',
       cause: 'stuck',
       count: processes.length,
       headline: `process ${first.pid} (${quote(first.name)}) is ${what}${also}`,

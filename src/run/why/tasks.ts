@@ -2,6 +2,7 @@
 // Which of the four limits refused a fork: pids.max at some level, RLIMIT_NPROC, threads-max or pid_max. Pure.
 import type { PidsLevel } from '../../cgroup/chain.ts'
 import { quote } from '../../quote.ts'
+import { choosePidsLevel, levelWouldTell, type PidsCount } from '../../verdict/attribute.ts'
 import { count, describeForks, type Line, pidsLine } from '../../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import { formatTime } from './memory.ts'
@@ -16,6 +17,8 @@ export interface TaskFacts {
   firstRefused?: number
   /** When the log last tells of a refused fork in a group below it, also one that is gone. */
   lastRefusedBelow?: number
+  /** The log goes back to the boot: what it does not tell has not happened. */
+  logComplete?: boolean
   /** Of a process in it that is held to it: the soft limit, and how many tasks its user has. */
   user?: { pid: number; uid: number; limit: number; tasks: number }
   /** Of the whole machine. */
@@ -24,7 +27,17 @@ export interface TaskFacts {
 
 /** The limits that refused forks, or refuse them now. */
 export function taskCauses(facts: TaskFacts): WhyCause[] {
-  return [...groupCauses(facts), ...userCause(facts), ...hostCauses(facts)]
+  return [...groupCauses(facts), ...fullCauses(facts)]
+}
+
+/** Limits that are not a group's and have no room now. */
+export function fullCauses(facts: TaskFacts): WhyCause[] {
+  return [...userCause(facts), ...hostCauses(facts)]
+}
+
+/** Refused forks of the group or of groups below it, and 1 for one that only the log tells of. */
+export function countRefused(facts: TaskFacts): number {
+  return groupCauses(facts).reduce((sum, { count = 1 }) => sum + count, 0)
 }
 
 function groupCauses(facts: TaskFacts): WhyCause[] {
@@ -34,31 +47,67 @@ function groupCauses(facts: TaskFacts): WhyCause[] {
   if (own.deniedHere !== undefined) {
     // each level tells of its own limit
     const inside = below.filter((level) => (level.deniedHere ?? 0) > 0)
-    return [
-      ...[own, ...above]
-        .filter((level) => (level.deniedHere ?? 0) > 0)
-        .map((level) => makeCause(facts, level, level.deniedHere!)),
-      ...inside.map((level) => makeCause(facts, level, level.deniedHere!)),
-    ]
+    const refusing = [own, ...inside, ...(isLogged(facts) ? above : [])].filter(({ deniedHere = 0 }) => deniedHere > 0)
+    return refusing.map((level) => makeCause(facts, level, level.deniedHere!, sure))
   }
   // the group of the task that wanted to fork tells, whichever level refused
   const asked = (own.denied ?? 0) > 0 ? own : below[0]
   if (!asked) return refusedBelow(facts)
   const denied = [own, ...below].reduce((sum, level) => sum + (level.denied ?? 0), 0)
   const chain = asked === own ? levels : [...below.filter(({ path }) => asked.path.startsWith(path)), ...levels]
-  const limited = chain.filter((level) => level.max !== undefined)
-  const full = limited.find((level) => Math.max(level.peak ?? 0, level.current ?? 0) >= Number(level.max))
-  const only = full ?? (limited.length === 1 ? limited[0] : undefined)
-  return only ? [makeCause(facts, only, denied)] : [makeUnsure(facts, limited, denied)]
+  const { level, group, ...found } = choosePidsLevel(chain.map(countOf))
+  const only = level === 'own' ? chain[0] : chain.find(({ path }) => path === group)
+  if (only) return [makeCause(facts, only, denied, found)]
+  const limited = chain.filter(({ max }) => max !== undefined)
+  return [makeUnsure(facts, limited, denied, found)]
 }
 
-function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, denied: number): WhyCause {
+type Sure = Pick<WhyCause, 'confidence' | 'wouldTell'>
+const sure: Sure = { confidence: 'certain' }
+
+/** Whether the kernel's log tells of a refused fork in the group or below it. */
+function isLogged({ firstRefused, lastRefusedBelow }: TaskFacts): boolean {
+  return firstRefused !== undefined || lastRefusedBelow !== undefined
+}
+
+function countOf({ path, max, peak, current }: PidsLevel): PidsCount {
+  const limit = max === undefined ? undefined : Number(max)
+  const isFull = limit !== undefined && (current ?? 0) >= limit
+  return { group: path, max: limit, peak: isFull ? current : peak }
+}
+
+/**
+ * From Linux 6.11 on a group counts the forks that its limit refuses, whoever below asked. Without the whole log it is unknown whose those of a
+ * group above were.
+ */
+export function refusedAbove(facts: TaskFacts): WhyCause[] {
+  const [own, ...above] = facts.levels
+  if (own?.deniedHere === undefined || isLogged(facts) || facts.logComplete) return []
+  return above
+    .filter(({ deniedHere = 0 }) => deniedHere > 0)
+    .map(({ path, deniedHere = 0, ...level }) => ({
+      kind: 'fork-refused',
+      confidence: 'unknown',
+      wouldTell: "the kernel's log names each group that was refused a fork",
+      cause: 'pids',
+      limit: 'pids.max',
+      whose: 'ancestor',
+      group: path,
+      count: deniedHere,
+      headline: `${count(deniedHere, 'fork was', 'forks were')} refused below ${quote(path)} by its pids.max; whose is unknown`,
+      evidence: [pidsLine(level.max ?? 'max', { ...level, denied: deniedHere })],
+    }))
+}
+
+function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, denied: number, found: Sure): WhyCause {
   const at = levels.indexOf(level)
   const whose = at === 0 ? 'own' : at > 0 ? 'ancestor' : 'below'
   const who = whose === 'below' ? quote(level.path) : name
   const { max = 'max', current, peak } = level
   const limit = Number(max)
   return {
+    kind: 'fork-refused',
+    ...found,
     cause: 'pids',
     limit: 'pids.max',
     whose,
@@ -87,6 +136,9 @@ function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[]
   const whose = full === levels[0] ? 'own' : 'ancestor'
   return [
     {
+      kind: 'fork-refused',
+      confidence: 'likely',
+      wouldTell: levelWouldTell,
       cause: 'pids',
       limit: 'pids.max',
       whose,
@@ -106,8 +158,10 @@ function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[]
 }
 
 /** Kernels before 6.11, and v1: the count says that a fork was refused, and not where. */
-function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number): WhyCause {
+function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number, found: Sure): WhyCause {
   return {
+    kind: 'fork-refused',
+    ...found,
     cause: 'pids',
     limit: 'pids.max',
     count: denied,
@@ -130,6 +184,8 @@ function userCause({ user }: TaskFacts): WhyCause[] {
   const more = Math.max(user.limit, user.tasks) * 2
   return [
     {
+      kind: 'fork-refused',
+      ...sure,
       cause: 'pids',
       limit: 'RLIMIT_NPROC',
       whose: 'own',
@@ -153,6 +209,8 @@ function hostCauses({ host }: TaskFacts): WhyCause[] {
   if (tasks >= threadsMax) full.push(['threads-max', threadsMax, 'kernel.threads-max'])
   if (tasks >= pidMax - reservedPids) full.push(['pid_max', pidMax, 'kernel.pid_max'])
   return full.map(([limit, most, name]) => ({
+    kind: 'fork-refused',
+    ...sure,
     cause: 'pids',
     limit,
     whose: 'host',

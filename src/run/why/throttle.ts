@@ -58,6 +58,8 @@ export function explainThrottling(name: string, facts: Quota, set: (cpus: number
   const fewer =
     fits >= 1 ? `; or let no more than ${fits === 1 ? 'one thread' : `${fits} threads`} compute at once` : ''
   return {
+    kind: 'throttled',
+    confidence: 'certain',
     cause: 'throttled',
     limit: 'cpu.max',
     count: throttledPeriods,

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
 import { existsSync, readFileSync } from 'node:fs'
-import { readChain } from '../../cgroup/chain.ts'
-import { findPlace, type Place, pathOfDirectory, placeOf, present } from '../../cgroup/place.ts'
+import { findPlace, type Place, pathOfDirectory } from '../../cgroup/place.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { encodePath } from '../../non-utf8.ts'
 import { quote } from '../../quote.ts'
+import { restRows } from '../../verdict/decide.ts'
 import type { Line } from '../../verdict/limit-words.ts'
-import { signalName } from '../../verdict/make-cause.ts'
+import { endCauses, goneProcess } from './ended.ts'
 import { explainReport, isFile, readReport } from './explain-report.ts'
 import type { Explanation, Found, WhyCause } from './explanation.ts'
-import { groupCauses, senderLines } from './group.ts'
+import { groupCauses } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
 import { type ProcessFacts, readPlace, readProcess } from './process.ts'
@@ -79,21 +79,17 @@ function findGroup(host: Host, name: string): Place | undefined {
 
 function explainGroup(host: Host, place: Place, name: string): Found {
   const log = readLog()
-  const causes = groupCauses(host, place, log)
+  const { causes, unread } = groupCauses(host, place, log)
   return {
     target: { kind: 'group', name, there: true, path: place.path },
     causes,
-    unknown: unknownOf(host, place, log, causes),
+    unknown: [...unread, ...unknownOf(log, causes)],
   }
 }
 
 /** The log matters where it should have had more. */
-function unknownOf(host: Host, place: Place, log: LogFacts, causes: readonly WhyCause[]): string[] {
-  const { memory } = readChain(host, place)
+function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
   return [
-    ...(memory.some(({ kills }) => kills !== undefined)
-      ? []
-      : ['whether something was killed for memory: no memory controller counts in this group']),
     ...(!log.sameGroups && causes.some(({ cause, whose, victims }) => cause === 'oom' && whose === 'host' && !victims)
       ? ['whether it was a group above this cgroup namespace rather than the host: it cannot be seen from here']
       : []),
@@ -107,21 +103,23 @@ function unknownOf(host: Host, place: Place, log: LogFacts, causes: readonly Why
 function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): Found {
   const log = readLog()
   const place = process && readPlace(pid, host)
-  const own = endings(host, pid, log, process)
+  const own = endCauses(host, pid, log, process)
   const target = { kind: 'process' as const, name: String(pid), there: process !== undefined && !process.zombie }
   if (process && place) {
     if (own.length === 0 && mountsAbove(readFileSync('/proc/self/mountinfo', 'utf8'))) return hiddenGroup(target)
-    const found = groupCauses(host, place, log, process)
+    const { causes: found, unread } = groupCauses(host, place, log, process)
     return {
       target: { ...target, path: place.path },
-      causes: own.length > 0 ? [...own, ...found.filter(({ cause }) => !/^(none|not-kernel)$/.test(cause))] : found,
-      unknown: [...earlierOnes(pid, log, process), ...unknownOf(host, place, log, found)],
+      causes: own.length > 0 ? [...own, ...found.filter(({ kind }) => !ofRest.has(kind))] : found,
+      unknown: [...earlierOnes(pid, log, process), ...unread, ...unknownOf(log, found)],
     }
   }
   return own.length > 0
     ? { target, causes: own, unknown: [] }
     : { target, causes: [goneProcess(pid, log)], unknown: log.limits }
 }
+
+const ofRest = new Set(restRows.map(({ kind }) => kind))
 
 /** Whether a hierarchy is mounted from above the root of this cgroup namespace: its paths are then not those of /proc/PID/cgroup. */
 export function mountsAbove(mountinfo: string): boolean {
@@ -132,7 +130,12 @@ function hiddenGroup(target: Found['target']): Found {
   const headline = `which group process ${target.name} is in cannot be seen from here, and so no limit of it`
   const why = 'this is a cgroup namespace, and the hierarchy that is mounted here begins above it'
   const remedy = 'ask from outside of the container, where the process has another number'
-  return { target, causes: [{ cause: 'unknown', headline, evidence: [['because', why]], remedy }], unknown: [] }
+  const evidence: Line[] = [['because', why]]
+  return {
+    target,
+    causes: [{ kind: 'unknown', confidence: 'unknown', cause: 'unknown', headline, evidence, remedy }],
+    unknown: [],
+  }
 }
 
 /** Numbers are given again: who asks for one may mean a process before. */
@@ -142,80 +145,6 @@ function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts)
   return [
     `whether an earlier process ${pid} (${quote(kill.name)}) is meant, which was killed for memory at ${formatTime(kill.at)}: this one is ${quote(name)}`,
   ]
-}
-
-/** What the log says of this very process. Numbers are given again: of one that runs now, or began later, the log means another. */
-function endings(host: Host, pid: number, log: LogFacts, process: ProcessFacts | undefined): WhyCause[] {
-  if (process && !process.zombie) return []
-  if (!log.samePids) return process ? zombieCause(process) : []
-  const { since = 0 } = process ?? {}
-  const kill = log.kills.findLast((one) => one.pid === pid && one.at >= since)
-  const fault = log.faults.findLast((one) => one.pid === pid && one.at >= since)
-  if (kill && (!fault || kill.at > fault.at)) {
-    const path = kill.group ?? ''
-    const place = path === '' || host.layout === 'none' ? undefined : present(placeOf(host, path))
-    // the group's counts are of others, too
-    const levels = place ? readChain(host, place).memory.map(({ kills: _, ...level }) => level) : []
-    const name = `process ${pid} (${quote(kill.name)})`
-    return memoryCauses({ name, path, levels, below: [], kills: [kill] })
-  }
-  if (!fault) return process ? zombieCause(process) : []
-  return [
-    {
-      cause: 'fault',
-      count: 1,
-      last: new Date(fault.at).toISOString(),
-      headline: `process ${pid} (${quote(fault.name)}) ended by a fault of its own: ${fault.what}`,
-      evidence: [
-        ['when', formatTime(fault.at)],
-        ['log', quote(fault.text)],
-      ],
-      remedy:
-        'this is a fault of the program: look at its core dump (ulimit -c unlimited before it starts, or coredumpctl)',
-    },
-  ]
-}
-
-/** Its parent has not asked yet, so the kernel still has how it ended, for who may look at it. */
-function zombieCause({ pid, name, parent, signal: number = 0, status = 0 }: ProcessFacts): WhyCause[] {
-  const waits: Line = ['parent', `process ${parent}: until it asks (wait), or ends, the number stays taken`]
-  if (number === 0)
-    return status === 0
-      ? []
-      : [
-          {
-            cause: 'exit',
-            headline: `process ${pid} (${quote(name)}) ended by itself with status ${status}; its parent has not asked for it yet`,
-            evidence: [waits],
-          },
-        ]
-  const signal = signalName(number) ?? `signal ${number}`
-  return [
-    {
-      cause: 'signal',
-      headline: `process ${pid} (${quote(name)}) was ended by ${signal}; its parent has not asked for it yet`,
-      evidence: [['who sent it', 'the kernel keeps no record'], ...senderLines().slice(1), waits],
-      remedy: 'see who may send signals to it',
-    },
-  ]
-}
-
-function goneProcess(pid: number, log: LogFacts): WhyCause {
-  const readable = log.readable && log.samePids
-  const unsure: Line[] = [
-    [
-      'who did',
-      "the kernel for want of memory, a fault, a signal, or itself: the kernel's log would tell of the first two",
-    ],
-  ]
-  return {
-    cause: readable ? 'not-kernel' : 'unknown',
-    headline: readable
-      ? `process ${pid} is not there, and the kernel's log has no kill and no fault of it`
-      : `process ${pid} is not there, and what ended it cannot be looked up from here`,
-    evidence: readable ? senderLines(log.since) : unsure,
-    remedy: 'ask for its group, if that is still there; or run it with hutch run --report FILE',
-  }
 }
 
 /** A group that is gone: what the log has of it. @throws WHY_TARGET_UNKNOWN */
@@ -237,6 +166,9 @@ function explainGone(host: Host, name: string): Found {
   })
   if (refused)
     causes.push({
+      kind: 'fork-refused',
+      confidence: 'unknown',
+      wouldTell: 'pids.max of the group, which is gone, and of those above it',
       cause: 'pids',
       limit: 'pids.max',
       group: found,

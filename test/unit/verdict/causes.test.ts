@@ -8,7 +8,17 @@ import { compilePlan } from '../../../src/plan/compile.ts'
 import type { RunOptions } from '../../../src/plan/options.ts'
 import type { CauseKind } from '../../../src/verdict/cause.ts'
 import { conclude } from '../../../src/verdict/conclude.ts'
-import { decide, endRows, type Facts, figureNames, heldRows, noFacts } from '../../../src/verdict/decide.ts'
+import {
+  decide,
+  decideAll,
+  endRows,
+  type Facts,
+  figureNames,
+  foundRows,
+  heldRows,
+  noFacts,
+  restRows,
+} from '../../../src/verdict/decide.ts'
 import type { JobLog } from '../../../src/verdict/job-log.ts'
 import { noOutcome, type Outcome } from '../../../src/verdict/outcome.ts'
 import type { Result } from '../../../src/verdict/result.ts'
@@ -209,8 +219,31 @@ test('deleting a row of the list that decides makes another kind of some figures
     }
 })
 
+test('deleting a row of what a group may show loses its kind', () => {
+  for (const row of foundRows) {
+    const facts: Facts = { ...noFacts() }
+    for (const [figure, , value] of row.when) facts[figure] = value
+    expect(decideAll(foundRows, facts)).toEqual([row.kind])
+    const rest = foundRows.filter((other) => other !== row)
+    expect([row.when, decideAll(rest, facts)]).toEqual([row.when, []])
+  }
+})
+
+test('the kernel is ruled out only if all was read and no limit was reached', () => {
+  const kindOf = (some: Partial<Facts>) => decide(restRows, { ...noFacts(), ...some }).kind
+  expect([kindOf({}), kindOf({ present: 1 })]).toEqual(['not-kernel', 'running'])
+  expect(decide(restRows, { ...noFacts(), present: 1, unread: 1 }).likely).toBe(true)
+  fc.assert(
+    fc.property(fc.nat({ max: 3 }), fc.nat({ max: 3 }), (limitsReached, unread) => {
+      fc.pre(limitsReached + unread > 0)
+      expect(kindOf({ limitsReached, unread })).toBe('unknown')
+    }),
+  )
+})
+
 test('all figures are whole numbers, and some row asks for each that a run measures', () => {
-  const asked = new Set([...endRows, ...heldRows].flatMap(({ when }) => when.map(([figure]) => figure)))
+  const all = [endRows, heldRows, foundRows, restRows].flat()
+  const asked = new Set(all.flatMap(({ when }) => when.map(([figure]) => figure)))
   expect(figureNames.filter((name) => !asked.has(name))).toEqual([])
 })
 

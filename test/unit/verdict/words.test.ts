@@ -23,6 +23,7 @@ const own = { file: 'memory.max', value: 40 * MiB, group: '/sys/fs/cgroup/hutch/
 const cc1 = { pid: 5748, name: 'cc1', anon: 39 * MiB, file: MiB, shmem: 0 }
 const oom = { kind: 'oom', limit: own, counts: { oomKills: 1 } } as const
 const pids = { file: 'pids.max', value: 5, level: 'own' } as const
+const noEnd = { status: null, signal: null } as const
 const byKill = { status: null, signal: 'SIGKILL' } as const
 const lived: SideEvent = { kind: 'oom', limit: own, counts: { oomKills: 1 }, victims: [cc1], confidence: 'certain' }
 
@@ -270,6 +271,11 @@ const pages: [title: string, cause: Partial<Cause>][] = [
     { kind: 'host-oom', counts: { oomKills: 1 }, limit: { file: 'memory.max', level: 'host' }, end: byKill },
   ],
   ['Unknown', { kind: 'unknown', end: byKill }],
+  ['Frozen', { kind: 'frozen', end: noEnd }],
+  ['Stopped', { kind: 'stopped', end: noEnd }],
+  ['Blocked', { kind: 'blocked', end: noEnd }],
+  ['Running', { kind: 'running', end: noEnd }],
+  ['Not the kernel', { kind: 'not-kernel', end: noEnd }],
 ]
 
 const of = plan(v2, { limits: { memory: '40M', pids: 5 }, timeout: 3000, ulimits: { fsize: 65_536, cpu: 1 } })
