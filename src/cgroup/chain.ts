@@ -83,6 +83,8 @@ const files = {
   pids: ['pids.max', 'pids.current', 'pids.peak', 'pids.events', pidsLevelFile],
   cpu: ['cpu.max', 'cpu.stat', 'cpu.cfs_quota_us', 'cpu.cfs_period_us', 'cpuacct.usage'],
 }
+/** What tells which of many groups below are of interest; the other files are read of those alone. */
+const counts = { v2: ['memory.events', 'memory.events.local'], v1: ['memory.oom_control'], pids: ['pids.events'] }
 const resources = ['memory', 'cpu', 'io']
 /** Of the groups below, so many are looked at. */
 const mostBelow = 5000
@@ -124,12 +126,18 @@ export function readChain(host: Host, place: Place): Chain {
     memory: read(memory, memoryFiles, parseMemoryLevel),
     pids: read(pids, files.pids, parsePidsLevel),
     cpu,
-    memoryBelow: read(below(memory), memoryFiles, parseMemoryLevel).filter(
-      (level) => (level.ooms ?? 0) > 0 || (level.kills ?? 0) > 0,
+    memoryBelow: read(
+      read(below(memory), host.v1.memory ? counts.v1 : counts.v2, parseMemoryLevel).filter(
+        ({ ooms = 0, kills = 0 }) => ooms > 0 || kills > 0,
+      ),
+      memoryFiles,
+      parseMemoryLevel,
     ),
-    pidsBelow: read(below(pids), files.pids, parsePidsLevel).filter(
-      (level) => (level.deniedHere ?? level.denied ?? 0) > 0,
-    ),
+    pidsBelow: read(
+      read(below(pids), counts.pids, parsePidsLevel).filter(({ denied = 0 }) => denied > 0),
+      files.pids,
+      parsePidsLevel,
+    ).filter((level) => (level.deniedHere ?? level.denied ?? 0) > 0),
     pressure: Object.fromEntries(
       resources.flatMap((name) => {
         const text = stalls?.(`${name}.pressure`)

@@ -146,10 +146,23 @@ export function readEntries(directory: string): { files: string[]; groups: strin
   return entries
 }
 
-/** The groups below a directory and itself, parents first. */
-export function walkGroups(directory: string, depth = Number.POSITIVE_INFINITY): string[] {
-  const below = depth > 0 ? readChildren(directory).sort() : []
-  return [directory, ...below.flatMap((name) => walkGroups(`${directory}/${name}`, depth - 1))]
+/** The groups below a directory and itself, parents first. One native call, which opens no group without children. */
+export function walkGroups(directory: string): string[] {
+  const below = splitGroups(listGroups(directory))
+  return [directory, ...below.sort().map((path) => `${directory}/${path}`)]
+}
+
+/** All groups below a directory as one text, to compare with that of the last look. */
+export function listGroups(directory: string): string {
+  const list = native().walkGroups(encodePath(directory))
+  return typeof list === 'string' ? list : decodeNames(list)
+}
+
+/** The paths in such a list, from the directory. */
+export function splitGroups(list: string): string[] {
+  const paths = list.split('\0')
+  paths.pop()
+  return paths.map((path) => path.slice(1))
 }
 
 /** Removes a group and its children. False when something is still in it. */

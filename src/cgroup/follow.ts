@@ -3,7 +3,7 @@
 
 import { fail } from '../errors.ts'
 import { errnoName, native } from '../native.ts'
-import { decodeNames, encodePath } from '../non-utf8.ts'
+import { encodePath } from '../non-utf8.ts'
 
 /**
  * The same files of groups that come and go. Signs of life are looked at each time; the others as long as those change
@@ -51,17 +51,4 @@ export function openFollower(files: readonly string[], signs: number): Follower 
     },
     close: () => addon.closeFollower(follower),
   }
-}
-
-/** All groups below a directory as one text, to compare with that of the last look. */
-export function listGroups(directory: string): string {
-  const list = native().walkGroups(encodePath(directory))
-  return typeof list === 'string' ? list : decodeNames(list)
-}
-
-/** The paths in such a list, from the directory. */
-export function splitGroups(list: string): string[] {
-  const paths = list.split('\0')
-  paths.pop()
-  return paths.map((path) => path.slice(1))
 }

@@ -28,7 +28,7 @@ export async function main(args: string[]): Promise<number> {
   const { values, rest } = parseFlags(args, flags, true)
   if (values.help) {
     print(
-      `Usage: ${usage}\n\n${formatFlags(flags)}\n\nPID: a process, also one that is gone. GROUP: a path from the root (/build/jobs), a name, or a directory;\nalso one that is gone; as root what Docker calls a container. REPORT: a file that hutch run --report wrote.\nWithout one: your newest hutch run that did not end with 0 (HUTCH_STATE=0 keeps none).\n`,
+      `Usage: ${usage}\n\n${formatFlags(flags)}\n\nPID: a process, also one that is gone. GROUP: a path from the root (/build/jobs), a name, or a directory;\nalso one that is gone; a systemd unit; a container's id, also shortened; as root its name in Docker. REPORT: a file that hutch run --report wrote.\nWithout one: your newest hutch run that did not end with 0 (HUTCH_STATE=0 keeps none).\n`,
     )
     return 0
   }

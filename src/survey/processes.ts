@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which processes are in which group, over all hierarchies, and what they are: proc_pid_stat(5), proc_pid_status(5).
-import { readMany } from '../cgroup/files.ts'
-import { listGroups, splitGroups } from '../cgroup/follow.ts'
+import { listGroups, readMany, splitGroups } from '../cgroup/files.ts'
 import { hierarchies } from '../cgroup/place.ts'
 import { fail } from '../errors.ts'
 import type { Host } from '../host/host.ts'

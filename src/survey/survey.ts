@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All groups of the machine, whoever made them, looked at again and again: over all hierarchies, merged by path.
-import { type Follower, listGroups, openFollower, splitGroups } from '../cgroup/follow.ts'
+import { listGroups, splitGroups } from '../cgroup/files.ts'
+import { type Follower, openFollower } from '../cgroup/follow.ts'
 import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { type Draft, emptyDraft, makeSample } from './draft.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads all that is to be known of a group or of one process in it, and computes the figures that foundRows and restRows ask for. Called by group.ts.
 import { type Chain, readChain } from '../../cgroup/chain.ts'
-import { readWords, walkGroups } from '../../cgroup/files.ts'
+import { readMany, walkGroups } from '../../cgroup/files.ts'
 import { hierarchies, type Place } from '../../cgroup/place.ts'
 import type { Host } from '../../host/host.ts'
 import { quote } from '../../quote.ts'
@@ -168,7 +168,8 @@ function taskFacts(chain: Chain, place: Place, log: LogFacts, processes: readonl
 function membersOf(host: Host, place: Place): number[] {
   const mounts = new Set(hierarchies(host).map(([, { mount }]) => mount))
   const directories = [...new Set(Object.values(place.directories))].filter((directory) => !mounts.has(directory))
-  const pids = directories.flatMap((directory) => walkGroups(directory)).flatMap((at) => readWords(at, 'cgroup.procs'))
+  const groups = directories.flatMap((directory) => walkGroups(directory))
+  const pids = readMany(groups, ['cgroup.procs']).flatMap((figures) => figures('cgroup.procs')?.match(/\d+/g) ?? [])
   return [...new Set(pids)].map(Number).filter((pid) => pid > 0)
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
 import { existsSync, readFileSync } from 'node:fs'
-import { findPlace, type Place, pathOfDirectory } from '../../cgroup/place.ts'
+import { findNamed, withParents } from '../../cgroup/engine-groups.ts'
+import { allPaths, findPlace, type Place, pathOfDirectory } from '../../cgroup/place.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { encodePath } from '../../non-utf8.ts'
@@ -13,7 +14,7 @@ import { explainReport, isFile, readReport } from './explain-report.ts'
 import type { Explanation, Found, WhyCause } from './explanation.ts'
 import { groupCauses } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './log.ts'
-import { formatTime, memoryCauses } from './memory.ts'
+import { formatTime, isBelow, memoryCauses } from './memory.ts'
 import { type ProcessFacts, readPlace, readProcess } from './process.ts'
 import { checkReport, parseReport, type Report } from './report.ts'
 import { toCause } from './to-cause.ts'
@@ -67,14 +68,30 @@ function ofReport(report: Report, name: string): Found {
   return explainReport(report, name, path === undefined ? undefined : pathOfDirectory(readHost(), path))
 }
 
-/** A group by name, path or directory; undefined when there is none. */
+/** A group by name, path or directory, by a unit's name or a container's id; undefined if there is none. @throws CGROUP_AMBIGUOUS */
 function findGroup(host: Host, name: string): Place | undefined {
   try {
     return findPlace(host, pathOfDirectory(host, name))
   } catch (error) {
-    if (HutchError.is(error) && error.code === 'CGROUP_NOT_FOUND') return undefined
-    throw error
+    if (!HutchError.is(error) || error.code !== 'CGROUP_NOT_FOUND') throw error
+    const path = onlyOne(name, findNamed(name.startsWith('/') ? [] : allPaths(host), name))
+    return path === undefined ? undefined : findPlace(host, path)
   }
+}
+
+function onlyOne(name: string, found: string[]): string | undefined {
+  if (found.length > 1) throw fail('CGROUP_AMBIGUOUS', { name, found })
+  return found[0]
+}
+
+/** Where the kernel's log has a group of that path, or one that has that name, which is gone. @throws CGROUP_AMBIGUOUS */
+function findLogged(log: LogFacts, path: string, name: string): string | undefined {
+  const has = (wanted: string) =>
+    killsIn(log, wanted, true).length > 0 || log.forkRefusals.some(({ group }) => group === wanted)
+  const given = [path, `/hutch${path}`].find(has)
+  if (given !== undefined || name.startsWith('/')) return given
+  const groups = [...log.kills, ...log.forkRefusals].flatMap(({ group }) => group ?? [])
+  return onlyOne(name, findNamed(withParents(groups), name))
 }
 
 function explainGroup(host: Host, place: Place, name: string): Found {
@@ -151,12 +168,9 @@ function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts)
 function explainGone(host: Host, name: string): Found {
   const log = readLog()
   const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`
-  const names = [path, `/hutch${path}`]
-  const found = names.find(
-    (one) => killsIn(log, one, true).length > 0 || log.forkRefusals.some(({ group }) => group === one),
-  )
+  const found = findLogged(log, path, name)
   if (found === undefined) throw unknownTarget(host, name, log)
-  const refused = log.forkRefusals.find(({ group }) => group === found)
+  const refused = log.forkRefusals.find(({ group }) => isBelow(group, found))
   const causes = memoryCauses({
     name: quote(found),
     path: found,
