@@ -311,7 +311,6 @@ extern int dies_with_parent, made_namespaces;
 int run_inner(struct cursor *ops, u32 *step);
 
 /* program/supervise.c: a filter whose refusals are told */
-
 int op_supervise_filter(struct cursor *c);
 int is_supervised(void);
 long install_supervised(void);
@@ -322,6 +321,7 @@ long is_directory(int fd);
 int resolve_in(int base, const char *path, u64 resolve);
 int begin_inside(void);
 void end_inside(int begun);
+int follow_dangling(int parent, char *path, size_t start, size_t end);	/* dangling.c */
 int make_target(int base, const char *path, int directory, u64 resolve);
 long make_in(int fd);
 void make_missing(u32 parents, u32 directory, u32 file);

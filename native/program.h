@@ -130,7 +130,7 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *     order             ──────────▶   .        }  u32 streams, inner ops, and as many descriptors as bits 0 to 2 are set
  *                       ◀──────────   LISTENER, in a message with it: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
- *                       ◀──────────   PROGRAM                    behind FAILED of exec: what the program is, struct program_look
+ *                       ◀──────────   PROGRAM                    behind FAILED of exec or a mount: struct program_look
  *                       ◀──────────   end of file                the command has replaced it, or
  *     STOP (a signal)   ──────────▶   .
  *                       ◀──────────   FULL    { file systems }   when it is stopped, and has filled some
@@ -176,7 +176,12 @@ struct report {
 /*
  * What hutch-init finds at a program that could not be executed (program-look.c); src/run/program-look.ts is its twin.
  * Errors are numbers of errno, 0 if there is none; texts end in NUL. One for the program, one for each interpreter behind it.
+ * Of a refused mount target (target-look.c; report.value is LOOK_AT_TARGET): `target` is where it leads to inside, without
+ * links; `path` is the first link on the way, and `loader` what that link says; `access` is ELOOP if such a link is one of /proc that
+ * leads to what a process has open; mode, owner, group and mount are of the last part that was found.
  */
+enum look_at { LOOK_AT_PROGRAM = 0, LOOK_AT_TARGET = 1 };
+
 struct program_look {
 	struct report report;
 	unsigned int error;		/* of the way to the file */

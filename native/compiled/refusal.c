@@ -18,6 +18,24 @@ static u32 compiled_step(const struct story *s, u32 step)
 	return step >= spawn ? step - added : step + added >= spawn ? ~0u : step;
 }
 
+static void add_printable(struct text *t, const char *name, size_t size)
+{
+	for (size_t i = 0; i < size && name[i]; i++)
+		add(t, name[i] > 32 && name[i] < 127 ? (const char[]){ name[i], 0 } : "?");
+}
+
+/* The link on the way to a mount target, and where it leads. */
+static void add_target(struct text *t, const struct program_look *found)
+{
+	if (!found->report.kind || found->report.value != LOOK_AT_TARGET || !found->path[0])
+		return;
+	add(t, "  symbolic link:  ");
+	add_printable(t, found->path, sizeof found->path);
+	add(t, "\n  leads to:  ");
+	add_printable(t, found->target, sizeof found->target);
+	add(t, "\n");
+}
+
 /* Its words were looked up when it was compiled; those for any other errno stand under 0. */
 int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
 {
@@ -51,6 +69,7 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 ca
 		add(&t, call_name(call));
 		add(&t, "\n");
 	}
+	add_target(&t, &s->found);
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
 		if (limits[i].err == wanted[2])
 			add(&t, limits[i].words);
@@ -98,12 +117,10 @@ static int lacks_interpreter(const char *root, struct cursor payload)
 /* The interpreter that was missing; its name is anybody's, so that only plain characters stay. */
 static const char *printable_loader(const struct story *s, struct text *name)
 {
-	const char *at = s->found.report.kind ? s->found.loader : "";
-
 	name->length = 0;
 	add(name, "");
-	for (u32 i = 0; at[i] && i < sizeof s->found.loader; i++)
-		add(name, at[i] > 32 && at[i] < 127 ? (const char[]){ at[i], 0 } : "?");
+	if (s->found.report.kind)
+		add_printable(name, s->found.loader, sizeof s->found.loader);
 	return name->bytes;
 }
 

@@ -95,6 +95,7 @@ __attribute__((used, noreturn)) void init_main(long *stack)
 		err = cause_of(err);
 	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });
 	tell_failed_program();
+	tell_refused_target(err);
 	sys(__NR_exit_group, 125);
 	__builtin_unreachable();
 }

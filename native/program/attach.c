@@ -23,8 +23,10 @@
 /* Attaches and closes: the target is made if it may be. */
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
 {
-	int fd, err = attach_new_name(mount_fd, target, directory);
+	int fd, err;
 
+	note_target(target);
+	err = attach_new_name(mount_fd, target, directory);
 	if (err <= 0) {
 		sys(__NR_close, mount_fd);
 		return err;
@@ -305,6 +307,7 @@ int op_attach_overlay(struct cursor *c)
 
 	if (err)
 		return err;
+	note_target(target);
 	if (drops) {
 		scratch = new_mount("tmpfs", &(struct strings){ 1, 10, "mode=0755" }, 0);
 		if (scratch < 0)

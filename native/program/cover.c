@@ -142,6 +142,7 @@ int op_cover_path(struct cursor *c)
 
 	if (err)
 		return err;
+	note_target(path);
 	if (!read_only && is_numbered(path))
 		return hide_numbered(path);
 	/* a kernel file is never a link; in a root of the host's files it may be one */

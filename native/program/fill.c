@@ -76,12 +76,13 @@ int op_make_directory(struct cursor *c)
 
 	if (err)
 		return err;
+	note_target(path);
 	fd = make_target(base_of(path), path, 1, 0);
 	if (fd < 0)
 		return in_part(PART_TARGET, fd);
 	err = (int)is_directory(fd);
 	sys(__NR_close, fd);
-	return err < 0 ? err : err ? 0 : in_part(PART_TARGET, -ENOTDIR);
+	return in_part(PART_TARGET, err < 0 ? err : err ? 0 : -ENOTDIR);
 }
 
 /* The directory of a path, made where it is missing, and in *name the last part of it. */
@@ -90,6 +91,7 @@ int open_parent(const char *path, const char **name)
 	char directory[4096];
 	size_t slash = 0, length = text_length(path);
 
+	note_target(path);
 	for (size_t i = 0; i < length; i++)
 		if (path[i] == '/')
 			slash = i + 1;
@@ -129,7 +131,7 @@ int op_make_link(struct cursor *c)
 		return err;
 	parent = open_parent(name, &name);
 	if (parent < 0)
-		return parent;
+		return in_part(PART_TARGET, parent);
 	inside = begin_inside();
 	err = (int)sys(__NR_symlinkat, to, parent, name);
 	end_inside(inside);
@@ -235,6 +237,7 @@ int op_change_mode(struct cursor *c)
 
 	if (err)
 		return err;
+	note_target(path);
 	fd = resolve_in(base_of(path), path, 0);
 	if (fd < 0)
 		return in_part(PART_TARGET, fd);
@@ -252,6 +255,7 @@ int op_make_read_only(struct cursor *c)
 
 	if (err)
 		return err;
+	note_target(path);
 	fd = resolve_in(base_of(path), path, 0);
 	if (fd < 0)
 		return in_part(PART_TARGET, fd);

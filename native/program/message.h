@@ -58,4 +58,8 @@ int has_failed_program(void);
 void look_at_failed_program(void);
 void tell_failed_program(void);
 
+/* program/target-look.c: a mount target that was refused */
+void note_target(const char *path);
+void tell_refused_target(int err);
+
 #endif

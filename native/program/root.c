@@ -16,6 +16,7 @@
 
 #define MAX_OURS 64
 #define RACES 1000	/* renames in the same tree make RESOLVE_IN_ROOT say EAGAIN */
+#define MAX_LINKS 40	/* as the kernel's MAXSYMLINKS */
 #define DETACH 2	/* MNT_DETACH */
 #define UNMAPPED 65534	/* overflowuid, unless the host has set it otherwise */
 
@@ -144,43 +145,57 @@ static int make_one(int parent, const char *name, int directory, int last)
 	return err == -EEXIST ? 0 : (int)err;
 }
 
+/* Resolves the part of path that ends at end, and makes it if it is missing. */
+static int make_part(int base, int parent, char *path, size_t start, size_t end, int directory, u64 resolve)
+{
+	char prefix[4096];
+	int last = 1, next, err;
+
+	for (size_t i = end; path[i]; i++)
+		last &= path[i] == '/';
+	memcpy(prefix, path, end);
+	/* a link on the way is followed */
+	prefix[end] = last ? 0 : '/';
+	prefix[end + 1] = 0;
+	next = resolve_in(base, prefix, resolve);
+	if (next != -ENOENT)
+		return next;
+	prefix[end] = 0;
+	err = make_one(parent, prefix + start, directory || !last, last);
+	prefix[end] = last ? 0 : '/';
+	return err < 0 ? err : resolve_in(base, prefix, resolve);
+}
+
 /*
  * As resolve_in, with what is missing made on the way: each parent is
  * resolved anew from the base, and the next name made in that descriptor.
  */
-int make_target(int base, const char *path, int directory, u64 resolve)
+int make_target(int base, const char *target, int directory, u64 resolve)
 {
-	char prefix[4096];
-	size_t length = text_length(path), at = 0, end;
-	int parent, next, err;
+	char path[4096];
+	size_t length = text_length(target), at = 0, end;
+	int parent, next, links = 0;
 
-	next = resolve_in(base, path, resolve);
+	next = resolve_in(base, target, resolve);
 	if (next != -ENOENT)
 		return next;
-	if (length >= sizeof prefix - 1)
+	if (length >= sizeof path - 2)
 		return -ENAMETOOLONG;
+	memcpy(path, target, length + 1);
 	parent = resolve_in(base, ".", resolve);
 	while (parent >= 0) {
-		int last = 1;
-
 		while (path[at] == '/')
 			at++;
 		for (end = at; path[end] && path[end] != '/'; end++)
 			;
 		if (end == at)
 			break;
-		for (size_t i = end; path[i]; i++)
-			last &= path[i] == '/';
-		memcpy(prefix, path, end);
-		/* a link on the way is followed */
-		prefix[end] = last ? 0 : '/';
-		prefix[end + 1] = 0;
-		next = resolve_in(base, prefix, resolve);
-		if (next == -ENOENT) {
-			prefix[end] = 0;
-			err = make_one(parent, prefix + at, directory || !last, last);
-			prefix[end] = last ? 0 : '/';
-			next = err < 0 ? err : resolve_in(base, prefix, resolve);
+		next = make_part(base, parent, path, at, end, directory, resolve);
+		/* bubblewrap refuses such a link, so it is not followed where anything may be made */
+		if (next == -ENOENT && !missing.anywhere && links++ < MAX_LINKS && !follow_dangling(parent, path, at, end)) {
+			/* from the root again */
+			next = resolve_in(base, ".", resolve);
+			end = 0;
 		}
 		sys(__NR_close, parent);
 		parent = next;

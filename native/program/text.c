@@ -95,6 +95,7 @@ int op_attach_text(struct cursor *c)
 
 	if (err)
 		return err;
+	note_target(target);
 	place = make_target(base_of(target), target, 0, 0);
 	if (place == -ENOENT || place == -EROFS)
 		return 0;

@@ -80,7 +80,7 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   if (parts.includes('')) throw refuse('a path is empty')
   const target = readTarget(parts.pop()!, refuse)
   const { attributes, absent, given, flags } = readOptions(kind, words, origin)
-  const base = { target, attributes, origin }
+  const base = { target, attributes, origin, typed: word }
   if (kind === 'volume') {
     const [recursive, idmap] = [!flags.includes('bind'), flags.includes('idmap')]
     return { ...base, kind, source: parts[0]!, recursive, ...(absent > 0 && { absent }), ...(idmap && { idmap }) }
@@ -130,6 +130,19 @@ function readOptions(kind: Kind, words: string, origin: string) {
     } else flags.push(key)
   }
   return { attributes, absent, given, flags }
+}
+
+/** Returns the option's word with another target. */
+export function withTarget(kind: Mount['kind'], typed: string, target: string): string {
+  const parts = splitPaths(typed)
+  const hasOptions = parts.length > (kind === 'tmpfs' ? 1 : 2) && !parts.at(-1)!.startsWith('/')
+  const options = hasOptions ? [parts.pop()!] : []
+  return [...[...parts.slice(0, -1), target].map(escapePath), ...options].join(':')
+}
+
+/** Returns the path as a part of such a word. */
+export function escapePath(path: string): string {
+  return path.replace(/[\\:]/g, '\\$&')
 }
 
 /** Between colons; `\:` is a colon in a path and `\\` a backslash. */

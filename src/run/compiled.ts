@@ -182,7 +182,16 @@ function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
 }
 
 /** Parts and errnos that have words of their own, for ops that can tell them apart; see mount-refusal.ts. */
-const parts = { whole: 0, source: 1, target: 2, 'read only': 9, 'no suid': 10, 'no dev': 11, 'no exec': 12 } as const
+const parts = {
+  whole: 0,
+  source: 1,
+  target: 2,
+  attach: 5,
+  'read only': 9,
+  'no suid': 10,
+  'no dev': 11,
+  'no exec': 12,
+} as const
 const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] = [
   ['whole', 'ENOENT'],
   ['whole', 'EACCES'],
@@ -196,6 +205,11 @@ const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] =
   ['source', 'EACCES'],
   ['target', 'ENOENT'],
   ['target', 'EROFS'],
+  ['target', 'ELOOP'],
+  ['target', 'ENOTDIR'],
+  ['target', 'EACCES'],
+  ['attach', 'ENOTDIR'],
+  ['attach', 'EISDIR'],
 ]
 /** For a source whose mount must not have a flag. */
 const kept: typeof usual = [

@@ -28,12 +28,12 @@ import {
 import { headBytes, readFileKind } from '../verdict/program-file.ts'
 
 /** Offsets of struct program_look in native/program.h. */
-const layout = { words: 20, path: 64, target: 1088, loader: 2112, head: 2368, size: 2624 } as const
+const layout = { about: 8, words: 20, path: 64, target: 1088, loader: 2112, head: 2368, size: 2624 } as const
 const noexecFlag = 8
 
 /** Reads what hutch-init sent: one look, or none if the length is wrong. */
 export function decodeLook(bytes: Buffer | undefined): ProgramLook[] {
-  if (bytes?.length !== layout.size) return []
+  if (bytes?.length !== layout.size || bytes.readInt32LE(layout.about) !== 0) return []
   const word = (i: number) => bytes.readUInt32LE(layout.words + 4 * i)
   const name = (i: number) => (word(i) === 0 ? undefined : errnoName(-word(i)))
   const text = (from: number, to: number) => {

@@ -7,7 +7,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { parseFlat } from '../cgroup/stats.ts'
-import { fail } from '../errors.ts'
+import { fail, type HutchError } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
 import { namesFiles, optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
@@ -27,6 +27,7 @@ import { beginConnection, sweepNetworks } from './connection.ts'
 import { decodeLook, explainJobExec } from './exec-look.ts'
 import { explainLeftover, nameFailedCall } from './failed-call.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
+import { decodeTargetLook, seenBy, type TargetLook } from './mount-target.ts'
 import { explainRefusal } from './refusal.ts'
 import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Streams } from './streams.ts'
 
@@ -239,6 +240,7 @@ export function follow(
   const outcome = { ...noOutcome(sent), readLog: readLogSince(Date.now()) }
   const looks: ProgramLook[] = []
   let failure: unknown
+  let explainStep: ((look?: TargetLook) => HutchError) | undefined
   let aborted = false
   // what the caller's function throws is the caller's, as that of any listener: it neither stops nor changes what is heard here
   const tell = (event: JobEvent) => {
@@ -285,21 +287,27 @@ export function follow(
       if (kind === eventKinds.failed) {
         const op = program.inner[a]
         const errno = errnoName(-(b % stepPart))
-        if (op?.op !== 'exec' || b >= stepPart)
-          failure = op
-            ? nameFailedCall(explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart)), c, errno)
-            : fail('STEP_REFUSED', {
-                what: 'read the program',
-                operation: 'hutch-init',
-                origin: 'run',
-                errno,
-                remedy: 'rebuild hutch',
-              })
-        else {
-          outcome.execError = errno
-        }
-      } else if (kind === eventKinds.program) looks.push(...decodeLook(bytes))
-      else if (kind === eventKinds.noticed) {
+        if (op && (op.op !== 'exec' || b >= stepPart)) {
+          explainStep = (look) => {
+            const seen = look && seenBy(plan, program.inner.slice(0, a), look)
+            const part = Math.floor(b / stepPart)
+            return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), c, errno)
+          }
+          failure = explainStep()
+        } else if (!op)
+          failure = fail('STEP_REFUSED', {
+            what: 'read the program',
+            operation: 'hutch-init',
+            origin: 'run',
+            errno,
+            remedy: 'rebuild hutch',
+          })
+        else outcome.execError = errno
+      } else if (kind === eventKinds.program) {
+        looks.push(...decodeLook(bytes))
+        const target = decodeTargetLook(bytes)
+        if (target && explainStep) failure = explainStep(target)
+      } else if (kind === eventKinds.noticed) {
         outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'
         noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
       } else if (kind === eventKinds.refused) {

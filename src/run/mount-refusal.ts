@@ -3,6 +3,7 @@
 import { fail, type HutchError, quote } from '../errors.ts'
 import type { Op } from '../program/ops.ts'
 import type { stepParts } from '../program/wire.ts'
+import { type TargetContext, type TargetLook, targetWords } from './mount-target.ts'
 
 type Part = (typeof stepParts)[number]
 type MountOp = Extract<
@@ -35,12 +36,20 @@ export function explainMountRefusal(
   part: Part,
   origin: string,
   fileSystem = '',
+  seen?: Seen,
 ): HutchError {
   const names = { source: sourceOf(op), target: targetOf(op), origin }
   const mapped = op.op === 'sendMapped' && part === 'attributes' && mappingWords(errno, fileSystem, origin)
-  const [why, remedy] = (mapped || (explain[part] ?? (() => undefined))(errno, names)) ?? anywhere(errno, names)
+  const found = seen && targetWords(seen.look, { ...seen, op, errno, origin, target: targetPath(op) })
+  const [why, remedy] =
+    found ?? (mapped || (explain[part] ?? (() => undefined))(errno, names)) ?? anywhere(errno, names)
   const path = part === 'target' || part === 'attach' ? names.target : names.source
   return fail('MOUNT_REFUSED', { what: whatOf(op), why, errno, path, origin, remedy })
+}
+
+/** What hutch-init found at the target, and what put it there. */
+export interface Seen extends Pick<TargetContext, 'frontend' | 'steps' | 'mounts'> {
+  look: TargetLook
 }
 
 interface Names {
@@ -70,12 +79,12 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   target: (errno, { target, origin }) => {
     if (errno === 'ENOENT')
       return [
-        `${target} is not there inside; hutch run makes mount points in a root of your own, a tmpfs or an overlay, and no link may lead nowhere`,
+        `${target} does not exist inside; hutch makes mount points only in a root of your own, a tmpfs or an overlay`,
         `make ${target} first, or give one that exists in ${origin}`,
       ]
     if (errno === 'EROFS')
       return [
-        `${target} is not there inside, and it cannot be made in what is read-only`,
+        `${target} does not exist inside, and cannot be made on a read-only mount`,
         `make ${target} in the root first, or mount something writable there before`,
       ]
     if (errno === 'ELOOP')
@@ -85,6 +94,11 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
       ]
     if (errno === 'ENOTDIR')
       return [`something on the way to ${target} is not a directory`, `give another target in ${origin}`]
+    if (errno === 'EACCES')
+      return [
+        `a directory on the way to ${target} may not be searched or written by this user`,
+        `see which one: namei -l ${target} in the root; or give another target in ${origin}`,
+      ]
     if (errno === 'EAGAIN') return [`${target} is being renamed all the time`, 'stop what changes the root meanwhile']
     return undefined
   },
@@ -208,7 +222,10 @@ function sourceOf(op: MountOp): string {
 }
 
 function targetOf(op: MountOp): string {
-  if (op.op === 'openRoot' || op.op === 'emptyRoot' || op.op === 'pivotRoot') return '/'
-  if (op.op === 'sendMapped') return quote(op.source)
-  return quote('target' in op ? op.target : op.op === 'makeLink' ? op.name : op.path)
+  return quote(op.op === 'sendMapped' ? op.source : targetPath(op))
+}
+
+function targetPath(op: MountOp): string {
+  if (op.op === 'openRoot' || op.op === 'emptyRoot' || op.op === 'pivotRoot' || op.op === 'sendMapped') return '/'
+  return 'target' in op ? op.target : op.op === 'makeLink' ? op.name : op.path
 }

@@ -9,6 +9,8 @@ import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { ProgramLook } from '../verdict/exec-failure.ts'
 import { decodeLook, explainPlainExec } from './exec-look.ts'
 import { nameFailedCall } from './failed-call.ts'
+import type { Seen } from './mount-refusal.ts'
+import { decodeTargetLook } from './mount-target.ts'
 import { explainAlone } from './refusal.ts'
 
 /** Signals to this process: all that can be are passed on; INT and TERM alone are; those two are ignored; or nothing is done about any. */
@@ -33,18 +35,26 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
         if (job > 0) addon.signal(job, number)
         else passed.push(number)
       })
-  const [id, step, errno = 0, call = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
-  if (id <= 0) throw refusal(program.outer[step], errno, call)
+  const [id, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
+  if (id <= 0) throw refusal(program.outer[pid], errno, call)
   job = id
   if (signals === 'forward') addon.forward(job)
   for (const number of passed) addon.signal(job, number)
-  started?.(step)
+  started?.(pid)
   return new Promise((resolve, reject) => {
     let failed: [op: Op | undefined, errno: number, call: number] | undefined
+    let step = 0
+    let seen: Seen | undefined
     const looks: ProgramLook[] = []
     watchJob(job, (kind, a, b, c, _d, _user, _system, bytes) => {
-      if (kind === eventKinds.failed) failed ??= [program.inner[a], b, c]
+      if (kind === eventKinds.failed && !failed) {
+        failed = [program.inner[a], b, c]
+        step = a
+      }
       if (kind === eventKinds.program) looks.push(...decodeLook(bytes))
+      const look = kind === eventKinds.program ? decodeTargetLook(bytes) : undefined
+      // of the programs without a plan, bwrap alone mounts inside a root
+      if (look) seen = { look, frontend: 'bwrap', steps: program.inner.slice(0, step) }
       if (kind !== eventKinds.ended) return
       unwatchJob(job)
       if (signals === 'forward') addon.forward(0)
@@ -53,7 +63,7 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
       else if ((failed[0]?.op === 'exec' || failed[0]?.op === 'execFile') && failed[1] < stepPart) {
         const errno = errnoName(-failed[1])
         resolve({ notFound: errno === 'ENOENT', error: notStarted(program, failed[0], errno, looks) })
-      } else reject(refusal(...failed))
+      } else reject(refusal(...failed, seen))
     })
   })
 }
@@ -66,10 +76,10 @@ export function endAs(ending: { exit: number } | { signal: number }): number {
 }
 
 /** The number tells of a part of the op, too: see wire.ts. */
-function refusal(op: Op | undefined, number: number, call: number): HutchError {
+function refusal(op: Op | undefined, number: number, call: number, seen?: Seen): HutchError {
   const errno = errnoName(-(number % stepPart))
   const error = op
-    ? explainAlone(op, errno, Math.floor(number / stepPart), findObstacles)
+    ? explainAlone(op, errno, Math.floor(number / stepPart), findObstacles, seen)
     : fail('STEP_REFUSED', {
         what: 'start',
         operation: 'hutch-init',

@@ -11,7 +11,7 @@ import { stepParts } from '../program/wire.ts'
 import { kindsIn } from '../sandbox/namespace.ts'
 import { formatSize } from '../units.ts'
 import { explainCoveredProc } from './covered-proc.ts'
-import { explainMountRefusal } from './mount-refusal.ts'
+import { explainMountRefusal, type Seen } from './mount-refusal.ts'
 import { refusedPath, refusedStream } from './stream-refusal.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
@@ -22,6 +22,7 @@ export function explainRefusal(
   obstacles: () => Obstacle[],
   part = 0,
   fileSystem = '',
+  seen?: Seen,
 ): HutchError {
   if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, plan)
   const covered = explainCoveredProc(op, errno, originWord(op.origin, plan))
@@ -62,7 +63,7 @@ export function explainRefusal(
         remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
       })
     default:
-      return explainStep(op, errno, originWord(op.origin, plan), part, fileSystem)
+      return explainStep(op, errno, originWord(op.origin, plan), part, fileSystem, seen)
   }
 }
 
@@ -91,15 +92,21 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
 }
 
 /** The same for a program without a plan. */
-export function explainAlone(op: Op, errno: string, part: number, obstacles: () => Obstacle[]): HutchError {
+export function explainAlone(
+  op: Op,
+  errno: string,
+  part: number,
+  obstacles: () => Obstacle[],
+  seen?: Seen,
+): HutchError {
   if (op.op !== 'spawn' || op.flags === 0)
-    return explainCoveredProc(op, errno, op.origin) ?? explainStep(op, errno, op.origin, part)
+    return explainCoveredProc(op, errno, op.origin) ?? explainStep(op, errno, op.origin, part, '', seen)
   const user = kindsIn(op.flags).includes('user') && isForbidden(op, errno)
   return user ? forbidden(op, errno, obstacles()) : refusedSpawn(op.flags, errno)
 }
 
 /** What needs no plan to be explained. */
-function explainStep(op: Op, errno: string, origin: string, part: number, fileSystem = ''): HutchError {
+function explainStep(op: Op, errno: string, origin: string, part: number, fileSystem = '', seen?: Seen): HutchError {
   if (stepParts[part] === 'filter')
     return fail('STEP_REFUSED', {
       what: 'install a filter of system calls',
@@ -128,7 +135,7 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
     case 'changeMode':
     case 'makeReadOnly':
     case 'pivotRoot':
-      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem)
+      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem, seen)
     case 'checkStreams':
       return refusedStream(errno, part, origin)
     case 'allowPath':

@@ -17,6 +17,7 @@ import { beginConnection } from './connection.ts'
 import { explainLeftover, nameFailedCall } from './failed-call.ts'
 import { type Following, follow, Job, startSpec } from './job.ts'
 import { type Launched, launch } from './launch.ts'
+import { decodeTargetLook, seenBy, type TargetLook } from './mount-target.ts'
 import { explainRefusal } from './refusal.ts'
 import { type Cap, closeEnds, connectStreams, openStreams, type Stdio } from './streams.ts'
 
@@ -53,12 +54,13 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
   const waiting: Waiting = { launched, rest, ready: false, born }
   const { job, plan, program } = launched
   let failure: HutchError | undefined
+  let explainStep: ((look?: TargetLook) => HutchError) | undefined
   if (plan.network)
     launched.connecting = beginConnection(launched, startSpec, (error) => {
       failure ??= error as HutchError
       discard(waiting)
     })
-  watchJob(job, (kind, a, b, c, d) => {
+  watchJob(job, (kind, a, b, c, d, _user, _system, bytes) => {
     if (kind === eventKinds.ready) {
       // it may have failed in the moment after
       if (failure) return
@@ -67,8 +69,17 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
     } else if (kind === eventKinds.failed) {
       const op = program.inner[a]
       const errno = errnoName(-(b % stepPart))
-      if (op)
-        failure ??= nameFailedCall(explainRefusal(op, errno, plan, findObstacles, Math.floor(b / stepPart)), c, errno)
+      if (op && !failure) {
+        explainStep = (look) => {
+          const seen = look && seenBy(plan, program.inner.slice(0, a), look)
+          const part = Math.floor(b / stepPart)
+          return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), c, errno)
+        }
+        failure = explainStep()
+      }
+    } else if (kind === eventKinds.program) {
+      const target = decodeTargetLook(bytes)
+      if (target && explainStep) failure = explainStep(target)
     } else if (kind === eventKinds.ended) {
       unwatchJob(job)
       const leftover = c >= 0 ? program.outer[c] : undefined

@@ -7,8 +7,8 @@ import type { NamespaceKind } from './namespace.ts'
 /** Attributes of a mount as mount_setattr(2) numbers them. */
 export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const
 
-/** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside; `absent` are attributes that the source's mount must not have. */
-export type Mount = { target: string; attributes: number; origin: string } & (
+/** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside; `typed` is the option's word; `absent` are attributes that the source's mount must not have. */
+export type Mount = { target: string; attributes: number; origin: string; typed?: string } & (
   | { kind: 'volume'; source: string; recursive: boolean; absent?: number; idmap?: boolean; ifThere?: boolean }
   | { kind: 'tmpfs'; options: string[] }
   | { kind: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }

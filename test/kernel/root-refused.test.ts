@@ -16,7 +16,6 @@ beforeAll(() => {
   mkdirSync(`${work}/volume`)
   writeFileSync(`${work}/file`, '')
   symlinkSync('loop', `${image}/loop`)
-  symlinkSync('/nowhere/at/all', `${image}/dangling`)
   before = hostMounts()
 })
 beforeEach((context) => requires(context, 'root'))
@@ -33,28 +32,27 @@ const cases: [title: string, options: RunOptions, errno: string, path: string, s
     'asked for by mounts[0].volume',
   ],
   ['a link that has no end', { mounts: [{ tmpfs: '/loop/x' }] }, 'ELOOP', '/loop/x', 'symbolic link'],
-  ['a dangling link', { mounts: [{ tmpfs: '/dangling' }] }, 'ENOENT', '/dangling', '/dangling is not there inside'],
-  ['a file on the way', { mounts: [{ tmpfs: '/bin/file/x' }] }, 'ENOTDIR', '/bin/file/x', 'is not a directory'],
+  ['a file on the way', { mounts: [{ tmpfs: '/bin/file/x' }] }, 'ENOTDIR', '/bin/file/x', 'not a directory'],
   [
     'a directory onto a file',
     { mounts: [{ volume: `${work}/volume:/bin/file` }] },
     'ENOTDIR',
     '/bin/file',
-    'not both a directory',
+    'is a directory, and /bin/file is a file',
   ],
   [
     'a file onto a directory',
     { mounts: [{ volume: `${work}/file:/data` }] },
     'EISDIR',
     '/data',
-    'not both a directory',
+    'is a file, and /data is a directory',
   ],
   [
     'a mount point that a read-only root lacks',
     { readOnly: true, mounts: [{ volume: `${work}/volume:/new` }] },
     'EROFS',
     '/new',
-    'make /new in the root first',
+    'cannot be made, as / is read-only',
   ],
   [
     'a mount point in a volume, where it would stay on the host',

@@ -4,7 +4,7 @@ import { array, assert, constantFrom, property, string } from 'fast-check'
 import { expect, test } from 'vitest'
 import { HutchError } from '../../src/errors.ts'
 import { compilePlan } from '../../src/plan/compile.ts'
-import { type MountOption, parseMounts } from '../../src/plan/mounts.ts'
+import { type MountOption, parseMounts, withTarget } from '../../src/plan/mounts.ts'
 import type { RunOptions } from '../../src/plan/options.ts'
 import type { Surroundings } from '../../src/plan/plan.ts'
 import { explainProgram } from '../../src/program/explain.ts'
@@ -68,7 +68,7 @@ test.each<[MountOption, object]>([
       drops: false,
     },
   ],
-])('%j is read', (option, mount) => expect(one(option)).toEqual(mount))
+])('%j is read', (option, mount) => expect(one(option)).toEqual({ ...mount, typed: Object.values(option)[0] }))
 
 test.each<[unknown, string]>([
   [{ volume: '/a' }, 'right parts'],
@@ -233,3 +233,11 @@ test('docs/root.md lists what is hidden and read-only, with the same reasons', (
     ...readOnlyProc.map((row) => ['proc', row[0], 'read-only', row[1]]),
   ])
 })
+
+test.each([
+  ['volume', 'a\\:b:/c:ro', 'a\\:b:/d\\:e:ro'],
+  ['volume', 'a:/c', 'a:/d\\:e'],
+  ['tmpfs', '/c:size=1M', '/d\\:e:size=1M'],
+  ['tmpfs', '/c', '/d\\:e'],
+  ['overlay', '/a:/b:/c:upper=u,work=w', '/a:/b:/d\\:e:upper=u,work=w'],
+] as const)('%s %s gets another target', (kind, word, other) => expect(withTarget(kind, word, '/d:e')).toBe(other))

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// Explains a refused mount target by what hutch-init found there: the link, what it leads to, and the option that works instead.
+// The rows are pure; job.ts and program.ts hand over what hutch-init sent.
+import { accessSync, constants, statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { errnoName } from '../native.ts'
+import { decodeNames } from '../non-utf8.ts'
+import { withTarget } from '../plan/mounts.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { Op } from '../program/ops.ts'
+import { quote } from '../quote.ts'
+import type { Mount } from '../sandbox/root.ts'
+import { pasteable } from '../verdict/exec-words.ts'
+import {
+  bwrapOption,
+  formatMounts,
+  type MountFrontend,
+  type MountWords,
+  overlayAt,
+  tmpfsAt,
+} from '../verdict/mount-words.ts'
+import { hostPath } from './host-path.ts'
+
+/** What hutch-init found at a refused target: struct program_look in native/program.h has the meanings. */
+export interface TargetLook {
+  /** Where the target leads, without links. */
+  leads: string
+  /** The first link on the way and what it says; '' if there is none. */
+  link: string
+  says: string
+  /** That link belongs to a process: it leads to a descriptor, not to a path. */
+  magic: boolean
+  /** Errno of the way to the target, and the length of `leads` up to what is in the way. */
+  error?: string
+  barrier: number
+  /** Of the last part that was found. */
+  mode: number
+  owner: number
+  user: number
+}
+
+const layout = { size: 2624, value: 8, words: 20, path: 64, target: 1088, loader: 2112, end: 2368 } as const
+const lookAtTarget = 1
+
+/** Reads what hutch-init sent; undefined if it is about a program. */
+export function decodeTargetLook(bytes: Buffer | undefined): TargetLook | undefined {
+  if (bytes?.length !== layout.size || bytes.readInt32LE(layout.value) !== lookAtTarget) return undefined
+  const word = (i: number) => bytes.readUInt32LE(layout.words + 4 * i)
+  const text = (from: number, to: number) => {
+    const end = bytes.indexOf(0, from)
+    return decodeNames(bytes.subarray(from, end < 0 || end > to ? to : end))
+  }
+  return {
+    leads: text(layout.target, layout.loader)
+      .replace(/\/+/g, '/')
+      .replace(/(.)\/$/, '$1'),
+    link: text(layout.path, layout.target),
+    says: text(layout.loader, layout.end),
+    magic: word(7) !== 0,
+    ...(word(0) !== 0 && { error: errnoName(-word(0)) }),
+    barrier: word(1),
+    mode: word(2),
+    owner: word(3),
+    user: word(5),
+  }
+}
+
+/** All that a row may ask for. */
+interface TargetFacts extends TargetLook {
+  errno: string
+  op: Op
+  origin: string
+  frontend: MountFrontend
+  /** As typed. */
+  target: string
+  /** What is in the way, and the directory that it is in. */
+  barred: string
+  parent: string
+  /** The option with another target. */
+  at: (target: string) => MountWords | undefined
+  /** Where a path inside is on the host. */
+  outside: (path: string) => string | undefined
+  /** The root is a directory that the user named. */
+  ownRoot: boolean
+  /** This user may write the directory on the host. */
+  canWrite: (path: string) => boolean
+}
+
+type Words = readonly [why: string, remedy: string]
+
+const isDirectory = (mode: number) => (mode & 0o170000) === 0o040000
+const isOfProcess = (path: string) => /^\/proc\/(self|\d+)\//.test(path)
+
+/** The first that applies. */
+const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words: (facts: TargetFacts) => Words])[] = [
+  [
+    ({ magic, leads, link }) => magic || (link !== '' && isOfProcess(leads)),
+    ({ link, says, target, origin }) => [
+      `${quote(link)} leads to ${quote(says)}, which each process has for itself, and nothing can be mounted there`,
+      `give ${origin} another target than ${quote(target)}, one that is not a link into /proc`,
+    ],
+  ],
+  [
+    ({ error }) => error === 'ELOOP',
+    ({ link, outside }) => [
+      `the symbolic links at ${quote(link)} lead in a circle`,
+      replaceLink(outside(link), 'leave out the option that makes this link'),
+    ],
+  ],
+  [
+    ({ errno, frontend }) => errno === 'ELOOP' && frontend !== 'bwrap',
+    ({ link, leads, target, outside }) => [
+      `${quote(link)} is a symbolic link to ${quote(leads)} inside, and ${quote(target)} must be a directory of the root itself`,
+      replaceLink(outside(link), `make ${quote(link)} a directory in the root`),
+    ],
+  ],
+  [
+    ({ errno, link }) => errno === 'ELOOP' && link !== '',
+    (facts) => [
+      `${quote(facts.link)} is a symbolic link to ${quote(facts.leads)} inside, and nothing is mounted on a link`,
+      instead('name what the link leads to', facts, facts.leads),
+    ],
+  ],
+  [
+    ({ error, errno }) => error === 'EACCES' && errno === 'EACCES',
+    (facts) => [
+      `user ${facts.user} may not search the directory ${quote(facts.barred)} (mode ${octal(facts.mode)}, owner ${facts.owner})`,
+      `cover that directory first: ${before(tmpfsAt(facts.barred, facts.frontend), facts)}`,
+    ],
+  ],
+  [
+    ({ error }) => error === 'ENOTDIR',
+    (facts) => [
+      `${ledTo(facts)}${quote(facts.barred)} is a file, not a directory`,
+      instead(
+        `give a target that is not below ${quote(facts.barred)}`,
+        facts,
+        inside(facts.parent, basename(facts.leads)),
+      ),
+    ],
+  ],
+  [
+    ({ error, leads }) => error === 'ENOENT' && /^\/(proc|sys)(\/|$)/.test(leads),
+    (facts) => [
+      `${ledTo(facts)}nothing can be made below ${/^\/\w+/.exec(facts.leads)![0]}`,
+      'give a target that exists there, or one elsewhere',
+    ],
+  ],
+  [
+    ({ error, errno }) => error === 'ENOENT' && ['ENOENT', 'EROFS', 'EACCES', 'EPERM', 'EOVERFLOW'].includes(errno),
+    (facts) => [missingWords(facts), make(facts)],
+  ],
+  [
+    ({ errno, error, op }) => errno === 'EISDIR' && !error && 'source' in op,
+    (facts) => [
+      `${source(facts)} is a file, and ${ledTo(facts)}${quote(facts.leads)} is a directory`,
+      instead(
+        'name the file inside, too',
+        facts,
+        inside(facts.leads, basename('source' in facts.op ? facts.op.source : '')),
+      ),
+    ],
+  ],
+  [
+    ({ errno, error, mode }) => errno === 'ENOTDIR' && !error && !isDirectory(mode),
+    (facts) => [
+      `${source(facts)} is a directory, and ${ledTo(facts)}${quote(facts.leads)} is a file`,
+      `give a directory as the target of ${facts.origin}, or a file to be mounted there`,
+    ],
+  ],
+]
+
+/** The way by a link, in front of what is wrong at its end. */
+function ledTo({ link, leads, target }: TargetFacts): string {
+  if (link === '') return ''
+  if (link === target) return `${quote(link)} is a symbolic link to ${quote(leads)} inside, and `
+  return `${quote(target)} leads to ${quote(leads)} inside, as ${quote(link)} is a symbolic link, and `
+}
+
+function source({ op }: TargetFacts): string {
+  return 'source' in op ? quote(op.source) : op.op === 'attachNew' ? `a ${op.type}` : 'an overlay'
+}
+
+function missingWords(facts: TargetFacts): string {
+  const { errno, barred, parent, user, mode, owner } = facts
+  const what = `${ledTo(facts)}${quote(barred)} does not exist inside`
+  if (errno === 'EROFS') return `${what} and cannot be made, as ${quote(parent)} is read-only`
+  if (errno === 'EACCES' || errno === 'EPERM')
+    return `${what}, and user ${user} may not make it in ${quote(parent)} (mode ${octal(mode)}, owner ${owner})`
+  return `${what}, and hutch makes nothing in ${quote(parent)}, since it would stay there on the host`
+}
+
+/** The mount point is made in a root that is the user's own, else in an overlay, which the host does not see. */
+function make(facts: TargetFacts): string {
+  const { parent, leads, outside, canWrite, ownRoot, frontend, origin } = facts
+  const host = outside(parent)
+  if (host === undefined) return `make ${quote(leads)} first, or give another target in ${origin}`
+  const path = inside(host, leads.slice(parent === '/' ? 1 : parent.length + 1))
+  const command = canWrite(host) ? makeCommand(path, isFileMount(facts)) : undefined
+  if (command && (ownRoot || parent === '/')) return `make it first: ${command}`
+  const overlay = `put an overlay there first, in which it can be made: ${before(overlayAt(parent, host, frontend), facts)}`
+  return command ? `${overlay}; or make it on the host: ${command}` : overlay
+}
+
+function inside(directory: string, name: string): string {
+  return `${directory === '/' ? '' : directory}/${name}`
+}
+
+/** The options: another mount, and behind it the one that was refused. */
+function before(first: MountWords, { at, target, frontend }: TargetFacts): string {
+  const again = at(target)
+  return formatMounts(again ? [first, again] : [first], frontend)
+}
+
+function isFileMount({ op }: TargetFacts): boolean {
+  return op.op === 'writeData' || ('source' in op && isFile(op.source))
+}
+
+function isFile(path: string): boolean {
+  try {
+    accessSync(`${path}/.`)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTDIR'
+  }
+}
+
+function makeCommand(path: string, file: boolean): string {
+  if (!file) return `mkdir -p ${pasteable(path)}`
+  return `mkdir -p ${pasteable(dirname(path))} && touch ${pasteable(path)}`
+}
+
+function replaceLink(host: string | undefined, otherwise: string): string {
+  return host ? `replace the link by a directory: rm ${pasteable(host)} && mkdir ${pasteable(host)}` : otherwise
+}
+
+function instead(reason: string, { at, origin, frontend }: TargetFacts, target: string): string {
+  const option = at(target)
+  return `${reason}: ${option ? formatMounts([option], frontend) : `${quote(target)} in ${origin}`}`
+}
+
+function octal(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0')
+}
+
+/** What the caller of `targetWords` knows. */
+export interface TargetContext {
+  op: Op
+  errno: string
+  /** As the user typed it. */
+  origin: string
+  target: string
+  frontend: MountFrontend
+  /** All steps up to this one. */
+  steps: readonly Op[]
+  mounts?: readonly Mount[]
+}
+
+/** What hutch-init found, beside what the job's plan has: for a step that the start of a job was refused. */
+export function seenBy(plan: Plan, steps: readonly Op[], look: TargetLook) {
+  return { look, steps, frontend: plan.spec.door, mounts: plan.spec.root?.mounts ?? [] }
+}
+
+/** Returns why the target was refused and what to do; undefined if the look explains nothing. */
+export function targetWords(look: TargetLook, context: TargetContext): Words | undefined {
+  const { op, errno, origin, target, frontend, steps, mounts } = context
+  const barred = look.leads.slice(0, look.barrier) || '/'
+  const parent = dirname(barred)
+  const outside = (path: string) => hostPath(steps, path)
+  const root = steps.find((step) => step.op === 'openRoot')
+  const typed = mounts?.find((mount) => mount.target === target && 'origin' in op && mount.origin === op.origin)
+  const facts: TargetFacts = {
+    ...look,
+    errno,
+    op,
+    origin,
+    target,
+    frontend,
+    barred,
+    parent,
+    ...ids(look, outside(look.error === 'EACCES' ? barred : parent)),
+    at: (path) => {
+      if (frontend === 'bwrap') return bwrapOption(op, origin, path)
+      return typed?.typed === undefined
+        ? undefined
+        : { kind: typed.kind, word: withTarget(typed.kind, typed.typed, path) }
+    },
+    outside,
+    ownRoot: root?.op === 'openRoot' && root.source !== '/' && outside(parent) === hostPath([root], parent),
+    canWrite,
+  }
+  return rows.find(([applies]) => applies(facts))?.[1](facts)
+}
+
+/** Who looked, and whose the directory is: ids that are not mapped in a user namespace are read on the host. */
+function ids({ user, owner }: TargetLook, host: string | undefined): { user: number; owner: number } {
+  try {
+    return { user: process.geteuid!(), owner: host === undefined ? owner : statSync(host).uid }
+  } catch {
+    return { user, owner }
+  }
+}
+
+function canWrite(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options for mounts as each front end takes them, to be pasted. Pure; called by run/mount-target.ts.
+import { escapePath } from '../plan/mounts.ts'
+import type { Op } from '../program/ops.ts'
+import type { Mount } from '../sandbox/root.ts'
+import { pasteable } from './exec-words.ts'
+
+/** Front ends that mount in a root. */
+export type MountFrontend = 'cli' | 'library' | 'bwrap'
+
+/** One option: a kind with its word, or the words of bwrap. */
+export type MountWords = { kind: Mount['kind']; word: string } | readonly string[]
+
+/** Returns the options in this order: `--overlay /etc:/etc --volume data:/etc/data`, `mounts: [{ volume: 'data:/etc/data' }]`. */
+export function formatMounts(list: readonly MountWords[], frontend: MountFrontend): string {
+  const texts = list.map((one) => {
+    if (!('kind' in one)) return one.map(pasteable).join(' ')
+    return frontend === 'library'
+      ? `{ ${one.kind}: ${JSON.stringify(one.word)} }`
+      : `--${one.kind} ${pasteable(one.word)}`
+  })
+  return frontend === 'library' ? `mounts: [${texts.join(', ')}]` : texts.join(' ')
+}
+
+/** A tmpfs at this path. */
+export function tmpfsAt(path: string, frontend: MountFrontend): MountWords {
+  return frontend === 'bwrap' ? ['--tmpfs', path] : { kind: 'tmpfs', word: escapePath(path) }
+}
+
+/** An overlay of what is there, in which mount points can be made; its changes are thrown away. */
+export function overlayAt(path: string, host: string, frontend: MountFrontend): MountWords {
+  return frontend === 'bwrap'
+    ? ['--overlay-src', host, '--tmp-overlay', path]
+    : { kind: 'overlay', word: `${escapePath(host)}:${escapePath(path)}` }
+}
+
+/** Returns bwrap's option that asked for a step, with another destination; undefined for steps that belong to a larger option. */
+export function bwrapOption(op: Op, origin: string, target: string): MountWords | undefined {
+  switch (op.op) {
+    case 'attachTree':
+      // what a descriptor holds has no words that can be pasted
+      return /-fd$/.test(origin) || !/bind/.test(origin) ? undefined : [origin, op.source, target]
+    case 'attachNew':
+      return [origin, target]
+    case 'makeDirectory':
+    case 'makeReadOnly':
+      return [origin, target]
+    case 'writeData':
+      return [origin, String(op.descriptor), target]
+    case 'changeMode':
+      return [origin, op.mode.toString(8).padStart(4, '0'), target]
+    case 'makeLink':
+      return [origin, op.to, target]
+    case 'attachOverlay': {
+      const layers = [...op.lower].reverse().flatMap((layer) => ['--overlay-src', layer])
+      return [...layers, origin, ...(op.upper ? [op.upper, op.work] : []), target]
+    }
+    default:
+      return undefined
+  }
+}
