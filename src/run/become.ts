@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joins groups and becomes a command, in place: process id, signals, terminal and status are then the command's own.
 import { explainWrite } from '../cgroup/refusal.ts'
-import { fail, type HutchError } from '../errors.ts'
+import type { HutchError } from '../errors.ts'
 import { readOpenFilesLimit } from '../host/limits.ts'
 import { errnoName, native } from '../native.ts'
 import { encodePath } from '../non-utf8.ts'
@@ -32,10 +32,6 @@ export async function becomeInside(directories: readonly string[], argv: readonl
     const write = { directory: directories[at]!, file: 'cgroup.procs', value: String(process.pid), errno }
     return { error: explainWrite(write), failed: 'join' }
   }
-  const missing = errno === 'ENOENT'
-  const remedy = missing ? 'give its path, or see that it is in PATH' : 'give an executable program'
-  return {
-    error: fail('FILE_REFUSED', { what: 'run', path: argv[0]!, errno, remedy }),
-    failed: missing ? 'not-found' : 'not-executable',
-  }
+  const error = await (await import('./exec-again.ts')).explainExec(argv, errno)
+  return { error, failed: errno === 'ENOENT' ? 'not-found' : 'not-executable' }
 }

@@ -15,9 +15,11 @@ import {
 } from 'node:fs'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
+import { addEvidence, fail, type HutchError } from '../errors.ts'
 import { errnoName } from '../native.ts'
 import { decodeNames } from '../non-utf8.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { Op, Program } from '../program/ops.ts'
 import {
   type ExecFacts,
   type ExecFailure,
@@ -26,6 +28,7 @@ import {
   type ProgramLook,
 } from '../verdict/exec-failure.ts'
 import { headBytes, readFileKind } from '../verdict/program-file.ts'
+import { hostPath } from './host-path.ts'
 
 /** Offsets of struct program_look in native/program.h. */
 const layout = { about: 8, words: 20, path: 64, target: 1088, loader: 2112, head: 2368, size: 2624 } as const
@@ -64,12 +67,16 @@ export function decodeLook(bytes: Buffer | undefined): ProgramLook[] {
 /** Explains a job's failed exec, for its outcome. */
 export function explainJobExec(
   plan: Plan,
+  { inner }: Program,
   errno: string,
   looks: readonly ProgramLook[],
 ): { execFailure: ExecFailure; interpreterMissing: boolean } {
   const { spec, argv, env, searchPath } = plan
-  const outside = (path: string) => pathOutside(plan, path)
-  const ownRoot = spec.root !== undefined && (spec.root.directory !== undefined || spec.root.sealed === true)
+  const outside = (path: string) => hostPath(inner, path)
+  // bubblewrap's root is not in the plan
+  const emptied = inner.some(({ op }) => op === 'emptyRoot')
+  const ownRoot =
+    emptied || (spec.root !== undefined && (spec.root.directory !== undefined || spec.root.sealed === true))
   const sizes = [...argv, ...env].map((text) => Buffer.byteLength(text) + 1)
   const lacking = looks.length === 0 || looks[0]!.error === 'ENOENT'
   const interpreter = looks.findLast((look) => look.loaderError === 'ENOENT')?.loader
@@ -80,9 +87,9 @@ export function explainJobExec(
     errno,
     looks,
     searchPath,
-    frontend: spec.door,
+    frontend: emptied ? 'bwrap' : spec.door,
     ownRoot,
-    filtered: plan.filter !== undefined,
+    filtered: plan.filter !== undefined || inner.some(({ op }) => op === 'installFilter'),
     landlock: spec.landlock !== undefined,
     arch: process.arch,
     argumentBytes: { total: sizes.reduce((sum, size) => sum + size, 0), longest: Math.max(...sizes) },
@@ -96,30 +103,30 @@ export function explainJobExec(
 /** Explains the failed exec of a program without a plan: of unshare, nsenter, bwrap. */
 export function explainPlainExec(
   facts: Pick<ExecFacts, 'command' | 'errno' | 'looks' | 'searchPath' | 'frontend' | 'ownRoot' | 'filtered'>,
+  inner: readonly Op[] = [],
 ): ExecFailure {
   const { ownRoot, looks, errno, command, searchPath } = facts
   const interpreter = looks.findLast((look) => look.loaderError === 'ENOENT')?.loader
   const wanted = looks.length === 0 || looks[0]!.error === 'ENOENT' ? command : interpreter
+  // the root of bwrap is put together by these steps; that of unshare and nsenter may be anybody's
+  const known = !ownRoot || facts.frontend === 'bwrap'
+  const outside = (path: string) => (known ? hostPath(inner, path) : undefined)
+  const there = (path: string) => existsSync(outside(path) ?? '')
   const ask = ownRoot && facts.frontend === 'bwrap' && errno === 'ENOENT' && wanted
   return explainExecFailure({
     ...facts,
     landlock: false,
     arch: process.arch,
-    outside: (path) => (ownRoot ? undefined : path),
-    ...(ask && { onHost: findOnHost(wanted, searchPath, () => false) }),
-    ...(errno === 'ETXTBSY' && !ownRoot && looks[0] && { writers: findWriters(looks[0].target || looks[0].path) }),
+    outside,
+    ...(ask && { onHost: findOnHost(wanted, searchPath, there) }),
+    ...(errno === 'ETXTBSY' && looks[0] && { writers: findWriters(outside(looks[0].target || looks[0].path)) }),
   })
 }
 
-/** Where a path inside is on the host: below the last mount that covers it, else below the root. Links on the way are not followed. */
-function pathOutside({ spec: { root } }: Plan, path: string): string | undefined {
-  if (!path.startsWith('/')) return undefined
-  const covers = (target: string) => target === '/' || path === target || path.startsWith(`${target}/`)
-  const mount = root?.mounts.findLast(({ target }) => covers(target))
-  if (!mount) return `${(root?.directory ?? '').replace(/\/+$/, '')}${path}`
-  if (mount.kind !== 'volume') return undefined
-  const rest = mount.target === '/' ? path : path.slice(mount.target.length)
-  return `${resolve(mount.source).replace(/\/+$/, '')}${rest}`
+/** As an error of a tool: its own first line, and behind it what was found. */
+export function execError({ why, evidence, remedy }: ExecFailure, path: string, errno: string): HutchError {
+  const error = fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
+  return addEvidence(error, [why, ...evidence.map(([label, text]) => `${label}: ${text}`)])
 }
 
 const maxPaths = 32

@@ -8,13 +8,19 @@ export function hostPath(steps: readonly Op[], path: string): string | undefined
   if (!path.startsWith('/')) return undefined
   let found: string | undefined = path
   for (const step of steps) {
-    const target = step.op === 'openRoot' || step.op === 'emptyRoot' ? '/' : 'target' in step ? step.target : ''
+    const target = targetOf(step)
     const covers = target === '/' || path === target || path.startsWith(`${target}/`)
     if (target === '' || !covers) continue
     const copied = step.op === 'openRoot' || step.op === 'attachTree' || step.op === 'attachSent'
     found = copied ? below(resolve(step.source), target === '/' ? path : path.slice(target.length)) : undefined
   }
   return found
+}
+
+/** Where a step attaches something; '' if it does not. */
+function targetOf(step: Op): string {
+  if (step.op === 'openRoot' || step.op === 'emptyRoot') return '/'
+  return step.op.startsWith('attach') && 'target' in step ? step.target : ''
 }
 
 function below(source: string, rest: string): string {

@@ -18,7 +18,7 @@ import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
-import type { ProgramLook } from '../verdict/exec-failure.ts'
+import type { ExecFailure, ProgramLook } from '../verdict/exec-failure.ts'
 import { readJobLog } from '../verdict/job-log.ts'
 import { noOutcome } from '../verdict/outcome.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
@@ -198,7 +198,8 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
 /** The same from a Spec: the CLI's way in. `reads`: its caller reads all of its pipes. */
 export function startSpec(
   spec: Spec,
-  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways & { reads?: true },
+  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways &
+    Pick<Following, 'reads' | 'execFailed'>,
 ): Job {
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
   const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined && !spec.capsPipes)
@@ -220,9 +221,10 @@ export interface Following {
   signal?: AbortSignal | undefined
   onEvent?: StartOptions['onEvent'] | undefined
   reads?: true
-  /** What reads the calls that its filter told of. */
+  /** `unread`: it ended before it had read its order. `filter`: what reads the calls that its filter told of. */
   filter?: FilterMaker | undefined
-  /** It ended before it had read its order. */
+  /** Called before the result if the command cannot be executed. */
+  execFailed?: (failure: ExecFailure, errno: string) => void
   unread?: () => void
 }
 
@@ -340,7 +342,10 @@ export function follow(
         })
         const leftover = c >= 0 ? program.outer[c] : undefined
         const conclude = () => {
-          if (outcome.execError) Object.assign(outcome, explainJobExec(plan, outcome.execError, looks))
+          if (outcome.execError) {
+            Object.assign(outcome, explainJobExec(plan, program, outcome.execError, looks))
+            how.execFailed?.(outcome.execFailure!, outcome.execError)
+          }
           if (failure) reject(failure)
           else if (leftover) reject(explainLeftover(leftover, d, plan))
           else resolve({ ...concludeEnd(plan, program, outcome), ...toldCalls(how.filter?.reader) })

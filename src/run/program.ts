@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program without groups, limits and verdict: started as every other, and its end as wait(2) tells it.
-import { addEvidence, fail, type HutchError } from '../errors.ts'
+import { fail, type HutchError } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds, native } from '../native.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { encodeProgram, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { ProgramLook } from '../verdict/exec-failure.ts'
-import { decodeLook, explainPlainExec } from './exec-look.ts'
+import { decodeLook, execError, explainPlainExec } from './exec-look.ts'
 import { nameFailedCall } from './failed-call.ts'
 import type { Seen } from './mount-refusal.ts'
 import { decodeTargetLook } from './mount-target.ts'
@@ -99,16 +99,15 @@ function notStarted(
 ): HutchError {
   const path = op.op === 'execFile' ? op.file : op.argv[0]!
   const has = (...names: Op['op'][]) => inner.some((one) => names.includes(one.op))
-  const { why, evidence, remedy } = explainPlainExec({
+  const facts = {
     command: path,
     errno,
     looks,
     searchPath: op.op === 'exec' ? op.path : '',
     // bubblewrap's root alone is put together from nothing
-    frontend: has('emptyRoot') ? 'bwrap' : 'tool',
+    frontend: has('emptyRoot') ? ('bwrap' as const) : ('tool' as const),
     ownRoot: has('emptyRoot', 'changeRoot', 'holdDirectories', 'pivotRoot'),
     filtered: has('installFilter'),
-  })
-  const error = fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
-  return addEvidence(error, [why, ...evidence.map(([label, text]) => `${label}: ${text}`)])
+  }
+  return execError(explainPlainExec(facts, inner), path, errno)
 }

@@ -121,6 +121,7 @@ export type OptionKey =
   | 'mounts.volume'
   | 'landlock'
   | 'oomScoreAdj'
+  | 'workdir'
   | `mounts.tmpfs`
   | `ulimits.${string}`
 

@@ -3,8 +3,9 @@
 // Called by run/exec-look.ts, which gathers the facts after exec has failed, and by run/compiled.ts, which has the errno alone.
 import { quote } from '../quote.ts'
 import { formatSize } from '../units.ts'
+import type { OptionKey, Remedy } from './cause.ts'
 import { findings } from './exec-findings.ts'
-import { allow, byErrno, type Found, pasteable } from './exec-words.ts'
+import { allow, byErrno, executablePaths, type Found, pasteable, volumeWord } from './exec-words.ts'
 
 /** What hutch-init found at a program, with the rights of the command and inside its root. */
 export interface ProgramLook {
@@ -65,6 +66,8 @@ export interface Fix {
   shell?: string
   add?: readonly string[]
   instead?: readonly string[]
+  /** The same as `add`, by the options' names in the library. */
+  options?: readonly { name: OptionKey; value: string }[]
   reason: string
 }
 
@@ -75,7 +78,8 @@ export interface ExecFailure {
   remedy: string
   /** The headline's last part: the reason alone. */
   why: string
-  fix?: Fix
+  /** The remedy as data. */
+  remedies: Remedy[]
   /** The program exists on the host, but not inside. */
   notInside?: true
   /** The program exists, its interpreter does not. */
@@ -94,7 +98,7 @@ export function explainExecFailure(facts: ExecFacts): ExecFailure {
     why,
     evidence: [...pathLines(facts), ...(found.evidence ?? [])],
     remedy: remedyOf(found, facts.frontend),
-    ...(found.fix && { fix: found.fix }),
+    remedies: remediesOf(found),
     ...(found.interpreterMissing && { interpreterMissing: true }),
   }
 }
@@ -118,6 +122,14 @@ function remedyOf({ fix, hint }: Found, frontend: ExecFacts['frontend']): string
   return `${reason}: ${add ? 'add ' : ''}${command}`
 }
 
+/** A shell's command line is one argument of sh. */
+function remediesOf({ fix, hint }: Found): Remedy[] {
+  if (!fix) return [{ reason: hint ?? 'run it by hand to see the same error' }]
+  const { shell, instead, options, reason } = fix
+  if (options) return options.map((option) => ({ option, reason }))
+  return [{ argv: shell ? ['sh', '-c', shell] : [...(instead ?? fix.add ?? [])], reason }]
+}
+
 /** Where it was, when the search or a link chose another path than the one that was typed. */
 function pathLines({ command, looks }: ExecFacts): [string, string][] {
   const look = looks[0]
@@ -137,7 +149,12 @@ function notInside(facts: ExecFacts): ExecFailure | undefined {
     ...(onHost.searchPath ? allow.variable(facts.frontend, 'PATH', onHost.searchPath) : []),
     ...(onHost.directory ? allow.directory(facts.frontend, onHost.directory) : []),
   ]
-  const fix: Fix | undefined = add.length > 0 ? { add, reason: 'bring it in' } : undefined
+  const options: Fix['options'] = [
+    ...onHost.volumes.map((path) => ({ name: 'mounts.volume' as const, value: volumeWord(path) })),
+    ...(onHost.searchPath ? [{ name: 'env' as const, value: `PATH=${onHost.searchPath}` }] : []),
+    ...(onHost.directory ? [{ name: 'workdir' as const, value: onHost.directory }] : []),
+  ]
+  const fix: Fix | undefined = add.length > 0 ? { add, options, reason: 'bring it in' } : undefined
   const found: Found = { why: '', ...(fix ? { fix } : { hint: 'install it in the root' }) }
   const where = `at ${quote(onHost.path)} on the host, but not inside`
   return {
@@ -147,7 +164,7 @@ function notInside(facts: ExecFacts): ExecFailure | undefined {
     why: `${interpreter ? 'its interpreter' : 'it'} is ${where}`,
     evidence: command.includes('/') || interpreter ? [] : [['looked in', facts.searchPath]],
     remedy: remedyOf(found, facts.frontend),
-    ...(fix && { fix }),
+    remedies: remediesOf(found),
     ...(interpreter ? { interpreterMissing: true as const } : { notInside: true as const }),
   }
 }
@@ -160,6 +177,7 @@ function refusedExec(facts: ExecFacts): Found | undefined {
       why: 'a rule of Landlock is in force, and none allows it to be executed',
       fix: {
         add: allow.execution(facts.frontend, looks[0]?.path),
+        options: executablePaths(looks[0]?.path).map((path) => ({ name: 'landlock' as const, value: `${path}:rx` })),
         reason: 'allow the program, its interpreter and libraries',
       },
     }
@@ -168,7 +186,13 @@ function refusedExec(facts: ExecFacts): Found | undefined {
   return {
     why: 'the seccomp profile in force refuses execve, or its file has capabilities that the job may not have',
     ...(add.length > 0
-      ? { fix: { add, reason: 'allow execve in the profile, or use another one' } }
+      ? {
+          fix: {
+            add,
+            options: [{ name: 'seccomp' as const, value: 'default' }],
+            reason: 'allow execve in the profile, or use another one',
+          },
+        }
       : { hint: 'allow execve in the filter that is given' }),
   }
 }
@@ -189,7 +213,10 @@ function tooLong({ errno, argumentBytes, frontend }: ExecFacts): Found | undefin
   const why = 'its arguments and environment are longer than a quarter of its stack may be'
   if (total * 1.1 > maxArguments) return { why, evidence, hint: 'pass them by stdin or in a file: xargs splits a list' }
   const size = Math.ceil(total * 4.4)
-  return { why, evidence, fix: { add: allow.stack(frontend, size), reason: 'let it have a larger stack' } }
+  const add = allow.stack(frontend, size)
+  const reason = 'let it have a larger stack'
+  if (add.length === 0) return { why, evidence, fix: { shell: `ulimit -s ${Math.ceil(size / 1024)}`, reason } }
+  return { why, evidence, fix: { add, options: [{ name: 'ulimits.stack', value: String(size) }], reason } }
 }
 
 /** Explains an errno of which nothing else is known. */

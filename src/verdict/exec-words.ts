@@ -26,13 +26,24 @@ export function pasteable(word: string): string {
   return `$'${bytes.join('')}'`
 }
 
+/** A path that is mounted where it is on the host, read-only. */
+export function volumeWord(path: string): string {
+  const escaped = path.replace(/[\\:]/g, '\\$&')
+  return `${escaped}:${escaped}:ro`
+}
+
+/** Directories that Landlock must allow for a program: its own, and those of libraries. */
+export function executablePaths(program = '/usr'): string[] {
+  const own = program.slice(0, program.lastIndexOf('/'))
+  return [...(/^\/(usr|lib|lib64|bin)(\/|$)/.test(own) || own === '' ? [] : [own]), '/usr', '/lib', '/lib64']
+}
+
 /** Options of each front end; empty where it has none of the kind. */
 export const allow = {
   volume: (frontend: Frontend, path: string): string[] => {
-    const escaped = path.replace(/[\\:]/g, '\\$&')
-    if (frontend === 'cli') return ['--volume', `${escaped}:${escaped}:ro`]
+    if (frontend === 'cli') return ['--volume', volumeWord(path)]
     if (frontend === 'bwrap') return ['--ro-bind', path, path]
-    return frontend === 'library' ? [`mounts: [{ volume: ${JSON.stringify(`${escaped}:${escaped}:ro`)} }]`] : []
+    return frontend === 'library' ? [`mounts: [{ volume: ${JSON.stringify(volumeWord(path))} }]`] : []
   },
   variable: (frontend: Frontend, name: string, value: string): string[] => {
     if (frontend === 'cli') return ['--env', `${name}=${value}`]
@@ -45,8 +56,7 @@ export const allow = {
     return frontend === 'library' ? [`workdir: ${JSON.stringify(path)}`] : []
   },
   execution: (frontend: Frontend, program = '/usr'): string[] => {
-    const own = program.slice(0, program.lastIndexOf('/'))
-    const paths = [...(/^\/(usr|lib|lib64|bin)(\/|$)/.test(own) || own === '' ? [] : [own]), '/usr', '/lib', '/lib64']
+    const paths = executablePaths(program)
     return frontend === 'library'
       ? [`landlock: ${JSON.stringify(paths.map((path) => `${path}:rx`))}`]
       : paths.flatMap((path) => ['--landlock', `${path}:rx`])
@@ -54,7 +64,7 @@ export const allow = {
   filter: (frontend: Frontend): string[] =>
     ({ cli: ['--seccomp', 'default'], library: ["seccomp: 'default'"], bwrap: [], tool: [] })[frontend],
   stack: (frontend: Frontend, size: number): string[] =>
-    frontend === 'library' ? [`ulimits: { stack: ${size} }`] : ['--ulimit', `stack=${size}`],
+    ({ library: [`ulimits: { stack: ${size} }`], cli: ['--ulimit', `stack=${size}`], bwrap: [], tool: [] })[frontend],
 }
 
 /** What a kind of file is called. */

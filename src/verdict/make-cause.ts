@@ -51,7 +51,7 @@ export function makeCause(ended: Ended): Cause {
     remedies: [],
     evidence: outcome.execError === undefined ? evidenceOf(ended, row.kind) : searched(ended),
   }
-  return { ...cause, remedies: makeRemedies(cause, plan) }
+  return { ...cause, remedies: outcome.execFailure?.remedies ?? makeRemedies(cause, plan) }
 }
 
 /** Memory that the host lacked is a kind of its own. */

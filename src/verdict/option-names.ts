@@ -19,6 +19,7 @@ const cliNames: { [key: string]: string } = {
   'mounts.tmpfs': '--tmpfs',
   landlock: '--landlock',
   oomScoreAdj: '--oom-score-adj',
+  workdir: '--workdir',
 }
 
 /** Options of `hutch bwrap`; it has no others. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // bwrap with limits: the groups, figures and verdict of hutch run, around what bubblewrap does.
-import { fail } from '../../errors.ts'
+import { fail, type HutchError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { type BwrapLaunch, type BwrapPlan, compileBwrap } from '../../plan/bwrap.ts'
 import type { BwrapRequest } from '../../plan/bwrap-request.ts'
@@ -8,6 +8,7 @@ import { parseOptions } from '../../plan/options.ts'
 import type { Plan } from '../../plan/plan.ts'
 import type { Spec } from '../../plan/spec.ts'
 import type { Program } from '../../program/ops.ts'
+import { execError } from '../../run/exec-look.ts'
 import { startSpec } from '../../run/job.ts'
 import { describeOuter } from '../../run/outer-words.ts'
 import { settle } from '../../run/settle.ts'
@@ -30,8 +31,12 @@ export async function runLimited(
   const spec = limitedSpec(launch.words, limits)
   await settle(spec)
   native().holdSignals()
+  let refused: HutchError | undefined
   const job = startSpec(spec, {
     stdio: 'inherit',
+    execFailed: (failure, errno) => {
+      refused = execError(failure, command, errno)
+    },
     recompile: (groups, usual) => combine(groups, usual, plan, launch),
   })
   job.forwardSignals()
@@ -39,13 +44,7 @@ export async function runLimited(
   if (outer !== undefined) tell(`hutch: ${outer}\n`)
   started(job.pid)
   const result = await job.result
-  if (result.reason === 'not-found' || result.reason === 'not-executable')
-    throw fail('FILE_REFUSED', {
-      what: 'run',
-      path: command,
-      errno: result.reason === 'not-found' ? 'ENOENT' : 'EACCES',
-      remedy: 'give its path, or see that it is in PATH, inside',
-    })
+  if (refused) throw refused
   if (isWorthTelling(result.cause)) {
     const told = { ...result, verdict: describe(result.cause, 'bwrap') }
     tell(formatVerdict(told, { color: wantsColor(process.stderr), verbose: false }))

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Explains why this process could not become a command, by starting the command once more through hutch-init. Loaded by become.ts after a failure.
+import type { HutchError } from '../errors.ts'
+import { readInherited } from '../host/descriptors.ts'
+import { readCallersOpenFiles } from '../host/limits.ts'
+import { execOp, restoreOps, startOps, waitOp } from '../plan/unshare.ts'
+import { readEnvironment } from './environment.ts'
+import { execError, explainPlainExec } from './exec-look.ts'
+import { endAs, runProgram } from './program.ts'
+
+/** hutch-init is refused the same program, and looks at it. Where it is not, the program runs as its child, and this process ends as it does. */
+export async function explainExec(argv: readonly string[], errno: string): Promise<HutchError> {
+  const openFiles = readCallersOpenFiles()
+  const launch = {
+    words: [...argv],
+    shell: '',
+    env: readEnvironment(),
+    descriptors: readInherited(),
+    ...(openFiles && { openFiles }),
+  }
+  try {
+    const ending = await runProgram(
+      { outer: [...startOps(launch), waitOp()], inner: [...restoreOps(launch), execOp(launch)] },
+      'leave',
+    )
+    if (!('error' in ending)) process.exit(endAs(ending))
+    if (ending.error.errno === errno) return ending.error
+  } catch {
+    // no process could be started for it
+  }
+  const failure = explainPlainExec({
+    command: argv[0]!,
+    errno,
+    looks: [],
+    searchPath: process.env.PATH ?? '',
+    frontend: 'tool',
+    ownRoot: false,
+    filtered: false,
+  })
+  return execError(failure, argv[0]!, errno)
+}
