@@ -40,8 +40,10 @@ enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WI
 
 /* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second, \3 for how the program ended. */
 #define WORDS(X) \
-	X(NAME) X(STOPPED) X(KILLED) X(LATE) X(LATE_OOM_OWN) X(LATE_OOM_ABOVE) X(LATE_PIDS) X(LATE_SPACE) X(LATE_TABLES) X(OOM_OWN) \
-	X(OOM_ABOVE) X(OOM_ALL) X(OOM_NONE) X(PIDS) X(SPACE) X(SPACES) X(ULIMIT_FSIZE) X(ULIMIT_CPU) X(FILTER) X(INTERRUPTED) \
+	X(NAME) X(STOPPED) X(STOPPED_THROTTLED) X(STOPPED_SLOWED) X(KILLED) X(KILLED_THROTTLED) X(KILLED_SLOWED) X(LATE) \
+	X(LATE_OOM_OWN) X(LATE_OOM_ABOVE) X(LATE_PIDS) X(LATE_SPACE) X(LATE_TABLES) X(LATE_THROTTLED) X(LATE_SLOWED) X(OOM_OWN) \
+	X(OOM_ABOVE) X(OOM_ALL) X(OOM_NONE) X(PIDS) X(SPACE) X(SPACES) X(ULIMIT_FSIZE) X(ULIMIT_CPU) \
+	X(ULIMIT_CPU_KILL) X(ULIMIT_CPU_HARD) X(FILTER) X(INTERRUPTED) \
 	X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) X(SIGNAL_UNKNOWN) X(KILLED_OUTSIDE) X(KILLED_UNKNOWN) X(NOT_FOUND) X(NOT_EXECUTABLE) X(INTERPRETER) X(ROOT)
 enum word {
 #define WORD(name) WORD_##name,
@@ -166,6 +168,11 @@ void warn_of_outer_limits(void);
 int own_group_name(char *name, size_t size);
 int sweep_beside(const struct outer *o, const char *own, u64 until);
 
+/* job-log.c: whose memory limit the kernel's log names for the last kill in the job's group */
+enum kill_level { LEVEL_UNKNOWN, LEVEL_OWN, LEVEL_BELOW, LEVEL_ABOVE, LEVEL_HOST };
+enum kill_level read_kill_level(const char *group);
+enum kill_level kill_level_of(const char *record, const char *group);
+
 /* decide.c */
 u32 decide_kind(const struct numbers *rows, const u64 *figures);
 
@@ -182,6 +189,7 @@ struct story {
 	u64 program_size;
 	u32 sent;	/* bit n: signal n came from outside */
 	int timed_out, oom_noticed;
+	u64 ran_ms;
 	struct report refused;	/* kind 0: nothing was */
 	struct program_look found;	/* the program that could not be executed; kind 0: not looked at */
 };

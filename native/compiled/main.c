@@ -209,6 +209,7 @@ static void watch(struct story *s, struct life *life, int signals)
 	for (; sweeping; sweeping = sweep_slice(s, life, sweep_end))
 		sleep_ms(PAUSE_MS);
 	pass_signals(s, life, signals);
+	s->ran_ms = now_ms() + SWEEP_MS - sweep_end;
 }
 
 static int start(const struct compiled *c, const struct call *call, const char *file)

@@ -13,6 +13,7 @@
 struct counts {
 	u64 oom_kills, own_ooms, denied, peak, limit, hits;
 	int counted;	/* kills were */
+	u64 periods, throttled, slowed, stall_usec;
 };
 
 /* The end of the program's own process. */
@@ -35,6 +36,19 @@ static u64 flat(const char *text, const char *key)
 	return 0;
 }
 
+/* The total behind "full" of a pressure file. */
+static u64 full_stall(const char *text)
+{
+	for (; *text; text++)
+		if (starts(text, "full "))
+			for (; *text && *text != '\n'; text++)
+				if (starts(text, " total=")) {
+					text += sizeof " total=" - 1;
+					return parse_number(&text);
+				}
+	return 0;
+}
+
 static void count_file(struct counts *c, const char *path, const char *text)
 {
 	const char *file = path, *number = text;
@@ -47,7 +61,12 @@ static void count_file(struct counts *c, const char *path, const char *text)
 		c->counted = 1;
 	}
 	if (same(file, "memory.events.local"))
-		c->own_ooms = flat(text, "oom");
+		c->own_ooms = flat(text, "oom"), c->slowed = flat(text, "high");
+	/* the v2 tree beside v1 has one without periods */
+	if (same(file, "cpu.stat") && flat(text, "nr_periods"))
+		c->periods = flat(text, "nr_periods"), c->throttled = flat(text, "nr_throttled");
+	if (same(file, "memory.pressure"))
+		c->stall_usec = full_stall(text);
 	if (same(file, "pids.events"))
 		c->denied = flat(text, "max");
 	if (same(file, "memory.failcnt") || same(file, "memory.memsw.failcnt"))
@@ -203,10 +222,17 @@ static int is_interrupted(const struct story *s, const struct end *end)
 }
 
 /* The limit of a process that its signal stands for; 0: none, or none was set. */
-static enum word ulimit_word(const struct story *s, int sig)
+static enum word ulimit_word(const struct story *s, const struct counts *c, int sig)
 {
 	enum word word = sig == SIGXFSZ ? WORD_ULIMIT_FSIZE : sig == SIGXCPU ? WORD_ULIMIT_CPU : WORD_NAME;
 
+	if (sig == SIGKILL && has_word(s, WORD_ULIMIT_CPU_HARD) && !c->oom_kills && !s->timed_out && !(s->sent & 1u << SIGKILL)) {
+		const char *hard = nth_string(&s->compiled->words, WORD_ULIMIT_CPU_HARD);
+
+		/* the kernel counts in ticks, and so perhaps time that was not used: four fifths */
+		if (s->life->user_usec + s->life->system_usec >= parse_number(&hard) * 800000)
+			word = WORD_ULIMIT_CPU_KILL;
+	}
 	return has_word(s, word) ? word : WORD_NAME;
 }
 
@@ -227,7 +253,10 @@ static void compute_figures(const struct story *s, const struct counts *c, const
 	f[FIGURE_FULL_TABLES] = l->full_tables;
 	f[FIGURE_INTERRUPTED] = (u64)is_interrupted(s, end);
 	f[FIGURE_FILTER_KILLED] = end->sig == SIGSYS && has_word(s, WORD_FILTER);
-	f[FIGURE_ULIMIT_SIGNAL] = ulimit_word(s, end->sig) != WORD_NAME;
+	f[FIGURE_ULIMIT_SIGNAL] = ulimit_word(s, c, end->sig) != WORD_NAME;
+	f[FIGURE_THROTTLED_PERCENT] = c->periods ? (100 * c->throttled + c->periods / 2) / c->periods : 0;
+	f[FIGURE_SLOWED] = c->slowed;
+	f[FIGURE_MEMORY_STALL_PERCENT] = c->stall_usec / (10 * s->ran_ms + 1);
 }
 
 /* What held it up until its time was over. */
@@ -243,11 +272,37 @@ static void tell_late(const struct story *s, const struct counts *c, u32 held, i
 		say_word(s, WORD_LATE_PIDS, "", counted(&second, c->denied, " time", " times"), "");
 	else if (held == KIND_SPACE)
 		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "", "");
+	else if (held == KIND_THROTTLED || held == KIND_SLOWED)
+		say_word(s, held == KIND_THROTTLED ? WORD_LATE_THROTTLED : WORD_LATE_SLOWED, "", "", "");
 	else if (held == KIND_DESCRIPTORS)
 		say_word(s, WORD_LATE_TABLES, counted(&first, l->table_limit, "", ""),
 			 counted(&second, l->full_tables, " process", " processes"), "");
 	else
 		say_word(s, WORD_LATE, "", "", "");
+}
+
+/* What it was stopped for, and what held it up until then. */
+static void tell_stopped(const struct story *s, const struct counts *c, u32 held, const u64 *f, const char *ending)
+{
+	int late = s->timed_out == SIGKILL;
+	struct text first;
+
+	if (held == KIND_THROTTLED)
+		say_word(s, late ? WORD_KILLED_THROTTLED : WORD_STOPPED_THROTTLED, counted(&first, f[FIGURE_THROTTLED_PERCENT], "", ""), "", ending);
+	else if (held == KIND_SLOWED)
+		say_word(s, late ? WORD_KILLED_SLOWED : WORD_STOPPED_SLOWED, counted(&first, c->slowed, " time", " times"), "", ending);
+	else
+		say_word(s, late ? WORD_KILLED : WORD_STOPPED, "", "", ending);
+}
+
+/* The kernel's log decides first whose limit it was, as in src/verdict/limits.ts. */
+static int is_own_limit(const struct story *s, const struct counts *c)
+{
+	enum kill_level level = c->oom_kills ? read_kill_level(s->group) : LEVEL_UNKNOWN;
+
+	if (level != LEVEL_UNKNOWN)
+		return level == LEVEL_OWN || level == LEVEL_BELOW;
+	return c->own_ooms || c->hits || (c->limit && c->peak + IN_FLIGHT >= c->limit);
 }
 
 static void tell_kills(const struct story *s, const struct counts *c, const struct end *end, int own)
@@ -306,7 +361,7 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, s
 	else if (kind == KIND_SPACE)
 		say_word(s, WORD_SPACE, full_space(s, &first), "", end->words.bytes);
 	else if (kind == KIND_ULIMIT)
-		say_word(s, ulimit_word(s, end->sig), "", "", end->words.bytes);
+		say_word(s, ulimit_word(s, c, end->sig), "", "", end->words.bytes);
 	else if (kind == KIND_FILTER)
 		say_word(s, WORD_FILTER, "", "", end->words.bytes);
 	else if (kind == KIND_INTERRUPTED)
@@ -330,13 +385,14 @@ int tell(const struct story *s)
 	struct end end = { .sig = status & 0x7f, .status = status & 0x7f ? 0 : status >> 8 & 0xff };
 	u64 figures[FIGURE_COUNT] = { 0 };
 	struct counts c;
+	u32 held;
 
 	if (s->refused.kind)
 		return tell_inner(s);
 	if (l->failed_errno)
 		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno, (u32)l->failed_call);
 	c = count_figures(s);
-	own = c.own_ooms || c.hits || (c.limit && c.peak + IN_FLIGHT >= c.limit);
+	own = is_own_limit(s, &c);
 	describe_end(s, &end, "");
 	compute_figures(s, &c, &end, figures);
 	if (s->timed_out) {
@@ -345,8 +401,9 @@ int tell(const struct story *s)
 			add(&end.words, nth_string(&s->compiled->words, WORD_NAME));
 			add(&end.words, " ended");
 		}
-		say_word(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, "", "", end.words.bytes);
-		tell_late(s, &c, decide_kind(&s->compiled->held_rows, figures), own);
+		held = decide_kind(&s->compiled->held_rows, figures);
+		tell_stopped(s, &c, held, figures, end.words.bytes);
+		tell_late(s, &c, held, own);
 		return 124;
 	}
 	tell_kind(s, decide_kind(&s->compiled->end_rows, figures), &c, &end, own);

@@ -16,19 +16,26 @@ export const ownPlaceholder = 'hutch-own-'
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
 /**
- * Texts for the end, in this order. STOPPED and KILLED are headlines, behind which one of LATE stands. NAME is the program's, ROOT the
+ * Texts for the end, in this order. STOPPED and KILLED are headlines, behind which one of LATE stands. ULIMIT_CPU_HARD is a number of
+ * seconds, at which SIGKILL is RLIMIT_CPU's. NAME is the program's, ROOT the
  * directory that is / inside, SPACES are file systems with a size, a line each. In them stand `slots` for what only the end knows.
  */
 export const compiledWords = [
   'NAME',
   'STOPPED',
+  'STOPPED_THROTTLED',
+  'STOPPED_SLOWED',
   'KILLED',
+  'KILLED_THROTTLED',
+  'KILLED_SLOWED',
   'LATE',
   'LATE_OOM_OWN',
   'LATE_OOM_ABOVE',
   'LATE_PIDS',
   'LATE_SPACE',
   'LATE_TABLES',
+  'LATE_THROTTLED',
+  'LATE_SLOWED',
   'OOM_OWN',
   'OOM_ABOVE',
   'OOM_ALL',
@@ -38,6 +45,8 @@ export const compiledWords = [
   'SPACES',
   'ULIMIT_FSIZE',
   'ULIMIT_CPU',
+  'ULIMIT_CPU_KILL',
+  'ULIMIT_CPU_HARD',
   'FILTER',
   'INTERRUPTED',
   'SIGNAL_INSIDE',

@@ -27,15 +27,15 @@ export function compiledWordsOf(plan: Plan, program: Program): CompiledWords {
     remedies: [],
     evidence: [],
   }
-  const say = (some: Partial<Cause>, more: Slots = {}) => {
+  const parts = (some: Partial<Cause>, more: Slots = {}) => {
     const cause = { ...bare, ...some }
     const remedies = cause.remedies.length > 0 ? cause.remedies : makeRemedies(cause, plan)
     const { headline, evidence, remedy } = describe({ ...cause, remedies }, plan.spec.door, { end: third, ...more })
     const lines = [...evidence, ...(remedy ? [['remedy', remedy] as const] : [])]
-    return `hutch: ${headline}\n${lines.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')}`
+    return [`hutch: ${headline}\n`, lines.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')] as const
   }
-  const behind = (text: string) => text.slice(text.indexOf('\n') + 1)
-  const headline = (text: string) => text.slice(0, text.indexOf('\n') + 1)
+  const say = (some: Partial<Cause>, more?: Slots) => parts(some, more).join('')
+  const headline = (some: Partial<Cause>, more?: Slots) => parts(some, more)[0]
   const limit = (file: string): CauseLimit => {
     const value = plan.spec.limits.find((entry) => entry.file === file)?.value
     const number = Number(value)
@@ -64,17 +64,21 @@ export function compiledWordsOf(plan: Plan, program: Program): CompiledWords {
   const tables = { figure: 'descriptors', limit: 0, processes: 2 } as const
   const timeout = { kind: 'timeout', limit: { file: 'timeout', value: plan.spec.timeoutMs } } as const
   const late = (held: Partial<Cause>, more: Slots = {}) =>
-    behind(
-      say(
-        {
-          ...timeout,
-          ...(held.evidence && { evidence: held.evidence }),
-          ...(held.remedies && { remedies: held.remedies }),
-          sideEvents: [{ confidence: 'likely', kind: held.kind!, ...(held.limit && { limit: held.limit }) }],
-        },
-        more,
-      ),
-    )
+    parts(
+      {
+        ...timeout,
+        ...(held.evidence && { evidence: held.evidence }),
+        ...(held.remedies && { remedies: held.remedies }),
+        sideEvents: [{ confidence: 'likely', kind: held.kind!, ...(held.limit && { limit: held.limit }) }],
+      },
+      more,
+    )[1]
+  const killed = { ...timeout, killedAfterMs: plan.spec.killAfterMs }
+  const held = (kind: 'throttled' | 'slowed') =>
+    ({ sideEvents: [{ kind, confidence: 'likely', limit: heldLimits[kind] }] }) satisfies Partial<Cause>
+  const heldLimits = { throttled: limit('cpu.max'), slowed: limit('memory.high') }
+  const cpu = plan.spec.privileges.ulimits.find(({ name }) => name === 'cpu')
+  const hard = cpu !== undefined && cpu.hard >= 0 ? cpu.hard : undefined
   const ulimit = (short: string) => {
     const found = plan.spec.privileges.ulimits.find((entry) => entry.name === short)
     if (!found || found.soft < 0) return ''
@@ -95,14 +99,20 @@ export function compiledWordsOf(plan: Plan, program: Program): CompiledWords {
   const kills = { count: first, kills: second }
   return {
     NAME: who({ command }),
-    STOPPED: headline(say(timeout)),
-    KILLED: headline(say({ ...timeout, killedAfterMs: plan.spec.killAfterMs })),
-    LATE: behind(say(timeout)),
+    STOPPED: headline(timeout),
+    STOPPED_THROTTLED: headline({ ...timeout, ...held('throttled') }, { throttledPercent: first }),
+    STOPPED_SLOWED: headline({ ...timeout, ...held('slowed') }, { slowed: first }),
+    KILLED: headline(killed),
+    KILLED_THROTTLED: headline({ ...killed, ...held('throttled') }, { throttledPercent: first }),
+    KILLED_SLOWED: headline({ ...killed, ...held('slowed') }, { slowed: first }),
+    LATE: parts(timeout)[1],
     LATE_OOM_OWN: late(oom, kills),
     LATE_OOM_ABOVE: late(above, kills),
     LATE_PIDS: late(forks, { denied: second }),
     LATE_SPACE: late({ ...space, evidence: [{ figure: 'space', target: first, options: [] }] }),
     LATE_TABLES: late({ kind: 'descriptors', evidence: [tables] }, { tableLimit: first, tables: second }),
+    LATE_THROTTLED: late({ kind: 'throttled', limit: heldLimits.throttled }),
+    LATE_SLOWED: late({ kind: 'slowed', limit: heldLimits.slowed }),
     OOM_OWN: say(oom, kills),
     OOM_ABOVE: say(above, kills),
     OOM_ALL: say({ ...oom, counts: {}, evidence: [{ ...memoryLine, kills: 0 }] }),
@@ -110,10 +120,12 @@ export function compiledWordsOf(plan: Plan, program: Program): CompiledWords {
     PIDS: say(forks, { count: first, denied: second }),
     SPACE: say(space),
     SPACES: sizedSpaces(program)
-      .map(({ target }) => target)
+      .map(({ target }) => quote(target))
       .join('\n'),
     ULIMIT_FSIZE: ulimit('fsize'),
     ULIMIT_CPU: ulimit('cpu'),
+    ULIMIT_CPU_KILL: hard === undefined ? '' : say({ kind: 'ulimit', limit: { file: 'RLIMIT_CPU', value: hard } }),
+    ULIMIT_CPU_HARD: hard === undefined ? '' : String(hard),
     FILTER: plan.filter ? say({ kind: 'filter', evidence: profileFigure(plan) }) : '',
     INTERRUPTED: say({ kind: 'interrupted', passedOn: [first] }),
     SIGNAL_INSIDE: signal('inside'),

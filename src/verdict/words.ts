@@ -19,6 +19,9 @@ export interface Slots {
   denied?: string
   tableLimit?: string
   tables?: string
+  /** Percent of periods; times that memory.high slowed it. */
+  throttledPercent?: string
+  slowed?: string
 }
 
 /** Returns headline, evidence and remedy. The headline says who, what stopped it, and how the job ended. */
@@ -67,7 +70,7 @@ const headlines: { [K in CauseKind]: Headline } = {
   'host-oom': (c, slots) => `${describeKills(c, slots)}; ${endOf(c, slots)}`,
   'fork-refused': (c, slots) => `${describeForks(c, slots)}; ${endOf(c, slots)}`,
   timeout: (c, slots) =>
-    `timed out after ${formatDuration(Number(c.limit?.value ?? 0))}${heldBy(c)}: ${stopped(c, slots)}`,
+    `timed out after ${formatDuration(Number(c.limit?.value ?? 0))}${heldBy(c, slots)}: ${stopped(c, slots)}`,
   'cpu-time': (c, slots) =>
     `${who(c)} used more than ${formatDuration(Number(c.limit?.value ?? 0))} of CPU time; ${c.end.signal === null ? endOf(c, slots) : `${who(c)} was killed`}`,
   throttled: (c) => `${who(c)} was held back by cpu.max`,
@@ -118,13 +121,13 @@ function endOf(c: Cause, slots: Slots): string {
 }
 
 /** A limit that slowed it until its time was over. */
-function heldBy({ sideEvents }: Cause): string {
+function heldBy({ sideEvents }: Cause, slots: Slots): string {
   const held = sideEvents.find(({ kind }) => kind === 'throttled' || kind === 'slowed')
   if (!held) return ''
   const { periods = 1, throttledPeriods = 0, slowed = 0 } = held.counts ?? {}
   return held.kind === 'throttled'
-    ? `, held back by cpu.max in ${Math.round((100 * throttledPeriods) / periods)} % of its periods`
-    : `, slowed ${count(slowed, 'time', 'times')} by memory.high${sizeIn(held.limit)}`
+    ? `, held back by cpu.max in ${slots.throttledPercent ?? Math.round((100 * throttledPeriods) / periods)} % of its periods`
+    : `, slowed ${slots.slowed ?? count(slowed, 'time', 'times')} by memory.high${sizeIn(held.limit)}`
 }
 
 function stopped(c: Cause, slots: Slots): string {
