@@ -4,6 +4,7 @@ import { leafName } from '../host/host.ts'
 import type { Step } from '../program/explain.ts'
 import { shellWord } from '../quote.ts'
 import { formatDuration, formatSize } from '../units.ts'
+import { limitForPeak, sizeText } from '../verdict/memory-need.ts'
 import type { Result } from '../verdict/result.ts'
 
 const bold = (text: string, color: boolean) => (color ? `\x1b[1m${text}\x1b[0m` : text)
@@ -28,8 +29,18 @@ export function formatLines(lines: readonly [string, string][], color: boolean):
   return lines.map(([label, text]) => `  ${dim(label.padEnd(11), color)}  ${text}\n`).join('')
 }
 
-function usageLines({ usage, cgroup, durationMs }: Result): [string, string][] {
+/** What a run that was not killed needed: the value to limit the next one by. */
+function enoughLine({ usage: { memoryPeak, oomKills = 0 }, limits }: Result): [string, string][] {
+  const limit = limits['memory.max']
+  const held = typeof limit === 'number' && memoryPeak !== undefined && memoryPeak >= limit
+  if (memoryPeak === undefined || oomKills > 0 || held) return []
+  return [['enough', `--memory ${sizeText(limitForPeak(memoryPeak))} holds the peak of this run`]]
+}
+
+function usageLines(result: Result): [string, string][] {
+  const { usage, cgroup, durationMs } = result
   const lines: [string, string][] = [['time', formatDuration(durationMs)]]
+  lines.push(...enoughLine(result))
   const { cpuUsec, userUsec, systemUsec, io, pressure } = usage
   if (cpuUsec !== undefined)
     lines.push([

@@ -59,6 +59,20 @@ export interface KernelKill {
   /** The group at that moment. */
   usage?: number
   limit?: number
+  /** What the group's memory was used for at that moment. Absent if the kernel left the report out. */
+  use?: MemoryUse
+}
+
+/** Memory of a group by kind. Bytes. */
+export interface MemoryUse {
+  anon: number
+  /** Page cache of files, without shmem. */
+  file: number
+  /** tmpfs, memfd, System V and anonymous shared memory. */
+  shmem: number
+  /** Page tables, stacks, slab, sockets. */
+  kernel: number
+  swap: number
 }
 
 /** A process that brought a signal on itself by a fault. */
@@ -94,6 +108,18 @@ const fault =
   /^(?:traps: )?(.{1,15})\[(\d+)\]:? (segfault|general protection fault|trap [a-z][a-z0-9 ]*(?= ip:)|unhandled exception)/s
 const forkRefusal = /^cgroup: fork rejected by pids controller in (\/.*)$/s
 const usage = /^memory: usage (\d+)kB, limit (\d+)kB, failcnt \d+$/
+/** memory.stat of the group, a line each: its own names on v2; v1 has the sums under total_, kernel memory on a line of its own. */
+const useLine = /^(?:(?:total_)?(anon|rss|file|cache|shmem|kernel|swap) (\d+)$|(kmem|swap): usage (\d+)kB,)/
+const useNames: { [name: string]: keyof MemoryUse } = {
+  anon: 'anon',
+  rss: 'anon',
+  file: 'file',
+  cache: 'file',
+  shmem: 'shmem',
+  kernel: 'kernel',
+  kmem: 'kernel',
+  swap: 'swap',
+}
 const byHand = 'sysrq: Manual OOM execution'
 
 /** Whether a record's text is one of those that `parseEvents` reads. */
@@ -103,6 +129,7 @@ export function isTelling(text: string): boolean {
     text.startsWith('oom-kill:') ||
     text.includes('invoked oom-killer:') ||
     text.startsWith('memory: usage ') ||
+    useLine.test(text) ||
     text.startsWith('Tasks in /') ||
     text.startsWith(byHand) ||
     forkRefusal.test(text) ||
@@ -126,7 +153,8 @@ export function parseEvents(records: readonly KernelRecord[]): KernelEvents {
     else if (usage.test(text)) {
       const [, used, limit] = usage.exec(text)!
       report = { ...report, usage: Number(used) * 1024, limit: Number(limit) * 1024 }
-    } else if (together.test(text)) {
+    } else if (useLine.test(text)) report = { ...report, use: addUse(report.use, useLine.exec(text)!) }
+    else if (together.test(text)) {
       const limitGroup = events.kills.at(-1)?.limitGroup
       const told = { group: together.exec(text)![1]!, together: true as const, ...(limitGroup && { limitGroup }) }
       report = { mates: { at, told } }
@@ -142,7 +170,9 @@ export function parseEvents(records: readonly KernelRecord[]): KernelEvents {
 /** The others of a group are killed in one go: what comes later is another report whose head the kernel left out. */
 const matesMs = 200
 
-type Told = Pick<KernelKill, 'limitGroup' | 'group' | 'nodesAlone' | 'byHand' | 'together' | 'usage' | 'limit'>
+type Told = Pick<KernelKill, 'limitGroup' | 'group' | 'nodesAlone' | 'byHand' | 'together' | 'usage' | 'limit'> & {
+  use?: Partial<MemoryUse>
+}
 
 /** What is known before the line that names the victim. */
 interface Report extends Told {
@@ -150,9 +180,20 @@ interface Report extends Told {
   mates?: { at: number; told: Told }
 }
 
-function makeKill(match: RegExpExecArray, at: number, { pid: _, mates: __, ...told }: Report): KernelKill {
+/** v1 prints each line twice, for the group alone and with the groups below it; the second stands. */
+function addUse(use: Partial<MemoryUse> = {}, [, name, bytes, other, kib]: RegExpExecArray): Partial<MemoryUse> {
+  return { ...use, [useNames[name ?? other!]!]: bytes === undefined ? Number(kib) * 1024 : Number(bytes) }
+}
+
+/** The kernel counts shmem as file, too. */
+function completeUse({ anon, file = 0, shmem = 0, kernel = 0, swap = 0 }: Partial<MemoryUse>): MemoryUse | undefined {
+  return anon === undefined ? undefined : { anon, file: Math.max(0, file - shmem), shmem, kernel, swap }
+}
+
+function makeKill(match: RegExpExecArray, at: number, { pid: _, mates: __, use: parts, ...told }: Report): KernelKill {
   const [, whose, pid, name, virtual, anon, file, shmem, uid, pageTables, adjusted] = match
   const bytes = (kib: string | undefined) => Number(kib) * 1024
+  const use = parts && completeUse(parts)
   return {
     at,
     pid: Number(pid),
@@ -164,6 +205,7 @@ function makeKill(match: RegExpExecArray, at: number, { pid: _, mates: __, ...to
     shmem: bytes(shmem),
     ...(uid !== undefined && { uid: Number(uid), pageTables: bytes(pageTables), oomScoreAdj: Number(adjusted) }),
     ...told,
+    ...(use && { use }),
   }
 }
 

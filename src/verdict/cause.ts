@@ -54,6 +54,17 @@ export interface CauseVictim {
   anon: number
   file: number
   shmem: number
+  /** Its address space: what it had asked for, touched or not. */
+  virtual?: number
+}
+
+/** Memory of the group whose limit it was, by kind, at the last kill. Bytes; `file` is page cache without shmem. */
+export interface MemoryUse {
+  anon: number
+  file: number
+  shmem: number
+  kernel: number
+  swap: number
 }
 
 /** How the job's own process ended; both null: it never started, or its end is unknown, as that of a group is. */
@@ -101,6 +112,8 @@ export interface Remedy {
   option?: { name: OptionKey; value?: string; without?: true }
   /** A command, word by word. */
   argv?: string[]
+  /** How much is needed is unknown: `value` is large enough to find out, and the peak of that run is what is needed. */
+  measure?: true
   /** What it does, or what has to be found out first. */
   reason: string
 }
@@ -111,6 +124,8 @@ export type OptionKey =
   | 'limits.memoryHigh'
   | 'limits.pids'
   | 'limits.cpus'
+  | 'limits.cpu.max'
+  | 'limits.cpu.max.burst'
   | 'parent'
   | 'timeout'
   | 'killAfter'
@@ -128,6 +143,7 @@ export type OptionKey =
 /** One line of evidence: what the kernel or hutch measured. */
 export type Figure =
   | { figure: 'memory'; limit: CauseLimit; peak?: number; hits?: number; kills?: number }
+  | { figure: 'memory use'; use: MemoryUse }
   | { figure: 'pids'; limit: CauseLimit; peak?: number; denied?: number }
   | { figure: 'cpu'; limit: CauseLimit; periods: number; throttledPeriods: number; throttledUsec?: number }
   | {
@@ -157,6 +173,8 @@ export interface Cause {
   peak?: number
   /** Only of the kernel's log, so only for those who may read it. */
   victims?: CauseVictim[]
+  /** Only of the kernel's log, like `victims`. */
+  memoryUse?: MemoryUse
   end: JobEnd
   durationMs?: number
   /** SIGKILL had to follow SIGTERM this much later; 0: there was no SIGTERM. */

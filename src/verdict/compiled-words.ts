@@ -6,16 +6,24 @@ import type { Plan } from '../plan/plan.ts'
 import { type CompiledWords, slots } from '../program/compiled.ts'
 import type { Program } from '../program/ops.ts'
 import { quote } from '../quote.ts'
-import type { Cause, CauseLimit, Figure } from './cause.ts'
+import type { Cause, CauseLimit, Figure, Remedy } from './cause.ts'
 import { sizedSpaces } from './exhausted.ts'
 import { possibleUlimitFigure, profileFigure, unknownSender } from './make-cause.ts'
-import { makeRemedies } from './remedies.ts'
+import { measuringLimit, spareMemory } from './memory-need.ts'
+import { type Measuring, makeRemedies } from './remedies.ts'
 import { describe, type Slots, who } from './words.ts'
 
 const [first, second, third] = slots
 
+const ofThisHost: Measuring = (limit) => measuringLimit(limit, spareMemory())
+
+/** A compiled file has the limits that it was compiled with, and does not tell a peak. */
+function byRun(remedy: Remedy): Remedy {
+  return remedy.measure && remedy.option ? { ...remedy, reason: `${remedy.reason} by hutch run` } : remedy
+}
+
 /** Returns the texts that native/compiled/verdict.c chooses from. */
-export function compiledWordsOf(plan: Plan, program: Program): CompiledWords {
+export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuring = ofThisHost): CompiledWords {
   const [command = ''] = plan.argv
   const bare: Cause = {
     kind: 'exited',
@@ -29,7 +37,7 @@ export function compiledWordsOf(plan: Plan, program: Program): CompiledWords {
   }
   const parts = (some: Partial<Cause>, more: Slots = {}) => {
     const cause = { ...bare, ...some }
-    const remedies = cause.remedies.length > 0 ? cause.remedies : makeRemedies(cause, plan)
+    const remedies = cause.remedies.length > 0 ? cause.remedies : makeRemedies(cause, plan, measuring).map(byRun)
     const { headline, evidence, remedy } = describe({ ...cause, remedies }, plan.spec.door, { end: third, ...more })
     const lines = [...evidence, ...(remedy ? [['remedy', remedy] as const] : [])]
     return [`hutch: ${headline}\n`, lines.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')] as const

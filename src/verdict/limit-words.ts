@@ -36,11 +36,6 @@ export function describeLevel({ whose, directory }: OomLevel): string {
   return whose === 'below' ? `that of a group below it: ${directory}` : `an ancestor's: ${directory}`
 }
 
-/** What to try as the next limit: room to see how much is really wanted. */
-export function suggestMemory(limit: number): string {
-  return `${Math.ceil((limit * 2.2) / 2 ** 20)}M`
-}
-
 /** memory.max with what came of it; `limit` as it stands in the file. */
 export function memoryLine(
   limit: string | undefined,

@@ -132,3 +132,11 @@ function tasksOf(ended: Ended, group: string): { max: number | undefined; peak: 
   const figures = lateFigures(ended, group)
   return { max: parseNumber(figures('pids.max')), peak: parseNumber(figures('pids.peak')) }
 }
+
+/** Returns the lowest memory limit of the groups above the job, read now; infinite without one. */
+export function lowestAbove(ended: Ended): number {
+  const limits = ended.plan.ancestors.map(({ directory }) =>
+    Number(limitAbove(ended, 'memory.max', directory).value ?? Number.NaN),
+  )
+  return Math.min(Number.POSITIVE_INFINITY, ...limits.filter((limit) => !Number.isNaN(limit)))
+}

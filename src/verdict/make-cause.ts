@@ -14,11 +14,13 @@ import type {
   Confidence,
   Figure,
   JobEnd,
+  MemoryUse,
   SideEvent,
 } from './cause.ts'
 import { decide, endRows, type Facts, heldRows } from './decide.ts'
 import { computeFacts, type Ended, signalLimit, timesSlowed } from './facts.ts'
-import { type Attributed, attributeForks, attributeMemory, ownLimit } from './limits.ts'
+import { type Attributed, attributeForks, attributeMemory, lowestAbove, ownLimit } from './limits.ts'
+import { measuringLimit } from './memory-need.ts'
 import { makeRemedies } from './remedies.ts'
 import { figuresOf, without } from './usage.ts'
 
@@ -33,7 +35,8 @@ export function makeCause(ended: Ended): Cause {
   const cause: Cause = {
     kind,
     command,
-    ...without({ limit: happened.limit, counts: happened.counts, peak: happened.peak, victims: happened.victims }),
+    ...without({ limit: happened.limit, counts: happened.counts, peak: happened.peak }),
+    ...without({ victims: happened.victims, memoryUse: happened.memoryUse }),
     end: endOf(ended, row.kind),
     durationMs: outcome.durationMs,
     ...(outcome.killed &&
@@ -51,7 +54,8 @@ export function makeCause(ended: Ended): Cause {
     remedies: [],
     evidence: outcome.execError === undefined ? evidenceOf(ended, row.kind) : searched(ended),
   }
-  return { ...cause, remedies: outcome.execFailure?.remedies ?? makeRemedies(cause, plan) }
+  const measuring = (limit: number) => measuringLimit(limit, outcome.spareMemory(), lowestAbove(ended))
+  return { ...cause, remedies: outcome.execFailure?.remedies ?? makeRemedies(cause, plan, measuring) }
 }
 
 /** Memory that the host lacked is a kind of its own. */
@@ -63,6 +67,7 @@ interface Detail extends Partial<Attributed> {
   counts?: CauseCounts
   peak?: number
   victims?: CauseVictim[]
+  memoryUse?: MemoryUse
 }
 
 /** The lesser of what the row and the attribution allow. */
@@ -85,6 +90,7 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
       counts: without({ oomKills: usage.oomKills, ooms: ownOoms, limitHits: usage.memoryLimitHits }) as CauseCounts,
       ...without({ peak: level.limit.level === 'own' ? usage.memoryPeak : undefined }),
       ...(log && log.kills.length > 0 && { victims: log.kills.map(makeVictim) }),
+      ...without({ memoryUse: log?.kills.findLast(({ use }) => use)?.use }),
     }
   },
   'fork-refused': (ended) => {
@@ -135,8 +141,8 @@ export const unknownSender = {
   wouldTell: 'auditd can record who sends signals: auditctl -a always,exit -S kill',
 } as const
 
-function makeVictim({ pid, name, anon, file, shmem }: KernelKill): CauseVictim {
-  return { pid, name, anon, file, shmem }
+function makeVictim({ pid, name, anon, file, shmem, virtual }: KernelKill): CauseVictim {
+  return { pid, name, anon, file, shmem, virtual }
 }
 
 function throttling({ usage: { periods, throttledPeriods, throttledUsec, cpuUsec } }: Ended): CauseCounts {
@@ -281,6 +287,8 @@ function evidenceOf(ended: Ended, kind: CauseKind): Figure[] {
       limit: memory,
       ...without({ peak: memoryPeak, hits: memoryLimitHits, kills: oomKills }),
     })
+  const use = ended.log?.kills.findLast((kill) => kill.use)?.use
+  if (use) figures.push({ figure: 'memory use', use })
   if (pids.value !== undefined)
     figures.push({ figure: 'pids', limit: pids, ...without({ peak: usage.pidsPeak, denied: usage.pidsDenied }) })
   for (const { target, options } of full) figures.push({ figure: 'space', target, options: [...options] })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The names that each front end has for an option, for remedies. Pure.
-import { escapeText } from '../quote.ts'
+import { escapeText, shellWord } from '../quote.ts'
 import type { Frontend, OptionKey } from './cause.ts'
 
 const cliNames: { [key: string]: string } = {
@@ -8,6 +8,8 @@ const cliNames: { [key: string]: string } = {
   'limits.memoryHigh': '--memory-high',
   'limits.pids': '--pids',
   'limits.cpus': '--cpus',
+  'limits.cpu.max': '--limit cpu.max',
+  'limits.cpu.max.burst': '--limit cpu.max.burst',
   parent: '--parent',
   timeout: '--timeout',
   killAfter: '--kill-after',
@@ -28,6 +30,7 @@ const bwrapNames: { [key: string]: string } = {
   'limits.pids': '--hutch-pids',
   'limits.cpus': '--hutch-cpus',
   timeout: '--hutch-timeout',
+  env: '--setenv',
 }
 
 /** Returns what a front end calls an option; undefined if it has none of that kind. */
@@ -41,10 +44,20 @@ export function optionName(key: OptionKey, frontend: Frontend): string | undefin
 export function optionWithValue(key: OptionKey, value: string | undefined, frontend: Frontend): string | undefined {
   const name = optionName(key, frontend)
   if (name === undefined || value === undefined) return name
+  if (key === 'env') return environment(value, frontend)
+  if (frontend === 'cli' && name.startsWith('--limit ')) return `--limit ${shellWord(`${name.slice(8)}=${value}`)}`
   if (frontend !== 'library') return key.startsWith('ulimits.') ? `${name}=${value}` : `${name} ${value}`
-  const [object, inner] = key.split('.')
+  const [object, ...rest] = key.split('.')
+  const inner = rest.length > 1 ? `'${rest.join('.')}'` : rest[0]
   if (inner === undefined) return `${object}: ${quoted(value)}`
   return object === 'mounts' ? `mounts: [{ ${inner}: ${quoted(value)} }]` : `${object}: { ${inner}: ${quoted(value)} }`
+}
+
+/** A variable and its value, `NAME=VALUE`. */
+function environment(pair: string, frontend: Frontend): string {
+  const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]
+  if (frontend === 'library') return `env: { ${name}: ${quoted(value)} }`
+  return frontend === 'bwrap' ? `--setenv ${name} ${shellWord(value)}` : `--env ${shellWord(pair)}`
 }
 
 function quoted(value: string): string {

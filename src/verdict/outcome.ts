@@ -5,6 +5,7 @@ import type { Plan } from '../plan/plan.ts'
 import type { ExecFailure } from './exec-failure.ts'
 import type { Used } from './exhausted.ts'
 import type { JobLog } from './job-log.ts'
+import { spareMemory } from './memory-need.ts'
 import type { JobEvent } from './result.ts'
 
 /** A job's end, unexplained. */
@@ -47,6 +48,8 @@ export interface Outcome {
   events: JobEvent[]
   /** Reads a kernel file of a group above the job's, after the end and only for a job that needs it. */
   readLate: (directory: string, file: string) => string | undefined
+  /** Bytes that the host has available, under the same conditions. */
+  spareMemory: () => number
   /** Reads the kernel's log of it, under the same conditions; undefined if it cannot be read. */
   readLog?: (plan: Plan) => JobLog | undefined
 }
@@ -70,5 +73,6 @@ export function noOutcome(sent: Set<number>): Outcome {
     used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
     events: [],
     readLate: readGroupFile,
+    spareMemory,
   }
 }

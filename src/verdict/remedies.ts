@@ -2,29 +2,35 @@
 // What to do about a cause, as options and commands. words.ts writes them as each front end's user types them. Pure.
 
 import type { Plan } from '../plan/plan.ts'
-import type { Cause, CauseCounts, CauseKind, CauseLimit, OptionKey, Remedy } from './cause.ts'
-import { suggestMemory } from './limit-words.ts'
+import { formatSize } from '../units.ts'
+import type { Cause, CauseCounts, CauseKind, CauseLimit, OptionKey, Remedy, SideEvent } from './cause.ts'
+import { cpuNeed } from './cpu-need.ts'
+import { sizeText } from './memory-need.ts'
+import { isNodeVictim, nodeRemedies } from './node-heap.ts'
 import { groupOf } from './usage.ts'
 
+/** Returns a limit, in bytes, for a run that measures the need; undefined if there is no room above the given one. */
+export type Measuring = (limit: number) => number | undefined
+
 /** Returns the ways out, the first one first. */
-export function makeRemedies(cause: Cause, plan: Plan): Remedy[] {
+export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
+  const made = ({ kind }: Pick<SideEvent, 'kind'>, of: Cause) => byKind[kind]?.(of, plan, measuring) ?? []
   const held = cause.sideEvents[0]
-  if (cause.kind === 'timeout' && held?.confidence === 'likely')
-    return byKind[held.kind]?.({ ...cause, ...held }, plan) ?? []
+  if (cause.kind === 'timeout' && held?.confidence === 'likely') return made(held, { ...cause, ...held })
   if (cause.kind === 'exited') {
     const event = cause.sideEvents.find(({ confidence }) => confidence !== 'unknown')
-    return event ? (byKind[event.kind]?.({ ...cause, ...event }, plan) ?? []) : possibleUlimits(cause)
+    return event ? made(event, { ...cause, ...event }) : possibleUlimits(cause)
   }
-  const own = byKind[cause.kind]?.(cause, plan) ?? []
+  const own = made(cause, cause)
   return cause.kind === 'signal' ? [...own, ...possibleUlimits(cause)] : own
 }
 
-type Maker = (cause: Cause, plan: Plan) => Remedy[]
+type Maker = (cause: Cause, plan: Plan, measuring: Measuring) => Remedy[]
 
 /** Names and values of limits are for those that the job itself has; a group above is set by a command. */
 const byKind: { [K in CauseKind]?: Maker } = {
-  oom: (cause, plan) => raiseMemory(cause, plan),
-  'host-oom': (cause, plan) => raiseMemory(cause, plan),
+  oom: raiseMemory,
+  'host-oom': raiseMemory,
   'fork-refused': (cause, plan) => raisePids(cause, plan),
   timeout: () => [
     { option: { name: 'timeout' }, reason: 'raise the limit' },
@@ -49,18 +55,9 @@ const byKind: { [K in CauseKind]?: Maker } = {
       reason: 'raise the limit',
     },
   ],
-  throttled: ({ limit, counts }) => [
-    { option: { name: 'limits.cpus', value: neededCpus(limit, counts ?? {}) }, reason: 'raise the limit' },
-  ],
-  slowed: ({ limit }) => [
-    {
-      option: {
-        name: 'limits.memoryHigh',
-        ...(typeof limit?.value === 'number' && { value: suggestMemory(limit.value) }),
-      },
-      reason: 'raise the limit',
-    },
-  ],
+  throttled: ({ limit, counts }) => raiseCpus(limit, counts ?? {}),
+  slowed: ({ limit }, _, measuring) =>
+    typeof limit?.value === 'number' ? [measureWith('limits.memoryHigh', limit.value, measuring)] : [],
   filter: () => [
     { reason: 'allow the call in the profile' },
     { option: { name: 'seccomp', value: 'default' }, reason: 'use another profile' },
@@ -78,21 +75,50 @@ const byKind: { [K in CauseKind]?: Maker } = {
   'not-inside': (cause, plan) => runnable(cause, plan),
 }
 
-function raiseMemory({ limit, counts }: Cause, plan: Plan): Remedy[] {
-  const value = typeof limit?.value === 'number' ? suggestMemory(limit.value) : undefined
+function raiseMemory(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
+  const { limit, counts } = cause
+  const value = typeof limit?.value === 'number' ? limit.value : undefined
   if (limit?.level === 'host') return [{ reason: 'free memory on this host, or limit other programs' }]
-  if (limit?.level === 'ancestor' || limit?.level === 'below') return raiseGroup(limit, 'memory.max', value ?? 'SIZE')
-  const killable = plan.spec.privileges.oomScoreAdj === -1000 && (counts?.oomKills ?? 0) === 0
+  if (limit?.level === 'ancestor' || limit?.level === 'below') return measureGroup(limit, value, measuring)
+  if (value === undefined) return [{ option: { name: 'limits.memory' }, reason: 'raise the limit' }]
+  const heap = isNodeVictim(cause) ? nodeRemedies(value, plan.argv, plan.env) : []
+  const unkillable = plan.spec.privileges.oomScoreAdj === -1000 && (counts?.oomKills ?? 0) === 0
   return [
-    { option: { name: 'limits.memory', ...(value && { value }) }, reason: 'raise the limit' },
-    ...(killable
+    ...heap,
+    measureWith('limits.memory', value, measuring),
+    ...(unkillable
       ? [{ option: { name: 'oomScoreAdj' as const, value: '0' }, reason: 'let the kernel kill it instead' }]
-      : [
-          {
-            argv: ['hutch', 'run', ...(value ? ['--memory', value] : []), '--verbose', '…'],
-            reason: 'measure how much it needs',
-          },
-        ]),
+      : []),
+  ]
+}
+
+const noRoom = (limit: number) =>
+  `this host has no room above ${formatSize(limit)}: check whether the memory of the program grows without bound`
+
+/** The need of a program that was killed is unknown: one run with all that can be spared shows it. */
+function measureWith(name: OptionKey, limit: number, measuring: Measuring): Remedy {
+  const enough = measuring(limit)
+  if (enough === undefined) return { reason: noRoom(limit) }
+  return {
+    option: { name, value: sizeText(enough) },
+    measure: true,
+    reason: 'measure how much it needs: run it once',
+  }
+}
+
+function measureGroup(limit: CauseLimit, value: number | undefined, measuring: Measuring): Remedy[] {
+  const elsewhere: Remedy = { option: { name: 'parent' }, reason: 'run it below another group' }
+  const enough = value === undefined ? undefined : measuring(value)
+  if (value !== undefined && enough === undefined) return [{ reason: noRoom(value) }, elsewhere]
+  const text = enough === undefined ? 'SIZE' : sizeText(enough)
+  return [
+    {
+      argv: ['hutch', 'cgroup', 'set', limit.group!, `memory.max=${text}`],
+      ...(enough !== undefined && { measure: true as const }),
+      reason: 'raise the limit, to measure how much it needs',
+    },
+    { argv: ['hutch', 'cgroup', 'get', limit.group!, 'memory.peak'], reason: 'then read its peak' },
+    elsewhere,
   ]
 }
 
@@ -126,18 +152,26 @@ function raiseGroup({ group }: CauseLimit, file: string, value: string): Remedy[
   ]
 }
 
-/** CPUs that it used and was denied, per period; always more than the limit. */
-function neededCpus(limit: CauseLimit | undefined, counts: CauseCounts): string {
+/** More CPUs; or for bursts a longer period, or quota that is saved for them. */
+function raiseCpus(
+  limit: CauseLimit | undefined,
+  { periods = 0, throttledPeriods = 0, ...times }: CauseCounts,
+): Remedy[] {
   const [quota = 0, period = 100_000] = String(limit?.value ?? '')
     .split(' ')
     .map(Number)
-  const active = (counts.periods ?? 0) * period
-  const needed =
-    active > 0
-      ? (Math.min(counts.cpuUsec ?? 0, quota * (counts.periods ?? 0)) + (counts.throttledUsec ?? 0)) / active
-      : 0
-  const least = (quota / period) * 1.2
-  return String(Math.ceil(Math.max(needed, least) * 10) / 10)
+  if (!(quota > 0)) return []
+  const { cpus, bursts, longer } = cpuNeed({ quota, period, periods, throttledPeriods, ...times })
+  const more: Remedy = { option: { name: 'limits.cpus', value: String(cpus) }, reason: 'raise the limit' }
+  if (!bursts) return [more]
+  return [
+    {
+      option: { name: 'limits.cpu.max', value: `${longer.quota} ${longer.period}` },
+      reason: 'it used less than it may on average: let it work in bursts, by a longer period,',
+    },
+    { option: { name: 'limits.cpu.max.burst', value: String(quota) }, reason: 'by quota that it saves for bursts,' },
+    more,
+  ]
 }
 
 /** Limits that may have made it fail in a way that names none. */

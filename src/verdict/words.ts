@@ -2,7 +2,17 @@
 // The sentences for a Cause, in each front end's own option names. The only place that makes them; nothing may read them back. Pure.
 import { quote, shellWord } from '../quote.ts'
 import { formatDuration, formatSize } from '../units.ts'
-import type { Cause, CauseKind, CauseLimit, CauseVictim, Figure, Frontend, Remedy, SideEvent } from './cause.ts'
+import type {
+  Cause,
+  CauseKind,
+  CauseLimit,
+  CauseVictim,
+  Figure,
+  Frontend,
+  MemoryUse,
+  Remedy,
+  SideEvent,
+} from './cause.ts'
 import { sizeOf } from './exhausted.ts'
 import { count, type Line, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
 import { optionWithValue } from './option-names.ts'
@@ -45,15 +55,22 @@ export function isWorthTelling({ kind, sideEvents }: Cause): boolean {
   return kind !== 'exited' || sideEvents.length > 0
 }
 
-function describeRemedy({ option, argv, reason }: Remedy, frontend: Frontend): string | undefined {
+/** How each front end tells the peak of a run. */
+const peakWords: { [F in Frontend]: string } = {
+  cli: ' --verbose',
+  library: ', and read usage.memoryPeak of its result',
+  bwrap: ', which is enough for most programs',
+}
+
+function describeRemedy({ option, argv, reason, measure }: Remedy, frontend: Frontend): string | undefined {
   if (argv) {
-    // a way to measure that the others do not have
-    if (frontend !== 'cli' && argv.includes('--verbose')) return undefined
-    return `${reason}: ${argv.map((word) => (word === '…' ? word : shellWord(word))).join(' ')}`
+    return `${reason}: ${argv.map(shellWord).join(' ')}`
   }
   if (!option) return reason
   const text = optionWithValue(option.name, option.value, frontend)
-  return text === undefined ? undefined : `${reason} ${option.without ? 'without' : 'with'} ${text}`
+  return text === undefined
+    ? undefined
+    : `${reason} ${option.without ? 'without' : 'with'} ${text}${measure ? peakWords[frontend] : ''}`
 }
 
 type Headline = (cause: Cause, slots: Slots) => string
@@ -200,6 +217,8 @@ function describeFigure(f: Figure, slots: Slots): Line {
       })
       return [f.limit.file, text]
     }
+    case 'memory use':
+      return ['memory use', useText(f.use)]
     case 'pids':
       return pidsLine(String(f.limit.value), { ...f, ...(slots.denied && { denied: slots.denied }) })
     case 'cpu':
@@ -222,6 +241,12 @@ function describeFigure(f: Figure, slots: Slots): Line {
     case 'searched':
       return ['looked in', f.path]
   }
+}
+
+/** Memory by kind, what is not zero. */
+function useText({ anon, shmem, file, kernel, swap }: MemoryUse): string {
+  const parts = Object.entries({ anon, shmem, 'page cache': file, kernel, swap }).filter(([, bytes]) => bytes > 0)
+  return `${parts.map(([kind, bytes]) => `${kind} ${formatSize(bytes)}`).join('   ')}   at the last kill`
 }
 
 /** Wall time stands beside it: they differ by what it waited, and by how many CPUs it had. */
@@ -272,8 +297,13 @@ function victimLines(c: Cause): Line[] {
   ]
 }
 
-function victimLine({ pid, name, anon, file, shmem }: CauseVictim): Line {
-  const sizes = [`anon ${formatSize(anon)}`, `file ${formatSize(file)}`, shmem > 0 && `shmem ${formatSize(shmem)}`]
+function victimLine({ pid, name, anon, file, shmem, virtual }: CauseVictim): Line {
+  const sizes = [
+    `anon ${formatSize(anon)}`,
+    `file ${formatSize(file)}`,
+    shmem > 0 && `shmem ${formatSize(shmem)}`,
+    virtual !== undefined && `address space ${formatSize(virtual)}`,
+  ]
   return ['victim', [`${quote(name)} (pid ${pid})`, ...sizes].filter(Boolean).join('   ')]
 }
 

@@ -27,7 +27,9 @@ function steady(text: string): string {
     .replace(/peak (?!50\.0)[\d.]+ \w+/g, 'peak …')
     .replace(/ {3}limit hit \d+ times?/g, '')
     .replace(/\(pid \d+\)/g, '(pid …)')
-    .replace(/(anon|file) [\d.]+ \w+/g, '$1 …')
+    .replace(/^ {2}memory use.*\n/gm, '')
+    .replace(/(anon|file|address space) [\d.]+ \w+/g, '$1 …')
+    .replace(/--memory \d+[MG] --verbose/g, '--memory N --verbose')
 }
 
 const commands = blocks('console').flatMap((block) =>

@@ -22,6 +22,7 @@ function steady(text: string): string {
     .replace(/ {3}limit hit \d+ times?/g, '')
     .replace(/peak (?!8\.0 )[\d.]+ \w+/g, 'peak …')
     .replace(/--cpus [\d.]+/g, '--cpus N')
+    .replace(/memory\.max=\d+[MG]/g, 'memory.max=N')
     .replace(/(?<!memory\.max {3}|peak )\b(?!20000|100000)\d+(\.\d+)?( (ms|s))?(?= ?%|,| |\)|$)/gm, 'N')
 }
 

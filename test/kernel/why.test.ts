@@ -488,7 +488,9 @@ test('victims have their sizes and times', async () => {
   expect(Math.abs(Date.parse(last!) - Date.now())).toBeLessThan(30_000)
   expect(count).toBe(1)
   expect(Object.fromEntries(evidence)['memory.max']).toMatch(/^8\.0 MiB {3}peak 8\.0 MiB.* oom_kill 1$/)
-  expect(remedy).toContain(`hutch cgroup set ${path} memory.max=18M`)
+  expect(remedy).toMatch(/^measure how much it needs: hutch cgroup set \S+ memory\.max=\d+[MG];/)
+  expect(remedy).toContain(`hutch cgroup set ${path} memory.max=`)
+  expect(remedy).toContain(`hutch cgroup get ${path} memory.peak`)
 })
 
 test('a program of Node is told of its heap', async () => {

@@ -39,6 +39,7 @@ function end(
     sent: new Set(),
     forwarded: new Set(),
     readLate: () => undefined,
+    spareMemory: () => 8 * 2 ** 30,
     userUsec: 3,
     systemUsec: 4,
     maxRss: 0,
@@ -117,7 +118,7 @@ test('out of memory by its own limit, in the words of the verdict', () => {
     "hutch: 10 processes were killed (OOM): memory.max (50.0 MiB) was reached; job exited with status 137
       memory.max   50.0 MiB   peak 50.0 MiB   limit hit 382 times   oom_kill 10
       whose limit  the job's own
-      remedy       raise the limit with limits: { memory: '111M' }
+      remedy       measure how much it needs: run it once with limits: { memory: '4G' }, and read usage.memoryPeak of its result
     "
   `)
   expect(formatVerdict(result, { color: true, verbose: true })).toContain('\x1b[1;31mhutch: 10 processes')

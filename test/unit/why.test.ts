@@ -6,7 +6,6 @@ import { formatExplanation } from '../../src/cli/why.ts'
 import { type KernelRecord, parseEvents, parseRecord } from '../../src/host/kernel-record.ts'
 import { parseWritable } from '../../src/run/why/disk.ts'
 import { memoryCauses } from '../../src/run/why/memory.ts'
-import { adviseHeap, defaultHeap, isNode, parseHeapFlag } from '../../src/run/why/node-heap.ts'
 import { pressureLines, slowedCauses } from '../../src/run/why/pressure.ts'
 import { parseNproc, parseStart } from '../../src/run/why/process.ts'
 import { raise } from '../../src/run/why/raise.ts'
@@ -14,6 +13,7 @@ import { knownReasons, parseReport, reportCauses } from '../../src/run/why/repor
 import { taskCauses } from '../../src/run/why/tasks.ts'
 import { explainThrottling } from '../../src/run/why/throttle.ts'
 import { mountsAbove } from '../../src/run/why/why.ts'
+import { adviseHeap, defaultHeap, isNode, parseHeapFlag } from '../../src/verdict/node-heap.ts'
 
 const MiB = 2 ** 20
 const records = (...texts: string[]): KernelRecord[] =>
@@ -259,7 +259,14 @@ test('a process did not begin before what its start in ticks since the boot allo
 test('the arithmetic of a CPU limit', () => {
   const facts = { quota: 50_000, period: 100_000, periods: 100, throttledPeriods: 98, throttledUsec: 9_500_000 }
   expect(
-    explainThrottling('web', { ...facts, cpuUsec: 4_900_000, tasks: 4, cpus: 2 }, (more) => `--cpus ${more}`),
+    explainThrottling(
+      'web',
+      { ...facts, cpuUsec: 4_900_000, tasks: 4, cpus: 2 },
+      {
+        raise: (more) => `--cpus ${more}`,
+        limit: (file, value) => `${file}=${value}`,
+      },
+    ),
   ).toEqual({
     kind: 'throttled',
     confidence: 'certain',
@@ -405,7 +412,12 @@ test('kills that a job lived through are a cause of their own', () => {
   }
   expect(reportCauses(parseReport(JSON.stringify(text), 'r'), 2)).toMatchObject([
     { cause: 'exit' },
-    { cause: 'oom', whose: 'own', count: 2, remedy: 'raise it: --memory 18M' },
+    {
+      cause: 'oom',
+      whose: 'own',
+      count: 2,
+      remedy: expect.stringMatching(/^measure how much it needs: run it once with --memory \d+[MG] --verbose$/),
+    },
     { cause: 'pids', count: 1 },
   ])
 })

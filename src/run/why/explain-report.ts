@@ -4,11 +4,11 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } fro
 import { availableParallelism } from 'node:os'
 import { fail, HutchError } from '../../errors.ts'
 import { encodePath } from '../../non-utf8.ts'
+import { isNode, isNodeVictim, parseHeapFlag } from '../../verdict/node-heap.ts'
 import type { Found, WhyCause } from './explanation.ts'
 import { addAdvice } from './group.ts'
 import { killsIn, readLog } from './log.ts'
 import { memoryCauses } from './memory.ts'
-import { isNode, parseHeapFlag } from './node-heap.ts'
 import { type Report, reportCauses } from './report.ts'
 
 /** `path` is that of its group. */
@@ -40,8 +40,11 @@ function withLog(cause: WhyCause, report: Report, path: string, kills: ReturnTyp
     ...(told && { last: told.last!, victims: told.victims! }),
     evidence: [...cause.evidence, ...more],
   }
-  if (own === undefined || !isNode(report.command)) return extended
-  return addAdvice(extended, own, parseHeapFlag(report.command), 'argv')
+  const isVictim = report.cause ? isNodeVictim(report.cause) : isNode(report.command)
+  if (own === undefined || !isVictim) return extended
+  const advised = addAdvice(extended, own, parseHeapFlag(report.command), isNode(report.command) ? 'argv' : 'nothing')
+  // a report of version 2 has the advice in its remedy
+  return report.cause && cause.remedy !== undefined ? { ...advised, remedy: cause.remedy } : advised
 }
 
 /** A report is small; more is something else. */

@@ -8,12 +8,12 @@ import { quote } from '../../quote.ts'
 import type { CauseKind } from '../../verdict/cause.ts'
 import { decide, decideAll, foundRows, restRows } from '../../verdict/decide.ts'
 import { type Line, memoryLine, pidsLine } from '../../verdict/limit-words.ts'
+import { adviseHeap, isNode, isNodeName, parseHeapFlag } from '../../verdict/node-heap.ts'
 import { diskCauses } from './disk.ts'
 import type { WhyCause } from './explanation.ts'
 import type { LogFacts } from './log.ts'
 import { computeFound, type Looked, look, nameOf, reachedLimits } from './look.ts'
 import { formatTime, memoryCauses } from './memory.ts'
-import { adviseHeap, isNode, parseHeapFlag } from './node-heap.ts'
 import { daemonCauses } from './oomd.ts'
 import { pressureLines, slowedCauses, stallCauses } from './pressure.ts'
 import { findKillers, type ProcessFacts } from './process.ts'
@@ -74,10 +74,11 @@ function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
 }
 
 function withHeap(cause: WhyCause, processes: readonly ProcessFacts[]): WhyCause {
+  const last = cause.victims?.at(-1)
   const alive = processes.find(({ argv }) => isNode(argv))
-  // newer Nodes name their first thread so
-  const victim = cause.victims?.some(({ name }) => name === 'node' || name === 'MainThread')
-  if (cause.maximum === undefined || (!alive && !victim)) return cause
+  // who was killed, if that is known: Node may only have run beside it
+  const isVictim = last ? isNodeName(last.name) : alive !== undefined
+  if (cause.maximum === undefined || !isVictim) return cause
   const flag = alive && parseHeapFlag(alive.argv, alive.nodeOptions)
   return addAdvice(cause, cause.maximum, flag, alive ? (alive.environment ? 'all' : 'argv') : 'nothing')
 }

@@ -5,16 +5,10 @@ import type { KernelKill } from '../../host/kernel-record.ts'
 import { quote, shellWord } from '../../quote.ts'
 import { formatSize } from '../../units.ts'
 import { chooseMemoryLevel } from '../../verdict/attribute.ts'
-import {
-  describeKills,
-  describeLevel,
-  type Line,
-  memoryLine,
-  type OomLevel,
-  suggestMemory,
-} from '../../verdict/limit-words.ts'
+import { describeKills, describeLevel, type Line, memoryLine, type OomLevel } from '../../verdict/limit-words.ts'
+import { measuringLimit, sizeText, spareMemory } from '../../verdict/memory-need.ts'
 import type { Victim, WhyCause } from './explanation.ts'
-import { raise } from './raise.ts'
+import { measure, raise } from './raise.ts'
 
 /** What is known of a group and its memory. */
 export interface MemoryFacts {
@@ -235,14 +229,14 @@ function remedyOf(
   if (!level) return 'ask for its group, if that is still there: its counts tell more'
   if (level.whose === 'host') return 'free memory on this host, or limit the others'
   const group = level.whose === 'own' ? path : level.directory!
-  const more = max === undefined ? 'SIZE' : suggestMemory(Number(max))
+  const enough = max === undefined ? undefined : measuringLimit(Number(max), spareMemory())
   if (!there && levels.length > 0)
     return `raise memory.max of ${quote(group)}, which is gone or cannot be seen from here`
   if (!there)
     return ownJob.test(group)
-      ? `give it more next time: hutch run --memory ${more} …`
-      : `give it more when it is made again: memory.max=${more}`
-  const set = raise(group, 'memory.max', more)
-  if (level.whose === 'ancestor') return `raise its limit: ${set}; or place it elsewhere`
-  return `raise it: ${set}; or see where the memory goes: hutch cgroup show ${shellWord(group)} memory.stat`
+      ? `measure how much it needs: run it once with hutch run${enough === undefined ? '' : ` --memory ${sizeText(enough)}`} --verbose`
+      : `give it more when it is made again${enough === undefined ? '' : `, to measure: memory.max=${sizeText(enough)}`}`
+  const set = max === undefined ? raise(group, 'memory.max', 'SIZE') : measure(group, 'memory.max', Number(max))
+  if (level.whose === 'ancestor') return `${set}; or place it elsewhere`
+  return `${set}; or see where the memory goes: hutch cgroup show ${shellWord(group)} memory.stat`
 }

@@ -4,10 +4,10 @@
 import { parsePressure } from '../../cgroup/stats.ts'
 import { quote } from '../../quote.ts'
 import { formatDuration, formatSize } from '../../units.ts'
-import { type Line, memoryLine, suggestMemory } from '../../verdict/limit-words.ts'
+import { type Line, memoryLine } from '../../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import type { MemoryFacts } from './memory.ts'
-import { raise } from './raise.ts'
+import { measure } from './raise.ts'
 
 /** What memory.high did to the group or to one above it, and memory.max without a kill; `pressure` is the text of memory.pressure. */
 export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] {
@@ -31,7 +31,7 @@ export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] 
             `${formatSize(Number(level.high))}${level.current === undefined ? '' : `   now ${formatSize(level.current)}`}`,
           ],
         ],
-        remedy: `raise it: ${raise(level.path, 'memory.high', suggestMemory(Number(level.high)))}`,
+        remedy: measure(level.path, 'memory.high', Number(level.high)),
       },
     ]
   })
@@ -91,7 +91,7 @@ function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined):
       group: level.path,
       headline: `${name} is full, and ${share} % of the last minute some task in it waited to get memory back`,
       evidence: [memoryLine(level.max, level)],
-      remedy: `raise it: ${raise(level.path, 'memory.max', suggestMemory(Number(level.max)))}`,
+      remedy: measure(level.path, 'memory.max', Number(level.max)),
     },
   ]
 }

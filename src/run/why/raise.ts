@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command that gives a group more. Pure.
-import { shellWord } from '../../quote.ts'
+// The commands that give a group more, and that measure how much it needs. Pure, except for the host's free memory.
+import { quote, shellWord } from '../../quote.ts'
+import { formatSize } from '../../units.ts'
+import { measuringLimit, sizeText, spareMemory } from '../../verdict/memory-need.ts'
 
 /** What systemd calls a limit, and how it writes a value. */
 const properties: { [file: string]: (value: string) => string } = {
@@ -21,4 +23,13 @@ export function raise(path: string, file: string, value: string): string {
   if (!property || !/^[\w@.:\\-]+\.(service|scope|slice)$/.test(unit) || !/^\d/.test(value)) return set
   const user = /\/user@\d+\.service\//.test(path) ? '--user ' : ''
   return `${set}; so that systemd keeps it: systemctl ${user}set-property ${shellWord(unit)} ${property(value)}`
+}
+
+/** How to find out how much memory a group needs: by a limit that this host can spare. `limit` is the present one, in bytes. */
+export function measure(path: string, file: string, limit: number): string {
+  const enough = measuringLimit(limit, spareMemory())
+  if (enough === undefined)
+    return `this host has no room above ${formatSize(limit)}: check whether the memory of ${quote(path)} grows without bound`
+  const peak = `hutch cgroup get ${shellWord(path)} memory.peak`
+  return `measure how much it needs: ${raise(path, file, sizeText(enough))}; then its peak: ${peak}`
 }

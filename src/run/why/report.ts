@@ -3,11 +3,13 @@
 
 import { fail } from '../../errors.ts'
 import { quote } from '../../quote.ts'
+import { formatSize } from '../../units.ts'
 import { type Cause, type CauseKind, type CauseLimit, causeKinds, type SideEvent } from '../../verdict/cause.ts'
-import { count, suggestMemory } from '../../verdict/limit-words.ts'
+import { count } from '../../verdict/limit-words.ts'
+import { measuringLimit, sizeText, spareMemory } from '../../verdict/memory-need.ts'
+import { isNode } from '../../verdict/node-heap.ts'
 import type { Reason, Result } from '../../verdict/result.ts'
 import type { WhyCause } from './explanation.ts'
-import { isNode } from './node-heap.ts'
 import { explainThrottling } from './throttle.ts'
 
 /** What of a report matters here. */
@@ -211,7 +213,7 @@ function withinCauses(report: Report): WhyCause[] {
       whose === 'host'
         ? 'free memory on this host, or limit the others'
         : whose === 'own' && typeof memory === 'number'
-          ? `raise it: --memory ${suggestMemory(memory)}`
+          ? measureWords(memory)
           : 'raise the limit that is named, or run elsewhere with --parent',
   }
   const forks: WhyCause = {
@@ -227,6 +229,13 @@ function withinCauses(report: Report): WhyCause[] {
   return [...(oomKills > 0 && reason !== 'oom' ? [kills] : []), ...(pidsDenied > 0 && reason !== 'pids' ? [forks] : [])]
 }
 
+function measureWords(limit: number): string {
+  const enough = measuringLimit(limit, spareMemory())
+  return enough === undefined
+    ? `this host has no room above ${formatSize(limit)}: check whether its memory grows without bound`
+    : `measure how much it needs: run it once with --memory ${sizeText(enough)} --verbose`
+}
+
 function nameOf([command = '']: string[]): string {
   return quote(command.slice(command.lastIndexOf('/') + 1) || command)
 }
@@ -239,5 +248,13 @@ function quotaCause({ command, limits, usage }: Report, cpus: number): WhyCause[
   if (!isCount(quota) || !isCount(period) || !isCount(periods) || !throttledPeriods) return []
   if (throttledPeriods > periods) return []
   const facts = { quota, period, periods, throttledPeriods, throttledUsec, cpuUsec, cpus }
-  return [{ ...explainThrottling(nameOf(command), facts, (cpus) => `--cpus ${cpus}`), whose: 'own' }]
+  return [
+    {
+      ...explainThrottling(nameOf(command), facts, {
+        raise: (cpus) => `--cpus ${cpus}`,
+        limit: (file, value) => `--limit ${value.includes(' ') ? `"${file}=${value}"` : `${file}=${value}`}`,
+      }),
+      whose: 'own',
+    },
+  ]
 }

@@ -3,6 +3,7 @@
 import type { CpuLevel } from '../../cgroup/chain.ts'
 import { quote } from '../../quote.ts'
 import { formatDuration } from '../../units.ts'
+import { cpuNeed } from '../../verdict/cpu-need.ts'
 import { type Line, quotaLine, throttledShare } from '../../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import { raise } from './raise.ts'
@@ -39,9 +40,10 @@ export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: 
     }
     return [
       {
-        ...explainThrottling(i === 0 ? name : `${name}, in ${quote(path)},`, facts, (more) =>
-          raise(path, 'cpu.max', `${Math.round(more * period)} ${period}`),
-        ),
+        ...explainThrottling(i === 0 ? name : `${name}, in ${quote(path)},`, facts, {
+          raise: (more) => raise(path, 'cpu.max', `${Math.round(more * period)} ${period}`),
+          limit: (file, value) => raise(path, file, value),
+        }),
         whose: i === 0 ? 'own' : 'ancestor',
         group: path,
       },
@@ -49,11 +51,16 @@ export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: 
   })
 }
 
-/** `set` gives the words that allow so many CPUs. */
-export function explainThrottling(name: string, facts: Quota, set: (cpus: number) => string): WhyCause {
+/** The words that allow so many CPUs, and those that set a file. */
+export interface CpuWords {
+  raise: (cpus: number) => string
+  limit: (file: string, value: string) => string
+}
+
+/** Explains what cpu.max did, and what helps: more CPUs, or, for bursts, a longer period or saved quota. */
+export function explainThrottling(name: string, facts: Quota, set: CpuWords): WhyCause {
   const { quota, period, throttledPeriods } = facts
-  const wanted = wantedCpus(facts)
-  const more = Math.ceil((wanted?.cpus ?? (2 * quota) / period) * 10) / 10
+  const { used, held, cpus, bursts, longer } = cpuNeed(facts)
   const fits = Math.floor(quota / period)
   const fewer =
     fits >= 1 ? `; or let no more than ${fits === 1 ? 'one thread' : `${fits} threads`} compute at once` : ''
@@ -68,9 +75,26 @@ export function explainThrottling(name: string, facts: Quota, set: (cpus: number
       quotaLine(`${quota} ${period}`, facts),
       ['allowed', `${decimals(quota / period)} CPUs: ${ms(quota)} of each ${ms(period)}, all its tasks together`],
       ...taskLine(facts),
-      ...(wanted ? [['wanted', wanted.text] as Line] : []),
+      ...(used === undefined || held === undefined
+        ? []
+        : [
+            [
+              'wanted',
+              `about ${decimals(used + held)} CPUs while it had work: ${decimals(used)} used, ${decimals(held)} held back`,
+            ] as Line,
+          ]),
+      ...(bursts
+        ? [
+            [
+              'bursts',
+              `it used less than it may on average: it needs more than ${ms(quota)} in some of its periods, and less in others`,
+            ] as Line,
+          ]
+        : []),
     ],
-    remedy: `raise it: ${set(more)}${fewer}`,
+    remedy: bursts
+      ? `let it work in bursts, by a longer period: ${set.limit('cpu.max', `${longer.quota} ${longer.period}`)}; or by quota that it saves: ${set.limit('cpu.max.burst', String(quota))}; or raise it: ${set.raise(cpus)}`
+      : `raise it: ${set.raise(cpus)}${fewer}`,
   }
 }
 
@@ -86,25 +110,6 @@ function taskLine({ quota, period, tasks, cpus }: Quota): Line[] {
       `${who} that up after ${ms(used)}, then ${together === 1 ? 'waits' : 'all wait'} ${ms(period - used)}`,
     ],
   ]
-}
-
-/** The time that CPUs worked for it, and the time that they would have and might not. */
-function wantedCpus({
-  quota,
-  period,
-  periods,
-  throttledUsec,
-  cpuUsec,
-}: Quota): { cpus: number; text: string } | undefined {
-  if (throttledUsec === undefined) return undefined
-  const active = periods * period
-  // what it used while it had no limit, or before, is not to be counted
-  const used = Math.min(cpuUsec ?? quota * periods, quota * periods) / active
-  const held = throttledUsec / active
-  return {
-    cpus: used + held,
-    text: `about ${decimals(used + held)} CPUs while it had work: ${decimals(used)} used, ${decimals(held)} held back`,
-  }
 }
 
 function decimals(cpus: number): string {

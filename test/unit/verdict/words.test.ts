@@ -283,7 +283,10 @@ const made = { ...of, spec: { ...of.spec, door: 'cli' as const } }
 
 function render(some: Partial<Cause>, frontend: Frontend): string {
   const cause = { ...bare, ...some }
-  const { headline, evidence, remedy } = describe({ ...cause, remedies: makeRemedies(cause, made) }, frontend)
+  const { headline, evidence, remedy } = describe(
+    { ...cause, remedies: makeRemedies(cause, made, () => 8 * 2 ** 30) },
+    frontend,
+  )
   const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy]])]
   return `${headline}\n${lines.map(([label, text]) => `  ${label!.padEnd(11)}  ${text}\n`).join('')}`
 }
@@ -299,7 +302,7 @@ test('each kind of cause has a page of words', async () => {
     const more = others.map(([name, shown]) => `\n  in ${name}:\n${remedy(shown)}`).join('')
     return `## ${title}\n\n${`${cli}${more}`.replace(/^(?=.)/gm, '    ')}`
   })
-  const compiled = compiledWordsOf(made, compilePlan(made))
+  const compiled = compiledWordsOf(made, compilePlan(made), () => 8 * 2 ** 30)
   const slots = (shown: string) => shown.replaceAll('\x01', '{1}').replaceAll('\x02', '{2}').replaceAll('\x03', '{end}')
   const words = Object.entries(compiled).map(
     ([word, shown]) => `## ${word}\n\n${slots(shown).replace(/^(?=.)/gm, '    ')}`,

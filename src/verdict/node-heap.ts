@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// How far V8 lets the heap of a Node program grow, beside the limit of its group. Pure.
+
+import { formatSize } from '../units.ts'
+import type { Cause, Remedy } from './cause.ts'
+import type { Line } from './limit-words.ts'
+
+const MiB = 2 ** 20
+const GiB = 2 ** 30
+
+/** Whether a command line is Node's. */
+export function isNode(argv: readonly string[]): boolean {
+  return /^node(js)?(\d+)?$/.test(argv[0]?.slice(argv[0].lastIndexOf('/') + 1) ?? '')
+}
+
+/** Of Node's options before the script those whose value is the next word. */
+const valued = new Set(
+  '-r --require --import --loader --experimental-loader -C --conditions -e --eval -p --print -pe --env-file --input-type'.split(
+    ' ',
+  ),
+)
+
+/** Bytes from --max-old-space-size, the last of the command line before that of NODE_OPTIONS; undefined without one. */
+export function parseHeapFlag(argv: readonly string[], nodeOptions = ''): number | undefined {
+  const script = argv.findIndex((word, i) => i > 0 && !word.startsWith('-') && !valued.has(argv[i - 1]!))
+  const flags = [...splitOptions(nodeOptions), ...argv.slice(1, script < 0 ? undefined : script)]
+  const sizes = flags.flatMap((word) => /^--max[-_]old[-_]space[-_]size=(\d{1,9})$/.exec(word)?.[1] ?? [])
+  const size = Number(sizes.at(-1) ?? 0)
+  return size > 0 ? size * MiB : undefined
+}
+
+/** As Node splits NODE_OPTIONS: at blanks outside of double quotes, in which a backslash takes the next character as it is. */
+function splitOptions(text: string): string[] {
+  const words = text.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/gs) ?? []
+  return words.map((word) =>
+    word.replace(/"((?:\\.|[^"\\])*)"/gs, (_, inner: string) => inner.replace(/\\(.)/gs, '$1')),
+  )
+}
+
+/** What V8 chooses for itself on 64 bits: half of the memory that it sees, 256 MiB at least, 2 GiB or, from 15 GiB on, 4 at most. */
+export function defaultHeap(memory: number): number {
+  return Math.max(256 * MiB, Math.min(memory / 2, memory >= 15 * GiB ? 4 * GiB : 2 * GiB))
+}
+
+/** How the heap stands to the limit: evidence, and what to do. */
+export interface HeapAdvice {
+  evidence: Line[]
+  remedy: string
+}
+
+/** Bytes that Node 20 needs beside a full heap: 37 MiB of its own program file and libraries, 10 MiB for stacks and V8's tables. */
+const beside = 48 * MiB
+/** Buffers and V8's young generation grow with the heap. */
+const share = 0.75
+/** A heap below this does not start npm or a bundler. */
+const leastHeap = 24 * MiB
+
+/** Returns the largest heap, in bytes, that fits below a limit; undefined if the limit is too small for Node. */
+export function fittingHeap(limit: number): number | undefined {
+  const heap = Math.floor(Math.min(limit * share, limit - beside) / MiB) * MiB
+  return heap >= leastHeap ? heap : undefined
+}
+
+/** Returns the lowest limit, in bytes, that has room for a heap. */
+export function limitForHeap(heap: number): number {
+  return Math.ceil(Math.max(heap / share, heap + beside) / MiB) * MiB
+}
+
+const tooSmall = `a limit below ${formatSize(limitForHeap(leastHeap))} is too small for Node, which needs ${formatSize(beside)} beside its heap`
+
+/** Whether the last process that was killed for memory was Node: newer Nodes name their first thread MainThread. */
+export function isNodeVictim({
+  victims,
+  command,
+  counts,
+  end,
+}: Pick<Cause, 'victims' | 'command' | 'counts' | 'end'>): boolean {
+  const last = victims?.at(-1)
+  if (last) return isNodeName(last.name)
+  // without the log: the only one that was killed, and it was the command itself
+  return isNode([command]) && counts?.oomKills === 1 && end.signal === 'SIGKILL'
+}
+
+/** Whether a process's name is that of Node's first thread. */
+export function isNodeName(name: string): boolean {
+  return name === 'node' || name === 'MainThread'
+}
+
+/** A heap that fits makes V8 collect garbage in time; a program that keeps more alive needs a higher limit. */
+export function nodeRemedies(limit: number, argv: readonly string[], env: readonly string[]): Remedy[] {
+  const heap = fittingHeap(limit)
+  if (heap === undefined) return [{ reason: tooSmall }]
+  const options = env.findLast((pair) => pair.startsWith('NODE_OPTIONS='))?.slice('NODE_OPTIONS='.length) ?? ''
+  const flag = `--max-old-space-size=${heap / MiB}`
+  // the command line has the last word
+  const fixed = isNode(argv) ? parseHeapFlag(argv) : undefined
+  if ((fixed ?? parseHeapFlag([], options) ?? Number.POSITIVE_INFINITY) <= heap) return []
+  const reason = 'let Node collect garbage in time, by a heap that fits below the limit'
+  if (fixed !== undefined) return [{ reason: `${reason}: change --max-old-space-size=${fixed / MiB} to ${flag}` }]
+  return [{ option: { name: 'env', value: `NODE_OPTIONS=${`${options} ${flag}`.trim()}` }, reason: `${reason},` }]
+}
+
+/** `flag` is what the program was started with, `hostMemory` what the host has; bytes. */
+export function adviseHeap(limit: number, flag: number | undefined, hostMemory: number): HeapAdvice {
+  const fit = fittingHeap(limit)
+  const advice = `--max-old-space-size=${(fit ?? 0) / MiB}`
+  if (flag !== undefined && flag <= (fit ?? 0))
+    return {
+      evidence: [
+        [
+          'node heap',
+          `--max-old-space-size=${flag / MiB} stays below memory.max ${formatSize(limit)}: the rest went to Buffers, add-ons, child processes, or workers, of which each has a heap of its own`,
+        ],
+      ],
+      remedy:
+        'raise memory.max, or see what is outside of the heap: process.memoryUsage() has external and arrayBuffers; a worker is held by resourceLimits.maxOldGenerationSizeMb',
+    }
+  const room = fit === undefined ? tooSmall : `${formatSize(fit)} of it is what a heap can have`
+  if (flag !== undefined)
+    return {
+      evidence: [
+        [
+          'node heap',
+          `--max-old-space-size=${flag / MiB} lets V8 grow to ${formatSize(flag)}; memory.max is ${formatSize(limit)}, and ${room}`,
+        ],
+      ],
+      remedy: `${fit === undefined ? '' : `start it with ${advice}, so that it collects garbage in time, or `}raise memory.max to ${formatSize(limitForHeap(flag))}`,
+    }
+  const [seen, unseen] = [defaultHeap(Math.min(limit, hostMemory)), defaultHeap(hostMemory)]
+  return {
+    evidence: [
+      [
+        'node heap',
+        `no --max-old-space-size: V8 chose ${formatSize(unseen)} by the host's ${formatSize(hostMemory)}, or ${formatSize(seen)} if it saw memory.max ${formatSize(limit)} (inside a cgroup namespace it does not)`,
+      ],
+    ],
+    remedy:
+      fit === undefined
+        ? `raise memory.max: ${tooSmall}`
+        : `start it with ${advice} (memory.max less what Node needs beside its heap), or NODE_OPTIONS=${advice}; if it then ends for want of heap, raise memory.max`,
+  }
+}
