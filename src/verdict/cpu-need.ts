@@ -35,7 +35,7 @@ export function cpuNeed({ quota, period, periods, throttledUsec, cpuUsec }: Thro
   const active = periods * period
   const limit = quota / period
   const used = Math.min(cpuUsec ?? quota * periods, quota * periods) / active
-  const held = throttledUsec === undefined ? undefined : throttledUsec / active
+  const held = throttledUsec === undefined || active === 0 ? undefined : throttledUsec / active
   const wanted = held === undefined ? 2 * limit : used + held
   const long = Math.max(period, maxPeriod)
   return {

@@ -57,7 +57,9 @@ const byKind: { [K in CauseKind]?: Maker } = {
   ],
   throttled: ({ limit, counts }) => raiseCpus(limit, counts ?? {}),
   slowed: ({ limit }, _, measuring) =>
-    typeof limit?.value === 'number' ? [measureWith('limits.memoryHigh', limit.value, measuring)] : [],
+    typeof limit?.value === 'number'
+      ? [measureWith('limits.memoryHigh', limit.value, measuring)]
+      : [{ option: { name: 'limits.memoryHigh' }, reason: 'raise the limit' }],
   filter: () => [
     { reason: 'allow the call in the profile' },
     { option: { name: 'seccomp', value: 'default' }, reason: 'use another profile' },
@@ -160,7 +162,7 @@ function raiseCpus(
   const [quota = 0, period = 100_000] = String(limit?.value ?? '')
     .split(' ')
     .map(Number)
-  if (!(quota > 0)) return []
+  if (!(quota > 0)) return [{ option: { name: 'limits.cpus' }, reason: 'raise the limit' }]
   const { cpus, bursts, longer } = cpuNeed({ quota, period, periods, throttledPeriods, ...times })
   const more: Remedy = { option: { name: 'limits.cpus', value: String(cpus) }, reason: 'raise the limit' }
   if (!bursts) return [more]

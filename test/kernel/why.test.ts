@@ -498,7 +498,7 @@ test('a program of Node is told of its heap', async () => {
   const options = { limits: { memory: '80M', swap: 0 } }
   const cause = why(await run(process.execPath, ['--max-old-space-size=2000', '-e', grow], options)).causes[0]!
   expect(cause).toMatchObject({ cause: 'oom', whose: 'own' })
-  expect(cause.remedy).toContain('--max-old-space-size=60')
+  expect(cause.remedy).toContain('--max-old-space-size=32')
   expect(Object.fromEntries(cause.evidence)['node heap']).toContain('--max-old-space-size=2000 lets V8 grow to 2.0 GiB')
 })
 

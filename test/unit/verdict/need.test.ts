@@ -53,11 +53,9 @@ test('a heap that fits leaves Node what it needs, and a limit for a heap has roo
     ...[27, 52, 102, 144, 768].map((heap) => heap * MiB),
   ])
   fc.assert(
-    fc.property(fc.integer({ min: 24, max: 8192 }), (heap) =>
-      {
-        expect(fittingHeap(limitForHeap(heap * MiB))).toBeGreaterThanOrEqual(heap * MiB)
-      },
-    ),
+    fc.property(fc.integer({ min: 24, max: 8192 }), (heap) => {
+      expect(fittingHeap(limitForHeap(heap * MiB))).toBeGreaterThanOrEqual(heap * MiB)
+    }),
   )
 })
 
