@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every error hutch can give, in one table. docs/errors.md has the same list.
 import { cgroupErrors, type Kernel, type Words } from './cgroup-errors.ts'
+import { asRoot, oneOf, withOption } from './front-door.ts'
 import { plain, quote } from './quote.ts'
 
 export type { Words }
@@ -143,7 +144,13 @@ export const table = {
       : `cannot use ${f.name} for ${f.origin}: this process does not have it itself`,
     remedy: f.since
       ? 'leave it out, or use a newer kernel'
-      : 'run as root with it; or add user to --isolate: inside its own user namespace a process may have all',
+      : oneOf(
+          [
+            asRoot('run as root with it'),
+            withOption('add user to %: inside its own user namespace a process may have all', 'isolate'),
+          ],
+          'leave it out',
+        ),
     value: f.name,
   }),
   NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: string }): Words => ({

@@ -3,6 +3,7 @@
 import { closeSync, fstatSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fail, HutchError } from '../errors.ts'
+import { enterFrontDoor, type FrontDoor } from '../front-door.ts'
 import { nearest } from '../nearest.ts'
 import { decodeNames, isOdd } from '../non-utf8.ts'
 import { dropins } from './dropin/table.ts'
@@ -38,6 +39,11 @@ function help(): string {
   return `Usage: hutch COMMAND [OPTIONS]\n\n${rows.join('\n')}\n\nand, as cgroup-tools, util-linux and bubblewrap have them:\n\n  ${names}\n\nhutch COMMAND --help says more.\n`
 }
 
+/** Those that have options of their own which errors name. */
+function doorOf(name: string): FrontDoor {
+  return name === 'bwrap' || name === 'unshare' || name === 'nsenter' ? name : 'cgroup-tools'
+}
+
 function dropinOf(name: string | undefined) {
   return name !== undefined && Object.hasOwn(dropins, name) ? dropins[name] : undefined
 }
@@ -46,6 +52,7 @@ async function main(args: string[]): Promise<number> {
   // a link of that name: see links.ts
   const called = basename(process.argv[1] ?? '')
   const dropin = dropinOf(called) ?? dropinOf(args[0])
+  enterFrontDoor(dropin ? doorOf(dropinOf(called) ? called : args[0]!) : 'cli')
   if (dropin) return (await dropin()).main(dropinOf(called) ? args : args.slice(1))
   const [name, ...rest] = args
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {

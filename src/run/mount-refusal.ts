@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for a mount that was refused: what errno means depends on whether the source, the target or the file system was at fault. Pure.
 import { fail, type HutchError, quote } from '../errors.ts'
+import { asRoot, oneOf, withOption } from '../front-door.ts'
 import type { Op } from '../program/ops.ts'
 import type { stepParts } from '../program/wire.ts'
 import { type TargetContext, type TargetLook, targetWords } from './mount-target.ts'
@@ -68,7 +69,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'ESTALE') return [`${source} is not where its path leads any more`, `open it again for ${origin}`]
     if (errno === 'ELOOP') return [`${source} goes through too many links`, `give another in ${origin}`]
     if (errno === 'EACCES')
-      return [`${source} may not be entered`, `give what this user may enter in ${origin}, or run as root`]
+      return [`${source} may not be entered`, oneOf([`give what this user may enter in ${origin}`, asRoot()], '')]
     if (errno === 'EINVAL')
       return [
         `${source} cannot be copied: it is unbindable, or part of what a namespace locked`,
@@ -112,7 +113,10 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     if (errno === 'EPERM')
       return [
         `this user may not mount it at ${target}`,
-        'run as root, or with a network namespace for /sys (--isolate all); inside a container, /proc must not be covered by other mounts',
+        oneOf(
+          [asRoot(), withOption('for /sys with a network namespace: %', 'isolate', 'all')],
+          `leave out ${origin}; inside a container, /proc must not be covered by other mounts`,
+        ),
       ]
     return undefined
   },
@@ -148,7 +152,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
 function keeps(flag: string, word: string) {
   return (_errno: string, { source, origin }: Names): Words => [
     `the mount of ${source} has ${flag}, so ${word} of ${origin} would not hold`,
-    `allow it there, as root: mount -o remount,${word} "$(findmnt -n -o TARGET -T ${source})"; or leave out ${word}`,
+    `allow it there${asRoot(', as root') ?? ''}: mount -o remount,${word} "$(findmnt -n -o TARGET -T ${source})"; or leave out ${word}`,
   ]
 }
 
@@ -162,7 +166,7 @@ function mappingWords(errno: string, fileSystem: string, origin: string): Words 
   if (errno === 'EPERM')
     return [
       'only who owns the file system may map its ids',
-      'run as root outside of any user namespace, or leave out idmap',
+      oneOf([asRoot('run as root outside of any user namespace'), 'leave out idmap'], ''),
     ]
   return undefined
 }
@@ -171,7 +175,7 @@ function anywhere(errno: string, { origin }: Names): Words {
   if (errno === 'EEXIST') return ['something else is there already', `give another path in ${origin}`]
   if (errno === 'EROFS') return ['the file system there is read-only', 'mount something writable there before']
   if (errno === 'ENOENT') return ['it is not there', `make it first, or give another path in ${origin}`]
-  if (errno === 'EPERM') return ['mounts take CAP_SYS_ADMIN', `run as root, or without ${origin}`]
+  if (errno === 'EPERM') return ['mounts take CAP_SYS_ADMIN', oneOf([asRoot(), `leave out ${origin}`], '')]
   if (errno === 'ENOSYS') return ['this kernel lacks a call for it', 'use Linux 5.12 or newer']
   if (errno === 'ENOSPC') return ['there are too many mounts', 'raise /proc/sys/fs/mount-max, or mount less']
   return ['the kernel refused', 'see hutch doctor']

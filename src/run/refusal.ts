@@ -2,6 +2,7 @@
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
 import { explainLimit } from '../cgroup/limit-reasons.ts'
 import { fail, type HutchError } from '../errors.ts'
+import { asRoot, frontDoor, oneOf, withOption } from '../front-door.ts'
 import type { Obstacle } from '../host/privileges.ts'
 import { limitTable, optionFlags, type RunOptions } from '../plan/options.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -12,6 +13,7 @@ import { kindsIn } from '../sandbox/namespace.ts'
 import { formatSize } from '../units.ts'
 import { explainCoveredProc } from './covered-proc.ts'
 import { explainMountRefusal, type Seen } from './mount-refusal.ts'
+import { stepRemedy, whats } from './step-words.ts'
 import { refusedPath, refusedStream } from './stream-refusal.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
@@ -37,7 +39,7 @@ export function explainRefusal(
         what: 'make the group',
         path: op.path,
         errno,
-        remedy: groupRemedies[errno] ?? 'see hutch doctor',
+        remedy: groupRemedy(errno, plan),
       })
     case 'writeFile':
       return op.path.endsWith('/cgroup.subtree_control')
@@ -45,7 +47,7 @@ export function explainRefusal(
             what: `enable ${op.value} in`,
             path: op.path,
             errno,
-            remedy: groupRemedies[errno] ?? 'see hutch doctor',
+            remedy: groupRemedy(errno, plan),
           })
         : refusedLimit(op, errno, plan)
     case 'reserveIds':
@@ -173,8 +175,17 @@ function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Pla
       ...(plan ? askedFor(op, plan) : []),
       ...(byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth]),
     ],
-    remedy: found[0]?.remedy ?? 'run as root, or with --isolate none; hutch doctor looks for what forbids it',
+    remedy: found[0]?.remedy ?? needsRoot(['hutch doctor looks for what forbids it'], plan),
   })
+}
+
+/** Ways out for a process without rights; root has others. */
+function needsRoot(more: readonly string[], plan?: Plan): string {
+  const door = frontDoor(plan?.spec.door)
+  return oneOf(
+    [asRoot(), withOption('leave the namespaces out with %', 'isolate', 'none', door), ...more],
+    'hutch doctor looks for what forbids it',
+  )
 }
 
 /** Without root a user namespace comes by itself: then no option is to be named. */
@@ -184,14 +195,32 @@ function askedFor(op: Op, plan: Plan): string[] {
   return origin ? [`asked for by ${originWord(op.op === 'spawn' ? origin : op.origin, plan)}`] : []
 }
 
+const delegated = 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes …'
+const byOthers =
+  'the group is not writable here, also for root: see its owner, its mount and what a security module logged'
+
+function groupRemedy(errno: string, plan: Plan): string {
+  if (errno === 'EACCES' || errno === 'EPERM') return asRoot(delegated) ?? byOthers
+  if (errno === 'EBUSY')
+    return oneOf(
+      [
+        withOption(
+          'processes are in that group itself: name another with %',
+          'parent',
+          undefined,
+          frontDoor(plan.spec.door),
+        ),
+      ],
+      'processes are in that group itself: start from another group',
+    )
+  return groupRemedies[errno] ?? 'see hutch doctor'
+}
+
 const groupRemedies: { [errno: string]: string } = {
-  EACCES: 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …',
-  EPERM: 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …',
   EROFS:
     'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup',
   EAGAIN: 'cgroup.max.descendants of a group above is reached: remove unused groups, or raise it',
   ENOSPC: 'the kernel has no more group ids for this controller: remove unused groups',
-  EBUSY: 'processes are in that group itself: name another with --parent',
 }
 
 function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan: Plan): HutchError {
@@ -206,7 +235,7 @@ function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan:
   const reason = explainLimit({ directory, file, value: op.value, errno, read })
   const [why, remedy] = reason
     ? [reason.evidence.join('\n  '), reason.remedy]
-    : (limitReasons[errno] ?? ['', 'see the kernel documentation of this file'])
+    : (limitReasons(plan)[errno] ?? ['', 'see the kernel documentation of this file'])
   return fail('CGROUP_LIMIT_REFUSED', {
     file,
     value: op.value,
@@ -218,7 +247,7 @@ function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan:
   })
 }
 
-const limitReasons: { [errno: string]: [string, string] } = {
+const limitReasons = ({ spec }: Plan): { [errno: string]: [string, string] } => ({
   ENOENT: [
     'this kernel or this cgroup version has no such file',
     'hutch doctor lists the controllers; leave this limit out',
@@ -226,9 +255,13 @@ const limitReasons: { [errno: string]: [string, string] } = {
   EINVAL: ['the kernel does not take this value', 'give a value as the kernel documentation of this file has it'],
   ERANGE: ['the value is outside of what the kernel takes', 'give a value within its range'],
   EBUSY: ['the group already uses more, and nothing more could be reclaimed', 'set a higher limit'],
-  EACCES: ['the file cannot be written here', 'run as root, or in a delegated group'],
-  EPERM: ['the kernel does not let this user write it', 'run as root, or in a delegated group'],
-  EOPNOTSUPP: ['the group cannot have this controller', 'name another group with --parent'],
+  EACCES: ['the file cannot be written here', asRoot('run as root, or in a delegated group') ?? byOthers],
+  EPERM: ['the kernel does not let this user write it', asRoot('run as root, or in a delegated group') ?? byOthers],
+  EOPNOTSUPP: ['the group cannot have this controller', otherParent('name another group', spec.door)],
+})
+
+function otherParent(words: string, door?: 'cli' | 'library'): string {
+  return withOption(`${words} with %`, 'parent', undefined, frontDoor(door)) ?? words
 }
 
 /** Memory that a process needs before its program starts: below this a group takes none. */
@@ -247,7 +280,7 @@ function tooTight(plan: Plan | undefined, errno: string): [why: string, remedy: 
 function refusedSpawn(flags: number, errno: string, plan?: Plan): HutchError {
   const kinds = kindsIn(flags)
   const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
-  const [why, remedy] = tooTight(plan, errno) ?? spawnReasons[errno] ?? ['', 'see hutch doctor']
+  const [why, remedy] = tooTight(plan, errno) ?? spawnReasons(plan)[errno] ?? ['', 'see hutch doctor']
   const group =
     errno === 'EAGAIN' || errno === 'ENOENT' || errno === 'EBUSY' || errno === 'EOPNOTSUPP'
       ? plan?.groups[0]?.directory
@@ -260,8 +293,8 @@ function refusedSpawn(flags: number, errno: string, plan?: Plan): HutchError {
   })
 }
 
-const spawnReasons: { [errno: string]: [string, string] } = {
-  EPERM: ['new namespaces take CAP_SYS_ADMIN', 'run as root, or with --isolate none'],
+const spawnReasons = (plan?: Plan): { [errno: string]: [string, string] } => ({
+  EPERM: ['new namespaces take CAP_SYS_ADMIN', needsRoot(inUser(plan), plan)],
   EAGAIN: [
     'a limit on processes is reached: pids.max of a group, RLIMIT_NPROC, or kernel.pid_max',
     'raise it, or end some processes',
@@ -270,122 +303,33 @@ const spawnReasons: { [errno: string]: [string, string] } = {
     'namespaces are nested too deep, or /proc/sys/user/max_*_namespaces is reached',
     'raise that number, or nest less',
   ],
-  EINVAL: ['this kernel does not know one of them', 'leave kinds out with --isolate; hutch doctor lists what there is'],
+  EINVAL: [
+    'this kernel does not know one of them',
+    withOption(
+      'leave kinds out with %; hutch doctor lists what there is',
+      'isolate',
+      undefined,
+      frontDoor(plan?.spec.door),
+    ) ?? 'leave it out; hutch doctor lists what there is',
+  ],
   ENOMEM: ['the kernel has no memory for it, or the pid namespace is dying', 'free memory'],
   ENOENT: [
     'this process is in a cgroup namespace, and the group is outside of it',
     'start the outer one without: hutch run --isolate pid,mount,ipc,uts …',
   ],
-  EBUSY: ['the group hands controllers to children, so it may have no processes', 'name another group with --parent'],
-  EOPNOTSUPP: ['the group is threaded, or its parent is', 'name a group of type "domain" with --parent'],
-}
+  EBUSY: [
+    'the group hands controllers to children, so it may have no processes',
+    otherParent('name another group', plan?.spec.door),
+  ],
+  EOPNOTSUPP: [
+    'the group is threaded, or its parent is',
+    otherParent('name a group of type "domain"', plan?.spec.door),
+  ],
+})
 
-const whats: { [op: string]: string } = {
-  setHostname: 'set the host name',
-  mount: 'mount inside the new mount namespace',
-  loopbackUp: 'bring the loopback interface up',
-  changeDirectory: 'enter the working directory',
-  setUser: 'change to the user',
-  dieWithParent: 'tie the process to its parent',
-  watchFile: 'watch the events of the group',
-  watchOom: 'watch the group for out-of-memory situations',
-  attachDeviceFilter: 'limit its devices',
-  exec: 'start a process for the command',
-  killGroup: 'see whether anything is left in the groups',
-  reserveIds: 'reserve ids of the host',
-  mapIds: 'map the ids of the user namespace',
-  sendGo: 'let the process go on',
-  limitUserCount: 'limit what the user namespace may have',
-  awaitGroups: 'wait for its groups',
-  awaitMaps: 'wait for the ids of the user namespace',
-  joinNamespaces: 'enter a namespace',
-  stayOutside: 'start the first process of a pid namespace',
-  offsetClocks: 'make a time namespace',
-  setOomScore: 'set the out-of-memory score',
-  setLimit: 'set a limit of the process',
-  boundLimit: 'set a limit of the process',
-  limitCpu: 'limit the CPU time',
-  setNice: 'set the nice value',
-  setIoPriority: 'set the I/O priority',
-  setScheduler: 'set the scheduling policy',
-  dropBounding: 'shrink the bounding set of capabilities',
-  setCapabilities: 'set the capabilities',
-  noNewPrivileges: 'set no_new_privs',
-  restrictPaths: 'restrict the paths that it may use',
-  spawn: 'start a process',
-  keepDescriptors: 'hand on descriptors',
-  bindNamespaces: 'mount a file of a namespace',
-  fork: 'start a child',
-  writeOwnFile: 'write a file of the process',
-  changeRoot: 'change the root directory',
-  holdDirectories: 'open a directory',
-  enterDirectories: 'enter a directory',
-  dropGroups: 'drop the supplementary groups',
-  takeIds: 'take on user and group',
-  keepCapabilities: 'keep the capabilities',
-  awaitNetwork: 'wait for the network',
-  awaitOrder: 'wait for a job of the pool',
-  closeOnExec: 'use a descriptor',
-  blockOn: 'wait for a descriptor',
-  takeLock: 'lock a file',
-  newSession: 'begin a session',
-  attachTerminal: 'attach the terminal as /dev/console',
-  nestUser: 'make the user namespace of the program',
-  refuseUsers: 'forbid more user namespaces',
-  chooseDirectory: 'enter the working directory',
-  enterDescriptor: 'enter the namespace that a descriptor holds',
-  installFilter: 'take a filter of system calls',
-}
-
-/** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
-const rights: { [op: string]: string } = {
-  attachDeviceFilter: 'it takes CAP_SYS_ADMIN outside of any user namespace',
-  setOomScore: 'to lower it takes CAP_SYS_RESOURCE',
-  setLimit: 'to raise the hard limit takes CAP_SYS_RESOURCE outside of any user namespace',
-  setNice: 'to lower it takes CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_NICE',
-  setIoPriority: 'realtime takes CAP_SYS_NICE or CAP_SYS_ADMIN outside of any user namespace',
-  setScheduler: 'fifo and rr take CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_RTPRIO',
-  dropBounding: 'it takes CAP_SETPCAP',
-  unshare: 'it takes CAP_SYS_ADMIN, or a user namespace beside them (--user, --map-root-user)',
-  takeIds: 'the id must be mapped, and groups can be dropped only where setgroups is allowed',
-  enterDescriptor: 'it takes CAP_SYS_ADMIN in there, which the maker of a user namespace below this one has',
-  joinNamespaces: 'it takes CAP_SYS_ADMIN in the user namespace that owns it, and the right to look at its process',
-}
-
-function stepRemedy(op: Op, errno: string): string {
-  const right = rights[op.op]
-  if (right && (errno === 'EPERM' || errno === 'EACCES')) return `${right}: leave it out, or run as root`
-  if (errno === 'EAGAIN' && (op.op === 'exec' || op.op === 'fork' || op.op === 'stayOutside'))
-    return "a limit on tasks is reached: pids.max of the job's group or of one above it (hutch why tells which), RLIMIT_NPROC of its user, or kernel.pid_max: raise it, or end some processes"
-  if (op.op === 'joinNamespaces')
-    return errno === 'ENOENT' || errno === 'ESRCH'
-      ? `name processes that run, or files that are there: ${op.paths.join(', ')}`
-      : `give files of namespaces of that kind: ${op.paths.join(', ')}`
-  if (op.op === 'offsetClocks' && errno !== 'EPERM')
-    return 'no clock may come before its start or beyond 146 years: give a smaller offset'
-  if (op.op === 'writeOwnFile') return `see namespaces(7) for what ${op.path} takes`
-  if (op.op === 'bindNamespaces')
-    return `name files that are there, not on a shared mount, and fork for a pid namespace: ${op.files.join(', ')}`
-  if (op.op === 'changeRoot') return `give a directory that is there: ${op.path}`
-  if (op.op === 'holdDirectories')
-    return `give directories that are there: ${[op.root, op.directory].filter(Boolean).join(', ')}`
-  if (op.op === 'enterDirectories') return 'give a directory that is there, and that may be entered'
-  if (op.op === 'unshare')
-    return 'namespaces are nested too deep, or this kernel does not know one of them: see hutch doctor'
-  if (op.op === 'closeOnExec') return `open these descriptors first: ${op.descriptors.join(', ')}`
-  if (op.op === 'keepDescriptors') return `open these descriptors first: ${op.descriptors.join(', ')}`
-  if (op.op === 'takeLock') return `give a file that is there inside and that may be read: ${op.path}`
-  if (op.op === 'refuseUsers')
-    return 'one can still be made: add --disable-userns, or set user.max_user_namespaces inside'
-  if (op.op === 'enterDescriptor') return `open the file of such a namespace as descriptor ${op.descriptor}`
-  if (op.op === 'chooseDirectory') return `give a directory that is there inside: ${op.directories.join(', ')}`
-  if (op.op === 'changeDirectory') return `give a directory that exists there and that the user may enter: ${op.path}`
-  if (op.op === 'setUser') return errno === 'EINVAL' ? 'this id is not mapped in the user namespace' : 'run as root'
-  if (op.op === 'mount')
-    return errno === 'EPERM'
-      ? 'run as root; inside a container, /proc must not be covered by other mounts'
-      : 'see hutch doctor'
-  return 'see hutch doctor'
+/** A user namespace beside the others gives the right to make them. */
+function inUser(plan?: Plan): string[] {
+  return [withOption('add %', 'userNamespace', undefined, frontDoor(plan?.spec.door))].flatMap((way) => way ?? [])
 }
 
 function originWord(origin: string, plan: Plan): string {

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words for steps of a start: what each does, the right that it takes, and what to do. Pure; called by refusal.ts.
+import { asRoot, oneOf, withOption } from '../front-door.ts'
+import type { Op } from '../program/ops.ts'
+
+/** What a step does. */
+export const whats: { [op: string]: string } = {
+  setHostname: 'set the host name',
+  mount: 'mount inside the new mount namespace',
+  loopbackUp: 'bring the loopback interface up',
+  changeDirectory: 'enter the working directory',
+  setUser: 'change to the user',
+  dieWithParent: 'tie the process to its parent',
+  watchFile: 'watch the events of the group',
+  watchOom: 'watch the group for out-of-memory situations',
+  attachDeviceFilter: 'limit its devices',
+  exec: 'start a process for the command',
+  killGroup: 'see whether anything is left in the groups',
+  reserveIds: 'reserve ids of the host',
+  mapIds: 'map the ids of the user namespace',
+  sendGo: 'let the process go on',
+  limitUserCount: 'limit what the user namespace may have',
+  awaitGroups: 'wait for its groups',
+  awaitMaps: 'wait for the ids of the user namespace',
+  joinNamespaces: 'enter a namespace',
+  stayOutside: 'start the first process of a pid namespace',
+  offsetClocks: 'make a time namespace',
+  setOomScore: 'set the out-of-memory score',
+  setLimit: 'set a limit of the process',
+  boundLimit: 'set a limit of the process',
+  limitCpu: 'limit the CPU time',
+  setNice: 'set the nice value',
+  setIoPriority: 'set the I/O priority',
+  setScheduler: 'set the scheduling policy',
+  dropBounding: 'shrink the bounding set of capabilities',
+  setCapabilities: 'set the capabilities',
+  noNewPrivileges: 'set no_new_privs',
+  restrictPaths: 'restrict the paths that it may use',
+  spawn: 'start a process',
+  keepDescriptors: 'hand on descriptors',
+  bindNamespaces: 'mount a file of a namespace',
+  fork: 'start a child',
+  writeOwnFile: 'write a file of the process',
+  changeRoot: 'change the root directory',
+  holdDirectories: 'open a directory',
+  enterDirectories: 'enter a directory',
+  dropGroups: 'drop the supplementary groups',
+  takeIds: 'take on user and group',
+  keepCapabilities: 'keep the capabilities',
+  awaitNetwork: 'wait for the network',
+  awaitOrder: 'wait for a job of the pool',
+  closeOnExec: 'use a descriptor',
+  blockOn: 'wait for a descriptor',
+  takeLock: 'lock a file',
+  newSession: 'begin a session',
+  attachTerminal: 'attach the terminal as /dev/console',
+  nestUser: 'make the user namespace of the program',
+  refuseUsers: 'forbid more user namespaces',
+  chooseDirectory: 'enter the working directory',
+  enterDescriptor: 'enter the namespace that a descriptor holds',
+  installFilter: 'take a filter of system calls',
+}
+
+/** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
+const rights: { [op: string]: string } = {
+  attachDeviceFilter: 'it takes CAP_SYS_ADMIN outside of any user namespace',
+  setOomScore: 'to lower it takes CAP_SYS_RESOURCE',
+  setLimit: 'to raise the hard limit takes CAP_SYS_RESOURCE outside of any user namespace',
+  setNice: 'to lower it takes CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_NICE',
+  setIoPriority: 'realtime takes CAP_SYS_NICE or CAP_SYS_ADMIN outside of any user namespace',
+  setScheduler: 'fifo and rr take CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_RTPRIO',
+  dropBounding: 'it takes CAP_SETPCAP',
+  unshare: 'it takes CAP_SYS_ADMIN',
+  dropGroups: 'setgroups is not allowed here',
+  takeIds: 'the id must be mapped, and groups can be dropped only where setgroups is allowed',
+  enterDescriptor: 'it takes CAP_SYS_ADMIN in there, which the maker of a user namespace below this one has',
+  joinNamespaces: 'it takes CAP_SYS_ADMIN in the user namespace that owns it, and the right to look at its process',
+}
+
+/** What each tool has for those without a right. */
+function rightWays(op: Op): string[] {
+  const ways: { [name: string]: (string | undefined)[] } = {
+    unshare: [withOption('add %', 'userNamespace'), withOption('add %', 'mapRoot')],
+    takeIds: [withOption('keep the ids with %', 'preserveCredentials')],
+    dropGroups: [withOption('keep the groups with %', 'preserveCredentials')],
+    joinNamespaces: [
+      withOption('enter the user namespace that owns it, too: %', 'userNamespace'),
+      withOption('the same without naming it: %', 'userParent'),
+      withOption('with the ids that this process has: %', 'preserveCredentials'),
+    ],
+  }
+  return (ways[op.op] ?? []).filter((way) => way !== undefined)
+}
+
+/** What to do about a refused step that has no words elsewhere. */
+export function stepRemedy(op: Op, errno: string): string {
+  const right = rights[op.op]
+  if (right && (errno === 'EPERM' || errno === 'EACCES'))
+    return `${right}: ${oneOf([...rightWays(op), 'leave it out', asRoot()], 'leave it out')}`
+  if (errno === 'EAGAIN' && (op.op === 'exec' || op.op === 'fork' || op.op === 'stayOutside'))
+    return "a limit on tasks is reached: pids.max of the job's group or of one above it (hutch why tells which), RLIMIT_NPROC of its user, or kernel.pid_max: raise it, or end some processes"
+  if (op.op === 'joinNamespaces')
+    return errno === 'ENOENT' || errno === 'ESRCH'
+      ? `name processes that run, or files that are there: ${op.paths.join(', ')}`
+      : `give files of namespaces of that kind: ${op.paths.join(', ')}`
+  if (op.op === 'offsetClocks' && errno !== 'EPERM')
+    return 'no clock may come before its start or beyond 146 years: give a smaller offset'
+  if (op.op === 'writeOwnFile') return `see namespaces(7) for what ${op.path} takes`
+  if (op.op === 'bindNamespaces')
+    return `name files that are there, not on a shared mount, and fork for a pid namespace: ${op.files.join(', ')}`
+  if (op.op === 'changeRoot') return `give a directory that is there: ${op.path}`
+  if (op.op === 'holdDirectories')
+    return `give directories that are there: ${[op.root, op.directory].filter(Boolean).join(', ')}`
+  if (op.op === 'enterDirectories') return 'give a directory that is there, and that may be entered'
+  if (op.op === 'unshare')
+    return 'namespaces are nested too deep, or this kernel does not know one of them: see hutch doctor'
+  if (op.op === 'closeOnExec') return `open these descriptors first: ${op.descriptors.join(', ')}`
+  if (op.op === 'keepDescriptors') return `open these descriptors first: ${op.descriptors.join(', ')}`
+  if (op.op === 'takeLock') return `give a file that is there inside and that may be read: ${op.path}`
+  if (op.op === 'refuseUsers')
+    return 'one can still be made: add --disable-userns, or set user.max_user_namespaces inside'
+  if (op.op === 'enterDescriptor') return `open the file of such a namespace as descriptor ${op.descriptor}`
+  if (op.op === 'chooseDirectory') return `give a directory that is there inside: ${op.directories.join(', ')}`
+  if (op.op === 'changeDirectory') return `give a directory that exists there and that the user may enter: ${op.path}`
+  if (op.op === 'setUser')
+    return errno === 'EINVAL'
+      ? 'this id is not mapped in the user namespace'
+      : (asRoot() ?? 'CAP_SETUID and CAP_SETGID are missing here')
+  if (op.op === 'mount')
+    return errno === 'EPERM' ? oneOf([asRoot()], 'CAP_SYS_ADMIN is missing here') : 'see hutch doctor'
+  return 'see hutch doctor'
+}
