@@ -198,6 +198,7 @@ const aside = [
   'test/kernel/faults.test.ts',
   'test/kernel/join.test.ts',
   'test/kernel/landlock.test.ts',
+  'test/kernel/matrix.test.ts',
   'test/kernel/namespaces.test.ts',
   'test/kernel/network.test.ts',
   'test/kernel/pool.test.ts',
