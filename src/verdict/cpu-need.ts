@@ -45,8 +45,3 @@ export function cpuNeed({ quota, period, periods, throttledUsec, cpuUsec }: Thro
     longer: { quota: Math.round(limit * long), period: long },
   }
 }
-
-/** Quota that may be saved for a burst: as much as the kernel takes. */
-export function burstOf({ quota }: Pick<Throttled, 'quota'>): number {
-  return quota
-}

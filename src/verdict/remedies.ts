@@ -168,10 +168,13 @@ function raiseCpus(
   if (!bursts) return [more]
   return [
     {
-      option: { name: 'limits.cpu.max', value: `${longer.quota} ${longer.period}` },
-      reason: 'it used less than it may on average: let it work in bursts, by a longer period,',
+      option: { name: 'limits.cpu.max.burst', value: String(quota) },
+      reason: 'it used less than it may on average: let it save quota for bursts,',
     },
-    { option: { name: 'limits.cpu.max.burst', value: String(quota) }, reason: 'by quota that it saves for bursts,' },
+    {
+      option: { name: 'limits.cpu.max', value: `${longer.quota} ${longer.period}` },
+      reason: 'use a longer period in place of the present limit,',
+    },
     more,
   ]
 }

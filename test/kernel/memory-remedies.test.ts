@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Cgroup, type Result, type RunOptions, run } from '../../src/index.ts'
+import { Cgroup, type Result, type RunOptions, run, why } from '../../src/index.ts'
 import { limitForPeak, sizeText } from '../../src/verdict/memory-need.ts'
 import { fittingHeap } from '../../src/verdict/node-heap.ts'
 import { sampled } from '../sample.ts'
@@ -115,4 +115,20 @@ test('Node is not advised when another program below it was killed, and is told 
   expect(verdict.remedy).not.toContain('NODE_OPTIONS')
   const small = await run('node', ['-e', 'Buffer.alloc(9e7, 1)'], { limits: { memory: '60M', swap: 0 } })
   expect(small.verdict.remedy).toContain('too small for Node')
+})
+
+test('a program that works in bursts, below its CPU limit on average, is cured by quota that it saves', async () => {
+  if (!has('perl')) return
+  // 60 ms of work, then 250 ms of sleep
+  const bursts = 'for (1 .. 6) { my $t = times; 1 while times() - $t < 0.06; select undef, undef, undef, 0.25 }'
+  const throttled = async (limits: object) => {
+    const result = await run('perl', ['-e', bursts], { limits: { cpus: 0.3, ...limits } } as RunOptions)
+    return { result, times: result.usage.throttledPeriods! }
+  }
+  const { result, times } = await throttled({})
+  expect(times).toBeGreaterThan(2)
+  const [found] = why(result).causes.filter(({ kind }) => kind === 'throttled')
+  expect(found!.remedy).toContain('cpu.max.burst=30000')
+  expect(Number(/--cpus ([\d.]+)/.exec(found!.remedy!)![1])).toBeGreaterThan(0.3)
+  expect((await throttled({ 'cpu.max.burst': '30000' })).times).toBeLessThan(times)
 })

@@ -93,7 +93,7 @@ export function explainThrottling(name: string, facts: Quota, set: CpuWords): Wh
         : []),
     ],
     remedy: bursts
-      ? `let it work in bursts, by a longer period: ${set.limit('cpu.max', `${longer.quota} ${longer.period}`)}; or by quota that it saves: ${set.limit('cpu.max.burst', String(quota))}; or raise it: ${set.raise(cpus)}`
+      ? `let it save quota for bursts: ${set.limit('cpu.max.burst', String(quota))}; or use a longer period in place of the present limit: ${set.limit('cpu.max', `${longer.quota} ${longer.period}`)}; or raise it: ${set.raise(cpus)}`
       : `raise it: ${set.raise(cpus)}${fewer}`,
   }
 }
