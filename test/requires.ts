@@ -61,10 +61,13 @@ const needs = {
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const
 
+/** A word of the table above, or the path of a program. */
+export type Need = keyof typeof needs | `/${string}`
+
 /** Skips the test unless the host has all of these. */
-export function requires(context: TestContext, ...wanted: (keyof typeof needs)[]): void {
+export function requires(context: TestContext, ...wanted: readonly Need[]): void {
   for (const need of wanted) {
-    const holds = needs[need]
+    const holds = need.startsWith('/') ? () => existsSync(need) : needs[need as keyof typeof needs]
     if (!holds) throw new Error(`unknown requirement: ${need}`)
     if (holds()) continue
     Object.assign(context.task.meta, { skipped: `needs ${need}` })

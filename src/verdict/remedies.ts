@@ -2,7 +2,7 @@
 // What to do about a cause, as options and commands. words.ts writes them as each front end's user types them. Pure.
 
 import type { Plan } from '../plan/plan.ts'
-import { formatSize } from '../units.ts'
+import { formatSize, parseSize } from '../units.ts'
 import type { Cause, CauseCounts, CauseKind, CauseLimit, OptionKey, Remedy, SideEvent } from './cause.ts'
 import { cpuNeed } from './cpu-need.ts'
 import { sizeText } from './memory-need.ts'
@@ -32,18 +32,21 @@ const byKind: { [K in CauseKind]?: Maker } = {
   oom: raiseMemory,
   'host-oom': raiseMemory,
   'fork-refused': (cause, plan) => raisePids(cause, plan),
-  timeout: () => [
-    { option: { name: 'timeout' }, reason: 'raise the limit' },
-    { reason: 'check what the program is waiting for' },
-  ],
-  'cpu-time': () => [{ option: { name: 'cpuTime' }, reason: 'raise the limit' }, { reason: 'check what it computes' }],
-  output: () => [{ option: { name: 'maxOutput' }, reason: 'raise the limit' }, { reason: 'check what it prints' }],
-  space: ({ limit }) => [
-    { option: { name: 'mounts.tmpfs', value: `${limit?.group}:size=…` }, reason: 'make it larger' },
+  timeout: () => [measure('timeout', 'how long it takes'), { reason: 'check what the program is waiting for' }],
+  'cpu-time': () => [measure('cpuTime', 'how much CPU time it takes'), { reason: 'check what it computes' }],
+  output: () => [measure('maxOutput', 'how much it prints'), { reason: 'check what it prints' }],
+  space: (cause) => [
+    { option: { name: 'mounts.tmpfs', value: largerSpace(cause) }, reason: 'make it larger' },
     { reason: 'check what the program writes there' },
   ],
-  descriptors: () => [
-    { option: { name: 'ulimits.nofile' }, reason: 'raise the limit' },
+  descriptors: ({ limit }) => [
+    {
+      option: {
+        name: 'ulimits.nofile',
+        ...(limit?.file === 'RLIMIT_NOFILE' && { value: String(Number(limit.value) * 2) }),
+      },
+      reason: 'raise the limit',
+    },
     { reason: 'check what the program keeps open' },
   ],
   ulimit: ({ limit }) => [
@@ -75,6 +78,20 @@ const byKind: { [K in CauseKind]?: Maker } = {
   ],
   'exec-failed': (cause, plan) => runnable(cause, plan),
   'not-inside': (cause, plan) => runnable(cause, plan),
+}
+
+/** Runs it once without the limit: hutch cannot know how much would be enough. */
+function measure(name: OptionKey, what: string): Remedy {
+  return { option: { name, without: true }, reason: `measure ${what}: run it once` }
+}
+
+/** The full tmpfs with twice its size; what a writer would have needed is unknown. */
+function largerSpace({ limit, evidence }: Cause): string {
+  const full = evidence.find((entry) => entry.figure === 'space' && entry.target === limit?.group)
+  const option = full?.figure === 'space' ? full.options.find((entry) => entry.startsWith('size=')) : undefined
+  const bytes = parseSize(option?.slice('size='.length))
+  const size = typeof bytes === 'number' ? `${Math.ceil(bytes / 2 ** 19)}M` : '…'
+  return `${limit?.group}:size=${size}`
 }
 
 function raiseMemory(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {

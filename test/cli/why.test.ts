@@ -40,7 +40,7 @@ test('the report of a run is explained, as text and as JSON', async () => {
     [
       'timed out after 100 ms: sleep ended at SIGTERM',
       '  memory.max   no limit   peak …',
-      '  remedy       raise the limit with --timeout; or check what the program is waiting for',
+      '  remedy       measure how long it takes: run it once without --timeout; or check what the program is waiting for',
       '',
     ].join('\n'),
   )

@@ -1,44 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ends of known cause: each is named rightly, and the first remedy that has a value makes it end in another way.
-import { existsSync } from 'node:fs'
+// Ends of known cause: each is named rightly, and the remedy, pasted as it is, makes the job pass.
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect, test } from 'vitest'
-import { readHost } from '../../src/host/host.ts'
-import { type Result, type RunOptions, run, start } from '../../src/index.ts'
-import type { Cause, Remedy } from '../../src/verdict/cause.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeGroupFile } from '../../src/cgroup/files.ts'
+import { type Cause, type Job, type RunOptions, run, start, why } from '../../src/index.ts'
+import { hutch } from '../cli/hutch.ts'
+import { requires } from '../requires.ts'
 import { sampled } from '../sample.ts'
-import { type End, ends } from './table.ts'
+import type { End } from './end.ts'
+import { elsewhere } from './others.ts'
+import { attempt, flagsOf, paste } from './paste.ts'
+import { ends } from './table.ts'
 
-// what only v2 has is no row elsewhere
-const titled = ends
-  .map((one, i) => [`${i} ${one.kind}: ${one.command.join(' ').replace(/\s+/g, ' ').slice(0, 90)}`, one] as const)
-  .filter(([, { needs }]) => needs !== 'v2' || readHost().layout === 'v2')
+const directory = mkdtempSync('/var/tmp/hutch-test-ends-')
+const kinds = new Map<string, number>()
+const rounds = new Map<number, number>()
 
-test('there are enough of them', () => {
-  expect(ends.length).toBeGreaterThanOrEqual(135)
+beforeAll(() => {
+  mkdirSync(`${elsewhere}/bin`, { recursive: true })
+  for (const [name, line] of [
+    ['sh', '#!/bin/sh'],
+    ['python3', '#!/usr/bin/python3'],
+    ['perl', '#!/usr/bin/perl'],
+    ['bin/hutch-test-tool', '#!/bin/sh'],
+    ['hutch-test-tool', '#!/bin/sh'],
+  ] as const) {
+    writeFileSync(`${elsewhere}/${name}`, `${line}\n`)
+    chmodSync(`${elsewhere}/${name}`, 0o755)
+  }
+  copyFileSync('/bin/true', `${elsewhere}/tool`)
 })
+
+afterAll(() => {
+  for (const path of [directory, elsewhere]) rmSync(path, { recursive: true, force: true })
+  const list = (counts: Map<unknown, number>) => [...counts].map(([name, count]) => `${name} ${count}`).join(', ')
+  console.log(`ends named rightly: ${list(kinds)}\nremedies applied, by rounds: ${list(rounds)}`)
+})
+
+/** What ended it and what held it up: a timeout may be the end of either. */
+const kindsOf = ({ kind, side }: End) => (side === undefined ? [kind] : [kind, side])
+
+test('there are enough of them, of each kind', () => {
+  expect(ends.length).toBeGreaterThanOrEqual(200)
+  const counts = new Map<string, number>()
+  for (const kind of ends.flatMap(kindsOf)) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  const expected = [
+    ...[
+      'exited',
+      'oom',
+      'fork-refused',
+      'timeout',
+      'cpu-time',
+      'throttled',
+      'slowed',
+      'space',
+      'descriptors',
+      'ulimit',
+    ],
+    ...[
+      'output',
+      'signal',
+      'filter',
+      'exec-failed',
+      'not-inside',
+      'aborted',
+      'interrupted',
+      'oomd',
+      'host-oom',
+      'unknown',
+    ],
+  ]
+  expect(expected.filter((kind) => (counts.get(kind) ?? 0) < 6)).toEqual([])
+})
+
+const titled = ends.map(
+  (end, i) =>
+    [`${i} ${end.side ?? end.kind}: ${end.command.join(' ').replace(/\s+/g, ' ').slice(0, 90)}`, end] as const,
+)
 
 test.for(sampled(titled, true))('%s', async ([, end], context) => {
-  if (end.needs?.startsWith('/')) {
-    if (!existsSync(end.needs)) context.skip(`needs ${end.needs}`)
-  }
-  const { cause } = await made(end, end.options)
+  requires(context, ...[end.needs ?? []].flat())
   const { expect } = context
+  const before = lastKill()
+  const cause = await made(end)
   expect({ kind: cause.kind, sides: sidesOf(cause) }).toEqual({ kind: end.kind, sides: end.side ? [end.side] : [] })
-  if (end.cured) {
-    const options = withRemedy(end.options, cause.remedies[0]!)
-    expect((await made(end, options)).cause.kind).toBe('exited')
-  }
+  // the kernel's own record of a kill, for those who may read it
+  const killed = kindsOf(end).some((kind) => kind === 'oom' || kind === 'host-oom') && end.options.oomScoreAdj !== -1000
+  if (before !== undefined && killed) expect(lastKill()).not.toBe(before)
+  for (const kind of kindsOf(end)) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  // what is slow there is tried here
+  if (end.rounds !== undefined && (process.env.VM === undefined || end.needs !== undefined)) await cure(end, expect)
 })
 
-async function made({ command: [file, ...args], act }: End, options: RunOptions): Promise<Result> {
-  if (act === undefined) return run(file, args, { timeout: 30_000, maxOutput: '1M', ...options })
-  const job = await start(file, args, { timeout: 30_000, ...options, stdio: 'ignore' })
+/** The last record of a kill for memory; undefined if the log cannot be read. */
+function lastKill(): string | undefined {
+  try {
+    return (
+      execFileSync('dmesg', { encoding: 'utf8', maxBuffer: 2 ** 26 })
+        .split('\n')
+        .findLast((line) => line.includes('Killed process')) ?? ''
+    )
+  } catch {
+    return undefined
+  }
+}
+
+async function made(end: End): Promise<Cause> {
+  const {
+    command: [file, ...args],
+    options,
+    act,
+  } = end
+  const slow = process.env.VM === undefined ? 1 : 4
+  if (act === undefined) return (await run(file, args, { timeout: 60_000 * slow, maxOutput: '1M', ...options })).cause
+  const job = await start(file, args, { timeout: 60_000 * slow, ...options, stdio: 'ignore' })
   // until it is a program that waits, and no longer hutch or a shell that begins
-  await pause(400)
-  if (act === 'stop') await job.stop()
-  else job.kill(act)
-  return job.result
+  await pause(400 * slow)
+  const { pid } = job
+  await acts[act]?.(job)
+  if (acts[act] === undefined) {
+    if (end.why) process.kill(pid, act as NodeJS.Signals)
+    else job.kill(act as NodeJS.Signals)
+  }
+  const { cause } = await job.result
+  return end.why ? whyGone(pid, end.why) : cause
+}
+
+async function whyGone(pid: number, user: 'root' | 'nobody'): Promise<Cause> {
+  if (user === 'root') return why(pid).cause
+  return JSON.parse((await hutch(['why', '--json', String(pid)], { uid: 65_534 })).stdout).cause
+}
+
+const acts: { [act: string]: (job: Job) => unknown } = {
+  stop: (job) => job.stop(),
+  choose: () => writeFileSync('/proc/sysrq-trigger', 'f'),
+  // as systemd-oomd does (oomd_cgroup_kill): it notes that it acts, kills, and notes how many it killed
+  oomd: ({ directories: [group] }) => {
+    const note = (name: string) =>
+      execFileSync('python3', ['-c', 'import os, sys; os.setxattr(sys.argv[1], sys.argv[2], b"1")', group!, name])
+    note('user.oomd_ooms')
+    note('user.oomd_kill')
+    if (writeGroupFile(group!, 'cgroup.kill', '1') !== undefined) throw new Error('cannot kill the group')
+  },
 }
 
 /** What is certain or likely to have happened beside the end, each kind once. */
@@ -46,11 +151,24 @@ const sidesOf = ({ sideEvents }: Cause) => [
   ...new Set(sideEvents.filter(({ confidence }) => confidence !== 'unknown').map(({ kind }) => kind)),
 ]
 
-/** The options with what a remedy says. */
-function withRemedy(options: RunOptions, { option }: Remedy): RunOptions {
-  const [group, key] = option!.name.split('.') as [keyof RunOptions, string?]
-  if (option!.value === undefined) throw new Error(`no value for ${option!.name}`)
-  return key === undefined
-    ? { ...options, [group]: option!.value }
-    : { ...options, [group]: { ...(options[group] as object), [key]: option!.value } }
+/** Applies the remedy of each attempt to the next, until the job passes. */
+async function cure({ command, options, rounds: allowed }: End, expect: Expect): Promise<void> {
+  let flags = flagsOf(options as RunOptions, directory)
+  let ended = await attempt(flags, command)
+  expect(ended.status, `without the remedy: ${ended.stderr}`).not.toBe(0)
+  const tried: string[] = []
+  for (let round = 1; round <= allowed!; round++) {
+    tried.push(`${flags.flat().join(' ')}: ${ended.remedy}`)
+    const cured = await paste(ended.remedy, flags)
+    if (cured === undefined) break
+    flags = cured
+    ended = await attempt(flags, command)
+    if (ended.status === 0) {
+      rounds.set(round, (rounds.get(round) ?? 0) + 1)
+      return
+    }
+  }
+  expect.fail(`no remedy makes it pass:\n${tried.join('\n')}\n${ended.stderr}`)
 }
+
+type Expect = typeof expect

@@ -243,7 +243,7 @@ test('what the kernel counts for nobody is named, with the option that raises it
     'space',
     '/a was full; job exited with status 1',
     'tmpfs /a: full   size 4.0 MiB   10 files',
-    "make it larger with mounts: [{ tmpfs: '/a:size=…' }]; or check what the program writes there",
+    "make it larger with mounts: [{ tmpfs: '/a:size=8M' }]; or check what the program writes there",
   ])
   expect(told({ commandStatus: 1 << 8, ...used(6) }).slice(1, 4)).toEqual([
     '/dev was full; job exited with status 1',
@@ -255,7 +255,7 @@ test('what the kernel counts for nobody is named, with the option that raises it
     'timeout',
     expect.stringContaining('timed out'),
     'nofile: 64   no descriptor was free in 2 processes',
-    'raise the limit with ulimits.nofile; or check what the program keeps open',
+    'raise the limit with ulimits: { nofile: 128 }; or check what the program keeps open',
   ])
 })
 
