@@ -48,6 +48,26 @@ static int op_write_file(struct outer *o, struct cursor *c)
 	return err ? err : write_text(path, value);
 }
 
+/* A file, or with DIRECTORY/user.NAME an extended attribute of the directory. */
+static long read_figure(const char *path, char *text, size_t size)
+{
+	static const char note[] = "/user.";
+	char directory[512];
+	size_t slash = 0;
+
+	for (size_t i = 0; path[i]; i++)
+		if (path[i] == '/')
+			slash = i;
+	for (size_t i = 0; i < sizeof note - 1; i++)
+		if (path[slash + i] != note[i])
+			return read_text(path, text, size);
+	if (slash >= sizeof directory)
+		return -ENAMETOOLONG;
+	memcpy(directory, path, slash);
+	directory[slash] = 0;
+	return sys(__NR_lgetxattr, directory, path + slash + 1, text, size);
+}
+
 /* A file that cannot be read is noted as such: a figure is absent, never 0. */
 static int op_read_file(struct outer *o, struct cursor *c)
 {
@@ -60,7 +80,7 @@ static int op_read_file(struct outer *o, struct cursor *c)
 	if (room < 16)
 		return 0;
 	room -= 8;
-	got = read_text(path, o->figures + at + 8, room > 4096 ? 4096 : room);
+	got = read_figure(path, o->figures + at + 8, room > 4096 ? 4096 : room);
 	memcpy(o->figures + at, &o->step, 4);
 	memcpy(o->figures + at + 4, &(int){ (int)got }, 4);
 	o->figures_length = at + 8 + (got > 0 ? ((u32)got + 3) & ~3u : 0);

@@ -69,3 +69,6 @@ export function isFull(figures: Figures, limits: Figures = figures): boolean {
     reached('memory.memsw.max_usage_in_bytes', 'memory.memsw.limit_in_bytes')
   )
 }
+
+/** v2: the attribute by which systemd-oomd counts, on a group, how often it has acted there; written before it kills (systemd-oomd.service(8)). */
+export const daemonNote = 'user.oomd_ooms'

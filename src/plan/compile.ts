@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plan → Program: the order of system calls. What depends on order says why.
-import { memoryEventsFile, memoryFiles, memoryKillFile } from '../cgroup/memory.ts'
+import { daemonNote, memoryEventsFile, memoryFiles, memoryKillFile } from '../cgroup/memory.ts'
 import { pidsFiles, pidsLevelFile } from '../cgroup/pids.ts'
 import { isKernelFrom } from '../host/host.ts'
 import { type Op, type Program, sessions } from '../program/ops.ts'
@@ -100,7 +100,10 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
   outer.push(...kills)
   outer.push(
     ...groups
-      .flatMap((group) => limitFiles(group, plan.layout))
+      .flatMap((group) => [
+        ...limitFiles(group, plan.layout),
+        ...(plan.layout === 'v2' ? [`${group.directory}/${daemonNote}`] : []),
+      ])
       .map((path): Op => ({ op: 'readIfFailed', path, origin: 'usage' })),
   )
   for (const group of [...groups].reverse()) {

@@ -83,6 +83,7 @@ const afterKill = [1, 2, 101, 125, 247, 255]
 const afterRefusal = [1, 2, 11, 71, 75, 134, 254, 255]
 
 const isKilled: Condition = ['oomKills', '>=', 1]
+const daemonKilled: Condition = ['oomdKills', '>=', 1]
 const failed: Condition = ['failed', '=', 1]
 /** Signals with which a program answers an allocation that failed. */
 const onFailedAllocation = [SIGBUS, SIGSEGV, SIGABRT, SIGTRAP, SIGILL]
@@ -112,6 +113,7 @@ export const endRows: readonly Row[] = [
   { kind: 'oom', when: [isKilled, ['signal', '=', SIGKILL], ['lastKillEarlier', '=', 0], ['interrupted', '=', 0]] },
   { kind: 'oom', when: [['groupKilled', '=', 1]] },
   { kind: 'oom', when: [isKilled, ['status', '=', killedStatus]] },
+  { kind: 'oomd', when: [daemonKilled, ['signal', '=', SIGKILL], ['interrupted', '=', 0]], likely: true },
   { kind: 'interrupted', when: [failed, ['interrupted', '=', 1]] },
   { kind: 'ulimit', when: [['ulimitSignal', '=', 1]] },
   {
@@ -152,7 +154,6 @@ export const heldRows: readonly Row[] = [
 
 const ofOthers: Condition = ['living', '=', 1]
 const ofItself: Condition = ['living', '=', 0]
-const daemonKilled: Condition = ['oomdKills', '>=', 1]
 const oomAlone: Condition = ['oomWithoutKill', '>=', 1]
 
 /**

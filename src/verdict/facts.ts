@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Computes the figures that decide.ts asks for from a job's outcome. Pure, except for the late readers in the outcome.
 import { constants } from 'node:os'
-import { isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
+import { daemonNote, isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
-import { type Figures, parseFlat } from '../cgroup/stats.ts'
+import { type Figures, parseFlat, parseNumber } from '../cgroup/stats.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Program } from '../program/ops.ts'
 import { parseSize } from '../units.ts'
@@ -115,6 +115,7 @@ export function computeFacts(ended: Ended): Facts {
     forksRefused: forksRefused(ended),
     fullSpaces: full.length,
     fullTables: outcome.used.fullTables,
+    oomdKills: daemonKills(ended),
     interrupted: Number(isInterrupted(ended)),
     filterKilled: Number(
       plan.filter !== undefined &&
@@ -126,6 +127,11 @@ export function computeFacts(ended: Ended): Facts {
     slowed: timesSlowed(ended),
   }
   return facts
+}
+
+/** How often systemd-oomd acted on the job's group, which is new: v2 alone. */
+function daemonKills({ plan, after }: Ended): number {
+  return parseNumber(figuresOf(plan, 'memory', (path) => after.get(path))(daemonNote)) ?? 0
 }
 
 /** How often memory.high slowed it: v2 alone. */

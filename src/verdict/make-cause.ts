@@ -132,6 +132,10 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
     counts: { slowed: timesSlowed(ended) },
     ...without({ peak: ended.usage.memoryPeak }),
   }),
+  oomd: () => ({
+    confidence: 'likely',
+    wouldTell: 'the journal of systemd-oomd, which names the groups that it killed',
+  }),
   signal: (ended) => (senderOf(ended) === 'unknown' ? unknownSender : {}),
 }
 
@@ -157,7 +161,12 @@ function endOf(ended: Ended, kind: CauseKind): JobEnd {
   return {
     status: null,
     signal: name,
-    from: kind === 'oom' || kind === 'ulimit' || kind === 'filter' ? 'kernel' : senderOf(ended),
+    from:
+      kind === 'oom' || kind === 'ulimit' || kind === 'filter'
+        ? 'kernel'
+        : kind === 'oomd'
+          ? 'outside'
+          : senderOf(ended),
   }
 }
 

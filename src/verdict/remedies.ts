@@ -68,6 +68,10 @@ const byKind: { [K in CauseKind]?: Maker } = {
     { option: { name: 'seccomp', value: 'default' }, reason: 'use another profile' },
     { option: { name: 'seccomp', value: 'none' }, reason: 'use none' },
   ],
+  oomd: () => [
+    { argv: ['journalctl', '-u', 'systemd-oomd'], reason: 'see when and why it acted' },
+    { reason: 'give the host more memory or swap, or set ManagedOOMPreference=avoid on the unit' },
+  ],
   signal: ({ end }) => [
     {
       reason:

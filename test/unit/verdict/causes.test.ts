@@ -164,6 +164,8 @@ test.each([
   ['a timeout', { options: { timeout: 10 }, outcome: { commandStatus: 15, stopCause: 'timeout' } }, 'timeout'],
   ['CPU time', { options: { cpuTime: 1 }, outcome: { commandStatus: 9, stopCause: 'cpu-time' } }, 'cpu-time'],
   ['output', { options: { maxOutput: 1 }, outcome: { commandStatus: 9, stopCause: 'output' } }, 'output'],
+  ['a note of systemd-oomd', { outcome: { commandStatus: 9 }, files: { 'user.oomd_ooms': '1' } }, 'oomd'],
+  ['a signal after a note of systemd-oomd', { outcome: exit(1), files: { 'user.oomd_ooms': '1' } }, 'exited'],
   ['a caller that stops it', { outcome: { commandStatus: 15, stopCause: 'aborted' } }, 'aborted'],
   [
     'a signal that was passed on',
