@@ -61,7 +61,10 @@ export async function paste(remedy: string, flags: string[][]): Promise<string[]
       return flags.filter(([flag, value]) => flag !== without[1] || !(value ?? '').startsWith(without[2] ?? ''))
     const [, options] = / (?:with|add) (--[a-z-]+.*)$/.exec(part) ?? []
     if (options) {
-      const added = [...options.matchAll(/(--[a-z-]+)(?:[ =]((?!--)\S+))?/g)].map(([, ...rest]) => rest.filter(Boolean))
+      // the attempt has it anyway
+      const added = [...options.replace(/ --verbose$/, '').matchAll(/(--[a-z-]+)(?:[ =]((?!--)\S+))?/g)].map(
+        ([, ...rest]) => rest.filter(Boolean),
+      )
       if (added.every(([, value]) => value !== undefined && !value.includes('…')))
         return [...flags.filter((old) => !added.some((one) => replaces(one, old))), ...added]
     }
