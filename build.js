@@ -81,4 +81,13 @@ for (let built = 0; built < entries.size; ) {
   })
 }
 chmodSync('dist/cli.cjs', 0o755)
+// man pages, from the tables of the commands
+await build({
+  ...command,
+  entryPoints: ['src/cli/man-pages.ts'],
+  outfile: 'dist/man-pages.cjs',
+  banner: { js: banner },
+})
+execFileSync(process.execPath, ['dist/man-pages.cjs', 'dist/man/man1'], { stdio: 'inherit' })
+rmSync('dist/man-pages.cjs')
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], { stdio: 'inherit' })

@@ -26,9 +26,9 @@ export const table = {
     message: `cannot use ${f.name}: ${f.why}`,
     remedy: f.remedy,
   }),
-  COMMAND_UNKNOWN: (f: { name: string; nearest?: string | undefined }): Words => ({
+  COMMAND_UNKNOWN: (f: { name: string; nearest?: string | undefined; list?: string }): Words => ({
     message: `unknown command ${quote(f.name)}`,
-    remedy: f.nearest ? `did you mean hutch ${f.nearest}?` : 'hutch help lists the commands',
+    remedy: f.nearest ? `did you mean hutch ${f.nearest}?` : `${f.list ?? 'hutch help'} lists the commands`,
     value: f.name,
   }),
   COMMAND_MISSING: (f: { usage: string }): Words => ({

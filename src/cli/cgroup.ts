@@ -1,59 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup VERB: finds the verb, splits its flags and words, calls it.
-import { fail } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+// hutch cgroup: the table of its verbs.
 import { asPrinted } from '../non-utf8.ts'
-import type { Verb } from './cgroup/verb.ts'
-import { formatFlags, parseFlags } from './flags.ts'
-import { print } from './output.ts'
-import { tell } from './stderr.ts'
+import type { Command, CommandTable, Family } from './command.ts'
+import { parseFlags } from './flags.ts'
 
-const verbs: { [name: string]: [load: () => Promise<{ verb: Verb }>, help: string] } = {
-  create: [() => import('./cgroup/create.ts'), 'make a group, with limits and an owner'],
-  set: [() => import('./cgroup/set.ts'), 'set files of a group'],
-  get: [() => import('./cgroup/get.ts'), 'read files of a group'],
-  exec: [() => import('./cgroup/exec.ts'), 'become a command inside a group'],
-  move: [() => import('./cgroup/move.ts'), 'move processes into a group'],
-  rm: [() => import('./cgroup/rm.ts'), 'remove groups'],
-  ls: [() => import('./cgroup/ls.ts'), 'list the groups below one'],
-  tree: [() => import('./cgroup/tree.ts'), 'draw the groups, with use against limit'],
-  show: [() => import('./cgroup/show.ts'), 'explain every file of a group, with its value'],
-  controllers: [() => import('./cgroup/controllers.ts'), 'which controllers there are, and where'],
-  freeze: [() => import('./cgroup/freeze.ts'), 'stop all tasks of a group'],
-  thaw: [() => import('./cgroup/thaw.ts'), 'let them run again'],
-  kill: [() => import('./cgroup/kill.ts'), 'kill all processes of a group'],
-  reclaim: [() => import('./cgroup/reclaim.ts'), 'have the kernel take memory back from a group'],
-  watch: [() => import('./cgroup/watch.ts'), 'tell what happens to groups, as it happens'],
-  save: [() => import('./cgroup/save.ts'), 'write groups and their settings as JSON'],
-  apply: [() => import('./cgroup/apply.ts'), 'make groups as a saved file has them'],
+const verbs: CommandTable = {
+  create: { summary: 'Create a group, with limits and an owner', load: () => import('./cgroup/create.ts') },
+  set: { summary: 'Write files of a group', load: () => import('./cgroup/set.ts') },
+  get: { summary: 'Read files of a group', load: () => import('./cgroup/get.ts') },
+  exec: { summary: 'Join a group and execute a command there', load: () => import('./cgroup/exec.ts') },
+  move: { summary: 'Move processes into a group', load: () => import('./cgroup/move.ts') },
+  rm: { summary: 'Remove groups', load: () => import('./cgroup/rm.ts') },
+  ls: { summary: 'List the groups below a group', load: () => import('./cgroup/ls.ts') },
+  tree: { summary: 'Draw the groups with their use and limits', load: () => import('./cgroup/tree.ts') },
+  show: { summary: 'Explain each file of a group, with its value', load: () => import('./cgroup/show.ts') },
+  controllers: { summary: 'List the controllers and their hierarchies', load: () => import('./cgroup/controllers.ts') },
+  freeze: { summary: 'Freeze all tasks of a group', load: () => import('./cgroup/freeze.ts') },
+  thaw: { summary: 'Let a frozen group run again', load: () => import('./cgroup/thaw.ts') },
+  kill: { summary: 'Kill all processes of a group', load: () => import('./cgroup/kill.ts') },
+  reclaim: { summary: 'Make the kernel reclaim memory from a group', load: () => import('./cgroup/reclaim.ts') },
+  watch: { summary: 'Print events of groups as they happen', load: () => import('./cgroup/watch.ts') },
+  save: { summary: 'Write groups and their settings as JSON', load: () => import('./cgroup/save.ts') },
+  apply: { summary: 'Create groups from a saved file', load: () => import('./cgroup/apply.ts') },
 }
 
-export async function main(args: string[]): Promise<number> {
-  const [name, ...rest] = args
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    const rows = Object.entries(verbs).map(([verb, [, help]]) => `  ${verb.padEnd(12)} ${help}`)
-    const note =
-      "A GROUP is a path from the root (/build/jobs), or a name: below hutch/ as root, below one's own group as another user."
-    const write = name === undefined ? tell : print
-    write(`Usage: hutch cgroup VERB …\n\n${rows.join('\n')}\n\n${note}\n`)
-    return name === undefined ? 125 : 0
-  }
-  const found = Object.hasOwn(verbs, name) ? verbs[name] : undefined
-  if (!found) throw fail('COMMAND_UNKNOWN', { name: `cgroup ${name}`, nearest: suggestion(name) })
-  const { verb } = await found[0]()
-  const usage = `hutch cgroup ${name} [OPTIONS] ${verb.words}`
-  const { values, rest: words } = parseFlags(rest, verb.flags, !verb.command)
-  if (values.help) {
-    const table = Object.keys(verb.flags).length > 0 ? `\n${formatFlags(verb.flags)}\n` : ''
-    print(`Usage: ${usage}\n${table}`)
-    return 0
-  }
-  if (words.length < verb.least) throw fail('WORDS_MISSING', { usage })
-  const [first, ...more] = words
-  return verb.main(values, verb.command ? [asPrinted(first!), ...more] : words.map(asPrinted))
+export const command: Family = {
+  verbs: Object.fromEntries(
+    Object.entries(verbs).map(([name, { summary, load }]) => [
+      name,
+      { summary, load: async () => ({ command: withNames((await load()).command as Command) }) },
+    ]),
+  ),
+  details:
+    'GROUP is a path from the root (/build/jobs) or a name. A name is below hutch/ for root, and below your own group otherwise.',
 }
 
-function suggestion(name: string): string | undefined {
-  const near = nearest(name, Object.keys(verbs))
-  return near === undefined ? undefined : `cgroup ${near}`
+/** Names of groups can be pasted as hutch prints them. The words of a command that is executed stay as they are. */
+function withNames(verb: Command): Command {
+  return {
+    ...verb,
+    parse(args) {
+      const parsed = parseFlags(args, verb.flags, !verb.runsCommand)
+      const [first, ...more] = parsed.rest
+      if (first === undefined) return parsed
+      return { ...parsed, rest: [asPrinted(first), ...(verb.runsCommand ? more : more.map(asPrinted))] }
+    },
+  }
 }

@@ -9,9 +9,9 @@ import { type Compiled, encodeCompiled, groupPlaceholder, ownPlaceholder } from 
 import { explainProgram } from '../program/explain.ts'
 import { prepareCompiled } from '../run/compiled.ts'
 import { loadFileReader, loadFilter } from '../run/job.ts'
+import type { Command } from './command.ts'
 import { openDocument } from './document.ts'
-import { type FlagTable, formatFlags, type Parsed, parseFlags } from './flags.ts'
-import { print } from './output.ts'
+import { type FlagTable, type Parsed, parseFlags } from './flags.ts'
 import { formatSteps } from './print.ts'
 import { readOptions, flags as runFlags } from './run.ts'
 
@@ -34,24 +34,39 @@ const live: { [name: string]: string } = {
 }
 
 export const flags: FlagTable = {
-  output: { value: 'FILE', short: 'o', help: 'the executable to write; one that is there is replaced' },
-  'pass-args': { help: "arguments of the call are the command's, behind its own" },
+  output: {
+    value: 'FILE',
+    short: 'o',
+    common: true,
+    help: 'The executable to write. An existing file is replaced.',
+    complete: 'file',
+  },
+  'pass-args': { common: true, help: 'Pass arguments of the call on to the command, after its own.' },
   ...Object.fromEntries(Object.entries(runFlags).filter(([name]) => !Object.hasOwn(live, name))),
 }
 
-const usage = `hutch compile --output FILE [OPTIONS] [--] COMMAND [ARG…]
-       hutch compile --output FILE [--pass-args] [--quiet] --bwrap [OPTIONS OF BWRAP] COMMAND [ARG…]`
+export const command: Command = {
+  words: '[--] COMMAND [ARG…]',
+  otherUsages: ['--output FILE [--pass-args] [--quiet] --bwrap [OPTIONS OF BWRAP] COMMAND [ARG…]'],
+  flags,
+  runsCommand: true,
+  parse: parseCompile,
+  main,
+}
 
-export async function main(all: string[]): Promise<number> {
+/** What follows `--bwrap` is a command line of bwrap, unless a command's own words come before. */
+function splitAtBwrap(all: string[]): [args: string[], ofBwrap: string[] | undefined] {
   const at = all.indexOf('--bwrap')
-  // what stands behind the command's own -- is the command's
-  const ofBwrap = at >= 0 && !all.slice(0, at).includes('--') ? all.slice(at + 1) : undefined
-  const args = ofBwrap ? all.slice(0, at) : all
-  const { values, order, rest } = parseFlags(args, { ...flags, ...runFlags })
-  if (values.help) {
-    print(`Usage: ${usage}\n\n${formatFlags(flags)}\n`)
-    return 0
-  }
+  const found = at >= 0 && !all.slice(0, at).includes('--')
+  return found ? [all.slice(0, at), all.slice(at + 1)] : [all, undefined]
+}
+
+function parseCompile(all: string[]): Parsed {
+  const [args, ofBwrap] = splitAtBwrap(all)
+  return { ...parseFlags(args, { ...flags, ...runFlags }), ...(ofBwrap && { ofBwrap }) }
+}
+
+async function main({ values, order, rest, ofBwrap }: Parsed & { ofBwrap?: string[] }): Promise<number> {
   for (const [name, why] of Object.entries(live))
     if (values[name])
       throw fail('OPTION_CONFLICT', { name: `--${name}`, why, remedy: 'leave it out, or use hutch run' })
@@ -66,7 +81,7 @@ export async function main(all: string[]): Promise<number> {
   }
   const [command = '', ...words] = rest
   // a name alone keeps the value of the call, which nothing here knows
-  const options = readOptions(values, order, () => ({}))
+  const options = readOptions({ values, order }, () => ({}))
   const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
   write(output, values, { ...prepared, flags: { passEnvironment: !spec.sandbox, dieWithParent: false } })

@@ -4,9 +4,9 @@
 import { isIP } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { openDashboard, type Page } from '../dashboard/server.ts'
-import { fail } from '../errors.ts'
 import { readHost } from '../host/host.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { Command } from './command.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { parseAddress } from './metrics.ts'
 import { print } from './output.ts'
 import { tell } from './stderr.ts'
@@ -21,21 +21,16 @@ const flags: FlagTable = {
   'allow-changes': { help: 'the page may change limits, freeze and kill groups; without, it only shows' },
 }
 
-const usage = `Usage: hutch dashboard [OPTIONS]
+export const command: Command = {
+  words: '',
+  details:
+    'Prints the URL of the page. The URL contains a token; without it, the page shows nothing. Ends at SIGINT or SIGTERM.',
+  flags,
+  maxWords: 0,
+  main,
+}
 
-All control groups as a page in the browser, live: a map, charts, events, processes, limits.
-It prints the page's URL, which holds the token without which nothing is told.
-
-${formatFlags(flags)}
-`
-
-export async function main(args: string[]): Promise<number> {
-  const { values, rest } = parseFlags(args, flags)
-  if (values.help) {
-    print(usage)
-    return 0
-  }
-  if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch dashboard takes options alone' })
+async function main({ values }: Parsed): Promise<number> {
   // a look leaves garbage, which is better thrown away often than kept
   setFlagsFromString('--semi-space-growth-factor=1')
   setFlagsFromString('--heap-growing-percent=100')

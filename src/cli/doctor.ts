@@ -5,20 +5,27 @@ import { type Finding, inspectHost } from '../host/doctor.ts'
 import { readHost } from '../host/host.ts'
 import { formatJson } from '../quote.ts'
 import { findSystemdPlace, inspectSystemd } from '../systemd/doctor.ts'
+import type { Command } from './command.ts'
 import { tryStarts } from './doctor-starts.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
-import { tell } from './stderr.ts'
 
 const flags: FlagTable = { json: { help: 'print the findings as JSON' } }
 
-export async function main(args: string[]): Promise<number> {
-  const { values, rest } = parseFlags(args, flags)
-  if (values.help || rest.length > 0) {
-    ;(values.help ? print : tell)(`Usage: hutch doctor [OPTIONS]\n\n${formatFlags(flags)}\n`)
-    return values.help ? 0 : 125
-  }
+export const command: Command = {
+  words: '',
+  details: 'Prints one finding a line, and a remedy for what is missing.',
+  flags,
+  maxWords: 0,
+  statuses: [
+    ['0', 'nothing is missing'],
+    ['1', 'something is missing'],
+  ],
+  main,
+}
+
+async function main({ values }: Parsed): Promise<number> {
   const host = readHost()
   const place = findSystemdPlace(host)
   const systemd = await inspectSystemd(host)

@@ -3,13 +3,23 @@
 import { parseArgs } from 'node:util'
 import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import type { OptionRow, Section } from '../options/row.ts'
 
-/** One flag: `value` names what follows it; without, it is a switch. */
+/** One option of a command. */
 export interface Flag {
+  /** The word for its value in the help. Absent: a switch. */
   value?: string
   short?: string
-  repeat?: true
+  /** All its values count, not only the last. */
+  repeat?: boolean
+  /** One or two sentences. */
   help: string
+  /** What holds without it, if that is not "off" or "no limit". */
+  default?: string
+  /** Shown by the short help, too. */
+  common?: true
+  section?: Section
+  complete?: OptionRow['complete']
 }
 
 export type FlagTable = { [name: string]: Flag }
@@ -28,7 +38,7 @@ export interface Parsed {
  */
 export function parseFlags(args: string[], table: FlagTable, mixed = false): Parsed {
   const options = Object.fromEntries(
-    Object.entries({ ...table, help: { short: 'h', help: '' } as Flag }).map(([name, flag]) => [
+    Object.entries({ ...table, help: { short: 'h', help: '' } }).map(([name, flag]: [string, Flag]) => [
       name,
       { type: flag.value ? ('string' as const) : ('boolean' as const), ...(flag.short && { short: flag.short }) },
     ]),
@@ -48,7 +58,7 @@ export function parseFlags(args: string[], table: FlagTable, mixed = false): Par
       throw fail('OPTION_UNKNOWN', {
         name: token.rawName,
         nearest: nearest(token.rawName, known),
-        known: 'hutch help lists the options',
+        known: 'the help lists the options: add --help',
       })
     const accepted = flag.type === 'string' ? `${token.rawName} ${table[token.name]!.value}` : `${token.rawName} alone`
     if (flag.type === 'string' && (token.value === undefined || token.value === '--'))
@@ -58,20 +68,11 @@ export function parseFlags(args: string[], table: FlagTable, mixed = false): Par
         why: 'its value is missing',
         accepted,
       })
-    if (flag.type === 'boolean' && token.value !== undefined)
+    const isHelp = token.name === 'help' && !Object.hasOwn(table, 'help')
+    if (flag.type === 'boolean' && token.value !== undefined && !(isHelp && token.value === 'all'))
       throw fail('OPTION_INVALID', { name: token.rawName, value: token.value, why: 'it takes no value', accepted })
     if (token.value !== undefined) order.push([token.name, token.value])
     values[token.name] = [...(table[token.name]?.repeat ? (values[token.name] ?? []) : []), token.value ?? '']
   }
   return { values, order, rest: words }
-}
-
-/** The table as help text. */
-export function formatFlags(table: FlagTable): string {
-  const rows = Object.entries(table).map(
-    ([name, flag]) =>
-      [`${flag.short ? `-${flag.short}, ` : ''}--${name}${flag.value ? ` ${flag.value}` : ''}`, flag.help] as const,
-  )
-  const width = Math.max(...rows.map(([left]) => left.length))
-  return rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}`).join('\n')
 }

@@ -2,8 +2,26 @@
 // hutch hog: becomes the small native program, which is what contained commands get as `hutch`; so the memory that is hogged is all there is.
 import { fail } from '../errors.ts'
 import { buildDirectory, errnoName, native } from '../native.ts'
+import type { Command } from './command.ts'
+import type { Parsed } from './flags.ts'
 
-export function main(args: string[]): never {
+export const command: Command = {
+  words: 'SIZE',
+  details:
+    'Allocates SIZE in steps and touches each page, as a native program without Node. `hutch` inside a sandbox has it, too.',
+  flags: {},
+  examples: [['hutch run --memory 50M -- hutch hog 100M', 'see the kernel stop it at 50 MiB']],
+  parse: parseHog,
+  main,
+}
+
+/** The native program reads its arguments itself. */
+function parseHog(args: string[]): Parsed {
+  const isHelp = args.some((word) => word === '--help' || word === '-h')
+  return { values: isHelp ? { help: [''] } : {}, order: [], rest: args }
+}
+
+function main({ rest: args }: Parsed): never {
   const path = `${buildDirectory}/bin/hutch`
   const words = [path, 'hog', ...args]
   const [, errno] = native().exec('', words.join('\0'), words.length, 0)

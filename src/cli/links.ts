@@ -3,25 +3,27 @@
 import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fail } from '../errors.ts'
+import type { Command } from './command.ts'
 import { dropins } from './dropin/table.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
-import { print } from './output.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 
 const flags: FlagTable = {
   dir: { value: 'DIR', help: 'the directory, such as /usr/local/bin' },
   remove: { help: 'take these links away again' },
 }
 
-const usage = 'hutch links --dir DIR [--remove]'
+export const command: Command = {
+  words: '',
+  otherUsages: ['--dir DIR --remove'],
+  details: `Links that it installs: ${Object.keys(dropins).join(', ')}.`,
+  flags,
+  maxWords: 0,
+  main,
+}
 
-export function main(args: string[]): number {
-  const { values, rest } = parseFlags(args, flags)
-  if (values.help) {
-    print(`Usage: ${usage}\n\nMakes links ${Object.keys(dropins).join(', ')} to hutch.\n\n${formatFlags(flags)}\n`)
-    return 0
-  }
+function main({ values }: Parsed): number {
   const directory = values.dir?.[0]
-  if (directory === undefined || rest.length > 0) throw fail('WORDS_MISSING', { usage })
+  if (directory === undefined) throw fail('WORDS_MISSING', { usage: 'hutch links --dir DIR [--remove]' })
   const program = realpathSync(process.argv[1]!)
   const paths = Object.keys(dropins).map((name) => resolve(directory, name))
   const states = paths.map((path) => [path, look(path, program)] as const)

@@ -1,43 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CLI's entry: finds the command, loads only that, and turns errors into lines and exit status 125.
+// The CLI's entry: finds the command, loads only that one, and turns errors into lines and exit status 125.
 import { closeSync, fstatSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fail, HutchError } from '../errors.ts'
 import { enterFrontDoor, type FrontDoor } from '../front-door.ts'
 import { nearest } from '../nearest.ts'
 import { decodeNames, isOdd } from '../non-utf8.ts'
+import type { Command, Entry, Family } from './command.ts'
 import { dropins } from './dropin/table.ts'
+import { parseFlags } from './flags.ts'
 import { print } from './output.ts'
 import { tell } from './stderr.ts'
+import { hutch } from './table.ts'
 
 declare const HUTCH_VERSION: string
 
-type Command = { main(args: string[]): Promise<number> | number }
-
-const commands: { [name: string]: [load: () => Promise<Command>, help: string] } = {
-  run: [() => import('./run.ts'), 'run a command inside limits and namespaces'],
-  compile: [() => import('./compile.ts'), 'write a run as one executable that needs no Node'],
-  cgroup: [() => import('./cgroup.ts'), 'make, change, see and remove control groups'],
-  top: [() => import('./top.ts'), 'all groups on a whole screen: use, limits, pressure; freeze, kill, change limits'],
-  stats: [() => import('./stats.ts'), 'what groups use, every second, as docker stats'],
-  ps: [() => import('./ps.ts'), 'the processes of groups, as a list or a tree'],
-  dashboard: [() => import('./dashboard.ts'), 'all groups as a page in the browser: map, charts, events, limits'],
-  metrics: [() => import('./metrics.ts'), 'all groups for Prometheus, or by OTLP'],
-  record: [() => import('./record.ts'), 'keep what all groups do in a file, for a day'],
-  replay: [() => import('./replay.ts'), 'show a recording as top does, or one moment of it as JSON'],
-  hog: [() => import('./hog.ts'), 'allocate and touch memory, to see a limit work'],
-  why: [() => import('./why.ts'), 'what stopped or slowed a process, a group or a run, and what to do'],
-  rules: [() => import('./rules.ts'), 'place processes into groups by user, group and program'],
-  doctor: [() => import('./doctor.ts'), 'what this host offers, what is missing, and how to get it'],
-  links: [() => import('./links.ts'), 'put cgcreate, cgset, cgexec and the like into a directory as links to hutch'],
-  tour: [() => import('./tour.ts'), 'see it work: each experiment run live and checked'],
-}
-
-function help(): string {
-  const rows = Object.entries(commands).map(([name, [, text]]) => `  ${name.padEnd(9)} ${text}`)
-  const names = Object.keys(dropins).join(' ')
-  return `Usage: hutch COMMAND [OPTIONS]\n\n${rows.join('\n')}\n\nand, as cgroup-tools, util-linux and bubblewrap have them:\n\n  ${names}\n\nhutch COMMAND --help says more.\n`
-}
+/** Words that ask for the help of what stands before them. */
+const helpWords: ReadonlySet<string | undefined> = new Set(['help', '--help', '-h'])
 
 /** Those that have options of their own which errors name. */
 function doorOf(name: string): FrontDoor {
@@ -54,19 +33,57 @@ async function main(args: string[]): Promise<number> {
   const dropin = dropinOf(called) ?? dropinOf(args[0])
   enterFrontDoor(dropin ? doorOf(dropinOf(called) ? called : args[0]!) : 'cli')
   if (dropin) return (await dropin()).main(dropinOf(called) ? args : args.slice(1))
-  const [name, ...rest] = args
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    print(help())
-    return name === undefined ? 125 : 0
-  }
-  if (name === '--version') {
+  if (args[0] === '--version' || args[0] === '-V' || args[0] === 'version') {
     print(`hutch ${HUTCH_VERSION}\n`)
     return 0
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (!command)
-    throw fail('COMMAND_UNKNOWN', { name, nearest: nearest(name, [...Object.keys(commands), ...Object.keys(dropins)]) })
-  return (await command[0]()).main(rest)
+  return callVerb('', hutch, args)
+}
+
+async function callVerb(name: string, family: Family, args: string[]): Promise<number> {
+  const [verb, ...rest] = args
+  if (verb === undefined || (helpWords.has(verb) && rest.length === 0)) {
+    const { formatFamily } = await import('./help.ts')
+    if (verb === undefined) tell(formatFamily(name, family))
+    else print(formatFamily(name, family))
+    return verb === undefined ? 125 : 0
+  }
+  // `hutch help run` is `hutch run --help`
+  if (verb === 'help') return callVerb(name, family, [...rest, '--help'])
+  const entry = Object.hasOwn(family.verbs, verb) ? family.verbs[verb] : undefined
+  const fullName = name === '' ? verb : `${name} ${verb}`
+  if (entry) return call(fullName, entry, rest)
+  if (name === '' && dropinOf(verb)) return (await dropinOf(verb)!()).main(rest)
+  const near = nearest(verb, [...Object.keys(family.verbs), ...(name === '' ? Object.keys(dropins) : [])])
+  throw fail('COMMAND_UNKNOWN', {
+    name: fullName,
+    nearest: near === undefined || name === '' ? near : `${name} ${near}`,
+    list: name === '' ? 'hutch help' : `hutch ${name} --help`,
+  })
+}
+
+async function call(name: string, entry: Entry, args: string[]): Promise<number> {
+  const { command } = await entry.load()
+  if ('verbs' in command) return callVerb(name, command, args)
+  const parsed = await (command.parse ?? ((words) => parseFlags(words, command.flags, !command.runsCommand)))(args)
+  const { help } = parsed.values
+  if (help) {
+    const { formatHelp } = await import('./help.ts')
+    print(formatHelp(name, command, entry.summary, help.at(-1) === 'all'))
+    return 0
+  }
+  checkWords(name, command, parsed.rest)
+  return command.main(parsed)
+}
+
+/** @throws WORDS_MISSING, OPTION_UNKNOWN */
+function checkWords(name: string, { words, minWords = 0, maxWords = Infinity }: Command, given: string[]): void {
+  if (given.length < minWords) throw fail('WORDS_MISSING', { usage: `hutch ${name} [OPTIONS] ${words}` })
+  if (given.length <= maxWords) return
+  throw fail('OPTION_UNKNOWN', {
+    name: given[maxWords]!,
+    known: maxWords === 0 ? `hutch ${name} takes only options` : `the usage is: hutch ${name} [OPTIONS] ${words}`,
+  })
 }
 
 /** Ends hutch. Standard streams whose terminal has hung up are closed first: Node aborts if it cannot restore a terminal's settings. */
@@ -82,7 +99,7 @@ async function end(status: number): Promise<never> {
   process.exit(status)
 }
 
-/** Arguments as they were given: Node reads them as UTF-8, and some names of files are not. */
+/** Returns the arguments as they were given: Node reads them as UTF-8, and some file names are not. */
 function readArguments(): string[] {
   const args = process.argv.slice(2)
   if (!args.some(isOdd)) return args

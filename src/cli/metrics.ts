@@ -4,7 +4,8 @@ import { fail } from '../errors.ts'
 import { readHost } from '../host/host.ts'
 import { formatMetrics } from '../survey/exposition.ts'
 import { openSurvey } from '../survey/survey.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { Command } from './command.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { readInterval } from './looking.ts'
 import { openLook } from './metrics/look.ts'
 import { readTarget } from './metrics/otel.ts'
@@ -28,20 +29,15 @@ const flags: FlagTable = {
   interval: { value: 'TIME', help: 'with --otlp: time between two pushes (OTEL_METRIC_EXPORT_INTERVAL, or 15s)' },
 }
 
-const usage = `Usage: hutch metrics [OPTIONS]
+export const command: Command = {
+  words: '',
+  details: "Exports the figures of all control groups under cAdvisor's names, until a signal ends it.",
+  flags,
+  maxWords: 0,
+  main,
+}
 
-The figures of all control groups, under cAdvisor's names.
-
-${formatFlags(flags)}
-`
-
-export async function main(args: string[]): Promise<number> {
-  const { values, rest } = parseFlags(args, flags)
-  if (values.help) {
-    print(usage)
-    return 0
-  }
-  if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch metrics takes options alone' })
+async function main({ values }: Parsed): Promise<number> {
   const { once, listen: listens, interval: pause } = values
   const target = readTarget(values.otlp?.at(-1), process.env)
   refuseIdle('--listen', listens && once, 'with --once nothing is served', 'leave one of them out')

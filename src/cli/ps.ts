@@ -6,7 +6,8 @@ import { readIds } from '../host/ids.ts'
 import { escapeUnsafe, formatJson } from '../quote.ts'
 import { type Member, readMembers } from '../survey/processes.ts'
 import { formatSize } from '../units.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { Command } from './command.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { print } from './output.ts'
 import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
 
@@ -15,13 +16,6 @@ const flags: FlagTable = {
   kernel: { short: 'k', help: 'threads of the kernel, too' },
   json: { help: 'as JSON' },
 }
-
-const usage = `Usage: hutch ps [OPTIONS] [GROUP…]
-
-The processes of groups and of those below them; of all groups, if none is named.
-
-${formatFlags(flags)}
-`
 
 /** A process as it is shown: its user by name, and what it started within the same group. */
 interface Shown extends Omit<Member, 'kernel'> {
@@ -36,12 +30,14 @@ interface Node {
   groups: Node[]
 }
 
-export function main(args: string[]): number {
-  const { values, rest: names } = parseFlags(args, flags, true)
-  if (values.help) {
-    print(usage)
-    return 0
-  }
+export const command: Command = {
+  words: '[GROUP…]',
+  details: 'Lists the processes of the groups and of the groups below them. Without GROUP: of all groups.',
+  flags,
+  main,
+}
+
+function main({ values, rest: names }: Parsed): number {
   const host = readHost()
   const tops = names.length === 0 ? ['/'] : names.map((name) => findPlace(host, name).path)
   const { userNames } = readIds()

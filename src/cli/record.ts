@@ -3,9 +3,9 @@
 import { fail, quote } from '../errors.ts'
 import { openSurvey } from '../survey/survey.ts'
 import { parseSize } from '../units.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { Command } from './command.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { intervalFlag, pauses, readInterval, readTime } from './looking.ts'
-import { print } from './output.ts'
 import { defaultFile } from './record/file.ts'
 import { openRecorder } from './record/recorder.ts'
 import { tell } from './stderr.ts'
@@ -21,21 +21,16 @@ const flags: FlagTable = {
   'max-size': { value: 'SIZE', help: 'forget the oldest when the file would be larger (200M)' },
 }
 
-const usage = `Usage: hutch record [OPTIONS]
+export const command: Command = {
+  words: '',
+  details:
+    'Records until a signal ends it. Each sample is kept for an hour, then one in ten seconds with its peaks, after a day one a\nminute. The file is written once a minute and at the end. `hutch replay` shows it.',
+  flags,
+  maxWords: 0,
+  main,
+}
 
-Keeps what all groups do in a file, until a signal ends it. Every look is kept for an hour, then one in ten seconds with its peaks,
-after a day one a minute. It writes once a minute, and when it ends. hutch replay shows the file.
-
-${formatFlags(flags)}
-`
-
-export async function main(args: string[]): Promise<number> {
-  const { values, rest } = parseFlags(args, flags, true)
-  if (values.help) {
-    print(usage)
-    return 0
-  }
-  if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch record takes options alone' })
+async function main({ values }: Parsed): Promise<number> {
   const interval = readInterval(values)
   const end = readTime(values, 'for')
   const keep = readTime(values, 'keep') ?? 86_400_000

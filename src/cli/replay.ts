@@ -5,7 +5,8 @@ import { escapeUnsafe, formatJson } from '../quote.ts'
 import { formatTime } from '../run/why/memory.ts'
 import { rates } from '../survey/rates.ts'
 import { formatSize } from '../units.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { Command } from './command.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { print } from './output.ts'
 import { acceptedMoments, makeCursor, parseMoment } from './record/cursor.ts'
 import { defaultFile } from './record/file.ts'
@@ -29,22 +30,17 @@ const flags: FlagTable = {
   json: { help: 'with --at or --list, as JSON' },
 }
 
-const usage = `Usage: hutch replay [OPTIONS] [FILE [GROUP]]
+export const command: Command = {
+  words: '[FILE [GROUP]]',
+  details:
+    'Shows a recording of `hutch record` as `hutch top` shows groups: all groups, or GROUP (its path, or the end of it) and the\ngroups below it. FILE is the file that `hutch record` writes by default. The key ? lists the other keys.',
+  flags,
+  maxWords: 2,
+  main,
+}
 
-Shows a recording of hutch record as hutch top shows groups, or one group (its path, or the end of it) and those below it.
-FILE is only read: without it, the one into which hutch record writes if it is told no other. The key ? tells of the others.
-
-${formatFlags(flags)}
-`
-
-export async function main(args: string[]): Promise<number> {
-  const { values, rest } = parseFlags(args, flags, true)
-  if (values.help) {
-    print(usage)
-    return 0
-  }
-  const [path = defaultFile(), group = '/', more] = rest
-  if (more !== undefined) throw fail('OPTION_UNKNOWN', { name: more, known: 'hutch replay takes a file and one group' })
+async function main({ values, rest }: Parsed): Promise<number> {
+  const [path = defaultFile(), group = '/'] = rest
   const at = values.at?.at(-1)
   const list = values.list !== undefined
   const json = values.json !== undefined

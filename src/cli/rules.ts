@@ -3,7 +3,6 @@
 import { setPriority } from 'node:os'
 import { fail, HutchError, quote } from '../errors.ts'
 import { readIds, readUser } from '../host/ids.ts'
-import { nearest } from '../nearest.ts'
 import { formatJson } from '../quote.ts'
 import { findUnknown, loadRules } from '../rules/load.ts'
 import { directoryOf, findRule, findTargets } from '../rules/match.ts'
@@ -12,67 +11,72 @@ import { formatTarget, isMade, type Placed } from '../rules/place.ts'
 import { readPids, readProcess } from '../rules/process.ts'
 import { defaultSocket, listenSticky } from '../rules/sticky.ts'
 import { placeAll, startWatch } from '../rules/watch.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { Command, Family } from './command.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { print as printText } from './output.ts'
 import { tell as tellText } from './stderr.ts'
 
 const file: FlagTable = {
-  file: { value: 'FILE', help: 'the rules (/etc/cgrules.conf, then all of /etc/cgrules.d)' },
-  templates: { value: 'FILE', help: 'templates of groups (/etc/cgconfig.conf, then /etc/cgconfig.d/*.conf)' },
+  file: { value: 'FILE', help: 'File with the rules.', default: '/etc/cgrules.conf, then all files of /etc/cgrules.d' },
+  templates: {
+    value: 'FILE',
+    help: 'File with templates of groups.',
+    default: '/etc/cgconfig.conf, then /etc/cgconfig.d/*.conf',
+  },
 }
-const verbs: { [verb: string]: { usage: string; flags: FlagTable; run: (given: Given) => number | Promise<number> } } =
-  {
-    apply: {
-      usage: 'hutch rules apply [OPTIONS] [PID…]\n\nMoves the processes there are, or those named, once.',
+
+const verbs: { [verb: string]: [summary: string, command: Command] } = {
+  apply: [
+    'Move the processes that run now, or those named, once',
+    {
+      words: '[PID…]',
       flags: {
         ...file,
-        'dry-run': { help: 'say what would be moved, and move nothing' },
-        json: { help: 'print what was done as JSON' },
+        'dry-run': { help: 'Print what would be moved, and move nothing.' },
+        json: { help: 'Print the result as JSON.' },
       },
-      run: apply,
+      main: apply,
     },
-    watch: {
-      usage:
-        'hutch rules watch [OPTIONS]\n\nMoves the processes there are, and then each that runs a program or changes its user or group.\nSIGHUP or SIGUSR2 reads the rules again, SIGTERM or SIGINT ends it.',
+  ],
+  watch: [
+    'Move processes as they start a program or change their user',
+    {
+      words: '',
+      details:
+        'Moves the processes that run now, then each process that executes a program or changes its user or group.\nSIGHUP or SIGUSR2 reads the rules again; SIGTERM or SIGINT ends it.',
       flags: {
         ...file,
-        socket: { value: 'PATH', help: `where cgexec --sticky asks (${defaultSocket})` },
-        'no-socket': { help: 'take no such requests' },
-        json: { help: 'print each move as a line of JSON' },
+        socket: { value: 'PATH', help: 'Socket for cgexec --sticky.', default: defaultSocket },
+        'no-socket': { help: 'Do not listen for cgexec --sticky.' },
+        json: { help: 'Print each move as a line of JSON.' },
       },
-      run: watch,
+      maxWords: 0,
+      main: watch,
     },
-    test: {
-      usage:
-        'hutch rules test [OPTIONS] USER[:PROGRAM]\n\nSays which line is for such a process, and where it sends it.',
-      flags: { ...file, json: { help: 'print it as JSON' } },
-      run: test,
+  ],
+  test: [
+    'Print the rule for a user and a program, and its groups',
+    {
+      words: 'USER[:PROGRAM]',
+      flags: { ...file, json: { help: 'Print the result as JSON.' } },
+      minWords: 1,
+      maxWords: 1,
+      statuses: [
+        ['0', 'a rule applies'],
+        ['1', 'no rule applies'],
+      ],
+      main: test,
     },
-  }
-
-interface Given {
-  values: { [name: string]: string[] }
-  rest: string[]
+  ],
 }
 
-export function main(args: string[]): number | Promise<number> {
-  const [name = '', ...rest] = args
-  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
-  if (name === '--help' || name === '-h') {
-    printText(`Usage: hutch rules apply|watch|test\n\nhutch rules apply --help and so on say more.\n`)
-    return 0
-  }
-  if (!verb) {
-    const close = nearest(name, Object.keys(verbs))
-    throw fail('COMMAND_UNKNOWN', { name: `rules ${name}`, nearest: `rules ${close ?? 'apply, watch or test'}` })
-  }
-  const given = parseFlags(rest, verb.flags)
-  if (!given.values.help) return verb.run(given)
-  printText(`Usage: ${verb.usage}\n\n${formatFlags(verb.flags)}\n`)
-  return 0
+export const command: Family = {
+  verbs: Object.fromEntries(
+    Object.entries(verbs).map(([name, [summary, verb]]) => [name, { summary, load: () => ({ command: verb }) }]),
+  ),
 }
 
-function apply({ values, rest }: Given): number {
+function apply({ values, rest }: Parsed): number {
   const rules = load(values)
   const all: Placed[] = []
   const pids = rest.length > 0 ? rest.map(parsePid) : readPids()
@@ -85,8 +89,7 @@ function apply({ values, rest }: Given): number {
   return all.some((placed) => placed.failed.length > 0) ? 1 : 0
 }
 
-async function watch({ values, rest }: Given): Promise<number> {
-  if (rest.length > 0) throw fail('OPTION_UNKNOWN', { name: rest[0]!, known: 'hutch rules watch takes options alone' })
+async function watch({ values }: Parsed): Promise<number> {
   const rules = load(values)
   const ended = new Promise<number>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(0))
@@ -142,8 +145,7 @@ function keyOf({ code, path, errno }: HutchError): string {
   return `${code} ${path} ${errno}`
 }
 
-function test({ values, rest: [who, ...more] }: Given): number {
-  if (who === undefined || more.length > 0) throw fail('COMMAND_MISSING', { usage: 'hutch rules test USER[:PROGRAM]' })
+function test({ values, rest: [who = ''] }: Parsed): number {
   const { who: user, program = '' } = parseWho(who, 'hutch rules test')
   if (user.kind !== 'user')
     throw fail('OPTION_INVALID', { name: 'USER', value: who, why: 'it is no user', accepted: 'a user, not a group' })
@@ -172,7 +174,7 @@ function test({ values, rest: [who, ...more] }: Given): number {
   return rule ? 0 : 1
 }
 
-function load(values: Given['values']): Rule[] {
+function load(values: Parsed['values']): Rule[] {
   const rules = loadRules(values.file?.[0], values.templates?.[0])
   for (const unknown of findUnknown(rules, readIds())) tell(unknown)
   return rules

@@ -8,10 +8,11 @@ import { type GroupRates, rates, sumIo } from '../survey/rates.ts'
 import type { GroupSample, Snapshot } from '../survey/sample.ts'
 import { openSurvey } from '../survey/survey.ts'
 import { formatSize } from '../units.ts'
+import type { Command } from './command.ts'
 import { findGroup, readDockerNames } from './docker-name.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { intervalFlag, pauses, readInterval } from './looking.ts'
-import { print, printOn } from './output.ts'
+import { printOn } from './output.ts'
 import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
 
 const flags: FlagTable = {
@@ -21,19 +22,19 @@ const flags: FlagTable = {
   json: { help: 'one line of JSON a look: the time, and each group with its figures and rates' },
 }
 
-const usage = `Usage: hutch stats [OPTIONS] [GROUP…]
+export const command: Command = {
+  words: '[GROUP…]',
+  details:
+    'Without GROUP: all groups that have processes. GROUP is a path, a name, or, as root, the name of a Docker container.',
+  flags,
+  examples: [
+    ['hutch stats', 'watch all groups'],
+    ['hutch stats --no-stream /system.slice', 'print one table'],
+  ],
+  main,
+}
 
-What groups use: those named, or all that have processes. GROUP: a path, a name, or as root what Docker calls a container.
-
-${formatFlags(flags)}
-`
-
-export async function main(args: string[]): Promise<number> {
-  const { values, rest: names } = parseFlags(args, flags, true)
-  if (values.help) {
-    print(usage)
-    return 0
-  }
+async function main({ values, rest: names }: Parsed): Promise<number> {
   const interval = readInterval(values)
   const host = readHost()
   const called = readDockerNames()

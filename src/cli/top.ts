@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch top: all groups on a whole screen, and what they do now.
 import { freeze, holdsMyself, kill, setLimit } from '../cgroup/actions.ts'
-import { fail } from '../errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { rates } from '../survey/rates.ts'
 import { openSurvey, type Survey } from '../survey/survey.ts'
+import type { Command } from './command.ts'
 import { findGroup, readDockerNames } from './docker-name.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { intervalFlag, readInterval } from './looking.ts'
-import { print } from './output.ts'
 import { makeHistory } from './top/history.ts'
 import { runLoop } from './top/loop.ts'
 import { checkTerminal } from './top/screen.ts'
@@ -16,21 +15,16 @@ import { makeState, type State } from './top/state.ts'
 
 const flags: FlagTable = { interval: intervalFlag }
 
-const usage = `Usage: hutch top [OPTIONS] [GROUP]
+export const command: Command = {
+  words: '[GROUP]',
+  details: 'Without GROUP: all groups. With it: that group and the groups below it. The key ? lists the other keys.',
+  flags,
+  maxWords: 1,
+  main,
+}
 
-What all groups do now, or one and those below it, on a whole screen. The key ? tells of the others.
-
-${formatFlags(flags)}
-`
-
-export async function main(args: string[]): Promise<number> {
-  const { values, rest } = parseFlags(args, flags, true)
-  if (values.help) {
-    print(usage)
-    return 0
-  }
+async function main({ values, rest }: Parsed): Promise<number> {
   const interval = readInterval(values)
-  if (rest.length > 1) throw fail('OPTION_UNKNOWN', { name: rest[1]!, known: 'hutch top takes one group' })
   const host = readHost()
   const called = readDockerNames()
   const top = rest[0] === undefined ? '/' : findGroup(host, rest[0], called)

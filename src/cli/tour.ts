@@ -13,6 +13,7 @@ import { shellWord } from '../quote.ts'
 import { prepare } from '../run/launch.ts'
 import { pretendSettled } from '../run/settle.ts'
 import type { Result } from '../verdict/result.ts'
+import type { Command } from './command.ts'
 import { ownDirectory, removeAbandoned } from './own-directory.ts'
 
 /** What came of one experiment. */
@@ -168,7 +169,19 @@ const experiments: Experiment[] = [
   },
 ]
 
-export async function main(): Promise<number> {
+export const command: Command = {
+  words: '',
+  details: 'Runs each experiment with `hutch run`, prints its output, and checks what the kernel did.',
+  flags: {},
+  maxWords: 0,
+  statuses: [
+    ['0', 'all checks passed'],
+    ['1', 'a check failed'],
+  ],
+  main,
+}
+
+async function main(): Promise<number> {
   removeAbandoned('tour')
   const directory = ownDirectory('tour')
   let failed = 0

@@ -7,8 +7,9 @@ import { escapeUnsafe, formatJson } from '../quote.ts'
 import type { Explanation, WhyCause } from '../run/why/explanation.ts'
 import { toCause } from '../run/why/to-cause.ts'
 import { why } from '../run/why/why.ts'
+import type { Command } from './command.ts'
 import { findContainer, readDockerNames } from './docker-name.ts'
-import { type FlagTable, formatFlags, parseFlags } from './flags.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { lastRunFile } from './last-run.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
@@ -22,18 +23,29 @@ const flags: FlagTable = {
     help: 'a recording that may know of the group (the one that hutch record makes, if it is there)',
   },
 }
-const usage = 'hutch why [--json] [--db FILE] [PID|GROUP|REPORT]'
 
-export async function main(args: string[]): Promise<number> {
-  const { values, rest } = parseFlags(args, flags, true)
-  if (values.help) {
-    print(
-      `Usage: ${usage}\n\n${formatFlags(flags)}\n\nPID: a process, also one that is gone. GROUP: a path from the root (/build/jobs), a name, or a directory;\nalso one that is gone; a systemd unit; a container's id, also shortened; as root its name in Docker. REPORT: a file that hutch run --report wrote.\nWithout one: your newest hutch run that did not end with 0 (HUTCH_STATE=0 keeps none).\n`,
-    )
-    return 0
-  }
+export const command: Command = {
+  words: '[PID|GROUP|REPORT]',
+  details: [
+    'PID: a process, also one that has ended.',
+    'GROUP: a path from the root (/build/jobs), a name or a directory, also of a group that is gone.',
+    'It can also be a systemd unit, the id of a container (also a short one), or, as root, the name of a Docker container.',
+    'REPORT: a file that `hutch run --report` wrote.',
+    'Without one: your newest run that did not end with status 0. HUTCH_STATE=0 keeps none.',
+  ].join('\n'),
+  flags,
+  maxWords: 1,
+  statuses: [
+    ['0', 'a cause was found'],
+    ['1', 'no cause was found'],
+    ['125', 'hutch could not examine it'],
+  ],
+  main,
+}
+
+async function main({ values, rest }: Parsed): Promise<number> {
   const target = rest[0] ?? lastRun()
-  if (!target || rest.length > 1) throw fail('WORDS_MISSING', { usage })
+  if (!target) throw fail('WORDS_MISSING', { usage: 'hutch why [PID|GROUP|REPORT]' })
   const now = explainTarget(target)
   const path = HutchError.is(now) ? target : now.target.path
   const recalled = path === undefined ? undefined : await lookBack(values.db?.at(-1), path)

@@ -4,7 +4,8 @@ import type { LimitWrite } from '../cgroup/legacy.ts'
 import { isLarger, type Share } from '../cgroup/quota-order.ts'
 import { type Equivalent, findEquivalent, formatEquivalent } from '../cgroup/v1-on-v2.ts'
 import { fail } from '../errors.ts'
-import { limitTable } from './options.ts'
+import { limitRows } from '../options/limits.ts'
+import { optionName } from '../options/names.ts'
 import type { Spec } from './spec.ts'
 
 /** @throws CGROUP_LIMIT_UNSUPPORTED */
@@ -24,9 +25,10 @@ export function refuseLegacyNames({ limits, door }: Spec): void {
 
 /** As the user would type it. */
 function limitWords({ file, value }: Equivalent, door: Spec['door']): string {
-  const word = Object.entries(limitTable).find(([key, [name]]) => name === file && key !== 'cpus')
-  if (door !== 'cli') return `limits: { ${word ? word[0] : `'${file}'`}: ${value === undefined ? '…' : `'${value}'`} }`
-  if (word) return `${word[1][1]} ${value ?? 'VALUE'}`
+  const key = limitRows.find((row) => row.file === file && row.flag !== 'cpus')?.key
+  if (door !== 'cli')
+    return `limits: { ${key?.slice('limits.'.length) ?? `'${file}'`}: ${value === undefined ? '…' : `'${value}'`} }`
+  if (key !== undefined) return `${optionName(key, door)} ${value ?? 'VALUE'}`
   return `--limit ${formatEquivalent({ file, value: value ?? 'VALUE' })}`
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The limits among the options: by Docker's words, or by the kernel's file. Pure.
-import { formatCpuMax } from '../cgroup/cpu.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import type { LimitWrite } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
-import { type Limit, parseCount, parseCpuList, parseCpus, parseSize } from '../units.ts'
+import { optionName } from '../options/names.ts'
+import { type LimitKey, limitRowOf } from '../options/table.ts'
 import type { RunOptions } from './options.ts'
 import type { Door } from './spec.ts'
 import { refuseUnknown } from './unknown-option.ts'
@@ -35,58 +35,13 @@ export interface Limits {
   [file: `${string}.${string}`]: number | string | boolean | object
 }
 
-type Parse = (value: unknown) => string | undefined
-const text = (limit: Limit | undefined) => (limit === undefined ? undefined : String(limit))
-const size: [Parse, string] = [(value) => text(parseSize(value)), 'a size such as 50M, 1.5G, 52428800 or max']
-const sizeAboveZero: [Parse, string] = [
-  (value) => text(parseSize(value) || undefined),
-  'a size above 0, such as 50M, 1.5G, 52428800 or max',
-]
-
-/** Limits with a word of their own: kernel file, CLI flag, how the value is read, what is accepted. */
-export const limitTable: {
-  [K in Exclude<keyof Limits, `${string}.${string}`>]: [file: string, flag: string, parse: Parse, accepted: string]
-} = {
-  memory: ['memory.max', '--memory', ...sizeAboveZero],
-  memoryHigh: ['memory.high', '--memory-high', ...size],
-  memoryLow: ['memory.low', '--memory-low', ...size],
-  memoryMin: ['memory.min', '--memory-min', ...size],
-  swap: ['memory.swap.max', '--swap', ...size],
-  oomGroup: [
-    'memory.oom.group',
-    '--oom-group',
-    (value) => (value === true ? '1' : value === false ? '0' : undefined),
-    'true or false',
-  ],
-  pids: ['pids.max', '--pids', (value) => text(parseCount(value)), 'a count from 1 on, or max'],
-  cpus: [
-    'cpu.max',
-    '--cpus',
-    (value) => {
-      const cpus = parseCpus(value)
-      return cpus === undefined ? undefined : formatCpuMax(cpus)
-    },
-    'a number of CPUs from 0.01 on, such as 0.5, or max',
-  ],
-  cpuWeight: [
-    'cpu.weight',
-    '--cpu-weight',
-    (value) => {
-      const weight = parseCount(value)
-      return typeof weight === 'number' && weight <= 10_000 ? String(weight) : undefined
-    },
-    'a weight from 1 to 10000',
-  ],
-  cpusetCpus: ['cpuset.cpus', '--cpuset-cpus', parseCpuList, 'a list of CPUs such as 0-2,5'],
-}
-
 /** Files that steer groups and processes rather than limit them: hutch's own business. */
 const notLimits =
   /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
 
 /** The kernel's file behind a word; others are files. */
 export function fileOf(word: string): string {
-  return limitTable[word as keyof typeof limitTable]?.[0] ?? word
+  return limitRowOf[word as LimitKey]?.file ?? word
 }
 
 export function parseLimits(
@@ -96,13 +51,13 @@ export function parseLimits(
   preset?: ReadonlySet<string>,
 ): LimitWrite[] {
   if (limits === 'none') return []
-  const words = Object.keys(limitTable)
+  const words = Object.keys(limitRowOf)
   refuseUnknown(limits, words, 'limits.', 'limit', (key) => key.includes('.'))
   const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
     if (value === undefined) return []
     if (key.includes('.')) return parseRawLimit(key, value, door, readFile)
-    const [file, flag, parse, accepted] = limitTable[key as keyof typeof limitTable]
-    const name = door === 'cli' ? flag : `limits.${key}`
+    const { file, parse, accepted } = limitRowOf[key as LimitKey]
+    const name = optionName(`limits.${key}`, door)
     const origin = preset?.has(key) ? `${name} (${door === 'cli' ? '--' : ''}sandbox)` : name
     const parsed = parse(value)
     if (parsed === undefined) throw fail('OPTION_INVALID', { name: origin, value, why: explainBad(value), accepted })

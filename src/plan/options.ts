@@ -3,6 +3,8 @@
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors.ts'
 import { keepMarks } from '../non-utf8.ts'
+import { optionName } from '../options/names.ts'
+import { runOptionKeys } from '../options/table.ts'
 import { coveredPaths } from '../sandbox/kernel-files.ts'
 import type { Root } from '../sandbox/root.ts'
 import { parseDuration } from '../units.ts'
@@ -20,7 +22,7 @@ import { parseFilter } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 import { refuseNul, refuseUnknown } from './unknown-option.ts'
 
-export { fileOf, type Limits, limitTable, namesFiles } from './limit-options.ts'
+export { fileOf, type Limits, namesFiles } from './limit-options.ts'
 export { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 /** Options of `run` and `start`. */
@@ -71,52 +73,6 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   evacuate?: boolean
 }
 
-/** Each option as the command line has it. */
-export const optionFlags: { [K in keyof RunOptions]-?: string } = {
-  limits: '--limit',
-  sandbox: '--sandbox',
-  isolate: '--isolate',
-  init: '--no-init',
-  hostname: '--hostname',
-  rootfs: '--rootfs',
-  readOnly: '--read-only',
-  mounts: '--volume',
-  dev: '--dev',
-  devices: '--device',
-  unmask: '--unmask',
-  seccomp: '--seccomp',
-  landlock: '--landlock',
-  seccompReport: '--seccomp-report',
-  learn: '--learn',
-  workdir: '--workdir',
-  env: '--env',
-  user: '--user',
-  timeout: '--timeout',
-  killAfter: '--kill-after',
-  parent: '--parent',
-  evacuate: '--evacuate',
-  join: '--join',
-  mapUsers: '--map-users',
-  mapGroups: '--map-groups',
-  timeOffset: '--time-offset',
-  capAdd: '--cap-add',
-  capDrop: '--cap-drop',
-  newPrivileges: '--new-privileges',
-  ulimits: '--ulimit',
-  group: '--group',
-  groups: '--groups',
-  oomScoreAdj: '--oom-score-adj',
-  nice: '--nice',
-  ioPriority: '--ioprio',
-  scheduler: '--scheduler',
-  network: '--network',
-  publish: '--publish',
-  cniConfDir: '--cni-conf-dir',
-  cpuTime: '--cpu-time',
-  extraTime: '--extra-time',
-  maxOutput: '--max-output',
-}
-
 /**
  * The checks of one front door. `readFile` reads limits that are named by their kernel file; run/job.ts loads it.
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
@@ -128,10 +84,10 @@ export function parseOptions(
   door: Door,
   readFile?: FileReader,
 ): Spec {
-  refuseUnknown(asked, Object.keys(optionFlags), '', 'option')
-  const say = (key: keyof RunOptions) => (door === 'cli' ? optionFlags[key] : key)
+  refuseUnknown(asked, runOptionKeys, '', 'option')
+  const say = (key: keyof RunOptions) => optionName(key, door)
   const given = givenOptions(asked, say('sandbox'))
-  if (given) refuseUnknown(given, Object.keys(optionFlags), 'sandbox.', 'option')
+  if (given) refuseUnknown(given, runOptionKeys, 'sandbox.', 'option')
   const sandboxed = given && applySandbox(given, fileOf, door)
   const options = sandboxed?.options ?? asked
   const need: Need = (key, accepted, read) => {
@@ -228,9 +184,9 @@ function parseRoot(
   const unmask = need('unmask', `all, or ${coveredPaths.join(', ')}`, parseUnmask)
   if (unmask && directory === undefined && !sandboxed)
     throw fail('OPTION_CONFLICT', {
-      name: door === 'cli' ? optionFlags.unmask : 'unmask',
+      name: optionName('unmask', door),
       why: 'nothing below /proc and /sys is masked without a root file system of its own',
-      remedy: `leave it out, or add ${door === 'cli' ? '--rootfs or --sandbox' : 'rootfs or sandbox'}`,
+      remedy: `leave it out, or add ${optionName('rootfs', door)} or ${optionName('sandbox', door)}`,
     })
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
   return {

@@ -2,11 +2,12 @@
 // One job of a pool: its options → a Spec below the pool's, and what its order says to the sandbox that waits. Pure.
 import { type LimitWrite, translateLimits } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
+import { limitRowOf } from '../options/table.ts'
 import type { Op, Program } from '../program/ops.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
 import { parseEnvironment } from './environment-option.ts'
 import type { PlannedGroup } from './groups.ts'
-import { type Limits, limitTable, refuseNul, refuseUnknown } from './options.ts'
+import { type Limits, refuseNul, refuseUnknown } from './options.ts'
 import { type Plan, usualPath } from './plan.ts'
 import type { Spec } from './spec.ts'
 
@@ -105,7 +106,7 @@ function lowerLimits(limits: OrderOptions['limits'] & object, before: readonly L
   for (const word of lowerable) {
     const value = limits[word]
     if (value === undefined) continue
-    const [file, , parse, accepted] = limitTable[word]
+    const { file, parse, accepted } = limitRowOf[word]
     const origin = `limits.${word}`
     const parsed = parse(value)
     if (parsed === undefined) throw fail('OPTION_INVALID', { name: origin, value, accepted })
@@ -190,7 +191,7 @@ function changeEnvironment(
 
 /** The groups with the job's limits, and the writes that this takes, in the order in which they were first written. */
 function lowerGroups(plan: Plan, limits: readonly LimitWrite[]): { groups: PlannedGroup[]; writes: Order['writes'] } {
-  const files = new Set<string>(lowerable.map((word) => limitTable[word][0]))
+  const files = new Set<string>(lowerable.map((word) => limitRowOf[word].file))
   const own = limits.filter(({ file }) => files.has(file))
   const wanted = plan.layout === 'v2' ? own : translateLimits(own)
   const writes: Order['writes'] = []

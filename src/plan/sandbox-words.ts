@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A sandbox in words: what of its preset is in force, and what the caller named instead. Pure; loaded by those who ask.
-import { fileOf, limitTable, optionFlags, type RunOptions } from './options.ts'
+import { optionName } from '../options/names.ts'
+import { fileOf, type RunOptions } from './options.ts'
 import { isNamed, isNamedByHost } from './sandbox-option.ts'
 import {
   sandboxHides,
@@ -77,11 +78,11 @@ export function describeSandbox(given: RunOptions): string {
 /** As it would be typed. */
 function wordsOf(option: string, value: unknown): string {
   const [key = '', word = ''] = option.split('.')
-  if (key === 'limits') return `${limitTable[word as keyof typeof limitTable][1]} ${value}`
+  if (key === 'limits') return `${optionName(option, 'cli')} ${value}`
   if (key === 'ulimits') return `--ulimit ${word}=${value}`
   if (key === 'env') return `--env ${word}=${value}`
   if (key === 'mounts') return Object.entries(value as object).map(([kind, words]) => `--${kind} ${words}`)[0]!
-  const flag = optionFlags[key as keyof RunOptions]
+  const flag = optionName(key, 'cli')
   return value === true ? flag : value === false ? `no ${flag}` : `${flag} ${[value].flat().join(',')}`
 }
 

@@ -5,7 +5,7 @@ import { nearest } from '../nearest.ts'
 
 export function refuseUnknown(
   given: object,
-  known: string[],
+  known: readonly string[],
   prefix: string,
   kind: string,
   also = (_key: string) => false,

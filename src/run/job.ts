@@ -10,7 +10,8 @@ import { parseFlat } from '../cgroup/stats.ts'
 import { fail, type HutchError } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
-import { namesFiles, optionFlags, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
+import { runOptionKeys } from '../options/table.ts'
+import { namesFiles, parseOptions, type RunOptions, refuseUnknown } from '../plan/options.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
@@ -145,7 +146,7 @@ async function startWith(
   options: StartOptions,
   reads: { reads?: true } = {},
 ): Promise<Job> {
-  refuseUnknown(options, [...Object.keys(optionFlags), 'stdio', 'signal', 'onEvent'], '', 'option')
+  refuseUnknown(options, [...runOptionKeys, 'stdio', 'signal', 'onEvent'], '', 'option')
   const { stdio, signal, onEvent, ...rest } = options
   checkEars(options)
   const spec = parseOptions(command, args, rest, 'library', await loadFileReader(rest))

@@ -4,7 +4,7 @@ import { explainLimit } from '../cgroup/limit-reasons.ts'
 import { fail, type HutchError } from '../errors.ts'
 import { asRoot, frontDoor, oneOf, withOption } from '../front-door.ts'
 import type { Obstacle } from '../host/privileges.ts'
-import { limitTable, optionFlags, type RunOptions } from '../plan/options.ts'
+import { optionName } from '../options/names.ts'
 import type { Plan } from '../plan/plan.ts'
 import { seccompOrigin } from '../plan/seccomp-option.ts'
 import type { Op } from '../program/ops.ts'
@@ -333,6 +333,5 @@ function inUser(plan?: Plan): string[] {
 }
 
 function originWord(origin: string, plan: Plan): string {
-  if (plan.spec.door !== 'cli') return origin
-  return optionFlags[origin as keyof RunOptions] ?? limitTable[origin as keyof typeof limitTable]?.[1] ?? origin
+  return optionName(origin, plan.spec.door)
 }

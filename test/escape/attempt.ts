@@ -4,7 +4,6 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { closeSync, openSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type RunOptions, run, type StartOptions } from '../../src/index.ts'
-import { optionFlags } from '../../src/plan/options.ts'
 
 /** Each container: root, all namespaces but that of users, a busybox image, and what is added here. */
 export const kinds: { [kind: string]: RunOptions } = {
@@ -13,7 +12,7 @@ export const kinds: { [kind: string]: RunOptions } = {
   unfiltered: { isolate: 'all', seccomp: 'none' },
   strict: { isolate: 'all', seccomp: 'strict' },
   // as soon as there is the option
-  ...('sandbox' in optionFlags ? { sandbox: { sandbox: true } as RunOptions } : {}),
+  sandbox: { sandbox: true } as RunOptions,
 }
 
 /** What the test has put in the attempts' way: `$name` in their words. */

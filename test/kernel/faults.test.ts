@@ -7,7 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type HutchError, run } from '../../src/index.ts'
 import { buildDirectory, native } from '../../src/native.ts'
-import { limitTable, optionFlags, type RunOptions } from '../../src/plan/options.ts'
+import { optionName } from '../../src/options/names.ts'
+import type { RunOptions } from '../../src/plan/options.ts'
 import type { Op, Program } from '../../src/program/ops.ts'
 import { buildFaulty, type Faulty } from '../fault/build.ts'
 import { hostMounts, makeImage, tree, workplace } from '../image.ts'
@@ -213,9 +214,7 @@ async function refuseEach(
 function wordOf(op: Op): string {
   if (op.op === 'spawn') return 'namespace'
   if (['run', 'events', 'usage', 'command', 'timeout'].includes(op.origin)) return 'cannot '
-  return (
-    optionFlags[op.origin as keyof RunOptions] ?? limitTable[op.origin as keyof typeof limitTable]?.[1] ?? op.origin
-  )
+  return optionName(op.origin, 'cli')
 }
 
 async function job(options: RunOptions) {

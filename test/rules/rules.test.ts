@@ -44,6 +44,7 @@ const rooms = [
   'sandbox',
   'network',
   'seccomp',
+  'options',
   'plan',
   'verdict',
   'run',

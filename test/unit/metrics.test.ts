@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Snapshots as metrics, and metrics as text and JSON.
 import { expect, test } from 'vitest'
+import { parseFlags } from '../../src/cli/flags.ts'
 import { parseHeaders, readTarget, readUrl } from '../../src/cli/metrics/otel.ts'
 import { backOff } from '../../src/cli/metrics/push.ts'
-import { main, parseAddress } from '../../src/cli/metrics.ts'
+import { command, parseAddress } from '../../src/cli/metrics.ts'
 import { nameContainer } from '../../src/survey/container-name.ts'
 import { emptyDraft, makeSample } from '../../src/survey/draft.ts'
 import { chooseFormat, formatMetrics, takesGzip } from '../../src/survey/exposition.ts'
@@ -269,7 +270,10 @@ test.each([
   ['--interval', ['--interval', '1s']],
   ['--open-metrics', ['--open-metrics']],
 ])('%s is refused where it would do nothing: %s', async (name, args) => {
-  await expect(main(args)).rejects.toMatchObject({ code: 'OPTION_CONFLICT', message: expect.stringContaining(name) })
+  await expect((async () => command.main(parseFlags(args, command.flags)))()).rejects.toMatchObject({
+    code: 'OPTION_CONFLICT',
+    message: expect.stringContaining(name),
+  })
 })
 
 test('a place to push to: a receiver has its path, and a key does not belong into it', () => {

@@ -6,7 +6,8 @@ import { parseFlags } from '../../src/cli/flags.ts'
 import { flags } from '../../src/cli/run.ts'
 import { HutchError, quote } from '../../src/errors.ts'
 import { nearest } from '../../src/nearest.ts'
-import { limitTable, parseOptions, type RunOptions } from '../../src/plan/options.ts'
+import { limitRowOf } from '../../src/options/table.ts'
+import { parseOptions, type RunOptions } from '../../src/plan/options.ts'
 
 const parse = (options: unknown, door: 'cli' | 'library' = 'library') =>
   parseOptions('true', [], options as RunOptions, door, formatFile)
@@ -89,7 +90,7 @@ test('a command without text is missing, one with NUL is refused', () => {
 
 test('random options give a spec or a HutchError, whose last line is a remedy', () => {
   const value = oneof(anything(), constantFrom('50M', 'max', 5, 0, '0.5', true))
-  const limits = dictionary(oneof(constantFrom(...Object.keys(limitTable), 'memory.high', 'a.b'), string()), value)
+  const limits = dictionary(oneof(constantFrom(...Object.keys(limitRowOf), 'memory.high', 'a.b'), string()), value)
   const options = record(
     {
       limits: oneof(limits, anything()),

@@ -5,17 +5,17 @@ import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot
 import { fail, quote } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { encodePath } from '../../non-utf8.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
-import type { Verb } from './verb.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {
     'dry-run': { short: 'n', help: 'change nothing, only tell what would be done' },
     quiet: { short: 'q', help: 'tell nothing' },
   },
   words: 'FILE',
-  least: 1,
-  main(values, [path]) {
+  minWords: 1,
+  main({ values, rest: [path] }) {
     const snapshot = parseSnapshot(readInput(path!), path!)
     const changes = applySnapshot(readHost(), snapshot, values['dry-run'] !== undefined)
     if (!values.quiet) print(changes.map(formatChange).join(''))

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // FILE=VALUE words and the limit flags that create shares with run: both become kernel files and values.
 import { fail } from '../../errors.ts'
-import { type Limits, limitTable } from '../../plan/options.ts'
+import { limitRows } from '../../options/limits.ts'
 import type { FlagTable } from '../flags.ts'
-import { flags as runFlags } from '../run.ts'
 
 /** A kernel file, the value it is to have, and the flag or word it came from. */
 export interface Assignment {
@@ -26,17 +25,15 @@ export function parseAssignment(word: string, origin: string): Assignment {
 }
 
 /** The limit flags of run. */
-export const limitFlags: FlagTable = Object.fromEntries(
-  Object.values(limitTable).map(([, flag]) => [flag.slice(2), runFlags[flag.slice(2)]!]),
-)
+export const limitFlags: FlagTable = Object.fromEntries(limitRows.map((row) => [row.flag, row]))
 
 /** What limit flags ask for. @throws OPTION_INVALID */
 export function readLimitFlags(values: { [flag: string]: string[] }): Assignment[] {
-  return Object.entries(limitTable).flatMap(([key, [file, flag, parse, accepted]]): Assignment[] => {
-    const given = values[flag.slice(2)]?.at(-1)
+  return limitRows.flatMap(({ flag, file, kind, parse, accepted }): Assignment[] => {
+    const given = values[flag]?.at(-1)
     if (given === undefined) return []
-    const value = parse((key as keyof Limits) === 'oomGroup' ? true : given)
-    if (value === undefined) throw fail('OPTION_INVALID', { name: flag, value: given, accepted })
-    return [{ file, value, origin: flag }]
+    const value = parse(kind === 'switch' ? true : given)
+    if (value === undefined) throw fail('OPTION_INVALID', { name: `--${flag}`, value: given, accepted })
+    return [{ file, value, origin: `--${flag}` }]
   })
 }

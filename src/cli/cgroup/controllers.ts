@@ -5,8 +5,8 @@ import { readWords } from '../../cgroup/files.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { formatJson } from '../../quote.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
-import type { Verb } from './verb.ts'
 
 interface Row {
   controller: string
@@ -17,11 +17,10 @@ interface Row {
   groups: number | undefined
 }
 
-export const verb: Verb = {
+export const command: Command = {
   flags: { json: { help: 'as JSON' } },
   words: '',
-  least: 0,
-  main(values) {
+  main({ values }) {
     const rows = readControllers()
     const table = [
       ['CONTROLLER', 'VERSION', 'GROUPS', 'WHERE'],

@@ -6,10 +6,10 @@ import { fail, HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/ids.ts'
 import { keepScope, needsKeeper, releaseScope } from '../../systemd/keeper.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
 import { tell } from '../stderr.ts'
 import { limitFlags, parseAssignment, readLimitFlags } from './assignment.ts'
-import type { Verb } from './verb.ts'
 
 /** On a machine that systemd runs, a scope that it delegates; else what Cgroup.create takes. */
 async function usualParent(): Promise<string | undefined> {
@@ -25,7 +25,7 @@ async function usualParent(): Promise<string | undefined> {
   }
 }
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {
     ...limitFlags,
     set: { value: 'FILE=VALUE', short: 's', repeat: true, help: 'any other kernel file; may be repeated' },
@@ -36,8 +36,8 @@ export const verb: Verb = {
     'exist-ok': { help: 'no error if it is there: then its limits are set' },
   },
   words: 'GROUP…',
-  least: 1,
-  async main(values, names) {
+  minWords: 1,
+  async main({ values, rest: names }) {
     const assignments = [...readLimitFlags(values), ...(values.set ?? []).map((word) => parseAssignment(word, '--set'))]
     const parent =
       values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await usualParent())

@@ -3,15 +3,15 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors.ts'
 import { becomeInside } from '../../run/become.ts'
+import type { Command } from '../command.ts'
 import { tell } from '../stderr.ts'
-import type { Verb } from './verb.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {},
   words: 'GROUP [--] COMMAND [ARG…]',
-  least: 2,
-  command: true,
-  async main(_values, [name, ...rest]) {
+  minWords: 2,
+  runsCommand: true,
+  async main({ rest: [name, ...rest] }) {
     const argv = rest[0] === '--' ? rest.slice(1) : rest
     if (argv.length === 0) throw fail('COMMAND_MISSING', { usage: 'hutch cgroup exec GROUP -- COMMAND [ARG…]' })
     const directories = [...new Set(Object.values(Cgroup.open(name!).directories))]

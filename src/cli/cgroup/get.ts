@@ -4,14 +4,14 @@ import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readFileNames } from '../../cgroup/files.ts'
 import { HutchError } from '../../errors.ts'
 import { formatJson } from '../../quote.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
-import type { Verb } from './verb.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: { json: { help: 'typed values as JSON' } },
   words: 'GROUP [FILE…]',
-  least: 1,
-  main(values, [name, ...files]) {
+  minWords: 1,
+  main({ values, rest: [name, ...files] }) {
     const group = Cgroup.open(name!)
     const wanted = files.length > 0 ? files : allFiles(group)
     const read = wanted.flatMap((file): [string, unknown][] => {

@@ -2,17 +2,16 @@
 // hutch cgroup ls: the groups below one (the root if none is named), one path a line.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { escapeUnsafe, formatJson } from '../../quote.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
-import type { Verb } from './verb.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {
     recursive: { short: 'r', help: 'all levels' },
     json: { help: 'with their directories and processes, as JSON' },
   },
   words: '[GROUP]',
-  least: 0,
-  main(values, [name = '/']) {
+  main({ values, rest: [name = '/'] }) {
     const groups = list(Cgroup.open(name), values.recursive !== undefined)
     if (values.json) {
       const rows = groups.map((group) => ({

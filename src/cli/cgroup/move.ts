@@ -2,13 +2,13 @@
 // hutch cgroup move: processes, with all their threads, into a group.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors.ts'
-import type { Verb } from './verb.ts'
+import type { Command } from '../command.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: { threads: { help: 'the numbers are threads, which move alone' } },
   words: 'GROUP PID…',
-  least: 2,
-  async main(values, [name, ...words]) {
+  minWords: 2,
+  async main({ values, rest: [name, ...words] }) {
     const ids = words.map((word) => {
       if (/^[1-9]\d{0,9}$/.test(word)) return Number(word)
       throw fail('OPTION_INVALID', {

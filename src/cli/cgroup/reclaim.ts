@@ -2,14 +2,14 @@
 // hutch cgroup reclaim: status 1 when the kernel could not take that much back.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatSize } from '../../units.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
-import type { Verb } from './verb.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {},
   words: 'GROUP SIZE',
-  least: 2,
-  async main(_values, [name, size]) {
+  minWords: 2,
+  async main({ rest: [name, size] }) {
     const group = Cgroup.open(name!)
     const current = () => group.stats().memory?.current ?? 0
     const before = current()

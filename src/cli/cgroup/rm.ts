@@ -3,16 +3,16 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readHost } from '../../host/host.ts'
 import { releaseScope } from '../../systemd/keeper.ts'
-import type { Verb } from './verb.ts'
+import type { Command } from '../command.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {
     recursive: { short: 'r', help: 'the groups below it too' },
     kill: { short: 'k', help: 'kill what runs in it first' },
   },
   words: 'GROUP…',
-  least: 1,
-  async main(values, names) {
+  minWords: 1,
+  async main({ values, rest: names }) {
     const groups = names.map((name) => Cgroup.open(name))
     for (const group of groups)
       await group.remove({ recursive: values.recursive !== undefined, kill: values.kill !== undefined })

@@ -5,15 +5,15 @@ import { takeSnapshot } from '../../cgroup/snapshot.ts'
 import { fail } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { formatJson } from '../../quote.ts'
+import type { Command } from '../command.ts'
 import { openDocument } from '../document.ts'
 import { print } from '../output.ts'
-import type { Verb } from './verb.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: { output: { value: 'FILE', short: 'o', help: 'write to this file (standard output)' } },
   words: 'GROUP…',
-  least: 1,
-  main(values, names) {
+  minWords: 1,
+  main({ values, rest: names }) {
     const groups = names.map((name) => Cgroup.open(name))
     const snapshot = takeSnapshot(readHost(), groups)
     const text = `${formatJson(snapshot, 1)}\n`

@@ -3,17 +3,17 @@
 import { type Assignment, assignFiles, planFile } from '../../cgroup/assign.ts'
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatFile } from '../../cgroup/format-file.ts'
+import type { Command } from '../command.ts'
 import { parseAssignment } from './assignment.ts'
-import type { Verb } from './verb.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {
     evacuate: { help: 'cgroup.subtree_control: move processes that are in the way to a leaf of the group' },
     force: { short: 'f', help: 'also memory.max below what is in use, which kills' },
   },
   words: 'GROUP FILE=VALUE…',
-  least: 2,
-  async main(values, [name, ...words]) {
+  minWords: 2,
+  async main({ values, rest: [name, ...words] }) {
     const assignments = words.map((word) => parseAssignment(word, 'FILE=VALUE'))
     const group = Cgroup.open(name!)
     const force = values.force !== undefined

@@ -9,8 +9,8 @@ import { parseValue } from '../../cgroup/value.ts'
 import { quote } from '../../errors.ts'
 import { formatJson } from '../../quote.ts'
 import { formatDuration, formatSize } from '../../units.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
-import type { Verb } from './verb.ts'
 
 /** One file as it is shown. */
 interface Shown {
@@ -22,11 +22,11 @@ interface Shown {
   errno: string | undefined
 }
 
-export const verb: Verb = {
+export const command: Command = {
   flags: { json: { help: 'with typed values, as JSON' } },
   words: 'GROUP [FILE…]',
-  least: 1,
-  main(values, [name, ...wanted]) {
+  minWords: 1,
+  main({ values, rest: [name, ...wanted] }) {
     const group = Cgroup.open(name!)
     const files = readAll(group, wanted)
     print(values.json ? `${formatJson(files.map(makeJson), 2)}\n` : formatGroup(group, files))

@@ -8,9 +8,9 @@ import type { Place } from '../../cgroup/place.ts'
 import { fail, quote } from '../../errors.ts'
 import { formatJson } from '../../quote.ts'
 import { formatDuration, formatSize } from '../../units.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
 import { wantsColor } from '../print.ts'
-import type { Verb } from './verb.ts'
 
 interface Node {
   path: string
@@ -23,15 +23,14 @@ interface Node {
   children: Node[]
 }
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {
     depth: { value: 'N', short: 'd', help: 'so many levels below' },
     processes: { short: 'p', help: 'only groups that have processes in or below them' },
     json: { help: 'as JSON' },
   },
   words: '[GROUP]',
-  least: 0,
-  main(values, [name = '/']) {
+  main({ values, rest: [name = '/'] }) {
     const depth = Number(values.depth?.at(-1) ?? Number.POSITIVE_INFINITY)
     if (Number.isNaN(depth))
       throw fail('OPTION_INVALID', {

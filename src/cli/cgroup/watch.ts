@@ -6,10 +6,10 @@ import { watchPlaces } from '../../cgroup/watch.ts'
 import { fail, quote } from '../../errors.ts'
 import { formatJson } from '../../quote.ts'
 import { parseDuration } from '../../units.ts'
+import type { Command } from '../command.ts'
 import { print } from '../output.ts'
-import type { Verb } from './verb.ts'
 
-export const verb: Verb = {
+export const command: Command = {
   flags: {
     recursive: { short: 'r', help: 'the groups below too, also those that are made later' },
     pressure: {
@@ -21,8 +21,8 @@ export const verb: Verb = {
     json: { help: 'one JSON document a line' },
   },
   words: 'GROUP…',
-  least: 1,
-  main(values, names) {
+  minWords: 1,
+  main({ values, rest: names }) {
     const pressure = (values.pressure ?? []).map((text) => parseTrigger(text, '--pressure'))
     const time = values.for?.at(-1)
     const ms = time === undefined ? undefined : parseDuration(time, 1000)

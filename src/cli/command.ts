@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The type of a command of the CLI. Help, man pages, completion and the dispatcher read it. Pure.
+import type { FlagTable, Parsed } from './flags.ts'
+
+/** One command or verb: its options and words, what its help says, and the function that runs it. */
+export interface Command {
+  /** The words after the options, as the usage line shows them: `GROUP FILE=VALUE…`. */
+  words: string
+  /** Other forms of the usage line, each after `hutch NAME`. */
+  otherUsages?: readonly string[]
+  /** Paragraphs below the usage line. Lines are wrapped by the caller. */
+  details?: string
+  flags: FlagTable
+  /** How many words it takes; 0 and no limit by default. */
+  minWords?: number
+  maxWords?: number
+  /** Options end at the first word, because the words are a command line of their own. */
+  runsCommand?: true
+  examples?: readonly (readonly [line: string, meaning: string])[]
+  /** Exit statuses; by default 0 for success and 125 for a failure of hutch. */
+  statuses?: readonly (readonly [status: string, meaning: string])[]
+  /** Splits the arguments; `parseFlags` with the flags above by default. */
+  parse?(args: string[]): Parsed | Promise<Parsed>
+  /** Returns the exit status. */
+  main(parsed: Parsed): number | Promise<number>
+}
+
+/** Commands by name. The summary is an imperative sentence for lists. */
+export type CommandTable = { readonly [name: string]: Entry }
+
+/** An entry of a table: what lists say of it, and how it is loaded. */
+export interface Entry {
+  summary: string
+  load(): Promise<{ command: Command | Family }> | { command: Command | Family }
+}
+
+/** A command that has verbs, such as `hutch cgroup create`. */
+export interface Family {
+  verbs: CommandTable
+  details?: string
+}

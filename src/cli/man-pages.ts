@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes all man pages into a directory: build.js runs it.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { describeAll } from './describe-all.ts'
+import { formatMainPage, formatPage } from './man.ts'
+import { hutch } from './table.ts'
+
+declare const HUTCH_VERSION: string
+
+async function writePages(directory: string): Promise<void> {
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(`${directory}/hutch.1`, formatMainPage(hutch, HUTCH_VERSION))
+  for (const { name, summary, parts } of await describeAll(hutch))
+    writeFileSync(`${directory}/hutch-${name}.1`, formatPage(name, summary, parts, HUTCH_VERSION))
+}
+
+writePages(process.argv[2]!)

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns the words of the command line into the library's options, row by row. Used by `hutch run` and `hutch compile`. Pure.
+import { fail } from '../errors.ts'
+import type { OptionRow } from './row.ts'
+import { limitRowOf, optionRows } from './table.ts'
+
+/** Values by flag, and all flags with a value in the order of the command line. */
+export interface FlagWords {
+  values: { [flag: string]: string[] }
+  order: [flag: string, value: string][]
+}
+
+type Variables = { [name: string]: string | undefined }
+type Nested = { [key: string]: unknown }
+
+/**
+ * Returns the options as the library takes them; an option that was not given is absent.
+ * `environment` returns the caller's variables. It is called only if an option passes one on, since reading them takes longer than the rest.
+ * @throws OPTION_INVALID, OPTION_CONFLICT
+ */
+export function readFlagWords({ values, order }: FlagWords, environment: () => Variables): Nested {
+  const options: Nested = { limits: readLimits(values) }
+  const mounts: Nested[] = []
+  for (const row of optionRows) {
+    const given = values[row.flag]
+    if (given === undefined || row.key === undefined || (row.section === 'limits' && row.key.startsWith('limits')))
+      continue
+    if (row.kind !== 'mount') options[row.key] = readValue(row, given, environment)
+  }
+  const mountFlags = new Set(optionRows.flatMap(({ kind, flag }) => (kind === 'mount' ? [flag] : [])))
+  for (const [flag, value] of order) if (mountFlags.has(flag)) mounts.push({ [flag]: value })
+  if (mounts.length > 0) options.mounts = mounts
+  return options
+}
+
+function readValue(row: OptionRow, given: string[], environment: () => Variables): unknown {
+  const last = given.at(-1)!
+  switch (row.kind) {
+    case 'switch':
+      return true
+    case 'off':
+      return false
+    case 'texts':
+      return given
+    case 'words':
+      return given.flatMap((value) => value.split(','))
+    case 'list':
+      return last === 'none' ? [] : last.split(',')
+    case 'kinds':
+      return last === 'all' || last === 'none' ? last : last.split(',')
+    case 'pairs':
+      return readPairs(row, given)
+    case 'environment':
+      return readEnvironment(given, environment)
+    default:
+      return last
+  }
+}
+
+function readLimits(values: FlagWords['values']): Nested | 'none' {
+  const limits: Nested = {}
+  for (const [key, { flag, kind }] of Object.entries(limitRowOf)) {
+    const value = values[flag]?.at(-1)
+    if (value !== undefined) limits[key] = kind === 'switch' ? true : value
+  }
+  const files = values.limit ?? []
+  if (!files.includes('none')) return readFiles(files, limits)
+  if (files.length === 1 && Object.keys(limits).length === 0) return 'none'
+  throw fail('OPTION_CONFLICT', {
+    name: '--limit none',
+    why: 'another limit is given, too',
+    remedy: 'name the limits to leave out: --memory max, --swap max, --pids max, --cpus max',
+  })
+}
+
+function readFiles(pairs: readonly string[], limits: Nested): Nested {
+  const refuse = (value: string, why: string) =>
+    fail('OPTION_INVALID', { name: '--limit', value, why, accepted: 'FILE=VALUE, such as memory.high=40M' })
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    const file = pair.slice(0, at)
+    if (at < 1) throw refuse(pair, 'there is no = in it')
+    if (!file.includes('.')) throw refuse(file, 'this is not the name of a controller file')
+    const [value, before] = [pair.slice(at + 1), limits[file]]
+    // a file with lines takes one for each device
+    limits[file] = before === undefined ? value : [before, value].flat()
+  }
+  return limits
+}
+
+function readPairs({ flag, value: accepted }: OptionRow, pairs: string[]): { [name: string]: string } {
+  const out: { [name: string]: string } = Object.create(null)
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    const name = pair.slice(0, at)
+    const why = at < 1 ? 'there is no = in it' : name in out ? 'it is given twice' : ''
+    if (why) throw fail('OPTION_INVALID', { name: `--${flag}`, value: pair, why, accepted: accepted! })
+    out[name] = pair.slice(at + 1)
+  }
+  return out
+}
+
+function readEnvironment(pairs: string[], environment: () => Variables): Variables {
+  const passed = pairs.some((pair) => !pair.includes('=')) ? environment() : {}
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=')
+      return at < 0 ? [pair, passed[pair]] : [pair.slice(0, at), pair.slice(at + 1)]
+    }),
+  )
+}
