@@ -11,9 +11,9 @@ import { prepareCompiled } from '../run/compiled.ts'
 import { loadFileReader, loadFilter } from '../run/job.ts'
 import type { Command } from './command.ts'
 import { openDocument } from './document.ts'
-import { type FlagTable, type Parsed, parseFlags } from './flags.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 import { formatSteps } from './print.ts'
-import { readOptions, flags as runFlags } from './run.ts'
+import { parseRunFlags, readOptions, flags as runFlags } from './run.ts'
 
 /** Options of run that take a hutch that lives, and why. */
 const live: { [name: string]: string } = {
@@ -61,9 +61,9 @@ function splitAtBwrap(all: string[]): [args: string[], ofBwrap: string[] | undef
   return found ? [all.slice(0, at), all.slice(at + 1)] : [all, undefined]
 }
 
-function parseCompile(all: string[]): Parsed {
+async function parseCompile(all: string[]): Promise<Parsed> {
   const [args, ofBwrap] = splitAtBwrap(all)
-  return { ...parseFlags(args, { ...flags, ...runFlags }), ...(ofBwrap && { ofBwrap }) }
+  return { ...(await parseRunFlags(args, { ...flags, ...runFlags })), ...(ofBwrap && { ofBwrap }) }
 }
 
 async function main({ values, order, rest, ofBwrap }: Parsed & { ofBwrap?: string[] }): Promise<number> {

@@ -19,7 +19,7 @@ import type { JobEvent, Result } from '../verdict/result.ts'
 import { isWorthTelling } from '../verdict/words.ts'
 import type { Command } from './command.ts'
 import type { Document } from './document.ts'
-import type { FlagTable, Parsed } from './flags.ts'
+import { type FlagTable, type Parsed, parseFlags } from './flags.ts'
 import { formatLines, formatSteps, formatVerdict, wantsColor } from './print.ts'
 import { defaultFile, mayBeRecorded } from './record/file.ts'
 import { openRedirections } from './redirect.ts'
@@ -48,7 +48,26 @@ export const command: Command = {
     ['127', 'the command was not found'],
     ['128+N', 'signal N ended the command, for example 137: SIGKILL'],
   ],
+  parse: (args) => parseRunFlags(args, flags),
   main,
+}
+
+/** Splits a command line that can have options of other tools. `-v` and `-h` mean other things in docker run. */
+export async function parseRunFlags(args: string[], table: FlagTable): Promise<Parsed> {
+  const parsed = tryParse(args, table)
+  const ambiguous = args.some((word) => word === '-v' || word === '-h')
+  if (!HutchError.is(parsed) && !(ambiguous && (parsed.values.verbose || parsed.values.help))) return parsed
+  const { translateOthers } = await import('./other-options.ts')
+  return parseFlags(translateOthers(args, table), table)
+}
+
+function tryParse(args: string[], table: FlagTable): Parsed | HutchError {
+  try {
+    return parseFlags(args, table)
+  } catch (error) {
+    if (HutchError.is(error) && error.code === 'OPTION_UNKNOWN') return error
+    throw error
+  }
 }
 
 async function main(parsed: Parsed): Promise<number> {

@@ -5,6 +5,12 @@ import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { collect } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
+import { optionsPage, othersPage } from './pages.ts'
+
+test('the pages that are made from tables are up to date', async () => {
+  await expect(optionsPage()).toMatchFileSnapshot('../../docs/options.md')
+  await expect(othersPage()).toMatchFileSnapshot('../../docs/options-of-others.md')
+})
 
 const sections = new Map(
   readFileSync('docs/options-of-others.md', 'utf8')

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pages of docs/ that are made from tables of the source. `npx vitest run test/docs -u` writes them.
+
+import { accepted } from '../../src/options/others/accepted.ts'
+import { otherTools } from '../../src/options/others/table.ts'
+import { sections } from '../../src/options/row.ts'
+import { isRepeated, optionRows } from '../../src/options/table.ts'
+
+const cell = (text: string) => text.replaceAll('|', '\\|')
+
+/** docs/options.md: every option of `hutch run` and of the library. */
+export function optionsPage(): string {
+  const parts = Object.entries(sections).map(([section, title]) => {
+    const rows = optionRows
+      .filter((row) => row.section === section)
+      .map((row) => {
+        const flag = `${row.short ? `\`-${row.short}\`, ` : ''}\`--${row.flag}${row.value ? ` ${row.value}` : ''}\``
+        const library =
+          row.key === undefined ? '' : `\`${row.kind === 'mount' ? `mounts: [{ ${row.flag} }]` : row.key}\``
+        const file = 'file' in row ? ` Sets \`${row.file}\`.` : ''
+        const more = `${isRepeated(row) ? ' Can be repeated.' : ''}${row.default === undefined ? '' : ` Default: ${row.default}.`}`
+        return `| ${cell(flag)} | ${cell(library)} | ${cell(row.help)}${file}${cell(more)} |`
+      })
+    return `## ${title}\n\n| Command line | Library | |\n| --- | --- | --- |\n${rows.join('\n')}\n`
+  })
+  return `# Options of hutch run and of the library
+
+This page is generated from the table of options. \`hutch run --help=all\` and hutch-run(1) say the same.
+[Limits and options](limits.md) explains how they work together.
+
+${parts.join('\n')}`
+}
+
+/** docs/options-of-others.md. */
+export function othersPage(): string {
+  const parts = Object.entries(otherTools).map(
+    ([tool, rows]) =>
+      `## ${tool}\n\n| ${tool} | hutch run | |\n| --- | --- | --- |\n${rows.map(([options, hutch, note]) => `| ${cell(options)} | ${cell(hutch)} | ${cell(note ?? '')}${note ? ' ' : ''}|`).join('\n')}\n`,
+  )
+  const names = Object.keys(accepted).map((name) => `\`${name}\``)
+  return `# Options of other tools
+
+For each option of docker run, systemd-run, bubblewrap, unshare, nsenter, nsjail, firejail and isolate, these tables show the option of
+\`hutch run\` that does the same. bubblewrap, unshare and nsenter also have drop-ins, which take exactly their options: \`hutch bwrap\`,
+\`hutch unshare\`, \`hutch nsenter\`. podman run has the options of docker run.
+
+"default" means that hutch does so without an option. "–" means that hutch does not have it; the note says what to use.
+
+\`hutch run\` also accepts options of these tools, if it has one that does the same: ${names.join(', ')}, \`--entrypoint\`, and
+\`-v SRC:DST\`. \`--memory-swap\` counts memory and swap, as in Docker. For other options it prints the row of this page.
+
+${parts.join('\n')}`
+}
