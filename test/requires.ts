@@ -57,6 +57,10 @@ const needs = {
     return major > 6 || (major === 6 && minor >= 6)
   },
   autogroups: () => existsSync('/proc/self/autogroup'),
+  mandoc: () => existsSync('/usr/bin/mandoc'),
+  bash: () => existsSync('/bin/bash'),
+  zsh: () => existsSync('/usr/bin/zsh'),
+  fish: () => existsSync('/usr/bin/fish'),
   python3: () => spawnSync('python3', ['--version']).status === 0,
   'cgroup-tools': () => existsSync('/usr/bin/cgcreate'),
 } as const

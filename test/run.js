@@ -170,6 +170,9 @@ async function provideTools() {
     '/usr/bin/prometheus': 'prometheus',
     '/usr/bin/tmux': 'tmux',
     '/usr/bin/chromium': 'chromium',
+    '/usr/bin/mandoc': 'mandoc',
+    '/usr/bin/zsh': 'zsh',
+    '/usr/bin/fish': 'fish',
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return

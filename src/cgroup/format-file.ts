@@ -3,6 +3,7 @@
 import { fail } from '../errors.ts'
 import { describeFile } from './catalog/catalog.ts'
 import type { Format } from './catalog/words.ts'
+import { withDeviceNumber } from './device-number.ts'
 import { formatWrites } from './value.ts'
 
 /** Reads the value of a file: `name` is what an error calls it. */
@@ -20,7 +21,9 @@ export function formatFile(file: string, value: unknown, name: string = file): s
   if (!words) return [plainText(value, name)]
   if (Array.isArray(value) && typeof value[0] === 'string' && !manyTexts.includes(words.writes ?? words.format))
     throw fail('OPTION_INVALID', { name, value: value.join(', '), why: 'it is given twice', accepted: 'one value' })
-  return formatWrites(words, value, name)
+  if (words.lines !== 'device') return formatWrites(words, value, name)
+  const withNumbers = (one: unknown) => (typeof one === 'string' ? withDeviceNumber(one, name) : one)
+  return formatWrites(words, Array.isArray(value) ? value.map(withNumbers) : withNumbers(value), name)
 }
 
 /** For files that hutch does not know: one line of text. @throws OPTION_INVALID */

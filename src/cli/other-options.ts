@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewrites options of other tools on a command line of hutch run or hutch compile. Loaded only if one may be there.
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import { translateOptions } from '../options/others/translate.ts'
 import type { FlagTable } from './flags.ts'
@@ -13,7 +13,7 @@ export function translateOthers(args: string[], flags: FlagTable): string[] {
       ...(flag.short ? [[`-${flag.short}`, flag] as const] : []),
     ]),
   )
-  return translateOptions(args, { readText, deviceNumber }, own)
+  return translateOptions(args, { readText }, own)
 }
 
 function readText(path: string): string {
@@ -23,16 +23,4 @@ function readText(path: string): string {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     throw fail('FILE_REFUSED', { what: 'read', path, errno: code, remedy: 'name a file that you can read' }, error)
   }
-}
-
-function deviceNumber(path: string, option: string): string {
-  if (/^\d+:\d+$/.test(path)) return path
-  const stat = statSync(path, { throwIfNoEntry: false })
-  if (stat?.isBlockDevice()) return `${stat.rdev >>> 8}:${stat.rdev & 0xff}`
-  throw fail('OPTION_INVALID', {
-    name: option,
-    value: path,
-    why: stat ? 'it is not a block device' : 'it does not exist',
-    accepted: 'a block device such as /dev/sda, or MAJOR:MINOR',
-  })
 }

@@ -121,6 +121,20 @@ export const limitRows = [
     parse: parseCpuList,
     accepted: 'a list of CPUs such as 0-2,5',
   },
+  {
+    flag: 'io-max',
+    key: 'limits.ioMax',
+    kind: 'texts',
+    value: 'DEVICE:KEY=RATE,…',
+    section: 'limits',
+    file: 'io.max',
+    help: 'Maximum rates of a block device: rbps, wbps (bytes a second), riops, wiops (/dev/sda:rbps=1M,wiops=100).',
+    parse: (value: unknown) => {
+      const [, device, rates] = /^(\/.+|\d+:\d+):((?:[rw](?:bps|iops)=[^,=\s]+,?)+)$/.exec(String(value)) ?? []
+      return rates === undefined ? undefined : `${device} ${rates.replaceAll(',', ' ').trimEnd()}`
+    },
+    accepted: 'DEVICE:KEY=RATE,… with rbps, wbps, riops or wiops, such as /dev/sda:rbps=1M,wiops=100',
+  },
 ] as const satisfies readonly LimitRow[]
 
 export const otherLimitRows = [

@@ -61,7 +61,7 @@ function readLimits(values: FlagWords['values']): Nested | 'none' {
   const limits: Nested = {}
   for (const [key, { flag, kind }] of Object.entries(limitRowOf)) {
     const value = values[flag]?.at(-1)
-    if (value !== undefined) limits[key] = kind === 'switch' ? true : value
+    if (value !== undefined) limits[key] = kind === 'switch' ? true : kind === 'texts' ? values[flag] : value
   }
   const files = values.limit ?? []
   if (!files.includes('none')) return readFiles(files, limits)

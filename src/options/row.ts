@@ -68,7 +68,10 @@ export interface OptionRow {
 export interface LimitRow extends OptionRow {
   key: `limits.${string}`
   file: string
-  /** The value as the kernel reads it; undefined if it is invalid. */
+  /**
+   * The value as the kernel reads it; undefined if it is invalid. For a limit of the kind `texts`: of each text, as `--limit FILE=`
+   * takes it.
+   */
   parse: (value: unknown) => string | undefined
   /** What `parse` accepts, for errors. */
   accepted: string

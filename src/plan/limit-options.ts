@@ -31,6 +31,8 @@ export interface Limits {
   cpuWeight?: number | string
   /** cpuset.cpus, such as `'0-1'`. */
   cpusetCpus?: string
+  /** io.max: rates of block devices by path or number, such as `'/dev/sda:rbps=1M,wiops=100'`. */
+  ioMax?: string | readonly string[]
   /** Any other kernel file: what `Cgroup.set` takes, such as `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
   [file: `${string}.${string}`]: number | string | boolean | object
 }
@@ -56,12 +58,16 @@ export function parseLimits(
   const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
     if (value === undefined) return []
     if (key.includes('.')) return parseRawLimit(key, value, door, readFile)
-    const { file, parse, accepted } = limitRowOf[key as LimitKey]
+    const { file, kind, parse, accepted } = limitRowOf[key as LimitKey]
     const name = optionName(`limits.${key}`, door)
     const origin = preset?.has(key) ? `${name} (${door === 'cli' ? '--' : ''}sandbox)` : name
-    const parsed = parse(value)
-    if (parsed === undefined) throw fail('OPTION_INVALID', { name: origin, value, why: explainBad(value), accepted })
-    return [{ file, value: parsed, origin }]
+    const parsed = (kind === 'texts' ? [value].flat() : [value]).map((one) => {
+      const text = parse(one)
+      if (text !== undefined) return text
+      throw fail('OPTION_INVALID', { name: origin, value: one, why: explainBad(one), accepted })
+    })
+    const texts = kind === 'texts' ? requireReader(readFile, origin)(file, parsed, origin) : parsed
+    return texts.map((text) => ({ file, value: text, origin }))
   })
   for (const [i, write] of writes.entries()) {
     const other = writes.slice(0, i).find(({ file, origin }) => file === write.file && origin !== write.origin)
@@ -75,11 +81,14 @@ export function parseLimits(
   return writes
 }
 
-/** Whether limits are named by their kernel file. */
+/** Whether limits need a reader of kernel files: they are named by file, or have several lines. */
 export function namesFiles({ limits, sandbox }: RunOptions): boolean {
   const inside = typeof sandbox === 'object' && sandbox !== null ? sandbox.limits : undefined
   return [limits, inside].some(
-    (one) => typeof one === 'object' && one !== null && Object.keys(one).some((key) => key.includes('.')),
+    (one) =>
+      typeof one === 'object' &&
+      one !== null &&
+      Object.keys(one).some((key) => key.includes('.') || limitRowOf[key as LimitKey]?.kind === 'texts'),
   )
 }
 
@@ -101,8 +110,17 @@ function parseRawLimit(file: string, value: unknown, door: Door, readFile?: File
       why: 'a value is one line of text',
       accepted: 'a value as the kernel reads it',
     })
-  if (!readFile) throw invalid('parseOptions needs what loadFileReader gives')
-  return readFile(file, value, origin).map((text) => ({ file, value: text, origin }))
+  return requireReader(readFile, origin)(file, value, origin).map((text) => ({ file, value: text, origin }))
+}
+
+function requireReader(readFile: FileReader | undefined, name: string): FileReader {
+  if (readFile) return readFile
+  throw fail('OPTION_INVALID', {
+    name,
+    value: name,
+    why: 'parseOptions needs a FileReader',
+    accepted: 'loadFileReader',
+  })
 }
 
 function explainBad(value: unknown): string | undefined {

@@ -2,12 +2,13 @@
 // FILE=VALUE words and the limit flags that create shares with run: both become kernel files and values.
 import { fail } from '../../errors.ts'
 import { limitRows } from '../../options/limits.ts'
+import { isRepeated } from '../../options/table.ts'
 import type { FlagTable } from '../flags.ts'
 
 /** A kernel file, the value it is to have, and the flag or word it came from. */
 export interface Assignment {
   file: string
-  value: string
+  value: string | string[]
   origin: string
 }
 
@@ -25,15 +26,20 @@ export function parseAssignment(word: string, origin: string): Assignment {
 }
 
 /** The limit flags of run. */
-export const limitFlags: FlagTable = Object.fromEntries(limitRows.map((row) => [row.flag, row]))
+export const limitFlags: FlagTable = Object.fromEntries(
+  limitRows.map((row) => [row.flag, { ...row, repeat: isRepeated(row) }]),
+)
 
 /** What limit flags ask for. @throws OPTION_INVALID */
 export function readLimitFlags(values: { [flag: string]: string[] }): Assignment[] {
   return limitRows.flatMap(({ flag, file, kind, parse, accepted }): Assignment[] => {
-    const given = values[flag]?.at(-1)
+    const given = values[flag]
     if (given === undefined) return []
-    const value = parse(kind === 'switch' ? true : given)
-    if (value === undefined) throw fail('OPTION_INVALID', { name: `--${flag}`, value: given, accepted })
-    return [{ file, value, origin: `--${flag}` }]
+    const texts = (kind === 'texts' ? given : given.slice(-1)).map((text) => {
+      const value = parse(kind === 'switch' ? true : text)
+      if (value !== undefined) return value
+      throw fail('OPTION_INVALID', { name: `--${flag}`, value: text, accepted })
+    })
+    return [{ file, value: kind === 'texts' ? texts : texts[0]!, origin: `--${flag}` }]
   })
 }

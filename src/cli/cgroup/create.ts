@@ -56,7 +56,7 @@ export const command: Command = {
     try {
       for (const name of names) {
         const group = await Cgroup.create(name, {
-          files: Object.fromEntries(assignments.map(({ file, value }) => [file, value])),
+          files: Object.fromEntries(assignments.map(({ file, value }) => [file, value])) as { [file: string]: never },
           mayExist: values['exist-ok'] !== undefined,
           evacuate: values.evacuate !== undefined,
           ...(values.controllers && { controllers: values.controllers.at(-1)!.split(',').filter(Boolean) }),

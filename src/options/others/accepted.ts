@@ -10,8 +10,6 @@ export interface Reads {
   lastValue(name: string): string | undefined
   /** The text of a file of the caller. @throws FILE_REFUSED */
   readText(path: string): string
-  /** `MAJOR:MINOR` of a block device. @throws OPTION_INVALID */
-  deviceNumber(path: string, option: string): string
 }
 
 /** How many values follow the option, and the words of `hutch run` that do the same. */
@@ -36,10 +34,10 @@ const inKilobytes = (flag: string): Accepted => written((value) => [flag, /^\d+$
 const deviceLimit =
   (key: string) =>
   (name: string): Accepted =>
-    written((value, reads) => {
+    written((value) => {
       const at = value.lastIndexOf(':')
       if (at < 1) throw invalid(name, value, 'there is no : in it', `${name} DEVICE:RATE, such as /dev/sda:1M`)
-      return ['--limit', `io.max=${reads.deviceNumber(value.slice(0, at), name)} ${key}=${value.slice(at + 1)}`]
+      return ['--io-max', `${value.slice(0, at)}:${key}=${value.slice(at + 1)}`]
     })
 
 /** By name, with dashes. A name that `hutch run` has itself is never here. */

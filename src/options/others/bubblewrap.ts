@@ -4,7 +4,7 @@ import type { OtherRow } from './row.ts'
 
 export const rows: readonly OtherRow[] = [
   [
-    '`--unshare-all`, `--unshare-user` `-ipc` `-pid` `-net` `-uts` `-cgroup`',
+    '`--unshare-all`, `--unshare-user`, `--unshare-ipc`, `--unshare-pid`, `--unshare-net`, `--unshare-uts`, `--unshare-cgroup`',
     '`--isolate all,user`',
     'give the kinds as a list',
   ],
