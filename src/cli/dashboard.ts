@@ -17,8 +17,8 @@ declare const DASHBOARD_PAGE: Page
 const address = '127.0.0.1:7070'
 
 const flags: FlagTable = {
-  listen: { value: 'ADDRESS:PORT', help: `where the page is (${address}); port 0 is any that is free` },
-  'allow-changes': { help: 'the page may change limits, freeze and kill groups; without, it only shows' },
+  listen: { value: 'ADDRESS:PORT', help: 'Address of the page; port 0 takes a free port.', default: address },
+  'allow-changes': { help: 'Let the page change limits, freeze and kill groups.' },
 }
 
 export const command: Command = {

@@ -11,7 +11,7 @@ import type { FlagTable, Parsed } from './flags.ts'
 import { print } from './output.ts'
 import { wantsColor } from './print.ts'
 
-const flags: FlagTable = { json: { help: 'print the findings as JSON' } }
+const flags: FlagTable = { json: { help: 'Print the findings as JSON.' } }
 
 export const command: Command = {
   words: '',

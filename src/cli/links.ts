@@ -8,8 +8,8 @@ import { dropins } from './dropin/table.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 
 const flags: FlagTable = {
-  dir: { value: 'DIR', help: 'the directory, such as /usr/local/bin' },
-  remove: { help: 'take these links away again' },
+  dir: { value: 'DIR', help: 'Directory for the links, such as /usr/local/bin.' },
+  remove: { help: 'Remove the links.' },
 }
 
 export const command: Command = {

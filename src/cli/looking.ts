@@ -4,7 +4,7 @@ import { fail } from '../errors.ts'
 import { parseDuration } from '../units.ts'
 import type { Flag, Parsed } from './flags.ts'
 
-export const intervalFlag: Flag = { value: 'TIME', help: 'time between two looks (1s)' }
+export const intervalFlag: Flag = { value: 'TIME', help: 'Time between two samples.', default: '1s' }
 
 /** Milliseconds between two looks: what it is when it is not given, and at least. @throws OPTION_INVALID */
 export function readInterval({ interval }: Parsed['values'], usual = 1000, least = 50): number {

@@ -18,15 +18,20 @@ const address = '127.0.0.1:9753'
 const flags: FlagTable = {
   listen: {
     value: 'ADDRESS:PORT',
-    help: `where Prometheus asks, at /metrics (${address}); port 0 is any that is free`,
+    help: 'Address for Prometheus, at /metrics; port 0 takes a free port.',
+    default: address,
   },
-  once: { help: 'print them, and end; with --otlp: push them once' },
-  'open-metrics': { help: 'with --once: in the OpenMetrics format' },
+  once: { help: 'Print the metrics and end; with --otlp: push them once.' },
+  'open-metrics': { help: 'With --once: print the OpenMetrics format.' },
   otlp: {
     value: 'URL|env',
-    help: 'push them there by OTLP/HTTP (http://127.0.0.1:4318), or to where OTEL_EXPORTER_OTLP_ENDPOINT says; listens only if --listen is given, too',
+    help: 'Push by OTLP/HTTP to this URL (http://127.0.0.1:4318); env: to OTEL_EXPORTER_OTLP_ENDPOINT. Listens only with --listen.',
   },
-  interval: { value: 'TIME', help: 'with --otlp: time between two pushes (OTEL_METRIC_EXPORT_INTERVAL, or 15s)' },
+  interval: {
+    value: 'TIME',
+    help: 'With --otlp: time between two pushes.',
+    default: 'OTEL_METRIC_EXPORT_INTERVAL, or 15s',
+  },
 }
 
 export const command: Command = {

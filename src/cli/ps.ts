@@ -12,9 +12,9 @@ import { print } from './output.ts'
 import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
 
 const flags: FlagTable = {
-  tree: { short: 't', help: 'the groups as a tree, and in each its processes below those that started them' },
-  kernel: { short: 'k', help: 'threads of the kernel, too' },
-  json: { help: 'as JSON' },
+  tree: { short: 't', help: 'Draw the groups as a tree, and the processes of each group below their parents.' },
+  kernel: { short: 'k', help: 'Include kernel threads.' },
+  json: { help: 'Print the processes as JSON.' },
 }
 
 /** A process as it is shown: its user by name, and what it started within the same group. */

@@ -13,12 +13,13 @@ import { tell } from './stderr.ts'
 const flags: FlagTable = {
   db: {
     value: 'FILE',
-    help: 'where to: made, or continued (/var/lib/hutch/history.db; ~/.local/state/hutch/history.db without root)',
+    help: 'File to create or to continue.',
+    default: '/var/lib/hutch/history.db; without root ~/.local/state/hutch/history.db',
   },
   interval: intervalFlag,
-  for: { value: 'TIME', help: 'end by itself after this time' },
-  keep: { value: 'TIME', help: 'forget what is older (1d)' },
-  'max-size': { value: 'SIZE', help: 'forget the oldest when the file would be larger (200M)' },
+  for: { value: 'TIME', help: 'End after this time.' },
+  keep: { value: 'TIME', help: 'Delete samples that are older.', default: '1d' },
+  'max-size': { value: 'SIZE', help: 'Maximum size of the file; the oldest samples are deleted.', default: '200M' },
 }
 
 export const command: Command = {

@@ -22,12 +22,12 @@ import { checkTerminal } from './top/screen.ts'
 const flags: FlagTable = {
   at: {
     value: 'TIME',
-    help: 'what was then, as a table: "2026-01-31 12:00:00", 12:00:30, @SECONDS, or -10m before the end',
+    help: 'Print the sample of this time as a table: "2026-01-31 12:00:00", 12:00:30, @SECONDS, or -10m before the end.',
   },
   list: {
-    help: 'every group in it, from when to when, with its largest figures, whose processes were killed for memory, and what was slowed by memory.high',
+    help: 'List all groups with their times, their largest figures, kills for memory, and slowdowns by memory.high.',
   },
-  json: { help: 'with --at or --list, as JSON' },
+  json: { help: 'With --at or --list: print JSON.' },
 }
 
 export const command: Command = {

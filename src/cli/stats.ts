@@ -16,10 +16,10 @@ import { printOn } from './output.ts'
 import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
 
 const flags: FlagTable = {
-  all: { short: 'a', help: 'groups without processes, too' },
+  all: { short: 'a', help: 'Include groups without processes.' },
   interval: intervalFlag,
-  'no-stream': { help: 'print one table, and end' },
-  json: { help: 'one line of JSON a look: the time, and each group with its figures and rates' },
+  'no-stream': { help: 'Print one table and end.' },
+  json: { help: 'Print each sample as one line of JSON: the time, and each group with figures and rates.' },
 }
 
 export const command: Command = {

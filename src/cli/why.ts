@@ -17,10 +17,11 @@ import { defaultFile } from './record/file.ts'
 import { type Recalled, recall, recalledLines, total } from './record/recall.ts'
 
 const flags: FlagTable = {
-  json: { help: 'print it as JSON' },
+  json: { help: 'Print the explanation as JSON.' },
   db: {
     value: 'FILE',
-    help: 'a recording that may know of the group (the one that hutch record makes, if it is there)',
+    help: 'Recording to search for the group.',
+    default: 'the file of `hutch record`, if it exists',
   },
 }
 

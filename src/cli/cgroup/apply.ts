@@ -10,8 +10,8 @@ import { print } from '../output.ts'
 
 export const command: Command = {
   flags: {
-    'dry-run': { short: 'n', help: 'change nothing, only tell what would be done' },
-    quiet: { short: 'q', help: 'tell nothing' },
+    'dry-run': { short: 'n', help: 'Print what would be done, and change nothing.' },
+    quiet: { short: 'q', help: 'Print nothing.' },
   },
   words: 'FILE',
   minWords: 1,

@@ -18,7 +18,7 @@ interface Row {
 }
 
 export const command: Command = {
-  flags: { json: { help: 'as JSON' } },
+  flags: { json: { help: 'Print the controllers as JSON.' } },
   words: '',
   main({ values }) {
     const rows = readControllers()

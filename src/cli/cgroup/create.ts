@@ -28,12 +28,20 @@ async function usualParent(): Promise<string | undefined> {
 export const command: Command = {
   flags: {
     ...limitFlags,
-    set: { value: 'FILE=VALUE', short: 's', repeat: true, help: 'any other kernel file; may be repeated' },
-    controllers: { value: 'LIST', short: 'c', help: 'controllers it is to have (cpu,io,memory,pids where there are)' },
-    parent: { value: 'GROUP', help: 'make it below this group' },
-    owner: { value: 'USER[:GROUP]', help: 'delegate it: this user may make groups in it, but not lift its limits' },
-    evacuate: { help: 'move processes that are in the way in a group above it to a leaf there' },
-    'exist-ok': { help: 'no error if it is there: then its limits are set' },
+    set: { value: 'FILE=VALUE', short: 's', repeat: true, help: 'Any other kernel file.' },
+    controllers: {
+      value: 'LIST',
+      short: 'c',
+      help: 'Controllers to enable.',
+      default: 'cpu,io,memory,pids, as far as the host has them',
+    },
+    parent: { value: 'GROUP', help: 'Create the group below this one.' },
+    owner: {
+      value: 'USER[:GROUP]',
+      help: 'Delegate the group to this user, who can then create groups below it but not change its limits.',
+    },
+    evacuate: { help: 'Move processes that stand in a group above to a leaf group there.' },
+    'exist-ok': { help: 'If the group exists, set its limits instead of failing.' },
   },
   words: 'GROUP…',
   minWords: 1,

@@ -8,7 +8,7 @@ import type { Command } from '../command.ts'
 import { print } from '../output.ts'
 
 export const command: Command = {
-  flags: { json: { help: 'typed values as JSON' } },
+  flags: { json: { help: 'Print typed values as JSON.' } },
   words: 'GROUP [FILE…]',
   minWords: 1,
   main({ values, rest: [name, ...files] }) {

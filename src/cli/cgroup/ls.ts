@@ -7,8 +7,8 @@ import { print } from '../output.ts'
 
 export const command: Command = {
   flags: {
-    recursive: { short: 'r', help: 'all levels' },
-    json: { help: 'with their directories and processes, as JSON' },
+    recursive: { short: 'r', help: 'List all levels.' },
+    json: { help: 'Print the groups with directories and processes as JSON.' },
   },
   words: '[GROUP]',
   main({ values, rest: [name = '/'] }) {

@@ -5,7 +5,7 @@ import { fail } from '../../errors.ts'
 import type { Command } from '../command.ts'
 
 export const command: Command = {
-  flags: { threads: { help: 'the numbers are threads, which move alone' } },
+  flags: { threads: { help: 'The numbers are thread ids; only these threads move.' } },
   words: 'GROUP PID…',
   minWords: 2,
   async main({ values, rest: [name, ...words] }) {

@@ -7,8 +7,8 @@ import type { Command } from '../command.ts'
 
 export const command: Command = {
   flags: {
-    recursive: { short: 'r', help: 'the groups below it too' },
-    kill: { short: 'k', help: 'kill what runs in it first' },
+    recursive: { short: 'r', help: 'Remove the groups below, too.' },
+    kill: { short: 'k', help: 'Kill the processes of the group first.' },
   },
   words: 'GROUP…',
   minWords: 1,

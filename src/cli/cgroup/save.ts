@@ -10,7 +10,7 @@ import { openDocument } from '../document.ts'
 import { print } from '../output.ts'
 
 export const command: Command = {
-  flags: { output: { value: 'FILE', short: 'o', help: 'write to this file (standard output)' } },
+  flags: { output: { value: 'FILE', short: 'o', help: 'File to write.', default: 'standard output' } },
   words: 'GROUP…',
   minWords: 1,
   main({ values, rest: names }) {

@@ -8,8 +8,8 @@ import { parseAssignment } from './assignment.ts'
 
 export const command: Command = {
   flags: {
-    evacuate: { help: 'cgroup.subtree_control: move processes that are in the way to a leaf of the group' },
-    force: { short: 'f', help: 'also memory.max below what is in use, which kills' },
+    evacuate: { help: 'For cgroup.subtree_control: move processes of the group itself to a leaf group below it.' },
+    force: { short: 'f', help: 'Allow memory.max below the memory in use, which kills processes.' },
   },
   words: 'GROUP FILE=VALUE…',
   minWords: 2,

@@ -23,7 +23,7 @@ interface Shown {
 }
 
 export const command: Command = {
-  flags: { json: { help: 'with typed values, as JSON' } },
+  flags: { json: { help: 'Print typed values as JSON.' } },
   words: 'GROUP [FILE…]',
   minWords: 1,
   main({ values, rest: [name, ...wanted] }) {

@@ -25,9 +25,9 @@ interface Node {
 
 export const command: Command = {
   flags: {
-    depth: { value: 'N', short: 'd', help: 'so many levels below' },
-    processes: { short: 'p', help: 'only groups that have processes in or below them' },
-    json: { help: 'as JSON' },
+    depth: { value: 'N', short: 'd', help: 'Number of levels to draw.' },
+    processes: { short: 'p', help: 'Draw only groups that have processes in or below them.' },
+    json: { help: 'Print the tree as JSON.' },
   },
   words: '[GROUP]',
   main({ values, rest: [name = '/'] }) {

@@ -11,14 +11,14 @@ import { print } from '../output.ts'
 
 export const command: Command = {
   flags: {
-    recursive: { short: 'r', help: 'the groups below too, also those that are made later' },
+    recursive: { short: 'r', help: 'Include the groups below, also those that are created later.' },
     pressure: {
       value: 'TRIGGER',
       repeat: true,
-      help: 'tell when tasks stalled for so long within a window (memory:some:150ms/1s)',
+      help: 'Report when tasks stalled this long within a window (memory:some:150ms/1s).',
     },
-    for: { value: 'TIME', help: 'end after this time (10s)' },
-    json: { help: 'one JSON document a line' },
+    for: { value: 'TIME', help: 'End after this time (10s).' },
+    json: { help: 'Print each event as one line of JSON.' },
   },
   words: 'GROUP…',
   minWords: 1,
