@@ -36,8 +36,13 @@ export const table = {
     remedy: f.usage,
   }),
   WORDS_MISSING: (f: { usage: string }): Words => ({
-    message: 'something is missing behind the options',
-    remedy: f.usage,
+    message: 'an argument is missing',
+    remedy: `the usage is: ${f.usage}`,
+  }),
+  ARGUMENT_UNEXPECTED: (f: { argument: string; usage: string }): Words => ({
+    message: `unexpected argument ${quote(f.argument)}`,
+    remedy: `the usage is: ${f.usage}`,
+    value: plain(f.argument),
   }),
   CONFIG_INVALID: (f: { origin: string; line: number; found: string; wanted: string }): Words => ({
     message: `cannot use ${f.origin}: line ${f.line} has ${f.found}`,

@@ -76,14 +76,11 @@ async function call(name: string, entry: Entry, args: string[]): Promise<number>
   return command.main(parsed)
 }
 
-/** @throws WORDS_MISSING, OPTION_UNKNOWN */
+/** @throws WORDS_MISSING, ARGUMENT_UNEXPECTED */
 function checkWords(name: string, { words, minWords = 0, maxWords = Infinity }: Command, given: string[]): void {
-  if (given.length < minWords) throw fail('WORDS_MISSING', { usage: `hutch ${name} [OPTIONS] ${words}` })
-  if (given.length <= maxWords) return
-  throw fail('OPTION_UNKNOWN', {
-    name: given[maxWords]!,
-    known: maxWords === 0 ? `hutch ${name} takes only options` : `the usage is: hutch ${name} [OPTIONS] ${words}`,
-  })
+  const usage = `hutch ${name} [OPTIONS]${words === '' ? '' : ` ${words}`}`
+  if (given.length < minWords) throw fail('WORDS_MISSING', { usage })
+  if (given.length > maxWords) throw fail('ARGUMENT_UNEXPECTED', { argument: given[maxWords]!, usage })
 }
 
 /** Ends hutch. Standard streams whose terminal has hung up are closed first: Node aborts if it cannot restore a terminal's settings. */

@@ -76,7 +76,7 @@ test('where nothing was found the status is 1, and the kernel is ruled out', asy
 
 test.each([
   [[], 'the last run'],
-  [['a', 'b'], 'something is missing'],
+  [['a', 'b'], 'unexpected argument b'],
   [['/no/such/group'], 'there is no process, group or report /no/such/group'],
   [['/etc/passwd'], 'cannot use /etc/passwd as the report of a run: it is no JSON'],
   [['../..'], 'cannot use ../.. for the group'],
