@@ -193,6 +193,15 @@ struct story {
 	struct report refused;	/* kind 0: nothing was */
 	struct program_look found;	/* the program that could not be executed; kind 0: not looked at */
 };
+
+/* counts.c: figures of the job's groups at its end */
+struct counts {
+	u64 oom_kills, own_ooms, denied, peak, limit, hits;
+	int counted;	/* kills were */
+	u64 periods, throttled, slowed, stall_usec;
+};
+struct counts count_figures(const struct story *s);
+
 int tell(const struct story *s);
 void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending);
 

@@ -6,142 +6,14 @@
 
 #include "compiled.h"
 
-#define OP_READ_FILE 3
 /* A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
 #define IN_FLIGHT 65536
-
-struct counts {
-	u64 oom_kills, own_ooms, denied, peak, limit, hits;
-	int counted;	/* kills were */
-	u64 periods, throttled, slowed, stall_usec;
-};
 
 /* The end of the program's own process. */
 struct end {
 	int status, sig;
 	struct text words;	/* "sh exited with status 1" */
 };
-
-/* The number behind `key` at the start of a line. */
-static u64 flat(const char *text, const char *key)
-{
-	for (const char *at = text; *at; at++) {
-		const char *value = at + text_length(key);
-
-		if ((at == text || at[-1] == '\n') && starts(at, key) && *value == ' ') {
-			value++;
-			return parse_number(&value);
-		}
-	}
-	return 0;
-}
-
-/* The total behind "full" of a pressure file. */
-static u64 full_stall(const char *text)
-{
-	for (; *text; text++)
-		if (starts(text, "full "))
-			for (; *text && *text != '\n'; text++)
-				if (starts(text, " total=")) {
-					text += sizeof " total=" - 1;
-					return parse_number(&text);
-				}
-	return 0;
-}
-
-static void count_file(struct counts *c, const char *path, const char *text)
-{
-	const char *file = path, *number = text;
-
-	for (const char *at = path; *at; at++)
-		if (*at == '/')
-			file = at + 1;
-	if (same(file, "memory.events") || same(file, "memory.oom_control")) {
-		c->oom_kills = flat(text, "oom_kill");
-		c->counted = 1;
-	}
-	if (same(file, "memory.events.local"))
-		c->own_ooms = flat(text, "oom"), c->slowed = flat(text, "high");
-	/* the v2 tree beside v1 has one without periods */
-	if (same(file, "cpu.stat") && flat(text, "nr_periods"))
-		c->periods = flat(text, "nr_periods"), c->throttled = flat(text, "nr_throttled");
-	if (same(file, "memory.pressure"))
-		c->stall_usec = full_stall(text);
-	if (same(file, "pids.events"))
-		c->denied = flat(text, "max");
-	if (same(file, "memory.failcnt") || same(file, "memory.memsw.failcnt"))
-		c->hits += parse_number(&number);
-	if (same(file, "memory.max_usage_in_bytes"))
-		c->peak = parse_number(&number);
-}
-
-/* The path of a readFile behind the spawn and in this start's group; NULL for any other step. */
-static const char *figure_path(struct cursor ops, u32 step, const char *group)
-{
-	struct cursor payload;
-	int code = 0, spawned = 0;
-
-	for (u32 i = 0; i <= step; i++) {
-		code = take_op(&ops, &payload);
-		if (code <= 0)
-			return NULL;
-		spawned |= code == OP_SPAWN;
-	}
-	if (code != OP_READ_FILE || !spawned)
-		return NULL;
-	for (const char *path = take_string(&payload), *at = path; *at; at++)
-		if (starts(at, group))
-			return path;
-	return NULL;
-}
-
-static u64 memory_limit(struct cursor ops)
-{
-	struct cursor payload;
-	int code;
-
-	while ((code = take_op(&ops, &payload)) > 0 && code != OP_SPAWN) {
-		const char *path = take_string(&payload), *value = take_string(&payload);
-
-		if (code != 2 || payload.bad)
-			continue;
-		for (const char *at = path; *at; at++)
-			if (starts(at, "/memory.limit_in_bytes"))
-				return parse_number(&value);
-	}
-	return 0;
-}
-
-static struct counts count_figures(const struct story *s)
-{
-	const struct outer *o = &s->life->outer;
-	struct cursor ops, inner;
-	struct counts c = { 0 };
-	char text[4097];
-
-	if (open_program(s->program, s->program_size, &ops, &inner))
-		return c;
-	for (u32 at = 0; at + 8 <= o->figures_length;) {
-		const char *path;
-		u32 step;
-		int length;
-
-		memcpy(&step, o->figures + at, 4);
-		memcpy(&length, o->figures + at + 4, 4);
-		at += 8;
-		if (length < 0)
-			continue;
-		path = figure_path(ops, step, s->group);
-		if (path && length < (int)sizeof text) {
-			memcpy(text, o->figures + at, (size_t)length);
-			text[length] = 0;
-			count_file(&c, path, text);
-		}
-		at += ((u32)length + 3) & ~3u;
-	}
-	c.limit = memory_limit(ops);
-	return c;
-}
 
 void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending)
 {

@@ -22,6 +22,7 @@ import { parseFilter } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 import { refuseNul, refuseUnknown } from './unknown-option.ts'
 
+export { runOptionKeys } from '../options/table.ts'
 export { fileOf, type Limits, namesFiles } from './limit-options.ts'
 export { refuseNul, refuseUnknown } from './unknown-option.ts'
 

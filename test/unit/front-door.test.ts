@@ -3,8 +3,9 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { fail } from '../../src/errors.ts'
 import { enterFrontDoor, type FrontDoor, optionFor } from '../../src/front-door.ts'
+import { optionName } from '../../src/options/names.ts'
+import { optionRows } from '../../src/options/table.ts'
 import { bwrapOptions } from '../../src/plan/bwrap-table.ts'
-import { limitTable, optionFlags } from '../../src/plan/options.ts'
 import type { Op } from '../../src/program/ops.ts'
 import { stepParts } from '../../src/program/wire.ts'
 import { explainAlone } from '../../src/run/refusal.ts'
@@ -21,7 +22,7 @@ const ofOthers = /\b(hutch run|docker|podman|systemd-run|mount|usermod|apt-get|n
 
 const known: { [door in FrontDoor]: () => Promise<readonly string[]> } = {
   library: async () => [],
-  cli: async () => [...Object.values(optionFlags), ...Object.values(limitTable).map(([, flag]) => flag)],
+  cli: async () => optionRows.map(({ flag }) => `--${flag}`),
   bwrap: async () => optionsIn((await hutch(['bwrap', '--help'])).stdout),
   unshare: async () => optionsIn((await hutch(['unshare', '--help'])).stdout),
   nsenter: async () => optionsIn((await hutch(['nsenter', '--help'])).stdout),
@@ -69,6 +70,6 @@ test.each(Object.keys(known) as FrontDoor[])('%s', async (door) => {
 
 test('the names are those of the option tables', () => {
   for (const key of ['isolate', 'parent', 'mapUsers', 'evacuate'] as const)
-    expect(optionFor(key, undefined, 'cli')).toBe(optionFlags[key])
+    expect(optionFor(key, undefined, 'cli')).toBe(optionName(key, 'cli'))
   expect(Object.keys(bwrapOptions)).toContain(optionFor('userNamespace', undefined, 'bwrap')!)
 })
