@@ -38,11 +38,11 @@
  */
 enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WITH_PARENT = 8 };
 
-/* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second, \3 for how the program ended. */
+/* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second, \3 for how the program ended, \4 and \5 for two more. */
 #define WORDS(X) \
 	X(NAME) X(STOPPED) X(STOPPED_THROTTLED) X(STOPPED_SLOWED) X(KILLED) X(KILLED_THROTTLED) X(KILLED_SLOWED) X(LATE) \
-	X(LATE_OOM_OWN) X(LATE_OOM_ABOVE) X(LATE_PIDS) X(LATE_SPACE) X(LATE_TABLES) X(LATE_THROTTLED) X(LATE_SLOWED) X(OOM_OWN) \
-	X(OOM_ABOVE) X(OOM_ALL) X(OOM_NONE) X(PIDS) X(SPACE) X(SPACES) X(ULIMIT_FSIZE) X(ULIMIT_CPU) \
+	X(LATE_OOM_OWN) X(LATE_OOM_ABOVE) X(LATE_PIDS) X(LATE_PIDS_ABOVE) X(LATE_PIDS_UNKNOWN) X(LATE_SPACE) X(LATE_TABLES) X(LATE_THROTTLED) X(LATE_SLOWED) X(OOM_OWN) \
+	X(OOM_ABOVE) X(OOM_ALL) X(OOM_NONE) X(PIDS) X(PIDS_ABOVE) X(PIDS_UNKNOWN) X(SPACE) X(SPACES) X(ULIMIT_FSIZE) X(ULIMIT_CPU) \
 	X(ULIMIT_CPU_KILL) X(ULIMIT_CPU_HARD) X(FILTER) X(INTERRUPTED) \
 	X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) X(SIGNAL_UNKNOWN) X(KILLED_OUTSIDE) X(KILLED_UNKNOWN) X(NOT_FOUND) X(NOT_EXECUTABLE) X(INTERPRETER) X(ROOT)
 enum word {
@@ -100,7 +100,9 @@ const char *file_name(const char *path);
 int ends(const char *s, const char *end);
 int has_name(const char *text, const char *name, size_t length);
 void add_number(struct text *t, u64 number);
-void add_filled(struct text *t, const char *form, const char *first, const char *second, const char *third);
+#define SLOTS 5
+void add_filled(struct text *t, const char *form, const char *const values[SLOTS]);
+void add_quoted(struct text *t, const char *s, size_t length);
 void print(int fd, const char *s);
 int same(const char *a, const char *b);
 int starts(const char *s, const char *start);
@@ -168,10 +170,12 @@ void warn_of_outer_limits(void);
 int own_group_name(char *name, size_t size);
 int sweep_beside(const struct outer *o, const char *own, u64 until);
 
-/* job-log.c: whose memory limit the kernel's log names for the last kill in the job's group */
+/* job-log.c: whose memory limit the kernel's log names for the last kill in the job's group, and whether it tells of a refused fork */
 enum kill_level { LEVEL_UNKNOWN, LEVEL_OWN, LEVEL_BELOW, LEVEL_ABOVE, LEVEL_HOST };
 enum kill_level read_kill_level(const char *group);
 enum kill_level kill_level_of(const char *record, const char *group);
+int tells_refused_fork(const char *record, const char *group);
+int log_has_refused_fork(const char *group);
 
 /* decide.c */
 u32 decide_kind(const struct numbers *rows, const u64 *figures);
@@ -194,13 +198,33 @@ struct story {
 	struct program_look found;	/* the program that could not be executed; kind 0: not looked at */
 };
 
+/* fork-level.c: whose pids.max refused forks */
+struct task_limit {
+	u64 max, peak;
+	int has_max, has_peak;
+};
+enum fork_level { FORKS_OWN, FORKS_ABOVE, FORKS_UNKNOWN };
+struct refused_forks {
+	u64 count;
+	int at_least;	/* the kernel tells of the first alone */
+	enum fork_level level;
+	u64 max;
+	struct text group;	/* fit for a terminal */
+};
+struct counts;
+void find_refused_forks(const struct counts *c, const char *group, int failed, struct refused_forks *out);
+
 /* counts.c: figures of the job's groups at its end */
 struct counts {
 	u64 oom_kills, own_ooms, denied, peak, limit, hits;
 	int counted;	/* kills were */
 	u64 periods, throttled, slowed, stall_usec;
+	struct task_limit tasks;	/* of the job's own group */
+	const char *pids_group;		/* its directory, up to pids_length, where refused forks are counted; NULL without one */
+	size_t pids_length;
 };
 struct counts count_figures(const struct story *s);
+u64 flat_value(const char *text, const char *key);
 
 int tell(const struct story *s);
 void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending);

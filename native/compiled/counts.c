@@ -2,10 +2,12 @@
 /* Reads the figures that the steps behind the spawn collected, for the verdict. */
 #include "compiled.h"
 
+#define OP_WRITE_FILE 2
 #define OP_READ_FILE 3
+#define OP_READ_IF_FAILED 31
 
 /* The number behind `key` at the start of a line. */
-static u64 flat(const char *text, const char *key)
+u64 flat_value(const char *text, const char *key)
 {
 	for (const char *at = text; *at; at++) {
 		const char *value = at + text_length(key);
@@ -39,22 +41,37 @@ static void count_file(struct counts *c, const char *path, const char *text)
 		if (*at == '/')
 			file = at + 1;
 	if (same(file, "memory.events") || same(file, "memory.oom_control")) {
-		c->oom_kills = flat(text, "oom_kill");
+		c->oom_kills = flat_value(text, "oom_kill");
 		c->counted = 1;
 	}
 	if (same(file, "memory.events.local"))
-		c->own_ooms = flat(text, "oom"), c->slowed = flat(text, "high");
+		c->own_ooms = flat_value(text, "oom"), c->slowed = flat_value(text, "high");
 	/* the v2 tree beside v1 has one without periods */
-	if (same(file, "cpu.stat") && flat(text, "nr_periods"))
-		c->periods = flat(text, "nr_periods"), c->throttled = flat(text, "nr_throttled");
+	if (same(file, "cpu.stat") && flat_value(text, "nr_periods"))
+		c->periods = flat_value(text, "nr_periods"), c->throttled = flat_value(text, "nr_throttled");
 	if (same(file, "memory.pressure"))
 		c->stall_usec = full_stall(text);
-	if (same(file, "pids.events"))
-		c->denied = flat(text, "max");
+	if (same(file, "pids.events")) {
+		c->denied = flat_value(text, "max");
+		c->pids_group = path;
+		c->pids_length = (size_t)(file - path - 1);
+	}
+	if (same(file, "pids.max") && *number >= '0' && *number <= '9')
+		c->tasks.max = parse_number(&number), c->tasks.has_max = 1;
+	if (same(file, "pids.peak"))
+		c->tasks.peak = parse_number(&number), c->tasks.has_peak = 1;
 	if (same(file, "memory.failcnt") || same(file, "memory.memsw.failcnt"))
 		c->hits += parse_number(&number);
 	if (same(file, "memory.max_usage_in_bytes"))
 		c->peak = parse_number(&number);
+}
+
+static int names_group(const char *path, const char *group)
+{
+	for (; *path; path++)
+		if (starts(path, group))
+			return 1;
+	return 0;
 }
 
 /* The path of a readFile behind the spawn and in this start's group; NULL for any other step. */
@@ -62,6 +79,7 @@ static const char *figure_path(struct cursor ops, u32 step, const char *group)
 {
 	struct cursor payload;
 	int code = 0, spawned = 0;
+	const char *path;
 
 	for (u32 i = 0; i <= step; i++) {
 		code = take_op(&ops, &payload);
@@ -69,15 +87,14 @@ static const char *figure_path(struct cursor ops, u32 step, const char *group)
 			return NULL;
 		spawned |= code == OP_SPAWN;
 	}
-	if (code != OP_READ_FILE || !spawned)
+	if ((code != OP_READ_FILE && code != OP_READ_IF_FAILED) || !spawned)
 		return NULL;
-	for (const char *path = take_string(&payload), *at = path; *at; at++)
-		if (starts(at, group))
-			return path;
-	return NULL;
+	path = take_string(&payload);
+	return names_group(path, group) ? path : NULL;
 }
 
-static u64 memory_limit(struct cursor ops)
+/* The number that the program writes to a file of its group; 0 without one. */
+static u64 written_limit(struct cursor ops, const char *group, const char *file)
 {
 	struct cursor payload;
 	int code;
@@ -85,11 +102,8 @@ static u64 memory_limit(struct cursor ops)
 	while ((code = take_op(&ops, &payload)) > 0 && code != OP_SPAWN) {
 		const char *path = take_string(&payload), *value = take_string(&payload);
 
-		if (code != 2 || payload.bad)
-			continue;
-		for (const char *at = path; *at; at++)
-			if (starts(at, "/memory.limit_in_bytes"))
-				return parse_number(&value);
+		if (code == OP_WRITE_FILE && !payload.bad && ends(path, file) && names_group(path, group))
+			return parse_number(&value);
 	}
 	return 0;
 }
@@ -121,6 +135,9 @@ struct counts count_figures(const struct story *s)
 		}
 		at += ((u32)length + 3) & ~3u;
 	}
-	c.limit = memory_limit(ops);
+	c.limit = written_limit(ops, s->group, "/memory.limit_in_bytes");
+	/* a limit that somebody has changed is read at the end of a failed job */
+	if (!c.tasks.has_max && (c.tasks.max = written_limit(ops, s->group, "/pids.max")))
+		c.tasks.has_max = 1;
 	return c;
 }

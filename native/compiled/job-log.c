@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose memory limit killed in the job's group, by the kernel's log: read after the end, and only if the kernel counted a kill. */
+/* What the kernel's log says of the job's group: whose memory limit killed in it, whether a fork was refused. Read after the end, and only if counts leave that open. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
@@ -66,15 +66,30 @@ enum kill_level kill_level_of(const char *record, const char *group)
 	return limit_length == depth ? LEVEL_OWN : limit_length > depth ? LEVEL_BELOW : LEVEL_ABOVE;
 }
 
-/* LEVEL_UNKNOWN if the log cannot be read, too. */
-enum kill_level read_kill_level(const char *group)
+/* `6,340,515,-;cgroup: fork rejected by pids controller in PATH`: the first refused fork of each group. */
+int tells_refused_fork(const char *record, const char *group)
+{
+	static const char words[] = ";cgroup: fork rejected by pids controller in /";
+	const char *text = record;
+
+	if (parse_number(&text) >> 3)
+		return 0;
+	while (*text && *text != ';' && *text != '\n')
+		text++;
+	if (!starts(text, words))
+		return 0;
+	text += sizeof words - 2;
+	return depth_of(text, length_until(text, "\n"), group) != 0;
+}
+
+/* Hands the kernel's log on record by record, the oldest first; of one that cannot be read, nothing. */
+static void read_log(const char *group, void (*take)(const char *record, const char *group, int *found), int *found)
 {
 	static char record[LONGEST_RECORD + 1];
-	enum kill_level last = LEVEL_UNKNOWN, level;
 	long fd = sys(__NR_openat, AT_FDCWD, "/dev/kmsg", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 
 	if (fd < 0)
-		return LEVEL_UNKNOWN;
+		return;
 	for (int i = 0; i < MOST_RECORDS; i++) {
 		long got = sys(__NR_read, fd, record, LONGEST_RECORD);
 
@@ -84,10 +99,38 @@ enum kill_level read_kill_level(const char *group)
 		if (got <= 0)
 			break;
 		record[got] = 0;
-		level = kill_level_of(record, group);
-		if (level != LEVEL_UNKNOWN)
-			last = level;
+		take(record, group, found);
 	}
 	sys(__NR_close, fd);
-	return last;
+}
+
+static void take_kill(const char *record, const char *group, int *found)
+{
+	enum kill_level level = kill_level_of(record, group);
+
+	if (level != LEVEL_UNKNOWN)
+		*found = (int)level;
+}
+
+/* LEVEL_UNKNOWN if the log cannot be read, too. */
+enum kill_level read_kill_level(const char *group)
+{
+	int last = LEVEL_UNKNOWN;
+
+	read_log(group, take_kill, &last);
+	return (enum kill_level)last;
+}
+
+static void take_refused_fork(const char *record, const char *group, int *found)
+{
+	*found |= tells_refused_fork(record, group);
+}
+
+/* Whether a fork was refused in the job's group or below it. 0 if the log cannot be read, too. */
+int log_has_refused_fork(const char *group)
+{
+	int found = 0;
+
+	read_log(group, take_refused_fork, &found);
+	return found;
 }

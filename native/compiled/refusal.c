@@ -61,7 +61,7 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 ca
 		rank = fits;
 	}
 	add_filled(&words, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
-		   errno_name((int)wanted[2], room), s->group, "");
+		   (const char *const[SLOTS]){ errno_name((int)wanted[2], room), s->group, "", "", "" });
 	add_own_groups(&t, words.bytes);
 	/* 0 says that no call is known; it is read's number on x86, too */
 	if (call && *call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {

@@ -24,15 +24,39 @@ void add_number(struct text *t, u64 number)
 	add(t, digits + at);
 }
 
-/* `form` with its \1, \2 and \3 filled in. */
-void add_filled(struct text *t, const char *form, const char *first, const char *second, const char *third)
+/* `form` with its \1 to \5 filled in. */
+void add_filled(struct text *t, const char *form, const char *const values[SLOTS])
 {
 	char one[2] = "";
 
 	for (; *form; form++) {
 		one[0] = *form;
-		add(t, *form == 1 ? first : *form == 2 ? second : *form == 3 ? third : one);
+		add(t, *form >= 1 && *form <= SLOTS ? values[*form - 1] : one);
 	}
+}
+
+/* Letters and digits, and what no shell and no terminal gives a meaning to. */
+static int is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c >= '+' && c <= ':' && c != ',') || c == '_' ||
+	       c == '=';
+}
+
+/* A name that others chose: as it is if it is plain, else in quotes, with other characters but spaces as \xNN. */
+void add_quoted(struct text *t, const char *s, size_t length)
+{
+	static const char digits[] = "0123456789abcdef";
+	int plain = 1;
+
+	for (size_t i = 0; i < length; i++)
+		plain &= is_plain(s[i]);
+	add(t, plain ? "" : "\"");
+	for (size_t i = 0; i < length; i++) {
+		char escaped[] = { '\\', 'x', digits[(u8)s[i] >> 4], digits[s[i] & 15], 0 }, one[] = { s[i], 0 };
+
+		add(t, is_plain(s[i]) || s[i] == ' ' ? one : escaped);
+	}
+	add(t, plain ? "" : "\"");
 }
 
 void print(int fd, const char *s)

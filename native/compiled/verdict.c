@@ -15,14 +15,19 @@ struct end {
 	struct text words;	/* "sh exited with status 1" */
 };
 
-void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending)
+static void say_values(const struct story *s, enum word word, const char *const values[SLOTS])
 {
 	struct text t = { .length = 0 };
 
 	if (s->compiled->flags & QUIET)
 		return;
-	add_filled(&t, nth_string(&s->compiled->words, word), first, second, ending);
+	add_filled(&t, nth_string(&s->compiled->words, word), values);
 	print(2, t.bytes);
+}
+
+void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending)
+{
+	say_values(s, word, (const char *const[SLOTS]){ first, second, ending, "", "" });
 }
 
 /* `when` comes before: an end after something that did not bring it about. */
@@ -109,7 +114,7 @@ static enum word ulimit_word(const struct story *s, const struct counts *c, int 
 }
 
 /* As src/verdict/facts.ts computes them; 0 for what a compiled file does not read. */
-static void compute_figures(const struct story *s, const struct counts *c, const struct end *end, u64 *f)
+static void compute_figures(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct end *end, u64 *f)
 {
 	const struct life *l = s->life;
 
@@ -120,7 +125,7 @@ static void compute_figures(const struct story *s, const struct counts *c, const
 	f[FIGURE_OOM_KILLS] = c->oom_kills;
 	f[FIGURE_GROUP_KILLED] = s->oom_noticed && end->sig == SIGKILL;
 	f[FIGURE_OOM_WITHOUT_KILL] = c->own_ooms && !c->oom_kills;
-	f[FIGURE_FORKS_REFUSED] = c->denied;
+	f[FIGURE_FORKS_REFUSED] = forks->count;
 	f[FIGURE_FULL_SPACES] = l->full_spaces != 0;
 	f[FIGURE_FULL_TABLES] = l->full_tables;
 	f[FIGURE_INTERRUPTED] = (u64)is_interrupted(s, end);
@@ -131,8 +136,32 @@ static void compute_figures(const struct story *s, const struct counts *c, const
 	f[FIGURE_MEMORY_STALL_PERCENT] = c->stall_usec / (10 * s->ran_ms + 1);
 }
 
+/* As roomFor in src/verdict/remedies.ts. */
+static u64 room_for(u64 tasks)
+{
+	return tasks < 8 ? tasks + 8 : tasks * 2;
+}
+
+/* `ending` is empty for what held it up until its time was over. */
+static void tell_forks(const struct story *s, const struct refused_forks *f, const char *ending)
+{
+	struct text first = { .length = 0 }, number, max, more;
+
+	add(&first, f->at_least ? "at least " : "");
+	add_number(&first, f->count);
+	add(&first, f->count == 1 ? " fork was" : " forks were");
+	if (f->level == FORKS_ABOVE)
+		say_values(s, *ending ? WORD_PIDS_ABOVE : WORD_LATE_PIDS_ABOVE,
+			   (const char *const[SLOTS]){ first.bytes, f->group.bytes, ending, counted(&max, f->max, "", ""),
+						       counted(&more, room_for(f->max), "", "") });
+	else if (f->level == FORKS_UNKNOWN)
+		say_word(s, *ending ? WORD_PIDS_UNKNOWN : WORD_LATE_PIDS_UNKNOWN, first.bytes, "", ending);
+	else
+		say_word(s, *ending ? WORD_PIDS : WORD_LATE_PIDS, first.bytes, counted(&number, f->count, " time", " times"), ending);
+}
+
 /* What held it up until its time was over. */
-static void tell_late(const struct story *s, const struct counts *c, u32 held, int own)
+static void tell_late(const struct story *s, const struct counts *c, const struct refused_forks *forks, u32 held, int own)
 {
 	const struct life *l = s->life;
 	struct text first, second;
@@ -141,7 +170,7 @@ static void tell_late(const struct story *s, const struct counts *c, u32 held, i
 	if (held == KIND_OOM)
 		say_word(s, own ? WORD_LATE_OOM_OWN : WORD_LATE_OOM_ABOVE, "", second.bytes, "");
 	else if (held == KIND_FORK_REFUSED)
-		say_word(s, WORD_LATE_PIDS, "", counted(&second, c->denied, " time", " times"), "");
+		tell_forks(s, forks, "");
 	else if (held == KIND_SPACE)
 		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "", "");
 	else if (held == KIND_THROTTLED || held == KIND_SLOWED)
@@ -186,14 +215,6 @@ static void tell_kills(const struct story *s, const struct counts *c, const stru
 	say_word(s, own ? WORD_OOM_OWN : WORD_OOM_ABOVE, first.bytes, second.bytes, end->words.bytes);
 }
 
-static void tell_forks(const struct story *s, const struct counts *c, const struct end *end)
-{
-	struct text first, second;
-
-	counted(&first, c->denied, " fork was", " forks were");
-	say_word(s, WORD_PIDS, first.bytes, counted(&second, c->denied, " time", " times"), end->words.bytes);
-}
-
 static void tell_interrupted(const struct story *s, const struct end *end)
 {
 	struct text names = { .length = 0 };
@@ -220,7 +241,7 @@ static void tell_signal(const struct story *s, const struct counts *c, const str
 		say_word(s, counted ? WORD_KILLED_UNKNOWN : WORD_SIGNAL_UNKNOWN, "", "", end->words.bytes);
 }
 
-static void tell_kind(const struct story *s, u32 kind, const struct counts *c, struct end *end, int own)
+static void tell_kind(const struct story *s, u32 kind, const struct counts *c, const struct refused_forks *forks, struct end *end, int own)
 {
 	struct text first;
 
@@ -229,7 +250,7 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, s
 	else if (kind == KIND_OOM)
 		say_word(s, s->oom_noticed && end->sig == SIGKILL ? WORD_OOM_ALL : WORD_OOM_NONE, "", "", end->words.bytes);
 	else if (kind == KIND_FORK_REFUSED)
-		tell_forks(s, c, end);
+		tell_forks(s, forks, end->words.bytes);
 	else if (kind == KIND_SPACE)
 		say_word(s, WORD_SPACE, full_space(s, &first), "", end->words.bytes);
 	else if (kind == KIND_ULIMIT)
@@ -240,12 +261,12 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, s
 		tell_interrupted(s, end);
 	else if (kind == KIND_SIGNAL)
 		tell_signal(s, c, end);
-	else if (c->oom_kills || c->denied) {
+	else if (c->oom_kills || forks->count) {
 		describe_end(s, end, "later ");
 		if (c->oom_kills)
 			tell_kills(s, c, end, own);
 		else
-			tell_forks(s, c, end);
+			tell_forks(s, forks, end->words.bytes);
 	}
 }
 
@@ -256,6 +277,7 @@ int tell(const struct story *s)
 	int status = l->command_status != -1 ? l->command_status : l->own_status, own;
 	struct end end = { .sig = status & 0x7f, .status = status & 0x7f ? 0 : status >> 8 & 0xff };
 	u64 figures[FIGURE_COUNT] = { 0 };
+	static struct refused_forks forks;
 	struct counts c;
 	u32 held;
 
@@ -265,8 +287,9 @@ int tell(const struct story *s)
 		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno, (u32)l->failed_call);
 	c = count_figures(s);
 	own = is_own_limit(s, &c);
+	find_refused_forks(&c, s->group, s->timed_out || end.sig || end.status, &forks);
 	describe_end(s, &end, "");
-	compute_figures(s, &c, &end, figures);
+	compute_figures(s, &c, &forks, &end, figures);
 	if (s->timed_out) {
 		if (end.sig == SIGTERM) {
 			end.words.length = 0;
@@ -275,9 +298,9 @@ int tell(const struct story *s)
 		}
 		held = decide_kind(&s->compiled->held_rows, figures);
 		tell_stopped(s, &c, held, figures, end.words.bytes);
-		tell_late(s, &c, held, own);
+		tell_late(s, &c, &forks, held, own);
 		return 124;
 	}
-	tell_kind(s, decide_kind(&s->compiled->end_rows, figures), &c, &end, own);
+	tell_kind(s, decide_kind(&s->compiled->end_rows, figures), &c, &forks, &end, own);
 	return end.sig ? 128 + end.sig : end.status;
 }

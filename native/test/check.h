@@ -105,4 +105,7 @@ void test_status(void);
 /* compiled.c */
 void test_compiled(void);
 
+/* job-log.c */
+void test_job_log(const char *directory);
+
 #endif

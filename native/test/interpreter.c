@@ -210,6 +210,7 @@ int main(int argc, char **argv)
 	test_tool();
 	test_order();
 	test_compiled();
+	test_job_log(argv[1]);
 	test_status();
 	test_random(300000);
 	printf("%d checks, %d failed\n", done, failed);

@@ -218,7 +218,7 @@ function clonedKinds(plan: Plan): NamespaceKind[] {
 }
 
 /** On v2 from 6.11 on a refused fork is counted where the limit is, and no longer where the task is. */
-function countsForksByLevel({ layout, kernel }: Plan): boolean {
+export function countsForksByLevel({ layout, kernel }: Plan): boolean {
   return layout === 'v2' && isKernelFrom(kernel, [6, 11])
 }
 

@@ -32,6 +32,8 @@ export const compiledWords = [
   'LATE_OOM_OWN',
   'LATE_OOM_ABOVE',
   'LATE_PIDS',
+  'LATE_PIDS_ABOVE',
+  'LATE_PIDS_UNKNOWN',
   'LATE_SPACE',
   'LATE_TABLES',
   'LATE_THROTTLED',
@@ -41,6 +43,8 @@ export const compiledWords = [
   'OOM_ALL',
   'OOM_NONE',
   'PIDS',
+  'PIDS_ABOVE',
+  'PIDS_UNKNOWN',
   'SPACE',
   'SPACES',
   'ULIMIT_FSIZE',
@@ -62,7 +66,7 @@ export const compiledWords = [
 export type CompiledWords = { [W in (typeof compiledWords)[number]]: string }
 
 /** Where a text takes what only the end knows; no quoted text has such a character. */
-export const slots = ['\x01', '\x02', '\x03'] as const
+export const slots = ['\x01', '\x02', '\x03', '\x04', '\x05'] as const
 
 /** The words for one op that was refused; part and errno 0 stand for all that have no words of their own. */
 export interface CompiledRefusal {

@@ -2,10 +2,12 @@
 // The words of a compiled file's end, written when it is compiled: describe() of made-up causes, with slots for what only the end
 // knows. Called by run/compiled.ts; pure.
 
+import { countsForksByLevel } from '../plan/compile.ts'
 import type { Plan } from '../plan/plan.ts'
-import { type CompiledWords, slots } from '../program/compiled.ts'
+import { type CompiledWords, groupPlaceholder, slots } from '../program/compiled.ts'
 import type { Program } from '../program/ops.ts'
 import { quote } from '../quote.ts'
+import { levelWouldTell } from './attribute.ts'
 import type { Cause, CauseLimit, Figure, Remedy } from './cause.ts'
 import { sizedSpaces } from './exhausted.ts'
 import { possibleUlimitFigure, profileFigure, unknownSender } from './make-cause.ts'
@@ -13,7 +15,18 @@ import { measuringLimit, spareMemory } from './memory-need.ts'
 import { type Measuring, makeRemedies } from './remedies.ts'
 import { describe, type Slots, who } from './words.ts'
 
-const [first, second, third] = slots
+const [first, second, third, fourth, fifth] = slots
+
+/** Stands for a value that only the end knows, so that a remedy computes with it: no host can have so many tasks. */
+const unknownTasks = 1_000_000_007
+
+/** Puts slots where the made-up limit of a group above is told: its group, its value, and the value that a remedy gives it. */
+function fillAbove(text: string): string {
+  return text
+    .replaceAll(`/${groupPlaceholder}`, second)
+    .replaceAll(String(unknownTasks), fourth)
+    .replaceAll(String(unknownTasks * 2), fifth)
+}
 
 const ofThisHost: Measuring = (limit) => measuringLimit(limit, spareMemory())
 
@@ -68,6 +81,18 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     counts: { forksRefused: 2 },
     evidence: [pidsLine],
   } satisfies Partial<Cause>
+  const forksAbove = {
+    kind: 'fork-refused',
+    limit: { file: 'pids.max', value: unknownTasks, group: `/${groupPlaceholder}`, level: 'ancestor' },
+    counts: { forksRefused: 2 },
+    ...(!countsForksByLevel(plan) && { confidence: 'likely', wouldTell: levelWouldTell }),
+  } satisfies Partial<Cause>
+  const forksUnknown = {
+    ...forksAbove,
+    limit: { file: 'pids.max', level: 'ancestor' },
+    confidence: 'unknown',
+    wouldTell: levelWouldTell,
+  } satisfies Partial<Cause>
   const space = { kind: 'space', limit: { file: 'size', group: first } } as const
   const tables = { figure: 'descriptors', limit: 0, processes: 2 } as const
   const timeout = { kind: 'timeout', limit: { file: 'timeout', value: plan.spec.timeoutMs } } as const
@@ -117,6 +142,8 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     LATE_OOM_OWN: late(oom, kills),
     LATE_OOM_ABOVE: late(above, kills),
     LATE_PIDS: late(forks, { denied: second }),
+    LATE_PIDS_ABOVE: fillAbove(late(forksAbove)),
+    LATE_PIDS_UNKNOWN: late(forksUnknown),
     LATE_SPACE: late({ ...space, evidence: [{ figure: 'space', target: first, options: [] }] }),
     LATE_TABLES: late({ kind: 'descriptors', evidence: [tables] }, { tableLimit: first, tables: second }),
     LATE_THROTTLED: late({ kind: 'throttled', limit: heldLimits.throttled }),
@@ -126,6 +153,8 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     OOM_ALL: say({ ...oom, counts: {}, evidence: [{ ...memoryLine, kills: 0 }] }),
     OOM_NONE: say({ ...oom, counts: { ooms: 1 }, evidence: [{ ...memoryLine, kills: 0 }] }),
     PIDS: say(forks, { count: first, denied: second }),
+    PIDS_ABOVE: fillAbove(say(forksAbove, { count: first })),
+    PIDS_UNKNOWN: say(forksUnknown, { count: first }),
     SPACE: say(space),
     SPACES: sizedSpaces(program)
       .map(({ target }) => quote(target))

@@ -106,9 +106,11 @@ export function reachedLimits({ memory, pids }: Chain): string[] {
   ]
 }
 
+const overwritten = "the start of the kernel's log has been overwritten"
+
 /** A group of v1 that is gone took its counts along, and so did one of v2 before Linux 6.11 that of its refused forks: the log has them. */
 function unreadOf({ memory, pids }: Chain, log: LogFacts): string[] {
-  const lacking = log.readable ? [] : ["the kernel's log cannot be read"]
+  const lacking = log.readable ? (log.since === undefined ? [] : [overwritten]) : ["the kernel's log cannot be read"]
   const limited = pids.some(({ max, deniedHere }) => max !== undefined && deniedHere === undefined)
   return [
     ...(memory.every(({ kills }) => kills === undefined)

@@ -303,7 +303,9 @@ test('each kind of cause has a page of words', async () => {
     return `## ${title}\n\n${`${cli}${more}`.replace(/^(?=.)/gm, '    ')}`
   })
   const compiled = compiledWordsOf(made, compilePlan(made), () => 8 * 2 ** 30)
-  const slots = (shown: string) => shown.replaceAll('\x01', '{1}').replaceAll('\x02', '{2}').replaceAll('\x03', '{end}')
+  const names = ['1', '2', 'end', '4', '5']
+  const slots = (shown: string) =>
+    names.reduce((text, name, i) => text.replaceAll(String.fromCharCode(i + 1), `{${name}}`), shown)
   const words = Object.entries(compiled).map(
     ([word, shown]) => `## ${word}\n\n${slots(shown).replace(/^(?=.)/gm, '    ')}`,
   )

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose pids.max refused forks of the job, by the rules of src/verdict/attribute.ts. Asked after the end, and groups above are read only if a fork may have been refused. */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+
+#include "compiled.h"
+
+/* Room for the path of a file in a group. */
+#define LONGEST_PATH 4352
+
+/* Reads a file of the group `directory`. Returns 0 if it cannot be read. */
+static int read_file_of(const char *directory, size_t length, const char *file, char *text, size_t size)
+{
+	char path[LONGEST_PATH];
+	long fd, got;
+
+	if (length + text_length(file) + 2 > sizeof path)
+		return 0;
+	memcpy(path, directory, length);
+	path[length] = '/';
+	memcpy(path + length + 1, file, text_length(file) + 1);
+	fd = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	got = sys(__NR_read, fd, text, size - 1);
+	sys(__NR_close, fd);
+	text[got > 0 ? got : 0] = 0;
+	return got > 0;
+}
+
+static size_t parent_length(const char *path, size_t length)
+{
+	while (length && path[length - 1] != '/')
+		length--;
+	return length ? length - 1 : 0;
+}
+
+/* Returns 0 where there is no such file: at the root of the tree. */
+static int read_task_limit(const char *directory, size_t length, struct task_limit *out)
+{
+	char text[64];
+	const char *at = text;
+
+	*out = (struct task_limit){ 0 };
+	if (!read_file_of(directory, length, "pids.max", text, sizeof text))
+		return 0;
+	if (*text >= '0' && *text <= '9')
+		out->max = parse_number(&at), out->has_max = 1;
+	at = text;
+	if (read_file_of(directory, length, "pids.peak", text, sizeof text))
+		out->peak = parse_number(&at), out->has_peak = 1;
+	return 1;
+}
+
+static void set_above(struct refused_forks *out, const char *directory, size_t length, const struct task_limit *limit)
+{
+	out->level = FORKS_ABOVE;
+	out->max = limit->max;
+	out->group.length = 0;
+	add_quoted(&out->group, directory, length);
+}
+
+static int may_have_refused(const struct task_limit *limit)
+{
+	return limit->has_max && (!limit->has_peak || limit->peak >= limit->max);
+}
+
+/* Linux 6.11 and later, on v2: refused forks are counted where the limit is. */
+static int counts_by_level(const struct counts *c)
+{
+	char text[256];
+
+	return read_file_of(c->pids_group, parent_length(c->pids_group, c->pids_length), "pids.events.local", text, sizeof text);
+}
+
+/* v1, and v2 before Linux 6.11: the group that wanted to fork counts, whichever level refused. */
+static void find_by_peaks(const struct counts *c, struct refused_forks *out)
+{
+	int possible = may_have_refused(&c->tasks), known = possible && c->tasks.has_peak;
+
+	/* the nearest whose peak is known to have been there; without one, the only one that can have been */
+	for (size_t at = parent_length(c->pids_group, c->pids_length); at && !known; at = parent_length(c->pids_group, at)) {
+		struct task_limit limit;
+
+		if (!read_task_limit(c->pids_group, at, &limit))
+			break;
+		if (!may_have_refused(&limit))
+			continue;
+		possible++;
+		known = limit.has_peak;
+		if (known || possible == 1)
+			set_above(out, c->pids_group, at, &limit);
+	}
+	if (!known && possible != 1)
+		out->level = FORKS_UNKNOWN;
+}
+
+/* From Linux 6.11 on, on v2: the group whose limit it is counts, whoever below asked. That this job did, the kernel's log tells. */
+static void find_by_log(const struct counts *c, const char *group, struct refused_forks *out)
+{
+	int refusing = 0;
+
+	for (size_t at = parent_length(c->pids_group, c->pids_length); at; at = parent_length(c->pids_group, at)) {
+		struct task_limit limit;
+		char text[256];
+
+		if (!read_task_limit(c->pids_group, at, &limit))
+			break;
+		if (!read_file_of(c->pids_group, at, "pids.events.local", text, sizeof text) || !flat_value(text, "max"))
+			continue;
+		if (!refusing++ && limit.has_max)
+			set_above(out, c->pids_group, at, &limit);
+		else
+			out->level = FORKS_UNKNOWN;
+	}
+	if (!refusing || !log_has_refused_fork(group))
+		return;
+	out->count = 1;
+	out->at_least = 1;
+}
+
+/* out->count 0: no fork of the job was refused, as far as can be known. */
+void find_refused_forks(const struct counts *c, const char *group, int failed, struct refused_forks *out)
+{
+	*out = (struct refused_forks){ .count = c->denied, .level = FORKS_OWN };
+	if (!c->pids_group)
+		return;
+	if (!c->denied && failed)
+		find_by_log(c, group, out);
+	else if (c->denied && !counts_by_level(c))
+		find_by_peaks(c, out);
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Tests of what a compiled file believes of the kernel's log, and of the groups above it. */
+#include <unistd.h>
+
+#include "../compiled/compiled.h"
+#include "check.h"
+
+#define GROUP "hutch-1-2-3-0"
+#define KILL "6,339,514,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,"
+#define VICTIM ",task=sh,pid=7,uid=0\n"
+#define FORK "6,340,515,-;cgroup: fork rejected by pids controller in "
+
+/* Copies to the heap with nothing behind, so that reading on is caught. */
+static char *exact(const char *text)
+{
+	char *copy = malloc(strlen(text) + 1);
+
+	memcpy(copy, text, strlen(text) + 1);
+	return copy;
+}
+
+static enum kill_level level_of(const char *record)
+{
+	char *copy = exact(record);
+	enum kill_level level = kill_level_of(copy, GROUP);
+
+	free(copy);
+	return level;
+}
+
+static int tells(const char *record)
+{
+	char *copy = exact(record);
+	int found = tells_refused_fork(copy, GROUP);
+
+	free(copy);
+	return found;
+}
+
+static void test_kills(void)
+{
+	CHECK(level_of(KILL "oom_memcg=/a/" GROUP ",task_memcg=/a/" GROUP VICTIM) == LEVEL_OWN);
+	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/" GROUP VICTIM) == LEVEL_ABOVE);
+	CHECK(level_of(KILL "oom_memcg=/a/" GROUP "/b,task_memcg=/a/" GROUP "/b" VICTIM) == LEVEL_BELOW);
+	CHECK(level_of(KILL "global_oom,task_memcg=/a/" GROUP VICTIM) == LEVEL_HOST);
+	/* of another group, also of one whose name begins or ends as the job's does */
+	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/b" VICTIM) == LEVEL_UNKNOWN);
+	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/" GROUP "0" VICTIM) == LEVEL_UNKNOWN);
+	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/x" GROUP VICTIM) == LEVEL_UNKNOWN);
+	/* a process wrote it, or named itself so */
+	CHECK(level_of("14" KILL "oom_memcg=/a/" GROUP ",task_memcg=/a/" GROUP VICTIM) == LEVEL_UNKNOWN);
+	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/b,task=,task_memcg=/" GROUP VICTIM) == LEVEL_UNKNOWN);
+	CHECK(level_of(KILL "oom_memcg=/a,oom_memcg=/,task_memcg=/a/" GROUP VICTIM) == LEVEL_UNKNOWN);
+	/* cut off anywhere */
+	for (size_t length = 0; length < sizeof KILL; length++) {
+		char *copy = exact(KILL);
+
+		copy[length < sizeof KILL - 1 ? length : sizeof KILL - 1] = 0;
+		CHECK(level_of(copy) == LEVEL_UNKNOWN);
+		free(copy);
+	}
+}
+
+static void test_refused_forks(void)
+{
+	CHECK(tells(FORK "/a/" GROUP "\n"));
+	CHECK(tells(FORK "/" GROUP "/b\n"));
+	CHECK(!tells(FORK "/a\n"));
+	CHECK(!tells(FORK "/a/" GROUP "0\n"));
+	CHECK(!tells(FORK "/a\n /" GROUP "\n"));
+	CHECK(!tells("1" FORK "/a/" GROUP "\n"));
+	CHECK(!tells("6,340,515,-;it said: cgroup: fork rejected by pids controller in /" GROUP "\n"));
+	for (size_t length = 0; length <= sizeof FORK; length++) {
+		char *copy = exact(FORK "/");
+
+		copy[length] = 0;
+		CHECK(!tells(copy));
+		free(copy);
+	}
+}
+
+static void write_in(const char *directory, const char *group, const char *file, const char *text)
+{
+	char path[4200];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s%s", directory, group);
+	mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s%s/%s", directory, group, file);
+	f = fopen(path, "w");
+	fputs(text, f);
+	fclose(f);
+}
+
+static struct refused_forks found_in(const char *path, size_t length, u64 denied, struct task_limit own)
+{
+	struct counts c = { .denied = denied, .tasks = own, .pids_group = path, .pids_length = length };
+	struct refused_forks out;
+
+	find_refused_forks(&c, GROUP, 1, &out);
+	return out;
+}
+
+/* Files of groups as v1 and v2 before Linux 6.11 have them. */
+static void test_levels(const char *directory)
+{
+	const struct task_limit reached = { 4, 4, 1, 1 }, free = { 9, 2, 1, 1 }, none = { 0, 2, 0, 1 };
+	char path[4096];
+	size_t length;
+
+	write_in(directory, "/forks", "pids.max", "5\n");
+	write_in(directory, "/forks", "pids.peak", "5\n");
+	write_in(directory, "/forks/odd \033name", "pids.max", "max\n");
+	snprintf(path, sizeof path, "%s/forks/odd \033name/" GROUP "/pids.events", directory);
+	length = strlen(path) - strlen("/pids.events");
+	CHECK(found_in(path, length, 2, reached).level == FORKS_OWN);
+	CHECK(found_in(path, length, 2, free).level == FORKS_ABOVE);
+	CHECK(found_in(path, length, 2, none).max == 5);
+	CHECK(strstr(found_in(path, length, 2, none).group.bytes, "/forks") != NULL);
+	CHECK(found_in(path, length, 0, none).count == 0);
+	/* the nearest that was full */
+	write_in(directory, "/forks/odd \033name", "pids.max", "3\n");
+	write_in(directory, "/forks/odd \033name", "pids.peak", "3\n");
+	CHECK(found_in(path, length, 2, none).max == 3);
+	CHECK(strchr(found_in(path, length, 2, none).group.bytes, '\033') == NULL);
+	CHECK(strstr(found_in(path, length, 2, none).group.bytes, "/odd \\x1bname\"") != NULL);
+	/* nobody was full */
+	write_in(directory, "/forks/odd \033name", "pids.peak", "2\n");
+	write_in(directory, "/forks", "pids.peak", "4\n");
+	CHECK(found_in(path, length, 2, none).level == FORKS_UNKNOWN);
+	/* from Linux 6.11 on the group's own count is of its own limit */
+	write_in(directory, "/forks/odd \033name", "pids.events.local", "max 0\n");
+	CHECK(found_in(path, length, 2, none).level == FORKS_OWN);
+}
+
+void test_job_log(const char *directory)
+{
+	test_kills();
+	test_refused_forks();
+	test_levels(directory);
+}
