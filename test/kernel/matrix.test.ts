@@ -26,6 +26,10 @@ afterAll(() => {
 interface Case {
   title: string
   script: string
+  /** The layout on which alone it can be made. */
+  only?: 'v1 controllers' | 'v2'
+  /** In place of the shell. */
+  argv?: string[]
   /** Kernel files of the job's own group, of one above it. */
   own?: { [file: string]: string | number }
   above?: { [file: string]: string | number }
@@ -38,6 +42,8 @@ interface Case {
   level?: 'own' | 'ancestor'
   /** Of a group, whose jobs' ends are not known: what happened in it; absent: nothing that a group tells of. */
   found?: CauseKind
+  /** Its processes may not be killed for memory. */
+  adjusted?: true
 }
 
 const tight = { 'memory.max': '24M', ...(readHost().layout === 'v2' && { 'memory.swap.max': 0 }) }
@@ -111,6 +117,39 @@ const cases: Case[] = [
     flags: ['--ulimit', 'cpu=1'],
     kind: 'ulimit',
   },
+  {
+    title: 'out of memory with nothing to kill',
+    script: 'exec tail /dev/zero',
+    only: 'v2',
+    own: tight,
+    options: { oomScoreAdj: -1000 },
+    flags: ['--oom-score-adj', '-1000'],
+    kind: 'oom',
+    level: 'own',
+    adjusted: true,
+    found: 'oom',
+  },
+  {
+    title: 'slowed by memory.high',
+    script: 'exec tail /dev/zero',
+    only: 'v2',
+    own: { 'memory.high': '16M', 'memory.max': '400M', 'memory.swap.max': 0 },
+    options: { timeout: 4000 },
+    flags: ['--timeout', '4s'],
+    kind: 'timeout',
+    side: 'slowed',
+    found: 'slowed',
+  },
+  {
+    title: 'killed at a limit by its v1 name',
+    script: `exec ${hog} 60M`,
+    only: 'v1 controllers',
+    own: { 'memory.limit_in_bytes': '24M' },
+    kind: 'oom',
+    level: 'own',
+    found: 'oom',
+  },
+  { title: 'no such program', script: 'exit 127', argv: ['hutch-no-such-program'], kind: 'exec-failed' },
   { title: 'exited', script: 'exit 3', kind: 'exited' },
   { title: 'a fault', script: 'kill -SEGV $$', kind: 'signal' },
 ]
@@ -123,7 +162,7 @@ test.for(sampled(cases, true).map((one) => [one.title, one] as const))(
     timeout: 120_000,
   },
   async ([title, made], context) => {
-    requires(context, 'root')
+    requires(context, 'root', ...(made.only ? [made.only] : []))
     const group = (more: string, files: object = {}) =>
       Cgroup.create(`/hutch-test-${process.pid}-${++serial}${more}`, { files: files as never })
     await using parent = await group('-jobs', made.above)
@@ -131,42 +170,98 @@ test.for(sampled(cases, true).map((one) => [one.title, one] as const))(
     const limits = made.own ?? 'none'
     const { timeout, ...plan } = made.options ?? {}
     const options = { ...plan, limits, parent: parent.path } as StartOptions
-    const argv = ['-c', made.script]
-    const alone = await run('sh', argv, timeout === undefined ? options : { ...options, timeout })
+    const [program, ...argv] = argvOf(made) as [string, ...string[]]
+    const alone = await run(program, argv, timeout === undefined ? options : { ...options, timeout })
     const pool = await createPool({ size: 1, plan: options })
-    const pooled = await pool.run(['sh', ...argv], timeout === undefined ? {} : { timeout }).finally(() => pool.close())
+    const pooled = await pool
+      .run([program, ...argv], timeout === undefined ? {} : { timeout })
+      .finally(() => pool.close())
     const own = await Cgroup.create(`${above.path}/own`, { files: (made.own ?? {}) as never })
-    const found = inGroup(own, made.script, made.flags !== undefined)
-    const row = [alone.cause, pooled.cause, await compiled(made, parent.path), why(alone).cause, found]
-    table.push([title, ...row.map((cell) => (typeof cell === 'string' ? cell : cellOf(cell)))])
+    const found = inGroup(own, made)
+    const file = compiled(made, parent.path)
+    const row = [alone.cause, pooled.cause, file, why(alone).cause, found]
+    table.push([title, ...row.map((cell) => ('text' in cell ? cell.text : cellOf(cell)))])
     const { expect } = context
     for (const cause of [row[0], row[1], row[3]] as Cause[]) expectEnd(expect, cause, made)
-    expectText(expect, row[2] as string, made)
+    expectSaid(expect, file, alone.cause, made)
     expectFound(expect, found, made)
   },
 )
 
 /** The same script by a shell that nobody watches, and what the group tells then. */
-function inGroup(own: Cgroup, script: string, endless: boolean): Cause {
+function inGroup(own: Cgroup, { script, flags, adjusted }: Case): Cause {
   const join = [...new Set(Object.values(own.directories))].map((at) => `echo 0 > ${at}/cgroup.procs`).join(';')
-  spawnSync('sh', ['-c', `${join}; ${script}`], { stdio: 'ignore', ...(endless && { timeout: 1000, killSignal: 9 }) })
+  const adjust = adjusted ? 'echo -1000 > /proc/self/oom_score_adj;' : ''
+  const stop = flags?.includes('--timeout') ? Number.parseInt(flags.at(-1)!, 10) * 1000 : 2000
+  spawnSync('sh', ['-c', `${adjust} ${join}; ${script}`], {
+    stdio: 'ignore',
+    ...(flags && { timeout: Math.min(stop, 4000), killSignal: 9 }),
+  })
   return why(own.path).cause
 }
 
-async function compiled({ script, own = {}, flags = [] }: Case, parent: string): Promise<string> {
+const argvOf = ({ argv, script }: Case) => argv ?? ['sh', '-c', script]
+
+/** What a compiled file says, by its first line, and its status. */
+interface Said {
+  text: string
+  kind: CauseKind
+  side?: CauseKind
+  /** `above` is a group above, or the host. */
+  level?: 'own' | 'above'
+  count?: number
+}
+
+function compiled(made: Case, parent: string): Said {
   const output = `${work}/file`
+  const { own = {}, flags = [] } = made
   const limits = Object.entries(own).flatMap(([name, value]) => ['--limit', `${name}=${value}`])
   const none = limits.length === 0 ? ['--limit', 'none'] : limits
   execFileSync(process.execPath, [
-    ...[cli, 'compile', '--output', output, '--parent', parent, ...none, ...flags, '--', 'sh', '-c', script],
+    ...[cli, 'compile', '--output', output, '--parent', parent, ...none, ...flags, '--', ...argvOf(made)],
   ])
   const { stderr, status, signal } = spawnSync(output, { encoding: 'utf8' })
-  return (
-    stderr
-      .split('\n')
-      .find((line) => line.startsWith('hutch: '))
-      ?.slice(7) ?? `status ${status ?? signal}`
-  )
+  const line = stderr.split('\n').find((one) => one.startsWith('hutch: '))
+  return line === undefined ? { text: `status ${status ?? signal}`, kind: 'exited' } : parse(line.slice(7))
+}
+
+/** Of the first lines of compiled files one form each; `later`: the job went on, and ended for another reason. */
+const forms: [form: RegExp, kind: CauseKind, side?: CauseKind][] = [
+  [
+    /^(?:(\d+) process(?:es were| was)|all processes were) killed \(OOM\): [^;]*;( later)? \S+ (?:exited|was killed)/,
+    'oom',
+  ],
+  [/^out of memory \(OOM\), and nothing could be killed: memory\.max [^;]*; \S+ (?:exited|was killed)/, 'oom'],
+  [
+    /^(?:at least )?(\d+) forks? (?:was|were) refused: pids\.max [^;]*;( later)? \S+ (?:exited|was killed)/,
+    'fork-refused',
+  ],
+  [/^timed out after [\d.]+ m?s, held back by cpu\.max in \d+ % of its periods: /, 'timeout', 'throttled'],
+  [/^timed out after [\d.]+ m?s, slowed \d+ times? by memory\.high: /, 'timeout', 'slowed'],
+  [/^timed out after [\d.]+ m?s: /, 'timeout'],
+  [/^\S+ used more CPU time than ulimit cpu \(\d+ s\); \S+ was killed by SIGKILL$/, 'ulimit'],
+  [/^\S+ was killed by SIG[A-Z]+: a fault of its own$/, 'signal'],
+  [/^cannot run \S+: no such program \(ENOENT\)$/, 'exec-failed'],
+]
+
+function parse(text: string): Said {
+  const found = forms.flatMap(([form, kind, side]): Said[] => {
+    const match = form.exec(text)
+    if (!match) return []
+    const [, count, later] = match
+    const ofGroup = kind === 'oom' || kind === 'fork-refused'
+    return [
+      {
+        text,
+        kind: later ? 'exited' : kind,
+        ...(later ? { side: kind } : side && { side }),
+        ...(ofGroup && { level: text.includes('group above') ? 'above' : 'own' }),
+        ...(count !== undefined && { count: Number(count) }),
+      },
+    ]
+  })
+  if (found.length !== 1) throw new Error(`${found.length} forms fit: ${text}`)
+  return found[0]!
 }
 
 const eventOf = ({ sideEvents }: Cause, kind: CauseKind | undefined) => sideEvents.find((event) => event.kind === kind)
@@ -187,22 +282,13 @@ function expectEnd(expect: Expect, cause: Cause, { kind, side, level }: Case): v
   if (level !== undefined) expect(limit?.level).toBe(level)
 }
 
-/** What a compiled file says has the same kind, and the level. */
-const said: { [K in CauseKind]?: RegExp } = {
-  oom: /killed \(OOM\)/,
-  'fork-refused': /refused: pids\.max/,
-  throttled: /held back by cpu\.max/,
-  timeout: /^timed out/,
-  ulimit: /ulimit cpu/,
-  signal: /killed by SIGSEGV/,
-}
-
-function expectText(expect: Expect, text: string, { kind, side, level }: Case): void {
-  // a compiled file does not look at the groups above: a refusal by one of those is not told
-  if (kind === 'fork-refused' && level === 'ancestor') return
-  for (const wanted of [kind, side]) if (wanted !== undefined && said[wanted]) expect(text).toMatch(said[wanted])
-  if (kind === 'exited' && side === undefined) expect(text).toBe('status 3')
-  if (kind === 'oom') expect(text.includes('group above')).toBe(level === 'ancestor')
+/** A compiled file says the same as run: kind, side event, level, and how often. */
+function expectSaid(expect: Expect, { kind, side, level, count }: Said, cause: Cause, made: Case): void {
+  const event = side === undefined ? cause : eventOf(cause, side)
+  const { limit, counts } = event ?? {}
+  expect([kind, side]).toEqual([cause.kind, made.side])
+  if (level !== undefined) expect(level).toBe(limit?.level === 'own' ? 'own' : 'above')
+  if (count !== undefined) expect(count).toBe(counts?.oomKills ?? counts?.forksRefused)
 }
 
 /** A group tells what happened in it, and acquits nothing that a run blames. */
