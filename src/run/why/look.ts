@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads all that is to be known of a group or of one process in it, and computes the figures that foundRows and restRows ask for. Called by group.ts.
+import { statSync } from 'node:fs'
 import { type Chain, readChain } from '../../cgroup/chain.ts'
 import { readMany, walkGroups } from '../../cgroup/files.ts'
 import { hierarchies, type Place } from '../../cgroup/place.ts'
@@ -61,7 +62,7 @@ export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts
     frozen: readFrozen(host, place),
     waiting: readWaiting(processes),
     daemon: readDaemonKills(host, place),
-    unread: unreadOf(chain, log),
+    unread: unreadOf(chain, log, place),
   }
 }
 
@@ -106,11 +107,21 @@ export function reachedLimits({ memory, pids }: Chain): string[] {
   ]
 }
 
-const overwritten = "the start of the kernel's log has been overwritten"
+const overwritten = "the kernel's log does not go back to the first time of this group"
+
+/** Whether a group was there before the oldest record of the log. cgroupfs keeps no time of birth: a directory's change time is that of its first look-up. */
+function isOlder(directory: string, since: number | undefined): boolean {
+  if (since === undefined) return false
+  const { ctimeMs } = statSync(directory, { throwIfNoEntry: false }) ?? {}
+  return ctimeMs === undefined || ctimeMs < since
+}
 
 /** A group of v1 that is gone took its counts along, and so did one of v2 before Linux 6.11 that of its refused forks: the log has them. */
-function unreadOf({ memory, pids }: Chain, log: LogFacts): string[] {
-  const lacking = log.readable ? (log.since === undefined ? [] : [overwritten]) : ["the kernel's log cannot be read"]
+function unreadOf({ memory, pids }: Chain, log: LogFacts, place: Place): string[] {
+  const lost = [place.directories.memory, place.directories.pids, place.directories['']].some(
+    (directory) => directory !== undefined && isOlder(directory, log.since),
+  )
+  const lacking = log.readable ? (lost ? [overwritten] : []) : ["the kernel's log cannot be read"]
   const limited = pids.some(({ max, deniedHere }) => max !== undefined && deniedHere === undefined)
   return [
     ...(memory.every(({ kills }) => kills === undefined)
