@@ -12,6 +12,8 @@ export interface End {
   kind: CauseKind
   /** The kind of something that happened, but did not end the job, or that held it up. */
   side?: CauseKind
+  /** It takes a minute in a VM: `npm run test:kernels` alone tries it. */
+  long?: true
   needs?: Need | readonly Need[]
   /** Done to the job once it waits: a signal by its caller, a stop, a note as systemd-oomd leaves it and SIGKILL, or the kernel's choice among all processes. */
   act?: NodeJS.Signals | 'stop' | 'oomd' | 'choose'

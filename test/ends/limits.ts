@@ -47,7 +47,7 @@ const busy: readonly (readonly [string, ...string[]])[] = [
   python('import time\nwhile time.process_time() < 0.4: pass'),
   perl('1 while (times)[0] + (times)[1] < 0.4'),
   node('while (process.cpuUsage().user < 4e5);'),
-  ['bash', '-c', 'for ((i = 0; i < 150000; i++)); do :; done'],
+  ['bash', '-c', 'for ((i = 0; i < 300000; i++)); do :; done'],
   sh('exec python3 -c "import time\nwhile time.process_time() < 0.4: pass"'),
   sh('perl -e "1 while (times)[0] + (times)[1] < 0.2"; perl -e "1 while (times)[0] + (times)[1] < 0.2"'),
 ]
@@ -175,8 +175,8 @@ const spaces = rows('space', [
   },
   {
     command: ['sqlite3', '/mnt/db', 'create table t(x); insert into t values (zeroblob(3000000))'],
+    // no remedy is applied: at some sizes it takes back what it wrote, and the file system is not full in the end
     options: spaced('1M'),
-    rounds: 3,
     needs: '/usr/bin/sqlite3',
   },
   {

@@ -2,6 +2,8 @@
 // Ends that no limit brought about: programs that exit, signals, filters, programs that cannot be started, and what nothing records.
 import { type End, node, none, perl, python, rows, sh, tight } from './end.ts'
 
+/** Removed by ends.test.ts, which also fills it. */
+export const elsewhere = '/var/tmp/hutch-test-elsewhere'
 const few = (pids: number): typeof none => ({ limits: { pids } })
 const exits = rows(
   'exited',
@@ -74,7 +76,7 @@ const killing = (...calls: string[]) => ({
 })
 const filters = rows('filter', [
   {
-    command: ['mkdir', '/tmp/hutch-test-x'],
+    command: ['mkdir', '-p', `${elsewhere}/made`],
     options: { ...none, seccomp: killing('mkdir', 'mkdirat') as never },
     rounds: 1,
   },
@@ -99,7 +101,6 @@ const failedExecs = rows('exec-failed', [
   { command: ['/proc/version'], options: none },
 ])
 
-export const elsewhere = '/var/tmp/hutch-test-elsewhere'
 /** Programs that the host has, and a sandbox has not; ends.test.ts makes them. */
 const notInside = rows(
   'not-inside',

@@ -55,7 +55,7 @@ function replaces([flag, value = '']: readonly string[], [old, before = '']: rea
 
 /** Applies the first part of a remedy that names options or is a command; returns the new flags, undefined if it has none. */
 export async function paste(remedy: string, flags: string[][]): Promise<string[][] | undefined> {
-  for (const part of remedy.split('; or ')) {
+  for (const part of remedy.split(/; (?:or|then) /)) {
     const without = / without (--[a-z-]+)(?: (\S+))?$/.exec(part)
     if (without)
       return flags.filter(([flag, value]) => flag !== without[1] || !(value ?? '').startsWith(without[2] ?? ''))
