@@ -1,57 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 // Remedies of limits, applied as they are written: each makes the job pass, or measures the value that does.
-import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Cgroup, type Result, type RunOptions, run, why } from '../../src/index.ts'
 import { limitForPeak, sizeText } from '../../src/verdict/memory-need.ts'
 import { fittingHeap } from '../../src/verdict/node-heap.ts'
+import { type Need, requires } from '../requires.ts'
 import { sampled } from '../sample.ts'
 
 const MiB = 2 ** 20
 
-function has(program: string): boolean {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`])
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** What a program in C needs to be compiled: cc1, run by cc, run by make. */
 const make = `cd "$(mktemp -d)" && trap 'rm -rf "$PWD"' EXIT && awk 'BEGIN { for (i = 0; i < 6000; i++) printf "int f%d(int a) { return a * %d + a; }\\n", i, i }' >a.c && cp a.c b.c && printf 'all: a.o b.o\\n' >Makefile && make -s -j2 CFLAGS=-O0`
 
-const jobs: [name: string, needs: string, command: string[], options?: RunOptions][] = [
-  ['python, one block', 'python3', ['python3', '-c', 'b = bytearray(90 << 20)']],
-  ['python, a list that grows', 'python3', ['python3', '-c', 'l = [str(i) for i in range(1_500_000)]']],
-  ['perl', 'perl', ['perl', '-e', 'my @a = map { "x" x 1048576 } 1 .. 90;']],
-  ['node, a buffer', 'node', ['node', '-e', 'Buffer.alloc(90 * 1024 * 1024, 1)']],
+const jobs: [name: string, needs: Need[], command: string[], options?: RunOptions][] = [
+  ['python, one block', ['python3'], ['python3', '-c', 'b = bytearray(90 << 20)']],
+  ['python, a list that grows', ['python3'], ['python3', '-c', 'l = [str(i) for i in range(1_500_000)]']],
+  ['perl', ['/usr/bin/perl'], ['perl', '-e', 'my @a = map { "x" x 1048576 } 1 .. 90;']],
+  ['node, a buffer', [], ['node', '-e', 'Buffer.alloc(90 * 1024 * 1024, 1)']],
   [
     'a file in a tmpfs',
-    'sh',
+    [],
     ['sh', '-c', 'head -c 90M /dev/zero >/mnt/x'],
     { sandbox: true, mounts: [{ tmpfs: '/mnt' }] },
   ],
   [
     'a pipeline of a shell',
-    'dd',
+    [],
     ['sh', '-c', 'set -e; dd if=/dev/zero bs=90M count=1 2>/dev/null | wc -c | grep -q 94371840'],
   ],
-  ['make -j with cc1', 'make', ['sh', '-c', make]],
+  ['make -j with cc1', ['/usr/bin/make', '/usr/bin/cc'], ['sh', '-c', make]],
 ]
 
 function failed({ cause, exitCode }: Result): boolean {
   return cause.kind === 'oom' || exitCode !== 0
 }
 
-test.each(sampled(jobs, true))(
+test.for(sampled(jobs, true))(
   '%s: the measured value is enough, and the limit before was not',
-  async (name, needs, [command = '', ...args], options) => {
-    if (!has(needs) || (needs === 'make' && !has('cc'))) return
+  async ([name, needs, [command = '', ...args], options], context) => {
+    requires(context, ...needs)
+    const below = name.startsWith('make') ? 20 : 40
     const under = (memory: string) => run(command, args, { ...options, limits: { memory, swap: 0 } } as RunOptions)
     // the control
-    const first = await under(needs === 'make' ? '20M' : '40M')
+    const first = await under(`${below}M`)
     expect(failed(first), name).toBe(true)
     expect([first.cause.kind, first.cause.sideEvents[0]?.kind]).toContain('oom')
     const remedy = first.cause.remedies.find(({ measure }) => measure)
@@ -59,7 +51,7 @@ test.each(sampled(jobs, true))(
     const measured = await under(remedy!.option!.value!)
     expect(measured, name).toMatchObject({ exitCode: 0, cause: { kind: 'exited', sideEvents: [] } })
     const peak = measured.usage.memoryPeak!
-    expect(peak).toBeGreaterThan((needs === 'make' ? 20 : 40) * MiB)
+    expect(peak).toBeGreaterThan(below * MiB)
     const enough = await under(sizeText(limitForPeak(peak)))
     expect(enough, name).toMatchObject({ exitCode: 0, cause: { kind: 'exited', sideEvents: [] } })
     const { memoryUse, victims } = first.cause
@@ -117,8 +109,8 @@ test('Node is not advised when another program below it was killed, and is told 
   expect(small.verdict.remedy).toContain('too small for Node')
 })
 
-test('a program that works in bursts, below its CPU limit on average, is cured by quota that it saves', async () => {
-  if (!has('perl')) return
+test('a program that works in bursts, below its CPU limit on average, is cured by quota that it saves', async (context) => {
+  requires(context, '/usr/bin/perl')
   // 60 ms of work, then 250 ms of sleep
   const bursts = 'for (1 .. 6) { my $t = times; 1 while times() - $t < 0.06; select undef, undef, undef, 0.25 }'
   const throttled = async (limits: object) => {
