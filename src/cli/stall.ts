@@ -93,7 +93,7 @@ function fullTable(pids: readonly number[]): Stall | undefined {
     const open = countDescriptors(pid)
     if (limit > 0 && open >= limit)
       return {
-        headline: `process ${pid} (${quote(read(pid, 'comm')?.trim() ?? '')}) has all ${limit} file descriptors open that it may have`,
+        headline: `process ${pid} (${quote(read(pid, 'comm')?.trim() ?? '')}) has ${limit} file descriptors open, which is its limit`,
         evidence: [['nofile', `${limit}   open ${open}`]],
         remedy: `prlimit --pid ${pid} --nofile=${limit * 2}:`,
       }

@@ -114,6 +114,8 @@ export interface Remedy {
   argv?: string[]
   /** How much is needed is unknown: `value` is large enough to find out, and the peak of that run is what is needed. */
   measure?: true
+  /** A step that follows the remedy before, not an alternative to it. */
+  next?: true
   /** What it does, or what has to be found out first. */
   reason: string
 }

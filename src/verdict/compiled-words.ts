@@ -32,7 +32,7 @@ const ofThisHost: Measuring = (limit) => measuringLimit(limit, spareMemory())
 
 /** A compiled file has the limits that it was compiled with, and does not tell a peak. */
 function byRun(remedy: Remedy): Remedy {
-  return remedy.measure && remedy.option ? { ...remedy, reason: `${remedy.reason} by hutch run` } : remedy
+  return remedy.measure && remedy.option ? { ...remedy, reason: `${remedy.reason} under hutch run` } : remedy
 }
 
 /** Returns the texts that native/compiled/verdict.c chooses from. */

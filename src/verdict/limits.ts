@@ -133,10 +133,9 @@ function tasksOf(ended: Ended, group: string): { max: number | undefined; peak: 
   return { max: parseNumber(figures('pids.max')), peak: parseNumber(figures('pids.peak')) }
 }
 
-/** Returns the lowest memory limit of the groups above the job, read now; infinite without one. */
-export function lowestAbove(ended: Ended): number {
-  const limits = ended.plan.ancestors.map(({ directory }) =>
-    Number(limitAbove(ended, 'memory.max', directory).value ?? Number.NaN),
-  )
+/** Returns the lowest memory limit of the groups above the job, or above one of these, `group`, read now; infinite without one. */
+export function lowestAbove(ended: Ended, group?: string): number {
+  const above = ended.plan.ancestors.filter(({ directory }) => group?.startsWith(`${directory}/`) ?? true)
+  const limits = above.map(({ directory }) => Number(limitAbove(ended, 'memory.max', directory).value ?? Number.NaN))
   return Math.min(Number.POSITIVE_INFINITY, ...limits.filter((limit) => !Number.isNaN(limit)))
 }

@@ -54,7 +54,8 @@ export function makeCause(ended: Ended): Cause {
     remedies: [],
     evidence: outcome.execError === undefined ? evidenceOf(ended, row.kind) : searched(ended),
   }
-  const measuring = (limit: number) => measuringLimit(limit, outcome.spareMemory(), lowestAbove(ended))
+  const measuring = (limit: number, group?: string) =>
+    measuringLimit(limit, outcome.spareMemory(), lowestAbove(ended, group))
   return { ...cause, remedies: outcome.execFailure?.remedies ?? makeRemedies(cause, plan, measuring) }
 }
 

@@ -9,8 +9,8 @@ import { sizeText } from './memory-need.ts'
 import { isNodeVictim, nodeRemedies } from './node-heap.ts'
 import { groupOf } from './usage.ts'
 
-/** Returns a limit, in bytes, for a run that measures the need; undefined if there is no room above the given one. */
-export type Measuring = (limit: number) => number | undefined
+/** Returns a limit, in bytes, for a run that measures the need; undefined if there is no room above the given one, of `group` or of the job. */
+export type Measuring = (limit: number, group?: string) => number | undefined
 
 /** Returns the ways out, the first one first. */
 export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
@@ -66,7 +66,7 @@ const byKind: { [K in CauseKind]?: Maker } = {
   filter: () => [
     { reason: 'allow the call in the profile' },
     { option: { name: 'seccomp', value: 'default' }, reason: 'use another profile' },
-    { option: { name: 'seccomp', value: 'none' }, reason: 'use none' },
+    { option: { name: 'seccomp', value: 'none' }, reason: 'use no profile' },
   ],
   oomd: () => [
     { argv: ['journalctl', '-u', 'systemd-oomd'], reason: 'see when and why it acted' },
@@ -131,7 +131,7 @@ function measureWith(name: OptionKey, limit: number, measuring: Measuring): Reme
 
 function measureGroup(limit: CauseLimit, value: number | undefined, measuring: Measuring): Remedy[] {
   const elsewhere: Remedy = { option: { name: 'parent' }, reason: 'run it below another group' }
-  const enough = value === undefined ? undefined : measuring(value)
+  const enough = value === undefined ? undefined : measuring(value, limit.group)
   if (value !== undefined && enough === undefined) return [{ reason: noRoom(value) }, elsewhere]
   const text = enough === undefined ? 'SIZE' : sizeText(enough)
   return [
@@ -140,7 +140,7 @@ function measureGroup(limit: CauseLimit, value: number | undefined, measuring: M
       ...(enough !== undefined && { measure: true as const }),
       reason: 'raise the limit, to measure how much it needs',
     },
-    { argv: ['hutch', 'cgroup', 'get', limit.group!, 'memory.peak'], reason: 'then read its peak' },
+    { argv: ['hutch', 'cgroup', 'get', limit.group!, 'memory.peak'], reason: 'read its peak', next: true },
     elsewhere,
   ]
 }
@@ -151,7 +151,7 @@ function raisePids({ limit }: Cause, plan: Plan): Remedy[] {
     if (limit.group !== undefined) return raiseGroup(limit, 'pids.max', max === undefined ? 'N' : String(roomFor(max)))
     const parent = (groupOf(plan, 'pids') ?? plan.groups[0])?.parent ?? '/'
     return [
-      { argv: ['hutch', 'why', parent], reason: 'find the group above that is full' },
+      { argv: ['hutch', 'why', parent], reason: 'find the full group above' },
       { option: { name: 'parent' }, reason: 'run it below another group' },
     ]
   }
@@ -159,7 +159,7 @@ function raisePids({ limit }: Cause, plan: Plan): Remedy[] {
   return [
     {
       option: { name: 'limits.pids', ...(value && { value }) },
-      reason: "raise the limit (processes and threads count, and hutch's PID 1)",
+      reason: "raise the limit on tasks (processes, threads, and hutch's PID 1)",
     },
   ]
 }

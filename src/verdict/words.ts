@@ -36,7 +36,7 @@ export interface Slots {
 
 /** Returns headline, evidence and remedy. The headline says who, what stopped it, and how the job ended. */
 export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): Verdict {
-  const remedy = cause.remedies.flatMap((entry) => describeRemedy(entry, frontend) ?? []).join('; or ')
+  const remedy = joinRemedies(cause.remedies, frontend)
   return {
     headline: headlines[cause.kind](cause, slots),
     evidence: [
@@ -60,6 +60,16 @@ const peakWords: { [F in Frontend]: string } = {
   cli: ' --verbose',
   library: ', and read usage.memoryPeak of its result',
   bwrap: ', which is enough for most programs',
+}
+
+/** Alternatives, and steps that follow the one before. */
+function joinRemedies(remedies: readonly Remedy[], frontend: Frontend): string {
+  let joined = ''
+  for (const entry of remedies) {
+    const text = describeRemedy(entry, frontend)
+    if (text !== undefined) joined += joined === '' ? text : `; ${entry.next ? 'then' : 'or'} ${text}`
+  }
+  return joined
 }
 
 function describeRemedy({ option, argv, reason, measure }: Remedy, frontend: Frontend): string | undefined {
@@ -89,16 +99,16 @@ const headlines: { [K in CauseKind]: Headline } = {
   timeout: (c, slots) =>
     `timed out after ${formatDuration(Number(c.limit?.value ?? 0))}${heldBy(c, slots)}: ${stopped(c, slots)}`,
   'cpu-time': (c, slots) =>
-    `${who(c)} used more than ${formatDuration(Number(c.limit?.value ?? 0))} of CPU time; ${c.end.signal === null ? endOf(c, slots) : `${who(c)} was killed`}`,
-  throttled: (c) => `${who(c)} was held back by cpu.max`,
+    `${who(c)} used more than ${formatDuration(Number(c.limit?.value ?? 0))} of CPU time${c.end.signal === null ? `; ${endOf(c, slots)}` : ' and was killed'}`,
+  throttled: (c) => `${who(c)} was throttled by cpu.max`,
   slowed: (c) => `${who(c)} was slowed by ${c.limit?.file ?? 'memory.high'}`,
   space: (c, slots) => `${c.limit?.group ?? 'a file system'} was full; ${endOf(c, slots)}`,
-  descriptors: (c, slots) => `${who(c)} had no free descriptor; ${endOf(c, slots)}`,
+  descriptors: (c, slots) => `${who(c)} had no free file descriptor; ${endOf(c, slots)}`,
   ulimit: (c, slots) => `${who(c)} ${overUlimit(c)}; ${endOf(c, slots)}`,
   output: (c) =>
-    `${who(c)} wrote more than ${formatSize(Number(c.limit?.value ?? 0))} to ${c.stream ?? 'stdout'}; ${c.end.signal === null ? `${who(c)} had exited by then` : `${who(c)} was killed`}`,
+    `${who(c)} wrote more than ${formatSize(Number(c.limit?.value ?? 0))} to ${c.stream ?? 'stdout'} and ${c.end.signal === null ? 'had already exited' : 'was killed'}`,
   signal: (c, slots) => `${endOf(c, slots)}${senders[c.end.from ?? 'unknown']}`,
-  filter: (c) => `${who(c)} was killed by seccomp: it made a system call that its profile ends it for`,
+  filter: (c) => `${who(c)} was killed by seccomp for a system call that its profile forbids`,
   'exec-failed': cannotRun,
   'not-inside': cannotRun,
   aborted: (c, slots) =>
@@ -106,18 +116,21 @@ const headlines: { [K in CauseKind]: Headline } = {
       ? 'stopped by its caller before it began'
       : `stopped by its caller after ${formatDuration(c.durationMs ?? 0)}: ${stopped(c, slots)}`,
   interrupted: (c, slots) =>
-    `interrupted by ${(c.passedOn ?? []).join(' and ')}, which hutch passed on; ${endOf(c, slots)}`,
-  oomd: (c, slots) => `systemd-oomd killed ${who(c)}; ${endOf(c, slots)}`,
+    `interrupted by ${(c.passedOn ?? []).join(' and ')}, which hutch forwarded; ${endOf(c, slots)}`,
+  oomd: (c, slots) =>
+    c.end.signal === 'SIGKILL'
+      ? `systemd-oomd killed ${who(c)} (SIGKILL)`
+      : `systemd-oomd killed processes of ${who(c)}; ${endOf(c, slots)}`,
   unknown: (c, slots) => `${endOf(c, slots)}; the cause is unknown`,
   frozen: (c) => `${who(c)} is frozen`,
   stopped: (c) => `${who(c)} is stopped by a signal or a debugger`,
-  blocked: (c) => `${who(c)} waits in the kernel`,
-  running: (c) => `nothing is known to have stopped ${who(c)}`,
-  'not-kernel': (c) => `${who(c)} ended by itself or by a signal of another process`,
+  blocked: (c) => `${who(c)} is blocked in the kernel`,
+  running: (c) => `no cause was found that stops or slows ${who(c)}`,
+  'not-kernel': (c) => `${who(c)} exited by itself or was killed by another process`,
 }
 
 const senders = {
-  inside: ': a fault of its own',
+  inside: ', which the program itself caused',
   outside: ', which another process sent',
   caller: ', which its caller sent',
   hutch: ', which hutch sent',
@@ -143,7 +156,7 @@ function heldBy({ sideEvents }: Cause, slots: Slots): string {
   if (!held) return ''
   const { periods = 1, throttledPeriods = 0, slowed = 0 } = held.counts ?? {}
   return held.kind === 'throttled'
-    ? `, held back by cpu.max in ${slots.throttledPercent ?? Math.round((100 * throttledPeriods) / periods)} % of its periods`
+    ? `, throttled by cpu.max in ${slots.throttledPercent ?? Math.round((100 * throttledPeriods) / periods)} % of its periods`
     : `, slowed ${slots.slowed ?? count(slowed, 'time', 'times')} by memory.high${sizeIn(held.limit)}`
 }
 
@@ -151,10 +164,10 @@ function stopped(c: Cause, slots: Slots): string {
   const { killedAfterMs, end } = c
   if (killedAfterMs === 0) return `${who(c)} was killed at once by SIGKILL`
   if (killedAfterMs !== undefined)
-    return `${who(c)} did not end at SIGTERM and was killed ${formatDuration(killedAfterMs)} later`
+    return `${who(c)} did not end on SIGTERM and was killed ${formatDuration(killedAfterMs)} later`
   return slots.end === undefined && end.signal === 'SIGTERM'
-    ? `${who(c)} ended at SIGTERM`
-    : `${endOf(c, slots)} at SIGTERM`
+    ? `${who(c)} ended on SIGTERM`
+    : `${endOf(c, slots)} on SIGTERM`
 }
 
 /** Who was killed, and whose limit it was. */
@@ -163,7 +176,7 @@ function describeKills(c: Pick<Cause, 'counts' | 'victims' | 'limit'>, { count: 
   const place = memoryPlace(limit)
   const [first] = victims
   if (oomKills === 0 && victims.length === 0 && ooms > 0)
-    return `out of memory (OOM), and nothing could be killed: ${place}`
+    return `out of memory (OOM), and no process could be killed: ${place}`
   if (oomKills === 0 && victims.length === 0) return `all processes were killed (OOM): ${place}`
   if (oomKills <= 1 && first) return `${quote(first.name)} (pid ${first.pid}) was killed (OOM): ${place}`
   return `${counted ?? count(oomKills, 'process was', 'processes were')} killed (OOM): ${place}`
@@ -204,7 +217,7 @@ function overUlimit({ limit }: Cause): string {
 function cannotRun({ command, errno, interpreterMissing }: Cause): string {
   const name = quote(command)
   if (errno === 'ENOENT' && !interpreterMissing) return `cannot run ${name}: no such program (${errno})`
-  if (interpreterMissing) return `cannot run ${name}: the interpreter that it names is missing (${errno})`
+  if (interpreterMissing) return `cannot run ${name}: the interpreter that it names does not exist (${errno})`
   return `cannot run ${name}: it is not an executable program (${errno})`
 }
 
@@ -226,11 +239,11 @@ function describeFigure(f: Figure, slots: Slots): Line {
     case 'cpu time':
       return ['cpu time', cpuTime(f)]
     case 'space':
-      return [`tmpfs ${f.target}`, `full   ${sizeOf(f.options)}`]
+      return [`tmpfs ${f.target}`, ['full', sizeOf(f.options)].filter(Boolean).join('   ')]
     case 'descriptors':
       return [
         'nofile',
-        `${slots.tableLimit ?? f.limit}   no descriptor was free in ${slots.tables ?? count(f.processes, 'process', 'processes')}`,
+        `${slots.tableLimit ?? f.limit}   ${slots.tables ?? count(f.processes, 'process', 'processes')} had no free file descriptor`,
       ]
     case 'ulimits':
       return ['ulimits set', f.set.map(({ name, soft }) => `${name}=${soft}`).join('   ')]
@@ -281,9 +294,9 @@ function isOfGroup({ kind, confidence }: SideEvent): boolean {
 
 function describeLevel({ level, group }: CauseLimit): string {
   if (level === 'own') return "the job's own"
-  if (level === 'host') return "none: the host's memory was used up"
-  if (group === undefined) return 'of a group above; this kernel does not tell which'
-  return `of a group ${level === 'below' ? 'below' : 'above'}: ${quote(group)}`
+  if (level === 'host') return 'none: the host ran out of memory'
+  if (group === undefined) return 'a group above; this kernel does not record which'
+  return `a group ${level === 'below' ? 'below' : 'above'}: ${quote(group)}`
 }
 
 const maxVictims = 5
@@ -314,7 +327,7 @@ function sideLines({ kind, sideEvents }: Cause): Line[] {
       return [
         [
           'meanwhile',
-          `${count(counts.forksRefused ?? 0, 'fork was', 'forks were')} refused below ${quote(limit?.group)} by its pids.max; whose is unknown`,
+          `${count(counts.forksRefused ?? 0, 'fork was', 'forks were')} refused below ${quote(limit?.group)} by its pids.max; it is unknown whether the job made them`,
         ],
       ]
     if (kind === 'exited' || kind === 'timeout') return []
@@ -328,5 +341,5 @@ function sideLines({ kind, sideEvents }: Cause): Line[] {
 
 function sureLine({ confidence, wouldTell }: Cause): Line[] {
   if (confidence === 'certain' || wouldTell === undefined) return []
-  return [[confidence === 'likely' ? 'likely' : 'uncertain', wouldTell]]
+  return [[confidence === 'likely' ? 'not certain' : 'uncertain', wouldTell]]
 }

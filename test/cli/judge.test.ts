@@ -41,7 +41,7 @@ test('a program that computes for ever is stopped and told so', async () => {
   const { status, stderr } = await run('--cpu-time', '200ms', '--meta', 'meta', '--', 'sh', '-c', 'while :; do :; done')
   expect(status).toBe(124)
   expect(stderr).toMatch(
-    /^hutch: sh used more than 200 ms of CPU time; sh was killed\n {2}cpu time {5}limit 200 ms {3}used \d+ ms/,
+    /^hutch: sh used more than 200 ms of CPU time and was killed\n {2}cpu time {5}limit 200 ms {3}used \d+ ms/,
   )
   expect(stderr).toContain(
     'remedy       measure how much CPU time it takes: run it once without --cpu-time; or check what it computes',
@@ -56,7 +56,7 @@ test('a program that computes for ever is stopped and told so', async () => {
 test('endless output stops at the cap: to a pipe, to a file, and when its reader goes away', async () => {
   const { status, stdout, stderr } = await run('--max-output', '1000', '--', 'yes')
   expect([status, stdout.length]).toEqual([137, 1000])
-  expect(stderr).toContain('hutch: yes wrote more than 1000 B to stdout; yes was killed')
+  expect(stderr).toContain('hutch: yes wrote more than 1000 B to stdout and was killed')
   expect((await run('--max-output', '1000', '--stdout', 'capped', '--', 'yes')).status).toBe(137)
   expect(statSync(`${directory}/capped`).size).toBe(1000)
   const command = `${process.execPath} ${cli} run --quiet --max-output 1G -- yes | head -c 10; echo \${PIPESTATUS[0]}`

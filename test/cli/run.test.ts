@@ -51,14 +51,14 @@ test('--quiet never prints the verdict, --verbose always', async () => {
   })
   const { stderr } = await hutch(['run', '--verbose', '--', 'true'])
   expect(stderr).toMatch(
-    /^hutch: true exited with status 0 after [\d.]+ m?s\n {2}memory.max {3}no limit {3}peak .*\n {2}time .*\n {2}cpu /,
+    /^hutch: true exited with status 0 after [\d.]+ m?s\n {2}memory.max {3}no limit {3}peak .*\n {2}time .*\n {2}enough .*\n {2}cpu /,
   )
 })
 
 test.each([
   [['--', 'sh', '-c', 'exit 3'], 3, ''],
   [['--', 'sh', '-c', 'kill -TERM $$'], 143, 'sh was killed by SIGTERM'],
-  [['--timeout', '200ms', '--', 'sleep', '9'], 124, 'timed out after 200 ms: sleep ended at SIGTERM'],
+  [['--timeout', '200ms', '--', 'sleep', '9'], 124, 'timed out after 200 ms: sleep ended on SIGTERM'],
   [['--', '/etc/passwd'], 126, 'cannot run /etc/passwd: it is not executable (mode 0644)'],
   [['--', 'no-such-command'], 127, 'cannot run no-such-command: no such program (ENOENT)'],
 ] as const)('run %j exits with %i', async (args, status, headline) => {
@@ -299,7 +299,7 @@ test('a signal that ends the command from outside is told as such', async () => 
   })
   const status = await new Promise((resolve) => child.on('close', resolve))
   expect(status).toBe(143)
-  expect(words).toContain('interrupted by SIGTERM, which hutch passed on; sh was killed by SIGTERM')
+  expect(words).toContain('interrupted by SIGTERM, which hutch forwarded; sh was killed by SIGTERM')
 })
 
 test('stdin goes to the command', async () => {

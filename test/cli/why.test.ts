@@ -38,7 +38,7 @@ test('the report of a run is explained, as text and as JSON', async () => {
   expect(text).toMatchObject({ status: 0, stderr: '' })
   expect(text.stdout.replace(/peak [\d.]+ \w+/, 'peak …')).toBe(
     [
-      'timed out after 100 ms: sleep ended at SIGTERM',
+      'timed out after 100 ms: sleep ended on SIGTERM',
       '  memory.max   no limit   peak …',
       '  remedy       measure how long it takes: run it once without --timeout; or check what the program is waiting for',
       '',
@@ -66,11 +66,11 @@ test('where nothing was found the status is 1, and the kernel is ruled out', asy
   await using group = await Cgroup.create(`hutch-test-${process.pid}-quiet`)
   await group.add(pid)
   const alive = await hutch(['why', String(pid)])
-  expect([alive.status, alive.stdout]).toEqual([1, expect.stringContaining(`nothing has stopped process ${pid}`)])
+  expect([alive.status, alive.stdout]).toEqual([1, expect.stringContaining(`nothing stops or slows process ${pid}`)])
   process.kill(pid, 'SIGKILL')
   await ended
   const gone = await hutch(['why', String(pid)])
-  expect([gone.status, gone.stdout]).toEqual([1, expect.stringContaining(`process ${pid} is not there`)])
+  expect([gone.status, gone.stdout]).toEqual([1, expect.stringContaining(`process ${pid} no longer exists`)])
   expect(gone.stdout).toContain('a signal that a process sent')
 })
 

@@ -155,6 +155,6 @@ test('a signal that hutch run passes on is told', async () => {
   const [status] = await once(hutch, 'close')
   expect([status, told.split('\n')[0]]).toEqual([
     130,
-    'hutch: interrupted by SIGINT, which hutch passed on; sh was killed by SIGINT',
+    'hutch: interrupted by SIGINT, which hutch forwarded; sh was killed by SIGINT',
   ])
 })

@@ -12,7 +12,7 @@ const begun = process.env.VM ? 8000 : 2000
 test.each([
   ['its own status', 'exit 7', { exitCode: 7, signal: null, status: 7, reason: 'exit' }],
   [
-    'a fault of its own',
+    'which the program itself caused',
     'kill -SEGV $$',
     { exitCode: null, signal: 'SIGSEGV', status: 139, reason: 'signal', signalFrom: 'inside' },
   ],
@@ -65,7 +65,7 @@ test('SIGKILL follows for what ignores SIGTERM', async () => {
   expect(result).toMatchObject({ reason: 'timeout', status: 124, signal: 'SIGKILL' })
   expect(result.events.map((event) => event.kind)).toEqual(['stop', 'kill'])
   expect(result.verdict.headline).toBe(
-    `timed out after ${begun / 1000}.0 s: sh did not end at SIGTERM and was killed 200 ms later`,
+    `timed out after ${begun / 1000}.0 s: sh did not end on SIGTERM and was killed 200 ms later`,
   )
 })
 

@@ -60,7 +60,7 @@ test('a kill by the limit of a group above is told as such', async (context) => 
     writeGroupFile(parent, host.layout === 'v2' ? 'memory.max' : 'memory.limit_in_bytes', '40M')
     const result = await run(hog, ['hog', '100M'], { parent: `test-hutch-${process.pid}`, limits: { memory: '80M' } })
     expect(result).toMatchObject({ signal: 'SIGKILL', reason: 'oom' })
-    expect(Object.fromEntries(result.verdict.evidence)['whose limit']).toBe(`of a group above: ${parent}`)
+    expect(Object.fromEntries(result.verdict.evidence)['whose limit']).toBe(`a group above: ${parent}`)
     expect(result.cause).toMatchObject({ kind: 'oom', limit: { level: 'ancestor', group: parent, value: 40 * MiB } })
   } finally {
     rmdirSync(parent)

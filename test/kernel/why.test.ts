@@ -323,7 +323,7 @@ const ways: Ways = {
       ),
   },
   timeout: {
-    'ends at SIGTERM': () => told(run('sleep', ['10'], { timeout: 100 })),
+    'ends on SIGTERM': () => told(run('sleep', ['10'], { timeout: 100 })),
     'has to be killed': () => told(sh('trap "" TERM; while :; do sleep 1; done', { timeout: 100, killAfter: 50 })),
     'is its own PID 1': () => told(run('sleep', ['10'], { timeout: 100, killAfter: 50, init: false })),
     'without namespaces': () => told(run('sleep', ['10'], { timeout: 100, isolate: 'none' })),

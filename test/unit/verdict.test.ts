@@ -142,7 +142,7 @@ test('the level whose count of out-of-memory situations grew is named', () => {
     { 'a/memory.events.local': 'oom 4\n' },
     below,
   )
-  expect(whose(grew)).toBe('of a group above: /cg/a')
+  expect(whose(grew)).toBe('a group above: /cg/a')
   const same = end(
     v2,
     { parent: 'a' },
@@ -151,7 +151,7 @@ test('the level whose count of out-of-memory situations grew is named', () => {
     { 'a/memory.events.local': 'oom 4\n' },
     below,
   )
-  expect(whose(same)).toBe("none: the host's memory was used up")
+  expect(whose(same)).toBe('none: the host ran out of memory')
 })
 
 test('on v1 the level whose peak stands at its limit is named', () => {
@@ -169,7 +169,7 @@ test('on v1 the level whose peak stands at its limit is named', () => {
     { commandStatus: 9 },
     { ...control, 'memory.max_usage_in_bytes': '1000000\n' },
   )
-  expect(whose(host)).toBe("none: the host's memory was used up")
+  expect(whose(host)).toBe('none: the host ran out of memory')
 })
 
 test('pids and throttling have their lines', () => {
@@ -254,7 +254,7 @@ test('what the kernel counts for nobody is named, with the option that raises it
   expect(told({ commandStatus: 15, stopCause: 'timeout', ...used(0, 2, 64) })).toEqual([
     'timeout',
     expect.stringContaining('timed out'),
-    'nofile: 64   no descriptor was free in 2 processes',
+    'nofile: 64   2 processes had no free file descriptor',
     'raise the limit with ulimits: { nofile: 128 }; or check what the program keeps open',
   ])
 })
@@ -266,5 +266,5 @@ test('a signal that holds a limit of each process names it, if there is one', ()
     'job tried to make a file larger than ulimit fsize (64.0 KiB); job was killed by SIGXFSZ',
   )
   expect(headline(24, { cpu: 3 })).toBe('job used more CPU time than ulimit cpu (3 s); job was killed by SIGXCPU')
-  expect(headline(25, { fsize: 'unlimited' })).toBe('job was killed by SIGXFSZ: a fault of its own')
+  expect(headline(25, { fsize: 'unlimited' })).toBe('job was killed by SIGXFSZ, which the program itself caused')
 })

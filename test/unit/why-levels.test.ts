@@ -32,6 +32,6 @@ test('two groups at their limits on v1: whose limit killed is uncertain without 
 test('memory that was out with nothing to kill is told', () => {
   const facts = { name: '/a', path: '/a', below: [], kills: [] }
   expect(memoryCauses({ ...facts, levels: [level('/a', { kills: 0, ooms: 2, max: '8388608' })] })).toMatchObject([
-    { kind: 'oom', whose: 'own', count: 0, headline: 'out of memory (OOM) in /a, and nothing could be killed' },
+    { kind: 'oom', whose: 'own', count: 0, headline: 'out of memory (OOM) in /a, and no process could be killed' },
   ])
 })

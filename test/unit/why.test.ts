@@ -273,7 +273,7 @@ test('the arithmetic of a CPU limit', () => {
     cause: 'throttled',
     limit: 'cpu.max',
     count: 98,
-    headline: 'web was held back by cpu.max in 98 % of the periods in which it had work',
+    headline: 'web was throttled by cpu.max in 98 % of the periods in which it had work',
     evidence: [
       ['cpu.max', '50000 100000   throttled in 98 % of periods (98 of 100), 9.5 s in all'],
       ['allowed', '0.50 CPUs: 50 ms of each 100 ms, all its tasks together'],

@@ -96,7 +96,7 @@ function faultCause({ pid, signal }: KnownEnd, { at, name, what, text }: KernelF
     cause: 'fault',
     count: 1,
     last: new Date(at).toISOString(),
-    headline: `process ${pid} (${quote(name)}) ended by a fault of its own: ${what}`,
+    headline: `process ${pid} (${quote(name)}) crashed: ${what}`,
     evidence: [
       ['when', formatTime(at)],
       ['log', quote(text)],
@@ -151,8 +151,8 @@ export function goneProcess(pid: number, log: LogFacts): WhyCause {
     ...(log.limits[0] !== undefined && { wouldTell: log.limits[0] }),
     cause: known ? 'not-kernel' : 'unknown',
     headline: known
-      ? `process ${pid} is not there, and the kernel's log has no kill and no fault of it`
-      : `process ${pid} is not there, and what ended it cannot be looked up from here`,
+      ? `process ${pid} no longer exists, and the kernel's log has no kill and no fault of it`
+      : `process ${pid} no longer exists, and what ended it cannot be read from here`,
     evidence: known ? senderLines(log.since) : unsure,
     remedy: 'ask for its group, if that is still there; or run it with hutch run --report FILE',
   }

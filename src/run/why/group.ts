@@ -131,7 +131,9 @@ function nothingFound(looked: Looked, kind: CauseKind, likely: boolean): WhyCaus
       confidence: likely ? 'unknown' : 'certain',
       ...wouldTell,
       cause: 'none',
-      headline: likely ? `nothing is known to have stopped ${name}: ${hit}` : `nothing has stopped ${name}: ${hit}`,
+      headline: likely
+        ? `no cause was found that stops or slows ${name}: ${hit}`
+        : `nothing stops or slows ${name}: ${hit}`,
       evidence,
     }
   return {
@@ -139,9 +141,9 @@ function nothingFound(looked: Looked, kind: CauseKind, likely: boolean): WhyCaus
     confidence: kind === 'not-kernel' ? 'certain' : 'unknown',
     ...wouldTell,
     cause: kind === 'not-kernel' ? 'not-kernel' : 'unknown',
-    headline: `${name} is ${one ? 'over' : 'empty'}, and ${kind === 'not-kernel' ? 'it was not the kernel' : 'the kernel is not known to have ended it'}: ${hit}`,
+    headline: `${name} ${one ? 'has ended' : 'is empty'}, and ${kind === 'not-kernel' ? 'the kernel did not end it' : 'it is unknown whether the kernel ended it'}: ${hit}`,
     evidence: [...evidence, ...senderLines()],
-    remedy: 'run it with hutch run --report FILE: then its status, its signal and its limits are told',
+    remedy: 'run it with hutch run --report FILE, which records its status, signal and limits',
   }
 }
 

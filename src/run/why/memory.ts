@@ -146,7 +146,7 @@ function makeCause(
     headline:
       counted > 0
         ? describeKills(counted, facts.name, named)
-        : `out of memory (OOM) in ${facts.name}, and nothing could be killed`,
+        : `out of memory (OOM) in ${facts.name}, and no process could be killed`,
     evidence: [
       ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
       ['whose limit', last?.nodesAlone ? 'none: its memory nodes (cpuset.mems) were used up' : whoseLimit(named)],

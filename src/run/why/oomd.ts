@@ -48,12 +48,12 @@ export function daemonCauses(kills: readonly DaemonKill[]): WhyCause[] {
     whose: kill.whose,
     group: kill.path,
     count: kill.kills,
-    headline: `${kill.kills} ${kill.kills === 1 ? 'process' : 'processes'} of ${quote(kill.path)} ${kill.kills === 1 ? 'was' : 'were'} killed by systemd-oomd for want of memory, not by the kernel`,
+    headline: `systemd-oomd, not the kernel, killed ${kill.kills} ${kill.kills === 1 ? 'process' : 'processes'} of ${quote(kill.path)} because memory was short`,
     evidence: [
       ['attributes', `user.oomd_kill ${kill.kills}   user.oomd_ooms ${kill.times ?? 'not there'}`],
       ['noted by', 'systemd-oomd on the group itself; who may write to the group could have, too'],
     ],
     remedy:
-      'see when and for what: journalctl -u systemd-oomd; keep it away: ManagedOOMPreference=avoid in its unit, or more memory or swap',
+      'see when and why it acted: journalctl -u systemd-oomd; keep it away: ManagedOOMPreference=avoid in its unit, or more memory or swap',
   }))
 }

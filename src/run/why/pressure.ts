@@ -63,7 +63,7 @@ export function stallCauses(name: string, pressure: { [resource: string]: string
       wouldTell: 'the limits and the load of the disk: io.max, memory.stat, iostat -x',
       cause: 'slowed',
       limit: `${resource}.pressure`,
-      headline: `in ${Math.round(percent)} % of the last minute all tasks of ${name} waited for ${resource === 'io' ? 'a disk' : 'memory'}`,
+      headline: `all tasks of ${name} waited for ${resource === 'io' ? 'a disk' : 'memory'} in ${Math.round(percent)} % of the last minute`,
       evidence: [],
       remedy:
         resource === 'io'
@@ -89,7 +89,7 @@ function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined):
       limit: 'memory.max',
       whose: at === 0 ? 'own' : 'ancestor',
       group: level.path,
-      headline: `${name} is full, and ${share} % of the last minute some task in it waited to get memory back`,
+      headline: `${name} is full, and ${share} % of the last minute at least one of its tasks waited for memory reclaim`,
       evidence: [memoryLine(level.max, level)],
       remedy: measure(level.path, 'memory.max', Number(level.max)),
     },

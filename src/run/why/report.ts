@@ -149,7 +149,7 @@ function verdictCause(report: Report): WhyCause {
       ...evidence,
       ...(notKernel
         ? [
-            ['not by', "the kernel for want of memory: it counted no kill in the job's group (oom_kill 0)"] as [
+            ['not by', "the kernel for lack of memory: it counted no kill in the job's group (oom_kill 0)"] as [
               string,
               string,
             ],
@@ -207,7 +207,7 @@ function withinCauses(report: Report): WhyCause[] {
     ...(whose !== 'host' && { limit: 'memory.max' }),
     ...(whose && { whose }),
     count: oomKills,
-    headline: `${count(oomKills, 'process was', 'processes were')} killed (OOM) in ${name}, which went on`,
+    headline: `${count(oomKills, 'process was', 'processes were')} killed (OOM) in ${name}, which continued to run`,
     evidence: level,
     remedy:
       whose === 'host'
@@ -222,7 +222,7 @@ function withinCauses(report: Report): WhyCause[] {
     cause: 'pids',
     limit: 'pids.max',
     count: pidsDenied,
-    headline: `${count(pidsDenied, 'fork was', 'forks were')} refused in ${name}, which went on`,
+    headline: `${count(pidsDenied, 'fork was', 'forks were')} refused in ${name}, which continued to run`,
     evidence: [],
     remedy: `raise ${typeof pids === 'number' ? `it: --pids ${pids * 2}` : 'pids.max of the group above'}; processes and threads count`,
   }

@@ -94,7 +94,7 @@ export function refusedAbove(facts: TaskFacts): WhyCause[] {
       whose: 'ancestor',
       group: path,
       count: deniedHere,
-      headline: `${count(deniedHere, 'fork was', 'forks were')} refused below ${quote(path)} by its pids.max; whose is unknown`,
+      headline: `${count(deniedHere, 'fork was', 'forks were')} refused below ${quote(path)} by its pids.max; it is unknown which group made them`,
       evidence: [pidsLine(level.max ?? 'max', { ...level, denied: deniedHere })],
     }))
 }

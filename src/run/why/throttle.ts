@@ -70,7 +70,7 @@ export function explainThrottling(name: string, facts: Quota, set: CpuWords): Wh
     cause: 'throttled',
     limit: 'cpu.max',
     count: throttledPeriods,
-    headline: `${name} was held back by cpu.max in ${throttledShare(facts)} % of the periods in which it had work`,
+    headline: `${name} was throttled by cpu.max in ${throttledShare(facts)} % of the periods in which it had work`,
     evidence: [
       quotaLine(`${quota} ${period}`, facts),
       ['allowed', `${decimals(quota / period)} CPUs: ${ms(quota)} of each ${ms(period)}, all its tasks together`],

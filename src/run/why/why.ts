@@ -144,7 +144,7 @@ export function mountsAbove(mountinfo: string): boolean {
 }
 
 function hiddenGroup(target: Found['target']): Found {
-  const headline = `which group process ${target.name} is in cannot be seen from here, and so no limit of it`
+  const headline = `the group of process ${target.name} is not visible from here, so its limits are unknown`
   const why = 'this is a cgroup namespace, and the hierarchy that is mounted here begins above it'
   const remedy = 'ask from outside of the container, where the process has another number'
   const evidence: Line[] = [['because', why]]

@@ -263,7 +263,7 @@ test('a fork that was refused to a neighbour is not the job’s, with the kernel
   })
   expect([blind.reason, blind.verdict.evidence.at(-1)]).toEqual([
     'exit',
-    ['meanwhile', '3 forks were refused below /cg/a by its pids.max; whose is unknown'],
+    ['meanwhile', '3 forks were refused below /cg/a by its pids.max; it is unknown whether the job made them'],
   ])
   // the log names the group that wanted to fork
   const own = end({ ...made, log: { refusedFork: true }, late: { '/cg/a/pids.max': '14\n' } }).cause
@@ -341,7 +341,7 @@ test('what held up a job whose time was over is the remedy', () => {
   expect(throttled.cause.sideEvents).toMatchObject([{ kind: 'throttled' }])
   expect(throttled.cause.remedies).toMatchObject([{ option: { name: 'limits.cpus', value: '0.9' } }])
   expect(throttled.verdict.headline).toBe(
-    'timed out after 1.0 s, held back by cpu.max in 100 % of its periods: job ended at SIGTERM',
+    'timed out after 1.0 s, throttled by cpu.max in 100 % of its periods: job ended on SIGTERM',
   )
   const slowed = end({
     options: { timeout: 1000, limits: { memoryHigh: '20M' } },
