@@ -156,10 +156,9 @@ const acts: { [act: string]: (job: Job) => unknown } = {
   choose: () => writeFileSync('/proc/sysrq-trigger', 'f'),
   // as systemd-oomd does (oomd_cgroup_kill): it notes that it acts, kills, and notes how many it killed
   oomd: ({ directories: [group] }) => {
-    const note = (name: string) =>
-      execFileSync('python3', ['-c', 'import os, sys; os.setxattr(sys.argv[1], sys.argv[2], b"1")', group!, name])
-    note('user.oomd_ooms')
-    note('user.oomd_kill')
+    const notes =
+      'import os, sys\nfor name in ("oomd_ooms", "oomd_kill"): os.setxattr(sys.argv[1], "user." + name, b"1")'
+    execFileSync('python3', ['-c', notes, group!])
     if (writeGroupFile(group!, 'cgroup.kill', '1') !== undefined) throw new Error('cannot kill the group')
   },
 }
