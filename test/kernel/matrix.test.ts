@@ -42,8 +42,6 @@ interface Case {
   level?: 'own' | 'ancestor'
   /** Of a group, whose jobs' ends are not known: what happened in it; absent: nothing that a group tells of. */
   found?: CauseKind
-  /** Its processes may not be killed for memory. */
-  adjusted?: true
 }
 
 const tight = { 'memory.max': '24M', ...(readHost().layout === 'v2' && { 'memory.swap.max': 0 }) }
@@ -118,29 +116,6 @@ const cases: Case[] = [
     kind: 'ulimit',
   },
   {
-    title: 'out of memory with nothing to kill',
-    script: 'exec tail /dev/zero',
-    only: 'v2',
-    own: tight,
-    options: { oomScoreAdj: -1000 },
-    flags: ['--oom-score-adj', '-1000'],
-    kind: 'oom',
-    level: 'own',
-    adjusted: true,
-    found: 'oom',
-  },
-  {
-    title: 'slowed by memory.high',
-    script: 'exec tail /dev/zero',
-    only: 'v2',
-    own: { 'memory.high': '16M', 'memory.max': '400M', 'memory.swap.max': 0 },
-    options: { timeout: 4000 },
-    flags: ['--timeout', '4s'],
-    kind: 'timeout',
-    side: 'slowed',
-    found: 'slowed',
-  },
-  {
     title: 'killed at a limit by its v1 name',
     script: `exec ${hog} 60M`,
     only: 'v1 controllers',
@@ -189,11 +164,10 @@ test.for(sampled(cases, true).map((one) => [one.title, one] as const))(
 )
 
 /** The same script by a shell that nobody watches, and what the group tells then. */
-function inGroup(own: Cgroup, { script, flags, adjusted }: Case): Cause {
+function inGroup(own: Cgroup, { script, flags }: Case): Cause {
   const join = [...new Set(Object.values(own.directories))].map((at) => `echo 0 > ${at}/cgroup.procs`).join(';')
-  const adjust = adjusted ? 'echo -1000 > /proc/self/oom_score_adj;' : ''
   const stop = flags?.includes('--timeout') ? Number.parseInt(flags.at(-1)!, 10) * 1000 : 2000
-  spawnSync('sh', ['-c', `${adjust} ${join}; ${script}`], {
+  spawnSync('sh', ['-c', `${join}; ${script}`], {
     stdio: 'ignore',
     ...(flags && { timeout: Math.min(stop, 4000), killSignal: 9 }),
   })
