@@ -49,6 +49,13 @@ export function parseCpuList(value: unknown): string | undefined {
   return backwards ? undefined : text
 }
 
+/** Returns how many CPUs a list such as `0-2,5` has; 0 if it is not one. */
+export function parseCpuCount(list: string): number {
+  if (parseCpuList(list.trim()) === undefined) return 0
+  const ranges = list.split(',').map((part) => part.split('-').map(Number) as [number, number?])
+  return ranges.reduce((sum, [first, last = first]) => sum + last - first + 1, 0)
+}
+
 /** Bytes as people read them: `50.0 MiB`, `900 B`. */
 export function formatSize(bytes: Limit): string {
   if (bytes === 'max') return 'max'

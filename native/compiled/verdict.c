@@ -173,7 +173,7 @@ static void tell_late(const struct story *s, const struct counts *c, const struc
 		tell_forks(s, forks, "");
 	else if (held == KIND_SPACE)
 		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "", "");
-	else if (held == KIND_THROTTLED || held == KIND_SLOWED)
+	else if (held == KIND_THROTTLED || (held == KIND_SLOWED && c->slowed))
 		say_word(s, held == KIND_THROTTLED ? WORD_LATE_THROTTLED : WORD_LATE_SLOWED, "", "", "");
 	else if (held == KIND_DESCRIPTORS)
 		say_word(s, WORD_LATE_TABLES, counted(&first, l->table_limit, "", ""),
@@ -190,7 +190,7 @@ static void tell_stopped(const struct story *s, const struct counts *c, u32 held
 
 	if (held == KIND_THROTTLED)
 		say_word(s, late ? WORD_KILLED_THROTTLED : WORD_STOPPED_THROTTLED, counted(&first, f[FIGURE_THROTTLED_PERCENT], "", ""), "", ending);
-	else if (held == KIND_SLOWED)
+	else if (held == KIND_SLOWED && c->slowed)
 		say_word(s, late ? WORD_KILLED_SLOWED : WORD_STOPPED_SLOWED, counted(&first, c->slowed, " time", " times"), "", ending);
 	else
 		say_word(s, late ? WORD_KILLED : WORD_STOPPED, "", "", ending);

@@ -191,15 +191,19 @@ function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
   return (files[group.controller] ?? []).map((file) => `${group.directory}/${file}`)
 }
 
-/** Limits as they are at the end: somebody may have changed them while it ran. */
+/** Limits as they are at the end, since somebody may have changed them while it ran, and what was read again after reclaim. */
 function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
   const files: { [controller: string]: readonly string[] } = {
-    '': layout === 'v2' ? ['memory.max', 'pids.max', 'cpu.max'] : [],
-    memory: ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes'],
+    '':
+      layout === 'v2'
+        ? ['memory.max', 'pids.max', 'cpu.max', 'memory.high', 'io.max', 'cpuset.cpus', 'memory.stat']
+        : [],
+    memory: ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes', 'memory.stat'],
+    cpuset: ['cpuset.cpus'],
     pids: ['pids.max'],
     cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
   }
-  const always = new Set(['memory.max', 'memory.limit_in_bytes', 'pids.max'])
+  const always = new Set(['memory.max', 'memory.limit_in_bytes', 'memory.stat', 'pids.max'])
   return (files[controller] ?? [])
     .filter((name) => always.has(name) || writes.some(({ file }) => file === name))
     .map((file) => `${directory}/${file}`)

@@ -90,6 +90,8 @@ export interface CauseCounts {
   cpuUsec?: number
   /** Times that memory.high slowed it. */
   slowed?: number
+  /** Time in which all its tasks waited for memory or a disk, or some of them for a CPU, whichever the limit holds back. Microseconds. */
+  stalledUsec?: number
   /** Processes without a free descriptor. */
   fullTables?: number
 }
@@ -127,6 +129,8 @@ export type OptionKey =
   | 'limits.pids'
   | 'limits.cpus'
   | 'limits.cpu.max'
+  | 'limits.cpusetCpus'
+  | 'limits.ioMax'
   | 'limits.cpu.max.burst'
   | 'parent'
   | 'timeout'
@@ -156,6 +160,23 @@ export type Figure =
       usedUsec?: number
       userUsec?: number
       systemUsec?: number
+    }
+  | {
+      /** What a limit did that slowed it. */
+      figure: 'held'
+      limit: CauseLimit
+      resource: 'memory' | 'cpu' | 'io'
+      wallMs: number
+      /** Times that memory.high slowed it. */
+      slowed?: number
+      stalledUsec?: number
+      /** Page cache and swap that had to be read again. */
+      refaultBytes?: number
+      /** CPUs that it might use. */
+      cpus?: number
+      cpuUsec?: number
+      readBytes?: number
+      writtenBytes?: number
     }
   | { figure: 'space'; target: string; options: string[] }
   | { figure: 'descriptors'; limit: number; processes: number }

@@ -58,6 +58,17 @@ export const figureNames = [
   /** Limits that were reached without a counted kill or refusal; what could have been hit and cannot be read. */
   'limitsReached',
   'unread',
+  /** Times that memory.high of a group above slowed tasks while it ran; memory.max of the job was reached. */
+  'slowedAbove',
+  'memoryFull',
+  /** Page cache and swap that it had to read again after reclaim, in percent of memory.max. */
+  'refaultPercent',
+  /** io.max is set; percent of its time in which all its tasks waited for a disk, and in which some waited for a CPU. */
+  'ioLimited',
+  'ioStallPercent',
+  'cpuStallPercent',
+  /** If its cpuset.cpus are not all CPUs: percent of their time that it used, plus cpuStallPercent. One thread a CPU, or fewer, has no more than 100. */
+  'cpusetDemandPercent',
 ] as const
 export type FigureName = (typeof figureNames)[number]
 export type Facts = { [F in FigureName]: number }
@@ -71,7 +82,19 @@ export interface Row {
   when: readonly Condition[]
   /** The figures allow another explanation. */
   likely?: true
+  /** What held it up. */
+  limit?: HeldLimit
 }
+
+/** Limits that slow a job and do not stop it; a pressure file stands for a limit that is not known. */
+export type HeldLimit =
+  | 'memory.high'
+  | 'memory.max'
+  | 'cpu.max'
+  | 'cpuset.cpus'
+  | 'io.max'
+  | 'memory.pressure'
+  | 'io.pressure'
 
 const [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGKILL, SIGSEGV] = [4, 5, 6, 7, 9, 11]
 /** What a shell exits with after its command was killed by SIGKILL. */
@@ -134,21 +157,32 @@ export const endRows: readonly Row[] = [
   { kind: 'exited', when: [] },
 ]
 
-/** What held a job up that had to be stopped for its time; exited: nothing that was measured. */
+/** A limit that slowed it. */
+function slowedBy(limit: HeldLimit, ...when: Condition[]): Row {
+  return { kind: limit === 'cpu.max' ? 'throttled' : 'slowed', when, likely: true, limit }
+}
+
+/** Percent of its time. */
+const memoryStall: Condition = ['memoryStallPercent', '>=', 20]
+
+/**
+ * What held a job up that had to be stopped for its time, or that ended late; exited: nothing that was measured. A share of the time that its
+ * tasks waited is evidence for a limit that was reached, and alone only if it is half of the time.
+ */
 export const heldRows: readonly Row[] = [
   { kind: 'oom', when: [isKilled], likely: true },
   { kind: 'fork-refused', when: [['forksRefused', '>=', 1]], likely: true },
   { kind: 'space', when: [['fullSpaces', '>=', 1]], likely: true },
   { kind: 'descriptors', when: [['fullTables', '>=', 1]], likely: true },
-  {
-    kind: 'slowed',
-    when: [
-      ['slowed', '>=', 1],
-      ['memoryStallPercent', '>=', 20],
-    ],
-    likely: true,
-  },
-  { kind: 'throttled', when: [['throttledPercent', '>=', 50]], likely: true },
+  slowedBy('memory.high', ['slowed', '>=', 1], memoryStall),
+  slowedBy('cpu.max', ['throttledPercent', '>=', 50]),
+  slowedBy('memory.max', ['memoryFull', '>=', 1], memoryStall),
+  slowedBy('memory.max', ['memoryFull', '>=', 1], ['refaultPercent', '>=', 200], ['memoryStallPercent', '>=', 5]),
+  slowedBy('io.max', ['ioLimited', '>=', 1], ['ioStallPercent', '>=', 20]),
+  slowedBy('cpuset.cpus', ['cpusetDemandPercent', '>=', 120], ['cpuStallPercent', '>=', 50]),
+  slowedBy('memory.high', ['slowedAbove', '>=', 1], memoryStall),
+  slowedBy('memory.pressure', ['memoryStallPercent', '>=', 50]),
+  slowedBy('io.pressure', ['ioStallPercent', '>=', 50]),
   { kind: 'exited', when: [] },
 ]
 

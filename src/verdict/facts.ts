@@ -9,6 +9,7 @@ import type { Program } from '../program/ops.ts'
 import { parseSize } from '../units.ts'
 import { type Facts, noFacts } from './decide.ts'
 import { fullSpaces, type Space } from './exhausted.ts'
+import { heldFacts } from './held.ts'
 import type { JobLog } from './job-log.ts'
 import type { Outcome } from './outcome.ts'
 import { figuresOf, groupOf, parseUsage, type Usage, without } from './usage.ts'
@@ -122,9 +123,7 @@ export function computeFacts(ended: Ended): Facts {
         (signal === constants.signals.SIGSYS || (outcome.filterKilled === true && signal === SIGKILL)),
     ),
     ulimitSignal: Number(signalLimit(ended) !== undefined),
-    throttledPercent: usage.periods ? Math.round((100 * (usage.throttledPeriods ?? 0)) / usage.periods) : 0,
-    memoryStallPercent: Math.round((usage.pressure?.memory?.fullUsec ?? 0) / Math.max(1, outcome.durationMs * 10)),
-    slowed: timesSlowed(ended),
+    ...heldFacts(ended),
   }
   return facts
 }
@@ -132,11 +131,6 @@ export function computeFacts(ended: Ended): Facts {
 /** How often systemd-oomd acted on the job's group, which is new: v2 alone. */
 function daemonKills({ plan, after }: Ended): number {
   return parseNumber(figuresOf(plan, 'memory', (path) => after.get(path))(daemonNote)) ?? 0
-}
-
-/** How often memory.high slowed it: v2 alone. */
-export function timesSlowed({ plan, after }: Ended): number {
-  return parseFlat(figuresOf(plan, 'memory', (path) => after.get(path))('memory.events.local')).high ?? 0
 }
 
 /** The kernel counts this limit in ticks, which may count time that a process did not use. */

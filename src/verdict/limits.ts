@@ -39,16 +39,19 @@ function cpuQuota(figures: (file: string) => string | undefined): string | undef
   return quota === undefined || period === undefined ? undefined : `${quota === '-1' ? 'max' : quota} ${period}`
 }
 
+/** Limits that are no number. */
+const isText = new Set(['cpu.max', 'cpuset.cpus', 'io.max'])
+
 /** v1 writes "no limit" as the greatest number of whole pages. */
 function limitValue(file: string, text: string | undefined): number | string | undefined {
   if (text === undefined || text === '' || text.startsWith('max') || text === '-1') return undefined
-  if (file === 'cpu.max') return text
+  if (isText.has(file)) return text
   const size = /^\d+$/.test(text) ? Number(text) : parseSize(text)
   return typeof size === 'number' && size < 2 ** 62 ? size : undefined
 }
 
 /** The limit of a group above, read now: the group is still there. */
-function limitAbove(ended: Ended, file: string, group: string): CauseLimit {
+export function limitAbove(ended: Ended, file: string, group: string): CauseLimit {
   const figures = lateFigures(ended, group)
   const value = limitValue(file, (figures(file) ?? figures(v1Names[file] ?? file))?.trim())
   return { file, ...(value !== undefined && { value }), group, level: 'ancestor' }

@@ -17,8 +17,9 @@ import type {
   MemoryUse,
   SideEvent,
 } from './cause.ts'
-import { decide, endRows, type Facts, heldRows } from './decide.ts'
-import { computeFacts, type Ended, signalLimit, timesSlowed } from './facts.ts'
+import { decide, endRows, type Facts, type Row } from './decide.ts'
+import { computeFacts, type Ended, signalLimit } from './facts.ts'
+import { decideHeld, heldDetail, heldFigure, isStoppedForTime } from './held.ts'
 import { type Attributed, attributeForks, attributeMemory, lowestAbove, ownLimit } from './limits.ts'
 import { measuringLimit } from './memory-need.ts'
 import { makeRemedies } from './remedies.ts'
@@ -29,6 +30,7 @@ export function makeCause(ended: Ended): Cause {
   const { plan, outcome } = ended
   const facts = computeFacts(ended)
   const row = decide(endRows, facts)
+  const held = facts.execFailed ? undefined : decideHeld(facts, row.kind)
   const happened = detail[row.kind]?.(ended) ?? {}
   const kind = ofHost(row.kind, happened.limit)
   const [command = ''] = plan.argv
@@ -49,10 +51,10 @@ export function makeCause(ended: Ended): Cause {
       errno: outcome.execError,
       interpreterMissing: outcome.interpreterMissing,
     }),
-    sideEvents: sideEvents(ended, facts, row.kind),
+    sideEvents: sideEvents(ended, facts, row.kind, held),
     ...surety(row.likely ? 'likely' : 'certain', happened),
     remedies: [],
-    evidence: outcome.execError === undefined ? evidenceOf(ended, row.kind) : searched(ended),
+    evidence: outcome.execError === undefined ? evidenceOf(ended, row.kind, held) : searched(ended),
   }
   const measuring = (limit: number, group?: string) =>
     measuringLimit(limit, outcome.spareMemory(), lowestAbove(ended, group))
@@ -128,11 +130,6 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
     }
   },
   throttled: (ended) => ({ limit: ownLimit(ended, 'cpu.max'), counts: throttling(ended) }),
-  slowed: (ended) => ({
-    limit: ownLimit(ended, 'memory.high'),
-    counts: { slowed: timesSlowed(ended) },
-    ...without({ peak: ended.usage.memoryPeak }),
-  }),
   oomd: () => ({
     confidence: 'likely',
     wouldTell: 'the journal of systemd-oomd, which names the groups that it killed',
@@ -205,23 +202,26 @@ export function signalName(number: number): string | undefined {
 }
 
 /** What happened beside the end: kills and refusals that it lived through, and what held it up until its time was over. */
-function sideEvents(ended: Ended, facts: Facts, kind: CauseKind): SideEvent[] {
+function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: Row | undefined): SideEvent[] {
   if (facts.execFailed) return []
-  const event = (of: CauseKind, held = false): SideEvent => {
-    const { limit, counts, victims, confidence = 'certain' } = detail[of]!(ended)
-    return { kind: ofHost(of, limit), ...without({ limit, counts, victims }), confidence: held ? 'likely' : confidence }
+  const event = (of: CauseKind, row?: Row): SideEvent => {
+    const found: Detail = row?.limit && of === 'slowed' ? heldDetail(ended, row.limit) : detail[of]!(ended)
+    const { limit, counts, victims, confidence = 'certain' } = found
+    return { kind: ofHost(of, limit), ...without({ limit, counts, victims }), confidence: row ? 'likely' : confidence }
   }
-  const held = kind === 'timeout' ? decide(heldRows, facts).kind : 'exited'
-  const events = held === 'exited' ? [] : [event(held, true)]
+  const isReason = isStoppedForTime(kind)
+  const events = held && isReason ? [event(held.kind, held)] : []
   const add = (of: CauseKind, happened: boolean) => {
-    if (happened && kind !== of && held !== of) events.push(event(of))
+    if (happened && kind !== of && !(isReason && held?.kind === of)) events.push(event(of))
   }
   add('oom', facts.oomKills > 0)
   add('fork-refused', facts.forksRefused > 0)
   add('space', facts.fullSpaces > 0 && (facts.failed > 0 || kind === 'timeout'))
   add('descriptors', facts.fullTables > 0)
   const above = refusedToSomeone(ended, facts)
-  return above ? [...events, above] : events
+  if (above) events.push(above)
+  // what only made it late comes last: it is no reason
+  return held && !isReason ? [...events, event(held.kind, held)] : events
 }
 
 /** From Linux 6.11 on a group counts the forks that its limit refuses, whoever below asked: without the log it is unknown whose they were. */
@@ -264,7 +264,7 @@ export function profileFigure({ spec: { seccomp, door } }: Plan): Figure[] {
   return seccomp ? [{ figure: 'profile', origin: seccompOrigin(seccomp, door) }] : []
 }
 
-function evidenceOf(ended: Ended, kind: CauseKind): Figure[] {
+function evidenceOf(ended: Ended, kind: CauseKind, held: Row | undefined): Figure[] {
   const { plan, usage, full, outcome, failed, signal } = ended
   const [memory, pids, cpu] = ['memory.max', 'pids.max', 'cpu.max'].map((file) => ownLimit(ended, file)) as [
     CauseLimit,
@@ -306,6 +306,7 @@ function evidenceOf(ended: Ended, kind: CauseKind): Figure[] {
   if (fullTables > 0) figures.push({ figure: 'descriptors', limit: tableLimit, processes: fullTables })
   if (cpu.value !== undefined && periods)
     figures.push({ figure: 'cpu', limit: cpu, periods, throttledPeriods, ...without({ throttledUsec }) })
+  figures.push(...heldFigure(ended, held?.limit))
   if (failed && (kind === 'signal' || kind === 'exited')) figures.push(...possibleUlimitFigure(plan))
   const killedStatus = 128 + constants.signals.SIGKILL
   if (

@@ -8,6 +8,8 @@ const cliNames: { [key: string]: string } = {
   'limits.memoryHigh': '--memory-high',
   'limits.pids': '--pids',
   'limits.cpus': '--cpus',
+  'limits.cpusetCpus': '--cpuset-cpus',
+  'limits.ioMax': '--io-max',
   'limits.cpu.max': '--limit cpu.max',
   'limits.cpu.max.burst': '--limit cpu.max.burst',
   parent: '--parent',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel and hutch-init reported of a job that is over: the input of a verdict. Filled by run/job.ts and run/pool.ts.
+import { availableParallelism } from 'node:os'
 import { readGroupFile } from '../cgroup/files.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { ExecFailure } from './exec-failure.ts'
@@ -50,6 +51,8 @@ export interface Outcome {
   readLate: (directory: string, file: string) => string | undefined
   /** Bytes that the host has available, under the same conditions. */
   spareMemory: () => number
+  /** CPUs that this host has for its programs. */
+  hostCpus: () => number
   /** Reads the kernel's log of it, under the same conditions; undefined if it cannot be read. */
   readLog?: (plan: Plan) => JobLog | undefined
 }
@@ -74,5 +77,6 @@ export function noOutcome(sent: Set<number>): Outcome {
     events: [],
     readLate: readGroupFile,
     spareMemory,
+    hostCpus: availableParallelism,
   }
 }

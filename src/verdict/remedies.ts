@@ -5,6 +5,7 @@ import type { Plan } from '../plan/plan.ts'
 import { formatSize, parseSize } from '../units.ts'
 import type { Cause, CauseCounts, CauseKind, CauseLimit, OptionKey, Remedy, SideEvent } from './cause.ts'
 import { cpuNeed } from './cpu-need.ts'
+import { isSlowing } from './held-words.ts'
 import { sizeText } from './memory-need.ts'
 import { isNodeVictim, nodeRemedies } from './node-heap.ts'
 import { groupOf } from './usage.ts'
@@ -16,9 +17,11 @@ export type Measuring = (limit: number, group?: string) => number | undefined
 export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
   const made = ({ kind }: Pick<SideEvent, 'kind'>, of: Cause) => byKind[kind]?.(of, plan, measuring) ?? []
   const held = cause.sideEvents[0]
-  if (cause.kind === 'timeout' && held?.confidence === 'likely') return made(held, { ...cause, ...held })
+  const isHeld =
+    held?.confidence === 'likely' && (cause.kind === 'timeout' || (cause.kind === 'cpu-time' && isSlowing(held)))
+  if (isHeld) return made(held, { ...cause, ...held })
   if (cause.kind === 'exited') {
-    const event = cause.sideEvents.find(({ confidence }) => confidence !== 'unknown')
+    const event = cause.sideEvents.find((entry) => entry.confidence !== 'unknown' && !isSlowing(entry))
     return event ? made(event, { ...cause, ...event }) : possibleUlimits(cause)
   }
   const own = made(cause, cause)
@@ -59,10 +62,7 @@ const byKind: { [K in CauseKind]?: Maker } = {
     },
   ],
   throttled: ({ limit, counts }) => raiseCpus(limit, counts ?? {}),
-  slowed: ({ limit }, _, measuring) =>
-    typeof limit?.value === 'number'
-      ? [measureWith('limits.memoryHigh', limit.value, measuring)]
-      : [{ option: { name: 'limits.memoryHigh' }, reason: 'raise the limit' }],
+  slowed: (cause, plan, measuring) => slowedRemedies[cause.limit?.file ?? '']?.(cause, plan, measuring) ?? [],
   filter: () => [
     { reason: 'allow the call in the profile' },
     { option: { name: 'seccomp', value: 'default' }, reason: 'use another profile' },
@@ -82,6 +82,25 @@ const byKind: { [K in CauseKind]?: Maker } = {
   ],
   'exec-failed': (cause, plan) => runnable(cause, plan),
   'not-inside': (cause, plan) => runnable(cause, plan),
+}
+
+/** By the file of the limit. */
+const slowedRemedies: { [file: string]: Maker } = {
+  'memory.high': ({ limit }, _, measuring) => {
+    const value = typeof limit?.value === 'number' ? limit.value : undefined
+    if (limit?.level === 'ancestor') return measureGroup(limit, value, measuring)
+    if (value === undefined) return [{ option: { name: 'limits.memoryHigh' }, reason: 'raise the limit' }]
+    return [measureWith('limits.memoryHigh', value, measuring)]
+  },
+  'memory.max': raiseMemory,
+  'memory.limit_in_bytes': raiseMemory,
+  'io.max': () => [measure('limits.ioMax', 'how fast it is without this limit')],
+  'cpuset.cpus': () => [
+    measure('limits.cpusetCpus', 'how fast it is on all CPUs'),
+    { reason: 'use as many threads as it has CPUs' },
+  ],
+  'memory.pressure': () => [{ reason: 'free memory on this host, or see the limits of the groups above' }],
+  'io.pressure': () => [{ reason: 'see what else uses the disk' }, measure('timeout', 'how long it takes')],
 }
 
 /** Runs it once without the limit: hutch cannot know how much would be enough. */
@@ -136,7 +155,7 @@ function measureGroup(limit: CauseLimit, value: number | undefined, measuring: M
   const text = enough === undefined ? 'SIZE' : sizeText(enough)
   return [
     {
-      argv: ['hutch', 'cgroup', 'set', limit.group!, `memory.max=${text}`],
+      argv: ['hutch', 'cgroup', 'set', limit.group!, `${limit.file}=${text}`],
       ...(enough !== undefined && { measure: true as const }),
       reason: 'raise the limit, to measure how much it needs',
     },

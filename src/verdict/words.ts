@@ -14,6 +14,7 @@ import type {
   SideEvent,
 } from './cause.ts'
 import { sizeOf } from './exhausted.ts'
+import { heldBy, heldLine, isSlowing, sizeIn } from './held-words.ts'
 import { count, type Line, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
 import { optionWithValue } from './option-names.ts'
 import type { Verdict } from './result.ts'
@@ -52,7 +53,7 @@ export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): V
 
 /** Whether a person should hear of it without asking. */
 export function isWorthTelling({ kind, sideEvents }: Cause): boolean {
-  return kind !== 'exited' || sideEvents.length > 0
+  return kind !== 'exited' || sideEvents.some((event) => !isSlowing(event))
 }
 
 /** How each front end tells the peak of a run. */
@@ -150,16 +151,6 @@ function endOf(c: Cause, slots: Slots): string {
   return c.end.status === null ? `${who(c)} never started` : `${who(c)} exited with status ${c.end.status}`
 }
 
-/** A limit that slowed it until its time was over. */
-function heldBy({ sideEvents }: Cause, slots: Slots): string {
-  const held = sideEvents.find(({ kind }) => kind === 'throttled' || kind === 'slowed')
-  if (!held) return ''
-  const { periods = 1, throttledPeriods = 0, slowed = 0 } = held.counts ?? {}
-  return held.kind === 'throttled'
-    ? `, throttled by cpu.max in ${slots.throttledPercent ?? Math.round((100 * throttledPeriods) / periods)} % of its periods`
-    : `, slowed ${slots.slowed ?? count(slowed, 'time', 'times')} by memory.high${sizeIn(held.limit)}`
-}
-
 function stopped(c: Cause, slots: Slots): string {
   const { killedAfterMs, end } = c
   if (killedAfterMs === 0) return `${who(c)} was killed at once by SIGKILL`
@@ -189,10 +180,6 @@ function memoryPlace(limit: CauseLimit | undefined): string {
   if (limit.level === 'ancestor') return `memory.max${size} of a group above it, ${quote(limit.group)}, was reached`
   if (limit.level === 'below') return `memory.max${size} of a group below it, ${quote(limit.group)}, was reached`
   return `${limit.file}${size} was reached`
-}
-
-function sizeIn(limit: CauseLimit | undefined): string {
-  return typeof limit?.value === 'number' ? ` (${formatSize(limit.value)})` : ''
 }
 
 function describeForks(c: Pick<Cause, 'counts' | 'limit'>, { count: counted }: Slots): string {
@@ -238,6 +225,8 @@ function describeFigure(f: Figure, slots: Slots): Line {
       return quotaLine(String(f.limit.value), f)
     case 'cpu time':
       return ['cpu time', cpuTime(f)]
+    case 'held':
+      return heldLine(f)
     case 'space':
       return [`tmpfs ${f.target}`, ['full', sizeOf(f.options)].filter(Boolean).join('   ')]
     case 'descriptors':

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ends by limits other than memory: tasks, time, CPU time, output, space, descriptors, and those of a process.
+import { statSync } from 'node:fs'
 import type { RunOptions } from '../../src/index.ts'
 import { node, none, perl, python, rows, sh } from './end.ts'
 
@@ -60,6 +61,36 @@ const throttled = rows(
     rounds: 1,
   })),
 )
+
+/** The whole disk that this file is on, if it is on one. */
+const disk = (path: string) => {
+  const { dev } = statSync(path)
+  return `${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & 0xfff00)}`
+}
+const program = process.execPath
+
+/** Slowed by limits that stop nothing, until the time is over. */
+const slowed = rows('timeout', [
+  {
+    command: ['dd', `if=${program}`, 'of=/dev/null', 'bs=256k', 'count=12', 'iflag=direct'],
+    options: { limits: { ioMax: `${disk(program)}:rbps=1M` }, timeout: 1200 },
+    side: 'slowed',
+    needs: `/sys/dev/block/${disk(program)}/queue`,
+    rounds: 1,
+  },
+  {
+    command: sh('for i in 1 2 3 4 5 6; do while :; do :; done & done; wait'),
+    options: { limits: { 'cpuset.cpus': '0' }, timeout: 1500 },
+    side: 'slowed',
+    needs: '/sys/devices/system/cpu/cpu1',
+  },
+])
+
+/** Late, but not stopped: no more than a side event. */
+const late = rows('exited', [
+  { command: perl('1 while (times)[0] < 0.1'), options: { limits: { cpus: 0.1 } }, side: 'throttled' },
+  { command: perl('1 while (times)[0] < 0.1; exit 3'), options: { limits: { cpus: 0.1 } }, side: 'throttled' },
+])
 
 const nofile: RunOptions = { ...none, ulimits: { nofile: 30 }, timeout: 700 }
 /** 40 files are opened; who may not, waits. */
@@ -227,6 +258,8 @@ const ulimits = rows('ulimit', [
 export const limitEnds = [
   ...forks,
   ...timeouts,
+  ...slowed,
+  ...late,
   ...throttled,
   ...withoutDescriptors,
   ...cpuTimes,

@@ -82,6 +82,26 @@ slowed.push({
   rounds: 1,
 })
 
+slowed.push(
+  {
+    kind: 'timeout',
+    // page cache that does not fit is read again and again
+    command: python(
+      'import mmap, os, random, tempfile\nf = tempfile.TemporaryFile(dir="/var/tmp")\nfor i in range(60): f.write(bytes(1 << 20))\nf.flush()\nos.fsync(f.fileno())\nm = mmap.mmap(f.fileno(), 60 << 20)\nx = 0\nwhile True: x += m[random.randrange(15360) * 4096]',
+    ),
+    options: { limits: { memory: '30M' }, timeout: 5000 },
+    side: 'slowed',
+  },
+  {
+    kind: 'exited',
+    // late, but not stopped
+    command: python('x = bytearray(24 << 20)\nfor i in range(0, 24 << 20, 4096): x[i] = 1'),
+    options: { limits: { 'memory.high': '20M' } },
+    side: 'slowed',
+    needs: v2,
+  },
+)
+
 const waiting: readonly End['command'][] = [
   ['sleep', '600'],
   sh('echo; sleep 600; true'),

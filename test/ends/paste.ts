@@ -31,7 +31,13 @@ export function flagsOf(options: RunOptions, directory: string): string[][] {
   })
 }
 
-const limitFlags: { [key: string]: string } = { memory: '--memory', swap: '--swap', pids: '--pids', cpus: '--cpus' }
+const limitFlags: { [key: string]: string } = {
+  memory: '--memory',
+  swap: '--swap',
+  pids: '--pids',
+  cpus: '--cpus',
+  ioMax: '--io-max',
+}
 
 function limitFlag([key, value]: [string, unknown]): string[] {
   if (key === 'oomGroup') return ['--oom-group']

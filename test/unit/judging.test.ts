@@ -28,6 +28,7 @@ function end(options: RunOptions, outcome: Partial<Outcome>, files: Record<strin
     forwarded: new Set(),
     readLate: () => undefined,
     spareMemory: () => 8 * 2 ** 30,
+    hostCpus: () => 2,
     userUsec: 3,
     systemUsec: 4,
     maxRss: 0,

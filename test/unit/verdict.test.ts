@@ -40,6 +40,7 @@ function end(
     forwarded: new Set(),
     readLate: () => undefined,
     spareMemory: () => 8 * 2 ** 30,
+    hostCpus: () => 2,
     userUsec: 3,
     systemUsec: 4,
     maxRss: 0,

@@ -22,6 +22,7 @@ import {
 import type { JobLog } from '../../../src/verdict/job-log.ts'
 import { noOutcome, type Outcome } from '../../../src/verdict/outcome.ts'
 import type { Result } from '../../../src/verdict/result.ts'
+import { isWorthTelling } from '../../../src/verdict/words.ts'
 import { hybrid, parent, plan, v2 } from '../hosts.ts'
 
 interface End {
@@ -56,6 +57,7 @@ function end({ host = v2, options = {}, outcome = {}, files = {}, before = {}, l
   return conclude(made, program, {
     ...noOutcome(new Set()),
     durationMs: 1500,
+    hostCpus: () => 8,
     commandStatus: 0,
     readLate: (directory, file) => late[`${directory}/${file}`],
     ...(log && { readLog: () => ({ kills: [], refusedFork: false, complete: true, ...log }) }),
@@ -206,6 +208,135 @@ test.each([
   ],
 ] as [string, End, CauseKind][])('%s is told as what it is', (_, made, kind) => {
   expect(end(made).cause.kind).toBe(kind)
+})
+
+const full = (usec: number) =>
+  `some avg10=0.00 avg60=0.00 avg300=0.00 total=${usec + 9}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=${usec}\n`
+const stopped = { commandStatus: 15, stopCause: 'timeout' } as const
+
+/** Each with the file of the limit that held it, in a run of 1500 ms. */
+const held: [string, End, string][] = [
+  [
+    'memory.high',
+    {
+      options: { limits: { memoryHigh: '20M' } },
+      files: { 'memory.events.local': 'high 401\n', 'memory.pressure': full(900_000) },
+    },
+    'memory.high',
+  ],
+  [
+    'memory.max that is full of page cache',
+    {
+      options: limited,
+      files: {
+        'memory.events.local': 'max 30\n',
+        'memory.pressure': full(900_000),
+        'memory.stat': 'workingset_refault_file 2560\n',
+      },
+    },
+    'memory.max',
+  ],
+  [
+    'page cache that is read again and again',
+    {
+      options: limited,
+      files: {
+        'memory.events.local': 'max 30\n',
+        'memory.pressure': full(90_000),
+        'memory.stat': 'workingset_refault_file 90000\n',
+      },
+    },
+    'memory.max',
+  ],
+  [
+    'memory.max of v1',
+    {
+      host: hybrid,
+      options: limited,
+      files: {
+        'memory.max_usage_in_bytes': '52428800\n',
+        'memory.limit_in_bytes': '52428800\n',
+        'memory.pressure': full(900_000),
+      },
+    },
+    'memory.max',
+  ],
+  [
+    'cpu.max',
+    {
+      options: { limits: { cpus: 0.1 } },
+      files: { 'cpu.stat': 'usage_usec 150000\nnr_periods 15\nnr_throttled 14\nthrottled_usec 1200000\n' },
+    },
+    'cpu.max',
+  ],
+  [
+    'io.max',
+    {
+      options: { limits: { ioMax: '8:0:rbps=1M' } },
+      files: { 'io.pressure': full(1_200_000), 'io.stat': '8:0 rbytes=1572864 wbytes=0\n' },
+    },
+    'io.max',
+  ],
+  [
+    'cpuset.cpus',
+    {
+      options: { limits: { cpusetCpus: '0' } },
+      files: { 'cpu.pressure': full(1_400_000), 'cpu.stat': 'usage_usec 1480000\n' },
+    },
+    'cpuset.cpus',
+  ],
+  [
+    'memory.high of a group above',
+    {
+      options: { parent: 'a' },
+      files: { 'a/memory.events.local': 'high 90\n', 'memory.pressure': full(900_000) },
+      before: { 'a/memory.events.local': 'high 2\n' },
+    },
+    'memory.high',
+  ],
+  ['memory, whose limit is unknown', { files: { 'memory.pressure': full(1_200_000) } }, 'memory.pressure'],
+  ['a disk', { files: { 'io.pressure': full(1_200_000) } }, 'io.pressure'],
+]
+
+test.each(held)('what slowed a job until its time was over is the reason: %s', (_, made, file) => {
+  const { cause, verdict } = end({ ...made, options: { ...made.options, timeout: 1500 }, outcome: stopped })
+  expect([cause.kind, cause.sideEvents.map(({ limit }) => limit?.file)]).toEqual(['timeout', [file]])
+  expect(verdict.headline).toContain(file.endsWith('.pressure') ? 'waited for' : file)
+  if (file !== 'io.pressure') expect(verdict.remedy).not.toContain('timeout')
+})
+
+test.each(held)('a job that ends late by itself has it as a side event, and no remedy: %s', (_, made, file) => {
+  for (const commandStatus of [0, 3 << 8]) {
+    const { cause, verdict } = end({ ...made, outcome: { commandStatus } })
+    const expected = file.endsWith('.pressure') ? [] : [file]
+    expect([cause.kind, cause.sideEvents.map(({ limit }) => limit?.file)]).toEqual(['exited', expected])
+    expect(verdict.headline).not.toContain(file)
+    expect(cause.remedies).toEqual([])
+    expect(isWorthTelling(cause)).toBe(false)
+  }
+})
+
+test('waiting that is short, or that no limit of the job explains, is no reason', () => {
+  const innocent: End[] = [
+    {
+      options: { limits: { memoryHigh: '20M' } },
+      files: { 'memory.events.local': 'high 4\n', 'memory.pressure': full(90_000) },
+    },
+    { options: limited, files: { 'memory.pressure': full(400_000) } },
+    {
+      options: { limits: { cpusetCpus: '0' } },
+      files: { 'cpu.pressure': full(1_400_000), 'cpu.stat': 'usage_usec 200000\n' },
+    },
+    {
+      options: { limits: { cpusetCpus: '0-7' } },
+      files: { 'cpu.pressure': full(1_400_000), 'cpu.stat': 'usage_usec 9480000\n' },
+    },
+    { files: { 'io.pressure': full(400_000) } },
+  ]
+  for (const made of innocent) {
+    const { cause } = end({ ...made, options: { ...made.options, timeout: 1500 }, outcome: stopped })
+    expect([cause.kind, cause.sideEvents]).toEqual(['timeout', []])
+  }
 })
 
 test('deleting a row of the list that decides makes another kind of some figures', () => {

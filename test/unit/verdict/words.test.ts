@@ -160,6 +160,45 @@ const pages: [title: string, cause: Partial<Cause>][] = [
       ],
     },
   ],
+  ...(
+    [
+      [
+        { file: 'memory.max', value: 30 * MiB, level: 'own' },
+        { resource: 'memory', stalledUsec: 2_000_000, refaultBytes: 560 * MiB },
+      ],
+      [
+        { file: 'io.max', value: '8:0 rbps=1048576', level: 'own' },
+        { resource: 'io', stalledUsec: 2_900_000, readBytes: 3 * MiB, writtenBytes: 0 },
+      ],
+      [
+        { file: 'cpuset.cpus', value: '0', level: 'own' },
+        { resource: 'cpu', stalledUsec: 2_950_000, cpus: 1, cpuUsec: 2_960_000 },
+      ],
+      [
+        { file: 'memory.high', value: 20 * MiB, group: '/sys/fs/cgroup/a', level: 'ancestor' },
+        { resource: 'memory', stalledUsec: 2_000_000, slowed: 401 },
+      ],
+      [{ file: 'memory.pressure' }, { resource: 'memory', stalledUsec: 2_000_000 }],
+      [{ file: 'io.pressure' }, { resource: 'io', stalledUsec: 2_000_000 }],
+    ] as const
+  ).map(([limit, { stalledUsec, ...more }]): [string, Partial<Cause>] => [
+    `Out of time, held back by ${limit.file}${'group' in limit ? ' of a group above' : ''}`,
+    {
+      kind: 'timeout',
+      limit: { file: 'timeout', value: 3000 },
+      durationMs: 3000,
+      end: { status: null, signal: 'SIGTERM' },
+      sideEvents: [
+        {
+          kind: 'slowed',
+          limit,
+          counts: { stalledUsec, ...('slowed' in more && { slowed: more.slowed }) },
+          confidence: 'likely',
+        },
+      ],
+      evidence: [{ figure: 'held', limit, wallMs: 3000, stalledUsec, ...more }],
+    },
+  ]),
   [
     'Out of time, without descriptors',
     {

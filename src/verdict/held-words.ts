@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words for a limit that slowed a job, from its Cause. Called by words.ts and remedies.ts; pure.
+import { quote } from '../quote.ts'
+import { formatDuration, formatSize } from '../units.ts'
+import type { Cause, CauseLimit, Figure, SideEvent } from './cause.ts'
+import { count, type Line } from './limit-words.ts'
+
+/** Numbers that a compiled file fills in at its end. */
+export interface HeldSlots {
+  throttledPercent?: string
+  slowed?: string
+}
+
+/** Whether it only slowed the job: it cannot have ended it. */
+export function isSlowing({ kind }: Pick<SideEvent, 'kind'>): boolean {
+  return kind === 'throttled' || kind === 'slowed'
+}
+
+const waited = {
+  memory: 'all its tasks waited for memory',
+  io: 'all its tasks waited for a disk',
+  cpu: 'some of its tasks waited for a CPU',
+}
+
+const resourceOf: { [file: string]: keyof typeof waited } = {
+  'io.max': 'io',
+  'io.pressure': 'io',
+  'cpuset.cpus': 'cpu',
+}
+
+/** A limit that slowed it until its time was over, for the headline. */
+export function heldBy(
+  { sideEvents, durationMs = 0 }: Pick<Cause, 'sideEvents' | 'durationMs'>,
+  slots: HeldSlots,
+): string {
+  const held = sideEvents.find(isSlowing)
+  if (!held) return ''
+  const { limit, counts: { periods = 1, throttledPeriods = 0, slowed = 0, stalledUsec = 0 } = {} } = held
+  if (held.kind === 'throttled')
+    return `, throttled by cpu.max in ${slots.throttledPercent ?? Math.round((100 * throttledPeriods) / periods)} % of its periods`
+  const file = limit?.file ?? 'memory.high'
+  if (file === 'memory.high')
+    return `, slowed ${slots.slowed ?? count(slowed, 'time', 'times')} by memory.high${sizeIn(limit)}${limit?.level === 'ancestor' ? ` of a group above it, ${quote(limit.group)}` : ''}`
+  const share = `${waited[resourceOf[file] ?? 'memory']} in ${percentOf(stalledUsec, durationMs)} % of that time`
+  return file.endsWith('.pressure') ? `, ${share}` : `, slowed by ${file}${sizeIn(limit)}: ${share}`
+}
+
+function percentOf(usec: number, ms: number): number {
+  return Math.min(100, Math.round(usec / Math.max(1, ms * 10)))
+}
+
+/** Returns the size of a limit in brackets, with a space before. */
+export function sizeIn(limit: CauseLimit | undefined): string {
+  if (typeof limit?.value === 'number') return ` (${formatSize(limit.value)})`
+  return typeof limit?.value === 'string' && limit.file !== 'cpu.max' ? ` (${limit.value})` : ''
+}
+
+/** The limit with what it did. */
+export function heldLine(f: Extract<Figure, { figure: 'held' }>): Line {
+  const { limit, resource, wallMs, stalledUsec = 0, refaultBytes, cpus, cpuUsec, slowed, readBytes, writtenBytes } = f
+  const rate = (bytes: number) =>
+    `${formatSize(bytes)}, ${formatSize(Math.round((bytes * 1000) / Math.max(1, wallMs)))}/s`
+  const value = typeof limit.value === 'number' ? formatSize(limit.value) : limit.value
+  const parts = [
+    value,
+    limit.level === 'ancestor' && `of ${quote(limit.group)}`,
+    cpus !== undefined && count(cpus, 'CPU allowed', 'CPUs allowed'),
+    cpuUsec !== undefined && `${(cpuUsec / 1000 / Math.max(1, wallMs)).toFixed(2)} used`,
+    slowed !== undefined && `slowed ${count(slowed, 'time', 'times')}`,
+    readBytes !== undefined && readBytes > 0 && `read ${rate(readBytes)}`,
+    writtenBytes !== undefined && writtenBytes > 0 && `written ${rate(writtenBytes)}`,
+    refaultBytes !== undefined && `read again after reclaim ${formatSize(refaultBytes)}`,
+    `${waited[resource]} ${formatDuration(stalledUsec / 1000)} of ${formatDuration(wallMs)}`,
+  ]
+  return [
+    limit.file.endsWith('.pressure') ? 'pressure' : limit.file === 'memory.max' ? 'slowed by' : limit.file,
+    parts.filter(Boolean).join('   '),
+  ]
+}
