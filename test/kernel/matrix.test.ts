@@ -210,7 +210,7 @@ const forms: [form: RegExp, kind: CauseKind, side?: CauseKind][] = [
     /^(?:at least )?(\d+) forks? (?:was|were) refused: pids\.max [^;]*;( later)? \S+ (?:exited|was killed)/,
     'fork-refused',
   ],
-  [/^timed out after [\d.]+ m?s, held back by cpu\.max in \d+ % of its periods: /, 'timeout', 'throttled'],
+  [/^timed out after [\d.]+ m?s, throttled by cpu\.max in \d+ % of its periods: /, 'timeout', 'throttled'],
   [/^timed out after [\d.]+ m?s, slowed \d+ times? by memory\.high: /, 'timeout', 'slowed'],
   [/^timed out after [\d.]+ m?s: /, 'timeout'],
   [/^\S+ used more CPU time than ulimit cpu \(\d+ s\); \S+ was killed by SIGKILL$/, 'ulimit'],
