@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one reader of values that users give for a kernel file: of limits of runs, of groups, of compiled files.
 import { fail } from '../errors.ts'
+import { withDeviceNumber } from '../host/device.ts'
 import { describeFile } from './catalog/catalog.ts'
 import type { Format } from './catalog/words.ts'
-import { withDeviceNumber } from './device-number.ts'
 import { formatWrites } from './value.ts'
 
 /** Reads the value of a file: `name` is what an error calls it. */

@@ -92,7 +92,16 @@ export function findPlace(host: Host, name: string, origin = 'the group'): Place
   if (found.length === 1) return present(placeOf(host, found[0]!))!
   if (found.length > 1) throw fail('CGROUP_AMBIGUOUS', { name, found })
   const where = host.unified?.mount ?? Object.values(host.v1)[0]?.mount ?? '/sys/fs/cgroup'
-  throw fail('CGROUP_NOT_FOUND', { group: name, where, nearest: nearest(`/${wanted}`, known) })
+  throw fail('CGROUP_NOT_FOUND', { group: name, where, nearest: nearestGroup(name, wanted, known) })
+}
+
+/** A path is compared with paths, a name with the ends of paths. */
+function nearestGroup(name: string, wanted: string, known: readonly string[]): string | undefined {
+  if (name.startsWith('/')) return nearest(`/${wanted}`, known)
+  const levels = wanted.split('/').length
+  const byEnd = new Map(known.map((path) => [path.split('/').slice(-levels).join('/'), path]))
+  const end = nearest(wanted, [...byEnd.keys()])
+  return end === undefined ? undefined : byEnd.get(end)
 }
 
 /** The groups right below, in whichever hierarchies they are. */

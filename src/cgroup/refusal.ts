@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The errors for what the kernel refuses of a group: errno alone misleads, so each is explained with what the group shows.
+
 import { fail, type HutchError } from '../errors.ts'
 import { effectiveUser } from '../host/ids.ts'
+import { nearest } from '../nearest.ts'
 import { catalogFiles, describeFile } from './catalog/catalog.ts'
 import { isGroup, readChildren, readGroupFile, readOwner, readWords } from './files.ts'
 import { explainChain, isRoot, isUnified, listProcesses, shorten } from './group-state.ts'
@@ -88,6 +90,14 @@ function findOnV2(file: string, value: string): string | undefined {
   return findEquivalent(file, '')?.file ?? names.find((name) => describeFile(name, 'v2')?.v1?.includes(file))
 }
 
+/** `memory` for memory.max, or a file that is spelled almost so. */
+function nearestFile(file: string, unified: boolean): string | undefined {
+  const known = [...catalogFiles('v2'), ...(unified ? [] : catalogFiles('v1'))]
+  const limit = findEquivalent(file, '')?.file ?? `${file}.max`
+  const near = catalogFiles('v2').includes(limit) ? limit : nearest(file, known)
+  return near === undefined ? undefined : `did you mean ${near}?`
+}
+
 /** No such file in a group that is there: the controller is not on, the kernel is older, or there never was such a file. */
 function explainMissing(directory: string, file: string, value = ''): HutchError {
   const unified = isUnified(directory)
@@ -106,7 +116,7 @@ function explainMissing(directory: string, file: string, value = ''): HutchError
         )
       : missing(
           ['no kernel that hutch knows has a file of this name'],
-          'hutch cgroup show lists the files of the group',
+          nearestFile(file, unified) ?? 'hutch cgroup show lists the files of the group',
         )
   }
   if (unified && controller !== 'cgroup' && !readWords(directory, 'cgroup.controllers').includes(controller))

@@ -6,6 +6,7 @@ import { fail, HutchError } from '../errors.ts'
 import { enterFrontDoor, type FrontDoor } from '../front-door.ts'
 import { nearest } from '../nearest.ts'
 import { decodeNames, isOdd } from '../non-utf8.ts'
+import { formatJson } from '../quote.ts'
 import type { Command, Entry, Family } from './command.ts'
 import { dropins } from './dropin/table.ts'
 import { parseFlags } from './flags.ts'
@@ -14,6 +15,9 @@ import { tell } from './stderr.ts'
 import { hutch } from './table.ts'
 
 declare const HUTCH_VERSION: string
+
+/** The command was called with --json: errors are one line of JSON on stderr. */
+let errorsAsJson = false
 
 /** Words that ask for the help of what stands before them. */
 const helpWords: ReadonlySet<string | undefined> = new Set(['help', '--help', '-h'])
@@ -65,6 +69,8 @@ async function callVerb(name: string, family: Family, args: string[]): Promise<n
 async function call(name: string, entry: Entry, args: string[]): Promise<number> {
   const { command } = await entry.load()
   if ('verbs' in command) return callVerb(name, command, args)
+  // a command line of its own can have the same word
+  errorsAsJson = !command.runsCommand && args.includes('--json')
   const parsed = await (command.parse ?? ((words) => parseFlags(words, command.flags, !command.runsCommand)))(args)
   const { help } = parsed.values
   if (help) {
@@ -72,6 +78,7 @@ async function call(name: string, entry: Entry, args: string[]): Promise<number>
     print(formatHelp(name, command, entry.summary, help.at(-1) === 'all'))
     return 0
   }
+  errorsAsJson = parsed.values.json !== undefined
   checkWords(name, command, parsed.rest)
   return command.main(parsed)
 }
@@ -105,6 +112,7 @@ function readArguments(): string[] {
 }
 
 main(readArguments()).then(end, (error: unknown) => {
-  tell(`hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
+  if (HutchError.is(error) && errorsAsJson) tell(`${formatJson({ error: error.toJSON() })}\n`)
+  else tell(`hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
   return end(125)
 })

@@ -19,6 +19,7 @@ const flags: FlagTable = {
   all: { short: 'a', help: 'Include groups without processes.' },
   interval: intervalFlag,
   'no-stream': { help: 'Print one table and end.' },
+  'no-trunc': { help: 'Print whole paths, also where lines become wider than the terminal.' },
   json: { help: 'Print each sample as one line of JSON: the time, and each group with figures and rates.' },
 }
 
@@ -52,7 +53,7 @@ async function main({ values, rest: names }: Parsed): Promise<number> {
       const rate = rates(before, after)
       const text = values.json
         ? `${formatJson(makeJson(after, shown, rate, called))}\n`
-        : draw(shown, rate, again, called)
+        : draw(shown, rate, again, called, values['no-trunc'] !== undefined)
       if (!(await printOn(text, pause.isOver))) return 0
       before = after
       if (wanted && shown.every(([, sample]) => sample === undefined)) return 0
@@ -83,8 +84,14 @@ export function makeJson({ time }: Snapshot, shown: Shown, rate: Map<string, Gro
 const header = ['GROUP', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'BLOCK I/O', 'PIDS']
 
 /** On a terminal each table takes the place of the one before. */
-function draw(shown: Shown, rate: Map<string, GroupRates>, again: boolean, called: ContainerNames): string {
-  const lines = statsTable(shown, rate, called)
+function draw(
+  shown: Shown,
+  rate: Map<string, GroupRates>,
+  again: boolean,
+  called: ContainerNames,
+  whole: boolean,
+): string {
+  const lines = statsTable(shown, rate, called, whole)
   const most = again ? (process.stdout.rows || 24) - 1 : lines.length
   const more = lines.length > most ? [`… and ${lines.length - most + 1} more`] : []
   const end = again ? '\x1b[K\n' : '\n'
@@ -92,13 +99,21 @@ function draw(shown: Shown, rate: Map<string, GroupRates>, again: boolean, calle
   return again ? `\x1b[?2026h\x1b[H${text}\x1b[J\x1b[?2026l` : text
 }
 
-/** The lines of a table, not wider than the terminal. */
-export function statsTable(shown: Shown, rate: Map<string, GroupRates>, called?: ContainerNames): string[] {
+/** Columns of a table that does not go to a terminal: one deep group must not widen all lines. */
+const widthElsewhere = 120
+
+/** The lines of a table, not wider than the terminal; `whole`: with whole paths, as wide as they are. */
+export function statsTable(
+  shown: Shown,
+  rate: Map<string, GroupRates>,
+  called?: ContainerNames,
+  whole = false,
+): string[] {
   const rows = shown.map(([path, sample]) => [
     escapeUnsafe(withName(path, called?.(path))),
     ...formatCells(sample, rate.get(path)),
   ])
-  const width = widthOfOutput()
+  const width = whole ? undefined : (widthOfOutput() ?? widthElsewhere)
   return formatTable([header, ...rows], { names: 0, width }).map((line) =>
     width === undefined ? line : cut(line, width),
   )

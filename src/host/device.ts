@@ -44,6 +44,24 @@ export function explainDevice(name: string): string | undefined {
   return number === name ? undefined : `a device is named by its number: ${name} is ${number}`
 }
 
+/**
+ * Replaces a path at the beginning of a text, as in `/dev/sda rbps=1M`, by the number of that block device, which the kernel takes alone.
+ * Other texts stay as they are. @throws OPTION_INVALID for a path that is not a whole block device
+ */
+export function withDeviceNumber(text: string, name: string): string {
+  if (!text.startsWith('/')) return text
+  const path = text.split(' ', 1)[0]!
+  const number = blockNumber(path)
+  const whole = number === undefined ? undefined : wholeDevice(number)
+  if (number !== undefined && whole === number) return number + text.slice(path.length)
+  throw fail('OPTION_INVALID', {
+    name,
+    value: path,
+    why: whole === undefined ? 'it is not a block device' : 'it is a partition, and the kernel limits whole devices',
+    accepted: whole === undefined ? 'a block device such as /dev/sda, or MAJOR:MINOR; `lsblk` lists them' : whole,
+  })
+}
+
 function blockNumber(name: string): string | undefined {
   const byNumber = /^\d{1,4}:\d{1,8}$/.test(name)
   const short = name.replace(/^\/dev\//, '').replaceAll('/', '!')

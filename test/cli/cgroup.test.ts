@@ -248,3 +248,24 @@ test('a snapshot goes through a pipe', async () => {
   rmSync(path)
   expect(Cgroup.open(`${top}/a`).get('pids.max')).toBe(7)
 })
+
+test('a mistyped group or file is answered with the one that exists', async () => {
+  await cgroup('create', `${top}/busybee`)
+  expect(await cgroup('get', `${top.slice(1)}/busibee`)).toMatchObject({ stderr: expect.stringContaining(`${top}/busybee`) })
+  for (const [file, meant] of [
+    ['memory', 'memory.max'],
+    ['pids', 'pids.max'],
+    ['memory.mx', 'memory.max'],
+  ])
+    expect((await cgroup('set', `${top}/busybee`, `${file}=5M`)).stderr).toContain(`did you mean ${meant}?`)
+})
+
+test('create and apply print JSON with --json', async () => {
+  const created = await cgroup('create', `${top}/j`, '--json')
+  expect(JSON.parse(created.stdout)).toEqual({ path: `${top}/j`, directories: expect.any(Object) })
+  const file = `${tmpdir()}/hutch-test-${process.pid}.json`
+  await cgroup('save', `${top}/j`, '--output', file)
+  const applied = await cgroup('apply', '--dry-run', '--json', file)
+  rmSync(file)
+  expect(JSON.parse(applied.stdout)).toEqual(expect.any(Array))
+})

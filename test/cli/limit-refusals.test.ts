@@ -177,15 +177,20 @@ test('v2: a parent that is domain threaded is told so', async (context) => {
   expectRefused(await hutch(['run', '--memory', '50M', '--parent', top, '--', 'true']), 'domain threaded')
 })
 
-test('a device by name or path is refused with its number, by every command', async () => {
+test('a device by name is refused with its number, by every command, and by path run and set accept it', async () => {
   const name = readdirSync('/sys/block').find((one) => /^(loop|zram|vd|sd|nvme)/.test(one))!
   const number = readFileSync(`/sys/block/${name}/dev`, 'utf8').trim()
   await create(top)
-  for (const device of [name, `/dev/${name}`])
-    for (const args of [
-      ['run', '--limit', `io.max=${device} wbps=1M`, '--', 'true'],
-      ['cgroup', 'set', top, `io.max=${device} wbps=1M`],
-      ['cgset', '-r', `io.max=${device} wbps=1M`, top],
-    ])
-      expectRefused(await hutch(args), `${device} is ${number}`)
+  const commands = (device: string) => [
+    ['run', '--limit', `io.max=${device} wbps=1M`, '--', 'true'],
+    ['cgroup', 'set', top, `io.max=${device} wbps=1M`],
+    ['cgset', '-r', `io.max=${device} wbps=1M`, top],
+  ]
+  for (const args of commands(name)) expectRefused(await hutch(args), `${name} is ${number}`)
+  for (const args of [
+    ...commands(`/dev/${name}`).slice(0, 2),
+    ['run', '--io-max', `/dev/${name}:wbps=1M`, '--', 'true'],
+  ])
+    expect(await hutch(args)).toMatchObject({ status: 0, stderr: '' })
+  expect((await hutch(['cgroup', 'get', top, 'io.max'])).stdout).toContain(`${number} `)
 })

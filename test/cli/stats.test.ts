@@ -216,3 +216,13 @@ test('names that steer a terminal do not reach it', async () => {
     rmdirSync(directory)
   }
 })
+
+test('stats shortens long paths, unless --no-trunc', async () => {
+  const deep = `${top}/${'a'.repeat(100)}/${'b'.repeat(100)}/end`
+  await Cgroup.create(deep)
+  const table = async (...args: string[]) => (await hutch(['stats', '--no-stream', '--all', '--interval', '100ms', ...args])).stdout.trimEnd().split('\n')
+  const [short, whole] = [await table(deep), await table(deep, '--no-trunc')]
+  expect(Math.max(...short.map((line) => line.length))).toBeLessThanOrEqual(120)
+  expect(short[1]).toMatch(/^….*end /)
+  expect(whole[1]!.startsWith(`${deep} `)).toBe(true)
+})

@@ -5,12 +5,14 @@ import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot
 import { fail, quote } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { encodePath } from '../../non-utf8.ts'
+import { formatJson } from '../../quote.ts'
 import type { Command } from '../command.ts'
 import { print } from '../output.ts'
 
 export const command: Command = {
   flags: {
     'dry-run': { short: 'n', help: 'Print what would be done, and change nothing.' },
+    json: { help: 'Print the changes as JSON.' },
     quiet: { short: 'q', help: 'Print nothing.' },
   },
   words: 'FILE',
@@ -18,7 +20,8 @@ export const command: Command = {
   main({ values, rest: [path] }) {
     const snapshot = parseSnapshot(readInput(path!), path!)
     const changes = applySnapshot(readHost(), snapshot, values['dry-run'] !== undefined)
-    if (!values.quiet) print(changes.map(formatChange).join(''))
+    if (values.json) print(`${formatJson(changes, 2)}\n`)
+    else if (!values.quiet) print(changes.map(formatChange).join(''))
     return 0
   },
 }

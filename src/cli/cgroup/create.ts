@@ -5,6 +5,7 @@ import { parseGroupPath } from '../../cgroup/path.ts'
 import { fail, HutchError } from '../../errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/ids.ts'
+import { formatJson } from '../../quote.ts'
 import { keepScope, needsKeeper, releaseScope } from '../../systemd/keeper.ts'
 import type { Command } from '../command.ts'
 import { print } from '../output.ts'
@@ -41,6 +42,7 @@ export const command: Command = {
       help: 'Delegate the group to this user, who can then create groups below it but not change its limits.',
     },
     evacuate: { help: 'Move processes that stand in a group above to a leaf group there.' },
+    json: { help: 'Print the group as JSON: its path and its directories.' },
     'exist-ok': { help: 'If the group exists, set its limits instead of failing.' },
   },
   words: 'GROUP…',
@@ -71,7 +73,7 @@ export const command: Command = {
           ...(parent !== undefined && (values.parent || !name.startsWith('/')) && { parent }),
         })
         if (owner) await group.delegate(owner.uid, owner.gid)
-        print(`${group.path}\n`)
+        print(values.json ? `${formatJson({ path: group.path, directories: group.directories })}\n` : `${group.path}\n`)
       }
     } catch (error) {
       // the scope that was to hold it
