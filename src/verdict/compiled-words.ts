@@ -95,6 +95,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   } satisfies Partial<Cause>
   const space = { kind: 'space', limit: { file: 'size', group: first } } as const
   const tables = { figure: 'descriptors', limit: 0, processes: 2 } as const
+  const nofile = plan.spec.privileges.ulimits.find(({ name }) => name === 'nofile')
   const timeout = { kind: 'timeout', limit: { file: 'timeout', value: plan.spec.timeoutMs } } as const
   const late = (held: Partial<Cause>, more: Slots = {}) =>
     parts(
@@ -145,7 +146,14 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     LATE_PIDS_ABOVE: fillAbove(late(forksAbove)),
     LATE_PIDS_UNKNOWN: late(forksUnknown),
     LATE_SPACE: late({ ...space, evidence: [{ figure: 'space', target: first, options: [] }] }),
-    LATE_TABLES: late({ kind: 'descriptors', evidence: [tables] }, { tableLimit: first, tables: second }),
+    LATE_TABLES: late(
+      {
+        kind: 'descriptors',
+        ...(nofile && { limit: { file: 'RLIMIT_NOFILE', value: nofile.soft } }),
+        evidence: [tables],
+      },
+      { tableLimit: first, tables: second },
+    ),
     LATE_THROTTLED: late({ kind: 'throttled', limit: heldLimits.throttled }),
     LATE_SLOWED: late({ kind: 'slowed', limit: heldLimits.slowed }),
     OOM_OWN: say(oom, kills),

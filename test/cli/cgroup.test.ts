@@ -251,7 +251,9 @@ test('a snapshot goes through a pipe', async () => {
 
 test('a mistyped group or file is answered with the one that exists', async () => {
   await cgroup('create', `${top}/busybee`)
-  expect(await cgroup('get', `${top.slice(1)}/busibee`)).toMatchObject({ stderr: expect.stringContaining(`${top}/busybee`) })
+  expect(await cgroup('get', `${top.slice(1)}/busibee`)).toMatchObject({
+    stderr: expect.stringContaining(`${top}/busybee`),
+  })
   for (const [file, meant] of [
     ['memory', 'memory.max'],
     ['pids', 'pids.max'],

@@ -113,7 +113,8 @@ const cases: [title: string, args: string[]][] = [
 /** What only a run can tell (it also looks at a program that cannot be executed), and where the command's search path leads: not compared. */
 const plain = (text: string) =>
   text
-    .replace(/^ {2}(memory\.max|looked in|whose limit|pids\.max|victim).*\n/gm, '')
+    .replace(/^ {2}(memory\.max|memory use|looked in|whose limit|pids\.max|victim).*\n/gm, '')
+    .replace(/run it once (?:by hutch run )?with --memory \d+[MG]/, 'run it once with --memory N')
     .replace(/killed \d+ ms later/, 'killed later')
     .replace(/(cannot run \S+): .*\(EACCES\)\n {2}remedy .*\n/, '$1: (EACCES)\n')
     .replace(/^.*(sh: )/gm, '$1')

@@ -83,10 +83,16 @@ test('a shell without a script is an error that lists those that have one', asyn
 })
 
 test('with --json, errors are a line of JSON', async () => {
-  for (const args of [['cgroup', 'get', 'hutch-no-such', '--json'], ['ps', '--json', '--bad'], ['run', '--json', '--cpus', 'x', '--', 'true']]) {
+  for (const args of [
+    ['cgroup', 'get', 'hutch-no-such', '--json'],
+    ['ps', '--json', '--bad'],
+    ['run', '--json', '--cpus', 'x', '--', 'true'],
+  ]) {
     const { status, stdout, stderr } = await hutch(args)
     expect({ status, stdout }).toEqual({ status: 125, stdout: '' })
-    expect(JSON.parse(stderr)).toMatchObject({ error: { code: expect.any(String), message: expect.any(String), remedy: expect.any(String) } })
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: expect.any(String), message: expect.any(String), remedy: expect.any(String) },
+    })
   }
   // the command's own option
   expect((await hutch(['run', '--cpus', 'x', 'true', '--json'])).stderr).toMatch(/^hutch: /)

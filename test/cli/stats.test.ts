@@ -184,7 +184,7 @@ test('what Docker calls a container is shown and taken, and hostile state of it 
       ...['-', place, process.execPath, cli, ...args],
     ])
   try {
-    const { status, stdout } = await inside('stats', '--no-stream', '--all', '--interval', '50ms')
+    const { status, stdout } = await inside('stats', '--no-stream', '--no-trunc', '--all', '--interval', '50ms')
     expect(status).toBe(0)
     expect(stdout).toContain(`${top}/docker-a1a1a1a1a1a1….scope (${name})`)
     for (const id of ids.slice(1)) expect(stdout).toMatch(new RegExp(`${top}/docker-${id}\\.scope  `))
@@ -220,7 +220,8 @@ test('names that steer a terminal do not reach it', async () => {
 test('stats shortens long paths, unless --no-trunc', async () => {
   const deep = `${top}/${'a'.repeat(100)}/${'b'.repeat(100)}/end`
   await Cgroup.create(deep)
-  const table = async (...args: string[]) => (await hutch(['stats', '--no-stream', '--all', '--interval', '100ms', ...args])).stdout.trimEnd().split('\n')
+  const table = async (...args: string[]) =>
+    (await hutch(['stats', '--no-stream', '--all', '--interval', '100ms', ...args])).stdout.trimEnd().split('\n')
   const [short, whole] = [await table(deep), await table(deep, '--no-trunc')]
   expect(Math.max(...short.map((line) => line.length))).toBeLessThanOrEqual(120)
   expect(short[1]).toMatch(/^….*end /)
