@@ -63,6 +63,8 @@ export interface Native {
   environmentChanged(): boolean
   /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */
   readFiles(directories: string | Uint8Array, names: string): Buffer
+  /** The last 64 KiB of the kernel's log, as syslog(2) has them; or -errno. */
+  readLogTail(): Buffer | number
   /** The same files kept open, for `readAgain`; -errno when the process may open no more. */
   openReader(directories: string | Uint8Array, names: string): object | number
   readAgain(reader: object): Buffer

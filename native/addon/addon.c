@@ -370,7 +370,7 @@ NAPI_MODULE_INIT()
 		{ "holdSignals", export_hold_signals }, { "environmentChanged", export_environment_changed },
 		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
 		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
-		{ "walkGroups", export_walk_groups },
+		{ "walkGroups", export_walk_groups }, { "readLogTail", export_read_log_tail },
 		{ "openTrigger", export_open_trigger }, { "dieBy", export_die_by },
 		{ "dieWithParent", export_die_with_parent },
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec }, { "callName", export_call_name },

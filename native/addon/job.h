@@ -128,6 +128,7 @@ int supervisor_take(int report_fd);
 /* read.c */
 char *take_words(napi_env env, napi_value value);
 napi_value export_read_files(napi_env env, napi_callback_info info);
+napi_value export_read_log_tail(napi_env env, napi_callback_info info);
 napi_value export_open_reader(napi_env env, napi_callback_info info);
 napi_value export_read_again(napi_env env, napi_callback_info info);
 napi_value export_close_reader(napi_env env, napi_callback_info info);

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel's log, as far as this process may read it: /dev/kmsg, kernel documentation ABI/testing/dev-kmsg.
 import { closeSync, constants, openSync, readlinkSync, readSync } from 'node:fs'
-import { type KernelRecord, parseRecord } from './kernel-record.ts'
+import { native } from '../native.ts'
+import {
+  isFaultLine,
+  type KernelFault,
+  type KernelRecord,
+  parseEvents,
+  parseRecord,
+  parseTailLine,
+} from './kernel-record.ts'
 
 /** What the kernel wrote itself, oldest first, and how far back it goes. */
 export interface KernelLog {
@@ -50,6 +58,25 @@ export function readKernelLog(wanted: (text: string) => boolean, from = 0): Kern
     closeSync(fd)
   }
   return log
+}
+
+/**
+ * Returns the faults that the end of the log has of processes that began after process `after` did, at `from` or later, milliseconds since the
+ * epoch. Returns undefined if the log cannot be read.
+ */
+export function readLateFaults(from: number, after: number): KernelFault[] | undefined {
+  const tail = native().readLogTail()
+  if (typeof tail === 'number') return undefined
+  const boot = bootTime()
+  const comparable = seesAsLogged('pid')
+  // ids are given in turn, so they do without the clock, which may drift; behind the highest id they begin again: then a fault is missed
+  const since = comparable ? from - maxDrift : from
+  const records = tail
+    .toString('utf8')
+    .split('\n')
+    .flatMap((line) => (isFaultLine.test(line) && parseTailLine(line, boot)) || [])
+    .filter(({ at, byKernel }) => byKernel && at >= since)
+  return parseEvents(records).faults.filter(({ pid }) => !comparable || pid > after)
 }
 
 /** When a record was written, by its third field: microseconds since the boot. NaN if it has none. */

@@ -26,6 +26,16 @@ export function parseRecord(line: string, boot: number): KernelRecord | undefine
   }
 }
 
+/** Lines that may be those of a fault, of all that syslog(2) gives. */
+export const isFaultLine = /\]:? (?:segfault|general protection fault|trap |unhandled exception)/
+
+/** `<6>[ 5.140900] text`, perhaps with the caller after the time: a line of what syslog(2) gives. Undefined for what has another shape. */
+export function parseTailLine(line: string, boot: number): KernelRecord | undefined {
+  const [, prefix, seconds, text] = /^<(\d+)>\[ *(\d+\.\d+)\](?:\[ *[TC]\d+\])? ([^\n]*)$/.exec(line) ?? []
+  if (text === undefined) return undefined
+  return { number: 0, at: boot + Number(seconds) * 1000, byKernel: Number(prefix) >> 3 === 0, text }
+}
+
 /** What is not printable, and the backslash, stands as \xNN. */
 function unescapeText(text: string): string {
   if (!text.includes('\\')) return text

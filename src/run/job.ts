@@ -12,14 +12,13 @@ import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
 import { namesFiles, parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../plan/options.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
-import type { Plan } from '../plan/plan.ts'
 import type { Spec } from '../plan/spec.ts'
 import { decodeFigures, stepPart } from '../program/wire.ts'
 import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
 import type { ExecFailure, ProgramLook } from '../verdict/exec-failure.ts'
-import { readJobLog } from '../verdict/job-log.ts'
+import { logReaders } from '../verdict/job-log.ts'
 import { noOutcome } from '../verdict/outcome.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
 import { parseUsage, type Usage } from '../verdict/usage.ts'
@@ -239,7 +238,7 @@ export function follow(
 ): Promise<Result> {
   const { signal: abort, onEvent } = how
   const { job, plan, program } = launched
-  const outcome = { ...noOutcome(sent), readLog: readLogSince(Date.now()) }
+  const outcome = { ...noOutcome(sent), ...logReaders(Date.now(), launched.pid) }
   const looks: ProgramLook[] = []
   let failure: unknown
   let explainStep: ((look?: TargetLook) => HutchError) | undefined
@@ -359,11 +358,6 @@ export function follow(
     if (abort?.aborted) onAbort()
     else abort?.addEventListener('abort', onAbort, { once: true })
   })
-}
-
-/** Returns a reader of the kernel's log for a job that started at `since`. */
-function readLogSince(since: number) {
-  return (plan: Plan) => readJobLog(plan, since)
 }
 
 function toldCalls(reader: CallReader | undefined): Pick<Result, 'seccomp' | 'learned'> {

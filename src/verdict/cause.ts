@@ -138,6 +138,8 @@ export type OptionKey =
   | 'cpuTime'
   | 'maxOutput'
   | 'seccomp'
+  | 'seccompReport'
+  | 'network'
   | 'env'
   | 'mounts.volume'
   | 'landlock'
@@ -145,6 +147,9 @@ export type OptionKey =
   | 'workdir'
   | `mounts.tmpfs`
   | `ulimits.${string}`
+
+/** An option that denies a program calls, files or the network without a trace that can be read. */
+export type Denier = 'seccomp' | 'landlock' | 'network' | 'root'
 
 /** One line of evidence: what the kernel or hutch measured. */
 export type Figure =
@@ -182,6 +187,12 @@ export type Figure =
   | { figure: 'descriptors'; limit: number; processes: number }
   | { figure: 'ulimits'; set: { name: string; soft: number }[] }
   | { figure: 'no kill' }
+  /** The job's exit status is the one with which a shell reports that a signal ended its command. */
+  | { figure: 'signal status'; status: number; signal: string }
+  /** A process of unknown group brought a signal on itself while the job ran: from the kernel's log. */
+  | { figure: 'fault'; name: string; pid: number; what: string }
+  /** What the job's options deny it: any of them may have made the program fail. */
+  | { figure: 'denied'; by: Denier; value?: string }
   | { figure: 'profile'; origin: string }
   | { figure: 'searched'; path: string }
 

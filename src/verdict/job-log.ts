@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel's log says of one job: read only after an end that the counts alone do not explain. Called by facts.ts.
-import { readKernelLog } from '../host/kernel-log.ts'
+import { readKernelLog, readLateFaults } from '../host/kernel-log.ts'
 import { isTelling, type KernelKill, parseEvents } from '../host/kernel-record.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { CauseLimit } from './cause.ts'
@@ -28,6 +28,11 @@ export function readJobLog(plan: Plan, since: number): JobLog | undefined {
     refusedFork: forkRefusals.some(({ group }) => isOwn(group)),
     complete: (log.since?.getTime() ?? 0) <= since,
   }
+}
+
+/** Returns readers of the kernel's log for a job that started at `since` with process `pid`. */
+export function logReaders(since: number, pid: number) {
+  return { readLog: (plan: Plan) => readJobLog(plan, since), readFaults: () => readLateFaults(since, pid) }
 }
 
 /** The last part of the group's path: no other job has it. */

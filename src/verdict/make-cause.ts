@@ -22,6 +22,7 @@ import { computeFacts, type Ended, signalLimit } from './facts.ts'
 import { decideHeld, heldDetail, heldFigure, isStoppedForTime } from './held.ts'
 import { type Attributed, attributeForks, attributeMemory, lowestAbove, ownLimit } from './limits.ts'
 import { measuringLimit } from './memory-need.ts'
+import { possibleFigures } from './possible.ts'
 import { makeRemedies } from './remedies.ts'
 import { figuresOf, without } from './usage.ts'
 
@@ -236,36 +237,13 @@ function searched({ plan, outcome }: Ended): Figure[] {
   return looked ? [{ figure: 'searched', path: plan.searchPath }] : []
 }
 
-/** ulimits that can end a program in ways that name no limit. */
-const silentUlimits = new Set([
-  'as',
-  'data',
-  'stack',
-  'rss',
-  'memlock',
-  'nproc',
-  'nofile',
-  'cpu',
-  'locks',
-  'msgqueue',
-  'sigpending',
-])
-
-/** The limits of processes that may have made it fail. Those of a preset are not the caller's. */
-export function possibleUlimitFigure(plan: Plan): Figure[] {
-  const possible = plan.spec.privileges.ulimits.filter(
-    ({ name, soft, atMost }) => !atMost && soft >= 0 && silentUlimits.has(name),
-  )
-  return possible.length === 0 ? [] : [{ figure: 'ulimits', set: possible.map(({ name, soft }) => ({ name, soft })) }]
-}
-
 /** The profile of the filter that ended it. */
 export function profileFigure({ spec: { seccomp, door } }: Plan): Figure[] {
   return seccomp ? [{ figure: 'profile', origin: seccompOrigin(seccomp, door) }] : []
 }
 
 function evidenceOf(ended: Ended, kind: CauseKind, held: Row | undefined): Figure[] {
-  const { plan, usage, full, outcome, failed, signal } = ended
+  const { plan, usage, full, outcome, failed } = ended
   const [memory, pids, cpu] = ['memory.max', 'pids.max', 'cpu.max'].map((file) => ownLimit(ended, file)) as [
     CauseLimit,
     CauseLimit,
@@ -307,13 +285,5 @@ function evidenceOf(ended: Ended, kind: CauseKind, held: Row | undefined): Figur
   if (cpu.value !== undefined && periods)
     figures.push({ figure: 'cpu', limit: cpu, periods, throttledPeriods, ...without({ throttledUsec }) })
   figures.push(...heldFigure(ended, held?.limit))
-  if (failed && (kind === 'signal' || kind === 'exited')) figures.push(...possibleUlimitFigure(plan))
-  const killedStatus = 128 + constants.signals.SIGKILL
-  if (
-    (kind === 'signal' || kind === 'exited') &&
-    oomKills === 0 &&
-    (signal === constants.signals.SIGKILL || ended.exitCode === killedStatus)
-  )
-    figures.push({ figure: 'no kill' })
-  return figures
+  return failed && (kind === 'signal' || kind === 'exited') ? [...figures, ...possibleFigures(ended)] : figures
 }

@@ -18,6 +18,8 @@ const cliNames: { [key: string]: string } = {
   cpuTime: '--cpu-time',
   maxOutput: '--max-output',
   seccomp: '--seccomp',
+  seccompReport: '--seccomp-report',
+  network: '--network',
   env: '--env',
   'mounts.volume': '--volume',
   'mounts.tmpfs': '--tmpfs',

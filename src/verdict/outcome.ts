@@ -2,6 +2,7 @@
 // What the kernel and hutch-init reported of a job that is over: the input of a verdict. Filled by run/job.ts and run/pool.ts.
 import { availableParallelism } from 'node:os'
 import { readGroupFile } from '../cgroup/files.ts'
+import type { KernelFault } from '../host/kernel-record.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { ExecFailure } from './exec-failure.ts'
 import type { Used } from './exhausted.ts'
@@ -55,6 +56,8 @@ export interface Outcome {
   hostCpus: () => number
   /** Reads the kernel's log of it, under the same conditions; undefined if it cannot be read. */
   readLog?: (plan: Plan) => JobLog | undefined
+  /** Reads the faults that the kernel logged while it ran, of whichever process. */
+  readFaults?: () => KernelFault[] | undefined
 }
 
 /** Returns the outcome of a job of which nothing is known yet. */

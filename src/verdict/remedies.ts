@@ -3,7 +3,7 @@
 
 import type { Plan } from '../plan/plan.ts'
 import { formatSize, parseSize } from '../units.ts'
-import type { Cause, CauseCounts, CauseKind, CauseLimit, OptionKey, Remedy, SideEvent } from './cause.ts'
+import type { Cause, CauseCounts, CauseKind, CauseLimit, Denier, OptionKey, Remedy, SideEvent } from './cause.ts'
 import { cpuNeed } from './cpu-need.ts'
 import { isSlowing } from './held-words.ts'
 import { sizeText } from './memory-need.ts'
@@ -22,10 +22,10 @@ export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Re
   if (isHeld) return made(held, { ...cause, ...held })
   if (cause.kind === 'exited') {
     const event = cause.sideEvents.find((entry) => entry.confidence !== 'unknown' && !isSlowing(entry))
-    return event ? made(event, { ...cause, ...event }) : possibleUlimits(cause)
+    return event ? made(event, { ...cause, ...event }) : [...possibleUlimits(cause), ...possibleDenials(cause)]
   }
   const own = made(cause, cause)
-  return cause.kind === 'signal' ? [...own, ...possibleUlimits(cause)] : own
+  return cause.kind === 'signal' ? [...own, ...possibleUlimits(cause), ...possibleDenials(cause)] : own
 }
 
 type Maker = (cause: Cause, plan: Plan, measuring: Measuring) => Remedy[]
@@ -227,6 +227,21 @@ function possibleUlimits({ evidence }: Cause): Remedy[] {
     option: { name: `ulimits.${name}` as OptionKey, without: true as const },
     reason: 'to see whether this limit caused it, run it once',
   }))
+}
+
+/** One run shows whether an option denied it what it needed. */
+const denialRemedies: { [D in Denier]: Remedy } = {
+  seccomp: { option: { name: 'seccompReport' }, reason: 'to see each refused system call, run it once' },
+  landlock: {
+    option: { name: 'landlock', without: true },
+    reason: 'to see whether a refused file caused it, run it once',
+  },
+  root: { option: { name: 'mounts.volume', value: 'PATH:PATH:ro' }, reason: 'if it lacks a file of the host, run it' },
+  network: { option: { name: 'network', value: 'private' }, reason: 'if it needs a network, run it' },
+}
+
+function possibleDenials({ evidence }: Cause): Remedy[] {
+  return evidence.flatMap((entry) => (entry.figure === 'denied' ? [denialRemedies[entry.by]] : []))
 }
 
 function runnable({ errno, interpreterMissing }: Cause, plan: Plan): Remedy[] {

@@ -7,6 +7,7 @@ import type {
   CauseKind,
   CauseLimit,
   CauseVictim,
+  Denier,
   Figure,
   Frontend,
   MemoryUse,
@@ -16,7 +17,7 @@ import type {
 import { sizeOf } from './exhausted.ts'
 import { heldBy, heldLine, isSlowing, sizeIn } from './held-words.ts'
 import { count, type Line, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
-import { optionWithValue } from './option-names.ts'
+import { optionName, optionWithValue } from './option-names.ts'
 import type { Verdict } from './result.ts'
 
 /** Texts that a compiled file fills in at its end. */
@@ -41,7 +42,7 @@ export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): V
   return {
     headline: headlines[cause.kind](cause, slots),
     evidence: [
-      ...cause.evidence.map((figure) => describeFigure(figure, slots)),
+      ...cause.evidence.map((figure) => describeFigure(figure, slots, frontend)),
       ...limitLines(cause),
       ...victimLines(cause),
       ...sideLines(cause),
@@ -52,9 +53,13 @@ export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): V
 }
 
 /** Whether a person should hear of it without asking. */
-export function isWorthTelling({ kind, sideEvents }: Cause): boolean {
-  return kind !== 'exited' || sideEvents.some((event) => !isSlowing(event))
+export function isWorthTelling({ kind, sideEvents, evidence }: Cause): boolean {
+  const happened = sideEvents.some((event) => !isSlowing(event))
+  return kind !== 'exited' || happened || evidence.some(({ figure }) => toldUnasked.has(figure))
 }
+
+/** Figures of a program that failed by itself. */
+const toldUnasked = new Set<Figure['figure']>(['signal status', 'fault', 'denied'])
 
 /** How each front end tells the peak of a run. */
 const peakWords: { [F in Frontend]: string } = {
@@ -208,7 +213,7 @@ function cannotRun({ command, errno, interpreterMissing }: Cause): string {
   return `cannot run ${name}: it is not an executable program (${errno})`
 }
 
-function describeFigure(f: Figure, slots: Slots): Line {
+function describeFigure(f: Figure, slots: Slots, frontend: Frontend): Line {
   switch (f.figure) {
     case 'memory': {
       const [, text] = memoryLine(f.limit.value === undefined ? undefined : String(f.limit.value), {
@@ -238,11 +243,28 @@ function describeFigure(f: Figure, slots: Slots): Line {
       return ['ulimits set', f.set.map(({ name, soft }) => `${name}=${soft}`).join('   ')]
     case 'no kill':
       return ['not an OOM', 'the kernel killed no process of the job for memory (oom_kill 0)']
+    case 'signal status':
+      return ['status', `${f.status} is what a shell exits with if ${f.signal} killed its command`]
+    case 'fault':
+      return [
+        'fault',
+        `${quote(f.name)} (pid ${f.pid}): ${f.what}, while the job ran; the kernel's log does not tell its group`,
+      ]
+    case 'denied':
+      return ['possible', denials[f.by](f.value ?? f.by, frontend)]
     case 'profile':
       return ['profile', f.origin]
     case 'searched':
       return ['looked in', f.path]
   }
+}
+
+/** What an option denies, and the error that the program sees. */
+const denials: { [D in Denier]: (value: string, frontend: Frontend) => string } = {
+  seccomp: (value) => `a system call that ${value} refused (EPERM or ENOSYS); refused calls are not counted`,
+  landlock: (_, frontend) => `a file that ${optionName('landlock', frontend)} does not allow (EACCES)`,
+  root: () => 'a file of the host that does not exist inside (ENOENT)',
+  network: () => 'no network: the job has loopback only (ENETUNREACH)',
 }
 
 /** Memory by kind, what is not zero. */

@@ -274,6 +274,29 @@ const pages: [title: string, cause: Partial<Cause>][] = [
     },
   ],
   [
+    'A status that stands for a signal, and the log has a fault',
+    {
+      end: { status: 137, signal: null },
+      evidence: [
+        { figure: 'signal status', status: 137, signal: 'SIGKILL' },
+        { figure: 'no kill' },
+        { figure: 'fault', name: 'cc1', pid: 5748, what: 'segfault' },
+      ],
+    },
+  ],
+  [
+    'It failed, and its options may have denied it something',
+    {
+      end: { status: 1, signal: null },
+      evidence: [
+        { figure: 'denied', by: 'seccomp', value: '--seccomp strict' },
+        { figure: 'denied', by: 'landlock' },
+        { figure: 'denied', by: 'root' },
+        { figure: 'denied', by: 'network' },
+      ],
+    },
+  ],
+  [
     'A signal after a kill',
     { kind: 'signal', end: { status: null, signal: 'SIGSEGV', from: 'inside' }, sideEvents: [{ ...lived }] },
   ],

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evidence for a program that failed by itself: what may have made it fail, and what is ruled out. None of it changes the kind of a
+// cause. Called by make-cause.ts and compiled-words.ts; pure,
+// except for a late read of the kernel's log.
+import { constants } from 'node:os'
+import type { Plan } from '../plan/plan.ts'
+import { seccompOrigin } from '../plan/seccomp-option.ts'
+import type { Denier, Figure } from './cause.ts'
+import type { Ended } from './facts.ts'
+
+const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP } = constants.signals
+/** Signals that a shell reports of its command as status 128 + number. Programs choose these statuses for nothing else. */
+const reported: { [status: number]: string } = Object.fromEntries(
+  Object.entries({ SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP }).map(
+    ([name, number]) => [128 + number, name],
+  ),
+)
+
+const maxFaults = 3
+
+/** Returns the evidence for a job that ended by itself, with a status other than 0 or by a signal. */
+export function possibleFigures(ended: Ended): Figure[] {
+  const { plan, usage, exitCode, signal, outcome } = ended
+  const figures = possibleUlimitFigure(plan)
+  const name = exitCode === null ? undefined : reported[exitCode]
+  if (name !== undefined) figures.push({ figure: 'signal status', status: exitCode!, signal: name })
+  if (usage.oomKills === 0 && (signal === SIGKILL || name === 'SIGKILL')) figures.push({ figure: 'no kill' })
+  // a job that a fault ended itself needs no log
+  const faults = (exitCode !== null && outcome.readFaults?.()) || []
+  for (const { name, pid, what } of faults.slice(-maxFaults)) figures.push({ figure: 'fault', name, pid, what })
+  return [...figures, ...deniedFigures(plan)]
+}
+
+/** Returns a figure for each option that may deny the program something without a trace. */
+function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
+  const { seccomp, landlock, root, sandbox, door } = spec
+  const denied: [by: Denier, holds: boolean, value?: string | undefined][] = [
+    ['seccomp', seccomp !== undefined && !spec.seccompReport, seccomp && seccompOrigin(seccomp, door)],
+    ['landlock', landlock !== undefined],
+    ['root', root !== undefined && (sandbox === true || root.directory !== undefined)],
+    ['network', isolate.includes('net') && !network],
+  ]
+  return denied.flatMap(([by, holds, value]) =>
+    holds ? [{ figure: 'denied' as const, by, ...(value !== undefined && { value }) }] : [],
+  )
+}
+
+/** ulimits that can end a program in ways that name no limit. */
+const silentUlimits = new Set([
+  'as',
+  'data',
+  'stack',
+  'rss',
+  'memlock',
+  'nproc',
+  'nofile',
+  'cpu',
+  'locks',
+  'msgqueue',
+  'sigpending',
+])
+
+/** The limits of processes that may have made it fail. Those of a preset are not the caller's. */
+export function possibleUlimitFigure(plan: Plan): Figure[] {
+  const possible = plan.spec.privileges.ulimits.filter(
+    ({ name, soft, atMost }) => !atMost && soft >= 0 && silentUlimits.has(name),
+  )
+  return possible.length === 0 ? [] : [{ figure: 'ulimits', set: possible.map(({ name, soft }) => ({ name, soft })) }]
+}
