@@ -83,7 +83,7 @@ async function underRunc(name: string, profile: object, capabilities: string[]) 
 async function underHutch(profile: object, options: string[]) {
   const file = `${work}/profile.json`
   writeFileSync(file, JSON.stringify(profile))
-  const { status, stdout, stderr } = await hutch(['run', ...options, '--seccomp', file, '--', ...command])
+  const { status, stdout, stderr } = await hutch(['run', '--quiet', ...options, '--seccomp', file, '--', ...command])
   return { status, stdout: withoutCrash(stdout), stderr }
 }
 
