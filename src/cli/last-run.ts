@@ -17,17 +17,19 @@ export function lastRunFile(): string | undefined {
   return kept === '0' || base === undefined ? undefined : `${base}/hutch/last.json`
 }
 
-/** Keeps a report in place of the one before. It is written only into a directory that this user owns: by sudo, HOME may be another user's. */
-export function keepLastRun(report: string): void {
+/** Keeps a report in place of the one before, and returns whether it could. It is written only into a directory that this user owns: by sudo, HOME may be another user's. */
+export function keepLastRun(report: string): boolean {
   const path = lastRunFile()
-  if (path === undefined) return
+  if (path === undefined) return false
   const draft = `${path}.${randomBytes(8).toString('hex')}`
   try {
-    if (!makeOwned(dirname(path))) return
+    if (!makeOwned(dirname(path))) return false
     writeFileSync(draft, report, { mode: 0o600, flag: 'wx' })
     renameSync(draft, path)
+    return true
   } catch {
     rmSync(draft, { force: true })
+    return false
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch run: flags → options → job; the verdict on stderr, the exit status as DESIGN's table has it.
-import { fail, HutchError } from '../errors.ts'
+import { fail, HutchError, quote } from '../errors.ts'
 import { native } from '../native.ts'
 import { type FlagWords, readFlagWords } from '../options/read-words.ts'
 import { isRepeated, optionRows } from '../options/table.ts'
@@ -16,7 +16,7 @@ import { pretendSettled, settle } from '../run/settle.ts'
 import type { FilterMaker } from '../seccomp/make.ts'
 import { formatMeta, formatMetaOfFailure } from '../verdict/isolate-meta.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
-import { isWorthTelling } from '../verdict/words.ts'
+import { isWorthTelling, mayBeDenied } from '../verdict/words.ts'
 import type { Command } from './command.ts'
 import type { Document } from './document.ts'
 import { type FlagTable, type Parsed, parseFlags } from './flags.ts'
@@ -104,7 +104,7 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
   learn?.(result)
   for (const { name, write } of reports) write(formatReport(result, name, version))
   meta?.(formatMeta(result))
-  if (result.status !== 0) (await import('./last-run.ts')).keepLastRun(formatReport(result, 'last.json'))
+  const kept = result.status !== 0 && (await import('./last-run.ts')).keepLastRun(formatReport(result, 'last.json'))
   if (spec.seccompReport) told!.tellCounts(result)
   if (!values.quiet && (values.verbose || isWorthTelling(result.cause))) {
     const color = wantsColor(process.stderr)
@@ -112,6 +112,11 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
     const file = defaultFile()
     if (mayBeRecorded(result, file))
       tell(formatLines(await (await import('./record/glance.ts')).glance(file, result), color))
+  } else if (!values.quiet && mayBeDenied(result.cause)) {
+    const { exitCode } = result
+    tell(
+      `hutch: ${quote(command)} exited with status ${exitCode}; ${kept ? '`hutch why`' : '--verbose'} lists what its restrictions may have denied\n`,
+    )
   }
   return result.status
 }

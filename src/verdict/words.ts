@@ -58,8 +58,13 @@ export function isWorthTelling({ kind, sideEvents, evidence }: Cause): boolean {
   return kind !== 'exited' || happened || evidence.some(({ figure }) => toldUnasked.has(figure))
 }
 
+/** Whether the job's restrictions may be why its program failed by itself: one line points to what they may have denied. */
+export function mayBeDenied({ kind, evidence }: Cause): boolean {
+  return kind === 'exited' && evidence.some(({ figure }) => figure === 'denied')
+}
+
 /** Figures of a program that failed by itself. */
-const toldUnasked = new Set<Figure['figure']>(['signal status', 'fault', 'denied'])
+const toldUnasked = new Set<Figure['figure']>(['signal status', 'fault'])
 
 /** How each front end tells the peak of a run. */
 const peakWords: { [F in Frontend]: string } = {

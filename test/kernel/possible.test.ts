@@ -51,7 +51,7 @@ const cases: Case[] = [
     words: ['--seccomp', 'strict'],
     options: { seccomp: 'strict' },
     figures: [{ figure: 'denied', by: 'seccomp', value: expect.stringMatching(/^(--)?seccomp strict$/) }],
-    line: /--seccomp strict refused.*\n.*run it once with --seccomp-report/,
+    line: /--seccomp strict refused.*\n[\s\S]*run it once with --seccomp-report/,
   },
   {
     title: 'no network',
@@ -60,7 +60,7 @@ const cases: Case[] = [
     words: ['--isolate', 'net'],
     options: { isolate: ['net'] },
     figures: [loopback],
-    line: /loopback only \(ENETUNREACH\)\n.*--network private/,
+    line: /loopback only \(ENETUNREACH\)\n[\s\S]*--network private/,
   },
   {
     title: 'a file that a sandbox does not have',
@@ -73,7 +73,7 @@ const cases: Case[] = [
       { figure: 'denied', by: 'root' },
       loopback,
     ],
-    line: /does not exist inside \(ENOENT\)\n.*\n.*--volume/,
+    line: /does not exist inside \(ENOENT\)\n[\s\S]*--volume/,
   },
 ]
 const added = ['signal status', 'no kill', 'denied', 'fault']
@@ -83,7 +83,7 @@ test.each(cases)('$title is told as possible, and the cause stays the exit', asy
   const plan = c.options ?? {}
   await using pool = await createPool({ size: 1, plan })
   const [cli, library, pooled] = await Promise.all([
-    hutch(['run', ...(c.words ?? []), '--', ...words]),
+    hutch(['run', '--verbose', ...(c.words ?? []), '--', ...words]),
     run(words[0]!, words.slice(1), plan),
     pool.run(words),
   ])
@@ -102,6 +102,13 @@ test('a job that ends with 0, or without such options, has no such line', async 
     [['--', 'sh', '-c', 'exit 3'], 3],
   ] as const)
     expect(await hutch(['run', ...words])).toEqual({ status, stdout: '', stderr: '' })
+})
+
+test('without --verbose, one line points to what may have been denied', async () => {
+  const ended = await hutch(['run', '--sandbox', '--', 'sh', '-c', 'exit 3'])
+  const line = 'hutch: sh exited with status 3; --verbose lists what its restrictions may have denied\n'
+  expect(ended).toEqual({ status: 3, stdout: '', stderr: line })
+  expect((await hutch(['run', '--quiet', '--sandbox', '--', 'sh', '-c', 'exit 3'])).stderr).toBe('')
 })
 
 test('a fault of a child is told from the kernel log, as a fault whose group is unknown', async (context) => {
