@@ -87,6 +87,7 @@ export const fileRows = [
   },
   {
     flag: 'env',
+    bwrap: 'setenv',
     key: 'env',
     kind: 'environment',
     value: 'NAME[=VALUE]',

@@ -1,10 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each front end calls an option. Pure.
+// What each front end calls an option, alone and with a value, from the option table. Pure.
+import { escapeText, shellWord } from '../quote.ts'
 import { optionRow } from './table.ts'
 
+/** The front ends whose options are in the table. */
+export type Frontend = 'library' | 'cli' | 'bwrap'
+
 /** Returns the name of an option as its user types it: `--memory` on the command line, `limits.memory` in the library. */
-export function optionName(key: string, frontend: 'cli' | 'library'): string {
+export function optionName(key: string, frontend: 'cli' | 'library'): string
+/** For `hutch bwrap`: undefined if it has no such option. */
+export function optionName(key: string, frontend: Frontend): string | undefined
+export function optionName(key: string, frontend: Frontend): string | undefined {
   if (frontend === 'library') return key
   const row = optionRow(key)
-  return row ? `--${row.flag}` : key
+  if (frontend === 'bwrap') return row?.bwrap && `--${row.bwrap}`
+  if (row) return `--${row.flag}`
+  const [object, ...rest] = key.split('.')
+  // one of many: a resource of --ulimit, a kernel file of --limit
+  if ((object === 'ulimits' || object === 'limits') && rest.length > 0)
+    return `${optionName(object, 'cli')} ${rest.join('.')}`
+  return key
+}
+
+/** Returns the option with its value as it is typed there: `--memory 88M`, `limits: { memory: '88M' }`. */
+export function optionWithValue(key: string, value: string | undefined, frontend: Frontend): string | undefined {
+  const name = optionName(key, frontend)
+  if (name === undefined || value === undefined) return name
+  if (key === 'env') return environment(value, frontend)
+  if (frontend === 'cli' && name.startsWith('--limit ')) return `--limit ${shellWord(`${name.slice(8)}=${value}`)}`
+  if (frontend !== 'library') return key.startsWith('ulimits.') ? `${name}=${value}` : `${name} ${value}`
+  const [object, ...rest] = key.split('.')
+  const inner = rest.length > 1 ? `'${rest.join('.')}'` : rest[0]
+  if (inner === undefined) return `${object}: ${quoted(value)}`
+  return object === 'mounts' ? `mounts: [{ ${inner}: ${quoted(value)} }]` : `${object}: { ${inner}: ${quoted(value)} }`
+}
+
+/** A variable and its value, `NAME=VALUE`. */
+function environment(pair: string, frontend: Frontend): string {
+  const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]
+  if (frontend === 'library') return `env: { ${name}: ${quoted(value)} }`
+  return frontend === 'bwrap' ? `--setenv ${name} ${shellWord(value)}` : `--env ${shellWord(pair)}`
+}
+
+function quoted(value: string): string {
+  return /^\d+(\.\d+)?$/.test(value) ? value : `'${escapeText(value).replaceAll("'", "\\'")}'`
 }

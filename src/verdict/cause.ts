@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a job ended, as data: part of the public API, of reports and of `hutch why --json`. words.ts makes the sentences.
+import type { RunOptionKey } from '../options/table.ts'
 
 /** What ended the job. */
 export const causeKinds = [
@@ -122,31 +123,8 @@ export interface Remedy {
   reason: string
 }
 
-/** Options that remedies name, by their name in the library. */
-export type OptionKey =
-  | 'limits.memory'
-  | 'limits.memoryHigh'
-  | 'limits.pids'
-  | 'limits.cpus'
-  | 'limits.cpu.max'
-  | 'limits.cpusetCpus'
-  | 'limits.ioMax'
-  | 'limits.cpu.max.burst'
-  | 'parent'
-  | 'timeout'
-  | 'killAfter'
-  | 'cpuTime'
-  | 'maxOutput'
-  | 'seccomp'
-  | 'seccompReport'
-  | 'network'
-  | 'env'
-  | 'mounts.volume'
-  | 'landlock'
-  | 'oomScoreAdj'
-  | 'workdir'
-  | `mounts.tmpfs`
-  | `ulimits.${string}`
+/** Options that remedies name, by their path in the library's options. */
+export type OptionKey = RunOptionKey | `limits.${string}` | `ulimits.${string}` | 'mounts.volume' | 'mounts.tmpfs'
 
 /** An option that denies a program calls, files or the network without a trace that can be read. */
 export type Denier = 'seccomp' | 'landlock' | 'network' | 'root'
@@ -229,5 +207,4 @@ export interface Cause {
   evidence: Figure[]
 }
 
-/** Who speaks: each has its own names for options. */
-export type Frontend = 'library' | 'cli' | 'bwrap'
+export type { Frontend } from '../options/names.ts'

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sentences for a Cause, in each front end's own option names. The only place that makes them; nothing may read them back. Pure.
+
+import { optionName, optionWithValue } from '../options/names.ts'
 import { quote, shellWord } from '../quote.ts'
 import { formatDuration, formatSize } from '../units.ts'
 import type {
@@ -17,7 +19,6 @@ import type {
 import { sizeOf } from './exhausted.ts'
 import { heldBy, heldLine, isSlowing, sizeIn } from './held-words.ts'
 import { count, type Line, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
-import { optionName, optionWithValue } from './option-names.ts'
 import type { Verdict } from './result.ts'
 
 /** Texts that a compiled file fills in at its end. */
