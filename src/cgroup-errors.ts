@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch says of control groups, and of the rules and the systemd that place processes in them: a part of the table of all errors.
+import { optionOfRun } from './front-door.ts'
 import { quote } from './quote.ts'
 import { formatSize } from './units.ts'
 
@@ -49,7 +50,7 @@ export const cgroupErrors = {
       `processes there: ${f.processes}`,
       'a v2 group has either processes or controlled children, the root excepted',
     ],
-    remedy: 'name another group with --parent, or have these processes moved to a child group with --evacuate',
+    remedy: `name another group with ${optionOfRun('parent')}, or have these processes moved to a child group with ${optionOfRun('evacuate')}`,
     path: f.directory,
     errno: 'EBUSY',
   }),
@@ -82,7 +83,7 @@ export const cgroupErrors = {
   }),
   CGROUP_THREADED: (f: { directory: string; type: string }): Words => ({
     message: `cannot make groups for processes below ${f.directory}: its type is ${f.type} (EOPNOTSUPP)`,
-    remedy: 'name a group of type "domain" with --parent',
+    remedy: `name a group of type "domain" with ${optionOfRun('parent')}`,
     path: f.directory,
     errno: 'EOPNOTSUPP',
   }),

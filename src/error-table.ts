@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every error hutch can give, in one table. docs/errors.md has the same list.
 import { cgroupErrors, type Kernel, type Words } from './cgroup-errors.ts'
-import { asRoot, oneOf, withOption } from './front-door.ts'
+import { asRoot, oneOf, optionOfRun, withOption } from './front-door.ts'
 import { plain, quote } from './quote.ts'
 
 export type { Words }
@@ -71,7 +71,8 @@ export const table = {
     remedy:
       f.errno === 'EOPNOTSUPP'
         ? 'boot with landlock in the list lsm=…; /sys/kernel/security/lsm tells what is on'
-        : 'use Linux 5.13 or newer, built with CONFIG_SECURITY_LANDLOCK; or --volume and --read-only, which need none',
+        : 'use Linux 5.13 or newer, built with CONFIG_SECURITY_LANDLOCK; or ' +
+          `${optionOfRun('mounts')} and ${optionOfRun('readOnly')}, which do not need it`,
     errno: f.errno,
     operation: 'landlock_create_ruleset',
   }),
@@ -119,7 +120,8 @@ export const table = {
       "each sandbox of root has ids of its own: of root's range in /etc/subuid and /etc/subgid, or of 524288 to 1879048191",
     ],
     remedy:
-      'end a sandbox, give root more ids: echo root:1000000000:6553600 | tee -a /etc/subuid /etc/subgid, or choose them: --map-users 0:OUTSIDE:COUNT (mapUsers)',
+      'end a sandbox, give root more ids: echo root:1000000000:6553600 | tee -a /etc/subuid /etc/subgid, or choose them: ' +
+      optionOfRun('mapUsers', '0:OUTSIDE:COUNT'),
     errno: f.errno,
     operation: 'fcntl',
   }),
@@ -217,8 +219,8 @@ export const table = {
     remedy: f.nearest
       ? `did you mean cni:${f.nearest}?`
       : f.known
-        ? `give one of ${f.known}, or another directory with --cni-conf-dir`
-        : `write ${quote(`${f.directory}/${f.name}.conflist`)}, or name another directory with --cni-conf-dir`,
+        ? `give one of ${f.known}, or another directory with ${optionOfRun('cniConfDir')}`
+        : `write ${quote(`${f.directory}/${f.name}.conflist`)}, or name another directory with ${optionOfRun('cniConfDir')}`,
     path: f.directory,
     value: f.name,
   }),

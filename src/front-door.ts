@@ -3,17 +3,24 @@
 /** Each has its own options. */
 export type FrontDoor = 'library' | 'cli' | 'bwrap' | 'unshare' | 'nsenter' | 'cgroup-tools'
 
-/** Options that errors name: key of the library → name, or undefined where there is none. */
-const names: { [door in FrontDoor]: { [key: string]: string } } = {
-  library: { isolate: 'isolate', parent: 'parent', mapUsers: 'mapUsers', ulimit: 'ulimits', limit: 'limits' },
-  cli: {
-    isolate: '--isolate',
-    parent: '--parent',
-    mapUsers: '--map-users',
-    ulimit: '--ulimit',
-    limit: '--limit',
-    evacuate: '--evacuate',
-  },
+/** Flags of hutch run that are not the library's name in kebab case. */
+const irregular: { [key: string]: string } = {
+  init: 'no-init',
+  mounts: 'volume',
+  devices: 'device',
+  ulimits: 'ulimit',
+  ioPriority: 'ioprio',
+  limits: 'limit',
+}
+
+/** Returns the flag of hutch run for an option of the library: `--map-users` for `mapUsers`, `--memory` for `limits.memory`. */
+function flagOf(key: string): string {
+  const name = key.replace(/^(limits|mounts)\./, '')
+  return `--${irregular[name] ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** Options of the drop-ins that errors name. Those of the library and of hutch run follow from their keys. */
+const dropinNames: { [door in Exclude<FrontDoor, 'library' | 'cli'>]: { [key: string]: string } } = {
   bwrap: { userNamespace: '--unshare-user' },
   unshare: { userNamespace: '--user', mapRoot: '--map-root-user' },
   nsenter: {
@@ -23,6 +30,9 @@ const names: { [door in FrontDoor]: { [key: string]: string } } = {
   },
   'cgroup-tools': {},
 }
+
+/** Keys of drop-ins, which are no options of a run. */
+const dropinKeys: ReadonlySet<string> = new Set(Object.values(dropinNames).flatMap((names) => Object.keys(names)))
 
 /** Kept for the whole process: each file of dist/ has a copy of this module. */
 const kept = globalThis as { [key: symbol]: FrontDoor | undefined }
@@ -41,9 +51,15 @@ export function frontDoor(planned?: 'cli' | 'library'): FrontDoor {
 
 /** Returns the option's name, with its value as it is typed; undefined if this front end has no such option. */
 export function optionFor(name: string, value?: string, door: FrontDoor = current()): string | undefined {
-  const option = names[door][name]
+  const ofRun = dropinKeys.has(name) ? undefined : door === 'library' ? name : flagOf(name)
+  const option = door === 'library' || door === 'cli' ? ofRun : dropinNames[door][name]
   if (option === undefined || value === undefined) return option
   return door === 'library' ? `${option}: '${value}'` : `${option} ${value}`
+}
+
+/** Returns the option as this front end has it; where it has none, that of hutch run, which is named. */
+export function optionOfRun(key: string, value?: string): string {
+  return optionFor(key, value) ?? `hutch run ${optionFor(key, value, 'cli')}`
 }
 
 /** Returns the words with the option in place of `%`; undefined if this front end has no such option. */

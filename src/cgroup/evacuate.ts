@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Empties a v2 group into a leaf below it, so that it may hand controllers to children: cgroup-v2.rst, "No Internal Process Constraint".
+
 import { fail, type HutchError, quote } from '../errors.ts'
+import { optionOfRun } from '../front-door.ts'
 import { leafName, statField } from '../host/host.ts'
 import { effectiveUser } from '../host/ids.ts'
 import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from './files.ts'
@@ -32,7 +34,7 @@ export function evacuate(directory: string, uid: number = effectiveUser()): void
 /** True when it was not there before. */
 function makeLeaf(directory: string, leaf: string): boolean {
   const refuse = (why: string, errno: string) =>
-    fail('CGROUP_NOT_EVACUATED', { directory, why, errno, remedy: 'name another group with --parent' })
+    fail('CGROUP_NOT_EVACUATED', { directory, why, errno, remedy: `name another group with ${optionOfRun('parent')}` })
   const errno = makeDirectory(leaf)
   if (errno === undefined) return true
   if (errno !== 'EEXIST') throw refuse(`${leaf} cannot be made`, errno)
@@ -44,7 +46,12 @@ function makeLeaf(directory: string, leaf: string): boolean {
 /** What must not or cannot be moved is told before anything is. */
 function refuseForeign(directory: string, pid: string, uid: number): void {
   const refuse = (why: string) =>
-    fail('CGROUP_NOT_EVACUATED', { directory, why, errno: 'EPERM', remedy: 'name another group with --parent' })
+    fail('CGROUP_NOT_EVACUATED', {
+      directory,
+      why,
+      errno: 'EPERM',
+      remedy: `name another group with ${optionOfRun('parent')}`,
+    })
   if (pid === '0') throw refuse('it has processes of another pid namespace')
   const stat = readProcess(pid, 'stat')
   const flags = Number(statField(stat, 9) ?? 0)
@@ -59,7 +66,7 @@ function notMoved(directory: string, pid: string, errno: string): Parameters<typ
     directory,
     why: errno === 'EAGAIN' ? 'new ones come faster than they can be moved' : `the kernel refused ${describe(pid)}`,
     errno,
-    remedy: 'name another group with --parent',
+    remedy: `name another group with ${optionOfRun('parent')}`,
   }
 }
 

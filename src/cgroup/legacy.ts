@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // v2 names on v1 hierarchies. What v1 cannot express is an error that says so, never a silent skip.
+
 import { fail } from '../errors.ts'
+import { optionOfRun } from '../front-door.ts'
 import { parseSize } from '../units.ts'
 import { translateIoMax, translateIoWeight } from './legacy-io.ts'
 
@@ -128,7 +130,7 @@ function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrit
       file: 'memory.memsw.limit_in_bytes',
       origin: swap.origin,
       why: 'cgroup v1 limits memory and swap together, and no memory limit is given',
-      remedy: 'give --memory too (memory.max)',
+      remedy: `give ${optionOfRun('limits.memory')} too (memory.max)`,
     })
   const own = parseSize(swap.value)
   // what is no size is the kernel's to refuse

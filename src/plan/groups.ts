@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec + the state of parents → the groups of a run, in each hierarchy. Pure; part of plan.ts.
+
 import {
   controllerOf,
   type LegacyWrite,
@@ -8,6 +9,7 @@ import {
   translateLimits,
 } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
+import { optionOfRun } from '../front-door.ts'
 import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
 import { isWithin, type Parent } from '../host/parent.ts'
@@ -93,7 +95,7 @@ function refuseMissing({ parent: path }: Spec, parent: Parent): void {
   if (path !== undefined && !parent.exists)
     throw fail('CGROUP_PARENT_MISSING', {
       directory: parent.directory,
-      remedy: `make it first: hutch cgroup create /${path}; or name another with --parent`,
+      remedy: `make it first: hutch cgroup create /${path}; or name another with ${optionOfRun('parent')}`,
     })
 }
 
@@ -180,7 +182,7 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
     throw fail('CGROUP_PARENT_MISSING', {
       directory: parent.directory,
       user: around.host.uid,
-      remedy: `as root: ${createParent(spec.parent, parent, around.host)}; or name another with --parent`,
+      remedy: `as root: ${createParent(spec.parent, parent, around.host)}; or name another with ${optionOfRun('parent')}`,
     })
   if (around.host.uid === 0)
     throw fail('CGROUP_REFUSED', {

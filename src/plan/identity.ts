@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who the command is, and what it may do: user namespace and id maps, ids, capabilities. Pure.
+
 import { fail } from '../errors.ts'
+import { optionOfRun } from '../front-door.ts'
 import type { User } from '../host/ids.ts'
 import type { Delegation, Privileges, SubordinateIds } from '../host/privileges.ts'
 import {
@@ -173,7 +175,7 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
     throw fail('OPTION_CONFLICT', {
       name: spec.door === 'cli' ? '--groups' : 'groups',
       why: 'in a user namespace whose groups are mapped without root they cannot be set',
-      remedy: 'leave it out, or map groups of /etc/subgid, too: --map-groups auto',
+      remedy: `leave it out, or map groups of /etc/subgid, too: ${optionOfRun('mapGroups', 'auto')}`,
     })
   const uid = user?.uid ?? idInside(namespace.users, privileges.uid)
   const gid = user?.gid ?? idInside(namespace.groups, privileges.gid)
@@ -189,7 +191,7 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
     throw fail('OPTION_CONFLICT', {
       name: spec.door === 'cli' ? '--user' : 'user',
       why: `${unmapped} has no place in the maps of its user namespace`,
-      remedy: 'map it, with --map-users and --map-groups (mapUsers, mapGroups)',
+      remedy: `map it, with ${optionOfRun('mapUsers')} and ${optionOfRun('mapGroups')}`,
     })
   // a sandbox's map is written with rights, but a user namespace around hutch may have given up setgroups
   const reserved = namespace.groups.some(({ outside }) => outside === reservedId)

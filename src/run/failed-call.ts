@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adds to an error which system call was refused and what may have refused it, or which limit of this process was reached. Used when a start has failed; reads /proc.
+
 import { readFileSync } from 'node:fs'
 import { addEvidence, type HutchError } from '../errors.ts'
+import { optionOfRun } from '../front-door.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, native } from '../native.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -33,12 +35,12 @@ const exhaustedLimits: { [errno: string]: [row: string, words: string, remedy: s
   EMFILE: [
     'Max open files',
     'the limit of open files of a process is reached (RLIMIT_NOFILE)',
-    'raise it: ulimit -n 256, or LimitNOFILE=256 of the service; for the job: --ulimit nofile=256',
+    `raise it: ulimit -n 256, or LimitNOFILE=256 of the service; for the job: ${optionOfRun('ulimits')} nofile=256`,
   ],
   EFBIG: [
     'Max file size',
     'a start writes 64 KiB or more to files in memory, and the limit of the size of files forbids it (RLIMIT_FSIZE)',
-    'raise it: ulimit -f unlimited, or LimitFSIZE=infinity of the service; for the job alone: --ulimit fsize=0',
+    `raise it: ulimit -f unlimited, or LimitFSIZE=infinity of the service; for the job alone: ${optionOfRun('ulimits')} fsize=0`,
   ],
 }
 

@@ -2,7 +2,7 @@
 // The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
 import { explainLimit } from '../cgroup/limit-reasons.ts'
 import { fail, type HutchError } from '../errors.ts'
-import { asRoot, frontDoor, oneOf, withOption } from '../front-door.ts'
+import { asRoot, frontDoor, oneOf, optionOfRun, withOption } from '../front-door.ts'
 import type { Obstacle } from '../host/privileges.ts'
 import { optionName } from '../options/names.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -88,7 +88,7 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
     errno,
     remedy:
       errno === 'EACCES'
-        ? 'it takes no_new_privs, or CAP_SYS_ADMIN: leave out --new-privileges'
+        ? `it takes no_new_privs, or CAP_SYS_ADMIN: leave out ${optionOfRun('newPrivileges')}`
         : 'this kernel may have no filters (CONFIG_SECCOMP_FILTER), or filters above this one are too long together',
   })
 }

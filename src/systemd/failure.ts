@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for a systemd that gave no scope: what was tried, why it failed, and how to get it.
+
 import { accessSync, constants, existsSync } from 'node:fs'
 import { fail, type HutchError, quote } from '../errors.ts'
+import { optionOfRun } from '../front-door.ts'
 import { effectiveUser } from '../host/ids.ts'
 import { type ManagerKind, runtimeDirectory } from './address.ts'
 import type { Failure } from './bus.ts'
@@ -38,13 +40,14 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
     what,
     whose: kind === 'system' ? "the machine's" : "this user's",
     tried,
-    remedy: `${reachRemedy(kind, process.env, uid)}${ownIsDelegated ? '; or give --evacuate' : ''}`,
+    remedy: `${reachRemedy(kind, process.env, uid)}${ownIsDelegated ? `; or give ${optionOfRun('evacuate')}` : ''}`,
   })
 }
 
 /** How to have a bus, judged by what is there and what is not. */
 function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): string {
-  if (kind === 'system') return 'install and start dbus: apt-get install dbus; or name a group with --parent'
+  if (kind === 'system')
+    return `install and start dbus: apt-get install dbus; or name a group with ${optionOfRun('parent')}`
   const usual = `/run/user/${uid}`
   const configured = runtimeDirectory(env, uid)
   if (configured !== usual && existsSync(`${usual}/bus`)) return `export XDG_RUNTIME_DIR=${usual}`
@@ -56,7 +59,7 @@ function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): st
 function refusalRemedy(errorName: string, kind: ManagerKind): string {
   if (/AccessDenied|InteractiveAuthorizationRequired/.test(errorName) && kind === 'system')
     return "take the user's own systemd, which needs no rights: leave manager out, or set it to 'user'"
-  return 'see systemctl status, or name a group that is yours with --parent'
+  return `see systemctl status, or name a group that is yours with ${optionOfRun('parent')}`
 }
 
 /** Whether this user may make groups there. */

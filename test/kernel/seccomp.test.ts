@@ -142,7 +142,7 @@ test('a call that ends the program is a verdict of its own', async () => {
       status: 159,
     })
     expect(result.verdict.headline).toBe('call was killed by seccomp for a system call that its profile forbids')
-    expect(result.verdict.remedy).toContain("seccomp: 'default'; or use none with seccomp: 'none'")
+    expect(result.verdict.remedy).toContain("seccomp: 'default'; or use no profile with seccomp: 'none'")
   }
   writeFileSync(`${folder}/kill.json`, JSON.stringify(kill('SCMP_ACT_KILL_PROCESS')))
   const told = await hutch([

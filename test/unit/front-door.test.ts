@@ -3,7 +3,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { fail } from '../../src/errors.ts'
 import { enterFrontDoor, type FrontDoor, optionFor } from '../../src/front-door.ts'
-import { optionName } from '../../src/options/names.ts'
 import { optionRows } from '../../src/options/table.ts'
 import { bwrapOptions } from '../../src/plan/bwrap-table.ts'
 import type { Op } from '../../src/program/ops.ts'
@@ -69,7 +68,9 @@ test.each(Object.keys(known) as FrontDoor[])('%s', async (door) => {
 })
 
 test('the names are those of the option tables', () => {
-  for (const key of ['isolate', 'parent', 'mapUsers', 'evacuate'] as const)
-    expect(optionFor(key, undefined, 'cli')).toBe(optionName(key, 'cli'))
+  for (const { key, kind, flag } of optionRows)
+    if (key !== undefined && (kind !== 'mount' || flag === 'volume'))
+      expect([key, optionFor(key, undefined, 'cli')]).toEqual([key, `--${flag}`])
+  expect(optionFor('parent', undefined, 'library')).toBe('parent')
   expect(Object.keys(bwrapOptions)).toContain(optionFor('userNamespace', undefined, 'bwrap')!)
 })
