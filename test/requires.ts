@@ -57,6 +57,7 @@ const needs = {
     return major > 6 || (major === 6 && minor >= 6)
   },
   autogroups: () => existsSync('/proc/self/autogroup'),
+  'setfattr(1)': () => existsSync('/usr/bin/setfattr'),
   mandoc: () => existsSync('/usr/bin/mandoc'),
   bash: () => existsSync('/bin/bash'),
   zsh: () => existsSync('/usr/bin/zsh'),

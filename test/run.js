@@ -173,6 +173,7 @@ async function provideTools() {
     '/usr/bin/tmux': 'tmux',
     '/usr/bin/chromium': 'chromium',
     '/usr/bin/mandoc': 'mandoc',
+    '/usr/bin/setfattr': 'attr',
     '/usr/bin/zsh': 'zsh',
     '/usr/bin/fish': 'fish',
   }

@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
 import { createPool, run, type StartOptions } from '../../src/index.ts'
+import { requires } from '../requires.ts'
 
 const ground = mkdtempSync('/var/tmp/hutch-exec-')
 chmodSync(ground, 0o755)
@@ -204,4 +205,28 @@ test('a pool tells the same', async () => {
   await using pool = await createPool({ size: 1, plan: { sandbox: true, mounts: [{ volume: `${ground}:${ground}` }] } })
   const { verdict } = await pool.run([path])
   expect(verdict.headline).toMatch(/interpreter that it names does not exist/)
+})
+
+/** Gives a file the effective capability NET_RAW: version 2 of the attribute, permitted mask bit 13 (capabilities(7)). */
+function giveFileCapability(path: string): void {
+  const value = '0x0100000200200000000000000000000000000000'
+  execFileSync('setfattr', ['-n', 'security.capability', '-v', value, path])
+}
+
+test('capabilities of the file that the job may not have are named as a possibility, and the program runs with them', async (context) => {
+  requires(context, 'root', 'setfattr(1)')
+  const path = make(truth)
+  giveFileCapability(path)
+  const options: StartOptions = { user: '65534:65534', isolate: 'none', newPrivileges: true }
+  const refused = await run(path, [], { ...options, capDrop: 'ALL' })
+  expect(refused.verdict.headline).toMatch(/capabilities of the file.*EPERM/)
+  expect(refused.verdict.remedy).toContain('getcap')
+  expect((await run(path, [], { ...options, capDrop: 'ALL', capAdd: 'NET_RAW' })).status).toBe(0)
+})
+
+test('one argument that is longer than 128 KiB is named', async () => {
+  const { status, verdict } = await run('true', ['x'.repeat(131_073)])
+  expect(status).toBe(126)
+  expect(verdict.headline).toMatch(/longer than 128 KiB \(E2BIG\)/)
+  expect(verdict.remedy).toBe('pass it by stdin or in a file')
 })
