@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // --device → what is attached, and which devices the job may use at all. Pure.
+
 import { compileDeviceFilter, type DeviceRule, formatDeviceRule, usualDevices } from '../cgroup/device-filter.ts'
 import type { LegacyWrite } from '../cgroup/legacy.ts'
 import { fail } from '../errors.ts'
+import { optionName } from '../options/names.ts'
 import { containedCapabilities, parseCapabilityMask } from '../sandbox/capability.ts'
 import { type Mount, mountAttributes } from '../sandbox/root.ts'
 import type { Identity } from './identity.ts'
@@ -21,7 +23,7 @@ const accepted = 'PATH[:INSIDE][:rwm], such as /dev/fuse or /dev/sdb:/dev/disk:r
 
 /** Reads the list. @throws OPTION_INVALID */
 export function parseDevices(list: unknown, door: Door): Device[] {
-  const name = door === 'cli' ? '--device' : 'devices'
+  const name = optionName('devices', door)
   if (!Array.isArray(list)) throw invalid(name, list, 'it is not a list')
   return list.map((word: unknown, i) => parseDevice(word, door === 'cli' ? name : `${name}[${i}]`))
 }
@@ -109,7 +111,7 @@ export function planDevices(
 /** The option that asked for a /dev of its own, as it was typed. */
 export function originOf({ root, door }: Spec): string {
   const key = root?.directory !== undefined ? 'rootfs' : 'dev'
-  return root?.devices[0]?.origin ?? (door === 'cli' ? `--${key}` : key)
+  return root?.devices[0]?.origin ?? optionName(key, door)
 }
 
 function invalid(name: string, value: unknown, why: string) {

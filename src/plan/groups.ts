@@ -13,6 +13,7 @@ import { optionOfRun } from '../front-door.ts'
 import { delegateCommand } from '../host/dropin.ts'
 import type { Host } from '../host/host.ts'
 import { isWithin, type Parent } from '../host/parent.ts'
+import { optionName, optionWithValue } from '../options/names.ts'
 import { shellWord } from '../quote.ts'
 import { refuseLegacyNames, withinShare } from './legacy-limits.ts'
 import { addOuterLimits, type HeldLimit } from './outer-limits.ts'
@@ -189,12 +190,12 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
       what: 'make a group below',
       path: parent.directory,
       errno: 'EROFS',
-      evidence: [`asked for by ${needsOf(spec) || '--parent'}`],
+      evidence: [`asked for by ${needsOf(spec) || optionName('parent', spec.door)}`],
       remedy: 'in a container: start it with a private cgroup namespace and a writable /sys/fs/cgroup',
     })
   throw fail('CGROUP_NO_DELEGATION', {
     directory: parent.directory,
-    need: `make a group for ${needsOf(spec) || '--parent'}`,
+    need: `make a group for ${needsOf(spec) || optionName('parent', spec.door)}`,
     user: around.host.uid,
     ...(spec.sandbox && { without: withoutGroups(spec) }),
   })
@@ -211,7 +212,7 @@ function createParent(path: string, { directory }: Parent, { v1, uid }: Host): s
 
 /** How to ask for a sandbox that needs no group: what was not asked for need not be given up. */
 function withoutGroups({ limits, cpuTimeMs, door }: Spec): string {
-  const [none, time] = door === 'cli' ? ['--limit none', '--cpu-time'] : ["limits: 'none'", 'cpuTime']
+  const [none, time] = [optionWithValue('limits', 'none', door)!, optionName('cpuTime', door)]
   const ways = [limits.length > 0 && `with ${none}`, cpuTimeMs !== undefined && `without ${time}`]
   return ways.filter(Boolean).join(' and ')
 }
@@ -219,7 +220,7 @@ function withoutGroups({ limits, cpuTimeMs, door }: Spec): string {
 /** The options that take a group. */
 export function needsOf({ limits, cpuTimeMs, door }: Spec): string {
   const origins = limits.map((limit) => limit.origin)
-  if (cpuTimeMs !== undefined) origins.push(door === 'cli' ? '--cpu-time' : 'cpuTime')
+  if (cpuTimeMs !== undefined) origins.push(optionName('cpuTime', door))
   return origins.join(', ')
 }
 

@@ -5,6 +5,7 @@ import { fail } from '../errors.ts'
 import { optionOfRun } from '../front-door.ts'
 import type { User } from '../host/ids.ts'
 import type { Delegation, Privileges, SubordinateIds } from '../host/privileges.ts'
+import { optionName } from '../options/names.ts'
 import {
   capabilitiesOf,
   capabilityMask,
@@ -92,7 +93,7 @@ function addUser(spec: Spec, may: boolean): NamespaceKind[] {
   if (may || joinsUser(spec)) return spec.isolate
   if (spec.joins.length > 0)
     throw fail('OPTION_CONFLICT', {
-      name: spec.door === 'cli' ? '--join' : 'join',
+      name: optionName('join', spec.door),
       why: 'to enter a namespace takes CAP_SYS_ADMIN in the user namespace that owns it',
       remedy: 'run as root, or join its user namespace, too: user=…',
     })
@@ -105,7 +106,6 @@ function joinsUser(spec: Spec): boolean {
 
 function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
   const { privileges, user, delegation } = caller
-  const cli = spec.door === 'cli'
   const map = (which: 'users' | 'groups') => {
     const own = which === 'users' ? privileges.uid : privileges.gid
     const { SETUID, SETGID } = capabilityNumbers
@@ -118,7 +118,7 @@ function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
       words === undefined
         ? [{ inside: target ?? own, outside: may ? (target ?? own) : own, count: 1 }]
         : resolveIdMap(words, own, delegation?.[which] ?? [])
-    const name = which === 'users' ? (cli ? '--map-users' : 'mapUsers') : cli ? '--map-groups' : 'mapGroups'
+    const name = optionName(which === 'users' ? 'mapUsers' : 'mapGroups', spec.door)
     const file = which === 'users' ? '/etc/subuid' : '/etc/subgid'
     if (words?.includes('auto') && (delegation?.[which].length ?? 0) === 0)
       throw fail('IDMAP_NOT_DELEGATED', { name, what: 'auto', file, own, user: privileges.uid, ranges: '' })
@@ -173,7 +173,7 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
   if (!namespace) return user && { ...idsOf(user), keepGroups: joinsUser(spec) ? 2 : 0 }
   if (namespace.denySetgroups && spec.privileges.groups)
     throw fail('OPTION_CONFLICT', {
-      name: spec.door === 'cli' ? '--groups' : 'groups',
+      name: optionName('groups', spec.door),
       why: 'in a user namespace whose groups are mapped without root they cannot be set',
       remedy: `leave it out, or map groups of /etc/subgid, too: ${optionOfRun('mapGroups', 'auto')}`,
     })
@@ -189,7 +189,7 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
         .map((group) => `group ${group}`)[0]
   if (unmapped)
     throw fail('OPTION_CONFLICT', {
-      name: spec.door === 'cli' ? '--user' : 'user',
+      name: optionName('user', spec.door),
       why: `${unmapped} has no place in the maps of its user namespace`,
       remedy: `map it, with ${optionOfRun('mapUsers')} and ${optionOfRun('mapGroups')}`,
     })
@@ -225,7 +225,7 @@ function planCapabilities(
     const since = missingSince(word, caller.kernel)
     throw fail('CAPABILITY_MISSING', {
       name: capabilityName(word),
-      origin: spec.door === 'cli' ? '--cap-add' : 'capAdd',
+      origin: optionName('capAdd', spec.door),
       ...(since !== undefined && { since }),
     })
   }

@@ -60,7 +60,7 @@ export function parseLimits(
     if (key.includes('.')) return parseRawLimit(key, value, door, readFile)
     const { file, kind, parse, accepted } = limitRowOf[key as LimitKey]
     const name = optionName(`limits.${key}`, door)
-    const origin = preset?.has(key) ? `${name} (${door === 'cli' ? '--' : ''}sandbox)` : name
+    const origin = preset?.has(key) ? `${name} (${optionName('sandbox', door)})` : name
     const parsed = (kind === 'texts' ? [value].flat() : [value]).map((one) => {
       const text = parse(one)
       if (text !== undefined) return text
@@ -93,10 +93,10 @@ export function namesFiles({ limits, sandbox }: RunOptions): boolean {
 }
 
 function parseRawLimit(file: string, value: unknown, door: Door, readFile?: FileReader): LimitWrite[] {
-  const origin = door === 'cli' ? `--limit ${file}` : `limits['${file}']`
+  const origin = door === 'library' ? `limits['${file}']` : optionName(`limits.${file}`, door)
   const invalid = (why: string) =>
     fail('OPTION_INVALID', {
-      name: door === 'cli' ? '--limit' : 'limits',
+      name: optionName('limits', door),
       value: file,
       why,
       accepted: 'FILE=VALUE with a limit of a controller, such as memory.high=40M',

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words of --volume, --tmpfs and --overlay → Mounts. Pure: what is behind the paths is the kernel's answer, later.
+
 import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import { optionName } from '../options/names.ts'
 import { type Mount, mountAttributes } from '../sandbox/root.ts'
 import { parseSize } from '../units.ts'
 
@@ -65,7 +67,11 @@ export function parseMounts(list: unknown, door: 'cli' | 'library'): Mount[] {
     const [kind = '', word, more] = typeof entry === 'object' && entry !== null ? Object.entries(entry).flat() : []
     if (!Object.hasOwn(kinds, kind) || more !== undefined)
       throw invalid(`mounts[${i}]`, entry, 'it is not one mount', "{ volume: 'SRC:DST' }, { tmpfs } or { overlay }")
-    return parseMount(kind as Kind, word, door === 'cli' ? `--${kind}` : `mounts[${i}].${kind}`)
+    return parseMount(
+      kind as Kind,
+      word,
+      door === 'library' ? `mounts[${i}].${kind}` : optionName(`mounts.${kind}`, door),
+    )
   })
 }
 

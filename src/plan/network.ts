@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of networks → their part of a Spec and of a Plan. Pure.
+
 import { fail } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { toolArguments } from '../network/private.ts'
+import { optionName } from '../options/names.ts'
 import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
 import { type Extent, idOutside, isMapped } from '../sandbox/id-map.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
@@ -137,13 +139,12 @@ export interface NetworkFacts {
 /** @throws NETWORK_TOOL_MISSING, NETWORK_REFUSED, OPTION_CONFLICT */
 export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, id: string): PlannedNetwork {
   const network = spec.network!
-  const cli = spec.door === 'cli'
   const { publish } = network
   if (network.kind === 'cni') {
     const { NET_ADMIN, SYS_ADMIN } = capabilityNumbers
     if (!hasCapability(permitted, NET_ADMIN) || !hasCapability(permitted, SYS_ADMIN))
       throw conflict(
-        cli ? '--network' : 'network',
+        optionName('network', spec.door),
         'CNI plugins change the network of the host, which takes CAP_NET_ADMIN and CAP_SYS_ADMIN',
         'run as root, or with private, which takes no rights',
       )
@@ -164,7 +165,7 @@ export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, 
   const foreign = facts.tool.name === 'slirp4netns' && publish.find(({ address }) => address.includes(':'))
   if (foreign)
     throw conflict(
-      cli ? '--publish' : 'publish',
+      optionName('publish', spec.door),
       `slirp4netns cannot listen at ${foreign.address}`,
       'use pasta: private:pasta (apt-get install passt)',
     )

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
+
 import type { DeviceRule } from '../cgroup/device-filter.ts'
 import type { Share } from '../cgroup/quota-order.ts'
 import { fail } from '../errors.ts'
@@ -7,6 +8,7 @@ import type { Host } from '../host/host.ts'
 import type { User } from '../host/ids.ts'
 import type { Parent } from '../host/parent.ts'
 import type { Delegation, Privileges } from '../host/privileges.ts'
+import { optionName } from '../options/names.ts'
 import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../sandbox/capability.ts'
 import type { NamespaceKind } from '../sandbox/namespace.ts'
 import type { PlannedNetwork } from '../sandbox/network.ts'
@@ -169,7 +171,7 @@ function refuseTightPids(spec: Spec): void {
     throw fail('OPTION_CONFLICT', {
       name: `${pids.origin} 1`,
       why: "hutch's PID 1 and the command are two tasks",
-      remedy: `give 2, or ${spec.door === 'cli' ? '--no-init' : 'init: false'}: then the command is PID 1`,
+      remedy: `give 2, or ${spec.door === 'library' ? 'init: false' : optionName('init', spec.door)}: then the command is PID 1`,
     })
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The option `sandbox` → the options of its preset, but for those that the caller names. Pure.
+
 import { fail } from '../errors.ts'
+import { optionName } from '../options/names.ts'
 import type { Mount, Root } from '../sandbox/root.ts'
 import { parseMounts } from './mounts.ts'
 import type { RunOptions } from './options.ts'
@@ -99,7 +101,7 @@ function limitsOf({ limits }: RunOptions): Nested {
 function presetMounts(given: RunOptions, door: Door): Mount[] {
   const reads = sandboxReads.map(([directory]) => ({ volume: `${directory}:${directory}:ro` }))
   const mounts = sandboxPreset.flatMap(([option, value]) => (option === 'mounts' ? [value] : []))
-  const origin = door === 'cli' ? '--sandbox' : 'sandbox'
+  const origin = optionName('sandbox', door)
   const own = given.rootfs === undefined
   return parseMounts([...(own ? [{ tmpfs: '/:mode=755' }, ...reads] : []), ...mounts], door).map((mount) => ({
     ...mount,
@@ -116,7 +118,7 @@ export function hideHostName(
   door: Door,
 ): Pick<Root, 'hides' | 'texts'> {
   if (!preset.some((mount) => mount.target === '/etc')) return {}
-  const origin = door === 'cli' ? '--sandbox' : 'sandbox'
+  const origin = optionName('sandbox', door)
   const { path, text } = sandboxHosts
   const free = (target: string) => !named.some((mount) => mount.target === target)
   return {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The option `seccomp` → what is asked for: a profile by name, a file, or a profile itself; and whether its calls are told or learnt.
+
 import { fail, quote } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import { optionName } from '../options/names.ts'
 
 /** What a command's system calls are filtered by. */
 export type SeccompWish = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
@@ -45,8 +47,8 @@ export function parseSeccomp(value: unknown, name: string): SeccompWish | undefi
 
 /** As errors name it. */
 export function seccompOrigin(wish: SeccompWish, door: 'cli' | 'library'): string {
-  const name = door === 'cli' ? '--seccomp' : 'seccomp'
-  if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${door === 'cli' ? '--rootfs' : 'rootfs'})`
+  const name = optionName('seccomp', door)
+  if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${optionName('rootfs', door)})`
   return 'profile' in wish ? name : `${name} ${'own' in wish ? wish.own : quote(wish.file)}`
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A job's network from its side: the job waits, the connection is made, the job goes on; at its end the connection is taken down.
+
 import { closeSync, existsSync, readdirSync } from 'node:fs'
 import { fail } from '../errors.ts'
 import { readHost } from '../host/host.ts'
 import { errnoName } from '../native.ts'
 import type { Connection, Helper } from '../network/connect.ts'
+import { optionName } from '../options/names.ts'
 import { runsAs } from '../plan/network.ts'
 import { parseOptions } from '../plan/options.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -47,7 +49,7 @@ async function makeConnection({ job, pid, plan }: Launched, start: Start): Promi
     throw fail('STEP_REFUSED', {
       what: 'open the network namespace',
       operation: 'openat',
-      origin: plan.spec.door === 'cli' ? '--network' : 'network',
+      origin: optionName('network', plan.spec.door),
       errno: errnoName(netns),
       remedy: 'the job ended before it was connected: try again',
     })

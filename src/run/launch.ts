@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
+
 import { existsSync } from 'node:fs'
 import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren, readWords } from '../cgroup/files.ts'
@@ -16,6 +17,7 @@ import { isWithin, type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName } from '../native.ts'
 import { encodePath } from '../non-utf8.ts'
+import { optionName } from '../options/names.ts'
 import { compilePlan } from '../plan/compile.ts'
 import { limitsDevices } from '../plan/devices.ts'
 import { needsOf } from '../plan/groups.ts'
@@ -70,7 +72,7 @@ export function prepare(asked: Spec, filter?: FilterMaker): { plan: Plan; progra
 export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings {
   const host = readHost()
   if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
-    throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || '--parent'}` })
+    throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || optionName('parent', spec.door)}` })
   const privileges = readPrivileges()
   const maps = spec.mapUsers ?? spec.mapGroups
   const parents = findParents(host, spec)
@@ -163,10 +165,9 @@ function mayFilterDevices({ permitted }: Privileges): boolean {
 function findUser(spec: Spec, own: Privileges): User | undefined {
   const { group, groups } = spec.privileges
   if (spec.user === undefined && group === undefined && groups === undefined) return undefined
-  const cli = spec.door === 'cli'
-  const user = spec.user === undefined ? undefined : readUser(spec.user, cli ? '--user' : 'user')
-  const gid = group === undefined ? (user?.gid ?? own.gid) : readGroup(group, cli ? '--group' : 'group')
-  const named = groups?.map((name) => readGroup(name, cli ? '--groups' : 'groups'))
+  const user = spec.user === undefined ? undefined : readUser(spec.user, optionName('user', spec.door))
+  const gid = group === undefined ? (user?.gid ?? own.gid) : readGroup(group, optionName('group', spec.door))
+  const named = groups?.map((name) => readGroup(name, optionName('groups', spec.door)))
   return {
     ...(user ?? { uid: own.uid }),
     gid,

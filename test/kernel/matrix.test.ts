@@ -214,7 +214,7 @@ const forms: [form: RegExp, kind: CauseKind, side?: CauseKind][] = [
   [/^timed out after [\d.]+ m?s, slowed \d+ times? by memory\.high: /, 'timeout', 'slowed'],
   [/^timed out after [\d.]+ m?s: /, 'timeout'],
   [/^\S+ used more CPU time than ulimit cpu \(\d+ s\); \S+ was killed by SIGKILL$/, 'ulimit'],
-  [/^\S+ was killed by SIG[A-Z]+: a fault of its own$/, 'signal'],
+  [/^\S+ was killed by SIG[A-Z]+, which the program itself caused$/, 'signal'],
   [/^cannot run \S+: no such program \(ENOENT\)$/, 'exec-failed'],
 ]
 
