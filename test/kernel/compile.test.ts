@@ -166,7 +166,7 @@ test('a user without rights compiles and runs one, in a user namespace of its ow
   const ran = await collect('setpriv', [...drop, theirs], { cwd: '/' })
   const asRun = await collect(
     'setpriv',
-    [...drop, ...cli, 'run', '--isolate', 'all', '--read-only', '--', 'sh', '-c', script],
+    [...drop, ...cli, 'run', '--quiet', '--isolate', 'all', '--read-only', '--', 'sh', '-c', script],
     { cwd: '/' },
   )
   expect(ran).toEqual(asRun)

@@ -114,9 +114,9 @@ test('an image cannot lead the file of its name servers out of itself', async (c
       }).then(({ stdout }) => stdout, ({ code, path }) => [code, path])
     print(await look())`
   writeFileSync(outside, 'untouched\n')
-  // what it leads to is meant inside, and not there: the job goes without
+  // what it leads to is meant inside, where it does not exist: it is made there
   symlinkSync(outside, at)
-  expect(await script(context, look)).toBe('0\n')
+  expect(await script(context, look)).toMatch(/^nameserver [\d.]+\n0\n$/)
   expect(readFileSync(outside, 'utf8')).toBe('untouched\n')
   rmSync(at)
   symlinkSync('/proc/self/fd/40', at)
