@@ -32,7 +32,7 @@ const bombs: [kind: string, words: string[], reason: string, told: [label: strin
     ['endless-memory'],
     'timeout',
     ['memory.max', /^256\.0 MiB .*oom_kill \d+$/],
-    /^raise the limit with limits: \{ memory: '564M' \}/,
+    /^measure how much it needs: run it once with limits: \{ memory: '\d+[MG]' \}/,
   ],
   [
     'descriptors',
