@@ -38,7 +38,7 @@ const bombs: [kind: string, words: string[], reason: string, told: [label: strin
     'descriptors',
     ['endless-open'],
     'timeout',
-    ['nofile', /^4096 .* in \d process(es)?$/],
+    ['nofile', /^4096 .*\d process(es)? had no free file descriptor$/],
     /^raise the limit with ulimits: \{ nofile: \d+ \}/,
   ],
   ['disk', ['endless-disk', '/tmp'], 'timeout', ['tmpfs /tmp', /^full {3}size 64\.0 MiB/], /tmpfs: '\/tmp:size=/],
