@@ -3,20 +3,13 @@
 import type { CpuLevel } from '../../cgroup/chain.ts'
 import { quote } from '../../quote.ts'
 import { formatDuration } from '../../units.ts'
-import { cpuNeed } from '../../verdict/cpu-need.ts'
+import { cpuNeed, type Throttled } from '../../verdict/cpu-need.ts'
 import { type Line, quotaLine, throttledShare } from '../../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import { raise } from './raise.ts'
 
 /** Microseconds. */
-export interface Quota {
-  quota: number
-  period: number
-  periods: number
-  throttledPeriods: number
-  throttledUsec?: number | undefined
-  /** Used in all. */
-  cpuUsec?: number | undefined
+export interface Quota extends Throttled {
   /** Processes and threads that are there now. */
   tasks?: number | undefined
   /** Of the host. */
