@@ -84,7 +84,7 @@ chmodSync('dist/cli.cjs', 0o755)
 // man pages, from the tables of the commands
 await build({
   ...command,
-  entryPoints: ['src/cli/man-pages.ts'],
+  entryPoints: ['src/cli/help/man-pages.ts'],
   outfile: 'dist/man-pages.cjs',
   banner: { js: banner },
 })

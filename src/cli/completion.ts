@@ -2,10 +2,10 @@
 // hutch completion SHELL: prints the shell's completion script, made from the tables that the help reads.
 import { fail } from '../errors.ts'
 import type { Command } from './command.ts'
-import { type CompletionEntry, scripts } from './completion-scripts.ts'
-import { describeAll } from './describe-all.ts'
 import { dropins } from './dropin/table.ts'
 import type { Parsed } from './flags.ts'
+import { type CompletionEntry, scripts } from './help/completion-scripts.ts'
+import { describeAll } from './help/describe-all.ts'
 import { print } from './output.ts'
 import { hutch } from './table.ts'
 

@@ -47,7 +47,7 @@ async function main(args: string[]): Promise<number> {
 async function callVerb(name: string, family: Family, args: string[]): Promise<number> {
   const [verb, ...rest] = args
   if (verb === undefined || (helpWords.has(verb) && rest.length === 0)) {
-    const { formatFamily } = await import('./help.ts')
+    const { formatFamily } = await import('./help/format.ts')
     if (verb === undefined) tell(formatFamily(name, family))
     else print(formatFamily(name, family))
     return verb === undefined ? 125 : 0
@@ -74,7 +74,7 @@ async function call(name: string, entry: Entry, args: string[]): Promise<number>
   const parsed = await (command.parse ?? ((words) => parseFlags(words, command.flags, !command.runsCommand)))(args)
   const { help } = parsed.values
   if (help) {
-    const { formatHelp } = await import('./help.ts')
+    const { formatHelp } = await import('./help/format.ts')
     print(formatHelp(name, command, entry.summary, help.at(-1) === 'all'))
     return 0
   }

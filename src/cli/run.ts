@@ -55,10 +55,15 @@ export const command: Command = {
 /** Splits a command line that can have options of other tools. `-v` and `-h` mean other things in docker run. */
 export async function parseRunFlags(args: string[], table: FlagTable): Promise<Parsed> {
   const parsed = tryParse(args, table)
-  const ambiguous = args.some((word) => word === '-v' || word === '-h')
-  if (!HutchError.is(parsed) && !(ambiguous && (parsed.values.verbose || parsed.values.help))) return parsed
+  if (!HutchError.is(parsed) && !mayBeDocker(args, parsed.rest)) return parsed
   const { translateOthers } = await import('./other-options.ts')
   return parseFlags(translateOthers(args, table), table)
+}
+
+/** `-v SRC:DST` or `-h NAME` is read as a switch and the first word of the command. */
+function mayBeDocker(args: readonly string[], rest: readonly string[]): boolean {
+  const last = args[args.length - rest.length - 1]
+  return (last === '-v' && rest[0]?.includes(':') === true) || (last === '-h' && rest.length > 0)
 }
 
 function tryParse(args: string[], table: FlagTable): Parsed | HutchError {

@@ -25,7 +25,7 @@ import { hostPath } from './host-path.ts'
 export interface TargetLook {
   /** Where the target leads, without links. */
   leads: string
-  /** The first link on the way and what it says; '' if there is none. */
+  /** The first link on the way and its target; '' if no part is a link. */
   link: string
   says: string
   /** That link belongs to a process: it leads to a descriptor, not to a path. */

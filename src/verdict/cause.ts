@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a job ended, as data: part of the public API, of reports and of `hutch why --json`. words.ts makes the sentences.
+import type { MemoryUse } from '../host/kernel-record.ts'
 import type { RunOptionKey } from '../options/table.ts'
 
 /** What ended the job. */
@@ -57,15 +58,6 @@ export interface CauseVictim {
   shmem: number
   /** Its address space: what it had asked for, touched or not. */
   virtual?: number
-}
-
-/** Memory of the group whose limit it was, by kind, at the last kill. Bytes; `file` is page cache without shmem. */
-export interface MemoryUse {
-  anon: number
-  file: number
-  shmem: number
-  kernel: number
-  swap: number
 }
 
 /** How the job's own process ended; both null: it never started, or its end is unknown, as that of a group is. */
@@ -208,3 +200,4 @@ export interface Cause {
 }
 
 export type { Frontend } from '../options/names.ts'
+export type { MemoryUse }

@@ -2,7 +2,7 @@
 // Help, man pages and completion: every command has them, they run nothing, and all say the same options.
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { describeAll } from '../../src/cli/describe-all.ts'
+import { describeAll } from '../../src/cli/help/describe-all.ts'
 import { hutch as family } from '../../src/cli/table.ts'
 import { optionRows } from '../../src/options/table.ts'
 import { requires } from '../requires.ts'

@@ -68,7 +68,7 @@ function ofReport(report: Report, name: string): Found {
   return explainReport(report, name, path === undefined ? undefined : pathOfDirectory(readHost(), path))
 }
 
-/** A group by name, path or directory, by a unit's name or a container's id; undefined if there is none. @throws CGROUP_AMBIGUOUS */
+/** Finds a group by name, path or directory, by a unit's name or a container's id. Returns undefined if no group matches. @throws CGROUP_AMBIGUOUS */
 function findGroup(host: Host, name: string): Place | undefined {
   try {
     return findPlace(host, pathOfDirectory(host, name))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Completion scripts for bash, zsh and fish. Pure.
-import type { Flag, FlagTable } from './flags.ts'
+import type { Flag, FlagTable } from '../flags.ts'
 
 /** What can follow the words of `path`. */
 export interface CompletionEntry {

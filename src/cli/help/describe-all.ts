@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads every command with its verbs, for man pages, completion and the docs.
-import type { Family } from './command.ts'
+import type { Family } from '../command.ts'
 import type { Described } from './man.ts'
 
 /** A command of hutch: itself, or its verbs. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes all man pages into a directory: build.js runs it.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { hutch } from '../table.ts'
 import { describeAll } from './describe-all.ts'
 import { formatMainPage, formatPage } from './man.ts'
-import { hutch } from './table.ts'
 
 declare const HUTCH_VERSION: string
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Man pages in man(7)'s macros, one for each command, from the tables that the help reads. Pure; build.js writes them.
-import type { Command, Family } from './command.ts'
-import { flagsBySection, flagText, flagUsage, usageLines } from './help.ts'
+import type { Command, Family } from '../command.ts'
+import { flagsBySection, flagText, flagUsage, usageLines } from './format.ts'
 
 /** A command with its name after `hutch`, and its summary. */
 export interface Described {
