@@ -3,6 +3,7 @@
 import { sections } from '../../options/row.ts'
 import type { Command, Family } from '../command.ts'
 import type { Flag, FlagTable } from '../flags.ts'
+import { wrap } from '../terminal-text.ts'
 
 /** Returns the usage lines of a command: `name` is all its words after `hutch`. */
 export function usageLines(name: string, { words, otherUsages = [], flags }: Command): string[] {
@@ -109,15 +110,4 @@ function formatRows(
     if (name.length > left) return [`  ${name}`, ...lines.map((line) => indent + line)]
     return [`  ${name.padEnd(left)}  ${lines[0] ?? ''}`, ...rest]
   })
-}
-
-/** Returns the text in lines of at most `width` columns. */
-export function wrap(text: string, width: number): string[] {
-  const lines = ['']
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)!
-    if (last !== '' && last.length + 1 + word.length > width) lines.push(word)
-    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`
-  }
-  return lines
 }
