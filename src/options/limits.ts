@@ -130,7 +130,8 @@ export const limitRows = [
     file: 'io.max',
     help: 'Maximum rates of a block device: rbps, wbps (bytes a second), riops, wiops (/dev/sda:rbps=1M,wiops=100).',
     parse: (value: unknown) => {
-      const [, device, rates] = /^(\/.+|\d+:\d+):((?:[rw](?:bps|iops)=[^,=\s]+,?)+)$/.exec(String(value)) ?? []
+      // with a space and spaces, too: the kernel's own line
+      const [, device, rates] = /^(\/.+|\d+:\d+)[: ]((?:[rw](?:bps|iops)=[^,=\s]+[, ]?)+)$/.exec(String(value)) ?? []
       return rates === undefined ? undefined : `${device} ${rates.replaceAll(',', ' ').trimEnd()}`
     },
     accepted: 'DEVICE:KEY=RATE,… with rbps, wbps, riops or wiops, such as /dev/sda:rbps=1M,wiops=100',

@@ -28,7 +28,7 @@ export function optionWithValue(key: string, value: string | undefined, frontend
   if (name === undefined || value === undefined) return name
   if (key === 'env') return environment(value, frontend)
   if (frontend === 'cli' && name.startsWith('--limit ')) return `--limit ${shellWord(`${name.slice(8)}=${value}`)}`
-  if (frontend !== 'library') return key.startsWith('ulimits.') ? `${name}=${value}` : `${name} ${value}`
+  if (frontend !== 'library') return key.startsWith('ulimits.') ? `${name}=${value}` : `${name} ${shellWord(value)}`
   const [object, ...rest] = key.split('.')
   const inner = rest.length > 1 ? `'${rest.join('.')}'` : rest[0]
   if (inner === undefined) return `${object}: ${quoted(value)}`

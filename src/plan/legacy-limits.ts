@@ -2,10 +2,10 @@
 // Where limits meet cgroup v1: its names on a v2 host are refused with the option that does the same, a sandbox keeps to the share above it. Pure.
 import type { LimitWrite } from '../cgroup/legacy.ts'
 import { isLarger, type Share } from '../cgroup/quota-order.ts'
-import { type Equivalent, findEquivalent, formatEquivalent } from '../cgroup/v1-on-v2.ts'
+import { type Equivalent, findEquivalent } from '../cgroup/v1-on-v2.ts'
 import { fail } from '../errors.ts'
 import { limitRows } from '../options/limits.ts'
-import { optionName } from '../options/names.ts'
+import { optionWithValue } from '../options/names.ts'
 import type { Spec } from './spec.ts'
 
 /** @throws CGROUP_LIMIT_UNSUPPORTED */
@@ -25,11 +25,8 @@ export function refuseLegacyNames({ limits, door }: Spec): void {
 
 /** As the user would type it. */
 function limitWords({ file, value }: Equivalent, door: Spec['door']): string {
-  const key = limitRows.find((row) => row.file === file && row.flag !== 'cpus')?.key
-  if (door !== 'cli')
-    return `limits: { ${key?.slice('limits.'.length) ?? `'${file}'`}: ${value === undefined ? '…' : `'${value}'`} }`
-  if (key !== undefined) return `${optionName(key, door)} ${value ?? 'VALUE'}`
-  return `--limit ${formatEquivalent({ file, value: value ?? 'VALUE' })}`
+  const key = limitRows.find((row) => row.file === file && row.flag !== 'cpus')?.key ?? `limits.${file}`
+  return optionWithValue(key, value ?? 'VALUE', door)!
 }
 
 /** v1 refuses a share larger than the one above: then a sandbox has that one, as it would on v2. */

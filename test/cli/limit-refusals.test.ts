@@ -31,6 +31,8 @@ function kernelText(controller: string, path: string, file: string): string {
   return readFileSync(`${mount}${path}/${file}`, 'utf8').trim()
 }
 
+const disk = () => readdirSync('/sys/block').find((one) => /^(loop|zram|vd|sd|nvme)/.test(one))!
+
 function expectRefused(ended: Ended, ...said: (string | RegExp)[]): void {
   expect(ended.status).toBeGreaterThan(0)
   for (const words of said) expect(ended.stderr).toMatch(words)
@@ -148,20 +150,28 @@ test('v2: a limit below what the start itself needs is said to be too low', asyn
 })
 
 test.for<[string, RegExp]>([
-  ['memory.limit_in_bytes=64M', /memory\.max=67108864|--memory 67108864|--memory 64M/],
-  ['cpu.shares=512', /cpu\.weight=\d+|--cpu-weight \d+/],
-  ['cpu.cfs_quota_us=50000', /cpu\.max=50000 100000|cpu\.max='?50000 100000|--cpus 0\.5/],
-  ['blkio.throttle.write_bps_device=8:0 1048576', /io\.max='?8:0 wbps=1048576/],
-])('v2: the v1 name of %s is refused with the option and value to use', async ([word, remedy], context) => {
-  requires(context, 'v2')
-  expectRefused(await hutch(['run', '--limit', word, '--', 'true']), remedy)
-  await create(top)
-  const [, file, value] = /^(.*?)=(.*)$/.exec(word)!
-  expectRefused(await set(top, `${file}=${value}`), /cgroup v1/)
-  const controller = file!.split('.')[0]
-  writeFileSync(`${work}/v1.conf`, `group ${top.slice(1)} { ${controller} { ${file} = "${value}"; } }\n`)
-  expectRefused(await hutch(['cgconfigparser', '-l', `${work}/v1.conf`]), /v1|v2|io/)
-})
+  ['memory.limit_in_bytes=64M', /--memory 67108864/],
+  ['cpu.shares=512', /--cpu-weight \d+/],
+  ['cpu.cfs_quota_us=50000', /--limit 'cpu\.max=50000 100000'/],
+  ['blkio.throttle.write_bps_device=DEVICE 1048576', /--io-max 'DEVICE wbps=1048576'/],
+])(
+  'v2: the v1 name of %s is refused with the option and value to use, which works',
+  async ([word, remedy], context) => {
+    requires(context, 'v2')
+    const device = readFileSync(`/sys/block/${disk()}/dev`, 'utf8').trim()
+    const limit = word.replace('DEVICE', device)
+    const refused = await hutch(['run', '--limit', limit, '--', 'true'])
+    expectRefused(refused, new RegExp(remedy.source.replace('DEVICE', device)))
+    const [, option] = /use (--.*)$/m.exec(refused.stderr)!
+    expect(await collect('sh', ['-c', `"$0" dist/cli.cjs run ${option} -- true`, process.execPath])).toEqual(done)
+    await create(top)
+    const [, file, value] = /^(.*?)=(.*)$/.exec(limit)!
+    expectRefused(await set(top, `${file}=${value}`), /cgroup v1/)
+    const controller = file!.split('.')[0]
+    writeFileSync(`${work}/v1.conf`, `group ${top.slice(1)} { ${controller} { ${file} = "${value}"; } }\n`)
+    expectRefused(await hutch(['cgconfigparser', '-l', `${work}/v1.conf`]), /v1|v2|io/)
+  },
+)
 
 test('hybrid: so is the v1 name of a controller in the v2 tree', async (context) => {
   requires(context, 'a hybrid host with hugetlb in its v2 tree')
@@ -178,7 +188,7 @@ test('v2: a parent that is domain threaded is told so', async (context) => {
 })
 
 test('a device by name is refused with its number, by every command, and by path run and set accept it', async () => {
-  const name = readdirSync('/sys/block').find((one) => /^(loop|zram|vd|sd|nvme)/.test(one))!
+  const name = disk()
   const number = readFileSync(`/sys/block/${name}/dev`, 'utf8').trim()
   await create(top)
   const commands = (device: string) => [
