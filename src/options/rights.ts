@@ -103,7 +103,7 @@ export const rightRows = [
     kind: 'pairs',
     value: 'NAME=SOFT[:HARD]',
     section: 'rights',
-    help: 'Limit of each process (nofile=1024).',
+    help: 'Limit of each process (nofile=1024, as=512M, cpu=10s).',
   },
   {
     flag: 'oom-score-adj',

@@ -3,7 +3,7 @@
 import { fail } from '../errors.ts'
 import { type CapabilityWord, capabilityName, nearestCapability, parseCapability } from '../sandbox/capability.ts'
 import { parseIoPriority, parseScheduler, parseWhole } from '../sandbox/priority.ts'
-import { parseResourceLimit, type ResourceLimit, resourceNames } from '../sandbox/rlimit.ts'
+import { parseResourceLimit, type ResourceLimit } from '../sandbox/rlimit.ts'
 
 /** Options that concern what the command may do, besides its namespaces and its group. */
 export interface PrivilegeOptions {
@@ -13,7 +13,7 @@ export interface PrivilegeOptions {
   capDrop?: string | readonly string[]
   /** True: set-user-ID programs and file capabilities work inside. They do not if not given (no_new_privs). */
   newPrivileges?: boolean
-  /** Limits of the process by Docker's names, `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, core: '0' }`. */
+  /** Limits of the process by Docker's names, `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M', cpu: '10s' }`. */
   ulimits?: { [name: string]: number | string }
   /** Group by name or number; that of `user`, or the caller's, if not given. */
   group?: string
@@ -111,14 +111,7 @@ function parseUlimits(value: unknown, name: string): ResourceLimit[] {
   if (typeof value !== 'object' || value === null) throw fail('OPTION_INVALID', { name, value, accepted })
   return Object.entries(value as object).map(([key, amount]) => {
     const limit = parseResourceLimit(key, amount)
-    if (limit) return limit
-    const { known, nearest } = resourceNames(key)
-    const isName = known.includes(key)
-    throw fail('OPTION_INVALID', {
-      name,
-      value: isName ? `${key}=${amount}` : key,
-      why: isName ? 'it is no limit, or the soft one is above the hard one' : 'there is no such limit',
-      accepted: isName ? accepted : nearest ? `${nearest}?` : `one of ${known.join(', ')}`,
-    })
+    if ('resource' in limit) return limit
+    throw fail('OPTION_INVALID', { name, value: `${key}=${amount}`, ...limit })
   })
 }

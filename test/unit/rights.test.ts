@@ -116,9 +116,16 @@ test.each([
   ['nofile', '99999999999999999', undefined],
   ['toString', '1', undefined],
   ['NOFILE', '1', undefined],
+  ['as', '512M', [9, 536_870_912, 536_870_912]],
+  ['fsize', '1.5G:unlimited', [1, 1_610_612_736, -1]],
+  ['as', 'max', undefined],
+  ['nofile', '1K', undefined],
+  ['cpu', '2m:1h', [0, 120, 3600]],
+  ['cpu', '1500ms', undefined],
+  ['rttime', '50ms', [15, 50_000, 50_000]],
 ] as const)('the limit %s of %j is read as %j', (name, value, expected) => {
   const limit = parseResourceLimit(name, value)
-  expect(limit && [limit.resource, limit.soft, limit.hard]).toEqual(expected)
+  expect('resource' in limit ? [limit.resource, limit.soft, limit.hard] : undefined).toEqual(expected)
 })
 
 test.each([
@@ -188,7 +195,7 @@ test.each([
   [{ capAdd: 'NET_RAW', capDrop: ['NET_RAW'] }, 'OPTION_CONFLICT', 'capDrop takes it away'],
   [{ capDrop: ['CHOWNN'] }, 'OPTION_INVALID', 'give CHOWN?'],
   [{ ulimits: { nofiles: 1 } }, 'OPTION_INVALID', 'give nofile?'],
-  [{ ulimits: { nofile: '2:1' } }, 'OPTION_INVALID', 'the soft one is above the hard one'],
+  [{ ulimits: { nofile: '2:1' } }, 'OPTION_INVALID', 'SOFT no higher than HARD'],
   [{ nice: 20 }, 'OPTION_INVALID', 'a whole number from -20 to 19'],
   [{ oomScoreAdj: -1001 }, 'OPTION_INVALID', 'a whole number from -1000 to 1000'],
   [{ groups: 'audio' }, 'OPTION_INVALID', 'groups such as audio'],
