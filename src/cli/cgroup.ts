@@ -18,6 +18,7 @@ const verbs: CommandTable = {
   freeze: { summary: 'Freeze all tasks of a group', load: () => import('./cgroup/freeze.ts') },
   thaw: { summary: 'Let a frozen group run again', load: () => import('./cgroup/thaw.ts') },
   kill: { summary: 'Kill all processes of a group', load: () => import('./cgroup/kill.ts') },
+  wait: { summary: 'Wait until no process is left in groups', load: () => import('./cgroup/wait.ts') },
   reclaim: { summary: 'Make the kernel reclaim memory from a group', load: () => import('./cgroup/reclaim.ts') },
   watch: { summary: 'Print events of groups as they happen', load: () => import('./cgroup/watch.ts') },
   save: { summary: 'Write groups and their settings as JSON', load: () => import('./cgroup/save.ts') },

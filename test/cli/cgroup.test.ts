@@ -45,6 +45,17 @@ test('set writes all of its files or none, and says what it cannot set back', as
   )
 })
 
+test('wait ends when the last process of a group and of those below has ended, or after its timeout', async () => {
+  await cgroup('create', `${top}/below`)
+  const pid = sleeper()
+  await Cgroup.open(`${top}/below`).add(pid)
+  expect(await cgroup('wait', '--timeout', '200ms', top)).toEqual({ ...ok(), status: 124 })
+  const done = cgroup('wait', top)
+  process.kill(pid)
+  expect(await done).toEqual(ok())
+  expect(Cgroup.open(`${top}/below`).processes()).toEqual([])
+})
+
 test('create, set, get, ls, rm', async () => {
   expect(await cgroup('create', `${top}/web`, '--memory', '50M', '--pids', '20')).toEqual(ok(`${top}/web\n`))
   expect(await cgroup('create', '--parent', top, 'db')).toEqual(ok(`${top}/db\n`))

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch cgroup wait: waits until no process is left in groups and below them.
+import { Cgroup } from '../../cgroup/cgroup.ts'
+import { readGroupFile, readWords, walkGroups } from '../../cgroup/files.ts'
+import { findFlat } from '../../cgroup/stats.ts'
+import { fail } from '../../errors.ts'
+import { parseDuration } from '../../units.ts'
+import type { Command } from '../command.ts'
+
+/** Milliseconds between two reads. v1 has no file that tells when a group becomes empty. */
+const interval = 50
+
+export const command: Command = {
+  flags: { timeout: { value: 'TIME', help: 'Stop waiting after this time (10s).' } },
+  words: 'GROUP…',
+  details: 'A group that is removed while the command waits counts as empty.',
+  minWords: 1,
+  examples: [['hutch cgroup wait jobs && hutch cgroup rm jobs', 'Remove a group after its last process has ended']],
+  statuses: [
+    ['0', 'No process is left'],
+    ['124', 'The time of --timeout passed'],
+    ['125', 'hutch failed'],
+  ],
+  main({ values, rest: names }) {
+    const time = values.timeout?.at(-1)
+    const ms = time === undefined ? Number.POSITIVE_INFINITY : parseDuration(time, 1000)
+    if (ms === undefined)
+      throw fail('OPTION_INVALID', { name: '--timeout', value: time, accepted: 'a time such as 10s, 500ms or 2m' })
+    const groups = names.map((name) => Cgroup.open(name))
+    const end = performance.now() + ms
+    return new Promise<number>((resolve) => {
+      const check = () => {
+        if (groups.every(isEmpty)) resolve(0)
+        else if (performance.now() >= end) resolve(124)
+        else setTimeout(check, Math.min(interval, end - performance.now()))
+      }
+      check()
+    })
+  },
+}
+
+/** In the v2 tree one file tells of the whole subtree; in v1 each group has to be read. */
+function isEmpty(group: Cgroup): boolean {
+  return Object.entries(group.directories).every(([controller, directory]) =>
+    controller === ''
+      ? findFlat(readGroupFile(directory, 'cgroup.events'), 'populated') !== 1
+      : walkGroups(directory).every((path) => readWords(path, 'cgroup.procs').length === 0),
+  )
+}
