@@ -41,17 +41,17 @@ export function sandboxLines(given: RunOptions): SandboxLine[] {
     {
       words: `ids: ${sandboxIds.inside} to ${last}`,
       reason:
-        'where root starts it: each is an id of the host that no account and no other sandbox has, chosen at each start; --map-users fixes them',
+        'if root starts it: host ids that no account and no other sandbox has, chosen at each start; --map-users fixes them',
       named: given.mapUsers !== undefined || given.mapGroups !== undefined,
     },
     {
       words: `hidden: ${[...sandboxHides, sandboxHosts.path].join(', ')}`,
-      reason: `the name of the host stands in them; ${sandboxHosts.path} has localhost and the name of the sandbox`,
+      reason: `they contain the host's name; ${sandboxHosts.path} is replaced by localhost and the name of the sandbox`,
       named: given.rootfs !== undefined || targets.has('/etc') || isNamedByHost(given),
     },
     {
       words: `environment: ${sandboxVariables.join(', ')}, LC_*`,
-      reason: 'other variables of the caller may be keys',
+      reason: 'other variables of the caller may contain keys',
       named: false,
     },
   ]

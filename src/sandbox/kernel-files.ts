@@ -3,24 +3,24 @@
 
 /** Files and directories that are hidden, below /proc. */
 export const maskedProc: readonly [path: string, reason: string][] = [
-  ['acpi', 'switches hardware of the host'],
-  ['asound', "tells of the host's sound devices, and what plays"],
-  ['interrupts', 'lets others be watched by their interrupts, keystrokes among them'],
+  ['acpi', 'controls hardware of the host'],
+  ['asound', "shows the host's sound devices and what they play"],
+  ['interrupts', 'shows interrupts, and through them keystrokes of others'],
   ['kcore', 'all memory of the machine'],
   ['keys', 'the keys of all users: the keyring has no namespace'],
-  ['latency_stats', 'where in the kernel others wait'],
+  ['latency_stats', 'shows where in the kernel other processes wait'],
   ['sched_debug', "the host's processes by name"],
-  ['scsi', 'takes commands that remove disks'],
+  ['scsi', 'accepts commands that remove disks'],
   ['timer_list', "the host's processes by their timers, and kernel addresses"],
   ['timer_stats', 'the same on older kernels'],
 ]
 
 /** The same below /sys. */
 export const maskedSys: readonly [path: string, reason: string][] = [
-  ['devices/virtual/powercap', 'power use so fine that keys can be read from it (CVE-2020-8694)'],
+  ['devices/virtual/powercap', 'power readings precise enough to recover keys (CVE-2020-8694)'],
   [
     'devices/system/cpu/cpu*/thermal_throttle',
-    'when a CPU was too hot, which tells what others compute (GHSA-6fw5-f8r9-fgfm)',
+    'shows when a CPU throttled, and so what others compute (GHSA-6fw5-f8r9-fgfm)',
   ],
   ['firmware', "the firmware's tables and variables"],
 ]
@@ -28,7 +28,7 @@ export const maskedSys: readonly [path: string, reason: string][] = [
 /** Read-only below /proc: what is written there is the whole machine's. */
 export const readOnlyProc: readonly [path: string, reason: string][] = [
   ['bus', 'configures PCI devices'],
-  ['fs', 'sets file systems of the host'],
+  ['fs', "configures the host's file systems"],
   ['irq', 'moves interrupts between CPUs'],
   ['sys', 'most settings have no namespace'],
   ['sysrq-trigger', 'restarts or crashes the machine'],
