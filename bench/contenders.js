@@ -110,7 +110,7 @@ function firejailed(program) {
 }
 
 export function buildFloor(directory) {
-  const sources = ['floor.c', '../native/program/clone.c'].map((name) => fileURLToPath(new URL(name, import.meta.url)))
+  const sources = ['floor.c', '../native/lib/clone.c'].map((name) => fileURLToPath(new URL(name, import.meta.url)))
   const built = spawnSync('gcc', ['-O2', '-static', '-D_GNU_SOURCE', '-o', `${directory}/floor`, ...sources])
   if (built.status !== 0) throw new Error(`gcc: ${built.stderr}`)
 }

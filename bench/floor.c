@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../native/program/sys.h"
+#include "../native/lib/sys.h"
 
 #define NODEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV)
 

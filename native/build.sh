@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the C core with gcc alone into build/: hutch.node (the addon, hutch-init inside it), hutch-compiled (the start of a compiled file) and bin/hutch (the small hog).
+# Builds the C core with gcc alone into build/: hutch.node (the addon, hutch-init inside it), hutch-compiled (the start of a compiled file) and bin/hutch (what contained commands find as `hutch`).
 # native/build.sh --faults DIR: the same for tests, into DIR, with system calls that can be refused (native/fault/fault.c).
 set -eu
 out=build
@@ -23,23 +23,20 @@ freestanding="-Os -ffreestanding -fno-stack-protector -fcf-protection=none
 	-static -nostdlib -no-pie -Wl,--gc-sections,--build-id=none,-z,noseparate-code,-z,norelro"
 
 # hutch-init: no libc, a few pages, since every start execs it and every limit pays for it
-$cc $warnings $freestanding -o "$out/hutch-init" native/program/*.c native/init/*.c $faults
+$cc $warnings $freestanding -o "$out/hutch-init" native/lib/*.c native/wire/*.c native/init/*.c $faults
 strip "$out/hutch-init"
 
+# what a process needs that starts programs: the addon, and a compiled file
+caller='native/lib/*.c native/wire/*.c native/caller/*.c native/image.c'
+
 # what hutch compile puts before a program: hutch-init inside it, and no Node
-$cc $warnings $freestanding -DHUTCH_INIT_IMAGE="\"$out/hutch-init\"" -o "$out/hutch-compiled" \
-	native/compiled/*.c native/image.c native/program/call-name.c native/program/clone.c native/program/cpu-time.c native/program/decode.c native/program/descendants.c native/program/device.c native/program/directory.c \
-	native/program/file.c native/program/ids.c native/program/ids-facts.c native/program/legacy.c native/program/life.c native/program/look.c native/program/map.c native/program/older.c native/program/outer.c \
-	native/program/privilege.c native/program/signal-job.c native/program/signal-listed.c native/program/spawn.c native/program/stale.c native/program/terminal.c native/program/tree.c $faults
+$cc $warnings $freestanding -DHUTCH_INIT_IMAGE="\"$out/hutch-init\"" -o "$out/hutch-compiled" native/compiled/*.c $caller $faults
 strip "$out/hutch-compiled"
 
 $cc $warnings -O2 -fPIC -shared -fvisibility=hidden -pthread -D_GNU_SOURCE -Wl,-z,relro,-z,now \
-	-I"$headers" -DHUTCH_INIT_IMAGE="\"$out/hutch-init\"" \
-	-o "$out/hutch.node.new" native/addon/*.c native/image.c native/program/call-name.c native/program/clone.c native/program/cpu-time.c native/program/decode.c \
-	native/program/descendants.c native/program/device.c native/program/directory.c native/program/file.c native/program/ids.c native/program/ids-facts.c native/program/legacy.c native/program/life.c native/program/look.c native/program/map.c native/program/older.c \
-	native/program/outer.c native/program/privilege.c native/program/signal-job.c native/program/signal-listed.c native/program/spawn.c native/program/stale.c native/program/terminal.c native/program/tree.c $faults
+	-I"$headers" -DHUTCH_INIT_IMAGE="\"$out/hutch-init\"" -o "$out/hutch.node.new" native/node/*.c $caller $faults
 mv "$out/hutch.node.new" "$out/hutch.node"
 
-$cc $warnings -O2 -static -D_GNU_SOURCE -o "$out/bin/hutch.new" native/hog/hog.c
+$cc $warnings -O2 -static -D_GNU_SOURCE -o "$out/bin/hutch.new" native/inside/*.c
 strip "$out/bin/hutch.new"
 mv "$out/bin/hutch.new" "$out/bin/hutch"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only loader of the addon (native/addon/addon.c), and the words for its numbers.
+// The only loader of the addon (native/node/addon.c), and the words for its numbers.
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
 import { fail } from './errors.ts'
 
-/** Kinds of events, as native/addon/job.h numbers them. */
+/** Kinds of events, as native/node/job.h numbers them. */
 export const eventKinds = {
   failed: 1,
   noticed: 2,
@@ -19,10 +19,10 @@ export const eventKinds = {
   program: 9,
 } as const
 
-/** What happened to a process, as native/addon/procs.c numbers it: changed is another program, user or group; lost are events unseen. */
+/** What happened to a process, as native/node/proc-connector.c numbers it: changed is another program, user or group; lost are events unseen. */
 export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const
 
-/** One event of one job. What a to d mean depends on the kind: native/addon/job.h says it. */
+/** One event of one job. What a to d mean depends on the kind: native/node/job.h says it. */
 export type Listener = (
   job: number,
   kind: number,

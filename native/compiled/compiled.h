@@ -10,7 +10,7 @@
  *   footer = u32 magic, u32 version, u32 flags, u32 program length, u32 notes length, u32 file length,
  *            u32 checksum of all before it, u32 magic again
  *
- * Lengths and the rest as program.h has them. The program's group is called
+ * Lengths and the rest as wire/program.h has them. The program's group is called
  * GROUP_PLACEHOLDER: each start puts its own name there.
  */
 #ifndef HUTCH_COMPILED_H
@@ -115,7 +115,7 @@ const char *signal_name(int number, char *room);
 int open_compiled(const u8 *bytes, u64 size, struct compiled *out);
 const char *nth_string(const struct strings *strings, u32 n);
 
-/* fill.c: the program with what only the start knows */
+/* instantiate.c: the program with what only the start knows */
 struct call {
 	const char *group;
 	char **arguments;	/* to be passed on, up to NULL */
@@ -167,7 +167,7 @@ u32 limit_lines(void);
 u64 limit_lines_room(void);
 void warn_of_outer_limits(void);
 
-/* owner.c: names of groups, see src/cgroup/sweep.ts */
+/* stale-groups.c: names of groups, see src/cgroup/sweep.ts */
 int own_group_name(char *name, size_t size);
 int sweep_beside(const struct outer *o, const char *own, u64 until);
 
@@ -183,9 +183,6 @@ u32 decide_kind(const struct numbers *rows, const u64 *figures);
 
 /* verdict.c */
 #define HUTCH_FAILED 125
-#define OP_SPAWN 4
-#define OP_EXEC 40
-#define OP_EXEC_FILE 88
 struct story {
 	const struct compiled *compiled;
 	const struct life *life;

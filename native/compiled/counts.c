@@ -2,9 +2,6 @@
 /* Reads the figures that the steps behind the spawn collected, for the verdict. */
 #include "compiled.h"
 
-#define OP_WRITE_FILE 2
-#define OP_READ_FILE 3
-#define OP_READ_IF_FAILED 31
 
 /* The number behind `key` at the start of a line. */
 u64 flat_value(const char *text, const char *key)
@@ -85,9 +82,9 @@ static const char *figure_path(struct cursor ops, u32 step, const char *group)
 		code = take_op(&ops, &payload);
 		if (code <= 0)
 			return NULL;
-		spawned |= code == OP_SPAWN;
+		spawned |= code == OP_spawn;
 	}
-	if ((code != OP_READ_FILE && code != OP_READ_IF_FAILED) || !spawned)
+	if ((code != OP_readFile && code != OP_readIfFailed) || !spawned)
 		return NULL;
 	path = take_string(&payload);
 	return names_group(path, group) ? path : NULL;
@@ -99,10 +96,10 @@ static u64 written_limit(struct cursor ops, const char *group, const char *file)
 	struct cursor payload;
 	int code;
 
-	while ((code = take_op(&ops, &payload)) > 0 && code != OP_SPAWN) {
+	while ((code = take_op(&ops, &payload)) > 0 && code != OP_spawn) {
 		const char *path = take_string(&payload), *value = take_string(&payload);
 
-		if (code == OP_WRITE_FILE && !payload.bad && ends(path, file) && names_group(path, group))
+		if (code == OP_writeFile && !payload.bad && ends(path, file) && names_group(path, group))
 			return parse_number(&value);
 	}
 	return 0;

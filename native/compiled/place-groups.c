@@ -7,7 +7,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
-#include "../program/groups.h"
+#include "../caller/groups.h"
 #include "compiled.h"
 
 #define MAX_PASSES 1000

@@ -13,7 +13,7 @@ static u32 compiled_step(const struct story *s, u32 step)
 
 	if (!added || open_program(s->program, s->program_size, &ops, &inner))
 		return step;
-	for (int code; (code = take_op(&ops, &payload)) > 0 && code != OP_SPAWN;)
+	for (int code; (code = take_op(&ops, &payload)) > 0 && code != OP_spawn;)
 		spawn++;
 	return step >= spawn ? step - added : step + added >= spawn ? ~0u : step;
 }
@@ -134,9 +134,9 @@ int tell_inner(const struct story *s)
 	open_program(s->program, s->program_size, &outer, &inner);
 	for (u32 i = 0; i <= s->refused.step && (code = take_op(&inner, &payload)) > 0; i++)
 		;
-	if (code != OP_EXEC && code != OP_EXEC_FILE)
+	if (code != OP_exec && code != OP_execFile)
 		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value, s->refused.max_rss);
-	if (err == ENOENT && !(code == OP_EXEC && lacks_interpreter(nth_string(&s->compiled->words, WORD_ROOT), payload))) {
+	if (err == ENOENT && !(code == OP_exec && lacks_interpreter(nth_string(&s->compiled->words, WORD_ROOT), payload))) {
 		say_word(s, WORD_NOT_FOUND, "", "", "");
 		return 127;
 	}

@@ -8,7 +8,7 @@
 #include <linux/fcntl.h>
 
 #include "../hutch.h"
-#include "../program/message.h"
+#include "../lib/message.h"
 
 #define PROT_READ_ONLY 1
 #define MAP_PRIVATE_FILE 2

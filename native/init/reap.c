@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "../hutch.h"
-#include "../program/message.h"
+#include "../lib/message.h"
 
 #define SI_KERNEL_CODE 0x80
 #define SI_USER_CODE 0

@@ -2,7 +2,7 @@
 /* Tests of the reader of /proc/PID/status: what a process can put into it, and random changes of a real one. */
 #include <signal.h>
 
-#include "../addon/status.h"
+#include "../lib/proc-status.h"
 #include "check.h"
 
 #define REST "Umask:\t0022\nState:\tS\nTgid:\t7\nNSpid:\t7\t3\nThreads:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001000\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All reading and writing of cgroup files from JavaScript, in one place. The launch path does its own in native/program/outer.c.
+// All reading and writing of cgroup files from JavaScript, in one place. The launch path does its own in native/caller/outer.c.
 import {
   chmodSync,
   chownSync,
@@ -203,7 +203,7 @@ export function openReader(directories: readonly string[], files: readonly strin
   }
 }
 
-/** What native/addon/read.c writes. One string of all, so that each text is a piece of it and no copy. */
+/** What native/node/read.c writes. One string of all, so that each text is a piece of it and no copy. */
 function split(bytes: Buffer, groups: number, files: readonly string[]): Figures[] {
   const all = bytes.toString('latin1')
   let at = 0

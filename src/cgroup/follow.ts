@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For who looks at many groups again and again (native/addon/follow.c, walk.c): what there is, and what has changed.
+// For who looks at many groups again and again (native/node/follow.c, list-groups.c): what there is, and what has changed.
 
 import { fail } from '../errors.ts'
 import { errnoName, native } from '../native.ts'

@@ -32,7 +32,7 @@ export function isAbandoned(directory: string): boolean {
 const [firstSliceMs, pauseMs, totalMs] = [20, 2, 2000]
 
 /**
- * Removes the groups that killed hutches left right below `directories`, with everything in them (native/program/stale.c).
+ * Removes the groups that killed hutches left right below `directories`, with everything in them (native/caller/stale.c).
  * Returns undefined if the first slice was enough, else a promise that resolves after 2 s at most.
  */
 export function sweepGroups(directories: Iterable<string>, pidNamespace: string): Promise<void> | undefined {

@@ -15,7 +15,7 @@ export interface PathRule {
   access: number
 }
 
-/** Bits as native/program/landlock.c has them. */
+/** Bits as native/init/landlock.c has them. */
 const letters: { [letter: string]: number } = { r: 1, w: 2, x: 4 }
 const accepted = 'PATH:ACCESS with letters of rwx, such as /usr:rx or /tmp:rw'
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of operations: native/program.h lists the same codes and fields, and a test compares the two.
+// The table of operations: native/wire/program.h lists the same codes and fields, and a test compares the two.
 
 /** Kinds of fields on the wire, and what each is here. */
 interface FieldTypes {
@@ -151,7 +151,7 @@ export const ops = {
   },
 } as const
 
-/** Whose session a spawned process is in: native/program.h says what each is. */
+/** Whose session a spawned process is in: native/wire/program.h says what each is. */
 export const sessions = { kept: 0, own: 1, library: 2 } as const
 
 type Table = typeof ops

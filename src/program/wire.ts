@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The wire format of a program; native/program.h is this file's twin and describes it.
+// The wire format of a program; native/wire/program.h is this file's twin and describes it.
 import { encodePath } from '../non-utf8.ts'
 import { type Op, ops, type Program } from './ops.ts'
 
@@ -98,7 +98,7 @@ function putOps(list: readonly Op[]): number {
   return at - section
 }
 
-/** The program as native/program.h has it. The bytes are valid until the next call. */
+/** The program as native/wire/program.h has it. The bytes are valid until the next call. */
 export function encodeProgram(program: Program): Uint8Array {
   at = 0
   putU32(programMagic)
@@ -111,7 +111,7 @@ export function encodeProgram(program: Program): Uint8Array {
   return scratch.subarray(0, at)
 }
 
-/** An order is at most this long: native/program.h has the same, with the word before the ops. */
+/** An order is at most this long: native/wire/program.h has the same, with the word before the ops. */
 export const orderBytesAtMost = 131_072 - 4
 
 /** Inner ops alone, as an order to a waiting job has them. The bytes are valid until the next call. */

@@ -30,7 +30,7 @@ import {
 import { headBytes, readFileKind } from '../verdict/program-file.ts'
 import { hostPath } from './host-path.ts'
 
-/** Offsets of struct program_look in native/program.h. */
+/** Offsets of struct program_look in native/wire/program.h. */
 const layout = { about: 8, words: 20, path: 64, target: 1088, loader: 2112, head: 2368, size: 2624 } as const
 const noexecFlag = 8
 

@@ -21,7 +21,7 @@ import {
 } from '../verdict/mount-words.ts'
 import { hostPath } from './host-path.ts'
 
-/** What hutch-init found at a refused target: struct program_look in native/program.h has the meanings. */
+/** What hutch-init found at a refused target: struct program_look in native/wire/program.h has the meanings. */
 export interface TargetLook {
   /** Where the target leads, without links. */
   leads: string

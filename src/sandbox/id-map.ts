@@ -4,7 +4,7 @@
 /** `count` ids from `inside` on are those from `outside` on in the parent namespace. */
 export interface Extent {
   inside: number
-  /** `reservedId`: chosen at each start, see native/program/ids.c. */
+  /** `reservedId`: chosen at each start, see native/caller/ids.c. */
   outside: number
   count: number
 }
@@ -18,7 +18,7 @@ export const reservedId = -1
 /** The kernel's limit since 4.15. */
 export const extentsAtMost = 340
 
-/** RESERVED_ID of native/program.h. */
+/** RESERVED_ID of native/wire/program.h. */
 const reservedWord = '*'
 
 const idsAtMost = 0xffff_ffff

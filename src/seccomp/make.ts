@@ -20,7 +20,7 @@ export interface Calls {
   learned?: object
 }
 
-/** Takes the notices of one job: which kind, as native/addon/job.h has it, and its bytes. A new kind of refusal comes back. */
+/** Takes the notices of one job: which kind, as native/node/job.h has it, and its bytes. A new kind of refusal comes back. */
 export interface CallReader {
   readonly calls: Calls
   take(which: number, bytes: Buffer): RefusedCall | undefined

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the listener of a filter tells: refused calls, their counts, and, of a run that learns, all calls. native/addon/supervisor.c is
+// What the listener of a filter tells: refused calls, their counts, and, of a run that learns, all calls. native/node/supervisor.c is
 // this file's twin. Pure.
 import { quote } from '../errors.ts'
 import { errnoName } from '../native.ts'

@@ -5,7 +5,7 @@ import { formatSize, parseSize } from '../units.ts'
 
 /** As native/hutch.h has it in `struct life`. */
 export interface Used {
-  /** Bit n for the nth file system with a size: native/program/space.c. */
+  /** Bit n for the nth file system with a size: native/init/tmpfs-usage.c. */
   fullSpaces: number
   /** Processes that had no free descriptor when the job was stopped, and how many each may have. */
   fullTables: number

@@ -132,7 +132,7 @@ test('a compiled file starts without clone3, and names what nothing replaces', a
 })
 
 /** Each call of the launch path by its name in an error, with each errno: all of them (CALLS=all), or a sample by CALLS_SEED. */
-const calls = [...readFileSync('native/program/call-name.c', 'utf8').matchAll(/\bX\(([a-z]\w+)\)/g)].map(
+const calls = [...readFileSync('native/lib/call-name.c', 'utf8').matchAll(/\bX\(([a-z]\w+)\)/g)].map(
   ([, call]) => call!,
 )
 const combinations = calls.flatMap((call) =>
@@ -171,7 +171,7 @@ test(`any refused call is replaced or named (CALLS_SEED=${seed})`, { timeout: 90
 })
 
 test('a refused call has a name in an error', () => {
-  const files = ['init', 'program'].flatMap((room) =>
+  const files = ['lib', 'caller', 'init'].flatMap((room) =>
     readdirSync(`native/${room}`).map((file) => readFileSync(`native/${room}/${file}`, 'utf8')),
   )
   const used = new Set(files.flatMap((text) => [...text.matchAll(/\b__NR_([a-z]\w+)/g)].map(([, call]) => call!)))

@@ -99,7 +99,7 @@ test('every file says its licence and is named for what it holds', () => {
 })
 
 test('the op table and program.h list the same ops with the same fields', () => {
-  const listed = [...read('native/program.h').matchAll(/X\((\d+), (\w+), \w+, "([^"]*)"\)/g)].map(
+  const listed = [...read('native/wire/program.h').matchAll(/X\((\d+), (\w+), \w+, "([^"]*)"\)/g)].map(
     ([, code, name, fields]) => [name, Number(code), fields],
   )
   const table = Object.entries(ops).map(([name, op]) => [
@@ -110,11 +110,11 @@ test('the op table and program.h list the same ops with the same fields', () => 
       .join(' '),
   ])
   expect(listed).toEqual(table)
-  expect(read('native/program.h')).toContain(`#define PROGRAM_MAGIC 0x${programMagic.toString(16)}`)
+  expect(read('native/wire/program.h')).toContain(`#define PROGRAM_MAGIC 0x${programMagic.toString(16)}`)
 })
 
 test('the parts of an op that can be refused are the same on both sides', () => {
-  const header = read('native/program.h')
+  const header = read('native/wire/program.h')
   const listed = [...header.matchAll(/PART_(\w+) = (\d+)/g)].map(([, name, value]) => [
     name!.toLowerCase().replace('_', ' '),
     Number(value),
@@ -124,7 +124,7 @@ test('the parts of an op that can be refused are the same on both sides', () => 
 })
 
 test('event kinds are the same on both sides', () => {
-  const listed = [...read('native/addon/job.h').matchAll(/EVENT_(\w+) = (\d+)/g)].map(([, name, value]) => [
+  const listed = [...read('native/node/job.h').matchAll(/EVENT_(\w+) = (\d+)/g)].map(([, name, value]) => [
     name!.toLowerCase(),
     Number(value),
   ])
@@ -132,7 +132,7 @@ test('event kinds are the same on both sides', () => {
 })
 
 test('kinds of changes are the same on both sides', () => {
-  const listed = [...read('native/addon/procs.c').matchAll(/CHANGE_(\w+) = (\d+)/g)].map(([, name, value]) => [
+  const listed = [...read('native/node/proc-connector.c').matchAll(/CHANGE_(\w+) = (\d+)/g)].map(([, name, value]) => [
     name!.toLowerCase(),
     Number(value),
   ])

@@ -9,7 +9,7 @@ import { decodeFigures, encodeProgram } from '../../src/program/wire.ts'
 import { shellWord } from '../../src/quote.ts'
 import { hybrid, plan } from './hosts.ts'
 
-/** Reads the format as native/program.h tells it, independently of the encoder. */
+/** Reads the format as native/wire/program.h tells it, independently of the encoder. */
 function decode(bytes: Uint8Array) {
   const data = Buffer.from(bytes)
   expect(data.toString('latin1', 0, 4)).toBe('hut1')

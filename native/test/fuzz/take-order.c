@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Makes the reader of an order, a static function, callable from targets.c. */
-#include "../../program/order.c"
+#include "../../init/await-job.c"
 
 int report_socket = -1;
 int fuzz_take_order(u8 *room);

@@ -8,7 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../../addon/status.h"
+#include "../../lib/proc-status.h"
 #include "../../compiled/compiled.h"
 #include "fuzz.h"
 
@@ -26,7 +26,7 @@ long say(enum report_kind kind, u32 step, int value)
 	return (long)kind + (long)step + value;
 }
 
-/* As native/program/clone.c and file.c have them, which are not linked. */
+/* As native/lib/clone.c and file.c have them, which are not linked. */
 long noted_call(long a, long b, long c, long d, long e, long n)
 {
 	/* the driver's own streams stay what they are */

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parent's side of the hand-shake in wire/program.h: the id maps of the user
+ * namespace that the child was born in. The child waits meanwhile, and is
+ * not reaped before its end is told, so its process id is its own.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+
+#include "../hutch.h"
+
+#define PEEK_FLAG 2	/* MSG_PEEK */
+#define NOSIGNAL_FLAG 0x4000
+#define MAP_SIZE 4096	/* the kernel takes less than a page */
+#define EXEC_TRIES 2000	/* of 50 us and more: a tenth of a second */
+#define MAX_WORDS (340 * 3)	/* and this many extents (user_namespaces(7)) */
+
+static char *append(char *to, const char *text)
+{
+	while (*text)
+		*to++ = *text++;
+	*to = 0;
+	return to;
+}
+
+static char *append_number(char *to, u32 number)
+{
+	char digits[12];
+	int at = sizeof digits - 1;
+
+	digits[at] = 0;
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	return append(to, digits + at);
+}
+
+/*
+ * vfork ends in the middle of the exec. On Linux 7 the new memory may not be
+ * dumped until a moment later, and so long all that /proc has of it is root's.
+ */
+static void await_exec(const char *path)
+{
+	struct { long long s, ns; } moment = { 0, 50000 };
+
+	for (int tries = 0; tries < EXEC_TRIES && sys(__NR_faccessat, AT_FDCWD, path, 2 /* W_OK */) == -EACCES; tries++)
+		sys(__NR_nanosleep, &moment, NULL);
+}
+
+static int write_proc(int pid, const char *file, const char *text)
+{
+	char path[64];
+	int err;
+
+	append(append(append_number(append(path, "/proc/"), (u32)pid), "/"), file);
+	err = write_text(path, text);
+	if (err != -EACCES)
+		return err;
+	await_exec(path);
+	return write_text(path, text);
+}
+
+/* Three words an extent: inside, outside, count. `first` of `count` stands for RESERVED_ID. */
+static int write_map(int pid, const char *file, const struct strings *map, u32 first, u32 count)
+{
+	char text[MAP_SIZE], *at = text;
+	const char *word = map->first;
+
+	if (map->length >= sizeof text)
+		return -E2BIG;
+	for (u32 i = 0; i < map->count; i++, word = next_string(word)) {
+		if (i % 3 == 1 && *word == *RESERVED_ID) {
+			at = append_number(at, first);
+			at = append(at, " ");
+			at = append_number(at, count);
+			at = append(at, "\n");
+			i++, word = next_string(word);
+			continue;
+		}
+		at = append(at, word);
+		at = append(at, i % 3 == 2 ? "\n" : " ");
+	}
+	return write_proc(pid, file, text);
+}
+
+/* newuidmap(1), newgidmap(1): they may map what /etc/subuid and /etc/subgid give to this user. */
+static int map_by_tool(int pid, const char *tool, const struct strings *map)
+{
+	const char *argv[MAX_WORDS + 3];
+	char number[12], path[64];
+	int status;
+
+	if (map->count > MAX_WORDS)
+		return -E2BIG;
+	append_number(number, (u32)pid);
+	append(append(append(path, "/proc/"), number), "/uid_map");
+	await_exec(path);
+	argv[0] = tool;
+	argv[1] = number;
+	fill_pointers(argv + 2, map);
+	status = run_tool(argv);
+	return status < 0 ? status : status == 0 ? 0 : status >> 8 == 127 ? -ENOENT : -EPERM;
+}
+
+/* Waits until the child is in its namespaces and reads its program. 0: it has failed or ended, and the end will tell. */
+static long await_ready(int fd)
+{
+	struct report report;
+	long got;
+
+	do
+		got = receive(fd, &report, sizeof report, PEEK_FLAG);
+	while (got == -EINTR);
+	if (got < 0)
+		return got;
+	if (got != (long)sizeof report || report.kind != REPORT_READY)
+		return 0;
+	got = receive(fd, &report, sizeof report, 0);
+	return got < 0 ? got : 1;
+}
+
+/* A child that is gone is told of by its end; ECONNRESET: it had not read all that was sent to it. */
+static int sent(long got)
+{
+	return got < 0 && got != -EPIPE && got != -ECONNRESET ? (int)got : 0;
+}
+
+static int send_go(const struct outer *o)
+{
+	char go = GO_BYTE;
+
+	return sent(transmit(o->report_fd, &go, 1, NOSIGNAL_FLAG));
+}
+
+int op_send_go(struct outer *o, struct cursor *c)
+{
+	int err = finished(c);
+
+	return err ? err : send_go(o);
+}
+
+static void unbind(const char *file, u32 count)
+{
+	for (u32 i = 0; i < count; i++, file = next_string(file))
+		sys(__NR_umount2, file, 2 /* MNT_DETACH */);
+}
+
+/*
+ * Namespaces are kept by mounts of their files: here, in the caller's mount
+ * namespace, while the child waits in its own. It has forked by then, as a
+ * pid namespace can be mounted once it has a first process.
+ */
+int op_bind_namespaces(struct outer *o, struct cursor *c)
+{
+	struct strings kinds = take_strings(c), files = take_strings(c);
+	const char *kind = kinds.first, *file = files.first;
+	char path[64];
+	long err = finished(c);
+
+	if (err || kinds.count != files.count)
+		return -EPROTO;
+	err = await_ready(o->report_fd);
+	if (err <= 0)
+		return (int)err;
+	for (u32 i = 0; i < kinds.count; i++, kind = next_string(kind), file = next_string(file)) {
+		if (text_length(kind) > 24)
+			return -EPROTO;
+		append(append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/"), kind);
+		err = sys(__NR_mount, path, file, NULL, 0x1000 /* MS_BIND */, NULL);
+		if (err) {
+			unbind(files.first, i);
+			return (int)err;
+		}
+	}
+	err = send_go(o);
+	if (err)
+		unbind(files.first, kinds.count);
+	return (int)err;
+}
+
+int op_map_ids(struct outer *o, struct cursor *c)
+{
+	struct strings users = take_strings(c), groups = take_strings(c);
+	u32 deny_setgroups = take_u32(c);
+	const char *user_tool = take_string(c), *group_tool = take_string(c);
+	long err = finished(c);
+
+	if (err || users.count % 3 || groups.count % 3)
+		return -EPROTO;
+	/* one that the clone has made is there, and the child need not be waited for */
+	err = o->cloned & CLONE_NEWUSER ? 1 : await_ready(o->report_fd);
+	if (err <= 0)
+		return (int)err;
+	/* before gid_map: a user who could give up a group by setgroups could open what is closed to that group (CVE-2014-8989) */
+	err = deny_setgroups ? write_proc(o->pid, "setgroups", "deny") : 0;
+	if (!err && groups.count)
+		err = *group_tool ? map_by_tool(o->pid, group_tool, &groups) : write_map(o->pid, "gid_map", &groups, o->first_group, o->id_count);
+	if (!err && users.count)
+		err = *user_tool ? map_by_tool(o->pid, user_tool, &users) : write_map(o->pid, "uid_map", &users, o->first_user, o->id_count);
+	return err ? (int)err : send_go(o);
+}
+
+/* The child has said so, or is gone; what it says is read at its end. */
+static int has_failed(int fd)
+{
+	struct report report;
+	long got = receive(fd, &report, sizeof report, PEEK_FLAG | 0x40 /* MSG_DONTWAIT */);
+
+	return got == 0 || got == -ECONNRESET || (got == (long)sizeof report && report.kind == REPORT_FAILED);
+}
+
+/*
+ * A volume whose files belong to ids of the job's user namespace. Only who owns
+ * the file system may say so: this side, since the child does not (mount_setattr(2)).
+ * The child attaches it.
+ */
+int op_send_mapped(struct outer *o, struct cursor *c)
+{
+	const char *source = take_string(c);
+	u64 attributes = take_u64(c), absent = take_u64(c);
+	u32 recursive = take_u32(c) ? AT_RECURSIVE : 0;
+	struct mount_attr attr = { .attr_set = attributes | MOUNT_ATTR_IDMAP };
+	struct descriptor_message message;
+	char path[64];
+	long user, tree, err = finished(c);
+
+	if (err)
+		return (int)err;
+	if (has_failed(o->report_fd))	/* then its ids are not mapped, which would be told instead */
+		return 0;
+	append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/user");
+	user = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (user < 0)
+		return (int)user;
+	tree = sys(__NR_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	err = in_part(PART_SOURCE, tree);
+	attr.userns_fd = (u64)user;
+	if (err >= 0)
+		err = refuse_attributes((int)tree, absent);
+	if (err >= 0)
+		err = in_part(PART_ATTRIBUTES,
+			      sys(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr));
+	if (err >= 0) {
+		make_message(&message, (int)tree);
+		err = sent(sys(__NR_sendmsg, o->report_fd, &message.header, NOSIGNAL_FLAG));
+	}
+	if (tree >= 0)
+		sys(__NR_close, tree);
+	sys(__NR_close, user);
+	return (int)err;
+}

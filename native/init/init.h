@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared functions of init/, under the file that holds them. */
+#ifndef HUTCH_INIT_H
+#define HUTCH_INIT_H
+
+#include "../lib/lib.h"
+#include "../wire/decode.h"
+
+/* init/streams.c: the standard streams of a job with a root of its own */
+
+int op_check_streams(struct cursor *c);
+int op_attach_terminal(struct cursor *c);
+
+/* init/namespace.c: namespaces that are joined, or made from inside */
+
+int op_await_maps(struct cursor *c);
+int op_await_groups(struct cursor *c);
+int op_limit_user_count(struct cursor *c);
+int op_await_network(struct cursor *c);
+int op_join_namespaces(struct cursor *c);
+int op_stay_outside(struct cursor *c);
+int op_offset_clocks(struct cursor *c);
+int op_fork(struct cursor *c);
+
+/* init/await-job.c: a process that waits until it is told what to become */
+
+extern struct cursor ordered;
+int op_await_order(struct cursor *c);
+
+/* init/chroot-steps.c: steps of unshare(1) and nsenter(1) that a run does not take */
+
+int op_write_own_file(struct cursor *c);
+int op_change_root(struct cursor *c);
+int op_hold_directories(struct cursor *c);
+int op_enter_directories(struct cursor *c);
+int op_drop_groups(struct cursor *c);
+int op_take_ids(struct cursor *c);
+int op_keep_capabilities(struct cursor *c);
+
+/* init/privilege.c: ids, capabilities and other privileges, on their way down */
+
+int op_set_user(struct cursor *c);
+int op_drop_bounding(struct cursor *c);
+int op_set_capabilities(struct cursor *c);
+int op_no_new_privileges(struct cursor *c);
+
+/* init/landlock.c: which files the command may use, by their paths */
+
+int op_allow_path(struct cursor *c);
+int op_restrict_paths(struct cursor *c);
+
+/* init/priority.c: limits and priorities of the process itself */
+
+int op_set_oom_score(struct cursor *c);
+int op_set_limit(struct cursor *c);
+int op_bound_limit(struct cursor *c);
+int op_set_nice(struct cursor *c);
+int op_set_io_priority(struct cursor *c);
+int op_set_scheduler(struct cursor *c);
+
+/* init/inner.c: what the child does before it becomes the command */
+
+int end_with_parent(int signal);
+int op_exec(struct cursor *c);
+int op_exec_file(struct cursor *c);
+int op_name_program(struct cursor *c);
+int op_install_filter(struct cursor *c);
+extern int dies_with_parent, made_namespaces;
+int run_inner(struct cursor *ops, u32 *step);
+
+/* init/seccomp-notify.c: a filter whose refusals are told */
+int op_supervise_filter(struct cursor *c);
+int is_supervised(void);
+long install_supervised(void);
+
+/* init/root.c: the job's own root, and paths inside it */
+
+long is_directory(int fd);
+int resolve_in(int base, const char *path, u64 resolve);
+int begin_inside(void);
+void end_inside(int begun);
+int follow_dangling(int parent, char *path, size_t start, size_t end);	/* dangling.c */
+int make_target(int base, const char *path, int directory, u64 resolve);
+long make_in(int fd);
+void make_missing(u32 parents, u32 directory, u32 file);
+int base_of(const char *path);
+int attach_new_name(int mount_fd, const char *name, int directory);
+int link_new_name(const char *name, const char *to);
+int set_attributes(int mount_fd, u64 attributes, int recursive);
+int attach(int mount_fd, int target);
+void keep(int mount_fd, const char *path, int holds);
+int op_open_root(struct cursor *c);
+int op_pivot_root(struct cursor *c);
+
+/* init/attach.c: what is attached to it */
+
+int copy_tree(const char *source, u32 recursive);
+int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds);
+int new_mount(const char *type, const struct strings *options, u64 attributes);
+int op_attach_tree(struct cursor *c);
+int op_attach_sent(struct cursor *c);
+int op_attach_groups(struct cursor *c);
+int op_attach_new(struct cursor *c);
+int op_attach_overlay(struct cursor *c);
+
+/* init/tmpfs-usage.c: file systems in memory that may be full */
+
+int begin_holding(int mount_fd, const char *type, const struct strings *options, int *fd);
+int end_holding(int fd);
+u32 full_spaces(void);
+
+/* init/mask-path.c: what of it is hidden, or made read-only */
+
+void forget_covers(void);
+int op_cover_path(struct cursor *c);
+
+/* init/text-file.c: a file of our own text in it */
+
+int op_attach_text(struct cursor *c);
+
+/* init/empty-root.c: a root that begins empty, and what fills it beside mounts */
+
+int write_held_proc(const char *path, const char *text);
+int op_empty_root(struct cursor *c);
+int op_make_missing(struct cursor *c);
+int op_make_directory(struct cursor *c);
+int op_make_link(struct cursor *c);
+int op_write_data(struct cursor *c);
+int op_change_mode(struct cursor *c);
+int op_make_read_only(struct cursor *c);
+
+/* init/session.c: what a process waits for, holds and enters */
+
+int op_close_on_exec(struct cursor *c);
+int op_block_on(struct cursor *c);
+int op_take_lock(struct cursor *c);
+int op_new_session(struct cursor *c);
+int op_nest_user(struct cursor *c);
+int op_refuse_users(struct cursor *c);
+int op_choose_directory(struct cursor *c);
+const char *chosen_directory(void);
+int op_enter_descriptor(struct cursor *c);
+
+/* init/reap.c: PID 1 */
+
+long confine_reaper(void);
+long begin_reaping(u64 *early);
+int reap(int command, u64 early);
+long say(enum report_kind kind, u32 step, int value);
+long say_all(const struct report *report);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inner ops: what the child does, in order, before it becomes the command.
+ * All run in hutch-init, inside the namespaces that clone3 made. Paths and
+ * names come from the plan, never from the container.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <net/if.h>
+#include <linux/poll.h>
+#include <linux/prctl.h>
+#include <signal.h>
+
+#include "../hutch.h"
+#include "../lib/message.h"
+
+#define AF_INET_FAMILY 2
+#define DGRAM_CLOEXEC (2 | 02000000)
+#define SIOCGIFFLAGS_REQUEST 0x8913
+#define SIOCSIFFLAGS_REQUEST 0x8914
+
+/*
+ * v1: writing "0" to `tasks` moves the calling thread alone. Unlike a write to
+ * cgroup.procs, that does not wait for an RCU grace period (8 to 100 ms after
+ * an idle gap), and hutch-init has one thread.
+ */
+static int op_join_group(struct cursor *c)
+{
+	const char *path = take_string(c);
+	int err = finished(c);
+
+	return err ? err : write_text(path, "0");
+}
+
+/* From here on awaitMaps has something to tell. */
+int made_namespaces;
+
+static int op_unshare(struct cursor *c)
+{
+	u64 flags = take_u64(c);
+	int err = finished(c);
+
+	if (!err)
+		err = (int)sys(__NR_unshare, flags);
+	made_namespaces |= !err;
+	return err;
+}
+
+static int op_set_hostname(struct cursor *c)
+{
+	const char *name = take_string(c);
+	int err = finished(c);
+
+	return err ? err : (int)sys(__NR_sethostname, name, text_length(name));
+}
+
+/* An empty source, type or data is a NULL for the kernel. */
+static int op_mount(struct cursor *c)
+{
+	const char *source = take_string(c), *target = take_string(c), *type = take_string(c);
+	u64 flags = take_u64(c);
+	const char *data = take_string(c);
+	int err = finished(c);
+
+	if (err)
+		return err;
+	return (int)sys(__NR_mount, *source ? source : NULL, target, *type ? type : NULL, flags,
+			*data ? data : NULL);
+}
+
+static int op_loopback_up(struct cursor *c)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	long fd, err = finished(c);
+
+	if (err)
+		return (int)err;
+	fd = sys(__NR_socket, AF_INET_FAMILY, DGRAM_CLOEXEC, 0);
+	if (fd < 0)
+		return (int)fd;
+	err = sys(__NR_ioctl, fd, SIOCGIFFLAGS_REQUEST, &request);
+	request.ifr_flags |= IFF_UP;
+	if (err >= 0)
+		err = sys(__NR_ioctl, fd, SIOCSIFFLAGS_REQUEST, &request);
+	sys(__NR_close, fd);
+	return (int)err;
+}
+
+static int op_change_directory(struct cursor *c)
+{
+	const char *path = take_string(c);
+	int err = finished(c);
+
+	return err ? err : (int)sys(__NR_chdir, path);
+}
+
+int dies_with_parent;
+
+/* The launcher may be gone before this is said, and then its end of the socket is closed. */
+int end_with_parent(int signal)
+{
+	struct pollfd peer = { .fd = report_socket, .events = 0 };
+	struct { long long s, ns; } now = { 0, 0 };
+	long err = sys(__NR_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0);
+
+	if (!err)
+		err = sys(__NR_ppoll, &peer, 1, &now, NULL, NSIG_BYTES);
+	if (err < 0)
+		return (int)err;
+	return peer.revents & POLLHUP ? -EOWNERDEAD : 0;
+}
+
+/* After any change of ids, which clears it. */
+static int op_die_with_parent(struct cursor *c)
+{
+	u32 signal = take_u32(c);
+	int err = finished(c);
+
+	if (!err)
+		err = end_with_parent((int)signal);
+	if (!err)
+		dies_with_parent = 1;
+	return err;
+}
+
+static int run_op(int code, struct cursor *payload)
+{
+	switch (code) {
+#define CASE(number, name, handler, fields) case number: return handler(payload);
+	INNER_OPS(CASE)
+#undef CASE
+	}
+	return -EPROTO;
+}
+
+/* Runs the section: does not return if the command replaced us. Otherwise -errno, with the index of the op in *step. */
+int run_inner(struct cursor *ops, u32 *step)
+{
+	struct cursor payload;
+	int code, err;
+
+	for (*step = 0; (code = take_op(ops, &payload)) > 0; ++*step) {
+		err = run_op(code, &payload);
+		if (err < 0)
+			return err;
+		if (ordered.at) {
+			*ops = ordered;
+			ordered.at = NULL;
+		}
+	}
+	return code < 0 ? code : -EPROTO;
+}

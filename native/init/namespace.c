@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Namespaces that are joined, or that can only be made or filled from inside. */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/poll.h>
+#include <linux/prctl.h>
+#include <linux/stat.h>
+#include <signal.h>
+
+#include "../hutch.h"
+#include "../lib/message.h"
+
+#define MAX_JOINED 8
+#define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
+
+/* The child's side of the hand-shakes in program.h. */
+static int await_go(void)
+{
+	char go = 0;
+	long got;
+
+	do
+		got = receive(report_socket, &go, 1, 0);
+	while (got == -EINTR);
+	if (got < 0)
+		return (int)got;
+	/* an end of file: hutch is gone */
+	return got == 1 && go == GO_BYTE ? 0 : -EOWNERDEAD;
+}
+
+int op_await_maps(struct cursor *c)
+{
+	int err = finished(c);
+
+	/* unsaid, both sides would wait for each other; what the clone has made needs no telling */
+	if (!err && made_namespaces)
+		err = (int)say(REPORT_READY, 0, 0);
+	return err < 0 ? err : await_go();
+}
+
+int op_await_groups(struct cursor *c)
+{
+	int err = finished(c);
+
+	return err ? err : await_go();
+}
+
+/*
+ * Nobody needs to be told that we wait: the namespace is there since the clone.
+ * As PID 1 we would not even notice what a user sends who is tired of waiting,
+ * so it is looked for: the command that it would have ended has not begun.
+ * Other signals stay for the command. `by` is for who reads the program.
+ */
+int op_await_network(struct cursor *c)
+{
+	static const u64 all = ~0ull, ends = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
+	struct pollfd either[2] = { { .fd = report_socket, .events = POLLIN }, { .events = POLLIN } };
+	u32 info[32];	/* struct signalfd_siginfo: its number comes first */
+	long err;
+
+	take_string(c);
+	err = finished(c);
+	if (!err)
+		err = sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, NULL, NSIG_BYTES);
+	if (!err)
+		err = sys(__NR_signalfd4, -1, &ends, NSIG_BYTES, O_CLOEXEC);
+	if (err < 0)
+		return (int)err;
+	either[1].fd = (int)err;
+	do
+		err = sys(__NR_ppoll, either, 2, NULL, NULL, NSIG_BYTES);
+	while (err == -EINTR);
+	if (err > 0 && !either[0].revents && sys(__NR_read, either[1].fd, info, sizeof info) == sizeof info) {
+		say(REPORT_EXITED, 0, (int)info[0]);
+		sys(__NR_exit_group, 128 + info[0]);
+	}
+	sys(__NR_close, either[1].fd);
+	return err < 0 ? (int)err : await_go();
+}
+
+/* True when the descriptor is the namespace that the caller is in already: setns refuses a user namespace then. */
+static int is_own_user_namespace(int fd)
+{
+	struct statx own, other;
+
+	return sys(__NR_statx, AT_FDCWD, "/proc/self/ns/user", 0, STATX_INO, &own) == 0 &&
+	       sys(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &other) == 0 && own.stx_ino == other.stx_ino &&
+	       own.stx_dev_major == other.stx_dev_major && own.stx_dev_minor == other.stx_dev_minor;
+}
+
+static int is_number(const char *s, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (s[i] < '0' || s[i] > '9')
+			return 0;
+	return length > 0;
+}
+
+/*
+ * Opens /proc/PID/ns/KIND by a descriptor of /proc/PID, which stays that
+ * process: when it ends and its number is given away, the descriptor is dead.
+ * So all namespaces of one target come from one process.
+ */
+static long open_namespace(const char *path, const char *before, long *target)
+{
+	static const char proc[] = "/proc/";
+	char directory[32];
+	size_t length = sizeof proc - 1;
+
+	for (size_t i = 0; i < length; i++)
+		if (path[i] != proc[i])
+			return sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	while (path[length] && path[length] != '/')
+		length++;
+	if (length >= sizeof directory || !path[length] || !is_number(path + 6, length - 6))
+		return sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	for (size_t i = 0; i <= length && *target >= 0; i++)
+		if (before[i] != path[i]) {
+			sys(__NR_close, *target);
+			*target = -1;
+		}
+	if (*target < 0) {
+		memcpy(directory, path, length);
+		directory[length] = 0;
+		*target = sys(__NR_openat, AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	return *target < 0 ? *target : sys(__NR_openat, *target, path + length + 1, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/*
+ * All are opened first: a joined mount namespace has other paths. The user
+ * namespace comes when another one is refused, since only it may give the
+ * right, and else last, since it takes the rights over the others away.
+ */
+int op_join_namespaces(struct cursor *c)
+{
+	struct strings paths = take_strings(c);
+	struct numbers kinds = take_numbers(c);
+	const char *path = paths.first, *before = path;
+	long fds[MAX_JOINED], target = -1, err = finished(c);
+	u32 user = MAX_JOINED;
+
+	if (err || paths.count != kinds.count || paths.count > MAX_JOINED)
+		return -EPROTO;
+	/* whoever is root in there may not trace us and take our descriptors before the command runs (CVE-2016-9962) */
+	err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (err)
+		return (int)err;
+	for (u32 i = 0; i < paths.count; i++, before = path, path = next_string(path)) {
+		fds[i] = open_namespace(path, before, &target);
+		if (fds[i] < 0)
+			return (int)fds[i];
+		if (kinds.first[i] == CLONE_NEWUSER)
+			user = i;
+	}
+	for (int pass = 0; pass < 2; pass++) {
+		for (u32 i = 0; i < paths.count; i++) {
+			if (i == user || fds[i] < 0)
+				continue;
+			err = sys(__NR_setns, fds[i], kinds.first[i]);
+			if (err == -EPERM && pass == 0 && user != MAX_JOINED)
+				continue;
+			if (err < 0)
+				return (int)err;
+			sys(__NR_close, fds[i]);
+			fds[i] = -1;
+		}
+		if (pass == 0 && user != MAX_JOINED && !is_own_user_namespace((int)fds[user])) {
+			err = sys(__NR_setns, fds[user], CLONE_NEWUSER);
+			if (err < 0)
+				return (int)err;
+		}
+	}
+	if (user != MAX_JOINED)
+		sys(__NR_close, fds[user]);
+	if (target >= 0)
+		sys(__NR_close, target);
+	return 0;
+}
+
+/*
+ * A pid namespace that is joined, or made by unshare, holds the children of
+ * the caller and not itself: so this process stays outside, passes signals on
+ * and ends as its child does, which goes on with the program.
+ */
+static int stay_outside(u32 signal)
+{
+	u64 all = ~0ull, none = 0, early;
+	long pid, err = end_with_parent(SIGKILL);
+
+	if (err)
+		return (int)err;
+	err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!err)
+		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
+	if (err)
+		return (int)err;
+	sys(__NR_prctl, PR_SET_NAME, "hutch-init", 0, 0, 0);
+	err = begin_reaping(&early);
+	if (err)
+		return (int)err;
+#if defined(__x86_64__)
+	pid = sys(__NR_clone, SIGCHLD, 0, NULL, NULL, 0);
+#else
+	pid = sys(__NR_clone, SIGCHLD, 0, NULL, 0, NULL);
+#endif
+	if (pid < 0)
+		return (int)pid;
+	if (pid > 0)
+		return reap((int)pid, early);
+	err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, NULL, NSIG_BYTES);
+	if (err)
+		return (int)err;
+	return signal ? end_with_parent((int)signal) : 0;
+}
+
+int op_stay_outside(struct cursor *c)
+{
+	int err = finished(c);
+
+	return err ? err : stay_outside(SIGKILL);
+}
+
+/* As unshare --fork: the child gets this signal, or none, when its parent is gone. */
+int op_fork(struct cursor *c)
+{
+	u32 signal = take_u32(c);
+	int err = finished(c);
+
+	return err ? err : stay_outside(signal);
+}
+
+/* Offsets hold only while nobody is in the namespace: so it is made, filled, and then entered. */
+int op_offset_clocks(struct cursor *c)
+{
+	const char *offsets = take_string(c);
+	long fd, err = finished(c);
+
+	if (!err)
+		err = sys(__NR_unshare, CLONE_NEWTIME);
+	if (!err && *offsets)
+		err = write_text("/proc/self/timens_offsets", offsets);
+	if (err)
+		return (int)err;
+	fd = sys(__NR_openat, AT_FDCWD, "/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return (int)fd;
+	err = sys(__NR_setns, fd, CLONE_NEWTIME);
+	sys(__NR_close, fd);
+	return (int)err;
+}
+
+/*
+ * A file of /proc/sys/user: it bounds what this user namespace may have, beside the limits of those above. Where /proc is
+ * read-only, or older than the file, those alone hold.
+ */
+int op_limit_user_count(struct cursor *c)
+{
+	const char *path = take_string(c), *value = take_string(c);
+	int err = finished(c);
+
+	if (!err)
+		err = write_text(path, value);
+	return err == -EROFS || err == -ENOENT || err == -EACCES || err == -EPERM ? 0 : err;
+}

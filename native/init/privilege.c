@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ids and capabilities. The plan puts these ops in the one order that works:
+ * bounding set, ids, the other four sets, no_new_privs. All run before the
+ * command, and nothing of the container has run yet.
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/prctl.h>
+
+#include "../hutch.h"
+
+/* Groups go first: once the ids are gone, setgroups is refused. */
+int op_set_user(struct cursor *c)
+{
+	u32 uid = take_u32(c), gid = take_u32(c);
+	struct numbers groups = take_numbers(c);
+	u32 keep_groups = take_u32(c), keep_capabilities = take_u32(c);
+	long err = finished(c);
+
+	if (!err && keep_capabilities)
+		err = sys(__NR_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (!err && keep_groups != 1)
+		err = sys(__NR_setgroups, groups.count, groups.first);
+	if (err == -EPERM && keep_groups == 2)	/* a namespace above denies it to all below */
+		err = 0;
+	if (!err)
+		err = sys(__NR_setresgid, gid, gid, gid);
+	if (!err)
+		err = sys(__NR_setresuid, uid, uid, uid);
+	return (int)err;
+}
+
+/* Before the ids change, which takes CAP_SETPCAP away. Capabilities that are newer than this program are dropped too. */
+int op_drop_bounding(struct cursor *c)
+{
+	u64 keep = take_u64(c);
+	long err = finished(c);
+
+	for (unsigned int number = 0; !err && number < 64; number++) {
+		if (keep >> number & 1)
+			continue;
+		err = sys(__NR_prctl, PR_CAPBSET_DROP, number, 0, 0, 0);
+		/* who may drop none may have had none */
+		if (err == -EPERM && sys(__NR_prctl, PR_CAPBSET_READ, number, 0, 0, 0) == 0)
+			err = 0;
+		if (err == -EINVAL)	/* the last one was the kernel's last */
+			return 0;
+	}
+	return (int)err;
+}
+
+/* Effective is as permitted. Ambient is emptied first: it may not hold more than the other two. */
+int op_set_capabilities(struct cursor *c)
+{
+	u64 permitted = take_u64(c), inheritable = take_u64(c), ambient = take_u64(c);
+	long err = finished(c);
+
+	if (!err)
+		err = sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (!err)
+		err = set_capabilities(permitted, inheritable);
+	return (int)(err ? err : raise_ambient(ambient));
+}
+
+/* From here on no exec gives privileges: set-user-ID programs and file capabilities do nothing (no_new_privs.rst). */
+int op_no_new_privileges(struct cursor *c)
+{
+	int err = finished(c);
+
+	return err ? err : (int)sys(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looks at a mount target that was refused: which symbolic link leads where inside the root, and which part of the path is
+ * in the way. Called only after a step has failed. Each part is opened below the root without following links, so that
+ * whoever changes the tree meanwhile changes the words alone.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+
+#include "../hutch.h"
+#include "../lib/message.h"
+
+#define MAX_LINKS 40		/* as the kernel's MAXSYMLINKS */
+#define PROC_MAGIC 0x9fa0
+#define NOSIGNAL 0x4000
+
+static const char *target_path;	/* the target of the step that is being made */
+
+void note_target(const char *path)
+{
+	target_path = path;
+}
+
+struct walk {
+	struct program_look *look;
+	size_t length;		/* of the literal path so far, in look->target; 1: the root */
+	int links;
+	size_t at;		/* in rest */
+	char rest[2048], next[2048];
+};
+
+static int open_part(const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
+	};
+
+	return (int)sys(__NR_openat2, base_of("/"), path, &how, sizeof how);
+}
+
+static int append(char *text, size_t size, size_t at, const char *more)
+{
+	size_t length = text_length(more);
+
+	if (at + length >= size)
+		return -ENAMETOOLONG;
+	memcpy(text + at, more, length + 1);
+	return 0;
+}
+
+static void drop_last(struct walk *w)
+{
+	while (w->length > 1 && w->look->target[--w->length] != '/')
+		;
+	w->look->target[w->length] = 0;
+}
+
+/* Links that lead to what a process has open, and not to a path: in /proc all others are relative. */
+static int is_magic(int fd, const char *to)
+{
+	struct mount_facts found = { 0 };
+	const char *own = "self/";
+	size_t same = 0;
+
+	if (sys(__NR_fstatfs, fd, &found) || found.other[0] != PROC_MAGIC)
+		return 0;
+	while (own[same] && to[same] == own[same])
+		same++;
+	return own[same] && (to[0] < '0' || to[0] > '9');
+}
+
+/* The first link of the way is told with what it says, the end cut off if it is long. */
+static void note_link(struct program_look *look, const char *to, size_t length)
+{
+	if (look->path[0])
+		return;
+	append(look->path, sizeof look->path, 0, look->target);
+	if (length >= sizeof look->loader)
+		length = sizeof look->loader - 1;
+	memcpy(look->loader, to, length);
+	look->loader[length] = 0;
+}
+
+/* Puts what the link says in front of the rest. */
+static int follow(struct walk *w, int fd)
+{
+	long length = sys(__NR_readlinkat, fd, "", w->next, sizeof w->next - 2);
+
+	if (length < 0)
+		return (int)length;
+	w->next[length] = 0;
+	note_link(w->look, w->next, (size_t)length);
+	w->look->access = is_magic(fd, w->next) ? ELOOP : 0;
+	if (w->look->access || ++w->links > MAX_LINKS)
+		return -ELOOP;
+	w->next[length++] = '/';
+	if (append(w->next, sizeof w->next, (size_t)length, w->rest + w->at))
+		return -ENAMETOOLONG;
+	memcpy(w->rest, w->next, sizeof w->rest);
+	w->at = 0;
+	if (w->rest[0] == '/')
+		w->length = 1;
+	else
+		drop_last(w);
+	w->look->target[w->length] = 0;
+	return 0;
+}
+
+static void note_found(struct program_look *look, int fd, const struct statx *found)
+{
+	struct mount_facts mount = { 0 };
+
+	look->mode = found->stx_mode;
+	look->owner = found->stx_uid;
+	look->group = found->stx_gid;
+	if (!sys(__NR_fstatfs, fd, &mount))
+		look->mount = (u32)mount.flags;
+}
+
+/* Opens what the literal path has come to: a link, a directory, or what is in the way. */
+static int look_at_part(struct walk *w)
+{
+	struct program_look *look = w->look;
+	const char *rest = w->rest + w->at;
+	struct statx found;
+	int fd = open_part(look->target), err;
+
+	if (fd < 0)
+		return fd;
+	err = (int)sys(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID, &found);
+	if (!err && (found.stx_mode & S_IFMT) == S_IFLNK) {
+		err = follow(w, fd);
+	} else if (!err) {
+		note_found(look, fd, &found);
+		while (*rest == '/')
+			rest++;
+		err = *rest && (found.stx_mode & S_IFMT) != S_IFDIR ? -ENOTDIR : 0;
+	}
+	sys(__NR_close, fd);
+	return err;
+}
+
+/* Puts the next name, of that length, behind the literal path. */
+static int enter(struct walk *w, const char *name, size_t length)
+{
+	struct program_look *look = w->look;
+	size_t before = w->length;
+	int err;
+
+	if (before + length + 2 >= sizeof look->target)
+		return -ENAMETOOLONG;
+	if (before > 1)
+		look->target[w->length++] = '/';
+	memcpy(look->target + w->length, name, length);
+	w->length += length;
+	look->target[w->length] = 0;
+	look->barrier = (u32)w->length;
+	err = look_at_part(w);
+	if (err == -EACCES)
+		look->barrier = (u32)before;
+	return err;
+}
+
+static int walk(struct walk *w)
+{
+	for (;;) {
+		const char *name;
+		size_t length = 0;
+		int err;
+
+		while (w->rest[w->at] == '/')
+			w->at++;
+		name = w->rest + w->at;
+		while (name[length] && name[length] != '/')
+			length++;
+		w->at += length;
+		if (!length)
+			return 0;
+		if (length == 1 && name[0] == '.')
+			continue;
+		if (length == 2 && name[0] == '.' && name[1] == '.') {
+			drop_last(w);
+			continue;
+		}
+		err = enter(w, name, length);
+		if (err)
+			return err;
+	}
+}
+
+/* After FAILED, if a target was refused. */
+void tell_refused_target(int err)
+{
+	static struct program_look look;
+	static struct walk w;
+	int part = -err / STEP_PART;
+	struct statx found;
+
+	if (!target_path || *target_path != '/' || (part != PART_TARGET && part != PART_ATTACH) || base_of(target_path) < 0)
+		return;
+	look.report.kind = REPORT_PROGRAM;
+	look.report.value = LOOK_AT_TARGET;
+	look.user = (u32)sys(__NR_geteuid);
+	w.look = &look;
+	w.length = 1;
+	memcpy(look.target, "/", 2);
+	if (append(w.rest, sizeof w.rest, 0, target_path))
+		return;
+	if (!sys(__NR_statx, base_of("/"), "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID, &found))
+		note_found(&look, base_of("/"), &found);
+	look.error = (u32)-walk(&w);
+	/* what was not reached is a part of where the target leads, too */
+	if (look.error)
+		append(look.target, sizeof look.target, w.length, w.rest + w.at);
+	transmit(report_socket, &look, sizeof look, NOSIGNAL);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sets of capabilities, for the child of a clone and for the inner ops of privilege.c. */
+#include <linux/capability.h>
+#include <linux/prctl.h>
+
+#include "../hutch.h"
+
+static const struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+long set_capabilities(u64 permitted, u64 inheritable)
+{
+	struct __user_cap_data_struct data[2] = {
+		{ (u32)permitted, (u32)permitted, (u32)inheritable },
+		{ (u32)(permitted >> 32), (u32)(permitted >> 32), (u32)(inheritable >> 32) },
+	};
+
+	return sys(__NR_capset, &header, data);
+}
+
+long raise_ambient(u64 wanted)
+{
+	long err = 0;
+
+	for (unsigned int number = 0; !err && number < 64; number++)
+		if (wanted >> number & 1)
+			err = sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0);
+	return err;
+}
+
+/*
+ * Born in a new user namespace, a process has all capabilities in it, but an
+ * exec would take them: no id is mapped yet, so none is root's. Ambient ones
+ * stay. setCapabilities takes them away again.
+ */
+long raise_to_ambient(void)
+{
+	struct __user_cap_data_struct data[2] = { { 0, 0, 0 } };
+	u64 permitted;
+	long err = sys(__NR_capget, &header, data);
+
+	if (err)
+		return err;
+	permitted = (u64)data[1].permitted << 32 | data[0].permitted;
+	err = set_capabilities(permitted, permitted);
+	return err ? err : raise_ambient(permitted);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One job as the addon holds it, and what the reactor says of it. Shared by addon.c, reactor.c and forward.c. */
+#ifndef HUTCH_JOB_H
+#define HUTCH_JOB_H
+
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <pthread.h>
+
+#include "../hutch.h"
+
+#define P_PIDFD_TYPE 3	/* P_PIDFD of waitid(2), which older libcs lack */
+
+/*
+ * The life of a job, as the reactor's thread tells it to JavaScript:
+ *
+ *   JavaScript           reactor thread             kernel
+ *   launch()  ─────────▶ adds pidfd, eventfds
+ *             ◀───────── NOTICED                    inotify, eventfd
+ *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL; CPU time: SIGKILL
+ *             ◀───────── FAILED                     pidfd: what hutch-init said
+ *             ◀───────── PROGRAM                    behind FAILED of exec: struct program_look
+ *             ◀───────── ENDED                      groups read and removed
+ *
+ * of a job in a pool, before and besides:
+ *
+ *   launch()  ─────────▶ adds the socket, too
+ *             ◀───────── READY                      it waits for its order
+ *   order()   ─────────▶ counts its time from now
+ *             ◀───────── UNREAD                     pidfd: it had ended before it read the order
+ *             ◀───────── REFUSED                    a call of its own filter, see supervisor.c
+ *
+ * and of a trigger, which has an id as a job has:
+ *
+ *   openTrigger() ─────▶ adds its descriptor
+ *             ◀───────── TRIGGERED                  pressure, v1 eventfd
+ */
+enum event_kind {
+	EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4, EVENT_TRIGGERED = 5, EVENT_READY = 6,
+	EVENT_UNREAD = 7, EVENT_REFUSED = 8, EVENT_PROGRAM = 9
+};
+
+struct event {
+	u32 job;
+	enum event_kind kind;
+	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 when the group is gone; REFUSED: which kind, -1 for all counts, -2 for all calls */
+	int b;	/* FAILED: errno; STOPPED: 1 for its CPU time; ENDED: wait status of our own child; TRIGGERED: how often */
+	int c;	/* FAILED: number of the call; ENDED: step of the clean-up that failed, or -1 */
+	int d;	/* ENDED: its errno */
+	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
+	double voluntary, forced;	/* ENDED: its context switches, from there */
+	double max_rss;		/* ENDED: KiB of the command, 0 when hutch-init did not say */
+	u32 full_spaces, full_tables, table_limit;	/* ENDED: as in struct life */
+	u32 length;
+	char *bytes;	/* NOTICED: the file's text; PROGRAM: the struct; ENDED: figures */
+};
+
+struct supervisor;
+
+struct reactor;
+
+/* A thread that waits for a job with a terminal to stop. */
+struct stop_watch {
+	struct reactor *reactor;
+	pthread_t thread;
+	u32 job;
+	int pidfd;	/* another one than the job's, so that it has no part in the epoll set */
+	int runs;
+};
+
+struct job {
+	struct job *next;
+	u32 id;
+	u8 *program;
+	struct life life;
+	struct event *last;	/* memory for ENDED, which must be told without any */
+	struct supervisor *supervisor;
+	struct stop_watch stop_watch;
+	int listened;	/* the listener of its filter has come, or none will */
+};
+
+struct trigger {
+	struct trigger *next;
+	u32 id;
+	int fd;
+	int counts;	/* an eventfd, to be read */
+};
+
+/* What a descriptor in the epoll set belongs to. */
+enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD, FROM_TRIGGER, FROM_REPORT, FROM_EMPTY };
+
+/* One a JavaScript environment (the main thread, each worker). */
+struct reactor {
+	pthread_mutex_t lock;	/* guards triggers and jobs, and each job's signals against its end */
+	pthread_t thread;
+	int running;
+	int stopping;
+	int epoll_fd, wake_fd, inotify_fd, init_fd;
+	u32 next_id;
+	struct job *jobs;
+	u32 job_count;
+	struct trigger *triggers;
+	napi_threadsafe_function post;
+};
+
+/* reactor.c */
+int reactor_open(struct reactor *r);
+void reactor_close(struct reactor *r);
+int reactor_add(struct reactor *r, struct job *job);
+struct job *reactor_find(struct reactor *r, u32 id);
+int reactor_stop_job(struct reactor *r, u32 id);
+void reactor_wake(struct reactor *r);
+void job_free(struct job *job);
+int reactor_listen(struct reactor *r, int fd, u32 events, enum source source, u32 index, u32 id);
+void reactor_post(struct reactor *r, struct event event);
+
+/* trigger.c */
+int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id);
+void trigger_fired(struct reactor *r, u32 id, u32 events);
+int trigger_close(struct reactor *r, u32 id);
+void trigger_close_all(struct reactor *r);
+
+/* supervisor.c */
+struct supervisor *supervisor_start(struct reactor *r, struct job *job, int listener);
+void supervisor_end(struct supervisor *s, int tells);
+int supervisor_take(int report_fd);
+
+/* read.c */
+char *take_words(napi_env env, napi_value value);
+napi_value export_read_files(napi_env env, napi_callback_info info);
+napi_value export_read_log_tail(napi_env env, napi_callback_info info);
+napi_value export_open_reader(napi_env env, napi_callback_info info);
+napi_value export_read_again(napi_env env, napi_callback_info info);
+napi_value export_close_reader(napi_env env, napi_callback_info info);
+
+/* list-groups.c */
+napi_value export_walk_groups(napi_env env, napi_callback_info info);
+
+/* follow.c */
+void add_follow(napi_env env, napi_value exports);
+
+/* proc-connector.c */
+void add_procs(napi_env env, napi_value exports);
+
+/* ns.c */
+void add_ns(napi_env env, napi_value exports);
+
+/* netns.c */
+void add_held(napi_env env, napi_value exports);
+void add_stale(napi_env env, napi_value exports);
+
+/* pool.c */
+void add_order(napi_env env, napi_value exports);
+
+/* addon.c */
+struct reactor *reactor_of(napi_env env);
+
+/* exec.c */
+napi_value export_exec(napi_env env, napi_callback_info info);
+
+/* forward.c */
+int hold_signals(void);
+void forward_signals(int pidfd, const struct outer *outer);
+u32 forward_nothing(void);
+void die_by(int sig);
+void die_with_parent(pid_t parent);
+
+/* stops.c: a job that its terminal stopped */
+
+int hears_stops(const struct job *job);
+void begin_stop_watch(struct reactor *r, struct job *job);
+void end_stop_watch(struct reactor *r, struct job *job, int locked);
+
+#endif

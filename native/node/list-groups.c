@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All groups below a directory. The kernel counts a group's children in its
+ * number of links (2 more), so the many that have none need not be opened.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "job.h"
+#include "../lib/directory.h"
+#include "read.h"
+
+#define LISTING 32768
+/* who may make groups without number must not make us hold them all */
+#define MOST_BYTES (16u << 20)
+
+static int has_children(int directory, const char *name)
+{
+	struct stat st;
+
+	return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink != 2;
+}
+
+/* `+` or `-`: with or without children; the path; NUL */
+static int append_path(struct output *out, char mark, size_t parent, const char *name)
+{
+	size_t above = parent == SIZE_MAX ? 0 : strlen(out->bytes + parent), length = strlen(name);
+	int err = reserve(out, above + length + 3);
+
+	if (err)
+		return err;
+	out->bytes[out->length++] = mark;
+	if (above) {
+		memcpy(out->bytes + out->length, out->bytes + parent, above);
+		out->length += above;
+		out->bytes[out->length++] = '/';
+	}
+	memcpy(out->bytes + out->length, name, length + 1);
+	out->length += length + 1;
+	return 0;
+}
+
+/* The groups right below one; what cannot be listed has none. */
+static int append_children(struct output *out, int fd, size_t parent, char *listing)
+{
+	long got, at = 0;
+	int err = 0;
+
+	while (!err && (got = sys(__NR_getdents64, fd, listing, LISTING)) > 0)
+		for (at = 0; !err && at < got;) {
+			struct entry *e = (struct entry *)(listing + at);
+
+			at += e->length;
+			if (e->type == DT_DIR && strcmp(e->name, ".") && strcmp(e->name, ".."))
+				err = append_path(out, has_children(fd, e->name) ? '+' : '-', parent, e->name);
+		}
+	return err;
+}
+
+/* The list is its own queue: a group's children are added behind it. */
+static int walk(struct output *out, int top, char *listing)
+{
+	int err = append_children(out, top, SIZE_MAX, listing);
+
+	for (size_t at = 0; !err && at < out->length && out->length < MOST_BYTES; at += strlen(out->bytes + at) + 1) {
+		int fd;
+
+		if (out->bytes[at] != '+')
+			continue;
+		fd = openat(top, out->bytes + at + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0)
+			continue;
+		err = append_children(out, fd, at + 1, listing);
+		close(fd);
+	}
+	return err;
+}
+
+static int is_ascii(const char *bytes, size_t length)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < length; i++)
+		all |= (unsigned char)bytes[i];
+	return all < 0x80;
+}
+
+/*
+ * walkGroups(directory): all groups below it, each with a mark before its path from there and a NUL behind. A name may be
+ * any bytes, so that what is more than ASCII is for JavaScript to decode.
+ */
+napi_value export_walk_groups(napi_env env, napi_callback_info info)
+{
+	struct output out = { 0 };
+	char *directory = NULL, *listing = malloc(LISTING);
+	napi_value argv[1], result = NULL;
+	size_t count = 1;
+	int err = -ENOMEM, fd = -1;
+
+	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 1)
+		directory = take_words(env, argv[0]);
+	if (directory && listing) {
+		fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		err = fd < 0 ? 0 : walk(&out, fd, listing);
+	}
+	close_fd(fd);
+	free(directory);
+	free(listing);
+	if (err < 0)
+		napi_throw_error(env, NULL, "out of memory");
+	else if (is_ascii(out.bytes, out.length))
+		napi_create_string_latin1(env, out.bytes ? out.bytes : "", out.length, &result);
+	else
+		napi_create_buffer_copy(env, out.length, out.bytes, NULL, &result);
+	free(out.bytes);
+	return result;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Texts of kernel files, gathered for JavaScript: read.c has them, follow.c and list-groups.c use them, too. */
+#ifndef HUTCH_READ_H
+#define HUTCH_READ_H
+
+#include <stddef.h>
+
+struct output {
+	char *bytes;
+	size_t length, room;
+};
+
+int reserve(struct output *out, size_t size);
+long append_text(struct output *out, long fd);
+long open_group(const char *directory);
+long open_file(long directory, const char *name);
+void close_fd(long fd);
+napi_value to_buffer(napi_env env, struct output *out, int err);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The listener of a job's filter: one thread, which answers each call as the
+ * profile does, and tells of each kind of refusal once, with a count at the end.
+ *
+ *   kernel                       this thread                  JavaScript
+ *   a call is refused  ───────▶  runs the profile's filter
+ *                                a new kind: reads names  ──▶  REFUSED
+ *                      ◀───────  errno, or a signal
+ *   all have ended                                        ──▶  REFUSED, a = -1: how often each kind
+ *
+ * Everything here is the container's: memory is read while another thread may
+ * change it, and a read may wait for a page that the container holds back. So
+ * the thread is this job's alone, what is read decides nothing, and nobody
+ * waits for the thread: who ends the job takes the counts and goes. An
+ * unanswered call stays refused.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "job.h"
+#include "../lib/proc-status.h"
+
+#define KINDS 256
+#define LEARNED 1024
+#define TEXT 256
+#define X32_BIT 0x40000000u
+#define ENDS_WITHIN_MS 1000	/* after a fatal SIGSYS */
+
+struct supervisor {
+	pthread_mutex_t lock;	/* guards all below; not held while memory of the job is read */
+	int references, closed;
+	struct reactor *reactor;
+	u32 job;
+	int listener, stop_fd;
+	u32 *answers, *arguments;
+	u32 answer_count, argument_count;
+	int learns;
+	u32 kinds;
+	u64 kind[KINDS];
+	u32 counts[KINDS + 1];	/* the last is of kinds beyond those */
+	u8 seen[3][LEARNED];	/* the machine's own, x32, the other of its kernel */
+};
+
+/* What REFUSED brings; its texts follow, each a length and as many bytes. src/seccomp/refused-call.ts is the twin. */
+struct refused {
+	u32 number, machine;
+	u64 args[6];
+	u32 answer, pid;
+	char comm[16];
+	u32 texts;	/* which arguments are there as texts */
+};
+
+static void release(struct supervisor *s)
+{
+	int left;
+
+	pthread_mutex_lock(&s->lock);
+	left = --s->references;
+	pthread_mutex_unlock(&s->lock);
+	if (left)
+		return;
+	close(s->listener);
+	close(s->stop_fd);
+	free(s->answers);
+	free(s->arguments);
+	free(s);
+}
+
+/* Classic BPF, as the kernel has run it on the same words. What makes no sense is a refusal. */
+static u32 answer_of(const struct supervisor *s, const struct seccomp_data *data)
+{
+	u32 loaded = 0;
+
+	for (u32 at = 0; at + 1 < s->answer_count; at += 2) {
+		u32 code = s->answers[at] & 0xffff, k = s->answers[at + 1];
+		u32 yes = s->answers[at] >> 16 & 0xff, no = s->answers[at] >> 24;
+
+		switch (code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			if (k > sizeof *data - 4)
+				return SECCOMP_RET_ERRNO | EPERM;
+			memcpy(&loaded, (const char *)data + k, 4);
+			break;
+		case BPF_ALU | BPF_AND | BPF_K: loaded &= k; break;
+		case BPF_JMP | BPF_JA: at += 2 * k; break;
+		case BPF_JMP | BPF_JEQ | BPF_K: at += 2 * (loaded == k ? yes : no); break;
+		case BPF_JMP | BPF_JGT | BPF_K: at += 2 * (loaded > k ? yes : no); break;
+		case BPF_JMP | BPF_JGE | BPF_K: at += 2 * (loaded >= k ? yes : no); break;
+		case BPF_RET | BPF_K: return k;
+		default: return SECCOMP_RET_ERRNO | EPERM;
+		}
+	}
+	return SECCOMP_RET_ERRNO | EPERM;
+}
+
+static size_t read_proc(u32 tid, const char *name, char *to, size_t size)
+{
+	char path[64];
+	long got;
+
+	snprintf(path, sizeof path, "/proc/%u/%s", tid, name);
+	got = read_text(path, to, size - 1);
+	to[got > 0 ? got : 0] = 0;
+	return got > 0 ? (size_t)got : 0;
+}
+
+
+/* A text of another's memory, by two pieces, since the page after it may be missing. */
+static u32 read_memory(u32 tid, u64 address, char *to)
+{
+	size_t first = 4096 - address % 4096;
+	struct iovec into = { to, TEXT }, from[2];
+	ssize_t got;
+
+	first = first < TEXT ? first : TEXT;
+	from[0] = (struct iovec){ (void *)(uintptr_t)address, first };
+	from[1] = (struct iovec){ (void *)(uintptr_t)(address + first), TEXT - first };
+	got = process_vm_readv((pid_t)tid, &into, 1, from, first < TEXT ? 2 : 1, 0);
+	return got > 0 ? (u32)strnlen(to, (size_t)got) : 0;
+}
+
+static u64 hash(u64 sum, const void *bytes, size_t size)
+{
+	for (const u8 *at = bytes; size--; at++)
+		sum = (sum ^ *at) * 1099511628211u;
+	return sum;
+}
+
+/* True while the call waits for its answer: until then its thread's number belongs to nobody else. */
+static int is_waiting(const struct supervisor *s, const struct seccomp_notif *call)
+{
+	u64 id = call->id;
+
+	return ioctl(s->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+/*
+ * Ends the process by SIGSYS, as the kernel would, or by SIGKILL where SIGSYS
+ * would be lost or may be: also when the process is still there afterwards, since
+ * another thread may have set a handler. 0 if no signal could be sent.
+ */
+static int end_process(const struct supervisor *s, const struct seccomp_notif *call)
+{
+	char text[4096];
+	struct pollfd ended = { .fd = -1, .events = POLLIN };
+	struct process_status status;
+	int sent, sig;
+
+	/* 0: the process is not visible from here, and a signal to 0 would go to this process's own group */
+	if (!call->pid)
+		return 0;
+	read_proc(call->pid, "status", text, sizeof text);
+	parse_status(text, &status);
+	ended.fd = (int)syscall(__NR_pidfd_open, status.tgid ? status.tgid : call->pid, 0);
+	if (ended.fd < 0 || !is_waiting(s, call)) {
+		sent = ended.fd < 0 && is_waiting(s, call) && kill((pid_t)call->pid, SIGKILL) == 0;
+	} else {
+		sig = loses_signal(&status, SIGSYS) ? SIGKILL : SIGSYS;
+		sent = syscall(__NR_pidfd_send_signal, ended.fd, sig, NULL, 0) == 0;
+		if (sent && sig != SIGKILL && poll(&ended, 1, ENDS_WITHIN_MS) <= 0)
+			syscall(__NR_pidfd_send_signal, ended.fd, SIGKILL, NULL, 0);
+	}
+	if (ended.fd >= 0)
+		close(ended.fd);
+	return sent;
+}
+
+/* What is told of one call: its length, and a number for its kind. */
+static u32 describe(struct supervisor *s, const struct seccomp_notif *call, u32 answer, char *out, u64 *kind)
+{
+	struct refused told = { .number = (u32)call->data.nr, .machine = call->data.arch, .answer = answer, .pid = call->pid };
+	u32 mask = 0, length = sizeof told;
+
+	memcpy(told.args, call->data.args, sizeof told.args);
+	read_proc(call->pid, "comm", told.comm, sizeof told.comm);
+	/* the table is of the machine's own calls */
+	if (told.machine == OWN_ARCH)
+		for (u32 i = 0; i + 1 < s->argument_count; i += 2)
+			if (s->arguments[i] == told.number)
+				mask = s->arguments[i + 1];
+	told.texts = mask & 0x3f;
+	*kind = hash(14695981039346656037u, &told.number, 8);
+	*kind = hash(*kind, told.comm, sizeof told.comm);
+	for (int i = 0; i < 6; i++) {
+		u32 got;
+
+		if (mask >> (8 + i) & 1)
+			*kind = hash(*kind, &told.args[i], 8);
+		if (!(mask >> i & 1))
+			continue;
+		got = read_memory(call->pid, told.args[i], out + length + 4);
+		*kind = hash(*kind, out + length + 4, got);
+		memcpy(out + length, &got, 4);
+		length += 4 + got;
+	}
+	memcpy(out, &told, sizeof told);
+	return length;
+}
+
+static void note(struct supervisor *s, const struct seccomp_notif *call, u32 answer)
+{
+	char told[sizeof(struct refused) + 6 * (TEXT + 4)], text[4096];
+	struct process_status status;
+	u64 kind;
+	u32 length = describe(s, call, answer, told, &kind), at = 0;
+	int known;
+
+	read_proc(call->pid, "status", text, sizeof text);
+	/* what was read by number is the caller's only if the call still waits; else only its count is certain */
+	known = is_waiting(s, call);
+	parse_status(text, &status);
+	pthread_mutex_lock(&s->lock);
+	while (known && at < s->kinds && s->kind[at] != kind)
+		at++;
+	if (!known)
+		at = KINDS;
+	if (at == s->kinds && at < KINDS) {
+		u32 pid = status.tgid;
+
+		s->kind[s->kinds++] = kind;
+		memcpy(told + offsetof(struct refused, pid), &pid, sizeof pid);
+		if (!s->closed)
+			reactor_post(s->reactor, (struct event){ .job = s->job, .kind = EVENT_REFUSED, .a = (int)at,
+								  .length = length, .bytes = told });
+	}
+	if (s->counts[at] != ~0u)
+		s->counts[at]++;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void learn(struct supervisor *s, const struct seccomp_data *data)
+{
+	u32 number = (u32)data->nr, table = data->arch != OWN_ARCH ? 2 : number & X32_BIT ? 1 : 0;
+
+	if (table == 1)
+		number &= ~X32_BIT;
+	if (number < LEARNED)
+		s->seen[table][number] = 1;
+}
+
+static void answer(struct supervisor *s)
+{
+	struct seccomp_notif call = { 0 };
+	struct seccomp_notif_resp reply = { 0 };
+	u32 word;
+
+	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+		return;
+	reply.id = call.id;
+	if (s->learns) {
+		learn(s, &call.data);
+		reply.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	} else {
+		word = answer_of(s, &call.data);
+		note(s, &call, word);
+		if ((word & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_KILL_PROCESS ||
+		    (word & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_KILL_THREAD) {
+			if (end_process(s, &call))
+				return;
+			/* a process that cannot be ended must not wait for ever: its call is refused */
+			word = SECCOMP_RET_ERRNO | EPERM;
+		}
+		reply.error = (word & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO ? -(int)(word & SECCOMP_RET_DATA) : -EPERM;
+	}
+	ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SEND, &reply);
+}
+
+static void *supervise(void *arg)
+{
+	struct supervisor *s = arg;
+	struct pollfd wait[2] = { { .fd = s->listener, .events = POLLIN }, { .fd = s->stop_fd, .events = POLLIN } };
+
+	while (poll(wait, 2, -1) >= 0 || errno == EINTR) {
+		if (wait[1].revents || (wait[0].revents && !(wait[0].revents & POLLIN)))
+			break;
+		if (wait[0].revents)
+			answer(s);
+	}
+	release(s);
+	return NULL;
+}
+
+static u32 *copy(const struct numbers *from)
+{
+	u32 *to = malloc((from->count + 1) * sizeof *to);
+
+	if (to)
+		memcpy(to, from->first, from->count * sizeof *to);
+	return to;
+}
+
+/* Takes the listener. Without a thread it is closed, and the kernel refuses what it would have asked for. */
+struct supervisor *supervisor_start(struct reactor *r, struct job *job, int listener)
+{
+	const struct outer *o = &job->life.outer;
+	struct supervisor *s = calloc(1, sizeof *s);
+	sigset_t all, before;
+	pthread_t thread;
+	int err;
+
+	if (!s) {
+		close(listener);
+		return NULL;
+	}
+	pthread_mutex_init(&s->lock, NULL);
+	*s = (struct supervisor){ .lock = s->lock, .references = 2, .reactor = r, .job = job->id, .listener = listener,
+				  .stop_fd = eventfd(0, EFD_CLOEXEC), .answers = copy(&o->answers), .answer_count = o->answers.count,
+				  .arguments = copy(&o->arguments), .argument_count = o->arguments.count, .learns = (int)o->learns };
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = s->stop_fd < 0 || !s->answers || !s->arguments ? ENOMEM : pthread_create(&thread, NULL, supervise, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!err)
+		pthread_detach(thread);
+	else
+		release(s);
+	if (err) {
+		close(s->listener);
+		s->listener = -1;
+	}
+	return s;
+}
+
+/* Its job is over: the counts are told, unless nobody listens any more. */
+void supervisor_end(struct supervisor *s, int tells)
+{
+	pthread_mutex_lock(&s->lock);
+	if (tells && s->learns)
+		reactor_post(s->reactor, (struct event){ .job = s->job, .kind = EVENT_REFUSED, .a = -2,
+							  .length = sizeof s->seen, .bytes = (char *)s->seen });
+	else if (tells) {
+		s->counts[s->kinds] = s->counts[KINDS];
+		reactor_post(s->reactor, (struct event){ .job = s->job, .kind = EVENT_REFUSED, .a = -1,
+							  .length = (s->kinds + 1) * 4, .bytes = (char *)s->counts });
+	}
+	s->closed = 1;
+	pthread_mutex_unlock(&s->lock);
+	if (s->stop_fd >= 0)
+		eventfd_write(s->stop_fd, 1);
+	release(s);
+}
+
+/* The first word of hutch-init: the listener, or why there is none, which stays for the end. */
+int supervisor_take(int report_fd)
+{
+	struct report report;
+	struct descriptor_message message;
+
+	if (recv(report_fd, &report, sizeof report, MSG_PEEK | MSG_DONTWAIT) != sizeof report || report.kind != REPORT_LISTENER)
+		return -1;
+	make_message(&message, -1);
+	message.piece.base = (char *)&report;
+	message.piece.length = sizeof report;
+	if (syscall(__NR_recvmsg, report_fd, &message.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) == sizeof report &&
+	    message.header.control_length >= CONTROL_LENGTH)
+		return message.control.fd;
+	/* in a message that nobody reads it would live on, and whoever asks it wait: read like this it is closed */
+	if (message.header.control_length == sizeof message.control)
+		recv(report_fd, &report, sizeof report, MSG_DONTWAIT);
+	return -1;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The wire format of a program: a container as a flat list of system calls.
+ * src/program/wire.ts is this file's twin; a test holds the two together.
+ *
+ *   program  = u32 magic, u32 outer length, u32 inner length, u32 zero, outer ops, inner ops
+ *   op       = u32 code, u32 payload length, payload
+ *   u32, u64 = little-endian
+ *   string   = u32 length without the NUL, bytes, NUL, zeros up to a multiple of 4
+ *   strings  = u32 count, u32 length of all, each string with its NUL, zeros up to a multiple of 4
+ *   numbers  = u32 count, u32 each
+ *
+ * Everything is 4-byte aligned. Strings end in NUL inside the program, so the
+ * interpreter hands pointers into it straight to the kernel.
+ */
+#ifndef HUTCH_PROGRAM_H
+#define HUTCH_PROGRAM_H
+
+#define PROGRAM_MAGIC 0x31747568 /* "hut1" */
+
+/* Outer ops happen around the child, inner ops in it: code, name, handler, fields. */
+#define OUTER_OPS(X) \
+	X(1, makeGroup, op_make_group, "path:string mayExist:u32") \
+	X(2, writeFile, op_write_file, "path:string value:string") \
+	X(3, readFile, op_read_file, "path:string") \
+	X(4, spawn, op_spawn, "flags:u64 group:string session:u32") \
+	X(5, watchFile, op_watch_file, "path:string") \
+	X(6, watchOom, op_watch_oom, "group:string kill:string") \
+	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 reaps:u32 procs:strings killFile:string") \
+	X(8, killGroup, op_kill_group, "procs:strings killFile:string") \
+	X(9, removeGroup, op_remove_group, "path:string shared:u32") \
+	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
+	X(11, keepDescriptors, op_keep_descriptors, "descriptors:numbers") \
+	X(12, bindNamespaces, op_bind_namespaces, "kinds:strings files:strings") \
+	X(13, limitCpu, op_limit_cpu, "limitMs:u32 extraMs:u32 file:string") \
+	X(14, watchReady, op_watch_ready, "") \
+	X(17, superviseCalls, op_supervise_calls, "answers:numbers arguments:numbers learns:u32") \
+	X(24, attachDeviceFilter, op_attach_device_filter, "group:string program:numbers") \
+	X(25, sendMapped, op_send_mapped, "source:string attributes:u64 absent:u64 recursive:u32") \
+	X(28, sendGo, op_send_go, "") \
+	X(30, reserveIds, op_reserve_ids, "") \
+	X(31, readIfFailed, op_read_if_failed, "path:string")
+
+#define INNER_OPS(X) \
+	X(32, joinGroup, op_join_group, "path:string") \
+	X(33, unshare, op_unshare, "flags:u64") \
+	X(34, setHostname, op_set_hostname, "name:string") \
+	X(35, mount, op_mount, "source:string target:string type:string flags:u64 data:string") \
+	X(36, loopbackUp, op_loopback_up, "") \
+	X(37, changeDirectory, op_change_directory, "path:string") \
+	X(38, setUser, op_set_user, "uid:u32 gid:u32 groups:numbers keepGroups:u32 keepCapabilities:u32") \
+	X(39, dieWithParent, op_die_with_parent, "signal:u32") \
+	X(40, exec, op_exec, "argv:strings env:strings path:string reap:u32") \
+	X(41, openRoot, op_open_root, "source:string attributes:u64 makes:u32") \
+	X(42, attachTree, op_attach_tree, "source:string target:string attributes:u64 absent:u64 recursive:u32") \
+	X(43, attachNew, op_attach_new, "type:string options:strings target:string attributes:u64 links:u32") \
+	X(44, attachOverlay, op_attach_overlay, "lower:strings upper:string work:string target:string attributes:u64 drops:u32") \
+	X(45, makeLink, op_make_link, "name:string to:string") \
+	X(46, coverPath, op_cover_path, "path:string readOnly:u32") \
+	X(47, pivotRoot, op_pivot_root, "stays:u32") \
+	X(125, limitUserCount, op_limit_user_count, "path:string value:string") \
+	X(64, awaitMaps, op_await_maps, "") \
+	X(65, joinNamespaces, op_join_namespaces, "paths:strings kinds:numbers") \
+	X(66, stayOutside, op_stay_outside, "") \
+	X(67, offsetClocks, op_offset_clocks, "offsets:string") \
+	X(68, setOomScore, op_set_oom_score, "value:string") \
+	X(69, setLimit, op_set_limit, "resource:u32 soft:u64 hard:u64") \
+	X(70, setNice, op_set_nice, "nice:u32") \
+	X(71, setIoPriority, op_set_io_priority, "priority:u32") \
+	X(72, setScheduler, op_set_scheduler, "policy:u32 priority:u32") \
+	X(73, dropBounding, op_drop_bounding, "keep:u64") \
+	X(74, setCapabilities, op_set_capabilities, "permitted:u64 inheritable:u64 ambient:u64") \
+	X(75, noNewPrivileges, op_no_new_privileges, "") \
+	X(80, fork, op_fork, "signal:u32") \
+	X(81, writeOwnFile, op_write_own_file, "path:string value:string") \
+	X(82, changeRoot, op_change_root, "path:string") \
+	X(83, holdDirectories, op_hold_directories, "root:string directory:string") \
+	X(84, enterDirectories, op_enter_directories, "inside:string") \
+	X(85, dropGroups, op_drop_groups, "") \
+	X(86, takeIds, op_take_ids, "uid:u32 gid:u32 groups:u32") \
+	X(87, keepCapabilities, op_keep_capabilities, "") \
+	X(88, execFile, op_exec_file, "file:string argv:strings env:strings") \
+	X(96, emptyRoot, op_empty_root, "") \
+	X(97, makeMissing, op_make_missing, "parents:u32 directory:u32 file:u32") \
+	X(98, makeDirectory, op_make_directory, "path:string") \
+	X(99, writeData, op_write_data, "descriptor:u32 path:string mode:u32 attached:u32 attributes:u64") \
+	X(100, changeMode, op_change_mode, "path:string mode:u32") \
+	X(101, makeReadOnly, op_make_read_only, "path:string") \
+	X(102, nameProgram, op_name_program, "name:string") \
+	X(103, closeOnExec, op_close_on_exec, "descriptors:numbers") \
+	X(104, installFilter, op_install_filter, "filter:numbers flags:u32") \
+	X(105, blockOn, op_block_on, "descriptor:u32") \
+	X(106, takeLock, op_take_lock, "path:string") \
+	X(107, newSession, op_new_session, "") \
+	X(108, nestUser, op_nest_user, "users:string groups:string limit:u32") \
+	X(109, refuseUsers, op_refuse_users, "") \
+	X(110, chooseDirectory, op_choose_directory, "directories:strings required:u32") \
+	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
+	X(112, awaitNetwork, op_await_network, "by:string") \
+	X(113, attachText, op_attach_text, "target:string text:string own:u32") \
+	X(114, awaitOrder, op_await_order, "") \
+	X(116, superviseFilter, op_supervise_filter, "noticed:numbers plain:numbers flags:u32") \
+	X(118, attachSent, op_attach_sent, "source:string target:string") \
+	X(119, allowPath, op_allow_path, "path:string access:u32") \
+	X(120, restrictPaths, op_restrict_paths, "") \
+	X(132, boundLimit, op_bound_limit, "resource:u32 soft:u64 hard:u64") \
+	X(140, awaitGroups, op_await_groups, "") \
+	X(141, attachTerminal, op_attach_terminal, "target:string attributes:u64") \
+	X(142, checkStreams, op_check_streams, "protect:u32") \
+	X(151, attachGroups, op_attach_groups, "target:string names:strings sources:strings")
+
+/* OP_spawn, OP_exec, …: the code of each op. */
+#define OP_CODE(code, name, handler, fields) OP_##name = code,
+enum op_code { OUTER_OPS(OP_CODE) INNER_OPS(OP_CODE) };
+#undef OP_CODE
+
+/* Outer ops have the codes below this. */
+#define FIRST_INNER_OP OP_joinGroup
+
+/*
+ * The session of a spawned process: the caller's, or its own (with a terminal among its streams, a process group of
+ * its own). In a program that uses the library, only a job whose stdin is the terminal gets the foreground.
+ */
+enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
+
+/*
+ * What hutch-init says over its socket (report_socket, SOCK_SEQPACKET):
+ *
+ *   hutch (addon)                     hutch-init
+ *     clone3, execveat  ──────────▶   reads the program
+ *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
+ *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them;
+ *     GO                ──────────▶   .        }  READY only when it has made that namespace itself
+ *     sendGo: GO        ──────────▶   awaitGroups, when groups of v1 are made while it mounts
+ *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
+ *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
+ *                       ◀──────────   READY    }  awaitOrder, in a pool: all is done but what the order brings.
+ *     order             ──────────▶   .        }  u32 streams, inner ops, and as many descriptors as bits 0 to 2 are set
+ *                       ◀──────────   LISTENER, in a message with it: superviseFilter
+ *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
+ *                       ◀──────────   PROGRAM                    behind FAILED of exec or a mount: struct program_look
+ *                       ◀──────────   end of file                the command has replaced it, or
+ *     STOP (a signal)   ──────────▶   .
+ *                       ◀──────────   FULL    { file systems }   when it is stopped, and has filled some
+ *     SIGNAL (a signal) ──────────▶   sends that signal to all processes of its pid namespace
+ *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
+ *                       ◀──────────   STOPPED { signal }         it stayed as PID 1, in a group with a terminal, and the command has stopped
+ *     reads all of it when the process that it cloned has ended
+ */
+enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5, REPORT_STOPPED = 6,
+		   REPORT_PROGRAM = 7 };
+
+/*
+ * Requests to a hutch-init that stays. A real-time signal is queued, so no request is lost if another one comes before
+ * the first is read. The value that comes with it: REQUEST_STOP (a stop begins: report full file systems, and stay until all
+ * processes have ended), or the number of a signal for all processes of the pid namespace.
+ */
+#define REQUEST_SIGNAL 64
+#define REQUEST_CODE (-77)
+#define REQUEST_STOP 0
+
+/* In a map of ids: the first of those that reserveIds has set aside; its count is then at most theirs. */
+#define RESERVED_ID "*"
+
+/* A signal that the terminal sent to hutch, and that is the job's: PID 1 passes it on to its whole group. */
+#define TYPED_CODE (-78)
+
+enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
+
+/* What hutch says to hutch-init: one byte. */
+#define GO_BYTE 'g'
+
+/* Or an order, in one message: the ops of one job, after which the program goes on with them. */
+#define ORDER_BYTES_AT_MOST 131072
+
+struct report {
+	unsigned int kind;
+	unsigned int step;	/* FAILED: index of the inner op; EXITED, FULL: file systems that are full, see space.c; STOPPED: 1 if the terminal sent the signal */
+	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what; STOPPED: the signal */
+	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for; FAILED: number of the call */
+	unsigned int typed;	/* EXITED: the command's last signal came from the terminal */
+};
+
+/*
+ * What hutch-init finds at a program that could not be executed (program-look.c); src/run/program-look.ts is its twin.
+ * Errors are numbers of errno, 0 if there is none; texts end in NUL. One for the program, one for each interpreter behind it.
+ * Of a refused mount target (target-look.c; report.value is LOOK_AT_TARGET): `target` is where it leads to inside, without
+ * links; `path` is the first link on the way, and `loader` what that link says; `access` is ELOOP if such a link is one of /proc that
+ * leads to what a process has open; mode, owner, group and mount are of the last part that was found.
+ */
+enum look_at { LOOK_AT_PROGRAM = 0, LOOK_AT_TARGET = 1 };
+
+struct program_look {
+	struct report report;
+	unsigned int error;		/* of the way to the file */
+	unsigned int barrier;		/* with error: length of the path up to what is missing, or is no directory or may not be searched */
+	unsigned int mode, owner, group;	/* of the file; with EACCES of that directory */
+	unsigned int user;		/* who looks */
+	unsigned int mount;		/* flags of its mount, as statfs(2) has them */
+	unsigned int access;		/* whether it may be executed, by faccessat(2) */
+	unsigned int open_error;	/* of reading it */
+	unsigned int loader_error;	/* whether its interpreter is there */
+	unsigned int length;		/* bytes in head */
+	char path[1024];
+	char target[1024];		/* what path leads to if it is a symbolic link, or empty */
+	char loader[256];		/* the interpreter of a script, or the loader of an ELF file */
+	unsigned char head[256];
+};
+
+/*
+ * An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target.
+ * exec says when it was not yet the program that was refused, but a process to run it in.
+ */
+#define STEP_PART 4096
+enum step_part {
+	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
+	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7, PART_PROCESS = 8,
+	/* the source's mount has a flag that it must not have: in the order of MOUNT_ATTR_RDONLY, NOSUID, NODEV, NOEXEC */
+	PART_READ_ONLY = 9, PART_NO_SUID = 10, PART_NO_DEV = 11, PART_NO_EXEC = 12
+};
+
+#endif
