@@ -10,7 +10,7 @@ export const differences = {
   numbers: 'a sign or blanks before a number are taken by bwrap; here they are an error',
   'older options': '0.8 does not know --argv0, --level-prefix, the overlays and --not-a-security-boundary',
   'older paths':
-    '0.8 follows links at the end of a destination and out of the new root, takes empty paths, and makes no link again that is there',
+    '0.8 follows links at the end of a destination and out of the new root, accepts empty paths, and keeps existing links',
   labels: '--exec-label and --file-label are refused, also where SELinux is on',
   'descriptors 40 and 41': 'hutch uses these itself: what an option names is opened again, a socket cannot be',
   bounds: 'at most 32 filters, and 10 layers of an overlay',

@@ -31,7 +31,7 @@ export const differences = {
   'snapshot lists':
     'cgsnapshot fails without /etc/cgsnapshot_denylist.conf; here a missing default list is an empty one',
   'read-only settings':
-    'cgsnapshot lists some files that are no settings, and cgconfigparser then fails on them; here they are left out',
+    'cgsnapshot lists some files that are not settings, and cgconfigparser then fails on them; here they are left out',
   'snapshot owners':
     'cgsnapshot of 3.2 writes tuid and tgid, which cgconfigparser does not take; here uid and gid, as 2.0',
   'perm anywhere':
@@ -43,7 +43,7 @@ export const differences = {
   'translated memory': 'cgxget and cgxset fail with 91 for memory files of the other version; here they are translated',
   'not translatable':
     'what cannot be translated ends with 91 or 111, also with -i; here with 111, and with -i it is passed over',
-  'no number': 'cgxset of a value that is no number ends with 93 before it is written; here the kernel is asked: 96',
+  'no number': 'cgxset ends with 93 for a value that is not a number, without writing it; here the kernel decides: 96',
 } as const
 
 export type Difference = keyof typeof differences

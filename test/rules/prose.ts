@@ -154,10 +154,11 @@ export function sentencesOf(text: string): string[] {
     .replace(/@example[\s\S]*/, '')
     .replace(/```[\s\S]*?```/g, '')
     .replace(/`[^`]*`/g, 'CODE')
+    .replace(/CODE(?:(?:,|,? and|,? or) CODE)+/g, 'CODE')
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/^ {3,}\S.*$/gm, '')
     .replace(/^@\w+/gm, '')
-    .split(/(?<=[.!?]["')*_]*)\s+(?=["'(*_]*[\p{L}\d-])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=@)/u)
+    .split(/(?<=[.!?]["')*_]*)\s+(?=["'(*_]*[\p{L}\d^/-])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=@)/u)
     .map((sentence) => sentence.replace(/\s+/g, ' ').trim())
     .filter((sentence) => sentence !== '')
 }

@@ -9,7 +9,7 @@ const mostWords = 25
 /** Old ways to say it, and what to write instead. */
 const oldWays: [RegExp, string][] = [
   [/\bis none\b|\bare none\b|\bthere is none\b/i, 'does not exist'],
-  [/\bis no (?!longer|more than|such)\w+/i, 'is not a …, has no …'],
+  [/(?<!\bthere )\bis no (?!longer|more than|such)\w+/i, 'is not a …, has no …'],
   [/\bnobody has read\b/i, 'untrusted'],
   [/\bbut for\b/i, 'except'],
   [/\bmend(s|ed|ing)?\b/i, 'fix'],
@@ -18,7 +18,7 @@ const oldWays: [RegExp, string][] = [
   [/\bown wish\b/i, 'deliberate'],
   [/\b(?<!not |for |in |wait |takes? |took )so long\b(?! that)/i, 'as long as, while'],
   [/\bas (?!soon|long|far|if|it has|well|much|many)(?:\S+ ){1,3}has it\b/i, 'as in …'],
-  [/\ball is\b/i, 'everything is'],
+  [/\b[Aa]ll is\b/, 'everything is'],
   [/\bwhat is not\b/i, 'name the thing'],
   [/\bas ever\b/i, 'as before, as usual'],
   [/\bas often as (?:wanted|needed|you like)\b/i, 'can be repeated'],
@@ -34,7 +34,7 @@ const oldWays: [RegExp, string][] = [
 ]
 
 /** Folders and files that are not rewritten yet. This list only shrinks. */
-const notYet: string[] = ['src/', 'native/', 'docs/', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md']
+const notYet: string[] = ['src/', 'native/', 'docs/architecture.md', 'docs/decisions/', 'CHANGELOG.md']
 
 const under = (folder: string, ending: RegExp) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -47,7 +47,7 @@ const paths = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
 ].filter((path) => !notYet.some((start) => path.startsWith(start)))
 
-const withoutCode = (text: string) => text.replace(/`[^`]*`/g, 'CODE')
+const withoutCode = (text: string) => text.replace(/`[^`]*`/g, 'CODE').replace(/\]\([^)\s]*\)/g, ']')
 
 /** Returns what is wrong with a passage, one line each. */
 function faultsOf({ text, line }: { text: string; line: number }, path: string): string[] {
