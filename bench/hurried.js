@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The built `hutch dashboard` in a hurry: it looks as fast as it can, a second goes by between two looks, and every group of the caller has done something in it.
 // Survey, feed, history, marks, alarms, streams and server are the built file's own.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 
 const hurry = 'const setTimeout = (act, ms) => globalThis.setTimeout(act, ms / 1000);\n'
 
-/** What stands for the line that opens the survey. */
-const survey = `
+/** What stands for the expression that opens the survey. */
+const survey = `(() => {
   const calm = openSurvey(host);
   const begun = performance.timeOrigin + performance.now();
   let seconds = 0;
-  const survey = {
+  return {
     close: calm.close,
     sample(full) {
       const groups = new Map();
@@ -39,18 +39,18 @@ const survey = `
       }
       return { time: begun + seconds * 1000, groups };
     }
-  };`
+  };
+})()`
 
 /** A copy of the command, to be run by node; `remove` deletes it. */
 export function makeHurried() {
   const folder = mkdtempSync(`${tmpdir()}/hutch-bench-`)
-  mkdirSync(`${folder}/dist`)
+  cpSync('dist', `${folder}/dist`, { recursive: true, filter: (name) => !/\.cache$|\/types$/.test(name) })
   symlinkSync(`${import.meta.dirname}/../build`, `${folder}/build`)
   const file = `${folder}/dist/cli.cjs`
-  copyFileSync('dist/cli.cjs', file)
-  const [before, after] = readFileSync('dist/command-dashboard.cjs', 'utf8').split('const survey = openSurvey(host);')
-  if (after === undefined)
-    throw new Error('where the dashboard opens its survey is not found in dist/command-dashboard.cjs')
-  writeFileSync(`${folder}/dist/command-dashboard.cjs`, `${hurry}${before}${survey}${after}`)
+  const part = `${folder}/dist/cli/cli-dashboard.cjs`
+  const [before, after] = readFileSync(part, 'utf8').split(/(?<=\bsurvey=)openSurvey\(host\)/)
+  if (after === undefined) throw new Error(`where the dashboard opens its survey is not found in ${part}`)
+  writeFileSync(part, `${before.replace('{', `{${hurry}`)}${survey}${after}`)
   return { file, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }

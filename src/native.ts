@@ -59,7 +59,7 @@ export interface Native {
   dieBy(signal: number): void
   /** From now on this process is killed when its parent, which has this id, ends. */
   dieWithParent(parent: number): void
-  /** Whether the process's environment is another than at the last call. */
+  /** Returns whether the process's environment has changed since the last call; true in a worker thread. */
   environmentChanged(): boolean
   /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */
   readFiles(directories: string | Uint8Array, names: string): Buffer

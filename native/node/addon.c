@@ -266,7 +266,10 @@ static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* environmentChanged(): since the last call. Reading process.env costs more than half of a plan; on the main thread it is the C environment. */
+/*
+ * environmentChanged(): true if the C environment differs from that of the last call, and always in a worker thread,
+ * whose process.env is a copy. Reading process.env costs more than half of a plan.
+ */
 static napi_value export_environment_changed(napi_env env, napi_callback_info info)
 {
 	extern char **environ;
@@ -275,6 +278,10 @@ static napi_value export_environment_changed(napi_env env, napi_callback_info in
 	napi_value out;
 
 	(void)info;
+	if (gettid() != getpid()) {
+		OK(napi_get_boolean(env, true, &out));
+		return out;
+	}
 	for (char **at = environ; at && *at; at++)
 		for (const char *c = *at; ; c++) {	/* FNV-1a */
 			sum = (sum ^ (u8)*c) * 1099511628211u;

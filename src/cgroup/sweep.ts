@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Removes groups whose hutch was killed. A hutch holds a lock on each of its groups, so neither a daemon nor a state file is needed.
+
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { monotonicMs } from '../clock.ts'
 import { native } from '../native.ts'
 import { encodePath } from '../non-utf8.ts'
 
@@ -38,14 +40,14 @@ const [firstSliceMs, pauseMs, totalMs] = [20, 2, 2000]
 export function sweepGroups(directories: Iterable<string>, pidNamespace: string): Promise<void> | undefined {
   const words = encodePath([...new Set(directories)].join('\0'))
   const more = (sliceMs: number) => native().sweepGroups(words, Number(pidNamespace), sliceMs)
-  return more(firstSliceMs) ? sweepOn(more, performance.now() + totalMs) : undefined
+  return more(firstSliceMs) ? sweepOn(more, monotonicMs() + totalMs) : undefined
 }
 
 async function sweepOn(more: (sliceMs: number) => boolean, end: number): Promise<void> {
   let [slice, left] = [firstSliceMs, totalMs]
   do {
     await pause(pauseMs)
-    left = end - performance.now()
+    left = end - monotonicMs()
     slice *= 2
   } while (left > 0 && more(Math.min(slice, left)))
 }

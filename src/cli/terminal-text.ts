@@ -20,7 +20,7 @@ export function pad(text: string, width: number, right = false): string {
 export function shorten(path: string, width: number): string {
   if (widthOf(path) <= width) return path
   let name = path.replace(/[0-9a-f]{64}/g, (id) => `${id.slice(0, 12)}…`)
-  while (widthOf(name) > width && /^(?:…|)\/.*\//.test(name)) name = name.replace(/^(?:…|)\/[^/]*/, '…')
+  while (widthOf(name) > width && /^(?:\u2026|)\/.*\//.test(name)) name = name.replace(/^(?:\u2026|)\/[^/]*/, '…')
   if (widthOf(name) <= width) return name
   if (width < 8) return pad(name, width)
   const reversed = [...name].reverse().join('')

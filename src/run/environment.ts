@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The environment that a job inherits, with the bytes that the caller has in it.
 import { readFileSync } from 'node:fs'
-import { isMainThread } from 'node:worker_threads'
 import { native } from '../native.ts'
 import { decodeNames, isOdd, keepMarks } from '../non-utf8.ts'
 
 let knownEnvironment: string[] | undefined
 
-/** The caller's environment. A worker's process.env is its own, so it is read anew each time. */
+/** Returns the caller's environment. In a worker thread, process.env is a copy, so it is read again each time. */
 export function readEnvironment(): string[] {
-  if (knownEnvironment && isMainThread && !native().environmentChanged()) return knownEnvironment
-  if (isMainThread) native().environmentChanged()
+  const changed = native().environmentChanged()
+  if (knownEnvironment && !changed) return knownEnvironment
   knownEnvironment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
   if (knownEnvironment.some(isOdd)) knownEnvironment = withBytes(knownEnvironment)
   return knownEnvironment

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A job: one run, alive. `start` gives it, `run` waits for its result.
+
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
@@ -7,6 +8,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { parseFlat } from '../cgroup/stats.ts'
+import { monotonicMs } from '../clock.ts'
 import { fail, type HutchError } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { errnoName, eventKinds } from '../native.ts'
@@ -203,7 +205,7 @@ export function startSpec(
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
   const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined && !spec.capsPipes)
   let launched: Launched
-  const begun = performance.now()
+  const begun = monotonicMs()
   try {
     launched = launch(spec, ends.theirs, how)
   } catch (error) {
@@ -256,7 +258,7 @@ export function follow(
   const note = (kind: JobEvent['kind'], count?: number) => {
     if (count !== undefined && count <= (outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0))
       return
-    const event = { at: Math.round(performance.now() - begun), kind, ...(count !== undefined && { count }) }
+    const event = { at: Math.round(monotonicMs() - begun), kind, ...(count !== undefined && { count }) }
     outcome.events.push(event)
     tell(event)
   }
@@ -314,7 +316,7 @@ export function follow(
       } else if (kind === eventKinds.refused) {
         const refusal = bytes && how.filter?.reader?.take(a, bytes)
         if (refusal?.answer === 'killed') outcome.filterKilled = true
-        if (refusal) tell({ at: Math.round(performance.now() - begun), kind: 'refused', refusal })
+        if (refusal) tell({ at: Math.round(monotonicMs() - begun), kind: 'refused', refusal })
       } else if (kind === eventKinds.stopped) {
         outcome.stopCause ??= b === 1 ? 'cpu-time' : aborted || sent.has(a) ? 'aborted' : 'timeout'
         outcome.killed = a === constants.signals.SIGKILL
@@ -328,7 +330,7 @@ export function follow(
         for (const number of outcome.forwarded) sent.add(number)
         abort?.removeEventListener('abort', onAbort)
         Object.assign(outcome, {
-          durationMs: Math.round(performance.now() - begun),
+          durationMs: Math.round(monotonicMs() - begun),
           commandStatus: a,
           ownStatus: b,
           userUsec,

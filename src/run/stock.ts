@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps a number of sandboxes waiting: launches new ones in the background, also for those that end before their time.
+import { monotonicMs } from '../clock.ts'
 import { fail, type HutchError } from '../errors.ts'
 import { discard, type Told, type Waiting } from './waiting.ts'
 
@@ -104,7 +105,7 @@ export class Stock {
       if (this.#ours.size === 0) this.#closed()
     } else if (one.ready) {
       this.lost++
-      this.fill(performance.now() - one.born < youngMs ? restMs : 0)
+      this.fill(monotonicMs() - one.born < youngMs ? restMs : 0)
     } else this.#failed(error ?? fail('POOL_SANDBOX_LOST', { times: 1, how }))
   }
 

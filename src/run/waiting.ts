@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One sandbox of a pool: launched up to the place where it would become the command, until an order says which.
+
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { writeGroupFile } from '../cgroup/files.ts'
+import { monotonicMs } from '../clock.ts'
 import { fail, type HutchError } from '../errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { buildDirectory, errnoName, eventKinds } from '../native.ts'
@@ -28,7 +30,7 @@ export interface Waiting {
   rest: Op[]
   /** It has done all that it can do without an order. */
   ready: boolean
-  /** performance.now() of its launch. */
+  /** monotonicMs() of its launch. */
   born: number
 }
 
@@ -42,7 +44,7 @@ export interface Told {
 /** Launches one. @throws HutchError, with nothing left behind */
 export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told: Told): Waiting {
   let rest: Op[] = []
-  const born = performance.now()
+  const born = monotonicMs()
   const launched = launch(spec, [-1, -1, -1], {
     filter,
     recompile: (_, usual) => {
@@ -144,7 +146,7 @@ export function orderJob(waiting: Waiting, spec: Spec, { options, stdio, ...how 
     closeEnds(ends)
     return undefined
   }
-  const begun = performance.now()
+  const begun = monotonicMs()
   for (const fd of ends.opened) closeSync(fd)
   const streams = connectStreams(ends, cap)
   return new Job({ ...launched, plan, program }, streams, (sent) =>

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CLI, by esbuild: dist/cli.cjs (src/cli/loader.ts), its parts in dist/cli/, each with its bytecode, and the man pages. Called by build.js.
+// A part is a CommonJS file with all that it needs: main.ts, and each file that another loads by import().
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
+import { build, transform } from 'esbuild'
+
+const sources = `${import.meta.dirname}/../../src`
+/** Identifiers are kept, for stacks of errors; lines stay short enough for their numbers to help. */
+const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, charset: 'ascii' }
+/** Modules that Node has loaded before it starts a script. */
+const loadedByNode = ['node:buffer', 'node:events', 'node:fs', 'node:path', 'node:timers', 'node:url']
+
+/** Makes each file that is loaded by import() a part of its own, in `entries`. */
+function partsApart(entries) {
+  return {
+    name: 'parts-apart',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) => {
+        if (kind !== 'dynamic-import') return undefined
+        const file = resolve(resolveDir, path)
+        const name = relative(sources, file).replace(/\.ts$/, '').replaceAll('/', '-')
+        entries.set(name, file)
+        return { path: `./${name}.cjs`, external: true }
+      })
+    },
+  }
+}
+
+/** Loads a module of Node when something of it is first used: what `require` gave is an object of getters. */
+function loadLate(code) {
+  const required = /\b(import_\w+) = (?:__toESM\()?require\("(node:[\w/]+)"\)(?:, 1\))?;/g
+  return code.replace(required, (statement, name, module) => {
+    if (loadedByNode.includes(module)) return statement
+    const used = new Set([...code.matchAll(new RegExp(`\\b${name}\\.(\\w+)`, 'g'))].map(([, key]) => key))
+    if (used.has('default') || new RegExp(`\\b${name}\\b(?!\\.| = |,|;)`).test(code))
+      throw new Error(`${module}: import its names, one by one`)
+    return `${name} = {${[...used].map((key) => `get ${key}() { return require("${module}").${key} }`)}};`
+  })
+}
+
+const pageFolder = 'src/dashboard/page'
+
+/** The dashboard's page: what a browser gets is in the command's own file. */
+async function buildPage() {
+  const browser = { bundle: true, minify: true, write: false, target: 'es2022', logLevel: 'warning' }
+  const [js, css] = await Promise.all(
+    ['page.ts', 'page.css'].map((name) => build({ ...browser, format: 'esm', entryPoints: [`${pageFolder}/${name}`] })),
+  )
+  return {
+    html: readFileSync(`${pageFolder}/index.html`, 'utf8'),
+    css: css.outputFiles[0].text,
+    js: js.outputFiles[0].text,
+  }
+}
+
+/** Builds the loader and all parts. */
+export async function buildCli(shared) {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const command = {
+    ...shared,
+    format: 'cjs',
+    // optional, and loaded by hutch record and hutch replay alone
+    external: ['node-sqlite3-wasm'],
+    // require: import() would bring Node's loader of modules along, 20 ms
+    supported: { 'dynamic-import': false },
+    define: {
+      'import.meta.url': 'importMetaUrl',
+      HUTCH_VERSION: JSON.stringify(version),
+      DASHBOARD_PAGE: JSON.stringify(await buildPage()),
+    },
+  }
+  await build({ ...command, ...minified, entryPoints: ['src/cli/loader.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node' } })
+  chmodSync('dist/cli.cjs', 0o755)
+  // parts that a part loads are found while it is built
+  const entries = new Map([['main', `${sources}/cli/main.ts`]])
+  mkdirSync('dist/cli', { recursive: true })
+  for (let built = 0; built < entries.size; ) {
+    const found = [...entries].slice(built)
+    built = entries.size
+    const { outputFiles } = await build({
+      ...command,
+      entryPoints: Object.fromEntries(found),
+      outdir: 'dist/cli',
+      outExtension: { '.js': '.cjs' },
+      plugins: [partsApart(entries)],
+      write: false,
+    })
+    for (const { path, text } of outputFiles) writeFileSync(path, await finish(text))
+  }
+  await buildManPages(command)
+  storeBytecode([...entries.keys()])
+}
+
+/** A part as the loader calls it: a function of these names. */
+async function finish(code) {
+  const { code: short } = await transform(loadLate(code), minified)
+  const part = `(function(module,exports,require,importMetaUrl){${short}})`
+  if (/[^\0-\x7f]/.test(part)) throw new Error('a part must be ASCII: the loader reads it so')
+  return part
+}
+
+/** Pages of man(1), from the tables of the commands. */
+async function buildManPages(command) {
+  const program = 'dist/man-pages.cjs'
+  const banner = { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href" }
+  await build({ ...command, entryPoints: ['src/cli/help/man-pages.ts'], outfile: program, banner })
+  execFileSync(process.execPath, [program, 'dist/man/man1'], { stdio: 'inherit' })
+  rmSync(program)
+}
+
+/**
+ * Runs what is started most often, and stores the bytecode of each function that was called. Of other parts it is that of
+ * their first run, without functions. A run that the machine refuses still leaves what it called until then.
+ */
+function storeBytecode(parts) {
+  const recorder = `${import.meta.dirname}/store-bytecode.cjs`
+  execFileSync(process.execPath, [recorder, ...parts.map((name) => `dist/cli/${name}.cjs`)], { stdio: 'inherit' })
+  const often = [['--version'], ['--help'], ['run', '--help'], ['run', '--', 'true']]
+  const options = { stdio: 'ignore', env: { ...process.env, HUTCH_STATE: '0' } }
+  for (const args of often) spawnSync(process.execPath, ['--require', recorder, 'dist/cli.cjs', ...args], options)
+}

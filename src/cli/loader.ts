@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// dist/cli.cjs, the file that Node starts: loads a part of the CLI from dist/cli/ when it is first required, with the
+// bytecode that the build stored beside it. V8 rejects bytecode of another version of Node, and compiles the part instead.
+import { readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { Script } from 'node:vm'
+
+const folder = `${__dirname}/cli/`
+const url = pathToFileURL(__filename).href
+const parts = new Map<string, { exports: object }>()
+
+/** What require() is in a part: `./NAME.cjs` is another part, everything else is Node's or a package. */
+function load(name: string): unknown {
+  if (!name.startsWith('./')) return require(name)
+  const known = parts.get(name)
+  if (known) return known.exports
+  const filename = folder + name.slice(2)
+  const part = { exports: {} }
+  parts.set(name, part)
+  // parts are ASCII: a string of one byte a character is the cheapest to make
+  const source = readFileSync(filename, 'latin1')
+  const script = new Script(source, { filename, cachedData: readCache(filename) })
+  script.runInThisContext()(part, part.exports, load, url)
+  return part.exports
+}
+
+function readCache(filename: string): Buffer | undefined {
+  try {
+    return readFileSync(`${filename}.cache`)
+  } catch {
+    return undefined
+  }
+}
+
+load('./main.cjs')
