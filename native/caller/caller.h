@@ -47,7 +47,7 @@ struct outer {
 	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
 	u32 takes_order;	/* it says when it is ready, and then waits: no time counts yet */
 	u32 timeout_ms;
-	u32 kill_after_ms;
+	u32 kill_after_ms, stop_signal;
 	u32 cpu_ms;		/* CPU time of all of it, 0: no limit */
 	u32 cpu_extra_ms;	/* how much more it may use before it is killed */
 	const char *cpu_file;	/* where the kernel counts it */
@@ -108,7 +108,7 @@ struct life {
 	u64 cpu_usec;		/* what it was then */
 	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */
 	u32 cpus;		/* how many may work for it */
-	int stop_stage;		/* 0: running, 1: SIGTERM sent, 2: SIGKILL sent */
+	int stop_stage;		/* 0: running, 1: stop signal sent, 2: SIGKILL sent */
 	int ending;		/* its process is gone: no signal may go out any more */
 	int ready;		/* it waits for its order */
 	int unread;		/* it ended with something that we said unread */

@@ -170,6 +170,7 @@ static int op_wait(struct outer *o, struct cursor *c)
 {
 	o->timeout_ms = take_u32(c);
 	o->kill_after_ms = take_u32(c);
+	o->stop_signal = take_u32(c);
 	o->reaps = take_u32(c);
 	o->procs = take_strings(c);
 	o->kill_file = take_string(c);

@@ -182,25 +182,25 @@ unsigned int life_finish(struct life *life)
 }
 
 /*
- * Sends SIGTERM to the job's processes and later SIGKILL. Returns the signal. SIGCONT follows SIGTERM, since a stopped
- * process does not act on it.
+ * Sends the stop signal to the job's processes and later SIGKILL. Returns the signal. SIGCONT follows the stop signal, since a
+ * stopped process does not act on it.
  */
 int life_stop(struct life *life)
 {
-	int sig = life->stop_stage == 0 && life->outer.kill_after_ms ? SIGTERM : SIGKILL;
+	int sig = life->stop_stage == 0 && life->outer.kill_after_ms ? (int)life->outer.stop_signal : SIGKILL;
 
 	if (life->stop_stage == 0)
 		life_look(life);
-	if (sig == SIGTERM) {
-		outer_signal(&life->outer, SIGTERM);
+	if (sig != SIGKILL) {
+		outer_signal(&life->outer, sig);
 		outer_signal(&life->outer, SIGCONT);
 	} else {
 		outer_kill(&life->outer);
 	}
-	life->stop_stage = sig == SIGTERM ? 1 : 2;
+	life->stop_stage = sig == SIGKILL ? 2 : 1;
 	if (sig == SIGKILL)
 		life->cpu_look = 0;
-	life->deadline = sig == SIGTERM ? now_ms() + life->outer.kill_after_ms : 0;
+	life->deadline = sig != SIGKILL ? now_ms() + life->outer.kill_after_ms : 0;
 	return sig;
 }
 

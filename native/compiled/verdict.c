@@ -291,7 +291,7 @@ int tell(const struct story *s)
 	describe_end(s, &end, "");
 	compute_figures(s, &c, &forks, &end, figures);
 	if (s->timed_out) {
-		if (end.sig == SIGTERM) {
+		if (end.sig == (int)l->outer.stop_signal) {
 			end.words.length = 0;
 			add(&end.words, nth_string(&s->compiled->words, WORD_NAME));
 			add(&end.words, " ended");

@@ -86,18 +86,18 @@ static int own_text_mount(const char *text, int root)
 	return in_part(PART_FILE_SYSTEM, err);
 }
 
-/* A root that has no place for it, and in which none can be made, goes without. */
+/* Unless the text is required, a root without a place for it, in which none can be made, goes without it. */
 int op_attach_text(struct cursor *c)
 {
 	const char *target = take_string(c), *text = take_string(c);
-	u32 own = take_u32(c);
+	u32 own = take_u32(c), required = take_u32(c);
 	int fd, place, root = -1, err = finished(c);
 
 	if (err)
 		return err;
 	note_target(target);
 	place = make_target(base_of(target), target, 0, 0);
-	if (place == -ENOENT || place == -EROFS)
+	if (!required && (place == -ENOENT || place == -EROFS))
 		return 0;
 	if (place < 0)
 		return in_part(PART_TARGET, place);

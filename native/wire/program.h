@@ -26,7 +26,7 @@
 	X(4, spawn, op_spawn, "flags:u64 group:string session:u32") \
 	X(5, watchFile, op_watch_file, "path:string") \
 	X(6, watchOom, op_watch_oom, "group:string kill:string") \
-	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 reaps:u32 procs:strings killFile:string") \
+	X(7, wait, op_wait, "timeoutMs:u32 killAfterMs:u32 stopSignal:u32 reaps:u32 procs:strings killFile:string") \
 	X(8, killGroup, op_kill_group, "procs:strings killFile:string") \
 	X(9, removeGroup, op_remove_group, "path:string shared:u32") \
 	X(10, mapIds, op_map_ids, "users:strings groups:strings denySetgroups:u32 userTool:string groupTool:string") \
@@ -97,12 +97,14 @@
 	X(110, chooseDirectory, op_choose_directory, "directories:strings required:u32") \
 	X(111, enterDescriptor, op_enter_descriptor, "descriptor:u32 kind:u32") \
 	X(112, awaitNetwork, op_await_network, "by:string") \
-	X(113, attachText, op_attach_text, "target:string text:string own:u32") \
+	X(113, attachText, op_attach_text, "target:string text:string own:u32 required:u32") \
 	X(114, awaitOrder, op_await_order, "") \
 	X(116, superviseFilter, op_supervise_filter, "noticed:numbers plain:numbers flags:u32") \
 	X(118, attachSent, op_attach_sent, "source:string target:string") \
 	X(119, allowPath, op_allow_path, "path:string access:u32") \
 	X(120, restrictPaths, op_restrict_paths, "") \
+	X(121, setDomainname, op_set_domainname, "name:string") \
+	X(122, setSysctl, op_set_sysctl, "path:string value:string") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 soft:u64 hard:u64") \
 	X(140, awaitGroups, op_await_groups, "") \
 	X(141, attachTerminal, op_attach_terminal, "target:string attributes:u64") \

@@ -11,7 +11,7 @@ export function readNetworkFacts<T extends string>(names: readonly T[]) {
     ...(tool && { tool }),
     tun: isUsable('/dev/net/tun'),
     tunForAll: isForAll('/dev/net/tun'),
-    resolver: readResolver(),
+    resolver: readSmall('/etc/resolv.conf'),
     configDirectory: process.env.CNI_CONF_DIR || '/etc/cni/net.d',
   }
 }
@@ -29,9 +29,14 @@ function isForAll(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o6) === 0o6
 }
 
-function readResolver(): string {
+/** Returns the texts of the host's /etc/hosts and /etc/resolv.conf; a file that cannot be read is empty. */
+export function readNameFacts() {
+  return { hosts: readSmall('/etc/hosts'), resolver: readSmall('/etc/resolv.conf') }
+}
+
+function readSmall(path: string): string {
   try {
-    return readFileSync('/etc/resolv.conf', 'latin1').slice(0, 65_536)
+    return readFileSync(path, 'latin1').slice(0, 65_536)
   } catch {
     return ''
   }

@@ -35,6 +35,15 @@ export const rightRows = [
     complete: 'group',
   },
   {
+    flag: 'group-add',
+    key: 'groupAdd',
+    kind: 'texts',
+    value: 'GROUP',
+    section: 'rights',
+    help: 'Add a supplementary group to those that the user has.',
+    complete: 'group',
+  },
+  {
     flag: 'cap-add',
     key: 'capAdd',
     kind: 'words',

@@ -49,5 +49,6 @@ function asksForIds({ spec }: Plan): string {
   if (spec.user !== undefined) return 'user'
   if (spec.privileges.group !== undefined) return 'group'
   if (spec.privileges.groups !== undefined) return 'groups'
+  if (spec.privileges.groupAdd !== undefined) return 'groupAdd'
   return spec.joins.length > 0 ? 'join' : 'isolate'
 }

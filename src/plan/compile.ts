@@ -88,6 +88,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
     op: 'wait',
     timeoutMs: spec.timeoutMs,
     killAfterMs: spec.killAfterMs,
+    stopSignal: spec.stopSignal,
     reaps: reaps(plan) || Number(staysOutside(plan)),
     procs,
     killFile,
@@ -314,6 +315,14 @@ function compileInner(plan: Plan): Op[] {
   if (has('time') && !cloned.includes('time'))
     inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
   if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
+  // before the root: /proc/sys is read-only there. A network that is connected from outside brings interfaces with settings
+  const network: Op[] = plan.network
+    ? [{ op: 'awaitNetwork', by: networkLine(plan.network, runsAs(plan.userNamespace)), origin: 'network' }]
+    : []
+  const connectsFirst = spec.sysctls.some(({ kind }) => kind === 'net')
+  if (connectsFirst) inner.push(...network)
+  for (const { path, value } of spec.sysctls)
+    inner.push({ op: 'setSysctl', path: `/proc/sys/${path}`, value, origin: 'sysctls' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
   // where paths still mean the host's
@@ -322,10 +331,10 @@ function compileInner(plan: Plan): Op[] {
   if (views.length > 0) inner.splice(-1, 0, ...views)
   if (!spec.root && has('mount') && (has('pid') || joinsPid)) inner.push(privateProc('isolate'))
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
+  if (spec.domainname !== undefined) inner.push({ op: 'setDomainname', name: spec.domainname, origin: 'domainname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
   // what is done before it goes on beside the making of the connection
-  if (plan.network)
-    inner.push({ op: 'awaitNetwork', by: networkLine(plan.network, runsAs(plan.userNamespace)), origin: 'network' })
+  if (!connectsFirst) inner.push(...network)
   inner.push(...compilePrivileges(plan))
   // a change of ids clears it (prctl(2)), so it comes after setUser
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })

@@ -171,9 +171,10 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
   // as nsenter(1): in another's user namespace one's own id is likely to be nobody
   if (joinsUser(spec) && !user) return { uid: 0, gid: 0, groups: [], keepGroups: 2 }
   if (!namespace) return user && { ...idsOf(user), keepGroups: joinsUser(spec) ? 2 : 0 }
-  if (namespace.denySetgroups && spec.privileges.groups)
+  const names = (['groups', 'groupAdd'] as const).find((key) => spec.privileges[key])
+  if (namespace.denySetgroups && names)
     throw fail('OPTION_CONFLICT', {
-      name: optionName('groups', spec.door),
+      name: optionName(names, spec.door),
       why: 'in a user namespace whose groups are mapped without root they cannot be set',
       remedy: `leave it out, or map groups of /etc/subgid, too: ${optionOfRun('mapGroups', 'auto')}`,
     })

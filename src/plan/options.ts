@@ -7,6 +7,7 @@ import { optionName } from '../options/names.ts'
 import { runOptionKeys } from '../options/table.ts'
 import { coveredPaths } from '../sandbox/kernel-files.ts'
 import type { Root } from '../sandbox/root.ts'
+import { parseSignalWord } from '../signals.ts'
 import { parseDuration } from '../units.ts'
 import { deviceMount, parseDevices } from './devices.ts'
 import { parseEnvironment } from './environment-option.ts'
@@ -14,12 +15,14 @@ import { type JudgingOptions, parseJudging } from './judging-options.ts'
 import { type LandlockRule, parseLandlock } from './landlock-option.ts'
 import { fileOf, type Limits, parseLimits } from './limit-options.ts'
 import { type MountOption, parseMounts } from './mounts.ts'
+import { type NameOptions, parseNames, refuseMountedNames } from './name-options.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type NetworkOptions, parseNetwork } from './network.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import { applySandbox, givenOptions, hideHostName, type Sandboxed } from './sandbox-option.ts'
 import { parseFilter } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
+import { parseSysctls } from './sysctl-option.ts'
 import { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 export { runOptionKeys } from '../options/table.ts'
@@ -27,7 +30,7 @@ export { fileOf, type Limits, namesFiles } from './limit-options.ts'
 export { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 /** Options of `run` and `start`. */
-export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeOptions, JudgingOptions {
+export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOptions, PrivilegeOptions, JudgingOptions {
   /** `'none'`: without those of `sandbox`, too. */
   limits?: Limits | 'none'
   /** True: all that a program nobody has read should not reach is closed; what is named here or beside it opens it, or closes more. */
@@ -35,6 +38,10 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   /** False: the command is PID 1 itself, and nobody reaps orphans. */
   init?: boolean
   hostname?: string
+  /** NIS domain name inside. */
+  domainname?: string
+  /** Kernel settings of the job's own namespaces: `{ 'net.ipv4.ip_forward': 1 }`. */
+  sysctls?: { [name: string]: string | number }
   /** Directory that is `/` inside, with /proc, /sys and /dev of its own. Needs mount in `isolate`, as the next three do. */
   rootfs?: string
   /** The root, and what is mounted below it, cannot be written; `mounts` are as they say. */
@@ -68,6 +75,8 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, PrivilegeO
   timeout?: number | string
   /** Milliseconds, or a text, between SIGTERM and SIGKILL; 5 s if not given. */
   killAfter?: number | string
+  /** Signal at the timeout and for `stop()`, by name or number; SIGTERM if not given. */
+  stopSignal?: string | number
   /** Group below which the job's own is made, relative to the cgroup mount. */
   parent?: string
   /** True: processes that stand in the parent group itself are moved to a leaf in it, so that it can hand controllers to children. */
@@ -91,8 +100,7 @@ export function parseOptions(
   if (given) refuseUnknown(given, runOptionKeys, 'sandbox.', 'option')
   const sandboxed = given && applySandbox(given, fileOf, door)
   const options = sandboxed?.options ?? asked
-  const need: Need = (key, accepted, read) => {
-    const value = options[key]
+  const need: Need = (key, accepted, read, value = options[key]) => {
     if (value === undefined) return undefined
     const result = read(value)
     if (result === undefined) throw fail('OPTION_INVALID', { name: say(key), value, accepted })
@@ -106,6 +114,8 @@ export function parseOptions(
 
   const namespaces = parseNamespaces(options, say, options.rootfs !== undefined || sandboxed !== undefined)
   const network = parseNetwork(options, namespaces, options.isolate, say)
+  const { sysctls, ...named } = parseSysctls({ ...(given ?? asked) }, namespaces, say)
+  const stopSignal = need('stopSignal', 'a signal such as INT, SIGQUIT or 10', parseSignalWord) ?? sigterm
   const spec: Spec = {
     door,
     command,
@@ -121,13 +131,18 @@ export function parseOptions(
       need('timeout', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, door === 'cli' ? 1000 : 1)) ??
       0,
     killAfterMs:
-      need('killAfter', 'a time such as 10s, 500ms or 2m', (value) =>
-        parseDuration(value, door === 'cli' ? 1000 : 1),
-      ) ?? 5000,
+      stopSignal === sigkill
+        ? 0
+        : (need('killAfter', 'a time such as 10s, 500ms or 2m', (value) =>
+            parseDuration(value, door === 'cli' ? 1000 : 1),
+          ) ?? 5000),
+    stopSignal,
+    sysctls,
   }
-  const hostname = need('hostname', 'a host name of 1 to 64 letters, digits, dots and dashes', (value) =>
-    match(value, /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/),
-  )
+  const nameOf = (key: 'hostname' | 'domainname') =>
+    need(key, 'a name of 1 to 64 letters, digits, dots and dashes', (value) => match(value, hostNameShape), named[key])
+  const [hostname, domainname] = [nameOf('hostname'), nameOf('domainname')]
+  const names = parseNames(options, say)
   const root = parseRoot(options, need, door, sandboxed && { ...sandboxed, hostname })
   const workdir = need('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
@@ -137,13 +152,15 @@ export function parseOptions(
   const landlock = parseLandlock(options, say)
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
-  if (hostname !== undefined && !namespaces.isolate.includes('uts'))
+  const renames = hostname !== undefined ? 'hostname' : domainname !== undefined ? 'domainname' : undefined
+  if (renames && !namespaces.isolate.includes('uts'))
     throw fail('OPTION_CONFLICT', {
-      name: say('hostname'),
+      name: say(renames),
       why: 'without a uts namespace it would rename this host',
       remedy: 'add uts to --isolate',
     })
-  if (root && !namespaces.isolate.includes('mount'))
+  if (names) refuseMountedNames(names, root, door)
+  if ((root || names) && !namespaces.isolate.includes('mount'))
     throw fail('OPTION_CONFLICT', {
       name: say(rootKeys.find((key) => options[key] !== undefined)!),
       why: 'without a mount namespace it would change the mounts of this host',
@@ -155,6 +172,8 @@ export function parseOptions(
     ...(root && { root }),
     ...(network && { network }),
     ...(hostname !== undefined && { hostname }),
+    ...(domainname !== undefined && { domainname }),
+    ...(names && { names }),
     ...filter,
     ...(landlock.length > 0 && { landlock }),
     ...(workdir !== undefined && { workdir }),
@@ -164,8 +183,19 @@ export function parseOptions(
   }
 }
 
-const rootKeys = ['rootfs', 'readOnly', 'mounts', 'dev', 'devices'] as const
-type Need = <T>(key: keyof RunOptions, accepted: string, read: (value: unknown) => T | undefined) => T | undefined
+const sigterm = 15
+const sigkill = 9
+const rootKeys = [
+  ...(['rootfs', 'readOnly', 'mounts', 'dev', 'devices'] as const),
+  ...(['addHosts', 'dns', 'dnsSearch', 'dnsOptions'] as const),
+]
+const hostNameShape = /^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/
+type Need = <T>(
+  key: keyof RunOptions,
+  accepted: string,
+  read: (value: unknown) => T | undefined,
+  value?: unknown,
+) => T | undefined
 
 /** A job has a root of its own as soon as one of these is asked for. */
 function parseRoot(

@@ -25,6 +25,7 @@ import {
   planIdentity,
   type UserNamespace,
 } from './identity.ts'
+import { type NameFacts, namedRoot } from './name-options.ts'
 import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from './network.ts'
 import type { HeldLimit } from './outer-limits.ts'
 import { sandboxVariables } from './sandbox-preset.ts'
@@ -41,6 +42,8 @@ export interface Surroundings {
   delegation?: Delegation
   /** Read for a run with a network. */
   network?: NetworkFacts
+  /** Read for a run with names of its own. */
+  names?: NameFacts
   /** The caller's environment, NAME=value each, and where contained commands find `hutch` ('' is nowhere). */
   env: readonly string[]
   toolPath: string
@@ -92,7 +95,10 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   const network =
     asked.network && planNetwork(asked, around.network!, around.privileges.permitted, groupName(host, around.serial))
   const there = withoutAbsent(asked.root, around.absent)
-  const root = network ? resolvedRoot({ ...asked, ...(there && { root: there }) }, around.network!, network) : there
+  const connected = network
+    ? resolvedRoot({ ...asked, ...(there && { root: there }) }, around.network!, network)
+    : there
+  const root = asked.names ? namedRoot(asked, connected, around.names!) : connected
   const spec = root === asked.root ? asked : { ...asked, root: root! }
   refuseTightPids(spec)
   refuseOldKernel(spec, host)

@@ -19,6 +19,8 @@ export interface PrivilegeOptions {
   group?: string
   /** Supplementary groups by name or number; an empty list is none. */
   groups?: readonly string[]
+  /** Supplementary groups beside those of the user, by name or number. */
+  groupAdd?: string | readonly string[]
   /** -1000 (never killed for memory) to 1000 (first); proc_pid_oom_score_adj(5). */
   oomScoreAdj?: number | string
   /** -20 (first) to 19 (last). */
@@ -37,6 +39,7 @@ export interface PrivilegeSpec {
   ulimits: ResourceLimit[]
   group?: string
   groups?: string[]
+  groupAdd?: string[]
   oomScoreAdj?: number
   nice?: number
   ioPriority?: number
@@ -67,6 +70,10 @@ export function parsePrivileges(options: PrivilegeOptions, say: Say, named?: obj
   const groups = need('groups', 'groups such as audio or 1000', (value) =>
     Array.isArray(value) && value.every(name) ? (value as string[]) : undefined,
   )
+  const groupAdd = need('groupAdd', 'a group such as audio or 1000', (value) => {
+    const list: unknown[] = [value].flat()
+    return list.every(name) ? (list as string[]) : undefined
+  })
   const oomScoreAdj = need('oomScoreAdj', 'a whole number from -1000 to 1000', (value) =>
     parseWhole(value, -1000, 1000),
   )
@@ -83,6 +90,7 @@ export function parsePrivileges(options: PrivilegeOptions, say: Say, named?: obj
     ),
     ...(group !== undefined && { group }),
     ...(groups !== undefined && { groups }),
+    ...(groupAdd !== undefined && groupAdd.length > 0 && { groupAdd }),
     ...(oomScoreAdj !== undefined && { oomScoreAdj }),
     ...(nice !== undefined && { nice }),
     ...(ioPriority !== undefined && { ioPriority }),

@@ -5,9 +5,11 @@ import type { Network } from '../sandbox/network.ts'
 import type { Root } from '../sandbox/root.ts'
 import type { JudgingSpec } from './judging-options.ts'
 import type { PathRule } from './landlock-option.ts'
+import type { Names } from './name-options.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
 import type { SeccompWish } from './seccomp-option.ts'
+import type { Sysctl } from './sysctl-option.ts'
 
 /** Who speaks: errors name what the user typed. */
 export type Door = 'cli' | 'library'
@@ -25,6 +27,11 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   /** A reaping PID 1 of ours; false: the command is PID 1. */
   init: boolean
   hostname?: string
+  domainname?: string
+  /** Kernel settings of its namespaces. */
+  sysctls: readonly Sysctl[]
+  /** Its own /etc/hosts and /etc/resolv.conf. */
+  names?: Names
   /** A root file system of its own. */
   root?: Root
   /** A connection that is made from outside while the job waits. */
@@ -46,6 +53,8 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   /** 0: no limit. */
   timeoutMs: number
   killAfterMs: number
+  /** Sent at the timeout, before SIGKILL. */
+  stopSignal: number
   /** Group below which the job's is made, relative to the cgroup mount. */
   parent?: string
   /** The parent's own processes may be moved to a leaf. */

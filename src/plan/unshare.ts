@@ -72,7 +72,16 @@ export function startOps(launch: Launch): Op[] {
 
 /** And the one that they end with. */
 export function waitOp(): Op {
-  return { op: 'wait', timeoutMs: 0, killAfterMs: 0, reaps: 0, procs: [], killFile: '', origin: 'the command' }
+  return {
+    op: 'wait',
+    timeoutMs: 0,
+    killAfterMs: 0,
+    stopSignal: 15,
+    reaps: 0,
+    procs: [],
+    killFile: '',
+    origin: 'the command',
+  }
 }
 
 /** What Node has changed of itself is not passed on. */

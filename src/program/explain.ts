@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program as a person reads it: each operation in words, and the shell line that does the same by hand. Pure.
+
 import { shellWord } from '../quote.ts'
 import { mountFlags } from '../sandbox/mount.ts'
 import { kindsIn, namespaces } from '../sandbox/namespace.ts'
 import { mountAttributes } from '../sandbox/root.ts'
+import { signalName } from '../signals.ts'
 import { explainEntering } from './explain-entering.ts'
 import { explainFilling } from './explain-filling.ts'
 import { explainNetwork } from './explain-network.ts'
@@ -82,7 +84,7 @@ function explainOp(op: Op): { words: string; shell: string } {
     case 'wait':
       return {
         words: op.timeoutMs
-          ? `wait for its end: SIGTERM after ${op.timeoutMs} ms, SIGKILL ${op.killAfterMs} ms later`
+          ? `wait for its end: ${signalName(op.stopSignal)} after ${op.timeoutMs} ms, SIGKILL ${op.killAfterMs} ms later`
           : 'wait for its end',
         shell: 'wait',
       }
@@ -127,6 +129,13 @@ function explainOp(op: Op): { words: string; shell: string } {
       }
     case 'setHostname':
       return { words: `call the host ${op.name}`, shell: `hostname ${shellWord(op.name)}` }
+    case 'setDomainname':
+      return { words: `name the domain ${op.name}`, shell: `domainname ${shellWord(op.name)}` }
+    case 'setSysctl':
+      return {
+        words: `set ${op.path.slice('/proc/sys/'.length)} to ${op.value}`,
+        shell: `echo ${shellWord(op.value)} > ${op.path}`,
+      }
     case 'mount':
       return explainMount(op)
     case 'loopbackUp':

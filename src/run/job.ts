@@ -96,7 +96,7 @@ export class Job {
 
   /** SIGTERM to all of it, SIGKILL after `killAfter`; resolves when it is over. */
   async stop(): Promise<Result> {
-    this.#sent.add(constants.signals.SIGTERM).add(constants.signals.SIGKILL)
+    this.#sent.add(this.#launched.plan.spec.stopSignal).add(constants.signals.SIGKILL)
     if (!this.#over) watchedNative().stop(this.#launched.job)
     return this.result
   }

@@ -12,7 +12,7 @@ import { isInitialUserNamespace, readDevice } from '../host/device.ts'
 import { findFileSystem } from '../host/file-system.ts'
 import { type Host, readHost, withoutLeaf } from '../host/host.ts'
 import { readGroup, readUser, type User } from '../host/ids.ts'
-import { readNetworkFacts } from '../host/network.ts'
+import { readNameFacts, readNetworkFacts } from '../host/network.ts'
 import { isWithin, type Parent, readParent } from '../host/parent.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import { buildDirectory, errnoName } from '../native.ts'
@@ -87,6 +87,7 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
     ...(filter && { filter }),
     ...(maps && { delegation: readDelegation(privileges.uid) }),
     ...(spec.network && { network: findNetwork(spec.network) }),
+    ...(spec.names && { names: readNameFacts() }),
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     ...(spec.sandbox && { absent: findAbsent(spec) }),
@@ -161,17 +162,20 @@ function mayFilterDevices({ permitted }: Privileges): boolean {
   return hasCapability(permitted, capabilityNumbers.SYS_ADMIN) && isInitialUserNamespace()
 }
 
-/** Who is asked for, by --user, --group and --groups together. */
+/** Who is asked for, by --user, --group, --groups and --group-add together. */
 function findUser(spec: Spec, own: Privileges): User | undefined {
-  const { group, groups } = spec.privileges
-  if (spec.user === undefined && group === undefined && groups === undefined) return undefined
+  const { group, groups, groupAdd } = spec.privileges
+  if (spec.user === undefined && group === undefined && groups === undefined && groupAdd === undefined) return undefined
   const user = spec.user === undefined ? undefined : readUser(spec.user, optionName('user', spec.door))
   const gid = group === undefined ? (user?.gid ?? own.gid) : readGroup(group, optionName('group', spec.door))
   const named = groups?.map((name) => readGroup(name, optionName('groups', spec.door)))
+  const added = groupAdd?.map((name) => readGroup(name, optionName('groupAdd', spec.door))) ?? []
+  // without a user they are added to those of the caller
+  const usual = user?.groups ?? (added.length > 0 ? process.getgroups!() : [gid])
   return {
     ...(user ?? { uid: own.uid }),
     gid,
-    groups: named ?? (group === undefined ? (user?.groups ?? [gid]) : [gid]),
+    groups: [...new Set([...(named ?? (group === undefined ? usual : [gid])), ...added])],
   }
 }
 

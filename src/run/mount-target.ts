@@ -213,7 +213,7 @@ function before(first: MountWords, { at, target, frontend }: TargetFacts): strin
 }
 
 function isFileMount({ op }: TargetFacts): boolean {
-  return op.op === 'writeData' || ('source' in op && isFile(op.source))
+  return op.op === 'writeData' || op.op === 'attachText' || ('source' in op && isFile(op.source))
 }
 
 function isFile(path: string): boolean {

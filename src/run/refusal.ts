@@ -147,10 +147,16 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
   }
 }
 
+function whatOf(op: Op): string {
+  if (op.op === 'unshare') return `make namespaces (${kindsIn(op.flags).join(', ')})`
+  if (op.op === 'setSysctl') return `set ${op.path} to ${op.value}`
+  return whats[op.op] ?? op.op
+}
+
 /** A step that needs no more than its own words. */
 function refusedStep(op: Op, errno: string, origin: string): HutchError {
   return fail('STEP_REFUSED', {
-    what: op.op === 'unshare' ? `make namespaces (${kindsIn(op.flags).join(', ')})` : (whats[op.op] ?? op.op),
+    what: whatOf(op),
     operation: op.op,
     origin,
     errno,

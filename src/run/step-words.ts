@@ -6,6 +6,7 @@ import type { Op } from '../program/ops.ts'
 /** What a step does. */
 export const whats: { [op: string]: string } = {
   setHostname: 'set the host name',
+  setDomainname: 'set the domain name',
   mount: 'mount inside the new mount namespace',
   loopbackUp: 'bring the loopback interface up',
   changeDirectory: 'enter the working directory',
@@ -105,6 +106,7 @@ export function stepRemedy(op: Op, errno: string): string {
       : `give files of namespaces of that kind: ${op.paths.join(', ')}`
   if (op.op === 'offsetClocks' && errno !== 'EPERM')
     return 'no clock may come before its start or beyond 146 years: give a smaller offset'
+  if (op.op === 'setSysctl') return sysctlRemedy(op.path, errno)
   if (op.op === 'writeOwnFile') return `see namespaces(7) for what ${op.path} takes`
   if (op.op === 'bindNamespaces')
     return `name files that are there, not on a shared mount, and fork for a pid namespace: ${op.files.join(', ')}`
@@ -129,4 +131,16 @@ export function stepRemedy(op: Op, errno: string): string {
   if (op.op === 'mount')
     return errno === 'EPERM' ? oneOf([asRoot()], 'CAP_SYS_ADMIN is missing here') : 'see hutch doctor'
   return 'see hutch doctor'
+}
+
+function sysctlRemedy(path: string, errno: string): string {
+  if (errno === 'ENOENT' && path.includes('/conf/'))
+    return `its interface does not exist at the start: set ${path.replace(/conf\/[^/]+/, 'conf/default')}, which new interfaces take over`
+  if (errno === 'ENOENT') return `this kernel has no ${path} in a new namespace: leave it out`
+  if (errno === 'EACCES' || errno === 'EPERM')
+    return oneOf(
+      [asRoot(), withOption('add %, from Linux 6.9 on', 'mapUsers', 'root')],
+      'only root outside of any user namespace may set it: leave it out',
+    )
+  return `the kernel does not accept this value: compare with cat ${path}`
 }

@@ -23,7 +23,7 @@ export interface Root {
   dev: boolean
   mounts: Mount[]
   /** Files of our own text, read-only, on top of all. */
-  texts?: { target: string; text: string; origin: string }[]
+  texts?: { target: string; text: string; origin: string; required?: boolean }[]
   /** Paths inside that are hidden, where the mounts brought them. */
   hides?: { path: string; origin: string }[]
   /** Paths below /proc and /sys that stay uncovered, of `coveredPaths`. */
@@ -63,7 +63,9 @@ export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid 
     ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
     // what the user wants inside of these three
     ...late.map(mountOp),
-    ...(root.texts ?? []).map((text): Op => ({ op: 'attachText', ...text, own: begins ? 1 : 0 })),
+    ...(root.texts ?? []).map(
+      (text): Op => ({ op: 'attachText', ...text, own: begins ? 1 : 0, required: text.required ? 1 : 0 }),
+    ),
     ...(root.sealed && root.readOnly ? [{ op: 'makeReadOnly', path: '/', origin: 'readOnly' } satisfies Op] : []),
     { op: 'pivotRoot', stays: own ? 0 : 1, origin },
   ]

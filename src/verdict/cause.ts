@@ -183,6 +183,8 @@ export interface Cause {
   durationMs?: number
   /** SIGKILL had to follow SIGTERM this much later; 0: there was no SIGTERM. */
   killedAfterMs?: number
+  /** The signal that the stop began with, if it is not SIGTERM. */
+  stopSignal?: string
   /** Signals that its caller sent, or that hutch received and passed on, by name. */
   passedOn?: string[]
   /** The stream that was too long. */

@@ -10,7 +10,7 @@ import { quote } from '../quote.ts'
 import { levelWouldTell } from './attribute.ts'
 import type { Cause, CauseLimit, Figure, Remedy } from './cause.ts'
 import { sizedSpaces } from './exhausted.ts'
-import { profileFigure, unknownSender } from './make-cause.ts'
+import { profileFigure, stopSignalOf, unknownSender } from './make-cause.ts'
 import { measuringLimit, spareMemory } from './memory-need.ts'
 import { possibleUlimitFigure } from './possible.ts'
 import { type Measuring, makeRemedies } from './remedies.ts'
@@ -97,7 +97,11 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   const space = { kind: 'space', limit: { file: 'size', group: first } } as const
   const tables = { figure: 'descriptors', limit: 0, processes: 2 } as const
   const nofile = plan.spec.privileges.ulimits.find(({ name }) => name === 'nofile')
-  const timeout = { kind: 'timeout', limit: { file: 'timeout', value: plan.spec.timeoutMs } } as const
+  const timeout = {
+    kind: 'timeout',
+    limit: { file: 'timeout', value: plan.spec.timeoutMs },
+    ...stopSignalOf(plan),
+  } as const
   const late = (held: Partial<Cause>, more: Slots = {}) =>
     parts(
       {

@@ -5,6 +5,7 @@ import { parseMemory } from '../cgroup/memory.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
 import type { Plan } from '../plan/plan.ts'
 import { seccompOrigin } from '../plan/seccomp-option.ts'
+import { signalName } from '../signals.ts'
 import type {
   Cause,
   CauseCounts,
@@ -44,6 +45,7 @@ export function makeCause(ended: Ended): Cause {
     durationMs: outcome.durationMs,
     ...(outcome.killed &&
       (row.kind === 'timeout' || row.kind === 'aborted') && { killedAfterMs: plan.spec.killAfterMs }),
+    ...((row.kind === 'timeout' || row.kind === 'aborted') && stopSignalOf(plan)),
     ...(row.kind === 'interrupted' && {
       passedOn: [...outcome.sent].map((number) => signalName(number) ?? `signal ${number}`),
     }),
@@ -197,11 +199,6 @@ export function senderOf({ plan, outcome, signal, stayed }: Ended): NonNullable<
   return !stayed && plan.isolate.includes('pid') ? 'outside' : 'unknown'
 }
 
-/** SIGKILL for 9. */
-export function signalName(number: number): string | undefined {
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
-}
-
 /** What happened beside the end: kills and refusals that it lived through, and what held it up until its time was over. */
 function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: Row | undefined): SideEvent[] {
   if (facts.execFailed) return []
@@ -286,4 +283,10 @@ function evidenceOf(ended: Ended, kind: CauseKind, held: Row | undefined): Figur
     figures.push({ figure: 'cpu', limit: cpu, periods, throttledPeriods, ...without({ throttledUsec }) })
   figures.push(...heldFigure(ended, held?.limit))
   return failed && (kind === 'signal' || kind === 'exited') ? [...figures, ...possibleFigures(ended)] : figures
+}
+
+/** The signal that a stop begins with, if it is not SIGTERM. */
+export function stopSignalOf({ spec: { stopSignal } }: Plan): { stopSignal?: string } {
+  const name = signalName(stopSignal) ?? `signal ${stopSignal}`
+  return name === 'SIGTERM' ? {} : { stopSignal: name }
 }

@@ -163,13 +163,13 @@ function endOf(c: Cause, slots: Slots): string {
 }
 
 function stopped(c: Cause, slots: Slots): string {
-  const { killedAfterMs, end } = c
+  const { killedAfterMs, end, stopSignal = 'SIGTERM' } = c
   if (killedAfterMs === 0) return `${who(c)} was killed at once by SIGKILL`
   if (killedAfterMs !== undefined)
-    return `${who(c)} did not end on SIGTERM and was killed ${formatDuration(killedAfterMs)} later`
-  return slots.end === undefined && end.signal === 'SIGTERM'
-    ? `${who(c)} ended on SIGTERM`
-    : `${endOf(c, slots)} on SIGTERM`
+    return `${who(c)} did not end on ${stopSignal} and was killed ${formatDuration(killedAfterMs)} later`
+  return slots.end === undefined && end.signal === stopSignal
+    ? `${who(c)} ended on ${stopSignal}`
+    : `${endOf(c, slots)} on ${stopSignal}`
 }
 
 /** Who was killed, and whose limit it was. */

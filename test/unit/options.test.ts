@@ -41,6 +41,8 @@ test('options become a spec', () => {
     user: 'nobody',
     timeoutMs: 2000,
     killAfterMs: 5000,
+    stopSignal: 15,
+    sysctls: [],
   })
 })
 

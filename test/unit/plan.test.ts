@@ -33,7 +33,7 @@ test('a plan for v2 is one group, limits in the order in which they hold', () =>
       'watchFile /cg/*/memory.events',
       'watchFile /cg/*/pids.events',
       `spawn ${0x2c02_0000} /cg/* 2`,
-      'wait 1000 5000 1 /cg/*/cgroup.procs /cg/*/cgroup.kill',
+      'wait 1000 5000 15 1 /cg/*/cgroup.procs /cg/*/cgroup.kill',
       'removeGroup /cg/* 0',
     ],
     inner: [
@@ -62,7 +62,7 @@ test('a plan for hybrid has a group in each hierarchy, joined from inside before
       'writeFile /cg/cpuset/*/cpuset.cpus 0',
       'watchFile /cg/pids/*/pids.events',
       'spawn 0 /cg/unified/* 2',
-      'wait 0 5000 0 /cg/unified/*/cgroup.procs /cg/memory/*/cgroup.procs /cg/pids/*/cgroup.procs /cg/cpuset/*/cgroup.procs /cg/unified/*/cgroup.kill',
+      'wait 0 5000 15 0 /cg/unified/*/cgroup.procs /cg/memory/*/cgroup.procs /cg/pids/*/cgroup.procs /cg/cpuset/*/cgroup.procs /cg/unified/*/cgroup.kill',
       'killGroup /cg/unified/*/cgroup.procs /cg/memory/*/cgroup.procs /cg/pids/*/cgroup.procs /cg/cpuset/*/cgroup.procs /cg/unified/*/cgroup.kill',
       'removeGroup /cg/cpuset/* 0',
       'removeGroup /cg/pids/* 0',

@@ -261,6 +261,8 @@ const properties: { readonly [name: string]: (value: string) => string[] } = {
   AllowedCPUs: (value) => ['--cpuset-cpus', value.replaceAll(' ', ',')],
   RuntimeMaxSec: (value) => ['--timeout', value],
   TimeoutStopSec: (value) => ['--kill-after', value],
+  KillSignal: (value) => ['--stop-signal', value],
+  SupplementaryGroups: (value) => value.split(/\s+/).flatMap((group) => ['--group-add', group]),
   OOMScoreAdjust: (value) => ['--oom-score-adj', value],
   Nice: (value) => ['--nice', value],
   WorkingDirectory: (value) => ['--workdir', value],

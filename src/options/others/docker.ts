@@ -3,8 +3,13 @@
 import type { OtherRow } from './row.ts'
 
 export const rows: readonly OtherRow[] = [
-  ['`--add-host`, `--dns`, `--dns-option`, `--dns-search`', '`--volume ./hosts:/etc/hosts:ro`'],
-  ['`--annotation`, `--label`, `--label-file`, `--name`, `--cidfile`', '–', 'a job has no name; use `--report FILE`'],
+  ['`--add-host NAME:IP`', '`--add-host NAME:IP`', 'an address, not `host-gateway`'],
+  [
+    '`--annotation`, `--label`, `--label-file`',
+    '–',
+    'a job has no labels: nothing looks it up later; use `--report FILE`',
+  ],
+  ['`--name`, `--cidfile`', '–', 'a job has no name; use `--report FILE`'],
   [
     '`--attach`, `--interactive`, `--tty`, `--detach-keys`, `--sig-proxy`',
     'default',
@@ -31,13 +36,17 @@ export const rows: readonly OtherRow[] = [
     '–',
     'hutch does not use images; use `--rootfs DIR`',
   ],
-  ['`--domainname`', '–', 'not supported'],
+  [
+    '`--dns IP`, `--dns-option OPTION`, `--dns-search DOMAIN`',
+    '`--dns IP`, `--dns-option OPTION`, `--dns-search DOMAIN`',
+  ],
+  ['`--domainname NAME`', '`--domainname NAME`'],
   ['`--entrypoint`', 'the command'],
   ['`--env NAME=VALUE`', '`--env NAME=VALUE`'],
   ['`--env-file FILE`', '`--env NAME=VALUE`', 'hutch reads the file'],
   ['`--expose`, `--publish-all`', '`--publish HOSTPORT:PORT`', 'name each port'],
   ['`--gpus`', '`--device`'],
-  ['`--group-add GROUP`', '`--groups GROUP,…`', 'name all of them'],
+  ['`--group-add GROUP`', '`--group-add GROUP`'],
   ['`--health-…`, `--no-healthcheck`', '–', 'use a service manager'],
   ['`--hostname NAME`', '`--hostname NAME`'],
   ['`--init`', 'default', '`--no-init`'],
@@ -67,9 +76,10 @@ export const rows: readonly OtherRow[] = [
   ['`--security-opt apparmor=`, `label=`', '–', 'profiles of security modules are not supported'],
   ['`--security-opt systempaths=unconfined`', '`--unmask all`', "Podman's `unmask=PATH` is `--unmask PATH`"],
   ['`--shm-size SIZE`', '`--tmpfs /dev/shm:size=SIZE`'],
-  ['`--stop-signal`, `--stop-timeout TIME`', '`--kill-after TIME`', 'hutch sends SIGTERM first'],
+  ['`--stop-signal SIGNAL`', '`--stop-signal SIGNAL`'],
+  ['`--stop-timeout TIME`', '`--kill-after TIME`'],
   ['`--storage-opt`', '`--overlay`', 'with an upper directory that has a quota'],
-  ['`--sysctl NAME=VALUE`', '–', 'use `hutch unshare` and sysctl(8) with capabilities'],
+  ['`--sysctl NAME=VALUE`', '`--sysctl NAME=VALUE`'],
   ['`--tmpfs DST`', '`--tmpfs DST`'],
   ['`--ulimit NAME=SOFT:HARD`', '`--ulimit NAME=SOFT:HARD`'],
   ['`--use-api-socket`', '–', 'hutch has no daemon'],

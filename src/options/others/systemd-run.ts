@@ -19,6 +19,8 @@ export const rows: readonly OtherRow[] = [
     '50% is `--cpus 0.5`',
   ],
   ['`--property=RuntimeMaxSec=TIME`, `TimeoutStopSec=TIME`', '`--timeout TIME`, `--kill-after TIME`'],
+  ['`--property=KillSignal=SIGNAL`', '`--stop-signal SIGNAL`'],
+  ['`--property=SupplementaryGroups=GROUP`', '`--group-add GROUP`'],
   ['`--property=OOMScoreAdjust=N`', '`--oom-score-adj N`'],
   ['`--property=NoNewPrivileges=yes`', 'default'],
   ['`--property=ReadOnlyPaths=PATH`, `ProtectSystem=strict`', '`--read-only`'],
