@@ -26,6 +26,7 @@ static void put_wait(struct builder *b)
 
 	put(b, 0);
 	put(b, 0);
+	put(b, 15);
 	put(b, 0);
 	put(b, 0);
 	put(b, 0);
