@@ -39,18 +39,18 @@ export const cgroupErrors = {
     path: f.where,
   }),
   CGROUP_NO_DELEGATION: (f: { directory: string; need: string; user: number; without?: string }): Words => ({
-    message: `cannot ${f.need} below ${f.directory}: user ${f.user} may not make groups there`,
-    remedy: `run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …; from Node: await enterScope() first${f.without ? `; or ${f.without}: then only ulimits, sizes and the timeout hold` : ''}`,
+    message: `cannot ${f.need} below ${f.directory}: user ${f.user} cannot create groups there`,
+    remedy: `run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes hutch run …; from Node: await enterScope() first${f.without ? `; or ${f.without}: then only ulimits, sizes and the timeout apply` : ''}`,
     path: f.directory,
     errno: 'EACCES',
   }),
   CGROUP_POPULATED: (f: { directory: string; controllers: string; processes: string }): Words => ({
-    message: `cannot enable ${f.controllers} below ${f.directory}: processes are in the group itself (EBUSY)`,
+    message: `cannot enable ${f.controllers} below ${f.directory}: the group itself has processes (EBUSY)`,
     evidence: [
       `processes there: ${f.processes}`,
-      'a v2 group has either processes or controlled children, the root excepted',
+      'a v2 group can have processes or controlled children, but not both, except the root',
     ],
-    remedy: `name another group with ${optionOfRun('parent')}, or have these processes moved to a child group with ${optionOfRun('evacuate')}`,
+    remedy: `name another group with ${optionOfRun('parent')}, or move these processes to a child group with ${optionOfRun('evacuate')}`,
     path: f.directory,
     errno: 'EBUSY',
   }),
@@ -63,7 +63,7 @@ export const cgroupErrors = {
   }),
   CGROUP_PARENT_MISSING: (f: { directory: string; user?: number; remedy: string }): Words => ({
     message: `cannot make a group below ${f.directory}: that group does not exist (ENOENT)`,
-    evidence: f.user === undefined ? [] : [`user ${f.user} may not make it there`],
+    evidence: f.user === undefined ? [] : [`user ${f.user} cannot create it there`],
     remedy: f.remedy,
     path: f.directory,
     errno: 'ENOENT',
@@ -99,12 +99,12 @@ export const cgroupErrors = {
   }),
   CGROUP_FILE_INVALID: (f: { value: string; origin: string }): Words => ({
     message: `cannot use ${quote(f.value)} for ${f.origin}: this is not the name of a cgroup file`,
-    remedy: 'give a name as it stands in a group, such as memory.max',
+    remedy: 'give the name of a file in a group, such as memory.max',
     value: f.value,
   }),
   CGROUP_TEXT_UNKNOWN: (f: { file: string; text: string }): Words => ({
     message: `cannot understand ${f.file}: it holds ${quote(f.text)}`,
-    remedy: 'read it as text instead; this kernel writes it in a form that hutch does not know',
+    remedy: "read it as text instead; hutch does not know this kernel's format",
     path: f.file,
     value: f.text,
   }),
@@ -112,13 +112,13 @@ export const cgroupErrors = {
     message: `cannot find the group ${quote(f.group)} below ${f.where} (ENOENT)`,
     remedy: f.nearest
       ? `did you mean ${f.nearest}?`
-      : 'hutch cgroup ls lists the groups; hutch cgroup create makes one',
+      : 'hutch cgroup ls lists the groups; hutch cgroup create creates one',
     path: f.group,
     errno: 'ENOENT',
     ...(f.nearest !== undefined && { nearest: f.nearest }),
   }),
   CGROUP_AMBIGUOUS: (f: { name: string; found: string[] }): Words => ({
-    message: `cannot tell which group ${quote(f.name)} is: ${f.found.length} have this name`,
+    message: `cannot decide which group ${quote(f.name)} is: ${f.found.length} have this name`,
     evidence: f.found.slice(0, 5),
     remedy: `give its path, such as ${f.found[0]}`,
     value: f.name,
@@ -146,7 +146,7 @@ export const cgroupErrors = {
     current: number
     peak?: number
   }): Words => ({
-    message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: more is in use, and the kernel would kill for it`,
+    message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: more is in use, and the kernel would kill processes`,
     evidence: [
       `now ${formatSize(f.current)}${f.peak === undefined ? '' : `, at most ${formatSize(f.peak)}`}; the limit would be ${formatSize(f.limit)}`,
     ],
@@ -156,12 +156,12 @@ export const cgroupErrors = {
   }),
   SNAPSHOT_INVALID: (f: { origin: string; at: string; why: string }): Words => ({
     message: `cannot use ${quote(f.origin)}: at ${quote(f.at)}: ${f.why}`,
-    remedy: 'give a file as hutch cgroup save writes it',
+    remedy: 'give a file that hutch cgroup save wrote',
     path: f.at,
   }),
   CGROUP_HIERARCHY_MISSING: (f: { controllers: string; origin: string }): Words => ({
     message: `cannot place processes for ${f.origin}: this host has no hierarchy with ${f.controllers}`,
-    remedy: 'hutch doctor lists the controllers; leave out those that are not there',
+    remedy: 'hutch doctor lists the controllers; leave out the missing ones',
     path: f.origin,
   }),
   CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: string }): Words => ({
@@ -173,7 +173,7 @@ export const cgroupErrors = {
     f: Kernel & { file: string; value: string; group: string; origin: string; remedy: string },
   ): Words => ({
     message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: the kernel refused (${f.errno})`,
-    evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],
+    evidence: [`requested by ${f.origin}`, ...(f.evidence ?? [])],
     remedy: f.remedy,
     path: f.file,
     value: f.value,
@@ -188,7 +188,7 @@ export const cgroupErrors = {
   }),
   CGROUP_LEFT: (f: Kernel & { what: string; path: string }): Words => ({
     message: `cannot ${f.what} ${f.path} after the end of the command: the kernel refused (${f.errno})`,
-    remedy: 'it is removed by the next run, once nothing holds it',
+    remedy: 'the next run removes it when it is no longer in use',
     path: f.path,
     errno: f.errno,
   }),
@@ -199,14 +199,14 @@ export const cgroupErrors = {
     value: f.value,
   }),
   RULES_UNAVAILABLE: (f: Kernel & { remedy: string }): Words => ({
-    message: `cannot follow the processes of this machine: the kernel refused (${f.errno})`,
+    message: `cannot watch the processes of this machine: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
     errno: f.errno,
     operation: 'process connector',
   }),
   RULES_TAKEN: (f: { path: string; why: string }): Words => ({
-    message: `cannot take requests at ${f.path}: ${f.why}`,
+    message: `cannot accept requests at ${f.path}: ${f.why}`,
     remedy: 'stop the other one (hutch rules watch, or cgrulesengd), or name another path with --socket',
     path: f.path,
   }),
@@ -221,7 +221,7 @@ export const cgroupErrors = {
     remedy: f.remedy,
   }),
   SYSTEMD_ANSWER_INVALID: (f: { why: string }): Words => ({
-    message: `cannot read what came from the bus: ${f.why}`,
+    message: `cannot read the message from the bus: ${f.why}`,
     remedy: "see that DBUS_SESSION_BUS_ADDRESS or DBUS_SYSTEM_BUS_ADDRESS names a D-Bus daemon's socket",
   }),
 } as const

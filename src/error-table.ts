@@ -32,7 +32,7 @@ export const table = {
     value: f.name,
   }),
   COMMAND_MISSING: (f: { usage: string }): Words => ({
-    message: 'no command to run was given',
+    message: 'the command to run is missing',
     remedy: f.usage,
   }),
   WORDS_MISSING: (f: { usage: string }): Words => ({
@@ -70,19 +70,19 @@ export const table = {
     evidence: f.evidence ?? [],
     remedy:
       f.errno === 'EOPNOTSUPP'
-        ? 'boot with landlock in the list lsm=…; /sys/kernel/security/lsm tells what is on'
+        ? 'boot with landlock in the list lsm=…; /sys/kernel/security/lsm lists the active modules'
         : 'use Linux 5.13 or newer, built with CONFIG_SECURITY_LANDLOCK; or ' +
           `${optionOfRun('mounts')} and ${optionOfRun('readOnly')}, which do not need it`,
     errno: f.errno,
     operation: 'landlock_create_ruleset',
   }),
   LINK_FOREIGN: (f: { path: string; what: string }): Words => ({
-    message: `cannot make the link ${f.path}: ${f.what}`,
+    message: `cannot create the link ${f.path}: ${f.what}`,
     remedy: 'name another directory with --dir, or move that file away',
     path: f.path,
   }),
   STREAM_REFUSED: (f: { stream: string; what: string; errno: string }): Words => ({
-    message: `cannot use ${f.what} as ${f.stream} of a command with a root of its own: it leads out of the root`,
+    message: `cannot use ${f.what} as ${f.stream} of a command with its own root: it leads out of the root`,
     remedy: `redirect ${f.stream} to a file, a pipe or /dev/null`,
     value: f.stream,
     errno: f.errno,
@@ -102,22 +102,22 @@ export const table = {
     operation: 'clone3',
   }),
   PROC_COVERED: (f: Kernel & { path: string; origin: string; covers: string[] }): Words => ({
-    message: `cannot mount a proc at ${f.path}: the kernel refused (${f.errno}), since parts of /proc are covered here`,
+    message: `cannot mount a proc at ${f.path}: the kernel refused (${f.errno}), because parts of /proc are masked`,
     evidence: [
-      `asked for by ${f.origin}`,
-      'a process in a user namespace may mount a proc only where it sees all of one',
-      `covered, as container engines do: ${f.covers.slice(0, 4).join(', ')}${f.covers.length > 4 ? `, and ${f.covers.length - 4} more` : ''}`,
+      `requested by ${f.origin}`,
+      'in a user namespace, a proc can be mounted only if an existing one is fully visible',
+      `masked by the container engine: ${f.covers.slice(0, 4).join(', ')}${f.covers.length > 4 ? `, and ${f.covers.length - 4} more` : ''}`,
     ],
     remedy:
-      'start the container with /proc uncovered (docker run --security-opt systempaths=unconfined, podman run --security-opt unmask=ALL), or leave out the pid namespace',
+      'start the container with /proc unmasked (docker run --security-opt systempaths=unconfined, podman run --security-opt unmask=ALL), or leave out the pid namespace',
     path: f.path,
     errno: f.errno,
     operation: 'mount',
   }),
   IDS_USED_UP: (f: { errno: string }): Words => ({
-    message: 'cannot start one more sandbox: no ids of the host are free for it',
+    message: 'cannot start another sandbox: no host ids are free',
     evidence: [
-      "each sandbox of root has ids of its own: of root's range in /etc/subuid and /etc/subgid, or of 524288 to 1879048191",
+      "each sandbox of root has its own host ids, from root's range in /etc/subuid and /etc/subgid, or from 524288 to 1879048191",
     ],
     remedy:
       'end a sandbox, give root more ids: echo root:1000000000:6553600 | tee -a /etc/subuid /etc/subgid, or choose them: ' +
@@ -136,25 +136,25 @@ export const table = {
     message:
       f.file === ''
         ? `cannot use ${f.what} for ${f.name}: newuidmap and newgidmap are not installed`
-        : `cannot use ${f.what} for ${f.name}: ${f.file} does not give that to user ${f.user}`,
-    evidence: f.file === '' ? [] : [`it gives: ${f.ranges || 'nothing'}`, `besides, ${f.own} may be mapped alone`],
+        : `cannot use ${f.what} for ${f.name}: ${f.file} does not allow it for user ${f.user}`,
+    evidence: f.file === '' ? [] : [`allowed: ${f.ranges || 'nothing'}`, `${f.own} can be mapped without it`],
     remedy:
       f.file === ''
-        ? 'apt install uidmap, or shadow-utils; or map one id alone: root or keep'
-        : `as root: usermod --add-${f.file === '/etc/subuid' ? 'subuids' : 'subgids'} 100000-165535 USER; or map one id alone: root or keep`,
+        ? 'apt install uidmap, or shadow-utils; or map a single id: root or keep'
+        : `as root: usermod --add-${f.file === '/etc/subuid' ? 'subuids' : 'subgids'} 100000-165535 USER; or map a single id: root or keep`,
     path: f.file,
     value: f.what,
   }),
   CAPABILITY_MISSING: (f: { name: string; origin: string; since?: string }): Words => ({
     message: f.since
       ? `cannot use ${f.name} for ${f.origin}: the kernel has it since ${f.since}`
-      : `cannot use ${f.name} for ${f.origin}: this process does not have it itself`,
+      : `cannot use ${f.name} for ${f.origin}: this process does not have it`,
     remedy: f.since
       ? 'leave it out, or use a newer kernel'
       : oneOf(
           [
             asRoot('run as root with it'),
-            withOption('add user to %: inside its own user namespace a process may have all', 'isolate'),
+            withOption('add user to %: inside its own user namespace a process can have every capability', 'isolate'),
           ],
           'leave it out',
         ),
@@ -169,27 +169,27 @@ export const table = {
   }),
   MOUNT_REFUSED: (f: Kernel & { what: string; why: string; path: string; origin: string; remedy: string }): Words => ({
     message: `cannot ${f.what}: ${f.why} (${f.errno})`,
-    evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],
+    evidence: [`requested by ${f.origin}`, ...(f.evidence ?? [])],
     remedy: f.remedy,
     path: f.path,
     errno: f.errno,
     operation: 'mount',
   }),
   NAMESPACE_UNKNOWN: (f: Kernel): Words => ({
-    message: `cannot ask for what is above a namespace: the kernel does not know the question (${f.errno})`,
+    message: `cannot find the owner of a namespace: the kernel does not support it (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: 'use Linux 4.11 or newer',
     errno: f.errno,
     operation: 'ioctl',
   }),
   NAMESPACE_NOT_FOUND: (f: { id: string }): Words => ({
-    message: `cannot find the namespace ${quote(f.id)}: none that can be seen from here has this number`,
-    remedy: 'hutch lsns lists them; root sees all',
+    message: `cannot find the namespace ${quote(f.id)}: no visible namespace has this number`,
+    remedy: 'hutch lsns lists the visible ones; root sees all',
     value: f.id,
   }),
   STEP_REFUSED: (f: Kernel & { what: string; operation: string; origin: string; remedy: string }): Words => ({
     message: `cannot ${f.what}: the kernel refused (${f.errno})`,
-    evidence: [`asked for by ${f.origin}`, ...(f.evidence ?? [])],
+    evidence: [`requested by ${f.origin}`, ...(f.evidence ?? [])],
     remedy: f.remedy,
     errno: f.errno,
     operation: f.operation,
@@ -202,20 +202,20 @@ export const table = {
   }),
   POOL_CLOSED: (f: { command: string }): Words => ({
     message: `cannot run ${quote(f.command)}: its pool is closed`,
-    remedy: 'wait for the results of a pool before it is closed',
+    remedy: 'wait for the results before closing the pool',
     value: f.command,
   }),
   POOL_SANDBOX_LOST: (f: { times: number; how: string }): Words => ({
-    message: `cannot keep a sandbox waiting: ${f.times === 1 ? 'it' : `${f.times} in a row`} ended before a job had begun in it`,
+    message: `cannot keep a sandbox waiting: ${f.times === 1 ? 'it' : `${f.times} in a row`} ended before its job started`,
     evidence: [`how it ended: ${f.how}`],
-    remedy: 'give it more memory (limits.memory), or see who kills it: dmesg tells of out-of-memory kills',
+    remedy: 'give it more memory (limits.memory), or check for out-of-memory kills: dmesg',
   }),
   NETWORK_TOOL_MISSING: (f: { what: string; package: string }): Words => ({
     message: `cannot connect a private network: ${f.what} installed`,
     remedy: `apt-get install ${f.package}`,
   }),
   NETWORK_UNKNOWN: (f: { name: string; directory: string; nearest?: string | undefined; known: string }): Words => ({
-    message: `cannot use cni:${f.name}: no config list in ${quote(f.directory)} has this name`,
+    message: `cannot use cni:${f.name}: no network configuration in ${quote(f.directory)} has this name`,
     remedy: f.nearest
       ? `did you mean cni:${f.nearest}?`
       : f.known
@@ -226,7 +226,7 @@ export const table = {
   }),
   NETWORK_CONFIG_INVALID: (f: { path: string; why: string }): Words => ({
     message: `cannot use ${quote(f.path)}: ${f.why}`,
-    remedy: 'mend it as the CNI specification has it, section 1',
+    remedy: 'correct it: section 1 of the CNI specification has the format',
     path: f.path,
   }),
   NETWORK_REFUSED: (f: { what: string; by: string; evidence: string[]; remedy: string }): Words => ({
@@ -240,7 +240,7 @@ export const table = {
     path: f.path,
   }),
   WHY_TARGET_UNKNOWN: (f: { name: string; evidence: string[]; nearest?: string | undefined }): Words => ({
-    message: `cannot tell why: there is no process, group or report ${quote(f.name)}`,
+    message: `cannot explain: there is no process, group or report ${quote(f.name)}`,
     evidence: f.evidence,
     remedy: f.nearest
       ? `did you mean ${f.nearest}?`
@@ -253,7 +253,7 @@ export const table = {
     path: f.path,
   }),
   RECORD_BUSY: (f: { path: string; pid: number }): Words => ({
-    message: `cannot record into ${quote(f.path)}: process ${f.pid} does already`,
+    message: `cannot record into ${quote(f.path)}: process ${f.pid} already does`,
     remedy: `end it (kill ${f.pid}), or name another file with --db`,
     path: f.path,
   }),
@@ -271,7 +271,7 @@ export const table = {
   }),
   RECORD_EMPTY: (f: { path: string; what: string; why?: string }): Words => ({
     message: `cannot show ${f.what} of ${quote(f.path)}: the recording has ${f.why ?? 'nothing then'}`,
-    remedy: 'hutch replay FILE --list tells what it has; a look is written a minute after it was taken at the latest',
+    remedy: 'hutch replay FILE --list shows its contents; samples are written after a minute at the latest',
     path: f.path,
   }),
   RECORD_LIBRARY_MISSING: (f: { why: string }): Words => ({

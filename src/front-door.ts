@@ -44,7 +44,7 @@ export function enterFrontDoor(door: FrontDoor): void {
   kept[key] = door
 }
 
-/** Returns who speaks. `planned`: the front end that a job was asked for by, which counts in the library's process. */
+/** Returns who speaks. `planned`: the front end that a job was requested by, which counts in the library's process. */
 export function frontDoor(planned?: 'cli' | 'library'): FrontDoor {
   return current() === 'library' && planned ? planned : current()
 }

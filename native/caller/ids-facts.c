@@ -287,7 +287,7 @@ static u32 last_pid(void)
 	return (u32)take_digits(&at);
 }
 
-/* Those that began since the last look, by their numbers. 0: all are to be looked at. */
+/* Those that began since the last sample, by their numbers. 0: all are to be looked at. */
 static int take_new(void)
 {
 	u32 last = last_pid();

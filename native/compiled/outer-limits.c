@@ -208,7 +208,7 @@ void warn_of_outer_limits(void)
 		if (limit->held && same(limit->file, "pids.max"))
 			continue;
 		if (!begun)
-			add(&t, "hutch: warning: the job is outside of a group of its caller: processes in that group keep hutch from making limited groups in it\n");
+			add(&t, "hutch: warning: the job is outside of a group of its caller: processes in that group prevent hutch from creating limited groups in it\n");
 		begun = 1;
 		add(&t, "  ");
 		add(&t, limit->file);
@@ -219,7 +219,7 @@ void warn_of_outer_limits(void)
 			add(&t, *at == '\n' ? ", " : (const char[]){ *at, 0 });
 		add(&t, " of ");
 		add(&t, limit->group);
-		add(&t, limit->held ? ": set for the job itself\n" : ": does not hold for the job\n");
+		add(&t, limit->held ? ": set for the job itself\n" : ": does not apply to the job\n");
 		print(2, t.bytes);
 	}
 }

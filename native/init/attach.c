@@ -292,7 +292,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 }
 
 /*
- * upper and work empty: changes are thrown away. They go to a tmpfs that is
+ * upper and work empty: changes are discarded. They go to a tmpfs that is
  * attached only until the overlay has it: overlayfs takes no layer that is not
  * mounted in this namespace. drops: such an upper layer is wanted at all, and how marks are kept.
  */

@@ -34,7 +34,7 @@ int op_set_limit(struct cursor *c)
 
 /*
  * With a core_pattern that is a pipe, 0 still runs the handler; only 1 does not (fs/coredump.c).
- * A hard limit of 0 can be raised to 1 with CAP_SYS_RESOURCE outside of any user namespace only; otherwise it stays.
+ * A hard limit of 0 can be raised to 1 with CAP_SYS_RESOURCE in the initial user namespace only; otherwise it stays.
  */
 static int forbid_core_handler(void)
 {

@@ -219,7 +219,7 @@ static int is_in_held(const char *name)
  * there. That file system is this process's own and nobody else has been in it:
  * a name that could be made in its top is what was made, so nothing needs to be
  * resolved, and move_mount does not follow a link at the end either. Whatever
- * mode it has, the mount covers it. 1: not such a name, or it is there already.
+ * mode it has, the mount covers it. 1: not such a name, or it already exists.
  */
 int attach_new_name(int mount_fd, const char *name, int directory)
 {

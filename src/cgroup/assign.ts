@@ -90,8 +90,8 @@ function missing(place: Place, file: string) {
     ],
     remedy:
       describeFile(file, 'v1') || isOnLegacy(file)
-        ? `make it there, too: hutch cgroup create --exist-ok --controllers ${controllerOf(file)} ${place.path}`
-        : 'cgroup v1 has nothing like it: leave it out',
+        ? `create it there too: hutch cgroup create --exist-ok --controllers ${controllerOf(file)} ${place.path}`
+        : 'cgroup v1 has no equivalent: leave it out',
   })
 }
 

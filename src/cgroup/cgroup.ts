@@ -176,7 +176,7 @@ export class Cgroup {
           name: 'the process id',
           value: id,
           why: 'it is not a process id',
-          accepted: 'a whole number from 1 on',
+          accepted: 'a whole number, at least 1',
         })
     for (const [key, directory] of Object.entries(this.directories))
       for (const id of ids) {

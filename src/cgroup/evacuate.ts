@@ -64,7 +64,8 @@ function refuseForeign(directory: string, pid: string, uid: number): void {
 function notMoved(directory: string, pid: string, errno: string): Parameters<typeof fail<'CGROUP_NOT_EVACUATED'>>[1] {
   return {
     directory,
-    why: errno === 'EAGAIN' ? 'new ones come faster than they can be moved' : `the kernel refused ${describe(pid)}`,
+    why:
+      errno === 'EAGAIN' ? 'new processes start faster than they can be moved' : `the kernel refused ${describe(pid)}`,
     errno,
     remedy: `name another group with ${optionOfRun('parent')}`,
   }

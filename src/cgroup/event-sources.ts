@@ -63,7 +63,7 @@ export function makeEvent(place: Place, file: string, kind: string, count: numbe
 
 /** What watches one group. */
 export interface Sources {
-  /** Emits what has changed since the last look. */
+  /** Emits what has changed since the last sample. */
   read: () => void
   close: () => void
 }
@@ -184,8 +184,8 @@ function openPressure(place: Place, trigger: PressureTrigger, emit: (event: Grou
     throw fail('CGROUP_FILE_MISSING', {
       file,
       group: place.path,
-      evidence: ['pressure is counted in the v2 tree alone, and the group is not in one'],
-      remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, and make the group there too',
+      evidence: ['pressure is counted only in a v2 tree, and the group is not in one'],
+      remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, and create the group there too',
     })
   const text = `${trigger.kind} ${trigger.stallUsec} ${trigger.windowUsec}`
   return openTrigger(`${directory}/${file}`, '', text, (_count, gone) => {

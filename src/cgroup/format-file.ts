@@ -30,5 +30,10 @@ export function formatFile(file: string, value: unknown, name: string = file): s
 function plainText(value: unknown, name: string): string {
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text === 'string' && text !== '' && !/[\0-\x1f\x7f]/.test(text)) return text
-  throw fail('OPTION_INVALID', { name, value, why: 'it is no line of text', accepted: 'a number or one line of text' })
+  throw fail('OPTION_INVALID', {
+    name,
+    value,
+    why: 'it is not one line of text',
+    accepted: 'a number or one line of text',
+  })
 }

@@ -21,7 +21,7 @@ export interface GroupStats {
     anon?: number
     file?: number
     swap?: number
-    /** Processes killed for memory. */
+    /** Processes killed by the OOM killer. */
     oomKills?: number
     /** How often memory.max stood in the way. */
     limitHits?: number

@@ -53,7 +53,7 @@ export async function killPlace(place: Place): Promise<void> {
     evidence: [`still there: ${shorten(listProcesses(directory))}`],
     remedy: forbidden
       ? "run as root, or as the processes' own user"
-      : 'a process in uninterruptible sleep ends when the kernel is done with it; see ps -o stat,wchan',
+      : 'a process in uninterruptible sleep ends when its kernel operation finishes; check ps -o stat,wchan',
   })
 }
 
@@ -78,8 +78,8 @@ export async function freezePlace(place: Place, frozen: boolean): Promise<void> 
     throw fail('CGROUP_FILE_MISSING', {
       file: 'cgroup.freeze',
       group: place.path,
-      evidence: ['the group is neither in a v2 tree nor in the freezer hierarchy'],
-      remedy: 'make it with the controller freezer',
+      evidence: ['the group is not in a v2 tree or in the freezer hierarchy'],
+      remedy: 'create it with the controller freezer',
     })
   await makeWrites(writes)
   const done = await waitFor(
@@ -92,7 +92,7 @@ export async function freezePlace(place: Place, frozen: boolean): Promise<void> 
       what: frozen ? 'freeze' : 'thaw',
       path: unified ?? legacy!,
       errno: 'EBUSY',
-      remedy: 'a process in uninterruptible sleep freezes when the kernel is done with it; see ps -o stat,wchan',
+      remedy: 'a process in uninterruptible sleep freezes when its kernel operation finishes; check ps -o stat,wchan',
     })
 }
 

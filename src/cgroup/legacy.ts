@@ -30,8 +30,8 @@ const inexpressible: { [file: string]: string } = {
   'memory.min': 'guaranteed memory does not exist on cgroup v1; --memory-low sets a soft limit there',
   'memory.swap.high': 'a soft throttle does not exist on cgroup v1; use --swap',
   'memory.zswap.max': 'compressed swap is not limited on cgroup v1; use --swap',
-  'memory.zswap.writeback': 'compressed swap is not steered on cgroup v1; leave it out',
-  'cpu.weight.nice': 'nice values are not taken on cgroup v1; use cpu.weight',
+  'memory.zswap.writeback': 'compressed swap cannot be controlled on cgroup v1; leave it out',
+  'cpu.weight.nice': 'nice values are not accepted on cgroup v1; use cpu.weight',
   'io.latency': 'latency targets do not exist on cgroup v1; use io.max, or io.weight with the BFQ scheduler',
   'cpuset.cpus.exclusive': 'partitions do not exist on cgroup v1; use cpuset.cpu_exclusive',
   'cpuset.cpus.partition': 'partitions do not exist on cgroup v1; use cpuset.cpu_exclusive',
@@ -92,7 +92,7 @@ export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
       throw fail('CGROUP_LIMIT_UNSUPPORTED', {
         file,
         origin,
-        why: `${file} is a file of cgroup v2 alone`,
+        why: `${file} is a file of cgroup v2 only`,
         remedy: reason,
       })
     if (reason) return []

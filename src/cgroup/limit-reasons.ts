@@ -137,12 +137,12 @@ function explainCpuset({ directory, file, value, errno, read }: Required<Refused
         : { evidence: [has], remedy: `give ${words} that the group above it has` }
     case 'ENOSPC':
       return {
-        evidence: ['processes are in it, which must have a CPU and a memory node', has],
+        evidence: ['it has processes, which need a CPU and a memory node', has],
         remedy: 'move them first',
       }
     case 'EBUSY':
       return {
-        evidence: ['groups below it, or its own tasks, need what would be taken away'],
+        evidence: ['groups below it, or its own tasks, use what would be removed'],
         remedy: 'free it there first',
       }
     case 'EINVAL':

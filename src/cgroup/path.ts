@@ -15,8 +15,8 @@ const longestPath = 3072
 export function parseGroupPath(text: string, origin: string): string {
   const refuse = (why: string) => fail('CGROUP_PATH_INVALID', { value: text, why, origin })
   const parts = text.split('/').filter((part) => part !== '')
-  if (/[\0-\x1f\x7f]/.test(text)) throw refuse('it has a control character in it')
-  if (parts.some((part) => part === '..' || part === '.')) throw refuse('"." and ".." are no names of groups')
+  if (/[\0-\x1f\x7f]/.test(text)) throw refuse('it contains a control character')
+  if (parts.some((part) => part === '..' || part === '.')) throw refuse('"." and ".." are not names of groups')
   if (parts.some((part) => Buffer.byteLength(part) > longestPart) || Buffer.byteLength(text) > longestPath)
     throw refuse('it is too long')
   return asDecoded(parts.join('/'))

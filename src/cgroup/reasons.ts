@@ -33,22 +33,22 @@ export function reasonFor({ directory, file, value, errno }: Refused): Reason {
   if (special) return special
   const words = describeFile(file, isUnified(directory) ? 'v2' : 'v1')
   const accepted = words?.accepts ? [`it takes ${words.accepts}`] : []
-  if (words?.access === 'read') return { evidence: ['the kernel only tells by this file'], remedy: 'read it' }
+  if (words?.access === 'read') return { evidence: ['the kernel only reports through this file'], remedy: 'read it' }
   if (errno === 'EACCES' || errno === 'EPERM') return { evidence: ownerOf(directory), remedy: delegate }
   if (errno === 'EINVAL' || errno === 'ERANGE' || errno === 'EOVERFLOW' || errno === 'E2BIG')
     return {
       evidence: accepted,
-      remedy: words?.accepts ? `give ${words.accepts}` : 'see the kernel documentation of it',
+      remedy: words?.accepts ? `give ${words.accepts}` : 'see its kernel documentation',
     }
   if (errno === 'ENODEV' || errno === 'ENXIO')
     return { evidence: accepted, remedy: 'name a device as lsblk shows it (MAJ:MIN), whole disks only' }
   if (errno === 'EOPNOTSUPP')
     return {
       evidence: [`the group's type is ${readGroupFile(directory, 'cgroup.type') ?? 'unknown'}`],
-      remedy: 'the kernel has this switched off for such a group, or was built without it',
+      remedy: 'the kernel has this disabled for such a group, or was built without it',
     }
   if (errno === 'EBUSY') return { evidence: useOf(directory, file), remedy: 'give a higher value, or free some first' }
-  if (errno === 'ENOSPC') return { evidence: accepted, remedy: 'give what the group above it has' }
+  if (errno === 'ENOSPC') return { evidence: accepted, remedy: 'give values that the group above has' }
   return { evidence: accepted, remedy: 'see the kernel documentation of this file' }
 }
 
@@ -81,13 +81,13 @@ function explainSubtreeControl(directory: string, value: string, errno: string):
     )
     if (value.includes('-') && users.length > 0)
       return {
-        evidence: [`groups below it hand it on themselves: ${shorten(users)}`],
-        remedy: 'switch it off there first',
+        evidence: [`groups below enable it for their children: ${shorten(users)}`],
+        remedy: 'disable it there first',
       }
     return {
       evidence: [
-        `processes in the group itself: ${shorten(listProcesses(directory)) || 'one that is just ending'}`,
-        'a v2 group has either processes or controlled children, the root excepted',
+        `processes in the group itself: ${shorten(listProcesses(directory)) || 'one that is exiting'}`,
+        'a v2 group can have processes or controlled children, but not both, except the root',
       ],
       remedy: `move them to a child group: hutch cgroup set --evacuate`,
     }
@@ -100,7 +100,7 @@ function explainSubtreeControl(directory: string, value: string, errno: string):
   if (errno === 'EOPNOTSUPP')
     return {
       evidence: [`the group's type is ${readGroupFile(directory, 'cgroup.type') ?? 'unknown'}`],
-      remedy: 'a threaded group takes cpu, cpuset, pids and perf_event alone',
+      remedy: 'a threaded group accepts only cpu, cpuset, pids and perf_event',
     }
   return errno === 'EINVAL'
     ? {
@@ -116,7 +116,7 @@ function explainJoin(directory: string, value: string, errno: string): Reason | 
     case 'ESRCH':
       return {
         evidence: [`there is no process ${quote(value)}`],
-        remedy: 'name one that lives: pgrep, hutch cgroup show',
+        remedy: 'name a running process: pgrep, hutch cgroup show',
       }
     case 'EOPNOTSUPP':
       return {
@@ -129,19 +129,21 @@ function explainJoin(directory: string, value: string, errno: string): Reason | 
     case 'EBUSY':
       return {
         evidence: [
-          `the group hands controllers to its children: ${readWords(directory, 'cgroup.subtree_control').join(' ')}`,
-          'a v2 group has either processes or controlled children, the root excepted',
+          `the group enables controllers for its children: ${readWords(directory, 'cgroup.subtree_control').join(' ')}`,
+          'a v2 group can have processes or controlled children, but not both, except the root',
         ],
-        remedy: 'name a group below it that hands on none',
+        remedy: 'name a group below it that enables none',
       }
     case 'ENOSPC':
       return {
         evidence: ['its cpuset.cpus or cpuset.mems is empty: no CPU to run on'],
-        remedy: 'set both first, to what the group above it has',
+        remedy: 'set both first, to values that the group above has',
       }
     case 'EINVAL':
       return {
-        evidence: ['a kernel thread cannot be moved, nor a real-time one into a cpu group without a real-time budget'],
+        evidence: [
+          'a kernel thread cannot be moved, and a real-time process cannot be moved into a cpu group without a real-time budget',
+        ],
         remedy: 'give the number of an ordinary process',
       }
     case 'EACCES':
@@ -149,7 +151,7 @@ function explainJoin(directory: string, value: string, errno: string): Reason | 
       return {
         evidence: [
           ...ownerOf(directory),
-          'the mover must be allowed to write cgroup.procs in both groups and in their nearest common ancestor',
+          'the caller needs write access to cgroup.procs in both groups and in their nearest common ancestor',
         ],
         remedy: delegate,
       }
@@ -164,7 +166,7 @@ function explainTrigger(_directory: string, _value: string, errno: string): Reas
       evidence: [
         'a window is 500 ms to 10 s and not shorter than the stall; without CAP_SYS_RESOURCE a multiple of 2 s',
       ],
-      remedy: 'give such a trigger, as memory:some:150ms/2s',
+      remedy: 'give a trigger such as memory:some:150ms/2s',
     }
   return errno === 'EOPNOTSUPP' || errno === 'EBUSY'
     ? { evidence: [], remedy: 'boot with psi=1, and write 1 to cgroup.pressure of the group' }
@@ -185,5 +187,5 @@ function useOf(directory: string, file: string): string[] {
 }
 
 function ownerOf(directory: string): string[] {
-  return [`user ${effectiveUser()} may not write there`, `the group is ${directory}`]
+  return [`user ${effectiveUser()} cannot write there`, `the group is ${directory}`]
 }

@@ -36,11 +36,11 @@ export function explainMake(directory: string, errno: string): HutchError {
     return limit === undefined || limit === 'max' ? [] : [`${file} of ${parent} is ${limit}`]
   }
   const reasons: { [errno: string]: Reason } = {
-    EACCES: { evidence: [`user ${effectiveUser()} may not write to ${parent}`], remedy: delegate },
+    EACCES: { evidence: [`user ${effectiveUser()} cannot write to ${parent}`], remedy: delegate },
     EPERM: { evidence: [], remedy: delegate },
     EROFS: { evidence: [], remedy: readOnly },
     EEXIST: { evidence: [], remedy: 'use it as it is, or remove it first: hutch cgroup rm' },
-    ENOENT: { evidence: [`there is no ${parent}`], remedy: 'make the groups above it first' },
+    ENOENT: { evidence: [`there is no ${parent}`], remedy: 'create the groups above it first' },
     EAGAIN: {
       evidence: [...most('cgroup.max.descendants'), ...most('cgroup.max.depth')],
       remedy: 'remove unused groups, or raise the limit',
@@ -70,11 +70,11 @@ export function explainRemove(directory: string, errno: string): HutchError {
               evidence: [`processes in it: ${shorten(inside)}`],
               remedy: 'end or move them first: hutch cgroup rm --kill, or hutch cgroup move',
             }
-          : { evidence: ['a process in it is just ending'], remedy: 'try again in a moment' },
+          : { evidence: ['a process in it is exiting'], remedy: 'try again in a moment' },
     EACCES: { evidence: [], remedy: delegate },
     EPERM: {
       evidence: [],
-      remedy: "the root of a hierarchy can't be removed; a group that is not yours is its owner's",
+      remedy: "the root of a hierarchy can't be removed; a group of another user can be removed only by its owner",
     },
     EROFS: { evidence: [], remedy: readOnly },
   }
@@ -105,7 +105,7 @@ function explainMissing(directory: string, file: string, value = ''): HutchError
   const words = describeFile(file, unified ? 'v2' : 'v1')
   const missing = (evidence: string[], remedy: string) =>
     fail('CGROUP_FILE_MISSING', { file, group: directory, evidence, remedy })
-  if (!isGroup(directory)) return missing([`there is no group ${directory}`], 'make it first: hutch cgroup create')
+  if (!isGroup(directory)) return missing([`there is no group ${directory}`], 'create it first: hutch cgroup create')
   if (!words) {
     const other = describeFile(file, unified ? 'v1' : 'v2')
     const onV2 = unified ? findOnV2(file, value) : undefined
@@ -115,14 +115,14 @@ function explainMissing(directory: string, file: string, value = ''): HutchError
           onV2 === undefined ? 'hutch cgroup show lists the files of the group' : `use ${onV2}`,
         )
       : missing(
-          ['no kernel that hutch knows has a file of this name'],
+          ['hutch knows no kernel file of this name'],
           nearestFile(file, unified) ?? 'hutch cgroup show lists the files of the group',
         )
   }
   if (unified && controller !== 'cgroup' && !readWords(directory, 'cgroup.controllers').includes(controller))
     return missing(...explainChain(directory, controller))
   if (unified && isRoot(directory) && words.root === 'never')
-    return missing(['the root group has no such file: it stands for the whole machine'], 'name a group below it')
+    return missing(['the root group has no such file, because it covers the whole machine'], 'name a group below it')
   if (file.endsWith('.pressure') && readGroupFile(directory, 'cgroup.pressure') === '0')
     return missing(['cgroup.pressure of the group is 0, which hides it'], 'set cgroup.pressure to 1 there')
   return missing(

@@ -16,7 +16,7 @@ const nothing = '\n'
 export function formatValue(words: FileWords, value: unknown): string {
   const [text, ...more] = formatWrites(words, value)
   if (text === undefined || more.length > 0)
-    throw refusal(words, value)(text === undefined ? 'it is empty' : 'the kernel takes one entry at a time')
+    throw refusal(words, value)(text === undefined ? 'it is empty' : 'the kernel accepts one entry at a time')
   return text
 }
 
@@ -35,7 +35,7 @@ export function formatWrites(words: FileWords, value: unknown, name: string = wo
       accepted: 'the name of a file that takes values, such as memory.max',
     })
   const text = typeof value === 'string' ? value.replaceAll('\t', ' ') : value
-  if (typeof text === 'string' && /[\0-\x1f\x7f]/.test(text)) throw refuse('it has a control character in it')
+  if (typeof text === 'string' && /[\0-\x1f\x7f]/.test(text)) throw refuse('it contains a control character')
   const writes = format(text, words, refuse)
   return typeof writes === 'string' ? [writes] : writes
 }
@@ -112,7 +112,7 @@ function formatBytes(value: unknown, words: FileWords, refuse: Refuse): string {
 function formatPercent(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (value === 'max') return 'max'
   const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string' || !/^\d{1,3}(\.\d{1,2})?$/.test(text)) throw refuse('it is no percentage')
+  if (typeof text !== 'string' || !/^\d{1,3}(\.\d{1,2})?$/.test(text)) throw refuse('it is not a percentage')
   if (Number(text) > 100) throw refuse('it is above 100')
   return text
 }
@@ -154,7 +154,7 @@ function formatToggles(value: unknown, _words: FileWords, refuse: Refuse): strin
 
 function formatChoice(value: unknown, words: FileWords, refuse: Refuse): string {
   if (typeof value === 'string' && words.choices?.includes(value)) return value
-  throw refuse('it is none of these')
+  throw refuse('it is not one of these')
 }
 
 function formatText(value: unknown, _words: FileWords, refuse: Refuse): string {
@@ -166,13 +166,13 @@ function formatText(value: unknown, _words: FileWords, refuse: Refuse): string {
 function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (typeof value === 'number') {
     const cpus = parseCpus(value)
-    if (cpus === undefined) throw refuse('as a number of CPUs it has to be at least 0.01')
+    if (cpus === undefined) throw refuse('a number of CPUs must be at least 0.01')
     return formatCpuMax(cpus)
   }
   const text = typeof value === 'object' && value !== null ? joinQuota(value) : value
   const [, quota, period] = (typeof text === 'string' && /^(max|\d{1,15})(?: (\d{1,15}))?$/.exec(text)) || []
   if (quota === undefined) throw refuse('it is not a quota and a period')
-  if (quota !== 'max' && Number(quota) < 1000) throw refuse('a quota has at least 1000 µs')
+  if (quota !== 'max' && Number(quota) < 1000) throw refuse('a quota must be at least 1000 µs')
   if (period !== undefined && (Number(period) < 1000 || Number(period) > 1_000_000))
     throw refuse('a period has 1000 to 1000000 µs')
   return text as string
@@ -184,7 +184,7 @@ function joinQuota({ quota, period = cpuPeriodUsec }: { quota?: unknown; period?
 
 function formatFlatKeyed(value: unknown, words: FileWords, refuse: Refuse): string[] {
   if (typeof value === 'number' || (typeof value === 'string' && !value.trim().includes(' '))) {
-    if (!words.keys?.default) throw refuse('it does not say for what')
+    if (!words.keys?.default) throw refuse('the name is missing')
     return [`default ${formatFigure(value, words.unit, words, refuse)}`]
   }
   if (isLines(value)) return value.flatMap((line) => formatFlatKeyed(line, words, refuse))
@@ -209,14 +209,14 @@ function formatNestedKeyed(value: unknown, words: FileWords, refuse: Refuse): st
   return lines.map(([key, pairs]) => {
     checkLine(key, words, refuse)
     const figures = entriesOf(pairs)
-    if (!figures || figures.length === 0) throw refuse(`it gives nothing to set for ${key}`)
+    if (!figures || figures.length === 0) throw refuse(`there is no value for ${key}`)
     return [key, ...figures.map(([name, figure]) => formatPair(name, figure, words, refuse))].join(' ')
   })
 }
 
 function formatPair(name: string, figure: unknown, words: FileWords, refuse: Refuse): string {
   const unit = unitOf(name, words)
-  if (unit === undefined) throw refuse(`${/^[\w.]{1,40}$/.test(name) ? name : 'one name'} is none of its keys`)
+  if (unit === undefined) throw refuse(`${/^[\w.]{1,40}$/.test(name) ? name : 'one name'} is not one of its keys`)
   const isWord = typeof figure === 'string' && /^[\w.-]{1,40}$/.test(figure) && (unit === '' || unit === '%')
   const isFraction = typeof figure === 'number' && unit === '%' && figure >= 0 && figure < 1e6
   return `${name}=${isWord || isFraction ? figure : formatFigure(figure, unit, words, refuse)}`
@@ -231,7 +231,7 @@ function formatFigure(figure: unknown, unit: Unit, words: FileWords, refuse: Ref
 
 function formatTrigger(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (typeof value === 'string' && /^(some|full) [1-9]\d{0,8} [1-9]\d{0,8}$/.test(value)) return value
-  throw refuse('it is no trigger')
+  throw refuse('it is not a trigger')
 }
 
 function formatReclaim(value: unknown, words: FileWords, refuse: Refuse): string {

@@ -64,7 +64,8 @@ function refuseDescriptors(request: BwrapRequest): void {
     ['--pidns', request.pidDescriptor],
   ]
   const found = named.find(([, value]) => value !== undefined)
-  if (found) throw conflict(found[0], 'the descriptor is not there at a later start', 'name a path, or use hutch bwrap')
+  if (found)
+    throw conflict(found[0], 'the descriptor does not exist at a later start', 'name a path, or use hutch bwrap')
   // whatever else may come to use one
   if (usedDescriptors(request).length > 0)
     throw conflict('--bwrap', 'it uses descriptors', 'name paths, or use hutch bwrap')
@@ -75,7 +76,7 @@ function environmentOf(request: BwrapRequest): { passes: boolean; changes: Reado
   const passes = !request.environment.some((change) => 'clear' in change)
   const taken = request.environment.find((change) => !('clear' in change) && change.value === undefined)
   if (passes && taken)
-    throw conflict('--unsetenv', 'the environment is that of each start', 'give --clearenv, and set what is wanted')
+    throw conflict('--unsetenv', 'each start has its own environment', 'give --clearenv, and set the variables')
   return { passes, changes: applyEnvironment(request, {}) }
 }
 

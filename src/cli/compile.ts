@@ -17,20 +17,20 @@ import { parseRunFlags, readOptions, flags as runFlags } from './run.ts'
 
 /** Options of run that take a hutch that lives, and why. */
 const live: { [name: string]: string } = {
-  report: 'a compiled file has nothing that writes reports',
-  meta: 'a compiled file has nothing that writes meta files',
-  'cpu-time': 'a compiled file does not judge what its command computes',
-  'extra-time': 'a compiled file does not judge what its command computes',
+  report: 'a compiled file does not write reports',
+  meta: 'a compiled file does not write meta files',
+  'cpu-time': 'a compiled file does not measure CPU time',
+  'extra-time': 'a compiled file does not measure CPU time',
   'max-output': 'a compiled file does not read what its command writes',
-  stdin: 'a compiled file has the streams of its call',
-  stdout: 'a compiled file has the streams of its call',
-  stderr: 'a compiled file has the streams of its call',
-  'seccomp-report': 'a compiled file has nothing that tells of refused calls',
-  learn: 'a compiled file writes no profiles',
-  force: 'it goes with --learn, which a compiled file has not',
+  stdin: "a compiled file uses its caller's streams",
+  stdout: "a compiled file uses its caller's streams",
+  stderr: "a compiled file uses its caller's streams",
+  'seccomp-report': 'a compiled file does not report refused calls',
+  learn: 'a compiled file does not write profiles',
+  force: 'it needs --learn, which a compiled file does not support',
   explain: 'FILE --hutch-explain prints the program',
-  verbose: 'a compiled file tells only what stopped its command',
-  evacuate: 'a compiled file moves no processes of others: move them once, with hutch cgroup move',
+  verbose: 'a compiled file reports only what stopped its command',
+  evacuate: 'a compiled file does not move other processes: use hutch cgroup move once',
 }
 
 export const flags: FlagTable = {
@@ -111,9 +111,8 @@ function refuseBesideBwrap(given: readonly string[]): void {
   if (other !== undefined)
     throw fail('OPTION_CONFLICT', {
       name: other,
-      why: 'behind --bwrap stands a command line of bwrap, which says all',
-      remedy:
-        'give it there, in the words of bwrap: limits are --hutch-memory, --hutch-pids, --hutch-cpus, --hutch-timeout',
+      why: 'all options after --bwrap are options of bwrap',
+      remedy: "use bwrap's options there; for limits, --hutch-memory, --hutch-pids, --hutch-cpus, --hutch-timeout",
     })
 }
 
@@ -134,7 +133,10 @@ export function writeExecutable(path: string, bytes: Uint8Array): void {
   try {
     const existing = lstatSync(encodePath(path), { throwIfNoEntry: false })
     if (existing && !existing.isFile())
-      throw refused(existing.isDirectory() ? 'EISDIR' : 'EEXIST', 'it is no regular file: give --output another name')
+      throw refused(
+        existing.isDirectory() ? 'EISDIR' : 'EEXIST',
+        'it is not a regular file: give --output another name',
+      )
     // as compilers do; the file may hold values of --env
     openDocument(path)(bytes, { mode: 0o777 & ~process.umask() })
   } catch (error) {

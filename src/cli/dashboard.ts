@@ -47,7 +47,7 @@ async function main({ values }: Parsed): Promise<number> {
   print(`${dashboard.url}\n`)
   if (!isLoopback(host))
     tell(
-      'hutch: other machines can reach this, and what is sent is not encrypted: whoever can read along has the token. Safer: listen at 127.0.0.1, and ssh -L 7070:127.0.0.1:7070\n',
+      'hutch: other machines can reach this address, and the connection is not encrypted: anybody on the network can read the token. Safer: listen on 127.0.0.1, and use ssh -L 7070:127.0.0.1:7070\n',
     )
   const status = await ended
   dashboard.close()

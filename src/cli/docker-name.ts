@@ -17,7 +17,7 @@ const nameOf = /^\/([a-zA-Z0-9][\w.-]{1,127})$/
 const mostBytes = 2 ** 20
 const mostKept = 10_000
 
-/** Reads the state of each id once. undefined: no group of Docker's, or a name that is not to be had. */
+/** Reads the state of each id once. undefined: no group of Docker's, or a name that is not available. */
 export function readDockerNames(directory = containers): ContainerNames {
   const known = new Map<string, string | undefined>()
   return (path) => {

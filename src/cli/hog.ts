@@ -8,7 +8,7 @@ import type { Parsed } from './flags.ts'
 export const command: Command = {
   words: 'SIZE',
   details:
-    'Allocates SIZE in steps and touches each page, as a native program without Node. `hutch` inside a sandbox has it, too.',
+    'Allocates SIZE in steps and touches each page, as a native program without Node. `hutch` inside a sandbox also has it.',
   flags: {},
   examples: [['hutch run --memory 50M -- hutch hog 100M', 'see the kernel stop it at 50 MiB']],
   parse: parseHog,

@@ -51,10 +51,6 @@ function attempt(what: string, path: string, change: () => void): void {
     change()
   } catch (error) {
     const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
-    throw fail(
-      'FILE_REFUSED',
-      { what, path, errno, remedy: 'name a directory that is there and yours to write' },
-      error,
-    )
+    throw fail('FILE_REFUSED', { what, path, errno, remedy: 'name an existing directory that you can write' }, error)
   }
 }

@@ -45,18 +45,18 @@ export const command: Command = {
 async function main({ values }: Parsed): Promise<number> {
   const { once, listen: listens, interval: pause } = values
   const target = readTarget(values.otlp?.at(-1), process.env)
-  refuseIdle('--listen', listens && once, 'with --once nothing is served', 'leave one of them out')
+  refuseIdle('--listen', listens && once, 'with --once nothing is served', 'omit one of them')
   refuseIdle(
     '--open-metrics',
     values['open-metrics'] && (!once || target),
-    'it is for what --once prints',
-    'add --once, without --otlp; whoever scrapes asks for a format',
+    'it applies only to --once',
+    'add --once, without --otlp; a scraper requests its format',
   )
   refuseIdle(
     '--interval',
     pause && (once || !target),
-    'it is for pushes',
-    'add --otlp URL, without --once; whoever scrapes has an interval',
+    'it applies only to --otlp',
+    'add --otlp URL, without --once; a scraper has its own interval',
   )
   const interval = readInterval(values, target?.intervalMs ?? 15_000, 100)
   const listen = parseAddress(listens?.at(-1) ?? address)
@@ -97,7 +97,7 @@ export function parseAddress(text: string): [host: string, port: number] {
   throw fail('OPTION_INVALID', {
     name: '--listen',
     value: text,
-    why: 'it is no address with a port',
+    why: 'it is not an address with a port',
     accepted: `an address such as ${address}, [::1]:9753, or :9753 for all`,
   })
 }

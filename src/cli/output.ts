@@ -40,7 +40,7 @@ function write(bytes: Buffer): Buffer | undefined {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
     if (code === 'EPIPE') return undefined
     if (code === 'EAGAIN') return bytes
-    const remedy = 'see that the disk to which it goes has room'
+    const remedy = 'check that the disk has free space'
     throw fail('FILE_REFUSED', { what: 'write to', path: 'standard output', errno: code, remedy }, error)
   }
 }

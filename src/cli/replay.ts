@@ -25,7 +25,7 @@ const flags: FlagTable = {
     help: 'Print the sample of this time as a table: "2026-01-31 12:00:00", 12:00:30, @SECONDS, or -10m before the end.',
   },
   list: {
-    help: 'List all groups with their times, their largest figures, kills for memory, and slowdowns by memory.high.',
+    help: 'List all groups with their times, their largest figures, OOM kills, and throttling by memory.high.',
   },
   json: { help: 'With --at or --list: print JSON.' },
 }
@@ -47,7 +47,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
   if ((at !== undefined && list) || (json && at === undefined && !list))
     throw fail('OPTION_CONFLICT', {
       name: json ? '--json' : '--at',
-      why: 'it goes with one of --at and --list',
+      why: 'it needs --at or --list',
       remedy: 'give one of them',
     })
   if (at === undefined && !list)

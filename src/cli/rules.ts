@@ -106,7 +106,7 @@ async function watch({ values }: Parsed): Promise<number> {
     else print({ ...placed, failed }, 'moved')
   }
   hurry()
-  const running = startWatch(rules, report, () => tell('events were lost: looking at all processes again'))
+  const running = startWatch(rules, report, () => tell('events were lost: checking all processes again'))
   try {
     const path = values.socket?.[0] ?? defaultSocket
     const socket = values['no-socket'] ? undefined : await listenSticky(path, running.stick)
@@ -148,7 +148,7 @@ function keyOf({ code, path, errno }: HutchError): string {
 function test({ values, rest: [who = ''] }: Parsed): number {
   const { who: user, program = '' } = parseWho(who, 'hutch rules test')
   if (user.kind !== 'user')
-    throw fail('OPTION_INVALID', { name: 'USER', value: who, why: 'it is no user', accepted: 'a user, not a group' })
+    throw fail('OPTION_INVALID', { name: 'USER', value: who, why: 'it is not a user', accepted: 'a user, not a group' })
   const { uid, gid } = readUser(user.name, 'hutch rules test')
   const ids = readIds()
   const here = readProcess(process.pid)!
@@ -162,11 +162,11 @@ function test({ values, rest: [who = ''] }: Parsed): number {
       line: target.origin,
     }))
     printText(`${formatJson({ rule: rule?.origin ?? null, ignore: rule?.ignore ?? false, to, missing }, 2)}\n`)
-  } else if (!rule) printText(`${who}: no rule is for it\n`)
+  } else if (!rule) printText(`${who}: no rule matches\n`)
   else {
-    printText(`${who}: ${rule.origin}${rule.ignore ? ' (ignore: it stays where it is)' : ''}\n`)
+    printText(`${who}: ${rule.origin}${rule.ignore ? ' (ignore: it is not moved)' : ''}\n`)
     for (const target of targets) {
-      const state = isMade(target) ? '' : target.templated ? ' (is made when needed)' : ' (is not there)'
+      const state = isMade(target) ? '' : target.templated ? ' (created when needed)' : ' (is not there)'
       printText(`  ${formatTarget(target).padEnd(30)} ${directoryOf(target)}${state}\n`)
     }
     for (const controller of missing) printText(`  ${controller.padEnd(30)} this host has no such hierarchy\n`)
@@ -182,7 +182,7 @@ function load(values: Parsed['values']): Rule[] {
 
 function parsePid(text: string): number {
   if (/^[1-9]\d{0,9}$/.test(text)) return Number(text)
-  throw fail('OPTION_INVALID', { name: 'PID', value: text, why: 'it is no process id', accepted: 'a number' })
+  throw fail('OPTION_INVALID', { name: 'PID', value: text, why: 'it is not a process id', accepted: 'a number' })
 }
 
 function count(rules: readonly Rule[]): string {

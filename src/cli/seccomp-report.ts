@@ -41,7 +41,7 @@ function writeLearned(path: string, write: Document, { learned, reason }: Result
       what: 'write the profile',
       path,
       errno: 'ENODATA',
-      remedy: 'see why the command did not start: nothing was learnt',
+      remedy: 'check why the command did not start: nothing was learnt',
     })
   try {
     write(`${formatJson(learned, 2)}\n`, { keepsExisting: !force })

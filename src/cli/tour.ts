@@ -44,13 +44,13 @@ const experiments: Experiment[] = [
     args: ['--memory', '50M', '--swap', '0', '--', demo],
     limits: { memory: '50M', swap: 0 },
     checks: [
-      ['each of the ten was killed when it reached the limit', ({ report }) => report.usage.oomKills === 10],
+      ['each of the ten was killed at the limit', ({ report }) => report.usage.oomKills === 10],
       [
-        'the script itself lived on, and ended with the status of its last command',
+        'the script continued, and ended with the status of its last command',
         ({ status, report }) => status === 137 && report.exitCode === 137,
       ],
       [
-        'the kernel never gave them more than 52428800 bytes',
+        'they never used more than 52428800 bytes',
         ({ report }) => report.limits['memory.max'] === 52_428_800 && report.usage.memoryPeak! <= 52_428_800,
       ],
       [
@@ -61,14 +61,14 @@ const experiments: Experiment[] = [
     ],
   },
   {
-    title: 'With --oom-group, the first kill takes the whole group along',
+    title: 'With --oom-group, the first kill ends the whole group',
     args: ['--memory', '50M', '--swap', '0', '--oom-group', '--', demo],
     limits: { memory: '50M', swap: 0, oomGroup: true },
-    skip: () => (readHost().unified ? undefined : 'cgroup v1 has nothing like it'),
-    checks: [['the script is gone too', ({ status, report }) => status === 137 && report.signal === 'SIGKILL']],
+    skip: () => (readHost().unified ? undefined : 'cgroup v1 has no equivalent'),
+    checks: [['the script was killed too', ({ status, report }) => status === 137 && report.signal === 'SIGKILL']],
   },
   {
-    title: 'A pid namespace with a /proc of its own: a shell that thinks it is all alone',
+    title: 'A pid namespace with its own /proc: a shell sees only itself',
     args: ['--isolate', 'pid,mount', '--no-init', '--', 'bash', '-c', 'ps; true'],
     checks: [
       ['the shell is process 1', ({ out }) => /^ *1 .* bash$/m.test(out)],
@@ -99,7 +99,7 @@ const experiments: Experiment[] = [
     checks: [
       ['the shell was refused', ({ err }) => err.includes('Resource temporarily unavailable')],
       ['the kernel counted it', ({ report }) => report.usage.pidsDenied! > 0],
-      ['there were never more than five', ({ report }) => (report.usage.pidsPeak ?? 5) <= 5],
+      ['there were never more than five tasks', ({ report }) => (report.usage.pidsPeak ?? 5) <= 5],
     ],
   },
   {
@@ -109,7 +109,7 @@ const experiments: Experiment[] = [
     checks: [
       ['it was throttled', ({ report }) => report.usage.throttledPeriods! > 0],
       ['it got about a quarter of the time', ({ report }) => report.usage.cpuUsec! < 0.5 * report.durationMs * 1000],
-      ['it was stopped when its time was up', ({ status, report }) => status === 124 && report.reason === 'timeout'],
+      ['it was stopped at the timeout', ({ status, report }) => status === 124 && report.reason === 'timeout'],
     ],
   },
   {
@@ -118,7 +118,7 @@ const experiments: Experiment[] = [
     checks: [
       ['inside it is user 0', ({ out }) => out.startsWith('0\n')],
       [
-        'which is the caller outside, and the only one there is',
+        'which is the caller outside, and the only user',
         ({ out }) => new RegExp(`^ *0 +${process.getuid!()} +1$`, 'm').test(out),
       ],
     ],
@@ -128,7 +128,7 @@ const experiments: Experiment[] = [
     args: ['--isolate', 'all', '--', 'cat', '/proc/net/dev'],
     checks: [
       [
-        'the loopback interface is all there is',
+        'only the loopback interface exists',
         ({ out }) =>
           out
             .match(/^ *[^ :|]+:/gm)
@@ -156,15 +156,15 @@ const experiments: Experiment[] = [
     checks: [
       ['/tmp can be written', ({ out }) => out === 'kept\n'],
       ['the rest cannot', ({ err }) => err.includes('Read-only file system')],
-      ['nor can more than 1 MiB', ({ err }) => err.includes('No space left on device')],
+      ['more than 1 MiB cannot be written', ({ err }) => err.includes('No space left on device')],
     ],
   },
   {
-    title: 'No capabilities: root without its powers',
+    title: 'No capabilities: root without rights',
     args: ['--map-users', 'root', '--cap-drop', 'ALL', '--', 'sh', '-c', 'grep Cap /proc/self/status; chroot / true'],
     checks: [
       ['all five sets are empty', ({ out }) => out.match(/^Cap\w+:\t0{16}$/gm)?.length === 5],
-      ['what takes one is refused', ({ err }) => err.includes('Operation not permitted')],
+      ['a call that needs one is refused', ({ err }) => err.includes('Operation not permitted')],
     ],
   },
 ]

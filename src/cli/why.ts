@@ -67,9 +67,7 @@ function lastRun(): string {
   const file = lastRunFile()
   if (file !== undefined && existsSync(file)) return file
   const evidence = [
-    file === undefined
-      ? 'HUTCH_STATE is 0, so runs are not kept'
-      : `no run that ended with another status than 0 is kept in ${file}`,
+    file === undefined ? 'HUTCH_STATE is 0, so reports are not kept' : `there is no report of a failed run in ${file}`,
   ]
   throw fail('WHY_TARGET_UNKNOWN', { name: 'the last run', evidence })
 }
@@ -137,13 +135,13 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
     limit: 'memory.high',
     group,
     count: times,
-    headline: `${group}, which is gone, or a group in it was slowed for memory ${times} ${times === 1 ? 'time' : 'times'}`,
+    headline: `${group}, which is gone, or a group in it was throttled for memory ${times} ${times === 1 ? 'time' : 'times'}`,
     evidence: [],
   }
   const found: Omit<Explanation, 'cause'> = {
     target: { kind: 'group', name, there: false, path: group },
     causes: times === 0 ? [cause] : count > 0 ? [cause, slow] : [slow],
-    unknown: ['what a recording does not keep: whose limit it was, signals and statuses'],
+    unknown: ['whose limit it was, signals and statuses, which a recording does not contain'],
   }
   return { ...found, cause: toCause(found) }
 }

@@ -32,13 +32,13 @@ export function makeGate(port: number, listening: string): Gate {
     refuse(headers, { changes, opens }) {
       const { host, origin } = headers
       if (host === undefined || !namesMachine(host, [listening]))
-        return 'the Host header names no address of this machine; open it by its address, or as localhost'
-      if (origin !== undefined && origin !== `http://${host}`) return 'it comes from the page of another origin'
+        return 'the Host header is not an address of this machine; open it by its address, or as localhost'
+      if (origin !== undefined && origin !== `http://${host}`) return 'the request comes from another origin'
       const { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = headers
       // such as the link to it in a terminal that is a web page
       const isOpened = opens && mode === 'navigate' && destination === 'document'
       if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isOpened)
-        return 'it comes from the page of another site'
+        return 'the request comes from another site'
       // a browser always tells where a POST comes from; a program has no cookie
       if (changes && origin === undefined && headers.authorization === undefined) return 'the Origin header is missing'
       return undefined

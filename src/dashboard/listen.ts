@@ -14,7 +14,7 @@ export async function listen(server: Server, address: string, port: number): Pro
             what: 'listen at',
             path: `${address}:${port}`,
             errno: error.code ?? 'EINVAL',
-            remedy: 'name another address with --listen; port 0 is any that is free',
+            remedy: 'name another address with --listen; port 0 selects a free port',
           },
           error,
         ),

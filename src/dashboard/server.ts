@@ -91,27 +91,26 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
       if (!allowChanges)
         return say(response, 403, { said: 'start hutch dashboard with --allow-changes to change groups' })
       const wish = parseWish(await readJson(request))
-      if (!wish) return say(response, 400, { said: 'this is no change that hutch knows' })
+      if (!wish) return say(response, 400, { said: 'unknown change' })
       const outcome = await change(host, wish)
       say(response, outcome.done ? 200 : 409, outcome)
       if (outcome.done) feed.refresh()
       return
     }
-    if (posted) return say(response, 404, { said: 'there is nothing here' })
+    if (posted) return say(response, 404, { said: 'not found' })
     if (pathname === '/events') {
       request.socket.setKeepAlive(true, 30_000)
       if (!streams.add(response)) say(response, 503, { said: 'too many pages are open' })
       return
     }
     const group = new URLSearchParams(query).get('group') ?? ''
-    if (pathname !== '/history' && pathname !== '/processes')
-      return say(response, 404, { said: 'there is nothing here' })
+    if (pathname !== '/history' && pathname !== '/processes') return say(response, 404, { said: 'not found' })
     if (!feed.has(group)) return say(response, 404, { said: 'there is no such group' })
     say(response, 200, pathname === '/history' ? feed.history(group) : processes(group))
   }
   answer = (request, response) => {
     route(request, response).catch((error: unknown) => {
-      const said = HutchError.is(error) ? error.message : 'hutch cannot answer this'
+      const said = HutchError.is(error) ? error.message : 'hutch cannot answer this request'
       if (response.headersSent) response.destroy()
       else say(response, HutchError.is(error) ? 409 : 500, { said })
     })

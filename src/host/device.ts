@@ -18,7 +18,7 @@ export function readDevice(path: string, origin: string): DeviceNumber {
     if (found.isCharacterDevice() || found.isBlockDevice())
       return { type: found.isBlockDevice() ? 'b' : 'c', ...splitNumber(found.rdev) }
   } catch (error) {
-    why = `it cannot be looked at (${(error as NodeJS.ErrnoException).code})`
+    why = `it cannot be examined (${(error as NodeJS.ErrnoException).code})`
   }
   throw fail('OPTION_INVALID', { name: origin, value: path, why, accepted: 'a device file, such as /dev/fuse' })
 }
@@ -41,7 +41,7 @@ export function explainDevice(name: string): string | undefined {
   if (number === undefined) return undefined
   const whole = wholeDevice(number)
   if (whole !== number) return `${name} is a partition, and the kernel limits whole devices: this one is ${whole}`
-  return number === name ? undefined : `a device is named by its number: ${name} is ${number}`
+  return number === name ? undefined : `a device is given by its number: ${name} is ${number}`
 }
 
 /**

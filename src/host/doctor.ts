@@ -81,7 +81,7 @@ function controllers(host: Host): Finding[] {
     return {
       title,
       state: 'missing',
-      found: `${purpose} are not to be had`,
+      found: `${purpose} are not available`,
       remedy:
         parent && host.uid !== 0
           ? delegateCommand([name], host.uid)
@@ -92,7 +92,7 @@ function controllers(host: Host): Finding[] {
 
 function delegation(host: Host): Finding {
   const title = 'delegation'
-  if (host.layout === 'none') return { title, state: 'missing', found: 'no groups, so none to delegate' }
+  if (host.layout === 'none') return { title, state: 'missing', found: 'no groups to delegate' }
   const parent = readParent(host, host.unified ? '' : 'memory')
   if (readOnly(parent.directory))
     return {
@@ -112,7 +112,7 @@ function delegation(host: Host): Finding {
     return {
       title,
       state: 'note',
-      found: `${parent.directory} has processes of its own, so v2 lets it enable no more controllers`,
+      found: `${parent.directory} has processes, so v2 does not allow it to enable more controllers`,
       remedy: 'name another group with --parent',
     }
   return { title, state: 'ok', found: `groups go below ${parent.directory}` }
@@ -123,9 +123,9 @@ function killing(host: Host): Finding {
   const group =
     host.unified &&
     [host.unified.own, ...children(host.unified.mount)].find((directory) => existsSync(`${directory}/cgroup.kill`))
-  if (group) return { title, state: 'ok', found: 'a whole group ends at one write' }
+  if (group) return { title, state: 'ok', found: 'one write kills a whole group' }
   const since = host.kernel[0] > 5 || (host.kernel[0] === 5 && host.kernel[1] >= 14)
-  if (host.unified && since) return { title, state: 'ok', found: 'this kernel has it (no group to look at yet)' }
+  if (host.unified && since) return { title, state: 'ok', found: 'this kernel has it (there is no group to check)' }
   return {
     title,
     state: 'note',
@@ -136,10 +136,10 @@ function killing(host: Host): Finding {
 
 /** What came after the oldest kernel that hutch runs on, and what is done without it. */
 const newerCalls: readonly [since: [major: number, minor: number], what: string, instead: string][] = [
-  [[5, 8], 'mount ids (statx)', '--rootfs and its kind are not to be had'],
-  [[5, 12], 'idmapped mounts', '--volume …:idmap is not to be had'],
+  [[5, 8], 'mount ids (statx)', '--rootfs and the other mount options are not available'],
+  [[5, 12], 'idmapped mounts', '--volume …:idmap is not available'],
   [[5, 14], 'cgroup.kill', 'processes are killed one by one'],
-  [[5, 19], 'memory.peak', 'the highest use of memory is not told on v2'],
+  [[5, 19], 'memory.peak', 'peak memory is not available on v2'],
 ]
 
 /** One note for all that this kernel lacks. Pure. */
@@ -165,7 +165,7 @@ function userNamespaces(): Finding {
     }
   const found =
     tools.userTool && tools.groupTool
-      ? 'user namespaces are allowed; newuidmap and newgidmap are there'
+      ? 'user namespaces are allowed; newuidmap and newgidmap are installed'
       : 'user namespaces are allowed'
   return tools.userTool && tools.groupTool
     ? { title, state: 'ok', found }
@@ -179,7 +179,7 @@ function swap(): Finding {
     state: 'ok',
     found:
       total === 0
-        ? 'none: memory limits are all there is'
+        ? 'none: only memory limits apply'
         : `${Math.round(total / 1024)} MiB: give --swap 0 with --memory, or memory spills into it`,
   }
 }

@@ -96,7 +96,7 @@ export function findObstacles(): Obstacle[] {
     })
   if (readPrivileges().seccomp)
     obstacles.push({
-      found: 'this process is under a seccomp filter (a container of Docker or Kubernetes?), which may forbid them',
+      found: 'this process is under a seccomp filter (a container of Docker or Kubernetes?), which may refuse them',
       remedy: 'docker run --security-opt seccomp=FILE with a profile that allows clone and unshare with CLONE_NEWUSER',
     })
   return obstacles

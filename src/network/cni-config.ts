@@ -63,12 +63,12 @@ export function parseConfigList(value: unknown, path: string): ConfigList {
   const plugins = 'plugins' in value ? value.plugins : [value]
   if (typeof cniVersion !== 'string' || !/^\d+\.\d+\.\d+$/.test(cniVersion))
     throw refuse('its cniVersion is no version')
-  if (typeof name !== 'string' || !/^[A-Za-z0-9][\w.-]*$/.test(name)) throw refuse('its name is no network name')
+  if (typeof name !== 'string' || !/^[A-Za-z0-9][\w.-]*$/.test(name)) throw refuse('its name is not a network name')
   if (!Array.isArray(plugins) || plugins.length === 0) throw refuse('it has no list of plugins')
   for (const plugin of plugins as unknown[]) {
     // the type is a file name in the directories of plugins, and never leads out of them
     if (!isObject(plugin) || typeof plugin.type !== 'string' || !/^[A-Za-z0-9][\w.-]*$/.test(plugin.type))
-      throw refuse('a plugin in it has no type, or one that is no file name')
+      throw refuse('a plugin in it has no type, or a type that is not a file name')
     if (plugin.capabilities !== undefined && !isObject(plugin.capabilities))
       throw refuse(`the capabilities of ${plugin.type} are not a JSON object`)
   }

@@ -49,7 +49,7 @@ export function keepRecord(what: Omit<Attachment, 'netns'>, fd: number, keeper: 
 }
 
 function refused(path: string, errno: string, cause?: unknown) {
-  const remedy = 'run as root, with a /run that can be written'
+  const remedy = 'run as root, with a writable /run'
   return fail('FILE_REFUSED', { what: 'keep the network namespace in', path, errno, remedy }, cause)
 }
 

@@ -60,7 +60,7 @@ export function checkPlugins(list: ConfigList): void {
   for (const plugin of list.plugins) findPlugin('ADD', plugin, list)
 }
 
-/** What one plugin reads: the list's name and version, what it asked for by its capabilities, and the result so far. Pure. */
+/** What one plugin reads: the list's name and version, what it requested by its capabilities, and the result so far. Pure. */
 export function pluginInput(plugin: PluginConfig, { list, publish, result }: Attachment): object {
   const portMappings = publish.map(({ address, hostPort, port, protocol }) => ({
     hostPort,
@@ -129,7 +129,7 @@ function remedyFor(said: string, code: unknown): string {
   if (/operation not permitted|permission denied/i.test(said))
     return 'run as root in the namespace of the network that is to be changed'
   if (code === 1) return 'set cniVersion in the config list to one that this plugin knows, such as 1.0.0'
-  return 'see what it says, and its own configuration: https://www.cni.dev/plugins'
+  return 'check its message and its configuration: https://www.cni.dev/plugins'
 }
 
 function parseAnswer(text: string): unknown {

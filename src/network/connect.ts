@@ -132,8 +132,8 @@ async function isReady(helper: Helper, tool: string, said: () => string): Promis
 
 function remedyFor(said: string): string {
   if (/failed to bind|in use/i.test(said))
-    return 'publish ports that are free; those below 1024 take root, or sysctl net.ipv4.ip_unprivileged_port_start'
+    return 'publish free ports; those below 1024 need root, or sysctl net.ipv4.ip_unprivileged_port_start'
   if (/routable interface|any external|no interface/i.test(said))
     return 'give the host a default route: ip route add default …'
-  return 'see what it says; another tool may do: --network private:pasta or private:slirp4netns'
+  return 'check its message, or use another tool: --network private:pasta or private:slirp4netns'
 }

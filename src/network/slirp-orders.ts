@@ -39,8 +39,8 @@ async function forward(socket: string, port: Publish): Promise<void> {
   throw fail('NETWORK_REFUSED', {
     what: `publish port ${port.hostPort}`,
     by: 'slirp4netns',
-    evidence: [plain(refused ?? 'it gave no answer')],
-    remedy: 'publish ports that are free; those below 1024 take root, or sysctl net.ipv4.ip_unprivileged_port_start',
+    evidence: [plain(refused ?? 'it did not answer')],
+    remedy: 'publish free ports; those below 1024 need root, or sysctl net.ipv4.ip_unprivileged_port_start',
   })
 }
 

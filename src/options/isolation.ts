@@ -18,7 +18,7 @@ export const isolationRows = [
     value: 'KINDS',
     section: 'isolation',
     help: 'New namespaces: pid,mount,ipc,uts,net,cgroup,user,time. all: the first six. none: no namespace.',
-    default: 'pid,mount,ipc,uts; with a root of its own also cgroup; without root also user',
+    default: 'pid,mount,ipc,uts; with its own root also cgroup; without root also user',
     common: true,
     complete: ['all', 'none', 'pid', 'mount', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time'],
   },

@@ -79,7 +79,8 @@ function readWords(args: readonly string[], reading: Reading, nested: boolean): 
     if (reading.asks.has(name) && onlyLast.has(name)) reading.repeated.add(name)
     reading.asks.add(name)
     if (name !== '--args') readOption(name as BwrapOptionName, values, reading)
-    else if (nested) throw conflict(name, 'it stands in what another --args reads', 'give all in one, or --args twice')
+    else if (nested)
+      throw conflict(name, 'it is in the data of another --args', 'give all options in one, or --args twice')
     else {
       // ends with a NUL, or without one
       const words = reading.readArgs(parseDescriptor(name, values[0]!)).replace(/\0$/, '').split('\0')
@@ -342,7 +343,11 @@ function demandLayers(name: string, reading: Reading, count: number): void {
 }
 
 function modeLeft(name: string) {
-  return conflict('--perms', `${name} follows, which takes no mode`, 'give it right before what it is meant for')
+  return conflict(
+    '--perms',
+    `${name} follows, which takes no mode`,
+    'give it right before the option that it applies to',
+  )
 }
 
 function sizeLeft(name: string) {

@@ -25,7 +25,12 @@ export function toTarget(name: string, value: string): string {
 
 export function parseVariable(name: string, value: string): string {
   if (value !== '' && !value.includes('=')) return value
-  throw fail('OPTION_INVALID', { name, value, why: 'no variable is called so', accepted: 'a name without =' })
+  throw fail('OPTION_INVALID', {
+    name,
+    value,
+    why: 'this cannot be the name of a variable',
+    accepted: 'a name without =',
+  })
 }
 
 export function parseCap(name: string, value: string) {
@@ -35,7 +40,7 @@ export function parseCap(name: string, value: string) {
   throw fail('OPTION_INVALID', {
     name,
     value,
-    why: 'it is no capability',
+    why: 'it is not a capability',
     accepted: like ? `CAP_${like}, for example` : 'a name such as CAP_NET_RAW, or ALL',
   })
 }

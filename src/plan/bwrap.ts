@@ -49,11 +49,7 @@ export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, fact
   const kinds = new Set(request.kinds)
   const joins = request.userDescriptor !== undefined
   if (joins && (kinds.has('user') || request.tries.has('user')))
-    throw conflict(
-      '--userns',
-      'with --unshare-user or --unshare-all another one would be made',
-      'leave one of them out',
-    )
+    throw conflict('--userns', 'with --unshare-user or --unshare-all another one would be created', 'omit one of them')
   if (!joins && facts.uid !== 0) kinds.add('user')
   for (const kind of request.tries) if (facts.possible.has(kind)) kinds.add(kind)
   const ownsUser = kinds.has('user') || joins
@@ -61,13 +57,13 @@ export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, fact
   needs('--gid', '--unshare-user or --userns', ownsUser)
   needs('--disable-userns', '--unshare-user', asks.has('--unshare-user'))
   if (request.disableUsers && request.userBlock !== undefined)
-    throw conflict('--disable-userns', '--userns-block-fd leaves the ids to somebody else', 'leave one of them out')
+    throw conflict('--disable-userns', '--userns-block-fd leaves the ids to the caller', 'omit one of them')
   needs('--userns-block-fd', '--unshare-user', kinds.has('user'))
   needs('--userns-block-fd', '--info-fd', request.info !== undefined)
   needs('--hostname', '--unshare-uts', kinds.has('uts'))
   needs('--as-pid-1', '--unshare-pid', kinds.has('pid'))
   if (request.first && request.locks.length > 0)
-    throw conflict('--as-pid-1', '--lock-file takes a process beside the program', 'leave one of them out')
+    throw conflict('--as-pid-1', '--lock-file needs a process beside the program', 'omit one of them')
   return {
     request,
     facts,

@@ -29,7 +29,7 @@ export function parseDevices(list: unknown, door: Door): Device[] {
 }
 
 function parseDevice(word: unknown, origin: string): Device {
-  if (typeof word !== 'string' || word.includes('\0')) throw invalid(origin, word, 'it is not a text without NUL')
+  if (typeof word !== 'string' || word.includes('\0')) throw invalid(origin, word, 'it is not a string without NUL')
   const [path = '', ...more] = word.split(':')
   // paths begin with "/", and the letters of access never do
   const access = more.length > 0 && !more.at(-1)!.startsWith('/') ? more.pop()! : 'rwm'
@@ -87,7 +87,7 @@ export function planDevices(
     throw fail('OPTION_CONFLICT', {
       name: `${limited.origin} ${limited.path}`,
       why: `only root can limit it to ${limited.access}, by the devices controller`,
-      remedy: 'leave the letters out, or run as root outside of any user namespace',
+      remedy: 'leave the letters out, or run as root in the initial user namespace',
     })
   if (means === 'none' || !takesList(spec, identity)) return { writes: [] }
   const all = [...usualDevices, ...rules]

@@ -21,7 +21,7 @@ export function parseEnvironment(
       throw fail('OPTION_INVALID', {
         name: `${name} ${key}`,
         value,
-        why: 'a value is a text without NUL',
+        why: 'a value is a string without NUL',
         accepted: 'NAME=VALUE',
       })
   }

@@ -96,7 +96,7 @@ function refuseMissing({ parent: path }: Spec, parent: Parent): void {
   if (path !== undefined && !parent.exists)
     throw fail('CGROUP_PARENT_MISSING', {
       directory: parent.directory,
-      remedy: `make it first: hutch cgroup create /${path}; or name another with ${optionOfRun('parent')}`,
+      remedy: `create it first: hutch cgroup create /${path}; or name another with ${optionOfRun('parent')}`,
     })
 }
 
@@ -130,7 +130,7 @@ export function planLegacy(spec: Spec, around: Surroundings, devices: readonly L
       throw fail('CGROUP_LIMIT_UNSUPPORTED', {
         file: limit.file,
         origin: limit.origin,
-        why: 'on cgroup v1 it takes a v2 tree beside it for the kill',
+        why: 'on cgroup v1 it needs a v2 tree for the kill',
         remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified, or leave it out',
       })
   const asked = writes.map((write) => write.controller)
@@ -190,7 +190,7 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
       what: 'make a group below',
       path: parent.directory,
       errno: 'EROFS',
-      evidence: [`asked for by ${needsOf(spec) || optionName('parent', spec.door)}`],
+      evidence: [`requested by ${needsOf(spec) || optionName('parent', spec.door)}`],
       remedy: 'in a container: start it with a private cgroup namespace and a writable /sys/fs/cgroup',
     })
   throw fail('CGROUP_NO_DELEGATION', {
@@ -245,7 +245,7 @@ function missingController(controller: string, limit: LimitWrite, parent: Parent
     where: parent.directory,
     available: parent.available.join(', '),
     ...(limit.origin.endsWith('sandbox)') && {
-      remedy: `go without it: ${limit.origin.startsWith('--') ? limit.origin.replace(/ .*/, ' max') : limit.origin.replace(/ .*/, ": 'max'")}; or enable the controller (hutch doctor says how)`,
+      remedy: `run without it: ${limit.origin.startsWith('--') ? limit.origin.replace(/ .*/, ' max') : limit.origin.replace(/ .*/, ": 'max'")}; or enable the controller (hutch doctor says how)`,
     }),
     ...(host.home !== undefined && host.uid !== 0 && { remedy: delegateCommand([controller], host.uid) }),
   })

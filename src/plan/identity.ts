@@ -94,8 +94,8 @@ function addUser(spec: Spec, may: boolean): NamespaceKind[] {
   if (spec.joins.length > 0)
     throw fail('OPTION_CONFLICT', {
       name: optionName('join', spec.door),
-      why: 'to enter a namespace takes CAP_SYS_ADMIN in the user namespace that owns it',
-      remedy: 'run as root, or join its user namespace, too: user=…',
+      why: 'entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it',
+      remedy: 'run as root, or also join its user namespace: user=…',
     })
   return spec.isolate.length === 0 || spec.isolate.includes('user') ? spec.isolate : [...spec.isolate, 'user']
 }
@@ -175,8 +175,8 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
   if (namespace.denySetgroups && names)
     throw fail('OPTION_CONFLICT', {
       name: optionName(names, spec.door),
-      why: 'in a user namespace whose groups are mapped without root they cannot be set',
-      remedy: `leave it out, or map groups of /etc/subgid, too: ${optionOfRun('mapGroups', 'auto')}`,
+      why: 'in a user namespace whose groups are mapped without root, groups cannot be set',
+      remedy: `leave it out, or also map groups of /etc/subgid: ${optionOfRun('mapGroups', 'auto')}`,
     })
   const uid = user?.uid ?? idInside(namespace.users, privileges.uid)
   const gid = user?.gid ?? idInside(namespace.groups, privileges.gid)
@@ -191,7 +191,7 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
   if (unmapped)
     throw fail('OPTION_CONFLICT', {
       name: optionName('user', spec.door),
-      why: `${unmapped} has no place in the maps of its user namespace`,
+      why: `${unmapped} is not mapped in its user namespace`,
       remedy: `map it, with ${optionOfRun('mapUsers')} and ${optionOfRun('mapGroups')}`,
     })
   // a sandbox's map is written with rights, but a user namespace around hutch may have given up setgroups

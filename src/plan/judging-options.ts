@@ -44,7 +44,7 @@ export function parseJudging(
   if (extraTimeMs > 0 && cpuTimeMs === 0)
     throw fail('OPTION_CONFLICT', {
       name: say('extraTime'),
-      why: 'it goes beyond a limit of CPU time, and there is none',
+      why: 'it extends a CPU time limit, and none is given',
       remedy: `give ${say('cpuTime')}, too`,
     })
   const maxOutput = options.maxOutput === undefined ? 'max' : parseSize(options.maxOutput)

@@ -30,16 +30,16 @@ export function parseLandlock(
   if (newPrivileges)
     throw fail('OPTION_CONFLICT', {
       name,
-      why: `${say('newPrivileges')} would have set-user-ID programs held to it, which the kernel refuses`,
+      why: `${say('newPrivileges')} would apply it to set-user-ID programs, which the kernel refuses`,
       remedy: 'give one of them',
     })
   if (!Array.isArray(value)) throw invalid(value)
   return value.map((rule: unknown) => {
     const { path, access } = typeof rule === 'string' ? split(rule) : ((rule ?? {}) as Partial<LandlockRule>)
     const typed = typeof rule === 'string' ? rule : `${path}:${access}`
-    if (typeof path !== 'string' || path === '' || path.includes('\0')) throw invalid(typed, 'there is no path in it')
+    if (typeof path !== 'string' || path === '' || path.includes('\0')) throw invalid(typed, 'it has no path')
     if (typeof access !== 'string' || !/^[rwx]+$/.test(access) || new Set(access).size !== access.length)
-      throw invalid(typed, 'what may be done is not said by letters of rwx')
+      throw invalid(typed, 'the access is not given by letters of rwx')
     return { path, access: [...access].reduce((all, letter) => all | letters[letter]!, 0) }
   })
 }

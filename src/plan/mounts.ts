@@ -13,7 +13,7 @@ export type MountOption =
   | { volume: string }
   /** `DST[:OPTIONS]`, options size=64M, mode=1777, nr_inodes=1000, ro, exec, suid, dev. */
   | { tmpfs: string }
-  /** `LOWER[:LOWER…]:DST[:OPTIONS]`, the first on top; changes are thrown away, kept with upper=DIR,work=DIR, refused with ro. */
+  /** `LOWER[:LOWER…]:DST[:OPTIONS]`, the first on top; changes are discarded, kept with upper=DIR,work=DIR, refused with ro. */
   | { overlay: string }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
@@ -77,12 +77,12 @@ export function parseMounts(list: unknown, door: 'cli' | 'library'): Mount[] {
 
 function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   const refuse = (why: string) => invalid(origin, word, why, kinds[kind].shape)
-  if (typeof word !== 'string' || word === '' || word.includes('\0')) throw refuse('it is not a text without NUL')
+  if (typeof word !== 'string' || word === '' || word.includes('\0')) throw refuse('it is not a string without NUL')
   const parts = splitPaths(word)
   // options never begin with "/", and a target always does
   const least = kind === 'tmpfs' ? 1 : 2
   const words = parts.length > least && !parts.at(-1)!.startsWith('/') ? parts.pop()! : ''
-  if (parts.length < least || (kind !== 'overlay' && parts.length > least)) throw refuse('it has not the right parts')
+  if (parts.length < least || (kind !== 'overlay' && parts.length > least)) throw refuse('it has the wrong parts')
   if (parts.includes('')) throw refuse('a path is empty')
   const target = readTarget(parts.pop()!, refuse)
   const { attributes, absent, given, flags } = readOptions(kind, words, origin)
@@ -105,7 +105,7 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   if (upper !== '' && attributes & ro) throw refuse('what is read-only needs no upper')
   if (parts.length > maxLayers) throw refuse(`these are more than ${maxLayers} layers`)
   const drops = upper === '' && !(attributes & ro)
-  if (!drops && upper === '' && parts.length < 2) throw refuse('a read-only overlay takes two layers')
+  if (!drops && upper === '' && parts.length < 2) throw refuse('a read-only overlay needs two layers')
   return { ...base, kind, lower: parts, upper, work, drops }
 }
 
@@ -127,7 +127,7 @@ function readOptions(kind: Kind, words: string, origin: string) {
       throw invalid(origin, word, read ? 'its value is missing' : 'it takes no value', read ? `${key}=…` : key)
     if (read) {
       const value = read(word.slice(at + 1))
-      if (value === undefined) throw invalid(origin, word, 'its value is not understood', accepted!)
+      if (value === undefined) throw invalid(origin, word, 'its value is invalid', accepted!)
       given[key] = value
     } else if (attributeWords[key]) {
       attributes = attributeWords[key](attributes)

@@ -58,14 +58,14 @@ export function parseNamespaces(options: NamespaceOptions, say: Say, ownRoot: bo
   if (both)
     throw fail('OPTION_CONFLICT', {
       name: `${say('join')} ${both}`,
-      why: `a ${both} namespace of its own is asked for, too`,
+      why: `a ${both} namespace of its own is also requested`,
       remedy: `leave ${both} out of ${say('isolate')}, or do not join one`,
     })
   if (isolate.includes('user') && joins.length > 0)
     throw fail('OPTION_CONFLICT', {
       name: say('join'),
-      why: 'a process in a new user namespace has no rights over namespaces that were there before',
-      remedy: `join the user namespace that owns it, too: ${say('join')} user=…`,
+      why: 'a process in a new user namespace has no rights over existing namespaces',
+      remedy: `also join the user namespace that owns it: ${say('join')} user=…`,
     })
   return {
     isolate,
@@ -130,7 +130,7 @@ function parseMap(value: unknown, name: string): IdMapWord[] | undefined {
   const accepted = 'INSIDE:OUTSIDE:COUNT with ids below 4294967295, or root, keep or auto'
   const words = (Array.isArray(value) ? (value as unknown[]) : [value]).map((word) => {
     const parsed = parseIdMapWord(word)
-    if (parsed === undefined) throw fail('OPTION_INVALID', { name, value: word, why: 'it is no map of ids', accepted })
+    if (parsed === undefined) throw fail('OPTION_INVALID', { name, value: word, why: 'it is not an id map', accepted })
     return parsed
   })
   // words of the caller's own id are checked when that is known
@@ -150,7 +150,7 @@ function parseTimeOffset(value: unknown, name: string): string | undefined {
     value,
     why:
       clock === 'realtime'
-        ? 'the wall clock is one for all namespaces'
+        ? 'all namespaces share the wall clock'
         : parseOffset(value) === undefined
           ? undefined
           : 'it names no clock',

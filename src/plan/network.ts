@@ -50,9 +50,9 @@ export function parseNetwork(
   const publish = parsePorts(options.publish, say('publish'))
   const [kind, detail] = network === undefined ? [] : parseWord(network, say('network'))
   if (publish.length > 0 && kind !== 'private' && kind !== 'cni')
-    throw conflict(say('publish'), 'no network is connected that it could lead to', `add ${say('network')} private`)
+    throw conflict(say('publish'), 'there is no connected network to forward to', `add ${say('network')} private`)
   if (cniConfDir !== undefined && kind !== 'cni')
-    throw conflict(say('cniConfDir'), 'no CNI network is asked for', `add ${say('network')} cni:NAME`)
+    throw conflict(say('cniConfDir'), 'no CNI network is requested', `add ${say('network')} cni:NAME`)
   if (cniConfDir !== undefined && (typeof cniConfDir !== 'string' || !/^[^\0]+$/.test(cniConfDir)))
     throw fail('OPTION_INVALID', {
       name: say('cniConfDir'),
@@ -100,8 +100,8 @@ function parsePorts(value: unknown, name: string): Publish[] {
     throw fail('OPTION_INVALID', {
       name,
       value: words[twice],
-      why: 'this port of the host is published already',
-      accepted: 'each port of the host once',
+      why: 'this host port is already published',
+      accepted: 'publish each host port once',
     })
   return ports
 }
@@ -110,16 +110,16 @@ function parsePorts(value: unknown, name: string): Publish[] {
 function isolateFor(kind: string, namespaces: NamespaceSpec, given: unknown, say: Say): void {
   const { isolate, joins } = namespaces
   if (joins.some((join) => join.kind === 'net'))
-    throw conflict(say('network'), 'the network namespace is one that is joined', 'leave one of them out')
+    throw conflict(say('network'), 'the network namespace is one that is joined', 'omit one of them')
   if (kind === 'host') {
     if (Array.isArray(given) && given.includes('net'))
-      throw conflict(say('network'), 'a network namespace of its own is asked for, too', 'leave net out of --isolate')
+      throw conflict(say('network'), 'a network namespace of its own is also requested', 'leave net out of --isolate')
     namespaces.isolate = isolate.filter((each) => each !== 'net')
     return
   }
   // the connection is made from outside as soon as the job is born, so the namespace has to be born with it
   if (kind !== 'none' && joins.some((join) => join.kind === 'user'))
-    throw conflict(say('network'), 'the user namespace is one that is joined', 'leave one of them out, or give none')
+    throw conflict(say('network'), 'the user namespace is one that is joined', 'omit one of them, or give none')
   if (!isolate.includes('net')) isolate.push('net')
 }
 
@@ -145,8 +145,8 @@ export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, 
     if (!hasCapability(permitted, NET_ADMIN) || !hasCapability(permitted, SYS_ADMIN))
       throw conflict(
         optionName('network', spec.door),
-        'CNI plugins change the network of the host, which takes CAP_NET_ADMIN and CAP_SYS_ADMIN',
-        'run as root, or with private, which takes no rights',
+        "CNI plugins change the host's network, which needs CAP_NET_ADMIN and CAP_SYS_ADMIN",
+        'run as root, or use private, which needs no rights',
       )
     return {
       kind: 'cni',
@@ -161,7 +161,7 @@ export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, 
       what: network.tool ? `${network.tool} is not` : 'neither pasta nor slirp4netns is',
       package: network.tool === 'slirp4netns' ? 'slirp4netns' : 'passt',
     })
-  if (!facts.tun) throw withoutTun('/dev/net/tun is not there, or this user may not open it')
+  if (!facts.tun) throw withoutTun('/dev/net/tun does not exist, or this user cannot open it')
   const foreign = facts.tool.name === 'slirp4netns' && publish.find(({ address }) => address.includes(':'))
   if (foreign)
     throw conflict(
@@ -188,7 +188,7 @@ export function refuseForeignTun(maps: UserNamespace | undefined, facts: Network
   if (outside === caller) return
   // the ids of root's sandboxes are chosen at the start
   const user = outside === undefined ? "one of the sandbox's own ids" : `user ${outside}`
-  throw withoutTun(`the tool is ${user} in the job's user namespace, who may not open /dev/net/tun`)
+  throw withoutTun(`the tool is ${user} in the job's user namespace, which cannot open /dev/net/tun`)
 }
 
 /** The line of a shell that connects $PID as hutch does. */

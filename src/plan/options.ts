@@ -216,7 +216,7 @@ function parseRoot(
   if (unmask && directory === undefined && !sandboxed)
     throw fail('OPTION_CONFLICT', {
       name: optionName('unmask', door),
-      why: 'nothing below /proc and /sys is masked without a root file system of its own',
+      why: 'nothing below /proc and /sys is masked without a separate root file system',
       remedy: `leave it out, or add ${optionName('rootfs', door)} or ${optionName('sandbox', door)}`,
     })
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined

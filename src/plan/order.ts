@@ -88,14 +88,14 @@ function raised(name: string, value: unknown, most: string) {
     name,
     value,
     why: `the pool's plan has ${most}`,
-    accepted: 'as much or less: a job can lower a limit of its pool, and not raise it',
+    accepted: 'the same value or a lower one: a job cannot raise a limit of its pool',
   })
 }
 
 function nothingToLower(name: string) {
   return fail('OPTION_CONFLICT', {
     name,
-    why: "the pool's plan has none that it could lower",
+    why: "the pool's plan has no such limit",
     remedy: `give ${name} in the plan of createPool: the most that a job may have`,
   })
 }

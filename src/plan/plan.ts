@@ -155,7 +155,7 @@ function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Pr
   const refuse = (why: string, remedy: string) =>
     fail('OPTION_CONFLICT', { name: `${volume.origin} …:idmap`, why, remedy })
   if (!userNamespace)
-    throw refuse('without a user namespace there is no map of ids', 'add --map-users, such as 0:100000:65536')
+    throw refuse('without a user namespace there is no id map', 'add --map-users, such as 0:100000:65536')
   if (!hasCapability(permitted, capabilityNumbers.SYS_ADMIN))
     throw refuse('only root may map the ids of a file system', 'leave out idmap, or run as root')
 }
@@ -186,7 +186,7 @@ function refuseOldKernel(spec: Spec, host: Host): void {
   const [major, minor] = host.kernel
   if (spec.root && (major < 5 || (major === 5 && minor < 12)))
     throw fail('HOST_UNSUPPORTED', {
-      why: `a root file system of its own takes Linux 5.12 (mount_setattr), and this is ${host.release}`,
+      why: `a separate root file system needs Linux 5.12 (mount_setattr), and this is ${host.release}`,
     })
 }
 

@@ -27,7 +27,7 @@ export function givenOptions(options: RunOptions, name: string): RunOptions | un
     throw fail('OPTION_INVALID', {
       name,
       value: sandbox,
-      accepted: "true, or options that loosen it, such as { network: 'private' }",
+      accepted: "true, or options that allow more, such as { network: 'private' }",
     })
   return Object.fromEntries(
     Object.entries({ ...(sandbox === true ? {} : sandbox), ...beside }).filter(([, value]) => value !== undefined),

@@ -68,7 +68,7 @@ export function describeSandbox(given: RunOptions): string {
       lines.filter(({ named }) => !named),
     ),
     ...list(
-      'sandbox: not in force, as something else was named',
+      'sandbox: not active, because another option replaces it',
       lines.filter(({ named }) => named),
     ),
     '',

@@ -76,7 +76,7 @@ function parseReport(options: Telling, filters: boolean, need: Need, say: Say): 
   if (options.learn)
     throw fail('OPTION_CONFLICT', {
       name: say('seccompReport'),
-      why: `${say('learn')} refuses nothing that could be told`,
+      why: `${say('learn')} refuses nothing to report`,
       remedy: 'give one of them',
     })
   if (!filters)
@@ -88,14 +88,14 @@ function parseReport(options: Telling, filters: boolean, need: Need, say: Say): 
   return true
 }
 
-/** True when calls are to be learnt; a filter that is named beside it would not be in force. @throws OPTION_INVALID, OPTION_CONFLICT */
+/** True when calls are to be learnt; a filter that is named beside it would have no effect. @throws OPTION_INVALID, OPTION_CONFLICT */
 function parseLearn(asked: Telling, need: Need, say: Say): true | undefined {
   if (!need('learn', 'true or false', readBoolean)) return undefined
   if (asked.seccomp !== undefined && asked.seccomp !== 'none')
     throw fail('OPTION_CONFLICT', {
       name: say('learn'),
-      why: `it refuses no system call, so ${say('seccomp')} would not be in force`,
-      remedy: `leave out ${say('seccomp')}, and use it with what was learnt`,
+      why: `it refuses no system call, so ${say('seccomp')} would have no effect`,
+      remedy: `leave out ${say('seccomp')}, and use it with the learnt profile`,
     })
   return true
 }

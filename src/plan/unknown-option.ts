@@ -27,7 +27,7 @@ export function refuseNul(word: unknown, name: string): void {
     throw fail('OPTION_INVALID', {
       name,
       value: word,
-      why: 'a command and its arguments are texts without NUL',
+      why: 'a command and its arguments are strings without NUL',
       accepted: 'texts',
     })
 }

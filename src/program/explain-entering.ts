@@ -23,7 +23,7 @@ type Entering = Extract<
 export function explainEntering(op: Entering): { words: string; shell: string } {
   switch (op.op) {
     case 'keepDescriptors':
-      return { words: `hand on the descriptors ${op.descriptors.join(', ')}`, shell: '' }
+      return { words: `pass on the descriptors ${op.descriptors.join(', ')}`, shell: '' }
     case 'bindNamespaces':
       return {
         words: `once it is ready, keep its namespaces: ${op.kinds.map((kind, i) => `${kind} at ${op.files[i]}`).join(', ')}`,

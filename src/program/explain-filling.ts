@@ -41,7 +41,7 @@ export function explainFilling(op: Filling): { words: string; shell: string } {
       return groupsExplained(op)
     case 'makeMissing':
       return {
-        words: `make what is missing on the way: directories as ${octal(op.parents)}, at its end ${octal(op.directory)} or a file as ${octal(op.file)}`,
+        words: `create what is missing on the path: directories as ${octal(op.parents)}, at its end ${octal(op.directory)} or a file as ${octal(op.file)}`,
         shell: '',
       }
     case 'makeDirectory':
@@ -56,7 +56,7 @@ export function explainFilling(op: Filling): { words: string; shell: string } {
     case 'makeReadOnly':
       return { words: `make the mount at ${op.path} read-only`, shell: `mount -o remount,bind,ro $ROOT${op.path}` }
     case 'nameProgram':
-      return { words: `tell the program that it is called ${op.name}`, shell: `exec -a ${op.name} …` }
+      return { words: `set argv[0] of the program to ${op.name}`, shell: `exec -a ${op.name} …` }
     case 'closeOnExec':
       return { words: `keep the descriptors ${op.descriptors.join(', ')} from the program`, shell: '' }
     case 'installFilter':
@@ -67,7 +67,10 @@ export function explainFilling(op: Filling): { words: string; shell: string } {
         shell: '',
       }
     case 'superviseCalls':
-      return { words: op.learns ? 'record its system calls' : 'tell which of its system calls are refused', shell: '' }
+      return {
+        words: op.learns ? 'record its system calls' : 'report which of its system calls are refused',
+        shell: '',
+      }
     case 'blockOn':
       return { words: `wait for a byte of descriptor ${op.descriptor}`, shell: `head -c 1 <&${op.descriptor}` }
     case 'takeLock':
@@ -90,7 +93,7 @@ export function explainFilling(op: Filling): { words: string; shell: string } {
         shell: `${op.limit ? 'echo 1 > /proc/sys/user/max_user_namespaces; ' : ''}unshare --user …`,
       }
     case 'refuseUsers':
-      return { words: 'see that no user namespace can be made any more', shell: '! unshare --user true' }
+      return { words: 'check that no further user namespace can be created', shell: '! unshare --user true' }
     case 'chooseDirectory':
       return {
         words: `enter ${op.required ? op.directories[0] : `the first that is there of ${op.directories.join(', ')}`}`,

@@ -11,7 +11,7 @@ export function explainNetwork(op: Extract<Op, { op: 'awaitNetwork' | 'attachTex
       return { words: 'wait until its network namespace is connected', shell: `${op.by} &` }
     case 'attachText':
       return {
-        words: `put a text of its own, read-only, at ${op.target}, if there is place for it`,
+        words: `put its own read-only text at ${op.target}, if the path exists`,
         shell: `printf '%s' ${quoted(op.text)} > $FILE; mount --bind $FILE $ROOT${op.target}; mount -o remount,bind,ro $ROOT${op.target}`,
       }
   }

@@ -35,7 +35,7 @@ type Rights = Extract<
 export function explainRights(op: Rights): { words: string; shell: string } {
   switch (op.op) {
     case 'reserveIds':
-      return { words: 'reserve ids of the host that nobody else has (*)', shell: '' }
+      return { words: 'reserve unused host ids (*)', shell: '' }
     case 'mapIds':
       return {
         words: `map its users (${extents(op.users)}) and groups (${extents(op.groups)})${op.denySetgroups ? ', without setgroups' : ''}`,
@@ -55,9 +55,9 @@ export function explainRights(op: Rights): { words: string; shell: string } {
         shell: `echo ${op.value} > ${op.path}`,
       }
     case 'awaitGroups':
-      return { words: 'wait until its groups are there', shell: '' }
+      return { words: 'wait until its groups exist', shell: '' }
     case 'sendGo':
-      return { words: 'let it enter them', shell: '' }
+      return { words: 'let it continue into them', shell: '' }
     case 'joinNamespaces': {
       const kinds = op.kinds.map((kind) => kindsIn(kind)[0])
       return {
@@ -66,7 +66,7 @@ export function explainRights(op: Rights): { words: string; shell: string } {
       }
     }
     case 'stayOutside':
-      return { words: 'go on as a child, since a pid namespace begins with one', shell: 'unshare --fork …' }
+      return { words: 'continue as a child, because a pid namespace begins with a child', shell: 'unshare --fork …' }
     case 'offsetClocks':
       return {
         words: `make a time namespace${op.offsets ? ` with ${op.offsets.trim().replaceAll('\n', ', ')} (s, ns)` : ''}`,
@@ -78,7 +78,7 @@ export function explainRights(op: Rights): { words: string; shell: string } {
       }
     case 'setOomScore':
       return {
-        words: `be killed for memory sooner or later by ${op.value} thousandths`,
+        words: `change the OOM score by ${op.value} thousandths`,
         shell: `echo ${op.value} > /proc/self/oom_score_adj`,
       }
     case 'setLimit':
@@ -87,12 +87,12 @@ export function explainRights(op: Rights): { words: string; shell: string } {
       const name = limitNames[op.resource] ?? String(op.resource)
       const words = `limit ${name} to ${amount(op.soft)}${op.hard === op.soft ? '' : `, at most ${amount(op.hard)}`}`
       return {
-        words: op.op === 'setLimit' ? words : `${words}, or what it has if that is less`,
+        words: op.op === 'setLimit' ? words : `${words}, or keep a lower current value`,
         shell: `prlimit --pid $$ --${name}=${amount(op.soft)}:${amount(op.hard)}`,
       }
     }
     case 'setNice':
-      return { words: `take the nice value ${op.nice}`, shell: `renice -n ${op.nice} -p $$` }
+      return { words: `set the nice value ${op.nice}`, shell: `renice -n ${op.nice} -p $$` }
     case 'setIoPriority': {
       const [kind, level] = [op.priority >> 13, op.priority & 7]
       return {
@@ -106,7 +106,7 @@ export function explainRights(op: Rights): { words: string; shell: string } {
     }
     case 'dropBounding':
       return {
-        words: `give up for good all capabilities but ${listed(op.keep)}`,
+        words: `permanently drop all capabilities except ${listed(op.keep)}`,
         shell: `setpriv --bounding-set ${setprivList(op.keep)} …`,
       }
     case 'setUser':
@@ -125,9 +125,9 @@ export function explainRights(op: Rights): { words: string; shell: string } {
         shell: '',
       }
     case 'restrictPaths':
-      return { words: 'refuse it all other files (Landlock)', shell: '' }
+      return { words: 'deny it all other files (Landlock)', shell: '' }
     case 'noNewPrivileges':
-      return { words: 'let no program give privileges (no_new_privs)', shell: 'setpriv --no-new-privs …' }
+      return { words: 'let no program gain privileges (no_new_privs)', shell: 'setpriv --no-new-privs …' }
   }
 }
 

@@ -94,9 +94,9 @@ function explainOp(op: Op): { words: string; shell: string } {
         shell: `while sleep 0.01; do cat ${shellWord(op.file)}; done &`,
       }
     case 'watchReady':
-      return { words: 'be told when it waits for its order', shell: '' }
+      return { words: 'be notified when it waits for a job', shell: '' }
     case 'awaitOrder':
-      return { words: 'wait for an order, which says what to run', shell: '' }
+      return { words: 'wait for a job', shell: '' }
     case 'killGroup':
       return {
         words: 'kill what is left in its groups',
@@ -161,7 +161,7 @@ function explainOp(op: Op): { words: string; shell: string } {
       }
     case 'attachOverlay':
       return {
-        words: `put ${op.lower.join(' over ')} at ${op.target}, ${op.drops ? 'changes are thrown away' : op.upper ? `changes go to ${op.upper}` : 'read-only'}`,
+        words: `put ${op.lower.join(' over ')} at ${op.target}, ${op.drops ? 'changes are discarded' : op.upper ? `changes go to ${op.upper}` : 'read-only'}`,
         shell: `mount -t overlay -o lowerdir=${op.lower.map(shellWord).join(':')}${op.upper ? `,upperdir=${shellWord(op.upper)},workdir=${shellWord(op.work)}` : op.drops ? ',upperdir=$TMPFS/upper,workdir=$TMPFS/work' : ''} overlay ${inRoot(op.target)}`,
       }
     case 'makeLink':
@@ -175,7 +175,7 @@ function explainOp(op: Op): { words: string; shell: string } {
       }
     case 'pivotRoot':
       return {
-        words: "make it the root, and let go of the host's",
+        words: "make it the root, and detach the host's",
         shell: 'cd $ROOT; pivot_root . .; umount -l .',
       }
     case 'exec':

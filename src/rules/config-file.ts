@@ -197,7 +197,7 @@ function tokenize(text: string, origin: string): Token[] {
   for (let at = 0; at < text.length; ) {
     if (text[at] === '"') {
       const end = endOfString(text, at)
-      if (end === undefined) throw invalid(origin, line, 'a quoted text that does not end')
+      if (end === undefined) throw invalid(origin, line, 'a quoted string without an end')
       const string = text.slice(at + 1, end)
       tokens.push({ text: string.replace(/\\(["\\])/g, '$1'), kind: 'string', line })
       line += string.split('\n').length - 1
@@ -206,7 +206,7 @@ function tokenize(text: string, origin: string): Token[] {
     }
     pattern.lastIndex = at
     const match = pattern.exec(text)
-    if (!match) throw invalid(origin, line, `a sign that has no place here: ${quote(text[at])}`)
+    if (!match) throw invalid(origin, line, `an unexpected character: ${quote(text[at])}`)
     const [all, , newline, sign, word] = match
     if (sign !== undefined) tokens.push({ text: sign, kind: 'sign', line })
     else if (word !== undefined) tokens.push({ text: word, kind: 'word', line })

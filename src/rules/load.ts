@@ -63,7 +63,7 @@ function readText(path: string): string {
   try {
     const facts = statSync(encodePath(path))
     // a FIFO would hold us, a device might have no end
-    if (!facts.isFile()) throw refuse('it is no regular file')
+    if (!facts.isFile()) throw refuse('it is not a regular file')
     if (facts.size > largest) throw refuse('it is larger than 1 MiB')
     return readFileSync(encodePath(path), 'utf8')
   } catch (error) {

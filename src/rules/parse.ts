@@ -44,7 +44,7 @@ export function parseRules(text: string, file: string): Rule[] {
     if (fields.length === 0) continue
     if (rules.length >= mostRules) throw refuse(origin, line, `these are more than ${mostRules} rules`)
     if (fields.length < 3) throw refuse(origin, line, 'a rule has a user, controllers and a destination')
-    if (fields.length > 4) throw refuse(origin, line, 'there is more on the line than a rule has')
+    if (fields.length > 4) throw refuse(origin, line, 'the line has extra words')
     const [who = '', controllers = '', path = '', options] = fields
     const destination = {
       controllers: parseControllers(controllers, origin),
@@ -53,8 +53,8 @@ export function parseRules(text: string, file: string): Rule[] {
     }
     if (who === '%') {
       const rule = rules.at(-1)
-      if (!rule) throw refuse(origin, who, 'there is no rule before it that it could continue')
-      if (options !== undefined) throw refuse(origin, options, 'options stand on the first line of a rule')
+      if (!rule) throw refuse(origin, who, 'there is no rule before it to continue')
+      if (options !== undefined) throw refuse(origin, options, 'options belong on the first line of a rule')
       rule.destinations.push(destination)
     } else {
       rules.push({ ...parseWho(who, origin), ...parseOptions(options, origin), destinations: [destination], origin })
@@ -71,7 +71,7 @@ function refuse(origin: string, value: string, why: string) {
 function splitFields(line: string, origin: string): string[] {
   if (line.length > longestLine) throw refuse(origin, line, 'the line is too long')
   if (/[\0-\x08\x0b-\x1f\x7f]/.test(line.replace(/\r$/, '')))
-    throw refuse(origin, line, 'it has a control character in it')
+    throw refuse(origin, line, 'it contains a control character')
   const fields: string[] = []
   let field: string | undefined
   let quoted = false

@@ -98,11 +98,11 @@ function explain(target: Target, { pid, program }: Placed, errno: string): Hutch
   const path = directoryOf(target)
   const what = `move process ${pid} (${quote(program)}) to`
   const remedies: { [errno: string]: string } = {
-    ENOENT: `make the group first: mkdir -p ${path}; or let the rule have a template such as %u, so that it is made`,
+    ENOENT: `create the group first: mkdir -p ${path}; or use a template such as %u in the rule, so that it is created`,
     EACCES: 'run as root',
     EPERM: 'run as root',
-    EBUSY: 'on v2 a group whose children have controllers takes no processes: name one of its children',
-    ENOSPC: 'a cpuset group takes processes once it has cpuset.cpus and cpuset.mems',
+    EBUSY: 'on v2 a group whose children have controllers cannot have processes: name one of its children',
+    ENOSPC: 'a cpuset group accepts processes after cpuset.cpus and cpuset.mems are set',
     EINVAL: 'a real-time process needs cpu.rt_runtime_us in the group: give the rule the option ignore_rt',
     EOPNOTSUPP: 'the group is threaded, or its type is invalid: see its cgroup.type',
   }
@@ -110,7 +110,7 @@ function explain(target: Target, { pid, program }: Placed, errno: string): Hutch
     what,
     path,
     errno,
-    evidence: [`asked for by ${target.origin}`],
-    remedy: remedies[errno] ?? 'see cgroups(7) for what the kernel wants of this group',
+    evidence: [`requested by ${target.origin}`],
+    remedy: remedies[errno] ?? "see cgroups(7) for the kernel's conditions",
   })
 }

@@ -31,7 +31,7 @@ export async function listenSticky(path: string, onRequest: (request: StickyRequ
     })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE') throw fail('RULES_TAKEN', { path, why: 'it is there already' }, error)
+    if (code === 'EADDRINUSE') throw fail('RULES_TAKEN', { path, why: 'it already exists' }, error)
     throw fail('FILE_REFUSED', { what: 'listen at', path, errno: code ?? 'EIO', remedy: 'name another with --socket' })
   } finally {
     process.umask(umask)
@@ -43,7 +43,7 @@ export async function listenSticky(path: string, onRequest: (request: StickyRequ
 async function clearStale(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (!there) return
-  if (!there.isSocket()) throw fail('RULES_TAKEN', { path, why: 'something that is no socket is in that place' })
+  if (!there.isSocket()) throw fail('RULES_TAKEN', { path, why: 'the path exists and is not a socket' })
   const answered = await new Promise<boolean>((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => resolve(true))
@@ -51,7 +51,7 @@ async function clearStale(path: string): Promise<void> {
     socket.once('close', () => socket.destroy())
     socket.once('connect', () => socket.destroy())
   })
-  if (answered) throw fail('RULES_TAKEN', { path, why: 'another program answers there' })
+  if (answered) throw fail('RULES_TAKEN', { path, why: 'another program is listening there' })
   unlinkSync(path)
 }
 

@@ -124,14 +124,14 @@ function renewSticky(sticky: Map<number, { children: boolean; startTime: string 
 }
 
 function explainRefusal(error: number) {
-  const inner = 'run it outside of containers: in the first pid, user and network namespace'
+  const inner = 'run it outside of containers: in the initial pid, user and network namespaces'
   const known: { [error: number]: [errno: string, evidence: string, remedy: string] } = {
-    1: ['EPERM', 'the process connector wants CAP_NET_ADMIN', 'run as root'],
-    13: ['EACCES', 'the process connector wants CAP_NET_ADMIN', 'run as root'],
-    16: ['EBUSY', 'this process follows them already', 'stop the other watch first'],
+    1: ['EPERM', 'the process connector needs CAP_NET_ADMIN', 'run as root'],
+    13: ['EACCES', 'the process connector needs CAP_NET_ADMIN', 'run as root'],
+    16: ['EBUSY', 'this process already watches them', 'stop the other watch first'],
     93: ['EPROTONOSUPPORT', 'this kernel has no connector', 'a kernel with CONFIG_PROC_EVENTS has it'],
-    110: ['ETIMEDOUT', 'the kernel did not answer: so it does outside of its first pid and user namespace', inner],
-    111: ['ECONNREFUSED', 'the process connector is in the first network namespace alone', inner],
+    110: ['ETIMEDOUT', 'the kernel did not answer, as outside the initial pid and user namespace', inner],
+    111: ['ECONNREFUSED', 'the process connector exists only in the initial network namespace', inner],
   }
   const [errno, evidence, remedy] = known[-error] ?? [`errno ${-error}`, 'of the process connector', inner]
   return fail('RULES_UNAVAILABLE', { errno, evidence: [evidence], remedy })

@@ -116,8 +116,8 @@ function refuseProcesses({ joins }: Spec): void {
   if (join)
     throw fail('OPTION_CONFLICT', {
       name: '--join',
-      why: `the process behind ${join.path} is not there at a later start`,
-      remedy: 'name a file that stays, such as net=/run/netns/web, or leave it out',
+      why: `the process behind ${join.path} does not exist at a later start`,
+      remedy: 'name a permanent file, such as net=/run/netns/web, or leave it out',
     })
 }
 
@@ -126,8 +126,8 @@ function refuseNetwork({ network }: Spec): void {
   if (network)
     throw fail('OPTION_CONFLICT', {
       name: '--network',
-      why: `a compiled file has nothing that connects a network${network.publish.length > 0 ? ', which --publish takes' : ''}`,
-      remedy: 'use hutch run, --network none, or --join of a network that stays, such as net=/run/netns/web',
+      why: `a compiled file cannot connect a network${network.publish.length > 0 ? ', which --publish takes' : ''}`,
+      remedy: 'use hutch run, --network none, or --join of a permanent network, such as net=/run/netns/web',
     })
 }
 

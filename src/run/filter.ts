@@ -15,7 +15,7 @@ import { mostBytes } from '../seccomp/parse.ts'
 export function readFilter(wish: SeccompWish, door: Door): FilterMaker {
   const machine = machineOfNode[process.arch]
   if (machine === undefined)
-    throw fail('HOST_UNSUPPORTED', { why: `hutch has no table of system calls for ${process.arch}` })
+    throw fail('HOST_UNSUPPORTED', { why: `hutch has no system call table for ${process.arch}` })
   const origin = seccompOrigin(wish, door)
   if ('own' in wish) return makeOwn(wish.own, origin, machine)
   const profile = 'file' in wish ? { text: readProfile(wish.file, origin) } : { value: wish.profile }
@@ -40,7 +40,7 @@ function readProfile(path: string, origin: string): string {
         value: undefined,
         why: found.isFile()
           ? `it has ${found.size} bytes, and no profile has more than ${mostBytes}`
-          : 'it is no plain file',
+          : 'it is not a regular file',
         accepted: 'default, strict, none, or a file with a profile in JSON',
       })
     const bytes = Buffer.alloc(found.size)

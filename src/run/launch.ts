@@ -62,7 +62,7 @@ export function prepare(asked: Spec, filter?: FilterMaker): { plan: Plan; progra
       operation: 'seccomp',
       origin: spec.learn ? 'learn' : 'seccomp',
       errno: 'EPROTO',
-      remedy: 'give what loadFilter made of the same options',
+      remedy: 'give the result of loadFilter for the same options',
     })
   const plan = makePlan(spec, readSurroundings(spec, filter))
   return { plan, program: compilePlan(plan) }

@@ -62,17 +62,17 @@ type Words = [why: string, remedy: string]
 
 const explain: { [part in Part]?: (errno: string, names: Names) => Words | undefined } = {
   source: (errno, { source, origin }) => {
-    if (errno === 'ENOENT') return [`${source} is not there`, `make it, or give another in ${origin}`]
+    if (errno === 'ENOENT') return [`${source} is not there`, `create it, or give another in ${origin}`]
     if (errno === 'ENOTDIR') return [`${source} is not a directory`, `give a directory in ${origin}`]
     if (errno === 'EBADF')
-      return [`${source} is not open, or was used up by an option before`, `open one for each ${origin}`]
-    if (errno === 'ESTALE') return [`${source} is not where its path leads any more`, `open it again for ${origin}`]
+      return [`${source} is not open, or an earlier option used it up`, `open one for each ${origin}`]
+    if (errno === 'ESTALE') return [`${source} is no longer the file at its path`, `open it again for ${origin}`]
     if (errno === 'ELOOP') return [`${source} goes through too many links`, `give another in ${origin}`]
     if (errno === 'EACCES')
-      return [`${source} may not be entered`, oneOf([`give what this user may enter in ${origin}`, asRoot()], '')]
+      return [`${source} cannot be entered`, oneOf([`give one that this user can enter in ${origin}`, asRoot()], '')]
     if (errno === 'EINVAL')
       return [
-        `${source} cannot be copied: it is unbindable, or part of what a namespace locked`,
+        `${source} cannot be copied: it is unbindable, or locked by a user namespace`,
         'give what is below it, or leave out bind',
       ]
     return undefined
@@ -80,13 +80,13 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   target: (errno, { target, origin }) => {
     if (errno === 'ENOENT')
       return [
-        `${target} does not exist inside; hutch makes mount points only in a root of your own, a tmpfs or an overlay`,
+        `${target} does not exist inside; hutch creates mount points only in a --rootfs, a tmpfs or an overlay`,
         `make ${target} first, or give one that exists in ${origin}`,
       ]
     if (errno === 'EROFS')
       return [
         `${target} does not exist inside, and cannot be made on a read-only mount`,
-        `make ${target} in the root first, or mount something writable there before`,
+        `make ${target} in the root first, or mount a writable file system there before`,
       ]
     if (errno === 'ELOOP')
       return [
@@ -94,25 +94,25 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
         `make ${target} a directory in the root`,
       ]
     if (errno === 'ENOTDIR')
-      return [`something on the way to ${target} is not a directory`, `give another target in ${origin}`]
+      return [`a part of the path to ${target} is not a directory`, `give another target in ${origin}`]
     if (errno === 'EACCES')
       return [
-        `a directory on the way to ${target} may not be searched or written by this user`,
+        `a directory on the path to ${target} cannot be searched or written by this user`,
         `see which one: namei -l ${target} in the root; or give another target in ${origin}`,
       ]
-    if (errno === 'EAGAIN') return [`${target} is being renamed all the time`, 'stop what changes the root meanwhile']
+    if (errno === 'EAGAIN') return [`${target} is being renamed repeatedly`, 'stop the program that changes the root']
     return undefined
   },
   'file system': (errno, { target, origin }) => {
     if (errno === 'ENODEV') return ['this kernel has no such file system', `leave out ${origin}`]
     if (errno === 'EINVAL' || errno === 'ESTALE' || errno === 'EBUSY')
       return [
-        'the file system does not take these options, or its layers do not go together',
+        'the file system does not accept these options, or its layers cannot be combined',
         `see what ${origin} asks for: upper and work are on one file system, not overlay itself, and in no layer of another`,
       ]
     if (errno === 'EPERM')
       return [
-        `this user may not mount it at ${target}`,
+        `this user cannot mount it at ${target}`,
         oneOf(
           [asRoot(), withOption('for /sys with a network namespace: %', 'isolate', 'all')],
           `leave out ${origin}; inside a container, /proc must not be covered by other mounts`,
@@ -142,7 +142,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   'no dev': keeps('nodev', 'dev'),
   'no exec': keeps('noexec', 'exec'),
   layer: (errno, { origin }) => {
-    if (errno === 'ENOENT') return ['upper or work is not there', `make both directories of ${origin}`]
+    if (errno === 'ENOENT') return ['upper or work does not exist', `make both directories of ${origin}`]
     if (errno === 'ENOTDIR') return ['upper or work is not a directory', `give directories in ${origin}`]
     return undefined
   },
@@ -161,22 +161,22 @@ function mappingWords(errno: string, fileSystem: string, origin: string): Words 
   if (errno === 'EINVAL')
     return [
       `the ids of its file system${fileSystem ? `, ${fileSystem},` : ''} cannot be mapped on this kernel, or are mapped already`,
-      `leave out idmap in ${origin}, or keep the files on ext4, xfs or btrfs (tmpfs since 6.3); with bind what is mounted below does not count`,
+      `leave out idmap in ${origin}, or keep the files on ext4, xfs or btrfs (tmpfs since 6.3); with bind, mounts below it do not matter`,
     ]
   if (errno === 'EPERM')
     return [
-      'only who owns the file system may map its ids',
-      oneOf([asRoot('run as root outside of any user namespace'), 'leave out idmap'], ''),
+      'only the owner of the file system can map its ids',
+      oneOf([asRoot('run as root in the initial user namespace'), 'leave out idmap'], ''),
     ]
   return undefined
 }
 
 function anywhere(errno: string, { origin }: Names): Words {
-  if (errno === 'EEXIST') return ['something else is there already', `give another path in ${origin}`]
-  if (errno === 'EROFS') return ['the file system there is read-only', 'mount something writable there before']
+  if (errno === 'EEXIST') return ['another file exists there', `give another path in ${origin}`]
+  if (errno === 'EROFS') return ['the file system there is read-only', 'mount a writable file system there before']
   if (errno === 'ENOENT') return ['it is not there', `make it first, or give another path in ${origin}`]
   if (errno === 'EPERM') return ['mounts take CAP_SYS_ADMIN', oneOf([asRoot(), `leave out ${origin}`], '')]
-  if (errno === 'ENOSYS') return ['this kernel lacks a call for it', 'use Linux 5.12 or newer']
+  if (errno === 'ENOSYS') return ['this kernel lacks the system call', 'use Linux 5.12 or newer']
   if (errno === 'ENOSPC') return ['there are too many mounts', 'raise /proc/sys/fs/mount-max, or mount less']
   return ['the kernel refused', 'see hutch doctor']
 }

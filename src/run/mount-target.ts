@@ -96,14 +96,14 @@ const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words:
   [
     ({ magic, leads, link }) => magic || (link !== '' && isOfProcess(leads)),
     ({ link, says, target, origin }) => [
-      `${quote(link)} leads to ${quote(says)}, which each process has for itself, and nothing can be mounted there`,
+      `${quote(link)} leads to ${quote(says)}, which is private to each process, and nothing can be mounted there`,
       `give ${origin} another target than ${quote(target)}, one that is not a link into /proc`,
     ],
   ],
   [
     ({ error }) => error === 'ELOOP',
     ({ link, outside }) => [
-      `the symbolic links at ${quote(link)} lead in a circle`,
+      `the symbolic links at ${quote(link)} form a loop`,
       replaceLink(outside(link), 'leave out the option that makes this link'),
     ],
   ],
@@ -118,13 +118,13 @@ const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words:
     ({ errno, link }) => errno === 'ELOOP' && link !== '',
     (facts) => [
       `${quote(facts.link)} is a symbolic link to ${quote(facts.leads)} inside, and nothing is mounted on a link`,
-      instead('name what the link leads to', facts, facts.leads),
+      instead('name the target of the link', facts, facts.leads),
     ],
   ],
   [
     ({ error, errno }) => error === 'EACCES' && errno === 'EACCES',
     (facts) => [
-      `user ${facts.user} may not search the directory ${quote(facts.barred)} (mode ${octal(facts.mode)}, owner ${facts.owner})`,
+      `user ${facts.user} cannot search the directory ${quote(facts.barred)} (mode ${octal(facts.mode)}, owner ${facts.owner})`,
       `cover that directory first: ${before(tmpfsAt(facts.barred, facts.frontend), facts)}`,
     ],
   ],
@@ -155,7 +155,7 @@ const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words:
     (facts) => [
       `${source(facts)} is a file, and ${ledTo(facts)}${quote(facts.leads)} is a directory`,
       instead(
-        'name the file inside, too',
+        'also name the file inside',
         facts,
         inside(facts.leads, basename('source' in facts.op ? facts.op.source : '')),
       ),
@@ -186,8 +186,8 @@ function missingWords(facts: TargetFacts): string {
   const what = `${ledTo(facts)}${quote(barred)} does not exist inside`
   if (errno === 'EROFS') return `${what} and cannot be made, as ${quote(parent)} is read-only`
   if (errno === 'EACCES' || errno === 'EPERM')
-    return `${what}, and user ${user} may not make it in ${quote(parent)} (mode ${octal(mode)}, owner ${owner})`
-  return `${what}, and hutch makes nothing in ${quote(parent)}, since it would stay there on the host`
+    return `${what}, and user ${user} cannot create it in ${quote(parent)} (mode ${octal(mode)}, owner ${owner})`
+  return `${what}, and hutch creates nothing in ${quote(parent)}, because it would stay on the host`
 }
 
 /** The mount point is made in a root that is the user's own, else in an overlay, which the host does not see. */
@@ -198,7 +198,7 @@ function make(facts: TargetFacts): string {
   const path = inside(host, leads.slice(parent === '/' ? 1 : parent.length + 1))
   const command = canWrite(host) ? makeCommand(path, isFileMount(facts)) : undefined
   if (command && (ownRoot || parent === '/')) return `make it first: ${command}`
-  const overlay = `put an overlay there first, in which it can be made: ${before(overlayAt(parent, host, frontend), facts)}`
+  const overlay = `put an overlay there first, in which it can be created: ${before(overlayAt(parent, host, frontend), facts)}`
   return command ? `${overlay}; or make it on the host: ${command}` : overlay
 }
 

@@ -11,8 +11,8 @@ export function describeOuter(outer: readonly HeldLimit[]): string | undefined {
   if (told.length === 0) return undefined
   const lines = told.map(({ directory, file, value, held }) => {
     const text = value.split('\n').join(', ')
-    return `  ${file.padEnd(11)}  ${text} of ${directory}: ${held ? 'set for the job itself' : 'does not hold for the job'}`
+    return `  ${file.padEnd(11)}  ${text} of ${directory}: ${held ? 'set for the job itself' : 'does not apply to the job'}`
   })
-  const why = 'processes in that group keep hutch from making limited groups in it'
+  const why = 'processes in that group prevent hutch from creating limited groups in it'
   return [`warning: the job is outside of a group of its caller: ${why}`, ...lines].join('\n')
 }

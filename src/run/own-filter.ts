@@ -11,7 +11,7 @@ export function readOwnFilter(profile: 'default' | 'strict'): FilterMaker {
     const machine = machineOfNode[process.arch] ?? ''
     // an unusual set, as in a joined user namespace: as if it kept none
     const filter = findCompiled(profile, machine, capabilities) ?? findCompiled(profile, machine, [])
-    if (!filter) throw fail('HOST_UNSUPPORTED', { why: `hutch has no filter of system calls for ${process.arch}` })
+    if (!filter) throw fail('HOST_UNSUPPORTED', { why: `hutch has no system call filter for ${process.arch}` })
     return filter
   }
 }

@@ -273,7 +273,7 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
   if (spec.seccompReport || spec.learn)
     throw fail('OPTION_CONFLICT', {
       name: spec.learn ? 'plan.learn' : 'plan.seccompReport',
-      why: 'the sandboxes of a pool tell of no calls',
+      why: 'the sandboxes of a pool do not report calls',
       remedy: 'use run for it',
     })
   const pool = new Pool(size, spec, await loadFilter(spec))
@@ -295,7 +295,7 @@ function chooseEnds(
   if (stdio !== undefined && (typeof stdio === 'object' ? stdio[0] : stdio) !== 'pipe')
     throw fail('OPTION_CONFLICT', {
       name: 'stdin',
-      why: 'stdio lets it come from elsewhere',
+      why: 'stdio names another source',
       remedy: "give 'pipe' for it in stdio, or leave stdin out",
     })
   return stdio ?? 'pipe'

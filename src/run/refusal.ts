@@ -74,14 +74,14 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
   const telling = learn ? 'learn' : seccompReport ? 'seccompReport' : undefined
   if (telling && errno === 'EBUSY')
     return fail('STEP_REFUSED', {
-      what: 'listen to the filter of system calls',
+      what: 'listen to the system call filter',
       operation: 'seccomp',
       origin: originWord(telling, plan),
       errno,
-      remedy: `somebody listens to a filter around this process, and the kernel takes one listener: leave out ${originWord(telling, plan)}`,
+      remedy: `another program listens to a filter around this process, and the kernel allows one listener: leave out ${originWord(telling, plan)}`,
     })
   return fail('STEP_REFUSED', {
-    what: 'install the filter of system calls',
+    what: 'install the system call filter',
     operation: 'prctl',
     origin:
       seccomp && 'comesWith' in seccomp ? seccompOrigin(seccomp, door) : originWord(learn ? 'learn' : 'seccomp', plan),
@@ -89,7 +89,7 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
     remedy:
       errno === 'EACCES'
         ? `it takes no_new_privs, or CAP_SYS_ADMIN: leave out ${optionOfRun('newPrivileges')}`
-        : 'this kernel may have no filters (CONFIG_SECCOMP_FILTER), or filters above this one are too long together',
+        : 'this kernel may lack filters (CONFIG_SECCOMP_FILTER), or the nested filters are too long together',
   })
 }
 
@@ -111,14 +111,14 @@ export function explainAlone(
 function explainStep(op: Op, errno: string, origin: string, part: number, fileSystem = '', seen?: Seen): HutchError {
   if (stepParts[part] === 'filter')
     return fail('STEP_REFUSED', {
-      what: 'install a filter of system calls',
+      what: 'install a system call filter',
       operation: 'prctl',
       origin,
       errno,
       remedy:
         errno === 'EINVAL'
-          ? 'give a compiled filter (cBPF, as seccomp_export_bpf writes it); the kernel takes at most 4096 instructions'
-          : 'all filters but the last must let prctl through',
+          ? 'give a compiled filter (cBPF, as seccomp_export_bpf writes it); the kernel accepts at most 4096 instructions'
+          : 'all filters except the last must allow prctl',
     })
   switch (op.op) {
     case 'openRoot':
@@ -181,7 +181,7 @@ function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Pla
       ...(plan ? askedFor(op, plan) : []),
       ...(byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth]),
     ],
-    remedy: found[0]?.remedy ?? needsRoot(['hutch doctor looks for what forbids it'], plan),
+    remedy: found[0]?.remedy ?? needsRoot(['hutch doctor finds what refuses it'], plan),
   })
 }
 
@@ -190,7 +190,7 @@ function needsRoot(more: readonly string[], plan?: Plan): string {
   const door = frontDoor(plan?.spec.door)
   return oneOf(
     [asRoot(), withOption('leave the namespaces out with %', 'isolate', 'none', door), ...more],
-    'hutch doctor looks for what forbids it',
+    'hutch doctor finds what refuses it',
   )
 }
 
@@ -198,12 +198,12 @@ function needsRoot(more: readonly string[], plan?: Plan): string {
 function askedFor(op: Op, plan: Plan): string[] {
   const { mapUsers, mapGroups, isolate } = plan.spec
   const origin = mapUsers ? 'mapUsers' : mapGroups ? 'mapGroups' : isolate.includes('user') ? 'isolate' : undefined
-  return origin ? [`asked for by ${originWord(op.op === 'spawn' ? origin : op.origin, plan)}`] : []
+  return origin ? [`requested by ${originWord(op.op === 'spawn' ? origin : op.origin, plan)}`] : []
 }
 
 const delegated = 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes …'
 const byOthers =
-  'the group is not writable here, also for root: see its owner, its mount and what a security module logged'
+  'the group is not writable here, even for root: check its owner, its mount and the log of a security module'
 
 function groupRemedy(errno: string, plan: Plan): string {
   if (errno === 'EACCES' || errno === 'EPERM') return asRoot(delegated) ?? byOthers
@@ -211,13 +211,13 @@ function groupRemedy(errno: string, plan: Plan): string {
     return oneOf(
       [
         withOption(
-          'processes are in that group itself: name another with %',
+          'that group itself has processes: name another with %',
           'parent',
           undefined,
           frontDoor(plan.spec.door),
         ),
       ],
-      'processes are in that group itself: start from another group',
+      'that group itself has processes: start from another group',
     )
   return groupRemedies[errno] ?? 'see hutch doctor'
 }
@@ -258,11 +258,11 @@ const limitReasons = ({ spec }: Plan): { [errno: string]: [string, string] } => 
     'this kernel or this cgroup version has no such file',
     'hutch doctor lists the controllers; leave this limit out',
   ],
-  EINVAL: ['the kernel does not take this value', 'give a value as the kernel documentation of this file has it'],
-  ERANGE: ['the value is outside of what the kernel takes', 'give a value within its range'],
+  EINVAL: ['the kernel does not accept this value', "give a value in the format of the file's kernel documentation"],
+  ERANGE: ["the value is outside the kernel's range", 'give a value within its range'],
   EBUSY: ['the group already uses more, and nothing more could be reclaimed', 'set a higher limit'],
   EACCES: ['the file cannot be written here', asRoot('run as root, or in a delegated group') ?? byOthers],
-  EPERM: ['the kernel does not let this user write it', asRoot('run as root, or in a delegated group') ?? byOthers],
+  EPERM: ['this user cannot write it', asRoot('run as root, or in a delegated group') ?? byOthers],
   EOPNOTSUPP: ['the group cannot have this controller', otherParent('name another group', spec.door)],
 })
 
@@ -312,19 +312,19 @@ const spawnReasons = (plan?: Plan): { [errno: string]: [string, string] } => ({
   EINVAL: [
     'this kernel does not know one of them',
     withOption(
-      'leave kinds out with %; hutch doctor lists what there is',
+      'leave kinds out with %; hutch doctor lists the available ones',
       'isolate',
       undefined,
       frontDoor(plan?.spec.door),
-    ) ?? 'leave it out; hutch doctor lists what there is',
+    ) ?? 'leave it out; hutch doctor lists the available ones',
   ],
   ENOMEM: ['the kernel has no memory for it, or the pid namespace is dying', 'free memory'],
   ENOENT: [
     'this process is in a cgroup namespace, and the group is outside of it',
-    'start the outer one without: hutch run --isolate pid,mount,ipc,uts …',
+    'start the outer job without a cgroup namespace: hutch run --isolate pid,mount,ipc,uts …',
   ],
   EBUSY: [
-    'the group hands controllers to children, so it may have no processes',
+    'the group enables controllers for its children, so it cannot have processes',
     otherParent('name another group', plan?.spec.door),
   ],
   EOPNOTSUPP: [

@@ -26,7 +26,7 @@ export async function settle(wants: Wants): Promise<string | undefined> {
     return undefined
   } catch (error) {
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
-    return `${error.message}\n  so the job's group stands at the root of the tree, beside systemd's own`
+    return `${error.message}\n  so the job's group is at the root of the tree, beside systemd's groups`
   }
 }
 

@@ -16,10 +16,10 @@ export const whats: { [op: string]: string } = {
   watchOom: 'watch the group for out-of-memory situations',
   attachDeviceFilter: 'limit its devices',
   exec: 'start a process for the command',
-  killGroup: 'see whether anything is left in the groups',
+  killGroup: 'check whether anything is left in the groups',
   reserveIds: 'reserve ids of the host',
   mapIds: 'map the ids of the user namespace',
-  sendGo: 'let the process go on',
+  sendGo: 'let the process continue',
   limitUserCount: 'limit what the user namespace may have',
   awaitGroups: 'wait for its groups',
   awaitMaps: 'wait for the ids of the user namespace',
@@ -36,7 +36,7 @@ export const whats: { [op: string]: string } = {
   dropBounding: 'shrink the bounding set of capabilities',
   setCapabilities: 'set the capabilities',
   noNewPrivileges: 'set no_new_privs',
-  restrictPaths: 'restrict the paths that it may use',
+  restrictPaths: 'restrict the paths that it can use',
   spawn: 'start a process',
   keepDescriptors: 'hand on descriptors',
   bindNamespaces: 'mount a file of a namespace',
@@ -46,7 +46,7 @@ export const whats: { [op: string]: string } = {
   holdDirectories: 'open a directory',
   enterDirectories: 'enter a directory',
   dropGroups: 'drop the supplementary groups',
-  takeIds: 'take on user and group',
+  takeIds: 'change to user and group',
   keepCapabilities: 'keep the capabilities',
   awaitNetwork: 'wait for the network',
   awaitOrder: 'wait for a job of the pool',
@@ -58,24 +58,24 @@ export const whats: { [op: string]: string } = {
   nestUser: 'make the user namespace of the program',
   refuseUsers: 'forbid more user namespaces',
   chooseDirectory: 'enter the working directory',
-  enterDescriptor: 'enter the namespace that a descriptor holds',
-  installFilter: 'take a filter of system calls',
+  enterDescriptor: 'enter the namespace of a descriptor',
+  installFilter: 'read a system call filter',
 }
 
 /** What takes a right is refused with EPERM or EACCES; the capability that gives it. */
 const rights: { [op: string]: string } = {
-  attachDeviceFilter: 'it takes CAP_SYS_ADMIN outside of any user namespace',
-  setOomScore: 'to lower it takes CAP_SYS_RESOURCE',
-  setLimit: 'to raise the hard limit takes CAP_SYS_RESOURCE outside of any user namespace',
-  setNice: 'to lower it takes CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_NICE',
-  setIoPriority: 'realtime takes CAP_SYS_NICE or CAP_SYS_ADMIN outside of any user namespace',
-  setScheduler: 'fifo and rr take CAP_SYS_NICE outside of any user namespace, or room in RLIMIT_RTPRIO',
+  attachDeviceFilter: 'it needs CAP_SYS_ADMIN in the initial user namespace',
+  setOomScore: 'lowering it needs CAP_SYS_RESOURCE',
+  setLimit: 'raising the hard limit needs CAP_SYS_RESOURCE in the initial user namespace',
+  setNice: 'lowering it needs CAP_SYS_NICE in the initial user namespace, or room in RLIMIT_NICE',
+  setIoPriority: 'realtime needs CAP_SYS_NICE or CAP_SYS_ADMIN in the initial user namespace',
+  setScheduler: 'fifo and rr need CAP_SYS_NICE in the initial user namespace, or room in RLIMIT_RTPRIO',
   dropBounding: 'it takes CAP_SETPCAP',
-  unshare: 'it takes CAP_SYS_ADMIN',
+  unshare: 'it needs CAP_SYS_ADMIN',
   dropGroups: 'setgroups is not allowed here',
   takeIds: 'the id must be mapped, and groups can be dropped only where setgroups is allowed',
-  enterDescriptor: 'it takes CAP_SYS_ADMIN in there, which the maker of a user namespace below this one has',
-  joinNamespaces: 'it takes CAP_SYS_ADMIN in the user namespace that owns it, and the right to look at its process',
+  enterDescriptor: 'it needs CAP_SYS_ADMIN there, which the creator of a user namespace below this one has',
+  joinNamespaces: 'it needs CAP_SYS_ADMIN in the user namespace that owns it, and the right to inspect its process',
 }
 
 /** What each tool has for those without a right. */
@@ -85,9 +85,9 @@ function rightWays(op: Op): string[] {
     takeIds: [withOption('keep the ids with %', 'preserveCredentials')],
     dropGroups: [withOption('keep the groups with %', 'preserveCredentials')],
     joinNamespaces: [
-      withOption('enter the user namespace that owns it, too: %', 'userNamespace'),
-      withOption('the same without naming it: %', 'userParent'),
-      withOption('with the ids that this process has: %', 'preserveCredentials'),
+      withOption('also enter the user namespace that owns it: %', 'userNamespace'),
+      withOption('run without it: %', 'userParent'),
+      withOption('with the ids of this process: %', 'preserveCredentials'),
     ],
   }
   return (ways[op.op] ?? []).filter((way) => way !== undefined)
@@ -99,31 +99,31 @@ export function stepRemedy(op: Op, errno: string): string {
   if (right && (errno === 'EPERM' || errno === 'EACCES'))
     return `${right}: ${oneOf([...rightWays(op), 'leave it out', asRoot()], 'leave it out')}`
   if (errno === 'EAGAIN' && (op.op === 'exec' || op.op === 'fork' || op.op === 'stayOutside'))
-    return "a limit on tasks is reached: pids.max of the job's group or of one above it (hutch why tells which), RLIMIT_NPROC of its user, or kernel.pid_max: raise it, or end some processes"
+    return "a limit on tasks is reached: pids.max of the job's group or of one above it (see hutch why), RLIMIT_NPROC of its user, or kernel.pid_max: raise it, or end some processes"
   if (op.op === 'joinNamespaces')
     return errno === 'ENOENT' || errno === 'ESRCH'
-      ? `name processes that run, or files that are there: ${op.paths.join(', ')}`
+      ? `name running processes, or existing files: ${op.paths.join(', ')}`
       : `give files of namespaces of that kind: ${op.paths.join(', ')}`
   if (op.op === 'offsetClocks' && errno !== 'EPERM')
     return 'no clock may come before its start or beyond 146 years: give a smaller offset'
   if (op.op === 'setSysctl') return sysctlRemedy(op.path, errno)
   if (op.op === 'writeOwnFile') return `see namespaces(7) for what ${op.path} takes`
   if (op.op === 'bindNamespaces')
-    return `name files that are there, not on a shared mount, and fork for a pid namespace: ${op.files.join(', ')}`
-  if (op.op === 'changeRoot') return `give a directory that is there: ${op.path}`
+    return `name existing files, not on a shared mount, and fork for a pid namespace: ${op.files.join(', ')}`
+  if (op.op === 'changeRoot') return `give an existing directory: ${op.path}`
   if (op.op === 'holdDirectories')
-    return `give directories that are there: ${[op.root, op.directory].filter(Boolean).join(', ')}`
-  if (op.op === 'enterDirectories') return 'give a directory that is there, and that may be entered'
+    return `give existing directories: ${[op.root, op.directory].filter(Boolean).join(', ')}`
+  if (op.op === 'enterDirectories') return 'give an existing directory that can be entered'
   if (op.op === 'unshare')
     return 'namespaces are nested too deep, or this kernel does not know one of them: see hutch doctor'
   if (op.op === 'closeOnExec') return `open these descriptors first: ${op.descriptors.join(', ')}`
   if (op.op === 'keepDescriptors') return `open these descriptors first: ${op.descriptors.join(', ')}`
-  if (op.op === 'takeLock') return `give a file that is there inside and that may be read: ${op.path}`
+  if (op.op === 'takeLock') return `give a readable file that exists inside: ${op.path}`
   if (op.op === 'refuseUsers')
-    return 'one can still be made: add --disable-userns, or set user.max_user_namespaces inside'
+    return 'one can still be created: add --disable-userns, or set user.max_user_namespaces inside'
   if (op.op === 'enterDescriptor') return `open the file of such a namespace as descriptor ${op.descriptor}`
-  if (op.op === 'chooseDirectory') return `give a directory that is there inside: ${op.directories.join(', ')}`
-  if (op.op === 'changeDirectory') return `give a directory that exists there and that the user may enter: ${op.path}`
+  if (op.op === 'chooseDirectory') return `give a directory that exists inside: ${op.directories.join(', ')}`
+  if (op.op === 'changeDirectory') return `give a directory that exists there and that the user can enter: ${op.path}`
   if (op.op === 'setUser')
     return errno === 'EINVAL'
       ? 'this id is not mapped in the user namespace'

@@ -20,12 +20,12 @@ export function refusedStream(errno: string, part: number, origin: string): Hutc
 export function refusedPath(path: string, errno: string, origin: string, opening: boolean): HutchError {
   if (!opening && (errno === 'ENOSYS' || errno === 'EOPNOTSUPP')) return fail('LANDLOCK_MISSING', { origin, errno })
   return fail('STEP_REFUSED', {
-    what: opening ? `open ${quote(path)} for a rule of Landlock` : `make a rule of Landlock for ${quote(path)}`,
+    what: opening ? `open ${quote(path)} for a Landlock rule` : `create a Landlock rule for ${quote(path)}`,
     operation: opening ? 'openat' : 'landlock_add_rule',
     origin,
     errno,
     remedy: opening
-      ? 'give a path as the command sees it, which its user can reach; a relative one begins where it starts'
+      ? 'give a path as the command sees it, which its user can reach; a relative path starts at its working directory'
       : 'see hutch doctor',
   })
 }

@@ -160,7 +160,7 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: bo
       what: 'write what the command wrote to',
       path: `descriptor ${fd}`,
       errno: code,
-      remedy: 'see where stdout and stderr go, and whether there is room',
+      remedy: 'check where stdout and stderr go, and whether there is space',
     })
   }
 }

@@ -123,7 +123,7 @@ export function orderJob(waiting: Waiting, spec: Spec, { options, stdio, ...how 
       name: 'its words and environment',
       value: `${bytes.length} bytes`,
       why: `an order holds ${orderBytesAtMost}`,
-      accepted: 'less, and the rest by stdin or in a file',
+      accepted: 'less, and pass the rest by stdin or in a file',
     })
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
   const ends = openStreams(stdio, cap !== undefined)
@@ -158,13 +158,13 @@ const gone = new Set([-constants.errno.ESRCH, -constants.errno.EPIPE, -constants
 
 function refused(errno: string): HutchError {
   return fail('STEP_REFUSED', {
-    what: 'tell a waiting sandbox what to run',
+    what: 'send a job to a waiting sandbox',
     operation: 'sendmsg',
     origin: 'the pool',
     errno,
     remedy:
       errno === 'EBADF'
         ? 'give descriptors in stdio that are open'
-        : 'see whether net.core.wmem_default is 212992 or more, and how many descriptors are on their way (ulimit -n)',
+        : 'see whether net.core.wmem_default is 212992 or more, and how many descriptors are in flight (ulimit -n)',
   })
 }

@@ -59,7 +59,7 @@ function autoMap(own: number, subordinate: readonly { start: number; count: numb
 
 /** Why the kernel would not take it; undefined if it would. */
 export function explainBadMap(extents: readonly Extent[]): string | undefined {
-  if (extents.length === 0) return 'it maps no id'
+  if (extents.length === 0) return 'it maps no ids'
   if (extents.length > extentsAtMost) return `it has ${extents.length} parts, and the kernel takes ${extentsAtMost}`
   for (const side of ['inside', 'outside'] as const) {
     const sorted = [...extents].sort((a, b) => a[side] - b[side])

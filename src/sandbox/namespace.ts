@@ -33,7 +33,7 @@ export const defaultIsolation: readonly NamespaceKind[] = ['pid', 'mount', 'ipc'
  */
 export const hostRootIsolation: readonly NamespaceKind[] = defaultIsolation.filter((kind) => kind !== 'cgroup')
 
-/** What `all` stands for: what others see of a process and it of them. user and time are asked for by name, and user is added where it takes one. */
+/** What `all` stands for: what others see of a process and it of them. user and time are requested by name, and user is added where it takes one. */
 export const allKinds: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup']
 
 /** The flags of clone3 for these kinds. */

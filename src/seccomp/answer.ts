@@ -28,7 +28,7 @@ export function readAnswer(from: { [key: string]: unknown }, place: Place, keys:
   const at = inside(place, keys.action)
   const action = names[readWord(from[keys.action], at, Object.keys(names))]!
   if (action === actions.notify)
-    throw refuse(at, from[keys.action], 'hutch hands no notices to another program', 'another action')
+    throw refuse(at, from[keys.action], 'hutch does not forward notifications to another program', 'another action')
   const number = readErrno(from, place, keys)
   if (action !== actions.errno && action !== actions.trace) {
     if (number !== undefined && number !== 0)

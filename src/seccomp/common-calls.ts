@@ -8,14 +8,14 @@ const harmlessPersonalities = [0x0, 0x0008, 0x2_0000, 0x2_0008, 0xffff_ffff]
 
 export const commonCalls: readonly Group[] = [
   {
-    why: 'reading and writing what is open',
+    why: 'reading and writing open files',
     calls: `read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek _llseek close close_range
       dup dup2 dup3 fcntl fcntl64 flock fsync fdatasync sync syncfs sync_file_range sync_file_range2 arm_sync_file_range
       sendfile sendfile64 splice tee vmsplice copy_file_range readahead fadvise64 fadvise64_64 arm_fadvise64_64
       truncate truncate64 ftruncate ftruncate64 fallocate cachestat`,
   },
   {
-    why: 'names of files, and what is known of them',
+    why: 'file names and attributes',
     calls: `open openat openat2 creat access faccessat faccessat2 stat stat64 lstat lstat64 fstat fstat64 fstatat64
       newfstatat oldstat oldlstat oldfstat statx statfs statfs64 fstatfs fstatfs64 ustat getdents getdents64 readdir readlink readlinkat
       getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat rename renameat renameat2
@@ -28,7 +28,7 @@ export const commonCalls: readonly Group[] = [
       flistxattr listxattrat removexattr lremovexattr fremovexattr removexattrat file_getattr file_setattr`,
   },
   {
-    why: 'notices about files: all of a user, but fanotify, which can stop others',
+    why: 'file notifications, except fanotify, which can block other processes',
     calls: 'inotify_init inotify_init1 inotify_add_watch inotify_rm_watch',
   },
   {
@@ -39,7 +39,7 @@ export const commonCalls: readonly Group[] = [
       io_getevents io_pgetevents io_pgetevents_time64`,
   },
   {
-    why: 'memory of its own',
+    why: "the process's own memory",
     calls: `brk mmap mmap2 munmap mremap mprotect madvise mincore msync mlock mlock2 munlock mlockall munlockall
       memfd_create memfd_secret pkey_alloc pkey_free pkey_mprotect mseal map_shadow_stack remap_file_pages membarrier`,
   },
@@ -64,20 +64,20 @@ export const commonCalls: readonly Group[] = [
       sigsuspend signal sigaltstack pause alarm`,
   },
   {
-    why: 'time as it is, and timers',
+    why: 'reading the time, and timers',
     calls: `time gettimeofday clock_gettime clock_gettime64 clock_getres clock_getres_time64 clock_nanosleep
       clock_nanosleep_time64 nanosleep getitimer setitimer timer_create timer_settime timer_settime64 timer_gettime
       timer_gettime64 timer_getoverrun timer_delete`,
   },
   {
-    why: 'ids; the kernel and no_new_privs hold what is not allowed',
+    why: 'ids; the kernel and no_new_privs refuse what is not allowed',
     calls: `getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid getresuid32 getresgid
       getresgid32 getgroups getgroups32 setuid setuid32 setgid setgid32 setreuid setreuid32 setregid setregid32
       setresuid setresuid32 setresgid setresgid32 setgroups setgroups32 setfsuid setfsuid32 setfsgid setfsgid32
       capget capset`,
   },
   {
-    why: 'sockets that are there already; which kinds may be made is said apart',
+    why: 'existing sockets; another rule says which kinds can be created',
     calls: `socketpair bind connect listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown
       send sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg recvmmsg_time64`,
   },
@@ -87,13 +87,13 @@ export const commonCalls: readonly Group[] = [
       mq_open mq_unlink mq_timedsend mq_timedsend_time64 mq_timedreceive mq_timedreceive_time64 mq_notify
       mq_getsetattr`,
   },
-  { why: 'what the system is', calls: 'uname olduname oldolduname sysinfo getrandom' },
+  { why: 'information about the system', calls: 'uname olduname oldolduname sysinfo getrandom' },
   {
-    why: 'rules that a process gives itself',
+    why: 'rules that a process applies to itself',
     calls: 'landlock_create_ruleset landlock_add_rule landlock_restrict_self lsm_get_self_attr lsm_list_modules',
   },
   {
-    why: 'personalities that take no protection away but random addresses, which debuggers and some run-times give up',
+    why: 'personalities that disable only address randomisation, as debuggers and some run-times do',
     calls: 'personality',
     when: harmlessPersonalities.map((value) => [is(0, value)]),
   },

@@ -18,27 +18,27 @@ const having = (...capabilities: number[]) => ({ includes: { capabilities } })
 export const defaultGroups: readonly Group[] = [
   ...commonCalls,
   {
-    why: 'devices and terminals: which there are is a matter of /dev',
+    why: 'devices and terminals: /dev decides which exist',
     calls: 'ioctl',
   },
   {
-    why: 'any socket but those to the hypervisor',
+    why: 'every socket except those to the hypervisor',
     calls: 'socket',
     when: [[below(0, vsock)], ...laterFamilies.map((family) => [is(0, family)])],
   },
   {
-    why: 'memory policies, process memory and tracing of processes of its own, which the kernel holds to those',
+    why: "memory policies, process memory and tracing; the kernel restricts them to the job's own processes",
     calls: `ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp name_to_handle_at
       get_mempolicy mbind set_mempolicy set_mempolicy_home_node`,
   },
   {
-    why: 'threads and processes in the namespaces that are there',
+    why: 'threads and processes in the existing namespaces',
     calls: 'clone',
     when: [[without(0, namespaceFlags)]],
     excludes: { capabilities: [cap.SYS_ADMIN] },
   },
   {
-    why: 'its flags are in memory, where no filter sees them: programs then use clone',
+    why: 'its flags are in memory, which a filter cannot read: programs then use clone',
     calls: 'clone3',
     action: refuseWith(errnos.ENOSYS),
     excludes: { capabilities: [cap.SYS_ADMIN] },
@@ -51,14 +51,14 @@ export const defaultGroups: readonly Group[] = [
     ...having(cap.SYS_ADMIN),
   },
   {
-    why: 'files by handle: open_by_handle_at passes every directory by',
+    why: 'file handles: open_by_handle_at bypasses directory permissions',
     calls: 'open_by_handle_at',
     ...having(cap.DAC_READ_SEARCH),
   },
   { why: 'a root', calls: 'chroot', ...having(cap.SYS_CHROOT) },
-  { why: 'programs of the kernel', calls: 'bpf', ...having(cap.BPF) },
+  { why: 'programs in the kernel', calls: 'bpf', ...having(cap.BPF) },
   { why: 'counters', calls: 'perf_event_open', ...having(cap.PERFMON) },
-  { why: 'placing memory of others', calls: 'migrate_pages move_pages', ...having(cap.SYS_NICE) },
+  { why: 'placing memory of other processes', calls: 'migrate_pages move_pages', ...having(cap.SYS_NICE) },
   { why: 'accounting', calls: 'acct', ...having(cap.SYS_PACCT) },
   { why: 'modules', calls: 'init_module finit_module delete_module', ...having(cap.SYS_MODULE) },
   { why: 'the end', calls: 'reboot kexec_load kexec_file_load', ...having(cap.SYS_BOOT) },

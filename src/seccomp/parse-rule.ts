@@ -48,7 +48,7 @@ function readNames(entry: { name?: unknown; names?: unknown }, place: Place, ref
     throw refuse(
       at,
       name,
-      'there is no such system call, so it would not be refused',
+      'there is no such system call, so nothing would be refused',
       near ? `${near}?` : 'its name of syscalls(2)',
     )
   })
@@ -97,6 +97,6 @@ function readCapability(value: unknown, place: Place): number {
 
 function readKernel(value: unknown, place: Place): readonly [number, number] {
   const found = typeof value === 'string' ? /^(\d{1,3})\.(\d{1,3})$/.exec(value) : null
-  if (!found) throw refuse(place, value, 'this is no version', 'a version such as 4.8')
+  if (!found) throw refuse(place, value, 'this is not a version', 'a version such as 4.8')
   return [Number(found[1]), Number(found[2])]
 }

@@ -68,7 +68,7 @@ export function parseProfile(value: unknown, origin: string): Profile {
       throw refuse(
         inside(place, key),
         profile[key],
-        'hutch hands no notices to another program',
+        'hutch does not forward notifications to another program',
         'a profile without it',
       )
   const defaultAction = readAnswer(profile, place, {

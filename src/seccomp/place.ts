@@ -26,7 +26,7 @@ export function readObject<K extends string>(
 ): { [key in K]?: unknown } {
   const named = place.at === '' ? { ...place, at: 'it' } : place
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw refuse(named, value, 'this is no object', 'an object')
+    throw refuse(named, value, 'this is not an object', 'an object')
   for (const key of Object.keys(value)) {
     if ((keys as readonly string[]).includes(key)) continue
     const near = nearest(key, keys)
@@ -38,7 +38,7 @@ export function readObject<K extends string>(
 /** A list; what is missing or null is empty. */
 export function readList(value: unknown, place: Place): unknown[] {
   if (value === undefined || value === null) return []
-  if (!Array.isArray(value)) throw refuse(place, value, 'this is no list', 'a list')
+  if (!Array.isArray(value)) throw refuse(place, value, 'this is not a list', 'a list')
   return value
 }
 
@@ -46,11 +46,11 @@ export function readList(value: unknown, place: Place): unknown[] {
 export function readWord(value: unknown, place: Place, words: readonly string[]): string {
   if (typeof value === 'string' && words.includes(value)) return value
   const near = typeof value === 'string' ? nearest(value, words) : undefined
-  throw refuse(place, value ?? null, 'there is no such word', near ? `${near}?` : `one of ${words.join(', ')}`)
+  throw refuse(place, value ?? null, 'this word is unknown', near ? `${near}?` : `one of ${words.join(', ')}`)
 }
 
 export function readText(value: unknown, place: Place): string {
-  if (typeof value !== 'string' || value === '') throw refuse(place, value ?? null, 'this is no text', 'a text')
+  if (typeof value !== 'string' || value === '') throw refuse(place, value ?? null, 'this is not a string', 'a text')
   return value
 }
 
@@ -60,6 +60,6 @@ export function readNumber(value: unknown, place: Place, most: bigint): bigint {
   const safe = typeof value !== 'number' || Number.isSafeInteger(value)
   const number = safe && /^(\d{1,20}|0x[0-9a-fA-F]{1,16})$/.test(text) ? BigInt(text) : -1n
   if (number < 0n || number > most)
-    throw refuse(place, value ?? null, 'this is not in its range', `a whole number from 0 to ${most}`)
+    throw refuse(place, value ?? null, 'this is out of range', `a whole number from 0 to ${most}`)
   return number
 }

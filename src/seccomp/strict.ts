@@ -35,19 +35,19 @@ const openCalls: readonly (readonly [index: number, call: string])[] = [
 
 const setIdGroups: readonly Group[] = [
   ...modeCalls.map(([index, calls]) => ({
-    why: 'no set-user-ID or set-group-ID file is left behind for other users of the host',
+    why: 'no set-user-ID or set-group-ID file stays for other users of the host',
     calls,
     action: refuseWith(errnos.EPERM),
     when: setIdBits.map((bit) => [hasBit(index, bit)]),
   })),
   ...openCalls.map(([index, calls]) => ({
-    why: 'the same for a file that open makes; without O_CREAT or O_TMPFILE the mode means nothing',
+    why: 'the same for a file that open creates; without O_CREAT or O_TMPFILE the mode has no meaning',
     calls,
     action: refuseWith(errnos.EPERM),
     when: makesFile.flatMap((flag) => setIdBits.map((bit) => [hasBit(index, flag), hasBit(index + 1, bit)])),
   })),
   {
-    why: 'its mode is in memory, where no filter sees it: programs then use openat',
+    why: 'its mode is in memory, which a filter cannot read: programs then use openat',
     calls: 'openat2',
     action: refuseWith(errnos.ENOSYS),
   },
@@ -57,20 +57,20 @@ const setIdGroups: readonly Group[] = [
 export const left: { readonly [why: string]: string } = {
   'other processes: reading, changing and comparing them':
     'ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd move_pages migrate_pages',
-  'namespaces and roots: new ones open the way to code of the kernel that only root saw before':
+  'namespaces and roots: new ones expose kernel code that only root could reach before':
     'unshare setns chroot pivot_root listns',
   mounts:
     'mount umount umount2 fsopen fsconfig fsmount fspick open_tree open_tree_attr move_mount mount_setattr statmount listmount',
-  'keyrings, which no namespace holds': 'add_key request_key keyctl',
+  'keyrings, which have no namespace': 'add_key request_key keyctl',
   'parts of the kernel with many escapes':
     'bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd modify_ldt vmsplice remap_file_pages io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents io_pgetevents_time64 memfd_secret',
-  'where memory lies: numactl(8) and few others ask for it': 'mbind set_mempolicy set_mempolicy_home_node',
-  'files by handle pass every directory by': 'name_to_handle_at open_by_handle_at',
-  'notices that can stop others': 'fanotify_init fanotify_mark',
+  'memory placement: few programs use it, such as numactl(8)': 'mbind set_mempolicy set_mempolicy_home_node',
+  'file handles bypass directory permissions': 'name_to_handle_at open_by_handle_at',
+  'notifications that can block other processes': 'fanotify_init fanotify_mark',
   'the machine': `init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct quotactl quotactl_fd
     syslog sethostname setdomainname iopl ioperm vhangup settimeofday stime clock_settime clock_settime64 adjtimex clock_adjtime
     clock_adjtime64 lookup_dcookie lsm_set_self_attr`,
-  'old, and nobody needs it':
+  obsolete:
     'uselib sysfs _sysctl nfsservctl get_kernel_syms query_module create_module ustat getpmsg putpmsg afs_syscall tuxcall security vserver epoll_ctl_old epoll_wait_old',
 }
 
@@ -87,7 +87,7 @@ export const strictGroups: readonly Group[] = [
   })),
   { why: 'files and terminals', calls: 'ioctl' },
   {
-    why: 'a job of a terminal must not type into it',
+    why: 'a job must not insert input into its terminal',
     calls: 'ioctl',
     action: refuseWith(errnos.EPERM),
     when: terminalRequests.map((request) => [isInt(1, request)]),
@@ -103,21 +103,21 @@ export const strictGroups: readonly Group[] = [
     ],
   },
   {
-    why: 'threads and processes in the namespaces that are there',
+    why: 'threads and processes in the existing namespaces',
     calls: 'clone',
     when: [[without(0, namespaceFlags)]],
   },
   {
-    why: 'its flags are in memory, where no filter sees them: programs then use clone',
+    why: 'its flags are in memory, which a filter cannot read: programs then use clone',
     calls: 'clone3',
     action: refuseWith(errnos.ENOSYS),
   },
   {
-    why: 'programs that ask once for memory near them (numactl, some run-times) take a refusal badly, and it tells of itself alone',
+    why: 'programs that query memory placement once (numactl, some run-times) fail if refused; it reveals only their own memory',
     calls: 'get_mempolicy',
   },
   {
-    why: 'notices of what is opened, read and run, in directories of the host too: watches for changes are allowed',
+    why: 'notifications of open, read and execute, also in host directories; watches for changes are allowed',
     calls: 'inotify_add_watch',
     action: refuseWith(errnos.EPERM),
     when: readNotices.map((bit) => [hasBit(2, bit)]),

@@ -72,17 +72,17 @@ const rows: Row[] = [
   ],
   ['container_cpu_user_seconds_total', 'counter', 'CPU time in user mode.', (s) => one(seconds(s.userUsec))],
   ['container_cpu_system_seconds_total', 'counter', 'CPU time in the kernel.', (s) => one(seconds(s.systemUsec))],
-  ['container_cpu_cfs_periods_total', 'counter', 'Quota periods that went by.', (s) => quota(s, s.periods)],
+  ['container_cpu_cfs_periods_total', 'counter', 'Elapsed quota periods.', (s) => quota(s, s.periods)],
   [
     'container_cpu_cfs_throttled_periods_total',
     'counter',
-    'Quota periods in which tasks were stopped.',
+    'Quota periods in which tasks were throttled.',
     (s) => quota(s, s.throttledPeriods),
   ],
   [
     'container_cpu_cfs_throttled_seconds_total',
     'counter',
-    'Time for which tasks were stopped by the quota.',
+    'Time for which the quota throttled tasks.',
     (s) => quota(s, seconds(s.throttledUsec)),
   ],
   [
@@ -97,14 +97,14 @@ const rows: Row[] = [
     'Microseconds that container_spec_cpu_quota is for.',
     ({ cpuMax }) => one(typeof cpuMax === 'number' ? periodUsec : undefined),
   ],
-  ['container_memory_usage_bytes', 'gauge', 'Memory in use, file cache counted.', (s) => one(s.memory)],
+  ['container_memory_usage_bytes', 'gauge', 'Memory in use, including file cache.', (s) => one(s.memory)],
   [
     'container_memory_working_set_bytes',
     'gauge',
-    'Memory in use, less file cache that can be dropped at once.',
+    'Memory in use, without file cache that can be dropped at once.',
     (s) => one(s.workingSet),
   ],
-  ['container_memory_max_usage_bytes', 'gauge', 'Most memory in use at once.', (s) => one(s.memoryPeak)],
+  ['container_memory_max_usage_bytes', 'gauge', 'Peak memory use.', (s) => one(s.memoryPeak)],
   ['container_memory_rss', 'gauge', 'Anonymous memory in bytes.', (s) => one(s.anon)],
   ['container_memory_cache', 'gauge', 'File cache in bytes.', (s) => one(s.file)],
   ['container_memory_swap', 'gauge', 'Swap in use in bytes.', (s) => one(s.swap)],
@@ -112,10 +112,10 @@ const rows: Row[] = [
   [
     'container_spec_memory_swap_limit_bytes',
     'gauge',
-    'Swap limit; 0 is none or no swap.',
+    'Swap limit; 0 means no limit or no swap.',
     (s) => one(limit(s.swapMax)),
   ],
-  ['container_oom_events_total', 'counter', 'Processes killed for want of memory.', (s) => one(s.oomKills)],
+  ['container_oom_events_total', 'counter', 'Processes killed by the OOM killer.', (s) => one(s.oomKills)],
   ['container_threads', 'gauge', 'Tasks, threads counted.', (s) => one(s.pids)],
   ['container_threads_max', 'gauge', 'Most tasks allowed; 0 is no limit.', (s) => one(limit(s.pidsMax))],
   ['container_fs_reads_bytes_total', 'counter', 'Bytes read from block devices.', (s) => devices(s, 'readBytes')],
@@ -128,13 +128,13 @@ const rows: Row[] = [
   [
     'hutch_frozen',
     'gauge',
-    'Whether the tasks are stopped by the freezer.',
+    'Whether the tasks are frozen.',
     (s) => one(s.frozen === undefined ? undefined : Number(s.frozen)),
   ],
   [
     'hutch_populated',
     'gauge',
-    'Whether there are processes in or below it.',
+    'Whether it or a descendant has processes.',
     (s) => one(s.populated === undefined ? undefined : Number(s.populated)),
   ],
 ]
@@ -160,18 +160,22 @@ export function makeMetrics(snapshot: Snapshot, circumstances: Circumstances): F
     ...families,
     gauge(
       'container_last_seen',
-      'When it was looked at, in seconds since 1970.',
+      'Time of the sample, in seconds since 1970.',
       groups.map(({ labels }) => ({ labels, value: seen })),
     ),
     gauge(
       'container_start_time_seconds',
-      'When it was made, in seconds since 1970.',
+      'Creation time, in seconds since 1970.',
       groups.flatMap(({ labels, start }) => (start === undefined ? [] : [{ labels, value: Math.floor(start) / 1000 }])),
     ),
     gauge('machine_cpu_cores', 'Processors of the machine.', alone(machine.cpus)),
     gauge('machine_memory_bytes', 'Memory of the machine.', alone(machine.memory)),
-    gauge('hutch_groups', 'Control groups there are.', alone(snapshot.groups.size)),
-    gauge('hutch_look_seconds', 'How long the look at all of them took.', alone(Math.round(tookMs * 1000) / 1e6)),
+    gauge('hutch_groups', 'Number of control groups.', alone(snapshot.groups.size)),
+    gauge(
+      'hutch_look_seconds',
+      'Duration of the sample of all groups, in seconds.',
+      alone(Math.round(tookMs * 1000) / 1e6),
+    ),
   ].filter(({ points }) => points.length > 0)
 }
 

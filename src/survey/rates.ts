@@ -15,9 +15,9 @@ export interface GroupRates {
   /** Operations. */
   reads: number | undefined
   writes: number | undefined
-  /** Processes killed for memory, in all. */
+  /** Processes killed by the OOM killer, in all. */
   oomKills: number | undefined
-  /** How often it was slowed for memory.high, in all. */
+  /** How often it was throttled for memory.high, in all. */
   memoryHighEvents: number | undefined
   /** Share of the time in which some task waited: 0 to 1. */
   cpuStalled: number | undefined

@@ -48,7 +48,7 @@ function filesOf(
   )
 }
 
-/** How many groups each of v1's hierarchies has, those counted that are on their way out: proc_cgroups(5). Empty where it is not to be had. */
+/** How many groups each of v1's hierarchies has, those counted that are on their way out: proc_cgroups(5). Empty where it is not available. */
 export function readCounts(): Map<string, string> {
   const lines = readGroupFile('/proc', 'cgroups')?.split('\n') ?? []
   return new Map(lines.map((line) => line.split('\t')).map(([name = '', , count = '']) => [name, count]))

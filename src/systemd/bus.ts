@@ -112,13 +112,13 @@ function converse(
     pending = Buffer.concat([pending, chunk])
     while (!begun) {
       const newline = pending.indexOf('\r\n')
-      if (newline < 0) return pending.length > 16_384 ? 'its greeting does not end' : undefined
+      if (newline < 0) return pending.length > 16_384 ? 'its greeting is incomplete' : undefined
       const line = pending.toString('latin1', 0, newline)
       pending = pending.subarray(newline + 2)
       if (line.startsWith('OK')) {
         begun = true
         socket.write(Buffer.concat([Buffer.from('BEGIN\r\n'), ...requests(call, waitsForJob)]))
-      } else if (!line.startsWith('DATA')) return `it does not take this user (${quote(line)})`
+      } else if (!line.startsWith('DATA')) return `it does not accept this user (${quote(line)})`
     }
     for (;;) {
       const length = measureMessage(pending)

@@ -17,7 +17,7 @@ export function findSystemdPlace(host: Host): string | undefined {
 /** Whether systemd can be asked for scopes, and what follows for where groups go. */
 export async function inspectSystemd(host: Host): Promise<Finding[]> {
   if (!isSystemdTree(host))
-    return [{ title: 'systemd', state: 'ok', found: 'is not in charge of the groups here: nobody has to be asked' }]
+    return [{ title: 'systemd', state: 'ok', found: 'does not manage the groups here: no request is needed' }]
   const kind = host.uid === 0 ? 'system' : 'user'
   const whose = kind === 'system' ? "the machine's" : "this user's"
   const answer = await callSystemd(findBuses(kind, process.env, host.uid), getProperty('Version'))

@@ -28,12 +28,12 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
     })
   const uid = effectiveUser()
   const tried =
-    failure.kind === 'unreachable' ? failure.tried : [`the bus has no systemd on it (${quote(failure.errorName)})`]
+    failure.kind === 'unreachable' ? failure.tried : [`systemd is not on the bus (${quote(failure.errorName)})`]
   const ownIsDelegated = uid !== 0 && own !== undefined && isWritable(own)
   if (uid !== 0 && own !== undefined)
     tried.push(
       ownIsDelegated
-        ? `user ${uid} may make groups in ${own}, but its processes are in the way`
+        ? `user ${uid} may make groups in ${own}, but its processes prevent it`
         : `user ${uid} may not make groups in ${own} either`,
     )
   return fail('SYSTEMD_UNREACHABLE', {
@@ -52,13 +52,13 @@ function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): st
   const configured = runtimeDirectory(env, uid)
   if (configured !== usual && existsSync(`${usual}/bus`)) return `export XDG_RUNTIME_DIR=${usual}`
   if (!existsSync(usual)) return `as root: loginctl enable-linger ${uid}; then export XDG_RUNTIME_DIR=${usual}`
-  if (!existsSync(`${usual}/bus`)) return 'as root: apt-get install dbus-user-session; then log in anew'
+  if (!existsSync(`${usual}/bus`)) return 'as root: apt-get install dbus-user-session; then log in again'
   return `unset DBUS_SESSION_BUS_ADDRESS; export XDG_RUNTIME_DIR=${usual}`
 }
 
 function refusalRemedy(errorName: string, kind: ManagerKind): string {
   if (/AccessDenied|InteractiveAuthorizationRequired/.test(errorName) && kind === 'system')
-    return "take the user's own systemd, which needs no rights: leave manager out, or set it to 'user'"
+    return "use the user's own systemd, which needs no rights: leave manager out, or set it to 'user'"
   return `see systemctl status, or name a group that is yours with ${optionOfRun('parent')}`
 }
 

@@ -43,9 +43,9 @@ function scopeDirectory(host: Host): string {
 async function holdScope(host: Host, pid: number): Promise<string> {
   const kind: ManagerKind = host.uid === 0 ? 'system' : 'user'
   const explain = (failure: Failure) =>
-    explainFailure(failure, { what: 'have a lasting group delegated', kind, unit, own: host.unified?.own })
+    explainFailure(failure, { what: 'delegate a permanent group', kind, unit, own: host.unified?.own })
   const buses = findBuses(kind, process.env, host.uid)
-  const answer = await callSystemd(buses, startScope(unit, { pid, description: 'lasting groups of hutch' }), {
+  const answer = await callSystemd(buses, startScope(unit, { pid, description: 'permanent groups of hutch' }), {
     waitsForJob: true,
   })
   if ('kind' in answer) throw explain(answer)

@@ -35,7 +35,7 @@ export function isSystemdTree({ layout, unified }: Host): boolean {
   return unified!.own !== unified!.mount && existsSync(`${unified!.mount}/init.scope`)
 }
 
-const noSystemd = 'systemd does not run this machine, or its groups are not v2, or this is a container'
+const noSystemd = 'systemd does not manage this machine, its groups are not v2, or this is a container'
 let entered: Promise<Scope> | undefined
 
 /**
@@ -45,7 +45,7 @@ let entered: Promise<Scope> | undefined
  * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
  */
 export function enterScope(options: ScopeOptions = {}): Promise<Scope> {
-  return enterScopeTo('have a group delegated', options)
+  return enterScopeTo('delegate a group', options)
 }
 
 /** The same, for what the error is to name. */

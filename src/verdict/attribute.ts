@@ -21,7 +21,7 @@ export interface ChosenLevel {
   wouldTell?: string
 }
 
-export const logWouldTell = "the kernel's log, which root may read, names the group whose limit it was"
+export const logWouldTell = "the kernel's log, which root can read, names the group whose limit was hit"
 export const levelWouldTell = 'this kernel does not count refused forks by level; Linux 6.11 and later do, on cgroup v2'
 
 /** Whose memory limit killed in a group. `own` is undefined if the group has no figures of its own. */

@@ -174,7 +174,7 @@ function refusedExec(facts: ExecFacts): Found | undefined {
   const { errno, landlock, filtered, looks } = facts
   if (landlock && errno === 'EACCES')
     return {
-      why: 'a rule of Landlock is in force, and none allows it to be executed',
+      why: 'Landlock rules apply, and none allows executing it',
       fix: {
         add: allow.execution(facts.frontend, looks[0]?.path),
         options: executablePaths(looks[0]?.path).map((path) => ({ name: 'landlock' as const, value: `${path}:rx` })),
@@ -214,7 +214,7 @@ function tooLong({ errno, argumentBytes, frontend }: ExecFacts): Found | undefin
   if (total * 1.1 > maxArguments) return { why, evidence, hint: 'pass them by stdin or in a file: xargs splits a list' }
   const size = Math.ceil(total * 4.4)
   const add = allow.stack(frontend, size)
-  const reason = 'let it have a larger stack'
+  const reason = 'allow a larger stack'
   if (add.length === 0) return { why, evidence, fix: { shell: `ulimit -s ${Math.ceil(size / 1024)}`, reason } }
   return { why, evidence, fix: { add, options: [{ name: 'ulimits.stack', value: String(size) }], reason } }
 }

@@ -29,7 +29,7 @@ function missing(
   if (look.target !== '')
     return {
       why: `${quote(look.path)} is a symbolic link to ${quote(look.target)}, which does not exist`,
-      hint: `restore what the link leads to, or make the link anew: ln -sfn PROGRAM ${pasteable(look.path)}`,
+      hint: `restore the link's target, or replace the link: ln -sfn PROGRAM ${pasteable(look.path)}`,
     }
   if (!command.includes('/'))
     return {
@@ -97,9 +97,9 @@ function barred({ outside }: ExecFacts, look: ProgramLook): Found | undefined {
   if (look.error !== 'EACCES') return undefined
   const directory = (look.target || look.path).slice(0, look.barrier) || '.'
   return {
-    why: `user ${look.user} may not search the directory ${quote(directory)}`,
+    why: `user ${look.user} cannot search the directory ${quote(directory)}`,
     evidence: [['directory', `mode ${octal(look.mode)}, owner ${look.owner}`]],
-    fix: { shell: `chmod a+x ${pasteable(outside(directory) ?? directory)}`, reason: 'let others pass through it' },
+    fix: { shell: `chmod a+x ${pasteable(outside(directory) ?? directory)}`, reason: 'allow others to search it' },
   }
 }
 
@@ -153,7 +153,7 @@ function noexec(facts: ExecFacts, look: ProgramLook, subject: string): Found | u
         why,
         fix: {
           shell: `mount -o remount,exec "$(findmnt -n -o TARGET -T ${pasteable(host ?? file)})"`,
-          reason: 'allow programs there, as root',
+          reason: 'allow executables there, as root',
         },
       }
 }
@@ -163,14 +163,14 @@ function noRight({ outside }: ExecFacts, look: ProgramLook, subject: string): Fo
   return {
     why: `user ${look.user} may not execute ${subject === 'it' ? 'it' : quote(look.path)}`,
     evidence: [['file', `mode ${octal(look.mode)}, owner ${look.owner}`]],
-    fix: { shell: `chmod a+rx ${pasteable(outside(look.path) ?? look.path)}`, reason: 'let others execute it' },
+    fix: { shell: `chmod a+rx ${pasteable(outside(look.path) ?? look.path)}`, reason: 'allow others to execute it' },
   }
 }
 
 function barredInterpreter(_facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
   if (look.loaderError !== 'EACCES') return undefined
   return {
-    why: `the interpreter that ${subject} names may not be reached by user ${look.user}`,
+    why: `the interpreter that ${subject} names cannot be reached by user ${look.user}`,
     evidence: [['interpreter', quote(look.loader)]],
     hint: `see which directory forbids it: namei -l ${pasteable(look.loader)}`,
   }
@@ -183,7 +183,7 @@ function badFormat(facts: ExecFacts, look: ProgramLook, subject: string): Found 
   switch (kind.kind) {
     case 'empty':
       if (look.openError)
-        return { why: `${subject} has no format that the kernel knows`, hint: `see what it is: file ${file}` }
+        return { why: `${subject} has a format that the kernel does not know`, hint: `check its type: file ${file}` }
       return { why: `${subject} is empty`, hint: 'write the program, or copy it again' }
     case 'marked script':
       return {
@@ -194,12 +194,12 @@ function badFormat(facts: ExecFacts, look: ProgramLook, subject: string): Found 
       if (kind.cut)
         return {
           why: `the first line of ${subject} is longer than the 256 bytes that the kernel reads`,
-          hint: 'shorten the path of the interpreter, such as by a symbolic link',
+          hint: 'shorten the path of the interpreter, for example with a symbolic link',
         }
       if (kind.interpreter === '')
         return {
-          why: `${subject} names no interpreter behind "#!"`,
-          ...scriptFix(look, 'write it behind "#!" in the first line'),
+          why: `${subject} names no interpreter after "#!"`,
+          ...scriptFix(look, 'write it after "#!" in the first line'),
         }
       return undefined
     case 'text':
@@ -218,13 +218,13 @@ function badFormat(facts: ExecFacts, look: ProgramLook, subject: string): Found 
         ...scriptFix(look, 'Linux does not run it: give a program for Linux'),
       }
     case 'data':
-      return { why: `${subject} has no format that the kernel knows`, hint: `see what it is: file ${file}` }
+      return { why: `${subject} has a format that the kernel does not know`, hint: `check its type: file ${file}` }
   }
 }
 
 function machineWords({ arch }: ExecFacts, kind: { machine: string; bits: number; executable: boolean }): string {
   const own = { x64: 'x86-64', arm64: 'ARM64 (aarch64)', riscv64: 'RISC-V' }[arch] ?? arch
-  if (!kind.executable) return ', which is no program, but an object or core file'
+  if (!kind.executable) return ', which is an object or core file, not a program'
   return kind.machine === own && kind.bits === 64 ? ', but it is damaged or cut off' : `, and this machine is ${own}`
 }
 
@@ -232,8 +232,8 @@ function linkLoop(_facts: ExecFacts, look: ProgramLook, subject: string): Found 
   if (look.error !== 'ELOOP') return undefined
   const path = look.path.slice(0, look.barrier) || look.path
   return {
-    why: `the symbolic links of ${subject === 'it' ? quote(path) : subject} lead in a circle`,
-    hint: `see where each leads: namei ${pasteable(look.path)}; and make the wrong one anew: ln -sfn PROGRAM LINK`,
+    why: `the symbolic links of ${subject === 'it' ? quote(path) : subject} form a loop`,
+    hint: `see where each leads: namei ${pasteable(look.path)}; and replace the wrong one: ln -sfn PROGRAM LINK`,
   }
 }
 
@@ -263,7 +263,7 @@ function beingWritten({ writers = [], outside }: ExecFacts, look: ProgramLook, s
     hint:
       writers.length > 0
         ? `close the file in that process first, or wait for its end: tail --pid=${writers[0]!.pid} -f /dev/null`
-        : `close the file first; this lists who has it open: fuser -v ${pasteable(outside(look.path) ?? look.path)}`,
+        : `close the file first; this lists the processes that have it open: fuser -v ${pasteable(outside(look.path) ?? look.path)}`,
   }
 }
 

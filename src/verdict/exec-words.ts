@@ -87,16 +87,16 @@ export function scriptFix(look: ProgramLook, hint: string, usual?: string): Pick
 const words: { [errno: string]: readonly [why: string, hint: string] } = {
   ENOENT: ['no such program', 'give its path, or set PATH'],
   EACCES: [
-    'it may not be executed: the file, a directory above it, its mount, or a security module forbids it',
-    'see modes and mount: namei -l and findmnt -T of its path; and what a security module has logged: journalctl -k -g denied',
+    'it cannot be executed: the file, a directory above it, its mount, or a security module forbids it',
+    'check modes and mount: namei -l and findmnt -T of its path; and the log of a security module: journalctl -k -g denied',
   ],
   EPERM: [
     'a security module, a seccomp filter around hutch, or capabilities of the file that the job may not have forbid it',
-    'see the capabilities of the file: getcap of its path; and what has been logged: journalctl -k -g denied',
+    'check the capabilities of the file: getcap of its path; and the log: journalctl -k -g denied',
   ],
-  ENOSYS: ['execve is refused by a seccomp filter', 'allow execve in the filter that is in force'],
+  ENOSYS: ['a seccomp filter refuses execve', 'allow execve in the filter that is in force'],
   ENOEXEC: [
-    'it has no format that the kernel knows',
+    'the kernel does not know its format',
     'start a script with a line such as #!/bin/sh; a program may be for another machine, or cut off: file(1) tells',
   ],
   ELOOP: ['too many symbolic links, or scripts of scripts, lead to it', 'see where each leads: namei of its path'],
@@ -106,9 +106,9 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
     'give a shorter path, such as one by a symbolic link',
   ],
   E2BIG: ['its arguments and environment are too long', 'pass them by stdin or in a file'],
-  ETXTBSY: ['it is open for writing', 'close it first: fuser -v of its path lists who has it open'],
+  ETXTBSY: ['it is open for writing', 'close it first: fuser -v of its path lists the processes that have it open'],
   EINVAL: [
-    'it is an ELF file that the kernel does not take: it names several loaders, or is damaged',
+    'it is an ELF file that the kernel does not accept: it names several loaders, or is damaged',
     'copy or build it again',
   ],
   ELIBBAD: ['its loader is damaged or for another machine', 'install the C library again'],
@@ -119,15 +119,12 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
   ENFILE: ['the whole system has no more open files', 'raise fs.file-max as root: sysctl -w fs.file-max=1000000'],
   ENOMEM: ['there is not enough memory for a new program: a limit of memory or of address space', 'raise that limit'],
   EAGAIN: ['its user has more processes than RLIMIT_NPROC allows', 'raise the limit of processes: ulimit -u unlimited'],
-  EIO: [
-    'the disk or network that it is on cannot be read',
-    'see the kernel log: dmesg | tail; and check the file system',
-  ],
-  ESTALE: ['the network file system that it is on has lost it', 'mount that file system again'],
+  EIO: ['its disk or network cannot be read', 'check the kernel log: dmesg | tail; and check the file system'],
+  ESTALE: ['its network file system has lost it', 'mount that file system again'],
   EISDIR: ['its loader is a directory', 'install the C library again'],
-  EFAULT: ['it is damaged: its loader or segments lie outside of what memory can be', 'copy or build it again'],
+  EFAULT: ['it is damaged: its loader or segments are outside the address space', 'copy or build it again'],
   EBADMSG: ['its contents do not match their checksum (fs-verity, dm-verity)', 'copy it again'],
-  ENODEV: ['the file system that it is on cannot execute programs', 'copy it to another file system'],
+  ENODEV: ['its file system cannot execute programs', 'copy it to another file system'],
   EOVERFLOW: ['it is too large for this kernel', 'build it smaller'],
 }
 

@@ -7,7 +7,7 @@ import type { CauseLimit } from './cause.ts'
 
 /** Records of one job's group. */
 export interface JobLog {
-  /** Processes killed for memory in its group or below, oldest first. */
+  /** Processes killed by the OOM killer in its group or below, oldest first. */
   kills: KernelKill[]
   /** Whether a fork of the job was refused. The kernel logs the first one of each group. */
   refusedFork: boolean

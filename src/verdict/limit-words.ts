@@ -32,7 +32,7 @@ function describeCause(name: string, level: OomLevel | undefined): string {
 /** Whose limit it was, as evidence. */
 export function describeLevel({ whose, directory }: OomLevel): string {
   if (whose === 'own') return "this group's own (not an ancestor's, not the host's)"
-  if (whose === 'host') return "none: the host's memory was used up"
+  if (whose === 'host') return 'none: the host ran out of memory'
   return whose === 'below' ? `that of a group below it: ${directory}` : `an ancestor's: ${directory}`
 }
 

@@ -27,7 +27,7 @@ export function tmpfsAt(path: string, frontend: MountFrontend): MountWords {
   return frontend === 'bwrap' ? ['--tmpfs', path] : { kind: 'tmpfs', word: escapePath(path) }
 }
 
-/** An overlay of what is there, in which mount points can be made; its changes are thrown away. */
+/** An overlay of what is there, in which mount points can be made; its changes are discarded. */
 export function overlayAt(path: string, host: string, frontend: MountFrontend): MountWords {
   return frontend === 'bwrap'
     ? ['--overlay-src', host, '--tmp-overlay', path]

@@ -95,7 +95,7 @@ export function nodeRemedies(limit: number, argv: readonly string[], env: readon
   // the command line has the last word
   const fixed = isNode(argv) ? parseHeapFlag(argv) : undefined
   if ((fixed ?? parseHeapFlag([], options) ?? Number.POSITIVE_INFINITY) <= heap) return []
-  const reason = 'let Node collect garbage in time, by a heap that fits below the limit'
+  const reason = 'give Node a heap that fits below the limit'
   if (fixed !== undefined) return [{ reason: `${reason}: change --max-old-space-size=${fixed / MiB} to ${flag}` }]
   return [{ option: { name: 'env', value: `NODE_OPTIONS=${`${options} ${flag}`.trim()}` }, reason: `${reason},` }]
 }
@@ -113,7 +113,7 @@ export function adviseHeap(limit: number, flag: number | undefined, hostMemory: 
         ],
       ],
       remedy:
-        'raise memory.max, or see what is outside of the heap: process.memoryUsage() has external and arrayBuffers; a worker is held by resourceLimits.maxOldGenerationSizeMb',
+        'raise memory.max, or check the memory outside the heap: process.memoryUsage() has external and arrayBuffers; a worker is held by resourceLimits.maxOldGenerationSizeMb',
     }
   const room = fit === undefined ? tooSmall : `${formatSize(fit)} of it is what a heap can have`
   if (flag !== undefined)
@@ -137,6 +137,6 @@ export function adviseHeap(limit: number, flag: number | undefined, hostMemory: 
     remedy:
       fit === undefined
         ? `raise memory.max: ${tooSmall}`
-        : `start it with ${advice} (memory.max less what Node needs beside its heap), or NODE_OPTIONS=${advice}; if it then ends for want of heap, raise memory.max`,
+        : `start it with ${advice} (memory.max minus Node's memory outside the heap), or NODE_OPTIONS=${advice}; if its heap then runs out, raise memory.max`,
   }
 }

@@ -69,7 +69,7 @@ const byKind: { [K in CauseKind]?: Maker } = {
     { option: { name: 'seccomp', value: 'none' }, reason: 'use no profile' },
   ],
   oomd: () => [
-    { argv: ['journalctl', '-u', 'systemd-oomd'], reason: 'see when and why it acted' },
+    { argv: ['journalctl', '-u', 'systemd-oomd'], reason: 'check when and why it acted' },
     { reason: 'give the host more memory or swap, or set ManagedOOMPreference=avoid on the unit' },
   ],
   signal: ({ end }) => [
@@ -99,8 +99,8 @@ const slowedRemedies: { [file: string]: Maker } = {
     measure('limits.cpusetCpus', 'how fast it is on all CPUs'),
     { reason: 'use as many threads as it has CPUs' },
   ],
-  'memory.pressure': () => [{ reason: 'free memory on this host, or see the limits of the groups above' }],
-  'io.pressure': () => [{ reason: 'see what else uses the disk' }, measure('timeout', 'how long it takes')],
+  'memory.pressure': () => [{ reason: 'free memory on this host, or check the limits of the groups above' }],
+  'io.pressure': () => [{ reason: 'check what else uses the disk' }, measure('timeout', 'how long it takes')],
 }
 
 /** Runs it once without the limit: hutch cannot know how much would be enough. */
@@ -135,7 +135,7 @@ function raiseMemory(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
 }
 
 const noRoom = (limit: number) =>
-  `this host has no room above ${formatSize(limit)}: check whether the memory of the program grows without bound`
+  `this host has no memory above ${formatSize(limit)}: check whether the memory of the program grows without bound`
 
 /** The need of a program that was killed is unknown: one run with all that can be spared shows it. */
 function measureWith(name: OptionKey, limit: number, measuring: Measuring): Remedy {
@@ -209,11 +209,11 @@ function raiseCpus(
   return [
     {
       option: { name: 'limits.cpu.max.burst', value: String(quota) },
-      reason: 'it used less than it may on average: let it save quota for bursts,',
+      reason: 'its average use is below the limit: let it save quota for bursts,',
     },
     {
       option: { name: 'limits.cpu.max', value: `${longer.quota} ${longer.period}` },
-      reason: 'use a longer period in place of the present limit,',
+      reason: 'use a longer period instead of the current limit,',
     },
     more,
   ]

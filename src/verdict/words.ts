@@ -254,7 +254,7 @@ function describeFigure(f: Figure, slots: Slots, frontend: Frontend): Line {
     case 'fault':
       return [
         'fault',
-        `${quote(f.name)} (pid ${f.pid}): ${f.what}, while the job ran; the kernel's log does not tell its group`,
+        `${quote(f.name)} (pid ${f.pid}): ${f.what}, while the job ran; the kernel's log does not name its group`,
       ]
     case 'denied':
       return ['possible', denials[f.by](f.value ?? f.by, frontend)]

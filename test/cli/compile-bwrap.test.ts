@@ -43,7 +43,7 @@ const lines: [title: string, args: string[]][] = [
   ['a variable', ['--setenv', 'A', 'one', ...host, ...sh('echo "$A|${HOME:+home}"')]],
   ['no capabilities', ['--cap-drop', 'ALL', ...host, ...sh('grep ^Cap /proc/self/status')]],
   [
-    'no more user namespaces',
+    'no further user namespaces',
     ['--unshare-user', '--disable-userns', ...host, ...sh('unshare -U true 2>/dev/null; echo $?')],
   ],
   [
@@ -85,9 +85,9 @@ test('limits are in it, and the program can be read', async (context) => {
 })
 
 test.each([
-  [['--file', '0', '/x'], /--file: the descriptor is not there at a later start/],
+  [['--file', '0', '/x'], /--file: the descriptor does not exist at a later start/],
   [['--info-fd', '1'], /--info-fd: the descriptor/],
-  [['--unsetenv', 'HOME'], /--unsetenv: the environment is that of each start/],
+  [['--unsetenv', 'HOME'], /--unsetenv: each start has its own environment/],
   [['--nosuch'], /--nosuch/],
 ])('%j cannot be held', async (args, words) => {
   const { status, stderr } = await hutch(['compile', '--output', file, '--bwrap', ...args, ...host, 'true'])

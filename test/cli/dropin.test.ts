@@ -154,7 +154,7 @@ test('v1: what a setting made in another hierarchy follows the group, and goes w
   const { status, stderr } = await hutch(['cgset', '-r', 'pids.max=5', `${group}/a/b`])
   expect({ status, stderr }).toEqual({
     status: 0,
-    stderr: `cgset: made /${group}/a/b in the pids hierarchy too, since pids.max is there; cgexec and cgdelete take it along\n`,
+    stderr: `cgset: made /${group}/a/b in the pids hierarchy too, since pids.max is there; cgexec and cgdelete include it\n`,
   })
   const inside = await hutch([
     'cgexec',
@@ -199,7 +199,7 @@ test('links are made, used and removed, and never over a file of another', async
   const refused = await hutch(['links', '--dir', bin])
   expect(refused).toMatchObject({ status: 125, stdout: '' })
   expect(refused.stderr).toContain(
-    `cannot make the link ${bin}/cgset: there is a file of this name that hutch did not make`,
+    `cannot create the link ${bin}/cgset: there is a file of this name that hutch did not make`,
   )
   expect(existsSync(`${bin}/cgget`)).toBe(false)
   rmSync(`${bin}/cgset`)

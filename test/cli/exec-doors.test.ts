@@ -54,7 +54,7 @@ const programs: [name: string, says: RegExp, errno: string][] = [
   ['foreign', /is an ELF file for .*, and this machine is/, 'ENOEXEC'],
   ['loaderless', /the loader that it names does not exist/, 'ENOENT'],
   ['directory', /is a directory/, 'EACCES'],
-  ['circle', /lead in a circle/, 'ELOOP'],
+  ['circle', /form a loop/, 'ELOOP'],
   ['written', /is open for writing/, 'ETXTBSY'],
   ['directory/none', /no such program/, 'ENOENT'],
   ['returns/below', /is a file, not a directory/, 'ENOTDIR'],

@@ -217,7 +217,7 @@ test('--otlp pushes them, tells of a failure once, and goes on', async () => {
     }
     await until(() => heads.length > 2)
     status = 200
-    await until(() => said().includes('metrics are pushed again'))
+    await until(() => said().includes('pushing metrics works again'))
     expect(new Set(heads)).toEqual(new Set(['POST /v1/metrics application/x-protobuf gzip a b']))
     // the encoding itself: test/unit/metrics.test.ts
     const text = gunzipSync(body).toString('latin1')
@@ -289,7 +289,7 @@ test('a receiver in trouble is asked again, as soon as it wants, and one that re
       'hutch: OTEL_EXPORTER_OTLP_TIMEOUT is left aside: soon is not a number of milliseconds, 100 at least\n',
     )
     expect(said().match(/cannot push/g)).toHaveLength(1)
-    expect(said()).toContain('it answers 503; it is tried again')
+    expect(said()).toContain('it answers 503; it will be retried')
   } finally {
     server.closeAllConnections()
     server.close()

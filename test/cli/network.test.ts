@@ -169,7 +169,7 @@ test('a user who may not open /dev/net/tun is told', async (context) => {
     {
       "status": 125,
       "stderr": "hutch: cannot connect a private network: the host refused
-      /dev/net/tun is not there, or this user may not open it
+      /dev/net/tun does not exist, or this user cannot open it
       remedy: as root: modprobe tun; chmod 666 /dev/net/tun
     ",
     }
@@ -184,7 +184,7 @@ test('root is told that its sandbox is a user who may not open it', async (conte
   expect({ status, stderr }).toEqual({
     status: 125,
     stderr: `hutch: cannot connect a private network: the host refused
-  the tool is one of the sandbox's own ids in the job's user namespace, who may not open /dev/net/tun
+  the tool is one of the sandbox's own ids in the job's user namespace, which cannot open /dev/net/tun
   remedy: as root: modprobe tun; chmod 666 /dev/net/tun
 `,
   })

@@ -87,7 +87,7 @@ test("a user's job without any group of its own is told whose limit it was", asy
     stderr:
       expect.stringMatching(`^hutch: 1 process was killed \\(OOM\\): memory.max \\(64.0 MiB\\) of a group above it, ${groups[0]}, was reached; hutch was killed by SIGKILL
   whose limit  a group above: ${groups[0]}
-  not certain  the kernel's log, which root may read, names the group whose limit it was
+  not certain  the kernel's log, which root can read, names the group whose limit was hit
   remedy       raise the limit, to measure how much it needs: hutch cgroup set ${groups[0]} memory.max=\\d+[MG]; then read its peak: hutch cgroup get ${groups[0]} memory.peak; or run it below another group with --parent
 $`),
   })
@@ -111,7 +111,7 @@ test('on v2, limits that the job cannot be below are told, with group, file and 
   const { status, stderr } = await within(limited(), `${run('--memory 400M --', 'true')}; exit $?`)
   expect({ status, stderr }).toEqual({
     status: 0,
-    stderr: `hutch: warning: the job is outside of a group of its caller: processes in that group keep hutch from making limited groups in it
+    stderr: `hutch: warning: the job is outside of a group of its caller: processes in that group prevent hutch from creating limited groups in it
   memory.max   67108864 of ${mountOf('')}/${name}: set for the job itself
 `,
   })
@@ -166,7 +166,7 @@ test("on v2, a compiled file beside a shell sets its caller's limits for the job
     await compile(...args, '--isolate', 'none', '--', 'sh', '-c', show)
     return within(groups, `${compiled}; exit $?`)
   }
-  const warning = `hutch: warning: the job is outside of a group of its caller: processes in that group keep hutch from making limited groups in it
+  const warning = `hutch: warning: the job is outside of a group of its caller: processes in that group prevent hutch from creating limited groups in it
   memory.max   67108864 of ${groups[0]}: set for the job itself
 `
   expect(await ended('--memory', '400M')).toMatchObject({ status: 0, stdout: '67108864\n', stderr: warning })
@@ -306,7 +306,7 @@ test('on v2, a parent that does not exist is an error with the command that make
   requires(context, 'v2')
   const { status, stderr } = await hutch(['run', '--parent', name, '--', 'true'])
   expect(status).toBe(125)
-  expect(stderr).toContain(`remedy: make it first: hutch cgroup create /${name}`)
+  expect(stderr).toContain(`remedy: create it first: hutch cgroup create /${name}`)
   expect(await hutch(['cgroup', 'create', `/${name}`])).toMatchObject({ status: 0 })
   expect(await hutch(['run', '--parent', name, '--memory', '20M', '--', 'true'])).toMatchObject({ status: 0 })
 })

@@ -129,7 +129,7 @@ test('kill -9 loses no more than the last minute, and the file goes on', async (
   const busy = await hutch(['record', '--db', file, '--for', '1s'])
   expect(busy.status).toBe(125)
   expect(busy.stderr).toMatch(
-    new RegExp(`cannot record into ${file}: process ${recorder.pid} does already\n  remedy: end it`),
+    new RegExp(`cannot record into ${file}: process ${recorder.pid} already does\n  remedy: end it`),
   )
   process.kill(recorder.pid, 'SIGKILL')
   const killedAt = Date.now()
@@ -208,7 +208,7 @@ test('a moment is shown as a table, as JSON, or with what is wrong about it', as
     [['--list', 'web'], /cannot show the group web of .*moment\.db: the recording has no such group/],
     [['--at', 'noon'], /invalid value noon for --at/],
     [['--at', '2026-01-31T11:00Z'], /cannot show 2026-01-31T11:00Z of .*moment\.db: the recording has nothing then/],
-    [['--json'], /cannot use --json: it goes with one of --at and --list/],
+    [['--json'], /cannot use --json: it needs --at or --list/],
     [[], /cannot use hutch replay: it needs a terminal/],
   ] as const) {
     const { status, stdout, stderr } = await hutch(['replay', file, ...args])
@@ -247,7 +247,7 @@ test('a group that memory.high slowed is told of once a minute, by replay and by
   const { status, stdout } = await hutch(['why', '--db', file, 'job'])
   expect([status, stdout.split('\n', 1)[0]]).toEqual([
     0,
-    '/job, which is gone, or a group in it was slowed for memory 140 times',
+    '/job, which is gone, or a group in it was throttled for memory 140 times',
   ])
   expect(stdout).toMatch(/slowed +140 times by memory\.high, from 2026-01-31 ..:00:10 to 2026-01-31 ..:01:00\n/)
   expect((await hutch(['why', '--db', file, 'calm'])).stdout).not.toContain('memory.high')
@@ -278,12 +278,12 @@ test('the screen plays, stops, steps and jumps', async (context) => {
   press('Enter')
   await until(/ 299\.0K/)
   press('k')
-  await until(/this is a recording: nothing in it can be changed/)
+  await until(/this is a recording and cannot be changed/)
   press('+', '+', '+', 'p')
   await until(/10× .*|399\.0K/)
   await until(/ 399\.0K/)
   press('?')
-  await until(/a minute back or on, an hour/)
+  await until(/back or forward by a minute, by an hour/)
   press('x', 'q')
   await until((text) => text.trimEnd().endsWith('prompt>'))
 })
@@ -307,19 +307,19 @@ test('a file that is no recording, damaged or hostile is refused by words, and n
     [`${place}/nowhere`, /cannot read .*nowhere: ENOENT/],
     [place, /it is not a regular file/],
     [`${place}/pipe`, /it is not a regular file/],
-    [file('empty', ''), /it is a database, but no recording/],
+    [file('empty', ''), /it is a database, but not a recording/],
     [file('text', 'no database at all\n'.repeat(400)), /file is not a database/],
     [file('half', bytes.subarray(0, bytes.length >> 1)), /malformed|damaged/],
-    [sql('other', 'PRAGMA application_id=7'), /it is a database, but no recording/],
+    [sql('other', 'PRAGMA application_id=7'), /it is a database, but not a recording/],
     [sql('newer', 'PRAGMA user_version=2'), /its format is 2, this hutch reads 1/],
     [
       sql(
         'view',
         'DROP TABLE events; CREATE VIEW events AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i id, i time, 1 member, i kind, i count FROM n',
       ),
-      /its tables are not those of a recording/,
+      /its tables do not belong to a recording/,
     ],
-    [sql('trigger', 'CREATE TRIGGER t AFTER INSERT ON spans BEGIN SELECT 1; END'), /its tables are not those/],
+    [sql('trigger', 'CREATE TRIGGER t AFTER INSERT ON spans BEGIN SELECT 1; END'), /its tables do not belong/],
     [
       sql(
         'schema',
@@ -328,7 +328,7 @@ test('a file that is no recording, damaged or hostile is refused by words, and n
       /malformed database schema \(\\x1b\[31m\)/,
     ],
     [sql('times', "UPDATE spans SET times = x'ffffffffffffffffff'"), /the times of span \d are damaged/],
-    [sql('words', "UPDATE spans SET start = 'yesterday'"), /a time in it is no time/],
+    [sql('words', "UPDATE spans SET start = 'yesterday'"), /it contains an invalid time/],
     [sql('block', "UPDATE blocks SET samples = x'ffffff7f'"), /a block of span \d is damaged/],
     [sql('null', 'DELETE FROM spans'), /cannot show|GROUP/],
   ]

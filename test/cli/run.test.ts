@@ -81,8 +81,8 @@ const bad: [string[], string][] = [
   [['--memry', '5M', 'true'], 'unknown option --memry\n  remedy: did you mean --memory?'],
   [['--memory', '5Q', 'true'], 'invalid value 5Q for --memory'],
   [['--memory', '-5', 'true'], 'cannot use -5 for --memory: it is negative'],
-  [['--memory', '0', 'true'], 'cannot use 0 for --memory: nothing can run in it'],
-  [['--pids', '0', 'true'], 'cannot use 0 for --pids: nothing can run in it'],
+  [['--memory', '0', 'true'], 'cannot use 0 for --memory: no program can run in it'],
+  [['--pids', '0', 'true'], 'cannot use 0 for --pids: no program can run in it'],
   [['--pids', '1', 'true'], "cannot use --pids 1: hutch's PID 1 and the command are two tasks"],
   [['--cpus', '0.001', 'true'], 'cannot use 0.001 for --cpus: it is out of range'],
   [['--cpu-weight', '10001', 'true'], 'cannot use 10001 for --cpu-weight: it is out of range'],
@@ -90,8 +90,8 @@ const bad: [string[], string][] = [
   [['--isolate', 'pid,foo', 'true'], 'cannot use foo for --isolate: there is no such namespace'],
   [['--memory'], 'cannot use "" for --memory: its value is missing'],
   [['--verbose=1', 'true'], 'cannot use 1 for --verbose: it takes no value'],
-  [[], 'no command to run was given'],
-  [['--memory', '5M'], 'no command to run was given'],
+  [[], 'the command to run is missing'],
+  [['--memory', '5M'], 'the command to run is missing'],
   [
     ['--parent', 'a/../../b', 'true'],
     'cannot use a/../../b for --parent: a group path has no ".", ".." or empty parts',
@@ -103,7 +103,7 @@ const bad: [string[], string][] = [
   ],
   [
     ['--limit', 'cgroup.procs=1', 'true'],
-    'cannot use cgroup.procs for --limit: this file steers the group, it is no limit',
+    'cannot use cgroup.procs for --limit: this file controls the group and is not a limit',
   ],
   [['--limit', 'foo.bar=1', 'true'], 'cannot set --limit foo.bar: this host has no foo controller'],
   [['--limit', 'pids.max=-5', 'true'], 'cannot use -5 for --limit pids.max: it is negative'],
@@ -114,7 +114,7 @@ const bad: [string[], string][] = [
   [['--user', 'nosuchuser', 'true'], 'cannot use --user: there is no user nosuchuser'],
   [
     ['--workdir', '/no/such', 'true'],
-    'cannot enter the working directory: the kernel refused (ENOENT)\n  asked for by --workdir',
+    'cannot enter the working directory: the kernel refused (ENOENT)\n  requested by --workdir',
   ],
   [
     ['--hostname', 'x', '--isolate', 'pid', 'true'],
@@ -123,9 +123,9 @@ const bad: [string[], string][] = [
   [['--env', '=x', 'true'], 'this cannot be the name of a variable'],
   [['--isolate', 'pid,usr', 'true'], 'cannot use usr for --isolate: there is no such namespace\n  remedy: give user?'],
   [['--join', 'net', 'true'], 'cannot use net for --join: there is no = in it'],
-  [['--join', 'net=/no/such', 'true'], 'cannot enter a namespace: the kernel refused (ENOENT)\n  asked for by --join'],
-  [['--map-users', '0:0', 'true'], 'cannot use 0:0 for --map-users: it is no map of ids'],
-  [['--time-offset', 'realtime=1', 'true'], 'the wall clock is one for all namespaces'],
+  [['--join', 'net=/no/such', 'true'], 'cannot enter a namespace: the kernel refused (ENOENT)\n  requested by --join'],
+  [['--map-users', '0:0', 'true'], 'cannot use 0:0 for --map-users: it is not an id map'],
+  [['--time-offset', 'realtime=1', 'true'], 'all namespaces share the wall clock'],
   [
     ['--cap-drop', 'NET_ROW', 'true'],
     'cannot use NET_ROW for --cap-drop: there is no such capability\n  remedy: give NET_RAW?',
@@ -162,7 +162,7 @@ test('a user without root and delegation reads how to get there', async (context
     const limited = await as(['--memory', '50M', '--', 'true'])
     expect(limited).toMatchObject({ status: 125, stdout: '' })
     expect(limited.stderr).toMatch(
-      /^hutch: cannot make a group for --memory below .*: user 65534 may not make groups there\n {2}remedy: run as root, or in a delegated group: systemd-run/,
+      /^hutch: cannot make a group for --memory below .*: user 65534 cannot create groups there\n {2}remedy: run as root, or in a delegated group: systemd-run/,
     )
     // without limits it needs nobody's leave: a user namespace is added
     expect(await as(['--', 'sh', '-c', 'id -u; echo $$'])).toEqual({ status: 0, stdout: '65534\n2\n', stderr: '' })
@@ -187,7 +187,7 @@ test('where cgroups are read-only, a run without limits goes on and one with lim
   const limited = await apart(`${readOnly} $hutch run --memory 50M -- echo plain`)
   expect(limited).toMatchObject({ status: 125, stdout: '' })
   expect(limited.stderr).toMatch(
-    /^hutch: cannot make a group below .*: the kernel refused \(EROFS\)\n {2}asked for by --memory\n {2}remedy: in a container/,
+    /^hutch: cannot make a group below .*: the kernel refused \(EROFS\)\n {2}requested by --memory\n {2}remedy: in a container/,
   )
 })
 
@@ -250,7 +250,7 @@ test('what --explain prints onto a full disk is told, in words', async () => {
   expect(await collect('sh', ['-c', '"$@" >/dev/full', '-', ...words])).toEqual({
     status: 125,
     stdout: '',
-    stderr: 'hutch: cannot write to standard output: ENOSPC\n  remedy: see that the disk to which it goes has room\n',
+    stderr: 'hutch: cannot write to standard output: ENOSPC\n  remedy: check that the disk has free space\n',
   })
 })
 

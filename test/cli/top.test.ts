@@ -267,5 +267,5 @@ test('without a terminal it says what to use instead', async (context) => {
   openTerminal(100, 20)
   write(`TERM=dumb ${process.execPath} ${cli} top`)
   press('Enter')
-  await until(/a terminal of the type dumb cannot show a whole screen/)
+  await until(/a terminal of type dumb cannot show a full screen/)
 })

@@ -31,7 +31,9 @@ test('without root and delegation, what takes no limits passes, and the rest say
   expect(stdout, stderr).not.toContain('✗')
   // pure v1 has no --oom-group, whoever asks for it
   const groups = readHost().unified ? 4 : 3
-  expect(stdout.match(/skipped: cannot make a group for .*: user 4242 may not make groups there/g)?.length).toBe(groups)
+  expect(stdout.match(/skipped: cannot make a group for .*: user 4242 cannot create groups there/g)?.length).toBe(
+    groups,
+  )
   expect(stdout.match(/remedy: run as root, or in a delegated group/g)?.length).toBe(groups)
   expect(stdout).toMatch(/All checks passed, 4 experiments were skipped\.\n$/)
   expect(status).toBe(0)

@@ -88,7 +88,7 @@ const cases: [
     'a directory that is closed to the user',
     shut,
     user,
-    /user 65534 may not search the directory .*\d \(EACCES\)/,
+    /user 65534 cannot search the directory .*\d \(EACCES\)/,
     'shell',
   ],
   ['an interpreter without x', chain, {}, /its interpreter .*py is not executable/, 'shell'],
@@ -106,7 +106,7 @@ const cases: [
       return link
     },
     {},
-    /lead in a circle \(ELOOP\)/,
+    /form a loop \(ELOOP\)/,
     'none',
   ],
   ['a path through a file', () => `${make('')}/x`, {}, /tool is a file, not a directory \(ENOTDIR\)/, 'none'],

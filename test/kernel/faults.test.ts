@@ -41,7 +41,7 @@ const harmless: { [call: string]: [reason: string, operations: string, most: num
   umask: ['it cannot fail (umask(2))', 'attachTree attachNew attachOverlay', 20],
   fsconfig: ['the name that mount(8) shows for a file system', 'attachNew attachOverlay coverPath', 1],
   recvfrom: [
-    'only to tell a better error, if there was one, or it is tried again',
+    'only to tell a better error, if there was one, or it will be retried',
     'sendMapped readFile readIfFailed killGroup',
     4,
   ],

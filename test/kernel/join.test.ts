@@ -136,11 +136,11 @@ test('a user without rights joins what its user namespace owns, and nothing else
   )
   const alone = await runAs(1000, ['--join', `net=${own}`, ...look])
   expect(alone).toMatchObject({ status: 125, stdout: '' })
-  expect(alone.stderr).toContain('remedy: run as root, or join its user namespace, too: user=…')
+  expect(alone.stderr).toContain('remedy: run as root, or also join its user namespace: user=…')
   const foreign = await runAs(1000, ['--join', `user=${own}`, '--join', `net=${roots}`, ...look])
   expect(foreign).toMatchObject({ status: 125, stdout: '' })
   expect(foreign.stderr).toMatch(
-    /^hutch: cannot enter a namespace: the kernel refused \(EACCES\)\n {2}asked for by --join\n/,
+    /^hutch: cannot enter a namespace: the kernel refused \(EACCES\)\n {2}requested by --join\n/,
   )
 })
 

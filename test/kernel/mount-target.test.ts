@@ -68,7 +68,7 @@ test('a file is mounted where a link leads to nothing, as for resolv.conf of sys
 type Case = [words: string, says: string, by?: 'user']
 const root = () => `--rootfs ${image}`
 const cases: { [title: string]: () => Case } = {
-  'links in a circle': () => [`${root()} --tmpfs /loop/x`, 'the symbolic links at /loop lead in a circle (ELOOP)'],
+  'links in a circle': () => [`${root()} --tmpfs /loop/x`, 'the symbolic links at /loop form a loop (ELOOP)'],
   'a file on the way': () => [`${root()} --tmpfs /data/file/x`, '/data/file is a file, not a directory (ENOTDIR)'],
   'a file on a directory': () => [
     `${root()} --volume ${work}/file:/data`,
@@ -90,12 +90,12 @@ const cases: { [title: string]: () => Case } = {
   'a user without rights': () => [`--isolate user,mount --tmpfs ${barren}`, `${barren} does not exist inside`, 'user'],
   'a directory that is closed to the user': () => [
     '--isolate user,mount --tmpfs /root/x',
-    `user ${anyone} may not search the directory /root (mode 0700, owner 0) (EACCES)`,
+    `user ${anyone} cannot search the directory /root (mode 0700, owner 0) (EACCES)`,
     'user',
   ],
   'a root in which the user may make nothing': () => [
     `${root()} --isolate all,user --tmpfs /new-of-user`,
-    `/new-of-user does not exist inside, and user ${anyone} may not make it in / (mode 0755, owner 0) (EACCES)`,
+    `/new-of-user does not exist inside, and user ${anyone} cannot create it in / (mode 0755, owner 0) (EACCES)`,
     'user',
   ],
 }
@@ -149,12 +149,12 @@ test.each([
   ['/etc/mtab/x', 'run'],
 ])('what each process has for itself is no target: %s', async (target) => {
   const { stderr } = await hutch(['run', '--rootfs', image, '--tmpfs', target, '--', 'true'])
-  expect(stderr).toMatch(/which each process has for itself|nothing can be made below \/proc/)
+  expect(stderr).toMatch(/which is private to each process|nothing can be made below \/proc/)
 })
 
 test('the library names its own options, a pool alike', async () => {
   const options = { rootfs: image, mounts: [{ volume: `${work}/file:/data` }] }
-  const remedy = `name the file inside, too: mounts: [{ volume: ${JSON.stringify(`${work}/file:/data/file`)} }]`
+  const remedy = `also name the file inside: mounts: [{ volume: ${JSON.stringify(`${work}/file:/data/file`)} }]`
   await expect(run('true', [], options)).rejects.toMatchObject({ code: 'MOUNT_REFUSED', remedy })
   await expect(createPool({ size: 1, plan: options })).rejects.toMatchObject({ code: 'MOUNT_REFUSED', remedy })
 })

@@ -63,7 +63,7 @@ test('a capability that this process lacks is an error, and one that does not ex
   requires(context, 'root')
   const { stdout, stderr, status } = await runAs(1000, ['--isolate', 'none', '--cap-add', 'NET_RAW', '--', 'true'])
   expect({ stdout, status }).toEqual({ stdout: '', status: 125 })
-  expect(stderr).toMatch(/^hutch: cannot use CAP_NET_RAW for --cap-add: this process does not have it itself\n/)
+  expect(stderr).toMatch(/^hutch: cannot use CAP_NET_RAW for --cap-add: this process does not have it\n/)
   const inside = await runAs(1000, ['--cap-add', 'NET_RAW', '--', 'grep', 'CapEff', '/proc/self/status'])
   expect(inside).toEqual({ status: 0, stdout: `CapEff:\t${mask(netRaw).toString(16).padStart(16, '0')}\n`, stderr: '' })
   await expect(run('true', [], { capAdd: 'NET_ROW' })).rejects.toMatchObject({
@@ -106,7 +106,7 @@ test('limits of the process are as asked for', async (context) => {
   const { status, stderr } = await runAs(1000, ['--ulimit', 'nofile=9999999', '--', 'true'])
   expect(status).toBe(125)
   expect(stderr).toMatch(
-    /^hutch: cannot set a limit of the process: the kernel refused \(EPERM\)\n {2}asked for by --ulimit\n/,
+    /^hutch: cannot set a limit of the process: the kernel refused \(EPERM\)\n {2}requested by --ulimit\n/,
   )
   expect(await runAs(1000, ['--ulimit', 'nofile=99', '--', 'sh', '-c', 'ulimit -Hn'])).toEqual({
     status: 0,

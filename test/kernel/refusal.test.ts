@@ -69,7 +69,7 @@ const cases: Case[] = [
     },
     code: 'CGROUP_WRITE_REFUSED',
     errno: 'EBUSY',
-    says: ['groups below it hand it on themselves: b'],
+    says: ['groups below enable it for their children: b'],
   },
   {
     title: 'a controller that the group does not have (ENOENT), with the level where the chain breaks',
@@ -165,7 +165,7 @@ const cases: Case[] = [
     },
     code: 'CGROUP_WRITE_REFUSED',
     errno: 'EBUSY',
-    says: ['the group hands controllers to its children: memory'],
+    says: ['the group enables controllers for its children: memory'],
   },
   {
     title: 'a process for a group whose domain is invalid (EOPNOTSUPP)',
@@ -273,7 +273,7 @@ test('another user is told that the group is not delegated, and how that is done
   const set = await nobody(['cgroup', 'set', top, 'pids.max=5'])
   expect(set).toMatchObject({ status: 125, stdout: '' })
   expect(set.stderr).toMatch(
-    /cannot set pids\.max to 5 in .*the kernel refused \(EACCES\)\n {2}user 65534 may not write there/,
+    /cannot set pids\.max to 5 in .*the kernel refused \(EACCES\)\n {2}user 65534 cannot write there/,
   )
   expect(set.stderr).toContain('remedy: run as root, or have the group delegated')
   const made = await nobody(['cgroup', 'create', `${top}/mine`])

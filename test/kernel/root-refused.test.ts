@@ -22,14 +22,14 @@ beforeEach((context) => requires(context, 'root'))
 afterAll(remove)
 
 const cases: [title: string, options: RunOptions, errno: string, path: string, says: string][] = [
-  ['no such root', { rootfs: `${work}/none` }, 'ENOENT', `${work}/none`, 'asked for by rootfs'],
+  ['no such root', { rootfs: `${work}/none` }, 'ENOENT', `${work}/none`, 'requested by rootfs'],
   ['a file as root', { rootfs: `${work}/file` }, 'ENOTDIR', `${work}/file`, 'is not a directory'],
   [
     'no such volume',
     { mounts: [{ volume: `${work}/none:/data` }] },
     'ENOENT',
     `${work}/none`,
-    'asked for by mounts[0].volume',
+    'requested by mounts[0].volume',
   ],
   ['a link that has no end', { mounts: [{ tmpfs: '/loop/x' }] }, 'ELOOP', '/loop/x', 'symbolic link'],
   ['a file on the way', { mounts: [{ tmpfs: '/bin/file/x' }] }, 'ENOTDIR', '/bin/file/x', 'not a directory'],
@@ -59,7 +59,7 @@ const cases: [title: string, options: RunOptions, errno: string, path: string, s
     { mounts: [{ volume: `${work}/volume:/data` }, { tmpfs: '/data/new' }] },
     'ENOENT',
     '/data/new',
-    'asked for by mounts[1].tmpfs',
+    'requested by mounts[1].tmpfs',
   ],
   ['no such layer', { mounts: [{ overlay: `${work}/none:/data` }] }, 'ENOENT', `${work}/none`, 'is not there'],
   [
@@ -74,7 +74,7 @@ const cases: [title: string, options: RunOptions, errno: string, path: string, s
     { mounts: [{ overlay: `${work}/volume:/data:upper=${work}/none,work=${work}/none` }] },
     'ENOENT',
     `${work}/volume`,
-    'upper or work is not there',
+    'upper or work does not exist',
   ],
   [
     'layers that do not go together',
@@ -91,7 +91,7 @@ test.each(cases)('%s', async (_, options, errno, path, says) => {
   const error = await run('true', [], { rootfs: image, ...options }).catch((reason) => reason)
   expect(error).toMatchObject({ code: 'MOUNT_REFUSED', errno, path, remedy: expect.any(String) })
   expect(error.message).toContain(says)
-  expect(error.message).toMatch(new RegExp(`^cannot .*\\(${errno}\\)\\n {2}asked for by `))
+  expect(error.message).toMatch(new RegExp(`^cannot .*\\(${errno}\\)\\n {2}requested by `))
   expect(hostMounts()).toBe(before)
   expect(tree(work)).toEqual(files)
 })
@@ -101,8 +101,8 @@ test('on the command line the flag is named', async () => {
   expect({ status, stderr }).toEqual({
     status: 125,
     stderr: `hutch: cannot mount ${work}/none at /data: ${work}/none is not there (ENOENT)
-  asked for by --volume
-  remedy: make it, or give another in --volume
+  requested by --volume
+  remedy: create it, or give another in --volume
 `,
   })
 })

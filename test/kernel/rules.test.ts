@@ -184,7 +184,7 @@ test('outside of the first namespaces there is a clear error', async (context) =
   ] as const) {
     const command = [...flags, process.execPath, cli, 'rules', 'watch', '--no-socket', '--file', file]
     const { status, stderr } = await collect('unshare', command)
-    expect(stderr).toContain(`cannot follow the processes of this machine: the kernel refused (${errno})`)
+    expect(stderr).toContain(`cannot watch the processes of this machine: the kernel refused (${errno})`)
     expect(stderr).toContain('remedy: run it outside of containers')
     expect(status).toBe(125)
   }
@@ -324,14 +324,14 @@ test('a second watch on the same socket is refused, a dead one’s socket is tak
   const file = conf(`${nobodys} cpu BASE/a\n`)
   const { child } = await watch(file)
   const second = await hutch(['rules', 'watch', '--file', file, '--socket', socket])
-  expect(second).toMatchObject({ status: 125, stderr: expect.stringContaining('another program answers there') })
+  expect(second).toMatchObject({ status: 125, stderr: expect.stringContaining('another program is listening there') })
   await end(child)
   expect(existsSync(socket)).toBe(true)
   await end((await watch(file)).child)
   rmSync(socket)
   writeFileSync(socket, 'precious')
   const third = await hutch(['rules', 'watch', '--file', file, '--socket', socket])
-  expect(third).toMatchObject({ status: 125, stderr: expect.stringContaining('no socket is in that place') })
+  expect(third).toMatchObject({ status: 125, stderr: expect.stringContaining('exists and is not a socket') })
   expect(readFileSync(socket, 'utf8')).toBe('precious')
   rmSync(socket)
 })

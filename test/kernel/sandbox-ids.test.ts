@@ -144,7 +144,7 @@ test("root's range in /etc/subuid is used; when it is used up the start is refus
     ])
     const refused = await attempt(range)
     expect(refused.status).toBe(125)
-    expect(refused.stderr).toMatch(/no ids of the host are free.*remedy: end a sandbox.*--map-users/s)
+    expect(refused.stderr).toMatch(/no host ids are free.*remedy: end a sandbox.*--map-users/s)
     // with ids of one's own choice it starts
     const chosen = [node, cli, 'run', ...sandboxed, '--map-users', '0:1960000000:9', '--', 'true']
     expect(await collect(...accounts(range, chosen))).toMatchObject({ status: 0 })
@@ -180,7 +180,7 @@ test('of a small range each gets one id; accounts and living user namespaces kee
     await told(foreign)
     held = sandbox(small)
     expect(await told(held)).toEqual([1_951_000_001, 1])
-    expect((await attempt(small)).stderr).toContain('no ids of the host are free')
+    expect((await attempt(small)).stderr).toContain('no host ids are free')
     await end(held)
     expect(mapsOf((await attempt(small)).stdout)).toEqual([1_951_000_001, 1])
   } finally {

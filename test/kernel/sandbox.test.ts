@@ -154,7 +154,7 @@ test('a caller with lower limits of its own keeps them, and one that is named is
 
 test('--explain tells what is in force and what is not', async () => {
   const { stdout } = await hutch(['run', '--sandbox', '--network', 'host', '--explain', '--', 'true'])
-  const [force, not] = stdout.split('sandbox: not in force')
+  const [force, not] = stdout.split('sandbox: not active')
   expect(force).toContain('--seccomp strict')
   expect(force).not.toContain('--network none')
   expect(not).toContain('--network none')

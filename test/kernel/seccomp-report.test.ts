@@ -217,7 +217,7 @@ test('without a filter there is nothing to tell, and a compiled file tells nothi
     ].join('\n'),
   )
   const compiled = await hutch(['compile', '--output', `${folder}/no`, '--seccomp-report', '--', 'true'])
-  expect(compiled.stderr).toContain('a compiled file has nothing that tells of refused calls')
+  expect(compiled.stderr).toContain('a compiled file does not report refused calls')
 })
 
 test('a profile that was learnt runs the same again, and refuses what was not done', async () => {

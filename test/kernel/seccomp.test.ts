@@ -219,8 +219,8 @@ test('with new privileges and without that right there is none to be had, and th
   const args = ['--seccomp', 'strict', '--new-privileges', '--isolate', 'none', '--', 'true']
   expect((await runAs(65534, args)).stderr).toBe(
     [
-      'hutch: cannot install the filter of system calls: the kernel refused (EACCES)',
-      '  asked for by --seccomp',
+      'hutch: cannot install the system call filter: the kernel refused (EACCES)',
+      '  requested by --seccomp',
       '  refused system call: prctl',
       '  remedy: it takes no_new_privs, or CAP_SYS_ADMIN: leave out --new-privileges',
       '',
@@ -352,13 +352,13 @@ test('errors name the option and the file', async () => {
   const said = async (value: string) =>
     (await hutch(['run', '--seccomp', value, '--', 'true'])).stderr.trim().split('\n')
   expect(await said(`${folder}/bad.json`)).toEqual([
-    `hutch: cannot use --seccomp ${folder}/bad.json: syscalls[0].names[0] is unshre: there is no such system call, so it would not be refused`,
+    `hutch: cannot use --seccomp ${folder}/bad.json: syscalls[0].names[0] is unshre: there is no such system call, so nothing would be refused`,
     '  remedy: give unshare?',
   ])
   expect(await said(`${folder}/none.json`)).toEqual([
     `hutch: cannot read the profile of --seccomp ${folder}/none.json: ENOENT`,
     '  remedy: give default, strict, none, or a file with a profile in JSON',
   ])
-  expect((await said(folder))[0]).toContain('it is no plain file')
+  expect((await said(folder))[0]).toContain('it is not a regular file')
   expect((await said('defalt'))[1]).toContain('give default?')
 })

@@ -603,11 +603,11 @@ test('what is there and does not run is told why: frozen, by a group above, stop
   await above.freeze()
   for (const target of [child.pid!, own.path])
     expect(look(target)).toMatchObject({ cause: 'stuck', whose: 'ancestor', group: above.path })
-  expect(look(above.path)).toMatchObject({ whose: 'own', remedy: `let it go on: hutch cgroup thaw ${above.path}` })
+  expect(look(above.path)).toMatchObject({ whose: 'own', remedy: `thaw it: hutch cgroup thaw ${above.path}` })
   await above.thaw()
   child.kill('SIGSTOP')
   await vi.waitFor(() => expect(look(own.path)).toMatchObject({ cause: 'stuck', count: 1 }), 30_000)
-  expect(look(child.pid!).remedy).toBe(`let it go on: kill -CONT ${child.pid}`)
+  expect(look(child.pid!).remedy).toBe(`continue it: kill -CONT ${child.pid}`)
   child.kill('SIGKILL')
   await ended
 })

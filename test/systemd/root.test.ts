@@ -89,7 +89,7 @@ test('without D-Bus root’s jobs run as elsewhere, and --verbose says so', asyn
       "hutch: cannot get a group for --memory, --swap, --pids: the machine's systemd cannot be reached",
       '  /nowhere: there is no such socket (ENOENT)',
       '  remedy: install and start dbus: apt-get install dbus; or name a group with --parent',
-      "  so the job's group stands at the root of the tree, beside systemd's own",
+      "  so the job's group is at the root of the tree, beside systemd's groups",
     ],
   })
 })

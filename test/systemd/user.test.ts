@@ -134,7 +134,7 @@ test('the library says how a user’s process comes to limits, and enterScope gi
 test('the machine’s systemd lets no user in, and the error says what does', async () => {
   const { stderr } = await script("await enterScope({ manager: 'system' })", asUser())
   expect(stderr).toMatch(/systemd refused \(org\.freedesktop\.DBus\.Error\.[A-Za-z]+\)/)
-  expect(stderr).toContain("take the user's own systemd")
+  expect(stderr).toContain("use the user's own systemd")
 })
 
 test('doctor tells what users get', async () => {

@@ -70,7 +70,7 @@ test('the whole of one entry', () => {
     unit: 'bytes',
     default: 'max',
     accepts: 'bytes, such as 52428800 or 50M, or max',
-    meaning: 'Hard limit: what needs more and cannot reclaim is killed',
+    meaning: 'Hard limit; if reclaim fails, a process is killed',
     v1: ['memory.limit_in_bytes'],
   })
 })

@@ -25,7 +25,7 @@ test.each([
   ['/dev/fuse:/a:/b:r', 'too many parts'],
   ['/', 'not absolute'],
   ['/dev/x\0', 'NUL'],
-  [7, 'text'],
+  [7, 'string'],
 ])('%j is refused', (word, why) => {
   expect(() => parseDevices([word], 'library')).toThrow(why)
   expect(() => parseDevices([word], 'library')).toThrow('devices[0]')

@@ -12,7 +12,7 @@ test('what is missing is told with what is done instead, and what has it', () =>
     {
       title: 'older ways',
       state: 'note',
-      found: 'without memory.peak: the highest use of memory is not told on v2',
+      found: 'without memory.peak: peak memory is not available on v2',
       remedy: 'Linux 5.19 has all of it',
     },
   ])

@@ -142,11 +142,11 @@ template users/%u { cpu { cpu.shares = 100; } }
     ['banana', 'f: line 1 has banana'],
     ['group a {\n pids {\n pids.max = 5\n }\n}', 'f: line 4 has "}"'],
     ['group a {\n', 'f: line 2 has the end of the file'],
-    ['group a { pids { x = "open; } }', 'f: line 1 has a quoted text that does not end'],
-    ['\n\ngroup a { pids { } } ?', 'f: line 3 has a sign that has no place here: "?"'],
+    ['group a { pids { x = "open; } }', 'f: line 1 has a quoted string without an end'],
+    ['\n\ngroup a { pids { } } ?', 'f: line 3 has an unexpected character: "?"'],
     ['group a { pids { } pids { } }', 'f: line 1 has pids'],
     ['systemd { slice = x; scope = y.scope; }', 'f: line 1 has x'],
-    ['group ../a { pids { } }', 'for f:1: "." and ".." are no names of groups'],
+    ['group ../a { pids { } }', 'for f:1: "." and ".." are not names of groups'],
     ['group a { pids { ../x = 5; } }', 'for f:1: this is not the name of a cgroup file'],
   ])('%j is refused with its line', (text, message) => {
     expect(() => parseConfiguration(text, 'f')).toThrow(message)

@@ -57,5 +57,5 @@ test('a kernel without it is named as what is missing, and how to have it', () =
   const refused = (errno: string, part = 0) => explainRefusal(op, errno, made, () => [], part)
   expect(refused('ENOSYS')).toMatchObject({ code: 'LANDLOCK_MISSING', remedy: expect.stringContaining('Linux 5.13') })
   expect(refused('EOPNOTSUPP')).toMatchObject({ code: 'LANDLOCK_MISSING', remedy: expect.stringContaining('lsm=') })
-  expect(refused('ENOENT', 1).message).toContain('cannot open /usr for a rule of Landlock')
+  expect(refused('ENOENT', 1).message).toContain('cannot open /usr for a Landlock rule')
 })

@@ -35,13 +35,13 @@ test.each<[string, string, string[]]>([
 ])('%s %j on v1 is %j', (file, value, writes) => expect(translate(file, value)).toEqual(writes))
 
 test.each<[string, string, string]>([
-  ['io.latency', '8:0 target=100', 'cannot set io.latency: io.latency is a file of cgroup v2 alone'],
+  ['io.latency', '8:0 target=100', 'cannot set io.latency: io.latency is a file of cgroup v2 only'],
   ['io.weight', '2000', 'cannot set io.weight: on cgroup v1 weights end at 1000'],
-  ['memory.swap.high', '5', 'cannot set memory.swap.high: memory.swap.high is a file of cgroup v2 alone'],
+  ['memory.swap.high', '5', 'cannot set memory.swap.high: memory.swap.high is a file of cgroup v2 only'],
   [
     'cpuset.cpus.partition',
     'root',
-    'cannot set cpuset.cpus.partition: cpuset.cpus.partition is a file of cgroup v2 alone',
+    'cannot set cpuset.cpus.partition: cpuset.cpus.partition is a file of cgroup v2 only',
   ],
   ['io.max', '8:0 rbps=fast', 'cannot use "8:0 rbps=fast" for io.max: a limit is a number above 0, or max'],
   ['io.max', '8:0 rbps=0', 'cannot use "8:0 rbps=0" for io.max: a limit is a number above 0, or max'],

@@ -38,7 +38,7 @@ test('text for Prometheus: only what is known, in base units', () => {
     # HELP container_spec_cpu_period Microseconds that container_spec_cpu_quota is for.
     # TYPE container_spec_cpu_period gauge
     container_spec_cpu_period{id="/a"} 100000
-    # HELP container_memory_usage_bytes Memory in use, file cache counted.
+    # HELP container_memory_usage_bytes Memory in use, including file cache.
     # TYPE container_memory_usage_bytes gauge
     container_memory_usage_bytes{id="/a"} 1000
     # HELP container_spec_memory_limit_bytes Memory limit; 0 is none.
@@ -59,10 +59,10 @@ test('text for Prometheus: only what is known, in base units', () => {
     # HELP container_fs_writes_total Writes to block devices.
     # TYPE container_fs_writes_total counter
     container_fs_writes_total{id="/b",device="/dev/of-8:0"} 4
-    # HELP hutch_frozen Whether the tasks are stopped by the freezer.
+    # HELP hutch_frozen Whether the tasks are frozen.
     # TYPE hutch_frozen gauge
     hutch_frozen{id="/a"} 0
-    # HELP container_last_seen When it was looked at, in seconds since 1970.
+    # HELP container_last_seen Time of the sample, in seconds since 1970.
     # TYPE container_last_seen gauge
     container_last_seen{id="/a"} 1700000000
     container_last_seen{id="/b"} 1700000000
@@ -72,10 +72,10 @@ test('text for Prometheus: only what is known, in base units', () => {
     # HELP machine_memory_bytes Memory of the machine.
     # TYPE machine_memory_bytes gauge
     machine_memory_bytes 4096
-    # HELP hutch_groups Control groups there are.
+    # HELP hutch_groups Number of control groups.
     # TYPE hutch_groups gauge
     hutch_groups 2
-    # HELP hutch_look_seconds How long the look at all of them took.
+    # HELP hutch_look_seconds Duration of the sample of all groups, in seconds.
     # TYPE hutch_look_seconds gauge
     hutch_look_seconds 0.012
     "
@@ -85,10 +85,10 @@ test('text for Prometheus: only what is known, in base units', () => {
 test('OpenMetrics names a counter without its ending, and ends', () => {
   const families = makeMetrics(snapshot({ '/a': { oomKills: 1 } }), circumstances)
   expect(formatMetrics(families, 'openMetrics')).toMatchInlineSnapshot(`
-    "# HELP container_oom_events Processes killed for want of memory.
+    "# HELP container_oom_events Processes killed by the OOM killer.
     # TYPE container_oom_events counter
     container_oom_events_total{id="/a"} 1
-    # HELP container_last_seen When it was looked at, in seconds since 1970.
+    # HELP container_last_seen Time of the sample, in seconds since 1970.
     # TYPE container_last_seen gauge
     container_last_seen{id="/a"} 1700000000
     # HELP machine_cpu_cores Processors of the machine.
@@ -98,10 +98,10 @@ test('OpenMetrics names a counter without its ending, and ends', () => {
     # TYPE machine_memory_bytes gauge
     # UNIT machine_memory_bytes bytes
     machine_memory_bytes 4096
-    # HELP hutch_groups Control groups there are.
+    # HELP hutch_groups Number of control groups.
     # TYPE hutch_groups gauge
     hutch_groups 1
-    # HELP hutch_look_seconds How long the look at all of them took.
+    # HELP hutch_look_seconds Duration of the sample of all groups, in seconds.
     # TYPE hutch_look_seconds gauge
     # UNIT hutch_look_seconds seconds
     hutch_look_seconds 0.012
@@ -169,7 +169,7 @@ test('OTLP: counters are cumulative sums from the time that their group was made
         `${metric}.1`,
         'container_memory_usage_bytes',
         `${metric}.2`,
-        'Memory in use, file cache counted.',
+        'Memory in use, including file cache.',
         `${metric}.3`,
         'By',
       ],
@@ -179,7 +179,7 @@ test('OTLP: counters are cumulative sums from the time that their group was made
         `${metric}.1`,
         'container_oom_events_total',
         `${metric}.2`,
-        'Processes killed for want of memory.',
+        'Processes killed by the OOM killer.',
         `${metric}.3`,
         '',
       ],
@@ -279,7 +279,7 @@ test.each([
 test('a place to push to: a receiver has its path, and a key does not belong into it', () => {
   expect(readUrl('http://a:1').href).toBe('http://a:1/v1/metrics')
   expect(readUrl('https://a/other/path').href).toBe('https://a/other/path')
-  expect(() => readUrl('a:1')).toThrow(/no URL that can be pushed to/)
+  expect(() => readUrl('a:1')).toThrow(/not a URL for pushing/)
   expect(() => readUrl('http://me:secret@a:1')).toThrow(/^(?![\s\S]*secret)[\s\S]*OTEL_EXPORTER_OTLP_HEADERS/)
 })
 
@@ -324,7 +324,7 @@ test('a variable that is not understood is told by its name and left aside; a pl
   expect(warnings).toEqual([
     'OTEL_EXPORTER_OTLP_COMPRESSION is left aside: "zstd\\x1b[2J" is not gzip or none',
     'OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is left aside: 10s is not a number of milliseconds, 100 at least',
-    'OTEL_EXPORTER_OTLP_PROTOCOL is left aside: grpc is not http/protobuf, which hutch pushes by',
+    'OTEL_EXPORTER_OTLP_PROTOCOL is left aside: grpc is not http/protobuf, the protocol of hutch',
     'OTEL_RESOURCE_ATTRIBUTES is left aside: "zone=a,rack=%zz" is not name=value,name=value, percent-encoded',
     'OTEL_METRIC_EXPORT_INTERVAL is left aside: 0 is not a number of milliseconds, 100 at least',
   ])

@@ -63,8 +63,8 @@ test('what cannot be set is told, with group, file and value', () => {
   const { outer: held } = addOuterLimits(asked, given, all)
   expect(held.map((one) => one.held)).toEqual([false, false, true])
   const text = describeOuter(held)
-  expect(text).toContain('io.max       8:0 wbps=1 of /cg/a: does not hold for the job')
-  expect(text).toContain('hugetlb.2MB.max  0 of /cg/a: does not hold for the job')
+  expect(text).toContain('io.max       8:0 wbps=1 of /cg/a: does not apply to the job')
+  expect(text).toContain('hugetlb.2MB.max  0 of /cg/a: does not apply to the job')
   expect(describeOuter(held.slice(2))).toBeUndefined()
 })
 

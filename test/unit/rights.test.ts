@@ -181,17 +181,17 @@ test('joins are paths, processes and names of network namespaces', () => {
 })
 
 test.each([
-  [{ isolate: ['user'], join: { net: 5 } }, 'OPTION_CONFLICT', 'no rights over namespaces'],
-  [{ isolate: ['net'], join: { net: 5 } }, 'OPTION_CONFLICT', 'a net namespace of its own is asked for, too'],
+  [{ isolate: ['user'], join: { net: 5 } }, 'OPTION_CONFLICT', 'no rights over existing namespaces'],
+  [{ isolate: ['net'], join: { net: 5 } }, 'OPTION_CONFLICT', 'a net namespace of its own is also requested'],
   [{ isolate: ['usr'] }, 'OPTION_INVALID', 'give user?'],
   [{ join: { nett: 5 } }, 'OPTION_INVALID', 'give net?'],
   [{ join: ['net=5'] }, 'OPTION_INVALID', 'it names no namespaces'],
-  [{ mapUsers: [] }, 'OPTION_INVALID', 'it maps no id'],
+  [{ mapUsers: [] }, 'OPTION_INVALID', 'it maps no ids'],
   [{ mapUsers: ['0:0:2', '1:9:1'] }, 'OPTION_INVALID', 'the id 1 inside is mapped twice'],
   [{ mapUsers: ['root', '0:9:1'] }, 'OPTION_INVALID', 'the id 0 inside is mapped twice'],
-  [{ mapUsers: 'auto' }, 'IDMAP_NOT_DELEGATED', '/etc/subuid does not give that'],
-  [{ mapUsers: '0:100000:5', user: 'joe' }, 'OPTION_CONFLICT', 'user 7 has no place in the maps'],
-  [{ timeOffset: { realtime: 1 } }, 'OPTION_INVALID', 'the wall clock is one for all'],
+  [{ mapUsers: 'auto' }, 'IDMAP_NOT_DELEGATED', '/etc/subuid does not allow it'],
+  [{ mapUsers: '0:100000:5', user: 'joe' }, 'OPTION_CONFLICT', 'user 7 is not mapped'],
+  [{ timeOffset: { realtime: 1 } }, 'OPTION_INVALID', 'all namespaces share the wall clock'],
   [{ capAdd: 'NET_RAW', capDrop: ['NET_RAW'] }, 'OPTION_CONFLICT', 'capDrop takes it away'],
   [{ capDrop: ['CHOWNN'] }, 'OPTION_INVALID', 'give CHOWN?'],
   [{ ulimits: { nofiles: 1 } }, 'OPTION_INVALID', 'give nofile?'],

@@ -71,8 +71,8 @@ test.each<[MountOption, object]>([
 ])('%j is read', (option, mount) => expect(one(option)).toEqual({ ...mount, typed: Object.values(option)[0] }))
 
 test.each<[unknown, string]>([
-  [{ volume: '/a' }, 'right parts'],
-  [{ volume: '/a:/b:/c' }, 'right parts'],
+  [{ volume: '/a' }, 'wrong parts'],
+  [{ volume: '/a:/b:/c' }, 'wrong parts'],
   [{ volume: ':/b' }, 'a path is empty'],
   [{ volume: '/a:b' }, 'not an absolute path'],
   [{ volume: '/a:/b:r0' }, 'there is no such option'],
@@ -91,8 +91,8 @@ test.each<[unknown, string]>([
   [{ tmpfs: '/tmp:size=max' }, 'give a size'],
   [{ tmpfs: '/tmp:size' }, 'its value is missing'],
   [{ tmpfs: '/tmp:mode=999' }, 'an octal mode'],
-  [{ tmpfs: '/tmp:size=1M:ro' }, 'right parts'],
-  [{ overlay: '/a' }, 'right parts'],
+  [{ tmpfs: '/tmp:size=1M:ro' }, 'wrong parts'],
+  [{ overlay: '/a' }, 'wrong parts'],
   [{ overlay: '/a:/b:upper=u' }, 'go together'],
   [{ overlay: '/a:/b:ro' }, 'two layers'],
   [{ overlay: '/a:/b:ro,upper=u,work=w' }, 'needs no upper'],

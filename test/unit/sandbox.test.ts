@@ -38,7 +38,7 @@ test('alone it closes all', () => {
     workdir: '/tmp',
   })
   expect(named({})).toEqual([])
-  expect(describeSandbox({})).not.toContain('not in force')
+  expect(describeSandbox({})).not.toContain('not active')
 })
 
 test('what is named replaces its part alone', () => {

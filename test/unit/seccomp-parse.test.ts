@@ -78,7 +78,7 @@ test('numbers of 64 bits keep all their digits, and what looks like one in a tex
     "action": "SCMP_ACT_ERRNO", "args": [${condition}]}]}`
   expect(parseProfileText(text, 'p').rules[0]!.conditions[0]!.value).toBe(0xffff_ffff_ffff_ffffn)
   expect(() => parseProfileText(text.replace('18446744073709551615,', '18446744073709551616,'), 'p')).toThrow(
-    /syscalls\[0\]\.args\[0\]\.value is 18446744073709551616: this is not in its range/,
+    /syscalls\[0\]\.args\[0\]\.value is 18446744073709551616: this is out of range/,
   )
 })
 
@@ -99,7 +99,7 @@ test('a name that no machine has is passed over where it was to be allowed, and 
     read({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: [{ names, action: 'SCMP_ACT_ALLOW' }] }).rules[0]!.names,
   ).toEqual(['read'])
   expect(message({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names, action: 'SCMP_ACT_ERRNO' }] })).toEqual([
-    'cannot use --seccomp p.json: syscalls[0].names[1] is reed: there is no such system call, so it would not be refused',
+    'cannot use --seccomp p.json: syscalls[0].names[1] is reed: there is no such system call, so nothing would be refused',
     'remedy: give read?',
   ])
   // other machines have it
@@ -115,10 +115,10 @@ test.each<[string, object, string, string]>([
   ['no default', { syscalls: [] }, 'defaultAction is null', 'give one of SCMP_ACT_KILL,'],
   ['an action', { defaultAction: 'SCMP_ACT_ALOW' }, 'defaultAction is SCMP_ACT_ALOW', 'give SCMP_ACT_ALLOW?'],
   ['a key', { defaultAction: 'SCMP_ACT_ALLOW', sycalls: [] }, 'it is sycalls: there is no such key', 'give syscalls?'],
-  ['notices', { defaultAction: 'SCMP_ACT_NOTIFY' }, 'hutch hands no notices', 'give another action'],
+  ['notices', { defaultAction: 'SCMP_ACT_NOTIFY' }, 'hutch does not forward', 'give another action'],
   ['a listener', { defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/run/x' }, 'listenerPath is /run/x', 'without it'],
-  ['a list', { defaultAction: 'SCMP_ACT_ALLOW', syscalls: {} }, 'syscalls is "{}": this is no list', 'give a list'],
-  ['no object', [] as object, 'it is "[]": this is no object', 'give an object'],
+  ['a list', { defaultAction: 'SCMP_ACT_ALLOW', syscalls: {} }, 'syscalls is "{}": this is not a list', 'give a list'],
+  ['no object', [] as object, 'it is "[]": this is not an object', 'give an object'],
   ['an errno', { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 65536 }, 'defaultErrnoRet is 65536', 'from 0 to'],
   [
     'errno of allow',

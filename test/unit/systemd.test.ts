@@ -239,8 +239,8 @@ test('a refusal keeps its name and words', async () => {
 })
 
 test.each<[string, string, (socket: Socket, data: Buffer) => void]>([
-  ['rejects this user', 'it does not take this user', (socket) => socket.write('REJECTED EXTERNAL\r\n')],
-  ['greets without end', 'its greeting does not end', (socket) => socket.write('x'.repeat(20_000))],
+  ['rejects this user', 'it does not accept this user', (socket) => socket.write('REJECTED EXTERNAL\r\n')],
+  ['greets without end', 'its greeting is incomplete', (socket) => socket.write('x'.repeat(20_000))],
   ['closes at once', 'the connection was closed', (socket) => socket.end()],
   ['is silent', 'no answer within 0.2 s', () => {}],
 ])('a bus that %s is told as unreachable', async (what, why, answer) => {

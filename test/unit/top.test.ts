@@ -79,7 +79,7 @@ test('the details tell what memory.high slowed, where it is known', () => {
   expect(drawn({}, {})).toBeUndefined()
   const high = { memoryHigh: 2 ** 20 }
   expect(drawn({ ...high, memoryHighEvents: 4 }, { ...high, memoryHighEvents: 7 })?.trimEnd()).toBe(
-    '  slowed at     1.0 MiB   memory.high, 7 times, 3 since the last look',
+    '  slowed at     1.0 MiB   memory.high, 7 times, 3 since the last sample',
   )
   // one below it was
   expect(drawn({}, { memoryHigh: 'max', memoryHighEvents: 7 })?.trimEnd()).toBe(

@@ -165,7 +165,7 @@ test.each<[string, unknown, string]>([
   [
     'cpu.max',
     '10 100000',
-    'cannot use "10 100000" for cpu.max: a quota has at least 1000 µs\n  remedy: give a quota and a period in µs, such as 50000 100000 for half a CPU, or max',
+    'cannot use "10 100000" for cpu.max: a quota must be at least 1000 µs\n  remedy: give a quota and a period in µs, such as 50000 100000 for half a CPU, or max',
   ],
   [
     'cpu.stat',
@@ -175,22 +175,22 @@ test.each<[string, unknown, string]>([
   [
     'cpuset.cpus.partition',
     'rooot',
-    'cannot use rooot for cpuset.cpus.partition: it is none of these\n  remedy: give member, root or isolated',
+    'cannot use rooot for cpuset.cpus.partition: it is not one of these\n  remedy: give member, root or isolated',
   ],
   [
     'io.max',
     '8:0 rbsp=1',
-    'cannot use "8:0 rbsp=1" for io.max: rbsp is none of its keys\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max takes a limit away',
+    'cannot use "8:0 rbsp=1" for io.max: rbsp is not one of its keys\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max removes a limit',
   ],
   [
     'io.max',
     'sda rbps=1',
-    'cannot use "sda rbps=1" for io.max: a device is named as 8:0\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max takes a limit away',
+    'cannot use "sda rbps=1" for io.max: a device is named as 8:0\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max removes a limit',
   ],
   [
     'pids.max',
     '5\n',
-    'cannot use "5\\x0a" for pids.max: it has a control character in it\n  remedy: give a number, such as 20, or max',
+    'cannot use "5\\x0a" for pids.max: it contains a control character\n  remedy: give a number, such as 20, or max',
   ],
 ])('%s refuses %j', (file, value, message) =>
   expect(() => formatWrites(words(file), value)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message })),
@@ -198,7 +198,9 @@ test.each<[string, unknown, string]>([
 
 test('one text for one value: several devices are several writes', () => {
   expect(formatValue(words('memory.max'), '1K')).toBe('1024')
-  expect(() => formatValue(words('io.weight'), { '8:0': 1, '8:16': 2 })).toThrow('the kernel takes one entry at a time')
+  expect(() => formatValue(words('io.weight'), { '8:0': 1, '8:16': 2 })).toThrow(
+    'the kernel accepts one entry at a time',
+  )
   expect(() => formatValue(words('cgroup.procs'), [])).toThrow('it is empty')
 })
 

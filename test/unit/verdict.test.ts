@@ -203,7 +203,7 @@ test('a refused step is told with its option, what errno means there, and a reme
   expect(
     explainRefusal(write!, 'EBUSY', made, () => []).message,
   ).toBe(`cannot set memory.max to 4096 in /cg/hutch-42-777-4026531836-1: the kernel refused (EBUSY)
-  asked for by limits.memory
+  requested by limits.memory
   the group already uses more, and nothing more could be reclaimed
   remedy: set a higher limit`)
   for (const op of [...compilePlan(made).outer, ...compilePlan(made).inner])

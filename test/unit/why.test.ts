@@ -304,7 +304,7 @@ test('the heap of a Node program', () => {
   const remedy = (limit: number, flag?: number) => adviseHeap(limit * MiB, flag && flag * MiB, 8 * 2 ** 30).remedy
   expect(remedy(512)).toContain('--max-old-space-size=384')
   expect(remedy(512, 4096)).toContain('--max-old-space-size=384')
-  expect(remedy(512, 128)).toContain('outside of the heap')
+  expect(remedy(512, 128)).toContain('outside the heap')
 })
 
 test('file systems that a process can write, and that can be asked without waiting', () => {
@@ -385,7 +385,7 @@ test('commands to be copied are words for a shell, and name the unit of systemd'
   expect(raise('/a "b" $(id)', 'memory.max', '18M')).toBe(`hutch cgroup set '/a "b" $(id)' memory.max=18M`)
   expect(raise('/a', 'cpu.max', '20000 100000')).toBe('hutch cgroup set /a cpu.max="20000 100000"')
   expect(raise('/system.slice/web.service', 'cpu.max', '20000 100000')).toBe(
-    'hutch cgroup set /system.slice/web.service cpu.max="20000 100000"; so that systemd keeps it: systemctl set-property web.service CPUQuota=20%',
+    'hutch cgroup set /system.slice/web.service cpu.max="20000 100000"; to make it permanent in systemd: systemctl set-property web.service CPUQuota=20%',
   )
   expect(raise('/user.slice/user@1.service/app.slice', 'pids.max', '9')).toMatch(
     /systemctl --user set-property app.slice TasksMax=9$/,

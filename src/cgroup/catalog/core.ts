@@ -6,7 +6,7 @@ const stallKeys: Keys = {
   avg10: ['%', 'Share of the last 10 seconds lost to waiting'],
   avg60: ['%', 'Share of the last minute lost to waiting'],
   avg300: ['%', 'Share of the last five minutes lost to waiting'],
-  total: ['µs', 'Time lost to waiting, all in all'],
+  total: ['µs', 'Total time lost to waiting'],
 }
 
 const pressure = (what: string, since: string) =>
@@ -16,7 +16,7 @@ const pressure = (what: string, since: string) =>
     writes: 'trigger',
     since,
     accepts: 'a trigger: some or full, a stall and a window in µs, such as some 150000 1000000',
-    meaning: `Time in which some, or all, tasks here stood still for lack of ${what}`,
+    meaning: `Time during which some, or all, tasks here waited for ${what}`,
     keys: stallKeys,
   }) as const
 
@@ -49,14 +49,14 @@ export const core = {
   'cgroup.controllers': {
     access: 'read',
     format: 'words',
-    meaning: 'Controllers that the parent hands down, which this group can use',
+    meaning: 'Controllers that the parent enables for this group',
   },
   'cgroup.subtree_control': {
     access: 'read-write',
     format: 'words',
     writes: 'toggles',
     accepts: 'names of controllers with + or -, such as +memory -cpu',
-    meaning: 'Controllers that this group hands down to its children',
+    meaning: 'Controllers that this group enables for its children',
   },
   'cgroup.events': {
     access: 'read',
@@ -65,7 +65,7 @@ export const core = {
     meaning: 'State of the group; the file can be watched for its changes',
     keys: {
       populated: ['flag', 'Whether a live process is here or below'],
-      frozen: ['flag', 'Whether everything here and below stands still'],
+      frozen: ['flag', 'Whether everything here and below is frozen'],
     },
   },
   'cgroup.max.descendants': {
@@ -89,9 +89,9 @@ export const core = {
     meaning: 'How many groups are below, alive or removed but not yet freed',
     keys: {
       nr_descendants: ['count', 'Live groups below'],
-      nr_dying_descendants: ['count', 'Removed groups below that something still holds'],
-      'nr_subsys_<controller>': ['count', 'Live groups, this one included, that have this controller’s state'],
-      'nr_dying_subsys_<controller>': ['count', 'Removed groups whose state of this controller is still held'],
+      nr_dying_descendants: ['count', 'Removed groups below that are still in use'],
+      'nr_subsys_<controller>': ['count', 'Live groups, including this one, that have this controller’s state'],
+      'nr_dying_subsys_<controller>': ['count', 'Removed groups whose state of this controller is still in use'],
     },
   },
   'cgroup.stat.local': {
@@ -99,7 +99,7 @@ export const core = {
     root: 'never',
     format: 'flat-keyed',
     since: '6.18',
-    meaning: 'Figures of this group alone, without those below',
+    meaning: 'Figures of this group only, without its descendants',
     keys: { frozen_usec: ['µs', 'Time between freezing and thawing, by itself or by an ancestor'] },
   },
   'cgroup.freeze': {
@@ -108,7 +108,7 @@ export const core = {
     format: 'flag',
     since: '5.2',
     default: '0',
-    meaning: 'Stops everything here and below (1), or lets it go on (0)',
+    meaning: 'Freezes everything here and below (1), or thaws it (0)',
     v1: ['freezer.state'],
   },
   'cgroup.kill': {

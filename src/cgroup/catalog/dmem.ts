@@ -22,9 +22,9 @@ const figure = (meaning: string, since = '6.14') =>
 
 export const dmem = {
   'dmem.max': limit('max', 'Device memory the group may use, by region'),
-  'dmem.low': limit('0', 'Device memory that is left to the group as long as others have some to give'),
-  'dmem.min': limit('0', 'Device memory that is never taken from the group'),
+  'dmem.low': limit('0', 'Device memory that is reclaimed only if no other group has any to give'),
+  'dmem.min': limit('0', 'Device memory that is never reclaimed from the group'),
   'dmem.current': figure('Device memory in use, by region'),
-  'dmem.peak': figure('Most device memory that was in use at once, by region', '7.2'),
-  'dmem.capacity': { ...figure('Device memory there is, by region'), root: 'only' },
+  'dmem.peak': figure('Peak device memory use, by region', '7.2'),
+  'dmem.capacity': { ...figure('Total device memory, by region'), root: 'only' },
 } satisfies Entries

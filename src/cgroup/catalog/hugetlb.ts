@@ -27,7 +27,7 @@ export const hugetlb = {
     root: 'never',
     format: 'bytes',
     since: '5.7',
-    meaning: 'Huge pages of this size reserved by mappings, used yet or not',
+    meaning: 'Huge pages of this size reserved by mappings, whether used or not',
     v1: ['hugetlb.<size>.rsvd.usage_in_bytes'],
   },
   'hugetlb.<size>.rsvd.max': {
@@ -44,7 +44,7 @@ export const hugetlb = {
     root: 'never',
     format: 'flat-keyed',
     since: '5.6',
-    meaning: 'How often the limit was met, here and below; can be watched',
+    meaning: 'How often the limit was reached, here and below; can be watched',
     keys: eventKeys,
   },
   'hugetlb.<size>.events.local': {
@@ -52,7 +52,7 @@ export const hugetlb = {
     root: 'never',
     format: 'flat-keyed',
     since: '5.6',
-    meaning: 'How often this group’s own limit was met; can be watched',
+    meaning: 'How often this group’s own limit was reached; can be watched',
     keys: eventKeys,
     v1: ['hugetlb.<size>.failcnt'],
   },

@@ -8,7 +8,7 @@ const limit = (unit: 'bytes' | 'count', meaning: string): Entry => ({
   format: 'flat-keyed',
   unit,
   noLimit: '0',
-  accepts: `a device and a number, such as 8:0 ${unit === 'bytes' ? 1_048_576 : 120}; 0 takes the limit away`,
+  accepts: `a device and a number, such as 8:0 ${unit === 'bytes' ? 1_048_576 : 120}; 0 removes the limit`,
   meaning,
   lines: 'device',
 })
@@ -22,8 +22,8 @@ const byOperation = (unit: 'bytes' | 'count' | 'ns', meaning: string): Entry => 
   keys: {
     Read: [unit, 'Reads'],
     Write: [unit, 'Writes'],
-    Sync: [unit, 'Reads, and writes that were waited for'],
-    Async: [unit, 'Writes that were not waited for'],
+    Sync: [unit, 'Reads, and synchronous writes'],
+    Async: [unit, 'Asynchronous writes'],
     Discard: [unit, 'Discards'],
     Total: [unit, 'All kinds together'],
   },
@@ -42,7 +42,7 @@ const counters: Entries = {
   io_serviced: byOperation('count', 'Operations'),
   io_service_time: byOperation('ns', 'Time operations took on the device'),
   io_wait_time: byOperation('ns', 'Time operations waited for the device'),
-  io_merged: byOperation('count', 'Operations joined with others'),
+  io_merged: byOperation('count', 'Merged operations'),
   io_queued: byOperation('count', 'Operations waiting now'),
   time: byDevice('ms', 'Device time used'),
   sectors: byDevice('count', 'Sectors moved'),
@@ -72,7 +72,7 @@ const deviceWeight = (smallest: number, meaning: string): Entry => ({
   keys: { default: ['weight', 'For devices that are not listed'] },
 })
 
-const share = 'Share of device time against its siblings, when they all want it'
+const share = 'Share of device time relative to its siblings, when it is contended'
 
 /** Each counter, and its sum with the groups below. */
 const countersOf = (prefix: string): Entries =>
@@ -97,12 +97,12 @@ export const legacyBlkio: Entries = {
   'blkio.weight': { ...weight(10, share), default: '500' },
   'blkio.weight_device': deviceWeight(10, `${share}, by device`),
   'blkio.leaf_weight': {
-    ...weight(10, 'The same share for the group’s own tasks against its children'),
+    ...weight(10, 'The same share for the group’s own tasks relative to its children'),
     default: '500',
   },
   'blkio.leaf_weight_device': deviceWeight(10, 'The same share for the group’s own tasks, by device'),
   'blkio.bfq.weight': { ...weight(1, share), root: 'never', default: '100' },
   'blkio.bfq.weight_device': { ...deviceWeight(1, `${share}, by device`), root: 'never' },
   'blkio.prio.class': prioClass,
-  'blkio.reset_stats': { access: 'write', format: 'count', accepts: '0', meaning: 'Starts all counts of blkio anew' },
+  'blkio.reset_stats': { access: 'write', format: 'count', accepts: '0', meaning: 'Resets all counters of blkio' },
 }

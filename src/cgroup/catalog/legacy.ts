@@ -37,12 +37,12 @@ const core: Entries = {
     accepts: 'the path of a program, such as /usr/local/sbin/on-empty',
     meaning: 'Program that the kernel runs as root, with the group’s path, when a group becomes empty',
   },
-  'cgroup.clone_children': flag('0', 'Whether new groups take over this one’s cpuset'),
+  'cgroup.clone_children': flag('0', 'Whether new groups copy this one’s cpuset'),
   'cgroup.sane_behavior': {
     access: 'read',
     root: 'only',
     format: 'flag',
-    meaning: 'Left over from the way to v2: always 0 on v1',
+    meaning: 'Always 0 on v1',
   },
   'cgroup.event_control': {
     access: 'write',
@@ -59,19 +59,19 @@ const freezer: Entries = {
     format: 'choice',
     choices: ['FROZEN', 'THAWED'],
     default: 'THAWED',
-    meaning: 'Stops everything here and below, or lets it go on; FREEZING until all have stopped',
+    meaning: 'Freezes or thaws everything here and below; FREEZING until all have stopped',
   },
   'freezer.self_freezing': {
     access: 'read',
     root: 'never',
     format: 'flag',
-    meaning: 'Whether freezing was asked for here',
+    meaning: 'Whether this group was frozen',
   },
   'freezer.parent_freezing': {
     access: 'read',
     root: 'never',
     format: 'flag',
-    meaning: 'Whether freezing was asked for above',
+    meaning: 'Whether an ancestor was frozen',
   },
 }
 
@@ -79,12 +79,12 @@ const deviceAccepts =
   'a type, a device and rights, such as c 1:3 rwm (a for all, b block, c character; read, write, mknod)'
 
 const devices: Entries = {
-  'devices.allow': { access: 'write', format: 'text', accepts: deviceAccepts, meaning: 'Lets tasks use a device' },
+  'devices.allow': { access: 'write', format: 'text', accepts: deviceAccepts, meaning: 'Allows tasks a device' },
   'devices.deny': {
     access: 'write',
     format: 'text',
     accepts: deviceAccepts,
-    meaning: 'Takes the use of a device away',
+    meaning: 'Denies tasks a device',
   },
   'devices.list': { access: 'read', format: 'lines', default: 'a *:* rwm', meaning: 'Devices that tasks may use' },
 }
@@ -96,13 +96,13 @@ const network: Entries = {
     unit: '',
     default: '0',
     accepts: 'a class as a number, 0xAAAABBBB for AAAA:BBBB, such as 1048577',
-    meaning: 'Traffic class (tc) that packets of this group are given',
+    meaning: 'Traffic class (tc) of this group’s packets',
   },
   'net_prio.prioidx': {
     access: 'read',
     format: 'count',
     unit: '',
-    meaning: 'Number the kernel knows this group by',
+    meaning: 'The kernel’s number of this group',
   },
   'net_prio.ifpriomap': {
     access: 'read-write',
@@ -133,14 +133,14 @@ const sizes = (infix: string, what: string): Entries => ({
     access: 'read-write',
     root: 'never',
     format: 'bytes',
-    accepts: '0, which starts the figure anew',
+    accepts: '0, which resets the figure',
     meaning: `Most huge pages of this size that were ${what} at once`,
   },
   [`hugetlb.<size>.${infix}failcnt`]: {
     access: 'read-write',
     root: 'never',
     format: 'count',
-    accepts: '0, which starts the count anew',
+    accepts: '0, which resets the counter',
     meaning: `Times huge pages of this size could not be ${what} because of the limit`,
   },
 })

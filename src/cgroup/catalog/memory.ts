@@ -4,19 +4,19 @@ import { memoryStatKeys } from './memory-stat.ts'
 import type { Entries, Keys } from './words.ts'
 
 const eventKeys: Keys = {
-  low: ['count', 'Reclaimed from although under memory.low, because memory was short elsewhere'],
-  high: ['count', 'Throttled and made to reclaim for going over memory.high'],
-  max: ['count', 'Allocations that ran into memory.max'],
-  oom: ['count', 'Allocations about to fail for want of memory'],
-  oom_kill: ['count', 'Processes killed for memory, by any out-of-memory killer'],
-  oom_group_kill: ['count', 'Times the whole group was killed for memory'],
-  sock_throttled: ['count', 'Times network sockets were held back for memory'],
+  low: ['count', 'Reclaimed despite memory.low, because memory was short elsewhere'],
+  high: ['count', 'Throttled and reclaimed above memory.high'],
+  max: ['count', 'Allocations that reached memory.max'],
+  oom: ['count', 'Allocations about to fail (out of memory)'],
+  oom_kill: ['count', 'Processes killed, by any out-of-memory killer'],
+  oom_group_kill: ['count', 'Times the whole group was killed by the OOM killer'],
+  sock_throttled: ['count', 'Times network sockets were throttled for memory'],
 }
 
 const swapEventKeys: Keys = {
   high: ['count', 'Times swap use was over memory.swap.high'],
-  max: ['count', 'Times swap ran into memory.swap.max'],
-  fail: ['count', 'Times no swap could be had, by the limit or because there was none left'],
+  max: ['count', 'Times swap reached memory.swap.max'],
+  fail: ['count', 'Times swap could not be allocated, by the limit or because it was full'],
 }
 
 export const memory = {
@@ -32,8 +32,8 @@ export const memory = {
     root: 'never',
     format: 'bytes',
     since: '5.19',
-    accepts: '0, on kernels from 6.12: the figure starts anew, for that open file alone',
-    meaning: 'Most memory that was in use at once since the group was made',
+    accepts: '0, since Linux 6.12: resets the figure for that open file only',
+    meaning: 'Peak memory use since the group was created',
     v1: ['memory.max_usage_in_bytes'],
   },
   'memory.min': {
@@ -42,14 +42,14 @@ export const memory = {
     format: 'bytes-or-max',
     since: '4.18',
     default: '0',
-    meaning: 'Memory that is never reclaimed from the group, whatever happens',
+    meaning: 'Memory that is never reclaimed from the group',
   },
   'memory.low': {
     access: 'read-write',
     root: 'never',
     format: 'bytes-or-max',
     default: '0',
-    meaning: 'Memory that is left to the group as long as others have some to give',
+    meaning: 'Memory that is reclaimed only if no other group has any to give',
     v1: ['memory.soft_limit_in_bytes'],
   },
   'memory.high': {
@@ -57,14 +57,14 @@ export const memory = {
     root: 'never',
     format: 'bytes-or-max',
     default: 'max',
-    meaning: 'Above it tasks are slowed down and made to reclaim; nothing is killed',
+    meaning: 'Above it tasks are throttled and must reclaim; nothing is killed',
   },
   'memory.max': {
     access: 'read-write',
     root: 'never',
     format: 'bytes-or-max',
     default: 'max',
-    meaning: 'Hard limit: what needs more and cannot reclaim is killed',
+    meaning: 'Hard limit; if reclaim fails, a process is killed',
     v1: ['memory.limit_in_bytes'],
   },
   'memory.reclaim': {
@@ -73,7 +73,7 @@ export const memory = {
     unit: 'bytes',
     since: '5.19',
     accepts: 'bytes, such as 50M, with swappiness=60 or without (from 6.9)',
-    meaning: 'Takes that much memory back from the group now; EAGAIN when less could be had',
+    meaning: 'Reclaims that much memory from the group now; EAGAIN if less could be reclaimed',
   },
   'memory.oom.group': {
     access: 'read-write',
@@ -87,7 +87,7 @@ export const memory = {
     access: 'read',
     root: 'never',
     format: 'flat-keyed',
-    meaning: 'How often limits were met and processes killed, here and below; can be watched',
+    meaning: 'How often limits were reached and processes killed, here and below; can be watched',
     keys: eventKeys,
     v1: ['memory.oom_control', 'memory.failcnt'],
   },
@@ -96,13 +96,13 @@ export const memory = {
     root: 'never',
     format: 'flat-keyed',
     since: '5.2',
-    meaning: 'The same as memory.events, of this group alone',
+    meaning: 'The same as memory.events, for this group only',
     keys: eventKeys,
   },
   'memory.stat': {
     access: 'read',
     format: 'flat-keyed',
-    meaning: 'What the memory is used for, and what memory management did',
+    meaning: 'Memory by use, and counters of memory management',
     keys: memoryStatKeys,
     v1: ['memory.stat'],
   },
@@ -125,8 +125,8 @@ export const memory = {
     root: 'never',
     format: 'bytes',
     since: '6.5',
-    accepts: '0, on kernels from 6.12: the figure starts anew, for that open file alone',
-    meaning: 'Most swap that was in use at once since the group was made',
+    accepts: '0, since Linux 6.12: resets the figure for that open file only',
+    meaning: 'Peak swap use since the group was created',
   },
   'memory.swap.high': {
     access: 'read-write',
@@ -134,14 +134,14 @@ export const memory = {
     format: 'bytes-or-max',
     since: '5.8',
     default: 'max',
-    meaning: 'Above it every allocation is slowed down, so that something outside can step in',
+    meaning: 'Above it every allocation is throttled, so that a supervisor can act',
   },
   'memory.swap.max': {
     access: 'read-write',
     root: 'never',
     format: 'bytes-or-max',
     default: 'max',
-    meaning: 'Swap the group may use at most; 0 keeps it out of swap',
+    meaning: 'Maximum swap of the group; 0 disables swap for it',
     v1: ['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes'],
   },
   'memory.swap.events': {
@@ -149,7 +149,7 @@ export const memory = {
     root: 'never',
     format: 'flat-keyed',
     since: '4.18',
-    meaning: 'How often swap ran into its limits, or ran out; can be watched',
+    meaning: 'How often swap reached its limits, or ran out; can be watched',
     keys: swapEventKeys,
   },
   'memory.zswap.current': {
@@ -157,7 +157,7 @@ export const memory = {
     root: 'never',
     format: 'bytes',
     since: '5.19',
-    meaning: 'Memory that compressed swap (zswap) takes for this group',
+    meaning: 'Memory used by compressed swap (zswap) for this group',
   },
   'memory.zswap.max': {
     access: 'read-write',
@@ -165,13 +165,13 @@ export const memory = {
     format: 'bytes-or-max',
     since: '5.19',
     default: 'max',
-    meaning: 'Memory that compressed swap (zswap) may take for this group',
+    meaning: 'Maximum memory of compressed swap (zswap) for this group',
   },
   'memory.zswap.writeback': {
     access: 'read-write',
     format: 'flag',
     since: '6.8',
     default: '1',
-    meaning: 'Whether compressed pages may go on to a swap device (1) or stay in memory (0)',
+    meaning: 'Whether compressed pages may be written to a swap device (1) or stay in memory (0)',
   },
 } satisfies Entries

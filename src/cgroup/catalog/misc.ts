@@ -8,7 +8,7 @@ const keys: Keys = {
   tdx: ['count', 'Key ids for encrypted guests (Intel TDX)'],
   sgx_epc: ['bytes', 'Enclave memory (Intel SGX)'],
 }
-const eventKeys: Keys = { '<resource>.max': ['count', 'Times the limit of this resource was met'] }
+const eventKeys: Keys = { '<resource>.max': ['count', 'Times the limit of this resource was reached'] }
 
 export const misc = {
   'misc.capacity': {
@@ -16,7 +16,7 @@ export const misc = {
     root: 'only',
     format: 'flat-keyed',
     since: '5.13',
-    meaning: 'What the machine has of each resource',
+    meaning: 'Total of each resource on the machine',
     lines: 'resource',
     keys,
   },
@@ -24,7 +24,7 @@ export const misc = {
     access: 'read',
     format: 'flat-keyed',
     since: '5.13',
-    meaning: 'What is in use of each resource, here and below',
+    meaning: 'Use of each resource, here and below',
     lines: 'resource',
     keys,
   },
@@ -32,7 +32,7 @@ export const misc = {
     access: 'read',
     format: 'flat-keyed',
     since: '6.11',
-    meaning: 'What was in use of each resource at most',
+    meaning: 'Peak use of each resource',
     lines: 'resource',
     keys,
   },
@@ -43,7 +43,7 @@ export const misc = {
     since: '5.13',
     default: 'max',
     accepts: 'a resource and a limit, such as sev 4; max takes the limit away',
-    meaning: 'What the group may use of each resource',
+    meaning: 'Maximum use of each resource',
     lines: 'resource',
     keys,
   },
@@ -52,7 +52,7 @@ export const misc = {
     root: 'never',
     format: 'flat-keyed',
     since: '5.16',
-    meaning: 'How often limits were met, here and below; can be watched',
+    meaning: 'How often limits were reached, here and below; can be watched',
     keys: eventKeys,
   },
   'misc.events.local': {
@@ -60,7 +60,7 @@ export const misc = {
     root: 'never',
     format: 'flat-keyed',
     since: '6.11',
-    meaning: 'How often this group’s own limits were met; can be watched',
+    meaning: 'How often this group’s own limits were reached; can be watched',
     keys: eventKeys,
   },
 } satisfies Entries

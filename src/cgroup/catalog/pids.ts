@@ -23,7 +23,7 @@ export const pids = {
     root: 'never',
     format: 'count',
     since: '6.1',
-    meaning: 'Most tasks there were at once since the group was made',
+    meaning: 'Peak number of tasks since the group was created',
     v1: ['pids.peak'],
   },
   'pids.events': {
@@ -31,8 +31,8 @@ export const pids = {
     root: 'never',
     format: 'flat-keyed',
     since: '4.8',
-    meaning: 'How often the limit was met; can be watched',
-    keys: { max: ['count', 'Forks refused; from 6.11 on those below too'] },
+    meaning: 'How often the limit was reached; can be watched',
+    keys: { max: ['count', 'Forks refused; since 6.11 including descendants'] },
     v1: ['pids.events'],
   },
   'pids.events.local': {
@@ -40,7 +40,7 @@ export const pids = {
     root: 'never',
     format: 'flat-keyed',
     since: '6.11',
-    meaning: 'How often this group’s own limit was met; can be watched',
+    meaning: 'How often this group’s own limit was reached; can be watched',
     keys: { max: ['count', 'Forks refused because of this group’s limit'] },
   },
 } satisfies Entries

@@ -4,12 +4,12 @@ import type { Entries, Keys } from './words.ts'
 
 const keys: Keys = {
   hca_handle: ['count', 'Handles of the adapter'],
-  hca_object: ['count', 'Objects of the adapter: queues, memory regions and the like'],
+  hca_object: ['count', 'Objects of the adapter, such as queues and memory regions'],
 }
 const eventKeys: Keys = {
-  'hca_handle.max': ['count', 'Times a limit on handles was met'],
+  'hca_handle.max': ['count', 'Times a limit on handles was reached'],
   'hca_handle.alloc_fail': ['count', 'Handles refused'],
-  'hca_object.max': ['count', 'Times a limit on objects was met'],
+  'hca_object.max': ['count', 'Times a limit on objects was reached'],
   'hca_object.alloc_fail': ['count', 'Objects refused'],
 }
 
@@ -20,7 +20,7 @@ export const rdma = {
     format: 'nested-keyed',
     since: '4.11',
     default: 'max',
-    accepts: 'an adapter and limits, such as mlx4_0 hca_handle=2 hca_object=2000; max takes a limit away',
+    accepts: 'an adapter and limits, such as mlx4_0 hca_handle=2 hca_object=2000; max removes a limit',
     meaning: 'RDMA resources the group may hold, by adapter',
     lines: 'adapter',
     keys,
@@ -41,7 +41,7 @@ export const rdma = {
     root: 'never',
     format: 'nested-keyed',
     since: '7.2',
-    meaning: 'Most RDMA resources held at once, by adapter',
+    meaning: 'Peak use of RDMA resources, by adapter',
     lines: 'adapter',
     keys,
     v1: ['rdma.peak'],
@@ -51,7 +51,7 @@ export const rdma = {
     root: 'never',
     format: 'nested-keyed',
     since: '7.2',
-    meaning: 'How often limits were met, here and below, by adapter; can be watched',
+    meaning: 'How often limits were reached, here and below, by adapter; can be watched',
     lines: 'adapter',
     keys: eventKeys,
     v1: ['rdma.events'],
@@ -61,7 +61,7 @@ export const rdma = {
     root: 'never',
     format: 'nested-keyed',
     since: '7.2',
-    meaning: 'How often this group’s own limits were met, by adapter; can be watched',
+    meaning: 'How often this group’s own limits were reached, by adapter; can be watched',
     lines: 'adapter',
     keys: eventKeys,
     v1: ['rdma.events.local'],

@@ -21,7 +21,7 @@ async function usualParent(): Promise<string | undefined> {
   } catch (error) {
     // root can do without
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
-    tell(`hutch: ${error.message}\n  so the group stands at the root of the tree, beside systemd's own\n`)
+    tell(`hutch: ${error.message}\n  so the group is at the root of the tree, beside systemd's groups\n`)
     return undefined
   }
 }
@@ -34,14 +34,14 @@ export const command: Command = {
       value: 'LIST',
       short: 'c',
       help: 'Controllers to enable.',
-      default: 'cpu,io,memory,pids, as far as the host has them',
+      default: 'cpu,io,memory,pids, if the host has them',
     },
     parent: { value: 'GROUP', help: 'Create the group below this one.' },
     owner: {
       value: 'USER[:GROUP]',
       help: 'Delegate the group to this user, who can then create groups below it but not change its limits.',
     },
-    evacuate: { help: 'Move processes that stand in a group above to a leaf group there.' },
+    evacuate: { help: 'Move the processes of a group above to a leaf group there.' },
     json: { help: 'Print the group as JSON: its path and its directories.' },
     'exist-ok': { help: 'If the group exists, set its limits instead of failing.' },
   },
@@ -57,7 +57,7 @@ export const command: Command = {
         throw fail('OPTION_INVALID', {
           name: 'GROUP',
           value: name,
-          why: 'this is a value for a file, not the name of a group',
+          why: "this is a file's value, not the name of a group",
           accepted: `--set ${name}`,
         })
       parseGroupPath(name, 'GROUP')

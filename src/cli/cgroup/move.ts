@@ -15,7 +15,7 @@ export const command: Command = {
         name: 'PID',
         value: word,
         why: 'it is not a process id',
-        accepted: 'a whole number from 1 on',
+        accepted: 'a whole number, at least 1',
       })
     })
     const group = Cgroup.open(name!)

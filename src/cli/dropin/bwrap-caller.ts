@@ -101,7 +101,7 @@ export function readFilter(descriptor: number): number[] {
     throw fail('OPTION_INVALID', {
       name: '--seccomp',
       value: `${bytes.length} bytes`,
-      why: 'these are no whole instructions',
+      why: 'these are not whole instructions',
       accepted: 'a compiled filter, 8 bytes an instruction',
     })
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4))

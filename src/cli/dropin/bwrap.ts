@@ -53,7 +53,7 @@ async function run(args: string[]): Promise<number> {
 }
 
 function help(): string {
-  return `Usage: bwrap [OPTIONS] [--] PROGRAM [ARG…]\n\nRuns a program in a root that is put together for it.\n\n${formatBwrapOptions()}`
+  return `Usage: bwrap [OPTIONS] [--] PROGRAM [ARG…]\n\nRuns a program in a root assembled for it.\n\n${formatBwrapOptions()}`
 }
 
 /** In this tool's words; a level as syslog(3) has it. */

@@ -20,8 +20,8 @@ export function placeByRules(pid: number, program?: string): void {
     throw fail('OPTION_INVALID', {
       name: 'a process',
       value: String(pid),
-      why: 'no process of this id can be moved',
-      accepted: 'the id of one that lives',
+      why: 'no process with this id can be moved',
+      accepted: 'the id of a running process',
     })
   const placed = placeProcess(rules, program === undefined ? process : { ...process, program }, readIds())
   const failed: HutchError | undefined = placed?.failed[0]

@@ -23,9 +23,9 @@ export const main = toolMain({
   options: {
     g: {
       value: 'CONTROLLERS:PATH',
-      help: 'the group to move them to; may be repeated; without, /etc/cgrules.conf says it',
+      help: 'the group to move them to; can be repeated; /etc/cgrules.conf by default',
     },
-    sticky: { help: 'hutch rules, or cgrulesengd, leaves it alone from now on' },
+    sticky: { help: 'hutch rules, or cgrulesengd, does not move it from now on' },
     'cancel-sticky': { help: 'and no longer' },
     ...ignoreDelegated,
     r: { help: 'accepted, without effect: there is no idle process of a scope' },
@@ -54,8 +54,8 @@ async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 |
       fail('OPTION_INVALID', {
         name: 'a process',
         value: word,
-        why: 'this is no process id',
-        accepted: 'numbers, such as pidof and pgrep print; options stand before them',
+        why: 'this is not a process id',
+        accepted: 'numbers, such as those of pidof and pgrep, after the options',
       }),
     )
     return noPid

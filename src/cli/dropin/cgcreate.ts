@@ -10,11 +10,11 @@ import { ignoreDelegated, lastOf, toolMain, valuesOf } from './tool.ts'
 
 /** Owners and modes, as cgcreate and cgconfigparser take them. */
 export const permissionOptions: OptionTable = {
-  a: { value: 'USER[:GROUP]', help: 'who owns the group and its files' },
-  t: { value: 'USER[:GROUP]', help: 'who owns the files that take processes' },
+  a: { value: 'USER[:GROUP]', help: 'owner of the group and its files' },
+  t: { value: 'USER[:GROUP]', help: 'owner of the files that accept processes' },
   d: { long: ['dperm'], value: 'MODE', help: 'mode of the directory' },
   f: { long: ['fperm'], value: 'MODE', help: 'mode of the files' },
-  s: { long: ['tperm'], value: 'MODE', help: 'mode of the files that take processes' },
+  s: { long: ['tperm'], value: 'MODE', help: 'mode of the files that accept processes' },
 }
 
 /** @throws USER_UNKNOWN, OPTION_INVALID */
@@ -39,10 +39,10 @@ export const main = toolMain({
   usage: ['[OPTIONS] -g CONTROLLERS:PATH [-g …]'],
   purpose: 'Makes control groups.',
   options: {
-    g: { value: 'CONTROLLERS:PATH', help: 'the group, in these hierarchies; may be repeated' },
+    g: { value: 'CONTROLLERS:PATH', help: 'the group, in these hierarchies; can be repeated' },
     ...permissionOptions,
     ...ignoreDelegated,
-    c: { long: ['scope'], help: 'not here: a systemd scope is made by hutch run' },
+    c: { long: ['scope'], help: 'not supported: hutch run creates systemd scopes' },
     p: { long: ['pid'], value: 'PID', help: 'goes with -c' },
     S: { long: ['setdefault'], help: 'goes with -c' },
   },
@@ -54,7 +54,7 @@ function run(given: Given): number {
     if (valuesOf(given, key).length > 0)
       throw fail('OPTION_CONFLICT', {
         name: `-${key}`,
-        why: 'the drop-ins make plain groups, no systemd scopes',
+        why: 'the drop-ins create plain groups, not systemd scopes',
         remedy: 'systemd-run --scope -p Delegate=yes COMMAND makes one',
       })
   const extra = given.words[0]
@@ -62,7 +62,7 @@ function run(given: Given): number {
     throw fail('OPTION_INVALID', {
       name: 'cgcreate',
       value: extra,
-      why: 'it takes options alone',
+      why: 'it accepts only options',
       accepted: 'groups with -g CONTROLLERS:PATH',
     })
   const permissions = readPermissions(given)

@@ -15,12 +15,12 @@ export const main = toolMain({
   name: 'cgexec',
   usage: ['[-g CONTROLLERS:PATH …] [--sticky] COMMAND [ARG…]'],
   purpose:
-    'Runs a command in control groups: it takes the place of cgexec, so process id, signals and status are its own.',
+    'Runs a command in control groups. The command replaces cgexec, so process id, signals and status are its own.',
   options: {
-    g: { value: 'CONTROLLERS:PATH', help: 'the group to join; may be repeated; without, /etc/cgrules.conf says it' },
-    sticky: { help: 'hutch rules, or cgrulesengd, leaves its children alone, too' },
+    g: { value: 'CONTROLLERS:PATH', help: 'the group to join; can be repeated; /etc/cgrules.conf by default' },
+    sticky: { help: 'hutch rules, or cgrulesengd, does not move its children either' },
     ...ignoreDelegated,
-    r: { help: 'not here: there is no idle process of a scope to take the place of' },
+    r: { help: 'not supported: there is no idle process of a scope to replace' },
   },
   permute: false,
   run,
@@ -35,7 +35,7 @@ async function run(given: Given): Promise<number> {
       statuses.failed,
       fail('OPTION_CONFLICT', {
         name: '-r',
-        why: 'the drop-ins make no systemd scopes, so none has an idle process',
+        why: 'the drop-ins create no systemd scopes, so there is no idle process',
         remedy: 'leave it out',
       }),
     )

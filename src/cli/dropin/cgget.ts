@@ -37,7 +37,7 @@ export interface Printed {
 /** cgget's and cgxget's. */
 export const getOptions = {
   r: { long: ['variable'], value: 'FILE', help: 'this file; may be repeated' },
-  g: { value: 'CONTROLLERS[:PATH]', help: 'all files of these controllers; may be repeated' },
+  g: { value: 'CONTROLLERS[:PATH]', help: 'all files of these controllers; can be repeated' },
   a: { long: ['all'], help: 'all files of all controllers' },
   n: { help: 'no lines with the names of groups' },
   v: { long: ['values-only'], help: 'no names of files' },
@@ -93,7 +93,7 @@ export function readWanted(name: string, host: Host, given: Given): Wanted[] {
   if (alone)
     throw fail('OPTION_CONFLICT', {
       name: '-g CONTROLLERS:PATH',
-      why: 'it names the group already, and all files of it',
+      why: 'it already names the group and all its files',
       remedy: `give the group at the end: ${name} -g CONTROLLERS -r FILE GROUP`,
     })
   if (here.length === 0 && given.words.length === 0 && !everything)

@@ -24,8 +24,8 @@ export interface Assignment {
 /** cgset's and cgxset's. */
 export const setOptions = {
   r: { value: 'FILE=VALUE', help: 'what to write; may be repeated' },
-  'copy-from': { value: 'GROUP', help: 'write what this group has' },
-  R: { help: 'to the groups below, too' },
+  'copy-from': { value: 'GROUP', help: 'copy the values of this group' },
+  R: { help: 'also to the groups below' },
   ...ignoreDelegated,
 }
 
@@ -50,7 +50,7 @@ export function runSet(name: string, given: Given, translation?: Translation): n
     throw fail('OPTION_CONFLICT', {
       name: '--copy-from',
       why: '-r is given too',
-      remedy: 'give one of them, in two calls if both are meant',
+      remedy: 'give one of them, or use two calls',
     })
   if (texts.length === 0 && source === undefined)
     throw fail('WORDS_MISSING', { usage: `${name} -r FILE=VALUE GROUP, such as -r memory.max=50M demo` })
@@ -91,7 +91,7 @@ export function parseAssignment(text: string, origin = '-r'): Assignment {
       : value === ''
         ? 'the value is missing'
         : /[\0\n]/.test(value)
-          ? 'the value has a line break or NUL in it'
+          ? 'the value contains a line break or NUL'
           : undefined
   if (wrong !== undefined)
     throw fail('OPTION_INVALID', {

@@ -20,13 +20,13 @@ const defaultDenied = ['/etc/cgsnapshot_denylist.conf', '/etc/cgsnapshot_blackli
 export const main = toolMain({
   name,
   usage: ['[-st] [-b FILE] [-w FILE] [-f FILE] [CONTROLLER…]'],
-  purpose: 'Prints groups and what they are set to as a cgconfig.conf.',
+  purpose: 'Prints groups and their settings as a cgconfig.conf.',
   options: {
     b: { long: ['denylist', 'blacklist'], value: 'FILE', help: `names of files to leave out (${defaultDenied[0]})` },
-    f: { long: ['file'], value: 'FILE', help: 'where to write it' },
+    f: { long: ['file'], value: 'FILE', help: 'the output file' },
     s: { long: ['silent'], help: 'no warnings' },
     t: { long: ['strict'], help: 'only files that -w lists' },
-    w: { long: ['allowlist', 'whitelist'], value: 'FILE', help: 'names of files to take without a warning' },
+    w: { long: ['allowlist', 'whitelist'], value: 'FILE', help: 'names of files to include without a warning' },
   },
   run,
 })

@@ -13,15 +13,15 @@ import { isTranslatable, readTranslated, translateName, type Version } from './t
 
 /** cgxget's and cgxset's. */
 export const versionOptions = {
-  1: { long: ['v1'], help: 'names and values are as cgroup v1 has them' },
-  2: { long: ['v2'], help: 'names and values are as cgroup v2 has them' },
-  i: { long: ['ignore-unmappable'], help: 'pass over what the other version has nothing like' },
+  1: { long: ['v1'], help: 'use the names and values of cgroup v1' },
+  2: { long: ['v2'], help: 'use the names and values of cgroup v2' },
+  i: { long: ['ignore-unmappable'], help: 'skip files that the other version has no equivalent for' },
 }
 
 export const main = toolMain({
   name: 'cgxget',
   usage: ['[-1|-2] [-inv] [-r FILE] [-g CONTROLLERS] [-a] GROUP…', '[-1|-2] [-inv] -g CONTROLLERS:PATH …'],
-  purpose: 'Prints files of control groups, named as cgroup v1 (-1) or v2 (-2) has them.',
+  purpose: 'Prints files of control groups, with the names of cgroup v1 (-1) or v2 (-2).',
   options: { ...getOptions, ...versionOptions },
   run(given) {
     const host = readHost()

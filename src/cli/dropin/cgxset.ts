@@ -9,7 +9,7 @@ import { isTranslatable, translateName, translateWrite } from './translate.ts'
 export const main = toolMain({
   name: 'cgxset',
   usage: ['[-1|-2] [-i] -r FILE=VALUE [-r …] GROUP…', '--copy-from GROUP GROUP…'],
-  purpose: 'Sets files of control groups, named as cgroup v1 (-1) or v2 (-2) has them.',
+  purpose: 'Sets files of control groups, with the names of cgroup v1 (-1) or v2 (-2).',
   options: { ...setOptions, r: { ...setOptions.r, long: ['variable'] }, ...versionOptions },
   run(given) {
     const from = versionOf(given)

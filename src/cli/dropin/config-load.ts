@@ -37,7 +37,7 @@ export function loadConfiguration(configuration: Configuration, origin: string, 
       statuses.configInvalid,
       fail('OPTION_CONFLICT', {
         name: `the systemd section of ${origin}`,
-        why: 'the drop-ins make plain groups, no systemd scopes',
+        why: 'the drop-ins create plain groups, not systemd scopes',
         remedy: `leave it out, or: systemd-run --scope --unit ${systemd.scope} --slice ${systemd.slice} -p Delegate=yes COMMAND`,
       }),
     )

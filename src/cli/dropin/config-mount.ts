@@ -52,7 +52,7 @@ function mountOne(directory: string, controllers: string[], undo: Undo): void {
           path: directory,
           errno,
           remedy:
-            'a controller that v2 or another hierarchy has cannot be mounted apart; leave the line out to use it where it is',
+            'a controller of v2 or of another hierarchy cannot be mounted separately; remove the line to use it where it is',
         },
         cause,
       ),

@@ -36,7 +36,7 @@ export function followInto(host: Host, place: Place, file: string): { place: Pla
   for (const pid of readWords(others[0]![1], 'cgroup.procs')) writeGroupFile(directory, 'cgroup.procs', pid)
   return {
     place: { ...place, directories: { ...place.directories, [controller]: directory } },
-    note: `made ${place.path} in the ${controller} hierarchy too, since ${file} is there; cgexec and cgdelete take it along`,
+    note: `made ${place.path} in the ${controller} hierarchy too, since ${file} is there; cgexec and cgdelete include it`,
   }
 }
 

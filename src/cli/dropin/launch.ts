@@ -79,7 +79,7 @@ export function parseSignal(name: string, text: string): number {
   throw fail('OPTION_INVALID', {
     name,
     value: text,
-    why: 'it is no signal',
+    why: 'it is not a signal',
     accepted: 'a name such as SIGTERM or KILL',
   })
 }

@@ -59,7 +59,7 @@ function refusal(what: string, path: string, errno: string | undefined, status: 
     status,
     fail(
       'FILE_REFUSED',
-      { what, path, errno: errno ?? 'EIO', remedy: 'give a file that is there and yours to use' },
+      { what, path, errno: errno ?? 'EIO', remedy: 'give an existing file that you can use' },
       cause,
     ),
   )

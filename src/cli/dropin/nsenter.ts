@@ -17,19 +17,19 @@ declare const HUTCH_VERSION: string
 
 export const options: OptionTable = {
   a: { long: ['all'], help: 'enter all namespaces' },
-  t: { long: ['target'], value: 'PID', help: 'the process whose namespaces, directories and environment are meant' },
+  t: { long: ['target'], value: 'PID', help: 'the process whose namespaces, directories and environment are used' },
   ...kindOptions('enter the', true),
   S: { long: ['setuid'], value: 'UID', help: 'run as this user; "follow": as the target' },
-  G: { long: ['setgid'], value: 'GID', help: 'run with this group, and no others; "follow": as the target' },
+  G: { long: ['setgid'], value: 'GID', help: 'run with only this group; "follow": as the target' },
   'preserve-credentials': { help: 'do not become root in an entered user namespace' },
   'keep-caps': { help: 'keep the capabilities in the user namespace through the exec' },
   r: { long: ['root'], value: 'DIR', optional: true, help: "run in this root directory, or the target's" },
   w: { long: ['wd'], value: 'DIR', optional: true, help: "run in this directory, or the target's" },
-  W: { long: ['wdns'], value: 'DIR', help: 'run in the directory of this name in there' },
+  W: { long: ['wdns'], value: 'DIR', help: 'run in this directory, resolved inside' },
   e: { long: ['env'], help: "run with the target's environment" },
   F: { long: ['no-fork'], help: 'do not become a child when a pid namespace is entered' },
   c: { long: ['join-cgroup'], help: "join the target's control group" },
-  N: { long: ['net-socket'], value: 'FD', help: "enter the network namespace of this socket of the target's" },
+  N: { long: ['net-socket'], value: 'FD', help: 'enter the network namespace of this socket of the target' },
   'user-parent': { help: 'enter the user namespace that owns the others' },
   Z: { long: ['follow-context'], help: 'not here: hutch sets no SELinux context' },
   V: { long: ['version'], help: 'print the version' },
@@ -109,7 +109,7 @@ const targetFacts: TargetFacts = {
         what: 'find the owner of',
         path,
         errno: errnoName(fd),
-        remedy: 'only an owner from here on down can be seen: name it with --user=FILE',
+        remedy: 'only an owner below this user namespace is visible: name it with --user=FILE',
       })
     } catch (error) {
       throw HutchError.is(error) ? error : unreadable(path, error)
@@ -203,7 +203,7 @@ function parseJoins(given: Given, need: (name: string) => string, facts: TargetF
       if (kind === 'user' && facts.isOwn(path, kind))
         throw fail('OPTION_CONFLICT', {
           name: entered === joins ? '--user' : '--user-parent',
-          why: 'this process is in that user namespace already, and the kernel lets nobody enter their own',
+          why: 'this process is already in that user namespace, and the kernel does not allow entering it again',
           remedy: 'leave it out',
         })
   return entered
@@ -224,7 +224,7 @@ function replaceByOwner(joins: Join[], facts: TargetFacts): Join[] {
   if (!from)
     throw fail('OPTION_CONFLICT', {
       name: '--user-parent',
-      why: 'no namespace is named that has an owner',
+      why: 'no namespace with an owner is given',
       remedy: 'name one, such as --net',
     })
   return [...joins.filter(({ kind }) => kind !== 'user'), { kind: 'user', path: facts.owner(from.path) }]
@@ -250,7 +250,7 @@ function readGroup(target: string): string {
   if (layout !== 'v2' || !unified)
     throw fail('OPTION_CONFLICT', {
       name: '--join-cgroup',
-      why: 'on this host a process has a group in each of several hierarchies',
+      why: 'on this host a process has a group in each hierarchy',
       remedy: 'leave it out, and use hutch cgclassify or hutch cgexec',
     })
   const path = /^0::(.*)$/m.exec(readTarget(target, 'cgroup'))?.[1] ?? '/'

@@ -69,8 +69,8 @@ export function translateName(file: string, from: Version, to: Version): string 
     fail('CGROUP_LIMIT_UNSUPPORTED', {
       file,
       origin: file,
-      why: `there is no file like it on cgroup ${to}`,
-      remedy: 'leave it out, or pass over such with -i',
+      why: `there is no equivalent file on cgroup ${to}`,
+      remedy: 'leave it out, or skip such files with -i',
     }),
   )
 }

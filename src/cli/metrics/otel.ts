@@ -42,7 +42,7 @@ export function readTarget(text: string | undefined, env: Env): Target | undefin
   const headers = `OTEL_EXPORTER_OTLP_${nameOf('HEADERS')}`
   const compression = read('COMPRESSION', (word) => (/^(gzip|none)$/.test(word) ? word : undefined), 'gzip or none')
   const timeoutMs = read('TIMEOUT', parseMs, 'a number of milliseconds, 100 at least')
-  read('PROTOCOL', (word) => (word === 'http/protobuf' ? word : undefined), 'http/protobuf, which hutch pushes by')
+  read('PROTOCOL', (word) => (word === 'http/protobuf' ? word : undefined), 'http/protobuf, the protocol of hutch')
   return {
     url: text === 'env' ? readEndpoint(env) : readUrl(text),
     headers: parseHeaders(env[headers] ?? '', headers),
@@ -94,14 +94,14 @@ function checkUrl(text: string, name: string): URL {
       name,
       // a key may be in it
       value: `${url.protocol}//…@${url.host}`,
-      why: name === '--otlp' ? 'keys on a command line can be read by all users' : 'a key is no part of an address',
+      why: name === '--otlp' ? 'keys on a command line can be read by all users' : 'an address cannot contain a key',
       accepted: `the key in ${anyHeaders}, such as authorization=Basic%20…`,
     })
   if (url && /^https?:$/.test(url.protocol)) return url
   throw fail('OPTION_INVALID', {
     name,
     value: text,
-    why: 'it is no URL that can be pushed to',
+    why: 'it is not a URL for pushing',
     accepted: 'a URL such as http://127.0.0.1:4318',
   })
 }

@@ -80,7 +80,7 @@ export function openPush(look: () => Look, target: Target): Push {
       const { failure, warning } = await send()
       if (warning !== undefined) tell(warning)
       if (failure === undefined) return
-      const remedy = 'see whether a receiver of OTLP/HTTP is there, and what it has written'
+      const remedy = 'check that an OTLP/HTTP receiver runs there, and read its log'
       throw fail('FILE_REFUSED', { what: 'push metrics to', path: url.href, errno: failure, remedy })
     },
     start(interval) {
@@ -93,9 +93,9 @@ export function openPush(look: () => Look, target: Target): Push {
         failures = retry ? failures + 1 : 0
         if (failure !== undefined && told.failure === undefined)
           tell(
-            `cannot push metrics to ${quote(url.href)}: ${failure}; ${retry ? 'it is tried again' : 'the next are pushed as planned'}`,
+            `cannot push metrics to ${quote(url.href)}: ${failure}; ${retry ? 'it will be retried' : 'the next push is at the next interval'}`,
           )
-        if (failure === undefined && told.failure !== undefined) tell('metrics are pushed again')
+        if (failure === undefined && told.failure !== undefined) tell('pushing metrics works again')
         if (warning !== undefined && told.warning === undefined) tell(warning)
         Object.assign(told, { failure, warning })
         const now = performance.now()

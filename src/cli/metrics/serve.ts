@@ -35,7 +35,7 @@ function makeAnswers(look: () => Look, listening: string) {
   const textOf = makeTexts()
   const choose = async ({ method, url, headers, socket }: IncomingMessage): Promise<Answer> => {
     if (!mayAsk(headers.host, socket.localAddress ?? '', listening))
-      return [403, 'the Host header names no address of this machine\n']
+      return [403, 'the Host header is not an address of this machine\n']
     if (method !== 'GET' && method !== 'HEAD') return [405, 'ask by GET\n', { allow: 'GET, HEAD' }]
     const path = url?.split('?', 1)[0]
     if (path !== '/metrics') return [path === '/' ? 200 : 404, 'the metrics are at /metrics\n']

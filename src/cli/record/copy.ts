@@ -26,7 +26,7 @@ export async function copyFile(path: string, to: string): Promise<void> {
     if (stateOf(path) === before) return
     await pause(wait)
   }
-  throw fail('RECORD_INVALID', { path, why: 'it is written all the time' })
+  throw fail('RECORD_INVALID', { path, why: 'it changes too fast' })
 }
 
 /** Changes when the file does. */
@@ -66,7 +66,7 @@ function writeAll(out: number, bytes: Buffer, path: string): void {
     for (let at = 0; at < bytes.length; ) at += writeSync(out, bytes, at)
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
-    const remedy = 'name a directory with room for a copy of the recording: TMPDIR=DIR hutch replay ...'
+    const remedy = 'name a directory with space for a copy of the recording: TMPDIR=DIR hutch replay ...'
     throw fail('FILE_REFUSED', { what: 'make a copy in', path: dirname(path), errno: code, remedy }, error)
   }
 }

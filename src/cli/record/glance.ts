@@ -104,7 +104,7 @@ function openOwn(path: string): number {
   const own = file.uid === 0 || file.uid === process.geteuid?.()
   if (file.isFile() && own && (file.mode & 0o022) === 0) return fd
   closeSync(fd)
-  throw fail('RECORD_INVALID', { path, why: 'others may have written it' })
+  throw fail('RECORD_INVALID', { path, why: 'other users may have written it' })
 }
 
 function stateOf(path: string, fd: number): string {

@@ -14,9 +14,9 @@ export interface Overview {
   memory: number | undefined
   cpus: number | undefined
   pids: number | undefined
-  /** Processes killed for memory while it was recorded. */
+  /** Processes killed by the OOM killer while it was recorded. */
   oomKills: number
-  /** How often it was slowed for memory.high meanwhile. */
+  /** How often it was throttled for memory.high meanwhile. */
   memoryHighEvents: number
 }
 

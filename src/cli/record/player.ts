@@ -16,9 +16,9 @@ const speeds = [1, 2, 5, 10, 30, 60, 300, 1800]
 const tick = 250
 
 const keys = `p                        pause, or play on
-, .                      one look back, one on
-[ ] { }                  a minute back or on, an hour
-< >                      to the first look, to the last
+, .                      previous, next sample
+[ ] { }                  back or forward by a minute, by an hour
+< >                      first, last sample
 + -                      faster, slower
 g                        go to a time`
 const help =
@@ -85,8 +85,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
     else if (key === '+' || key === '=') speed = Math.min(speeds.length - 1, speed + 1)
     else if (key === '-') speed = Math.max(0, speed - 1)
     else if (key === 'g') typing = ''
-    else if (key === 'f' || key === 'k' || key === 'l')
-      state.message = 'this is a recording: nothing in it can be changed'
+    else if (key === 'f' || key === 'k' || key === 'l') state.message = 'this is a recording and cannot be changed'
     else return false
     return true
   }

@@ -17,9 +17,9 @@ export interface Recalled {
   memory?: { most: number; at: number }
   pids?: { most: number; at: number }
   memoryPressure?: { most: number; at: number }
-  /** Processes killed for memory. */
+  /** Processes killed by the OOM killer. */
   kills: { at: number; count: number }[]
-  /** When it was slowed for memory.high, and how often in the minute from then. */
+  /** When it was throttled for memory.high, and how often in the minute from then. */
   slowed: { at: number; count: number }[]
   /** When it was removed, if it was. */
   gone?: number

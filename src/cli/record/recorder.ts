@@ -158,7 +158,7 @@ function guardWrite<T>(path: string, work: () => T): T {
     if (HutchError.is(error)) throw error
     const said = escapeUnsafe((error as Error).message)
     if (/not a database|malformed/.test(said)) throw fail('RECORD_INVALID', { path, why: said }, error)
-    const remedy = 'see that the disk has room and that hutch may write beside the file, too'
+    const remedy = "check that the disk has free space and that hutch can write in the file's directory"
     throw fail('FILE_REFUSED', { what: 'record into', path, errno: said, remedy }, error)
   }
 }

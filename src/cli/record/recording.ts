@@ -18,7 +18,7 @@ export interface Span {
   end: number
 }
 
-/** What happened to a group: it came, it is gone, processes were killed for memory (oom), it was slowed for memory.high (high; the time is that of the first in a minute). */
+/** What happened to a group: it came, it is gone, processes were killed for memory (oom), it was throttled for memory.high (high; the time is that of the first in a minute). */
 export interface RecordedEvent {
   time: number
   path: string
@@ -85,7 +85,7 @@ export function makeRecording(db: Database, path: string): Recording {
   const select = (sql: string, values: (number | string)[] = []) => guard(path, () => db.all(sql, values))
   const spans = select('SELECT id, step, start, end FROM spans ORDER BY start LIMIT 200000').map((row) => {
     if (Object.values(row).some((figure) => typeof figure !== 'number' || !(Math.abs(figure) <= 8.64e15)))
-      throw invalid('a time in it is no time')
+      throw invalid('it contains an invalid time')
     return row as unknown as Span
   })
   const bytes = (found: unknown) => (found instanceof Uint8Array ? found : new Uint8Array())

@@ -112,7 +112,7 @@ function throttling(sample: GroupSample, rates: GroupRates | undefined): string 
 
 function slowing({ memoryHigh, memoryHighEvents }: GroupSample, rates: GroupRates | undefined): string | undefined {
   if (typeof memoryHigh !== 'number' && !memoryHighEvents) return undefined
-  const now = rates?.memoryHighEvents ? `, ${rates.memoryHighEvents} since the last look` : ''
+  const now = rates?.memoryHighEvents ? `, ${rates.memoryHighEvents} since the last sample` : ''
   return size(memoryHigh ?? 'max', `   memory.high, ${memoryHighEvents ?? 0} times${now}`)
 }
 

@@ -35,7 +35,7 @@ export function checkTerminal(command: string, remedy: string): void {
   if (!process.stdin.isTTY || !process.stdout.isTTY)
     throw fail('OPTION_CONFLICT', { name, why: 'it needs a terminal for its input and output', remedy })
   if (process.env.TERM === 'dumb')
-    throw fail('OPTION_CONFLICT', { name, why: 'a terminal of the type dumb cannot show a whole screen', remedy })
+    throw fail('OPTION_CONFLICT', { name, why: 'a terminal of type dumb cannot show a full screen', remedy })
 }
 
 /** Takes the terminal over. `typed` gets what is typed, `resized` is told of another size, `over` that it is gone. */

@@ -28,6 +28,6 @@ export async function ask(wish: Wish, question: { title: string; text: string; y
     said.textContent = printable(answer.said)
   } catch {
     said.className = 'bad'
-    said.textContent = 'hutch does not answer'
+    said.textContent = 'the hutch server does not answer'
   }
 }

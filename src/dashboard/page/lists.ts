@@ -77,7 +77,7 @@ function drawGroups(state: State, body: Element): void {
     },
   )
   const more = found.length - mostRows
-  setText(find('more'), more > 0 ? `and ${more} more` : found.length === 0 ? 'No group has this in its path.' : '')
+  setText(find('more'), more > 0 ? `and ${more} more` : found.length === 0 ? "No group's path contains this text." : '')
 }
 
 function drawEvents(state: State, list: Element): void {

@@ -20,7 +20,7 @@ export interface GroupMap {
 export function makeMap(state: State, select: (path: string) => void, zoomed: () => void): GroupMap {
   const map = find('map')
   const tiles = new Map<string, HTMLButtonElement>()
-  const empty = make('p', { text: 'Nothing here uses any.', classes: 'empty' })
+  const empty = make('p', { text: 'No group uses any.', classes: 'empty' })
 
   const zoom = (path: string) => {
     state.zoom = path

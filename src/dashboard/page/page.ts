@@ -128,7 +128,7 @@ function follow(): void {
     const response = await fetch(below('/events')).catch(() => undefined)
     const answer = response && !response.ok ? ((await response.json()) as { said: string }) : undefined
     void response?.body?.cancel().catch(() => {})
-    if (opened === stream) tellLive(false, printable(answer?.said ?? 'hutch does not answer'))
+    if (opened === stream) tellLive(false, printable(answer?.said ?? 'the hutch server does not answer'))
   })
 }
 
@@ -146,7 +146,7 @@ async function start(): Promise<void> {
     // out of the address bar and the history before anything else
     history.replaceState(null, '', '/')
     const response = await fetch('/session', { method: 'POST', body: JSON.stringify({ token }) }).catch(() => undefined)
-    if (!response) return tellLive(false, 'hutch does not answer')
+    if (!response) return tellLive(false, 'the hutch server does not answer')
     if (!response.ok) return tellLive(false, 'the token is wrong: open the URL that hutch dashboard printed')
     keepBase((await response.json()) as Session)
   } else if (location.hash.startsWith('#/')) {

@@ -158,7 +158,7 @@ function swapOf(total: string, memory: string | undefined): string {
     both === undefined || both === 'max'
       ? 'it is not a size'
       : own === undefined || own === 'max'
-        ? 'it is memory and swap together, and --memory is missing'
+        ? 'it limits memory and swap together, and --memory is missing'
         : both < own
           ? `it is memory and swap together, and --memory ${memory} is more`
           : undefined

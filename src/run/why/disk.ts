@@ -74,14 +74,14 @@ export function diskCauses(name: string, pid: number, full: readonly Fullness[])
       kind: 'space',
       confidence: 'certain',
       cause: 'disk-full',
-      headline: `${quote(directory)} is full as ${name} sees it: what writes there gets ENOSPC`,
+      headline: `${quote(directory)} is full as ${name} sees it: writes there fail with ENOSPC`,
       evidence: [
         [type, names ? `${inodes} inodes, none free` : `${formatSize(size)}   ${formatSize(free)} free`],
         ['seen by', `process ${pid}`],
       ],
       remedy:
         type === 'tmpfs'
-          ? `give it more: --tmpfs ${shellWord(`${directory}:size=${mib}M`)}, or mount -o remount,size=${mib}M ${shellWord(directory)} inside; its files count as memory of their group`
+          ? `give it more: --tmpfs ${shellWord(`${directory}:size=${mib}M`)}, or mount -o remount,size=${mib}M ${shellWord(directory)} inside; its files count as memory of the group`
           : 'remove files there, or give it another place to write',
     }
   })

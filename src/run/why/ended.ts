@@ -83,7 +83,7 @@ const makers: { [K in CauseKind]?: (end: KnownEnd, host: Host) => WhyCause[] } =
             confidence: 'certain',
             end: { status, signal: null },
             cause: 'exit',
-            headline: `${nameOf(process)} ended by itself with status ${status}; its parent has not asked for it yet`,
+            headline: `${nameOf(process)} exited with status ${status}; its parent has not waited for it yet`,
             evidence: [waiting(process)],
           },
         ],
@@ -102,8 +102,7 @@ function faultCause({ pid, signal }: KnownEnd, { at, name, what, text }: KernelF
       ['when', formatTime(at)],
       ['log', quote(text)],
     ],
-    remedy:
-      'this is a fault of the program: look at its core dump (ulimit -c unlimited before it starts, or coredumpctl)',
+    remedy: 'the program crashed: examine its core dump (ulimit -c unlimited before the start, or coredumpctl)',
   }
 }
 
@@ -117,7 +116,7 @@ function signalCause({ process, signal: number }: KnownEnd): WhyCause {
       : { confidence: 'unknown', wouldTell: 'auditd can record who sends signals: auditctl -a always,exit -S kill' }),
     end: { status: null, signal, from: inside ? 'inside' : 'unknown' },
     cause: 'signal',
-    headline: `${nameOf(process!)} was ended by ${signal}; its parent has not asked for it yet`,
+    headline: `${nameOf(process!)} was ended by ${signal}; its parent has not waited for it yet`,
     evidence: [['who sent it', 'the kernel keeps no record'], ...senderLines().slice(1), waiting(process!)],
     remedy: inside
       ? 'the program crashed or killed itself; see its own output'
@@ -131,7 +130,7 @@ function nameOf({ pid, name }: ProcessFacts): string {
 
 /** Its parent has not asked yet, so the kernel still has how it ended, for who may look at it. */
 function waiting({ parent }: ProcessFacts): Line {
-  return ['parent', `process ${parent}: until it asks (wait), or ends, the number stays taken`]
+  return ['parent', `process ${parent}: until the parent waits for it, or ends, the process id stays in use`]
 }
 
 /** Of a process that is gone and of which nothing is known. */
@@ -140,10 +139,7 @@ export function goneProcess(pid: number, log: LogFacts): WhyCause {
   const { kind } = decide(restRows, { ...noFacts(), unread: Number(!readable) })
   const known = kind === 'not-kernel'
   const unsure: Line[] = [
-    [
-      'who did',
-      "the kernel for want of memory, a fault, a signal, or itself: the kernel's log would tell of the first two",
-    ],
+    ['who did', "an OOM kill, a fault, a signal, or a normal exit: the kernel's log would show the first two"],
   ]
   return {
     kind,
@@ -153,8 +149,8 @@ export function goneProcess(pid: number, log: LogFacts): WhyCause {
     cause: known ? 'not-kernel' : 'unknown',
     headline: known
       ? `process ${pid} no longer exists, and the kernel's log has no kill and no fault of it`
-      : `process ${pid} no longer exists, and what ended it cannot be read from here`,
+      : `process ${pid} no longer exists, and its end cannot be read from here`,
     evidence: known ? senderLines(log.since) : unsure,
-    remedy: 'ask for its group, if that is still there; or run it with hutch run --report FILE',
+    remedy: 'ask about its group, if it still exists; or run it with hutch run --report FILE',
   }
 }

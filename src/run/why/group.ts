@@ -95,8 +95,8 @@ export function addAdvice(
     [
       'node heap',
       seen === 'argv'
-        ? 'no --max-old-space-size on its command line; whether NODE_OPTIONS had one is not known'
-        : 'with which flags Node was started is not known: it is gone',
+        ? 'no --max-old-space-size on its command line; NODE_OPTIONS is unknown'
+        : 'the flags of Node are unknown, because it has ended',
     ],
   ]
   const told = seen === 'all' || (seen === 'argv' && flag !== undefined) ? evidence : unseen
@@ -157,9 +157,9 @@ function limitLines({ memory, pids }: Chain): Line[] {
 /** "No limit was hit" only if everything that could be hit was read. */
 function describeHits({ chain, unread, tasks }: Looked): string {
   const reached = reachedLimits(chain)
-  if (reached.length > 0) return `${reached.join(' and ')} was reached, and no kill and no refused fork was counted`
+  if (reached.length > 0) return `${reached.join(' and ')} was reached, but no kill and no refused fork was counted`
   if (unread.length > 0 || refusedAbove(tasks).length > 0)
-    return 'what could be read has no kill and no refused fork of it'
+    return 'the readable evidence has no kill and no refused fork'
   return 'no limit of its groups was hit, and the kernel killed nothing in it'
 }
 
@@ -174,7 +174,7 @@ export function senderLines(since?: number): Line[] {
     ...killers.map(
       (name): Line => [
         'could be',
-        `${name} runs here and kills for want of memory by SIGKILL: journalctl -u ${name} tells`,
+        `${name} runs here and kills by SIGKILL when memory is low: journalctl -u ${name} tells`,
       ],
     ),
   ]

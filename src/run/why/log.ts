@@ -23,11 +23,11 @@ export function readLog(): LogFacts {
   const limits: string[] = []
   if (errno !== undefined)
     limits.push(
-      `the kernel's log cannot be read (${errno}): who was killed for memory, how large they were, and when; root may read it`,
+      `the kernel's log cannot be read (${errno}): the victims of OOM kills, their sizes and times; root can read it`,
     )
   if (since) limits.push(`what the kernel's log said before ${formatTime(since.getTime())}: it has been overwritten`)
   if (errno === undefined && !samePids)
-    limits.push('which process ids the log means: it has those of the first pid namespace, and this is another')
+    limits.push('the process ids in the log: they are those of the initial pid namespace, and this is another one')
   if (errno === undefined && !sameGroups)
     limits.push('whole paths of groups in the log: this is a cgroup namespace, so they are compared by their ends')
   return {

@@ -107,7 +107,7 @@ export function reachedLimits({ memory, pids }: Chain): string[] {
   ]
 }
 
-const overwritten = "the kernel's log does not go back to the first time of this group"
+const overwritten = "the kernel's log does not go back to the creation of this group"
 
 /** Whether a group was there before the oldest record of the log. cgroupfs keeps no time of birth: a directory's change time is that of its first look-up. */
 function isOlder(directory: string, since: number | undefined): boolean {
@@ -125,12 +125,12 @@ function unreadOf({ memory, pids }: Chain, log: LogFacts, place: Place): string[
   const limited = pids.some(({ max, deniedHere }) => max !== undefined && deniedHere === undefined)
   return [
     ...(memory.every(({ kills }) => kills === undefined)
-      ? ['whether something was killed for memory: no memory controller counts in this group']
+      ? ['whether there was an OOM kill: this group has no memory controller']
       : memory[0]?.ooms === undefined
         ? lacking.map((why) => `whether something was killed in a group below that is gone: ${why}`)
         : []),
     ...(pids.length === 0
-      ? ['whether forks were refused: no pids controller counts in this group']
+      ? ['whether forks were refused: this group has no pids controller']
       : limited
         ? lacking.map((why) => `whether forks were refused to a group below that is gone: ${why}`)
         : []),

@@ -151,7 +151,7 @@ function makeCause(
       ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
       ['whose limit', last?.nodesAlone ? 'none: its memory nodes (cpuset.mems) were used up' : whoseLimit(named)],
       ...(last?.byHand
-        ? [['by hand', 'the SysRq key f, or a write to /proc/sysrq-trigger, asked for it'] as Line]
+        ? [['by hand', 'it was requested by the SysRq key f, or a write to /proc/sysrq-trigger'] as Line]
         : []),
       ...victimLines(kills, counted),
     ],
@@ -163,7 +163,7 @@ function makeCause(
 const ownJob = /\/hutch-\d+-\d+-\d+-\d+$/
 
 function whoseLimit(level: OomLevel | undefined): string {
-  return level ? describeLevel(level) : "a group's; the kernel's log leaves out whose when reports come fast"
+  return level ? describeLevel(level) : "a group's; the kernel's log omits which when reports come fast"
 }
 
 function quoted(level: OomLevel): OomLevel {
@@ -206,7 +206,7 @@ function victimLines(kills: readonly KernelKill[], counted: number): Line[] {
     ],
   )
   if (counted > kills.length)
-    lines.push(['log', `tells of ${kills.length} of ${counted}: the kernel leaves reports out when they come fast`])
+    lines.push(['log', `tells of ${kills.length} of ${counted}: the kernel drops reports when they come fast`])
   else if (kills.length > shown.length) lines.push(['log', `has ${kills.length - shown.length} more before these`])
   return lines
 }
@@ -226,17 +226,17 @@ function remedyOf(
   max: string | undefined,
   there: boolean,
 ): string {
-  if (!level) return 'ask for its group, if that is still there: its counts tell more'
+  if (!level) return 'ask about its group, if it still exists: its counters tell more'
   if (level.whose === 'host') return 'free memory on this host, or limit the others'
   const group = level.whose === 'own' ? path : level.directory!
   const enough = max === undefined ? undefined : measuringLimit(Number(max), spareMemory())
   if (!there && levels.length > 0)
-    return `raise memory.max of ${quote(group)}, which is gone or cannot be seen from here`
+    return `raise memory.max of ${quote(group)}, which was removed or is not visible from here`
   if (!there)
     return ownJob.test(group)
       ? `measure how much it needs: run it once with hutch run${enough === undefined ? '' : ` --memory ${sizeText(enough)}`} --verbose`
       : `give it more when it is made again${enough === undefined ? '' : `, to measure: memory.max=${sizeText(enough)}`}`
   const set = max === undefined ? raise(group, 'memory.max', 'SIZE') : measure(group, 'memory.max', Number(max))
-  if (level.whose === 'ancestor') return `${set}; or place it elsewhere`
-  return `${set}; or see where the memory goes: hutch cgroup show ${shellWord(group)} memory.stat`
+  if (level.whose === 'ancestor') return `${set}; or run it in another group`
+  return `${set}; or check what uses the memory: hutch cgroup show ${shellWord(group)} memory.stat`
 }

@@ -43,7 +43,7 @@ export function daemonCauses(kills: readonly DaemonKill[]): WhyCause[] {
   return kills.map((kill) => ({
     kind: 'oomd',
     confidence: 'likely',
-    wouldTell: 'journalctl -u systemd-oomd: who may write to the group could have set the attributes, too',
+    wouldTell: 'journalctl -u systemd-oomd: a user with write access to the group could also have set the attributes',
     cause: 'oomd',
     whose: kill.whose,
     group: kill.path,
@@ -51,9 +51,9 @@ export function daemonCauses(kills: readonly DaemonKill[]): WhyCause[] {
     headline: `systemd-oomd, not the kernel, killed ${kill.kills} ${kill.kills === 1 ? 'process' : 'processes'} of ${quote(kill.path)} because memory was short`,
     evidence: [
       ['attributes', `user.oomd_kill ${kill.kills}   user.oomd_ooms ${kill.times ?? 'not there'}`],
-      ['noted by', 'systemd-oomd on the group itself; who may write to the group could have, too'],
+      ['noted by', 'systemd-oomd, or another user with write access to the group'],
     ],
     remedy:
-      'see when and why it acted: journalctl -u systemd-oomd; keep it away: ManagedOOMPreference=avoid in its unit, or more memory or swap',
+      'check when and why it acted: journalctl -u systemd-oomd; to prevent it: ManagedOOMPreference=avoid in its unit, or more memory or swap',
   }))
 }

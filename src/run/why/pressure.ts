@@ -24,7 +24,7 @@ export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] 
         whose,
         group: level.path,
         count: level.slowed,
-        headline: `${name} was slowed for memory ${level.slowed} times: ${i === 0 ? 'it' : quote(level.path)} is above memory.high`,
+        headline: `${name} was throttled for memory ${level.slowed} times: ${i === 0 ? 'it' : quote(level.path)} is above memory.high`,
         evidence: [
           [
             'memory.high',
@@ -67,8 +67,8 @@ export function stallCauses(name: string, pressure: { [resource: string]: string
       evidence: [],
       remedy:
         resource === 'io'
-          ? 'see what reads and writes: hutch top; and io.max of its groups'
-          : 'see where memory goes: memory.stat of the group; and how much of the memory of the host is free',
+          ? 'check what reads and writes: hutch top; and io.max of its groups'
+          : 'check memory.stat of the group, and the free memory of the host',
     },
   ]
 }

@@ -22,14 +22,14 @@ export function raise(path: string, file: string, value: string): string {
   const property = properties[file]
   if (!property || !/^[\w@.:\\-]+\.(service|scope|slice)$/.test(unit) || !/^\d/.test(value)) return set
   const user = /\/user@\d+\.service\//.test(path) ? '--user ' : ''
-  return `${set}; so that systemd keeps it: systemctl ${user}set-property ${shellWord(unit)} ${property(value)}`
+  return `${set}; to make it permanent in systemd: systemctl ${user}set-property ${shellWord(unit)} ${property(value)}`
 }
 
 /** How to find out how much memory a group needs: by a limit that this host can spare. `limit` is the present one, in bytes. */
 export function measure(path: string, file: string, limit: number): string {
   const enough = measuringLimit(limit, spareMemory())
   if (enough === undefined)
-    return `this host has no room above ${formatSize(limit)}: check whether the memory of ${quote(path)} grows without bound`
+    return `this host has no memory above ${formatSize(limit)}: check whether the memory of ${quote(path)} grows without bound`
   const peak = `hutch cgroup get ${shellWord(path)} memory.peak`
   return `measure how much it needs: ${raise(path, file, sizeText(enough))}; then its peak: ${peak}`
 }

@@ -214,7 +214,7 @@ function withinCauses(report: Report): WhyCause[] {
         ? 'free memory on this host, or limit the others'
         : whose === 'own' && typeof memory === 'number'
           ? measureWords(memory)
-          : 'raise the limit that is named, or run elsewhere with --parent',
+          : 'raise the named limit, or run elsewhere with --parent',
   }
   const forks: WhyCause = {
     kind: 'fork-refused',
@@ -232,7 +232,7 @@ function withinCauses(report: Report): WhyCause[] {
 function measureWords(limit: number): string {
   const enough = measuringLimit(limit, spareMemory())
   return enough === undefined
-    ? `this host has no room above ${formatSize(limit)}: check whether its memory grows without bound`
+    ? `this host has no memory above ${formatSize(limit)}: check whether its memory grows without bound`
     : `measure how much it needs: run it once with --memory ${sizeText(enough)} --verbose`
 }
 

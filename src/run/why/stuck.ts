@@ -76,16 +76,16 @@ export function stuckCauses(
         limit: 'cgroup.freeze',
         whose: by.whose,
         group: by.path,
-        headline: `${name} is frozen${by.whose === 'own' ? '' : `, by a group above it, ${quote(by.path)}`}: nothing in it runs`,
-        evidence: [['frozen', `${quote(by.path)}: somebody froze it, by hand, by docker pause or by systemctl freeze`]],
-        remedy: `let it go on: hutch cgroup thaw ${shellWord(by.path)}`,
+        headline: `${name} is frozen${by.whose === 'own' ? '' : `, by a group above it, ${quote(by.path)}`}: its processes do not run`,
+        evidence: [['frozen', `${quote(by.path)}: it was frozen by hand, by docker pause or by systemctl freeze`]],
+        remedy: `thaw it: hutch cgroup thaw ${shellWord(by.path)}`,
       },
     ]
   const stopped = processes.filter(({ state }) => state === 'T')
   const traced = processes.filter(({ state }) => state === 't')
   return [
     ...several('stopped', stopped, 'stopped by a signal', (one) => `process ${one.pid} (${quote(one.name)})`, {
-      remedy: `let it go on: kill -CONT ${stopped.map(({ pid }) => pid).join(' ')}`,
+      remedy: `continue it: kill -CONT ${stopped.map(({ pid }) => pid).join(' ')}`,
       why: 'SIGSTOP, or from a terminal: ^Z, or a read or write in the background',
     }),
     ...several(
@@ -93,20 +93,20 @@ export function stuckCauses(
       traced,
       'held by a debugger',
       (one) => `process ${one.pid} (${quote(one.name)}) by process ${one.tracer}`,
-      { remedy: 'let the debugger go on or end', why: 'ptrace(2): gdb, strace and the like' },
+      { remedy: 'continue or end the debugger', why: 'ptrace(2), for example by gdb or strace' },
     ),
     ...several(
       'blocked',
       waiting.map(({ process }) => process),
-      'waiting in the kernel, where no signal ends the wait',
+      'in an uninterruptible wait in the kernel',
       (one) => {
         const { where } = waiting.find(({ process }) => process === one)!
         return `process ${one.pid} (${quote(one.name)})${/^\w{2,}/.test(where) ? ` in ${quote(where)}` : ''}`
       },
       {
         remedy:
-          'see what it waits for: mostly a disk, a file system of the network, or a device (dmesg, cat /proc/PID/stack)',
-        why: 'state D, at two looks 100 ms apart without any work between them',
+          'check what it waits for, usually a disk, a network file system, or a device (dmesg, cat /proc/PID/stack)',
+        why: 'state D in two samples 100 ms apart, without CPU time between them',
       },
     ),
   ]

@@ -174,7 +174,7 @@ function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], 
     remedy:
       limited.length > 0
         ? `raise the one that is nearest to its limit: ${raise(limited[0]!.path, 'pids.max', 'N')}`
-        : 'the limit has been changed since: see who did',
+        : 'the limit has changed since; check what changed it',
   }
 }
 
@@ -192,9 +192,9 @@ function userCause({ user }: TaskFacts): WhyCause[] {
       headline: `forks are refused now: user ${user.uid} has as many tasks as RLIMIT_NPROC lets process ${user.pid} have`,
       evidence: [
         ['nproc', `${user.limit}   now ${user.tasks}   (tasks of user ${user.uid} in all groups count)`],
-        ['counted', 'by what is there now: the kernel does not count such refusals'],
+        ['counted', 'from the current state: the kernel does not count such refusals'],
       ],
-      remedy: `raise it, as root: prlimit --pid ${user.pid} --nproc=${more}; or at the start: hutch run --ulimit nproc=${more}; or give it a user of its own`,
+      remedy: `raise it, as root: prlimit --pid ${user.pid} --nproc=${more}; or at the start: hutch run --ulimit nproc=${more}; or run it as a separate user`,
     },
   ]
 }
@@ -218,8 +218,8 @@ function hostCauses({ host }: TaskFacts): WhyCause[] {
     headline: `forks are ${limit === 'pid_max' ? 'about to be refused' : 'refused now'}: this host has as many tasks as ${limit} allows`,
     evidence: [
       [limit, `${most}   now ${tasks}   (of all users and groups)`],
-      ['counted', 'by what is there now: the kernel does not count such refusals'],
+      ['counted', 'from the current state: the kernel does not count such refusals'],
     ],
-    remedy: `see who has so many (hutch cgroup tree), or raise it: sysctl -w ${name}=${most * 2}`,
+    remedy: `find the group with the most tasks (hutch cgroup tree), or raise it: sysctl -w ${name}=${most * 2}`,
   }))
 }

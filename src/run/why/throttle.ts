@@ -80,13 +80,13 @@ export function explainThrottling(name: string, facts: Quota, set: CpuWords): Wh
         ? [
             [
               'bursts',
-              `it used less than it may on average: it needs more than ${ms(quota)} in some of its periods, and less in others`,
+              `its average use is below the limit: it needs more than ${ms(quota)} in some of its periods, and less in others`,
             ] as Line,
           ]
         : []),
     ],
     remedy: bursts
-      ? `let it save quota for bursts: ${set.limit('cpu.max.burst', String(quota))}; or use a longer period in place of the present limit: ${set.limit('cpu.max', `${longer.quota} ${longer.period}`)}; or raise it: ${set.raise(cpus)}`
+      ? `let it save quota for bursts: ${set.limit('cpu.max.burst', String(quota))}; or use a longer period instead of the current limit: ${set.limit('cpu.max', `${longer.quota} ${longer.period}`)}; or raise it: ${set.raise(cpus)}`
       : `raise it: ${set.raise(cpus)}${fewer}`,
   }
 }

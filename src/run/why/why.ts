@@ -60,7 +60,7 @@ function explain(target: WhyTarget): Found {
 const largestPid = 4_194_304
 
 function noNumber(name: string): HutchError {
-  return fail('WHY_TARGET_UNKNOWN', { name, evidence: [`ids of processes go from 1 to ${largestPid}`] })
+  return fail('WHY_TARGET_UNKNOWN', { name, evidence: [`process ids range from 1 to ${largestPid}`] })
 }
 
 function ofReport(report: Report, name: string): Found {
@@ -108,7 +108,7 @@ function explainGroup(host: Host, place: Place, name: string): Found {
 function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
   return [
     ...(!log.sameGroups && causes.some(({ cause, whose, victims }) => cause === 'oom' && whose === 'host' && !victims)
-      ? ['whether it was a group above this cgroup namespace rather than the host: it cannot be seen from here']
+      ? ['whether it was a group above this cgroup namespace rather than the host: it is not visible from here']
       : []),
     ...(causes.some(({ cause, count = 0, victims = [] }) => cause === 'oom' && count > victims.length)
       ? log.limits
@@ -146,7 +146,7 @@ export function mountsAbove(mountinfo: string): boolean {
 function hiddenGroup(target: Found['target']): Found {
   const headline = `the group of process ${target.name} is not visible from here, so its limits are unknown`
   const why = 'this is a cgroup namespace, and the hierarchy that is mounted here begins above it'
-  const remedy = 'ask from outside of the container, where the process has another number'
+  const remedy = 'ask from outside the container, where the process has another id'
   const evidence: Line[] = [['because', why]]
   return {
     target,
@@ -189,12 +189,12 @@ function explainGone(host: Host, name: string): Found {
       last: new Date(refused.at).toISOString(),
       headline: `forks were refused in ${quote(found)}, by its pids.max or that of a group above it`,
       evidence: [['first', formatTime(refused.at)]],
-      remedy: 'give it a higher pids.max next time: processes and threads count',
+      remedy: 'create it with a higher pids.max: processes and threads count',
     })
   return {
     target: { kind: 'group', name, there: false, path: found },
     causes,
-    unknown: ['all but what the log has: the group is gone, and its counts with it', ...log.limits],
+    unknown: ['everything except the log: the group was removed with its counters', ...log.limits],
   }
 }
 
@@ -205,7 +205,7 @@ function unknownTarget(host: Host, name: string, log: LogFacts): HutchError {
   } catch (error) {
     nearest = HutchError.is(error) ? error.nearest : undefined
   }
-  const said = log.readable ? ["the kernel's log has nothing of such a group"] : []
+  const said = log.readable ? ["the kernel's log does not mention such a group"] : []
   return fail('WHY_TARGET_UNKNOWN', {
     name,
     evidence: [...said, ...log.limits.map((text) => `not known: ${text}`)],

@@ -77,7 +77,7 @@ test.each<[what: string, facts: ExecFacts, headline: RegExp, remedy: RegExp]>([
   [
     'a directory without search permission',
     facts('EACCES', [look({ error: 'EACCES', barrier: 4, mode: 0o040700 })]),
-    /user 1000 may not search the directory \/srv /,
+    /user 1000 cannot search the directory \/srv /,
     /: chmod a\+x \/srv$/,
   ],
   ['a directory', facts('EACCES', [look({ mode: 0o040755 })]), /it is a directory/, /ls -l/],
@@ -139,7 +139,7 @@ test.each<[what: string, facts: ExecFacts, headline: RegExp, remedy: RegExp]>([
   ['32 bit', facts('ENOEXEC', [look({ head: elf(3, 32) })]), /x86 \(32 bit\), and this machine is x86-64/, /build/],
   ['cut off', facts('ENOEXEC', [look({ head: elf(62) })]), /damaged or cut off/, /copy it again/],
   ['Windows', facts('ENOEXEC', [script('MZ\x90\0')]), /Windows/, /Linux/],
-  ['links in a circle', facts('ELOOP', [look({ error: 'ELOOP', barrier: 9 })]), /lead in a circle/, /namei/],
+  ['links in a circle', facts('ELOOP', [look({ error: 'ELOOP', barrier: 9 })]), /form a loop/, /namei/],
   [
     'through a file',
     facts('ENOTDIR', [look({ error: 'ENOTDIR', barrier: 4 })]),

@@ -128,7 +128,7 @@ function parseCompared(parser: Parser): Node {
 
 function parsePattern(parser: Parser): (value: Value) => boolean {
   const token = parser.tokens[parser.at++]
-  if (token?.type !== 'string') throw wrong(parser.text, 'a regular expression stands in quotes')
+  if (token?.type !== 'string') throw wrong(parser.text, 'a regular expression must be in quotes')
   const regex = compileExtended(token.text)
   if (typeof regex === 'string') throw wrong(parser.text, `${token.text}: ${regex}`)
   return ({ is }) => is !== undefined && regex.test(String(is))

@@ -28,13 +28,13 @@ export const main = toolMain({
     J: { long: ['json'], help: 'as JSON' },
     l: { long: ['list'], help: 'as a list, without a tree' },
     n: { long: ['noheadings'], help: 'without headings' },
-    o: { long: ['output'], value: 'LIST', help: 'these columns; +LIST: those that are shown anyway, and these' },
+    o: { long: ['output'], value: 'LIST', help: 'these columns; +LIST: in addition to the default ones' },
     'output-all': { help: 'all columns' },
     P: { long: ['persistent'], help: 'only namespaces without processes: mounted ones' },
     p: { long: ['task'], value: 'PID', help: 'only namespaces that this process is in' },
-    Q: { long: ['filter'], value: 'EXPRESSION', help: 'only lines for which it holds: scols-filter(5)' },
+    Q: { long: ['filter'], value: 'EXPRESSION', help: 'only matching lines: scols-filter(5)' },
     r: { long: ['raw'], help: 'one space between columns, the rest escaped' },
-    u: { long: ['notruncate'], help: 'no text is cut to fit the terminal' },
+    u: { long: ['notruncate'], help: "do not truncate text to the terminal's width" },
     W: { long: ['nowrap'], help: 'several mounts on one line, with commas' },
     t: { long: ['type'], value: 'NAME', help: `only this kind: ${namespaceFiles.join(', ')}; may be repeated` },
     T: { long: ['tree'], value: 'RELATION', optional: true, help: 'as a tree: process, parent, owner (when not said)' },
@@ -57,7 +57,7 @@ function run(given: Given): number {
     ['P', 'p'],
   ] as const)
     if (asked.has(a) && asked.has(b))
-      throw fail('OPTION_CONFLICT', { name: `-${a}`, why: `-${b} is given, too`, remedy: 'leave one of them out' })
+      throw fail('OPTION_CONFLICT', { name: `-${a}`, why: `-${b} is given, too`, remedy: 'omit one of them' })
   const format: Format = asked.has('J') ? 'json' : asked.has('r') ? 'raw' : 'aligned'
   const id = given.words[0] === undefined ? undefined : readId(given.words[0])
   const wanted: Wanted = {
@@ -67,7 +67,7 @@ function run(given: Given): number {
     persistent: asked.has('P'),
   }
   if (id !== undefined && wanted.task !== undefined)
-    throw fail('OPTION_CONFLICT', { name: '-p', why: 'a namespace is given, too', remedy: 'leave one of them out' })
+    throw fail('OPTION_CONFLICT', { name: '-p', why: 'a namespace is given, too', remedy: 'omit one of them' })
   const shown = readColumns(given, defaultColumns(id !== undefined, readKinds(given)))
   const filter = readFilter(given)
   const paper: Paper = {
