@@ -48,7 +48,7 @@ export function makeHurried() {
   cpSync('dist', `${folder}/dist`, { recursive: true, filter: (name) => !/\.cache$|\/types$/.test(name) })
   symlinkSync(`${import.meta.dirname}/../build`, `${folder}/build`)
   const file = `${folder}/dist/cli.cjs`
-  const part = `${folder}/dist/cli/cli-dashboard.cjs`
+  const part = `${folder}/dist/cli/cli-node-dashboard.cjs`
   const [before, after] = readFileSync(part, 'utf8').split(/(?<=\bsurvey=)openSurvey\(host\)/)
   if (after === undefined) throw new Error(`where the dashboard opens its survey is not found in ${part}`)
   writeFileSync(part, `${before.replace('{', `{${hurry}`)}${survey}${after}`)

@@ -20,7 +20,7 @@ process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
 
 // the recorder is in no public bundle
 await build({
-  entryPoints: [`${import.meta.dirname}/../src/cli/record/recorder.ts`],
+  entryPoints: [`${import.meta.dirname}/../src/monitor/recording/recorder.ts`],
   bundle: true,
   platform: 'node',
   format: 'esm',

@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect } from 'vitest'
 import { readChildren } from '../src/cgroup/files.ts'
-import { isAbandoned } from '../src/cgroup/sweep.ts'
+import { isAbandoned } from '../src/cgroup/stale-groups.ts'
 import { readHost } from '../src/host/host.ts'
 
 /** Groups that hutch made and whose maker has ended or is this process: at the roots, and in the groups that this process is in. */

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import type { TestContext } from 'vitest'
 import { readHost } from '../src/host/host.ts'
-import { native } from '../src/native.ts'
+import { native } from '../src/system/native.ts'
 
 const needs = {
   v2: () => readHost().layout === 'v2',

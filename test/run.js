@@ -272,7 +272,7 @@ const underSystemd = ['--kernel', 'trixie', '--root', 'trixie', '--systemd', ...
 
 if (kernels) {
   await fuzz(300)
-  const log = ['test/unit/kernel-log-fuzz.test.ts']
+  const log = ['test/unit/host/kernel-log-fuzz.test.ts']
   process.env.HUTCH_FUZZ_SECONDS = '300'
   await suite('fuzz: records of the kernel log', log)
   await provideTools()
@@ -332,7 +332,7 @@ if (kernels) {
 } else {
   await check('lint', 'node_modules/.bin/biome', ['check', '.'])
   await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
-  await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/dashboard/page'])
+  await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/ui/dashboard/page'])
   await check('the C core under sanitizers', 'sh', ['native/test/run'])
   await fuzz(20)
   await provideTools()

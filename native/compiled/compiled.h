@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A compiled file: an executable that holds its own container. What hutch
- * compile writes behind build/hutch-compiled; src/program/compiled.ts is this
+ * compile writes behind build/hutch-compiled; src/compile/file-format.ts is this
  * file's twin, and a test holds the two together.
  *
  *   file   = the executable, zeros up to a multiple of 8, program, notes, footer
@@ -167,7 +167,7 @@ u32 limit_lines(void);
 u64 limit_lines_room(void);
 void warn_of_outer_limits(void);
 
-/* stale-groups.c: names of groups, see src/cgroup/sweep.ts */
+/* stale-groups.c: names of groups, see src/cgroup/stale-groups.ts */
 int own_group_name(char *name, size_t size);
 int sweep_beside(const struct outer *o, const char *own, u64 until);
 

@@ -196,7 +196,7 @@ u64 limit_lines_room(void)
 	return most * (8 * sizeof(struct text) + own_group_room(sizeof(struct text)) + sizeof limits->value);
 }
 
-/* As src/run/outer-words.ts: systemd gives every unit a limit of tasks, so one that holds is not worth a warning. */
+/* As src/verdict/outer-limit-words.ts: systemd gives every unit a limit of tasks, so one that holds is not worth a warning. */
 void warn_of_outer_limits(void)
 {
 	int begun = 0;

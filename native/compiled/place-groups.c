@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides below which groups this start's groups go, as src/host/parent.ts and
+ * Decides below which groups this start's groups go, as src/host/parent-group.ts and
  * src/run/launch.ts do for hutch run: the caller's, unless a v2 group with
  * processes in it keeps its children from having controllers.
  */
@@ -12,7 +12,7 @@
 
 #define MAX_PASSES 1000
 
-/* What the compiler wrote about the groups: see src/program/compiled.ts. */
+/* What the compiler wrote about the groups: see src/compile/file-format.ts. */
 struct wishes {
 	const char *enable, *account;
 	const char *share;	/* "QUOTA PERIOD" of cpu.max */

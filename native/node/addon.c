@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The addon's exports: numbers and bytes in, numbers and bytes out. It uses
- * Node-API alone, no libuv, so that other runtimes load it too. src/native.ts
+ * Node-API alone, no libuv, so that other runtimes load it too. src/system/native.ts
  * describes each export, and is the only caller.
  */
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "job.h"
 
-/* napi calls below fail only on a misuse by src/native.ts or when the environment is going down */
+/* napi calls below fail only on a misuse by src/system/native.ts or when the environment is going down */
 #define OK(call) do { if ((call) != napi_ok) return NULL; } while (0)
 
 struct instance {

@@ -28,7 +28,7 @@
 /* Batches that may wait for a busy JavaScript thread; then the socket fills, and the kernel says so. */
 #define QUEUE 64
 
-/* Numbered as src/native.ts has them. */
+/* Numbered as src/system/native.ts has them. */
 enum change_kind { CHANGE_LOST = 1, CHANGE_FORKED = 2, CHANGE_CHANGED = 3 };
 
 struct change {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exports sweepGroups, groupHolder, lockDirectory and signalListed to src/cgroup/sweep.ts and halt.ts. */
+/* Exports sweepGroups, groupHolder, lockDirectory and signalListed to src/cgroup/stale-groups.ts and halt.ts. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -54,7 +54,7 @@ struct supervisor {
 	u8 seen[3][LEARNED];	/* the machine's own, x32, the other of its kernel */
 };
 
-/* What REFUSED brings; its texts follow, each a length and as many bytes. src/seccomp/refused-call.ts is the twin. */
+/* What REFUSED brings; its texts follow, each a length and as many bytes. src/seccomp/notification.ts is the twin. */
 struct refused {
 	u32 number, machine;
 	u64 args[6];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The wire format of a program: a container as a flat list of system calls.
- * src/program/wire.ts is this file's twin; a test holds the two together.
+ * src/ops/wire.ts is this file's twin; a test holds the two together.
  *
  *   program  = u32 magic, u32 outer length, u32 inner length, u32 zero, outer ops, inner ops
  *   op       = u32 code, u32 payload length, payload

@@ -40,7 +40,7 @@ function loadLate(code) {
   })
 }
 
-const pageFolder = 'src/dashboard/page'
+const pageFolder = 'src/ui/dashboard/page'
 
 /** The dashboard's page: what a browser gets is in the command's own file. */
 async function buildPage() {

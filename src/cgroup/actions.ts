@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch top and the dashboard can do to a group. Each says what it did, or why not, as one line.
 
-import { fail, HutchError } from '../errors.ts'
+import { fail, HutchError } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
-import { parseCpus } from '../units.ts'
+import { parseCpus } from '../text/units.ts'
 import { Cgroup } from './cgroup.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
 

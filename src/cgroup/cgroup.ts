@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The handle on a control group, the same on v2, hybrid and v1. Reads are synchronous; changes are promises, since the kernel may take its time.
 import { EventEmitter, on } from 'node:events'
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
-import { parseSize } from '../units.ts'
-import { assignFiles, directoryOf, readFile, type SetOptions } from './assign.ts'
-import { describeFile } from './catalog/catalog.ts'
+import { parseSize } from '../text/units.ts'
+import { describeFile } from './controllers/catalog.ts'
+import { delegatePlace, makePlace, removeDefaultParent, removePlace } from './create.ts'
 import type { GroupEvent } from './event-sources.ts'
 import type { FileInputs, FileValues } from './file-values.ts'
 import { readWords, writeGroupFileAsync } from './files.ts'
+import { freezePlace, killPlace } from './freeze-kill.ts'
+import { childPlaces, findPlace, newPlace, type Place, placeBelow, placeOf, present } from './group-paths.ts'
 import { type GroupPressure, type GroupStats, readPressures, readStats } from './group-stats.ts'
-import { freezePlace, killPlace } from './halt.ts'
-import { controllerOf } from './legacy.ts'
-import { delegatePlace, makePlace, removeDefaultParent, removePlace } from './make.ts'
 import { parseFileName } from './path.ts'
-import { childPlaces, findPlace, newPlace, type Place, placeBelow, placeOf, present } from './place.ts'
-import { explainWrite } from './refusal.ts'
-import { parseValue } from './value.ts'
+import { assignFiles, directoryOf, readFile, type SetOptions } from './set-file.ts'
+import { controllerOf } from './v1/translate.ts'
+import { parseValue } from './value-read.ts'
 import { type WatchOptions, watchPlaces } from './watch.ts'
+import { explainWrite } from './write-errors.ts'
 
 /** Options of `Cgroup.create`. */
 export interface CreateOptions {

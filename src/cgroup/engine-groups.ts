@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups of containers, pods and units by what engines and systemd call them, from the paths of groups alone: no engine is asked. Called by
-// run/why/why.ts. Pure.
+// why/why.ts. Pure.
 
 /** What the engine writes around an id: docker-ID.scope, cri-containerd-ID.scope, libpod-ID.scope, crio-ID.scope, or the id alone. */
 const idGroup = /^(?:(?!libpod-conmon|crio-conmon)[a-z][a-z0-9-]*-)?([0-9a-f]{64})(?:\.scope)?$/

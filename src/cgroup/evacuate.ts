@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Empties a v2 group into a leaf below it, so that it may hand controllers to children: cgroup-v2.rst, "No Internal Process Constraint".
 
-import { fail, type HutchError, quote } from '../errors.ts'
-import { optionOfRun } from '../front-door.ts'
+import { fail, type HutchError, quote } from '../errors/errors.ts'
+import { optionOfRun } from '../errors/front-door.ts'
 import { leafName, statField } from '../host/host.ts'
-import { effectiveUser } from '../host/ids.ts'
+import { effectiveUser } from '../host/passwd.ts'
 import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from './files.ts'
 
 const kernelThread = 0x0020_0000

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a group's events come from: the files that count them, pressure triggers, v1 eventfds.
-import { fail } from '../errors.ts'
-import { errnoName } from '../native.ts'
-import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
-import { parseDuration } from '../units.ts'
+import { fail } from '../errors/errors.ts'
+import { errnoName } from '../system/native.ts'
+import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
+import { parseDuration } from '../text/units.ts'
 import { readFileNames, readGroupFile, watchPath } from './files.ts'
-import type { Place } from './place.ts'
-import { explainWrite } from './refusal.ts'
+import type { Place } from './group-paths.ts'
 import { parseFlat } from './stats.ts'
+import { explainWrite } from './write-errors.ts'
 
 /** One thing that the kernel did to a group. */
 export interface GroupEvent {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The type of every v2 file's value: what reading gives (FileValues) and what writing takes (FileInputs). The catalogue has the same names; a test compares them.
-import type { Limit } from '../units.ts'
-import type { memoryStatKeys } from './catalog/memory-stat.ts'
-import type { Flat, Nested, Pressure, Quota } from './value.ts'
+import type { Limit } from '../text/units.ts'
+import type { memoryStatKeys } from './controllers/memory-stat.ts'
+import type { Flat, Nested, Pressure, Quota } from './value-read.ts'
 
 /** Figures by name; one that this kernel does not give is absent. */
 type Figures<Key extends string> = { [key in Key]?: number }

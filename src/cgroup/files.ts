@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { errnoName, native } from '../native.ts'
-import { decodeNames, encodePath, isOdd } from '../non-utf8.ts'
+import { errnoName, native } from '../system/native.ts'
+import { decodeNames, encodePath, isOdd } from '../text/non-utf8.ts'
 import type { Figures } from './stats.ts'
 
 /** What a read came to: the text without its last newline, or the name of the errno. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one reader of values that users give for a kernel file: of limits of runs, of groups, of compiled files.
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import { withDeviceNumber } from '../host/device.ts'
-import { describeFile } from './catalog/catalog.ts'
-import type { Format } from './catalog/words.ts'
-import { formatWrites } from './value.ts'
+import { describeFile } from './controllers/catalog.ts'
+import type { Format } from './controllers/entry.ts'
+import { formatWrites } from './value-read.ts'
 
 /** Reads the value of a file: `name` is what an error calls it. */
 export type FileReader = typeof formatFile

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The limits that stand over a group's use, for many groups at once, in v2's terms.
 import { readMany } from './files.ts'
-import { readLegacy } from './legacy-read.ts'
-import type { Place } from './place.ts'
+import type { Place } from './group-paths.ts'
 import { type Figures, parseNumber } from './stats.ts'
+import { readLegacy } from './v1/read.ts'
 
 /** Bytes and tasks; absent where the group has no such controller. */
 export interface GroupLimits {

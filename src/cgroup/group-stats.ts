@@ -2,9 +2,9 @@
 // What groups use, as one shape for v2 and v1: a figure that the host does not give is absent, never 0.
 import { type CpuStats, parseCpu } from './cpu.ts'
 import { openReader, readMany } from './files.ts'
+import type { Place } from './group-paths.ts'
 import { parseMemory } from './memory.ts'
 import { parsePids } from './pids.ts'
-import type { Place } from './place.ts'
 import { type Figures, findFlat, parseNumber, parsePressure } from './stats.ts'
 
 /** Bytes, microseconds and counts of one group and all below it. */

@@ -2,9 +2,9 @@
 // Why the kernel refuses the value of a limit, by file: what other groups or the machine have that stands against it.
 // Without the catalogue, so that the launch path can use it.
 import { explainDevice } from '../host/device.ts'
-import { formatSize, parseSize } from '../units.ts'
+import { formatSize, parseSize } from '../text/units.ts'
 import { readChildren, readGroupFile } from './files.ts'
-import { findConflict, type Share } from './quota-order.ts'
+import { findConflict, type Share } from './v1/cpu-quota.ts'
 
 /** Why, in evidence lines, and what to do. */
 export interface Reason {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names of groups and of their files, as users type them: checked, so that nothing outside the tree is ever reached.
-import { fail } from '../errors.ts'
-import { asDecoded } from '../non-utf8.ts'
+import { fail } from '../errors/errors.ts'
+import { asDecoded } from '../text/non-utf8.ts'
 
 /** Longest name of one level (NAME_MAX), and of a path (PATH_MAX, less a mount's and a file's name). */
 const longestPart = 255

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes several files of groups, all or none: what was written before a refusal is set back.
-import { fail, HutchError } from '../errors.ts'
-import type { FileWrite } from './assign.ts'
+import { fail, HutchError } from '../errors/errors.ts'
 import { readGroupFile, writeGroupFile, writeGroupFileAsync } from './files.ts'
-import { explainWrite } from './refusal.ts'
+import type { FileWrite } from './set-file.ts'
+import { explainWrite } from './write-errors.ts'
 
 /** Files that make something happen; there is nothing to set back. */
 const actions = /^(cgroup\.(procs|threads|kill)|tasks|memory\.(reclaim|force_empty|peak)|cgroup\.event_control)$/

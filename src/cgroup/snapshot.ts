@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups and their settings as a document, and back. What processes do (who is where, what is frozen) is not in it.
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
-import { describeFile } from './catalog/catalog.ts'
+import { describeFile } from './controllers/catalog.ts'
+import { enableControllers, type Undo, withUndo } from './create.ts'
 import {
   changeOwner,
   isGroup,
@@ -14,10 +15,9 @@ import {
   removeDirectory,
   writeGroupFile,
 } from './files.ts'
-import { enableControllers, type Undo, withUndo } from './make.ts'
+import { childPlaces, hierarchies, type Place } from './group-paths.ts'
 import { parseFileName, parseGroupPath } from './path.ts'
-import { childPlaces, hierarchies, type Place } from './place.ts'
-import { explainMake, explainWrite } from './refusal.ts'
+import { explainMake, explainWrite } from './write-errors.ts'
 
 /** One group in one hierarchy. */
 export interface SavedGroup {

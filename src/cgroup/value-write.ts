@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A typed value, or what a user typed → the text that the kernel takes. What it would refuse, or misread, is refused here with the accepted form.
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import { explainDevice } from '../host/device.ts'
-import { parseCpuList, parseCpus, parseSize } from '../units.ts'
-import type { FileWords, Format, Unit } from './catalog/words.ts'
+import { parseCpuList, parseCpus, parseSize } from '../text/units.ts'
+import type { FileWords, Format, Unit } from './controllers/entry.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
 
 /** What `refuse` throws: the file, the value, and what would be right. */

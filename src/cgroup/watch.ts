@@ -9,7 +9,7 @@ import {
   type Watch,
 } from './event-sources.ts'
 import { isGroup, readFileNames, watchPath } from './files.ts'
-import { childPlaces, type Place } from './place.ts'
+import { childPlaces, type Place } from './group-paths.ts'
 
 /** What to watch besides the groups' own event files. */
 export interface WatchOptions {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup: the table of its verbs.
-import { asPrinted } from '../non-utf8.ts'
+import { asPrinted } from '../text/non-utf8.ts'
 import type { Command, CommandTable, Family } from './command.ts'
 import { parseFlags } from './flags.ts'
 

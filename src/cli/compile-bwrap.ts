@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch compile --bwrap: a command line of bubblewrap(1) as a file. What is there when it is written decides, and no descriptor is.
-import { fail } from '../errors.ts'
-import { type BwrapLaunch, compileBwrap, planBwrap } from '../plan/bwrap.ts'
-import { parseBwrap } from '../plan/bwrap-options.ts'
-import { type BwrapRequest, usedDescriptors } from '../plan/bwrap-request.ts'
-import { prepareCompiled } from '../run/compiled.ts'
-import type { Prepared } from './compile.ts'
+
+import { prepareCompiled } from '../compile/prepare.ts'
 import {
   applyEnvironment,
   dropMissing,
@@ -13,8 +9,13 @@ import {
   readFacts,
   readFilter,
   wantedLimits,
-} from './dropin/bwrap-caller.ts'
-import { combine, limitedSpec } from './dropin/bwrap-limited.ts'
+} from '../dropin/bubblewrap/caller.ts'
+import { combine, limitedSpec } from '../dropin/bubblewrap/limited.ts'
+import { parseBwrap } from '../dropin/bubblewrap/options.ts'
+import { type BwrapLaunch, compileBwrap, planBwrap } from '../dropin/bubblewrap/program.ts'
+import { type BwrapRequest, usedDescriptors } from '../dropin/bubblewrap/request.ts'
+import { fail } from '../errors/errors.ts'
+import type { Prepared } from './compile.ts'
 
 /** @throws OPTION_INVALID, OPTION_CONFLICT, FILE_REFUSED, CGROUP_* */
 export function prepareBwrap(args: readonly string[]): Prepared {

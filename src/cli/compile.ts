@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch compile: the flags of run, and a file instead of a process.
 import { lstatSync, readFileSync } from 'node:fs'
-import { fail, HutchError } from '../errors.ts'
-import { buildDirectory } from '../native.ts'
-import { encodePath } from '../non-utf8.ts'
-import { parseOptions } from '../plan/options.ts'
-import { type Compiled, encodeCompiled, groupPlaceholder, ownPlaceholder } from '../program/compiled.ts'
-import { explainProgram } from '../program/explain.ts'
-import { prepareCompiled } from '../run/compiled.ts'
+import { type Compiled, encodeCompiled, groupPlaceholder, ownPlaceholder } from '../compile/file-format.ts'
+import { prepareCompiled } from '../compile/prepare.ts'
+import { fail, HutchError } from '../errors/errors.ts'
+import { explainProgram } from '../ops/explain.ts'
+import { parseOptions } from '../options/options.ts'
 import { loadFileReader, loadFilter } from '../run/job.ts'
+import { buildDirectory } from '../system/native.ts'
+import { openDocument } from '../system/output-file.ts'
+import { encodePath } from '../text/non-utf8.ts'
+import { formatSteps } from '../verdict/format-result.ts'
 import type { Command } from './command.ts'
-import { openDocument } from './document.ts'
 import type { FlagTable, Parsed } from './flags.ts'
-import { formatSteps } from './print.ts'
 import { parseRunFlags, readOptions, flags as runFlags } from './run.ts'
 
 /** Options of run that take a hutch that lives, and why. */

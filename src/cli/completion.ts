@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch completion SHELL: prints the shell's completion script, made from the tables that the help reads.
-import { fail } from '../errors.ts'
+
+import { dropins } from '../dropin/table.ts'
+import { fail } from '../errors/errors.ts'
+import { print } from '../system/stdout.ts'
 import type { Command } from './command.ts'
-import { dropins } from './dropin/table.ts'
 import type { Parsed } from './flags.ts'
 import { type CompletionEntry, scripts } from './help/completion-scripts.ts'
 import { describeAll } from './help/describe-all.ts'
-import { print } from './output.ts'
 import { hutch } from './table.ts'
 
 export const command: Command = {

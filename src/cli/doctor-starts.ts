@@ -2,12 +2,12 @@
 // Real starts for `hutch doctor`: each row starts a program as a job would and reports how that ended. Makes groups, namespaces
 // and mounts for a moment; leaves nothing.
 import { existsSync } from 'node:fs'
-import { HutchError } from '../errors.ts'
+import { HutchError } from '../errors/errors.ts'
 import type { Finding } from '../host/doctor.ts'
-import { parseOptions, type RunOptions } from '../plan/options.ts'
+import { parseOptions, type RunOptions } from '../options/options.ts'
+import { createPool } from '../pool/pool.ts'
 import { run } from '../run/job.ts'
-import { createPool } from '../run/pool.ts'
-import { settle } from '../run/settle.ts'
+import { settle } from '../systemd/own-scope.ts'
 import type { Result } from '../verdict/result.ts'
 
 /** One kind of start. `state` is what a failure means: `missing` costs a feature, `note` one that few need. */

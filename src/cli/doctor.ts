@@ -3,13 +3,13 @@
 // is missing.
 import { type Finding, inspectHost } from '../host/doctor.ts'
 import { readHost } from '../host/host.ts'
-import { formatJson } from '../quote.ts'
+import { print } from '../system/stdout.ts'
 import { findSystemdPlace, inspectSystemd } from '../systemd/doctor.ts'
+import { formatJson } from '../text/quote.ts'
+import { wantsColor } from '../verdict/format-result.ts'
 import type { Command } from './command.ts'
 import { tryStarts } from './doctor-starts.ts'
 import type { FlagTable, Parsed } from './flags.ts'
-import { print } from './output.ts'
-import { wantsColor } from './print.ts'
 
 const flags: FlagTable = { json: { help: 'Print the findings as JSON.' } }
 

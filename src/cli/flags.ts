@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flags before a command's own words: a table says which there are, node:util splits them.
 import { parseArgs } from 'node:util'
-import { fail } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+import { fail } from '../errors/errors.ts'
 import type { OptionRow, Section } from '../options/row.ts'
+import { nearest } from '../text/nearest.ts'
 
 /** One option of a command. */
 export interface Flag {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch hog: becomes the small native program, which is what contained commands get as `hutch`; so the memory that is hogged is all there is.
-import { fail } from '../errors.ts'
-import { buildDirectory, errnoName, native } from '../native.ts'
+import { fail } from '../errors/errors.ts'
+import { buildDirectory, errnoName, native } from '../system/native.ts'
 import type { Command } from './command.ts'
 import type { Parsed } from './flags.ts'
 

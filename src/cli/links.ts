@@ -2,9 +2,9 @@
 // hutch links: puts the drop-ins into a directory under their own names, as links to this program; never over a file that is not one.
 import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { fail } from '../errors.ts'
+import { dropins } from '../dropin/table.ts'
+import { fail } from '../errors/errors.ts'
 import type { Command } from './command.ts'
-import { dropins } from './dropin/table.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 
 const flags: FlagTable = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewrites options of other tools on a command line of hutch run or hutch compile. Loaded only if one may be there.
 import { readFileSync } from 'node:fs'
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import { translateOptions } from '../options/others/translate.ts'
 import type { FlagTable } from './flags.ts'
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch ps: the processes of groups, as a list or as the tree of groups with the processes in each.
-import { findPlace } from '../cgroup/place.ts'
+import { findPlace } from '../cgroup/group-paths.ts'
 import { readHost } from '../host/host.ts'
-import { readIds } from '../host/ids.ts'
-import { escapeUnsafe, formatJson } from '../quote.ts'
-import { type Member, readMembers } from '../survey/processes.ts'
-import { formatSize } from '../units.ts'
+import { readIds } from '../host/passwd.ts'
+import { type Member, readMembers } from '../monitor/processes.ts'
+import { print } from '../system/stdout.ts'
+import { escapeUnsafe, formatJson } from '../text/quote.ts'
+import { cut, formatTable, widthOfOutput } from '../text/terminal-text.ts'
+import { formatSize } from '../text/units.ts'
 import type { Command } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
-import { print } from './output.ts'
-import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
 
 const flags: FlagTable = {
   tree: { short: 't', help: 'Draw the groups as a tree, and the processes of each group below their parents.' },

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Documents about a run (--report, --meta, --learn --force): written whole or not at all.
-import { fail, type HutchError } from '../errors.ts'
-import { formatJson } from '../quote.ts'
+import { fail, type HutchError } from '../errors/errors.ts'
+import { type Document, openDocument } from '../system/output-file.ts'
+import { formatJson } from '../text/quote.ts'
 import type { Result } from '../verdict/result.ts'
-import { type Document, openDocument } from './document.ts'
 
 /** Opens a document before the command runs, so that one that cannot be written is refused now. @throws FILE_REFUSED */
 export function openReport(name: string, flag: string): Document {

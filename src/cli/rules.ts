@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch rules apply|watch|test: cgrulesengd's job.
 import { setPriority } from 'node:os'
-import { fail, HutchError, quote } from '../errors.ts'
-import { readIds, readUser } from '../host/ids.ts'
-import { formatJson } from '../quote.ts'
+import { fail, HutchError, quote } from '../errors/errors.ts'
+import { readIds, readUser } from '../host/passwd.ts'
 import { findUnknown, loadRules } from '../rules/load.ts'
 import { directoryOf, findRule, findTargets } from '../rules/match.ts'
+import { formatTarget, isMade, type Placed } from '../rules/move.ts'
 import { parseWho, type Rule } from '../rules/parse.ts'
-import { formatTarget, isMade, type Placed } from '../rules/place.ts'
 import { readPids, readProcess } from '../rules/process.ts'
 import { defaultSocket, listenSticky } from '../rules/sticky.ts'
 import { placeAll, startWatch } from '../rules/watch.ts'
+import { tell as tellText } from '../system/stderr.ts'
+import { print as printText } from '../system/stdout.ts'
+import { formatJson } from '../text/quote.ts'
 import type { Command, Family } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
-import { print as printText } from './output.ts'
-import { tell as tellText } from './stderr.ts'
 
 const file: FlagTable = {
   file: { value: 'FILE', help: 'File with the rules.', default: '/etc/cgrules.conf, then all files of /etc/cgrules.d' },

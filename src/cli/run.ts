@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch run: flags → options → job; the verdict on stderr, the exit status as DESIGN's table has it.
-import { fail, HutchError, quote } from '../errors.ts'
-import { native } from '../native.ts'
+import { fail, HutchError, quote } from '../errors/errors.ts'
+import { defaultFile, mayBeRecorded } from '../monitor/recording/file.ts'
+import { explainProgram } from '../ops/explain.ts'
+import { parseOptions, type RunOptions } from '../options/options.ts'
 import { type FlagWords, readFlagWords } from '../options/read-words.ts'
+import type { Spec } from '../options/spec.ts'
 import { isRepeated, optionRows } from '../options/table.ts'
-import { parseOptions, type RunOptions } from '../plan/options.ts'
-import type { Spec } from '../plan/spec.ts'
-import { explainProgram } from '../program/explain.ts'
 import { ownVariables } from '../run/environment.ts'
 import { type Job, loadFileReader, loadFilter, startSpec } from '../run/job.ts'
 import { prepare } from '../run/launch.ts'
 import { warnOfFewTasks } from '../run/node-tasks.ts'
-import { describeOuter } from '../run/outer-words.ts'
-import { pretendSettled, settle } from '../run/settle.ts'
-import type { FilterMaker } from '../seccomp/make.ts'
+import type { FilterMaker } from '../seccomp/make-filter.ts'
+import { native } from '../system/native.ts'
+import type { Document } from '../system/output-file.ts'
+import { tell } from '../system/stderr.ts'
+import { pretendSettled, settle } from '../systemd/own-scope.ts'
+import { formatLines, formatSteps, formatVerdict, wantsColor } from '../verdict/format-result.ts'
 import { formatMeta, formatMetaOfFailure } from '../verdict/isolate-meta.ts'
+import { describeOuter } from '../verdict/outer-limit-words.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
 import { isWorthTelling, mayBeDenied } from '../verdict/words.ts'
 import type { Command } from './command.ts'
-import type { Document } from './document.ts'
 import { type FlagTable, type Parsed, parseFlags } from './flags.ts'
-import { formatLines, formatSteps, formatVerdict, wantsColor } from './print.ts'
-import { defaultFile, mayBeRecorded } from './record/file.ts'
-import { openRedirections } from './redirect.ts'
+import { openRedirections } from './redirections.ts'
 import { formatReport, openReport, type ReportVersion } from './report.ts'
-import { tell } from './stderr.ts'
 
 /** The flags of `hutch run`, from the option table. */
 export const flags: FlagTable = Object.fromEntries(
@@ -98,8 +98,8 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
   const reports = names.map((name) => ({ name, write: openReport(name, '--report') }))
   const learn = told?.openLearn(values)
   if (values.explain) {
-    const { print } = await import('./output.ts')
-    if (spec.sandbox) print((await import('../plan/sandbox-words.ts')).describeSandbox(options))
+    const { print } = await import('../system/stdout.ts')
+    if (spec.sandbox) print((await import('../options/sandbox-words.ts')).describeSandbox(options))
     const home = pretendSettled(spec)
     const steps = explainProgram(prepare(spec, filter).program)
     print(formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
@@ -116,7 +116,7 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
     tell(formatVerdict(result, { color, verbose: values.verbose !== undefined }))
     const file = defaultFile()
     if (mayBeRecorded(result, file))
-      tell(formatLines(await (await import('./record/glance.ts')).glance(file, result), color))
+      tell(formatLines(await (await import('../monitor/recording/recent-history.ts')).glance(file, result), color))
   } else if (!values.quiet && mayBeDenied(result.cause)) {
     const { exitCode } = result
     tell(
@@ -160,7 +160,7 @@ function tellStall(job: Job, always: boolean): () => void {
   let stop = () => {}
   const timer = setTimeout(async () => {
     if (!always && !(await import('node:tty')).isatty(2)) return
-    const { stillFor, watchStall } = await import('./stall.ts')
+    const { stillFor, watchStall } = await import('../why/stall.ts')
     const color = wantsColor(process.stderr)
     const end = watchStall(job.directories, job.pid, ({ headline, evidence, remedy }) => {
       const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]

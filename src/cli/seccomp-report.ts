@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
 import { existsSync } from 'node:fs'
-import { fail } from '../errors.ts'
-import { encodePath } from '../non-utf8.ts'
-import { formatJson } from '../quote.ts'
-import { formatRefused } from '../seccomp/refused-call.ts'
+import { fail } from '../errors/errors.ts'
+import { formatRefused } from '../seccomp/notification.ts'
+import type { Document } from '../system/output-file.ts'
+import { tell } from '../system/stderr.ts'
+import { encodePath } from '../text/non-utf8.ts'
+import { formatJson } from '../text/quote.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
-import type { Document } from './document.ts'
 import type { Parsed } from './flags.ts'
 import { openReport } from './report.ts'
-import { tell } from './stderr.ts'
 
 /** A line for the first call of each kind. */
 export function tellRefused({ refusal }: JobEvent): void {

@@ -2,18 +2,18 @@
 // hutch stats: what groups use, as a table that is drawn anew every second, in the shape of docker stats.
 import { totalmem } from 'node:os'
 import { readHost } from '../host/host.ts'
-import { escapeUnsafe, formatJson } from '../quote.ts'
-import { type ContainerNames, withName } from '../survey/container-name.ts'
-import { type GroupRates, rates, sumIo } from '../survey/rates.ts'
-import type { GroupSample, Snapshot } from '../survey/sample.ts'
-import { openSurvey } from '../survey/survey.ts'
-import { formatSize } from '../units.ts'
+import { type ContainerNames, withName } from '../monitor/container-name.ts'
+import { findGroup, readDockerNames } from '../monitor/docker-name.ts'
+import { type GroupRates, rates, sumIo } from '../monitor/rates.ts'
+import type { GroupSample, Snapshot } from '../monitor/sample.ts'
+import { openSurvey } from '../monitor/sampler.ts'
+import { printOn } from '../system/stdout.ts'
+import { escapeUnsafe, formatJson } from '../text/quote.ts'
+import { cut, formatTable, widthOfOutput } from '../text/terminal-text.ts'
+import { formatSize } from '../text/units.ts'
 import type { Command } from './command.ts'
-import { findGroup, readDockerNames } from './docker-name.ts'
 import type { FlagTable, Parsed } from './flags.ts'
-import { intervalFlag, pauses, readInterval } from './looking.ts'
-import { printOn } from './output.ts'
-import { cut, formatTable, widthOfOutput } from './terminal-text.ts'
+import { intervalFlag, pauses, readInterval } from './polling.ts'
 
 const flags: FlagTable = {
   all: { short: 'a', help: 'Include groups without processes.' },

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands of the CLI. Each is loaded only when it is called.
+
+import { dropins } from '../dropin/table.ts'
 import type { CommandTable, Family } from './command.ts'
-import { dropins } from './dropin/table.ts'
 
 export const commands: CommandTable = {
   run: { summary: 'Run a command inside limits and namespaces', load: () => import('./run.ts') },
@@ -12,14 +13,17 @@ export const commands: CommandTable = {
   cgroup: { summary: 'Create, change, show and remove control groups', load: () => import('./cgroup.ts') },
   top: {
     summary: 'Show all groups on a full screen; freeze, kill and limit them',
-    load: () => import('./top.ts'),
+    load: () => import('./node/top.ts'),
   },
   stats: { summary: 'Print what groups use, every second', load: () => import('./stats.ts') },
   ps: { summary: 'List the processes of groups', load: () => import('./ps.ts') },
-  dashboard: { summary: 'Serve all groups as a live web page', load: () => import('./dashboard.ts') },
-  metrics: { summary: 'Export the figures of all groups to Prometheus or by OTLP', load: () => import('./metrics.ts') },
-  record: { summary: 'Record the figures of all groups in a file', load: () => import('./record.ts') },
-  replay: { summary: 'Show a recording, or one moment of it', load: () => import('./replay.ts') },
+  dashboard: { summary: 'Serve all groups as a live web page', load: () => import('./node/dashboard.ts') },
+  metrics: {
+    summary: 'Export the figures of all groups to Prometheus or by OTLP',
+    load: () => import('./node/metrics.ts'),
+  },
+  record: { summary: 'Record the figures of all groups in a file', load: () => import('./node/record.ts') },
+  replay: { summary: 'Show a recording, or one moment of it', load: () => import('./node/replay.ts') },
   hog: { summary: 'Allocate and touch memory, to see a limit work', load: () => import('./hog.ts') },
   why: {
     summary: 'Explain what stopped or slowed a process, a group or a run',

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch why: what stopped or slowed a process, a group or a run. Status 1 when nothing was found to have done so.
 import { existsSync } from 'node:fs'
-import { fail, HutchError } from '../errors.ts'
+import { fail, HutchError } from '../errors/errors.ts'
 import { readHost } from '../host/host.ts'
-import { escapeUnsafe, formatJson } from '../quote.ts'
-import type { Explanation, WhyCause } from '../run/why/explanation.ts'
-import { toCause } from '../run/why/to-cause.ts'
-import { why } from '../run/why/why.ts'
+import { findContainer, readDockerNames } from '../monitor/docker-name.ts'
+import { defaultFile } from '../monitor/recording/file.ts'
+import { type Recalled, recall, recalledLines, total } from '../monitor/recording/query.ts'
+import { print } from '../system/stdout.ts'
+import { escapeUnsafe, formatJson } from '../text/quote.ts'
+import { wantsColor } from '../verdict/format-result.ts'
+import type { Explanation, WhyCause } from '../why/explanation.ts'
+import { toCause } from '../why/to-cause.ts'
+import { why } from '../why/why.ts'
 import type { Command } from './command.ts'
-import { findContainer, readDockerNames } from './docker-name.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 import { lastRunFile } from './last-run.ts'
-import { print } from './output.ts'
-import { wantsColor } from './print.ts'
-import { defaultFile } from './record/file.ts'
-import { type Recalled, recall, recalledLines, total } from './record/recall.ts'
 
 const flags: FlagTable = {
   json: { help: 'Print the explanation as JSON.' },

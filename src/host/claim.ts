@@ -2,8 +2,8 @@
 // Directories that belong to a running process: its lock ends with it, and means the same in every pid and time namespace. Used for
 // temporary directories and for records of what a clean-up must undo.
 import { statSync } from 'node:fs'
-import { native } from '../native.ts'
-import { encodePath } from '../non-utf8.ts'
+import { native } from '../system/native.ts'
+import { encodePath } from '../text/non-utf8.ts'
 
 /** Milliseconds in which a maker that has just made its directory takes its lock. */
 const settleMs = 60_000

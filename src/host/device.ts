@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Device files and block devices of the host, and whether this process may limit the use of devices on v2.
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 
 /** What a device file stands for. */
 export interface DeviceNumber {

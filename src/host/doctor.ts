@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this host has, as findings with remedies. Reads only; what a start can do is tried by cli/doctor-starts.ts.
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
-import { delegateCommand } from './dropin.ts'
+import { delegateCommand } from './delegate-hint.ts'
 import { type Host, isKernelFrom, readHost } from './host.ts'
-import { readParent } from './parent.ts'
+import { readParent } from './parent-group.ts'
 import { findObstacles, readDelegation } from './privileges.ts'
 
 /** One thing looked at. `missing` costs a feature, `note` is worth knowing. */

@@ -2,12 +2,12 @@
 // The machine's facts as one value, read once a process: plans are made from it, and tests write it by hand.
 import { readFileSync, readlinkSync } from 'node:fs'
 import { release } from 'node:os'
-import { fail } from '../errors.ts'
-import { decodeNames } from '../non-utf8.ts'
+import { fail } from '../errors/errors.ts'
+import { decodeNames } from '../text/non-utf8.ts'
 import { type Hierarchies, parseHierarchies } from './hierarchy.ts'
-import { effectiveUser } from './ids.ts'
 import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 import { findOwnGroup } from './own-group.ts'
+import { effectiveUser } from './passwd.ts'
 
 /** What plans need to know of the machine and of this process. */
 export interface Host extends Hierarchies {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel's log, as far as this process may read it: /dev/kmsg, kernel documentation ABI/testing/dev-kmsg.
 import { closeSync, constants, openSync, readlinkSync, readSync } from 'node:fs'
-import { native } from '../native.ts'
+import { native } from '../system/native.ts'
 import {
   isFaultLine,
   type KernelFault,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The namespaces that can be seen from here: through processes and their descriptors in /proc, mounts of nsfs, and what the kernel tells of them; namespaces(7), ioctl_ns(2).
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { fail } from '../errors.ts'
-import { errnoName, native } from '../native.ts'
+import { fail } from '../errors/errors.ts'
+import { errnoName, native } from '../system/native.ts'
 import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseProcess } from './namespace-texts.ts'
 
 /** One process and the namespaces that it is in: id by file of /proc/PID/ns. */

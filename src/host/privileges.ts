@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this process may do, and what stands in the way of unprivileged user namespaces.
 import { existsSync, readFileSync } from 'node:fs'
-import { effectiveGroup, effectiveUser, nameOfUser } from './ids.ts'
+import { effectiveGroup, effectiveUser, nameOfUser } from './passwd.ts'
 
 /** Ids and capabilities of this process. */
 export interface Privileges {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // CNI config lists: finding one by its name, and reading it (CNI specification, section 1).
 import { readdirSync, readFileSync } from 'node:fs'
-import { fail } from '../errors.ts'
-import { nearest } from '../nearest.ts'
-import { plain } from '../quote.ts'
+import { fail } from '../errors/errors.ts'
+import { nearest } from '../text/nearest.ts'
+import { plain } from '../text/quote.ts'
 
 /** One plugin's own part; what else is in it is the plugin's business. */
 export interface PluginConfig {

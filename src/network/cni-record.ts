@@ -10,7 +10,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import { claimDirectory, takeOver } from '../host/claim.ts'
 import { type Attachment, deleteNetwork } from './cni.ts'
 import { parseConfigList } from './cni-config.ts'

@@ -2,10 +2,10 @@
 // CNI plugins, one after another: ADD with each result handed to the next, DEL from the last to the first (CNI specification, sections 2 to 5).
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { fail } from '../errors.ts'
-import { plain } from '../quote.ts'
-import type { Publish } from '../sandbox/network.ts'
+import { fail } from '../errors/errors.ts'
+import { plain } from '../text/quote.ts'
 import type { ConfigList, PluginConfig } from './cni-config.ts'
+import type { Publish } from './network.ts'
 
 /** One job's attachment to a network: enough to take it down, also by another process. */
 export interface Attachment {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the connection of a job that waits for it, and takes it down: loaded only for a run that has one.
 import type { Readable } from 'node:stream'
-import { fail } from '../errors.ts'
-import { plain } from '../quote.ts'
-import type { PlannedNetwork } from '../sandbox/network.ts'
+import { fail } from '../errors/errors.ts'
+import { plain } from '../text/quote.ts'
 import { addNetwork, checkPlugins, deleteNetwork } from './cni.ts'
 import { readConfigList } from './cni-config.ts'
 import { dropRecord, keepRecord, type NetworkKeeper, noteResult, sweepRecords } from './cni-record.ts'
-import { toolArguments } from './private.ts'
-import { openOrders } from './slirp-orders.ts'
+import type { PlannedNetwork } from './network.ts'
+import { openOrders } from './slirp-ports.ts'
+import { toolArguments } from './user-mode.ts'
 
 export { sweepRecords }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options that set a kernel file of the job's control group: one row each. Pure.
 import { formatCpuMax } from '../cgroup/cpu.ts'
-import { type Limit, parseCount, parseCpuList, parseCpus, parseSize } from '../units.ts'
+import { type Limit, parseCount, parseCpuList, parseCpus, parseSize } from '../text/units.ts'
 import type { LimitRow, OptionRow } from './row.ts'
 
 const text = (limit: Limit | undefined) => (limit === undefined ? undefined : String(limit))

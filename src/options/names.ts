@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each front end calls an option, alone and with a value, from the option table. Pure.
-import { escapeText, shellWord } from '../quote.ts'
+import { escapeText, shellWord } from '../text/quote.ts'
 import { optionRow } from './table.ts'
 
 /** The front ends whose options are in the table. */

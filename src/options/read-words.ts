@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns the words of the command line into the library's options, row by row. Used by `hutch run` and `hutch compile`. Pure.
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import type { OptionRow } from './row.ts'
 import { limitRowOf, optionRows } from './table.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The job's own groups at /sys/fs/cgroup, where run-time systems look for their limits. Called by compile.ts; pure.
-import type { Op } from '../program/ops.ts'
+import type { Op } from '../ops/ops.ts'
 import type { Plan } from './plan.ts'
 
 const directory = '/sys/fs/cgroup'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way down: limits and priorities while there are rights to raise them, then bounding set, ids, the other sets, and no way back.
-import type { Op } from '../program/ops.ts'
+import type { Op } from '../ops/ops.ts'
 import type { Plan } from './plan.ts'
 
 /** The ops between the namespaces and the command. */

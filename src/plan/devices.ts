@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // --device → what is attached, and which devices the job may use at all. Pure.
 
-import { compileDeviceFilter, type DeviceRule, formatDeviceRule, usualDevices } from '../cgroup/device-filter.ts'
-import type { LegacyWrite } from '../cgroup/legacy.ts'
-import { fail } from '../errors.ts'
+import type { LegacyWrite } from '../cgroup/v1/translate.ts'
+import { containedCapabilities, parseCapabilityMask } from '../credentials/capability.ts'
+import { compileDeviceFilter, type DeviceRule, formatDeviceRule, usualDevices } from '../devices/device-filter.ts'
+import { fail } from '../errors/errors.ts'
+import { type Mount, mountAttributes } from '../mounts/root.ts'
 import { optionName } from '../options/names.ts'
-import { containedCapabilities, parseCapabilityMask } from '../sandbox/capability.ts'
-import { type Mount, mountAttributes } from '../sandbox/root.ts'
-import type { Identity } from './identity.ts'
-import type { Door, Spec } from './spec.ts'
+import type { Door, Spec } from '../options/spec.ts'
+import type { Identity } from './credentials.ts'
 
 /** A device of the host, as asked for. */
 export interface Device {

@@ -7,18 +7,18 @@ import {
   type LimitWrite,
   legacyControllerOf,
   translateLimits,
-} from '../cgroup/legacy.ts'
-import { fail } from '../errors.ts'
-import { optionOfRun } from '../front-door.ts'
-import { delegateCommand } from '../host/dropin.ts'
+} from '../cgroup/v1/translate.ts'
+import { fail } from '../errors/errors.ts'
+import { optionOfRun } from '../errors/front-door.ts'
+import { delegateCommand } from '../host/delegate-hint.ts'
 import type { Host } from '../host/host.ts'
-import { isWithin, type Parent } from '../host/parent.ts'
+import { isWithin, type Parent } from '../host/parent-group.ts'
 import { optionName, optionWithValue } from '../options/names.ts'
-import { shellWord } from '../quote.ts'
-import { refuseLegacyNames, withinShare } from './legacy-limits.ts'
+import type { Spec } from '../options/spec.ts'
+import { shellWord } from '../text/quote.ts'
 import { addOuterLimits, type HeldLimit } from './outer-limits.ts'
 import type { Surroundings } from './plan.ts'
-import type { Spec } from './spec.ts'
+import { refuseLegacyNames, withinShare } from './v1-limits.ts'
 
 /** One group to be made. */
 export interface PlannedGroup {
@@ -38,7 +38,7 @@ export interface PlannedGroup {
 /** Controllers whose figures every run wants, where the host has them. */
 const accounting = ['memory', 'pids']
 
-/** Name of a job's group; cgroup/sweep.ts reads it back. */
+/** Name of a job's group; cgroup/stale-groups.ts reads it back. */
 export function groupName(host: Host, serial: number): string {
   const { pid, startTime, pidNamespace } = host.owner
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`

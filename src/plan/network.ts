@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of networks → their part of a Spec and of a Plan. Pure.
 
-import { fail } from '../errors.ts'
-import { nearest } from '../nearest.ts'
-import { toolArguments } from '../network/private.ts'
-import { optionName } from '../options/names.ts'
-import { capabilityNumbers, hasCapability } from '../sandbox/capability.ts'
-import { type Extent, idOutside, isMapped } from '../sandbox/id-map.ts'
-import type { NamespaceKind } from '../sandbox/namespace.ts'
+import { capabilityNumbers, hasCapability } from '../credentials/capability.ts'
+import { fail } from '../errors/errors.ts'
+import type { Root } from '../mounts/root.ts'
+import { type Extent, idOutside, isMapped } from '../namespaces/id-map.ts'
+import type { NamespaceKind } from '../namespaces/namespace.ts'
 import {
   hasOwnServer,
   type Network,
@@ -17,11 +15,13 @@ import {
   type Publish,
   parsePublish,
   resolverText,
-} from '../sandbox/network.ts'
-import type { Root } from '../sandbox/root.ts'
-import type { UserNamespace } from './identity.ts'
-import type { NamespaceSpec } from './namespace-options.ts'
-import type { Spec } from './spec.ts'
+} from '../network/network.ts'
+import { toolArguments } from '../network/user-mode.ts'
+import { optionName } from '../options/names.ts'
+import type { NamespaceSpec } from '../options/namespace-options.ts'
+import type { Spec } from '../options/spec.ts'
+import { nearest } from '../text/nearest.ts'
+import type { UserNamespace } from './credentials.ts'
 
 /** Options that concern networks. */
 export interface NetworkOptions {

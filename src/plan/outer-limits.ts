@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Limits of groups that the caller is in and the job cannot be in: set for the job itself, unless its own are tighter. Pure.
-import { controllerOf, type LimitWrite } from '../cgroup/legacy.ts'
+import { controllerOf, type LimitWrite } from '../cgroup/v1/translate.ts'
 import type { OuterLimit } from '../host/outer-limits.ts'
 
 /** An outer limit, and whether it holds for the job all the same: by its own value, which is at most as large. */

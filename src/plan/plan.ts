@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
 
-import type { DeviceRule } from '../cgroup/device-filter.ts'
-import type { Share } from '../cgroup/quota-order.ts'
-import { fail } from '../errors.ts'
+import type { Share } from '../cgroup/v1/cpu-quota.ts'
+import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../credentials/capability.ts'
+import type { DeviceRule } from '../devices/device-filter.ts'
+import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
-import type { User } from '../host/ids.ts'
-import type { Parent } from '../host/parent.ts'
+import type { Parent } from '../host/parent-group.ts'
+import type { User } from '../host/passwd.ts'
 import type { Delegation, Privileges } from '../host/privileges.ts'
+import type { Root } from '../mounts/root.ts'
+import type { NamespaceKind } from '../namespaces/namespace.ts'
+import type { PlannedNetwork } from '../network/network.ts'
+import { type NameFacts, namedRoot } from '../options/name-options.ts'
 import { optionName } from '../options/names.ts'
-import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../sandbox/capability.ts'
-import type { NamespaceKind } from '../sandbox/namespace.ts'
-import type { PlannedNetwork } from '../sandbox/network.ts'
-import type { Root } from '../sandbox/root.ts'
-import type { FilterMaker } from '../seccomp/make.ts'
+import { sandboxVariables } from '../options/sandbox-preset.ts'
+import type { Spec } from '../options/spec.ts'
+import type { FilterMaker } from '../seccomp/make-filter.ts'
 import type { Filter } from '../seccomp/profile.ts'
-import { planDevices } from './devices.ts'
-import { groupName, memoryLevels, type PlannedGroup, planLegacy, planUnified } from './groups.ts'
 import {
   type Capabilities,
   type Identity,
@@ -24,12 +25,11 @@ import {
   keepForFilter,
   planIdentity,
   type UserNamespace,
-} from './identity.ts'
-import { type NameFacts, namedRoot } from './name-options.ts'
+} from './credentials.ts'
+import { planDevices } from './devices.ts'
+import { groupName, memoryLevels, type PlannedGroup, planLegacy, planUnified } from './groups.ts'
 import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from './network.ts'
 import type { HeldLimit } from './outer-limits.ts'
-import { sandboxVariables } from './sandbox-preset.ts'
-import type { Spec } from './spec.ts'
 
 /** Facts that only some runs need, looked up for this one. */
 export interface Surroundings {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What unshare(1) is asked for → Program, in that tool's order. Pure.
-import { type Op, type Program, sessions } from '../program/ops.ts'
-import { type Extent, mapWords } from '../sandbox/id-map.ts'
-import { mountFlags, privateProc } from '../sandbox/mount.ts'
-import { cloneFlags, type NamespaceKind, namespaces } from '../sandbox/namespace.ts'
+
+import { mountFlags, privateProc } from '../mounts/mount-flags.ts'
+import { type Extent, mapWords } from '../namespaces/id-map.ts'
+import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'
+import { type Op, type Program, sessions } from '../ops/ops.ts'
 
 /** The program to run, its environment, and what it inherits. */
 export interface Launch {

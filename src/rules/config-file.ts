@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgconfig.conf: text → data, by the grammar of cgconfig.conf(5). Pure; every error names the line.
 import { parseFileName, parseGroupPath } from '../cgroup/path.ts'
-import { fail, quote } from '../errors.ts'
+import { fail, quote } from '../errors/errors.ts'
 
 /** Owner and modes of a perm section, as written. */
 export interface PermSection {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules files: the one that is named, or /etc/cgrules.conf and then all of /etc/cgrules.d in the order of their names.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { fail, HutchError } from '../errors.ts'
-import type { Ids } from '../host/ids.ts'
-import { encodePath } from '../non-utf8.ts'
+import { fail, HutchError } from '../errors/errors.ts'
+import type { Ids } from '../host/passwd.ts'
+import { encodePath } from '../text/non-utf8.ts'
 import { type GroupSection, parseConfiguration } from './config-file.ts'
 import { parseRules, type Rule } from './parse.ts'
 import { joinTemplates } from './template.ts'

@@ -2,9 +2,9 @@
 // Which rule is for a process, and where it sends it. Pure: processes, names and hierarchies come in as values.
 import { resolve } from 'node:path'
 import { parseGroupPath } from '../cgroup/path.ts'
-import { HutchError } from '../errors.ts'
+import { HutchError } from '../errors/errors.ts'
 import type { Hierarchies } from '../host/hierarchy.ts'
-import type { Ids } from '../host/ids.ts'
+import type { Ids } from '../host/passwd.ts'
 import type { GroupSection } from './config-file.ts'
 import type { Destination, Letter, Rule } from './parse.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgrules.conf(5) as text → rules. Pure; every error names file and line.
 import { parseGroupPath } from '../cgroup/path.ts'
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import type { GroupSection } from './config-file.ts'
 
 /** One line of a rule: in which hierarchies, and where to. */

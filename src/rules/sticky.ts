@@ -7,7 +7,7 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { endianness } from 'node:os'
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 
 /** Flags: 0 it stays where it is, 1 its children too, 2 neither any longer. */
 export interface StickyRequest {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Templates of cgconfig.conf: how a group that a rule makes is set and whose it is.
-import { planRaw } from '../cgroup/assign.ts'
+
 import { changeMode, changeOwner, readFileNames, writeGroupFile } from '../cgroup/files.ts'
 import { isUnified } from '../cgroup/group-state.ts'
-import { explainWrite } from '../cgroup/refusal.ts'
-import { fail } from '../errors.ts'
-import { readUser } from '../host/ids.ts'
+import { planRaw } from '../cgroup/set-file.ts'
+import { explainWrite } from '../cgroup/write-errors.ts'
+import { fail } from '../errors/errors.ts'
+import { readUser } from '../host/passwd.ts'
 import type { GroupSection, PermSection } from './config-file.ts'
 import { directoryOf, type Target } from './match.ts'
 import type { Destination, Rule } from './parse.ts'

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follows the machine's processes and places each that runs another program or changes its user or group. Waits for the kernel, never polls.
-import { fail } from '../errors.ts'
-import { readIds } from '../host/ids.ts'
-import { changeKinds, native } from '../native.ts'
+import { fail } from '../errors/errors.ts'
+import { readIds } from '../host/passwd.ts'
+import { changeKinds, native } from '../system/native.ts'
+import { type Placed, placeProcess } from './move.ts'
 import type { Rule } from './parse.ts'
-import { type Placed, placeProcess } from './place.ts'
 import { readPids, readProcess, type Seen } from './process.ts'
 import type { StickyRequest } from './sticky.ts'
 

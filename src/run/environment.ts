@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The environment that a job inherits, with the bytes that the caller has in it.
 import { readFileSync } from 'node:fs'
-import { native } from '../native.ts'
-import { decodeNames, isOdd, keepMarks } from '../non-utf8.ts'
+import { native } from '../system/native.ts'
+import { decodeNames, isOdd, keepMarks } from '../text/non-utf8.ts'
 
 let knownEnvironment: string[] | undefined
 

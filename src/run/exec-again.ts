@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains why this process could not become a command, by starting the command once more through hutch-init. Loaded by become.ts after a failure.
-import type { HutchError } from '../errors.ts'
-import { readInherited } from '../host/descriptors.ts'
+// Explains why this process could not become a command, by starting the command once more through hutch-init. Loaded by exec-in-group.ts after a failure.
+import type { HutchError } from '../errors/errors.ts'
+import { readInherited } from '../host/inherited-fds.ts'
 import { readCallersOpenFiles } from '../host/limits.ts'
 import { execOp, restoreOps, startOps, waitOp } from '../plan/unshare.ts'
 import { readEnvironment } from './environment.ts'
-import { execError, explainPlainExec } from './exec-look.ts'
-import { endAs, runProgram } from './program.ts'
+import { execError, explainPlainExec } from './exec-facts.ts'
+import { endAs, runProgram } from './ungrouped.ts'
 
 /** hutch-init is refused the same program, and looks at it. Where it is not, the program runs as its child, and this process ends as it does. */
 export async function explainExec(argv: readonly string[], errno: string): Promise<HutchError> {

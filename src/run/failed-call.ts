@@ -2,14 +2,14 @@
 // Adds to an error which system call was refused and what may have refused it, or which limit of this process was reached. Used when a start has failed; reads /proc.
 
 import { readFileSync } from 'node:fs'
-import { addEvidence, type HutchError } from '../errors.ts'
-import { optionOfRun } from '../front-door.ts'
+import { addEvidence, type HutchError } from '../errors/errors.ts'
+import { optionOfRun } from '../errors/front-door.ts'
 import { findObstacles } from '../host/privileges.ts'
-import { errnoName, native } from '../native.ts'
+import type { Op } from '../ops/ops.ts'
+import { stepPart } from '../ops/wire.ts'
 import type { Plan } from '../plan/plan.ts'
-import type { Op } from '../program/ops.ts'
-import { stepPart } from '../program/wire.ts'
-import { explainRefusal } from './refusal.ts'
+import { errnoName, native } from '../system/native.ts'
+import { explainRefusal } from './op-errors.ts'
 
 /** Calls that the default profile of Docker, Podman or Kubernetes refuses a container without CAP_SYS_ADMIN. */
 const namespaceCalls = new Set([

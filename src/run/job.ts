@@ -8,29 +8,29 @@ import { StringDecoder } from 'node:string_decoder'
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { parseFlat } from '../cgroup/stats.ts'
-import { monotonicMs } from '../clock.ts'
-import { fail, type HutchError } from '../errors.ts'
+import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
-import { errnoName, eventKinds } from '../native.ts'
-import { namesFiles, parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../plan/options.ts'
+import { decodeFigures, stepPart } from '../ops/wire.ts'
+import { namesFiles, parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
+import type { Spec } from '../options/spec.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
-import type { Spec } from '../plan/spec.ts'
-import { decodeFigures, stepPart } from '../program/wire.ts'
-import { unwatchJob, watchedNative, watchJob } from '../reactor.ts'
-import type { CallReader, FilterMaker } from '../seccomp/make.ts'
+import type { CallReader, FilterMaker } from '../seccomp/make-filter.ts'
+import { monotonicMs } from '../system/clock.ts'
+import { errnoName, eventKinds } from '../system/native.ts'
+import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
 import type { ExecFailure, ProgramLook } from '../verdict/exec-failure.ts'
 import { logReaders } from '../verdict/job-log.ts'
 import { noOutcome } from '../verdict/outcome.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
 import { parseUsage, type Usage } from '../verdict/usage.ts'
-import { beginConnection, sweepNetworks } from './connection.ts'
-import { decodeLook, explainJobExec } from './exec-look.ts'
+import { decodeLook, explainJobExec } from './exec-facts.ts'
 import { explainLeftover, nameFailedCall } from './failed-call.ts'
+import { beginConnection, sweepNetworks } from './job-network.ts'
 import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
 import { decodeTargetLook, seenBy, type TargetLook } from './mount-target.ts'
-import { explainRefusal } from './refusal.ts'
-import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Streams } from './streams.ts'
+import { explainRefusal } from './op-errors.ts'
+import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Streams } from './stdio.ts'
 
 /** Options of `start` and `run`. */
 export interface StartOptions extends RunOptions {
@@ -186,14 +186,14 @@ export async function loadFileReader(options: RunOptions): Promise<FileReader | 
 /** What makes the filter that it asks for; its code is loaded by those that do, and the compiler by those that need it. */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   const { seccomp, door, root, privileges } = spec
-  if (spec.seccompReport || spec.learn) return (await import('./supervised.ts')).readSupervised(spec)
+  if (spec.seccompReport || spec.learn) return (await import('../seccomp/notify-filter.ts')).readSupervised(spec)
   if (seccomp === undefined) return undefined
   const { capAdd, capDrop } = privileges
   const usual =
     root?.directory !== undefined && capAdd.length === 0 && (capDrop.length === 0 || capDrop.includes('ALL'))
   if ('own' in seccomp && (usual || seccomp.own === 'strict'))
-    return (await import('./own-filter.ts')).readOwnFilter(seccomp.own)
-  return (await import('./filter.ts')).readFilter(seccomp, door)
+    return (await import('../seccomp/load-builtin.ts')).readOwnFilter(seccomp.own)
+  return (await import('../seccomp/load-profile.ts')).readFilter(seccomp, door)
 }
 
 /** The same from a Spec: the CLI's way in. `reads`: its caller reads all of its pipes. */

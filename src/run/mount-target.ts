@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains a refused mount target by what hutch-init found there: the link, what it leads to, and the option that works instead.
-// The rows are pure; job.ts and program.ts hand over what hutch-init sent.
+// The rows are pure; job.ts and ungrouped.ts hand over what hutch-init sent.
 import { accessSync, constants, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { errnoName } from '../native.ts'
-import { decodeNames } from '../non-utf8.ts'
-import { withTarget } from '../plan/mounts.ts'
+import { hostPath } from '../mounts/host-path.ts'
+import type { Mount } from '../mounts/root.ts'
+import type { Op } from '../ops/ops.ts'
+import { withTarget } from '../options/mount-options.ts'
 import type { Plan } from '../plan/plan.ts'
-import type { Op } from '../program/ops.ts'
-import { quote } from '../quote.ts'
-import type { Mount } from '../sandbox/root.ts'
+import { errnoName } from '../system/native.ts'
+import { decodeNames } from '../text/non-utf8.ts'
+import { quote } from '../text/quote.ts'
 import { pasteable } from '../verdict/exec-words.ts'
 import {
   bwrapOption,
@@ -19,7 +20,6 @@ import {
   overlayAt,
   tmpfsAt,
 } from '../verdict/mount-words.ts'
-import { hostPath } from './host-path.ts'
 
 /** What hutch-init found at a refused target: struct program_look in native/wire/program.h has the meanings. */
 export interface TargetLook {

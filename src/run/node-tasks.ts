@@ -2,9 +2,9 @@
 // Whether a command is a Node program, and whether a group has tasks left for its threads: without them Node hangs before it runs a script.
 import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { fail } from '../errors.ts'
-import { encodePath } from '../non-utf8.ts'
-import type { Spec } from '../plan/spec.ts'
+import { fail } from '../errors/errors.ts'
+import type { Spec } from '../options/spec.ts'
+import { encodePath } from '../text/non-utf8.ts'
 
 /** Threads of Node as it starts; with fewer tasks it waits for ever. Measured with Node 20. */
 const minNodeTasks = 7

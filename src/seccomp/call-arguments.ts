@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the arguments of calls mean that profiles refuse: texts, numbers, names of flags. What is not here is told by its name alone. Pure.
-import { quote } from '../errors.ts'
-import { syscallNumbers } from './machine.ts'
+import { quote } from '../errors/errors.ts'
+import { syscallNumbers } from './arch.ts'
 
 /** Bits by name; what is left over is told as a number. */
 const flagSets: { [kind: string]: { [name: string]: number } } = {

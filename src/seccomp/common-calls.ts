@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every program may need, and no capability gives more of: both of hutch's profiles allow it.
-import type { Group } from './group.ts'
-import { is } from './group.ts'
+import type { Group } from './rule-builders.ts'
+import { is } from './rule-builders.ts'
 
 /** personality(2): Linux, with 32-bit addresses, without randomised addresses, or to ask. */
 const harmlessPersonalities = [0x0, 0x0008, 0x2_0000, 0x2_0008, 0xffff_ffff]

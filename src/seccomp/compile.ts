@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Profile → filter: which answer each number of each instruction set gets, then a binary search over ranges that get the same. Pure.
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
+import { behindIpc, behindSocketcall, families, type Machine, machines, syscallNumbers, x32Bit } from './arch.ts'
 import { Assembler, type Target } from './assemble.ts'
-import { behindIpc, behindSocketcall, families, type Machine, machines, syscallNumbers, x32Bit } from './machine.ts'
 import {
   actions,
   type Condition,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The profile `default`: what Docker and Podman let their containers call, with what each capability adds. Its limits are
 // the same as theirs, so that a program that runs there runs here.
-import { capabilityNumbers as cap } from '../sandbox/capability.ts'
+import { capabilityNumbers as cap } from '../credentials/capability.ts'
 import { commonCalls } from './common-calls.ts'
-import { below, type Group, is, rulesOf, without } from './group.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
+import { below, type Group, is, rulesOf, without } from './rule-builders.ts'
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET; NEWTIME is within the exit signal, and clone(2) has no such flag. */
 export const namespaceFlags = 0x7e02_0000

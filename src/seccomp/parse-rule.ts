@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One entry of `syscalls`: names, action, conditions, and when it is there at all.
-import { capabilityName, nearestCapability, parseCapability } from '../sandbox/capability.ts'
-import { readAnswer } from './answer.ts'
+import { capabilityName, nearestCapability, parseCapability } from '../credentials/capability.ts'
+import { readAnswer } from './action.ts'
+import { isSyscall, nearestSyscall } from './arch.ts'
 import { severity } from './compile.ts'
-import { isSyscall, nearestSyscall } from './machine.ts'
-import { inside, type Place, readList, readNumber, readObject, readText, readWord, refuse } from './place.ts'
+import { inside, type Place, readList, readNumber, readObject, readText, readWord, refuse } from './json-cursor.ts'
 import { type Circumstances, type Condition, conditionOps, type Rule } from './profile.ts'
 
 const keys = ['name', 'names', 'action', 'errnoRet', 'errno', 'args', 'comment', 'includes', 'excludes'] as const

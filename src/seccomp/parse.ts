@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A profile in JSON, as the OCI runtime specification (linux.seccomp) or Docker and Podman have it → Profile. The input is
 // anybody's: what is not understood is refused with its place, since a rule that is passed over may be the one that matters.
-import { fail, quote } from '../errors.ts'
-import { readAnswer } from './answer.ts'
-import { machines } from './machine.ts'
+import { fail, quote } from '../errors/errors.ts'
+import { readAnswer } from './action.ts'
+import { machines } from './arch.ts'
+import { inside, type Place, readList, readObject, readWord, refuse } from './json-cursor.ts'
 import { parseRule } from './parse-rule.ts'
-import { inside, type Place, readList, readObject, readWord, refuse } from './place.ts'
 import type { Profile } from './profile.ts'
 
 const keys = [

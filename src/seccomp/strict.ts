@@ -3,8 +3,8 @@
 // left out for a reason was forgotten, and a test finds it.
 import { commonCalls } from './common-calls.ts'
 import { namespaceFlags } from './default.ts'
-import { type Group, hasBit, is, isInt, rulesOf, without } from './group.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
+import { type Group, hasBit, is, isInt, rulesOf, without } from './rule-builders.ts'
 
 const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 }
 const netlinkRoute = 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One call to systemd over D-Bus: connect, authenticate, ask, and wait for the job that the answer names. The socket is closed after it.
 import { connect, type Socket } from 'node:net'
-import { type HutchError, quote } from '../errors.ts'
+import { type HutchError, quote } from '../errors/errors.ts'
 import { decodeMessage, encodeMessage, type Message, measureMessage, type Value } from './marshal.ts'
 
 /** A method of systemd's, with its arguments. */

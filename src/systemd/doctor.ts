@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What systemd offers here, as findings with remedies. Asks for a property and changes nothing.
-import { quote } from '../errors.ts'
+import { quote } from '../errors/errors.ts'
 import type { Finding } from '../host/doctor.ts'
 import type { Host } from '../host/host.ts'
 import { findBuses } from './address.ts'

@@ -2,9 +2,9 @@
 // The words for a systemd that gave no scope: what was tried, why it failed, and how to get it.
 
 import { accessSync, constants, existsSync } from 'node:fs'
-import { fail, type HutchError, quote } from '../errors.ts'
-import { optionOfRun } from '../front-door.ts'
-import { effectiveUser } from '../host/ids.ts'
+import { fail, type HutchError, quote } from '../errors/errors.ts'
+import { optionOfRun } from '../errors/front-door.ts'
+import { effectiveUser } from '../host/passwd.ts'
 import { type ManagerKind, runtimeDirectory } from './address.ts'
 import type { Failure } from './bus.ts'
 

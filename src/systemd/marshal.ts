@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // D-Bus messages as bytes, both ways: the D-Bus specification, "Marshaling" and "Message Protocol". Pure; what comes in is hostile.
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 
 /** Numbers, texts and booleans as they are; x and t as bigint; arrays, structs and dictionary entries as lists; a variant as [signature, value]. */
 export type Value = number | bigint | string | boolean | Value[]

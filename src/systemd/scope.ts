@@ -2,7 +2,7 @@
 // A scope of systemd's with a delegated group, for this process and its jobs: systemd's documentation, "Control Group APIs and Delegation".
 import { existsSync, mkdirSync } from 'node:fs'
 import { writeGroupFile } from '../cgroup/files.ts'
-import { fail } from '../errors.ts'
+import { fail } from '../errors/errors.ts'
 import { type Host, leafName, readHost, readOwnGroup, settleHost } from '../host/host.ts'
 import { findBuses, type ManagerKind } from './address.ts'
 import { type Call, callSystemd, type Failure } from './bus.ts'

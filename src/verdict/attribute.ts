@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which level's limit it was, where the kernel's log does not name it: by the counts and peaks of each level. Called for jobs (limits.ts) and for
-// groups (run/why/); docs/why.md has the rules and the kernels they hold for. Pure.
+// groups (why/); docs/why.md has the rules and the kernels they hold for. Pure.
 import type { Confidence, Level } from './cause.ts'
 
 /** What one level's files say of its memory limit. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// From raw outcome to Result. Called by run/job.ts and run/pool.ts when a job is over.
+// From raw outcome to Result. Called by run/job.ts and pool/pool.ts when a job is over.
 import { constants } from 'node:os'
+import type { Program } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
-import type { Program } from '../program/ops.ts'
-import { signalName } from '../signals.ts'
+import { signalName } from '../text/signals.ts'
 import type { Cause } from './cause.ts'
 import { judgeStatus } from './contest-status.ts'
 import { execVerdict } from './exec-failure.ts'

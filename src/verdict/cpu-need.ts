@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many CPUs a throttled group wanted, and whether more of them is the answer. Called by remedies.ts and run/why/throttle.ts; pure.
+// How many CPUs a throttled group wanted, and whether more of them is the answer. Called by remedies.ts and why/throttle.ts; pure.
 
 /** What cpu.max is and did. Microseconds. */
 export interface Throttled {

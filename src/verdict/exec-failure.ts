@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains why a program could not be executed: exec's errno and the program's file → words, evidence and a remedy. Pure.
-// Called by run/exec-look.ts, which gathers the facts after exec has failed, and by run/compiled.ts, which has the errno alone.
-import { quote } from '../quote.ts'
-import { formatSize } from '../units.ts'
+// Called by run/exec-facts.ts, which gathers the facts after exec has failed, and by compile/prepare.ts, which has the errno alone.
+import { quote } from '../text/quote.ts'
+import { formatSize } from '../text/units.ts'
 import type { OptionKey, Remedy } from './cause.ts'
 import { findings } from './exec-findings.ts'
 import { allow, byErrno, executablePaths, type Found, pasteable, volumeWord } from './exec-words.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be seen of a program that exec refused, by errno. Pure; called by exec-failure.ts.
-import { quote } from '../quote.ts'
+import { quote } from '../text/quote.ts'
 import type { ExecFacts, ProgramLook } from './exec-failure.ts'
 import { describeFile, type Found, pasteable, scriptFix, searchHint } from './exec-words.ts'
 import { readFileKind } from './program-file.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words for exec-failure.ts: what errno alone says, options as each front end names them, and commands that can be pasted. Pure.
-import { escapeUnsafe, shellWord } from '../quote.ts'
+import { escapeUnsafe, shellWord } from '../text/quote.ts'
 import type { ExecFacts, Fix, ProgramLook } from './exec-failure.ts'
 import { type FileKind, interpreterFor, readFileKind, usualInterpreter } from './program-file.ts'
 

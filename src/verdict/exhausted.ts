@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Limits that the kernel does not count by group: sizes of file systems, descriptors. Returns which were used up. Pure.
-import type { Program } from '../program/ops.ts'
-import { formatSize, parseSize } from '../units.ts'
+import type { Program } from '../ops/ops.ts'
+import { formatSize, parseSize } from '../text/units.ts'
 
 /** As native/hutch.h has it in `struct life`. */
 export interface Used {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for a limit that slowed a job, from its Cause. Called by words.ts and remedies.ts; pure.
-import { quote } from '../quote.ts'
-import { formatDuration, formatSize } from '../units.ts'
+import { quote } from '../text/quote.ts'
+import { formatDuration, formatSize } from '../text/units.ts'
 import type { Cause, CauseLimit, Figure, SideEvent } from './cause.ts'
 import { count, type Line } from './limit-words.ts'
 

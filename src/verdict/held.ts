@@ -2,7 +2,7 @@
 // What held a job up while it ran: shares of its time for decide.ts, and the limit with its arithmetic. Called by facts.ts and make-cause.ts; pure.
 import { memoryEventsFile } from '../cgroup/memory.ts'
 import { parseFlat } from '../cgroup/stats.ts'
-import { parseCpuCount } from '../units.ts'
+import { parseCpuCount } from '../text/units.ts'
 import type { CauseCounts, CauseKind, CauseLimit, Figure } from './cause.ts'
 import { decide, type Facts, type HeldLimit, heldRows, type Row } from './decide.ts'
 import { type Ended, ownIsFull } from './facts.ts'

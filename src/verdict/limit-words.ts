@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for what limits of groups did: pure, from the kernel's figures, for verdicts of runs and for groups of anyone.
-import { formatDuration, formatSize } from '../units.ts'
+import { formatDuration, formatSize } from '../text/units.ts'
 
 /** A label and its text: one line of evidence. */
 export type Line = [label: string, text: string]

@@ -3,7 +3,7 @@
 import { isFull, parseMemory } from '../cgroup/memory.ts'
 import { parseNumber } from '../cgroup/stats.ts'
 import { outerOwner } from '../plan/outer-limits.ts'
-import { parseSize } from '../units.ts'
+import { parseSize } from '../text/units.ts'
 import { chooseMemoryLevel, choosePidsLevel } from './attribute.ts'
 import type { CauseLimit, Confidence } from './cause.ts'
 import { type Ended, lateFigures, oomAbove, ownIsFull } from './facts.ts'

@@ -3,9 +3,9 @@
 import { constants } from 'node:os'
 import { parseMemory } from '../cgroup/memory.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
+import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
-import { seccompOrigin } from '../plan/seccomp-option.ts'
-import { signalName } from '../signals.ts'
+import { signalName } from '../text/signals.ts'
 import type {
   Cause,
   CauseCounts,

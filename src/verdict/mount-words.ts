@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options for mounts as each front end takes them, to be pasted. Pure; called by run/mount-target.ts.
-import { escapePath } from '../plan/mounts.ts'
-import type { Op } from '../program/ops.ts'
-import type { Mount } from '../sandbox/root.ts'
+
+import type { Mount } from '../mounts/root.ts'
+import type { Op } from '../ops/ops.ts'
+import { escapePath } from '../options/mount-options.ts'
 import { pasteable } from './exec-words.ts'
 
 /** Front ends that mount in a root. */

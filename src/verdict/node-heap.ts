@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How far V8 lets the heap of a Node program grow, beside the limit of its group. Pure.
 
-import { formatSize } from '../units.ts'
+import { formatSize } from '../text/units.ts'
 import type { Cause, Remedy } from './cause.ts'
 import type { Line } from './limit-words.ts'
 

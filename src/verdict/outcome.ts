@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel and hutch-init reported of a job that is over: the input of a verdict. Filled by run/job.ts and run/pool.ts.
+// What the kernel and hutch-init reported of a job that is over: the input of a verdict. Filled by run/job.ts and pool/pool.ts.
 import { availableParallelism } from 'node:os'
 import { readGroupFile } from '../cgroup/files.ts'
 import type { KernelFault } from '../host/kernel-record.ts'

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evidence for a program that failed by itself: what may have made it fail, and what is ruled out. None of it changes the kind of a
-// cause. Called by make-cause.ts and compiled-words.ts; pure,
+// cause. Called by make-cause.ts and compile/words.ts; pure,
 // except for a late read of the kernel's log.
 import { constants } from 'node:os'
+import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
-import { seccompOrigin } from '../plan/seccomp-option.ts'
 import type { Denier, Figure } from './cause.ts'
 import type { Ended } from './facts.ts'
 

@@ -2,7 +2,7 @@
 // What to do about a cause, as options and commands. words.ts writes them as each front end's user types them. Pure.
 
 import type { Plan } from '../plan/plan.ts'
-import { formatSize, parseSize } from '../units.ts'
+import { formatSize, parseSize } from '../text/units.ts'
 import type { Cause, CauseCounts, CauseKind, CauseLimit, Denier, OptionKey, Remedy, SideEvent } from './cause.ts'
 import { cpuNeed } from './cpu-need.ts'
 import { isSlowing } from './held-words.ts'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run comes to. report.schema.json describes the same document for other languages.
-import type { RefusedCall } from '../seccomp/refused-call.ts'
-import type { Cause } from '../verdict/cause.ts'
-import type { JudgeStatus } from '../verdict/contest-status.ts'
+import type { RefusedCall } from '../seccomp/notification.ts'
+import type { Cause } from './cause.ts'
+import type { JudgeStatus } from './contest-status.ts'
 import type { Usage } from './usage.ts'
 
 /** Why it ended, in fewer words than `Cause` has. */

@@ -2,8 +2,8 @@
 // The sentences for a Cause, in each front end's own option names. The only place that makes them; nothing may read them back. Pure.
 
 import { optionName, optionWithValue } from '../options/names.ts'
-import { quote, shellWord } from '../quote.ts'
-import { formatDuration, formatSize } from '../units.ts'
+import { quote, shellWord } from '../text/quote.ts'
+import { formatDuration, formatSize } from '../text/units.ts'
 import type {
   Cause,
   CauseKind,

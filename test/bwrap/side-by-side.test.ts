@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
-import { bwrapOptions } from '../../src/plan/bwrap-table.ts'
+import { bwrapOptions } from '../../src/dropin/bubblewrap/option-table.ts'
 import { requires } from '../requires.ts'
 import { sampled } from '../sample.ts'
 import { cases } from './cases.ts'

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { readChildren, removeTree } from '../../src/cgroup/files.ts'
-import { dropins } from '../../src/cli/dropin/table.ts'
+import { dropins } from '../../src/dropin/table.ts'
 import { readHost } from '../../src/host/host.ts'
 import { requires } from '../requires.ts'
 import { cli, collect, hutch } from './hutch.ts'

@@ -219,7 +219,7 @@ test('--otlp pushes them, tells of a failure once, and goes on', async () => {
     status = 200
     await until(() => said().includes('pushing metrics works again'))
     expect(new Set(heads)).toEqual(new Set(['POST /v1/metrics application/x-protobuf gzip a b']))
-    // the encoding itself: test/unit/metrics.test.ts
+    // the encoding itself: test/unit/monitor/metrics.test.ts
     const text = gunzipSync(body).toString('latin1')
     expect(text).toContain('container_threads_max')
     expect(text).toContain(top)

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cgroup, run } from '../../src/index.ts'
-import { decodeNames, encodePath, keepMarks } from '../../src/non-utf8.ts'
+import { decodeNames, encodePath, keepMarks } from '../../src/text/non-utf8.ts'
 import { cli } from './hutch.ts'
 
 const place = mkdtempSync(`${tmpdir()}/hutch-test-bytes-`)

@@ -3,9 +3,9 @@
 import { closeSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ownDirectory, removeAbandoned } from '../../src/cli/own-directory.ts'
 import { claimDirectory, takeOver } from '../../src/host/claim.ts'
 import { readHost } from '../../src/host/host.ts'
+import { ownDirectory, removeAbandoned } from '../../src/host/own-directory.ts'
 
 const place = mkdtempSync(`${tmpdir()}/hutch-test-own-`)
 const { pid, pidNamespace } = readHost().owner

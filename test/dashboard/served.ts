@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
-import type { All, Change } from '../../src/dashboard/wire.ts'
+import type { All, Change } from '../../src/ui/dashboard/api-types.ts'
 import { cli } from '../cli/hutch.ts'
 
 export interface Served {

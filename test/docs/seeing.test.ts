@@ -3,8 +3,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { makeMetrics } from '../../src/survey/metrics.ts'
-import { openSurvey } from '../../src/survey/survey.ts'
+import { makeMetrics } from '../../src/monitor/exporter/metrics.ts'
+import { openSurvey } from '../../src/monitor/sampler.ts'
 import { cli, collect } from '../cli/hutch.ts'
 
 const page = readFileSync('docs/seeing.md', 'utf8')

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An end of known cause: what it is made of, and short ways to write one. Used by the tables beside it and by ends.test.ts.
 import type { RunOptions } from '../../src/index.ts'
-import { buildDirectory } from '../../src/native.ts'
+import { buildDirectory } from '../../src/system/native.ts'
 import type { CauseKind } from '../../src/verdict/cause.ts'
 import type { Need } from '../requires.ts'
 

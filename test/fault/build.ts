@@ -10,12 +10,12 @@ import { build, stop } from 'esbuild'
 /** What the bundle gives. */
 export type Hutch = typeof import('../../src/run/job.ts') &
   typeof import('../../src/run/launch.ts') &
-  typeof import('../../src/run/program.ts') &
-  typeof import('../../src/run/waiting.ts') &
-  typeof import('../../src/plan/options.ts') &
-  typeof import('../../src/plan/order.ts') &
+  typeof import('../../src/run/ungrouped.ts') &
+  typeof import('../../src/pool/prestarted.ts') &
+  typeof import('../../src/options/options.ts') &
+  typeof import('../../src/pool/job-request.ts') &
   typeof import('../../src/plan/unshare.ts') &
-  typeof import('../../src/native.ts')
+  typeof import('../../src/system/native.ts')
 
 /** Refuses the `call`th system call of a section with this errno. */
 export interface Fault {

@@ -2,10 +2,10 @@
 // Every file of this kernel's groups has words, every key has words, every text is understood, and what was read can be written again.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { describeFile, describeKey, type Version } from '../../src/cgroup/catalog/catalog.ts'
-import type { FileWords } from '../../src/cgroup/catalog/words.ts'
+import { describeFile, describeKey, type Version } from '../../src/cgroup/controllers/catalog.ts'
+import type { FileWords } from '../../src/cgroup/controllers/entry.ts'
 import { writeGroupFile } from '../../src/cgroup/files.ts'
-import { formatWrites, parseValue, type Value } from '../../src/cgroup/value.ts'
+import { formatWrites, parseValue, type Value } from '../../src/cgroup/value-read.ts'
 import { readHost } from '../../src/host/host.ts'
 import { requires } from '../requires.ts'
 

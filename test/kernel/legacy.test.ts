@@ -2,11 +2,11 @@
 // v2's names on real v1 hierarchies: what is set is read back, and every text that is read is one of v2.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { catalogFiles, describeFile } from '../../src/cgroup/catalog/catalog.ts'
+import { catalogFiles, describeFile } from '../../src/cgroup/controllers/catalog.ts'
 import { readGroupFile, writeGroupFile } from '../../src/cgroup/files.ts'
-import { translateLimits } from '../../src/cgroup/legacy.ts'
-import { readLegacy } from '../../src/cgroup/legacy-read.ts'
-import { formatValue, parseValue } from '../../src/cgroup/value.ts'
+import { readLegacy } from '../../src/cgroup/v1/read.ts'
+import { translateLimits } from '../../src/cgroup/v1/translate.ts'
+import { formatValue, parseValue } from '../../src/cgroup/value-read.ts'
 import { readHost } from '../../src/host/host.ts'
 import { requires } from '../requires.ts'
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
 import { run, start } from '../../src/index.ts'
-import { buildDirectory } from '../../src/native.ts'
+import { buildDirectory } from '../../src/system/native.ts'
 import { leftGroups } from '../leaks.ts'
 
 const count = process.env.VM ? 60 : 500

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { readGroupFile, writeGroupFile } from '../../src/cgroup/files.ts'
 import { readHost } from '../../src/host/host.ts'
 import { run, start } from '../../src/index.ts'
-import { buildDirectory } from '../../src/native.ts'
+import { buildDirectory } from '../../src/system/native.ts'
 import { requires } from '../requires.ts'
 
 const hog = `${buildDirectory}/bin/hutch`

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { type NamespaceKind, run } from '../../src/index.ts'
-import { namespaceKinds, namespaces } from '../../src/sandbox/namespace.ts'
+import { namespaceKinds, namespaces } from '../../src/namespaces/namespace.ts'
 import { requires } from '../requires.ts'
 
 const files = namespaceKinds.map((kind) => namespaces[kind].file)

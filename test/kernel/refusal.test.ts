@@ -247,7 +247,7 @@ const cases: Case[] = [
 /** Past the checks of our own, to see what the kernel says. */
 async function writeRaw(file: string, value: string): Promise<void> {
   const group = Cgroup.open(top)
-  const { explainWrite } = await import('../../src/cgroup/refusal.ts')
+  const { explainWrite } = await import('../../src/cgroup/write-errors.ts')
   try {
     writeFileSync(`${group.directoryOf(file)}/${file}`, value, { flag: 'r+' })
   } catch (error) {

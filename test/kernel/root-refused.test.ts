@@ -3,7 +3,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { run } from '../../src/index.ts'
-import type { RunOptions } from '../../src/plan/options.ts'
+import type { RunOptions } from '../../src/options/options.ts'
 import { hutch } from '../cli/hutch.ts'
 import { hostMounts, makeImage, tree, workplace } from '../image.ts'
 import { requires } from '../requires.ts'

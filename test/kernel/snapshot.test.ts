@@ -3,7 +3,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
-import { describeFile } from '../../src/cgroup/catalog/catalog.ts'
+import { describeFile } from '../../src/cgroup/controllers/catalog.ts'
 import { isGroup, readFileNames, readOwner, walkGroups } from '../../src/cgroup/files.ts'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup } from '../../src/index.ts'

@@ -2,7 +2,7 @@
 // Paths below /proc and /sys that a root of its own covers, and leaving them uncovered: container engines inside need the whole /proc.
 import { beforeEach, expect, test } from 'vitest'
 import { type RunOptions, run } from '../../src/index.ts'
-import { coveredPaths } from '../../src/sandbox/kernel-files.ts'
+import { coveredPaths } from '../../src/mounts/masked-paths.ts'
 import { hutch } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 

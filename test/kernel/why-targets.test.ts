@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cgroup, HutchError, why } from '../../src/index.ts'
-import { buildDirectory } from '../../src/native.ts'
+import { buildDirectory } from '../../src/system/native.ts'
 import { hutch } from '../cli/hutch.ts'
 
 const hog = `${buildDirectory}/bin/hutch`

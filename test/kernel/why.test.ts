@@ -27,8 +27,8 @@ import {
   type WhyCause,
   why,
 } from '../../src/index.ts'
-import { buildDirectory } from '../../src/native.ts'
-import { readLog } from '../../src/run/why/log.ts'
+import { buildDirectory } from '../../src/system/native.ts'
+import { readLog } from '../../src/why/kernel-log.ts'
 import { becomes } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 

@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { families, machines, syscallNumbers } from '../../src/seccomp/arch.ts'
 import { compileFilter, severity } from '../../src/seccomp/compile.ts'
 import { defaultProfile } from '../../src/seccomp/default.ts'
-import { families, machines, syscallNumbers } from '../../src/seccomp/machine.ts'
 import { parseProfileText } from '../../src/seccomp/parse.ts'
 import {
   actions,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seccomp profiles of the shapes that container engines and public lists have had since 2016: field names, conditions,
 // capability rules and the newest call that each author knew. The names come from the kernel's own table. Pure.
-import { syscallNumbers } from '../../src/seccomp/machine.ts'
+import { syscallNumbers } from '../../src/seccomp/arch.ts'
 
 export interface Shape {
   name: string

@@ -2,8 +2,8 @@
 // Machines written by hand: what plans are made from.
 import { formatFile } from '../../src/cgroup/format-file.ts'
 import type { Host } from '../../src/host/host.ts'
-import type { Parent } from '../../src/host/parent.ts'
-import { parseOptions, type RunOptions } from '../../src/plan/options.ts'
+import type { Parent } from '../../src/host/parent-group.ts'
+import { parseOptions, type RunOptions } from '../../src/options/options.ts'
 import { makePlan, type Surroundings } from '../../src/plan/plan.ts'
 
 const facts = {

@@ -14,9 +14,9 @@ const reads = [
 
 /** Texts of others, or no text at all: Node's errors, and lists that have these names. */
 const allowed = [
-  'src/native.ts: why: (error as Error).message.split',
-  'src/cli/record/sqlite.ts: why: error.message.split',
-  'src/run/compiled.ts: message.replaceAll(groupPlaceholder',
+  'src/system/native.ts: why: (error as Error).message.split',
+  'src/monitor/recording/sqlite.ts: why: error.message.split',
+  'src/compile/prepare.ts: message.replaceAll(groupPlaceholder',
 ]
 
 test('no code matches on message, headline, evidence or remedy', () => {

@@ -2,12 +2,12 @@
 // hutch cgroup apply: makes what a saved file has and this host lacks, sets what differs, and tells each change.
 import { readFileSync } from 'node:fs'
 import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot.ts'
-import { fail, quote } from '../../errors.ts'
+import { fail, quote } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
-import { encodePath } from '../../non-utf8.ts'
-import { formatJson } from '../../quote.ts'
+import { print } from '../../system/stdout.ts'
+import { encodePath } from '../../text/non-utf8.ts'
+import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
 
 export const command: Command = {
   flags: {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // FILE=VALUE words and the limit flags that create shares with run: both become kernel files and values.
-import { fail } from '../../errors.ts'
+import { fail } from '../../errors/errors.ts'
 import { limitRows } from '../../options/limits.ts'
 import { isRepeated } from '../../options/table.ts'
 import type { FlagTable } from '../flags.ts'

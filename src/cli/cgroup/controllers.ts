@@ -2,11 +2,11 @@
 // hutch cgroup controllers: each controller, the hierarchy it is in, and whether groups get it.
 import { readFileSync } from 'node:fs'
 import { readWords } from '../../cgroup/files.ts'
-import { fail } from '../../errors.ts'
+import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
-import { formatJson } from '../../quote.ts'
+import { print } from '../../system/stdout.ts'
+import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
 
 interface Row {
   controller: string

@@ -2,14 +2,14 @@
 // hutch cgroup create: a group with its limits and its owner, all or nothing; prints its path.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
-import { fail, HutchError } from '../../errors.ts'
+import { fail, HutchError } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
-import { readUser } from '../../host/ids.ts'
-import { formatJson } from '../../quote.ts'
-import { keepScope, needsKeeper, releaseScope } from '../../systemd/keeper.ts'
+import { readUser } from '../../host/passwd.ts'
+import { tell } from '../../system/stderr.ts'
+import { print } from '../../system/stdout.ts'
+import { keepScope, needsKeeper, releaseScope } from '../../systemd/lasting-scope.ts'
+import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
-import { tell } from '../stderr.ts'
 import { limitFlags, parseAssignment, readLimitFlags } from './assignment.ts'
 
 /** On a machine that systemd runs, a scope that it delegates; else what Cgroup.create takes. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup exec: joins a group in all its hierarchies and becomes the command; 126 and 127 as the shell has them.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import { fail } from '../../errors.ts'
-import { becomeInside } from '../../run/become.ts'
+import { fail } from '../../errors/errors.ts'
+import { becomeInside } from '../../run/exec-in-group.ts'
+import { tell } from '../../system/stderr.ts'
 import type { Command } from '../command.ts'
-import { tell } from '../stderr.ts'
 
 export const command: Command = {
   flags: {},

@@ -2,10 +2,10 @@
 // hutch cgroup get: the values of files as the kernel writes them, or as JSON.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readFileNames } from '../../cgroup/files.ts'
-import { HutchError } from '../../errors.ts'
-import { formatJson } from '../../quote.ts'
+import { HutchError } from '../../errors/errors.ts'
+import { print } from '../../system/stdout.ts'
+import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
 
 export const command: Command = {
   flags: { json: { help: 'Print typed values as JSON.' } },

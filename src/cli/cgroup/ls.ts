@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup ls: the groups below one (the root if none is named), one path a line.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import { escapeUnsafe, formatJson } from '../../quote.ts'
+import { print } from '../../system/stdout.ts'
+import { escapeUnsafe, formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
 
 export const command: Command = {
   flags: {

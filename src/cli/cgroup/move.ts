@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup move: processes, with all their threads, into a group.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import { fail } from '../../errors.ts'
+import { fail } from '../../errors/errors.ts'
 import type { Command } from '../command.ts'
 
 export const command: Command = {

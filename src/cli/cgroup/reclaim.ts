@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup reclaim: status 1 when the kernel could not take that much back.
 import { Cgroup } from '../../cgroup/cgroup.ts'
-import { formatSize } from '../../units.ts'
+import { print } from '../../system/stdout.ts'
+import { formatSize } from '../../text/units.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
 
 export const command: Command = {
   flags: {},

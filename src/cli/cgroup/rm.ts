@@ -2,7 +2,7 @@
 // hutch cgroup rm: removes groups; what is in them stays unless it is asked for.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readHost } from '../../host/host.ts'
-import { releaseScope } from '../../systemd/keeper.ts'
+import { releaseScope } from '../../systemd/lasting-scope.ts'
 import type { Command } from '../command.ts'
 
 export const command: Command = {

@@ -2,12 +2,12 @@
 // hutch cgroup save: groups with all below them and every setting, as JSON that apply reads.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { takeSnapshot } from '../../cgroup/snapshot.ts'
-import { fail } from '../../errors.ts'
+import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
-import { formatJson } from '../../quote.ts'
+import { openDocument } from '../../system/output-file.ts'
+import { print } from '../../system/stdout.ts'
+import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
-import { openDocument } from '../document.ts'
-import { print } from '../output.ts'
 
 export const command: Command = {
   flags: { output: { value: 'FILE', short: 'o', help: 'File to write.', default: 'standard output' } },

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup set: files of one group, in the order given, all or none.
-import { type Assignment, assignFiles, planFile } from '../../cgroup/assign.ts'
+
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatFile } from '../../cgroup/format-file.ts'
+import { type Assignment, assignFiles, planFile } from '../../cgroup/set-file.ts'
 import type { Command } from '../command.ts'
 import { parseAssignment } from './assignment.ts'
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup show: every file of a group, whoever made it: value, unit, and what it means.
-import { describeFile, describeKey } from '../../cgroup/catalog/catalog.ts'
-import type { FileWords } from '../../cgroup/catalog/words.ts'
+
 import { Cgroup } from '../../cgroup/cgroup.ts'
+import { describeFile, describeKey } from '../../cgroup/controllers/catalog.ts'
+import type { FileWords } from '../../cgroup/controllers/entry.ts'
 import { readFileNames, tryRead } from '../../cgroup/files.ts'
 import { isUnified, listProcesses, shorten } from '../../cgroup/group-state.ts'
-import { parseValue } from '../../cgroup/value.ts'
-import { quote } from '../../errors.ts'
-import { formatJson } from '../../quote.ts'
-import { formatDuration, formatSize } from '../../units.ts'
+import { parseValue } from '../../cgroup/value-read.ts'
+import { quote } from '../../errors/errors.ts'
+import { print } from '../../system/stdout.ts'
+import { formatJson } from '../../text/quote.ts'
+import { formatDuration, formatSize } from '../../text/units.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
 
 /** One file as it is shown. */
 interface Shown {

@@ -3,14 +3,14 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readMany } from '../../cgroup/files.ts'
 import { type GroupLimits, readLimits } from '../../cgroup/group-limits.ts'
+import type { Place } from '../../cgroup/group-paths.ts'
 import { type GroupStats, readStats } from '../../cgroup/group-stats.ts'
-import type { Place } from '../../cgroup/place.ts'
-import { fail, quote } from '../../errors.ts'
-import { formatJson } from '../../quote.ts'
-import { formatDuration, formatSize } from '../../units.ts'
+import { fail, quote } from '../../errors/errors.ts'
+import { print } from '../../system/stdout.ts'
+import { formatJson } from '../../text/quote.ts'
+import { formatDuration, formatSize } from '../../text/units.ts'
+import { wantsColor } from '../../verdict/format-result.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
-import { wantsColor } from '../print.ts'
 
 interface Node {
   path: string

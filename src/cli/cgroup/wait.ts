@@ -3,8 +3,8 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readGroupFile, readWords, walkGroups } from '../../cgroup/files.ts'
 import { findFlat } from '../../cgroup/stats.ts'
-import { fail } from '../../errors.ts'
-import { parseDuration } from '../../units.ts'
+import { fail } from '../../errors/errors.ts'
+import { parseDuration } from '../../text/units.ts'
 import type { Command } from '../command.ts'
 
 /** Milliseconds between two reads. v1 has no file that tells when a group becomes empty. */

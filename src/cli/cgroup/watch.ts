@@ -3,11 +3,11 @@
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
 import { watchPlaces } from '../../cgroup/watch.ts'
-import { fail, quote } from '../../errors.ts'
-import { formatJson } from '../../quote.ts'
-import { parseDuration } from '../../units.ts'
+import { fail, quote } from '../../errors/errors.ts'
+import { print } from '../../system/stdout.ts'
+import { formatJson } from '../../text/quote.ts'
+import { parseDuration } from '../../text/units.ts'
 import type { Command } from '../command.ts'
-import { print } from '../output.ts'
 
 export const command: Command = {
   flags: {

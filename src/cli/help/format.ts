@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Help texts of commands, made from their tables. Pure.
 import { sections } from '../../options/row.ts'
+import { wrap } from '../../text/terminal-text.ts'
 import type { Command, Family } from '../command.ts'
 import type { Flag, FlagTable } from '../flags.ts'
-import { wrap } from '../terminal-text.ts'
 
 /** Returns the usage lines of a command: `name` is all its words after `hutch`. */
 export function usageLines(name: string, { words, otherUsages = [], flags }: Command): string[] {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options of other tools that `hutch run` accepts, since one of its own options does the same. Pure, except what `Reads` reads.
-import { weightFromShares } from '../../cgroup/legacy.ts'
-import { fail } from '../../errors.ts'
-import { parseSize } from '../../units.ts'
+import { weightFromShares } from '../../cgroup/v1/translate.ts'
+import { fail } from '../../errors/errors.ts'
+import { parseSize } from '../../text/units.ts'
 
 /** What an option of another tool can depend on. */
 export interface Reads {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewrites a command line of `hutch run` that has options of other tools. Loaded only if there is one. Pure, except what `Reads` reads.
-import { fail } from '../../errors.ts'
-import { nearest } from '../../nearest.ts'
+import { fail } from '../../errors/errors.ts'
+import { nearest } from '../../text/nearest.ts'
 import type { OptionRow } from '../row.ts'
 import { optionRows } from '../table.ts'
 import { type Accepted, accepted, type Reads } from './accepted.ts'

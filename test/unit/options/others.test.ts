@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options of other tools on a command line of hutch run: the words that they become, and the errors of those that have no equivalent.
 import { expect, test } from 'vitest'
-import { HutchError } from '../../../src/errors.ts'
+import { HutchError } from '../../../src/errors/errors.ts'
 import { accepted } from '../../../src/options/others/accepted.ts'
 import { otherTools } from '../../../src/options/others/table.ts'
 import { translateOptions } from '../../../src/options/others/translate.ts'

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every template that words.ts has, as one page: a change of wording changes words.snap.md and nothing else.
 import { expect, test } from 'vitest'
+import { compiledWordsOf } from '../../../src/compile/words.ts'
 import { compilePlan } from '../../../src/plan/compile.ts'
 import { type Cause, causeKinds, type Frontend, type SideEvent } from '../../../src/verdict/cause.ts'
-import { compiledWordsOf } from '../../../src/verdict/compiled-words.ts'
 import { makeRemedies } from '../../../src/verdict/remedies.ts'
 import { describe } from '../../../src/verdict/words.ts'
 import { plan, v2 } from '../hosts.ts'

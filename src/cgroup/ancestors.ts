@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// A group and the groups above it, with what stands as a limit in each and what the kernel counted there.
+import type { Host } from '../host/host.ts'
+import { readMany, walkGroups } from './files.ts'
+import { hierarchies, type Place } from './group-paths.ts'
+import { readStats } from './group-stats.ts'
+import { isFull, parseMemory } from './memory.ts'
+import { parseRefusedHere, pidsLevelFile } from './pids.ts'
+import { type Figures, parseFlat, parseNumber } from './stats.ts'
+
+/** One group in one hierarchy; `path` counts from the hierarchy's mount. Bytes. */
+export interface Level {
+  path: string
+  directory: string
+}
+
+/** What memory.max, or v1's memory.limit_in_bytes, did there. */
+export interface MemoryLevel extends Level {
+  /** As the file has it; absent for none. */
+  max?: string
+  high?: string
+  current?: number
+  peak?: number
+  hits?: number
+  /** How often it was slowed by memory.high. */
+  slowed?: number
+  /** Processes killed: in it and below it on v2, in it alone on v1. */
+  kills?: number
+  /** v2: out-of-memory situations at this level's own limit, and below it. */
+  ooms?: number
+  oomsBelow?: number
+  /** v1, where the kernel does not count those: whether the group has been at its limit. */
+  full?: boolean
+}
+
+/** What pids.max did there. */
+export interface PidsLevel extends Level {
+  max?: string
+  current?: number
+  peak?: number
+  /** Refused forks: of this group's tasks on v1 and before Linux 6.11, at this group's limit or below it after. */
+  denied?: number
+  /** From 6.11 on on v2: refused because of this level's own limit. */
+  deniedHere?: number
+}
+
+/** What cpu.max, or v1's quota, did there. Microseconds. */
+export interface CpuLevel extends Level {
+  quota?: number
+  period?: number
+  periods: number
+  throttledPeriods: number
+  throttledUsec?: number
+  cpuUsec?: number
+}
+
+/** Each from the group itself upwards; empty where the controller is not. */
+export interface Chain {
+  memory: MemoryLevel[]
+  pids: PidsLevel[]
+  cpu: CpuLevel[]
+  /** Groups below that were at a limit of their own. */
+  memoryBelow: MemoryLevel[]
+  pidsBelow: PidsLevel[]
+  /** Text of memory.pressure, cpu.pressure and io.pressure, by resource. */
+  pressure: { [resource: string]: string }
+}
+
+const files = {
+  memory: {
+    v2: ['memory.max', 'memory.high', 'memory.current', 'memory.peak', 'memory.events', 'memory.events.local'],
+    v1: [
+      'memory.limit_in_bytes',
+      'memory.usage_in_bytes',
+      'memory.max_usage_in_bytes',
+      'memory.failcnt',
+      'memory.oom_control',
+      'memory.memsw.limit_in_bytes',
+      'memory.memsw.max_usage_in_bytes',
+      'memory.memsw.failcnt',
+    ],
+  },
+  pids: ['pids.max', 'pids.current', 'pids.peak', 'pids.events', pidsLevelFile],
+  cpu: ['cpu.max', 'cpu.stat', 'cpu.cfs_quota_us', 'cpu.cfs_period_us', 'cpuacct.usage'],
+}
+/** What tells which of many groups below are of interest; the other files are read of those alone. */
+const counts = { v2: ['memory.events', 'memory.events.local'], v1: ['memory.oom_control'], pids: ['pids.events'] }
+const resources = ['memory', 'cpu', 'io']
+/** Of the groups below, so many are looked at. */
+const mostBelow = 5000
+
+/** Reads all of it now. A group that went away meanwhile has no figures. */
+export function readChain(host: Host, place: Place): Chain {
+  const at = (controller: string) => findLevels(host, place, controller)
+  const read = <L>(levels: Level[], names: readonly string[], parse: (level: Level, figures: Figures) => L): L[] => {
+    const figures = readMany(
+      levels.map(({ directory }) => directory),
+      names,
+    )
+    return levels.map((level, i) => parse(level, figures[i]!))
+  }
+  const below = (levels: Level[]): Level[] => {
+    const [own] = levels
+    if (!own) return []
+    const found = walkGroups(own.directory).slice(1, mostBelow)
+    return found.map((directory) => ({
+      directory,
+      path: `${own.path === '/' ? '' : own.path}${directory.slice(own.directory.length)}`,
+    }))
+  }
+  const [memory, pids] = [at('memory'), at('pids')]
+  const memoryFiles = host.v1.memory ? files.memory.v1 : files.memory.v2
+  const unified = place.directories['']
+  const stalls =
+    unified === undefined
+      ? undefined
+      : readMany(
+          [unified],
+          resources.map((name) => `${name}.pressure`),
+        )[0]
+  const cpu = read(at('cpu'), files.cpu, parseCpuLevel)
+  // v1 counts used time in another hierarchy than throttled time
+  const used = readStats([place])[0]?.cpu?.cpuUsec
+  if (cpu[0] && used !== undefined) cpu[0].cpuUsec ??= used
+  return {
+    memory: read(memory, memoryFiles, parseMemoryLevel),
+    pids: read(pids, files.pids, parsePidsLevel),
+    cpu,
+    memoryBelow: read(
+      read(below(memory), host.v1.memory ? counts.v1 : counts.v2, parseMemoryLevel).filter(
+        ({ ooms = 0, kills = 0 }) => ooms > 0 || kills > 0,
+      ),
+      memoryFiles,
+      parseMemoryLevel,
+    ),
+    pidsBelow: read(
+      read(below(pids), counts.pids, parsePidsLevel).filter(({ denied = 0 }) => denied > 0),
+      files.pids,
+      parsePidsLevel,
+    ).filter((level) => (level.deniedHere ?? level.denied ?? 0) > 0),
+    pressure: Object.fromEntries(
+      resources.flatMap((name) => {
+        const text = stalls?.(`${name}.pressure`)
+        return text === undefined ? [] : [[name, text]]
+      }),
+    ),
+  }
+}
+
+/** The group itself, then those above it up to the mount, in a controller's hierarchy; '' is the v2 tree. */
+export function findLevels(host: Host, place: Place, controller: string): Level[] {
+  const key = host.v1[controller] ? controller : ''
+  const directory = place.directories[key]
+  const mount = hierarchies(host).find(([name]) => name === key)?.[1].mount
+  if (directory === undefined || mount === undefined) return []
+  const levels: Level[] = []
+  for (let at = directory; at.length >= mount.length; at = at.slice(0, at.lastIndexOf('/')))
+    levels.push({ directory: at, path: at.slice(mount.length) || '/' })
+  return levels
+}
+
+/** Only what is known. */
+function known<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
+}
+
+/** v1 writes "no limit" as the greatest number of whole pages. */
+function limitOf(text: string | undefined): string | undefined {
+  const limit = text?.trim()
+  return limit === undefined || limit === '' || limit === 'max' || Number(limit) >= 2 ** 62 ? undefined : limit
+}
+
+/** Of either version: their files have other names. */
+export function parseMemoryLevel(level: Level, figures: Figures): MemoryLevel {
+  const { peak, limitHits, oomKills, ownOoms } = parseMemory(figures)
+  const events = parseFlat(figures('memory.events'))
+  const legacy = figures('memory.limit_in_bytes')
+  return known<MemoryLevel>({
+    ...level,
+    max: limitOf(figures('memory.max') ?? legacy),
+    high: limitOf(figures('memory.high')),
+    current: parseNumber(figures('memory.current') ?? figures('memory.usage_in_bytes')),
+    peak,
+    hits: limitHits,
+    slowed: parseFlat(figures('memory.events.local')).high,
+    kills: oomKills,
+    ooms: ownOoms,
+    oomsBelow: ownOoms === undefined || events.oom === undefined ? undefined : events.oom - ownOoms,
+    full: legacy === undefined ? undefined : isFull(figures),
+  })
+}
+
+/** The same on both versions, but for pids.events.local. */
+export function parsePidsLevel(level: Level, figures: Figures): PidsLevel {
+  return known<PidsLevel>({
+    ...level,
+    max: limitOf(figures('pids.max')),
+    current: parseNumber(figures('pids.current')),
+    peak: parseNumber(figures('pids.peak')),
+    denied: parseFlat(figures('pids.events')).max,
+    deniedHere: parseRefusedHere(figures(pidsLevelFile)),
+  })
+}
+
+/** v1 counts throttled time in nanoseconds. */
+export function parseCpuLevel(level: Level, figures: Figures): CpuLevel {
+  const stat = parseFlat(figures('cpu.stat'))
+  const [quota, period] = figures('cpu.max')?.trim().split(' ') ?? [
+    figures('cpu.cfs_quota_us')?.trim(),
+    figures('cpu.cfs_period_us')?.trim(),
+  ]
+  const micro = (nano: number | undefined) => (nano === undefined ? undefined : Math.round(nano / 1000))
+  return known<CpuLevel>({
+    ...level,
+    quota: parseNumber(quota),
+    period: parseNumber(period),
+    periods: stat.nr_periods ?? 0,
+    throttledPeriods: stat.nr_throttled ?? 0,
+    throttledUsec: stat.throttled_usec ?? micro(stat.throttled_time),
+    cpuUsec: stat.usage_usec ?? micro(parseNumber(figures('cpuacct.usage'))),
+  })
+}

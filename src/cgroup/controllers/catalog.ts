@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every kernel file of a control group in words: what it holds, in which unit, what it takes. The tables beside this file have the facts.
+
+import { legacyBlkio } from '../v1/blkio-files.ts'
+import { legacy } from '../v1/core-files.ts'
+import { legacyMemory } from '../v1/memory-files.ts'
+import { core } from './core.ts'
+import { cpu } from './cpu.ts'
+import { cpuset } from './cpuset.ts'
+import { dmem } from './dmem.ts'
+import type { Entries, Entry, FileWords, Format, Keys, Unit } from './entry.ts'
+import { hugetlb } from './hugetlb.ts'
+import { io } from './io.ts'
+import { memory } from './memory.ts'
+import { misc } from './misc.ts'
+import { pids } from './pids.ts'
+import { rdma } from './rdma.ts'
+
+export type Version = 'v2' | 'v1'
+
+const tables: { [version in Version]: Entries } = {
+  v2: { ...core, ...cpu, ...cpuset, ...io, ...memory, ...hugetlb, ...pids, ...rdma, ...misc, ...dmem },
+  v1: { ...legacy, ...legacyMemory, ...legacyBlkio },
+}
+
+/** The unit that a format implies. */
+const units: { [format in Format]?: Unit } = {
+  flag: 'flag',
+  count: 'count',
+  'count-or-max': 'count',
+  bytes: 'bytes',
+  'bytes-or-max': 'bytes',
+  microseconds: 'µs',
+  'percent-or-max': '%',
+  pressure: '%',
+}
+
+/** What is taken, by the format that is written. */
+const accepted: { [format in Format]?: string } = {
+  flag: '0 or 1',
+  count: 'a number, such as 20',
+  'count-or-max': 'a number, such as 20, or max',
+  'bytes-or-max': 'bytes, such as 52428800 or 50M, or max',
+  microseconds: 'µs, such as 100000',
+  'percent-or-max': 'a percentage from 0 to 100, such as 12.5, or max',
+}
+
+/** What the kernel file `name` is; undefined for one that is not in the catalogue. */
+export function describeFile(name: string, version: Version = 'v2'): FileWords | undefined {
+  const table = tables[version]
+  const known = Object.hasOwn(table, name) ? name : name.replace(/^(hugetlb\.)\d{1,6}[KMGT]B(?=\.)/, '$1<size>')
+  if (!Object.hasOwn(table, known)) return undefined
+  const entry = table[known]!
+  const accepts = acceptedBy(entry)
+  return {
+    file: name,
+    controller: /^\w+\.pressure$/.test(name) ? 'cgroup' : name.slice(0, name.indexOf('.')),
+    unit: units[entry.format] ?? '',
+    ...entry,
+    ...(accepts !== undefined && { accepts }),
+    ...(entry.v1 && { v1: entry.v1.map((file) => file.replace('<size>', name.split('.')[1]!)) }),
+  }
+}
+
+function acceptedBy(entry: Entry): string | undefined {
+  if (entry.accepts !== undefined) return entry.accepts
+  if (entry.access === 'read' || entry.access === 'none') return undefined
+  if (entry.choices) return entry.choices.join(', ').replace(/, ([^,]+)$/, ' or $1')
+  if (entry.range) return `a number from ${entry.range[0]} to ${entry.range[1]}`
+  const words = accepted[entry.writes ?? entry.format]
+  return entry.noLimit ? words?.replace('max', '-1 for no limit') : words
+}
+
+/** Names of all files of a version; `<size>` stands for each size of huge pages. */
+export function catalogFiles(version: Version): string[] {
+  return Object.keys(tables[version])
+}
+
+/** What a key of a keyed file counts; undefined for one that is not in the catalogue, such as a device. */
+export function describeKey(words: FileWords, key: string): Keys[string] | undefined {
+  const keys = words.keys ?? {}
+  if (Object.hasOwn(keys, key)) return keys[key]
+  const pattern = Object.keys(keys).find((known) => known.includes('<') && matches(known, key))
+  return pattern === undefined ? undefined : keys[pattern]
+}
+
+/** Whether `text` is `pattern` with one word for its `<…>`. */
+function matches(pattern: string, text: string): boolean {
+  const before = pattern.slice(0, pattern.indexOf('<'))
+  const after = pattern.slice(pattern.indexOf('>') + 1)
+  return (
+    text.length > before.length + after.length &&
+    text.startsWith(before) &&
+    text.endsWith(after) &&
+    /^\w+$/.test(text.slice(before.length, text.length - after.length))
+  )
+}

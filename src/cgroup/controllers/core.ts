@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that every v2 group has: cgroup-v2.rst, "Core Interface Files", and accounting/psi.rst.
+import type { Entries, Keys } from './entry.ts'
+
+const stallKeys: Keys = {
+  avg10: ['%', 'Share of the last 10 seconds lost to waiting'],
+  avg60: ['%', 'Share of the last minute lost to waiting'],
+  avg300: ['%', 'Share of the last five minutes lost to waiting'],
+  total: ['µs', 'Total time lost to waiting'],
+}
+
+const pressure = (what: string, since: string) =>
+  ({
+    access: 'read-write',
+    format: 'pressure',
+    writes: 'trigger',
+    since,
+    accepts: 'a trigger: some or full, a stall and a window in µs, such as some 150000 1000000',
+    meaning: `Time during which some, or all, tasks here waited for ${what}`,
+    keys: stallKeys,
+  }) as const
+
+export const core = {
+  'cgroup.procs': {
+    access: 'read-write',
+    format: 'pids',
+    accepts: 'the id of a process, such as 4711; 0 is the writer itself',
+    meaning: 'Processes in this group; writing an id moves that process here with all its threads',
+    v1: ['cgroup.procs'],
+  },
+  'cgroup.threads': {
+    access: 'read-write',
+    format: 'pids',
+    since: '4.14',
+    accepts: 'the id of a thread, such as 4711',
+    meaning: 'Threads in this group; a single one can be moved within its threaded subtree',
+    v1: ['tasks'],
+  },
+  'cgroup.type': {
+    access: 'read-write',
+    root: 'never',
+    format: 'text',
+    writes: 'choice',
+    choices: ['threaded'],
+    since: '4.14',
+    default: 'domain',
+    meaning: 'Whether the group holds processes (domain) or single threads (threaded)',
+  },
+  'cgroup.controllers': {
+    access: 'read',
+    format: 'words',
+    meaning: 'Controllers that the parent enables for this group',
+  },
+  'cgroup.subtree_control': {
+    access: 'read-write',
+    format: 'words',
+    writes: 'toggles',
+    accepts: 'names of controllers with + or -, such as +memory -cpu',
+    meaning: 'Controllers that this group enables for its children',
+  },
+  'cgroup.events': {
+    access: 'read',
+    root: 'never',
+    format: 'flat-keyed',
+    meaning: 'State of the group; the file can be watched for its changes',
+    keys: {
+      populated: ['flag', 'Whether a live process is here or below'],
+      frozen: ['flag', 'Whether everything here and below is frozen'],
+    },
+  },
+  'cgroup.max.descendants': {
+    access: 'read-write',
+    format: 'count-or-max',
+    since: '4.14',
+    default: 'max',
+    meaning: 'How many groups may exist below this one',
+  },
+  'cgroup.max.depth': {
+    access: 'read-write',
+    format: 'count-or-max',
+    since: '4.14',
+    default: 'max',
+    meaning: 'How many levels of groups may exist below this one',
+  },
+  'cgroup.stat': {
+    access: 'read',
+    format: 'flat-keyed',
+    since: '4.14',
+    meaning: 'How many groups are below, alive or removed but not yet freed',
+    keys: {
+      nr_descendants: ['count', 'Live groups below'],
+      nr_dying_descendants: ['count', 'Removed groups below that are still in use'],
+      'nr_subsys_<controller>': ['count', 'Live groups, including this one, that have this controller’s state'],
+      'nr_dying_subsys_<controller>': ['count', 'Removed groups whose state of this controller is still in use'],
+    },
+  },
+  'cgroup.stat.local': {
+    access: 'read',
+    root: 'never',
+    format: 'flat-keyed',
+    since: '6.18',
+    meaning: 'Figures of this group only, without its descendants',
+    keys: { frozen_usec: ['µs', 'Time between freezing and thawing, by itself or by an ancestor'] },
+  },
+  'cgroup.freeze': {
+    access: 'read-write',
+    root: 'never',
+    format: 'flag',
+    since: '5.2',
+    default: '0',
+    meaning: 'Freezes everything here and below (1), or thaws it (0)',
+    v1: ['freezer.state'],
+  },
+  'cgroup.kill': {
+    access: 'write',
+    root: 'never',
+    format: 'count',
+    range: [1, 1],
+    since: '5.14',
+    accepts: '1',
+    meaning: 'Kills every process here and below with SIGKILL',
+  },
+  'cgroup.pressure': {
+    access: 'read-write',
+    format: 'flag',
+    since: '6.1',
+    default: '1',
+    meaning: 'Whether stall times (the pressure files) are counted for this group',
+  },
+  'cpu.pressure': pressure('CPU time', '4.20'),
+  'memory.pressure': pressure('memory', '4.20'),
+  'io.pressure': pressure('I/O', '4.20'),
+  'irq.pressure': pressure('CPU time taken by interrupts', '6.1'),
+} satisfies Entries

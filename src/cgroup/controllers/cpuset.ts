@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cpuset controller's files on v2: cgroup-v2.rst, "Cpuset Interface Files".
+import type { Entries } from './entry.ts'
+
+export const cpuset = {
+  'cpuset.cpus': {
+    access: 'read-write',
+    root: 'never',
+    format: 'list',
+    since: '5.0',
+    default: "empty: the parent's",
+    accepts: 'numbers and ranges of CPUs, such as 0-3,6',
+    meaning: 'Requested CPUs; cpuset.cpus.effective has the granted ones',
+    v1: ['cpuset.cpus'],
+  },
+  'cpuset.cpus.effective': {
+    access: 'read',
+    format: 'list',
+    since: '5.0',
+    meaning: 'CPUs that tasks here can actually use',
+    v1: ['cpuset.effective_cpus'],
+  },
+  'cpuset.mems': {
+    access: 'read-write',
+    root: 'never',
+    format: 'list',
+    since: '5.0',
+    default: "empty: the parent's",
+    accepts: 'numbers and ranges of memory nodes, such as 0-1',
+    meaning: 'Requested NUMA nodes; memory of tasks here is moved to them',
+    v1: ['cpuset.mems'],
+  },
+  'cpuset.mems.effective': {
+    access: 'read',
+    format: 'list',
+    since: '5.0',
+    meaning: 'NUMA nodes that tasks here actually get memory from',
+    v1: ['cpuset.effective_mems'],
+  },
+  'cpuset.cpus.exclusive': {
+    access: 'read-write',
+    root: 'never',
+    format: 'list',
+    since: '6.7',
+    default: 'empty',
+    accepts: 'numbers and ranges of CPUs, such as 2-3, that no sibling has',
+    meaning: 'CPUs set aside for a partition below this level',
+  },
+  'cpuset.cpus.exclusive.effective': {
+    access: 'read',
+    root: 'never',
+    format: 'list',
+    since: '6.7',
+    meaning: 'CPUs that a partition here could have exclusively',
+  },
+  'cpuset.cpus.isolated': {
+    access: 'read',
+    root: 'only',
+    format: 'list',
+    since: '6.8',
+    meaning: 'CPUs that isolated partitions have taken out of load balancing',
+  },
+  'cpuset.cpus.partition': {
+    access: 'read-write',
+    root: 'never',
+    format: 'text',
+    writes: 'choice',
+    choices: ['member', 'root', 'isolated'],
+    since: '5.0',
+    default: 'member',
+    meaning: 'Whether the group has exclusive CPUs (root), without load balancing (isolated), or why this failed',
+  },
+} satisfies Entries

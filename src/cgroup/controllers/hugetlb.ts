@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hugetlb controller's files on v2, once for each page size: cgroup-v2.rst, "HugeTLB Interface Files".
+import type { Entries, Keys } from './entry.ts'
+
+const eventKeys: Keys = { max: ['count', 'Allocations refused because of the limit'] }
+
+export const hugetlb = {
+  'hugetlb.<size>.current': {
+    access: 'read',
+    root: 'never',
+    format: 'bytes',
+    since: '5.6',
+    meaning: 'Huge pages of this size in use here and below',
+    v1: ['hugetlb.<size>.usage_in_bytes'],
+  },
+  'hugetlb.<size>.max': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    since: '5.6',
+    default: 'max',
+    meaning: 'Huge pages of this size the group may use; beyond it a program gets SIGBUS',
+    v1: ['hugetlb.<size>.limit_in_bytes'],
+  },
+  'hugetlb.<size>.rsvd.current': {
+    access: 'read',
+    root: 'never',
+    format: 'bytes',
+    since: '5.7',
+    meaning: 'Huge pages of this size reserved by mappings, whether used or not',
+    v1: ['hugetlb.<size>.rsvd.usage_in_bytes'],
+  },
+  'hugetlb.<size>.rsvd.max': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    since: '5.7',
+    default: 'max',
+    meaning: 'Huge pages of this size that may be reserved; beyond it mmap fails with ENOMEM',
+    v1: ['hugetlb.<size>.rsvd.limit_in_bytes'],
+  },
+  'hugetlb.<size>.events': {
+    access: 'read',
+    root: 'never',
+    format: 'flat-keyed',
+    since: '5.6',
+    meaning: 'How often the limit was reached, here and below; can be watched',
+    keys: eventKeys,
+  },
+  'hugetlb.<size>.events.local': {
+    access: 'read',
+    root: 'never',
+    format: 'flat-keyed',
+    since: '5.6',
+    meaning: 'How often this group’s own limit was reached; can be watched',
+    keys: eventKeys,
+    v1: ['hugetlb.<size>.failcnt'],
+  },
+  'hugetlb.<size>.numa_stat': {
+    access: 'read',
+    root: 'never',
+    format: 'numa',
+    since: '5.17',
+    meaning: 'Huge pages of this size in use, split by NUMA node',
+    keys: { total: ['bytes', 'On all nodes'], 'N<node>': ['bytes', 'On that NUMA node'] },
+    v1: ['hugetlb.<size>.numa_stat'],
+  },
+} satisfies Entries

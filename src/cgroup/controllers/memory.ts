@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory controller's files on v2: cgroup-v2.rst, "Memory Interface Files".
+
+import type { Entries, Keys } from './entry.ts'
+import { memoryStatKeys } from './memory-stat.ts'
+
+const eventKeys: Keys = {
+  low: ['count', 'Reclaimed despite memory.low, because memory was short elsewhere'],
+  high: ['count', 'Throttled and reclaimed above memory.high'],
+  max: ['count', 'Allocations that reached memory.max'],
+  oom: ['count', 'Allocations about to fail (out of memory)'],
+  oom_kill: ['count', 'Processes killed, by any out-of-memory killer'],
+  oom_group_kill: ['count', 'Times the whole group was killed by the OOM killer'],
+  sock_throttled: ['count', 'Times network sockets were throttled for memory'],
+}
+
+const swapEventKeys: Keys = {
+  high: ['count', 'Times swap use was over memory.swap.high'],
+  max: ['count', 'Times swap reached memory.swap.max'],
+  fail: ['count', 'Times swap could not be allocated, by the limit or because it was full'],
+}
+
+export const memory = {
+  'memory.current': {
+    access: 'read',
+    root: 'never',
+    format: 'bytes',
+    meaning: 'Memory in use here and below: programs, page cache and kernel objects',
+    v1: ['memory.usage_in_bytes'],
+  },
+  'memory.peak': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes',
+    since: '5.19',
+    accepts: '0, since Linux 6.12: resets the figure for that open file only',
+    meaning: 'Peak memory use since the group was created',
+    v1: ['memory.max_usage_in_bytes'],
+  },
+  'memory.min': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    since: '4.18',
+    default: '0',
+    meaning: 'Memory that is never reclaimed from the group',
+  },
+  'memory.low': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    default: '0',
+    meaning: 'Memory that is reclaimed only if no other group has any to give',
+    v1: ['memory.soft_limit_in_bytes'],
+  },
+  'memory.high': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    default: 'max',
+    meaning: 'Above it tasks are throttled and must reclaim; nothing is killed',
+  },
+  'memory.max': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    default: 'max',
+    meaning: 'Hard limit; if reclaim fails, a process is killed',
+    v1: ['memory.limit_in_bytes'],
+  },
+  'memory.reclaim': {
+    access: 'write',
+    format: 'reclaim',
+    unit: 'bytes',
+    since: '5.19',
+    accepts: 'bytes, such as 50M, with swappiness=60 or without (from 6.9)',
+    meaning: 'Reclaims that much memory from the group now; EAGAIN if less could be reclaimed',
+  },
+  'memory.oom.group': {
+    access: 'read-write',
+    root: 'never',
+    format: 'flag',
+    since: '4.19',
+    default: '0',
+    meaning: 'Whether running out of memory kills all of the group (1) or one process (0)',
+  },
+  'memory.events': {
+    access: 'read',
+    root: 'never',
+    format: 'flat-keyed',
+    meaning: 'How often limits were reached and processes killed, here and below; can be watched',
+    keys: eventKeys,
+    v1: ['memory.oom_control', 'memory.failcnt'],
+  },
+  'memory.events.local': {
+    access: 'read',
+    root: 'never',
+    format: 'flat-keyed',
+    since: '5.2',
+    meaning: 'The same as memory.events, for this group only',
+    keys: eventKeys,
+  },
+  'memory.stat': {
+    access: 'read',
+    format: 'flat-keyed',
+    meaning: 'Memory by use, and counters of memory management',
+    keys: memoryStatKeys,
+    v1: ['memory.stat'],
+  },
+  'memory.numa_stat': {
+    access: 'read',
+    format: 'nested-keyed',
+    since: '5.10',
+    meaning: 'memory.stat split by NUMA node',
+    keys: { ...memoryStatKeys, 'N<node>': ['bytes', 'On that NUMA node'] },
+  },
+  'memory.swap.current': {
+    access: 'read',
+    root: 'never',
+    format: 'bytes',
+    meaning: 'Swap in use here and below',
+    v1: ['memory.stat'],
+  },
+  'memory.swap.peak': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes',
+    since: '6.5',
+    accepts: '0, since Linux 6.12: resets the figure for that open file only',
+    meaning: 'Peak swap use since the group was created',
+  },
+  'memory.swap.high': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    since: '5.8',
+    default: 'max',
+    meaning: 'Above it every allocation is throttled, so that a supervisor can act',
+  },
+  'memory.swap.max': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    default: 'max',
+    meaning: 'Maximum swap of the group; 0 disables swap for it',
+    v1: ['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes'],
+  },
+  'memory.swap.events': {
+    access: 'read',
+    root: 'never',
+    format: 'flat-keyed',
+    since: '4.18',
+    meaning: 'How often swap reached its limits, or ran out; can be watched',
+    keys: swapEventKeys,
+  },
+  'memory.zswap.current': {
+    access: 'read',
+    root: 'never',
+    format: 'bytes',
+    since: '5.19',
+    meaning: 'Memory used by compressed swap (zswap) for this group',
+  },
+  'memory.zswap.max': {
+    access: 'read-write',
+    root: 'never',
+    format: 'bytes-or-max',
+    since: '5.19',
+    default: 'max',
+    meaning: 'Maximum memory of compressed swap (zswap) for this group',
+  },
+  'memory.zswap.writeback': {
+    access: 'read-write',
+    format: 'flag',
+    since: '6.8',
+    default: '1',
+    meaning: 'Whether compressed pages may be written to a swap device (1) or stay in memory (0)',
+  },
+} satisfies Entries

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rdma controller's files: cgroup-v2.rst, "RDMA Interface Files"; the same ones on v1.
+import type { Entries, Keys } from './entry.ts'
+
+const keys: Keys = {
+  hca_handle: ['count', 'Handles of the adapter'],
+  hca_object: ['count', 'Objects of the adapter, such as queues and memory regions'],
+}
+const eventKeys: Keys = {
+  'hca_handle.max': ['count', 'Times a limit on handles was reached'],
+  'hca_handle.alloc_fail': ['count', 'Handles refused'],
+  'hca_object.max': ['count', 'Times a limit on objects was reached'],
+  'hca_object.alloc_fail': ['count', 'Objects refused'],
+}
+
+export const rdma = {
+  'rdma.max': {
+    access: 'read-write',
+    root: 'never',
+    format: 'nested-keyed',
+    since: '4.11',
+    default: 'max',
+    accepts: 'an adapter and limits, such as mlx4_0 hca_handle=2 hca_object=2000; max removes a limit',
+    meaning: 'RDMA resources the group may hold, by adapter',
+    lines: 'adapter',
+    keys,
+    v1: ['rdma.max'],
+  },
+  'rdma.current': {
+    access: 'read',
+    root: 'never',
+    format: 'nested-keyed',
+    since: '4.11',
+    meaning: 'RDMA resources held, by adapter',
+    lines: 'adapter',
+    keys,
+    v1: ['rdma.current'],
+  },
+  'rdma.peak': {
+    access: 'read',
+    root: 'never',
+    format: 'nested-keyed',
+    since: '7.2',
+    meaning: 'Peak use of RDMA resources, by adapter',
+    lines: 'adapter',
+    keys,
+    v1: ['rdma.peak'],
+  },
+  'rdma.events': {
+    access: 'read',
+    root: 'never',
+    format: 'nested-keyed',
+    since: '7.2',
+    meaning: 'How often limits were reached, here and below, by adapter; can be watched',
+    lines: 'adapter',
+    keys: eventKeys,
+    v1: ['rdma.events'],
+  },
+  'rdma.events.local': {
+    access: 'read',
+    root: 'never',
+    format: 'nested-keyed',
+    since: '7.2',
+    meaning: 'How often this group’s own limits were reached, by adapter; can be watched',
+    lines: 'adapter',
+    keys: eventKeys,
+    v1: ['rdma.events.local'],
+  },
+} satisfies Entries

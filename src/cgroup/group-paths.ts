@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a group is: one name, and its directory in each hierarchy. A name with a leading slash counts from the hierarchies' roots.
+import { fail } from '../errors/errors.ts'
+import type { Hierarchy } from '../host/hierarchy.ts'
+import type { Host } from '../host/host.ts'
+import { nearest } from '../text/nearest.ts'
+import { isGroup, readChildren, walkGroups } from './files.ts'
+import { parseGroupPath } from './path.ts'
+
+/** A group's directories by controller: '' is the v2 tree, v1 hierarchies by controller; several may be one directory. */
+export interface Place {
+  /** From the root, with a leading slash; where the hierarchies differ, the first one's. */
+  readonly path: string
+  readonly directories: { readonly [controller: string]: string }
+}
+
+/** root's groups go below this one when no parent is named. */
+export const defaultParent = 'hutch'
+
+/** Every hierarchy by its key in `Place.directories`. */
+export function hierarchies(host: Host): [controller: string, hierarchy: Hierarchy][] {
+  return [...(host.unified ? [['', host.unified] as [string, Hierarchy]] : []), ...Object.entries(host.v1)]
+}
+
+/** A directory below a mount, as shells and reports have it, is meant as the group there; any other text is left as it is. */
+export function pathOfDirectory(host: Host, name: string): string {
+  const mounts = hierarchies(host)
+    .map(([, { mount }]) => mount)
+    .sort((a, b) => b.length - a.length)
+  const mount = mounts.find((one) => name === one || name.startsWith(`${one}/`))
+  return mount === undefined ? name : name.slice(mount.length) || '/'
+}
+
+/** The group of that path in every hierarchy, whether it is there or not. @throws CGROUP_PATH_INVALID */
+export function placeOf(host: Host, path: string, origin = 'the group'): Place {
+  const below = parseGroupPath(path, origin)
+  const directories = Object.fromEntries(
+    hierarchies(host).map(([controller, { mount }]) => [controller, below === '' ? mount : `${mount}/${below}`]),
+  )
+  return { path: `/${below}`, directories }
+}
+
+/** The group that this process is in, in every hierarchy. */
+export function ownPlace(host: Host): Place {
+  const all = hierarchies(host)
+  const first = all[0]?.[1]
+  return {
+    path: first === undefined || first.own === first.mount ? '/' : first.own.slice(first.mount.length),
+    directories: Object.fromEntries(all.map(([controller, { own }]) => [controller, own])),
+  }
+}
+
+/** A group below another. @throws CGROUP_PATH_INVALID */
+export function placeBelow(parent: Place, name: string, origin = 'the group'): Place {
+  const below = parseGroupPath(name, origin)
+  if (below === '') return parent
+  return {
+    path: parent.path === '/' ? `/${below}` : `${parent.path}/${below}`,
+    directories: Object.fromEntries(
+      Object.entries(parent.directories).map(([controller, directory]) => [controller, `${directory}/${below}`]),
+    ),
+  }
+}
+
+/** Where a new group of this name goes: from the root with a leading slash, else below `hutch` as root, below the own group as others. */
+export function newPlace(host: Host, name: string, origin = 'the group'): Place {
+  if (name.startsWith('/')) return placeOf(host, name, origin)
+  if (host.home !== undefined)
+    return placeBelow(placeOf(host, host.home.slice(host.unified!.mount.length)), name, origin)
+  return placeBelow(host.uid === 0 ? placeOf(host, defaultParent) : ownPlace(host), name, origin)
+}
+
+/** Only those hierarchies in which the group is there; undefined if it is in none. */
+export function present(place: Place): Place | undefined {
+  const directories = Object.fromEntries(
+    Object.entries(place.directories).filter(([, directory]) => isGroup(directory)),
+  )
+  return Object.keys(directories).length > 0 ? { path: place.path, directories } : undefined
+}
+
+/**
+ * The group that a user means: by its path, by its name below the default
+ * parent, below the root, or anywhere when no other has that name.
+ * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
+ */
+export function findPlace(host: Host, name: string, origin = 'the group'): Place {
+  const there = present(newPlace(host, name, origin)) ?? present(placeOf(host, name, origin))
+  if (there) return there
+  const known = allPaths(host)
+  const wanted = parseGroupPath(name, origin)
+  const found = name.startsWith('/') ? [] : known.filter((path) => path.endsWith(`/${wanted}`))
+  if (found.length === 1) return present(placeOf(host, found[0]!))!
+  if (found.length > 1) throw fail('CGROUP_AMBIGUOUS', { name, found })
+  const where = host.unified?.mount ?? Object.values(host.v1)[0]?.mount ?? '/sys/fs/cgroup'
+  throw fail('CGROUP_NOT_FOUND', { group: name, where, nearest: nearestGroup(name, wanted, known) })
+}
+
+/** A path is compared with paths, a name with the ends of paths. */
+function nearestGroup(name: string, wanted: string, known: readonly string[]): string | undefined {
+  if (name.startsWith('/')) return nearest(`/${wanted}`, known)
+  const levels = wanted.split('/').length
+  const byEnd = new Map(known.map((path) => [path.split('/').slice(-levels).join('/'), path]))
+  const end = nearest(wanted, [...byEnd.keys()])
+  return end === undefined ? undefined : byEnd.get(end)
+}
+
+/** The groups right below, in whichever hierarchies they are. */
+export function childPlaces(place: Place): Place[] {
+  const names = new Set(Object.values(place.directories).flatMap(readChildren))
+  return [...names].sort().map((name) => ({
+    path: place.path === '/' ? `/${name}` : `${place.path}/${name}`,
+    directories: Object.fromEntries(
+      Object.entries(place.directories)
+        .map(([key, directory]) => [key, `${directory}/${name}`] as const)
+        .filter(([, directory]) => isGroup(directory)),
+    ),
+  }))
+}
+
+/** The paths of all groups of all hierarchies, each once. */
+export function allPaths(host: Host): string[] {
+  const paths = new Set<string>()
+  for (const [, { mount }] of hierarchies(host))
+    for (const directory of walkGroups(mount)) paths.add(directory.slice(mount.length) || '/')
+  return [...paths].sort()
+}

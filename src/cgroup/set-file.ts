@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads and writes one group's files by v2 names in every layout, raw v1 names too, with the checks that the kernel does not make.
+import { fail } from '../errors/errors.ts'
+import { parseSize } from '../text/units.ts'
+import { describeFile } from './controllers/catalog.ts'
+import { checkMayEnable, isPopulated } from './create.ts'
+import { evacuate } from './evacuate.ts'
+import { readGroupFile, readWords, tryRead } from './files.ts'
+import { formatFile } from './format-file.ts'
+import type { Place } from './group-paths.ts'
+import { parseFileName } from './path.ts'
+import { type Journal, makeWrites, orNone } from './restore.ts'
+import { orderQuota } from './v1/cpu-quota.ts'
+import { readLegacy } from './v1/read.ts'
+import {
+  controllerOf,
+  type LimitWrite,
+  proportionalShares,
+  proportionalWeight,
+  translateLimits,
+} from './v1/translate.ts'
+import { formatRaw } from './value-read.ts'
+import { explainRead } from './write-errors.ts'
+
+/** One write that is to be made. */
+export interface FileWrite {
+  directory: string
+  file: string
+  value: string
+}
+
+/** Where a file is as it stands, if anywhere: its v2 name in the v2 tree, or its v1 name in that controller's hierarchy. */
+export function directoryOf(place: Place, file: string): string | undefined {
+  const unified = place.directories['']
+  const controller = controllerOf(file)
+  if (controller === 'cgroup' || !file.includes('.'))
+    return unified !== undefined && describeFile(file, 'v2')
+      ? unified
+      : (Object.entries(place.directories).find(([key]) => key !== '')?.[1] ?? unified)
+  return place.directories[controller] ?? (!hasLegacy(place) || isOnUnified(place, controller) ? unified : undefined)
+}
+
+/** On hybrid some controllers are on v2. */
+function isOnUnified({ directories: { '': unified } }: Place, controller: string): boolean {
+  return unified !== undefined && readWords(unified, 'cgroup.controllers').includes(controller)
+}
+
+function hasLegacy(place: Place): boolean {
+  return Object.keys(place.directories).some((key) => key !== '')
+}
+
+/** Whether the name has to be translated: a v2 name whose controller is on v1 here. */
+function isTranslated(place: Place, file: string): boolean {
+  const controller = controllerOf(file)
+  if (!file.includes('.')) return false
+  if (controller === 'cgroup') return place.directories[''] === undefined
+  if (isOnUnified(place, controller)) return false
+  return hasLegacy(place) && describeFile(file, 'v2') !== undefined && !isPlain(place, file)
+}
+
+/** The same name in both versions, such as pids.max. */
+function isPlain(place: Place, file: string): boolean {
+  const directory = place.directories[controllerOf(file)]
+  return directory !== undefined && describeFile(file, 'v1') !== undefined && describeFile(file, 'v2')?.v1 === undefined
+}
+
+/** A file's text; v1's is told as v2 writes it. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+export function readFile(place: Place, file: string): string {
+  if (isTranslated(place, file)) {
+    const text = readLegacy(file, (controller, name) => {
+      const directory = place.directories[controller]
+      return directory === undefined ? undefined : readGroupFile(directory, name)
+    })
+    if (text !== undefined) return text
+    throw missing(place, file)
+  }
+  const directory = directoryOf(place, file)
+  if (directory === undefined) throw missing(place, file)
+  const { text, errno } = tryRead(directory, file)
+  if (errno !== undefined) throw explainRead(directory, file, errno)
+  // a group may be frozen by either hierarchy
+  const { freezer } = place.directories
+  if (file === 'cgroup.freeze' && text === '0' && freezer !== undefined)
+    return readLegacy(file, (_, name) => readGroupFile(freezer, name)) ?? text
+  return text
+}
+
+function missing(place: Place, file: string) {
+  return fail('CGROUP_FILE_MISSING', {
+    file,
+    group: place.path,
+    evidence: [
+      `the group is in the hierarchies ${Object.keys(place.directories)
+        .map((key) => key || 'v2')
+        .join(', ')}`,
+    ],
+    remedy:
+      describeFile(file, 'v1') || isOnLegacy(file)
+        ? `create it there too: hutch cgroup create --exist-ok --controllers ${controllerOf(file)} ${place.path}`
+        : 'cgroup v1 has no equivalent: leave it out',
+  })
+}
+
+/** Whether v1 has the same thing under another name. */
+function isOnLegacy(file: string): boolean {
+  return describeFile(file, 'v2')?.v1 !== undefined
+}
+
+/** The writes that freeze or thaw a group in each hierarchy that can; none where there is none. */
+export function planFreeze({ directories }: Place, frozen: boolean): FileWrite[] {
+  const { '': unified, freezer } = directories
+  return [
+    ...(unified === undefined ? [] : [{ directory: unified, file: 'cgroup.freeze', value: frozen ? '1' : '0' }]),
+    ...(freezer === undefined
+      ? []
+      : [{ directory: freezer, file: 'freezer.state', value: frozen ? 'FROZEN' : 'THAWED' }]),
+  ]
+}
+
+/** The writes that set a file, in an order in which the kernel takes them. @throws CGROUP_LIMIT_UNSUPPORTED, CGROUP_FILE_MISSING */
+export function planWrites(place: Place, file: string, value: string): FileWrite[] {
+  if (file === 'cgroup.freeze' && place.directories.freezer !== undefined) return planFreeze(place, value === '1')
+  if (!isTranslated(place, file)) {
+    const directory = directoryOf(place, file)
+    if (directory === undefined) throw missing(place, file)
+    return [{ directory, file, value }]
+  }
+  const memory = place.directories.memory
+  // a sum is to be made of it, so 10M has to be bytes
+  const swap = file === 'memory.swap.max' ? parseSize(value) : undefined
+  const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
+  const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
+  // v1 counts swap together with memory: each is kept when the other is set
+  const kept = 'memory.max as it is'
+  if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: kept })
+  const writes = translateLimits(limits).filter(({ origin }) => origin !== kept)
+  const planned = writes.map((write): FileWrite => {
+    const directory = place.directories[write.controller]
+    if (directory === undefined) throw missing(place, file)
+    return { directory, file: write.file, value: write.value }
+  })
+  if (file === 'cpu.max') return orderShare(planned)
+  return file === 'memory.max' && memory !== undefined ? keepSwap(memory, planned, value) : planned
+}
+
+/** v1: quota and period are two files, and the kernel checks the share after each. */
+function orderShare(writes: FileWrite[]): FileWrite[] {
+  const [period, quota] = writes
+  if (!period || !quota) return writes
+  const { directory } = quota
+  return orderQuota(directory, quota.value, period.value).map(([file, value]) => ({ directory, file, value }))
+}
+
+/**
+ * The writes for a text that a drop-in passes on as it is; a keyed file takes its lines one by one.
+ * @throws CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, OPTION_INVALID for a number that the kernel would cut at its suffix
+ */
+export function planRaw(place: Place, file: string, text: string): FileWrite[] {
+  const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .flatMap((line) => formatRaw(words, line))
+    .flatMap((line) =>
+      file === 'cpu.weight' && /^\d+$/.test(line) && isTranslated(place, file)
+        ? planWrites(place, 'cpu.shares', String(proportionalShares(Number(line))))
+        : planWrites(place, file, line),
+    )
+}
+
+/** A file's text as a drop-in tells it: cpu.weight by libcgroup's proportion. @throws as `readFile` */
+export function readRawFile(place: Place, file: string): string {
+  if (file !== 'cpu.weight' || !isTranslated(place, file)) return readFile(place, file)
+  return String(proportionalWeight(Number(readFile(place, 'cpu.shares'))))
+}
+
+/** What v1 calls no limit: the largest number of whole pages. */
+const unlimited = 2 ** 62
+
+/** v1: the sum of memory and swap moves along with memory; whichever grows must come so that the sum is never the smaller one. */
+function keepSwap(directory: string, writes: FileWrite[], value: string): FileWrite[] {
+  const before = Number(readGroupFile(directory, 'memory.limit_in_bytes'))
+  const both = Number(readGroupFile(directory, 'memory.memsw.limit_in_bytes'))
+  const next = parseSize(value)
+  if (!Number.isFinite(both) || both >= unlimited || next === undefined) return writes
+  const swap = before >= unlimited ? 0 : Math.max(0, both - before)
+  const sum: FileWrite = {
+    directory,
+    file: 'memory.memsw.limit_in_bytes',
+    value: next === 'max' ? '-1' : String(next + swap),
+  }
+  return next === 'max' || next > before ? [sum, ...writes] : [...writes, sum]
+}
+
+/**
+ * The writes that set a file, checked as far as that goes without the kernel. What would kill or strand
+ * processes is refused here: memory.max below what is in use (v2 kills then; v1 refuses by itself), and
+ * controllers for the children of a group with processes (it would become threaded). `force` lets it through.
+ * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED
+ */
+export function planFile(place: Place, file: string, value: unknown, force = false): FileWrite[] {
+  const name = parseFileName(file, 'the file')
+  const writes = formatFile(name, value).flatMap((text) => planWrites(place, name, text))
+  if (!force) for (const write of writes) checkWrite(write)
+  return writes
+}
+
+/** How a file is set. */
+export interface SetOptions {
+  /** Also what would kill or strand processes. */
+  force?: boolean
+  /** cgroup.subtree_control: processes that are in the way are moved to a leaf of the group first. */
+  evacuate?: boolean
+}
+
+/** A file and its value, as `planFile` takes them. */
+export type Assignment = readonly [file: string, value: unknown]
+
+/** Sets files in this order, all or none. @throws as `planFile`, CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED, CGROUP_NOT_RESTORED */
+export async function assignFiles(place: Place, files: readonly Assignment[], options: SetOptions = {}): Promise<void> {
+  await orNone(async (journal) => {
+    for (const [file, value] of files) await assignFile(place, file, value, options, journal)
+  })
+}
+
+async function assignFile(
+  place: Place,
+  file: string,
+  value: unknown,
+  options: SetOptions,
+  journal: Journal,
+): Promise<void> {
+  const unified = place.directories['']
+  if (options.evacuate && file === 'cgroup.subtree_control' && unified !== undefined && isPopulated(unified))
+    evacuate(unified)
+  await makeWrites(planFile(place, file, value, options.force), journal)
+}
+
+/** @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED */
+export function checkWrite({ directory, file, value }: FileWrite): void {
+  if (file === 'memory.max') {
+    const limit = parseSize(value)
+    const current = Number(readGroupFile(directory, 'memory.current') ?? Number.NaN)
+    const peak = readGroupFile(directory, 'memory.peak')
+    if (typeof limit === 'number' && limit < current)
+      throw fail('CGROUP_LIMIT_BELOW_USE', {
+        file,
+        value,
+        limit,
+        group: directory,
+        current,
+        ...(peak !== undefined && { peak: Number(peak) }),
+      })
+  }
+  const enabled = file === 'cgroup.subtree_control' ? readWords(directory, file) : []
+  const added = file === 'cgroup.subtree_control' ? [...value.matchAll(/\+(\w+)/g)].map((match) => match[1]!) : []
+  const missing = added.filter((name) => !enabled.includes(name))
+  if (missing.length > 0) checkMayEnable(directory, missing)
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shares of CPU time on v1, where a group may have no larger share than one above it and no smaller one than one below it.
+import { readChildren, readGroupFile } from '../files.ts'
+
+/** A group's quota in its period, in microseconds. */
+export interface Share {
+  directory: string
+  quota: number
+  period: number
+}
+
+const quotaFile = 'cpu.cfs_quota_us'
+const periodFile = 'cpu.cfs_period_us'
+
+/** The kernel compares shares as whole 2^20ths. */
+const ratio = (quota: number, period: number): number => Math.floor((quota * 2 ** 20) / period)
+
+const ratioOf = ({ quota, period }: Share): number => ratio(quota, period)
+
+function ownShare(directory: string): Share | undefined {
+  const quota = Number(readGroupFile(directory, quotaFile))
+  if (!(quota > 0)) return undefined
+  const period = Number(readGroupFile(directory, periodFile))
+  return period > 0 ? { directory, quota, period } : undefined
+}
+
+/** Returns the share that holds for a group's children, its own or that of the nearest group above with a quota, up to the hierarchy's `mount` if that is known. */
+export function shareAt(directory: string, mount = '/'): Share | undefined {
+  for (let at = directory; at.length >= mount.length; at = at.slice(0, at.lastIndexOf('/'))) {
+    const share = ownShare(at)
+    if (share) return share
+  }
+  return undefined
+}
+
+/** The largest share that a group below this one has. */
+function largestBelow(directory: string): Share | undefined {
+  return readChildren(directory)
+    .map((child) => ownShare(`${directory}/${child}`) ?? largestBelow(`${directory}/${child}`))
+    .reduce((most, share) => (share && (!most || ratioOf(share) > ratioOf(most)) ? share : most), undefined)
+}
+
+/** Whether `quota` in `period` is a larger share than that one. */
+export function isLarger(quota: number, period: number, share: Share): boolean {
+  return ratio(quota, period) > ratioOf(share)
+}
+
+/** Which other group a share conflicts with. */
+export function findConflict(
+  directory: string,
+  quota: number,
+  period: number,
+): { above: Share } | { below: Share } | undefined {
+  if (quota < 0) return undefined
+  const above = shareAt(directory.slice(0, directory.lastIndexOf('/')))
+  if (above && isLarger(quota, period, above)) return { above }
+  const below = largestBelow(directory)
+  return below && ratio(quota, period) < ratioOf(below) ? { below } : undefined
+}
+
+/**
+ * Returns the writes that set quota and period, in an order in which the kernel takes each: after the first of two,
+ * the group has the new value of one file with the old value of the other. If neither order is taken, the group goes
+ * without a quota of its own for a moment, and the share above it holds.
+ */
+export function orderQuota(directory: string, quota: string, period: string): [file: string, value: string][] {
+  const before = ownShare(directory)
+  const fits = (us: number, length: number) => findConflict(directory, us, length) === undefined
+  const writes: [string, string][] = [
+    [periodFile, period],
+    [quotaFile, quota],
+  ]
+  if (!before || before.period === Number(period) || !fits(Number(quota), Number(period))) return writes
+  if (fits(before.quota, Number(period))) return writes
+  if (fits(Number(quota), before.period)) return writes.reverse()
+  return [[quotaFile, '-1'], ...writes]
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// v2 names on v1 hierarchies. What v1 cannot express is an error that says so, never a silent skip.
+
+import { fail } from '../../errors/errors.ts'
+import { optionOfRun } from '../../errors/front-door.ts'
+import { parseSize } from '../../text/units.ts'
+import { translateIoMax, translateIoWeight } from './blkio.ts'
+
+/** A limit as it was asked for: a kernel file, its value, and the option it came from. */
+export interface LimitWrite {
+  file: string
+  value: string
+  origin: string
+}
+
+/** A write to one v1 hierarchy. */
+export interface LegacyWrite extends LimitWrite {
+  controller: string
+}
+
+const renamed: { [file: string]: string } = {
+  'memory.max': 'memory.limit_in_bytes',
+  'memory.low': 'memory.soft_limit_in_bytes',
+  'cpu.max.burst': 'cpu.cfs_burst_us',
+  'io.prio.class': 'blkio.prio.class',
+}
+
+const inexpressible: { [file: string]: string } = {
+  'memory.high': 'a soft throttle does not exist on cgroup v1; use --memory',
+  'memory.min': 'guaranteed memory does not exist on cgroup v1; --memory-low sets a soft limit there',
+  'memory.swap.high': 'a soft throttle does not exist on cgroup v1; use --swap',
+  'memory.zswap.max': 'compressed swap is not limited on cgroup v1; use --swap',
+  'memory.zswap.writeback': 'compressed swap cannot be controlled on cgroup v1; leave it out',
+  'cpu.weight.nice': 'nice values are not accepted on cgroup v1; use cpu.weight',
+  'io.latency': 'latency targets do not exist on cgroup v1; use io.max, or io.weight with the BFQ scheduler',
+  'cpuset.cpus.exclusive': 'partitions do not exist on cgroup v1; use cpuset.cpu_exclusive',
+  'cpuset.cpus.partition': 'partitions do not exist on cgroup v1; use cpuset.cpu_exclusive',
+}
+
+/** What a file that v1 lacks holds when it asks for nothing. */
+const asksNothing = new Set(['0', 'max', '', 'member'])
+
+/** The controller that a kernel file belongs to: what stands before the first dot. */
+export function controllerOf(file: string): string {
+  return file.slice(0, file.indexOf('.'))
+}
+
+/** The v1 controller that a kernel file of either version belongs to: io is blkio there. */
+export function legacyControllerOf(file: string): string {
+  const controller = controllerOf(file)
+  return controller === 'io' ? 'blkio' : controller
+}
+
+/** cpu.weight (1 to 10000, 100 by default) as cpu.shares, by the kernel's current conversion turned round: 100 is 1024. */
+export function sharesFromWeight(weight: number): number {
+  // log2(shares)² + 125·log2(shares) = 612·(log10(weight) + 7/34), the formula runtimes use since 2025
+  const c = 612 * (Math.log10(weight) + 7 / 34)
+  const shares = 2 ** ((-125 + Math.sqrt(125 * 125 + 4 * c)) / 2)
+  return Math.min(262_144, Math.max(2, Math.round(shares)))
+}
+
+/** cpu.shares as cpu.weight, by the conversion that runtimes use since 2025: 1024 is 100. */
+export function weightFromShares(shares: number): number {
+  if (shares <= 2) return 1
+  if (shares >= 262_144) return 10_000
+  const l = Math.log2(shares)
+  const weight = Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34))
+  // shares are whole: a weight that was set is read back
+  return sharesFromWeight(weight - 1) === shares ? weight - 1 : weight
+}
+
+/** cpu.weight as cpu.shares by libcgroup's proportion, which the drop-ins keep: 100 is 1024. */
+export function proportionalShares(weight: number): number {
+  return Math.min(262_144, Math.max(2, Math.floor((weight * 1024) / 100)))
+}
+
+/** The way back; a weight that was set is read back. */
+export function proportionalWeight(shares: number): number {
+  const weight = Math.floor((shares * 100) / 1024)
+  return Math.min(10_000, Math.max(1, proportionalShares(weight + 1) === shares ? weight + 1 : weight))
+}
+
+/** Limits in v2 names → writes to v1 files, in an order in which the kernel takes them. @throws CGROUP_LIMIT_UNSUPPORTED */
+export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
+  const memory = limits.find((limit) => limit.file === 'memory.max' || limit.file === 'memory.limit_in_bytes')
+  const writes = limits.flatMap((limit): LegacyWrite[] => {
+    const { file, value, origin } = limit
+    const controller = legacyControllerOf(file)
+    const set = (name: string, text: string) => ({ controller, file: name, value: text, origin })
+    const reason = inexpressible[file]
+    if (reason && !asksNothing.has(value))
+      throw fail('CGROUP_LIMIT_UNSUPPORTED', {
+        file,
+        origin,
+        why: `${file} is a file of cgroup v2 only`,
+        remedy: reason,
+      })
+    if (reason) return []
+    if (file === 'memory.swap.max') return [swapWrite(limit, memory)]
+    if (file === 'cpu.max') {
+      const [quota = 'max', period] = value.split(' ')
+      return [
+        ...(period ? [set('cpu.cfs_period_us', period)] : []),
+        set('cpu.cfs_quota_us', quota === 'max' ? '-1' : quota),
+      ]
+    }
+    if (file === 'cpu.weight') return [set('cpu.shares', String(sharesFromWeight(Number(value))))]
+    if (file === 'io.max') return translateIoMax(value, origin).map(([name, text]) => set(name, text))
+    if (file === 'io.weight' || file === 'io.bfq.weight') return [set(...translateIoWeight(value, origin))]
+    const size = /^(hugetlb\.\d+[KMGT]B\.(?:rsvd\.)?)max$/.exec(file)
+    if (size) return [set(`${size[1]}limit_in_bytes`, value === 'max' ? '-1' : value)]
+    return [set(renamed[file] ?? file, value === 'max' && controller === 'memory' ? '-1' : value)]
+  })
+  // memsw may not be below the memory limit, so it comes after it
+  return writes.sort((a, b) => Number(a.file.includes('memsw')) - Number(b.file.includes('memsw')))
+}
+
+/** v1 counts memory and swap together. */
+function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrite {
+  const write = (value: string) => ({
+    controller: 'memory',
+    file: 'memory.memsw.limit_in_bytes',
+    value,
+    origin: swap.origin,
+  })
+  if (swap.value === 'max') return write('-1')
+  const limit = parseSize(memory?.value)
+  if (typeof limit !== 'number')
+    throw fail('CGROUP_LIMIT_UNSUPPORTED', {
+      file: 'memory.memsw.limit_in_bytes',
+      origin: swap.origin,
+      why: 'cgroup v1 limits memory and swap together, and no memory limit is given',
+      remedy: `give ${optionOfRun('limits.memory')} too (memory.max)`,
+    })
+  const own = parseSize(swap.value)
+  // what is no size is the kernel's to refuse
+  return write(typeof own === 'number' ? String(limit + own) : swap.value)
+}

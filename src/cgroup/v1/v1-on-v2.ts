@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What to use on v2 for a file of v1: pure, for the errors that answer v1 names on a v2 host.
+import { parseSize } from '../../text/units.ts'
+import { throttleFiles } from './blkio.ts'
+import { weightFromShares } from './translate.ts'
+
+/** The file that does the same on v2, and the value to give it if it can be known. */
+export interface Equivalent {
+  file: string
+  value: string | undefined
+}
+
+/** Reads another file that is set in the same call, such as the period beside a quota. */
+type Beside = (file: string) => string | undefined
+
+type Convert = (value: string, beside: Beside) => string | undefined
+
+const bytes: Convert = (value) => {
+  const size = value === '-1' ? 'max' : parseSize(value)
+  return size === undefined ? undefined : String(size)
+}
+const same: Convert = (value) => value
+const quota: Convert = (value, beside) => `${value === '-1' ? 'max' : value} ${beside('cpu.cfs_period_us') ?? '100000'}`
+const period: Convert = (value, beside) => {
+  const us = beside('cpu.cfs_quota_us')
+  return us === undefined ? undefined : quota(us, () => value)
+}
+const swap: Convert = (value, beside) => {
+  const [both, memory] = [bytes(value, beside), bytes(beside('memory.limit_in_bytes') ?? '', beside)]
+  if (both === 'max') return both
+  return both !== undefined && memory !== undefined ? String(Math.max(0, Number(both) - Number(memory))) : undefined
+}
+/** CFQ's 10 to 1000 as 1 to 10000, by the conversion that runtimes use. */
+const weight = (text: string) => String(Math.round(1 + ((Number(text) - 10) * 9999) / 990))
+
+/** Of `8:0 1048576` lines; 0 takes a limit away on v1. */
+const throttle =
+  (key: string): Convert =>
+  (value) => {
+    const [, device, limit] = /^(\S+)\s+(\S+)$/.exec(value.trim()) ?? []
+    const size = parseSize(limit)
+    return device === undefined || size === undefined ? undefined : `${device} ${key}=${size === 0 ? 'max' : size}`
+  }
+
+const table: { readonly [v1: string]: readonly [v2: string, Convert] } = {
+  'memory.limit_in_bytes': ['memory.max', bytes],
+  'memory.soft_limit_in_bytes': ['memory.low', bytes],
+  'memory.memsw.limit_in_bytes': ['memory.swap.max', swap],
+  'memory.kmem.limit_in_bytes': ['memory.max', () => undefined],
+  'memory.force_empty': ['memory.reclaim', () => undefined],
+  'cpu.shares': ['cpu.weight', (value) => (/^\d+$/.test(value) ? String(weightFromShares(Number(value))) : undefined)],
+  'cpu.cfs_quota_us': ['cpu.max', quota],
+  'cpu.cfs_period_us': ['cpu.max', period],
+  'cpu.cfs_burst_us': ['cpu.max.burst', same],
+  'cpuset.cpu_exclusive': ['cpuset.cpus.partition', (value) => (value === '1' ? 'root' : 'member')],
+  'freezer.state': ['cgroup.freeze', (value) => (value === 'FROZEN' ? '1' : '0')],
+  'blkio.prio.class': ['io.prio.class', same],
+  'blkio.bfq.weight': ['io.bfq.weight', same],
+  'blkio.bfq.weight_device': ['io.bfq.weight', same],
+  'blkio.weight': ['io.weight', (value) => (/^\d+$/.test(value) ? weight(value) : undefined)],
+  'blkio.weight_device': [
+    'io.weight',
+    (value) => value.replace(/ (\d+)$/, (_, figure: string) => ` ${weight(figure)}`),
+  ],
+  ...Object.fromEntries(Object.entries(throttleFiles).map(([key, file]) => [file, ['io.max', throttle(key)] as const])),
+}
+
+/** Returns what does on v2 what `file` does on v1; undefined if nothing does. */
+export function findEquivalent(file: string, value: string, beside: Beside = () => undefined): Equivalent | undefined {
+  const size = /^(hugetlb\.\d+[KMGT]B\.(?:rsvd\.)?)limit_in_bytes$/.exec(file)
+  const [name, convert] = size ? ([`${size[1]}max`, bytes] as const) : Object.hasOwn(table, file) ? table[file]! : []
+  return name === undefined ? undefined : { file: name, value: convert!(value, beside) }
+}
+
+/** `memory.max=67108864`, as hutch's commands take it. */
+export function formatEquivalent({ file, value }: Equivalent): string {
+  if (value === undefined) return file
+  return value.includes(' ') ? `'${file}=${value}'` : `${file}=${value}`
+}

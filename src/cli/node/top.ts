@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch top: all groups on a whole screen, and what they do now.
+import { freeze, holdsMyself, kill, setLimit } from '../../cgroup/actions.ts'
+import { type Host, readHost } from '../../host/host.ts'
+import { findGroup, readDockerNames } from '../../monitor/docker-name.ts'
+import { rates } from '../../monitor/rates.ts'
+import { openSurvey, type Survey } from '../../monitor/sampler.ts'
+import { checkTerminal } from '../../ui/terminal/screen.ts'
+import { makeHistory } from '../../ui/top/history.ts'
+import { runLoop } from '../../ui/top/loop.ts'
+import { makeState, type State } from '../../ui/top/state.ts'
+import type { Command } from '../command.ts'
+import type { FlagTable, Parsed } from '../flags.ts'
+import { intervalFlag, readInterval } from '../polling.ts'
+
+const flags: FlagTable = { interval: intervalFlag }
+
+export const command: Command = {
+  words: '[GROUP]',
+  details: 'Without GROUP: all groups. With it: that group and the groups below it. The key ? lists the other keys.',
+  flags,
+  maxWords: 1,
+  main,
+}
+
+async function main({ values, rest }: Parsed): Promise<number> {
+  const interval = readInterval(values)
+  const host = readHost()
+  const called = readDockerNames()
+  const top = rest[0] === undefined ? '/' : findGroup(host, rest[0], called)
+  checkTerminal('top', 'hutch stats prints tables, and hutch stats --json figures for programs')
+  const survey = openSurvey(host)
+  try {
+    return await show(survey, makeState(top, called), interval, host)
+  } finally {
+    survey.close()
+  }
+}
+
+/** Until a key or a signal ends it. */
+function show(survey: Survey, state: State, every: number, host: Host): Promise<number> {
+  let before = survey.sample()
+  let now = before
+  const history = makeHistory()
+  const look = (full = false) => {
+    before = now
+    now = survey.sample(full)
+    history.add(now, rates(before, now))
+    return true
+  }
+  // the first rates come soon
+  const source = { shown: () => ({ before, now, history }), tick: () => look(), every, first: 250 }
+  return runLoop(state, source, (loop) => ({
+    holdsMyself: (path) => holdsMyself(host, path),
+    freeze,
+    kill,
+    setLimit,
+    run(act) {
+      act()
+        .then(({ said }) => {
+          state.message = said
+          look(true)
+          loop.redraw()
+        })
+        .catch(loop.fail)
+    },
+  }))
+}

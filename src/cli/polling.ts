@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands that look again and again: their --interval, other options that are a time, and the waits in between.
+import { fail } from '../errors/errors.ts'
+import { parseDuration } from '../text/units.ts'
+import type { Flag, Parsed } from './flags.ts'
+
+export const intervalFlag: Flag = { value: 'TIME', help: 'Time between two samples.', default: '1s' }
+
+/** Milliseconds between two looks: what it is when it is not given, and at least. @throws OPTION_INVALID */
+export function readInterval({ interval }: Parsed['values'], usual = 1000, least = 50): number {
+  const text = interval?.at(-1)
+  const ms = text === undefined ? usual : parseDuration(text, 1000)
+  if (ms !== undefined && ms >= least && ms < 2 ** 31) return ms
+  throw fail('OPTION_INVALID', {
+    name: '--interval',
+    value: text,
+    why: ms === undefined ? undefined : 'it is too short or too long',
+    accepted: `a time such as 1s, 500ms or 2m, ${least} ms at least`,
+  })
+}
+
+/** Milliseconds, or undefined when it was not given. @throws OPTION_INVALID */
+export function readTime(values: Parsed['values'], name: string): number | undefined {
+  const text = values[name]?.at(-1)
+  if (text === undefined) return undefined
+  const ms = parseDuration(text, 1000)
+  if (ms !== undefined && ms >= 1000) return ms
+  const why = ms === undefined ? undefined : 'it is too short'
+  const accepted = 'a time such as 90s, 10m, 12h or 7d, up to 49d'
+  throw fail('OPTION_INVALID', { name: `--${name}`, value: text, why, accepted })
+}
+
+const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
+
+export interface Pauses {
+  /** False as soon as a signal came. */
+  next(wait?: number): Promise<boolean>
+  isOver(): boolean
+  end(): void
+}
+
+/** Waits between looks, until a signal comes. */
+export function pauses(ms: number): Pauses {
+  let over = false
+  let wake = () => {}
+  const stop = () => {
+    over = true
+    wake()
+  }
+  for (const signal of signals) process.on(signal, stop)
+  return {
+    next: (wait = ms) =>
+      new Promise((resolve) => {
+        if (over) return resolve(false)
+        const timer = setTimeout(() => resolve(true), wait)
+        wake = () => {
+          clearTimeout(timer)
+          resolve(false)
+        }
+      }),
+    isOver: () => over,
+    end: () => {
+      for (const signal of signals) process.off(signal, stop)
+    },
+  }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// --stdin, --stdout and --stderr: files opened as a shell would, by the caller's rights and outside of the job's root.
+import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs'
+import { fail } from '../errors/errors.ts'
+import type { Stdio } from '../run/stdio.ts'
+import { isDescriptor, ownDescriptor } from '../system/output-file.ts'
+import { encodePath } from '../text/non-utf8.ts'
+
+/** What to start with: descriptors of the files that are named, the caller's own streams else. @throws FILE_REFUSED */
+export function openRedirections(
+  files: { [stream in 'stdin' | 'stdout' | 'stderr']: string | undefined },
+): [Stdio, Stdio, Stdio] {
+  const stdin = files.stdin === undefined ? 'inherit' : openFile('--stdin', files.stdin, constants.O_RDONLY)
+  const stdout = openOutput('--stdout', files.stdout)
+  return [stdin, stdout, openOutput('--stderr', files.stderr, stdout)]
+}
+
+/** A file that is open already is shared: one position, nothing overwrites the other's. */
+function openOutput(flag: string, path: string | undefined, other: Stdio = 'inherit'): Stdio {
+  if (path === undefined) return 'inherit'
+  const own = ownDescriptor(path)
+  // as it is: a socket cannot be opened by name, and a file keeps its position
+  if (own !== undefined) return refusing(flag, path, () => (fstatSync(own), own))
+  const fd = openFile(
+    flag,
+    path,
+    constants.O_WRONLY | constants.O_CREAT | (isDescriptor(path) ? 0 : constants.O_NOFOLLOW),
+  )
+  const file = fstatSync(fd)
+  if (typeof other === 'number') {
+    const open = fstatSync(other)
+    if (open.dev === file.dev && open.ino === file.ino) {
+      closeSync(fd)
+      return other
+    }
+  }
+  if (file.isFile()) ftruncateSync(fd)
+  return fd
+}
+
+function openFile(flag: string, path: string, how: number): number {
+  return refusing(flag, path, () => openSync(encodePath(path), how, 0o666))
+}
+
+function refusing<T>(flag: string, path: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    const remedy =
+      flag === '--stdin'
+        ? `give ${flag} a file that is there and can be read`
+        : code === 'ELOOP'
+          ? `the name is a symbolic link, which an earlier job may have left: give ${flag} the file itself`
+          : `give ${flag} a file that can be written, in a directory that is there`
+    throw fail('FILE_REFUSED', { what: flag === '--stdin' ? 'read' : 'write', path, errno: code, remedy }, error)
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// A compiled file: an executable with a program behind it; native/compiled/compiled.h is this file's twin and describes it. Pure.
+import type { Program } from '../ops/ops.ts'
+import { encodeFields, encodeProgram } from '../ops/wire.ts'
+
+/** "hutC", little-endian. */
+export const compiledMagic = 0x43747568
+export const compiledVersion = 2
+/** Name of the program's group, until a start puts its own there. */
+export const groupPlaceholder = 'hutch-0-0-0-0'
+
+/** In a path, with a controller behind it, or nothing for the v2 tree: the group that the caller of the file is in. As a value: what that group's file has. */
+export const ownPlaceholder = 'hutch-own-'
+
+/** What the start does beside running the program. */
+export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
+
+/**
+ * Texts for the end, in this order. STOPPED and KILLED are headlines, behind which one of LATE stands. ULIMIT_CPU_HARD is a number of
+ * seconds, at which SIGKILL is RLIMIT_CPU's. NAME is the program's, ROOT the
+ * directory that is / inside, SPACES are file systems with a size, a line each. In them stand `slots` for what only the end knows.
+ */
+export const compiledWords = [
+  'NAME',
+  'STOPPED',
+  'STOPPED_THROTTLED',
+  'STOPPED_SLOWED',
+  'KILLED',
+  'KILLED_THROTTLED',
+  'KILLED_SLOWED',
+  'LATE',
+  'LATE_OOM_OWN',
+  'LATE_OOM_ABOVE',
+  'LATE_PIDS',
+  'LATE_PIDS_ABOVE',
+  'LATE_PIDS_UNKNOWN',
+  'LATE_SPACE',
+  'LATE_TABLES',
+  'LATE_THROTTLED',
+  'LATE_SLOWED',
+  'OOM_OWN',
+  'OOM_ABOVE',
+  'OOM_ALL',
+  'OOM_NONE',
+  'PIDS',
+  'PIDS_ABOVE',
+  'PIDS_UNKNOWN',
+  'SPACE',
+  'SPACES',
+  'ULIMIT_FSIZE',
+  'ULIMIT_CPU',
+  'ULIMIT_CPU_KILL',
+  'ULIMIT_CPU_HARD',
+  'FILTER',
+  'INTERRUPTED',
+  'SIGNAL_INSIDE',
+  'SIGNAL_OUTSIDE',
+  'SIGNAL_UNKNOWN',
+  'KILLED_OUTSIDE',
+  'KILLED_UNKNOWN',
+  'NOT_FOUND',
+  'NOT_EXECUTABLE',
+  'INTERPRETER',
+  'ROOT',
+] as const
+export type CompiledWords = { [W in (typeof compiledWords)[number]]: string }
+
+/** Where a text takes what only the end knows; no quoted text has such a character. */
+export const slots = ['\x01', '\x02', '\x03', '\x04', '\x05'] as const
+
+/** The words for one op that was refused; part and errno 0 stand for all that have no words of their own. */
+export interface CompiledRefusal {
+  section: 'outer' | 'inner'
+  step: number
+  part: number
+  errno: number
+  text: string
+}
+
+/** All that a compiled file holds, from whichever planner. */
+export interface Compiled {
+  /** Its group is named `groupPlaceholder`; with passEnvironment its exec has the changes to the environment alone. */
+  program: Program
+  flags: { [F in keyof typeof compiledFlags]: boolean }
+  refusals: CompiledRefusal[]
+  words: CompiledWords
+  /** The decision lists of the end, and of what held up a job whose time was over: see verdict/decide.ts. */
+  rows: [end: number[], held: number[]]
+  /** Kind and expected value: user, group, kernel (at least), capabilities (at least, hexadecimal), cgroup2 or cgroup (directory).
+   * `ownPlaceholder` with a controller has the mount of its hierarchy. enable and account are v2 controllers: those that limits need,
+   * and those that only count. cpu.max is a quota and period that a start on v1 compares; as share, a sandbox's, it takes less if there is less. */
+  facts: [kind: string, expected: string][]
+  /** What --hutch-explain prints. */
+  explained: string
+}
+
+/** The file's bytes; `runner` is build/hutch-compiled. */
+export function encodeCompiled(runner: Buffer, compiled: Compiled): Buffer {
+  const { refusals, words, rows, facts, explained, flags } = compiled
+  const program = Buffer.from(encodeProgram(compiled.program))
+  const texts = [...new Set(refusals.map(({ text }) => text))]
+  const notes = encodeFields([
+    [
+      'numbers',
+      refusals.flatMap(({ section, step, part, errno, text }) => [
+        step * 2 + Number(section === 'inner'),
+        part,
+        errno,
+        texts.indexOf(text),
+      ]),
+    ],
+    ['strings', texts],
+    ['strings', compiledWords.map((word) => words[word])],
+    ['numbers', rows[0]],
+    ['numbers', rows[1]],
+    ['strings', facts.flat()],
+    ['string', explained],
+  ])
+  const start = (runner.length + 7) & ~7
+  const length = start + program.length + notes.length + 32
+  const file = Buffer.alloc(length)
+  runner.copy(file)
+  program.copy(file, start)
+  notes.copy(file, start + program.length)
+  const bits = Object.entries(compiledFlags).reduce(
+    (sum, [name, bit]) => sum + (flags[name as keyof typeof flags] ? bit : 0),
+    0,
+  )
+  let at = length - 32
+  for (const value of [compiledMagic, compiledVersion, bits, program.length, notes.length, length])
+    at = file.writeUInt32LE(value, at)
+  at = file.writeUInt32LE(checksum(file.subarray(0, length - 8)), at)
+  file.writeUInt32LE(compiledMagic, at)
+  return file
+}
+
+/** FNV-1a over whole words: any one of them that changes changes it. */
+function checksum(bytes: Buffer): number {
+  let sum = 2166136261
+  for (let i = 0; i < bytes.length; i += 4) sum = Math.imul(sum ^ bytes.readInt32LE(i), 16777619)
+  return sum >>> 0
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spec → what a compiled file holds: the plan of a process that is not there yet, and every text that its end may need.
+import { constants } from 'node:os'
+import { controllerOf } from '../cgroup/v1/translate.ts'
+import { fail } from '../errors/errors.ts'
+import { type Parent, readParent } from '../host/parent-group.ts'
+import { findObstacles } from '../host/privileges.ts'
+import type { Op, Program } from '../ops/ops.ts'
+import type { Spec } from '../options/spec.ts'
+import { clonesTime, compilePlan } from '../plan/compile.ts'
+import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
+import { readSurroundings, type Ways } from '../run/launch.ts'
+import { explainRefusal } from '../run/op-errors.ts'
+import { encodeRows, endRows, heldRows } from '../verdict/decide.ts'
+import { explainErrno } from '../verdict/exec-failure.ts'
+import { execErrnos } from '../verdict/exec-words.ts'
+import { type Compiled, type CompiledRefusal, groupPlaceholder, ownPlaceholder, slots } from './file-format.ts'
+import { compiledWordsOf } from './words.ts'
+
+const [first, second] = slots
+
+/**
+ * Everything but what the command line says of the file itself. Another planner gives its program by `recompile`, from the plan
+ * and the program of `spec`; the environment in it is then its own business.
+ * @throws as `prepare`, OPTION_CONFLICT
+ */
+export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): Omit<Compiled, 'flags' | 'explained'> {
+  refuseProcesses(spec)
+  refuseNetwork(spec)
+  refusePlaceholder(spec)
+  const around = belowCaller(spec, readSurroundings(spec, filter))
+  const planned = makePlan(spec, ofAnyStart(around))
+  // each start knows the levels above its group and enables the controllers: native/compiled/place-groups.c
+  const plan = {
+    ...planned,
+    groups: planned.groups.map((one) => (isPlaced(one.parent) ? { ...one, enable: [] } : one)),
+  }
+  // its verdict does not tell the levels above apart
+  const usual = compilePlan({ ...plan, ancestors: [] })
+  const program = recompile
+    ? recompile(plan, usual)
+    : spec.env.PATH === undefined && !spec.sandbox
+      ? withoutPath(usual)
+      : usual
+  // without its groups a program takes none to be there
+  const grouped = program.outer.some(({ op }) => op === 'makeGroup')
+  const facts = [...hostFacts(plan, around), ...(grouped ? groupFacts(planned, program, around) : [])]
+  return {
+    program,
+    refusals: refusalsOf(program, plan),
+    words: compiledWordsOf(plan, program),
+    rows: [encodeRows(endRows), encodeRows(heldRows)],
+    facts,
+  }
+}
+
+/** Without PATH the call's holds; the search path stays for a call that has none. */
+function withoutPath(program: Program): Program {
+  const change = (op: Op): Op =>
+    op.op === 'exec' ? { ...op, env: op.env.filter((entry) => !entry.startsWith('PATH=')) } : op
+  return { ...program, inner: program.inner.map(change) }
+}
+
+/** Root's groups go below the group that the caller of each start is in; this process's own group need not exist then. */
+function belowCaller({ parent }: Spec, around: Surroundings): Surroundings {
+  const { host } = around
+  if (parent !== undefined || host.uid !== 0 || host.home !== undefined) return around
+  const atRoot = <H extends { mount: string }>(hierarchy: H) => ({ ...hierarchy, own: hierarchy.mount })
+  const roots = {
+    ...host,
+    ...(host.unified && { unified: atRoot(host.unified) }),
+    v1: Object.fromEntries(Object.entries(host.v1).map(([name, hierarchy]) => [name, atRoot(hierarchy)])),
+  }
+  const placed = (name: string): Parent => {
+    const parent = readParent(roots, name)
+    return {
+      ...parent,
+      directory: `${parent.directory}/${ownPlaceholder}${name}`,
+      type: undefined,
+      processes: [],
+      ...(parent.inherit && { inherit: { 'cpuset.cpus': ownPlaceholder, 'cpuset.mems': ownPlaceholder } }),
+    }
+  }
+  const own = Object.entries(host.v1).map(([name, { mount }]) => [
+    name,
+    { mount, own: `${mount}/${ownPlaceholder}${name}` },
+  ])
+  // the share of CPU time is that of this process's group, and compared at each start
+  return {
+    ...around,
+    host: { ...host, v1: Object.fromEntries(own) },
+    share: undefined,
+    parents: new Map([...around.parents.keys()].map((name) => [name, placed(name)])),
+  }
+}
+
+function isPlaced(directory: string): boolean {
+  return directory.includes(`/${ownPlaceholder}`)
+}
+
+/** What is this process's alone is left out; controllers that are enabled now may not be after a reboot. */
+function ofAnyStart(around: Surroundings): Surroundings {
+  const parents = new Map(
+    [...around.parents].map(([name, parent]) => [
+      name,
+      { ...parent, chain: parent.chain.map((level) => ({ ...level, enabled: parent.writable ? [] : level.enabled })) },
+    ]),
+  )
+  const owner = { pid: 0, startTime: '0', pidNamespace: '0' }
+  return { ...around, host: { ...around.host, owner }, parents, env: [], toolPath: '', serial: 0 }
+}
+
+/** A number is another process's by then. */
+function refuseProcesses({ joins }: Spec): void {
+  const join = joins.find(({ path }) => /^\/proc\/(\d+|self)\//.test(path))
+  if (join)
+    throw fail('OPTION_CONFLICT', {
+      name: '--join',
+      why: `the process behind ${join.path} does not exist at a later start`,
+      remedy: 'name a permanent file, such as net=/run/netns/web, or leave it out',
+    })
+}
+
+/** Its command would wait for a connection that nobody makes. */
+function refuseNetwork({ network }: Spec): void {
+  if (network)
+    throw fail('OPTION_CONFLICT', {
+      name: '--network',
+      why: `a compiled file cannot connect a network${network.publish.length > 0 ? ', which --publish takes' : ''}`,
+      remedy: 'use hutch run, --network none, or --join of a permanent network, such as net=/run/netns/web',
+    })
+}
+
+function refusePlaceholder({ parent }: Spec): void {
+  if (parent?.split('/').some((part) => part === groupPlaceholder || part.startsWith(ownPlaceholder)))
+    throw fail('CGROUP_PARENT_INVALID', {
+      value: parent,
+      why: `${groupPlaceholder} and ${ownPlaceholder} stand for groups of each start`,
+      origin: '--parent',
+    })
+}
+
+function hostFacts(plan: Plan, { privileges }: Surroundings): Compiled['facts'] {
+  return [
+    ['kernel', clonesTime(plan) ? '6.3' : plan.spec.root ? '5.12' : '5.11'],
+    ['user', String(privileges.uid)],
+    ['group', String(privileges.gid)],
+    ['capabilities', BigInt(`0x${privileges.permitted}`).toString(16)],
+  ]
+}
+
+/** What a start looks up to place the groups: native/compiled/place-groups.c. */
+function groupFacts(plan: Plan, program: Program, around: Surroundings): Compiled['facts'] {
+  const { host } = around
+  const { groups, spec } = plan
+  const places = groups.map(({ controller, parent, madeParents }): [string, string] => {
+    const { mount } = controller === '' ? host.unified! : host.v1[controller]!
+    return [controller === '' ? 'cgroup2' : 'cgroup', isPlaced(parent) || madeParents.length > 0 ? mount : parent]
+  })
+  const text = JSON.stringify(program)
+  const used = ['', ...Object.keys(host.v1)].filter((name) => RegExp(`/${ownPlaceholder}${name}(?![a-z_])`).test(text))
+  const owners = used.map((name): [string, string] => [
+    `${ownPlaceholder}${name}`,
+    (name === '' ? host.unified! : host.v1[name]!).mount,
+  ])
+  return [...places, ...owners, ...(owners.length > 0 ? wishes(groups, spec) : [])]
+}
+
+/** Controllers to be enabled on v2, those that limits need and those that only count; on v1 a share of CPU time that may be less. */
+function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
+  const asked = new Set(limits.map(({ file }) => controllerOf(file)))
+  const enable = groups.flatMap((group) => group.enable.flatMap((level) => level.controllers))
+  const list = (needed: boolean) =>
+    [...new Set(enable)].filter((name) => asked.has(name) === needed).map((name) => `+${name}`)
+  const cpus = limits.find(({ file }) => file === 'cpu.max')
+  const facts: Compiled['facts'] = [
+    ['enable', list(true).join(' ')],
+    ['account', list(false).join(' ')],
+    [cpus?.origin.endsWith('sandbox)') ? 'share' : 'cpu.max', cpus?.value ?? ''],
+  ]
+  return facts.filter(([, value]) => value !== '')
+}
+
+/** Parts and errnos that have words of their own, for ops that can tell them apart; see run/mount-errors.ts. */
+const parts = {
+  whole: 0,
+  source: 1,
+  target: 2,
+  attach: 5,
+  'read only': 9,
+  'no suid': 10,
+  'no dev': 11,
+  'no exec': 12,
+} as const
+const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] = [
+  ['whole', 'ENOENT'],
+  ['whole', 'EACCES'],
+  ['whole', 'EPERM'],
+  ['whole', 'EBUSY'],
+  ['whole', 'EROFS'],
+  ['whole', 'EINVAL'],
+  ['whole', 'ENOSPC'],
+  ['source', 'ENOENT'],
+  ['source', 'ENOTDIR'],
+  ['source', 'EACCES'],
+  ['target', 'ENOENT'],
+  ['target', 'EROFS'],
+  ['target', 'ELOOP'],
+  ['target', 'ENOTDIR'],
+  ['target', 'EACCES'],
+  ['attach', 'ENOTDIR'],
+  ['attach', 'EISDIR'],
+]
+/** For a source whose mount must not have a flag. */
+const kept: typeof usual = [
+  ['read only', 'EROFS'],
+  ['no suid', 'EPERM'],
+  ['no dev', 'EPERM'],
+  ['no exec', 'EPERM'],
+]
+
+function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
+  const cover = (section: 'outer' | 'inner') => (op: Op, step: number) => {
+    const text = (errno: string, part: number) =>
+      `hutch: ${explainRefusal(op, errno, plan, findObstacles, part).message.replaceAll(groupPlaceholder, second)}\n`
+    const any = text(first, 0)
+    const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
+    // dozens of these, about files that hutch itself names
+    if (op.op === 'coverPath' || op.op === 'makeLink') return found
+    for (const [part, errno] of 'absent' in op && op.absent > 0 ? [...usual, ...kept] : usual) {
+      const words = text(errno, parts[part])
+      if (words === any.replaceAll(first, errno)) continue
+      // where the part makes no difference, the whole has said it
+      if (part !== 'whole' && words === text(errno, 0)) continue
+      found.push({ section, step, part: parts[part], errno: constants.errno[errno]!, text: words })
+    }
+    return found
+  }
+  const never = new Set(['readFile', 'readIfFailed', 'wait', 'killGroup', 'exec'])
+  const refusable = (list: Op[], section: 'outer' | 'inner') =>
+    list.flatMap((op, step) => (never.has(op.op) ? [] : cover(section)(op, step)))
+  // the program's file is unknown here; ENOENT has separate words
+  const step = program.inner.findIndex(({ op }) => op === 'exec')
+  const execs = execErrnos.flatMap((errno): CompiledRefusal[] => {
+    const number = (constants.errno as { [name: string]: number })[errno]
+    if (step < 0 || number === undefined || errno === 'ENOENT') return []
+    const { headline, remedy } = explainErrno(plan.argv[0]!, errno, plan.searchPath, plan.spec)
+    const text = `hutch: ${headline}\n  remedy       ${remedy}\n`
+    return [{ section: 'inner', step, part: 0, errno: number, text }]
+  })
+  return [...refusable(program.outer, 'outer'), ...refusable(program.inner, 'inner'), ...execs]
+}

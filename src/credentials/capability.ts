@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Capabilities by name and number, with the kernel since which each is there: capabilities(7).
+import { nearest } from '../text/nearest.ts'
+
+type Version = readonly [number, number]
+const first: Version = [2, 6]
+
+/** In the kernel's order, so the place in the list is the number. */
+const table: readonly (readonly [name: string, since: Version])[] = [
+  ['CHOWN', first],
+  ['DAC_OVERRIDE', first],
+  ['DAC_READ_SEARCH', first],
+  ['FOWNER', first],
+  ['FSETID', first],
+  ['KILL', first],
+  ['SETGID', first],
+  ['SETUID', first],
+  ['SETPCAP', first],
+  ['LINUX_IMMUTABLE', first],
+  ['NET_BIND_SERVICE', first],
+  ['NET_BROADCAST', first],
+  ['NET_ADMIN', first],
+  ['NET_RAW', first],
+  ['IPC_LOCK', first],
+  ['IPC_OWNER', first],
+  ['SYS_MODULE', first],
+  ['SYS_RAWIO', first],
+  ['SYS_CHROOT', first],
+  ['SYS_PTRACE', first],
+  ['SYS_PACCT', first],
+  ['SYS_ADMIN', first],
+  ['SYS_BOOT', first],
+  ['SYS_NICE', first],
+  ['SYS_RESOURCE', first],
+  ['SYS_TIME', first],
+  ['SYS_TTY_CONFIG', first],
+  ['MKNOD', first],
+  ['LEASE', first],
+  ['AUDIT_WRITE', first],
+  ['AUDIT_CONTROL', first],
+  ['SETFCAP', first],
+  ['MAC_OVERRIDE', first],
+  ['MAC_ADMIN', first],
+  ['SYSLOG', [2, 37]],
+  ['WAKE_ALARM', [3, 0]],
+  ['BLOCK_SUSPEND', [3, 5]],
+  ['AUDIT_READ', [3, 16]],
+  ['PERFMON', [5, 8]],
+  ['BPF', [5, 8]],
+  ['CHECKPOINT_RESTORE', [5, 9]],
+]
+
+const names = table.map(([name]) => name)
+
+/** Numbers of those that plans and profiles of system calls ask for. */
+export const capabilityNumbers = {
+  DAC_READ_SEARCH: 2,
+  SETGID: 6,
+  SETUID: 7,
+  SETPCAP: 8,
+  NET_ADMIN: 12,
+  SYS_MODULE: 16,
+  SYS_RAWIO: 17,
+  SYS_CHROOT: 18,
+  SYS_PACCT: 20,
+  SYS_ADMIN: 21,
+  SYS_BOOT: 22,
+  SYS_NICE: 23,
+  SYS_TIME: 25,
+  SYS_TTY_CONFIG: 26,
+  SYSLOG: 34,
+  PERFMON: 38,
+  BPF: 39,
+} as const
+
+/**
+ * What root keeps in a root of its own: for files of several owners, for servers and package managers. No more, as the rest reaches
+ * past the container: devices by MKNOD, raw packets by NET_RAW, mounts and all else by SYS_ADMIN. Podman's list.
+ */
+export const containedCapabilities: readonly number[] = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'NET_BIND_SERVICE',
+  'SETFCAP',
+  'SETGID',
+  'SETPCAP',
+  'SETUID',
+  'SYS_CHROOT',
+].map((name) => names.indexOf(name))
+
+/** What was asked for: numbers, `ALL` as such. */
+export type CapabilityWord = number | 'ALL'
+
+/** `NET_RAW`, `cap_net_raw`, `ALL`: in any case, with or without CAP_. */
+export function parseCapability(value: unknown): CapabilityWord | undefined {
+  const name = typeof value === 'string' ? value.toUpperCase().replace(/^CAP_/, '') : ''
+  if (name === 'ALL') return 'ALL'
+  const number = names.indexOf(name)
+  return number < 0 ? undefined : number
+}
+
+/** The name that somebody who wrote this may have meant. */
+export function nearestCapability(value: string): string | undefined {
+  return nearest(value.toUpperCase().replace(/^CAP_/, ''), [...names, 'ALL'])
+}
+
+/** With CAP_, as the kernel's documents have it. */
+export function capabilityName(number: number): string {
+  return `CAP_${names[number] ?? number}`
+}
+
+/** The kernel since which it is there, when this one is older. */
+export function missingSince(number: number, kernel: Version): string | undefined {
+  const [major, minor] = table[number]![1]
+  return kernel[0] > major || (kernel[0] === major && kernel[1] >= minor) ? undefined : `${major}.${minor}`
+}
+
+/** All that this kernel has. */
+export function capabilitiesOf(kernel: Version): number[] {
+  return names.map((_, number) => number).filter((number) => missingSince(number, kernel) === undefined)
+}
+
+/** Docker's rule: ALL first, in either list, then what is dropped by name, then what is added. */
+export function chooseCapabilities(
+  base: readonly number[],
+  all: readonly number[],
+  add: readonly CapabilityWord[],
+  drop: readonly CapabilityWord[],
+): number[] {
+  const start = drop.includes('ALL') ? [] : add.includes('ALL') ? all : base
+  const named = add.filter((word): word is number => word !== 'ALL')
+  return [...new Set([...start.filter((number) => !drop.includes(number)), ...named])].sort((a, b) => a - b)
+}
+
+/** As the kernel's 64-bit masks have it; below 2^53 as long as there are fewer than 53. */
+export function capabilityMask(numbers: readonly number[]): number {
+  return numbers.reduce((mask, number) => mask + 2 ** number, 0)
+}
+
+/** The numbers in a mask as /proc/PID/status writes it. */
+export function parseCapabilityMask(hexadecimal: string): number[] {
+  const mask = /^[0-9a-f]{1,16}$/.test(hexadecimal) ? BigInt(`0x${hexadecimal}`) : 0n
+  return names.map((_, number) => number).filter((number) => (mask >> BigInt(number)) & 1n)
+}
+
+/** One bit of such a mask: what every launch asks, so it is cheap. */
+export function hasCapability(hexadecimal: string, number: number): boolean {
+  const digit = hexadecimal.at(-1 - (number >> 2)) ?? '0'
+  return ((Number.parseInt(digit, 16) >> (number & 3)) & 1) === 1
+}

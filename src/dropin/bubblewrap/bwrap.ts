@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// bwrap: runs a program in a root that is put together for it, as bubblewrap(1) does it.
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { fail, HutchError } from '../../errors/errors.ts'
+import { readInherited } from '../../host/inherited-fds.ts'
+import { readCallersOpenFiles } from '../../host/limits.ts'
+import type { Program } from '../../ops/ops.ts'
+import { ownVariables } from '../../run/environment.ts'
+import { runProgram } from '../../run/ungrouped.ts'
+import { errnoName, native } from '../../system/native.ts'
+import { tell } from '../../system/stderr.ts'
+import { print } from '../../system/stdout.ts'
+import { applyEnvironment, dropMissing, readDescriptor, readFacts, readFilter, wantedLimits } from './caller.ts'
+import { formatBwrapOptions } from './option-table.ts'
+import { parseBwrap, wantsLevelPrefix } from './options.ts'
+import { type BwrapLaunch, type BwrapPlan, compileBwrap, planBwrap } from './program.ts'
+import { type BwrapRequest, descriptorPath, renumberDescriptor, usedDescriptors } from './request.ts'
+import { tellEnd, tellStart } from './status.ts'
+
+declare const HUTCH_VERSION: string
+
+/** How it ends at an error of its own. */
+const failure = 1
+/** The release whose options these are: callers ask for it to know what they may use. */
+const release13 = '0.13.1'
+
+/** The drop-in's entry. */
+export async function main(args: string[]): Promise<number> {
+  try {
+    return await run(args)
+  } catch (error) {
+    return complain(error, wantsLevelPrefix(args))
+  }
+}
+
+async function run(args: string[]): Promise<number> {
+  const parsed = parseBwrap(args, (descriptor) => readDescriptor('--args', descriptor).toString('utf8'))
+  if ('show' in parsed) {
+    print(parsed.show === 'help' ? help() : `bubblewrap ${release13} from hutch ${HUTCH_VERSION}\n`)
+    return 0
+  }
+  for (const name of parsed.repeated)
+    tell(`${parsed.request.levelPrefix ? '<4>' : ''}bwrap: Only the last ${name} option will take effect\n`)
+  const request = moveDescriptors(parsed.request, ownNumbers)
+  if (request.words.length === 0) {
+    tell(help())
+    return failure
+  }
+  const environment = applyEnvironment(request, ownVariables())
+  const plan = planBwrap(request, parsed.asks, readFacts(environment))
+  dropMissing(request)
+  return launch(plan, environment)
+}
+
+function help(): string {
+  return `Usage: bwrap [OPTIONS] [--] PROGRAM [ARG…]\n\nRuns a program in a root assembled for it.\n\n${formatBwrapOptions()}`
+}
+
+/** In this tool's words; a level as syslog(3) has it. */
+function complain(error: unknown, levelPrefix: boolean): number {
+  if (!HutchError.is(error)) throw error
+  const text = `bwrap: ${error.message}\n`
+  tell(levelPrefix ? text.replace(/^(?=.)/gm, '<3>') : text)
+  return failure
+}
+
+/** hutch-init has its own two here: what somebody put there is opened again, by another number. */
+const ownNumbers = [40, 41]
+
+function moveDescriptors(request: BwrapRequest, taken: readonly number[]): BwrapRequest {
+  let moved = request
+  for (const number of usedDescriptors(request).filter((one) => taken.includes(one)))
+    moved = renumberDescriptor(moved, number, openAgain(number))
+  return moved
+}
+
+function openAgain(number: number): number {
+  try {
+    return openSync(descriptorPath(number), 'r')
+  } catch (error) {
+    throw fail('FILE_REFUSED', {
+      what: 'open again',
+      path: `descriptor ${number}`,
+      errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
+      remedy: 'hutch uses 40 and 41 itself: give a socket another number',
+    })
+  }
+}
+
+async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>): Promise<number> {
+  const { request } = plan
+  if (request.diesWithParent) native().dieWithParent(process.ppid)
+  const filters = request.filters.map(readFilter)
+  const tells = request.info !== undefined || request.status !== undefined
+  const gate = tells ? makeGate() : undefined
+  const mine = [request.info, request.status, ...request.filters]
+  const handed = readInherited().filter((one) => !mine.includes(one) && one !== gate?.write)
+  const openFiles = readCallersOpenFiles()
+  const started = (pid: number) => {
+    if (!gate) return
+    closeSync(gate.read)
+    tellStart(request, plan.kinds, pid)
+    writeSync(gate.write, 'g')
+    closeSync(gate.write)
+  }
+  const what: BwrapLaunch = {
+    words: request.words,
+    shell: '',
+    env: [...environment].map(([name, value]) => `${name}=${value}`),
+    descriptors: [...new Set([...handed, ...usedDescriptors(request), ...(gate ? [gate.read] : [])])],
+    ...(openFiles && { openFiles }),
+    ...(gate && { gate: gate.read }),
+    filters,
+  }
+  const limits = wantedLimits(request, process.env)
+  // groups and verdicts are much to load, and few ask for them
+  const status = limits
+    ? await (await import('./limited.ts')).runLimited(plan, what, limits, started)
+    : await runPlain(compileBwrap(plan, what), started)
+  tellEnd(request, status)
+  return status
+}
+
+async function runPlain(program: Program, started: (pid: number) => void): Promise<number> {
+  const ending = await runProgram(program, 'forward', started)
+  if ('error' in ending) throw ending.error
+  return 'exit' in ending ? ending.exit : 128 + ending.signal
+}
+
+/** The program waits until what is to be told of its start has been told. */
+function makeGate(): { read: number; write: number } {
+  const [read, write] = native().pipe()
+  if (write !== undefined) return { read, write }
+  throw fail('STEP_REFUSED', {
+    what: 'make a pipe',
+    operation: 'pipe2',
+    origin: '--info-fd',
+    errno: errnoName(read),
+    remedy: 'raise the limit of open files (ulimit -n)',
+  })
+}

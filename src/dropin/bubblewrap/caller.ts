@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a command line of bubblewrap(1) takes from its caller: descriptors, environment, rights, and which sources are there.
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { release } from 'node:os'
+import { isatty } from 'node:tty'
+import { capabilitiesOf, parseCapabilityMask } from '../../credentials/capability.ts'
+import { fail } from '../../errors/errors.ts'
+import { readPrivileges } from '../../host/privileges.ts'
+import { encodePath } from '../../text/non-utf8.ts'
+import type { BwrapFacts } from './program.ts'
+import type { BwrapRequest } from './request.ts'
+
+/** What planBwrap needs to know of this process and machine. */
+export function readFacts(environment: ReadonlyMap<string, string>): BwrapFacts {
+  const { uid, gid, permitted } = readPrivileges()
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  const home = environment.get('HOME')
+  const terminal = isatty(1) ? linkOf('/proc/self/fd/1') : undefined
+  const possible = new Set<'user' | 'cgroup'>()
+  if (existsSync('/proc/self/ns/cgroup')) possible.add('cgroup')
+  if (existsSync('/proc/self/ns/user') && textOf('/proc/sys/user/max_user_namespaces') !== '0') possible.add('user')
+  return {
+    uid,
+    gid,
+    permitted: parseCapabilityMask(permitted),
+    known: capabilitiesOf([major, minor]),
+    possible,
+    directories: [...new Set([currentDirectory(), home, '/'])].filter(
+      (one) => one !== undefined && one !== '',
+    ) as string[],
+    ...(terminal !== undefined && { terminal }),
+  }
+}
+
+/** Undefined if it was removed: then bubblewrap goes to the caller's home. */
+function currentDirectory(): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
+  }
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** The changes in their order, upon what there is. */
+export function applyEnvironment({ environment }: BwrapRequest, given: NodeJS.ProcessEnv): Map<string, string> {
+  const now = new Map(Object.entries(given) as [string, string][])
+  for (const change of environment)
+    if ('clear' in change) now.clear()
+    else if (change.value === undefined) now.delete(change.name)
+    else now.set(change.name, change.value)
+  return now
+}
+
+/** Only what is not there may be left out: what may not be looked at is an error. */
+export function dropMissing(request: BwrapRequest): void {
+  request.steps = request.steps.filter((step) => {
+    if (step.do !== 'bind' || !step.optional) return true
+    try {
+      statSync(encodePath(step.source))
+      return true
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+    }
+  })
+}
+
+/** @throws FILE_REFUSED */
+export function readDescriptor(name: string, descriptor: number): Buffer {
+  try {
+    return readFileSync(descriptor)
+  } catch (error) {
+    throw fail('FILE_REFUSED', {
+      what: 'read',
+      path: `descriptor ${descriptor}`,
+      errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
+      remedy: `open what ${name} reads as that descriptor`,
+    })
+  }
+}
+
+/** @throws FILE_REFUSED, OPTION_INVALID */
+export function readFilter(descriptor: number): number[] {
+  const bytes = readDescriptor('--seccomp', descriptor)
+  if (bytes.length % 8 !== 0)
+    throw fail('OPTION_INVALID', {
+      name: '--seccomp',
+      value: `${bytes.length} bytes`,
+      why: 'these are not whole instructions',
+      accepted: 'a compiled filter, 8 bytes an instruction',
+    })
+  return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4))
+}
+
+/** The options, and for those that are missing the variables; none at all is undefined. */
+export function wantedLimits(
+  { limits }: BwrapRequest,
+  variables: NodeJS.ProcessEnv,
+): BwrapRequest['limits'] | undefined {
+  const names = ['memory', 'pids', 'cpus', 'timeout'] as const
+  const wanted: BwrapRequest['limits'] = {}
+  for (const name of names) {
+    const value = limits[name] ?? variables[`HUTCH_${name.toUpperCase()}`]
+    if (value !== undefined && value !== '') wanted[name] = value
+  }
+  return Object.keys(wanted).length > 0 ? wanted : undefined
+}

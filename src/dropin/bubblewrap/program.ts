@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// What bubblewrap(1) is asked for → Program, in that tool's order. Pure.
+
+import { type CapabilityWord, capabilityMask } from '../../credentials/capability.ts'
+import { fail } from '../../errors/errors.ts'
+import { cloneFlags, type NamespaceKind, namespaces } from '../../namespaces/namespace.ts'
+import type { Op, Program } from '../../ops/ops.ts'
+import { type Launch, propagations, restoreOps, startOps, waitOp } from '../../plan/unshare.ts'
+import type { BwrapRequest } from './request.ts'
+import { usedDescriptors } from './request.ts'
+import { compileSteps } from './steps.ts'
+
+/** What is known of the caller and the machine. */
+export interface BwrapFacts {
+  uid: number
+  gid: number
+  /** Capabilities of the caller, and all that the kernel has: numbers. */
+  permitted: readonly number[]
+  known: readonly number[]
+  /** Namespaces that can be made at all. */
+  possible: ReadonlySet<'user' | 'cgroup'>
+  /** Working directories to try, in order, when none is asked for. */
+  directories: readonly string[]
+  /** The terminal that is standard output. */
+  terminal?: string
+}
+
+/** The request with what follows from it: which namespaces there will be. */
+export interface BwrapPlan {
+  request: BwrapRequest
+  facts: BwrapFacts
+  kinds: Set<NamespaceKind>
+  /** A user namespace of its own or a joined one. */
+  ownsUser: boolean
+  uid: number
+  gid: number
+  /** hutch-init stays beside the program. */
+  stays: boolean
+}
+
+/**
+ * Checks what goes together.
+ * @throws OPTION_CONFLICT
+ */
+export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, facts: BwrapFacts): BwrapPlan {
+  const conflict = (name: string, why: string, remedy: string) => fail('OPTION_CONFLICT', { name, why, remedy })
+  const needs = (name: string, needed: string, holds: boolean) => {
+    if (asks.has(name) && !holds) throw conflict(name, `it takes ${needed}`, `add ${needed}`)
+  }
+  const kinds = new Set(request.kinds)
+  const joins = request.userDescriptor !== undefined
+  if (joins && (kinds.has('user') || request.tries.has('user')))
+    throw conflict('--userns', 'with --unshare-user or --unshare-all another one would be created', 'omit one of them')
+  if (!joins && facts.uid !== 0) kinds.add('user')
+  for (const kind of request.tries) if (facts.possible.has(kind)) kinds.add(kind)
+  const ownsUser = kinds.has('user') || joins
+  needs('--uid', '--unshare-user or --userns', ownsUser)
+  needs('--gid', '--unshare-user or --userns', ownsUser)
+  needs('--disable-userns', '--unshare-user', asks.has('--unshare-user'))
+  if (request.disableUsers && request.userBlock !== undefined)
+    throw conflict('--disable-userns', '--userns-block-fd leaves the ids to the caller', 'omit one of them')
+  needs('--userns-block-fd', '--unshare-user', kinds.has('user'))
+  needs('--userns-block-fd', '--info-fd', request.info !== undefined)
+  needs('--hostname', '--unshare-uts', kinds.has('uts'))
+  needs('--as-pid-1', '--unshare-pid', kinds.has('pid'))
+  if (request.first && request.locks.length > 0)
+    throw conflict('--as-pid-1', '--lock-file needs a process beside the program', 'omit one of them')
+  return {
+    request,
+    facts,
+    kinds,
+    ownsUser,
+    uid: request.uid ?? facts.uid,
+    gid: request.gid ?? facts.gid,
+    stays: !request.first && (kinds.has('pid') || request.locks.length > 0 || request.syncs.length > 0),
+  }
+}
+
+/** What the launch has beside its words. */
+export interface BwrapLaunch extends Launch {
+  /** A pipe that this process writes to once it has told of the start. */
+  gate?: number
+  /** Filters of system calls, each as numbers of 32 bits. */
+  filters: readonly (readonly number[])[]
+  /** Groups that are there for it: the v2 one that it is born in, and files of v1 ones that it joins. */
+  group?: string
+  joins?: readonly string[]
+}
+
+/** Both sections. */
+export function compileBwrap(plan: BwrapPlan, launch: BwrapLaunch): Program {
+  return { outer: compileOuter(plan, launch), inner: compileInner(plan, launch) }
+}
+
+/** A new pid namespace has a first process of its own when another one is entered before, or a user namespace. */
+function unsharesLater({ request }: BwrapPlan): boolean {
+  return request.userDescriptor !== undefined || request.pidDescriptor !== undefined
+}
+
+/** A cgroup namespace is rooted where its maker is, so groups are joined before. */
+function clonedKinds(plan: BwrapPlan, { joins = [] }: BwrapLaunch): NamespaceKind[] {
+  if (plan.request.userDescriptor !== undefined) return []
+  return (['mount', ...plan.kinds] as const).filter((kind) =>
+    kind === 'pid' ? !unsharesLater(plan) : kind !== 'cgroup' || joins.length === 0,
+  )
+}
+
+/** Terminals of the new /dev belong to root, which must be mapped then: by a namespace around that of the program. */
+function outerIds(plan: BwrapPlan): { uid: number; gid: number } {
+  const { request, uid, gid } = plan
+  const terminals = request.steps.some((step) => step.do === 'dev')
+  return terminals && uid !== 0 && request.userBlock === undefined ? { uid: 0, gid: 0 } : { uid, gid }
+}
+
+function compileOuter(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
+  const { facts, kinds, request } = plan
+  const outer = startOps(launch).map((op) =>
+    op.op === 'spawn'
+      ? { ...op, flags: cloneFlags(clonedKinds(plan, launch)), group: launch.group ?? '', origin: namespaceWords(plan) }
+      : op,
+  )
+  if (kinds.has('user') && request.userBlock === undefined) {
+    const ids = outerIds(plan)
+    outer.push({
+      op: 'mapIds',
+      users: [String(ids.uid), String(facts.uid), '1'],
+      groups: [String(ids.gid), String(facts.gid), '1'],
+      denySetgroups: 1,
+      userTool: '',
+      groupTool: '',
+      origin: '--unshare-user',
+    })
+  }
+  return [...outer, waitOp()]
+}
+
+function namespaceWords({ kinds }: BwrapPlan): string {
+  return [...kinds].map((kind) => `--unshare-${kind}`).join(' ') || 'the mount namespace'
+}
+
+function compileInner(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
+  const { request, facts, kinds } = plan
+  const used = usedDescriptors(request)
+  if (launch.gate !== undefined) used.push(launch.gate)
+  const inner: Op[] = []
+  if (used.length > 0) inner.push({ op: 'closeOnExec', descriptors: used, origin: 'descriptors' })
+  inner.push(...restoreOps(launch))
+  if (kinds.has('user') && request.userBlock === undefined) inner.push({ op: 'awaitMaps', origin: '--unshare-user' })
+  for (const path of launch.joins ?? []) inner.push({ op: 'joinGroup', path, origin: '--hutch-memory' })
+  if (launch.gate !== undefined) inner.push({ op: 'blockOn', descriptor: launch.gate, origin: '--info-fd' })
+  if (request.userBlock !== undefined)
+    inner.push({ op: 'blockOn', descriptor: request.userBlock, origin: '--userns-block-fd' })
+  inner.push(...enterOps(plan, launch))
+  // as bubblewrap: what the host mounts later is seen inside, and never the other way round
+  inner.push({
+    op: 'mount',
+    source: '',
+    target: '/',
+    type: '',
+    flags: propagations.slave,
+    data: '',
+    origin: 'the mount namespace',
+  })
+  if (kinds.has('net')) inner.push({ op: 'loopbackUp', origin: '--unshare-net' })
+  if (request.hostname !== undefined) inner.push({ op: 'setHostname', name: request.hostname, origin: '--hostname' })
+  const ownPid = kinds.has('pid') || request.pidDescriptor !== undefined
+  inner.push(...compileSteps(request.steps, ownPid, facts.terminal))
+  inner.push({ op: 'pivotRoot', stays: 0, origin: 'the new root' })
+  if (request.block !== undefined) inner.push({ op: 'blockOn', descriptor: request.block, origin: '--block-fd' })
+  inner.push(...lastUserOps(plan))
+  inner.push({
+    op: 'chooseDirectory',
+    directories: request.directory === undefined ? facts.directories : [request.directory],
+    required: request.directory === undefined ? 0 : 1,
+    origin: '--chdir',
+  })
+  if (request.newSession) inner.push({ op: 'newSession', origin: '--new-session' })
+  for (const path of request.locks) inner.push({ op: 'takeLock', path, origin: '--lock-file' })
+  inner.push(...capabilityOps(plan))
+  inner.push({ op: 'noNewPrivileges', origin: 'bwrap' })
+  if (request.diesWithParent) inner.push({ op: 'dieWithParent', signal: 9, origin: '--die-with-parent' })
+  for (const filter of launch.filters) inner.push({ op: 'installFilter', filter, flags: 0, origin: '--seccomp' })
+  if (request.name !== undefined) inner.push({ op: 'nameProgram', name: request.name, origin: '--argv0' })
+  const path = launch.env.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? '/bin:/usr/bin'
+  inner.push({
+    op: 'exec',
+    argv: launch.words,
+    env: launch.env,
+    path,
+    reap: Number(plan.stays),
+    origin: 'the command',
+  })
+  return inner
+}
+
+function enterOps(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
+  const { request, kinds } = plan
+  const ops: Op[] = []
+  const enter = (descriptor: number | undefined, kind: 'user' | 'pid', origin: string) => {
+    if (descriptor !== undefined) ops.push({ op: 'enterDescriptor', descriptor, kind: namespaces[kind].flag, origin })
+  }
+  enter(request.userDescriptor, 'user', '--userns')
+  enter(request.pidDescriptor, 'pid', '--pidns')
+  const fork: Op = { op: 'fork', signal: request.diesWithParent ? 9 : 0, origin: '--pidns' }
+  // only who is in a pid namespace can make another one below it
+  if (request.pidDescriptor !== undefined) ops.push(fork)
+  const cloned = clonedKinds(plan, launch)
+  const later = (['mount', ...kinds] as const).filter((kind) => !cloned.includes(kind))
+  if (later.length > 0) ops.push({ op: 'unshare', flags: cloneFlags(later), origin: namespaceWords(plan) })
+  if (later.includes('pid')) ops.push(fork)
+  return ops
+}
+
+/** The user namespace that the program is in: the last one that is made or entered. */
+function lastUserOps(plan: BwrapPlan): Op[] {
+  const { request, kinds, uid, gid } = plan
+  const ops: Op[] = []
+  const outer = outerIds(plan)
+  if (kinds.has('user') && (request.disableUsers || outer.uid !== uid || outer.gid !== gid))
+    ops.push({
+      op: 'nestUser',
+      users: `${uid} ${outer.uid} 1\n`,
+      groups: `${gid} ${outer.gid} 1\n`,
+      limit: Number(request.disableUsers),
+      origin: request.disableUsers ? '--disable-userns' : '--dev',
+    })
+  if (request.lastUserDescriptor !== undefined)
+    ops.push({
+      op: 'enterDescriptor',
+      descriptor: request.lastUserDescriptor,
+      kind: namespaces.user.flag,
+      origin: '--userns2',
+    })
+  if (request.disableUsers || request.assertUsersDisabled)
+    ops.push({ op: 'refuseUsers', origin: request.disableUsers ? '--disable-userns' : '--assert-userns-disabled' })
+  return ops
+}
+
+/** Root keeps what it has, others have none; what is added and dropped counts in its order. */
+function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
+  const root = facts.uid === 0
+  const asked = request.capabilities.length > 0
+  const origin = asked ? '--cap-add, --cap-drop' : '--unshare-user'
+  if (root && !asked && !ownsUser) return []
+  const wanted = chooseOrdered(root ? facts.permitted : [], facts.known, request.capabilities)
+  const had = capabilityMask(ownsUser ? wanted : wanted.filter((one) => facts.permitted.includes(one)))
+  // an exec by root in there gives what the bounding set has; others get what is ambient
+  const passed = asked ? had : 0
+  const set: Op = { op: 'setCapabilities', permitted: had, inheritable: passed, ambient: passed, origin }
+  if (!ownsUser) return [set]
+  const ids = request.uid !== undefined || request.gid !== undefined
+  const joined = request.userDescriptor !== undefined && ids
+  return [
+    { op: 'dropBounding', keep: had, origin },
+    // one that is made begins with these ids; in one that is entered they are taken on
+    ...(joined ? [userOp(request.uid ?? noId, request.gid ?? noId)] : []),
+    set,
+  ]
+}
+
+const noId = 0xffff_ffff
+
+function userOp(uid: number, gid: number): Op {
+  return { op: 'setUser', uid, gid, groups: [], keepGroups: 1, keepCapabilities: 1, origin: '--uid, --gid' }
+}
+
+function chooseOrdered(
+  base: readonly number[],
+  known: readonly number[],
+  changes: readonly { add: boolean; word: CapabilityWord }[],
+): number[] {
+  const chosen = new Set(base)
+  for (const { add, word } of changes)
+    for (const one of word === 'ALL' ? known : [word])
+      if (add) chosen.add(one)
+      else chosen.delete(one)
+  return [...chosen].sort((a, b) => a - b)
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What bwrap tells of a sandbox while it runs: --info-fd and --json-status-fd, each its own form of the same.
+import { closeSync, readlinkSync, writeSync } from 'node:fs'
+import { fail } from '../../errors/errors.ts'
+import { type NamespaceKind, namespaces } from '../../namespaces/namespace.ts'
+import type { BwrapRequest } from './request.ts'
+
+/** In the order in which readers are used to see them; the user namespace is not told. */
+const told = ['cgroup', 'ipc', 'mount', 'net', 'pid', 'uts'] as const
+
+/** Once the process is there, and before it does anything. @throws FILE_REFUSED */
+export function tellStart({ info, status }: BwrapRequest, kinds: ReadonlySet<NamespaceKind>, pid: number): void {
+  const facts: [string, number][] = [['child-pid', pid]]
+  for (const kind of told) {
+    if (kind !== 'mount' && !kinds.has(kind)) continue
+    const number = numberOf(String(pid), namespaces[kind].file)
+    // one that is made a moment later is not told
+    if (number !== undefined && number !== numberOf('self', namespaces[kind].file))
+      facts.push([`${namespaces[kind].file}-namespace`, number])
+  }
+  const pairs = facts.map(([name, value]) => `"${name}": ${value}`)
+  if (info !== undefined) {
+    tell('--info-fd', info, `{\n${pairs.map((pair) => `    ${pair}`).join(',\n')}\n}\n`)
+    closeSync(info)
+  }
+  if (status !== undefined) tell('--json-status-fd', status, `{ ${pairs.join(', ')} }\n`)
+}
+
+/** How it ended, when the program has run at all. @throws FILE_REFUSED */
+export function tellEnd({ status }: BwrapRequest, exit: number): void {
+  if (status !== undefined) tell('--json-status-fd', status, `{ "exit-code": ${exit} }\n`)
+}
+
+function tell(name: string, descriptor: number, text: string): void {
+  try {
+    writeSync(descriptor, text)
+  } catch (error) {
+    throw fail('FILE_REFUSED', {
+      what: 'write to',
+      path: `descriptor ${descriptor}`,
+      errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
+      remedy: `open what ${name} writes to as that descriptor`,
+    })
+  }
+}
+
+/** The number of a namespace; none when the process is gone already. */
+function numberOf(pid: string, file: string): number | undefined {
+  try {
+    return Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${file}`))?.[1])
+  } catch {
+    return undefined
+  }
+}

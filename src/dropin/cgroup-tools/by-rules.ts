@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What cgexec and cgclassify have to do with rules: placing by /etc/cgrules.conf when no group is named, and telling the daemon what to leave alone.
+import { existsSync } from 'node:fs'
+import { connect } from 'node:net'
+import { fail, type HutchError } from '../../errors/errors.ts'
+import { readIds } from '../../host/passwd.ts'
+import { loadRules } from '../../rules/load.ts'
+import { placeProcess } from '../../rules/move.ts'
+import { readProcess } from '../../rules/process.ts'
+import { defaultSocket, formatRequest, type StickyRequest } from '../../rules/sticky.ts'
+
+/** A daemon that does not answer is not waited for. */
+const patienceMs = 1000
+
+/** Moves a process to where its rule sends it; none for it is no failure. @throws FILE_REFUSED, RULES_INVALID, CGROUP_REFUSED */
+export function placeByRules(pid: number, program?: string): void {
+  const rules = loadRules()
+  const process = readProcess(pid)
+  if (!process)
+    throw fail('OPTION_INVALID', {
+      name: 'a process',
+      value: String(pid),
+      why: 'no process with this id can be moved',
+      accepted: 'the id of a running process',
+    })
+  const placed = placeProcess(rules, program === undefined ? process : { ...process, program }, readIds())
+  const failed: HutchError | undefined = placed?.failed[0]
+  if (failed) throw failed
+}
+
+/** Says to hutch rules, or cgrulesengd, that a process is where it belongs. Where neither runs there is nobody to tell. */
+export async function tellSticky(request: StickyRequest): Promise<void> {
+  if (!existsSync(defaultSocket)) return
+  await new Promise<void>((resolve) => {
+    const socket = connect(defaultSocket)
+    socket.setTimeout(patienceMs, () => socket.destroy())
+    socket.on('connect', () => socket.write(formatRequest(request)))
+    socket.on('data', () => socket.destroy())
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => resolve())
+  })
+}

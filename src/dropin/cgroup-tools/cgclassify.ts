@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgclassify: moves processes that run. One that cannot be moved does not keep the others from it.
+import { writeGroupFile } from '../../cgroup/files.ts'
+import { explainWrite } from '../../cgroup/write-errors.ts'
+import { fail } from '../../errors/errors.ts'
+import { type Host, readHost } from '../../host/host.ts'
+import type { Given } from '../getopt.ts'
+import { complain, ignoreDelegated, remark, toolMain, valuesOf } from '../tool.ts'
+import { placeByRules, tellSticky } from './by-rules.ts'
+import { groupsToJoin } from './cgexec.ts'
+import { type GroupSpec, parseGroupSpec } from './group-spec.ts'
+
+const name = 'cgclassify'
+
+/** Its own statuses: a move failed, or a word was no process id. The last one stands. */
+const moveFailed = 1
+const noPid = 2
+
+export const main = toolMain({
+  name,
+  usage: ['[-g CONTROLLERS:PATH …] [--sticky | --cancel-sticky] PID…'],
+  purpose: 'Moves running processes, with all their threads, to control groups.',
+  options: {
+    g: {
+      value: 'CONTROLLERS:PATH',
+      help: 'the group to move them to; can be repeated; /etc/cgrules.conf by default',
+    },
+    sticky: { help: 'hutch rules, or cgrulesengd, does not move it from now on' },
+    'cancel-sticky': { help: 'and no longer' },
+    ...ignoreDelegated,
+    r: { help: 'accepted, without effect: there is no idle process of a scope' },
+  },
+  permute: false,
+  run,
+})
+
+async function run(given: Given): Promise<number> {
+  const specs = valuesOf(given, 'g').map((text) => parseGroupSpec(text, '-g'))
+  if (given.words.length === 0 && specs.length === 0)
+    throw fail('WORDS_MISSING', { usage: 'cgclassify -g CONTROLLERS:PATH PID…' })
+  if (valuesOf(given, 'r').length > 0) remark(name, '-r: there is no idle process of a scope to take the place of')
+  const host = readHost()
+  const sticky = given.options.map(([key]) => key).findLast((key) => key === 'sticky' || key === 'cancel-sticky')
+  const flags = sticky === undefined ? undefined : sticky === 'sticky' ? 1 : 2
+  let status = 0
+  for (const word of given.words) status = (await classify(host, specs, word, flags)) || status
+  return status
+}
+
+async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 | 2 | undefined): Promise<number> {
+  if (!/^\d{1,10}$/.test(word)) {
+    complain(
+      name,
+      fail('OPTION_INVALID', {
+        name: 'a process',
+        value: word,
+        why: 'this is not a process id',
+        accepted: 'numbers, such as those of pidof and pgrep, after the options',
+      }),
+    )
+    return noPid
+  }
+  try {
+    // 0 would be cgclassify itself
+    if (Number(word) === 0)
+      throw fail('OPTION_INVALID', {
+        name: 'a process',
+        value: word,
+        why: 'no process has this id',
+        accepted: 'an id from 1 on',
+      })
+    for (const directory of groupsToJoin(host, specs, moveFailed)) {
+      const errno = writeGroupFile(directory, 'cgroup.procs', word)
+      if (errno !== undefined) throw explainWrite({ directory, file: 'cgroup.procs', value: word, errno })
+    }
+    if (specs.length === 0) placeByRules(Number(word))
+    if (flags !== undefined) await tellSticky({ pid: Number(word), flags })
+    return 0
+  } catch (error) {
+    complain(name, error)
+    return moveFailed
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgconfigparser: loads cgconfig.conf files. A file that cannot be loaded leaves nothing of it behind.
+import { fail } from '../../errors/errors.ts'
+import { parseConfiguration } from '../../rules/config-file.ts'
+import { orStatus, statuses } from '../exit-status.ts'
+import type { Given } from '../getopt.ts'
+import { complain, toolMain } from '../tool.ts'
+import { permissionOptions, readPermissions } from './cgcreate.ts'
+import { loadConfiguration } from './config-load.ts'
+import type { Permissions } from './create.ts'
+import { listConfigurations, readText } from './local-file.ts'
+
+const name = 'cgconfigparser'
+
+/** Its own status for a directory that cannot be read. */
+const noDirectory = 1
+
+export const main = toolMain({
+  name,
+  usage: ['[OPTIONS] -l FILE | -L DIRECTORY …'],
+  purpose: 'Makes and sets the groups of cgconfig.conf files.',
+  options: {
+    l: { long: ['load'], value: 'FILE', help: 'load this file; may be repeated' },
+    L: { long: ['load-directory'], value: 'DIRECTORY', help: 'load its *.conf files, in order of their names' },
+    ...permissionOptions,
+  },
+  run(given: Given) {
+    const sources = given.options.filter(([key]) => key === 'l' || key === 'L')
+    const extra = given.words[0]
+    if (extra !== undefined || sources.length === 0)
+      throw fail('WORDS_MISSING', { usage: 'cgconfigparser -l FILE, or -L DIRECTORY, and nothing else' })
+    const defaults = orStatus(statuses.failed, () => readPermissions(given))
+    // each file is tried; the last failure is the status
+    let status = 0
+    for (const [key, path] of sources) {
+      try {
+        const files = key === 'l' ? [path] : listConfigurations(path, noDirectory)
+        for (const file of files) status = load(file, defaults) || status
+      } catch (error) {
+        status = complain(name, error)
+      }
+    }
+    return status
+  },
+})
+
+function load(path: string, defaults: Permissions): number {
+  try {
+    const text = readText(path, statuses.refused)
+    loadConfiguration(
+      orStatus(statuses.configInvalid, () => parseConfiguration(text, path)),
+      path,
+      defaults,
+    )
+    return 0
+  } catch (error) {
+    return complain(name, error)
+  }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgdelete: removes groups; their processes go to the group above.
+import { isGroup, readChildren, readWords, removeDirectory, walkGroups, writeGroupFile } from '../../cgroup/files.ts'
+import { explainRemove } from '../../cgroup/write-errors.ts'
+import { fail } from '../../errors/errors.ts'
+import { type Host, readHost } from '../../host/host.ts'
+import { statuses, withStatus } from '../exit-status.ts'
+import type { Given } from '../getopt.ts'
+import { complain, ignoreDelegated, toolMain, valuesOf } from '../tool.ts'
+import { choose, directoryIn, type GroupSpec, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
+import { followers } from './missing-controllers.ts'
+
+const name = 'cgdelete'
+
+export const main = toolMain({
+  name,
+  usage: ['[-r] [-g] CONTROLLERS:PATH …'],
+  purpose: 'Removes control groups. Processes in them go to the group above.',
+  options: {
+    g: { value: 'CONTROLLERS:PATH', help: 'the group; -g may be left out' },
+    r: { long: ['recursive'], help: 'the groups below it, too' },
+    ...ignoreDelegated,
+  },
+  run(given: Given) {
+    const specs = [...valuesOf(given, 'g'), ...given.words].map((text) => parseGroupSpec(text, 'the group'))
+    if (specs.length === 0) throw fail('WORDS_MISSING', { usage: 'cgdelete CONTROLLERS:PATH, such as memory:demo' })
+    const host = readHost()
+    const work = specs.map((spec) => ({
+      spec,
+      hierarchies: choose(mountedHierarchies(host), spec.controllers, statuses.operationFailed),
+    }))
+    // each is tried, as scripts that clean up expect; the last failure is the status
+    let status = 0
+    const gone = new Set<string>()
+    for (const { spec, hierarchies } of work) {
+      try {
+        remove(host, spec, hierarchies, valuesOf(given, 'r').length > 0, gone)
+      } catch (error) {
+        status = complain(name, error)
+      }
+    }
+    return status
+  },
+})
+
+function remove(
+  host: Host,
+  { path, typed }: GroupSpec,
+  hierarchies: ReturnType<typeof choose>,
+  recursive: boolean,
+  gone: Set<string>,
+): void {
+  if (path === '') {
+    if (!recursive) return
+    throw withStatus(
+      statuses.refused,
+      fail('CGROUP_PATH_INVALID', { value: typed, why: 'everything on this host is below it', origin: name }),
+    )
+  }
+  const named = hierarchies.map((hierarchy) => directoryIn(hierarchy, path))
+  const following = followers(
+    host,
+    path,
+    hierarchies.map((hierarchy) => hierarchy.mount),
+  )
+  const missing = named.find((directory) => !isGroup(directory) && !gone.has(directory))
+  // looked at first: what is refused changes nothing
+  for (const directory of [...named, ...following])
+    if (!recursive && readChildren(directory).length > 0)
+      throw withStatus(statuses.refused, explainRemove(directory, 'EBUSY'))
+  for (const directory of [...named, ...following].filter(isGroup)) {
+    const parent = directory.slice(0, directory.lastIndexOf('/'))
+    for (const group of walkGroups(directory).reverse()) removeOne(group, parent)
+    gone.add(directory)
+  }
+  if (missing !== undefined)
+    throw withStatus(
+      statuses.refused,
+      fail('CGROUP_NOT_FOUND', { group: path, where: missing.slice(0, -path.length - 1) }),
+    )
+}
+
+/** A process that is just ending keeps a group busy for a moment. */
+function removeOne(group: string, parent: string): void {
+  for (let tries = 0; ; tries++) {
+    for (const pid of readWords(group, 'cgroup.procs')) writeGroupFile(parent, 'cgroup.procs', pid)
+    const errno = removeDirectory(group)
+    if (errno === undefined || errno === 'ENOENT') return
+    if (errno !== 'EBUSY' || tries === 50) throw withStatus(statuses.refused, explainRemove(group, errno))
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+  }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgset: writes files of groups, by the names of either version.
+
+import { walkGroups, writeGroupFile } from '../../cgroup/files.ts'
+import { type Place, placeOf, present } from '../../cgroup/group-paths.ts'
+import { parseFileName } from '../../cgroup/path.ts'
+import { directoryOf, planRaw, readFile } from '../../cgroup/set-file.ts'
+import { controllerOf } from '../../cgroup/v1/translate.ts'
+import { explainWrite } from '../../cgroup/write-errors.ts'
+import { fail } from '../../errors/errors.ts'
+import { type Host, readHost } from '../../host/host.ts'
+import { orStatus, statuses, withStatus } from '../exit-status.ts'
+import type { Given } from '../getopt.ts'
+import { ignoreDelegated, lastOf, remark, toolMain, valuesOf } from '../tool.ts'
+import { copyFiles } from './copy.ts'
+import { hierarchyOf, mountedHierarchies } from './group-spec.ts'
+import { followInto } from './missing-controllers.ts'
+
+/** A file and what it is to hold. */
+export interface Assignment {
+  file: string
+  value: string
+}
+
+/** cgset's and cgxset's. */
+export const setOptions = {
+  r: { value: 'FILE=VALUE', help: 'what to write; may be repeated' },
+  'copy-from': { value: 'GROUP', help: 'copy the values of this group' },
+  R: { help: 'also to the groups below' },
+  ...ignoreDelegated,
+}
+
+export const main = toolMain({
+  name: 'cgset',
+  usage: ['-r FILE=VALUE [-r …] GROUP…', '--copy-from GROUP GROUP…'],
+  purpose: 'Sets files of control groups. v2 names work on v1 hosts, too.',
+  options: setOptions,
+  run: (given) => runSet('cgset', given),
+})
+
+/** What cgxset does to assignments: which it leaves out or refuses, and what it writes for one, by what the group has now. */
+export interface Translation {
+  choose(assignments: Assignment[]): Assignment[]
+  translate(assignment: Assignment, read: (file: string) => string): Assignment[]
+}
+
+export function runSet(name: string, given: Given, translation?: Translation): number {
+  const texts = valuesOf(given, 'r')
+  const source = lastOf(given, 'copy-from')
+  if (texts.length > 0 && source !== undefined)
+    throw fail('OPTION_CONFLICT', {
+      name: '--copy-from',
+      why: '-r is given too',
+      remedy: 'give one of them, or use two calls',
+    })
+  if (texts.length === 0 && source === undefined)
+    throw fail('WORDS_MISSING', { usage: `${name} -r FILE=VALUE GROUP, such as -r memory.max=50M demo` })
+  if (given.words.length === 0) throw fail('WORDS_MISSING', { usage: `${name} … GROUP: name the group at the end` })
+  const parsed = texts.map((text) => parseAssignment(text))
+  const assignments = translation?.choose(parsed) ?? parsed
+  const host = readHost()
+  const places = given.words.map((word) => placeOf(host, word, 'the group'))
+  if (source !== undefined) {
+    const from = demandPlace(host, placeOf(host, source, '--copy-from'), statuses.groupMissing)
+    for (const place of places) copyFiles(from, demandPlace(host, place, statuses.valueMissing))
+    return 0
+  }
+  for (const { file } of assignments) checkController(host, file)
+  const recursive = valuesOf(given, 'R').length > 0
+  for (const place of places) {
+    const there = demandPlace(host, place, statuses.valueMissing)
+    const groups = recursive ? [there, ...placesBelow(host, there)] : [there]
+    const read = (group: Place) => (file: string) => orStatus(statuses.valueMissing, () => readFile(group, file))
+    for (const group of groups)
+      for (const one of assignments) {
+        // on v1 a group below need not be in every hierarchy
+        if (group !== there && directoryOf(group, one.file) === undefined) continue
+        for (const assignment of translation?.translate(one, read(group)) ?? [one])
+          assign(name, host, group, assignment)
+      }
+  }
+  return 0
+}
+
+/** @throws OPTION_INVALID, CGROUP_FILE_INVALID */
+export function parseAssignment(text: string, origin = '-r'): Assignment {
+  const equals = text.indexOf('=')
+  const [file, value] = [text.slice(0, equals), text.slice(equals + 1)]
+  const wrong =
+    equals < 0
+      ? 'there is no "=" in it'
+      : value === ''
+        ? 'the value is missing'
+        : /[\0\n]/.test(value)
+          ? 'the value contains a line break or NUL'
+          : undefined
+  if (wrong !== undefined)
+    throw fail('OPTION_INVALID', {
+      name: origin,
+      value: text,
+      why: wrong,
+      accepted: 'FILE=VALUE, such as memory.max=50M',
+    })
+  parseFileName(file, origin)
+  if (!file.includes('.')) throw fail('CGROUP_FILE_INVALID', { value: file, origin })
+  return { file, value }
+}
+
+function demandPlace(host: Host, place: Place, status: number): Place {
+  const there = present(place)
+  if (there) return there
+  const where = host.unified?.mount ?? '/sys/fs/cgroup'
+  throw withStatus(status, fail('CGROUP_NOT_FOUND', { group: place.path, where }))
+}
+
+/** @throws CGROUP_CONTROLLER_MISSING */
+export function checkController(host: Host, file: string): void {
+  const controller = controllerOf(file)
+  const all = mountedHierarchies(host)
+  if (controller === 'cgroup' || hierarchyOf(all, controller) || (controller === 'io' && host.v1.blkio)) return
+  throw withStatus(
+    statuses.controllerUnmounted,
+    fail('CGROUP_CONTROLLER_MISSING', {
+      controller,
+      origin: file,
+      where: 'any hierarchy',
+      available: all.flatMap((one) => one.controllers).join(', '),
+    }),
+  )
+}
+
+function placesBelow(host: Host, place: Place): Place[] {
+  const paths = new Set<string>()
+  for (const directory of Object.values(place.directories))
+    for (const below of walkGroups(directory).slice(1)) paths.add(`${place.path}${below.slice(directory.length)}`)
+  return [...paths].sort().flatMap((path) => present(placeOf(host, path)) ?? [])
+}
+
+function assign(name: string, host: Host, place: Place, { file, value }: Assignment): void {
+  const made = followInto(host, place, file)
+  if (made.note !== undefined) remark(name, made.note)
+  for (const write of orStatus(statuses.valueMissing, () => planRaw(made.place, file, value))) {
+    const errno = writeGroupFile(write.directory, write.file, write.value)
+    if (errno === undefined) continue
+    throw withStatus(errno === 'ENOENT' ? statuses.valueMissing : statuses.refused, explainWrite({ ...write, errno }))
+  }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgxget: cgget with names and values of one version, whichever the host has.
+import { readEntries } from '../../cgroup/files.ts'
+import { parseGroupPath } from '../../cgroup/path.ts'
+import { controllerOf } from '../../cgroup/v1/translate.ts'
+import { type Host, readHost } from '../../host/host.ts'
+import { print } from '../../system/stdout.ts'
+import type { Given } from '../getopt.ts'
+import { toolMain, valuesOf } from '../tool.ts'
+import { formatGroups, getOptions, type Printed, readGroup, readWanted, type Wanted } from './cgget.ts'
+import { directoryIn, hierarchyOf, mountedHierarchies } from './group-spec.ts'
+import { isTranslatable, readTranslated, translateName, type Version } from './translate.ts'
+
+/** cgxget's and cgxset's. */
+export const versionOptions = {
+  1: { long: ['v1'], help: 'use the names and values of cgroup v1' },
+  2: { long: ['v2'], help: 'use the names and values of cgroup v2' },
+  i: { long: ['ignore-unmappable'], help: 'skip files that the other version has no equivalent for' },
+}
+
+export const main = toolMain({
+  name: 'cgxget',
+  usage: ['[-1|-2] [-inv] [-r FILE] [-g CONTROLLERS] [-a] GROUP…', '[-1|-2] [-inv] -g CONTROLLERS:PATH …'],
+  purpose: 'Prints files of control groups, with the names of cgroup v1 (-1) or v2 (-2).',
+  options: { ...getOptions, ...versionOptions },
+  run(given) {
+    const host = readHost()
+    const from = versionOf(given)
+    const wanted = readWanted('cgxget', host, given)
+    const ignore = valuesOf(given, 'i').length > 0
+    print(
+      formatGroups(
+        wanted.map((one) => (from === undefined ? readGroup(host, one) : readAs(host, one, from, ignore))),
+        given,
+      ),
+    )
+    return 0
+  },
+})
+
+/** The last one given counts, as in libcgroup. */
+export function versionOf(given: Given): Version | undefined {
+  const last = given.options.map(([key]) => key).findLast((key) => key === '1' || key === '2')
+  return last === undefined ? undefined : last === '1' ? 'v1' : 'v2'
+}
+
+/** The version that a file's controller has on this host. */
+export function hostVersion(host: Host, file: string): Version {
+  const controller = controllerOf(file)
+  const found = hierarchyOf(mountedHierarchies(host), controller === 'blkio' ? 'io' : controller)
+  return found?.unified ? 'v2' : 'v1'
+}
+
+function readAs(host: Host, wanted: Wanted, from: Version, ignore: boolean): Printed {
+  const names = wanted.files.flatMap(({ controller, names }) =>
+    names === 'all' ? namesIn(host, wanted.typed, controller, from, ignore) : names,
+  )
+  const values = names.flatMap((file): [string, string][] => {
+    const to = hostVersion(host, file)
+    if (ignore && !isTranslatable(file, from, to)) return []
+    return [[file, readTranslated(file, from, to, (name) => readOne(host, wanted.typed, name))]]
+  })
+  return { typed: wanted.typed, values }
+}
+
+function readOne(host: Host, typed: string, file: string): string {
+  return readGroup(host, { typed, files: [{ controller: controllerOf(file), names: [file] }] }).values[0]![1]
+}
+
+/** The files of a controller, by the names that the other version has for them. */
+function namesIn(host: Host, typed: string, controller: string, from: Version, ignore: boolean): string[] {
+  const hierarchy = hierarchyOf(mountedHierarchies(host), controller)
+  if (!hierarchy) return []
+  const to: Version = hierarchy.unified ? 'v2' : 'v1'
+  const files = readEntries(directoryIn(hierarchy, parseGroupPath(typed, 'the group'))).files.filter((file) =>
+    file.startsWith(`${controller}.`),
+  )
+  return files.filter((file) => !ignore || isTranslatable(file, to, from)).map((file) => translateName(file, to, from))
+}

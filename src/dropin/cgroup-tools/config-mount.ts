@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mount section of a cgconfig.conf: v1 hierarchies where they are asked for. What is there already stays.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { fail } from '../../errors/errors.ts'
+import { forgetHost, readHost } from '../../host/host.ts'
+import type { Configuration } from '../../rules/config-file.ts'
+import { statuses, withStatus } from '../exit-status.ts'
+import type { Undo } from './create.ts'
+import { findNamed } from './group-spec.ts'
+
+/** @throws CONFIG_INVALID, FILE_REFUSED */
+export function mountAll(mounts: Configuration['mounts'], origin: string, undo: Undo): void {
+  // controllers that are to share a directory share a hierarchy
+  const byDirectory = new Map<string, string[]>()
+  for (const { controller, directory, line } of mounts) {
+    if (
+      !/^(name=)?[\w.-]{1,64}$/.test(controller) ||
+      !/^\/[^\0-\x1f,]*$/.test(directory) ||
+      directory.split('/').includes('..')
+    )
+      throw withStatus(
+        statuses.mountFailed,
+        fail('CONFIG_INVALID', {
+          origin,
+          line,
+          found: `the mount ${controller} = ${directory}`,
+          wanted: 'CONTROLLER = /an/absolute/path',
+        }),
+      )
+    if (mountOf(controller) !== directory)
+      byDirectory.set(directory, [...(byDirectory.get(directory) ?? []), controller])
+  }
+  for (const [directory, controllers] of byDirectory) mountOne(directory, controllers, undo)
+  if (byDirectory.size > 0) forgetHost()
+}
+
+function mountOf(controller: string): string | undefined {
+  return controller.startsWith('name=') ? findNamed(controller)?.mount : readHost().v1[controller]?.mount
+}
+
+function mountOne(directory: string, controllers: string[], undo: Undo): void {
+  // a named hierarchy without controllers has to say so
+  const options = controllers.every((name) => name.startsWith('name=')) ? ['none', ...controllers] : controllers
+  const refuse = (errno: string, cause?: unknown) =>
+    withStatus(
+      statuses.mountFailed,
+      fail(
+        'FILE_REFUSED',
+        {
+          what: `mount ${controllers.join(',')} at`,
+          path: directory,
+          errno,
+          remedy:
+            'a controller of v2 or of another hierarchy cannot be mounted separately; remove the line to use it where it is',
+        },
+        cause,
+      ),
+    )
+  let made: string | undefined
+  try {
+    made = mkdirSync(directory, { recursive: true })
+  } catch (error) {
+    throw refuse((error as NodeJS.ErrnoException).code ?? 'EIO', error)
+  }
+  if (made !== undefined) undo.push(() => rmdirSync(directory))
+  const mount = spawnSync('mount', ['-t', 'cgroup', '-o', options.join(','), 'cgroup', directory], {
+    encoding: 'utf8',
+  })
+  if (mount.status !== 0) throw refuse(mount.error?.message ?? mount.stderr.trim().split('\n')[0] ?? 'EINVAL')
+  undo.push(() => {
+    spawnSync('umount', [directory])
+    forgetHost()
+  })
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes one group in one hierarchy with owners and modes, and can take it all back.
+
+import { enableControllers } from '../../cgroup/create.ts'
+import {
+  changeMode,
+  changeOwner,
+  isGroup,
+  makeDirectory,
+  readFileNames,
+  readMode,
+  removeDirectory,
+} from '../../cgroup/files.ts'
+import { explainMake } from '../../cgroup/write-errors.ts'
+import { fail } from '../../errors/errors.ts'
+import { readUser } from '../../host/passwd.ts'
+import { orStatus, statuses, withStatus } from '../exit-status.ts'
+import { directoryIn, type Mounted } from './group-spec.ts'
+
+/** Who owns a file; -1 leaves what is there. */
+export interface Owner {
+  uid: number
+  gid: number
+}
+
+/** What is asked for: `admin` owns the group and its files, `tasks` the files that take processes. */
+export interface Permissions {
+  admin?: Owner
+  tasks?: Owner
+  directoryMode?: number
+  fileMode?: number
+  tasksMode?: number
+}
+
+/** Steps that take back, to be run last first. */
+export type Undo = (() => unknown)[]
+
+/** The files by which processes get into a group: v1's, v2's. */
+const taskFiles = { legacy: ['tasks'], unified: ['cgroup.procs', 'cgroup.threads'] }
+
+/** `user`, `user:group` or `:group`, names or numbers. @throws USER_UNKNOWN */
+export function parseOwner(text: string, origin: string): Owner {
+  const [user = '', group] = text.split(':', 2)
+  if (user === '') return { uid: -1, gid: group ? readUser(`0:${group}`, origin).gid : -1 }
+  const { uid } = readUser(user, origin)
+  return { uid, gid: group ? readUser(`0:${group}`, origin).gid : -1 }
+}
+
+/** Three octal digits, or four with a leading one. @throws OPTION_INVALID */
+export function parseMode(text: string, origin: string): number {
+  if (/^[0-7]{3,4}$/.test(text)) return Number.parseInt(text, 8)
+  throw withStatus(
+    statuses.failed,
+    fail('OPTION_INVALID', {
+      name: origin,
+      value: text,
+      why: 'this is not a mode',
+      accepted: 'octal digits, such as 0750',
+    }),
+  )
+}
+
+/**
+ * Makes the group and those above it that are missing, with its controllers
+ * handed down on v2. What was there already stays, but for its permissions.
+ * @throws CGROUP_REFUSED, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_WRITE_REFUSED
+ */
+export function createIn(hierarchy: Mounted, path: string, permissions: Permissions, undo: Undo): string {
+  return orStatus(statuses.refused, () => {
+    let at = hierarchy.mount
+    for (const part of path.split('/').filter(Boolean)) {
+      if (hierarchy.unified && hierarchy.controllers.length > 0) enableControllers(at, hierarchy.controllers, undo)
+      const below = `${at}/${part}`
+      if (!isGroup(below)) {
+        const errno = makeDirectory(below)
+        if (errno !== undefined && errno !== 'EEXIST') throw explainMake(below, errno)
+        if (errno === undefined) undo.push(() => removeDirectory(below))
+      }
+      at = below
+    }
+    if (path !== '') permit(directoryIn(hierarchy, path), hierarchy.unified, permissions)
+    return at
+  })
+}
+
+function permit(directory: string, unified: boolean, { admin, tasks, ...modes }: Permissions): void {
+  const given = [admin, tasks, modes.directoryMode, modes.fileMode, modes.tasksMode]
+  if (given.every((one) => one === undefined)) return
+  const forTasks = unified ? taskFiles.unified : taskFiles.legacy
+  if (admin) own(directory, admin)
+  if (modes.directoryMode !== undefined) mode(directory, modes.directoryMode)
+  for (const file of readFileNames(directory)) {
+    const path = `${directory}/${file}`
+    const isTasks = forTasks.includes(file)
+    // v1's tasks file is apart; on v2 the files that take processes are files of the group like others
+    const owner = isTasks ? (tasks ?? (unified ? admin : undefined)) : admin
+    const wanted = isTasks ? (modes.tasksMode ?? (unified ? modes.fileMode : undefined)) : modes.fileMode
+    if (owner) own(path, owner)
+    // a file that takes no writes does not become writable by its mode
+    if (wanted !== undefined) mode(path, wanted & widest(readMode(path)))
+  }
+}
+
+/** What the owner may do, for all. */
+function widest(current: number): number {
+  const owner = (current >> 6) & 7
+  return (owner << 6) | (owner << 3) | owner
+}
+
+function own(path: string, { uid, gid }: Owner): void {
+  const errno = changeOwner(path, uid, gid)
+  if (errno !== undefined)
+    throw fail('CGROUP_REFUSED', {
+      what: `give to user ${uid}`,
+      path,
+      errno,
+      remedy: 'run as root, or leave -a and -t out',
+    })
+}
+
+function mode(path: string, bits: number): void {
+  const errno = changeMode(path, bits)
+  if (errno !== undefined)
+    throw fail('CGROUP_REFUSED', { what: 'change the mode of', path, errno, remedy: 'run as the owner of the group' })
+}
+
+/** Takes back what was done, last first. */
+export function takeBack(undo: Undo): void {
+  for (const step of undo.reverse()) step()
+}

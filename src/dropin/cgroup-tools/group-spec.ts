@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// "controllers:path" as the tools take it, and which hierarchy each controller has on this host.
+import { readFileSync } from 'node:fs'
+import { readWords } from '../../cgroup/files.ts'
+import { parseGroupPath } from '../../cgroup/path.ts'
+import { fail } from '../../errors/errors.ts'
+import { parseNamedHierarchies } from '../../host/hierarchy.ts'
+import type { Host } from '../../host/host.ts'
+import { statuses, withStatus } from '../exit-status.ts'
+
+/** Some controllers, and the group's path below their roots. An empty list is the v2 tree itself. */
+export interface GroupSpec {
+  controllers: string[]
+  path: string
+  /** The path as typed: what is printed. */
+  typed: string
+}
+
+/** A hierarchy, and how its controllers are listed. */
+export interface Mounted {
+  mount: string
+  controllers: string[]
+  unified: boolean
+}
+
+/** @throws OPTION_INVALID, CGROUP_PATH_INVALID */
+export function parseGroupSpec(text: string, origin: string, status: number = statuses.usage): GroupSpec {
+  const colon = text.indexOf(':')
+  const typed = text.slice(colon + 1)
+  if (colon < 0 || typed === '')
+    throw withStatus(
+      status,
+      fail('OPTION_INVALID', {
+        name: origin,
+        value: text,
+        why: colon < 0 ? 'there is no ":" in it' : 'the path is missing',
+        accepted: 'CONTROLLERS:PATH, such as memory,pids:build/jobs',
+      }),
+    )
+  return { controllers: parseControllers(text.slice(0, colon), origin), path: parseGroupPath(typed, origin), typed }
+}
+
+/** Names between commas. @throws OPTION_INVALID */
+export function parseControllers(text: string, origin: string): string[] {
+  const names = text.split(',').filter((name) => name !== '')
+  const wrong = names.find((name) => name !== '*' && !/^[\w=.-]{1,64}$/.test(name))
+  if (wrong === undefined) return names
+  throw fail('OPTION_INVALID', {
+    name: origin,
+    value: wrong,
+    why: 'this is not the name of a controller',
+    accepted: 'names with commas between them, such as memory,pids',
+  })
+}
+
+/** The hierarchies of the host, v1's first, as libcgroup lists them. */
+export function mountedHierarchies(host: Host): Mounted[] {
+  const byMount = new Map<string, string[]>()
+  for (const [name, { mount }] of Object.entries(host.v1)) byMount.set(mount, [...(byMount.get(mount) ?? []), name])
+  const legacy = [...byMount].map(([mount, controllers]) => ({ mount, controllers, unified: false }))
+  if (!host.unified) return legacy
+  const { mount } = host.unified
+  return [...legacy, { mount, controllers: readWords(mount, 'cgroup.controllers'), unified: true }]
+}
+
+/** A named v1 hierarchy; only who names it sees it, as with libcgroup. */
+export function findNamed(name: string): Mounted | undefined {
+  const mount = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).get(name)
+  return mount === undefined ? undefined : { mount, controllers: [name], unified: false }
+}
+
+/** The hierarchy that has a controller, or `name=x`; '' and "cgroup" are the v2 tree. */
+export function hierarchyOf(all: readonly Mounted[], controller: string): Mounted | undefined {
+  if (controller.startsWith('name=')) return findNamed(controller)
+  return all.find((one) =>
+    controller === '' || controller === 'cgroup' ? one.unified : one.controllers.includes(controller),
+  )
+}
+
+/** The group's directory in a hierarchy. */
+export function directoryIn({ mount }: Mounted, path: string): string {
+  return path === '' ? mount : `${mount}/${path}`
+}
+
+/**
+ * The hierarchies of the controllers named, each once, with those of its controllers that were named.
+ * @throws CGROUP_CONTROLLER_MISSING, with this status
+ */
+export function choose(all: readonly Mounted[], controllers: readonly string[], status: number): Mounted[] {
+  const named =
+    controllers.length === 0 ? [''] : controllers.flatMap((name) => (name === '*' ? everyController(all) : [name]))
+  const chosen = new Map<string, Mounted>()
+  for (const name of named) {
+    const found = hierarchyOf(all, name)
+    if (!found)
+      throw withStatus(
+        status,
+        fail('CGROUP_CONTROLLER_MISSING', {
+          controller: name || 'v2',
+          origin: `the controller ${name || 'of the v2 tree'}`,
+          where: 'any hierarchy',
+          available: all.flatMap((one) => one.controllers).join(', '),
+        }),
+      )
+    const before = chosen.get(found.mount)?.controllers ?? []
+    chosen.set(found.mount, { ...found, controllers: name === '' ? before : [...before, name] })
+  }
+  return [...chosen.values()]
+}
+
+/** "*": all of v1 where there is v1, else all of v2. */
+function everyController(all: readonly Mounted[]): string[] {
+  const legacy = all.filter((one) => !one.unified)
+  return (legacy.length > 0 ? legacy : all).flatMap((one) => one.controllers)
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ordinary files that the drop-ins read and write: lists, configurations, output.
+import { readdirSync, readFileSync } from 'node:fs'
+import { fail } from '../../errors/errors.ts'
+import { openDocument } from '../../system/output-file.ts'
+import { encodePath } from '../../text/non-utf8.ts'
+import { statuses, withStatus } from '../exit-status.ts'
+
+/** More than any configuration has; a device such as /dev/zero ends here. */
+const most = 16 * 2 ** 20
+
+/** @throws FILE_REFUSED */
+export function readText(path: string, status: number): string {
+  try {
+    const text = readFileSync(encodePath(path), 'utf8')
+    if (text.length <= most) return text
+  } catch (error) {
+    throw refusal('read', path, (error as NodeJS.ErrnoException).code, status, error)
+  }
+  throw refusal('read', path, 'EFBIG', status)
+}
+
+/** The first word of each line, `#` begins a comment; `optional`: none when the file is not there. @throws FILE_REFUSED */
+export function readNames(path: string, optional = false): string[] {
+  try {
+    return readText(path, statuses.usage)
+      .split('\n')
+      .map((line) => line.replace(/#.*/, '').trim().split(/\s+/)[0]!)
+      .filter((word) => word !== '')
+  } catch (error) {
+    if (optional) return []
+    throw error
+  }
+}
+
+/** The configurations of a directory, in order of their names: *.conf alone, as libcgroup 3 has it. @throws FILE_REFUSED */
+export function listConfigurations(directory: string, status: number): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((file) => file.endsWith('.conf') && !file.startsWith('.'))
+      .sort()
+      .map((file) => `${directory}/${file}`)
+  } catch (error) {
+    throw refusal('read the directory', directory, (error as NodeJS.ErrnoException).code, status, error)
+  }
+}
+
+/** @throws FILE_REFUSED */
+export function writeOutput(path: string, text: string, status: number): void {
+  try {
+    openDocument(path)(text)
+  } catch (error) {
+    throw refusal('write', path, (error as NodeJS.ErrnoException).code, status, error)
+  }
+}
+
+function refusal(what: string, path: string, errno: string | undefined, status: number, cause?: unknown) {
+  return withStatus(
+    status,
+    fail(
+      'FILE_REFUSED',
+      { what, path, errno: errno ?? 'EIO', remedy: 'give an existing file that you can use' },
+      cause,
+    ),
+  )
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// cgxget and cgxset: names and values of one version as those of the other, by libcgroup's table and its plain proportions. Pure.
+import { proportionalShares, proportionalWeight } from '../../cgroup/v1/translate.ts'
+import { fail } from '../../errors/errors.ts'
+import { statuses, withStatus } from '../exit-status.ts'
+
+export type Version = 'v1' | 'v2'
+
+/** How one file stands for another: the name there, and the value each way. */
+interface Mapping {
+  v1: string
+  v2: string
+  toV2(value: string): string
+  toV1(value: string): string
+}
+
+const same = (value: string) => value
+/** What v1 calls no limit is the largest number of whole pages. */
+const unlimited = 2 ** 62
+const toMax = (value: string) => (value === '-1' || Number(value) >= unlimited ? 'max' : value)
+const fromMax = (value: string) => (value === 'max' ? '-1' : value)
+
+const scaled = (convert: (value: number) => number) => (value: string) =>
+  /^\d+$/.test(value) ? String(convert(Number(value))) : value
+
+const renamed = (v1: string, v2: string): Mapping => ({ v1, v2, toV1: same, toV2: same })
+
+const mappings: readonly Mapping[] = [
+  {
+    v1: 'cpu.shares',
+    v2: 'cpu.weight',
+    toV2: scaled(proportionalWeight),
+    toV1: scaled(proportionalShares),
+  },
+  renamed('cpuset.cpus', 'cpuset.cpus'),
+  renamed('cpuset.mems', 'cpuset.mems'),
+  renamed('cpuset.effective_cpus', 'cpuset.cpus.effective'),
+  renamed('cpuset.effective_mems', 'cpuset.mems.effective'),
+  {
+    v1: 'cpuset.cpu_exclusive',
+    v2: 'cpuset.cpus.partition',
+    toV2: (value) => (value === '1' ? 'root' : 'member'),
+    toV1: (value) => (value === 'member' ? '0' : '1'),
+  },
+  { v1: 'memory.limit_in_bytes', v2: 'memory.max', toV2: toMax, toV1: fromMax },
+  { v1: 'memory.soft_limit_in_bytes', v2: 'memory.high', toV2: toMax, toV1: fromMax },
+  renamed('memory.usage_in_bytes', 'memory.current'),
+  renamed('memory.max_usage_in_bytes', 'memory.peak'),
+  renamed('pids.max', 'pids.max'),
+  renamed('pids.current', 'pids.current'),
+]
+
+/** v1 has two files for v2's one. */
+const quota = 'cpu.cfs_quota_us'
+const period = 'cpu.cfs_period_us'
+
+/** The kernel's period when none is given. */
+const usualPeriod = '100000'
+
+/** The file in the other version that has what is asked for. @throws CGROUP_LIMIT_UNSUPPORTED */
+export function translateName(file: string, from: Version, to: Version): string {
+  if (from === to) return file
+  if (from === 'v1' && (file === quota || file === period)) return 'cpu.max'
+  if (from === 'v2' && file === 'cpu.max') return quota
+  const found = mappings.find((mapping) => mapping[from] === file)
+  if (found) return found[to]
+  throw withStatus(
+    statuses.noTranslation,
+    fail('CGROUP_LIMIT_UNSUPPORTED', {
+      file,
+      origin: file,
+      why: `there is no equivalent file on cgroup ${to}`,
+      remedy: 'leave it out, or skip such files with -i',
+    }),
+  )
+}
+
+/** A value read under the translated name, as the asked for file would have it. `other` reads a further file. */
+export function readTranslated(file: string, from: Version, to: Version, read: (file: string) => string): string {
+  const name = translateName(file, from, to)
+  if (from === to) return read(file)
+  if (from === 'v1' && name === 'cpu.max') {
+    const [most = 'max', length = usualPeriod] = read(name).split(' ')
+    return file === quota ? fromMax(most) : length
+  }
+  if (from === 'v2' && file === 'cpu.max') return `${toMax(read(quota))} ${read(period)}`
+  const mapping = mappings.find((one) => one[from] === file)!
+  return from === 'v1' ? mapping.toV1(read(name)) : mapping.toV2(read(name))
+}
+
+/** A write as writes of the other version. `read` gives what a file has now: v1's quota and period are one file on v2. */
+export function translateWrite(
+  file: string,
+  value: string,
+  from: Version,
+  to: Version,
+  read: (file: string) => string,
+): [file: string, value: string][] {
+  const name = translateName(file, from, to)
+  if (from === to) return [[file, value]]
+  if (from === 'v1' && name === 'cpu.max') {
+    const [most = 'max', length = usualPeriod] = read(name).split(' ')
+    return [[name, file === quota ? `${toMax(value)} ${length}` : `${most} ${value}`]]
+  }
+  // quota and period are two files there: the writer knows their order
+  if (from === 'v2' && file === 'cpu.max') return [[file, value]]
+  const mapping = mappings.find((one) => one[from] === file)!
+  return [[name, from === 'v1' ? mapping.toV2(value) : mapping.toV1(value)]]
+}
+
+/** Whether the other version has something like it. */
+export function isTranslatable(file: string, from: Version, to: Version): boolean {
+  return (
+    from === to ||
+    (from === 'v1' && (file === quota || file === period)) ||
+    (from === 'v2' && file === 'cpu.max') ||
+    mappings.some((mapping) => mapping[from] === file)
+  )
+}

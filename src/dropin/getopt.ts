@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options as getopt_long(3) reads them, since the drop-ins are called by scripts that rely on it: clusters, joined values, long prefixes, permutation.
+import { fail } from '../errors/errors.ts'
+import { nearest } from '../text/nearest.ts'
+
+/** One option: its key in the table is its short letter, or its long name when it has no letter. */
+export interface Option {
+  long?: readonly string[]
+  /** What follows it; without, it is a switch. */
+  value?: string
+  /** The value may be left out, and stands joined or behind "=" only; 'long': behind "=" only, the letter takes none. */
+  optional?: boolean | 'long'
+  help: string
+}
+
+export type OptionTable = { readonly [key: string]: Option }
+
+/** Options in the order given, by key; then the words that are none. */
+export interface Given {
+  options: [key: string, value: string][]
+  words: string[]
+}
+
+/**
+ * Without `permute` the first word that is no option ends them, as for commands that run another.
+ * @throws OPTION_UNKNOWN, OPTION_INVALID
+ */
+export function getopt(args: readonly string[], table: OptionTable, permute = true): Given {
+  const given: Given = { options: [], words: [] }
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    if (arg === '--') {
+      given.words.push(...args.slice(i + 1))
+      break
+    }
+    if (arg === '-' || !arg.startsWith('-')) {
+      given.words.push(...(permute ? [arg] : args.slice(i)))
+      if (permute) continue
+      break
+    }
+    const next = () => args[++i]
+    if (arg.startsWith('--')) given.options.push(readLong(arg, table, next))
+    else readCluster(arg, table, next, given.options)
+  }
+  return given
+}
+
+function readLong(arg: string, table: OptionTable, next: () => string | undefined): [string, string] {
+  const equals = arg.indexOf('=')
+  const name = arg.slice(2, equals < 0 ? undefined : equals)
+  const known = Object.entries(table).flatMap(([key, option]) =>
+    [...(key.length > 1 ? [key] : []), ...(option.long ?? [])].map((long) => [long, key] as const),
+  )
+  const matches = known.filter(([long]) => long === name)
+  if (matches.length === 0 && name !== '') matches.push(...known.filter(([long]) => long.startsWith(name)))
+  const keys = new Set(matches.map(([, key]) => key))
+  if (keys.size !== 1)
+    throw fail('OPTION_UNKNOWN', {
+      name: `--${name}`,
+      nearest:
+        keys.size === 0
+          ? nearest(
+              `--${name}`,
+              known.map(([long]) => `--${long}`),
+            )
+          : undefined,
+      known: keys.size > 1 ? `it may mean ${matches.map(([long]) => `--${long}`).join(' or ')}` : 'see --help',
+    })
+  const [long, key] = matches[0]!
+  const { value, optional } = table[key]!
+  if (value === undefined && equals >= 0)
+    throw fail('OPTION_INVALID', {
+      name: `--${long}`,
+      value: arg.slice(equals + 1),
+      why: 'it takes no value',
+      accepted: `--${long} alone`,
+    })
+  if (value === undefined || (optional && equals < 0)) return [key, '']
+  return [key, equals >= 0 ? arg.slice(equals + 1) : demand(`--${long}`, value, next())]
+}
+
+function readCluster(
+  arg: string,
+  table: OptionTable,
+  next: () => string | undefined,
+  options: [string, string][],
+): void {
+  const letters = [...arg.slice(1)]
+  for (const [at, letter] of letters.entries()) {
+    const option = Object.hasOwn(table, letter) ? table[letter] : undefined
+    if (!option) throw fail('OPTION_UNKNOWN', { name: `-${letter}`, known: 'see --help' })
+    if (option.value === undefined || option.optional === 'long') {
+      options.push([letter, ''])
+      continue
+    }
+    const joined = letters.slice(at + 1).join('')
+    options.push([letter, joined === '' && !option.optional ? demand(`-${letter}`, option.value, next()) : joined])
+    return
+  }
+}
+
+function demand(name: string, accepted: string, value: string | undefined): string {
+  if (value !== undefined) return value
+  throw fail('OPTION_INVALID', { name, value: '', why: 'its value is missing', accepted: `${name} ${accepted}` })
+}
+
+/** The table as help text. */
+export function formatOptions(table: OptionTable): string {
+  const rows = Object.entries(table).map(([key, { long = [], value, optional, help }]) => {
+    const names = [...(key.length > 1 ? [`--${key}`] : [`-${key}`]), ...long.slice(0, 1).map((name) => `--${name}`)]
+    const shown = value ? (optional ? `[=${value}]` : ` ${value}`) : ''
+    return [`${names.join(', ')}${shown}`, help] as const
+  })
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, help]) => `  ${left.padEnd(width)}  ${help}\n`).join('')
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the drop-ins have in common: options in, help or the job, errors on stderr, the tool's exit status.
+import { HutchError } from '../errors/errors.ts'
+import { tell } from '../system/stderr.ts'
+import { print } from '../system/stdout.ts'
+import { statusOf } from './exit-status.ts'
+import { formatOptions, type Given, getopt, type OptionTable } from './getopt.ts'
+
+/** One drop-in. `run` gives the exit status, or throws. */
+export interface Tool {
+  name: string
+  usage: readonly string[]
+  purpose: string
+  options: OptionTable
+  /** False: the first word that is no option starts another command line. */
+  permute?: boolean
+  /** How it ends at an error that was given no status of its own; by default as libcgroup's tools. */
+  failure?: number
+  run(given: Given): number | Promise<number>
+}
+
+/** An option that libcgroup 3 has, and that means nothing here: hutch has no default delegated scope. */
+export const ignoreDelegated: OptionTable = {
+  b: { help: 'accepted, without effect: there is no default delegated group to ignore' },
+}
+
+/** Makes the `main` of a drop-in. */
+export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
+  const options: OptionTable = { ...tool.options, h: { long: ['help'], help: 'print this' } }
+  return async (args) => {
+    try {
+      const given = getopt(args, options, tool.permute ?? true)
+      if (given.options.some(([key]) => key === 'h')) {
+        print(formatHelp(tool, options))
+        return 0
+      }
+      return await tool.run(given)
+    } catch (error) {
+      return complain(tool.name, error, tool.failure)
+    }
+  }
+}
+
+function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): string {
+  const lines = usage.map((words, i) => `${i === 0 ? 'Usage:' : '   or:'} ${name} ${words}`)
+  return `${lines.join('\n')}\n\n${purpose}\n\n${formatOptions(options)}`
+}
+
+/** Says an error on stderr, and gives its exit status. */
+export function complain(name: string, error: unknown, failure?: number): number {
+  const known = HutchError.is(error)
+  if (!known && !(error instanceof Error)) throw error
+  tell(`${name}: ${known ? error.message : (error.stack ?? error.message)}\n`)
+  return statusOf(error, failure)
+}
+
+/** A remark that is no failure. */
+export function remark(name: string, text: string): void {
+  tell(`${name}: ${text}\n`)
+}
+
+/** The values of an option, in order. */
+export function valuesOf(given: Given, key: string): string[] {
+  return given.options.filter(([name]) => name === key).map(([, value]) => value)
+}
+
+/** The last value of an option. */
+export function lastOf(given: Given, key: string): string | undefined {
+  return valuesOf(given, key).at(-1)
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What unshare and nsenter have in common: words into numbers, the command that follows, and how it ended.
+import { constants } from 'node:os'
+import { fail } from '../../errors/errors.ts'
+import { readInherited } from '../../host/inherited-fds.ts'
+import { readCallersOpenFiles } from '../../host/limits.ts'
+import { readIds } from '../../host/passwd.ts'
+import type { NamespaceKind } from '../../namespaces/namespace.ts'
+import type { Program } from '../../ops/ops.ts'
+import type { Launch } from '../../plan/unshare.ts'
+import { readEnvironment } from '../../run/environment.ts'
+import { endAs, runProgram, type Signals } from '../../run/ungrouped.ts'
+import type { OptionTable } from '../getopt.ts'
+import { complain } from '../tool.ts'
+
+/** How both end at an error of their own. */
+export const failure = 1
+
+/** The letters of namespaces in both tools. */
+export const kindLetters: readonly (readonly [letter: string, kind: NamespaceKind, words: string])[] = [
+  ['m', 'mount', 'mount'],
+  ['u', 'uts', 'UTS'],
+  ['i', 'ipc', 'IPC'],
+  ['n', 'net', 'network'],
+  ['p', 'pid', 'pid'],
+  ['C', 'cgroup', 'cgroup'],
+  ['U', 'user', 'user'],
+  ['T', 'time', 'time'],
+]
+
+/** The options that name namespaces. */
+export function kindOptions(verb: string, optional: true | 'long'): OptionTable {
+  return Object.fromEntries(
+    kindLetters.map(([letter, kind, words]) => [
+      letter,
+      { long: [kind], value: 'FILE', optional, help: `${verb} ${words} namespace` },
+    ]),
+  )
+}
+
+/** What will run, from this process's surroundings. */
+export function readLaunch(words: string[], env = readEnvironment()): Launch {
+  const openFiles = readCallersOpenFiles()
+  const shell = process.env.SHELL || '/bin/sh'
+  return { words, shell, env, descriptors: readInherited(), ...(openFiles && { openFiles }) }
+}
+
+/** Runs the program, and ends as its command did: 127 when that is not found, 126 when it cannot be run. */
+export async function launchAs(name: string, program: Program, signals: Signals): Promise<number> {
+  const ending = await runProgram(program, signals)
+  if ('error' in ending) {
+    complain(name, ending.error)
+    return ending.notFound ? 127 : 126
+  }
+  return endAs(ending)
+}
+
+/** @throws OPTION_INVALID */
+export function parseId(name: string, text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff) return Number(text)
+  throw fail('OPTION_INVALID', { name, value: text, why: 'it is not an id', accepted: 'a number from 0 to 4294967294' })
+}
+
+/** @throws USER_UNKNOWN, OPTION_INVALID */
+export function parseIdOrName(name: string, text: string, kind: 'user' | 'group'): number {
+  if (/^\d/.test(text)) return parseId(name, text)
+  const ids = readIds()
+  const id = kind === 'user' ? ids.users.get(text) : ids.groups.get(text)?.gid
+  if (id === undefined) throw fail('USER_UNKNOWN', { name: text, kind, origin: name })
+  return id
+}
+
+/** `TERM`, `SIGTERM`, in any case. @throws OPTION_INVALID */
+export function parseSignal(name: string, text: string): number {
+  const word = text.toUpperCase()
+  const signals: { [name: string]: number } = constants.signals
+  const full = word.startsWith('SIG') ? word : `SIG${word}`
+  if (Object.hasOwn(signals, full)) return signals[full]!
+  throw fail('OPTION_INVALID', {
+    name,
+    value: text,
+    why: 'it is not a signal',
+    accepted: 'a name such as SIGTERM or KILL',
+  })
+}
+
+/** Of a list. @throws OPTION_INVALID */
+export function parseWord<const W extends string>(name: string, text: string, words: readonly W[]): W {
+  const word = words.find((one) => one === text)
+  if (word === undefined) throw fail('OPTION_INVALID', { name, value: text, accepted: words.join(', ') })
+  return word
+}

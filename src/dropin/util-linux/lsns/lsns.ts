@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// lsns: lists the namespaces that can be seen from here, or the processes in one of them.
+import { isatty, WriteStream } from 'node:tty'
+import { fail } from '../../../errors/errors.ts'
+import { type NamespaceProcess, namespacePath, readCommandLine, readNamespaces } from '../../../host/namespaces.ts'
+import { nameOfUser } from '../../../host/passwd.ts'
+import { namespaceFiles } from '../../../namespaces/namespace.ts'
+import { print } from '../../../system/stdout.ts'
+import { nearest } from '../../../text/nearest.ts'
+import { orStatus, statuses } from '../../exit-status.ts'
+import type { Given } from '../../getopt.ts'
+import { lastOf, toolMain, valuesOf } from '../../tool.ts'
+import { columns, defaultColumns, findColumn, type Looks, type LsnsColumn, type Subject } from './columns.ts'
+import { type Filter, parseFilter } from './filter.ts'
+import { findHeld, type Lines, listNamespaces, listProcesses, type Placed, type Tree, type Wanted } from './lines.ts'
+import { type Column, formatAligned, formatJson, formatRaw, type Line, type Paper } from './table.ts'
+
+declare const HUTCH_VERSION: string
+
+export const main = toolMain({
+  name: 'lsns',
+  usage: ['[OPTIONS] [NAMESPACE]'],
+  purpose: `Lists namespaces, or the processes in the one of this number. Columns:\n\n${columns
+    .map(({ name, help }) => `  ${name.padEnd(7)}  ${help}\n`)
+    .join('')}`,
+  failure: 1,
+  options: {
+    J: { long: ['json'], help: 'as JSON' },
+    l: { long: ['list'], help: 'as a list, without a tree' },
+    n: { long: ['noheadings'], help: 'without headings' },
+    o: { long: ['output'], value: 'LIST', help: 'these columns; +LIST: in addition to the default ones' },
+    'output-all': { help: 'all columns' },
+    P: { long: ['persistent'], help: 'only namespaces without processes: mounted ones' },
+    p: { long: ['task'], value: 'PID', help: 'only namespaces that this process is in' },
+    Q: { long: ['filter'], value: 'EXPRESSION', help: 'only matching lines: scols-filter(5)' },
+    r: { long: ['raw'], help: 'one space between columns, the rest escaped' },
+    u: { long: ['notruncate'], help: "do not truncate text to the terminal's width" },
+    W: { long: ['nowrap'], help: 'several mounts on one line, with commas' },
+    t: { long: ['type'], value: 'NAME', help: `only this kind: ${namespaceFiles.join(', ')}; may be repeated` },
+    T: { long: ['tree'], value: 'RELATION', optional: true, help: 'as a tree: process, parent, owner (when not said)' },
+    H: { long: ['list-columns'], help: 'list the columns' },
+    V: { long: ['version'], help: 'print the version' },
+  },
+  run,
+})
+
+type Format = 'aligned' | 'raw' | 'json'
+
+function run(given: Given): number {
+  const asked = new Set(given.options.map(([key]) => key))
+  if (asked.has('V')) {
+    print(`lsns from hutch ${HUTCH_VERSION}, as util-linux 2.42 has it\n`)
+    return 0
+  }
+  for (const [a, b] of [
+    ['J', 'r'],
+    ['P', 'p'],
+  ] as const)
+    if (asked.has(a) && asked.has(b))
+      throw fail('OPTION_CONFLICT', { name: `-${a}`, why: `-${b} is given, too`, remedy: 'omit one of them' })
+  const format: Format = asked.has('J') ? 'json' : asked.has('r') ? 'raw' : 'aligned'
+  const id = given.words[0] === undefined ? undefined : readId(given.words[0])
+  const wanted: Wanted = {
+    files: readKinds(given) ?? namespaceFiles,
+    tree: readTree(given, !asked.has('l') && (id !== undefined || !asked.has('output-all'))),
+    task: readTask(given),
+    persistent: asked.has('P'),
+  }
+  if (id !== undefined && wanted.task !== undefined)
+    throw fail('OPTION_CONFLICT', { name: '-p', why: 'a namespace is given, too', remedy: 'omit one of them' })
+  const shown = readColumns(given, defaultColumns(id !== undefined, readKinds(given)))
+  const filter = readFilter(given)
+  const paper: Paper = {
+    headings: !asked.has('n'),
+    width: asked.has('u') ? undefined : terminalWidth(),
+    utf8: /utf-?8/i.test(process.env.LC_ALL || process.env.LC_CTYPE || process.env.LANG || ''),
+  }
+  if (asked.has('H')) {
+    print(listColumns(format, paper))
+    return 0
+  }
+  const looks = readLooks()
+  const keep = (subject: Subject) => filter?.((name) => textOf(findColumn(name)!.cell(subject, looks))) ?? true
+  const lines = look(id, wanted, keep)
+  const columnsOf = toColumns(shown, wanted.tree)
+  const isTree = columnsOf.some(({ tree }) => tree)
+  const joins = asked.has('W') || format !== 'aligned'
+  const toLine = ({ subject, children }: Placed): Line => ({
+    cells: shown.map((column) => {
+      const cell = column.cell(subject, looks)
+      return joins ? textOf(cell) : cell
+    }),
+    children: isTree ? children.map(toLine) : [],
+  })
+  print(formatAs(format, 'namespaces', columnsOf, (isTree ? lines.roots : lines.listed).map(toLine), paper))
+  return 0
+}
+
+/** Columns behind a heading that the tree has, if it has one. */
+function toColumns(shown: readonly LsnsColumn[], tree: Tree): Column[] {
+  const at = tree === 'process' ? 'COMMAND' : tree === 'none' ? undefined : 'NS'
+  return shown.map((column) => ({ ...column, tree: column.name === at }))
+}
+
+function look(id: number | undefined, wanted: Wanted, keep: (subject: Subject) => boolean): Lines {
+  const seen = readSeen(wanted.files)
+  if (id === undefined) return listNamespaces(seen, wanted, keep)
+  const namespace = seen.byId.get(id)
+  if (!namespace || (namespace.processes.length === 0 && !findHeld(seen).has(id)))
+    throw fail('NAMESPACE_NOT_FOUND', { id: String(id) })
+  return listProcesses(namespace, wanted.tree, keep)
+}
+
+/** An ioctl that the kernel does not know is worth a status of its own. */
+const readSeen = (files: readonly string[]) => orStatus(statuses.unknownIoctl, () => readNamespaces(files))
+
+function readLooks(): Looks {
+  const known = new Map<NamespaceProcess, string>()
+  return {
+    command(process) {
+      const text = known.get(process) ?? readCommandLine(process)
+      known.set(process, text)
+      return text
+    },
+    user: nameOfUser,
+    path: namespacePath,
+  }
+}
+
+function textOf(cell: string | readonly string[] | undefined): string | undefined {
+  const text = typeof cell === 'object' ? cell.join(',') : cell
+  return text === '' ? undefined : text
+}
+
+function formatAs(format: Format, name: string, shown: readonly Column[], lines: readonly Line[], paper: Paper) {
+  if (format === 'json') return formatJson(name, shown, lines)
+  return format === 'raw' ? formatRaw(shown, lines, paper) : formatAligned(shown, lines, paper)
+}
+
+function listColumns(format: Format, paper: Paper): string {
+  const headings: Column[] = [
+    { name: 'HOLDER', hint: 0, right: true },
+    { name: 'TYPE', hint: 0 },
+    { name: 'DESCRIPTION', hint: 0 },
+  ]
+  const lines = columns.map(({ name, number, help }) => ({
+    cells: [name, number ? '<integer>' : '<string>', help],
+    children: [],
+  }))
+  return formatAs(format, 'lsns-columns', headings, lines, { ...paper, headings: false })
+}
+
+function terminalWidth(): number | undefined {
+  return isatty(1) ? new WriteStream(1).columns || undefined : undefined
+}
+
+function readKinds(given: Given): string[] | undefined {
+  const kinds = valuesOf(given, 't')
+  for (const kind of kinds)
+    if (!namespaceFiles.includes(kind))
+      throw fail('OPTION_INVALID', {
+        name: '-t',
+        value: kind,
+        why: 'there is no such kind of namespace',
+        accepted: nearest(kind, namespaceFiles) ?? namespaceFiles.join(', '),
+      })
+  return kinds.length === 0 ? undefined : kinds
+}
+
+/** Without -T a tree of processes, where there is one by itself. */
+function readTree(given: Given, byItself: boolean): Tree {
+  const text = lastOf(given, 'T')?.replace(/^=/, '')
+  if (text === undefined) return byItself ? 'process' : 'none'
+  if (text === '') return 'owner'
+  if (text === 'process' || text === 'parent' || text === 'owner') return text
+  throw fail('OPTION_INVALID', {
+    name: '--tree',
+    value: text,
+    why: 'there is no such relation',
+    accepted: nearest(text, ['process', 'parent', 'owner']) ?? 'process, parent or owner',
+  })
+}
+
+function readTask(given: Given): number | undefined {
+  const text = lastOf(given, 'p')
+  if (text === undefined) return undefined
+  const pid = /^\s*\+?\d+$/.test(text) ? Number(text) : 0
+  if (pid >= 1 && pid <= 0x7fff_ffff) return pid
+  throw fail('OPTION_INVALID', { name: '-p', value: text, why: 'it is not a process id', accepted: 'a number from 1' })
+}
+
+function readId(text: string): number {
+  const id = /^\s*\+?\d+$/.test(text) ? Number(text) : Number.NaN
+  if (id <= 0xffff_ffff) return id
+  throw fail('OPTION_INVALID', {
+    name: 'NAMESPACE',
+    value: text,
+    why: 'it is not the number of a namespace',
+    accepted: 'a number as in the column NS',
+  })
+}
+
+function readColumns(given: Given, usual: readonly LsnsColumn[]): readonly LsnsColumn[] {
+  const text = lastOf(given, 'o')
+  const base = valuesOf(given, 'output-all').length > 0 ? columns : usual
+  if (text === undefined) return base
+  const names = (text.startsWith('+') ? text.slice(1) : text).split(',')
+  const named = names.map((name) => {
+    const column = findColumn(name)
+    if (column) return column
+    const all = columns.map((one) => one.name)
+    throw fail('OPTION_INVALID', {
+      name: '-o',
+      value: name,
+      why: 'there is no such column',
+      accepted: nearest(name.toUpperCase(), all) ?? `some of ${all.join(', ')}`,
+    })
+  })
+  return text.startsWith('+') ? [...base, ...named] : named
+}
+
+function readFilter(given: Given): Filter | undefined {
+  const text = lastOf(given, 'Q')
+  if (text === undefined) return undefined
+  return parseFilter(
+    text,
+    Object.fromEntries(columns.map(({ name, number }) => [name, number ? 'integer' : 'string'] as const)),
+  )
+}

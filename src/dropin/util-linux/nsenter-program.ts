@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What nsenter(1) is asked for → Program, in that tool's order. Pure.
+
+import { namespaces } from '../../namespaces/namespace.ts'
+import type { Join } from '../../namespaces/setns.ts'
+import type { Op, Program } from '../../ops/ops.ts'
+import { execOp, type Launch, restoreOps, startOps, waitOp } from '../../plan/unshare.ts'
+
+/** As asked for; -1 for an id is its default. */
+export interface EnterRequest {
+  joins: Join[]
+  /** A cgroup.procs file. */
+  group?: string
+  /** Opened before. */
+  root?: string
+  directory?: string
+  /** Opened after. */
+  inside?: string
+  fork: boolean
+  uid?: number
+  gid?: number
+  preserveCredentials: boolean
+  keepCapabilities: boolean
+}
+
+const noId = 0xffff_ffff
+
+/** Both sections. */
+export function compileNsenter(request: EnterRequest, launch: Launch): Program {
+  return { outer: [...startOps(launch), waitOp()], inner: compileInner(request, launch) }
+}
+
+function compileInner(request: EnterRequest, launch: Launch): Op[] {
+  const { joins, group, root = '', directory = '', inside = '', fork, preserveCredentials } = request
+  const joinsUser = joins.some(({ kind }) => kind === 'user')
+  const inner: Op[] = restoreOps(launch)
+  // the paths are the caller's, so all of them are used before anything is entered
+  if (root || directory) inner.push({ op: 'holdDirectories', root, directory, origin: '--root, --wd' })
+  if (group !== undefined) inner.push({ op: 'joinGroup', path: group, origin: '--join-cgroup' })
+  if (joinsUser && !preserveCredentials) inner.push({ op: 'dropGroups', origin: '--user' })
+  if (joins.length > 0)
+    inner.push({
+      op: 'joinNamespaces',
+      paths: joins.map(({ path }) => path),
+      kinds: joins.map(({ kind }) => namespaces[kind].flag),
+      origin: joins.map(({ kind }) => `--${kind}`).join(' '),
+    })
+  if (root || directory || inside)
+    inner.push({ op: 'enterDirectories', inside, origin: inside ? '--wdns' : '--root, --wd' })
+  if (fork) inner.push({ op: 'fork', signal: 0, origin: '--pid' })
+  const becomesRoot = joinsUser && !preserveCredentials
+  const uid = request.uid ?? (becomesRoot ? 0 : undefined)
+  const gid = request.gid ?? (becomesRoot ? 0 : undefined)
+  if (uid !== undefined || gid !== undefined)
+    inner.push({
+      op: 'takeIds',
+      uid: uid ?? noId,
+      gid: gid ?? noId,
+      groups: gid === undefined ? 0 : becomesRoot ? 2 : 1,
+      origin: request.uid === undefined && request.gid === undefined ? '--user' : '--setuid, --setgid',
+    })
+  if (request.keepCapabilities && joinsUser) inner.push({ op: 'keepCapabilities', origin: '--keep-caps' })
+  if (!fork) inner.push({ op: 'dieWithParent', signal: 9, origin: 'the command' })
+  return [...inner, execOp(launch)]
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Directories for temporary files that outlive neither their process nor, after kill -9, the next run of the same command.
+import { closeSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { fail } from '../errors/errors.ts'
+import { claimDirectory, takeOver } from './claim.ts'
+import { readHost } from './host.ts'
+
+/** Makes `hutch-COMMAND-PID-PIDNS-XXXXXX`, and holds its lock until this process ends. @throws FILE_REFUSED */
+export function ownDirectory(command: 'replay' | 'tour'): string {
+  const { pid, pidNamespace } = readHost().owner
+  try {
+    const path = mkdtempSync(`${tmpdir()}/hutch-${command}-${pid}-${pidNamespace}-`)
+    claimDirectory(path)
+    return path
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    const remedy = `name a directory for temporary files that can be written: TMPDIR=DIR hutch ${command} ...`
+    throw fail('FILE_REFUSED', { what: 'make a directory in', path: tmpdir(), errno: code, remedy }, error)
+  }
+}
+
+/** Removes this user's directories of a command whose process was killed before it could remove them. */
+export function removeAbandoned(command: 'replay' | 'tour'): void {
+  const { pidNamespace } = readHost().owner
+  const shape = new RegExp(`^hutch-${command}-(\\d+)-(\\d+)-\\w+$`)
+  for (const name of namesIn(tmpdir())) {
+    const [, pid, namespace] = shape.exec(name) ?? []
+    const path = `${tmpdir()}/${name}`
+    // another user's directory could turn into something else while it is removed
+    const found = pid === undefined ? undefined : lstatSync(path, { throwIfNoEntry: false })
+    if (!found?.isDirectory() || found.uid !== process.getuid?.()) continue
+    const lock = takeOver(path, namespace === pidNamespace ? Number(pid) : undefined)
+    if (lock === undefined) continue
+    rmSync(path, { recursive: true, force: true })
+    closeSync(lock)
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
+}

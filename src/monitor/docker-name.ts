@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Docker calls a container, from its own state, which root can read: its group has only the id in its path. What is there is taken for
+// anybody's: no link is followed, not much is read, and a name is one that Docker gives or is none.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { allPaths, findPlace } from '../cgroup/group-paths.ts'
+import { fail, HutchError } from '../errors/errors.ts'
+import type { Host } from '../host/host.ts'
+import { asPrinted } from '../text/non-utf8.ts'
+import type { ContainerNames } from './container-name.ts'
+
+/** dockerd's usual data-root. */
+const containers = '/var/lib/docker/containers'
+/** Docker by systemd, and without. */
+const byId = /\/(?:docker-([0-9a-f]{64})\.scope|docker\/([0-9a-f]{64}))$/
+/** As dockerd checks it; it has a slash before it. */
+const nameOf = /^\/([a-zA-Z0-9][\w.-]{1,127})$/
+const mostBytes = 2 ** 20
+const mostKept = 10_000
+
+/** Reads the state of each id once. undefined: no group of Docker's, or a name that is not available. */
+export function readDockerNames(directory = containers): ContainerNames {
+  const known = new Map<string, string | undefined>()
+  return (path) => {
+    const [, scope, plain] = byId.exec(path) ?? []
+    const id = scope ?? plain
+    if (id === undefined) return undefined
+    if (known.has(id)) return known.get(id)
+    if (known.size >= mostKept) known.clear()
+    const name = readName(`${directory}/${id}`)
+    known.set(id, name)
+    return name
+  }
+}
+
+/**
+ * A group that there is, or that of the container of this name.
+ * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
+ */
+export function findGroup(host: Host, name: string, names: ContainerNames): string {
+  try {
+    return findPlace(host, asPrinted(name)).path
+  } catch (error) {
+    const path =
+      HutchError.is(error) && error.code === 'CGROUP_NOT_FOUND' ? findContainer(host, name, names) : undefined
+    if (path === undefined) throw error
+    return path
+  }
+}
+
+/** The group of the container of this name. @throws CGROUP_AMBIGUOUS */
+export function findContainer(host: Host, name: string, names: ContainerNames): string | undefined {
+  if (!nameOf.test(`/${name}`)) return undefined
+  const found = allPaths(host).filter((path) => names(path) === name)
+  if (found.length > 1) throw fail('CGROUP_AMBIGUOUS', { name, found })
+  return found[0]
+}
+
+function readName(directory: string): string | undefined {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
+  let [above, file] = [-1, -1]
+  try {
+    above = openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    file = openSync(`/proc/self/fd/${above}/config.v2.json`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    const found = fstatSync(file)
+    const { size } = found
+    if (!found.isFile() || size > mostBytes) return undefined
+    const bytes = Buffer.alloc(size)
+    const state: unknown = JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes, 0, size, 0)))
+    // null has none, and is caught
+    const { Name: name } = state as { Name?: unknown }
+    return typeof name === 'string' ? nameOf.exec(name)?.[1] : undefined
+  } catch {
+    // another user's, none of Docker's, or being written
+    return undefined
+  } finally {
+    for (const fd of [above, file]) if (fd >= 0) closeSync(fd)
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Metrics as text that Prometheus scrapes (text format 0.0.4), and as OpenMetrics 1.0: pure.
+import { escapeText } from '../../text/quote.ts'
+import type { Family, Point } from './metrics.ts'
+
+export const contentTypes = {
+  prometheus: 'text/plain; version=0.0.4; charset=utf-8',
+  openMetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+} as const
+
+export type Format = keyof typeof contentTypes
+
+/** What an Accept header prefers; Prometheus' own text where it says nothing else. */
+export function chooseFormat(accept: string | undefined): Format {
+  const open = Math.max(
+    ...(['', '0.0.1', '1.0.0'] as const).map((version) => weigh(accept, 'application/openmetrics-text', version)),
+  )
+  return open > 0 && open >= weigh(accept, 'text/plain') ? 'openMetrics' : 'prometheus'
+}
+
+/** Whether an Accept-Encoding header takes gzip. */
+export function takesGzip(header: string | undefined): boolean {
+  return weigh(header, 'gzip') > 0
+}
+
+/** The q that a header gives a word, with `version` if that is named: 0 where it is not in it (RFC 9110, 12.4.2). */
+function weigh(header: string | undefined, word: string, version?: string): number {
+  const weights = (header ?? '').split(',').map((part) => {
+    const [name, ...rest] = part.split(';').map((piece) =>
+      piece
+        .trim()
+        .toLowerCase()
+        .replace(/\s*=\s*/, '='),
+    )
+    const read = (key: string) => rest.find((piece) => piece.startsWith(`${key}=`))?.slice(key.length + 1)
+    if (name !== word || (version !== undefined && version !== (read('version') ?? '').replaceAll('"', ''))) return 0
+    const q = Number(read('q') ?? 1)
+    return q >= 0 && q <= 1 ? q : 0
+  })
+  return Math.max(...weights)
+}
+
+/** In OpenMetrics the name of a counter's family lacks the _total that its points have, units are told, and the end is marked. */
+export function formatMetrics(families: readonly Family[], format: Format): string {
+  const open = format === 'openMetrics'
+  // points of one group share their labels
+  const known = new Map<Point['labels'], string>()
+  const textOf = (labels: Point['labels']) => {
+    const before = known.get(labels)
+    if (before !== undefined) return before
+    const text = formatLabels(labels)
+    known.set(labels, text)
+    return text
+  }
+  const lines = families.flatMap(({ name, kind, help, points }) => {
+    const family = open && kind === 'counter' ? name.replace(/_total$/, '') : name
+    const unit = /_(seconds|bytes)$/.exec(family)?.[1]
+    return [
+      `# HELP ${family} ${escapeHelp(help)}`,
+      `# TYPE ${family} ${kind}`,
+      ...(open && unit ? [`# UNIT ${family} ${unit}`] : []),
+      ...points.map(({ labels, value }) => `${name}${textOf(labels)} ${value}`),
+    ]
+  })
+  return [...lines, ...(open ? ['# EOF'] : []), ''].join('\n')
+}
+
+function formatLabels(labels: Point['labels']): string {
+  const words = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`)
+  return words.length > 0 ? `{${words.join(',')}}` : ''
+}
+
+/** What others chose: it can end neither the quotes nor the line, nor steer a terminal. A reader gets an end of line as it was, others as their escape. */
+function escapeLabel(text: string): string {
+  const lines = text.split('\n').map((line) => escapeText(line).replaceAll('\t', '\\x09'))
+  return lines.join('\n').replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))
+}
+
+function escapeHelp(text: string): string {
+  return text.replace(/[\\\n]/g, (c) => (c === '\n' ? '\\n' : '\\\\'))
+}

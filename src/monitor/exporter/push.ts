@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Metrics by OTLP/HTTP (opentelemetry.io/docs/specs/otlp): pushed again and again, and what the receiver says of it.
+import { hostname } from 'node:os'
+import { gzipSync } from 'node:zlib'
+import { fail, quote } from '../../errors/errors.ts'
+import { tell as tellText } from '../../system/stderr.ts'
+import type { Look } from './collect.ts'
+import type { Target } from './otel-settings.ts'
+import { decodePartial, decodeRefusal, encodeOtlp } from './otlp.ts'
+
+declare const HUTCH_VERSION: string
+
+/** Of an answer, however long it is. */
+const mostBytes = 4096
+/** Answers after which the same may be tried again; with no answer at all it may be, too. */
+const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
+/** The wait after a first such failure; it doubles with each that follows. */
+const firstWaitMs = 1000
+const mostWaitMs = 60_000
+/** However long a receiver wants to be left alone. */
+const longestRetryAfterMs = 3_600_000
+
+export interface Push {
+  /** One push. @throws FILE_REFUSED */
+  once(): Promise<void>
+  /**
+   * Pushes at once and then after each interval, or when a wait for a receiver in trouble is over. Nothing is kept meanwhile:
+   * figures are sums, and the next push has them all. A failure is told once, and its end.
+   */
+  start(interval: number): void
+  stop(): void
+}
+
+/** What came of a push: nothing to tell, a warning or a failure; whether it may be tried again, and how long to wait for that at least. */
+interface Outcome {
+  warning?: string
+  failure?: string
+  retry?: boolean
+  waitMs?: number
+}
+
+export function openPush(look: () => Look, target: Target): Push {
+  const { url, timeoutMs } = target
+  const origin = { host: hostname(), version: HUTCH_VERSION, attributes: target.attributes }
+  const headers: [string, string][] = [
+    ...target.headers,
+    ['content-type', 'application/x-protobuf'],
+    ...(target.gzip ? [['content-encoding', 'gzip'] as [string, string]] : []),
+  ]
+  const late = `no answer in ${timeoutMs / 1000} s`
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  let current: AbortController | undefined
+  for (const warning of target.warnings) tell(warning)
+  const send = async (): Promise<Outcome> => {
+    const aborter = new AbortController()
+    current = aborter
+    const deadline = setTimeout(() => aborter.abort(late), timeoutMs)
+    try {
+      const { families, time } = look()
+      const bytes = encodeOtlp(families, time, origin)
+      const response = await fetch(url, {
+        method: 'POST',
+        headers,
+        body: target.gzip ? gzipSync(bytes, { level: 1 }) : bytes,
+        redirect: 'error',
+        signal: aborter.signal,
+      })
+      return judge(response, await readSome(response))
+    } catch (error) {
+      if (error === late) return { failure: late, retry: true }
+      const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException }
+      return { failure: quote(cause?.code ?? cause?.message ?? message), retry: true }
+    } finally {
+      clearTimeout(deadline)
+    }
+  }
+  return {
+    async once() {
+      const { failure, warning } = await send()
+      if (warning !== undefined) tell(warning)
+      if (failure === undefined) return
+      const remedy = 'check that an OTLP/HTTP receiver runs there, and read its log'
+      throw fail('FILE_REFUSED', { what: 'push metrics to', path: url.href, errno: failure, remedy })
+    },
+    start(interval) {
+      let due = performance.now()
+      let failures = 0
+      const told: Outcome = {}
+      const next = async () => {
+        const { failure, warning, retry, waitMs = 0 } = await send()
+        if (stopped) return
+        failures = retry ? failures + 1 : 0
+        if (failure !== undefined && told.failure === undefined)
+          tell(
+            `cannot push metrics to ${quote(url.href)}: ${failure}; ${retry ? 'it will be retried' : 'the next push is at the next interval'}`,
+          )
+        if (failure === undefined && told.failure !== undefined) tell('pushing metrics works again')
+        if (warning !== undefined && told.warning === undefined) tell(warning)
+        Object.assign(told, { failure, warning })
+        const now = performance.now()
+        due = retry ? now + Math.max(waitMs, backOff(failures, Math.random())) : Math.max(due + interval, now)
+        timer = setTimeout(next, due - now)
+      }
+      void next()
+    },
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+      current?.abort()
+    },
+  }
+}
+
+/** Milliseconds after so many failures in a row: twice as many each time, less up to half, so that many who push do not come at once. */
+export function backOff(failures: number, random: number): number {
+  return Math.min(mostWaitMs, firstWaitMs * 2 ** (failures - 1)) * (1 - random / 2)
+}
+
+function tell(text: string): void {
+  try {
+    tellText(`hutch: ${text}\n`)
+  } catch {
+    // nobody reads it: no reason to stop
+  }
+}
+
+export function judge(response: Response, body: Buffer): Outcome {
+  const { ok, status, headers } = response
+  const binary = headers.get('content-type')?.startsWith('application/x-protobuf')
+  if (ok) {
+    const partial = binary ? decodePartial(body) : undefined
+    return partial ? { warning: `the receiver left out ${partial.rejected} figures: ${quote(partial.why)}` } : {}
+  }
+  const said = (binary ? decodeRefusal(body) : body.toString()).split('\n', 1)[0]!.trim()
+  const failure = `it answers ${status}${said === '' ? '' : ` ${quote(said)}`}`
+  if (!retryable.has(status)) return { failure }
+  const after = headers.get('retry-after')
+  if (after === null) return { failure, retry: true }
+  // seconds or a date
+  const waitMs = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now()
+  return { failure, retry: true, waitMs: Math.min(Math.max(waitMs || 0, 0), longestRetryAfterMs) }
+}
+
+async function readSome(response: Response): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  for await (const piece of response.body ?? []) {
+    pieces.push(piece)
+    length += piece.length
+    if (length >= mostBytes) break
+  }
+  return Buffer.concat(pieces).subarray(0, mostBytes)
+}

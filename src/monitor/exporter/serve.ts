@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Metrics by HTTP, for Prometheus to scrape.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { hostname } from 'node:os'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { tell } from '../../system/stderr.ts'
+import { namesMachine } from './auth.ts'
+import type { Look } from './collect.ts'
+import { listen } from './listen.ts'
+import { chooseFormat, contentTypes, type Format, formatMetrics, takesGzip } from './prometheus-text.ts'
+
+/** Someone who opens connections and says nothing, or reads nothing, must not take all descriptors. */
+const mostConnections = 64
+const silentMs = 10_000
+
+const compress = promisify(gzip)
+
+/** @throws FILE_REFUSED */
+export async function serve(look: () => Look, [host, port]: [string, number]): Promise<Server> {
+  const answer = makeAnswers(look, host)
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+    void answer(request, response)
+  })
+  server.maxConnections = mostConnections
+  server.setTimeout(silentMs)
+  const { place } = await listen(server, host, port)
+  tell(`hutch: metrics at http://${place}/metrics\n`)
+  return server
+}
+
+type Answer = [status: number, body: string | Buffer, headers?: { [name: string]: string }]
+
+function makeAnswers(look: () => Look, listening: string) {
+  const textOf = makeTexts()
+  const choose = async ({ method, url, headers, socket }: IncomingMessage): Promise<Answer> => {
+    if (!mayAsk(headers.host, socket.localAddress ?? '', listening))
+      return [403, 'the Host header is not an address of this machine\n']
+    if (method !== 'GET' && method !== 'HEAD') return [405, 'ask by GET\n', { allow: 'GET, HEAD' }]
+    const path = url?.split('?', 1)[0]
+    if (path !== '/metrics') return [path === '/' ? 200 : 404, 'the metrics are at /metrics\n']
+    const format = chooseFormat(headers.accept)
+    const zipped = takesGzip(String(headers['accept-encoding'] ?? ''))
+    const body = await textOf(look(), format, zipped)
+    return [
+      200,
+      body,
+      {
+        'content-type': contentTypes[format],
+        ...(zipped && { 'content-encoding': 'gzip' }),
+        vary: 'accept, accept-encoding',
+      },
+    ]
+  }
+  return async (request: IncomingMessage, response: ServerResponse) => {
+    const [status, body, headers] = await choose(request).catch((error): Answer => [500, `${error.message}\n`])
+    response
+      .writeHead(status, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body), ...headers })
+      .end(request.method === 'HEAD' ? '' : body)
+  }
+}
+
+/** Each text is made once for all who ask for the same look. */
+function makeTexts() {
+  let last: Look | undefined
+  const texts = new Map<string, Promise<Buffer>>()
+  const make = async (look: Look, format: Format, zipped: boolean) => {
+    const text = Buffer.from(formatMetrics(look.families, format))
+    return zipped ? compress(text, { level: 1 }) : text
+  }
+  return (look: Look, format: Format, zipped: boolean): Promise<Buffer> => {
+    if (look !== last) texts.clear()
+    last = look
+    const key = `${format} ${zipped}`
+    const text = texts.get(key) ?? make(look, format, zipped)
+    texts.set(key, text)
+    return text
+  }
+}
+
+/** A page in a browser on this machine must not get at them by a name that points here. Whoever is not on it was let in by --listen. */
+function mayAsk(host: string | undefined, localAddress: string, listening: string): boolean {
+  if (host === undefined || !/^(::ffff:)?127\.|^::1$/.test(localAddress)) return true
+  const own = hostname()
+  const [name = ''] = host.split(':')
+  return namesMachine(host, [listening, own, ...(name.startsWith(`${own}.`) ? [name] : [])])
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which processes are in which group, over all hierarchies, and what they are: proc_pid_stat(5), proc_pid_status(5).
+import { listGroups, readMany, splitGroups } from '../cgroup/files.ts'
+import { hierarchies } from '../cgroup/group-paths.ts'
+import { fail } from '../errors/errors.ts'
+import type { Host } from '../host/host.ts'
+
+/** One process of a group. */
+export interface Member {
+  pid: number
+  parent: number
+  /** Effective. */
+  uid: number
+  /** As proc_pid_stat(5) has it: R, S, D, Z, T, … */
+  state: string
+  threads: number
+  /** Bytes in memory, shared ones counted. */
+  resident: number
+  /** CPU time, of those it waited for not counted. */
+  cpuUsec: number
+  /** Its words, or the name of a kernel thread or zombie in brackets. */
+  command: string
+  kernel: boolean
+}
+
+const kernelThread = 0x0020_0000
+
+/**
+ * The processes of each group that has some, or of one and those below it, by path; parents first. One that is in a group of one hierarchy
+ * and at the root of the others counts for that group; one in several groups is in each.
+ * @throws CGROUP_MISSING
+ */
+export function readMembers(host: Host, within = '/'): Map<string, Member[]> {
+  if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: 'look at groups' })
+  const pids = readPids(host, within)
+  const placed = new Set([...pids].flatMap(([path, members]) => (path === '/' ? [] : [...members])))
+  const root = pids.get('/')
+  for (const pid of placed) root?.delete(pid)
+  const known = readProcesses([...new Set([...pids.values()].flatMap((members) => [...members]))])
+  const groups = new Map<string, Member[]>()
+  for (const path of [...pids.keys()].sort(byTree)) {
+    const members = [...pids.get(path)!].sort((a, b) => a - b).flatMap((pid) => known.get(pid) ?? [])
+    if (members.length > 0) groups.set(path, members)
+  }
+  return groups
+}
+
+/** A group's children right behind it: NUL sorts before all that a name may have. */
+export function byTree(a: string, b: string): number {
+  const [left, right] = [a, b].map((path) => (path === '/' ? '' : path.replaceAll('/', '\0')))
+  return left! < right! ? -1 : Number(left! > right!)
+}
+
+function readPids(host: Host, within: string): Map<string, Set<number>> {
+  const found = new Map<string, Set<number>>()
+  for (const mount of new Set(hierarchies(host).map(([, { mount }]) => mount))) {
+    const top = within === '/' ? '' : within
+    const paths = [top, ...splitGroups(listGroups(mount + top)).map((path) => `${top}/${path}`)]
+    const texts = readMany(
+      paths.map((path) => mount + path),
+      ['cgroup.procs'],
+    )
+    for (const [i, path] of paths.entries())
+      for (const word of texts[i]!('cgroup.procs')?.split('\n') ?? []) {
+        // 0 is of another pid namespace
+        const pid = Number(word)
+        if (pid > 0) found.set(path || '/', (found.get(path || '/') ?? new Set()).add(pid))
+      }
+  }
+  return found
+}
+
+/** What is still there of them. */
+function readProcesses(pids: readonly number[]): Map<number, Member> {
+  const files = ['stat', 'status', 'cmdline'] as const
+  const found = new Map<number, Member>()
+  const texts = readMany(
+    pids.map((pid) => `/proc/${pid}`),
+    files,
+  )
+  for (const [i, pid] of pids.entries()) {
+    const [stat, status, cmdline] = files.map((file) => texts[i]!(file))
+    const member = parseProcess(pid, stat, status, cmdline)
+    if (member) found.set(pid, member)
+  }
+  return found
+}
+
+/** From the three files, in latin1 as the bulk read gives them. Pure. */
+export function parseProcess(
+  pid: number,
+  stat: string | undefined,
+  status: string | undefined,
+  cmdline: string | undefined,
+): Member | undefined {
+  const end = stat?.lastIndexOf(')') ?? -1
+  const uid = /^Uid:\t\d+\t(\d+)/m.exec(status ?? '')?.[1]
+  if (stat === undefined || end < 0 || uid === undefined) return undefined
+  // fields from the third on: state ppid … flags is the ninth, utime the fourteenth, num_threads the twentieth
+  const fields = stat.slice(end + 2).split(' ')
+  const words = cmdline?.replace(/\0+$/, '').replaceAll('\0', ' ')
+  const resident = Number(/^VmRSS:\s+(\d+) kB/m.exec(status ?? '')?.[1] ?? 0) * 1024
+  return {
+    pid,
+    parent: Number(fields[1]),
+    uid: Number(uid),
+    state: fields[0]!,
+    threads: Number(fields[17]),
+    resident,
+    // a tick is 10 ms on every architecture that counts here
+    cpuUsec: (Number(fields[11]) + Number(fields[12])) * 10_000,
+    command: decode(words || `[${stat.slice(stat.indexOf('(') + 1, end)}]`),
+    kernel: (Number(fields[6]) & kernelThread) !== 0,
+  }
+}
+
+function decode(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('utf8')
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Some samples of one group as few bytes, and back: pure. Varints, as LEB128 has them:
+//   devices, each as length and bytes; the first row; a bit for each column that changes; each of those as differences,
+//   zigzag, where 0 stands for a run of no change and is followed by its length less one.
+import type { GroupSample } from '../sample.ts'
+import { devicesOf, fixedColumns, fromRow, largest, toRow } from './columns.ts'
+
+/** What one file may make a reader hold at once. */
+const mostDevices = 512
+export const mostSamples = 600
+
+/** Samples of one group, one for each look; undefined where it was not there. */
+export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint8Array {
+  const devices = devicesOf(samples).slice(0, mostDevices)
+  const rows: Float64Array[] = []
+  for (const [i, sample] of samples.entries())
+    rows.push(i > 0 && sample === samples[i - 1] ? rows[i - 1]! : toRow(sample, devices))
+  const width = rows[0]?.length ?? 0
+  const out = makeWriter()
+  out.put(devices.length)
+  for (const device of devices) {
+    out.put(device.length)
+    for (let i = 0; i < device.length; i++) out.byte(device.charCodeAt(i) & 0xff)
+  }
+  for (let column = 0; column < width; column++) out.put(rows[0]![column]!)
+  const changing: number[] = []
+  for (let column = 0; column < width; column++)
+    if (rows.some((row) => row[column] !== rows[0]![column])) changing.push(column)
+  const mask = new Uint8Array((width + 7) >> 3)
+  for (const column of changing) mask[column >> 3]! |= 1 << (column & 7)
+  for (const bits of mask) out.byte(bits)
+  for (const column of changing) {
+    let run = 0
+    for (let i = 1; i <= rows.length; i++) {
+      const difference = i === rows.length || rows[i] === rows[i - 1] ? 0 : rows[i]![column]! - rows[i - 1]![column]!
+      if (i < rows.length && difference === 0) run++
+      else {
+        if (run > 0) {
+          out.byte(0)
+          out.put(run - 1)
+        }
+        run = 0
+        if (i < rows.length) out.put(difference < 0 ? -2 * difference - 1 : 2 * difference)
+      }
+    }
+  }
+  return out.end()
+}
+
+/** Figures that a reader may still hold: a run of equal rows takes no bytes in a file, and a changed row takes one byte. */
+export interface Budget {
+  figures: number
+}
+
+/**
+ * Returns what `encodeBlock` was given for `count` samples, or undefined if no block has these bytes or `budget` is used up.
+ * Equal neighbours are one object. The figures of the others are taken off the budget.
+ */
+export function decodeBlock(
+  bytes: Uint8Array,
+  count: number,
+  budget: Budget = { figures: Number.POSITIVE_INFINITY },
+): (GroupSample | undefined)[] | undefined {
+  if (!(count >= 1 && count <= mostSamples)) return undefined
+  const read = makeReader(bytes)
+  const devices: string[] = []
+  const deviceCount = read.next()
+  if (!(deviceCount <= mostDevices)) return undefined
+  for (let i = 0; i < deviceCount; i++) {
+    const name = read.take(read.next())
+    if (!name || name.length > 64) return undefined
+    devices.push(String.fromCharCode(...name))
+  }
+  const width = fixedColumns + 4 * devices.length
+  const first = new Float64Array(width)
+  for (let column = 0; column < width; column++) first[column] = read.next()
+  const mask = read.take((width + 7) >> 3)
+  if (!mask || first.some((coded) => !(coded <= largest + 2))) return undefined
+  const changed = new Uint8Array(count)
+  const columns: [column: number, figures: Float64Array][] = []
+  for (let column = 0; column < width; column++) {
+    if (!(mask[column >> 3]! & (1 << (column & 7)))) continue
+    const figures = readColumn(read, first[column]!, count, changed)
+    if (!figures) return undefined
+    columns.push([column, figures])
+  }
+  if (!read.over()) return undefined
+  budget.figures -= width * changed.reduce((sum, one) => sum + one, 1)
+  if (budget.figures < 0) return undefined
+  const samples: (GroupSample | undefined)[] = []
+  for (let i = 0; i < count; i++) {
+    if (i > 0 && changed[i] === 0) {
+      samples.push(samples[i - 1])
+      continue
+    }
+    for (const [column, figures] of columns) first[column] = figures[i]!
+    samples.push(fromRow(first, devices))
+  }
+  return samples
+}
+
+function readColumn(read: Reader, from: number, count: number, changed: Uint8Array): Float64Array | undefined {
+  const figures = new Float64Array(count)
+  figures[0] = from
+  for (let i = 1; i < count; ) {
+    const word = read.next()
+    if (word === 0) {
+      const run = read.next() + 1
+      if (!(run <= count - i)) return undefined
+      figures.fill(figures[i - 1]!, i, i + run)
+      i += run
+      continue
+    }
+    const figure = figures[i - 1]! + (word % 2 === 1 ? -(word + 1) / 2 : word / 2)
+    if (!(figure >= 0 && figure <= largest + 2)) return undefined
+    figures[i] = figure
+    changed[i] = 1
+    i++
+  }
+  return figures
+}
+
+/** Times in milliseconds, each behind the one before: differences of differences. */
+export function encodeTimes(times: readonly number[]): Uint8Array {
+  const out = makeWriter()
+  let [last, step] = [0, 0]
+  for (const time of times) {
+    const difference = time - last - step
+    out.put(difference < 0 ? -2 * difference - 1 : 2 * difference)
+    step = time - last
+    last = time
+  }
+  return out.end()
+}
+
+/** Undefined if they are not as `encodeTimes` writes them, or too many. */
+export function decodeTimes(bytes: Uint8Array): number[] | undefined {
+  const read = makeReader(bytes)
+  const times: number[] = []
+  let [last, step] = [0, 0]
+  while (!read.over()) {
+    const word = read.next()
+    step += word % 2 === 1 ? -(word + 1) / 2 : word / 2
+    last += step
+    if (!(last <= largest && (times.length === 0 ? last >= 0 : step > 0)) || times.length === mostSamples)
+      return undefined
+    times.push(last)
+  }
+  return times.length > 0 ? times : undefined
+}
+
+function makeWriter() {
+  let bytes = new Uint8Array(1024)
+  let at = 0
+  const byte = (value: number) => {
+    if (at === bytes.length) {
+      const more = new Uint8Array(2 * at)
+      more.set(bytes)
+      bytes = more
+    }
+    bytes[at++] = value
+  }
+  return {
+    byte,
+    put(value: number) {
+      let rest = value
+      // beyond 31 bits the bit operators would cut
+      for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) byte((rest % 128) | 128)
+      for (; rest >= 128; rest >>>= 7) byte((rest & 127) | 128)
+      byte(rest)
+    },
+    end: () => bytes.slice(0, at),
+  }
+}
+
+interface Reader {
+  /** NaN behind the end. */
+  next(): number
+  take(count: number): Uint8Array | undefined
+  over(): boolean
+}
+
+function makeReader(bytes: Uint8Array): Reader {
+  let at = 0
+  return {
+    next() {
+      let value = 0
+      for (let scale = 1; at < bytes.length && scale < 2 ** 56; scale *= 128) {
+        const byte = bytes[at++]!
+        value += (byte & 127) * scale
+        if (byte < 128) return value
+      }
+      at = bytes.length + 1
+      return Number.NaN
+    },
+    take(count) {
+      if (!(count <= bytes.length - at)) return undefined
+      at += count
+      return bytes.subarray(at - count, at)
+    },
+    over: () => at === bytes.length,
+  }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A recording's file as it was at one moment, while somebody may be writing it.
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fail } from '../../errors/errors.ts'
+
+/** SQLite's name for the log that is written ahead. */
+const log = '-wal'
+/** A recording is written once a minute, within a moment. */
+const tries = 20
+const wait = 50
+/** SQLite as WebAssembly does not take more. */
+const largestFile = 2 ** 31
+
+/**
+ * Copies a database with its log, until nobody wrote to them meanwhile.
+ * @throws FILE_REFUSED, RECORD_INVALID
+ */
+export async function copyFile(path: string, to: string): Promise<void> {
+  closeSync(open(path))
+  for (let i = 0; i < tries; i++) {
+    const before = stateOf(path)
+    copyBytes(path, to)
+    if (before.includes(log)) copyBytes(path + log, to + log)
+    if (stateOf(path) === before) return
+    await pause(wait)
+  }
+  throw fail('RECORD_INVALID', { path, why: 'it changes too fast' })
+}
+
+/** Changes when the file does. */
+function stateOf(path: string): string {
+  const words = ['', log].map((end) => {
+    const file = statSync(`${path}${end}`, { throwIfNoEntry: false, bigint: true })
+    return file && file.size > 0n ? `${end} ${file.ino} ${file.size} ${file.mtimeNs}` : ''
+  })
+  return words.join('')
+}
+
+function copyBytes(path: string, to: string): void {
+  const from = open(path)
+  try {
+    const file = fstatSync(from)
+    if (!file.isFile()) throw fail('RECORD_INVALID', { path, why: 'it is not a regular file' })
+    if (file.size > largestFile) throw fail('RECORD_INVALID', { path, why: 'it is larger than 2 GiB' })
+    const out = openSync(to, 'w', 0o600)
+    try {
+      const buffer = Buffer.allocUnsafe(2 ** 20)
+      for (let at = 0; ; ) {
+        const count = readSync(from, buffer, 0, buffer.length, at)
+        if (count === 0) break
+        writeAll(out, buffer.subarray(0, count), to)
+        at += count
+      }
+    } finally {
+      closeSync(out)
+    }
+  } finally {
+    closeSync(from)
+  }
+}
+
+function writeAll(out: number, bytes: Buffer, path: string): void {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(out, bytes, at)
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    const remedy = 'name a directory with space for a copy of the recording: TMPDIR=DIR hutch replay ...'
+    throw fail('FILE_REFUSED', { what: 'make a copy in', path: dirname(path), errno: code, remedy }, error)
+  }
+}
+
+/** Without waiting for whoever is at the other end of a pipe. */
+function open(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    throw fail('FILE_REFUSED', { what: 'read', path, errno: code, remedy: 'name a file that hutch record wrote' })
+  }
+}

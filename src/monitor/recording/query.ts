@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a recording knows of one group, for who asks why something happened to it: how full it was, and when processes were killed.
+
+import { formatSize } from '../../text/units.ts'
+import type { Line } from '../../verdict/limit-words.ts'
+import { formatTime } from '../../why/memory.ts'
+import type { GroupSample } from '../sample.ts'
+import { findGroups, openRecording } from './recording.ts'
+
+/** One group in a recording; times are milliseconds since 1970. */
+export interface Recalled {
+  file: string
+  group: string
+  from: number
+  to: number
+  /** The largest of all looks, and when. Bytes; tasks; percent of ten seconds in which some task waited for memory. */
+  memory?: { most: number; at: number }
+  pids?: { most: number; at: number }
+  memoryPressure?: { most: number; at: number }
+  /** Processes killed by the OOM killer. */
+  kills: { at: number; count: number }[]
+  /** When it was throttled for memory.high, and how often in the minute from then. */
+  slowed: { at: number; count: number }[]
+  /** When it was removed, if it was. */
+  gone?: number
+}
+
+/** A group by its path, or by the end of it that no other has. Undefined: the recording has never seen it. @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
+export async function recall(file: string, name: string): Promise<Recalled | undefined> {
+  const recording = await openRecording(file)
+  try {
+    const [path, other] = findGroups(recording, name)
+    if (path === undefined || other !== undefined) return undefined
+    const looks = recording.history(path, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
+    const events = recording.events().filter((event) => event.path === path)
+    const first = looks[0]
+    if (!first) return undefined
+    const most = (key: 'memory' | 'pids' | 'memoryPressure', read: (sample: GroupSample) => number | undefined) => {
+      let found: { most: number; at: number } | undefined
+      for (const { time, sample } of looks) {
+        const value = read(sample)
+        if (value !== undefined && value > (found?.most ?? 0)) found = { most: value, at: time }
+      }
+      return found && { [key]: found }
+    }
+    const last = events.at(-1)
+    const those = (wanted: string) =>
+      events.filter(({ kind }) => kind === wanted).map(({ time, count }) => ({ at: time, count }))
+    return {
+      file,
+      group: path,
+      from: first.time,
+      to: looks.at(-1)!.time,
+      ...most('memory', (sample) => sample.memory),
+      ...most('pids', (sample) => sample.pids),
+      ...most('memoryPressure', (sample) => sample.memoryPressure?.some.avg10),
+      kills: those('oom'),
+      slowed: those('high'),
+      ...(last?.kind === 'gone' && { gone: last.time }),
+    }
+  } finally {
+    recording.close()
+  }
+}
+
+/** How often, in all. */
+export function total(events: readonly { count: number }[]): number {
+  return events.reduce((sum, { count }) => sum + count, 0)
+}
+
+/** Label and text, a line each. */
+export function recalledLines({ file, from, to, memory, pids, memoryPressure, kills, slowed, gone }: Recalled): Line[] {
+  const lines: Line[] = [
+    [
+      'recorded',
+      `in ${file}, from ${formatTime(from)} to ${formatTime(to)}${gone === undefined ? '' : `, and removed at ${formatTime(gone)}`}`,
+    ],
+  ]
+  if (memory) lines.push(['memory', `at most ${formatSize(memory.most)}, at ${formatTime(memory.at)}`])
+  if (pids) lines.push(['tasks', `at most ${pids.most}, at ${formatTime(pids.at)}`])
+  if (memoryPressure)
+    lines.push([
+      'pressure',
+      `some task waited for memory ${memoryPressure.most} % of the time, at ${formatTime(memoryPressure.at)}`,
+    ])
+  const times = total(slowed)
+  if (times > 0)
+    lines.push([
+      'slowed',
+      `${times} ${times === 1 ? 'time' : 'times'} by memory.high, from ${formatTime(slowed[0]!.at)} to ${formatTime(slowed.at(-1)!.at)}`,
+    ])
+  const count = total(kills)
+  if (count > 0) lines.push(['killed', `${count} for memory, the last at ${formatTime(kills.at(-1)!.at)}`])
+  return lines
+}

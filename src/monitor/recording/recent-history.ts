@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `hutch record` saw before a limit stopped a job: a few lines for its verdict, from a file that is looked at where it lies, within a moment, or not at all.
+import { closeSync, constants, fstatSync, openSync, readSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { pathOfDirectory } from '../../cgroup/group-paths.ts'
+import { fail } from '../../errors/errors.ts'
+import { readHost } from '../../host/host.ts'
+import { ownDirectory } from '../../host/own-directory.ts'
+import { escapeUnsafe } from '../../text/quote.ts'
+import { formatSize } from '../../text/units.ts'
+import type { Line } from '../../verdict/limit-words.ts'
+import type { Result } from '../../verdict/result.ts'
+import { formatTime } from '../../why/memory.ts'
+import type { GroupSample, Pressure } from '../sample.ts'
+import { makeRecording, type Recording } from './recording.ts'
+import { checkTables, openDatabase } from './sqlite.ts'
+
+/** One look at one group. */
+export interface Look {
+  time: number
+  sample: GroupSample
+}
+
+/** Milliseconds after which a slow disk or a large file is left alone. */
+const usualPatience = 300
+/** The log of changes is copied: a recorder keeps it below 4 MiB. */
+const largestLog = 16 * 2 ** 20
+
+/** Lines for a job that ended just now, none where the file does not help; it never throws. */
+export async function glance(file: string, result: Result, patience = usualPatience): Promise<Line[]> {
+  const until = Date.now()
+  const from = until - result.durationMs
+  try {
+    const host = readHost()
+    const groups = groupsOf(result).map((directory) => pathOfDirectory(host, directory))
+    return await lookInto(file, (recording) => {
+      const deadline = Date.now() + patience
+      return groups.flatMap((group, i) =>
+        describeLooks(i === 0 ? undefined : group, readLooks(recording, group, from, until, deadline)),
+      )
+    })
+  } catch {
+    return []
+  }
+}
+
+/** The job's, and that above it whose limit was hit. */
+function groupsOf({ cgroup, cause }: Result): string[] {
+  const above = cause.limit?.level === 'ancestor' ? cause.limit.group : undefined
+  return [cgroup.path, above].filter((path) => path !== undefined)
+}
+
+function readLooks(recording: Recording, group: string, from: number, until: number, deadline: number): Look[] {
+  const looks: Look[] = []
+  for (const span of recording.spans) {
+    if (span.end < from || span.start > until) continue
+    if (Date.now() > deadline) return []
+    looks.push(...recording.history(group, Math.max(from, span.start), Math.min(until, span.end), [span]))
+  }
+  return looks
+}
+
+/**
+ * A recorder holds its file, so the file is opened under another name, for reading alone, beside a copy of its log. What is not
+ * this user's or root's, or can be written by others, is not opened; what was written meanwhile is not believed.
+ */
+async function lookInto<T>(path: string, look: (recording: Recording) => T[]): Promise<T[]> {
+  const fd = openOwn(path)
+  try {
+    const directory = ownDirectory('replay')
+    try {
+      return await lookFrom(directory, path, fd, look)
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+async function lookFrom<T>(
+  directory: string,
+  path: string,
+  fd: number,
+  look: (recording: Recording) => T[],
+): Promise<T[]> {
+  const before = stateOf(path, fd)
+  const name = `${directory}/file`
+  symlinkSync(`/proc/self/fd/${fd}`, name)
+  copyLog(`${path}-wal`, `${name}-wal`)
+  const db = await openDatabase(name, true, path)
+  try {
+    db.exec('PRAGMA locking_mode=exclusive')
+    checkTables(db, path)
+    const found = look(makeRecording(db, path))
+    return stateOf(path, fd) === before ? found : []
+  } finally {
+    db.close()
+  }
+}
+
+function openOwn(path: string): number {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  const file = fstatSync(fd)
+  const own = file.uid === 0 || file.uid === process.geteuid?.()
+  if (file.isFile() && own && (file.mode & 0o022) === 0) return fd
+  closeSync(fd)
+  throw fail('RECORD_INVALID', { path, why: 'other users may have written it' })
+}
+
+function stateOf(path: string, fd: number): string {
+  const log = openLog(`${path}-wal`)
+  const { size, mtimeNs } = fstatSync(fd, { bigint: true })
+  const ahead = log === undefined ? undefined : fstatSync(log, { bigint: true })
+  if (log !== undefined) closeSync(log)
+  return [size, mtimeNs, ahead?.ino, ahead?.size, ahead?.mtimeNs].join(' ')
+}
+
+/** Undefined when there is none: its recorder has ended. */
+function openLog(path: string): number | undefined {
+  try {
+    return openOwn(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function copyLog(path: string, to: string): void {
+  const fd = openLog(path)
+  if (fd === undefined) return
+  try {
+    const { size } = fstatSync(fd)
+    if (size > largestLog) throw fail('RECORD_INVALID', { path, why: 'its log is too long' })
+    const bytes = Buffer.alloc(size)
+    writeFileSync(to, bytes.subarray(0, readSync(fd, bytes, 0, size, 0)), { mode: 0o600 })
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** When it was seen, since when its memory rose, and how long its tasks waited at worst; `group` where it is not the job's own. */
+export function describeLooks(group: string | undefined, looks: readonly Look[]): Line[] {
+  const [first, last] = [looks[0], looks.at(-1)]
+  // one look tells of no change
+  if (!first || !last || first === last) return []
+  const whose = group === undefined ? '' : `${escapeUnsafe(group)}, `
+  return [
+    ['recorded', `${whose}${formatTime(first.time)} to ${formatClock(last.time)}, by hutch record`],
+    ...riseLine(looks),
+    ...waitLine(looks),
+  ]
+}
+
+/** Less than this share of the whole is no rise. */
+const noRise = 0.1
+
+/** From the last look before its peak at which it had no more than the lowest tenth of the way. */
+function riseLine(looks: readonly Look[]): Line[] {
+  const known = looks.flatMap(({ time, sample: { memory } }) => (memory === undefined ? [] : [{ time, memory }]))
+  const [first] = known
+  if (!first) return []
+  const top = known.reduce((a, b) => (b.memory > a.memory ? b : a))
+  const before = known.slice(0, known.indexOf(top) + 1)
+  const low = before.reduce((least, { memory }) => Math.min(least, memory), top.memory)
+  const rise = top.memory - low
+  if (rise < top.memory * noRise) return [['memory', `at most ${formatSize(top.memory)}, and never much less`]]
+  const start = before.findLast(({ memory }) => memory <= low + rise * noRise)!
+  return [
+    [
+      'memory',
+      `rose from ${formatSize(start.memory)} at ${formatClock(start.time)} to ${formatSize(top.memory)} at ${formatClock(top.time)}`,
+    ],
+  ]
+}
+
+const waits = [
+  ['memory', ({ memoryPressure }: GroupSample) => memoryPressure],
+  ['a CPU', ({ cpuPressure }: GroupSample) => cpuPressure],
+  ['a disk', ({ ioPressure }: GroupSample) => ioPressure],
+] as const
+/** Percent of ten seconds: less is no pressure. */
+const littleWait = 5
+
+function waitLine(looks: readonly Look[]): Line[] {
+  const worst = waits.flatMap(([resource, read]) => {
+    const share = (look: Look) => (read(look.sample) as Pressure | undefined)?.some.avg10 ?? 0
+    const most = looks.reduce((a, b) => (share(b) > share(a) ? b : a))
+    return share(most) < littleWait
+      ? []
+      : [`some task waited for ${resource} ${share(most)} % of the time at ${formatClock(most.time)}`]
+  })
+  return worst.length === 0 ? [] : [['pressure', worst.join('; ')]]
+}
+
+function formatClock(at: number): string {
+  return formatTime(at).slice(11)
+}

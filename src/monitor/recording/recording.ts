@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// A recording as it is read: a private copy of the file is opened, so that the file and its recorder are never held up, and a hostile file is only data.
+import { rmSync } from 'node:fs'
+import { fail } from '../../errors/errors.ts'
+import { ownDirectory, removeAbandoned } from '../../host/own-directory.ts'
+import { byTree } from '../processes.ts'
+import type { GroupSample, Snapshot } from '../sample.ts'
+import { type Budget, decodeBlock, decodeTimes } from './column-codec.ts'
+import { copyFile } from './copy.ts'
+import { checkTables, type Database, guard, openDatabase } from './sqlite.ts'
+
+/** Some looks that were written together. */
+export interface Span {
+  id: number
+  /** Milliseconds between two looks, as planned. */
+  step: number
+  start: number
+  end: number
+}
+
+/** What happened to a group: it came, it is gone, processes were killed for memory (oom), it was throttled for memory.high (high; the time is that of the first in a minute). */
+export interface RecordedEvent {
+  time: number
+  path: string
+  kind: string
+  count: number
+}
+
+export interface Recording {
+  /** By time. */
+  spans: readonly Span[]
+  read(span: Span): Snapshot[]
+  paths(): string[]
+  events(): RecordedEvent[]
+  /** One group between two times, both included; of `among`, if only some spans are to be looked at. */
+  history(path: string, from: number, to: number, among?: readonly Span[]): { time: number; sample: GroupSample }[]
+  close(): void
+}
+
+/** Samples of a span: of 100,000 groups, and then some. */
+const mostAtOnce = 10_000_000
+/** Figures of one question: a minute of 140,000 idle or 2,400 busy groups, or 40 hours of one group each second; 128 MiB at most. */
+const maxFigures = 5_000_000
+
+/** @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
+export async function openRecording(path: string): Promise<Recording> {
+  removeAbandoned('replay')
+  const directory = ownDirectory('replay')
+  const removeAtExit = () => rmSync(directory, { recursive: true, force: true })
+  process.on('exit', removeAtExit)
+  try {
+    const copy = `${directory}/copy`
+    await copyFile(path, copy)
+    // not only to be read: what a recorder has in its log is taken over, in the copy
+    const db = await openDatabase(copy, false, path)
+    guard(path, () => db.exec('PRAGMA locking_mode=exclusive; BEGIN; SELECT 1 FROM sqlite_schema'))
+    checkTables(db, path)
+    return makeRecording(db, path)
+  } finally {
+    // it stays open; its name has done its duty
+    process.off('exit', removeAtExit)
+    removeAtExit()
+  }
+}
+
+/** The paths of groups that are meant by a path, or by the end of one. */
+export function findGroups(recording: Recording, name: string): string[] {
+  const ends = recording.paths().filter((path) => path === name || path.endsWith(`/${name}`))
+  return ends.includes(name) ? [name] : ends
+}
+
+/** What a file has of one group between two times, for one question. */
+export async function history(path: string, group: string, from: number, to: number) {
+  const recording = await openRecording(path)
+  try {
+    return recording.history(group, from, to)
+  } finally {
+    recording.close()
+  }
+}
+
+/** `path` is what errors name. @throws RECORD_INVALID */
+export function makeRecording(db: Database, path: string): Recording {
+  const invalid = (why: string) => fail('RECORD_INVALID', { path, why })
+  const select = (sql: string, values: (number | string)[] = []) => guard(path, () => db.all(sql, values))
+  const spans = select('SELECT id, step, start, end FROM spans ORDER BY start LIMIT 200000').map((row) => {
+    if (Object.values(row).some((figure) => typeof figure !== 'number' || !(Math.abs(figure) <= 8.64e15)))
+      throw invalid('it contains an invalid time')
+    return row as unknown as Span
+  })
+  const bytes = (found: unknown) => (found instanceof Uint8Array ? found : new Uint8Array())
+  const timesOf = (span: Span) => {
+    const times = decodeTimes(bytes(select('SELECT times FROM spans WHERE id = ?', [span.id])[0]?.times))
+    if (!times) throw invalid(`the times of span ${span.id} are damaged`)
+    return times
+  }
+  const decode = (found: unknown, count: number, span: Span, budget: Budget) => {
+    const samples = decodeBlock(bytes(found), count, budget)
+    if (budget.figures < 0) throw invalid(`it has more than ${maxFigures} figures to be read at once`)
+    if (!samples) throw invalid(`a block of span ${span.id} is damaged`)
+    return samples
+  }
+  return {
+    spans,
+    read(span) {
+      const times = timesOf(span)
+      const count = Number(select('SELECT count(*) AS blocks FROM blocks WHERE span = ?', [span.id])[0]?.blocks)
+      if (count * times.length > mostAtOnce) throw invalid(`span ${span.id} has too many groups`)
+      const groups = times.map(() => new Map<string, GroupSample>())
+      const blocks = select('SELECT path, samples FROM blocks JOIN groups ON groups.id = member WHERE span = ?', [
+        span.id,
+      ])
+        .map(({ path: group, samples }) => [String(group), samples] as const)
+        .sort(([a], [b]) => byTree(a, b))
+      const budget = { figures: maxFigures }
+      for (const [group, samples] of blocks)
+        for (const [i, sample] of decode(samples, times.length, span, budget).entries())
+          if (sample) groups[i]!.set(group, sample)
+      return times.map((time, i) => ({ time, groups: groups[i]! }))
+    },
+    paths: () =>
+      select('SELECT path FROM groups')
+        .map(({ path: group }) => String(group))
+        .sort(byTree),
+    events: () =>
+      select(
+        'SELECT time, path, kind, count FROM events JOIN groups ON groups.id = member ORDER BY time LIMIT 100000',
+      ).map(({ time, path: group, kind, count }) => ({
+        time: Number(time),
+        path: String(group),
+        kind: String(kind),
+        count: Number(count),
+      })),
+    history(group, from, to, among = spans) {
+      const budget = { figures: maxFigures }
+      return among
+        .filter((span) => span.end >= from && span.start <= to)
+        .flatMap((span) => {
+          const sql = 'SELECT samples FROM blocks JOIN groups ON groups.id = member WHERE path = ? AND span = ? LIMIT 1'
+          const [block] = select(sql, [group, span.id])
+          if (!block) return []
+          const times = timesOf(span)
+          return decode(block.samples, times.length, span, budget).flatMap((sample, i) =>
+            sample && times[i]! >= from && times[i]! <= to ? [{ time: times[i]!, sample }] : [],
+          )
+        })
+    },
+    close: () => db.close(),
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ports of slirp4netns(1): it takes them as JSON on a socket, one order a connection.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { fail } from '../errors/errors.ts'
+import { plain } from '../text/quote.ts'
+import type { Publish } from './network.ts'
+
+/** The address that slirp4netns gives to the namespace. */
+const guest = '10.0.2.100'
+
+/** A place for its socket, in a directory that only this user may enter. */
+export function openOrders() {
+  const directory = mkdtempSync(`${tmpdir()}/hutch-slirp-`)
+  const socket = `${directory}/orders`
+  return {
+    socket,
+    /** @throws NETWORK_REFUSED */
+    forward: (port: Publish) => forward(socket, port),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  }
+}
+
+async function forward(socket: string, port: Publish): Promise<void> {
+  const order = {
+    execute: 'add_hostfwd',
+    arguments: {
+      proto: port.protocol,
+      host_addr: port.address || '0.0.0.0',
+      host_port: port.hostPort,
+      guest_addr: guest,
+      guest_port: port.port,
+    },
+  }
+  const answer = await ask(socket, JSON.stringify(order))
+  const refused = /"error"\s*:\s*\{[^}]*"desc"\s*:\s*"([^"]*)"/.exec(answer)?.[1]
+  if (refused === undefined && /"return"/.test(answer)) return
+  throw fail('NETWORK_REFUSED', {
+    what: `publish port ${port.hostPort}`,
+    by: 'slirp4netns',
+    evidence: [plain(refused ?? 'it did not answer')],
+    remedy: 'publish free ports; those below 1024 need root, or sysctl net.ipv4.ip_unprivileged_port_start',
+  })
+}
+
+/** '' when it does not answer. */
+function ask(path: string, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = ''
+    const socket = connect(path, () => socket.end(text))
+    socket.setTimeout(10_000, () => socket.destroy())
+    socket.on('data', (data: Buffer) => {
+      if (answer.length < 65_536) answer += data.toString('utf8')
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(answer))
+  })
+}

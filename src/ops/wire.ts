@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wire format of a program; native/wire/program.h is this file's twin and describes it.
+import { encodePath } from '../text/non-utf8.ts'
+import { type Op, ops, type Program } from './ops.ts'
+
+/** "hut1", little-endian. */
+export const programMagic = 0x31747568
+
+/** A failed inner op tells errno, and above it which part of the op was refused: see stepParts. */
+export const stepPart = 4096
+
+/** The parts, as program.h numbers them. */
+export const stepParts = [
+  'whole',
+  'source',
+  'target',
+  'attributes',
+  'file system',
+  'attach',
+  'layer',
+  'filter',
+  'process',
+  'read only',
+  'no suid',
+  'no dev',
+  'no exec',
+] as const
+
+let scratch = Buffer.alloc(1 << 16)
+let at = 0
+
+function reserve(size: number): void {
+  if (at + size <= scratch.length) return
+  const larger = Buffer.alloc(Math.max(scratch.length * 2, at + size))
+  scratch.copy(larger, 0, 0, at)
+  scratch = larger
+}
+
+function putU32(value: number): void {
+  reserve(4)
+  at = scratch.writeUInt32LE(value >>> 0, at)
+}
+
+function pad(): void {
+  reserve(4)
+  while (at & 3) scratch[at++] = 0
+}
+
+/** The bytes and a NUL, not padded. */
+function putText(text: string): void {
+  reserve(text.length * 3 + 1)
+  const bytes = encodePath(text)
+  at += typeof bytes === 'string' ? scratch.write(text, at, 'utf8') : bytes.copy(scratch, at)
+  scratch[at++] = 0
+}
+
+const put = {
+  u32: putU32,
+  u64(value: number): void {
+    putU32(value % 0x1_0000_0000)
+    putU32(Math.floor(value / 0x1_0000_0000))
+  },
+  string(text: string): void {
+    const start = at
+    putU32(0)
+    putText(text)
+    scratch.writeUInt32LE(at - start - 5, start)
+    pad()
+  },
+  strings(texts: readonly string[]): void {
+    putU32(texts.length)
+    const start = at
+    putU32(0)
+    if (texts.length > 0) putText(texts.join('\0'))
+    scratch.writeUInt32LE(at - start - 4, start)
+    pad()
+  },
+  numbers(values: readonly number[]): void {
+    putU32(values.length)
+    for (const value of values) putU32(value)
+  },
+}
+
+// per op, once: its fields in order, so that encoding walks a flat list
+const layouts = new Map(
+  Object.entries(ops).map(([name, op]) => [name, Object.entries(op.fields) as [string, keyof typeof put][]]),
+)
+
+function putOps(list: readonly Op[]): number {
+  const section = at
+  for (const op of list) {
+    putU32(ops[op.op].code)
+    const start = at
+    putU32(0)
+    for (const [field, type] of layouts.get(op.op)!) put[type]((op as Record<string, unknown>)[field] as never)
+    scratch.writeUInt32LE(at - start - 4, start)
+  }
+  return at - section
+}
+
+/** The program as native/wire/program.h has it. The bytes are valid until the next call. */
+export function encodeProgram(program: Program): Uint8Array {
+  at = 0
+  putU32(programMagic)
+  at += 12
+  const outer = putOps(program.outer)
+  const inner = putOps(program.inner)
+  scratch.writeUInt32LE(outer, 4)
+  scratch.writeUInt32LE(inner, 8)
+  scratch.writeUInt32LE(0, 12)
+  return scratch.subarray(0, at)
+}
+
+/** An order is at most this long: native/wire/program.h has the same, with the word before the ops. */
+export const orderBytesAtMost = 131_072 - 4
+
+/** Inner ops alone, as an order to a waiting job has them. The bytes are valid until the next call. */
+export function encodeOrder(list: readonly Op[]): Uint8Array {
+  at = 0
+  putOps(list)
+  return scratch.subarray(0, at)
+}
+
+/** Fields alone, one after another, as an op has them: a copy. */
+export function encodeFields(
+  fields: readonly (['string', string] | ['strings', readonly string[]] | ['numbers', readonly number[]])[],
+): Buffer {
+  at = 0
+  for (const [type, value] of fields) put[type](value as never)
+  return Buffer.from(scratch.subarray(0, at))
+}
+
+/**
+ * Splits what readFile ops brought home: outer step → the file's text. A file
+ * that could not be read is missing from the map.
+ */
+export function decodeFigures(bytes: Buffer | undefined): Map<number, string> {
+  const figures = new Map<number, string>()
+  for (let i = 0; bytes && i + 8 <= bytes.length; ) {
+    const step = bytes.readUInt32LE(i)
+    const length = bytes.readInt32LE(i + 4)
+    i += 8
+    if (length < 0) continue
+    figures.set(step, bytes.toString('latin1', i, i + length))
+    i += (length + 3) & ~3
+  }
+  return figures
+}

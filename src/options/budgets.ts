@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options that judge a program → their part of a Spec: CPU time, what it may use beyond that, how much it may write.
+import { fail } from '../errors/errors.ts'
+import { parseDuration, parseSize } from '../text/units.ts'
+import type { Door } from './spec.ts'
+
+/** Options that bound what a run may come to as a whole. */
+export interface JudgingOptions {
+  /** CPU time of all its processes together, user and system: milliseconds, or a text such as `'2s'`. Beyond it all of it is killed. */
+  cpuTime?: number | string
+  /** CPU time that it may use beyond `cpuTime` before it is killed, so that its true need is known. */
+  extraTime?: number | string
+  /** Bytes, or a text such as `'1M'`, that it may write to stdout, and as many to stderr. Beyond it all of it is killed. */
+  maxOutput?: number | string
+}
+
+/** What they come to; absent is no limit. */
+export interface JudgingSpec {
+  cpuTimeMs?: number
+  extraTimeMs?: number
+  maxOutput?: number
+  /** That of a sandbox: what goes elsewhere than to hutch stays as it is, also a terminal. */
+  capsPipes?: boolean
+}
+
+/** @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parseJudging(
+  options: JudgingOptions,
+  say: (key: keyof JudgingOptions) => string,
+  door: Door,
+): JudgingSpec {
+  const time = (key: 'cpuTime' | 'extraTime') => {
+    const value = options[key]
+    const ms = value === undefined ? 0 : parseDuration(value, door === 'cli' ? 1000 : 1)
+    if (ms !== undefined) return ms
+    throw fail('OPTION_INVALID', {
+      name: say(key),
+      value,
+      accepted: 'a time such as 10s, 500ms or 2m',
+    })
+  }
+  const cpuTimeMs = time('cpuTime')
+  const extraTimeMs = time('extraTime')
+  if (extraTimeMs > 0 && cpuTimeMs === 0)
+    throw fail('OPTION_CONFLICT', {
+      name: say('extraTime'),
+      why: 'it extends a CPU time limit, and none is given',
+      remedy: `give ${say('cpuTime')}, too`,
+    })
+  const maxOutput = options.maxOutput === undefined ? 'max' : parseSize(options.maxOutput)
+  if (maxOutput === undefined)
+    throw fail('OPTION_INVALID', {
+      name: say('maxOutput'),
+      value: options.maxOutput,
+      accepted: 'a size such as 64K, 1M or max',
+    })
+  return {
+    ...(cpuTimeMs > 0 && { cpuTimeMs }),
+    ...(extraTimeMs > 0 && { extraTimeMs }),
+    ...(maxOutput !== 'max' && { maxOutput }),
+  }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The option `env` → changes of the caller's environment, each name and value as execve can take it. Pure.
+import { fail } from '../errors/errors.ts'
+
+/** Undefined takes a variable away. @throws OPTION_INVALID */
+export function parseEnvironment(
+  env: { [name: string]: string | undefined },
+  name: string,
+): { [name: string]: string | undefined } {
+  if (typeof env !== 'object' || env === null)
+    throw fail('OPTION_INVALID', { name, value: env, why: 'it is not an object', accepted: 'an object' })
+  for (const [key, value] of Object.entries(env)) {
+    if (key === '' || /[=\0]/.test(key))
+      throw fail('OPTION_INVALID', {
+        name,
+        value: key,
+        why: 'this cannot be the name of a variable',
+        accepted: 'NAME=VALUE',
+      })
+    if (value !== undefined && (typeof value !== 'string' || value.includes('\0')))
+      throw fail('OPTION_INVALID', {
+        name: `${name} ${key}`,
+        value,
+        why: 'a value is a string without NUL',
+        accepted: 'NAME=VALUE',
+      })
+  }
+  return env
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The option `landlock` → rules of Landlock: paths as the command sees them, and what it may do below each. Pure.
+import { fail } from '../errors/errors.ts'
+
+/** What may be done at a path and below it: letters of rwx. */
+export interface LandlockRule {
+  path: string
+  /** `r` read files and list directories, `w` write, make, rename and remove, `x` execute. */
+  access: string
+}
+
+/** A rule as the program has it. */
+export interface PathRule {
+  path: string
+  access: number
+}
+
+/** Bits as native/init/landlock.c has them. */
+const letters: { [letter: string]: number } = { r: 1, w: 2, x: 4 }
+const accepted = 'PATH:ACCESS with letters of rwx, such as /usr:rx or /tmp:rw'
+
+/** @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parseLandlock(
+  { landlock: value, newPrivileges }: { landlock?: unknown; newPrivileges?: unknown },
+  say: (key: 'landlock' | 'newPrivileges') => string,
+): PathRule[] {
+  if (value === undefined) return []
+  const name = say('landlock')
+  const invalid = (what: unknown, why?: string) => fail('OPTION_INVALID', { name, value: what, why, accepted })
+  if (newPrivileges)
+    throw fail('OPTION_CONFLICT', {
+      name,
+      why: `${say('newPrivileges')} would apply it to set-user-ID programs, which the kernel refuses`,
+      remedy: 'give one of them',
+    })
+  if (!Array.isArray(value)) throw invalid(value)
+  return value.map((rule: unknown) => {
+    const { path, access } = typeof rule === 'string' ? split(rule) : ((rule ?? {}) as Partial<LandlockRule>)
+    const typed = typeof rule === 'string' ? rule : `${path}:${access}`
+    if (typeof path !== 'string' || path === '' || path.includes('\0')) throw invalid(typed, 'it has no path')
+    if (typeof access !== 'string' || !/^[rwx]+$/.test(access) || new Set(access).size !== access.length)
+      throw invalid(typed, 'the access is not given by letters of rwx')
+    return { path, access: [...access].reduce((all, letter) => all | letters[letter]!, 0) }
+  })
+}
+
+/** The last colon ends the path. */
+function split(text: string): Partial<LandlockRule> {
+  const at = text.lastIndexOf(':')
+  return at < 0 ? { path: text } : { path: text.slice(0, at), access: text.slice(at + 1) }
+}

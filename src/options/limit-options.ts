@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The limits among the options: by Docker's words, or by the kernel's file. Pure.
+import type { FileReader } from '../cgroup/format-file.ts'
+import type { LimitWrite } from '../cgroup/v1/translate.ts'
+import { fail } from '../errors/errors.ts'
+import { optionName } from './names.ts'
+import type { RunOptions } from './options.ts'
+import type { Door } from './spec.ts'
+import { type LimitKey, limitRowOf } from './table.ts'
+import { refuseUnknown } from './unknown-option.ts'
+
+/** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
+export interface Limits {
+  /** memory.max: bytes, or a text such as `'50M'`. */
+  memory?: number | string
+  /** memory.high: above it the group is slowed and its memory reclaimed. */
+  memoryHigh?: number | string
+  /** memory.low: best-effort protection. */
+  memoryLow?: number | string
+  /** memory.min: hard protection. */
+  memoryMin?: number | string
+  /** memory.swap.max: swap alone, not memory and swap. */
+  swap?: number | string
+  /** memory.oom.group: one out-of-memory kill ends the whole group. */
+  oomGroup?: boolean
+  /** pids.max: tasks (processes and threads) at once, hutch's PID 1 among them. */
+  pids?: number | string
+  /** cpu.max as a number of CPUs, such as 0.5. */
+  cpus?: number | string
+  /** cpu.weight: 1 to 10000, 100 if not given. */
+  cpuWeight?: number | string
+  /** cpuset.cpus, such as `'0-1'`. */
+  cpusetCpus?: string
+  /** io.max: rates of block devices by path or number, such as `'/dev/sda:rbps=1M,wiops=100'`. */
+  ioMax?: string | readonly string[]
+  /** Any other kernel file: what `Cgroup.set` takes, such as `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
+  [file: `${string}.${string}`]: number | string | boolean | object
+}
+
+/** Files that steer groups and processes rather than limit them: hutch's own business. */
+const notLimits =
+  /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
+
+/** The kernel's file behind a word; others are files. */
+export function fileOf(word: string): string {
+  return limitRowOf[word as LimitKey]?.file ?? word
+}
+
+export function parseLimits(
+  limits: Limits | 'none',
+  door: Door,
+  readFile?: FileReader,
+  preset?: ReadonlySet<string>,
+): LimitWrite[] {
+  if (limits === 'none') return []
+  const words = Object.keys(limitRowOf)
+  refuseUnknown(limits, words, 'limits.', 'limit', (key) => key.includes('.'))
+  const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
+    if (value === undefined) return []
+    if (key.includes('.')) return parseRawLimit(key, value, door, readFile)
+    const { file, kind, parse, accepted } = limitRowOf[key as LimitKey]
+    const name = optionName(`limits.${key}`, door)
+    const origin = preset?.has(key) ? `${name} (${optionName('sandbox', door)})` : name
+    const parsed = (kind === 'texts' ? [value].flat() : [value]).map((one) => {
+      const text = parse(one)
+      if (text !== undefined) return text
+      throw fail('OPTION_INVALID', { name: origin, value: one, why: explainBad(one), accepted })
+    })
+    const texts = kind === 'texts' ? requireReader(readFile, origin)(file, parsed, origin) : parsed
+    return texts.map((text) => ({ file, value: text, origin }))
+  })
+  for (const [i, write] of writes.entries()) {
+    const other = writes.slice(0, i).find(({ file, origin }) => file === write.file && origin !== write.origin)
+    if (other)
+      throw fail('OPTION_CONFLICT', {
+        name: write.origin,
+        why: `${other.origin} sets ${write.file} too`,
+        remedy: 'give one of them',
+      })
+  }
+  return writes
+}
+
+/** Whether limits need a reader of kernel files: they are named by file, or have several lines. */
+export function namesFiles({ limits, sandbox }: RunOptions): boolean {
+  const inside = typeof sandbox === 'object' && sandbox !== null ? sandbox.limits : undefined
+  return [limits, inside].some(
+    (one) =>
+      typeof one === 'object' &&
+      one !== null &&
+      Object.keys(one).some((key) => key.includes('.') || limitRowOf[key as LimitKey]?.kind === 'texts'),
+  )
+}
+
+function parseRawLimit(file: string, value: unknown, door: Door, readFile?: FileReader): LimitWrite[] {
+  const origin = door === 'library' ? `limits['${file}']` : optionName(`limits.${file}`, door)
+  const invalid = (why: string) =>
+    fail('OPTION_INVALID', {
+      name: optionName('limits', door),
+      value: file,
+      why,
+      accepted: 'FILE=VALUE with a limit of a controller, such as memory.high=40M',
+    })
+  if (!/^[a-z0-9_]+(\.[A-Za-z0-9_-]+)+$/.test(file)) throw invalid('this is not the name of a controller file')
+  if (notLimits.test(file)) throw invalid('this file controls the group and is not a limit')
+  if (value === '' || (typeof value === 'string' && /[\0\n]/.test(value)))
+    throw fail('OPTION_INVALID', {
+      name: origin,
+      value,
+      why: 'a value is one line of text',
+      accepted: 'a value as the kernel reads it',
+    })
+  return requireReader(readFile, origin)(file, value, origin).map((text) => ({ file, value: text, origin }))
+}
+
+function requireReader(readFile: FileReader | undefined, name: string): FileReader {
+  if (readFile) return readFile
+  throw fail('OPTION_INVALID', {
+    name,
+    value: name,
+    why: 'parseOptions needs a FileReader',
+    accepted: 'loadFileReader',
+  })
+}
+
+function explainBad(value: unknown): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
+  const number = Number(value)
+  if (number < 0) return 'it is negative'
+  if (number === 0 && value !== '') return 'no program can run in it'
+  return Number.isFinite(number) && value !== '' ? 'it is out of range' : undefined
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of --volume, --tmpfs and --overlay → Mounts. Pure: what is behind the paths is the kernel's answer, later.
+
+import { fail } from '../errors/errors.ts'
+import { type Mount, mountAttributes } from '../mounts/root.ts'
+import { nearest } from '../text/nearest.ts'
+import { parseSize } from '../text/units.ts'
+import { optionName } from './names.ts'
+
+/** One mount, by Docker's words; all are attached in the order of the list, a later one on top. */
+export type MountOption =
+  /** `SRC:DST[:OPTIONS]`, options ro, rw, noexec, suid, dev, bind (without what is mounted below SRC), rbind, and idmap: its ids are the job's. */
+  | { volume: string }
+  /** `DST[:OPTIONS]`, options size=64M, mode=1777, nr_inodes=1000, ro, exec, suid, dev. */
+  | { tmpfs: string }
+  /** `LOWER[:LOWER…]:DST[:OPTIONS]`, the first on top; changes are discarded, kept with upper=DIR,work=DIR, refused with ro. */
+  | { overlay: string }
+
+const { ro, nosuid, nodev, noexec } = mountAttributes
+const all = ro + nosuid + nodev + noexec
+
+/** Option words, and what they make of a mount's attributes; `x` and `nox` undo each other. */
+const attributeWords: { [word: string]: (attributes: number) => number } = {
+  ro: (now) => now | ro,
+  rw: (now) => now & ~ro,
+  nosuid: (now) => now | nosuid,
+  suid: (now) => now & ~nosuid,
+  nodev: (now) => now | nodev,
+  dev: (now) => now & ~nodev,
+  noexec: (now) => now | noexec,
+  exec: (now) => now & ~noexec,
+}
+
+/** What follows a word and `=`, by kind of mount: how the value is read, and what is accepted. */
+const values: { [word: string]: [read: (value: string) => string | undefined, accepted: string] } = {
+  size: [(value) => atLeastOne(parseSize(value)), 'a size such as 64M'],
+  mode: [(value) => (/^[0-7]{3,4}$/.test(value) ? value : undefined), 'an octal mode such as 1777'],
+  nr_inodes: [(value) => (/^[1-9]\d{0,9}$/.test(value) ? value : undefined), 'a count such as 1000'],
+  upper: [(value) => value || undefined, 'a directory'],
+  work: [(value) => value || undefined, 'an empty directory on the file system of upper'],
+}
+
+const kinds = {
+  volume: {
+    words: ['bind', 'rbind', 'idmap', ...Object.keys(attributeWords)],
+    shape: 'SRC:DST[:ro,noexec,suid,dev,bind,idmap]',
+  },
+  tmpfs: {
+    words: ['size', 'mode', 'nr_inodes', ...Object.keys(attributeWords)],
+    shape: 'DST[:size=64M,mode=1777,exec]',
+  },
+  overlay: {
+    words: ['upper', 'work', ...Object.keys(attributeWords)],
+    shape: 'LOWER[:LOWER…]:DST[:ro], or with :upper=DIR,work=DIR',
+  },
+} as const
+type Kind = keyof typeof kinds
+
+/** overlayfs takes its layers in a text of less than 256 bytes. */
+const maxLayers = 10
+
+/** Reads the list. `name`: where it stands, as the user typed it. @throws OPTION_INVALID */
+export function parseMounts(list: unknown, door: 'cli' | 'library'): Mount[] {
+  if (!Array.isArray(list))
+    throw invalid('mounts', list, 'it is not a list', "a list such as [{ volume: 'data:/data:ro' }]")
+  return list.map((entry: unknown, i) => {
+    const [kind = '', word, more] = typeof entry === 'object' && entry !== null ? Object.entries(entry).flat() : []
+    if (!Object.hasOwn(kinds, kind) || more !== undefined)
+      throw invalid(`mounts[${i}]`, entry, 'it is not one mount', "{ volume: 'SRC:DST' }, { tmpfs } or { overlay }")
+    return parseMount(
+      kind as Kind,
+      word,
+      door === 'library' ? `mounts[${i}].${kind}` : optionName(`mounts.${kind}`, door),
+    )
+  })
+}
+
+function parseMount(kind: Kind, word: unknown, origin: string): Mount {
+  const refuse = (why: string) => invalid(origin, word, why, kinds[kind].shape)
+  if (typeof word !== 'string' || word === '' || word.includes('\0')) throw refuse('it is not a string without NUL')
+  const parts = splitPaths(word)
+  // options never begin with "/", and a target always does
+  const least = kind === 'tmpfs' ? 1 : 2
+  const words = parts.length > least && !parts.at(-1)!.startsWith('/') ? parts.pop()! : ''
+  if (parts.length < least || (kind !== 'overlay' && parts.length > least)) throw refuse('it has the wrong parts')
+  if (parts.includes('')) throw refuse('a path is empty')
+  const target = readTarget(parts.pop()!, refuse)
+  const { attributes, absent, given, flags } = readOptions(kind, words, origin)
+  const base = { target, attributes, origin, typed: word }
+  if (kind === 'volume') {
+    const [recursive, idmap] = [!flags.includes('bind'), flags.includes('idmap')]
+    return { ...base, kind, source: parts[0]!, recursive, ...(absent > 0 && { absent }), ...(idmap && { idmap }) }
+  }
+  if (kind === 'tmpfs')
+    return {
+      ...base,
+      kind,
+      options: [
+        `mode=${given.mode ?? '1777'}`,
+        ...['size', 'nr_inodes'].flatMap((key) => (given[key] ? [`${key}=${given[key]}`] : [])),
+      ],
+    }
+  const { upper = '', work = '' } = given
+  if ((upper === '') !== (work === '')) throw refuse('upper and work go together')
+  if (upper !== '' && attributes & ro) throw refuse('what is read-only needs no upper')
+  if (parts.length > maxLayers) throw refuse(`these are more than ${maxLayers} layers`)
+  const drops = upper === '' && !(attributes & ro)
+  if (!drops && upper === '' && parts.length < 2) throw refuse('a read-only overlay needs two layers')
+  return { ...base, kind, lower: parts, upper, work, drops }
+}
+
+function readOptions(kind: Kind, words: string, origin: string) {
+  // a tmpfs is for data; a program that must run from it says so, as with Docker
+  let attributes: number = nosuid + nodev + (kind === 'tmpfs' ? noexec : 0)
+  let absent = 0
+  const given: { [key: string]: string } = {}
+  const flags: string[] = []
+  for (const word of words === '' ? [] : words.split(',')) {
+    const at = word.indexOf('=')
+    const key = at < 0 ? word : word.slice(0, at)
+    if (!(kinds[kind].words as readonly string[]).includes(key)) {
+      const near = nearest(key, [...kinds[kind].words])
+      throw invalid(origin, word, 'there is no such option', near ?? `one of ${kinds[kind].words.join(', ')}`)
+    }
+    const [read, accepted] = values[key] ?? []
+    if (!read !== at < 0)
+      throw invalid(origin, word, read ? 'its value is missing' : 'it takes no value', read ? `${key}=…` : key)
+    if (read) {
+      const value = read(word.slice(at + 1))
+      if (value === undefined) throw invalid(origin, word, 'its value is invalid', accepted!)
+      given[key] = value
+    } else if (attributeWords[key]) {
+      attributes = attributeWords[key](attributes)
+      // what a word asks for must hold, also when the source's mount says otherwise
+      absent = (absent | (all & ~attributeWords[key](all))) & ~attributes
+    } else flags.push(key)
+  }
+  return { attributes, absent, given, flags }
+}
+
+/** Returns the option's word with another target. */
+export function withTarget(kind: Mount['kind'], typed: string, target: string): string {
+  const parts = splitPaths(typed)
+  const hasOptions = parts.length > (kind === 'tmpfs' ? 1 : 2) && !parts.at(-1)!.startsWith('/')
+  const options = hasOptions ? [parts.pop()!] : []
+  return [...[...parts.slice(0, -1), target].map(escapePath), ...options].join(':')
+}
+
+/** Returns the path as a part of such a word. */
+export function escapePath(path: string): string {
+  return path.replace(/[\\:]/g, '\\$&')
+}
+
+/** Between colons; `\:` is a colon in a path and `\\` a backslash. */
+function splitPaths(word: string): string[] {
+  const parts = ['']
+  for (const [token = ''] of word.matchAll(/\\[\\:]|[\s\S]/gu)) {
+    if (token === ':') parts.push('')
+    else parts.push(parts.pop() + (token.length === 2 && token.startsWith('\\') ? token.slice(1) : token))
+  }
+  return parts
+}
+
+/** Without doubled and trailing slashes and "."; ".." stays: what it means depends on links, and the kernel keeps it inside. */
+function readTarget(path: string, refuse: (why: string) => Error): string {
+  if (!path.startsWith('/')) throw refuse('the target is not an absolute path')
+  if (path.length > 3000) throw refuse('the target is too long')
+  return `/${path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/')}`
+}
+
+function atLeastOne(size: number | 'max' | undefined): string | undefined {
+  return typeof size === 'number' && size > 0 ? String(size) : undefined
+}
+
+function invalid(name: string, value: unknown, why: string, accepted: string) {
+  return fail('OPTION_INVALID', { name, value, why, accepted })
+}

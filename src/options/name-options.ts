@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of names: lines of /etc/hosts and the settings of /etc/resolv.conf → their part of a Spec, and the texts of the two files. Pure.
+import { fail } from '../errors/errors.ts'
+import type { Root } from '../mounts/root.ts'
+import { optionName } from '../options/names.ts'
+import { sandboxHosts } from '../options/sandbox-preset.ts'
+import type { Door, Spec } from '../options/spec.ts'
+
+/** Options that change how the job finds hosts by name. */
+export interface NameOptions {
+  /** Lines for /etc/hosts: `NAME:IP`. The file begins with the host's lines, or with localhost if the job has a root of its own. */
+  addHosts?: string | readonly string[]
+  /** Name servers in /etc/resolv.conf, instead of the host's. */
+  dns?: string | readonly string[]
+  /** Search domains in /etc/resolv.conf, instead of the host's; `'.'`: no search domain. */
+  dnsSearch?: string | readonly string[]
+  /** Resolver options in /etc/resolv.conf, such as `'ndots:1'`, instead of the host's. */
+  dnsOptions?: string | readonly string[]
+}
+
+/** The same, checked. An absent list leaves the host's setting. */
+export interface Names {
+  hosts?: { name: string; address: string }[]
+  servers?: string[]
+  search?: string[]
+  options?: string[]
+}
+
+/** Texts of the host's files, read for a run with names of its own. */
+export interface NameFacts {
+  hosts: string
+  resolver: string
+}
+
+type Key = keyof NameOptions
+const paths = { hosts: '/etc/hosts', resolver: '/etc/resolv.conf' } as const
+
+/** Returns undefined if no such option is given. @throws OPTION_INVALID */
+export function parseNames(options: NameOptions, say: (key: Key) => string): Names | undefined {
+  const list = <T>(key: Key, accepted: string, read: (text: string) => T | undefined): T[] | undefined => {
+    const value = options[key]
+    if (value === undefined) return undefined
+    return [value].flat().map((text: unknown) => {
+      const result = typeof text === 'string' ? read(text) : undefined
+      if (result === undefined) throw fail('OPTION_INVALID', { name: say(key), value: text, accepted })
+      return result
+    })
+  }
+  const hosts = list('addHosts', 'NAME:IP, such as db:10.0.0.5', parseHost)
+  const servers = list('dns', 'an IP address, such as 9.9.9.9', (text) => (isAddress(text) ? text : undefined))
+  const search = list('dnsSearch', 'a domain, such as example.org, or a dot', matching(/^(\.|[\w.-]{1,253})$/))
+  const resolver = list('dnsOptions', 'a word of resolv.conf(5), such as ndots:1', matching(/^[a-z0-9-]+(:\d+)?$/))
+  const names = {
+    ...(hosts && { hosts }),
+    ...(servers && { servers }),
+    ...(search && { search: search.filter((domain) => domain !== '.') }),
+    ...(resolver && { options: resolver }),
+  }
+  return Object.keys(names).length > 0 ? names : undefined
+}
+
+const matching = (shape: RegExp) => (text: string) => (shape.test(text) ? text : undefined)
+
+/** `NAME:IP` or `NAME=IP`; an IPv6 address can stand in brackets. */
+function parseHost(text: string): { name: string; address: string } | undefined {
+  const [, name, , bracketed, bare] = /^([A-Za-z0-9_][\w.-]{0,252})([:=])(?:\[(.+)\]|(.+))$/.exec(text) ?? []
+  const address = bracketed ?? bare
+  return name !== undefined && address !== undefined && isAddress(address) ? { name, address } : undefined
+}
+
+function isAddress(text: string): boolean {
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return text.split('.').every((part) => Number(part) <= 255)
+  return text.includes(':') && /^[0-9A-Fa-f:.]+$/.test(text) && URL.canParse(`http://[${text}]/`)
+}
+
+/** @throws OPTION_CONFLICT if another option already brings one of the files */
+export function refuseMountedNames(names: Names, root: Root | undefined, door: Door): void {
+  for (const [file, key] of [
+    ['hosts', names.hosts && 'addHosts'],
+    ['resolver', (names.servers && 'dns') ?? (names.search && 'dnsSearch') ?? (names.options && 'dnsOptions')],
+  ] as const) {
+    const mount = key && root?.mounts.find(({ target }) => target === paths[file])
+    if (mount)
+      throw fail('OPTION_CONFLICT', {
+        name: optionName(key, door),
+        why: `${mount.origin} mounts another file at ${paths[file]}`,
+        remedy: 'leave one of them out',
+      })
+  }
+}
+
+/** Returns the root with the texts of the two files. */
+export function namedRoot({ names, hostname, door, sandbox }: Spec, root: Root | undefined, facts: NameFacts): Root {
+  const { hosts, ...resolver } = names!
+  const texts = new Map((root?.texts ?? []).map((text) => [text.target, text]))
+  const put = (target: string, key: Key, text: (before: string | undefined) => string) =>
+    texts.set(target, { target, text: text(texts.get(target)?.text), origin: optionName(key, door), required: true })
+  const own = root?.directory !== undefined && !sandbox
+  const base = own ? sandboxHosts.text(hostname ?? 'localhost') : facts.hosts
+  if (hosts)
+    put(paths.hosts, 'addHosts', (before = base) =>
+      lines(
+        before,
+        hosts.map((host) => `${host.address}\t${host.name}`),
+      ),
+    )
+  if (Object.keys(resolver).length > 0)
+    put(
+      paths.resolver,
+      resolver.servers ? 'dns' : resolver.search ? 'dnsSearch' : 'dnsOptions',
+      (before = facts.resolver) => resolverWith(before, resolver),
+    )
+  return { ...(root ?? { readOnly: false, dev: false, mounts: [], devices: [] }), texts: [...texts.values()] }
+}
+
+function lines(before: string, more: readonly string[]): string {
+  return `${before}${before === '' || before.endsWith('\n') ? '' : '\n'}${more.map((line) => `${line}\n`).join('')}`
+}
+
+/** resolv.conf(5) with these settings in place of its own. */
+function resolverWith(before: string, { servers, search, options }: Omit<Names, 'hosts'>): string {
+  const replaced = [
+    ...(servers ? ['nameserver'] : []),
+    ...(search ? ['search', 'domain'] : []),
+    ...(options ? ['options'] : []),
+  ]
+  const kept = before.split('\n').filter((line) => /^[a-z]/.test(line) && !replaced.includes(line.split(/\s/, 1)[0]!))
+  return lines('', [
+    ...(servers ?? []).map((server) => `nameserver ${server}`),
+    ...(search && search.length > 0 ? [`search ${search.join(' ')}`] : []),
+    ...(options && options.length > 0 ? [`options ${options.join(' ')}`] : []),
+    ...kept,
+  ])
+}

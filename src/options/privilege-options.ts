@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of privileges → their part of a Spec: capabilities, limits of the process, priorities, groups.
+
+import { type CapabilityWord, capabilityName, nearestCapability, parseCapability } from '../credentials/capability.ts'
+import { parseIoPriority, parseScheduler, parseWhole } from '../credentials/priority.ts'
+import { parseResourceLimit, type ResourceLimit } from '../credentials/rlimit.ts'
+import { fail } from '../errors/errors.ts'
+
+/** Options that concern what the command may do, besides its namespaces and its group. */
+export interface PrivilegeOptions {
+  /** Capabilities to have, such as `'NET_RAW'`, or `'ALL'`; also as a user who is not root. */
+  capAdd?: string | readonly string[]
+  /** Capabilities to lose, or `'ALL'`: from all five sets. */
+  capDrop?: string | readonly string[]
+  /** True: set-user-ID programs and file capabilities work inside. They do not if not given (no_new_privs). */
+  newPrivileges?: boolean
+  /** Limits of the process by Docker's names, `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M', cpu: '10s' }`. */
+  ulimits?: { [name: string]: number | string }
+  /** Group by name or number; that of `user`, or the caller's, if not given. */
+  group?: string
+  /** Supplementary groups by name or number; an empty list is none. */
+  groups?: readonly string[]
+  /** Supplementary groups beside those of the user, by name or number. */
+  groupAdd?: string | readonly string[]
+  /** -1000 (never killed for memory) to 1000 (first); proc_pid_oom_score_adj(5). */
+  oomScoreAdj?: number | string
+  /** -20 (first) to 19 (last). */
+  nice?: number | string
+  /** `idle`, `best-effort[:0-7]` or `realtime[:0-7]`. */
+  ioPriority?: string
+  /** `other`, `batch`, `idle`, `fifo:1-99` or `rr:1-99`. */
+  scheduler?: string
+}
+
+/** What they come to. */
+export interface PrivilegeSpec {
+  capAdd: CapabilityWord[]
+  capDrop: CapabilityWord[]
+  newPrivileges: boolean
+  ulimits: ResourceLimit[]
+  group?: string
+  groups?: string[]
+  groupAdd?: string[]
+  oomScoreAdj?: number
+  nice?: number
+  ioPriority?: number
+  scheduler?: { policy: number; priority: number }
+}
+
+type Say = (key: keyof PrivilegeOptions) => string
+
+/** @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parsePrivileges(options: PrivilegeOptions, say: Say, named?: object): PrivilegeSpec {
+  const need = <T>(key: keyof PrivilegeOptions, accepted: string, read: (value: unknown) => T | undefined) => {
+    const value = options[key]
+    const result = value === undefined ? undefined : read(value)
+    if (value !== undefined && result === undefined) throw fail('OPTION_INVALID', { name: say(key), value, accepted })
+    return result
+  }
+  const capAdd = parseCapabilities(options.capAdd, say('capAdd'))
+  const capDrop = parseCapabilities(options.capDrop, say('capDrop'))
+  const both = capAdd.find((word) => capDrop.includes(word))
+  if (both !== undefined)
+    throw fail('OPTION_CONFLICT', {
+      name: `${say('capAdd')} ${both === 'ALL' ? both : capabilityName(both)}`,
+      why: `${say('capDrop')} takes it away`,
+      remedy: 'give one of them',
+    })
+  const name = (value: unknown) => (typeof value === 'string' && /^[^\0:\n,]+$/.test(value) ? value : undefined)
+  const group = need('group', 'a group such as nogroup or 1000', name)
+  const groups = need('groups', 'groups such as audio or 1000', (value) =>
+    Array.isArray(value) && value.every(name) ? (value as string[]) : undefined,
+  )
+  const groupAdd = need('groupAdd', 'a group such as audio or 1000', (value) => {
+    const list: unknown[] = [value].flat()
+    return list.every(name) ? (list as string[]) : undefined
+  })
+  const oomScoreAdj = need('oomScoreAdj', 'a whole number from -1000 to 1000', (value) =>
+    parseWhole(value, -1000, 1000),
+  )
+  const nice = need('nice', 'a whole number from -20 to 19', (value) => parseWhole(value, -20, 19))
+  const ioPriority = need('ioPriority', 'idle, best-effort:LEVEL or realtime:LEVEL, levels 0 to 7', parseIoPriority)
+  const scheduler = need('scheduler', 'other, batch, idle, fifo:1 to fifo:99, or rr:1 to rr:99', parseScheduler)
+  return {
+    capAdd,
+    capDrop,
+    newPrivileges:
+      need('newPrivileges', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? false,
+    ulimits: parseUlimits(options.ulimits, say('ulimits')).map((limit) =>
+      named === undefined || Object.hasOwn(named, limit.name) ? limit : { ...limit, atMost: true as const },
+    ),
+    ...(group !== undefined && { group }),
+    ...(groups !== undefined && { groups }),
+    ...(groupAdd !== undefined && groupAdd.length > 0 && { groupAdd }),
+    ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+    ...(nice !== undefined && { nice }),
+    ...(ioPriority !== undefined && { ioPriority }),
+    ...(scheduler !== undefined && { scheduler }),
+  }
+}
+
+function parseCapabilities(value: unknown, name: string): CapabilityWord[] {
+  if (value === undefined) return []
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).map((word) => {
+    const parsed = parseCapability(word)
+    if (parsed !== undefined) return parsed
+    const near = typeof word === 'string' ? nearestCapability(word) : undefined
+    throw fail('OPTION_INVALID', {
+      name,
+      value: word,
+      why: 'there is no such capability',
+      accepted: near ? `${near}?` : 'a name of capabilities(7) such as NET_RAW, or ALL',
+    })
+  })
+}
+
+function parseUlimits(value: unknown, name: string): ResourceLimit[] {
+  if (value === undefined) return []
+  const accepted = 'NAME=SOFT[:HARD], such as nofile=1024:4096; unlimited is none'
+  if (typeof value !== 'object' || value === null) throw fail('OPTION_INVALID', { name, value, accepted })
+  return Object.entries(value as object).map(([key, amount]) => {
+    const limit = parseResourceLimit(key, amount)
+    if ('resource' in limit) return limit
+    throw fail('OPTION_INVALID', { name, value: `${key}=${amount}`, ...limit })
+  })
+}

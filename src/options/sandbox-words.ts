@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sandbox in words: what of its preset is in force, and what the caller named instead. Pure; loaded by those who ask.
+import { optionName } from './names.ts'
+import { fileOf, type RunOptions } from './options.ts'
+import { isNamed, isNamedByHost } from './sandbox-option.ts'
+import {
+  sandboxHides,
+  sandboxHosts,
+  sandboxIds,
+  sandboxPreset,
+  sandboxReads,
+  sandboxVariables,
+} from './sandbox-preset.ts'
+
+/** One line of the preset as the command line has it. */
+export interface SandboxLine {
+  /** `--network none` */
+  words: string
+  reason: string
+  /** The caller named something else. */
+  named: boolean
+}
+
+/** The whole preset. `given` are the options beside `sandbox`. */
+export function sandboxLines(given: RunOptions): SandboxLine[] {
+  const targets = new Set((given.mounts ?? []).map((mount) => targetOf(Object.values(mount)[0] as string)))
+  const lines = sandboxPreset.map(([option, value, reason]) => {
+    const mount = option === 'mounts' ? Object.values(value)[0] : undefined
+    const named = mount === undefined ? isNamed(option, given, fileOf) : targets.has(targetOf(mount))
+    return { words: wordsOf(option, value), reason, named }
+  })
+  const reads = sandboxReads.map(([directory, reason]) => ({
+    words: `--volume ${directory}:${directory}:ro`,
+    reason,
+    named: given.rootfs !== undefined || targets.has(directory),
+  }))
+  const last = sandboxIds.inside + sandboxIds.count - 1
+  return [
+    ...lines,
+    ...reads,
+    {
+      words: `ids: ${sandboxIds.inside} to ${last}`,
+      reason:
+        'if root starts it: host ids that no account and no other sandbox has, chosen at each start; --map-users fixes them',
+      named: given.mapUsers !== undefined || given.mapGroups !== undefined,
+    },
+    {
+      words: `hidden: ${[...sandboxHides, sandboxHosts.path].join(', ')}`,
+      reason: `they contain the host's name; ${sandboxHosts.path} is replaced by localhost and the name of the sandbox`,
+      named: given.rootfs !== undefined || targets.has('/etc') || isNamedByHost(given),
+    },
+    {
+      words: `environment: ${sandboxVariables.join(', ')}, LC_*`,
+      reason: 'other variables of the caller may contain keys',
+      named: false,
+    },
+  ]
+}
+
+/** What `--explain` prints above the program. */
+export function describeSandbox(given: RunOptions): string {
+  const lines = sandboxLines(given)
+  const list = (title: string, some: SandboxLine[]) =>
+    some.length === 0 ? [] : [title, ...some.map(({ words, reason }) => `  ${words.padEnd(48)}  ${reason}`), '']
+  return [
+    ...list(
+      'sandbox: in force',
+      lines.filter(({ named }) => !named),
+    ),
+    ...list(
+      'sandbox: not active, because another option replaces it',
+      lines.filter(({ named }) => named),
+    ),
+    '',
+  ].join('\n')
+}
+
+/** As it would be typed. */
+function wordsOf(option: string, value: unknown): string {
+  const [key = '', word = ''] = option.split('.')
+  if (key === 'limits') return `${optionName(option, 'cli')} ${value}`
+  if (key === 'ulimits') return `--ulimit ${word}=${value}`
+  if (key === 'env') return `--env ${word}=${value}`
+  if (key === 'mounts') return Object.entries(value as object).map(([kind, words]) => `--${kind} ${words}`)[0]!
+  const flag = optionName(key, 'cli')
+  return value === true ? flag : value === false ? `no ${flag}` : `${flag} ${[value].flat().join(',')}`
+}
+
+/** The directory inside: the last part that is a path. */
+function targetOf(mount: string): string {
+  return mount
+    .split(':')
+    .filter((part) => part.startsWith('/'))
+    .at(-1)!
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The option `seccomp` → what is asked for: a profile by name, a file, or a profile itself; and whether its calls are told or learnt.
+
+import { fail, quote } from '../errors/errors.ts'
+import { nearest } from '../text/nearest.ts'
+import { optionName } from './names.ts'
+
+/** What a command's system calls are filtered by. */
+export type SeccompWish = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
+
+const words = ['default', 'strict', 'none']
+const accepted = 'default, strict, none, or a file with a profile in JSON'
+
+/** What a root of its own gets if nothing is named, as Docker has it: root inside is else root of the machine to what takes no capability. */
+const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
+
+/** A Spec's part of it: `asked` is what its caller named, `options` with what comes with a sandbox. @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parseFilter(options: Telling & { rootfs?: unknown }, asked: Telling, need: Need, say: Say): Filtering {
+  const contained = options.seccomp === undefined && options.rootfs !== undefined
+  const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
+  const learn = parseLearn(asked, need, say)
+  const seccompReport = parseReport(options, seccomp !== undefined, need, say)
+  return {
+    ...(seccomp && !learn && { seccomp }),
+    ...(seccompReport && { seccompReport }),
+    ...(learn && { learn }),
+  }
+}
+
+/** Undefined: no filter. @throws OPTION_INVALID */
+export function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
+  if (value === undefined || value === 'none') return undefined
+  if (value === 'default' || value === 'strict') return { own: value }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { profile: value }
+  if (typeof value !== 'string' || value === '' || value.includes('\0'))
+    throw fail('OPTION_INVALID', { name, value, accepted })
+  const near = /[./]/.test(value) ? undefined : nearest(value, words)
+  if (near !== undefined)
+    throw fail('OPTION_INVALID', {
+      name,
+      value,
+      why: 'there is no such profile',
+      accepted: `${near}? (a file of that name is ./${value})`,
+    })
+  return { file: value }
+}
+
+/** As errors name it. */
+export function seccompOrigin(wish: SeccompWish, door: 'cli' | 'library'): string {
+  const name = optionName('seccomp', door)
+  if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${optionName('rootfs', door)})`
+  return 'profile' in wish ? name : `${name} ${'own' in wish ? wish.own : quote(wish.file)}`
+}
+
+interface Filtering {
+  seccomp?: SeccompWish
+  seccompReport?: true
+  learn?: true
+}
+interface Telling {
+  seccomp?: unknown
+  seccompReport?: unknown
+  learn?: unknown
+}
+type Say = (key: 'seccomp' | 'seccompReport' | 'learn') => string
+type Need = (
+  key: 'seccompReport' | 'learn',
+  accepted: string,
+  read: (value: unknown) => boolean | undefined,
+) => boolean | undefined
+const readBoolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
+
+/** True when refusals are to be told, which takes a filter. @throws OPTION_INVALID, OPTION_CONFLICT */
+function parseReport(options: Telling, filters: boolean, need: Need, say: Say): true | undefined {
+  if (!need('seccompReport', 'true or false', readBoolean)) return undefined
+  if (options.learn)
+    throw fail('OPTION_CONFLICT', {
+      name: say('seccompReport'),
+      why: `${say('learn')} refuses nothing to report`,
+      remedy: 'give one of them',
+    })
+  if (!filters)
+    throw fail('OPTION_CONFLICT', {
+      name: say('seccompReport'),
+      why: 'there is no filter, so no system call is refused',
+      remedy: `add ${say('seccomp')}: default, strict, or a file`,
+    })
+  return true
+}
+
+/** True when calls are to be learnt; a filter that is named beside it would have no effect. @throws OPTION_INVALID, OPTION_CONFLICT */
+function parseLearn(asked: Telling, need: Need, say: Say): true | undefined {
+  if (!need('learn', 'true or false', readBoolean)) return undefined
+  if (asked.seccomp !== undefined && asked.seccomp !== 'none')
+    throw fail('OPTION_CONFLICT', {
+      name: say('learn'),
+      why: `it refuses no system call, so ${say('seccomp')} would have no effect`,
+      remedy: `leave out ${say('seccomp')}, and use it with the learnt profile`,
+    })
+  return true
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The option `sysctls` → its part of a Spec: kernel settings that a namespace has for itself. Pure.
+import { fail } from '../errors/errors.ts'
+import type { NamespaceKind } from '../namespaces/namespace.ts'
+import type { NamespaceSpec } from './namespace-options.ts'
+
+/** One setting: its file below /proc/sys, and the namespace that holds it. */
+export interface Sysctl {
+  name: string
+  path: string
+  value: string
+  kind: NamespaceKind
+}
+
+/** Which settings belong to which namespace, as runc has it. */
+const namespaced: readonly (readonly [kind: NamespaceKind, path: RegExp])[] = [
+  ['net', /^net\/./],
+  ['ipc', /^kernel\/(shm[a-z_]+|msg[a-z_]+|sem|sem_next_id|auto_msgmni)$/],
+  ['ipc', /^fs\/mqueue\/./],
+]
+
+/** Settings that have an option of their own. */
+const ownOptions = { 'kernel/hostname': 'hostname', 'kernel/domainname': 'domainname' } as const
+
+type Own = (typeof ownOptions)[keyof typeof ownOptions]
+type Say = (key: 'sysctls' | 'isolate' | 'network' | Own) => string
+
+/**
+ * Returns the settings, and the host name and the domain name if they are given as settings.
+ * @throws OPTION_INVALID, OPTION_CONFLICT
+ */
+export function parseSysctls(
+  options: { sysctls?: unknown } & { [K in Own]?: unknown },
+  { isolate, joins }: NamespaceSpec,
+  say: Say,
+): { sysctls: Sysctl[] } & { [K in Own]?: string } {
+  const { sysctls: value } = options
+  const refuse = (given: unknown, why: string, accepted = 'NAME=VALUE, such as net.ipv4.ip_forward=1') =>
+    fail('OPTION_INVALID', { name: say('sysctls'), value: given, why, accepted })
+  if (value === undefined) return { sysctls: [] }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw refuse(value, 'it is not an object of settings')
+  const found: { sysctls: Sysctl[] } & { [K in Own]?: string } = { sysctls: [] }
+  for (const [name, given] of Object.entries(value)) {
+    const path = pathOf(name)
+    const text = typeof given === 'number' ? String(given) : given
+    if (path === undefined) throw refuse(name, 'it is not the name of a setting')
+    if (typeof text !== 'string' || text === '' || /[\0\n]/.test(text))
+      throw refuse(`${name}=${given}`, 'its value is not one line')
+    const own = Object.hasOwn(ownOptions, path) ? ownOptions[path as keyof typeof ownOptions] : undefined
+    if (own !== undefined) {
+      if (options[own] !== undefined)
+        throw conflict(`${say('sysctls')} ${name}`, `${say(own)} sets the same`, 'leave one of them out')
+      found[own] = text
+      continue
+    }
+    const kind = namespaced.find(([, shape]) => shape.test(path))?.[0]
+    if (kind === undefined)
+      throw refuse(
+        name,
+        'no namespace holds this setting, so it would change the whole host',
+        'one of net.*, kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*, kernel.hostname, kernel.domainname; for the host use sysctl -w',
+      )
+    if (![...isolate, ...joins.map((join) => join.kind)].includes(kind))
+      throw conflict(
+        `${say('sysctls')} ${name}`,
+        `without its own ${kind} namespace it would change this host`,
+        kind === 'net' ? `add ${say('network')} none or private` : `add ${kind} to ${say('isolate')}`,
+      )
+    found.sysctls.push({ name, path, value: text, kind })
+  }
+  return found
+}
+
+/** As sysctl(8): the first separator tells whether a dot or a slash separates the parts. */
+function pathOf(name: string): string | undefined {
+  const separator = /[./]/.exec(name)?.[0]
+  const swap = (text: string) => text.replace(/[./]/g, (one) => (one === '.' ? '/' : '.'))
+  const path = separator === '.' ? swap(name) : name
+  const parts = path.split('/')
+  const valid = parts.length > 1 && parts.every((part) => /^[\w.:@-]+$/.test(part) && part !== '.' && part !== '..')
+  return valid ? path : undefined
+}
+
+function conflict(name: string, why: string, remedy: string) {
+  return fail('OPTION_CONFLICT', { name, why, remedy })
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Refuses names that are no options, and words that no system call takes. Pure.
+import { fail } from '../errors/errors.ts'
+import { nearest } from '../text/nearest.ts'
+
+export function refuseUnknown(
+  given: object,
+  known: readonly string[],
+  prefix: string,
+  kind: string,
+  also = (_key: string) => false,
+): void {
+  if (typeof given !== 'object' || given === null)
+    throw fail('OPTION_INVALID', { name: `${kind}s`, value: given, why: 'it is not an object', accepted: 'an object' })
+  for (const key of Object.keys(given)) {
+    if (known.includes(key) || also(key)) continue
+    throw fail('OPTION_UNKNOWN', {
+      name: `${prefix}${key}`,
+      nearest: nearest(key, known),
+      known: `known ${kind}s: ${known.join(', ')}`,
+    })
+  }
+}
+
+export function refuseNul(word: unknown, name: string): void {
+  if (typeof word !== 'string' || word.includes('\0'))
+    throw fail('OPTION_INVALID', {
+      name,
+      value: word,
+      why: 'a command and its arguments are strings without NUL',
+      accepted: 'texts',
+    })
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who the command is, and what it may do: user namespace and id maps, ids, capabilities. Pure.
+
+import {
+  capabilitiesOf,
+  capabilityMask,
+  capabilityName,
+  capabilityNumbers,
+  chooseCapabilities,
+  containedCapabilities,
+  hasCapability,
+  missingSince,
+  parseCapabilityMask,
+} from '../credentials/capability.ts'
+import { fail } from '../errors/errors.ts'
+import { optionOfRun } from '../errors/front-door.ts'
+import type { User } from '../host/passwd.ts'
+import type { Delegation, Privileges, SubordinateIds } from '../host/privileges.ts'
+import {
+  type Extent,
+  explainBadMap,
+  type IdMapWord,
+  idInside,
+  isMapped,
+  reservedId,
+  resolveIdMap,
+} from '../namespaces/id-map.ts'
+import type { NamespaceKind } from '../namespaces/namespace.ts'
+import { optionName } from '../options/names.ts'
+import { sandboxIds } from '../options/sandbox-preset.ts'
+import type { Spec } from '../options/spec.ts'
+
+/** The maps of a new user namespace, and who writes them: hutch itself, or newuidmap(1) and newgidmap(1) where they must. */
+export interface UserNamespace {
+  users: Extent[]
+  groups: Extent[]
+  /** Without rights over groups, a map of groups takes that setgroups is given up. */
+  denySetgroups: boolean
+  userTool: string
+  groupTool: string
+}
+
+/** Ids to be taken on. */
+export interface Ids {
+  uid: number
+  gid: number
+  groups: number[]
+  /** 1: setgroups is not called; 2: it may be refused. */
+  keepGroups: 0 | 1 | 2
+}
+
+/** The five sets; effective is as permitted. */
+export interface Capabilities {
+  bounding?: number
+  permitted: number
+  inheritable: number
+  ambient: number
+}
+
+/** What a run is, as far as rights go. */
+export interface Identity {
+  isolate: NamespaceKind[]
+  userNamespace?: UserNamespace
+  ids?: Ids
+  capabilities?: Capabilities
+}
+
+/** What it is made from. */
+export interface Caller {
+  kernel: [number, number]
+  privileges: Privileges
+  /** Read only for maps that may need it. */
+  delegation: Delegation | undefined
+  user: User | undefined
+}
+
+/** @throws OPTION_CONFLICT, OPTION_INVALID, IDMAP_NOT_DELEGATED, CAPABILITY_MISSING */
+export function planIdentity(spec: Spec, caller: Caller): Identity {
+  const isolate = addUser(spec, hasCapability(caller.privileges.permitted, capabilityNumbers.SYS_ADMIN))
+  const userNamespace = isolate.includes('user') ? planUserNamespace(spec, caller) : undefined
+  const ids = planIds(spec, caller, userNamespace)
+  const capabilities = planCapabilities(spec, caller, userNamespace, ids)
+  return {
+    isolate,
+    ...(userNamespace && { userNamespace }),
+    ...(ids && { ids }),
+    ...(capabilities && { capabilities }),
+  }
+}
+
+/** Without CAP_SYS_ADMIN any other namespace takes a user namespace that owns it. */
+function addUser(spec: Spec, may: boolean): NamespaceKind[] {
+  if (may || joinsUser(spec)) return spec.isolate
+  if (spec.joins.length > 0)
+    throw fail('OPTION_CONFLICT', {
+      name: optionName('join', spec.door),
+      why: 'entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it',
+      remedy: 'run as root, or also join its user namespace: user=…',
+    })
+  return spec.isolate.length === 0 || spec.isolate.includes('user') ? spec.isolate : [...spec.isolate, 'user']
+}
+
+function joinsUser(spec: Spec): boolean {
+  return spec.joins.some(({ kind }) => kind === 'user')
+}
+
+function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
+  const { privileges, user, delegation } = caller
+  const map = (which: 'users' | 'groups') => {
+    const own = which === 'users' ? privileges.uid : privileges.gid
+    const { SETUID, SETGID } = capabilityNumbers
+    const may = hasCapability(privileges.permitted, which === 'users' ? SETUID : SETGID)
+    const asked = wordsOf(spec, which, privileges)
+    const words: readonly IdMapWord[] | undefined =
+      asked ?? (spec.sandbox && privileges.uid === 0 && may ? [sandboxIds] : undefined)
+    const target = which === 'users' ? user?.uid : user?.gid
+    const extents =
+      words === undefined
+        ? [{ inside: target ?? own, outside: may ? (target ?? own) : own, count: 1 }]
+        : resolveIdMap(words, own, delegation?.[which] ?? [])
+    const name = optionName(which === 'users' ? 'mapUsers' : 'mapGroups', spec.door)
+    const file = which === 'users' ? '/etc/subuid' : '/etc/subgid'
+    if (words?.includes('auto') && (delegation?.[which].length ?? 0) === 0)
+      throw fail('IDMAP_NOT_DELEGATED', { name, what: 'auto', file, own, user: privileges.uid, ranges: '' })
+    const why = explainBadMap(extents)
+    if (why !== undefined)
+      throw fail('OPTION_INVALID', { name, value: words?.map(String).join(' '), why, accepted: 'each id once' })
+    const alone = extents.length === 1 && extents[0]!.count === 1 && extents[0]!.outside === own
+    if (may || alone) return { extents, tool: '', alone: !may }
+    const ranges = delegation?.[which] ?? []
+    const foreign = extents.find((extent) => !isDelegated(extent, own, ranges))
+    const tool = which === 'users' ? delegation?.userTool : delegation?.groupTool
+    if (foreign || !tool)
+      throw fail('IDMAP_NOT_DELEGATED', {
+        name,
+        what: foreign ? `${foreign.inside}:${foreign.outside}:${foreign.count}` : 'more than one id',
+        file: foreign ? file : '',
+        own,
+        user: privileges.uid,
+        ranges: ranges.map(({ start, count }) => `${start}:${count}`).join(', '),
+      })
+    return { extents, tool, alone: false }
+  }
+  const users = map('users')
+  const groups = map('groups')
+  return {
+    users: users.extents,
+    groups: groups.extents,
+    denySetgroups: groups.alone,
+    userTool: users.tool,
+    groupTool: groups.tool,
+  }
+}
+
+/** Groups go with the users, the caller's own with its own. */
+function wordsOf(spec: Spec, which: 'users' | 'groups', own: Privileges): readonly IdMapWord[] | undefined {
+  if (which === 'users' || spec.mapGroups || !spec.mapUsers) return which === 'users' ? spec.mapUsers : spec.mapGroups
+  return spec.mapUsers.map((word) =>
+    typeof word === 'object' && word.count === 1 && word.outside === own.uid ? { ...word, outside: own.gid } : word,
+  )
+}
+
+/** newuidmap(1) lets a user map itself and what it was given. */
+function isDelegated(extent: Extent, own: number, ranges: readonly SubordinateIds[]): boolean {
+  if (extent.count === 1 && extent.outside === own) return true
+  return ranges.some(({ start, count }) => extent.outside >= start && extent.outside + extent.count <= start + count)
+}
+
+function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefined): Ids | undefined {
+  const { user, privileges } = caller
+  // as nsenter(1): in another's user namespace one's own id is likely to be nobody
+  if (joinsUser(spec) && !user) return { uid: 0, gid: 0, groups: [], keepGroups: 2 }
+  if (!namespace) return user && { ...idsOf(user), keepGroups: joinsUser(spec) ? 2 : 0 }
+  const names = (['groups', 'groupAdd'] as const).find((key) => spec.privileges[key])
+  if (namespace.denySetgroups && names)
+    throw fail('OPTION_CONFLICT', {
+      name: optionName(names, spec.door),
+      why: 'in a user namespace whose groups are mapped without root, groups cannot be set',
+      remedy: `leave it out, or also map groups of /etc/subgid: ${optionOfRun('mapGroups', 'auto')}`,
+    })
+  const uid = user?.uid ?? idInside(namespace.users, privileges.uid)
+  const gid = user?.gid ?? idInside(namespace.groups, privileges.gid)
+  // mapped, so it is what it was
+  if (!user && uid !== undefined && gid !== undefined) return undefined
+  const ids = user ? idsOf(user) : { uid: uid ?? 0, gid: gid ?? 0, groups: [] }
+  const unmapped = !isMapped(namespace.users, ids.uid)
+    ? `user ${ids.uid}`
+    : [ids.gid, ...(namespace.denySetgroups ? [] : ids.groups)]
+        .filter((group) => !isMapped(namespace.groups, group))
+        .map((group) => `group ${group}`)[0]
+  if (unmapped)
+    throw fail('OPTION_CONFLICT', {
+      name: optionName('user', spec.door),
+      why: `${unmapped} is not mapped in its user namespace`,
+      remedy: `map it, with ${optionOfRun('mapUsers')} and ${optionOfRun('mapGroups')}`,
+    })
+  // a sandbox's map is written with rights, but a user namespace around hutch may have given up setgroups
+  const reserved = namespace.groups.some(({ outside }) => outside === reservedId)
+  return { ...ids, keepGroups: namespace.denySetgroups ? 1 : reserved ? 2 : 0 }
+}
+
+function idsOf({ uid, gid, groups }: User) {
+  return { uid, gid, groups }
+}
+
+function planCapabilities(
+  spec: Spec,
+  caller: Caller,
+  namespace: UserNamespace | undefined,
+  ids: Ids | undefined,
+): Capabilities | undefined {
+  const { capAdd, capDrop, newPrivileges } = spec.privileges
+  const fresh = namespace !== undefined || joinsUser(spec)
+  const asked = capAdd.length > 0 || capDrop.length > 0
+  const contained = spec.root?.directory !== undefined
+  if (!asked && !fresh && !contained) return undefined
+  const known = capabilitiesOf(caller.kernel)
+  const permitted = parseCapabilityMask(caller.privileges.permitted)
+  const available = fresh ? known : permitted.filter((number) => known.includes(number))
+  const uid = ids?.uid ?? (namespace ? idInside(namespace.users, caller.privileges.uid) : caller.privileges.uid)
+  const usual = contained ? containedCapabilities.filter((number) => available.includes(number)) : available
+  // what an exec would leave it: root keeps all, others what they have, and nothing when they become others
+  const base = uid === 0 ? usual : ids || fresh ? [] : permitted.filter((number) => usual.includes(number))
+  for (const word of capAdd) {
+    if (word === 'ALL' || available.includes(word)) continue
+    const since = missingSince(word, caller.kernel)
+    throw fail('CAPABILITY_MISSING', {
+      name: capabilityName(word),
+      origin: optionName('capAdd', spec.door),
+      ...(since !== undefined && { since }),
+    })
+  }
+  const chosen = chooseCapabilities(base, available, capAdd, capDrop)
+  const mask = capabilityMask(chosen)
+  // an exec gives root what the bounding set has; others keep only what is ambient, which takes inheritable
+  const kept = uid === 0 ? 0 : mask
+  // without the right to shrink it, it matters only when an exec may give something
+  const bounds = (asked || contained) && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
+  // what programs with capabilities of their own may get: as root would have it, unless it was said
+  const bounding = asked ? mask : capabilityMask(usual)
+  return { ...(bounds && { bounding }), permitted: mask, inheritable: kept, ambient: kept }
+}
+
+/**
+ * Without no_new_privs a filter takes CAP_SYS_ADMIN, which is kept for it until the exec takes it away: that gives root no more than
+ * the bounding set has, and others what is ambient.
+ */
+export function keepForFilter(identity: Identity, spec: Spec, { permitted }: Privileges): Identity {
+  const { ids, capabilities } = identity
+  const admin = capabilityMask([capabilityNumbers.SYS_ADMIN])
+  const fresh = identity.userNamespace !== undefined || joinsUser(spec)
+  if (!spec.privileges.newPrivileges || !(fresh || hasCapability(permitted, capabilityNumbers.SYS_ADMIN)))
+    return identity
+  if (capabilities && hasCapability(capabilities.permitted.toString(16), capabilityNumbers.SYS_ADMIN)) return identity
+  if (!capabilities && (ids?.uid ?? 0) === 0) return identity
+  const others = capabilities ?? { permitted: 0, inheritable: 0, ambient: 0 }
+  return { ...identity, capabilities: { ...others, permitted: others.permitted + admin } }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where limits meet cgroup v1: its names on a v2 host are refused with the option that does the same, a sandbox keeps to the share above it. Pure.
+
+import { isLarger, type Share } from '../cgroup/v1/cpu-quota.ts'
+import type { LimitWrite } from '../cgroup/v1/translate.ts'
+import { type Equivalent, findEquivalent } from '../cgroup/v1/v1-on-v2.ts'
+import { fail } from '../errors/errors.ts'
+import { limitRows } from '../options/limits.ts'
+import { optionWithValue } from '../options/names.ts'
+import type { Spec } from '../options/spec.ts'
+
+/** @throws CGROUP_LIMIT_UNSUPPORTED */
+export function refuseLegacyNames({ limits, door }: Spec): void {
+  const beside = (file: string) => limits.find((limit) => limit.file === file)?.value
+  for (const { file, value, origin } of limits) {
+    const found = findEquivalent(file, value, beside)
+    if (!found) continue
+    throw fail('CGROUP_LIMIT_UNSUPPORTED', {
+      file,
+      origin,
+      why: `${file} is a file of cgroup v1, and its controller is in cgroup v2 here`,
+      remedy: `use ${limitWords(found, door)}`,
+    })
+  }
+}
+
+/** As the user would type it. */
+function limitWords({ file, value }: Equivalent, door: Spec['door']): string {
+  const key = limitRows.find((row) => row.file === file && row.flag !== 'cpus')?.key ?? `limits.${file}`
+  return optionWithValue(key, value ?? 'VALUE', door)!
+}
+
+/** v1 refuses a share larger than the one above: then a sandbox has that one, as it would on v2. */
+export function withinShare(limits: readonly LimitWrite[], share: Share | undefined): readonly LimitWrite[] {
+  if (!share) return limits
+  return limits.filter(({ file, value, origin }) => {
+    const [quota, period] = value.split(' ')
+    return file !== 'cpu.max' || !origin.endsWith('sandbox)') || !isLarger(Number(quota), Number(period), share)
+  })
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// One sandbox of a pool: launched up to the place where it would become the command, until an order says which.
+
+import { closeSync } from 'node:fs'
+import { constants } from 'node:os'
+import { writeGroupFile } from '../cgroup/files.ts'
+import { fail, type HutchError } from '../errors/errors.ts'
+import { findObstacles } from '../host/privileges.ts'
+import type { Op } from '../ops/ops.ts'
+import { encodeOrder, orderBytesAtMost, stepPart } from '../ops/wire.ts'
+import type { Spec } from '../options/spec.ts'
+import { explainLeftover, nameFailedCall } from '../run/failed-call.ts'
+import { type Following, follow, Job, startSpec } from '../run/job.ts'
+import { beginConnection } from '../run/job-network.ts'
+import { type Launched, launch } from '../run/launch.ts'
+import { decodeTargetLook, seenBy, type TargetLook } from '../run/mount-target.ts'
+import { explainRefusal } from '../run/op-errors.ts'
+import { type Cap, closeEnds, connectStreams, openStreams, type Stdio } from '../run/stdio.ts'
+import type { FilterMaker } from '../seccomp/make-filter.ts'
+import { monotonicMs } from '../system/clock.ts'
+import { buildDirectory, errnoName, eventKinds } from '../system/native.ts'
+import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
+import { signalName } from '../text/signals.ts'
+import { makeOrder, type OrderOptions, waitForOrder } from './job-request.ts'
+
+/** A sandbox that waits, or is on its way there. */
+export interface Waiting {
+  launched: Launched
+  /** What follows in its program once an order has come. */
+  rest: Op[]
+  /** It has done all that it can do without an order. */
+  ready: boolean
+  /** monotonicMs() of its launch. */
+  born: number
+}
+
+/** What becomes of it before it has an order. */
+export interface Told {
+  ready(): void
+  /** It is over, its groups are gone. The error, when one of its own steps was refused; else how it ended. */
+  ended(error: HutchError | undefined, how: string): void
+}
+
+/** Launches one. @throws HutchError, with nothing left behind */
+export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told: Told): Waiting {
+  let rest: Op[] = []
+  const born = monotonicMs()
+  const launched = launch(spec, [-1, -1, -1], {
+    filter,
+    recompile: (_, usual) => {
+      const waiting = waitForOrder(usual)
+      rest = waiting.rest
+      return waiting.program
+    },
+  })
+  const waiting: Waiting = { launched, rest, ready: false, born }
+  const { job, plan, program } = launched
+  let failure: HutchError | undefined
+  let explainStep: ((look?: TargetLook) => HutchError) | undefined
+  if (plan.network)
+    launched.connecting = beginConnection(launched, startSpec, (error) => {
+      failure ??= error as HutchError
+      discard(waiting)
+    })
+  watchJob(job, (kind, a, b, c, d, _user, _system, bytes) => {
+    if (kind === eventKinds.ready) {
+      // it may have failed in the moment after
+      if (failure) return
+      waiting.ready = true
+      told.ready()
+    } else if (kind === eventKinds.failed) {
+      const op = program.inner[a]
+      const errno = errnoName(-(b % stepPart))
+      if (op && !failure) {
+        explainStep = (look) => {
+          const seen = look && seenBy(plan, program.inner.slice(0, a), look)
+          const part = Math.floor(b / stepPart)
+          return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), c, errno)
+        }
+        failure = explainStep()
+      }
+    } else if (kind === eventKinds.program) {
+      const target = decodeTargetLook(bytes)
+      if (target && explainStep) failure = explainStep(target)
+    } else if (kind === eventKinds.ended) {
+      unwatchJob(job)
+      const leftover = c >= 0 ? program.outer[c] : undefined
+      if (leftover) failure ??= explainLeftover(leftover, d, plan)
+      const over = () => told.ended(failure, endOf(a === -1 ? b : a))
+      if (launched.connecting) void launched.connecting.end().then(over, over)
+      else over()
+    }
+  })
+  return waiting
+}
+
+function endOf(status: number): string {
+  const number = status & 0x7f
+  return number === 0 ? `status ${status >> 8}` : (signalName(number) ?? `signal ${number}`)
+}
+
+/** Ends one that is not needed; `ended` tells when it is gone. */
+export function discard({ launched }: Waiting): void {
+  watchedNative().signal(launched.job, constants.signals.SIGKILL)
+}
+
+/** A job for it, beside the job's Spec. */
+export interface JobOrder extends Following {
+  options: OrderOptions
+  stdio: Stdio | readonly [Stdio, Stdio, Stdio]
+}
+
+/**
+ * Gives it the order: from now on it is the job, and no more told of as a sandbox that waits. Undefined: it has ended.
+ * @throws CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; it still waits then
+ */
+export function orderJob(waiting: Waiting, spec: Spec, { options, stdio, ...how }: JobOrder): Job | undefined {
+  const { launched } = waiting
+  const { plan, program, writes, ops } = makeOrder(spec, options, { ...launched, ...waiting }, `${buildDirectory}/bin`)
+  const bytes = encodeOrder(ops)
+  if (bytes.length > orderBytesAtMost)
+    throw fail('OPTION_INVALID', {
+      name: 'its words and environment',
+      value: `${bytes.length} bytes`,
+      why: `an order holds ${orderBytesAtMost}`,
+      accepted: 'less, and pass the rest by stdin or in a file',
+    })
+  const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
+  const ends = openStreams(stdio, cap !== undefined)
+  let answer = 0
+  try {
+    for (const write of writes) {
+      const slash = write.path.lastIndexOf('/')
+      const errno = writeGroupFile(write.path.slice(0, slash), write.path.slice(slash + 1), write.value)
+      // its groups are gone, and so is it
+      if (errno !== undefined && errno !== 'ENOENT' && errno !== 'ENODEV')
+        throw explainRefusal(write, errno, plan, findObstacles)
+    }
+    answer = watchedNative().order(launched.job, bytes, ...ends.theirs, spec.timeoutMs, spec.cpuTimeMs ?? 0)
+    if (answer < 0 && !gone.has(answer)) throw refused(errnoName(answer))
+  } catch (error) {
+    closeEnds(ends)
+    throw error
+  }
+  if (answer < 0) {
+    closeEnds(ends)
+    return undefined
+  }
+  const begun = monotonicMs()
+  for (const fd of ends.opened) closeSync(fd)
+  const streams = connectStreams(ends, cap)
+  return new Job({ ...launched, plan, program }, streams, (sent) =>
+    follow({ ...launched, plan, program }, begun, sent, how, streams, cap),
+  )
+}
+
+const gone = new Set([-constants.errno.ESRCH, -constants.errno.EPIPE, -constants.errno.ECONNRESET])
+
+function refused(errno: string): HutchError {
+  return fail('STEP_REFUSED', {
+    what: 'send a job to a waiting sandbox',
+    operation: 'sendmsg',
+    origin: 'the pool',
+    errno,
+    remedy:
+      errno === 'EBADF'
+        ? 'give descriptors in stdio that are open'
+        : 'see whether net.core.wmem_default is 212992 or more, and how many descriptors are in flight (ulimit -n)',
+  })
+}

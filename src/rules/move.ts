@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves a process to where its rule sends it, and makes the groups of templates. What cannot be done is returned, not thrown: the next process is due.
+
+import { addLevels, type Undo, withUndo } from '../cgroup/create.ts'
+import { isGroup, readGroupFile, writeGroupFile } from '../cgroup/files.ts'
+import { isUnified } from '../cgroup/group-state.ts'
+import { isJobGroup, isRootsJobGroup } from '../cgroup/stale-groups.ts'
+import { fail, HutchError, quote } from '../errors/errors.ts'
+import { isWithin } from '../host/parent-group.ts'
+import type { Ids } from '../host/passwd.ts'
+import { directoryOf, findRule, findTargets, groupAt, type Process, type Target } from './match.ts'
+import type { Rule } from './parse.ts'
+import { applyTemplate } from './template.ts'
+
+/** What became of one process. */
+export interface Placed {
+  pid: number
+  program: string
+  uid: number
+  /** The rule's `file:line`. */
+  rule: string
+  /** Groups it was moved to: not those where it was already. */
+  moved: Target[]
+  failed: HutchError[]
+  /** It ended before all was done. */
+  gone: boolean
+}
+
+/** By the first rule for it; undefined when there is none, or it is to stay. `dry` moves nothing. */
+export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids, dry = false): Placed | undefined {
+  const rule = findRule(rules, process, ids)
+  if (!rule || rule.ignore || (rule.ignoreRealtime && process.realtime)) return undefined
+  const { targets, missing } = findTargets(rule, process, ids)
+  const { pid, program, uid } = process
+  const placed: Placed = { pid, program, uid, rule: rule.origin, moved: [], failed: [], gone: false }
+  if (missing.length > 0)
+    placed.failed.push(fail('CGROUP_HIERARCHY_MISSING', { controllers: missing.join(', '), origin: rule.origin }))
+  const absent: Target[] = []
+  const due = targets.filter((target) => {
+    const own = groupAt(process.groups, target.mount) ?? ''
+    const wanted = directoryOf(target)
+    // a job with limits of its own keeps them: root's, and any that the rule's group limits as well
+    return own !== wanted && !(isJobGroup(own) && isWithin(own, wanted)) && !isRootsJobGroup(own)
+  })
+  if (dry) return { ...placed, moved: due }
+  const refused = makeTemplated(due)
+  if (refused) return { ...placed, failed: [...placed.failed, refused] }
+  for (const target of due) {
+    const errno = moveTo(target, pid)
+    if (errno === undefined) placed.moved.push(target)
+    else if (errno === 'ESRCH') placed.gone = true
+    // of `*` only the hierarchies that have the group are meant
+    else if (errno === 'ENOENT' && target.every) absent.push(target)
+    else placed.failed.push(explain(target, placed, errno))
+  }
+  if (absent[0] && absent.length === targets.length) placed.failed.push(explain(absent[0], placed, 'ENOENT'))
+  return placed
+}
+
+/** Whether the group is there. */
+export function isMade(target: Target): boolean {
+  return readGroupFile(directoryOf(target), 'cgroup.procs') !== undefined
+}
+
+/** A target as people write it: `cpu,memory:web/alice`. */
+export function formatTarget({ controllers, path }: Target): string {
+  return `${controllers.join(',') || 'v2'}:/${path}`
+}
+
+function moveTo(target: Target, pid: number): string | undefined {
+  return writeGroupFile(directoryOf(target), 'cgroup.procs', String(pid))
+}
+
+/** Makes what templates have to make, in all hierarchies or in none: a process is not to be in a part of its groups. */
+function makeTemplated(targets: readonly Target[]): HutchError | undefined {
+  const missing = targets.filter((target) => target.templated && !isGroup(directoryOf(target)))
+  if (missing.length === 0) return undefined
+  try {
+    withUndo((undo) => {
+      for (const target of missing) makeGroups(target, undo)
+    })
+    return undefined
+  } catch (error) {
+    if (HutchError.is(error)) return error
+    throw error
+  }
+}
+
+/** `*` asks for membership alone: all controllers for everybody would cost the whole machine. */
+function makeGroups(target: Target, undo: Undo[]): void {
+  const { mount, controllers, every, template } = target
+  const handed =
+    isUnified(mount) && !every ? controllers.map((name) => ({ blkio: 'io', cpuacct: 'cpu' })[name] ?? name) : []
+  addLevels(mount, directoryOf(target), handed, undo)
+  if (template) applyTemplate(target, template)
+}
+
+function explain(target: Target, { pid, program }: Placed, errno: string): HutchError {
+  const path = directoryOf(target)
+  const what = `move process ${pid} (${quote(program)}) to`
+  const remedies: { [errno: string]: string } = {
+    ENOENT: `create the group first: mkdir -p ${path}; or use a template such as %u in the rule, so that it is created`,
+    EACCES: 'run as root',
+    EPERM: 'run as root',
+    EBUSY: 'on v2 a group whose children have controllers cannot have processes: name one of its children',
+    ENOSPC: 'a cpuset group accepts processes after cpuset.cpus and cpuset.mems are set',
+    EINVAL: 'a real-time process needs cpu.rt_runtime_us in the group: give the rule the option ignore_rt',
+    EOPNOTSUPP: 'the group is threaded, or its type is invalid: see its cgroup.type',
+  }
+  return fail('CGROUP_REFUSED', {
+    what,
+    path,
+    errno,
+    evidence: [`requested by ${target.origin}`],
+    remedy: remedies[errno] ?? "see cgroups(7) for the kernel's conditions",
+  })
+}

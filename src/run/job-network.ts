@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// A job's network from its side: the job waits, the connection is made, the job goes on; at its end the connection is taken down.
+
+import { closeSync, existsSync, readdirSync } from 'node:fs'
+import { fail } from '../errors/errors.ts'
+import { readHost } from '../host/host.ts'
+import type { Connection, Helper } from '../network/connect.ts'
+import { optionName } from '../options/names.ts'
+import { parseOptions } from '../options/options.ts'
+import type { Spec } from '../options/spec.ts'
+import { runsAs } from '../plan/network.ts'
+import type { Plan } from '../plan/plan.ts'
+import { errnoName } from '../system/native.ts'
+import { watchedNative } from '../system/reactor.ts'
+import type { Launched } from './launch.ts'
+
+type Start = (spec: Spec, how: { stdio: [number, 'pipe', 'pipe'] }) => Helper
+
+/** A connection on its way. */
+export interface Connecting {
+  /** Addresses inside, once the job goes on; none when it could not be connected, or they are not known. */
+  addresses: Promise<string[]>
+  /** After the job's end. @throws NETWORK_REFUSED */
+  end(): Promise<void>
+}
+
+const keeper = {
+  keep: (fd: number, file: string) => watchedNative().keepNetwork(fd, file),
+  drop: (file: string) => watchedNative().dropNetwork(0, file),
+}
+
+/** Begins it at once. `start` runs a program as a job; `failed` is told why there is no connection. */
+export function beginConnection(launched: Launched, start: Start, failed: (error: unknown) => void): Connecting {
+  const connecting = makeConnection(launched, start).catch((error: unknown) => {
+    failed(error)
+    return undefined
+  })
+  return {
+    addresses: connecting.then((connection) => connection?.addresses ?? []),
+    end: async () => (await connecting)?.close(),
+  }
+}
+
+async function makeConnection({ job, pid, plan }: Launched, start: Start): Promise<Connection> {
+  const network = plan.network!
+  const addon = watchedNative()
+  const netns = addon.networkOf(job)
+  if (netns < 0)
+    throw fail('STEP_REFUSED', {
+      what: 'open the network namespace',
+      operation: 'openat',
+      origin: optionName('network', plan.spec.door),
+      errno: errnoName(netns),
+      remedy: 'the job ended before it was connected: try again',
+    })
+  try {
+    const { connect } = await import('../network/connect.ts')
+    const startHelper = (path: string, args: string[]) =>
+      start(helperSpec(path, args, pid, plan), { stdio: [netns, 'pipe', 'pipe'] })
+    const connection = await connect({ network, netns, runAs: runsAs(plan.userNamespace), startHelper, keeper })
+    addon.release(job)
+    return connection
+  } finally {
+    closeSync(netns)
+  }
+}
+
+/**
+ * With a pid namespace of its own: when hutch is killed, the kernel ends PID 1 of it and so the tool, whatever ids the
+ * tool took on meanwhile. Without root it enters the job's user namespace, which owns the network namespace.
+ */
+function helperSpec(path: string, args: string[], pid: number, plan: Plan): Spec {
+  const maps = plan.userNamespace
+  const { uid, gid } = runsAs(maps)
+  return parseOptions(
+    path,
+    args,
+    {
+      isolate: ['pid'],
+      newPrivileges: true,
+      ...(plan.spec.parent !== undefined && { parent: plan.spec.parent }),
+      ...(maps && {
+        join: { user: `/proc/${pid}/ns/user` },
+        user: `${uid}:${gid}`,
+        capAdd: ['ALL'],
+      }),
+    },
+    'library',
+  )
+}
+
+let swept = false
+
+/** Once a process, and after its first job: what CNI plugins did for those whose hutch was killed. */
+export function sweepNetworks(): Promise<void> | undefined {
+  if (swept) return undefined
+  swept = true
+  const { uid, owner } = readHost()
+  const directory = '/run/hutch/cni'
+  if (uid !== 0 || !existsSync(directory) || readdirSync(directory).length === 0) return undefined
+  return import('../network/connect.ts').then(({ sweepRecords }) => sweepRecords(owner.pidNamespace, keeper))
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words for a mount that was refused: what errno means depends on whether the source, the target or the file system was at fault. Pure.
+import { fail, type HutchError, quote } from '../errors/errors.ts'
+import { asRoot, oneOf, withOption } from '../errors/front-door.ts'
+import type { Op } from '../ops/ops.ts'
+import type { stepParts } from '../ops/wire.ts'
+import { type TargetContext, type TargetLook, targetWords } from './mount-target.ts'
+
+type Part = (typeof stepParts)[number]
+type MountOp = Extract<
+  Op,
+  {
+    op:
+      | 'openRoot'
+      | 'attachTree'
+      | 'attachNew'
+      | 'attachText'
+      | 'attachOverlay'
+      | 'sendMapped'
+      | 'attachSent'
+      | 'attachGroups'
+      | 'coverPath'
+      | 'makeLink'
+      | 'emptyRoot'
+      | 'makeDirectory'
+      | 'writeData'
+      | 'changeMode'
+      | 'makeReadOnly'
+      | 'pivotRoot'
+  }
+>
+
+/** `origin` is the option as the user typed it. */
+export function explainMountRefusal(
+  op: MountOp,
+  errno: string,
+  part: Part,
+  origin: string,
+  fileSystem = '',
+  seen?: Seen,
+): HutchError {
+  const names = { source: sourceOf(op), target: targetOf(op), origin }
+  const mapped = op.op === 'sendMapped' && part === 'attributes' && mappingWords(errno, fileSystem, origin)
+  const found = seen && targetWords(seen.look, { ...seen, op, errno, origin, target: targetPath(op) })
+  const [why, remedy] =
+    found ?? (mapped || (explain[part] ?? (() => undefined))(errno, names)) ?? anywhere(errno, names)
+  const path = part === 'target' || part === 'attach' ? names.target : names.source
+  return fail('MOUNT_REFUSED', { what: whatOf(op), why, errno, path, origin, remedy })
+}
+
+/** What hutch-init found at the target, and what put it there. */
+export interface Seen extends Pick<TargetContext, 'frontend' | 'steps' | 'mounts'> {
+  look: TargetLook
+}
+
+interface Names {
+  source: string
+  target: string
+  origin: string
+}
+type Words = [why: string, remedy: string]
+
+const explain: { [part in Part]?: (errno: string, names: Names) => Words | undefined } = {
+  source: (errno, { source, origin }) => {
+    if (errno === 'ENOENT') return [`${source} is not there`, `create it, or give another in ${origin}`]
+    if (errno === 'ENOTDIR') return [`${source} is not a directory`, `give a directory in ${origin}`]
+    if (errno === 'EBADF')
+      return [`${source} is not open, or an earlier option used it up`, `open one for each ${origin}`]
+    if (errno === 'ESTALE') return [`${source} is no longer the file at its path`, `open it again for ${origin}`]
+    if (errno === 'ELOOP') return [`${source} goes through too many links`, `give another in ${origin}`]
+    if (errno === 'EACCES')
+      return [`${source} cannot be entered`, oneOf([`give one that this user can enter in ${origin}`, asRoot()], '')]
+    if (errno === 'EINVAL')
+      return [
+        `${source} cannot be copied: it is unbindable, or locked by a user namespace`,
+        'give what is below it, or leave out bind',
+      ]
+    return undefined
+  },
+  target: (errno, { target, origin }) => {
+    if (errno === 'ENOENT')
+      return [
+        `${target} does not exist inside; hutch creates mount points only in a --rootfs, a tmpfs or an overlay`,
+        `make ${target} first, or give one that exists in ${origin}`,
+      ]
+    if (errno === 'EROFS')
+      return [
+        `${target} does not exist inside, and cannot be made on a read-only mount`,
+        `make ${target} in the root first, or mount a writable file system there before`,
+      ]
+    if (errno === 'ELOOP')
+      return [
+        `${target} leads through a symbolic link inside, which is not followed there or has no end`,
+        `make ${target} a directory in the root`,
+      ]
+    if (errno === 'ENOTDIR')
+      return [`a part of the path to ${target} is not a directory`, `give another target in ${origin}`]
+    if (errno === 'EACCES')
+      return [
+        `a directory on the path to ${target} cannot be searched or written by this user`,
+        `see which one: namei -l ${target} in the root; or give another target in ${origin}`,
+      ]
+    if (errno === 'EAGAIN') return [`${target} is being renamed repeatedly`, 'stop the program that changes the root']
+    return undefined
+  },
+  'file system': (errno, { target, origin }) => {
+    if (errno === 'ENODEV') return ['this kernel has no such file system', `leave out ${origin}`]
+    if (errno === 'EINVAL' || errno === 'ESTALE' || errno === 'EBUSY')
+      return [
+        'the file system does not accept these options, or its layers cannot be combined',
+        `see what ${origin} asks for: upper and work are on one file system, not overlay itself, and in no layer of another`,
+      ]
+    if (errno === 'EPERM')
+      return [
+        `this user cannot mount it at ${target}`,
+        oneOf(
+          [asRoot(), withOption('for /sys with a network namespace: %', 'isolate', 'all')],
+          `leave out ${origin}; inside a container, /proc must not be covered by other mounts`,
+        ),
+      ]
+    return undefined
+  },
+  attach: (errno, { source, target, origin }) => {
+    if (errno === 'ELOOP')
+      return [
+        `${target} is a symbolic link inside, and nothing is mounted on a link (readlink ${target} says where it leads)`,
+        `give the path that it leads to in ${origin}`,
+      ]
+    if (errno === 'ENOTDIR' || errno === 'EISDIR')
+      return [
+        `${source} and ${target} are not both a directory or both a file`,
+        'give a directory for a directory, a file for a file',
+      ]
+    return undefined
+  },
+  attributes: (errno, { target, origin }) => {
+    if (errno === 'EINVAL') return [`${target} is no mount point`, `give one in ${origin}`]
+    return undefined
+  },
+  'read only': keeps('ro', 'rw'),
+  'no suid': keeps('nosuid', 'suid'),
+  'no dev': keeps('nodev', 'dev'),
+  'no exec': keeps('noexec', 'exec'),
+  layer: (errno, { origin }) => {
+    if (errno === 'ENOENT') return ['upper or work does not exist', `make both directories of ${origin}`]
+    if (errno === 'ENOTDIR') return ['upper or work is not a directory', `give directories in ${origin}`]
+    return undefined
+  },
+}
+
+/** A mount keeps the flag that it was made with; in a user namespace it is locked (mount_namespaces(7)). */
+function keeps(flag: string, word: string) {
+  return (_errno: string, { source, origin }: Names): Words => [
+    `the mount of ${source} has ${flag}, so ${word} of ${origin} would not hold`,
+    `allow it there${asRoot(', as root') ?? ''}: mount -o remount,${word} "$(findmnt -n -o TARGET -T ${source})"; or leave out ${word}`,
+  ]
+}
+
+/** What refused to map its ids: idmapped mounts come file system by file system. */
+function mappingWords(errno: string, fileSystem: string, origin: string): Words | undefined {
+  if (errno === 'EINVAL')
+    return [
+      `the ids of its file system${fileSystem ? `, ${fileSystem},` : ''} cannot be mapped on this kernel, or are mapped already`,
+      `leave out idmap in ${origin}, or keep the files on ext4, xfs or btrfs (tmpfs since 6.3); with bind, mounts below it do not matter`,
+    ]
+  if (errno === 'EPERM')
+    return [
+      'only the owner of the file system can map its ids',
+      oneOf([asRoot('run as root in the initial user namespace'), 'leave out idmap'], ''),
+    ]
+  return undefined
+}
+
+function anywhere(errno: string, { origin }: Names): Words {
+  if (errno === 'EEXIST') return ['another file exists there', `give another path in ${origin}`]
+  if (errno === 'EROFS') return ['the file system there is read-only', 'mount a writable file system there before']
+  if (errno === 'ENOENT') return ['it is not there', `make it first, or give another path in ${origin}`]
+  if (errno === 'EPERM') return ['mounts take CAP_SYS_ADMIN', oneOf([asRoot(), `leave out ${origin}`], '')]
+  if (errno === 'ENOSYS') return ['this kernel lacks the system call', 'use Linux 5.12 or newer']
+  if (errno === 'ENOSPC') return ['there are too many mounts', 'raise /proc/sys/fs/mount-max, or mount less']
+  return ['the kernel refused', 'see hutch doctor']
+}
+
+function whatOf(op: MountOp): string {
+  switch (op.op) {
+    case 'openRoot':
+      return `use ${quote(op.source)} as the root`
+    case 'sendMapped':
+      return `map the ids of ${quote(op.source)}`
+    case 'attachSent':
+    case 'attachTree':
+      return `mount ${quote(op.source)} at ${quote(op.target)}`
+    case 'attachGroups':
+      return `mount the job's groups at ${quote(op.target)}`
+    case 'attachNew':
+      return `mount a ${op.type} at ${quote(op.target)}`
+    case 'attachOverlay':
+      return `mount ${op.lower.map(quote).join(', ')} as an overlay at ${quote(op.target)}`
+    case 'attachText':
+      return `put a text at ${quote(op.target)}`
+    case 'coverPath':
+      return `cover ${quote(op.path)}`
+    case 'makeLink':
+      return `make the link ${quote(op.name)}`
+    case 'emptyRoot':
+      return 'make an empty root'
+    case 'makeDirectory':
+      return `make the directory ${quote(op.path)}`
+    case 'writeData':
+      return `write the data of descriptor ${op.descriptor} to ${quote(op.path)}`
+    case 'changeMode':
+      return `change the mode of ${quote(op.path)}`
+    case 'makeReadOnly':
+      return `make ${quote(op.path)} read-only`
+    case 'pivotRoot':
+      return 'change to the new root'
+  }
+}
+
+function sourceOf(op: MountOp): string {
+  if (op.op === 'openRoot' || op.op === 'attachTree' || op.op === 'sendMapped' || op.op === 'attachSent')
+    return quote(op.source)
+  if (op.op === 'attachOverlay') return op.lower.length === 1 ? quote(op.lower[0]) : 'a layer'
+  if (op.op === 'writeData') return `descriptor ${op.descriptor}`
+  return op.op === 'attachNew' ? op.type : '/'
+}
+
+function targetOf(op: MountOp): string {
+  return quote(op.op === 'sendMapped' ? op.source : targetPath(op))
+}
+
+function targetPath(op: MountOp): string {
+  if (op.op === 'openRoot' || op.op === 'emptyRoot' || op.op === 'pivotRoot' || op.op === 'sendMapped') return '/'
+  return 'target' in op ? op.target : op.op === 'makeLink' ? op.name : op.path
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
+import { explainLimit } from '../cgroup/limit-reasons.ts'
+import { fail, type HutchError } from '../errors/errors.ts'
+import { asRoot, frontDoor, oneOf, optionOfRun, withOption } from '../errors/front-door.ts'
+import type { Obstacle } from '../host/privileges.ts'
+import { kindsIn } from '../namespaces/namespace.ts'
+import type { Op } from '../ops/ops.ts'
+import { stepRemedy, whats } from '../ops/step-words.ts'
+import { stepParts } from '../ops/wire.ts'
+import { optionName } from '../options/names.ts'
+import { seccompOrigin } from '../options/seccomp-option.ts'
+import type { Plan } from '../plan/plan.ts'
+import { formatSize } from '../text/units.ts'
+import { explainCoveredProc } from './covered-proc.ts'
+import { explainMountRefusal, type Seen } from './mount-errors.ts'
+import { refusedPath, refusedStream } from './stdio-errors.ts'
+
+/** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
+export function explainRefusal(
+  op: Op,
+  errno: string,
+  plan: Plan,
+  obstacles: () => Obstacle[],
+  part = 0,
+  fileSystem = '',
+  seen?: Seen,
+): HutchError {
+  if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, plan)
+  const covered = explainCoveredProc(op, errno, originWord(op.origin, plan))
+  if (covered) return covered
+  if (plan.userNamespace && isForbidden(op, errno)) {
+    const found = obstacles()
+    if (op.op === 'spawn' || op.op === 'mapIds' || found.length > 0) return forbidden(op, errno, found, plan)
+  }
+  switch (op.op) {
+    case 'makeGroup':
+      return fail('CGROUP_REFUSED', {
+        what: 'make the group',
+        path: op.path,
+        errno,
+        remedy: groupRemedy(errno, plan),
+      })
+    case 'writeFile':
+      return op.path.endsWith('/cgroup.subtree_control')
+        ? fail('CGROUP_REFUSED', {
+            what: `enable ${op.value} in`,
+            path: op.path,
+            errno,
+            remedy: groupRemedy(errno, plan),
+          })
+        : refusedLimit(op, errno, plan)
+    case 'reserveIds':
+      if (errno === 'EDQUOT') return fail('IDS_USED_UP', { errno })
+      return explainStep(op, errno, originWord(op.origin, plan), part)
+    case 'removeGroup':
+      return fail('CGROUP_LEFT', { what: 'remove', path: op.path, errno })
+    case 'spawn':
+      return refusedSpawn(op.flags, errno, plan)
+    case 'joinGroup':
+      return fail('CGROUP_REFUSED', {
+        what: 'join',
+        path: op.path,
+        errno,
+        remedy: errno === 'ENOSPC' ? 'give cpuset.cpus and cpuset.mems that the parent group has' : 'see hutch doctor',
+      })
+    default:
+      return explainStep(op, errno, originWord(op.origin, plan), part, fileSystem, seen)
+  }
+}
+
+function refusedFilter(errno: string, plan: Plan): HutchError {
+  const { seccomp, seccompReport, learn, door } = plan.spec
+  const telling = learn ? 'learn' : seccompReport ? 'seccompReport' : undefined
+  if (telling && errno === 'EBUSY')
+    return fail('STEP_REFUSED', {
+      what: 'listen to the system call filter',
+      operation: 'seccomp',
+      origin: originWord(telling, plan),
+      errno,
+      remedy: `another program listens to a filter around this process, and the kernel allows one listener: leave out ${originWord(telling, plan)}`,
+    })
+  return fail('STEP_REFUSED', {
+    what: 'install the system call filter',
+    operation: 'prctl',
+    origin:
+      seccomp && 'comesWith' in seccomp ? seccompOrigin(seccomp, door) : originWord(learn ? 'learn' : 'seccomp', plan),
+    errno,
+    remedy:
+      errno === 'EACCES'
+        ? `it takes no_new_privs, or CAP_SYS_ADMIN: leave out ${optionOfRun('newPrivileges')}`
+        : 'this kernel may lack filters (CONFIG_SECCOMP_FILTER), or the nested filters are too long together',
+  })
+}
+
+/** The same for a program without a plan. */
+export function explainAlone(
+  op: Op,
+  errno: string,
+  part: number,
+  obstacles: () => Obstacle[],
+  seen?: Seen,
+): HutchError {
+  if (op.op !== 'spawn' || op.flags === 0)
+    return explainCoveredProc(op, errno, op.origin) ?? explainStep(op, errno, op.origin, part, '', seen)
+  const user = kindsIn(op.flags).includes('user') && isForbidden(op, errno)
+  return user ? forbidden(op, errno, obstacles()) : refusedSpawn(op.flags, errno)
+}
+
+/** What needs no plan to be explained. */
+function explainStep(op: Op, errno: string, origin: string, part: number, fileSystem = '', seen?: Seen): HutchError {
+  if (stepParts[part] === 'filter')
+    return fail('STEP_REFUSED', {
+      what: 'install a system call filter',
+      operation: 'prctl',
+      origin,
+      errno,
+      remedy:
+        errno === 'EINVAL'
+          ? 'give a compiled filter (cBPF, as seccomp_export_bpf writes it); the kernel accepts at most 4096 instructions'
+          : 'all filters except the last must allow prctl',
+    })
+  switch (op.op) {
+    case 'openRoot':
+    case 'emptyRoot':
+    case 'sendMapped':
+    case 'attachSent':
+    case 'attachGroups':
+    case 'attachTree':
+    case 'attachNew':
+    case 'attachOverlay':
+    case 'attachText':
+    case 'coverPath':
+    case 'makeLink':
+    case 'makeDirectory':
+    case 'writeData':
+    case 'changeMode':
+    case 'makeReadOnly':
+    case 'pivotRoot':
+      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem, seen)
+    case 'checkStreams':
+      return refusedStream(errno, part, origin)
+    case 'allowPath':
+      return refusedPath(op.path, errno, origin, stepParts[part] === 'source')
+    default:
+      return refusedStep(op, errno, origin)
+  }
+}
+
+function whatOf(op: Op): string {
+  if (op.op === 'unshare') return `make namespaces (${kindsIn(op.flags).join(', ')})`
+  if (op.op === 'setSysctl') return `set ${op.path} to ${op.value}`
+  return whats[op.op] ?? op.op
+}
+
+/** A step that needs no more than its own words. */
+function refusedStep(op: Op, errno: string, origin: string): HutchError {
+  return fail('STEP_REFUSED', {
+    what: whatOf(op),
+    operation: op.op,
+    origin,
+    errno,
+    remedy: stepRemedy(op, errno),
+  })
+}
+
+/** A user namespace that may not be made, or one that came without rights, as under AppArmor. */
+function isForbidden(op: Op, errno: string): boolean {
+  if (op.op === 'spawn') return errno === 'EPERM' || errno === 'ENOSPC' || errno === 'EUSERS'
+  return (errno === 'EPERM' || errno === 'EACCES') && (op.op === 'mapIds' || op.op === 'mount' || op.op === 'unshare')
+}
+
+function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Plan): HutchError {
+  const depth = 'they are nested too deep, or /proc/sys/user/max_user_namespaces is reached'
+  const byTool = op.op === 'mapIds' && (op.userTool !== '' || op.groupTool !== '')
+  const tool = 'newuidmap and newgidmap did it, which are set-user-ID: no_new_privs, or a mount with nosuid, stops them'
+  return fail('USERNS_FORBIDDEN', {
+    what: op.op === 'spawn' ? 'make' : op.op === 'mapIds' ? 'map the ids of' : 'use',
+    errno,
+    evidence: [
+      ...(plan ? askedFor(op, plan) : []),
+      ...(byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth]),
+    ],
+    remedy: found[0]?.remedy ?? needsRoot(['hutch doctor finds what refuses it'], plan),
+  })
+}
+
+/** Ways out for a process without rights; root has others. */
+function needsRoot(more: readonly string[], plan?: Plan): string {
+  const door = frontDoor(plan?.spec.door)
+  return oneOf(
+    [asRoot(), withOption('leave the namespaces out with %', 'isolate', 'none', door), ...more],
+    'hutch doctor finds what refuses it',
+  )
+}
+
+/** Without root a user namespace comes by itself: then no option is to be named. */
+function askedFor(op: Op, plan: Plan): string[] {
+  const { mapUsers, mapGroups, isolate } = plan.spec
+  const origin = mapUsers ? 'mapUsers' : mapGroups ? 'mapGroups' : isolate.includes('user') ? 'isolate' : undefined
+  return origin ? [`requested by ${originWord(op.op === 'spawn' ? origin : op.origin, plan)}`] : []
+}
+
+const delegated = 'run as root, or in a delegated group: systemd-run --user --scope -p Delegate=yes …'
+const byOthers =
+  'the group is not writable here, even for root: check its owner, its mount and the log of a security module'
+
+function groupRemedy(errno: string, plan: Plan): string {
+  if (errno === 'EACCES' || errno === 'EPERM') return asRoot(delegated) ?? byOthers
+  if (errno === 'EBUSY')
+    return oneOf(
+      [
+        withOption(
+          'that group itself has processes: name another with %',
+          'parent',
+          undefined,
+          frontDoor(plan.spec.door),
+        ),
+      ],
+      'that group itself has processes: start from another group',
+    )
+  return groupRemedies[errno] ?? 'see hutch doctor'
+}
+
+const groupRemedies: { [errno: string]: string } = {
+  EROFS:
+    'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup',
+  EAGAIN: 'cgroup.max.descendants of a group above is reached: remove unused groups, or raise it',
+  ENOSPC: 'the kernel has no more group ids for this controller: remove unused groups',
+}
+
+function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan: Plan): HutchError {
+  const slash = op.path.lastIndexOf('/')
+  const file = op.path.slice(slash + 1)
+  const value =
+    /^\d{5,}$/.test(op.value) && file.startsWith('memory.') ? `${op.value} (${formatSize(Number(op.value))})` : op.value
+  const directory = op.path.slice(0, slash)
+  // the group is gone again: what it was to have is in the plan
+  const own = plan.groups.find((group) => group.directory === directory)?.writes ?? []
+  const read = (name: string) => own.find((write) => write.file === name)?.value
+  const reason = explainLimit({ directory, file, value: op.value, errno, read })
+  const [why, remedy] = reason
+    ? [reason.evidence.join('\n  '), reason.remedy]
+    : (limitReasons(plan)[errno] ?? ['', 'see the kernel documentation of this file'])
+  return fail('CGROUP_LIMIT_REFUSED', {
+    file,
+    value: op.value,
+    group: directory,
+    origin: op.origin,
+    errno,
+    remedy,
+    evidence: [...(why ? [why] : []), ...(value === op.value ? [] : [`the value is ${value}`])],
+  })
+}
+
+const limitReasons = ({ spec }: Plan): { [errno: string]: [string, string] } => ({
+  ENOENT: [
+    'this kernel or this cgroup version has no such file',
+    'hutch doctor lists the controllers; leave this limit out',
+  ],
+  EINVAL: ['the kernel does not accept this value', "give a value in the format of the file's kernel documentation"],
+  ERANGE: ["the value is outside the kernel's range", 'give a value within its range'],
+  EBUSY: ['the group already uses more, and nothing more could be reclaimed', 'set a higher limit'],
+  EACCES: ['the file cannot be written here', asRoot('run as root, or in a delegated group') ?? byOthers],
+  EPERM: ['this user cannot write it', asRoot('run as root, or in a delegated group') ?? byOthers],
+  EOPNOTSUPP: ['the group cannot have this controller', otherParent('name another group', spec.door)],
+})
+
+function otherParent(words: string, door?: 'cli' | 'library'): string {
+  return withOption(`${words} with %`, 'parent', undefined, frontDoor(door)) ?? words
+}
+
+/** Memory that a process needs before its program starts: below this a group takes none. */
+const leastForProcess = 1 << 20
+
+/** A process is charged to the group that it is born in. */
+function tooTight(plan: Plan | undefined, errno: string): [why: string, remedy: string] | undefined {
+  const limit = plan?.spec.limits.find(({ file, value }) => file === 'memory.max' && Number(value) < leastForProcess)
+  if (errno !== 'ENOMEM' || !limit) return undefined
+  return [
+    `${limit.origin} is ${formatSize(Number(limit.value))}: less than the kernel needs for a process`,
+    `give ${limit.origin.split(' ')[0]} ${plan!.spec.door === 'cli' ? '' : 'of '}at least 1M`,
+  ]
+}
+
+function refusedSpawn(flags: number, errno: string, plan?: Plan): HutchError {
+  const kinds = kindsIn(flags)
+  const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
+  const [why, remedy] = tooTight(plan, errno) ?? spawnReasons(plan)[errno] ?? ['', 'see hutch doctor']
+  const group =
+    errno === 'EAGAIN' || errno === 'ENOENT' || errno === 'EBUSY' || errno === 'EOPNOTSUPP'
+      ? plan?.groups[0]?.directory
+      : undefined
+  return fail('NAMESPACE_REFUSED', {
+    kinds: named,
+    errno,
+    remedy,
+    evidence: [...(why ? [why] : []), ...(group ? [`its group: ${group}`] : [])],
+  })
+}
+
+const spawnReasons = (plan?: Plan): { [errno: string]: [string, string] } => ({
+  EPERM: ['new namespaces take CAP_SYS_ADMIN', needsRoot(inUser(plan), plan)],
+  EAGAIN: [
+    'a limit on processes is reached: pids.max of a group, RLIMIT_NPROC, or kernel.pid_max',
+    'raise it, or end some processes',
+  ],
+  ENOSPC: [
+    'namespaces are nested too deep, or /proc/sys/user/max_*_namespaces is reached',
+    'raise that number, or nest less',
+  ],
+  EINVAL: [
+    'this kernel does not know one of them',
+    withOption(
+      'leave kinds out with %; hutch doctor lists the available ones',
+      'isolate',
+      undefined,
+      frontDoor(plan?.spec.door),
+    ) ?? 'leave it out; hutch doctor lists the available ones',
+  ],
+  ENOMEM: ['the kernel has no memory for it, or the pid namespace is dying', 'free memory'],
+  ENOENT: [
+    'this process is in a cgroup namespace, and the group is outside of it',
+    'start the outer job without a cgroup namespace: hutch run --isolate pid,mount,ipc,uts …',
+  ],
+  EBUSY: [
+    'the group enables controllers for its children, so it cannot have processes',
+    otherParent('name another group', plan?.spec.door),
+  ],
+  EOPNOTSUPP: [
+    'the group is threaded, or its parent is',
+    otherParent('name a group of type "domain"', plan?.spec.door),
+  ],
+})
+
+/** A user namespace beside the others gives the right to make them. */
+function inUser(plan?: Plan): string[] {
+  return [withOption('add %', 'userNamespace', undefined, frontDoor(plan?.spec.door))].flatMap((way) => way ?? [])
+}
+
+function originWord(origin: string, plan: Plan): string {
+  return optionName(origin, plan.spec.door)
+}

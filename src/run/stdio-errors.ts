@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors of the steps that restrict streams and paths by Landlock. Used by op-errors.ts; pure.
+import { fail, type HutchError, quote } from '../errors/errors.ts'
+
+/** Explains why streams could not be kept as they were opened. `part` is the number of the stream and 1. */
+export function refusedStream(errno: string, part: number, origin: string): HutchError {
+  const stream = ['', 'stdin', 'stdout', 'stderr'][part] ?? ''
+  if (stream === '' || (errno !== 'EISDIR' && errno !== 'EBADF'))
+    return fail('STEP_REFUSED', {
+      what: 'keep the streams as they were opened',
+      operation: 'landlock_restrict_self',
+      origin,
+      errno,
+      remedy: 'see hutch doctor',
+    })
+  return fail('STREAM_REFUSED', { stream, what: errno === 'EISDIR' ? 'a directory' : 'an O_PATH descriptor', errno })
+}
+
+/** Explains a rule of Landlock that could not be made; `opening`: its path could not be opened. */
+export function refusedPath(path: string, errno: string, origin: string, opening: boolean): HutchError {
+  if (!opening && (errno === 'ENOSYS' || errno === 'EOPNOTSUPP')) return fail('LANDLOCK_MISSING', { origin, errno })
+  return fail('STEP_REFUSED', {
+    what: opening ? `open ${quote(path)} for a Landlock rule` : `create a Landlock rule for ${quote(path)}`,
+    operation: opening ? 'openat' : 'landlock_add_rule',
+    origin,
+    errno,
+    remedy: opening
+      ? 'give a path as the command sees it, which its user can reach; a relative path starts at its working directory'
+      : 'see hutch doctor',
+  })
+}

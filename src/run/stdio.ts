@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a job's standard streams go: pipes to this process, its own streams, descriptors; and how much may go through them.
+import { closeSync, fstatSync, write } from 'node:fs'
+import { Socket } from 'node:net'
+import { Readable, type Writable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { fail } from '../errors/errors.ts'
+import { errnoName } from '../system/native.ts'
+import { watchedNative } from '../system/reactor.ts'
+
+/** Where a standard stream goes: a pipe to this process, its own, /dev/null, or a descriptor. */
+export type Stdio = 'pipe' | 'inherit' | 'ignore' | number
+
+/** Descriptors for a start. */
+export interface Ends {
+  /** Our ends of pipes, -1 where there is none. */
+  ours: number[]
+  /** The command's streams, -1 is /dev/null. */
+  theirs: [number, number, number]
+  /** Those of them that are ours to close after the start. */
+  opened: number[]
+  /** Where what we read of a stream is written to; -1: its caller reads it. */
+  targets: number[]
+}
+
+/** The most bytes of a stream, and who hears of it when there are more. */
+export interface Cap {
+  most: number
+  reached?: (stream: 'stdout' | 'stderr') => void
+}
+
+/**
+ * Pipes for those that are asked for, and, when output is `capped`, for those that go elsewhere, too: what goes to the same
+ * place then shares one pipe, so that its order stays. @throws STEP_REFUSED, OPTION_INVALID
+ */
+export function openStreams(stdio: Stdio | readonly [Stdio, Stdio, Stdio], capped: boolean): Ends {
+  const each = typeof stdio === 'object' ? stdio : [stdio, stdio, stdio]
+  const out: Ends = { ours: [-1, -1, -1], theirs: [-1, -1, -1], opened: [], targets: [-1, -1, -1] }
+  const openPipe = (i: number) => {
+    const [read, write] = watchedNative().pipe()
+    if (write === undefined) throw pipeRefused(read)
+    out.ours[i] = i === 0 ? write : read
+    out.theirs[i] = i === 0 ? read : write
+    out.opened.push(out.theirs[i]!)
+  }
+  try {
+    for (const [i, kind] of each.entries()) {
+      const fd = kind === 'inherit' ? i : kind
+      if (fd === 'pipe') openPipe(i)
+      else if (typeof fd !== 'number') {
+        if (kind !== 'ignore')
+          throw fail('OPTION_INVALID', {
+            name: 'stdio',
+            value: kind,
+            accepted: "'pipe', 'inherit', 'ignore' or a descriptor",
+          })
+      } else if (!capped || i === 0) out.theirs[i] = fd
+      else if (i === 2 && out.targets[1]! >= 0 && isSameFile(fd, out.targets[1]!)) out.theirs[2] = out.theirs[1]
+      else {
+        out.targets[i] = fd
+        openPipe(i)
+      }
+    }
+  } catch (error) {
+    closeEnds(out)
+    throw error
+  }
+  return out
+}
+
+/** After a start that failed: our ends; and always: what the command has by now. */
+export function closeEnds(ends: Ends): void {
+  for (const fd of [...ends.ours, ...ends.opened]) if (fd >= 0) closeSync(fd)
+}
+
+/** A job's streams as its caller has them, and what is under way in them. */
+export interface Streams {
+  stdin: Writable | null
+  stdout: Readable | null
+  stderr: Readable | null
+  /** All that has to be written elsewhere was. Rejects when it could not be. */
+  poured: Promise<unknown> | undefined
+  /** Its caller has read all of a capped stream. */
+  read: Promise<unknown> | undefined
+  /** Nothing of the job is left: who still holds a pipe is none of it, and is not waited for once it is silent. */
+  over(): void
+}
+
+/** Streams on our ends, none of them longer than the cap. */
+export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
+  const [stdin, ...outputs] = ends.ours.map((fd, i) =>
+    fd < 0 ? null : new Socket({ fd, readable: i > 0, writable: i === 0 }),
+  )
+  // a reader that goes away (EPIPE) is the command's business, not a crash of this process
+  stdin?.on('error', () => {})
+  const pours: Promise<void>[] = []
+  const reads: Promise<unknown>[] = []
+  const closings: (() => void)[] = []
+  const [stdout, stderr] = outputs.map((socket, i): Readable | null => {
+    if (!socket || !cap) return socket
+    const name = i === 0 ? 'stdout' : 'stderr'
+    const fd = ends.targets[i + 1]!
+    if (fd >= 0) {
+      const flow = { writing: false }
+      pours.push(pour(upTo(cap, socket, name), fd, flow))
+      closings.push(() => closeWhenSilent(socket, flow))
+      return null
+    }
+    let ended = () => {}
+    reads.push(
+      new Promise<void>((resolve) => {
+        ended = resolve
+      }),
+    )
+    return Readable.from(upTo(cap, socket, name, ended), { objectMode: false })
+  })
+  return {
+    stdin: stdin ?? null,
+    stdout: stdout ?? null,
+    stderr: stderr ?? null,
+    poured: pours.length > 0 ? Promise.all(pours) : undefined,
+    read: reads.length > 0 ? Promise.all(reads) : undefined,
+    over: () => {
+      for (const close of closings) close()
+    },
+  }
+}
+
+/** The stream's first bytes; one more, and it ends and its job is told of. */
+async function* upTo(cap: Cap, from: Readable, name: 'stdout' | 'stderr', ended = () => {}): AsyncGenerator<Buffer> {
+  let left = cap.most
+  try {
+    for await (const chunk of from as AsyncIterable<Buffer>) {
+      if (chunk.length > left) cap.reached?.(name)
+      if (left > 0) yield chunk.subarray(0, left)
+      if (chunk.length > left) return
+      left -= chunk.length
+    }
+  } finally {
+    ended()
+  }
+}
+
+const writeSome = promisify(write)
+
+async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: boolean }): Promise<void> {
+  try {
+    for await (const chunk of from) {
+      flow.writing = true
+      for (let at = 0; at < chunk.length; ) at += await writeOnce(fd, chunk.subarray(at))
+      flow.writing = false
+    }
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    // a reader that went away: the command hears of it as it would without us, since our end is closed now;
+    // or somebody who outlived the job still holds the pipe, and it was closed for being silent
+    if (code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE') return
+    throw fail('FILE_REFUSED', {
+      what: 'write what the command wrote to',
+      path: `descriptor ${fd}`,
+      errno: code,
+      remedy: 'check where stdout and stderr go, and whether there is space',
+    })
+  }
+}
+
+/** What another process set to be non-blocking is full for a moment. */
+async function writeOnce(fd: number, bytes: Buffer): Promise<number> {
+  try {
+    return (await writeSome(fd, bytes, 0, bytes.length, null)).bytesWritten
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    await pause(5)
+    return 0
+  }
+}
+
+function closeWhenSilent(socket: Socket, flow: { writing: boolean }): void {
+  const look = () => {
+    if (!flow.writing) socket.destroy()
+    else socket.setTimeout(200, look)
+  }
+  socket.setTimeout(200, look)
+}
+
+function isSameFile(one: number, other: number): boolean {
+  const [a, b] = [fstatSync(one), fstatSync(other)]
+  return a.dev === b.dev && a.ino === b.ino
+}
+
+function pipeRefused(negative: number) {
+  return fail('STEP_REFUSED', {
+    what: 'make a pipe',
+    operation: 'pipe2',
+    origin: 'stdio',
+    errno: errnoName(negative),
+    remedy: 'raise the limit of open files (ulimit -n)',
+  })
+}

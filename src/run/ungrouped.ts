@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program without groups, limits and verdict: started as every other, and its end as wait(2) tells it.
+import { fail, type HutchError } from '../errors/errors.ts'
+import { findObstacles } from '../host/privileges.ts'
+import type { Op, Program } from '../ops/ops.ts'
+import { encodeProgram, stepPart } from '../ops/wire.ts'
+import { errnoName, eventKinds, native } from '../system/native.ts'
+import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
+import type { ProgramLook } from '../verdict/exec-failure.ts'
+import { decodeLook, execError, explainPlainExec } from './exec-facts.ts'
+import { nameFailedCall } from './failed-call.ts'
+import type { Seen } from './mount-errors.ts'
+import { decodeTargetLook } from './mount-target.ts'
+import { explainAlone } from './op-errors.ts'
+
+/** Signals to this process: all that can be are passed on; INT and TERM alone are; those two are ignored; or nothing is done about any. */
+export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
+
+/** How the command ended, or the reason why it did not begin. */
+export type Ending = { exit: number } | { signal: number } | { notFound: boolean; error: HutchError }
+
+/**
+ * Runs it to its end on this process's own streams; `started` is called with its process id at once.
+ * @throws HutchError for a step that the kernel refused
+ */
+export function runProgram(program: Program, signals: Signals, started?: (pid: number) => void): Promise<Ending> {
+  const addon = watchedNative()
+  const passed: number[] = []
+  let job = 0
+  if (signals === 'forward') addon.holdSignals()
+  if (signals === 'forward-two' || signals === 'ignore-two')
+    for (const name of ['SIGINT', 'SIGTERM'] as const)
+      process.on(name, (_: string, number: number) => {
+        if (signals === 'ignore-two') return
+        if (job > 0) addon.signal(job, number)
+        else passed.push(number)
+      })
+  const [id, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
+  if (id <= 0) throw refusal(program.outer[pid], errno, call)
+  job = id
+  if (signals === 'forward') addon.forward(job)
+  for (const number of passed) addon.signal(job, number)
+  started?.(pid)
+  return new Promise((resolve, reject) => {
+    let failed: [op: Op | undefined, errno: number, call: number] | undefined
+    let step = 0
+    let seen: Seen | undefined
+    const looks: ProgramLook[] = []
+    watchJob(job, (kind, a, b, c, _d, _user, _system, bytes) => {
+      if (kind === eventKinds.failed && !failed) {
+        failed = [program.inner[a], b, c]
+        step = a
+      }
+      if (kind === eventKinds.program) looks.push(...decodeLook(bytes))
+      const look = kind === eventKinds.program ? decodeTargetLook(bytes) : undefined
+      // of the programs without a plan, bwrap alone mounts inside a root
+      if (look) seen = { look, frontend: 'bwrap', steps: program.inner.slice(0, step) }
+      if (kind !== eventKinds.ended) return
+      unwatchJob(job)
+      if (signals === 'forward') addon.forward(0)
+      const status = a === -1 ? b : a
+      if (!failed) resolve(status & 0x7f ? { signal: status & 0x7f } : { exit: status >> 8 })
+      else if ((failed[0]?.op === 'exec' || failed[0]?.op === 'execFile') && failed[1] < stepPart) {
+        const errno = errnoName(-failed[1])
+        resolve({ notFound: errno === 'ENOENT', error: notStarted(program, failed[0], errno, looks) })
+      } else reject(refusal(...failed, seen))
+    })
+  })
+}
+
+/** Ends this process as the command ended, so that a waiting shell sees the same: also by the same signal. */
+export function endAs(ending: { exit: number } | { signal: number }): number {
+  if ('exit' in ending) return ending.exit
+  native().dieBy(ending.signal)
+  return 128 + ending.signal
+}
+
+/** The number tells of a part of the op, too: see wire.ts. */
+function refusal(op: Op | undefined, number: number, call: number, seen?: Seen): HutchError {
+  const errno = errnoName(-(number % stepPart))
+  const error = op
+    ? explainAlone(op, errno, Math.floor(number / stepPart), findObstacles, seen)
+    : fail('STEP_REFUSED', {
+        what: 'start',
+        operation: 'hutch-init',
+        origin: 'the command',
+        errno,
+        remedy: 'raise the limit of open files (ulimit -n), or rebuild hutch',
+      })
+  return nameFailedCall(error, call, errno)
+}
+
+/** The tool's own first line, and behind it what was found. */
+function notStarted(
+  { inner }: Program,
+  op: Extract<Op, { op: 'exec' | 'execFile' }>,
+  errno: string,
+  looks: readonly ProgramLook[],
+): HutchError {
+  const path = op.op === 'execFile' ? op.file : op.argv[0]!
+  const has = (...names: Op['op'][]) => inner.some((one) => names.includes(one.op))
+  const facts = {
+    command: path,
+    errno,
+    looks,
+    searchPath: op.op === 'exec' ? op.path : '',
+    // bubblewrap's root alone is put together from nothing
+    frontend: has('emptyRoot') ? ('bwrap' as const) : ('tool' as const),
+    ownRoot: has('emptyRoot', 'changeRoot', 'holdDirectories', 'pivotRoot'),
+    filtered: has('installFilter'),
+  }
+  return execError(explainPlainExec(facts, inner), path, errno)
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a profile in JSON answers with: an action by name, and the number that goes with it.
+import { constants } from 'node:os'
+import { inside, type Place, readNumber, readWord, refuse } from './json-cursor.ts'
+import { actions, errnos } from './profile.ts'
+
+const names: { [name: string]: number } = {
+  SCMP_ACT_KILL: actions.killThread,
+  SCMP_ACT_KILL_THREAD: actions.killThread,
+  SCMP_ACT_KILL_PROCESS: actions.killProcess,
+  SCMP_ACT_TRAP: actions.trap,
+  SCMP_ACT_ERRNO: actions.errno,
+  SCMP_ACT_TRACE: actions.trace,
+  SCMP_ACT_LOG: actions.log,
+  SCMP_ACT_ALLOW: actions.allow,
+  SCMP_ACT_NOTIFY: actions.notify,
+}
+
+/** Keys of an answer in the object that holds it. */
+interface Keys {
+  action: string
+  number: string
+  name: string
+}
+
+/** The word for the kernel. @throws SECCOMP_PROFILE_INVALID */
+export function readAnswer(from: { [key: string]: unknown }, place: Place, keys: Keys): number {
+  const at = inside(place, keys.action)
+  const action = names[readWord(from[keys.action], at, Object.keys(names))]!
+  if (action === actions.notify)
+    throw refuse(at, from[keys.action], 'hutch does not forward notifications to another program', 'another action')
+  const number = readErrno(from, place, keys)
+  if (action !== actions.errno && action !== actions.trace) {
+    if (number !== undefined && number !== 0)
+      throw refuse(
+        inside(place, keys.number),
+        number,
+        `${from[keys.action]} has no number`,
+        'SCMP_ACT_ERRNO, or leave it out',
+      )
+    return action
+  }
+  return action | (number ?? errnos.EPERM)
+}
+
+/** By number, as the specification has it, or by name, as Podman's files have it beside it. */
+function readErrno(from: { [key: string]: unknown }, place: Place, keys: Keys): number | undefined {
+  const [number, name] = [from[keys.number] ?? undefined, from[keys.name] ?? undefined]
+  const byNumber = number === undefined ? undefined : Number(readNumber(number, inside(place, keys.number), 0xffffn))
+  if (name === undefined) return byNumber
+  const byName =
+    constants.errno[
+      readWord(name, inside(place, keys.name), Object.keys(constants.errno)) as keyof typeof constants.errno
+    ]
+  if (byNumber !== undefined && byNumber !== byName)
+    throw refuse(
+      inside(place, keys.name),
+      name,
+      `${keys.number} says ${byNumber}, and this is ${byName}`,
+      'one of them',
+    )
+  return byName
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading a JSON value of unknown shape: each reader says where it stood when it found something else.
+import { fail, type HutchError } from '../errors/errors.ts'
+import { nearest } from '../text/nearest.ts'
+
+/** Whose value it is, as an error names it, and where in it: `syscalls[3].action`. */
+export interface Place {
+  origin: string
+  at: string
+}
+
+export function refuse(place: Place, value: unknown, why: string, accepted: string): HutchError {
+  return fail('SECCOMP_PROFILE_INVALID', { ...place, value, why, accepted })
+}
+
+export function inside(place: Place, key: string | number): Place {
+  const at = typeof key === 'number' ? `[${key}]` : place.at === '' ? key : `.${key}`
+  return { ...place, at: `${place.at}${at}` }
+}
+
+/** An object with no other keys than these. */
+export function readObject<K extends string>(
+  value: unknown,
+  place: Place,
+  keys: readonly K[],
+): { [key in K]?: unknown } {
+  const named = place.at === '' ? { ...place, at: 'it' } : place
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw refuse(named, value, 'this is not an object', 'an object')
+  for (const key of Object.keys(value)) {
+    if ((keys as readonly string[]).includes(key)) continue
+    const near = nearest(key, keys)
+    throw refuse(named, key, 'there is no such key', near ? `${near}?` : `one of ${keys.join(', ')}`)
+  }
+  return value
+}
+
+/** A list; what is missing or null is empty. */
+export function readList(value: unknown, place: Place): unknown[] {
+  if (value === undefined || value === null) return []
+  if (!Array.isArray(value)) throw refuse(place, value, 'this is not a list', 'a list')
+  return value
+}
+
+/** One of these words. */
+export function readWord(value: unknown, place: Place, words: readonly string[]): string {
+  if (typeof value === 'string' && words.includes(value)) return value
+  const near = typeof value === 'string' ? nearest(value, words) : undefined
+  throw refuse(place, value ?? null, 'this word is unknown', near ? `${near}?` : `one of ${words.join(', ')}`)
+}
+
+export function readText(value: unknown, place: Place): string {
+  if (typeof value !== 'string' || value === '') throw refuse(place, value ?? null, 'this is not a string', 'a text')
+  return value
+}
+
+/** 0 to `most`: a number, or a text of digits. */
+export function readNumber(value: unknown, place: Place, most: bigint): bigint {
+  const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
+  const safe = typeof value !== 'number' || Number.isSafeInteger(value)
+  const number = safe && /^(\d{1,20}|0x[0-9a-fA-F]{1,16})$/.test(text) ? BigInt(text) : -1n
+  if (number < 0n || number > most)
+    throw refuse(place, value ?? null, 'this is out of range', `a whole number from 0 to ${most}`)
+  return number
+}

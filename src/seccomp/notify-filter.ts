@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// A filter that tells of what it refuses, or of all calls: loaded only by runs that ask for that.
+import type { Spec } from '../options/spec.ts'
+import { families } from './arch.ts'
+import { machineOfNode } from './builtin.ts'
+import { argumentMasks } from './call-arguments.ts'
+import { readDocument, readFilter } from './load-profile.ts'
+import type { CallReader, Calls, FilterMaker } from './make-filter.ts'
+import { decodeCounts, decodeRefused, learnedProfile } from './notification.ts'
+import { allNoticed, allPass, foreignRule, noticed, ownRule } from './notify.ts'
+import type { Facts, Filter } from './profile.ts'
+
+/** A filter for one start, and what reads its notices. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
+export function readSupervised(spec: Spec): FilterMaker & { reader: CallReader } {
+  const wish = spec.seccomp
+  const machine = (machineOfNode[process.arch] ?? '') as 'x86_64' | 'aarch64'
+  const learns = spec.learn === true
+  const usual = learns || !wish ? undefined : readFilter(wish, spec.door)
+  const document = wish && !learns && !('own' in wish) ? readDocument(wish, spec.door) : undefined
+  let known: Pick<Facts, 'capabilities'> = { capabilities: [] }
+  const rule = (call: string) => (wish && 'own' in wish ? ownRule(wish.own, known, call) : foreignRule(document, call))
+  const maker = (facts: Omit<Facts, 'machine'>): Filter => {
+    known = facts
+    const { words, flags } = usual?.(facts) ?? { words: allPass, flags: 0 }
+    return {
+      words,
+      flags,
+      supervise: {
+        noticed: learns ? allNoticed : noticed(words),
+        arguments: learns ? [] : argumentMasks(machine),
+        learns,
+      },
+    }
+  }
+  const calls: Calls = { refused: [], others: 0 }
+  const take = (which: number, bytes: Buffer) => {
+    if (which >= 0) {
+      const call = decodeRefused(bytes, rule)
+      calls.refused[which] = call
+      return call
+    }
+    if (which === -2) calls.learned = learnedProfile(bytes, families[machine]!)
+    else {
+      const counts = decodeCounts(bytes)
+      calls.others = counts.pop() ?? 0
+      for (const [i, count] of counts.entries()) if (calls.refused[i]) calls.refused[i].count = count
+    }
+    return undefined
+  }
+  return Object.assign(maker, { reader: { calls, take } })
+}

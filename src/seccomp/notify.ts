@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A filter → one that asks a listener about each call that it refuses; and which of a profile's rules refused one. Pure.
+import { capabilityName } from '../credentials/capability.ts'
+import { commonCalls } from './common-calls.ts'
+import { defaultGroups } from './default.ts'
+import { actions, type Facts } from './profile.ts'
+import type { Group } from './rule-builders.ts'
+import { left, strictGroups } from './strict.ts'
+
+const returns = 0x06
+
+/**
+ * The same decisions, but errors and ends are asked for. SCMP_ACT_TRAP stays, as no answer of a listener is that signal, and so does
+ * SCMP_ACT_TRACE, which is another's business.
+ */
+export function noticed(words: readonly number[]): number[] {
+  const asked: readonly number[] = [actions.errno, actions.killThread, actions.killProcess]
+  return words.map((word, i) => {
+    const isAnswer = i % 2 === 1 && (words[i - 1]! & 0xffff) === returns
+    return isAnswer && asked.includes((word & 0xffff_0000) >>> 0) ? actions.notify : word
+  })
+}
+
+/** Every call is asked for. */
+export const allNoticed = [returns, actions.notify]
+/** Every call passes. */
+export const allPass = [returns, actions.allow]
+
+/** The rule, or the reason, by which one of hutch's own profiles refused a call. */
+export function ownRule(
+  profile: 'default' | 'strict',
+  { capabilities }: Pick<Facts, 'capabilities'>,
+  call: string,
+): string {
+  const names = (group: Group) => group.calls.trim().split(/\s+/).includes(call)
+  const say = (text: string) => `${profile}: ${text}`
+  if (profile === 'strict') {
+    const reason = Object.keys(left).find((why) => left[why]!.trim().split(/\s+/).includes(call))
+    if (reason !== undefined) return say(reason)
+  }
+  const groups = (profile === 'strict' ? strictGroups : [...commonCalls, ...defaultGroups]).filter(names)
+  const refusing = groups.find(({ action }) => action !== undefined)
+  if (refusing && !refusing.when) return say(refusing.why)
+  const conditional = groups.find(({ when }) => when !== undefined)
+  const missing = groups
+    .flatMap(({ includes }) => includes?.capabilities ?? [])
+    .filter((one) => !capabilities.includes(one))
+  if (conditional) return say(`only ${conditional.why}`)
+  if (missing.length > 0) return say(`takes ${capabilityName(missing[0]!)}`)
+  return say('not in its list')
+}
+
+/** The place in a profile of others. */
+export function foreignRule(document: unknown, call: string): string {
+  const list = (document as { syscalls?: unknown }).syscalls
+  const entries = (Array.isArray(list) ? list : []) as { name?: unknown; names?: unknown; action?: unknown }[]
+  const places = entries.flatMap((entry, i) => {
+    const named = entry.name === call || (Array.isArray(entry.names) && entry.names.includes(call))
+    return named ? [{ i, allows: entry.action === 'SCMP_ACT_ALLOW' }] : []
+  })
+  const refusing = places.find(({ allows }) => !allows)
+  if (refusing) return `syscalls[${refusing.i}]`
+  return places[0] ? `defaultAction: syscalls[${places[0].i}] does not fit` : 'defaultAction'
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that hutch writes for its caller: opened before the job starts, so that nothing the job does leads a write elsewhere.
+import { randomBytes } from 'node:crypto'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { encodePath } from '../text/non-utf8.ts'
+import { native } from './native.ts'
+
+const { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants
+/** Not among Node's constants; the same on every machine that hutch supports. */
+const O_PATH = 0x200000
+/** Links by nature to what another process has open. */
+const descriptorLink = /^\/proc\/\d+\/fd\/\d+$/
+/** Descriptors that hutch was started with: process substitution, /dev/stdout. */
+const ownLink = /^\/(?:dev\/(stdout|stderr|fd\/(\d+))|proc\/(?:self|thread-self)\/fd\/(\d+))$/
+/** Milliseconds without progress after which a reader of a pipe is given up; 10,000. */
+const maxStall = 10_000
+const endings = [1, 2, 3, 15]
+
+/** True for a name that leads to a descriptor of another process. */
+export function isDescriptor(path: string): boolean {
+  return descriptorLink.test(path)
+}
+
+/** Returns the descriptor of this process that a name stands for, such as 1 for /dev/stdout. */
+export function ownDescriptor(path: string): number | undefined {
+  const found = ownLink.exec(path)
+  if (!found) return undefined
+  return found[1] === 'stdout' ? 1 : found[1] === 'stderr' ? 2 : Number(found[2] ?? found[3])
+}
+
+export interface DocumentOptions {
+  /** The mode of a new file, whatever the umask is; 0666 less the umask by default. */
+  mode?: number
+  /** Fails with EEXIST instead of replacing what has the name by then. */
+  keepsExisting?: boolean
+}
+
+/** Writes the whole text, or throws an error of node:fs and leaves what was there. */
+export type Document = (content: string | Uint8Array, options?: DocumentOptions) => void
+
+/**
+ * Opens the directory of a path, or the device or pipe that the path names now. Links at the name itself are not
+ * followed: a file replaces them. @throws errors of node:fs
+ */
+export function openDocument(path: string): Document {
+  const own = ownDescriptor(path)
+  if (own !== undefined) return openOwn(own)
+  const bytes = encodePath(path)
+  const found = lstatSync(bytes, { throwIfNoEntry: false })
+  // throws EISDIR
+  if (found?.isDirectory()) openSync(bytes, constants.O_WRONLY)
+  if (isDescriptor(path) || (found && !found.isFile() && !found.isSymbolicLink())) {
+    accessSync(bytes, constants.W_OK)
+    const held = openSync(bytes, O_PATH | (isDescriptor(path) ? 0 : constants.O_NOFOLLOW))
+    return (content) => writeThrough(held, content)
+  }
+  const directory = openSync(encodePath(dirname(path)), O_PATH | O_DIRECTORY)
+  accessSync(`/proc/self/fd/${directory}`, constants.W_OK)
+  if (found?.isFile()) accessSync(bytes, constants.W_OK)
+  return (content, options = {}) => replace(`/proc/self/fd/${directory}`, basename(path), content, options)
+}
+
+/** A pipe is opened again, so that a full one cannot hold hutch up. Sockets cannot be, and files have a position to keep. */
+function openOwn(own: number): Document {
+  const isPipe = fstatSync(own).isFIFO()
+  return (content) => {
+    let again: number | undefined
+    try {
+      if (isPipe) again = openSync(`/proc/self/fd/${own}`, O_WRONLY | O_NONBLOCK)
+    } catch {
+      // another user's pipe: written to as it is
+    }
+    try {
+      writeAll(again ?? own, content)
+    } finally {
+      if (again !== undefined) closeSync(again)
+    }
+  }
+}
+
+function replace(directory: string, name: string, content: string | Uint8Array, options: DocumentOptions): void {
+  const target = encodePath(`${directory}/${name}`)
+  const draft = `${directory}/.hutch-${randomBytes(12).toString('hex')}`
+  const fd = openSync(draft, 'wx', options.mode === undefined ? 0o666 : 0o600)
+  try {
+    try {
+      writeAll(fd, content)
+      if (options.mode !== undefined) fchmodSync(fd, options.mode)
+    } finally {
+      closeSync(fd)
+    }
+    if (options.keepsExisting) linkSync(draft, target)
+    else renameSync(draft, target)
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/** ENXIO for a pipe that nobody reads: waiting for a reader has no end. */
+function writeThrough(held: number, content: string | Uint8Array): void {
+  const fd = openSync(`/proc/self/fd/${held}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
+  try {
+    writeAll(fd, content)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function writeAll(fd: number, content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
+  let stalled = Date.now()
+  const before = native().forward(0)
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at)
+      stalled = Date.now()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || Date.now() - stalled > maxStall) throw error
+      const came = native().forward(0) & ~before
+      for (const signal of endings) if (came & (1 << signal)) native().dieBy(signal)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
+  }
+}

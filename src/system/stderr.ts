@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Standard error of hutch's own: what it says must neither end it nor hold it up.
+import { writeSync } from 'node:fs'
+import { escapeText } from '../text/quote.ts'
+
+const pauseMs = 5
+const patienceMs = 1000
+
+/**
+ * Writes all of it, with what steers a terminal escaped. A stream that another process made non-blocking has a second to take more; what it does not take then, and what
+ * nobody reads, is dropped: the exit status and the documents of a run matter more.
+ */
+export function tell(text: string): void {
+  let bytes = Buffer.from(escapeText(text, text.includes('\x1b') && process.stderr.isTTY))
+  for (let waited = 0; bytes.length > 0 && waited < patienceMs; )
+    try {
+      bytes = bytes.subarray(writeSync(2, bytes))
+      waited = 0
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
+      waited += pauseMs
+    }
+}

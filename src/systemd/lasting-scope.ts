@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// A scope for groups that outlast the command that makes them. systemd removes a scope without processes, so one that does nothing holds it.
+import { spawn } from 'node:child_process'
+import { isGroup, readChildren, readGroupFile, readWords } from '../cgroup/files.ts'
+import { fail, quote } from '../errors/errors.ts'
+import { type Host, leafName, readHost } from '../host/host.ts'
+import { buildDirectory } from '../system/native.ts'
+import { findBuses, type ManagerKind } from './address.ts'
+import { callSystemd, type Failure } from './bus.ts'
+import { explainFailure } from './failure.ts'
+import { isSystemdTree, moveToLeaf, startScope } from './scope.ts'
+import { isBelowUnit, usualSlice } from './unit.ts'
+
+const unit = 'hutch.scope'
+
+/** Whether groups of bare names belong into that scope here: systemd keeps the tree, and this process has no part of it yet. */
+export function needsKeeper(host: Host): boolean {
+  return isSystemdTree(host) && host.home === undefined && !isBelowUnit(host.unified!.own)
+}
+
+/**
+ * The group of `hutch.scope`, delegated to this user and made if it is not there.
+ * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
+ */
+export async function keepScope(): Promise<string> {
+  const host = readHost()
+  const known = scopeDirectory(host)
+  if (isGroup(known) && readWords(`${known}/${leafName}`, 'cgroup.procs').length > 0) return known
+  const keeper = spawn(`${buildDirectory}/bin/hutch`, ['keep'], { detached: true, stdio: 'ignore', cwd: '/' })
+  keeper.unref()
+  try {
+    return await holdScope(host, keeper.pid!)
+  } catch (error) {
+    keeper.kill()
+    throw error
+  }
+}
+
+function scopeDirectory(host: Host): string {
+  return `${usualSlice(host.unified!.mount, host.uid).slice}/${unit}`
+}
+
+async function holdScope(host: Host, pid: number): Promise<string> {
+  const kind: ManagerKind = host.uid === 0 ? 'system' : 'user'
+  const explain = (failure: Failure) =>
+    explainFailure(failure, { what: 'delegate a permanent group', kind, unit, own: host.unified?.own })
+  const buses = findBuses(kind, process.env, host.uid)
+  const answer = await callSystemd(buses, startScope(unit, { pid, description: 'permanent groups of hutch' }), {
+    waitsForJob: true,
+  })
+  if ('kind' in answer) throw explain(answer)
+  if (answer.jobResult !== 'done') throw explain({ kind: 'refused', errorName: `job ${answer.jobResult}`, text: '' })
+  const path = /^0::(.*)$/m.exec(readGroupFile(`/proc/${pid}`, 'cgroup') ?? '')?.[1]
+  if (!path?.endsWith(`/${unit}`)) throw fail('SYSTEMD_ANSWER_INVALID', { why: `the keeper is in ${quote(path)}` })
+  const directory = `${host.unified!.mount}${path}`
+  moveToLeaf(directory, String(pid))
+  return directory
+}
+
+/** Ends the keeper when no group is left but its own: then systemd removes the scope. */
+export function releaseScope(host: Host): void {
+  if (!isSystemdTree(host)) return
+  const directory = scopeDirectory(host)
+  if (readChildren(directory).some((name) => name !== leafName)) return
+  for (const pid of readWords(`${directory}/${leafName}`, 'cgroup.procs'))
+    try {
+      process.kill(Number(pid), 'SIGTERM')
+    } catch {
+      // it ended by itself
+    }
+}

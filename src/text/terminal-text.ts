@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that others chose, made fit for a line of a terminal: nothing in them steers it, hides, or turns the line round.
+import { cut, widthOf } from './table-cell.ts'
+
+export { cut, widthOf }
+
+/** Exactly so many columns: filled up with blanks, or cut with an ellipsis. */
+export function pad(text: string, width: number, right = false): string {
+  if (width <= 0) return ''
+  const wide = widthOf(text)
+  if (wide > width) return pad(`${cut(text, width - 1)}…`, width, right)
+  const blanks = ' '.repeat(width - wide)
+  return right ? blanks + text : text + blanks
+}
+
+/**
+ * A path that is too long: of a container's id the first twelve digits stay, as Docker shows it, then the groups above
+ * go, and at last the middle of the name.
+ */
+export function shorten(path: string, width: number): string {
+  if (widthOf(path) <= width) return path
+  let name = path.replace(/[0-9a-f]{64}/g, (id) => `${id.slice(0, 12)}…`)
+  while (widthOf(name) > width && /^(?:\u2026|)\/.*\//.test(name)) name = name.replace(/^(?:\u2026|)\/[^/]*/, '…')
+  if (widthOf(name) <= width) return name
+  if (width < 8) return pad(name, width)
+  const reversed = [...name].reverse().join('')
+  const end = cut(reversed, Math.floor((width * 2) / 3))
+  return `${cut(name, width - 1 - widthOf(end))}…${[...end].reverse().join('')}`
+}
+
+/** A text as lines that are not longer than this, broken at blanks where there are some. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let left = text
+  while (widthOf(left) > width) {
+    const fits = cut(left, width) || [...left][0]!
+    const blank = left[fits.length] === ' ' ? fits.length : fits.lastIndexOf(' ')
+    const end = blank > 0 ? blank : fits.length
+    lines.push(left.slice(0, end))
+    left = left.slice(blank > 0 ? end + 1 : end)
+  }
+  return [...lines, left]
+}
+
+/** How wide lines of a table may be: those of a terminal; undefined elsewhere. */
+export function widthOfOutput(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns || 80 : undefined
+}
+
+export interface TableOptions {
+  /** Columns of numbers, which stand to the right. */
+  right?: ReadonlySet<number>
+  /** That of the names, which are shortened (to 20 at least) where lines would be wider than `width`. */
+  names?: number
+  width?: number | undefined
+}
+
+/** Rows of cells as lines, each column as wide as its widest cell. */
+export function formatTable(
+  rows: readonly (readonly string[])[],
+  { right, names, width }: TableOptions = {},
+): string[] {
+  const widths = rows[0]!.map((_, i) => rows.reduce((widest, row) => Math.max(widest, widthOf(row[i]!)), 0))
+  if (names !== undefined && width !== undefined) {
+    // the last column, such as a command, may be cut
+    const others = widths.reduce(
+      (sum, one, i) => sum + (i === names ? 0 : 3 + (i === widths.length - 1 ? Math.min(one, 20) : one)),
+      0,
+    )
+    widths[names] = Math.min(widths[names]!, Math.max(20, width - others))
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, i) => pad(i === names ? shorten(cell, widths[i]!) : cell, widths[i]!, right?.has(i)))
+      .join('   ')
+      .trimEnd(),
+  )
+}

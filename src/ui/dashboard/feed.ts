@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks at all groups once a second while somebody watches, seldom else, and tells what changed.
+
+import { availableParallelism, hostname, totalmem } from 'node:os'
+import type { Host } from '../../host/host.ts'
+import { rates } from '../../monitor/rates.ts'
+import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
+import { openSurvey } from '../../monitor/sampler.ts'
+import type { All, Change, Past, Row } from './api-types.ts'
+import { isQuiet, makeRow } from './group-row.ts'
+import { makeHistory } from './history.ts'
+import { openAlarms } from './kernel-events.ts'
+import { makeMarks } from './markers.ts'
+
+export interface Feed {
+  /** Somebody watches, or nobody does any more. */
+  watched(by: boolean): void
+  all(): All
+  history(path: string): Past
+  has(path: string): boolean
+  /** Looks at once, at everything: a limit was changed. */
+  refresh(): void
+  close(): void
+}
+
+const second = 1000
+
+/** While nobody watches, looks may take this share of a processor. */
+const idleShare = 1 / 200
+
+/** Groups that come and go may bring looks forward as long as all looks take less than this. */
+const hurriedShare = 1 / 50
+
+export function openFeed(host: Host, allowChanges: boolean, changed: (change: Change) => void): Feed {
+  const survey = openSurvey(host)
+  const history = makeHistory()
+  const marks = makeMarks()
+  let rows = new Map<string, Row>()
+  let before: Snapshot | undefined
+  let isWatched = false
+  let cost = 0
+  let last = 0
+  let kept = 0
+  let timer: NodeJS.Timeout | undefined
+
+  const look = (full = false) => {
+    const begun = performance.now()
+    const now = survey.sample(full)
+    const next = new Map<string, Row>()
+    const moving = new Map<string, GroupSample>()
+    for (const [path, sample] of now.groups) {
+      const known = rows.get(path)
+      const same = known !== undefined && before?.groups.get(path) === sample && isQuiet(known, sample)
+      if (!same) moving.set(path, sample)
+      // its place, so that parents stay first
+      next.set(path, known ?? {})
+    }
+    const rate = before === undefined ? undefined : rates(before, { time: now.time, groups: moving })
+    for (const [path, sample] of moving) next.set(path, makeRow(sample, rate?.get(path)))
+    const change: Change = { time: now.time, rows: {}, gone: [], marks: [] }
+    for (const path of moving.keys()) change.rows[path] = next.get(path)!
+    for (const path of rows.keys()) if (!next.has(path)) change.gone.push(path)
+    const old = rows
+    marks.take(now.time, change.rows, (path) => old.size === 0 || old.has(path))
+    marks.forget(change.gone)
+    change.marks = marks.fresh()
+    // looks that were brought forward are not part of the course
+    if (now.time - kept > 900) {
+      history.add(now.time, next)
+      kept = now.time
+    }
+    rows = next
+    before = now
+    alarms.follow(next)
+    changed(change)
+    last = begun
+    cost = performance.now() - begun
+  }
+  const plan = (ms: number) => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      look()
+      plan(pause())
+    }, ms)
+  }
+  // by the clock, so that looks do not drift
+  const pause = () =>
+    isWatched ? second - (Date.now() % second) || second : Math.min(30 * second, Math.max(second, cost / idleShare))
+  const alarms = openAlarms(
+    host,
+    (at, group, kind, total) => {
+      marks.tell(at, group, kind, total)
+      const fresh = marks.fresh()
+      if (fresh.length > 0) changed({ time: before?.time ?? at, rows: {}, gone: [], marks: fresh })
+    },
+    () => {
+      const soon = last + Math.max(100, cost / hurriedShare) - performance.now()
+      if (isWatched && soon < pause()) plan(Math.max(0, soon))
+    },
+  )
+  look()
+  plan(pause())
+  return {
+    watched(by) {
+      if (by === isWatched) return
+      isWatched = by
+      if (by) look()
+      plan(pause())
+    },
+    all: () => ({
+      time: before!.time,
+      host: { name: hostname(), memory: totalmem(), cpus: availableParallelism(), layout: host.layout },
+      allowChanges,
+      rows: Object.fromEntries(rows),
+      marks: [...marks.all],
+    }),
+    history: (path) => history.of(path),
+    has: (path) => rows.has(path),
+    refresh: () => look(true),
+    close() {
+      clearTimeout(timer)
+      alarms.close()
+      survey.close()
+    },
+  }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last ten minutes of every group, in rings of fixed size: pure.
+import { type Past, type Row, type Track, tracks } from './api-types.ts'
+
+/** Looks that are kept: ten minutes at one a second. */
+export const kept = 600
+
+/** A group in which something happens has a ring of 17 KiB; where there are more such groups, the rest has no past. */
+const mostRings = 1500
+
+const amounts = ['cpus', 'memory', 'pids', 'readBytes', 'writtenBytes'] as const satisfies Track[]
+/** In steps as fine as those of a row. */
+const shares = ['throttled', 'cpuStalled', 'memoryStalled', 'ioStalled'] as const satisfies Track[]
+const sharesOfOne = 10_000
+const unknownShare = 0xffff
+/** These seldom change: there is a list of the rows in which they did. */
+const limits = ['cpuMax', 'memoryMax', 'pidsMax'] as const satisfies Track[]
+
+export interface History {
+  /** One look. A row that is the same object as before has not changed. */
+  add(time: number, rows: ReadonlyMap<string, Row>): void
+  of(path: string): Past
+}
+
+interface Group {
+  row: Row
+  /** The look at which its past begins. */
+  since: number
+  /** Absent as long as the row has been the same ever since. */
+  ring: { amounts: Float32Array; shares: Uint16Array } | undefined
+  limited: { since: number; row: Row }[]
+}
+
+export function makeHistory(): History {
+  const times = new Float64Array(kept)
+  let looks = 0
+  let rings = 0
+  const groups = new Map<string, Group>()
+
+  const write = (ring: NonNullable<Group['ring']>, look: number, row: Row) => {
+    const at = look % kept
+    for (const [i, track] of amounts.entries()) ring.amounts[at * amounts.length + i] = row[track] ?? Number.NaN
+    for (const [i, track] of shares.entries())
+      ring.shares[at * shares.length + i] = row[track] === undefined ? unknownShare : row[track] * sharesOfOne + 0.5
+  }
+  const openRing = ({ row, since }: Group) => {
+    rings++
+    const ring = {
+      amounts: new Float32Array(kept * amounts.length),
+      shares: new Uint16Array(kept * shares.length),
+    }
+    for (let look = Math.max(since, looks - kept + 1); look < looks; look++) write(ring, look, row)
+    return ring
+  }
+  const take = (group: Group, row: Row) => {
+    if (!group.ring && rings < mostRings) group.ring = openRing(group)
+    // what it was is not known any more
+    if (!group.ring) group.since = looks
+    if (limits.some((limit) => row[limit] !== group.row[limit])) group.limited.push({ since: looks, row })
+    group.row = row
+  }
+  return {
+    add(time, rows) {
+      times[looks % kept] = time
+      for (const [path, row] of rows) {
+        const group = groups.get(path)
+        if (!group) {
+          groups.set(path, { row, since: looks, ring: undefined, limited: [{ since: looks, row }] })
+          continue
+        }
+        if (group.row !== row) take(group, row)
+        if (group.ring) write(group.ring, looks, row)
+        while (group.limited.length > 1 && group.limited[1]!.since <= looks - kept + 1) group.limited.shift()
+      }
+      if (groups.size > rows.size)
+        for (const [path, { ring }] of groups) {
+          if (rows.has(path)) continue
+          groups.delete(path)
+          if (ring) rings--
+        }
+      looks++
+    },
+    of(path) {
+      const group = groups.get(path)
+      const from = group ? Math.max(group.since, looks - kept) : looks
+      const at = Array.from({ length: looks - from }, (_, i) => from + i)
+      const column = (track: Track) =>
+        at.map((look) => {
+          const value = figure(group!, track, look)
+          return typeof value === 'number' && !Number.isNaN(value) ? value : null
+        })
+      return {
+        times: at.map((look) => times[look % kept]! / 1000),
+        tracks: Object.fromEntries(tracks.map((track) => [track, column(track)])) as Past['tracks'],
+      }
+    },
+  }
+}
+
+function figure({ ring, row, limited }: Group, track: Track, look: number): Row[Track] {
+  if (isOneOf(limits, track)) return limited.findLast(({ since }) => since <= look)?.row[track]
+  if (!ring) return row[track]
+  const place = look % kept
+  if (isOneOf(amounts, track)) return ring.amounts[place * amounts.length + amounts.indexOf(track)]
+  const share = ring.shares[place * shares.length + shares.indexOf(track)]!
+  return share === unknownShare ? undefined : share / sharesOfOne
+}
+
+function isOneOf<T extends Track>(list: readonly T[], track: Track): track is T {
+  return (list as readonly Track[]).includes(track)
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the page knows and what is chosen on it.
+import type { All, Change, Mark, Row } from '../api-types.ts'
+import { above } from './format.ts'
+
+export type Measure = 'memory' | 'cpus'
+
+export interface State {
+  host: All['host'] | undefined
+  allowChanges: boolean
+  time: number
+  rows: Map<string, Row>
+  /** The groups right below each. */
+  children: Map<string, string[]>
+  marks: Mark[]
+  measure: Measure
+  filter: string
+  selected: string
+  /** The group that fills the map. */
+  zoom: string
+}
+
+const mostMarks = 500
+
+export function makeState(): State {
+  return {
+    host: undefined,
+    allowChanges: false,
+    time: 0,
+    rows: new Map(),
+    children: new Map(),
+    marks: [],
+    measure: 'memory',
+    filter: '',
+    selected: '/',
+    zoom: '/',
+  }
+}
+
+export function takeAll(state: State, all: All): void {
+  state.host = all.host
+  state.allowChanges = all.allowChanges
+  state.time = all.time
+  state.rows = new Map(Object.entries(all.rows))
+  state.marks = all.marks
+  settle(state)
+}
+
+export function takeChange(state: State, change: Change): void {
+  state.time = change.time
+  let moved = change.gone.length > 0
+  for (const path of change.gone) state.rows.delete(path)
+  for (const [path, row] of Object.entries(change.rows)) {
+    moved ||= !state.rows.has(path)
+    state.rows.set(path, row)
+  }
+  state.marks.push(...change.marks)
+  state.marks.splice(0, state.marks.length - mostMarks)
+  if (moved) settle(state)
+}
+
+function settle(state: State): void {
+  state.children = new Map()
+  for (const path of state.rows.keys()) {
+    const parent = above(path)
+    if (parent === undefined) continue
+    const list = state.children.get(parent)
+    if (list) list.push(path)
+    else state.children.set(parent, [path])
+  }
+  while (!state.rows.has(state.zoom) && state.zoom !== '/') state.zoom = above(state.zoom) ?? '/'
+}
+
+/** Marks of one group; a parent counts what happens below it, too, so there only the innermost is shown. */
+export function innermost(marks: readonly Mark[]): Mark[] {
+  return marks.filter(
+    (mark) =>
+      !marks.some(
+        (other) =>
+          other.kind === mark.kind &&
+          Math.abs(other.at - mark.at) < 1500 &&
+          other.group !== mark.group &&
+          other.group.startsWith(mark.group === '/' ? '/' : `${mark.group}/`),
+      ),
+  )
+}
+
+export const markNames: { [kind in Mark['kind']]: string } = {
+  oom: 'killed for memory',
+  refused: 'fork refused',
+  throttled: 'throttled',
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The screen of hutch top as lines: pure. Whatever others named goes through `printable`.
+
+import type { Snapshot } from '../../monitor/sample.ts'
+import { escapeUnsafe } from '../../text/quote.ts'
+import { pad, shorten } from '../../text/terminal-text.ts'
+import { chooseColumns, columns, percent, shortSize } from './columns.ts'
+import type { Choice, Row } from './rows.ts'
+
+export interface Frame {
+  rows: number
+  columns: number
+  color: boolean
+}
+
+/** What the list shows. */
+export interface ListView {
+  now: Snapshot
+  list: readonly Row[]
+  selected: number
+  offset: number
+  choice: Choice
+  /** What stands first, when it is not the time of day. */
+  title?: string | undefined
+}
+
+export const help =
+  '? help  q quit  ⏎ details  ←→ fold  t tree  s/S sort  r reverse  / filter  a all  f freeze  k kill  l limit'
+
+/** Lines of the list that fit above one line. */
+export function listHeight(frame: Frame): number {
+  return Math.max(1, frame.rows - 3)
+}
+
+const paint = (codes: string) => (text: string, color: boolean) => (color ? `\x1b[${codes}m${text}\x1b[0m` : text)
+const bold = paint('1')
+const dim = paint('2')
+const reverse = paint('7')
+const red = paint('31')
+const yellow = paint('33')
+
+/** All lines but the last. */
+export function drawList(view: ListView, frame: Frame): string[] {
+  const { list, selected, offset, choice } = view
+  const chosen = chooseColumns(frame.columns, choice.sort)
+  const nameWidth = frame.columns - chosen.reduce((sum, name) => sum + columns[name].width + 1, 0)
+  const line = (cells: string[], name: string) => [pad(name, nameWidth), ...cells].join(' ')
+  const titles = chosen.map((name) => {
+    const { title, width } = columns[name]
+    const mark = name === choice.sort && title !== '' ? (choice.reverse ? '▴' : '▾') : ''
+    return pad(title.length < width || mark === '' ? title + mark : `${title.slice(0, width - 1)}${mark}`, width, true)
+  })
+  const shown = list.slice(offset, offset + listHeight(frame)).map((row, i) => {
+    const cells = chosen.map((name) => {
+      const cell = pad(columns[name].text(row), columns[name].width, name !== 'bar')
+      return i + offset === selected ? cell : paintCell(name, row, cell, frame.color)
+    })
+    const text = line(cells, nameOf(row, choice, nameWidth))
+    if (i + offset === selected) return frame.color ? reverse(text, true) : `\x1b[7m${text}`
+    return row.sample.frozen ? dim(text, frame.color) : text
+  })
+  return [
+    pad(summary(view), frame.columns),
+    bold(line(titles, `GROUP${choice.sort === 'name' ? (choice.reverse ? '▴' : '▾') : ''}`), frame.color),
+    ...shown,
+  ]
+}
+
+/** Half of the place stays for the name, however deep it is. */
+function nameOf(row: Row, choice: Choice, width: number): string {
+  const mark = !choice.tree ? '' : row.below === 0 ? '  ' : choice.folded.has(row.path) ? '▸ ' : '▾ '
+  const lead = `${'  '.repeat(Math.max(0, Math.min(row.depth, width >> 2)))}${mark}${row.sample.frozen ? '(frozen) ' : ''}`
+  return `${lead}${shorten(escapeUnsafe(row.name), width - lead.length)}`
+}
+
+/** What is close to its limit stands out. */
+function paintCell(name: string, row: Row, text: string, color: boolean): string {
+  const { memory, memoryMax, pids, pidsMax } = row.sample
+  const share =
+    name === 'bar' && memory !== undefined && typeof memoryMax === 'number'
+      ? memory / memoryMax
+      : name === 'pids' && pids !== undefined && typeof pidsMax === 'number'
+        ? pids / pidsMax
+        : name === 'throttled'
+          ? (row.rates?.throttled ?? 0)
+          : 0
+  if (name === 'oom' && row.rates?.oomKills) return red(text, color)
+  return share >= 0.9 ? red(text, color) : share >= 0.7 ? yellow(text, color) : text
+}
+
+function summary({ now, list, choice, title }: ListView): string {
+  const root = now.groups.get('/')
+  const pressure = (['cpu', 'memory', 'io'] as const)
+    .map((name) => [name, root?.[`${name}Pressure`]?.some.avg10] as const)
+    .filter(([, share]) => share !== undefined)
+    .map(([name, share]) => `${name} ${percent(share! / 100)}`)
+  const parts = [
+    title ?? `hutch top  ${new Date(now.time).toTimeString().slice(0, 8)}`,
+    `${list.length} of ${now.groups.size} groups`,
+    `by ${columns[choice.sort].words}`,
+    ...(choice.filter === '' ? [] : [`with "${escapeUnsafe(choice.filter)}"`]),
+    ...(pressure.length > 0 ? [`stalled: ${pressure.join(' ')}`] : []),
+    ...(root?.memory === undefined ? [] : [`memory ${shortSize(root.memory)}`]),
+  ]
+  return parts.join('   ')
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which groups are shown, and in what order: pure.
+import { type ContainerNames, withName } from '../../monitor/container-name.ts'
+import { type GroupRates, rates } from '../../monitor/rates.ts'
+import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
+import { type Column, columns } from './columns.ts'
+
+/** A group with all that its line needs. */
+export interface Row {
+  path: string
+  /** Its own part of the path; the whole of it in a flat list. */
+  name: string
+  /** Levels below the topmost group that is shown. */
+  depth: number
+  sample: GroupSample
+  rates: GroupRates | undefined
+  /** Groups below it that could be shown. */
+  below: number
+}
+
+/** What the user chose. */
+export interface Choice {
+  tree: boolean
+  sort: Column
+  /** Smallest first. */
+  reverse: boolean
+  /** Part of a path. */
+  filter: string
+  /** Groups without processes, too. */
+  empty: boolean
+  folded: ReadonlySet<string>
+  /** Only this one and those below it. */
+  top: string
+  /** What an engine calls the container whose group it is. */
+  called?: ContainerNames | undefined
+}
+
+interface Node {
+  row: Row
+  children: Node[]
+}
+
+/** The lines, from the top. */
+export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[] {
+  const { called } = choice
+  const rate = rates(before, now)
+  const filter = choice.filter.toLowerCase()
+  const wanted = (path: string, sample: GroupSample) =>
+    isBelow(path, choice.top) &&
+    (choice.empty || sample.populated !== false) &&
+    (filter === '' || path.toLowerCase().includes(filter) || called?.(path)?.toLowerCase().includes(filter) === true)
+  const rows = [...now.groups].flatMap(([path, sample]): Row[] => {
+    if (!wanted(path, sample)) return []
+    return [{ path, name: withName(path, called?.(path)), depth: 0, sample, rates: rate.get(path), below: 0 }]
+  })
+  if (!choice.tree) return rows.sort(orderOf(choice))
+  return unfold(nest(rows, now, rate, choice), choice, 0)
+}
+
+/** The group itself, too. */
+export function isBelow(path: string, top: string): boolean {
+  return path === top || path.startsWith(top === '/' ? '/' : `${top}/`)
+}
+
+/** What is above a wanted group is shown, too. */
+function nest(rows: readonly Row[], now: Snapshot, rate: Map<string, GroupRates>, { top }: Choice): Node[] {
+  const nodes = new Map<string, Node>()
+  const tops: Node[] = []
+  const add = (row: Row): Node => {
+    const node = { row, children: [] as Node[] }
+    nodes.set(row.path, node)
+    const at = row.path.lastIndexOf('/')
+    const above = at <= 0 ? '/' : row.path.slice(0, at)
+    if (row.path === top || row.path === '/') {
+      tops.push(node)
+      return node
+    }
+    const sample = now.groups.get(above)
+    const parent =
+      nodes.get(above) ??
+      (sample && add({ path: above, name: above, depth: 0, sample, rates: rate.get(above), below: 0 }))
+    ;(parent?.children ?? tops).push(node)
+    return node
+  }
+  for (const row of rows) if (!nodes.has(row.path)) add(row)
+  return tops
+}
+
+function unfold(nodes: Node[], choice: Choice, depth: number): Row[] {
+  const order = orderOf(choice)
+  return nodes
+    .sort((a, b) => order(a.row, b.row))
+    .flatMap(({ row, children }) => {
+      const shown = {
+        ...row,
+        depth,
+        name: withName(
+          row.path === choice.top ? row.path : row.path.slice(row.path.lastIndexOf('/') + 1),
+          choice.called?.(row.path),
+        ),
+        below: children.length,
+      }
+      return [shown, ...(choice.folded.has(row.path) ? [] : unfold(children, choice, depth + 1))]
+    })
+}
+
+/** Largest first, unknown ones last; equals by name. */
+function orderOf({ sort, reverse }: Choice): (a: Row, b: Row) => number {
+  const { value } = columns[sort]
+  const byName = (a: Row, b: Row) => (a.path < b.path ? -1 : Number(a.path > b.path))
+  if (!value) return reverse ? (a, b) => byName(b, a) : byName
+  return (a, b) => {
+    const [left, right] = [value(a) ?? -1, value(b) ?? -1]
+    return (reverse ? left - right : right - left) || byName(a, b)
+  }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is there and does not run: frozen with its group, stopped by a signal or a debugger, or waiting in the kernel. Pure but for the reading.
+import { readFileSync } from 'node:fs'
+import { findLevels } from '../cgroup/ancestors.ts'
+import { readMany } from '../cgroup/files.ts'
+import type { Place } from '../cgroup/group-paths.ts'
+import type { Host } from '../host/host.ts'
+import { quote, shellWord } from '../text/quote.ts'
+import type { Line } from '../verdict/limit-words.ts'
+import type { WhyCause } from './explanation.ts'
+import type { ProcessFacts } from './process.ts'
+
+/** A group that somebody froze. */
+export interface Frozen {
+  path: string
+  whose: 'own' | 'ancestor'
+}
+
+/** Of a group and those above it, nearest first; each hierarchy that freezes has a group of its own. */
+export function readFrozen(host: Host, place: Place): Frozen[] {
+  const levels = ['', ...(host.v1.freezer ? ['freezer'] : [])].flatMap((controller) =>
+    findLevels(host, place, controller).map((level, i) => ({ ...level, whose: i === 0 ? 'own' : 'ancestor' }) as const),
+  )
+  const files = ['cgroup.freeze', 'freezer.self_freezing']
+  const texts = readMany(
+    levels.map(({ directory }) => directory),
+    files,
+  )
+  return levels
+    .filter((_, i) => files.some((file) => texts[i]!(file)?.trim() === '1'))
+    .map(({ path, whose }) => ({ path, whose }))
+}
+
+/** Where the kernel lets tasks wait that are above memory.high: its count tells of that. */
+const overHigh = 'mem_cgroup_handle_over_high'
+/** Long enough that what waits for a disk that works has gone on. */
+const shortWait = 100
+
+/** Of processes that wait in the kernel, those that still do at a second look, and for what. */
+export function readWaiting(processes: readonly ProcessFacts[]): { process: ProcessFacts; where: string }[] {
+  const look = ({ pid }: ProcessFacts) => {
+    const [state, where, used] = [read(pid, 'stat'), read(pid, 'wchan'), read(pid, 'schedstat')]
+    return [/^.*\) (\S)/s.exec(state)?.[1], where, used].join(' ')
+  }
+  const first = processes.filter(({ state }) => state === 'D').map((process) => ({ process, seen: look(process) }))
+  if (first.length === 0) return []
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, shortWait)
+  return first
+    .filter(({ process, seen }) => seen.startsWith('D ') && look(process) === seen)
+    .map(({ process, seen }) => ({ process, where: seen.split(' ')[1] ?? '' }))
+    .filter(({ where }) => where !== overHigh)
+}
+
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** `name` is of what was asked for; what is frozen looks stopped, so that nothing else is said of it. */
+export function stuckCauses(
+  name: string,
+  frozen: readonly Frozen[],
+  processes: readonly ProcessFacts[],
+  waiting: readonly { process: ProcessFacts; where: string }[],
+): WhyCause[] {
+  const [by] = frozen
+  if (by !== undefined)
+    return [
+      {
+        kind: 'frozen',
+        confidence: 'certain',
+        cause: 'stuck',
+        limit: 'cgroup.freeze',
+        whose: by.whose,
+        group: by.path,
+        headline: `${name} is frozen${by.whose === 'own' ? '' : `, by a group above it, ${quote(by.path)}`}: its processes do not run`,
+        evidence: [['frozen', `${quote(by.path)}: it was frozen by hand, by docker pause or by systemctl freeze`]],
+        remedy: `thaw it: hutch cgroup thaw ${shellWord(by.path)}`,
+      },
+    ]
+  const stopped = processes.filter(({ state }) => state === 'T')
+  const traced = processes.filter(({ state }) => state === 't')
+  return [
+    ...several('stopped', stopped, 'stopped by a signal', (one) => `process ${one.pid} (${quote(one.name)})`, {
+      remedy: `continue it: kill -CONT ${stopped.map(({ pid }) => pid).join(' ')}`,
+      why: 'SIGSTOP, or from a terminal: ^Z, or a read or write in the background',
+    }),
+    ...several(
+      'stopped',
+      traced,
+      'held by a debugger',
+      (one) => `process ${one.pid} (${quote(one.name)}) by process ${one.tracer}`,
+      { remedy: 'continue or end the debugger', why: 'ptrace(2), for example by gdb or strace' },
+    ),
+    ...several(
+      'blocked',
+      waiting.map(({ process }) => process),
+      'in an uninterruptible wait in the kernel',
+      (one) => {
+        const { where } = waiting.find(({ process }) => process === one)!
+        return `process ${one.pid} (${quote(one.name)})${/^\w{2,}/.test(where) ? ` in ${quote(where)}` : ''}`
+      },
+      {
+        remedy:
+          'check what it waits for, usually a disk, a network file system, or a device (dmesg, cat /proc/PID/stack)',
+        why: 'state D in two samples 100 ms apart, without CPU time between them',
+      },
+    ),
+  ]
+}
+
+const mostShown = 5
+
+function several(
+  kind: 'stopped' | 'blocked',
+  processes: readonly ProcessFacts[],
+  what: string,
+  describe: (process: ProcessFacts) => string,
+  { remedy, why }: { remedy: string; why: string },
+): WhyCause[] {
+  const [first] = processes
+  if (!first) return []
+  const rest = processes.length - 1
+  const also = rest === 0 ? '' : `, and ${rest} more here`
+  return [
+    {
+      kind,
+      confidence: 'certain',
+      cause: 'stuck',
+      count: processes.length,
+      headline: `process ${first.pid} (${quote(first.name)}) is ${what}${also}`,
+      evidence: [...processes.slice(0, mostShown).map((one): Line => ['stuck', describe(one)]), ['how', why]],
+      remedy,
+    },
+  ]
+}

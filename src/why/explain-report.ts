@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report of a run, with what the kernel's log still has of its group.
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fail, HutchError } from '../errors/errors.ts'
+import { encodePath } from '../text/non-utf8.ts'
+import { isNode, isNodeVictim, parseHeapFlag } from '../verdict/node-heap.ts'
+import type { Found, WhyCause } from './explanation.ts'
+import { addAdvice } from './group.ts'
+import { killsIn, readLog } from './kernel-log.ts'
+import { memoryCauses } from './memory.ts'
+import { type Report, reportCauses } from './report.ts'
+
+/** `path` is that of its group. */
+export function explainReport(report: Report, name: string, path: string | undefined): Found {
+  const log = readLog()
+  const kills = path === undefined ? [] : killsIn(log, path, true)
+  const [first, ...more] = reportCauses(report, availableParallelism())
+  const causes = [withLog(first!, report, path ?? '', kills), ...more]
+  return {
+    cause: report.cause,
+    target: { kind: 'report', name, there: true, ...(path !== undefined && { path }) },
+    causes: first!.cause === 'exit' && report.exitCode === 0 && more.length > 0 ? [...more, causes[0]!] : causes,
+    unknown: first!.cause === 'oom' && kills.length === 0 ? log.limits : [],
+  }
+}
+
+/** Victims and times, which the report does not have, and advice for Node. */
+function withLog(cause: WhyCause, report: Report, path: string, kills: ReturnType<typeof killsIn>): WhyCause {
+  if (cause.cause !== 'oom') return cause
+  // the report has its victims since it was made by version 2
+  const wanted = new Set(['by hand', 'log', ...(report.cause?.victims ? [] : ['victim'])])
+  const told = memoryCauses({ name: '', path, levels: [], below: [], kills }).at(0)
+  const more = told?.evidence.filter(([label]) => wanted.has(label)) ?? []
+  const limit = report.limits['memory.max']
+  const own = cause.whose === 'own' && typeof limit === 'number' ? limit : undefined
+  const extended = {
+    ...cause,
+    ...(own !== undefined && { maximum: own }),
+    ...(told && { last: told.last!, victims: told.victims! }),
+    evidence: [...cause.evidence, ...more],
+  }
+  const isVictim = report.cause ? isNodeVictim(report.cause) : isNode(report.command)
+  if (own === undefined || !isVictim) return extended
+  const advised = addAdvice(extended, own, parseHeapFlag(report.command), isNode(report.command) ? 'argv' : 'nothing')
+  // a report of version 2 has the advice in its remedy
+  return report.cause && cause.remedy !== undefined ? { ...advised, remedy: cause.remedy } : advised
+}
+
+/** A report is small; more is something else. */
+const longestReport = 4 * 2 ** 20
+
+/** Whether there is a regular file. */
+export function isFile(path: string): boolean {
+  try {
+    return !path.includes('\0') && statSync(encodePath(path)).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** Its text. @throws FILE_REFUSED, REPORT_INVALID */
+export function readReport(path: string): string {
+  let fd: number | undefined
+  try {
+    fd = openSync(encodePath(path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    const file = fstatSync(fd)
+    if (!file.isFile()) throw fail('REPORT_INVALID', { path, why: 'it is not a regular file' })
+    const { size } = file
+    if (size > longestReport) throw fail('REPORT_INVALID', { path, why: 'it is too long' })
+    return readFileSync(fd, 'utf8')
+  } catch (error) {
+    if (HutchError.is(error)) throw error
+    const errno = (error as NodeJS.ErrnoException).code ?? 'EIO'
+    throw fail('FILE_REFUSED', { what: 'read the report', path, errno, remedy: 'give a file that can be read' }, error)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}

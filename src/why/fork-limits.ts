@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which of the four limits refused a fork: pids.max at some level, RLIMIT_NPROC, threads-max or pid_max. Pure.
+import type { PidsLevel } from '../cgroup/ancestors.ts'
+import { quote } from '../text/quote.ts'
+import { choosePidsLevel, levelWouldTell, type PidsCount } from '../verdict/attribute.ts'
+import { count, describeForks, type Line, pidsLine } from '../verdict/limit-words.ts'
+import type { WhyCause } from './explanation.ts'
+import { formatTime } from './memory.ts'
+import { raise } from './raise-command.ts'
+
+/** What is known of a group, its processes and the host. */
+export interface TaskFacts {
+  name: string
+  levels: readonly PidsLevel[]
+  below: readonly PidsLevel[]
+  /** When the log first tells of a refused fork in it: milliseconds since the epoch. */
+  firstRefused?: number
+  /** When the log last tells of a refused fork in a group below it, also one that is gone. */
+  lastRefusedBelow?: number
+  /** The log goes back to the boot: what it does not tell has not happened. */
+  logComplete?: boolean
+  /** Of a process in it that is held to it: the soft limit, and how many tasks its user has. */
+  user?: { pid: number; uid: number; limit: number; tasks: number }
+  /** Of the whole machine. */
+  host?: { tasks: number; threadsMax: number; pidMax: number }
+}
+
+/** The limits that refused forks, or refuse them now. */
+export function taskCauses(facts: TaskFacts): WhyCause[] {
+  return [...groupCauses(facts), ...fullCauses(facts)]
+}
+
+/** Limits that are not a group's and have no room now. */
+export function fullCauses(facts: TaskFacts): WhyCause[] {
+  return [...userCause(facts), ...hostCauses(facts)]
+}
+
+/** Refused forks of the group or of groups below it, and 1 for one that only the log tells of. */
+export function countRefused(facts: TaskFacts): number {
+  return groupCauses(facts).reduce((sum, { count = 1 }) => sum + count, 0)
+}
+
+function groupCauses(facts: TaskFacts): WhyCause[] {
+  const { levels, below } = facts
+  const [own, ...above] = levels
+  if (!own) return []
+  if (own.deniedHere !== undefined) {
+    // each level tells of its own limit
+    const inside = below.filter((level) => (level.deniedHere ?? 0) > 0)
+    const refusing = [own, ...inside, ...(isLogged(facts) ? above : [])].filter(({ deniedHere = 0 }) => deniedHere > 0)
+    return refusing.map((level) => makeCause(facts, level, level.deniedHere!, sure))
+  }
+  // the group of the task that wanted to fork tells, whichever level refused
+  const asked = (own.denied ?? 0) > 0 ? own : below[0]
+  if (!asked) return refusedBelow(facts)
+  const denied = [own, ...below].reduce((sum, level) => sum + (level.denied ?? 0), 0)
+  const chain = asked === own ? levels : [...below.filter(({ path }) => asked.path.startsWith(path)), ...levels]
+  const { level, group, ...found } = choosePidsLevel(chain.map(countOf))
+  const only = level === 'own' ? chain[0] : chain.find(({ path }) => path === group)
+  if (only) return [makeCause(facts, only, denied, found)]
+  const limited = chain.filter(({ max }) => max !== undefined)
+  return [makeUnsure(facts, limited, denied, found)]
+}
+
+type Sure = Pick<WhyCause, 'confidence' | 'wouldTell'>
+const sure: Sure = { confidence: 'certain' }
+
+/** Whether the kernel's log tells of a refused fork in the group or below it. */
+function isLogged({ firstRefused, lastRefusedBelow }: TaskFacts): boolean {
+  return firstRefused !== undefined || lastRefusedBelow !== undefined
+}
+
+function countOf({ path, max, peak, current }: PidsLevel): PidsCount {
+  const limit = max === undefined ? undefined : Number(max)
+  const isFull = limit !== undefined && (current ?? 0) >= limit
+  return { group: path, max: limit, peak: isFull ? current : peak }
+}
+
+/**
+ * From Linux 6.11 on a group counts the forks that its limit refuses, whoever below asked. Without the whole log it is unknown whose those of a
+ * group above were.
+ */
+export function refusedAbove(facts: TaskFacts): WhyCause[] {
+  const [own, ...above] = facts.levels
+  if (own?.deniedHere === undefined || isLogged(facts) || facts.logComplete) return []
+  return above
+    .filter(({ deniedHere = 0 }) => deniedHere > 0)
+    .map(({ path, deniedHere = 0, ...level }) => ({
+      kind: 'fork-refused',
+      confidence: 'unknown',
+      wouldTell: "the kernel's log names each group that was refused a fork",
+      cause: 'pids',
+      limit: 'pids.max',
+      whose: 'ancestor',
+      group: path,
+      count: deniedHere,
+      headline: `${count(deniedHere, 'fork was', 'forks were')} refused below ${quote(path)} by its pids.max; it is unknown which group made them`,
+      evidence: [pidsLine(level.max ?? 'max', { ...level, denied: deniedHere })],
+    }))
+}
+
+function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, denied: number, found: Sure): WhyCause {
+  const at = levels.indexOf(level)
+  const whose = at === 0 ? 'own' : at > 0 ? 'ancestor' : 'below'
+  const who = whose === 'below' ? quote(level.path) : name
+  const { max = 'max', current, peak } = level
+  const limit = Number(max)
+  return {
+    kind: 'fork-refused',
+    ...found,
+    cause: 'pids',
+    limit: 'pids.max',
+    whose,
+    group: level.path,
+    count: denied,
+    headline:
+      whose === 'ancestor'
+        ? `${count(denied, 'fork was', 'forks were')} refused: pids.max of a group above it, ${quote(level.path)}, is used up`
+        : describeForks(denied, who),
+    evidence: [
+      pidsLine(max, { current, peak, denied }),
+      ['whose limit', whose === 'own' ? "this group's own" : `of ${quote(level.path)}`],
+      ...(firstRefused === undefined ? [] : [['first', formatTime(firstRefused)] as Line]),
+    ],
+    remedy: `raise it: ${raise(level.path, 'pids.max', Number.isNaN(limit) ? 'N' : String(Math.max(limit * 2, limit + 8)))}; processes and threads count`,
+  }
+}
+
+/** Kernels before 6.11, and v1: the group that wanted to fork has taken its count along, and the log still has that it was refused. */
+function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[] {
+  const full = levels.find(
+    ({ max, peak, current }) => max !== undefined && Math.max(peak ?? 0, current ?? 0) >= Number(max),
+  )
+  if (!full || lastRefusedBelow === undefined) return []
+  const { path, max = 'max', current, peak } = full
+  const whose = full === levels[0] ? 'own' : 'ancestor'
+  return [
+    {
+      kind: 'fork-refused',
+      confidence: 'likely',
+      wouldTell: levelWouldTell,
+      cause: 'pids',
+      limit: 'pids.max',
+      whose,
+      group: path,
+      last: new Date(lastRefusedBelow).toISOString(),
+      headline: `a fork was refused below ${name}: pids.max${whose === 'own' ? '' : ` of a group above it, ${quote(path)},`} was reached`,
+      evidence: [
+        pidsLine(max, { current, peak }),
+        [
+          'last',
+          `${formatTime(lastRefusedBelow)}, as the kernel's log has it; the group that wanted to fork may be gone`,
+        ],
+      ],
+      remedy: `raise it: ${raise(path, 'pids.max', String(Math.max(Number(max) * 2, Number(max) + 8)))}; processes and threads count`,
+    },
+  ]
+}
+
+/** Kernels before 6.11, and v1: the count says that a fork was refused, and not where. */
+function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number, found: Sure): WhyCause {
+  return {
+    kind: 'fork-refused',
+    ...found,
+    cause: 'pids',
+    limit: 'pids.max',
+    count: denied,
+    ...(levels[0] && { group: levels[0].path }),
+    headline: `${count(denied, 'fork was', 'forks were')} refused by pids.max of ${name} or of a group above it: this kernel does not count by level`,
+    evidence: limited.map(({ path, max = 'max', current, peak }): Line => {
+      const [label, text] = pidsLine(max, { current, peak })
+      return [label, `${text}   ${quote(path)}`]
+    }),
+    remedy:
+      limited.length > 0
+        ? `raise the one that is nearest to its limit: ${raise(limited[0]!.path, 'pids.max', 'N')}`
+        : 'the limit has changed since; check what changed it',
+  }
+}
+
+/** The kernel counts no refusals by the other three: what is full now is told as such. */
+function userCause({ user }: TaskFacts): WhyCause[] {
+  if (!user || user.tasks < user.limit) return []
+  const more = Math.max(user.limit, user.tasks) * 2
+  return [
+    {
+      kind: 'fork-refused',
+      ...sure,
+      cause: 'pids',
+      limit: 'RLIMIT_NPROC',
+      whose: 'own',
+      headline: `forks are refused now: user ${user.uid} has as many tasks as RLIMIT_NPROC lets process ${user.pid} have`,
+      evidence: [
+        ['nproc', `${user.limit}   now ${user.tasks}   (tasks of user ${user.uid} in all groups count)`],
+        ['counted', 'from the current state: the kernel does not count such refusals'],
+      ],
+      remedy: `raise it, as root: prlimit --pid ${user.pid} --nproc=${more}; or at the start: hutch run --ulimit nproc=${more}; or run it as a separate user`,
+    },
+  ]
+}
+
+/** From a full turn of the numbers on, the first 300 are not given again. */
+const reservedPids = 300
+
+function hostCauses({ host }: TaskFacts): WhyCause[] {
+  if (!host) return []
+  const { tasks, threadsMax, pidMax } = host
+  const full: [limit: string, most: number, file: string][] = []
+  if (tasks >= threadsMax) full.push(['threads-max', threadsMax, 'kernel.threads-max'])
+  if (tasks >= pidMax - reservedPids) full.push(['pid_max', pidMax, 'kernel.pid_max'])
+  return full.map(([limit, most, name]) => ({
+    kind: 'fork-refused',
+    ...sure,
+    cause: 'pids',
+    limit,
+    whose: 'host',
+    // which numbers are free cannot be seen
+    headline: `forks are ${limit === 'pid_max' ? 'about to be refused' : 'refused now'}: this host has as many tasks as ${limit} allows`,
+    evidence: [
+      [limit, `${most}   now ${tasks}   (of all users and groups)`],
+      ['counted', 'from the current state: the kernel does not count such refusals'],
+    ],
+    remedy: `find the group with the most tasks (hutch cgroup tree), or raise it: sysctl -w ${name}=${most * 2}`,
+  }))
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads all that is to be known of a group or of one process in it, and computes the figures that foundRows and restRows ask for. Called by group.ts.
+import { statSync } from 'node:fs'
+import { type Chain, readChain } from '../cgroup/ancestors.ts'
+import { readMany, walkGroups } from '../cgroup/files.ts'
+import { hierarchies, type Place } from '../cgroup/group-paths.ts'
+import type { Host } from '../host/host.ts'
+import { quote } from '../text/quote.ts'
+import { type Facts, noFacts } from '../verdict/decide.ts'
+import { type Frozen, readFrozen, readWaiting } from './blocked.ts'
+import { countRefused, fullCauses, refusedAbove, type TaskFacts } from './fork-limits.ts'
+import { type Fullness, parseWritable, readFull } from './full-filesystems.ts'
+import { firstRefusal, killsIn, type LogFacts, lastRefusalBelow } from './kernel-log.ts'
+import { countKills, type MemoryFacts, ranOutAlone } from './memory.ts'
+import { type DaemonKill, readDaemonKills } from './oomd.ts'
+import { isThrashing, stallOf } from './pressure.ts'
+import { countTasks, type ProcessFacts, readProcess, readTaskLimits } from './process.ts'
+
+/** What was read of a group, or of a process and its group. */
+export interface Looked {
+  place: Place
+  chain: Chain
+  /** The process that was asked for. */
+  one?: ProcessFacts
+  /** Processes in the group and below it are there. */
+  populated: boolean
+  /** Tasks that are there now, or the most that there were. */
+  taskCount: number
+  processes: readonly ProcessFacts[]
+  /** It is the root of the v2 tree: its pressure is that of the machine. */
+  whole: boolean
+  memory: MemoryFacts
+  tasks: TaskFacts
+  /** Full file systems, by the process that sees them. */
+  full: readonly { pid: number; mounts: readonly Fullness[] }[]
+  frozen: readonly Frozen[]
+  waiting: readonly { process: ProcessFacts; where: string }[]
+  daemon: readonly DaemonKill[]
+  /** What could have been hit and cannot be read. */
+  unread: readonly string[]
+}
+
+/** Of a group's processes, so many are looked at. */
+const maxProcesses = 32
+
+/** Reads it all now. `one` is the process that was asked for; without it all processes in the group are looked at. */
+export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): Looked {
+  const chain = readChain(host, place)
+  const pids = one ? [one.pid] : membersOf(host, place)
+  const processes = one ? [one] : pids.slice(0, maxProcesses).flatMap((pid) => readProcess(pid) ?? [])
+  return {
+    place,
+    chain,
+    ...(one && { one }),
+    populated: pids.length > 0 && !one?.zombie,
+    taskCount: chain.pids[0]?.current || chain.pids[0]?.peak || pids.length,
+    processes,
+    whole: place.directories[''] === host.unified?.mount,
+    memory: memoryFacts(chain, place, log, one !== undefined),
+    tasks: taskFacts(chain, place, log, processes),
+    full: seenFull(processes),
+    frozen: readFrozen(host, place),
+    waiting: readWaiting(processes),
+    daemon: readDaemonKills(host, place),
+    unread: unreadOf(chain, log, place),
+  }
+}
+
+/** Computes the figures. */
+export function computeFound(looked: Looked): Facts {
+  const { chain, memory, tasks, one, processes, frozen, daemon, whole } = looked
+  return {
+    ...noFacts(),
+    frozen: frozen.length,
+    // what is frozen looks stopped or blocked
+    stopped: frozen.length > 0 ? 0 : processes.filter(({ state }) => state === 'T' || state === 't').length,
+    blocked: frozen.length > 0 ? 0 : looked.waiting.length,
+    oomKills: countKills(memory),
+    oomWithoutKill: Number(ranOutAlone(memory)),
+    oomdKills: daemon.reduce((sum, { kills }) => sum + kills, 0),
+    forksRefused: countRefused(tasks),
+    fullTasks: fullCauses(tasks).length,
+    fullSpaces: looked.full.reduce((sum, { mounts }) => sum + mounts.length, 0),
+    throttledPeriods: chain.cpu.reduce(
+      (sum, { quota, throttledPeriods }) => sum + (quota === undefined ? 0 : throttledPeriods),
+      0,
+    ),
+    slowed: memory.levels.reduce((sum, { high, slowed = 0 }) => sum + (high === undefined ? 0 : slowed), 0),
+    thrashing: Number(isThrashing(memory, chain.pressure.memory)),
+    stallPercent: whole ? 0 : Math.round(stallOf(chain.pressure).percent),
+    living: Number(one !== undefined && !one.zombie),
+    present: Number(looked.populated),
+    limitsReached: reachedLimits(chain).length,
+    unread: looked.unread.length + refusedAbove(tasks).length,
+  }
+}
+
+/** Limits of groups that were reached without a counted kill or refusal, in words. */
+export function reachedLimits({ memory, pids }: Chain): string[] {
+  return [
+    ...memory
+      .filter(({ full, hits = 0 }) => full === true || hits > 0)
+      .map(({ path }) => `memory.max of ${quote(path)}`),
+    ...pids
+      .filter(({ max, peak, current }) => max !== undefined && Math.max(peak ?? 0, current ?? 0) >= Number(max))
+      .map(({ path }) => `pids.max of ${quote(path)}`),
+  ]
+}
+
+const overwritten = "the kernel's log does not go back to the creation of this group"
+
+/** Whether a group was there before the oldest record of the log. cgroupfs keeps no time of birth: a directory's change time is that of its first look-up. */
+function isOlder(directory: string, since: number | undefined): boolean {
+  if (since === undefined) return false
+  const { ctimeMs } = statSync(directory, { throwIfNoEntry: false }) ?? {}
+  return ctimeMs === undefined || ctimeMs < since
+}
+
+/** A group of v1 that is gone took its counts along, and so did one of v2 before Linux 6.11 that of its refused forks: the log has them. */
+function unreadOf({ memory, pids }: Chain, log: LogFacts, place: Place): string[] {
+  const lost = [place.directories.memory, place.directories.pids, place.directories['']].some(
+    (directory) => directory !== undefined && isOlder(directory, log.since),
+  )
+  const lacking = log.readable ? (lost ? [overwritten] : []) : ["the kernel's log cannot be read"]
+  const limited = pids.some(({ max, deniedHere }) => max !== undefined && deniedHere === undefined)
+  return [
+    ...(memory.every(({ kills }) => kills === undefined)
+      ? ['whether there was an OOM kill: this group has no memory controller']
+      : memory[0]?.ooms === undefined
+        ? lacking.map((why) => `whether something was killed in a group below that is gone: ${why}`)
+        : []),
+    ...(pids.length === 0
+      ? ['whether forks were refused: this group has no pids controller']
+      : limited
+        ? lacking.map((why) => `whether forks were refused to a group below that is gone: ${why}`)
+        : []),
+  ]
+}
+
+function isWhole(levels: readonly { path: string }[]): boolean {
+  return levels[0]?.path === '/'
+}
+
+/** A group of each hierarchy has its own path, which may differ between them. */
+export function nameOf(levels: readonly { path: string }[], place: Place): string {
+  return quote(levels[0]?.path ?? place.path)
+}
+
+function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean): MemoryFacts {
+  const path = chain.memory[0]?.path ?? place.path
+  // a process in the root group is not asked about for all groups
+  const deep = !(alone && isWhole(chain.memory))
+  return {
+    name: quote(path),
+    path,
+    levels: deep ? chain.memory : [],
+    below: deep ? chain.memoryBelow : [],
+    // where memory is not counted, the log can only mean an earlier group of this path
+    kills: chain.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
+  }
+}
+
+function taskFacts(chain: Chain, place: Place, log: LogFacts, processes: readonly ProcessFacts[]): TaskFacts {
+  const first = firstRefusal(log, chain.pids[0]?.path ?? place.path)
+  const below = lastRefusalBelow(log, chain.pids[0]?.path ?? place.path)
+  const held = processes.find(({ nproc, zombie }) => nproc !== undefined && !zombie)
+  const limits = readTaskLimits()
+  return {
+    name: nameOf(chain.pids, place),
+    levels: chain.pids,
+    below: isWhole(chain.pids) ? [] : chain.pidsBelow,
+    logComplete: log.readable && log.sameGroups && log.since === undefined,
+    ...(first !== undefined && !isWhole(chain.pids) && { firstRefused: first }),
+    ...(below !== undefined && !isWhole(chain.pids) && { lastRefusedBelow: below }),
+    ...(held && { user: { pid: held.pid, uid: held.uid, limit: held.nproc!, tasks: countTasks(held.uid) } }),
+    ...(limits && { host: limits }),
+  }
+}
+
+/** Processes in it and below it. The root of a hierarchy has those of the whole machine, which are not asked about. */
+function membersOf(host: Host, place: Place): number[] {
+  const mounts = new Set(hierarchies(host).map(([, { mount }]) => mount))
+  const directories = [...new Set(Object.values(place.directories))].filter((directory) => !mounts.has(directory))
+  const groups = directories.flatMap((directory) => walkGroups(directory))
+  const pids = readMany(groups, ['cgroup.procs']).flatMap((figures) => figures('cgroup.procs')?.match(/\d+/g) ?? [])
+  return [...new Set(pids)].map(Number).filter((pid) => pid > 0)
+}
+
+/** Processes that share a mount namespace see the same: each file system is told once. */
+function seenFull(processes: readonly ProcessFacts[]): Looked['full'] {
+  const seen = new Set<string>()
+  return processes.flatMap(({ pid, mountinfo, zombie }) => {
+    if (zombie || seen.has(mountinfo)) return []
+    seen.add(mountinfo)
+    return [{ pid, mounts: readFull(pid, parseWritable(mountinfo)) }]
+  })
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stopped or slowed a group, or one process in it: the kinds that verdict/decide.ts chooses, each with its limit, counts and words.
+import { availableParallelism, totalmem } from 'node:os'
+import type { Chain } from '../cgroup/ancestors.ts'
+import type { Place } from '../cgroup/group-paths.ts'
+import type { Host } from '../host/host.ts'
+import { quote } from '../text/quote.ts'
+import type { CauseKind } from '../verdict/cause.ts'
+import { decide, decideAll, foundRows, restRows } from '../verdict/decide.ts'
+import { type Line, memoryLine, pidsLine } from '../verdict/limit-words.ts'
+import { adviseHeap, isNode, isNodeName, parseHeapFlag } from '../verdict/node-heap.ts'
+import { stuckCauses } from './blocked.ts'
+import type { WhyCause } from './explanation.ts'
+import { refusedAbove, taskCauses } from './fork-limits.ts'
+import { diskCauses } from './full-filesystems.ts'
+import { computeFound, type Looked, look, nameOf, reachedLimits } from './group-facts.ts'
+import type { LogFacts } from './kernel-log.ts'
+import { formatTime, memoryCauses } from './memory.ts'
+import { daemonCauses } from './oomd.ts'
+import { pressureLines, slowedCauses, stallCauses } from './pressure.ts'
+import { findKillers, type ProcessFacts } from './process.ts'
+import { throttleCauses } from './throttle.ts'
+
+/** What was found of a group, and what could have been hit and cannot be read. */
+export interface FoundInGroup {
+  causes: WhyCause[]
+  unread: readonly string[]
+}
+
+/** Causes in a group; `one` is the process that was asked for, else all in the group are looked at. */
+export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): FoundInGroup {
+  const looked = look(host, place, log, one)
+  const facts = computeFound(looked)
+  const found = decideAll(foundRows, facts).flatMap((kind) => makers[kind]?.(looked) ?? [])
+  const rest = decide(restRows, facts)
+  const causes = found.length > 0 ? found : [nothingFound(looked, rest.kind, rest.likely === true)]
+  return {
+    causes: [...causes, ...refusedAbove(looked.tasks)].map((cause) => withPressure(cause, looked)),
+    unread: looked.unread,
+  }
+}
+
+const makers: { [K in CauseKind]?: (looked: Looked) => WhyCause[] } = {
+  frozen: (looked) => stuck(looked, 'frozen'),
+  stopped: (looked) => stuck(looked, 'stopped'),
+  blocked: (looked) => stuck(looked, 'blocked'),
+  oom: ({ memory, one, processes }) =>
+    memoryCauses(memory).map((cause) => (one ? withOne(cause, memory.name, one) : withHeap(cause, processes))),
+  oomd: ({ daemon }) => daemonCauses(daemon),
+  'fork-refused': ({ tasks }) => taskCauses(tasks),
+  space: ({ full, one, place }) =>
+    full.flatMap(({ pid, mounts }) => diskCauses(one ? `process ${one.pid}` : quote(place.path), pid, mounts)),
+  throttled: ({ chain, place, taskCount }) =>
+    throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), taskCount),
+  slowed: ({ memory, chain }) => {
+    const limited = slowedCauses(memory, chain.pressure.memory)
+    return limited.length > 0 ? limited : stallCauses(memory.name, chain.pressure)
+  },
+}
+
+function nameProcess({ pid, name }: ProcessFacts): string {
+  return `process ${pid} (${quote(name)})`
+}
+
+function stuck({ one, place, frozen, processes, waiting }: Looked, wanted: CauseKind): WhyCause[] {
+  const causes = stuckCauses(one ? nameProcess(one) : quote(place.path), frozen, processes, waiting)
+  return causes.filter(({ kind }) => kind === wanted)
+}
+
+/** The counts are of its group; of the process itself the log or its status would tell. */
+function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
+  const entry: Line = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
+  return { ...withHeap(cause, [one]), evidence: one.zombie ? cause.evidence : [entry, ...cause.evidence] }
+}
+
+function withHeap(cause: WhyCause, processes: readonly ProcessFacts[]): WhyCause {
+  const last = cause.victims?.at(-1)
+  const alive = processes.find(({ argv }) => isNode(argv))
+  // who was killed, if that is known: Node may only have run beside it
+  const isVictim = last ? isNodeName(last.name) : alive !== undefined
+  if (cause.maximum === undefined || !isVictim) return cause
+  const flag = alive && parseHeapFlag(alive.argv, alive.nodeOptions)
+  return addAdvice(cause, cause.maximum, flag, alive ? (alive.environment ? 'all' : 'argv') : 'nothing')
+}
+
+/** `seen`: whether its command line and its environment are known. */
+export function addAdvice(
+  cause: WhyCause,
+  limit: number,
+  flag: number | undefined,
+  seen: 'all' | 'argv' | 'nothing',
+): WhyCause {
+  const { evidence, remedy } = adviseHeap(limit, flag, totalmem())
+  const unseen: Line[] = [
+    [
+      'node heap',
+      seen === 'argv'
+        ? 'no --max-old-space-size on its command line; NODE_OPTIONS is unknown'
+        : 'the flags of Node are unknown, because it has ended',
+    ],
+  ]
+  const told = seen === 'all' || (seen === 'argv' && flag !== undefined) ? evidence : unseen
+  return { ...cause, evidence: [...cause.evidence, ...told], remedy }
+}
+
+const resources: { [K in CauseKind]?: string } = {
+  oom: 'memory',
+  'host-oom': 'memory',
+  slowed: 'memory',
+  throttled: 'cpu',
+}
+
+function withPressure(cause: WhyCause, { chain: { pressure }, whole }: Looked): WhyCause {
+  const resource = cause.limit === 'io.pressure' ? 'io' : resources[cause.kind]
+  const text = resource === undefined ? undefined : pressure[resource]
+  if (text === undefined) return cause
+  return { ...cause, evidence: [...cause.evidence, ...pressureLines({ [resource!]: text }, whole)] }
+}
+
+/** The words of each of restRows' kinds. */
+function nothingFound(looked: Looked, kind: CauseKind, likely: boolean): WhyCause {
+  const { chain, place, one, unread } = looked
+  const name = one ? nameProcess(one) : quote(place.path)
+  const evidence = [...limitLines(chain), ...pressureLines(chain.pressure, looked.whole)]
+  const hit = describeHits(looked)
+  const [first] = unread
+  const wouldTell = first === undefined ? {} : { wouldTell: first }
+  if (kind === 'running')
+    return {
+      kind,
+      confidence: likely ? 'unknown' : 'certain',
+      ...wouldTell,
+      cause: 'none',
+      headline: likely
+        ? `no cause was found that stops or slows ${name}: ${hit}`
+        : `nothing stops or slows ${name}: ${hit}`,
+      evidence,
+    }
+  return {
+    kind,
+    confidence: kind === 'not-kernel' ? 'certain' : 'unknown',
+    ...wouldTell,
+    cause: kind === 'not-kernel' ? 'not-kernel' : 'unknown',
+    headline: `${name} ${one ? 'has ended' : 'is empty'}, and ${kind === 'not-kernel' ? 'the kernel did not end it' : 'it is unknown whether the kernel ended it'}: ${hit}`,
+    evidence: [...evidence, ...senderLines()],
+    remedy: 'run it with hutch run --report FILE, which records its status, signal and limits',
+  }
+}
+
+function limitLines({ memory, pids }: Chain): Line[] {
+  return [
+    ...memory.filter(({ max }) => max !== undefined).map((level) => at(memoryLine(level.max, level), level.path)),
+    ...pids.filter(({ max }) => max !== undefined).map((level) => at(pidsLine(level.max!, level), level.path)),
+  ]
+}
+
+/** "No limit was hit" only if everything that could be hit was read. */
+function describeHits({ chain, unread, tasks }: Looked): string {
+  const reached = reachedLimits(chain)
+  if (reached.length > 0) return `${reached.join(' and ')} was reached, but no kill and no refused fork was counted`
+  if (unread.length > 0 || refusedAbove(tasks).length > 0)
+    return 'the readable evidence has no kill and no refused fork'
+  return 'no limit of its groups was hit, and the kernel killed nothing in it'
+}
+
+/** Who else kills; `since`: what was before, the log has not. */
+export function senderLines(since?: number): Line[] {
+  const killers = findKillers()
+  return [
+    [
+      'who did',
+      `${since === undefined ? '' : `if it was after ${formatTime(since)}, it `}ended by itself, or by a signal that a process sent: the kernel keeps no record of which`,
+    ],
+    ...killers.map(
+      (name): Line => [
+        'could be',
+        `${name} runs here and kills by SIGKILL when memory is low: journalctl -u ${name} tells`,
+      ],
+    ),
+  ]
+}
+
+function at([label, text]: Line, path: string): Line {
+  return [label, `${text}   ${quote(path)}`]
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who was killed for memory, and by whose limit: from the counts of the groups, and from the kernel's log where it tells. Pure.
+import type { MemoryLevel } from '../cgroup/ancestors.ts'
+import type { KernelKill } from '../host/kernel-record.ts'
+import { quote, shellWord } from '../text/quote.ts'
+import { formatSize } from '../text/units.ts'
+import { chooseMemoryLevel } from '../verdict/attribute.ts'
+import { describeKills, describeLevel, type Line, memoryLine, type OomLevel } from '../verdict/limit-words.ts'
+import { measuringLimit, sizeText, spareMemory } from '../verdict/memory-need.ts'
+import type { Victim, WhyCause } from './explanation.ts'
+import { measure, raise } from './raise-command.ts'
+
+/** What is known of a group and its memory. */
+export interface MemoryFacts {
+  /** For headlines. */
+  name: string
+  /** In memory's hierarchy. */
+  path: string
+  /** The group, then those above it; empty when it is gone. */
+  levels: readonly MemoryLevel[]
+  below: readonly MemoryLevel[]
+  /** Kills in the group or below it, oldest first. */
+  kills: readonly KernelKill[]
+}
+
+/** One cause for each limit that killed. */
+export function memoryCauses(facts: MemoryFacts): WhyCause[] {
+  const { levels, below } = facts
+  const [own] = levels
+  // v1 counts in each group alone
+  const inner = own?.ooms === undefined ? below.reduce((sum, level) => sum + (level.kills ?? 0), 0) : 0
+  let counted = own?.kills === undefined ? 0 : own.kills + inner
+  const all = believe(facts, counted)
+  // memory.oom.group: the first victim is killed and counted once more with the rest of its group
+  const kills = all.filter((kill, i) => !kill.together || !all.slice(0, i).some((one) => isAgain(kill, one)))
+  counted -= all.length - kills.length
+  if (counted === 0 && kills.length === 0) return withoutKill(facts)
+  const told = new Map<string, KernelKill[]>()
+  for (const kill of kills) told.set(keyOf(kill), [...(told.get(keyOf(kill)) ?? []), kill])
+  if (told.size === 0) {
+    const { level, ...sure } = guessLevel(facts)
+    return [makeCause(facts, level, counted, [], sure)]
+  }
+  const causes = [...told.values()].map((some) =>
+    makeCause(
+      facts,
+      toldLevel(facts, some.at(-1)!),
+      told.size === 1 ? Math.max(counted, some.length) : some.length,
+      some,
+      sureOf(facts, some.at(-1)!),
+    ),
+  )
+  return causes.reverse()
+}
+
+/** v2: memory was out at the group's limit or one below, and nothing could be killed. */
+function withoutKill(facts: MemoryFacts): WhyCause[] {
+  if (!ranOutAlone(facts)) return []
+  const { level, ...sure } = guessLevel(facts)
+  return [makeCause(facts, level, 0, [], sure)]
+}
+
+/** Kills in the group and below it, by the counts and the log. */
+export function countKills(facts: MemoryFacts): number {
+  return memoryCauses(facts).reduce((sum, { count = 0 }) => sum + count, 0)
+}
+
+/** Whether the kernel counted an out-of-memory situation in the group or below it, and no kill. */
+export function ranOutAlone({ levels: [own], below }: MemoryFacts): boolean {
+  return own?.kills === 0 && ((own.ooms ?? 0) > 0 || below.some(({ ooms }) => (ooms ?? 0) > 0))
+}
+
+function isAgain(kill: KernelKill, earlier: KernelKill): boolean {
+  return kill.pid === earlier.pid && kill.at - earlier.at < 1000
+}
+
+/** What the log has beyond the count was of an earlier group of this path. On v1 a group that is gone took its count along. */
+function believe({ path, levels, kills }: MemoryFacts, counted: number): readonly KernelKill[] {
+  const [own] = levels
+  if (own?.kills === undefined) return kills
+  if (own.ooms !== undefined) return counted === 0 ? [] : kills.slice(-counted)
+  let left = kills.filter(({ group }) => group === path).length - own.kills
+  return kills.filter(({ group }) => group !== path || left-- <= 0)
+}
+
+function keyOf({ for: whose, limitGroup = '', nodesAlone }: KernelKill): string {
+  return `${whose} ${limitGroup} ${nodesAlone ?? ''}`
+}
+
+/** Undefined when the log says that it was a group's limit, and neither it nor the counts say whose. */
+function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel | undefined {
+  if (kill.for === 'host') return { whose: 'host' }
+  if (kill.limitGroup === undefined) {
+    const { level } = guessLevel(facts)
+    return level.whose === 'host' ? undefined : level
+  }
+  if (kill.limitGroup === facts.path) return { whose: 'own' }
+  return { whose: isBelow(kill.limitGroup, facts.path) ? 'below' : 'ancestor', directory: kill.limitGroup }
+}
+
+type Sure = Pick<WhyCause, 'confidence' | 'wouldTell'>
+
+/** By counts and peaks. */
+function guessLevel({ levels, below }: MemoryFacts): { level: OomLevel } & Sure {
+  const [own, ...above] = levels
+  const counts = (levels: readonly MemoryLevel[]) => levels.map(({ path, ooms, full }) => ({ group: path, ooms, full }))
+  const { level, group, ...sure } = chooseMemoryLevel(own, counts(below), counts(above))
+  return { level: { whose: level, ...(group !== undefined && { directory: group }) }, ...sure }
+}
+
+/** What the log names is proof, unless it has left out whose limit it was. */
+function sureOf(facts: MemoryFacts, kill: KernelKill): Sure {
+  if (kill.for === 'host' || kill.limitGroup !== undefined) return { confidence: 'certain' }
+  const { level: _, ...sure } = guessLevel(facts)
+  return sure
+}
+
+/** Whether a group is another one, or below it. */
+export function isBelow(path: string, other: string): boolean {
+  return path === other || other === '/' || path.startsWith(`${other}/`)
+}
+
+function makeCause(
+  facts: MemoryFacts,
+  level: OomLevel | undefined,
+  counted: number,
+  kills: readonly KernelKill[],
+  sure: Sure,
+): WhyCause {
+  const group = level?.whose === 'own' ? facts.path : level?.directory
+  const state = [...facts.levels, ...facts.below].find(({ path }) => path === group)
+  const last = kills.at(-1)
+  const max = state?.max ?? (last && last.limitGroup === group ? limitOf(last) : undefined)
+  const figures = { peak: state?.peak, hits: state?.hits, kills: counted }
+  const named = level && quoted(level)
+  return {
+    kind: level?.whose === 'host' ? 'host-oom' : 'oom',
+    ...sure,
+    cause: 'oom',
+    ...(level?.whose !== 'host' && { limit: 'memory.max' }),
+    ...(level && { whose: level.whose }),
+    ...(group !== undefined && { group }),
+    ...(max !== undefined && level?.whose !== 'host' && { maximum: Number(max) }),
+    count: counted,
+    ...(last && { last: new Date(last.at).toISOString(), victims: kills.map(makeVictim) }),
+    headline:
+      counted > 0
+        ? describeKills(counted, facts.name, named)
+        : `out of memory (OOM) in ${facts.name}, and no process could be killed`,
+    evidence: [
+      ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
+      ['whose limit', last?.nodesAlone ? 'none: its memory nodes (cpuset.mems) were used up' : whoseLimit(named)],
+      ...(last?.byHand
+        ? [['by hand', 'it was requested by the SysRq key f, or a write to /proc/sysrq-trigger'] as Line]
+        : []),
+      ...victimLines(kills, counted),
+    ],
+    remedy: remedyOf(level, facts, max, state !== undefined),
+  }
+}
+
+/** The end of a path that hutch run gave its job: the process, its start, its pid namespace, a number. */
+const ownJob = /\/hutch-\d+-\d+-\d+-\d+$/
+
+function whoseLimit(level: OomLevel | undefined): string {
+  return level ? describeLevel(level) : "a group's; the kernel's log omits which when reports come fast"
+}
+
+function quoted(level: OomLevel): OomLevel {
+  return level.directory === undefined ? level : { ...level, directory: quote(level.directory) }
+}
+
+function limitOf({ limit }: KernelKill): string | undefined {
+  return limit === undefined || limit >= 2 ** 52 ? undefined : String(limit)
+}
+
+function makeVictim({ pid, name, at, anon, file, shmem, pageTables, group }: KernelKill): Victim {
+  return {
+    pid,
+    name,
+    at: new Date(at).toISOString(),
+    anon,
+    file,
+    shmem,
+    ...(pageTables !== undefined && { pageTables }),
+    ...(group !== undefined && { group }),
+  }
+}
+
+const mostVictims = 5
+
+function victimLines(kills: readonly KernelKill[], counted: number): Line[] {
+  if (kills.length === 0) return []
+  const shown = kills.slice(-mostVictims)
+  const lines = shown.map(
+    ({ pid, name, at, anon, file, shmem }): Line => [
+      'victim',
+      [
+        `${formatTime(at)}  ${pid} (${quote(name)})`,
+        `anon ${formatSize(anon)}`,
+        `file ${formatSize(file)}`,
+        shmem > 0 && `shmem ${formatSize(shmem)}`,
+      ]
+        .filter(Boolean)
+        .join('   '),
+    ],
+  )
+  if (counted > kills.length)
+    lines.push(['log', `tells of ${kills.length} of ${counted}: the kernel drops reports when they come fast`])
+  else if (kills.length > shown.length) lines.push(['log', `has ${kills.length - shown.length} more before these`])
+  return lines
+}
+
+/** Local time, to the second. */
+export function formatTime(at: number): string {
+  const date = new Date(at)
+  const two = (n: number) => String(n).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+/** `there`: the group whose limit it was. */
+function remedyOf(
+  level: OomLevel | undefined,
+  { path, levels }: MemoryFacts,
+  max: string | undefined,
+  there: boolean,
+): string {
+  if (!level) return 'ask about its group, if it still exists: its counters tell more'
+  if (level.whose === 'host') return 'free memory on this host, or limit the others'
+  const group = level.whose === 'own' ? path : level.directory!
+  const enough = max === undefined ? undefined : measuringLimit(Number(max), spareMemory())
+  if (!there && levels.length > 0)
+    return `raise memory.max of ${quote(group)}, which was removed or is not visible from here`
+  if (!there)
+    return ownJob.test(group)
+      ? `measure how much it needs: run it once with hutch run${enough === undefined ? '' : ` --memory ${sizeText(enough)}`} --verbose`
+      : `give it more when it is made again${enough === undefined ? '' : `, to measure: memory.max=${sizeText(enough)}`}`
+  const set = max === undefined ? raise(group, 'memory.max', 'SIZE') : measure(group, 'memory.max', Number(max))
+  if (level.whose === 'ancestor') return `${set}; or run it in another group`
+  return `${set}; or check what uses the memory: hutch cgroup show ${shellWord(group)} memory.stat`
+}

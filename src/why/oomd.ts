@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What systemd-oomd killed: it notes on a group how many processes it ended there (systemd-oomd.service(8), user.oomd_kill). Pure but for the reading.
+import { findLevels } from '../cgroup/ancestors.ts'
+import { readMany, walkGroups } from '../cgroup/files.ts'
+import type { Place } from '../cgroup/group-paths.ts'
+import { parseNumber } from '../cgroup/stats.ts'
+import type { Host } from '../host/host.ts'
+import { quote } from '../text/quote.ts'
+import type { WhyCause } from './explanation.ts'
+
+/** Processes that it killed with a group, and how often. */
+export interface DaemonKill {
+  path: string
+  whose: 'own' | 'ancestor' | 'below'
+  kills: number
+  times: number | undefined
+}
+
+const attributes = ['user.oomd_kill', 'user.oomd_ooms'] as const
+const mostBelow = 5000
+
+/** Of a group, those above it and those below it. */
+export function readDaemonKills(host: Host, place: Place): DaemonKill[] {
+  const levels = findLevels(host, place, '')
+  const [own] = levels
+  if (!own || own.path === '/') return []
+  const below = walkGroups(own.directory)
+    .slice(1, mostBelow)
+    .map((directory) => ({ directory, path: `${own.path}${directory.slice(own.directory.length)}` }))
+  const all = [...levels, ...below]
+  const texts = readMany(
+    all.map(({ directory }) => directory),
+    attributes,
+  )
+  return all.flatMap(({ path }, i) => {
+    const [kills = 0, times] = attributes.map((name) => parseNumber(texts[i]!(name)))
+    const whose = i === 0 ? 'own' : i < levels.length ? 'ancestor' : 'below'
+    return kills > 0 ? [{ path, whose, kills, times }] : []
+  })
+}
+
+export function daemonCauses(kills: readonly DaemonKill[]): WhyCause[] {
+  return kills.map((kill) => ({
+    kind: 'oomd',
+    confidence: 'likely',
+    wouldTell: 'journalctl -u systemd-oomd: a user with write access to the group could also have set the attributes',
+    cause: 'oomd',
+    whose: kill.whose,
+    group: kill.path,
+    count: kill.kills,
+    headline: `systemd-oomd, not the kernel, killed ${kill.kills} ${kill.kills === 1 ? 'process' : 'processes'} of ${quote(kill.path)} because memory was short`,
+    evidence: [
+      ['attributes', `user.oomd_kill ${kill.kills}   user.oomd_ooms ${kill.times ?? 'not there'}`],
+      ['noted by', 'systemd-oomd, or another user with write access to the group'],
+    ],
+    remedy:
+      'check when and why it acted: journalctl -u systemd-oomd; to prevent it: ManagedOOMPreference=avoid in its unit, or more memory or swap',
+  }))
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What slowed a group for want of memory, and how long its tasks waited. Pure.
+
+import { parsePressure } from '../cgroup/stats.ts'
+import { quote } from '../text/quote.ts'
+import { formatDuration, formatSize } from '../text/units.ts'
+import { type Line, memoryLine } from '../verdict/limit-words.ts'
+import type { WhyCause } from './explanation.ts'
+import type { MemoryFacts } from './memory.ts'
+import { measure } from './raise-command.ts'
+
+/** What memory.high did to the group or to one above it, and memory.max without a kill; `pressure` is the text of memory.pressure. */
+export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] {
+  const { name, levels } = facts
+  const high = levels.flatMap((level, i): WhyCause[] => {
+    if (level.high === undefined || !level.slowed) return []
+    const whose = i === 0 ? 'own' : 'ancestor'
+    return [
+      {
+        kind: 'slowed',
+        confidence: 'certain',
+        cause: 'slowed',
+        limit: 'memory.high',
+        whose,
+        group: level.path,
+        count: level.slowed,
+        headline: `${name} was throttled for memory ${level.slowed} times: ${i === 0 ? 'it' : quote(level.path)} is above memory.high`,
+        evidence: [
+          [
+            'memory.high',
+            `${formatSize(Number(level.high))}${level.current === undefined ? '' : `   now ${formatSize(level.current)}`}`,
+          ],
+        ],
+        remedy: measure(level.path, 'memory.high', Number(level.high)),
+      },
+    ]
+  })
+  return [...high, ...fullCause(facts, pressure)]
+}
+
+/** Whether the group or one above it is at memory.max while its tasks wait for memory. */
+export function isThrashing(facts: MemoryFacts, pressure?: string): boolean {
+  return fullCause(facts, pressure).length > 0
+}
+
+/** Percent of the last minute in which all tasks of the group waited for memory or a disk, whichever is more. */
+export function stallOf(pressure: { [resource: string]: string }): { resource: string; percent: number } {
+  const share = (resource: string) => ({
+    resource,
+    percent: Number(/^full .*avg60=([\d.]+)/m.exec(pressure[resource] ?? '')?.[1] ?? 0),
+  })
+  const [memory, io] = [share('memory'), share('io')]
+  return io.percent > memory.percent ? io : memory
+}
+
+/** What no limit explains: the tasks wait for pages or for a disk. */
+export function stallCauses(name: string, pressure: { [resource: string]: string }): WhyCause[] {
+  const { resource, percent } = stallOf(pressure)
+  return [
+    {
+      kind: 'slowed',
+      confidence: 'likely',
+      wouldTell: 'the limits and the load of the disk: io.max, memory.stat, iostat -x',
+      cause: 'slowed',
+      limit: `${resource}.pressure`,
+      headline: `all tasks of ${name} waited for ${resource === 'io' ? 'a disk' : 'memory'} in ${Math.round(percent)} % of the last minute`,
+      evidence: [],
+      remedy:
+        resource === 'io'
+          ? 'check what reads and writes: hutch top; and io.max of its groups'
+          : 'check memory.stat of the group, and the free memory of the host',
+    },
+  ]
+}
+
+/** A group that gets its own pages back all the time has come to a stop as well as one that was killed. */
+const thrashing = 10
+
+function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined): WhyCause[] {
+  const share = Number(/^some .*avg60=([\d.]+)/m.exec(pressure ?? '')?.[1] ?? 0)
+  const at = levels.findIndex(({ max, current = 0 }) => max !== undefined && current >= Number(max) * 0.98)
+  const level = levels[at]
+  if (share < thrashing || !level) return []
+  return [
+    {
+      kind: 'slowed',
+      confidence: 'likely',
+      cause: 'slowed',
+      limit: 'memory.max',
+      whose: at === 0 ? 'own' : 'ancestor',
+      group: level.path,
+      headline: `${name} is full, and ${share} % of the last minute at least one of its tasks waited for memory reclaim`,
+      evidence: [memoryLine(level.max, level)],
+      remedy: measure(level.path, 'memory.max', Number(level.max)),
+    },
+  ]
+}
+
+/** How long tasks waited, where that is more than nothing: what built up before; `whole`: they are all of the machine. */
+export function pressureLines(pressure: { [resource: string]: string }, whole = false): Line[] {
+  return Object.entries(pressure).flatMap(([resource, text]): Line[] => {
+    const { someUsec = 0, fullUsec } = parsePressure(text)
+    const average = /^some .*avg300=([\d.]+)/m.exec(text)?.[1]
+    if (someUsec < 1000) return []
+    const parts = [
+      `${whole ? 'whole machine, ' : ''}${resource}: some task waited ${formatDuration(someUsec / 1000)}`,
+      fullUsec && `all of them ${formatDuration(fullUsec / 1000)}`,
+      average !== undefined && `${average} % of the last 5 minutes`,
+    ]
+    return [['pressure', parts.filter(Boolean).join(', ')]]
+  })
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tells once, while a job runs, what holds it up if nothing in it has run for some seconds. Loaded by hutch run after the start, on a terminal or
+// with --verbose.
+import { readdirSync, readFileSync } from 'node:fs'
+import { readWords } from '../cgroup/files.ts'
+import { pathOfDirectory } from '../cgroup/group-paths.ts'
+import { HutchError } from '../errors/errors.ts'
+import { readHost, statField } from '../host/host.ts'
+import { quote } from '../text/quote.ts'
+import { formatDuration } from '../text/units.ts'
+import type { WhyCause } from './explanation.ts'
+import { why } from './why.ts'
+
+/** What can hold a job up. */
+export type Stall = Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>
+
+/** Causes of a living group that make its processes wait. */
+const holding = new Set<WhyCause['cause']>(['pids', 'slowed', 'stuck'])
+const periodMs = 1500
+/** Looks in a row at which the job has used less CPU time than `stillShare` of the time between them. */
+const stillLooks = 3
+const stillShare = 0.02
+const maxProcesses = 64
+
+/**
+ * Looks at a job's processes every 1.5 s until `report` was called or the returned function is. `directories` are the job's groups, `pid` its
+ * first process if it has no group.
+ */
+export function watchStall(directories: readonly string[], pid: number, report: (stall: Stall) => void): () => void {
+  let [seen, still] = [new Map<number, number>(), 0]
+  const timer = setInterval(() => {
+    const used = usedBy(membersOf(directories, pid))
+    still = isStill(seen, used) ? still + 1 : 0
+    seen = used
+    if (still < stillLooks) return
+    const stall = explainStall(directories, [...used.keys()])
+    // nothing holds it: it waits for input, a timer or another machine
+    if (!stall) still = 0
+    else {
+      clearInterval(timer)
+      report(stall)
+    }
+  }, periodMs)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+/** How long a job is still before it is looked at. */
+export const stillFor = formatDuration(periodMs * stillLooks)
+
+function membersOf(directories: readonly string[], pid: number): number[] {
+  const [first] = directories
+  return first === undefined ? [pid] : readWords(first, 'cgroup.procs').slice(0, maxProcesses).map(Number)
+}
+
+/** Milliseconds of CPU time that the threads of each process have used: proc_pid_stat(5), in ticks of 10 ms. */
+function usedBy(pids: readonly number[]): Map<number, number> {
+  const ticks = (stat: string, field: number) => Number(statField(stat, field) ?? 0)
+  return new Map(
+    pids.map((pid) => {
+      const stat = read(pid, 'stat') ?? ''
+      return [pid, (ticks(stat, 14) + ticks(stat, 15)) * 10]
+    }),
+  )
+}
+
+/** Whether the same processes are there, and have hardly run. */
+function isStill(before: ReadonlyMap<number, number>, now: ReadonlyMap<number, number>): boolean {
+  if (now.size === 0 || now.size !== before.size) return false
+  let total = 0
+  for (const [pid, used] of now) total += used - (before.get(pid) ?? Number.NEGATIVE_INFINITY)
+  return total < periodMs * stillShare
+}
+
+function explainStall(directories: readonly string[], pids: readonly number[]): Stall | undefined {
+  return fullTable(pids) ?? directories.map(explainGroup).find((found) => found !== undefined)
+}
+
+function explainGroup(directory: string): Stall | undefined {
+  try {
+    return why(pathOfDirectory(readHost(), directory)).causes.find(({ cause }) => holding.has(cause))
+  } catch (error) {
+    // it has ended meanwhile
+    if (HutchError.is(error)) return undefined
+    throw error
+  }
+}
+
+/** A process whose table of descriptors is full: RLIMIT_NOFILE, proc_pid_limits(5). */
+function fullTable(pids: readonly number[]): Stall | undefined {
+  for (const pid of pids) {
+    const limit = Number(/^Max open files +(\d+)/m.exec(read(pid, 'limits') ?? '')?.[1])
+    const open = countDescriptors(pid)
+    if (limit > 0 && open >= limit)
+      return {
+        headline: `process ${pid} (${quote(read(pid, 'comm')?.trim() ?? '')}) has ${limit} file descriptors open, which is its limit`,
+        evidence: [['nofile', `${limit}   open ${open}`]],
+        remedy: `prlimit --pid ${pid} --nofile=${limit * 2}:`,
+      }
+  }
+  return undefined
+}
+
+function countDescriptors(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
+  } catch {
+    return 0
+  }
+}
+
+function read(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return undefined
+  }
+}

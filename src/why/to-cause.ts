@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `why` found, as the Cause that results and reports have. Called by why.ts; pure.
+import type { Cause, CauseCounts, CauseKind, CauseLimit, SideEvent } from '../verdict/cause.ts'
+import { without } from '../verdict/usage.ts'
+import type { Explanation, WhyCause } from './explanation.ts'
+
+/** How often, by the name that a Cause has for it. */
+const countNames: { [K in CauseKind]?: keyof CauseCounts } = {
+  oom: 'oomKills',
+  'host-oom': 'oomKills',
+  'fork-refused': 'forksRefused',
+  throttled: 'throttledPeriods',
+  slowed: 'slowed',
+}
+
+/** Kinds that say that nothing was found, so no side events. */
+const empty = new Set<CauseKind>(['unknown', 'running', 'not-kernel'])
+
+/** Returns the weightiest cause, the others as side events. Of a report of version 2 that is its own. */
+export function toCause({ target, causes, unknown }: Omit<Explanation, 'cause'>): Cause {
+  const [first, ...rest] = causes
+  const wouldTell = first!.wouldTell ?? unknown[0]
+  return {
+    ...convert(first!),
+    command: target.name,
+    end: first!.end ?? { status: null, signal: null },
+    sideEvents: rest.filter(({ kind }) => !empty.has(kind)).map(convert),
+    ...(first!.confidence !== 'certain' && wouldTell !== undefined && { wouldTell }),
+    remedies: first!.remedy === undefined ? [] : [{ reason: first!.remedy }],
+    evidence: [],
+  }
+}
+
+function convert(found: WhyCause): SideEvent {
+  const { kind, confidence, limit: file, maximum, group, whose, count } = found
+  const countName = countNames[kind]
+  const limit: CauseLimit | undefined =
+    file === undefined
+      ? kind === 'host-oom'
+        ? { file: 'memory.max', level: 'host' }
+        : undefined
+      : { file, ...without({ value: maximum, group, level: whose }) }
+  const victims = found.victims?.map(({ pid, name, anon, file, shmem }) => ({ pid, name, anon, file, shmem }))
+  const counts = countName === undefined || count === undefined ? undefined : { [countName]: count }
+  return { kind, ...without({ limit, counts, victims }), confidence }
+}

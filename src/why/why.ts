@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
+import { existsSync, readFileSync } from 'node:fs'
+import { findNamed, withParents } from '../cgroup/engine-groups.ts'
+import { allPaths, findPlace, type Place, pathOfDirectory } from '../cgroup/group-paths.ts'
+import { fail, HutchError } from '../errors/errors.ts'
+import { type Host, readHost } from '../host/host.ts'
+import { encodePath } from '../text/non-utf8.ts'
+import { quote } from '../text/quote.ts'
+import { restRows } from '../verdict/decide.ts'
+import type { Line } from '../verdict/limit-words.ts'
+import { endCauses, goneProcess } from './ended.ts'
+import { explainReport, isFile, readReport } from './explain-report.ts'
+import type { Explanation, Found, WhyCause } from './explanation.ts'
+import { groupCauses } from './group.ts'
+import { killsIn, type LogFacts, readLog } from './kernel-log.ts'
+import { formatTime, isBelow, memoryCauses } from './memory.ts'
+import { type ProcessFacts, readPlace, readProcess } from './process.ts'
+import { checkReport, parseReport, type Report } from './report.ts'
+import { toCause } from './to-cause.ts'
+
+/** What a target of `why` may be beside a number and a text. */
+export type WhyTarget = number | string | Report
+
+/**
+ * What stopped or slowed a process, a group or a run: which limit, at which level, how often and when, the victims, and what to
+ * do. `target` is a process id, also of one that is gone; a group's path or name, or its directory, also of one that is
+ * gone; the file that `hutch run --report` wrote; or what `run` gave. Nothing in it needs to have been started by hutch.
+ * @throws WHY_TARGET_UNKNOWN, REPORT_INVALID, FILE_REFUSED, CGROUP_AMBIGUOUS, CGROUP_PATH_INVALID
+ */
+export function why(target: WhyTarget): Explanation {
+  const found = explain(target)
+  return { target: found.target, cause: found.cause ?? toCause(found), causes: found.causes, unknown: found.unknown }
+}
+
+function explain(target: WhyTarget): Found {
+  if (typeof target === 'object') return ofReport(checkReport(target, 'the report'), 'the report')
+  const name = String(target)
+  const host = readHost()
+  if (/^\d+$/.test(name)) {
+    const pid = Number(name)
+    const process = readProcess(pid)
+    const group = process || host.layout === 'none' ? undefined : findGroup(host, name)
+    if (group) return explainGroup(host, group, name)
+    if (!process && !(pid >= 1 && pid <= largestPid)) throw noNumber(name)
+    return explainProcess(host, pid, process)
+  }
+  const file = isFile(name)
+  // what is written as a file and is none is no misspelt group
+  if (!file && (/^\.\.?\/.*\.json$/.test(name) || (name.endsWith('.json') && existsSync(encodePath(name)))))
+    readReport(name)
+  if (file && /^\.\.?\/|\.json$/.test(name)) return ofReport(parseReport(readReport(name), name), name)
+  const group = host.layout === 'none' ? undefined : findGroup(host, name)
+  if (group) return explainGroup(host, group, name)
+  if (file) return ofReport(parseReport(readReport(name), name), name)
+  return explainGone(host, name)
+}
+
+/** PID_MAX_LIMIT of Linux on 64 bits. */
+const largestPid = 4_194_304
+
+function noNumber(name: string): HutchError {
+  return fail('WHY_TARGET_UNKNOWN', { name, evidence: [`process ids range from 1 to ${largestPid}`] })
+}
+
+function ofReport(report: Report, name: string): Found {
+  const { path } = report.cgroup
+  return explainReport(report, name, path === undefined ? undefined : pathOfDirectory(readHost(), path))
+}
+
+/** Finds a group by name, path or directory, by a unit's name or a container's id. Returns undefined if no group matches. @throws CGROUP_AMBIGUOUS */
+function findGroup(host: Host, name: string): Place | undefined {
+  try {
+    return findPlace(host, pathOfDirectory(host, name))
+  } catch (error) {
+    if (!HutchError.is(error) || error.code !== 'CGROUP_NOT_FOUND') throw error
+    const path = onlyOne(name, findNamed(name.startsWith('/') ? [] : allPaths(host), name))
+    return path === undefined ? undefined : findPlace(host, path)
+  }
+}
+
+function onlyOne(name: string, found: string[]): string | undefined {
+  if (found.length > 1) throw fail('CGROUP_AMBIGUOUS', { name, found })
+  return found[0]
+}
+
+/** Where the kernel's log has a group of that path, or one that has that name, which is gone. @throws CGROUP_AMBIGUOUS */
+function findLogged(log: LogFacts, path: string, name: string): string | undefined {
+  const has = (wanted: string) =>
+    killsIn(log, wanted, true).length > 0 || log.forkRefusals.some(({ group }) => group === wanted)
+  const given = [path, `/hutch${path}`].find(has)
+  if (given !== undefined || name.startsWith('/')) return given
+  const groups = [...log.kills, ...log.forkRefusals].flatMap(({ group }) => group ?? [])
+  return onlyOne(name, findNamed(withParents(groups), name))
+}
+
+function explainGroup(host: Host, place: Place, name: string): Found {
+  const log = readLog()
+  const { causes, unread } = groupCauses(host, place, log)
+  return {
+    target: { kind: 'group', name, there: true, path: place.path },
+    causes,
+    unknown: [...unread, ...unknownOf(log, causes)],
+  }
+}
+
+/** The log matters where it should have had more. */
+function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
+  return [
+    ...(!log.sameGroups && causes.some(({ cause, whose, victims }) => cause === 'oom' && whose === 'host' && !victims)
+      ? ['whether it was a group above this cgroup namespace rather than the host: it is not visible from here']
+      : []),
+    ...(causes.some(({ cause, count = 0, victims = [] }) => cause === 'oom' && count > victims.length)
+      ? log.limits
+      : []),
+  ]
+}
+
+/** A process that runs, or one whose number the kernel's log may still have. */
+function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): Found {
+  const log = readLog()
+  const place = process && readPlace(pid, host)
+  const own = endCauses(host, pid, log, process)
+  const target = { kind: 'process' as const, name: String(pid), there: process !== undefined && !process.zombie }
+  if (process && place) {
+    if (own.length === 0 && mountsAbove(readFileSync('/proc/self/mountinfo', 'utf8'))) return hiddenGroup(target)
+    const { causes: found, unread } = groupCauses(host, place, log, process)
+    return {
+      target: { ...target, path: place.path },
+      causes: own.length > 0 ? [...own, ...found.filter(({ kind }) => !ofRest.has(kind))] : found,
+      unknown: [...earlierOnes(pid, log, process), ...unread, ...unknownOf(log, found)],
+    }
+  }
+  return own.length > 0
+    ? { target, causes: own, unknown: [] }
+    : { target, causes: [goneProcess(pid, log)], unknown: log.limits }
+}
+
+const ofRest = new Set(restRows.map(({ kind }) => kind))
+
+/** Whether a hierarchy is mounted from above the root of this cgroup namespace: its paths are then not those of /proc/PID/cgroup. */
+export function mountsAbove(mountinfo: string): boolean {
+  return /^(\S+ ){3}\/\.\.\S* .* - cgroup2? /m.test(mountinfo)
+}
+
+function hiddenGroup(target: Found['target']): Found {
+  const headline = `the group of process ${target.name} is not visible from here, so its limits are unknown`
+  const why = 'this is a cgroup namespace, and the hierarchy that is mounted here begins above it'
+  const remedy = 'ask from outside the container, where the process has another id'
+  const evidence: Line[] = [['because', why]]
+  return {
+    target,
+    causes: [{ kind: 'unknown', confidence: 'unknown', cause: 'unknown', headline, evidence, remedy }],
+    unknown: [],
+  }
+}
+
+/** Numbers are given again: who asks for one may mean a process before. */
+function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts): string[] {
+  const kill = log.samePids && !zombie ? log.kills.findLast((one) => one.pid === pid) : undefined
+  if (!kill) return []
+  return [
+    `whether an earlier process ${pid} (${quote(kill.name)}) is meant, which was killed for memory at ${formatTime(kill.at)}: this one is ${quote(name)}`,
+  ]
+}
+
+/** A group that is gone: what the log has of it. @throws WHY_TARGET_UNKNOWN */
+function explainGone(host: Host, name: string): Found {
+  const log = readLog()
+  const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`
+  const found = findLogged(log, path, name)
+  if (found === undefined) throw unknownTarget(host, name, log)
+  const refused = log.forkRefusals.find(({ group }) => isBelow(group, found))
+  const causes = memoryCauses({
+    name: quote(found),
+    path: found,
+    levels: [],
+    below: [],
+    kills: killsIn(log, found, true),
+  })
+  if (refused)
+    causes.push({
+      kind: 'fork-refused',
+      confidence: 'unknown',
+      wouldTell: 'pids.max of the group, which is gone, and of those above it',
+      cause: 'pids',
+      limit: 'pids.max',
+      group: found,
+      last: new Date(refused.at).toISOString(),
+      headline: `forks were refused in ${quote(found)}, by its pids.max or that of a group above it`,
+      evidence: [['first', formatTime(refused.at)]],
+      remedy: 'create it with a higher pids.max: processes and threads count',
+    })
+  return {
+    target: { kind: 'group', name, there: false, path: found },
+    causes,
+    unknown: ['everything except the log: the group was removed with its counters', ...log.limits],
+  }
+}
+
+function unknownTarget(host: Host, name: string, log: LogFacts): HutchError {
+  let nearest: string | undefined
+  try {
+    if (host.layout !== 'none') findPlace(host, pathOfDirectory(host, name))
+  } catch (error) {
+    nearest = HutchError.is(error) ? error.nearest : undefined
+  }
+  const said = log.readable ? ["the kernel's log does not mention such a group"] : []
+  return fail('WHY_TARGET_UNKNOWN', {
+    name,
+    evidence: [...said, ...log.limits.map((text) => `not known: ${text}`)],
+    nearest,
+  })
+}
