@@ -99,12 +99,12 @@ void kill_below(int root);
 
 /* caller/run.c: from the start of a program to the end of its clean-up */
 
-struct life {
+struct run {
 	struct outer outer;
 	u64 deadline;		/* monotonic ms, 0: none */
 	u64 grace;		/* until when what the command left may end after SIGTERM, 0: it is killed at once */
-	int empty_fd;		/* cgroup.events during the grace, or -1: POLLPRI says to call life_finish again */
-	u64 cpu_look;		/* when its CPU time is looked at next, 0: never */
+	int empty_fd;		/* cgroup.events during the grace, or -1: POLLPRI says to call run_finish again */
+	u64 cpu_check_at;		/* when its CPU time is looked at next, 0: never */
 	u64 cpu_usec;		/* what it was then */
 	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */
 	u32 cpus;		/* how many may work for it */
@@ -125,23 +125,23 @@ struct life {
 	u64 voluntary, forced;	/* its context switches */
 };
 
-int life_start(struct life *life, const struct launch_files *files);
-int life_failed(struct life *life, struct program_look *said);
-int life_ended(struct life *life);
-unsigned int life_finish(struct life *life);
-int life_stop(struct life *life);
-void life_begin(struct life *life);
-int life_noticed(struct life *life, u32 index);
+int run_start(struct run *run, const struct launch_files *files);
+int run_failed(struct run *run, struct program_look *said);
+int run_ended(struct run *run);
+unsigned int run_finish(struct run *run);
+int run_stop(struct run *run);
+void run_begin(struct run *run);
+int run_event(struct run *run, u32 index);
 
 /* caller/full-fds.c: what it had used up */
 
-void life_look(struct life *life);
+void run_find_full(struct run *run);
 
 /* caller/cpu-time.c: how much CPU time all of it may use */
 
-void life_limit_cpu(struct life *life);
-int life_look_at_cpu(struct life *life, u64 now);
-u64 life_due(const struct life *life);
+void run_limit_cpu(struct run *run);
+int run_check_cpu(struct run *run, u64 now);
+u64 run_due(const struct run *run);
 
 /* caller/spawn.c: clone3 into hutch-init */
 
@@ -152,7 +152,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 void terminal_open(struct terminal *t, enum session session, const int *streams);
 long terminal_enter(const struct terminal *t, enum session session);
 int terminal_restore(struct terminal *t, enum session session, int job);
-void life_stopped(struct life *life, int sig, int typed);
+void run_stopped(struct run *run, int sig, int typed);
 void signal_job_group(int pidfd, int group, int reaps, int sig);
 void stop_with_job(int pidfd, int group);
 

@@ -45,45 +45,45 @@ static u32 count_cpus(void)
 	return count ? count : 1;
 }
 
-void life_limit_cpu(struct life *life)
+void run_limit_cpu(struct run *run)
 {
-	struct outer *o = &life->outer;
+	struct outer *o = &run->outer;
 
 	if (!o->cpu_ms)
 		return;
-	life->cpus = count_cpus();
-	life->cpu_idle_ms = 1;
-	life->cpu_look = now_ms() + ((u64)o->cpu_ms + o->cpu_extra_ms) / life->cpus;
+	run->cpus = count_cpus();
+	run->cpu_idle_ms = 1;
+	run->cpu_check_at = now_ms() + ((u64)o->cpu_ms + o->cpu_extra_ms) / run->cpus;
 }
 
 /* Kills all of it when it has used too much: true then. */
-int life_look_at_cpu(struct life *life, u64 now)
+int run_check_cpu(struct run *run, u64 now)
 {
-	struct outer *o = &life->outer;
-	u64 most = ((u64)o->cpu_ms + o->cpu_extra_ms) * 1000, used = life->cpu_usec, pause;
+	struct outer *o = &run->outer;
+	u64 most = ((u64)o->cpu_ms + o->cpu_extra_ms) * 1000, used = run->cpu_usec, pause;
 	int err = read_cpu_usec(o->cpu_file, &used);
 
 	if (!err && used > most) {
-		life_look(life);
+		run_find_full(run);
 		outer_kill(o);
-		life->stop_stage = 2;
-		life->deadline = life->cpu_look = 0;
+		run->stop_stage = 2;
+		run->deadline = run->cpu_check_at = 0;
 		return 1;
 	}
 	/* a file that cannot be read (no descriptor is free) is tried again, not given up */
-	life->cpu_idle_ms = used > life->cpu_usec ? 1 : life->cpu_idle_ms * 2;
-	if (life->cpu_idle_ms > IDLE_MS_AT_MOST)
-		life->cpu_idle_ms = IDLE_MS_AT_MOST;
-	pause = err ? 0 : (most - used) / 1000 / life->cpus;
-	life->cpu_look = now + (pause > life->cpu_idle_ms ? pause : life->cpu_idle_ms);
-	life->cpu_usec = used;
+	run->cpu_idle_ms = used > run->cpu_usec ? 1 : run->cpu_idle_ms * 2;
+	if (run->cpu_idle_ms > IDLE_MS_AT_MOST)
+		run->cpu_idle_ms = IDLE_MS_AT_MOST;
+	pause = err ? 0 : (most - used) / 1000 / run->cpus;
+	run->cpu_check_at = now + (pause > run->cpu_idle_ms ? pause : run->cpu_idle_ms);
+	run->cpu_usec = used;
 	return 0;
 }
 
 /* When it has to be seen to next, 0: never. */
-u64 life_due(const struct life *life)
+u64 run_due(const struct run *run)
 {
-	if (!life->deadline || (life->cpu_look && life->cpu_look < life->deadline))
-		return life->cpu_look;
-	return life->deadline;
+	if (!run->deadline || (run->cpu_check_at && run->cpu_check_at < run->deadline))
+		return run->cpu_check_at;
+	return run->deadline;
 }

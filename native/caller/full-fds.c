@@ -27,20 +27,20 @@ static int has_last(u64 pid, u64 limit)
 	return 1;
 }
 
-static void look_at(struct life *life, u64 pid)
+static void look_at(struct run *run, u64 pid)
 {
 	struct rlimit64 limit;
 
 	if (sys(__NR_prlimit64, pid, RLIMIT_NOFILE, NULL, &limit) || limit.rlim_cur < 4 || limit.rlim_cur > 1 << 30 ||
 	    !has_last(pid, limit.rlim_cur))
 		return;
-	life->full_tables++;
-	life->table_limit = (u32)limit.rlim_cur;
+	run->full_tables++;
+	run->table_limit = (u32)limit.rlim_cur;
 }
 
-void life_look(struct life *life)
+void run_find_full(struct run *run)
 {
-	const struct outer *o = &life->outer;
+	const struct outer *o = &run->outer;
 	char list[4096];
 	long got = o->procs.count ? read_text(o->procs.first, list, sizeof list) : 0;
 	u64 pid = 0;
@@ -48,14 +48,14 @@ void life_look(struct life *life)
 	if (o->reaps)
 		send_request(o->pid, o->pidfd, REQUEST_STOP);
 	if (!o->procs.count)
-		look_at(life, (u64)o->pid);
+		look_at(run, (u64)o->pid);
 	for (long i = 0, looks = 0; i < got && looks < LOOKS_AT_MOST; i++) {
 		if (list[i] >= '0' && list[i] <= '9') {
 			pid = pid * 10 + (u64)(list[i] - '0');
 			continue;
 		}
 		if (pid) {
-			look_at(life, pid);
+			look_at(run, pid);
 			looks++;
 		}
 		pid = 0;

@@ -10,8 +10,6 @@
 
 #include "../hutch.h"
 
-#define PEEK_FLAG 2	/* MSG_PEEK */
-#define NOSIGNAL_FLAG 0x4000
 #define MAP_SIZE 4096	/* the kernel takes less than a page */
 #define EXEC_TRIES 2000	/* of 50 us and more: a tenth of a second */
 #define MAX_WORDS (340 * 3)	/* and this many extents (user_namespaces(7)) */
@@ -110,7 +108,7 @@ static long await_ready(int fd)
 	long got;
 
 	do
-		got = receive(fd, &report, sizeof report, PEEK_FLAG);
+		got = receive(fd, &report, sizeof report, K_MSG_PEEK);
 	while (got == -EINTR);
 	if (got < 0)
 		return got;
@@ -130,7 +128,7 @@ static int send_go(const struct outer *o)
 {
 	char go = GO_BYTE;
 
-	return sent(transmit(o->report_fd, &go, 1, NOSIGNAL_FLAG));
+	return sent(transmit(o->report_fd, &go, 1, K_MSG_NOSIGNAL));
 }
 
 int op_send_go(struct outer *o, struct cursor *c)
@@ -167,7 +165,7 @@ int op_bind_namespaces(struct outer *o, struct cursor *c)
 		if (text_length(kind) > 24)
 			return -EPROTO;
 		append(append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/"), kind);
-		err = sys(__NR_mount, path, file, NULL, 0x1000 /* MS_BIND */, NULL);
+		err = sys(__NR_mount, path, file, NULL, K_MS_BIND, NULL);
 		if (err) {
 			unbind(files.first, i);
 			return (int)err;
@@ -205,7 +203,7 @@ int op_map_ids(struct outer *o, struct cursor *c)
 static int has_failed(int fd)
 {
 	struct report report;
-	long got = receive(fd, &report, sizeof report, PEEK_FLAG | 0x40 /* MSG_DONTWAIT */);
+	long got = receive(fd, &report, sizeof report, K_MSG_PEEK | K_MSG_DONTWAIT);
 
 	return got == 0 || got == -ECONNRESET || (got == (long)sizeof report && report.kind == REPORT_FAILED);
 }
@@ -243,7 +241,7 @@ int op_send_mapped(struct outer *o, struct cursor *c)
 			      sys(__NR_mount_setattr, tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr));
 	if (err >= 0) {
 		make_message(&message, (int)tree);
-		err = sent(sys(__NR_sendmsg, o->report_fd, &message.header, NOSIGNAL_FLAG));
+		err = sent(sys(__NR_sendmsg, o->report_fd, &message.header, K_MSG_NOSIGNAL));
 	}
 	if (tree >= 0)
 		sys(__NR_close, tree);

@@ -11,7 +11,6 @@
 #include "ids.h"
 
 #define TABLE_SIZE 65536
-#define OVERFLOW_ID 65534	/* nobody: what has no id in a namespace shows as this one */
 #define LAST_ID 1879048191	/* the end of what systemd sets aside for containers */
 #define FRESH_MS 60000
 #define NEW_PIDS 256	/* more of them are as dear as a look at all */
@@ -352,7 +351,7 @@ void read_ids_facts(void)
 	facts.last_pid = last_pid();
 	memset(facts.taken, 0, sizeof facts.taken);
 	for (int kind = 0; kind < KINDS; kind++)
-		take_ids(kind, OVERFLOW_ID, 2);
+		take_ids(kind, K_OVERFLOW_ID, 2);
 	each_line("/etc/passwd", take_line, &user);
 	each_line("/etc/passwd", take_line, &group);
 	each_line("/etc/group", take_line, &named);

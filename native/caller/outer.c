@@ -12,10 +12,6 @@
 #include "groups.h"
 
 #define AGAIN_WHILE_DYING -EAGAIN
-#define P_ALL_TYPE 0
-#define P_PID_TYPE 1
-#define ENDED (4 | 1 | 0x40000000)	/* WEXITED | WNOHANG | __WALL */
-#define NOT_TAKEN 0x1000000	/* WNOWAIT */
 
 /* mkdir is refused for ".." by the plan; the parent may be shared by many jobs, the job's own may not exist. */
 static int op_make_group(struct outer *o, struct cursor *c)
@@ -236,7 +232,7 @@ static void reap_siblings(const char *procs)
 		u32 rest;
 		long got;
 
-		if (start >= end || sys(__NR_waitid, P_ALL_TYPE, 0, &info, ENDED | NOT_TAKEN, NULL) < 0 || !info.si_pid)
+		if (start >= end || sys(__NR_waitid, K_P_ALL, 0, &info, K_WEXITED | K_WNOHANG | K_WALL | K_WNOWAIT, NULL) < 0 || !info.si_pid)
 			return;
 		rest = (u32)info.si_pid;
 		digits[at] = 0;
@@ -249,7 +245,7 @@ static void reap_siblings(const char *procs)
 		got = read_text(path, text, sizeof text - 1);
 		text[got > 0 ? got : 0] = 0;
 		if (!contains(text, procs + start, end - start) ||
-		    sys(__NR_waitid, P_PID_TYPE, info.si_pid, &info, ENDED, NULL) < 0)
+		    sys(__NR_waitid, K_P_PID, info.si_pid, &info, K_WEXITED | K_WNOHANG | K_WALL, NULL) < 0)
 			return;
 	}
 }

@@ -13,58 +13,56 @@
 
 #include "../hutch.h"
 
-#define WALL_FLAG 0x40000000
-#define DONTWAIT 0x40
 /* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
 #define RETRIES_AT_MOST 400
 /* How often a group of v1 is read after SIGTERM: nothing notifies when it becomes empty. */
 #define GRACE_PAUSE_MS 10
 
 /* Its time counts from here. */
-void life_begin(struct life *life)
+void run_begin(struct run *run)
 {
-	life->deadline = life->outer.timeout_ms ? now_ms() + life->outer.timeout_ms : 0;
-	life_limit_cpu(life);
+	run->deadline = run->outer.timeout_ms ? now_ms() + run->outer.timeout_ms : 0;
+	run_limit_cpu(run);
 }
 
-/* 0, or -errno with life->outer.step at the op that failed and nothing left behind. The bytes must outlive it. */
-int life_start(struct life *life, const struct launch_files *files)
+/* 0, or -errno with run->outer.step at the op that failed and nothing left behind. The bytes must outlive it. */
+int run_start(struct run *run, const struct launch_files *files)
 {
 	struct cursor inner;
-	int err = open_program(files->program, files->program_size, &life->outer.ops, &inner);
+	int err = open_program(files->program, files->program_size, &run->outer.ops, &inner);
 
-	life->command_status = -1;
-	life->outer.report_fd = -1;
-	life->empty_fd = -1;
-	life->outer.terminal = (struct terminal){ .fd = -1, .stream = -1, .flags = { -1, -1, -1 } };
+	run->command_status = -1;
+	run->outer.report_fd = -1;
+	run->empty_fd = -1;
+	run->outer.terminal = (struct terminal){ .fd = -1, .stream = -1, .flags = { -1, -1, -1 } };
 	if (!err)
-		err = outer_start(&life->outer, files);
+		err = outer_start(&run->outer, files);
 	if (!err) {
-		if (!life->outer.takes_order)
-			life_begin(life);
+		if (!run->outer.takes_order)
+			run_begin(run);
 		return 0;
 	}
-	if (life->outer.started) {
-		outer_kill(&life->outer);
-		sys(__NR_wait4, life->outer.pid, NULL, WALL_FLAG, NULL);
+	if (run->outer.started) {
+		outer_kill(&run->outer);
+		sys(__NR_wait4, run->outer.pid, NULL, K_WALL, NULL);
 	}
-	terminal_restore(&life->outer.terminal, life->outer.session, life->outer.pid);
-	outer_undo(&life->outer);
+	terminal_restore(&run->outer.terminal, run->outer.session, run->outer.pid);
+	outer_undo(&run->outer);
 	return err;
 }
 
 /* The next refusal that hutch-init told of, or what it found at the refused program: all of *said, or its report alone. One that stayed outside of a pid namespace speaks after the one inside, which knows better. */
-int life_failed(struct life *life, struct program_look *said)
+int run_failed(struct run *run, struct program_look *said)
 {
 	struct report *report = &said->report;
 	long got;
 
 	/* ECONNRESET: it ended with our GO unread; what it said comes after that. None may be lost for a moment's trouble. */
 	for (int tries = 0; tries < 3;) {
-		got = receive(life->outer.report_fd, said, sizeof *said, DONTWAIT);
+		got = receive(run->outer.report_fd, said, sizeof *said, K_MSG_DONTWAIT);
 		if (got < 0 && got != -EAGAIN) {
 			tries++;
-			life->unread |= got == -ECONNRESET;
+			run->unread |= got == -ECONNRESET;
 			continue;
 		}
 		if (got == (long)sizeof *said && report->kind == REPORT_PROGRAM)
@@ -73,16 +71,16 @@ int life_failed(struct life *life, struct program_look *said)
 			return 0;
 		if (report->kind == REPORT_FAILED)
 			return 1;
-		life->ready |= report->kind == REPORT_READY && report->value == READY_FOR_ORDER;
+		run->ready |= report->kind == REPORT_READY && report->value == READY_FOR_ORDER;
 		if (report->kind == REPORT_EXITED || report->kind == REPORT_FULL)
-			life->full_spaces |= report->step;
-		if (report->kind == REPORT_EXITED && life->command_status == -1) {
-			life->command_status = report->value;
-			life->max_rss = report->max_rss;
-			life->outer.terminal.typed = (int)report->typed;
+			run->full_spaces |= report->step;
+		if (report->kind == REPORT_EXITED && run->command_status == -1) {
+			run->command_status = report->value;
+			run->max_rss = report->max_rss;
+			run->outer.terminal.typed = (int)report->typed;
 		}
 		if (report->kind == REPORT_STOPPED)
-			life_stopped(life, report->value, (int)report->step);
+			run_stopped(run, report->value, (int)report->step);
 	}
 	return 0;
 }
@@ -104,38 +102,38 @@ static int open_events(const struct outer *o)
 }
 
 /* Returns whether the job's groups have a process. Reading cgroup.events also arms its next notification. */
-static int has_processes(const struct life *life)
+static int has_processes(const struct run *run)
 {
 	static const char empty[] = "populated 0";
-	const char *path = life->outer.procs.first;
+	const char *path = run->outer.procs.first;
 	char text[sizeof empty - 1];
 	int count = 0;
 
-	if (life->empty_fd >= 0)
-		return sys(__NR_pread64, life->empty_fd, text, sizeof text, 0) == sizeof text &&
+	if (run->empty_fd >= 0)
+		return sys(__NR_pread64, run->empty_fd, text, sizeof text, 0) == sizeof text &&
 		       text[sizeof text - 1] != '0';
-	for (u32 i = 0; i < life->outer.procs.count && !count; i++, path = next_string(path))
+	for (u32 i = 0; i < run->outer.procs.count && !count; i++, path = next_string(path))
 		signal_listed(path, 0, 0, &count);
 	return count;
 }
 
 /* Whether the process that was cloned has ended; then it is reaped, once. */
-int life_ended(struct life *life)
+int run_ended(struct run *run)
 {
 	struct rusage usage = { 0 };
 
-	if (life->ending || !reap_child(life->outer.pid, life->outer.pidfd, &life->own_status, &usage))
+	if (run->ending || !reap_child(run->outer.pid, run->outer.pidfd, &run->own_status, &usage))
 		return 0;
-	life->ending = 1;
+	run->ending = 1;
 	/* what else has got SIGTERM keeps its time */
-	life->grace = life->stop_stage == 1 ? life->deadline : 0;
-	if (life->grace)
-		life->empty_fd = open_events(&life->outer);
-	life->deadline = life->cpu_look = 0;
-	life->voluntary = (u64)usage.ru_nvcsw;
-	life->forced = (u64)usage.ru_nivcsw;
-	life->user_usec = (u64)usage.ru_utime.tv_sec * 1000000 + (u64)usage.ru_utime.tv_usec;
-	life->system_usec = (u64)usage.ru_stime.tv_sec * 1000000 + (u64)usage.ru_stime.tv_usec;
+	run->grace = run->stop_stage == 1 ? run->deadline : 0;
+	if (run->grace)
+		run->empty_fd = open_events(&run->outer);
+	run->deadline = run->cpu_check_at = 0;
+	run->voluntary = (u64)usage.ru_nvcsw;
+	run->forced = (u64)usage.ru_nivcsw;
+	run->user_usec = (u64)usage.ru_utime.tv_sec * 1000000 + (u64)usage.ru_utime.tv_usec;
+	run->system_usec = (u64)usage.ru_stime.tv_sec * 1000000 + (u64)usage.ru_stime.tv_usec;
 	return 1;
 }
 
@@ -143,41 +141,41 @@ int life_ended(struct life *life)
  * After the job's end. What ^C did to the job, it would have done to hutch's group: a script that
  * waits for hutch has to end with it.
  */
-static void end_terminal(struct life *life)
+static void end_terminal(struct run *run)
 {
-	struct terminal *t = &life->outer.terminal;
-	int said = life->command_status != -1, sig = (said ? life->command_status : life->own_status) & 0x7f;
+	struct terminal *t = &run->outer.terminal;
+	int said = run->command_status != -1, sig = (said ? run->command_status : run->own_status) & 0x7f;
 
-	if (terminal_restore(t, life->outer.session, life->outer.pid) && (sig == SIGINT || sig == SIGQUIT) &&
+	if (terminal_restore(t, run->outer.session, run->outer.pid) && (sig == SIGINT || sig == SIGQUIT) &&
 	    (!said || t->typed))
 		sys(__NR_kill, 0, sig);
 }
 
-/* The rest of the outer section: 0 when done, else the milliseconds until the next try, or until life->empty_fd has POLLPRI. */
-unsigned int life_finish(struct life *life)
+/* The rest of the outer section: 0 when done, else the milliseconds until the next try, or until run->empty_fd has POLLPRI. */
+unsigned int run_finish(struct run *run)
 {
-	u64 now = life->grace ? now_ms() : 0;
+	u64 now = run->grace ? now_ms() : 0;
 	int err;
 
-	if (life->grace > now && has_processes(life))
-		return life->empty_fd < 0 ? GRACE_PAUSE_MS : (unsigned int)(life->grace - now);
-	life->grace = 0;
-	if (life->empty_fd >= 0)
-		sys(__NR_close, life->empty_fd);
-	life->empty_fd = -1;
-	life->outer.failed = (life->command_status != -1 ? life->command_status : life->own_status) != 0 || life->stop_stage;
-	while ((err = outer_finish(&life->outer)) != 0) {
-		if (err == -EAGAIN && life->retries < RETRIES_AT_MOST)
-			return life->retries++ < 10 ? 1 : 25;
+	if (run->grace > now && has_processes(run))
+		return run->empty_fd < 0 ? GRACE_PAUSE_MS : (unsigned int)(run->grace - now);
+	run->grace = 0;
+	if (run->empty_fd >= 0)
+		sys(__NR_close, run->empty_fd);
+	run->empty_fd = -1;
+	run->outer.failed = (run->command_status != -1 ? run->command_status : run->own_status) != 0 || run->stop_stage;
+	while ((err = outer_finish(&run->outer)) != 0) {
+		if (err == -EAGAIN && run->retries < RETRIES_AT_MOST)
+			return run->retries++ < 10 ? 1 : 25;
 		if (err == -EAGAIN)
-			outer_skip(&life->outer);
-		if (!life->failed_errno) {
-			life->failed_step = (int)life->outer.step - 1;
-			life->failed_errno = err == -EAGAIN ? EBUSY : -err;
-			life->failed_call = (int)failed_call(err);
+			outer_skip(&run->outer);
+		if (!run->failed_errno) {
+			run->failed_step = (int)run->outer.step - 1;
+			run->failed_errno = err == -EAGAIN ? EBUSY : -err;
+			run->failed_call = (int)failed_call(err);
 		}
 	}
-	end_terminal(life);
+	end_terminal(run);
 	return 0;
 }
 
@@ -185,32 +183,32 @@ unsigned int life_finish(struct life *life)
  * Sends the stop signal to the job's processes and later SIGKILL. Returns the signal. SIGCONT follows the stop signal, since a
  * stopped process does not act on it.
  */
-int life_stop(struct life *life)
+int run_stop(struct run *run)
 {
-	int sig = life->stop_stage == 0 && life->outer.kill_after_ms ? (int)life->outer.stop_signal : SIGKILL;
+	int sig = run->stop_stage == 0 && run->outer.kill_after_ms ? (int)run->outer.stop_signal : SIGKILL;
 
-	if (life->stop_stage == 0)
-		life_look(life);
+	if (run->stop_stage == 0)
+		run_find_full(run);
 	if (sig != SIGKILL) {
-		outer_signal(&life->outer, sig);
-		outer_signal(&life->outer, SIGCONT);
+		outer_signal(&run->outer, sig);
+		outer_signal(&run->outer, SIGCONT);
 	} else {
-		outer_kill(&life->outer);
+		outer_kill(&run->outer);
 	}
-	life->stop_stage = sig == SIGKILL ? 2 : 1;
+	run->stop_stage = sig == SIGKILL ? 2 : 1;
 	if (sig == SIGKILL)
-		life->cpu_look = 0;
-	life->deadline = sig != SIGKILL ? now_ms() + life->outer.kill_after_ms : 0;
+		run->cpu_check_at = 0;
+	run->deadline = sig != SIGKILL ? now_ms() + run->outer.kill_after_ms : 0;
 	return sig;
 }
 
 /* v1 has no memory.oom.group: the kill file of the v2 tree beside it does the same, a moment later. False when nothing came. */
-int life_noticed(struct life *life, u32 index)
+int run_event(struct run *run, u32 index)
 {
-	struct watch *w = &life->outer.watch[index];
+	struct watch *w = &run->outer.watch[index];
 	u64 count;
 
-	if (index >= life->outer.watches || sys(__NR_read, w->fd, &count, sizeof count) != sizeof count || life->ending)
+	if (index >= run->outer.watches || sys(__NR_read, w->fd, &count, sizeof count) != sizeof count || run->ending)
 		return 0;
 	if (w->kill && *w->kill)
 		write_text(w->kill, "1");

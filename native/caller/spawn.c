@@ -11,10 +11,6 @@
 
 #include "../hutch.h"
 
-#ifndef AF_UNIX
-#define AF_UNIX 1
-#endif
-#define SEQPACKET_CLOEXEC (5 | 02000000)
 #define FIRST_FREE 3	/* behind the standard streams */
 #define DIGITS 12
 
@@ -142,7 +138,7 @@ int spawn_init(struct outer *o, const struct launch_files *files, u64 flags, con
 		return (int)err;
 	child.program_fd = (int)err;
 	terminal_open(&o->terminal, o->session, files->stdio);
-	err = sys(__NR_socketpair, AF_UNIX, SEQPACKET_CLOEXEC, 0, pair);
+	err = sys(__NR_socketpair, K_AF_UNIX, K_SOCK_SEQPACKET | K_SOCK_CLOEXEC, 0, pair);
 	if (err < 0)
 		goto out_program;
 	child.report_fd = pair[1];

@@ -18,10 +18,7 @@
 
 #include "groups.h"
 
-#define SHARED_NOW 5	/* LOCK_SH | LOCK_NB */
-#define EXCLUSIVE_NOW 6 /* LOCK_EX | LOCK_NB */
 #define MARK 0600
-#define EMPTY_PATH 0x1000 /* AT_EMPTY_PATH */
 #define OLD_SECONDS 60
 
 /* cgroup.kill: v2 since Linux 5.14. notify_on_release: v1. cgroup.max.depth: v2 of older kernels. */
@@ -56,7 +53,7 @@ int lock_group(const char *path)
 
 	if (fd < 0)
 		return (int)fd;
-	err = sys(__NR_flock, fd, EXCLUSIVE_NOW);
+	err = sys(__NR_flock, fd, K_LOCK_EX | K_LOCK_NB);
 	if (!err)
 		err = sys(__NR_fchmod, fd, MARK);
 	if (err) {
@@ -68,7 +65,7 @@ int lock_group(const char *path)
 
 static int is_marked(int lock, struct statx *st)
 {
-	return sys(__NR_statx, lock, "", EMPTY_PATH, STATX_MODE | STATX_UID, st) == 0 && (st->stx_mode & 0777) == MARK;
+	return sys(__NR_statx, lock, "", K_AT_EMPTY_PATH, STATX_MODE | STATX_UID, st) == 0 && (st->stx_mode & 0777) == MARK;
 }
 
 /*
@@ -82,7 +79,7 @@ long group_holder(const char *path)
 
 	if (lock < 0)
 		return lock == -EACCES ? lock : -1;
-	if (is_marked((int)lock, &st) && sys(__NR_flock, lock, SHARED_NOW) == -EWOULDBLOCK)
+	if (is_marked((int)lock, &st) && sys(__NR_flock, lock, K_LOCK_SH | K_LOCK_NB) == -EWOULDBLOCK)
 		holder = st.stx_uid;
 	sys(__NR_close, lock);
 	return holder;
@@ -120,7 +117,7 @@ static int is_old(int group)
 	struct statx st;
 
 	sys(__NR_clock_gettime, 0 /* CLOCK_REALTIME */, &now);
-	return sys(__NR_statx, group, "", EMPTY_PATH, STATX_MTIME, &st) == 0 && now.tv_sec - st.stx_mtime.tv_sec > OLD_SECONDS;
+	return sys(__NR_statx, group, "", K_AT_EMPTY_PATH, STATX_MTIME, &st) == 0 && now.tv_sec - st.stx_mtime.tv_sec > OLD_SECONDS;
 }
 
 /* kill(2) asks this process's own pid namespace, whatever /proc shows. A maker in another namespace is judged by the group's age. */
@@ -164,7 +161,7 @@ static int sweep_group(int base, const char *name, u64 own_space, u64 until)
 		return 0;
 	lock = open_lock((int)group, ".");
 	marked = lock >= 0 && is_marked((int)lock, &st);
-	if (marked && sys(__NR_flock, lock, EXCLUSIVE_NOW) == 0)
+	if (marked && sys(__NR_flock, lock, K_LOCK_EX | K_LOCK_NB) == 0)
 		again = remove_group(base, name, (int)group, WALK_KILL, until);
 	else if (!marked && (lock >= 0 || lock == -ENOENT) && is_gone(pid, space, own_space, (int)group) &&
 		 is_empty((int)group))

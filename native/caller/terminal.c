@@ -13,10 +13,6 @@
 
 #include "../hutch.h"
 
-#define BLOCK 0		/* SIG_BLOCK */
-#define SETMASK 2	/* SIG_SETMASK */
-#define MONOTONIC 1	/* CLOCK_MONOTONIC */
-#define ABSOLUTE 1	/* TIMER_ABSTIME */
 #define RESTORED (O_APPEND | O_NONBLOCK)
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
 
@@ -39,9 +35,9 @@ static void set_foreground_group(const struct terminal *t, int group)
 {
 	u64 one = SIGNAL_BIT(SIGTTOU), before;
 
-	sys(__NR_rt_sigprocmask, BLOCK, &one, &before, NSIG_BYTES);
+	sys(__NR_rt_sigprocmask, K_SIG_BLOCK, &one, &before, NSIG_BYTES);
 	sys(__NR_ioctl, t->fd, TIOCSPGRP, &group);
-	sys(__NR_rt_sigprocmask, SETMASK, &before, NULL, NSIG_BYTES);
+	sys(__NR_rt_sigprocmask, K_SIG_SETMASK, &before, NULL, NSIG_BYTES);
 }
 
 /* Whether another hutch of the same pipeline has made this group for its job: its leader's parent is in hutch's group. */
@@ -92,7 +88,7 @@ long terminal_enter(const struct terminal *t, enum session session)
 	err = sys(__NR_setpgid, 0, 0);
 	if (err < 0 || !t->given)
 		return err;
-	sys(__NR_rt_sigprocmask, BLOCK, &one, NULL, NSIG_BYTES);
+	sys(__NR_rt_sigprocmask, K_SIG_BLOCK, &one, NULL, NSIG_BYTES);
 	own = sys(__NR_getpid);
 	/* refused only by a terminal that was hung up */
 	sys(__NR_ioctl, t->stream, TIOCSPGRP, &(int){ (int)own });
@@ -141,9 +137,9 @@ int terminal_restore(struct terminal *t, enum session session, int job)
 		u64 one = SIGNAL_BIT(SIGTTOU), before;
 
 		if (sys(__NR_ioctl, t->fd, TCGETS, settings) == 0 && !is_equal(settings, t->settings, sizeof settings)) {
-			sys(__NR_rt_sigprocmask, BLOCK, &one, &before, NSIG_BYTES);
+			sys(__NR_rt_sigprocmask, K_SIG_BLOCK, &one, &before, NSIG_BYTES);
 			sys(__NR_ioctl, t->fd, TCSETS, t->settings);
-			sys(__NR_rt_sigprocmask, SETMASK, &before, NULL, NSIG_BYTES);
+			sys(__NR_rt_sigprocmask, K_SIG_SETMASK, &before, NULL, NSIG_BYTES);
 		}
 	}
 	sys(__NR_close, t->fd);
@@ -165,8 +161,8 @@ static void stop_self(int sig, int whole_group, u64 deadline)
 	u64 one = SIGNAL_BIT(sig), before;
 	int timer = -1;
 
-	if (deadline && sys(__NR_timer_create, MONOTONIC, &event, &timer) == 0)
-		sys(__NR_timer_settime, timer, ABSOLUTE, when, NULL);
+	if (deadline && sys(__NR_timer_create, K_CLOCK_MONOTONIC, &event, &timer) == 0)
+		sys(__NR_timer_settime, timer, K_TIMER_ABSTIME, when, NULL);
 	/* the others first, and this process once: a second signal would stop it again after it was continued */
 	sys(__NR_rt_sigaction, sig, &ignored, &handler, NSIG_BYTES);
 	if (whole_group)
@@ -174,7 +170,7 @@ static void stop_self(int sig, int whole_group, u64 deadline)
 	sys(__NR_rt_sigaction, sig, &by_default, NULL, NSIG_BYTES);
 	sys(__NR_tgkill, sys(__NR_getpid), sys(__NR_gettid), sig);
 	sys(__NR_rt_sigprocmask, 1 /* SIG_UNBLOCK */, &one, &before, NSIG_BYTES);
-	sys(__NR_rt_sigprocmask, SETMASK, &before, NULL, NSIG_BYTES);
+	sys(__NR_rt_sigprocmask, K_SIG_SETMASK, &before, NULL, NSIG_BYTES);
 	sys(__NR_rt_sigaction, sig, &handler, NULL, NSIG_BYTES);
 	if (timer >= 0)
 		sys(__NR_timer_delete, timer);
@@ -185,13 +181,13 @@ static void stop_self(int sig, int whole_group, u64 deadline)
  * on when this returns. A job that wants a terminal that hutch has (the
  * user brought hutch to the foreground) gets it.
  */
-void life_stopped(struct life *life, int sig, int typed)
+void run_stopped(struct run *run, int sig, int typed)
 {
-	struct outer *o = &life->outer;
+	struct outer *o = &run->outer;
 	struct terminal *t = &o->terminal;
 	int group, wants = sig == SIGTTIN || sig == SIGTTOU;
 
-	if (t->fd < 0 || !t->had || life->ending)
+	if (t->fd < 0 || !t->had || run->ending)
 		return;
 	group = foreground_group(t);
 	if (wants && is_of_pipeline(t, group) && group != o->pid)
@@ -201,7 +197,7 @@ void life_stopped(struct life *life, int sig, int typed)
 			set_foreground_group(t, t->own_group);
 		if (o->cpu_ms)
 			outer_signal(o, SIGSTOP);
-		stop_self(wants ? sig : SIGTSTP, typed, life->deadline);
+		stop_self(wants ? sig : SIGTSTP, typed, run->deadline);
 		group = foreground_group(t);
 		t->left |= group != t->own_group;
 	}

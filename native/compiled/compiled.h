@@ -185,7 +185,7 @@ u32 decide_kind(const struct numbers *rows, const u64 *figures);
 #define HUTCH_FAILED 125
 struct story {
 	const struct compiled *compiled;
-	const struct life *life;
+	const struct run *run;
 	const char *group;	/* name of its groups */
 	const u8 *program;	/* as it was run */
 	u64 program_size;

@@ -107,7 +107,7 @@ static u64 written_limit(struct cursor ops, const char *group, const char *file)
 
 struct counts count_figures(const struct story *s)
 {
-	const struct outer *o = &s->life->outer;
+	const struct outer *o = &s->run->outer;
 	struct cursor ops, inner;
 	struct counts c = { 0 };
 	char text[4097];

@@ -14,20 +14,10 @@
 
 #include "compiled.h"
 
-#define HUTCH_FAILED 125
 /* The clean-up of what others left: in slices, and never longer in all. */
 #define SWEEP_MS 2000
 #define SLICE_MS 20
 #define PAUSE_MS 2
-#define PROT_READ_ONLY 1
-#define PROT_READ_WRITE 3
-#define MAP_PRIVATE_FILE 2
-#define MAP_PRIVATE_ANONYMOUS 0x22
-#define SEEK_END_WHENCE 2
-#define SI_KERNEL_CODE 0x80
-#define P_PIDFD_TYPE 3
-#define WNOHANG_FLAG 1
-#define WSTOPPED_FLAG 2
 #define BIT(sig) (1ull << ((sig) - 1))
 
 static const u64 forwarded = BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTERM) | BIT(SIGUSR1) | BIT(SIGUSR2) |
@@ -82,8 +72,8 @@ static long map_self(const u8 **bytes, u64 *size)
 
 	if (fd < 0)
 		return fd;
-	length = sys(__NR_lseek, fd, 0, SEEK_END_WHENCE);
-	at = length < 0 ? length : sys(__NR_mmap, NULL, length, PROT_READ_ONLY, MAP_PRIVATE_FILE, fd, 0);
+	length = sys(__NR_lseek, fd, 0, K_SEEK_END);
+	at = length < 0 ? length : sys(__NR_mmap, NULL, length, K_PROT_READ, K_MAP_PRIVATE, fd, 0);
 	sys(__NR_close, fd);
 	if ((unsigned long)at > -4096ul)
 		return at;
@@ -104,33 +94,33 @@ static long hold_signals(void)
 }
 
 /* The command itself has stopped; hutch-init reports that where there is one. */
-static void look_for_stop(struct life *life)
+static void look_for_stop(struct run *run)
 {
 	siginfo_t info = { 0 };
 
-	if (!life->outer.reaps && sys(__NR_waitid, P_PIDFD_TYPE, life->outer.pidfd, &info, WSTOPPED_FLAG | WNOHANG_FLAG, NULL) == 0 &&
+	if (!run->outer.reaps && sys(__NR_waitid, K_P_PIDFD, run->outer.pidfd, &info, K_WSTOPPED | K_WNOHANG, NULL) == 0 &&
 	    info.si_pid != 0)
-		life_stopped(life, info.si_status, 1);
+		run_stopped(run, info.si_status, 1);
 }
 
 /* A signal of the terminal is meant for a whole group, and the job has its own. */
-static void pass_signals(struct story *s, struct life *life, int fd)
+static void pass_signals(struct story *s, struct run *run, int fd)
 {
-	const struct outer *o = &life->outer;
+	const struct outer *o = &run->outer;
 	struct signalfd_siginfo info;
 
 	while (sys(__NR_read, fd, &info, sizeof info) == (long)sizeof info) {
 		int sig = (int)info.ssi_signo;
 
 		if (sig == SIGCHLD) {
-			look_for_stop(life);
+			look_for_stop(run);
 			continue;
 		}
 		if (BIT(sig) & ~(BIT(SIGTSTP) | BIT(SIGCONT)))
 			s->sent |= 1u << sig;
-		if (life->ending)
+		if (run->ending)
 			continue;
-		if (info.ssi_code != SI_KERNEL_CODE)
+		if (info.ssi_code != K_SI_KERNEL)
 			signal_child(o->pid, o->pidfd, sig);
 		else if (sig == SIGTSTP && o->terminal.stream < 0)
 			stop_with_job(o->pidfd, o->pid);
@@ -143,16 +133,16 @@ static void pass_signals(struct story *s, struct life *life, int fd)
  * Removes what killed hutches left, in slices between which signals and deadlines are served. A slice starts at the top
  * of a tree: each is as long as all before it, so that one reaches the bottom. Returns 1 if more is due.
  */
-static int sweep_slice(const struct story *s, const struct life *life, u64 end)
+static int sweep_slice(const struct story *s, const struct run *run, u64 end)
 {
 	u64 now = now_ms(), spent = now + SWEEP_MS - end, until = now + (spent > SLICE_MS ? spent : SLICE_MS);
 
-	return now < end && sweep_beside(&life->outer, s->group, until < end ? until : end);
+	return now < end && sweep_beside(&run->outer, s->group, until < end ? until : end);
 }
 
-static void await_empty(const struct life *life, unsigned int ms)
+static void await_empty(const struct run *run, unsigned int ms)
 {
-	struct pollfd events = { .fd = life->empty_fd, .events = POLLPRI };
+	struct pollfd events = { .fd = run->empty_fd, .events = POLLPRI };
 	struct __kernel_timespec t = { ms / 1000, (long long)(ms % 1000) * 1000000 };
 
 	sys(__NR_ppoll, &events, 1, &t, NULL, NSIG_BYTES);
@@ -166,59 +156,59 @@ static void note_refusal(struct story *s, const struct program_look *said)
 		s->found = *said;
 }
 
-static void watch(struct story *s, struct life *life, int signals)
+static void watch(struct story *s, struct run *run, int signals)
 {
 	u64 sweep_end = now_ms() + SWEEP_MS;
-	int sweeping = sweep_slice(s, life, sweep_end);
-	int tells = life->outer.terminal.fd >= 0 && life->outer.reaps;
-	struct pollfd fds[3 + MAX_WATCHES] = { { .fd = life->outer.pidfd, .events = POLLIN },
+	int sweeping = sweep_slice(s, run, sweep_end);
+	int tells = run->outer.terminal.fd >= 0 && run->outer.reaps;
+	struct pollfd fds[3 + MAX_WATCHES] = { { .fd = run->outer.pidfd, .events = POLLIN },
 					       { .fd = signals, .events = POLLIN },
-					       { .fd = tells ? life->outer.report_fd : -1, .events = POLLIN } };
+					       { .fd = tells ? run->outer.report_fd : -1, .events = POLLIN } };
 	struct program_look said;
 	unsigned int pause;
 
-	for (u32 i = 0; i < life->outer.watches; i++)
-		fds[3 + i] = (struct pollfd){ .fd = life->outer.watch[i].fd, .events = POLLIN };
-	while (!life_ended(life)) {
-		u64 now = now_ms(), due = life_due(life), left = due > now ? due - now : 0;
+	for (u32 i = 0; i < run->outer.watches; i++)
+		fds[3 + i] = (struct pollfd){ .fd = run->outer.watch[i].fd, .events = POLLIN };
+	while (!run_ended(run)) {
+		u64 now = now_ms(), due = run_due(run), left = due > now ? due - now : 0;
 		struct __kernel_timespec t = { (long long)(left / 1000), (long long)(left % 1000) * 1000000 };
 
 		if (due && !left) {
-			if (life->deadline && life->deadline <= now)
-				s->timed_out = life_stop(life);
-			else if (life_look_at_cpu(life, now))
+			if (run->deadline && run->deadline <= now)
+				s->timed_out = run_stop(run);
+			else if (run_check_cpu(run, now))
 				s->timed_out = SIGKILL;
 			continue;
 		}
 		if (sweeping && (!due || left > PAUSE_MS))
 			t = (struct __kernel_timespec){ 0, PAUSE_MS * 1000000 };
-		sys(__NR_ppoll, fds, 3 + life->outer.watches, due || sweeping ? &t : NULL, NULL, NSIG_BYTES);
-		pass_signals(s, life, signals);
-		while (fds[2].revents && life_failed(life, &said))
+		sys(__NR_ppoll, fds, 3 + run->outer.watches, due || sweeping ? &t : NULL, NULL, NSIG_BYTES);
+		pass_signals(s, run, signals);
+		while (fds[2].revents && run_failed(run, &said))
 			note_refusal(s, &said);
-		for (u32 i = 0; i < life->outer.watches; i++)
-			if (fds[3 + i].revents && life_noticed(life, i))
+		for (u32 i = 0; i < run->outer.watches; i++)
+			if (fds[3 + i].revents && run_event(run, i))
 				s->oom_noticed = 1;
 		if (sweeping)
-			sweeping = sweep_slice(s, life, sweep_end);
+			sweeping = sweep_slice(s, run, sweep_end);
 	}
-	while (life_failed(life, &said))
+	while (run_failed(run, &said))
 		note_refusal(s, &said);
-	while ((pause = life_finish(life)) != 0)
-		await_empty(life, pause);
-	for (; sweeping; sweeping = sweep_slice(s, life, sweep_end))
+	while ((pause = run_finish(run)) != 0)
+		await_empty(run, pause);
+	for (; sweeping; sweeping = sweep_slice(s, run, sweep_end))
 		sleep_ms(PAUSE_MS);
-	pass_signals(s, life, signals);
+	pass_signals(s, run, signals);
 	s->ran_ms = now_ms() + SWEEP_MS - sweep_end;
 }
 
 static int start(const struct compiled *c, const struct call *call, const char *file)
 {
-	static struct life life = { .outer = { .figures = figures } };
+	static struct run run = { .outer = { .figures = figures } };
 	struct launch_files files = { .stdio = { 0, 1, 2 }, .inotify_fd = -1 };
-	struct story s = { .compiled = c, .life = &life, .group = call->group };
+	struct story s = { .compiled = c, .run = &run, .group = call->group };
 	u64 room = filled_size(c, call);
-	u8 *program = (u8 *)sys(__NR_mmap, NULL, room, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+	u8 *program = (u8 *)sys(__NR_mmap, NULL, room, K_PROT_READ | K_PROT_WRITE, K_MAP_PRIVATE | K_MAP_ANONYMOUS, -1, 0);
 	long size, signals, err;
 
 	if ((unsigned long)program > -4096ul)
@@ -243,10 +233,10 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	}
 	s.program = files.program = program;
 	s.program_size = files.program_size = (u64)size;
-	err = life_start(&life, &files);
+	err = run_start(&run, &files);
 	if (err)
-		return tell_refusal(&s, 0, life.outer.step, (int)-err, failed_call(err));
-	watch(&s, &life, (int)signals);
+		return tell_refusal(&s, 0, run.outer.step, (int)-err, failed_call(err));
+	watch(&s, &run, (int)signals);
 	return tell(&s);
 }
 

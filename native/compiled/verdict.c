@@ -59,7 +59,7 @@ static const char *counted(struct text *t, u64 n, const char *one, const char *m
 static const char *full_space(const struct story *s, struct text *name)
 {
 	const char *at = nth_string(&s->compiled->words, WORD_SPACES);
-	u32 mask = s->life->full_spaces;
+	u32 mask = s->run->full_spaces;
 
 	name->length = 0;
 	for (; *at && !(mask & 1); mask >>= 1) {
@@ -107,7 +107,7 @@ static enum word ulimit_word(const struct story *s, const struct counts *c, int 
 		const char *hard = nth_string(&s->compiled->words, WORD_ULIMIT_CPU_HARD);
 
 		/* the kernel counts in ticks, and so perhaps time that was not used: four fifths */
-		if (s->life->user_usec + s->life->system_usec >= parse_number(&hard) * 800000)
+		if (s->run->user_usec + s->run->system_usec >= parse_number(&hard) * 800000)
 			word = WORD_ULIMIT_CPU_KILL;
 	}
 	return has_word(s, word) ? word : WORD_NAME;
@@ -116,7 +116,7 @@ static enum word ulimit_word(const struct story *s, const struct counts *c, int 
 /* As src/verdict/facts.ts computes them; 0 for what a compiled file does not read. */
 static void compute_figures(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct end *end, u64 *f)
 {
-	const struct life *l = s->life;
+	const struct run *l = s->run;
 
 	f[FIGURE_TIMED_OUT] = s->timed_out != 0;
 	f[FIGURE_FAILED] = end->sig || end->status;
@@ -163,7 +163,7 @@ static void tell_forks(const struct story *s, const struct refused_forks *f, con
 /* What held it up until its time was over. */
 static void tell_late(const struct story *s, const struct counts *c, const struct refused_forks *forks, u32 held, int own)
 {
-	const struct life *l = s->life;
+	const struct run *l = s->run;
 	struct text first, second;
 
 	counted(&second, c->oom_kills, "", "");
@@ -231,7 +231,7 @@ static void tell_interrupted(const struct story *s, const struct end *end)
 
 static void tell_signal(const struct story *s, const struct counts *c, const struct end *end)
 {
-	int lost = s->life->command_status == -1, counted = end->sig == SIGKILL && c->counted && !c->oom_kills;
+	int lost = s->run->command_status == -1, counted = end->sig == SIGKILL && c->counted && !c->oom_kills;
 
 	if (is_own_fault(end->sig))
 		say_word(s, WORD_SIGNAL_INSIDE, "", "", end->words.bytes);
@@ -273,7 +273,7 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, c
 /* Says what should be heard of, and gives the exit status. */
 int tell(const struct story *s)
 {
-	const struct life *l = s->life;
+	const struct run *l = s->run;
 	int status = l->command_status != -1 ? l->command_status : l->own_status, own;
 	struct end end = { .sig = status & 0x7f, .status = status & 0x7f ? 0 : status >> 8 & 0xff };
 	u64 figures[FIGURE_COUNT] = { 0 };

@@ -15,10 +15,8 @@
 #include "../hutch.h"
 
 #define MAX_LAYERS 10	/* a value of fsconfig has less than 256 bytes */
-#define DETACH 2	/* MNT_DETACH */
 #define OVERLAY_DROPS 1
 #define OVERLAY_USER_ATTRIBUTES 2	/* userxattr, also outside of a user namespace */
-#define INITIAL_USER_NAMESPACE 0xEFFFFFFDU /* PROC_USER_INIT_INO */
 
 /* Attaches and closes: the target is made if it may be. */
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
@@ -134,7 +132,7 @@ int op_attach_sent(struct cursor *c)
 		return err;
 	make_message(&message, -1);
 	do
-		got = sys(__NR_recvmsg, report_socket, &message.header, 0x40000000 /* MSG_CMSG_CLOEXEC */);
+		got = sys(__NR_recvmsg, report_socket, &message.header, K_MSG_CMSG_CLOEXEC);
 	while (got == -EINTR);
 	if (got < 0)
 		return (int)got;
@@ -238,7 +236,7 @@ static int in_user_namespace(void)
 	struct statx found;
 
 	return sys(__NR_statx, AT_FDCWD, "/proc/self/ns/user", 0, STATX_INO, &found) != 0 ||
-	       found.stx_ino != INITIAL_USER_NAMESPACE;
+	       found.stx_ino != K_PROC_USER_INIT_INO;
 }
 
 static int overlay_mount(const struct strings *lower, int upper, int work, int how, u64 attributes)
@@ -342,7 +340,7 @@ int op_attach_overlay(struct cursor *c)
 		sys(__NR_close, work_fd);
 	if (scratch >= 0) {
 		descriptor_path(name, scratch);
-		err = in_part(PART_ATTACH, sys(__NR_umount2, name, DETACH));
+		err = in_part(PART_ATTACH, sys(__NR_umount2, name, K_MNT_DETACH));
 		sys(__NR_close, scratch);
 	}
 	if (fd >= 0 && err >= 0)

@@ -15,8 +15,6 @@
 #include "../hutch.h"
 #include "../lib/message.h"
 
-#define PROT_READ_WRITE 3
-#define MAP_PRIVATE_ANONYMOUS 0x22
 #define STREAMS 3
 
 /* The ops of an order that has just come: run_inner goes on with them. */
@@ -113,7 +111,7 @@ int op_await_order(struct cursor *c)
 		err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (err)
 		return (int)err;
-	room = sys(__NR_mmap, NULL, ORDER_BYTES_AT_MOST, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+	room = sys(__NR_mmap, NULL, ORDER_BYTES_AT_MOST, K_PROT_READ | K_PROT_WRITE, K_MAP_PRIVATE | K_MAP_ANONYMOUS, -1, 0);
 	if ((unsigned long)room > -4096ul)
 		return (int)room;
 	err = await_message();

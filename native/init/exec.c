@@ -10,8 +10,6 @@
 #include "../hutch.h"
 #include "../lib/message.h"
 
-#define PROT_READ_WRITE 3
-#define MAP_PRIVATE_ANONYMOUS 0x22
 #define MAX_FILTERS 32
 
 static struct sock_fprog filters[MAX_FILTERS];
@@ -210,7 +208,7 @@ static int prepare(struct command *command, const struct strings *argv, const st
 	if (argv->count == 0)
 		return -EPROTO;
 	pointers = (const char **)sys(__NR_mmap, NULL, ((size_t)argv->count + env->count + 3) * sizeof *pointers,
-				      PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+				      K_PROT_READ | K_PROT_WRITE, K_MAP_PRIVATE | K_MAP_ANONYMOUS, -1, 0);
 	if ((unsigned long)pointers > -4096ul)
 		return in_part(PART_PROCESS, (long)pointers);
 	fill_pointers(pointers, argv);

@@ -10,17 +10,13 @@
 #include "../hutch.h"
 #include "../lib/message.h"
 
-#define PROT_READ_ONLY 1
-#define MAP_PRIVATE_FILE 2
-#define SEEK_END_WHENCE 2
-#define NOSIGNAL 0x4000
 
 /* Its number comes with the start. */
 int report_socket = -1;
 
 long say_all(const struct report *report)
 {
-	return transmit(report_socket, report, sizeof *report, NOSIGNAL);
+	return transmit(report_socket, report, sizeof *report, K_MSG_NOSIGNAL);
 }
 
 long say(enum report_kind kind, u32 step, int value)
@@ -47,10 +43,10 @@ static int run(int program_fd, u32 *step)
 	err = sys(__NR_fcntl, report_socket, F_SETFD, FD_CLOEXEC);
 	if (err < 0)
 		return (int)err;
-	size = sys(__NR_lseek, program_fd, 0, SEEK_END_WHENCE);
+	size = sys(__NR_lseek, program_fd, 0, K_SEEK_END);
 	if (size < 0)
 		return (int)size;
-	program = (const u8 *)sys(__NR_mmap, NULL, size, PROT_READ_ONLY, MAP_PRIVATE_FILE, program_fd, 0);
+	program = (const u8 *)sys(__NR_mmap, NULL, size, K_PROT_READ, K_MAP_PRIVATE, program_fd, 0);
 	if ((unsigned long)program > -4096ul)
 		return (int)(long)program;
 	sys(__NR_close, program_fd);

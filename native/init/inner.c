@@ -14,10 +14,6 @@
 #include "../hutch.h"
 #include "../lib/message.h"
 
-#define AF_INET_FAMILY 2
-#define DGRAM_CLOEXEC (2 | 02000000)
-#define SIOCGIFFLAGS_REQUEST 0x8913
-#define SIOCSIFFLAGS_REQUEST 0x8914
 
 /*
  * v1: writing "0" to `tasks` moves the calling thread alone. Unlike a write to
@@ -120,13 +116,13 @@ static int op_loopback_up(struct cursor *c)
 
 	if (err)
 		return (int)err;
-	fd = sys(__NR_socket, AF_INET_FAMILY, DGRAM_CLOEXEC, 0);
+	fd = sys(__NR_socket, K_AF_INET, K_SOCK_DGRAM | K_SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return (int)fd;
-	err = sys(__NR_ioctl, fd, SIOCGIFFLAGS_REQUEST, &request);
+	err = sys(__NR_ioctl, fd, K_SIOCGIFFLAGS, &request);
 	request.ifr_flags |= IFF_UP;
 	if (err >= 0)
-		err = sys(__NR_ioctl, fd, SIOCSIFFLAGS_REQUEST, &request);
+		err = sys(__NR_ioctl, fd, K_SIOCSIFFLAGS, &request);
 	sys(__NR_close, fd);
 	return (int)err;
 }

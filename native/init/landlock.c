@@ -12,19 +12,12 @@
 
 #include "../hutch.h"
 
-/* Bits as the kernel numbers them; headers may be older than the kernel. */
-enum {
-	EXECUTE = 1 << 0, WRITE_FILE = 1 << 1, READ_FILE = 1 << 2, READ_DIR = 1 << 3, REMOVE_DIR = 1 << 4,
-	REMOVE_FILE = 1 << 5, MAKE_CHAR = 1 << 6, MAKE_DIR = 1 << 7, MAKE_REG = 1 << 8, MAKE_SOCK = 1 << 9,
-	MAKE_FIFO = 1 << 10, MAKE_BLOCK = 1 << 11, MAKE_SYM = 1 << 12, REFER = 1 << 13, TRUNCATE = 1 << 14,
-	IOCTL_DEV = 1 << 15
-};
-
 /* Nodes of devices can be made by nobody. */
-#define READS (READ_FILE | READ_DIR)
-#define WRITES (WRITE_FILE | TRUNCATE | IOCTL_DEV | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | MAKE_SOCK | MAKE_FIFO | \
-		MAKE_SYM | REFER)
-#define OF_FILES (EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV)
+#define READS (K_LANDLOCK_READ_FILE | K_LANDLOCK_READ_DIR)
+#define WRITES (K_LANDLOCK_WRITE_FILE | K_LANDLOCK_TRUNCATE | K_LANDLOCK_IOCTL_DEV | K_LANDLOCK_REMOVE_DIR | K_LANDLOCK_REMOVE_FILE | \
+		K_LANDLOCK_MAKE_DIR | K_LANDLOCK_MAKE_REG | K_LANDLOCK_MAKE_SOCK | K_LANDLOCK_MAKE_FIFO | K_LANDLOCK_MAKE_SYM | \
+		K_LANDLOCK_REFER)
+#define OF_FILES (K_LANDLOCK_EXECUTE | K_LANDLOCK_WRITE_FILE | K_LANDLOCK_READ_FILE | K_LANDLOCK_TRUNCATE | K_LANDLOCK_IOCTL_DEV)
 
 static long ruleset = -1;
 static u64 handled;
@@ -32,7 +25,7 @@ static u64 handled;
 /* All that this kernel can refuse: what no rule allows is refused. */
 static long open_ruleset(void)
 {
-	static const u64 by_version[] = { MAKE_SYM, REFER, TRUNCATE, TRUNCATE, IOCTL_DEV };
+	static const u64 by_version[] = { K_LANDLOCK_MAKE_SYM, K_LANDLOCK_REFER, K_LANDLOCK_TRUNCATE, K_LANDLOCK_TRUNCATE, K_LANDLOCK_IOCTL_DEV };
 	long version = sys(__NR_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	if (version < 1)
@@ -43,7 +36,7 @@ static long open_ruleset(void)
 
 static u64 rights_of(u32 access, int directory)
 {
-	u64 rights = (access & 1 ? READS : 0) | (access & 2 ? WRITES : 0) | (access & 4 ? EXECUTE : 0);
+	u64 rights = (access & 1 ? READS : 0) | (access & 2 ? WRITES : 0) | (access & 4 ? K_LANDLOCK_EXECUTE : 0);
 
 	return rights & handled & (directory ? ~0ull : OF_FILES);
 }

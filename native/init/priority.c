@@ -5,7 +5,6 @@
 
 #include "../hutch.h"
 
-#define RLIMIT_CORE 4
 #define NO_CORE_HANDLER 1
 
 struct limit_pair {
@@ -39,7 +38,7 @@ int op_set_limit(struct cursor *c)
 static int forbid_core_handler(void)
 {
 	const struct limit_pair pair = { NO_CORE_HANDLER, NO_CORE_HANDLER };
-	int err = (int)sys(__NR_prlimit64, 0, RLIMIT_CORE, &pair, NULL);
+	int err = (int)sys(__NR_prlimit64, 0, K_RLIMIT_CORE, &pair, NULL);
 
 	return err == -EPERM ? 0 : err;
 }
@@ -62,7 +61,7 @@ int op_bound_limit(struct cursor *c)
 		pair.soft = soft;
 	if (pair.soft > pair.hard)
 		pair.soft = pair.hard;
-	if (resource == RLIMIT_CORE && soft == NO_CORE_HANDLER)
+	if (resource == K_RLIMIT_CORE && soft == NO_CORE_HANDLER)
 		return forbid_core_handler();
 	return (int)sys(__NR_prlimit64, 0, resource, &pair, NULL);
 }

@@ -14,10 +14,6 @@
 #define MAX_LOOKS 4
 #define MAX_LINKS 8
 #define MAX_SEGMENTS 64
-#define NOSIGNAL 0x4000
-#define EXECUTABLE 1 /* X_OK */
-#define NONBLOCKING 04000
-#define ELF_INTERPRETER 3
 
 static struct program_look looks[MAX_LOOKS];
 static u32 look_count;
@@ -187,7 +183,7 @@ static void read_elf(struct program_look *look, int fd)
 
 		if (sys(__NR_pread64, fd, segment, size, offset + (u64)i * step) != (long)size)
 			return;
-		if (number_at(segment, 4) != ELF_INTERPRETER)
+		if (number_at(segment, 4) != K_PT_INTERP)
 			continue;
 		length = number_at(segment + (wide ? 32 : 16), wide ? 8 : 4);
 		if (length >= sizeof look->loader)
@@ -199,7 +195,7 @@ static void read_elf(struct program_look *look, int fd)
 
 static void read_head(struct program_look *look)
 {
-	long fd = sys(__NR_openat, AT_FDCWD, look->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | NONBLOCKING), got;
+	long fd = sys(__NR_openat, AT_FDCWD, look->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | K_O_NONBLOCK), got;
 
 	look->open_error = error_of(fd);
 	if (fd < 0)
@@ -226,7 +222,7 @@ static int look_once(struct program_look *look)
 	walk(look);
 	if (look->error)
 		return 0;
-	look->access = error_of(sys(__NR_faccessat, AT_FDCWD, look->path, EXECUTABLE));
+	look->access = error_of(sys(__NR_faccessat, AT_FDCWD, look->path, K_X_OK));
 	if (sys(__NR_statfs, look->path, &mount) == 0)
 		look->mount = (u32)mount.flags;
 	if ((look->mode & S_IFMT) != S_IFREG)
@@ -256,5 +252,5 @@ void tell_failed_program(void)
 {
 	look_at_failed_program();
 	for (u32 i = 0; i < look_count; i++)
-		transmit(report_socket, &looks[i], sizeof looks[i], NOSIGNAL);
+		transmit(report_socket, &looks[i], sizeof looks[i], K_MSG_NOSIGNAL);
 }

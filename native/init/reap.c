@@ -15,13 +15,9 @@
 #include "../hutch.h"
 #include "../lib/message.h"
 
-#define SI_KERNEL_CODE 0x80
-#define SI_USER_CODE 0
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
 /* For a signal that the kernel is sending to one process of the group after the other. */
 #define SAME_SIGNAL_MS 20
-#define DONTWAIT 0x40
-#define NOSIGNAL 0x4000
 
 /* The group has the caller's terminal, so hutch has to be told when the command stops. */
 static int tells_stops;
@@ -141,7 +137,7 @@ static int has_come(int sig, int code, int ms)
 
 static int is_typed(int sig)
 {
-	return (typed & SIGNAL_BIT(sig)) || has_come(sig, SI_KERNEL_CODE, SAME_SIGNAL_MS);
+	return (typed & SIGNAL_BIT(sig)) || has_come(sig, K_SI_KERNEL, SAME_SIGNAL_MS);
 }
 
 /* A report that finds no room is lost: the command must not be able to hold up this process. */
@@ -150,7 +146,7 @@ static void tell_stopped(int sig)
 	struct report report = { .kind = REPORT_STOPPED, .value = sig, .step = (u32)is_typed(sig) };
 
 	typed = 0;
-	transmit(report_socket, &report, sizeof report, DONTWAIT | NOSIGNAL);
+	transmit(report_socket, &report, sizeof report, K_MSG_DONTWAIT | K_MSG_NOSIGNAL);
 }
 
 static void obey_pending(void)
@@ -202,12 +198,12 @@ int reap(int command, u64 early)
 			continue;
 		}
 		/* the line above reaches this process, too */
-		if (info.code == SI_USER_CODE && info.pid == own_pid)
+		if (info.code == K_SI_USER && info.pid == own_pid)
 			continue;
-		if (info.code == SI_KERNEL_CODE)
+		if (info.code == K_SI_KERNEL)
 			typed |= SIGNAL_BIT(sig);
 		/* what a terminal sends goes to the whole foreground group: the command has it already, if it was there */
-		if (info.code != SI_KERNEL_CODE || early >> (sig - 1) & 1)
+		if (info.code != K_SI_KERNEL || early >> (sig - 1) & 1)
 			sys(__NR_kill, command, sig);
 		early &= ~(1ull << (sig - 1));
 	}

@@ -16,9 +16,6 @@
 
 #define MAX_OURS 64
 #define RACES 1000	/* renames in the same tree make RESOLVE_IN_ROOT say EAGAIN */
-#define MAX_LINKS 40	/* as the kernel's MAXSYMLINKS */
-#define DETACH 2	/* MNT_DETACH */
-#define UNMAPPED 65534	/* overflowuid, unless the host has set it otherwise */
 
 /* One root a process: hutch-init builds it and never another. */
 static int root_fd = -1;	/* the new root, once opened */
@@ -113,7 +110,7 @@ void make_missing(u32 parents, u32 directory, u32 file)
  */
 int begin_inside(void)
 {
-	if (sys(__NR_setfsuid, -1) != UNMAPPED)
+	if (sys(__NR_setfsuid, -1) != K_OVERFLOW_ID)
 		return 0;
 	sys(__NR_setfsgid, 0);
 	sys(__NR_setfsuid, 0);
@@ -192,7 +189,7 @@ int make_target(int base, const char *target, int directory, u64 resolve)
 			break;
 		next = make_part(base, parent, path, at, end, directory, resolve);
 		/* bubblewrap refuses such a link, so it is not followed where anything may be made */
-		if (next == -ENOENT && !missing.anywhere && links++ < MAX_LINKS && !follow_dangling(parent, path, at, end)) {
+		if (next == -ENOENT && !missing.anywhere && links++ < K_MAXSYMLINKS && !follow_dangling(parent, path, at, end)) {
 			/* from the root again */
 			next = resolve_in(base, ".", resolve);
 			end = 0;
@@ -345,7 +342,7 @@ int op_pivot_root(struct cursor *c)
 		err = look_at(AT_FDCWD, "/..", &top);
 		if (err || top.stx_mnt_id == self.stx_mnt_id)
 			break;
-		err = sys(__NR_umount2, "/..", DETACH);
+		err = sys(__NR_umount2, "/..", K_MNT_DETACH);
 	}
 	if (!err)
 		err = sys(__NR_chdir, "/");

@@ -19,9 +19,6 @@
 #include "../hutch.h"
 #include "../lib/message.h"
 
-#define PROT_READ_WRITE 3
-#define MAP_PRIVATE_ANONYMOUS 0x22
-#define NOSIGNAL 0x4000
 /* BPF_MAXINSNS */
 #define MAX_INSTRUCTIONS 4096
 
@@ -88,7 +85,7 @@ long install_supervised(void)
 
 	if (!noticed.count)
 		return 0;
-	memory = sys(__NR_mmap, NULL, 2 * MAX_INSTRUCTIONS * sizeof *first.filter, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+	memory = sys(__NR_mmap, NULL, 2 * MAX_INSTRUCTIONS * sizeof *first.filter, K_PROT_READ | K_PROT_WRITE, K_MAP_PRIVATE | K_MAP_ANONYMOUS, -1, 0);
 	if ((unsigned long)memory > -4096ul)
 		return memory;
 	first.filter = (struct sock_filter *)memory;
@@ -101,6 +98,6 @@ long install_supervised(void)
 	make_message(&message, (int)err);
 	message.piece.base = (char *)&report;
 	message.piece.length = sizeof report;
-	err = sys(__NR_sendmsg, report_socket, &message.header, NOSIGNAL);
+	err = sys(__NR_sendmsg, report_socket, &message.header, K_MSG_NOSIGNAL);
 	return err < 0 ? err : sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags, &second);
 }

@@ -13,16 +13,7 @@
 #include "../hutch.h"
 
 #define STREAMS 3
-/* Rights as Landlock numbers them; headers may be older than the kernel. */
-#define WRITE_FILE (1ull << 1)
-#define REFER (1ull << 13)
-#define TRUNCATE (1ull << 14)
-#define FILE_MODE 0170000
-#define IS(mode, kind) (((mode) & FILE_MODE) == (kind))
-#define DIRECTORY 0040000
-#define CHARACTERS 0020000
-#define BLOCKS 0060000
-#define REGULAR 0100000
+#define IS(mode, kind) (((mode) & K_S_IFMT) == (kind))
 
 static long look_at(int fd, struct statx *found)
 {
@@ -35,15 +26,15 @@ static long look_at(int fd, struct statx *found)
 	err = sys(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, found);
 	if (err)
 		return err;
-	return IS(found->stx_mode, DIRECTORY) ? -EISDIR : flags & O_ACCMODE;
+	return IS(found->stx_mode, K_S_IFDIR) ? -EISDIR : flags & O_ACCMODE;
 }
 
 /* What can be opened again for writing through /proc/self/fd: not a pipe, whose two ends its holder shares anyway, and not /dev/null. */
 static int is_worth_protecting(const struct statx *file)
 {
-	if (IS(file->stx_mode, CHARACTERS))
+	if (IS(file->stx_mode, K_S_IFCHR))
 		return file->stx_rdev_major != 1;
-	return IS(file->stx_mode, REGULAR) || IS(file->stx_mode, BLOCKS);
+	return IS(file->stx_mode, K_S_IFREG) || IS(file->stx_mode, K_S_IFBLK);
 }
 
 static long allow(long ruleset, long fd, u64 rights)
@@ -62,7 +53,7 @@ static long allow(long ruleset, long fd, u64 rights)
 static long protect(const int *modes)
 {
 	long version = sys(__NR_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), ruleset, root, err;
-	u64 rights = WRITE_FILE | REFER | (version > 2 ? TRUNCATE : 0);
+	u64 rights = K_LANDLOCK_WRITE_FILE | K_LANDLOCK_REFER | (version > 2 ? K_LANDLOCK_TRUNCATE : 0);
 
 	if (version < 2)
 		return 0;
@@ -73,7 +64,7 @@ static long protect(const int *modes)
 	err = root < 0 ? root : allow(ruleset, root, rights);
 	/* EBADFD: a pipe or a socket, which Landlock leaves alone */
 	for (int i = 0; i < STREAMS && !err; i++)
-		if (modes[i] != O_RDONLY && (err = allow(ruleset, i, rights & ~REFER)) == -EBADFD)
+		if (modes[i] != O_RDONLY && (err = allow(ruleset, i, rights & ~K_LANDLOCK_REFER)) == -EBADFD)
 			err = 0;
 	if (!err)
 		err = sys(__NR_landlock_restrict_self, ruleset, 0);

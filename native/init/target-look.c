@@ -12,9 +12,6 @@
 #include "../hutch.h"
 #include "../lib/message.h"
 
-#define MAX_LINKS 40		/* as the kernel's MAXSYMLINKS */
-#define PROC_MAGIC 0x9fa0
-#define NOSIGNAL 0x4000
 
 static const char *target_path;	/* the target of the step that is being made */
 
@@ -65,7 +62,7 @@ static int is_magic(int fd, const char *to)
 	const char *own = "self/";
 	size_t same = 0;
 
-	if (sys(__NR_fstatfs, fd, &found) || found.other[0] != PROC_MAGIC)
+	if (sys(__NR_fstatfs, fd, &found) || found.other[0] != K_PROC_SUPER_MAGIC)
 		return 0;
 	while (own[same] && to[same] == own[same])
 		same++;
@@ -94,7 +91,7 @@ static int follow(struct walk *w, int fd)
 	w->next[length] = 0;
 	note_link(w->look, w->next, (size_t)length);
 	w->look->access = is_magic(fd, w->next) ? ELOOP : 0;
-	if (w->look->access || ++w->links > MAX_LINKS)
+	if (w->look->access || ++w->links > K_MAXSYMLINKS)
 		return -ELOOP;
 	w->next[length++] = '/';
 	if (append(w->next, sizeof w->next, (size_t)length, w->rest + w->at))
@@ -215,5 +212,5 @@ void tell_refused_target(int err)
 	/* what was not reached is a part of where the target leads, too */
 	if (look.error)
 		append(look.target, sizeof look.target, w.length, w.rest + w.at);
-	transmit(report_socket, &look, sizeof look, NOSIGNAL);
+	transmit(report_socket, &look, sizeof look, K_MSG_NOSIGNAL);
 }

@@ -9,7 +9,6 @@
 
 #include "../hutch.h"
 
-#define DETACH 2	/* MNT_DETACH */
 #define NAME ".hutch-text"
 
 static int write_text_file(int directory, const char *text)
@@ -56,7 +55,7 @@ static int text_mount(const char *text)
 	if (err >= 0)
 		err = set_attributes(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0);
 	descriptor_path(name, scratch);
-	top = (int)sys(__NR_umount2, name, DETACH);
+	top = (int)sys(__NR_umount2, name, K_MNT_DETACH);
 	sys(__NR_close, scratch);
 	if (err < 0 || top < 0) {
 		if (fd >= 0)

@@ -8,7 +8,7 @@ u64 now_ms(void)
 {
 	struct __kernel_timespec t = { 0, 0 };
 
-	sys(__NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, &t);
+	sys(__NR_clock_gettime, K_CLOCK_MONOTONIC, &t);
 	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
 }
 
@@ -16,5 +16,5 @@ void sleep_ms(unsigned int ms)
 {
 	struct __kernel_timespec t = { ms / 1000, (long long)(ms % 1000) * 1000000 };
 
-	sys(__NR_clock_nanosleep, 1 /* CLOCK_MONOTONIC */, 0, &t, NULL);
+	sys(__NR_clock_nanosleep, K_CLOCK_MONOTONIC, 0, &t, NULL);
 }

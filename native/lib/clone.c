@@ -16,7 +16,6 @@
 #include "../hutch.h"
 
 #define LAST_SIGNAL 64
-#define WALL_FLAG 0x40000000
 #define MAKER_STACK 4096	/* of the process that makes a pid namespace by unshare(2) and ends */
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWCGROUP)
 #define HANDLED(handler) ((uintptr_t)(handler) > 1)	/* neither SIG_DFL nor SIG_IGN */
@@ -175,7 +174,7 @@ static void older_main(void *arg)
 
 static void drop_child(long pid, const struct clone_args *args)
 {
-	sys(__NR_wait4, pid, NULL, WALL_FLAG, NULL);
+	sys(__NR_wait4, pid, NULL, K_WALL, NULL);
 	if (args->flags & CLONE_PIDFD)
 		sys(__NR_close, *(int *)(uintptr_t)args->pidfd);
 }
@@ -193,7 +192,7 @@ static long take_first(long pid, long maker, const struct clone_args *args)
 	if (fd >= 0)
 		return pid;
 	sys(__NR_kill, pid, SIGKILL);
-	sys(__NR_wait4, pid, NULL, WALL_FLAG, NULL);
+	sys(__NR_wait4, pid, NULL, K_WALL, NULL);
 	return fd;
 }
 
@@ -232,7 +231,7 @@ static long clone_older(const struct clone_args *args, u64 unshared, void (*fn)(
 	if (err > 0 && child.err) {
 		drop_child(child.first ? child.first : err, args);
 		if (child.first)
-			sys(__NR_wait4, err, NULL, WALL_FLAG, NULL);
+			sys(__NR_wait4, err, NULL, K_WALL, NULL);
 		return child.err;
 	}
 	return err > 0 && child.first ? take_first(child.first, err, args) : err;

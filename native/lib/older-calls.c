@@ -14,8 +14,6 @@
 
 #include "directory.h"
 
-#define P_PIDFD_TYPE 3
-#define NOEXEC_FLAG 8	/* ST_NOEXEC */
 
 /* "/proc/self/fd/N", also the only name of a layer: what it means cannot change, and needs no escaping. */
 char *descriptor_path(char *at, int fd)
@@ -101,7 +99,7 @@ long send_request(int pid, int pidfd, int value)
 int reap_child(int pid, int pidfd, int *status, struct rusage *usage)
 {
 	siginfo_t info = { 0 };
-	long err = sys(__NR_waitid, P_PIDFD_TYPE, pidfd, &info, WEXITED | WNOHANG, usage);
+	long err = sys(__NR_waitid, K_P_PIDFD, pidfd, &info, WEXITED | WNOHANG, usage);
 
 	if (CALL_REFUSED(err))
 		return sys(__NR_wait4, pid, status, WNOHANG | __WALL, usage) == pid;
@@ -175,11 +173,11 @@ static long open_unnamed(int runs)
 	long fd = -ENOENT;
 
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
-		fd = sys(__NR_openat, AT_FDCWD, directories[i], O_RDWR | O_CLOEXEC | 020000000 | O_DIRECTORY /* O_TMPFILE */,
+		fd = sys(__NR_openat, AT_FDCWD, directories[i], O_RDWR | O_CLOEXEC | K_O_TMPFILE | O_DIRECTORY,
 			 runs ? 0500 : 0600);
 		if (fd < 0)
 			continue;
-		if (!runs || (sys(__NR_fstatfs, fd, found) == 0 && !(found[10] & NOEXEC_FLAG)))
+		if (!runs || (sys(__NR_fstatfs, fd, found) == 0 && !(found[10] & K_ST_NOEXEC)))
 			return fd;
 		sys(__NR_close, fd);
 		fd = -EACCES;

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "kernel.h"
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;

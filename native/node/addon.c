@@ -145,7 +145,7 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 	if (err)
 		return numbers(env, (int[]){ 0, -1, -err, (int)failed_call(err) }, 4);
 	job = calloc(1, sizeof *job);
-	if (!job || !(job->program = malloc(size)) || !(job->life.outer.figures = malloc(FIGURES_SIZE)) ||
+	if (!job || !(job->program = malloc(size)) || !(job->run.outer.figures = malloc(FIGURES_SIZE)) ||
 	    !(job->last = malloc(sizeof *job->last))) {
 		if (job)
 			job_free(job);
@@ -156,19 +156,19 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 	files.program_size = size;
 	files.init_fd = self->reactor.init_fd < 0 ? init_image_file() : self->reactor.init_fd;
 	files.inotify_fd = self->reactor.inotify_fd;
-	err = life_start(&job->life, &files);
+	err = run_start(&job->run, &files);
 	if (self->reactor.init_fd < 0 && files.init_fd >= 0)
 		close(files.init_fd);
 	if (!err) {
-		int pid = job->life.outer.pid;
+		int pid = job->run.outer.pid;
 
 		if (self->active++ == 0)
 			napi_ref_threadsafe_function(env, self->reactor.post);
 		if (reactor_add(&self->reactor, job) < 0)
-			outer_kill(&job->life.outer);
+			outer_kill(&job->run.outer);
 		return numbers(env, (int[]){ (int)self->reactor.next_id, pid }, 2);
 	}
-	step = (int)job->life.outer.step;
+	step = (int)job->run.outer.step;
 	job_free(job);
 	return numbers(env, (int[]){ 0, step, -err, (int)failed_call(err) }, 4);
 }
@@ -189,8 +189,8 @@ static napi_value export_signal(napi_env env, napi_callback_info info)
 	if (self->opened) {
 		pthread_mutex_lock(&self->reactor.lock);
 		job = reactor_find(&self->reactor, id);
-		if (job && !job->life.ending)
-			err = sig == 9 ? outer_kill(&job->life.outer) : outer_signal(&job->life.outer, sig);
+		if (job && !job->run.ending)
+			err = sig == 9 ? outer_kill(&job->run.outer) : outer_signal(&job->run.outer, sig);
 		pthread_mutex_unlock(&self->reactor.lock);
 	}
 	return number(env, err);
@@ -235,9 +235,9 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	pthread_mutex_lock(&self->reactor.lock);
 	job = reactor_find(&self->reactor, id);
 	if (job)	/* a descriptor of its own: the job's is closed at its end, the handler may run after that */
-		err = (int)sys(__NR_fcntl, job->life.outer.pidfd, F_DUPFD_CLOEXEC, 3);
+		err = (int)sys(__NR_fcntl, job->run.outer.pidfd, F_DUPFD_CLOEXEC, 3);
 	if (job)
-		outer = job->life.outer;
+		outer = job->run.outer;
 	pthread_mutex_unlock(&self->reactor.lock);
 	if (err >= 0)
 		forward_signals(err, &outer);

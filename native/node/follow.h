@@ -14,7 +14,7 @@
 
 struct followed {
 	char *directory;
-	u64 alive, seen;	/* when there was a sign of life, and when it was looked at in full; milliseconds */
+	u64 alive, seen;	/* when there was a sign of run, and when it was looked at in full; milliseconds */
 	int known;	/* looked at in full before */
 	int open;	/* the other files, too */
 	struct { int32_t fd; u64 digest; } files[];

@@ -9,7 +9,6 @@
 
 #include "../hutch.h"
 
-#define P_PIDFD_TYPE 3	/* P_PIDFD of waitid(2), which older libcs lack */
 
 /*
  * The life of a job, as the reactor's thread tells it to JavaScript:
@@ -50,7 +49,7 @@ struct event {
 	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
 	double voluntary, forced;	/* ENDED: its context switches, from there */
 	double max_rss;		/* ENDED: KiB of the command, 0 when hutch-init did not say */
-	u32 full_spaces, full_tables, table_limit;	/* ENDED: as in struct life */
+	u32 full_spaces, full_tables, table_limit;	/* ENDED: as in struct run */
 	u32 length;
 	char *bytes;	/* NOTICED: the file's text; PROGRAM: the struct; ENDED: figures */
 };
@@ -72,7 +71,7 @@ struct job {
 	struct job *next;
 	u32 id;
 	u8 *program;
-	struct life life;
+	struct run run;
 	struct event *last;	/* memory for ENDED, which must be told without any */
 	struct supervisor *supervisor;
 	struct stop_watch stop_watch;

@@ -48,7 +48,7 @@ static int with_job(napi_env env, napi_callback_info info, int (*act)(struct job
 		return err ? err : -ESRCH;
 	pthread_mutex_lock(&r->lock);
 	job = reactor_find(r, (u32)id);
-	err = job && !job->life.ending ? act(job) : -ESRCH;
+	err = job && !job->run.ending ? act(job) : -ESRCH;
 	pthread_mutex_unlock(&r->lock);
 	return err;
 }
@@ -58,7 +58,7 @@ static int open_network(struct job *job)
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof path, "/proc/%d/ns/net", job->life.outer.pid);
+	snprintf(path, sizeof path, "/proc/%d/ns/net", job->run.outer.pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -68,7 +68,7 @@ static int release(struct job *job)
 	char go = GO_BYTE;
 
 	/* one that has ended meanwhile tells of its end itself */
-	return send(job->life.outer.report_fd, &go, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE ? -errno : 0;
+	return send(job->run.outer.report_fd, &go, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE ? -errno : 0;
 }
 
 /* networkOf(job): its network namespace, close-on-exec; or -errno */

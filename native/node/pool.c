@@ -76,12 +76,12 @@ static napi_value export_order(napi_env env, napi_callback_info info)
 	if (!err) {
 		pthread_mutex_lock(&r->lock);
 		job = reactor_find(r, order.job);
-		err = job && !job->life.ending ? send_order(job->life.outer.report_fd, &order) : -ESRCH;
+		err = job && !job->run.ending ? send_order(job->run.outer.report_fd, &order) : -ESRCH;
 		if (!err) {
-			job->life.outer.timeout_ms = order.timeout_ms;
-			job->life.outer.cpu_ms = order.cpu_ms;
-			life_begin(&job->life);
-			if (life_due(&job->life))
+			job->run.outer.timeout_ms = order.timeout_ms;
+			job->run.outer.cpu_ms = order.cpu_ms;
+			run_begin(&job->run);
+			if (run_due(&job->run))
 				reactor_wake(r);
 		}
 		pthread_mutex_unlock(&r->lock);

@@ -60,17 +60,17 @@ struct job *reactor_find(struct reactor *r, u32 id)
 
 void job_free(struct job *job)
 {
-	for (u32 i = 0; i < job->life.outer.watches; i++)
-		if (job->life.outer.watch[i].fd >= 0)
-			close(job->life.outer.watch[i].fd);
+	for (u32 i = 0; i < job->run.outer.watches; i++)
+		if (job->run.outer.watch[i].fd >= 0)
+			close(job->run.outer.watch[i].fd);
 	if (job->supervisor)
 		supervisor_end(job->supervisor, 0);
-	if (job->life.outer.started) {
-		close(job->life.outer.pidfd);
-		if (job->life.outer.report_fd >= 0)
-			close(job->life.outer.report_fd);
+	if (job->run.outer.started) {
+		close(job->run.outer.pidfd);
+		if (job->run.outer.report_fd >= 0)
+			close(job->run.outer.report_fd);
 	}
-	free(job->life.outer.figures);
+	free(job->run.outer.figures);
 	free(job->last);
 	free(job->program);
 	free(job);
@@ -90,7 +90,7 @@ static void read_reports(struct reactor *r, struct job *job)
 {
 	struct program_look said;
 
-	while (life_failed(&job->life, &said))
+	while (run_failed(&job->run, &said))
 		if (said.report.kind == REPORT_PROGRAM)
 			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_PROGRAM, .length = sizeof said, .bytes = (char *)&said });
 		else
@@ -117,63 +117,63 @@ static void on_inotify(struct reactor *r)
 
 		at += (ssize_t)(sizeof *event + event->len);
 		for (struct job *job = r->jobs; job; job = job->next)
-			for (u32 i = 0; i < job->life.outer.watches; i++)
-				if (job->life.outer.watch[i].descriptor == event->wd && !(event->mask & IN_IGNORED))
-					note(r, job, &job->life.outer.watch[i]);
+			for (u32 i = 0; i < job->run.outer.watches; i++)
+				if (job->run.outer.watch[i].descriptor == event->wd && !(event->mask & IN_IGNORED))
+					note(r, job, &job->run.outer.watch[i]);
 	}
 }
 
 static void on_eventfd(struct reactor *r, struct job *job, u32 index)
 {
-	if (life_noticed(&job->life, index))
-		note(r, job, &job->life.outer.watch[index]);
+	if (run_event(&job->run, index))
+		note(r, job, &job->run.outer.watch[index]);
 }
 
 static void finish(struct reactor *r, struct job *job)
 {
-	struct life *life = &job->life;
+	struct run *run = &job->run;
 	unsigned int pause;
 
 	/* The pidfd stays readable, and a copy (see export_forward) would keep its entry after it is closed. Likewise the socket. */
-	if (!life->pauses) {
-		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, life->outer.pidfd, NULL);
+	if (!run->pauses) {
+		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, run->outer.pidfd, NULL);
 		if (hears_stops(job))
-			epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, life->outer.report_fd, NULL);
+			epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, run->outer.report_fd, NULL);
 	}
-	pause = life_finish(life);
+	pause = run_finish(run);
 	if (pause) {
 		/* closing the descriptor ends this */
-		if (!life->pauses && life->empty_fd >= 0)
-			reactor_listen(r, life->empty_fd, EPOLLPRI, FROM_EMPTY, 0, job->id);
-		life->pauses = 1;
-		life->deadline = now_ms() + pause;
+		if (!run->pauses && run->empty_fd >= 0)
+			reactor_listen(r, run->empty_fd, EPOLLPRI, FROM_EMPTY, 0, job->id);
+		run->pauses = 1;
+		run->deadline = now_ms() + pause;
 		return;
 	}
 	end_stop_watch(r, job, 1);
 	if (job->supervisor)
 		supervisor_end(job->supervisor, 1);
 	job->supervisor = NULL;
-	post_in(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = life->command_status, .b = life->own_status,
-				.c = life->failed_errno ? life->failed_step : -1, .d = life->failed_errno + life->failed_call * STEP_PART,
-				.user_usec = (double)life->user_usec, .system_usec = (double)life->system_usec,
-				.voluntary = (double)life->voluntary, .forced = (double)life->forced, .max_rss = life->max_rss,
-				.full_spaces = life->full_spaces, .full_tables = life->full_tables, .table_limit = life->table_limit,
-				.length = life->outer.figures_length, .bytes = life->outer.figures }, job->last);
+	post_in(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = run->command_status, .b = run->own_status,
+				.c = run->failed_errno ? run->failed_step : -1, .d = run->failed_errno + run->failed_call * STEP_PART,
+				.user_usec = (double)run->user_usec, .system_usec = (double)run->system_usec,
+				.voluntary = (double)run->voluntary, .forced = (double)run->forced, .max_rss = run->max_rss,
+				.full_spaces = run->full_spaces, .full_tables = run->full_tables, .table_limit = run->table_limit,
+				.length = run->outer.figures_length, .bytes = run->outer.figures }, job->last);
 	job->last = NULL;
 	/* nobody waits for the rest; a watch on a removed file is dropped by hand, since cgroupfs does not do it */
-	for (u32 i = 0; i < job->life.outer.watches; i++)
-		if (job->life.outer.watch[i].descriptor >= 0)
-			inotify_rm_watch(r->inotify_fd, job->life.outer.watch[i].descriptor);
+	for (u32 i = 0; i < job->run.outer.watches; i++)
+		if (job->run.outer.watch[i].descriptor >= 0)
+			inotify_rm_watch(r->inotify_fd, job->run.outer.watch[i].descriptor);
 	unlink_job(r, job);
 	job_free(job);
 }
 
 static void on_end(struct reactor *r, struct job *job)
 {
-	if (!life_ended(&job->life))
+	if (!run_ended(&job->run))
 		return;
 	read_reports(r, job);
-	if (job->life.outer.takes_order && job->life.unread)
+	if (job->run.outer.takes_order && job->run.unread)
 		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_UNREAD });
 	finish(r, job);
 }
@@ -182,13 +182,13 @@ static void on_end(struct reactor *r, struct job *job)
 static void on_report(struct reactor *r, struct job *job)
 {
 	read_reports(r, job);
-	if (job->life.ready)
+	if (job->run.ready)
 		reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_READY });
 }
 
 static void stop_further(struct reactor *r, struct job *job)
 {
-	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = life_stop(&job->life) });
+	reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = run_stop(&job->run) });
 }
 
 static int run_deadlines(struct reactor *r)
@@ -198,19 +198,19 @@ static int run_deadlines(struct reactor *r)
 
 	for (job = r->jobs; job; job = next) {
 		next = job->next;
-		if (job->life.cpu_look && job->life.cpu_look <= now && life_look_at_cpu(&job->life, now))
+		if (job->run.cpu_check_at && job->run.cpu_check_at <= now && run_check_cpu(&job->run, now))
 			reactor_post(r, (struct event){ .job = job->id, .kind = EVENT_STOPPED, .a = SIGKILL, .b = 1 });
-		if (!job->life.deadline || job->life.deadline > now)
+		if (!job->run.deadline || job->run.deadline > now)
 			continue;
-		job->life.deadline = 0;
-		if (job->life.ending)
+		job->run.deadline = 0;
+		if (job->run.ending)
 			finish(r, job);
 		else
 			stop_further(r, job);
 	}
 	for (job = r->jobs; job; job = job->next)
-		if (life_due(&job->life) && (!first || life_due(&job->life) < first))
-			first = life_due(&job->life);
+		if (run_due(&job->run) && (!first || run_due(&job->run) < first))
+			first = run_due(&job->run);
 	if (!first)
 		return -1;
 	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
@@ -219,11 +219,11 @@ static int run_deadlines(struct reactor *r)
 /* The listener comes first, or none does. */
 static void on_listener(struct reactor *r, struct job *job)
 {
-	int listener = supervisor_take(job->life.outer.report_fd);
+	int listener = supervisor_take(job->run.outer.report_fd);
 
 	job->listened = 1;
-	if (!hears_stops(job) || !job->life.outer.reaps)
-		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->life.outer.report_fd, NULL);
+	if (!hears_stops(job) || !job->run.outer.reaps)
+		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, job->run.outer.report_fd, NULL);
 	if (listener >= 0)
 		job->supervisor = supervisor_start(r, job, listener);
 }
@@ -247,7 +247,7 @@ static void dispatch(struct reactor *r, u64 data, u32 events)
 	job = reactor_find(r, (u32)(data >> 32));
 	if (!job)
 		return;
-	if (source == FROM_REPORT && job->life.outer.supervises && !job->listened)
+	if (source == FROM_REPORT && job->run.outer.supervises && !job->listened)
 		on_listener(r, job);
 	else if (source == FROM_REPORT)
 		on_report(r, job);
@@ -326,18 +326,18 @@ int reactor_add(struct reactor *r, struct job *job)
 	job->next = r->jobs;
 	r->jobs = job;
 	r->job_count++;
-	for (u32 i = 0; !err && i < job->life.outer.watches; i++)
-		if (job->life.outer.watch[i].fd >= 0)
-			err = reactor_listen(r, job->life.outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
-	if (!err && job->life.outer.takes_order)
-		err = reactor_listen(r, job->life.outer.report_fd, EPOLLIN | EPOLLONESHOT, FROM_REPORT, 0, job->id);
-	else if (!err && (job->life.outer.supervises || (hears_stops(job) && job->life.outer.reaps)))
-		err = reactor_listen(r, job->life.outer.report_fd, EPOLLIN, FROM_REPORT, 0, job->id);
+	for (u32 i = 0; !err && i < job->run.outer.watches; i++)
+		if (job->run.outer.watch[i].fd >= 0)
+			err = reactor_listen(r, job->run.outer.watch[i].fd, EPOLLIN, FROM_EVENTFD, i, job->id);
+	if (!err && job->run.outer.takes_order)
+		err = reactor_listen(r, job->run.outer.report_fd, EPOLLIN | EPOLLONESHOT, FROM_REPORT, 0, job->id);
+	else if (!err && (job->run.outer.supervises || (hears_stops(job) && job->run.outer.reaps)))
+		err = reactor_listen(r, job->run.outer.report_fd, EPOLLIN, FROM_REPORT, 0, job->id);
 	if (!err)
-		err = reactor_listen(r, job->life.outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
-	if (life_due(&job->life))
+		err = reactor_listen(r, job->run.outer.pidfd, EPOLLIN, FROM_PIDFD, 0, job->id);
+	if (run_due(&job->run))
 		reactor_wake(r);
-	if (hears_stops(job) && !job->life.outer.reaps)
+	if (hears_stops(job) && !job->run.outer.reaps)
 		begin_stop_watch(r, job);
 	pthread_mutex_unlock(&r->lock);
 	return err;
@@ -351,9 +351,9 @@ int reactor_stop_job(struct reactor *r, u32 id)
 
 	pthread_mutex_lock(&r->lock);
 	job = reactor_find(r, id);
-	if (job && !job->life.ending) {
-		if (job->life.stop_stage == 0) {
-			job->life.deadline = now_ms();
+	if (job && !job->run.ending) {
+		if (job->run.stop_stage == 0) {
+			job->run.deadline = now_ms();
 			reactor_wake(r);
 		}
 		err = 0;
@@ -374,14 +374,14 @@ void reactor_close(struct reactor *r)
 	}
 	for (struct job *job = r->jobs, *next; job; job = next) {
 		next = job->next;
-		if (!job->life.ending) {
-			outer_kill(&job->life.outer);
-			sys(__NR_waitid, P_PIDFD_TYPE, job->life.outer.pidfd, NULL, WEXITED, NULL);
+		if (!job->run.ending) {
+			outer_kill(&job->run.outer);
+			sys(__NR_waitid, K_P_PIDFD, job->run.outer.pidfd, NULL, WEXITED, NULL);
 		}
-		for (int tries = 0; tries < 500 && outer_finish(&job->life.outer) != 0; tries++)
+		for (int tries = 0; tries < 500 && outer_finish(&job->run.outer) != 0; tries++)
 			sleep_ms(1);
 		end_stop_watch(r, job, 0);
-		terminal_restore(&job->life.outer.terminal, job->life.outer.session, job->life.outer.pid);
+		terminal_restore(&job->run.outer.terminal, job->run.outer.session, job->run.outer.pid);
 		job_free(job);
 	}
 	r->jobs = NULL;

@@ -180,7 +180,6 @@ napi_value export_read_files(napi_env env, napi_callback_info info)
 	return to_buffer(env, &out, err);
 }
 
-#define READ_ALL 3	/* SYSLOG_ACTION_READ_ALL: the last records that fit */
 
 /* readLogTail(): the end of the kernel's log in one call, as syslog(2) has it; or -errno. Record by record, /dev/kmsg takes a hundred times as long. */
 napi_value export_read_log_tail(napi_env env, napi_callback_info info)
@@ -191,7 +190,7 @@ napi_value export_read_log_tail(napi_env env, napi_callback_info info)
 
 	(void)info;
 	if (!got)
-		got = sys(__NR_syslog, READ_ALL, out.bytes, CHUNK);
+		got = sys(__NR_syslog, K_SYSLOG_ACTION_READ_ALL, out.bytes, CHUNK);
 	if (got >= 0) {
 		out.length = (size_t)got;
 		return to_buffer(env, &out, 0);

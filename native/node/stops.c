@@ -18,15 +18,15 @@ static void *watch_stops(void *arg)
 	struct stop_watch *w = arg;
 	siginfo_t info;
 
-	while (waitid(P_PIDFD_TYPE, (id_t)w->pidfd, &info, WSTOPPED | WEXITED | WNOWAIT) == 0 && info.si_code == CLD_STOPPED) {
+	while (waitid(K_P_PIDFD, (id_t)w->pidfd, &info, WSTOPPED | WEXITED | WNOWAIT) == 0 && info.si_code == CLD_STOPPED) {
 		struct job *job;
 
-		if (waitid(P_PIDFD_TYPE, (id_t)w->pidfd, &info, WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
+		if (waitid(K_P_PIDFD, (id_t)w->pidfd, &info, WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
 			continue;
 		pthread_mutex_lock(&w->reactor->lock);
 		job = reactor_find(w->reactor, w->job);
-		if (job && !job->life.ending)
-			life_stopped(&job->life, info.si_status, 1);
+		if (job && !job->run.ending)
+			run_stopped(&job->run, info.si_status, 1);
 		pthread_mutex_unlock(&w->reactor->lock);
 	}
 	return NULL;
@@ -34,9 +34,9 @@ static void *watch_stops(void *arg)
 
 int hears_stops(const struct job *job)
 {
-	const struct terminal *t = &job->life.outer.terminal;
+	const struct terminal *t = &job->run.outer.terminal;
 
-	return t->fd >= 0 && t->had && job->life.outer.session != SESSION_KEPT;
+	return t->fd >= 0 && t->had && job->run.outer.session != SESSION_KEPT;
 }
 
 /* A terminal whose jobs cannot be stopped is better than none: failures are no reason not to run. */
@@ -45,7 +45,7 @@ void begin_stop_watch(struct reactor *r, struct job *job)
 	struct stop_watch *w = &job->stop_watch;
 	sigset_t all, before;
 
-	w->pidfd = (int)sys(__NR_pidfd_open, job->life.outer.pid, 0);
+	w->pidfd = (int)sys(__NR_pidfd_open, job->run.outer.pid, 0);
 	if (w->pidfd < 0)
 		return;
 	w->reactor = r;

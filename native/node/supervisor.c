@@ -36,7 +36,6 @@
 #define KINDS 256
 #define LEARNED 1024
 #define TEXT 256
-#define X32_BIT 0x40000000u
 #define ENDS_WITHIN_MS 1000	/* after a fatal SIGSYS */
 
 struct supervisor {
@@ -243,10 +242,10 @@ static void note(struct supervisor *s, const struct seccomp_notif *call, u32 ans
 
 static void learn(struct supervisor *s, const struct seccomp_data *data)
 {
-	u32 number = (u32)data->nr, table = data->arch != OWN_ARCH ? 2 : number & X32_BIT ? 1 : 0;
+	u32 number = (u32)data->nr, table = data->arch != OWN_ARCH ? 2 : number & K_X32_SYSCALL_BIT ? 1 : 0;
 
 	if (table == 1)
-		number &= ~X32_BIT;
+		number &= ~K_X32_SYSCALL_BIT;
 	if (number < LEARNED)
 		s->seen[table][number] = 1;
 }
@@ -305,7 +304,7 @@ static u32 *copy(const struct numbers *from)
 /* Takes the listener. Without a thread it is closed, and the kernel refuses what it would have asked for. */
 struct supervisor *supervisor_start(struct reactor *r, struct job *job, int listener)
 {
-	const struct outer *o = &job->life.outer;
+	const struct outer *o = &job->run.outer;
 	struct supervisor *s = calloc(1, sizeof *s);
 	sigset_t all, before;
 	pthread_t thread;

@@ -230,18 +230,18 @@ static size_t import_order(u8 *input, const u8 *file, size_t size)
 #define STORY 64
 static void tell_story(const u8 *input, const struct compiled *c, const u8 *program, u64 size)
 {
-	static struct life life;
-	struct story story = { .compiled = c, .life = &life, .group = "hutch-1-2-3-0", .program = program, .program_size = size };
+	static struct run run;
+	struct story story = { .compiled = c, .run = &run, .group = "hutch-1-2-3-0", .program = program, .program_size = size };
 	int status;
 
-	life = (struct life){ .command_status = (int)word_at(input, 0) & 0xffff, .own_status = (int)word_at(input, 4) & 0xffff };
+	run = (struct run){ .command_status = (int)word_at(input, 0) & 0xffff, .own_status = (int)word_at(input, 4) & 0xffff };
 	if (input[2] & 1)
-		life.command_status = -1;
-	life.failed_errno = input[8] & 1 ? (int)input[9] : 0;
-	life.failed_step = input[10];
-	life.full_spaces = word_at(input, 12);
-	life.full_tables = input[16];
-	life.table_limit = word_at(input, 20);
+		run.command_status = -1;
+	run.failed_errno = input[8] & 1 ? (int)input[9] : 0;
+	run.failed_step = input[10];
+	run.full_spaces = word_at(input, 12);
+	run.full_tables = input[16];
+	run.table_limit = word_at(input, 20);
 	story.sent = word_at(input, 24);
 	story.timed_out = input[28] & 1 ? (int)input[29] : 0;
 	story.oom_noticed = input[30] & 1;
@@ -250,22 +250,22 @@ static void tell_story(const u8 *input, const struct compiled *c, const u8 *prog
 	story.refused.value = (int)(word_at(input, 36) & 0x7fffffff);
 	story.refused.max_rss = input[40];
 	/* the figures of three steps, as the reader writes them: the kernel's text, or an error */
-	life.outer.figures = calloc(1, 3 * 32);
+	run.outer.figures = calloc(1, 3 * 32);
 	for (u32 i = 0; i < 3; i++) {
 		int length = input[41 + i] % 33 ? (int)(input[41 + i] % 20) + 1 : -ENOENT;
-		u8 *at = (u8 *)life.outer.figures + life.outer.figures_length;
+		u8 *at = (u8 *)run.outer.figures + run.outer.figures_length;
 
 		put_word(at, 0, input[44 + i]);
 		put_word(at, 4, (u32)length);
-		life.outer.figures_length += 8;
+		run.outer.figures_length += 8;
 		if (length < 0)
 			continue;
 		memcpy(at + 8, input + 44 + i, (size_t)length > 20 ? 20 : (size_t)length);
-		life.outer.figures_length += ((u32)length + 3) & ~3u;
+		run.outer.figures_length += ((u32)length + 3) & ~3u;
 	}
 	status = tell(&story);
 	REQUIRE(status >= 0 && status <= 255);
-	free(life.outer.figures);
+	free(run.outer.figures);
 }
 
 static void run_compiled_file(const u8 *input, size_t size)
