@@ -22,35 +22,11 @@ struct instance {
 	u32 active;	/* jobs whose end JavaScript has not heard of yet */
 };
 
-static napi_value number(napi_env env, double value)
-{
-	napi_value out = NULL;
-
-	napi_create_double(env, value, &out);
-	return out;
-}
-
-static napi_value numbers(napi_env env, const int *values, u32 count)
-{
-	napi_value out;
-
-	OK(napi_create_array_with_length(env, count, &out));
-	for (u32 i = 0; i < count; i++)
-		OK(napi_set_element(env, out, i, number(env, values[i])));
-	return out;
-}
-
-static struct instance *arguments(napi_env env, napi_callback_info info, size_t count, napi_value *argv)
+static struct instance *instance_of(napi_env env)
 {
 	struct instance *self = NULL;
-	size_t given = count;
 
-	OK(napi_get_cb_info(env, info, &given, argv, NULL, NULL));
 	OK(napi_get_instance_data(env, (void **)&self));
-	if (given < count) {
-		napi_throw_type_error(env, NULL, "too few arguments");
-		return NULL;
-	}
 	return self;
 }
 
@@ -64,24 +40,24 @@ static void deliver(napi_env env, napi_value callback, void *context, void *data
 	if (env) {
 		if (event->kind == EVENT_ENDED && --self->active == 0)
 			napi_unref_threadsafe_function(env, self->reactor.post);
-		argv[0] = number(env, event->job);
-		argv[1] = number(env, event->kind);
-		argv[2] = number(env, event->a);
-		argv[3] = number(env, event->b);
-		argv[4] = number(env, event->c);
-		argv[5] = number(env, event->d);
-		argv[6] = number(env, event->user_usec);
-		argv[7] = number(env, event->system_usec);
+		argv[0] = to_number(env, event->job);
+		argv[1] = to_number(env, event->kind);
+		argv[2] = to_number(env, event->a);
+		argv[3] = to_number(env, event->b);
+		argv[4] = to_number(env, event->c);
+		argv[5] = to_number(env, event->d);
+		argv[6] = to_number(env, event->user_usec);
+		argv[7] = to_number(env, event->system_usec);
 		napi_get_undefined(env, &undefined);
 		argv[8] = undefined;
 		if (event->length)
 			napi_create_buffer_copy(env, event->length, event->bytes, NULL, &argv[8]);
-		argv[9] = number(env, event->max_rss);
-		argv[10] = number(env, event->voluntary);
-		argv[11] = number(env, event->forced);
-		argv[12] = number(env, event->full_spaces);
-		argv[13] = number(env, event->full_tables);
-		argv[14] = number(env, event->table_limit);
+		argv[9] = to_number(env, event->max_rss);
+		argv[10] = to_number(env, event->voluntary);
+		argv[11] = to_number(env, event->forced);
+		argv[12] = to_number(env, event->full_spaces);
+		argv[13] = to_number(env, event->full_tables);
+		argv[14] = to_number(env, event->table_limit);
 		napi_call_function(env, undefined, callback, 15, argv, NULL);
 	}
 	free(event);
@@ -117,39 +93,36 @@ static int open_instance(napi_env env, struct instance *self)
 /* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced, fullSpaces, fullTables, tableLimit) for every event */
 static napi_value export_listen(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	struct instance *self = arguments(env, info, 1, argv);
+	struct instance *self = instance_of(env);
+	napi_value callback;
 
-	if (self)
-		napi_create_reference(env, argv[0], 1, &self->on_event);
+	if (self && !read_arguments(env, info, "v", &callback))
+		napi_create_reference(env, callback, 1, &self->on_event);
 	return NULL;
 }
 
 /* launch(program, in, out, err): [job, pid], or [0, outer step, errno, number of the call] with nothing left behind */
 static napi_value export_launch(napi_env env, napi_callback_info info)
 {
-	napi_value argv[4];
-	struct instance *self = arguments(env, info, 4, argv);
 	struct launch_files files = { .stdio = { -1, -1, -1 } };
+	struct instance *self = instance_of(env);
 	struct job *job;
 	size_t size;
 	void *bytes;
-	int err, step;
+	int err = read_arguments(env, info, "Biii", &bytes, &size, &files.stdio[0], &files.stdio[1], &files.stdio[2]), step;
 
 	if (!self)
 		return NULL;
-	OK(napi_get_typedarray_info(env, argv[0], NULL, &size, &bytes, NULL, NULL));
-	for (int i = 0; i < 3; i++)
-		OK(napi_get_value_int32(env, argv[1 + i], &files.stdio[i]));
-	err = open_instance(env, self);
+	if (!err)
+		err = open_instance(env, self);
 	if (err)
-		return numbers(env, (int[]){ 0, -1, -err, (int)failed_call(err) }, 4);
+		return to_numbers(env, (int[]){ 0, -1, -err, (int)failed_call(err) }, 4);
 	job = calloc(1, sizeof *job);
 	if (!job || !(job->program = malloc(size)) || !(job->run.outer.figures = malloc(FIGURES_SIZE)) ||
 	    !(job->last = malloc(sizeof *job->last))) {
 		if (job)
 			job_free(job);
-		return numbers(env, (int[]){ 0, -1, ENOMEM }, 3);
+		return to_numbers(env, (int[]){ 0, -1, ENOMEM }, 3);
 	}
 	memcpy(job->program, bytes, size);
 	files.program = job->program;
@@ -166,72 +139,70 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 			napi_ref_threadsafe_function(env, self->reactor.post);
 		if (reactor_add(&self->reactor, job) < 0)
 			outer_kill(&job->run.outer);
-		return numbers(env, (int[]){ (int)self->reactor.next_id, pid }, 2);
+		return to_numbers(env, (int[]){ (int)self->reactor.next_id, pid }, 2);
 	}
 	step = (int)job->run.outer.step;
 	job_free(job);
-	return numbers(env, (int[]){ 0, step, -err, (int)failed_call(err) }, 4);
+	return to_numbers(env, (int[]){ 0, step, -err, (int)failed_call(err) }, 4);
 }
 
 /* signal(job, number): to the whole job; 0 or -errno */
 static napi_value export_signal(napi_env env, napi_callback_info info)
 {
-	napi_value argv[2];
-	struct instance *self = arguments(env, info, 2, argv);
-	int sig, err = -ESRCH;
+	struct instance *self = instance_of(env);
 	struct job *job;
 	u32 id;
+	int sig, err = read_arguments(env, info, "ui", &id, &sig);
 
 	if (!self)
 		return NULL;
-	OK(napi_get_value_uint32(env, argv[0], &id));
-	OK(napi_get_value_int32(env, argv[1], &sig));
-	if (self->opened) {
+	if (!err)
+		err = -ESRCH;
+	if (err == -ESRCH && self->opened) {
 		pthread_mutex_lock(&self->reactor.lock);
 		job = reactor_find(&self->reactor, id);
 		if (job && !job->run.ending)
 			err = sig == 9 ? outer_kill(&job->run.outer) : outer_signal(&job->run.outer, sig);
 		pthread_mutex_unlock(&self->reactor.lock);
 	}
-	return number(env, err);
+	return to_number(env, err);
 }
 
 /* stop(job): as if its timeout were over; 0 or -errno */
 static napi_value export_stop(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	struct instance *self = arguments(env, info, 1, argv);
+	struct instance *self = instance_of(env);
 	u32 id;
+	int err = read_arguments(env, info, "u", &id);
 
 	if (!self)
 		return NULL;
-	OK(napi_get_value_uint32(env, argv[0], &id));
-	return number(env, self->opened ? reactor_stop_job(&self->reactor, id) : -ESRCH);
+	return to_number(env, err ? err : self->opened ? reactor_stop_job(&self->reactor, id) : -ESRCH);
 }
 
 /* holdSignals(): signals sent to this process wait for forward() */
 static napi_value export_hold_signals(napi_env env, napi_callback_info info)
 {
 	(void)info;
-	return number(env, hold_signals());
+	return to_number(env, hold_signals());
 }
 
 /* forward(job): from now on this process's signals are the job's; forward(0) ends that and tells which came, bit n for signal n */
 static napi_value export_forward(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	struct instance *self = arguments(env, info, 1, argv);
+	struct instance *self = instance_of(env);
 	struct job *job;
 	struct outer outer;
-	int err = -ESRCH;
 	u32 id;
+	int err = read_arguments(env, info, "u", &id);
 
 	if (!self)
 		return NULL;
-	OK(napi_get_value_uint32(env, argv[0], &id));
-	if (id == 0) {
-		return number(env, forward_nothing());
-	}
+	if (err)
+		return to_number(env, err);
+	if (id == 0)
+		return to_number(env, forward_nothing());
+	err = -ESRCH;
 	pthread_mutex_lock(&self->reactor.lock);
 	job = reactor_find(&self->reactor, id);
 	if (job)	/* a descriptor of its own: the job's is closed at its end, the handler may run after that */
@@ -241,16 +212,15 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	pthread_mutex_unlock(&self->reactor.lock);
 	if (err >= 0)
 		forward_signals(err, &outer);
-	return number(env, err < 0 ? err : 0);
+	return to_number(env, err < 0 ? err : 0);
 }
 
 /* dieBy(signal): ends this process by it */
 static napi_value export_die_by(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	int sig = 0;
+	int sig;
 
-	if (arguments(env, info, 1, argv) && napi_get_value_int32(env, argv[0], &sig) == napi_ok)
+	if (!read_arguments(env, info, "i", &sig))
 		die_by(sig);
 	return NULL;
 }
@@ -258,10 +228,9 @@ static napi_value export_die_by(napi_env env, napi_callback_info info)
 /* dieWithParent(pid): from now on this process is killed when that parent of it ends */
 static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	int parent = 0;
+	int parent;
 
-	if (arguments(env, info, 1, argv) && napi_get_value_int32(env, argv[0], &parent) == napi_ok)
+	if (!read_arguments(env, info, "i", &parent))
 		die_with_parent(parent);
 	return NULL;
 }
@@ -296,10 +265,10 @@ static napi_value export_environment_changed(napi_env env, napi_callback_info in
 /* callName(number): the name of a system call that hutch makes, or "" */
 static napi_value export_call_name(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1], out = NULL;
-	u32 call = 0;
+	napi_value out = NULL;
+	u32 call;
 
-	if (arguments(env, info, 1, argv) && napi_get_value_uint32(env, argv[0], &call) == napi_ok)
+	if (!read_arguments(env, info, "u", &call))
 		napi_create_string_utf8(env, call_name(call), NAPI_AUTO_LENGTH, &out);
 	return out;
 }
@@ -311,52 +280,42 @@ static napi_value export_pipe(napi_env env, napi_callback_info info)
 
 	(void)info;
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return numbers(env, (int[]){ -errno }, 1);
-	return numbers(env, ends, 2);
+		return to_numbers(env, (int[]){ -errno }, 1);
+	return to_numbers(env, ends, 2);
 }
 
 /* openTrigger(where, file, argument): an id, or -errno; its events keep the process alive until closeTrigger(id) */
 static napi_value export_open_trigger(napi_env env, napi_callback_info info)
 {
 	char where[4096], file[256], argument[256];
-	struct { char *to; size_t size; } into[] = { { where, sizeof where }, { file, sizeof file },
-						     { argument, sizeof argument } };
-	napi_value argv[3];
-	struct instance *self = arguments(env, info, 3, argv);
-	size_t length;
+	struct instance *self = instance_of(env);
 	u32 id = 0;
-	int err;
+	int err = read_arguments(env, info, "sss", where, sizeof where, file, sizeof file, argument, sizeof argument);
 
 	if (!self)
 		return NULL;
-	for (int i = 0; i < 3; i++) {
-		OK(napi_get_value_string_utf8(env, argv[i], into[i].to, into[i].size, &length));
-		if (length + 1 == into[i].size)
-			return number(env, -ENAMETOOLONG);
-	}
-	err = open_instance(env, self);
+	if (!err)
+		err = open_instance(env, self);
 	if (!err)
 		err = trigger_open(&self->reactor, where, file, argument, &id);
 	if (!err && self->active++ == 0)
 		napi_ref_threadsafe_function(env, self->reactor.post);
-	return number(env, err ? err : (double)id);
+	return to_number(env, err ? err : (double)id);
 }
 
 static napi_value export_close_trigger(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	struct instance *self = arguments(env, info, 1, argv);
-	int err = -ESRCH;
+	struct instance *self = instance_of(env);
 	u32 id;
+	int err = read_arguments(env, info, "u", &id);
 
 	if (!self)
 		return NULL;
-	OK(napi_get_value_uint32(env, argv[0], &id));
-	if (self->opened)
-		err = trigger_close(&self->reactor, id);
+	if (!err)
+		err = self->opened ? trigger_close(&self->reactor, id) : -ESRCH;
 	if (!err && --self->active == 0)
 		napi_unref_threadsafe_function(env, self->reactor.post);
-	return number(env, err);
+	return to_number(env, err);
 }
 
 static void close_instance(void *data)
@@ -371,7 +330,7 @@ static void close_instance(void *data)
 
 NAPI_MODULE_INIT()
 {
-	static const struct { const char *name; napi_callback call; } exported[] = {
+	static const struct exported list[] = {
 		{ "listen", export_listen }, { "launch", export_launch }, { "signal", export_signal },
 		{ "stop", export_stop }, { "forward", export_forward }, { "pipe", export_pipe },
 		{ "holdSignals", export_hold_signals }, { "environmentChanged", export_environment_changed },
@@ -383,7 +342,6 @@ NAPI_MODULE_INIT()
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec }, { "callName", export_call_name },
 	};
 	struct instance *self = calloc(1, sizeof *self);
-	napi_value function;
 
 	if (!self)
 		return NULL;
@@ -391,10 +349,7 @@ NAPI_MODULE_INIT()
 	self->reactor.epoll_fd = self->reactor.wake_fd = self->reactor.inotify_fd = self->reactor.init_fd = -1;
 	OK(napi_set_instance_data(env, self, NULL, NULL));
 	OK(napi_add_env_cleanup_hook(env, close_instance, self));
-	for (size_t i = 0; i < sizeof exported / sizeof *exported; i++) {
-		OK(napi_create_function(env, exported[i].name, NAPI_AUTO_LENGTH, exported[i].call, NULL, &function));
-		OK(napi_set_named_property(env, exports, exported[i].name, function));
-	}
+	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);
 	add_procs(env, exports);
 	add_ns(env, exports);
 	add_held(env, exports);

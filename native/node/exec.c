@@ -60,18 +60,12 @@ napi_value export_exec(napi_env env, napi_callback_info info)
 {
 	char *words[2] = { NULL, NULL };
 	const char **command = NULL;
-	napi_value argv[4], result = NULL, value;
-	size_t count = 4;
 	double open_files = 0;
 	int failed = -1, err = -ENOMEM, step = 0;
 	u32 words_count = 0, at = 0;
 
-	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 4 ||
-	    napi_get_value_uint32(env, argv[2], &words_count) != napi_ok ||
-	    napi_get_value_double(env, argv[3], &open_files) != napi_ok)
-		return NULL;
-	for (int i = 0; i < 2; i++)
-		words[i] = take_words(env, argv[i]);
+	if (read_arguments(env, info, "wwud", &words[0], &words[1], &words_count, &open_files))
+		words_count = 0;
 	command = calloc(words_count + 1, sizeof *command);
 	if (words[0] && words[1] && command && words_count > 0) {
 		for (const char *w = words[1]; at < words_count; w = next_string(w))
@@ -92,11 +86,5 @@ napi_value export_exec(napi_env env, napi_callback_info info)
 	free(words[0]);
 	free(words[1]);
 	free(command);
-	if (napi_create_array_with_length(env, 2, &result) != napi_ok)
-		return NULL;
-	napi_create_int32(env, failed, &value);
-	napi_set_element(env, result, 0, value);
-	napi_create_int32(env, -err, &value);
-	napi_set_element(env, result, 1, value);
-	return result;
+	return to_numbers(env, (int[]){ failed, -err }, 2);
 }

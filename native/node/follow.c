@@ -28,38 +28,23 @@ static void finalize_follower(napi_env env, void *data, void *hint)
 /* The first argument; NULL, and an exception, when it is none of ours. */
 static struct follower *take_follower(napi_env env, napi_callback_info info, napi_value *second)
 {
-	napi_value argv[2] = { NULL, NULL };
 	void *follower = NULL;
-	size_t count = 2;
 
-	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 1 ||
-	    napi_get_value_external(env, argv[0], &follower) != napi_ok)
+	if (read_arguments(env, info, second ? "xv" : "x", &follower, second))
 		napi_throw_type_error(env, NULL, "not a follower");
-	if (second)
-		*second = argv[1];
 	return follower;
-}
-
-static napi_value to_number(napi_env env, int value)
-{
-	napi_value result = NULL;
-
-	napi_create_int32(env, value, &result);
-	return result;
 }
 
 /* openFollower(names, signs): NUL-separated names of files; the first `signs` of them are signs of life */
 static napi_value export_open(napi_env env, napi_callback_info info)
 {
 	struct follower *f = calloc(1, sizeof *f);
-	napi_value argv[2], result = NULL;
-	size_t count = 2;
+	napi_value result = NULL;
 	u32 signs = 0;
 
-	if (f && napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 2 &&
-	    napi_get_value_uint32(env, argv[1], &signs) == napi_ok)
-		f->names = take_words(env, argv[0]);
-	if (!f || !f->names) {
+	if (!f || read_arguments(env, info, "wu", &f->names, &signs)) {
+		if (f)
+			free(f->names);
 		free(f);
 		napi_throw_error(env, NULL, "out of memory");
 		return NULL;
@@ -172,13 +157,10 @@ static napi_value export_close(napi_env env, napi_callback_info info)
 
 void add_follow(napi_env env, napi_value exports)
 {
-	static const struct { const char *name; napi_callback call; } exported[] = {
+	static const struct exported list[] = {
 		{ "openFollower", export_open }, { "follow", export_follow }, { "unfollow", export_unfollow },
 		{ "lookAgain", export_look_again }, { "closeFollower", export_close },
 	};
-	napi_value function;
 
-	for (size_t i = 0; i < sizeof exported / sizeof *exported; i++)
-		if (napi_create_function(env, exported[i].name, NAPI_AUTO_LENGTH, exported[i].call, NULL, &function) == napi_ok)
-			napi_set_named_property(env, exports, exported[i].name, function);
+	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);
 }

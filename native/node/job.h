@@ -3,12 +3,10 @@
 #ifndef HUTCH_JOB_H
 #define HUTCH_JOB_H
 
-#define NAPI_VERSION 8
-#include <node_api.h>
 #include <pthread.h>
 
 #include "../hutch.h"
-
+#include "arguments.h"
 
 /*
  * The life of a job, as the reactor's thread tells it to JavaScript:
@@ -125,7 +123,6 @@ void supervisor_end(struct supervisor *s, int tells);
 int supervisor_take(int report_fd);
 
 /* read.c */
-char *take_words(napi_env env, napi_value value);
 napi_value export_read_files(napi_env env, napi_callback_info info);
 napi_value export_read_log_tail(napi_env env, napi_callback_info info);
 napi_value export_open_reader(napi_env env, napi_callback_info info);

@@ -98,13 +98,10 @@ napi_value export_walk_groups(napi_env env, napi_callback_info info)
 {
 	struct output out = { 0 };
 	char *directory = NULL, *listing = malloc(LISTING);
-	napi_value argv[1], result = NULL;
-	size_t count = 1;
+	napi_value result = NULL;
 	int err = -ENOMEM, fd = -1;
 
-	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 1)
-		directory = take_words(env, argv[0]);
-	if (directory && listing) {
+	if (!read_arguments(env, info, "w", &directory) && listing) {
 		fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		err = fd < 0 ? 0 : walk(&out, fd, listing);
 	}

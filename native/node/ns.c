@@ -18,47 +18,26 @@
 
 #include "job.h"
 
-static int take_fd(napi_env env, napi_callback_info info, size_t count, int *values)
-{
-	napi_value argv[2];
-	size_t given = 2;
-
-	if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok || given < count)
-		return -EINVAL;
-	for (size_t i = 0; i < count; i++)
-		if (napi_get_value_int32(env, argv[i], &values[i]) != napi_ok)
-			return -EINVAL;
-	return 0;
-}
-
-static napi_value answer(napi_env env, double value)
-{
-	napi_value out = NULL;
-
-	napi_create_double(env, value, &out);
-	return out;
-}
-
 /* namespaceLink(fd, which): the namespace above (0) or the user namespace that owns it (1), as a close-on-exec descriptor; or -errno */
 static napi_value export_link(napi_env env, napi_callback_info info)
 {
-	int values[2], fd, err = take_fd(env, info, 2, values);
+	int values[2], fd, err = read_arguments(env, info, "ii", &values[0], &values[1]);
 
 	if (err)
-		return answer(env, err);
+		return to_number(env, err);
 	fd = ioctl(values[0], values[1] ? NS_GET_USERNS : NS_GET_PARENT);
-	return answer(env, fd < 0 ? -errno : fd);
+	return to_number(env, fd < 0 ? -errno : fd);
 }
 
 /* namespaceOwner(fd): who made a user namespace, as a uid here; or -errno */
 static napi_value export_owner(napi_env env, napi_callback_info info)
 {
-	int fd, err = take_fd(env, info, 1, &fd);
+	int fd, err = read_arguments(env, info, "i", &fd);
 	uid_t uid;
 
 	if (!err && ioctl(fd, NS_GET_OWNER_UID, &uid) < 0)
 		err = -errno;
-	return answer(env, err ? err : (double)uid);
+	return to_number(env, err ? err : (double)uid);
 }
 
 struct request {
@@ -118,11 +97,11 @@ static int read_id(int fd, int *id)
 /* networkId(fd): the number, -1 when it has none, -2 when the kernel does not tell */
 static napi_value export_network_id(napi_env env, napi_callback_info info)
 {
-	int fd, id, err = take_fd(env, info, 1, &fd);
+	int fd, id, err = read_arguments(env, info, "i", &fd);
 
 	if (!err)
 		err = read_id(fd, &id);
-	return answer(env, err ? -2 : id < 0 ? -1 : id);
+	return to_number(env, err ? -2 : id < 0 ? -1 : id);
 }
 
 /* Returns the network namespace of a socket that another process holds, or -errno. */
@@ -147,9 +126,9 @@ static int open_socket_network(int pid, int fd)
 /* socketNetwork(pid, fd): the network namespace of a process's socket, as a close-on-exec descriptor; or -errno */
 static napi_value export_socket_network(napi_env env, napi_callback_info info)
 {
-	int values[2], err = take_fd(env, info, 2, values);
+	int values[2], err = read_arguments(env, info, "ii", &values[0], &values[1]);
 
-	return answer(env, err ? err : open_socket_network(values[0], values[1]));
+	return to_number(env, err ? err : open_socket_network(values[0], values[1]));
 }
 
 /* landlock(): version of Landlock's interface, or -errno */
@@ -158,18 +137,15 @@ static napi_value export_landlock(napi_env env, napi_callback_info info)
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
 
 	(void)info;
-	return answer(env, version < 0 ? -errno : (int)version);
+	return to_number(env, version < 0 ? -errno : (int)version);
 }
 
 void add_ns(napi_env env, napi_value exports)
 {
-	static const struct { const char *name; napi_callback call; } exported[] = {
+	static const struct exported list[] = {
 		{ "namespaceLink", export_link }, { "namespaceOwner", export_owner }, { "networkId", export_network_id },
 		{ "socketNetwork", export_socket_network }, { "landlock", export_landlock },
 	};
-	napi_value function;
 
-	for (size_t i = 0; i < sizeof exported / sizeof *exported; i++)
-		if (napi_create_function(env, exported[i].name, NAPI_AUTO_LENGTH, exported[i].call, NULL, &function) == napi_ok)
-			napi_set_named_property(env, exports, exported[i].name, function);
+	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);
 }

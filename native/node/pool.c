@@ -6,7 +6,6 @@
 
 #include "job.h"
 
-#define ARGUMENTS 7
 #define STREAMS 3
 
 struct order {
@@ -16,22 +15,6 @@ struct order {
 	int streams[STREAMS];	/* -1 stays /dev/null */
 	u32 timeout_ms, cpu_ms;
 };
-
-static int take(napi_env env, napi_callback_info info, struct order *order)
-{
-	napi_value argv[ARGUMENTS];
-	size_t given = ARGUMENTS;
-
-	if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok || given < ARGUMENTS ||
-	    napi_get_value_uint32(env, argv[0], &order->job) != napi_ok ||
-	    napi_get_typedarray_info(env, argv[1], NULL, &order->size, &order->ops, NULL, NULL) != napi_ok)
-		return -EINVAL;
-	for (int i = 0; i < STREAMS; i++)
-		if (napi_get_value_int32(env, argv[2 + i], &order->streams[i]) != napi_ok)
-			return -EINVAL;
-	return napi_get_value_uint32(env, argv[5], &order->timeout_ms) == napi_ok &&
-	       napi_get_value_uint32(env, argv[6], &order->cpu_ms) == napi_ok ? 0 : -EINVAL;
-}
 
 static int send_order(int socket, const struct order *order)
 {
@@ -66,8 +49,8 @@ static napi_value export_order(napi_env env, napi_callback_info info)
 	struct reactor *r = reactor_of(env);
 	struct order order;
 	struct job *job;
-	napi_value out = NULL;
-	int err = take(env, info, &order);
+	int err = read_arguments(env, info, "uBiiiuu", &order.job, &order.ops, &order.size, &order.streams[0], &order.streams[1], &order.streams[2],
+				 &order.timeout_ms, &order.cpu_ms);
 
 	if (!err && order.size > ORDER_BYTES_AT_MOST - sizeof(u32))
 		err = -EMSGSIZE;
@@ -86,14 +69,10 @@ static napi_value export_order(napi_env env, napi_callback_info info)
 		}
 		pthread_mutex_unlock(&r->lock);
 	}
-	napi_create_int32(env, err, &out);
-	return out;
+	return to_number(env, err);
 }
 
 void add_order(napi_env env, napi_value exports)
 {
-	napi_value function;
-
-	if (napi_create_function(env, "order", NAPI_AUTO_LENGTH, export_order, NULL, &function) == napi_ok)
-		napi_set_named_property(env, exports, "order", function);
+	add_functions(env, exports, &(struct exported){ "order", export_order }, 1, NULL);
 }

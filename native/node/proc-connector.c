@@ -296,15 +296,12 @@ static void close_procs(void *data)
 void add_procs(napi_env env, napi_value exports)
 {
 	struct procs *p = calloc(1, sizeof *p);
-	napi_value function;
+	static const struct exported list[] = { { "watchProcesses", export_watch }, { "stopProcesses", export_stop } };
 
 	if (!p) {
 		napi_throw_error(env, "ENOMEM", "hutch: no memory left");
 		return;
 	}
 	napi_add_env_cleanup_hook(env, close_procs, p);
-	if (napi_create_function(env, "watchProcesses", NAPI_AUTO_LENGTH, export_watch, p, &function) == napi_ok)
-		napi_set_named_property(env, exports, "watchProcesses", function);
-	if (napi_create_function(env, "stopProcesses", NAPI_AUTO_LENGTH, export_stop, p, &function) == napi_ok)
-		napi_set_named_property(env, exports, "stopProcesses", function);
+	add_functions(env, exports, list, sizeof list / sizeof *list, p);
 }

@@ -127,28 +127,6 @@ static int read_all(struct output *out, const char *directories, const char *nam
 	return err;
 }
 
-/* A JavaScript string of NUL-separated words, or its bytes in a buffer; with two NULs at its end. */
-char *take_words(napi_env env, napi_value value)
-{
-	size_t length;
-	char *words;
-	void *bytes;
-	bool plain = false;
-
-	if (napi_is_buffer(env, value, &plain) == napi_ok && plain) {
-		if (napi_get_buffer_info(env, value, &bytes, &length) != napi_ok)
-			return NULL;
-		words = calloc(1, length + 2);
-		return words && length ? memcpy(words, bytes, length) : words;
-	}
-	if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok)
-		return NULL;
-	words = malloc(length + 2);
-	if (words && napi_get_value_string_utf8(env, value, words, length + 1, &length) == napi_ok)
-		words[length] = words[length + 1] = 0;
-	return words;
-}
-
 napi_value to_buffer(napi_env env, struct output *out, int err)
 {
 	napi_value result = NULL;
@@ -165,16 +143,11 @@ napi_value to_buffer(napi_env env, struct output *out, int err)
 napi_value export_read_files(napi_env env, napi_callback_info info)
 {
 	struct output out = { 0 };
-	char *directories, *names;
-	napi_value argv[2];
-	size_t count = 2;
-	int err;
+	char *directories = NULL, *names = NULL;
+	int err = read_arguments(env, info, "ww", &directories, &names);
 
-	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 2)
-		return NULL;
-	directories = take_words(env, argv[0]);
-	names = take_words(env, argv[1]);
-	err = directories && names ? read_all(&out, directories, names) : -ENOMEM;
+	if (!err)
+		err = read_all(&out, directories, names);
 	free(directories);
 	free(names);
 	return to_buffer(env, &out, err);
@@ -261,18 +234,15 @@ static int open_all(struct reader *reader, const char *directories, const char *
 napi_value export_open_reader(napi_env env, napi_callback_info info)
 {
 	struct reader *reader = calloc(1, sizeof *reader);
-	napi_value argv[2], result = NULL;
-	char *directories, *names;
-	size_t count = 2;
+	char *directories = NULL, *names = NULL;
+	napi_value result = NULL;
 	int err;
 
-	if (!reader || napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 2) {
-		free(reader);
+	if (!reader)
 		return NULL;
-	}
-	directories = take_words(env, argv[0]);
-	names = take_words(env, argv[1]);
-	err = directories && names ? open_all(reader, directories, names) : -ENOMEM;
+	err = read_arguments(env, info, "ww", &directories, &names);
+	if (!err)
+		err = open_all(reader, directories, names);
 	free(directories);
 	free(names);
 	if (!err && napi_create_external(env, reader, finalize_reader, NULL, &result) == napi_ok)
@@ -284,15 +254,10 @@ napi_value export_open_reader(napi_env env, napi_callback_info info)
 
 static struct reader *take_reader(napi_env env, napi_callback_info info)
 {
-	napi_value argv[1];
-	size_t count = 1;
-	void *reader;
+	void *reader = NULL;
 
-	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || count < 1 ||
-	    napi_get_value_external(env, argv[0], &reader) != napi_ok) {
+	if (read_arguments(env, info, "x", &reader))
 		napi_throw_type_error(env, NULL, "not a reader");
-		return NULL;
-	}
 	return reader;
 }
 

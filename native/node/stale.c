@@ -14,16 +14,12 @@
 /* sweepGroups(directories, pid namespace, ms): each directory in turn, until none has more to do or the time is over. */
 static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
 {
-	napi_value argv[3], result = NULL;
-	size_t count = 3;
+	napi_value result = NULL;
 	double space = 0, ms = 0;
 	char *directories = NULL;
 	int again = 0;
 
-	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 3 &&
-	    napi_get_value_double(env, argv[1], &space) == napi_ok && napi_get_value_double(env, argv[2], &ms) == napi_ok)
-		directories = take_words(env, argv[0]);
-	if (directories) {
+	if (!read_arguments(env, info, "wdd", &directories, &space, &ms)) {
 		u64 until = now_ms() + (u64)ms;
 
 		for (const char *at = directories; *at; at = next_string(at))
@@ -37,70 +33,49 @@ static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
 /* groupHolder(directory): the user whose hutch holds the group's lock; -1 without one, -EACCES if that is unknown. */
 static napi_value export_group_holder(napi_env env, napi_callback_info info)
 {
-	napi_value argument, result = NULL;
-	size_t count = 1;
 	char *directory = NULL;
+	double holder = read_arguments(env, info, "w", &directory) ? -1 : (double)group_holder(directory);
 
-	if (napi_get_cb_info(env, info, &count, &argument, NULL, NULL) == napi_ok && count == 1)
-		directory = take_words(env, argument);
-	napi_create_double(env, directory ? (double)group_holder(directory) : -1, &result);
 	free(directory);
-	return result;
+	return to_number(env, holder);
 }
 
 /* lockDirectory(path): the descriptor that holds the lock, or -errno. */
 static napi_value export_lock_directory(napi_env env, napi_callback_info info)
 {
-	napi_value argument, result = NULL;
-	size_t count = 1;
 	char *path = NULL;
 	int fd = -1, err = EINVAL;
 
-	if (napi_get_cb_info(env, info, &count, &argument, NULL, NULL) == napi_ok && count == 1)
-		path = take_words(env, argument);
-	if (path) {
+	if (!read_arguments(env, info, "w", &path)) {
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		err = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) ? errno : 0;
 		if (err && fd >= 0)
 			close(fd);
 	}
 	free(path);
-	napi_create_int32(env, err ? -err : fd, &result);
-	return result;
+	return to_number(env, err ? -err : fd);
 }
 
 /* signalListed(file, signal, except): how many are listed; -errno if one could not be signalled. */
 static napi_value export_signal_listed(napi_env env, napi_callback_info info)
 {
-	napi_value argv[3], result = NULL;
-	size_t count = 3;
 	int32_t sig = 0, except = 0;
 	char *file = NULL;
 	int listed = 0;
-	long err = -EINVAL;
+	long err = read_arguments(env, info, "wii", &file, &sig, &except);
 
-	if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && count == 3 &&
-	    napi_get_value_int32(env, argv[1], &sig) == napi_ok && napi_get_value_int32(env, argv[2], &except) == napi_ok)
-		file = take_words(env, argv[0]);
-	if (file)
+	if (!err)
 		err = signal_listed(file, sig, except, &listed);
 	free(file);
-	napi_create_double(env, err ? (double)err : listed, &result);
-	return result;
+	return to_number(env, err ? (double)err : listed);
 }
 
 void add_stale(napi_env env, napi_value exports)
 {
-	static const struct {
-		const char *name;
-		napi_callback call;
-	} list[] = { { "sweepGroups", export_sweep_groups },
-		     { "groupHolder", export_group_holder },
-		     { "lockDirectory", export_lock_directory },
-		     { "signalListed", export_signal_listed } };
-	napi_value function;
+	static const struct exported list[] = {
+		{ "sweepGroups", export_sweep_groups }, { "groupHolder", export_group_holder },
+		{ "lockDirectory", export_lock_directory }, { "signalListed", export_signal_listed },
+	};
 
-	for (size_t i = 0; i < sizeof list / sizeof *list; i++)
-		if (napi_create_function(env, list[i].name, NAPI_AUTO_LENGTH, list[i].call, NULL, &function) == napi_ok)
-			napi_set_named_property(env, exports, list[i].name, function);
+	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);
 }
