@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Directories that belong to a running process: its lock ends with it, and means the same in every pid and time namespace. Used for
-// temporary directories and for records of what a clean-up must undo.
+// Locks directories that belong to a running process. A lock ends with its process and is valid across PID and time namespaces.
+// Used for temporary directories and for records of what a clean-up must undo.
 import { statSync } from 'node:fs'
 import { native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
-/** Milliseconds in which a maker that has just made its directory takes its lock. */
+/** Time in which a process locks the directory that it created. Milliseconds. */
 const settleMs = 60_000
 
-/** Claims a directory until this process ends or closes the descriptor. Returns the descriptor, or -errno. */
+/** Locks a directory until this process ends or closes the descriptor. Returns the descriptor, or -errno. */
 export function claimDirectory(path: string): number {
   return native().lockDirectory(encodePath(path))
 }
 
 /**
- * Claims a directory whose maker has ended. Returns the descriptor, or undefined if the maker lives or may be about to claim it.
- * `pid` is the maker's id in this process's pid namespace; undefined if the maker was in another.
+ * Locks a directory whose creator has ended. Returns the descriptor, or undefined if the creator is alive or may be about to lock.
+ * `pid` is the creator's id in this process's PID namespace; undefined if the creator was in another namespace.
  */
 export function takeOver(path: string, pid: number | undefined): number | undefined {
   const made = statSync(path, { throwIfNoEntry: false })

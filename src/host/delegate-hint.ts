@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a user comes to the controllers that systemd does not hand to users: systemd.resource-control(5), Delegate=.
+// Tells how a user gets controllers that systemd does not delegate to users: systemd.resource-control(5), Delegate=.
 
-/** The command, for root, that has these controllers and the usual ones delegated to users. */
+/** Returns the command with which root delegates these controllers, and the default ones, to users. */
 export function delegateCommand(missing: readonly string[], uid: number): string {
   const controllers = [...new Set(['cpu', 'cpuset', 'io', 'memory', 'pids', ...missing])].join(' ')
   const directory = '/etc/systemd/system/user@.service.d'

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device files and block devices of the host, and whether this process may limit the use of devices on v2.
+// Looks up device files and block devices, and whether this process may limit the use of devices on v2.
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { fail } from '../errors/errors.ts'
 
-/** What a device file stands for. */
+/** The device behind a device file. */
 export interface DeviceNumber {
   type: 'c' | 'b'
   major: number
   minor: number
 }
 
-/** Looks at a device file, through links. `origin` is the option as it was typed. @throws OPTION_INVALID */
+/** Reads a device file and follows symbolic links. `origin` is the option as the user typed it. @throws OPTION_INVALID */
 export function readDevice(path: string, origin: string): DeviceNumber {
   let why = 'it is not a device'
   try {
@@ -23,7 +23,7 @@ export function readDevice(path: string, origin: string): DeviceNumber {
   throw fail('OPTION_INVALID', { name: origin, value: path, why, accepted: 'a device file, such as /dev/fuse' })
 }
 
-/** Major and minor of a dev_t as glibc has it: makedev(3). */
+/** Returns the major and minor number of a dev_t in glibc's encoding: makedev(3). */
 export function splitNumber(device: number): { major: number; minor: number } {
   const [low, high] = [device % 2 ** 32, Math.floor(device / 2 ** 32)]
   return {
@@ -33,8 +33,8 @@ export function splitNumber(device: number): { major: number; minor: number } {
 }
 
 /**
- * Says which MAJ:MIN a limit on a block device takes, for a name (sda), a path (/dev/sda) or a number (8:1).
- * Returns undefined for what is no block device, and for the number of a whole device.
+ * Suggests the MAJ:MIN for a limit on a block device that was given as a name (sda), a path (/dev/sda) or a number (8:1).
+ * Returns undefined if the text names no block device or is already the number of a whole device.
  */
 export function explainDevice(name: string): string | undefined {
   const number = blockNumber(name)
@@ -45,8 +45,8 @@ export function explainDevice(name: string): string | undefined {
 }
 
 /**
- * Replaces a path at the beginning of a text, as in `/dev/sda rbps=1M`, by the number of that block device, which the kernel takes alone.
- * Other texts stay as they are. @throws OPTION_INVALID for a path that is not a whole block device
+ * Replaces a path at the start of a value, as in `/dev/sda rbps=1M`, by the device's number, the only form that the kernel accepts.
+ * Returns other values unchanged. @throws OPTION_INVALID if the path is not a whole block device
  */
 export function withDeviceNumber(text: string, name: string): string {
   if (!text.startsWith('/')) return text
@@ -76,7 +76,7 @@ function blockNumber(name: string): string | undefined {
   }
 }
 
-/** A partition's directory in sysfs is in that of its device. */
+/** Finds the device of a partition: in sysfs the partition's directory is below the device's. */
 function wholeDevice(number: string): string {
   try {
     const directory = realpathSync(`/sys/dev/block/${number}`)
@@ -88,7 +88,7 @@ function wholeDevice(number: string): string {
 
 let initial: boolean | undefined
 
-/** In any other user namespace bpf(2) takes no program for devices, whatever the capabilities are. */
+/** Returns whether this process is in the initial user namespace. In others bpf(2) accepts no device program, even with capabilities. */
 export function isInitialUserNamespace(): boolean {
   initial ??= /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
   return initial

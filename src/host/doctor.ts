@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this host has, as findings with remedies. Reads only; what a start can do is tried by cli/doctor-starts.ts.
+// Checks the host and returns findings with remedies. Only reads; cli/doctor-starts.ts tries starts.
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delegateCommand } from './delegate-hint.ts'
 import { type Host, isKernelFrom, readHost } from './host.ts'
 import { readParent } from './parent-group.ts'
 import { findObstacles, readDelegation } from './privileges.ts'
 
-/** One thing looked at. `missing` costs a feature, `note` is worth knowing. */
+/** The result of a check. `missing`: a feature does not work. `note`: information. */
 export interface Finding {
   title: string
   state: 'ok' | 'note' | 'missing'
@@ -14,7 +14,7 @@ export interface Finding {
   remedy?: string
 }
 
-/** Everything that hutch depends on, in the order in which a run needs it. */
+/** Checks everything that hutch depends on, in the order in which a run needs it. */
 export function inspectHost(host: Host = readHost()): Finding[] {
   return [
     kernel(host),
@@ -134,7 +134,7 @@ function killing(host: Host): Finding {
   }
 }
 
-/** What came after the oldest kernel that hutch runs on, and what is done without it. */
+/** Features newer than the oldest supported kernel, and what hutch does without each. */
 const newerCalls: readonly [since: [major: number, minor: number], what: string, instead: string][] = [
   [[5, 8], 'mount ids (statx)', '--rootfs and the other mount options are not available'],
   [[5, 12], 'idmapped mounts', '--volume …:idmap is not available'],
@@ -142,7 +142,7 @@ const newerCalls: readonly [since: [major: number, minor: number], what: string,
   [[5, 19], 'memory.peak', 'peak memory is not available on v2'],
 ]
 
-/** One note for all that this kernel lacks. Pure. */
+/** Returns one note for all features that this kernel lacks. Pure. */
 export function findOlderWays([major, minor]: Host['kernel']): Finding[] {
   const lacking = newerCalls.filter(([[a, b]]) => major < a || (major === a && minor < b))
   if (lacking.length === 0) return []
@@ -151,7 +151,7 @@ export function findOlderWays([major, minor]: Host['kernel']): Finding[] {
   return [{ title: 'older ways', state: 'note', found, remedy: `Linux ${a}.${b} has all of it` }]
 }
 
-/** What runs without root depend on. Root needs none of it. */
+/** Checks what runs without root depend on. Root needs none of these. */
 function userNamespaces(): Finding {
   const title = 'rootless'
   const obstacles = findObstacles()

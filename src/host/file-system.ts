@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which kind of file system a path is on: proc_pid_mountinfo(5).
+// Finds the type of the file system that holds a path: proc_pid_mountinfo(5).
 import { readFileSync, realpathSync } from 'node:fs'
 
-/** Such as "ext4"; '' when it cannot be told. */
+/** Returns the type, such as "ext4". Returns '' if it is unknown. */
 export function findFileSystem(path: string): string {
   try {
     return fileSystemIn(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(path))
@@ -11,7 +11,7 @@ export function findFileSystem(path: string): string {
   }
 }
 
-/** Of the mounts that the path is below, the nearest; of several at one place, the last. */
+/** Returns the mount nearest to the path. If several are stacked on one directory, returns the last. */
 export function fileSystemIn(mountinfo: string, path: string): string {
   let found = { target: '', type: '' }
   for (const line of mountinfo.split('\n')) {

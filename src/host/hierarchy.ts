@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the cgroup hierarchies are mounted and where this process stands in each: proc_pid_mountinfo(5), cgroups(7).
+// Finds the mounted cgroup hierarchies and this process's group in each: proc_pid_mountinfo(5), cgroups(7). Pure.
 
 /** A cgroup file system as this process sees it. */
 export interface Hierarchy {
-  /** Directory where it is mounted. */
+  /** The mount point. */
   mount: string
-  /** Directory of the group that this process is in. */
+  /** The directory of this process's group. */
   own: string
 }
 
-/** `v2`: one tree; `hybrid`: v1 controllers beside a v2 tree; `v1`; `none`: nothing mounted. */
+/** The layout. `v2`: one tree. `hybrid`: v1 controllers beside a v2 tree. `none`: no hierarchy is mounted. */
 export type Layout = 'v2' | 'hybrid' | 'v1' | 'none'
 
 export interface Hierarchies {
   layout: Layout
   /** The v2 tree. */
   unified?: Hierarchy
-  /** v1 controllers, each with its hierarchy; several may share one. */
+  /** The hierarchy of each v1 controller. Several controllers can share one. */
   v1: { [controller: string]: Hierarchy }
 }
 
@@ -24,10 +24,10 @@ const v1Controllers = new Set(
   'blkio cpu cpuacct cpuset devices freezer hugetlb memory net_cls net_prio perf_event pids rdma misc'.split(' '),
 )
 
-/** Finds the group that this process is in, at or below the `depth`th level under a mount; `group` is its path from there. */
+/** Finds this process's group at or below level `depth` under a mount. `group` is the path from that level. */
 export type FindOwn = (mount: string, depth: number, group: string) => string | undefined
 
-/** From the texts of /proc/self/mountinfo and /proc/self/cgroup. The first mount of a hierarchy counts. */
+/** Parses /proc/self/mountinfo and /proc/self/cgroup. If a hierarchy is mounted several times, the first mount counts. */
 export function parseHierarchies(mountinfo: string, membership: string, find?: FindOwn): Hierarchies {
   const groups = new Map<string, string>()
   for (const line of membership.split('\n')) {
@@ -51,7 +51,7 @@ export function parseHierarchies(mountinfo: string, membership: string, find?: F
   return unified ? { layout, unified, v1 } : { layout, v1 }
 }
 
-/** Where each named v1 hierarchy (`name=systemd`) is mounted first, from the text of /proc/self/mountinfo. */
+/** Returns the first mount of each named v1 hierarchy (`name=systemd`) in /proc/self/mountinfo. */
 export function parseNamedHierarchies(mountinfo: string): Map<string, string> {
   const named = new Map<string, string>()
   for (const { mount, type, options } of visibleMounts(mountinfo)) {
@@ -68,7 +68,7 @@ interface Mount {
   options: string[]
 }
 
-/** The mounts that can be reached: one that came later on the same directory, or above it, hides those before. */
+/** Returns the visible mounts. A later mount on the same directory, or on one above it, hides earlier ones. */
 function visibleMounts(mountinfo: string): Mount[] {
   let visible: Mount[] = []
   for (const line of mountinfo.split('\n')) {
@@ -84,8 +84,8 @@ function visibleMounts(mountinfo: string): Mount[] {
 }
 
 /**
- * mountinfo's root is the part of the hierarchy that is mounted there: in a container without a cgroup namespace it is not "/". In a
- * cgroup namespace that was entered below a mount of the host's it is "/..", "/../..", and names of groups in between are not told.
+ * The root field of mountinfo is the mounted part of the hierarchy. In a container without a cgroup namespace it is not "/".
+ * In a cgroup namespace entered below a mount of the host it is "/..", "/../..", and the names of the groups between are hidden.
  */
 function directoryOf(mount: string, root: string, group: string, find: FindOwn | undefined): string {
   const tail = group === '/' || group.startsWith('/..') ? '' : group
@@ -94,7 +94,7 @@ function directoryOf(mount: string, root: string, group: string, find: FindOwn |
   return `${mount}${below}`
 }
 
-/** Spaces and such stand as octal in mountinfo. */
+/** Decodes the octal escapes of mountinfo, such as a space. */
 function unescapeMount(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

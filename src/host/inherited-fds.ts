@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptors that this process was given by its caller, beside those that Node has opened for itself.
+// Tells the descriptors that this process inherited from those that Node opened.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** One of this process's descriptors as /proc shows it. */
 export interface Descriptor {
   number: number
   target: string
-  /** As open(2) has them. */
+  /** The flags of open(2). */
   flags: number
 }
 
 const accessMode = 0o3
 const closeOnExec = 0o2000000
 
-/** The caller's above 2. Node marks even those close-on-exec at its start, so they are told apart by what they are: see `isNodes`. */
+/** Returns inherited descriptors above 2. Node sets close-on-exec on all at its start, so the flag does not tell: see `isNodes`. */
 export function readInherited(): number[] {
   const all: Descriptor[] = []
   for (const name of readdirSync('/proc/self/fd')) {
@@ -22,13 +22,13 @@ export function readInherited(): number[] {
       const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0'
       all.push({ number: Number(name), target, flags: Number.parseInt(flags, 8) })
     } catch {
-      // the one of this listing
+      // the descriptor of this listing
     }
   }
   return chooseInherited(all)
 }
 
-/** Pure: those that Node has not opened for itself. */
+/** Returns the descriptors that Node did not open. Pure. */
 export function chooseInherited(all: readonly Descriptor[]): number[] {
   const nodesNull = all
     .filter(({ number, target, flags }) => number > 2 && target === '/dev/null' && flags & closeOnExec)
@@ -40,7 +40,7 @@ export function chooseInherited(all: readonly Descriptor[]): number[] {
     .sort((a, b) => a - b)
 }
 
-/** Node's own are event queues and counters, and pipes that both begin and end in this process. */
+/** Node's own descriptors are event queues, counters, and pipes with both ends in this process. */
 function isNodes({ number, target, flags }: Descriptor, all: readonly Descriptor[]): boolean {
   if (!(flags & closeOnExec)) return false
   if (target.startsWith('anon_inode:') || target.startsWith('/memfd:hutch')) return true

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The controllers that the kernel was built with, from /proc/cgroups: cgroups(7).
+// Lists the controllers that the kernel was built with, from /proc/cgroups: cgroups(7).
 import { readFileSync } from 'node:fs'
 
-/** One line of the file: hierarchy 0 is v2, or none. */
+/** A line of the file. Hierarchy 0 is v2, or the controller is not mounted. */
 export interface KernelController {
   name: string
   hierarchy: number
   enabled: boolean
 }
 
-/** In the kernel's order; empty where the file is not there. */
+/** Returns the controllers in the kernel's order. Returns an empty list if the file is missing. */
 export function readKernelControllers(): KernelController[] {
   try {
     return parseKernelControllers(readFileSync('/proc/cgroups', 'utf8'))
@@ -18,7 +18,7 @@ export function readKernelControllers(): KernelController[] {
   }
 }
 
-/** From the file's text. */
+/** Parses the file's text. */
 export function parseKernelControllers(text: string): KernelController[] {
   return text
     .split('\n')

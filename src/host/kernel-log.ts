@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's log, as far as this process may read it: /dev/kmsg, kernel documentation ABI/testing/dev-kmsg.
+// Reads the kernel's log, as far as this process may: /dev/kmsg, kernel documentation ABI/testing/dev-kmsg.
 import { closeSync, constants, openSync, readlinkSync, readSync } from 'node:fs'
 import { native } from '../system/native.ts'
 import {
@@ -11,26 +11,26 @@ import {
   parseTailLine,
 } from './kernel-record.ts'
 
-/** What the kernel wrote itself, oldest first, and how far back it goes. */
+/** The kernel's own records, oldest first, and the time of the oldest. */
 export interface KernelLog {
   records: KernelRecord[]
-  /** When the oldest record was written that is still there; absent when nothing has been overwritten since the boot. */
+  /** Time of the oldest record in the buffer. Absent if no record was overwritten since the boot. */
   since?: Date
-  /** Why there are no records: EPERM without CAP_SYSLOG, ENOENT in most containers. */
+  /** The error that prevented reading: EPERM without CAP_SYSLOG, ENOENT in most containers. */
   errno?: string
 }
 
-/** A record is no longer than this; a shorter buffer is refused (EINVAL). */
+/** Maximum length of a record. The kernel refuses to read into a shorter buffer (EINVAL). */
 const longestRecord = 8192
-/** A log that is written as fast as it is read has an end all the same. */
+/** Maximum number of records to read, so that reading ends even if records are written as fast as they are read. */
 const mostRecords = 1_000_000
 
-/** Milliseconds by which the clocks of the log and of this process may differ. */
+/** Maximum difference between the clocks of the log and of this process. Milliseconds. */
 const maxDrift = 2000
 
 /**
- * Returns the records that `wanted` takes by their text: others can write into this log, but never under the kernel's own name. Records from before
- * `from`, milliseconds since the epoch, are skipped unread: of thousands only those of the last moments are parsed.
+ * Returns the kernel's own records whose text `wanted` accepts. Processes can write into this log, but their records are marked.
+ * Records older than `from` (milliseconds since the epoch) are skipped without parsing, because a log holds thousands.
  */
 export function readKernelLog(wanted: (text: string) => boolean, from = 0): KernelLog {
   const log: KernelLog = { records: [] }
@@ -61,15 +61,16 @@ export function readKernelLog(wanted: (text: string) => boolean, from = 0): Kern
 }
 
 /**
- * Returns the faults that the end of the log has of processes that began after process `after` did, at `from` or later, milliseconds since the
- * epoch. Returns undefined if the log cannot be read.
+ * Returns the faults at the end of the log, at `from` (milliseconds since the epoch) or later, of processes that started after
+ * process `after`. Returns undefined if the log cannot be read.
  */
 export function readLateFaults(from: number, after: number): KernelFault[] | undefined {
   const tail = native().readLogTail()
   if (typeof tail === 'number') return undefined
   const boot = bootTime()
   const comparable = seesAsLogged('pid')
-  // ids are given in turn, so they do without the clock, which may drift; behind the highest id they begin again: then a fault is missed
+  // Process ids increase, so they order processes without the log's clock, which can drift. After pid_max they start again,
+  // and then a fault is missed.
   const since = comparable ? from - maxDrift : from
   const records = tail
     .toString('utf8')
@@ -79,13 +80,13 @@ export function readLateFaults(from: number, after: number): KernelFault[] | und
   return parseEvents(records).faults.filter(({ pid }) => !comparable || pid > after)
 }
 
-/** When a record was written, by its third field: microseconds since the boot. NaN if it has none. */
+/** Returns a record's third field, microseconds since the boot. Returns NaN if the field is missing. */
 function timeOf(buffer: Buffer, boot: number): number {
   const second = buffer.indexOf(44 /* , */, buffer.indexOf(44) + 1)
   return boot + Number(buffer.toString('latin1', second + 1, buffer.indexOf(44, second + 1))) / 1000
 }
 
-/** 0 at the end. A record that was overwritten while we read makes a gap (EPIPE), not an end. */
+/** Reads a record. Returns 0 at the end of the log. An overwritten record (EPIPE) is a gap and not the end. */
 function readNext(fd: number, buffer: Buffer): number {
   for (let tries = 0; ; tries++) {
     try {
@@ -97,7 +98,7 @@ function readNext(fd: number, buffer: Buffer): number {
   }
 }
 
-/** Milliseconds since the epoch at which the kernel's clock of log records was 0. */
+/** Returns the time at which the clock of log records was 0. Milliseconds since the epoch. */
 function bootTime(): number {
   return Date.now() - Number(process.hrtime.bigint() / 1000n) / 1000
 }
@@ -106,10 +107,10 @@ function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? 'EIO'
 }
 
-/** Inode numbers that the kernel gives the first namespaces: include/linux/proc_ns.h. */
+/** Inode numbers of the initial namespaces: include/linux/proc_ns.h. */
 const first = { pid: 'pid:[4026531836]', cgroup: 'cgroup:[4026531835]' } as const
 
-/** Whether this process counts processes, or groups, as the log does: from the first namespace. */
+/** Returns whether this process is in the initial PID or cgroup namespace, whose ids and paths the log prints. */
 export function seesAsLogged(kind: keyof typeof first): boolean {
   try {
     return readlinkSync(`/proc/self/ns/${kind}`) === first[kind]

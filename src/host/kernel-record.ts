@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records of the kernel's log, and what they tell of processes that ended: pure. The texts are those of mm/oom_kill.c,
-// kernel/cgroup/pids.c and arch/x86/mm/fault.c. Names in them are chosen by processes and by who makes groups.
+// Parses records of the kernel's log about processes that ended: mm/oom_kill.c, kernel/cgroup/pids.c, arch/x86/mm/fault.c. Pure.
+// Names in records are untrusted: processes and creators of groups choose them.
 
-/** One record. */
+/** A record of the log. */
 export interface KernelRecord {
-  /** Counts from 0 at the boot. */
+  /** The sequence number, 0 at the boot. */
   number: number
-  /** Milliseconds since the epoch. */
+  /** Time of the record. Milliseconds since the epoch. */
   at: number
-  /** False for what a process wrote into the log: the kernel never lets it have facility 0. */
+  /** False if a process wrote the record: the kernel never gives it facility 0. */
   byKernel: boolean
-  /** With its bytes as they were: it may hold anything. */
+  /** The decoded text, which can contain any byte. */
   text: string
 }
 
-/** `6,339,5140900,-;text\n KEY=value\n`; `boot` is when its clock was 0. Undefined for what has another shape. */
+/** Parses `6,339,5140900,-;text\n KEY=value\n`. `boot` is the time at which its clock was 0. Returns undefined for another form. */
 export function parseRecord(line: string, boot: number): KernelRecord | undefined {
   const [, prefix, number, usec, text] = /^(\d+),(\d+),(\d+)[^;\n]*;([^\n]*)/.exec(line) ?? []
   if (text === undefined) return undefined
@@ -26,39 +26,39 @@ export function parseRecord(line: string, boot: number): KernelRecord | undefine
   }
 }
 
-/** Lines that may be those of a fault, of all that syslog(2) gives. */
+/** Returns the lines of a syslog(2) text that may describe a fault. */
 export const isFaultLine = /\]:? (?:segfault|general protection fault|trap |unhandled exception)/
 
-/** `<6>[ 5.140900] text`, perhaps with the caller after the time: a line of what syslog(2) gives. Undefined for what has another shape. */
+/** Parses a line of syslog(2): `<6>[ 5.140900] text`, with an optional caller after the time. Returns undefined for another form. */
 export function parseTailLine(line: string, boot: number): KernelRecord | undefined {
   const [, prefix, seconds, text] = /^<(\d+)>\[ *(\d+\.\d+)\](?:\[ *[TC]\d+\])? ([^\n]*)$/.exec(line) ?? []
   if (text === undefined) return undefined
   return { number: 0, at: boot + Number(seconds) * 1000, byKernel: Number(prefix) >> 3 === 0, text }
 }
 
-/** What is not printable, and the backslash, stands as \xNN. */
+/** Decodes \xNN, the form of a backslash and of bytes that are not printable. */
 function unescapeText(text: string): string {
   if (!text.includes('\\')) return text
   const bytes = text.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }
 
-/** A process that the kernel killed for want of memory. Sizes in bytes. */
+/** A process that the OOM killer killed. Sizes in bytes. */
 export interface KernelKill {
   at: number
   pid: number
   name: string
   uid?: number
-  /** A group's limit, or the host's memory. */
+  /** The exhausted resource: a group's limit or the host's memory. */
   for: 'group' | 'host'
-  /** Group whose limit it was, and the one that the process was in: as seen from the root of memory's hierarchy. Absent when not told. */
+  /** The group of the limit and the group of the process, from the root of memory's hierarchy. Absent if unknown. */
   limitGroup?: string
   group?: string
-  /** cpuset.mems or a memory policy let it have no more nodes. */
+  /** cpuset.mems or a memory policy restricted the allocation to full nodes. */
   nodesAlone?: true
-  /** Asked for by the SysRq key. */
+  /** The SysRq key started the OOM killer. */
   byHand?: true
-  /** Killed with the others of limitGroup (memory.oom.group). */
+  /** Killed together with all processes of a group (memory.oom.group). */
   together?: true
   virtual: number
   anon: number
@@ -66,17 +66,17 @@ export interface KernelKill {
   shmem: number
   pageTables?: number
   oomScoreAdj?: number
-  /** The group at that moment. */
+  /** The group's use and limit at the kill. */
   usage?: number
   limit?: number
-  /** What the group's memory was used for at that moment. Absent if the kernel left the report out. */
+  /** The group's memory by kind at the kill. Absent if the kernel omitted the report. */
   use?: MemoryUse
 }
 
 /** Memory of a group by kind. Bytes. */
 export interface MemoryUse {
   anon: number
-  /** Page cache of files, without shmem. */
+  /** Page cache, without shmem. */
   file: number
   /** tmpfs, memfd, System V and anonymous shared memory. */
   shmem: number
@@ -85,25 +85,25 @@ export interface MemoryUse {
   swap: number
 }
 
-/** A process that brought a signal on itself by a fault. */
+/** A process that received a signal for its own fault. */
 export interface KernelFault {
   at: number
-  /** Of the thread. */
+  /** Id of the thread. */
   pid: number
   name: string
-  /** Such as segfault. */
+  /** The kind of fault, such as segfault. */
   what: string
   text: string
 }
 
-/** The first refused fork of a group. */
+/** The first refused fork of a group. The kernel logs only the first. */
 export interface ForkRefusal {
   at: number
-  /** The group that wanted to fork. */
+  /** The group of the process that tried to fork. */
   group: string
 }
 
-/** All that the log tells. */
+/** All events that the log reports. */
 export interface KernelEvents {
   kills: KernelKill[]
   faults: KernelFault[]
@@ -113,12 +113,12 @@ export interface KernelEvents {
 const killed =
   /^(Memory cgroup out of memory|Out of memory)[^:]*: Killed process (\d+) \((.*)\) total-vm:(\d+)kB, anon-rss:(\d+)kB, file-rss:(\d+)kB, shmem-rss:(\d+)kB(?:, UID:(\d+) pgtables:(\d+)kB oom_score_adj:(-?\d+))?/s
 const together = /^Tasks in (\/.*) are going to be killed due to memory\.oom\.group set$/s
-// the greedy name is the whole of it: a name such as "a[1]: segfault " cannot put another number before its own
+// The greedy match takes the longest name, so a name such as "a[1]: segfault " cannot forge another process id.
 const fault =
   /^(?:traps: )?(.{1,15})\[(\d+)\]:? (segfault|general protection fault|trap [a-z][a-z0-9 ]*(?= ip:)|unhandled exception)/s
 const forkRefusal = /^cgroup: fork rejected by pids controller in (\/.*)$/s
 const usage = /^memory: usage (\d+)kB, limit (\d+)kB, failcnt \d+$/
-/** memory.stat of the group, a line each: its own names on v2; v1 has the sums under total_, kernel memory on a line of its own. */
+/** Keys of memory.stat, one a line. v2 uses its own names; v1 prefixes the sums with total_ and has kernel memory on a separate line. */
 const useLine = /^(?:(?:total_)?(anon|rss|file|cache|shmem|kernel|swap) (\d+)$|(kmem|swap): usage (\d+)kB,)/
 const useNames: { [name: string]: keyof MemoryUse } = {
   anon: 'anon',
@@ -132,7 +132,7 @@ const useNames: { [name: string]: keyof MemoryUse } = {
 }
 const byHand = 'sysrq: Manual OOM execution'
 
-/** Whether a record's text is one of those that `parseEvents` reads. */
+/** Returns whether `parseEvents` reads a record with this text. */
 export function isTelling(text: string): boolean {
   return (
     text.includes('Killed process ') ||
@@ -147,7 +147,7 @@ export function isTelling(text: string): boolean {
   )
 }
 
-/** A report of one out-of-memory situation is several records; the kernel leaves out all but `Killed process` when reports come fast. */
+/** Collects the events of records. An OOM report has several records; under rate limiting the kernel prints only `Killed process`. */
 export function parseEvents(records: readonly KernelRecord[]): KernelEvents {
   const events: KernelEvents = { kills: [], faults: [], forkRefusals: [] }
   let report: Report = {}
@@ -177,25 +177,25 @@ export function parseEvents(records: readonly KernelRecord[]): KernelEvents {
   return events
 }
 
-/** The others of a group are killed in one go: what comes later is another report whose head the kernel left out. */
+/** Maximum time between kills of one group. A later kill belongs to another report whose head the kernel omitted. */
 const matesMs = 200
 
 type Told = Pick<KernelKill, 'limitGroup' | 'group' | 'nodesAlone' | 'byHand' | 'together' | 'usage' | 'limit'> & {
   use?: Partial<MemoryUse>
 }
 
-/** What is known before the line that names the victim. */
+/** The part of a report before the line of the victim. */
 interface Report extends Told {
   pid?: number
   mates?: { at: number; told: Told }
 }
 
-/** v1 prints each line twice, for the group alone and with the groups below it; the second stands. */
+/** Stores a line of memory use. v1 prints each twice, for the group alone and for its subtree; the second counts. */
 function addUse(use: Partial<MemoryUse> = {}, [, name, bytes, other, kib]: RegExpExecArray): Partial<MemoryUse> {
   return { ...use, [useNames[name ?? other!]!]: bytes === undefined ? Number(kib) * 1024 : Number(bytes) }
 }
 
-/** The kernel counts shmem as file, too. */
+/** Subtracts shmem, which the kernel also counts as file. */
 function completeUse({ anon, file = 0, shmem = 0, kernel = 0, swap = 0 }: Partial<MemoryUse>): MemoryUse | undefined {
   return anon === undefined ? undefined : { anon, file: Math.max(0, file - shmem), shmem, kernel, swap }
 }
@@ -220,9 +220,8 @@ function makeKill(match: RegExpExecArray, at: number, { pid: _, mates: __, use: 
 }
 
 /**
- * `oom-kill:constraint=…,cpuset=NAME,mems_allowed=0,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`, or
- * global_oom instead of oom_memcg. Who makes a group or names a process can write such words into the name: then none
- * of the paths is believed.
+ * Parses `oom-kill:constraint=…,cpuset=NAME,mems_allowed=0,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`, or
+ * global_oom instead of oom_memcg. Names of groups and processes can contain these keys; the paths are ignored if one repeats.
  */
 function parseConstraint(text: string): Report {
   const pid = /,pid=(\d+),uid=\d+$/.exec(text)?.[1]

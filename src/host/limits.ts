@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Resource limits of a process, from /proc/PID/limits: proc_pid_limits(5).
+// Reads resource limits of a process from /proc/PID/limits: proc_pid_limits(5).
 import { readFileSync } from 'node:fs'
 
-/** Soft and hard limit of descriptors that the caller had, when Node has raised this process's above it. */
+/** The caller's soft and hard limits of descriptors, if Node raised those of this process. */
 export function readCallersOpenFiles(): { soft: number; hard: number } | undefined {
   const soft = readOpenFilesLimit(process.ppid)
   try {
@@ -16,9 +16,8 @@ export function readCallersOpenFiles(): { soft: number; hard: number } | undefin
 }
 
 /**
- * The soft limit of descriptors, 0 when it is not known or there is none. Node
- * raises its own as it starts, so a program that is to get the caller's must
- * ask the caller.
+ * Returns a process's soft limit of descriptors, or 0 if it is unknown or unlimited. Node raises its own at the start, so a
+ * program that must get the caller's limit reads the caller's.
  */
 export function readOpenFilesLimit(pid: number): number {
   try {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's texts about namespaces as values: links of /proc/PID/ns, mounts of nsfs, /proc/PID/stat; bytes that are no UTF-8 are kept.
+// Parses the kernel's texts about namespaces: links of /proc/PID/ns, mounts of nsfs, /proc/PID/stat. Keeps bytes that are not UTF-8. Pure.
 
-/** `net:[4026531840]`, as a link or the root of a mount has it. */
+/** Parses `net:[4026531840]`, the text of a link or the root of a mount. */
 export function parseNamespaceName(text: string): { file: string; id: number } | undefined {
   const [, file, id] = /^([a-z]+)(?:_for_children)?:\[(\d+)\]$/.exec(text) ?? []
   return file === undefined ? undefined : { file, id: Number(id) }
 }
 
-/** Mounts that hold a namespace, from mountinfo read as latin1, so that a path's bytes are kept. */
+/** Returns the mounts of namespaces. `mountinfo` is decoded as latin1, which keeps the bytes of paths. */
 export function parseNsfsMounts(mountinfo: string): { file: string; id: number; path: Buffer }[] {
   return mountinfo.split('\n').flatMap((line) => {
     const [left = '', right = ''] = line.split(' - ')
@@ -20,7 +20,7 @@ export function parseNsfsMounts(mountinfo: string): { file: string; id: number; 
   })
 }
 
-/** Short name and parent, from /proc/PID/stat; the name may hold anything, so counting starts behind its last parenthesis. */
+/** Returns the short name and the parent from /proc/PID/stat. The name can contain any byte, so fields count from the last parenthesis. */
 export function parseProcess(stat: Buffer): { comm: string; ppid: number } {
   const end = stat.lastIndexOf(')')
   const [, ppid] = stat
@@ -30,10 +30,10 @@ export function parseProcess(stat: Buffer): { comm: string; ppid: number } {
   return { comm: decodeBytes(stat.subarray(stat.indexOf('(') + 1, end)), ppid: Number(ppid) }
 }
 
-/** A byte that belongs to no character, as text: a lone surrogate, which no text has by itself. */
+/** Returns a byte that is not part of a UTF-8 character as a lone surrogate, which decoded text cannot contain. */
 const strayBase = 0xdc00
 
-/** Bytes as text; `strayByte` finds those again that are no UTF-8. */
+/** Decodes bytes. `strayByte` returns the original of each byte that is not UTF-8. */
 export function decodeBytes(bytes: Uint8Array): string {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const decode = (part: Uint8Array): string | undefined => {
@@ -56,7 +56,7 @@ export function decodeBytes(bytes: Uint8Array): string {
   return text
 }
 
-/** The byte that a character of `decodeBytes` stands for, when it is no UTF-8. */
+/** Returns the byte behind a character from `decodeBytes`. Returns undefined if the character was valid UTF-8. */
 export function strayByte(character: string): number | undefined {
   const code = character.charCodeAt(0) - strayBase
   return character.length === 1 && code >= 0x80 && code <= 0xff ? code : undefined

@@ -1,55 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// The namespaces that can be seen from here: through processes and their descriptors in /proc, mounts of nsfs, and what the kernel tells of them; namespaces(7), ioctl_ns(2).
+// Lists the visible namespaces: through processes and their descriptors in /proc, mounts of nsfs and ioctls: namespaces(7), ioctl_ns(2).
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { fail } from '../errors/errors.ts'
 import { errnoName, native } from '../system/native.ts'
 import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseProcess } from './namespace-texts.ts'
 
-/** One process and the namespaces that it is in: id by file of /proc/PID/ns. */
+/** A process and its namespaces: id by file of /proc/PID/ns. */
 export interface NamespaceProcess {
   pid: number
   ppid: number
   uid: number
-  /** The program's short name, for one without a command line. */
+  /** The program's short name, for a process without a command line. */
   comm: string
   ids: Map<string, number>
 }
 
-/** A descriptor of a namespace, or a socket in a network namespace, in another process. */
+/** A descriptor of a namespace, or a socket of a network namespace, in another process. */
 export interface HeldDescriptor {
   pid: number
   fd: number
   isSocket: boolean
 }
 
-/** One namespace. */
+/** A namespace. */
 export interface Namespace {
-  /** Its inode number. */
+  /** The inode number. */
   id: number
-  /** Its file in /proc/PID/ns. */
+  /** The file in /proc/PID/ns. */
   file: string
-  /** Those in it that could be seen, by pid. */
+  /** The visible processes in the namespace, by pid. */
   processes: NamespaceProcess[]
-  /** Where it is mounted. */
+  /** The mount points of the namespace. */
   mounts: string[]
-  /** A descriptor of a process that keeps the namespace alive. Undefined if no process holds one that can be read. */
+  /** A process's descriptor that keeps the namespace alive. Undefined if no readable process holds one. */
   held?: HeldDescriptor
-  /** Ids of the namespace above (user, pid) and of the user namespace that owns it; 0: none that may be seen. */
+  /** Ids of the parent namespace (user, pid only) and of the owning user namespace. 0: not visible. */
   parent: number
   owner: number
-  /** Who made the user namespace: this one, or its owner. */
+  /** The user that created the user namespace, or the owner of another namespace. */
   uid: number
-  /** -1: none; -2: not known. Of net only. */
+  /** The network namespace's id. -1: no id; -2: unknown. */
   networkId: number
 }
 
-/** All that was seen. Namespaces without process, mount or descriptor are there when others need them as parent or owner. */
+/** All visible namespaces. One without process, mount or descriptor is listed if it is the parent or owner of another. */
 export interface SeenNamespaces {
   processes: NamespaceProcess[]
   byId: Map<number, Namespace>
 }
 
-/** Reads namespaces of these files of /proc/PID/ns. What vanishes meanwhile, or may not be read, is left out. @throws NAMESPACE_UNKNOWN */
+/** Reads the namespaces of these files of /proc/PID/ns. Omits those that vanish meanwhile or are not readable. @throws NAMESPACE_UNKNOWN */
 export function readNamespaces(files: readonly string[]): SeenNamespaces {
   const byId = new Map<number, Namespace>()
   const see = (id: number, file: string): Namespace => {
@@ -87,7 +87,7 @@ function readProcess(pid: number, files: readonly string[]): NamespaceProcess {
   return { pid, ppid, uid, comm, ids }
 }
 
-/** Finds the namespaces that a process holds by a descriptor or by a socket: lsns of util-linux 2.42 lists them. */
+/** Finds the namespaces that a process holds by a descriptor or a socket, as lsns of util-linux 2.42 does. */
 function seeDescriptors(pid: number, files: readonly string[], see: (id: number, file: string) => Namespace): void {
   for (const name of readdirSync(`/proc/${pid}/fd`)) {
     const fd = Number(name)
@@ -106,7 +106,7 @@ function readSocketNetwork(pid: number, fd: number): { id: number; file: string 
   return { id, file: 'net' }
 }
 
-/** What it was started with, in words; its short name when that is empty. */
+/** Returns the command line of a process, or the short name if the command line is empty. */
 export function readCommandLine({ pid, comm }: NamespaceProcess): string {
   const bytes = attempt(() => readFileSync(`/proc/${pid}/cmdline`)) ?? Buffer.alloc(0)
   let end = bytes.length
@@ -115,12 +115,12 @@ export function readCommandLine({ pid, comm }: NamespaceProcess): string {
   return words.length === 0 ? comm : decodeBytes(words)
 }
 
-/** Where a process's namespace is in /proc. */
+/** Returns the path of a process's namespace in /proc. */
 export function namespacePath({ pid }: NamespaceProcess, file: string): string {
   return `/proc/${pid}/ns/${file}`
 }
 
-/** O_PATH, which Node has no name for: nothing is opened, so nothing can block or be changed. */
+/** O_PATH, missing from Node's constants. It opens no file content, so it neither blocks nor changes anything. */
 const pathOnly = 0o10_000_000
 
 function open(namespace: Namespace, use: (fd: number) => void): void {
@@ -137,7 +137,7 @@ function open(namespace: Namespace, use: (fd: number) => void): void {
     const place = attempt(() => openSync(path, pathOnly))
     if (place === undefined) continue
     try {
-      // something else may be mounted over it
+      // another file system may be mounted over the path
       const found = fstatSync(place)
       if (found.dev !== dev || found.ino !== id) continue
       const fd = attempt(() => openSync(`/proc/self/fd/${place}`, constants.O_RDONLY))
@@ -158,7 +158,7 @@ function openSocketNetwork({ pid, fd }: HeldDescriptor, id: number, use: (fd: nu
   const network = native().socketNetwork(pid, fd)
   if (network < 0) return
   try {
-    // the process may have another socket there by now
+    // the process may have reused the descriptor for another socket
     if (fstatSync(network).ino === id) use(network)
   } finally {
     closeSync(network)
@@ -174,7 +174,7 @@ function relate(fd: number, namespace: Namespace, byId: Map<number, Namespace>):
   namespace.uid = Math.max(uid, 0)
 }
 
-/** The namespace that a link leads to, and all above it; 0 for one outside of what may be seen. */
+/** Returns the namespace behind a link and all of its parents. The id of an invisible parent is 0. */
 function follow(fd: number, which: 0 | 1, file: string, byId: Map<number, Namespace>): number {
   const next = native().namespaceLink(fd, which)
   const errno = next < 0 ? errnoName(next) : ''

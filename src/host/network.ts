@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this host has for the networks of jobs: tools, the tun device, name servers. Read only for a run that wants one.
+// Finds the host's tools for job networks, its tun device and its name servers. Read only by a run with a network of its own.
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { findTool } from './privileges.ts'
 
-/** The first of these programs that is installed, /dev/net/tun, resolv.conf and the directory of CNI config lists. */
+/** Finds the first of these programs that is installed, /dev/net/tun, resolv.conf and the directory of CNI config lists. */
 export function readNetworkFacts<T extends string>(names: readonly T[]) {
   const tools = names.map((name) => ({ name, path: findTool(name) }))
   const tool = tools.find(({ path }) => path !== '')
@@ -29,7 +29,7 @@ function isForAll(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o6) === 0o6
 }
 
-/** Returns the texts of the host's /etc/hosts and /etc/resolv.conf; a file that cannot be read is empty. */
+/** Returns the texts of the host's /etc/hosts and /etc/resolv.conf. The text of an unreadable file is empty. */
 export function readNameFacts() {
   return { hosts: readSmall('/etc/hosts'), resolver: readSmall('/etc/resolv.conf') }
 }

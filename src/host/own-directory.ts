@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Directories for temporary files that outlive neither their process nor, after kill -9, the next run of the same command.
+// Creates directories for temporary files. Each ends with its process or, after kill -9, at the next run of the same command.
 import { closeSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fail } from '../errors/errors.ts'
 import { claimDirectory, takeOver } from './claim.ts'
 import { readHost } from './host.ts'
 
-/** Makes `hutch-COMMAND-PID-PIDNS-XXXXXX`, and holds its lock until this process ends. @throws FILE_REFUSED */
+/** Creates `hutch-COMMAND-PID-PIDNS-XXXXXX` and holds its lock until this process ends. @throws FILE_REFUSED */
 export function ownDirectory(command: 'replay' | 'tour'): string {
   const { pid, pidNamespace } = readHost().owner
   try {
@@ -20,14 +20,14 @@ export function ownDirectory(command: 'replay' | 'tour'): string {
   }
 }
 
-/** Removes this user's directories of a command whose process was killed before it could remove them. */
+/** Removes this user's stale directories of a command, whose processes were killed before they could remove them. */
 export function removeAbandoned(command: 'replay' | 'tour'): void {
   const { pidNamespace } = readHost().owner
   const shape = new RegExp(`^hutch-${command}-(\\d+)-(\\d+)-\\w+$`)
   for (const name of namesIn(tmpdir())) {
     const [, pid, namespace] = shape.exec(name) ?? []
     const path = `${tmpdir()}/${name}`
-    // another user's directory could turn into something else while it is removed
+    // another user could replace a directory of theirs during the removal
     const found = pid === undefined ? undefined : lstatSync(path, { throwIfNoEntry: false })
     if (!found?.isDirectory() || found.uid !== process.getuid?.()) continue
     const lock = takeOver(path, namespace === pidNamespace ? Number(pid) : undefined)

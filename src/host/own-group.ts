@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the group of this process where its path is not told: in a cgroup namespace below a mount of the host's.
+// Finds this process's group when its path is hidden: in a cgroup namespace below a mount of the host.
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The directory `depth` levels below `mount`, plus `group`, that has this process in it. */
+/** Returns the directory `depth` levels below `mount`, plus `group`, that contains this process. */
 export function findOwnGroup(mount: string, depth: number, group: string): string | undefined {
   if (depth === 0) return holdsThisProcess(`${mount}${group}`) ? `${mount}${group}` : undefined
   for (const name of childNames(mount)) {

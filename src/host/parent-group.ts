@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the group below which a job's groups go, in one hierarchy: the caller's own, unless another is named or the own one cannot have any.
+// Finds the parent of a job's groups in a hierarchy: the caller's group, unless another is named or the caller's cannot have children.
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { type Host, withoutLeaf } from './host.ts'
 import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 
-/** The state of that group: see plan/plan.ts, which decides by it. */
+/** The state of the parent group. plan/plan.ts decides by it. */
 export interface Parent {
   directory: string
   exists: boolean
-  /** Where it does not exist: the levels that have to be made, the first one first. */
+  /** The levels to create, topmost first, if the group does not exist. */
   missing: string[]
-  /** Groups can be made in it; where it does not exist, it can be made. */
+  /** Children can be created in the group or, if it does not exist, the group can be created. */
   writable: boolean
-  /** v2: the controllers that its children could use, once enabled in every level of `chain`. */
+  /** v2: the controllers that children can use after they are enabled in each level of `chain`. */
   available: string[]
-  /** v2: the levels from the root down to this group, with what each hands to its children. */
+  /** v2: the levels from the root to this group, with the controllers that each enables for its children. */
   chain: { directory: string; enabled: string[] }[]
-  /** v2: cgroup.type; undefined in a root. */
+  /** v2: cgroup.type. Undefined for a root. */
   type: string | undefined
-  /** v2: whether processes are in it (the root may have them), and which. */
+  /** v2: the processes in the group. Only a root may have processes beside controlled children. */
   processes: string[]
-  /** v1 cpuset: its own cpus and mems. */
+  /** v1 cpuset: the group's own cpus and mems. */
   inherit?: { [file: string]: string }
-  /** Named by the caller, who is not in it: a job joins it also where no limit asks for the hierarchy. */
+  /** The caller named this group and is not in it. A job then joins it even if no limit needs the hierarchy. */
   joined?: boolean
-  /** Limits of groups that this process is in and a job here would not be in, the nearest first. */
+  /** Limits of groups that contain this process but not a job below this group, nearest first. */
   outer: OuterLimit[]
 }
 
-/** What decides which group it is. */
+/** The inputs that decide on the group. */
 export interface ParentChoice {
-  /** Names one, relative to the mount. */
+  /** The path of a named group, relative to the mount. */
   path?: string | undefined
-  /** Its children get controllers: on v2 no group with processes of its own can hand any on. */
+  /** The children need controllers. A v2 group with processes cannot enable controllers for children. */
   controlled?: boolean
-  /** Processes in the own group are moved out of the way. */
+  /** Processes in the caller's group are moved to a leaf first. */
   evacuate?: boolean | undefined
 }
 
-/** Reads that group's state. `controller` '' is the v2 tree. */
+/** Reads the parent group's state. `controller` '' is the v2 tree. */
 export function readParent(
   host: Host,
   controller: string,
@@ -54,7 +54,7 @@ export function readParent(
         : controller !== '' || host.layout !== 'v2' || evacuate
           ? { directory: withoutLeaf(own), outer: [] }
           : nearestParent(mount, withoutLeaf(own), host.uid, controlled)
-  // levels above a home are another's, systemd's for one, and hand down what they want
+  // levels above `home` belong to others, such as systemd, which decide what they delegate
   const top = path === undefined && home ? home : host.uid === 0 ? mount : directory
   const exists = allows(`${directory}/cgroup.procs`, constants.F_OK)
   const missing = exists ? [] : levels(mount, directory).filter((level) => !allows(level, constants.F_OK))
@@ -88,8 +88,8 @@ export function readParent(
 }
 
 /**
- * v2: the own group where groups with the controllers can be made in it: the tree's root, or a group without processes.
- * Else the nearest above it, with the limits that a job there leaves behind. A job that needs no controllers stays in the own group.
+ * v2: returns the caller's group if it can have children with controllers: the tree's root, or a group without processes.
+ * Otherwise returns the nearest such ancestor, with the limits that a job there escapes. A job without controllers stays in the caller's group.
  */
 function nearestParent(
   mount: string,
@@ -100,7 +100,7 @@ function nearestParent(
   const inside = { directory: own, outer: [] }
   if (!controlled || own === mount || !hasProcesses(own)) return inside
   const above = levels(mount, own).slice(0, -1)
-  // root enables controllers from the tree's root down, others in a group of theirs
+  // root enables controllers from the tree's root down, other users below a group of their own
   const populated = above.findIndex(hasProcesses)
   const directory =
     uid === 0
@@ -110,29 +110,29 @@ function nearestParent(
   return { directory, outer: readOuterLimits(own, directory) }
 }
 
-/** Of its own, which only a tree's root may have beside controlled children. */
+/** Returns whether the group has processes. Only a tree's root may have them beside controlled children. */
 function hasProcesses(directory: string): boolean {
   return line(directory, 'cgroup.type') !== '' && line(directory, 'cgroup.procs') !== ''
 }
 
-/** Root, too, is refused in a container with a read-only file system. */
+/** Returns whether this process may create children. Root may not if the file system is read-only, as in a container. */
 function takesGroups(directory: string): boolean {
   return allows(directory, constants.W_OK) && allows(`${directory}/cgroup.procs`, constants.W_OK)
 }
 
-/** True where `own` is `directory` or below it. */
+/** Returns whether `own` is `directory` or below it. */
 export function isWithin(own: string, directory: string): boolean {
   return own === directory || own.startsWith(`${directory}/`)
 }
 
-/** The group itself, else the nearest above it that exists: one that is yet to be made will have what that has. */
+/** Returns the group or its nearest existing ancestor, whose properties a new group inherits. */
 export function nearestGroup(directory: string): string {
   return directory === '' || allows(`${directory}/cgroup.procs`, constants.F_OK)
     ? directory
     : nearestGroup(directory.slice(0, directory.lastIndexOf('/')))
 }
 
-/** Both ends included. */
+/** Lists the levels between two groups, both included. */
 function levels(from: string, to: string): string[] {
   const out = [from]
   for (const part of to.slice(from.length).split('/').filter(Boolean)) out.push(`${out.at(-1)}/${part}`)

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Users and groups by name, from /etc/passwd and /etc/group: passwd(5), group(5).
+// Looks up users and groups in /etc/passwd and /etc/group: passwd(5), group(5).
 import { readFileSync, statSync } from 'node:fs'
 import { fail } from '../errors/errors.ts'
 
-/** No user or group has an id of these: a refused geteuid(2) or getegid(2) returns its negative errno. */
+/** The lowest value that is an error and not an id: a refused geteuid(2) or getegid(2) returns its negative errno. */
 const firstErrno = 2 ** 32 - 4095
 
-/** The effective user of this process, from /proc if a seccomp filter refuses geteuid(2). */
+/** Returns the effective user of this process, from /proc if a seccomp filter refuses geteuid(2). */
 export function effectiveUser(): number {
   const uid = process.geteuid!()
   return uid < firstErrno ? uid : effectiveIn('Uid')
 }
 
-/** The effective group of this process, from /proc if a seccomp filter refuses getegid(2). */
+/** Returns the effective group of this process, from /proc if a seccomp filter refuses getegid(2). */
 export function effectiveGroup(): number {
   const gid = process.getegid!()
   return gid < firstErrno ? gid : effectiveIn('Gid')
@@ -22,7 +22,7 @@ function effectiveIn(row: string): number {
   return Number(new RegExp(`^${row}:\\s+\\d+\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
 }
 
-/** Who the command runs as. */
+/** The user and groups that the command runs as. */
 export interface User {
   uid: number
   gid: number
@@ -41,7 +41,7 @@ function readTable(path: string): string[][] {
   }
 }
 
-/** `name`, `uid`, `name:group` or `uid:gid`, as Docker's --user. @throws USER_UNKNOWN */
+/** Looks up `name`, `uid`, `name:group` or `uid:gid`, as Docker's --user. @throws USER_UNKNOWN */
 export function readUser(text: string, origin: string): User {
   const [who = '', group] = text.split(':', 2)
   const entry = readTable('/etc/passwd').find(
@@ -61,7 +61,7 @@ export function readUser(text: string, origin: string): User {
   return entry ? { ...user, name: entry[0]!, home: entry[5]! } : user
 }
 
-/** A group by name or number. @throws USER_UNKNOWN */
+/** Looks up a group by name or number. @throws USER_UNKNOWN */
 export function readGroup(text: string, origin: string): number {
   if (isId(text)) return Number(text)
   const entry = readTable('/etc/group').find((fields) => fields[0] === text)
@@ -69,19 +69,19 @@ export function readGroup(text: string, origin: string): number {
   return Number(entry[2])
 }
 
-/** The two tables as maps, for matching many processes against names. */
+/** Both files as maps, for matching many processes against names. */
 export interface Ids {
-  /** Users by name, and names by number. */
+  /** User by name, and name by number. */
   users: Map<string, number>
   userNames: Map<number, string>
-  /** Groups by name with their members' names, and names by number. */
+  /** Group with its members' names by name, and name by number. */
   groups: Map<string, { gid: number; members: string[] }>
   groupNames: Map<number, string>
 }
 
 let known: { stamp: string; ids: Ids } | undefined
 
-/** Both tables as they are now: read again only when a file changed. */
+/** Returns the current content of both files. Reads a file again only if it changed. */
 export function readIds(): Ids {
   const stamp = ['/etc/passwd', '/etc/group'].map(stampOf).join(' ')
   if (known?.stamp === stamp) return known.ids
@@ -109,12 +109,12 @@ function stampOf(path: string): string {
   }
 }
 
-/** The user's name, or the number of one that has none. */
+/** Returns the user's name, or the number if the user has no name. */
 export function nameOfUser(uid: number): string {
   return readIds().userNames.get(uid) ?? String(uid)
 }
 
-/** The group's name, or the number of one that has none. */
+/** Returns the group's name, or the number if the group has no name. */
 export function nameOfGroup(gid: number): string {
   return readIds().groupNames.get(gid) ?? String(gid)
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this process may do, and what stands in the way of unprivileged user namespaces.
+// Reads this process's privileges and what prevents unprivileged user namespaces.
 import { existsSync, readFileSync } from 'node:fs'
 import { effectiveGroup, effectiveUser, nameOfUser } from './passwd.ts'
 
-/** Ids and capabilities of this process. */
+/** The ids and capabilities of a process. */
 export interface Privileges {
   uid: number
   gid: number
-  /** CapPrm and Seccomp of /proc/self/status. */
+  /** The fields CapPrm and Seccomp of /proc/self/status. */
   permitted: string
   seccomp: boolean
 }
 
 let read: Privileges | undefined
 
-/** Of this process, once. */
+/** Returns this process's privileges. Reads them once. */
 export function readPrivileges(): Privileges {
   if (read) return read
   const status = readText('/proc/self/status')
@@ -34,7 +34,7 @@ export interface SubordinateIds {
   count: number
 }
 
-/** What newuidmap(1) and newgidmap(1) would let this user map, and where they are ('' is nowhere). */
+/** The ids that newuidmap(1) and newgidmap(1) let this user map, and the paths of these programs ('' if not installed). */
 export interface Delegation {
   users: SubordinateIds[]
   groups: SubordinateIds[]
@@ -42,7 +42,7 @@ export interface Delegation {
   groupTool: string
 }
 
-/** From /etc/subuid and /etc/subgid: lines of the user's name or number. */
+/** Reads /etc/subuid and /etc/subgid for a user's name or number. */
 export function readDelegation(uid: number): Delegation {
   const name = nameOfUser(uid)
   return {
@@ -53,7 +53,7 @@ export function readDelegation(uid: number): Delegation {
   }
 }
 
-/** The ranges of one user: subuid(5). */
+/** Returns the ranges of a user: subuid(5). */
 export function parseSubordinate(text: string, name: string, uid: number): SubordinateIds[] {
   return text
     .split('\n')
@@ -63,18 +63,18 @@ export function parseSubordinate(text: string, name: string, uid: number): Subor
     .filter(({ count }) => count > 0)
 }
 
-/** Where a program is, '' when it is not. Never from PATH: these have, or are given, rights over more than the caller's own files. */
+/** Returns a program's path, or '' if it is not installed. Never searches PATH: these programs have privileges. */
 export function findTool(name: string): string {
   return ['/usr/bin', '/bin', '/usr/sbin', '/usr/local/bin'].map((at) => `${at}/${name}`).find(existsSync) ?? ''
 }
 
-/** One thing that forbids them, and its remedy. */
+/** A setting that forbids user namespaces, and its remedy. */
 export interface Obstacle {
   found: string
   remedy: string
 }
 
-/** Why this user may make no user namespace, or one without rights; empty when nothing is known to forbid it. */
+/** Lists why this user cannot create a user namespace, or only one without capabilities. Empty if no reason is known. */
 export function findObstacles(): Obstacle[] {
   const obstacles: Obstacle[] = []
   const number = (path: string) => readText(path).trim()

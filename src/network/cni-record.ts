@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What CNI plugins did for a job, written down before they do it: whoever comes after a hutch that was killed takes it down.
+// Records what CNI plugins do for a job before they run, so that a later hutch can undo the work of one that was killed.
 import {
   closeSync,
   mkdirSync,
@@ -15,19 +15,19 @@ import { claimDirectory, takeOver } from '../host/claim.ts'
 import { type Attachment, deleteNetwork } from './cni.ts'
 import { parseConfigList } from './cni-config.ts'
 
-/** Keeps a network namespace alive by mounting it on a file: 0 or -errno. */
+/** Mounts a network namespace on a file, which keeps it alive. Returns 0 or -errno. */
 export interface NetworkKeeper {
   keep(fd: number, file: string): number
   drop(file: string): number
 }
 
-/** Only root comes here. */
+/** The directory of records. Only root uses CNI. */
 export const recordDirectory = '/run/hutch/cni'
 
-/** Descriptors of this process's locks, by the record's id. */
+/** Descriptors of this process's locks by record id. */
 const locks = new Map<string, number>()
 
-/** Makes the record and its namespace's file, and holds the record's lock until it is dropped. @throws FILE_REFUSED */
+/** Creates the record and the namespace's file, and holds the record's lock until the record is removed. @throws FILE_REFUSED */
 export function keepRecord(what: Omit<Attachment, 'netns'>, fd: number, keeper: NetworkKeeper): Attachment {
   const directory = `${recordDirectory}/${what.id}`
   const record = { ...what, netns: `${directory}/netns` }
@@ -53,7 +53,7 @@ function refused(path: string, errno: string, cause?: unknown) {
   return fail('FILE_REFUSED', { what: 'keep the network namespace in', path, errno, remedy }, cause)
 }
 
-/** Takes away the record, and lets go of the namespace. */
+/** Removes the record and unmounts the namespace. */
 export function dropRecord(id: string, keeper: NetworkKeeper): void {
   const directory = `${recordDirectory}/${id}`
   keeper.drop(`${directory}/netns`)
@@ -61,12 +61,12 @@ export function dropRecord(id: string, keeper: NetworkKeeper): void {
     try {
       unlinkSync(`${directory}/${file}`)
     } catch {
-      // it was not made, or somebody else took it
+      // it was not created, or another process removed it
     }
   try {
     rmdirSync(directory)
   } catch {
-    // as above
+    // the same
   }
   release(id)
 }
@@ -78,8 +78,8 @@ function release(id: string): void {
 }
 
 /**
- * Takes down what hutches that were killed left. What cannot be taken down stays written, for the next time.
- * A record is `hutch-PID-START-PIDNS-SERIAL`; only the lock tells whether its maker lives.
+ * Removes the attachments that killed hutch processes left. A record stays for the next run if its removal fails.
+ * A record is named `hutch-PID-START-PIDNS-SERIAL`. Only its lock tells whether its creator is alive.
  */
 export async function sweepRecords(pidNamespace: string, keeper: NetworkKeeper): Promise<void> {
   for (const id of readRecords()) {
@@ -93,7 +93,7 @@ export async function sweepRecords(pidNamespace: string, keeper: NetworkKeeper):
       if (record) await deleteNetwork(record)
       dropRecord(id, keeper)
     } catch {
-      // the run that found it has its own work to do
+      // the current run must not fail because of a stale record
       release(id)
     }
   }
@@ -117,7 +117,7 @@ function readRecord(id: string): Attachment | undefined {
   }
 }
 
-/** After the ADDs: their result is what a DEL needs. */
+/** Stores the result of the ADDs, which DEL needs. */
 export function noteResult(record: Attachment): void {
   const directory = `${recordDirectory}/${record.id}`
   writeFileSync(`${directory}/new`, JSON.stringify(record), { mode: 0o600 })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CNI plugins, one after another: ADD with each result handed to the next, DEL from the last to the first (CNI specification, sections 2 to 5).
+// Runs CNI plugins in turn: ADD passes each result to the next plugin, DEL goes from last to first (CNI specification, sections 2 to 5).
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fail } from '../errors/errors.ts'
@@ -7,33 +7,33 @@ import { plain } from '../text/quote.ts'
 import type { ConfigList, PluginConfig } from './cni-config.ts'
 import type { Publish } from './network.ts'
 
-/** One job's attachment to a network: enough to take it down, also by another process. */
+/** A job's attachment to a network, with everything that a later process needs to remove it. */
 export interface Attachment {
   id: string
   list: ConfigList
   publish: Publish[]
-  /** The file that keeps the network namespace. */
+  /** The file that keeps the network namespace alive. */
   netns: string
-  /** Of the last plugin's ADD. */
+  /** The result of the last plugin's ADD. */
   result?: unknown
-  /** How many ADDs were begun, when the last of them failed. */
+  /** Number of started ADDs, if the last of them failed. */
   begun?: number
 }
 
-/** Where the interface is, inside. */
+/** Name of the interface inside. */
 const interfaceName = 'eth0'
 const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const usualDirectories = ['/usr/lib/cni', '/opt/cni/bin']
 const answerAtMost = 1 << 20
 const patienceMs = 60_000
 
-/** Runs all ADDs, and keeps the last result in the attachment. @throws NETWORK_REFUSED, NETWORK_TOOL_MISSING */
+/** Runs all ADDs and stores the last result in the attachment. @throws NETWORK_REFUSED, NETWORK_TOOL_MISSING */
 export async function addNetwork(attachment: Attachment): Promise<{ addresses: string[] }> {
   const { plugins } = attachment.list
   for (const [i, plugin] of plugins.entries()) {
     attachment.begun = i + 1
     const answer = await runPlugin('ADD', plugin, attachment)
-    // a chained plugin that adds nothing may say nothing
+    // a chained plugin that adds nothing may print nothing
     if (answer !== undefined) attachment.result = answer
   }
   delete attachment.begun
@@ -41,26 +41,26 @@ export async function addNetwork(attachment: Attachment): Promise<{ addresses: s
 }
 
 /**
- * Every plugin whose ADD was begun gets its DEL, whatever the others say; DEL of what is gone already succeeds.
- * @throws NETWORK_REFUSED: the first that failed
+ * Runs DEL of every plugin whose ADD started, even if others fail. DEL succeeds if nothing is left to remove.
+ * @throws NETWORK_REFUSED for the first plugin that failed
  */
 export async function deleteNetwork(attachment: Attachment): Promise<void> {
   const { begun, list } = attachment
   let failure: unknown
   for (const [i, plugin] of [...list.plugins.entries()].slice(0, begun).reverse())
     await runPlugin('DEL', plugin, attachment).catch((error: unknown) => {
-      // one that refused to ADD may refuse to DEL for the same reason, and has nothing to take down
+      // a plugin that refused ADD may refuse DEL for the same reason, and has nothing to remove
       if (i + 1 !== begun) failure ??= error
     })
   if (failure) throw failure
 }
 
-/** Before anything is done. @throws NETWORK_REFUSED */
+/** Checks the plugins before anything is changed. @throws NETWORK_REFUSED */
 export function checkPlugins(list: ConfigList): void {
   for (const plugin of list.plugins) findPlugin('ADD', plugin, list)
 }
 
-/** What one plugin reads: the list's name and version, what it requested by its capabilities, and the result so far. Pure. */
+/** Returns a plugin's input: the list's name and version, the values of its capabilities, and the previous result. Pure. */
 export function pluginInput(plugin: PluginConfig, { list, publish, result }: Attachment): object {
   const portMappings = publish.map(({ address, hostPort, port, protocol }) => ({
     hostPort,
@@ -77,7 +77,7 @@ export function pluginInput(plugin: PluginConfig, { list, publish, result }: Att
   }
 }
 
-/** `ips[].address` of a result since 0.3.0. Pure. */
+/** Returns `ips[].address` of a result of version 0.3.0 or later. Pure. */
 export function addressesIn(result: unknown): string[] {
   const ips = (result as { ips?: unknown } | undefined)?.ips
   if (!Array.isArray(ips)) return []
@@ -148,7 +148,7 @@ function execute(path: string, env: NodeJS.ProcessEnv, input: string) {
       child[key].on('data', (data: Buffer) => {
         if (texts[key].length < answerAtMost) texts[key] += data.toString('utf8')
       })
-    // one that does not read its input says why on its own
+    // a plugin that does not read its input reports the reason by itself
     child.stdin.on('error', () => {})
     child.on('error', (error) => resolve({ status: error.message, ...texts }))
     child.on('close', (status, signal) => resolve({ status: status ?? signal ?? '', ...texts }))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the connection of a job that waits for it, and takes it down: loaded only for a run that has one.
+// Connects the network of a waiting job and disconnects it. Loaded only by a run that needs it.
 import type { Readable } from 'node:stream'
 import { fail } from '../errors/errors.ts'
 import { plain } from '../text/quote.ts'
@@ -12,7 +12,7 @@ import { toolArguments } from './user-mode.ts'
 
 export { sweepRecords }
 
-/** A program that runs beside the job, as a job of hutch's own: so it ends with hutch, and nothing of it is left. */
+/** Starts a program beside the job as another job of hutch, so that it ends with hutch and leaves nothing. */
 export interface Helper {
   readonly stdout: Readable | null
   readonly stderr: Readable | null
@@ -20,27 +20,27 @@ export interface Helper {
   kill(): boolean
 }
 
-/** What is to be connected, and by what means. */
+/** The network to connect and the means to do so. */
 export interface Waiting {
   network: PlannedNetwork
-  /** Descriptor of its network namespace. */
+  /** Descriptor of the job's network namespace. */
   netns: number
-  /** Somebody whom the user namespace that owns it knows: 0 where there is one. */
+  /** A user that the owning user namespace maps: 0 if possible. */
   runAs: { uid: number; gid: number }
-  /** Runs a program with that descriptor as its stdin, and with rights over that namespace. */
+  /** Runs a program with that descriptor as stdin and with privileges over the namespace. */
   startHelper(path: string, args: string[]): Helper
   keeper: NetworkKeeper
 }
 
-/** A connection that stands. */
+/** An established connection. */
 export interface Connection {
-  /** Addresses inside as the plugins told them, such as `10.88.0.2/16`; of a private network none is known. */
+  /** Addresses inside as reported by the plugins, such as `10.88.0.2/16`. Empty for a private network. */
   addresses: string[]
-  /** Takes it down. @throws NETWORK_REFUSED when something is left, which the next run removes */
+  /** Disconnects. @throws NETWORK_REFUSED if something is left, which the next run removes */
   close(): Promise<void>
 }
 
-/** @throws NETWORK_REFUSED, NETWORK_UNKNOWN, NETWORK_CONFIG_INVALID, with nothing left behind */
+/** Connects the network. Leaves nothing on failure. @throws NETWORK_REFUSED, NETWORK_UNKNOWN, NETWORK_CONFIG_INVALID */
 export function connect(waiting: Waiting): Promise<Connection> {
   const { network } = waiting
   return network.kind === 'cni' ? connectCni(network, waiting) : connectPrivate(network, waiting)
@@ -51,7 +51,7 @@ type Of<K extends PlannedNetwork['kind']> = Extract<PlannedNetwork, { kind: K }>
 async function connectCni(network: Of<'cni'>, { netns, keeper }: Waiting): Promise<Connection> {
   const list = readConfigList(network.configDirectory, network.name)
   checkPlugins(list)
-  // written first: what a plugin did before hutch was killed is taken down, too
+  // the record comes first, so that work of a plugin is undone even if hutch is killed meanwhile
   const record = keepRecord({ id: network.id, list, publish: network.publish }, netns, keeper)
   const close = async () => {
     await deleteNetwork(record)
@@ -67,7 +67,7 @@ async function connectCni(network: Of<'cni'>, { netns, keeper }: Waiting): Promi
   }
 }
 
-/** Half a minute is long for what takes some milliseconds, and an end for what never comes. */
+/** Maximum time until the tool is ready. Milliseconds; usually a few are enough. */
 const patienceMs = 30_000
 const saidAtMost = 4096
 
@@ -98,7 +98,7 @@ async function connectPrivate(network: Of<'private'>, { startHelper, runAs }: Wa
   }
 }
 
-/** A line of digits on stdout says so: pasta's process id, slirp4netns's 1. */
+/** Waits until the tool is ready, which a line of digits on stdout tells: pasta prints its process id, slirp4netns 1. */
 async function isReady(helper: Helper, tool: string, said: () => string): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const how = await Promise.race([
@@ -115,7 +115,7 @@ async function isReady(helper: Helper, tool: string, said: () => string): Promis
     }),
   ]).finally(() => clearTimeout(timer))
   if (how === 'ready') return
-  // its end may be known before its last words are read
+  // the exit can arrive before the last output
   if (how === 'ended' && helper.stderr && !helper.stderr.closed)
     await new Promise((resolve) => helper.stderr!.once('close', resolve))
   const lines = said()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ports of slirp4netns(1): it takes them as JSON on a socket, one order a connection.
+// Publishes ports through slirp4netns(1), which takes JSON on a socket, one request a connection.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,10 +7,10 @@ import { fail } from '../errors/errors.ts'
 import { plain } from '../text/quote.ts'
 import type { Publish } from './network.ts'
 
-/** The address that slirp4netns gives to the namespace. */
+/** The address inside that slirp4netns assigns. */
 const guest = '10.0.2.100'
 
-/** A place for its socket, in a directory that only this user may enter. */
+/** Creates a directory for the socket that only this user can enter. */
 export function openOrders() {
   const directory = mkdtempSync(`${tmpdir()}/hutch-slirp-`)
   const socket = `${directory}/orders`
@@ -44,7 +44,7 @@ async function forward(socket: string, port: Publish): Promise<void> {
   })
 }
 
-/** '' when it does not answer. */
+/** Sends a request and returns the answer. Returns '' if there is no answer. */
 function ask(path: string, text: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''

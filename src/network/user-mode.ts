@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command lines of pasta(1) and slirp4netns(1). Pure. Both say on stdout when they are ready, and find the namespace on stdin.
+// Makes the command lines of pasta(1) and slirp4netns(1), which report readiness on stdout and take the namespace on stdin. Pure.
 import { type NetworkTool, nameServers, type Publish } from './network.ts'
 
-/** Where the descriptor of the network namespace is: no process id that could be another's by then. */
+/** The path of the network namespace's descriptor. A process id could be reused. */
 const handed = '/proc/self/fd/0'
 
-/** What it is run with. */
+/** Settings of the tool. */
 export interface ToolSetting {
   publish: readonly Publish[]
-  /** As which user and group of the namespace's owner it runs: 0 where there is one. */
+  /** The user and group, in the owning user namespace, that the tool runs as: 0 if that is mapped. */
   runAs: { uid: number; gid: number }
-  /** Where slirp4netns takes orders, when ports are to be published. */
+  /** The socket of slirp4netns, if ports are published. */
   socket?: string
   netns?: string
 }
 
-/** Arguments of the tool. */
+/** Returns the tool's arguments. */
 export function toolArguments(tool: NetworkTool, setting: ToolSetting): string[] {
   return tool === 'pasta' ? pastaArguments(setting) : slirpArguments(setting)
 }
 
-/** Its defaults open the host's loopback to the job, by the gateway's address and by ports: each is turned off. */
+/** Options that close pasta's access to the host's loopback, which its defaults open through the gateway and through ports. */
 function pastaArguments({ publish, runAs, netns = handed }: ToolSetting): string[] {
   const ports = (protocol: Publish['protocol'], flag: string) => {
     const own = publish.filter((one) => one.protocol === protocol)
@@ -40,7 +40,7 @@ function portSpec({ address, hostPort, port }: Publish): string {
 }
 
 function slirpArguments({ runAs, socket, netns = handed }: ToolSetting): string[] {
-  // its sandbox wants to be user 0, who is not there when the job's user is somebody else
+  // slirp4netns's sandbox needs user 0, which is not mapped if the job has another user
   const sandbox = runAs.uid === 0 && runAs.gid === 0 ? ['--enable-sandbox'] : []
   return [
     ...['--configure', '--mtu=65520', '--disable-host-loopback', ...sandbox, '--enable-seccomp'],

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the buses are: the D-Bus specification, "Server Addresses". Pure: the environment comes in as a value.
+// Finds the addresses of the buses: D-Bus specification, "Server Addresses". Pure: the environment is an argument.
 
-/** Which systemd: the machine's, or that of the user. */
+/** The machine's systemd or the user's. */
 export type ManagerKind = 'system' | 'user'
 
 type Environment = { [name: string]: string | undefined }
 
-/** The unix sockets in an address list such as `unix:path=/run/dbus/socket,guid=…;unix:abstract=x`; an abstract one begins with NUL. */
+/** Returns the unix sockets of an address list such as `unix:path=/run/dbus/socket,guid=…;unix:abstract=x`. An abstract socket begins with NUL. */
 export function parseBusAddress(text: string): string[] {
   return text.split(';').flatMap((address) => {
     const [, keys] = /^unix:(.+)$/s.exec(address) ?? []
@@ -26,7 +26,7 @@ function unescapeValue(value: string | undefined): string | undefined {
   ).toString('utf8')
 }
 
-/** Sockets to be tried, in order. Under su(1) and sudo(8) XDG_RUNTIME_DIR is often missing: then its usual place. */
+/** Returns the sockets to try, in order. Uses the default XDG_RUNTIME_DIR if it is unset, as often under su(1) and sudo(8). */
 export function findBuses(kind: ManagerKind, env: Environment, uid: number): string[] {
   if (kind === 'system') {
     const named = parseBusAddress(env.DBUS_SYSTEM_BUS_ADDRESS ?? '')
@@ -35,7 +35,7 @@ export function findBuses(kind: ManagerKind, env: Environment, uid: number): str
   return [...new Set([...parseBusAddress(env.DBUS_SESSION_BUS_ADDRESS ?? ''), `${runtimeDirectory(env, uid)}/bus`])]
 }
 
-/** Where the user's sockets are. */
+/** Returns the directory of the user's sockets. */
 export function runtimeDirectory(env: Environment, uid: number): string {
   return env.XDG_RUNTIME_DIR?.startsWith('/') ? env.XDG_RUNTIME_DIR : `/run/user/${uid}`
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// One call to systemd over D-Bus: connect, authenticate, ask, and wait for the job that the answer names. The socket is closed after it.
+// Makes a call to systemd over D-Bus: connect, authenticate, call, wait for the job in the answer, close.
 import { connect, type Socket } from 'node:net'
 import { type HutchError, quote } from '../errors/errors.ts'
 import { decodeMessage, encodeMessage, type Message, measureMessage, type Value } from './marshal.ts'
 
-/** A method of systemd's, with its arguments. */
+/** A method of systemd with its arguments. */
 export interface Call {
   interface: string
   member: string
@@ -12,13 +12,13 @@ export interface Call {
   args: Value[]
 }
 
-/** What came back: the answer's values, and how the job that it names ended. */
+/** The values of an answer, and the result of the job that it names. */
 export interface Answer {
   values: Value[]
   jobResult?: string
 }
 
-/** Why there was no answer: not reached (one line a socket), or refused by name. */
+/** The reason for no answer: unreachable (a line for each socket), or an error by name. */
 export type Failure =
   | { kind: 'unreachable'; tried: string[] }
   | { kind: 'refused'; errorName: string; text: string }
@@ -28,11 +28,11 @@ const name = 'org.freedesktop.systemd1'
 const object = '/org/freedesktop/systemd1'
 const bus = { path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus', destination: 'org.freedesktop.DBus' }
 const jobRemoved = `type='signal',sender='${name}',path='${object}',interface='${name}.Manager',member='JobRemoved'`
-/** What the D-Bus libraries wait. */
+/** Timeout of a call, as in the D-Bus libraries. Milliseconds. */
 const usualPatienceMs = 25_000
 const serials = { hello: 1, match: 2, call: 3 }
 
-/** Asks the first of these sockets that can be reached. `waitsForJob`: until the job that the answer names is over. */
+/** Calls the first reachable socket. With `waitsForJob`, waits until the job in the answer has ended. */
 export async function callSystemd(
   sockets: string[],
   call: Call,
@@ -62,7 +62,7 @@ function callAt(path: string, call: Call, waitsForJob: boolean, patienceMs: numb
       end(unreachable(errnoWords[error.code ?? ''] ?? error.message)),
     )
     socket.on('close', () => end(unreachable('the connection was closed')))
-    // an empty identity lets the bus go by the socket's own credentials: right in user namespaces, too
+    // an empty identity makes the bus use the socket's credentials, which are right in user namespaces, too
     socket.on('connect', () => socket.write('\0AUTH EXTERNAL\r\nDATA\r\n'))
     const finish = converse(socket, call, waitsForJob)
     socket.on('data', (chunk: Buffer) => {
@@ -82,7 +82,7 @@ const errnoWords: { [errno: string]: string } = {
   EACCES: 'this user may not connect to it (EACCES)',
 }
 
-/** Takes what arrives, piece by piece; gives the end, or why the bus is none, once it is known. */
+/** Consumes received bytes. Returns the answer, or the error of the bus, when it is complete. */
 function converse(
   socket: Socket,
   call: Call,
@@ -100,7 +100,7 @@ function converse(
     }
     if (message.kind === 'return' && message.replySerial === serials.call) reply = message
     const [, job, , result] = message.body
-    // only systemd itself may say how a job ended: its answer tells by which name it sends
+    // only systemd may report the end of a job; its answer tells the name that it sends from
     if (message.kind === 'signal' && message.member === 'JobRemoved' && message.signature === 'uoss')
       results.set(`${message.sender} ${job}`, String(result))
     if (!reply) return undefined
@@ -130,7 +130,7 @@ function converse(
   }
 }
 
-/** Asks for a property of systemd's manager. */
+/** Makes the call that reads a property of systemd's manager. */
 export function getProperty(property: string): Call {
   return {
     interface: 'org.freedesktop.DBus.Properties',
@@ -140,7 +140,7 @@ export function getProperty(property: string): Call {
   }
 }
 
-/** The text that `getProperty` asked for, when it is one. */
+/** Returns the text of a property from an answer. Returns undefined if it is not a text. */
 export function readProperty(answer: Answer | Failure): string | undefined {
   const variant = 'values' in answer ? answer.values[0] : undefined
   return Array.isArray(variant) && variant[0] === 's' ? (variant[1] as string) : undefined

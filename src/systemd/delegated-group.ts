@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way of a user's process into a group of that user's: cgroup-v2.rst, "Delegation Containment".
+// Brings a user's process to where it may enter that user's groups: cgroup-v2.rst, "Delegation Containment".
 import { commonGroup, readHost } from '../host/host.ts'
 import { effectiveUser } from '../host/passwd.ts'
 import { isWritable } from './failure.ts'
@@ -7,8 +7,8 @@ import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
 import { usualSlice } from './unit.ts'
 
 /**
- * The kernel lets a user move a process, or clone one, only between groups whose common ancestor is the user's. A login session's
- * are not, a scope of the user's own systemd is: so, where that stands in the way to `directory`, this process enters one.
+ * Enters a scope of the user's systemd if this process could not enter `directory` otherwise. A user may move or clone a
+ * process only between groups whose common ancestor the user owns, which is not so for a login session's group.
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
 export async function approachGroup(directory: string): Promise<void> {

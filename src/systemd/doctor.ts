@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What systemd offers here, as findings with remedies. Asks for a property and changes nothing.
+// Checks what systemd offers, as findings with remedies. Reads a property and changes nothing.
 import { quote } from '../errors/errors.ts'
 import type { Finding } from '../host/doctor.ts'
 import type { Host } from '../host/host.ts'
@@ -9,12 +9,12 @@ import { explainFailure } from './failure.ts'
 import { isSystemdTree } from './scope.ts'
 import { usualSlice } from './unit.ts'
 
-/** The group from which jobs get their controllers on a machine that systemd runs. */
+/** Returns the group from which jobs get controllers on a machine with systemd. */
 export function findSystemdPlace(host: Host): string | undefined {
   return isSystemdTree(host) ? usualSlice(host.unified!.mount, host.uid).controllers : undefined
 }
 
-/** Whether systemd can be asked for scopes, and what follows for where groups go. */
+/** Checks whether systemd gives scopes, and where groups go then. */
 export async function inspectSystemd(host: Host): Promise<Finding[]> {
   if (!isSystemdTree(host))
     return [{ title: 'systemd', state: 'ok', found: 'does not manage the groups here: no request is needed' }]

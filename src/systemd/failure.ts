@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words for a systemd that gave no scope: what was tried, why it failed, and how to get it.
+// Explains why systemd gave no scope: what was tried, why it failed, and what helps.
 
 import { accessSync, constants, existsSync } from 'node:fs'
 import { fail, type HutchError, quote } from '../errors/errors.ts'
@@ -8,7 +8,7 @@ import { effectiveUser } from '../host/passwd.ts'
 import { type ManagerKind, runtimeDirectory } from './address.ts'
 import type { Failure } from './bus.ts'
 
-/** What was wanted: in words, of whom, and the group that this process is in. */
+/** The request in words, its systemd, and this process's group. */
 interface Wanted {
   what: string
   kind: ManagerKind
@@ -16,7 +16,7 @@ interface Wanted {
   own: string | undefined
 }
 
-/** Explains why there is no scope. */
+/** Returns the error for a missing scope. */
 export function explainFailure(failure: Failure, { what, kind, unit, own }: Wanted): HutchError {
   if (failure.kind === 'invalid') return failure.error
   if (failure.kind === 'refused' && !/\.(ServiceUnknown|NameHasNoOwner)$/.test(failure.errorName))
@@ -44,7 +44,7 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
   })
 }
 
-/** How to have a bus, judged by what is there and what is not. */
+/** Returns how to get a bus, from what this machine has. */
 function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): string {
   if (kind === 'system')
     return `install and start dbus: apt-get install dbus; or name a group with ${optionOfRun('parent')}`
@@ -62,7 +62,7 @@ function refusalRemedy(errorName: string, kind: ManagerKind): string {
   return `see systemctl status, or name a group that is yours with ${optionOfRun('parent')}`
 }
 
-/** Whether this user may make groups there. */
+/** Returns whether this user may create groups there. */
 export function isWritable(directory: string): boolean {
   try {
     accessSync(directory, constants.W_OK)

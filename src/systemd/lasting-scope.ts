@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A scope for groups that outlast the command that makes them. systemd removes a scope without processes, so one that does nothing holds it.
+// Creates a scope for groups that outlive their command. systemd removes an empty scope, so a keeper process holds it.
 import { spawn } from 'node:child_process'
 import { isGroup, readChildren, readGroupFile, readWords } from '../cgroup/files.ts'
 import { fail, quote } from '../errors/errors.ts'
@@ -13,13 +13,13 @@ import { isBelowUnit, usualSlice } from './unit.ts'
 
 const unit = 'hutch.scope'
 
-/** Whether groups of bare names belong into that scope here: systemd keeps the tree, and this process has no part of it yet. */
+/** Returns whether groups without a path belong into that scope: systemd manages the tree and this process has no delegated part. */
 export function needsKeeper(host: Host): boolean {
   return isSystemdTree(host) && host.home === undefined && !isBelowUnit(host.unified!.own)
 }
 
 /**
- * The group of `hutch.scope`, delegated to this user and made if it is not there.
+ * Returns the group of `hutch.scope`, delegated to this user. Creates the scope if it is missing.
  * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
  */
 export async function keepScope(): Promise<string> {
@@ -57,7 +57,7 @@ async function holdScope(host: Host, pid: number): Promise<string> {
   return directory
 }
 
-/** Ends the keeper when no group is left but its own: then systemd removes the scope. */
+/** Ends the keeper if only its own group is left. systemd then removes the scope. */
 export function releaseScope(host: Host): void {
   if (!isSystemdTree(host)) return
   const directory = scopeDirectory(host)
@@ -66,6 +66,6 @@ export function releaseScope(host: Host): void {
     try {
       process.kill(Number(pid), 'SIGTERM')
     } catch {
-      // it ended by itself
+      // the keeper has ended already
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// D-Bus messages as bytes, both ways: the D-Bus specification, "Marshaling" and "Message Protocol". Pure; what comes in is hostile.
+// Encodes and decodes D-Bus messages: D-Bus specification, "Marshaling" and "Message Protocol". Pure. Input is untrusted.
 import { fail } from '../errors/errors.ts'
 
-/** Numbers, texts and booleans as they are; x and t as bigint; arrays, structs and dictionary entries as lists; a variant as [signature, value]. */
+/** A D-Bus value. x and t are bigint; arrays, structs and dictionary entries are lists; a variant is [signature, value]. */
 export type Value = number | bigint | string | boolean | Value[]
 
-/** A message, with those header fields that a client needs. */
+/** A message with the header fields that a client needs. */
 export interface Message {
   kind: 'call' | 'return' | 'error' | 'signal'
   serial: number
@@ -33,7 +33,7 @@ const fieldCodes: { [code: number]: [name: TextField | 'replySerial', type: stri
   8: ['signature', 'g'],
 }
 
-/** More than systemd ever answers to what hutch asks; the protocol itself allows 128 MiB. */
+/** Maximum length of an answer, above any answer to hutch's calls. The protocol allows 128 MiB. */
 const longestMessage = 2 ** 20
 const deepest = 32
 
@@ -42,7 +42,7 @@ const alignments: { [type: string]: number } = { ...widths, s: 4, o: 4, a: 4, '(
 
 const bad = (why: string) => fail('SYSTEMD_ANSWER_INVALID', { why })
 
-/** A signature's complete types: `sa(sv)u` is s, a(sv), u. @throws SYSTEMD_ANSWER_INVALID */
+/** Splits a signature into complete types: `sa(sv)u` is s, a(sv), u. @throws SYSTEMD_ANSWER_INVALID */
 export function splitSignature(signature: string): string[] {
   if (signature.length > 255) throw bad('a signature is longer than 255 characters')
   const types: string[] = []
@@ -69,7 +69,7 @@ function endOfType(signature: string, at: number, depth: number): number {
   return at + 1
 }
 
-/** The bytes of a message, little-endian. */
+/** Encodes a message, little-endian. */
 export function encodeMessage(message: Message): Uint8Array {
   const body: number[] = []
   const types = splitSignature(message.signature ?? '')
@@ -120,7 +120,7 @@ function numberBytes(type: string, width: 1 | 2 | 4 | 8, value: Value): Uint8Arr
   return new Uint8Array(view.buffer, 0, width)
 }
 
-/** How long the message is that begins here; undefined until its first 16 bytes are there. @throws SYSTEMD_ANSWER_INVALID */
+/** Returns the length of the message at the start of the buffer. Returns undefined before its first 16 bytes arrive. @throws SYSTEMD_ANSWER_INVALID */
 export function measureMessage(bytes: Uint8Array): number | undefined {
   if (bytes.length < 16) return undefined
   if (bytes[0] !== 0x6c && bytes[0] !== 0x42) throw bad('a message begins with neither l nor B')
@@ -139,7 +139,7 @@ interface Reader {
   at: number
 }
 
-/** One whole message. @throws SYSTEMD_ANSWER_INVALID */
+/** Decodes a complete message. @throws SYSTEMD_ANSWER_INVALID */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (measureMessage(bytes) !== bytes.length) throw bad('a message is cut short')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

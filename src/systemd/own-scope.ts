@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Good manners on a machine that systemd runs: before its first job the CLI's process goes into a scope of its own.
+// Moves the CLI's process into a scope of its own before its first job, as systemd's delegation rules require.
 import { HutchError } from '../errors/errors.ts'
 import { type Host, leafName, readHost, settleHost } from '../host/host.ts'
 import type { Spec } from '../options/spec.ts'
@@ -8,11 +8,11 @@ import { isWritable } from './failure.ts'
 import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
 import { enclosingScope, enclosingSlice, isBelowUnit, scopeName } from './unit.ts'
 
-/** What of a run matters here. */
+/** The properties of a run that decide whether it needs a scope. */
 type Wants = Pick<Spec, 'limits' | 'parent' | 'evacuate'>
 
 /**
- * Moves this process into a scope where its jobs need one. Gives a note when root's jobs have to do without.
+ * Moves this process into a scope if its jobs need one. Returns a note if root's jobs must work without.
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
 export async function settle(wants: Wants): Promise<string | undefined> {
@@ -30,7 +30,7 @@ export async function settle(wants: Wants): Promise<string | undefined> {
   }
 }
 
-/** Only looks: plans made from now on are those of a process in the scope that `settle` would ask for. Gives that scope's group. */
+/** Previews: later plans are made as if this process were in its scope. Changes nothing. Returns the scope's group. */
 export function pretendSettled(wants: Wants): string | undefined {
   const host = findUnsettled(wants)
   if (!host) return undefined
@@ -39,7 +39,7 @@ export function pretendSettled(wants: Wants): string | undefined {
   return home
 }
 
-/** This host, when a scope has to be asked for. In a leaf beside the jobs of another hutch process, its scope does. */
+/** Returns the host if a scope is needed. A process in a leaf beside jobs of another hutch uses that hutch's scope. */
 function findUnsettled(wants: Wants): Host | undefined {
   if (wants.parent !== undefined || !isSystemdMachine()) return undefined
   const host = readHost()
@@ -52,8 +52,8 @@ function findUnsettled(wants: Wants): Host | undefined {
 }
 
 /**
- * Root's jobs must not stand in the units of systemd; a user's need a group only for limits; and neither where one was already divided up.
- * Root in a user namespace, whom the tree does not belong to, is such a user.
+ * Returns whether jobs need a scope. Root's jobs must not be in systemd's units. A user's jobs need a group only for limits.
+ * Neither needs one in a delegated group. Root in a user namespace that does not own the tree counts as a user.
  */
 function needsScope(host: Host, own: string, wants: Wants): boolean {
   if (isBelowUnit(own)) return false
