@@ -9,7 +9,7 @@ export interface OuterLimit {
   value: string
 }
 
-/** Files that limit a whole subtree, of all controllers. */
+/** Names of files whose limit applies to a whole subtree. */
 const limiting = /^(?!cgroup\.)[\w.]+\.(max|high)$|^cpuset\.(cpus|mems)$/
 
 /** Returns whether the text of such a file sets a limit. `max`, `max 100000` and `8:0 rbps=max wbps=max` do not. */

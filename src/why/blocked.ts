@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is there and does not run: frozen with its group, stopped by a signal or a debugger, or waiting in the kernel. Pure but for the reading.
+// Finds processes that do not run: frozen with their group, stopped by a signal or a debugger, or blocked in the kernel.
 import { readFileSync } from 'node:fs'
 import { findLevels } from '../cgroup/ancestors.ts'
 import { readMany } from '../cgroup/files.ts'
@@ -10,13 +10,13 @@ import type { Line } from '../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import type { ProcessFacts } from './process.ts'
 
-/** A group that somebody froze. */
+/** A frozen group. */
 export interface Frozen {
   path: string
   whose: 'own' | 'ancestor'
 }
 
-/** Of a group and those above it, nearest first; each hierarchy that freezes has a group of its own. */
+/** Returns the frozen groups among a group and its ancestors, nearest first. Each hierarchy with a freezer has a group of its own. */
 export function readFrozen(host: Host, place: Place): Frozen[] {
   const levels = ['', ...(host.v1.freezer ? ['freezer'] : [])].flatMap((controller) =>
     findLevels(host, place, controller).map((level, i) => ({ ...level, whose: i === 0 ? 'own' : 'ancestor' }) as const),
@@ -31,12 +31,12 @@ export function readFrozen(host: Host, place: Place): Frozen[] {
     .map(({ path, whose }) => ({ path, whose }))
 }
 
-/** Where the kernel lets tasks wait that are above memory.high: its count tells of that. */
+/** Kernel function in which tasks above memory.high wait. The count of memory.high reports these tasks. */
 const overHigh = 'mem_cgroup_handle_over_high'
-/** Long enough that what waits for a disk that works has gone on. */
+/** Time between two reads, enough for a working disk to answer. Milliseconds. */
 const shortWait = 100
 
-/** Of processes that wait in the kernel, those that still do at a second look, and for what. */
+/** Returns the processes that are blocked in the kernel at two reads, and what they wait for. */
 export function readWaiting(processes: readonly ProcessFacts[]): { process: ProcessFacts; where: string }[] {
   const look = ({ pid }: ProcessFacts) => {
     const [state, where, used] = [read(pid, 'stat'), read(pid, 'wchan'), read(pid, 'schedstat')]
@@ -59,7 +59,7 @@ function read(pid: number, file: string): string {
   }
 }
 
-/** `name` is of what was asked for; what is frozen looks stopped, so that nothing else is said of it. */
+/** Explains processes that do not run. `name` names the target. Frozen processes look stopped, so a frozen group has no other cause. */
 export function stuckCauses(
   name: string,
   frozen: readonly Frozen[],

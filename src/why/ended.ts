@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a process ended that is over: by its wait status while its parent has not asked for it, and by the kernel's log. Called by why.ts.
+// Finds how an ended process ended: from its wait status while it is a zombie, and from the kernel's log. Called by why.ts.
 import { constants } from 'node:os'
 import { readChain } from '../cgroup/ancestors.ts'
 import { placeOf, present } from '../cgroup/group-paths.ts'
@@ -17,18 +17,18 @@ import type { LogFacts } from './kernel-log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
 import type { ProcessFacts } from './process.ts'
 
-/** All that is known of the end of a process. */
+/** The known facts about the end of a process. */
 interface KnownEnd {
   pid: number
   process?: ProcessFacts
   status: number
-  /** Its number; 0 for none. */
+  /** The process id; 0 if unknown. */
   signal: number
   kill?: KernelKill
   fault?: KernelFault
 }
 
-/** Returns how a process ended; nothing for one that runs, that exited with 0, or of which nothing is known. */
+/** Returns how a process ended. Returns undefined if it runs, exited with 0, or left no trace. */
 export function endCauses(host: Host, pid: number, log: LogFacts, process: ProcessFacts | undefined): WhyCause[] {
   if (process && !process.zombie) return []
   const end = knownEnd(pid, log, process)
@@ -43,7 +43,7 @@ export function endCauses(host: Host, pid: number, log: LogFacts, process: Proce
   return makers[kind]?.(end, host) ?? []
 }
 
-/** Numbers are given again: of a process that began later, the log means another. */
+/** Returns the known end of a process. Ignores log events older than the process, because process ids are reused. */
 function knownEnd(pid: number, log: LogFacts, process: ProcessFacts | undefined): KnownEnd | undefined {
   const { since = 0, signal, status = 0 } = process ?? {}
   const newest = <Entry extends { pid: number; at: number }>(entries: readonly Entry[]) =>
@@ -55,7 +55,7 @@ function knownEnd(pid: number, log: LogFacts, process: ProcessFacts | undefined)
   return process && { ...ended, signal: signal ?? 0 }
 }
 
-/** The signal that the kernel sends for a fault: arch/x86/kernel/traps.c. */
+/** Signal that the kernel sends for each fault: arch/x86/kernel/traps.c. */
 function signalOf({ what }: KernelFault): number {
   const { SIGFPE, SIGILL, SIGSEGV, SIGTRAP } = constants.signals
   if (what.startsWith('trap invalid opcode')) return SIGILL
@@ -67,7 +67,7 @@ const makers: { [K in CauseKind]?: (end: KnownEnd, host: Host) => WhyCause[] } =
   oom: ({ pid, kill }, host) => {
     const path = kill!.group ?? ''
     const place = path === '' || host.layout === 'none' ? undefined : present(placeOf(host, path))
-    // the group's counts are of others, too
+    // the group's counts include other processes
     const levels = place ? readChain(host, place).memory.map(({ kills: _, ...level }) => level) : []
     const name = `process ${pid} (${quote(kill!.name)})`
     const end = { status: null, signal: 'SIGKILL', from: 'kernel' } as const
@@ -128,12 +128,12 @@ function nameOf({ pid, name }: ProcessFacts): string {
   return `process ${pid} (${quote(name)})`
 }
 
-/** Its parent has not asked yet, so the kernel still has how it ended, for who may look at it. */
+/** Explains a zombie. The kernel keeps its wait status until its parent collects it. */
 function waiting({ parent }: ProcessFacts): Line {
   return ['parent', `process ${parent}: until the parent waits for it, or ends, the process id stays in use`]
 }
 
-/** Of a process that is gone and of which nothing is known. */
+/** Explains a process that is gone and left no trace. */
 export function goneProcess(pid: number, log: LogFacts): WhyCause {
   const readable = log.readable && log.samePids
   const { kind } = decide(restRows, { ...noFacts(), unread: Number(!readable) })
@@ -143,7 +143,7 @@ export function goneProcess(pid: number, log: LogFacts): WhyCause {
   ]
   return {
     kind,
-    // what the log has lost, and RLIMIT_CPU, leave no trace
+    // overwritten records and RLIMIT_CPU leave no trace
     confidence: known ? 'likely' : 'unknown',
     ...(log.limits[0] !== undefined && { wouldTell: log.limits[0] }),
     cause: known ? 'not-kernel' : 'unknown',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report of a run, with what the kernel's log still has of its group.
+// Explains a run from its report and from the kernel's log of its group.
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fail, HutchError } from '../errors/errors.ts'
@@ -11,7 +11,7 @@ import { killsIn, readLog } from './kernel-log.ts'
 import { memoryCauses } from './memory.ts'
 import { type Report, reportCauses } from './report.ts'
 
-/** `path` is that of its group. */
+/** Explains a report. `path` is the path of its group. */
 export function explainReport(report: Report, name: string, path: string | undefined): Found {
   const log = readLog()
   const kills = path === undefined ? [] : killsIn(log, path, true)
@@ -25,10 +25,10 @@ export function explainReport(report: Report, name: string, path: string | undef
   }
 }
 
-/** Victims and times, which the report does not have, and advice for Node. */
+/** Adds victims and times, which a report of version 1 lacks, and advice for Node. */
 function withLog(cause: WhyCause, report: Report, path: string, kills: ReturnType<typeof killsIn>): WhyCause {
   if (cause.cause !== 'oom') return cause
-  // the report has its victims since it was made by version 2
+  // reports of version 2 have victims
   const wanted = new Set(['by hand', 'log', ...(report.cause?.victims ? [] : ['victim'])])
   const told = memoryCauses({ name: '', path, levels: [], below: [], kills }).at(0)
   const more = told?.evidence.filter(([label]) => wanted.has(label)) ?? []
@@ -43,14 +43,14 @@ function withLog(cause: WhyCause, report: Report, path: string, kills: ReturnTyp
   const isVictim = report.cause ? isNodeVictim(report.cause) : isNode(report.command)
   if (own === undefined || !isVictim) return extended
   const advised = addAdvice(extended, own, parseHeapFlag(report.command), isNode(report.command) ? 'argv' : 'nothing')
-  // a report of version 2 has the advice in its remedy
+  // reports of version 2 have the advice in their remedies
   return report.cause && cause.remedy !== undefined ? { ...advised, remedy: cause.remedy } : advised
 }
 
-/** A report is small; more is something else. */
+/** Maximum size of a report. A larger file is not a report. */
 const longestReport = 4 * 2 ** 20
 
-/** Whether there is a regular file. */
+/** Returns whether the path is a regular file. */
 export function isFile(path: string): boolean {
   try {
     return !path.includes('\0') && statSync(encodePath(path)).isFile()
@@ -59,7 +59,7 @@ export function isFile(path: string): boolean {
   }
 }
 
-/** Its text. @throws FILE_REFUSED, REPORT_INVALID */
+/** Reads a report's text. @throws FILE_REFUSED, REPORT_INVALID */
 export function readReport(path: string): string {
   let fd: number | undefined
   try {

@@ -1,75 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `why` answers.
+// The types of `why`'s answer.
 import type { Cause, CauseKind, Confidence, JobEnd } from '../verdict/cause.ts'
 import type { Line } from '../verdict/limit-words.ts'
 import type { Reason } from '../verdict/result.ts'
 
-/** A process that the kernel killed, as its log tells it. Bytes. */
+/** A process that the kernel killed, from its log. Sizes in bytes. */
 export interface Victim {
   pid: number
   name: string
-  /** ISO 8601. */
+  /** Time of the kill, ISO 8601. */
   at: string
   anon: number
   file: number
   shmem: number
   pageTables?: number
-  /** The group that it was in. */
+  /** The process's group. */
   group?: string
 }
 
-/** One thing that stopped or slowed it, the kernel's figures for it, and what to do. */
+/** A cause that stopped or slowed the target, with the kernel's figures and a remedy. */
 export interface WhyCause {
-  /** As `Cause` has it. */
+  /** The same as in `Cause`. */
   kind: CauseKind
   confidence: Confidence
-  /** What would make it certain. */
+  /** What would make the cause certain. */
   wouldTell?: string
-  /** How a process ended, if that is known. */
+  /** How the process ended. Absent if unknown. */
   end?: JobEnd
   /**
-   * A run's reason, or: throttled by cpu.max; slowed by memory.high; disk-full; fault, a signal that the program brought
-   * on itself; stuck, it is there and does not run; oomd, systemd-oomd killed it; not-kernel, it is over, all that could have been hit was read, and
-   * no limit and no kill of the kernel ended it; none, it is there and nothing is known to have stopped it; unknown, what could tell may not be read.
+   * A run's reason, or one of: `throttled` by cpu.max; `slowed` by memory.high; `disk-full`; `fault`, a signal that the program
+   * caused; `stuck`, it exists and does not run; `oomd`, systemd-oomd killed it; `not-kernel`, it ended, all limits were read, and
+   * neither a limit nor the kernel ended it; `none`, it exists and nothing is known to hold it; `unknown`, the evidence is not readable.
    */
   cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'stuck' | 'oomd' | 'not-kernel' | 'none' | 'unknown'
   /** The limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high, cgroup.freeze. */
   limit?: string
-  /** Whose it is: the group's own, a group's above or below it, or the host's. */
+  /** The level of the limit: the group itself, a group above or below it, or the host. */
   whose?: 'own' | 'ancestor' | 'below' | 'host'
-  /** The group that has this limit. */
+  /** The group with this limit. */
   group?: string
-  /** The limit's value, where it is a number of bytes. */
+  /** The limit's value in bytes, if it counts bytes. */
   maximum?: number
-  /** How often. */
+  /** Number of events. */
   count?: number
-  /** When it last happened, if that is known: ISO 8601. */
+  /** Time of the last event, ISO 8601. Absent if unknown. */
   last?: string
   victims?: Victim[]
   headline: string
-  /** Label and text, a line each. */
+  /** Evidence: label and text of each line. */
   evidence: Line[]
   remedy?: string
 }
 
-/** What is known of the end of a process, a group or a run. */
+/** The known facts about why a process, a group or a run ended or does not run. */
 export interface Explanation {
   target: {
     kind: 'process' | 'group' | 'report'
-    /** As it was given. */
+    /** The target as the caller named it. */
     name: string
-    /** Whether it is still there: a process that runs, a group that exists. */
+    /** Whether the process runs or the group exists. */
     there: boolean
-    /** Its group. */
+    /** The target's group. */
     path?: string
   }
-  /** The weightiest, as results and reports have it; of a report with a cause that one. */
+  /** The most important cause, as in results and reports. For a report with a cause: that cause. */
   cause: Cause
-  /** At least one, the weightiest first. */
+  /** All causes, at least one, the most important first. */
   causes: WhyCause[]
-  /** What could not be looked at, and so is not said. */
+  /** Evidence that could not be read. */
   unknown: string[]
 }
 
-/** An explanation before its weightiest cause was chosen. */
+/** An explanation before its most important cause is chosen. */
 export type Found = Omit<Explanation, 'cause'> & { cause?: Cause | undefined }

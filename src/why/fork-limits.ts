@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which of the four limits refused a fork: pids.max at some level, RLIMIT_NPROC, threads-max or pid_max. Pure.
+// Decides which limit refused a fork: pids.max at some level, RLIMIT_NPROC, threads-max or pid_max. Pure.
 import type { PidsLevel } from '../cgroup/ancestors.ts'
 import { quote } from '../text/quote.ts'
 import { choosePidsLevel, levelWouldTell, type PidsCount } from '../verdict/attribute.ts'
@@ -8,34 +8,34 @@ import type { WhyCause } from './explanation.ts'
 import { formatTime } from './memory.ts'
 import { raise } from './raise-command.ts'
 
-/** What is known of a group, its processes and the host. */
+/** The facts about a group, its processes and the host. */
 export interface TaskFacts {
   name: string
   levels: readonly PidsLevel[]
   below: readonly PidsLevel[]
-  /** When the log first tells of a refused fork in it: milliseconds since the epoch. */
+  /** Time of the first logged refusal in the group. Milliseconds since the epoch. */
   firstRefused?: number
-  /** When the log last tells of a refused fork in a group below it, also one that is gone. */
+  /** Time of the last logged refusal in a group below, including removed groups. */
   lastRefusedBelow?: number
-  /** The log goes back to the boot: what it does not tell has not happened. */
+  /** The log is complete since the boot: an event that is missing did not happen. */
   logComplete?: boolean
-  /** Of a process in it that is held to it: the soft limit, and how many tasks its user has. */
+  /** RLIMIT_NPROC of a process that it applies to: the soft limit and its user's number of tasks. */
   user?: { pid: number; uid: number; limit: number; tasks: number }
-  /** Of the whole machine. */
+  /** Tasks of the whole machine. */
   host?: { tasks: number; threadsMax: number; pidMax: number }
 }
 
-/** The limits that refused forks, or refuse them now. */
+/** Returns the limits that refused forks or refuse them now. */
 export function taskCauses(facts: TaskFacts): WhyCause[] {
   return [...groupCauses(facts), ...fullCauses(facts)]
 }
 
-/** Limits that are not a group's and have no room now. */
+/** Returns the full limits that do not belong to a group. */
 export function fullCauses(facts: TaskFacts): WhyCause[] {
   return [...userCause(facts), ...hostCauses(facts)]
 }
 
-/** Refused forks of the group or of groups below it, and 1 for one that only the log tells of. */
+/** Returns the number of refused forks of the group and below it; 1 if only the log reports a refusal. */
 export function countRefused(facts: TaskFacts): number {
   return groupCauses(facts).reduce((sum, { count = 1 }) => sum + count, 0)
 }
@@ -45,12 +45,12 @@ function groupCauses(facts: TaskFacts): WhyCause[] {
   const [own, ...above] = levels
   if (!own) return []
   if (own.deniedHere !== undefined) {
-    // each level tells of its own limit
+    // each level reports its own limit
     const inside = below.filter((level) => (level.deniedHere ?? 0) > 0)
     const refusing = [own, ...inside, ...(isLogged(facts) ? above : [])].filter(({ deniedHere = 0 }) => deniedHere > 0)
     return refusing.map((level) => makeCause(facts, level, level.deniedHere!, sure))
   }
-  // the group of the task that wanted to fork tells, whichever level refused
+  // the counter of the forking task's group increases, whichever level refused
   const asked = (own.denied ?? 0) > 0 ? own : below[0]
   if (!asked) return refusedBelow(facts)
   const denied = [own, ...below].reduce((sum, level) => sum + (level.denied ?? 0), 0)
@@ -65,7 +65,7 @@ function groupCauses(facts: TaskFacts): WhyCause[] {
 type Sure = Pick<WhyCause, 'confidence' | 'wouldTell'>
 const sure: Sure = { confidence: 'certain' }
 
-/** Whether the kernel's log tells of a refused fork in the group or below it. */
+/** Returns whether the kernel's log reports a refused fork in the group or below it. */
 function isLogged({ firstRefused, lastRefusedBelow }: TaskFacts): boolean {
   return firstRefused !== undefined || lastRefusedBelow !== undefined
 }
@@ -77,8 +77,8 @@ function countOf({ path, max, peak, current }: PidsLevel): PidsCount {
 }
 
 /**
- * From Linux 6.11 on a group counts the forks that its limit refuses, whoever below asked. Without the whole log it is unknown whose those of a
- * group above were.
+ * Since Linux 6.11 a group counts the forks that its limit refuses to any task below it. Without the whole log, the refused task
+ * of a group above is unknown.
  */
 export function refusedAbove(facts: TaskFacts): WhyCause[] {
   const [own, ...above] = facts.levels
@@ -126,7 +126,7 @@ function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, 
   }
 }
 
-/** Kernels before 6.11, and v1: the group that wanted to fork has taken its count along, and the log still has that it was refused. */
+/** Before Linux 6.11, and on v1: the count went with the removed group, and only the log still shows the refusal. */
 function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[] {
   const full = levels.find(
     ({ max, peak, current }) => max !== undefined && Math.max(peak ?? 0, current ?? 0) >= Number(max),
@@ -157,7 +157,7 @@ function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[]
   ]
 }
 
-/** Kernels before 6.11, and v1: the count says that a fork was refused, and not where. */
+/** Before Linux 6.11, and on v1: the count shows that a fork was refused, but not at which level. */
 function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], denied: number, found: Sure): WhyCause {
   return {
     kind: 'fork-refused',
@@ -178,7 +178,7 @@ function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], 
   }
 }
 
-/** The kernel counts no refusals by the other three: what is full now is told as such. */
+/** Reports limits that are full now, because the kernel counts no refusals by the other three. */
 function userCause({ user }: TaskFacts): WhyCause[] {
   if (!user || user.tasks < user.limit) return []
   const more = Math.max(user.limit, user.tasks) * 2
@@ -199,7 +199,7 @@ function userCause({ user }: TaskFacts): WhyCause[] {
   ]
 }
 
-/** From a full turn of the numbers on, the first 300 are not given again. */
+/** Process ids below this are reserved after the ids wrap around (RESERVED_PIDS). */
 const reservedPids = 300
 
 function hostCauses({ host }: TaskFacts): WhyCause[] {
@@ -214,7 +214,7 @@ function hostCauses({ host }: TaskFacts): WhyCause[] {
     cause: 'pids',
     limit,
     whose: 'host',
-    // which numbers are free cannot be seen
+    // free ids are not visible
     headline: `forks are ${limit === 'pid_max' ? 'about to be refused' : 'refused now'}: this host has as many tasks as ${limit} allows`,
     evidence: [
       [limit, `${most}   now ${tasks}   (of all users and groups)`],

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// File systems that a process sees and that are full. Pure but for `readFull`.
+// Finds the full file systems that a process sees. Pure, except for `readFull`.
 import { statfsSync } from 'node:fs'
 import { quote, shellWord } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import type { WhyCause } from './explanation.ts'
 
-/** A file system that can be written, as a process sees it. */
+/** A writable file system as a process sees it. */
 export interface WritableMount {
   directory: string
   type: string
 }
 
-/** Asking these how full they are never waits for another machine or process. */
+/** File systems whose usage can be read without waiting for another machine or process. */
 const local = new Set(['tmpfs', 'ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'f2fs', 'overlay'])
 
-/** From the text of /proc/PID/mountinfo; of several at one place, the last. */
+/** Parses /proc/PID/mountinfo. Of several mounts on one directory, the last counts. */
 export function parseWritable(mountinfo: string): WritableMount[] {
   const found = new Map<string, WritableMount & { writable: boolean }>()
   for (const line of mountinfo.split('\n')) {
@@ -30,7 +30,7 @@ export function parseWritable(mountinfo: string): WritableMount[] {
     .map(({ directory, type }) => ({ directory, type }))
 }
 
-/** How full one is. Bytes and inodes. */
+/** Usage of a file system: bytes and inodes. */
 export interface Fullness extends WritableMount {
   size: number
   free: number
@@ -38,13 +38,13 @@ export interface Fullness extends WritableMount {
   freeInodes: number
 }
 
-/** Those that are full for `pid`, at most so many. */
+/** Returns the full file systems of `pid`, up to a maximum number. */
 const mostMounts = 200
 const statfsTmpfs = 0x01021994
 
 /**
- * A path below /proc/PID/root may be a link by now, put there by that process: it can only have another file system of this
- * kind looked at.
+ * Reads the usage of a path below /proc/PID/root. The process may replace the path by a link, which can only lead to another
+ * file system of the same kinds.
  */
 export function readFull(pid: number, mounts: readonly WritableMount[]): Fullness[] {
   return mounts.slice(0, mostMounts).flatMap((mount): Fullness[] => {
@@ -60,12 +60,12 @@ export function readFull(pid: number, mounts: readonly WritableMount[]): Fullnes
   })
 }
 
-/** A writer fills a file system to its last page. */
+/** Returns whether a file system is full: less than 64 KiB or no inode is free. */
 function isFull({ free, inodes, freeInodes }: Fullness): boolean {
   return free < 65_536 || (inodes > 0 && freeInodes === 0)
 }
 
-/** What a full file system means to who writes there. */
+/** Explains what a full file system does to a writer. */
 export function diskCauses(name: string, pid: number, full: readonly Fullness[]): WhyCause[] {
   return full.map(({ directory, type, size, free, inodes, freeInodes }) => {
     const names = free >= 65_536 && freeInodes === 0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads all that is to be known of a group or of one process in it, and computes the figures that foundRows and restRows ask for. Called by group.ts.
+// Reads the facts of a group or of one of its processes, and computes the figures for foundRows and restRows. Called by group.ts.
 import { statSync } from 'node:fs'
 import { type Chain, readChain } from '../cgroup/ancestors.ts'
 import { readMany, walkGroups } from '../cgroup/files.ts'
@@ -16,34 +16,34 @@ import { type DaemonKill, readDaemonKills } from './oomd.ts'
 import { isThrashing, stallOf } from './pressure.ts'
 import { countTasks, type ProcessFacts, readProcess, readTaskLimits } from './process.ts'
 
-/** What was read of a group, or of a process and its group. */
+/** The facts of a group, or of a process and its group. */
 export interface Looked {
   place: Place
   chain: Chain
-  /** The process that was asked for. */
+  /** The target, if it is a process. */
   one?: ProcessFacts
-  /** Processes in the group and below it are there. */
+  /** Whether the group or its descendants have processes. */
   populated: boolean
-  /** Tasks that are there now, or the most that there were. */
+  /** Current number of tasks, or the peak. */
   taskCount: number
   processes: readonly ProcessFacts[]
-  /** It is the root of the v2 tree: its pressure is that of the machine. */
+  /** Whether the group is the root of the v2 tree, whose pressure is the machine's. */
   whole: boolean
   memory: MemoryFacts
   tasks: TaskFacts
-  /** Full file systems, by the process that sees them. */
+  /** Full file systems by the process that sees them. */
   full: readonly { pid: number; mounts: readonly Fullness[] }[]
   frozen: readonly Frozen[]
   waiting: readonly { process: ProcessFacts; where: string }[]
   daemon: readonly DaemonKill[]
-  /** What could have been hit and cannot be read. */
+  /** Limits that may have been hit but are not readable. */
   unread: readonly string[]
 }
 
-/** Of a group's processes, so many are looked at. */
+/** Maximum number of a group's processes that are examined. */
 const maxProcesses = 32
 
-/** Reads it all now. `one` is the process that was asked for; without it all processes in the group are looked at. */
+/** Reads the facts. `one` is the target process. Without it, all processes of the group are examined. */
 export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): Looked {
   const chain = readChain(host, place)
   const pids = one ? [one.pid] : membersOf(host, place)
@@ -66,13 +66,13 @@ export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts
   }
 }
 
-/** Computes the figures. */
+/** Computes the figures for the decision lists. */
 export function computeFound(looked: Looked): Facts {
   const { chain, memory, tasks, one, processes, frozen, daemon, whole } = looked
   return {
     ...noFacts(),
     frozen: frozen.length,
-    // what is frozen looks stopped or blocked
+    // frozen processes look stopped or blocked
     stopped: frozen.length > 0 ? 0 : processes.filter(({ state }) => state === 'T' || state === 't').length,
     blocked: frozen.length > 0 ? 0 : looked.waiting.length,
     oomKills: countKills(memory),
@@ -95,7 +95,7 @@ export function computeFound(looked: Looked): Facts {
   }
 }
 
-/** Limits of groups that were reached without a counted kill or refusal, in words. */
+/** Describes limits of groups that were reached without a counted kill or refusal. */
 export function reachedLimits({ memory, pids }: Chain): string[] {
   return [
     ...memory
@@ -109,14 +109,14 @@ export function reachedLimits({ memory, pids }: Chain): string[] {
 
 const overwritten = "the kernel's log does not go back to the creation of this group"
 
-/** Whether a group was there before the oldest record of the log. cgroupfs keeps no time of birth: a directory's change time is that of its first look-up. */
+/** Returns whether a group is older than the log. cgroupfs has no birth time; a directory's change time is that of its first lookup. */
 function isOlder(directory: string, since: number | undefined): boolean {
   if (since === undefined) return false
   const { ctimeMs } = statSync(directory, { throwIfNoEntry: false }) ?? {}
   return ctimeMs === undefined || ctimeMs < since
 }
 
-/** A group of v1 that is gone took its counts along, and so did one of v2 before Linux 6.11 that of its refused forks: the log has them. */
+/** Returns the evidence that the log has lost. Removed v1 groups took their counts along, and before Linux 6.11 v2 groups their refused forks. */
 function unreadOf({ memory, pids }: Chain, log: LogFacts, place: Place): string[] {
   const lost = [place.directories.memory, place.directories.pids, place.directories['']].some(
     (directory) => directory !== undefined && isOlder(directory, log.since),
@@ -141,21 +141,21 @@ function isWhole(levels: readonly { path: string }[]): boolean {
   return levels[0]?.path === '/'
 }
 
-/** A group of each hierarchy has its own path, which may differ between them. */
+/** Returns the group's path in the hierarchy of these levels. The paths of a group can differ between hierarchies. */
 export function nameOf(levels: readonly { path: string }[], place: Place): string {
   return quote(levels[0]?.path ?? place.path)
 }
 
 function memoryFacts(chain: Chain, place: Place, log: LogFacts, alone: boolean): MemoryFacts {
   const path = chain.memory[0]?.path ?? place.path
-  // a process in the root group is not asked about for all groups
+  // the counts of the root group include all groups and say nothing about a process in it
   const deep = !(alone && isWhole(chain.memory))
   return {
     name: quote(path),
     path,
     levels: deep ? chain.memory : [],
     below: deep ? chain.memoryBelow : [],
-    // where memory is not counted, the log can only mean an earlier group of this path
+    // without the memory controller, the log can only mean an earlier group of this path
     kills: chain.memory.length === 0 || !deep ? [] : killsIn(log, path, true),
   }
 }
@@ -177,7 +177,7 @@ function taskFacts(chain: Chain, place: Place, log: LogFacts, processes: readonl
   }
 }
 
-/** Processes in it and below it. The root of a hierarchy has those of the whole machine, which are not asked about. */
+/** Returns the processes of the group and below it. Returns none for the root, which has those of the whole machine. */
 function membersOf(host: Host, place: Place): number[] {
   const mounts = new Set(hierarchies(host).map(([, { mount }]) => mount))
   const directories = [...new Set(Object.values(place.directories))].filter((directory) => !mounts.has(directory))
@@ -186,7 +186,7 @@ function membersOf(host: Host, place: Place): number[] {
   return [...new Set(pids)].map(Number).filter((pid) => pid > 0)
 }
 
-/** Processes that share a mount namespace see the same: each file system is told once. */
+/** Finds full file systems, each once: processes that share a mount namespace see the same. */
 function seenFull(processes: readonly ProcessFacts[]): Looked['full'] {
   const seen = new Set<string>()
   return processes.flatMap(({ pid, mountinfo, zombie }) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stopped or slowed a group, or one process in it: the kinds that verdict/decide.ts chooses, each with its limit, counts and words.
+// Explains a group or one of its processes: makes each kind that verdict/decide.ts chooses, with its limit, counts and words.
 import { availableParallelism, totalmem } from 'node:os'
 import type { Chain } from '../cgroup/ancestors.ts'
 import type { Place } from '../cgroup/group-paths.ts'
@@ -21,13 +21,13 @@ import { pressureLines, slowedCauses, stallCauses } from './pressure.ts'
 import { findKillers, type ProcessFacts } from './process.ts'
 import { throttleCauses } from './throttle.ts'
 
-/** What was found of a group, and what could have been hit and cannot be read. */
+/** The causes of a group, and the limits that may have been hit but are not readable. */
 export interface FoundInGroup {
   causes: WhyCause[]
   unread: readonly string[]
 }
 
-/** Causes in a group; `one` is the process that was asked for, else all in the group are looked at. */
+/** Returns the causes in a group. `one` is the target process. Without it, all processes of the group are examined. */
 export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): FoundInGroup {
   const looked = look(host, place, log, one)
   const facts = computeFound(looked)
@@ -67,7 +67,7 @@ function stuck({ one, place, frozen, processes, waiting }: Looked, wanted: Cause
   return causes.filter(({ kind }) => kind === wanted)
 }
 
-/** The counts are of its group; of the process itself the log or its status would tell. */
+/** Adds a line that the counts belong to the process's group. Only the log or a status tells about the process itself. */
 function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
   const entry: Line = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
   return { ...withHeap(cause, [one]), evidence: one.zombie ? cause.evidence : [entry, ...cause.evidence] }
@@ -76,14 +76,14 @@ function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
 function withHeap(cause: WhyCause, processes: readonly ProcessFacts[]): WhyCause {
   const last = cause.victims?.at(-1)
   const alive = processes.find(({ argv }) => isNode(argv))
-  // who was killed, if that is known: Node may only have run beside it
+  // the victim decides, if known: Node may have run beside it
   const isVictim = last ? isNodeName(last.name) : alive !== undefined
   if (cause.maximum === undefined || !isVictim) return cause
   const flag = alive && parseHeapFlag(alive.argv, alive.nodeOptions)
   return addAdvice(cause, cause.maximum, flag, alive ? (alive.environment ? 'all' : 'argv') : 'nothing')
 }
 
-/** `seen`: whether its command line and its environment are known. */
+/** Adds advice about Node's heap. `seen`: the command line and environment are known. */
 export function addAdvice(
   cause: WhyCause,
   limit: number,
@@ -117,7 +117,7 @@ function withPressure(cause: WhyCause, { chain: { pressure }, whole }: Looked): 
   return { ...cause, evidence: [...cause.evidence, ...pressureLines({ [resource!]: text }, whole)] }
 }
 
-/** The words of each of restRows' kinds. */
+/** Words for each kind of restRows. */
 function nothingFound(looked: Looked, kind: CauseKind, likely: boolean): WhyCause {
   const { chain, place, one, unread } = looked
   const name = one ? nameProcess(one) : quote(place.path)
@@ -154,7 +154,7 @@ function limitLines({ memory, pids }: Chain): Line[] {
   ]
 }
 
-/** "No limit was hit" only if everything that could be hit was read. */
+/** Returns "no limit was hit" only if every limit that could be hit was read. */
 function describeHits({ chain, unread, tasks }: Looked): string {
   const reached = reachedLimits(chain)
   if (reached.length > 0) return `${reached.join(' and ')} was reached, but no kill and no refused fork was counted`
@@ -163,7 +163,7 @@ function describeHits({ chain, unread, tasks }: Looked): string {
   return 'no limit of its groups was hit, and the kernel killed nothing in it'
 }
 
-/** Who else kills; `since`: what was before, the log has not. */
+/** Names other possible killers. `since`: the log starts at this time. */
 export function senderLines(since?: number): Line[] {
   const killers = findKillers()
   return [

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel's log says of a group or a process: groups and process ids there are those of the first namespaces.
+// Finds events of a group or process in the kernel's log, which prints paths and process ids of the initial namespaces.
 import { readKernelLog, seesAsLogged } from '../host/kernel-log.ts'
 import { isTelling, type KernelEvents, type KernelKill, parseEvents } from '../host/kernel-record.ts'
 import { formatTime, isBelow } from './memory.ts'
 
-/** The events, and what of the log cannot be had. */
+/** The events of the log, and which parts of the log are missing. */
 export interface LogFacts extends KernelEvents {
   readable: boolean
-  /** When its oldest record was written, where older ones are gone: milliseconds since the epoch. */
+  /** Time of the oldest record, if older ones were overwritten. Milliseconds since the epoch. */
   since?: number
-  /** What has to be said of it where nothing was found in it. */
+  /** The caveat to report if nothing was found. */
   limits: string[]
-  /** Process ids in it are ours. */
+  /** Whether its process ids are those of this process's PID namespace. */
   samePids: boolean
   sameGroups: boolean
 }
 
-/** Reads the log as it is now. */
+/** Reads the log. */
 export function readLog(): LogFacts {
   const { records, since, errno } = readKernelLog(isTelling)
   const [samePids, sameGroups] = [seesAsLogged('pid'), seesAsLogged('cgroup')]
@@ -40,14 +40,14 @@ export function readLog(): LogFacts {
   }
 }
 
-/** Kills in a group, and below it if `deep`; paths as this process sees them. */
+/** Returns the kills in a group and, if `deep`, below it. Paths are those that this process sees. */
 export function killsIn(log: LogFacts, path: string, deep: boolean): KernelKill[] {
   return log.kills
     .map((kill) => (log.sameGroups ? kill : relocate(kill, path)))
     .filter(({ group }) => group !== undefined && (deep ? isBelow(group, path) : group === path))
 }
 
-/** In a cgroup namespace: what stands before the path there is above our root. */
+/** Returns the path from this cgroup namespace's root. The log's path has a prefix above that root. */
 function relocate(kill: KernelKill, path: string): KernelKill {
   const { group, limitGroup } = kill
   const at = path === '/' || group === undefined ? -1 : `${group}/`.indexOf(`${path}/`)
@@ -57,14 +57,14 @@ function relocate(kill: KernelKill, path: string): KernelKill {
   return { ...kill, group: inside(group!), ...(limitGroup !== undefined && { limitGroup: inside(limitGroup) }) }
 }
 
-/** When a fork was last refused in a group below another: of each group the kernel tells the first. */
+/** Returns the time of the last refused fork below a group. The kernel logs the first refusal of each group. */
 export function lastRefusalBelow(log: LogFacts, path: string): number | undefined {
   return log.sameGroups
     ? log.forkRefusals.findLast(({ group }) => group !== path && isBelow(group, path))?.at
     : undefined
 }
 
-/** When the first fork was refused in a group: the kernel tells it once, and an earlier group may have had the same path. */
+/** Returns the time of the first refused fork in a group. The kernel logs it once; an earlier group may have had the same path. */
 export function firstRefusal(log: LogFacts, path: string): number | undefined {
   return log.forkRefusals.findLast(({ group }) => group === path)?.at
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who was killed for memory, and by whose limit: from the counts of the groups, and from the kernel's log where it tells. Pure.
+// Finds OOM kills and the limit that caused each: from the groups' counts and from the kernel's log. Pure.
 import type { MemoryLevel } from '../cgroup/ancestors.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
 import { quote, shellWord } from '../text/quote.ts'
@@ -10,28 +10,28 @@ import { measuringLimit, sizeText, spareMemory } from '../verdict/memory-need.ts
 import type { Victim, WhyCause } from './explanation.ts'
 import { measure, raise } from './raise-command.ts'
 
-/** What is known of a group and its memory. */
+/** The facts about a group and its memory. */
 export interface MemoryFacts {
-  /** For headlines. */
+  /** The name for headlines. */
   name: string
-  /** In memory's hierarchy. */
+  /** The path in the hierarchy of memory. */
   path: string
-  /** The group, then those above it; empty when it is gone. */
+  /** The group and its ancestors, nearest first. Empty if the group is gone. */
   levels: readonly MemoryLevel[]
   below: readonly MemoryLevel[]
-  /** Kills in the group or below it, oldest first. */
+  /** Kills in the group and below it, oldest first. */
   kills: readonly KernelKill[]
 }
 
-/** One cause for each limit that killed. */
+/** Returns a cause for each limit that led to kills. */
 export function memoryCauses(facts: MemoryFacts): WhyCause[] {
   const { levels, below } = facts
   const [own] = levels
-  // v1 counts in each group alone
+  // v1 counts each group without its descendants
   const inner = own?.ooms === undefined ? below.reduce((sum, level) => sum + (level.kills ?? 0), 0) : 0
   let counted = own?.kills === undefined ? 0 : own.kills + inner
   const all = believe(facts, counted)
-  // memory.oom.group: the first victim is killed and counted once more with the rest of its group
+  // memory.oom.group: the first victim is counted twice, alone and with its group
   const kills = all.filter((kill, i) => !kill.together || !all.slice(0, i).some((one) => isAgain(kill, one)))
   counted -= all.length - kills.length
   if (counted === 0 && kills.length === 0) return withoutKill(facts)
@@ -53,19 +53,19 @@ export function memoryCauses(facts: MemoryFacts): WhyCause[] {
   return causes.reverse()
 }
 
-/** v2: memory was out at the group's limit or one below, and nothing could be killed. */
+/** v2: explains a full limit of the group or below it without a process that could be killed. */
 function withoutKill(facts: MemoryFacts): WhyCause[] {
   if (!ranOutAlone(facts)) return []
   const { level, ...sure } = guessLevel(facts)
   return [makeCause(facts, level, 0, [], sure)]
 }
 
-/** Kills in the group and below it, by the counts and the log. */
+/** Returns the number of kills in the group and below it, from the counts and the log. */
 export function countKills(facts: MemoryFacts): number {
   return memoryCauses(facts).reduce((sum, { count = 0 }) => sum + count, 0)
 }
 
-/** Whether the kernel counted an out-of-memory situation in the group or below it, and no kill. */
+/** Returns whether the kernel counted an OOM in the group or below it but no kill. */
 export function ranOutAlone({ levels: [own], below }: MemoryFacts): boolean {
   return own?.kills === 0 && ((own.ooms ?? 0) > 0 || below.some(({ ooms }) => (ooms ?? 0) > 0))
 }
@@ -74,7 +74,7 @@ function isAgain(kill: KernelKill, earlier: KernelKill): boolean {
   return kill.pid === earlier.pid && kill.at - earlier.at < 1000
 }
 
-/** What the log has beyond the count was of an earlier group of this path. On v1 a group that is gone took its count along. */
+/** Returns the logged kills up to the count. Others belong to an earlier group of this path. On v1 a removed group took its count along. */
 function believe({ path, levels, kills }: MemoryFacts, counted: number): readonly KernelKill[] {
   const [own] = levels
   if (own?.kills === undefined) return kills
@@ -87,7 +87,7 @@ function keyOf({ for: whose, limitGroup = '', nodesAlone }: KernelKill): string 
   return `${whose} ${limitGroup} ${nodesAlone ?? ''}`
 }
 
-/** Undefined when the log says that it was a group's limit, and neither it nor the counts say whose. */
+/** Returns the limit of a kill. Returns undefined if a group's limit caused it but neither log nor counts tell which. */
 function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel | undefined {
   if (kill.for === 'host') return { whose: 'host' }
   if (kill.limitGroup === undefined) {
@@ -100,7 +100,7 @@ function toldLevel(facts: MemoryFacts, kill: KernelKill): OomLevel | undefined {
 
 type Sure = Pick<WhyCause, 'confidence' | 'wouldTell'>
 
-/** By counts and peaks. */
+/** Returns the limit by counts and peaks. */
 function guessLevel({ levels, below }: MemoryFacts): { level: OomLevel } & Sure {
   const [own, ...above] = levels
   const counts = (levels: readonly MemoryLevel[]) => levels.map(({ path, ooms, full }) => ({ group: path, ooms, full }))
@@ -108,14 +108,14 @@ function guessLevel({ levels, below }: MemoryFacts): { level: OomLevel } & Sure 
   return { level: { whose: level, ...(group !== undefined && { directory: group }) }, ...sure }
 }
 
-/** What the log names is proof, unless it has left out whose limit it was. */
+/** Returns the limit that the log names, which is proof. */
 function sureOf(facts: MemoryFacts, kill: KernelKill): Sure {
   if (kill.for === 'host' || kill.limitGroup !== undefined) return { confidence: 'certain' }
   const { level: _, ...sure } = guessLevel(facts)
   return sure
 }
 
-/** Whether a group is another one, or below it. */
+/** Returns whether a group is the same as another or below it. */
 export function isBelow(path: string, other: string): boolean {
   return path === other || other === '/' || path.startsWith(`${other}/`)
 }
@@ -159,7 +159,7 @@ function makeCause(
   }
 }
 
-/** The end of a path that hutch run gave its job: the process, its start, its pid namespace, a number. */
+/** The end of a job's path as made by hutch run: process, start time, PID namespace, serial number. */
 const ownJob = /\/hutch-\d+-\d+-\d+-\d+$/
 
 function whoseLimit(level: OomLevel | undefined): string {
@@ -211,7 +211,7 @@ function victimLines(kills: readonly KernelKill[], counted: number): Line[] {
   return lines
 }
 
-/** Local time, to the second. */
+/** Formats a local time to the second. */
 export function formatTime(at: number): string {
   const date = new Date(at)
   const two = (n: number) => String(n).padStart(2, '0')
@@ -219,7 +219,7 @@ export function formatTime(at: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
-/** `there`: the group whose limit it was. */
+/** Returns the remedy. `there` is the group with the limit. */
 function remedyOf(
   level: OomLevel | undefined,
   { path, levels }: MemoryFacts,

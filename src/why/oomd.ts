@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What systemd-oomd killed: it notes on a group how many processes it ended there (systemd-oomd.service(8), user.oomd_kill). Pure but for the reading.
+// Finds kills by systemd-oomd, which stores their number in the group's attribute user.oomd_kill: systemd-oomd.service(8).
 import { findLevels } from '../cgroup/ancestors.ts'
 import { readMany, walkGroups } from '../cgroup/files.ts'
 import type { Place } from '../cgroup/group-paths.ts'
@@ -8,7 +8,7 @@ import type { Host } from '../host/host.ts'
 import { quote } from '../text/quote.ts'
 import type { WhyCause } from './explanation.ts'
 
-/** Processes that it killed with a group, and how often. */
+/** The processes that systemd-oomd killed with a group, and the number of kills. */
 export interface DaemonKill {
   path: string
   whose: 'own' | 'ancestor' | 'below'
@@ -19,7 +19,7 @@ export interface DaemonKill {
 const attributes = ['user.oomd_kill', 'user.oomd_ooms'] as const
 const mostBelow = 5000
 
-/** Of a group, those above it and those below it. */
+/** Returns the kills in a group, above it and below it. */
 export function readDaemonKills(host: Host, place: Place): DaemonKill[] {
   const levels = findLevels(host, place, '')
   const [own] = levels

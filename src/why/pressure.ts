@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What slowed a group for want of memory, and how long its tasks waited. Pure.
+// Explains how memory limits slowed a group and how long its tasks waited. Pure.
 
 import { parsePressure } from '../cgroup/stats.ts'
 import { quote } from '../text/quote.ts'
@@ -9,7 +9,7 @@ import type { WhyCause } from './explanation.ts'
 import type { MemoryFacts } from './memory.ts'
 import { measure } from './raise-command.ts'
 
-/** What memory.high did to the group or to one above it, and memory.max without a kill; `pressure` is the text of memory.pressure. */
+/** Explains memory.high of the group or of one above it, and memory.max without a kill. `pressure` is the text of memory.pressure. */
 export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] {
   const { name, levels } = facts
   const high = levels.flatMap((level, i): WhyCause[] => {
@@ -38,12 +38,12 @@ export function slowedCauses(facts: MemoryFacts, pressure?: string): WhyCause[] 
   return [...high, ...fullCause(facts, pressure)]
 }
 
-/** Whether the group or one above it is at memory.max while its tasks wait for memory. */
+/** Returns whether the group or one above it is at memory.max while its tasks wait for memory. */
 export function isThrashing(facts: MemoryFacts, pressure?: string): boolean {
   return fullCause(facts, pressure).length > 0
 }
 
-/** Percent of the last minute in which all tasks of the group waited for memory or a disk, whichever is more. */
+/** Returns the percentage of the last minute in which all tasks waited for memory or for a disk, whichever is higher. */
 export function stallOf(pressure: { [resource: string]: string }): { resource: string; percent: number } {
   const share = (resource: string) => ({
     resource,
@@ -53,7 +53,7 @@ export function stallOf(pressure: { [resource: string]: string }): { resource: s
   return io.percent > memory.percent ? io : memory
 }
 
-/** What no limit explains: the tasks wait for pages or for a disk. */
+/** Explains waiting that no limit explains: tasks wait for pages or for a disk. */
 export function stallCauses(name: string, pressure: { [resource: string]: string }): WhyCause[] {
   const { resource, percent } = stallOf(pressure)
   return [
@@ -73,7 +73,7 @@ export function stallCauses(name: string, pressure: { [resource: string]: string
   ]
 }
 
-/** A group that gets its own pages back all the time has come to a stop as well as one that was killed. */
+/** Percentage of waiting from which a group counts as thrashing: it reads back its own evicted pages and makes no progress. */
 const thrashing = 10
 
 function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined): WhyCause[] {
@@ -96,7 +96,7 @@ function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined):
   ]
 }
 
-/** How long tasks waited, where that is more than nothing: what built up before; `whole`: they are all of the machine. */
+/** Returns how long tasks waited, if they did. `whole`: the figures are those of the whole machine. */
 export function pressureLines(pressure: { [resource: string]: string }, whole = false): Line[] {
   return Object.entries(pressure).flatMap(([resource, text]): Line[] => {
     const { someUsec = 0, fullUsec } = parsePressure(text)

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process as /proc shows it, with what can keep it from forking and writing: proc_pid_status(5), proc_pid_limits(5).
+// Reads a process from /proc, with the limits on its forks and writes: proc_pid_status(5), proc_pid_limits(5).
 import { readdirSync, readFileSync } from 'node:fs'
 import { ownPlace, type Place } from '../cgroup/group-paths.ts'
 import { parseHierarchies } from '../host/hierarchy.ts'
 import { type Host, readMembership, statField } from '../host/host.ts'
 
-/** What is left undefined may not be read, or there is none. */
+/** A process. A field is undefined if it is unreadable or does not apply. */
 export interface ProcessFacts {
   pid: number
   name: string
   argv: string[]
   nodeOptions?: string
-  /** Whether its environment may be read. */
+  /** Whether its environment is readable. */
   environment: boolean
   uid: number
-  /** One letter: proc_pid_stat(5). */
+  /** The state letter of proc_pid_stat(5). */
   state: string
   parent: number
-  /** The process that traces it, 0 for none. */
+  /** The tracer's process id, or 0. */
   tracer: number
-  /** Over; only its parent has not asked yet. */
+  /** Whether the process is a zombie. */
   zombie: boolean
-  /** Of a zombie: the number of the signal that ended it and its status, 0 for none and where it may not be read. */
+  /** Signal and exit status of a zombie. 0 if absent or unreadable. */
   signal?: number
   status?: number
-  /** Of a zombie: not before this it began, in milliseconds since the epoch, by the clock of the kernel's log. */
+  /** Earliest start time of a zombie, by the clock of the kernel's log. Milliseconds since the epoch. */
   since?: number
-  /** Soft RLIMIT_NPROC, where it holds: root and who has CAP_SYS_ADMIN or CAP_SYS_RESOURCE are not held to it. */
+  /** Soft RLIMIT_NPROC, if it applies: root and holders of CAP_SYS_ADMIN or CAP_SYS_RESOURCE are exempt. */
   nproc?: number
   mountinfo: string
 }
@@ -39,7 +39,7 @@ function read(pid: number | string, file: string): string | undefined {
   }
 }
 
-/** Undefined when there is no such process. */
+/** Reads a process. Returns undefined if it does not exist. */
 export function readProcess(pid: number): ProcessFacts | undefined {
   const status = read(pid, 'status')
   if (status === undefined) return undefined
@@ -74,46 +74,46 @@ export function readProcess(pid: number): ProcessFacts | undefined {
   }
 }
 
-/** Field 52, a wait status. */
+/** Parses field 52 of stat, a wait status. */
 function parseExitStatus(stat: string): number | undefined {
   const status = statField(stat, 52)
   return status === undefined ? undefined : Number(status)
 }
 
-/** USER_HZ is 100 wherever hutch runs. */
+/** Clock ticks a second. USER_HZ is 100 on all supported machines. */
 const tickMs = 10
-/** Nobody sets the clock of the kernel's log right: so far, of the time since the boot, it may be off. */
+/** Maximum drift of the clock of the kernel's log, as a share of the time since the boot. Nothing corrects that clock. */
 const drift = 1e-4
 
-/** The earliest moment at which a process may have begun, from its stat (field 22), /proc/uptime and the time now. */
+/** Returns the earliest possible start of a process, from field 22 of stat, /proc/uptime and the current time. */
 export function parseStart(stat: string, uptime: string, now: number): number | undefined {
   const [start, up] = [statField(stat, 22), Number.parseFloat(uptime) * 1000]
   if (start === undefined || Number.isNaN(up)) return undefined
   return now - (up - Number(start) * tickMs) - up * drift - 1000
 }
 
-/** CAP_SYS_ADMIN is 21, CAP_SYS_RESOURCE 24. */
+/** Mask of CAP_SYS_ADMIN (21) and CAP_SYS_RESOURCE (24). */
 const exempting = (1n << 21n) | (1n << 24n)
 
-/** From the text of /proc/PID/limits. */
+/** Parses a limit in the text of /proc/PID/limits. */
 export function parseNproc(limits: string | undefined, uid: number, capabilities: string): number | undefined {
   const soft = /^Max processes +(\d+)/m.exec(limits ?? '')?.[1]
   const exempt = uid === 0 || (BigInt(`0x${capabilities || '0'}`) & exempting) !== 0n
   return soft === undefined || exempt ? undefined : Number(soft)
 }
 
-/** The groups that it is in, on every hierarchy. */
+/** Returns the process's group in each hierarchy. */
 export function readPlace(pid: number, host: Host): Place | undefined {
   const mounts = read('self', 'mountinfo')
   try {
     return mounts === undefined ? undefined : ownPlace({ ...host, ...parseHierarchies(mounts, readMembership(pid)) })
   } catch {
-    // it is gone
+    // the process is gone
     return undefined
   }
 }
 
-/** How many tasks a user has, threads too, but for this process and its own. */
+/** Counts a user's processes and threads, without this process. */
 export function countTasks(uid: number): number {
   let tasks = 0
   for (const pid of readdirSync('/proc')) {
@@ -125,14 +125,14 @@ export function countTasks(uid: number): number {
   return tasks
 }
 
-/** Tasks of the whole machine, and how many it may have. */
+/** Returns the number of tasks on the machine and its maximum. */
 export function readTaskLimits(): { tasks: number; threadsMax: number; pidMax: number } | undefined {
   const tasks = Number(/^\S+ \S+ \S+ \d+\/(\d+)/.exec(read('', 'loadavg') ?? '')?.[1])
   const [threadsMax, pidMax] = ['threads-max', 'pid_max'].map((name) => Number(read('sys', `kernel/${name}`)))
   return tasks > 0 && threadsMax! > 0 && pidMax! > 0 ? { tasks, threadsMax: threadsMax!, pidMax: pidMax! } : undefined
 }
 
-/** Names of daemons that kill for want of memory from outside of the kernel, of those that run here. */
+/** Returns the names of running daemons that kill processes when memory is low, such as earlyoom. */
 export function findKillers(): string[] {
   const known = new Set(['systemd-oomd', 'earlyoom', 'oomd', 'nohang'])
   const found = readdirSync('/proc').flatMap((pid) => (/^\d+$/.test(pid) ? [read(pid, 'comm')?.trimEnd() ?? ''] : []))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands that give a group more, and that measure how much it needs. Pure, except for the host's free memory.
+// Makes the commands that raise a group's limit or measure its need. Pure, except for the host's free memory.
 import { quote, shellWord } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import { measuringLimit, sizeText, spareMemory } from '../verdict/memory-need.ts'
 
-/** What systemd calls a limit, and how it writes a value. */
+/** systemd's name of each limit and its format of the value. */
 const properties: { [file: string]: (value: string) => string } = {
   'memory.max': (value) => `MemoryMax=${value}`,
   'memory.high': (value) => `MemoryHigh=${value}`,
@@ -15,7 +15,7 @@ const properties: { [file: string]: (value: string) => string } = {
   },
 }
 
-/** To be copied as it is. A unit of systemd's keeps a limit only if systemd is told of it. */
+/** Returns a command that can be pasted. For a systemd unit it uses systemctl, because systemd resets limits that others write. */
 export function raise(path: string, file: string, value: string): string {
   const set = `hutch cgroup set ${shellWord(path)} ${file}=${value.includes(' ') ? `"${value}"` : value}`
   const unit = path.slice(path.lastIndexOf('/') + 1)
@@ -25,7 +25,7 @@ export function raise(path: string, file: string, value: string): string {
   return `${set}; to make it permanent in systemd: systemctl ${user}set-property ${shellWord(unit)} ${property(value)}`
 }
 
-/** How to find out how much memory a group needs: by a limit that this host can spare. `limit` is the present one, in bytes. */
+/** Returns a command that measures a group's need of memory with a limit that this host can spare. `limit` is the current one in bytes. */
 export function measure(path: string, file: string, limit: number): string {
   const enough = measuringLimit(limit, spareMemory())
   if (enough === undefined)

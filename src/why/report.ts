@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report of a run, as --report wrote it, looked at again. Pure. It comes from a file, so that nothing of it is taken on trust.
+// Parses the report that --report wrote. Pure. The file is untrusted.
 
 import { fail } from '../errors/errors.ts'
 import { quote } from '../text/quote.ts'
@@ -12,13 +12,13 @@ import type { Reason, Result } from '../verdict/result.ts'
 import type { WhyCause } from './explanation.ts'
 import { explainThrottling } from './throttle.ts'
 
-/** What of a report matters here. */
+/** The parts of a report that `why` reads. */
 export type Report = Pick<
   Result,
   'command' | 'exitCode' | 'signal' | 'signalFrom' | 'reason' | 'limits' | 'usage' | 'cgroup' | 'verdict'
 > & { cause?: Cause }
 
-/** All of report.schema.json. */
+/** A report as in report.schema.json. */
 export const knownReasons: Reason[] = [
   'not-found',
   'not-executable',
@@ -34,7 +34,7 @@ export const knownReasons: Reason[] = [
 ]
 const reasons = new Set<string>(knownReasons)
 
-/** @throws REPORT_INVALID */
+/** Parses a report's text. @throws REPORT_INVALID */
 export function parseReport(text: string, path: string): Report {
   let value: unknown
   try {
@@ -45,7 +45,7 @@ export function parseReport(text: string, path: string): Report {
   return checkReport(value, path)
 }
 
-/** The same for a value, such as what `run` gave. @throws REPORT_INVALID */
+/** Checks a value, such as a result of `run`. @throws REPORT_INVALID */
 export function checkReport(value: unknown, path: string): Report {
   const need = (holds: boolean, what: string) => {
     if (!holds) throw fail('REPORT_INVALID', { path, why: `it has no ${what}` })
@@ -72,7 +72,7 @@ export function checkReport(value: unknown, path: string): Report {
   return report
 }
 
-/** All that is read of it here and by words.ts; the file may come from anybody. */
+/** Returns whether a value is a Cause. Checks every field that this file and words.ts read. */
 function isCause(value: unknown): value is Cause {
   if (!isObject(value)) return false
   const { kind, limit, end, sideEvents, victims, command } = value as Cause
@@ -111,7 +111,7 @@ function isFigure(key: string, figure: unknown): boolean {
   return key === 'memoryPeakExact' || (typeof figure === 'number' && figure >= 0 && figure <= Number.MAX_SAFE_INTEGER)
 }
 
-/** What stopped it, as its verdict had it, and what held it back. */
+/** Returns the cause of a report's verdict and the limits that held the job. */
 export function reportCauses(report: Report, cpus: number): WhyCause[] {
   return [verdictCause(report), ...withinCauses(report), ...quotaCause(report, cpus)]
 }
@@ -120,7 +120,7 @@ const limitOf: { [reason in Reason]?: string } = { oom: 'memory.max', pids: 'pid
 
 const memoryKinds = ['oom', 'host-oom'] as const
 
-/** The cause's limit, or that of what the job lived through. */
+/** Returns the limit of the cause, or of a side event. */
 function groupLimit({ cause }: Report, ...kinds: CauseKind[]): CauseLimit | undefined {
   if (!cause) return undefined
   return [cause, ...cause.sideEvents].find(({ kind }) => kinds.includes(kind))?.limit
@@ -175,7 +175,7 @@ const kinds: { [reason in Reason]: CauseKind } = {
   exit: 'exited',
 }
 
-/** The report's own cause; one of version 1 has its reason, and no level. */
+/** Returns the report's own cause. A report of version 1 has a reason without a level. */
 function sureOf(
   { cause, reason, exitCode, signal }: Report,
   isNamed: boolean,
@@ -192,7 +192,7 @@ function isCount(figure: number | undefined): figure is number {
   return Number.isSafeInteger(figure) && figure! > 0
 }
 
-/** What it lived through, or died of in the end, though its reason is another: a timeout, or a status of its own. */
+/** Returns events that the job survived, or that led to its end although its reason is another: a timeout or an exit status. */
 function withinCauses(report: Report): WhyCause[] {
   const { reason, command, limits, verdict } = report
   const { oomKills = 0, pidsDenied = 0 } = report.usage

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells once, while a job runs, what holds it up if nothing in it has run for some seconds. Loaded by hutch run after the start, on a terminal or
-// with --verbose.
+// Reports once what holds up a running job if none of its tasks has run for some seconds. Loaded by hutch run after the start, on a
+// terminal or with --verbose.
 import { readdirSync, readFileSync } from 'node:fs'
 import { readWords } from '../cgroup/files.ts'
 import { pathOfDirectory } from '../cgroup/group-paths.ts'
@@ -11,20 +11,20 @@ import { formatDuration } from '../text/units.ts'
 import type { WhyCause } from './explanation.ts'
 import { why } from './why.ts'
 
-/** What can hold a job up. */
+/** Reasons that hold up a job. */
 export type Stall = Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>
 
-/** Causes of a living group that make its processes wait. */
+/** Causes that make processes of a live group wait. */
 const holding = new Set<WhyCause['cause']>(['pids', 'slowed', 'stuck'])
 const periodMs = 1500
-/** Looks in a row at which the job has used less CPU time than `stillShare` of the time between them. */
+/** Number of consecutive samples with less CPU time than `stillShare` of the interval before a job counts as stalled. */
 const stillLooks = 3
 const stillShare = 0.02
 const maxProcesses = 64
 
 /**
- * Looks at a job's processes every 1.5 s until `report` was called or the returned function is. `directories` are the job's groups, `pid` its
- * first process if it has no group.
+ * Samples a job's processes every 1.5 s until it calls `report` or the returned function is called. `directories` are the job's
+ * groups. `pid` is its first process, if it has no group.
  */
 export function watchStall(directories: readonly string[], pid: number, report: (stall: Stall) => void): () => void {
   let [seen, still] = [new Map<number, number>(), 0]
@@ -34,7 +34,7 @@ export function watchStall(directories: readonly string[], pid: number, report: 
     seen = used
     if (still < stillLooks) return
     const stall = explainStall(directories, [...used.keys()])
-    // nothing holds it: it waits for input, a timer or another machine
+    // no limit holds it: it waits for input, a timer or another machine
     if (!stall) still = 0
     else {
       clearInterval(timer)
@@ -45,7 +45,7 @@ export function watchStall(directories: readonly string[], pid: number, report: 
   return () => clearInterval(timer)
 }
 
-/** How long a job is still before it is looked at. */
+/** How long a job stands still before it is examined, in words. */
 export const stillFor = formatDuration(periodMs * stillLooks)
 
 function membersOf(directories: readonly string[], pid: number): number[] {
@@ -53,7 +53,7 @@ function membersOf(directories: readonly string[], pid: number): number[] {
   return first === undefined ? [pid] : readWords(first, 'cgroup.procs').slice(0, maxProcesses).map(Number)
 }
 
-/** Milliseconds of CPU time that the threads of each process have used: proc_pid_stat(5), in ticks of 10 ms. */
+/** Returns the CPU time of each process with its threads. Milliseconds, in ticks of 10: proc_pid_stat(5). */
 function usedBy(pids: readonly number[]): Map<number, number> {
   const ticks = (stat: string, field: number) => Number(statField(stat, field) ?? 0)
   return new Map(
@@ -64,7 +64,7 @@ function usedBy(pids: readonly number[]): Map<number, number> {
   )
 }
 
-/** Whether the same processes are there, and have hardly run. */
+/** Returns whether the processes are the same and have used almost no CPU time. */
 function isStill(before: ReadonlyMap<number, number>, now: ReadonlyMap<number, number>): boolean {
   if (now.size === 0 || now.size !== before.size) return false
   let total = 0
@@ -80,13 +80,13 @@ function explainGroup(directory: string): Stall | undefined {
   try {
     return why(pathOfDirectory(readHost(), directory)).causes.find(({ cause }) => holding.has(cause))
   } catch (error) {
-    // it has ended meanwhile
+    // the process has ended
     if (HutchError.is(error)) return undefined
     throw error
   }
 }
 
-/** A process whose table of descriptors is full: RLIMIT_NOFILE, proc_pid_limits(5). */
+/** Finds a process whose descriptor table is full: RLIMIT_NOFILE, proc_pid_limits(5). */
 function fullTable(pids: readonly number[]): Stall | undefined {
   for (const pid of pids) {
     const limit = Number(/^Max open files +(\d+)/m.exec(read(pid, 'limits') ?? '')?.[1])

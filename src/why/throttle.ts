@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a CPU limit did to a group, with the arithmetic. Pure.
+// Explains the effect of a CPU limit on a group, with its arithmetic. Pure.
 import type { CpuLevel } from '../cgroup/ancestors.ts'
 import { quote } from '../text/quote.ts'
 import { formatDuration } from '../text/units.ts'
@@ -8,15 +8,15 @@ import { type Line, quotaLine, throttledShare } from '../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import { raise } from './raise-command.ts'
 
-/** Microseconds. */
+/** Facts about a group and its quota. Times in microseconds. */
 export interface Quota extends Throttled {
-  /** Processes and threads that are there now. */
+  /** Current processes and threads. */
   tasks?: number | undefined
-  /** Of the host. */
+  /** CPUs of the host. */
   cpus: number
 }
 
-/** The levels that held it back, the group's own first. */
+/** Returns the levels that throttled the group, its own first. */
 export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: number, tasks?: number): WhyCause[] {
   return levels.flatMap((level, i): WhyCause[] => {
     const { path, quota, period, periods, throttledPeriods, throttledUsec, cpuUsec } = level
@@ -44,13 +44,13 @@ export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: 
   })
 }
 
-/** The words that allow so many CPUs, and those that set a file. */
+/** Functions that make the commands: one allows so many CPUs, one sets a file. */
 export interface CpuWords {
   raise: (cpus: number) => string
   limit: (file: string, value: string) => string
 }
 
-/** Explains what cpu.max did, and what helps: more CPUs, or, for bursts, a longer period or saved quota. */
+/** Explains what cpu.max did and what helps: more CPUs or, for bursts, a longer period or saved quota (cpu.max.burst). */
 export function explainThrottling(name: string, facts: Quota, set: CpuWords): WhyCause {
   const { quota, period, throttledPeriods } = facts
   const { used, held, cpus, bursts, longer } = cpuNeed(facts)
@@ -91,7 +91,7 @@ export function explainThrottling(name: string, facts: Quota, set: CpuWords): Wh
   }
 }
 
-/** Several tasks at once use the quota up sooner, and all wait for the rest of the period. */
+/** Returns the line about parallel tasks, which use up the quota early and wait for the rest of the period. */
 function taskLine({ quota, period, tasks, cpus }: Quota): Line[] {
   const together = Math.min(tasks ?? 0, cpus)
   if (together < 1 || together * period <= quota) return []

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `why` found, as the Cause that results and reports have. Called by why.ts; pure.
+// Converts the findings of `why` to the Cause of results and reports. Called by why.ts. Pure.
 import type { Cause, CauseCounts, CauseKind, CauseLimit, SideEvent } from '../verdict/cause.ts'
 import { without } from '../verdict/usage.ts'
 import type { Explanation, WhyCause } from './explanation.ts'
 
-/** How often, by the name that a Cause has for it. */
+/** Returns the count under its name in a Cause. */
 const countNames: { [K in CauseKind]?: keyof CauseCounts } = {
   oom: 'oomKills',
   'host-oom': 'oomKills',
@@ -13,10 +13,10 @@ const countNames: { [K in CauseKind]?: keyof CauseCounts } = {
   slowed: 'slowed',
 }
 
-/** Kinds that say that nothing was found, so no side events. */
+/** Kinds that mean that nothing was found. They are never side events. */
 const empty = new Set<CauseKind>(['unknown', 'running', 'not-kernel'])
 
-/** Returns the weightiest cause, the others as side events. Of a report of version 2 that is its own. */
+/** Returns the most important cause with the others as side events. For a report of version 2 returns its own cause. */
 export function toCause({ target, causes, unknown }: Omit<Explanation, 'cause'>): Cause {
   const [first, ...rest] = causes
   const wouldTell = first!.wouldTell ?? unknown[0]

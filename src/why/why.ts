@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// why: finds what is meant, looks at it, says what stopped it. It reads and changes nothing.
+// Exports why(): finds the target, reads its state and returns what stopped it. Changes nothing.
 import { existsSync, readFileSync } from 'node:fs'
 import { findNamed, withParents } from '../cgroup/engine-groups.ts'
 import { allPaths, findPlace, type Place, pathOfDirectory } from '../cgroup/group-paths.ts'
@@ -19,13 +19,13 @@ import { type ProcessFacts, readPlace, readProcess } from './process.ts'
 import { checkReport, parseReport, type Report } from './report.ts'
 import { toCause } from './to-cause.ts'
 
-/** What a target of `why` may be beside a number and a text. */
+/** A target of `why` beside a number or a text: a result of `run`. */
 export type WhyTarget = number | string | Report
 
 /**
- * What stopped or slowed a process, a group or a run: which limit, at which level, how often and when, the victims, and what to
- * do. `target` is a process id, also of one that is gone; a group's path or name, or its directory, also of one that is
- * gone; the file that `hutch run --report` wrote; or what `run` gave. Nothing in it needs to have been started by hutch.
+ * Explains what stopped or slowed a process, a group or a run: the limit, its level, the count and time, the victims, and a
+ * remedy. `target` is a process id, or a group's path, name or directory; both may be gone already. It can also be the file of
+ * `hutch run --report` or a result of `run`. Hutch need not have started the target.
  * @throws WHY_TARGET_UNKNOWN, REPORT_INVALID, FILE_REFUSED, CGROUP_AMBIGUOUS, CGROUP_PATH_INVALID
  */
 export function why(target: WhyTarget): Explanation {
@@ -46,7 +46,7 @@ function explain(target: WhyTarget): Found {
     return explainProcess(host, pid, process)
   }
   const file = isFile(name)
-  // what is written as a file and is none is no misspelt group
+  // a target written as a file path is never a misspelt group
   if (!file && (/^\.\.?\/.*\.json$/.test(name) || (name.endsWith('.json') && existsSync(encodePath(name)))))
     readReport(name)
   if (file && /^\.\.?\/|\.json$/.test(name)) return ofReport(parseReport(readReport(name), name), name)
@@ -56,7 +56,7 @@ function explain(target: WhyTarget): Found {
   return explainGone(host, name)
 }
 
-/** PID_MAX_LIMIT of Linux on 64 bits. */
+/** PID_MAX_LIMIT of 64-bit Linux. */
 const largestPid = 4_194_304
 
 function noNumber(name: string): HutchError {
@@ -84,7 +84,7 @@ function onlyOne(name: string, found: string[]): string | undefined {
   return found[0]
 }
 
-/** Where the kernel's log has a group of that path, or one that has that name, which is gone. @throws CGROUP_AMBIGUOUS */
+/** Finds a removed group by path or name in the kernel's log. @throws CGROUP_AMBIGUOUS */
 function findLogged(log: LogFacts, path: string, name: string): string | undefined {
   const has = (wanted: string) =>
     killsIn(log, wanted, true).length > 0 || log.forkRefusals.some(({ group }) => group === wanted)
@@ -104,7 +104,7 @@ function explainGroup(host: Host, place: Place, name: string): Found {
   }
 }
 
-/** The log matters where it should have had more. */
+/** Returns what the log does not tell although it should have had more events. */
 function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
   return [
     ...(!log.sameGroups && causes.some(({ cause, whose, victims }) => cause === 'oom' && whose === 'host' && !victims)
@@ -116,7 +116,7 @@ function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
   ]
 }
 
-/** A process that runs, or one whose number the kernel's log may still have. */
+/** Explains a process that runs, or one whose id may be in the kernel's log. */
 function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): Found {
   const log = readLog()
   const place = process && readPlace(pid, host)
@@ -138,7 +138,7 @@ function explainProcess(host: Host, pid: number, process: ProcessFacts | undefin
 
 const ofRest = new Set(restRows.map(({ kind }) => kind))
 
-/** Whether a hierarchy is mounted from above the root of this cgroup namespace: its paths are then not those of /proc/PID/cgroup. */
+/** Returns whether a hierarchy is mounted from above this cgroup namespace's root. Its paths then differ from those of /proc/PID/cgroup. */
 export function mountsAbove(mountinfo: string): boolean {
   return /^(\S+ ){3}\/\.\.\S* .* - cgroup2? /m.test(mountinfo)
 }
@@ -155,7 +155,7 @@ function hiddenGroup(target: Found['target']): Found {
   }
 }
 
-/** Numbers are given again: who asks for one may mean a process before. */
+/** Returns a note that the id may have belonged to an earlier process, because ids are reused. */
 function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts): string[] {
   const kill = log.samePids && !zombie ? log.kills.findLast((one) => one.pid === pid) : undefined
   if (!kill) return []
@@ -164,7 +164,7 @@ function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts)
   ]
 }
 
-/** A group that is gone: what the log has of it. @throws WHY_TARGET_UNKNOWN */
+/** Explains a removed group from the log. @throws WHY_TARGET_UNKNOWN */
 function explainGone(host: Host, name: string): Found {
   const log = readLog()
   const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`
