@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a profile in JSON answers with: an action by name, and the number that goes with it.
+// Reads the action of a JSON profile: a name, and the errno that belongs to it. Pure.
 import { constants } from 'node:os'
 import { inside, type Place, readNumber, readWord, refuse } from './json-cursor.ts'
 import { actions, errnos } from './profile.ts'
@@ -16,14 +16,14 @@ const names: { [name: string]: number } = {
   SCMP_ACT_NOTIFY: actions.notify,
 }
 
-/** Keys of an answer in the object that holds it. */
+/** Names of an action's keys in its object. */
 interface Keys {
   action: string
   number: string
   name: string
 }
 
-/** The word for the kernel. @throws SECCOMP_PROFILE_INVALID */
+/** Returns the filter's return value. @throws SECCOMP_PROFILE_INVALID */
 export function readAnswer(from: { [key: string]: unknown }, place: Place, keys: Keys): number {
   const at = inside(place, keys.action)
   const action = names[readWord(from[keys.action], at, Object.keys(names))]!
@@ -43,7 +43,7 @@ export function readAnswer(from: { [key: string]: unknown }, place: Place, keys:
   return action | (number ?? errnos.EPERM)
 }
 
-/** By number, as the specification has it, or by name, as Podman's files have it beside it. */
+/** Reads an errno: a number as in the specification, or a name as in Podman's files. */
 function readErrno(from: { [key: string]: unknown }, place: Place, keys: Keys): number | undefined {
   const [number, name] = [from[keys.number] ?? undefined, from[keys.name] ?? undefined]
   const byNumber = number === undefined ? undefined : Number(readNumber(number, inside(place, keys.number), 0xffffn))

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Machines and the other instruction sets that their kernels run: the word by which a filter knows them, and their system calls.
+// The instruction sets that a machine's kernel runs, their audit constants and their system calls. Pure.
 import { nearest } from '../text/nearest.ts'
 import { foreignSyscalls, syscallTables } from './syscall-table.generated.ts'
 
-/** One instruction set as the kernel's audit words tell it; x32 shares that of x86_64, and has a bit in its numbers. */
+/** An instruction set. x32 shares the audit constant of x86_64 and sets a bit in its call numbers. */
 export interface Machine {
   name: keyof typeof syscallTables
-  /** AUDIT_ARCH_* of linux/audit.h. */
+  /** The constant AUDIT_ARCH_* of linux/audit.h. */
   word: number
-  /** As profiles name it. */
+  /** The name in profiles. */
   profileName: string
 }
 
-/** Set in every number of x32. */
+/** The bit in every x32 call number. */
 export const x32Bit = 0x4000_0000
 
 export const machines: readonly Machine[] = [
@@ -23,7 +23,7 @@ export const machines: readonly Machine[] = [
   { name: 'arm', word: 0x4000_0028, profileName: 'SCMP_ARCH_ARM' },
 ]
 
-/** Instruction sets that one kernel runs, its own first. */
+/** The instruction sets that each kernel runs, its own first. */
 export const families: { readonly [machine: string]: readonly string[] } = {
   x86_64: ['x86_64', 'x86', 'x32'],
   aarch64: ['aarch64', 'arm'],
@@ -31,7 +31,7 @@ export const families: { readonly [machine: string]: readonly string[] } = {
 
 const read = new Map<string, Map<string, number>>()
 
-/** Name → number. */
+/** Returns the call numbers by name. */
 export function syscallNumbers(machine: Machine['name']): Map<string, number> {
   let numbers = read.get(machine)
   if (!numbers) {
@@ -50,7 +50,7 @@ function parseTable(text: string): Map<string, number> {
   return numbers
 }
 
-/** i386 has these behind one number each, told apart by the first argument; their own arguments cannot be seen from a filter. */
+/** Calls that i386 multiplexes through socketcall(2) by its first argument. A filter cannot see their own arguments. */
 export const behindSocketcall =
   ' socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown setsockopt getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg'.split(
     ' ',
@@ -70,12 +70,12 @@ function allNames(): Set<string> {
   return known
 }
 
-/** Whether any machine has a call of this name. */
+/** Returns whether a machine has a call with this name. */
 export function isSyscall(name: string): boolean {
   return name !== '' && allNames().has(name)
 }
 
-/** The call that somebody who wrote this may have meant. */
+/** Returns the call whose name is most similar. */
 export function nearestSyscall(name: string): string | undefined {
   return nearest(name, [...allNames()])
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The filters of hutch's own profiles, compiled beforehand, by machine and by what a command may keep.
+// Finds the precompiled filters of hutch's own profiles, by machine and capabilities. Pure.
 import { compiled } from './builtin-filters.generated.ts'
 import type { Filter } from './profile.ts'
 
-/** Names of profiles that come with hutch. */
+/** Names of hutch's own profiles. */
 export const ownProfiles = ['default', 'strict'] as const
 
-/** The capabilities that `default` makes a difference for: none of them, and those that root in a root of its own keeps. */
+/** The sets of capabilities for which `default` is precompiled: none, and those that root keeps in a root of its own. */
 export const variants: { readonly [name: string]: { profile: (typeof ownProfiles)[number]; capabilities: number[] } } =
   {
     strict: { profile: 'strict', capabilities: [] },
@@ -18,12 +18,12 @@ export const variants: { readonly [name: string]: { profile: (typeof ownProfiles
     },
   }
 
-/** Machines by Node's word for a processor. */
+/** Machine by Node's name of the processor. */
 export const machineOfNode: { readonly [arch: string]: string } = { x64: 'x86_64', arm64: 'aarch64' }
 
 const relevant = variants.defaultRoot!.capabilities
 
-/** The filter, when it is one that was compiled. */
+/** Returns the precompiled filter. Returns undefined for another machine or set of capabilities. */
 export function findCompiled(profile: string, machine: string, capabilities: readonly number[]): Filter | undefined {
   const kept = profile === 'strict' ? [] : relevant.filter((number) => capabilities.includes(number))
   const name = Object.keys(variants).find(
@@ -38,7 +38,7 @@ export function findCompiled(profile: string, machine: string, capabilities: rea
 
 const decoded = new Map<string, number[]>()
 
-/** Little-endian words in base64. */
+/** Decodes little-endian words in base64. */
 function decodeWords(text: string): number[] {
   const bytes = Buffer.from(text, 'base64')
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(4 * i))

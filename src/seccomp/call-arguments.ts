@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the arguments of calls mean that profiles refuse: texts, numbers, names of flags. What is not here is told by its name alone. Pure.
+// Formats the arguments of calls that profiles refuse: texts, numbers, names of flags. Other calls are reported by name only. Pure.
 import { quote } from '../errors/errors.ts'
 import { syscallNumbers } from './arch.ts'
 
-/** Bits by name; what is left over is told as a number. */
+/** Names of bits. Other bits are printed as a number. */
 const flagSets: { [kind: string]: { [name: string]: number } } = {
   clone: {
     CLONE_VM: 0x100,
@@ -59,7 +59,7 @@ const families: { [number: number]: string } = {
 }
 const socketTypes = ['', 'SOCK_STREAM', 'SOCK_DGRAM', 'SOCK_RAW', 'SOCK_RDM', 'SOCK_SEQPACKET']
 
-/** Argument by argument: text, int, hex, octal, family, socketType, a set of flags; `-` is an address or of no interest. */
+/** The type of each argument: text, int, hex, octal, family, socketType, or a set of flags. `-` is an address or not printed. */
 const shapes: { [call: string]: string } = {
   mount: 'text text text mount',
   umount2: 'text umount',
@@ -142,7 +142,7 @@ const shapes: { [call: string]: string } = {
 
 const shapeOf = (call: string) => (Object.hasOwn(shapes, call) ? shapes[call]!.split(' ') : [])
 
-/** For the listener: each number, and which of its arguments are texts (bit n), and which plain numbers (bit 8 + n). */
+/** Returns for the listener each call's number with its arguments that are texts (bit n) and plain numbers (bit 8 + n). */
 export function argumentMasks(machine: 'x86_64' | 'aarch64'): number[] {
   const numbers = syscallNumbers(machine)
   return Object.keys(shapes).flatMap((call) => {
@@ -153,7 +153,7 @@ export function argumentMasks(machine: 'x86_64' | 'aarch64'): number[] {
   })
 }
 
-/** `"tmpfs", "/mnt", …`: texts come from the program itself, and are escaped. */
+/** Formats arguments as `"tmpfs", "/mnt", …`. Escapes the texts, which come from the program. */
 export function formatArguments(
   call: string,
   args: readonly bigint[],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every program may need, and no capability gives more of: both of hutch's profiles allow it.
+// Calls that every program may need and that no capability extends. Both of hutch's profiles allow them. Pure.
 import type { Group } from './rule-builders.ts'
 import { is } from './rule-builders.ts'
 
-/** personality(2): Linux, with 32-bit addresses, without randomised addresses, or to ask. */
+/** Arguments of personality(2): PER_LINUX and PER_LINUX32, each also with UNAME26, and the query. */
 const harmlessPersonalities = [0x0, 0x0008, 0x2_0000, 0x2_0008, 0xffff_ffff]
 
 export const commonCalls: readonly Group[] = [

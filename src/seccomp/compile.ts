@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Profile → filter: which answer each number of each instruction set gets, then a binary search over ranges that get the same. Pure.
+// Compiles a profile to a filter: finds the action of each call number, then makes a binary search over ranges of equal actions. Pure.
 import { fail } from '../errors/errors.ts'
 import { behindIpc, behindSocketcall, families, type Machine, machines, syscallNumbers, x32Bit } from './arch.ts'
 import { Assembler, type Target } from './assemble.ts'
@@ -15,22 +15,22 @@ import {
   selectRules,
 } from './profile.ts'
 
-/** BPF_MAXINSNS. */
+/** The kernel's maximum, BPF_MAXINSNS. */
 const maxInstructions = 4096
 
-/** Answers in the order in which they are looked for: conditions of one must hold together; without any it is the last. */
+/** Actions in the order in which they are tried. All conditions of an entry must hold. An entry without conditions is the last. */
 type Answers = readonly { conditions: readonly Condition[]; action: number }[]
 
-/** From `start` on, up to the next one. */
+/** A range of call numbers, from `start` to the next range. */
 interface Range {
   start: number
   answers: Answers
 }
 
-/** Calls of instruction sets that a profile does not name end the process. */
+/** The action for calls of instruction sets that the profile does not name. */
 export const foreignAction = actions.killProcess
 
-/** @throws SECCOMP_TOO_LARGE */
+/** Compiles a profile. @throws SECCOMP_TOO_LARGE */
 export function compileFilter(profile: Profile, facts: Facts, origin: string): Filter {
   const family = families[facts.machine]!
   const wanted = new Set([...profile.architectures, ...(profile.architecturesOf?.[facts.machine] ?? [])])
@@ -55,7 +55,7 @@ export function compileFilter(profile: Profile, facts: Facts, origin: string): F
   return { words: assembler.words(), flags: profile.flags }
 }
 
-/** The more a filter's word forbids, the smaller the kernel takes it to be, as a signed number. */
+/** Returns an action's precedence. The kernel compares actions as signed numbers: a stricter action is smaller. */
 export function severity(action: number): number {
   return (action & 0xffff_0000) | 0
 }
@@ -72,7 +72,7 @@ function rangesOf(machine: Machine, rules: readonly Rule[], defaultAction: numbe
   for (const { names, conditions, action } of rules)
     for (const name of names) {
       add(numbers.get(name), conditions, action)
-      // what cannot be seen is taken to hold for a refusal, and not to hold for a permission
+      // conditions on invisible arguments count as true for a refusal and as false for a permission
       if (machine.name === 'x86' && (conditions.length === 0 || severity(action) < severity(defaultAction)))
         for (const [outer, condition] of outerCalls(name)) add(numbers.get(outer), [condition], action)
     }
@@ -90,7 +90,7 @@ function rangesOf(machine: Machine, rules: readonly Rule[], defaultAction: numbe
   return [...withNewer(ranges, newest + 1, defaultAction), ...outside(machine, fallback)]
 }
 
-/** socketcall(2) and ipc(2) take the call as their first argument. */
+/** Returns the i386 calls behind which a call is reached: socketcall(2) and ipc(2) take its number as their first argument. */
 function outerCalls(name: string): [string, Condition][] {
   const socket = behindSocketcall.indexOf(name)
   const ipc = behindIpc.indexOf(name)
@@ -102,26 +102,26 @@ function outerCalls(name: string): [string, Condition][] {
   ]
 }
 
-/** The most severe first, as the kernel has it among several filters: the order of a profile's rules does not matter. */
+/** Sorts actions by severity, strictest first, as the kernel does with several filters. The order of a profile's rules does not matter. */
 function inOrder(answers: Answers, defaultAction: number): Answers {
   const sorted = [...answers].sort((a, b) => severity(a.action) - severity(b.action))
   const last = sorted.findIndex(({ conditions }) => conditions.length === 0)
   return last < 0 ? [...sorted, { conditions: [], action: defaultAction }] : sorted.slice(0, last + 1)
 }
 
-/** Defaults that let a call pass, or leave the answer to a tracer. */
+/** Default actions that allow a call or leave it to a tracer. */
 const permissive = [actions.trace, actions.log, actions.allow].map(severity)
 
 /**
- * Answers ENOSYS from number `first` on, unless the default is permissive. The profile's author did not know these calls, and
- * a program that gets ENOSYS tries an older call. runc does the same.
+ * Returns ENOSYS for numbers from `first` on, unless the default is permissive. These calls are newer than the profile, and a
+ * program that gets ENOSYS tries an older call. runc does the same.
  */
 function withNewer(ranges: Range[], first: number, defaultAction: number): Range[] {
   if (permissive.includes(severity(defaultAction))) return ranges
   return [...ranges.filter(({ start }) => start < first), { start: first, answers: answer(refuseWith(errnos.ENOSYS)) }]
 }
 
-/** The bit of x32 divides the numbers of x86_64; -1 is a call that a tracer has taken back. */
+/** Returns the ranges outside a table: x86_64 numbers with the x32 bit, and -1, a call that a tracer cancelled. */
 function outside({ name }: Machine, fallback: Answers): Range[] {
   if (name !== 'x86_64') return []
   return [
@@ -134,7 +134,7 @@ function answer(action: number): Answers {
   return [{ conditions: [], action }]
 }
 
-/** Sorted, of several at one start the last, and of neighbours that say the same the first. */
+/** Sorts ranges. Keeps the last of several with the same start, and the first of neighbours with the same actions. */
 function joined(ranges: Range[]): Range[] {
   const last = new Map(ranges.map((range) => [range.start, range]))
   return [...last.values()]
@@ -151,7 +151,7 @@ function keyOf(answers: Answers): string {
     .join(';')
 }
 
-/** Leaves the number loaded on its way through; the one that it ends with is the first to be run. */
+/** Emits the binary search, which keeps the call number loaded. Code is emitted backwards, so the last block runs first. */
 function dispatch(assembler: Assembler, ranges: Range[], blocks: Map<string, Target>): Target {
   if (ranges.length === 1) return assembler.begin(block(assembler, ranges[0]!.answers, blocks))
   return search(assembler, ranges, blocks)
@@ -165,7 +165,7 @@ function search(assembler: Assembler, ranges: Range[], blocks: Map<string, Targe
   return assembler.compare('atLeast', ranges[middle]!.start, right, left)
 }
 
-/** The same answers are written once. */
+/** Emits the code of these actions, once for all ranges that share them. */
 function block(assembler: Assembler, answers: Answers, blocks: Map<string, Target>): Target {
   const key = keyOf(answers)
   let target = blocks.get(key)

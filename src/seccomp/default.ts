@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The profile `default`: what Docker and Podman let their containers call, with what each capability adds. Its limits are
-// the same as theirs, so that a program that runs there runs here.
+// The profile `default`: the calls that Docker and Podman allow, with the additions for each capability. A program that runs in
+// their containers also runs under this profile.
 import { capabilityNumbers as cap } from '../credentials/capability.ts'
 import { commonCalls } from './common-calls.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
 import { below, type Group, is, rulesOf, without } from './rule-builders.ts'
 
-/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET; NEWTIME is within the exit signal, and clone(2) has no such flag. */
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. clone(2) has no NEWTIME: its bit is part of the exit signal. */
 export const namespaceFlags = 0x7e02_0000
 
-/** AF_VSOCK reaches the hypervisor, whatever the network namespace. Families up to 45 are known. */
+/** AF_VSOCK, which reaches the hypervisor from every network namespace. */
 const vsock = 40
 const laterFamilies = [41, 42, 43, 44, 45]
 

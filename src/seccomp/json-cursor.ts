@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading a JSON value of unknown shape: each reader says where it stood when it found something else.
+// Reads untrusted JSON values. Each reader's error tells the position of the wrong value. Pure.
 import { fail, type HutchError } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 
-/** Whose value it is, as an error names it, and where in it: `syscalls[3].action`. */
+/** The option of the value, and a position in the value, such as `syscalls[3].action`. */
 export interface Place {
   origin: string
   at: string
@@ -18,7 +18,7 @@ export function inside(place: Place, key: string | number): Place {
   return { ...place, at: `${place.at}${at}` }
 }
 
-/** An object with no other keys than these. */
+/** Reads an object with only these keys. */
 export function readObject<K extends string>(
   value: unknown,
   place: Place,
@@ -35,14 +35,14 @@ export function readObject<K extends string>(
   return value
 }
 
-/** A list; what is missing or null is empty. */
+/** Reads a list. A missing or null value is an empty list. */
 export function readList(value: unknown, place: Place): unknown[] {
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw refuse(place, value, 'this is not a list', 'a list')
   return value
 }
 
-/** One of these words. */
+/** Reads one of these words. */
 export function readWord(value: unknown, place: Place, words: readonly string[]): string {
   if (typeof value === 'string' && words.includes(value)) return value
   const near = typeof value === 'string' ? nearest(value, words) : undefined
@@ -54,7 +54,7 @@ export function readText(value: unknown, place: Place): string {
   return value
 }
 
-/** 0 to `most`: a number, or a text of digits. */
+/** Reads a number from 0 to `most`, or a text of digits. */
 export function readNumber(value: unknown, place: Place, most: bigint): bigint {
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
   const safe = typeof value !== 'number' || Number.isSafeInteger(value)

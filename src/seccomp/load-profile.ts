@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A filter of system calls for one run: its profile is read before there is a plan, and compiled once the plan says what the
-// command keeps. Loaded only by runs that ask for one.
+// Reads a profile before planning and compiles it when the plan tells which capabilities the command keeps. Loaded only by runs
+// with a filter.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { fail } from '../errors/errors.ts'
 import type { SeccompWish } from '../options/seccomp-option.ts'
@@ -11,7 +11,7 @@ import { machineOfNode } from './builtin.ts'
 import { type FilterMaker, makeForeign, makeOwn } from './make-filter.ts'
 import { mostBytes } from './parse.ts'
 
-/** What makes the filter. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
+/** Returns a function that makes the filter. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
 export function readFilter(wish: SeccompWish, door: Door): FilterMaker {
   const machine = machineOfNode[process.arch]
   if (machine === undefined)
@@ -22,12 +22,12 @@ export function readFilter(wish: SeccompWish, door: Door): FilterMaker {
   return makeForeign(profile, origin, machine)
 }
 
-/** The profile as a value, once `readFilter` has found it well. */
+/** Returns the profile as a value. Called after `readFilter` has checked it. */
 export function readDocument(wish: Exclude<SeccompWish, { own: unknown }>, door: Door): unknown {
   return 'profile' in wish ? wish.profile : JSON.parse(readProfile(wish.file, seccompOrigin(wish, door)))
 }
 
-/** A plain file; a pipe would be waited for. */
+/** Reads a regular file. Reading a pipe could block. */
 function readProfile(path: string, origin: string): string {
   let fd = -1
   try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked for → what makes its filter, once it is known what the command keeps.
+// Makes functions that compile a requested profile when the command's capabilities are known.
 
 import { findCompiled } from './builtin.ts'
 import { compileFilter } from './compile.ts'
@@ -9,25 +9,25 @@ import { parseProfile, parseProfileText } from './parse.ts'
 import type { Facts, Filter, Profile } from './profile.ts'
 import { strictProfile } from './strict.ts'
 
-/** Makes it from what a plan knows. @throws SECCOMP_TOO_LARGE */
+/** Makes the filter from the facts of a plan. @throws SECCOMP_TOO_LARGE */
 export type FilterMaker = ((facts: Omit<Facts, 'machine'>) => Filter) & { reader?: CallReader }
 
-/** What came of the notices of one job. */
+/** The calls that a job's listener reported. */
 export interface Calls {
   refused: RefusedCall[]
-  /** Refused calls of further kinds, which are not told one by one. */
+  /** Number of further refused calls that are not listed. */
   others: number
-  /** A profile in the OCI's form. */
+  /** The learned profile in OCI form. */
   learned?: object
 }
 
-/** Takes the notices of one job: which kind, as native/node/job.h has it, and its bytes. A new kind of refusal comes back. */
+/** Reads a job's notifications: the kind, as in native/node/job.h, and the bytes. Returns a refused call that is new. */
 export interface CallReader {
   readonly calls: Calls
   take(which: number, bytes: Buffer): RefusedCall | undefined
 }
 
-/** One of hutch's own. */
+/** Makes the filter of one of hutch's own profiles. */
 export function makeOwn(profile: 'default' | 'strict', origin: string, machine: string): FilterMaker {
   return (known) => {
     const facts = { ...known, machine }
@@ -38,7 +38,7 @@ export function makeOwn(profile: 'default' | 'strict', origin: string, machine: 
   }
 }
 
-/** A text in JSON, or a value. @throws SECCOMP_PROFILE_INVALID */
+/** Makes the filter of a user's profile, a JSON text or a value. @throws SECCOMP_PROFILE_INVALID */
 export function makeForeign(
   profile: { text: string } | { value: unknown },
   origin: string,

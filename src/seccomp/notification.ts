@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the listener of a filter tells: refused calls, their counts, and, of a run that learns, all calls. native/node/supervisor.c is
-// this file's twin. Pure.
+// Decodes the reports of a filter's listener: refused calls, their counts and, in a learning run, all calls. native/node/supervisor.c
+// encodes them. Pure.
 import { quote } from '../errors/errors.ts'
 import { errnoName } from '../system/native.ts'
 import { type Machine, machines, syscallNumbers, x32Bit } from './arch.ts'
 import { formatArguments } from './call-arguments.ts'
 import { actions } from './profile.ts'
 
-/** Calls of one kind that a filter refused: the same call with the same arguments by a program of this name. */
+/** Equal refused calls: the same call with the same arguments by a program of the same name. */
 export interface RefusedCall {
-  /** Its name, or its number where no table has it. */
+  /** The call's name, or its number if unknown. */
   call: string
-  /** What they mean, as far as it is known: `"tmpfs", "/mnt", "tmpfs", 0`. */
+  /** The arguments, as far as they are known: `"tmpfs", "/mnt", "tmpfs", 0`. */
   args: string
-  /** Name of the program, and the process that was the first, as seen from outside. */
+  /** The program's name and its first process, by the id outside. */
   program: string
   pid: number
-  /** errno by name, or `killed`. */
+  /** The name of the errno, or `killed`. */
   answer: string
-  /** What of the profile refused it. */
+  /** The part of the profile that refused the call. */
   rule: string
   count: number
 }
 
-/** One notice; `rule` finds what of the profile it was. */
+/** Decodes a notification. `rule` finds the responsible part of the profile. */
 export function decodeRefused(bytes: Buffer, rule: (call: string) => string): RefusedCall {
   const [number, machine] = [bytes.readUInt32LE(0), bytes.readUInt32LE(4)]
   const args = Array.from({ length: 6 }, (_, i) => bytes.readBigUInt64LE(8 + 8 * i))
@@ -34,7 +34,7 @@ export function decodeRefused(bytes: Buffer, rule: (call: string) => string): Re
   for (let i = 0; i < 6; i++) {
     if (((mask >> i) & 1) === 0) continue
     const length = bytes.readUInt32LE(at)
-    // none could be read, or there is none
+    // the arguments were unreadable, or the call has none
     texts.set(i, length === 0 ? undefined : bytes.toString('utf8', at + 4, at + 4 + length))
     at += 4 + length
   }
@@ -50,12 +50,12 @@ export function decodeRefused(bytes: Buffer, rule: (call: string) => string): Re
   }
 }
 
-/** How often each kind, and how many were of others: the last. */
+/** Decodes the counts of each refused call. The last is that of all others. */
 export function decodeCounts(bytes: Buffer): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(4 * i))
 }
 
-/** As a line for people, without its count. */
+/** Formats a refused call as a line, without its count. */
 export function formatRefused({ call, args, program, pid, answer, rule }: RefusedCall): string {
   return `refused ${call}(${args}) of ${program} (pid ${pid}): ${answer}; ${rule}`
 }
@@ -73,11 +73,11 @@ function nameOf(number: number, word: number): string {
   return found?.[0] ?? String(number)
 }
 
-/** What every program makes at its end, at a signal, or when it goes on after one, whether it was seen or not. */
+/** Calls that every program makes at its end, at a signal, or after one, whether observed or not. */
 const always = ['execve', 'exit', 'exit_group', 'restart_syscall', 'rt_sigreturn']
 const learnedNumbers = 1024
 
-/** The profile that a run needed, as the OCI's specification has it. */
+/** Returns the profile that a run needed, in OCI form. */
 export function learnedProfile(seen: Buffer, family: readonly string[]): object {
   const order: (string | undefined)[] =
     family[0] === 'x86_64' ? ['x86_64', 'x32', 'x86'] : ['aarch64', undefined, 'arm']

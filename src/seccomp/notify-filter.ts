@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A filter that tells of what it refuses, or of all calls: loaded only by runs that ask for that.
+// Makes a filter that reports refused calls or all calls. Loaded only by runs that ask for such a report.
 import type { Spec } from '../options/spec.ts'
 import { families } from './arch.ts'
 import { machineOfNode } from './builtin.ts'
@@ -10,7 +10,7 @@ import { decodeCounts, decodeRefused, learnedProfile } from './notification.ts'
 import { allNoticed, allPass, foreignRule, noticed, ownRule } from './notify.ts'
 import type { Facts, Filter } from './profile.ts'
 
-/** A filter for one start, and what reads its notices. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
+/** Returns the filter of a start and the reader of its notifications. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
 export function readSupervised(spec: Spec): FilterMaker & { reader: CallReader } {
   const wish = spec.seccomp
   const machine = (machineOfNode[process.arch] ?? '') as 'x86_64' | 'aarch64'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A filter → one that asks a listener about each call that it refuses; and which of a profile's rules refused one. Pure.
+// Changes a filter so that it asks a listener about each refused call, and finds the rule that refused a call. Pure.
 import { capabilityName } from '../credentials/capability.ts'
 import { commonCalls } from './common-calls.ts'
 import { defaultGroups } from './default.ts'
@@ -10,8 +10,8 @@ import { left, strictGroups } from './strict.ts'
 const returns = 0x06
 
 /**
- * The same decisions, but errors and ends are asked for. SCMP_ACT_TRAP stays, as no answer of a listener is that signal, and so does
- * SCMP_ACT_TRACE, which is another's business.
+ * Replaces errors and kills by questions to the listener. SCMP_ACT_TRAP stays because a listener cannot answer with that signal;
+ * SCMP_ACT_TRACE stays because it belongs to a tracer.
  */
 export function noticed(words: readonly number[]): number[] {
   const asked: readonly number[] = [actions.errno, actions.killThread, actions.killProcess]
@@ -21,12 +21,12 @@ export function noticed(words: readonly number[]): number[] {
   })
 }
 
-/** Every call is asked for. */
+/** A filter that asks about every call. */
 export const allNoticed = [returns, actions.notify]
-/** Every call passes. */
+/** A filter that allows every call. */
 export const allPass = [returns, actions.allow]
 
-/** The rule, or the reason, by which one of hutch's own profiles refused a call. */
+/** Returns the rule or the reason by which one of hutch's own profiles refused a call. */
 export function ownRule(
   profile: 'default' | 'strict',
   { capabilities }: Pick<Facts, 'capabilities'>,
@@ -50,7 +50,7 @@ export function ownRule(
   return say('not in its list')
 }
 
-/** The place in a profile of others. */
+/** Returns the position of the rule in a user's profile. */
 export function foreignRule(document: unknown, call: string): string {
   const list = (document as { syscalls?: unknown }).syscalls
   const entries = (Array.isArray(list) ? list : []) as { name?: unknown; names?: unknown; action?: unknown }[]

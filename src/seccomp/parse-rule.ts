@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One entry of `syscalls`: names, action, conditions, and when it is there at all.
+// Parses an entry of `syscalls`: names, action, conditions, and the facts under which it applies. Pure.
 import { capabilityName, nearestCapability, parseCapability } from '../credentials/capability.ts'
 import { readAnswer } from './action.ts'
 import { isSyscall, nearestSyscall } from './arch.ts'
@@ -10,7 +10,7 @@ import { type Circumstances, type Condition, conditionOps, type Rule } from './p
 const keys = ['name', 'names', 'action', 'errnoRet', 'errno', 'args', 'comment', 'includes', 'excludes'] as const
 const most64 = 0xffff_ffff_ffff_ffffn
 
-/** @throws SECCOMP_PROFILE_INVALID */
+/** Parses an entry. @throws SECCOMP_PROFILE_INVALID */
 export function parseRule(value: unknown, place: Place, defaultAction: number): Rule[] {
   const entry = readObject(value, place, keys)
   const action = readAnswer(entry, place, { action: 'action', number: 'errnoRet', name: 'errno' })
@@ -20,7 +20,7 @@ export function parseRule(value: unknown, place: Place, defaultAction: number): 
   )
   const includes = readCircumstances(entry.includes, inside(place, 'includes'))
   const excludes = readCircumstances(entry.excludes, inside(place, 'excludes'))
-  // runc and crun read several conditions of one argument as: any of them
+  // runc and crun treat several conditions on one argument as alternatives
   const repeated = new Set(conditions.map(({ index }) => index)).size < conditions.length
   const alternatives = repeated ? conditions.map((one) => [one]) : [conditions]
   return alternatives.map((all) => ({
@@ -32,7 +32,7 @@ export function parseRule(value: unknown, place: Place, defaultAction: number): 
   }))
 }
 
-/** A name that no machine has is passed over where that allows less than was meant, as runc does; where it refuses less it is an error. */
+/** Reads the names of calls. Skips unknown names if the result is stricter, as runc does. An unknown name that would be refused is an error. */
 function readNames(entry: { name?: unknown; names?: unknown }, place: Place, refuses: boolean): string[] {
   const list = readList(entry.names, inside(place, 'names')).map((one, i): [string, Place] => {
     const at = inside(inside(place, 'names'), i)

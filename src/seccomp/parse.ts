@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A profile in JSON, as the OCI runtime specification (linux.seccomp) or Docker and Podman have it → Profile. The input is
-// anybody's: what is not understood is refused with its place, since a rule that is passed over may be the one that matters.
+// Parses a JSON profile of the OCI runtime specification (linux.seccomp), Docker or Podman. The input is untrusted. Unknown parts are
+// refused with their position, because a skipped rule could be an important one. Pure.
 import { fail, quote } from '../errors/errors.ts'
 import { readAnswer } from './action.ts'
 import { machines } from './arch.ts'
@@ -20,7 +20,7 @@ const keys = [
   'listenerMetadata',
 ] as const
 
-/** As linux/seccomp.h has them. TSYNC means nothing to a process with one thread, the last nothing without a listener. */
+/** Flags of linux/seccomp.h. TSYNC has no effect on a process with one thread, and the last no effect without a listener. */
 const filterFlags: { [name: string]: number } = {
   SECCOMP_FILTER_FLAG_TSYNC: 0,
   SECCOMP_FILTER_FLAG_LOG: 2,
@@ -28,18 +28,18 @@ const filterFlags: { [name: string]: number } = {
   SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 0,
 }
 
-/** libseccomp's list; those that hutch does not run on are passed over. */
+/** Names that libseccomp knows. Machines that hutch does not support are ignored. */
 const architectureNames =
   'X86 X86_64 X32 ARM AARCH64 MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X PARISC PARISC64 RISCV64 LOONGARCH64 M68K SH SHEB'
     .split(' ')
     .map((word) => `SCMP_ARCH_${word}`)
 
-/** More than any profile: what is larger was not meant. */
+/** Maximum size of a profile. Bytes. */
 export const mostBytes = 1 << 20
 
-/** Of a text; a number with more digits than JavaScript holds keeps them all. @throws SECCOMP_PROFILE_INVALID */
+/** Parses a text. Keeps all digits of numbers that exceed JavaScript's precision. @throws SECCOMP_PROFILE_INVALID */
 export function parseProfileText(text: string, origin: string): Profile {
-  // whatever begins as a text or a number is taken as a whole, so that no input makes this slow
+  // each match consumes a whole string or number, so no input causes backtracking
   const exact = text.replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs, (found) =>
     /^\d{16,}$/.test(found) ? `"${found}"` : found,
   )
@@ -59,7 +59,7 @@ export function parseProfileText(text: string, origin: string): Profile {
   return parseProfile(value, origin)
 }
 
-/** Of an object. @throws SECCOMP_PROFILE_INVALID */
+/** Parses an object. @throws SECCOMP_PROFILE_INVALID */
 export function parseProfile(value: unknown, origin: string): Profile {
   const place: Place = { origin, at: '' }
   const profile = readObject(value, place, keys)
@@ -95,7 +95,7 @@ export function parseProfile(value: unknown, origin: string): Profile {
   }
 }
 
-/** Docker's: which other instruction sets come along with the machine's own. */
+/** Reads Docker's `archMap`: further instruction sets of each machine. */
 function readMap(value: unknown, place: Place): { [machine: string]: string[] } {
   const map: { [machine: string]: string[] } = Object.create(null)
   for (const [i, entry] of readList(value, place).entries()) {

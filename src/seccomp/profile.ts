@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a filter is made from: rules about system calls by name, the word that the kernel is answered with, and who they hold for.
+// The types of a profile: rules about system calls by name, the filter's return values, and the facts under which rules apply. Pure.
 
-/** Words that a filter returns: seccomp(2). The low 16 bits of `errno` and `trace` are a number of the profile's. */
+/** Return values of a filter: seccomp(2). The low 16 bits of `errno` and `trace` are a number that the profile chooses. */
 export const actions = {
   killProcess: 0x8000_0000,
   killThread: 0,
@@ -13,35 +13,35 @@ export const actions = {
   allow: 0x7fff_0000,
 } as const
 
-/** A system call that answers with this error. */
+/** Returns the action that fails a call with this errno. */
 export function refuseWith(errno: number): number {
   return actions.errno | errno
 }
 
-/** Errors by number that profiles of ours answer with. */
+/** Error numbers that hutch's own profiles use. */
 export const errnos = { EPERM: 1, ENOSYS: 38 } as const
 
 export const conditionOps = ['NE', 'LT', 'LE', 'EQ', 'GE', 'GT', 'MASKED_EQ'] as const
 
-/** Something that must hold of an argument, read as 64 bits without sign; with MASKED_EQ of what the mask leaves of it. */
+/** A condition on an argument, compared as unsigned 64 bits. MASKED_EQ applies the mask first. */
 export interface Condition {
-  /** 0 to 5. */
+  /** The argument's index, 0 to 5. */
   index: number
   op: (typeof conditionOps)[number]
   value: bigint
   mask?: bigint
 }
 
-/** When a rule is there at all: all of `includes`, and nothing of `excludes`. */
+/** Facts under which a rule applies: all of `includes` and none of `excludes`. */
 export interface Circumstances {
-  /** Capability numbers that the command keeps. */
+  /** Numbers of capabilities that the command keeps. */
   capabilities?: readonly number[]
-  /** As Docker has them: amd64, arm64. */
+  /** Docker's names: amd64, arm64. */
   architectures?: readonly string[]
   kernel?: readonly [number, number]
 }
 
-/** Calls by name that are answered with `action` when all conditions hold. */
+/** A rule: these calls return `action` if all conditions hold. */
 export interface Rule {
   names: readonly string[]
   action: number
@@ -50,11 +50,11 @@ export interface Rule {
   excludes?: Circumstances
 }
 
-/** A whole profile, as yet for no machine in particular. */
+/** A profile, independent of the machine. */
 export interface Profile {
-  /** Besides the machine's own: names of `machines`. */
+  /** Further instruction sets: names of `machines`. */
   architectures: readonly string[]
-  /** Docker's form: what comes along with a machine. */
+  /** Docker's form: further instruction sets of each machine. */
   architecturesOf?: { readonly [architecture: string]: readonly string[] }
   defaultAction: number
   rules: readonly Rule[]
@@ -62,23 +62,23 @@ export interface Profile {
   flags: number
 }
 
-/** What is known once there is a plan. */
+/** The facts of a plan that select rules. */
 export interface Facts {
   machine: string
   kernel: readonly [number, number]
-  /** That the command keeps. */
+  /** Numbers of the capabilities that the command keeps. */
   capabilities: readonly number[]
 }
 
-/** Bytes of the filter as 32-bit words, two for each instruction: code, jumps; constant. */
+/** A filter as 32-bit words, two for each instruction: code with jumps, then the constant. */
 export interface Filter {
   words: number[]
   flags: number
-  /** A listener is asked about what `noticed` asks for. */
+  /** Settings of the listener. `noticed` is the filter that asks it. */
   supervise?: { noticed: readonly number[]; arguments: readonly number[]; learns: boolean }
 }
 
-/** The rules that hold under these facts. */
+/** Returns the rules that apply under these facts. */
 export function selectRules(profile: Profile, facts: Facts): Rule[] {
   return profile.rules.filter(({ includes, excludes }) => holds(includes, facts) && !touches(excludes, facts))
 }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// How hutch's own profiles are written: groups of calls, each with what it is for.
+// Builds the rules of hutch's own profiles from groups of calls with a reason. Pure.
 import { actions, type Circumstances, type Condition, type Rule } from './profile.ts'
 
-/** Calls that belong together. */
+/** A group of related calls. */
 export interface Group {
-  /** What it is for, or why it is refused. */
+  /** The purpose of the group, or why it is refused. */
   why: string
-  /** Separated by white space. */
+  /** Names separated by white space. */
   calls: string
-  /** `allow` if not given. */
+  /** `allow` by default. */
   action?: number
-  /** Each list must hold as a whole; one of them is enough. */
+  /** Alternatives. All conditions of at least one list must hold. */
   when?: readonly (readonly Condition[])[]
   includes?: Circumstances
   excludes?: Circumstances
 }
 
-/** Flat rules, as every profile has them. */
+/** Returns the groups as rules of a profile. */
 export function rulesOf(groups: readonly Group[]): Rule[] {
   return groups.flatMap(({ calls, action = actions.allow, when = [[]], includes, excludes }) =>
     when.map((conditions) => ({
@@ -29,22 +29,22 @@ export function rulesOf(groups: readonly Group[]): Rule[] {
   )
 }
 
-/** The argument is this, in all its 64 bits. */
+/** Requires an argument to equal a value in all 64 bits. */
 export function is(index: number, value: number): Condition {
   return { index, op: 'EQ', value: BigInt(value) }
 }
 
-/** The argument is this in its low 32 bits: the kernel looks at no more of an int, so no more may be compared. */
+/** Requires an argument to equal a value in its low 32 bits. The kernel ignores the high bits of an int, so they must not be compared. */
 export function isInt(index: number, value: number): Condition {
   return { index, op: 'MASKED_EQ', mask: 0xffff_ffffn, value: BigInt(value) }
 }
 
-/** None of these bits is set. */
+/** Requires all of these bits to be clear. */
 export function without(index: number, bits: number): Condition {
   return { index, op: 'MASKED_EQ', mask: BigInt(bits), value: 0n }
 }
 
-/** This bit is set. */
+/** Requires this bit to be set. */
 export function hasBit(index: number, bit: number): Condition {
   return { index, op: 'MASKED_EQ', mask: BigInt(bit), value: BigInt(bit) }
 }

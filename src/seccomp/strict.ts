@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The profile `strict`: for programs that nobody has read. No capability adds to it. Whatever is neither allowed here nor
-// left out for a reason was forgotten, and a test finds it.
+// The profile `strict` for untrusted programs. No capability extends it. A test finds calls that are neither allowed nor refused with
+// a reason.
 import { commonCalls } from './common-calls.ts'
 import { namespaceFlags } from './default.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
@@ -9,25 +9,25 @@ import { type Group, hasBit, is, isInt, rulesOf, without } from './rule-builders
 const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 }
 const netlinkRoute = 0
 
-/** Requests that put words into a terminal as if typed (TIOCSTI, TIOCLINUX), or load a line discipline (TIOCSETD). */
+/** Requests that inject input into a terminal (TIOCSTI, TIOCLINUX) or load a line discipline (TIOCSETD). */
 const terminalRequests = [0x5412, 0x541c, 0x5423]
 
 /** IN_ACCESS, IN_CLOSE_NOWRITE, IN_OPEN. */
 const readNotices = [0x1, 0x10, 0x20]
 
-/** S_ISUID and S_ISGID. A file with one of them gives its owner's rights to whoever runs it, also outside of the sandbox. */
+/** S_ISUID and S_ISGID. A file with such a bit runs with its owner's privileges, also outside of the sandbox. */
 const setIdBits = [0o4000, 0o2000]
 
-/** Bits of open(2) under which its mode counts: O_CREAT, and O_TMPFILE without its O_DIRECTORY. */
+/** Flags of open(2) with which its mode is used: O_CREAT, and O_TMPFILE without its O_DIRECTORY bit. */
 const makesFile = [0x40, 0x40_0000]
 
-/** Calls that set or make a mode, by the index of that argument. */
+/** Calls with a mode, by the index of that argument. */
 const modeCalls: readonly (readonly [index: number, calls: string])[] = [
   [1, 'chmod fchmod creat mkdir mknod'],
   [2, 'fchmodat fchmodat2 mkdirat mknodat'],
 ]
 
-/** Calls that open a file, by the index of their flags; the mode follows. */
+/** Calls that open a file, by the index of their flags. The mode is the next argument. */
 const openCalls: readonly (readonly [index: number, call: string])[] = [
   [1, 'open'],
   [2, 'openat'],
@@ -53,7 +53,7 @@ const setIdGroups: readonly Group[] = [
   },
 ]
 
-/** What is refused, by the reason. */
+/** Refused calls by reason. */
 export const left: { readonly [why: string]: string } = {
   'other processes: reading, changing and comparing them':
     'ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd move_pages migrate_pages',
