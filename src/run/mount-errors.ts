@@ -2,37 +2,16 @@
 // The words for a mount that was refused: what errno means depends on whether the source, the target or the file system was at fault. Pure.
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { asRoot, oneOf, withOption } from '../errors/front-door.ts'
-import type { Op } from '../ops/ops.ts'
+import { type Op, rowOf } from '../ops/ops.ts'
+import { stepWhat } from '../ops/step-words.ts'
 import type { stepParts } from '../ops/wire.ts'
 import { type TargetContext, type TargetLook, targetWords } from './mount-target.ts'
 
 type Part = (typeof stepParts)[number]
-type MountOp = Extract<
-  Op,
-  {
-    op:
-      | 'openRoot'
-      | 'attachTree'
-      | 'attachNew'
-      | 'attachText'
-      | 'attachOverlay'
-      | 'sendMapped'
-      | 'attachSent'
-      | 'attachGroups'
-      | 'coverPath'
-      | 'makeLink'
-      | 'emptyRoot'
-      | 'makeDirectory'
-      | 'writeData'
-      | 'changeMode'
-      | 'makeReadOnly'
-      | 'pivotRoot'
-  }
->
 
 /** `origin` is the option as the user typed it. */
 export function explainMountRefusal(
-  op: MountOp,
+  op: Op,
   errno: string,
   part: Part,
   origin: string,
@@ -45,7 +24,7 @@ export function explainMountRefusal(
   const [why, remedy] =
     found ?? (mapped || (explain[part] ?? (() => undefined))(errno, names)) ?? anywhere(errno, names)
   const path = part === 'target' || part === 'attach' ? names.target : names.source
-  return fail('MOUNT_REFUSED', { what: whatOf(op), why, errno, path, origin, remedy })
+  return fail('MOUNT_REFUSED', { what: stepWhat(op), why, errno, path, origin, remedy })
 }
 
 /** What hutch-init found at the target, and what put it there. */
@@ -181,55 +160,19 @@ function anywhere(errno: string, { origin }: Names): Words {
   return ['the kernel refused', 'see hutch doctor']
 }
 
-function whatOf(op: MountOp): string {
-  switch (op.op) {
-    case 'openRoot':
-      return `use ${quote(op.source)} as the root`
-    case 'sendMapped':
-      return `map the ids of ${quote(op.source)}`
-    case 'attachSent':
-    case 'attachTree':
-      return `mount ${quote(op.source)} at ${quote(op.target)}`
-    case 'attachGroups':
-      return `mount the job's groups at ${quote(op.target)}`
-    case 'attachNew':
-      return `mount a ${op.type} at ${quote(op.target)}`
-    case 'attachOverlay':
-      return `mount ${op.lower.map(quote).join(', ')} as an overlay at ${quote(op.target)}`
-    case 'attachText':
-      return `put a text at ${quote(op.target)}`
-    case 'coverPath':
-      return `cover ${quote(op.path)}`
-    case 'makeLink':
-      return `make the link ${quote(op.name)}`
-    case 'emptyRoot':
-      return 'make an empty root'
-    case 'makeDirectory':
-      return `make the directory ${quote(op.path)}`
-    case 'writeData':
-      return `write the data of descriptor ${op.descriptor} to ${quote(op.path)}`
-    case 'changeMode':
-      return `change the mode of ${quote(op.path)}`
-    case 'makeReadOnly':
-      return `make ${quote(op.path)} read-only`
-    case 'pivotRoot':
-      return 'change to the new root'
-  }
+/** Whether a step is on the job's root or a mount in it, so that an error is about its source or its target. */
+export function isMountOp(op: Op): boolean {
+  return rowOf(op).mount !== undefined
 }
 
-function sourceOf(op: MountOp): string {
-  if (op.op === 'openRoot' || op.op === 'attachTree' || op.op === 'sendMapped' || op.op === 'attachSent')
-    return quote(op.source)
-  if (op.op === 'attachOverlay') return op.lower.length === 1 ? quote(op.lower[0]) : 'a layer'
-  if (op.op === 'writeData') return `descriptor ${op.descriptor}`
-  return op.op === 'attachNew' ? op.type : '/'
+function sourceOf(op: Op): string {
+  return rowOf(op).mount?.source?.(op as never) ?? '/'
 }
 
-function targetOf(op: MountOp): string {
-  return quote(op.op === 'sendMapped' ? op.source : targetPath(op))
+function targetOf(op: Op): string {
+  return op.op === 'sendMapped' ? quote(op.source) : quote(targetPath(op))
 }
 
-function targetPath(op: MountOp): string {
-  if (op.op === 'openRoot' || op.op === 'emptyRoot' || op.op === 'pivotRoot' || op.op === 'sendMapped') return '/'
-  return 'target' in op ? op.target : op.op === 'makeLink' ? op.name : op.path
+function targetPath(op: Op): string {
+  return rowOf(op).mount?.target?.(op as never) ?? '/'
 }

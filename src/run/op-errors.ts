@@ -6,14 +6,14 @@ import { asRoot, frontDoor, oneOf, optionOfRun, withOption } from '../errors/fro
 import type { Obstacle } from '../host/privileges.ts'
 import { kindsIn } from '../namespaces/namespace.ts'
 import type { Op } from '../ops/ops.ts'
-import { stepRemedy, whats } from '../ops/step-words.ts'
+import { stepRemedy, stepWhat } from '../ops/step-words.ts'
 import { stepParts } from '../ops/wire.ts'
 import { optionName } from '../options/names.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
 import { formatSize } from '../text/units.ts'
 import { explainCoveredProc } from './covered-proc.ts'
-import { explainMountRefusal, type Seen } from './mount-errors.ts'
+import { explainMountRefusal, isMountOp, type Seen } from './mount-errors.ts'
 import { refusedPath, refusedStream } from './stdio-errors.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
@@ -120,24 +120,8 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
           ? 'give a compiled filter (cBPF, as seccomp_export_bpf writes it); the kernel accepts at most 4096 instructions'
           : 'all filters except the last must allow prctl',
     })
+  if (isMountOp(op)) return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem, seen)
   switch (op.op) {
-    case 'openRoot':
-    case 'emptyRoot':
-    case 'sendMapped':
-    case 'attachSent':
-    case 'attachGroups':
-    case 'attachTree':
-    case 'attachNew':
-    case 'attachOverlay':
-    case 'attachText':
-    case 'coverPath':
-    case 'makeLink':
-    case 'makeDirectory':
-    case 'writeData':
-    case 'changeMode':
-    case 'makeReadOnly':
-    case 'pivotRoot':
-      return explainMountRefusal(op, errno, stepParts[part] ?? 'whole', origin, fileSystem, seen)
     case 'checkStreams':
       return refusedStream(errno, part, origin)
     case 'allowPath':
@@ -147,16 +131,10 @@ function explainStep(op: Op, errno: string, origin: string, part: number, fileSy
   }
 }
 
-function whatOf(op: Op): string {
-  if (op.op === 'unshare') return `make namespaces (${kindsIn(op.flags).join(', ')})`
-  if (op.op === 'setSysctl') return `set ${op.path} to ${op.value}`
-  return whats[op.op] ?? op.op
-}
-
 /** A step that needs no more than its own words. */
 function refusedStep(op: Op, errno: string, origin: string): HutchError {
   return fail('STEP_REFUSED', {
-    what: whatOf(op),
+    what: stepWhat(op),
     operation: op.op,
     origin,
     errno,

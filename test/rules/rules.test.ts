@@ -57,11 +57,10 @@ const roomOf = (path: string) => path.split('/')[1]!.replace('.ts', '')
 
 /** Imports against the flow that have not been removed yet. */
 const exceptions = new Set([
-  'src/ops/explain-filling.ts → namespaces',
-  'src/ops/explain-rights.ts → credentials',
-  'src/ops/explain-rights.ts → namespaces',
-  'src/ops/explain.ts → mounts',
-  'src/ops/explain.ts → namespaces',
+  'src/ops/mounts.ts → mounts',
+  'src/ops/namespaces.ts → namespaces',
+  'src/ops/process.ts → namespaces',
+  'src/ops/rights.ts → credentials',
   'src/options/options.ts → plan',
   'src/seccomp/load-profile.ts → options',
   'src/seccomp/notify-filter.ts → options',
@@ -120,7 +119,8 @@ test('the op table and program.h list the same ops with the same fields', () => 
       .map(([field, type]) => `${field}:${type}`)
       .join(' '),
   ])
-  expect(listed).toEqual(table)
+  const byCode = (a: unknown[], b: unknown[]) => Number(a[1]) - Number(b[1])
+  expect(listed.sort(byCode)).toEqual(table.sort(byCode))
   expect(read('native/wire/program.h')).toContain(`#define PROGRAM_MAGIC 0x${programMagic.toString(16)}`)
 })
 

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations on mounts and the root directory: rows of the table of operations (see row.ts). Pure.
+import { quote } from '../errors/errors.ts'
+import { asRoot, oneOf } from '../errors/front-door.ts'
+import { mountFlags } from '../mounts/mount-flags.ts'
+import { mountAttributes } from '../mounts/root.ts'
+import { shellWord } from '../text/quote.ts'
+import { row } from './row.ts'
+
+export const mountOps = {
+  mount: row({
+    code: 35,
+    call: 'mount',
+    fields: { source: 'string', target: 'string', type: 'string', flags: 'u64', data: 'string' },
+    what: 'mount inside the new mount namespace',
+    explain: explainMount,
+    remedy: (_, errno) => (errno === 'EPERM' ? oneOf([asRoot()], 'CAP_SYS_ADMIN is missing here') : undefined),
+  }),
+  openRoot: row({
+    code: 41,
+    call: 'open_tree',
+    fields: { source: 'string', attributes: 'u64', makes: 'u32' },
+    what: (op) => `use ${quote(op.source)} as the root`,
+    explain: (op) => ({
+      words: `copy the mounts of ${op.source} to be the root${attributeList(op.attributes)}`,
+      shell: `mount --rbind ${shellWord(op.source)} $ROOT${bindOptions(op.attributes, '$ROOT')}`,
+    }),
+    mount: { source: ({ source }) => quote(source) },
+  }),
+  emptyRoot: row({
+    code: 96,
+    call: 'fsmount',
+    fields: {},
+    what: 'make an empty root',
+    explain: () => ({
+      words: 'begin with an empty root',
+      shell: 'mount -t tmpfs -o nosuid,nodev,mode=0755 tmpfs $ROOT',
+    }),
+    mount: {},
+  }),
+  attachTree: row({
+    code: 42,
+    call: 'move_mount',
+    fields: { source: 'string', target: 'string', attributes: 'u64', absent: 'u64', recursive: 'u32' },
+    what: (op) => `mount ${quote(op.source)} at ${quote(op.target)}`,
+    explain: (op) => ({
+      words: `put ${op.source} at ${op.target}${attributeList(op.attributes)}`,
+      shell: `mount --${op.recursive ? 'rbind' : 'bind'} ${shellWord(op.source)} ${inRoot(op.target)}${bindOptions(op.attributes, inRoot(op.target))}`,
+    }),
+    mount: { source: ({ source }) => quote(source), target: ({ target }) => target },
+  }),
+  attachNew: row({
+    code: 43,
+    call: 'fsmount',
+    fields: { type: 'string', options: 'strings', target: 'string', attributes: 'u64', links: 'u32' },
+    what: (op) => `mount a ${op.type} at ${quote(op.target)}`,
+    explain: (op) => ({
+      words: `put a ${op.type} of its own at ${op.target}${attributeList(op.attributes, op.options)}`,
+      shell: `mount -t ${op.type} -o ${[...op.options, ...attributeNames(op.attributes)].join(',')} ${op.type} ${inRoot(op.target)}`,
+    }),
+    mount: { source: ({ type }) => type, target: ({ target }) => target },
+  }),
+  attachOverlay: row({
+    code: 44,
+    call: 'fsmount',
+    fields: { lower: 'strings', upper: 'string', work: 'string', target: 'string', attributes: 'u64', drops: 'u32' },
+    what: (op) => `mount ${op.lower.map(quote).join(', ')} as an overlay at ${quote(op.target)}`,
+    explain: (op) => ({
+      words: `put ${op.lower.join(' over ')} at ${op.target}, ${op.drops ? 'changes are discarded' : op.upper ? `changes go to ${op.upper}` : 'read-only'}`,
+      shell: `mount -t overlay -o lowerdir=${op.lower.map(shellWord).join(':')}${op.upper ? `,upperdir=${shellWord(op.upper)},workdir=${shellWord(op.work)}` : op.drops ? ',upperdir=$TMPFS/upper,workdir=$TMPFS/work' : ''} overlay ${inRoot(op.target)}`,
+    }),
+    mount: {
+      source: ({ lower }) => (lower.length === 1 ? quote(lower[0]) : 'a layer'),
+      target: ({ target }) => target,
+    },
+  }),
+  attachText: row({
+    code: 113,
+    call: 'move_mount',
+    fields: { target: 'string', text: 'string', own: 'u32', required: 'u32' },
+    what: (op) => `put a text at ${quote(op.target)}`,
+    explain: (op) => ({
+      words: `put its own read-only text at ${op.target}, if the path exists`,
+      shell: `printf '%s' ${shellQuoted(op.text)} > $FILE; mount --bind $FILE $ROOT${op.target}; mount -o remount,bind,ro $ROOT${op.target}`,
+    }),
+    mount: { target: ({ target }) => target },
+  }),
+  sendMapped: row({
+    code: 25,
+    call: 'mount_setattr',
+    fields: { source: 'string', attributes: 'u64', absent: 'u64', recursive: 'u32' },
+    what: (op) => `map the ids of ${quote(op.source)}`,
+    explain: (op) => ({
+      words: `map the ids of ${op.source} by its user namespace, and hand it in${attributeList(op.attributes)}`,
+      shell: `mount --${op.recursive ? 'rbind' : 'bind'} -o X-mount.idmap=/proc/$PID/ns/user ${shellWord(op.source)} …`,
+    }),
+    mount: { source: ({ source }) => quote(source) },
+  }),
+  attachSent: row({
+    code: 118,
+    call: 'move_mount',
+    fields: { source: 'string', target: 'string' },
+    what: (op) => `mount ${quote(op.source)} at ${quote(op.target)}`,
+    explain: (op) => ({ words: `put ${op.source}, whose ids were mapped, at ${op.target}`, shell: '' }),
+    mount: { source: ({ source }) => quote(source), target: ({ target }) => target },
+  }),
+  attachGroups: row({
+    code: 151,
+    call: 'move_mount',
+    fields: { target: 'string', names: 'strings', sources: 'strings' },
+    what: (op) => `mount the job's groups at ${quote(op.target)}`,
+    explain: explainGroups,
+    mount: { target: ({ target }) => target },
+  }),
+  attachTerminal: row({
+    code: 141,
+    call: 'move_mount',
+    fields: { target: 'string', attributes: 'u64' },
+    what: 'attach the terminal as /dev/console',
+    explain: (op) => ({
+      words: `attach the terminal, if a stream is one, as ${op.target}`,
+      shell: `mount --bind "$(tty)" $ROOT/dev/${op.target}`,
+    }),
+  }),
+  makeMissing: row({
+    code: 97,
+    call: 'umask',
+    fields: { parents: 'u32', directory: 'u32', file: 'u32' },
+    explain: (op) => ({
+      words: `create what is missing on the path: directories as ${octal(op.parents)}, at its end ${octal(op.directory)} or a file as ${octal(op.file)}`,
+      shell: '',
+    }),
+  }),
+  makeDirectory: row({
+    code: 98,
+    call: 'mkdirat',
+    fields: { path: 'string' },
+    what: (op) => `make the directory ${quote(op.path)}`,
+    explain: (op) => ({ words: `make the directory ${op.path}`, shell: `mkdir -p $ROOT${op.path}` }),
+    mount: { target: ({ path }) => path },
+  }),
+  makeLink: row({
+    code: 45,
+    call: 'symlinkat',
+    fields: { name: 'string', to: 'string' },
+    what: (op) => `make the link ${quote(op.name)}`,
+    explain: (op) => ({ words: `link ${op.name} to ${op.to}`, shell: `ln -s ${shellWord(op.to)} ${inRoot(op.name)}` }),
+    mount: { target: ({ name }) => name },
+  }),
+  writeData: row({
+    code: 99,
+    call: 'openat2',
+    fields: { descriptor: 'u32', path: 'string', mode: 'u32', attached: 'u32', attributes: 'u64' },
+    what: (op) => `write the data of descriptor ${op.descriptor} to ${quote(op.path)}`,
+    explain: (op) => ({
+      words: `copy from descriptor ${op.descriptor} to ${op.attached ? 'a file that is mounted at' : ''} ${op.path}`,
+      shell: `install -m ${octal(op.mode)} /dev/fd/${op.descriptor} $ROOT${op.path}`,
+    }),
+    mount: { source: ({ descriptor }) => `descriptor ${descriptor}`, target: ({ path }) => path },
+  }),
+  changeMode: row({
+    code: 100,
+    call: 'chmod',
+    fields: { path: 'string', mode: 'u32' },
+    what: (op) => `change the mode of ${quote(op.path)}`,
+    explain: (op) => ({ words: `change the mode of ${op.path}`, shell: `chmod ${octal(op.mode)} $ROOT${op.path}` }),
+    mount: { target: ({ path }) => path },
+  }),
+  makeReadOnly: row({
+    code: 101,
+    call: 'mount_setattr',
+    fields: { path: 'string' },
+    what: (op) => `make ${quote(op.path)} read-only`,
+    explain: (op) => ({
+      words: `make the mount at ${op.path} read-only`,
+      shell: `mount -o remount,bind,ro $ROOT${op.path}`,
+    }),
+    mount: { target: ({ path }) => path },
+  }),
+  coverPath: row({
+    code: 46,
+    call: 'move_mount',
+    fields: { path: 'string', readOnly: 'u32' },
+    what: (op) => `cover ${quote(op.path)}`,
+    explain: (op) => ({
+      words: op.readOnly ? `make ${op.path} read-only` : `hide ${op.path}`,
+      shell: op.readOnly
+        ? `mount --bind ${inRoot(op.path)} ${inRoot(op.path)}; mount -o remount,bind,ro ${inRoot(op.path)}`
+        : `mount --bind /dev/null ${inRoot(op.path)}`,
+    }),
+    mount: { target: ({ path }) => path },
+  }),
+  pivotRoot: row({
+    code: 47,
+    call: 'pivot_root',
+    fields: { stays: 'u32' },
+    what: 'change to the new root',
+    explain: () => ({
+      words: "make it the root, and detach the host's",
+      shell: 'cd $ROOT; pivot_root . .; umount -l .',
+    }),
+    mount: {},
+  }),
+  changeRoot: row({
+    code: 82,
+    call: 'chroot',
+    fields: { path: 'string' },
+    what: 'change the root directory',
+    explain: (op) => ({ words: `make ${op.path} the root directory`, shell: `chroot ${op.path} …` }),
+    remedy: ({ path }) => `give an existing directory: ${path}`,
+  }),
+  holdDirectories: row({
+    code: 83,
+    call: 'openat',
+    fields: { root: 'string', directory: 'string' },
+    what: 'open a directory',
+    explain: (op) => ({ words: `open ${[op.root, op.directory].filter(Boolean).join(' and ')}`, shell: '' }),
+    remedy: ({ root, directory }) => `give existing directories: ${[root, directory].filter(Boolean).join(', ')}`,
+  }),
+  enterDirectories: row({
+    code: 84,
+    call: 'chroot',
+    fields: { inside: 'string' },
+    what: 'enter a directory',
+    explain: (op) => ({
+      words: `enter the directories opened before${op.inside ? `, then ${op.inside}` : ''}`,
+      shell: op.inside ? `cd ${op.inside}` : '',
+    }),
+    remedy: () => 'give an existing directory that can be entered',
+  }),
+}
+
+function explainMount(op: { source: string; target: string; type: string; flags: number }): {
+  words: string
+  shell: string
+} {
+  if (!op.type)
+    return {
+      words: `let no mount below ${op.target} reach the host`,
+      shell: `mount --make-r${op.flags & mountFlags.private ? 'private' : 'slave'} ${shellWord(op.target)}`,
+    }
+  const options = (['nosuid', 'nodev', 'noexec'] as const).filter((name) => op.flags & mountFlags[name]).join(',')
+  return {
+    words: `mount a ${op.type} of its own on ${op.target}`,
+    shell: `mount -t ${op.type}${options ? ` -o ${options}` : ''} ${shellWord(op.source)} ${shellWord(op.target)}`,
+  }
+}
+
+function attributeNames(attributes: number): string[] {
+  return Object.entries(mountAttributes).flatMap(([name, bit]) => (attributes & bit ? [name] : []))
+}
+
+function attributeList(attributes: number, options: readonly string[] = []): string {
+  const names = [...options, ...attributeNames(attributes)]
+  return names.length > 0 ? ` (${names.join(', ')})` : ''
+}
+
+function bindOptions(attributes: number, path: string): string {
+  const names = attributeNames(attributes)
+  return names.length > 0 ? `; mount -o remount,bind,${names.join(',')} ${path}` : ''
+}
+
+function inRoot(path: string): string {
+  return `$ROOT${shellWord(path)}`
+}
+
+function octal(mode: number): string {
+  return `0${mode.toString(8)}`
+}
+
+function explainGroups({
+  target,
+  names,
+  sources,
+}: {
+  target: string
+  names: readonly string[]
+  sources: readonly string[]
+}) {
+  const bind = (source: string, at: string) => `mount --bind -o ro,nosuid,nodev,noexec ${shellWord(source)} $ROOT${at}`
+  const line = (source: string, at: string) =>
+    source.startsWith('/') ? bind(source, at) : `ln -s ${shellWord(source)} $ROOT${at}`
+  const first = names.length === 0 ? [] : [`mount -t tmpfs -o nosuid,nodev,noexec,mode=0755 tmpfs $ROOT${target}`]
+  return {
+    words: `show ${sources.filter((source) => source.startsWith('/')).join(', ')} at ${target} (ro)`,
+    shell: [...first, ...sources.map((source, i) => line(source, names[i] ? `${target}/${names[i]}` : target))].join(
+      '; ',
+    ),
+  }
+}
+
+function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
