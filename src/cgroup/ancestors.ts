@@ -16,7 +16,7 @@ export interface Level {
 
 /** What memory.max, or v1's memory.limit_in_bytes, did there. */
 export interface MemoryLevel extends Level {
-  /** As the file has it; absent for none. */
+  /** The value of the file; absent if there is no limit. */
   max?: string
   high?: string
   current?: number
@@ -190,7 +190,7 @@ export function parseMemoryLevel(level: Level, figures: Figures): MemoryLevel {
   })
 }
 
-/** The same on both versions, but for pids.events.local. */
+/** Has the same form on both versions, except pids.events.local. */
 export function parsePidsLevel(level: Level, figures: Figures): PidsLevel {
   return known<PidsLevel>({
     ...level,

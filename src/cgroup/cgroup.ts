@@ -51,9 +51,8 @@ export class Cgroup {
   }
 
   /**
-   * Makes a group, and the groups above it that are missing; after a failure
-   * nothing of it is left. A name goes below `hutch` as root and below the own
-   * group as another user; one with a leading slash counts from the root.
+   * Creates a group and the missing groups above it. If a step fails, nothing is left. A name is created below `hutch` as root, and below
+   * the caller's own group as another user. A name with a leading slash is a path from the root.
    * @throws CGROUP_PATH_INVALID, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
    */
   static async create(name: string, options: CreateOptions = {}): Promise<Cgroup> {
@@ -113,8 +112,8 @@ export class Cgroup {
   }
 
   /**
-   * Sets a file. memory.max below what is in use, and controllers for the children of a group with processes,
-   * are refused unless `force` is true; `evacuate` moves those processes to a leaf of the group first.
+   * Writes a file. Unless `force` is true, refuses a memory.max below the current use, and controllers for the children of a group that
+   * has processes. `evacuate` first moves those processes to a leaf of the group.
    * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
    */
   async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: SetOptions): Promise<void>
@@ -134,8 +133,8 @@ export class Cgroup {
   }
 
   /**
-   * What happens to the group, until the loop ends, `signal` aborts or the group is removed. Nothing is polled:
-   * an idle group costs nothing, and events that come faster than they are taken add up in `count`.
+   * Yields the group's events until the loop ends, `signal` aborts, or the group is removed. It does not poll, so an idle group costs
+   * nothing. Events that come faster than they are read add up in `count`.
    * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
    */
   async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
@@ -264,7 +263,9 @@ export class Cgroup {
     await this.remove({ recursive: true, kill: true })
   }
 
-  /** The directory that holds a file, for what this handle does not do. undefined where there is none. */
+  /**
+   * Returns the directory that holds a file, for operations that this handle lacks. Returns undefined if no hierarchy has the file.
+   */
   directoryOf(file: string): string | undefined {
     return directoryOf(this, file)
   }

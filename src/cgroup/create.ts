@@ -29,9 +29,9 @@ const legacyNames: { [controller: string]: string[] } = { io: ['blkio'], cpu: ['
 export type Undo = () => unknown
 
 /**
- * Makes the group in the hierarchies of these controllers (and in the v2 tree, where there is one), with
- * the groups above it that are missing. After a failure nothing of it is left. `moves`: processes that are in the
- * way in a group above it are moved to a leaf there. `needed`: controllers that it is to have beside the usual ones.
+ * Creates the group in the hierarchies of these controllers, in the v2 tree if there is one, and the missing groups above. If a step
+ * fails, nothing is left. `moves`: processes of a group above that prevent this are moved to a leaf there. `needed`: controllers beside
+ * the default ones.
  * @throws CGROUP_NOT_EVACUATED, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
 export function makePlace(
@@ -129,9 +129,8 @@ function fillCpuset(parent: string, directory: string): void {
 }
 
 /**
- * Lets the children of a v2 group have these controllers. A group with
- * processes of its own is refused first: the kernel would turn it "domain
- * threaded" for cpu and pids, and no process could be started below it again.
+ * Enables these controllers for the children of a v2 group. Refuses a group that has processes: for cpu and pids the kernel would make it
+ * "domain threaded", and no process could be started below it again.
  */
 export function enableControllers(
   directory: string,

@@ -43,7 +43,7 @@ function makeLeaf(directory: string, leaf: string): boolean {
   return false
 }
 
-/** What must not or cannot be moved is told before anything is. */
+/** Reports processes that must not or cannot be moved, before any is moved. */
 function refuseForeign(directory: string, pid: string, uid: number): void {
   const refuse = (why: string) =>
     fail('CGROUP_NOT_EVACUATED', {

@@ -15,7 +15,9 @@ export interface GroupEvent {
   at: number
   /** The group's path. */
   group: string
-  /** The file that told it: cgroup.events, memory.events, pids.events, memory.pressure, …; '' for created and removed. */
+  /**
+   * The file that reported the event: cgroup.events, memory.events, pids.events, memory.pressure, …; '' for created and removed.
+   */
   file: string
   /** The file's key (populated, frozen, oom, oom_kill, max, high, …), `some` or `full` for pressure, `created`, `removed`. */
   kind: string
@@ -25,7 +27,7 @@ export interface GroupEvent {
   total?: number
 }
 
-/** A pressure trigger: told when tasks stalled for so long within a window (accounting/psi.rst). */
+/** A pressure trigger: fires when tasks stalled for this long within a window (accounting/psi.rst). */
 export interface PressureTrigger {
   resource: 'cpu' | 'memory' | 'io'
   kind: 'some' | 'full'
@@ -150,7 +152,7 @@ function counter(
       if (states.has(key) ? value !== known : value > known)
         emit(states.has(key) ? makeEvent(place, name, key, value) : makeEvent(place, name, key, value - known, value))
     }
-    // a group that is just going reads as nothing: what it told stands
+    // a group that is being removed reads as empty: keep the last values
     before = { ...before, ...now }
   }
 }

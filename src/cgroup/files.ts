@@ -178,7 +178,7 @@ export function readMany(directories: readonly string[], files: readonly string[
   return split(native().readFiles(encodePath(directories.join('\0')), files.join('\0')), directories.length, files)
 }
 
-/** The same for who reads again and again: the files stay open, so that a look costs a quarter. */
+/** The same for repeated reads: the files stay open, so that each read costs a quarter. */
 export interface Reader {
   read(): Figures[]
   close(): void

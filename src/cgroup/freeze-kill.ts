@@ -25,11 +25,10 @@ function directoriesOf(place: Place): string[] {
 }
 
 /**
- * Kills everything in it and below. One write where the kernel has cgroup.kill
- * and all are in the v2 tree; else one by one, again until none is left, so
- * that what forks meanwhile is caught. A frozen v1 group is thawed first: its
+ * Kills all processes of the group and its descendants. If the kernel has cgroup.kill and all are in the v2 tree, one write does it.
+ * Otherwise hutch kills one by one and repeats until none is left, to catch new forks. A frozen v1 group is thawed first, because its
  * tasks could not die.
- * @throws CGROUP_REFUSED when something survives, or may not be killed
+ * @throws CGROUP_REFUSED if a process survives or cannot be killed
  */
 export async function killPlace(place: Place): Promise<void> {
   const unified = place.directories['']

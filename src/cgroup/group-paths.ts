@@ -62,7 +62,10 @@ export function placeBelow(parent: Place, name: string, origin = 'the group'): P
   }
 }
 
-/** Where a new group of this name goes: from the root with a leading slash, else below `hutch` as root, below the own group as others. */
+/**
+ * Returns where a new group of this name is created. A leading slash means from the root. Otherwise it is below `hutch` for root, and
+ * below the caller's own group for other users.
+ */
 export function newPlace(host: Host, name: string, origin = 'the group'): Place {
   if (name.startsWith('/')) return placeOf(host, name, origin)
   if (host.home !== undefined)
@@ -79,8 +82,7 @@ export function present(place: Place): Place | undefined {
 }
 
 /**
- * The group that a user means: by its path, by its name below the default
- * parent, below the root, or anywhere when no other has that name.
+ * Finds the group that a user names: by its path, by its name below the default parent or the root, or anywhere if the name is unique.
  * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
  */
 export function findPlace(host: Host, name: string, origin = 'the group'): Place {

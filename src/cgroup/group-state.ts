@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a group shows that explains a refusal: who is in it, and where on the way to it a controller stops being handed down.
+// Reads the state of a group that explains a refusal: its processes, and the level at which a controller is not enabled.
 import { readGroupFile, readWords } from './files.ts'
 
 /** `12 (sleep)` for each process that is in the group itself. */
@@ -46,7 +46,7 @@ function pathOf(directory: string, top: string): string {
   return directory.slice(top.length) || '/'
 }
 
-/** Where a controller stops being handed down on the way to a group, and the command that mends it. */
+/** Returns the level at which a controller is not enabled on the path to a group, and the command that enables it. */
 export function explainChain(directory: string, controller: string): [evidence: string[], remedy: string] {
   const levels = levelsDownTo(directory)
   const broken = levels.slice(0, -1).find((level) => !readWords(level, 'cgroup.subtree_control').includes(controller))

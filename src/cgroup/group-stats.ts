@@ -132,7 +132,7 @@ function readFigures(places: readonly Place[], filesOf: FilesOf): Figures[] {
   )
 }
 
-/** Names differ between hierarchies but for cpu.stat, where v1's is `limited:cpu.stat`. */
+/** File names differ between hierarchies, except cpu.stat: v1's is `limited:cpu.stat` here. */
 function merge(places: readonly Place[], parts: { key: string; members: number[]; figures: Figures[] }[]): Figures[] {
   const found: Figures[][] = places.map(() => [])
   for (const { key, members, figures } of parts)

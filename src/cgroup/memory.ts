@@ -54,7 +54,10 @@ function legacyHits(figures: Figures): number | undefined {
   return hits > 0 ? hits : undefined
 }
 
-/** A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
+/**
+ * The kernel refuses charges one page at a time. The peak of a group that killed is therefore at the limit, except for a few pages in
+ * flight.
+ */
 const inFlight = 64 * 1024
 
 /** v1: whether the group has run into a limit of its own; a limit that the figures do not have is looked up in `limits`. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads and writes one group's files by v2 names in every layout, raw v1 names too, with the checks that the kernel does not make.
+// Reads and writes the files of one group by v2 names in every layout, and raw v1 names. Makes the checks that the kernel does not make.
 import { fail } from '../errors/errors.ts'
 import { parseSize } from '../text/units.ts'
 import { describeFile } from './controllers/catalog.ts'
@@ -64,7 +64,7 @@ function isPlain(place: Place, file: string): boolean {
   return directory !== undefined && describeFile(file, 'v1') !== undefined && describeFile(file, 'v2')?.v1 === undefined
 }
 
-/** A file's text; v1's is told as v2 writes it. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+/** Returns a file's text; a v1 text is returned in v2's format. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
 export function readFile(place: Place, file: string): string {
   if (isTranslated(place, file)) {
     const text = readLegacy(file, (controller, name) => {
@@ -106,7 +106,9 @@ function isOnLegacy(file: string): boolean {
   return describeFile(file, 'v2')?.v1 !== undefined
 }
 
-/** The writes that freeze or thaw a group in each hierarchy that can; none where there is none. */
+/**
+ * Returns the writes that freeze or thaw a group in each hierarchy that supports it. Returns an empty list if none does.
+ */
 export function planFreeze({ directories }: Place, frozen: boolean): FileWrite[] {
   const { '': unified, freezer } = directories
   return [
@@ -152,8 +154,8 @@ function orderShare(writes: FileWrite[]): FileWrite[] {
 }
 
 /**
- * The writes for a text that a drop-in passes on as it is; a keyed file takes its lines one by one.
- * @throws CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, OPTION_INVALID for a number that the kernel would cut at its suffix
+ * Returns the writes for a text that a drop-in passes unchanged. A keyed file accepts its lines one by one.
+ * @throws CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, OPTION_INVALID for a number that the kernel would truncate at its suffix
  */
 export function planRaw(place: Place, file: string, text: string): FileWrite[] {
   const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
@@ -193,10 +195,11 @@ function keepSwap(directory: string, writes: FileWrite[], value: string): FileWr
 }
 
 /**
- * The writes that set a file, checked as far as that goes without the kernel. What would kill or strand
- * processes is refused here: memory.max below what is in use (v2 kills then; v1 refuses by itself), and
- * controllers for the children of a group with processes (it would become threaded). `force` lets it through.
- * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED
+ * Returns the writes that set a file, checked as far as possible without the kernel. Unless `force` is true, refuses writes that would
+ * kill or strand processes. These are a memory.max below the current use (v2 kills; v1 refuses), and controllers for the children of a
+ * group that has processes (it would become threaded).
+ * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED,
+ * CGROUP_THREADED
  */
 export function planFile(place: Place, file: string, value: unknown, force = false): FileWrite[] {
   const name = parseFileName(file, 'the file')

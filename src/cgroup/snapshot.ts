@@ -27,7 +27,7 @@ export interface SavedGroup {
   hierarchy: string
   /** v2: the controllers that it has. */
   controllers?: string[]
-  /** Whose it is, when not root's. */
+  /** The owner, if not root. */
   owner?: [uid: number, gid: number]
   /** Kernel file → text. */
   files: { [file: string]: string }

@@ -36,7 +36,7 @@ export type Value = Limit | boolean | string | number[] | string[] | Quota | Pre
 /** v1 writes "no limit" as the greatest number of whole pages, which depends on the page size. */
 const unlimited = 2 ** 63 - 2 ** 20
 
-/** More CPUs and nodes than any kernel is built for: a list that names more is no list. */
+/** More CPUs and nodes than any kernel is built for: a list with larger numbers is invalid. */
 const mostInList = 65_536
 
 /** A file's text as a value. @throws CGROUP_TEXT_UNKNOWN */

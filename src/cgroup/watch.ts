@@ -22,9 +22,8 @@ export interface WatchOptions {
 const settleMs = 250
 
 /**
- * Watches groups until the returned function is called, or all are gone, which
- * `ended` tells. Counts are read when the kernel says they changed, so events
- * that come faster than they are read add up, and none is lost.
+ * Watches groups until the returned function is called, or all are gone; `ended` is called then. Counters are read when the kernel reports
+ * a change. Events that come faster than they are read add up, and none is lost.
  * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
  */
 export function watchPlaces(

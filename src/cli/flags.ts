@@ -33,7 +33,7 @@ export interface Parsed {
 }
 
 /**
- * Reads flags up to `--` or the first word that is none; `mixed`: up to `--`, words that are none may stand between them.
+ * Reads flags up to `--` or the first operand. `mixed`: up to `--`, with operands in between.
  * @throws OPTION_UNKNOWN, OPTION_INVALID
  */
 export function parseFlags(args: string[], table: FlagTable, mixed = false): Parsed {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch hog: becomes the small native program, which is what contained commands get as `hutch`; so the memory that is hogged is all there is.
+// hutch hog: executes the small native program that contained commands get as `hutch`. Only the allocated memory counts, without Node.
 import { fail } from '../errors/errors.ts'
 import { buildDirectory, errnoName, native } from '../system/native.ts'
 import type { Command } from './command.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch links: puts the drop-ins into a directory under their own names, as links to this program; never over a file that is not one.
+// hutch links: creates links to this program under the names of the drop-ins. It never replaces a file that is not such a link.
 import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { dropins } from '../dropin/table.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// dist/cli.cjs, the file that Node starts: loads a part of the CLI from dist/cli/ when it is first required, with the
-// bytecode that the build stored beside it. V8 rejects bytecode of another version of Node, and compiles the part instead.
+// dist/cli.cjs, the file that Node starts. It loads a part of the CLI from dist/cli/ when the part is first required, with the bytecode
+// that the build stored beside it. V8 rejects bytecode of another version of Node, and compiles the part instead.
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch run: flags → options → job; the verdict on stderr, the exit status as DESIGN's table has it.
+// hutch run: turns flags into options, starts the job, prints the verdict on stderr, and exits with the documented status.
 import { fail, HutchError, quote } from '../errors/errors.ts'
 import { defaultFile, mayBeRecorded } from '../monitor/recording/file.ts'
 import { explainProgram } from '../ops/explain.ts'

@@ -28,7 +28,7 @@ interface Experiment {
   title: string
   /** After `hutch run`. */
   args: string[]
-  /** The limits that it shows: who may not set them is told so. */
+  /** The limits that the tour shows; a user who cannot set them gets a message. */
   limits?: Limits
   /** Why this host cannot show it, if so. */
   skip?: () => string | undefined

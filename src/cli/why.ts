@@ -146,7 +146,7 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
   return { ...found, cause: toCause(found) }
 }
 
-/** A block for each cause, what was recorded, then what is not known. */
+/** Prints a block for each cause, then the recorded data, then what is unknown. */
 export function formatExplanation(
   { causes, unknown }: Pick<Explanation, 'causes' | 'unknown'>,
   color: boolean,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spec → what a compiled file holds: the plan of a process that is not there yet, and every text that its end may need.
+// Turns a Spec into the contents of a compiled file: the plan of a future process, and every text that its end may need.
 import { constants } from 'node:os'
 import { controllerOf } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
@@ -20,8 +20,8 @@ import { compiledWordsOf } from './words.ts'
 const [first, second] = slots
 
 /**
- * Everything but what the command line says of the file itself. Another planner gives its program by `recompile`, from the plan
- * and the program of `spec`; the environment in it is then its own business.
+ * Everything except what the command line says about the file itself. `recompile`: another planner derives its program from the plan and
+ * the program of `spec`, and handles the environment itself.
  * @throws as `prepare`, OPTION_CONFLICT
  */
 export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): Omit<Compiled, 'flags' | 'explained'> {
@@ -166,7 +166,7 @@ function groupFacts(plan: Plan, program: Program, around: Surroundings): Compile
   return [...places, ...owners, ...(owners.length > 0 ? wishes(groups, spec) : [])]
 }
 
-/** Controllers to be enabled on v2, those that limits need and those that only count; on v1 a share of CPU time that may be less. */
+/** Controllers to enable on v2, for limits and for counters. On v1, a CPU share that may have to be lowered. */
 function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
   const asked = new Set(limits.map(({ file }) => controllerOf(file)))
   const enable = groups.flatMap((group) => group.enable.flatMap((level) => level.controllers))

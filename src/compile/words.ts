@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of a compiled file's end, written when it is compiled: describe() of made-up causes, with slots for what only the end
-// knows. Called by compile/prepare.ts; pure.
+// The words for the end of a compiled file, written at compile time. They are describe() of sample causes, with slots for values that only
+// the end knows. Called by compile/prepare.ts; pure.
 
 import type { Program } from '../ops/ops.ts'
 import { countsForksByLevel } from '../plan/compile.ts'
@@ -21,7 +21,7 @@ const [first, second, third, fourth, fifth] = slots
 /** Stands for a value that only the end knows, so that a remedy computes with it: no host can have so many tasks. */
 const unknownTasks = 1_000_000_007
 
-/** Puts slots where the made-up limit of a group above is told: its group, its value, and the value that a remedy gives it. */
+/** Puts slots into the words for a limit of a group above: its group, its value, and the value in its remedy. */
 function fillAbove(text: string): string {
   return text
     .replaceAll(`/${groupPlaceholder}`, second)

@@ -3,7 +3,7 @@
 import { nearest } from '../text/nearest.ts'
 import { parseDuration, parseSize } from '../text/units.ts'
 
-/** One limit as prlimit(2) takes it; -1 is none. */
+/** One limit in the form of prlimit(2); -1 means unlimited. */
 export interface ResourceLimit {
   name: string
   resource: number

@@ -17,7 +17,9 @@ const rule = (type: 'c' | 'b', major: number | '*', minor: number | '*', access 
   access,
 })
 
-/** What every job may use: Docker's list. Any node may be made, which is no way to open it. */
+/**
+ * Devices that every job may use: Docker's list. Creating any node is allowed, because it does not allow opening it.
+ */
 export const usualDevices: readonly DeviceRule[] = [
   rule('c', '*', '*', 'm'),
   rule('b', '*', '*', 'm'),
@@ -57,8 +59,8 @@ const jumpUnless = (register: number, value: number, skip: number) => instructio
 const answer = (value: number) => [instruction(0xb7, r0, 0, 0, value), instruction(0x95, 0, 0, 0, 0)]
 
 /**
- * A program of type BPF_PROG_TYPE_CGROUP_DEVICE, two words an instruction: an
- * access is allowed when one rule has all of it, as v1 has it.
+ * Returns a program of type BPF_PROG_TYPE_CGROUP_DEVICE, two words for each instruction. It allows an access if one rule covers all of it,
+ * as v1 does.
  */
 export function compileDeviceFilter(rules: readonly DeviceRule[]): number[] {
   const program = [

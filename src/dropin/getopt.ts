@@ -15,14 +15,14 @@ export interface Option {
 
 export type OptionTable = { readonly [key: string]: Option }
 
-/** Options in the order given, by key; then the words that are none. */
+/** Options in the given order, by key; then the operands. */
 export interface Given {
   options: [key: string, value: string][]
   words: string[]
 }
 
 /**
- * Without `permute` the first word that is no option ends them, as for commands that run another.
+ * Parses options. Without `permute` the first operand ends them, as in commands that execute another command.
  * @throws OPTION_UNKNOWN, OPTION_INVALID
  */
 export function getopt(args: readonly string[], table: OptionTable, permute = true): Given {

@@ -12,7 +12,7 @@ export interface Tool {
   usage: readonly string[]
   purpose: string
   options: OptionTable
-  /** False: the first word that is no option starts another command line. */
+  /** False: the first operand starts another command line. */
   permute?: boolean
   /** How it ends at an error that was given no status of its own; by default as libcgroup's tools. */
   failure?: number
@@ -54,7 +54,7 @@ export function complain(name: string, error: unknown, failure?: number): number
   return statusOf(error, failure)
 }
 
-/** A remark that is no failure. */
+/** Prints a remark that is not a failure. */
 export function remark(name: string, text: string): void {
   tell(`${name}: ${text}\n`)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hutch says of control groups, and of the rules and the systemd that place processes in them: a part of the table of all errors.
+// Errors of control groups, and of rules and systemd, which place processes in them. A part of the table of all errors.
 
 import { quote } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'

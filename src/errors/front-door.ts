@@ -57,7 +57,7 @@ export function optionFor(name: string, value?: string, door: FrontDoor = curren
   return door === 'library' ? `${option}: '${value}'` : `${option} ${value}`
 }
 
-/** Returns the option as this front end has it; where it has none, that of hutch run, which is named. */
+/** Returns the option in the form of this front end. If the front end lacks it, names hutch run's option. */
 export function optionOfRun(key: string, value?: string): string {
   return optionFor(key, value) ?? `hutch run ${optionFor(key, value, 'cli')}`
 }

@@ -24,7 +24,7 @@ export function nameContainer(path: string): string | undefined {
 /** What an engine calls the container whose group that is. */
 export type ContainerNames = (path: string) => string | undefined
 
-/** The path with the id as `docker ps` has it and the name behind; as it is, where there is none. */
+/** Returns the path with the short id of `docker ps` and the container's name; the unchanged path for other groups. */
 export function withName(path: string, name: string | undefined): string {
   return name === undefined ? path : `${path.replace(/[0-9a-f]{64}/g, (id) => `${id.slice(0, 12)}…`)} (${name})`
 }

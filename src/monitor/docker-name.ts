@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Docker calls a container, from its own state, which root can read: its group has only the id in its path. What is there is taken for
-// anybody's: no link is followed, not much is read, and a name is one that Docker gives or is none.
+// Reads the name of a Docker container from Docker's state, which root can read; a group's path has only the id. The state is untrusted: no
+// link is followed, the read size is limited, and an invalid name is ignored.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { allPaths, findPlace } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'

@@ -30,7 +30,7 @@ const pressure =
     draft[key] = parseStalls(text)
   }
 
-/** Cheap files, one of which changes whenever something happens in a group: so long as none does, the others are looked at seldom. */
+/** Cheap files, one of which changes whenever a group is active. While none changes, the others are read rarely. */
 export const signsOfLife: ReadonlySet<string> = new Set([
   'cgroup.events',
   'cpu.stat',

@@ -11,7 +11,7 @@ export interface Member {
   parent: number
   /** Effective. */
   uid: number
-  /** As proc_pid_stat(5) has it: R, S, D, Z, T, … */
+  /** The state letter of proc_pid_stat(5): R, S, D, Z, T, … */
   state: string
   threads: number
   /** Bytes in memory, shared ones counted. */
@@ -26,8 +26,8 @@ export interface Member {
 const kernelThread = 0x0020_0000
 
 /**
- * The processes of each group that has some, or of one and those below it, by path; parents first. One that is in a group of one hierarchy
- * and at the root of the others counts for that group; one in several groups is in each.
+ * Returns the processes of each group that has some, or of one group and its descendants, by path; parents first. A process in a group of
+ * one hierarchy and at the root of the others counts for that group. A process in several groups is in each.
  * @throws CGROUP_MISSING
  */
 export function readMembers(host: Host, within = '/'): Map<string, Member[]> {

@@ -49,8 +49,8 @@ interface Hierarchy {
 }
 
 /**
- * Opens a look at all groups that this process can see, in every hierarchy. Their files stay open, and what has
- * not changed is not parsed again, so that a look at a thousand groups takes some 20 ms.
+ * Opens a sampler of all groups that this process can see, in every hierarchy. Their files stay open, and unchanged text is not parsed
+ * again. A sample of a thousand groups takes about 20 ms.
  * @throws HOST_UNSUPPORTED, CGROUP_MISSING
  */
 export function openSurvey(host: Host = readHost()): Survey {
@@ -120,8 +120,8 @@ function look(hierarchy: Hierarchy, followed: Followed | undefined, full: boolea
 }
 
 /**
- * Whether groups came or went. The v2 tree is walked each time; v1's many hierarchies when it has changed, when the
- * kernel counts another number of groups or one is gone, and in turns: one may come as another is forgotten.
+ * Returns whether groups were created or removed. The v2 tree is walked each time. v1's many hierarchies are walked when v2 changed, when
+ * the kernel's group count differs, or in turn: one group may appear while another is removed.
  */
 function listAll(hierarchies: readonly Hierarchy[], looks: number): boolean {
   const counts = hierarchies.some(({ source }) => !source.unified) ? readCounts() : new Map<string, string>()

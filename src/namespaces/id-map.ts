@@ -46,7 +46,7 @@ export function resolveIdMap(
   })
 }
 
-/** The caller is 0, as Podman has it, and its subordinate ids follow; root itself stays out of its containers. */
+/** The caller is 0, as in Podman, and its subordinate ids follow; root itself is not mapped. */
 function autoMap(own: number, subordinate: readonly { start: number; count: number }[]): Extent[] {
   const extents: Extent[] = own === 0 ? [] : [{ inside: 0, outside: own, count: 1 }]
   let inside = extents.length

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Namespace kinds: one table for the word (as unshare(1) has it), the file in /proc/PID/ns and the clone flag; namespaces(7).
+// Namespace kinds: one table for the name of unshare(1), the file in /proc/PID/ns and the clone flag; namespaces(7).
 
 /** Kinds that can be asked for, with what each needs to be made. */
 export const namespaces = {
@@ -28,8 +28,8 @@ export const namespaceFiles: readonly string[] = [
 export const defaultIsolation: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'cgroup']
 
 /**
- * What a run on the host's root isolates by default. Run-time systems look for their limits at /sys/fs/cgroup, by the path in /proc/self/cgroup:
- * in a cgroup namespace that path is /, and beside the host's /sys/fs/cgroup it means the host.
+ * The namespaces of a run on the host's root by default. Run-time systems read their limits at /sys/fs/cgroup, by the path in
+ * /proc/self/cgroup. In a cgroup namespace that path is /, which in the host's /sys/fs/cgroup means the host.
  */
 export const hostRootIsolation: readonly NamespaceKind[] = defaultIsolation.filter((kind) => kind !== 'cgroup')
 

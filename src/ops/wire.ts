@@ -98,7 +98,7 @@ function putOps(list: readonly Op[]): number {
   return at - section
 }
 
-/** The program as native/wire/program.h has it. The bytes are valid until the next call. */
+/** Returns the program in the format of native/wire/program.h. The bytes are valid until the next call. */
 export function encodeProgram(program: Program): Uint8Array {
   at = 0
   putU32(programMagic)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options that judge a program → their part of a Spec: CPU time, what it may use beyond that, how much it may write.
+// Turns the options for judging a program into their part of a Spec: CPU time, extra time, and output size.
 import { fail } from '../errors/errors.ts'
 import { parseDuration, parseSize } from '../text/units.ts'
 import type { Door } from './spec.ts'
@@ -14,7 +14,7 @@ export interface JudgingOptions {
   maxOutput?: number | string
 }
 
-/** What they come to; absent is no limit. */
+/** The resulting budgets; absent means no limit. */
 export interface JudgingSpec {
   cpuTimeMs?: number
   extraTimeMs?: number

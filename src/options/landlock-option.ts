@@ -9,7 +9,7 @@ export interface LandlockRule {
   access: string
 }
 
-/** A rule as the program has it. */
+/** A rule in the form of the program. */
 export interface PathRule {
   path: string
   access: number

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of names: lines of /etc/hosts and the settings of /etc/resolv.conf → their part of a Spec, and the texts of the two files. Pure.
+// Turns the options for names into their part of a Spec: lines of /etc/hosts and the settings of /etc/resolv.conf. Also returns the texts
+// of both files. Pure.
 import { fail } from '../errors/errors.ts'
 import type { Root } from '../mounts/root.ts'
 import { optionName } from '../options/names.ts'

@@ -33,7 +33,9 @@ export { refuseNul, refuseUnknown } from './unknown-option.ts'
 export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOptions, PrivilegeOptions, JudgingOptions {
   /** `'none'`: without those of `sandbox`, too. */
   limits?: Limits | 'none'
-  /** True: all that a program nobody has read should not reach is closed; what is named here or beside it opens it, or closes more. */
+  /**
+   * Runs an untrusted program: everything is denied except what other options allow. Those options can be given here or beside it.
+   */
   sandbox?: boolean | Omit<RunOptions, 'sandbox'>
   /** False: the command is PID 1 itself, and nobody reaps orphans. */
   init?: boolean
@@ -55,8 +57,8 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
   /** Devices of the host in it, by Docker's words: `PATH[:INSIDE][:rwm]`. It has a /dev of its own then. */
   devices?: readonly string[]
   /**
-   * System calls are filtered: `'default'` as in Docker, `'strict'` for programs nobody has read, a file, or a profile (OCI, Docker).
-   * If not given, `'default'` with `rootfs`, else `'none'`.
+   * Filters system calls: `'default'` as in Docker, `'strict'` for untrusted programs, a file, or a profile (OCI, Docker). The default is
+   * `'default'` with `rootfs`, otherwise `'none'`.
    */
   seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
   /** The only files that it may use, by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`, paths as it sees them. */

@@ -18,7 +18,7 @@ export interface PrivilegeOptions {
   ulimits?: { [name: string]: number | string }
   /** Group by name or number; that of `user`, or the caller's, if not given. */
   group?: string
-  /** Supplementary groups by name or number; an empty list is none. */
+  /** Supplementary groups by name or number; an empty list drops all. */
   groups?: readonly string[]
   /** Supplementary groups beside those of the user, by name or number. */
   groupAdd?: string | readonly string[]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option `sandbox` → the options of its preset, but for those that the caller names. Pure.
+// Turns the option `sandbox` into the options of its preset, except those that the caller gives. Pure.
 
 import { fail } from '../errors/errors.ts'
 import type { Mount, Root } from '../mounts/root.ts'

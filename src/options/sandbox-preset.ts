@@ -54,7 +54,7 @@ export const sandboxReads: readonly (readonly [directory: string, reason: string
   ['/nix/store', 'programs on NixOS'],
 ]
 
-/** Files of the host's /etc that name it, hidden as long as its name is not told. */
+/** Files in the host's /etc that contain its name; hidden unless the job has the host's name. */
 export const sandboxHides: readonly string[] = ['/etc/hostname', '/etc/machine-id', '/etc/mailname']
 
 /** Its own list of names instead of the host's: path, and text for a host name. */

@@ -12,7 +12,7 @@ import {
   sandboxVariables,
 } from './sandbox-preset.ts'
 
-/** One line of the preset as the command line has it. */
+/** One line of the preset in the form of the command line. */
 export interface SandboxLine {
   /** `--network none` */
   words: string

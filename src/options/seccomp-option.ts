@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option `seccomp` → what is asked for: a profile by name, a file, or a profile itself; and whether its calls are told or learnt.
+// Parses the option `seccomp`: a profile by name, a file, or a profile object; and whether calls are reported or learnt.
 
 import { fail, quote } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
@@ -11,7 +11,9 @@ export type SeccompWish = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | 
 const words = ['default', 'strict', 'none']
 const accepted = 'default, strict, none, or a file with a profile in JSON'
 
-/** What a root of its own gets if nothing is named, as Docker has it: root inside is else root of the machine to what takes no capability. */
+/**
+ * The default with a separate root, as in Docker. Root inside is otherwise the machine's root for everything that needs no capability.
+ */
 const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
 
 /** A Spec's part of it: `asked` is what its caller named, `options` with what comes with a sandbox. @throws OPTION_INVALID, OPTION_CONFLICT */
@@ -70,7 +72,7 @@ type Need = (
 ) => boolean | undefined
 const readBoolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
 
-/** True when refusals are to be told, which takes a filter. @throws OPTION_INVALID, OPTION_CONFLICT */
+/** Returns true if refusals are reported, which needs a filter. @throws OPTION_INVALID, OPTION_CONFLICT */
 function parseReport(options: Telling, filters: boolean, need: Need, say: Say): true | undefined {
   if (!need('seccompReport', 'true or false', readBoolean)) return undefined
   if (options.learn)

@@ -40,7 +40,7 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   seccomp?: SeccompWish
   /** The only files that it may use, as it sees them. */
   landlock?: PathRule[]
-  /** Each call that it refuses is told. */
+  /** Whether each refused call is reported. */
   seccompReport?: true
   /** All calls are recorded, and none is refused. */
   learn?: true

@@ -12,7 +12,7 @@ export interface Sysctl {
   kind: NamespaceKind
 }
 
-/** Which settings belong to which namespace, as runc has it. */
+/** The namespace to which each setting belongs, as in runc. */
 const namespaced: readonly (readonly [kind: NamespaceKind, path: RegExp])[] = [
   ['net', /^net\/./],
   ['ipc', /^kernel\/(shm[a-z_]+|msg[a-z_]+|sem|sem_next_id|auto_msgmni)$/],

@@ -13,9 +13,9 @@ const inherited: { [controller: string]: string[] } = {
 }
 
 /**
- * Mounts in a root of the job's own, read-only, in a cgroup namespace: the v2 group itself, or a directory for each v1 hierarchy,
- * named as on a host. They go after the job has joined its groups and before pivotRoot, while the groups' paths are still
- * the host's. A mount of the caller's at or above the directory stays what it is.
+ * Returns the read-only mounts of /sys/fs/cgroup in a job's own root and cgroup namespace. On v2 it is the group itself; otherwise a
+ * directory for each v1 hierarchy, named as on a host. They come after the job has joined its groups and before pivotRoot, while the
+ * groups' paths are still the host's. The caller's own mount at or above the directory is kept.
  */
 export function groupMounts(plan: Plan): Op[] {
   const { spec, groups, isolate, layout } = plan

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way down: limits and priorities while there are rights to raise them, then bounding set, ids, the other sets, and no way back.
+// The order in which rights are dropped: limits and priorities while they can still be raised, then bounding set, ids, the other sets,
+// no_new_privs.
 import type { Op } from '../ops/ops.ts'
 import type { Plan } from './plan.ts'
 

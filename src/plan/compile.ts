@@ -18,8 +18,8 @@ import type { Plan } from './plan.ts'
 const sigkill = 9
 
 /**
- * What the kernel counts for the user who made a user namespace, so for all of a caller's jobs together: inotify(7) gives a
- * user 128 instances by default. Each job has at most these.
+ * Counters of the kernel for the user who created a user namespace, shared by all jobs of a caller: inotify(7) allows a user 128 instances
+ * by default. Each job gets at most these.
  */
 const userCounts: readonly Op[] = [
   { op: 'limitUserCount', path: '/proc/sys/user/max_inotify_instances', value: '16', origin: 'isolate' },
@@ -44,7 +44,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       program: plan.deviceFilter,
       origin: originOf(spec),
     })
-  // who was at its limit is told by what changed in between
+  // the change of the counters shows which group was at its limit
   const version = plan.layout === 'v2' ? 'v2' : 'v1'
   const ancestorReads =
     version === 'v1' ? [] : plan.ancestors.map(({ directory }) => read(`${directory}/${memoryEventsFile}`))
@@ -178,7 +178,7 @@ function cpuTimeFile({ groups }: Plan): string {
   return `${counting!.directory}/cpuacct.usage`
 }
 
-/** What is worth reading at the end, where the controllers are. A file that this kernel lacks is no figure. */
+/** Files worth reading at the end, if their controllers exist. A file that this kernel lacks gives no figure. */
 function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
   const always = ['cpu.stat', 'memory.pressure', 'cpu.pressure', 'io.pressure']
   const swap = group.writes.some((write) => write.file.includes('.memsw.'))

@@ -242,8 +242,8 @@ function planCapabilities(
 }
 
 /**
- * Without no_new_privs a filter takes CAP_SYS_ADMIN, which is kept for it until the exec takes it away: that gives root no more than
- * the bounding set has, and others what is ambient.
+ * Without no_new_privs a filter needs CAP_SYS_ADMIN, which is kept until the exec removes it. The exec gives root no more than the
+ * bounding set, and other users only the ambient set.
  */
 export function keepForFilter(identity: Identity, spec: Spec, { permitted }: Privileges): Identity {
   const { ids, capabilities } = identity

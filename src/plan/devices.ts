@@ -42,7 +42,9 @@ function parseDevice(word: unknown, origin: string): Device {
   return { path, inside, access, origin }
 }
 
-/** A device node is bound from the host: none can be made in a user namespace, and a swapped one is not in the list below. */
+/**
+ * A device node is bound from the host: a user namespace cannot create one, and a swapped node is not in the list below.
+ */
 export function deviceMount({ path, inside, origin }: Device): Mount {
   const attributes = mountAttributes.nosuid + mountAttributes.noexec
   return {
@@ -62,9 +64,9 @@ export function limitsDevices({ root }: Spec): boolean {
 }
 
 /**
- * Whether it takes the list to keep others out: else no node can be made, none of the image works, and no right
- * reaches past that. CAP_MKNOD makes nodes, CAP_SYS_ADMIN takes nodev away, CAP_DAC_READ_SEARCH opens
- * by handle what no path leads to: so with any that is not given to every job, the list is there.
+ * Returns whether the device list is needed to deny other devices. Otherwise no node can be created, no node of the image works, and no
+ * capability bypasses that. CAP_MKNOD creates nodes, CAP_SYS_ADMIN removes nodev, CAP_DAC_READ_SEARCH opens files by handle. With any
+ * capability beyond the default ones, the list is used.
  */
 function takesList({ root, joins }: Spec, { capabilities }: Identity): boolean {
   const bounding = capabilities?.bounding

@@ -106,7 +106,7 @@ function parsePorts(value: unknown, name: string): Publish[] {
   return ports
 }
 
-/** A network of its own is a net namespace; the host's is none. */
+/** A separate network needs a net namespace; the host's network does not. */
 function isolateFor(kind: string, namespaces: NamespaceSpec, given: unknown, say: Say): void {
   const { isolate, joins } = namespaces
   if (joins.some((join) => join.kind === 'net'))
@@ -207,7 +207,9 @@ export function runsAs(maps: UserNamespace | undefined): { uid: number; gid: num
 
 const target = '/etc/resolv.conf'
 
-/** The root, with the text of its resolv.conf: where the host's name servers cannot be reached from inside, a root of its own is made for that. */
+/**
+ * Returns the root with its resolv.conf. If the host's name servers are unreachable from inside, a separate root is created for it.
+ */
 export function resolvedRoot(spec: Spec, facts: NetworkFacts, network: PlannedNetwork): Root | undefined {
   const { root } = spec
   if (root?.mounts.some((mount) => mount.target === target)) return root

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits of groups that the caller is in and the job cannot be in: set for the job itself, unless its own are tighter. Pure.
+// Limits of groups that contain the caller but cannot contain the job. They are set for the job itself, unless its own are tighter. Pure.
 import { controllerOf, type LimitWrite } from '../cgroup/v1/translate.ts'
 import type { OuterLimit } from '../host/outer-limits.ts'
 

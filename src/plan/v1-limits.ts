@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where limits meet cgroup v1: its names on a v2 host are refused with the option that does the same, a sandbox keeps to the share above it. Pure.
+// Limits on cgroup v1. Its names on a v2 host are refused with the equivalent option, and a sandbox keeps to the share above it. Pure.
 
 import { isLarger, type Share } from '../cgroup/v1/cpu-quota.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'

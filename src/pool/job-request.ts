@@ -32,7 +32,9 @@ const lowerable = ['memory', 'swap', 'pids', 'cpus'] as const
 const words = ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir', 'stdin', 'stdio', 'signal', 'onEvent']
 const aTime = 'a time such as 10s, 500ms or 2m'
 
-/** The pool's Spec as this job has it. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING */
+/**
+ * Returns the pool's Spec with this job's values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
+ */
 export function parseOrder(argv: readonly string[], options: OrderOptions, pool: Spec): Spec {
   refuseUnknown(options, words, '', 'option')
   if (!Array.isArray(argv) || typeof argv[0] !== 'string' || argv[0] === '')
@@ -66,7 +68,7 @@ function parseTime(value: unknown): number | undefined {
   return parseDuration(value, 1) || undefined
 }
 
-/** 0 or nothing is no limit, of which each is less. */
+/** 0 or undefined means no limit, so every limit is lower. */
 function lower(
   options: OrderOptions,
   name: 'timeout' | 'cpuTime' | 'maxOutput',
@@ -143,7 +145,9 @@ function isNarrow(op: Op): boolean {
   return op.op === 'setLimit' && op.resource === 7 && op.soft >= 0 && op.soft < 16
 }
 
-/** What one job is: the plan and the program of its sandbox with its own words, the writes that lower its groups' limits, and its order. */
+/**
+ * One job: the plan and the program of its sandbox with the job's own values, the writes that lower its groups' limits, and its request.
+ */
 export interface Order {
   plan: Plan
   program: Program

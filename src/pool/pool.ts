@@ -54,7 +54,7 @@ interface Turn {
   failed: (error: HutchError) => void
 }
 
-/** How often in a row launches are refused before a job that waits is told; one that was killed may have been so by chance. */
+/** Number of refused launches in a row before a waiting job gets the error. A single one may be an accidental kill. */
 const patience = 3
 const patienceWithKills = 10
 
@@ -142,7 +142,7 @@ export class Pool {
     }
   }
 
-  /** What it does, and has done. */
+  /** Returns the pool's current counts and lifetime totals. */
   stats(): PoolStats {
     const { waiting, launching, lost } = this.#stock
     return {

@@ -111,8 +111,8 @@ export interface JobOrder extends Following {
 }
 
 /**
- * Gives it the order: from now on it is the job, and no more told of as a sandbox that waits. Undefined: it has ended.
- * @throws CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; it still waits then
+ * Sends the request: from now on it is a job, no longer a waiting sandbox. Returns undefined if it has ended.
+ * @throws CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; the sandbox then still waits
  */
 export function orderJob(waiting: Waiting, spec: Spec, { options, stdio, ...how }: JobOrder): Job | undefined {
   const { launched } = waiting

@@ -160,7 +160,9 @@ function expandPath(destination: Destination, process: Process, ids: Ids): strin
   return parseGroupPath(isPath(path) ? path : expand(false), destination.origin)
 }
 
-/** Programs name themselves: a name that is no name of a group gives way to the number, so that it is no way out. */
+/**
+ * Programs choose their own names. A name that is invalid for a group is replaced by the number, so that it cannot lead out of the tree.
+ */
 function isName(name: string): boolean {
   return !name.includes('/') && name !== '' && isPath(name)
 }
@@ -176,8 +178,8 @@ function isPath(text: string): boolean {
 }
 
 /**
- * What runs, from /proc/PID: the path of the program; of the script when an interpreter runs one, which the kernel
- * shows by naming the process after it (its first 15 bytes).
+ * Returns the running program from /proc/PID: the program's path, or the script's path if an interpreter runs it. The kernel names the
+ * process after the script (its first 15 bytes).
  */
 export function programOf(exe: string, comm: string, cmdline: string, cwd = ''): string {
   const path = exe.replace(/ \(deleted\)$/, '')

@@ -26,7 +26,9 @@ export interface Placed {
   gone: boolean
 }
 
-/** By the first rule for it; undefined when there is none, or it is to stay. `dry` moves nothing. */
+/**
+ * Moves a process by the first matching rule. Returns undefined without a match, or if it is to stay. `dry` moves nothing.
+ */
 export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids, dry = false): Placed | undefined {
   const rule = findRule(rules, process, ids)
   if (!rule || rule.ignore || (rule.ignoreRealtime && process.realtime)) return undefined

@@ -110,7 +110,9 @@ function parseControllers(text: string, origin: string): string[] {
   return names.includes('*') ? ['*'] : [...new Set(names)]
 }
 
-/** `%u` and its like are templates, `\%` is a percent sign. What a template leaves of the path is checked here, its value later. */
+/**
+ * `%u` and the other letters are templates, `\%` is a percent sign. The fixed part of the path is checked here, the values later.
+ */
 function parseDestination(text: string, origin: string): Destination['path'] {
   const path: Destination['path'] = []
   let literal = ''

@@ -58,7 +58,7 @@ async function clearStale(path: string): Promise<void> {
 function answer(socket: Socket, onRequest: (request: StickyRequest) => boolean): void {
   let bytes = Buffer.alloc(0)
   socket.setTimeout(patienceMs, () => socket.destroy())
-  // a client that went away is no matter of ours
+  // ignore a client that closed its connection
   socket.on('error', () => socket.destroy())
   socket.on('data', (data) => {
     if (bytes.length >= requestBytes) return

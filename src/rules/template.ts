@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Templates of cgconfig.conf: how a group that a rule makes is set and whose it is.
+// Templates of cgconfig.conf: settings and owner of a group that a rule creates.
 
 import { changeMode, changeOwner, readFileNames, writeGroupFile } from '../cgroup/files.ts'
 import { isUnified } from '../cgroup/group-state.ts'
@@ -21,7 +21,7 @@ export function joinTemplates(rules: readonly Rule[], templates: readonly GroupS
   return rules.map((rule) => ({ ...rule, destinations: rule.destinations.map(join) }))
 }
 
-/** As the rule has it, without slashes at its ends. */
+/** As in the rule, without leading and trailing slashes. */
 function formatDestination({ path }: Destination): string {
   const text = path.map((part) => (typeof part === 'string' ? part : `%${part.letter}`)).join('')
   return text.split('/').filter(Boolean).join('/')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A job's network from its side: the job waits, the connection is made, the job goes on; at its end the connection is taken down.
+// Connects a job's network: the job waits, the connection is made, the job continues. At its end the connection is removed.
 
 import { closeSync, existsSync, readdirSync } from 'node:fs'
 import { fail } from '../errors/errors.ts'
@@ -29,7 +29,7 @@ const keeper = {
   drop: (file: string) => watchedNative().dropNetwork(0, file),
 }
 
-/** Begins it at once. `start` runs a program as a job; `failed` is told why there is no connection. */
+/** Starts the connection at once. `start` runs a program as a job; `failed` is called with the reason if it fails. */
 export function beginConnection(launched: Launched, start: Start, failed: (error: unknown) => void): Connecting {
   const connecting = makeConnection(launched, start).catch((error: unknown) => {
     failed(error)
@@ -66,8 +66,8 @@ async function makeConnection({ job, pid, plan }: Launched, start: Start): Promi
 }
 
 /**
- * With a pid namespace of its own: when hutch is killed, the kernel ends PID 1 of it and so the tool, whatever ids the
- * tool took on meanwhile. Without root it enters the job's user namespace, which owns the network namespace.
+ * The tool has its own pid namespace: if hutch is killed, the kernel ends its PID 1 and so the tool, whatever ids it has changed to.
+ * Without root it enters the job's user namespace, which owns the network namespace.
  */
 function helperSpec(path: string, args: string[], pid: number, plan: Plan): Spec {
   const maps = plan.userNamespace

@@ -121,8 +121,8 @@ export class Job {
 }
 
 /**
- * Starts a command inside limits and namespaces, and returns when it has been cloned.
- * @throws HutchError for what hutch could not do, with nothing left behind
+ * Starts a command inside limits and namespaces, and returns after the clone.
+ * @throws HutchError for what hutch could not do; nothing is left behind
  */
 export async function start(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Job> {
   return startWith(command, args, options)
@@ -156,7 +156,7 @@ async function startWith(
   return startSpec(spec, { stdio, signal, onEvent, filter, ...reads })
 }
 
-/** What is not asked before all has been launched. @throws OPTION_INVALID */
+/** Checks everything that can be checked before the launch. @throws OPTION_INVALID */
 export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
   const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
   // of any realm, and of any library that has one of its own
@@ -222,7 +222,7 @@ export interface Following {
   signal?: AbortSignal | undefined
   onEvent?: StartOptions['onEvent'] | undefined
   reads?: true
-  /** `unread`: it ended before it had read its order. `filter`: what reads the calls that its filter told of. */
+  /** `unread`: called if it ended before it had read its request. `filter`: reads the calls that its filter reports. */
   filter?: FilterMaker | undefined
   /** Called before the result if the command cannot be executed. */
   execFailed?: (failure: ExecFailure, errno: string) => void

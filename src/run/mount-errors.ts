@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words for a mount that was refused: what errno means depends on whether the source, the target or the file system was at fault. Pure.
+// Words for a refused mount: the meaning of errno depends on whether the source, the target or the file system is the problem. Pure.
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { asRoot, oneOf, withOption } from '../errors/front-door.ts'
 import { type Op, rowOf } from '../ops/ops.ts'

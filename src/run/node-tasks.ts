@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a command is a Node program, and whether a group has tasks left for its threads: without them Node hangs before it runs a script.
+// Decides whether a command is a Node program, and whether a group has enough tasks left for its threads. Without them Node hangs before it
+// runs a script.
 import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { fail } from '../errors/errors.ts'
@@ -11,7 +12,9 @@ const minNodeTasks = 7
 /** With the pool that it reads files with. */
 const usualNodeTasks = 11
 
-/** True for node itself and for scripts that it interprets, such as hutch. Follows links; unreadable programs are none. */
+/**
+ * Returns true for node itself and for scripts that it interprets, such as hutch. Follows links; returns false for unreadable programs.
+ */
 export function startsNode(command: string, searchPath = process.env.PATH ?? ''): boolean {
   const candidates = command.includes('/') ? [command] : searchPath.split(':').map((at) => `${at || '.'}/${command}`)
   for (const path of candidates)

@@ -14,7 +14,7 @@ export type Stdio = 'pipe' | 'inherit' | 'ignore' | number
 
 /** Descriptors for a start. */
 export interface Ends {
-  /** Our ends of pipes, -1 where there is none. */
+  /** Our ends of the pipes; -1 for a stream without one. */
   ours: number[]
   /** The command's streams, -1 is /dev/null. */
   theirs: [number, number, number]
@@ -31,8 +31,8 @@ export interface Cap {
 }
 
 /**
- * Pipes for those that are asked for, and, when output is `capped`, for those that go elsewhere, too: what goes to the same
- * place then shares one pipe, so that its order stays. @throws STEP_REFUSED, OPTION_INVALID
+ * Opens pipes for the requested streams. If output is `capped`, it also opens pipes for streams that go elsewhere. Streams with the same
+ * destination share one pipe, to keep their order. @throws STEP_REFUSED, OPTION_INVALID
  */
 export function openStreams(stdio: Stdio | readonly [Stdio, Stdio, Stdio], capped: boolean): Ends {
   const each = typeof stdio === 'object' ? stdio : [stdio, stdio, stdio]
@@ -83,7 +83,7 @@ export interface Streams {
   poured: Promise<unknown> | undefined
   /** Its caller has read all of a capped stream. */
   read: Promise<unknown> | undefined
-  /** Nothing of the job is left: who still holds a pipe is none of it, and is not waited for once it is silent. */
+  /** All job processes have ended. Stop waiting for a pipe that another process still holds, once it is silent. */
   over(): void
 }
 
@@ -127,7 +127,7 @@ export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
   }
 }
 
-/** The stream's first bytes; one more, and it ends and its job is told of. */
+/** Passes the stream's first bytes on. With one byte more, it ends the stream and reports the job. */
 async function* upTo(cap: Cap, from: Readable, name: 'stdout' | 'stderr', ended = () => {}): AsyncGenerator<Buffer> {
   let left = cap.most
   try {
@@ -153,8 +153,8 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: bo
     }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
-    // a reader that went away: the command hears of it as it would without us, since our end is closed now;
-    // or somebody who outlived the job still holds the pipe, and it was closed for being silent
+    // the reader has gone: the command gets EPIPE as without hutch, because our end is closed now; or another process
+    // still holds the pipe after the job, and it was closed because it was silent
     if (code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE') return
     throw fail('FILE_REFUSED', {
       what: 'write what the command wrote to',

@@ -13,14 +13,16 @@ import type { Seen } from './mount-errors.ts'
 import { decodeTargetLook } from './mount-target.ts'
 import { explainAlone } from './op-errors.ts'
 
-/** Signals to this process: all that can be are passed on; INT and TERM alone are; those two are ignored; or nothing is done about any. */
+/**
+ * Signals to this process: all are passed on; only INT and TERM are passed on; these two are ignored; or none is handled.
+ */
 export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
 
 /** How the command ended, or the reason why it did not begin. */
 export type Ending = { exit: number } | { signal: number } | { notFound: boolean; error: HutchError }
 
 /**
- * Runs it to its end on this process's own streams; `started` is called with its process id at once.
+ * Runs a command to its end on this process's own streams; `started` is called with its process id at once.
  * @throws HutchError for a step that the kernel refused
  */
 export function runProgram(program: Program, signals: Signals, started?: (pid: number) => void): Promise<Ending> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Classic BPF, put together from its end: every jump goes forward, so what it jumps to is there already, and how far is known.
+// Assembles classic BPF from the end. Every jump goes forward, so its target already exists and the distance is known.
 import type { Condition } from './profile.ts'
 
 /** An instruction that is there already, or the word to return. */

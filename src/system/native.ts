@@ -70,7 +70,9 @@ export interface Native {
   readAgain(reader: object): Buffer
   /** Closes the files; a reader that is no longer used is closed with its garbage collection, too. */
   closeReader(reader: object): void
-  /** All groups below a directory: for each `+` (it has children) or `-`, its path from there, NUL. A string, if all is ASCII. */
+  /**
+   * Lists all groups below a directory: for each `+` (it has children) or `-`, its path from there, NUL. A string if everything is ASCII.
+   */
   walkGroups(directory: string | Uint8Array): string | Buffer
   /** Removes what killed hutches left right below NUL-separated directories: true if it stopped, after `ms` at the latest, with more to do. */
   sweepGroups(directories: string | Uint8Array, pidNamespace: number, ms: number): boolean
@@ -80,17 +82,23 @@ export interface Native {
   lockDirectory(path: string | Uint8Array): number
   /** Signals the processes that a cgroup.procs lists, except one: how many are listed, or -errno if one refused. */
   signalListed(file: string | Uint8Array, signal: number, except: number): number
-  /** Looks at the same files, NUL-separated, of groups that come and go; at those behind the first `signs` only while these change, and now and then. */
+  /**
+   * Reads the same files, NUL-separated, of groups that come and go. Files after the first `signs` are read only while these change, and
+   * occasionally.
+   */
   openFollower(names: string, signs: number): object
   /** The slot that the group has from now on; or -errno. */
   follow(follower: object, directory: string | Uint8Array): number
   unfollow(follower: object, slot: number): void
-  /** For each text that differs from that of the last look (`full`: of those that seldom change, too): i32 slot, file, length or -errno; the bytes, zeros up to a multiple of 4. */
+  /**
+   * For each text that differs from the previous sample (`full`: also of rarely read files): i32 slot, file, length or -errno; the bytes,
+   * padded with zeros to a multiple of 4.
+   */
   lookAgain(follower: object, full: boolean): Buffer
   closeFollower(follower: object): void
   /**
-   * A pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd
-   * (`where` is the group, `file` what is watched there): its id, or -errno. It keeps the process alive until it is closed.
+   * Creates a pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd (`where` is
+   * the group, `file` the watched file). Returns its id, or -errno. It keeps the process running until it is closed.
    */
   openTrigger(where: string, file: string, argument: string): number
   closeTrigger(id: number): number
@@ -114,8 +122,8 @@ export interface Native {
   /** Lets a job go on that waits for its network: 0 or -errno. */
   release(job: number): number
   /**
-   * Tells a job that is ready what to become: ops as encodeOrder gives them, descriptors of its streams (-1 stays
-   * /dev/null), and its limits of wall and CPU time (0: none), which count from now. 0, or -errno: ESRCH and EPIPE when it has ended.
+   * Sends the request to a waiting job: ops from encodeOrder, descriptors of its streams (-1 keeps /dev/null), and its limits of wall and
+   * CPU time (0: none), which start now. Returns 0 or -errno; ESRCH and EPIPE mean that it has ended.
    */
   order(
     job: number,

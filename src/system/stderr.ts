@@ -7,8 +7,8 @@ const pauseMs = 5
 const patienceMs = 1000
 
 /**
- * Writes all of it, with what steers a terminal escaped. A stream that another process made non-blocking has a second to take more; what it does not take then, and what
- * nobody reads, is dropped: the exit status and the documents of a run matter more.
+ * Writes the whole text, with control characters escaped. A stream that another process made non-blocking has one second to accept more.
+ * The rest is dropped, because the exit status and the documents of a run matter more.
  */
 export function tell(text: string): void {
   let bytes = Buffer.from(escapeText(text, text.includes('\x1b') && process.stderr.isTTY))

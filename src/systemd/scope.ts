@@ -39,9 +39,8 @@ const noSystemd = 'systemd does not manage this machine, its groups are not v2, 
 let entered: Promise<Scope> | undefined
 
 /**
- * Moves this process, with all its threads but not its children, into a scope of its own that systemd makes and delegates; jobs
- * started afterwards get their groups there. systemd removes it all when the last process in it has ended. A second call gives the
- * same scope.
+ * Moves this process, with all its threads but not its children, into a delegated scope of systemd. Later jobs get their groups there.
+ * systemd removes the scope when its last process has ended. A second call returns the same scope.
  * @throws SYSTEMD_UNREACHABLE, SYSTEMD_REFUSED, SYSTEMD_ANSWER_INVALID, CGROUP_REFUSED
  */
 export function enterScope(options: ScopeOptions = {}): Promise<Scope> {

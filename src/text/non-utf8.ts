@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of groups and files that are not UTF-8, as text and back: pure. What opens a file of the caller encodes its path. A byte that is part
-// of no character is U+FFFD and its two digits: `�ff`. So are those of a U+FFFD that is itself in a name, so that no two names are one text;
-// and the text is good for JSON, a label and a terminal.
+// Converts names of groups and files that are not UTF-8 to text and back; pure. Code that opens a caller's file encodes its path. An
+// invalid byte is U+FFFD and two hex digits: `�ff`. A U+FFFD in a name is encoded in the same way, so that different names have different
+// texts. The text is safe in JSON, a label and a terminal.
 
 const mark = '\ufffd'
 const stray = /\ufffd([89a-f][0-9a-f])/

@@ -14,8 +14,8 @@ export function pad(text: string, width: number, right = false): string {
 }
 
 /**
- * A path that is too long: of a container's id the first twelve digits stay, as Docker shows it, then the groups above
- * go, and at last the middle of the name.
+ * Shortens a path. First a container's id is cut to twelve digits, as in Docker; then the parent groups are dropped; last, the middle of
+ * the name.
  */
 export function shorten(path: string, width: number): string {
   if (widthOf(path) <= width) return path

@@ -73,7 +73,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
 }
 
-/** What was typed. A number with an exponent (1e21) is none, and neither is an object. */
+/** Returns the text that was typed. A number with an exponent (1e21) or an object has none. */
 function asText(value: unknown): string {
   if (typeof value === 'string') return value
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : ''

@@ -49,7 +49,7 @@ export interface CauseLimit {
   level?: Level
 }
 
-/** A process that the kernel killed for memory, as its log has it. Bytes. */
+/** A process that the OOM killer ended, from the kernel's log. Sizes in bytes. */
 export interface CauseVictim {
   pid: number
   name: string

@@ -3,8 +3,8 @@
 import type { Result } from './result.ts'
 
 /**
- * OK; RE, it ended with another status than 0; TLE, a limit of time; MLE, of memory; OLE, of output;
- * SG, a signal; internal: the program was not judged, since it could not start or its caller stopped it.
+ * OK; RE: a non-zero status; TLE: a time limit; MLE: memory; OLE: output; SG: a signal; internal: not judged, because the program could
+ * not start or its caller stopped it.
  */
 export type JudgeStatus = 'OK' | 'RE' | 'TLE' | 'MLE' | 'OLE' | 'SG' | 'internal'
 

@@ -39,7 +39,9 @@ export const figureNames = [
   /** Percent of its time in which memory.high or reclaim held all of it back, and how often memory.high did. */
   'memoryStallPercent',
   'slowed',
-  /** Of a group or a process that is looked at: groups that are frozen, its processes stopped by a signal or a debugger, and those that wait in the kernel. */
+  /**
+   * For a group or a running process: frozen groups, processes stopped by a signal or a debugger, and processes blocked in the kernel.
+   */
   'frozen',
   'stopped',
   'blocked',
@@ -118,7 +120,9 @@ function likelyFor(kind: CauseKind, event: Condition, end: 'signal' | 'status', 
   return values.map((value) => ({ kind, when: [event, [end, '=', value]], likely: true }))
 }
 
-/** In this order: what hutch did, what the kernel did to the job itself, what a child's death or a refusal made of it, the rest. */
+/**
+ * In this order: actions of hutch, actions of the kernel on the job itself, consequences of a child's death or of a refusal, the rest.
+ */
 export const endRows: readonly Row[] = [
   {
     kind: 'not-inside',
@@ -166,8 +170,8 @@ function slowedBy(limit: HeldLimit, ...when: Condition[]): Row {
 const memoryStall: Condition = ['memoryStallPercent', '>=', 20]
 
 /**
- * What held a job up that had to be stopped for its time, or that ended late; exited: nothing that was measured. A share of the time that its
- * tasks waited is evidence for a limit that was reached, and alone only if it is half of the time.
+ * Limits that slowed a job that timed out or ended late; exited: nothing was measured. The share of time that tasks waited is evidence for
+ * a limit that was reached. Alone it counts only from half of the time.
  */
 export const heldRows: readonly Row[] = [
   { kind: 'oom', when: [isKilled], likely: true },
@@ -191,8 +195,8 @@ const ofItself: Condition = ['living', '=', 0]
 const oomAlone: Condition = ['oomWithoutKill', '>=', 1]
 
 /**
- * What stopped or slowed a group or a process whose own end is not known: every row that holds is told, in this order. A process that lives was
- * not killed, so kills in its group come behind what holds it up now.
+ * Events that stopped or slowed a group or a process without a known end; every matching row is reported, in this order. A running process
+ * was not killed, so kills in its group come after what blocks it now.
  */
 export const foundRows: readonly Row[] = [
   { kind: 'frozen', when: [['frozen', '>=', 1]] },

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A result as isolate's meta file has it: a key and a value a line (isolate(1), META-FILES). What is not known has no line. Pure.
+// Writes a result in the format of isolate's meta file: one key and value a line (isolate(1), META-FILES). An unknown value has no line.
+// Pure.
 import { constants } from 'node:os'
 import type { Result } from './result.ts'
 
 /** The file's text. */
 export function formatMeta(result: Result): string {
   const { usage, judge, reason, signal } = result
-  // isolate has no word for output: one that ended just before it would have been killed is told like the others
+  // isolate has no status for output: a job that ended just before hutch would have killed it is reported like the others
   const tooMuch = reason === 'output'
   const exitCode = tooMuch ? null : result.exitCode
   const number = tooMuch ? constants.signals.SIGKILL : signal === null ? undefined : numberOf(signal)

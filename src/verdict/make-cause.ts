@@ -218,7 +218,7 @@ function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: Row | und
   add('descriptors', facts.fullTables > 0)
   const above = refusedToSomeone(ended, facts)
   if (above) events.push(above)
-  // what only made it late comes last: it is no reason
+  // a limit that only slowed the job comes last: it is not the reason
   return held && !isReason ? [...events, event(held.kind, held)] : events
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much memory to allow next after a limit was too low. The kernel does not know how much a killed program would have needed, so the
-// next run gets what this host can spare, and its peak is the need. Called by remedies.ts and run/why; pure, except spareMemory.
+// Computes the next memory limit after one was too low. The kernel does not know how much a killed program would have needed. The next run
+// therefore gets what this host can spare, and its peak is the need. Called by remedies.ts and why/; pure, except spareMemory.
 import { freemem } from 'node:os'
 
 const MiB = 2 ** 20

@@ -37,7 +37,9 @@ function splitOptions(text: string): string[] {
   )
 }
 
-/** What V8 chooses for itself on 64 bits: half of the memory that it sees, 256 MiB at least, 2 GiB or, from 15 GiB on, 4 at most. */
+/**
+ * V8's default on 64 bits: half of the visible memory, at least 256 MiB, at most 2 GiB, or 4 GiB from 15 GiB of memory.
+ */
 export function defaultHeap(memory: number): number {
   return Math.max(256 * MiB, Math.min(memory / 2, memory >= 15 * GiB ? 4 * GiB : 2 * GiB))
 }

@@ -10,7 +10,10 @@ import { sizeText } from './memory-need.ts'
 import { isNodeVictim, nodeRemedies } from './node-heap.ts'
 import { groupOf } from './usage.ts'
 
-/** Returns a limit, in bytes, for a run that measures the need; undefined if there is no room above the given one, of `group` or of the job. */
+/**
+ * Returns a limit, in bytes, for a run that measures the need. Returns undefined if there is no memory above the given limit, of `group`
+ * or of the job.
+ */
 export type Measuring = (limit: number, group?: string) => number | undefined
 
 /** Returns the ways out, the first one first. */

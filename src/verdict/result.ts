@@ -44,12 +44,15 @@ export interface Result {
   exitCode: number | null
   /** Name of the signal that ended it, such as SIGKILL. */
   signal: string | null
-  /** For a signal: from the command itself or its own faults, from outside, or not to be told. */
+  /** For a signal: from the command or its own faults, from outside, or unknown. */
   signalFrom?: 'inside' | 'outside' | 'unknown'
   reason: Reason
   /** The same in the words of programming contests. */
   judge: JudgeStatus
-  /** What `hutch run` exits with: the command's own, 128 + signal, 124 for a limit of time, 137 for too much output, 126 not executable, 127 not found. */
+  /**
+   * The exit status of `hutch run`: the command's own, 128 + signal, 124 for a time limit, 137 for too much output, 126 not executable,
+   * 127 not found.
+   */
   status: number
   durationMs: number
   /** Kernel file (in v2 names) → value, as it was set. */

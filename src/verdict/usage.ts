@@ -49,7 +49,7 @@ export function groupOf(plan: Plan, controller: string): PlannedGroup | undefine
   return plan.groups.find((group) => group.controller === key)
 }
 
-/** Reads through `read`, which answers undefined for what is not there. */
+/** Reads with `read`, which returns undefined for a missing file. */
 export function parseUsage(plan: Plan, read: (path: string) => string | undefined): Usage {
   const memory = figuresOf(plan, 'memory', read)
   const pids = figuresOf(plan, 'pids', read)

@@ -273,7 +273,7 @@ const denials: { [D in Denier]: (value: string, frontend: Frontend) => string } 
   network: () => 'no network: the job has loopback only (ENETUNREACH)',
 }
 
-/** Memory by kind, what is not zero. */
+/** Memory by kind, without zeros. */
 function useText({ anon, shmem, file, kernel, swap }: MemoryUse): string {
   const parts = Object.entries({ anon, shmem, 'page cache': file, kernel, swap }).filter(([, bytes]) => bytes > 0)
   return `${parts.map(([kind, bytes]) => `${kind} ${formatSize(bytes)}`).join('   ')}   at the last kill`
@@ -337,7 +337,7 @@ function victimLine({ pid, name, anon, file, shmem, virtual }: CauseVictim): Lin
   return ['victim', [`${quote(name)} (pid ${pid})`, ...sizes].filter(Boolean).join('   ')]
 }
 
-/** What is not in the headline: events that did not end it, and those that held it up. */
+/** Lines beside the headline: events that did not end the job, and limits that slowed it. */
 function sideLines({ kind, sideEvents }: Cause): Line[] {
   return sideEvents.flatMap(({ kind: of, limit, counts = {}, confidence }): Line[] => {
     if (of === 'fork-refused' && confidence === 'unknown')

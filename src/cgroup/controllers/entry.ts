@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the catalogue says of a kernel file, and in which shapes the kernel writes and takes values: pure data, one table a controller.
+// Describes kernel files: their meaning, and the formats in which the kernel writes and accepts values. Pure data, one table for each
+// controller.
 
 /** How a file's text is built. value-read.ts and value-write.ts know each. */
 export type Format =

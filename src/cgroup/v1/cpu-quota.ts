@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shares of CPU time on v1, where a group may have no larger share than one above it and no smaller one than one below it.
+// CPU quotas on v1. There a group cannot have a larger share than a group above it, or a smaller one than a group below it.
 import { readChildren, readGroupFile } from '../files.ts'
 
 /** A group's quota in its period, in microseconds. */
@@ -24,7 +24,10 @@ function ownShare(directory: string): Share | undefined {
   return period > 0 ? { directory, quota, period } : undefined
 }
 
-/** Returns the share that holds for a group's children, its own or that of the nearest group above with a quota, up to the hierarchy's `mount` if that is known. */
+/**
+ * Returns the share that applies to a group's children: its own or that of the nearest group above with a quota. Searches up to the
+ * hierarchy's `mount` if it is known.
+ */
 export function shareAt(directory: string, mount = '/'): Share | undefined {
   for (let at = directory; at.length >= mount.length; at = at.slice(0, at.lastIndexOf('/'))) {
     const share = ownShare(at)
@@ -59,9 +62,9 @@ export function findConflict(
 }
 
 /**
- * Returns the writes that set quota and period, in an order in which the kernel takes each: after the first of two,
- * the group has the new value of one file with the old value of the other. If neither order is taken, the group goes
- * without a quota of its own for a moment, and the share above it holds.
+ * Returns the writes that set quota and period, in an order that the kernel accepts. After the first of two writes, the group has the new
+ * value of one file and the old value of the other. If neither order is accepted, the group has no quota for a moment, and the share above
+ * applies.
  */
 export function orderQuota(directory: string, quota: string, period: string): [file: string, value: string][] {
   const before = ownShare(directory)

@@ -133,6 +133,6 @@ function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrit
       remedy: `give ${optionOfRun('limits.memory')} too (memory.max)`,
     })
   const own = parseSize(swap.value)
-  // what is no size is the kernel's to refuse
+  // the kernel refuses an invalid size
   return write(typeof own === 'number' ? String(limit + own) : swap.value)
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup watch: one line, or one JSON document, for every event, until the groups are gone, the time is up or a signal comes.
+// hutch cgroup watch: prints one line, or one JSON document, for each event. Ends when the groups are gone, the time is up, or a signal
+// comes.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
 import { watchPlaces } from '../../cgroup/watch.ts'

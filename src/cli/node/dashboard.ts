@@ -31,7 +31,7 @@ export const command: Command = {
 }
 
 async function main({ values }: Parsed): Promise<number> {
-  // a look leaves garbage, which is better thrown away often than kept
+  // a sample leaves garbage: collect it often, in small amounts
   setFlagsFromString('--semi-space-growth-factor=1')
   setFlagsFromString('--heap-growing-percent=100')
   const [host, port] = parseAddress(values.listen?.at(-1) ?? address)

@@ -80,7 +80,7 @@ function printMoment(recording: Recording, path: string, at: string, top: string
   if (moment === undefined) throw fail('OPTION_INVALID', { name: '--at', value: at, accepted: acceptedMoments })
   cursor.seek(moment)
   const { now, step } = cursor
-  // a look stands for the time until the next one
+  // a sample represents the time until the next one
   const slack = Math.max(2 * step, 2000)
   if (moment < now.time - slack || moment > now.time + slack) throw fail('RECORD_EMPTY', { path, what: at })
   const rate = rates(cursor.before, now)

@@ -56,7 +56,7 @@ function help(): string {
   return `Usage: bwrap [OPTIONS] [--] PROGRAM [ARG…]\n\nRuns a program in a root assembled for it.\n\n${formatBwrapOptions()}`
 }
 
-/** In this tool's words; a level as syslog(3) has it. */
+/** Writes in this tool's format; `level` is that of syslog(3). */
 function complain(error: unknown, levelPrefix: boolean): number {
   if (!HutchError.is(error)) throw error
   const text = `bwrap: ${error.message}\n`
@@ -127,7 +127,7 @@ async function runPlain(program: Program, started: (pid: number) => void): Promi
   return 'exit' in ending ? ending.exit : 128 + ending.signal
 }
 
-/** The program waits until what is to be told of its start has been told. */
+/** The program waits until its start has been reported. */
 function makeGate(): { read: number; write: number } {
   const [read, write] = native().pipe()
   if (write !== undefined) return { read, write }

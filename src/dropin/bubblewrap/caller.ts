@@ -67,7 +67,7 @@ export function applyEnvironment({ environment }: BwrapRequest, given: NodeJS.Pr
   return now
 }
 
-/** Only what is not there may be left out: what may not be looked at is an error. */
+/** Only a missing source may be left out; one that cannot be examined is an error. */
 export function dropMissing(request: BwrapRequest): void {
   request.steps = request.steps.filter((step) => {
     if (step.do !== 'bind' || !step.optional) return true
@@ -107,7 +107,7 @@ export function readFilter(descriptor: number): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4))
 }
 
-/** The options, and for those that are missing the variables; none at all is undefined. */
+/** Returns the options, and the variables for missing ones; undefined if there are none. */
 export function wantedLimits(
   { limits }: BwrapRequest,
   variables: NodeJS.ProcessEnv,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line of bubblewrap(1) → what it asks for, each word by itself and in its order. Pure, but for what --args reads.
+// Parses the command line of bubblewrap(1), each word separately and in order. Pure, except reading --args.
 import { fail } from '../../errors/errors.ts'
 import { mountAttributes } from '../../mounts/root.ts'
 import { nearest } from '../../text/nearest.ts'
@@ -54,7 +54,7 @@ export function parseBwrap(args: readonly string[], readArgs: (descriptor: numbe
   return { request: reading.request, asks: reading.asks, repeated: reading.repeated }
 }
 
-/** Whether --level-prefix stands before the first word that is no option: errors of the options are told so, too. */
+/** Returns whether --level-prefix stands before the first operand: it also applies to errors of the options. */
 export function wantsLevelPrefix(args: readonly string[]): boolean {
   for (let i = 0; i < args.length; i++) {
     const name = args[i]!

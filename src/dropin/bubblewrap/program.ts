@@ -78,7 +78,7 @@ export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, fact
 
 /** What the launch has beside its words. */
 export interface BwrapLaunch extends Launch {
-  /** A pipe that this process writes to once it has told of the start. */
+  /** A pipe that this process writes to after it has reported the start. */
   gate?: number
   /** Filters of system calls, each as numbers of 32 bits. */
   filters: readonly (readonly number[])[]

@@ -5,7 +5,7 @@ import { fail } from '../../errors/errors.ts'
 import { type NamespaceKind, namespaces } from '../../namespaces/namespace.ts'
 import type { BwrapRequest } from './request.ts'
 
-/** In the order in which readers are used to see them; the user namespace is not told. */
+/** In the order that readers expect; the user namespace is not reported. */
 const told = ['cgroup', 'ipc', 'mount', 'net', 'pid', 'uts'] as const
 
 /** Once the process is there, and before it does anything. @throws FILE_REFUSED */
@@ -14,7 +14,7 @@ export function tellStart({ info, status }: BwrapRequest, kinds: ReadonlySet<Nam
   for (const kind of told) {
     if (kind !== 'mount' && !kinds.has(kind)) continue
     const number = numberOf(String(pid), namespaces[kind].file)
-    // one that is made a moment later is not told
+    // a namespace created a moment later is not reported
     if (number !== undefined && number !== numberOf('self', namespaces[kind].file))
       facts.push([`${namespaces[kind].file}-namespace`, number])
   }

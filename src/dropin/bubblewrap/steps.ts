@@ -34,7 +34,9 @@ export function compileSteps(steps: readonly Step[], ownPid: boolean, terminal: 
   return ops
 }
 
-/** Directories on the way are closed to those to whom what is made is closed; for a mount nothing says to whom, so to all others. */
+/**
+ * Parent directories are closed to the same users as the file below. A mount has no such mode, so they are closed to all other users.
+ */
 function missingModes(step: Step): Op {
   const mode = step.mode ?? defaultMode(step)
   const parents = 0o755 & ~(mode & 0o070 ? 0 : 0o070) & ~(mode & 0o007 ? 0 : 0o007)

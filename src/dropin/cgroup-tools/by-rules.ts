@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cgexec and cgclassify have to do with rules: placing by /etc/cgrules.conf when no group is named, and telling the daemon what to leave alone.
+// The part of rules in cgexec and cgclassify: moves a process by /etc/cgrules.conf if no group is given, and tells the daemon which
+// processes to leave alone.
 import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { fail, type HutchError } from '../../errors/errors.ts'
@@ -12,7 +13,10 @@ import { defaultSocket, formatRequest, type StickyRequest } from '../../rules/st
 /** A daemon that does not answer is not waited for. */
 const patienceMs = 1000
 
-/** Moves a process to where its rule sends it; none for it is no failure. @throws FILE_REFUSED, RULES_INVALID, CGROUP_REFUSED */
+/**
+ * Moves a process to the destination of its rule; without a matching rule it does nothing. @throws FILE_REFUSED, RULES_INVALID,
+ * CGROUP_REFUSED
+ */
 export function placeByRules(pid: number, program?: string): void {
   const rules = loadRules()
   const process = readProcess(pid)

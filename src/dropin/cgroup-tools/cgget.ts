@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgget: prints files of groups. All is read before anything is printed, so that a failure prints nothing.
+// cgget: prints files of groups. It reads everything before it prints, so that a failure prints nothing.
 
 import { describeFile } from '../../cgroup/controllers/catalog.ts'
 import { isGroup, readEntries, readRaw } from '../../cgroup/files.ts'

@@ -55,7 +55,7 @@ export function loadConfiguration(configuration: Configuration, origin: string, 
   }
 }
 
-/** All is looked up before anything is made. @throws CONFIG_INVALID, USER_UNKNOWN */
+/** Looks up everything before anything is created. @throws CONFIG_INVALID, USER_UNKNOWN */
 function planSteps({ groups, namespaces, defaultPerm }: Configuration, origin: string, defaults: Permissions): Step[] {
   const all = mountedHierarchies(readHost())
   return groups.flatMap((group) => {
@@ -101,7 +101,7 @@ function applySettings({ hierarchy, path, controller }: Step, undo: Undo): void 
     path: `/${path}`,
     directories: { [hierarchy.unified ? '' : controller.name]: directoryIn(hierarchy, path) },
   }
-  // no text, as io.max has it without limits, sets nothing
+  // an empty text, as of an io.max without limits, sets nothing
   for (const setting of controller.settings)
     for (const { directory, file, value } of planRaw(place, setting.file, setting.value)) {
       const before = readGroupFile(directory, file)

@@ -61,8 +61,7 @@ export function parseMode(text: string, origin: string): number {
 }
 
 /**
- * Makes the group and those above it that are missing, with its controllers
- * handed down on v2. What was there already stays, but for its permissions.
+ * Creates the group and the missing groups above, and enables its controllers on v2. An existing group only gets new permissions.
  * @throws CGROUP_REFUSED, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_WRITE_REFUSED
  */
 export function createIn(hierarchy: Mounted, path: string, permissions: Permissions, undo: Undo): string {

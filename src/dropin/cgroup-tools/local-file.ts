@@ -33,7 +33,7 @@ export function readNames(path: string, optional = false): string[] {
   }
 }
 
-/** The configurations of a directory, in order of their names: *.conf alone, as libcgroup 3 has it. @throws FILE_REFUSED */
+/** Returns the configurations of a directory, sorted by name: only *.conf, as in libcgroup 3. @throws FILE_REFUSED */
 export function listConfigurations(directory: string, status: number): string[] {
   try {
     return readdirSync(directory)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// On v1 a group is one directory a controller. On v2 it is one for all, and what was written for v2 counts on that:
-// a setting of a controller that the group was not made with gets it there too, and it follows the group from then on.
+// On v1 a group is one directory for each controller; on v2 it is one for all, and scripts for v2 rely on that. Setting a file of a missing
+// controller therefore creates the group in that hierarchy too, and it follows the group from then on.
 
 import { describeFile } from '../../cgroup/controllers/catalog.ts'
 import { makeDirectory, readGroupFile, readWords, writeGroupFile } from '../../cgroup/files.ts'
@@ -25,7 +25,7 @@ export function followInto(host: Host, place: Place, file: string): { place: Pla
   if (!hierarchy || !mayFollow.has(controller) || others.length === 0 || directoryOf(place, file) !== undefined)
     return { place }
   const directory = `${hierarchy.mount}${place.path}`
-  // only for what is written for v2: who uses v1's names makes a group in each hierarchy, and no group is made for a typing error
+  // only for v2 names: users of v1 names create a group in each hierarchy, and a typing error must not create a group
   if (!describeFile(file, 'v2')) return { place }
   let at = hierarchy.mount
   for (const part of place.path.split('/').filter(Boolean)) {

@@ -91,8 +91,8 @@ function parseOwnMap(text: string): Extent[] {
 }
 
 /**
- * The own id goes where it is asked to go, and the ranges make room on both
- * sides: what follows moves up, so the last id of a range may fall out.
+ * Maps the caller's id where requested, and makes room in the ranges on both sides. Later ids move up, so the last id of a range may be
+ * lost.
  */
 export function insertOwn(extents: readonly Extent[], inside: number, outside: number): Extent[] {
   const out: Extent[] = [{ inside, outside, count: 1 }]

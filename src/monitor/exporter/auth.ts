@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may ask. A request must name an address of this machine (against DNS rebinding), must not come from another site's page,
-// and must bring the token, as a bearer or as the cookie that was given for it.
+// Decides which requests are allowed. A request must name an address of this machine (against DNS rebinding), and must not come from
+// another site's page. It must contain the token, as a bearer token or as the cookie.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 

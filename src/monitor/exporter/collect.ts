@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A look at all groups as metrics, and what else the machine has to be asked for.
+// Turns a sample of all groups into metrics, with the machine's own figures.
 import { statSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { readGroupFile } from '../../cgroup/files.ts'
@@ -9,8 +9,8 @@ import type { Survey } from '../sampler.ts'
 import { addMachine, type Family, makeMetrics } from './metrics.ts'
 
 /**
- * Whoever asks sooner after a look gets the same answer, so that askers cannot keep a processor busy: for twice as long as the
- * look took, within these.
+ * Requests soon after a sample get the same answer, so that clients cannot keep a processor busy. The interval is twice the duration of
+ * the sample, within these bounds.
  */
 const [leastFreshMs, mostFreshMs] = [200, 1000]
 
@@ -38,15 +38,15 @@ export function openLook(host: Host, survey: Survey): () => Look {
   }
 }
 
-/** As cAdvisor has it; the numbers of one that is gone. */
+/** In cAdvisor's form, with the numbers of a removed device. */
 function nameDevice(device: string): string {
   const name = /^DEVNAME=(.+)$/m.exec(readGroupFile(`/sys/dev/block/${device}`, 'uevent') ?? '')?.[1]
   return name === undefined ? device : `/dev/${name}`
 }
 
 /**
- * When a group was made: the earliest of the times that its directory has, since each of them may be set anew: by a look
- * into it, by a group that is made in it, or when the kernel had forgotten it.
+ * Returns when a group was created: the earliest timestamp of its directory. Each timestamp can be renewed: by a read, by a new child
+ * group, or when the kernel drops its cache.
  */
 function findStarts({ unified, v1 }: Host): (path: string) => number | undefined {
   const legacy = v1.memory ?? Object.values(v1)[0]

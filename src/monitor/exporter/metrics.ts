@@ -179,7 +179,7 @@ export function makeMetrics(snapshot: Snapshot, circumstances: Circumstances): F
   ].filter(({ points }) => points.length > 0)
 }
 
-/** A group has the label `name` if it is a container's, but for those in a container: a sum over all names counts nothing twice. */
+/** A container's group has the label `name`; groups inside it do not, so a sum over all names counts nothing twice. */
 function labelGroups({ groups }: Snapshot): [id: string, labels: Point['labels'], sample: GroupSample][] {
   const inContainer = new Set<string>()
   return [...groups].map(([id, sample]) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where metrics are pushed to and how: --otlp, and the variables that OpenTelemetry's exporters take
+// Determines where and how metrics are pushed: --otlp, and the variables of OpenTelemetry's exporters
 // (opentelemetry.io/docs/specs/otel/protocol/exporter, …/configuration/sdk-environment-variables). Pure.
-// As those pages have it, an empty variable is none, and a number or a word that is not understood is told and left aside.
+// As specified there, an empty variable counts as unset. An invalid number or word is reported and ignored.
 import { fail, quote } from '../../errors/errors.ts'
 
 type Env = { readonly [name: string]: string | undefined }
@@ -82,7 +82,7 @@ function readEndpoint(env: Env): URL {
 /** @throws OPTION_INVALID */
 export function readUrl(text: string): URL {
   const url = checkUrl(text, '--otlp')
-  // as a receiver has it, unless a path is named
+  // the default path of a receiver, unless a path is given
   if (url.pathname === '/') url.pathname = '/v1/metrics'
   return url
 }

@@ -40,7 +40,9 @@ function weigh(header: string | undefined, word: string, version?: string): numb
   return Math.max(...weights)
 }
 
-/** In OpenMetrics the name of a counter's family lacks the _total that its points have, units are told, and the end is marked. */
+/**
+ * In OpenMetrics the family name of a counter lacks the _total of its points, units are given, and the end is marked.
+ */
 export function formatMetrics(families: readonly Family[], format: Format): string {
   const open = format === 'openMetrics'
   // points of one group share their labels

@@ -24,14 +24,14 @@ export interface Push {
   /** One push. @throws FILE_REFUSED */
   once(): Promise<void>
   /**
-   * Pushes at once and then after each interval, or when a wait for a receiver in trouble is over. Nothing is kept meanwhile:
-   * figures are sums, and the next push has them all. A failure is told once, and its end.
+   * Pushes at once, then after each interval, or when the delay for a failing receiver is over. Nothing is stored: figures are totals, and
+   * the next push has them all. A failure is reported once, and so is its end.
    */
   start(interval: number): void
   stop(): void
 }
 
-/** What came of a push: nothing to tell, a warning or a failure; whether it may be tried again, and how long to wait for that at least. */
+/** The outcome of a push: success, a warning or a failure; whether it can be retried, and the minimum delay. */
 interface Outcome {
   warning?: string
   failure?: string
@@ -112,7 +112,10 @@ export function openPush(look: () => Look, target: Target): Push {
   }
 }
 
-/** Milliseconds after so many failures in a row: twice as many each time, less up to half, so that many who push do not come at once. */
+/**
+ * Returns the delay in milliseconds after this many failures in a row. It doubles each time, and is shortened at random by up to a half,
+ * so that many senders do not retry at once.
+ */
 export function backOff(failures: number, random: number): number {
   return Math.min(mostWaitMs, firstWaitMs * 2 ** (failures - 1)) * (1 - random / 2)
 }

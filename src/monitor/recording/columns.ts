@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sample of one group as a row of whole numbers, and back: pure. What is not known is 0, `max` is 1, a number n is n + 2.
+// Converts a sample of one group to a row of whole numbers and back; pure. Unknown is 0, `max` is 1, a number n is n + 2.
 import type { GroupSample, Pressure, Stall } from '../sample.ts'
 
 /** The order is the file's format: a new one goes to the end, with a new version. */

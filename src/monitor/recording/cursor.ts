@@ -72,7 +72,10 @@ export function makeCursor(recording: Recording, path: string): Cursor {
   }
 }
 
-/** A moment as people write it, by the clock of this machine unless it names a zone, in milliseconds since 1970; a time of day is the last such one before `end`. */
+/**
+ * Parses a time by the machine's clock, unless it names a zone. Returns milliseconds since 1970. A time of day is the last one before
+ * `end`.
+ */
 export function parseMoment(text: string, end: number): number | undefined {
   const ago = text.startsWith('-') ? parseDuration(text.slice(1), 1000) : undefined
   if (ago !== undefined) return end - ago

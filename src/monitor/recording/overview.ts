@@ -10,7 +10,7 @@ export interface Overview {
   path: string
   from: number
   to: number
-  /** The largest that a look had; CPUs between two looks. */
+  /** The largest value of a sample; CPUs between two samples. */
   memory: number | undefined
   cpus: number | undefined
   pids: number | undefined

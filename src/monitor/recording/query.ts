@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recording knows of one group, for who asks why something happened to it: how full it was, and when processes were killed.
+// Answers what a recording contains about one group: how full it was, and when processes were killed.
 
 import { formatSize } from '../../text/units.ts'
 import type { Line } from '../../verdict/limit-words.ts'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `hutch record` saw before a limit stopped a job: a few lines for its verdict, from a file that is looked at where it lies, within a moment, or not at all.
+// Reads what `hutch record` saw before a limit stopped a job: a few lines for the verdict. The file is read in place and quickly, or not at
+// all.
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { pathOfDirectory } from '../../cgroup/group-paths.ts'
 import { fail } from '../../errors/errors.ts'
@@ -60,8 +61,8 @@ function readLooks(recording: Recording, group: string, from: number, until: num
 }
 
 /**
- * A recorder holds its file, so the file is opened under another name, for reading alone, beside a copy of its log. What is not
- * this user's or root's, or can be written by others, is not opened; what was written meanwhile is not believed.
+ * A recorder holds its file. The file is therefore opened read-only under another name, beside a copy of its log. A file of another user
+ * than root, or writable by others, is not opened. Data written during the read is not used.
  */
 async function lookInto<T>(path: string, look: (recording: Recording) => T[]): Promise<T[]> {
   const fd = openOwn(path)
@@ -115,7 +116,7 @@ function stateOf(path: string, fd: number): string {
   return [size, mtimeNs, ahead?.ino, ahead?.size, ahead?.mtimeNs].join(' ')
 }
 
-/** Undefined when there is none: its recorder has ended. */
+/** Undefined if there is no log: its recorder has ended. */
 function openLog(path: string): number | undefined {
   try {
     return openOwn(path)
@@ -151,7 +152,7 @@ export function describeLooks(group: string | undefined, looks: readonly Look[])
   ]
 }
 
-/** Less than this share of the whole is no rise. */
+/** A change below this share of the whole does not count as a rise. */
 const noRise = 0.1
 
 /** From the last look before its peak at which it had no more than the lowest tenth of the way. */
@@ -178,7 +179,7 @@ const waits = [
   ['a CPU', ({ cpuPressure }: GroupSample) => cpuPressure],
   ['a disk', ({ ioPressure }: GroupSample) => ioPressure],
 ] as const
-/** Percent of ten seconds: less is no pressure. */
+/** Percent of ten seconds; less does not count as pressure. */
 const littleWait = 5
 
 function waitLine(looks: readonly Look[]): Line[] {

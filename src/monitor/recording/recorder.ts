@@ -14,7 +14,7 @@ const looksTogether = 60
 const timeTogether = 60_000
 
 export interface Recorder {
-  /** Keeps a look; writes when there are enough. */
+  /** Adds a sample; writes when there are enough. */
   add(look: Snapshot): void
   /** Writes what is left. */
   close(): void
@@ -22,7 +22,7 @@ export interface Recorder {
 
 export interface RecorderOptions {
   interval: number
-  /** Milliseconds after which a look is forgotten. */
+  /** Milliseconds after which a sample is deleted. */
   keep: number
   /** Bytes of the file at most. */
   size: number
@@ -112,7 +112,7 @@ function compare(before: Snapshot, now: Snapshot): Happened[] {
     else if (then !== sample) {
       const more = (key: 'oomKills' | 'memoryHighEvents') => (sample[key] ?? 0) - (then[key] ?? 0)
       if (more('oomKills') > 0) happened.push([now.time, path, 'oom', more('oomKills')])
-      // one that is not known of an earlier look is no 0: v1 has none, and a file may come with a controller
+      // a counter missing from the previous sample is unknown, not 0: v1 lacks it, or its controller was enabled later
       if (then.memoryHighEvents !== undefined && more('memoryHighEvents') > 0)
         happened.push([now.time, path, 'high', more('memoryHighEvents')])
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recording as it is read: a private copy of the file is opened, so that the file and its recorder are never held up, and a hostile file is only data.
+// Reads a recording. It opens a private copy of the file, so that the recorder is never blocked. A hostile file is treated as data only.
 import { rmSync } from 'node:fs'
 import { fail } from '../../errors/errors.ts'
 import { ownDirectory, removeAbandoned } from '../../host/own-directory.ts'
@@ -18,7 +18,10 @@ export interface Span {
   end: number
 }
 
-/** What happened to a group: it came, it is gone, processes were killed for memory (oom), it was throttled for memory.high (high; the time is that of the first in a minute). */
+/**
+ * An event of a group: created, removed, processes killed by the OOM killer (oom), or throttled by memory.high (high; the time is that of
+ * the first in a minute).
+ */
 export interface RecordedEvent {
   time: number
   path: string

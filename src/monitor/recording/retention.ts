@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long what is kept: every look for an hour, one in ten seconds for a day, then one a minute; what is too old or too much goes.
+// Retention: every sample for an hour, one in ten seconds for a day, then one a minute. Samples that are too old or too large in total are
+// deleted.
 import { decodeBlock, decodeTimes, encodeBlock, encodeTimes } from './column-codec.ts'
 import { lastOfEach, thin } from './downsample.ts'
 import type { Database } from './sqlite.ts'

@@ -35,8 +35,8 @@ export async function openDatabase(path: string, readOnly: boolean, origin = pat
 }
 
 /**
- * Makes the tables in an empty file; what is in another is not touched. The log of changes is written ahead and the file
- * held: this SQLite takes its own lock for another's and would never take back what an older-style journal has.
+ * Creates the tables in an empty file; another file is not changed. It uses a write-ahead log and holds the file. This SQLite takes its
+ * own lock for another process's, and could not roll back a rollback journal.
  */
 export function makeTables(db: Database): void {
   db.exec('PRAGMA locking_mode=exclusive')

@@ -2,7 +2,7 @@
 // One row of the tables of other tools' options. Pure.
 
 /**
- * The tool's options as its users type them, in Markdown; what does the same in `hutch run`, in Markdown: options, `default` for
- * what hutch does anyway, or `–` for nothing; and a note. The note is required if hutch has nothing.
+ * The tool's options as its users type them, in Markdown. Then the options of `hutch run` that do the same, `default` if hutch always does
+ * so, or `–` if it does not support it; and a note. The note is required for `–`.
  */
 export type OtherRow = readonly [options: string, hutch: string, note?: string]

@@ -17,7 +17,7 @@ for (const row of optionRows) {
 const isVolume = (word: string | undefined) => word !== undefined && /^(\/|\.\/|\.:|~)/.test(word) && word.includes(':')
 
 /**
- * Returns the arguments with the words of `hutch run`. `own` names further options of the command, with dashes.
+ * Returns the arguments in the words of `hutch run`. `own`: further options of the command, with dashes.
  * @throws OPTION_UNKNOWN for an option that neither hutch nor a known tool has, or that has no equivalent; OPTION_INVALID
  */
 export function translateOptions(

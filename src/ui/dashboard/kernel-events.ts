@@ -13,7 +13,7 @@ const settleMs = 100
 /** Each watched group costs some descriptors; the others are seen at the next look. */
 const mostGroups = 128
 
-/** Groups that are watched as they come up, between two looks: where hundreds do, it would cost more than a look. */
+/** Number of groups added to the watch between two samples: hundreds at once would cost more than a sample. */
 const mostEarly = 8
 
 /** Directories in which groups come and go: those that have had some. */
@@ -67,7 +67,7 @@ export function openAlarms(
         sources.close()
       })
     } catch (error) {
-      // it is gone again, its name is none that hutch takes, or there are no descriptors left: the looks tell of it
+      // the group is gone, its name is invalid, or no descriptors are left: samples report it instead
       if (!HutchError.is(error)) throw error
     }
   }

@@ -5,15 +5,15 @@ import type { Mark, Row } from './api-types.ts'
 /** Marks that are kept for those who come later. */
 const kept = 500
 
-/** So long must a group run freely before being throttled again is news. */
+/** How long a group must run freely before throttling is reported again. */
 const freeMs = 10_000
 
 export interface Marks {
-  /** All that the rows tell which was not told before. */
+  /** Returns everything in the rows that was not reported before. */
   take(time: number, rows: { [path: string]: Row }, known: (path: string) => boolean): void
   /** These groups are gone: another of that name begins anew. */
   forget(groups: readonly string[]): void
-  /** A count in a group's life that the kernel has just told. */
+  /** Adds a counter value that the kernel has just reported. */
   tell(at: number, group: string, kind: 'oom' | 'refused', total: number): void
   /** Those since the last call. */
   fresh(): Mark[]
@@ -36,7 +36,7 @@ export function makeMarks(): Marks {
   const count = (at: number, group: string, kind: 'oom' | 'refused', total: number, isNew: boolean) => {
     const before = counts[kind].get(group)
     counts[kind].set(group, total)
-    // what was there before anybody looked is no news; a group that came up while we look began at 0
+    // counts from before the first sample are not reported; a group that appears later started at 0
     const more = total - (before ?? (isNew ? 0 : total))
     if (more > 0) add({ at, group, kind, count: more })
   }

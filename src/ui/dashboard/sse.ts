@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who watches: server-sent events. One that reads slowly is told nothing until it has caught up, and then all.
+// Sends server-sent events to clients. A slow client gets nothing until it has caught up, and then everything.
 import type { ServerResponse } from 'node:http'
 
 /** Pages open at a time. */

@@ -37,7 +37,7 @@ const controls: { [character: string]: Key } = {
   '\x15': 'clear',
 }
 
-/** An escape with nothing behind it is the key of that name; a sequence that is not known is no key. */
+/** An escape with nothing after it is the escape key; an unknown sequence is ignored. */
 export function parseKeys(text: string): Key[] {
   const keys: Key[] = []
   for (const [, pasted, sequence, alone, control, character] of text.matchAll(

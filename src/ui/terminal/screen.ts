@@ -38,7 +38,9 @@ export function checkTerminal(command: string, remedy: string): void {
     throw fail('OPTION_CONFLICT', { name, why: 'a terminal of type dumb cannot show a full screen', remedy })
 }
 
-/** Takes the terminal over. `typed` gets what is typed, `resized` is told of another size, `over` that it is gone. */
+/**
+ * Takes over the terminal. `typed` gets the input, `resized` a new size; `over` is called when the terminal is gone.
+ */
 export function openScreen(on: { typed: (text: string) => void; resized: () => void; over: () => void }): Screen {
   const { stdin, stdout } = process
   const decoder = new StringDecoder()
@@ -138,7 +140,7 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
   }
 }
 
-/** At once, also when the process is about to end. A terminal that is gone is no error. */
+/** Restores at once, even if the process is about to end. A missing terminal is not an error. */
 function write(text: string): void {
   let bytes = Buffer.from(text)
   for (let tries = 0; bytes.length > 0 && tries < 1000; tries++)

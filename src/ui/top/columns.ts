@@ -43,7 +43,7 @@ export function percent(share: number | undefined, digits = 1): string {
   return share === undefined ? '-' : `${(share * 100).toFixed(digits)}%`
 }
 
-/** How full: eighths of a column are told apart. */
+/** A bar with a resolution of an eighth of a column. */
 export function drawBar(share: number, width: number): string {
   const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8)
   const full = '█'.repeat(eighths >> 3)

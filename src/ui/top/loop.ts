@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The screen of hutch top and of hutch replay from the first key to the last: keys, signals, another size, and time that goes on.
+// Runs the screen of hutch top and hutch replay: keys, signals, resizing, and the passing of time.
 import { wantsColor } from '../../verdict/format-result.ts'
 import { type Key, parseKeys } from '../terminal/keys.ts'
 import { openScreen } from '../terminal/screen.ts'
@@ -43,7 +43,7 @@ export function runLoop(state: State, source: Source, actions: (loop: Loop) => A
       screen.close()
       act()
     }
-    /** Whatever goes wrong while it is shown is told on the terminal as it was before. */
+    /** An error during display is reported on the restored terminal. */
     const guarded = (work: () => void) => {
       try {
         work()

@@ -78,7 +78,7 @@ export function scroll(state: State, height: number): number {
   return at
 }
 
-/** Whether the key moves through a text that may be longer than the screen. Too far is mended when it is drawn. */
+/** Returns whether the key scrolls a text. The drawing code corrects a position beyond the end. */
 function scrollText(state: State, key: Key, height: number): boolean {
   const steps: { [key: Key]: number } = { up: -1, down: 1, pageup: -height, pagedown: height, home: -1e6, end: 1e6 }
   const by = steps[key]

@@ -19,7 +19,7 @@ export interface Shown {
   history: History
 }
 
-/** What is not as in hutch top. */
+/** Differences from hutch top. */
 export interface Words {
   title?: string
   help?: string

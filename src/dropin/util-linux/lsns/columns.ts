@@ -9,7 +9,7 @@ export interface Subject {
   process: NamespaceProcess | undefined
 }
 
-/** What is not in the values, and costs a look. */
+/** Values that need a separate read. */
 export interface Looks {
   command(process: NamespaceProcess): string
   user(uid: number): string

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where all but the page itself is asked for: the cookie is sent to this path alone, so that no server at another port of the same host gets it.
+// The path of all requests except the page itself. The cookie is sent only to this path, so that a server at another port of the host does
+// not get it.
 import type { Session } from '../api-types.ts'
 
 const key = 'base'

@@ -204,7 +204,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
     draw(times: number[], figures: Past['tracks']) {
       const used = kind.lines.filter((line) => !line.dashed)
       const most = Math.max(0, ...used.flatMap((line) => figures[line.track].map((value) => value ?? 0)))
-      // a limit far away would flatten what there is to see: then it is only told
+      // a distant limit would flatten the chart: show it as text only
       const shown = kind.lines.map((line) =>
         line.dashed
           ? figures[line.track].map((value) => (value !== null && value <= most * 5 ? value : null))
@@ -240,7 +240,7 @@ function drawMarks(plot: uPlot, { marks: kinds }: Kind, marks: readonly Mark[]):
   for (const { at, kind } of marks) {
     if (!kinds.includes(kind)) continue
     const x = plot.valToPos(at / 1000, 'x', true)
-    // a mark is told before the next look, and so may be a little ahead
+    // a mark arrives before the next sample, and so may be slightly ahead
     if (x < bbox.left || x > bbox.left + bbox.width + 12 * ratio) continue
     const shown = Math.min(x, bbox.left + bbox.width - 1)
     ctx.strokeStyle = ctx.fillStyle = color(markColors[kind])

@@ -3,7 +3,7 @@
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
-/** What is not known is a dash. */
+/** An unknown value is a dash. */
 export function formatSize(bytes: number | 'max' | null | undefined): string {
   if (bytes === 'max') return 'max'
   if (bytes == null) return '–'
