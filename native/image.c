@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hutch-init travels inside the addon, and inside of a compiled file; it is exec'd from a sealed memfd: no
- * file of the host or of a container can stand in for it, and a container that
- * reaches it through /proc/self/exe cannot write to it (CVE-2019-5736).
+ * hutch-init is embedded in the addon and in compiled files, and is exec'd from a sealed memfd. No
+ * file of the host or of a container can replace it. A container that reaches it through
+ * /proc/self/exe cannot write to it (CVE-2019-5736).
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -37,8 +37,9 @@ int init_image_memfd(void)
 	if (err)
 		return (int)err;
 	/*
-	 * The memory of a program that its user namespace cannot read belongs to the one outside (would_dump in fs/exec.c), so no
-	 * CAP_SYS_PTRACE in there reaches it. Another caller than root could then not write the maps by /proc/PID.
+	 * If its user namespace cannot read a program, the program's memory belongs to the outer namespace
+	 * (would_dump in fs/exec.c), so an inner CAP_SYS_PTRACE does not reach it. Callers other than root
+	 * could then not write the maps in /proc/PID.
 	 */
 	if (sys(__NR_geteuid) == 0)
 		err = sys(__NR_fchmod, fd, 0111);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much CPU time all of a job may use. The kernel tells nobody when a group
- * has used so much of it, so it is looked at when it can be used up at the
- * earliest, all CPUs at work for it.
+ * Limits the CPU time of a whole job. The kernel has no notification for it. The counter is read at
+ * the earliest moment at which all CPUs together could have used the time up.
  */
 #include <linux/errno.h>
 
@@ -32,7 +31,7 @@ static int read_cpu_usec(const char *file, u64 *usec)
 	return 0;
 }
 
-/* Those that this process may run on; one that is told otherwise by its group is looked at a little late. */
+/* The CPUs of this process; if the group allows others, the counter is read slightly late. */
 static u32 count_cpus(void)
 {
 	u64 mask[128];

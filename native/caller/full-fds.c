@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a job had used up when its time was: descriptors, which the kernel
- * counts for nobody, are looked at from here; PID 1 is asked for the rest.
- * Only a job that is stopped is looked at.
+ * Finds what a job had used up at its timeout. The kernel does not count full descriptor tables, so
+ * they are examined here; PID 1 reports the rest. Only a stopped job is examined.
  */
 #include <linux/fcntl.h>
 #include <linux/resource.h>
@@ -10,7 +9,7 @@
 
 #include "../hutch.h"
 
-/* A fork bomb has more processes than are worth a look. */
+/* A fork bomb has more processes than are worth checking. */
 #define LOOKS_AT_MOST 128
 
 /* The lowest free number is given first, so these three are in use when none below is free; a shell keeps the last one alone. */

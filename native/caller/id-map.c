@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parent's side of the hand-shake in wire/program.h: the id maps of the user
- * namespace that the child was born in. The child waits meanwhile, and is
- * not reaped before its end is told, so its process id is its own.
+ * The parent's side of the handshake in wire/program.h: writes the id maps of the user namespace in
+ * which the child was born. The child waits, and is not reaped before its end is reported, so its
+ * process id stays its own.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -35,8 +35,8 @@ static char *append_number(char *to, u32 number)
 }
 
 /*
- * vfork ends in the middle of the exec. On Linux 7 the new memory may not be
- * dumped until a moment later, and so long all that /proc has of it is root's.
+ * vfork ends in the middle of the exec. On Linux 7 the new memory becomes dumpable a moment later;
+ * until then everything in its /proc belongs to root.
  */
 static void await_exec(const char *path)
 {
@@ -118,7 +118,7 @@ static long await_ready(int fd)
 	return got < 0 ? got : 1;
 }
 
-/* A child that is gone is told of by its end; ECONNRESET: it had not read all that was sent to it. */
+/* An ended child is reported by its end; ECONNRESET: it had not read everything that was sent to it. */
 static int sent(long got)
 {
 	return got < 0 && got != -EPIPE && got != -ECONNRESET ? (int)got : 0;
@@ -225,7 +225,7 @@ int op_send_mapped(struct outer *o, struct cursor *c)
 
 	if (err)
 		return (int)err;
-	if (has_failed(o->report_fd))	/* then its ids are not mapped, which would be told instead */
+	if (has_failed(o->report_fd))	/* then its ids are not mapped, which would be reported instead */
 		return 0;
 	append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/user");
 	user = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);

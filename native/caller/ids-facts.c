@@ -13,7 +13,7 @@
 #define TABLE_SIZE 65536
 #define LAST_ID 1879048191	/* the end of what systemd sets aside for containers */
 #define FRESH_MS 60000
-#define NEW_PIDS 256	/* more of them are as dear as a look at all */
+#define NEW_PIDS 256	/* more of them cost as much as a full check */
 
 /* Where ranges begin: systemd's ids for containers; a namespace that has none of those has less, and its own accounts first. */
 static const u32 floors[] = { 524288, 32768, 1 };

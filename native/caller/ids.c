@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ids of the host for the user namespace of one sandbox, which no account, no
- * other sandbox and no other user namespace uses: limits and signals of the
- * kernel that go by user then stay between its own processes.
- *
- * The range is reserved by a lock on the bytes of /run/hutch/ids whose offsets
- * are the ids. The kernel releases it when its holder ends, however it ends.
- * Where /run cannot be written, or another mount namespace has another /run,
- * the choice at random and the user namespaces that are seen have to do.
+ * Reserves host ids for the user namespace of one sandbox. No account, no other sandbox and no other
+ * user namespace uses them, so limits and signals by user stay among the sandbox's own processes. The
+ * reservation is a lock on the bytes of /run/hutch/ids whose offsets are the ids. The kernel releases
+ * it when its holder ends. If /run is not writable, or another mount namespace has another /run, ids
+ * are chosen at random among those that no visible user namespace uses.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>

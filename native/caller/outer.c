@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Outer ops: the group is made and limited, the child is cloned into it, and
- * after its end the figures are read and the group removed.
+ * Outer ops. The group is created and limited, and the child is cloned into it. After its end the
+ * figures are read and the group is removed.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -126,7 +126,7 @@ static int op_watch_file(struct outer *o, struct cursor *c)
 	if (o->inotify_fd < 0)
 		return 0;
 	wd = sys(__NR_inotify_add_watch, o->inotify_fd, path, IN_MODIFY);
-	/* without it (a seccomp filter) events are told at the end only */
+	/* without it (a seccomp filter) events are reported only at the end */
 	if (wd == -ENOENT || CALL_REFUSED(wd))
 		return 0;
 	if (wd < 0)
@@ -213,9 +213,9 @@ static int contains(const char *text, const char *part, size_t length)
 }
 
 /*
- * By CLONE_PARENT a job makes children of ours, which would stay zombies. The
- * kernel tells of the oldest child that has ended; it is the job's if its v2
- * group is, and otherwise somebody else waits for it.
+ * With CLONE_PARENT a job creates children of this process, which would stay zombies. The kernel
+ * reports the oldest ended child. It belongs to the job if its v2 group does; otherwise another caller
+ * waits for it.
  */
 static void reap_siblings(const char *procs)
 {
@@ -270,7 +270,7 @@ static int op_kill_group(struct outer *o, struct cursor *c)
 		return 0;
 	}
 	kill_all(&procs, kill_file);
-	/* unseen is not the same as gone: it is told, unless the next look sees more */
+	/* invisible does not mean gone: report it, unless the next check sees more */
 	return count == 0 ? (int)failed : AGAIN_WHILE_DYING;
 }
 
@@ -334,9 +334,9 @@ int outer_start(struct outer *o, const struct launch_files *files)
 }
 
 /*
- * Runs what is left. -EAGAIN: something is still dying, call again in a
- * moment. Any other failure is told, and the ops after it are still run by
- * the next call: removing what can be removed comes before complaining.
+ * Runs the remaining ops. -EAGAIN: a process is still exiting, call again in a moment. Other failures
+ * are reported, and the next call still runs the ops after it: removing the rest comes before
+ * reporting.
  */
 int outer_finish(struct outer *o)
 {

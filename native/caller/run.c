@@ -51,7 +51,10 @@ int run_start(struct run *run, const struct launch_files *files)
 	return err;
 }
 
-/* The next refusal that hutch-init told of, or what it found at the refused program: all of *said, or its report alone. One that stayed outside of a pid namespace speaks after the one inside, which knows better. */
+/*
+ * The next refusal reported by hutch-init, or what it found at the refused program: all of *said, or
+ * only its report. A process outside the pid namespace reports after the one inside, which knows more.
+ */
 int run_failed(struct run *run, struct program_look *said)
 {
 	struct report *report = &said->report;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signals to all processes of a job: those of its groups; without a group,
- * those of its pid namespace, by hutch-init; without either, the descendants
- * of the command.
+ * Sends signals to all processes of a job. These are the processes of its groups; without a group,
+ * those of its pid namespace, through hutch-init. Without either, they are the descendants of the
+ * command.
  */
 #include <linux/errno.h>
 #include <signal.h>
@@ -15,7 +15,7 @@ int kill_all(const struct strings *procs, const char *kill_file)
 	const char *path = procs->first;
 	int count = 0;
 
-	/* before `wait` has told of it there is none */
+	/* it does not exist before `wait` has reported it */
 	if (kill_file && *kill_file && write_text(kill_file, "1") == 0)
 		return 0;
 	for (u32 i = 0; i < procs->count; i++, path = next_string(path))
@@ -42,7 +42,10 @@ int outer_signal(struct outer *o, int sig)
 	if (o->procs.count == 0)
 		return (int)signal_ungrouped(o, sig);
 	err = signal_listed(o->procs.first, sig, o->reaps ? o->pid : 0, &count);
-	/* alone, it has nobody yet to pass it on to, and may be waiting for the network; on v1 it may not be in its group yet */
+	/*
+	 * without children it cannot pass the signal on, and may be waiting for the network; on v1 it may not
+	 * be in its group yet
+	 */
 	if (sig && (count == 0 || (o->reaps && count == 1)))
 		err = signal_child(o->pid, o->pidfd, sig);
 	return (int)err;

@@ -40,11 +40,9 @@ static int is_own(const struct child *c, u32 number)
 }
 
 /*
- * The descriptor table is a copy. Only what stands where a stream goes is
- * moved, so few free descriptors are enough (ulimit -n), and no number that a
- * caller hands on is used. close_range makes every other descriptor of Node's,
- * also one that some library forgot, end at the exec, but for those that are
- * to be kept.
+ * The descriptor table is a copy. Only descriptors at the number of a stream are moved, so few free
+ * descriptors are enough (ulimit -n), and no number that a caller passes on is used. close_range makes
+ * every other descriptor end at the exec, including those that a library forgot, except those to keep.
  */
 static long place_descriptors(struct child *c)
 {
@@ -101,7 +99,7 @@ static void child_main(void *arg)
 		err = terminal_enter(c->terminal, c->session);
 	if (err >= 0 && c->unmapped)
 		err = raise_to_ambient();
-	/* what PID 1 has no handler for is lost, but for what is blocked: that waits until there is a command to have it */
+	/* PID 1 loses signals without a handler, except blocked ones: those wait until the command exists */
 	if (err >= 0 && c->first)
 		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
 	if (err >= 0)

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups whose hutch was killed. A hutch holds a lock on a file of each group
- * that it makes; the kernel releases it when the hutch dies. A free lock means
- * the same in every pid and time namespace, so names are only for people.
- *
- * The file is one that only the group's owner may open, so that nobody else
- * can hold the lock: its mode is set to 0600 once the lock is held. Without
- * that mode nothing is known of the maker (it is about to take the lock, or it
- * is an older version): such a group is removed only if its whole tree is
- * empty, and nothing in it is ever killed.
+ * Removes groups whose hutch was killed. A hutch holds a lock on a file of each group that it creates;
+ * the kernel releases it when the hutch dies. A free lock means the same in every pid and time
+ * namespace, so names are only for people. Only the group's owner can open the file, so that no other
+ * user can hold the lock: its mode is set to 0600 once the lock is held. A group without that mode has
+ * an unknown maker, which is about to take the lock or is an older version. Such a group is removed
+ * only if its whole tree is empty, and nothing in it is ever killed.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions and terminals, see "Sessions and terminals" in docs/architecture.md.
- * A job without a terminal gets a session of its own. A job that has the
- * caller's terminal as a stream stays in the session, in a process group of
- * its own that becomes the foreground group. hutch takes the terminal back
- * when the job stops or ends.
+ * Sessions and terminals: see "Sessions and terminals" in docs/architecture.md. A job without a
+ * terminal gets its own session. A job with the caller's terminal as a stream stays in the session, in
+ * its own process group, which becomes the foreground group. hutch takes the terminal back when the
+ * job stops or ends.
  */
 #include <asm/ioctls.h>
 #include <linux/errno.h>
@@ -148,10 +147,9 @@ int terminal_restore(struct terminal *t, enum session session, int job)
 }
 
 /*
- * Stops this process as its shell expects, or the whole group of hutch when
- * the terminal has stopped the job: the group had been stopped, too, without
- * hutch. Returns when it is continued; at once in a group that has no shell to
- * continue it. A deadline continues it.
+ * Stops this process as its shell expects. If the terminal stopped the job, stops hutch's whole group,
+ * which the terminal would have stopped without hutch. Returns when continued, or at once in a group
+ * without a shell that could continue it. A deadline continues it.
  */
 static void stop_self(int sig, int whole_group, u64 deadline)
 {

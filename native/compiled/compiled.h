@@ -32,13 +32,15 @@
 #define CHECKSUM_FACTOR 16777619u
 
 /*
- * Arguments go to the command; no verdict; the environment of the call is the
- * command's, under what exec sets; it ends, and the command with it, when who
- * called it does.
+ * Arguments go to the command; no verdict; the command gets the caller's environment, overridden by
+ * exec's values; it ends, with the command, when its caller ends.
  */
 enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WITH_PARENT = 8 };
 
-/* Texts for the end, in this order; in them stands \1 for the first thing put in, \2 for the second, \3 for how the program ended, \4 and \5 for two more. */
+/*
+ * Texts for the end, in this order. \1 stands for the first inserted value, \2 for the second, \3 for
+ * how the program ended, \4 and \5 for two more.
+ */
 #define WORDS(X) \
 	X(NAME) X(STOPPED) X(STOPPED_THROTTLED) X(STOPPED_SLOWED) X(KILLED) X(KILLED_THROTTLED) X(KILLED_SLOWED) X(LATE) \
 	X(LATE_OOM_OWN) X(LATE_OOM_ABOVE) X(LATE_PIDS) X(LATE_PIDS_ABOVE) X(LATE_PIDS_UNKNOWN) X(LATE_SPACE) X(LATE_TABLES) X(LATE_THROTTLED) X(LATE_SLOWED) X(OOM_OWN) \

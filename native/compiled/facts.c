@@ -100,7 +100,7 @@ static int check_fact(const char *kind, const char *expected, struct text *found
 	return same(kind, "enable") || same(kind, "account") || same(kind, "share") || same(kind, "cpu.max") || starts(kind, OWN_PLACEHOLDER);
 }
 
-/* 0 when all hold; else the first that does not is told. */
+/* 0 if all facts hold; otherwise reports the first that does not. */
 int check_facts(const struct strings *facts, const char *file)
 {
 	const char *kind = facts->first;

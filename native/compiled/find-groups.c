@@ -126,7 +126,7 @@ static long read_mounts(void)
 			read_mount(buffer + start);
 			start = at + 1;
 		}
-		/* a longer line, of another file system, is none of ours */
+		/* ignore a longer line, which belongs to another file system */
 		if (start == 0 && have == sizeof buffer)
 			start = have;
 		for (size_t at = start; at < have; at++)
@@ -138,8 +138,8 @@ static long read_mounts(void)
 }
 
 /*
- * The mount begins `depth` levels above the cgroup namespace, and what is in
- * between is not told: the group is the one that lists this process.
+ * The mount begins `depth` levels above the cgroup namespace, without the names in between: find the
+ * group that lists this process.
  */
 static int search(struct text *at, u32 depth, const char *tail, long pid)
 {

@@ -23,8 +23,8 @@
 static const u64 forwarded = BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTERM) | BIT(SIGUSR1) | BIT(SIGUSR2) |
 			     BIT(SIGWINCH) | BIT(SIGTSTP) | BIT(SIGCONT);
 /*
- * Blocked, too: SIGCHLD is read, SIGTTOU must not stop this process when it writes to a terminal with TOSTOP, and a file that
- * may not grow (ulimit -f) is told as an error.
+ * Also blocked: SIGCHLD is read, and SIGTTOU must not stop this process when it writes to a terminal
+ * with TOSTOP. A file at its size limit (ulimit -f) is reported as an error.
  */
 static const u64 blocked = forwarded | BIT(SIGCHLD) | BIT(SIGTTOU) | BIT(SIGXFSZ);
 static const u64 awaited = forwarded | BIT(SIGCHLD);
@@ -286,7 +286,7 @@ static int run(int argc, char **argv, char **environment)
 		return refuse(file, "it takes no arguments", "leave them out, or compile it with --pass-args");
 	if (c.flags & DIE_WITH_PARENT) {
 		sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		/* gone meanwhile; who was gone before is not to be told from one who handed it to init */
+		/* it has gone meanwhile; an earlier end cannot be distinguished from a parent that gave it to init */
 		if (sys(__NR_getppid) != parent)
 			return HUTCH_FAILED;
 	}

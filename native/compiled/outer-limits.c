@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits of v2 groups that the caller is in and the job cannot be in: they are
- * set for the job's own group, unless its own are tighter, as
- * src/plan/outer-limits.ts does for hutch run. No system calls, but for print.
+ * Limits of v2 groups that contain the caller but cannot contain the job. They are set for the job's
+ * own group, unless its own are tighter, as in src/plan/outer-limits.ts for hutch run. No system
+ * calls, except print.
  */
 #include <linux/errno.h>
 

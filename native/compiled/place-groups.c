@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides below which groups this start's groups go, as src/host/parent-group.ts and
- * src/run/launch.ts do for hutch run: the caller's, unless a v2 group with
- * processes in it keeps its children from having controllers.
+ * Decides below which groups this start's groups go, as src/host/parent-group.ts and src/run/launch.ts
+ * do for hutch run. These are the caller's groups, unless a v2 group with processes cannot enable
+ * controllers for its children.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -19,7 +19,7 @@ struct wishes {
 	int may_shrink;		/* a sandbox takes a smaller share if there is no more */
 };
 
-/* Cuts the last part off. Returns 0 if there is none. */
+/* Removes the last component. Returns 0 if none is left. */
 int go_up(char *path)
 {
 	size_t length = text_length(path);

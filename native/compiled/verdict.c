@@ -6,7 +6,10 @@
 
 #include "compiled.h"
 
-/* A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
+/*
+ * The kernel refuses charges one page at a time. The peak of a group that killed is therefore at the
+ * limit, except for a few pages in flight.
+ */
 #define IN_FLIGHT 65536
 
 /* The end of the program's own process. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Test builds only (native/build.sh --faults): one system call of a program is
- * refused, so that a test can see what each of them leaves behind. The header's
- * last word, which shipped builds refuse unless it is zero, says which:
- * bit 31 the section (1: inner), bits 16 to 30 errno, the rest the how manieth call.
+ * Test builds only (native/build.sh --faults): refuses one system call of a program, so that a test
+ * can see what is left behind. The header's last word says which; shipped builds refuse the program
+ * unless it is zero. Bit 31 is the section (1: inner), bits 16 to 30 are errno, the rest is the number
+ * of the call.
  */
 #ifdef HUTCH_FAULTS
 #include "../hutch.h"

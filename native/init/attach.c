@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is attached to the job's root: copies of trees, new file systems,
- * overlays. Sources are the user's words and are opened once,
- * from outside; targets are resolved inside (see root.c). A target that does
- * not begin with "/" is meant from the file system attached last, so that what
- * belongs to /dev or /proc cannot be led elsewhere.
+ * Attaches mounts to the job's root: copies of trees, new file systems, overlays. Sources come from
+ * the user and are opened once, from outside. Targets are resolved inside (see root.c). A target
+ * without a leading "/" is relative to the last attached file system, so that what belongs to /dev or
+ * /proc cannot be led elsewhere.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -64,9 +63,8 @@ static int is_same(const char *path, int fd)
 }
 
 /*
- * A descriptor that was opened before this mount namespace was made belongs to
- * a mount of the old one, which cannot be copied: its path leads to the same
- * file here, or it is refused.
+ * A descriptor opened before this mount namespace existed belongs to a mount of the old one, which
+ * cannot be copied. Its path must lead to the same file here, or it is refused.
  */
 int copy_tree(const char *source, u32 recursive)
 {
@@ -230,7 +228,7 @@ static int open_layer(int base, const char *path)
 	return resolve_in(base, path, RESOLVE_NO_SYMLINKS);
 }
 
-/* Only the initial user namespace may set trusted.* attributes, in which overlayfs keeps its marks unless told otherwise. */
+/* Only the initial user namespace may set trusted.* attributes, in which overlayfs keeps its marks by default. */
 static int in_user_namespace(void)
 {
 	struct statx found;

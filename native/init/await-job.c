@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pool's process has done all that its program says but the command, and
- * waits here for one message: what to run. It holds no right any more that the
- * command will not have; the filter of system calls is not yet installed, so it
- * need not allow this.
+ * A pool's process has executed its whole program except the command, and waits here for one message:
+ * what to run. It has no right that the command will not have. The system call filter is not installed
+ * yet, so the filter need not allow the wait.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -21,9 +20,8 @@
 struct cursor ordered;
 
 /*
- * Signals that come before the order are meant for nobody: they are read and
- * dropped, as PID 1 of a pid namespace would do with them. Those that come
- * after it stay for the command.
+ * Signals before the request are read and dropped, as PID 1 of a pid namespace would do. Later signals
+ * are kept for the command.
  */
 static int await_message(void)
 {

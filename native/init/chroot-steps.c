@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Steps of unshare(1) and nsenter(1) that a run does not take: directories that
- * are opened in one mount namespace and entered in another, ids one by one.
- * Paths come from the caller, who may open them with its own rights.
+ * Steps of unshare(1) and nsenter(1) that a run does not need: directories opened in one mount
+ * namespace and entered in another, and single ids. Paths come from the caller, who could open them
+ * with its own rights.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>

@@ -52,7 +52,7 @@ static int install_filters(void)
 	return in_part(PART_FILTER, err);
 }
 
-/* What the command is told as its own name, instead of the path that it is found by. */
+/* argv[0] of the command, instead of the path at which it was found. */
 int op_name_program(struct cursor *c)
 {
 	const char *name = take_string(c);
@@ -146,17 +146,16 @@ static void command_main(void *arg)
 		command->err = install_filters();
 	if (!command->err)
 		command->err = search_and_exec(command->file, command->argv, command->env, command->search);
-	/* PID 1 may be forbidden to look, and this process ended for it: the error is told in any case */
+	/* PID 1 may not be allowed to examine it, and this process was ended for that: report the error in any case */
 	look_at_failed_program();
 	sys(__NR_exit_group, 127);
 	__builtin_unreachable();
 }
 
 /*
- * hutch-init stays, as PID 1 or to adopt orphans; the command is its child. Signals are blocked first, so that
- * none that comes meanwhile is lost. Where PID 1 takes a filter, which the
- * command must neither inherit nor be before, the child waits for it, and the
- * kernel says by CLONE_CHILD_CLEARTID what it else does by CLONE_VFORK.
+ * hutch-init stays, as PID 1 or to adopt orphans; the command is its child. Signals are blocked first,
+ * so that none is lost. If PID 1 installs a filter, the command must neither inherit it nor start
+ * before it, so the child waits. CLONE_CHILD_CLEARTID then reports what CLONE_VFORK reports otherwise.
  */
 static int spawn_command(struct command *command)
 {

@@ -56,8 +56,9 @@ static int run(int program_fd, u32 *step)
 }
 
 /*
- * The calls that change the ids for files (root.c) give no error of their own: where a filter refuses them, another call
- * fails later for want of the right id. Returns the error of such a refused call, with the part of the op, or err.
+ * The calls that change the file ids (root.c) do not return errors. If a filter refuses them, a later
+ * call fails because the id is wrong. Returns the error of such a refused call, with the part of the
+ * op, or err.
  */
 static int cause_of(int err)
 {

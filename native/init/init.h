@@ -22,7 +22,7 @@ int op_stay_outside(struct cursor *c);
 int op_offset_clocks(struct cursor *c);
 int op_fork(struct cursor *c);
 
-/* init/await-job.c: a process that waits until it is told what to become */
+/* init/await-job.c: a process that waits for its request */
 
 extern struct cursor ordered;
 int op_await_order(struct cursor *c);
@@ -68,7 +68,7 @@ int op_install_filter(struct cursor *c);
 extern int dies_with_parent, made_namespaces;
 int run_inner(struct cursor *ops, u32 *step);
 
-/* init/seccomp-notify.c: a filter whose refusals are told */
+/* init/seccomp-notify.c: a filter whose refusals are reported */
 int op_supervise_filter(struct cursor *c);
 int is_supervised(void);
 long install_supervised(void);

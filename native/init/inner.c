@@ -16,9 +16,8 @@
 
 
 /*
- * v1: writing "0" to `tasks` moves the calling thread alone. Unlike a write to
- * cgroup.procs, that does not wait for an RCU grace period (8 to 100 ms after
- * an idle gap), and hutch-init has one thread.
+ * v1: writing "0" to `tasks` moves only the calling thread. Unlike a write to cgroup.procs, it does
+ * not wait for an RCU grace period (8 to 100 ms after an idle gap). hutch-init has one thread.
  */
 static int op_join_group(struct cursor *c)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Landlock: which files the command may read, write and execute, by paths as
- * it sees them. Each path is opened by the command's own user, in its root
- * and from its directory; the rules hold from restrictPaths on, for good, and
- * take no_new_privs.
+ * Landlock: restricts the files that the command can read, write and execute, by paths as the command
+ * sees them. Each path is opened by the command's user, in its root and from its directory. The rules
+ * are permanent from restrictPaths on, and need no_new_privs.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>

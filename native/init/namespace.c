@@ -46,10 +46,9 @@ int op_await_groups(struct cursor *c)
 }
 
 /*
- * Nobody needs to be told that we wait: the namespace is there since the clone.
- * As PID 1 we would not even notice what a user sends who is tired of waiting,
- * so it is looked for: the command that it would have ended has not begun.
- * Other signals stay for the command. `by` is for who reads the program.
+ * No report that we wait is needed: the namespace exists since the clone. As PID 1 we would not notice
+ * a signal from an impatient user, so it is checked: the command that it would have ended has not
+ * started. Other signals are kept for the command. `by` is for readers of the program.
  */
 int op_await_network(struct cursor *c)
 {
@@ -128,9 +127,9 @@ static long open_namespace(const char *path, const char *before, long *target)
 }
 
 /*
- * All are opened first: a joined mount namespace has other paths. The user
- * namespace comes when another one is refused, since only it may give the
- * right, and else last, since it takes the rights over the others away.
+ * All are opened first, because a joined mount namespace has other paths. The user namespace is
+ * entered last, because that removes the rights over the others. If another one is refused, it is
+ * entered first, because it may give the right.
  */
 int op_join_namespaces(struct cursor *c)
 {
@@ -179,9 +178,9 @@ int op_join_namespaces(struct cursor *c)
 }
 
 /*
- * A pid namespace that is joined, or made by unshare, holds the children of
- * the caller and not itself: so this process stays outside, passes signals on
- * and ends as its child does, which goes on with the program.
+ * A pid namespace that is joined, or created by unshare, contains only the children of the caller.
+ * This process therefore stays outside, passes signals on, and ends like its child, which continues
+ * the program.
  */
 static int stay_outside(u32 signal)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks at a program that could not be executed, from inside and with the rights of the command: which file the search
- * found, what leads to it, its first bytes, and the interpreter or loader that it names. Called only after exec has failed.
- * The file may be anybody's: it is read as data, with bounds, and never opened unless it is a regular file.
+ * Examines a program that could not be executed, from inside and with the rights of the command. It
+ * finds the file, the path to it, its first bytes, and the interpreter or loader that it names. Called
+ * only after exec has failed. The file is untrusted: it is read as data, with bounds, and opened only
+ * if it is a regular file.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -111,7 +112,10 @@ static void follow_links(struct program_look *look)
 	}
 }
 
-/* Walks to the file: the part of the path that is missing, is no directory or may not be searched, or what the file is. */
+/*
+ * Walks to the file. Returns the part of the path that is missing, is not a directory or cannot be
+ * searched, or the type of the file.
+ */
 static void walk(struct program_look *look)
 {
 	const char *path = look->target[0] ? look->target : look->path;

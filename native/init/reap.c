@@ -19,7 +19,7 @@
 /* For a signal that the kernel is sending to one process of the group after the other. */
 #define SAME_SIGNAL_MS 20
 
-/* The group has the caller's terminal, so hutch has to be told when the command stops. */
+/* The group has the caller's terminal, so hutch must know when the command stops. */
 static int tells_stops;
 static int own_pid;
 /* hutch stops the job. */
@@ -51,9 +51,9 @@ static int reap_all(int command, struct report *end, int *stopped)
 #define ALLOW(call, rest) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, rest, 0)
 
 /*
- * From here on this process can do no more than what is below: a command that
- * may write its memory (CAP_SYS_PTRACE) could else do by it what its own filter
- * forbids. That filter is not for this one: it may forbid just this.
+ * From here on this process can make only the calls below. Otherwise a command that can write its
+ * memory (CAP_SYS_PTRACE) could bypass its own filter. The command's filter does not apply here: it
+ * may refuse these calls.
  */
 long confine_reaper(void)
 {
@@ -76,7 +76,7 @@ long confine_reaper(void)
 	return sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
 }
 
-/* Each is told once: who is inside could else fill the socket by asking. */
+/* Each is reported once: otherwise a process inside could fill the socket with requests. */
 static void tell_full(void)
 {
 	static u32 told;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The job's own root: a detached copy of a tree, put together from the inside
- * by descriptors and made "/" by pivot_root. Whoever filled that tree may be
- * hostile and may go on renaming and linking in it while we work: no path in
- * it is ever resolved but by openat2(RESOLVE_IN_ROOT), which keeps links, ".."
- * and absolute links below the root's descriptor.
+ * The job's own root: a detached copy of a tree, assembled from inside by descriptors, and made "/" by
+ * pivot_root. The tree may be hostile, with links and renames during the assembly. A path in it is
+ * therefore only resolved by openat2(RESOLVE_IN_ROOT), which keeps links, ".." and absolute links
+ * below the root's descriptor.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -70,9 +69,8 @@ int base_of(const char *path)
 }
 
 /*
- * Opens a path below base for attaching to it; what it is does not matter, so
- * that no device or fifo is ever opened. Where anything may be made, a link at
- * the end is not followed, as bubblewrap has it.
+ * Opens a path below base to attach a mount there. Its type does not matter, so no device or fifo is
+ * ever opened. If missing parts may be created, a link at the end is not followed, as in bubblewrap.
  */
 int resolve_in(int base, const char *path, u64 resolve)
 {
@@ -102,11 +100,10 @@ void make_missing(u32 parents, u32 directory, u32 file)
 }
 
 /*
- * A caller whose ids are not mapped can make nothing inside (EOVERFLOW), but
- * only it can open what is closed to others outside. So what is made is made
- * as root of the user namespace, and then it is itself again. -1 is no id:
- * setfsuid then only tells, and setreuid takes the one of files back from the
- * effective one, which has no name in here.
+ * A caller without mapped ids cannot create files inside (EOVERFLOW), but only the caller can open
+ * files that are closed to other users outside. Files are therefore created as root of the user
+ * namespace, and then the ids are restored. -1 is an invalid id: setfsuid then only returns the
+ * current one. setreuid restores the file id from the effective one, which has no name here.
  */
 int begin_inside(void)
 {
@@ -164,8 +161,8 @@ static int make_part(int base, int parent, char *path, size_t start, size_t end,
 }
 
 /*
- * As resolve_in, with what is missing made on the way: each parent is
- * resolved anew from the base, and the next name made in that descriptor.
+ * Like resolve_in, but creates missing parts. Each parent is resolved again from the base, and the
+ * next name is created in that descriptor.
  */
 int make_target(int base, const char *target, int directory, u64 resolve)
 {
@@ -212,11 +209,10 @@ static int is_in_held(const char *name)
 }
 
 /*
- * Makes a mount point in the top of the file system attached last, and attaches
- * there. That file system is this process's own and nobody else has been in it:
- * a name that could be made in its top is what was made, so nothing needs to be
- * resolved, and move_mount does not follow a link at the end either. Whatever
- * mode it has, the mount covers it. 1: not such a name, or it already exists.
+ * Creates a mount point in the top directory of the last attached file system, and attaches there. No
+ * other process has had access to that file system: a name that could be created is the created one,
+ * so nothing needs resolving. move_mount does not follow a link at the end either. The mount covers
+ * the directory's mode. 1: unsuitable name, or it exists.
  */
 int attach_new_name(int mount_fd, const char *name, int directory)
 {
@@ -280,10 +276,9 @@ void keep(int mount_fd, const char *path, int holds)
 }
 
 /*
- * The copy is attached on top of "/", which changes nothing for a process
- * whose root is below it: paths from outside go on to mean the host's.
- * (Before 6.15 nothing can be attached to a detached tree.) makes: missing
- * mount points may be made in it.
+ * The copy is attached on top of "/", which changes nothing for a process whose root is below it:
+ * paths from outside still mean the host's. (Before 6.15 nothing can be attached to a detached tree.)
+ * makes: missing mount points may be created in it.
  */
 int op_open_root(struct cursor *c)
 {

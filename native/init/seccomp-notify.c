@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A filter whose refusals are told: the kernel asks a listener about each call
- * that the profile refuses, and hutch is the listener (node/supervisor.c).
- *
- *   first     what the profile refuses goes to the listener; only the next two calls pass in any case
- *   sendmsg   hands the listener to hutch, before there is anything that it would have to answer
- *   second    answers those two calls as the profile does, and lets all others pass
- *
- * The two are told by the addresses of what they hand over. After both filters
- * each call is answered as by the profile alone, also if there is no listener
- * any more: the kernel then answers ENOSYS.
+ * A filter whose refusals are reported: the kernel asks a listener about each call that the profile
+ * refuses. hutch is the listener (node/supervisor.c).
+ * first     sends the profile's refusals to the listener; only the next two calls always pass
+ * sendmsg   passes the listener to hutch, before the listener has to answer
+ * second    answers these two calls as the profile does, and lets all others pass
+ * The two are recognised by the addresses of their arguments. After both filters each call is answered
+ * by the profile only. If there is no listener any more, the kernel answers ENOSYS.
  */
 #include <linux/audit.h>
 #include <linux/errno.h>

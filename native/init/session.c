@@ -61,8 +61,8 @@ int op_new_session(struct cursor *c)
 }
 
 /*
- * A user namespace below the one that owns the mounts, which this process then
- * cannot change any more. limit: how many more the one above may have, but 0 is no limit.
+ * Creates a user namespace below the one that owns the mounts, which this process then can no longer
+ * change. limit: number of further namespaces allowed above; 0 means no limit.
  */
 int op_nest_user(struct cursor *c)
 {

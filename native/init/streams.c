@@ -45,10 +45,9 @@ static long allow(long ruleset, long fd, u64 rights)
 }
 
 /*
- * A stream that was opened read-only stays so: only what is below the job's root,
- * and the streams that were opened for writing, can be opened for writing. The kernel
- * checks that by mounts and not by names, so /proc/self/fd is no way round. Before
- * Linux 5.19 Landlock would forbid renames, too, so nothing is done there.
+ * A stream opened read-only stays read-only. Only files below the job's root, and streams opened for
+ * writing, can be opened for writing. The kernel checks this by mounts, not names, so /proc/self/fd
+ * cannot bypass it. Before Linux 5.19 Landlock would also refuse renames, so nothing is done there.
  */
 static long protect(const int *modes)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks at a mount target that was refused: which symbolic link leads where inside the root, and which part of the path is
- * in the way. Called only after a step has failed. Each part is opened below the root without following links, so that
- * whoever changes the tree meanwhile changes the words alone.
+ * Examines a refused mount target: which symbolic link leads where inside the root, and which part of
+ * the path prevents the mount. Called only after a step has failed. Each part is opened below the root
+ * without following links. Concurrent changes of the tree therefore change only the words.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -69,7 +69,7 @@ static int is_magic(int fd, const char *to)
 	return own[same] && (to[0] < '0' || to[0] > '9');
 }
 
-/* The first link of the way is told with what it says, the end cut off if it is long. */
+/* The first link on the path is reported with its target, truncated if it is long. */
 static void note_link(struct program_look *look, const char *to, size_t length)
 {
 	if (look->path[0])

@@ -27,10 +27,7 @@ static int write_text_file(int directory, const char *text)
 	return err > 0 ? -EIO : (int)err;
 }
 
-/*
- * Before 6.15 nothing can be copied out of a tree that is not attached, so the
- * tmpfs stands on top of the root for a moment.
- */
+/* Before 6.15 nothing can be copied out of a detached tree, so the tmpfs is on top of the root for a moment. */
 static int text_mount(const char *text)
 {
 	struct strings options = { 1, 10, "mode=0755" };
@@ -66,8 +63,8 @@ static int text_mount(const char *text)
 }
 
 /*
- * In a root that is a tmpfs of the job alone the file itself is there for a moment, and unlinked once it is attached: taking
- * a tmpfs away again waits for an RCU grace period.
+ * In a root that is a tmpfs of this job, the file itself exists for a moment, and is unlinked after it
+ * is attached. Unmounting a tmpfs would wait for an RCU grace period.
  */
 static int own_text_mount(const char *text, int root)
 {

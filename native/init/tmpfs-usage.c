@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File systems in memory that have a size. The kernel tells nobody that one is
- * full but the program that writes to it, and it is gone with the mount
- * namespace: so PID 1 holds each open, and says which are full.
+ * File systems in memory with a size. The kernel reports a full one only to the program that writes to
+ * it, and it disappears with the mount namespace. PID 1 therefore holds each open, and reports which
+ * are full.
  */
 #include <asm/statfs.h>
 #include <linux/errno.h>
@@ -34,8 +34,8 @@ static int has_size(const char *type, const struct strings *options)
 }
 
 /*
- * Before it is attached, which uses the descriptor up: another one, or -1 when
- * there is nothing to hold. Those beyond the last are not told of.
+ * Before it is attached, which uses the descriptor up: another descriptor, or -1 if there is nothing
+ * to hold. Those beyond the last are not reported.
  */
 int begin_holding(int mount_fd, const char *type, const struct strings *options, int *fd)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The small program that stands as `hutch` in the path of contained commands:
- * `hutch hog SIZE [--hold TIME]` allocates and touches memory, a dot for every
- * 10 MiB, as memhog(8) does. Node itself would not fit into a 50M group.
- * `hutch keep` does nothing: it holds the scope of lasting groups on a machine that systemd runs.
+ * The small program `hutch` in the path of contained commands. `hutch hog SIZE [--hold TIME]`
+ * allocates and touches memory, with a dot for every 10 MiB, as memhog(8) does. Node itself would not
+ * fit into a group of 50 MiB. `hutch keep` is idle: it holds the scope of permanent groups on a
+ * machine with systemd.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -28,9 +28,8 @@ long raise_ambient(u64 wanted)
 }
 
 /*
- * Born in a new user namespace, a process has all capabilities in it, but an
- * exec would take them: no id is mapped yet, so none is root's. Ambient ones
- * stay. setCapabilities takes them away again.
+ * A process born in a new user namespace has all capabilities in it, but an exec would remove them: no
+ * id is mapped yet, so none is root's. Ambient capabilities stay; setCapabilities removes them.
  */
 long raise_to_ambient(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a start does by a newer system call, done by older ones where a kernel
- * or a seccomp filter refuses the newer: clone.c has those for clone3.
+ * Replaces newer system calls of a start by older ones if a kernel or a seccomp filter refuses the
+ * newer. clone.c has those for clone3.
  */
 #include <linux/close_range.h>
 #include <linux/errno.h>
@@ -202,8 +202,8 @@ int write_whole(long fd, const void *bytes, size_t size)
 }
 
 /*
- * The bytes as a file without a name, for one start: unlike a sealed memfd,
- * who has it open may write to it once nobody executes it any more.
+ * The bytes as an unnamed file, for one start. Unlike a sealed memfd, a process that has it open can
+ * write to it once nothing executes it any more.
  */
 int unnamed_file(const void *bytes, size_t size, int runs)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signals to the processes that a group's cgroup.procs lists. A number read
- * earlier may be another process's by the time of the signal: a descriptor is
- * opened for each, and it is used only if a second reading still lists it.
+ * Sends signals to the processes listed in a group's cgroup.procs. A process id may have been reused
+ * since the read. A descriptor is therefore opened for each, and used only if a second read still
+ * lists it.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>

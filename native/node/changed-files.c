@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The same files of many groups, looked at again and again. Only texts that
- * differ from those of the last look go to JavaScript. Some files are signs of
- * life and stay open; the others are looked at as long as these change, and
- * now and then: a group in which nothing happens costs a few reads. An open
- * file of a group is 4 KB of the kernel's memory, so not all are held.
+ * Reads the same files of many groups repeatedly. Only texts that differ from the previous sample go
+ * to JavaScript. Some files show activity and stay open. The others are read while those change, and
+ * occasionally, so an idle group costs a few reads. An open file costs 4 KB of kernel memory, so not
+ * all are kept open.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -53,7 +52,7 @@ void free_slot(struct follower *f, size_t slot)
 		f->first_free = slot;
 }
 
-/* Opens what is not open of the first `count` files, but for what would take too many descriptors. */
+/* Opens those of the first `count` files that are closed, unless that would take too many descriptors. */
 void open_files(struct follower *f, struct followed *group, size_t count)
 {
 	long directory = open_group(group->directory);
@@ -188,7 +187,7 @@ int look_at_group(struct output *out, struct follower *f, u32 slot)
 	}
 	if (in_full)
 		group->seen = f->now;
-	/* What was never seen before is no sign of life. The next full looks at the groups are spread over time. */
+	/* A new file does not count as activity. The next full samples of the groups are spread over time. */
 	if (!group->known) {
 		group->alive = f->now - AT_REST;
 		group->seen -= slot * 7919ul % OLD;

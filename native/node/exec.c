@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Becomes another program, as Node itself cannot: joins groups, then execs in
- * place, so that process id, signals, terminal and exit status are the
- * command's own. Between the joins and the exec nothing of JavaScript runs:
- * the group's limits may be too small for it.
+ * Executes another program in place, which Node cannot do: joins groups, then calls exec, so that
+ * process id, signals, terminal and exit status are the command's own. Between the joins and the exec
+ * no JavaScript runs: the group's limits may be too small for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +54,10 @@ static void restore_open_files(double soft)
 	}
 }
 
-/* exec(procs, argv, count, openFiles): both NUL-separated, count words in argv, which may be empty; comes back only with [index in procs, or -1 for the exec, errno] */
+/*
+ * exec(procs, argv, count, openFiles): both NUL-separated, count words in argv, possibly empty.
+ * Returns only on failure: [index in procs, or -1 for the exec, errno]
+ */
 napi_value export_exec(napi_env env, napi_callback_info info)
 {
 	char *words[2] = { NULL, NULL };

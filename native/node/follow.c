@@ -25,7 +25,7 @@ static void finalize_follower(napi_env env, void *data, void *hint)
 	free(f);
 }
 
-/* The first argument; NULL, and an exception, when it is none of ours. */
+/* Returns the first argument; NULL, and an exception, if it is not one of ours. */
 static struct follower *take_follower(napi_env env, napi_callback_info info, napi_value *second)
 {
 	void *follower = NULL;

@@ -7,8 +7,8 @@
 #include "read.h"
 
 /*
- * After so many milliseconds a group is looked at in full: limits may change where nothing else does, and a controller
- * may be handed down later.
+ * A group is read completely after this many milliseconds: limits may change while nothing else does,
+ * and a controller may be enabled later.
  */
 #define OLD 10000
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signals that the CLI gets go to its command. Node's own handlers do not tell
- * who sent one, and that decides. A signal of the terminal (SI_KERNEL) goes to
- * the whole foreground group: a job in hutch's group has had it already, and
- * to a job in a group of its own it is passed on as to a group.
+ * Passes signals that the CLI receives to its command. Node's own handlers do not report the sender,
+ * which matters here. A signal of the terminal (SI_KERNEL) goes to the whole foreground group. A job
+ * in hutch's group has already received it; to a job in its own group it is passed on as to a group.
  */
 #include <errno.h>
 #include <signal.h>

@@ -40,7 +40,7 @@ enum event_kind {
 struct event {
 	u32 job;
 	enum event_kind kind;
-	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 when the group is gone; REFUSED: which kind, -1 for all counts, -2 for all calls */
+	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 if the group is gone. REFUSED: the kind, -1 for all counts, -2 for all calls */
 	int b;	/* FAILED: errno; STOPPED: 1 for its CPU time; ENDED: wait status of our own child; TRIGGERED: how often */
 	int c;	/* FAILED: number of the call; ENDED: step of the clean-up that failed, or -1 */
 	int d;	/* ENDED: its errno */
@@ -70,7 +70,7 @@ struct job {
 	u32 id;
 	u8 *program;
 	struct run run;
-	struct event *last;	/* memory for ENDED, which must be told without any */
+	struct event *last;	/* memory for ENDED, which must be reported even without free memory */
 	struct supervisor *supervisor;
 	struct stop_watch stop_watch;
 	int listened;	/* the listener of its filter has come, or none will */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs that wait for their network before they become the command (inner op
- * awaitNetwork): their network namespace by a descriptor, a name that keeps
- * it, and the word to go on.
+ * Jobs that wait for their network before they become the command (inner op awaitNetwork): their
+ * network namespace by descriptor, a name that keeps it, and the message to continue.
  */
 #include <errno.h>
 #include <fcntl.h>

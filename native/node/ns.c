@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel tells of a namespace by its descriptor: ioctl_ns(2), and the
- * number by which this process's network namespace knows another one
- * (RTM_GETNSID of rtnetlink(7)). src/host/namespaces.ts is the caller.
+ * Reads the facts of a namespace through its descriptor: ioctl_ns(2), and the number by which this
+ * process's network namespace knows another one (RTM_GETNSID of rtnetlink(7)). Called by
+ * src/host/namespaces.ts.
  */
 #include <errno.h>
 #include <linux/net_namespace.h>

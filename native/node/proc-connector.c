@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's process connector (cn_proc): which process was forked, runs
- * another program or has other ids. One thread waits for it and hands batches
- * to JavaScript; what nobody asked for is dropped by a filter in the kernel,
- * before it costs a wake-up.
+ * Reads the kernel's process connector (cn_proc): forks, execs, and changes of ids. One thread waits
+ * for events and passes batches to JavaScript. A filter in the kernel drops unneeded events before
+ * they cost a wake-up.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -61,8 +60,8 @@ struct procs {
 };
 
 /*
- * Accepts what is asked for of whole processes: where the id of the task and
- * of its process, which follow each other, differ, it is a thread's alone.
+ * Accepts events of whole processes. If the task id and the process id, which are adjacent, differ,
+ * the event is of a single thread.
  */
 static int add_filter(int fd)
 {

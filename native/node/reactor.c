@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread that waits for everything a job can bring: its end (pidfd), what
- * hutch-init says (socket), what the kernel notes (inotify, v1 eventfds) and
- * deadlines. It does the clean-up too, so a busy event loop leaves nothing
- * behind and no deadline passes unseen.
+ * One thread that waits for all events of a job: its end (pidfd), messages of hutch-init (socket),
+ * kernel notifications (inotify, v1 eventfds) and deadlines. It also does the clean-up, so a busy
+ * event loop leaves nothing behind and misses no deadline.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -310,7 +309,7 @@ int reactor_open(struct reactor *r)
 		return -errno;
 	r->init_fd = init_image_memfd();
 	err = reactor_listen(r, r->wake_fd, EPOLLIN, FROM_WAKE, 0, 0);
-	/* without inotify (fs.inotify.max_user_instances) events are told at the end only */
+	/* without inotify (fs.inotify.max_user_instances) events are reported only at the end */
 	if (!err && r->inotify_fd >= 0)
 		err = reactor_listen(r, r->inotify_fd, EPOLLIN, FROM_INOTIFY, 0, 0);
 	return err ? err : start_thread(r);

@@ -72,7 +72,7 @@ static int append_record(struct output *out, long fd)
 	return err;
 }
 
-/* The same for an extended attribute of a directory: its value is no file's. */
+/* The same for an extended attribute of a directory, whose value is not in a file. */
 static int append_attribute(struct output *out, const char *directory, const char *name)
 {
 	int err = reserve(out, 4 + LONGEST_ATTRIBUTE + 3);
@@ -154,7 +154,10 @@ napi_value export_read_files(napi_env env, napi_callback_info info)
 }
 
 
-/* readLogTail(): the end of the kernel's log in one call, as syslog(2) has it; or -errno. Record by record, /dev/kmsg takes a hundred times as long. */
+/*
+ * readLogTail(): returns the end of the kernel's log in one call of syslog(2), or -errno. Reading
+ * /dev/kmsg record by record takes a hundred times as long.
+ */
 napi_value export_read_log_tail(napi_env env, napi_callback_info info)
 {
 	struct output out = { 0 };

@@ -147,9 +147,9 @@ static int is_waiting(const struct supervisor *s, const struct seccomp_notif *ca
 }
 
 /*
- * Ends the process by SIGSYS, as the kernel would, or by SIGKILL where SIGSYS
- * would be lost or may be: also when the process is still there afterwards, since
- * another thread may have set a handler. 0 if no signal could be sent.
+ * Ends the process by SIGSYS, as the kernel would. Uses SIGKILL if SIGSYS would or may be lost. It
+ * also does so if the process still exists afterwards, because another thread may have set a handler.
+ * 0 if no signal could be sent.
  */
 static int end_process(const struct supervisor *s, const struct seccomp_notif *call)
 {
@@ -177,7 +177,7 @@ static int end_process(const struct supervisor *s, const struct seccomp_notif *c
 	return sent;
 }
 
-/* What is told of one call: its length, and a number for its kind. */
+/* The report of one call: its length, and a number for its kind. */
 static u32 describe(struct supervisor *s, const struct seccomp_notif *call, u32 answer, char *out, u64 *kind)
 {
 	struct refused told = { .number = (u32)call->data.nr, .machine = call->data.arch, .answer = answer, .pid = call->pid };
@@ -333,7 +333,7 @@ struct supervisor *supervisor_start(struct reactor *r, struct job *job, int list
 	return s;
 }
 
-/* Its job is over: the counts are told, unless nobody listens any more. */
+/* Its job is over: report the counts, unless nothing listens any more. */
 void supervisor_end(struct supervisor *s, int tells)
 {
 	pthread_mutex_lock(&s->lock);
@@ -352,7 +352,7 @@ void supervisor_end(struct supervisor *s, int tells)
 	release(s);
 }
 
-/* The first word of hutch-init: the listener, or why there is none, which stays for the end. */
+/* The first message of hutch-init: the listener, or why it has none, which is kept for the end. */
 int supervisor_take(int report_fd)
 {
 	struct report report;

@@ -65,7 +65,7 @@ static struct trigger **find(struct reactor *r, u32 id)
 	return at;
 }
 
-/* On the reactor's thread, locked. A removed group makes its pressure file an error for ever: told once. */
+/* On the reactor's thread, locked. A removed group makes its pressure file an error permanently: report it once. */
 void trigger_fired(struct reactor *r, u32 id, u32 events)
 {
 	struct trigger *t = *find(r, id);

@@ -108,7 +108,7 @@ static void test_trailer(void)
 	free(whole);
 }
 
-/* The checksum is no signature: whoever wrote it can have written anything. */
+/* The checksum is not a signature: an author of a file can write anything. */
 static void test_random_trailers(unsigned int rounds)
 {
 	struct call call = { .group = "hutch-1-2-3-0", .arguments = no_words, .environment = no_words };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Tests of the decoder and of the outer handlers as plain functions: they work
- * in a scratch directory, since a group is a directory to them.
+ * Tests the decoder and the outer handlers as plain functions. They work in a scratch directory,
+ * because a group is a directory to them.
  */
 #include <errno.h>
 #include <fcntl.h>

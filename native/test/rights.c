@@ -138,7 +138,10 @@ void test_bound(void)
 	free(b);
 }
 
-/* In a child, since it is for good: what a rule names goes on, all else does not. Without Landlock each op says so. */
+/*
+ * In a child, because it is permanent: what a rule names stays allowed, everything else is denied.
+ * Without Landlock each op says so.
+ */
 void test_landlock(const char *directory)
 {
 	struct builder *b = malloc(sizeof *b);
@@ -281,7 +284,7 @@ void test_maps(void)
 	free(b);
 }
 
-/* No file, no mount: the child is not told to go on. Words that do not pair are no program. */
+/* No file, no mount: the child gets no message to continue. Words that do not pair are an invalid program. */
 void test_binds(void)
 {
 	struct report ready = { .kind = REPORT_READY };

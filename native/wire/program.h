@@ -153,9 +153,10 @@ enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPOR
 		   REPORT_PROGRAM = 7 };
 
 /*
- * Requests to a hutch-init that stays. A real-time signal is queued, so no request is lost if another one comes before
- * the first is read. The value that comes with it: REQUEST_STOP (a stop begins: report full file systems, and stay until all
- * processes have ended), or the number of a signal for all processes of the pid namespace.
+ * Requests to a hutch-init that stays. A real-time signal is queued, so no request is lost if another
+ * one comes before the first is read. Its value is REQUEST_STOP (a stop begins: report full file
+ * systems, and stay until all processes have ended), or the number of a signal for all processes of
+ * the pid namespace.
  */
 #define REQUEST_SIGNAL 64
 #define REQUEST_CODE (-77)
@@ -184,18 +185,19 @@ struct report {
 };
 
 /*
- * What hutch-init finds at a program that could not be executed (program-look.c); src/run/program-look.ts is its twin.
- * Errors are numbers of errno, 0 if there is none; texts end in NUL. One for the program, one for each interpreter behind it.
- * Of a refused mount target (target-look.c; report.value is LOOK_AT_TARGET): `target` is where it leads to inside, without
- * links; `path` is the first link on the way, and `loader` what that link says; `access` is ELOOP if such a link is one of /proc that
- * leads to what a process has open; mode, owner, group and mount are of the last part that was found.
+ * Findings of hutch-init at a program that could not be executed (program-look.c);
+ * src/run/program-look.ts is its twin. Errors are errno values, 0 for success; texts end in NUL. There
+ * is one for the program and one for each interpreter. For a refused mount target (target-look.c;
+ * report.value is LOOK_AT_TARGET), `target` is the path inside without links. `path` is the first link
+ * on the path, and `loader` its target. `access` is ELOOP if it is a link of /proc to an open file.
+ * mode, owner, group and mount are of the last part found.
  */
 enum look_at { LOOK_AT_PROGRAM = 0, LOOK_AT_TARGET = 1 };
 
 struct program_look {
 	struct report report;
 	unsigned int error;		/* of the way to the file */
-	unsigned int barrier;		/* with error: length of the path up to what is missing, or is no directory or may not be searched */
+	unsigned int barrier;		/* with error: length of the path up to the part that is missing, is not a directory or cannot be searched */
 	unsigned int mode, owner, group;	/* of the file; with EACCES of that directory */
 	unsigned int user;		/* who looks */
 	unsigned int mount;		/* flags of its mount, as statfs(2) has them */
