@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server and the page say to each other, as JSON: types alone.
+// Types of the JSON that server and page exchange.
 
-/** One group now. What the host does not give is left out; rates are by the second. */
+/** A group's current figures. Figures that the host lacks are absent. Rates are per second. */
 export interface Row {
   populated?: boolean | undefined
   frozen?: boolean | undefined
-  /** CPUs in use, and the limit in CPUs. */
+  /** CPUs in use and the limit in CPUs. */
   cpus?: number | undefined
   cpuMax?: number | 'max' | undefined
   /** Bytes. */
@@ -19,7 +19,7 @@ export interface Row {
   pidsMax?: number | 'max' | undefined
   oomKills?: number | undefined
   pidsRefused?: number | undefined
-  /** Shares, 0 to 1: of quota periods, of time. */
+  /** Shares from 0 to 1: of quota periods, or of time. */
   throttled?: number | undefined
   cpuStalled?: number | undefined
   memoryStalled?: number | undefined
@@ -28,7 +28,7 @@ export interface Row {
   writtenBytes?: number | undefined
 }
 
-/** What happened to a group at one moment. */
+/** An event of a group. */
 export interface Mark {
   id: number
   /** Milliseconds since 1970. */
@@ -38,7 +38,7 @@ export interface Mark {
   count: number
 }
 
-/** The event `all`: how things stand when a page comes, or comes back. */
+/** The event `all`: the complete state for a page that connects. */
 export interface All {
   time: number
   host: { name: string; memory: number; cpus: number; layout: string }
@@ -47,7 +47,7 @@ export interface All {
   marks: Mark[]
 }
 
-/** The event `change`: what is another than a second ago. */
+/** The event `change`: the differences from the state a second ago. */
 export interface Change {
   time: number
   rows: { [path: string]: Row }
@@ -55,7 +55,7 @@ export interface Change {
   marks: Mark[]
 }
 
-/** The figures that a history keeps. */
+/** Figures in the history. */
 export const tracks = [
   'cpus',
   'cpuMax',
@@ -72,13 +72,13 @@ export const tracks = [
 ] as const
 export type Track = (typeof tracks)[number]
 
-/** The answer of /history. Seconds since 1970; a figure that was not known, or a limit that was none, is null. */
+/** The answer of /history. Times in seconds since 1970. An unknown figure or a missing limit is null. */
 export interface Past {
   times: number[]
   tracks: { [track in Track]: (number | null)[] }
 }
 
-/** One process in the answer of /processes. */
+/** A process in the answer of /processes. */
 export interface Process {
   pid: number
   group: string
@@ -90,18 +90,18 @@ export interface Process {
   command: string
 }
 
-/** The answer of /processes; `more` were left out. */
+/** The answer of /processes. `more`: number of omitted processes. */
 export interface Processes {
   processes: Process[]
   more: number
 }
 
-/** The answer of /session: all but the page itself and the session is asked for below this path. */
+/** The answer of /session: the path below which all other requests go. */
 export interface Session {
   base: string
 }
 
-/** What is asked of /change. */
+/** The request of /change. */
 export type Wish =
   | { action: 'limit'; group: string; file: string; value: string }
   | { action: 'kill' | 'freeze' | 'thaw'; group: string }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks at all groups once a second while somebody watches, seldom else, and tells what changed.
+// Samples all groups once a second while a page is open, otherwise rarely, and sends the changes.
 
 import { availableParallelism, hostname, totalmem } from 'node:os'
 import type { Host } from '../../host/host.ts'
@@ -13,22 +13,22 @@ import { openAlarms } from './kernel-events.ts'
 import { makeMarks } from './markers.ts'
 
 export interface Feed {
-  /** Somebody watches, or nobody does any more. */
+  /** Starts or stops frequent sampling. */
   watched(by: boolean): void
   all(): All
   history(path: string): Past
   has(path: string): boolean
-  /** Looks at once, at everything: a limit was changed. */
+  /** Samples everything at once, after a limit was changed. */
   refresh(): void
   close(): void
 }
 
 const second = 1000
 
-/** While nobody watches, looks may take this share of a processor. */
+/** Maximum share of a processor for sampling while no page is open. */
 const idleShare = 1 / 200
 
-/** Groups that come and go may bring looks forward as long as all looks take less than this. */
+/** Maximum share of a processor up to which new or removed groups trigger early samples. */
 const hurriedShare = 1 / 50
 
 export function openFeed(host: Host, allowChanges: boolean, changed: (change: Change) => void): Feed {
@@ -52,7 +52,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
       const known = rows.get(path)
       const same = known !== undefined && before?.groups.get(path) === sample && isQuiet(known, sample)
       if (!same) moving.set(path, sample)
-      // its place, so that parents stay first
+      // keep its position, so that parents stay first
       next.set(path, known ?? {})
     }
     const rate = before === undefined ? undefined : rates(before, { time: now.time, groups: moving })
@@ -64,7 +64,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
     marks.take(now.time, change.rows, (path) => old.size === 0 || old.has(path))
     marks.forget(change.gone)
     change.marks = marks.fresh()
-    // looks that were brought forward are not part of the course
+    // early samples are not part of the history
     if (now.time - kept > 900) {
       history.add(now.time, next)
       kept = now.time
@@ -83,7 +83,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
       plan(pause())
     }, ms)
   }
-  // by the clock, so that looks do not drift
+  // computed from the clock, so that samples do not drift
   const pause = () =>
     isWatched ? second - (Date.now() % second) || second : Math.min(30 * second, Math.max(second, cost / idleShare))
   const alarms = openAlarms(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A group's figures as the page gets them: pure.
+// Makes the row of a group's figures for the page. Pure.
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample } from '../../monitor/sample.ts'
 import type { Row } from './api-types.ts'
@@ -29,7 +29,7 @@ export function makeRow(sample: GroupSample, rates: GroupRates | undefined): Row
   }
 }
 
-/** Whether nothing moves in it, so that it stays so until its sample is another. */
+/** Returns whether the group is idle, so that its row stays the same until its sample changes. */
 export function isQuiet(row: Row, sample: GroupSample): boolean {
   return (
     row.cpus === (sample.cpuUsec === undefined ? undefined : 0) &&

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last ten minutes of every group, in rings of fixed size: pure.
+// Keeps the last ten minutes of each group in ring buffers. Pure.
 import { type Past, type Row, type Track, tracks } from './api-types.ts'
 
-/** Looks that are kept: ten minutes at one a second. */
+/** Number of samples kept: ten minutes at one a second. */
 export const kept = 600
 
-/** A group in which something happens has a ring of 17 KiB; where there are more such groups, the rest has no past. */
+/** Maximum number of ring buffers (17 KiB each). Further active groups have no history. */
 const mostRings = 1500
 
 const amounts = ['cpus', 'memory', 'pids', 'readBytes', 'writtenBytes'] as const satisfies Track[]
-/** In steps as fine as those of a row. */
+/** Figures stored as shares, with the precision of a row. */
 const shares = ['throttled', 'cpuStalled', 'memoryStalled', 'ioStalled'] as const satisfies Track[]
 const sharesOfOne = 10_000
 const unknownShare = 0xffff
-/** These seldom change: there is a list of the rows in which they did. */
+/** Figures that rarely change, stored as a list of changes. */
 const limits = ['cpuMax', 'memoryMax', 'pidsMax'] as const satisfies Track[]
 
 export interface History {
-  /** One look. A row that is the same object as before has not changed. */
+  /** Adds a sample. A row that is the same object as before has not changed. */
   add(time: number, rows: ReadonlyMap<string, Row>): void
   of(path: string): Past
 }
 
 interface Group {
   row: Row
-  /** The look at which its past begins. */
+  /** Index of the first sample. */
   since: number
-  /** Absent as long as the row has been the same ever since. */
+  /** The ring buffers. Undefined while the row has never changed. */
   ring: { amounts: Float32Array; shares: Uint16Array } | undefined
   limited: { since: number; row: Row }[]
 }
@@ -54,7 +54,7 @@ export function makeHistory(): History {
   }
   const take = (group: Group, row: Row) => {
     if (!group.ring && rings < mostRings) group.ring = openRing(group)
-    // what it was is not known any more
+    // earlier values are lost
     if (!group.ring) group.since = looks
     if (limits.some((limit) => row[limit] !== group.row[limit])) group.limited.push({ since: looks, row })
     group.row = row

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kills and refusals as the kernel tells them, without waiting for the next look.
+// Watches for kills and refusals, so that the dashboard shows them before the next sample.
 
 import { openSources } from '../../cgroup/event-sources.ts'
 import { watchPath } from '../../cgroup/files.ts'
@@ -10,22 +10,22 @@ import type { Row } from './api-types.ts'
 
 const settleMs = 100
 
-/** Each watched group costs some descriptors; the others are seen at the next look. */
+/** Maximum number of watched groups, because each needs descriptors. Others are covered by the next sample. */
 const mostGroups = 128
 
-/** Number of groups added to the watch between two samples: hundreds at once would cost more than a sample. */
+/** Maximum number of new groups to watch between two samples. More would cost more than a sample. */
 const mostEarly = 8
 
-/** Directories in which groups come and go: those that have had some. */
+/** Maximum number of watched directories in which groups are created and removed. */
 const mostDirectories = 32
 
 export interface Alarms {
-  /** Watches groups that have processes and a limit, and no others. */
+  /** Watches only groups with processes and a limit. */
   follow(rows: ReadonlyMap<string, Row>): void
   close(): void
 }
 
-/** `told`: a count in a group's life went up. `moved`: groups came or went. */
+/** Opens the watches. `told`: a group's counter increased. `moved`: groups were created or removed. */
 export function openAlarms(
   host: Host,
   told: (at: number, group: string, kind: 'oom' | 'refused', total: number) => void,
@@ -55,7 +55,7 @@ export function openAlarms(
           },
           changed(read) {
             read()
-            // v1 tells before it counts
+            // v1 notifies before it increases the counter
             clearTimeout(settling)
             settling = setTimeout(() => sources.read(), settleMs)
           },
@@ -67,7 +67,7 @@ export function openAlarms(
         sources.close()
       })
     } catch (error) {
-      // the group is gone, its name is invalid, or no descriptors are left: samples report it instead
+      // the group is gone, its name is not accepted, or descriptors ran out: samples cover it
       if (!HutchError.is(error)) throw error
     }
   }
@@ -77,11 +77,11 @@ export function openAlarms(
     directories.set(
       path,
       watchPath(directory, (name) => {
-        // files are written all the time, and have a dot in their names or are v1's
+        // ignore writes to kernel files, which are frequent
         if (/^(cgroup|memory|cpu|pids|io|hugetlb|cpuset|rdma|misc)\.|^(tasks|notify_on_release)$/.test(name)) return
-        // a short life may be over before the next look
+        // a short-lived group may be gone before the next sample
         const group = path === '/' ? `/${name}` : `${path}/${name}`
-        // it went, or came; perhaps both, and it is another of that name now
+        // the group was removed or created, or both: it may be another group of the same name
         watched.get(group)?.()
         watched.delete(group)
         if (watched.size < mostGroups && ++early <= mostEarly) watch(group)

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moments worth a mark, out of counts that only grow: pure. The counts come by the samples and, sooner, by the kernel's events.
+// Makes markers from counters that only increase. Counters come from samples and, earlier, from kernel events. Pure.
 import type { Mark, Row } from './api-types.ts'
 
-/** Marks that are kept for those who come later. */
+/** Number of markers that are kept for pages opened later. */
 const kept = 500
 
-/** How long a group must run freely before throttling is reported again. */
+/** Time without throttling after which new throttling makes a marker. Milliseconds. */
 const freeMs = 10_000
 
 export interface Marks {
-  /** Returns everything in the rows that was not reported before. */
+  /** Makes markers from the new counts in a sample's rows. */
   take(time: number, rows: { [path: string]: Row }, known: (path: string) => boolean): void
-  /** These groups are gone: another of that name begins anew. */
+  /** Forgets removed groups, whose names may be reused. */
   forget(groups: readonly string[]): void
-  /** Adds a counter value that the kernel has just reported. */
+  /** Makes a marker from a counter that a kernel event reported. */
   tell(at: number, group: string, kind: 'oom' | 'refused', total: number): void
-  /** Those since the last call. */
+  /** Returns the markers since the last call. */
   fresh(): Mark[]
   readonly all: readonly Mark[]
 }
@@ -36,7 +36,7 @@ export function makeMarks(): Marks {
   const count = (at: number, group: string, kind: 'oom' | 'refused', total: number, isNew: boolean) => {
     const before = counts[kind].get(group)
     counts[kind].set(group, total)
-    // counts from before the first sample are not reported; a group that appears later started at 0
+    // counts from before the first sample make no marker; a group created since then began at 0
     const more = total - (before ?? (isNew ? 0 : total))
     if (more > 0) add({ at, group, kind, count: more })
   }

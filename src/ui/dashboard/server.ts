@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dashboard's server: the page, the stream of changes, a group's past and processes, and changes where they are allowed.
+// The dashboard's HTTP server: the page, the stream of changes, a group's history and processes, and changes if allowed.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { freeze, holdsMyself, kill, limits, type Outcome, setLimit } from '../../cgroup/actions.ts'
 import { HutchError } from '../../errors/errors.ts'
@@ -11,7 +11,7 @@ import type { Process, Processes, Session, Wish } from './api-types.ts'
 import { openFeed } from './feed.ts'
 import { makeStreams } from './sse.ts'
 
-/** The page's files, as the build made them. */
+/** The page's built files. */
 export interface Page {
   html: string
   css: string
@@ -20,15 +20,15 @@ export interface Page {
 
 export interface DashboardOptions {
   address: string
-  /** 0: any that is free. */
+  /** The TCP port. 0: any free port. */
   port: number
-  /** Limits may be changed, groups frozen and killed. */
+  /** Allows changing limits, freezing and killing groups. */
   allowChanges: boolean
   page: Page
 }
 
 export interface Dashboard {
-  /** With the token behind #, which browsers send to nobody. */
+  /** The URL with the token in the fragment, which browsers do not send. */
   readonly url: string
   close(): void
 }
@@ -47,7 +47,7 @@ const safety = {
   'cache-control': 'no-store',
 }
 
-/** @throws FILE_REFUSED when it cannot listen there; CGROUP_MISSING */
+/** Starts the server. @throws FILE_REFUSED if it cannot listen; CGROUP_MISSING */
 export async function openDashboard(host: Host, options: DashboardOptions): Promise<Dashboard> {
   let answer: (request: IncomingMessage, response: ServerResponse) => void = () => {}
   const server = createServer(
@@ -138,7 +138,7 @@ async function openSession(gate: Gate, request: IncomingMessage, response: Serve
   say(response.setHeader('set-cookie', gate.cookie()), 200, session)
 }
 
-/** undefined when it is too long or none. */
+/** Reads a request's JSON. Returns undefined if it is too long or invalid. */
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const parts: Buffer[] = []
   let length = 0
@@ -172,7 +172,7 @@ async function change(host: Host, wish: Wish): Promise<Outcome> {
   return action === 'kill' ? kill(group) : freeze(group, action === 'freeze')
 }
 
-/** The largest of a group and all below it. */
+/** Returns the largest processes of a group and its descendants. */
 function listProcesses(host: Host, within: string): Processes {
   const all: Process[] = []
   for (const [group, members] of readMembers(host, within))
@@ -185,7 +185,7 @@ function listProcesses(host: Host, within: string): Processes {
   return { processes: processes.slice(0, mostProcesses), more: Math.max(0, processes.length - mostProcesses) }
 }
 
-/** Whoever asks the same again within this time gets the same answer. */
+/** Caches answers by key for this time. */
 function freshFor<T>(ms: number, make: (key: string) => T): (key: string) => T {
   let last: { key: string; at: number; value: T } | undefined
   return (key) => {

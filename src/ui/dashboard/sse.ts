@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends server-sent events to clients. A slow client gets nothing until it has caught up, and then everything.
+// Sends events to open pages (server-sent events). A slow reader gets nothing until it has caught up, and then the complete state.
 import type { ServerResponse } from 'node:http'
 
-/** Pages open at a time. */
+/** Maximum number of open pages. */
 const mostStreams = 16
 
-/** One that has read nothing for so long is let go. */
+/** Time after which a page that reads nothing is disconnected. Milliseconds. */
 const patienceMs = 30_000
 
 interface Stream {
   response: ServerResponse
-  /** Since when it has not read what it was sent. */
+  /** Time since which the page has unread data. */
   behindSince: number | undefined
   missed: boolean
 }
 
 export interface Streams {
-  /** False when there are too many. */
+  /** Adds a page. Returns false if there are too many. */
   add(response: ServerResponse): boolean
-  /** The event `change` for all. */
+  /** Sends the event `change` to all pages. */
   send(change: unknown): void
   readonly size: number
   close(): void
 }
 
-/** `all` makes the event `all`; `counted` hears how many watch; `clock` tells milliseconds. */
+/** Makes the streams. `all` makes the event `all`; `counted` receives the number of pages; `clock` returns milliseconds. */
 export function makeStreams(
   all: () => unknown,
   counted: (streams: number) => void,
@@ -43,7 +43,7 @@ export function makeStreams(
       if (streams.size >= mostStreams) return false
       const stream: Stream = { response, behindSince: undefined, missed: false }
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      // the look that a first watcher brings about must not come before all there is
+      // the sample that the first page triggers must not be sent before the complete state
       counted(streams.size + 1)
       streams.add(stream)
       response.on('drain', () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a terminal sends → keys: pure. Sequences as xterm and the Linux console have them.
+// Parses a terminal's input into keys. Sequences are those of xterm and the Linux console. Pure.
 
-/** A name, or the character itself; `paste:` and all that was pasted, which nobody meant as keys. */
+/** A key's name, its character, or `paste:` with the pasted text. */
 export type Key = string
 
 const sequences: { [sequence: string]: Key } = {
@@ -37,7 +37,7 @@ const controls: { [character: string]: Key } = {
   '\x15': 'clear',
 }
 
-/** An escape with nothing after it is the escape key; an unknown sequence is ignored. */
+/** Parses keys. A single escape is the Escape key. Ignores unknown sequences. */
 export function parseKeys(text: string): Key[] {
   const keys: Key[] = []
   for (const [, pasted, sequence, alone, control, character] of text.matchAll(

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// A terminal as a whole screen: only lines that changed are written, all at once, and it is given back as it was.
+// Draws a full-screen terminal page: writes only changed lines, in one write, and restores the terminal at the end.
 import { writeSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
 import { fail } from '../../errors/errors.ts'
 
-/** Alternate screen, no cursor, no wrapping of lines that are too long, marks around what is pasted. */
+/** Alternate screen, no cursor, no line wrap, bracketed paste. */
 const enter = '\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[2J'
 const leave = '\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l'
-/** Terminals that know it show all that is between these at once. */
+/** Start of a synchronized update, which supporting terminals show at once. */
 const begin = '\x1b[?2026h'
 const end = '\x1b[?2026l'
 
 export interface Screen {
   readonly rows: number
   readonly columns: number
-  /** One text for each line from the top. */
+  /** Draws the lines from the top. */
   draw(lines: readonly string[]): void
-  /** The next `draw` writes all lines. */
+  /** Makes the next `draw` write all lines. */
   forget(): void
-  /** Gives the terminal back and stops, with all that was started with it, until it is continued: Ctrl-Z. */
+  /** Restores the terminal and stops the process group until it is continued, as Ctrl-Z does. */
   suspend(): void
-  /** Gives the terminal back; later calls do nothing. */
+  /** Restores the terminal. Later calls do nothing. */
   close(): void
 }
 
-/** A sequence whose end is still on its way; the key Escape looks the same, so that it waits for a moment. */
+/** An incomplete sequence. The Escape key looks the same, so its meaning is decided after a short wait. */
 const unfinished = /\x1b(?:\[[0-?]*[ -/]*|O)?$/
 const escapeDelay = 50
 const unfinishedPaste = /\x1b\[200~(?!.*\x1b\[201~)/s
 
-/** @throws OPTION_CONFLICT where a whole screen cannot be shown */
+/** Checks the terminal. @throws OPTION_CONFLICT if it cannot show a full screen */
 export function checkTerminal(command: string, remedy: string): void {
   const name = `hutch ${command}`
   if (!process.stdin.isTTY || !process.stdout.isTTY)
@@ -38,9 +38,7 @@ export function checkTerminal(command: string, remedy: string): void {
     throw fail('OPTION_CONFLICT', { name, why: 'a terminal of type dumb cannot show a full screen', remedy })
 }
 
-/**
- * Takes over the terminal. `typed` gets the input, `resized` a new size; `over` is called when the terminal is gone.
- */
+/** Opens the screen. `typed` receives input; `resized` is called at a new size, `over` when the terminal is gone. */
 export function openScreen(on: { typed: (text: string) => void; resized: () => void; over: () => void }): Screen {
   const { stdin, stdout } = process
   const decoder = new StringDecoder()
@@ -80,21 +78,21 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
     shown = []
     on.resized()
   }
-  // whoever stopped it, the shell had the terminal meanwhile
+  // the shell has used the terminal in the meantime, whoever stopped the process
   const continued = () => {
-    // its own record of the mode is of before
+    // Node's record of the mode is outdated
     stdin.setRawMode(false)
     take()
     on.resized()
   }
   const stopped = () => stop(process.pid)
-  /** As the terminal would, so that whoever waits for this process stops, too. */
+  /** Stops the process group as the terminal would, so that a waiting parent stops, too. */
   const stop = (pid: number) => {
     give()
     process.off('SIGTSTP', stopped)
     process.kill(pid, 'SIGTSTP')
     process.on('SIGTSTP', stopped)
-    // where nobody could continue it, the kernel does not stop it
+    // the kernel does not stop an orphaned process group
     if (!open) continued()
   }
   const listeners = { SIGCONT: continued, SIGTSTP: stopped }
@@ -104,7 +102,7 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
   stdout.on('error', on.over)
   stdout.on('resize', resized)
   for (const [signal, listener] of Object.entries(listeners)) process.on(signal, listener)
-  // whatever ends the process, the terminal is given back
+  // the terminal is restored however the process ends
   process.on('exit', give)
   take()
   return {
@@ -118,7 +116,7 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
       if (!open) return
       let text = shown.length === 0 ? '\x1b[2J' : ''
       const fitting = lines.slice(0, stdout.rows || 24)
-      // erased first: from behind the last column, its character would be
+      // erase first: erasing after a full line would remove its last character
       for (const [i, line] of fitting.entries()) if (line !== shown[i]) text += `\x1b[${i + 1};1H\x1b[K${line}\x1b[0m`
       if (fitting.length < shown.length) text += `\x1b[${fitting.length + 1};1H\x1b[J`
       shown = fitting
@@ -140,7 +138,7 @@ export function openScreen(on: { typed: (text: string) => void; resized: () => v
   }
 }
 
-/** Restores at once, even if the process is about to end. A missing terminal is not an error. */
+/** Writes synchronously, so that it works at process exit. Ignores a terminal that is gone. */
 function write(text: string): void {
   let bytes = Buffer.from(text)
   for (let tries = 0; bytes.length > 0 && tries < 1000; tries++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of hutch top: what stands in them, by what they sort, and which go first where the terminal is narrow. Pure.
+// The columns of hutch top: content, sort order, and which are dropped first on a narrow terminal. Pure.
 import { sumIo } from '../../monitor/rates.ts'
 import type { Pressure } from '../../monitor/sample.ts'
 import { formatSize } from '../../text/units.ts'
@@ -8,12 +8,12 @@ import type { Row } from './rows.ts'
 export interface ColumnWords {
   title: string
   width: number
-  /** Columns with the largest number go first when there is no room. */
+  /** Columns with the highest rank are dropped first. */
   rank: number
   text: (row: Row) => string
-  /** What it sorts by; without one, by name. */
+  /** The value to sort by. Without it, by name. */
   value?: (row: Row) => number | undefined
-  /** As the details call it. */
+  /** The label in the details. */
   words: string
 }
 
@@ -31,7 +31,7 @@ export type Column =
   | 'pressure'
   | 'oom'
 
-/** Shorter than formatSize, for columns: `50.0M`. */
+/** Formats a size for a column: `50.0M`. */
 export function shortSize(bytes: number | 'max' | undefined): string {
   if (bytes === undefined) return '-'
   return formatSize(bytes)
@@ -43,7 +43,7 @@ export function percent(share: number | undefined, digits = 1): string {
   return share === undefined ? '-' : `${(share * 100).toFixed(digits)}%`
 }
 
-/** A bar with a resolution of an eighth of a column. */
+/** Draws a bar with a resolution of an eighth of a column. */
 export function drawBar(share: number, width: number): string {
   const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8)
   const full = '█'.repeat(eighths >> 3)
@@ -159,7 +159,7 @@ export const columns: { [name in Column]: ColumnWords } = {
   },
 }
 
-/** By which the user may sort, in the order in which `s` goes through them. */
+/** Columns to sort by, in the order of the key `s`. */
 export const sortable: Column[] = [
   'cpu',
   'memory',
@@ -174,7 +174,7 @@ export const sortable: Column[] = [
   'name',
 ]
 
-/** The columns that fit into a terminal, with at least 20 for the name; the one that it is sorted by stays longest. */
+/** Returns the columns that fit, with at least 20 characters for the name. The sorted column is dropped last. */
 export function chooseColumns(width: number, sort: Column = 'cpu'): Column[] {
   const chosen = (Object.keys(columns) as Column[]).filter((name) => name !== 'name')
   const needed = () => chosen.reduce((sum, name) => sum + columns[name].width + 1, 0)

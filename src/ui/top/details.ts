@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One group in full, with the course of its figures: pure.
+// Draws the details of a group with the history of its figures. Pure.
 
 import { withName } from '../../monitor/container-name.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
@@ -16,13 +16,13 @@ export interface DetailsView {
   sample: GroupSample | undefined
   rates: GroupRates | undefined
   history: History
-  /** What an engine calls the container whose group it is. */
+  /** The container's name by its engine. */
   container?: string | undefined
 }
 
 export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k kill  l limit'
 
-/** As many lines as it has: its name first. */
+/** Returns all lines of the details, the name first. */
 export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const { path, sample, rates } = view
   const name = withName(path, view.container)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The screen of hutch top as lines: pure. Whatever others named goes through `printable`.
+// Draws the list of hutch top as lines. Escapes foreign names with `printable`. Pure.
 
 import type { Snapshot } from '../../monitor/sample.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
@@ -13,21 +13,21 @@ export interface Frame {
   color: boolean
 }
 
-/** What the list shows. */
+/** The content of the list. */
 export interface ListView {
   now: Snapshot
   list: readonly Row[]
   selected: number
   offset: number
   choice: Choice
-  /** What stands first, when it is not the time of day. */
+  /** The title. The time of day by default. */
   title?: string | undefined
 }
 
 export const help =
   '? help  q quit  ⏎ details  ←→ fold  t tree  s/S sort  r reverse  / filter  a all  f freeze  k kill  l limit'
 
-/** Lines of the list that fit above one line. */
+/** Returns the number of list lines above the last line. */
 export function listHeight(frame: Frame): number {
   return Math.max(1, frame.rows - 3)
 }
@@ -39,7 +39,7 @@ const reverse = paint('7')
 const red = paint('31')
 const yellow = paint('33')
 
-/** All lines but the last. */
+/** Draws all lines except the last. */
 export function drawList(view: ListView, frame: Frame): string[] {
   const { list, selected, offset, choice } = view
   const chosen = chooseColumns(frame.columns, choice.sort)
@@ -66,14 +66,14 @@ export function drawList(view: ListView, frame: Frame): string[] {
   ]
 }
 
-/** Half of the place stays for the name, however deep it is. */
+/** Returns a group's indented name. At least half of the width stays for the name, at any depth. */
 function nameOf(row: Row, choice: Choice, width: number): string {
   const mark = !choice.tree ? '' : row.below === 0 ? '  ' : choice.folded.has(row.path) ? '▸ ' : '▾ '
   const lead = `${'  '.repeat(Math.max(0, Math.min(row.depth, width >> 2)))}${mark}${row.sample.frozen ? '(frozen) ' : ''}`
   return `${lead}${shorten(escapeUnsafe(row.name), width - lead.length)}`
 }
 
-/** What is close to its limit stands out. */
+/** Colours a value that is close to its limit. */
 function paintCell(name: string, row: Row, text: string, color: boolean): string {
   const { memory, memoryMax, pids, pidsMax } = row.sample
   const share =

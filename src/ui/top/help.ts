@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page of hutch top that tells of its keys and columns.
+// The help page of hutch top: keys and columns. Pure.
 
 const keys = `↑ ↓ PgUp PgDn Home End   select a group
 ← → space                fold and unfold it
@@ -11,7 +11,7 @@ a                        groups without processes, too
 Ctrl-L                   draw anew
 q Ctrl-C                 quit`
 
-/** The keys that change a group; each asks before it does. */
+/** Keys that change a group after a question. */
 export const changes = `f                        freeze or thaw it and its descendants
 k                        kill all processes in it and its descendants
 l                        change a limit: f, k and l ask for confirmation`
@@ -26,7 +26,7 @@ OOM       total OOM kills`
 export const helpFooter = 'any key goes back'
 export const longHelpFooter = '↑↓ PgUp PgDn scroll, any other key goes back'
 
-/** All of it; `own` are the keys that not every such screen has. */
+/** Returns the page. `own` are the keys of this screen only. */
 export function drawHelp(own: string): string[] {
   return `${own}\n${keys}\n\n${titles}`.split('\n')
 }

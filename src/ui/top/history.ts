@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last figures of every group, for the sparklines of its details.
+// Keeps the last figures of each group for the sparklines of its details. Pure.
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
 
-/** So many looks are kept. */
+/** Number of samples kept. */
 export const kept = 120
 
 const tracks = {
@@ -19,17 +19,17 @@ const tracks = {
 export type Track = keyof typeof tracks
 const names = Object.keys(tracks) as Track[]
 
-/** NaN where nothing is known. */
+/** Returns a figure, or NaN if it is unknown. */
 export function figureOf(track: Track, sample: GroupSample, rates: GroupRates | undefined): number {
   return tracks[track](sample, rates) ?? Number.NaN
 }
 
 export interface History {
-  /** Oldest first; NaN where nothing was known. */
+  /** Returns the figures, oldest first. NaN is unknown. */
   of(path: string, track: Track): number[]
 }
 
-/** Of the looks that are added. */
+/** Makes a history of the added samples. */
 export function makeHistory(): History & { add(now: Snapshot, rates: ReadonlyMap<string, GroupRates>): void } {
   let groups = new Map<string, Float64Array>()
   let looks = 0
@@ -57,7 +57,7 @@ export function makeHistory(): History & { add(now: Snapshot, rates: ReadonlyMap
 
 const levels = '▁▂▃▄▅▆▇█'
 
-/** One character a figure, from 0 to the largest (or to `most`, if that is larger); a blank where nothing is known. */
+/** Draws a character for each figure, scaled from 0 to the maximum (or to `most`, if higher). An unknown figure is blank. */
 export function drawSparkline(figures: readonly number[], width: number, most = 0): string {
   const last = figures.slice(-width)
   const top = Math.max(most, ...last.filter((figure) => !Number.isNaN(figure)))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the screen of hutch top and hutch replay: keys, signals, resizing, and the passing of time.
+// The event loop of hutch top and hutch replay: keys, signals, changes of the window size, ticks.
 import { wantsColor } from '../../verdict/format-result.ts'
 import { type Key, parseKeys } from '../terminal/keys.ts'
 import { openScreen } from '../terminal/screen.ts'
@@ -8,30 +8,30 @@ import { makeRows } from './rows.ts'
 import { type Actions, press, type State } from './state.ts'
 import { drawState, type Shown, type Words } from './view.ts'
 
-/** What is on the screen. */
+/** The source of the screen's content. */
 export interface Source {
-  /** The two looks that are shown. */
+  /** The two samples that are shown. */
   shown(): Shown
   words?(): Words
-  /** Whether a key was for it; all others are for the list. */
+  /** Handles a key and returns whether it did. Other keys go to the list. */
   press?(key: Key): boolean
-  /** Time went on: whether there is something new to show. */
+  /** Advances and returns whether the content changed. */
   tick(): boolean
-  /** Milliseconds between two ticks, and until the first, if that is to be sooner. */
+  /** Milliseconds between two ticks, and until the first tick if it is earlier. */
   every: number
   first?: number
 }
 
-/** For what is done meanwhile. */
+/** The running loop, for asynchronous actions. */
 export interface Loop {
   redraw(): void
-  /** Ends it with this error. */
+  /** Ends the loop with this error. */
   fail(error: unknown): void
 }
 
 const signals = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const
 
-/** Until a key or a signal ends it; then the exit status. */
+/** Runs until a key or a signal ends the loop. Resolves with the exit status. */
 export function runLoop(state: State, source: Source, actions: (loop: Loop) => Actions): Promise<number> {
   const color = wantsColor(process.stdout)
   return new Promise((resolve, reject) => {
@@ -43,7 +43,7 @@ export function runLoop(state: State, source: Source, actions: (loop: Loop) => A
       screen.close()
       act()
     }
-    /** An error during display is reported on the restored terminal. */
+    /** Runs code and, on an error, restores the terminal before the error is printed. */
     const guarded = (work: () => void) => {
       try {
         work()
@@ -53,7 +53,7 @@ export function runLoop(state: State, source: Source, actions: (loop: Loop) => A
     }
     const redraw = () => guarded(draw)
     const does = actions({ redraw, fail: (error) => end(() => reject(error)) })
-    /** False when it ends or stops. */
+    /** Handles a key. Returns false if the program ends or stops. */
     const take = (key: Key): boolean => {
       if (key === 'redraw') screen.forget()
       if (key !== 'interrupt' && source.press?.(key)) return true

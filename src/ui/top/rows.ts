@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which groups are shown, and in what order: pure.
+// Chooses the groups to show and their order. Pure.
 import { type ContainerNames, withName } from '../../monitor/container-name.ts'
 import { type GroupRates, rates } from '../../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
 import { type Column, columns } from './columns.ts'
 
-/** A group with all that its line needs. */
+/** A group with the data of its line. */
 export interface Row {
   path: string
-  /** Its own part of the path; the whole of it in a flat list. */
+  /** The last part of the path, or the whole path in a flat list. */
   name: string
-  /** Levels below the topmost group that is shown. */
+  /** Number of levels below the topmost shown group. */
   depth: number
   sample: GroupSample
   rates: GroupRates | undefined
-  /** Groups below it that could be shown. */
+  /** Number of groups below that could be shown. */
   below: number
 }
 
-/** What the user chose. */
+/** The user's choices. */
 export interface Choice {
   tree: boolean
   sort: Column
-  /** Smallest first. */
+  /** Sorts in ascending order. */
   reverse: boolean
-  /** Part of a path. */
+  /** A part of the path that shown groups contain. */
   filter: string
-  /** Groups without processes, too. */
+  /** Shows groups without processes, too. */
   empty: boolean
   folded: ReadonlySet<string>
-  /** Only this one and those below it. */
+  /** Shows only this group and its descendants. */
   top: string
-  /** What an engine calls the container whose group it is. */
+  /** Names of containers by their engine. */
   called?: ContainerNames | undefined
 }
 
@@ -40,7 +40,7 @@ interface Node {
   children: Node[]
 }
 
-/** The lines, from the top. */
+/** Returns the lines from the top. */
 export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[] {
   const { called } = choice
   const rate = rates(before, now)
@@ -57,12 +57,12 @@ export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[]
   return unfold(nest(rows, now, rate, choice), choice, 0)
 }
 
-/** The group itself, too. */
+/** Returns whether a path is `top` or below it. */
 export function isBelow(path: string, top: string): boolean {
   return path === top || path.startsWith(top === '/' ? '/' : `${top}/`)
 }
 
-/** What is above a wanted group is shown, too. */
+/** Arranges rows as a tree, including the ancestors of matching groups. */
 function nest(rows: readonly Row[], now: Snapshot, rate: Map<string, GroupRates>, { top }: Choice): Node[] {
   const nodes = new Map<string, Node>()
   const tops: Node[] = []
@@ -104,7 +104,7 @@ function unfold(nodes: Node[], choice: Choice, depth: number): Row[] {
     })
 }
 
-/** Largest first, unknown ones last; equals by name. */
+/** Returns the comparison: descending, unknown values last, equal values by name. */
 function orderOf({ sort, reverse }: Choice): (a: Row, b: Row) => number {
   const { value } = columns[sort]
   const byName = (a: Row, b: Row) => (a.path < b.path ? -1 : Number(a.path > b.path))

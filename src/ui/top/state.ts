@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hutch top shows and how keys change it: no terminal and no kernel, but the actions that it is given.
+// The state of hutch top and its changes by keys. Uses neither terminal nor kernel; actions are arguments.
 
 import { limits, type Outcome } from '../../cgroup/actions.ts'
 import type { ContainerNames } from '../../monitor/container-name.ts'
@@ -8,41 +8,41 @@ import type { Key } from '../terminal/keys.ts'
 import { sortable } from './columns.ts'
 import type { Choice, Row } from './rows.ts'
 
-/** What the keys do at the moment. */
+/** The current meaning of keys. */
 export type Mode =
   | { kind: 'list' }
   | { kind: 'details'; path: string }
   | { kind: 'help' }
   | { kind: 'filter' }
-  /** Which limit. */
+  /** Choosing a limit. */
   | { kind: 'limit'; path: string }
   | { kind: 'value'; path: string; file: string; text: string }
-  /** A question that only y answers. */
+  /** A question that only y confirms. */
   | { kind: 'ask'; question: string; act: () => Promise<Outcome> }
 
 export interface State {
   mode: Mode
-  /** Where a question or a help page goes back to. */
+  /** The mode to return to from a question or a help page. */
   back: Mode
   choice: Choice
   list: Row[]
-  /** The group that is selected, also when its place in the list moves. */
+  /** The selected group, wherever it is in the list. */
   selected: string
-  /** The line on which it was last. */
+  /** The last line of the selected group. */
   at: number
   offset: number
-  /** Lines of the details or of the help that are above the screen. */
+  /** Number of lines of the details or help above the screen. */
   scrolled: number
   message: string
 }
 
-/** What can be done to groups. */
+/** Actions on groups. */
 export interface Actions {
   holdsMyself(path: string): boolean
   freeze(path: string, frozen: boolean): Promise<Outcome>
   kill(path: string): Promise<Outcome>
   setLimit(path: string, file: string, value: string): Promise<Outcome>
-  /** Runs it, shows what it says. */
+  /** Runs an action and shows its outcome. */
   run(act: () => Promise<Outcome>): void
 }
 
@@ -61,13 +61,13 @@ export function makeState(top: string, called?: ContainerNames): State {
   return { mode: list, back: list, choice, list: [], selected: top, at: 0, offset: 0, scrolled: 0, message: '' }
 }
 
-/** Where the selection stands; the nearest line when its group is not shown any more. */
+/** Returns the line of the selected group, or the nearest line if the group is not shown. */
 export function selectedIndex({ list, selected, at }: State): number {
   const found = list.findIndex(({ path }) => path === selected)
   return found >= 0 ? found : Math.min(at, Math.max(0, list.length - 1))
 }
 
-/** Keeps the selection in sight. */
+/** Returns the scroll position that keeps the selection visible. */
 export function scroll(state: State, height: number): number {
   const at = selectedIndex(state)
   state.selected = state.list[at]?.path ?? state.selected
@@ -78,7 +78,7 @@ export function scroll(state: State, height: number): number {
   return at
 }
 
-/** Returns whether the key scrolls a text. The drawing code corrects a position beyond the end. */
+/** Scrolls a text and returns whether the key does so. Drawing corrects a position beyond the end. */
 function scrollText(state: State, key: Key, height: number): boolean {
   const steps: { [key: Key]: number } = { up: -1, down: 1, pageup: -height, pagedown: height, home: -1e6, end: 1e6 }
   const by = steps[key]
@@ -86,13 +86,13 @@ function scrollText(state: State, key: Key, height: number): boolean {
   return by !== undefined
 }
 
-/** Shows another page; a question or the help goes back to this one. */
+/** Shows another page, from which a question or the help returns to the current one. */
 function open(state: State, mode: Mode): void {
   state.back = state.mode
   state.mode = mode
 }
 
-/** 'quit' ends the program, 'suspend' stops it. */
+/** Handles a key. Returns 'quit' to end and 'suspend' to stop the program. */
 export function press(
   state: State,
   key: Key,
@@ -223,7 +223,7 @@ function fold(choice: Choice, path: string, folded: boolean): void {
   choice.folded = next
 }
 
-/** f, k, l: what is done to a group is asked first. */
+/** Handles the keys f, k and l, which ask before they change a group. */
 function act(state: State, key: Key, path: string, now: Snapshot, actions: Actions): void {
   const ask = (question: string, what: () => Promise<Outcome>) =>
     open(state, { kind: 'ask', question: `${question} y/n`, act: what })
@@ -259,7 +259,7 @@ function editValue(state: State, mode: Mode & { kind: 'value' }, key: Key, actio
   else state.mode = { ...mode, text: edit(text, key) }
 }
 
-/** A line of text after a key. */
+/** Returns a line of text after an editing key. */
 export function edit(text: string, key: Key): string {
   if (key.startsWith('paste:')) return `${text}${key.slice(6).replace(/\p{C}/gu, '')}`.slice(0, 200)
   if (key === 'backspace') return [...text].slice(0, -1).join('')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole screen for a state: the list, one group in full, or the help.
+// Draws the screen for a state: the list, a group's details, or the help. Pure.
 import { limits } from '../../cgroup/actions.ts'
 import { rates } from '../../monitor/rates.ts'
 import type { Snapshot } from '../../monitor/sample.ts'
@@ -12,21 +12,21 @@ import type { History } from './history.ts'
 import { makeRows } from './rows.ts'
 import { type State, scroll } from './state.ts'
 
-/** What is shown: two looks, and what was before them. */
+/** The content: two samples and the history before them. */
 export interface Shown {
   before: Snapshot
   now: Snapshot
   history: History
 }
 
-/** Differences from hutch top. */
+/** Texts that differ from hutch top. */
 export interface Words {
   title?: string
   help?: string
   detailsHelp?: string
-  /** In place of what would stand in the last line. */
+  /** Replaces the last line. */
   footer?: string | undefined
-  /** Of the help page, in place of the keys that change a group. */
+  /** Replaces the keys that change a group on the help page. */
   keys?: string
 }
 
@@ -63,13 +63,13 @@ function helpLines(words: Words): string[] {
   return drawHelp(words.keys ?? changes)
 }
 
-/** The lines that are in sight. */
+/** Returns the visible lines. */
 function scrolled(state: State, lines: string[], room: number): string[] {
   state.scrolled = Math.min(state.scrolled, Math.max(0, lines.length - room))
   return lines.slice(state.scrolled, state.scrolled + Math.max(0, room))
 }
 
-/** The last line; more of them where a question or a message needs them. */
+/** Draws the last line, or several for a question or a message. */
 function drawFooter(state: State, words: Words, { rows, columns }: Frame): string[] {
   const { mode, message } = state
   const fixed =
@@ -90,7 +90,7 @@ function drawFooter(state: State, words: Words, { rows, columns }: Frame): strin
   return [pad(wholeKeys(keys, columns), columns)]
 }
 
-/** As many as fit. */
+/** Returns as many keys as fit. */
 function wholeKeys(text: string, columns: number): string {
   const keys = text.split('  ')
   while (keys.length > 1 && widthOf(keys.join('  ')) > columns) keys.pop()

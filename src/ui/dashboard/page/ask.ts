@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nothing is changed without a second word.
+// Asks for confirmation before a change.
 import type { Wish } from '../api-types.ts'
 import { below } from './base.ts'
 import { find, printable, setText } from './dom.ts'
 
-/** Asks, does it if the answer is yes, and tells how it went. */
+/** Asks, sends the change after a yes, and shows the outcome. */
 export async function ask(wish: Wish, question: { title: string; text: string; yes: string }): Promise<void> {
   const dialog = find<HTMLDialogElement>('ask')
   setText(find('ask-title'), question.title)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The path of all requests except the page itself. The cookie is sent only to this path, so that a server at another port of the host does
-// not get it.
+// The base path of all requests except the page. The cookie is limited to it, so servers on other ports of the host do not receive it.
 import type { Session } from '../api-types.ts'
 
 const key = 'base'
 
-/** For this page and those that are opened later: only those of the same port see it. */
+/** Stores the base path for this and later pages of the same port. */
 export function keepBase({ base }: Session): void {
   localStorage.setItem(key, base)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The course of one group's figures over the last ten minutes, with limits as dashed lines and events as marks.
+// Draws a group's figures over the last ten minutes, with limits as dashed lines and events as markers.
 import uPlot from 'uplot'
 import { type Mark, type Past, type Row, type Track, tracks } from '../api-types.ts'
 import { find, make, setText } from './dom.ts'
@@ -8,7 +8,7 @@ import { formatCount, formatCpus, formatShare, formatSize } from './format.ts'
 const kept = 600
 const height = 128
 
-/** Steps of an axis in bytes. */
+/** Tick steps of an axis in bytes. */
 const binarySteps = Array.from({ length: 50 }, (_, i) => 2 ** i)
 
 type Format = (value: number | null | undefined) => string
@@ -18,7 +18,7 @@ interface Kind {
   lines: { track: Track; label: string; color: string; dashed?: true; filled?: true }[]
   marks: Mark['kind'][]
   format: Format
-  /** The axis goes up to this at least. */
+  /** Minimum upper end of the axis. */
   least: number
 }
 
@@ -86,7 +86,7 @@ const kinds: Kind[] = [
 const markColors: { [kind in Mark['kind']]: string } = { oom: 'red', refused: 'violet', throttled: 'amber' }
 
 export interface Charts {
-  /** Another group. */
+  /** Shows another group. */
   show(past: Past | undefined): void
   add(time: number, row: Row | undefined): void
   draw(marks: readonly Mark[]): void
@@ -98,7 +98,7 @@ export function makeCharts(): Charts {
   let figures = emptyFigures()
   let marks: readonly Mark[] = []
   const charts = kinds.map((kind) => makeChart(kind, place, () => marks))
-  // colours are drawn, not styled
+  // a canvas does not follow style changes
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
     for (const chart of charts) chart.renew(times, figures)
   })
@@ -112,7 +112,7 @@ export function makeCharts(): Charts {
       for (const chart of charts) chart.draw(times, figures)
     },
     add(time, row) {
-      // looks that were brought forward are not part of the course
+      // early samples are not part of the history
       if (time / 1000 - (times.at(-1) ?? 0) < 0.9) return
       times.push(time / 1000)
       for (const track of tracks) {
@@ -192,7 +192,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
     }
     return new uPlot(options, [[], ...kind.lines.map(() => [])], canvas)
   }
-  /** The figures under the pointer, or the last ones. */
+  /** Shows the figures under the pointer, or the latest. */
   function tell(data: uPlot.AlignedData) {
     for (const [i, line] of kind.lines.entries()) {
       const column = data[i + 1]!
@@ -204,7 +204,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
     draw(times: number[], figures: Past['tracks']) {
       const used = kind.lines.filter((line) => !line.dashed)
       const most = Math.max(0, ...used.flatMap((line) => figures[line.track].map((value) => value ?? 0)))
-      // a distant limit would flatten the chart: show it as text only
+      // a distant limit would flatten the curve, so only the legend shows it
       const shown = kind.lines.map((line) =>
         line.dashed
           ? figures[line.track].map((value) => (value !== null && value <= most * 5 ? value : null))
@@ -240,7 +240,7 @@ function drawMarks(plot: uPlot, { marks: kinds }: Kind, marks: readonly Mark[]):
   for (const { at, kind } of marks) {
     if (!kinds.includes(kind)) continue
     const x = plot.valToPos(at / 1000, 'x', true)
-    // a mark arrives before the next sample, and so may be slightly ahead
+    // a marker can arrive before the next sample
     if (x < bbox.left || x > bbox.left + bbox.width + 12 * ratio) continue
     const shown = Math.min(x, bbox.left + bbox.width - 1)
     ctx.strokeStyle = ctx.fillStyle = color(markColors[kind])

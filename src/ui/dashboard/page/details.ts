@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All about the group that is selected: figures, limits, processes.
+// Draws the selected group: figures, limits, processes.
 import type { Processes, Row } from '../api-types.ts'
 import { ask } from './ask.ts'
 import { find, keep, make, printable, setText } from './dom.ts'
@@ -16,7 +16,7 @@ const limits: { file: string; key: keyof Row; format: (value: never) => string; 
 
 export interface Details {
   draw(): void
-  /** Another group, or changes are allowed now. */
+  /** Redraws after another group was selected or changes became allowed. */
   reset(): void
 }
 
@@ -53,7 +53,7 @@ export function makeDetails(state: State): Details {
   return {
     draw,
     reset() {
-      // what is being typed stays when a page has come back to its server
+      // keep the user's input after a reconnect
       const now = `${state.allowChanges} ${state.rows.size > 0} ${state.selected}`
       if (now !== last) {
         setText(find('said'), '')
@@ -69,7 +69,7 @@ function of<T extends number>(limit: T | 'max' | undefined, format: (value: T) =
   return typeof limit === 'number' ? ` of ${format(limit)}` : ''
 }
 
-/** The same buttons as long as they mean the same, so that none goes away under the pointer. */
+/** Draws the buttons. Keeps unchanged buttons, so that none disappears under the pointer. */
 function drawActions(state: State, row: Row | undefined): void {
   const path = state.selected
   const wanted = !state.allowChanges || !row || path === '/' ? [] : [row.frozen ? 'Thaw' : 'Freeze', 'Kill']
@@ -125,7 +125,7 @@ function makeLimits(state: State) {
     button.addEventListener('click', go)
     input.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter') return
-      // else it would answer the question, too
+      // otherwise the key would also answer the question
       event.preventDefault()
       go()
     })
@@ -134,7 +134,7 @@ function makeLimits(state: State) {
   return {
     draw(row: Row | undefined) {
       for (const { label, output, key, format } of rows) {
-        // the root has none, this host or this group has no such file, or it is gone
+        // hide the limit if the group is gone or has no such file
         label.hidden = row?.[key] === undefined
         setText(output, format(row?.[key] as never))
       }
@@ -153,7 +153,7 @@ function makeLimits(state: State) {
   }
 }
 
-/** What runs in the group, asked for again every two seconds. */
+/** Draws the processes, which are fetched every two seconds. */
 export function drawProcesses({ processes, more }: Processes): void {
   setText(find('processes-note'), `${processes.length + more}${more > 0 ? `, the ${processes.length} largest` : ''}`)
   keep(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elements without markup: what a group or a process is called is only ever text.
+// Makes DOM elements without markup, so that names of groups and processes are always text.
 
 export function find<T extends HTMLElement = HTMLElement>(id: string): T {
   return document.getElementById(id) as T
@@ -17,13 +17,13 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** Leaves an element alone whose text is the same. */
+/** Sets an element's text if it differs. */
 export function setText(element: Element, text: string): void {
   const shown = printable(text)
   if (element.textContent !== shown) element.textContent = shown
 }
 
-/** Controls, and marks that turn the direction of writing, are shown as what they are. */
+/** Escapes control characters and direction marks. */
 export function printable(text: string): string {
   return text.replace(
     /[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
@@ -31,7 +31,7 @@ export function printable(text: string): string {
   )
 }
 
-/** As many children as items, each the one from before if there is one. */
+/** Makes a child for each item and reuses existing children. */
 export function keep<T>(
   parent: Element,
   items: readonly T[],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Figures in words: pure.
+// Formats figures. Pure.
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
-/** An unknown value is a dash. */
+/** Formats a size. An unknown size is a dash. */
 export function formatSize(bytes: number | 'max' | null | undefined): string {
   if (bytes === 'max') return 'max'
   if (bytes == null) return '–'
@@ -38,12 +38,12 @@ export function formatSeconds(usec: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** The last part of a path. */
+/** Returns the last part of a path. */
 export function nameOf(path: string): string {
   return path === '/' ? '/' : path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** The group above. */
+/** Returns the parent's path. */
 export function above(path: string): string | undefined {
   return path === '/' ? undefined : path.slice(0, path.lastIndexOf('/')) || '/'
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The map of groups: the area of each is its memory or CPU time, and those below it lie inside.
+// Draws the treemap of groups: the area is memory or CPU time, and children are inside their parent.
 import { find, make, printable, setText } from './dom.ts'
 import { above, formatCpus, formatShare, formatSize, nameOf } from './format.ts'
 import { type Box, squarify } from './squarify.ts'
@@ -7,10 +7,10 @@ import type { State } from './state.ts'
 
 const headerHeight = 18
 const gap = 2
-/** A smaller one is not drawn; nor are more than so many. */
+/** Minimum side of a drawn box, and maximum number of boxes. */
 const smallest = 5
 const mostTiles = 600
-/** A kill is shown for a minute. */
+/** Time for which a kill is highlighted. Milliseconds. */
 const struckMs = 60_000
 
 export interface GroupMap {
@@ -94,7 +94,7 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
         width: box.width - 2 * gap - 2,
         height: box.height - headerHeight - gap - 2,
       }
-      // what it uses beside those below it stays free
+      // the group's own use, without its children, stays free
       const rest = Math.max(0, weigh(path) - children.reduce((sum, child) => sum + weigh(child), 0))
       const boxes = squarify([...children.map(weigh), rest], inner)
       for (const [i, child] of children.entries()) if (boxes[i]) place(child, boxes[i], depth + 1)
@@ -120,7 +120,7 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
   return { draw }
 }
 
-/** Weights of groups; one that the host has no figure for weighs what is below it. */
+/** Returns the weights of groups. A group without a figure weighs the sum of its children. */
 function measure(state: State) {
   const values = new Map<string, number>()
   const weigh = (path: string): number => {
@@ -128,7 +128,7 @@ function measure(state: State) {
     if (known !== undefined) return known
     const row = state.rows.get(path)
     const below = (state.children.get(path) ?? []).reduce((sum, child) => sum + weigh(child), 0)
-    // one that has processes and rests is still there
+    // an idle group with processes stays visible
     const least = state.measure === 'cpus' && row?.populated ? 0.002 : 0
     const value = Math.max(row?.[state.measure] ?? 0, below, least)
     values.set(path, value)
@@ -137,7 +137,7 @@ function measure(state: State) {
   return { values, weigh }
 }
 
-/** Heavier first, but those of about one weight by name, so that they do not change places all the time. */
+/** Sorts by descending weight. Similar weights are sorted by name, so that boxes keep their positions. */
 function order(paths: string[], weigh: (path: string) => number): string[] {
   const size = (path: string) => Math.round(Math.log2(weigh(path)))
   return paths.sort((a, b) => size(b) - size(a) || (a < b ? -1 : 1))
@@ -167,7 +167,7 @@ function paint(
   tile.setAttribute('aria-pressed', String(path === state.selected))
 }
 
-/** The share of its limit that it uses; a CPU limit is full when it is throttled. */
+/** Returns the used share of the limit. A CPU limit is full if the group is throttled. */
 function fullness(state: State, path: string): number | undefined {
   const row = state.rows.get(path)
   if (state.measure === 'memory')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page's start: exchanges the token, follows the stream, and draws what has changed.
+// Starts the page: exchanges the token, reads the stream and draws changes.
 import type { All, Change, Past, Processes, Session } from '../api-types.ts'
 import { below, keepBase } from './base.ts'
 import { makeCharts } from './charts.ts'
@@ -18,16 +18,16 @@ const charts = makeCharts()
 const details = makeDetails(state)
 const lists = makeLists(state, (path) => {
   select(path)
-  // on a narrow page it is elsewhere
+  // on a narrow page the details are below the list
   if (matchMedia('(max-width: 900px)').matches) find('group').scrollIntoView()
 })
 const map = makeMap(state, select, drawCrumbs)
 
-/** Of the group that the charts show; the past is fetched once, and then grows by what the stream tells. */
+/** The group that the charts show. Its history is fetched once and then extended by the stream. */
 let wanted = ''
 
 function draw(): void {
-  // nobody sees it: it is drawn when somebody does
+  // a hidden page is drawn when it becomes visible
   if (document.hidden) return
   map.draw()
   lists.draw()
@@ -124,7 +124,7 @@ function follow(): void {
   })
   opened.addEventListener('error', async () => {
     if (opened.readyState !== EventSource.CLOSED) return tellLive(false, 'connecting again …')
-    // the reason is in no event: asked for once more
+    // an EventSource error has no reason, so request once more to get it
     const response = await fetch(below('/events')).catch(() => undefined)
     const answer = response && !response.ok ? ((await response.json()) as { said: string }) : undefined
     void response?.body?.cancel().catch(() => {})
@@ -132,18 +132,18 @@ function follow(): void {
   })
 }
 
-/** A connection that a sleep or a tunnel has cut may look open for long: every second brings something else. */
+/** Reconnects if no event arrived: a connection that a suspend or a tunnel cut can look open. */
 function followAnew(): void {
   if (stream?.readyState !== EventSource.OPEN || Date.now() - heard < silenceMs) return
   tellLive(false, 'connecting again …')
   follow()
 }
 
-/** What stands behind # : the token of the URL that was printed, or the group that was selected. */
+/** Reads the fragment: the token of the printed URL, or the selected group. */
 async function start(): Promise<void> {
   const [, token] = /^#token=([\w-]+)$/.exec(location.hash) ?? []
   if (token !== undefined) {
-    // out of the address bar and the history before anything else
+    // remove the token from the address bar and the history first
     history.replaceState(null, '', '/')
     const response = await fetch('/session', { method: 'POST', body: JSON.stringify({ token }) }).catch(() => undefined)
     if (!response) return tellLive(false, 'the hutch server does not answer')
@@ -175,10 +175,10 @@ find<HTMLInputElement>('filter').addEventListener('input', (event) => {
   lists.draw()
 })
 document.addEventListener('visibilitychange', draw)
-// the keyboard scrolls it
+// makes the list scrollable by keyboard
 find('scroll').tabIndex = 0
 setInterval(fetchProcesses, processesMs)
 setInterval(followAnew, 1000)
-// another URL is opened in this page: such as that of a server that was started anew
+// the user opened another URL in this page, such as that of a restarted server
 addEventListener('hashchange', () => void start())
 void start()

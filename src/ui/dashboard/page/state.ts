@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the page knows and what is chosen on it.
+// The page's state: data from the server and the user's choices.
 import type { All, Change, Mark, Row } from '../api-types.ts'
 import { above } from './format.ts'
 
@@ -10,7 +10,7 @@ export interface State {
   allowChanges: boolean
   time: number
   rows: Map<string, Row>
-  /** The groups right below each. */
+  /** Children of each group. */
   children: Map<string, string[]>
   marks: Mark[]
   measure: Measure
@@ -71,7 +71,7 @@ function settle(state: State): void {
   while (!state.rows.has(state.zoom) && state.zoom !== '/') state.zoom = above(state.zoom) ?? '/'
 }
 
-/** Marks of one group; a parent counts what happens below it, too, so there only the innermost is shown. */
+/** Returns only the innermost of equal markers, because a parent counts the events below it, too. */
 export function innermost(marks: readonly Mark[]): Mark[] {
   return marks.filter(
     (mark) =>
