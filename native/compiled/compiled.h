@@ -19,7 +19,7 @@
 #include "../hutch.h"
 
 #define COMPILED_MAGIC 0x43747568 /* "hutC" */
-#define COMPILED_VERSION 2
+#define COMPILED_VERSION 3
 #define FOOTER_LENGTH 32
 #define GROUP_PLACEHOLDER "hutch-0-0-0-0"
 /*
@@ -42,11 +42,13 @@ enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WI
  * how the program ended, \4 and \5 for two more.
  */
 #define WORDS(X) \
-	X(NAME) X(STOPPED) X(STOPPED_THROTTLED) X(STOPPED_SLOWED) X(KILLED) X(KILLED_THROTTLED) X(KILLED_SLOWED) X(LATE) \
-	X(LATE_OOM_OWN) X(LATE_OOM_ABOVE) X(LATE_PIDS) X(LATE_PIDS_ABOVE) X(LATE_PIDS_UNKNOWN) X(LATE_SPACE) X(LATE_TABLES) X(LATE_THROTTLED) X(LATE_SLOWED) X(OOM_OWN) \
-	X(OOM_ABOVE) X(OOM_ALL) X(OOM_NONE) X(PIDS) X(PIDS_ABOVE) X(PIDS_UNKNOWN) X(SPACE) X(SPACES) X(ULIMIT_FSIZE) X(ULIMIT_CPU) \
+	X(NAME) X(STOPPED) X(KILLED) X(HELD_MEMORY_HIGH) X(HELD_MEMORY_MAX) X(HELD_CPU_MAX) X(HELD_CPUSET_CPUS) X(HELD_IO_MAX) \
+	X(HELD_MEMORY_PRESSURE) X(HELD_IO_PRESSURE) X(LATE) X(LATE_MEMORY_HIGH) X(LATE_MEMORY_MAX) X(LATE_CPU_MAX) X(LATE_CPUSET_CPUS) \
+	X(LATE_IO_MAX) X(LATE_MEMORY_PRESSURE) X(LATE_IO_PRESSURE) X(LATE_OOM_UNKNOWN) X(LATE_OOM_OWN) X(LATE_OOM_BELOW) X(LATE_OOM_ABOVE) \
+	X(LATE_OOM_HOST) X(LATE_PIDS) X(LATE_PIDS_ABOVE) X(LATE_PIDS_UNKNOWN) X(LATE_SPACE) X(LATE_TABLES) X(OOM_UNKNOWN) X(OOM_OWN) \
+	X(OOM_BELOW) X(OOM_ABOVE) X(OOM_HOST) X(OOM_ALL) X(OOM_NONE) X(PIDS) X(PIDS_ABOVE) X(PIDS_UNKNOWN) X(SPACE) X(SPACES) X(ULIMIT_FSIZE) X(ULIMIT_CPU) \
 	X(ULIMIT_CPU_KILL) X(ULIMIT_CPU_HARD) X(FILTER) X(INTERRUPTED) \
-	X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) X(SIGNAL_UNKNOWN) X(KILLED_OUTSIDE) X(KILLED_UNKNOWN) X(NOT_FOUND) X(NOT_EXECUTABLE) X(INTERPRETER) X(ROOT)
+	X(SIGNAL_INSIDE) X(SIGNAL_OUTSIDE) X(SIGNAL_UNKNOWN) X(KILLED_OUTSIDE) X(KILLED_UNKNOWN) X(NOT_FOUND) X(NOT_INSIDE) X(NOT_EXECUTABLE) X(INTERPRETER) X(DENIED) X(CPUS) X(ROOT)
 enum word {
 #define WORD(name) WORD_##name,
 	WORDS(WORD)
@@ -66,6 +68,14 @@ enum word {
 	X(FROZEN) X(STOPPED) X(BLOCKED) X(OOMD_KILLS) X(FULL_TASKS) X(THROTTLED_PERIODS) X(THRASHING) X(STALL_PERCENT) X(LIVING) \
 	X(PRESENT) X(LIMITS_REACHED) X(UNREAD) X(SLOWED_ABOVE) X(MEMORY_FULL) X(REFAULT_PERCENT) X(IO_LIMITED) X(IO_STALL_PERCENT) \
 	X(CPU_STALL_PERCENT) X(CPUSET_DEMAND_PERCENT)
+/* Limits that only slow a job, by file; 0 for none. WORD_HELD_ and WORD_LATE_ have them in this order. */
+#define HELD_LIMITS(X) X(MEMORY_HIGH) X(MEMORY_MAX) X(CPU_MAX) X(CPUSET_CPUS) X(IO_MAX) X(MEMORY_PRESSURE) X(IO_PRESSURE)
+enum held_limit {
+	HELD_BY_NONE,
+#define HELD_LIMIT(name) HELD_BY_##name,
+	HELD_LIMITS(HELD_LIMIT)
+#undef HELD_LIMIT
+};
 enum kind {
 #define KIND(name) KIND_##name,
 	KINDS(KIND)
@@ -103,6 +113,7 @@ const char *file_name(const char *path);
 int ends(const char *s, const char *end);
 int has_name(const char *text, const char *name, size_t length);
 void add_number(struct text *t, u64 number);
+void add_size(struct text *t, u64 bytes);
 #define SLOTS 5
 void add_filled(struct text *t, const char *form, const char *const values[SLOTS]);
 void add_quoted(struct text *t, const char *s, size_t length);
@@ -175,13 +186,23 @@ int sweep_beside(const struct outer *o, const char *own, u64 until);
 
 /* job-log.c: whose memory limit the kernel's log names for the last kill in the job's group, and whether it tells of a refused fork */
 enum kill_level { LEVEL_UNKNOWN, LEVEL_OWN, LEVEL_BELOW, LEVEL_ABOVE, LEVEL_HOST };
-enum kill_level read_kill_level(const char *group);
-enum kill_level kill_level_of(const char *record, const char *group);
+struct logged_kill {
+	enum kill_level level;
+	u32 up;			/* ABOVE: so many levels above the job's group */
+	struct text below;	/* BELOW: the path of the group, fit for a terminal */
+};
+void read_last_kill(const char *group, struct logged_kill *out);
+void take_kill(const char *record, const char *group, struct logged_kill *out);
+size_t depth_of(const char *path, size_t length, const char *name);
 int tells_refused_fork(const char *record, const char *group);
 int log_has_refused_fork(const char *group);
 
 /* decide.c */
-u32 decide_kind(const struct numbers *rows, const u64 *figures);
+struct decision {
+	u32 kind;
+	u32 limit;	/* enum held_limit */
+};
+struct decision decide_kind(const struct numbers *rows, const u64 *figures);
 
 /* verdict.c */
 #define HUTCH_FAILED 125
@@ -212,19 +233,32 @@ struct refused_forks {
 	struct text group;	/* fit for a terminal */
 };
 struct counts;
+size_t parent_length(const char *path, size_t length);
+int read_file_of(const char *directory, size_t length, const char *file, char *text, size_t size);
 void find_refused_forks(const struct counts *c, const char *group, int failed, struct refused_forks *out);
 
 /* counts.c: figures of the job's groups at its end */
 struct counts {
-	u64 oom_kills, own_ooms, denied, peak, limit, hits;
+	u64 oom_kills, own_ooms, denied, peak, hits, max_events;
 	int counted;	/* kills were */
-	u64 periods, throttled, slowed, stall_usec;
+	u64 limit;	/* of memory, at the end; 0 without one */
+	int limit_read;
+	const char *memory_group;	/* the job's own, up to memory_length; NULL without one */
+	size_t memory_length;
+	u64 periods, throttled, slowed, memory_stall, io_stall, cpu_stall, cpu_usec, refaults;
 	struct task_limit tasks;	/* of the job's own group */
 	const char *pids_group;		/* its directory, up to pids_length, where refused forks are counted; NULL without one */
 	size_t pids_length;
 };
 struct counts count_figures(const struct story *s);
 u64 flat_value(const char *text, const char *key);
+
+/* memory-level.c: whose memory limit killed, its value and its group */
+struct memory_level {
+	enum kill_level level;
+	struct text value, group;
+};
+void find_memory_level(const struct story *s, const struct counts *c, struct memory_level *out);
 
 int tell(const struct story *s);
 void say_word(const struct story *s, enum word word, const char *first, const char *second, const char *ending);

@@ -17,11 +17,11 @@ u64 flat_value(const char *text, const char *key)
 	return 0;
 }
 
-/* The total behind "full" of a pressure file. */
-static u64 full_stall(const char *text)
+/* The total of a pressure file behind `kind`, "full " or "some ". */
+static u64 stall_of(const char *text, const char *kind)
 {
 	for (; *text; text++)
-		if (starts(text, "full "))
+		if (starts(text, kind))
 			for (; *text && *text != '\n'; text++)
 				if (starts(text, " total=")) {
 					text += sizeof " total=" - 1;
@@ -30,7 +30,16 @@ static u64 full_stall(const char *text)
 	return 0;
 }
 
-static void count_file(struct counts *c, const char *path, const char *text)
+/* v1 writes "no limit" as the greatest number of whole pages. */
+static void set_memory_limit(struct counts *c, const char *text)
+{
+	u64 limit = parse_number(&text);
+
+	c->limit_read = 1;
+	c->limit = limit >> 62 ? 0 : limit;
+}
+
+static void count_file(struct counts *c, const char *path, const char *text, const char *group)
 {
 	const char *file = path, *number = text;
 
@@ -39,15 +48,30 @@ static void count_file(struct counts *c, const char *path, const char *text)
 			file = at + 1;
 	if (same(file, "memory.events") || same(file, "memory.oom_control")) {
 		c->oom_kills = flat_value(text, "oom_kill");
+		c->max_events = flat_value(text, "max");
 		c->counted = 1;
 	}
+	if (starts(file, "memory.") && !same(file, "memory.pressure") && !c->memory_group) {
+		c->memory_length = depth_of(path, (size_t)(file - path - 1), group);
+		c->memory_group = c->memory_length ? path : NULL;
+	}
+	if (same(file, "memory.max") || same(file, "memory.limit_in_bytes"))
+		set_memory_limit(c, text);
+	if (same(file, "memory.stat"))
+		c->refaults = flat_value(text, "workingset_refault_file") + flat_value(text, "workingset_refault_anon");
 	if (same(file, "memory.events.local"))
 		c->own_ooms = flat_value(text, "oom"), c->slowed = flat_value(text, "high");
 	/* the v2 tree beside v1 has one without periods */
 	if (same(file, "cpu.stat") && flat_value(text, "nr_periods"))
 		c->periods = flat_value(text, "nr_periods"), c->throttled = flat_value(text, "nr_throttled");
+	if (same(file, "cpu.stat") && flat_value(text, "usage_usec"))
+		c->cpu_usec = flat_value(text, "usage_usec");
 	if (same(file, "memory.pressure"))
-		c->stall_usec = full_stall(text);
+		c->memory_stall = stall_of(text, "full ");
+	if (same(file, "io.pressure"))
+		c->io_stall = stall_of(text, "full ");
+	if (same(file, "cpu.pressure"))
+		c->cpu_stall = stall_of(text, "some ");
 	if (same(file, "pids.events")) {
 		c->denied = flat_value(text, "max");
 		c->pids_group = path;
@@ -128,12 +152,13 @@ struct counts count_figures(const struct story *s)
 		if (path && length < (int)sizeof text) {
 			memcpy(text, o->figures + at, (size_t)length);
 			text[length] = 0;
-			count_file(&c, path, text);
+			count_file(&c, path, text, s->group);
 		}
 		at += ((u32)length + 3) & ~3u;
 	}
-	c.limit = written_limit(ops, s->group, "/memory.limit_in_bytes");
-	/* a limit that somebody has changed is read at the end of a failed job */
+	/* limits that somebody has changed are read at the end of a failed job */
+	if (!c.limit_read && !(c.limit = written_limit(ops, s->group, "/memory.max")))
+		c.limit = written_limit(ops, s->group, "/memory.limit_in_bytes");
 	if (!c.tasks.has_max && (c.tasks.max = written_limit(ops, s->group, "/pids.max")))
 		c.tasks.has_max = 1;
 	return c;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks a decision list that src/verdict/decide.ts has encoded: of each row the kind, how many conditions, and those. */
+/* Walks a decision list that src/verdict/decide.ts has encoded: of each row the kind, the limit that held it, how many conditions, and those. */
 #include "compiled.h"
 
 enum comparison { AT_LEAST, EQUAL, DIFFERENT };
@@ -13,22 +13,23 @@ static int holds(const u32 *condition, const u64 *figures)
 	return condition[1] == EQUAL ? found == condition[2] : found != condition[2];
 }
 
-/* The kind of the first row whose conditions all hold. */
-u32 decide_kind(const struct numbers *rows, const u64 *figures)
+/* Kind and limit of the first row whose conditions all hold. */
+struct decision decide_kind(const struct numbers *rows, const u64 *figures)
 {
 	u32 at = 0;
 
-	while (rows->count - at >= 2) {
-		u32 kind = rows->first[at], left = rows->first[at + 1];
+	while (rows->count - at >= 3) {
+		struct decision found = { .kind = rows->first[at], .limit = rows->first[at + 1] };
+		u32 left = rows->first[at + 2];
 
-		at += 2;
+		at += 3;
 		if (left > (rows->count - at) / 3)
 			break;
 		for (; left && holds(rows->first + at, figures); left--)
 			at += 3;
 		if (!left)
-			return kind;
+			return found;
 		at += 3 * left;
 	}
-	return KIND_EXITED;
+	return (struct decision){ .kind = KIND_EXITED };
 }

@@ -9,7 +9,7 @@
 #define LONGEST_PATH 4352
 
 /* Reads a file of the group `directory`. Returns 0 if it cannot be read. */
-static int read_file_of(const char *directory, size_t length, const char *file, char *text, size_t size)
+int read_file_of(const char *directory, size_t length, const char *file, char *text, size_t size)
 {
 	char path[LONGEST_PATH];
 	long fd, got;
@@ -28,7 +28,7 @@ static int read_file_of(const char *directory, size_t length, const char *file, 
 	return got > 0;
 }
 
-static size_t parent_length(const char *path, size_t length)
+size_t parent_length(const char *path, size_t length)
 {
 	while (length && path[length - 1] != '/')
 		length--;

@@ -32,7 +32,7 @@ static size_t length_until(const char *at, const char *key)
 }
 
 /* How long the path is up to the end of the part that is `name`; 0 without such a part. */
-static size_t depth_of(const char *path, size_t length, const char *name)
+size_t depth_of(const char *path, size_t length, const char *name)
 {
 	size_t part = text_length(name);
 
@@ -42,28 +42,42 @@ static size_t depth_of(const char *path, size_t length, const char *name)
 	return 0;
 }
 
-/* `6,339,514,-;oom-kill:constraint=…,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`, or global_oom instead of oom_memcg. */
-enum kill_level kill_level_of(const char *record, const char *group)
+static u32 count_levels(const char *path, size_t length)
+{
+	u32 levels = 0;
+
+	for (size_t at = 0; at + 1 < length; at++)
+		levels += path[at] == '/' && path[at + 1] != '/';
+	return levels;
+}
+
+/*
+ * `6,339,514,-;oom-kill:constraint=…,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`, or global_oom instead of oom_memcg.
+ * Paths may count from above this cgroup namespace, so levels are counted upwards from the job's group.
+ */
+void take_kill(const char *record, const char *group, struct logged_kill *out)
 {
 	const char *text = record, *limit, *task;
 	size_t limit_length, depth;
 
 	/* facility 0 is the kernel's own: processes cannot write under it */
 	if (parse_number(&text) >> 3)
-		return LEVEL_UNKNOWN;
+		return;
 	while (*text && *text != ';' && *text != '\n')
 		text++;
 	if (!starts(text, ";oom-kill:constraint="))
-		return LEVEL_UNKNOWN;
+		return;
 	task = only(text, ",task_memcg=");
 	depth = task ? depth_of(task, length_until(task, ",task="), group) : 0;
-	if (!depth)
-		return LEVEL_UNKNOWN;
 	limit = only(text, ",oom_memcg=");
-	if (!limit)
-		return only(text, ",global_oom,") ? LEVEL_HOST : LEVEL_UNKNOWN;
-	limit_length = length_until(limit, ",task_memcg=");
-	return limit_length == depth ? LEVEL_OWN : limit_length > depth ? LEVEL_BELOW : LEVEL_ABOVE;
+	if (!depth || (!limit && !only(text, ",global_oom,")))
+		return;
+	limit_length = limit ? length_until(limit, ",task_memcg=") : 0;
+	out->level = !limit ? LEVEL_HOST : limit_length == depth ? LEVEL_OWN : limit_length > depth ? LEVEL_BELOW : LEVEL_ABOVE;
+	out->up = out->level == LEVEL_ABOVE ? count_levels(task, depth) - count_levels(limit, limit_length) : 0;
+	out->below.length = 0;
+	if (out->level == LEVEL_BELOW)
+		add_quoted(&out->below, limit, limit_length);
 }
 
 /* `6,340,515,-;cgroup: fork rejected by pids controller in PATH`: the first refused fork of each group. */
@@ -83,7 +97,7 @@ int tells_refused_fork(const char *record, const char *group)
 }
 
 /* Hands the kernel's log on record by record, the oldest first; of one that cannot be read, nothing. */
-static void read_log(const char *group, void (*take)(const char *record, const char *group, int *found), int *found)
+static void read_log(const char *group, void (*take)(const char *record, const char *group, void *found), void *found)
 {
 	static char record[LONGEST_RECORD + 1];
 	long fd = sys(__NR_openat, AT_FDCWD, "/dev/kmsg", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
@@ -104,26 +118,21 @@ static void read_log(const char *group, void (*take)(const char *record, const c
 	sys(__NR_close, fd);
 }
 
-static void take_kill(const char *record, const char *group, int *found)
+static void take_kill_record(const char *record, const char *group, void *found)
 {
-	enum kill_level level = kill_level_of(record, group);
-
-	if (level != LEVEL_UNKNOWN)
-		*found = (int)level;
+	take_kill(record, group, found);
 }
 
-/* LEVEL_UNKNOWN if the log cannot be read, too. */
-enum kill_level read_kill_level(const char *group)
+/* out->level is LEVEL_UNKNOWN if the log cannot be read, too. */
+void read_last_kill(const char *group, struct logged_kill *out)
 {
-	int last = LEVEL_UNKNOWN;
-
-	read_log(group, take_kill, &last);
-	return (enum kill_level)last;
+	out->level = LEVEL_UNKNOWN;
+	read_log(group, take_kill_record, out);
 }
 
-static void take_refused_fork(const char *record, const char *group, int *found)
+static void take_refused_fork(const char *record, const char *group, void *found)
 {
-	*found |= tells_refused_fork(record, group);
+	*(int *)found |= tells_refused_fork(record, group);
 }
 
 /* Whether a fork was refused in the job's group or below it. 0 if the log cannot be read, too. */

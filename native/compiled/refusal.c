@@ -90,28 +90,60 @@ static int is_there(const char *root, const char *directory, size_t length, cons
 	return sys(__NR_faccessat, AT_FDCWD, path.bytes, 0) == 0;
 }
 
-/* ENOENT of a file that is there: the interpreter that its first line names is not. */
-static int lacks_interpreter(const char *root, struct cursor payload)
+/* Finds the program below `root`, as exec would; `path` is what was found. */
+static int find_program(const char *root, struct cursor payload, struct text *path)
 {
 	struct strings argv = take_strings(&payload);
 	const char *search, *at = argv.first;
 
+	path->length = 0;
 	take_strings(&payload);
 	search = take_string(&payload);
 	for (; *at; at++)
-		if (*at == '/')
+		if (*at == '/') {
+			add(path, argv.first);
 			return is_there(root, "", 0, argv.first);
+		}
 	for (;;) {
 		size_t length = 0;
 
 		while (search[length] && search[length] != ':')
 			length++;
-		if (is_there(root, search, length, argv.first))
+		if (is_there(root, search, length, argv.first)) {
+			for (size_t i = 0; i < length; i++)
+				add(path, (const char[]){ search[i], 0 });
+			add(path, length ? "/" : "");
+			add(path, argv.first);
 			return 1;
+		}
 		if (!search[length])
 			return 0;
 		search += length + 1;
 	}
+}
+
+/* ENOENT of a file that is there: the interpreter that its first line names is not. hutch-init has looked, unless it could not. */
+static int is_inside(const struct story *s, struct cursor payload)
+{
+	struct text path;
+
+	if (s->found.report.kind && s->found.report.value != LOOK_AT_TARGET)
+		return !s->found.error;
+	return find_program(nth_string(&s->compiled->words, WORD_ROOT), payload, &path);
+}
+
+/* No such program: where the host has it, if the job has a root of its own. */
+static int tell_missing(const struct story *s, int code, struct cursor payload)
+{
+	struct text path, quoted = { .length = 0 };
+
+	if (code == OP_exec && *nth_string(&s->compiled->words, WORD_NOT_INSIDE) && find_program("", payload, &path) && path.bytes[0] == '/') {
+		add_quoted(&quoted, path.bytes, path.length);
+		say_word(s, WORD_NOT_INSIDE, quoted.bytes, "", "");
+	} else {
+		say_word(s, WORD_NOT_FOUND, "", "", "");
+	}
+	return 127;
 }
 
 /* The interpreter that was missing; its name is anybody's, so that only plain characters stay. */
@@ -136,10 +168,8 @@ int tell_inner(const struct story *s)
 		;
 	if (code != OP_exec && code != OP_execFile)
 		return tell_refusal(s, INNER_SECTION, s->refused.step, s->refused.value, s->refused.max_rss);
-	if (err == ENOENT && !(code == OP_exec && lacks_interpreter(nth_string(&s->compiled->words, WORD_ROOT), payload))) {
-		say_word(s, WORD_NOT_FOUND, "", "", "");
-		return 127;
-	}
+	if (err == ENOENT && !(code == OP_exec && is_inside(s, payload)))
+		return tell_missing(s, code, payload);
 	if (err == ENOENT)
 		say_word(s, WORD_INTERPRETER, errno_name(err, room), printable_loader(s, &loader), "");
 	else if (!(s->compiled->flags & QUIET))

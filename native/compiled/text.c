@@ -24,6 +24,26 @@ void add_number(struct text *t, u64 number)
 	add(t, digits + at);
 }
 
+/* As people read it: 24.0 MiB. */
+void add_size(struct text *t, u64 bytes)
+{
+	static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB", " PiB" };
+	u64 whole = bytes, rest = 0, unit = 0;
+
+	for (; whole >= 1024 && unit < sizeof units / sizeof *units - 1; unit++) {
+		rest = whole % 1024;
+		whole /= 1024;
+	}
+	/* one digit, rounded */
+	rest = (rest * 10 + 512) / 1024;
+	add_number(t, whole + rest / 10);
+	if (unit) {
+		add(t, ".");
+		add_number(t, rest % 10);
+	}
+	add(t, units[unit]);
+}
+
 /* `form` with its \1 to \5 filled in. */
 void add_filled(struct text *t, const char *form, const char *const values[SLOTS])
 {

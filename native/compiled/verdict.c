@@ -6,11 +6,8 @@
 
 #include "compiled.h"
 
-/*
- * The kernel refuses charges one page at a time. The peak of a group that killed is therefore at the
- * limit, except for a few pages in flight.
- */
-#define IN_FLIGHT 65536
+/* As src/verdict/held.ts counts. */
+#define PAGE 4096
 
 /* The end of the program's own process. */
 struct end {
@@ -116,6 +113,34 @@ static enum word ulimit_word(const struct story *s, const struct counts *c, int 
 	return has_word(s, word) ? word : WORD_NAME;
 }
 
+/* In percent of the time that it ran. */
+static u64 share_of(const struct story *s, u64 usec)
+{
+	return usec / (10 * s->ran_ms + 1);
+}
+
+/* CPUs that this process may use. */
+static u64 host_cpus(void)
+{
+	unsigned long mask[128] = { 0 };
+	long size = sys(__NR_sched_getaffinity, 0, sizeof mask, mask);
+	u64 cpus = 0;
+
+	for (long i = 0; i < size / (long)sizeof *mask; i++)
+		for (unsigned long left = mask[i]; left; left &= left - 1)
+			cpus++;
+	return cpus;
+}
+
+/* Of the CPUs of its cpuset.cpus, if those are not all: percent that it used, and in which tasks waited. */
+static u64 cpuset_demand(const struct story *s, const struct counts *c)
+{
+	const char *text = nth_string(&s->compiled->words, WORD_CPUS);
+	u64 allowed = parse_number(&text);
+
+	return allowed && allowed < host_cpus() ? share_of(s, c->cpu_usec) / allowed + share_of(s, c->cpu_stall) : 0;
+}
+
 /* As src/verdict/facts.ts computes them; 0 for what a compiled file does not read. */
 static void compute_figures(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct end *end, u64 *f)
 {
@@ -136,7 +161,13 @@ static void compute_figures(const struct story *s, const struct counts *c, const
 	f[FIGURE_ULIMIT_SIGNAL] = ulimit_word(s, c, end->sig) != WORD_NAME;
 	f[FIGURE_THROTTLED_PERCENT] = c->periods ? (100 * c->throttled + c->periods / 2) / c->periods : 0;
 	f[FIGURE_SLOWED] = c->slowed;
-	f[FIGURE_MEMORY_STALL_PERCENT] = c->stall_usec / (10 * s->ran_ms + 1);
+	f[FIGURE_MEMORY_STALL_PERCENT] = share_of(s, c->memory_stall);
+	f[FIGURE_MEMORY_FULL] = c->max_events || c->hits || (c->limit && c->peak >= c->limit);
+	f[FIGURE_REFAULT_PERCENT] = c->limit ? 100 * PAGE * c->refaults / c->limit : 0;
+	f[FIGURE_IO_LIMITED] = (u64)has_word(s, WORD_LATE_IO_MAX);
+	f[FIGURE_IO_STALL_PERCENT] = share_of(s, c->io_stall);
+	f[FIGURE_CPU_STALL_PERCENT] = share_of(s, c->cpu_stall);
+	f[FIGURE_CPUSET_DEMAND_PERCENT] = cpuset_demand(s, c);
 }
 
 /* As roomFor in src/verdict/remedies.ts. */
@@ -163,59 +194,61 @@ static void tell_forks(const struct story *s, const struct refused_forks *f, con
 		say_word(s, *ending ? WORD_PIDS : WORD_LATE_PIDS, first.bytes, counted(&number, f->count, " time", " times"), ending);
 }
 
+/* The words of each level stand in the order of enum kill_level behind `unknown`. */
+static void tell_level(const struct story *s, enum word unknown, const struct counts *c, const char *ending, const struct memory_level *m)
+{
+	struct text first, second;
+
+	say_values(s, (enum word)(unknown + m->level),
+		   (const char *const[SLOTS]){ counted(&first, c->oom_kills, " process was", " processes were"),
+					       counted(&second, c->oom_kills, "", ""), ending, m->value.bytes, m->group.bytes });
+}
+
 /* What held it up until its time was over. */
-static void tell_late(const struct story *s, const struct counts *c, const struct refused_forks *forks, u32 held, int own)
+static void tell_late(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct decision *held,
+		      const struct memory_level *memory)
 {
 	const struct run *l = s->run;
 	struct text first, second;
 
-	counted(&second, c->oom_kills, "", "");
-	if (held == KIND_OOM)
-		say_word(s, own ? WORD_LATE_OOM_OWN : WORD_LATE_OOM_ABOVE, "", second.bytes, "");
-	else if (held == KIND_FORK_REFUSED)
+	if (held->kind == KIND_OOM)
+		tell_level(s, WORD_LATE_OOM_UNKNOWN, c, "", memory);
+	else if (held->kind == KIND_FORK_REFUSED)
 		tell_forks(s, forks, "");
-	else if (held == KIND_SPACE)
+	else if (held->kind == KIND_SPACE)
 		say_word(s, WORD_LATE_SPACE, full_space(s, &first), "", "");
-	else if (held == KIND_THROTTLED || (held == KIND_SLOWED && c->slowed))
-		say_word(s, held == KIND_THROTTLED ? WORD_LATE_THROTTLED : WORD_LATE_SLOWED, "", "", "");
-	else if (held == KIND_DESCRIPTORS)
+	else if (held->kind == KIND_DESCRIPTORS)
 		say_word(s, WORD_LATE_TABLES, counted(&first, l->table_limit, "", ""),
 			 counted(&second, l->full_tables, " process", " processes"), "");
 	else
-		say_word(s, WORD_LATE, "", "", "");
+		say_word(s, (enum word)(WORD_LATE + held->limit), "", "", "");
+}
+
+static const char *held_number(const struct decision *held, const u64 *f, struct text *t)
+{
+	static const enum figure shares[] = {
+		[HELD_BY_MEMORY_MAX] = FIGURE_MEMORY_STALL_PERCENT, [HELD_BY_CPU_MAX] = FIGURE_THROTTLED_PERCENT,
+		[HELD_BY_CPUSET_CPUS] = FIGURE_CPU_STALL_PERCENT, [HELD_BY_IO_MAX] = FIGURE_IO_STALL_PERCENT,
+		[HELD_BY_MEMORY_PRESSURE] = FIGURE_MEMORY_STALL_PERCENT, [HELD_BY_IO_PRESSURE] = FIGURE_IO_STALL_PERCENT,
+	};
+	u64 share;
+
+	if (held->limit == HELD_BY_MEMORY_HIGH)
+		return counted(t, f[FIGURE_SLOWED], " time", " times");
+	share = f[shares[held->limit]];
+	return counted(t, share < 100 ? share : 100, "", "");
 }
 
 /* What it was stopped for, and what held it up until then. */
-static void tell_stopped(const struct story *s, const struct counts *c, u32 held, const u64 *f, const char *ending)
+static void tell_stopped(const struct story *s, const struct decision *held, const u64 *f, const char *ending, const struct memory_level *memory)
 {
-	int late = s->timed_out == SIGKILL;
-	struct text first;
+	struct text number, phrase = { .length = 0 };
 
-	if (held == KIND_THROTTLED)
-		say_word(s, late ? WORD_KILLED_THROTTLED : WORD_STOPPED_THROTTLED, counted(&first, f[FIGURE_THROTTLED_PERCENT], "", ""), "", ending);
-	else if (held == KIND_SLOWED && c->slowed)
-		say_word(s, late ? WORD_KILLED_SLOWED : WORD_STOPPED_SLOWED, counted(&first, c->slowed, " time", " times"), "", ending);
-	else
-		say_word(s, late ? WORD_KILLED : WORD_STOPPED, "", "", ending);
-}
-
-/* The kernel's log decides first whose limit it was, as in src/verdict/limits.ts. */
-static int is_own_limit(const struct story *s, const struct counts *c)
-{
-	enum kill_level level = c->oom_kills ? read_kill_level(s->group) : LEVEL_UNKNOWN;
-
-	if (level != LEVEL_UNKNOWN)
-		return level == LEVEL_OWN || level == LEVEL_BELOW;
-	return c->own_ooms || c->hits || (c->limit && c->peak + IN_FLIGHT >= c->limit);
-}
-
-static void tell_kills(const struct story *s, const struct counts *c, const struct end *end, int own)
-{
-	struct text first, second;
-
-	counted(&first, c->oom_kills, " process was", " processes were");
-	counted(&second, c->oom_kills, "", "");
-	say_word(s, own ? WORD_OOM_OWN : WORD_OOM_ABOVE, first.bytes, second.bytes, end->words.bytes);
+	add(&phrase, "");
+	if (held->limit)
+		add_filled(&phrase, nth_string(&s->compiled->words, (u32)(WORD_HELD_MEMORY_HIGH + held->limit - 1)),
+			   (const char *const[SLOTS]){ held_number(held, f, &number), memory->value.bytes, "", "", "" });
+	say_values(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, (const char *const[SLOTS]){ "", "", ending, phrase.bytes, "" });
 }
 
 static void tell_interrupted(const struct story *s, const struct end *end)
@@ -244,14 +277,16 @@ static void tell_signal(const struct story *s, const struct counts *c, const str
 		say_word(s, counted ? WORD_KILLED_UNKNOWN : WORD_SIGNAL_UNKNOWN, "", "", end->words.bytes);
 }
 
-static void tell_kind(const struct story *s, u32 kind, const struct counts *c, const struct refused_forks *forks, struct end *end, int own)
+static void tell_kind(const struct story *s, u32 kind, const struct counts *c, const struct refused_forks *forks, struct end *end,
+		      const struct memory_level *memory)
 {
 	struct text first;
 
 	if (kind == KIND_OOM && c->oom_kills)
-		tell_kills(s, c, end, own);
+		tell_level(s, WORD_OOM_UNKNOWN, c, end->words.bytes, memory);
 	else if (kind == KIND_OOM)
-		say_word(s, s->oom_noticed && end->sig == SIGKILL ? WORD_OOM_ALL : WORD_OOM_NONE, "", "", end->words.bytes);
+		say_values(s, s->oom_noticed && end->sig == SIGKILL ? WORD_OOM_ALL : WORD_OOM_NONE,
+			   (const char *const[SLOTS]){ "", "", end->words.bytes, memory->value.bytes, "" });
 	else if (kind == KIND_FORK_REFUSED)
 		tell_forks(s, forks, end->words.bytes);
 	else if (kind == KIND_SPACE)
@@ -267,9 +302,11 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, c
 	else if (c->oom_kills || forks->count) {
 		describe_end(s, end, "later ");
 		if (c->oom_kills)
-			tell_kills(s, c, end, own);
+			tell_level(s, WORD_OOM_UNKNOWN, c, end->words.bytes, memory);
 		else
 			tell_forks(s, forks, end->words.bytes);
+	} else if (end->status && has_word(s, WORD_DENIED)) {
+		say_word(s, WORD_DENIED, "", "", end->words.bytes);
 	}
 }
 
@@ -277,19 +314,20 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, c
 int tell(const struct story *s)
 {
 	const struct run *l = s->run;
-	int status = l->command_status != -1 ? l->command_status : l->own_status, own;
+	int status = l->command_status != -1 ? l->command_status : l->own_status;
 	struct end end = { .sig = status & 0x7f, .status = status & 0x7f ? 0 : status >> 8 & 0xff };
 	u64 figures[FIGURE_COUNT] = { 0 };
 	static struct refused_forks forks;
+	static struct memory_level memory;
+	struct decision held;
 	struct counts c;
-	u32 held;
 
 	if (s->refused.kind)
 		return tell_inner(s);
 	if (l->failed_errno)
 		return tell_refusal(s, 0, (u32)l->failed_step, l->failed_errno, (u32)l->failed_call);
 	c = count_figures(s);
-	own = is_own_limit(s, &c);
+	find_memory_level(s, &c, &memory);
 	find_refused_forks(&c, s->group, s->timed_out || end.sig || end.status, &forks);
 	describe_end(s, &end, "");
 	compute_figures(s, &c, &forks, &end, figures);
@@ -300,10 +338,10 @@ int tell(const struct story *s)
 			add(&end.words, " ended");
 		}
 		held = decide_kind(&s->compiled->held_rows, figures);
-		tell_stopped(s, &c, held, figures, end.words.bytes);
-		tell_late(s, &c, &forks, held, own);
+		tell_stopped(s, &held, figures, end.words.bytes, &memory);
+		tell_late(s, &c, &forks, &held, &memory);
 		return 124;
 	}
-	tell_kind(s, decide_kind(&s->compiled->end_rows, figures), &c, &forks, &end, own);
+	tell_kind(s, decide_kind(&s->compiled->end_rows, figures).kind, &c, &forks, &end, &memory);
 	return end.sig ? 128 + end.sig : end.status;
 }

@@ -19,13 +19,19 @@ static char *exact(const char *text)
 	return copy;
 }
 
+/* Levels from the job's group up to the limit's, of the last record. */
+static u32 up;
+
 static enum kill_level level_of(const char *record)
 {
 	char *copy = exact(record);
-	enum kill_level level = kill_level_of(copy, GROUP);
+	static struct logged_kill kill;
 
+	kill.level = LEVEL_UNKNOWN;
+	take_kill(copy, GROUP, &kill);
 	free(copy);
-	return level;
+	up = kill.up;
+	return kill.level;
 }
 
 static int tells(const char *record)
@@ -40,7 +46,9 @@ static int tells(const char *record)
 static void test_kills(void)
 {
 	CHECK(level_of(KILL "oom_memcg=/a/" GROUP ",task_memcg=/a/" GROUP VICTIM) == LEVEL_OWN);
-	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/" GROUP VICTIM) == LEVEL_ABOVE);
+	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/" GROUP VICTIM) == LEVEL_ABOVE && up == 1);
+	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/b/" GROUP "/c" VICTIM) == LEVEL_ABOVE && up == 2);
+	CHECK(level_of(KILL "oom_memcg=/,task_memcg=/a/" GROUP VICTIM) == LEVEL_ABOVE && up == 2);
 	CHECK(level_of(KILL "oom_memcg=/a/" GROUP "/b,task_memcg=/a/" GROUP "/b" VICTIM) == LEVEL_BELOW);
 	CHECK(level_of(KILL "global_oom,task_memcg=/a/" GROUP VICTIM) == LEVEL_HOST);
 	/* of another group, also of one whose name begins or ends as the job's does */

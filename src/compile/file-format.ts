@@ -5,7 +5,7 @@ import { encodeFields, encodeProgram } from '../ops/wire.ts'
 
 /** "hutC", little-endian. */
 export const compiledMagic = 0x43747568
-export const compiledVersion = 2
+export const compiledVersion = 3
 /** Name of the program's group, until a start puts its own there. */
 export const groupPlaceholder = 'hutch-0-0-0-0'
 
@@ -16,30 +16,44 @@ export const ownPlaceholder = 'hutch-own-'
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
 /**
- * Texts for the end, in this order. STOPPED and KILLED are headlines, behind which one of LATE stands. ULIMIT_CPU_HARD is a number of
+ * Texts for the end, in this order. STOPPED and KILLED are headlines, into which one of HELD goes, and behind which one of LATE stands. ULIMIT_CPU_HARD is a number of
  * seconds, at which SIGKILL is RLIMIT_CPU's. NAME is the program's, ROOT the
- * directory that is / inside, SPACES are file systems with a size, a line each. In them stand `slots` for what only the end knows.
+ * directory that is / inside, SPACES are file systems with a size, a line each. CPUS is the number of its cpuset.cpus. In them stand `slots` for what only the end knows.
  */
 export const compiledWords = [
   'NAME',
   'STOPPED',
-  'STOPPED_THROTTLED',
-  'STOPPED_SLOWED',
   'KILLED',
-  'KILLED_THROTTLED',
-  'KILLED_SLOWED',
+  'HELD_MEMORY_HIGH',
+  'HELD_MEMORY_MAX',
+  'HELD_CPU_MAX',
+  'HELD_CPUSET_CPUS',
+  'HELD_IO_MAX',
+  'HELD_MEMORY_PRESSURE',
+  'HELD_IO_PRESSURE',
   'LATE',
+  'LATE_MEMORY_HIGH',
+  'LATE_MEMORY_MAX',
+  'LATE_CPU_MAX',
+  'LATE_CPUSET_CPUS',
+  'LATE_IO_MAX',
+  'LATE_MEMORY_PRESSURE',
+  'LATE_IO_PRESSURE',
+  'LATE_OOM_UNKNOWN',
   'LATE_OOM_OWN',
+  'LATE_OOM_BELOW',
   'LATE_OOM_ABOVE',
+  'LATE_OOM_HOST',
   'LATE_PIDS',
   'LATE_PIDS_ABOVE',
   'LATE_PIDS_UNKNOWN',
   'LATE_SPACE',
   'LATE_TABLES',
-  'LATE_THROTTLED',
-  'LATE_SLOWED',
+  'OOM_UNKNOWN',
   'OOM_OWN',
+  'OOM_BELOW',
   'OOM_ABOVE',
+  'OOM_HOST',
   'OOM_ALL',
   'OOM_NONE',
   'PIDS',
@@ -59,8 +73,11 @@ export const compiledWords = [
   'KILLED_OUTSIDE',
   'KILLED_UNKNOWN',
   'NOT_FOUND',
+  'NOT_INSIDE',
   'NOT_EXECUTABLE',
   'INTERPRETER',
+  'DENIED',
+  'CPUS',
   'ROOT',
 ] as const
 export type CompiledWords = { [W in (typeof compiledWords)[number]]: string }

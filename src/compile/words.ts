@@ -6,20 +6,32 @@ import type { Program } from '../ops/ops.ts'
 import { countsForksByLevel } from '../plan/compile.ts'
 import type { Plan } from '../plan/plan.ts'
 import { quote } from '../text/quote.ts'
+import { formatSize, parseCpuCount, parseSize } from '../text/units.ts'
 import { levelWouldTell } from '../verdict/attribute.ts'
 import type { Cause, CauseLimit, Figure, Remedy } from '../verdict/cause.ts'
+import type { HeldLimit } from '../verdict/decide.ts'
+import { explainExecFailure } from '../verdict/exec-failure.ts'
 import { sizedSpaces } from '../verdict/exhausted.ts'
+import { heldBy } from '../verdict/held-words.ts'
 import { profileFigure, stopSignalOf, unknownSender } from '../verdict/make-cause.ts'
 import { measuringLimit, spareMemory } from '../verdict/memory-need.ts'
-import { possibleUlimitFigure } from '../verdict/possible.ts'
+import { deniedFigures, possibleUlimitFigure } from '../verdict/possible.ts'
 import { type Measuring, makeRemedies } from '../verdict/remedies.ts'
-import { describe, type Slots, who } from '../verdict/words.ts'
+import { deniedLine, describe, type Slots, who } from '../verdict/words.ts'
 import { type CompiledWords, groupPlaceholder, slots } from './file-format.ts'
 
 const [first, second, third, fourth, fifth] = slots
 
 /** Stands for a value that only the end knows, so that a remedy computes with it: no host can have so many tasks. */
 const unknownTasks = 1_000_000_007
+
+/** Stands for the memory limit at the end: no host has so much. */
+const unknownBytes = 777 * 2 ** 40
+
+/** Puts slots where the made-up memory limit and its group are told. */
+function fillMemory(text: string): string {
+  return text.replaceAll(`/${groupPlaceholder}`, fifth).replaceAll(formatSize(unknownBytes), fourth)
+}
 
 /** Puts slots into the words for a limit of a group above: its group, its value, and the value in its remedy. */
 function fillAbove(text: string): string {
@@ -29,7 +41,7 @@ function fillAbove(text: string): string {
     .replaceAll(String(unknownTasks * 2), fifth)
 }
 
-const ofThisHost: Measuring = (limit) => measuringLimit(limit, spareMemory())
+const ofThisHost: Measuring = (limit) => measuringLimit(limit === unknownBytes ? 0 : limit, spareMemory())
 
 /** A compiled file has the limits that it was compiled with, and does not tell a peak. */
 function byRun(remedy: Remedy): Remedy {
@@ -63,19 +75,48 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     const number = Number(value)
     return { file, level: 'own', ...(value !== undefined && { value: Number.isNaN(number) ? value : number }) }
   }
-  const [memory, pids] = [limit('memory.max'), limit('pids.max')]
-  const memoryLine: Figure = { figure: 'memory', limit: memory, kills: 1 }
+  const pids = limit('pids.max')
+  const memory = memoryLimit(plan)
+  // its value is read at the end; how much more would do is computed now
+  const memoryAtEnd = { ...memory, value: unknownBytes }
+  const memoryLine: Figure = { figure: 'memory', limit: memoryAtEnd, kills: 1 }
   const pidsLine: Figure = { figure: 'pids', limit: pids, denied: 1 }
-  const oom = { kind: 'oom', limit: memory, counts: { oomKills: 2 }, evidence: [memoryLine] } satisfies Partial<Cause>
-  const above = {
+  const oom = (more: Partial<Cause> = {}) => {
+    const made: Cause = {
+      ...bare,
+      kind: 'oom',
+      limit: memoryAtEnd,
+      counts: { oomKills: 2 },
+      evidence: [memoryLine],
+      ...more,
+    }
+    return { ...made, remedies: makeRemedies({ ...made, limit: memory }, plan, measuring).map(byRun) }
+  }
+  const killed: Figure = { figure: 'memory', limit: { file: 'memory.max' }, kills: 1 }
+  const ofLevel = (some: Partial<CauseLimit>) =>
+    ({
+      kind: some.level === 'host' ? 'host-oom' : 'oom',
+      limit: { file: 'memory.max', ...some },
+      counts: { oomKills: 2 },
+      evidence: [killed],
+    }) satisfies Partial<Cause>
+  const group = `/${groupPlaceholder}`
+  const unknown = {
     kind: 'oom',
     counts: { oomKills: 2 },
     remedies: [
       { option: { name: 'parent' }, reason: 'run it below another group' },
       { reason: 'free memory on this host' },
     ],
-    evidence: [{ figure: 'memory', limit: { file: 'memory.max' }, kills: 1 }],
+    evidence: [killed],
   } satisfies Partial<Cause>
+  const levels = {
+    UNKNOWN: unknown,
+    OWN: oom(),
+    BELOW: ofLevel({ level: 'below', group }),
+    ABOVE: ofLevel({ level: 'ancestor', group, value: unknownBytes }),
+    HOST: ofLevel({ level: 'host' }),
+  }
   const forks = {
     kind: 'fork-refused',
     limit: pids,
@@ -112,10 +153,22 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
       },
       more,
     )[1]
-  const killed = { ...timeout, killedAfterMs: plan.spec.killAfterMs }
-  const held = (kind: 'throttled' | 'slowed') =>
-    ({ sideEvents: [{ kind, confidence: 'likely', limit: heldLimits[kind] }] }) satisfies Partial<Cause>
-  const heldLimits = { throttled: limit('cpu.max'), slowed: limit('memory.high') }
+  const heldFiles = { ...plannedLimits(plan), 'memory.max': memoryAtEnd }
+  const held = (file: HeldLimit) => {
+    const of = file.endsWith('.pressure') ? { file } : heldFiles[file]
+    return of && ({ kind: file === 'cpu.max' ? 'throttled' : 'slowed', limit: of } satisfies Partial<Cause>)
+  }
+  const heldPhrase = (file: HeldLimit) => {
+    const found = held(file)
+    if (!found) return ''
+    const slots = { throttledPercent: first, slowed: first, stalledPercent: first }
+    const phrase = heldBy({ sideEvents: [{ ...found, confidence: 'likely' }] }, slots)
+    return phrase.replaceAll(formatSize(unknownBytes), second)
+  }
+  const heldLines = (file: HeldLimit) => {
+    const found = held(file)
+    return found ? late(file === 'memory.max' ? { ...found, limit: memory } : found) : ''
+  }
   const cpu = plan.spec.privileges.ulimits.find(({ name }) => name === 'cpu')
   const hard = cpu !== undefined && cpu.hard >= 0 ? cpu.hard : undefined
   const ulimit = (short: string) => {
@@ -123,7 +176,8 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     if (!found || found.soft < 0) return ''
     return say({ kind: 'ulimit', limit: { file: `RLIMIT_${short.toUpperCase()}`, value: found.soft } })
   }
-  const possible = possibleUlimitFigure(plan)
+  const denied = deniedFigures(plan)
+  const possible = [...possibleUlimitFigure(plan), ...denied]
   const noKill: Figure[] = [{ figure: 'no kill' }]
   // of a job whose first process ended before it could report the command's end
   const lost = plan.isolate.includes('pid') ? 'outside' : 'unknown'
@@ -138,15 +192,28 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   const kills = { count: first, kills: second }
   return {
     NAME: who({ command }),
-    STOPPED: headline(timeout),
-    STOPPED_THROTTLED: headline({ ...timeout, ...held('throttled') }, { throttledPercent: first }),
-    STOPPED_SLOWED: headline({ ...timeout, ...held('slowed') }, { slowed: first }),
-    KILLED: headline(killed),
-    KILLED_THROTTLED: headline({ ...killed, ...held('throttled') }, { throttledPercent: first }),
-    KILLED_SLOWED: headline({ ...killed, ...held('slowed') }, { slowed: first }),
+    STOPPED: headline(timeout, { held: fourth }),
+    KILLED: headline({ ...timeout, killedAfterMs: plan.spec.killAfterMs }, { held: fourth }),
+    HELD_MEMORY_HIGH: heldPhrase('memory.high'),
+    HELD_MEMORY_MAX: heldPhrase('memory.max'),
+    HELD_CPU_MAX: heldPhrase('cpu.max'),
+    HELD_CPUSET_CPUS: heldPhrase('cpuset.cpus'),
+    HELD_IO_MAX: heldPhrase('io.max'),
+    HELD_MEMORY_PRESSURE: heldPhrase('memory.pressure'),
+    HELD_IO_PRESSURE: heldPhrase('io.pressure'),
     LATE: parts(timeout)[1],
-    LATE_OOM_OWN: late(oom, kills),
-    LATE_OOM_ABOVE: late(above, kills),
+    LATE_MEMORY_HIGH: heldLines('memory.high'),
+    LATE_MEMORY_MAX: heldLines('memory.max'),
+    LATE_CPU_MAX: heldLines('cpu.max'),
+    LATE_CPUSET_CPUS: heldLines('cpuset.cpus'),
+    LATE_IO_MAX: heldLines('io.max'),
+    LATE_MEMORY_PRESSURE: heldLines('memory.pressure'),
+    LATE_IO_PRESSURE: heldLines('io.pressure'),
+    LATE_OOM_UNKNOWN: fillMemory(late(levels.UNKNOWN, kills)),
+    LATE_OOM_OWN: fillMemory(late(levels.OWN, kills)),
+    LATE_OOM_BELOW: fillMemory(late(levels.BELOW, kills)),
+    LATE_OOM_ABOVE: fillMemory(late(levels.ABOVE, kills)),
+    LATE_OOM_HOST: fillMemory(late(levels.HOST, kills)),
     LATE_PIDS: late(forks, { denied: second }),
     LATE_PIDS_ABOVE: fillAbove(late(forksAbove)),
     LATE_PIDS_UNKNOWN: late(forksUnknown),
@@ -159,12 +226,13 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
       },
       { tableLimit: first, tables: second },
     ),
-    LATE_THROTTLED: late({ kind: 'throttled', limit: heldLimits.throttled }),
-    LATE_SLOWED: late({ kind: 'slowed', limit: heldLimits.slowed }),
-    OOM_OWN: say(oom, kills),
-    OOM_ABOVE: say(above, kills),
-    OOM_ALL: say({ ...oom, counts: {}, evidence: [{ ...memoryLine, kills: 0 }] }),
-    OOM_NONE: say({ ...oom, counts: { ooms: 1 }, evidence: [{ ...memoryLine, kills: 0 }] }),
+    OOM_UNKNOWN: fillMemory(say(levels.UNKNOWN, kills)),
+    OOM_OWN: fillMemory(say(levels.OWN, kills)),
+    OOM_BELOW: fillMemory(say(levels.BELOW, kills)),
+    OOM_ABOVE: fillMemory(say(levels.ABOVE, kills)),
+    OOM_HOST: fillMemory(say(levels.HOST, kills)),
+    OOM_ALL: fillMemory(say(oom({ counts: {}, evidence: [{ ...memoryLine, kills: 0 }] }))),
+    OOM_NONE: fillMemory(say(oom({ counts: { ooms: 1 }, evidence: [{ ...memoryLine, kills: 0 }] }))),
     PIDS: say(forks, { count: first, denied: second }),
     PIDS_ABOVE: fillAbove(say(forksAbove, { count: first })),
     PIDS_UNKNOWN: say(forksUnknown, { count: first }),
@@ -184,8 +252,54 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     KILLED_OUTSIDE: signal(lost, noKill),
     KILLED_UNKNOWN: signal('unknown', noKill),
     NOT_FOUND: exec({ errno: 'ENOENT' }),
+    NOT_INSIDE: plan.spec.root ? notInside(plan) : '',
     NOT_EXECUTABLE: exec({ errno: first }),
     INTERPRETER: `hutch: cannot run ${quote(plan.argv[0]!)}: the interpreter that it names does not exist (ENOENT)\n  interpreter  ${slots[1]}\n  remedy       install the interpreter, or correct the first line of the script\n`,
+    DENIED: denied.length > 0 ? deniedLine({ ...bare, evidence: denied }, { end: third }) : '',
+    CPUS: String(parseCpuCount(String(heldFiles['cpuset.cpus']?.value ?? '')) || ''),
     ROOT: plan.spec.root?.sealed ? '' : (plan.spec.root?.directory ?? ''),
   }
+}
+
+/** The job's memory limit by the name that was asked for. */
+function memoryLimit({ spec }: Plan): CauseLimit {
+  const asked = spec.limits.find(({ file }) => file === 'memory.max' || file === 'memory.limit_in_bytes')
+  const value = asked && parseSize(asked.value)
+  return { file: asked?.file ?? 'memory.max', level: 'own', ...(typeof value === 'number' && { value }) }
+}
+
+/** The limits of the plan that only slow a job. */
+function plannedLimits({ spec }: Plan): { [file in HeldLimit]?: CauseLimit } {
+  const planned = (...starts: string[]): CauseLimit | undefined => {
+    const asked = spec.limits.find(({ file }) => starts.some((start) => file.startsWith(start)))
+    if (!asked) return undefined
+    const size = asked.file.startsWith('memory.') ? parseSize(asked.value) : asked.value
+    return { file: asked.file, level: 'own', ...(size !== undefined && size !== 'max' && { value: size }) }
+  }
+  const found = {
+    'memory.high': planned('memory.high'),
+    'cpu.max': planned('cpu.max', 'cpu.cfs_quota_us'),
+    'cpuset.cpus': planned('cpuset.cpus'),
+    'io.max': planned('io.max', 'blkio.throttle.'),
+  }
+  return Object.fromEntries(Object.entries(found).filter(([, limit]) => limit !== undefined))
+}
+
+/** The host has the program, the job's root does not: the slot is its path there. */
+function notInside({ argv, spec }: Plan): string {
+  const path = `/${groupPlaceholder}`
+  const { headline, remedy } = explainExecFailure({
+    command: argv[0]!,
+    errno: 'ENOENT',
+    looks: [],
+    onHost: { path, volumes: [path] },
+    searchPath: '',
+    frontend: spec.door,
+    ownRoot: true,
+    filtered: false,
+    landlock: false,
+    arch: '',
+    outside: (at) => at,
+  })
+  return `hutch: ${headline}\n  remedy       ${remedy}\n`.replaceAll(path, first)
 }

@@ -89,14 +89,16 @@ export interface Row {
 }
 
 /** Limits that slow a job and do not stop it; a pressure file stands for a limit that is not known. */
-export type HeldLimit =
-  | 'memory.high'
-  | 'memory.max'
-  | 'cpu.max'
-  | 'cpuset.cpus'
-  | 'io.max'
-  | 'memory.pressure'
-  | 'io.pressure'
+export const heldLimits = [
+  'memory.high',
+  'memory.max',
+  'cpu.max',
+  'cpuset.cpus',
+  'io.max',
+  'memory.pressure',
+  'io.pressure',
+] as const
+export type HeldLimit = (typeof heldLimits)[number]
 
 const [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGKILL, SIGSEGV] = [4, 5, 6, 7, 9, 11]
 /** What a shell exits with after its command was killed by SIGKILL. */
@@ -247,10 +249,11 @@ export function decideAll(rows: readonly Row[], facts: Facts): CauseKind[] {
 
 const comparisons = ['>=', '=', '!='] as const
 
-/** The rows as numbers, for compiled files: of each the kind, how many conditions, and those; native/compiled/decide.c walks them. */
+/** The rows as numbers, for compiled files: of each the kind, the number of the limit that held it, counted from 1, how many conditions, and those; native/compiled/decide.c walks them. */
 export function encodeRows(rows: readonly Row[]): number[] {
-  return rows.flatMap(({ kind, when }) => [
+  return rows.flatMap(({ kind, limit, when }) => [
     causeKinds.indexOf(kind),
+    limit === undefined ? 0 : heldLimits.indexOf(limit) + 1,
     when.length,
     ...when.flatMap(([figure, compare, value]) => [figureNames.indexOf(figure), comparisons.indexOf(compare), value]),
   ])

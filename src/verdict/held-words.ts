@@ -9,6 +9,7 @@ import { count, type Line } from './limit-words.ts'
 export interface HeldSlots {
   throttledPercent?: string
   slowed?: string
+  stalledPercent?: string
 }
 
 /** Whether it only slowed the job: it cannot have ended it. */
@@ -41,7 +42,7 @@ export function heldBy(
   const file = limit?.file ?? 'memory.high'
   if (file === 'memory.high')
     return `, slowed ${slots.slowed ?? count(slowed, 'time', 'times')} by memory.high${sizeIn(limit)}${limit?.level === 'ancestor' ? ` of a group above it, ${quote(limit.group)}` : ''}`
-  const share = `${waited[resourceOf[file] ?? 'memory']} in ${percentOf(stalledUsec, durationMs)} % of that time`
+  const share = `${waited[resourceOf[file] ?? 'memory']} in ${slots.stalledPercent ?? percentOf(stalledUsec, durationMs)} % of that time`
   return file.endsWith('.pressure') ? `, ${share}` : `, slowed by ${file}${sizeIn(limit)}: ${share}`
 }
 

@@ -32,7 +32,7 @@ export function possibleFigures(ended: Ended): Figure[] {
 }
 
 /** Returns a figure for each option that may deny the program something without a trace. */
-function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
+export function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
   const { seccomp, landlock, root, sandbox, door } = spec
   const denied: [by: Denier, holds: boolean, value?: string | undefined][] = [
     ['seccomp', seccomp !== undefined && !spec.seccompReport, seccomp && seccompOrigin(seccomp, door)],

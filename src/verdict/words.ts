@@ -35,6 +35,9 @@ export interface Slots {
   /** Percent of periods; times that memory.high slowed it. */
   throttledPercent?: string
   slowed?: string
+  stalledPercent?: string
+  /** All of what held it up, as heldBy writes it. */
+  held?: string
 }
 
 /** Returns headline, evidence and remedy. The headline says who, what stopped it, and how the job ended. */
@@ -62,6 +65,21 @@ export function isWorthTelling({ kind, sideEvents, evidence }: Cause): boolean {
 /** Whether the job's restrictions may be why its program failed by itself: one line points to what they may have denied. */
 export function mayBeDenied({ kind, evidence }: Cause): boolean {
   return kind === 'exited' && evidence.some(({ figure }) => figure === 'denied')
+}
+
+/** What an option denies, in a word or two. */
+const deniedThings: { [D in Denier]: string } = {
+  seccomp: 'system calls',
+  landlock: 'files',
+  root: 'files of the host',
+  network: 'the network',
+}
+
+/** Returns one line for a job that failed by itself: what its restrictions may have denied. */
+export function deniedLine(cause: Cause, slots: Slots = {}): string {
+  const things = cause.evidence.flatMap((entry) => (entry.figure === 'denied' ? [deniedThings[entry.by]] : []))
+  const list = things.length > 1 ? `${things.slice(0, -1).join(', ')} or ${things.at(-1)}` : things[0]
+  return `hutch: ${endOf(cause, slots)}; its restrictions may have denied ${list}\n`
 }
 
 /** Figures of a program that failed by itself. */
@@ -109,7 +127,7 @@ const headlines: { [K in CauseKind]: Headline } = {
   'host-oom': (c, slots) => `${describeKills(c, slots)}; ${endOf(c, slots)}`,
   'fork-refused': (c, slots) => `${describeForks(c, slots)}; ${endOf(c, slots)}`,
   timeout: (c, slots) =>
-    `timed out after ${formatDuration(Number(c.limit?.value ?? 0))}${heldBy(c, slots)}: ${stopped(c, slots)}`,
+    `timed out after ${formatDuration(Number(c.limit?.value ?? 0))}${slots.held ?? heldBy(c, slots)}: ${stopped(c, slots)}`,
   'cpu-time': (c, slots) =>
     `${who(c)} used more than ${formatDuration(Number(c.limit?.value ?? 0))} of CPU time${c.end.signal === null ? `; ${endOf(c, slots)}` : ' and was killed'}`,
   throttled: (c) => `${who(c)} was throttled by cpu.max`,

@@ -115,7 +115,7 @@ const plain = (text: string) =>
   text
     .replace(/^ {2}(memory\.max|memory use|looked in|whose limit|pids\.max|victim).*\n/gm, '')
     .replace(/run it once (?:under hutch run )?with --memory \d+[MG]/, 'run it once with --memory N')
-    .replace(/^hutch: .* lists what its restrictions may have denied\n/gm, '')
+    .replace(/^hutch: .* its restrictions may have denied.*\n/gm, '')
     .replace(/killed \d+ ms later/, 'killed later')
     .replace(/(cannot run \S+): .*\(EACCES\)\n {2}remedy .*\n/, '$1: (EACCES)\n')
     .replace(/^.*(sh: )/gm, '$1')

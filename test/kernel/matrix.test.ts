@@ -1,27 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // One end, five ways to ask: run, a pool, a compiled file, the report, and why of the group. No way may contradict another. The table is printed.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, type expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, createPool, run, type StartOptions, why } from '../../src/index.ts'
 import { buildDirectory } from '../../src/system/native.ts'
+import { formatSize } from '../../src/text/units.ts'
 import type { Cause, CauseKind } from '../../src/verdict/cause.ts'
-import { cli } from '../cli/hutch.ts'
+import { cli, collect } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
 import { sampled } from '../sample.ts'
 
 const hog = `${buildDirectory}/bin/hutch hog`
-const work = mkdtempSync(`${tmpdir()}/hutch-matrix-`)
+const work = mkdtempSync('/var/tmp/hutch-matrix-')
 const file = `${work}/cached`
 writeFileSync(file, Buffer.alloc(24 * 2 ** 20))
 const table: string[][] = [['case', 'run', 'pool', 'compiled', 'report', 'why GROUP']]
 afterAll(() => {
   rmSync(work, { recursive: true })
+  rmSync(shared, { force: true })
   const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)))
   console.log(table.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')).join('\n'))
 })
+
+/** Files by which a job and its neighbour wait for each other. */
+const [ready, over] = [`${work}/ready`, `${work}/over`]
+/** Outside it is the host's, which has room. */
+const shared = '/dev/shm/hutch-test-matrix'
+const tool = `${work}/tool`
+writeFileSync(tool, '#!/bin/sh\n')
+chmodSync(tool, 0o755)
+/** A shell sets the memory limit of its own group. */
+const lower =
+  readHost().layout === 'v2'
+    ? `echo 24M > ${readHost().unified!.mount}$(sed -n 's/^0:://p' /proc/self/cgroup)/memory.max;`
+    : `echo 24M > ${readHost().v1.memory?.mount}$(sed -n 's/^.*:memory://p' /proc/self/cgroup)/memory.limit_in_bytes;`
 
 interface Case {
   title: string
@@ -36,10 +51,16 @@ interface Case {
   options?: StartOptions
   /** The same options of `hutch compile`. */
   flags?: string[]
+  /** What a neighbour does meanwhile, below the same group: it begins once `ready` exists, and makes `over` at its end. */
+  neighbour?: string
+  /** The shell in a group sets its own oom_score_adj: nobody else does. */
+  adjusted?: true
   /** What ended it, or happened without ending it. */
   kind: CauseKind
   side?: CauseKind
   level?: 'own' | 'ancestor'
+  /** Of the limit, at the end. */
+  value?: number
   /** Of a group, whose jobs' ends are not known: what happened in it; absent: nothing that a group tells of. */
   found?: CauseKind
 }
@@ -129,6 +150,63 @@ const cases: Case[] = [
   { title: 'a fault', script: 'kill -SEGV $$', kind: 'signal' },
 ]
 
+cases.push(
+  {
+    title: 'out of memory with nothing to kill',
+    script: 'exec tail /dev/zero',
+    only: 'v2',
+    own: tight,
+    options: { oomScoreAdj: -1000 },
+    flags: ['--oom-score-adj', '-1000'],
+    kind: 'oom',
+    level: 'own',
+    adjusted: true,
+    found: 'oom',
+  },
+  {
+    title: 'slowed by memory.high',
+    script: 'exec tail /dev/zero',
+    only: 'v2',
+    own: { 'memory.high': '16M', 'memory.max': '400M', 'memory.swap.max': 0 },
+    options: { timeout: 4000 },
+    flags: ['--timeout', '4s'],
+    kind: 'timeout',
+    side: 'slowed',
+    found: 'slowed',
+  },
+  {
+    title: 'killed at a limit that was lowered while it ran',
+    script: `${lower} exec ${hog} 60M`,
+    own: { 'memory.max': '200M' },
+    kind: 'oom',
+    level: 'own',
+    value: 24 * 2 ** 20,
+    found: 'oom',
+  },
+  {
+    title: '/dev/shm is full',
+    script: `exec head -c 3M /dev/zero > ${shared}`,
+    options: { mounts: [{ tmpfs: '/dev/shm:size=1M' }] },
+    flags: ['--tmpfs', '/dev/shm:size=1M'],
+    kind: 'space',
+  },
+  {
+    title: 'a program of the host that is not inside',
+    script: 'exit 127',
+    argv: [tool],
+    options: { sandbox: true },
+    flags: ['--sandbox'],
+    kind: 'not-inside',
+  },
+  {
+    title: "a neighbour's forks refused",
+    script: `: > ${ready}; while [ ! -e ${over} ]; do :; done; exit 1`,
+    above: { 'pids.max': 12 },
+    neighbour: 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done',
+    kind: 'exited',
+  },
+)
+
 let serial = 0
 
 test.for(sampled(cases, true).map((one) => [one.title, one] as const))(
@@ -146,14 +224,16 @@ test.for(sampled(cases, true).map((one) => [one.title, one] as const))(
     const { timeout, ...plan } = made.options ?? {}
     const options = { ...plan, limits, parent: parent.path } as StartOptions
     const [program, ...argv] = argvOf(made) as [string, ...string[]]
-    const alone = await run(program, argv, timeout === undefined ? options : { ...options, timeout })
+    const alone = await beside(made, parent, () =>
+      run(program, argv, timeout === undefined ? options : { ...options, timeout }),
+    )
     const pool = await createPool({ size: 1, plan: options })
-    const pooled = await pool
-      .run([program, ...argv], timeout === undefined ? {} : { timeout })
-      .finally(() => pool.close())
+    const pooled = await beside(made, parent, () =>
+      pool.run([program, ...argv], timeout === undefined ? {} : { timeout }),
+    ).finally(() => pool.close())
     const own = await Cgroup.create(`${above.path}/own`, { files: (made.own ?? {}) as never })
-    const found = inGroup(own, made)
-    const file = compiled(made, parent.path)
+    const found = await beside(made, above, () => inGroup(own, made))
+    const file = await beside(made, parent, () => compiled(made, parent.path))
     const row = [alone.cause, pooled.cause, file, why(alone).cause, found]
     table.push([title, ...row.map((cell) => ('text' in cell ? cell.text : cellOf(cell)))])
     const { expect } = context
@@ -163,17 +243,31 @@ test.for(sampled(cases, true).map((one) => [one.title, one] as const))(
   },
 )
 
+const joining = ({ directories }: Cgroup) =>
+  [...new Set(Object.values(directories))].map((at) => `echo 0 > ${at}/cgroup.procs;`).join(' ')
+
+/** Runs `job` with its neighbour beside it. */
+async function beside<Result>({ neighbour }: Case, above: Cgroup, job: () => Promise<Result>): Promise<Result> {
+  if (neighbour === undefined) return job()
+  for (const file of [ready, over]) rmSync(file, { force: true })
+  await using other = await Cgroup.create(`${above.path}/beside`)
+  const result = job()
+  while (!existsSync(ready)) await pause(10)
+  await collect('sh', ['-c', `${joining(other)} ${neighbour}`])
+  writeFileSync(over, '')
+  return result
+}
+
 /** The same script by a shell that nobody watches, and what the group tells then. */
-function inGroup(own: Cgroup, { script, flags }: Case): Cause {
-  const join = [...new Set(Object.values(own.directories))].map((at) => `echo 0 > ${at}/cgroup.procs`).join(';')
+async function inGroup(own: Cgroup, { script, flags, adjusted }: Case): Promise<Cause> {
+  const adjust = adjusted ? 'echo -1000 > /proc/self/oom_score_adj;' : ''
   const stop = flags?.includes('--timeout') ? Number.parseInt(flags.at(-1)!, 10) * 1000 : 2000
-  spawnSync('sh', ['-c', `${join}; ${script}`], {
-    stdio: 'ignore',
-    ...(flags && { timeout: Math.min(stop, 4000), killSignal: 9 }),
-  })
+  const shell = ['sh', '-c', `${joining(own)} ${adjust} ${script}`]
+  await collect('timeout', ['--signal', 'KILL', `${(flags ? Math.min(stop, 4000) : 30_000) / 1000}`, ...shell])
   return why(own.path).cause
 }
 
+/** What the job itself is. */
 const argvOf = ({ argv, script }: Case) => argv ?? ['sh', '-c', script]
 
 /** What a compiled file says, by its first line, and its status. */
@@ -181,22 +275,23 @@ interface Said {
   text: string
   kind: CauseKind
   side?: CauseKind
-  /** `above` is a group above, or the host. */
-  level?: 'own' | 'above'
+  level?: 'own' | 'ancestor'
+  /** Of a memory limit. */
+  value?: string | undefined
   count?: number
 }
 
-function compiled(made: Case, parent: string): Said {
+async function compiled(made: Case, parent: string): Promise<Said> {
   const output = `${work}/file`
   const { own = {}, flags = [] } = made
   const limits = Object.entries(own).flatMap(([name, value]) => ['--limit', `${name}=${value}`])
-  const none = limits.length === 0 ? ['--limit', 'none'] : limits
+  const none = limits.length === 0 && !flags.includes('--sandbox') ? ['--limit', 'none'] : limits
   execFileSync(process.execPath, [
     ...[cli, 'compile', '--output', output, '--parent', parent, ...none, ...flags, '--', ...argvOf(made)],
   ])
-  const { stderr, status, signal } = spawnSync(output, { encoding: 'utf8' })
+  const { stderr, status } = await collect(output, [])
   const line = stderr.split('\n').find((one) => one.startsWith('hutch: '))
-  return line === undefined ? { text: `status ${status ?? signal}`, kind: 'exited' } : parse(line.slice(7))
+  return line === undefined ? { text: `status ${status}`, kind: 'exited' } : parse(line.slice(7))
 }
 
 /** Of the first lines of compiled files one form each; `later`: the job went on, and ended for another reason. */
@@ -213,6 +308,8 @@ const forms: [form: RegExp, kind: CauseKind, side?: CauseKind][] = [
   [/^timed out after [\d.]+ m?s, throttled by cpu\.max in \d+ % of its periods: /, 'timeout', 'throttled'],
   [/^timed out after [\d.]+ m?s, slowed \d+ times? by memory\.high: /, 'timeout', 'slowed'],
   [/^timed out after [\d.]+ m?s: /, 'timeout'],
+  [/^\/dev\/shm was full; \S+ exited with status \d+$/, 'space'],
+  [/^\S+ is at \S+ on the host, but not inside$/, 'not-inside'],
   [/^\S+ used more CPU time than ulimit cpu \(\d+ s\); \S+ was killed by SIGKILL$/, 'ulimit'],
   [/^\S+ was killed by SIG[A-Z]+, which the program itself caused$/, 'signal'],
   [/^cannot run \S+: no such program \(ENOENT\)$/, 'exec-failed'],
@@ -229,7 +326,8 @@ function parse(text: string): Said {
         text,
         kind: later ? 'exited' : kind,
         ...(later ? { side: kind } : side && { side }),
-        ...(ofGroup && { level: text.includes('group above') ? 'above' : 'own' }),
+        ...(ofGroup && { level: /of a group above it, \S+, was reached/.test(text) ? 'ancestor' : 'own' }),
+        ...(kind === 'oom' && { value: /memory\.\S+ \((.*?)\)/.exec(text)?.[1] }),
         ...(count !== undefined && { count: Number(count) }),
       },
     ]
@@ -250,18 +348,20 @@ function cellOf(cause: Cause): string {
 
 type Expect = typeof expect
 
-function expectEnd(expect: Expect, cause: Cause, { kind, side, level }: Case): void {
+function expectEnd(expect: Expect, cause: Cause, { kind, side, level, value }: Case): void {
   expect([cause.kind, eventOf(cause, side)?.kind]).toEqual([kind, side])
   const limit = side === undefined ? cause.limit : eventOf(cause, side)!.limit
   if (level !== undefined) expect(limit?.level).toBe(level)
+  if (value !== undefined) expect(limit?.value).toBe(value)
 }
 
 /** A compiled file says the same as run: kind, side event, level, and how often. */
-function expectSaid(expect: Expect, { kind, side, level, count }: Said, cause: Cause, made: Case): void {
+function expectSaid(expect: Expect, { kind, side, level, count, value }: Said, cause: Cause, made: Case): void {
   const event = side === undefined ? cause : eventOf(cause, side)
   const { limit, counts } = event ?? {}
   expect([kind, side]).toEqual([cause.kind, made.side])
-  if (level !== undefined) expect(level).toBe(limit?.level === 'own' ? 'own' : 'above')
+  if (level !== undefined) expect(level).toBe(limit?.level)
+  if (value !== undefined) expect(value).toBe(formatSize(Number(limit?.value)))
   if (count !== undefined) expect(count).toBe(counts?.oomKills ?? counts?.forksRefused)
 }
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose memory limit killed in the job's group, by the rules of src/verdict/limits.ts. Asked after the end, and groups above are read only after a kill. */
+#include "compiled.h"
+
+/* A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
+#define IN_FLIGHT 65536
+
+static void set_value(struct memory_level *out, u64 limit, const char *without)
+{
+	out->value.length = 0;
+	add(&out->value, "");
+	if (limit)
+		add_size(&out->value, limit);
+	else
+		add(&out->value, without);
+}
+
+static u64 read_limit(const char *directory, size_t length)
+{
+	char text[64];
+	const char *at = text;
+	u64 limit;
+
+	if (!read_file_of(directory, length, "memory.max", text, sizeof text) &&
+	    !read_file_of(directory, length, "memory.limit_in_bytes", text, sizeof text))
+		return 0;
+	limit = parse_number(&at);
+	return limit >> 62 ? 0 : limit;
+}
+
+/* Without its path the group above is as good as unknown. */
+static void set_above(struct memory_level *out, const struct counts *c, u32 up)
+{
+	size_t length = c->memory_group ? c->memory_length : 0;
+
+	for (; up && length; up--)
+		length = parent_length(c->memory_group, length);
+	out->level = length ? LEVEL_ABOVE : LEVEL_UNKNOWN;
+	if (!length)
+		return;
+	add_quoted(&out->group, c->memory_group, length);
+	set_value(out, read_limit(c->memory_group, length), "unknown");
+}
+
+/* The kernel's log names the group; else the counts of the job's own group tell whether it was its limit. */
+void find_memory_level(const struct story *s, const struct counts *c, struct memory_level *out)
+{
+	static struct logged_kill kill;
+
+	out->group.length = 0;
+	add(&out->group, "");
+	set_value(out, c->limit, "no limit");
+	kill.level = LEVEL_UNKNOWN;
+	if (c->oom_kills)
+		read_last_kill(s->group, &kill);
+	out->level = kill.level;
+	if (kill.level == LEVEL_ABOVE)
+		set_above(out, c, kill.up);
+	else if (kill.level == LEVEL_BELOW)
+		add(&out->group, kill.below.bytes);
+	else if (kill.level == LEVEL_UNKNOWN && (c->own_ooms || c->hits || (c->limit && c->peak + IN_FLIGHT >= c->limit)))
+		out->level = LEVEL_OWN;
+}
