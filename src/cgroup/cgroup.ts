@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handle on a control group, the same on v2, hybrid and v1. Reads are synchronous; changes are promises, since the kernel may take its time.
+// The handle of a control group, the same on v2, hybrid and v1. Reads are synchronous. Changes return promises, because the kernel may take
+// time.
 import { EventEmitter, on } from 'node:events'
 import { fail } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
@@ -21,26 +22,30 @@ import { explainWrite } from './write-errors.ts'
 
 /** Options of `Cgroup.create`. */
 export interface CreateOptions {
-  /** In v2 names; cpu, io, memory and pids where the host has them, if not given. Those of `files` are added. */
+  /**
+   * Controllers by v2 name; by default cpu, io, memory and pids if the host has them. Controllers of `files` are added.
+   */
   controllers?: readonly string[]
   /** Files to set, in v2 names: `{ 'memory.max': '50M' }`. */
   files?: Partial<FileInputs> & { [file: `${string}.${string}`]: unknown }
-  /** The group below which it is made; from the root if it begins with a slash. */
+  /** The parent of the new group; an absolute path if it begins with a slash. */
   parent?: string
-  /** A group that is there already is taken as it is. */
+  /** Whether an existing group is used instead of being an error. False by default. */
   mayExist?: boolean
-  /** Processes in a group above it that keep that from handing controllers on are moved to a leaf there. */
+  /**
+   * Whether processes of a group above that prevent enabling controllers are moved to a leaf there. False by default.
+   */
   evacuate?: boolean
 }
 
 /**
- * A control group. `await using` kills what is in it and removes it at the end of the block.
+ * A control group. `await using` kills its processes and removes it at the end of the block.
  * @see https://docs.kernel.org/admin-guide/cgroup-v2.html
  */
 export class Cgroup {
-  /** From the root of the hierarchies, such as `/hutch/build`. */
+  /** The path from the root of the hierarchies, such as `/hutch/build`. */
   readonly path: string
-  /** Its directory in each hierarchy: `''` is the v2 tree, v1's by controller. */
+  /** The directory in each hierarchy: the key is `''` for the v2 tree, and the controller for v1. */
   readonly directories: { readonly [controller: string]: string }
   readonly #host: Host
 
@@ -84,7 +89,7 @@ export class Cgroup {
   }
 
   /**
-   * A group that is there: by its path, or by a name that only one has.
+   * Opens an existing group by its path, or by a unique name.
    * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
    */
   static open(name: string): Cgroup {
@@ -94,8 +99,8 @@ export class Cgroup {
   }
 
   /**
-   * A file's value, typed for every v2 file, also where v1 stands behind it: bytes and counts are numbers or
-   * `'max'`, keyed files are objects. A file that hutch does not know is its text.
+   * Returns a file's value, typed for every v2 file, also on v1. Bytes and counts are numbers or `'max'`; keyed files are objects. An
+   * unknown file is returned as text.
    * @throws CGROUP_FILE_INVALID, CGROUP_FILE_MISSING, CGROUP_REFUSED
    */
   get<F extends keyof FileValues>(file: F): FileValues[F]
@@ -106,7 +111,7 @@ export class Cgroup {
     return words ? parseValue(words, text) : text
   }
 
-  /** A file's text as the kernel writes it, without the last newline. @throws as `get` */
+  /** Returns a file's text as the kernel writes it, without the last newline. @throws as `get` */
   read(file: string): string {
     return readFile(this, parseFileName(file, 'the file'))
   }
@@ -122,12 +127,14 @@ export class Cgroup {
     await assignFiles(this, [[file, value]], options)
   }
 
-  /** What the group and all below it use. A figure that the host does not give is absent. */
+  /** Returns what the group and its descendants use. A figure that the host does not give is absent. */
   stats(): GroupStats {
     return readStats([this])[0]!
   }
 
-  /** How long its tasks stalled for want of CPU, memory and I/O; empty without a v2 tree or PSI. */
+  /**
+   * Returns how long the group's tasks waited for CPU, memory and I/O. Returns an empty object without a v2 tree or PSI.
+   */
   pressure(): GroupPressure {
     return readPressures([this])[0]!
   }
@@ -156,8 +163,8 @@ export class Cgroup {
   }
 
   /**
-   * Moves processes into the group, with all their threads.
-   * @throws CGROUP_WRITE_REFUSED: no such process (ESRCH), a group that hands controllers to children (EBUSY), …
+   * Moves processes, with all their threads, into the group.
+   * @throws CGROUP_WRITE_REFUSED: no such process (ESRCH), a group that enables controllers for children (EBUSY), …
    */
   async add(...pids: number[]): Promise<void> {
     await this.#move(pids, 'cgroup.procs')
@@ -185,24 +192,28 @@ export class Cgroup {
       }
   }
 
-  /** Kills all processes in it and below it, and waits until they are gone. Frozen ones too. @throws CGROUP_REFUSED */
+  /**
+   * Kills all processes of the group and its descendants, also frozen ones, and waits until they have ended. @throws CGROUP_REFUSED
+   */
   async kill(): Promise<void> {
     await killPlace(this)
   }
 
-  /** Stops all tasks in it and below it, and waits until they have stopped. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+  /**
+   * Freezes all tasks of the group and its descendants, and waits until they are frozen. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED
+   */
   async freeze(): Promise<void> {
     await freezePlace(this, true)
   }
 
-  /** Lets them run again. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+  /** Thaws the group. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
   async thaw(): Promise<void> {
     await freezePlace(this, false)
   }
 
   /**
-   * Has the kernel take memory back from it: bytes, or a text such as `'50M'`. Linux 5.19 on; v1 takes back all it can.
-   * False when less could be had. @throws OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED
+   * Reclaims memory from the group: bytes, or a text such as `'50M'`. Needs Linux 5.19; v1 reclaims as much as possible.
+   * Returns false if less could be reclaimed. @throws OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED
    */
   async reclaim(amount: number | string): Promise<boolean> {
     const bytes = parseSize(amount)
@@ -221,17 +232,17 @@ export class Cgroup {
     return true
   }
 
-  /** The groups right below, by name. */
+  /** Returns the names of the child groups. */
   children(): Cgroup[] {
     return childPlaces(this).map((place) => new Cgroup(this.#host, place))
   }
 
-  /** Ids of the processes in the group itself; 0 for one of another pid namespace. */
+  /** Returns the process ids in the group itself; 0 for a process of another pid namespace. */
   processes(): number[] {
     return this.#ids('cgroup.procs')
   }
 
-  /** Ids of the threads in the group itself. */
+  /** Returns the thread ids in the group itself. */
   threads(): number[] {
     return this.#ids(this.directories[''] === undefined ? 'tasks' : 'cgroup.threads')
   }
@@ -245,14 +256,16 @@ export class Cgroup {
   }
 
   /**
-   * Gives the group to a user, who may then make groups below it and move processes among them, but not lift its limits.
+   * Delegates the group to a user, who can then create groups below it and move processes among them, but not change its limits.
    * @throws CGROUP_REFUSED
    */
   async delegate(uid: number, gid: number): Promise<void> {
     delegatePlace(this, uid, gid)
   }
 
-  /** Removes the group; `recursive`: those below it too; `kill`: what runs in them first. @throws CGROUP_REFUSED */
+  /**
+   * Removes the group. `recursive`: its descendants too; `kill`: kills their processes first. @throws CGROUP_REFUSED
+   */
   async remove({ recursive = false, kill = false }: { recursive?: boolean; kill?: boolean } = {}): Promise<void> {
     if (kill) await this.kill()
     await removePlace(this, recursive)

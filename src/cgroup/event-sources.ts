@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a group's events come from: the files that count them, pressure triggers, v1 eventfds.
+// The sources of a group's events: files with counters, pressure triggers, v1 eventfds.
 import { fail } from '../errors/errors.ts'
 import { errnoName } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
@@ -9,7 +9,7 @@ import type { Place } from './group-paths.ts'
 import { parseFlat } from './stats.ts'
 import { explainWrite } from './write-errors.ts'
 
-/** One thing that the kernel did to a group. */
+/** An event of a group. */
 export interface GroupEvent {
   /** Milliseconds since the epoch. */
   at: number
@@ -21,9 +21,9 @@ export interface GroupEvent {
   file: string
   /** The file's key (populated, frozen, oom, oom_kill, max, high, …), `some` or `full` for pressure, `created`, `removed`. */
   kind: string
-  /** How many of them since the last event of this kind; for populated and frozen the new state, 0 or 1. */
+  /** Number of events since the last one of this kind; for populated and frozen the new state, 0 or 1. */
   count: number
-  /** How many in the group's life; absent where the kernel does not count them. */
+  /** Total in the group's life; absent if the kernel does not count it. */
   total?: number
 }
 
@@ -32,11 +32,11 @@ export interface PressureTrigger {
   resource: 'cpu' | 'memory' | 'io'
   kind: 'some' | 'full'
   stallUsec: number
-  /** 500 ms to 10 s; without root a multiple of 2 s. */
+  /** The window: 500 ms to 10 s; without root a multiple of 2 s. */
   windowUsec: number
 }
 
-/** `memory:some:150ms/1s` as a trigger. @throws OPTION_INVALID */
+/** Parses a trigger such as `memory:some:150ms/1s`. @throws OPTION_INVALID */
 export function parseTrigger(text: string, origin: string): PressureTrigger {
   const [, resource, kind = 'some', stall, window = '1s'] =
     /^(cpu|memory|io)(?::(some|full))?:([^/]+)(?:\/(.+))?$/.exec(text) ?? []
@@ -55,38 +55,38 @@ export function parseTrigger(text: string, origin: string): PressureTrigger {
   }
 }
 
-/** Files with a state rather than counts. */
+/** Files with a state instead of counters. */
 const states = new Set(['populated', 'frozen'])
 
-/** An event of now. */
+/** Returns an event with the current time. */
 export function makeEvent(place: Place, file: string, kind: string, count: number, total?: number): GroupEvent {
   return { at: Date.now(), group: place.path, file, kind, count, ...(total !== undefined && { total }) }
 }
 
-/** What watches one group. */
+/** The sources of one group. */
 export interface Sources {
   /** Emits what has changed since the last sample. */
   read: () => void
   close: () => void
 }
 
-/** What to watch, and whom to tell. */
+/** The groups to watch, and the listener. */
 export interface Watch {
-  /** Each group tells of itself only, since those below it are watched too. */
+  /** Each group reports only its own events, because its descendants are watched too. */
   local: boolean
   pressure: readonly PressureTrigger[]
   emit: (event: GroupEvent) => void
-  /** The kernel says that these counts changed. */
+  /** Called when the kernel reports a change of these counters. */
   changed: (read: () => void) => void
 }
 
-/** Everything that tells of one group. */
+/** Opens all sources of one group. */
 export function openSources(place: Place, { local, pressure, emit, changed }: Watch, late: boolean): Sources {
   const closers: (() => void)[] = []
   const readers: (() => void)[] = []
   try {
     for (const [directory, file] of eventFiles(place, local)) {
-      // a group that came up while we watch has all of its history ahead
+      // all counts of a group created during the watch are new
       const read = counter(place, directory, file, emit, late)
       const stop = watchPath(`${directory}/${file}`, () => changed(read))
       if (stop) closers.push(stop)
@@ -115,7 +115,10 @@ export function openSources(place: Place, { local, pressure, emit, changed }: Wa
   }
 }
 
-/** The files of a group that count events. With every group watched, each tells of itself (.local); else of all below it too. */
+/**
+ * Returns the files of a group that count events. If every group is watched, each reports only its own (.local); otherwise it includes its
+ * descendants.
+ */
 function eventFiles(place: Place, local: boolean): [directory: string, file: string][] {
   const found: [string, string][] = []
   for (const directory of new Set(Object.values(place.directories))) {
@@ -128,7 +131,7 @@ function eventFiles(place: Place, local: boolean): [directory: string, file: str
   return found
 }
 
-/** What to call when a file of counts may have changed: emits the differences. */
+/** Returns a function to call when a file of counters may have changed: it emits the differences. */
 function counter(
   place: Place,
   directory: string,
@@ -138,7 +141,7 @@ function counter(
 ): () => void {
   const name = file.replace(/\.local$/, '')
   let before: { [key: string]: number } = {}
-  /** A group that is gone was empty before. */
+  /** A removed group was empty before. */
   const read = () => {
     const text = readGroupFile(directory, file)
     return text === undefined && name === 'cgroup.events' ? { populated: 0, frozen: 0 } : parseFlat(text)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The type of every v2 file's value: what reading gives (FileValues) and what writing takes (FileInputs). The catalogue has the same names; a test compares them.
+// The types of every v2 file's value: FileValues for reads, FileInputs for writes. The catalogue has the same names; a test compares them.
 import type { Limit } from '../text/units.ts'
 import type { memoryStatKeys } from './controllers/memory-stat.ts'
 import type { Flat, Nested, Pressure, Quota } from './value-read.ts'
 
-/** Figures by name; one that this kernel does not give is absent. */
+/** Figures by name; a figure that this kernel does not give is absent. */
 type Figures<Key extends string> = { [key in Key]?: number }
 
 /** Figures by device, adapter or node, then by name. */
@@ -16,19 +16,19 @@ type LimitsBy<Key extends string> = { [line: string]: { [key in Key]?: Limit } }
 /** Bytes, also as `50M`; `max` for no limit. */
 export type SizeInput = number | string
 
-/** On or off; the kernel's 1 and 0 are taken too. */
+/** On or off; the kernel's 1 and 0 are accepted too. */
 type FlagInput = boolean | 0 | 1
 
-/** One process or thread by its id, or several. */
+/** One process or thread id, or several. */
 type PidsInput = number | readonly number[]
 
-/** CPUs or memory nodes as numbers, or as the kernel writes them: `0-3,6`. */
+/** CPUs or memory nodes as numbers, or in the kernel's format: `0-3,6`. */
 type ListInput = readonly number[] | string
 
-/** A weight for all devices, by device, or as the kernel writes it: `8:0 200`. */
+/** A weight for all devices, by device, or in the kernel's format: `8:0 200`. */
 type WeightInput = number | string | { readonly [device: string]: number | 'default' }
 
-/** memory.stat, each key if this kernel has it. */
+/** The keys of memory.stat; each is absent if this kernel lacks it. */
 export type MemoryStat = Figures<keyof typeof memoryStatKeys>
 
 /** Counts of memory.events. */
@@ -48,14 +48,14 @@ export type CpuStat = Figures<
   | 'burst_usec'
 >
 
-/** io.stat of one device; the kernel adds figures of io.latency and of the cost model where these are on. */
+/** io.stat of one device. The kernel adds figures of io.latency and of the cost model if these are enabled. */
 export type IoStat = Figures<'rbytes' | 'wbytes' | 'rios' | 'wios' | 'dbytes' | 'dios'> & Nested[string]
 
 type IoLimit = 'rbps' | 'wbps' | 'riops' | 'wiops'
 type RdmaResource = 'hca_handle' | 'hca_object'
 type RdmaEvent = `${RdmaResource}.${'max' | 'alloc_fail'}`
 
-/** What reading a kernel file gives. */
+/** The value that reading a kernel file returns. */
 export interface FileValues {
   'cgroup.procs': number[]
   'cgroup.threads': number[]
@@ -155,7 +155,7 @@ export interface FileValues {
   'dmem.capacity': Flat
 }
 
-/** What writing a kernel file takes. Text is taken as the kernel takes it, with sizes such as `50M` written out. */
+/** The value that writing a kernel file accepts. A text is passed to the kernel, with sizes such as `50M` converted. */
 export interface FileInputs {
   'cgroup.procs': PidsInput
   'cgroup.threads': PidsInput
@@ -173,7 +173,7 @@ export interface FileInputs {
 
   'cpu.weight': number
   'cpu.weight.nice': number
-  /** A number is CPUs: 0.5 is 50000 of 100000 µs. */
+  /** A number of CPUs: 0.5 is 50000 of 100000 µs. */
   'cpu.max': number | string | { readonly quota: Limit; readonly period?: number }
   'cpu.max.burst': number
   'cpu.idle': FlagInput
@@ -198,7 +198,7 @@ export interface FileInputs {
   'memory.low': SizeInput
   'memory.high': SizeInput
   'memory.max': SizeInput
-  /** Bytes; `50M swappiness=60` too. */
+  /** Bytes; also `50M swappiness=60`. */
   'memory.reclaim': SizeInput
   'memory.oom.group': FlagInput
   'memory.swap.peak': 0
@@ -217,6 +217,6 @@ export interface FileInputs {
   'dmem.min': string | { readonly [region: string]: SizeInput }
 }
 
-/** A v2 file that can be read, and one that can be written. */
+/** The names of v2 files that can be read, and of those that can be written. */
 export type ReadableFile = keyof FileValues
 export type WritableFile = keyof FileInputs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What groups use, as one shape for v2 and v1: a figure that the host does not give is absent, never 0.
+// Statistics of groups, in one form for v2 and v1. A figure that the host does not give is absent, never 0.
 import { type CpuStats, parseCpu } from './cpu.ts'
 import { openReader, readMany } from './files.ts'
 import type { Place } from './group-paths.ts'
@@ -7,23 +7,23 @@ import { parseMemory } from './memory.ts'
 import { parsePids } from './pids.ts'
 import { type Figures, findFlat, parseNumber, parsePressure } from './stats.ts'
 
-/** Bytes, microseconds and counts of one group and all below it. */
+/** Bytes, microseconds and counts of one group and its descendants. */
 export interface GroupStats {
-  /** Whether a process is in it or below it; only where there is a v2 tree. */
+  /** Whether the group or a descendant has processes; only with a v2 tree. */
   populated?: boolean
   frozen?: boolean
   memory?: {
     current: number
-    /** Most at once; from Linux 5.19 on on v2. */
+    /** The peak; on v2 since Linux 5.19. */
     peak?: number
-    /** current less what the kernel can drop at once (inactive_file): what Docker and Kubernetes show. */
+    /** current minus what the kernel can drop at once (inactive_file): the figure of Docker and Kubernetes. */
     workingSet?: number
     anon?: number
     file?: number
     swap?: number
     /** Processes killed by the OOM killer. */
     oomKills?: number
-    /** How often memory.max stood in the way. */
+    /** How often memory.max was reached. */
     limitHits?: number
   }
   cpu?: CpuStats
@@ -47,7 +47,7 @@ const memoryFiles = {
 }
 const pidsFiles = ['pids.current', 'pids.peak', 'pids.events']
 
-/** The files that tell, by the hierarchy's key, on a pure v2 host and beside v1. */
+/** The files to read, by the hierarchy's key, on a pure v2 host and beside v1. */
 const unifiedFiles = ['cgroup.events', 'cpu.stat', ...memoryFiles.v2, 'io.stat', ...pidsFiles]
 const legacyFiles: { [controller: string]: string[] } = {
   memory: memoryFiles.v1,
@@ -58,14 +58,14 @@ const legacyFiles: { [controller: string]: string[] } = {
   freezer: ['freezer.state'],
 }
 
-/** Looks again and again at what the same groups use. */
+/** Reads the use of the same groups repeatedly. */
 export interface StatsReader {
-  /** In the groups' order; a group that is gone has no figures. */
+  /** Returns the statistics in the groups' order; a removed group has no figures. */
   read(): GroupStats[]
   close(): void
 }
 
-/** Keeps the files open, where the process may have so many. */
+/** Opens a reader that keeps the files open, if the process may have so many. */
 export function openStats(places: readonly Place[]): StatsReader {
   const parts = figureFiles(places, statsFiles).map(({ key, members, directories, files }) => ({
     key,
@@ -84,12 +84,12 @@ export function openStats(places: readonly Place[]): StatsReader {
   }
 }
 
-/** Statistics of many groups, in one native call a hierarchy. */
+/** Returns the statistics of many groups, with one native call for each hierarchy. */
 export function readStats(places: readonly Place[]): GroupStats[] {
   return readFigures(places, statsFiles).map(parseGroupStats)
 }
 
-/** Pressure of many groups; empty where the kernel does not count it. */
+/** Returns the pressure of many groups; empty if the kernel does not count it. */
 export function readPressures(places: readonly Place[]): GroupPressure[] {
   const resources = ['cpu', 'memory', 'io', 'irq'] as const
   const files = resources.map((name) => `${name}.pressure`)
@@ -103,12 +103,12 @@ export function readPressures(places: readonly Place[]): GroupPressure[] {
   )
 }
 
-/** Which files tell, in the hierarchy `key`, beside the others that a group is in. */
+/** Returns the files to read in the hierarchy `key`, given the group's other hierarchies. */
 type FilesOf = (key: string, keys: ReadonlySet<string>) => readonly string[]
 
 function statsFiles(key: string, keys: ReadonlySet<string>): readonly string[] {
   if (key === '') return keys.size === 1 ? unifiedFiles : ['cgroup.events', 'cpu.stat']
-  // the v2 tree counts time for all, cheaper
+  // the v2 tree counts time for all hierarchies, at a lower cost
   if (key === 'cpuacct' && keys.has('')) return []
   return legacyFiles[key] ?? []
 }

@@ -22,14 +22,16 @@ import {
 import { formatRaw } from './value-read.ts'
 import { explainRead } from './write-errors.ts'
 
-/** One write that is to be made. */
+/** One pending write. */
 export interface FileWrite {
   directory: string
   file: string
   value: string
 }
 
-/** Where a file is as it stands, if anywhere: its v2 name in the v2 tree, or its v1 name in that controller's hierarchy. */
+/**
+ * Returns where a file exists without translation, if anywhere: its v2 name in the v2 tree, or its v1 name in that controller's hierarchy.
+ */
 export function directoryOf(place: Place, file: string): string | undefined {
   const unified = place.directories['']
   const controller = controllerOf(file)
@@ -49,7 +51,7 @@ function hasLegacy(place: Place): boolean {
   return Object.keys(place.directories).some((key) => key !== '')
 }
 
-/** Whether the name has to be translated: a v2 name whose controller is on v1 here. */
+/** Returns whether the name needs translation: a v2 name whose controller is on v1 here. */
 function isTranslated(place: Place, file: string): boolean {
   const controller = controllerOf(file)
   if (!file.includes('.')) return false
@@ -58,7 +60,7 @@ function isTranslated(place: Place, file: string): boolean {
   return hasLegacy(place) && describeFile(file, 'v2') !== undefined && !isPlain(place, file)
 }
 
-/** The same name in both versions, such as pids.max. */
+/** Returns whether both versions have the same name, such as pids.max. */
 function isPlain(place: Place, file: string): boolean {
   const directory = place.directories[controllerOf(file)]
   return directory !== undefined && describeFile(file, 'v1') !== undefined && describeFile(file, 'v2')?.v1 === undefined
@@ -78,7 +80,7 @@ export function readFile(place: Place, file: string): string {
   if (directory === undefined) throw missing(place, file)
   const { text, errno } = tryRead(directory, file)
   if (errno !== undefined) throw explainRead(directory, file, errno)
-  // a group may be frozen by either hierarchy
+  // either hierarchy may have frozen the group
   const { freezer } = place.directories
   if (file === 'cgroup.freeze' && text === '0' && freezer !== undefined)
     return readLegacy(file, (_, name) => readGroupFile(freezer, name)) ?? text
@@ -101,7 +103,7 @@ function missing(place: Place, file: string) {
   })
 }
 
-/** Whether v1 has the same thing under another name. */
+/** Returns whether v1 has an equivalent under another name. */
 function isOnLegacy(file: string): boolean {
   return describeFile(file, 'v2')?.v1 !== undefined
 }
@@ -119,7 +121,9 @@ export function planFreeze({ directories }: Place, frozen: boolean): FileWrite[]
   ]
 }
 
-/** The writes that set a file, in an order in which the kernel takes them. @throws CGROUP_LIMIT_UNSUPPORTED, CGROUP_FILE_MISSING */
+/**
+ * Returns the writes that set a file, in an order that the kernel accepts. @throws CGROUP_LIMIT_UNSUPPORTED, CGROUP_FILE_MISSING
+ */
 export function planWrites(place: Place, file: string, value: string): FileWrite[] {
   if (file === 'cgroup.freeze' && place.directories.freezer !== undefined) return planFreeze(place, value === '1')
   if (!isTranslated(place, file)) {
@@ -128,11 +132,11 @@ export function planWrites(place: Place, file: string, value: string): FileWrite
     return [{ directory, file, value }]
   }
   const memory = place.directories.memory
-  // a sum is to be made of it, so 10M has to be bytes
+  // the values are added, so 10M must be converted to bytes
   const swap = file === 'memory.swap.max' ? parseSize(value) : undefined
   const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
   const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
-  // v1 counts swap together with memory: each is kept when the other is set
+  // v1 counts swap together with memory: setting one keeps the other
   const kept = 'memory.max as it is'
   if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: kept })
   const writes = translateLimits(limits).filter(({ origin }) => origin !== kept)
@@ -170,16 +174,18 @@ export function planRaw(place: Place, file: string, text: string): FileWrite[] {
     )
 }
 
-/** A file's text as a drop-in tells it: cpu.weight by libcgroup's proportion. @throws as `readFile` */
+/** Returns a file's text in a drop-in's form: cpu.weight by libcgroup's proportion. @throws as `readFile` */
 export function readRawFile(place: Place, file: string): string {
   if (file !== 'cpu.weight' || !isTranslated(place, file)) return readFile(place, file)
   return String(proportionalWeight(Number(readFile(place, 'cpu.shares'))))
 }
 
-/** What v1 calls no limit: the largest number of whole pages. */
+/** v1's value for no limit: the largest number of whole pages. */
 const unlimited = 2 ** 62
 
-/** v1: the sum of memory and swap moves along with memory; whichever grows must come so that the sum is never the smaller one. */
+/**
+ * v1: the sum of memory and swap changes with memory. The growing one is written first, so that the sum is never below memory.
+ */
 function keepSwap(directory: string, writes: FileWrite[], value: string): FileWrite[] {
   const before = Number(readGroupFile(directory, 'memory.limit_in_bytes'))
   const both = Number(readGroupFile(directory, 'memory.memsw.limit_in_bytes'))
@@ -208,18 +214,20 @@ export function planFile(place: Place, file: string, value: unknown, force = fal
   return writes
 }
 
-/** How a file is set. */
+/** How to set a file. */
 export interface SetOptions {
-  /** Also what would kill or strand processes. */
+  /** Allows writes that would kill or strand processes. */
   force?: boolean
-  /** cgroup.subtree_control: processes that are in the way are moved to a leaf of the group first. */
+  /** cgroup.subtree_control: first moves processes that prevent it to a leaf of the group. */
   evacuate?: boolean
 }
 
-/** A file and its value, as `planFile` takes them. */
+/** A file and its value, as in `planFile`. */
 export type Assignment = readonly [file: string, value: unknown]
 
-/** Sets files in this order, all or none. @throws as `planFile`, CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED, CGROUP_NOT_RESTORED */
+/**
+ * Sets files in this order, all or none. @throws as `planFile`, CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED, CGROUP_NOT_RESTORED
+ */
 export async function assignFiles(place: Place, files: readonly Assignment[], options: SetOptions = {}): Promise<void> {
   await orNone(async (journal) => {
     for (const [file, value] of files) await assignFile(place, file, value, options, journal)

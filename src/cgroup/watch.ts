@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens to groups, as it happens: inotify on the files that count events and on the directories. Nothing is polled.
+// Reports events of groups as they happen: inotify on the files with counters and on the directories. It does not poll.
 import {
   type GroupEvent,
   makeEvent,
@@ -11,14 +11,14 @@ import {
 import { isGroup, readFileNames, watchPath } from './files.ts'
 import { childPlaces, type Place } from './group-paths.ts'
 
-/** What to watch besides the groups' own event files. */
+/** What to watch in addition to the groups' own event files. */
 export interface WatchOptions {
-  /** Groups below, also those that are made later. Each then tells of its own events only. */
+  /** Includes descendants, also those created later. Each group then reports only its own events. */
   recursive?: boolean
   pressure?: readonly PressureTrigger[]
 }
 
-/** After a burst all counts are read once more: a full inotify queue drops what it can't hold, and v1 tells before it counts. */
+/** After a burst all counters are read again: a full inotify queue drops events, and v1 notifies before it counts. */
 const settleMs = 250
 
 /**
@@ -78,7 +78,7 @@ export function watchPlaces(
     for (const directory of new Set(Object.values(place.directories))) watchDirectory(directory)
     for (const child of childPlaces(place)) enter(child, late)
   }
-  /** One watch a directory, whichever groups below it are of interest. It tells of changes of files, too. */
+  /** One watch for each directory, whichever groups below it are of interest. It also reports changes of files. */
   const watchDirectory = (directory: string) => {
     if (directories.has(directory)) return
     const files = new Set(readFileNames(directory))

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happened between two looks, by the second: pure.
+// Computes rates between two samples, in units a second; pure.
 import type { GroupSample, Pressure, Snapshot } from './sample.ts'
 
-/** Of one group, between two looks. What one of them does not have, or what began anew, is undefined. */
+/** Rates of one group between two samples. A figure that one sample lacks, or a restarted counter, is undefined. */
 export interface GroupRates {
   /** CPUs in use: 1.5 is one and a half. */
   cpus: number | undefined
   userCpus: number | undefined
   systemCpus: number | undefined
-  /** Share of the quota periods in which it was stopped: 0 to 1. */
+  /** Share of quota periods in which it was throttled: 0 to 1. */
   throttled: number | undefined
   readBytes: number | undefined
   writtenBytes: number | undefined
   /** Operations. */
   reads: number | undefined
   writes: number | undefined
-  /** Processes killed by the OOM killer, in all. */
+  /** Total number of processes killed by the OOM killer. */
   oomKills: number | undefined
-  /** How often it was throttled for memory.high, in all. */
+  /** Total number of times it was throttled for memory.high. */
   memoryHighEvents: number | undefined
-  /** Share of the time in which some task waited: 0 to 1. */
+  /** Share of the time in which at least one task waited: 0 to 1. */
   cpuStalled: number | undefined
   memoryStalled: number | undefined
   ioStalled: number | undefined
 }
 
-/** For each group that both have. */
+/** Returns the rates of each group that is in both samples. */
 export function rates(before: Snapshot, after: Snapshot): Map<string, GroupRates> {
   const seconds = (after.time - before.time) / 1000
   const found = new Map<string, GroupRates>()
@@ -37,7 +37,7 @@ export function rates(before: Snapshot, after: Snapshot): Map<string, GroupRates
   return found
 }
 
-/** Of one group, between two looks that are so many seconds apart. */
+/** Returns the rates of one group between two samples, given the seconds between them. */
 export function rateOf(then: GroupSample, now: GroupSample, seconds: number): GroupRates {
   const perSecond = (key: keyof GroupSample, unit = 1) => scale(difference(then[key], now[key]), seconds * unit)
   const io = (key: 'readBytes' | 'writtenBytes' | 'reads' | 'writes') =>
@@ -65,7 +65,7 @@ export function rateOf(then: GroupSample, now: GroupSample, seconds: number): Gr
   }
 }
 
-/** A counter that went back belongs to another group of the same name. */
+/** A counter that decreased belongs to another group of the same name. */
 function difference(then: unknown, now: unknown): number | undefined {
   return typeof then === 'number' && typeof now === 'number' && now >= then ? now - then : undefined
 }
@@ -74,7 +74,7 @@ function scale(value: number | undefined, by: number): number | undefined {
   return value === undefined ? undefined : value / by
 }
 
-/** Over all devices. A device shows up with its first operation. */
+/** Sums over all devices. A device appears with its first operation. */
 export function sumIo({ io }: GroupSample, key: 'readBytes' | 'writtenBytes' | 'reads' | 'writes'): number | undefined {
   if (io === undefined) return undefined
   let sum = 0

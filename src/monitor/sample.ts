@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one look tells of one group, as plain values under v2's names: cgroup-v2.rst; cgroup-v1/ for what stands in for them.
+// The sample of one group, as plain values under v2's names: cgroup-v2.rst; cgroup-v1/ for v1's equivalents.
 
-/** How long tasks waited: share of the last ten seconds in percent, and microseconds in all (accounting/psi.rst). */
+/** How long tasks waited: percent of the last ten seconds, and total microseconds (accounting/psi.rst). */
 export interface Stall {
   avg10: number
   totalUsec: number
@@ -21,15 +21,15 @@ export interface DeviceIo {
   writes: number
 }
 
-/** One group and all below it. A figure that the host does not give is undefined, never 0. */
+/** One group and its descendants. A figure that the host does not give is undefined, never 0. */
 export interface GroupSample {
-  /** Whether a process is in it or below it. */
+  /** Whether the group or a descendant has processes. */
   populated: boolean | undefined
   frozen: boolean | undefined
   cpuUsec: number | undefined
   userUsec: number | undefined
   systemUsec: number | undefined
-  /** Quota periods that went by, those in which it was stopped, and for how long. */
+  /** Elapsed quota periods, throttled periods, and throttled time. */
   periods: number | undefined
   throttledPeriods: number | undefined
   throttledUsec: number | undefined
@@ -39,20 +39,20 @@ export interface GroupSample {
   memoryMax: number | 'max' | undefined
   /** v2 alone. */
   memoryHigh: number | 'max' | undefined
-  /** How often it, or a group below, was slowed for being above memory.high. v2 alone. */
+  /** How often the group or a descendant was throttled for exceeding memory.high. v2 only. */
   memoryHighEvents: number | undefined
   memoryPeak: number | undefined
-  /** memory less what the kernel can drop at once (inactive_file): what Docker and Kubernetes show. */
+  /** memory minus what the kernel can drop at once (inactive_file): the figure of Docker and Kubernetes. */
   workingSet: number | undefined
   anon: number | undefined
   file: number | undefined
   swap: number | undefined
   swapMax: number | 'max' | undefined
   oomKills: number | undefined
-  /** Tasks, threads counted. */
+  /** Tasks, including threads. */
   pids: number | undefined
   pidsMax: number | 'max' | undefined
-  /** How often a fork was refused for pids.max. */
+  /** Number of forks refused by pids.max. */
   pidsRefused: number | undefined
   /** By device: `8:0`. */
   io: { readonly [device: string]: DeviceIo } | undefined
@@ -61,9 +61,9 @@ export interface GroupSample {
   ioPressure: Pressure | undefined
 }
 
-/** All groups at one time, by path from the root; a group stands behind the one it is in. */
+/** All groups at one time, by path from the root; a group comes after its parent. */
 export interface Snapshot {
-  /** Milliseconds since 1970, by a clock that never goes back. */
+  /** Milliseconds since 1970, by a monotonic clock. */
   time: number
   groups: ReadonlyMap<string, GroupSample>
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All groups of the machine, whoever made them, looked at again and again: over all hierarchies, merged by path.
+// Samples all groups of the machine, whichever program created them, in all hierarchies, merged by path.
 
 import { type Follower, openFollower } from '../cgroup/changed-files.ts'
 import { listGroups, splitGroups } from '../cgroup/files.ts'
@@ -10,11 +10,11 @@ import { type Draft, emptyDraft, makeSample } from './raw-sample.ts'
 import type { GroupSample, Snapshot } from './sample.ts'
 import { findSources, readCounts, type Source } from './sources.ts'
 
-/** An open look at all groups; `close` ends it. */
+/** An open sampler; `close` ends it. */
 export interface Survey {
   /**
-   * How all groups stand now. What has not changed since the last call is the same object. Of a group in which nothing
-   * happens, limits and pressure may be 10 seconds old, unless `full` is true.
+   * Returns the current state of all groups. What has not changed since the last call is the same object. Limits and pressure of an idle
+   * group may be 10 seconds old, unless `full` is true.
    */
   sample(full?: boolean): Snapshot
   close(): void
@@ -24,7 +24,7 @@ interface Group {
   draft: Draft
   sample: GroupSample
   changed: boolean
-  /** In which hierarchies it is: bit n for the source n. */
+  /** The hierarchies that contain it: bit n for the source n. */
   where: number
   followed: [followed: Followed, slot: number][]
 }
@@ -40,9 +40,9 @@ interface Hierarchy {
   source: Source
   list: string
   paths: string[]
-  /** Of groups, when they were listed last. */
+  /** Number of groups at the last listing. */
   count: string | undefined
-  /** A file is not there any more: perhaps its group is not either. */
+  /** A file is gone; its group may be gone too. */
   vanished: boolean
   alone: Followed | undefined
   besideUnified: Followed | undefined
@@ -68,10 +68,10 @@ export function openSurvey(host: Host = readHost()): Survey {
       const changed = listAll(hierarchies, looks)
       if (changed || looks === 0) groups = mergeGroups(hierarchies, groups)
       looks++
-      // rates are only as good as this is near to the reading
+      // rates are only as accurate as the time between this and the reads
       const time = performance.timeOrigin + performance.now()
       lookAtAll(hierarchies, full)
-      // on v1 a group that went is found by its files: the kernel counts it as long as some of its memory is in use
+      // on v1 a removed group is found through its files: the kernel counts it while some of its memory is in use
       if (hierarchies.some(({ vanished }) => vanished) && listAll(hierarchies, looks)) {
         const known = groups
         groups = mergeGroups(hierarchies, known)
@@ -139,7 +139,7 @@ function listAll(hierarchies: readonly Hierarchy[], looks: number): boolean {
   return changed
 }
 
-/** Whether the list is another than before. */
+/** Whether the list has changed. */
 function listAnew(hierarchy: Hierarchy): boolean {
   const list = listGroups(hierarchy.source.mount)
   if (list === hierarchy.list) return false
@@ -148,13 +148,13 @@ function listAnew(hierarchy: Hierarchy): boolean {
   return true
 }
 
-/** All groups by path, parents first; a group that is in other hierarchies than before begins anew. */
+/** Returns all groups by path, parents first; a group whose hierarchies changed starts anew. */
 function mergeGroups(hierarchies: readonly Hierarchy[], before: ReadonlyMap<string, Group>): Map<string, Group> {
   const where = new Map<string, number>()
   for (const [n, { paths }] of hierarchies.entries())
     for (const path of ['', ...paths]) where.set(path, (where.get(path) ?? 0) | (1 << n))
   const groups = new Map<string, Group>()
-  // NUL sorts before all that a name may have, so that a group's children come right behind it
+  // NUL sorts before every character of a name, so a group's children follow it directly
   const sorted = [...where.keys()].map((path) => path.replaceAll('/', '\0')).sort()
   for (const [path, group] of before) if (where.get(path.slice(1)) !== group.where) unfollow(group)
   for (const key of sorted) {

@@ -4,13 +4,15 @@ import { fail } from '../errors/errors.ts'
 import { parseDuration, parseSize } from '../text/units.ts'
 import type { Door } from './spec.ts'
 
-/** Options that bound what a run may come to as a whole. */
+/** Options that limit a run as a whole. */
 export interface JudgingOptions {
-  /** CPU time of all its processes together, user and system: milliseconds, or a text such as `'2s'`. Beyond it all of it is killed. */
+  /**
+   * CPU time of all processes together, user and system: milliseconds, or a text such as `'2s'`. Beyond it the job is killed.
+   */
   cpuTime?: number | string
-  /** CPU time that it may use beyond `cpuTime` before it is killed, so that its true need is known. */
+  /** CPU time beyond `cpuTime` before the job is killed, to measure its real need. */
   extraTime?: number | string
-  /** Bytes, or a text such as `'1M'`, that it may write to stdout, and as many to stderr. Beyond it all of it is killed. */
+  /** Maximum bytes of stdout, and separately of stderr, or a text such as `'1M'`. Beyond it the job is killed. */
   maxOutput?: number | string
 }
 
@@ -19,7 +21,7 @@ export interface JudgingSpec {
   cpuTimeMs?: number
   extraTimeMs?: number
   maxOutput?: number
-  /** That of a sandbox: what goes elsewhere than to hutch stays as it is, also a terminal. */
+  /** The limit of a sandbox: streams that do not go to hutch, such as a terminal, are not limited. */
   capsPipes?: boolean
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option `landlock` → rules of Landlock: paths as the command sees them, and what it may do below each. Pure.
+// Turns the option `landlock` into Landlock rules: paths as the command sees them, with the access below each. Pure.
 import { fail } from '../errors/errors.ts'
 
-/** What may be done at a path and below it: letters of rwx. */
+/** The access to a path and everything below it: letters of rwx. */
 export interface LandlockRule {
   path: string
-  /** `r` read files and list directories, `w` write, make, rename and remove, `x` execute. */
+  /** `r` read files and list directories, `w` write, create, rename and remove, `x` execute. */
   access: string
 }
 
@@ -15,7 +15,7 @@ export interface PathRule {
   access: number
 }
 
-/** Bits as native/init/landlock.c has them. */
+/** The bits of native/init/landlock.c. */
 const letters: { [letter: string]: number } = { r: 1, w: 2, x: 4 }
 const accepted = 'PATH:ACCESS with letters of rwx, such as /usr:rx or /tmp:rw'
 

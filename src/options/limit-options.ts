@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limits among the options: by Docker's words, or by the kernel's file. Pure.
+// The limits among the options, by Docker's names or the kernel's file names. Pure.
 import type { FileReader } from '../cgroup/format-file.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
@@ -9,39 +9,39 @@ import type { Door } from './spec.ts'
 import { type LimitKey, limitRowOf } from './table.ts'
 import { refuseUnknown } from './unknown-option.ts'
 
-/** Limits by Docker's words; any other kernel file by its own name, such as `'memory.high'`. */
+/** Limits by Docker's names; any other kernel file by its name, such as `'memory.high'`. */
 export interface Limits {
   /** memory.max: bytes, or a text such as `'50M'`. */
   memory?: number | string
-  /** memory.high: above it the group is slowed and its memory reclaimed. */
+  /** memory.high: above it the group is throttled and its memory reclaimed. */
   memoryHigh?: number | string
   /** memory.low: best-effort protection. */
   memoryLow?: number | string
   /** memory.min: hard protection. */
   memoryMin?: number | string
-  /** memory.swap.max: swap alone, not memory and swap. */
+  /** memory.swap.max: swap only, not memory and swap. */
   swap?: number | string
   /** memory.oom.group: one out-of-memory kill ends the whole group. */
   oomGroup?: boolean
-  /** pids.max: tasks (processes and threads) at once, hutch's PID 1 among them. */
+  /** pids.max: maximum number of tasks (processes and threads), including hutch's PID 1. */
   pids?: number | string
   /** cpu.max as a number of CPUs, such as 0.5. */
   cpus?: number | string
-  /** cpu.weight: 1 to 10000, 100 if not given. */
+  /** cpu.weight: 1 to 10000; 100 by default. */
   cpuWeight?: number | string
   /** cpuset.cpus, such as `'0-1'`. */
   cpusetCpus?: string
   /** io.max: rates of block devices by path or number, such as `'/dev/sda:rbps=1M,wiops=100'`. */
   ioMax?: string | readonly string[]
-  /** Any other kernel file: what `Cgroup.set` takes, such as `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
+  /** Any other kernel file: a value of `Cgroup.set`, such as `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
   [file: `${string}.${string}`]: number | string | boolean | object
 }
 
-/** Files that steer groups and processes rather than limit them: hutch's own business. */
+/** Files that control groups and processes rather than limit them; only hutch writes them. */
 const notLimits =
   /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
 
-/** The kernel's file behind a word; others are files. */
+/** The kernel's file of a name; other names are files. */
 export function fileOf(word: string): string {
   return limitRowOf[word as LimitKey]?.file ?? word
 }
@@ -81,7 +81,7 @@ export function parseLimits(
   return writes
 }
 
-/** Whether limits need a reader of kernel files: they are named by file, or have several lines. */
+/** Returns whether limits need a reader of kernel files: they are named by file, or have several lines. */
 export function namesFiles({ limits, sandbox }: RunOptions): boolean {
   const inside = typeof sandbox === 'object' && sandbox !== null ? sandbox.limits : undefined
   return [limits, inside].some(

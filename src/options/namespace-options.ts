@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of namespaces → their part of a Spec: kinds, id maps, clocks, and those that are joined.
+// Turns the options for namespaces into their part of a Spec: kinds, id maps, clocks, and namespaces to join.
 import { fail } from '../errors/errors.ts'
 import { explainBadMap, type IdMapWord, parseIdMapWord } from '../namespaces/id-map.ts'
 import {
@@ -13,30 +13,30 @@ import { type Join, parseJoin } from '../namespaces/setns.ts'
 import { parseOffset, parseOffsets } from '../namespaces/time-offset.ts'
 import { nearest } from '../text/nearest.ts'
 
-/** Options that concern namespaces. */
+/** Options for namespaces. */
 export interface NamespaceOptions {
   /**
-   * Namespaces: a list of kinds, `'all'` (all but user and time) or `'none'`. pid, mount, ipc, uts and cgroup if not
-   * given. Without the right to make them, user is added.
+   * Namespaces: a list of kinds, `'all'` (except user and time) or `'none'`. By default pid, mount, ipc and uts; with a separate root also
+   * cgroup. Without the right to create them, user is added.
    */
   isolate?: readonly (NamespaceKind | 'all')[] | 'all' | 'none'
-  /** Namespaces to enter: of a process (its id), a file, or for net a name that `ip netns` knows. */
+  /** Namespaces to join: of a process (its id), a file, or for net a name of `ip netns`. */
   join?: { [K in NamespaceKind]?: number | string }
-  /** Ids of the user namespace: `INSIDE:OUTSIDE:COUNT`, `root`, `keep` (the usual) or `auto`; one or several. */
+  /** Ids of the user namespace: `INSIDE:OUTSIDE:COUNT`, `root`, `keep` (the default) or `auto`; one or several. */
   mapUsers?: string | readonly string[]
-  /** The same for groups; as the users' if not given. */
+  /** The same for groups; by default the map of the users. */
   mapGroups?: string | readonly string[]
-  /** Offsets of the clocks inside, in seconds or as texts such as `'+10s'`; makes a time namespace. */
+  /** Offsets of the clocks inside, in seconds or as texts such as `'+10s'`; implies a time namespace. */
   timeOffset?: { monotonic?: number | string; boottime?: number | string }
 }
 
-/** What they come to. */
+/** The resulting namespaces. */
 export interface NamespaceSpec {
   isolate: NamespaceKind[]
   joins: Join[]
   mapUsers?: IdMapWord[]
   mapGroups?: IdMapWord[]
-  /** As /proc/self/timens_offsets takes it. */
+  /** In the format of /proc/self/timens_offsets. */
   timeOffsets?: string
 }
 
@@ -51,7 +51,7 @@ export function parseNamespaces(options: NamespaceOptions, say: Say, ownRoot: bo
   const joined = joins.map(({ kind }) => kind)
   const defaults = ownRoot ? defaultIsolation : hostRootIsolation
   const isolate = parseIsolation(options.isolate, say('isolate'), joined, defaults)
-  // what has no meaning without its namespace asks for it
+  // an option that needs a namespace implies it
   if ((mapUsers || mapGroups) && !isolate.includes('user')) isolate.push('user')
   if (timeOffsets !== undefined && !isolate.includes('time')) isolate.push('time')
   const both = isolate.find((kind) => joined.includes(kind))
@@ -133,7 +133,7 @@ function parseMap(value: unknown, name: string): IdMapWord[] | undefined {
     if (parsed === undefined) throw fail('OPTION_INVALID', { name, value: word, why: 'it is not an id map', accepted })
     return parsed
   })
-  // words of the caller's own id are checked when that is known
+  // `root` and `keep` are checked when the caller's id is known
   const extents = words.filter((word) => typeof word === 'object')
   const why = extents.length === words.length ? explainBadMap(extents) : undefined
   if (why === undefined) return words

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options → Spec: each word checked by itself, the first bad one named as the user typed it.
+// Turns options into a Spec. Each option is checked separately; the first invalid one is named as the user typed it.
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors/errors.ts'
 import { coveredPaths } from '../mounts/masked-paths.ts'
@@ -31,62 +31,75 @@ export { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 /** Options of `run` and `start`. */
 export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOptions, PrivilegeOptions, JudgingOptions {
-  /** `'none'`: without those of `sandbox`, too. */
+  /** Limits of the control group. `'none'` also removes those of `sandbox`. */
   limits?: Limits | 'none'
   /**
    * Runs an untrusted program: everything is denied except what other options allow. Those options can be given here or beside it.
    */
   sandbox?: boolean | Omit<RunOptions, 'sandbox'>
-  /** False: the command is PID 1 itself, and nobody reaps orphans. */
+  /** False: the command itself is PID 1, and no init process reaps orphans. True by default. */
   init?: boolean
   hostname?: string
   /** NIS domain name inside. */
   domainname?: string
   /** Kernel settings of the job's own namespaces: `{ 'net.ipv4.ip_forward': 1 }`. */
   sysctls?: { [name: string]: string | number }
-  /** Directory that is `/` inside, with /proc, /sys and /dev of its own. Needs mount in `isolate`, as the next three do. */
+  /**
+   * Directory that is `/` inside, with its own /proc, /sys and /dev. Like the next three options, it needs mount in `isolate`.
+   */
   rootfs?: string
-  /** The root, and what is mounted below it, cannot be written; `mounts` are as they say. */
+  /** True: the root and the mounts below it are read-only; `mounts` keep their own mode. */
   readOnly?: boolean
   /** Directories of the host, tmpfs and overlays inside, in this order; a later one is on top. */
   mounts?: readonly MountOption[]
-  /** A minimal /dev of its own; `rootfs` has it anyway. */
+  /** True: the job has its own minimal /dev; implied by `rootfs`. */
   dev?: boolean
-  /** Paths below /proc and /sys that are not masked or made read-only, or `['all']`; for container engines inside. Needs `rootfs` or `sandbox`. */
+  /**
+   * Paths below /proc and /sys that are not masked or made read-only, or `['all']`. Nested container engines need it. Needs `rootfs` or
+   * `sandbox`.
+   */
   unmask?: readonly string[]
-  /** Devices of the host in it, by Docker's words: `PATH[:INSIDE][:rwm]`. It has a /dev of its own then. */
+  /** Devices of the host in the job's own /dev, in Docker's format: `PATH[:INSIDE][:rwm]`. */
   devices?: readonly string[]
   /**
    * Filters system calls: `'default'` as in Docker, `'strict'` for untrusted programs, a file, or a profile (OCI, Docker). The default is
    * `'default'` with `rootfs`, otherwise `'none'`.
    */
   seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
-  /** The only files that it may use, by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`, paths as it sees them. */
+  /**
+   * The only files that the job may use, by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`. Paths are those inside.
+   */
   landlock?: readonly (string | LandlockRule)[]
-  /** True: the result has each call that the filter refused (`seccomp`), and `onEvent` hears of each new kind of them at once. */
+  /** True: the result lists each call that the filter refused (`seccomp`), and `onEvent` gets each new kind at once. */
   seccompReport?: boolean
-  /** True: no call is refused, whatever `seccomp` says, and the result has the profile of those that were made (`learned`). */
+  /**
+   * True: no call is refused, whatever `seccomp` says, and the result has a profile of the calls that were made (`learned`).
+   */
   learn?: boolean
-  /** Directory in which the command starts. */
+  /** Directory in which the command starts; by default the caller's, or `/` with `rootfs`. */
   workdir?: string
-  /** Added to the caller's environment; undefined takes a variable away. */
+  /** Added to the caller's environment; undefined removes a variable. */
   env?: { [name: string]: string | undefined }
   /** `name`, `uid`, `name:group` or `uid:gid`. */
   user?: string
-  /** Milliseconds, or a text such as `'10s'`: then SIGTERM to all of it, and `killAfter` later SIGKILL. */
+  /**
+   * Milliseconds, or a text such as `'10s'`: SIGTERM to all processes then, and SIGKILL `killAfter` later. No timeout by default.
+   */
   timeout?: number | string
-  /** Milliseconds, or a text, between SIGTERM and SIGKILL; 5 s if not given. */
+  /** Milliseconds, or a text, between SIGTERM and SIGKILL; 5000 by default. */
   killAfter?: number | string
-  /** Signal at the timeout and for `stop()`, by name or number; SIGTERM if not given. */
+  /** Signal at the timeout and for `stop()`, by name or number; SIGTERM by default. */
   stopSignal?: string | number
-  /** Group below which the job's own is made, relative to the cgroup mount. */
+  /** Parent of the job's group, relative to the cgroup mount; by default the caller's group. */
   parent?: string
-  /** True: processes that stand in the parent group itself are moved to a leaf in it, so that it can hand controllers to children. */
+  /**
+   * True: processes of the parent group itself are moved to a leaf in it, so that it can enable controllers for children.
+   */
   evacuate?: boolean
 }
 
 /**
- * The checks of one front door. `readFile` reads limits that are named by their kernel file; run/job.ts loads it.
+ * Checks the options of one front end. `readFile` reads limits that are named by their kernel file; run/job.ts loads it.
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
  */
 export function parseOptions(
@@ -199,7 +212,7 @@ type Need = <T>(
   value?: unknown,
 ) => T | undefined
 
-/** A job has a root of its own as soon as one of these is asked for. */
+/** A job has its own root if one of these is requested. */
 function parseRoot(
   options: RunOptions,
   need: Need,
@@ -224,7 +237,7 @@ function parseRoot(
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
   return {
     ...(directory !== undefined && { directory }),
-    // a tmpfs hides it, and is closed once all has been put into it
+    // a tmpfs hides it, and becomes read-only after everything is in it
     ...(sandboxed && directory === undefined && { directory: '/usr', sealed: true }),
     readOnly,
     dev: dev || devices.length > 0,

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of privileges → their part of a Spec: capabilities, limits of the process, priorities, groups.
+// Turns the options for privileges into their part of a Spec: capabilities, process limits, priorities, groups.
 
 import { type CapabilityWord, capabilityName, nearestCapability, parseCapability } from '../credentials/capability.ts'
 import { parseIoPriority, parseScheduler, parseWhole } from '../credentials/priority.ts'
 import { parseResourceLimit, type ResourceLimit } from '../credentials/rlimit.ts'
 import { fail } from '../errors/errors.ts'
 
-/** Options that concern what the command may do, besides its namespaces and its group. */
+/** Options for what the command may do, beside its namespaces and its group. */
 export interface PrivilegeOptions {
-  /** Capabilities to have, such as `'NET_RAW'`, or `'ALL'`; also as a user who is not root. */
+  /** Capabilities to add, such as `'NET_RAW'`, or `'ALL'`; also for users other than root. */
   capAdd?: string | readonly string[]
-  /** Capabilities to lose, or `'ALL'`: from all five sets. */
+  /** Capabilities to drop from all five sets, or `'ALL'`. */
   capDrop?: string | readonly string[]
-  /** True: set-user-ID programs and file capabilities work inside. They do not if not given (no_new_privs). */
+  /** True: set-user-ID programs and file capabilities work inside. False by default (no_new_privs). */
   newPrivileges?: boolean
-  /** Limits of the process by Docker's names, `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M', cpu: '10s' }`. */
+  /** Process limits by Docker's names, `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M', cpu: '10s' }`. */
   ulimits?: { [name: string]: number | string }
-  /** Group by name or number; that of `user`, or the caller's, if not given. */
+  /** Group by name or number; by default that of `user`, or the caller's. */
   group?: string
   /** Supplementary groups by name or number; an empty list drops all. */
   groups?: readonly string[]
@@ -32,7 +32,7 @@ export interface PrivilegeOptions {
   scheduler?: string
 }
 
-/** What they come to. */
+/** The resulting privileges. */
 export interface PrivilegeSpec {
   capAdd: CapabilityWord[]
   capDrop: CapabilityWord[]

@@ -5,7 +5,7 @@ import { fail, quote } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 import { optionName } from './names.ts'
 
-/** What a command's system calls are filtered by. */
+/** The source of a command's system call filter. */
 export type SeccompWish = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
 
 const words = ['default', 'strict', 'none']
@@ -16,7 +16,10 @@ const accepted = 'default, strict, none, or a file with a profile in JSON'
  */
 const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
 
-/** A Spec's part of it: `asked` is what its caller named, `options` with what comes with a sandbox. @throws OPTION_INVALID, OPTION_CONFLICT */
+/**
+ * Returns the filter part of a Spec. `asked` are the caller's options, `options` include those of a sandbox. @throws OPTION_INVALID,
+ * OPTION_CONFLICT
+ */
 export function parseFilter(options: Telling & { rootfs?: unknown }, asked: Telling, need: Need, say: Say): Filtering {
   const contained = options.seccomp === undefined && options.rootfs !== undefined
   const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
@@ -29,7 +32,7 @@ export function parseFilter(options: Telling & { rootfs?: unknown }, asked: Tell
   }
 }
 
-/** Undefined: no filter. @throws OPTION_INVALID */
+/** Returns undefined for no filter. @throws OPTION_INVALID */
 export function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
   if (value === undefined || value === 'none') return undefined
   if (value === 'default' || value === 'strict') return { own: value }
@@ -47,7 +50,7 @@ export function parseSeccomp(value: unknown, name: string): SeccompWish | undefi
   return { file: value }
 }
 
-/** As errors name it. */
+/** The profile's name in errors. */
 export function seccompOrigin(wish: SeccompWish, door: 'cli' | 'library'): string {
   const name = optionName('seccomp', door)
   if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${optionName('rootfs', door)})`
@@ -90,7 +93,9 @@ function parseReport(options: Telling, filters: boolean, need: Need, say: Say): 
   return true
 }
 
-/** True when calls are to be learnt; a filter that is named beside it would have no effect. @throws OPTION_INVALID, OPTION_CONFLICT */
+/**
+ * Returns true if calls are to be learnt; a filter given beside it would have no effect. @throws OPTION_INVALID, OPTION_CONFLICT
+ */
 function parseLearn(asked: Telling, need: Need, say: Say): true | undefined {
   if (!need('learn', 'true or false', readBoolean)) return undefined
   if (asked.seccomp !== undefined && asked.seccomp !== 'none')

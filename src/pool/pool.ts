@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pool: sandboxes that wait, so that a start costs one message. Each serves one job; a new one takes its place.
+// A pool of waiting sandboxes, so that a start costs one message. Each sandbox serves one job; a new one replaces it.
 import { constants } from 'node:os'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { parseOptions, type RunOptions, refuseUnknown } from '../options/options.ts'
@@ -16,39 +16,39 @@ import { Stock } from './ready-queue.ts'
 
 /** Options of `createPool`. */
 export interface PoolOptions {
-  /** How many sandboxes wait, and how many jobs run at once: 1 to 1000. */
+  /** Number of waiting sandboxes, and of jobs that run at once: 1 to 1000. */
   size: number
-  /** What each of them is, in the options of `run`; `timeout` and `cpuTime` count for the job alone. */
+  /** The options of each sandbox, as for `run`; `timeout` and `cpuTime` count for the job only. */
   plan?: RunOptions
 }
 
 /** Options of one job of a pool. */
 export interface JobOptions extends OrderOptions, Pick<StartOptions, 'stdio' | 'signal' | 'onEvent'> {
-  /** All that it can read; nothing if not given. */
+  /** The whole standard input; empty by default. */
   stdin?: string | Uint8Array
 }
 
-/** A pool's figures at one moment, and since it was made. */
+/** A pool's current counts, and its totals since it was created. */
 export interface PoolStats {
   size: number
   /** Sandboxes that wait for a job. */
   waiting: number
-  /** Sandboxes on their way there. */
+  /** Sandboxes that are being launched. */
   launching: number
   running: number
   /** Jobs that wait for their turn. */
   queued: number
-  /** Jobs so far, the running ones among them. */
+  /** Jobs started so far, including the running ones. */
   started: number
   finished: number
-  /** Sandboxes that ended while they waited, and were replaced. */
+  /** Sandboxes that ended while they waited and were replaced. */
   lost: number
 }
 
 /** A job that waits for a sandbox. */
 interface Turn {
   command: string
-  /** Launches that have failed in a row while it waits. */
+  /** Number of failed launches in a row while it waits. */
   failures: number
   begin: (sandbox: Waiting) => void
   failed: (error: HutchError) => void
@@ -58,7 +58,7 @@ interface Turn {
 const patience = 3
 const patienceWithKills = 10
 
-/** Sandboxes that wait, and jobs for them. `await using` ends all of it at the end of the block. */
+/** Waiting sandboxes and jobs for them. `await using` ends everything at the end of the block. */
 export class Pool {
   readonly #spec: Spec
   readonly #size: number
@@ -68,7 +68,7 @@ export class Pool {
   #started = 0
   #finished = 0
   #closing: Promise<void> | undefined
-  /** Of a job that never begins its result is drawn from this. */
+  /** The source of the result of a job that never starts. */
   #sample: Waiting | undefined
   #opening: { opened: () => void; failed: (error: HutchError) => void } | undefined
 
@@ -95,7 +95,7 @@ export class Pool {
     })
   }
 
-  /** @internal Resolves when all of it waits. */
+  /** @internal Resolves when all sandboxes wait. */
   async open(): Promise<void> {
     const opened = new Promise<void>((resolve, reject) => {
       this.#opening = { opened: resolve, failed: reject }
@@ -112,9 +112,9 @@ export class Pool {
   }
 
   /**
-   * Runs a command in a sandbox that waits, to its end; as many as the pool's size at once, the others in order. Its times
-   * count from its start. Never throws for what the command did.
-   * @throws HutchError for what hutch could not do; POOL_CLOSED when the pool was closed before it began
+   * Runs a command to its end in a waiting sandbox. At most `size` run at once; the others wait in order. Times count from the job's
+   * start. Never rejects because of what the command did.
+   * @throws HutchError for what hutch could not do; POOL_CLOSED if the pool was closed before the job started
    */
   async run(argv: readonly string[], options: JobOptions = {}): Promise<Result> {
     const { stdin, stdio, signal, onEvent, ...order } = options
@@ -136,7 +136,7 @@ export class Pool {
         this.#started--
         this.#finished--
       }
-      // a limit that is too low for what waits kills each of them
+      // a limit that is too low for a waiting sandbox kills each of them
       if (lost === (order.limits ? patience : patienceWithKills))
         throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'it was killed' })
     }
@@ -157,13 +157,15 @@ export class Pool {
     }
   }
 
-  /** Takes no more jobs, and rejects those that have not begun; resolves when those that run have ended and all sandboxes are gone. */
+  /**
+   * Accepts no more jobs, and rejects those that have not started. Resolves when the running jobs have ended and all sandboxes are gone.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
-  /** The same, but running jobs are killed. */
+  /** Closes the pool and kills the running jobs. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.close()
     for (const job of this.#jobs.keys()) job.kill()
@@ -175,7 +177,10 @@ export class Pool {
     await Promise.all([this.#stock.close(), ...this.#jobs.values()])
   }
 
-  /** The job, begun in the next sandbox that is free; undefined when that has ended. All in order; who has lost one is first. */
+  /**
+   * Starts the job in the next free sandbox; returns undefined if that has ended. Jobs start in order; a job that lost its sandbox is
+   * first.
+   */
   #turn(spec: Spec, how: JobOrder, again: boolean): Promise<Job | 'aborted' | undefined> {
     const { command } = spec
     const { signal } = how
@@ -230,7 +235,7 @@ export class Pool {
     try {
       job = orderJob(sandbox, spec, how)
     } catch (error) {
-      // its groups may have limits of this job by now
+      // its groups may already have this job's limits
       this.#stock.giveBack(sandbox, how.options.limits === undefined)
       throw error
     }
@@ -257,8 +262,8 @@ export class Pool {
 function nothing(): void {}
 
 /**
- * Makes a pool, and resolves when its sandboxes wait. It keeps this process alive until it is closed.
- * @throws HutchError for what `run` would refuse of the plan, with nothing left behind
+ * Creates a pool, and resolves when its sandboxes wait. The pool keeps this process running until it is closed.
+ * @throws HutchError for what `run` would refuse in the plan; nothing is left behind
  */
 export async function createPool(options: PoolOptions): Promise<Pool> {
   refuseUnknown(options, ['size', 'plan'], '', 'option')
@@ -301,7 +306,7 @@ function chooseEnds(
   return stdio ?? 'pipe'
 }
 
-/** The result of a job that its caller has stopped while it waited for its turn. */
+/** Returns the result of a job that its caller stopped before it started. */
 function notBegun(sample: Waiting, spec: Spec, options: OrderOptions): Result {
   const { plan, program } = makeOrder(spec, options, { ...sample.launched, rest: sample.rest }, '')
   const { SIGTERM } = constants.signals

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A job: one run, alive. `start` gives it, `run` waits for its result.
+// A running job. `start` returns it; `run` waits for its result.
 
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -34,17 +34,17 @@ import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Stre
 
 /** Options of `start` and `run`. */
 export interface StartOptions extends RunOptions {
-  /** One for all three, or one each for stdin, stdout and stderr; pipes if not given. */
+  /** One value for all three streams, or one each for stdin, stdout and stderr; pipes by default. */
   stdio?: Stdio | readonly [Stdio, Stdio, Stdio]
-  /** When it aborts, the job is stopped as if its time were up. */
+  /** When it aborts, the job is stopped as at a timeout. */
   signal?: AbortSignal
-  /** Called for each event as it happens. What it throws is an uncaught exception of this process. */
+  /** Called for each event as it happens. An error that it throws is an uncaught exception of this process. */
   onEvent?: (event: JobEvent) => void
 }
 
 /** A running command. `await using` stops it at the end of the block. */
 export class Job {
-  /** Process id on this side: of hutch-init if it stays (as PID 1, or without a control group), otherwise of the command. */
+  /** Process id outside: of hutch-init if it stays (as PID 1, or without a control group), otherwise of the command. */
   readonly pid: number
   readonly stdin: Writable | null
   readonly stdout: Readable | null
@@ -66,27 +66,29 @@ export class Job {
     this.result = settle(this.#sent).finally(() => {
       this.#over = true
     })
-    // a caller who only streams need not await it
+    // a caller that only reads the streams need not await it
     this.result.catch(() => {})
   }
 
-  /** On v2: limits of groups that this process is in and the job is not, and whether its own group has them, too. */
+  /**
+   * On v2: limits of groups that contain this process but not the job, and whether the job's own group has them too.
+   */
   get outerLimits(): readonly HeldLimit[] {
     return this.#launched.plan.outer
   }
 
-  /** @internal Directories of its groups. */
+  /** @internal The directories of the job's groups. */
   get directories(): readonly string[] {
     return [...new Set(this.#launched.plan.groups.map(({ directory }) => directory))]
   }
 
-  /** @internal Signals that this process gets go to the job, until it ends: the CLI's way. */
+  /** @internal Passes signals of this process on to the job until it ends. Used by the CLI. */
   forwardSignals(): void {
     this.#launched.forwards = true
     watchedNative().forward(this.#launched.job)
   }
 
-  /** Sends a signal to all processes of the job: SIGKILL if none is named. False when it is over. */
+  /** Sends a signal to all processes of the job; SIGKILL by default. Returns false if the job has ended. */
   kill(signal: NodeJS.Signals | number = 'SIGKILL'): boolean {
     const number = typeof signal === 'number' ? signal : constants.signals[signal]
     if (this.#over || number === undefined) return false
@@ -94,19 +96,21 @@ export class Job {
     return watchedNative().signal(this.#launched.job, number) === 0
   }
 
-  /** SIGTERM to all of it, SIGKILL after `killAfter`; resolves when it is over. */
+  /** Sends SIGTERM to all processes, and SIGKILL after `killAfter`. Resolves when the job has ended. */
   async stop(): Promise<Result> {
     this.#sent.add(this.#launched.plan.spec.stopSignal).add(constants.signals.SIGKILL)
     if (!this.#over) watchedNative().stop(this.#launched.job)
     return this.result
   }
 
-  /** With `network: 'cni:NAME'`, when that is connected and the command starts: its addresses, such as `10.88.0.2/16`. */
+  /**
+   * With `network: 'cni:NAME'`: resolves with the job's addresses, such as `10.88.0.2/16`, when the network is connected.
+   */
   async addresses(): Promise<string[]> {
     return this.#launched.connecting?.addresses ?? []
   }
 
-  /** What it has used so far. */
+  /** Returns what the job has used so far. */
   async usage(): Promise<Usage> {
     return parseUsage(this.#launched.plan, (path) => {
       const slash = path.lastIndexOf('/')
@@ -129,7 +133,7 @@ export async function start(command: string, args: readonly string[] = [], optio
 }
 
 /**
- * Runs a command to its end. Never throws for what the command did.
+ * Runs a command to its end. Never rejects because of what the command did.
  * @throws HutchError for what hutch could not do
  */
 export async function run(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Result> {
@@ -159,7 +163,7 @@ async function startWith(
 /** Checks everything that can be checked before the launch. @throws OPTION_INVALID */
 export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
   const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
-  // of any realm, and of any library that has one of its own
+  // from any realm, and from libraries with their own class
   if (signal !== undefined && typeof signal?.addEventListener !== 'function')
     throw invalid('signal', signal, 'the signal of an AbortController')
   if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'a function')
@@ -167,7 +171,9 @@ export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'on
 
 let last: Promise<void> | undefined
 
-/** Starts that are asked for at once happen one in a turn of the event loop, so that nothing else waits for all. Undefined: now. */
+/**
+ * Simultaneous starts happen one in a turn of the event loop, so that nothing else waits for all of them. Undefined: start now.
+ */
 function takeTurn(): Promise<void> | undefined {
   const before = last
   const own = Promise.resolve(before).then(() => new Promise<void>((resolve) => setImmediate(resolve)))
@@ -178,12 +184,14 @@ function takeTurn(): Promise<void> | undefined {
   return before
 }
 
-/** Reads values of limits that are named by their kernel file; only runs that name one load its tables. */
+/** Reads values of limits that are named by their kernel file. Only runs with such a limit load its tables. */
 export async function loadFileReader(options: RunOptions): Promise<FileReader | undefined> {
   return namesFiles(options) ? (await import('../cgroup/format-file.ts')).formatFile : undefined
 }
 
-/** What makes the filter that it asks for; its code is loaded by those that do, and the compiler by those that need it. */
+/**
+ * Returns the maker of the requested filter. Only runs with a filter load its code, and only those that need it the compiler.
+ */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   const { seccomp, door, root, privileges } = spec
   if (spec.seccompReport || spec.learn) return (await import('../seccomp/notify-filter.ts')).readSupervised(spec)
@@ -196,7 +204,7 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   return (await import('../seccomp/load-profile.ts')).readFilter(seccomp, door)
 }
 
-/** The same from a Spec: the CLI's way in. `reads`: its caller reads all of its pipes. */
+/** Starts a job from a Spec; used by the CLI. `reads`: its caller reads all of its pipes. */
 export function startSpec(
   spec: Spec,
   how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways &
@@ -217,7 +225,7 @@ export function startSpec(
   return new Job(launched, streams, (sent) => follow(launched, begun, sent, how, streams, cap))
 }
 
-/** What a caller wants to hear of a job, and to have of it. */
+/** Callbacks and settings of a caller. */
 export interface Following {
   signal?: AbortSignal | undefined
   onEvent?: StartOptions['onEvent'] | undefined
@@ -229,7 +237,7 @@ export interface Following {
   unread?: () => void
 }
 
-/** From now on a job's events are its result: `begun` is the time from which they count. */
+/** Collects the job's events until it ends and resolves with its Result. `begun` is the launch time. */
 export function follow(
   launched: Launched,
   begun: number,
@@ -245,7 +253,7 @@ export function follow(
   let failure: unknown
   let explainStep: ((look?: TargetLook) => HutchError) | undefined
   let aborted = false
-  // what the caller's function throws is the caller's, as that of any listener: it neither stops nor changes what is heard here
+  // an error in the caller's function belongs to the caller, as in any listener: it changes nothing here
   const tell = (event: JobEvent) => {
     try {
       onEvent?.(event)
@@ -368,7 +376,7 @@ function toldCalls(reader: CallReader | undefined): Pick<Result, 'seccomp' | 'le
   return learned ? { learned } : { seccomp: { refused, others } }
 }
 
-/** An event file's text → events. A v1 eventfd has no text: its kills are counted at the end. */
+/** Turns an event file's text into events. A v1 eventfd has no text: its kills are counted at the end. */
 function noteCounts(
   op: string | undefined,
   text: string,
@@ -380,10 +388,10 @@ function noteCounts(
   else if (counts.max && counts.oom_kill === undefined) note('pids-denied', counts.max)
 }
 
-/** A stream's text, kept to 64 MiB so that a command cannot fill this process. */
+/** Collects a stream's text, up to 64 MiB, so that a command cannot exhaust this process's memory. */
 export async function collect(stream: Readable | null): Promise<string | undefined> {
   if (!stream) return undefined
-  // bit by bit: to put all of it together at the end would hold up the event loop for a long time
+  // decode piece by piece: decoding everything at the end would block the event loop for a long time
   const decoder = new StringDecoder('utf8')
   let text = ''
   let length = 0

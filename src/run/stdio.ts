@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a job's standard streams go: pipes to this process, its own streams, descriptors; and how much may go through them.
+// Connects a job's standard streams: pipes to this process, its own streams, descriptors; with limits on their size.
 import { closeSync, fstatSync, write } from 'node:fs'
 import { Socket } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
@@ -9,22 +9,22 @@ import { fail } from '../errors/errors.ts'
 import { errnoName } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 
-/** Where a standard stream goes: a pipe to this process, its own, /dev/null, or a descriptor. */
+/** The destination of a standard stream: a pipe to this process, its own stream, /dev/null, or a descriptor. */
 export type Stdio = 'pipe' | 'inherit' | 'ignore' | number
 
 /** Descriptors for a start. */
 export interface Ends {
   /** Our ends of the pipes; -1 for a stream without one. */
   ours: number[]
-  /** The command's streams, -1 is /dev/null. */
+  /** The command's streams; -1 is /dev/null. */
   theirs: [number, number, number]
-  /** Those of them that are ours to close after the start. */
+  /** Those that this process must close after the start. */
   opened: number[]
-  /** Where what we read of a stream is written to; -1: its caller reads it. */
+  /** The descriptor to which a read stream is written; -1: its caller reads it. */
   targets: number[]
 }
 
-/** The most bytes of a stream, and who hears of it when there are more. */
+/** Maximum bytes of a stream, and the callback for exceeding it. */
 export interface Cap {
   most: number
   reached?: (stream: 'stdout' | 'stderr') => void
@@ -69,30 +69,30 @@ export function openStreams(stdio: Stdio | readonly [Stdio, Stdio, Stdio], cappe
   return out
 }
 
-/** After a start that failed: our ends; and always: what the command has by now. */
+/** Closes our ends after a failed start, and always the descriptors that the command has inherited. */
 export function closeEnds(ends: Ends): void {
   for (const fd of [...ends.ours, ...ends.opened]) if (fd >= 0) closeSync(fd)
 }
 
-/** A job's streams as its caller has them, and what is under way in them. */
+/** A job's streams for its caller, and the data still in transit. */
 export interface Streams {
   stdin: Writable | null
   stdout: Readable | null
   stderr: Readable | null
-  /** All that has to be written elsewhere was. Rejects when it could not be. */
+  /** Resolves when all output has been written to its destination. Rejects if a write failed. */
   poured: Promise<unknown> | undefined
-  /** Its caller has read all of a capped stream. */
+  /** Whether its caller has read all of a capped stream. */
   read: Promise<unknown> | undefined
   /** All job processes have ended. Stop waiting for a pipe that another process still holds, once it is silent. */
   over(): void
 }
 
-/** Streams on our ends, none of them longer than the cap. */
+/** Creates streams on our ends, each limited to the cap. */
 export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
   const [stdin, ...outputs] = ends.ours.map((fd, i) =>
     fd < 0 ? null : new Socket({ fd, readable: i > 0, writable: i === 0 }),
   )
-  // a reader that goes away (EPIPE) is the command's business, not a crash of this process
+  // a reader that has gone (EPIPE) is the command's concern, and must not crash this process
   stdin?.on('error', () => {})
   const pours: Promise<void>[] = []
   const reads: Promise<unknown>[] = []
@@ -165,7 +165,7 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: bo
   }
 }
 
-/** What another process set to be non-blocking is full for a moment. */
+/** A descriptor that another process made non-blocking can be full for a moment. */
 async function writeOnce(fd: number, bytes: Buffer): Promise<number> {
   try {
     return (await writeSome(fd, bytes, 0, bytes.length, null)).bytesWritten

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why a job ended, as data: part of the public API, of reports and of `hutch why --json`. words.ts makes the sentences.
+// The cause of a job's end, as data: part of the public API, of reports and of `hutch why --json`. words.ts makes the sentences. Pure.
 import type { MemoryUse } from '../host/kernel-record.ts'
 import type { RunOptionKey } from '../options/table.ts'
 
@@ -25,7 +25,7 @@ export const causeKinds = [
   'oomd',
   'host-oom',
   'unknown',
-  // of a group or a process whose own end is not known: hutch why alone
+  // for a group or a process without a known end; only in hutch why
   'frozen',
   'stopped',
   'blocked',
@@ -38,7 +38,7 @@ export type CauseKind = (typeof causeKinds)[number]
 /** Whose limit it is, counted from the job's own group. */
 export type Level = 'own' | 'below' | 'ancestor' | 'host'
 
-/** The limit that ended it, or held it up. */
+/** The limit that ended the job, or slowed it. */
 export interface CauseLimit {
   /** Kernel file of the limit, such as memory.max or, on v1, memory.limit_in_bytes; RLIMIT_CPU for a limit of a process; else the option, such as timeout. */
   file: string
@@ -56,7 +56,7 @@ export interface CauseVictim {
   anon: number
   file: number
   shmem: number
-  /** Its address space: what it had asked for, touched or not. */
+  /** Its address space: all that it requested, whether touched or not. */
   virtual?: number
 }
 
@@ -73,7 +73,7 @@ export interface JobEnd {
 /** How often. */
 export interface CauseCounts {
   oomKills?: number
-  /** Times that memory was out at the limit, also without a kill. */
+  /** Number of times memory ran out at the limit, also without a kill. */
   ooms?: number
   limitHits?: number
   forksRefused?: number
@@ -81,15 +81,17 @@ export interface CauseCounts {
   throttledPeriods?: number
   throttledUsec?: number
   cpuUsec?: number
-  /** Times that memory.high slowed it. */
+  /** Number of times memory.high throttled it. */
   slowed?: number
-  /** Time in which all its tasks waited for memory or a disk, or some of them for a CPU, whichever the limit holds back. Microseconds. */
+  /**
+   * Microseconds in which all its tasks waited for memory or a disk, or some of them for a CPU, depending on the limit.
+   */
   stalledUsec?: number
   /** Processes without a free descriptor. */
   fullTables?: number
 }
 
-/** Something that happened while it ran. It did not end the job, or only held it up. */
+/** An event during the run that did not end the job, or only slowed it. */
 export interface SideEvent {
   kind: CauseKind
   limit?: CauseLimit
@@ -98,27 +100,27 @@ export interface SideEvent {
   confidence: Confidence
 }
 
-/** unknown: this is only possible. */
+/** unknown: only a possibility. */
 export type Confidence = 'certain' | 'likely' | 'unknown'
 
-/** One way out. Exactly one of `option` and `argv` is given, or none where no command helps. */
+/** One remedy. It has `option` or `argv`, or neither if no command helps. */
 export interface Remedy {
   /** An option to start the job with; each front end has its own name for it. */
   option?: { name: OptionKey; value?: string; without?: true }
   /** A command, word by word. */
   argv?: string[]
-  /** How much is needed is unknown: `value` is large enough to find out, and the peak of that run is what is needed. */
+  /** The need is unknown: `value` is large enough to measure it, and the peak of that run is the need. */
   measure?: true
-  /** A step that follows the remedy before, not an alternative to it. */
+  /** True: a step after the previous remedy, not an alternative to it. */
   next?: true
-  /** What it does, or what has to be found out first. */
+  /** The purpose of the remedy, or what to find out first. */
   reason: string
 }
 
 /** Options that remedies name, by their path in the library's options. */
 export type OptionKey = RunOptionKey | `limits.${string}` | `ulimits.${string}` | 'mounts.volume' | 'mounts.tmpfs'
 
-/** An option that denies a program calls, files or the network without a trace that can be read. */
+/** An option that can deny a program calls, files or the network without a trace. */
 export type Denier = 'seccomp' | 'landlock' | 'network' | 'root'
 
 /** One line of evidence: what the kernel or hutch measured. */
@@ -137,17 +139,17 @@ export type Figure =
       systemUsec?: number
     }
   | {
-      /** What a limit did that slowed it. */
+      /** Evidence that a limit slowed the job. */
       figure: 'held'
       limit: CauseLimit
       resource: 'memory' | 'cpu' | 'io'
       wallMs: number
-      /** Times that memory.high slowed it. */
+      /** Number of times memory.high throttled it. */
       slowed?: number
       stalledUsec?: number
       /** Page cache and swap that had to be read again. */
       refaultBytes?: number
-      /** CPUs that it might use. */
+      /** CPUs that it could use. */
       cpus?: number
       cpuUsec?: number
       readBytes?: number
@@ -157,11 +159,11 @@ export type Figure =
   | { figure: 'descriptors'; limit: number; processes: number }
   | { figure: 'ulimits'; set: { name: string; soft: number }[] }
   | { figure: 'no kill' }
-  /** The job's exit status is the one with which a shell reports that a signal ended its command. */
+  /** The exit status is the one with which a shell reports that a signal ended its command. */
   | { figure: 'signal status'; status: number; signal: string }
-  /** A process of unknown group brought a signal on itself while the job ran: from the kernel's log. */
+  /** A process of unknown group raised a signal while the job ran: from the kernel's log. */
   | { figure: 'fault'; name: string; pid: number; what: string }
-  /** What the job's options deny it: any of them may have made the program fail. */
+  /** Options that deny the job something, any of which may have made the program fail. */
   | { figure: 'denied'; by: Denier; value?: string }
   | { figure: 'profile'; origin: string }
   | { figure: 'searched'; path: string }
@@ -169,33 +171,33 @@ export type Figure =
 /** Why a job ended. */
 export interface Cause {
   kind: CauseKind
-  /** The job's command, as it was given: a name or a path. */
+  /** The job's command as given: a name or a path. */
   command: string
   limit?: CauseLimit
   counts?: CauseCounts
-  /** Highest use of what is limited: bytes or tasks. */
+  /** Peak use of the limited resource: bytes or tasks. */
   peak?: number
-  /** Only of the kernel's log, so only for those who may read it. */
+  /** Only from the kernel's log, so only for users who can read it. */
   victims?: CauseVictim[]
-  /** Only of the kernel's log, like `victims`. */
+  /** Only from the kernel's log, like `victims`. */
   memoryUse?: MemoryUse
   end: JobEnd
   durationMs?: number
-  /** SIGKILL had to follow SIGTERM this much later; 0: there was no SIGTERM. */
+  /** Milliseconds from SIGTERM to SIGKILL; 0: there was no SIGTERM. */
   killedAfterMs?: number
-  /** The signal that the stop began with, if it is not SIGTERM. */
+  /** The first signal of the stop, if it is not SIGTERM. */
   stopSignal?: string
   /** Signals that its caller sent, or that hutch received and passed on, by name. */
   passedOn?: string[]
-  /** The stream that was too long. */
+  /** The stream that exceeded its limit. */
   stream?: 'stdout' | 'stderr'
   /** exec's errno by name. */
   errno?: string
-  /** exec answered ENOENT, but the file is there. */
+  /** exec returned ENOENT, but the file exists. */
   interpreterMissing?: boolean
   sideEvents: SideEvent[]
   confidence: Confidence
-  /** What would make it certain, unless it is. */
+  /** What would make the cause certain; absent if it is. */
   wouldTell?: string
   remedies: Remedy[]
   evidence: Figure[]

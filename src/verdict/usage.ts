@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a job used, from the texts of its groups' files. A figure that this host does not give is absent, never 0.
+// The use of a job, from the texts of its groups' files. A figure that this host does not give is absent, never 0.
 import { parseCpu } from '../cgroup/cpu.ts'
 import { parseMemory } from '../cgroup/memory.ts'
 import { parsePids } from '../cgroup/pids.ts'
@@ -10,40 +10,40 @@ import type { Plan } from '../plan/plan.ts'
 /** Memory in bytes, CPU in microseconds. */
 export interface Usage {
   memoryPeak?: number
-  /** True when the kernel kept the peak itself: nothing between two looks is missed. */
+  /** True if the kernel kept the peak itself, so that nothing between two samples is missed. */
   memoryPeakExact?: boolean
   /** Only while the job runs. */
   memoryCurrent?: number
   cpuUsec?: number
   userUsec?: number
   systemUsec?: number
-  /** Resident memory of the greatest of its processes, as wait4(2) tells it; known when hutch's PID 1 outlived the command. */
+  /** Resident memory of its largest process, from wait4(2); known if hutch's PID 1 outlived the command. */
   maxRss?: number
-  /** How often its processes gave up a CPU, and how often one was taken from them: those that were waited for, and hutch's PID 1. */
+  /** Voluntary and involuntary context switches of hutch's PID 1 and of the processes whose parent waited for them. */
   voluntarySwitches?: number
   forcedSwitches?: number
   pidsPeak?: number
   /** Only while the job runs. */
   pidsCurrent?: number
   oomKills?: number
-  /** How often memory ran into memory.max. */
+  /** How often memory.max was reached. */
   memoryLimitHits?: number
   pidsDenied?: number
   throttledUsec?: number
   throttledPeriods?: number
   periods?: number
   io?: { readBytes: number; writtenBytes: number }
-  /** Time in which some or all of its tasks waited for a resource. */
+  /** Time during which some or all of its tasks waited for a resource. */
   pressure?: { [resource in 'memory' | 'cpu' | 'io']?: { someUsec?: number; fullUsec?: number } }
 }
 
-/** The texts of one controller's files: on v2 all are in one group. */
+/** The texts of one controller's files; on v2 all are in one group. */
 export function figuresOf(plan: Plan, controller: string, read: (path: string) => string | undefined): Figures {
   const group = groupOf(plan, controller)
   return group ? (file) => read(`${group.directory}/${file}`) : () => undefined
 }
 
-/** The group that a controller's files are in. */
+/** Returns the group that contains a controller's files. */
 export function groupOf(plan: Plan, controller: string): PlannedGroup | undefined {
   const key = plan.layout === 'v2' ? '' : controller
   return plan.groups.find((group) => group.controller === key)
@@ -75,7 +75,7 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   })
 }
 
-/** Sums of rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
+/** Returns the sums of rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
 function parseIo(text: string | undefined): Usage['io'] | undefined {
   if (text === undefined) return undefined
   const sum = (key: string) =>
@@ -91,7 +91,7 @@ function parseAllPressure(unified: Figures): Usage['pressure'] | undefined {
   return found.length > 0 ? Object.fromEntries(found) : undefined
 }
 
-/** The object without its undefined fields. */
+/** Returns the object without its undefined fields. */
 export function without<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }
