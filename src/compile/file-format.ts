@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// A compiled file: an executable with a program behind it; native/compiled/compiled.h is this file's twin and describes it. Pure.
+// Encodes a compiled file: an executable followed by a program. native/compiled/compiled.h decodes and describes it. Pure.
 import type { Program } from '../ops/ops.ts'
 import { encodeFields, encodeProgram } from '../ops/wire.ts'
 
 /** "hutC", little-endian. */
 export const compiledMagic = 0x43747568
 export const compiledVersion = 3
-/** Name of the program's group, until a start puts its own there. */
+/** Name of the program's group. Each start replaces it by its own. */
 export const groupPlaceholder = 'hutch-0-0-0-0'
 
-/** In a path, with a controller behind it, or nothing for the v2 tree: the group that the caller of the file is in. As a value: what that group's file has. */
+/** Placeholder of the caller's group in a path, followed by a controller or, for the v2 tree, nothing. As a value: the content of that group's file. */
 export const ownPlaceholder = 'hutch-own-'
 
-/** What the start does beside running the program. */
+/** Options of a start. */
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
 /**
@@ -82,10 +82,10 @@ export const compiledWords = [
 ] as const
 export type CompiledWords = { [W in (typeof compiledWords)[number]]: string }
 
-/** Where a text takes what only the end knows; no quoted text has such a character. */
+/** Slots for values that are known only at the end. Quoted texts never contain these characters. */
 export const slots = ['\x01', '\x02', '\x03', '\x04', '\x05'] as const
 
-/** The words for one op that was refused; part and errno 0 stand for all that have no words of their own. */
+/** The message for a refused operation. Part and errno 0 are the default. */
 export interface CompiledRefusal {
   section: 'outer' | 'inner'
   step: number
@@ -94,24 +94,24 @@ export interface CompiledRefusal {
   text: string
 }
 
-/** All that a compiled file holds, from whichever planner. */
+/** The content of a compiled file. */
 export interface Compiled {
-  /** Its group is named `groupPlaceholder`; with passEnvironment its exec has the changes to the environment alone. */
+  /** Its group is named `groupPlaceholder`. With passEnvironment its exec contains only the changes to the environment. */
   program: Program
   flags: { [F in keyof typeof compiledFlags]: boolean }
   refusals: CompiledRefusal[]
   words: CompiledWords
-  /** The decision lists of the end, and of what held up a job whose time was over: see verdict/decide.ts. */
+  /** Decision lists for the end and for what held up a job that timed out: verdict/decide.ts. */
   rows: [end: number[], held: number[]]
   /** Kind and expected value: user, group, kernel (at least), capabilities (at least, hexadecimal), cgroup2 or cgroup (directory).
    * `ownPlaceholder` with a controller has the mount of its hierarchy. enable and account are v2 controllers: those that limits need,
    * and those that only count. cpu.max is a quota and period that a start on v1 compares; as share, a sandbox's, it takes less if there is less. */
   facts: [kind: string, expected: string][]
-  /** What --hutch-explain prints. */
+  /** The text of --hutch-explain. */
   explained: string
 }
 
-/** The file's bytes; `runner` is build/hutch-compiled. */
+/** Returns the file's bytes. `runner` is the content of build/hutch-compiled. */
 export function encodeCompiled(runner: Buffer, compiled: Compiled): Buffer {
   const { refusals, words, rows, facts, explained, flags } = compiled
   const program = Buffer.from(encodeProgram(compiled.program))
@@ -151,7 +151,7 @@ export function encodeCompiled(runner: Buffer, compiled: Compiled): Buffer {
   return file
 }
 
-/** FNV-1a over whole words: any one of them that changes changes it. */
+/** Returns FNV-1a over 32-bit words. Each change of a single word changes the sum. */
 function checksum(bytes: Buffer): number {
   let sum = 2166136261
   for (let i = 0; i < bytes.length; i += 4) sum = Math.imul(sum ^ bytes.readInt32LE(i), 16777619)

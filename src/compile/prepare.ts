@@ -35,14 +35,14 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
     ...planned,
     groups: planned.groups.map((one) => (isPlaced(one.parent) ? { ...one, enable: [] } : one)),
   }
-  // its verdict does not tell the levels above apart
+  // the verdict of a compiled file does not distinguish the levels above
   const usual = compilePlan({ ...plan, ancestors: [] })
   const program = recompile
     ? recompile(plan, usual)
     : spec.env.PATH === undefined && !spec.sandbox
       ? withoutPath(usual)
       : usual
-  // without its groups a program takes none to be there
+  // a program without makeGroup assumes that no group exists
   const grouped = program.outer.some(({ op }) => op === 'makeGroup')
   const facts = [...hostFacts(plan, around), ...(grouped ? groupFacts(planned, program, around) : [])]
   return {
@@ -54,14 +54,14 @@ export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): O
   }
 }
 
-/** Without PATH the call's holds; the search path stays for a call that has none. */
+/** Removes PATH from the environment, so that the caller's applies. The search path stays for a caller without PATH. */
 function withoutPath(program: Program): Program {
   const change = (op: Op): Op =>
     op.op === 'exec' ? { ...op, env: op.env.filter((entry) => !entry.startsWith('PATH=')) } : op
   return { ...program, inner: program.inner.map(change) }
 }
 
-/** Root's groups go below the group that the caller of each start is in; this process's own group need not exist then. */
+/** Places root's groups below the group of each start's caller, because this process's group need not exist then. */
 function belowCaller({ parent }: Spec, around: Surroundings): Surroundings {
   const { host } = around
   if (parent !== undefined || host.uid !== 0 || host.home !== undefined) return around
@@ -98,7 +98,7 @@ function isPlaced(directory: string): boolean {
   return directory.includes(`/${ownPlaceholder}`)
 }
 
-/** What is this process's alone is left out; controllers that are enabled now may not be after a reboot. */
+/** Removes facts of this process only. Controllers that are enabled now may be disabled after a reboot. */
 function ofAnyStart(around: Surroundings): Surroundings {
   const parents = new Map(
     [...around.parents].map(([name, parent]) => [
@@ -110,7 +110,7 @@ function ofAnyStart(around: Surroundings): Surroundings {
   return { ...around, host: { ...around.host, owner }, parents, env: [], toolPath: '', serial: 0 }
 }
 
-/** A number is another process's by then. */
+/** Refuses process ids, which belong to other processes at a later start. */
 function refuseProcesses({ joins }: Spec): void {
   const join = joins.find(({ path }) => /^\/proc\/(\d+|self)\//.test(path))
   if (join)
@@ -121,7 +121,7 @@ function refuseProcesses({ joins }: Spec): void {
     })
 }
 
-/** Its command would wait for a connection that nobody makes. */
+/** Refuses networks that hutch connects, because nothing connects them at a start of the file. */
 function refuseNetwork({ network }: Spec): void {
   if (network)
     throw fail('OPTION_CONFLICT', {
@@ -149,7 +149,7 @@ function hostFacts(plan: Plan, { privileges }: Surroundings): Compiled['facts'] 
   ]
 }
 
-/** What a start looks up to place the groups: native/compiled/place-groups.c. */
+/** Returns the facts from which a start places the groups: native/compiled/place-groups.c. */
 function groupFacts(plan: Plan, program: Program, around: Surroundings): Compiled['facts'] {
   const { host } = around
   const { groups, spec } = plan
@@ -166,7 +166,7 @@ function groupFacts(plan: Plan, program: Program, around: Surroundings): Compile
   return [...places, ...owners, ...(owners.length > 0 ? wishes(groups, spec) : [])]
 }
 
-/** Controllers to enable on v2, for limits and for counters. On v1, a CPU share that may have to be lowered. */
+/** Returns the v2 controllers to enable for limits and counters, and on v1 the CPU share that a start may lower. */
 function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
   const asked = new Set(limits.map(({ file }) => controllerOf(file)))
   const enable = groups.flatMap((group) => group.enable.flatMap((level) => level.controllers))
@@ -181,7 +181,7 @@ function wishes(groups: Plan['groups'], { limits }: Spec): Compiled['facts'] {
   return facts.filter(([, value]) => value !== '')
 }
 
-/** Parts and errnos that have words of their own, for ops that can tell them apart; see run/mount-errors.ts. */
+/** Parts and errnos with separate messages, for operations that distinguish them: run/mount-errors.ts. */
 const parts = {
   whole: 0,
   source: 1,
@@ -211,7 +211,7 @@ const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] =
   ['attach', 'ENOTDIR'],
   ['attach', 'EISDIR'],
 ]
-/** For a source whose mount must not have a flag. */
+/** The same for a source whose mount flags are locked. */
 const kept: typeof usual = [
   ['read only', 'EROFS'],
   ['no suid', 'EPERM'],
@@ -225,12 +225,12 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
       `hutch: ${explainRefusal(op, errno, plan, findObstacles, part).message.replaceAll(groupPlaceholder, second)}\n`
     const any = text(first, 0)
     const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
-    // dozens of these, about files that hutch itself names
+    // skip these frequent operations, whose files hutch names itself
     if (op.op === 'coverPath' || op.op === 'makeLink') return found
     for (const [part, errno] of 'absent' in op && op.absent > 0 ? [...usual, ...kept] : usual) {
       const words = text(errno, parts[part])
       if (words === any.replaceAll(first, errno)) continue
-      // where the part makes no difference, the whole has said it
+      // skip a part whose message equals that of the whole operation
       if (part !== 'whole' && words === text(errno, 0)) continue
       found.push({ section, step, part: parts[part], errno: constants.errno[errno]!, text: words })
     }

@@ -22,7 +22,7 @@ import { type CompiledWords, groupPlaceholder, slots } from './file-format.ts'
 
 const [first, second, third, fourth, fifth] = slots
 
-/** Stands for a value that only the end knows, so that a remedy computes with it: no host can have so many tasks. */
+/** Marks a value that is known only at the end, so that a remedy can compute with it. No host can have so many tasks. */
 const unknownTasks = 1_000_000_007
 
 /** Stands for the memory limit at the end: no host has so much. */
@@ -43,7 +43,7 @@ function fillAbove(text: string): string {
 
 const ofThisHost: Measuring = (limit) => measuringLimit(limit === unknownBytes ? 0 : limit, spareMemory())
 
-/** A compiled file has the limits that it was compiled with, and does not tell a peak. */
+/** Changes a remedy to a new compilation, because a compiled file keeps its limits and reports no peak. */
 function byRun(remedy: Remedy): Remedy {
   return remedy.measure && remedy.option ? { ...remedy, reason: `${remedy.reason} under hutch run` } : remedy
 }
@@ -179,7 +179,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   const denied = deniedFigures(plan)
   const possible = [...possibleUlimitFigure(plan), ...denied]
   const noKill: Figure[] = [{ figure: 'no kill' }]
-  // of a job whose first process ended before it could report the command's end
+  // for a job whose first process ended before it could report the command's end
   const lost = plan.isolate.includes('pid') ? 'outside' : 'unknown'
   const signal = (from: 'inside' | 'outside' | 'unknown', more: Figure[] = []) =>
     say({

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Id maps of a user namespace: user_namespaces(7). From words to extents, and what they mean. Pure.
+// Parses and evaluates the id maps of a user namespace: user_namespaces(7). Pure.
 
-/** `count` ids from `inside` on are those from `outside` on in the parent namespace. */
+/** A range of `count` ids, from `inside` in the namespace and from `outside` in its parent. */
 export interface Extent {
   inside: number
-  /** `reservedId`: chosen at each start, see native/caller/ids.c. */
+  /** `reservedId` is replaced at each start: native/caller/ids.c. */
   outside: number
   count: number
 }
 
-/** An extent; or root: the caller's id is 0 inside; keep: it is itself; auto: those that /etc/subuid or /etc/subgid give, too. */
+/** An extent or a word. `root`: the caller is 0 inside. `keep`: the caller keeps its id. `auto`: adds the ids of /etc/subuid or /etc/subgid. */
 export type IdMapWord = Extent | 'root' | 'keep' | 'auto'
 
-/** Outside is the first of those ids that the start reserves. No id of a caller equals it. */
+/** Placeholder for the first id that a start reserves. It is never a real id. */
 export const reservedId = -1
 
-/** The kernel's limit since 4.15. */
+/** The kernel's maximum number of extents since Linux 4.15. */
 export const extentsAtMost = 340
 
 /** RESERVED_ID of native/wire/program.h. */
@@ -23,7 +23,7 @@ const reservedWord = '*'
 
 const idsAtMost = 0xffff_ffff
 
-/** `INSIDE:OUTSIDE:COUNT`, `root`, `keep` or `auto`. */
+/** Parses `INSIDE:OUTSIDE:COUNT`, `root`, `keep` or `auto`. */
 export function parseIdMapWord(value: unknown): IdMapWord | undefined {
   if (value === 'root' || value === 'keep' || value === 'auto') return value
   const match = /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(typeof value === 'string' ? value : '')
@@ -33,7 +33,7 @@ export function parseIdMapWord(value: unknown): IdMapWord | undefined {
   return fits ? { inside, outside, count } : undefined
 }
 
-/** Words → extents, for a caller with this id and these subordinate ids. */
+/** Resolves words to extents, for a caller's id and subordinate ids. */
 export function resolveIdMap(
   words: readonly IdMapWord[],
   own: number,
@@ -46,7 +46,7 @@ export function resolveIdMap(
   })
 }
 
-/** The caller is 0, as in Podman, and its subordinate ids follow; root itself is not mapped. */
+/** Maps the caller to 0, as Podman does, and its subordinate ids after it. The host's root is not mapped. */
 function autoMap(own: number, subordinate: readonly { start: number; count: number }[]): Extent[] {
   const extents: Extent[] = own === 0 ? [] : [{ inside: 0, outside: own, count: 1 }]
   let inside = extents.length
@@ -57,7 +57,7 @@ function autoMap(own: number, subordinate: readonly { start: number; count: numb
   return extents
 }
 
-/** Why the kernel would not take it; undefined if it would. */
+/** Returns why the kernel would refuse the map. Returns undefined if it is valid. */
 export function explainBadMap(extents: readonly Extent[]): string | undefined {
   if (extents.length === 0) return 'it maps no ids'
   if (extents.length > extentsAtMost) return `it has ${extents.length} parts, and the kernel takes ${extentsAtMost}`
@@ -69,7 +69,7 @@ export function explainBadMap(extents: readonly Extent[]): string | undefined {
   return undefined
 }
 
-/** The id inside of one outside; undefined when it has none. */
+/** Returns the id inside for an id outside. Returns undefined if it is not mapped. */
 export function idInside(extents: readonly Extent[], outside: number): number | undefined {
   const extent = extents.find(
     (one) => one.outside !== reservedId && outside >= one.outside && outside < one.outside + one.count,
@@ -77,13 +77,13 @@ export function idInside(extents: readonly Extent[], outside: number): number | 
   return extent && extent.inside + (outside - extent.outside)
 }
 
-/** The id outside of one inside; undefined when it has none, or one that is chosen at the start. */
+/** Returns the id outside for an id inside. Returns undefined if it is not mapped or chosen at the start. */
 export function idOutside(extents: readonly Extent[], inside: number): number | undefined {
   const extent = extentOf(extents, inside)
   return extent && extent.outside !== reservedId ? extent.outside + (inside - extent.inside) : undefined
 }
 
-/** Whether an id inside means anything. */
+/** Returns whether an id inside is mapped. */
 export function isMapped(extents: readonly Extent[], inside: number): boolean {
   return extentOf(extents, inside) !== undefined
 }
@@ -92,7 +92,7 @@ function extentOf(extents: readonly Extent[], inside: number): Extent | undefine
   return extents.find((one) => inside >= one.inside && inside < one.inside + one.count)
 }
 
-/** As the kernel's files and newuidmap(1) take it: three words an extent. */
+/** Returns the words for the kernel's files and newuidmap(1), three for each extent. */
 export function mapWords(extents: readonly Extent[]): string[] {
   return extents.flatMap(({ inside, outside, count }) => [
     String(inside),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Namespace kinds: one table for the name of unshare(1), the file in /proc/PID/ns and the clone flag; namespaces(7).
+// The table of namespace kinds: name in unshare(1), file in /proc/PID/ns, clone flag. See namespaces(7). Pure.
 
-/** Kinds that can be asked for, with what each needs to be made. */
+/** Kinds that a run can create. */
 export const namespaces = {
   mount: { file: 'mnt', flag: 0x0002_0000, shell: '--mount' },
   cgroup: { file: 'cgroup', flag: 0x0200_0000, shell: '--cgroup' },
@@ -13,37 +13,37 @@ export const namespaces = {
   time: { file: 'time', flag: 0x80, shell: '--time' },
 } as const
 
-/** What can be isolated, as unshare(1) names it. */
+/** A kind by its name in unshare(1). */
 export type NamespaceKind = keyof typeof namespaces
 
-/** All kinds, in the order in which they are shown. */
+/** All kinds in display order. */
 export const namespaceKinds = Object.keys(namespaces) as NamespaceKind[]
 
-/** The files of /proc/PID/ns: what can be looked at is more than what can be asked for. */
+/** The files of /proc/PID/ns, including kinds that a run cannot create. */
 export const namespaceFiles: readonly string[] = [
   ...new Set([...Object.values(namespaces).map(({ file }) => file), 'user', 'time']),
 ]
 
-/** What a run with a root of its own isolates by default. */
+/** Default kinds of a run with a root of its own. */
 export const defaultIsolation: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'cgroup']
 
 /**
- * The namespaces of a run on the host's root by default. Run-time systems read their limits at /sys/fs/cgroup, by the path in
+ * Default kinds of a run on the host's root. Language runtimes read their limits at /sys/fs/cgroup, by the path in
  * /proc/self/cgroup. In a cgroup namespace that path is /, which in the host's /sys/fs/cgroup means the host.
  */
 export const hostRootIsolation: readonly NamespaceKind[] = defaultIsolation.filter((kind) => kind !== 'cgroup')
 
-/** What `all` stands for: what others see of a process and it of them. user and time are requested by name, and user is added where it takes one. */
+/** The kinds of `all`. user and time must be named, except that user is added if the others need it. */
 export const allKinds: readonly NamespaceKind[] = ['pid', 'mount', 'ipc', 'uts', 'net', 'cgroup']
 
-/** The flags of clone3 for these kinds. */
+/** Returns the clone3 flags of these kinds. */
 export function cloneFlags(kinds: Iterable<NamespaceKind>): number {
   let flags = 0
   for (const kind of kinds) flags += namespaces[kind].flag
   return flags
 }
 
-/** The kinds in a set of flags, for messages. */
+/** Returns the kinds of a set of flags, for messages. */
 export function kindsIn(flags: number): NamespaceKind[] {
   return namespaceKinds.filter((kind) => (BigInt(flags) & BigInt(namespaces[kind].flag)) !== 0n)
 }

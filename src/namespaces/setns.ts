@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Namespaces that a run enters instead of making its own: setns(2).
+// Parses the namespaces that a run enters instead of creating its own: setns(2). Pure.
 import { type NamespaceKind, namespaceKinds, namespaces } from './namespace.ts'
 
-/** One to be entered. */
+/** A namespace to enter. */
 export interface Join {
   kind: NamespaceKind
-  /** A file of nsfs: below /proc/PID/ns, or bind-mounted. */
+  /** An nsfs file: below /proc/PID/ns, or bind-mounted. */
   path: string
 }
 
-/** Where ip-netns(8) keeps named ones. */
+/** Directory of named network namespaces: ip-netns(8). */
 const netDirectory = '/run/netns'
 
-/** `net=/run/netns/web`, `net=web`, `pid=1234`: a path, a name that `ip netns` knows, or a process. */
+/** Parses the value of `net=/run/netns/web`, `net=web` or `pid=1234`: a path, a name of `ip netns`, or a process id. */
 export function parseJoin(kind: string, value: unknown): Join | undefined {
   if (!(namespaceKinds as readonly string[]).includes(kind)) return undefined
   const known = kind as NamespaceKind

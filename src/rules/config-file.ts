@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgconfig.conf: text → data, by the grammar of cgconfig.conf(5). Pure; every error names the line.
+// Parses cgconfig.conf by the grammar of cgconfig.conf(5). Every error names the line. Pure.
 import { parseFileName, parseGroupPath } from '../cgroup/path.ts'
 import { fail, quote } from '../errors/errors.ts'
 
@@ -16,7 +16,7 @@ export interface Perm {
   admin: PermSection
 }
 
-/** One group, or one template: controllers in order, each with what is to be set. */
+/** A group or a template: controllers in order, each with its settings. */
 export interface GroupSection {
   path: string
   line: number
@@ -24,7 +24,7 @@ export interface GroupSection {
   controllers: { name: string; line: number; settings: { file: string; value: string; line: number }[] }[]
 }
 
-/** All of a file. */
+/** The content of a file. */
 export interface Configuration {
   groups: GroupSection[]
   templates: GroupSection[]
@@ -40,7 +40,7 @@ interface Token {
   line: number
 }
 
-/** @throws CONFIG_INVALID, CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
+/** Parses a file. @throws CONFIG_INVALID, CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
 export function parseConfiguration(text: string, origin: string): Configuration {
   const reader: Reader = { tokens: tokenize(text, origin), at: 0, origin }
   const configuration: Configuration = { groups: [], templates: [], mounts: [], namespaces: [] }
@@ -48,7 +48,7 @@ export function parseConfiguration(text: string, origin: string): Configuration 
   return configuration
 }
 
-/** Where the parser stands. */
+/** The parser's state. */
 interface Reader {
   tokens: Token[]
   at: number
@@ -74,14 +74,14 @@ function takeText(reader: Reader, wanted: string): Token {
   return token
 }
 
-/** What stands between braces, piece by piece. */
+/** Parses a block in braces, entry by entry. */
 function takeBlock(reader: Reader, piece: () => void): void {
   takeSign(reader, '{')
   while (!(peek(reader).kind === 'sign' && peek(reader).text === '}')) piece()
   reader.at++
 }
 
-/** `name = value;` */
+/** Parses `name = value;`. */
 function takePair(reader: Reader, wanted: string): { name: Token; value: string } {
   const name = takeText(reader, wanted)
   takeSign(reader, '=')
@@ -134,7 +134,7 @@ const sections = '"group", "template", "mount", "namespace", "default" or "syste
 function readGroup(reader: Reader, line: number): GroupSection {
   const name = takeText(reader, 'the name of a group')
   const origin = `${reader.origin}:${name.line}`
-  // libcgroup writes the root group as "."; %u and such of templates are kept
+  // libcgroup writes the root group as "."; template letters such as %u are kept
   const path = name.text === '.' ? '' : parseGroupPath(name.text, origin)
   const group: GroupSection = { path, line, controllers: [] }
   takeBlock(reader, () => {
@@ -216,7 +216,7 @@ function tokenize(text: string, origin: string): Token[] {
   return [...tokens, { text: 'the end of the file', kind: 'end', line }]
 }
 
-/** Where the closing quote is; a backslash takes the next sign along. */
+/** Returns the position of the closing quote. A backslash escapes the next character. */
 function endOfString(text: string, start: number): number | undefined {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === '\\') at++

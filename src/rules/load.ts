@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules files: the one that is named, or /etc/cgrules.conf and then all of /etc/cgrules.d in the order of their names.
+// Loads rules files: a named one, or /etc/cgrules.conf and then /etc/cgrules.d in the order of names.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { fail, HutchError } from '../errors/errors.ts'
 import type { Ids } from '../host/passwd.ts'
@@ -14,7 +14,7 @@ const configFile = '/etc/cgconfig.conf'
 const configDirectory = '/etc/cgconfig.d'
 const largest = 1 << 20
 
-/** Rules, each with the template for the groups that it makes. @throws RULES_INVALID, CONFIG_INVALID, CGROUP_PATH_INVALID, FILE_REFUSED */
+/** Loads rules with the templates for the groups that they create. @throws RULES_INVALID, CONFIG_INVALID, CGROUP_PATH_INVALID, FILE_REFUSED */
 export function loadRules(file?: string, templates?: string): Rule[] {
   return joinTemplates(loadFiles(file), loadTemplates(templates))
 }
@@ -26,14 +26,14 @@ function loadFiles(file?: string): Rule[] {
   return files.flatMap((path) => parseRules(readText(path), path))
 }
 
-/** From cgconfig.conf and the *.conf of cgconfig.d, as cgrulesengd does it; a host need not have them. */
+/** Loads templates from cgconfig.conf and cgconfig.d/*.conf, as cgrulesengd does. Missing files are ignored. */
 function loadTemplates(file?: string): GroupSection[] {
   if (file !== undefined) return parseConfiguration(readText(file), file).templates
   const files = [configFile, ...listDirectory(configDirectory).filter((path) => path.endsWith('.conf'))]
   return files.filter(exists).flatMap((path) => parseConfiguration(readText(path), path).templates)
 }
 
-/** Users and groups of rules that this host does not have: their rules are for nobody. */
+/** Returns the users and groups of rules that do not exist on this host. Such rules match no process. */
 export function findUnknown(rules: readonly Rule[], ids: Ids): string[] {
   return rules.flatMap(({ who, origin }) => {
     if (who.kind === 'any' || /^\d+$/.test(who.name)) return []
@@ -62,7 +62,7 @@ function readText(path: string): string {
     fail('FILE_REFUSED', { what: 'read the rules of', path, errno, remedy: 'name a rules file with --file' })
   try {
     const facts = statSync(encodePath(path))
-    // a FIFO would hold us, a device might have no end
+    // reading a FIFO could block, and a device could be endless
     if (!facts.isFile()) throw refuse('it is not a regular file')
     if (facts.size > largest) throw refuse('it is larger than 1 MiB')
     return readFileSync(encodePath(path), 'utf8')

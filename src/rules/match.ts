@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which rule is for a process, and where it sends it. Pure: processes, names and hierarchies come in as values.
+// Finds the rule for a process and its target groups. Pure: processes, names and hierarchies are arguments.
 import { resolve } from 'node:path'
 import { parseGroupPath } from '../cgroup/path.ts'
 import { HutchError } from '../errors/errors.ts'
@@ -8,44 +8,44 @@ import type { Ids } from '../host/passwd.ts'
 import type { GroupSection } from './config-file.ts'
 import type { Destination, Letter, Rule } from './parse.ts'
 
-/** A process as the rules see it. */
+/** The properties of a process that rules match. */
 export interface Process {
   pid: number
-  /** Effective ids. */
+  /** Effective user and group. */
   uid: number
   gid: number
-  /** Full path of the program, or of the script that it interprets. */
+  /** Full path of the program or of the interpreted script. */
   program: string
-  /** Scheduled as SCHED_FIFO or SCHED_RR. */
+  /** Whether it is scheduled as SCHED_FIFO or SCHED_RR. */
   realtime: boolean
-  /** Where it is: the hierarchies, `own` being the process's group in each. */
+  /** The hierarchies. `own` is the process's group in each. */
   groups: Hierarchies
   /** The controllers of the v2 tree. */
   unified: readonly string[]
 }
 
-/** A group that a process shall be in, in one hierarchy. */
+/** The target group of a process in a hierarchy. */
 export interface Target {
   mount: string
-  /** Relative to the mount; '' is the root. */
+  /** Path relative to the mount. '' is the root. */
   path: string
-  /** As the rule names them; for `*` all that this hierarchy has, none for a v2 tree. */
+  /** Controllers in the rule's words. For `*`: all of this hierarchy, or none for a v2 tree. */
   controllers: string[]
-  /** The rule says `*`: meant are the hierarchies that have the group. */
+  /** Whether the rule says `*`: only hierarchies that have the group are meant. */
   every: boolean
-  /** It may be made when it is not there: the rule has a template. */
+  /** Whether a missing group is created, because the rule has a template. */
   templated: boolean
-  /** How it is set when it is made. */
+  /** Settings of a created group. */
   template?: GroupSection
   origin: string
 }
 
-/** The directory of a target's group. */
+/** Returns the directory of a target's group. */
 export function directoryOf({ mount, path }: Target): string {
   return path === '' ? mount : `${mount}/${path}`
 }
 
-/** The first rule for this process, as cgrulesengd picks it. */
+/** Returns the first matching rule, as cgrulesengd does. */
 export function findRule(rules: readonly Rule[], process: Process, ids: Ids): Rule | undefined {
   return rules.find(
     (rule) =>
@@ -79,7 +79,7 @@ function baseOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Whether it is in one of the rule's groups, or below; the destination `*` is every group. */
+/** Returns whether the process is in a group of the rule or below. The destination `*` is every group. */
 function isThere(rule: Rule, process: Process, ids: Ids): boolean {
   if (rule.destinations.some(({ path }) => path.length === 1 && path[0] === '*')) return true
   return findTargets(rule, process, ids).targets.some(({ mount, path }) => {
@@ -89,12 +89,12 @@ function isThere(rule: Rule, process: Process, ids: Ids): boolean {
   })
 }
 
-/** The directory of the process's group in the hierarchy mounted there. */
+/** Returns the directory of the process's group in the hierarchy at a mount. */
 export function groupAt({ unified, v1 }: Hierarchies, mount: string): string | undefined {
   return [unified, ...Object.values(v1)].find((hierarchy) => hierarchy?.mount === mount)?.own
 }
 
-/** Where the rule sends the process, one target a hierarchy: of two for the same one the later holds. And what this host has not. */
+/** Returns a rule's targets, one a hierarchy (the later of two wins), and the controllers that this host lacks. */
 export function findTargets(rule: Rule, process: Process, ids: Ids): { targets: Target[]; missing: string[] } {
   const targets = new Map<string, Target>()
   const missing: string[] = []
@@ -123,7 +123,7 @@ export function findTargets(rule: Rule, process: Process, ids: Ids): { targets: 
   return { targets: [...targets.values()], missing }
 }
 
-/** v1 names mean their v2 successors on a v2 tree, and the other way round. */
+/** Names of the same controller on v1 and v2. */
 const otherNames: { [name: string]: string } = { blkio: 'io', io: 'blkio', cpuacct: 'cpu' }
 
 function mountsOf({ groups: { unified, v1 }, unified: offered }: Process, controller: string): string[] {

@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgrules.conf(5) as text → rules. Pure; every error names file and line.
+// Parses cgrules.conf(5). Every error names file and line. Pure.
 import { parseGroupPath } from '../cgroup/path.ts'
 import { fail } from '../errors/errors.ts'
 import type { GroupSection } from './config-file.ts'
 
-/** One line of a rule: in which hierarchies, and where to. */
+/** A line of a rule: its controllers and its destination. */
 export interface Destination {
-  /** As written: `cpu`, `memory`, or `*` for all. */
+  /** The words in the file: `cpu`, `memory`, or `*` for all. */
   controllers: string[]
-  /** Literal text and template letters (`{ letter: 'u' }`) in turn. */
+  /** Literal texts and template letters (`{ letter: 'u' }`). */
   path: (string | { letter: Letter })[]
-  /** cgconfig.conf's template of that name. */
+  /** The template of that name in cgconfig.conf. */
   template?: GroupSection
-  /** `file:line`. */
+  /** Position in the file: `file:line`. */
   origin: string
 }
 
-/** What a template letter stands for: names for the small ones, numbers for the capitals. */
+/** A template letter. Lower case is a name, upper case a number: user, group, process. */
 export type Letter = 'u' | 'U' | 'g' | 'G' | 'p' | 'P'
 
-/** The processes it is about, and where they go. */
+/** A rule: which processes it matches, and their destination. */
 export interface Rule {
   who: { kind: 'any' } | { kind: 'user' | 'group'; name: string }
-  /** A program's name or full path; a last `*` stands for any rest. */
+  /** A program's name or full path. A final `*` matches any rest. */
   program?: string
   destinations: Destination[]
-  /** Processes that are already there, or anywhere if the destination is `*`, stay as they are, and no further rule is looked at. */
+  /** Leaves processes in the destination (anywhere, if it is `*`) unchanged and ends the search for rules. */
   ignore: boolean
-  /** Processes scheduled in real time stay where they are. */
+  /** Leaves real-time processes unchanged. */
   ignoreRealtime: boolean
   origin: string
 }
@@ -35,7 +35,7 @@ export interface Rule {
 const mostRules = 10_000
 const longestLine = 16_384
 
-/** All rules, in order; `file` is for origins and errors. @throws RULES_INVALID, CGROUP_PATH_INVALID */
+/** Parses all rules in order. `file` is for origins and errors. @throws RULES_INVALID, CGROUP_PATH_INVALID */
 export function parseRules(text: string, file: string): Rule[] {
   const rules: Rule[] = []
   for (const [index, line] of text.split('\n').entries()) {
@@ -67,7 +67,7 @@ function refuse(origin: string, value: string, why: string) {
   return fail('RULES_INVALID', { origin, value, why })
 }
 
-/** Words between blanks; quotes hold blanks together, and `#` outside of them ends the line. */
+/** Splits a line at blanks. Quotes protect blanks, and an unquoted `#` starts a comment. */
 function splitFields(line: string, origin: string): string[] {
   if (line.length > longestLine) throw refuse(origin, line, 'the line is too long')
   if (/[\0-\x08\x0b-\x1f\x7f]/.test(line.replace(/\r$/, '')))
@@ -90,7 +90,7 @@ function splitFields(line: string, origin: string): string[] {
   return fields
 }
 
-/** `user`, `@group`, `*`, each with `:program` or without. */
+/** Parses `user`, `@group` or `*`, each optionally with `:program`. */
 export function parseWho(text: string, origin: string): Pick<Rule, 'who' | 'program'> {
   const colon = text.indexOf(':')
   const name = colon < 0 ? text : text.slice(0, colon)
@@ -133,7 +133,7 @@ function parseDestination(text: string, origin: string): Destination['path'] {
   return path
 }
 
-/** What a template is at most, where its name does not fit. */
+/** The longest value of a template letter whose name is not used. */
 const longestNumber = '4294967295'
 
 function parseOptions(text: string | undefined, origin: string): Pick<Rule, 'ignore' | 'ignoreRealtime'> {

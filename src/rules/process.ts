@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes as the rules see them, from /proc: proc_pid_stat(5), proc_pid_status(5). One that is gone is undefined, no error.
+// Reads the properties of processes that rules match, from /proc: proc_pid_stat(5), proc_pid_status(5).
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { readGroupFile } from '../cgroup/files.ts'
 import { type Hierarchies, parseHierarchies } from '../host/hierarchy.ts'
 import { readHost } from '../host/host.ts'
 import { type Process, programOf } from './match.ts'
 
-/** A process, and what only the watch needs of it. */
+/** A process with properties that only the watch needs. */
 export interface Seen extends Process {
   parent: number
   startTime: string
@@ -14,7 +14,7 @@ export interface Seen extends Process {
 
 const kernelThread = 0x0020_0000
 
-/** Undefined also for kernel threads and zombies: neither can be moved. */
+/** Reads a process. Returns undefined if it is gone, a kernel thread or a zombie, which cannot be moved. */
 export function readProcess(pid: number): Seen | undefined {
   const directory = `/proc/${pid}`
   const stat = read(`${directory}/stat`)
@@ -43,7 +43,7 @@ export function readProcess(pid: number): Seen | undefined {
   }
 }
 
-/** All pids there are. */
+/** Returns the ids of all processes. */
 export function readPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -53,7 +53,7 @@ export function readPids(): number[] {
 let host: { mountinfo: string; unified: string[] } | undefined
 const groups = new Map<string, Hierarchies>()
 
-/** Many processes share their groups, so each set of them is worked out once. */
+/** Returns the groups of a process. Caches them, because many processes share their groups. */
 function readGroups(membership: string): Pick<Process, 'groups' | 'unified'> {
   if (!host) {
     const { unified } = readHost()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The socket over which cgexec and cgclassify say that a process is not to be moved. The wire, each side once:
+// The socket over which cgexec and cgclassify request that a process is not moved. Each side sends one message:
 //
 //   cgexec                              hutch
 //   pid, flags (two native i32)  ──▶    notes it
@@ -9,7 +9,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { endianness } from 'node:os'
 import { fail } from '../errors/errors.ts'
 
-/** Flags: 0 it stays where it is, 1 its children too, 2 neither any longer. */
+/** A request. Flags: 0, the process stays; 1, its children, too; 2, ends both. */
 export interface StickyRequest {
   pid: number
   flags: 0 | 1 | 2
@@ -19,7 +19,7 @@ export const defaultSocket = '/run/cgred.socket'
 const requestBytes = 8
 const patienceMs = 2000
 
-/** Root alone may ask: whoever can, takes processes out of all rules. @throws RULES_TAKEN, FILE_REFUSED */
+/** Listens for requests of root, the only user that may exempt processes from rules. @throws RULES_TAKEN, FILE_REFUSED */
 export async function listenSticky(path: string, onRequest: (request: StickyRequest) => boolean): Promise<Server> {
   await clearStale(path)
   const server = createServer((socket) => answer(socket, onRequest))
@@ -39,7 +39,7 @@ export async function listenSticky(path: string, onRequest: (request: StickyRequ
   return server
 }
 
-/** A socket that nobody answers at is left from a killed daemon. */
+/** Removes a socket without a listener, which a killed daemon left. */
 async function clearStale(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (!there) return
@@ -69,14 +69,14 @@ function answer(socket: Socket, onRequest: (request: StickyRequest) => boolean):
   })
 }
 
-/** Undefined for what no client sends. */
+/** Parses a request. Returns undefined if it is invalid. */
 export function parseRequest(bytes: Buffer): StickyRequest | undefined {
   const [pid, flags] =
     endianness() === 'LE' ? [bytes.readInt32LE(0), bytes.readInt32LE(4)] : [bytes.readInt32BE(0), bytes.readInt32BE(4)]
   return pid > 0 && (flags === 0 || flags === 1 || flags === 2) ? { pid, flags } : undefined
 }
 
-/** As a client sends it. */
+/** Formats a request as a client sends it. */
 export function formatRequest({ pid, flags }: StickyRequest): Buffer {
   return Buffer.from(new Uint8Array(new Int32Array([pid, flags]).buffer))
 }

@@ -21,13 +21,13 @@ export function joinTemplates(rules: readonly Rule[], templates: readonly GroupS
   return rules.map((rule) => ({ ...rule, destinations: rule.destinations.map(join) }))
 }
 
-/** As in the rule, without leading and trailing slashes. */
+/** Formats a destination as in the rule, without leading and trailing slashes. */
 function formatDestination({ path }: Destination): string {
   const text = path.map((part) => (typeof part === 'string' ? part : `%${part.letter}`)).join('')
   return text.split('/').filter(Boolean).join('/')
 }
 
-/** Sets a group that was just made, in one hierarchy. @throws CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING, USER_UNKNOWN */
+/** Applies the settings to a new group in a hierarchy. @throws CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING, USER_UNKNOWN */
 export function applyTemplate(target: Target, template: GroupSection): void {
   const directory = directoryOf(target)
   const unified = isUnified(directory)
@@ -57,7 +57,7 @@ function grant(directory: string, files: string[], { uid, gid }: PermSection, or
   }
 }
 
-/** -1 leaves the one that is not named. */
+/** Returns the owner. -1 leaves a user or group that is not named unchanged. */
 function readOwner(uid: string | undefined, gid: string | undefined, origin: string): { uid: number; gid: number } {
   return {
     uid: uid === undefined ? -1 : readUser(uid, origin).uid,

@@ -8,19 +8,19 @@ import type { Rule } from './parse.ts'
 import { readPids, readProcess, type Seen } from './process.ts'
 import type { StickyRequest } from './sticky.ts'
 
-/** Handle on a running watch. */
+/** A running watch. */
 export interface Watch {
-  /** Other rules from now on, for all processes. */
+  /** Replaces the rules and applies them to all processes. */
   reload(rules: readonly Rule[]): void
-  /** A request of cgexec --sticky: false when there is no such process. */
+  /** Handles a request of cgexec --sticky. Returns false if the process does not exist. */
   stick(request: StickyRequest): boolean
   stop(): void
 }
 
-/** How long an event may still lie in the queue of another CPU, or of ours. */
+/** Maximum delay of an event in the queues of CPUs and of this process. Microseconds. */
 const slackUsec = 10_000_000
 
-/** Places these processes once, but not this one and not PID 1. */
+/** Places these processes once, except this process and PID 1. */
 export function placeAll(
   rules: readonly Rule[],
   pids: Iterable<number>,
@@ -36,22 +36,22 @@ function placeOne(
   dry: boolean,
   report: (placed: Placed) => void,
 ): void {
-  // init goes where nobody can get at it: no rule for everybody means it
+  // a rule for every user must not move init
   if (!seen || seen.pid === process.pid || seen.pid === 1) return
   const placed = placeProcess(rules, seen, readIds(), dry)
   if (placed && placed.moved.length + placed.failed.length > 0) report(placed)
 }
 
-/** `onLost` hears when events were missed, before all processes are looked at again. @throws RULES_UNAVAILABLE */
+/** Starts a watch. `onLost` is called after missed events, before all processes are checked again. @throws RULES_UNAVAILABLE */
 export function startWatch(
   initial: readonly Rule[],
   report: (placed: Placed) => void,
   onLost: () => void = () => {},
 ): Watch {
   let rules = initial
-  /** Not to be moved: whether its children are not either, and when it started, since pids come again. */
+  /** Exempt processes: whether children are exempt, and the start time, because pids are reused. */
   const sticky = new Map<number, { children: boolean; startTime: string }>()
-  /** When each was last looked at: children that it forked before that may have been born in its old group. */
+  /** Time of the last check of each process. Children forked earlier may be in its old group. */
   const looked = new Map<number, number>()
 
   const look = (pid: number) => {
@@ -111,7 +111,7 @@ export function startWatch(
   }
 }
 
-/** After a loss: forgets who is gone, and finds children whose birth went unseen. */
+/** Updates the exempt processes after missed events: forgets ended ones and finds new children. */
 function renewSticky(sticky: Map<number, { children: boolean; startTime: string }>): void {
   for (const [pid, { startTime }] of sticky) if (readProcess(pid)?.startTime !== startTime) sticky.delete(pid)
   if (sticky.size === 0) return

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The known word that somebody who mistyped may have meant.
+// Finds the known word that is most similar to a mistyped one. Pure.
 
-/** The nearest of the known words, when it is near enough to be meant. */
+/** Returns the most similar known word, if it is similar enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known.map((candidate) => [distance(word, candidate), candidate] as const).sort((a, b) => a[0] - b[0])
   const best = ranked[0]
   return best && best[0] <= Math.max(1, Math.floor(word.length / 3)) ? best[1] : undefined
 }
 
-/** Single-character changes, and swaps of neighbours, from one word to the other. */
+/** Returns the number of single-character changes and swaps of neighbours between two words. */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 8 || a.length > 64) return 99
   const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)]
