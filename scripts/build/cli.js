@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CLI, by esbuild: dist/cli.cjs (src/cli/loader.ts), its parts in dist/cli/, each with its bytecode, and the man pages. Called by build.js.
+// The CLI, by esbuild: dist/cli.cjs (src/cli/node/loader.ts), its parts in dist/cli/, each with its bytecode, and the man pages. Called by build.js.
 // A part is a CommonJS file with all that it needs: main.ts, and each file that another loads by import().
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -71,7 +71,7 @@ export async function buildCli(shared) {
       DASHBOARD_PAGE: JSON.stringify(await buildPage()),
     },
   }
-  await build({ ...command, ...minified, entryPoints: ['src/cli/loader.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node' } })
+  await build({ ...command, ...minified, entryPoints: ['src/cli/node/loader.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node' } })
   chmodSync('dist/cli.cjs', 0o755)
   // parts that a part loads are found while it is built
   const entries = new Map([['main', `${sources}/cli/main.ts`]])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores the bytecode of parts of the CLI beside them, for src/cli/loader.ts. Used by scripts/build/cli.js in two ways:
+// Stores the bytecode of parts of the CLI beside them, for src/cli/node/loader.ts. Used by scripts/build/cli.js in two ways:
 //   node store-bytecode.cjs FILE…                          without the functions in them
 //   node --require store-bytecode.cjs dist/cli.cjs ARG…    with each function that this command calls
 const { readFileSync, writeFileSync } = require('node:fs')

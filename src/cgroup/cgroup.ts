@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The handle of a control group, the same on v2, hybrid and v1. Reads are synchronous. Changes return promises, because the kernel may take
 // time.
-import { EventEmitter, on } from 'node:events'
+
 import { fail } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
+import { EventEmitter, on } from '../system/streams.ts'
 import { parseSize } from '../text/units.ts'
 import { describeFile } from './controllers/catalog.ts'
 import { delegatePlace, makePlace, removeDefaultParent, removePlace } from './create.ts'

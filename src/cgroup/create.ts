@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a group with the controllers it is to have, all or nothing; hands it to a user; removes it.
-import { setTimeout as pause } from 'node:timers/promises'
+
 import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
 import { nearestGroup } from '../host/parent-group.ts'
+import { pause } from '../system/clock.ts'
 import { evacuate } from './evacuate.ts'
 import {
   changeOwner,

@@ -11,9 +11,9 @@ import {
   rmdirSync,
   statSync,
   watch,
+  writeFile,
   writeFileSync,
-} from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+} from '../system/files.ts'
 import { errnoName, native } from '../system/native.ts'
 import { decodeNames, encodePath, isOdd } from '../text/non-utf8.ts'
 import type { Figures } from './stats.ts'

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
-import { constants } from 'node:os'
-import { setTimeout as pause } from 'node:timers/promises'
+
 import { fail } from '../errors/errors.ts'
+import { pause } from '../system/clock.ts'
+import { systemConstants } from '../system/constants.ts'
 import { errnoName, native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { readGroupFile, walkGroups, writeGroupFile } from './files.ts'
@@ -64,7 +65,7 @@ function killListed(directory: string): number {
 }
 
 function signalList(directory: string, file: string): number {
-  const count = native().signalListed(encodePath(`${directory}/${file}`), constants.signals.SIGKILL, process.pid)
+  const count = native().signalListed(encodePath(`${directory}/${file}`), systemConstants.signals.SIGKILL, process.pid)
   return count < 0 && ['ENOENT', 'ENODEV'].includes(errnoName(count)) ? 0 : count
 }
 

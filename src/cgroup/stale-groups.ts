@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Removes groups whose hutch was killed. A hutch holds a lock on each of its groups, so neither a daemon nor a state file is needed.
 
-import { basename } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { monotonicMs } from '../system/clock.ts'
+import { monotonicMs, pause } from '../system/clock.ts'
 import { native } from '../system/native.ts'
+import { basename } from '../system/paths.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
 const shape = /^hutch-(\d+)-(\d+)-(\d+)-\d+$/

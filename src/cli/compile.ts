@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch compile: the flags of run, and a file instead of a process.
-import { lstatSync, readFileSync } from 'node:fs'
+
 import { type Compiled, encodeCompiled, groupPlaceholder, ownPlaceholder } from '../compile/file-format.ts'
 import { prepareCompiled } from '../compile/prepare.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import { explainProgram } from '../ops/explain.ts'
 import { parseOptions } from '../options/options.ts'
 import { loadFileReader, loadFilter } from '../run/job.ts'
+import { lstatSync, readFileSync } from '../system/files.ts'
 import { buildDirectory } from '../system/native.ts'
 import { openDocument } from '../system/output-file.ts'
 import { encodePath } from '../text/non-utf8.ts'

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real starts for `hutch doctor`: each row starts a program as a job would and reports how that ended. Makes groups, namespaces
 // and mounts for a moment; leaves nothing.
-import { existsSync } from 'node:fs'
+
 import { HutchError } from '../errors/errors.ts'
 import type { Finding } from '../host/doctor.ts'
 import { parseOptions, type RunOptions } from '../options/options.ts'
 import { createPool } from '../pool/pool.ts'
 import { run } from '../run/job.ts'
+import { existsSync } from '../system/files.ts'
 import { settle } from '../systemd/own-scope.ts'
 import type { Result } from '../verdict/result.ts'
 

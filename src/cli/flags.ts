@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Flags before a command's own words: a table says which there are, node:util splits them.
-import { parseArgs } from 'node:util'
+
 import { fail } from '../errors/errors.ts'
 import type { OptionRow, Section } from '../options/row.ts'
+import { parseArgs } from '../system/command-line.ts'
 import { nearest } from '../text/nearest.ts'
 
 /** One option of a command. */

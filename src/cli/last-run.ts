@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report of a user's newest run that did not end with 0, for `hutch why` without an argument: $XDG_STATE_HOME/hutch/last.json, mode 0600. HUTCH_STATE=0
 // turns it off. Nothing is said if it cannot be written: no run depends on it.
-import { randomBytes } from 'node:crypto'
-import { lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { dirname } from 'node:path'
+
+import { lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from '../system/files.ts'
+import { dirname } from '../system/paths.ts'
+import { randomBytes } from '../system/random.ts'
+import { homedir } from '../system/users.ts'
 
 /** Returns the file's path; undefined if HUTCH_STATE is 0 or the user has no home. */
 export function lastRunFile(): string | undefined {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch links: creates links to this program under the names of the drop-ins. It never replaces a file that is not such a link.
-import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync } from 'node:fs'
-import { resolve } from 'node:path'
+
 import { dropins } from '../dropin/table.ts'
 import { fail } from '../errors/errors.ts'
+import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync } from '../system/files.ts'
+import { resolve } from '../system/paths.ts'
 import type { Command } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CLI's entry: finds the command, loads only that one, and turns errors into lines and exit status 125.
-import { closeSync, fstatSync, readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+
 import { dropins } from '../dropin/table.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import { enterFrontDoor, type FrontDoor } from '../errors/front-door.ts'
+import { closeSync, fstatSync, readFileSync } from '../system/files.ts'
+import { basename } from '../system/paths.ts'
 import { tell } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
+import { isatty } from '../system/terminals.ts'
 import { nearest } from '../text/nearest.ts'
 import { decodeNames, isOdd } from '../text/non-utf8.ts'
 import { formatJson } from '../text/quote.ts'
@@ -96,7 +98,7 @@ async function end(status: number): Promise<never> {
     try {
       const { rdev } = fstatSync(fd)
       // 0: no device; 1: /dev/null and the like
-      if (rdev >>> 8 > 1 && !(await import('node:tty')).isatty(fd)) closeSync(fd)
+      if (rdev >>> 8 > 1 && !isatty(fd)) closeSync(fd)
     } catch {
       // closed already
     }

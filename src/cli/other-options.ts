@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewrites options of other tools on a command line of hutch run or hutch compile. Loaded only if one may be there.
-import { readFileSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
 import { translateOptions } from '../options/others/translate.ts'
+import { readFileSync } from '../system/files.ts'
 import type { FlagTable } from './flags.ts'
 
 /** Returns the arguments in hutch's own words. `flags` are those of the command. @throws OPTION_UNKNOWN, OPTION_INVALID, FILE_REFUSED */

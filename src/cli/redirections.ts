@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // --stdin, --stdout and --stderr: files opened as a shell would, by the caller's rights and outside of the job's root.
-import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
 import type { Stdio } from '../run/stdio.ts'
+import { closeSync, fileConstants, fstatSync, ftruncateSync, openSync } from '../system/files.ts'
 import { isDescriptor, ownDescriptor } from '../system/output-file.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
@@ -10,7 +11,7 @@ import { encodePath } from '../text/non-utf8.ts'
 export function openRedirections(
   files: { [stream in 'stdin' | 'stdout' | 'stderr']: string | undefined },
 ): [Stdio, Stdio, Stdio] {
-  const stdin = files.stdin === undefined ? 'inherit' : openFile('--stdin', files.stdin, constants.O_RDONLY)
+  const stdin = files.stdin === undefined ? 'inherit' : openFile('--stdin', files.stdin, fileConstants.O_RDONLY)
   const stdout = openOutput('--stdout', files.stdout)
   return [stdin, stdout, openOutput('--stderr', files.stderr, stdout)]
 }
@@ -24,7 +25,7 @@ function openOutput(flag: string, path: string | undefined, other: Stdio = 'inhe
   const fd = openFile(
     flag,
     path,
-    constants.O_WRONLY | constants.O_CREAT | (isDescriptor(path) ? 0 : constants.O_NOFOLLOW),
+    fileConstants.O_WRONLY | fileConstants.O_CREAT | (isDescriptor(path) ? 0 : fileConstants.O_NOFOLLOW),
   )
   const file = fstatSync(fd)
   if (typeof other === 'number') {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch rules apply|watch|test: cgrulesengd's job.
-import { setPriority } from 'node:os'
+
 import { fail, HutchError, quote } from '../errors/errors.ts'
 import { readIds, readUser } from '../host/passwd.ts'
 import { findUnknown, loadRules } from '../rules/load.ts'
@@ -10,6 +10,7 @@ import { parseWho, type Rule } from '../rules/parse.ts'
 import { readPids, readProcess } from '../rules/process.ts'
 import { defaultSocket, listenSticky } from '../rules/sticky.ts'
 import { placeAll, startWatch } from '../rules/watch.ts'
+import { setPriority } from '../system/processes.ts'
 import { tell as tellText } from '../system/stderr.ts'
 import { print as printText } from '../system/stdout.ts'
 import { formatJson } from '../text/quote.ts'

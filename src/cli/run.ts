@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch run: turns flags into options, starts the job, prints the verdict on stderr, and exits with the documented status.
+
 import { fail, HutchError, quote } from '../errors/errors.ts'
 import { defaultFile, mayBeRecorded } from '../monitor/recording/file.ts'
 import { explainProgram } from '../ops/explain.ts'
@@ -15,6 +16,7 @@ import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { native } from '../system/native.ts'
 import type { Document } from '../system/output-file.ts'
 import { tell } from '../system/stderr.ts'
+import { isatty } from '../system/terminals.ts'
 import { pretendSettled, settle } from '../systemd/own-scope.ts'
 import { formatLines, formatSteps, formatVerdict, wantsColor } from '../verdict/format-result.ts'
 import { formatMeta, formatMetaOfFailure } from '../verdict/isolate-meta.ts'
@@ -159,7 +161,7 @@ const stallDelayMs = 1500
 function tellStall(job: Job, always: boolean): () => void {
   let stop = () => {}
   const timer = setTimeout(async () => {
-    if (!always && !(await import('node:tty')).isatty(2)) return
+    if (!always && !isatty(2)) return
     const { stillFor, watchStall } = await import('../why/stall.ts')
     const color = wantsColor(process.stderr)
     const end = watchStall(job.directories, job.pid, ({ headline, evidence, remedy }) => {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
-import { existsSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
 import { formatRefused } from '../seccomp/notification.ts'
+import { existsSync } from '../system/files.ts'
 import type { Document } from '../system/output-file.ts'
 import { tell } from '../system/stderr.ts'
 import { encodePath } from '../text/non-utf8.ts'

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch stats: what groups use, as a table that is drawn anew every second, in the shape of docker stats.
-import { totalmem } from 'node:os'
+
 import { readHost } from '../host/host.ts'
 import { type ContainerNames, withName } from '../monitor/container-name.ts'
 import { findGroup, readDockerNames } from '../monitor/docker-name.ts'
 import { type GroupRates, rates, sumIo } from '../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../monitor/sample.ts'
 import { openSurvey } from '../monitor/sampler.ts'
+import { totalmem } from '../system/machine.ts'
 import { printOn } from '../system/stdout.ts'
 import { escapeUnsafe, formatJson } from '../text/quote.ts'
 import { cut, formatTable, widthOfOutput } from '../text/terminal-text.ts'

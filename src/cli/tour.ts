@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch tour: experiments with control groups and namespaces, run live through this very CLI; what the kernel did is checked.
-import { spawn } from 'node:child_process'
-import { readFileSync, rmSync, writeSync } from 'node:fs'
-import { uptime } from 'node:os'
-import { fileURLToPath } from 'node:url'
+
 import { readChildren } from '../cgroup/files.ts'
 import { isAbandoned } from '../cgroup/stale-groups.ts'
 import { HutchError } from '../errors/errors.ts'
@@ -11,6 +8,10 @@ import { readHost } from '../host/host.ts'
 import { ownDirectory, removeAbandoned } from '../host/own-directory.ts'
 import { type Limits, parseOptions } from '../options/options.ts'
 import { prepare } from '../run/launch.ts'
+import { readFileSync, rmSync, writeSync } from '../system/files.ts'
+import { uptime } from '../system/machine.ts'
+import { fileURLToPath } from '../system/paths.ts'
+import { spawn } from '../system/processes.ts'
 import { pretendSettled } from '../systemd/own-scope.ts'
 import { shellWord } from '../text/quote.ts'
 import type { Result } from '../verdict/result.ts'

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch why: what stopped or slowed a process, a group or a run. Status 1 when nothing was found to have done so.
-import { existsSync } from 'node:fs'
+
 import { fail, HutchError } from '../errors/errors.ts'
 import { readHost } from '../host/host.ts'
 import { findContainer, readDockerNames } from '../monitor/docker-name.ts'
 import { defaultFile } from '../monitor/recording/file.ts'
 import { type Recalled, recall, recalledLines, total } from '../monitor/recording/query.ts'
+import { existsSync } from '../system/files.ts'
 import { print } from '../system/stdout.ts'
 import { escapeUnsafe, formatJson } from '../text/quote.ts'
 import { wantsColor } from '../verdict/format-result.ts'

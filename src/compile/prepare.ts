@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns a Spec into the contents of a compiled file: the plan of a future process, and every text that its end may need.
-import { constants } from 'node:os'
+
 import { controllerOf } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
 import { type Parent, readParent } from '../host/parent-group.ts'
@@ -11,6 +11,7 @@ import { clonesTime, compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import { readSurroundings, type Ways } from '../run/launch.ts'
 import { explainRefusal } from '../run/op-errors.ts'
+import { systemConstants } from '../system/constants.ts'
 import { encodeRows, endRows, heldRows } from '../verdict/decide.ts'
 import { explainErrno } from '../verdict/exec-failure.ts'
 import { execErrnos } from '../verdict/exec-words.ts'
@@ -192,7 +193,7 @@ const parts = {
   'no dev': 11,
   'no exec': 12,
 } as const
-const usual: [part: keyof typeof parts, errno: keyof typeof constants.errno][] = [
+const usual: [part: keyof typeof parts, errno: keyof typeof systemConstants.errno][] = [
   ['whole', 'ENOENT'],
   ['whole', 'EACCES'],
   ['whole', 'EPERM'],
@@ -232,7 +233,7 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
       if (words === any.replaceAll(first, errno)) continue
       // skip a part whose message equals that of the whole operation
       if (part !== 'whole' && words === text(errno, 0)) continue
-      found.push({ section, step, part: parts[part], errno: constants.errno[errno]!, text: words })
+      found.push({ section, step, part: parts[part], errno: systemConstants.errno[errno]!, text: words })
     }
     return found
   }
@@ -242,7 +243,7 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
   // the program's file is unknown here; ENOENT has separate words
   const step = program.inner.findIndex(({ op }) => op === 'exec')
   const execs = execErrnos.flatMap((errno): CompiledRefusal[] => {
-    const number = (constants.errno as { [name: string]: number })[errno]
+    const number = (systemConstants.errno as { [name: string]: number })[errno]
     if (step < 0 || number === undefined || errno === 'ENOENT') return []
     const { headline, remedy } = explainErrno(plan.argv[0]!, errno, plan.searchPath, plan.spec)
     const text = `hutch: ${headline}\n  remedy       ${remedy}\n`

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Locks directories that belong to a running process. A lock ends with its process and is valid across PID and time namespaces.
 // Used for temporary directories and for records of what a clean-up must undo.
-import { statSync } from 'node:fs'
+import { statSync } from '../system/files.ts'
 import { native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 

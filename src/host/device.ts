@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks up device files and block devices, and whether this process may limit the use of devices on v2.
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
+import { existsSync, readFileSync, realpathSync, statSync } from '../system/files.ts'
 
 /** The device behind a device file. */
 export interface DeviceNumber {

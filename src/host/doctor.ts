@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks the host and returns findings with remedies. Only reads; cli/doctor-starts.ts tries starts.
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, existsSync, fileConstants, readdirSync, readFileSync } from '../system/files.ts'
 import { delegateCommand } from './delegate-hint.ts'
 import { type Host, isKernelFrom, readHost } from './host.ts'
 import { readParent } from './parent-group.ts'
@@ -192,7 +192,7 @@ function pressure(): Finding {
 
 function readOnly(directory: string): boolean {
   try {
-    accessSync(directory, constants.W_OK)
+    accessSync(directory, fileConstants.W_OK)
     return false
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EROFS'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the type of the file system that holds a path: proc_pid_mountinfo(5).
-import { readFileSync, realpathSync } from 'node:fs'
+import { readFileSync, realpathSync } from '../system/files.ts'
 
 /** Returns the type, such as "ext4". Returns '' if it is unknown. */
 export function findFileSystem(path: string): string {

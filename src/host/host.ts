@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the machine's facts as one value, once a process. Plans are made from it, and tests write it by hand.
-import { readFileSync, readlinkSync } from 'node:fs'
-import { release } from 'node:os'
+
 import { fail } from '../errors/errors.ts'
+import { readFileSync, readlinkSync } from '../system/files.ts'
+import { release } from '../system/machine.ts'
 import { decodeNames } from '../text/non-utf8.ts'
 import { type Hierarchies, parseHierarchies } from './hierarchy.ts'
 import { type OuterLimit, readOuterLimits } from './outer-limits.ts'

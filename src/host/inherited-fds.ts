@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells the descriptors that this process inherited from those that Node opened.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from '../system/files.ts'
 
 /** One of this process's descriptors as /proc shows it. */
 export interface Descriptor {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the controllers that the kernel was built with, from /proc/cgroups: cgroups(7).
-import { readFileSync } from 'node:fs'
+import { readFileSync } from '../system/files.ts'
 
 /** A line of the file. Hierarchy 0 is v2, or the controller is not mounted. */
 export interface KernelController {

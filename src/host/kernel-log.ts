@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the kernel's log, as far as this process may: /dev/kmsg, kernel documentation ABI/testing/dev-kmsg.
-import { closeSync, constants, openSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, fileConstants, openSync, readlinkSync, readSync } from '../system/files.ts'
 import { native } from '../system/native.ts'
 import {
   isFaultLine,
@@ -36,7 +36,7 @@ export function readKernelLog(wanted: (text: string) => boolean, from = 0): Kern
   const log: KernelLog = { records: [] }
   let fd: number
   try {
-    fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    fd = openSync('/dev/kmsg', fileConstants.O_RDONLY | fileConstants.O_NONBLOCK | fileConstants.O_NOCTTY)
   } catch (error) {
     return { records: [], errno: codeOf(error) }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads resource limits of a process from /proc/PID/limits: proc_pid_limits(5).
-import { readFileSync } from 'node:fs'
+import { readFileSync } from '../system/files.ts'
 
 /** The caller's soft and hard limits of descriptors, if Node raised those of this process. */
 export function readCallersOpenFiles(): { soft: number; hard: number } | undefined {

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the visible namespaces: through processes and their descriptors in /proc, mounts of nsfs and ioctls: namespaces(7), ioctl_ns(2).
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
+import {
+  closeSync,
+  fileConstants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from '../system/files.ts'
 import { errnoName, native } from '../system/native.ts'
 import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseProcess } from './namespace-texts.ts'
 
@@ -120,7 +130,7 @@ export function namespacePath({ pid }: NamespaceProcess, file: string): string {
   return `/proc/${pid}/ns/${file}`
 }
 
-/** O_PATH, missing from Node's constants. It opens no file content, so it neither blocks nor changes anything. */
+/** O_PATH, missing from Node's fileConstants. It opens no file content, so it neither blocks nor changes anything. */
 const pathOnly = 0o10_000_000
 
 function open(namespace: Namespace, use: (fd: number) => void): void {
@@ -140,7 +150,7 @@ function open(namespace: Namespace, use: (fd: number) => void): void {
       // another file system may be mounted over the path
       const found = fstatSync(place)
       if (found.dev !== dev || found.ino !== id) continue
-      const fd = attempt(() => openSync(`/proc/self/fd/${place}`, constants.O_RDONLY))
+      const fd = attempt(() => openSync(`/proc/self/fd/${place}`, fileConstants.O_RDONLY))
       if (fd === undefined) continue
       try {
         use(fd)

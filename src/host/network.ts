@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the host's tools for job networks, its tun device and its name servers. Read only by a run with a network of its own.
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, fileConstants, readFileSync, statSync } from '../system/files.ts'
 import { findTool } from './privileges.ts'
 
 /** Finds the first of these programs that is installed, /dev/net/tun, resolv.conf and the directory of CNI config lists. */
@@ -18,7 +18,7 @@ export function readNetworkFacts<T extends string>(names: readonly T[]) {
 
 function isUsable(path: string): boolean {
   try {
-    accessSync(path, constants.R_OK | constants.W_OK)
+    accessSync(path, fileConstants.R_OK | fileConstants.W_OK)
     return true
   } catch {
     return false

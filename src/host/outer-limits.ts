@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the limits of v2 groups that contain a process but will not contain its job. plan/outer-limits.ts sets them for the job.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from '../system/files.ts'
 
 /** A limit of a group: the kernel file and its text without the final newline. */
 export interface OuterLimit {

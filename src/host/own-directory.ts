@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Creates directories for temporary files. Each ends with its process or, after kill -9, at the next run of the same command.
-import { closeSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+
 import { fail } from '../errors/errors.ts'
+import { closeSync, lstatSync, mkdtempSync, readdirSync, rmSync, tmpdir } from '../system/files.ts'
 import { claimDirectory, takeOver } from './claim.ts'
 import { readHost } from './host.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds this process's group when its path is hidden: in a cgroup namespace below a mount of the host.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from '../system/files.ts'
 
 /** Returns the directory `depth` levels below `mount`, plus `group`, that contains this process. */
 export function findOwnGroup(mount: string, depth: number, group: string): string | undefined {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the parent of a job's groups in a hierarchy: the caller's group, unless another is named or the caller's cannot have children.
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { accessSync, fileConstants, readFileSync } from '../system/files.ts'
 import { type Host, withoutLeaf } from './host.ts'
 import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 
@@ -56,8 +56,8 @@ export function readParent(
           : nearestParent(mount, withoutLeaf(own), host.uid, controlled)
   // levels above `home` belong to others, such as systemd, which decide what they delegate
   const top = path === undefined && home ? home : host.uid === 0 ? mount : directory
-  const exists = allows(`${directory}/cgroup.procs`, constants.F_OK)
-  const missing = exists ? [] : levels(mount, directory).filter((level) => !allows(level, constants.F_OK))
+  const exists = allows(`${directory}/cgroup.procs`, fileConstants.F_OK)
+  const missing = exists ? [] : levels(mount, directory).filter((level) => !allows(level, fileConstants.F_OK))
   const parent: Parent = {
     directory,
     exists,
@@ -117,7 +117,7 @@ function hasProcesses(directory: string): boolean {
 
 /** Returns whether this process may create children. Root may not if the file system is read-only, as in a container. */
 function takesGroups(directory: string): boolean {
-  return allows(directory, constants.W_OK) && allows(`${directory}/cgroup.procs`, constants.W_OK)
+  return allows(directory, fileConstants.W_OK) && allows(`${directory}/cgroup.procs`, fileConstants.W_OK)
 }
 
 /** Returns whether `own` is `directory` or below it. */
@@ -127,7 +127,7 @@ export function isWithin(own: string, directory: string): boolean {
 
 /** Returns the group or its nearest existing ancestor, whose properties a new group inherits. */
 export function nearestGroup(directory: string): string {
-  return directory === '' || allows(`${directory}/cgroup.procs`, constants.F_OK)
+  return directory === '' || allows(`${directory}/cgroup.procs`, fileConstants.F_OK)
     ? directory
     : nearestGroup(directory.slice(0, directory.lastIndexOf('/')))
 }

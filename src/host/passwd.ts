@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks up users and groups in /etc/passwd and /etc/group: passwd(5), group(5).
-import { readFileSync, statSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
+import { readFileSync, statSync } from '../system/files.ts'
 
 /** The lowest value that is an error and not an id: a refused geteuid(2) or getegid(2) returns its negative errno. */
 const firstErrno = 2 ** 32 - 4095

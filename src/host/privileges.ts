@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads this process's privileges and what prevents unprivileged user namespaces.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from '../system/files.ts'
 import { effectiveGroup, effectiveUser, nameOfUser } from './passwd.ts'
 
 /** The ids and capabilities of a process. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the name of a Docker container from Docker's state, which root can read; a group's path has only the id. The state is untrusted: no
 // link is followed, the read size is limited, and an invalid name is ignored.
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+
 import { allPaths, findPlace } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
+import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../system/files.ts'
 import { asPrinted } from '../text/non-utf8.ts'
 import type { ContainerNames } from './container-name.ts'
 
@@ -56,7 +57,7 @@ export function findContainer(host: Host, name: string, names: ContainerNames): 
 }
 
 function readName(directory: string): string | undefined {
-  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fileConstants
   let [above, file] = [-1, -1]
   try {
     above = openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a path inside a job's root is on the host, by the steps that put the root together. Pure.
-import { resolve } from 'node:path'
+
 import type { Op } from '../ops/ops.ts'
+import { resolve } from '../system/paths.ts'
 
 /** Returns the path on the host; undefined if what is there exists inside alone. Links on the way are not followed. */
 export function hostPath(steps: readonly Op[], path: string): string | undefined {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds a CNI config list by name and parses it (CNI specification, section 1).
-import { readdirSync, readFileSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
+import { readdirSync, readFileSync } from '../system/files.ts'
 import { nearest } from '../text/nearest.ts'
 import { plain } from '../text/quote.ts'
 

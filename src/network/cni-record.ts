@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records what CNI plugins do for a job before they run, so that a later hutch can undo the work of one that was killed.
+
+import { fail } from '../errors/errors.ts'
+import { claimDirectory, takeOver } from '../host/claim.ts'
 import {
   closeSync,
   mkdirSync,
@@ -9,9 +12,7 @@ import {
   rmdirSync,
   unlinkSync,
   writeFileSync,
-} from 'node:fs'
-import { fail } from '../errors/errors.ts'
-import { claimDirectory, takeOver } from '../host/claim.ts'
+} from '../system/files.ts'
 import { type Attachment, deleteNetwork } from './cni.ts'
 import { parseConfigList } from './cni-config.ts'
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs CNI plugins in turn: ADD passes each result to the next plugin, DEL goes from last to first (CNI specification, sections 2 to 5).
-import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
+import { existsSync } from '../system/files.ts'
+import { spawn } from '../system/processes.ts'
 import { plain } from '../text/quote.ts'
 import type { ConfigList, PluginConfig } from './cni-config.ts'
 import type { Publish } from './network.ts'

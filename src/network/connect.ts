@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connects the network of a waiting job and disconnects it. Loaded only by a run that needs it.
-import type { Readable } from 'node:stream'
+
 import { fail } from '../errors/errors.ts'
+import type { Readable } from '../system/streams.ts'
 import { plain } from '../text/quote.ts'
 import { addNetwork, checkPlugins, deleteNetwork } from './cni.ts'
 import { readConfigList } from './cni-config.ts'

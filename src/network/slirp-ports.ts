@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Publishes ports through slirp4netns(1), which takes JSON on a socket, one request a connection.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+
 import { fail } from '../errors/errors.ts'
+import { mkdtempSync, rmSync, tmpdir } from '../system/files.ts'
+import { connect } from '../system/sockets.ts'
 import { plain } from '../text/quote.ts'
 import type { Publish } from './network.ts'
 

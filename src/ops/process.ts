@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations on processes: start, descriptors, limits and priorities: rows of the table of operations (see row.ts). Pure.
 import { kindsIn, namespaces } from '../namespaces/namespace.ts'
+import { signalName } from '../system/signals.ts'
 import { shellWord } from '../text/quote.ts'
-import { signalName } from '../text/signals.ts'
 import { row, tasksRemedy } from './row.ts'
 
 export const processOps = {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pool of waiting sandboxes, so that a start costs one message. Each sandbox serves one job; a new one replaces it.
-import { constants } from 'node:os'
+
 import { fail, type HutchError } from '../errors/errors.ts'
 import { parseOptions, type RunOptions, refuseUnknown } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import { checkEars, collect, type Job, loadFileReader, loadFilter, type StartOptions } from '../run/job.ts'
 import type { Stdio } from '../run/stdio.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
+import { systemConstants } from '../system/constants.ts'
 import { conclude } from '../verdict/conclude.ts'
 import { noOutcome } from '../verdict/outcome.ts'
 import type { Result } from '../verdict/result.ts'
@@ -309,7 +310,7 @@ function chooseEnds(
 /** Returns the result of a job that its caller stopped before it started. */
 function notBegun(sample: Waiting, spec: Spec, options: OrderOptions): Result {
   const { plan, program } = makeOrder(spec, options, { ...sample.launched, rest: sample.rest }, '')
-  const { SIGTERM } = constants.signals
+  const { SIGTERM } = systemConstants.signals
   const aborted = { stopCause: 'aborted', notBegun: true, ownStatus: SIGTERM } as const
   return conclude(plan, program, { ...noOutcome(new Set([SIGTERM])), ...aborted })
 }

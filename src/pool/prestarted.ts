@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One sandbox of a pool: launched up to the place where it would become the command, until an order says which.
 
-import { closeSync } from 'node:fs'
-import { constants } from 'node:os'
 import { writeGroupFile } from '../cgroup/files.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
@@ -18,9 +16,11 @@ import { explainRefusal } from '../run/op-errors.ts'
 import { type Cap, closeEnds, connectStreams, openStreams, type Stdio } from '../run/stdio.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
+import { systemConstants } from '../system/constants.ts'
+import { closeSync } from '../system/files.ts'
 import { buildDirectory, errnoName, eventKinds } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
-import { signalName } from '../text/signals.ts'
+import { signalName } from '../system/signals.ts'
 import { makeOrder, type OrderOptions, waitForOrder } from './job-request.ts'
 
 /** A sandbox that waits, or is on its way there. */
@@ -101,7 +101,7 @@ function endOf(status: number): string {
 
 /** Ends one that is not needed; `ended` tells when it is gone. */
 export function discard({ launched }: Waiting): void {
-  watchedNative().signal(launched.job, constants.signals.SIGKILL)
+  watchedNative().signal(launched.job, systemConstants.signals.SIGKILL)
 }
 
 /** A job for it, beside the job's Spec. */
@@ -154,7 +154,7 @@ export function orderJob(waiting: Waiting, spec: Spec, { options, stdio, ...how 
   )
 }
 
-const gone = new Set([-constants.errno.ESRCH, -constants.errno.EPIPE, -constants.errno.ECONNRESET])
+const gone = new Set([-systemConstants.errno.ESRCH, -systemConstants.errno.EPIPE, -systemConstants.errno.ECONNRESET])
 
 function refused(errno: string): HutchError {
   return fail('STEP_REFUSED', {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads rules files: a named one, or /etc/cgrules.conf and then /etc/cgrules.d in the order of names.
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+
 import { fail, HutchError } from '../errors/errors.ts'
 import type { Ids } from '../host/passwd.ts'
+import { readdirSync, readFileSync, statSync } from '../system/files.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { type GroupSection, parseConfiguration } from './config-file.ts'
 import { parseRules, type Rule } from './parse.ts'

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the rule for a process and its target groups. Pure: processes, names and hierarchies are arguments.
-import { resolve } from 'node:path'
+
 import { parseGroupPath } from '../cgroup/path.ts'
 import { HutchError } from '../errors/errors.ts'
 import type { Hierarchies } from '../host/hierarchy.ts'
 import type { Ids } from '../host/passwd.ts'
+import { resolve } from '../system/paths.ts'
 import type { GroupSection } from './config-file.ts'
 import type { Destination, Letter, Rule } from './parse.ts'
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the properties of processes that rules match, from /proc: proc_pid_stat(5), proc_pid_status(5).
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
 import { readGroupFile } from '../cgroup/files.ts'
 import { type Hierarchies, parseHierarchies } from '../host/hierarchy.ts'
 import { readHost } from '../host/host.ts'
+import { readdirSync, readFileSync, readlinkSync } from '../system/files.ts'
 import { type Process, programOf } from './match.ts'
 
 /** A process with properties that only the watch needs. */

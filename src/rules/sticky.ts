@@ -4,10 +4,11 @@
 //   cgexec                              hutch
 //   pid, flags (two native i32)  ──▶    notes it
 //                                ◀──    SUCCESS_STORE_PID and a NUL
-import { lstatSync, unlinkSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
-import { endianness } from 'node:os'
+
 import { fail } from '../errors/errors.ts'
+import { lstatSync, unlinkSync } from '../system/files.ts'
+import { endianness } from '../system/machine.ts'
+import { connect, createServer, type Server, type Socket } from '../system/sockets.ts'
 
 /** A request. Flags: 0, the process stays; 1, its children, too; 2, ends both. */
 export interface StickyRequest {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains a /proc that a container engine has masked: in a user namespace the kernel then mounts no new one. Used when a start has failed.
-import { readFileSync } from 'node:fs'
+
 import { fail, type HutchError } from '../errors/errors.ts'
 import type { Op } from '../ops/ops.ts'
+import { readFileSync } from '../system/files.ts'
 
 /** Returns the error of a proc mount that was refused for what covers parts of /proc, or undefined. */
 export function explainCoveredProc(op: Op, errno: string, origin: string): HutchError | undefined {

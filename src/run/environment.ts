@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The environment that a job inherits, with the bytes that the caller has in it.
-import { readFileSync } from 'node:fs'
+import { readFileSync } from '../system/files.ts'
 import { native } from '../system/native.ts'
 import { decodeNames, isOdd, keepMarks } from '../text/non-utf8.ts'
 

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gathers what exec-failure.ts explains, after exec has failed: what hutch-init found, and what the host has. Called by job.ts and ungrouped.ts.
+
+import { addEvidence, fail, type HutchError } from '../errors/errors.ts'
+import { hostPath } from '../mounts/host-path.ts'
+import type { Op, Program } from '../ops/ops.ts'
+import type { Plan } from '../plan/plan.ts'
 import {
   accessSync,
   closeSync,
-  constants,
   existsSync,
+  fileConstants,
   lstatSync,
   openSync,
   readdirSync,
@@ -12,14 +17,10 @@ import {
   readlinkSync,
   readSync,
   statSync,
-} from 'node:fs'
-import { homedir } from 'node:os'
-import { resolve } from 'node:path'
-import { addEvidence, fail, type HutchError } from '../errors/errors.ts'
-import { hostPath } from '../mounts/host-path.ts'
-import type { Op, Program } from '../ops/ops.ts'
-import type { Plan } from '../plan/plan.ts'
+} from '../system/files.ts'
 import { errnoName } from '../system/native.ts'
+import { resolve } from '../system/paths.ts'
+import { homedir } from '../system/users.ts'
 import { decodeNames } from '../text/non-utf8.ts'
 import {
   type ExecFacts,
@@ -166,7 +167,7 @@ function search(name: string, path: string): string | undefined {
 
 function executable(path: string): string | undefined {
   try {
-    accessSync(path, constants.X_OK)
+    accessSync(path, fileConstants.X_OK)
     return statSync(path).isFile() ? path : undefined
   } catch {
     return undefined
@@ -190,7 +191,7 @@ function named(path: string): string[] {
 }
 
 function readHead(path: string): Buffer {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  const fd = openSync(path, fileConstants.O_RDONLY | fileConstants.O_NONBLOCK | fileConstants.O_NOCTTY)
   try {
     const head = Buffer.alloc(headBytes)
     return head.subarray(0, readSync(fd, head, 0, headBytes, 0))

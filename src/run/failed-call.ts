@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adds to an error which system call was refused and what may have refused it, or which limit of this process was reached. Used when a start has failed; reads /proc.
 
-import { readFileSync } from 'node:fs'
 import { addEvidence, type HutchError } from '../errors/errors.ts'
 import { optionOfRun } from '../errors/front-door.ts'
 import { findObstacles } from '../host/privileges.ts'
 import type { Op } from '../ops/ops.ts'
 import { stepPart } from '../ops/wire.ts'
 import type { Plan } from '../plan/plan.ts'
+import { readFileSync } from '../system/files.ts'
 import { errnoName, native } from '../system/native.ts'
 import { explainRefusal } from './op-errors.ts'
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connects a job's network: the job waits, the connection is made, the job continues. At its end the connection is removed.
 
-import { closeSync, existsSync, readdirSync } from 'node:fs'
 import { fail } from '../errors/errors.ts'
 import { readHost } from '../host/host.ts'
 import type { Connection, Helper } from '../network/connect.ts'
@@ -10,6 +9,7 @@ import { parseOptions } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import { runsAs } from '../plan/network.ts'
 import type { Plan } from '../plan/plan.ts'
+import { closeSync, existsSync, readdirSync } from '../system/files.ts'
 import { errnoName } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import type { Launched } from './launch.ts'

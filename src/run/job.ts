@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A running job. `start` returns it; `run` waits for its result.
 
-import { closeSync } from 'node:fs'
-import { constants } from 'node:os'
-import type { Readable, Writable } from 'node:stream'
-import { StringDecoder } from 'node:string_decoder'
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { parseFlat } from '../cgroup/stats.ts'
@@ -16,8 +12,11 @@ import type { Spec } from '../options/spec.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
+import { systemConstants } from '../system/constants.ts'
+import { closeSync } from '../system/files.ts'
 import { errnoName, eventKinds } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
+import { type Readable, StringDecoder, type Writable } from '../system/streams.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
 import type { ExecFailure, ProgramLook } from '../verdict/exec-failure.ts'
 import { logReaders } from '../verdict/job-log.ts'
@@ -90,7 +89,7 @@ export class Job {
 
   /** Sends a signal to all processes of the job; SIGKILL by default. Returns false if the job has ended. */
   kill(signal: NodeJS.Signals | number = 'SIGKILL'): boolean {
-    const number = typeof signal === 'number' ? signal : constants.signals[signal]
+    const number = typeof signal === 'number' ? signal : systemConstants.signals[signal]
     if (this.#over || number === undefined) return false
     this.#sent.add(number)
     return watchedNative().signal(this.#launched.job, number) === 0
@@ -98,7 +97,7 @@ export class Job {
 
   /** Sends SIGTERM to all processes, and SIGKILL after `killAfter`. Resolves when the job has ended. */
   async stop(): Promise<Result> {
-    this.#sent.add(this.#launched.plan.spec.stopSignal).add(constants.signals.SIGKILL)
+    this.#sent.add(this.#launched.plan.spec.stopSignal).add(systemConstants.signals.SIGKILL)
     if (!this.#over) watchedNative().stop(this.#launched.job)
     return this.result
   }
@@ -281,7 +280,7 @@ export function follow(
     cap.reached = (stream) => {
       outcome.stopCause ??= 'output'
       outcome.overflowed ??= stream
-      if (watchedNative().signal(job, constants.signals.SIGKILL) === 0) note('kill')
+      if (watchedNative().signal(job, systemConstants.signals.SIGKILL) === 0) note('kill')
     }
   const written = how.reads && streams.read ? Promise.all([streams.poured, streams.read]) : streams.poured
   written?.catch(failed)
@@ -290,7 +289,7 @@ export function follow(
     (plan.network &&
       beginConnection(launched, startSpec, (error) => {
         failed(error)
-        watchedNative().signal(job, constants.signals.SIGKILL)
+        watchedNative().signal(job, systemConstants.signals.SIGKILL)
       }))
   if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
@@ -327,7 +326,7 @@ export function follow(
         if (refusal) tell({ at: Math.round(monotonicMs() - begun), kind: 'refused', refusal })
       } else if (kind === eventKinds.stopped) {
         outcome.stopCause ??= b === 1 ? 'cpu-time' : aborted || sent.has(a) ? 'aborted' : 'timeout'
-        outcome.killed = a === constants.signals.SIGKILL
+        outcome.killed = a === systemConstants.signals.SIGKILL
         note(outcome.killed ? 'kill' : 'stop')
       } else if (kind === eventKinds.unread) how.unread?.()
       else if (kind === eventKinds.ended) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
 
-import { existsSync } from 'node:fs'
 import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren, readWords } from '../cgroup/files.ts'
 import { isJobGroup, sweepGroups } from '../cgroup/stale-groups.ts'
@@ -26,6 +25,7 @@ import { limitsDevices } from '../plan/devices.ts'
 import { needsOf } from '../plan/groups.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
+import { existsSync } from '../system/files.ts'
 import { buildDirectory, errnoName } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains a refused mount target by what hutch-init found there: the link, what it leads to, and the option that works instead.
 // The rows are pure; job.ts and ungrouped.ts hand over what hutch-init sent.
-import { accessSync, constants, statSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+
 import { hostPath } from '../mounts/host-path.ts'
 import type { Mount } from '../mounts/root.ts'
 import type { Op } from '../ops/ops.ts'
 import { withTarget } from '../options/mount-options.ts'
 import type { Plan } from '../plan/plan.ts'
+import { accessSync, fileConstants, statSync } from '../system/files.ts'
 import { errnoName } from '../system/native.ts'
+import { basename, dirname } from '../system/paths.ts'
 import { decodeNames } from '../text/non-utf8.ts'
 import { quote } from '../text/quote.ts'
 import { pasteable } from '../verdict/exec-words.ts'
@@ -303,7 +304,7 @@ function ids({ user, owner }: TargetLook, host: string | undefined): { user: num
 
 function canWrite(path: string): boolean {
   try {
-    accessSync(path, constants.W_OK)
+    accessSync(path, fileConstants.W_OK)
     return true
   } catch {
     return false

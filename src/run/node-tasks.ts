@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decides whether a command is a Node program, and whether a group has enough tasks left for its threads. Without them Node hangs before it
 // runs a script.
-import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+
 import { fail } from '../errors/errors.ts'
 import type { Spec } from '../options/spec.ts'
+import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from '../system/files.ts'
+import { basename, dirname } from '../system/paths.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
 /** Threads of Node as it starts; with fewer tasks it waits for ever. Measured with Node 20. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connects a job's standard streams: pipes to this process, its own streams, descriptors; with limits on their size.
-import { closeSync, fstatSync, write } from 'node:fs'
-import { Socket } from 'node:net'
-import { Readable, type Writable } from 'node:stream'
-import { setTimeout as pause } from 'node:timers/promises'
-import { promisify } from 'node:util'
+
 import { fail } from '../errors/errors.ts'
+import { pause } from '../system/clock.ts'
+import { closeSync, fstatSync, write } from '../system/files.ts'
 import { errnoName } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
+import { Socket } from '../system/sockets.ts'
+import { promisify, Readable, type Writable } from '../system/streams.ts'
 
 /** The destination of a standard stream: a pipe to this process, its own stream, /dev/null, or a descriptor. */
 export type Stdio = 'pipe' | 'inherit' | 'ignore' | number

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the action of a JSON profile: a name, and the errno that belongs to it. Pure.
-import { constants } from 'node:os'
+import { systemConstants } from '../system/constants.ts'
 import { inside, type Place, readNumber, readWord, refuse } from './json-cursor.ts'
 import { actions, errnos } from './profile.ts'
 
@@ -49,8 +49,8 @@ function readErrno(from: { [key: string]: unknown }, place: Place, keys: Keys): 
   const byNumber = number === undefined ? undefined : Number(readNumber(number, inside(place, keys.number), 0xffffn))
   if (name === undefined) return byNumber
   const byName =
-    constants.errno[
-      readWord(name, inside(place, keys.name), Object.keys(constants.errno)) as keyof typeof constants.errno
+    systemConstants.errno[
+      readWord(name, inside(place, keys.name), Object.keys(systemConstants.errno)) as keyof typeof systemConstants.errno
     ]
   if (byNumber !== undefined && byNumber !== byName)
     throw refuse(

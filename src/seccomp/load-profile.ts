@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a profile before planning and compiles it when the plan tells which capabilities the command keeps. Loaded only by runs
 // with a filter.
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+
 import { fail } from '../errors/errors.ts'
 import type { SeccompWish } from '../options/seccomp-option.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Door } from '../options/spec.ts'
+import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../system/files.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { machineOfNode } from './builtin.ts'
 import { type FilterMaker, makeForeign, makeOwn } from './make-filter.ts'
@@ -31,7 +32,7 @@ export function readDocument(wish: Exclude<SeccompWish, { own: unknown }>, door:
 function readProfile(path: string, origin: string): string {
   let fd = -1
   try {
-    fd = openSync(encodePath(path), constants.O_RDONLY | constants.O_NONBLOCK)
+    fd = openSync(encodePath(path), fileConstants.O_RDONLY | fileConstants.O_NONBLOCK)
     const found = fstatSync(fd)
     if (!found.isFile() || found.size > mostBytes)
       throw fail('SECCOMP_PROFILE_INVALID', {

@@ -1,8 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monotonic clock. A leaf: `performance` would load node:perf_hooks, which takes a tenth of a start of the CLI.
-
-/** Returns milliseconds since a moment in the past, the same for the whole process. */
-export function monotonicMs(): number {
-  const [seconds, nanoseconds] = process.hrtime()
-  return seconds * 1000 + nanoseconds / 1e6
-}
+// The monotonic clock, and pauses.
+export * from './node/clock.ts'

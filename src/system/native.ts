@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only loader of the addon (native/node/addon.c), and the words for its numbers.
-import { createRequire } from 'node:module'
-import { constants } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { getSystemErrorName } from 'node:util'
+
 import { fail } from '../errors/errors.ts'
+import { buildDirectory, loadAddon } from './addon.ts'
+import { getSystemErrorName, systemConstants } from './constants.ts'
+
+export { buildDirectory }
 
 /** Kinds of events, as native/node/job.h numbers them. */
 export const eventKinds = {
@@ -150,17 +151,12 @@ export interface Native {
   pipe(): [number, number?]
 }
 
-/** The directory of the built files: build/, beside src/ and dist/. This module runs from src/system/ or, bundled, from dist/. */
-export const buildDirectory = fileURLToPath(
-  new URL(import.meta.url.endsWith('/system/native.ts') ? '../../build' : '../build', import.meta.url),
-)
-
 /** The name of -errno as the kernel's documents have it: Linux gives EOPNOTSUPP and ENOTSUP one number, and Node knows the other. Of ENOEXEC and some more it has the number alone. */
 export function errnoName(negative: number): string {
   const name = getSystemErrorName(negative)
   if (name === 'ENOTSUP') return 'EOPNOTSUPP'
   if (name.startsWith('E')) return name
-  return Object.entries(constants.errno).find(([, number]) => number === -negative)?.[0] ?? `errno ${-negative}`
+  return Object.entries(systemConstants.errno).find(([, number]) => number === -negative)?.[0] ?? `errno ${-negative}`
 }
 
 let loaded: Native | undefined
@@ -170,7 +166,7 @@ export function native(): Native {
   if (loaded) return loaded
   const path = `${buildDirectory}/hutch.node`
   try {
-    loaded = createRequire(import.meta.url)(path) as Native
+    loaded = loadAddon(path) as Native
   } catch (error) {
     throw fail('NATIVE_MISSING', { path, why: (error as Error).message.split('\n')[0] ?? '' }, error)
   }

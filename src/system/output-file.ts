@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that hutch writes for its caller: opened before the job starts, so that nothing the job does leads a write elsewhere.
-import { randomBytes } from 'node:crypto'
+
+import { encodePath } from '../text/non-utf8.ts'
 import {
   accessSync,
   closeSync,
-  constants,
   fchmodSync,
+  fileConstants,
   fstatSync,
   linkSync,
   lstatSync,
@@ -13,12 +14,12 @@ import {
   renameSync,
   rmSync,
   writeSync,
-} from 'node:fs'
-import { basename, dirname } from 'node:path'
-import { encodePath } from '../text/non-utf8.ts'
+} from './files.ts'
 import { native } from './native.ts'
+import { basename, dirname } from './paths.ts'
+import { randomBytes } from './random.ts'
 
-const { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants
+const { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_WRONLY } = fileConstants
 /** Not among Node's constants; the same on every machine that hutch supports. */
 const O_PATH = 0x200000
 /** Links by nature to what another process has open. */
@@ -61,15 +62,15 @@ export function openDocument(path: string): Document {
   const bytes = encodePath(path)
   const found = lstatSync(bytes, { throwIfNoEntry: false })
   // throws EISDIR
-  if (found?.isDirectory()) openSync(bytes, constants.O_WRONLY)
+  if (found?.isDirectory()) openSync(bytes, fileConstants.O_WRONLY)
   if (isDescriptor(path) || (found && !found.isFile() && !found.isSymbolicLink())) {
-    accessSync(bytes, constants.W_OK)
-    const held = openSync(bytes, O_PATH | (isDescriptor(path) ? 0 : constants.O_NOFOLLOW))
+    accessSync(bytes, fileConstants.W_OK)
+    const held = openSync(bytes, O_PATH | (isDescriptor(path) ? 0 : fileConstants.O_NOFOLLOW))
     return (content) => writeThrough(held, content)
   }
   const directory = openSync(encodePath(dirname(path)), O_PATH | O_DIRECTORY)
-  accessSync(`/proc/self/fd/${directory}`, constants.W_OK)
-  if (found?.isFile()) accessSync(bytes, constants.W_OK)
+  accessSync(`/proc/self/fd/${directory}`, fileConstants.W_OK)
+  if (found?.isFile()) accessSync(bytes, fileConstants.W_OK)
   return (content, options = {}) => replace(`/proc/self/fd/${directory}`, basename(path), content, options)
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Standard error of hutch's own: what it says must neither end it nor hold it up.
-import { writeSync } from 'node:fs'
+
 import { escapeText } from '../text/quote.ts'
+import { writeSync } from './files.ts'
 
 const pauseMs = 5
 const patienceMs = 1000

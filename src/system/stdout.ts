@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Standard output, whole: what is long does not fit into a pipe at once, and a pipe that somebody set non-blocking says so.
-import { writeSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
+
 import { fail } from '../errors/errors.ts'
 import { escapeText } from '../text/quote.ts'
+import { pause } from './clock.ts'
+import { writeSync } from './files.ts'
 
 /** All of it, with what steers a terminal escaped, also into a pipe that takes only some at a time. */
 export function print(text: string): void {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a call to systemd over D-Bus: connect, authenticate, call, wait for the job in the answer, close.
-import { connect, type Socket } from 'node:net'
+
 import { type HutchError, quote } from '../errors/errors.ts'
+import { connect, type Socket } from '../system/sockets.ts'
 import { decodeMessage, encodeMessage, type Message, measureMessage, type Value } from './marshal.ts'
 
 /** A method of systemd with its arguments. */

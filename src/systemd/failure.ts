@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains why systemd gave no scope: what was tried, why it failed, and what helps.
 
-import { accessSync, constants, existsSync } from 'node:fs'
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { optionOfRun } from '../errors/front-door.ts'
 import { effectiveUser } from '../host/passwd.ts'
+import { accessSync, existsSync, fileConstants } from '../system/files.ts'
 import { type ManagerKind, runtimeDirectory } from './address.ts'
 import type { Failure } from './bus.ts'
 
@@ -65,7 +65,7 @@ function refusalRemedy(errorName: string, kind: ManagerKind): string {
 /** Returns whether this user may create groups there. */
 export function isWritable(directory: string): boolean {
   try {
-    accessSync(directory, constants.W_OK)
+    accessSync(directory, fileConstants.W_OK)
     return true
   } catch {
     return false

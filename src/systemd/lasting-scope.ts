@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Creates a scope for groups that outlive their command. systemd removes an empty scope, so a keeper process holds it.
-import { spawn } from 'node:child_process'
+
 import { isGroup, readChildren, readGroupFile, readWords } from '../cgroup/files.ts'
 import { fail, quote } from '../errors/errors.ts'
 import { type Host, leafName, readHost } from '../host/host.ts'
 import { buildDirectory } from '../system/native.ts'
+import { spawn } from '../system/processes.ts'
 import { findBuses, type ManagerKind } from './address.ts'
 import { callSystemd, type Failure } from './bus.ts'
 import { explainFailure } from './failure.ts'

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A scope of systemd's with a delegated group, for this process and its jobs: systemd's documentation, "Control Group APIs and Delegation".
-import { existsSync, mkdirSync } from 'node:fs'
+
 import { writeGroupFile } from '../cgroup/files.ts'
 import { fail } from '../errors/errors.ts'
 import { type Host, leafName, readHost, readOwnGroup, settleHost } from '../host/host.ts'
+import { existsSync, mkdirSync } from '../system/files.ts'
 import { findBuses, type ManagerKind } from './address.ts'
 import { type Call, callSystemd, type Failure } from './bus.ts'
 import { explainFailure } from './failure.ts'

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // From raw outcome to Result. Called by run/job.ts and pool/pool.ts when a job is over.
-import { constants } from 'node:os'
+
 import type { Program } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
-import { signalName } from '../text/signals.ts'
+import { systemConstants } from '../system/constants.ts'
+import { signalName } from '../system/signals.ts'
 import type { Cause } from './cause.ts'
 import { judgeStatus } from './contest-status.ts'
 import { execVerdict } from './exec-failure.ts'
@@ -18,7 +19,7 @@ import { describe } from './words.ts'
 const limitStatus: { [reason in Reason]?: number } = {
   timeout: 124,
   'cpu-time': 124,
-  output: 128 + constants.signals.SIGKILL,
+  output: 128 + systemConstants.signals.SIGKILL,
 }
 
 /** Draws the conclusion. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Computes the figures that decide.ts asks for from a job's outcome. Pure, except for the late readers in the outcome.
-import { constants } from 'node:os'
+
 import { daemonNote, isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
 import { type Figures, parseFlat, parseNumber } from '../cgroup/stats.ts'
 import type { Program } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
+import { systemConstants } from '../system/constants.ts'
 import { parseSize } from '../text/units.ts'
 import { type Facts, noFacts } from './decide.ts'
 import { fullSpaces, type Space } from './exhausted.ts'
@@ -38,7 +39,7 @@ export interface Ended {
   log?: JobLog
 }
 
-const { SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ } = constants.signals
+const { SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ } = systemConstants.signals
 /** What a shell ends with when its command was killed. */
 const killedStatus = 128 + SIGKILL
 
@@ -120,7 +121,7 @@ export function computeFacts(ended: Ended): Facts {
     interrupted: Number(isInterrupted(ended)),
     filterKilled: Number(
       plan.filter !== undefined &&
-        (signal === constants.signals.SIGSYS || (outcome.filterKilled === true && signal === SIGKILL)),
+        (signal === systemConstants.signals.SIGSYS || (outcome.filterKilled === true && signal === SIGKILL)),
     ),
     ulimitSignal: Number(signalLimit(ended) !== undefined),
     ...heldFacts(ended),

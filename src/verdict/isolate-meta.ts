@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes a result in the format of isolate's meta file: one key and value a line (isolate(1), META-FILES). An unknown value has no line.
 // Pure.
-import { constants } from 'node:os'
+import { systemConstants } from '../system/constants.ts'
 import type { Result } from './result.ts'
 
 /** The file's text. */
@@ -10,7 +10,7 @@ export function formatMeta(result: Result): string {
   // isolate has no status for output: a job that ended just before hutch would have killed it is reported like the others
   const tooMuch = reason === 'output'
   const exitCode = tooMuch ? null : result.exitCode
-  const number = tooMuch ? constants.signals.SIGKILL : signal === null ? undefined : numberOf(signal)
+  const number = tooMuch ? systemConstants.signals.SIGKILL : signal === null ? undefined : numberOf(signal)
   const untold = judge === 'internal' || judge === 'TLE'
   const lines: [key: string, value: string | number | undefined][] = [
     ['time', usage.cpuUsec === undefined ? undefined : seconds(usage.cpuUsec / 1000)],
@@ -61,7 +61,8 @@ function isStop({ kind }: Result['events'][number]): boolean {
 }
 
 function numberOf(signal: string): number | undefined {
-  const number = (constants.signals as { [name: string]: number })[signal] ?? Number(/^signal (\d+)$/.exec(signal)?.[1])
+  const number =
+    (systemConstants.signals as { [name: string]: number })[signal] ?? Number(/^signal (\d+)$/.exec(signal)?.[1])
   return Number.isInteger(number) ? number : undefined
 }
 

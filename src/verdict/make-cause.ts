@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a job's end to its Cause: what decide.ts chose, with limit, counts, victims, side events and remedies. Pure, except for late reads.
-import { constants } from 'node:os'
+
 import { parseMemory } from '../cgroup/memory.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
-import { signalName } from '../text/signals.ts'
+import { systemConstants } from '../system/constants.ts'
+import { signalName } from '../system/signals.ts'
 import type {
   Cause,
   CauseCounts,
@@ -122,7 +123,7 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
   }),
   ulimit: (ended) => {
     const { name, value } = signalLimit(ended)!
-    const sure = ended.signal !== constants.signals.SIGKILL
+    const sure = ended.signal !== systemConstants.signals.SIGKILL
     return {
       limit: { file: `RLIMIT_${name.toUpperCase()}`, value },
       confidence: sure ? 'certain' : 'likely',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Computes the next memory limit after one was too low. The kernel does not know how much a killed program would have needed. The next run
 // therefore gets what this host can spare, and its peak is the need. Called by remedies.ts and why/; pure, except spareMemory.
-import { freemem } from 'node:os'
+import { freemem } from '../system/machine.ts'
 
 const MiB = 2 ** 20
 const GiB = 2 ** 30

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel and hutch-init reported of a job that is over: the input of a verdict. Filled by run/job.ts and pool/pool.ts.
-import { availableParallelism } from 'node:os'
+
 import { readGroupFile } from '../cgroup/files.ts'
 import type { KernelFault } from '../host/kernel-record.ts'
 import type { Plan } from '../plan/plan.ts'
+import { availableParallelism } from '../system/machine.ts'
 import type { ExecFailure } from './exec-failure.ts'
 import type { Used } from './exhausted.ts'
 import type { JobLog } from './job-log.ts'

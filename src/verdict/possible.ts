@@ -2,13 +2,14 @@
 // Evidence for a program that failed by itself: what may have made it fail, and what is ruled out. None of it changes the kind of a
 // cause. Called by make-cause.ts and compile/words.ts; pure,
 // except for a late read of the kernel's log.
-import { constants } from 'node:os'
+
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
+import { systemConstants } from '../system/constants.ts'
 import type { Denier, Figure } from './cause.ts'
 import type { Ended } from './facts.ts'
 
-const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP } = constants.signals
+const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP } = systemConstants.signals
 /** Signals that a shell reports of its command as status 128 + number. Programs choose these statuses for nothing else. */
 const reported: { [status: number]: string } = Object.fromEntries(
   Object.entries({ SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP }).map(

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds processes that do not run: frozen with their group, stopped by a signal or a debugger, or blocked in the kernel.
-import { readFileSync } from 'node:fs'
+
 import { findLevels } from '../cgroup/ancestors.ts'
 import { readMany } from '../cgroup/files.ts'
 import type { Place } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
+import { readFileSync } from '../system/files.ts'
 import { quote, shellWord } from '../text/quote.ts'
 import type { Line } from '../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'

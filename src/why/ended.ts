@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds how an ended process ended: from its wait status while it is a zombie, and from the kernel's log. Called by why.ts.
-import { constants } from 'node:os'
+
 import { readChain } from '../cgroup/ancestors.ts'
 import { placeOf, present } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
 import type { KernelFault, KernelKill } from '../host/kernel-record.ts'
+import { systemConstants } from '../system/constants.ts'
+import { signalName } from '../system/signals.ts'
 import { quote } from '../text/quote.ts'
-import { signalName } from '../text/signals.ts'
 import type { CauseKind } from '../verdict/cause.ts'
 import { decide, endRows, noFacts, restRows } from '../verdict/decide.ts'
 import type { Line } from '../verdict/limit-words.ts'
@@ -50,14 +51,14 @@ function knownEnd(pid: number, log: LogFacts, process: ProcessFacts | undefined)
     log.samePids ? entries.findLast((entry) => entry.pid === pid && entry.at >= since) : undefined
   const [kill, fault] = [newest(log.kills), newest(log.faults)]
   const ended = { pid, status, ...(process && { process }) }
-  if (kill && (!fault || kill.at > fault.at)) return { ...ended, signal: constants.signals.SIGKILL, kill }
+  if (kill && (!fault || kill.at > fault.at)) return { ...ended, signal: systemConstants.signals.SIGKILL, kill }
   if (fault) return { ...ended, signal: signal || signalOf(fault), fault }
   return process && { ...ended, signal: signal ?? 0 }
 }
 
 /** Signal that the kernel sends for each fault: arch/x86/kernel/traps.c. */
 function signalOf({ what }: KernelFault): number {
-  const { SIGFPE, SIGILL, SIGSEGV, SIGTRAP } = constants.signals
+  const { SIGFPE, SIGILL, SIGSEGV, SIGTRAP } = systemConstants.signals
   if (what.startsWith('trap invalid opcode')) return SIGILL
   if (what.startsWith('trap divide error')) return SIGFPE
   return what.startsWith('trap int3') ? SIGTRAP : SIGSEGV

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains a run from its report and from the kernel's log of its group.
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+
 import { fail, HutchError } from '../errors/errors.ts'
+import { closeSync, fileConstants, fstatSync, openSync, readFileSync, statSync } from '../system/files.ts'
+import { availableParallelism } from '../system/machine.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { isNode, isNodeVictim, parseHeapFlag } from '../verdict/node-heap.ts'
 import type { Found, WhyCause } from './explanation.ts'
@@ -63,7 +64,7 @@ export function isFile(path: string): boolean {
 export function readReport(path: string): string {
   let fd: number | undefined
   try {
-    fd = openSync(encodePath(path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    fd = openSync(encodePath(path), fileConstants.O_RDONLY | fileConstants.O_NONBLOCK | fileConstants.O_NOCTTY)
     const file = fstatSync(fd)
     if (!file.isFile()) throw fail('REPORT_INVALID', { path, why: 'it is not a regular file' })
     const { size } = file

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the full file systems that a process sees. Pure, except for `readFull`.
-import { statfsSync } from 'node:fs'
+import { statfsSync } from '../system/files.ts'
 import { quote, shellWord } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import type { WhyCause } from './explanation.ts'

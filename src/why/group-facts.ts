@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the facts of a group or of one of its processes, and computes the figures for foundRows and restRows. Called by group.ts.
-import { statSync } from 'node:fs'
+
 import { type Chain, readChain } from '../cgroup/ancestors.ts'
 import { readMany, walkGroups } from '../cgroup/files.ts'
 import { hierarchies, type Place } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
+import { statSync } from '../system/files.ts'
 import { quote } from '../text/quote.ts'
 import { type Facts, noFacts } from '../verdict/decide.ts'
 import { type Frozen, readFrozen, readWaiting } from './blocked.ts'

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains a group or one of its processes: makes each kind that verdict/decide.ts chooses, with its limit, counts and words.
-import { availableParallelism, totalmem } from 'node:os'
+
 import type { Chain } from '../cgroup/ancestors.ts'
 import type { Place } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
+import { availableParallelism, totalmem } from '../system/machine.ts'
 import { quote } from '../text/quote.ts'
 import type { CauseKind } from '../verdict/cause.ts'
 import { decide, decideAll, foundRows, restRows } from '../verdict/decide.ts'

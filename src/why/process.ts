@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a process from /proc, with the limits on its forks and writes: proc_pid_status(5), proc_pid_limits(5).
-import { readdirSync, readFileSync } from 'node:fs'
+
 import { ownPlace, type Place } from '../cgroup/group-paths.ts'
 import { parseHierarchies } from '../host/hierarchy.ts'
 import { type Host, readMembership, statField } from '../host/host.ts'
+import { readdirSync, readFileSync } from '../system/files.ts'
 
 /** A process. A field is undefined if it is unreadable or does not apply. */
 export interface ProcessFacts {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reports once what holds up a running job if none of its tasks has run for some seconds. Loaded by hutch run after the start, on a
 // terminal or with --verbose.
-import { readdirSync, readFileSync } from 'node:fs'
+
 import { readWords } from '../cgroup/files.ts'
 import { pathOfDirectory } from '../cgroup/group-paths.ts'
 import { HutchError } from '../errors/errors.ts'
 import { readHost, statField } from '../host/host.ts'
+import { readdirSync, readFileSync } from '../system/files.ts'
 import { quote } from '../text/quote.ts'
 import { formatDuration } from '../text/units.ts'
 import type { WhyCause } from './explanation.ts'

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exports why(): finds the target, reads its state and returns what stopped it. Changes nothing.
-import { existsSync, readFileSync } from 'node:fs'
+
 import { findNamed, withParents } from '../cgroup/engine-groups.ts'
 import { allPaths, findPlace, type Place, pathOfDirectory } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
+import { existsSync, readFileSync } from '../system/files.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { quote } from '../text/quote.ts'
 import { restRows } from '../verdict/decide.ts'

@@ -79,10 +79,9 @@ test('imports go down', () => {
   expect(wrong).toEqual([])
 })
 
-test('only the rooms that may do I/O import node:fs', () => {
-  const may =
-    /^src\/(system|host|network|run|pool|why|compile|monitor|ui|dropin|cli)\/|^src\/cgroup\/(files|stale-groups)\.ts$|^src\/rules\/(load|process|sticky)\.ts$|^src\/seccomp\/load-(profile|builtin)\.ts$|^src\/systemd\/(bus|scope|failure|lasting-scope)\.ts$/
-  expect(sources.filter((path) => /from 'node:(fs|child_process|net)'/.test(read(path)) && !may.test(path))).toEqual([])
+test('only hosts, and rooms that are made for Node, import from Node', () => {
+  const may = /^src\/(system\/node|ui|monitor\/recording|monitor\/exporter|cli\/node)\//
+  expect(sources.filter((path) => /'node:/.test(read(path)) && !may.test(path))).toEqual([])
 })
 
 test('errors are made by the table alone', () => {

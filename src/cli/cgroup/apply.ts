@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup apply: makes what a saved file has and this host lacks, sets what differs, and tells each change.
-import { readFileSync } from 'node:fs'
+
 import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot.ts'
 import { fail, quote } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
+import { readFileSync } from '../../system/files.ts'
 import { print } from '../../system/stdout.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import { formatJson } from '../../text/quote.ts'

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup controllers: each controller, the hierarchy it is in, and whether groups get it.
-import { readFileSync } from 'node:fs'
+
 import { readWords } from '../../cgroup/files.ts'
 import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
+import { readFileSync } from '../../system/files.ts'
 import { print } from '../../system/stdout.ts'
 import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes all man pages into a directory: build.js runs it.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from '../../system/files.ts'
 import { hutch } from '../table.ts'
 import { describeAll } from './describe-all.ts'
 import { formatMainPage, formatPage } from './man.ts'

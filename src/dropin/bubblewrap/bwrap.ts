@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // bwrap: runs a program in a root that is put together for it, as bubblewrap(1) does it.
-import { closeSync, openSync, writeSync } from 'node:fs'
+
 import { fail, HutchError } from '../../errors/errors.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
 import { readCallersOpenFiles } from '../../host/limits.ts'
 import type { Program } from '../../ops/ops.ts'
 import { ownVariables } from '../../run/environment.ts'
 import { runProgram } from '../../run/ungrouped.ts'
+import { closeSync, openSync, writeSync } from '../../system/files.ts'
 import { errnoName, native } from '../../system/native.ts'
 import { tell } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'

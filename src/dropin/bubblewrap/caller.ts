@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a command line of bubblewrap(1) takes from its caller: descriptors, environment, rights, and which sources are there.
-import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { release } from 'node:os'
-import { isatty } from 'node:tty'
+
 import { capabilitiesOf, parseCapabilityMask } from '../../credentials/capability.ts'
 import { fail } from '../../errors/errors.ts'
 import { readPrivileges } from '../../host/privileges.ts'
+import { existsSync, readFileSync, readlinkSync, statSync } from '../../system/files.ts'
+import { release } from '../../system/machine.ts'
+import { isatty } from '../../system/terminals.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import type { BwrapFacts } from './program.ts'
 import type { BwrapRequest } from './request.ts'

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What bwrap tells of a sandbox while it runs: --info-fd and --json-status-fd, each its own form of the same.
-import { closeSync, readlinkSync, writeSync } from 'node:fs'
+
 import { fail } from '../../errors/errors.ts'
 import { type NamespaceKind, namespaces } from '../../namespaces/namespace.ts'
+import { closeSync, readlinkSync, writeSync } from '../../system/files.ts'
 import type { BwrapRequest } from './request.ts'
 
 /** In the order that readers expect; the user namespace is not reported. */

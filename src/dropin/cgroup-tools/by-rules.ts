@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of rules in cgexec and cgclassify: moves a process by /etc/cgrules.conf if no group is given, and tells the daemon which
 // processes to leave alone.
-import { existsSync } from 'node:fs'
-import { connect } from 'node:net'
+
 import { fail, type HutchError } from '../../errors/errors.ts'
 import { readIds } from '../../host/passwd.ts'
 import { loadRules } from '../../rules/load.ts'
 import { placeProcess } from '../../rules/move.ts'
 import { readProcess } from '../../rules/process.ts'
 import { defaultSocket, formatRequest, type StickyRequest } from '../../rules/sticky.ts'
+import { existsSync } from '../../system/files.ts'
+import { connect } from '../../system/sockets.ts'
 
 /** A daemon that does not answer is not waited for. */
 const patienceMs = 1000

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mount section of a cgconfig.conf: v1 hierarchies where they are asked for. What is there already stays.
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmdirSync } from 'node:fs'
+
 import { fail } from '../../errors/errors.ts'
 import { forgetHost, readHost } from '../../host/host.ts'
 import type { Configuration } from '../../rules/config-file.ts'
+import { mkdirSync, rmdirSync } from '../../system/files.ts'
+import { spawnSync } from '../../system/processes.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 import type { Undo } from './create.ts'
 import { findNamed } from './group-spec.ts'

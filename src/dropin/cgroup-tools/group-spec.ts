@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // "controllers:path" as the tools take it, and which hierarchy each controller has on this host.
-import { readFileSync } from 'node:fs'
+
 import { readWords } from '../../cgroup/files.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
 import { fail } from '../../errors/errors.ts'
 import { parseNamedHierarchies } from '../../host/hierarchy.ts'
 import type { Host } from '../../host/host.ts'
+import { readFileSync } from '../../system/files.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
 /** Some controllers, and the group's path below their roots. An empty list is the v2 tree itself. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ordinary files that the drop-ins read and write: lists, configurations, output.
-import { readdirSync, readFileSync } from 'node:fs'
+
 import { fail } from '../../errors/errors.ts'
+import { readdirSync, readFileSync } from '../../system/files.ts'
 import { openDocument } from '../../system/output-file.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import { statuses, withStatus } from '../exit-status.ts'

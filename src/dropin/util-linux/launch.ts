@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What unshare and nsenter have in common: words into numbers, the command that follows, and how it ended.
-import { constants } from 'node:os'
+
 import { fail } from '../../errors/errors.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
 import { readCallersOpenFiles } from '../../host/limits.ts'
@@ -10,6 +10,7 @@ import type { Program } from '../../ops/ops.ts'
 import type { Launch } from '../../plan/unshare.ts'
 import { readEnvironment } from '../../run/environment.ts'
 import { endAs, runProgram, type Signals } from '../../run/ungrouped.ts'
+import { systemConstants } from '../../system/constants.ts'
 import type { OptionTable } from '../getopt.ts'
 import { complain } from '../tool.ts'
 
@@ -73,7 +74,7 @@ export function parseIdOrName(name: string, text: string, kind: 'user' | 'group'
 /** `TERM`, `SIGTERM`, in any case. @throws OPTION_INVALID */
 export function parseSignal(name: string, text: string): number {
   const word = text.toUpperCase()
-  const signals: { [name: string]: number } = constants.signals
+  const signals: { [name: string]: number } = systemConstants.signals
   const full = word.startsWith('SIG') ? word : `SIG${word}`
   if (Object.hasOwn(signals, full)) return signals[full]!
   throw fail('OPTION_INVALID', {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // nsenter: runs a program in the namespaces of another process, as util-linux's nsenter(1) does.
-import { existsSync, openSync, readFileSync, statSync } from 'node:fs'
+
 import { fail, HutchError } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
 import { type NamespaceKind, namespaces } from '../../namespaces/namespace.ts'
 import type { Join } from '../../namespaces/setns.ts'
+import { existsSync, openSync, readFileSync, statSync } from '../../system/files.ts'
 import { errnoName, native } from '../../system/native.ts'
 import { print } from '../../system/stdout.ts'
 import { encodePath } from '../../text/non-utf8.ts'

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // unshare: runs a program in new namespaces, as util-linux's unshare(1) does.
-import { readFileSync } from 'node:fs'
+
 import { fail } from '../../errors/errors.ts'
 import { readDelegation, readPrivileges } from '../../host/privileges.ts'
 import type { NamespaceKind } from '../../namespaces/namespace.ts'
 import { compileUnshare, type Propagation, propagations, type UnshareRequest } from '../../plan/unshare.ts'
+import { readFileSync } from '../../system/files.ts'
 import { print } from '../../system/stdout.ts'
 import type { Given, OptionTable } from '../getopt.ts'
 import { lastOf, toolMain, valuesOf } from '../tool.ts'

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // lsns: lists the namespaces that can be seen from here, or the processes in one of them.
-import { isatty, WriteStream } from 'node:tty'
+
 import { fail } from '../../../errors/errors.ts'
 import { type NamespaceProcess, namespacePath, readCommandLine, readNamespaces } from '../../../host/namespaces.ts'
 import { nameOfUser } from '../../../host/passwd.ts'
 import { namespaceFiles } from '../../../namespaces/namespace.ts'
 import { print } from '../../../system/stdout.ts'
+import { isatty, WriteStream } from '../../../system/terminals.ts'
 import { nearest } from '../../../text/nearest.ts'
 import { orStatus, statuses } from '../../exit-status.ts'
 import type { Given } from '../../getopt.ts'

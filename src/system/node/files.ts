@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Node's host of ../files.ts.
+export {
+  accessSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants as fileConstants,
+  type Dir,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  opendirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  watch,
+  write,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+export { writeFile } from 'node:fs/promises'
+export { tmpdir } from 'node:os'

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams and emitters of Node. They are part of the public API (run/stdio.ts, run/job.ts, cgroup/cgroup.ts): a host without Node has none.
+export * from './node/streams.ts'
