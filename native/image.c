@@ -38,8 +38,8 @@ int init_image_memfd(void)
 		return (int)err;
 	/*
 	 * If its user namespace cannot read a program, the program's memory belongs to the outer namespace
-	 * (would_dump in fs/exec.c), so an inner CAP_SYS_PTRACE does not reach it. Callers other than root
-	 * could then not write the maps in /proc/PID.
+	 * (would_dump in fs/exec.c). An inner CAP_SYS_PTRACE does not reach it. Callers other than root could
+	 * then not write the maps in /proc/PID.
 	 */
 	if (sys(__NR_geteuid) == 0)
 		err = sys(__NR_fchmod, fd, 0111);

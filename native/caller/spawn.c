@@ -40,9 +40,9 @@ static int is_own(const struct child *c, u32 number)
 }
 
 /*
- * The descriptor table is a copy. Only descriptors at the number of a stream are moved, so few free
- * descriptors are enough (ulimit -n), and no number that a caller passes on is used. close_range makes
- * every other descriptor end at the exec, including those that a library forgot, except those to keep.
+ * The descriptor table is a copy. Only descriptors at the number of a stream are moved. A few free
+ * descriptors are therefore enough (ulimit -n), and no number that a caller passes on is used.
+ * close_range closes every other descriptor at the exec, including those that a library forgot.
  */
 static long place_descriptors(struct child *c)
 {

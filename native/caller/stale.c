@@ -2,10 +2,10 @@
 /*
  * Removes groups whose hutch was killed. A hutch holds a lock on a file of each group that it creates;
  * the kernel releases it when the hutch dies. A free lock means the same in every pid and time
- * namespace, so names are only for people. Only the group's owner can open the file, so that no other
- * user can hold the lock: its mode is set to 0600 once the lock is held. A group without that mode has
- * an unknown maker, which is about to take the lock or is an older version. Such a group is removed
- * only if its whole tree is empty, and nothing in it is ever killed.
+ * namespace, so names are only for people. The file's mode is set to 0600 once the lock is held, so
+ * that no other user can open it and hold the lock. A group without that mode has an unknown maker,
+ * which is about to take the lock or is an older version. Such a group is removed only if its whole
+ * tree is empty, and nothing in it is ever killed.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>

@@ -32,14 +32,14 @@
 #define CHECKSUM_FACTOR 16777619u
 
 /*
- * Arguments go to the command; no verdict; the command gets the caller's environment, overridden by
- * exec's values; it ends, with the command, when its caller ends.
+ * Arguments go to the command. No verdict. The command gets the caller's environment, overridden by
+ * exec's values. It ends, with the command, when its caller ends.
  */
 enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WITH_PARENT = 8 };
 
 /*
- * Texts for the end, in this order. \1 stands for the first inserted value, \2 for the second, \3 for
- * how the program ended, \4 and \5 for two more.
+ * Texts for the end, in this order. \1 and \2 are inserted values, \3 is how the program ended, \4 and
+ * \5 are further values.
  */
 #define WORDS(X) \
 	X(NAME) X(STOPPED) X(KILLED) X(HELD_MEMORY_HIGH) X(HELD_MEMORY_MAX) X(HELD_CPU_MAX) X(HELD_CPUSET_CPUS) X(HELD_IO_MAX) \

@@ -2,7 +2,10 @@
 /* Whose memory limit killed in the job's group, by the rules of src/verdict/limits.ts. Asked after the end, and groups above are read only after a kill. */
 #include "compiled.h"
 
-/* A charge is refused one page at a time, so a group that killed has its peak at the limit, but for some pages in flight. */
+/*
+ * The kernel refuses charges one page at a time. The peak of a group that killed is therefore at the
+ * limit, except for a few pages in flight.
+ */
 #define IN_FLIGHT 65536
 
 static void set_value(struct memory_level *out, u64 limit, const char *without)

@@ -47,7 +47,7 @@ int op_await_groups(struct cursor *c)
 
 /*
  * No report that we wait is needed: the namespace exists since the clone. As PID 1 we would not notice
- * a signal from an impatient user, so it is checked: the command that it would have ended has not
+ * a signal from an impatient user, so it is checked here. The command that it would have ended has not
  * started. Other signals are kept for the command. `by` is for readers of the program.
  */
 int op_await_network(struct cursor *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A filter whose refusals are reported: the kernel asks a listener about each call that the profile
+ * A filter whose refusals are reported. The kernel asks a listener about each call that the profile
  * refuses. hutch is the listener (node/supervisor.c).
  * first     sends the profile's refusals to the listener; only the next two calls always pass
  * sendmsg   passes the listener to hutch, before the listener has to answer

@@ -28,8 +28,9 @@ long raise_ambient(u64 wanted)
 }
 
 /*
- * A process born in a new user namespace has all capabilities in it, but an exec would remove them: no
- * id is mapped yet, so none is root's. Ambient capabilities stay; setCapabilities removes them.
+ * A process born in a new user namespace has all capabilities in it. An exec would remove them,
+ * because no id is mapped yet and so none is root's. Ambient capabilities stay; setCapabilities
+ * removes them.
  */
 long raise_to_ambient(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Executes another program in place, which Node cannot do: joins groups, then calls exec, so that
+ * Executes another program in place, which Node cannot do. It joins groups, then calls exec, so
  * process id, signals, terminal and exit status are the command's own. Between the joins and the exec
  * no JavaScript runs: the group's limits may be too small for it.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs that wait for their network before they become the command (inner op awaitNetwork): their
+ * Jobs that wait for their network before they become the command (inner op awaitNetwork). Gives their
  * network namespace by descriptor, a name that keeps it, and the message to continue.
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The listener of a job's filter: one thread, which answers each call as the
- * profile does, and tells of each kind of refusal once, with a count at the end.
+ * The listener of a job's filter. One thread answers each call as the profile
+ * does. It reports each kind of refusal once, with a count at the end.
  *
  *   kernel                       this thread                  JavaScript
  *   a call is refused  ───────▶  runs the profile's filter
@@ -9,11 +9,10 @@
  *                      ◀───────  errno, or a signal
  *   all have ended                                        ──▶  REFUSED, a = -1: how often each kind
  *
- * Everything here is the container's: memory is read while another thread may
- * change it, and a read may wait for a page that the container holds back. So
- * the thread is this job's alone, what is read decides nothing, and nobody
- * waits for the thread: who ends the job takes the counts and goes. An
- * unanswered call stays refused.
+ * The container controls everything read here. Another thread may change the
+ * memory during a read, and a read may wait for a page that the container holds
+ * back. Each job therefore has its own thread, the data read decides nothing,
+ * and no other thread waits for this one. An unanswered call stays refused.
  */
 #include <errno.h>
 #include <linux/audit.h>

@@ -126,7 +126,7 @@ enum op_code { OUTER_OPS(OP_CODE) INNER_OPS(OP_CODE) };
 enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
 
 /*
- * What hutch-init says over its socket (report_socket, SOCK_SEQPACKET):
+ * Messages of hutch-init over its socket (report_socket, SOCK_SEQPACKET):
  *
  *   hutch (addon)                     hutch-init
  *     clone3, execveat  ──────────▶   reads the program
@@ -136,7 +136,7 @@ enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
  *     sendGo: GO        ──────────▶   awaitGroups, when groups of v1 are made while it mounts
  *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
- *                       ◀──────────   READY    }  awaitOrder, in a pool: all is done but what the order brings.
+ *                       ◀──────────   READY    }  awaitOrder, in a pool: everything is done except the request.
  *     order             ──────────▶   .        }  u32 streams, inner ops, and as many descriptors as bits 0 to 2 are set
  *                       ◀──────────   LISTENER, in a message with it: superviseFilter
  *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
@@ -154,9 +154,9 @@ enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPOR
 
 /*
  * Requests to a hutch-init that stays. A real-time signal is queued, so no request is lost if another
- * one comes before the first is read. Its value is REQUEST_STOP (a stop begins: report full file
- * systems, and stay until all processes have ended), or the number of a signal for all processes of
- * the pid namespace.
+ * one comes before the first is read. Its value is REQUEST_STOP, or the number of a signal for all
+ * processes of the pid namespace. REQUEST_STOP begins a stop: report full file systems, and stay until
+ * all processes have ended.
  */
 #define REQUEST_SIGNAL 64
 #define REQUEST_CODE (-77)

@@ -52,7 +52,7 @@ export async function setLimit(path: string, file: string, value: string): Promi
       throw fail('OPTION_INVALID', {
         name: file,
         value,
-        accepted: 'CPUs, such as 0.5 or 2, 0.01 at least; max is no limit',
+        accepted: 'CPUs, such as 0.5 or 2, at least 0.01; max means no limit',
       })
     await Cgroup.open(path).set(file, cpus === undefined ? value : writtenCpus(cpus))
     return `${file} of ${path} is ${value}`

@@ -131,7 +131,7 @@ function fillCpuset(parent: string, directory: string): void {
 
 /**
  * Enables these controllers for the children of a v2 group. Refuses a group that has processes: for cpu and pids the kernel would make it
- * "domain threaded", and no process could be started below it again.
+ * "domain threaded". No process could then be started below it.
  */
 export function enableControllers(
   directory: string,

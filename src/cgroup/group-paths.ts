@@ -82,7 +82,7 @@ export function present(place: Place): Place | undefined {
 }
 
 /**
- * Finds the group that a user names: by its path, by its name below the default parent or the root, or anywhere if the name is unique.
+ * Finds the group that a user names: by its path, by its name below the default parent or the root, or by a unique name.
  * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
  */
 export function findPlace(host: Host, name: string, origin = 'the group'): Place {

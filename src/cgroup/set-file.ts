@@ -202,8 +202,8 @@ function keepSwap(directory: string, writes: FileWrite[], value: string): FileWr
 
 /**
  * Returns the writes that set a file, checked as far as possible without the kernel. Unless `force` is true, refuses writes that would
- * kill or strand processes. These are a memory.max below the current use (v2 kills; v1 refuses), and controllers for the children of a
- * group that has processes (it would become threaded).
+ * kill or strand processes. One is a memory.max below the current use (v2 kills; v1 refuses). The other is a controller for the children
+ * of a group that has processes (it would become threaded).
  * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED,
  * CGROUP_THREADED
  */

@@ -28,7 +28,7 @@ export function isAbandoned(directory: string): boolean {
 
 /**
  * Milliseconds. A slice blocks the event loop, the pause lets killed processes end, and the total bounds a clean-up. Each slice is twice
- * as long as the previous one, because it starts at the top again and must reach the bottom of a deep tree.
+ * as long as the previous one: it starts at the top again and must reach the bottom of a deep tree.
  */
 const [firstSliceMs, pauseMs, totalMs] = [20, 2, 2000]
 

@@ -28,7 +28,7 @@ const unknownTasks = 1_000_000_007
 /** Stands for the memory limit at the end: no host has so much. */
 const unknownBytes = 777 * 2 ** 40
 
-/** Puts slots where the made-up memory limit and its group are told. */
+/** Puts slots into the words for the sample memory limit and its group. */
 function fillMemory(text: string): string {
   return text.replaceAll(`/${groupPlaceholder}`, fifth).replaceAll(formatSize(unknownBytes), fourth)
 }

@@ -266,7 +266,7 @@ export const table = {
     left: number
     usual: number
   }): Words => ({
-    message: `cannot start ${quote(f.command)} in ${quote(f.group)}: it is a Node program, and ${f.left} tasks are left (pids.max is ${f.max}, pids.current is ${f.current}); Node would hang at its start`,
+    message: `cannot start ${quote(f.command)} in ${quote(f.group)}: it is a Node program. ${f.left} tasks are left (pids.max is ${f.max}, pids.current is ${f.current}). Node would hang`,
     remedy: `raise pids.max, so that ${f.usual} tasks are left, or run a program that needs fewer, such as unshare of util-linux`,
     path: f.group,
   }),

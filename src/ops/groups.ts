@@ -50,7 +50,7 @@ export const groupOps = {
     fields: { group: 'string', kill: 'string' },
     what: 'watch the group for out-of-memory situations',
     explain: (op) => ({
-      words: `be told when ${op.group} is out of memory${op.kill ? ', and then kill all of it' : ''}`,
+      words: `be notified when ${op.group} is out of memory${op.kill ? ', and then kill all of it' : ''}`,
       shell: '',
     }),
   }),

@@ -47,5 +47,5 @@ export function fileName(path: string): string {
 /** The remedy when no further process can be started. */
 export function tasksRemedy(errno: string): string | undefined {
   if (errno !== 'EAGAIN') return undefined
-  return "a limit on tasks is reached: pids.max of the job's group or of one above it (see hutch why), RLIMIT_NPROC of its user, or kernel.pid_max: raise it, or end some processes"
+  return 'a limit on tasks is reached: pids.max (see hutch why), RLIMIT_NPROC of its user, or kernel.pid_max: raise it, or end some processes'
 }

@@ -18,8 +18,8 @@ import type { Plan } from './plan.ts'
 const sigkill = 9
 
 /**
- * Counters of the kernel for the user who created a user namespace, shared by all jobs of a caller: inotify(7) allows a user 128 instances
- * by default. Each job gets at most these.
+ * Limits on counters that the kernel keeps for the user who created a user namespace, so for all jobs of a caller. inotify(7) allows a
+ * user 128 instances by default. Each job gets at most these.
  */
 const userCounts: readonly Op[] = [
   { op: 'limitUserCount', path: '/proc/sys/user/max_inotify_instances', value: '16', origin: 'isolate' },

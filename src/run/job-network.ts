@@ -66,8 +66,8 @@ async function makeConnection({ job, pid, plan }: Launched, start: Start): Promi
 }
 
 /**
- * The tool has its own pid namespace: if hutch is killed, the kernel ends its PID 1 and so the tool, whatever ids it has changed to.
- * Without root it enters the job's user namespace, which owns the network namespace.
+ * The tool has its own pid namespace: if hutch is killed, the kernel ends its PID 1 and so the tool, whatever its ids. Without root it
+ * enters the job's user namespace, which owns the network namespace.
  */
 function helperSpec(path: string, args: string[], pid: number, plan: Plan): Spec {
   const maps = plan.userNamespace

@@ -113,7 +113,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
     return undefined
   },
   attributes: (errno, { target, origin }) => {
-    if (errno === 'EINVAL') return [`${target} is no mount point`, `give one in ${origin}`]
+    if (errno === 'EINVAL') return [`${target} is not a mount point`, `give one in ${origin}`]
     return undefined
   },
   'read only': keeps('ro', 'rw'),

@@ -153,8 +153,8 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: bo
     }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
-    // the reader has gone: the command gets EPIPE as without hutch, because our end is closed now; or another process
-    // still holds the pipe after the job, and it was closed because it was silent
+    // the reader has gone, and the command gets EPIPE as without hutch, because our end is closed now.
+    // Or another process still holds the pipe after the job, and it was closed because it was silent
     if (code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE') return
     throw fail('FILE_REFUSED', {
       what: 'write what the command wrote to',

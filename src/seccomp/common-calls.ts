@@ -70,7 +70,7 @@ export const commonCalls: readonly Group[] = [
       timer_gettime64 timer_getoverrun timer_delete`,
   },
   {
-    why: 'ids; the kernel and no_new_privs refuse what is not allowed',
+    why: 'ids; the kernel and no_new_privs refuse the others',
     calls: `getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid getresuid32 getresgid
       getresgid32 getgroups getgroups32 setuid setuid32 setgid setgid32 setreuid setreuid32 setregid setregid32
       setresuid setresuid32 setresgid setresgid32 setgroups setgroups32 setfsuid setfsuid32 setfsgid setfsgid32

@@ -92,14 +92,15 @@ export interface Native {
   follow(follower: object, directory: string | Uint8Array): number
   unfollow(follower: object, slot: number): void
   /**
-   * For each text that differs from the previous sample (`full`: also of rarely read files): i32 slot, file, length or -errno; the bytes,
-   * padded with zeros to a multiple of 4.
+   * Returns each text that differs from the previous sample; with `full`, also of rarely read files. Format: i32 slot, file, length or
+   * -errno; the bytes, padded with zeros to a multiple of 4.
    */
   lookAgain(follower: object, full: boolean): Buffer
   closeFollower(follower: object): void
   /**
-   * Creates a pressure trigger (`where` is the file, `file` is '', `argument` such as "some 150000 1000000") or a v1 eventfd (`where` is
-   * the group, `file` the watched file). Returns its id, or -errno. It keeps the process running until it is closed.
+   * Creates a pressure trigger or a v1 eventfd. For a trigger `where` is the file, `file` is '', `argument` such as "some 150000 1000000".
+   * For an eventfd `where` is the group, and `file` the watched file. Returns its id, or -errno. It keeps the process running until it is
+   * closed.
    */
   openTrigger(where: string, file: string, argument: string): number
   closeTrigger(id: number): number
@@ -123,8 +124,8 @@ export interface Native {
   /** Lets a job go on that waits for its network: 0 or -errno. */
   release(job: number): number
   /**
-   * Sends the request to a waiting job: ops from encodeOrder, descriptors of its streams (-1 keeps /dev/null), and its limits of wall and
-   * CPU time (0: none), which start now. Returns 0 or -errno; ESRCH and EPIPE mean that it has ended.
+   * Sends the request to a waiting job: ops from encodeOrder, descriptors of its streams (-1 keeps /dev/null), and its limits. The limits
+   * of wall and CPU time (0: none) start now. Returns 0 or -errno; ESRCH and EPIPE mean that it has ended.
    */
   order(
     job: number,

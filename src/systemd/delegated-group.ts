@@ -7,8 +7,8 @@ import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
 import { usualSlice } from './unit.ts'
 
 /**
- * Enters a scope of the user's systemd if this process could not enter `directory` otherwise. A user may move or clone a
- * process only between groups whose common ancestor the user owns, which is not so for a login session's group.
+ * Enters a scope of the user's systemd if this process could not enter `directory` otherwise. A user may move or clone a process only
+ * between groups with a common ancestor that the user owns. A login session's group has none.
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
 export async function approachGroup(directory: string): Promise<void> {

@@ -3,7 +3,7 @@
 import type { Result } from './result.ts'
 
 /**
- * OK; RE: a non-zero status; TLE: a time limit; MLE: memory; OLE: output; SG: a signal; internal: not judged, because the program could
+ * OK. RE: a non-zero status. TLE: a time limit. MLE: memory. OLE: output. SG: a signal. internal: not judged, because the program could
  * not start or its caller stopped it.
  */
 export type JudgeStatus = 'OK' | 'RE' | 'TLE' | 'MLE' | 'OLE' | 'SG' | 'internal'

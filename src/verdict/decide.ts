@@ -249,7 +249,10 @@ export function decideAll(rows: readonly Row[], facts: Facts): CauseKind[] {
 
 const comparisons = ['>=', '=', '!='] as const
 
-/** The rows as numbers, for compiled files: of each the kind, the number of the limit that held it, counted from 1, how many conditions, and those; native/compiled/decide.c walks them. */
+/**
+ * Returns the rows as numbers for compiled files; native/compiled/decide.c walks them. Each row has the kind, the number of its limit
+ * counted from 1, the number of conditions, and the conditions.
+ */
 export function encodeRows(rows: readonly Row[]): number[] {
   return rows.flatMap(({ kind, limit, when }) => [
     causeKinds.indexOf(kind),

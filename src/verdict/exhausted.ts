@@ -3,7 +3,7 @@
 import type { Program } from '../ops/ops.ts'
 import { formatSize, parseSize } from '../text/units.ts'
 
-/** As native/hutch.h has it in `struct run`. */
+/** The fields of `struct run` in native/hutch.h. */
 export interface Used {
   /** Bit n for the nth file system with a size: native/init/tmpfs-usage.c. */
   fullSpaces: number

@@ -38,7 +38,7 @@ function splitOptions(text: string): string[] {
 }
 
 /**
- * V8's default on 64 bits: half of the visible memory, at least 256 MiB, at most 2 GiB, or 4 GiB from 15 GiB of memory.
+ * V8's default on 64 bits: half of the visible memory, at least 256 MiB and at most 2 GiB. From 15 GiB of memory the maximum is 4 GiB.
  */
 export function defaultHeap(memory: number): number {
   return Math.max(256 * MiB, Math.min(memory / 2, memory >= 15 * GiB ? 4 * GiB : 2 * GiB))

@@ -50,8 +50,8 @@ export interface Result {
   /** The status in the terms of programming contests. */
   judge: JudgeStatus
   /**
-   * The exit status of `hutch run`: the command's own, 128 + signal, 124 for a time limit, 137 for too much output, 126 not executable,
-   * 127 not found.
+   * The exit status of `hutch run`: the command's own, 128 + signal, 124 for a time limit, 137 for too much output. 126 means not
+   * executable, 127 not found.
    */
   status: number
   durationMs: number

@@ -149,7 +149,7 @@ function refusedBelow({ name, levels, lastRefusedBelow }: TaskFacts): WhyCause[]
         pidsLine(max, { current, peak }),
         [
           'last',
-          `${formatTime(lastRefusedBelow)}, as the kernel's log has it; the group that wanted to fork may be gone`,
+          `${formatTime(lastRefusedBelow)}, according to the kernel's log; the group that wanted to fork may be gone`,
         ],
       ],
       remedy: `raise it: ${raise(path, 'pids.max', String(Math.max(Number(max) * 2, Number(max) + 8)))}; processes and threads count`,

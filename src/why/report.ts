@@ -186,7 +186,7 @@ function sureOf(
 }
 
 const fullHeap =
-  'if it said "JavaScript heap out of memory", its heap was full before memory.max: start it with a larger --max-old-space-size=MiB, and with a memory.max a third above that'
+  'if it said "JavaScript heap out of memory", its heap was full before memory.max: raise --max-old-space-size=MiB, and set memory.max a third above that'
 
 function isCount(figure: number | undefined): figure is number {
   return Number.isSafeInteger(figure) && figure! > 0

@@ -91,11 +91,11 @@ export function proseOfSource(source: string, language: 'ts' | 'c'): Raw[] {
       code = isMessage(text) || joined?.kind === 'string' ? '' : 'x'
     } else if (language === 'ts' && character === '`') {
       index = template(index, '', index + 1)
-      code = 'x'
+      code = source[index - 1] === '{' ? '' : 'x'
     } else if (language === 'ts' && character === '}' && templates.at(-1)?.depth === depth) {
       const open = templates.pop()!
       index = template(open.start, open.text, index + 1)
-      code = 'x'
+      code = source[index - 1] === '{' ? '' : 'x'
     } else if (language === 'ts' && character === '/' && beforeExpression.test(code)) {
       let at = index + 1
       let set = false
@@ -152,13 +152,17 @@ export function readProse(path: string): Passage[] {
 export function sentencesOf(text: string): string[] {
   return text
     .replace(/@example[\s\S]*/, '')
+    .replace(/^.*SPDX-License-Identifier.*$/gm, '')
+    .replace(/^.*[─▶].*$/gm, '')
+    .replace(/\n(?=.*\S {2,}\S)/g, '\n\n')
+    .replace(/@throws (?:[A-Z_*]+,? ?\n?\s*)+/g, '@throws ')
     .replace(/```[\s\S]*?```/g, '')
     .replace(/`[^`]*`/g, 'CODE')
     .replace(/CODE(?:(?:,|,? and|,? or) CODE)+/g, 'CODE')
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/^ {3,}\S.*$/gm, '')
     .replace(/^@\w+/gm, '')
-    .split(/(?<=[.!?]["')*_]*)\s+(?=["'(*_]*[\p{L}\d^/-])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=@)/u)
+    .split(/(?<=[.!?]["')*_]*)\s+(?=["'(*_]*[\p{L}\d^/-])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=\s*@)/u)
     .map((sentence) => sentence.replace(/\s+/g, ' ').trim())
     .filter((sentence) => sentence !== '')
 }

@@ -184,7 +184,7 @@ function toUsec(nanoseconds: number | undefined): number | undefined {
   return nanoseconds === undefined ? undefined : Math.round(nanoseconds / 1000)
 }
 
-/** Returns known figures as `key value` lines, or undefined if there are none. */
+/** Returns the known figures as `key value` lines, or undefined without figures. */
 function flat(figures: [key: string, value: number | undefined][]): string | undefined {
   const known = figures.filter(([, value]) => value !== undefined)
   return known.length === 0 ? undefined : known.map(([key, value]) => `${key} ${value}`).join('\n')

@@ -108,7 +108,7 @@ export function readFilter(descriptor: number): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4))
 }
 
-/** Returns the options, and the variables for missing ones; undefined if there are none. */
+/** Returns the options, and the variables for missing ones; undefined without both. */
 export function wantedLimits(
   { limits }: BwrapRequest,
   variables: NodeJS.ProcessEnv,

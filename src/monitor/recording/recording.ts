@@ -19,8 +19,8 @@ export interface Span {
 }
 
 /**
- * An event of a group: created, removed, processes killed by the OOM killer (oom), or throttled by memory.high (high; the time is that of
- * the first in a minute).
+ * An event of a group: created, removed, processes killed by the OOM killer (oom), or throttled by memory.high (high). The time of `high`
+ * is the first in a minute.
  */
 export interface RecordedEvent {
   time: number
