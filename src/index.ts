@@ -2,16 +2,16 @@
 // The public API.
 
 export { Cgroup, type CreateOptions } from './cgroup/cgroup.ts'
+export type { DeviceIo, Pressure, Stall } from './cgroup/controllers/figures.ts'
 export type { GroupEvent, PressureTrigger } from './cgroup/event-sources.ts'
 export type { FileInputs, FileValues } from './cgroup/file-values.ts'
 export { type GroupPressure, type GroupStats, openStats, type StatsReader } from './cgroup/group-stats.ts'
 export { type CgroupLayout, layout } from './cgroup/layout.ts'
 export type { SetOptions } from './cgroup/set-file.ts'
 export type { WatchOptions } from './cgroup/watch.ts'
-
 export { type Code, HutchError } from './errors/errors.ts'
 export { type GroupRates, rates } from './monitor/rates.ts'
-export type { DeviceIo, GroupSample, Pressure, Snapshot, Stall } from './monitor/sample.ts'
+export type { GroupSample, Snapshot } from './monitor/sample.ts'
 export { openSurvey, type Survey } from './monitor/sampler.ts'
 export type { NamespaceKind } from './namespaces/namespace.ts'
 export type { Limits } from './options/limit-options.ts'

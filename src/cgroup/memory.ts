@@ -2,13 +2,8 @@
 // The memory controller: kernel documentation admin-guide/cgroup-v2.rst, "Memory Interface Files", and cgroup-v1/memory.rst.
 import { type Figures, parseFlat, parseNumber } from './stats.ts'
 
-/** Files whose text becomes `MemoryStats`, per version. */
-export const memoryFiles = {
-  v2: ['memory.peak', 'memory.events', 'memory.events.local'],
-  v1: ['memory.max_usage_in_bytes', 'memory.failcnt', 'memory.oom_control'],
-  /** v1, when swap is limited too. */
-  v1Swap: ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'],
-} as const
+/** v1: what counts, when swap is limited too. */
+export const memorySwapFiles = ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'] as const
 
 /** v2: what tells by its change whether a level above a job ran into its limit. */
 export const memoryEventsFile = 'memory.events.local'

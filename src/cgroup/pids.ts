@@ -2,8 +2,6 @@
 // The pids controller: cgroup-v2.rst, "PID Interface Files"; the same files on v1.
 import { type Figures, parseFlat, parseNumber } from './stats.ts'
 
-export const pidsFiles = ['pids.peak', 'pids.events'] as const
-
 /** v2 from Linux 6.11 on: forks that this level's own limit refused, to whichever group below. */
 export const pidsLevelFile = 'pids.events.local'
 

@@ -43,13 +43,20 @@ export function formatWrites(words: FileWords, value: unknown, name: string = wo
 /** Formats that the kernel reads by sscanf, which stops at the first letter: 2M would be 2 there. */
 const looselyRead: readonly Format[] = ['quota', 'flat-keyed', 'nested-keyed']
 
+/** Formats that the kernel reads by memparse, which takes 50M, but not 1.5G and 64KiB. */
+const sizes: readonly Format[] = ['bytes', 'bytes-or-max', 'reclaim']
+
 /**
  * Returns the texts to write for a text that goes to the kernel as it is, as libcgroup passes it.
- * A number that the kernel would cut at its suffix is written out, or refused. @throws OPTION_INVALID
+ * A number that the kernel would cut at its suffix, and a size that it cannot read, are written out, or refused. @throws OPTION_INVALID
  */
 export function formatRaw(words: FileWords | undefined, text: string): string[] {
-  const isCut = words && looselyRead.includes(words.writes ?? words.format) && /(?:^|[\s=])\d+(?![\d:]|\s|$)/.test(text)
-  return isCut ? formatWrites(words, text) : [text]
+  const format = words && (words.writes ?? words.format)
+  if (!format) return [text]
+  const isCut = looselyRead.includes(format) && /(?:^|[\s=])\d+(?![\d:]|\s|$)/.test(text)
+  const isUnread =
+    sizes.includes(format) && /^\d+(?:\.\d+)?\s*[kmgtp]?(?:i|i?b)?$/i.test(text) && !/^\d+[kmgtp]?$/i.test(text)
+  return isCut || isUnread ? formatWrites(words, text) : [text]
 }
 
 function refusal(words: FileWords, value: unknown, name: string = words.file): Refuse {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch stats: what groups use, as a table that is drawn anew every second, in the shape of docker stats.
-
+import type { CellOf } from '../cgroup/controllers/figure.ts'
+import { type FigureOf, figures, limitOf, type NamedFigure, rateRows } from '../cgroup/controllers/figures.ts'
 import { readHost } from '../host/host.ts'
 import { type ContainerNames, withName } from '../monitor/container-name.ts'
 import { findGroup, readDockerNames } from '../monitor/docker-name.ts'
-import { type GroupRates, rates, sumIo } from '../monitor/rates.ts'
+import { type GroupRates, rates, sumDevices } from '../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../monitor/sample.ts'
 import { openSurvey } from '../monitor/sampler.ts'
 import { totalmem } from '../system/machine.ts'
@@ -82,7 +83,17 @@ export function makeJson({ time }: Snapshot, shown: Shown, rate: Map<string, Gro
   return { time: new Date(time).toISOString(), groups }
 }
 
-const header = ['GROUP', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'BLOCK I/O', 'PIDS']
+type Cell = (sample: GroupSample | undefined, rates: GroupRates | undefined) => string
+
+/** The columns behind the name, as the table of figures has them: in the shape of docker stats. */
+const cells: readonly (CellOf & { read: Cell })[] = [
+  ...figures.flatMap((figure) => (figure.cells ?? []).map((cell) => ({ ...cell, read: figureCell(figure, cell) }))),
+  ...rateRows.flatMap(({ name, cell }) =>
+    cell ? [{ ...cell, read: (_: unknown, rates: GroupRates | undefined) => percent(rates?.[name]) }] : [],
+  ),
+].sort((a, b) => a.order - b.order)
+
+const header = ['GROUP', ...cells.map(({ title }) => title)]
 
 /** On a terminal each table takes the place of the one before. */
 function draw(
@@ -112,7 +123,7 @@ export function statsTable(
 ): string[] {
   const rows = shown.map(([path, sample]) => [
     escapeUnsafe(withName(path, called?.(path))),
-    ...formatCells(sample, rate.get(path)),
+    ...cells.map(({ read }) => read(sample, rate.get(path))),
   ])
   const width = whole ? undefined : (widthOfOutput() ?? widthElsewhere)
   return formatTable([header, ...rows], { names: 0, width }).map((line) =>
@@ -120,19 +131,33 @@ export function statsTable(
   )
 }
 
-/** All cells but the name. */
-function formatCells(sample: GroupSample | undefined, rate: GroupRates | undefined): string[] {
-  if (!sample) return ['--', '-- / --', '--', '-- / --', '--']
-  const percent = (share: number | undefined) => (share === undefined ? '--' : `${(share * 100).toFixed(2)}%`)
-  const size = (bytes: number | undefined) => (bytes === undefined ? '--' : formatSize(bytes))
-  // as Docker: less what the kernel can drop at once, and against the machine's where there is no limit
-  const memory = sample.workingSet ?? sample.memory
-  const most = sample.memoryMax === 'max' ? totalmem() : sample.memoryMax
-  return [
-    percent(rate?.cpus),
-    `${size(memory)} / ${size(most)}`,
-    percent(memory === undefined || most === undefined ? undefined : memory / most),
-    `${size(sumIo(sample, 'readBytes'))} / ${size(sumIo(sample, 'writtenBytes'))}`,
-    sample.pids === undefined ? '--' : String(sample.pids),
-  ]
+const percent = (share: number | undefined) => (share === undefined ? '--' : `${(share * 100).toFixed(2)}%`)
+const size = (bytes: number | undefined) => (bytes === undefined ? '--' : formatSize(bytes))
+
+function figureCell(figure: NamedFigure, { text }: CellOf): Cell {
+  const name = figure.name as FigureOf<'count'>
+  const used = (sample: GroupSample | undefined) => sample?.[name] ?? sample?.[figure.otherwise as typeof name]
+  // as Docker: without a limit, the machine's memory
+  const most = (sample: GroupSample | undefined) => {
+    const limit = sample?.[limitOf(figure)!.name]
+    return limit === 'max' ? totalmem() : limit
+  }
+  switch (text) {
+    case 'use-of-limit':
+      return (sample) => `${size(used(sample))} / ${size(most(sample))}`
+    case 'share-of-limit':
+      return (sample) => {
+        const [part, all] = [used(sample), most(sample)]
+        return percent(part === undefined || all === undefined ? undefined : part / all)
+      }
+    case 'read-written':
+      return (sample) =>
+        (['readBytes', 'writtenBytes'] as const).map((key) => size(sumDevices(sample?.[name], key))).join(' / ')
+    case 'percent':
+      return (sample) => percent(used(sample))
+    case 'size':
+      return (sample) => size(used(sample))
+    case 'count':
+      return (sample) => String(used(sample) ?? '--')
+  }
 }

@@ -1,36 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which files are looked at, and what each does to a draft: pure. v1's under v2's names: cgroup-v1/.
-
-import { findFlat, parseNumber } from '../cgroup/stats.ts'
-import { readIoStat } from '../cgroup/v1/blkio.ts'
+// Which files are read, and what each does to a draft: pure. Both follow from the table of figures.
+import { describeFile } from '../cgroup/controllers/catalog.ts'
+import type { Source } from '../cgroup/controllers/figure.ts'
+import { allFigures, legacySource, type NamedFigure, unifiedController } from '../cgroup/controllers/figures.ts'
+import { readValue } from '../cgroup/figure-value.ts'
 import { readLegacy } from '../cgroup/v1/read.ts'
+import { controllerOf } from '../cgroup/v1/translate.ts'
 import type { Draft } from './raw-sample.ts'
-import { asFlag, parseCpuMax, parseIoStat, parseLimit, parseStalls } from './text-formats.ts'
 
 /** Takes in one file's text, or that it is gone. */
 export type Take = (draft: Draft, text: string | undefined) => void
 
-type Kept = 'memory' | 'memoryPeak' | 'pids' | 'swap' | 'cpuacct' | 'cpuacctUser' | 'cpuacctSystem'
+/** File → take, by controller; '' is what every group of the v2 tree has. */
+export type Takes = { [controller: string]: { [file: string]: Take } }
 
-const number =
-  (key: Kept): Take =>
-  (draft, text) => {
-    draft[key] = parseNumber(text)
-  }
-
-const limit =
-  (key: 'memoryMax' | 'memoryHigh' | 'swapMax' | 'pidsMax'): Take =>
-  (draft, text) => {
-    draft[key] = parseLimit(text)
-  }
-
-const pressure =
-  (key: 'cpuPressure' | 'memoryPressure' | 'ioPressure'): Take =>
-  (draft, text) => {
-    draft[key] = parseStalls(text)
-  }
-
-/** Cheap files, one of which changes whenever a group is active. While none changes, the others are read rarely. */
+/**
+ * Cheap files, one of which changes whenever something happens in a group: while none does, the others are read seldom.
+ * `io.stat` is blkio.throttle.io_service_bytes_recursive on v1.
+ */
 export const signsOfLife: ReadonlySet<string> = new Set([
   'cgroup.events',
   'cpu.stat',
@@ -43,133 +30,58 @@ export const signsOfLife: ReadonlySet<string> = new Set([
   'freezer.state',
 ])
 
-/** The v2 tree's files by controller; '' is what every group of it has. */
-export const unifiedFiles: { [controller: string]: { [file: string]: Take } } = {
-  '': {
-    'cgroup.events': (draft, text) => {
-      draft.populated = asFlag(findFlat(text, 'populated'))
-      draft.frozen = asFlag(findFlat(text, 'frozen'))
-    },
-    'cpu.stat': (draft, text) => {
-      draft.cpuUsec = findFlat(text, 'usage_usec')
-      draft.userUsec = findFlat(text, 'user_usec')
-      draft.systemUsec = findFlat(text, 'system_usec')
-      // only where the cpu controller is: else v1's is heard
-      const periods = findFlat(text, 'nr_periods')
-      if (periods === undefined) return
-      draft.periods = periods
-      draft.throttledPeriods = findFlat(text, 'nr_throttled')
-      draft.throttledUsec = findFlat(text, 'throttled_usec')
-    },
-    'cpu.pressure': pressure('cpuPressure'),
-    'memory.pressure': pressure('memoryPressure'),
-    'io.pressure': pressure('ioPressure'),
-  },
-  cpu: {
-    'cpu.max': (draft, text) => {
-      draft.cpuMax = parseCpuMax(text)
-    },
-  },
-  memory: {
-    'memory.current': number('memory'),
-    'memory.max': limit('memoryMax'),
-    'memory.high': limit('memoryHigh'),
-    'memory.peak': number('memoryPeak'),
-    'memory.swap.current': number('swap'),
-    'memory.swap.max': limit('swapMax'),
-    'memory.events': (draft, text) => {
-      draft.oomKills = findFlat(text, 'oom_kill')
-      draft.memoryHighEvents = findFlat(text, 'high')
-    },
-    'memory.stat': (draft, text) => {
-      draft.anon = findFlat(text, 'anon')
-      draft.file = findFlat(text, 'file')
-      draft.inactiveFile = findFlat(text, 'inactive_file')
-    },
-  },
-  pids: {
-    'pids.current': number('pids'),
-    'pids.max': limit('pidsMax'),
-    'pids.events': (draft, text) => {
-      draft.pidsRefused = findFlat(text, 'max')
-    },
-  },
-  io: {
-    'io.stat': (draft, text) => {
-      draft.io = parseIoStat(text)
-    },
-  },
+/** What each file does: one step after the other for the figures that stand in it. */
+export function joinTakes(steps: readonly [controller: string, file: string, take: Take][]): Takes {
+  const takes: Takes = {}
+  for (const [controller, file, take] of steps) {
+    takes[controller] ??= {}
+    const files = takes[controller]
+    const before = files[file]
+    files[file] = before
+      ? (draft, text) => {
+          before(draft, text)
+          take(draft, text)
+        }
+      : take
+  }
+  return takes
 }
 
-/** Keeps the text, and puts together what v2 would say. */
-const translated =
-  (file: string, to: string, take: Take): Take =>
-  (draft, text) => {
-    draft.texts ??= {}
-    draft.texts[file] = text?.trimEnd()
-    take(
-      draft,
-      readLegacy(to, (_, name) => draft.texts![name]),
-    )
-  }
-
-const legacyMax = (file: string): Take => {
-  const both: Take = translated(file, 'memory.max', limit('memoryMax'))
-  const swap: Take = translated(file, 'memory.swap.max', limit('swapMax'))
+/** Sets a figure from the text of its one file. */
+function direct({ name, kind }: NamedFigure, source: Source): Take {
+  const quota = describeFile(source.file)?.format === 'quota'
   return (draft, text) => {
-    both(draft, text)
-    swap(draft, text)
+    draft.values[name] = readValue(kind, source, quota, text)
   }
 }
 
-const legacyIo =
-  (file: string): Take =>
-  (draft, text) => {
+/** Keeps the text of one of several files, and sets a figure from what v2 would say. */
+function translated({ name, kind, v2 }: NamedFigure, file: string): Take {
+  const quota = describeFile(v2!.file)?.format === 'quota'
+  return (draft, text) => {
     draft.texts ??= {}
     draft.texts[file] = text
-    draft.io = parseIoStat(readIoStat((name) => draft.texts![name]))
+    const { texts } = draft
+    draft.values[name] = readValue(
+      kind,
+      v2!,
+      quota,
+      readLegacy(v2!.file, (_, other) => texts[other]),
+    )
   }
+}
 
-const cpuMax: Take = unifiedFiles.cpu!['cpu.max']!
+/** The v2 tree's files by controller. */
+export const unifiedFiles: Takes = joinTakes(
+  allFigures.flatMap((row) => (row.v2 ? [[unifiedController(row), row.v2.file, direct(row, row.v2)] as const] : [])),
+)
 
 /** v1's, by controller. */
-export const legacyFiles: { [controller: string]: { [file: string]: Take } } = {
-  memory: {
-    'memory.usage_in_bytes': number('memory'),
-    'memory.limit_in_bytes': legacyMax('memory.limit_in_bytes'),
-    'memory.memsw.limit_in_bytes': legacyMax('memory.memsw.limit_in_bytes'),
-    'memory.max_usage_in_bytes': number('memoryPeak'),
-    'memory.oom_control': unifiedFiles.memory!['memory.events']!,
-    'memory.stat': (draft, text) => {
-      draft.anon = findFlat(text, 'total_rss')
-      draft.file = findFlat(text, 'total_cache')
-      draft.swap = findFlat(text, 'total_swap')
-      draft.inactiveFile = findFlat(text, 'total_inactive_file')
-    },
-  },
-  cpu: {
-    'cpu.stat': (draft, text) => {
-      draft.periods = findFlat(text, 'nr_periods')
-      draft.throttledPeriods = findFlat(text, 'nr_throttled')
-      const time = findFlat(text, 'throttled_time')
-      draft.throttledUsec = time === undefined ? undefined : Math.round(time / 1000)
-    },
-    'cpu.cfs_quota_us': translated('cpu.cfs_quota_us', 'cpu.max', cpuMax),
-    'cpu.cfs_period_us': translated('cpu.cfs_period_us', 'cpu.max', cpuMax),
-  },
-  cpuacct: {
-    'cpuacct.usage': number('cpuacct'),
-    'cpuacct.usage_user': number('cpuacctUser'),
-    'cpuacct.usage_sys': number('cpuacctSystem'),
-  },
-  pids: unifiedFiles.pids!,
-  blkio: {
-    'blkio.throttle.io_service_bytes_recursive': legacyIo('blkio.throttle.io_service_bytes_recursive'),
-    'blkio.throttle.io_serviced_recursive': legacyIo('blkio.throttle.io_serviced_recursive'),
-  },
-  freezer: {
-    'freezer.state': (draft, text) => {
-      draft.frozenLegacy = text === undefined ? undefined : text.startsWith('FROZEN')
-    },
-  },
-}
+export const legacyFiles: Takes = joinTakes(
+  allFigures.flatMap((row) => {
+    const source = legacySource(row)
+    if (source === undefined) return []
+    if ('file' in source) return [[controllerOf(source.file), source.file, direct(row, source)] as const]
+    return source.files.map((file) => [controllerOf(file), file, translated(row, file)] as const)
+  }),
+)

@@ -1,29 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Computes rates between two samples, in units a second; pure.
-import type { GroupSample, Pressure, Snapshot } from './sample.ts'
+// What happened between two samples: pure. The rates are those of the table of figures.
+import { type RateName, rateRows } from '../cgroup/controllers/figures.ts'
+import type { DeviceIo, GroupSample, Pressure, Snapshot } from './sample.ts'
 
-/** Rates of one group between two samples. A figure that one sample lacks, or a restarted counter, is undefined. */
-export interface GroupRates {
-  /** CPUs in use: 1.5 is one and a half. */
-  cpus: number | undefined
-  userCpus: number | undefined
-  systemCpus: number | undefined
-  /** Share of quota periods in which it was throttled: 0 to 1. */
-  throttled: number | undefined
-  readBytes: number | undefined
-  writtenBytes: number | undefined
-  /** Operations. */
-  reads: number | undefined
-  writes: number | undefined
-  /** Total number of processes killed by the OOM killer. */
-  oomKills: number | undefined
-  /** Total number of times it was throttled for memory.high. */
-  memoryHighEvents: number | undefined
-  /** Share of the time in which at least one task waited: 0 to 1. */
-  cpuStalled: number | undefined
-  memoryStalled: number | undefined
-  ioStalled: number | undefined
-}
+/** Rates of one group between two samples; docs/figures.md lists them. What one of the samples does not have, or what began anew, is undefined. */
+export interface GroupRates extends Record<RateName, number | undefined> {}
 
 /** Returns the rates of each group that is in both samples. */
 export function rates(before: Snapshot, after: Snapshot): Map<string, GroupRates> {
@@ -37,31 +18,38 @@ export function rates(before: Snapshot, after: Snapshot): Map<string, GroupRates
   return found
 }
 
-/** Returns the rates of one group between two samples, given the seconds between them. */
+const noRates = Object.fromEntries(rateRows.map(({ name }) => [name, undefined])) as unknown as GroupRates
+const steps = rateRows.map((row) => [row.name, makeRate(row)] as const)
+
+/** Rates of one group between two samples that are so many seconds apart. */
 export function rateOf(then: GroupSample, now: GroupSample, seconds: number): GroupRates {
-  const perSecond = (key: keyof GroupSample, unit = 1) => scale(difference(then[key], now[key]), seconds * unit)
-  const io = (key: 'readBytes' | 'writtenBytes' | 'reads' | 'writes') =>
-    scale(difference(sumIo(then, key), sumIo(now, key)), seconds)
-  const stalled = (a: Pressure | undefined, b: Pressure | undefined) => {
-    const share = scale(difference(a?.some.totalUsec, b?.some.totalUsec), seconds * 1e6)
-    return share === undefined ? undefined : Math.min(1, share)
-  }
-  const periods = difference(then.periods, now.periods)
-  const stopped = difference(then.throttledPeriods, now.throttledPeriods)
-  return {
-    cpus: perSecond('cpuUsec', 1e6),
-    userCpus: perSecond('userUsec', 1e6),
-    systemCpus: perSecond('systemUsec', 1e6),
-    throttled: periods === undefined || stopped === undefined ? undefined : periods === 0 ? 0 : stopped / periods,
-    readBytes: io('readBytes'),
-    writtenBytes: io('writtenBytes'),
-    reads: io('reads'),
-    writes: io('writes'),
-    oomKills: difference(then.oomKills, now.oomKills),
-    memoryHighEvents: difference(then.memoryHighEvents, now.memoryHighEvents),
-    cpuStalled: stalled(then.cpuPressure, now.cpuPressure),
-    memoryStalled: stalled(then.memoryPressure, now.memoryPressure),
-    ioStalled: stalled(then.ioPressure, now.ioPressure),
+  const made = { ...noRates }
+  for (const [name, read] of steps) made[name] = read(then, now, seconds)
+  return made
+}
+
+type Read = (then: GroupSample, now: GroupSample, seconds: number) => number | undefined
+
+function makeRate({ by, per = 1, of, share, figure: { name } }: (typeof rateRows)[number]): Read {
+  const counter = (sample: GroupSample): unknown =>
+    of === undefined ? sample[name] : sumDevices(sample[name], of as keyof DeviceIo)
+  const other = share as typeof name | undefined
+  switch (by) {
+    case 'second':
+      return (then, now, seconds) => scale(difference(counter(then), counter(now)), seconds * per)
+    case 'sum':
+      return (then, now) => difference(counter(then), counter(now))
+    case 'share':
+      return (then, now) => {
+        const [part, all] = [difference(then[name], now[name]), difference(then[other!], now[other!])]
+        return all === undefined || part === undefined ? undefined : all === 0 ? 0 : part / all
+      }
+    case 'time':
+      return (then, now, seconds) => {
+        const total = (sample: GroupSample) => (sample[name] as Pressure | undefined)?.some.totalUsec
+        const part = scale(difference(total(then), total(now)), seconds * per)
+        return part === undefined ? undefined : Math.min(1, part)
+      }
   }
 }
 
@@ -74,10 +62,10 @@ function scale(value: number | undefined, by: number): number | undefined {
   return value === undefined ? undefined : value / by
 }
 
-/** Sums over all devices. A device appears with its first operation. */
-export function sumIo({ io }: GroupSample, key: 'readBytes' | 'writtenBytes' | 'reads' | 'writes'): number | undefined {
-  if (io === undefined) return undefined
+/** Sums one count over all devices. A device appears with its first operation. */
+export function sumDevices(devices: unknown, key: keyof DeviceIo): number | undefined {
+  if (devices === undefined) return undefined
   let sum = 0
-  for (const device of Object.values(io)) sum += device[key]
+  for (const device of Object.values(devices as { [device: string]: DeviceIo })) sum += device[key]
   return sum
 }

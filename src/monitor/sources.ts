@@ -2,7 +2,7 @@
 // Where the figures of a group stand on this host: each hierarchy once, with the files to look at there.
 import { readGroupFile, readWords } from '../cgroup/files.ts'
 import type { Host } from '../host/host.ts'
-import { legacyFiles, type Take, unifiedFiles } from './files.ts'
+import { joinTakes, legacyFiles, type Take, type Takes, unifiedFiles } from './files.ts'
 
 /** One hierarchy. */
 export interface Source {
@@ -38,13 +38,16 @@ export function findSources(host: Host): Source[] {
   return sources
 }
 
-function filesOf(
-  table: { [controller: string]: { [file: string]: Take } },
-  controllers: readonly string[],
-): { [file: string]: Take } {
-  return Object.assign(
-    {},
-    ...controllers.map((controller) => (Object.hasOwn(table, controller) ? table[controller] : {})),
+/** The files of several controllers; one that two of them have, such as cpu.stat, does what it does for each. */
+function filesOf(takes: Takes, controllers: readonly string[]): { [file: string]: Take } {
+  return (
+    joinTakes(
+      controllers.flatMap((controller) =>
+        Object.hasOwn(takes, controller)
+          ? Object.entries(takes[controller]!).map(([file, take]) => ['all', file, take] as const)
+          : [],
+      ),
+    ).all ?? {}
   )
 }
 

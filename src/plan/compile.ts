@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plan → Program: the order of system calls. What depends on order says why.
-import { daemonNote, memoryEventsFile, memoryFiles, memoryKillFile } from '../cgroup/memory.ts'
-import { pidsFiles, pidsLevelFile } from '../cgroup/pids.ts'
+import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
+import { daemonNote, memoryEventsFile, memoryKillFile, memorySwapFiles } from '../cgroup/memory.ts'
+import { pidsLevelFile } from '../cgroup/pids.ts'
+import { controllerOf } from '../cgroup/v1/translate.ts'
 import { isKernelFrom } from '../host/host.ts'
 import { privateProc, privatePropagation } from '../mounts/mount-flags.ts'
 import { rootOps } from '../mounts/root.ts'
@@ -178,18 +180,15 @@ function cpuTimeFile({ groups }: Plan): string {
   return `${counting!.directory}/cpuacct.usage`
 }
 
-/** Files worth reading at the end, if their controllers exist. A file that this kernel lacks gives no figure. */
-function figureFiles(group: PlannedGroup, layout: Plan['layout']): string[] {
-  const always = ['cpu.stat', 'memory.pressure', 'cpu.pressure', 'io.pressure']
-  const swap = group.writes.some((write) => write.file.includes('.memsw.'))
-  const files: { [controller: string]: readonly string[] } = {
-    '': layout === 'v2' ? [...always, ...memoryFiles.v2, ...pidsFiles, 'io.stat'] : always,
-    memory: swap ? [...memoryFiles.v1, ...memoryFiles.v1Swap] : memoryFiles.v1,
-    pids: pidsFiles,
-    cpu: ['cpu.stat'],
-    cpuacct: ['cpuacct.usage'],
-  }
-  return (files[group.controller] ?? []).map((file) => `${group.directory}/${file}`)
+/** The files of the figures that a report has, where the controllers are. A file that this kernel lacks is no figure. */
+function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
+  const rows = reportRows.filter(({ live }) => !live)
+  const files =
+    controller === ''
+      ? rows.filter((row) => layout === 'v2' || row.controller === '').map(({ v2 }) => v2.file)
+      : rows.flatMap(({ v1 }) => (v1 && controllerOf(v1.file) === controller ? [v1.file] : []))
+  const swap = controller === 'memory' && writes.some((write) => write.file.includes('.memsw.')) ? memorySwapFiles : []
+  return [...new Set([...files, ...swap])].map((file) => `${directory}/${file}`)
 }
 
 /** Limits as they are at the end, since somebody may have changed them while it ran, and what was read again after reclaim. */

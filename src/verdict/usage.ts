@@ -1,37 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The use of a job, from the texts of its groups' files. A figure that this host does not give is absent, never 0.
-import { parseCpu } from '../cgroup/cpu.ts'
+// What a job used, from the texts of its groups' files. A figure that this host does not give is absent, never 0.
+import type { ReportRow } from '../cgroup/controllers/figure.ts'
+import type { ReportName } from '../cgroup/controllers/figures.ts'
+import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
+import { readValue } from '../cgroup/figure-value.ts'
 import { parseMemory } from '../cgroup/memory.ts'
-import { parsePids } from '../cgroup/pids.ts'
-import { type Figures, parseNumber, parsePressure } from '../cgroup/stats.ts'
+import { type Figures, parsePressure } from '../cgroup/stats.ts'
+import { controllerOf } from '../cgroup/v1/translate.ts'
 import type { PlannedGroup } from '../plan/groups.ts'
 import type { Plan } from '../plan/plan.ts'
 
-/** Memory in bytes, CPU in microseconds. */
-export interface Usage {
-  memoryPeak?: number
-  /** True if the kernel kept the peak itself, so that nothing between two samples is missed. */
+/** What a job used: memory in bytes, CPU time in microseconds; docs/figures.md lists what the kernel counts. A figure that this host does not give is absent, never 0. */
+export interface Usage extends Partial<Record<ReportName, number>> {
+  /** True when the kernel kept the peak itself: nothing between two samples is missed. */
   memoryPeakExact?: boolean
-  /** Only while the job runs. */
-  memoryCurrent?: number
-  cpuUsec?: number
-  userUsec?: number
-  systemUsec?: number
-  /** Resident memory of its largest process, from wait4(2); known if hutch's PID 1 outlived the command. */
+  /** Resident memory of the greatest of its processes, as wait4(2) tells it; known when hutch's PID 1 outlived the command. */
   maxRss?: number
   /** Voluntary and involuntary context switches of hutch's PID 1 and of the processes whose parent waited for them. */
   voluntarySwitches?: number
   forcedSwitches?: number
-  pidsPeak?: number
-  /** Only while the job runs. */
-  pidsCurrent?: number
-  oomKills?: number
-  /** How often memory.max was reached. */
-  memoryLimitHits?: number
-  pidsDenied?: number
-  throttledUsec?: number
-  throttledPeriods?: number
-  periods?: number
   io?: { readBytes: number; writtenBytes: number }
   /** Time during which some or all of its tasks waited for a resource. */
   pressure?: { [resource in 'memory' | 'cpu' | 'io']?: { someUsec?: number; fullUsec?: number } }
@@ -51,31 +38,35 @@ export function groupOf(plan: Plan, controller: string): PlannedGroup | undefine
 
 /** Reads with `read`, which returns undefined for a missing file. */
 export function parseUsage(plan: Plan, read: (path: string) => string | undefined): Usage {
-  const memory = figuresOf(plan, 'memory', read)
-  const pids = figuresOf(plan, 'pids', read)
   const unified = figuresOf(plan, '', read)
-  const { peak, oomKills, limitHits } = parseMemory(memory)
-  const tasks = parsePids(pids)
-  const counted = parseNumber(figuresOf(plan, 'cpuacct', read)('cpuacct.usage'))
-  const io = parseIo(unified('io.stat'))
-  const pressure = parseAllPressure(unified)
+  const memory = figuresOf(plan, 'memory', read)
+  const counts = Object.fromEntries(
+    reportRows.filter(({ kind }) => kind === 'count').map((row) => [row.name, readCount(plan, row, unified, read)]),
+  ) as { [name in ReportName]: number | undefined }
   return without({
-    memoryPeak: peak,
-    memoryPeakExact: peak === undefined ? undefined : true,
-    memoryCurrent: parseNumber(memory('memory.current') ?? memory('memory.usage_in_bytes')),
-    cpuUsec: counted === undefined ? undefined : Math.round(counted / 1000),
-    ...parseCpu(unified, plan.layout === 'v2' ? unified : figuresOf(plan, 'cpu', read)),
-    pidsPeak: tasks.peak,
-    pidsCurrent: parseNumber(pids('pids.current')),
-    oomKills,
-    memoryLimitHits: limitHits,
-    pidsDenied: tasks.denied,
-    io,
-    pressure,
+    ...counts,
+    // memory.events.local is missing before Linux 5.2, and v1 has two counts
+    memoryLimitHits: parseMemory(memory).limitHits,
+    memoryPeakExact: counts.memoryPeak === undefined ? undefined : true,
+    io: parseIo(unified('io.stat')),
+    pressure: parseAllPressure(unified),
   })
 }
 
-/** Returns the sums of rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
+/** In the v2 tree where that has the controller, else in v1's hierarchy. */
+function readCount(
+  plan: Plan,
+  { kind, controller, v2, v1 }: ReportRow,
+  unified: Figures,
+  read: (path: string) => string | undefined,
+): number | undefined {
+  const isUnified = plan.layout === 'v2' || controller === ''
+  const known = isUnified ? readValue(kind, v2, false, unified(v2.file)) : undefined
+  if (known !== undefined || v1 === undefined || plan.layout === 'v2') return known as number | undefined
+  return readValue(kind, v1, false, figuresOf(plan, controllerOf(v1.file), read)(v1.file)) as number | undefined
+}
+
+/** Sums of rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
 function parseIo(text: string | undefined): Usage['io'] | undefined {
   if (text === undefined) return undefined
   const sum = (key: string) =>

@@ -5,11 +5,13 @@ import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { collect } from '../cli/hutch.ts'
 import { requires } from '../requires.ts'
-import { optionsPage, othersPage } from './pages.ts'
+import { optionsPage, othersPage, reportRows, reportSchema } from './pages.ts'
 
 test('the pages that are made from tables are up to date', async () => {
   await expect(optionsPage()).toMatchFileSnapshot('../../docs/options.md')
   await expect(othersPage()).toMatchFileSnapshot('../../docs/options-of-others.md')
+  await expect(reportRows()).toMatchFileSnapshot('../../src/cgroup/controllers/report-rows.generated.ts')
+  await expect(reportSchema()).toMatchFileSnapshot('../../report.schema.json')
 })
 
 const sections = new Map(

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pages of docs/ that are made from tables of the source. `npx vitest run test/docs -u` writes them.
 
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import type { ReportRow } from '../../src/cgroup/controllers/figure.ts'
+import { legacySource, reportFigures, unifiedController } from '../../src/cgroup/controllers/figures.ts'
 import { accepted } from '../../src/options/others/accepted.ts'
 import { otherTools } from '../../src/options/others/table.ts'
 import { sections } from '../../src/options/row.ts'
@@ -50,4 +54,43 @@ For each option of docker run, systemd-run, bubblewrap, unshare, nsenter, nsjail
 \`-v SRC:DST\`. \`--memory-swap\` counts memory and swap, as in Docker. For other options it prints the row of this page.
 
 ${parts.join('\n')}`
+}
+
+/** src/cgroup/controllers/report-rows.generated.ts: the rows of a run's report alone, so that a start loads no other table. */
+export function reportRows(): string {
+  const rows = reportFigures.map((figure): ReportRow => {
+    const v1 = legacySource(figure)
+    return {
+      name: figure.report!,
+      kind: figure.kind,
+      ...(figure.live && { live: true }),
+      controller: unifiedController(figure),
+      v2: figure.v2!,
+      ...(v1 && 'file' in v1 && { v1 }),
+    }
+  })
+  const text = `// SPDX-License-Identifier: Apache-2.0
+// Generated from the table of figures (npx vitest run test/docs -u): what the report of a run has.
+import type { ReportRow } from './figure.ts'
+
+export const reportRows: readonly ReportRow[] = ${JSON.stringify(rows)}
+`
+  return execFileSync('node_modules/.bin/biome', ['format', '--stdin-file-path=rows.ts'], {
+    input: text,
+    encoding: 'utf8',
+  })
+}
+
+/** report.schema.json: its usage has every count of a run's report. */
+export function reportSchema(): string {
+  const text = readFileSync('report.schema.json', 'utf8')
+  const schema = JSON.parse(text)
+  const { properties } = schema.properties.usage
+  for (const { kind, live, report } of reportFigures)
+    if (kind === 'count' && !live) properties[report!] ??= { $ref: '#/definitions/count' }
+  const written = `${JSON.stringify(schema, null, 2)}\n`
+  return execFileSync('node_modules/.bin/biome', ['format', '--stdin-file-path=report.schema.json'], {
+    input: written,
+    encoding: 'utf8',
+  })
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that every v2 group has: cgroup-v2.rst, "Core Interface Files", and accounting/psi.rst.
+
 import type { Entries, Keys } from './entry.ts'
+import type { Figures } from './figure.ts'
 
 const stallKeys: Keys = {
   avg10: ['%', 'Share of the last 10 seconds lost to waiting'],
@@ -132,3 +134,78 @@ export const core = {
   'io.pressure': pressure('I/O', '4.20'),
   'irq.pressure': pressure('CPU time taken by interrupts', '6.1'),
 } satisfies Entries
+
+export const coreFigures = {
+  populated: {
+    kind: 'flag',
+    v2: { file: 'cgroup.events', key: 'populated' },
+    unit: '',
+    meaning: 'Whether a process is in the group or below it',
+    // on a hybrid host its processes may be in v1's hierarchies alone
+    complete: (populated, of) => {
+      const pids = of('pids') as number | undefined
+      return pids === undefined ? populated : pids > 0 || populated === true
+    },
+    metrics: [{ name: 'hutch_populated', help: 'Whether it or a descendant has processes.' }],
+    recorded: 1,
+    page: true,
+  },
+  frozen: {
+    kind: 'flag',
+    v2: { file: 'cgroup.events', key: 'frozen' },
+    v1: 'none',
+    unit: '',
+    meaning: 'Whether the freezer has stopped its tasks',
+    // a hybrid host has v1's freezer beside v2's
+    complete: (frozen, of) => (of('frozenByV1') === true ? true : (frozen ?? of('frozenByV1'))),
+    metrics: [{ name: 'hutch_frozen', help: 'Whether the tasks are frozen.' }],
+    recorded: 2,
+    page: true,
+  },
+  frozenByV1: {
+    kind: 'flag',
+    v1: { file: 'freezer.state', is: 'FROZEN' },
+    unit: '',
+    meaning: 'The same in the hierarchy of v1',
+    hidden: true,
+  },
+} as const satisfies Figures
+
+/** Stall times of one resource. `waiting`: how `hutch why` and the verdict name what was waited for. */
+const stallFigure = <Name extends string>(resource: string, rate: Name, recorded: number, file: string) =>
+  ({
+    kind: 'stalls',
+    v2: { file },
+    unit: 'µs',
+    meaning: `Time in which some, or all, tasks waited for ${resource}`,
+    metrics: [
+      {
+        name: `container_pressure_${resource}_waiting_seconds_total`,
+        help: `Time in which at least one task waited for ${resource}.`,
+        of: 'some',
+      },
+      {
+        name: `container_pressure_${resource}_stalled_seconds_total`,
+        help: `Time in which all tasks waited for ${resource}.`,
+        of: 'full',
+      },
+    ],
+    rates: [
+      {
+        name: rate,
+        by: 'time',
+        per: 1e6,
+        meaning: `Share of the time in which some task waited for ${resource}: 0 to 1`,
+        page: 10_000,
+        course: rate,
+      },
+    ],
+    recorded,
+    report: 'pressure',
+  }) as const
+
+export const stallFigures = {
+  cpuPressure: stallFigure('cpu', 'cpuStalled', 22, 'cpu.pressure'),
+  memoryPressure: stallFigure('memory', 'memoryStalled', 26, 'memory.pressure'),
+  ioPressure: stallFigure('io', 'ioStalled', 30, 'io.pressure'),
+} as const satisfies Figures

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cpu controller's files on v2: cgroup-v2.rst, "CPU Interface Files"; scheduler/sched-bwc.rst for bandwidth.
+
 import type { Entries } from './entry.ts'
+import type { Figures } from './figure.ts'
 
 export const cpu = {
   'cpu.stat': {
@@ -99,3 +101,146 @@ export const cpu = {
     v1: ['cpu.uclamp.max'],
   },
 } satisfies Entries
+
+/** The quota's period that metrics are given for, whatever the group has: their ratio counts. */
+const periodUsec = 100_000
+
+/** A group without a quota has no figures of it, though the kernel gives zeros. */
+const quota = ['cpuMax', 'periods'] as const
+
+export const cpuFigures = {
+  cpuUsec: {
+    kind: 'count',
+    v2: { file: 'cpu.stat', key: 'usage_usec' },
+    v1: { file: 'cpuacct.usage', per: 1000 },
+    unit: 'µs',
+    meaning: 'CPU time used',
+    metrics: [{ name: 'container_cpu_usage_seconds_total', help: 'CPU time used.', labels: { cpu: 'total' } }],
+    rates: [
+      {
+        name: 'cpus',
+        by: 'second',
+        per: 1e6,
+        meaning: 'CPUs in use: 1.5 is one and a half',
+        page: 1000,
+        course: 'cpu',
+        column: { name: 'cpu', title: 'CPU%', width: 7, rank: 1, order: 1, sorts: 1, words: 'CPU', text: 'percent' },
+        cell: { title: 'CPU %', order: 1, text: 'percent' },
+        listed: { title: 'MOST CPU', order: 1, text: 'percent' },
+      },
+    ],
+    recorded: 5,
+    detail: { label: 'in all', text: 'duration' },
+    report: 'cpuUsec',
+  },
+  userUsec: {
+    kind: 'count',
+    v2: { file: 'cpu.stat', key: 'user_usec' },
+    v1: { file: 'cpuacct.usage_user', per: 1000 },
+    unit: 'µs',
+    meaning: 'CPU time used in programs',
+    metrics: [{ name: 'container_cpu_user_seconds_total', help: 'CPU time in user mode.' }],
+    rates: [{ name: 'userCpus', by: 'second', per: 1e6, meaning: 'CPUs in use in programs' }],
+    recorded: 6,
+    report: 'userUsec',
+  },
+  systemUsec: {
+    kind: 'count',
+    v2: { file: 'cpu.stat', key: 'system_usec' },
+    v1: { file: 'cpuacct.usage_sys', per: 1000 },
+    unit: 'µs',
+    meaning: 'CPU time used in the kernel',
+    metrics: [{ name: 'container_cpu_system_seconds_total', help: 'CPU time in the kernel.' }],
+    rates: [{ name: 'systemCpus', by: 'second', per: 1e6, meaning: 'CPUs in use in the kernel' }],
+    recorded: 7,
+    report: 'systemUsec',
+  },
+  periods: {
+    kind: 'count',
+    v2: { file: 'cpu.stat', key: 'nr_periods' },
+    v1: { file: 'cpu.stat', key: 'nr_periods' },
+    controller: 'cpu',
+    unit: 'count',
+    meaning: 'Quota periods in which something ran',
+    metrics: [{ name: 'container_cpu_cfs_periods_total', help: 'Elapsed quota periods.', ifAny: quota }],
+    recorded: 8,
+    report: 'periods',
+  },
+  throttledPeriods: {
+    kind: 'count',
+    v2: { file: 'cpu.stat', key: 'nr_throttled' },
+    v1: { file: 'cpu.stat', key: 'nr_throttled' },
+    controller: 'cpu',
+    unit: 'count',
+    meaning: 'Quota periods in which it was stopped',
+    metrics: [
+      {
+        name: 'container_cpu_cfs_throttled_periods_total',
+        help: 'Quota periods in which tasks were throttled.',
+        ifAny: quota,
+      },
+    ],
+    rates: [
+      {
+        name: 'throttled',
+        by: 'share',
+        share: 'periods',
+        meaning: 'Share of the quota periods in which it was stopped: 0 to 1',
+        page: 1000,
+        column: {
+          name: 'throttled',
+          title: 'THR%',
+          width: 5,
+          rank: 6,
+          order: 2,
+          sorts: 9,
+          words: 'throttled',
+          text: 'whole-percent',
+          quiet: true,
+          color: 'full',
+        },
+      },
+    ],
+    recorded: 9,
+    report: 'throttledPeriods',
+  },
+  throttledUsec: {
+    kind: 'count',
+    v2: { file: 'cpu.stat', key: 'throttled_usec' },
+    v1: { file: 'cpu.stat', key: 'throttled_time', per: 1000 },
+    controller: 'cpu',
+    unit: 'µs',
+    meaning: 'Time for which the quota stopped it',
+    metrics: [
+      {
+        name: 'container_cpu_cfs_throttled_seconds_total',
+        help: 'Time for which the quota throttled tasks.',
+        ifAny: quota,
+      },
+    ],
+    recorded: 10,
+    report: 'throttledUsec',
+  },
+  cpuMax: {
+    kind: 'limit',
+    v2: { file: 'cpu.max' },
+    unit: 'CPUs',
+    meaning: 'The limit of CPU time, in CPUs',
+    metrics: [
+      {
+        name: 'container_spec_cpu_quota',
+        help: 'CPU time in microseconds that may be used in container_spec_cpu_period; absent without a limit.',
+        from: (cpus) => Math.round(cpus * periodUsec),
+      },
+      {
+        name: 'container_spec_cpu_period',
+        help: 'Microseconds that container_spec_cpu_quota is for.',
+        from: () => periodUsec,
+      },
+    ],
+    recorded: 4,
+    parts: 1e6,
+    page: true,
+    detail: { label: 'limit', text: 'cpus' },
+  },
+} as const satisfies Figures

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The io controller's files on v2: cgroup-v2.rst, "IO Interface Files", "IO Latency" and "IO Priority".
+
 import type { Entries, Keys } from './entry.ts'
+import type { Figures } from './figure.ts'
 
 const weightAccepts = 'a weight from 1 to 10000, or a device and a weight, such as 8:0 200'
 
@@ -140,3 +142,65 @@ export const io = {
     keys: costKeys,
   },
 } satisfies Entries
+
+export const ioFigures = {
+  io: {
+    kind: 'devices',
+    v2: { file: 'io.stat' },
+    // v2 counts the groups below, too
+    v1: { files: ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive'] },
+    unit: 'bytes',
+    meaning: 'Bytes and operations of each block device, by its number',
+    metrics: [
+      { name: 'container_fs_reads_bytes_total', help: 'Bytes read from block devices.', of: 'readBytes' },
+      { name: 'container_fs_writes_bytes_total', help: 'Bytes written to block devices.', of: 'writtenBytes' },
+      { name: 'container_fs_reads_total', help: 'Reads from block devices.', of: 'reads' },
+      { name: 'container_fs_writes_total', help: 'Writes to block devices.', of: 'writes' },
+    ],
+    rates: [
+      {
+        name: 'readBytes',
+        by: 'second',
+        of: 'readBytes',
+        meaning: 'Bytes read a second, from all devices',
+        page: 1,
+        course: 'read',
+        column: {
+          name: 'read',
+          title: 'READ/s',
+          width: 8,
+          rank: 8,
+          order: 8,
+          sorts: 5,
+          words: 'reads',
+          text: 'size',
+          quiet: true,
+        },
+      },
+      {
+        name: 'writtenBytes',
+        by: 'second',
+        of: 'writtenBytes',
+        meaning: 'Bytes written a second, to all devices',
+        page: 1,
+        course: 'written',
+        column: {
+          name: 'written',
+          title: 'WRITE/s',
+          width: 8,
+          rank: 9,
+          order: 9,
+          sorts: 6,
+          words: 'writes',
+          text: 'size',
+          quiet: true,
+        },
+      },
+      { name: 'reads', by: 'second', of: 'reads', meaning: 'Read operations a second' },
+      { name: 'writes', by: 'second', of: 'writes', meaning: 'Write operations a second' },
+    ],
+    cells: [{ title: 'BLOCK I/O', order: 4, text: 'read-written' }],
+    recorded: 3,
+    report: 'io',
+  },
+} as const satisfies Figures

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pids controller's files: cgroup-v2.rst, "PID Interface Files"; the same ones on v1.
+
 import type { Entries } from './entry.ts'
+import type { Figures } from './figure.ts'
 
 export const pids = {
   'pids.max': {
@@ -44,3 +46,51 @@ export const pids = {
     keys: { max: ['count', 'Forks refused because of this group’s limit'] },
   },
 } satisfies Entries
+
+export const pidsFigures = {
+  pids: {
+    kind: 'count',
+    v2: { file: 'pids.current' },
+    unit: 'tasks',
+    meaning: 'Tasks: processes and threads',
+    limit: 'pidsMax',
+    metrics: [{ name: 'container_threads', help: 'Tasks, threads counted.' }],
+    recorded: 20,
+    peak: true,
+    page: true,
+    course: 'pids',
+    listed: { title: 'MOST PIDS', order: 3, text: 'count' },
+    columns: [
+      { name: 'pids', title: 'PIDS', width: 10, rank: 3, order: 7, sorts: 4, words: 'tasks', text: 'of-limit' },
+    ],
+    cells: [{ title: 'PIDS', order: 5, text: 'count' }],
+    report: 'pidsCurrent',
+    live: true,
+  },
+  pidsMax: {
+    kind: 'limit',
+    v2: { file: 'pids.max' },
+    unit: 'tasks',
+    meaning: 'Tasks that it may have',
+    metrics: [{ name: 'container_threads_max', help: 'Most tasks allowed; 0 is no limit.' }],
+    recorded: 21,
+    page: true,
+  },
+  pidsPeak: {
+    kind: 'count',
+    v2: { file: 'pids.peak' },
+    unit: 'tasks',
+    meaning: 'Most tasks at once',
+    only: 'report',
+    report: 'pidsPeak',
+  },
+  pidsRefused: {
+    kind: 'count',
+    v2: { file: 'pids.events', key: 'max' },
+    v1: { file: 'pids.events', key: 'max' },
+    unit: 'count',
+    meaning: 'Forks refused because of pids.max',
+    page: true,
+    report: 'pidsDenied',
+  },
+} as const satisfies Figures

@@ -4,7 +4,7 @@ import { fail, quote } from '../../errors/errors.ts'
 import { rates } from '../../monitor/rates.ts'
 import { acceptedMoments, makeCursor, parseMoment } from '../../monitor/recording/cursor.ts'
 import { defaultFile } from '../../monitor/recording/file.ts'
-import { summarize } from '../../monitor/recording/overview.ts'
+import { type Listed, listed, summarize } from '../../monitor/recording/overview.ts'
 import { findGroups, openRecording, type Recording } from '../../monitor/recording/recording.ts'
 import { print } from '../../system/stdout.ts'
 import { escapeUnsafe, formatJson } from '../../text/quote.ts'
@@ -102,24 +102,24 @@ function printList(recording: Recording, top: string, json: boolean): void {
     const events = recording.events().filter(({ path }) => isBelow(path, top))
     print(
       `${formatJson({
-        groups: groups.map((group) => ({ ...group, from: time(group.from), to: time(group.to) })),
+        groups: groups.map(({ path, from, to, figures }) => ({ path, from: time(from), to: time(to), ...figures })),
         events: events.map((event) => ({ ...event, time: time(event.time) })),
       })}\n`,
     )
     return
   }
-  const size = (bytes: number | undefined) => (bytes === undefined ? '--' : formatSize(bytes))
-  const rows = groups.map(({ path, from, to, cpus, memory, pids, oomKills, memoryHighEvents }) => [
+  const texts: { [text in Listed['text']]: (value: number | undefined) => string } = {
+    percent: (share) => percent(share),
+    size: (bytes) => (bytes === undefined ? '--' : formatSize(bytes)),
+    count: (count) => String(count ?? '--'),
+  }
+  const rows = groups.map(({ path, from, to, figures }) => [
     escapeUnsafe(path),
     formatTime(from),
     formatTime(to),
-    percent(cpus),
-    size(memory),
-    String(pids ?? '--'),
-    String(oomKills),
-    String(memoryHighEvents),
+    ...listed.map(({ name, text }) => texts[text](figures[name])),
   ])
-  const titles = ['GROUP', 'FROM', 'TO', 'MOST CPU', 'MOST MEM', 'MOST PIDS', 'OOM KILLS', 'SLOWED']
+  const titles = ['GROUP', 'FROM', 'TO', ...listed.map(({ title }) => title)]
   const width = widthOfOutput()
   const table = formatTable([titles, ...rows], { names: 0, width })
   print(table.map((line) => `${cut(line, width ?? Number.POSITIVE_INFINITY)}\n`).join(''))

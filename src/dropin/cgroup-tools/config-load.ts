@@ -96,10 +96,15 @@ function readOwnerOf({ uid, gid }: { uid?: string; gid?: string }, origin: strin
   return parseOwner(`${uid ?? ''}${gid === undefined ? '' : `:${gid}`}`, origin)
 }
 
+/** io is blkio on v1. */
+function legacyName(controller: string): string {
+  return controller === 'io' ? 'blkio' : controller
+}
+
 function applySettings({ hierarchy, path, controller }: Step, undo: Undo): void {
   const place = {
     path: `/${path}`,
-    directories: { [hierarchy.unified ? '' : controller.name]: directoryIn(hierarchy, path) },
+    directories: { [hierarchy.unified ? '' : legacyName(controller.name)]: directoryIn(hierarchy, path) },
   }
   // an empty text, as of an io.max without limits, sets nothing
   for (const setting of controller.settings)

@@ -70,12 +70,12 @@ export function findNamed(name: string): Mounted | undefined {
   return mount === undefined ? undefined : { mount, controllers: [name], unified: false }
 }
 
-/** The hierarchy that has a controller, or `name=x`; '' and "cgroup" are the v2 tree. */
+/** The hierarchy that has a controller, or `name=x`; '' and "cgroup" are the v2 tree. Where io is on v1, that is blkio's. */
 export function hierarchyOf(all: readonly Mounted[], controller: string): Mounted | undefined {
   if (controller.startsWith('name=')) return findNamed(controller)
-  return all.find((one) =>
-    controller === '' || controller === 'cgroup' ? one.unified : one.controllers.includes(controller),
-  )
+  const find = (name: string) => all.find((one) => one.controllers.includes(name))
+  if (controller === '' || controller === 'cgroup') return all.find((one) => one.unified)
+  return find(controller) ?? (controller === 'io' ? find('blkio') : undefined)
 }
 
 /** The group's directory in a hierarchy. */

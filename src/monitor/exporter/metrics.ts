@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A snapshot as metrics: pure. Names, units and labels are cAdvisor's where it counts the same; hutch_ where it has none.
+import type { MetricOf } from '../../cgroup/controllers/figure.ts'
+import { type FigureName, type FigureValues, figures } from '../../cgroup/controllers/figures.ts'
 import { nameContainer } from '../container-name.ts'
-import type { GroupSample, Pressure, Snapshot } from '../sample.ts'
+import type { DeviceIo, GroupSample, Pressure, Snapshot } from '../sample.ts'
 
 /** Everything of one name. */
 export interface Family {
@@ -31,119 +33,69 @@ export interface Circumstances {
   startOf?(path: string): number | undefined
 }
 
-type Values = [value: number | undefined, labels?: { device?: string; cpu?: string }][]
-type Row = [name: string, kind: Family['kind'], help: string, values: (sample: GroupSample) => Values]
+/** A value with the labels that its group does not have. */
+type Value = readonly [value: number | undefined, labels?: { device?: string; cpu?: string } | undefined]
 
-const seconds = (usec: number | undefined) => (usec === undefined ? undefined : usec / 1e6)
-/** cAdvisor says 0 where there is no limit. */
-const limit = (value: number | 'max' | undefined) => (value === 'max' ? 0 : value)
-const one = (value: number | undefined): Values => [[value]]
-const devices = ({ io }: GroupSample, key: 'readBytes' | 'writtenBytes' | 'reads' | 'writes'): Values =>
-  Object.entries(io ?? {}).map(([device, figures]) => [figures[key], { device }])
+interface Row {
+  name: string
+  kind: Family['kind']
+  help: string
+  values: (sample: GroupSample) => readonly Value[]
+}
 
-/** A group without a quota has none, though the kernel gives zeros. */
-const quota = ({ cpuMax, periods }: GroupSample, value: number | undefined): Values =>
-  typeof cpuMax === 'number' || (periods ?? 0) > 0 ? [[value]] : []
+function makeMetricRow(figure: Named, metric: MetricOf): Row {
+  const { name, help, ifAny } = metric
+  const read = readerOf(figure, metric)
+  const isThere = (sample: GroupSample) =>
+    sample[figure.name] !== undefined && (!ifAny || ifAny.some((other) => isAboveZero(sample[other as FigureName])))
+  return {
+    name,
+    kind: name.endsWith('_total') ? 'counter' : 'gauge',
+    help,
+    values: (sample) => (isThere(sample) ? read(sample[figure.name]) : []),
+  }
+}
 
-/** The quota's period that the figures are for, whatever the group has: what counts is their ratio. */
-const periodUsec = 100_000
+type Named = (typeof figures)[number]
 
-const stalls = (resource: string, of: (sample: GroupSample) => Pressure | undefined): Row[] => [
-  [
-    `container_pressure_${resource}_waiting_seconds_total`,
-    'counter',
-    `Time in which at least one task waited for ${resource}.`,
-    (sample) => one(seconds(of(sample)?.some.totalUsec)),
-  ],
-  [
-    `container_pressure_${resource}_stalled_seconds_total`,
-    'counter',
-    `Time in which all tasks waited for ${resource}.`,
-    (sample) => one(seconds(of(sample)?.full?.totalUsec)),
-  ],
-]
+/** How the value of a figure becomes the values of a metric: in seconds, bytes and counts. */
+function readerOf({ kind, unit }: Named, { of, from, labels }: MetricOf): (value: unknown) => readonly Value[] {
+  const scaled = (value: number | undefined) => (unit === 'µs' && value !== undefined ? value / 1e6 : value)
+  switch (kind) {
+    case 'flag':
+      return (value) => [[Number(value)]]
+    case 'stalls':
+      return (value) => [[scaled((value as Pressure)[of as keyof Pressure]?.totalUsec)]]
+    case 'devices':
+      return (value) =>
+        Object.entries(value as FigureValues['io'] & object).map(([device, one]) => [
+          one[of as keyof DeviceIo],
+          { device },
+        ])
+    case 'limit':
+      // cAdvisor says 0 where there is no limit
+      return from
+        ? (value) => [[value === 'max' ? undefined : from(value as number)]]
+        : (value) => [[value === 'max' ? 0 : (value as number)]]
+    case 'count':
+      return (value) => [[scaled(value as number), labels]]
+  }
+}
 
-const rows: Row[] = [
-  [
-    'container_cpu_usage_seconds_total',
-    'counter',
-    'CPU time used.',
-    ({ cpuUsec }) => [[seconds(cpuUsec), { cpu: 'total' }]],
-  ],
-  ['container_cpu_user_seconds_total', 'counter', 'CPU time in user mode.', (s) => one(seconds(s.userUsec))],
-  ['container_cpu_system_seconds_total', 'counter', 'CPU time in the kernel.', (s) => one(seconds(s.systemUsec))],
-  ['container_cpu_cfs_periods_total', 'counter', 'Elapsed quota periods.', (s) => quota(s, s.periods)],
-  [
-    'container_cpu_cfs_throttled_periods_total',
-    'counter',
-    'Quota periods in which tasks were throttled.',
-    (s) => quota(s, s.throttledPeriods),
-  ],
-  [
-    'container_cpu_cfs_throttled_seconds_total',
-    'counter',
-    'Time for which the quota throttled tasks.',
-    (s) => quota(s, seconds(s.throttledUsec)),
-  ],
-  [
-    'container_spec_cpu_quota',
-    'gauge',
-    'CPU time in microseconds that may be used in container_spec_cpu_period; absent without a limit.',
-    ({ cpuMax }) => one(typeof cpuMax === 'number' ? Math.round(cpuMax * periodUsec) : undefined),
-  ],
-  [
-    'container_spec_cpu_period',
-    'gauge',
-    'Microseconds that container_spec_cpu_quota is for.',
-    ({ cpuMax }) => one(typeof cpuMax === 'number' ? periodUsec : undefined),
-  ],
-  ['container_memory_usage_bytes', 'gauge', 'Memory in use, including file cache.', (s) => one(s.memory)],
-  [
-    'container_memory_working_set_bytes',
-    'gauge',
-    'Memory in use, without file cache that can be dropped at once.',
-    (s) => one(s.workingSet),
-  ],
-  ['container_memory_max_usage_bytes', 'gauge', 'Peak memory use.', (s) => one(s.memoryPeak)],
-  ['container_memory_rss', 'gauge', 'Anonymous memory in bytes.', (s) => one(s.anon)],
-  ['container_memory_cache', 'gauge', 'File cache in bytes.', (s) => one(s.file)],
-  ['container_memory_swap', 'gauge', 'Swap in use in bytes.', (s) => one(s.swap)],
-  ['container_spec_memory_limit_bytes', 'gauge', 'Memory limit; 0 is none.', (s) => one(limit(s.memoryMax))],
-  [
-    'container_spec_memory_swap_limit_bytes',
-    'gauge',
-    'Swap limit; 0 means no limit or no swap.',
-    (s) => one(limit(s.swapMax)),
-  ],
-  ['container_oom_events_total', 'counter', 'Processes killed by the OOM killer.', (s) => one(s.oomKills)],
-  ['container_threads', 'gauge', 'Tasks, threads counted.', (s) => one(s.pids)],
-  ['container_threads_max', 'gauge', 'Most tasks allowed; 0 is no limit.', (s) => one(limit(s.pidsMax))],
-  ['container_fs_reads_bytes_total', 'counter', 'Bytes read from block devices.', (s) => devices(s, 'readBytes')],
-  ['container_fs_writes_bytes_total', 'counter', 'Bytes written to block devices.', (s) => devices(s, 'writtenBytes')],
-  ['container_fs_reads_total', 'counter', 'Reads from block devices.', (s) => devices(s, 'reads')],
-  ['container_fs_writes_total', 'counter', 'Writes to block devices.', (s) => devices(s, 'writes')],
-  ...stalls('cpu', (s) => s.cpuPressure),
-  ...stalls('memory', (s) => s.memoryPressure),
-  ...stalls('io', (s) => s.ioPressure),
-  [
-    'hutch_frozen',
-    'gauge',
-    'Whether the tasks are frozen.',
-    (s) => one(s.frozen === undefined ? undefined : Number(s.frozen)),
-  ],
-  [
-    'hutch_populated',
-    'gauge',
-    'Whether it or a descendant has processes.',
-    (s) => one(s.populated === undefined ? undefined : Number(s.populated)),
-  ],
-]
+function isAboveZero(value: unknown): boolean {
+  return typeof value === 'number' && value > 0
+}
+
+/** cAdvisor's come first, then hutch's own. */
+const rows: readonly Row[] = figures
+  .flatMap((figure) => (figure.metrics ?? []).map((metric) => makeMetricRow(figure, metric)))
+  .sort((a, b) => Number(a.name.startsWith('hutch_')) - Number(b.name.startsWith('hutch_')))
 
 /** All metrics of all groups. A figure that is unknown has no point. */
 export function makeMetrics(snapshot: Snapshot, circumstances: Circumstances): Family[] {
   const { tookMs, machine, nameOf = (device) => device, startOf = () => undefined } = circumstances
   const groups = labelGroups(snapshot).map(([id, labels, sample]) => ({ labels, sample, start: startOf(id) }))
-  const families = rows.map(([name, kind, help, values]): Family => {
+  const families = rows.map(({ name, kind, help, values }): Family => {
     const points: Point[] = []
     for (const { labels: own, sample, start } of groups)
       for (const [value, more] of values(sample)) {

@@ -2,8 +2,9 @@
 // Some samples of one group as few bytes, and back: pure. Varints, as LEB128 has them:
 //   devices, each as length and bytes; the first row; a bit for each column that changes; each of those as differences,
 //   zigzag, where 0 stands for a run of no change and is followed by its length less one.
+// A block with added columns begins with their number and `mostDevices` together, so that it is longer only if one of them is known.
 import type { GroupSample } from '../sample.ts'
-import { devicesOf, fixedColumns, fromRow, largest, toRow } from './columns.ts'
+import { addedColumns, addedIn, devicesOf, fixedColumns, fromRow, largest, toRow } from './columns.ts'
 
 /** What one file may make a reader hold at once. */
 const mostDevices = 512
@@ -12,11 +13,13 @@ export const mostSamples = 600
 /** Samples of one group, one for each look; undefined where it was not there. */
 export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint8Array {
   const devices = devicesOf(samples).slice(0, mostDevices)
+  const more = addedIn(samples)
   const rows: Float64Array[] = []
   for (const [i, sample] of samples.entries())
-    rows.push(i > 0 && sample === samples[i - 1] ? rows[i - 1]! : toRow(sample, devices))
+    rows.push(i > 0 && sample === samples[i - 1] ? rows[i - 1]! : toRow(sample, devices, more))
   const width = rows[0]?.length ?? 0
   const out = makeWriter()
+  if (more > 0) out.put(mostDevices + more)
   out.put(devices.length)
   for (const device of devices) {
     out.put(device.length)
@@ -64,14 +67,17 @@ export function decodeBlock(
   if (!(count >= 1 && count <= mostSamples)) return undefined
   const read = makeReader(bytes)
   const devices: string[] = []
-  const deviceCount = read.next()
+  const head = read.next()
+  const more = head > mostDevices ? head - mostDevices : 0
+  const deviceCount = more > 0 ? read.next() : head
+  if (!(more <= addedColumns)) return undefined
   if (!(deviceCount <= mostDevices)) return undefined
   for (let i = 0; i < deviceCount; i++) {
     const name = read.take(read.next())
     if (!name || name.length > 64) return undefined
     devices.push(String.fromCharCode(...name))
   }
-  const width = fixedColumns + 4 * devices.length
+  const width = fixedColumns + 4 * devices.length + more
   const first = new Float64Array(width)
   for (let column = 0; column < width; column++) first[column] = read.next()
   const mask = read.take((width + 7) >> 3)
@@ -94,7 +100,7 @@ export function decodeBlock(
       continue
     }
     for (const [column, figures] of columns) first[column] = figures[i]!
-    samples.push(fromRow(first, devices))
+    samples.push(fromRow(first, devices, more))
   }
   return samples
 }

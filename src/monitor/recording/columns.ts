@@ -1,96 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts a sample of one group to a row of whole numbers and back; pure. Unknown is 0, `max` is 1, a number n is n + 2.
-import type { GroupSample, Pressure, Stall } from '../sample.ts'
+// A sample of one group as a row of whole numbers, and back: pure. What is not known is 0, `max` is 1, a number n is n + 2.
+// The table of figures says which figure has which column.
+import { figures, namesOfKind } from '../../cgroup/controllers/figures.ts'
+import type { DeviceIo, GroupSample, Pressure, Stall } from '../sample.ts'
 
-/** The order is the file's format: a new one goes to the end, with a new version. */
-const figures = [
-  'cpuUsec',
-  'userUsec',
-  'systemUsec',
-  'periods',
-  'throttledPeriods',
-  'throttledUsec',
-  'memory',
-  'memoryMax',
-  'memoryPeak',
-  'workingSet',
-  'anon',
-  'file',
-  'swap',
-  'swapMax',
-  'oomKills',
-  'pids',
-  'pidsMax',
-] as const
-const pressures = ['cpuPressure', 'memoryPressure', 'ioPressure'] as const
-const ioFigures = ['readBytes', 'writtenBytes', 'reads', 'writes'] as const
-
-/** Columns of every group; four for each of its devices follow. */
-export const fixedColumns = 5 + figures.length + 4 * pressures.length
+/** Columns of every group in the first version of the format: the first says whether it was there; four for each device follow. */
+export const fixedColumns = 34
 /** Nothing larger is kept, so that a difference is exact: 2 PiB, 71 years of microseconds. */
 export const largest = 2 ** 51
-/** CPUs are kept to a millionth, shares to a hundredth of a percent. */
-const cpuParts = 1e6
+/** Shares are kept to a hundredth of a percent. */
 const shareParts = 100
+const ioFigures = ['readBytes', 'writtenBytes', 'reads', 'writes'] as const
+
+const recorded = figures.filter((row) => row.recorded !== undefined).sort((a, b) => a.recorded! - b.recorded!)
+const base = recorded.filter((row) => row.recorded! < fixedColumns)
+/** Figures that came later: their columns follow those of the devices, in this order, and only where one of them is known. */
+const added = recorded.filter((row) => row.recorded! >= fixedColumns)
+export const addedColumns = added.length
+
+const [devicesFigure] = namesOfKind('devices')
 
 /** The devices of any of them, sorted. */
 export function devicesOf(samples: readonly (GroupSample | undefined)[]): string[] {
   const found = new Set<string>()
-  for (const [i, sample] of samples.entries())
-    if (sample?.io && sample.io !== samples[i - 1]?.io) for (const device of Object.keys(sample.io)) found.add(device)
+  for (const [i, sample] of samples.entries()) {
+    const devices = sample?.[devicesFigure!]
+    if (devices && devices !== samples[i - 1]?.[devicesFigure!])
+      for (const device of Object.keys(devices)) found.add(device)
+  }
   return [...found].sort()
 }
 
-export function toRow(sample: GroupSample | undefined, devices: readonly string[]): Float64Array {
-  const row = new Float64Array(fixedColumns + devices.length * ioFigures.length)
+/** How many of the added columns are needed: up to the last whose figure any of them has. */
+export function addedIn(samples: readonly (GroupSample | undefined)[]): number {
+  return added.findLastIndex(({ name }) => samples.some((sample) => sample?.[name] !== undefined)) + 1
+}
+
+export function toRow(sample: GroupSample | undefined, devices: readonly string[], more = 0): Float64Array {
+  const row = new Float64Array(fixedColumns + devices.length * ioFigures.length + more)
   if (!sample) return row
-  let at = 0
-  row[at++] = 1
-  row[at++] = code(sample.populated === undefined ? undefined : Number(sample.populated))
-  row[at++] = code(sample.frozen === undefined ? undefined : Number(sample.frozen))
-  row[at++] = code(sample.io === undefined ? undefined : 0)
-  row[at++] = code(sample.cpuMax, cpuParts)
-  for (const name of figures) row[at++] = code(sample[name])
-  for (const name of pressures)
-    for (const stall of [sample[name]?.some, sample[name]?.full]) {
-      row[at++] = code(stall?.avg10, shareParts)
-      row[at++] = code(stall?.totalUsec)
-    }
-  for (const device of devices) for (const name of ioFigures) row[at++] = code(sample.io?.[device]?.[name])
+  row[0] = 1
+  for (const { name, kind, recorded: at, parts } of base) {
+    const value = sample[name]
+    if (kind === 'stalls') writeStalls(row, at!, value as Pressure | undefined)
+    else if (kind === 'devices') row[at!] = code(value === undefined ? undefined : 0)
+    else row[at!] = code(typeof value === 'boolean' ? Number(value) : (value as number | 'max' | undefined), parts)
+  }
+  let at = fixedColumns
+  for (const device of devices) for (const name of ioFigures) row[at++] = code(sample[devicesFigure!]?.[device]?.[name])
+  for (const { name, parts } of added.slice(0, more))
+    row[at++] = code(sample[name] as number | 'max' | undefined, parts)
   return row
 }
 
-export function fromRow(row: ArrayLike<number>, devices: readonly string[]): GroupSample | undefined {
-  let at = 0
-  const next = (parts = 1) => value(row[at++]!, parts)
-  const number = (parts = 1) => {
-    const read = next(parts)
+function writeStalls(row: Float64Array, from: number, pressure: Pressure | undefined): void {
+  for (const [i, stall] of [pressure?.some, pressure?.full].entries()) {
+    row[from + 2 * i] = code(stall?.avg10, shareParts)
+    row[from + 2 * i + 1] = code(stall?.totalUsec)
+  }
+}
+
+export function fromRow(row: ArrayLike<number>, devices: readonly string[], more = 0): GroupSample | undefined {
+  if (row[0] === 0) return undefined
+  const number = (at: number, parts = 1) => {
+    const read = value(row[at]!, parts)
     return read === 'max' ? undefined : read
   }
-  const flag = () => {
-    const read = number()
-    return read === undefined ? undefined : read !== 0
+  const sample: { [key: string]: unknown } = {}
+  for (const { name, kind, recorded: at, parts } of base) {
+    if (kind === 'stalls') sample[name] = readStalls(number, at!)
+    else if (kind === 'flag') sample[name] = asFlag(number(at!))
+    else if (kind === 'devices') sample[name] = number(at!) === undefined ? undefined : readDevices(number, devices)
+    else sample[name] = kind === 'limit' ? value(row[at!]!, parts ?? 1) : number(at!, parts)
   }
-  if (row[at++] === 0) return undefined
-  const populated = flag()
-  const frozen = flag()
-  const hasIo = number() !== undefined
-  const sample: { [key: string]: unknown } = { populated, frozen, cpuMax: next(cpuParts) }
-  for (const name of figures) sample[name] = name.endsWith('Max') ? next() : number()
-  for (const name of pressures) {
-    const [some, full] = [0, 1].map((): Stall | undefined => {
-      const [avg10, totalUsec] = [number(shareParts), number()]
-      return avg10 === undefined || totalUsec === undefined ? undefined : { avg10, totalUsec }
-    })
-    const pressure: Pressure | undefined = some && (full ? { some, full } : { some })
-    sample[name] = pressure
-  }
-  const io = devices.flatMap((device) => {
-    const all = ioFigures.map((name) => [name, number()] as const)
-    return all.some(([, figure]) => figure === undefined) ? [] : [[device, Object.fromEntries(all)] as const]
-  })
-  sample.io = hasIo ? Object.fromEntries(io) : undefined
+  const from = fixedColumns + devices.length * ioFigures.length
+  for (const [i, { name, kind, parts }] of added.slice(0, more).entries())
+    sample[name] = kind === 'limit' ? value(row[from + i]!, parts ?? 1) : number(from + i, parts)
   return sample as unknown as GroupSample
+}
+
+type ReadNumber = (at: number, parts?: number) => number | undefined
+
+function asFlag(read: number | undefined): boolean | undefined {
+  return read === undefined ? undefined : read !== 0
+}
+
+function readStalls(number: ReadNumber, from: number): Pressure | undefined {
+  const [some, full] = [from, from + 2].map((at): Stall | undefined => {
+    const [avg10, totalUsec] = [number(at, shareParts), number(at + 1)]
+    return avg10 === undefined || totalUsec === undefined ? undefined : { avg10, totalUsec }
+  })
+  return some && (full ? { some, full } : { some })
+}
+
+function readDevices(number: ReadNumber, devices: readonly string[]): { [device: string]: DeviceIo } {
+  return Object.fromEntries(
+    devices.flatMap((device, i) => {
+      const all = ioFigures.map((name, n) => [name, number(fixedColumns + i * ioFigures.length + n)] as const)
+      return all.some(([, figure]) => figure === undefined)
+        ? []
+        : [[device, Object.fromEntries(all) as unknown as DeviceIo]]
+    }),
+  )
 }
 
 function code(figure: number | 'max' | undefined, parts = 1): number {

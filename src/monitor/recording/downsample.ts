@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many looks as few, for what is long ago: pure. Counters stay exact; what may have peaked in between keeps its peak.
+import { type FigureOf, figures, namesOfKind } from '../../cgroup/controllers/figures.ts'
 import type { GroupSample, Pressure } from '../sample.ts'
 
-const peaks = ['memory', 'workingSet', 'anon', 'file', 'swap', 'pids', 'memoryPeak'] as const
-const pressures = ['cpuPressure', 'memoryPressure', 'ioPressure'] as const
+const peaks = figures.filter(({ peak }) => peak).map(({ name }) => name as FigureOf<'count'>)
+const pressures = namesOfKind('stalls')
 
 /** Which looks become one: the index of the last of each `step` milliseconds. */
 export function lastOfEach(times: readonly number[], step: number): number[] {

@@ -1,26 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recording has of every group: from when to when, and its largest figures.
-
+// What a recording has of every group: from when to when, its largest figures, and how often an event happened to it.
+import type { ListedOf } from '../../cgroup/controllers/figure.ts'
+import { type FigureOf, figures, type RateName, rateRows } from '../../cgroup/controllers/figures.ts'
 import { byTree } from '../processes.ts'
-import { rates } from '../rates.ts'
-import type { Snapshot } from '../sample.ts'
+import { type GroupRates, rates } from '../rates.ts'
+import type { GroupSample, Snapshot } from '../sample.ts'
 import type { Recording } from './recording.ts'
+
+type Read = (sample: GroupSample, rates: GroupRates | undefined) => number | undefined
+
+/** A column of the list: the largest value of all samples, or the sum of the events of a kind. */
+export interface Listed extends ListedOf {
+  name: RateName | FigureOf<'count'>
+  read: Read | undefined
+  event: string | undefined
+}
+
+/** The columns that the table of figures asks for. */
+export const listed: readonly Listed[] = [
+  ...figures.flatMap(({ name, listed }): Listed[] => {
+    const count = name as FigureOf<'count'>
+    return listed ? [{ ...listed, name: count, read: (sample) => sample[count], event: undefined }] : []
+  }),
+  ...rateRows.flatMap(({ name, listed, event }): Listed[] => {
+    if (!listed) return []
+    return [{ ...listed, name, read: event ? undefined : (_, rates) => rates?.[name], event: event?.kind }]
+  }),
+].sort((a, b) => a.order - b.order)
 
 export interface Overview {
   path: string
   from: number
   to: number
-  /** The largest value of a sample; CPUs between two samples. */
-  memory: number | undefined
-  cpus: number | undefined
-  pids: number | undefined
-  /** Processes killed by the OOM killer while it was recorded. */
-  oomKills: number
-  /** How often it was throttled for memory.high meanwhile. */
-  memoryHighEvents: number
+  /** By the name of the figure or rate. */
+  figures: { [name: string]: number | undefined }
 }
 
-/** Of all groups in the recording; a group stands behind the one it is in. */
+/** Of all groups in the recording; a group comes after its parent. */
 export function summarize(recording: Recording): Overview[] {
   const groups = new Map<string, Overview>()
   let before: Snapshot | undefined
@@ -28,30 +44,25 @@ export function summarize(recording: Recording): Overview[] {
     for (const now of recording.read(span)) {
       const rate = before && rates(before, now)
       for (const [path, sample] of now.groups) {
-        const known = groups.get(path) ?? {
-          path,
-          from: now.time,
-          to: now.time,
-          memory: undefined,
-          cpus: undefined,
-          pids: undefined,
-          oomKills: 0,
-          memoryHighEvents: 0,
-        }
+        const known = groups.get(path) ?? { path, from: now.time, to: now.time, figures: noFigures() }
         groups.set(path, known)
         known.to = now.time
-        known.memory = larger(known.memory, sample.memory)
-        known.pids = larger(known.pids, sample.pids)
-        known.cpus = larger(known.cpus, rate?.get(path)?.cpus)
+        for (const { name, read } of listed)
+          if (read) known.figures[name] = larger(known.figures[name], read(sample, rate?.get(path)))
       }
       before = now
     }
   for (const { path, kind, count } of recording.events()) {
     const known = groups.get(path)
-    if (known && kind === 'oom') known.oomKills += count
-    if (known && kind === 'high') known.memoryHighEvents += count
+    const column = listed.find(({ event }) => event === kind)
+    if (known && column) known.figures[column.name]! += count
   }
   return [...groups.values()].sort((a, b) => byTree(a.path, b.path))
+}
+
+/** Nothing is known of the largest values, and nothing has happened. */
+function noFigures(): Overview['figures'] {
+  return Object.fromEntries(listed.map(({ name, event }) => [name, event === undefined ? undefined : 0]))
 }
 
 function larger(a: number | undefined, b: number | undefined): number | undefined {

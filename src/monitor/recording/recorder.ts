@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks at all groups, written to a file a minute at a time: whatever kills the recorder, no more than that is lost.
+import { type FigureOf, rateRows } from '../../cgroup/controllers/figures.ts'
 import { fail, HutchError } from '../../errors/errors.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import type { GroupSample, Snapshot } from '../sample.ts'
@@ -28,7 +29,7 @@ export interface RecorderOptions {
   size: number
 }
 
-type Happened = [time: number, path: string, kind: 'came' | 'gone' | 'oom' | 'high', count: number]
+type Happened = [time: number, path: string, kind: string, count: number]
 
 /** @throws FILE_REFUSED, RECORD_BUSY, RECORD_INVALID, RECORD_LIBRARY_MISSING */
 export async function openRecorder(path: string, options: RecorderOptions): Promise<Recorder> {
@@ -103,19 +104,22 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
   }
 }
 
+/** The counts whose rises are events. */
+const counted = rateRows.flatMap(({ event, figure }) =>
+  event ? [{ ...event, name: figure.name as FigureOf<'count'> }] : [],
+)
+
 /** Groups that came or went, processes that were killed for memory, and groups that were slowed for it. */
 function compare(before: Snapshot, now: Snapshot): Happened[] {
   const happened: Happened[] = []
   for (const [path, sample] of now.groups) {
     const then = before.groups.get(path)
     if (!then) happened.push([now.time, path, 'came', 1])
-    else if (then !== sample) {
-      const more = (key: 'oomKills' | 'memoryHighEvents') => (sample[key] ?? 0) - (then[key] ?? 0)
-      if (more('oomKills') > 0) happened.push([now.time, path, 'oom', more('oomKills')])
-      // a counter missing from the previous sample is unknown, not 0: v1 lacks it, or its controller was enabled later
-      if (then.memoryHighEvents !== undefined && more('memoryHighEvents') > 0)
-        happened.push([now.time, path, 'high', more('memoryHighEvents')])
-    }
+    else if (then !== sample)
+      for (const { kind, name, fromUnknown } of counted) {
+        const [known, count] = [then[name] ?? (fromUnknown ? 0 : undefined), sample[name] ?? 0]
+        if (known !== undefined && count > known) happened.push([now.time, path, kind, count - known])
+      }
   }
   for (const path of before.groups.keys()) if (!now.groups.has(path)) happened.push([now.time, path, 'gone', 1])
   return happened

@@ -1,31 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types of the JSON that server and page exchange.
+// What the server and the page say to each other, as JSON: types alone.
+import type { FigureValues, PageFigure, PageRate } from '../../cgroup/controllers/figures.ts'
 
-/** A group's current figures. Figures that the host lacks are absent. Rates are per second. */
-export interface Row {
-  populated?: boolean | undefined
-  frozen?: boolean | undefined
-  /** CPUs in use and the limit in CPUs. */
-  cpus?: number | undefined
-  cpuMax?: number | 'max' | undefined
-  /** Bytes. */
-  memory?: number | undefined
-  memoryMax?: number | 'max' | undefined
-  memoryHigh?: number | 'max' | undefined
-  memoryPeak?: number | undefined
-  swap?: number | undefined
-  swapMax?: number | 'max' | undefined
-  pids?: number | undefined
-  pidsMax?: number | 'max' | undefined
-  oomKills?: number | undefined
-  pidsRefused?: number | undefined
-  /** Shares from 0 to 1: of quota periods, or of time. */
-  throttled?: number | undefined
-  cpuStalled?: number | undefined
-  memoryStalled?: number | undefined
-  ioStalled?: number | undefined
-  readBytes?: number | undefined
-  writtenBytes?: number | undefined
+/** One group now: the figures and rates that the table marks for the page. What the host does not give is left out. */
+export type Row = { [name in keyof FigureValues as name extends PageFigure ? name : never]?: FigureValues[name] } & {
+  [name in PageRate]?: number | undefined
 }
 
 /** An event of a group. */

@@ -1,45 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the row of a group's figures for the page. Pure.
+// A group's figures as the page gets them: pure.
+import { figures, type PageFigure, type PageRate, rateRows } from '../../cgroup/controllers/figures.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample } from '../../monitor/sample.ts'
 import type { Row } from './api-types.ts'
 
+const shown = figures.filter(({ page }) => page).map(({ name }) => name as PageFigure)
+const shownRates = rateRows.filter(({ page }) => page !== undefined)
+
 export function makeRow(sample: GroupSample, rates: GroupRates | undefined): Row {
-  return {
-    populated: sample.populated,
-    frozen: sample.frozen || undefined,
-    cpus: round(rates?.cpus, 1000),
-    cpuMax: sample.cpuMax,
-    memory: sample.memory,
-    memoryMax: sample.memoryMax,
-    memoryHigh: sample.memoryHigh,
-    memoryPeak: sample.memoryPeak,
-    swap: sample.swap,
-    swapMax: sample.swapMax,
-    pids: sample.pids,
-    pidsMax: sample.pidsMax,
-    oomKills: sample.oomKills,
-    pidsRefused: sample.pidsRefused,
-    throttled: round(rates?.throttled, 1000),
-    cpuStalled: round(rates?.cpuStalled, 10_000),
-    memoryStalled: round(rates?.memoryStalled, 10_000),
-    ioStalled: round(rates?.ioStalled, 10_000),
-    readBytes: round(rates?.readBytes, 1),
-    writtenBytes: round(rates?.writtenBytes, 1),
-  }
+  const row: { [name: string]: unknown } = {}
+  for (const name of shown) row[name] = sample[name]
+  for (const { name, page } of shownRates) row[name] = round(rates?.[name], page!)
+  // most groups never are
+  row.frozen ||= undefined
+  return row
 }
 
-/** Returns whether the group is idle, so that its row stays the same until its sample changes. */
+/** Whether nothing moves in it, so that it stays so until its sample is another. A rate that is unknown may become known. */
 export function isQuiet(row: Row, sample: GroupSample): boolean {
-  return (
-    row.cpus === (sample.cpuUsec === undefined ? undefined : 0) &&
-    !row.throttled &&
-    !row.cpuStalled &&
-    !row.memoryStalled &&
-    !row.ioStalled &&
-    !row.readBytes &&
-    !row.writtenBytes
-  )
+  return shownRates.every(({ name, by, of, figure }) => {
+    const isKnown = by === 'second' && of === undefined
+    return isKnown
+      ? row[name as PageRate] === (sample[figure.name] === undefined ? undefined : 0)
+      : !row[name as PageRate]
+  })
 }
 
 function round(value: number | undefined, by: number): number | undefined {

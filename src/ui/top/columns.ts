@@ -1,35 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of hutch top: content, sort order, and which are dropped first on a narrow terminal. Pure.
-import { sumIo } from '../../monitor/rates.ts'
-import type { Pressure } from '../../monitor/sample.ts'
+// The columns of hutch top: what stands in them, by what they sort, and which go first where the terminal is narrow. Pure.
+import type { ColumnOf, Text } from '../../cgroup/controllers/figure.ts'
+import {
+  type FigureOf,
+  figures,
+  limitOf,
+  type NamedFigure,
+  type NamedRate,
+  namesOfKind,
+  type RateName,
+  rateRows,
+} from '../../cgroup/controllers/figures.ts'
+import type { GroupSample } from '../../monitor/sample.ts'
 import { formatSize } from '../../text/units.ts'
 import type { Row } from './rows.ts'
 
-export interface ColumnWords {
+export interface TopColumn {
   title: string
   width: number
-  /** Columns with the highest rank are dropped first. */
+  /** Columns with the largest number are left out first if there is no room. */
   rank: number
   text: (row: Row) => string
-  /** The value to sort by. Without it, by name. */
+  /** What the list is sorted by; without it, by name. */
   value?: (row: Row) => number | undefined
-  /** The label in the details. */
+  /** Share of something full, or whether it rose: how the cell is coloured. */
+  color?: (row: Row) => 'high' | 'near' | undefined
+  left?: true
+  /** As the first line of the screen calls it. */
   words: string
 }
 
-export type Column =
-  | 'name'
-  | 'cpu'
-  | 'throttled'
-  | 'memory'
-  | 'bar'
-  | 'limit'
-  | 'swap'
-  | 'pids'
-  | 'read'
-  | 'written'
-  | 'pressure'
-  | 'oom'
+/** Its name in the table of figures; `name` and `pressure` are made here. */
+export type Column = string
 
 /** Formats a size for a column: `50.0M`. */
 export function shortSize(bytes: number | 'max' | undefined): string {
@@ -53,132 +55,117 @@ export function drawBar(share: number, width: number): string {
 
 const barWidth = 8
 
-const memoryShare = ({ sample: { memory, memoryMax } }: Row) =>
-  memory !== undefined && typeof memoryMax === 'number' && memoryMax > 0 ? memory / memoryMax : undefined
-
-const stalls = ({ sample: { cpuPressure, memoryPressure, ioPressure } }: Row) =>
-  [cpuPressure, memoryPressure, ioPressure].map((pressure: Pressure | undefined) => pressure?.some.avg10)
-
-export const columns: { [name in Column]: ColumnWords } = {
-  name: { title: 'GROUP', width: 20, rank: 0, text: ({ name }) => name, words: 'name' },
-  cpu: {
-    title: 'CPU%',
-    width: 7,
-    rank: 1,
-    text: ({ rates }) => percent(rates?.cpus),
-    value: ({ rates }) => rates?.cpus,
-    words: 'CPU',
-  },
-  throttled: {
-    title: 'THR%',
-    width: 5,
-    rank: 6,
-    text: ({ rates }) => (rates?.throttled ? percent(rates.throttled, 0) : ''),
-    value: ({ rates }) => rates?.throttled,
-    words: 'throttled',
-  },
-  memory: {
-    title: 'MEM',
-    width: 8,
-    rank: 2,
-    text: ({ sample }) => shortSize(sample.memory),
-    value: ({ sample }) => sample.memory,
-    words: 'memory',
-  },
-  bar: {
-    title: '',
-    width: barWidth,
-    rank: 5,
-    text: (row) => {
-      const share = memoryShare(row)
-      return share === undefined ? '' : drawBar(share, barWidth)
-    },
-    value: memoryShare,
-    words: 'share of the memory limit',
-  },
-  limit: {
-    title: 'LIMIT',
-    width: 8,
-    rank: 4,
-    text: ({ sample }) => (sample.memoryMax === 'max' ? '' : shortSize(sample.memoryMax)),
-    value: ({ sample: { memoryMax } }) => (memoryMax === 'max' ? Number.MAX_VALUE : memoryMax),
-    words: 'memory limit',
-  },
-  swap: {
-    title: 'SWAP',
-    width: 8,
-    rank: 10,
-    text: ({ sample }) => (sample.swap ? shortSize(sample.swap) : ''),
-    value: ({ sample }) => sample.swap,
-    words: 'swap',
-  },
-  pids: {
-    title: 'PIDS',
-    width: 10,
-    rank: 3,
-    text: ({ sample: { pids, pidsMax } }) =>
-      pids === undefined ? '-' : `${pids}${typeof pidsMax === 'number' ? `/${pidsMax}` : ''}`,
-    value: ({ sample }) => sample.pids,
-    words: 'tasks',
-  },
-  read: {
-    title: 'READ/s',
-    width: 8,
-    rank: 8,
-    text: ({ rates }) => (rates?.readBytes ? shortSize(Math.round(rates.readBytes)) : ''),
-    value: ({ rates, sample }) => rates?.readBytes ?? (sumIo(sample, 'readBytes') === undefined ? undefined : 0),
-    words: 'reads',
-  },
-  written: {
-    title: 'WRITE/s',
-    width: 8,
-    rank: 9,
-    text: ({ rates }) => (rates?.writtenBytes ? shortSize(Math.round(rates.writtenBytes)) : ''),
-    value: ({ rates, sample }) => rates?.writtenBytes ?? (sumIo(sample, 'writtenBytes') === undefined ? undefined : 0),
-    words: 'writes',
-  },
-  pressure: {
-    title: 'STALLED c/m/i',
-    width: 13,
-    rank: 7,
-    text: (row) => {
-      const all = stalls(row)
-      if (all.every((share) => !share || share < 0.5)) return ''
-      return all.map((share) => (share === undefined ? '-' : String(Math.round(share)))).join('/')
-    },
-    value: (row) => Math.max(-1, ...stalls(row).map((share) => share ?? -1)),
-    words: 'pressure',
-  },
-  oom: {
-    title: 'OOM',
-    width: 4,
-    rank: 11,
-    text: ({ sample }) => (sample.oomKills ? String(sample.oomKills) : ''),
-    value: ({ sample }) => sample.oomKills,
-    words: 'killed for memory',
-  },
+/** How much of its limit a figure is: undefined without one. */
+export function shareOf(sample: GroupSample, figure: NamedFigure): number | undefined {
+  const limit = limitOf(figure)
+  const [value, most] = [sample[figure.name as FigureOf<'count'>], limit && sample[limit.name]]
+  return value !== undefined && typeof most === 'number' && most > 0 ? value / most : undefined
 }
 
-/** Columns to sort by, in the order of the key `s`. */
-export const sortable: Column[] = [
-  'cpu',
-  'memory',
-  'bar',
-  'pids',
-  'read',
-  'written',
-  'pressure',
-  'swap',
-  'throttled',
-  'oom',
-  'name',
+/** What is close to its limit stands out. */
+function nearness(share: number | undefined): 'high' | 'near' | undefined {
+  return share === undefined || share < 0.7 ? undefined : share >= 0.9 ? 'high' : 'near'
+}
+
+/** A column of a figure. */
+function figureColumn(figure: NamedFigure, spec: ColumnOf): TopColumn {
+  const of = ({ sample }: Row) => sample[figure.name as FigureOf<'count' | 'limit'>]
+  const limit = limitOf(figure)
+  const share = ({ sample }: Row) => shareOf(sample, figure)
+  const rise = figure.rates?.find(({ by }) => by === 'sum')?.name as RateName | undefined
+  const texts: { [text in Text]?: (row: Row) => string } = {
+    size: (row) => shortSize(of(row)),
+    count: (row) => String(of(row) ?? '-'),
+    limit: (row) => (of(row) === 'max' ? '' : shortSize(of(row))),
+    'of-limit': (row) => {
+      const most = limit && row.sample[limit.name]
+      return of(row) === undefined ? '-' : `${of(row)}${typeof most === 'number' ? `/${most}` : ''}`
+    },
+    bar: (row) => (share(row) === undefined ? '' : drawBar(share(row)!, barWidth)),
+  }
+  const text = texts[spec.text]!
+  return {
+    ...spec,
+    ...(spec.text === 'bar' && { left: true }),
+    text: (row) => (spec.quiet && !of(row) ? '' : text(row)),
+    value: (row) => {
+      if (spec.text === 'bar') return share(row)
+      const value = of(row)
+      return value === 'max' ? Number.MAX_VALUE : value
+    },
+    color: (row) => {
+      if (spec.color === 'rising') return rise !== undefined && row.rates?.[rise] ? 'high' : undefined
+      return spec.color === 'full' || spec.text === 'of-limit' ? nearness(share(row)) : undefined
+    },
+  }
+}
+
+/** A column of a rate. */
+function rateColumn({ name, by, of, figure }: NamedRate, spec: ColumnOf): TopColumn {
+  const value = ({ rates }: Row) => rates?.[name]
+  const texts: { [text in Text]?: (value: number | undefined) => string } = {
+    percent: (share) => percent(share),
+    'whole-percent': (share) => percent(share, 0),
+    size: (bytes) => shortSize(bytes === undefined ? undefined : Math.round(bytes)),
+  }
+  const text = texts[spec.text]!
+  // a device has no rate before its second sample
+  const before = ({ sample }: Row) =>
+    by === 'second' && of !== undefined && sample[figure.name] !== undefined ? 0 : undefined
+  return {
+    ...spec,
+    text: (row) => (spec.quiet && !value(row) ? '' : text(value(row))),
+    value: (row) => value(row) ?? before(row),
+    color: (row) => (spec.color === 'full' ? nearness(value(row)) : undefined),
+  }
+}
+
+const stallNames = namesOfKind('stalls')
+const stalls = ({ sample }: Row) => stallNames.map((name) => sample[name]?.some.avg10)
+
+const pressureColumn: TopColumn = {
+  title: 'STALLED c/m/i',
+  width: 13,
+  rank: 7,
+  text: (row) => {
+    const all = stalls(row)
+    if (all.every((share) => !share || share < 0.5)) return ''
+    return all.map((share) => (share === undefined ? '-' : String(Math.round(share)))).join('/')
+  },
+  value: (row) => Math.max(-1, ...stalls(row).map((share) => share ?? -1)),
+  words: 'pressure',
+}
+
+const nameColumn: TopColumn = { title: 'GROUP', width: 20, rank: 0, text: ({ name }) => name, words: 'name' }
+
+/** Its place from the left, and its place among those by which the list is sorted. */
+type Placed = readonly [name: Column, column: TopColumn, order: number, sorts: number | undefined]
+
+const unsorted: readonly Placed[] = [
+  ['name', nameColumn, 0, 11],
+  ...figures.flatMap((figure) =>
+    (figure.columns ?? []).map((spec): Placed => [spec.name, figureColumn(figure, spec), spec.order, spec.sorts]),
+  ),
+  ...rateRows.flatMap((rate): Placed[] =>
+    rate.column ? [[rate.column.name, rateColumn(rate, rate.column), rate.column.order, rate.column.sorts]] : [],
+  ),
+  ['pressure', pressureColumn, 10, 7],
 ]
+const placed = unsorted.toSorted((a, b) => a[2] - b[2])
+
+export const columns: { [name: Column]: TopColumn } = Object.fromEntries(placed.map(([name, column]) => [name, column]))
+
+/** By which the user may sort, in the order in which `s` goes through them. */
+export const sortable: Column[] = placed
+  .filter(([, , , sorts]) => sorts !== undefined)
+  .sort((a, b) => a[3]! - b[3]!)
+  .map(([name]) => name)
 
 /** Returns the columns that fit, with at least 20 characters for the name. The sorted column is dropped last. */
 export function chooseColumns(width: number, sort: Column = 'cpu'): Column[] {
-  const chosen = (Object.keys(columns) as Column[]).filter((name) => name !== 'name')
-  const needed = () => chosen.reduce((sum, name) => sum + columns[name].width + 1, 0)
-  const rank = (name: Column) => (name === sort ? 0 : columns[name].rank)
+  const chosen = Object.keys(columns).filter((name) => name !== 'name')
+  const needed = () => chosen.reduce((sum, name) => sum + columns[name]!.width + 1, 0)
+  const rank = (name: Column) => (name === sort ? 0 : columns[name]!.rank)
   while (chosen.length > 1 && needed() + 20 > width)
     chosen.splice(chosen.indexOf(chosen.reduce((a, b) => (rank(a) > rank(b) ? a : b))), 1)
   return needed() < width ? chosen : []

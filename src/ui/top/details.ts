@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the details of a group with the history of its figures. Pure.
-
+// One group in full, with the course of its figures: pure.
+import type { Text } from '../../cgroup/controllers/figure.ts'
+import { type FigureOf, figures, limitOf, type NamedFigure, rateRows } from '../../cgroup/controllers/figures.ts'
 import { withName } from '../../monitor/container-name.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
-import type { GroupSample, Pressure } from '../../monitor/sample.ts'
+import type { GroupSample } from '../../monitor/sample.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import { pad, shorten } from '../../text/terminal-text.ts'
 import { formatDuration, formatSize, type Limit } from '../../text/units.ts'
-import { drawBar, percent, shortSize } from './columns.ts'
+import { columns, drawBar, percent, shareOf, shortSize } from './columns.ts'
 import type { Frame } from './frame.ts'
 import { drawSparkline, type History, kept, type Track } from './history.ts'
+import type { Row } from './rows.ts'
 
 export interface DetailsView {
   path: string
@@ -32,6 +34,8 @@ export function drawDetails(view: DetailsView, frame: Frame): string[] {
   return [frame.color ? `\x1b[1m${first}\x1b[0m` : first, ...['', ...body].map((line) => pad(line, frame.columns))]
 }
 
+const memoryRow = figures.find(({ name }) => name === 'memory')!
+
 const label = (name: string) => pad(name, 16)
 
 function describe(
@@ -44,60 +48,36 @@ function describe(
   const spark = (track: Track, most?: number) => drawSparkline(history.of(path, track), width, most)
   const known = (lines: [string, string | undefined][]) =>
     lines.flatMap(([name, text]) => (text === undefined ? [] : [`${label(name)}${text}`]))
-  const cpuMax = typeof sample.cpuMax === 'number' ? sample.cpuMax : undefined
-  const memoryMax = typeof sample.memoryMax === 'number' ? sample.memoryMax : undefined
+  const section = (title: string, now: string, course: string, limit: number | undefined) =>
+    `${label(title)}${pad(now, 14)}${spark(course, limit)}`
+  const number = (limit: Limit | undefined) => (typeof limit === 'number' ? limit : undefined)
   const devices = Object.entries(sample.io ?? {})
   return [
-    `${label('cpu')}${pad(percent(rates?.cpus), 14)}${spark('cpu', cpuMax)}`,
+    section('cpu', percent(rates?.cpus), 'cpu', number(sample.cpuMax)),
     ...known([
       ['  user', rates && `${percent(rates.userCpus)}   system ${percent(rates.systemCpus)}`],
-      ['  in all', duration(sample.cpuUsec)],
-      ['  limit', cpuMax === undefined ? (sample.cpuMax === 'max' ? 'none' : undefined) : `${cpuMax} CPUs`],
+      ...figureLines('cpu', sample),
       ['  throttled', sample.periods ? throttling(sample, rates) : undefined],
     ]),
     ...(sample.memory === undefined
       ? []
       : [
-          `${label('memory')}${pad(shortSize(sample.memory), 14)}${spark('memory', memoryMax)}`,
+          section('memory', shortSize(sample.memory), 'memory', number(sample.memoryMax)),
           ...known([
-            [
-              '  limit',
-              size(
-                sample.memoryMax,
-                memoryMax === undefined
-                  ? ''
-                  : `   ${drawBar(sample.memory / memoryMax, 20)} ${percent(sample.memory / memoryMax)}`,
-              ),
-            ],
-            ['  peak', size(sample.memoryPeak)],
-            ['  needed', size(sample.workingSet)],
-            [
-              '  anonymous',
-              size(sample.anon, sample.file === undefined ? '' : `   file cache ${formatSize(sample.file)}`),
-            ],
-            [
-              '  swap',
-              size(
-                sample.swap,
-                sample.swapMax === undefined
-                  ? ''
-                  : `   limit ${sample.swapMax === 'max' ? 'none' : formatSize(sample.swapMax)}`,
-              ),
-            ],
+            ['  limit', limitLine(sample, memoryRow)],
+            ...figureLines('memory', sample),
             ['  slowed at', slowing(sample, rates)],
-            ['  oom kills', sample.oomKills === undefined ? undefined : String(sample.oomKills)],
           ]),
         ]),
-    ...(sample.pids === undefined
-      ? []
-      : [
-          `${label('tasks')}${pad(`${sample.pids}${typeof sample.pidsMax === 'number' ? `/${sample.pidsMax}` : ''}`, 14)}${spark('pids')}`,
-        ]),
+    ...(sample.pids === undefined ? [] : [section('tasks', columns.pids!.text({ sample } as Row), 'pids', undefined)]),
     ...(sample.io === undefined
       ? []
       : [
-          `${label('read')}${pad(`${shortSize(Math.round(rates?.readBytes ?? 0))}/s`, 14)}${spark('read')}`,
-          `${label('written')}${pad(`${shortSize(Math.round(rates?.writtenBytes ?? 0))}/s`, 14)}${spark('written')}`,
+          ...rateRows.flatMap(({ name, course, figure }) =>
+            course !== undefined && figure.kind === 'devices'
+              ? [section(course, `${shortSize(Math.round(rates?.[name] ?? 0))}/s`, course, undefined)]
+              : [],
+          ),
           ...devices.map(
             ([device, io]) =>
               `${label(`  ${device}`)}read ${formatSize(io.readBytes)} (${io.reads})   written ${formatSize(io.writtenBytes)} (${io.writes})`,
@@ -105,6 +85,28 @@ function describe(
         ]),
     ...pressureLines(sample, spark),
   ]
+}
+
+/** The lines that the table of figures asks for, of the figures of one controller. */
+function figureLines(controller: string, sample: GroupSample): [string, string | undefined][] {
+  return figures.flatMap((figure): [string, string | undefined][] => {
+    const { name, detail, v2 } = figure
+    if (!detail || (v2 && !v2.file.startsWith(`${controller}.`))) return []
+    const value = sample[name as FigureOf<'count' | 'limit'>]
+    return [[`  ${detail.label}`, value === undefined ? undefined : detailTexts[detail.text]!(value)]]
+  })
+}
+
+const detailTexts: { [text in Text]?: (value: Limit) => string } = {
+  size: (bytes) => size(bytes)!,
+  count: String,
+  duration: (usec) => duration(Number(usec))!,
+  cpus: (cpus) => (cpus === 'max' ? 'none' : `${cpus} CPUs`),
+}
+
+function limitLine(sample: GroupSample, figure: NamedFigure): string | undefined {
+  const share = shareOf(sample, figure)
+  return size(sample[limitOf(figure)!.name], share === undefined ? '' : `   ${drawBar(share, 20)} ${percent(share)}`)
 }
 
 function throttling(sample: GroupSample, rates: GroupRates | undefined): string {
@@ -118,16 +120,13 @@ function slowing({ memoryHigh, memoryHighEvents }: GroupSample, rates: GroupRate
 }
 
 function pressureLines(sample: GroupSample, spark: (track: Track, most?: number) => string): string[] {
-  const rows: [string, Pressure | undefined, Track][] = [
-    ['cpu', sample.cpuPressure, 'cpuStalled'],
-    ['memory', sample.memoryPressure, 'memoryStalled'],
-    ['io', sample.ioPressure, 'ioStalled'],
-  ]
-  return rows.flatMap(([name, pressure, track]) => {
+  return rateRows.flatMap(({ by, course, figure }) => {
+    const pressure = by === 'time' ? sample[figure.name as FigureOf<'stalls'>] : undefined
     if (!pressure) return []
     const { some, full } = pressure
+    const resource = figure.v2!.file.replace('.pressure', '')
     const all = `some ${some.avg10}%${full ? `   full ${full.avg10}%` : ''}   ${duration(some.totalUsec)} in all`
-    return [`${label(`stalled ${name}`)}${pad(`${some.avg10}%`, 14)}${spark(track)}`, `${label('')}${all}`]
+    return [`${label(`stalled ${resource}`)}${pad(`${some.avg10}%`, 14)}${spark(course!)}`, `${label('')}${all}`]
   })
 }
 

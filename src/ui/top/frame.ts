@@ -4,7 +4,7 @@
 import type { Snapshot } from '../../monitor/sample.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import { pad, shorten } from '../../text/terminal-text.ts'
-import { chooseColumns, columns, percent, shortSize } from './columns.ts'
+import { type Column, chooseColumns, columns, percent, shortSize } from './columns.ts'
 import type { Choice, Row } from './rows.ts'
 
 export interface Frame {
@@ -43,16 +43,16 @@ const yellow = paint('33')
 export function drawList(view: ListView, frame: Frame): string[] {
   const { list, selected, offset, choice } = view
   const chosen = chooseColumns(frame.columns, choice.sort)
-  const nameWidth = frame.columns - chosen.reduce((sum, name) => sum + columns[name].width + 1, 0)
+  const nameWidth = frame.columns - chosen.reduce((sum, name) => sum + columns[name]!.width + 1, 0)
   const line = (cells: string[], name: string) => [pad(name, nameWidth), ...cells].join(' ')
   const titles = chosen.map((name) => {
-    const { title, width } = columns[name]
+    const { title, width } = columns[name]!
     const mark = name === choice.sort && title !== '' ? (choice.reverse ? '▴' : '▾') : ''
     return pad(title.length < width || mark === '' ? title + mark : `${title.slice(0, width - 1)}${mark}`, width, true)
   })
   const shown = list.slice(offset, offset + listHeight(frame)).map((row, i) => {
     const cells = chosen.map((name) => {
-      const cell = pad(columns[name].text(row), columns[name].width, name !== 'bar')
+      const cell = pad(columns[name]!.text(row), columns[name]!.width, !columns[name]!.left)
       return i + offset === selected ? cell : paintCell(name, row, cell, frame.color)
     })
     const text = line(cells, nameOf(row, choice, nameWidth))
@@ -73,19 +73,10 @@ function nameOf(row: Row, choice: Choice, width: number): string {
   return `${lead}${shorten(escapeUnsafe(row.name), width - lead.length)}`
 }
 
-/** Colours a value that is close to its limit. */
-function paintCell(name: string, row: Row, text: string, color: boolean): string {
-  const { memory, memoryMax, pids, pidsMax } = row.sample
-  const share =
-    name === 'bar' && memory !== undefined && typeof memoryMax === 'number'
-      ? memory / memoryMax
-      : name === 'pids' && pids !== undefined && typeof pidsMax === 'number'
-        ? pids / pidsMax
-        : name === 'throttled'
-          ? (row.rates?.throttled ?? 0)
-          : 0
-  if (name === 'oom' && row.rates?.oomKills) return red(text, color)
-  return share >= 0.9 ? red(text, color) : share >= 0.7 ? yellow(text, color) : text
+/** What is close to its limit, or has just grown, stands out. */
+function paintCell(name: Column, row: Row, text: string, color: boolean): string {
+  const found = columns[name]!.color?.(row)
+  return found === 'high' ? red(text, color) : found === 'near' ? yellow(text, color) : text
 }
 
 function summary({ now, list, choice, title }: ListView): string {
@@ -97,7 +88,7 @@ function summary({ now, list, choice, title }: ListView): string {
   const parts = [
     title ?? `hutch top  ${new Date(now.time).toTimeString().slice(0, 8)}`,
     `${list.length} of ${now.groups.size} groups`,
-    `by ${columns[choice.sort].words}`,
+    `by ${columns[choice.sort]!.words}`,
     ...(choice.filter === '' ? [] : [`with "${escapeUnsafe(choice.filter)}"`]),
     ...(pressure.length > 0 ? [`stalled: ${pressure.join(' ')}`] : []),
     ...(root?.memory === undefined ? [] : [`memory ${shortSize(root.memory)}`]),

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the last figures of each group for the sparklines of its details. Pure.
+// The last figures of every group, for the sparklines of its details.
+import { type FigureOf, figures, rateRows } from '../../cgroup/controllers/figures.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
 
 /** Number of samples kept. */
 export const kept = 120
 
-const tracks = {
-  cpu: (_: GroupSample, rates: GroupRates | undefined) => rates?.cpus,
-  memory: (sample: GroupSample) => sample.memory,
-  pids: (sample: GroupSample) => sample.pids,
-  read: (_: GroupSample, rates: GroupRates | undefined) => rates?.readBytes,
-  written: (_: GroupSample, rates: GroupRates | undefined) => rates?.writtenBytes,
-  cpuStalled: (_: GroupSample, rates: GroupRates | undefined) => rates?.cpuStalled,
-  memoryStalled: (_: GroupSample, rates: GroupRates | undefined) => rates?.memoryStalled,
-  ioStalled: (_: GroupSample, rates: GroupRates | undefined) => rates?.ioStalled,
-} as const
-export type Track = keyof typeof tracks
-const names = Object.keys(tracks) as Track[]
+type Read = (sample: GroupSample, rates: GroupRates | undefined) => number | undefined
+
+/** The courses that the table of figures asks for, by name. */
+const tracks: { readonly [track: string]: Read } = Object.fromEntries([
+  ...figures.flatMap(({ name, course }): [string, Read][] =>
+    course ? [[course, (sample) => sample[name as FigureOf<'count'>]]] : [],
+  ),
+  ...rateRows.flatMap(({ name, course }): [string, Read][] => (course ? [[course, (_, rates) => rates?.[name]]] : [])),
+])
+export type Track = string
+const names = Object.keys(tracks)
 
 /** Returns a figure, or NaN if it is unknown. */
 export function figureOf(track: Track, sample: GroupSample, rates: GroupRates | undefined): number {
-  return tracks[track](sample, rates) ?? Number.NaN
+  return tracks[track]!(sample, rates) ?? Number.NaN
 }
 
 export interface History {

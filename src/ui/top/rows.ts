@@ -106,7 +106,7 @@ function unfold(nodes: Node[], choice: Choice, depth: number): Row[] {
 
 /** Returns the comparison: descending, unknown values last, equal values by name. */
 function orderOf({ sort, reverse }: Choice): (a: Row, b: Row) => number {
-  const { value } = columns[sort]
+  const { value } = columns[sort]!
   const byName = (a: Row, b: Row) => (a.path < b.path ? -1 : Number(a.path > b.path))
   if (!value) return reverse ? (a, b) => byName(b, a) : byName
   return (a, b) => {

@@ -29,7 +29,10 @@ const unified: Texts = {
     'cpu.pressure': 'some avg10=1.50 avg60=0.00 avg300=0.00 total=77\nfull avg10=0.25 avg60=0.00 avg300=0.00 total=7\n',
     'memory.pressure': 'some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n',
   },
-  cpu: { 'cpu.max': '50000 100000\n' },
+  cpu: {
+    'cpu.max': '50000 100000\n',
+    'cpu.stat': 'usage_usec 3000\nnr_periods 10\nnr_throttled 4\nthrottled_usec 5000\nnr_bursts 0\n',
+  },
   memory: {
     'memory.current': '1000\n',
     'memory.max': 'max\n',

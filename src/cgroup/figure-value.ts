@@ -1,16 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 // The texts of kernel files → values: cgroup-v2.rst, accounting/psi.rst. Pure. A file that is not there is undefined.
-import { parseNumber } from '../cgroup/stats.ts'
-import type { DeviceIo, Pressure } from './sample.ts'
+import type { Kind, Source } from './controllers/figure.ts'
+import type { DeviceIo, Pressure } from './controllers/figures.ts'
+import { findFlat, parseNumber } from './stats.ts'
 
 /** 1 or 0. */
 export function asFlag(value: number | undefined): boolean | undefined {
   return value === undefined ? undefined : value === 1
 }
 
-/** A number or `max`. */
+/** A number or `max`; v1 writes no limit as the greatest number of whole pages. */
 export function parseLimit(text: string | undefined): number | 'max' | undefined {
-  return text?.trimEnd() === 'max' ? 'max' : parseNumber(text)
+  if (text?.trimEnd() === 'max') return 'max'
+  const number = parseNumber(text)
+  return number !== undefined && number >= 2 ** 62 ? 'max' : number
+}
+
+/** Reads the value of a figure from the text of the file that it stands in. `quota`: the text is a quota and a period. */
+export function readValue(kind: Kind, source: Source, quota: boolean, text: string | undefined): unknown {
+  switch (kind) {
+    case 'count':
+      return scaled(source.key === undefined ? parseNumber(text) : findFlat(text, source.key), source.per)
+    case 'limit':
+      return quota ? parseCpuMax(text) : parseLimit(text)
+    case 'flag':
+      if (source.is !== undefined) return text?.startsWith(source.is)
+      return asFlag(findFlat(text, source.key!))
+    case 'stalls':
+      return parseStalls(text)
+    case 'devices':
+      return parseIoStat(text)
+  }
+}
+
+function scaled(value: number | undefined, per: number | undefined): number | undefined {
+  return value === undefined || per === undefined ? value : Math.round(value / per)
 }
 
 /** `50000 100000` → half a CPU. */
