@@ -175,7 +175,9 @@ function openTrigger(
       ? explainWrite({ directory: where.slice(0, slash), file: where.slice(slash + 1), value: argument, errno })
       : explainWrite({ directory: where, file: 'cgroup.event_control', value: file, errno })
   }
-  watchJob(id, (_kind, gone, count) => fired(count, gone === 1))
+  watchJob(id, (event) => {
+    if (event.kind === 'triggered') fired(event.count, event.gone)
+  })
   return () => {
     addon.closeTrigger(id)
     unwatchJob(id)

@@ -6,10 +6,7 @@ import { type Op, ops, type Program } from './ops.ts'
 /** "hut1", little-endian. */
 export const programMagic = 0x31747568
 
-/** A failed inner op tells errno, and above it which part of the op was refused: see stepParts. */
-export const stepPart = 4096
-
-/** The parts, as program.h numbers them. */
+/** The parts of an operation that can be refused, as program.h numbers them: see stepPart of system/events.ts. */
 export const stepParts = [
   'whole',
   'source',

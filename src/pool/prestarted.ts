@@ -5,7 +5,7 @@ import { writeGroupFile } from '../cgroup/files.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import type { Op } from '../ops/ops.ts'
-import { encodeOrder, orderBytesAtMost, stepPart } from '../ops/wire.ts'
+import { encodeOrder, orderBytesAtMost } from '../ops/wire.ts'
 import type { Spec } from '../options/spec.ts'
 import { explainLeftover, nameFailedCall } from '../run/failed-call.ts'
 import { type Following, follow, Job, startSpec } from '../run/job.ts'
@@ -17,8 +17,9 @@ import { type Cap, closeEnds, connectStreams, openStreams, type Stdio } from '..
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
+import { endStatus } from '../system/events.ts'
 import { closeSync } from '../system/files.ts'
-import { buildDirectory, errnoName, eventKinds } from '../system/native.ts'
+import { buildDirectory, errnoName } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { signalName } from '../system/signals.ts'
 import { makeOrder, type OrderOptions, waitForOrder } from './job-request.ts'
@@ -62,31 +63,30 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
       failure ??= error as HutchError
       discard(waiting)
     })
-  watchJob(job, (kind, a, b, c, d, _user, _system, bytes) => {
-    if (kind === eventKinds.ready) {
+  watchJob(job, (event) => {
+    if (event.kind === 'ready') {
       // it may have failed in the moment after
       if (failure) return
       waiting.ready = true
       told.ready()
-    } else if (kind === eventKinds.failed) {
-      const op = program.inner[a]
-      const errno = errnoName(-(b % stepPart))
+    } else if (event.kind === 'failed') {
+      const { step, errno, part, call } = event
+      const op = program.inner[step]
       if (op && !failure) {
         explainStep = (look) => {
-          const seen = look && seenBy(plan, program.inner.slice(0, a), look)
-          const part = Math.floor(b / stepPart)
-          return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), c, errno)
+          const seen = look && seenBy(plan, program.inner.slice(0, step), look)
+          return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), call, errno)
         }
         failure = explainStep()
       }
-    } else if (kind === eventKinds.program) {
-      const target = decodeTargetLook(bytes)
+    } else if (event.kind === 'program') {
+      const target = decodeTargetLook(event.bytes)
       if (target && explainStep) failure = explainStep(target)
-    } else if (kind === eventKinds.ended) {
+    } else if (event.kind === 'ended') {
       unwatchJob(job)
-      const leftover = c >= 0 ? program.outer[c] : undefined
-      if (leftover) failure ??= explainLeftover(leftover, d, plan)
-      const over = () => told.ended(failure, endOf(a === -1 ? b : a))
+      const left = event.leftover && program.outer[event.leftover.step]
+      if (left) failure ??= explainLeftover(left, event.leftover!, plan)
+      const over = () => told.ended(failure, endOf(endStatus(event)))
       if (launched.connecting) void launched.connecting.end().then(over, over)
       else over()
     }

@@ -5,10 +5,10 @@ import { addEvidence, type HutchError } from '../errors/errors.ts'
 import { optionOfRun } from '../errors/front-door.ts'
 import { findObstacles } from '../host/privileges.ts'
 import type { Op } from '../ops/ops.ts'
-import { stepPart } from '../ops/wire.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { Refusal } from '../system/events.ts'
 import { readFileSync } from '../system/files.ts'
-import { errnoName, native } from '../system/native.ts'
+import { native } from '../system/native.ts'
 import { explainRefusal } from './op-errors.ts'
 
 /** Calls that the default profile of Docker, Podman or Kubernetes refuses a container without CAP_SYS_ADMIN. */
@@ -71,10 +71,9 @@ export function nameFailedCall(error: HutchError, number: number, errno: string)
   })
 }
 
-/** Explains a clean-up that failed after a job's end. The value is that of `ended`: errno + number of the call * stepPart. */
-export function explainLeftover(op: Op, value: number, plan: Plan): HutchError {
-  const errno = errnoName(-(value % stepPart))
-  return nameFailedCall(explainRefusal(op, errno, plan, findObstacles), Math.floor(value / stepPart), errno)
+/** Explains a clean-up that failed after a job's end; its `part` is the number of the system call. */
+export function explainLeftover(op: Op, { errno, part }: Refusal, plan: Plan): HutchError {
+  return nameFailedCall(explainRefusal(op, errno, plan, findObstacles), part, errno)
 }
 
 function remedyFor(call: string, remedy: string): string {

@@ -6,7 +6,7 @@ import type { FileReader } from '../cgroup/format-file.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
-import { decodeFigures, stepPart } from '../ops/wire.ts'
+import { decodeFigures } from '../ops/wire.ts'
 import { namesFiles, parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import type { HeldLimit } from '../plan/outer-limits.ts'
@@ -14,7 +14,6 @@ import type { CallReader, FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
 import { closeSync } from '../system/files.ts'
-import { errnoName, eventKinds } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { type Readable, StringDecoder, type Writable } from '../system/streams.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
@@ -293,15 +292,14 @@ export function follow(
       }))
   if (connecting) launched.connecting = connecting
   return new Promise((resolve, reject) => {
-    watchJob(job, (kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced, ...used) => {
-      if (kind === eventKinds.failed) {
-        const op = program.inner[a]
-        const errno = errnoName(-(b % stepPart))
-        if (op && (op.op !== 'exec' || b >= stepPart)) {
+    watchJob(job, (event) => {
+      if (event.kind === 'failed') {
+        const { step, errno, part, call } = event
+        const op = program.inner[step]
+        if (op && (op.op !== 'exec' || part > 0)) {
           explainStep = (look) => {
-            const seen = look && seenBy(plan, program.inner.slice(0, a), look)
-            const part = Math.floor(b / stepPart)
-            return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), c, errno)
+            const seen = look && seenBy(plan, program.inner.slice(0, step), look)
+            return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), call, errno)
           }
           failure = explainStep()
         } else if (!op)
@@ -313,49 +311,44 @@ export function follow(
             remedy: 'rebuild hutch',
           })
         else outcome.execError = errno
-      } else if (kind === eventKinds.program) {
-        looks.push(...decodeLook(bytes))
-        const target = decodeTargetLook(bytes)
+      } else if (event.kind === 'program') {
+        looks.push(...decodeLook(event.bytes))
+        const target = decodeTargetLook(event.bytes)
         if (target && explainStep) failure = explainStep(target)
-      } else if (kind === eventKinds.noticed) {
-        outcome.oomNoticed ||= program.outer[a]?.op === 'watchOom'
-        noteCounts(program.outer[a]?.op, bytes?.toString('latin1') ?? '', note)
-      } else if (kind === eventKinds.refused) {
-        const refusal = bytes && how.filter?.reader?.take(a, bytes)
+      } else if (event.kind === 'noticed') {
+        const watched = program.outer[event.step]?.op
+        outcome.oomNoticed ||= watched === 'watchOom'
+        noteCounts(watched, event.text, note)
+      } else if (event.kind === 'refused') {
+        const refusal = event.bytes && how.filter?.reader?.take(event.which, event.bytes)
         if (refusal?.answer === 'killed') outcome.filterKilled = true
         if (refusal) tell({ at: Math.round(monotonicMs() - begun), kind: 'refused', refusal })
-      } else if (kind === eventKinds.stopped) {
-        outcome.stopCause ??= b === 1 ? 'cpu-time' : aborted || sent.has(a) ? 'aborted' : 'timeout'
-        outcome.killed = a === systemConstants.signals.SIGKILL
+      } else if (event.kind === 'stopped') {
+        outcome.stopCause ??= event.cpuTime ? 'cpu-time' : aborted || sent.has(event.signal) ? 'aborted' : 'timeout'
+        outcome.killed = event.signal === systemConstants.signals.SIGKILL
         note(outcome.killed ? 'kill' : 'stop')
-      } else if (kind === eventKinds.unread) how.unread?.()
-      else if (kind === eventKinds.ended) {
+      } else if (event.kind === 'unread') how.unread?.()
+      else if (event.kind === 'ended') {
         unwatchJob(job)
         const cleared = finishSweep()
         const came = launched.forwards ? watchedNative().forward(0) : 0
         for (let number = 1; number < 32; number++) if (came & (1 << number)) outcome.forwarded.add(number)
         for (const number of outcome.forwarded) sent.add(number)
         abort?.removeEventListener('abort', onAbort)
+        const { kind: _, figures, leftover, ...end } = event
         Object.assign(outcome, {
+          ...end,
           durationMs: Math.round(monotonicMs() - begun),
-          commandStatus: a,
-          ownStatus: b,
-          userUsec,
-          systemUsec,
-          maxRss,
-          voluntary,
-          forced,
-          figures: decodeFigures(bytes),
-          used: { fullSpaces: used[0], fullTables: used[1], tableLimit: used[2] },
+          figures: decodeFigures(figures),
         })
-        const leftover = c >= 0 ? program.outer[c] : undefined
+        const left = leftover && program.outer[leftover.step]
         const conclude = () => {
           if (outcome.execError) {
             Object.assign(outcome, explainJobExec(plan, program, outcome.execError, looks))
             how.execFailed?.(outcome.execFailure!, outcome.execError)
           }
           if (failure) reject(failure)
-          else if (leftover) reject(explainLeftover(leftover, d, plan))
+          else if (left) reject(explainLeftover(left, leftover, plan))
           else resolve({ ...concludeEnd(plan, program, outcome), ...toldCalls(how.filter?.reader) })
         }
         const swept = sweepNetworks()

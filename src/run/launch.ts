@@ -17,7 +17,7 @@ import { readGroup, readUser, type User } from '../host/passwd.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import type { Network } from '../network/network.ts'
 import type { Program } from '../ops/ops.ts'
-import { encodeProgram, stepPart } from '../ops/wire.ts'
+import { encodeProgram } from '../ops/wire.ts'
 import { optionName } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
 import { compilePlan } from '../plan/compile.ts'
@@ -25,8 +25,9 @@ import { limitsDevices } from '../plan/devices.ts'
 import { needsOf } from '../plan/groups.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
+import { decodeRefusal } from '../system/events.ts'
 import { existsSync } from '../system/files.ts'
-import { buildDirectory, errnoName } from '../system/native.ts'
+import { buildDirectory } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { encodePath } from '../text/non-utf8.ts'
@@ -125,7 +126,7 @@ export function launch(
     }
     knownParents.clear()
     const op = program.outer[pid]
-    const [name, part] = [errnoName(-(errno % stepPart)), Math.floor(errno / stepPart)]
+    const { errno: name, part } = decodeRefusal(errno)
     if (!op)
       throw nameFailedCall(
         fail('STEP_REFUSED', {

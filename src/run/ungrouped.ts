@@ -3,8 +3,9 @@
 import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import type { Op, Program } from '../ops/ops.ts'
-import { encodeProgram, stepPart } from '../ops/wire.ts'
-import { errnoName, eventKinds, native } from '../system/native.ts'
+import { encodeProgram } from '../ops/wire.ts'
+import { decodeRefusal, endStatus, type NativeEvent, type Refusal } from '../system/events.ts'
+import { native } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import type { ProgramLook } from '../verdict/exec-failure.ts'
 import { decodeLook, execError, explainPlainExec } from './exec-facts.ts'
@@ -38,34 +39,30 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
         else passed.push(number)
       })
   const [id, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), 0, 1, 2)
-  if (id <= 0) throw refusal(program.outer[pid], errno, call)
+  if (id <= 0) throw refusal(program.outer[pid], decodeRefusal(errno), call)
   job = id
   if (signals === 'forward') addon.forward(job)
   for (const number of passed) addon.signal(job, number)
   started?.(pid)
   return new Promise((resolve, reject) => {
-    let failed: [op: Op | undefined, errno: number, call: number] | undefined
-    let step = 0
+    let failed: Extract<NativeEvent, { kind: 'failed' }> | undefined
     let seen: Seen | undefined
     const looks: ProgramLook[] = []
-    watchJob(job, (kind, a, b, c, _d, _user, _system, bytes) => {
-      if (kind === eventKinds.failed && !failed) {
-        failed = [program.inner[a], b, c]
-        step = a
-      }
-      if (kind === eventKinds.program) looks.push(...decodeLook(bytes))
-      const look = kind === eventKinds.program ? decodeTargetLook(bytes) : undefined
+    watchJob(job, (event) => {
+      if (event.kind === 'failed') failed ??= event
+      if (event.kind === 'program') looks.push(...decodeLook(event.bytes))
+      const look = event.kind === 'program' ? decodeTargetLook(event.bytes) : undefined
       // of the programs without a plan, bwrap alone mounts inside a root
-      if (look) seen = { look, frontend: 'bwrap', steps: program.inner.slice(0, step) }
-      if (kind !== eventKinds.ended) return
+      if (look) seen = { look, frontend: 'bwrap', steps: program.inner.slice(0, failed?.step ?? 0) }
+      if (event.kind !== 'ended') return
       unwatchJob(job)
       if (signals === 'forward') addon.forward(0)
-      const status = a === -1 ? b : a
+      const status = endStatus(event)
+      const op = failed && program.inner[failed.step]
       if (!failed) resolve(status & 0x7f ? { signal: status & 0x7f } : { exit: status >> 8 })
-      else if ((failed[0]?.op === 'exec' || failed[0]?.op === 'execFile') && failed[1] < stepPart) {
-        const errno = errnoName(-failed[1])
-        resolve({ notFound: errno === 'ENOENT', error: notStarted(program, failed[0], errno, looks) })
-      } else reject(refusal(...failed, seen))
+      else if ((op?.op === 'exec' || op?.op === 'execFile') && failed.part === 0)
+        resolve({ notFound: failed.errno === 'ENOENT', error: notStarted(program, op, failed.errno, looks) })
+      else reject(refusal(op, failed, failed.call, seen))
     })
   })
 }
@@ -77,11 +74,9 @@ export function endAs(ending: { exit: number } | { signal: number }): number {
   return 128 + ending.signal
 }
 
-/** The number tells of a part of the op, too: see wire.ts. */
-function refusal(op: Op | undefined, number: number, call: number, seen?: Seen): HutchError {
-  const errno = errnoName(-(number % stepPart))
+function refusal(op: Op | undefined, { errno, part }: Refusal, call: number, seen?: Seen): HutchError {
   const error = op
-    ? explainAlone(op, errno, Math.floor(number / stepPart), findObstacles, seen)
+    ? explainAlone(op, errno, part, findObstacles, seen)
     : fail('STEP_REFUSED', {
         what: 'start',
         operation: 'hutch-init',

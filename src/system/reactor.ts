@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hands the events of the addon's reactor to the job or trigger that they are about.
-import { type Listener, native } from './native.ts'
+import { decodeEvent, type NativeEvent } from './events.ts'
+import { native } from './native.ts'
 
-type Handler = (...event: Parameters<Listener> extends [number, ...infer Rest] ? Rest : never) => void
+type Handler = (event: NativeEvent) => void
 
 const handlers = new Map<number, Handler>()
 let listening = false
@@ -10,7 +11,7 @@ let listening = false
 /** The addon, with its events going to the jobs of this thread. */
 export function watchedNative() {
   const addon = native()
-  if (!listening) addon.listen((job, ...event) => handlers.get(job)?.(...event))
+  if (!listening) addon.listen((job, ...numbers) => handlers.get(job)?.(decodeEvent(...numbers)))
   listening = true
   return addon
 }

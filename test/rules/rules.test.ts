@@ -14,7 +14,8 @@ import {
 import { codes } from '../../src/errors/errors.ts'
 import { leafName } from '../../src/host/host.ts'
 import { ops } from '../../src/ops/ops.ts'
-import { programMagic, stepPart, stepParts } from '../../src/ops/wire.ts'
+import { programMagic, stepParts } from '../../src/ops/wire.ts'
+import { stepPart } from '../../src/system/events.ts'
 import { changeKinds, eventKinds } from '../../src/system/native.ts'
 
 const files = (folder: string, ending: RegExp) =>
