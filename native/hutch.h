@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shared functions of all rooms: each room's header lists its own. */
+/* Includes the shared declarations of every folder. Each folder's own header lists its functions. */
 #ifndef HUTCH_H
 #define HUTCH_H
 

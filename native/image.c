@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hutch-init is embedded in the addon and in compiled files, and is exec'd from a sealed memfd. No
- * file of the host or of a container can replace it. A container that reaches it through
- * /proc/self/exe cannot write to it (CVE-2019-5736).
+ * Holds the image of hutch-init, embedded in the addon and in compiled files. hutch-init is
+ * executed from a sealed memfd. No file of the host or of a container can replace it. A container
+ * that reaches it through /proc/self/exe cannot write to it (CVE-2019-5736).
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -18,7 +18,10 @@ extern const char init_image[], init_image_end[];
 #define MFD_EXEC 0x10U
 #endif
 
-/* Where there is no memfd: a file for one start, see older.c. */
+/*
+ * Returns a descriptor of hutch-init's image: a memfd or, if memfd_create is refused, an unnamed
+ * file for one start (lib/older-calls.c).
+ */
 int init_image_file(void)
 {
 	return unnamed_file(init_image, (size_t)(init_image_end - init_image), 1);
@@ -29,7 +32,7 @@ int init_image_memfd(void)
 	size_t size = (size_t)(init_image_end - init_image);
 	long err, fd = sys(__NR_memfd_create, "hutch-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 
-	if (fd == -EINVAL)	/* before Linux 6.3 there is no MFD_EXEC */
+	if (fd == -EINVAL)	/* MFD_EXEC exists since Linux 6.3 */
 		fd = sys(__NR_memfd_create, "hutch-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return (int)fd;
@@ -37,9 +40,9 @@ int init_image_memfd(void)
 	if (err)
 		return (int)err;
 	/*
-	 * If its user namespace cannot read a program, the program's memory belongs to the outer namespace
-	 * (would_dump in fs/exec.c). An inner CAP_SYS_PTRACE does not reach it. Callers other than root could
-	 * then not write the maps in /proc/PID.
+	 * If a user namespace cannot read a program, the program's memory belongs to the outer user
+	 * namespace (would_dump in fs/exec.c). No CAP_SYS_PTRACE inside then reaches the memory. A
+	 * caller other than root could then not write the id maps through /proc/PID.
 	 */
 	if (sys(__NR_geteuid) == 0)
 		err = sys(__NR_fchmod, fd, 0111);

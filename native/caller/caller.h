@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared functions of caller/, under the file that holds them, and the state of one run. */
+/* Declares the shared functions of caller/, under the name of the file that defines them, and the state of one run. */
 #ifndef HUTCH_CALLER_H
 #define HUTCH_CALLER_H
 
@@ -10,71 +10,76 @@
 
 int legacy_eventfd(const char *group, const char *file, const char *argument);
 
-/* caller/outer.c: what happens around the child */
+/* caller/outer.c: the outer ops, which run in the caller */
 
 #define FIGURES_SIZE 16384
 #define MAX_WATCHES 8
 #define MAX_GROUPS 64
 
-/* A caller's terminal that is one of the job's streams, and what of the streams is restored at the end. */
+/*
+ * The caller's terminal, if it is one of the job's streams, and the settings of the streams that
+ * are restored at the end.
+ */
 struct terminal {
-	int fd;			/* a copy of that stream, -1: no stream is the terminal */
-	int stream;		/* which one, -1: none */
+	int fd;			/* copy of the terminal's stream, -1: no stream is the terminal */
+	int stream;		/* number of that stream, -1: no stream is the terminal */
 	int own_group;		/* hutch's process group */
-	int had;		/* the foreground group was hutch's at the start */
-	int given;		/* the foreground group was made the job's */
+	int had;		/* the foreground group at the start was hutch's */
+	int given;		/* the job was made the foreground group */
 	int left;		/* hutch was continued in the background */
-	int saved;		/* settings are those of the start */
+	int saved;		/* `settings` holds the settings of the start */
 	int typed;		/* SIGINT or SIGQUIT that the terminal sent to the job, as hutch-init reported it */
 	u8 settings[36];	/* struct termios of the kernel */
 	int flags[3];		/* file status flags, -1: not restored */
 };
 
 struct outer {
-	struct cursor ops;	/* where it stands */
-	u32 step;		/* index of the op it stands at */
+	struct cursor ops;	/* remaining ops */
+	u32 step;		/* index of the current op */
 	const struct launch_files *files;	/* only while outer_start runs */
-	const char *made[MAX_GROUPS];	/* groups that this run made, in order */
-	int lock[MAX_GROUPS];		/* holds the lock of each, or negative; see stale.c */
+	const char *made[MAX_GROUPS];	/* groups created by this run, in order */
+	int lock[MAX_GROUPS];		/* descriptor that holds the lock of each, or negative; see stale.c */
 	u32 made_count;
 	int pid;
 	int pidfd;
 	int report_fd;
-	u64 cloned;		/* namespaces that were made with it */
+	u64 cloned;		/* namespaces created by the clone */
 	u32 started;		/* the child exists */
 	u32 session;		/* enum session */
 	struct terminal terminal;
-	u32 reaps;		/* the child stays as PID 1 and passes signals on itself */
-	u32 takes_order;	/* it says when it is ready, and then waits: no time counts yet */
+	u32 reaps;		/* the child stays as PID 1 and forwards signals itself */
+	/* the child reports when it is ready and then waits for a request: no time limit runs yet */
+	u32 takes_order;
 	u32 timeout_ms;
 	u32 kill_after_ms, stop_signal;
-	u32 cpu_ms;		/* CPU time of all of it, 0: no limit */
-	u32 cpu_extra_ms;	/* how much more it may use before it is killed */
-	const char *cpu_file;	/* where the kernel counts it */
-	struct strings procs;	/* files listing the group's processes, for signals to all */
+	u32 cpu_ms;		/* CPU time limit of the whole job, 0: no limit */
+	u32 cpu_extra_ms;	/* CPU time beyond the limit after which the job is killed */
+	const char *cpu_file;	/* file with the group's CPU time */
+	struct strings procs;	/* files that list the group's processes, to signal all of them */
 	const char *kill_file;
 	u32 watches;
 	struct watch {
 		u32 step;
 		int fd;			/* eventfd of v1, or -1 */
-		int descriptor;		/* inotify's, or -1 */
-		const char *path;	/* read when the event comes, or NULL */
-		const char *kill;	/* v1 oom group: written when the event comes */
+		int descriptor;		/* watch descriptor of inotify, or -1 */
+		const char *path;	/* file to read on the event, or NULL */
+		const char *kill;	/* v1 oom group: file to write on the event */
 	} watch[MAX_WATCHES];
 	int inotify_fd;		/* borrowed from the reactor */
-	struct numbers answers;	/* the profile's filter, for the listener that will come: see node/supervisor.c */
-	struct numbers arguments;	/* a call's number, and which of its arguments are texts or plain numbers */
+	/* answers of the profile's filter, for the listener that will arrive: see node/supervisor.c */
+	struct numbers answers;
+	struct numbers arguments;	/* for each call number: which arguments are strings or plain numbers */
 	u32 supervises, learns;
-	int ids_fd;		/* holds the lock on its ids, or -1; see ids.c */
-	u32 first_user, first_group, id_count;	/* those ids; count 0: none were reserved */
-	struct numbers keep;	/* the caller's descriptors that the command gets too, by number */
+	int ids_fd;		/* holds the lock on the reserved ids, or -1; see ids.c */
+	u32 first_user, first_group, id_count;	/* the reserved ids; count 0: none were reserved */
+	struct numbers keep;	/* numbers of the caller's descriptors that the command also gets */
 	/* figures: u32 step, i32 length or -errno, bytes, padded to 4 */
 	char *figures;
 	u32 figures_length;
-	u32 failed;		/* the job was stopped, or did not end with status 0 */
+	u32 failed;		/* the job was stopped, or its exit status was not 0 */
 };
 
-/* What a launch takes from its caller besides the program. */
+/* The descriptors that a launch takes from its caller besides the program. */
 struct launch_files {
 	int stdio[3];		/* the child's 0, 1, 2; -1 is /dev/null */
 	int init_fd;		/* sealed memfd that holds hutch-init */
@@ -97,31 +102,32 @@ int read_process(int pid, int *parent, u64 *started);
 u32 signal_tree(int root, int sig, int with_root);
 void kill_below(int root);
 
-/* caller/run.c: from the start of a program to the end of its clean-up */
+/* caller/run.c: runs a program from its start to the end of its clean-up */
 
 struct run {
 	struct outer outer;
 	u64 deadline;		/* monotonic ms, 0: none */
-	u64 grace;		/* until when what the command left may end after SIGTERM, 0: it is killed at once */
+	/* deadline for the remaining processes to end after SIGTERM, 0: they are killed at once */
+	u64 grace;
 	int empty_fd;		/* cgroup.events during the grace, or -1: POLLPRI says to call run_finish again */
-	u64 cpu_check_at;		/* when its CPU time is looked at next, 0: never */
-	u64 cpu_usec;		/* what it was then */
-	u32 cpu_idle_ms;	/* how long the pause is while it does not grow */
-	u32 cpus;		/* how many may work for it */
+	u64 cpu_check_at;		/* time of the next CPU time check, 0: never */
+	u64 cpu_usec;		/* CPU time at the last check */
+	u32 cpu_idle_ms;	/* pause between checks while the CPU time does not grow */
+	u32 cpus;		/* number of CPUs that may work for the job */
 	int stop_stage;		/* 0: running, 1: stop signal sent, 2: SIGKILL sent */
-	int ending;		/* its process is gone: no signal may go out any more */
-	int ready;		/* it waits for its order */
-	int unread;		/* it ended with something that we said unread */
+	int ending;		/* its process was reaped: no signal may be sent any more */
+	int ready;		/* it waits for its job request */
+	int unread;		/* it ended before it read a message from hutch */
 	u32 retries;
-	u32 pauses;		/* its clean-up waits */
-	int command_status;	/* from hutch-init, -1: it never said */
+	u32 pauses;		/* how many times its clean-up had to wait */
+	int command_status;	/* reported by hutch-init, -1: not reported */
 	int own_status;
-	int failed_step, failed_errno, failed_call;	/* the first clean-up that failed; its system call, 0: unknown */
-	u32 max_rss;		/* KiB, 0: hutch-init did not say */
-	u32 full_spaces;	/* file systems in memory that were full, as PID 1 said: see space.c */
-	u32 full_tables;	/* processes without a free descriptor when it was stopped */
-	u32 table_limit;	/* how many each of those may have */
-	u64 user_usec, system_usec;	/* of our own child and what it waited for */
+	int failed_step, failed_errno, failed_call;	/* the first failed clean-up op; its system call, 0: unknown */
+	u32 max_rss;		/* KiB, 0: not reported by hutch-init */
+	u32 full_spaces;	/* full file systems in memory, reported by PID 1: see init/tmpfs-usage.c */
+	u32 full_tables;	/* processes without a free descriptor when the job was stopped */
+	u32 table_limit;	/* descriptor limit of each of these processes */
+	u64 user_usec, system_usec;	/* of the cloned child and the processes that it waited for */
 	u64 voluntary, forced;	/* its context switches */
 };
 
@@ -133,11 +139,11 @@ int run_stop(struct run *run);
 void run_begin(struct run *run);
 int run_event(struct run *run, u32 index);
 
-/* caller/full-fds.c: what it had used up */
+/* caller/full-fds.c: resources that a stopped job had exhausted */
 
 void run_find_full(struct run *run);
 
-/* caller/cpu-time.c: how much CPU time all of it may use */
+/* caller/cpu-time.c: the CPU time limit of the whole job */
 
 void run_limit_cpu(struct run *run);
 int run_check_cpu(struct run *run, u64 now);
@@ -159,25 +165,25 @@ void stop_with_job(int pidfd, int group);
 int op_keep_descriptors(struct outer *o, struct cursor *c);
 int run_tool(const char *const *argv);
 
-/* caller/ids.c: ids of its own for the user namespace of a sandbox */
+/* caller/ids.c: host ids for the user namespace of one sandbox */
 
 #define IDS_EACH 65536
 
 int op_reserve_ids(struct outer *o, struct cursor *c);
 void release_ids(struct outer *o);
 
-/* caller/id-map.c: the id maps of a new user namespace, see the ladder in wire/program.h */
+/* caller/id-map.c: id maps of a new user namespace, see the diagram in wire/program.h */
 
 int op_map_ids(struct outer *o, struct cursor *c);
 int op_bind_namespaces(struct outer *o, struct cursor *c);
 int op_send_mapped(struct outer *o, struct cursor *c);
 int op_send_go(struct outer *o, struct cursor *c);
 
-/* caller/device.c: which devices a group of v2 may use */
+/* caller/device.c: devices that a v2 group may use */
 
 int op_attach_device_filter(struct outer *o, struct cursor *c);
 
-/* image.c: hutch-init, as bytes in another program */
+/* image.c: hutch-init, embedded as bytes */
 
 int init_image_memfd(void);
 int init_image_file(void);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits the CPU time of a whole job. The kernel has no notification for it. The counter is read at
- * the earliest moment at which all CPUs together could have used the time up.
+ * Enforces the CPU time limit of a whole job. The kernel does not notify when a group has used a
+ * given CPU time. So hutch reads the group's CPU time when the limit could be reached at the
+ * earliest, with all CPUs working for the group.
  */
 #include <linux/errno.h>
 
 #include "../hutch.h"
 
-/* How often a job that waits just below its limit is looked at, at the least. */
+/* Milliseconds: the longest pause between checks of an idle job just below its limit. */
 #define IDLE_MS_AT_MOST 16
 
-/* v2: "usage_usec N" comes first in cpu.stat; v1: cpuacct.usage is nanoseconds, alone. */
+/*
+ * Reads a group's CPU time. v2: "usage_usec N" is the first line of cpu.stat. v1: cpuacct.usage
+ * holds only nanoseconds.
+ */
 static int read_cpu_usec(const char *file, u64 *usec)
 {
 	char text[64] = "", *at = text;
@@ -31,7 +35,10 @@ static int read_cpu_usec(const char *file, u64 *usec)
 	return 0;
 }
 
-/* The CPUs of this process; if the group allows others, the counter is read slightly late. */
+/*
+ * Counts the CPUs that this process may run on. If the group's cpuset allows more, an overrun is
+ * noticed a little late.
+ */
 static u32 count_cpus(void)
 {
 	u64 mask[128];
@@ -55,7 +62,7 @@ void run_limit_cpu(struct run *run)
 	run->cpu_check_at = now_ms() + ((u64)o->cpu_ms + o->cpu_extra_ms) / run->cpus;
 }
 
-/* Kills all of it when it has used too much: true then. */
+/* Kills the whole job if it has exceeded its CPU time limit, and then returns true. */
 int run_check_cpu(struct run *run, u64 now)
 {
 	struct outer *o = &run->outer;
@@ -69,7 +76,7 @@ int run_check_cpu(struct run *run, u64 now)
 		run->deadline = run->cpu_check_at = 0;
 		return 1;
 	}
-	/* a file that cannot be read (no descriptor is free) is tried again, not given up */
+	/* a file that cannot be read (no free descriptor) is tried again later */
 	run->cpu_idle_ms = used > run->cpu_usec ? 1 : run->cpu_idle_ms * 2;
 	if (run->cpu_idle_ms > IDLE_MS_AT_MOST)
 		run->cpu_idle_ms = IDLE_MS_AT_MOST;
@@ -79,7 +86,7 @@ int run_check_cpu(struct run *run, u64 now)
 	return 0;
 }
 
-/* When it has to be seen to next, 0: never. */
+/* Returns the time of the next deadline or check, 0: never. */
 u64 run_due(const struct run *run)
 {
 	if (!run->deadline || (run->cpu_check_at && run->cpu_check_at < run->deadline))

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signals to a job that has no cgroup: to the descendants of the process that
- * was cloned, as /proc lists them. A process is known by its number and its
- * start time, so a number that is used again gets no signal.
+ * Signals a job that has no cgroup: the descendants of the cloned process, as listed in /proc. A
+ * process is identified by its pid and start time, so a reused pid gets no signal.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -24,7 +23,10 @@ struct tree {
 	struct process at[MAX_PROCESSES];
 };
 
-/* Reads /proc/PID/stat: "PID (NAME) STATE PARENT …", where NAME may contain anything. Returns 0 if there is no such process. */
+/*
+ * Reads /proc/PID/stat: "PID (NAME) STATE PARENT …". NAME may contain any bytes. Returns 0 if the
+ * process does not exist.
+ */
 int read_process(int pid, int *parent, u64 *started)
 {
 	char path[32], text[512] = { 0 }, *end;
@@ -79,7 +81,7 @@ static void add_children(struct tree *t, int pid)
 	sys(__NR_close, threads.fd);
 }
 
-/* All of them before the first signal: a process whose parent has ended is no longer listed below it. */
+/* Lists all descendants before the first signal: after its parent has ended, a process is no longer listed below it. */
 static void read_tree(struct tree *t, int root, int with_root)
 {
 	t->count = 0;
@@ -103,7 +105,7 @@ static void signal_process(const struct process *p, int sig)
 		sys(__NR_close, one.fd);
 }
 
-/* Sends a signal to a process, if with_root, and then to its descendants. Returns how many processes there are. */
+/* Signals the descendants of a process, and first the process itself if with_root. Returns the number of processes. */
 u32 signal_tree(int root, int sig, int with_root)
 {
 	struct tree t;
@@ -122,7 +124,10 @@ static int contains(const struct tree *t, const struct process *p)
 	return 0;
 }
 
-/* Kills the descendants of a process that adopts its orphans: until a pass finds only processes that have SIGKILL already. */
+/*
+ * Kills the descendants of a process that adopts its orphans. Repeats until a pass finds only
+ * processes that were sent SIGKILL before.
+ */
 void kill_below(int root)
 {
 	struct tree trees[2];

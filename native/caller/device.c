@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The devices of a v2 group: there is no file for them, a BPF program is asked
- * at each open and mknod (cgroup-v2.rst, "Device controller"). It goes with the
- * group.
+ * Limits the devices of a v2 group. v2 has no file for them: the kernel asks a BPF program at each
+ * open and mknod (cgroup-v2.rst, "Device controller"). The program is removed with the group.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -10,7 +9,7 @@
 
 #include "../hutch.h"
 
-/* Besides those of the groups above: an access takes the yes of all of them. */
+/* Attaches the program in addition to those of the ancestors: an access needs the consent of all. */
 static long attach_program(int group, long program)
 {
 	union bpf_attr attr = {

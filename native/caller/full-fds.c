@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds what a job had used up at its timeout. The kernel does not count full descriptor tables, so
- * they are examined here; PID 1 reports the rest. Only a stopped job is examined.
+ * Finds the resources that a stopped job had exhausted. The kernel does not count failed descriptor
+ * allocations, so this process inspects the descriptor tables. PID 1 reports the other resources.
  */
 #include <linux/fcntl.h>
 #include <linux/resource.h>
@@ -9,10 +9,13 @@
 
 #include "../hutch.h"
 
-/* A fork bomb has more processes than are worth checking. */
+/* Processes that are inspected at most. A fork bomb has more, and they are not worth the time. */
 #define LOOKS_AT_MOST 128
 
-/* The lowest free number is given first, so these three are in use when none below is free; a shell keeps the last one alone. */
+/*
+ * Returns true if the last three numbers below the limit are in use. The kernel assigns the lowest
+ * free number first, so the table is then full. A shell uses only the last number.
+ */
 static int has_last(u64 pid, u64 limit)
 {
 	char path[80], *end = add_text(add_decimal(add_text(path, "/proc/"), pid), "/fd/");

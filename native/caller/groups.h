@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Look-ups in groups, walks over the groups below one, and the locks that tell whether a group's hutch lives. */
+/*
+ * Declares look-ups in groups, walks over the groups below a group, and the locks that show whether
+ * a group's hutch is alive.
+ */
 #ifndef HUTCH_GROUPS_H
 #define HUTCH_GROUPS_H
 
@@ -11,7 +14,7 @@
 int open_group_in(int base, const char *name);
 enum entry_type { ENTRY_GROUP = 4, ENTRY_FILE = 8 };	/* DT_DIR, DT_REG */
 
-/* The next entry of a directory: its name, where it stands, and where the one after it does. */
+/* A directory entry: its name, its position, and the position of the next entry. */
 struct listed_entry {
 	char name[256];
 	long long at, after;
@@ -30,7 +33,7 @@ int sweep_directory(const char *directory, u64 own_space, u64 until);
 long group_holder(const char *path);
 int parse_group_name(const char *name, u64 *pid, u64 *space);
 
-/* lib/signal-listed.c: numbers of processes in a file */
+/* lib/signal-listed.c: pids listed in a file */
 
 struct listed {
 	long pid;

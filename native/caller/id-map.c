@@ -10,9 +10,9 @@
 
 #include "../hutch.h"
 
-#define MAP_SIZE 4096	/* the kernel takes less than a page */
-#define EXEC_TRIES 2000	/* of 50 us and more: a tenth of a second */
-#define MAX_WORDS (340 * 3)	/* and this many extents (user_namespaces(7)) */
+#define MAP_SIZE 4096	/* the kernel accepts less than a page */
+#define EXEC_TRIES 2000	/* of at least 50 us each: 0.1 s in total */
+#define MAX_WORDS (340 * 3)	/* the kernel accepts at most 340 extents (user_namespaces(7)) */
 
 static char *append(char *to, const char *text)
 {
@@ -35,8 +35,9 @@ static char *append_number(char *to, u32 number)
 }
 
 /*
- * vfork ends in the middle of the exec. On Linux 7 the new memory becomes dumpable a moment later;
- * until then everything in its /proc belongs to root.
+ * Waits until the child's exec is complete: vfork returns in the middle of the exec. On Linux 7,
+ * the new memory becomes dumpable only a moment later. Until then, the process's files in /proc
+ * belong to root.
  */
 static void await_exec(const char *path)
 {
@@ -59,7 +60,7 @@ static int write_proc(int pid, const char *file, const char *text)
 	return write_text(path, text);
 }
 
-/* Three words an extent: inside, outside, count. `first` of `count` stands for RESERVED_ID. */
+/* Writes an id map. An extent has three words: inside, outside, count. `first` and `count` replace RESERVED_ID. */
 static int write_map(int pid, const char *file, const struct strings *map, u32 first, u32 count)
 {
 	char text[MAP_SIZE], *at = text;
@@ -82,7 +83,10 @@ static int write_map(int pid, const char *file, const struct strings *map, u32 f
 	return write_proc(pid, file, text);
 }
 
-/* newuidmap(1), newgidmap(1): they may map what /etc/subuid and /etc/subgid give to this user. */
+/*
+ * Maps ids by newuidmap(1) or newgidmap(1), which may map the ids that /etc/subuid and /etc/subgid
+ * grant to this user.
+ */
 static int map_by_tool(int pid, const char *tool, const struct strings *map)
 {
 	const char *argv[MAX_WORDS + 3];
@@ -101,7 +105,10 @@ static int map_by_tool(int pid, const char *tool, const struct strings *map)
 	return status < 0 ? status : status == 0 ? 0 : status >> 8 == 127 ? -ENOENT : -EPERM;
 }
 
-/* Waits until the child is in its namespaces and reads its program. 0: it has failed or ended, and the end will tell. */
+/*
+ * Waits until the child is in its namespaces and reads its program. Returns 0 if the child failed
+ * or ended; its end is reported later.
+ */
 static long await_ready(int fd)
 {
 	struct report report;
@@ -118,7 +125,10 @@ static long await_ready(int fd)
 	return got < 0 ? got : 1;
 }
 
-/* An ended child is reported by its end; ECONNRESET: it had not read everything that was sent to it. */
+/*
+ * Returns 0 if the child is gone: its end is reported later. ECONNRESET: the child ended before it
+ * read a sent message.
+ */
 static int sent(long got)
 {
 	return got < 0 && got != -EPIPE && got != -ECONNRESET ? (int)got : 0;
@@ -145,9 +155,9 @@ static void unbind(const char *file, u32 count)
 }
 
 /*
- * Namespaces are kept by mounts of their files: here, in the caller's mount
- * namespace, while the child waits in its own. It has forked by then, as a
- * pid namespace can be mounted once it has a first process.
+ * Mounts files of namespaces to keep the namespaces. The mounts are made in the caller's mount
+ * namespace, while the child waits in its own. The child has forked by then: a pid namespace can be
+ * mounted only after it has a first process.
  */
 int op_bind_namespaces(struct outer *o, struct cursor *c)
 {
@@ -186,11 +196,14 @@ int op_map_ids(struct outer *o, struct cursor *c)
 
 	if (err || users.count % 3 || groups.count % 3)
 		return -EPROTO;
-	/* one that the clone has made is there, and the child need not be waited for */
+	/* a user namespace created by the clone exists already, so the child need not be awaited */
 	err = o->cloned & CLONE_NEWUSER ? 1 : await_ready(o->report_fd);
 	if (err <= 0)
 		return (int)err;
-	/* before gid_map: a user who could give up a group by setgroups could open what is closed to that group (CVE-2014-8989) */
+	/*
+	 * before gid_map: a user who could drop a group by setgroups could open files that are
+	 * closed to this group (CVE-2014-8989)
+	 */
 	err = deny_setgroups ? write_proc(o->pid, "setgroups", "deny") : 0;
 	if (!err && groups.count)
 		err = *group_tool ? map_by_tool(o->pid, group_tool, &groups) : write_map(o->pid, "gid_map", &groups, o->first_group, o->id_count);
@@ -199,7 +212,7 @@ int op_map_ids(struct outer *o, struct cursor *c)
 	return err ? (int)err : send_go(o);
 }
 
-/* The child has said so, or is gone; what it says is read at its end. */
+/* Returns true if the child reported a failure or is gone. The report is read at its end. */
 static int has_failed(int fd)
 {
 	struct report report;
@@ -209,9 +222,9 @@ static int has_failed(int fd)
 }
 
 /*
- * A volume whose files belong to ids of the job's user namespace. Only who owns
- * the file system may say so: this side, since the child does not (mount_setattr(2)).
- * The child attaches it.
+ * Maps the ids of a volume to those of the job's user namespace, and sends the mount to the child.
+ * Only the owner of the file system may map the ids, so the child cannot (mount_setattr(2)). The
+ * child attaches the mount.
  */
 int op_send_mapped(struct outer *o, struct cursor *c)
 {
@@ -225,7 +238,7 @@ int op_send_mapped(struct outer *o, struct cursor *c)
 
 	if (err)
 		return (int)err;
-	if (has_failed(o->report_fd))	/* then its ids are not mapped, which would be reported instead */
+	if (has_failed(o->report_fd))	/* without this check, the error would be about unmapped ids */
 		return 0;
 	append(append_number(append(path, "/proc/"), (u32)o->pid), "/ns/user");
 	user = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is known of a host's ids: those that a sandbox may have, and which of
- * them accounts and living user namespaces hold. /run/hutch/ids keeps it from
- * one start to the next, so that most look at new processes alone.
+ * Finds the host ids that a sandbox may have, and the ids that accounts and living user namespaces
+ * hold. /run/hutch/ids keeps these facts, so most starts inspect only new processes.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -11,11 +10,11 @@
 #include "ids.h"
 
 #define TABLE_SIZE 65536
-#define LAST_ID 1879048191	/* the end of what systemd sets aside for containers */
+#define LAST_ID 1879048191	/* the end of systemd's range for containers */
 #define FRESH_MS 60000
-#define NEW_PIDS 256	/* more of them cost as much as a full check */
+#define NEW_PIDS 256	/* beyond this number, a full scan is as cheap */
 
-/* Where ranges begin: systemd's ids for containers; a namespace that has none of those has less, and its own accounts first. */
+/* Where the ranges begin: first systemd's ids for containers, then lower, in a namespace with fewer ids. */
 static const u32 floors[] = { 524288, 32768, 1 };
 struct ids_facts facts;
 static char own_map[KINDS][4096];
@@ -34,7 +33,7 @@ static const char *skip_spaces(const char *at)
 	return at;
 }
 
-/* Stops behind the digits; at most an id. */
+/* Parses digits and stops after them. Returns at most the highest id. */
 static u64 take_digits(const char **at)
 {
 	u64 value = 0;
@@ -52,7 +51,7 @@ static const char *next_line(const char *at)
 	return *at ? at + 1 : at;
 }
 
-/* Calls `line` with each line of a file, which may be longer than the buffer. A file that is missing has none. */
+/* Calls `line` for each line of a file, which may be longer than the buffer. A missing file has no lines. */
 static void each_line(const char *path, void (*line)(const char *text, const void *data), const void *data)
 {
 	long fd = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC), got;
@@ -79,7 +78,7 @@ static void each_line(const char *path, void (*line)(const char *text, const voi
 	sys(__NR_close, fd);
 }
 
-/* The next whole line of a map: inside, outside, count. */
+/* Parses the next whole line of a map: inside, outside, count. */
 static int take_extent(const char **at, u64 extent[3])
 {
 	if (!**at)
@@ -92,7 +91,7 @@ static int take_extent(const char **at, u64 extent[3])
 	return 1;
 }
 
-/* Every slot that overlaps with these ids. */
+/* Marks every slot that overlaps these ids as taken. */
 static void take_ids(enum kind kind, u64 start, u64 count)
 {
 	const struct ranges *free = &facts.free[kind];
@@ -111,7 +110,7 @@ static void take_ids(enum kind kind, u64 start, u64 count)
 	}
 }
 
-/* An account of passwd(5) or group(5), or a range of subuid(5): which fields, split by colons, are ids, and of which kind. */
+/* Describes the id fields of passwd(5), group(5), subuid(5) and subgid(5), whose fields are separated by colons. */
 struct field {
 	enum kind kind;
 	int start, count;	/* count 0: one id */
@@ -165,7 +164,7 @@ static void add_roots_line(const char *line, const void *to)
 		add_range((struct ranges *)to, start, start + count);
 }
 
-/* The ids that there are, as the map of this user namespace has them; all, if it cannot be read. */
+/* Reads the ids that exist in this user namespace. If its map cannot be read, all ids count. */
 static void read_existing(const char *path, struct ranges *out)
 {
 	const char *at = table;
@@ -191,7 +190,7 @@ static void intersect(struct ranges *out, const struct ranges *a, const struct r
 	}
 }
 
-/* Root's own range of subuid(5) as far as it exists, or one of those that are there. */
+/* Chooses root's own range of subuid(5) as far as its ids exist, or otherwise one of the existing ranges. */
 static void choose_ranges(enum kind kind, const char *map, const char *subordinate)
 {
 	struct ranges existing, own = { .length = 0 }, *free = &facts.free[kind];
@@ -218,8 +217,8 @@ static u32 count_slots(enum kind kind, u32 each)
 }
 
 /*
- * The ids of the host that a user namespace of another process has. One that has the same ids inside and outside sets none aside.
- * 0: the process is in our own, where the numbers are those of the one above.
+ * Marks the host ids of another process's user namespace. Ranges with equal ids inside and outside
+ * do not count. Returns 0 if the process is in this process's user namespace.
  */
 static int take_map(enum kind kind, int proc, const char *pid, const char *file)
 {
@@ -272,7 +271,7 @@ static void take_living(void)
 	sys(__NR_close, proc);
 }
 
-/* 0: unknown. */
+/* Returns the last pid that the kernel assigned, 0 if unknown. */
 static u32 last_pid(void)
 {
 	char text[128];
@@ -286,7 +285,7 @@ static u32 last_pid(void)
 	return (u32)take_digits(&at);
 }
 
-/* Those that began since the last sample, by their numbers. 0: all are to be looked at. */
+/* Marks the ids of processes started since the last scan, by their pids. Returns 0 if a full scan is needed. */
 static int take_new(void)
 {
 	u32 last = last_pid();
@@ -312,7 +311,7 @@ static int take_new(void)
 	return 1;
 }
 
-/* What the facts were read from: another namespace or account is another host. */
+/* Reads the key of the facts: a different namespace or account file means a different host. */
 static void read_key(u64 key[KEY_LENGTH])
 {
 	static const char *const files[] = {
@@ -325,7 +324,7 @@ static void read_key(u64 key[KEY_LENGTH])
 		if (sys(__NR_statx, AT_FDCWD, files[i], 0, STATX_INO | STATX_MTIME, &st))
 			continue;
 		key[2 * i] = st.stx_ino;
-		/* a namespace's file has no time of its own */
+		/* a namespace file has no modification time of its own */
 		if (i > 1)
 			key[2 * i + 1] = (u64)st.stx_mtime.tv_sec * 1000000000 + st.stx_mtime.tv_nsec;
 	}
@@ -375,12 +374,12 @@ static int is_current(const struct ids_facts *f, u64 now)
 	return 1;
 }
 
-/* From the file where there is one, and what is newer. */
+/* Reads the facts from the file if it exists, and adds newer processes. */
 void refresh_ids_facts(int fd)
 {
 	if (fd >= 0 && sys(__NR_pread64, fd, &facts, sizeof facts, 0) != (long)sizeof facts)
 		facts.version = 0;
-	/* a map is written once, and this process stays in its user namespace */
+	/* a map is written only once, and this process stays in its user namespace */
 	for (int kind = 0; kind < KINDS && !*own_map[KINDS - 1]; kind++) {
 		long got = read_text(kind == USERS ? "/proc/self/uid_map" : "/proc/self/gid_map", own_map[kind],
 				     sizeof own_map[kind] - 1);

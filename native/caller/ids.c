@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reserves host ids for the user namespace of one sandbox. No account, no other sandbox and no other
- * user namespace uses them, so limits and signals by user stay among the sandbox's own processes. The
- * reservation is a lock on the bytes of /run/hutch/ids whose offsets are the ids. The kernel releases
- * it when its holder ends. If /run is not writable, or another mount namespace has another /run, ids
- * are chosen at random among those that no visible user namespace uses.
+ * Reserves host ids for the user namespace of one sandbox. No account, other sandbox or other user
+ * namespace uses them. So the kernel's limits and signals by user stay within this sandbox.
+ * A range is reserved by a lock on the bytes of /run/hutch/ids whose offsets are the ids. The
+ * kernel releases the lock whenever its holder ends. If /run is not writable, or another mount
+ * namespace has another /run, two weaker means remain. They are the random choice and the user
+ * namespaces visible in /proc.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -42,7 +43,7 @@ static int open_lock(void)
 	return (int)fd;
 }
 
-/* The first free slot at or behind a random one. */
+/* Returns the first free slot at or after a random one. */
 static long find_slot(int fd)
 {
 	u32 random = 0;
@@ -68,7 +69,7 @@ static long find_slot(int fd)
 	return -EDQUOT;
 }
 
-/* -EDQUOT: none is free. Threads of one process share the facts. */
+/* Reserves ids. Returns -EDQUOT if none are free. The threads of one process share the facts. */
 int op_reserve_ids(struct outer *o, struct cursor *c)
 {
 	long slot, err = finished(c);
@@ -82,7 +83,7 @@ int op_reserve_ids(struct outer *o, struct cursor *c)
 	fd = open_lock();
 	refresh_ids_facts(fd);
 	slot = find_slot(fd);
-	if (slot == -EDQUOT && facts.read_at < now) {	/* some of those that were seen may have ended */
+	if (slot == -EDQUOT && facts.read_at < now) {	/* some of the processes seen earlier may have ended */
 		read_ids_facts();
 		slot = find_slot(fd);
 	}
@@ -99,7 +100,7 @@ int op_reserve_ids(struct outer *o, struct cursor *c)
 	return slot < 0 ? (int)slot : 0;
 }
 
-/* The lock goes with its descriptor. */
+/* Releases the lock by closing its descriptor. */
 void release_ids(struct outer *o)
 {
 	if (o->id_count && o->ids_fd >= 0)

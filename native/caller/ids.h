@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ids that sandboxes may have on this host: shared by ids-facts.c, which finds them, and ids.c, which reserves some. */
+/* Declares the ids that sandboxes may have on this host: found by ids-facts.c, reserved by ids.c. */
 #ifndef HUTCH_IDS_H
 #define HUTCH_IDS_H
 
@@ -21,14 +21,14 @@ struct ranges {
 	u32 length;
 };
 
-/* A slot is one sandbox's ids: `each` of both kinds. */
+/* The facts about ids. A slot is the range of one sandbox: `each` user ids and `each` group ids. */
 struct ids_facts {
 	u32 version;
-	u32 last_pid;		/* processes up to this one were looked at */
+	u32 last_pid;		/* processes up to this pid were inspected */
 	u64 read_at;
 	u64 key[KEY_LENGTH];
 	struct ranges free[KINDS];
-	u32 shared[KINDS];	/* there is one id only, so all have that */
+	u32 shared[KINDS];	/* if only one id exists, all sandboxes share it */
 	u32 each, slots;
 	u8 taken[MAX_SLOTS / 8];
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Outer ops. The group is created and limited, and the child is cloned into it. After its end the
- * figures are read and the group is removed.
+ * Runs the outer ops: creates and limits the group, clones the child into it, and after its end
+ * reads the figures and removes the group.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -13,7 +13,10 @@
 
 #define AGAIN_WHILE_DYING -EAGAIN
 
-/* mkdir is refused for ".." by the plan; the parent may be shared by many jobs, the job's own may not exist. */
+/*
+ * Creates a group. The plan refuses ".." in paths. A parent group may be shared by many jobs; the
+ * job's own group must not exist yet.
+ */
 static int op_make_group(struct outer *o, struct cursor *c)
 {
 	const char *path = take_string(c);
@@ -25,7 +28,7 @@ static int op_make_group(struct outer *o, struct cursor *c)
 	err = sys(__NR_mkdirat, AT_FDCWD, path, 0755);
 	if (err == -EEXIST && may_exist)
 		return 0;
-	/* whatever the umask is: a process of other ids joins it by its path (v1) */
+	/* regardless of the umask: a process with other ids joins the group by its path (v1) */
 	if (!err)
 		sys(__NR_fchmodat, AT_FDCWD, path, 0755);
 	if (!err && o->made_count < MAX_GROUPS) {
@@ -44,7 +47,7 @@ static int op_write_file(struct outer *o, struct cursor *c)
 	return err ? err : write_text(path, value);
 }
 
-/* A file, or with DIRECTORY/user.NAME an extended attribute of the directory. */
+/* Reads a file or, for DIRECTORY/user.NAME, an extended attribute of the directory. */
 static long read_figure(const char *path, char *text, size_t size)
 {
 	static const char note[] = "/user.";
@@ -64,7 +67,7 @@ static long read_figure(const char *path, char *text, size_t size)
 	return sys(__NR_lgetxattr, directory, path + slash + 1, text, size);
 }
 
-/* A file that cannot be read is noted as such: a figure is absent, never 0. */
+/* Reads a file as a figure. A file that cannot be read is recorded with its error: its figure is absent, not 0. */
 static int op_read_file(struct outer *o, struct cursor *c)
 {
 	const char *path = take_string(c);
@@ -83,7 +86,7 @@ static int op_read_file(struct outer *o, struct cursor *c)
 	return 0;
 }
 
-/* What is needed only to explain a failure, such as limits that may have been changed meanwhile. */
+/* Reads a file that is needed only to explain a failure, such as a limit that may have changed during the run. */
 static int op_read_if_failed(struct outer *o, struct cursor *c)
 {
 	if (o->failed)
@@ -114,7 +117,10 @@ static struct watch *add_watch(struct outer *o)
 	return w;
 }
 
-/* memory.events and pids.events notify of a change like a write does (cgroup-v2.rst). A file that is missing is not watched. */
+/*
+ * Watches a file. memory.events and pids.events notify of a change like of a write (cgroup-v2.rst).
+ * A missing file is not watched.
+ */
 static int op_watch_file(struct outer *o, struct cursor *c)
 {
 	const char *path = take_string(c);
@@ -126,7 +132,7 @@ static int op_watch_file(struct outer *o, struct cursor *c)
 	if (o->inotify_fd < 0)
 		return 0;
 	wd = sys(__NR_inotify_add_watch, o->inotify_fd, path, IN_MODIFY);
-	/* without it (a seccomp filter) events are reported only at the end */
+	/* if inotify is refused (a seccomp filter), events are read only at the end */
 	if (wd == -ENOENT || CALL_REFUSED(wd))
 		return 0;
 	if (wd < 0)
@@ -139,7 +145,7 @@ static int op_watch_file(struct outer *o, struct cursor *c)
 	return 0;
 }
 
-/* v1 tells of an out-of-memory situation through an eventfd (cgroup-v1/memory.rst, section 10). */
+/* Watches for out-of-memory events on v1, which come through an eventfd (cgroup-v1/memory.rst, section 10). */
 static int op_watch_oom(struct outer *o, struct cursor *c)
 {
 	const char *group = take_string(c), *kill = take_string(c);
@@ -161,7 +167,7 @@ static int op_watch_oom(struct outer *o, struct cursor *c)
 	return 0;
 }
 
-/* Where outer_start stops and outer_finish goes on. */
+/* Ends outer_start; outer_finish continues after this op. */
 static int op_wait(struct outer *o, struct cursor *c)
 {
 	o->timeout_ms = take_u32(c);
@@ -173,7 +179,7 @@ static int op_wait(struct outer *o, struct cursor *c)
 	return finished(c) ? -EPROTO : 1;
 }
 
-/* Whoever waits looks at the file, and kills: see cpu-time.c. */
+/* Sets the CPU time limit. The code that waits for the job checks it and kills the job: see cpu-time.c. */
 static int op_limit_cpu(struct outer *o, struct cursor *c)
 {
 	o->cpu_ms = take_u32(c);
@@ -182,14 +188,14 @@ static int op_limit_cpu(struct outer *o, struct cursor *c)
 	return finished(c);
 }
 
-/* Whoever waits hears of it, and begins to count its time with the order. */
+/* Makes the child's READY visible to the code that waits, which starts the time limit with the job request. */
 static int op_watch_ready(struct outer *o, struct cursor *c)
 {
 	o->takes_order = 1;
 	return finished(c);
 }
 
-/* The listener comes with the filter, right before the exec. */
+/* Sets the answers of supervised calls. The listener arrives with the filter, right before the exec. */
 static int op_supervise_calls(struct outer *o, struct cursor *c)
 {
 	o->answers = take_numbers(c);
@@ -213,9 +219,9 @@ static int contains(const char *text, const char *part, size_t length)
 }
 
 /*
- * With CLONE_PARENT a job creates children of this process, which would stay zombies. The kernel
- * reports the oldest ended child. It belongs to the job if its v2 group does; otherwise another caller
- * waits for it.
+ * Reaps zombies that the job made siblings by CLONE_PARENT. waitid(2) reports the oldest ended
+ * child. The child belongs to the job if its v2 group does. Otherwise another part of this process
+ * waits for the child.
  */
 static void reap_siblings(const char *procs)
 {
@@ -270,11 +276,11 @@ static int op_kill_group(struct outer *o, struct cursor *c)
 		return 0;
 	}
 	kill_all(&procs, kill_file);
-	/* invisible does not mean gone: report it, unless the next check sees more */
+	/* processes that cannot be seen may still exist: the error is reported unless the next check sees more */
 	return count == 0 ? (int)failed : AGAIN_WHILE_DYING;
 }
 
-/* The job's own group must go; one shared with other jobs goes when the last leaves. */
+/* Removes a group. The job's own group must be removed; a shared group is removed when its last job ends. */
 static int op_remove_group(struct outer *o, struct cursor *c)
 {
 	const char *path = take_string(c);
@@ -287,13 +293,16 @@ static int op_remove_group(struct outer *o, struct cursor *c)
 	err = remove_directory(AT_FDCWD, path);
 	if (err == -ENOENT || (err && shared))
 		return 0;
-	/* a job may have made groups of its own, as hutch does inside of it */
+	/* a job may have created groups of its own, as hutch inside the job does */
 	if (err == -EBUSY)
 		clear_below(path);
 	return err == -EBUSY ? AGAIN_WHILE_DYING : (int)err;
 }
 
-/* Only after the groups are removed: a clean-up by another hutch kills what is in a group whose lock is free. */
+/*
+ * Releases the locks only after the groups are removed: another hutch's clean-up kills the
+ * processes of a group whose lock is free.
+ */
 static void release_locks(struct outer *o)
 {
 	for (u32 i = 0; i < o->made_count; i++)
@@ -313,10 +322,7 @@ static int run_op(struct outer *o, int code, struct cursor *payload)
 	return -EPROTO;
 }
 
-/*
- * Runs ops up to and with `wait`: 0, or -errno with o->step at the op that
- * failed.
- */
+/* Runs the ops up to and including `wait`. Returns 0, or -errno with o->step at the failed op. */
 int outer_start(struct outer *o, const struct launch_files *files)
 {
 	struct cursor payload;
@@ -334,9 +340,9 @@ int outer_start(struct outer *o, const struct launch_files *files)
 }
 
 /*
- * Runs the remaining ops. -EAGAIN: a process is still exiting, call again in a moment. Other failures
- * are reported, and the next call still runs the ops after it: removing the rest comes before
- * reporting.
+ * Runs the remaining ops. Returns -EAGAIN while a process is still dying: call again in a moment.
+ * Any other failure is reported, and the next call still runs the ops after it. So everything
+ * removable is removed first.
  */
 int outer_finish(struct outer *o)
 {
@@ -363,7 +369,7 @@ int outer_finish(struct outer *o)
 	}
 }
 
-/* Gives up on the op that keeps saying -EAGAIN. */
+/* Skips the op that still returns -EAGAIN. */
 void outer_skip(struct outer *o)
 {
 	struct cursor payload;
@@ -372,7 +378,7 @@ void outer_skip(struct outer *o)
 	o->step++;
 }
 
-/* After a failed start: removes the groups that this run made, and no other. */
+/* Cleans up after a failed start: removes only the groups that this run created. */
 void outer_undo(struct outer *o)
 {
 	release_ids(o);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of one started program: its reports, its end, its deadline and the
- * clean-up after it. Whoever waits (the addon's reactor for many, a compiled
- * file for one) decides only how.
+ * Runs one started program: its reports, its end, its deadline and its clean-up. The caller of
+ * these functions only waits: the addon's reactor for many runs, a compiled file for one.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -13,19 +12,25 @@
 
 #include "../hutch.h"
 
-/* A process in the middle of a big exit can hold its group for seconds; after these we tell what is left. */
+/*
+ * Retries of a clean-up op. A process in the middle of a large exit can hold its group for seconds.
+ * After these retries, hutch reports the remaining processes.
+ */
 #define RETRIES_AT_MOST 400
-/* How often a group of v1 is read after SIGTERM: nothing notifies when it becomes empty. */
+/* Milliseconds between reads of a v1 group after SIGTERM: v1 does not notify when a group becomes empty. */
 #define GRACE_PAUSE_MS 10
 
-/* Its time counts from here. */
+/* Starts the time limits of a run. */
 void run_begin(struct run *run)
 {
 	run->deadline = run->outer.timeout_ms ? now_ms() + run->outer.timeout_ms : 0;
 	run_limit_cpu(run);
 }
 
-/* 0, or -errno with run->outer.step at the op that failed and nothing left behind. The bytes must outlive it. */
+/*
+ * Starts a run. Returns 0, or -errno with life->outer.step at the failed op and nothing left
+ * behind. The program's bytes must outlive the run.
+ */
 int run_start(struct run *run, const struct launch_files *files)
 {
 	struct cursor inner;
@@ -52,15 +57,19 @@ int run_start(struct run *run, const struct launch_files *files)
 }
 
 /*
- * The next refusal reported by hutch-init, or what it found at the refused program: all of *said, or
- * only its report. A process outside the pid namespace reports after the one inside, which knows more.
+ * Receives the next failure report of hutch-init, or its findings about the refused program.
+ * Returns 1 if all of *said was received, otherwise only the report counts. A hutch-init outside of
+ * the pid namespace reports after the inner one, whose report is more precise.
  */
 int run_failed(struct run *run, struct program_look *said)
 {
 	struct report *report = &said->report;
 	long got;
 
-	/* ECONNRESET: it ended with our GO unread; what it said comes after that. None may be lost for a moment's trouble. */
+	/*
+	 * ECONNRESET: hutch-init ended before it read GO; its messages follow this error. No report
+	 * may be lost for a transient error.
+	 */
 	for (int tries = 0; tries < 3;) {
 		got = receive(run->outer.report_fd, said, sizeof *said, K_MSG_DONTWAIT);
 		if (got < 0 && got != -EAGAIN) {
@@ -120,7 +129,7 @@ static int has_processes(const struct run *run)
 	return count;
 }
 
-/* Whether the process that was cloned has ended; then it is reaped, once. */
+/* Returns true if the cloned process has ended, and reaps it once. */
 int run_ended(struct run *run)
 {
 	struct rusage usage = { 0 };
@@ -128,7 +137,7 @@ int run_ended(struct run *run)
 	if (run->ending || !reap_child(run->outer.pid, run->outer.pidfd, &run->own_status, &usage))
 		return 0;
 	run->ending = 1;
-	/* what else has got SIGTERM keeps its time */
+	/* other processes that were sent SIGTERM keep their time to end */
 	run->grace = run->stop_stage == 1 ? run->deadline : 0;
 	if (run->grace)
 		run->empty_fd = open_events(&run->outer);
@@ -141,8 +150,8 @@ int run_ended(struct run *run)
 }
 
 /*
- * After the job's end. What ^C did to the job, it would have done to hutch's group: a script that
- * waits for hutch has to end with it.
+ * Gives the terminal back after the job's end. A signal from ^C that ended the job is also sent to
+ * hutch's own group: a script that waits for hutch must end with it.
  */
 static void end_terminal(struct run *run)
 {
@@ -154,7 +163,10 @@ static void end_terminal(struct run *run)
 		sys(__NR_kill, 0, sig);
 }
 
-/* The rest of the outer section: 0 when done, else the milliseconds until the next try, or until run->empty_fd has POLLPRI. */
+/*
+ * Runs the rest of the outer section. Returns 0 when complete. Otherwise returns the milliseconds
+ * until the next try, or until POLLPRI on life->empty_fd.
+ */
 unsigned int run_finish(struct run *run)
 {
 	u64 now = run->grace ? now_ms() : 0;
@@ -183,8 +195,8 @@ unsigned int run_finish(struct run *run)
 }
 
 /*
- * Sends the stop signal to the job's processes and later SIGKILL. Returns the signal. SIGCONT follows the stop signal, since a
- * stopped process does not act on it.
+ * Sends the stop signal to the job's processes, and later SIGKILL. Returns the signal. SIGCONT
+ * follows the stop signal, because a stopped process does not act on signals.
  */
 int run_stop(struct run *run)
 {
@@ -205,7 +217,10 @@ int run_stop(struct run *run)
 	return sig;
 }
 
-/* v1 has no memory.oom.group: the kill file of the v2 tree beside it does the same, a moment later. False when nothing came. */
+/*
+ * Handles an event of a watched file. v1 has no memory.oom.group: hutch writes the kill file of the
+ * parallel v2 tree, a moment later. Returns false if there was no event.
+ */
 int run_event(struct run *run, u32 index)
 {
 	struct watch *w = &run->outer.watch[index];

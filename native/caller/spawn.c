@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One clone3 from the caller straight into hutch-init. The child shares the
- * caller's memory and the caller's thread waits (CLONE_VM, CLONE_VFORK) until
- * it has exec'd, so no page table is copied. It only makes system calls.
+ * Starts hutch-init by one clone3. The child shares the caller's memory, and the caller's thread
+ * waits until the exec (CLONE_VM, CLONE_VFORK). So no page table is copied. The child only makes
+ * system calls.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "../hutch.h"
 
-#define FIRST_FREE 3	/* behind the standard streams */
+#define FIRST_FREE 3	/* the first number after the standard streams */
 #define DIGITS 12
 
 struct child {
@@ -19,20 +19,20 @@ struct child {
 	struct numbers keep;
 	int init_fd, report_fd, program_fd;
 	int parent_fd;	/* the other end of report_fd */
-	int unmapped;	/* in a new user namespace: no id has a meaning yet */
+	int unmapped;	/* in a new user namespace: no id is mapped yet */
 	int first;	/* PID 1 of its namespace */
 	const struct terminal *terminal;
 	u32 session;
-	int err;	/* the child's word to the parent: same memory */
+	int err;	/* error of the child, written to shared memory */
 };
 
-/* Not where a standard stream goes: a server may have closed those. */
+/* Moves a descriptor away from the numbers of the standard streams, which a server may have closed. */
 static long lift(int fd)
 {
 	return fd < 0 || fd >= FIRST_FREE ? fd : sys(__NR_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FREE);
 }
 
-/* The caller never opened it, so a descriptor of ours got the number. */
+/* Returns true if the number belongs to a descriptor of hutch, because the caller never opened it. */
 static int is_own(const struct child *c, u32 number)
 {
 	return number == (u32)c->init_fd || number == (u32)c->report_fd || number == (u32)c->program_fd ||
@@ -40,9 +40,10 @@ static int is_own(const struct child *c, u32 number)
 }
 
 /*
- * The descriptor table is a copy. Only descriptors at the number of a stream are moved. A few free
- * descriptors are therefore enough (ulimit -n), and no number that a caller passes on is used.
- * close_range closes every other descriptor at the exec, including those that a library forgot.
+ * Puts the descriptors in place, in a copy of the descriptor table. Only descriptors at the numbers
+ * of the streams are moved. So few free descriptors are enough (ulimit -n), and no number passed on
+ * by the caller is overwritten. close_range marks every other descriptor of Node as close-on-exec,
+ * including those opened by libraries, except the kept ones.
  */
 static long place_descriptors(struct child *c)
 {
@@ -99,7 +100,7 @@ static void child_main(void *arg)
 		err = terminal_enter(c->terminal, c->session);
 	if (err >= 0 && c->unmapped)
 		err = raise_to_ambient();
-	/* PID 1 loses signals without a handler, except blocked ones: those wait until the command exists */
+	/* PID 1 loses every signal without a handler, except blocked signals: these wait until the command exists */
 	if (err >= 0 && c->first)
 		err = sys(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, NSIG_BYTES);
 	if (err >= 0)
@@ -194,7 +195,10 @@ static void tool_main(void *arg)
 	__builtin_unreachable();
 }
 
-/* Runs a program by its path to its end, with no environment and nothing open: its wait status, or -errno. */
+/*
+ * Runs a program by its path until it ends, without environment and open descriptors. Returns its
+ * wait status, or -errno.
+ */
 int run_tool(const char *const *argv)
 {
 	u8 stack[16384] __attribute__((aligned(16)));
@@ -208,7 +212,7 @@ int run_tool(const char *const *argv)
 
 	if (pid < 0)
 		return (int)pid;
-	/* no exit signal: nobody else in this process may reap it */
+	/* no exit signal, so no other code of this process can reap it */
 	do
 		got = sys(__NR_wait4, pid, &status, __WALL, NULL);
 	while (got == -EINTR);

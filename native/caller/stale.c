@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removes groups whose hutch was killed. A hutch holds a lock on a file of each group that it creates;
- * the kernel releases it when the hutch dies. A free lock means the same in every pid and time
- * namespace, so names are only for people. The file's mode is set to 0600 once the lock is held, so
- * that no other user can open it and hold the lock. A group without that mode has an unknown maker,
- * which is about to take the lock or is an older version. Such a group is removed only if its whole
- * tree is empty, and nothing in it is ever killed.
+ * Finds and removes groups whose hutch was killed. hutch holds a lock on a file of each group that
+ * it creates. The kernel releases the lock when hutch ends. A free lock means the same in every pid
+ * and time namespace, so the group's name is only for people.
+ * Only the group's owner can open the locked file: its mode becomes 0600 once the lock is held. So
+ * no other user can hold the lock. Without this mode, the state of the creator is unknown: about to
+ * take the lock, or an older version. Such a group is removed only if its whole tree is empty, and
+ * no process in it is killed.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -43,7 +44,10 @@ static long open_lock(int base, const char *group)
 	return fd;
 }
 
-/* Returns the descriptor that holds the lock of a new group, or -errno: then a clean-up treats the group as an older version's. */
+/*
+ * Returns the descriptor that holds the lock of a new group, or -errno. Without the lock, a
+ * clean-up treats the group like one of an older version.
+ */
 int lock_group(const char *path)
 {
 	long fd = open_lock(AT_FDCWD, path), err;
@@ -66,8 +70,9 @@ static int is_marked(int lock, struct statx *st)
 }
 
 /*
- * Returns the user whose hutch holds a group's lock, -1 if nobody does, or -EACCES if only another user may ask.
- * A lock is tried only once it was held, so that its maker gets it.
+ * Returns the user whose hutch holds a group's lock, or -1 if the lock is free. Returns -EACCES if
+ * only another user can check. A lock is tried only after it was held once, so its creator always
+ * gets it.
  */
 long group_holder(const char *path)
 {
@@ -94,7 +99,7 @@ static int take_number(const char **at, u64 *number)
 	return *at > first;
 }
 
-/* hutch-PID-START-PIDNS-SERIAL */
+/* Parses a name of the form hutch-PID-START-PIDNS-SERIAL. */
 int parse_group_name(const char *name, u64 *pid, u64 *space)
 {
 	static const char prefix[] = "hutch";
@@ -117,7 +122,10 @@ static int is_old(int group)
 	return sys(__NR_statx, group, "", K_AT_EMPTY_PATH, STATX_MTIME, &st) == 0 && now.tv_sec - st.stx_mtime.tv_sec > OLD_SECONDS;
 }
 
-/* kill(2) asks this process's own pid namespace, whatever /proc shows. A maker in another namespace is judged by the group's age. */
+/*
+ * Returns true if the group's creator has ended. kill(2) uses this process's own pid namespace,
+ * regardless of the mounted /proc. A creator in another namespace is judged by the group's age.
+ */
 static int is_gone(u64 pid, u64 space, u64 own_space, int group)
 {
 	return space == own_space ? sys(__NR_kill, pid, 0) == -ESRCH : is_old(group);
@@ -131,7 +139,7 @@ static int is_empty(int group)
 	       walk_groups_below(group, WALK_LOOK, 0) == 0;
 }
 
-/* Returns 1 if another try may remove it. */
+/* Removes a stale group. Returns 1 if another try may remove it. */
 static int remove_group(int base, const char *name, int group, enum walk mode, u64 until)
 {
 	long err;
@@ -169,7 +177,7 @@ static int sweep_group(int base, const char *name, u64 own_space, u64 until)
 	return again;
 }
 
-/* Removes what dead owners left right below a directory. Returns 1 if there is more to do, at `until` at the latest. */
+/* Removes the stale groups directly below a directory. Returns 1 if work remains, at `until` at the latest. */
 int sweep_directory(const char *directory, u64 own_space, u64 until)
 {
 	struct listing l;

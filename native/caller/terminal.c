@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions and terminals: see "Sessions and terminals" in docs/architecture.md. A job without a
- * terminal gets its own session. A job with the caller's terminal as a stream stays in the session, in
- * its own process group, which becomes the foreground group. hutch takes the terminal back when the
- * job stops or ends.
+ * Handles sessions and terminals; see "Sessions and terminals" in docs/architecture.md. A job
+ * without a terminal gets a new session. A job that has the caller's terminal as a stream stays in
+ * the session. It gets its own process group, which becomes the foreground group. hutch takes the
+ * terminal back when the job stops or ends.
  */
 #include <asm/ioctls.h>
 #include <linux/errno.h>
@@ -29,7 +29,7 @@ static int foreground_group(const struct terminal *t)
 	return sys(__NR_ioctl, t->fd, TIOCGPGRP, &group) == 0 ? group : 0;
 }
 
-/* A process in a background group may do this only while SIGTTOU is blocked. */
+/* Sets the foreground group. A process in a background group may do this only while SIGTTOU is blocked. */
 static void set_foreground_group(const struct terminal *t, int group)
 {
 	u64 one = SIGNAL_BIT(SIGTTOU), before;
@@ -39,7 +39,10 @@ static void set_foreground_group(const struct terminal *t, int group)
 	sys(__NR_rt_sigprocmask, K_SIG_SETMASK, &before, NULL, NSIG_BYTES);
 }
 
-/* Whether another hutch of the same pipeline has made this group for its job: its leader's parent is in hutch's group. */
+/*
+ * Returns true if another hutch of the same pipeline created this group for its job. The parent of
+ * such a group's leader is in hutch's group.
+ */
 static int is_of_pipeline(const struct terminal *t, int group)
 {
 	int parent = 0;
@@ -48,14 +51,14 @@ static int is_of_pipeline(const struct terminal *t, int group)
 	return group > 0 && read_process(group, &parent, &started) && parent > 0 && sys(__NR_getpgid, parent) == t->own_group;
 }
 
-/* Before the clone: which stream is the terminal, and what has to be restored at the end. */
+/* Runs before the clone: finds the stream that is the terminal, and saves the settings to restore at the end. */
 void terminal_open(struct terminal *t, enum session session, const int *streams)
 {
 	int group;
 
 	*t = (struct terminal){ .fd = -1, .stream = -1 };
 	for (int i = 0; i < 3; i++) {
-		/* other descriptors are closed or used again before the job ends */
+		/* other descriptors are closed or reused before the job ends */
 		t->flags[i] = session == SESSION_KEPT || streams[i] != i ? -1
 			      : (int)sys(__NR_fcntl, streams[i], F_GETFL);
 		if (t->stream < 0 && is_terminal_of_session(streams[i]))
@@ -69,12 +72,12 @@ void terminal_open(struct terminal *t, enum session session, const int *streams)
 	t->own_group = (int)sys(__NR_getpgid, 0);
 	group = foreground_group(t);
 	t->had = group == t->own_group || is_of_pipeline(t, group);
-	/* a job of a server, whose input is elsewhere, must not take ^C from the server */
+	/* a job of a server that reads its input elsewhere must not take ^C from the server */
 	t->given = group == t->own_group && (session == SESSION_OWN || (session == SESSION_OF_LIBRARY && t->stream == 0));
 	t->saved = session != SESSION_KEPT && sys(__NR_ioctl, t->fd, TCGETS, t->settings) == 0;
 }
 
-/* In the child, whose streams are in place. SIGTTOU stays blocked until the command begins. */
+/* Runs in the child, whose streams are in place. SIGTTOU stays blocked until the command begins. */
 long terminal_enter(const struct terminal *t, enum session session)
 {
 	u64 one = SIGNAL_BIT(SIGTTOU);
@@ -89,12 +92,15 @@ long terminal_enter(const struct terminal *t, enum session session)
 		return err;
 	sys(__NR_rt_sigprocmask, K_SIG_BLOCK, &one, NULL, NSIG_BYTES);
 	own = sys(__NR_getpid);
-	/* refused only by a terminal that was hung up */
+	/* fails only if the terminal was hung up */
 	sys(__NR_ioctl, t->stream, TIOCSPGRP, &(int){ (int)own });
 	return 0;
 }
 
-/* Whether the foreground group is the job's to give back: the job's own, one that it has made, or one that has ended. */
+/*
+ * Returns true if hutch may take the foreground back: from the job's group, a group that the job
+ * created, or an ended group.
+ */
 static int may_take(const struct terminal *t, int job, int group)
 {
 	if (!t->had || group == t->own_group)
@@ -114,11 +120,11 @@ static int is_equal(const u8 *one, const u8 *other, size_t length)
 	return length == 0;
 }
 
-/* The job has ended, and with it what it did to its caller's streams. Returns true if the job was in the foreground. */
+/* Restores the caller's streams after the job's end. Returns true if the job was in the foreground. */
 int terminal_restore(struct terminal *t, enum session session, int job)
 {
 	int now, group;
-	/* Node sets O_NONBLOCK itself, when it pleases; hutch's own commands have no such streams */
+	/* Node sets O_NONBLOCK at any time; the streams of hutch's own commands are not shared with Node */
 	int which = session == SESSION_OF_LIBRARY ? O_APPEND : RESTORED;
 
 	for (int i = 0; i < 3; i++) {
@@ -147,9 +153,9 @@ int terminal_restore(struct terminal *t, enum session session, int job)
 }
 
 /*
- * Stops this process as its shell expects. If the terminal stopped the job, stops hutch's whole group,
- * which the terminal would have stopped without hutch. Returns when continued, or at once in a group
- * without a shell that could continue it. A deadline continues it.
+ * Stops this process as its shell expects. If the terminal stopped the job, stops hutch's whole
+ * group: without hutch, the group would have been stopped, too. Returns when hutch is continued, or
+ * at once if the group has no shell to continue it. A deadline also continues it.
  */
 static void stop_self(int sig, int whole_group, u64 deadline)
 {
@@ -175,9 +181,9 @@ static void stop_self(int sig, int whole_group, u64 deadline)
 }
 
 /*
- * The job was stopped by `sig`; `typed` says that the terminal sent it. It goes
- * on when this returns. A job that wants a terminal that hutch has (the
- * user brought hutch to the foreground) gets it.
+ * Handles the stop of the job by `sig`; `typed`: the terminal sent the signal. The job continues
+ * when this function returns. A job that wants hutch's terminal gets it if the user brought hutch
+ * to the foreground.
  */
 void run_stopped(struct run *run, int sig, int typed)
 {
@@ -215,9 +221,8 @@ static int is_there(int pidfd)
 }
 
 /*
- * A signal of the terminal, to all of a job's process group. PID 1 of a pid
- * namespace passes it on inside; a plain signal to it would be meant for the
- * command alone.
+ * Sends a terminal's signal to the job's whole process group. PID 1 of a pid namespace forwards it
+ * inside; a plain signal to PID 1 is forwarded only to the command.
  */
 void signal_job_group(int pidfd, int group, int reaps, int sig)
 {
@@ -230,9 +235,8 @@ void signal_job_group(int pidfd, int group, int reaps, int sig)
 }
 
 /*
- * ^Z where the job has no terminal to be stopped by: it stops with hutch and
- * goes on with it. By SIGSTOP, since the kernel does not stop a session
- * without a shell by SIGTSTP.
+ * Stops a job that has no terminal together with hutch on ^Z, and continues it with hutch. Uses
+ * SIGSTOP, because the kernel ignores SIGTSTP in a session without a shell.
  */
 void stop_with_job(int pidfd, int group)
 {

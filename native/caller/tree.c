@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walks the groups below a group, to any depth, with two descriptors: down by
- * openat, up by "..". Each level keeps only where its directory is read next.
+ * Walks the groups below a group, to any depth, with two descriptors: down by openat, up by "..".
+ * Each level stores only its read position in the directory.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -15,13 +15,13 @@ int open_group_in(int base, const char *name)
 {
 	long fd = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	/* a job may have closed a group of its own to us */
+	/* a job may have removed hutch's permission on a group of its own */
 	if (fd == -EACCES && sys(__NR_fchmodat, base, name, 0700) == 0)
 		fd = sys(__NR_openat, base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return (int)fd;
 }
 
-/* Returns 1 if an entry of this type stands at `from` or behind it. */
+/* Finds the next entry of a type. Returns 1 if such an entry exists at or after `from`. */
 int next_entry(int directory, long long from, enum entry_type type, struct listed_entry *c)
 {
 	struct listing l;
@@ -54,8 +54,8 @@ static int write_in(int group, const char *file, const char *text)
 }
 
 /*
- * v1 and kernels before 5.14 kill each process that is listed; a frozen process of v1 cannot die.
- * Returns 1 if the processes of all groups below are killed as well.
+ * Kills the processes of a group. v1 and kernels before 5.14 kill each listed process; a frozen
+ * process of v1 cannot die. Returns 1 if the kill covers all groups below.
  */
 int kill_group(int group)
 {
@@ -75,7 +75,7 @@ static int has_processes(int group)
 	return signal_listed_in(group, "cgroup.procs", 0, 0, &count) != 0 || count > 0;
 }
 
-/* Enters a group. Returns -EBUSY if the walk only looks and a process is there. */
+/* Enters a group. Returns -EBUSY if the walk only checks and the group has a process. */
 static int visit(int group, enum walk mode)
 {
 	if (mode == WALK_LOOK)
@@ -86,9 +86,9 @@ static int visit(int group, enum walk mode)
 }
 
 /*
- * Walks what is below `top`, once, and stops at `until` (0: never).
- * Returns 0 when nothing is left (WALK_LOOK: when no process was found),
- * -EBUSY when another pass may help, or the errno that none will change.
+ * Walks once over the groups below `top`, and stops at `until` (0: never). Returns 0 when none are
+ * left or, for WALK_LOOK, when no process was found. Returns -EBUSY if another pass may help,
+ * otherwise a permanent error.
  */
 int walk_groups_below(int top, enum walk mode, u64 until)
 {
@@ -149,7 +149,7 @@ int walk_groups_below(int top, enum walk mode, u64 until)
 	return result;
 }
 
-/* Does not wait: a dying process still holds its group, so the caller tries again. */
+/* Clears the groups below a path. Does not wait: a dying process still holds its group, so the caller tries again. */
 void clear_below(const char *path)
 {
 	int fd = open_group_in(AT_FDCWD, path);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cgroup v1's event notification: an eventfd registered for one file of a group (cgroup-v1/memory.rst, sections 9 to 11). */
+/*
+ * Creates cgroup v1 event notifications: an eventfd registered for one file of a group
+ * (cgroup-v1/memory.rst, sections 9 to 11).
+ */
 #include <linux/errno.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
@@ -49,7 +52,10 @@ static int register_event(const char *group, long event, long target, const char
 	return write_text(path, line);
 }
 
-/* The eventfd, non-blocking and close-on-exec, or -errno. `argument` is what the file wants: a threshold, a level, or nothing. */
+/*
+ * Returns the eventfd, non-blocking and close-on-exec, or -errno. `argument` depends on the file: a
+ * threshold, a level, or empty.
+ */
 int legacy_eventfd(const char *group, const char *file, const char *argument)
 {
 	char path[4096];

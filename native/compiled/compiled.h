@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A compiled file: an executable that holds its own container. What hutch
- * compile writes behind build/hutch-compiled; src/compile/file-format.ts is this
- * file's twin, and a test holds the two together.
+ * Declares the format of a compiled file: an executable that contains its own container. hutch
+ * compile appends the data to build/hutch-compiled. src/compile/file-format.ts is this file's twin;
+ * a test compares the two.
  *
  *   file   = the executable, zeros up to a multiple of 8, program, notes, footer
- *   notes  = numbers refusal keys, strings refusals, strings words, numbers rows of the end, numbers rows of what held it up, strings facts,
- *            string explained
+ *   notes  = numbers refusal keys, strings refusals, strings words, numbers rows for the end,
+ *            numbers rows for a delay, strings facts, string explained
  *   footer = u32 magic, u32 version, u32 flags, u32 program length, u32 notes length, u32 file length,
  *            u32 checksum of all before it, u32 magic again
  *
- * Lengths and the rest as wire/program.h has them. The program's group is called
- * GROUP_PLACEHOLDER: each start puts its own name there.
+ * Lengths and fields are encoded as in wire/program.h. The program's group is called
+ * GROUP_PLACEHOLDER: each start replaces it by its own name.
  */
 #ifndef HUTCH_COMPILED_H
 #define HUTCH_COMPILED_H
@@ -23,8 +23,8 @@
 #define FOOTER_LENGTH 32
 #define GROUP_PLACEHOLDER "hutch-0-0-0-0"
 /*
- * Stands in paths for the group that the caller is in, with the controller
- * behind it, nothing for the v2 tree. As a value: what that group's file has.
+ * In paths, this stands for the caller's own group, followed by the controller, or by nothing for
+ * the v2 tree. As a value, it stands for the value of that group's file.
  */
 #define OWN_PLACEHOLDER "hutch-own-"
 #define LEAF_NAME "hutch-leaf"
@@ -32,14 +32,15 @@
 #define CHECKSUM_FACTOR 16777619u
 
 /*
- * Arguments go to the command. No verdict. The command gets the caller's environment, overridden by
- * exec's values. It ends, with the command, when its caller ends.
+ * PASS_ARGUMENTS: the command gets the arguments. QUIET: no verdict is printed. PASS_ENVIRONMENT:
+ * the command gets the caller's environment, overridden by the values of exec. DIE_WITH_PARENT: the
+ * file and its command end with the caller.
  */
 enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WITH_PARENT = 8 };
 
 /*
- * Texts for the end, in this order. \1 and \2 are inserted values, \3 is how the program ended, \4 and
- * \5 are further values.
+ * Texts for the end, in this order. Here \1 stands for the first inserted text, and \2 for the
+ * second. Likewise, \3 stands for the end of the program, and \4 and \5 for two more.
  */
 #define WORDS(X) \
 	X(NAME) X(STOPPED) X(KILLED) X(HELD_MEMORY_HIGH) X(HELD_MEMORY_MAX) X(HELD_CPU_MAX) X(HELD_CPUSET_CPUS) X(HELD_IO_MAX) \
@@ -56,7 +57,10 @@ enum word {
 	WORD_COUNT
 };
 
-/* Why it ended, as src/verdict/cause.ts numbers it, and the figures that decide, as src/verdict/decide.ts does; a test compares. */
+/*
+ * Kinds of causes, numbered as in src/verdict/cause.ts, and the figures of the decision, as in
+ * src/verdict/decide.ts. A test compares both.
+ */
 #define KINDS(X) \
 	X(EXITED) X(OOM) X(FORK_REFUSED) X(TIMEOUT) X(CPU_TIME) X(THROTTLED) X(SLOWED) X(SPACE) X(DESCRIPTORS) X(ULIMIT) X(OUTPUT) \
 	X(SIGNAL) X(FILTER) X(EXEC_FAILED) X(NOT_INSIDE) X(ABORTED) X(INTERRUPTED) X(OOMD) X(HOST_OOM) X(UNKNOWN) \
@@ -88,7 +92,10 @@ enum figure {
 	FIGURE_COUNT
 };
 
-/* The keys of a refusal: step * 2 and the section, part, errno, which text. Part and errno 0 stand for all that are not listed. */
+/*
+ * Keys of a refused step: step * 2 + section, part, errno, text number. Part and errno 0 stand for
+ * all unlisted ones.
+ */
 #define REFUSAL_KEYS 4
 #define INNER_SECTION 1
 
@@ -128,10 +135,10 @@ const char *signal_name(int number, char *room);
 int open_compiled(const u8 *bytes, u64 size, struct compiled *out);
 const char *nth_string(const struct strings *strings, u32 n);
 
-/* instantiate.c: the program with what only the start knows */
+/* instantiate.c: completes the program with facts known only at the start */
 struct call {
 	const char *group;
-	char **arguments;	/* to be passed on, up to NULL */
+	char **arguments;	/* to pass on, ended by NULL */
 	char **environment;
 	u32 flags;
 };
@@ -141,12 +148,12 @@ long fill_program(const u8 *program, u64 size, const struct call *call, u8 *out,
 /* facts.c */
 int check_facts(const struct strings *facts, const char *file);
 
-/* own-group.c: what a program's placeholders stand for at this start */
+/* own-group.c: replaces the program's placeholders at this start */
 #define MAX_PLACES 16
 struct place {
 	char controller[32];	/* empty for the v2 tree */
 	const char *mount;
-	char path[4096];	/* of the caller's group, relative to the mount: empty, or its parts with / between */
+	char path[4096];	/* path of the caller's group relative to the mount: empty, or parts separated by / */
 };
 extern struct place places[MAX_PLACES];
 extern u32 place_count;
@@ -156,17 +163,17 @@ const char *own_group(const char *part, size_t length);
 const char *own_value(const char *file, const char *value);
 u64 own_group_room(u64 program_length);
 
-/* find-groups.c: the groups that the caller is in */
+/* find-groups.c: the groups of the caller */
 int find_places(struct text *why);
 int read_outer_limits(const struct place *place);
 void join(struct text *t, const struct place *place, const char *file);
 const char *read_in(const struct place *place, const char *file, char *buffer, size_t size);
 
-/* place-groups.c: below which of them this start's groups go */
+/* place-groups.c: the groups below which this start creates its groups */
 int go_up(char *path);
 int place_groups(const struct strings *facts, const char *file);
 
-/* outer-limits.c: limits of groups that the caller is in and the job is not */
+/* outer-limits.c: limits of the caller's groups that do not apply to the job */
 struct limit_line {
 	const char *file;
 	char value[1024];
@@ -184,7 +191,7 @@ void warn_of_outer_limits(void);
 int own_group_name(char *name, size_t size);
 int sweep_beside(const struct outer *o, const char *own, u64 until);
 
-/* job-log.c: whose memory limit the kernel's log names for the last kill in the job's group, and whether it tells of a refused fork */
+/* job-log.c: kernel log of the job's group: the memory limit of the last kill, and refused forks */
 enum kill_level { LEVEL_UNKNOWN, LEVEL_OWN, LEVEL_BELOW, LEVEL_ABOVE, LEVEL_HOST };
 struct logged_kill {
 	enum kill_level level;
@@ -209,17 +216,17 @@ struct decision decide_kind(const struct numbers *rows, const u64 *figures);
 struct story {
 	const struct compiled *compiled;
 	const struct run *run;
-	const char *group;	/* name of its groups */
-	const u8 *program;	/* as it was run */
+	const char *group;	/* name of this start's groups */
+	const u8 *program;	/* the program of this start */
 	u64 program_size;
-	u32 sent;	/* bit n: signal n came from outside */
+	u32 sent;	/* bit n: another process sent signal n */
 	int timed_out, oom_noticed;
 	u64 ran_ms;
-	struct report refused;	/* kind 0: nothing was */
-	struct program_look found;	/* the program that could not be executed; kind 0: not looked at */
+	struct report refused;	/* kind 0: nothing was refused */
+	struct program_look found;	/* the program that could not be executed; kind 0: not inspected */
 };
 
-/* fork-level.c: whose pids.max refused forks */
+/* fork-level.c: the group whose pids.max refused forks */
 struct task_limit {
 	u64 max, peak;
 	int has_max, has_peak;
@@ -227,10 +234,10 @@ struct task_limit {
 enum fork_level { FORKS_OWN, FORKS_ABOVE, FORKS_UNKNOWN };
 struct refused_forks {
 	u64 count;
-	int at_least;	/* the kernel tells of the first alone */
+	int at_least;	/* the kernel logs only the first refused fork */
 	enum fork_level level;
 	u64 max;
-	struct text group;	/* fit for a terminal */
+	struct text group;	/* safe for a terminal */
 };
 struct counts;
 size_t parent_length(const char *path, size_t length);
@@ -240,14 +247,14 @@ void find_refused_forks(const struct counts *c, const char *group, int failed, s
 /* counts.c: figures of the job's groups at its end */
 struct counts {
 	u64 oom_kills, own_ooms, denied, peak, hits, max_events;
-	int counted;	/* kills were */
+	int counted;	/* kills were counted */
 	u64 limit;	/* of memory, at the end; 0 without one */
 	int limit_read;
 	const char *memory_group;	/* the job's own, up to memory_length; NULL without one */
 	size_t memory_length;
 	u64 periods, throttled, slowed, memory_stall, io_stall, cpu_stall, cpu_usec, refaults;
-	struct task_limit tasks;	/* of the job's own group */
-	const char *pids_group;		/* its directory, up to pids_length, where refused forks are counted; NULL without one */
+	struct task_limit tasks;	/* limit of the job's own group */
+	const char *pids_group;		/* directory in which refused forks are counted, up to pids_length, or NULL */
 	size_t pids_length;
 };
 struct counts count_figures(const struct story *s);

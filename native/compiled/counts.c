@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the figures that the steps behind the spawn collected, for the verdict. */
+/* Reads the figures that the steps after the spawn collected, for the verdict. */
 #include "compiled.h"
 
 
-/* The number behind `key` at the start of a line. */
+/* Returns the number after `key` at the start of a line. */
 u64 flat_value(const char *text, const char *key)
 {
 	for (const char *at = text; *at; at++) {
@@ -61,7 +61,7 @@ static void count_file(struct counts *c, const char *path, const char *text, con
 		c->refaults = flat_value(text, "workingset_refault_file") + flat_value(text, "workingset_refault_anon");
 	if (same(file, "memory.events.local"))
 		c->own_ooms = flat_value(text, "oom"), c->slowed = flat_value(text, "high");
-	/* the v2 tree beside v1 has one without periods */
+	/* the cpu.stat of a v2 tree beside v1 has no periods */
 	if (same(file, "cpu.stat") && flat_value(text, "nr_periods"))
 		c->periods = flat_value(text, "nr_periods"), c->throttled = flat_value(text, "nr_throttled");
 	if (same(file, "cpu.stat") && flat_value(text, "usage_usec"))
@@ -95,7 +95,7 @@ static int names_group(const char *path, const char *group)
 	return 0;
 }
 
-/* The path of a readFile behind the spawn and in this start's group; NULL for any other step. */
+/* Returns the path of a readFile after the spawn in this start's group, or NULL for any other step. */
 static const char *figure_path(struct cursor ops, u32 step, const char *group)
 {
 	struct cursor payload;
@@ -114,7 +114,7 @@ static const char *figure_path(struct cursor ops, u32 step, const char *group)
 	return names_group(path, group) ? path : NULL;
 }
 
-/* The number that the program writes to a file of its group; 0 without one. */
+/* Returns the number that the program writes to a file of its group, or 0. */
 static u64 written_limit(struct cursor ops, const char *group, const char *file)
 {
 	struct cursor payload;
@@ -156,7 +156,7 @@ struct counts count_figures(const struct story *s)
 		}
 		at += ((u32)length + 3) & ~3u;
 	}
-	/* limits that somebody has changed are read at the end of a failed job */
+	/* a limit may have been changed meanwhile, so it is read at the end of a failed job */
 	if (!c.limit_read && !(c.limit = written_limit(ops, s->group, "/memory.max")))
 		c.limit = written_limit(ops, s->group, "/memory.limit_in_bytes");
 	if (!c.tasks.has_max && (c.tasks.max = written_limit(ops, s->group, "/pids.max")))

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks a decision list that src/verdict/decide.ts has encoded: of each row the kind, the limit that held it, how many conditions, and those. */
+/*
+ * Walks a decision list encoded by src/verdict/decide.ts. A row consists of the kind, the number of
+ * conditions, and the conditions. Pure.
+ */
 #include "compiled.h"
 
 enum comparison { AT_LEAST, EQUAL, DIFFERENT };
@@ -13,7 +16,7 @@ static int holds(const u32 *condition, const u64 *figures)
 	return condition[1] == EQUAL ? found == condition[2] : found != condition[2];
 }
 
-/* Kind and limit of the first row whose conditions all hold. */
+/* Returns the kind of the first row whose conditions are all true. */
 struct decision decide_kind(const struct numbers *rows, const u64 *figures)
 {
 	u32 at = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a program was planned by, looked at again where it starts. */
+/* Checks the facts that a program was planned with, on the machine where it starts. */
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/magic.h>
@@ -35,7 +35,7 @@ static int check_id(const char *expected, long id, struct text *found)
 	return same(found->bytes, expected);
 }
 
-/* "5.12" and anything newer. */
+/* Accepts this version, such as "5.12", and newer ones. */
 static int check_kernel(const char *expected, struct text *found)
 {
 	struct new_utsname name;
@@ -54,7 +54,7 @@ static int check_kernel(const char *expected, struct text *found)
 	return parse_number(&at) >= parse_number(&expected);
 }
 
-/* All of those; more do no harm. */
+/* Requires all of these capabilities; more are allowed. */
 static int check_capabilities(const char *expected, struct text *found)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -96,11 +96,11 @@ static int check_fact(const char *kind, const char *expected, struct text *found
 		return check_tree(expected, CGROUP2_SUPER_MAGIC, found);
 	if (same(kind, "cgroup"))
 		return check_tree(expected, CGROUP_SUPER_MAGIC, found);
-	/* for place-groups.c */
+	/* handled by place-groups.c */
 	return same(kind, "enable") || same(kind, "account") || same(kind, "share") || same(kind, "cpu.max") || starts(kind, OWN_PLACEHOLDER);
 }
 
-/* 0 if all facts hold; otherwise reports the first that does not. */
+/* Checks all facts. Returns 0 if all hold, otherwise prints the first that does not. */
 int check_facts(const struct strings *facts, const char *file)
 {
 	const char *kind = facts->first;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the groups that the caller is in, from /proc/self/cgroup and /proc/self/mountinfo, as src/host/hierarchy.ts does. */
+/* Finds the groups of the caller from /proc/self/cgroup and /proc/self/mountinfo, as src/host/hierarchy.ts does. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
@@ -9,7 +9,7 @@
 #define MAX_DEPTH 64
 #define UP "/.."
 
-/* What of the hierarchy is mounted: its path, from the cgroup namespace's root. */
+/* The root of each mount: its path in the hierarchy, relative to the cgroup namespace's root. */
 static char roots[MAX_PLACES][sizeof places->path];
 
 void join(struct text *t, const struct place *place, const char *file)
@@ -22,7 +22,7 @@ void join(struct text *t, const struct place *place, const char *file)
 	add(t, file);
 }
 
-/* Returns the text of a file of that group, "" if the file cannot be read. */
+/* Returns the text of a group's file, or "" if the file cannot be read. */
 const char *read_in(const struct place *place, const char *file, char *buffer, size_t size)
 {
 	struct text t;
@@ -76,7 +76,7 @@ static int read_membership(struct place *place, const char *text)
 	return -ENOENT;
 }
 
-/* Ends the field at *at, in which spaces and such stand as octal, and returns it. */
+/* Ends the field at *at and returns it, with octal escapes of spaces and similar decoded. */
 static char *take_field(char **at)
 {
 	char *field = *at, *to = field, *from = field;
@@ -93,7 +93,7 @@ static char *take_field(char **at)
 	return field;
 }
 
-/* The last mount on a directory hides those before. */
+/* Reads a line of mountinfo. The last mount on a directory hides the earlier ones. */
 static void read_mount(char *line)
 {
 	const char *root, *mount;
@@ -126,7 +126,7 @@ static long read_mounts(void)
 			read_mount(buffer + start);
 			start = at + 1;
 		}
-		/* ignore a longer line, which belongs to another file system */
+		/* a longer line belongs to another file system */
 		if (start == 0 && have == sizeof buffer)
 			start = have;
 		for (size_t at = start; at < have; at++)
@@ -138,8 +138,8 @@ static long read_mounts(void)
 }
 
 /*
- * The mount begins `depth` levels above the cgroup namespace, without the names in between: find the
- * group that lists this process.
+ * Searches for the caller's group if the mount begins `depth` levels above the cgroup namespace.
+ * The levels in between are unknown, so the right group is the one that lists this process.
  */
 static int search(struct text *at, u32 depth, const char *tail, long pid)
 {
@@ -208,7 +208,7 @@ static void make_relative(struct place *place, const char *root)
 	set_path(place, path);
 }
 
-/* Returns 0, or -errno with what could not be found. */
+/* Finds all groups. Returns 0, or -errno with the missing group in `why`. */
 int find_places(struct text *why)
 {
 	static char text[65536];
@@ -237,14 +237,14 @@ int find_places(struct text *why)
 	return 0;
 }
 
-/* Files that hold for a whole tree of groups, of whichever controller. */
+/* Returns true for files that limit a whole tree of groups, of any controller. */
 static int is_limit_file(const char *name)
 {
 	return !starts(name, "cgroup.") &&
 	       (ends(name, ".max") || ends(name, ".high") || same(name, "cpuset.cpus") || same(name, "cpuset.mems"));
 }
 
-/* Notes the limits of a v2 group. Returns -errno if that is not possible. */
+/* Collects the limits of a v2 group. Returns -errno on failure. */
 int read_outer_limits(const struct place *place)
 {
 	struct listed_entry file = { .after = 0 };

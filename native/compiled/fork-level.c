@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose pids.max refused forks of the job, by the rules of src/verdict/attribute.ts. Asked after the end, and groups above are read only if a fork may have been refused. */
+/*
+ * Finds the group whose pids.max refused forks of the job, by the rules of
+ * src/verdict/attribute.ts. Runs after the end. Ancestor groups are read only if a fork may have
+ * been refused.
+ */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
 #include "compiled.h"
 
-/* Room for the path of a file in a group. */
+/* Maximum length of the path of a group's file. */
 #define LONGEST_PATH 4352
 
 /* Reads a file of the group `directory`. Returns 0 if it cannot be read. */
@@ -35,7 +39,7 @@ size_t parent_length(const char *path, size_t length)
 	return length ? length - 1 : 0;
 }
 
-/* Returns 0 where there is no such file: at the root of the tree. */
+/* Reads a group's task limit. Returns 0 if the file does not exist: at the root of the tree. */
 static int read_task_limit(const char *directory, size_t length, struct task_limit *out)
 {
 	char text[64];
@@ -65,7 +69,7 @@ static int may_have_refused(const struct task_limit *limit)
 	return limit->has_max && (!limit->has_peak || limit->peak >= limit->max);
 }
 
-/* Linux 6.11 and later, on v2: refused forks are counted where the limit is. */
+/* Returns true on v2 since Linux 6.11, where the group with the limit counts the refused forks. */
 static int counts_by_level(const struct counts *c)
 {
 	char text[256];
@@ -73,12 +77,15 @@ static int counts_by_level(const struct counts *c)
 	return read_file_of(c->pids_group, parent_length(c->pids_group, c->pids_length), "pids.events.local", text, sizeof text);
 }
 
-/* v1, and v2 before Linux 6.11: the group that wanted to fork counts, whichever level refused. */
+/*
+ * Finds the group on v1, and on v2 before Linux 6.11: the group that tried to fork counts, at
+ * whichever level the limit is.
+ */
 static void find_by_peaks(const struct counts *c, struct refused_forks *out)
 {
 	int possible = may_have_refused(&c->tasks), known = possible && c->tasks.has_peak;
 
-	/* the nearest whose peak is known to have been there; without one, the only one that can have been */
+	/* the nearest group whose peak reached its limit, or the only possible group if no peak is known */
 	for (size_t at = parent_length(c->pids_group, c->pids_length); at && !known; at = parent_length(c->pids_group, at)) {
 		struct task_limit limit;
 
@@ -95,7 +102,10 @@ static void find_by_peaks(const struct counts *c, struct refused_forks *out)
 		out->level = FORKS_UNKNOWN;
 }
 
-/* From Linux 6.11 on, on v2: the group whose limit it is counts, whoever below asked. That this job did, the kernel's log tells. */
+/*
+ * Finds the group on v2 since Linux 6.11: the group with the limit counts forks of all descendants.
+ * Only the kernel log shows that a fork of this job was refused.
+ */
 static void find_by_log(const struct counts *c, const char *group, struct refused_forks *out)
 {
 	int refusing = 0;
@@ -119,7 +129,7 @@ static void find_by_log(const struct counts *c, const char *group, struct refuse
 	out->at_least = 1;
 }
 
-/* out->count 0: no fork of the job was refused, as far as can be known. */
+/* Finds refused forks. out->count 0: no refused fork of the job is known. */
 void find_refused_forks(const struct counts *c, const char *group, int failed, struct refused_forks *out)
 {
 	*out = (struct refused_forks){ .count = c->denied, .level = FORKS_OWN };

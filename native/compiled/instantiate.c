@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stored program becomes that of this start: the group gets its own name,
- * the command its arguments and environment. Fields are copied one by one, by
- * the descriptions in program.h.
+ * Turns the stored program into this start's program: the group gets its own name, the command its
+ * arguments and environment. Fields are copied one by one, by their descriptions in wire/program.h.
  */
 #include <linux/errno.h>
 
@@ -30,7 +29,7 @@ static void put_u32(struct out *o, u32 value)
 	put_bytes(o, &value, 4);
 }
 
-/* Where a length goes that is known later. */
+/* Reserves the place of a length that is known later. */
 static u8 *put_later(struct out *o)
 {
 	u8 *at = o->at;
@@ -51,7 +50,10 @@ static void pad(struct out *o, const u8 *start)
 		put_bytes(o, "", 1);
 }
 
-/* A placeholder is a whole part of a path, so that nothing else is taken for it. */
+/*
+ * Copies a path and replaces placeholders. A placeholder is a whole part of a path, so no other
+ * text is mistaken for it.
+ */
 static void put_path(struct out *o, const char *s, const char *group)
 {
 	const char *part = s;
@@ -70,7 +72,7 @@ static void put_path(struct out *o, const char *s, const char *group)
 			put_bytes(o, part, (u64)(end - part));
 		if (!*end)
 			break;
-		/* the root of a hierarchy has no name */
+		/* the root of a hierarchy has an empty name */
 		if (!own || *own)
 			put_bytes(o, "/", 1);
 		part = end + 1;
@@ -95,7 +97,7 @@ static void copy_numbers(struct out *o, struct cursor *c)
 	put_bytes(o, numbers.first, (u64)numbers.count * 4);
 }
 
-/* A file's value, or the one that the caller's group gives it. `path` is the file's, as it was filled in. */
+/* Copies a file's value, or the value from the caller's group. `path` is the file's path with placeholders replaced. */
 static void copy_value(struct out *o, struct cursor *c, const char *path, const char *group)
 {
 	const char *value = take_string(c), *own;
@@ -111,7 +113,7 @@ static void copy_value(struct out *o, struct cursor *c, const char *path, const 
 		note_written(file_name(path), (const char *)start);
 }
 
-/* Puts the limits that the job would leave behind before the spawn, as writes to its own group. */
+/* Adds the outer limits that the job would escape, as writes to its own group before the spawn. */
 static void put_outer_limits(struct out *o, struct cursor spawn, const struct call *call)
 {
 	struct limit_line line;
@@ -136,7 +138,7 @@ static void put_outer_limits(struct out *o, struct cursor spawn, const struct ca
 	}
 }
 
-/* The strings of the program, then those of the call. */
+/* Copies the program's strings and appends those of the call. */
 static void copy_strings(struct out *o, const struct strings *from, char **more, const char *group)
 {
 	const char *s = from->first;
@@ -152,7 +154,7 @@ static void copy_strings(struct out *o, const struct strings *from, char **more,
 	pad(o, start);
 }
 
-/* The value behind `name=` in one of the strings, or NULL. */
+/* Returns the value after `name=` in one of the strings, or NULL. */
 static const char *value_of(const struct strings *from, const char *entry)
 {
 	const char *s = from->first;
@@ -172,8 +174,8 @@ static const char *value_of(const struct strings *from, const char *entry)
 }
 
 /*
- * argv, env, path, reap: what exec sets goes over the environment of the call.
- * Without a PATH of its own the call's holds, then the usual one, in `path`.
+ * Fills argv, env, path and reap. The values of exec override the caller's environment. If exec has
+ * no PATH, `path` comes from the caller, and otherwise is the default.
  */
 static void fill_exec(struct out *o, struct cursor *c, const struct call *call)
 {
@@ -225,7 +227,7 @@ static const char *fields_of(int code)
 	return NULL;
 }
 
-/* `fields` is "name:type name:type". */
+/* Copies fields; `fields` is "name:type name:type". */
 static int copy_fields(struct out *o, int code, struct cursor *c, const struct call *call)
 {
 	int names_group = code < FIRST_INNER_OP || code == OP_joinGroup || code == OP_attachGroups;
@@ -284,7 +286,7 @@ static int copy_section(struct out *o, struct cursor *section, const struct call
 	return err;
 }
 
-/* Room that is enough: every part of a path could be a placeholder, which is shorter than what it becomes. */
+/* Returns a sufficient size: every part of a path could be a placeholder, which is shorter than its replacement. */
 u64 filled_size(const struct compiled *c, const struct call *call)
 {
 	u64 size = (u64)c->program_length * 8 + 65536 + own_group_room(c->program_length) + limit_lines_room();
@@ -296,7 +298,7 @@ u64 filled_size(const struct compiled *c, const struct call *call)
 	return size;
 }
 
-/* The length of what is now in `out`, or -errno. `out` is aligned as a program must be. */
+/* Writes this start's program to `out` and returns its length, or -errno. `out` must be aligned like a program. */
 long fill_program(const u8 *program, u64 size, const struct call *call, u8 *out, u64 room)
 {
 	struct out o = { out, out + room, 0 };

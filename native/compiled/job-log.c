@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel's log says of the job's group: whose memory limit killed in it, whether a fork was refused. Read after the end, and only if counts leave that open. */
+/*
+ * Reads the kernel log about the job's group: the memory limit that killed in it, and refused
+ * forks. Runs after the end, and only if the counts leave this open.
+ */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
@@ -8,7 +11,10 @@
 #define LONGEST_RECORD 8192
 #define MOST_RECORDS 1000000
 
-/* The value behind `key`, which has to stand there once: who names a process or a group can write such words, too. */
+/*
+ * Returns the value after `key`, which must occur exactly once: names of processes and groups can
+ * contain the same text.
+ */
 static const char *only(const char *text, const char *key)
 {
 	const char *found = NULL;
@@ -31,7 +37,7 @@ static size_t length_until(const char *at, const char *key)
 	return length;
 }
 
-/* How long the path is up to the end of the part that is `name`; 0 without such a part. */
+/* Returns the length of the path up to the end of the part `name`, or 0 without such a part. */
 size_t depth_of(const char *path, size_t length, const char *name)
 {
 	size_t part = text_length(name);
@@ -52,15 +58,15 @@ static u32 count_levels(const char *path, size_t length)
 }
 
 /*
- * `6,339,514,-;oom-kill:constraint=…,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`, or global_oom instead of oom_memcg.
- * Paths may count from above this cgroup namespace, so levels are counted upwards from the job's group.
+ * Parses `6,339,514,-;oom-kill:constraint=…,oom_memcg=PATH,task_memcg=PATH,task=NAME,pid=1,uid=0`,
+ * or global_oom instead of oom_memcg.
  */
 void take_kill(const char *record, const char *group, struct logged_kill *out)
 {
 	const char *text = record, *limit, *task;
 	size_t limit_length, depth;
 
-	/* facility 0 is the kernel's own: processes cannot write under it */
+	/* facility 0 is the kernel's: processes cannot write records with it */
 	if (parse_number(&text) >> 3)
 		return;
 	while (*text && *text != ';' && *text != '\n')
@@ -80,7 +86,10 @@ void take_kill(const char *record, const char *group, struct logged_kill *out)
 		add_quoted(&out->below, limit, limit_length);
 }
 
-/* `6,340,515,-;cgroup: fork rejected by pids controller in PATH`: the first refused fork of each group. */
+/*
+ * Parses `6,340,515,-;cgroup: fork rejected by pids controller in PATH`, logged for the first
+ * refused fork of each group.
+ */
 int tells_refused_fork(const char *record, const char *group)
 {
 	static const char words[] = ";cgroup: fork rejected by pids controller in /";
@@ -96,7 +105,7 @@ int tells_refused_fork(const char *record, const char *group)
 	return depth_of(text, length_until(text, "\n"), group) != 0;
 }
 
-/* Hands the kernel's log on record by record, the oldest first; of one that cannot be read, nothing. */
+/* Passes the kernel log to `take` record by record, the oldest first. If the log cannot be read, passes nothing. */
 static void read_log(const char *group, void (*take)(const char *record, const char *group, void *found), void *found)
 {
 	static char record[LONGEST_RECORD + 1];
@@ -107,7 +116,7 @@ static void read_log(const char *group, void (*take)(const char *record, const c
 	for (int i = 0; i < MOST_RECORDS; i++) {
 		long got = sys(__NR_read, fd, record, LONGEST_RECORD);
 
-		/* overwritten meanwhile: the next read has the oldest that is there */
+		/* the record was overwritten meanwhile: the next read returns the oldest existing one */
 		if (got == -EPIPE)
 			continue;
 		if (got <= 0)
@@ -123,7 +132,7 @@ static void take_kill_record(const char *record, const char *group, void *found)
 	take_kill(record, group, found);
 }
 
-/* out->level is LEVEL_UNKNOWN if the log cannot be read, too. */
+/* Returns the level of the last kill, also LEVEL_UNKNOWN if the log cannot be read. */
 void read_last_kill(const char *group, struct logged_kill *out)
 {
 	out->level = LEVEL_UNKNOWN;
@@ -135,7 +144,7 @@ static void take_refused_fork(const char *record, const char *group, void *found
 	*(int *)found |= tells_refused_fork(record, group);
 }
 
-/* Whether a fork was refused in the job's group or below it. 0 if the log cannot be read, too. */
+/* Returns true if a fork was refused in the job's group or below. Returns 0 also if the log cannot be read. */
 int log_has_refused_fork(const char *group)
 {
 	int found = 0;

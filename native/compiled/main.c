@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The start of a compiled file: finds the program behind itself, checks that
- * it fits here, runs it, and ends as the command did.
+ * Starts a compiled file: finds the program appended to the executable, checks its facts, runs it,
+ * and ends as the command did.
  */
 #include <linux/auxvec.h>
 #include <linux/errno.h>
@@ -14,7 +14,7 @@
 
 #include "compiled.h"
 
-/* The clean-up of what others left: in slices, and never longer in all. */
+/* Removing stale groups takes SWEEP_MS at most in total, in slices of SLICE_MS. */
 #define SWEEP_MS 2000
 #define SLICE_MS 20
 #define PAUSE_MS 2
@@ -23,8 +23,9 @@
 static const u64 forwarded = BIT(SIGHUP) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGTERM) | BIT(SIGUSR1) | BIT(SIGUSR2) |
 			     BIT(SIGWINCH) | BIT(SIGTSTP) | BIT(SIGCONT);
 /*
- * Also blocked: SIGCHLD is read, and SIGTTOU must not stop this process when it writes to a terminal
- * with TOSTOP. A file at its size limit (ulimit -f) is reported as an error.
+ * More blocked signals. SIGCHLD is read from a descriptor. SIGTTOU must not stop this process when
+ * it writes to a terminal with TOSTOP. SIGXFSZ: a file over its size limit (ulimit -f) is reported
+ * as an error.
  */
 static const u64 blocked = forwarded | BIT(SIGCHLD) | BIT(SIGTTOU) | BIT(SIGXFSZ);
 static const u64 awaited = forwarded | BIT(SIGCHLD);
@@ -57,7 +58,10 @@ static int refuse_call(const char *file, const char *call, long err)
 	return refuse(file, t.bytes, "see the limits of this process (ulimit -a), and that /proc is mounted");
 }
 
-/* What is closed would be taken by a descriptor of ours, and then be the command's. */
+/*
+ * Opens /dev/null for closed standard streams. Otherwise another descriptor would take their number
+ * and become the command's stream.
+ */
 static void fill_standard(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
@@ -65,7 +69,7 @@ static void fill_standard(void)
 			sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR);
 }
 
-/* This executable as it was started: 0 with its bytes, or -errno. */
+/* Maps this executable. Returns 0 and its bytes, or -errno. */
 static long map_self(const u8 **bytes, u64 *size)
 {
 	long fd = sys(__NR_openat, AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC), length, at;
@@ -82,18 +86,21 @@ static long map_self(const u8 **bytes, u64 *size)
 	return 0;
 }
 
-/* Signals wait for the job instead of ending this process: -errno, or where they are read. */
+/*
+ * Holds signals for the job, so that they do not end this process. Returns the descriptor to read
+ * them from, or -errno.
+ */
 static long hold_signals(void)
 {
 	struct kernel_sigaction by_default = { 0 };
 
-	/* a caller that ignores it would have our child reaped by the kernel */
+	/* if the caller ignored SIGCHLD, the kernel would reap the child */
 	sys(__NR_rt_sigaction, SIGCHLD, &by_default, NULL, NSIG_BYTES);
 	sys(__NR_rt_sigprocmask, 0 /* SIG_BLOCK */, &blocked, NULL, NSIG_BYTES);
 	return sys(__NR_signalfd4, -1, &awaited, NSIG_BYTES, O_CLOEXEC | O_NONBLOCK);
 }
 
-/* The command itself has stopped; hutch-init reports that where there is one. */
+/* Checks if the command itself has stopped. If hutch-init stays, hutch-init reports this instead. */
 static void look_for_stop(struct run *run)
 {
 	siginfo_t info = { 0 };
@@ -103,7 +110,7 @@ static void look_for_stop(struct run *run)
 		run_stopped(run, info.si_status, 1);
 }
 
-/* A signal of the terminal is meant for a whole group, and the job has its own. */
+/* Forwards signals. A terminal's signal is meant for a whole group, and the job has its own group. */
 static void pass_signals(struct story *s, struct run *run, int fd)
 {
 	const struct outer *o = &run->outer;
@@ -130,8 +137,9 @@ static void pass_signals(struct story *s, struct run *run, int fd)
 }
 
 /*
- * Removes what killed hutches left, in slices between which signals and deadlines are served. A slice starts at the top
- * of a tree: each is as long as all before it, so that one reaches the bottom. Returns 1 if more is due.
+ * Removes groups of killed hutches in slices; signals and deadlines are handled between slices. A
+ * slice starts at the top of a tree. Each takes as long as all earlier ones together, so that one
+ * reaches the bottom. Returns 1 if work remains.
  */
 static int sweep_slice(const struct story *s, const struct run *run, u64 end)
 {
@@ -240,7 +248,7 @@ static int start(const struct compiled *c, const struct call *call, const char *
 	return tell(&s);
 }
 
-/* The kernel says so of a file that gives rights: set-user-ID, set-group-ID or file capabilities. */
+/* Returns true if this file gives rights: set-user-ID, set-group-ID or file capabilities (AT_SECURE). */
 static int gives_rights(char **environment)
 {
 	const unsigned long *pair;
@@ -286,7 +294,7 @@ static int run(int argc, char **argv, char **environment)
 		return refuse(file, "it takes no arguments", "leave them out, or compile it with --pass-args");
 	if (c.flags & DIE_WITH_PARENT) {
 		sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		/* it has gone meanwhile; an earlier end cannot be distinguished from a parent that gave it to init */
+		/* the parent has ended meanwhile; an earlier end looks the same as a parent that is init */
 		if (sys(__NR_getppid) != parent)
 			return HUTCH_FAILED;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits of v2 groups that contain the caller but cannot contain the job. They are set for the job's
- * own group, unless its own are tighter, as in src/plan/outer-limits.ts for hutch run. No system
- * calls, except print.
+ * Applies limits of v2 groups that contain the caller but cannot contain the job. They are set for
+ * the job's own group unless its own limits are tighter, as src/plan/outer-limits.ts does for hutch
+ * run. Makes no system calls except to print.
  */
 #include <linux/errno.h>
 
@@ -13,17 +13,17 @@
 #define UNKNOWN (~0ull - 1)
 
 static struct limit {
-	char group[4096];	/* with its mount */
+	char group[4096];	/* including its mount */
 	char file[64];
-	char value[1024];	/* lines */
+	char value[1024];	/* lines of the file */
 	int available;		/* the job's group can have the controller */
 	int asked;		/* the program writes this file */
 	int held;
-	const char *current;	/* what the job's group has before this limit, or NULL */
+	const char *current;	/* value of the job's group before this limit, or NULL */
 } limits[MAX_LIMITS];
 static u32 count, at_limit, at_byte, lines;
 
-/* Whether a line limits something: `max`, `max 100000` and `8:0 rbps=max wbps=max` do not. */
+/* Returns true if a line limits something. `max`, `max 100000` and `8:0 rbps=max wbps=max` do not. */
 static int line_limits(const char *line, const char *end)
 {
 	const char *value = line, *at;
@@ -54,7 +54,7 @@ static int is_limiting(const char *text)
 	return 0;
 }
 
-/* Notes a limit of a group; called for the nearest group first. Returns -E2BIG if there are too many. */
+/* Adds a limit of a group; called for the nearest group first. Returns -E2BIG if there are too many. */
 int add_outer_limit(const char *group, const char *file, const char *value)
 {
 	struct limit *limit = &limits[count];
@@ -83,7 +83,7 @@ static size_t controller_length(const char *file)
 	return length;
 }
 
-/* Adds the controllers that the noted limits take to "+memory +pids", if the tree has them. */
+/* Adds the controllers that the limits need to "+memory +pids", if the tree has them. */
 void hold_outer_limits(const char *available, struct text *controllers)
 {
 	for (u32 i = 0; i < count; i++) {
@@ -98,7 +98,7 @@ void hold_outer_limits(const char *available, struct text *controllers)
 	}
 }
 
-/* A text of a file as a number that can be compared. */
+/* Converts a file's text to a number that can be compared. */
 static u64 measure(const char *file, const char *text)
 {
 	u64 number, period = 100000;
@@ -118,7 +118,7 @@ static u64 measure(const char *file, const char *text)
 	return *text && *text != '\n' ? UNKNOWN : number;
 }
 
-/* Forgets what an earlier program wrote. */
+/* Forgets the values written by an earlier program. */
 void start_limit_lines(void)
 {
 	at_limit = at_byte = lines = 0;
@@ -128,7 +128,7 @@ void start_limit_lines(void)
 	}
 }
 
-/* The program writes this value; it stays where it is. */
+/* Records a value that the program writes. The pointer must stay valid. */
 void note_written(const char *file, const char *value)
 {
 	for (u32 i = 0; i < count; i++)
@@ -138,14 +138,17 @@ void note_written(const char *file, const char *value)
 		}
 }
 
-/* Decides on the limit at_limit: 1 if it is to be written. */
+/* Decides on the limit at_limit. Returns 1 if it must be written. */
 static int decide(struct limit *limit)
 {
 	u64 theirs = measure(limit->file, limit->value), ours = limit->current ? measure(limit->file, limit->current) : UNLIMITED;
 
 	if (!limit->available)
 		return 0;
-	/* of CPUs and devices the nearest group's are taken, which are the fewest; those asked for may be others */
+	/*
+	 * for CPUs and devices, the nearest group's value is used, which is the most restrictive; a
+	 * requested value may differ
+	 */
 	if (limit->current && (theirs == UNKNOWN || ours == UNKNOWN)) {
 		limit->held = !limit->asked;
 		return 0;
@@ -159,7 +162,7 @@ static int decide(struct limit *limit)
 	return 1;
 }
 
-/* Gives the lines that the job's group is to have besides the program's, one after the other. Returns 0 after the last. */
+/* Returns the extra lines for the job's group, one per call. Returns 0 after the last. */
 int next_limit_line(struct limit_line *line)
 {
 	for (; at_limit < count; at_limit++, at_byte = 0) {
@@ -179,13 +182,13 @@ int next_limit_line(struct limit_line *line)
 	return 0;
 }
 
-/* Returns how many lines the program got. */
+/* Returns the number of lines that the program got. */
 u32 limit_lines(void)
 {
 	return lines;
 }
 
-/* Each line names the job's group, by a text and what its placeholders become. */
+/* Returns the size of these lines. Each names the job's group, by a text and the replacements of its placeholders. */
 u64 limit_lines_room(void)
 {
 	u64 most = 0;
@@ -196,7 +199,10 @@ u64 limit_lines_room(void)
 	return most * (8 * sizeof(struct text) + own_group_room(sizeof(struct text)) + sizeof limits->value);
 }
 
-/* As src/verdict/outer-limit-words.ts: systemd gives every unit a limit of tasks, so one that holds is not worth a warning. */
+/*
+ * Prints the warnings of src/verdict/outer-limit-words.ts. systemd gives every unit a task limit,
+ * so an applied task limit needs no warning.
+ */
 void warn_of_outer_limits(void)
 {
 	int begun = 0;

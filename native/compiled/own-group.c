@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a program's placeholders stand for at this start: groups of the caller,
- * and values of files there. No system calls: find-groups.c and place-groups.c
- * look the groups up.
+ * Replaces a program's placeholders at this start: groups of the caller, and values of files there.
+ * Makes no system calls: find-groups.c and place-groups.c find the groups.
  */
 #include <linux/errno.h>
 
@@ -16,11 +15,11 @@ u32 place_count;
 static struct own_value {
 	const char *file;
 	char text[1024];
-	int always;	/* replaces every value of the file, and not the placeholder alone */
+	int always;	/* replaces every value of the file, not only the placeholder */
 } values[MAX_VALUES];
 static u32 value_count;
 
-/* Returns NULL if there are too many, or the name is too long. */
+/* Adds a group. Returns NULL if there are too many, or the name is too long. */
 struct place *add_place(const char *controller, const char *mount)
 {
 	size_t length = text_length(controller);
@@ -49,7 +48,7 @@ int add_own_value(const char *file, const char *text, int always)
 	return 0;
 }
 
-/* Returns the path for this part of a path, or NULL if the part is not a placeholder. */
+/* Returns the replacement of a part of a path, or NULL if the part is not a placeholder. */
 const char *own_group(const char *part, size_t length)
 {
 	size_t head = sizeof OWN_PLACEHOLDER - 1;
@@ -62,7 +61,7 @@ const char *own_group(const char *part, size_t length)
 	return NULL;
 }
 
-/* Returns what is written to `file` instead of `value`, or NULL. */
+/* Returns the text that is written to `file` instead of `value`, or NULL. */
 const char *own_value(const char *file, const char *value)
 {
 	int wanted = same(value, OWN_PLACEHOLDER);
@@ -73,7 +72,7 @@ const char *own_value(const char *file, const char *value)
 	return wanted ? "" : NULL;
 }
 
-/* Adds a text in which paths have placeholders. */
+/* Adds a text and replaces the placeholders in its paths. */
 void add_own_groups(struct text *t, const char *text)
 {
 	while (*text) {
@@ -89,12 +88,12 @@ void add_own_groups(struct text *t, const char *text)
 			add(t, own);
 		else
 			add(t, (const char[]){ text[length = 0], 0 });
-		/* the root of a hierarchy has no name */
+		/* the root of a hierarchy has an empty name */
 		text += own ? length + (!*own && text[length] == '/') : 1;
 	}
 }
 
-/* Returns how much a program of this length grows at most: each string in it may be a placeholder. */
+/* Returns the maximum growth of a program of this length: each string in it may be a placeholder. */
 u64 own_group_room(u64 program_length)
 {
 	size_t longest = sizeof values->text;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides below which groups this start's groups go, as src/host/parent-group.ts and src/run/launch.ts
- * do for hutch run. These are the caller's groups, unless a v2 group with processes cannot enable
- * controllers for its children.
+ * Chooses the parent groups of this start's groups, as src/host/parent-group.ts and
+ * src/run/launch.ts do for hutch run. They are the caller's groups, unless a v2 group with
+ * processes prevents controllers in its children.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -12,14 +12,14 @@
 
 #define MAX_PASSES 1000
 
-/* What the compiler wrote about the groups: see src/compile/file-format.ts. */
+/* The compiler's requirements for the groups: see src/compile/file-format.ts. */
 struct wishes {
 	const char *enable, *account;
 	const char *share;	/* "QUOTA PERIOD" of cpu.max */
-	int may_shrink;		/* a sandbox takes a smaller share if there is no more */
+	int may_shrink;		/* a sandbox accepts a smaller share if no more is available */
 };
 
-/* Removes the last component. Returns 0 if none is left. */
+/* Removes the last part of a path. Returns 0 if the path is empty. */
 int go_up(char *path)
 {
 	size_t length = text_length(path);
@@ -32,7 +32,10 @@ int go_up(char *path)
 	return 1;
 }
 
-/* Only the root of the v2 tree may have processes beside controlled children; it has no type. */
+/*
+ * Returns true if a group has processes. Only the root of the v2 tree may have processes and
+ * children with controllers; the root has no cgroup.type.
+ */
 static int is_populated(const struct place *place)
 {
 	char text[64];
@@ -40,7 +43,7 @@ static int is_populated(const struct place *place)
 	return *read_in(place, "cgroup.procs", text, sizeof text) && *read_in(place, "cgroup.type", text, sizeof text);
 }
 
-/* Processes that are nobody else's: those of a job of hutch's, or this one alone. */
+/* Returns true if the group's processes may be moved: they are those of a job of hutch, or only this process. */
 static int may_evacuate(const struct place *place)
 {
 	struct text own = { .length = 0 };
@@ -54,7 +57,7 @@ static int may_evacuate(const struct place *place)
 	return same(read_in(place, "cgroup.procs", text, sizeof text), own.bytes);
 }
 
-/* Moves the processes of a group to its leaf. What cannot be moved refuses the controllers later. */
+/* Moves a group's processes to its leaf. If one cannot be moved, enabling controllers fails later. */
 static void evacuate(const struct place *place)
 {
 	static char list[65536];
@@ -72,7 +75,7 @@ static void evacuate(const struct place *place)
 			u64 number = parse_number(&at);
 
 			add_number(&pid, number);
-			/* 0 is a process of another pid namespace, and would be this one */
+			/* 0 is a process of another pid namespace, and writing 0 would move this process */
 			moved += number && write_text(procs.bytes, pid.bytes) == 0;
 			at += *at != 0;
 		}
@@ -81,13 +84,16 @@ static void evacuate(const struct place *place)
 	}
 }
 
-/* Goes up to the nearest group whose children can have controllers, and notes the limits in between. Returns -errno if there are too many. */
+/*
+ * Goes up to the nearest group whose children can have controllers, and collects the limits on the
+ * way. Returns -errno if there are too many.
+ */
 static int leave_populated(struct place *place)
 {
 	static struct place level;
 	size_t length = text_length(place->path), whole = length;
 
-	/* from the tree's root down, since a group below one with processes cannot have controllers either */
+	/* from the tree's root downwards: a descendant of a group with processes cannot have controllers either */
 	level.mount = place->mount;
 	for (size_t i = 0, top = 0; i <= whole; i++) {
 		if (i && i < whole && place->path[i] != '/')
@@ -95,7 +101,7 @@ static int leave_populated(struct place *place)
 		memcpy(level.path, place->path, i);
 		level.path[i] = 0;
 		if (is_populated(&level)) {
-			/* the root of a cgroup namespace has processes, and nothing is above it */
+			/* the root of a cgroup namespace may have processes, and nothing is above it */
 			length = i ? top : whole;
 			break;
 		}
@@ -111,7 +117,10 @@ static int leave_populated(struct place *place)
 	return 0;
 }
 
-/* Whether the list of `text`, "memory pids\n", has all of "+memory +pids". */
+/*
+ * Returns true if the list `text`, "memory pids
+ * ", has all of "+memory +pids".
+ */
 static int has_all(const char *text, const char *controllers)
 {
 	while (*controllers) {
@@ -130,7 +139,10 @@ static int has_all(const char *text, const char *controllers)
 	return 1;
 }
 
-/* Hands controllers to the children of each level from the root to the group. Returns 0, or -errno with the level in `where`. */
+/*
+ * Enables controllers for the children of each level from the root to the group. Returns 0, or
+ * -errno with the level in `where`.
+ */
 static int enable(const struct place *place, const char *controllers, struct text *where)
 {
 	static struct place level;
@@ -190,13 +202,13 @@ static int place_unified(struct place *place, const struct wishes *wishes, struc
 		add(why, ")");
 		return err;
 	}
-	/* counting that no option asked for: a group with processes would become threaded */
+	/* accounting that no option requested: a group with processes would become threaded */
 	if (*wishes->account && (*wishes->enable || !is_populated(place)))
 		enable(place, wishes->account, &where);
 	return 0;
 }
 
-/* A quota and its period in whole 2^20ths, as the kernel compares them. */
+/* Returns a quota per period in units of 2^-20, as the kernel compares them. */
 static u64 share_of(u64 quota, u64 period)
 {
 	return period ? (quota << 20) / period : 0;
@@ -218,7 +230,7 @@ static void tell_share(struct text *why, const char *wanted, const struct place 
 	add(why, ", and on v1 no group below it may have a larger share");
 }
 
-/* v1 refuses a larger share of CPU time than that of a group above. */
+/* Limits the share of CPU time: v1 refuses a larger share than an ancestor's. */
 static int keep_share(const struct place *place, const struct wishes *wishes, struct text *why)
 {
 	static struct place level;
@@ -247,7 +259,7 @@ static int keep_share(const struct place *place, const struct wishes *wishes, st
 	return 0;
 }
 
-/* A v1 cpuset is born empty, and gets what the group above has. */
+/* Copies the CPUs and memory nodes of the parent: a v1 cpuset starts empty. */
 static int inherit_cpus(const struct place *place)
 {
 	char cpus[1024], mems[1024];
@@ -269,7 +281,7 @@ static int refuse(const char *file, const char *why)
 	return -1;
 }
 
-/* Finds the program's groups and prepares them: 0, or a message was printed. */
+/* Finds and prepares the program's groups. Returns 0, or nonzero after printing a message. */
 int place_groups(const struct strings *facts, const char *file)
 {
 	const char *kind = facts->first;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a start was refused, in the words that were looked up when the file was compiled. Called by verdict.c. */
+/* Prints why a start was refused, in words chosen at compile time. Called by verdict.c. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
 #include "compiled.h"
 
-/* The step as it was compiled: limits of the caller's groups were put before the spawn. An added step has no words. */
+/*
+ * Returns the step's number at compile time. Limits of the caller's groups were added before the
+ * spawn; an added step has no words.
+ */
 static u32 compiled_step(const struct story *s, u32 step)
 {
 	u32 added = limit_lines(), spawn = 0;
@@ -24,7 +27,7 @@ static void add_printable(struct text *t, const char *name, size_t size)
 		add(t, name[i] > 32 && name[i] < 127 ? (const char[]){ name[i], 0 } : "?");
 }
 
-/* The link on the way to a mount target, and where it leads. */
+/* Adds the link on the way to a mount target, and the link's target. */
 static void add_target(struct text *t, const struct program_look *found)
 {
 	if (!found->report.kind || found->report.value != LOOK_AT_TARGET || !found->path[0])
@@ -36,7 +39,7 @@ static void add_target(struct text *t, const struct program_look *found)
 	add(t, "\n");
 }
 
-/* Its words were looked up when it was compiled; those for any other errno stand under 0. */
+/* Prints the words chosen at compile time. Those for any other errno have errno 0. */
 int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
 {
 	const struct compiled *c = s->compiled;
@@ -63,7 +66,7 @@ int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 ca
 	add_filled(&words, best ? nth_string(&c->refusals, best[3]) : "hutch: cannot start: the kernel refused (\1)\n  remedy: see the limits of this process (ulimit -a)\n",
 		   (const char *const[SLOTS]){ errno_name((int)wanted[2], room), s->group, "", "", "" });
 	add_own_groups(&t, words.bytes);
-	/* 0 says that no call is known; it is read's number on x86, too */
+	/* 0 means that the call is unknown, although it is also the number of read on x86 */
 	if (call && *call_name(call) && (wanted[2] == EPERM || wanted[2] == ENOSYS || wanted[2] == EACCES)) {
 		add(&t, "  refused system call: ");
 		add(&t, call_name(call));
@@ -146,7 +149,7 @@ static int tell_missing(const struct story *s, int code, struct cursor payload)
 	return 127;
 }
 
-/* The interpreter that was missing; its name is anybody's, so that only plain characters stay. */
+/* Returns the missing interpreter. Its name is untrusted, so only plain characters are kept. */
 static const char *printable_loader(const struct story *s, struct text *name)
 {
 	name->length = 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups are named after the process that made them, as in src/plan/groups.ts
- * (groupName). Those whose process was killed are removed by the next start:
- * see caller/stale.c.
+ * Names groups after the process that created them, as groupName in src/plan/groups.ts does. The
+ * next start removes the groups of killed processes: see caller/stale.c.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -10,7 +9,10 @@
 #include "compiled.h"
 #include "../caller/groups.h"
 
-/* Field 22 of /proc/PID/stat; 0 when there is no such process, or only its zombie. The command in field 2 may hold anything. */
+/*
+ * Returns field 22 of /proc/PID/stat, or 0 if the process does not exist or is a zombie. The
+ * command in field 2 may contain any bytes.
+ */
 static u64 start_time(u64 pid)
 {
 	struct text path = { .length = 0 };
@@ -39,7 +41,7 @@ static u64 start_time(u64 pid)
 	return parse_number(&at);
 }
 
-/* hutch-PID-START-PIDNS-0, for this process; -errno when /proc does not tell. */
+/* Writes hutch-PID-START-PIDNS-0 for this process. Returns -errno if /proc cannot be read. */
 int own_group_name(char *name, size_t size)
 {
 	struct text t = { .length = 0 };
@@ -77,7 +79,7 @@ static int sweep_parent(const char *group, u64 space, u64 until)
 	return sweep_directory(parent.bytes, space, until);
 }
 
-/* Sweeps the directories of this start's groups. Returns 1 if there is more to do. */
+/* Sweeps the directories of this start's groups. Returns 1 if work remains. */
 int sweep_beside(const struct outer *o, const char *own, u64 until)
 {
 	const char *at = own + 5;

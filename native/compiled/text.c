@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines for people, without a C library. */
+/* Builds printed lines without a C library. */
 #include <linux/errno.h>
 #include <signal.h>
 
@@ -44,7 +44,7 @@ void add_size(struct text *t, u64 bytes)
 	add(t, units[unit]);
 }
 
-/* `form` with its \1 to \5 filled in. */
+/* Adds `form` with \1 to \5 replaced. */
 void add_filled(struct text *t, const char *form, const char *const values[SLOTS])
 {
 	char one[2] = "";
@@ -55,14 +55,17 @@ void add_filled(struct text *t, const char *form, const char *const values[SLOTS
 	}
 }
 
-/* Letters and digits, and what no shell and no terminal gives a meaning to. */
+/* Returns true for letters, digits, and characters without a meaning to shells and terminals. */
 static int is_plain(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c >= '+' && c <= ':' && c != ',') || c == '_' ||
 	       c == '=';
 }
 
-/* A name that others chose: as it is if it is plain, else in quotes, with other characters but spaces as \xNN. */
+/*
+ * Adds an untrusted name: unchanged if it is plain, otherwise in quotes, with special characters
+ * except spaces as \xNN.
+ */
 void add_quoted(struct text *t, const char *s, size_t length)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -115,7 +118,7 @@ int ends(const char *s, const char *end)
 	return length > tail && same(s + length - tail, end);
 }
 
-/* The last part of a path. */
+/* Returns the last part of a path. */
 const char *file_name(const char *path)
 {
 	const char *name = path;
@@ -126,7 +129,10 @@ const char *file_name(const char *path)
 	return name;
 }
 
-/* Whether a list, "memory pids\n", has this name. */
+/*
+ * Returns true if a list, "memory pids
+ * ", has this name.
+ */
 int has_name(const char *text, const char *name, size_t length)
 {
 	for (const char *at = text; *at; at++) {
@@ -140,7 +146,7 @@ int has_name(const char *text, const char *name, size_t length)
 	return 0;
 }
 
-/* Decimal digits at *at, which then stands behind them. */
+/* Parses decimal digits at *at, and moves *at after them. */
 u64 parse_number(const char **at)
 {
 	u64 number = 0;
@@ -163,7 +169,7 @@ static const char *number_or(const char *name, const char *kind, int number, cha
 	return room;
 }
 
-/* As the kernel's documents spell it; `room` takes 32 bytes. */
+/* Returns the name of an errno as in the kernel's documents; `room` needs 32 bytes. */
 const char *errno_name(int number, char *room)
 {
 	static const struct { int number; const char *name; } names[] = {

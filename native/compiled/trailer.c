@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands behind the executable. The file may be cut, damaged or made by somebody else: each length is checked. */
+/*
+ * Reads the data appended to the executable. The file may be truncated, damaged or malicious: each
+ * length is checked.
+ */
 #include <linux/errno.h>
 
 #include "compiled.h"
 
-/* Of whole words; `bytes` is where a page begins, or malloc's. */
+/* Returns the checksum of whole words; `bytes` is aligned. */
 static u32 checksum(const u8 *bytes, u64 size)
 {
 	const u32 *word = (const u32 *)(const void *)bytes;
@@ -15,7 +18,10 @@ static u32 checksum(const u8 *bytes, u64 size)
 	return sum;
 }
 
-/* 0; -ENOEXEC: there is no footer; -EILSEQ: it is not what was written; -EPROTO: written by another version. */
+/*
+ * Opens a compiled file. Returns 0, or -ENOEXEC without a footer, -EILSEQ if the file is damaged,
+ * -EPROTO if another version wrote it.
+ */
 int open_compiled(const u8 *bytes, u64 size, struct compiled *out)
 {
 	struct cursor footer, notes, outer, inner;
@@ -56,7 +62,7 @@ int open_compiled(const u8 *bytes, u64 size, struct compiled *out)
 	return open_program(out->program, out->program_length, &outer, &inner);
 }
 
-/* "" when there are not so many. */
+/* Returns the nth string, or "" if there are fewer. */
 const char *nth_string(const struct strings *strings, u32 n)
 {
 	const char *s = strings->first;

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How it ended: figures for the decision list, and of the texts that were written when it was compiled the one for what that chose. */
+/*
+ * Reports the end: computes the figures for the decision list, and prints the text that was stored
+ * at compile time for the decision.
+ */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <signal.h>
 
 #include "compiled.h"
 
-/* As src/verdict/held.ts counts. */
+/*
+ * The kernel refuses a charge one page at a time. So a group that killed has its peak at the limit,
+ * minus some pages in flight.
+ */
 #define PAGE 4096
 
-/* The end of the program's own process. */
+/* The end of the program's first process. */
 struct end {
 	int status, sig;
 	struct text words;	/* "sh exited with status 1" */
@@ -30,7 +36,7 @@ void say_word(const struct story *s, enum word word, const char *first, const ch
 	say_values(s, word, (const char *const[SLOTS]){ first, second, ending, "", "" });
 }
 
-/* `when` comes before: an end after something that did not bring it about. */
+/* Describes the end. `when` comes before: an event that did not cause the end. */
 static void describe_end(const struct story *s, struct end *end, const char *when)
 {
 	char room[32];
@@ -55,7 +61,7 @@ static const char *counted(struct text *t, u64 n, const char *one, const char *m
 	return t->bytes;
 }
 
-/* The first that was full, see space.c; "" when the program has more of them than it tells of. */
+/* Returns the first full file system, see init/tmpfs-usage.c, or "" if PID 1 does not watch it. */
 static const char *full_space(const struct story *s, struct text *name)
 {
 	const char *at = nth_string(&s->compiled->words, WORD_SPACES);
@@ -87,7 +93,7 @@ static int has_word(const struct story *s, enum word word)
 	return *nth_string(&s->compiled->words, word) != 0;
 }
 
-/* Whether it ended by a signal that was passed on, or with a status that stands for it. */
+/* Returns true if the program ended by a forwarded signal, or with a status that stands for it. */
 static int is_interrupted(const struct story *s, const struct end *end)
 {
 	static const u32 ending = 1u << SIGINT | 1u << SIGTERM | 1u << SIGQUIT;
@@ -98,7 +104,7 @@ static int is_interrupted(const struct story *s, const struct end *end)
 	return !end->sig && end->status && (s->sent & ending) != 0;
 }
 
-/* The limit of a process that its signal stands for; 0: none, or none was set. */
+/* Returns the process limit that the signal stands for, or 0 if no such limit was set. */
 static enum word ulimit_word(const struct story *s, const struct counts *c, int sig)
 {
 	enum word word = sig == SIGXFSZ ? WORD_ULIMIT_FSIZE : sig == SIGXCPU ? WORD_ULIMIT_CPU : WORD_NAME;
@@ -106,7 +112,7 @@ static enum word ulimit_word(const struct story *s, const struct counts *c, int 
 	if (sig == SIGKILL && has_word(s, WORD_ULIMIT_CPU_HARD) && !c->oom_kills && !s->timed_out && !(s->sent & 1u << SIGKILL)) {
 		const char *hard = nth_string(&s->compiled->words, WORD_ULIMIT_CPU_HARD);
 
-		/* the kernel counts in ticks, and so perhaps time that was not used: four fifths */
+		/* the kernel counts in ticks and may include unused time: four fifths are enough */
 		if (s->run->user_usec + s->run->system_usec >= parse_number(&hard) * 800000)
 			word = WORD_ULIMIT_CPU_KILL;
 	}
@@ -141,7 +147,7 @@ static u64 cpuset_demand(const struct story *s, const struct counts *c)
 	return allowed && allowed < host_cpus() ? share_of(s, c->cpu_usec) / allowed + share_of(s, c->cpu_stall) : 0;
 }
 
-/* As src/verdict/facts.ts computes them; 0 for what a compiled file does not read. */
+/* Computes the figures as src/verdict/facts.ts does; 0 for figures that a compiled file does not read. */
 static void compute_figures(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct end *end, u64 *f)
 {
 	const struct run *l = s->run;
@@ -170,13 +176,13 @@ static void compute_figures(const struct story *s, const struct counts *c, const
 	f[FIGURE_CPUSET_DEMAND_PERCENT] = cpuset_demand(s, c);
 }
 
-/* As roomFor in src/verdict/remedies.ts. */
+/* The same as roomFor in src/verdict/remedies.ts. */
 static u64 room_for(u64 tasks)
 {
 	return tasks < 8 ? tasks + 8 : tasks * 2;
 }
 
-/* `ending` is empty for what held it up until its time was over. */
+/* Reports refused forks. `ending` is empty for the cause of a delay before a timeout. */
 static void tell_forks(const struct story *s, const struct refused_forks *f, const char *ending)
 {
 	struct text first = { .length = 0 }, number, max, more;
@@ -204,7 +210,7 @@ static void tell_level(const struct story *s, enum word unknown, const struct co
 					       counted(&second, c->oom_kills, "", ""), ending, m->value.bytes, m->group.bytes });
 }
 
-/* What held it up until its time was over. */
+/* Reports the cause of a delay before a timeout. */
 static void tell_late(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct decision *held,
 		      const struct memory_level *memory)
 {
@@ -239,7 +245,7 @@ static const char *held_number(const struct decision *held, const u64 *f, struct
 	return counted(t, share < 100 ? share : 100, "", "");
 }
 
-/* What it was stopped for, and what held it up until then. */
+/* Reports a stop, and the cause of a delay before it. */
 static void tell_stopped(const struct story *s, const struct decision *held, const u64 *f, const char *ending, const struct memory_level *memory)
 {
 	struct text number, phrase = { .length = 0 };
@@ -310,7 +316,7 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, c
 	}
 }
 
-/* Says what should be heard of, and gives the exit status. */
+/* Prints the verdict and returns the exit status. */
 int tell(const struct story *s)
 {
 	const struct run *l = s->run;

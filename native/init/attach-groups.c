@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The job's groups at /sys/fs/cgroup of its root, read-only. */
+/* Mounts the job's groups read-only at /sys/fs/cgroup of its root. */
 #include <linux/fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -34,12 +34,11 @@ static int attach_tmpfs(const char *target)
 }
 
 /*
- * One source without a name is attached at the target itself. Otherwise a tmpfs
- * holds the names; a source that does not begin with "/" is a link.
- * A bind costs less than a mount of the hierarchy and needs no right over it. In
- * the cgroup namespace that begins at the group, the mount's root is "/", as in
- * /proc/self/cgroup. Inside a container that refuses the mounts, the job starts
- * without them.
+ * Attaches the groups. A single unnamed source is attached at the target itself. Otherwise a tmpfs
+ * holds the names; a source that does not begin with "/" becomes a symbolic link. A bind mount
+ * costs less than a mount of the hierarchy and needs no right over it. In the job's cgroup
+ * namespace, the mount's root is "/", as in /proc/self/cgroup. If the mounts are refused (inside
+ * some containers), the job starts without them.
  */
 int op_attach_groups(struct cursor *c)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attaches mounts to the job's root: copies of trees, new file systems, overlays. Sources come from
- * the user and are opened once, from outside. Targets are resolved inside (see root.c). A target
- * without a leading "/" is relative to the last attached file system, so that what belongs to /dev or
- * /proc cannot be led elsewhere.
+ * Attaches mounts to the job's root: copies of trees, new file systems, overlays. Sources are the
+ * user's paths and are opened once, from outside. Targets are resolved inside (see root.c). A
+ * target that does not begin with "/" is relative to the file system attached last. So no link can
+ * redirect a mount that belongs into /dev or /proc.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -13,11 +13,11 @@
 
 #include "../hutch.h"
 
-#define MAX_LAYERS 10	/* a value of fsconfig has less than 256 bytes */
+#define MAX_LAYERS 10	/* a value of fsconfig is limited to 255 bytes */
 #define OVERLAY_DROPS 1
-#define OVERLAY_USER_ATTRIBUTES 2	/* userxattr, also outside of a user namespace */
+#define OVERLAY_USER_ATTRIBUTES 2	/* uses userxattr, also outside of a user namespace */
 
-/* Attaches and closes: the target is made if it may be. */
+/* Attaches a mount and closes its descriptor. Creates the target if this is allowed. */
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds)
 {
 	int fd, err;
@@ -33,7 +33,7 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 		sys(__NR_close, mount_fd);
 		return in_part(PART_TARGET, fd);
 	}
-	/* kernels differ in what they call this, so it is looked at first */
+	/* the errno differs between kernels, so the type is checked first */
 	err = (int)is_directory(fd);
 	if (err >= 0)
 		err = err == directory ? attach(mount_fd, fd) : directory ? -ENOTDIR : -EISDIR;
@@ -47,9 +47,9 @@ int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int 
 }
 
 /*
- * Compares the file and what its mount permits. Mount ids say nothing here: the
- * copy of a mount in a new namespace has an id of its own. The flags do: a mount
- * on top of the first must not make a read-only source writable.
+ * Compares the file and the flags of its mount. Mount ids cannot be compared: a mount's copy in a
+ * new namespace has a new id. The flags matter: a mount on top of the first must not make a
+ * read-only source writable.
  */
 static int is_same(const char *path, int fd)
 {
@@ -63,8 +63,9 @@ static int is_same(const char *path, int fd)
 }
 
 /*
- * A descriptor opened before this mount namespace existed belongs to a mount of the old one, which
- * cannot be copied. Its path must lead to the same file here, or it is refused.
+ * Copies a tree for attaching. A descriptor opened before this mount namespace existed belongs to a
+ * mount of the old namespace, which cannot be copied. If the descriptor's path leads to the same
+ * file here, the path is used; otherwise the source is refused.
  */
 int copy_tree(const char *source, u32 recursive)
 {
@@ -117,7 +118,7 @@ int op_attach_tree(struct cursor *c)
 	return attach_at(fd, target, (int)directory, 0, 0);
 }
 
-/* A mount that hutch has made and sent, see op_send_mapped. */
+/* Attaches a mount that hutch created and sent, see op_send_mapped. */
 int op_attach_sent(struct cursor *c)
 {
 	const char *source = take_string(c), *target = take_string(c);
@@ -144,7 +145,7 @@ int op_attach_sent(struct cursor *c)
 	return attach_at(message.control.fd, target, (int)directory, 0, 0);
 }
 
-/* Closes fs. "key=value", or "key" alone. */
+/* Configures and creates a mount, and closes fs. An option is "key=value" or "key". */
 static int configured_mount(int fs, const struct strings *options, u64 attributes)
 {
 	const char *option = options->first;
@@ -179,7 +180,7 @@ int new_mount(const char *type, const struct strings *options, u64 attributes)
 	long fs = sys(__NR_fsopen, type, FSOPEN_CLOEXEC);
 
 	if (fs >= 0) {
-		sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "source", type, 0);	/* what mount(8) shows */
+		sys(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "source", type, 0);	/* the source shown by mount(8) */
 		fs = configured_mount((int)fs, options, attributes);
 	}
 	end_inside(inside);
@@ -187,9 +188,9 @@ int new_mount(const char *type, const struct strings *options, u64 attributes)
 }
 
 /*
- * links: the target may lead through links of the image. Not so for /proc,
- * /sys and /dev: an image that can move them could give the job files of its
- * own instead (CVE-2019-19921).
+ * Attaches a new file system. links: the target may contain symbolic links of the image. /proc,
+ * /sys and /dev refuse links: an image that can redirect them could give the job its own files
+ * instead (CVE-2019-19921).
  */
 int op_attach_new(struct cursor *c)
 {
@@ -228,7 +229,10 @@ static int open_layer(int base, const char *path)
 	return resolve_in(base, path, RESOLVE_NO_SYMLINKS);
 }
 
-/* Only the initial user namespace may set trusted.* attributes, in which overlayfs keeps its marks by default. */
+/*
+ * Returns true outside of the initial user namespace. Only the initial one may set trusted.*
+ * attributes, in which overlayfs keeps its marks by default.
+ */
 static int in_user_namespace(void)
 {
 	struct statx found;
@@ -256,7 +260,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 			*at++ = ':';
 		at = descriptor_path(at, layer[opened]);
 	}
-	/* whoever makes it is who works in its layers from then on */
+	/* overlayfs accesses its layers with the credentials of the process that mounts it */
 	inside = begin_inside();
 	if (!err)
 		fs = err = in_part(PART_FILE_SYSTEM, sys(__NR_fsopen, "overlay", FSOPEN_CLOEXEC));
@@ -274,7 +278,7 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 	}
 	if (err >= 0 && (how & OVERLAY_USER_ATTRIBUTES || in_user_namespace()))
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0);
-	/* nobody reads it again, so nothing needs to reach a disk */
+	/* nothing reads these changes after the job, so they need not be written to a disk */
 	if (err >= 0 && how & OVERLAY_DROPS)
 		err = sys(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
 	if (fs >= 0 && err >= 0)
@@ -288,9 +292,10 @@ static int overlay_mount(const struct strings *lower, int upper, int work, int h
 }
 
 /*
- * upper and work empty: changes are discarded. They go to a tmpfs that is
- * attached only until the overlay has it: overlayfs takes no layer that is not
- * mounted in this namespace. drops: such an upper layer is wanted at all, and how marks are kept.
+ * Attaches an overlay. If upper and work are empty, changes are discarded: the upper layer is in a
+ * tmpfs. The tmpfs is attached only until the overlay is mounted, because overlayfs accepts only
+ * layers mounted in this namespace. drops: whether such an upper layer is needed, and how overlayfs
+ * keeps its marks.
  */
 int op_attach_overlay(struct cursor *c)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Steps of unshare(1) and nsenter(1) that a run does not need: directories opened in one mount
- * namespace and entered in another, and single ids. Paths come from the caller, who could open them
- * with its own rights.
+ * Runs the steps of unshare(1) and nsenter(1) that hutch run does not use. Directories are opened
+ * in one mount namespace and entered in another, and ids are set one by one. Paths come from the
+ * caller, who may open them with its own rights.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -12,7 +12,7 @@
 static long held_root = -1, held_directory = -1;
 static int groups_dropped;
 
-/* A file of this process's own in /proc, such as uid_map. */
+/* Writes one of this process's own files in /proc, such as uid_map. */
 int op_write_own_file(struct cursor *c)
 {
 	const char *path = take_string(c), *value = take_string(c);
@@ -34,7 +34,7 @@ static long hold(const char *path)
 	return *path ? sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
-/* Before namespaces are entered: the paths are the caller's. */
+/* Opens the directories before namespaces are joined: the paths are the caller's. */
 int op_hold_directories(struct cursor *c)
 {
 	const char *root = take_string(c), *directory = take_string(c);
@@ -49,7 +49,10 @@ int op_hold_directories(struct cursor *c)
 	return *directory && held_directory < 0 ? (int)held_directory : 0;
 }
 
-/* After it. A new root alone leaves the working directory where it was; `inside` is a path as it is by then. */
+/*
+ * Enters the directories after namespaces are joined. A new root does not change the working
+ * directory. `inside` is a path in the joined namespaces.
+ */
 int op_enter_directories(struct cursor *c)
 {
 	const char *inside = take_string(c);
@@ -76,7 +79,7 @@ int op_enter_directories(struct cursor *c)
 	return (int)err;
 }
 
-/* While it may still be allowed: in another user namespace it may not. */
+/* Drops the groups before a user namespace is joined, where this may be forbidden. */
 int op_drop_groups(struct cursor *c)
 {
 	int err = finished(c);
@@ -85,7 +88,7 @@ int op_drop_groups(struct cursor *c)
 	return err;
 }
 
-/* -1 leaves an id as it is; groups: 0 leaves them, 1 drops them, 2 drops them unless dropGroups has. */
+/* Sets the ids; -1 keeps an id. groups: 0 keeps them, 1 drops them, 2 drops them unless dropGroups did. */
 int op_take_ids(struct cursor *c)
 {
 	u32 uid = take_u32(c), gid = take_u32(c), groups = take_u32(c);

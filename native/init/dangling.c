@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Symbolic links inside a root that lead to nothing, on the way to a mount point that is to be made. Called by root.c. */
+/* Resolves dangling symbolic links inside a root, on the way to a missing mount point. Called by root.c. */
 #include <linux/errno.h>
 
 #include "../hutch.h"
 
-/* The file systems of the kernel come later and would cover what is made there. */
+/*
+ * Returns true for targets below /proc, /sys or /dev: the kernel file systems are mounted later and
+ * would cover a directory made there.
+ */
 static int leads_below_kernel_files(const char *to)
 {
 	static const char names[][6] = { "proc/", "sys/", "dev/" };
@@ -29,8 +32,8 @@ static int leads_below_kernel_files(const char *to)
 }
 
 /*
- * A link at path[start, end) that leads to nothing: path becomes what it leads to. As in runc, that is then made, inside the
- * root.
+ * Replaces the dangling link at path[start, end) by its target. As in runc, the target is then
+ * created inside the root.
  */
 int follow_dangling(int parent, char *path, size_t start, size_t end)
 {

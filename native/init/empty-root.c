@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A root that begins empty, as bubblewrap(1) makes it, and what fills it beside
- * mounts: directories, links, files with data of the caller's, modes. Paths are
- * resolved inside (see root.c); descriptors and their data are the caller's.
+ * Creates an empty root, as bubblewrap(1) does, and fills it with directories, links, files with
+ * the caller's data, and modes. Paths are resolved inside (see root.c). Descriptors and their data
+ * are the caller's.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -14,10 +14,10 @@
 
 #define OWN_NAME ".hutch-data"
 
-static long empty_fd = -1;	/* the tmpfs under it all, also when something covers it */
-static long proc_fd = -1;	/* the /proc of outside, for what is done after pivot_root */
+static long empty_fd = -1;	/* the tmpfs of the root, also if another mount covers it */
+static long proc_fd = -1;	/* the outer /proc, for steps after pivot_root */
 
-/* A file of this process's own in the /proc of outside, such as self/uid_map. */
+/* Writes one of this process's own files in the outer /proc, such as self/uid_map. */
 int write_held_proc(const char *path, const char *text)
 {
 	long fd, written, length = (long)text_length(text);
@@ -32,7 +32,7 @@ int write_held_proc(const char *path, const char *text)
 	return written == length ? 0 : written < 0 ? (int)written : -EIO;
 }
 
-/* On top of "/" as openRoot does it, and for the same reason. */
+/* Attaches the root on top of "/", as openRoot does and for the same reason. */
 int op_empty_root(struct cursor *c)
 {
 	struct strings options = { 1, 10, "mode=0755" };
@@ -85,7 +85,7 @@ int op_make_directory(struct cursor *c)
 	return in_part(PART_TARGET, err < 0 ? err : err ? 0 : -ENOTDIR);
 }
 
-/* The directory of a path, made where it is missing, and in *name the last part of it. */
+/* Opens the parent directory of a path, and creates it if it is missing. *name becomes the last part of the path. */
 int open_parent(const char *path, const char **name)
 {
 	char directory[4096];
@@ -100,11 +100,11 @@ int open_parent(const char *path, const char **name)
 	*name = path + slash;
 	memcpy(directory, path, slash);
 	memcpy(directory + slash, ".", 2);
-	/* the "." keeps "/" and "" from being special; it is never made */
+	/* the "." makes "/" and "" ordinary cases; it is never created */
 	return make_target(base_of(path), directory, 1, 0);
 }
 
-/* A link that is there already, and leads to the same, is as good. */
+/* Returns true if a link exists already and has the same target. */
 static int is_same_link(int parent, const char *name, const char *to)
 {
 	char found[4096];
@@ -118,7 +118,10 @@ static int is_same_link(int parent, const char *name, const char *to)
 	return 1;
 }
 
-/* Relative: one name in the top of the file system attached last, so that there is nothing to be led astray by. */
+/*
+ * Makes a link. A relative path is one name in the top directory of the file system attached last,
+ * so no link can redirect it.
+ */
 int op_make_link(struct cursor *c)
 {
 	const char *name = take_string(c), *to = take_string(c);
@@ -162,7 +165,7 @@ static long copy_all(long from, long to)
 	}
 }
 
-/* Not through a magic link, and never waiting for the other end of a fifo. */
+/* Opens a file without following magic links and without waiting for the other end of a fifo. */
 static long open_file(const char *path, u32 mode)
 {
 	struct open_how how = {
@@ -181,7 +184,10 @@ static long open_file(const char *path, u32 mode)
 	return fd;
 }
 
-/* In the tmpfs under it all, by a name that is taken away once it is mounted: one without a name cannot be. */
+/*
+ * Creates a file in the tmpfs of the root, whose name is removed once the file is mounted: an
+ * unnamed file cannot be mounted.
+ */
 static long open_own(u32 mode)
 {
 	long fd = sys(__NR_openat, empty_fd, OWN_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -192,7 +198,10 @@ static long open_own(u32 mode)
 	return err < 0 ? err : fd;
 }
 
-/* attached: a file of its own that is mounted there, instead of one that is made there. The descriptor is used up. */
+/*
+ * Writes the caller's data to a file. attached: mounts a new file at the path instead of creating a
+ * file there. Closes the descriptor.
+ */
 int op_write_data(struct cursor *c)
 {
 	u32 descriptor = take_u32(c);
@@ -227,7 +236,7 @@ int op_write_data(struct cursor *c)
 	return err < 0 ? (int)err : 0;
 }
 
-/* By the descriptor's name: chmod by a path would go through links that lead outside. */
+/* Changes a mode through the descriptor's name in /proc: chmod by a path would follow links that lead outside. */
 int op_change_mode(struct cursor *c)
 {
 	const char *path = take_string(c);
@@ -247,7 +256,7 @@ int op_change_mode(struct cursor *c)
 	return err;
 }
 
-/* That mount alone, and not those below it. */
+/* Makes one mount read-only, without the mounts below it. */
 int op_make_read_only(struct cursor *c)
 {
 	const char *path = take_string(c);

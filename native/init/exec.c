@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last inner op: hutch-init becomes the command, or starts it and stays as PID 1. */
+/* Runs the last inner op: hutch-init becomes the command, or starts the command and stays as PID 1. */
 #include <linux/errno.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -18,8 +18,8 @@ static u32 filter_count;
 static const char *program_name;
 
 /*
- * Taken down here and installed right before the exec, by the process that
- * becomes the command: it may forbid what hutch-init still needs.
+ * Stores the filter. The process that becomes the command installs it right before the exec: the
+ * filter may forbid calls that hutch-init still needs.
  */
 int op_install_filter(struct cursor *c)
 {
@@ -32,14 +32,14 @@ int op_install_filter(struct cursor *c)
 	if (filter.count / 2 > 0xffff || filter_count == MAX_FILTERS)
 		return -E2BIG;
 	filter_flags[filter_count] = flags;
-	/* struct sock_filter is two such numbers, and aligned as they are */
+	/* struct sock_filter consists of two such numbers, with the same alignment */
 	filters[filter_count++] = (struct sock_fprog){
 		(unsigned short)(filter.count / 2), (struct sock_filter *)(uintptr_t)filter.first
 	};
 	return 0;
 }
 
-/* The last is asked first by the kernel; all but it must let the next prctl through. */
+/* Installs the filters. The kernel runs the last filter first. Every filter but the last must allow the next prctl. */
 static int install_filters(void)
 {
 	long err = 0;
@@ -52,7 +52,7 @@ static int install_filters(void)
 	return in_part(PART_FILTER, err);
 }
 
-/* argv[0] of the command, instead of the path at which it was found. */
+/* Sets the command's own name (argv[0]), which may differ from its path. */
 int op_name_program(struct cursor *c)
 {
 	const char *name = take_string(c);
@@ -63,7 +63,10 @@ int op_name_program(struct cursor *c)
 	return err;
 }
 
-/* As execvp(3) does: every directory of the search path in turn, EACCES remembered while a later one may still have it. */
+/*
+ * Executes a program as execvp(3) does: tries every directory of the search path, and remembers
+ * EACCES while a later directory may have the program.
+ */
 static int search_and_exec(const char *file, const char *const *argv, const char *const *env, const char *search)
 {
 	char path[4096];
@@ -107,13 +110,13 @@ struct command {
 	const char *const *argv, *const *env;
 	const char *search;
 	int err;
-	/* where the end of its parent is not the end of its pid namespace */
+	/* set if the end of its parent does not end its pid namespace */
 	int ends_with_parent;
-	/* until PID 1 has its own filter; until the command has begun, or failed to */
+	/* held: until PID 1 has its own filter; begins: until the command has begun or failed to begin */
 	u32 held, begins;
 };
 
-/* A wait that needs no care: whatever wakes it, it looks again. */
+/* Waits while the word is set. A spurious wake-up is harmless: the word is checked again. */
 static void wait_while(u32 *word)
 {
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE))
@@ -146,16 +149,17 @@ static void command_main(void *arg)
 		command->err = install_filters();
 	if (!command->err)
 		command->err = search_and_exec(command->file, command->argv, command->env, command->search);
-	/* PID 1 may not be allowed to examine it, and this process was ended for that: report the error in any case */
+	/* the look may be forbidden and end this process, so the error is stored first */
 	look_at_failed_program();
 	sys(__NR_exit_group, 127);
 	__builtin_unreachable();
 }
 
 /*
- * hutch-init stays, as PID 1 or to adopt orphans; the command is its child. Signals are blocked first,
- * so that none is lost. If PID 1 installs a filter, the command must neither inherit it nor start
- * before it, so the child waits. CLONE_CHILD_CLEARTID then reports what CLONE_VFORK reports otherwise.
+ * Starts the command as a child. hutch-init stays, as PID 1 or to adopt orphans. Signals are
+ * blocked first, so that none is lost meanwhile.
+ * If PID 1 gets its own filter, the command must not inherit it and must not run before it. So the
+ * child waits for it, and CLONE_CHILD_CLEARTID replaces the notification of CLONE_VFORK.
  */
 static int spawn_command(struct command *command)
 {
@@ -192,12 +196,15 @@ static int spawn_command(struct command *command)
 		release(&command->held);
 		wait_while(&command->begins);
 	}
-	/* the compiler has not seen who writes it */
+	/* written by the child, which the compiler cannot see */
 	err = __atomic_load_n(&command->err, __ATOMIC_ACQUIRE);
 	return err ? (int)err : reap((int)pid, early);
 }
 
-/* Makes what execve takes of the words; and Node ignores two signals, which would stay ignored over exec. */
+/*
+ * Prepares the arguments of execve, and resets two signals that Node ignores: ignored signals stay
+ * ignored over an exec.
+ */
 static int prepare(struct command *command, const struct strings *argv, const struct strings *env)
 {
 	struct kernel_sigaction by_default = { 0 };
@@ -250,7 +257,7 @@ int op_exec(struct cursor *c)
 	return err ? err : search_and_exec(command.file, command.argv, command.env, command.search);
 }
 
-/* A program whose first word is not its name: a login shell is called -sh. */
+/* Executes a program whose first argument is not its name: a login shell is called -sh. */
 int op_exec_file(struct cursor *c)
 {
 	const char *file = take_string(c);

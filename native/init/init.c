@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hutch-init: the first program in a container. No libc: a static glibc
- * binary costs 1 ms more at every exec. It reads the program from one descriptor,
- * runs its inner section, and says on another how that went: see program.h.
+ * hutch-init: the first program in a container. It has no libc: a static glibc binary costs 1 ms
+ * more at every exec. hutch-init reads the program from one descriptor, runs its inner section, and
+ * reports the result on another: see wire/program.h.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -11,7 +11,7 @@
 #include "../lib/message.h"
 
 
-/* Its number comes with the start. */
+/* Its number is an argument of hutch-init. */
 int report_socket = -1;
 
 long say_all(const struct report *report)
@@ -24,7 +24,7 @@ long say(enum report_kind kind, u32 step, int value)
 	return say_all(&(struct report){ .kind = kind, .step = step, .value = value });
 }
 
-/* The number that a word of the command line is. */
+/* Parses a number of the command line. */
 static int number_of(const char *word)
 {
 	int number = 0;
@@ -56,9 +56,9 @@ static int run(int program_fd, u32 *step)
 }
 
 /*
- * The calls that change the file ids (root.c) do not return errors. If a filter refuses them, a later
- * call fails because the id is wrong. Returns the error of such a refused call, with the part of the
- * op, or err.
+ * Returns the real cause of an error. The calls that change the ids for files (root.c) report no
+ * errors. If a filter refuses them, a later call fails for lack of the right id. Returns the error
+ * of such a refused call, with the part of the op, or err.
  */
 static int cause_of(int err)
 {
@@ -76,7 +76,7 @@ static int cause_of(int err)
 	return err;
 }
 
-/* Called with "hutch-init SOCKET PROGRAM", the numbers of two descriptors, see spawn.c. */
+/* Runs hutch-init, started as "hutch-init SOCKET PROGRAM" with the numbers of two descriptors; see caller/spawn.c. */
 __attribute__((used, noreturn)) void init_main(long *stack)
 {
 	const char *const *argv = (const char *const *)(stack + 1);
@@ -87,7 +87,7 @@ __attribute__((used, noreturn)) void init_main(long *stack)
 		sys(__NR_exit_group, 125);
 	report_socket = number_of(argv[1]);
 	err = run(number_of(argv[2]), &step);
-	/* PID 1 is confined by then, and would take its own refusal for the cause */
+	/* PID 1 is confined by then, and its own refused call would look like the cause */
 	if (!has_failed_program())
 		err = cause_of(err);
 	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });

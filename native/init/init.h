@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared functions of init/, under the file that holds them. */
+/* Declares the shared functions of init/, under the name of the file that defines them. */
 #ifndef HUTCH_INIT_H
 #define HUTCH_INIT_H
 
@@ -11,7 +11,7 @@
 int op_check_streams(struct cursor *c);
 int op_attach_terminal(struct cursor *c);
 
-/* init/namespace.c: namespaces that are joined, or made from inside */
+/* init/namespace.c: namespaces that are joined, or created from inside */
 
 int op_await_maps(struct cursor *c);
 int op_await_groups(struct cursor *c);
@@ -22,12 +22,12 @@ int op_stay_outside(struct cursor *c);
 int op_offset_clocks(struct cursor *c);
 int op_fork(struct cursor *c);
 
-/* init/await-job.c: a process that waits for its request */
+/* init/await-job.c: a prestarted process that waits for its job */
 
 extern struct cursor ordered;
 int op_await_order(struct cursor *c);
 
-/* init/chroot-steps.c: steps of unshare(1) and nsenter(1) that a run does not take */
+/* init/chroot-steps.c: steps of unshare(1) and nsenter(1) that hutch run does not use */
 
 int op_write_own_file(struct cursor *c);
 int op_change_root(struct cursor *c);
@@ -37,14 +37,14 @@ int op_drop_groups(struct cursor *c);
 int op_take_ids(struct cursor *c);
 int op_keep_capabilities(struct cursor *c);
 
-/* init/privilege.c: ids, capabilities and other privileges, on their way down */
+/* init/privilege.c: ids, capabilities and other privileges, which are only reduced */
 
 int op_set_user(struct cursor *c);
 int op_drop_bounding(struct cursor *c);
 int op_set_capabilities(struct cursor *c);
 int op_no_new_privileges(struct cursor *c);
 
-/* init/landlock.c: which files the command may use, by their paths */
+/* init/landlock.c: files that the command may access, by path */
 
 int op_allow_path(struct cursor *c);
 int op_restrict_paths(struct cursor *c);
@@ -58,7 +58,7 @@ int op_set_nice(struct cursor *c);
 int op_set_io_priority(struct cursor *c);
 int op_set_scheduler(struct cursor *c);
 
-/* init/inner.c: what the child does before it becomes the command */
+/* init/inner.c: steps of the child before it becomes the command */
 
 int end_with_parent(int signal);
 int op_exec(struct cursor *c);
@@ -68,7 +68,7 @@ int op_install_filter(struct cursor *c);
 extern int dies_with_parent, made_namespaces;
 int run_inner(struct cursor *ops, u32 *step);
 
-/* init/seccomp-notify.c: a filter whose refusals are reported */
+/* init/seccomp-notify.c: a filter whose refused calls are reported */
 int op_supervise_filter(struct cursor *c);
 int is_supervised(void);
 long install_supervised(void);
@@ -92,7 +92,7 @@ void keep(int mount_fd, const char *path, int holds);
 int op_open_root(struct cursor *c);
 int op_pivot_root(struct cursor *c);
 
-/* init/attach.c: what is attached to it */
+/* init/attach.c: mounts attached to the root */
 
 int copy_tree(const char *source, u32 recursive);
 int attach_at(int mount_fd, const char *target, int directory, u64 resolve, int holds);
@@ -103,22 +103,22 @@ int op_attach_groups(struct cursor *c);
 int op_attach_new(struct cursor *c);
 int op_attach_overlay(struct cursor *c);
 
-/* init/tmpfs-usage.c: file systems in memory that may be full */
+/* init/tmpfs-usage.c: file systems in memory that may become full */
 
 int begin_holding(int mount_fd, const char *type, const struct strings *options, int *fd);
 int end_holding(int fd);
 u32 full_spaces(void);
 
-/* init/mask-path.c: what of it is hidden, or made read-only */
+/* init/mask-path.c: hidden or read-only paths of the root */
 
 void forget_covers(void);
 int op_cover_path(struct cursor *c);
 
-/* init/text-file.c: a file of our own text in it */
+/* init/text-file.c: a file with hutch's own text in the root */
 
 int op_attach_text(struct cursor *c);
 
-/* init/empty-root.c: a root that begins empty, and what fills it beside mounts */
+/* init/empty-root.c: an empty root, and steps that fill it besides mounts */
 
 int write_held_proc(const char *path, const char *text);
 int op_empty_root(struct cursor *c);
@@ -129,7 +129,7 @@ int op_write_data(struct cursor *c);
 int op_change_mode(struct cursor *c);
 int op_make_read_only(struct cursor *c);
 
-/* init/session.c: what a process waits for, holds and enters */
+/* init/session.c: events, locks and directories around a process */
 
 int op_close_on_exec(struct cursor *c);
 int op_block_on(struct cursor *c);

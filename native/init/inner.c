@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inner ops: what the child does, in order, before it becomes the command.
- * All run in hutch-init, inside the namespaces that clone3 made. Paths and
- * names come from the plan, never from the container.
+ * Runs the inner ops in order, before the child becomes the command. All run in hutch-init, inside
+ * the namespaces created by clone3. Paths and names come from the plan, never from the container.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -16,8 +15,9 @@
 
 
 /*
- * v1: writing "0" to `tasks` moves only the calling thread. Unlike a write to cgroup.procs, it does
- * not wait for an RCU grace period (8 to 100 ms after an idle gap). hutch-init has one thread.
+ * Joins a group. v1: writing "0" to `tasks` moves only the calling thread, and hutch-init has one
+ * thread. Unlike a write to cgroup.procs, this does not wait for an RCU grace period (8 to 100 ms
+ * after an idle gap).
  */
 static int op_join_group(struct cursor *c)
 {
@@ -27,7 +27,7 @@ static int op_join_group(struct cursor *c)
 	return err ? err : write_text(path, "0");
 }
 
-/* From here on awaitMaps has something to tell. */
+/* Set once this process has created namespaces: awaitMaps then sends READY. */
 int made_namespaces;
 
 static int op_unshare(struct cursor *c)
@@ -58,8 +58,9 @@ static int op_set_domainname(struct cursor *c)
 }
 
 /*
- * From Linux 6.9 on, the settings of an ipc namespace belong to root of the user namespace that owns it. The caller's own id is needed
- * until the mounts are made, so a child takes on that of root.
+ * Writes a setting as root of the user namespace. Since Linux 6.9, the settings of an ipc namespace
+ * belong to root of the user namespace that owns it. The caller's own id is needed until the mounts
+ * are made, so a child takes root's id.
  */
 static int write_as_root_inside(const char *path, const char *value)
 {
@@ -94,7 +95,7 @@ static int op_set_sysctl(struct cursor *c)
 	return err;
 }
 
-/* An empty source, type or data is a NULL for the kernel. */
+/* Mounts a file system. An empty source, type or data becomes NULL. */
 static int op_mount(struct cursor *c)
 {
 	const char *source = take_string(c), *target = take_string(c), *type = take_string(c);
@@ -136,7 +137,10 @@ static int op_change_directory(struct cursor *c)
 
 int dies_with_parent;
 
-/* The launcher may be gone before this is said, and then its end of the socket is closed. */
+/*
+ * Ends this process with its parent. If the launcher ended before this call, its end of the socket
+ * is already closed.
+ */
 int end_with_parent(int signal)
 {
 	struct pollfd peer = { .fd = report_socket, .events = 0 };
@@ -150,7 +154,7 @@ int end_with_parent(int signal)
 	return peer.revents & POLLHUP ? -EOWNERDEAD : 0;
 }
 
-/* After any change of ids, which clears it. */
+/* Sets the parent-death signal. It runs after any change of ids, which clears the signal. */
 static int op_die_with_parent(struct cursor *c)
 {
 	u32 signal = take_u32(c);
@@ -173,7 +177,10 @@ static int run_op(int code, struct cursor *payload)
 	return -EPROTO;
 }
 
-/* Runs the section: does not return if the command replaced us. Otherwise -errno, with the index of the op in *step. */
+/*
+ * Runs the inner section. Returns only if the command did not replace hutch-init: -errno, with the
+ * index of the op in *step.
+ */
 int run_inner(struct cursor *ops, u32 *step)
 {
 	struct cursor payload;

@@ -11,7 +11,7 @@
 
 #include "../hutch.h"
 
-/* Nodes of devices can be made by nobody. */
+/* No rule allows creating device nodes. */
 #define READS (K_LANDLOCK_READ_FILE | K_LANDLOCK_READ_DIR)
 #define WRITES (K_LANDLOCK_WRITE_FILE | K_LANDLOCK_TRUNCATE | K_LANDLOCK_IOCTL_DEV | K_LANDLOCK_REMOVE_DIR | K_LANDLOCK_REMOVE_FILE | \
 		K_LANDLOCK_MAKE_DIR | K_LANDLOCK_MAKE_REG | K_LANDLOCK_MAKE_SOCK | K_LANDLOCK_MAKE_FIFO | K_LANDLOCK_MAKE_SYM | \
@@ -21,7 +21,7 @@
 static long ruleset = -1;
 static u64 handled;
 
-/* All that this kernel can refuse: what no rule allows is refused. */
+/* Opens a ruleset with all access rights that this kernel can restrict. Access without a rule is then refused. */
 static long open_ruleset(void)
 {
 	static const u64 by_version[] = { K_LANDLOCK_MAKE_SYM, K_LANDLOCK_REFER, K_LANDLOCK_TRUNCATE, K_LANDLOCK_TRUNCATE, K_LANDLOCK_IOCTL_DEV };

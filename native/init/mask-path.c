@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Covers: what of a file system hutch hides from the job, or makes read-only.
- * What hides is made once and copied, as a file system of its own for each is
- * the dearest thing that a start does.
+ * Masks paths: hides them from the job, or makes them read-only. The mount that hides a path is
+ * created once and copied. A new file system for each path would be the most expensive step of a
+ * start.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -13,9 +13,12 @@
 #include "../hutch.h"
 
 #define CPUS_AT_MOST 8192
-#define COVER_WRITABLE 2	/* read-only, if the caller could write there */
+#define COVER_WRITABLE 2	/* make read-only only if the caller could write there */
 
-/* The first cover of a file and of a directory. Attached: before 6.15 no other can be copied. */
+/*
+ * The first covering mount for files, and for directories. It is attached: before Linux 6.15, a
+ * detached mount cannot be copied.
+ */
 static int covers[2] = { -1, -1 };
 
 void forget_covers(void)
@@ -27,7 +30,7 @@ void forget_covers(void)
 	}
 }
 
-/* By the ids alone, as access(2): only a mount can stop a write that they allow. */
+/* Returns true if the ids permit writing, as in access(2). Then only a mount can prevent it. */
 static int may_write(int fd)
 {
 	char name[32];
@@ -36,14 +39,17 @@ static int may_write(int fd)
 	return sys(__NR_faccessat, AT_FDCWD, name, 2 /* W_OK */) == 0;
 }
 
-/* Empty and read-only. /dev/null is the host's, opened from outside: the image's may be something else (CVE-2025-31133). */
+/*
+ * Returns an empty, read-only mount. /dev/null is the host's and is opened from outside: the
+ * image's /dev/null may be another file (CVE-2025-31133).
+ */
 static int hiding_mount(int directory)
 {
 	struct strings none = { 0, 0, "" };
 	u64 attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 	int fd, err;
 
-	/* a copy has the attributes of what it is one of */
+	/* a copy has the attributes of its original */
 	if (covers[directory] >= 0)
 		return in_part(PART_SOURCE, sys(__NR_open_tree, covers[directory], "",
 						AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
@@ -92,7 +98,7 @@ static int make_tree_read_only(int target, u64 attributes)
 	return err;
 }
 
-/* Of each CPU: the number stands in place of the star. All of them have it, or none does. */
+/* Hides a path of each CPU: the CPU number replaces the star. Either all CPUs have the path, or none has. */
 static int hide_numbered(const char *path)
 {
 	for (u32 cpu = 0; cpu < CPUS_AT_MOST; cpu++) {
@@ -131,8 +137,8 @@ static int is_numbered(const char *path)
 }
 
 /*
- * Hides a path of the file system attached last, or makes it read-only. What
- * this kernel does not have needs no cover.
+ * Hides a path of the file system attached last, or makes it read-only. A path that this kernel
+ * does not have needs no mask.
  */
 int op_cover_path(struct cursor *c)
 {
@@ -145,7 +151,7 @@ int op_cover_path(struct cursor *c)
 	note_target(path);
 	if (!read_only && is_numbered(path))
 		return hide_numbered(path);
-	/* a kernel file is never a link; in a root of the host's files it may be one */
+	/* a kernel file is never a link, but a path in a root of host files may be one */
 	target = resolve_in(base_of(path), path, read_only == COVER_WRITABLE || *path == '/' ? 0 : RESOLVE_NO_SYMLINKS);
 	if (target < 0)
 		return target == -ENOENT ? 0 : in_part(PART_TARGET, target);
@@ -154,7 +160,7 @@ int op_cover_path(struct cursor *c)
 	} else if (read_only != COVER_WRITABLE) {
 		err = make_tree_read_only(target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	} else if (may_write(target)) {
-		/* not a link */
+		/* target is not a link */
 		err = (int)is_directory(target);
 		err = err < 0 ? err : make_tree_read_only(target, MOUNT_ATTR_RDONLY);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Namespaces that are joined, or that can only be made or filled from inside. */
+/* Joins namespaces, and creates or fills namespaces that need a process inside. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
@@ -13,7 +13,7 @@
 #define MAX_JOINED 8
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
 
-/* The child's side of the hand-shakes in program.h. */
+/* Waits for GO, the child's side of the handshakes in wire/program.h. */
 static int await_go(void)
 {
 	char go = 0;
@@ -24,7 +24,7 @@ static int await_go(void)
 	while (got == -EINTR);
 	if (got < 0)
 		return (int)got;
-	/* an end of file: hutch is gone */
+	/* end of file: hutch is gone */
 	return got == 1 && go == GO_BYTE ? 0 : -EOWNERDEAD;
 }
 
@@ -32,7 +32,7 @@ int op_await_maps(struct cursor *c)
 {
 	int err = finished(c);
 
-	/* unsaid, both sides would wait for each other; what the clone has made needs no telling */
+	/* without this report, both sides would wait for each other; hutch knows of namespaces created by the clone */
 	if (!err && made_namespaces)
 		err = (int)say(REPORT_READY, 0, 0);
 	return err < 0 ? err : await_go();
@@ -46,15 +46,16 @@ int op_await_groups(struct cursor *c)
 }
 
 /*
- * No report that we wait is needed: the namespace exists since the clone. As PID 1 we would not notice
- * a signal from an impatient user, so it is checked here. The command that it would have ended has not
- * started. Other signals are kept for the command. `by` is for readers of the program.
+ * Waits until the network is connected. No report is needed: the network namespace exists since the
+ * clone. PID 1 would ignore a user's signal to end, so a signalfd reads it: the command that it was
+ * meant for has not begun. Other signals stay pending for the command. `by` is only for readers of
+ * the program.
  */
 int op_await_network(struct cursor *c)
 {
 	static const u64 all = ~0ull, ends = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGTERM);
 	struct pollfd either[2] = { { .fd = report_socket, .events = POLLIN }, { .events = POLLIN } };
-	u32 info[32];	/* struct signalfd_siginfo: its number comes first */
+	u32 info[32];	/* struct signalfd_siginfo: the signal's number is first */
 	long err;
 
 	take_string(c);
@@ -77,7 +78,7 @@ int op_await_network(struct cursor *c)
 	return err < 0 ? (int)err : await_go();
 }
 
-/* True when the descriptor is the namespace that the caller is in already: setns refuses a user namespace then. */
+/* Returns true if the descriptor is this process's own user namespace, which setns refuses to join. */
 static int is_own_user_namespace(int fd)
 {
 	struct statx own, other;
@@ -96,9 +97,9 @@ static int is_number(const char *s, size_t length)
 }
 
 /*
- * Opens /proc/PID/ns/KIND by a descriptor of /proc/PID, which stays that
- * process: when it ends and its number is given away, the descriptor is dead.
- * So all namespaces of one target come from one process.
+ * Opens /proc/PID/ns/KIND through a descriptor of /proc/PID, which always refers to the same
+ * process. If the process ends and its pid is reused, the descriptor is dead. So all namespaces of
+ * one target come from one process.
  */
 static long open_namespace(const char *path, const char *before, long *target)
 {
@@ -127,9 +128,9 @@ static long open_namespace(const char *path, const char *before, long *target)
 }
 
 /*
- * All are opened first, because a joined mount namespace has other paths. The user namespace is
- * entered last, because that removes the rights over the others. If another one is refused, it is
- * entered first, because it may give the right.
+ * Joins namespaces. All are opened first, because paths differ after a mount namespace is joined.
+ * The user namespace is joined when another one is refused, because only it may give the right.
+ * Otherwise it is joined last, because it takes away the rights over the others.
  */
 int op_join_namespaces(struct cursor *c)
 {
@@ -141,7 +142,10 @@ int op_join_namespaces(struct cursor *c)
 
 	if (err || paths.count != kinds.count || paths.count > MAX_JOINED)
 		return -EPROTO;
-	/* whoever is root in there may not trace us and take our descriptors before the command runs (CVE-2016-9962) */
+	/*
+	 * root of the joined namespaces must not trace this process and take its descriptors before
+	 * the command runs (CVE-2016-9962)
+	 */
 	err = sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (err)
 		return (int)err;
@@ -178,9 +182,9 @@ int op_join_namespaces(struct cursor *c)
 }
 
 /*
- * A pid namespace that is joined, or created by unshare, contains only the children of the caller.
- * This process therefore stays outside, passes signals on, and ends like its child, which continues
- * the program.
+ * Continues the program in a child. A pid namespace that was joined, or created by unshare, holds
+ * only the caller's children. So this process stays outside, forwards signals, and ends with its
+ * child's status.
  */
 static int stay_outside(u32 signal)
 {
@@ -220,7 +224,7 @@ int op_stay_outside(struct cursor *c)
 	return err ? err : stay_outside(SIGKILL);
 }
 
-/* As unshare --fork: the child gets this signal, or none, when its parent is gone. */
+/* Forks as unshare --fork does: the child gets this signal, if any, when its parent ends. */
 int op_fork(struct cursor *c)
 {
 	u32 signal = take_u32(c);
@@ -229,7 +233,10 @@ int op_fork(struct cursor *c)
 	return err ? err : stay_outside(signal);
 }
 
-/* Offsets hold only while nobody is in the namespace: so it is made, filled, and then entered. */
+/*
+ * Creates a time namespace, sets its offsets, and then enters it: offsets can be set only while the
+ * namespace has no process.
+ */
 int op_offset_clocks(struct cursor *c)
 {
 	const char *offsets = take_string(c);
@@ -250,8 +257,9 @@ int op_offset_clocks(struct cursor *c)
 }
 
 /*
- * A file of /proc/sys/user: it bounds what this user namespace may have, beside the limits of those above. Where /proc is
- * read-only, or older than the file, those alone hold.
+ * Limits the number of namespaces through a file of /proc/sys/user. It applies to this user
+ * namespace, besides the limits of its ancestors. If /proc is read-only or the kernel lacks the
+ * file, only the ancestors' limits hold.
  */
 int op_limit_user_count(struct cursor *c)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Limits and priorities of the process itself, which its children inherit. They are set before the ids change: raising takes root. */
+/*
+ * Sets limits and priorities of this process, which its children inherit. They are set before the
+ * ids change, because raising them needs root.
+ */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
@@ -32,8 +35,9 @@ int op_set_limit(struct cursor *c)
 }
 
 /*
- * With a core_pattern that is a pipe, 0 still runs the handler; only 1 does not (fs/coredump.c).
- * A hard limit of 0 can be raised to 1 with CAP_SYS_RESOURCE in the initial user namespace only; otherwise it stays.
+ * Prevents core dumps. If core_pattern is a pipe, a limit of 0 still runs the handler; only 1
+ * prevents it (fs/coredump.c). A hard limit of 0 can be raised to 1 only with CAP_SYS_RESOURCE in
+ * the initial user namespace. Otherwise it stays 0.
  */
 static int forbid_core_handler(void)
 {
@@ -43,7 +47,7 @@ static int forbid_core_handler(void)
 	return err == -EPERM ? 0 : err;
 }
 
-/* At most these; a limit that is lower stays, so that it takes no right. */
+/* Lowers limits to these values at most. A limit that is lower already stays, so no right is needed. */
 int op_bound_limit(struct cursor *c)
 {
 	u32 resource = take_u32(c);

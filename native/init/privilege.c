@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ids and capabilities. The plan puts these ops in the one order that works:
- * bounding set, ids, the other four sets, no_new_privs. All run before the
- * command, and nothing of the container has run yet.
+ * Reduces ids and capabilities. The plan puts these ops in the one order that works: bounding set,
+ * ids, the other four sets, no_new_privs. All run before the command, so no code of the container
+ * has run yet.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -10,7 +10,7 @@
 
 #include "../hutch.h"
 
-/* Groups go first: once the ids are gone, setgroups is refused. */
+/* Sets groups and ids. Groups come first: after the ids have changed, setgroups is refused. */
 int op_set_user(struct cursor *c)
 {
 	u32 uid = take_u32(c), gid = take_u32(c);
@@ -22,7 +22,7 @@ int op_set_user(struct cursor *c)
 		err = sys(__NR_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (!err && keep_groups != 1)
 		err = sys(__NR_setgroups, groups.count, groups.first);
-	if (err == -EPERM && keep_groups == 2)	/* a namespace above denies it to all below */
+	if (err == -EPERM && keep_groups == 2)	/* an ancestor namespace denies setgroups to its descendants */
 		err = 0;
 	if (!err)
 		err = sys(__NR_setresgid, gid, gid, gid);
@@ -31,7 +31,10 @@ int op_set_user(struct cursor *c)
 	return (int)err;
 }
 
-/* Before the ids change, which takes CAP_SETPCAP away. Capabilities that are newer than this program are dropped too. */
+/*
+ * Drops the bounding set. This runs before the ids change, which drops CAP_SETPCAP. Capabilities
+ * newer than this program are dropped, too.
+ */
 int op_drop_bounding(struct cursor *c)
 {
 	u64 keep = take_u64(c);
@@ -41,16 +44,19 @@ int op_drop_bounding(struct cursor *c)
 		if (keep >> number & 1)
 			continue;
 		err = sys(__NR_prctl, PR_CAPBSET_DROP, number, 0, 0, 0);
-		/* who may drop none may have had none */
+		/* a process without the right to drop may already have an empty set */
 		if (err == -EPERM && sys(__NR_prctl, PR_CAPBSET_READ, number, 0, 0, 0) == 0)
 			err = 0;
-		if (err == -EINVAL)	/* the last one was the kernel's last */
+		if (err == -EINVAL)	/* the last number was the kernel's last capability */
 			return 0;
 	}
 	return (int)err;
 }
 
-/* Effective is as permitted. Ambient is emptied first: it may not hold more than the other two. */
+/*
+ * Sets the capability sets; the effective set equals the permitted set. The ambient set is emptied
+ * first: it must be a subset of the other two.
+ */
 int op_set_capabilities(struct cursor *c)
 {
 	u64 permitted = take_u64(c), inheritable = take_u64(c), ambient = take_u64(c);
@@ -63,7 +69,7 @@ int op_set_capabilities(struct cursor *c)
 	return (int)(err ? err : raise_ambient(ambient));
 }
 
-/* From here on no exec gives privileges: set-user-ID programs and file capabilities do nothing (no_new_privs.rst). */
+/* Sets no_new_privs: from here on, set-user-ID programs and file capabilities have no effect (no_new_privs.rst). */
 int op_no_new_privileges(struct cursor *c)
 {
 	int err = finished(c);

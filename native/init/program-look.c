@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Examines a program that could not be executed, from inside and with the rights of the command. It
- * finds the file, the path to it, its first bytes, and the interpreter or loader that it names. Called
- * only after exec has failed. The file is untrusted: it is read as data, with bounds, and opened only
- * if it is a regular file.
+ * Inspects a program that could not be executed, from inside and with the command's rights. Reports
+ * the file found by the search, its links, its first bytes, and its interpreter or loader. Called
+ * only after exec has failed. The file is untrusted: it is read as data with bounds, and opened
+ * only if it is a regular file.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -18,7 +18,7 @@
 
 static struct program_look looks[MAX_LOOKS];
 static u32 look_count;
-/* What exec has refused: the words of the command line, and the directory of the search that gave the error. */
+/* The arguments of the failed exec, and the search directory that returned the error. */
 static struct { const char *file, *search, *refused_in; } failed;
 
 void note_failed_program(const char *file, const char *search, const char *refused_in)
@@ -64,7 +64,10 @@ static int join(char *path, size_t size, const char *first, size_t length, const
 	return 1;
 }
 
-/* The path that exec refused: the word itself, the directory that gave the error, or the first one that has such a file. */
+/*
+ * Chooses the path that exec refused: the word itself, the directory that returned the error, or
+ * the first directory with such a file.
+ */
 static void choose_path(struct program_look *look)
 {
 	const char *at = failed.refused_in ? failed.refused_in : failed.search;
@@ -89,7 +92,7 @@ static void choose_path(struct program_look *look)
 	join(look->path, sizeof look->path, "", 0, failed.file);
 }
 
-/* Follows links at the end of the path, as far as they can be read. */
+/* Follows links at the end of the path while they can be read. */
 static void follow_links(struct program_look *look)
 {
 	char to[sizeof look->target], from[sizeof look->target];
@@ -113,8 +116,8 @@ static void follow_links(struct program_look *look)
 }
 
 /*
- * Walks to the file. Returns the part of the path that is missing, is not a directory or cannot be
- * searched, or the type of the file.
+ * Walks to the file. Records the part of the path that is missing, not a directory, or not
+ * searchable; otherwise the file's facts.
  */
 static void walk(struct program_look *look)
 {
@@ -143,7 +146,7 @@ static void walk(struct program_look *look)
 		note_file(look, &found);
 }
 
-/* Copies the word behind "#!" as the kernel reads it. */
+/* Copies the word after "#!" as the kernel parses it. */
 static void read_script(struct program_look *look)
 {
 	u32 at = 2, length = 0;
@@ -214,7 +217,7 @@ static void read_head(struct program_look *look)
 	sys(__NR_close, fd);
 }
 
-/* Returns whether the file names an interpreter that is there. */
+/* Returns true if the file names an interpreter that exists. */
 static int look_once(struct program_look *look)
 {
 	struct mount_facts mount = { 0 };
@@ -238,7 +241,7 @@ static int look_once(struct program_look *look)
 	return !look->loader_error;
 }
 
-/* The program, and while it names an interpreter that is there, that one too. */
+/* Inspects the program and, while an interpreter is named and exists, this interpreter. */
 void look_at_failed_program(void)
 {
 	if (!failed.file || look_count)
@@ -251,7 +254,7 @@ void look_at_failed_program(void)
 	}
 }
 
-/* After FAILED. A filter may end this process meanwhile, which loses no more than this. */
+/* Sends the findings after FAILED. A filter may end this process meanwhile, which loses only the findings. */
 void tell_failed_program(void)
 {
 	look_at_failed_program();

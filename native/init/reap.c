@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PID 1: passes signals to the command, reaps every orphan, ends when the
- * command has ended. The kernel then kills what is left in the pid namespace.
+ * Runs PID 1: forwards signals to the command, reaps every orphan, and ends when the command has
+ * ended. The kernel then kills the remaining processes of the pid namespace.
  */
 #include <linux/audit.h>
 #include <linux/errno.h>
@@ -16,18 +16,21 @@
 #include "../lib/message.h"
 
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
-/* For a signal that the kernel is sending to one process of the group after the other. */
+/* Milliseconds to wait for a signal that the kernel is sending to the processes of the group one by one. */
 #define SAME_SIGNAL_MS 20
 
-/* The group has the caller's terminal, so hutch must know when the command stops. */
+/* Set if the group has the caller's terminal: stops of the command are then reported to hutch. */
 static int tells_stops;
 static int own_pid;
-/* hutch stops the job. */
+/* Set while hutch stops the job. */
 static int stopping;
-/* Signals of the terminal since the last stop. */
+/* Signals from the terminal since the last stop. */
 static u64 typed;
 
-/* True when the command itself has ended, its status and memory in *end. *stopped is the signal that stopped it. */
+/*
+ * Reaps ended children. Returns true if the command itself has ended, with its status and memory in
+ * *end. *stopped is the signal that stopped the command.
+ */
 static int reap_all(int command, struct report *end, int *stopped)
 {
 	struct rusage usage;
@@ -51,9 +54,9 @@ static int reap_all(int command, struct report *end, int *stopped)
 #define ALLOW(call, rest) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, rest, 0)
 
 /*
- * From here on this process can make only the calls below. Otherwise a command that can write its
- * memory (CAP_SYS_PTRACE) could bypass its own filter. The command's filter does not apply here: it
- * may refuse these calls.
+ * Restricts this process to the calls used below. Otherwise a command that can write its memory
+ * (CAP_SYS_PTRACE) could use it to evade the command's own filter. The command's filter cannot be
+ * used here, because it may forbid these calls.
  */
 long confine_reaper(void)
 {
@@ -76,7 +79,7 @@ long confine_reaper(void)
 	return sys(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
 }
 
-/* Each is reported once: otherwise a process inside could fill the socket with requests. */
+/* Reports each full file system once: a process inside could otherwise fill the socket with requests. */
 static void tell_full(void)
 {
 	static u32 told;
@@ -87,7 +90,7 @@ static void tell_full(void)
 	told |= full;
 }
 
-/* Does what hutch requests by this signal. Returns 0 if the signal is not a request. */
+/* Handles a request from hutch. Returns 0 if the signal is not a request. */
 static int obey(long sig, const struct kernel_siginfo *info)
 {
 	if (sig != REQUEST_SIGNAL || info->code != REQUEST_CODE)
@@ -96,13 +99,16 @@ static int obey(long sig, const struct kernel_siginfo *info)
 		stopping = 1;
 		tell_full();
 	} else if (own_pid == 1) {
-		/* all at once, processes that are just being made included; outside of a pid namespace it would be the whole machine */
+		/*
+		 * kill(-1) signals all processes at once, including forks in progress. Outside of a
+		 * pid namespace it would signal the whole machine.
+		 */
 		sys(__NR_kill, -1, info->value);
 	}
 	return 1;
 }
 
-/* The error of a refused call without which this process could not learn that the command has ended; else 0. */
+/* Returns the error of a refused call that this process needs to notice the command's end, otherwise 0. */
 static long check_waits(void)
 {
 	struct { long long s, ns; } now = { 0, 0 };
@@ -115,7 +121,7 @@ static long check_waits(void)
 	return err == -EAGAIN ? 0 : err;
 }
 
-/* Before the filter. *early: the signals that came before there was a command. */
+/* Blocks signals before the filter is installed. *early: the signals that arrived before the command existed. */
 long begin_reaping(u64 *early)
 {
 	own_pid = (int)sys(__NR_getpid);
@@ -125,7 +131,7 @@ long begin_reaping(u64 *early)
 	return check_waits();
 }
 
-/* Waits a moment for this signal, with this code. */
+/* Waits up to `ms` milliseconds for a signal with this code. */
 static int has_come(int sig, int code, int ms)
 {
 	struct { long long s, ns; } most = { 0, ms * 1000000ll };
@@ -140,7 +146,7 @@ static int is_typed(int sig)
 	return (typed & SIGNAL_BIT(sig)) || has_come(sig, K_SI_KERNEL, SAME_SIGNAL_MS);
 }
 
-/* A report that finds no room is lost: the command must not be able to hold up this process. */
+/* Reports a stop. If the socket is full, the report is dropped: the command must not be able to block this process. */
 static void tell_stopped(int sig)
 {
 	struct report report = { .kind = REPORT_STOPPED, .value = sig, .step = (u32)is_typed(sig) };
@@ -160,7 +166,10 @@ static void obey_pending(void)
 		obey(sig, &info);
 }
 
-/* hutch has sent SIGTERM to all: they have until its SIGKILL to end, and not only until the command does. */
+/*
+ * Reaps the remaining processes during a stop. They were sent SIGTERM and may run until hutch sends
+ * SIGKILL, not only until the command ends.
+ */
 static void reap_rest(void)
 {
 	struct kernel_siginfo info;
@@ -197,12 +206,12 @@ int reap(int command, u64 early)
 			sys(__NR_kill, 0, sig);
 			continue;
 		}
-		/* the line above reaches this process, too */
+		/* the kill above also reaches this process */
 		if (info.code == K_SI_USER && info.pid == own_pid)
 			continue;
 		if (info.code == K_SI_KERNEL)
 			typed |= SIGNAL_BIT(sig);
-		/* what a terminal sends goes to the whole foreground group: the command has it already, if it was there */
+		/* a terminal signals the whole foreground group, so the command has the signal already if it existed */
 		if (info.code != K_SI_KERNEL || early >> (sig - 1) & 1)
 			sys(__NR_kill, command, sig);
 		early &= ~(1ull << (sig - 1));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The job's own root: a detached copy of a tree, assembled from inside by descriptors, and made "/" by
- * pivot_root. The tree may be hostile, with links and renames during the assembly. A path in it is
- * therefore only resolved by openat2(RESOLVE_IN_ROOT), which keeps links, ".." and absolute links
- * below the root's descriptor.
+ * Builds the job's root: a detached copy of a tree, assembled from inside by descriptors and made
+ * "/" by pivot_root. The owner of the tree may be hostile and may rename and link in it meanwhile.
+ * So every path in it is resolved by openat2(RESOLVE_IN_ROOT), which keeps links, ".." and absolute
+ * links below the root's descriptor.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -14,9 +14,9 @@
 #include "../hutch.h"
 
 #define MAX_OURS 64
-#define RACES 1000	/* renames in the same tree make RESOLVE_IN_ROOT say EAGAIN */
+#define RACES 1000	/* concurrent renames in the tree make RESOLVE_IN_ROOT return EAGAIN */
 
-/* One root a process: hutch-init builds it and never another. */
+/* A process has one root: hutch-init never builds another one. */
 static int root_fd = -1;	/* the new root, once opened */
 static int held_fd = -1;	/* the file system attached last at an absolute path */
 static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be made */
@@ -51,7 +51,10 @@ static long may_make_in(int fd)
 	return 0;
 }
 
-/* Mount points may be made in this mount: it is the job's alone, or the root that the user named. */
+/*
+ * Records that missing mount points may be created in this mount: it belongs only to the job, or is
+ * the root named by the user.
+ */
 long make_in(int fd)
 {
 	struct statx found;
@@ -62,15 +65,15 @@ long make_in(int fd)
 	return err;
 }
 
-/* An absolute path is meant from the root, another one from the file system attached last. */
+/* Returns the base of a path: the root for an absolute path, otherwise the file system attached last. */
 int base_of(const char *path)
 {
 	return *path == '/' ? root_fd : held_fd;
 }
 
 /*
- * Opens a path below base to attach a mount there. Its type does not matter, so no device or fifo is
- * ever opened. If missing parts may be created, a link at the end is not followed, as in bubblewrap.
+ * Opens a path below base as a mount target. O_PATH never opens a device or fifo. If anything may
+ * be created, a link at the end is not followed, as in bubblewrap.
  */
 int resolve_in(int base, const char *path, u64 resolve)
 {
@@ -90,7 +93,7 @@ int resolve_in(int base, const char *path, u64 resolve)
 	return (int)fd;
 }
 
-/* From here on what is missing is made wherever this process may write, and with these modes. */
+/* Allows missing parts to be created anywhere this process may write, with these modes. */
 void make_missing(u32 parents, u32 directory, u32 file)
 {
 	missing.anywhere = 1;
@@ -100,10 +103,11 @@ void make_missing(u32 parents, u32 directory, u32 file)
 }
 
 /*
- * A caller without mapped ids cannot create files inside (EOVERFLOW), but only the caller can open
- * files that are closed to other users outside. Files are therefore created as root of the user
- * namespace, and then the ids are restored. -1 is an invalid id: setfsuid then only returns the
- * current one. setreuid restores the file id from the effective one, which has no name here.
+ * Switches to root of the user namespace to create files, and end_inside switches back. A caller
+ * without a mapped id cannot create anything inside (EOVERFLOW). But only the caller can open files
+ * that are closed to others outside.
+ * setfsuid(-1) only returns the current id. setreuid copies the effective id, which is not mapped
+ * here, to the id for files.
  */
 int begin_inside(void)
 {
@@ -122,7 +126,7 @@ void end_inside(int begun)
 	sys(__NR_setregid, -1, -1);
 }
 
-/* mkdirat and mknodat do not follow a link that was put at the name meanwhile. */
+/* Creates one part. mkdirat and mknodat do not follow a link placed at the name meanwhile. */
 static int make_one(int parent, const char *name, int directory, int last)
 {
 	long err = may_make_in(parent), mask;
@@ -139,7 +143,7 @@ static int make_one(int parent, const char *name, int directory, int last)
 	return err == -EEXIST ? 0 : (int)err;
 }
 
-/* Resolves the part of path that ends at end, and makes it if it is missing. */
+/* Resolves the part of path that ends at end, and creates it if it is missing. */
 static int make_part(int base, int parent, char *path, size_t start, size_t end, int directory, u64 resolve)
 {
 	char prefix[4096];
@@ -148,7 +152,7 @@ static int make_part(int base, int parent, char *path, size_t start, size_t end,
 	for (size_t i = end; path[i]; i++)
 		last &= path[i] == '/';
 	memcpy(prefix, path, end);
-	/* a link on the way is followed */
+	/* the slash makes a link on the way be followed */
 	prefix[end] = last ? 0 : '/';
 	prefix[end + 1] = 0;
 	next = resolve_in(base, prefix, resolve);
@@ -161,8 +165,8 @@ static int make_part(int base, int parent, char *path, size_t start, size_t end,
 }
 
 /*
- * Like resolve_in, but creates missing parts. Each parent is resolved again from the base, and the
- * next name is created in that descriptor.
+ * Resolves a target like resolve_in, and creates missing parts on the way. Each parent is resolved
+ * again from the base, and the next name is created in its descriptor.
  */
 int make_target(int base, const char *target, int directory, u64 resolve)
 {
@@ -185,7 +189,7 @@ int make_target(int base, const char *target, int directory, u64 resolve)
 		if (end == at)
 			break;
 		next = make_part(base, parent, path, at, end, directory, resolve);
-		/* bubblewrap refuses such a link, so it is not followed where anything may be made */
+		/* bubblewrap refuses such a link, so it is not followed if anything may be created */
 		if (next == -ENOENT && !missing.anywhere && links++ < K_MAXSYMLINKS && !follow_dangling(parent, path, at, end)) {
 			/* from the root again */
 			next = resolve_in(base, ".", resolve);
@@ -198,7 +202,7 @@ int make_target(int base, const char *target, int directory, u64 resolve)
 	return parent;
 }
 
-/* A name alone, so that it can only be in the top of the file system attached last. */
+/* Returns true for a single name, which can only be in the top directory of the file system attached last. */
 static int is_in_held(const char *name)
 {
 	size_t i = 0;
@@ -209,10 +213,10 @@ static int is_in_held(const char *name)
 }
 
 /*
- * Creates a mount point in the top directory of the last attached file system, and attaches there. No
- * other process has had access to that file system: a name that could be created is the created one,
- * so nothing needs resolving. move_mount does not follow a link at the end either. The mount covers
- * the directory's mode. 1: unsuitable name, or it exists.
+ * Creates a mount point in the top directory of the file system attached last, and attaches a mount
+ * there. Only this process has used that file system. So a newly created name needs no resolving,
+ * and move_mount does not follow a link at its end. The mode does not matter, because the mount
+ * covers it. Returns 1 if the path is not such a name, or exists already.
  */
 int attach_new_name(int mount_fd, const char *name, int directory)
 {
@@ -229,7 +233,7 @@ int attach_new_name(int mount_fd, const char *name, int directory)
 	return in_part(PART_ATTACH, sys(__NR_move_mount, mount_fd, "", held_fd, name, MOVE_MOUNT_F_EMPTY_PATH));
 }
 
-/* The same for a link; symlinkat neither follows nor replaces what is there. */
+/* Creates a link in the same way. symlinkat neither follows nor replaces an existing name. */
 int link_new_name(const char *name, const char *to)
 {
 	long err;
@@ -253,15 +257,15 @@ int set_attributes(int mount_fd, u64 attributes, int recursive)
 			sizeof attr);
 }
 
-/* Puts a detached mount onto target; both are descriptors, so nothing that changes its name meanwhile matters. */
+/* Attaches a detached mount at a target. Both are descriptors, so concurrent renames have no effect. */
 int attach(int mount_fd, int target)
 {
 	return (int)sys(__NR_move_mount, mount_fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 /*
- * After attaching at an absolute path. What is attached at "/" is the root
- * from now on. Closes mount_fd unless it is kept.
+ * Remembers a mount attached at an absolute path. A mount attached at "/" becomes the root. Closes
+ * mount_fd unless it is kept.
  */
 void keep(int mount_fd, const char *path, int holds)
 {
@@ -276,8 +280,8 @@ void keep(int mount_fd, const char *path, int holds)
 }
 
 /*
- * The copy is attached on top of "/", which changes nothing for a process whose root is below it:
- * paths from outside still mean the host's. (Before 6.15 nothing can be attached to a detached tree.)
+ * Opens the new root and attaches it on top of "/". (Before Linux 6.15, nothing can be attached to
+ * a detached tree.) This process's root is below the copy, so outer paths still lead to the host.
  * makes: missing mount points may be created in it.
  */
 int op_open_root(struct cursor *c)
@@ -308,10 +312,9 @@ int op_open_root(struct cursor *c)
 }
 
 /*
- * pivot_root(".", ".") stacks the old root on the new one; whatever is on top
- * of us is then taken off until we are on top ourselves. "/.." is the one
- * path that leads to the top of that stack. In the end no mount of the host
- * can be reached, whatever it had mounted over its "/".
+ * Changes the root. pivot_root(".", ".") stacks the old root on the new one. Every mount on top is
+ * then detached until the new root is on top. "/.." is the only path to the top of this stack. At
+ * the end, no host mount is reachable, even if the host had mounts over its "/".
  */
 int op_pivot_root(struct cursor *c)
 {
@@ -343,7 +346,7 @@ int op_pivot_root(struct cursor *c)
 		err = sys(__NR_chdir, "/");
 	if (err)
 		return (int)err;
-	/* as the caller's directory may be missing in there */
+	/* because the caller's directory may be missing inside */
 	if (where[1])
 		sys(__NR_chdir, where);
 	sys(__NR_close, root_fd);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A filter whose refusals are reported. The kernel asks a listener about each call that the profile
- * refuses. hutch is the listener (node/supervisor.c).
- * first     sends the profile's refusals to the listener; only the next two calls always pass
- * sendmsg   passes the listener to hutch, before the listener has to answer
- * second    answers these two calls as the profile does, and lets all others pass
- * The two are recognised by the addresses of their arguments. After both filters each call is answered
- * by the profile only. If there is no listener any more, the kernel answers ENOSYS.
+ * Installs a filter whose refused calls are reported. The kernel asks a listener about each
+ * call that the profile refuses, and hutch is the listener (node/supervisor.c).
+ *
+ *   first     sends every refused call to the listener; always allows the next two calls
+ *   sendmsg   passes the listener to hutch, before any call has to be answered
+ *   second    answers these two calls as the profile does, and allows all others
+ *
+ * The two calls are recognised by the addresses of their arguments. With both filters, each
+ * call is answered as by the profile alone. If the listener has ended, the kernel answers
+ * ENOSYS.
  */
 #include <linux/audit.h>
 #include <linux/errno.h>
@@ -45,7 +48,7 @@ int is_supervised(void)
 	return noticed.count != 0;
 }
 
-/* What comes after it is reached by the two calls, or by all but them. */
+/* Builds a filter: `rest` applies either to the two calls, or to every other call. */
 static void build(struct sock_fprog *program, const struct numbers *rest, u64 message, u64 second, int for_both)
 {
 	enum { pass = PREFIX - 1 };
@@ -72,7 +75,7 @@ static void build(struct sock_fprog *program, const struct numbers *rest, u64 me
 	memcpy(program->filter + PREFIX, rest->first, rest->count * sizeof *rest->first);
 }
 
-/* Nothing to do without the op. */
+/* Installs the filters. Does nothing without the op. */
 long install_supervised(void)
 {
 	struct report report = { .kind = REPORT_LISTENER };

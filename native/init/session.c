@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Steps of bubblewrap(1) around a process: what it waits for, holds and
- * enters, and the last user namespace. Descriptors are the caller's; they are
- * marked close-on-exec first, so none reaches the command.
+ * Runs the steps of bubblewrap(1) around a process: descriptors to wait for, locks to hold, a
+ * directory to enter, and the last user namespace. Descriptors are the caller's. They are marked
+ * close-on-exec first, so none reaches the command.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -23,7 +23,7 @@ int op_close_on_exec(struct cursor *c)
 	return (int)err;
 }
 
-/* A byte, or the end: the other side has closed it. */
+/* Waits for a byte or an end of file from the other side. */
 int op_block_on(struct cursor *c)
 {
 	u32 descriptor = take_u32(c);
@@ -39,7 +39,10 @@ int op_block_on(struct cursor *c)
 	return got < 0 ? (int)got : 0;
 }
 
-/* Held as long as this process lives: locks of fcntl(2) belong to it and not to the command. */
+/*
+ * Takes a lock for the lifetime of this process: an fcntl(2) lock belongs to the process and is not
+ * passed to the command.
+ */
 int op_take_lock(struct cursor *c)
 {
 	const char *path = take_string(c);
@@ -61,8 +64,8 @@ int op_new_session(struct cursor *c)
 }
 
 /*
- * Creates a user namespace below the one that owns the mounts, which this process then can no longer
- * change. limit: number of further namespaces allowed above; 0 means no limit.
+ * Creates a user namespace below the one that owns the mounts, so that this process can no longer
+ * change them. limit: how many more user namespaces the outer one may have; 0 means unlimited.
  */
 int op_nest_user(struct cursor *c)
 {
@@ -81,7 +84,10 @@ int op_nest_user(struct cursor *c)
 	return err ? err : write_held_proc("self/uid_map", users);
 }
 
-/* Succeeds when no user namespace can be made any more: the way to know is to try, and a success is the end. */
+/*
+ * Succeeds if no user namespace can be created any more. Only a try can show this, and if the try
+ * succeeds, the job is ended.
+ */
 int op_refuse_users(struct cursor *c)
 {
 	int err = finished(c);
@@ -89,7 +95,7 @@ int op_refuse_users(struct cursor *c)
 	return err ? err : sys(__NR_unshare, CLONE_NEWUSER) < 0 ? 0 : -EPERM;
 }
 
-/* The first that can be entered; with `required` only the first is tried. */
+/* Enters the first directory that can be entered; with `required`, tries only the first. */
 int op_choose_directory(struct cursor *c)
 {
 	struct strings directories = take_strings(c);
@@ -111,7 +117,7 @@ int op_choose_directory(struct cursor *c)
 	return 0;
 }
 
-/* "PWD=…" for the command's environment, once a directory was chosen. */
+/* Returns "PWD=…" for the command's environment if a directory was chosen. */
 const char *chosen_directory(void)
 {
 	return directory_chosen ? directory : NULL;

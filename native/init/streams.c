@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command's standard streams, as a job with a root of its own may have
- * them: files, pipes, sockets and devices. A directory or an O_PATH descriptor
- * would lead out of the root.
+ * Checks the standard streams of a command with its own root: only files, pipes, sockets and
+ * devices are allowed. A directory or an O_PATH descriptor would lead out of the root.
  */
 #include <asm/ioctls.h>
 #include <linux/errno.h>
@@ -29,7 +28,10 @@ static long look_at(int fd, struct statx *found)
 	return IS(found->stx_mode, K_S_IFDIR) ? -EISDIR : flags & O_ACCMODE;
 }
 
-/* What can be opened again for writing through /proc/self/fd: not a pipe, whose two ends its holder shares anyway, and not /dev/null. */
+/*
+ * Returns true if the file could be reopened for writing through /proc/self/fd. Pipes do not count,
+ * because a process with a pipe shares both ends anyway, and neither does /dev/null.
+ */
 static int is_worth_protecting(const struct statx *file)
 {
 	if (IS(file->stx_mode, K_S_IFCHR))
@@ -45,9 +47,9 @@ static long allow(long ruleset, long fd, u64 rights)
 }
 
 /*
- * A stream opened read-only stays read-only. Only files below the job's root, and streams opened for
- * writing, can be opened for writing. The kernel checks this by mounts, not names, so /proc/self/fd
- * cannot bypass it. Before Linux 5.19 Landlock would also refuse renames, so nothing is done there.
+ * Keeps read-only streams read-only. Only files below the job's root and streams opened for writing
+ * can be opened for writing. The kernel checks this by mount and not by name, so /proc/self/fd
+ * cannot evade it. Before Linux 5.19, Landlock would also forbid renames, so it is not used.
  */
 static long protect(const int *modes)
 {
@@ -61,7 +63,7 @@ static long protect(const int *modes)
 		return ruleset;
 	root = sys(__NR_openat, AT_FDCWD, "/", O_PATH | O_CLOEXEC);
 	err = root < 0 ? root : allow(ruleset, root, rights);
-	/* EBADFD: a pipe or a socket, which Landlock leaves alone */
+	/* EBADFD: a pipe or a socket, which Landlock does not restrict */
 	for (int i = 0; i < STREAMS && !err; i++)
 		if (modes[i] != O_RDONLY && (err = allow(ruleset, i, rights & ~K_LANDLOCK_REFER)) == -EBADFD)
 			err = 0;
@@ -72,7 +74,7 @@ static long protect(const int *modes)
 	return err;
 }
 
-/* A refusal has the stream's number and 1 as its part. */
+/* Checks the streams. An error contains the stream's number plus 1 as its part. */
 int op_check_streams(struct cursor *c)
 {
 	u32 protects = take_u32(c), worth = 0;
@@ -93,7 +95,10 @@ int op_check_streams(struct cursor *c)
 	return (int)err;
 }
 
-/* The caller's terminal as /dev/console, so that ttyname(3) finds a name for the stream. None is attached if no stream is one. */
+/*
+ * Attaches the caller's terminal as /dev/console, so that ttyname(3) finds its name. Does nothing
+ * if no stream is a terminal.
+ */
 int op_attach_terminal(struct cursor *c)
 {
 	const char *target = take_string(c);
@@ -106,7 +111,7 @@ int op_attach_terminal(struct cursor *c)
 			continue;
 		*descriptor_path(path, i) = 0;
 		fd = copy_tree(path, 0);
-		/* a terminal of another container has no name here: the streams are what they were */
+		/* a terminal of another container has no path here: the streams stay unchanged */
 		if (fd < 0)
 			return 0;
 		err = set_attributes(fd, attributes, 0);

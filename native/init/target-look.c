@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Examines a refused mount target: which symbolic link leads where inside the root, and which part of
- * the path prevents the mount. Called only after a step has failed. Each part is opened below the root
- * without following links. Concurrent changes of the tree therefore change only the words.
+ * Inspects a refused mount target: which symbolic link leads where inside the root, and which part
+ * of the path is the obstacle. Called only after a step has failed. Each part is opened below the
+ * root without following links. So a concurrent change of the tree can only change the report's
+ * text.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -13,7 +14,7 @@
 #include "../lib/message.h"
 
 
-static const char *target_path;	/* the target of the step that is being made */
+static const char *target_path;	/* the target of the current step */
 
 void note_target(const char *path)
 {
@@ -22,9 +23,9 @@ void note_target(const char *path)
 
 struct walk {
 	struct program_look *look;
-	size_t length;		/* of the literal path so far, in look->target; 1: the root */
+	size_t length;		/* of the literal path in look->target; 1: the root */
 	int links;
-	size_t at;		/* in rest */
+	size_t at;		/* position in rest */
 	char rest[2048], next[2048];
 };
 
@@ -55,7 +56,10 @@ static void drop_last(struct walk *w)
 	w->look->target[w->length] = 0;
 }
 
-/* Links that lead to what a process has open, and not to a path: in /proc all others are relative. */
+/*
+ * Returns true for links that lead to a process's open file instead of a path. In /proc, all other
+ * links are relative.
+ */
 static int is_magic(int fd, const char *to)
 {
 	struct mount_facts found = { 0 };
@@ -69,7 +73,7 @@ static int is_magic(int fd, const char *to)
 	return own[same] && (to[0] < '0' || to[0] > '9');
 }
 
-/* The first link on the path is reported with its target, truncated if it is long. */
+/* Records the first link on the way and its text, truncated if it is too long. */
 static void note_link(struct program_look *look, const char *to, size_t length)
 {
 	if (look->path[0])
@@ -81,7 +85,7 @@ static void note_link(struct program_look *look, const char *to, size_t length)
 	look->loader[length] = 0;
 }
 
-/* Puts what the link says in front of the rest. */
+/* Puts the link's target before the rest. */
 static int follow(struct walk *w, int fd)
 {
 	long length = sys(__NR_readlinkat, fd, "", w->next, sizeof w->next - 2);
@@ -117,7 +121,7 @@ static void note_found(struct program_look *look, int fd, const struct statx *fo
 		look->mount = (u32)mount.flags;
 }
 
-/* Opens what the literal path has come to: a link, a directory, or what is in the way. */
+/* Opens the current part of the literal path: a link, a directory, or the obstacle. */
 static int look_at_part(struct walk *w)
 {
 	struct program_look *look = w->look;
@@ -140,7 +144,7 @@ static int look_at_part(struct walk *w)
 	return err;
 }
 
-/* Puts the next name, of that length, behind the literal path. */
+/* Appends the next name of this length to the literal path. */
 static int enter(struct walk *w, const char *name, size_t length)
 {
 	struct program_look *look = w->look;
@@ -188,7 +192,7 @@ static int walk(struct walk *w)
 	}
 }
 
-/* After FAILED, if a target was refused. */
+/* Sends the findings after FAILED, if a target was refused. */
 void tell_refused_target(int err)
 {
 	static struct program_look look;
@@ -209,7 +213,7 @@ void tell_refused_target(int err)
 	if (!sys(__NR_statx, base_of("/"), "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID, &found))
 		note_found(&look, base_of("/"), &found);
 	look.error = (u32)-walk(&w);
-	/* what was not reached is a part of where the target leads, too */
+	/* the unreached rest also belongs to the target's path */
 	if (look.error)
 		append(look.target, sizeof look.target, w.length, w.rest + w.at);
 	transmit(report_socket, &look, sizeof look, K_MSG_NOSIGNAL);

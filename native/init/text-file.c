@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A read-only file of our own text in the job's root, such as its resolv.conf.
- * It lives in a tmpfs that has no name anywhere, so nothing of it can be left.
+ * Attaches a read-only file with hutch's own text in the job's root, such as resolv.conf. The file
+ * is in a tmpfs without a name, so it cannot be left behind.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -20,14 +20,17 @@ static int write_text_file(int directory, const char *text)
 	if (fd < 0)
 		return (int)fd;
 	err = sys(__NR_write, fd, text, length);
-	/* whatever the caller's umask is */
+	/* regardless of the caller's umask */
 	if (err == (long)length)
 		err = sys(__NR_fchmod, fd, 0444);
 	sys(__NR_close, fd);
 	return err > 0 ? -EIO : (int)err;
 }
 
-/* Before 6.15 nothing can be copied out of a detached tree, so the tmpfs is on top of the root for a moment. */
+/*
+ * Creates the text as a mount. Before Linux 6.15, nothing can be copied out of a detached tree, so
+ * the tmpfs is attached on top of the root for a moment.
+ */
 static int text_mount(const char *text)
 {
 	struct strings options = { 1, 10, "mode=0755" };
@@ -63,8 +66,8 @@ static int text_mount(const char *text)
 }
 
 /*
- * In a root that is a tmpfs of this job, the file itself exists for a moment, and is unlinked after it
- * is attached. Unmounting a tmpfs would wait for an RCU grace period.
+ * Creates the text in a root that is the job's own tmpfs, and unlinks it after it is attached.
+ * Unmounting a separate tmpfs would wait for an RCU grace period.
  */
 static int own_text_mount(const char *text, int root)
 {
@@ -82,7 +85,10 @@ static int own_text_mount(const char *text, int root)
 	return in_part(PART_FILE_SYSTEM, err);
 }
 
-/* Unless the text is required, a root without a place for it, in which none can be made, goes without it. */
+/*
+ * Attaches the text. If the root has no place for it and none can be created, the text is skipped
+ * unless it is required.
+ */
 int op_attach_text(struct cursor *c)
 {
 	const char *target = take_string(c), *text = take_string(c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File systems in memory with a size. The kernel reports a full one only to the program that writes to
- * it, and it disappears with the mount namespace. PID 1 therefore holds each open, and reports which
- * are full.
+ * Reports file systems in memory that are full. The kernel reports a full file system only to the
+ * program that writes, and the file system disappears with its mount namespace. So PID 1 holds each
+ * one open.
  */
 #include <asm/statfs.h>
 #include <linux/errno.h>
@@ -34,8 +34,9 @@ static int has_size(const char *type, const struct strings *options)
 }
 
 /*
- * Before it is attached, which uses the descriptor up: another descriptor, or -1 if there is nothing
- * to hold. Those beyond the last are not reported.
+ * Prepares to hold a file system before it is attached, which uses up the mount's descriptor. *fd
+ * becomes another descriptor, or -1 if there is nothing to hold. File systems beyond the maximum
+ * are not reported.
  */
 int begin_holding(int mount_fd, const char *type, const struct strings *options, int *fd)
 {
@@ -46,7 +47,7 @@ int begin_holding(int mount_fd, const char *type, const struct strings *options,
 	return *fd < 0 ? *fd : 0;
 }
 
-/* A mount of the same that is attached nowhere: whoever may unmount the other one inside must not find it busy. */
+/* Holds the file system by a detached mount of it, so that a process inside can still unmount the attached one. */
 int end_holding(int fd)
 {
 	long held;
@@ -61,7 +62,7 @@ int end_holding(int fd)
 	return 0;
 }
 
-/* Bit n for the nth of them: no block, or no inode, is free. */
+/* Returns a mask of full file systems: bit n is set if the nth one has no free block or no free inode. */
 u32 full_spaces(void)
 {
 	struct statfs state;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The small program `hutch` in the path of contained commands. `hutch hog SIZE [--hold TIME]`
- * allocates and touches memory, with a dot for every 10 MiB, as memhog(8) does. Node itself would not
- * fit into a group of 50 MiB. `hutch keep` is idle: it holds the scope of permanent groups on a
- * machine with systemd.
+ * Implements the small `hutch` in the path of contained commands, because Node does not fit into a
+ * 50M group. `hutch hog SIZE [--hold TIME]` allocates and touches memory, and prints a dot for
+ * every 10 MiB, as memhog(8) does. `hutch keep` only waits: it holds the systemd scope of lasting
+ * groups.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static int usage(const char *what, const char *value)
 	return 125;
 }
 
-/* 100M, 1.5G, 4096 */
+/* Parses a size such as 100M, 1.5G, 4096. */
 static double parse_size(const char *text)
 {
 	char *end;
@@ -44,7 +44,7 @@ static double parse_size(const char *text)
 	return *end ? -1 : n;
 }
 
-/* 5s, 200ms, 2m, 5 */
+/* Parses a time such as 5s, 200ms, 2m, 5. */
 static double parse_seconds(const char *text)
 {
 	char *end;
@@ -59,7 +59,10 @@ static double parse_seconds(const char *text)
 	return !strcmp(end, "s") || !*end ? n : -1;
 }
 
-/* Holds a systemd scope: one without processes is removed. Ends with SIGTERM, as systemd and hutch send it. */
+/*
+ * Holds a systemd scope, which systemd removes when it has no processes. Ends on SIGTERM, which
+ * systemd and hutch send.
+ */
 static _Noreturn void keep(void)
 {
 	prctl(PR_SET_NAME, "hutch-keeper");

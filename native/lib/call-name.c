@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of the system calls that hutch makes, for errors. */
+/* Names the system calls that hutch makes, for error messages. */
 #include "../hutch.h"
 
 #ifdef __NR_rmdir
@@ -24,7 +24,7 @@
 	X(statfs) X(statx) X(symlinkat) X(umask) X(umount2) X(uname) X(unlinkat) X(unshare) X(wait4) X(waitid) \
 	X(write)
 
-/* The name of a call, or "" for a number that is not in the list. */
+/* Returns the name of a call, or "" if the number is not in the list. */
 const char *call_name(u32 number)
 {
 	switch (number) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets of capabilities, for the child of a clone and for the inner ops of privilege.c. */
+/* Changes capability sets, for the child of a clone and for the inner ops in init/privilege.c. */
 #include <linux/capability.h>
 #include <linux/prctl.h>
 
@@ -28,9 +28,9 @@ long raise_ambient(u64 wanted)
 }
 
 /*
- * A process born in a new user namespace has all capabilities in it. An exec would remove them,
- * because no id is mapped yet and so none is root's. Ambient capabilities stay; setCapabilities
- * removes them.
+ * Raises all permitted capabilities to ambient ones. The first process of a new user namespace has
+ * all capabilities, but an exec would drop them: no id is mapped to root yet. Ambient capabilities
+ * survive the exec. The op setCapabilities drops them again.
  */
 long raise_to_ambient(void)
 {

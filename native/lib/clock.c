@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The monotonic clock, in milliseconds. */
+/* Reads the monotonic clock and sleeps by it, in milliseconds. */
 #include <linux/time_types.h>
 
 #include "../hutch.h"

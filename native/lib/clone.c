@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Children on a stack of their own. With CLONE_VM a child must not return
- * through our frame, so each call is made here in assembly.
- *
- * The default seccomp profiles of Docker, containerd and Kubernetes answer
- * clone3 with ENOSYS, since a filter cannot read its flags. There clone(2)
- * does the same in more steps: the child resets the signal handlers and joins
- * its cgroup itself. Where a filter lets clone(2) make no namespaces, but
- * unshare(2), the child makes them, too.
+ * Starts children on their own stack. With CLONE_VM, a child must not return through the parent's
+ * stack frame. So each call is made here in assembly.
+ * The default seccomp profiles of Docker, containerd and Kubernetes answer clone3 with ENOSYS,
+ * because a filter cannot read its flags. clone(2) then does the same in more steps: the child
+ * resets the signal handlers and joins its cgroup itself. If a filter refuses namespaces in
+ * clone(2) but allows unshare(2), the child also creates the namespaces.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -16,7 +14,7 @@
 #include "../hutch.h"
 
 #define LAST_SIGNAL 64
-#define MAKER_STACK 4096	/* of the process that makes a pid namespace by unshare(2) and ends */
+#define MAKER_STACK 4096	/* stack of the process that creates a pid namespace by unshare(2) and then ends */
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWCGROUP)
 #define HANDLED(handler) ((uintptr_t)(handler) > 1)	/* neither SIG_DFL nor SIG_IGN */
 
@@ -27,7 +25,7 @@ long clone_onto(u64 flags, u64 stack, int *parent_tid, u64 child_tid, void (*fn)
 __asm__(
 	".text\n.globl clone3_onto\n.hidden clone3_onto\n.type clone3_onto,@function\nclone3_onto:\n"
 	"	mov %rdx, %r8\n"	/* arg */
-	"	mov %rsi, %r9\n"	/* fn; the kernel keeps both for the child */
+	"	mov %rsi, %r9\n"	/* fn: the kernel preserves r8 and r9 for the child */
 	"	mov $88, %esi\n"	/* sizeof(struct clone_args), version 2 */
 	"	mov $435, %eax\n"
 	"	syscall\n"
@@ -40,7 +38,7 @@ __asm__(
 	"1:	ret\n"
 	".size clone3_onto,.-clone3_onto\n"
 	".globl clone_onto\n.hidden clone_onto\n.type clone_onto,@function\nclone_onto:\n"
-	"	mov %rcx, %r10\n"	/* child_tid; r8 (tls) and r9 are kept for the child, no flag reads tls */
+	"	mov %rcx, %r10\n"	/* child_tid: no flag reads r8 (tls), so r8 and r9 reach the child */
 	"	mov $56, %eax\n"
 	"	syscall\n"
 	"	test %rax, %rax\n"
@@ -103,7 +101,7 @@ long noted_call(long a, long b, long c, long d, long e, long n)
 	return noted_call6(a, b, c, d, e, n, 0);
 }
 
-/* The number of the call that failed last, if it failed with this errno; else 0. */
+/* Returns the number of the last failed call if it failed with this errno, otherwise 0. */
 u32 failed_call(long err)
 {
 	u32 last = __atomic_load_n(&last_failed, __ATOMIC_RELAXED);
@@ -111,20 +109,23 @@ u32 failed_call(long err)
 	return (last & 0xfff) == (u32)(err < 0 ? -err : err) % STEP_PART ? last >> 12 : 0;
 }
 
-/* What clone(2) cannot do for the child. In the memory of the parent, which waits. */
+/* Holds what the child must do itself after clone(2). It lives in the memory of the parent, which waits. */
 struct older_child {
 	void (*fn)(void *);
 	void *arg;
-	u64 namespaces;	/* to make once it is in its cgroup */
-	u64 mask;	/* of signals, to restore once no handler is left */
-	u64 stack;	/* for a first process in a new pid namespace */
-	int procs_fd;	/* cgroup.procs of its group, or -1 */
+	u64 namespaces;	/* to create after the child joins its cgroup */
+	u64 mask;	/* signal mask, to restore after the handlers are reset */
+	u64 stack;	/* of the first process in a new pid namespace */
+	int procs_fd;	/* cgroup.procs of the child's group, or -1 */
 	int resets;
-	int first;	/* that process */
+	int first;	/* pid of the first process in the new pid namespace */
 	int err;
 };
 
-/* A handler of the parent's must not run on memory that both use. Ignored signals stay ignored, as with CLONE_CLEAR_SIGHAND. */
+/*
+ * Resets the parent's signal handlers, which must not run on shared memory. Ignored signals stay
+ * ignored, as with CLONE_CLEAR_SIGHAND.
+ */
 static void reset_handlers(void)
 {
 	struct kernel_sigaction found, by_default = { 0 };
@@ -155,12 +156,15 @@ static void older_main(void *arg)
 		reset_handlers();
 	if (child->procs_fd >= 0)
 		err = sys(__NR_write, child->procs_fd, "0", 1);
-	/* a cgroup namespace has the group of its maker as its root */
+	/* after joining the group: a new cgroup namespace has the current group as its root */
 	if (err >= 0 && child->namespaces)
 		err = sys(__NR_unshare, child->namespaces);
 	if (err >= 0 && !(child->namespaces & CLONE_NEWPID))
 		older_begin(child);
-	/* a pid namespace made by unshare(2) holds the next child, which is to be a child of our parent */
+	/*
+	 * unshare(2) puts only the next child into the new pid namespace. CLONE_PARENT makes this
+	 * child the parent's.
+	 */
 	if (err >= 0)
 		err = noted(__NR_clone, clone_onto(CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, child->stack, NULL, 0,
 						   older_begin, child));
@@ -179,7 +183,10 @@ static void drop_child(long pid, const struct clone_args *args)
 		sys(__NR_close, *(int *)(uintptr_t)args->pidfd);
 }
 
-/* In place of the process that has made the namespaces, and has ended. Nobody else reaps it: its number stays its own. */
+/*
+ * Replaces the process that created the namespaces, and that has ended, by the first process of the
+ * pid namespace. Only hutch reaps the latter, so its pid cannot be reused.
+ */
 static long take_first(long pid, long maker, const struct clone_args *args)
 {
 	long fd = 0;
@@ -211,9 +218,12 @@ static long clone_older(const struct clone_args *args, u64 unshared, void (*fn)(
 	long err = 0;
 	int begins;
 
-	if (args->flags & CLONE_NEWTIME)	/* the bit is part of the exit signal there */
+	if (args->flags & CLONE_NEWTIME)	/* in clone(2), this bit is part of the exit signal */
 		return -EINVAL;
-	/* opened here: our rights count for the write, and those of a new user namespace would not do */
+	/*
+	 * opened by the parent: the kernel checks the rights of the opener, and the child's rights
+	 * in a new user namespace are not enough
+	 */
 	if (args->flags & CLONE_INTO_CGROUP)
 		err = child.procs_fd = (int)sys(__NR_openat, args->cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 	if (err >= 0 && child.resets)
@@ -237,7 +247,7 @@ static long clone_older(const struct clone_args *args, u64 unshared, void (*fn)(
 	return err > 0 && child.first ? take_first(child.first, err, args) : err;
 }
 
-/* With what was found out once. */
+/* The kind of call that works here. Found out once. */
 enum way { BY_CLONE3, BY_CLONE, BY_UNSHARE };
 
 static long clone_by(enum way way, struct clone_args *args, void (*fn)(void *), void *arg)
@@ -248,8 +258,9 @@ static long clone_by(enum way way, struct clone_args *args, void (*fn)(void *), 
 }
 
 /*
- * EPERM may be the kernel's own answer: then the older call gives it, too, and clone3 stays the first choice.
- * An error is that of clone(2) with the namespaces.
+ * Starts a child by clone3, clone(2) or unshare(2). EPERM may be the kernel's own answer. In this
+ * case the older call also fails with EPERM, and clone3 stays the first choice. A returned error is
+ * that of clone(2) with the namespaces.
  */
 long sys_clone(struct clone_args *args, void (*fn)(void *), void *arg)
 {

@@ -8,7 +8,10 @@ void begin_listing(struct listing *l, int fd)
 	l->got = l->at = 0;
 }
 
-/* Returns the next entry, "." and ".." included, or NULL at the end and on an error, which is then in l->got. */
+/*
+ * Returns the next entry, including "." and "..". Returns NULL at the end or on an error; l->got
+ * then holds the error.
+ */
 const struct entry *next_in(struct listing *l)
 {
 	const struct entry *e;

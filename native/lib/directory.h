@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lib/directory.c: the entries of a directory. */
+/* Declares lib/directory.c, which reads the entries of a directory. */
 #ifndef HUTCH_DIRECTORY_H
 #define HUTCH_DIRECTORY_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small kernel files, read and written whole. */
+/* Reads and writes small kernel files in one call each. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
@@ -11,7 +11,7 @@ size_t text_length(const char *s)
 }
 
 #ifdef HUTCH_FREESTANDING
-/* gcc calls these by itself. */
+/* gcc generates calls to memcpy and memset. */
 void *memcpy(void *to, const void *from, size_t n)
 {
 	u8 *t = to;
@@ -32,7 +32,7 @@ void *memset(void *to, int value, size_t n)
 }
 #endif
 
-/* O_NOFOLLOW: kernel files are never links, so a link is somebody's trap. */
+/* Writes a text to a file. O_NOFOLLOW: kernel files are never symbolic links, so a link here is a trap. */
 int write_text(const char *path, const char *text)
 {
 	long fd, written;
@@ -41,7 +41,7 @@ int write_text(const char *path, const char *text)
 	fd = sys(__NR_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return (int)fd;
-	/* memory limits answer EINTR when a signal is pending, and Node gets SIGCHLDs */
+	/* memory limits return EINTR when a signal is pending, and Node receives SIGCHLD */
 	do
 		written = sys(__NR_write, fd, text, length);
 	while (written == -EINTR);
@@ -67,7 +67,7 @@ long read_text(const char *path, char *buffer, size_t size)
 		if (got <= 0)
 			break;
 		total += got;
-		/* a kernel file comes whole in one read, when there is room for it */
+		/* a kernel file that fits the buffer is returned by one read */
 		if ((size_t)total < size)
 			break;
 	}
@@ -75,7 +75,7 @@ long read_text(const char *path, char *buffer, size_t size)
 	return total;
 }
 
-/* Appends to a path: both return where its NUL is. */
+/* Both append to a path and return the position of the path's NUL. */
 char *add_text(char *at, const char *text)
 {
 	while (*text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared functions of lib/, one line each, under the file that holds them. */
+/* Declares the shared functions of lib/, under the name of the file that defines them. */
 #ifndef HUTCH_LIB_H
 #define HUTCH_LIB_H
 
@@ -26,7 +26,7 @@ long read_text(const char *path, char *buffer, size_t size);
 char *add_text(char *at, const char *text);
 char *add_decimal(char *at, u64 number);
 
-/* lib/signal-listed.c: signals to the processes of a group */
+/* lib/signal-listed.c: sends signals to the processes of a group */
 
 long signal_listed(const char *procs, int sig, int except, int *count);
 long signal_listed_in(int base, const char *procs, int sig, int except, int *count);
@@ -34,7 +34,7 @@ long signal_listed_in(int base, const char *procs, int sig, int except, int *cou
 /* lib/call-name.c: names of system calls, for errors */
 const char *call_name(u32 number);
 
-/* lib/older-calls.c: older calls in place of newer ones that are refused */
+/* lib/older-calls.c: older calls used when a kernel or filter refuses the newer ones */
 struct rusage;
 char *descriptor_path(char *at, int fd);
 long close_on_exec_from(int first);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message with one descriptor, built without libc: for the caller, hutch-init and compiled files. */
+/* Builds a message that carries one descriptor, without libc. Used by the caller, hutch-init and compiled files. */
 #ifndef HUTCH_MESSAGE_H
 #define HUTCH_MESSAGE_H
 
 #include "../wire/program.h"
 #include "sys.h"
 
-/* A message with one descriptor, as sendmsg(2) and recvmsg(2) have it on a 64-bit machine. */
+/* A message with one descriptor, in the layout of sendmsg(2) and recvmsg(2) on 64-bit machines. */
 struct descriptor_message {
 	char byte;
 	struct { char *base; size_t length; } piece;
@@ -24,7 +24,7 @@ struct descriptor_message {
 
 #define CONTROL_LENGTH (sizeof(size_t) + 3 * sizeof(int))
 
-/* In place: it holds pointers into itself. */
+/* Initialises the message in place: it holds pointers into itself, so it cannot be copied. */
 static inline void make_message(struct descriptor_message *m, int fd)
 {
 	*m = (struct descriptor_message){ .byte = GO_BYTE };
@@ -40,7 +40,7 @@ static inline void make_message(struct descriptor_message *m, int fd)
 	m->header.control_length = sizeof m->control;
 }
 
-/* struct statfs of 64-bit machines; only the mount's flags are read. */
+/* struct statfs of 64-bit machines. Only the mount flags are read. */
 struct mount_facts {
 	long other[10], flags, spare[4];
 };
@@ -51,14 +51,14 @@ extern int report_socket;
 /* lib/mount-flags.c */
 int refuse_attributes(int fd, u64 absent);
 
-/* init/program-look.c: a program that could not be executed */
+/* init/program-look.c: reports a program that could not be executed */
 
 void note_failed_program(const char *file, const char *search, const char *refused_in);
 int has_failed_program(void);
 void look_at_failed_program(void);
 void tell_failed_program(void);
 
-/* init/target-look.c: a mount target that was refused */
+/* init/target-look.c: reports a refused mount target */
 void note_target(const char *path);
 void tell_refused_target(int err);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Flags of a mount that a volume must not have. */
+/* Checks a mount for flags that a volume must not have. */
 #include <linux/errno.h>
 
 #include "../hutch.h"
 
-/* Attributes of MOUNT_ATTR_* are the kernel's flags of statfs, too (ST_RDONLY, ST_NOSUID, ST_NODEV, ST_NOEXEC). */
+/*
+ * Returns an error if the mount has one of the `absent` flags. MOUNT_ATTR_* equal the flags of
+ * statfs(2): ST_RDONLY, ST_NOSUID, ST_NODEV, ST_NOEXEC.
+ */
 int refuse_attributes(int fd, u64 absent)
 {
 	struct mount_facts found;

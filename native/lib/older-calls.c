@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replaces newer system calls of a start by older ones if a kernel or a seccomp filter refuses the
- * newer. clone.c has those for clone3.
+ * Falls back to older system calls if a kernel or a seccomp filter refuses the newer ones. clone.c
+ * has the fallbacks for clone3.
  */
 #include <linux/close_range.h>
 #include <linux/errno.h>
@@ -15,7 +15,7 @@
 #include "directory.h"
 
 
-/* "/proc/self/fd/N", also the only name of a layer: what it means cannot change, and needs no escaping. */
+/* Writes "/proc/self/fd/N". Such a path names an overlay layer: its target cannot change, and it needs no escaping. */
 char *descriptor_path(char *at, int fd)
 {
 	static const char prefix[] = "/proc/self/fd/";
@@ -58,7 +58,7 @@ static long close_each_on_exec(int first)
 	return l.got;
 }
 
-/* Every descriptor from `first` on ends at the next exec. */
+/* Marks every descriptor from `first` on as close-on-exec. */
 long close_on_exec_from(int first)
 {
 	long err = sys(__NR_close_range, first, ~0u, CLOSE_RANGE_CLOEXEC);
@@ -66,7 +66,7 @@ long close_on_exec_from(int first)
 	return CALL_REFUSED(err) ? close_each_on_exec(first) : err;
 }
 
-/* Becomes the program that a descriptor holds: returns only on failure. */
+/* Executes the program that a descriptor refers to. Returns only on failure. */
 long exec_descriptor(int fd, const char *const *argv, const char *const *env)
 {
 	long err = sys(__NR_execveat, fd, "", argv, env, AT_EMPTY_PATH);
@@ -78,7 +78,7 @@ long exec_descriptor(int fd, const char *const *argv, const char *const *env)
 	return sys(__NR_execve, path, argv, env);
 }
 
-/* A signal to a child that nobody else reaps: its number stays its own until we do. */
+/* Sends a signal to a child. Only hutch reaps the child, so its pid cannot be reused before. */
 long signal_child(int pid, int pidfd, int sig)
 {
 	long err = sys(__NR_pidfd_send_signal, pidfd, sig, NULL, 0);
@@ -86,7 +86,7 @@ long signal_child(int pid, int pidfd, int sig)
 	return CALL_REFUSED(err) ? sys(__NR_kill, pid, sig) : err;
 }
 
-/* A request to hutch-init, see program.h. */
+/* Sends a request to hutch-init, see wire/program.h. */
 long send_request(int pid, int pidfd, int value)
 {
 	struct kernel_siginfo info = { .signo = REQUEST_SIGNAL, .code = REQUEST_CODE, .value = value };
@@ -95,7 +95,7 @@ long send_request(int pid, int pidfd, int value)
 	return CALL_REFUSED(err) ? sys(__NR_rt_sigqueueinfo, pid, REQUEST_SIGNAL, &info) : err;
 }
 
-/* Reaps a child of ours that has ended: 1 with its wait status, 0 when it has not ended yet. */
+/* Reaps a child that has ended. Returns 1 and its wait status, or 0 if the child is still running. */
 int reap_child(int pid, int pidfd, int *status, struct rusage *usage)
 {
 	siginfo_t info = { 0 };
@@ -109,7 +109,10 @@ int reap_child(int pid, int pidfd, int *status, struct rusage *usage)
 	return 1;
 }
 
-/* The older call's result, or the newer one's error if both are refused: it is the one to name. */
+/*
+ * Returns the older call's result. If both calls are refused, returns the newer call's error, which
+ * is the one to report.
+ */
 static long prefer(long older, long number, long err)
 {
 	if (!CALL_REFUSED(older))
@@ -118,7 +121,7 @@ static long prefer(long older, long number, long err)
 	return err;
 }
 
-/* recvfrom(2), or recvmsg(2) where a filter refuses it. */
+/* Receives by recvfrom(2), or by recvmsg(2) if a filter refuses recvfrom. */
 long receive(int fd, void *bytes, size_t size, int flags)
 {
 	long got = sys(__NR_recvfrom, fd, bytes, size, flags, NULL, NULL);
@@ -128,7 +131,7 @@ long receive(int fd, void *bytes, size_t size, int flags)
 	return CALL_REFUSED(got) ? prefer(sys(__NR_recvmsg, fd, &message, flags), __NR_recvfrom, got) : got;
 }
 
-/* sendto(2), or sendmsg(2) where a filter refuses it. */
+/* Sends by sendto(2), or by sendmsg(2) if a filter refuses sendto. */
 long transmit(int fd, const void *bytes, size_t size, int flags)
 {
 	long sent = sys(__NR_sendto, fd, bytes, size, flags, NULL, 0);
@@ -138,10 +141,7 @@ long transmit(int fd, const void *bytes, size_t size, int flags)
 	return CALL_REFUSED(sent) ? prefer(sys(__NR_sendmsg, fd, &message, flags), __NR_sendto, sent) : sent;
 }
 
-/*
- * Removes a directory below the directory at_fd, or by a path with AT_FDCWD.
- * aarch64 has no older call for it.
- */
+/* Removes a directory below at_fd, or by its path if at_fd is AT_FDCWD. aarch64 has no older call for this. */
 long remove_directory(int at_fd, const char *path)
 {
 	long err = sys(__NR_unlinkat, at_fd, path, AT_REMOVEDIR);
@@ -165,11 +165,11 @@ long remove_directory(int at_fd, const char *path)
 #endif
 }
 
-/* A file without a name, as close to a memfd as files come. `runs`: it is to be executed. */
+/* Opens an unnamed file, the closest replacement for a memfd. `runs`: the file will be executed. */
 static long open_unnamed(int runs)
 {
 	static const char *const directories[] = { "/dev/shm", "/tmp", "/var/tmp", "/run", "." };
-	u64 found[15];	/* struct statfs: its flags are word 10 */
+	u64 found[15];	/* struct statfs: word 10 holds the flags */
 	long fd = -ENOENT;
 
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
@@ -185,13 +185,13 @@ static long open_unnamed(int runs)
 	return fd;
 }
 
-/* Writes all of it, or closes the file. Returns 0 or -errno. */
+/* Writes all bytes, or closes the file on an error. Returns 0 or -errno. */
 int write_whole(long fd, const void *bytes, size_t size)
 {
 	const u8 *at = bytes;
 	long written;
 
-	/* it stops early at a limit (ulimit -f), and the next one says why */
+	/* a write stops short at a limit (ulimit -f), and the next write returns the reason */
 	do
 		written = sys(__NR_write, fd, at, size);
 	while (written > 0 && (at += written, size -= (size_t)written) > 0);
@@ -202,8 +202,8 @@ int write_whole(long fd, const void *bytes, size_t size)
 }
 
 /*
- * The bytes as an unnamed file, for one start. Unlike a sealed memfd, a process that has it open can
- * write to it once nothing executes it any more.
+ * Returns an unnamed file with the bytes, for one start. Unlike a sealed memfd, a process that
+ * holds it open can write to it after the program has ended.
  */
 int unnamed_file(const void *bytes, size_t size, int runs)
 {
@@ -218,14 +218,14 @@ int unnamed_file(const void *bytes, size_t size, int runs)
 		return err;
 	if (!runs)
 		return (int)fd;
-	/* what is open for writing cannot be executed */
+	/* a file open for writing cannot be executed */
 	descriptor_path(path, (int)fd);
 	again = sys(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	sys(__NR_close, fd);
 	return (int)again;
 }
 
-/* A memfd that holds the bytes, or such a file. */
+/* Returns a memfd that holds the bytes, or an unnamed file if memfd_create is refused. */
 int program_file(const void *bytes, size_t size)
 {
 	long fd = sys(__NR_memfd_create, "hutch-program", MFD_CLOEXEC), file;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parses /proc/PID/status. The process chooses what its first line says
- * (PR_SET_NAME), so only whole lines after it count, and only by their beginning.
- * Pure.
+ * Parses /proc/PID/status. The process controls the text of the first line (PR_SET_NAME). So only
+ * whole lines after it count, and only by their beginning. Pure.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +29,7 @@ void parse_status(const char *text, struct process_status *status)
 	int found = 0;
 
 	*status = (struct process_status){ 0 };
-	/* a line without an end is cut, and proves nothing */
+	/* a line without a newline is truncated and is ignored */
 	for (; line && (end = strchr(line + 1, '\n')); line = end) {
 		line++;
 		if (has_key(line, "Tgid:")) {
@@ -52,7 +51,7 @@ void parse_status(const char *text, struct process_status *status)
 
 int loses_signal(const struct process_status *status, int sig)
 {
-	/* PID 1 of a namespace gets no signal by default */
+	/* PID 1 of a namespace ignores signals that it has not set a handler for */
 	return !status->complete || status->first_in_namespace ||
 	       (status->blocked | status->ignored | status->caught) >> (sig - 1) & 1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What hutch reads of /proc/PID/status. Used by supervisor.c and the tests. */
+/* Declares the fields that hutch reads from /proc/PID/status. Used by supervisor.c and the tests. */
 #ifndef HUTCH_STATUS_H
 #define HUTCH_STATUS_H
 
@@ -14,7 +14,7 @@ struct process_status {
 
 void parse_status(const char *text, struct process_status *status);
 
-/* True if `sig` may not end the process: when in doubt, too. */
+/* Returns true if the process might ignore `sig`, or if this is unknown. */
 int loses_signal(const struct process_status *status, int sig);
 
 #endif

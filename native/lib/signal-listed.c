@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends signals to the processes listed in a group's cgroup.procs. A process id may have been reused
- * since the read. A descriptor is therefore opened for each, and used only if a second read still
- * lists it.
+ * Sends signals to the processes that a group's cgroup.procs lists. A pid that was read earlier may
+ * belong to another process by the time of the signal. So hutch opens a pidfd for each pid, and
+ * uses it only if a second reading still lists the pid.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -18,7 +18,7 @@ long open_list(struct reader *r, int base, const char *procs)
 	return r->fd;
 }
 
-/* 1 with the next number, 0 at the end, -errno. */
+/* Reads the next pid. Returns 1 if it exists, 0 at the end, or -errno. */
 long next_pid(struct reader *r, long *pid)
 {
 	int digits = 0;
@@ -43,7 +43,7 @@ long next_pid(struct reader *r, long *pid)
 	}
 }
 
-/* By number where descriptors are refused: Linux before 5.3, seccomp filters, too many open files. */
+/* Signals by pid if pidfds are refused: Linux before 5.3, seccomp filters, too many open files. */
 long signal_one(const struct listed *l, int sig)
 {
 	long sent = l->fd >= 0 ? sys(__NR_pidfd_send_signal, l->fd, sig, NULL, 0) : -ENOSYS;
@@ -51,7 +51,7 @@ long signal_one(const struct listed *l, int sig)
 	return l->fd < 0 || sent == -ENOSYS || sent == -EPERM ? sys(__NR_kill, l->pid, sig) : sent;
 }
 
-/* Returns the first refusal, -ESRCH not counting. */
+/* Signals a batch of processes. Returns the first error, ignoring -ESRCH. */
 static long signal_batch(int base, const char *procs, struct listed *batch, int count, int sig)
 {
 	struct reader again;
@@ -77,8 +77,8 @@ static long signal_batch(int base, const char *procs, struct listed *batch, int 
 }
 
 /*
- * Sends `sig` (0: only counts) to every process listed in `procs` except `except`.
- * A process listed as 0 is in another pid namespace and cannot be reached.
+ * Sends `sig` to every process listed in `procs` except `except`; signal 0 only counts them. A
+ * process listed as 0 is in another pid namespace and cannot be signalled.
  */
 long signal_listed_in(int base, const char *procs, int sig, int except, int *count)
 {

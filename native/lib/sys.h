@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System calls without a C library: each returns a value or -errno. The
- * interpreter must run in hutch-init (which has no libc) and in a vfork'ed
- * child of Node (where libc's errno belongs to somebody else).
+ * Makes system calls without a C library. Each returns a value or -errno. The interpreter must run
+ * in hutch-init, which has no libc. It must also run in a vforked child of Node, where libc's errno
+ * belongs to the parent.
  */
 #ifndef HUTCH_SYS_H
 #define HUTCH_SYS_H
@@ -52,7 +52,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 #error "hutch knows x86_64 and aarch64"
 #endif
 
-/* native/fault/fault.c: in test builds any one call can be refused, to see that nothing is left then. */
+/* native/fault/fault.c: test builds can refuse any single call, to check that a failed start leaves nothing behind. */
 #ifdef HUTCH_FAULTS
 long refused_on_purpose(long call);
 void arm_fault(const u8 *program, u32 section, int fd, const u32 *step);
@@ -63,7 +63,10 @@ void disarm_fault(void);
 #define disarm_fault() ((void)0)
 #endif
 
-/* clone.c: the call that failed last, and its errno: what an error names. A hint, since threads share it: compare the errno. */
+/*
+ * clone.c: remembers the number and the errno of the last failed call, for errors. Threads share
+ * this, so it is only a hint: compare the errno.
+ */
 void note_failed_call(long number, long result);
 u32 failed_call(long err);
 
@@ -74,7 +77,7 @@ static inline long noted(long number, long result)
 	return result;
 }
 
-/* One function, and not a comparison at each call: hutch-init is to stay small. */
+/* One function instead of a comparison at each call keeps hutch-init small. */
 long noted_call(long a, long b, long c, long d, long e, long n);
 long noted_call6(long a, long b, long c, long d, long e, long n, long f);
 #define SYS_ARGS(n, a, b, c, d, e, f, ...) \
@@ -84,14 +87,14 @@ long noted_call6(long a, long b, long c, long d, long e, long n, long f);
 #define sys(...) SYS_ARGS(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
 /*
- * A child that runs fn(arg) on the stack given in args and never returns: by
- * clone3, and where that is refused by clone(2), see clone.c.
+ * Starts a child that runs fn(arg) on the stack in args and never returns. Uses clone3 or, if
+ * clone3 is refused, clone(2); see clone.c.
  */
 long sys_clone(struct clone_args *args, void (*fn)(void *), void *arg);
 
 /*
- * A call that an older one replaces. Builds with faults take the error as it
- * is: the test looks at what each failure leaves.
+ * True if a call must be replaced by an older one. Builds with faults report the error instead: the
+ * test checks what each failure leaves behind.
  */
 #ifdef HUTCH_FAULTS
 #define CALL_REFUSED(err) 0
@@ -101,14 +104,14 @@ long sys_clone(struct clone_args *args, void (*fn)(void *), void *arg);
 
 #define NSIG_BYTES 8
 
-/* The machine as filters of system calls know it; linux/audit.h has the words. */
+/* The architecture as seccomp filters see it; linux/audit.h has the constants. */
 #if defined(__x86_64__)
 #define OWN_ARCH AUDIT_ARCH_X86_64
 #else
 #define OWN_ARCH AUDIT_ARCH_AARCH64
 #endif
 
-/* struct sigaction as the kernel reads it */
+/* struct sigaction in the kernel's layout */
 struct kernel_sigaction {
 	void (*handler)(int);
 	unsigned long flags;
@@ -116,7 +119,7 @@ struct kernel_sigaction {
 	u64 mask;
 };
 
-/* siginfo_t of a 64-bit machine, for signals that a process sent. */
+/* siginfo_t of 64-bit machines, for signals sent by a process. */
 struct kernel_siginfo {
 	int signo;
 	int err;

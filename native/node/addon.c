@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The addon's exports: numbers and bytes in, numbers and bytes out. It uses
- * Node-API alone, no libuv, so that other runtimes load it too. src/system/native.ts
- * describes each export, and is the only caller.
+ * Defines the addon's exports. Only src/system/native.ts calls them, and describes each. Uses only
+ * Node-API and not libuv, so other runtimes can load the addon.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +11,14 @@
 
 #include "job.h"
 
-/* napi calls below fail only on a misuse by src/system/native.ts or when the environment is going down */
+/* fails only if src/system/native.ts misuses it or the environment is shutting down */
 #define OK(call) do { if ((call) != napi_ok) return NULL; } while (0)
 
 struct instance {
 	struct reactor reactor;
 	napi_ref on_event;
 	int opened;
-	u32 active;	/* jobs whose end JavaScript has not heard of yet */
+	u32 active;	/* jobs whose end JavaScript has not received yet */
 };
 
 static struct instance *instance_of(napi_env env)
@@ -30,7 +29,7 @@ static struct instance *instance_of(napi_env env)
 	return self;
 }
 
-/* On JavaScript's thread: hands one event to the callback. */
+/* Runs on JavaScript's thread: passes one event to the callback. */
 static void deliver(napi_env env, napi_value callback, void *context, void *data)
 {
 	napi_value undefined, argv[15];
@@ -63,7 +62,7 @@ static void deliver(napi_env env, napi_value callback, void *context, void *data
 	free(event);
 }
 
-/* NULL before the first launch. */
+/* Returns the environment's reactor, or NULL before the first launch. */
 struct reactor *reactor_of(napi_env env)
 {
 	struct instance *self = NULL;
@@ -101,7 +100,7 @@ static napi_value export_listen(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* launch(program, in, out, err): [job, pid], or [0, outer step, errno, number of the call] with nothing left behind */
+/* launch(program, in, out, err): [job, pid], or [0, outer step, errno, failed call] with nothing left behind */
 static napi_value export_launch(napi_env env, napi_callback_info info)
 {
 	struct launch_files files = { .stdio = { -1, -1, -1 } };
@@ -146,7 +145,7 @@ static napi_value export_launch(napi_env env, napi_callback_info info)
 	return to_numbers(env, (int[]){ 0, step, -err, (int)failed_call(err) }, 4);
 }
 
-/* signal(job, number): to the whole job; 0 or -errno */
+/* signal(job, number): signals the whole job; 0 or -errno */
 static napi_value export_signal(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -168,7 +167,7 @@ static napi_value export_signal(napi_env env, napi_callback_info info)
 	return to_number(env, err);
 }
 
-/* stop(job): as if its timeout were over; 0 or -errno */
+/* stop(job): stops a job as if its timeout had passed; 0 or -errno */
 static napi_value export_stop(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -180,14 +179,14 @@ static napi_value export_stop(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : self->opened ? reactor_stop_job(&self->reactor, id) : -ESRCH);
 }
 
-/* holdSignals(): signals sent to this process wait for forward() */
+/* holdSignals(): holds signals sent to this process until forward() */
 static napi_value export_hold_signals(napi_env env, napi_callback_info info)
 {
 	(void)info;
 	return to_number(env, hold_signals());
 }
 
-/* forward(job): from now on this process's signals are the job's; forward(0) ends that and tells which came, bit n for signal n */
+/* forward(job): forwards this process's signals; forward(0) ends this: received signals, bit n for signal n */
 static napi_value export_forward(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);
@@ -205,7 +204,7 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	err = -ESRCH;
 	pthread_mutex_lock(&self->reactor.lock);
 	job = reactor_find(&self->reactor, id);
-	if (job)	/* a descriptor of its own: the job's is closed at its end, the handler may run after that */
+	if (job)	/* a copy: the job's pidfd is closed at its end, and the handler may run after that */
 		err = (int)sys(__NR_fcntl, job->run.outer.pidfd, F_DUPFD_CLOEXEC, 3);
 	if (job)
 		outer = job->run.outer;
@@ -215,7 +214,7 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	return to_number(env, err < 0 ? err : 0);
 }
 
-/* dieBy(signal): ends this process by it */
+/* dieBy(signal): ends this process by a signal */
 static napi_value export_die_by(napi_env env, napi_callback_info info)
 {
 	int sig;
@@ -225,7 +224,7 @@ static napi_value export_die_by(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* dieWithParent(pid): from now on this process is killed when that parent of it ends */
+/* dieWithParent(pid): kills this process when its parent with this pid ends */
 static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
 {
 	int parent;
@@ -236,8 +235,9 @@ static napi_value export_die_with_parent(napi_env env, napi_callback_info info)
 }
 
 /*
- * environmentChanged(): true if the C environment differs from that of the last call, and always in a worker thread,
- * whose process.env is a copy. Reading process.env costs more than half of a plan.
+ * environmentChanged(): true if the C environment differs from the last call's, and always in a
+ * worker thread, whose process.env is a copy. Reading process.env takes more than half of a plan's
+ * time.
  */
 static napi_value export_environment_changed(napi_env env, napi_callback_info info)
 {
@@ -273,7 +273,7 @@ static napi_value export_call_name(napi_env env, napi_callback_info info)
 	return out;
 }
 
-/* pipe(): [read end, write end], both close-on-exec; or [-errno] */
+/* pipe(): [read end, write end], both close-on-exec, or [-errno] */
 static napi_value export_pipe(napi_env env, napi_callback_info info)
 {
 	int ends[2];
@@ -284,7 +284,7 @@ static napi_value export_pipe(napi_env env, napi_callback_info info)
 	return to_numbers(env, ends, 2);
 }
 
-/* openTrigger(where, file, argument): an id, or -errno; its events keep the process alive until closeTrigger(id) */
+/* openTrigger(where, file, argument): an id, or -errno; keeps the process alive until closeTrigger(id) */
 static napi_value export_open_trigger(napi_env env, napi_callback_info info)
 {
 	char where[4096], file[256], argument[256];

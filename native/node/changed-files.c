@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the same files of many groups repeatedly. Only texts that differ from the previous sample go
- * to JavaScript. Some files show activity and stay open. The others are read while those change, and
- * occasionally, so an idle group costs a few reads. An open file costs 4 KB of kernel memory, so not
- * all are kept open.
+ * Reads the same files of many groups repeatedly. Only texts that changed since the last read are
+ * passed to JavaScript. Activity files stay open and are read every time. The other files are read
+ * while the activity files change, and otherwise at long intervals. So an idle group costs a few
+ * reads. An open file of a group takes 4 KB of kernel memory, so not all files are kept open.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,13 +12,13 @@
 
 #include "follow.h"
 
-/* After so many without a sign of life it is at rest: averages of ten seconds have come down by then. */
+/* Milliseconds without activity after which a group counts as idle: ten-second averages have decayed by then. */
 #define AT_REST 8000
-/* Not held, since the process needs descriptors for other things: opened at each look. */
+/* Marks a file that is opened at each read, because the process needs descriptors for other purposes. */
 #define NOT_HELD (-EMFILE)
-#define NOTHING 0	/* the digest of no text; no text has it */
+#define NOTHING 0	/* digest of no text; no text has this digest */
 
-/* Held by all followers of the process, by the one thread of each: a rough count is enough. */
+/* Open files of all followers in the process. Each follower's thread changes it, but a rough count is enough. */
 static size_t held;
 
 static size_t most_held(void)
@@ -52,7 +52,7 @@ void free_slot(struct follower *f, size_t slot)
 		f->first_free = slot;
 }
 
-/* Opens those of the first `count` files that are closed, unless that would take too many descriptors. */
+/* Opens the first `count` files that are not open, within the limit of descriptors. */
 void open_files(struct follower *f, struct followed *group, size_t count)
 {
 	long directory = open_group(group->directory);
@@ -93,7 +93,10 @@ static u64 digest(const char *bytes, size_t length)
 	return sum == NOTHING ? 1 : sum;
 }
 
-/* For files of a group that was removed, or of a controller that was taken away: another group may have the name by now. */
+/*
+ * Reopens the files of a group that was removed, or whose controller was disabled: another group
+ * may have the name by now.
+ */
 static void reopen(struct follower *f, struct followed *group)
 {
 	char byte;
@@ -105,7 +108,7 @@ static void reopen(struct follower *f, struct followed *group)
 	group->known = 0;
 }
 
-/* Appends the text: its length, or -errno. */
+/* Appends a file's text. Returns its length, or -errno. */
 static long append_file(struct output *out, const struct followed *group, u32 file, const char *name)
 {
 	long directory, length, fd = group->files[file].fd;
@@ -120,7 +123,10 @@ static long append_file(struct output *out, const struct followed *group, u32 fi
 	return length;
 }
 
-/* i32 slot, file, length or -errno; then the text, padded to 4: 1. Nothing, when the text is the one of the last look: 0. */
+/*
+ * Appends a changed text and returns 1: i32 slot, file, length or -errno, then the text, padded to
+ * 4. Returns 0 if the text is unchanged.
+ */
 static int look_at(struct output *out, struct follower *f, u32 slot, u32 file, const char *name)
 {
 	struct followed *group = f->slots[slot];
@@ -172,7 +178,7 @@ int look_at_group(struct output *out, struct follower *f, u32 slot)
 		if (changed)
 			group->alive = f->now;
 	}
-	/* the name may be another group's since just now: `reopen` */
+	/* a new group may have taken the name just now: `reopen` */
 	in_full |= !group->known;
 	if (f->now - group->alive >= AT_REST && !in_full)
 		return 0;
@@ -187,7 +193,7 @@ int look_at_group(struct output *out, struct follower *f, u32 slot)
 	}
 	if (in_full)
 		group->seen = f->now;
-	/* A new file does not count as activity. The next full samples of the groups are spread over time. */
+	/* A first reading shows no activity. The next full reads of the groups are spread over time. */
 	if (!group->known) {
 		group->alive = f->now - AT_REST;
 		group->seen -= slot * 7919ul % OLD;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Executes another program in place, which Node cannot do. It joins groups, then calls exec, so
- * process id, signals, terminal and exit status are the command's own. Between the joins and the exec
- * no JavaScript runs: the group's limits may be too small for it.
+ * Replaces this process by another program, which Node cannot do: joins groups, then calls exec.
+ * The command keeps the pid, signals, terminal and exit status. No JavaScript runs between the
+ * joins and the exec, because the group's limits may be too small for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #include "job.h"
 
-/* The kernel takes "0" for the writer itself, with all its threads. */
+/* Joins a group. The kernel takes "0" as the writing process, with all its threads. */
 static int join(const char *procs)
 {
 	int fd = open(procs, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -29,8 +29,8 @@ static int join(const char *procs)
 }
 
 /*
- * Node ignores two signals, handles others, and marks what it was given as
- * close-on-exec; it leaves the mask alone. Handlers end by themselves.
+ * Restores the state changed by Node: two ignored signals, and close-on-exec flags. Node does not
+ * change the signal mask. Handlers are reset by the exec.
  */
 static void restore(void)
 {
@@ -43,7 +43,7 @@ static void restore(void)
 		fcntl(fd, F_SETFD, 0);
 }
 
-/* Node has raised this limit as far as it goes; the caller knows what it was. */
+/* Restores the soft limit of open files, which Node raised to the maximum. */
 static void restore_open_files(double soft)
 {
 	struct rlimit limit;
@@ -55,8 +55,8 @@ static void restore_open_files(double soft)
 }
 
 /*
- * exec(procs, argv, count, openFiles): both NUL-separated, count words in argv, possibly empty.
- * Returns only on failure: [index in procs, or -1 for the exec, errno]
+ * exec(procs, argv, count, openFiles): procs and argv are NUL-separated. argv has count words,
+ * which may be empty. Returns only on failure: [index in procs, or -1 for the exec, errno]
  */
 napi_value export_exec(napi_env env, napi_callback_info info)
 {

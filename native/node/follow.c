@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What JavaScript calls to look at the same files of many groups again and again: see changed-files.c. */
+/* Exports the functions that read the same files of many groups repeatedly: see changed-files.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -25,7 +25,7 @@ static void finalize_follower(napi_env env, void *data, void *hint)
 	free(f);
 }
 
-/* Returns the first argument; NULL, and an exception, if it is not one of ours. */
+/* Returns the first argument. Returns NULL and throws if it is not a follower. */
 static struct follower *take_follower(napi_env env, napi_callback_info info, napi_value *second)
 {
 	void *follower = NULL;
@@ -35,7 +35,7 @@ static struct follower *take_follower(napi_env env, napi_callback_info info, nap
 	return follower;
 }
 
-/* openFollower(names, signs): NUL-separated names of files; the first `signs` of them are signs of life */
+/* openFollower(names, activity): NUL-separated file names; the first `activity` of them are activity files */
 static napi_value export_open(napi_env env, napi_callback_info info)
 {
 	struct follower *f = calloc(1, sizeof *f);
@@ -77,7 +77,7 @@ static long free_place(struct follower *f)
 	return (long)f->slot_count++;
 }
 
-/* follow(follower, directory): the slot that the group has from now on, or -errno */
+/* follow(follower, directory): the slot of the group, or -errno */
 static napi_value export_follow(napi_env env, napi_callback_info info)
 {
 	napi_value word;
@@ -116,7 +116,7 @@ static napi_value export_unfollow(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* Never below OLD, so that there is a time before. */
+/* Returns milliseconds of the monotonic clock, at least OLD, so that an earlier time exists. */
 static u64 milliseconds(void)
 {
 	struct timespec now;
@@ -125,7 +125,7 @@ static u64 milliseconds(void)
 	return (u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000 + 2 * OLD;
 }
 
-/* lookAgain(follower, full): what differs from the last look; full: in what seldom changes, too */
+/* lookAgain(follower, full): the texts that changed since the last read; full: also of files that seldom change */
 static napi_value export_look_again(napi_env env, napi_callback_info info)
 {
 	napi_value word;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same files of many groups: changed-files.c reads them, follow.c is what JavaScript calls. */
+/* Declares the reading of the same files of many groups: changed-files.c reads them, follow.c exports the functions. */
 #ifndef HUTCH_FOLLOW_H
 #define HUTCH_FOLLOW_H
 
@@ -7,23 +7,23 @@
 #include "read.h"
 
 /*
- * A group is read completely after this many milliseconds: limits may change while nothing else does,
- * and a controller may be enabled later.
+ * Milliseconds after which a group is read in full: limits may change without activity, and a
+ * controller may be enabled later.
  */
 #define OLD 10000
 
 struct followed {
 	char *directory;
-	u64 alive, seen;	/* when there was a sign of run, and when it was looked at in full; milliseconds */
-	int known;	/* looked at in full before */
-	int open;	/* the other files, too */
+	u64 alive, seen;	/* time of the last activity, and of the last full read; milliseconds */
+	int known;	/* read in full before */
+	int open;	/* the other files are open, too */
 	struct { int32_t fd; u64 digest; } files[];
 };
 
 struct follower {
 	char *names;
-	size_t file_count, signs;	/* the first names are signs of life */
-	size_t slot_count, room, first_free;	/* no slot below first_free is free */
+	size_t file_count, signs;	/* the first `signs` names are activity files */
+	size_t slot_count, room, first_free;	/* every slot below first_free is in use */
 	u64 now;
 	int in_full;
 	struct followed **slots;

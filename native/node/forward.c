@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Passes signals that the CLI receives to its command. Node's own handlers do not report the sender,
- * which matters here. A signal of the terminal (SI_KERNEL) goes to the whole foreground group. A job
- * in hutch's group has already received it; to a job in its own group it is passed on as to a group.
+ * Forwards the CLI's signals to its command. The sender of a signal decides how, and Node's
+ * handlers do not report the sender. The terminal (SI_KERNEL) signals the whole foreground group. A
+ * job in hutch's group has received such a signal already. A job in its own group gets it as a
+ * group.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,8 +16,8 @@
 
 static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH };
 static volatile sig_atomic_t target = -1;
-static volatile unsigned int seen;	/* bit n: signal n came */
-static volatile unsigned int held, held_typed;	/* those that came before there was a job; of these, the terminal's */
+static volatile unsigned int seen;	/* bit n: signal n was received */
+static volatile unsigned int held, held_typed;	/* received before the job existed; held_typed: from the terminal */
 static struct { pid_t group; int reaps, has_terminal; } own;	/* the job's process group, 0: hutch's */
 
 static void forward(int sig, siginfo_t *info, void *context)
@@ -31,7 +32,7 @@ static void forward(int sig, siginfo_t *info, void *context)
 		signal_job_group(target, own.group, own.reaps, sig);
 }
 
-/* From before the start: a signal in between waits for the job. */
+/* Holds signals from before the start: an early signal waits for the job. */
 int hold_signals(void)
 {
 	struct sigaction action = { .sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART };
@@ -65,7 +66,7 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 		sys(__NR_pidfd_send_signal, target, sig, NULL, 0);
 }
 
-/* Where job control is hutch's own business: the job is in a group of its own. */
+/* Handles job control: called if the job is in its own group. */
 static void control_job(void)
 {
 	struct sigaction stops = { .sa_sigaction = stop, .sa_flags = SA_SIGINFO | SA_RESTART };
@@ -74,7 +75,7 @@ static void control_job(void)
 
 	sigaction(SIGTSTP, &stops, NULL);
 	sigaction(SIGCONT, &goes_on, NULL);
-	/* else a job could stop hutch by a setting of the terminal (TOSTOP) as soon as hutch writes to it */
+	/* otherwise a job could set TOSTOP on the terminal, and hutch would stop when it writes there */
 	sigemptyset(&one);
 	sigaddset(&one, SIGTTOU);
 	pthread_sigmask(SIG_BLOCK, &one, NULL);
@@ -101,7 +102,10 @@ void forward_signals(int pidfd, const struct outer *outer)
 			sys(__NR_pidfd_send_signal, pidfd, sig, NULL, 0);
 }
 
-/* Whoever waits for this process reads the same from its end as from the command's. No core: it would be Node's. */
+/*
+ * Ends this process by a signal, so that its parent reads the same wait status as the command's.
+ * Without a core file, which would be Node's.
+ */
 void die_by(int sig)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
@@ -116,7 +120,7 @@ void die_by(int sig)
 	kill(getpid(), sig);
 }
 
-/* From here on this process ends when its parent does; that may have happened before. */
+/* Ends this process when its parent ends, or now if the parent has ended. */
 void die_with_parent(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -124,7 +128,7 @@ void die_with_parent(pid_t parent)
 		kill(getpid(), SIGKILL);
 }
 
-/* The handlers stay: a signal that comes while hutch prints its verdict must not cut that off. */
+/* Ends forwarding. The handlers stay: a signal must not interrupt hutch while it prints its verdict. */
 u32 forward_nothing(void)
 {
 	int before = __atomic_exchange_n(&target, -1, __ATOMIC_SEQ_CST);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One job as the addon holds it, and what the reactor says of it. Shared by addon.c, reactor.c and forward.c. */
+/*
+ * Declares the addon's state of one job, and the reactor's events about it. Shared by addon.c,
+ * reactor.c and forward.c.
+ */
 #ifndef HUTCH_JOB_H
 #define HUTCH_JOB_H
 
@@ -9,25 +12,25 @@
 #include "arguments.h"
 
 /*
- * The life of a job, as the reactor's thread tells it to JavaScript:
+ * The events of a job, from the reactor's thread to JavaScript:
  *
  *   JavaScript           reactor thread             kernel
  *   launch()  ─────────▶ adds pidfd, eventfds
  *             ◀───────── NOTICED                    inotify, eventfd
  *             ◀───────── STOPPED                    deadline: SIGTERM, later SIGKILL; CPU time: SIGKILL
- *             ◀───────── FAILED                     pidfd: what hutch-init said
- *             ◀───────── PROGRAM                    behind FAILED of exec: struct program_look
+ *             ◀───────── FAILED                     pidfd: report of hutch-init
+ *             ◀───────── PROGRAM                    after FAILED of exec: struct program_look
  *             ◀───────── ENDED                      groups read and removed
  *
- * of a job in a pool, before and besides:
+ * For a job in a pool, before these and in addition:
  *
  *   launch()  ─────────▶ adds the socket, too
- *             ◀───────── READY                      it waits for its order
- *   order()   ─────────▶ counts its time from now
- *             ◀───────── UNREAD                     pidfd: it had ended before it read the order
+ *             ◀───────── READY                      it waits for its job request
+ *   order()   ─────────▶ starts its time limits
+ *             ◀───────── UNREAD                     pidfd: it ended before it read the request
  *             ◀───────── REFUSED                    a call of its own filter, see supervisor.c
  *
- * and of a trigger, which has an id as a job has:
+ * For a trigger, which has an id like a job:
  *
  *   openTrigger() ─────▶ adds its descriptor
  *             ◀───────── TRIGGERED                  pressure, v1 eventfd
@@ -40,13 +43,22 @@ enum event_kind {
 struct event {
 	u32 job;
 	enum event_kind kind;
-	int a;	/* FAILED: inner step; NOTICED: outer step; STOPPED: signal; ENDED: wait status of the command, or -1; TRIGGERED: 1 if the group is gone. REFUSED: the kind, -1 for all counts, -2 for all calls */
-	int b;	/* FAILED: errno; STOPPED: 1 for its CPU time; ENDED: wait status of our own child; TRIGGERED: how often */
-	int c;	/* FAILED: number of the call; ENDED: step of the clean-up that failed, or -1 */
-	int d;	/* ENDED: its errno */
-	double user_usec, system_usec;	/* ENDED: rusage of our own child and what it waited for */
-	double voluntary, forced;	/* ENDED: its context switches, from there */
-	double max_rss;		/* ENDED: KiB of the command, 0 when hutch-init did not say */
+	/*
+	 * FAILED: inner step. NOTICED: outer step. STOPPED: signal. ENDED: wait status of the
+	 * command, or -1. TRIGGERED: 1 when the group is gone. REFUSED: number of the kind, -1 for
+	 * all counts, -2 for all calls.
+	 */
+	int a;
+	/*
+	 * FAILED: errno; STOPPED: 1 for the CPU time limit; ENDED: wait status of the cloned child;
+	 * TRIGGERED: number of events
+	 */
+	int b;
+	int c;	/* FAILED: number of the call; ENDED: step of the failed clean-up op, or -1 */
+	int d;	/* ENDED: errno of the clean-up op */
+	double user_usec, system_usec;	/* ENDED: rusage of the cloned child and the processes that it waited for */
+	double voluntary, forced;	/* ENDED: context switches of the same processes */
+	double max_rss;		/* ENDED: KiB of the command, 0 if hutch-init did not report it */
 	u32 full_spaces, full_tables, table_limit;	/* ENDED: as in struct run */
 	u32 length;
 	char *bytes;	/* NOTICED: the file's text; PROGRAM: the struct; ENDED: figures */
@@ -56,12 +68,12 @@ struct supervisor;
 
 struct reactor;
 
-/* A thread that waits for a job with a terminal to stop. */
+/* A thread that waits until a job with a terminal stops. */
 struct stop_watch {
 	struct reactor *reactor;
 	pthread_t thread;
 	u32 job;
-	int pidfd;	/* another one than the job's, so that it has no part in the epoll set */
+	int pidfd;	/* a copy: it must not be in the epoll set */
 	int runs;
 };
 
@@ -73,22 +85,22 @@ struct job {
 	struct event *last;	/* memory for ENDED, which must be reported even without free memory */
 	struct supervisor *supervisor;
 	struct stop_watch stop_watch;
-	int listened;	/* the listener of its filter has come, or none will */
+	int listened;	/* the filter's listener has arrived, or none will */
 };
 
 struct trigger {
 	struct trigger *next;
 	u32 id;
 	int fd;
-	int counts;	/* an eventfd, to be read */
+	int counts;	/* an eventfd, which must be read */
 };
 
-/* What a descriptor in the epoll set belongs to. */
+/* The kinds of descriptors in the epoll set. */
 enum source { FROM_WAKE, FROM_INOTIFY, FROM_PIDFD, FROM_EVENTFD, FROM_TRIGGER, FROM_REPORT, FROM_EMPTY };
 
-/* One a JavaScript environment (the main thread, each worker). */
+/* The reactor of a JavaScript environment (the main thread, each worker). */
 struct reactor {
-	pthread_mutex_t lock;	/* guards triggers and jobs, and each job's signals against its end */
+	pthread_mutex_t lock;	/* guards triggers and jobs, and prevents signals to a job that has ended */
 	pthread_t thread;
 	int running;
 	int stopping;
@@ -161,7 +173,7 @@ u32 forward_nothing(void);
 void die_by(int sig);
 void die_with_parent(pid_t parent);
 
-/* stops.c: a job that its terminal stopped */
+/* stops.c: a job stopped by its terminal */
 
 int hears_stops(const struct job *job);
 void begin_stop_watch(struct reactor *r, struct job *job);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All groups below a directory. The kernel counts a group's children in its
- * number of links (2 more), so the many that have none need not be opened.
+ * Lists all groups below a directory. A group's link count is its number of children plus 2, so
+ * groups without children need not be opened.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "read.h"
 
 #define LISTING 32768
-/* who may make groups without number must not make us hold them all */
+/* a user who can create unlimited groups must not make hutch store them all */
 #define MOST_BYTES (16u << 20)
 
 static int has_children(int directory, const char *name)
@@ -26,7 +26,7 @@ static int has_children(int directory, const char *name)
 	return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink != 2;
 }
 
-/* `+` or `-`: with or without children; the path; NUL */
+/* an entry: `+` or `-` (with or without children), the path, NUL */
 static int append_path(struct output *out, char mark, size_t parent, const char *name)
 {
 	size_t above = parent == SIZE_MAX ? 0 : strlen(out->bytes + parent), length = strlen(name);
@@ -45,7 +45,7 @@ static int append_path(struct output *out, char mark, size_t parent, const char 
 	return 0;
 }
 
-/* The groups right below one; what cannot be listed has none. */
+/* Appends the groups directly below a group. A group that cannot be listed counts as empty. */
 static int append_children(struct output *out, int fd, size_t parent, char *listing)
 {
 	long got, at = 0;
@@ -62,7 +62,7 @@ static int append_children(struct output *out, int fd, size_t parent, char *list
 	return err;
 }
 
-/* The list is its own queue: a group's children are added behind it. */
+/* Walks the groups. The list is its own queue: a group's children are appended to it. */
 static int walk(struct output *out, int top, char *listing)
 {
 	int err = append_children(out, top, SIZE_MAX, listing);
@@ -91,8 +91,8 @@ static int is_ascii(const char *bytes, size_t length)
 }
 
 /*
- * walkGroups(directory): all groups below it, each with a mark before its path from there and a NUL behind. A name may be
- * any bytes, so that what is more than ASCII is for JavaScript to decode.
+ * walkGroups(directory): all groups below it, each with a mark before its relative path and a NUL
+ * after it. A name may contain any bytes, so JavaScript decodes them.
  */
 napi_value export_walk_groups(napi_env env, napi_callback_info info)
 {

@@ -12,7 +12,10 @@
 
 #include "job.h"
 
-/* A job that has not ended is not reaped while we hold the lock: its process id is its own. */
+/*
+ * Calls `act` for a job under the lock. A job that has not ended is not reaped under the lock, so
+ * its pid cannot be reused.
+ */
 static int with_job(napi_env env, napi_callback_info info, int (*act)(struct job *job))
 {
 	struct reactor *r = reactor_of(env);
@@ -43,23 +46,23 @@ static int release(struct job *job)
 {
 	char go = GO_BYTE;
 
-	/* one that has ended meanwhile tells of its end itself */
+	/* a job that ended meanwhile reports its own end */
 	return send(job->run.outer.report_fd, &go, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE ? -errno : 0;
 }
 
-/* networkOf(job): its network namespace, close-on-exec; or -errno */
+/* networkOf(job): its network namespace as a close-on-exec descriptor, or -errno */
 static napi_value export_network_of(napi_env env, napi_callback_info info)
 {
 	return to_number(env, with_job(env, info, open_network));
 }
 
-/* release(job): awaitNetwork is over; 0 or -errno */
+/* release(job): ends awaitNetwork; 0 or -errno */
 static napi_value export_release(napi_env env, napi_callback_info info)
 {
 	return to_number(env, with_job(env, info, release));
 }
 
-/* keepNetwork(fd, file): the namespace lives on while the file, which is there, is mounted; 0 or -errno */
+/* keepNetwork(fd, file): keeps the namespace by mounting it on an existing file; 0 or -errno */
 static napi_value export_keep(napi_env env, napi_callback_info info)
 {
 	char file[4096], path[64];
@@ -71,7 +74,7 @@ static napi_value export_keep(napi_env env, napi_callback_info info)
 	return to_number(env, mount(path, file, NULL, MS_BIND, NULL) < 0 ? -errno : 0);
 }
 
-/* dropNetwork(0, file): the end of keepNetwork; 0 or -errno */
+/* dropNetwork(0, file): undoes keepNetwork; 0 or -errno */
 static napi_value export_drop(napi_env env, napi_callback_info info)
 {
 	char file[4096];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the facts of a namespace through its descriptor: ioctl_ns(2), and the number by which this
- * process's network namespace knows another one (RTM_GETNSID of rtnetlink(7)). Called by
- * src/host/namespaces.ts.
+ * Queries a namespace by its descriptor: ioctl_ns(2), and its id in this process's network
+ * namespace (RTM_GETNSID of rtnetlink(7)). Called by src/host/namespaces.ts.
  */
 #include <errno.h>
 #include <linux/net_namespace.h>
@@ -18,7 +17,10 @@
 
 #include "job.h"
 
-/* namespaceLink(fd, which): the namespace above (0) or the user namespace that owns it (1), as a close-on-exec descriptor; or -errno */
+/*
+ * namespaceLink(fd, which): the parent namespace (0) or the owning user namespace (1) as a
+ * close-on-exec descriptor, or -errno
+ */
 static napi_value export_link(napi_env env, napi_callback_info info)
 {
 	int values[2], fd, err = read_arguments(env, info, "ii", &values[0], &values[1]);
@@ -29,7 +31,7 @@ static napi_value export_link(napi_env env, napi_callback_info info)
 	return to_number(env, fd < 0 ? -errno : fd);
 }
 
-/* namespaceOwner(fd): who made a user namespace, as a uid here; or -errno */
+/* namespaceOwner(fd): uid of the creator of a user namespace, as seen here, or -errno */
 static napi_value export_owner(napi_env env, napi_callback_info info)
 {
 	int fd, err = read_arguments(env, info, "i", &fd);
@@ -48,7 +50,7 @@ struct request {
 	int32_t fd;
 };
 
-/* The number in an answer, or -ENOENT when the kernel gives none. */
+/* Finds the id in an answer. Returns -ENOENT if the answer has none. */
 static int find_id(const struct nlmsghdr *head, size_t size, int *id)
 {
 	const struct rtattr *at;
@@ -85,7 +87,7 @@ static int read_id(int fd, int *id)
 
 	if (sock < 0)
 		return -errno;
-	/* an answer is there when send() returns: nothing to wait for, and nothing may hang */
+	/* the answer exists when send() returns, so recv() never has to wait */
 	if (send(sock, &ask, sizeof ask, 0) < 0 || (size = recv(sock, reply, sizeof reply, MSG_DONTWAIT)) < 0)
 		err = -errno;
 	else
@@ -94,7 +96,7 @@ static int read_id(int fd, int *id)
 	return err;
 }
 
-/* networkId(fd): the number, -1 when it has none, -2 when the kernel does not tell */
+/* networkId(fd): the id, -1 if it has none, -2 if the kernel does not tell */
 static napi_value export_network_id(napi_env env, napi_callback_info info)
 {
 	int fd, id, err = read_arguments(env, info, "i", &fd);
@@ -104,7 +106,7 @@ static napi_value export_network_id(napi_env env, napi_callback_info info)
 	return to_number(env, err ? -2 : id < 0 ? -1 : id);
 }
 
-/* Returns the network namespace of a socket that another process holds, or -errno. */
+/* Returns the network namespace of another process's socket, or -errno. */
 static int open_socket_network(int pid, int fd)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -123,7 +125,7 @@ static int open_socket_network(int pid, int fd)
 	return ns < 0 ? err : ns;
 }
 
-/* socketNetwork(pid, fd): the network namespace of a process's socket, as a close-on-exec descriptor; or -errno */
+/* socketNetwork(pid, fd): the network namespace of a process's socket as a close-on-exec descriptor, or -errno */
 static napi_value export_socket_network(napi_env env, napi_callback_info info)
 {
 	int values[2], err = read_arguments(env, info, "ii", &values[0], &values[1]);
@@ -131,7 +133,7 @@ static napi_value export_socket_network(napi_env env, napi_callback_info info)
 	return to_number(env, err ? err : open_socket_network(values[0], values[1]));
 }
 
-/* landlock(): version of Landlock's interface, or -errno */
+/* landlock(): version of Landlock's ABI, or -errno */
 static napi_value export_landlock(napi_env env, napi_callback_info info)
 {
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Orders to jobs that wait for one before they become a command (inner op awaitOrder). */
+/* Sends job requests to prestarted processes (inner op awaitOrder). */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,7 +43,7 @@ static int send_order(int socket, const struct order *order)
 	return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* order(job, ops, in, out, err, timeoutMs, cpuMs): 0, or -errno; its time counts from here */
+/* order(job, ops, in, out, err, timeoutMs, cpuMs): starts the time limits; 0 or -errno */
 static napi_value export_order(napi_env env, napi_callback_info info)
 {
 	struct reactor *r = reactor_of(env);

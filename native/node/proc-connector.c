@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the kernel's process connector (cn_proc): forks, execs, and changes of ids. One thread waits
- * for events and passes batches to JavaScript. A filter in the kernel drops unneeded events before
- * they cost a wake-up.
+ * Listens to the kernel's process connector (cn_proc): forks, execs and changes of ids. One thread
+ * waits for events and passes batches to JavaScript. A filter in the kernel drops unneeded events
+ * before they wake the thread.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,14 +24,17 @@
 #define RECEIVE_BYTES (4 << 20)
 #define ANSWER_MS 1000
 #define BATCH 128
-/* Batches that may wait for a busy JavaScript thread; then the socket fills, and the kernel says so. */
+/*
+ * Maximum of batches that wait for a busy JavaScript thread. Then the socket fills, and the kernel
+ * reports lost events.
+ */
 #define QUEUE 64
 
-/* Numbered as src/system/native.ts has them. */
+/* The same numbers as in src/system/native.ts. */
 enum change_kind { CHANGE_LOST = 1, CHANGE_FORKED = 2, CHANGE_CHANGED = 3 };
 
 struct change {
-	double kind, pid, parent, usec;	/* parent: FORKED; usec: on the monotonic clock */
+	double kind, pid, parent, usec;	/* parent: only FORKED; usec: of the monotonic clock */
 };
 
 struct batch {
@@ -51,7 +54,7 @@ struct question {
 	u32 op;
 } __attribute__((packed));
 
-/* One a JavaScript environment. */
+/* The connector of a JavaScript environment. */
 struct procs {
 	pthread_t thread;
 	int running;
@@ -60,8 +63,8 @@ struct procs {
 };
 
 /*
- * Accepts events of whole processes. If the task id and the process id, which are adjacent, differ,
- * the event is of a single thread.
+ * Accepts only events of whole processes: if the task id and the process id, which are adjacent,
+ * differ, the event is of a thread.
  */
 static int add_filter(int fd)
 {
@@ -87,7 +90,10 @@ static int add_filter(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno : 0;
 }
 
-/* Outside of the first pid namespace the kernel does not answer, though events of others go on arriving. */
+/*
+ * Requests events. Outside of the initial pid namespace the kernel does not answer, although events
+ * requested by others still arrive.
+ */
 static int ask_to_listen(int fd)
 {
 	struct question q = {
@@ -131,7 +137,7 @@ static int open_connector(void)
 
 static int read_change(const struct message *m, struct change *out)
 {
-	const struct proc_event e = m->event;	/* aligned */
+	const struct proc_event e = m->event;	/* a copy, for alignment */
 
 	if (m->connector.id.idx != CN_IDX_PROC || e.what == PROC_EVENT_NONE)
 		return 0;
@@ -145,7 +151,7 @@ static int read_change(const struct message *m, struct change *out)
 	return 1;
 }
 
-/* What there is, at most a batch: 0 when that is nothing. */
+/* Reads the available events, at most one batch. Returns NULL if none are available. */
 static struct batch *read_batch(int fd)
 {
 	struct batch *batch = malloc(sizeof *batch);
@@ -153,7 +159,8 @@ static struct batch *read_batch(int fd)
 	struct message m;
 
 	if (!batch) {
-		sleep_ms(10);	/* the kernel keeps what it has room for, and says when it lost some */
+		/* meanwhile the kernel keeps the events that fit the socket, and reports if some are lost */
+		sleep_ms(10);
 		return NULL;
 	}
 	batch->count = 0;
@@ -190,13 +197,13 @@ static void *procs_main(void *arg)
 			return NULL;
 		batch = read_batch(p->fd);
 		if (batch && napi_call_threadsafe_function(p->post, batch, napi_tsfn_blocking) != napi_ok) {
-			free(batch);	/* the environment is going down */
+			free(batch);	/* the environment is shutting down */
 			return NULL;
 		}
 	}
 }
 
-/* On JavaScript's thread. */
+/* Runs on JavaScript's thread. */
 static void deliver(napi_env env, napi_value callback, void *context, void *data)
 {
 	napi_value undefined, buffer, numbers;
@@ -230,7 +237,7 @@ static int start(napi_env env, struct procs *p, napi_value callback)
 						     deliver, &p->post) != napi_ok))
 		err = -EINVAL;
 	if (!err) {
-		/* signals are the main thread's */
+		/* only the main thread handles signals */
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &before);
 		err = -pthread_create(&p->thread, NULL, procs_main, p);
@@ -279,7 +286,7 @@ static napi_value export_stop(napi_env env, napi_callback_info info)
 	struct procs *p = NULL;
 
 	if (napi_get_cb_info(env, info, NULL, NULL, NULL, (void **)&p) == napi_ok && p->running) {
-		/* first, so that a thread that waits for room in the queue is let go */
+		/* first, to release a thread that waits for room in the queue */
 		napi_release_threadsafe_function(p->post, napi_tsfn_abort);
 		stop(p);
 	}

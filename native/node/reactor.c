@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread that waits for all events of a job: its end (pidfd), messages of hutch-init (socket),
- * kernel notifications (inotify, v1 eventfds) and deadlines. It also does the clean-up, so a busy
- * event loop leaves nothing behind and misses no deadline.
+ * Runs one thread that waits for all events of jobs: ends (pidfd), reports of hutch-init (socket),
+ * kernel events (inotify, v1 eventfds) and deadlines. It also runs the clean-up. So a busy event
+ * loop neither leaves groups behind nor delays a deadline.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 #include "job.h"
 
-/* Without memory the event is lost, except into `spare`, which has no room for bytes. */
+/* Posts an event. Without free memory the event is lost, unless `spare` is given, which has no room for bytes. */
 static void post_in(struct reactor *r, struct event event, struct event *spare)
 {
 	struct event *copy = malloc(sizeof *copy + event.length);
@@ -133,7 +133,10 @@ static void finish(struct reactor *r, struct job *job)
 	struct run *run = &job->run;
 	unsigned int pause;
 
-	/* The pidfd stays readable, and a copy (see export_forward) would keep its entry after it is closed. Likewise the socket. */
+	/*
+	 * A pidfd stays readable, and a copy (see export_forward) would keep its epoll entry after
+	 * it is closed. The same applies to the socket.
+	 */
 	if (!run->pauses) {
 		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, run->outer.pidfd, NULL);
 		if (hears_stops(job))
@@ -141,7 +144,7 @@ static void finish(struct reactor *r, struct job *job)
 	}
 	pause = run_finish(run);
 	if (pause) {
-		/* closing the descriptor ends this */
+		/* closing the descriptor removes this entry */
 		if (!run->pauses && run->empty_fd >= 0)
 			reactor_listen(r, run->empty_fd, EPOLLPRI, FROM_EMPTY, 0, job->id);
 		run->pauses = 1;
@@ -159,7 +162,7 @@ static void finish(struct reactor *r, struct job *job)
 				.full_spaces = run->full_spaces, .full_tables = run->full_tables, .table_limit = run->table_limit,
 				.length = run->outer.figures_length, .bytes = run->outer.figures }, job->last);
 	job->last = NULL;
-	/* nobody waits for the rest; a watch on a removed file is dropped by hand, since cgroupfs does not do it */
+	/* no later change matters; cgroupfs does not drop the watch of a removed file, so it is removed here */
 	for (u32 i = 0; i < job->run.outer.watches; i++)
 		if (job->run.outer.watch[i].descriptor >= 0)
 			inotify_rm_watch(r->inotify_fd, job->run.outer.watch[i].descriptor);
@@ -177,7 +180,7 @@ static void on_end(struct reactor *r, struct job *job)
 	finish(r, job);
 }
 
-/* Once: what it says after that is read at its end. */
+/* Handles the first report. Later reports are read at the job's end. */
 static void on_report(struct reactor *r, struct job *job)
 {
 	read_reports(r, job);
@@ -215,7 +218,7 @@ static int run_deadlines(struct reactor *r)
 	return first <= now ? 0 : first - now > 1000000 ? 1000000 : (int)(first - now);
 }
 
-/* The listener comes first, or none does. */
+/* Handles the filter's listener, which comes before any other report or not at all. */
 static void on_listener(struct reactor *r, struct job *job)
 {
 	int listener = supervisor_take(job->run.outer.report_fd);
@@ -279,7 +282,7 @@ static void *reactor_main(void *arg)
 
 void reactor_wake(struct reactor *r)
 {
-	/* refused only with the counter at its maximum: the thread wakes up anyway */
+	/* fails only if the counter is at its maximum, and then the thread wakes up anyway */
 	eventfd_write(r->wake_fd, 1);
 }
 
@@ -288,7 +291,7 @@ static int start_thread(struct reactor *r)
 	sigset_t all, before;
 	int err;
 
-	/* signals are the main thread's */
+	/* only the main thread handles signals */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&r->thread, NULL, reactor_main, r);
@@ -297,7 +300,7 @@ static int start_thread(struct reactor *r)
 	return -err;
 }
 
-/* Everything is opened at the first launch: a program that only imports hutch pays nothing. */
+/* Opens the reactor at the first launch: a program that only imports hutch pays nothing. */
 int reactor_open(struct reactor *r)
 {
 	int err;
@@ -309,13 +312,13 @@ int reactor_open(struct reactor *r)
 		return -errno;
 	r->init_fd = init_image_memfd();
 	err = reactor_listen(r, r->wake_fd, EPOLLIN, FROM_WAKE, 0, 0);
-	/* without inotify (fs.inotify.max_user_instances) events are reported only at the end */
+	/* without inotify (fs.inotify.max_user_instances), events are read only at the job's end */
 	if (!err && r->inotify_fd >= 0)
 		err = reactor_listen(r, r->inotify_fd, EPOLLIN, FROM_INOTIFY, 0, 0);
 	return err ? err : start_thread(r);
 }
 
-/* Takes the job over: it is freed by its end. */
+/* Adds a job. The reactor owns the job from here and frees it at its end. */
 int reactor_add(struct reactor *r, struct job *job)
 {
 	int err = 0;
@@ -342,7 +345,7 @@ int reactor_add(struct reactor *r, struct job *job)
 	return err;
 }
 
-/* As if its time were up now. */
+/* Stops a job as if its timeout had passed. */
 int reactor_stop_job(struct reactor *r, u32 id)
 {
 	struct job *job;
@@ -361,7 +364,7 @@ int reactor_stop_job(struct reactor *r, u32 id)
 	return err;
 }
 
-/* The environment ends: so do its jobs, and what can be removed at once is. */
+/* Closes the reactor when the environment ends: ends its jobs and removes what can be removed without waiting. */
 void reactor_close(struct reactor *r)
 {
 	if (r->running) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many small kernel files in one call. Reading a group's figures from
- * JavaScript costs most in the crossings: one each for open, read and close of
- * every file. Here one crossing reads any number of groups.
+ * Reads many small kernel files in one call. Reading a group's figures from JavaScript is slow
+ * because of the native calls: open, read and close of every file. Here one native call reads any
+ * number of groups.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,10 @@
 #define CHUNK 65536
 #define MOST_OF_ONE_FILE (16u << 20)
 #define LONGEST_ATTRIBUTE 64
-/* A kernel file comes in pieces of a page; a piece that leaves this much of its page free was the last. */
+/*
+ * The kernel returns a file in pieces of at most a page. A piece that leaves this many bytes of its
+ * page free is the last.
+ */
 #define SURELY_LAST 2048
 
 int reserve(struct output *out, size_t size)
@@ -35,7 +38,7 @@ int reserve(struct output *out, size_t size)
 	return 0;
 }
 
-/* Appends the file's text: its length, or -errno. A descriptor that was read before is read from the start again. */
+/* Appends the file's text. Returns its length, or -errno. A descriptor that was read before is read from its start. */
 long append_text(struct output *out, long fd)
 {
 	long got, total = 0;
@@ -54,7 +57,7 @@ long append_text(struct output *out, long fd)
 	return got < 0 ? got : total;
 }
 
-/* i32 length or -errno, then the bytes, padded to 4 */
+/* Appends a record: i32 length or -errno, then the bytes, padded to 4. */
 static int append_record(struct output *out, long fd)
 {
 	size_t head = out->length;
@@ -139,7 +142,10 @@ napi_value to_buffer(napi_env env, struct output *out, int err)
 	return result;
 }
 
-/* readFiles(directories, names): both NUL-separated, names with user. are attributes; for every directory every name: i32 length or -errno, bytes, padding to 4 */
+/*
+ * readFiles(directories, names): both NUL-separated; names that begin with user. are attributes.
+ * Returns for each name of each directory: i32 length or -errno, bytes, padding to 4
+ */
 napi_value export_read_files(napi_env env, napi_callback_info info)
 {
 	struct output out = { 0 };
@@ -176,7 +182,7 @@ napi_value export_read_log_tail(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/* Opening costs several times what reading does, so who reads again and again keeps the files open. */
+/* A set of open files. Opening costs several times as much as reading, so repeated readings keep the files open. */
 struct reader {
 	size_t count, room;
 	int32_t *fds;	/* or -errno */
@@ -233,7 +239,7 @@ static int open_all(struct reader *reader, const char *directories, const char *
 	return err;
 }
 
-/* openReader(directories, names): a handle for readAgain, or -errno when the table of descriptors is full */
+/* openReader(directories, names): a handle for readAgain, or -errno if the descriptor table is full */
 napi_value export_open_reader(napi_env env, napi_callback_info info)
 {
 	struct reader *reader = calloc(1, sizeof *reader);
@@ -264,7 +270,7 @@ static struct reader *take_reader(napi_env env, napi_callback_info info)
 	return reader;
 }
 
-/* readAgain(reader): as readFiles; a closed reader gives nothing */
+/* readAgain(reader): as readFiles; a closed reader returns nothing */
 napi_value export_read_again(napi_env env, napi_callback_info info)
 {
 	struct reader *reader = take_reader(env, info);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts of kernel files, gathered for JavaScript: read.c has them, follow.c and list-groups.c use them, too. */
+/*
+ * Declares the collection of kernel file texts for JavaScript. Defined in read.c; also used by
+ * follow.c and list-groups.c.
+ */
 #ifndef HUTCH_READ_H
 #define HUTCH_READ_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exports sweepGroups, groupHolder, lockDirectory and signalListed to src/cgroup/stale-groups.ts and halt.ts. */
+/* Exports sweepGroups, groupHolder, lockDirectory and signalListed to src/cgroup/. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "read.h"
 #include "../caller/groups.h"
 
-/* sweepGroups(directories, pid namespace, ms): each directory in turn, until none has more to do or the time is over. */
+/* sweepGroups(directories, pid namespace, ms): sweeps each directory until all are finished or the time has passed */
 static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
 {
 	napi_value result = NULL;
@@ -30,7 +30,7 @@ static napi_value export_sweep_groups(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/* groupHolder(directory): the user whose hutch holds the group's lock; -1 without one, -EACCES if that is unknown. */
+/* groupHolder(directory): the user whose hutch holds the group's lock; -1 if none does, -EACCES if unknown */
 static napi_value export_group_holder(napi_env env, napi_callback_info info)
 {
 	char *directory = NULL;
@@ -40,7 +40,7 @@ static napi_value export_group_holder(napi_env env, napi_callback_info info)
 	return to_number(env, holder);
 }
 
-/* lockDirectory(path): the descriptor that holds the lock, or -errno. */
+/* lockDirectory(path): the descriptor that holds the lock, or -errno */
 static napi_value export_lock_directory(napi_env env, napi_callback_info info)
 {
 	char *path = NULL;
@@ -56,7 +56,7 @@ static napi_value export_lock_directory(napi_env env, napi_callback_info info)
 	return to_number(env, err ? -err : fd);
 }
 
-/* signalListed(file, signal, except): how many are listed; -errno if one could not be signalled. */
+/* signalListed(file, signal, except): the number of listed processes, or -errno if one could not be signalled */
 static napi_value export_signal_listed(napi_env env, napi_callback_info info)
 {
 	int32_t sig = 0, except = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches whether a job on a terminal is stopped, on a thread of its own, since waitid(2) has no descriptor to wait on. */
+/* Watches for stops of a job with a terminal, in a separate thread: no descriptor reports stops, only waitid(2). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,10 @@
 #include "job.h"
 
 
-/* The job's terminal has stopped it, and hutch has to stop, too. hutch-init reports that; the command itself cannot. */
+/*
+ * Waits until the job's terminal stops the job, because hutch must then stop, too. hutch-init
+ * reports it; the command cannot.
+ */
 static void *watch_stops(void *arg)
 {
 	struct stop_watch *w = arg;
@@ -39,7 +42,7 @@ int hears_stops(const struct job *job)
 	return t->fd >= 0 && t->had && job->run.outer.session != SESSION_KEPT;
 }
 
-/* A terminal whose jobs cannot be stopped is better than none: failures are no reason not to run. */
+/* Starts the watch. If it fails, the job still runs, but hutch does not notice its stops. */
 void begin_stop_watch(struct reactor *r, struct job *job)
 {
 	struct stop_watch *w = &job->stop_watch;
@@ -58,7 +61,7 @@ void begin_stop_watch(struct reactor *r, struct job *job)
 		close(w->pidfd);
 }
 
-/* The process was reaped, so the thread ends as soon as it has the lock. */
+/* Ends the watch. The process was reaped, so the thread ends as soon as it has the lock. */
 void end_stop_watch(struct reactor *r, struct job *job, int locked)
 {
 	if (!job->stop_watch.runs)

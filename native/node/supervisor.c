@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The listener of a job's filter. One thread answers each call as the profile
- * does. It reports each kind of refusal once, with a count at the end.
+ * Runs the listener of a job's filter in one thread. It answers each call as the profile does.
+ * It reports each kind of refused call once, and counts at the end.
  *
  *   kernel                       this thread                  JavaScript
  *   a call is refused  ───────▶  runs the profile's filter
@@ -9,10 +9,10 @@
  *                      ◀───────  errno, or a signal
  *   all have ended                                        ──▶  REFUSED, a = -1: how often each kind
  *
- * The container controls everything read here. Another thread may change the
- * memory during a read, and a read may wait for a page that the container holds
- * back. Each job therefore has its own thread, the data read decides nothing,
- * and no other thread waits for this one. An unanswered call stays refused.
+ * All data read here is untrusted: another thread may change the memory meanwhile. A read may also
+ * wait for a page that the container holds back. So each job has its own thread, the data read
+ * decides nothing, and no code waits for the thread. The end of the job takes the counts and does
+ * not wait. An unanswered call stays refused.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -35,10 +35,10 @@
 #define KINDS 256
 #define LEARNED 1024
 #define TEXT 256
-#define ENDS_WITHIN_MS 1000	/* after a fatal SIGSYS */
+#define ENDS_WITHIN_MS 1000	/* milliseconds to end after a fatal SIGSYS */
 
 struct supervisor {
-	pthread_mutex_t lock;	/* guards all below; not held while memory of the job is read */
+	pthread_mutex_t lock;	/* guards all fields below; not held while the job's memory is read */
 	int references, closed;
 	struct reactor *reactor;
 	u32 job;
@@ -48,17 +48,17 @@ struct supervisor {
 	int learns;
 	u32 kinds;
 	u64 kind[KINDS];
-	u32 counts[KINDS + 1];	/* the last is of kinds beyond those */
-	u8 seen[3][LEARNED];	/* the machine's own, x32, the other of its kernel */
+	u32 counts[KINDS + 1];	/* the last element counts all further kinds */
+	u8 seen[3][LEARNED];	/* by architecture: native, x32, 32-bit */
 };
 
-/* What REFUSED brings; its texts follow, each a length and as many bytes. src/seccomp/notification.ts is the twin. */
+/* The content of REFUSED. Its texts follow, each with its length. src/seccomp/notification.ts is the twin. */
 struct refused {
 	u32 number, machine;
 	u64 args[6];
 	u32 answer, pid;
 	char comm[16];
-	u32 texts;	/* which arguments are there as texts */
+	u32 texts;	/* bit mask of the arguments that follow as texts */
 };
 
 static void release(struct supervisor *s)
@@ -77,7 +77,7 @@ static void release(struct supervisor *s)
 	free(s);
 }
 
-/* Classic BPF, as the kernel has run it on the same words. What makes no sense is a refusal. */
+/* Runs the classic BPF filter on the same data as the kernel. Invalid instructions count as a refusal. */
 static u32 answer_of(const struct supervisor *s, const struct seccomp_data *data)
 {
 	u32 loaded = 0;
@@ -116,7 +116,7 @@ static size_t read_proc(u32 tid, const char *name, char *to, size_t size)
 }
 
 
-/* A text of another's memory, by two pieces, since the page after it may be missing. */
+/* Reads a string from another process's memory in two pieces, because the second page may not be mapped. */
 static u32 read_memory(u32 tid, u64 address, char *to)
 {
 	size_t first = 4096 - address % 4096;
@@ -137,7 +137,7 @@ static u64 hash(u64 sum, const void *bytes, size_t size)
 	return sum;
 }
 
-/* True while the call waits for its answer: until then its thread's number belongs to nobody else. */
+/* Returns true while the call waits for its answer: until then its thread id cannot be reused. */
 static int is_waiting(const struct supervisor *s, const struct seccomp_notif *call)
 {
 	u64 id = call->id;
@@ -146,9 +146,9 @@ static int is_waiting(const struct supervisor *s, const struct seccomp_notif *ca
 }
 
 /*
- * Ends the process by SIGSYS, as the kernel would. Uses SIGKILL if SIGSYS would or may be lost. It
- * also does so if the process still exists afterwards, because another thread may have set a handler.
- * 0 if no signal could be sent.
+ * Ends the process by SIGSYS, as the kernel would, or by SIGKILL if it might ignore SIGSYS. SIGKILL
+ * also follows if the process still exists later, because another thread may have set a handler.
+ * Returns 0 if no signal could be sent.
  */
 static int end_process(const struct supervisor *s, const struct seccomp_notif *call)
 {
@@ -157,7 +157,7 @@ static int end_process(const struct supervisor *s, const struct seccomp_notif *c
 	struct process_status status;
 	int sent, sig;
 
-	/* 0: the process is not visible from here, and a signal to 0 would go to this process's own group */
+	/* 0: the process is not visible from here; kill(0) would signal this process's own group */
 	if (!call->pid)
 		return 0;
 	read_proc(call->pid, "status", text, sizeof text);
@@ -176,7 +176,7 @@ static int end_process(const struct supervisor *s, const struct seccomp_notif *c
 	return sent;
 }
 
-/* The report of one call: its length, and a number for its kind. */
+/* Describes one call in `out`. Returns the length, and a number for the kind of call. */
 static u32 describe(struct supervisor *s, const struct seccomp_notif *call, u32 answer, char *out, u64 *kind)
 {
 	struct refused told = { .number = (u32)call->data.nr, .machine = call->data.arch, .answer = answer, .pid = call->pid };
@@ -184,7 +184,7 @@ static u32 describe(struct supervisor *s, const struct seccomp_notif *call, u32 
 
 	memcpy(told.args, call->data.args, sizeof told.args);
 	read_proc(call->pid, "comm", told.comm, sizeof told.comm);
-	/* the table is of the machine's own calls */
+	/* the table lists only native calls */
 	if (told.machine == OWN_ARCH)
 		for (u32 i = 0; i + 1 < s->argument_count; i += 2)
 			if (s->arguments[i] == told.number)
@@ -217,7 +217,7 @@ static void note(struct supervisor *s, const struct seccomp_notif *call, u32 ans
 	int known;
 
 	read_proc(call->pid, "status", text, sizeof text);
-	/* what was read by number is the caller's only if the call still waits; else only its count is certain */
+	/* data read by pid belongs to the caller only if the call still waits; otherwise only its count is certain */
 	known = is_waiting(s, call);
 	parse_status(text, &status);
 	pthread_mutex_lock(&s->lock);
@@ -300,7 +300,10 @@ static u32 *copy(const struct numbers *from)
 	return to;
 }
 
-/* Takes the listener. Without a thread it is closed, and the kernel refuses what it would have asked for. */
+/*
+ * Starts the supervisor of a listener. If no thread can be started, the listener is closed, and the
+ * kernel refuses the supervised calls.
+ */
 struct supervisor *supervisor_start(struct reactor *r, struct job *job, int listener)
 {
 	const struct outer *o = &job->run.outer;
@@ -332,7 +335,7 @@ struct supervisor *supervisor_start(struct reactor *r, struct job *job, int list
 	return s;
 }
 
-/* Its job is over: report the counts, unless nothing listens any more. */
+/* Ends the supervisor of an ended job. Reports the counts unless JavaScript no longer listens. */
 void supervisor_end(struct supervisor *s, int tells)
 {
 	pthread_mutex_lock(&s->lock);
@@ -351,7 +354,10 @@ void supervisor_end(struct supervisor *s, int tells)
 	release(s);
 }
 
-/* The first message of hutch-init: the listener, or why it has none, which is kept for the end. */
+/*
+ * Receives the listener, the first message of hutch-init. A failure report in its place stays
+ * unread until the job's end.
+ */
 int supervisor_take(int report_fd)
 {
 	struct report report;
@@ -365,7 +371,10 @@ int supervisor_take(int report_fd)
 	if (syscall(__NR_recvmsg, report_fd, &message.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) == sizeof report &&
 	    message.header.control_length >= CONTROL_LENGTH)
 		return message.control.fd;
-	/* in a message that nobody reads it would live on, and whoever asks it wait: read like this it is closed */
+	/*
+	 * reading the message closes its listener: an unread message would keep the listener open,
+	 * and calls would wait for it
+	 */
 	if (message.header.control_length == sizeof message.control)
 		recv(report_fd, &report, sizeof report, MSG_DONTWAIT);
 	return -1;

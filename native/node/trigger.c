@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors that the kernel makes readable when something happens to a group: pressure triggers (accounting/psi.rst) and v1 eventfds. */
+/*
+ * Opens descriptors that the kernel makes readable on events of a group: pressure triggers
+ * (accounting/psi.rst) and v1 eventfds.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,7 +12,7 @@
 
 #include "job.h"
 
-/* The trigger lives as long as its descriptor. Its NUL belongs to the write. */
+/* Opens a pressure trigger, which lives as long as its descriptor. The write includes the NUL. */
 static int open_pressure(const char *path, const char *text)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
@@ -24,7 +27,10 @@ static int open_pressure(const char *path, const char *text)
 	return err;
 }
 
-/* `file` is '' for a pressure trigger, whose `where` is the file itself: 0 with the id, or -errno. */
+/*
+ * Opens a trigger. `file` is '' for a pressure trigger, whose `where` is the file itself. Returns 0
+ * and the id, or -errno.
+ */
 int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id)
 {
 	int fd = *file ? legacy_eventfd(where, file, argument) : open_pressure(where, argument);
@@ -65,7 +71,10 @@ static struct trigger **find(struct reactor *r, u32 id)
 	return at;
 }
 
-/* On the reactor's thread, locked. A removed group makes its pressure file an error permanently: report it once. */
+/*
+ * Handles an event on the reactor's thread, with its lock held. The pressure file of a removed
+ * group fails permanently, which is reported once.
+ */
 void trigger_fired(struct reactor *r, u32 id, u32 events)
 {
 	struct trigger *t = *find(r, id);

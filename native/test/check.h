@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the tests of the C core have in common: a check that counts, and programs under construction. */
+/* Shared by the tests of the C core: a check that counts failures, and a builder of programs. */
 #ifndef HUTCH_TEST_CHECK_H
 #define HUTCH_TEST_CHECK_H
 
@@ -21,7 +21,10 @@ extern int failed, done;
 		} \
 	} while (0)
 
-/* A program under construction; the bytes are on the heap with nothing behind, so that reading on is caught. */
+/*
+ * A program under construction. The bytes are on the heap with nothing after them, so that
+ * AddressSanitizer finds reads beyond the end.
+ */
 struct builder {
 	u8 bytes[65536];
 	u32 size;

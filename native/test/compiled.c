@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests of what stands behind a compiled file's executable, whole, damaged and random, and of what a start puts into it. */
+/* Tests the trailer of a compiled file: whole, damaged and random. Tests the program that a start builds from it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static void sign(struct builder *b)
 	memcpy(b->bytes + b->size - 8, &sum, 4);
 }
 
-/* 64 bytes in place of the executable, a program with a group and an exec, and notes. */
+/* Makes a file: 64 bytes instead of the executable, a program with a group and an exec, and notes. */
 static void make_file(struct builder *b)
 {
 	static const char words[2 * WORD_COUNT] = { 0 };
@@ -108,7 +108,7 @@ static void test_trailer(void)
 	free(whole);
 }
 
-/* The checksum is not a signature: an author of a file can write anything. */
+/* Tests random contents with valid checksums: a checksum is not a signature, so the contents are untrusted. */
 static void test_random_trailers(unsigned int rounds)
 {
 	struct call call = { .group = "hutch-1-2-3-0", .arguments = no_words, .environment = no_words };
@@ -184,7 +184,7 @@ static void test_names(void)
 	CHECK(own_group_name(own, sizeof own) == 0 && starts(own, "hutch-"));
 }
 
-/* A program on v2 that writes memory.max, in a start outside of a group with limits. */
+/* Tests a program on v2 that writes memory.max, started outside of a group with limits. */
 static void test_own_groups(void)
 {
 	struct call call = { "hutch-1-2-3-0", no_words, no_words, 0 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Tests the decoder and the outer handlers as plain functions. They work in a scratch directory,
- * because a group is a directory to them.
+ * Tests the decoder and the outer handlers as plain functions. They run in a scratch directory,
+ * because the handlers treat a group as a directory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static void put_wait(struct builder *b)
 	put_string(b, "");
 	end(b, at);
 }
-/* Groups are made, a file is written and read, the group is removed. */
+/* Tests that groups are created, a file is written and read, and the group is removed. */
 static void test_outer(const char *directory)
 {
 	struct launch_files files = { .stdio = { -1, -1, -1 }, .init_fd = -1, .inotify_fd = -1 };
@@ -75,7 +75,7 @@ static void test_outer(const char *directory)
 	free(b);
 }
 
-/* An op that fails names its step, and what was made before is taken back. */
+/* Tests that a failed op reports its step, and that earlier groups are removed. */
 static void test_undo(const char *directory)
 {
 	struct launch_files files = { .stdio = { -1, -1, -1 }, .init_fd = -1, .inotify_fd = -1 };
@@ -105,7 +105,7 @@ static void test_undo(const char *directory)
 	free(b);
 }
 
-/* A link in place of a kernel file is not followed. */
+/* Tests that a link in place of a kernel file is not followed. */
 static void test_links(const char *directory)
 {
 	char target[512], trap[512], text[16];
@@ -141,7 +141,7 @@ static void test_decoder(void)
 	}
 }
 
-/* Walks every field of every op that the decoder lets through: nothing may be read outside of the bytes. */
+/* Takes every field of every op that the decoder accepts: no read may be outside of the bytes. */
 static u64 walk(struct cursor section)
 {
 	struct cursor payload;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests of what a compiled file believes of the kernel's log, and of the groups above it. */
+/* Tests the parsing of the kernel log, and the levels of groups, in compiled files. */
 #include <unistd.h>
 
 #include "../compiled/compiled.h"
@@ -10,7 +10,7 @@
 #define VICTIM ",task=sh,pid=7,uid=0\n"
 #define FORK "6,340,515,-;cgroup: fork rejected by pids controller in "
 
-/* Copies to the heap with nothing behind, so that reading on is caught. */
+/* Copies a text to the heap with nothing after it, so that AddressSanitizer finds reads beyond the end. */
 static char *exact(const char *text)
 {
 	char *copy = malloc(strlen(text) + 1);
@@ -51,15 +51,15 @@ static void test_kills(void)
 	CHECK(level_of(KILL "oom_memcg=/,task_memcg=/a/" GROUP VICTIM) == LEVEL_ABOVE && up == 2);
 	CHECK(level_of(KILL "oom_memcg=/a/" GROUP "/b,task_memcg=/a/" GROUP "/b" VICTIM) == LEVEL_BELOW);
 	CHECK(level_of(KILL "global_oom,task_memcg=/a/" GROUP VICTIM) == LEVEL_HOST);
-	/* of another group, also of one whose name begins or ends as the job's does */
+	/* of another group, including one whose name begins or ends like the job's */
 	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/b" VICTIM) == LEVEL_UNKNOWN);
 	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/" GROUP "0" VICTIM) == LEVEL_UNKNOWN);
 	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/x" GROUP VICTIM) == LEVEL_UNKNOWN);
-	/* a process wrote it, or named itself so */
+	/* written by a process, or in a process's name */
 	CHECK(level_of("14" KILL "oom_memcg=/a/" GROUP ",task_memcg=/a/" GROUP VICTIM) == LEVEL_UNKNOWN);
 	CHECK(level_of(KILL "oom_memcg=/a,task_memcg=/a/b,task=,task_memcg=/" GROUP VICTIM) == LEVEL_UNKNOWN);
 	CHECK(level_of(KILL "oom_memcg=/a,oom_memcg=/,task_memcg=/a/" GROUP VICTIM) == LEVEL_UNKNOWN);
-	/* cut off anywhere */
+	/* truncated at any length */
 	for (size_t length = 0; length < sizeof KILL; length++) {
 		char *copy = exact(KILL);
 
@@ -109,7 +109,7 @@ static struct refused_forks found_in(const char *path, size_t length, u64 denied
 	return out;
 }
 
-/* Files of groups as v1 and v2 before Linux 6.11 have them. */
+/* Tests files of groups on v1, and on v2 before Linux 6.11. */
 static void test_levels(const char *directory)
 {
 	const struct task_limit reached = { 4, 4, 1, 1 }, free = { 9, 2, 1, 1 }, none = { 0, 2, 0, 1 };
@@ -126,17 +126,17 @@ static void test_levels(const char *directory)
 	CHECK(found_in(path, length, 2, none).max == 5);
 	CHECK(strstr(found_in(path, length, 2, none).group.bytes, "/forks") != NULL);
 	CHECK(found_in(path, length, 0, none).count == 0);
-	/* the nearest that was full */
+	/* the nearest full group */
 	write_in(directory, "/forks/odd \033name", "pids.max", "3\n");
 	write_in(directory, "/forks/odd \033name", "pids.peak", "3\n");
 	CHECK(found_in(path, length, 2, none).max == 3);
 	CHECK(strchr(found_in(path, length, 2, none).group.bytes, '\033') == NULL);
 	CHECK(strstr(found_in(path, length, 2, none).group.bytes, "/odd \\x1bname\"") != NULL);
-	/* nobody was full */
+	/* no group was full */
 	write_in(directory, "/forks/odd \033name", "pids.peak", "2\n");
 	write_in(directory, "/forks", "pids.peak", "4\n");
 	CHECK(found_in(path, length, 2, none).level == FORKS_UNKNOWN);
-	/* from Linux 6.11 on the group's own count is of its own limit */
+	/* since Linux 6.11, a group counts refusals by its own limit */
 	write_in(directory, "/forks/odd \033name", "pids.events.local", "max 0\n");
 	CHECK(found_in(path, length, 2, none).level == FORKS_OWN);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests of a process that waits for its order: one message, its streams, and what ends the wait else. */
+/* Tests a prestarted process that waits for its job request: the message, its streams, and other ends of the wait. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 #include "check.h"
 
-/* As native/init/init.c has them; here it is not linked. */
+/* Replaces the variable of native/init/init.c, which is not linked here. */
 int report_socket = -1;
 
 long say(enum report_kind kind, u32 step, int value)
@@ -19,7 +19,7 @@ long say(enum report_kind kind, u32 step, int value)
 	return sys(__NR_sendto, report_socket, &report, sizeof report, MSG_NOSIGNAL, NULL, 0);
 }
 
-/* What the child came to: 0 when the ops of its order are those of `wanted`, and its stdout writes. */
+/* Runs the waiting child. Returns 0 if the received ops equal `wanted` and its stdout is writable. */
 static int be_ordered(int socket, const struct builder *wanted)
 {
 	struct cursor none = { 0 };
@@ -55,7 +55,7 @@ struct attempt {
 	u32 streams, descriptors;
 	size_t longer;
 	int wanted;
-	int closes;	/* no order at all */
+	int closes;	/* sends no request */
 };
 
 static void attempt(const struct attempt *a)
@@ -80,7 +80,7 @@ static void attempt(const struct attempt *a)
 	}
 	close(pair[1]);
 	CHECK(recv(pair[0], &report, sizeof report, 0) == sizeof report && report.kind == REPORT_READY);
-	/* meant for nobody */
+	/* early signals, which are dropped */
 	CHECK(kill(child, SIGTERM) == 0 && kill(child, SIGUSR1) == 0);
 	usleep(1000);
 	if (!a->closes)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests of what a job may reach and who it is: paths inside a root, maps of ids. */
+/* Tests the files that a job can reach, and its ids: paths inside a root, id maps. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -12,7 +12,10 @@
 
 #include "check.h"
 
-/* A path inside a root stays there, whatever its links say, and what is missing is made only where it may be. */
+/*
+ * Tests that a path stays inside the root despite its links, and that missing parts are created
+ * only where this is allowed.
+ */
 void test_root(const char *directory)
 {
 	char root[512], path[600], long_path[5000];
@@ -30,7 +33,7 @@ void test_root(const char *directory)
 	CHECK(symlink("loop", path) == 0);
 
 	CHECK(resolve_in(-1, "/", 0) == -EPROTO);
-	/* nothing of our own is there to put a name into */
+	/* no file system of the job is attached yet */
 	CHECK(attach_new_name(-1, "x", 1) == 1 && link_new_name("x", "y") == 1);
 	CHECK(resolve_in(base, "/up/etc", 0) == -ENOENT);
 	CHECK(resolve_in(base, "/loop", 0) == -ELOOP);
@@ -46,7 +49,7 @@ void test_root(const char *directory)
 	close(make_target(base, "/up/../../made", 1, 0));
 	snprintf(path, sizeof path, "%s/made", root);
 	CHECK(exists(path));
-	/* a link that leads to nothing: what it leads to is made inside, and never outside */
+	/* a dangling link: its target is created inside, and never outside */
 	close(make_target(base, "/absolute/y", 1, 0));
 	snprintf(path, sizeof path, "%s/y", directory);
 	CHECK(!exists(path));
@@ -69,7 +72,7 @@ void test_root(const char *directory)
 	close(base);
 }
 
-/* A payload that is too short or too long touches nothing; nor does an op before a root is open. */
+/* Tests that a payload of a wrong length changes nothing, and that ops fail before a root is open. */
 void test_root_ops(void)
 {
 	static int (*const handlers[])(struct cursor *) = {
@@ -88,7 +91,7 @@ void test_root_ops(void)
 	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == in_part(PART_TARGET, -EPROTO));
 	b->size = 0, put_string(b, "/tmp/link"), put_string(b, "/");
 	CHECK(op_make_link(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) == in_part(PART_TARGET, -EPROTO));
-	/* there is no root yet to attach it to */
+	/* there is no root yet to attach to */
 	b->size = 0, put_string(b, "/etc/resolv.conf"), put_string(b, "nameserver 192.0.2.7\n");
 	CHECK(op_attach_text(&(struct cursor){ b->bytes, b->bytes + b->size, 0 }) < 0);
 	free(b);
@@ -113,7 +116,7 @@ static int run_op(int (*handler)(struct cursor *), const struct builder *b)
 	return err;
 }
 
-/* A limit goes down to the bound, and never up. */
+/* Tests that a limit is lowered to the bound, and never raised. */
 void test_bound(void)
 {
 	struct builder *b = malloc(sizeof *b);
@@ -139,8 +142,8 @@ void test_bound(void)
 }
 
 /*
- * In a child, because it is permanent: what a rule names stays allowed, everything else is denied.
- * Without Landlock each op says so.
+ * Tests Landlock in a child, because rules cannot be removed: paths with a rule stay accessible,
+ * others do not. Without Landlock, each op reports this.
  */
 void test_landlock(const char *directory)
 {
@@ -178,7 +181,7 @@ void test_landlock(const char *directory)
 	free(b);
 }
 
-/* Descriptors that are waited for, marked and used up; a directory that is chosen. */
+/* Tests descriptors that are awaited, marked and closed, and the choice of a directory. */
 void test_session(void)
 {
 	struct builder *b = malloc(sizeof *b);
@@ -202,14 +205,14 @@ void test_session(void)
 	CHECK(run_op(op_choose_directory, b) == 0 && !strcmp(chosen_directory(), "PWD=/usr"));
 	b->size = 0, put_words(b, 0, "", 0), put(b, 0);
 	CHECK(run_op(op_choose_directory, b) == -EPROTO);
-	/* nothing was held, so nothing is written outside of a root */
+	/* no /proc is held, so nothing is written outside of a root */
 	CHECK(write_held_proc("self/comm", "x") == -ENOENT);
 	b->size = 0, put_string(b, "/no/such/file");
 	CHECK(run_op(op_take_lock, b) == in_part(PART_TARGET, -ENOENT));
 	free(b);
 }
 
-/* The child of the hand-shake: 0 when it was mapped to root. */
+/* Runs the child of the handshake. Returns 0 if it was mapped to root. */
 static void be_mapped(int fd)
 {
 	struct report ready = { .kind = REPORT_READY };
@@ -232,7 +235,7 @@ static int run_map(struct outer *o, const struct builder *b)
 	return err;
 }
 
-/* A real user namespace is mapped by the parent; a child that has failed, or has gone, is left for its end to tell. */
+/* Tests that the parent maps a real user namespace. A failed or ended child is reported only by its end. */
 void test_maps(void)
 {
 	struct builder *b = malloc(sizeof *b);
@@ -260,7 +263,7 @@ void test_maps(void)
 	CHECK(status == 0);
 	waitpid(o.pid, &status, 0);
 	CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
-	/* it is gone, and nothing is said */
+	/* the child is gone, and nothing is reported */
 	CHECK(run_map(&o, b) == 0);
 	close(pair[0]);
 
@@ -271,7 +274,7 @@ void test_maps(void)
 	memset(&report, 0, sizeof report);
 	CHECK(recv(pair[0], &report, sizeof report, MSG_DONTWAIT) == sizeof report && report.step == 3);
 
-	/* two words are no extent */
+	/* two words are not an extent */
 	b->size = 0;
 	put_words(b, 2, "0\0000", 4);
 	put_words(b, 0, "", 0);
@@ -284,7 +287,7 @@ void test_maps(void)
 	free(b);
 }
 
-/* No file, no mount: the child gets no message to continue. Words that do not pair are an invalid program. */
+/* Tests that without a file or a mount, the child gets no GO, and that unpaired words are refused. */
 void test_binds(void)
 {
 	struct report ready = { .kind = REPORT_READY };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a program (see wire/program.h). Every length is checked: -EPROTO is the answer to anything odd. */
+/* Decodes a program (see wire/program.h). Every length is checked. Malformed input is answered with -EPROTO. */
 #include <linux/errno.h>
 
 #include "../hutch.h"
@@ -29,7 +29,7 @@ u64 take_u64(struct cursor *c)
 	return low | (u64)take_u32(c) << 32;
 }
 
-/* `length` bytes that must end in NUL, then the padding. */
+/* Takes `length` bytes that must end in NUL, then the padding. */
 static const char *take_bytes(struct cursor *c, u32 length)
 {
 	const u8 *start = c->at;
@@ -114,7 +114,7 @@ struct numbers take_numbers(struct cursor *c)
 	return out;
 }
 
-/* The next op of a section; 0 at its end, or -EPROTO. */
+/* Takes the next op of a section. Returns 0 at the end, or -EPROTO. */
 int take_op(struct cursor *section, struct cursor *payload)
 {
 	u32 code, length;
@@ -152,7 +152,10 @@ int open_program(const u8 *bytes, u64 size, struct cursor *outer, struct cursor 
 	return 0;
 }
 
-/* Both sections decoded to the end without a bad op: what can be checked before anything is done. */
+/*
+ * Returns true if both sections were decoded to their end without a malformed op. This is checked
+ * before any op runs.
+ */
 int finished(const struct cursor *payload)
 {
 	return payload->bad || payload->at != payload->end ? -EPROTO : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decoder of programs: wire/decode.c. */
+/* Declares the decoder of programs. */
 #ifndef HUTCH_DECODE_H
 #define HUTCH_DECODE_H
 
@@ -15,7 +15,7 @@ static inline int in_part(enum step_part part, long err)
 struct cursor {
 	const u8 *at;
 	const u8 *end;
-	int bad;	/* once set it stays set, so a handler checks it once, at its end */
+	int bad;	/* stays set once set, so a handler checks it only at its end */
 };
 
 struct strings {

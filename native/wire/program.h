@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The wire format of a program: a container as a flat list of system calls.
- * src/ops/wire.ts is this file's twin; a test holds the two together.
+ * Declares the wire format of a program: a container as a flat list of system calls.
+ * src/ops/wire.ts is this file's twin; a test compares the two.
  *
  *   program  = u32 magic, u32 outer length, u32 inner length, u32 zero, outer ops, inner ops
  *   op       = u32 code, u32 payload length, payload
@@ -11,14 +11,14 @@
  *   numbers  = u32 count, u32 each
  *
  * Everything is 4-byte aligned. Strings end in NUL inside the program, so the
- * interpreter hands pointers into it straight to the kernel.
+ * interpreter passes pointers into it directly to the kernel.
  */
 #ifndef HUTCH_PROGRAM_H
 #define HUTCH_PROGRAM_H
 
 #define PROGRAM_MAGIC 0x31747568 /* "hut1" */
 
-/* Outer ops happen around the child, inner ops in it: code, name, handler, fields. */
+/* Outer ops run in the caller, inner ops in the child: code, name, handler, fields. */
 #define OUTER_OPS(X) \
 	X(1, makeGroup, op_make_group, "path:string mayExist:u32") \
 	X(2, writeFile, op_write_file, "path:string value:string") \
@@ -116,110 +116,124 @@
 enum op_code { OUTER_OPS(OP_CODE) INNER_OPS(OP_CODE) };
 #undef OP_CODE
 
-/* Outer ops have the codes below this. */
+/* Outer ops have codes below this. */
 #define FIRST_INNER_OP OP_joinGroup
 
 /*
- * The session of a spawned process: the caller's, or its own (with a terminal among its streams, a process group of
- * its own). In a program that uses the library, only a job whose stdin is the terminal gets the foreground.
+ * The session of a spawned process: the caller's session, or a new one. With a terminal among its
+ * streams, the process also gets a new process group. In a program that uses the library, a job
+ * gets the foreground only if its stdin is the terminal.
  */
 enum session { SESSION_KEPT = 0, SESSION_OWN = 1, SESSION_OF_LIBRARY = 2 };
 
 /*
- * Messages of hutch-init over its socket (report_socket, SOCK_SEQPACKET):
+ * Messages between hutch and hutch-init over the report socket (report_socket, SOCK_SEQPACKET):
  *
  *   hutch (addon)                     hutch-init
  *     clone3, execveat  ──────────▶   reads the program
- *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only: it has
- *     mapIds: writes the maps         .        }  no ids yet, so nothing before it may need them;
- *     GO                ──────────▶   .        }  READY only when it has made that namespace itself
- *     sendGo: GO        ──────────▶   awaitGroups, when groups of v1 are made while it mounts
- *     release: GO       ──────────▶   awaitNetwork, when its network namespace is to be connected
+ *                       ◀──────────   READY    }  awaitMaps, in a new user namespace only. No id is
+ *     mapIds: writes the maps         .        }  mapped yet, so no earlier op may need one. READY is
+ *     GO                ──────────▶   .        }  sent only if hutch-init created the namespace itself
+ *     sendGo: GO        ──────────▶   awaitGroups, if v1 groups are created while it mounts
+ *     release: GO       ──────────▶   awaitNetwork, if its network namespace will be connected
  *     GO and a mount    ──────────▶   attachSent: a volume whose ids were mapped by sendMapped
- *                       ◀──────────   READY    }  awaitOrder, in a pool: everything is done except the request.
- *     order             ──────────▶   .        }  u32 streams, inner ops, and as many descriptors as bits 0 to 2 are set
- *                       ◀──────────   LISTENER, in a message with it: superviseFilter
- *                       ◀──────────   FAILED  { step, errno }    and it ends with 125, or
- *                       ◀──────────   PROGRAM                    behind FAILED of exec or a mount: struct program_look
- *                       ◀──────────   end of file                the command has replaced it, or
+ *                       ◀──────────   READY    }  awaitOrder, in a pool: only the request is missing
+ *     request           ──────────▶   .        }  u32 streams, inner ops; bits 0 to 2 of `streams`
+ *                                     .        }  say which standard streams come as descriptors
+ *                       ◀──────────   LISTENER, with the descriptor: superviseFilter
+ *                       ◀──────────   FAILED  { step, errno }    then hutch-init ends with 125, or
+ *                       ◀──────────   PROGRAM                    after FAILED of exec or a mount: struct program_look
+ *                       ◀──────────   end of file                the command has replaced hutch-init, or
  *     STOP (a signal)   ──────────▶   .
- *                       ◀──────────   FULL    { file systems }   when it is stopped, and has filled some
- *     SIGNAL (a signal) ──────────▶   sends that signal to all processes of its pid namespace
- *                       ◀──────────   EXITED  { wait status }    it stayed as PID 1, and the command has ended
- *                       ◀──────────   STOPPED { signal }         it stayed as PID 1, in a group with a terminal, and the command has stopped
- *     reads all of it when the process that it cloned has ended
+ *                       ◀──────────   FULL    { file systems }   when stopped, if file systems are full
+ *     SIGNAL (a signal) ──────────▶   sends this signal to all processes of its pid namespace
+ *                       ◀──────────   EXITED  { wait status }    from PID 1: the command has ended
+ *                       ◀──────────   STOPPED { signal }         from PID 1 with a terminal: the command has stopped
+ *     reads the remaining messages when the cloned process has ended
  */
 enum report_kind { REPORT_FAILED = 1, REPORT_EXITED = 2, REPORT_READY = 3, REPORT_FULL = 4, REPORT_LISTENER = 5, REPORT_STOPPED = 6,
 		   REPORT_PROGRAM = 7 };
 
 /*
- * Requests to a hutch-init that stays. A real-time signal is queued, so no request is lost if another
- * one comes before the first is read. Its value is REQUEST_STOP, or the number of a signal for all
- * processes of the pid namespace. REQUEST_STOP begins a stop: report full file systems, and stay until
- * all processes have ended.
+ * Requests to a hutch-init that stays as PID 1. A real-time signal is queued, so no request is lost
+ * when two arrive together. The value sent with it is REQUEST_STOP, or the number of a signal for
+ * all processes of the pid namespace. REQUEST_STOP begins a stop: hutch-init reports full file
+ * systems, and stays until all processes have ended.
  */
 #define REQUEST_SIGNAL 64
 #define REQUEST_CODE (-77)
 #define REQUEST_STOP 0
 
-/* In a map of ids: the first of those that reserveIds has set aside; its count is then at most theirs. */
+/*
+ * In an id map: stands for the first id of the range that reserveIds has reserved. The entry's
+ * count is then at most the length of this range.
+ */
 #define RESERVED_ID "*"
 
-/* A signal that the terminal sent to hutch, and that is the job's: PID 1 passes it on to its whole group. */
+/* A signal that the terminal sent to hutch and that is meant for the job. PID 1 passes it on to its process group. */
 #define TYPED_CODE (-78)
 
 enum ready_for { READY_FOR_MAPS = 0, READY_FOR_ORDER = 1 };
 
-/* What hutch says to hutch-init: one byte. */
+/* The one-byte message from hutch to hutch-init. */
 #define GO_BYTE 'g'
 
-/* Or an order, in one message: the ops of one job, after which the program goes on with them. */
+/* Or a job request in one message: the ops of one job, after which the program continues with them. */
 #define ORDER_BYTES_AT_MOST 131072
 
 struct report {
 	unsigned int kind;
-	unsigned int step;	/* FAILED: index of the inner op; EXITED, FULL: file systems that are full, see space.c; STOPPED: 1 if the terminal sent the signal */
-	int value;		/* FAILED: errno + part * STEP_PART; EXITED: status as wait(2) gives it; READY: for what; STOPPED: the signal */
-	unsigned int max_rss;	/* EXITED: KiB, the greatest of the command and what it waited for; FAILED: number of the call */
-	unsigned int typed;	/* EXITED: the command's last signal came from the terminal */
+	/*
+	 * FAILED: index of the inner op; EXITED, FULL: full file systems, see init/tmpfs-usage.c;
+	 * STOPPED: 1 if the terminal sent the signal
+	 */
+	unsigned int step;
+	/* FAILED: errno + part * STEP_PART; EXITED: wait status; READY: what it is ready for; STOPPED: the signal */
+	int value;
+	/* EXITED: KiB, the maximum of the command and the processes that it waited for; FAILED: number of the call */
+	unsigned int max_rss;
+	unsigned int typed;	/* EXITED: 1 if the command's last signal came from the terminal */
 };
 
 /*
- * Findings of hutch-init at a program that could not be executed (program-look.c);
- * src/run/program-look.ts is its twin. Errors are errno values, 0 for success; texts end in NUL. There
- * is one for the program and one for each interpreter. For a refused mount target (target-look.c;
- * report.value is LOOK_AT_TARGET), `target` is the path inside without links. `path` is the first link
- * on the path, and `loader` its target. `access` is ELOOP if it is a link of /proc to an open file.
- * mode, owner, group and mount are of the last part found.
+ * What hutch-init finds about a program that could not be executed (init/program-look.c).
+ * src/run/program-look.ts is the twin. Errors are errno numbers, or 0. Texts end in NUL. There is
+ * one look for the program, and one for each interpreter behind it.
+ * A refused mount target is reported in the same struct (init/target-look.c; report.value is
+ * LOOK_AT_TARGET). `target` is the resolved path inside, without links. `path` is the first
+ * symbolic link on the way, and `loader` is this link's text. `access` is ELOOP if such a link is
+ * one of /proc that leads to a process's open file. mode, owner, group and mount describe the last
+ * part that exists.
  */
 enum look_at { LOOK_AT_PROGRAM = 0, LOOK_AT_TARGET = 1 };
 
 struct program_look {
 	struct report report;
-	unsigned int error;		/* of the way to the file */
-	unsigned int barrier;		/* with error: length of the path up to the part that is missing, is not a directory or cannot be searched */
-	unsigned int mode, owner, group;	/* of the file; with EACCES of that directory */
-	unsigned int user;		/* who looks */
-	unsigned int mount;		/* flags of its mount, as statfs(2) has them */
-	unsigned int access;		/* whether it may be executed, by faccessat(2) */
-	unsigned int open_error;	/* of reading it */
-	unsigned int loader_error;	/* whether its interpreter is there */
+	unsigned int error;		/* error of resolving the path */
+	/* with an error: length of the path up to the part that is missing, not a directory, or not searchable */
+	unsigned int barrier;
+	unsigned int mode, owner, group;	/* of the file, or with EACCES of the directory that refused */
+	unsigned int user;		/* effective user id of hutch-init */
+	unsigned int mount;		/* mount flags, as in statfs(2) */
+	unsigned int access;		/* error of faccessat(2) for execution */
+	unsigned int open_error;	/* error of opening for reading */
+	unsigned int loader_error;	/* error of looking up its interpreter */
 	unsigned int length;		/* bytes in head */
 	char path[1024];
-	char target[1024];		/* what path leads to if it is a symbolic link, or empty */
-	char loader[256];		/* the interpreter of a script, or the loader of an ELF file */
+	char target[1024];		/* target of the path if it is a symbolic link, otherwise empty */
+	char loader[256];		/* interpreter of a script, or loader of an ELF file */
 	unsigned char head[256];
 };
 
 /*
- * An op about a mount says which part of it was refused: ENOENT is another thing for a source than for a target.
- * exec says when it was not yet the program that was refused, but a process to run it in.
+ * The refused part of a mount op: ENOENT for a source differs from ENOENT for a target. For exec,
+ * PART_PROCESS says that creating the process failed, before the program was executed.
  */
 #define STEP_PART 4096
 enum step_part {
 	PART_WHOLE = 0, PART_SOURCE = 1, PART_TARGET = 2, PART_ATTRIBUTES = 3, PART_FILE_SYSTEM = 4,
 	PART_ATTACH = 5, PART_LAYER = 6, PART_FILTER = 7, PART_PROCESS = 8,
-	/* the source's mount has a flag that it must not have: in the order of MOUNT_ATTR_RDONLY, NOSUID, NODEV, NOEXEC */
+	/* the source's mount has a forbidden flag, in the order of MOUNT_ATTR_RDONLY, NOSUID, NODEV, NOEXEC */
 	PART_READ_ONLY = 9, PART_NO_SUID = 10, PART_NO_DEV = 11, PART_NO_EXEC = 12
 };
 

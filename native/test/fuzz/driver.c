@@ -26,10 +26,10 @@ void __sanitizer_cov_trace_pc(void);
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 
-/* For each edge: the ranges of counts that some run had, and the count of this run. */
+/* For each edge: the ranges of counts in earlier runs, and the count of this run. */
 static uint8_t seen[EDGES], hit[EDGES];
 static uint32_t touched[EDGES], touched_count, previous, edge_count;
-/* What the target compared with of late. */
+/* Values that the target compared with recently. */
 static uint32_t compared[64], compared_count;
 
 static struct input { uint8_t *bytes; size_t size; } corpus[MAX_CORPUS];
@@ -41,13 +41,13 @@ static size_t current_size;
 static unsigned long long rounds;
 static uint64_t random_state;
 
-/* Tests that a hostile input cannot make a target allocate much: 256 MiB at once is reported. */
+/* Limits allocations: a hostile input must not make a target allocate much. 256 MiB at once is reported. */
 const char *__asan_default_options(void)
 {
 	return "max_allocation_size_mb=256:allocator_may_return_null=0:detect_leaks=0:handle_abort=1";
 }
 
-/* By SIGABRT, which AddressSanitizer takes and then tells the input. */
+/* Aborts by SIGABRT, on which AddressSanitizer prints the input. */
 const char *__ubsan_default_options(void)
 {
 	return "abort_on_error=1:print_stacktrace=1";
@@ -74,7 +74,7 @@ void __sanitizer_cov_trace_pc(void)
 	previous = place >> 1;
 }
 
-/* A comparison with more equal bytes than before counts as a new edge: so a magic number is found byte by byte. */
+/* Records a comparison. More equal bytes than before count as a new edge, so a magic number is found byte by byte. */
 static void compare(const void *pc, uint64_t a, uint64_t b, uint32_t size)
 {
 	uint32_t equal = 0;
@@ -145,10 +145,13 @@ static void check_progress(int sig)
 	last = rounds;
 }
 
-/* Returns whether the input reached an edge, or reached one more often, than every earlier input. */
+/*
+ * Runs the current input. Returns true if it reached a new edge, or reached an edge more often than
+ * every earlier input.
+ */
 static int run_current(void)
 {
-	/* on the heap without a byte to spare, so that reading on is caught */
+	/* on the heap without a byte after it, so that AddressSanitizer finds reads beyond the end */
 	uint8_t *copy = malloc(current_size ? current_size : 1);
 	int is_new = 0;
 
@@ -197,7 +200,7 @@ static void delete(size_t at, size_t count)
 	current_size -= count;
 }
 
-/* Writes a length that parsers get wrong over an aligned word. */
+/* Overwrites an aligned word with a length that parsers often handle wrongly. */
 static void change_word(void)
 {
 	static const uint32_t values[] = {
@@ -289,7 +292,7 @@ static void mutate(void)
 
 static void make_next(void)
 {
-	/* every other time one of the newest */
+	/* every other time one of the newest inputs */
 	size_t newest = corpus_count > 8 && fuzz_random(2) ? corpus_count - 8 : 0;
 	const struct input *from = &corpus[newest + fuzz_random((uint32_t)(corpus_count - newest))];
 	size_t max = target->max_size ? target->max_size : MAX_INPUT;
@@ -300,7 +303,7 @@ static void make_next(void)
 		mutate();
 	if (current_size > max)
 		current_size = max;
-	/* one in eight stays as inconsistent as it is */
+	/* one input in eight stays inconsistent */
 	if (target->repair && fuzz_random(8))
 		current_size = target->repair(current, current_size);
 }

@@ -11,20 +11,20 @@
 struct target {
 	const char *name;
 	void (*run)(const uint8_t *input, size_t size);
-	/* Makes lengths and checksums of a mutated input agree again; returns its size. NULL: nothing to repair. */
+	/* Repairs lengths and checksums of a mutated input; returns its size. NULL: nothing to repair. */
 	size_t (*repair)(uint8_t *input, size_t size);
 	/* Turns the bytes of a seed file into an input of this target; returns its size, 0 if the file is not usable. */
 	size_t (*import)(uint8_t *input, const uint8_t *file, size_t size);
-	/* Words that the parser looks for, ended by NULL. */
+	/* Words that the parser searches for, ended by NULL. */
 	const char *const *words;
-	/* Bytes; 0: MAX_INPUT. */
+	/* In bytes; 0: MAX_INPUT. */
 	size_t max_size;
 };
 
 extern const struct target targets[];
 extern const size_t target_count;
 
-/* Reports a property that does not hold, with the input, and ends. */
+/* Reports a violated property with the input, and ends. */
 #define REQUIRE(condition) ((condition) ? (void)0 : fuzz_failed(#condition))
 _Noreturn void fuzz_failed(const char *what);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The parsers of the C core that read what another process wrote: programs, orders, compiled files, /proc/PID/status. */
+/* Defines the fuzz targets: the parsers of programs, job requests, compiled files and /proc/PID/status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,10 +12,10 @@
 #include "../../compiled/compiled.h"
 #include "fuzz.h"
 
-/* The sanitizers do not see what system calls read and write. */
+/* The sanitizers do not check the buffers of system calls. */
 static volatile u32 sink;
 
-/* Where an order's streams 0 to 2 go. */
+/* The first number for streams 0 to 2 of a request. */
 #define STREAMS_OF_ORDER 50
 
 int fuzz_take_order(u8 *room);
@@ -26,10 +26,10 @@ long say(enum report_kind kind, u32 step, int value)
 	return (long)kind + (long)step + value;
 }
 
-/* As native/lib/clone.c and file.c have them, which are not linked. */
+/* Replaces the functions of native/lib/clone.c and file.c, which are not linked. */
 long noted_call(long a, long b, long c, long d, long e, long n)
 {
-	/* the driver's own streams stay what they are */
+	/* keeps the driver's own streams */
 	if (n == __NR_write && a == 2)
 		return c;
 	if (n == __NR_dup3)
@@ -69,7 +69,7 @@ static const char *fields_of_op(int code)
 	return "";
 }
 
-/* Takes every field as its type is described, as the handlers do. */
+/* Takes every field by its described type, as the handlers do. */
 static void take_section(struct cursor *section)
 {
 	struct cursor payload;
@@ -125,7 +125,7 @@ static void put_word(u8 *bytes, size_t at, u32 value)
 	memcpy(bytes + at, &value, 4);
 }
 
-/* Lets the headers of ops and of the program cover the bytes that are there. */
+/* Repairs the headers of ops and of the program to cover the existing bytes. */
 static size_t repair_program(u8 *bytes, size_t size)
 {
 	u32 outer = size >= 16 ? word_at(bytes, 4) : 0, border = 0;
@@ -152,7 +152,7 @@ static size_t repair_program(u8 *bytes, size_t size)
 	return size;
 }
 
-/* A seed file is a compiled file: its program lies before the notes. */
+/* Extracts the program from a seed file. The file is a compiled file: its program precedes the notes. */
 static size_t import_program(u8 *input, const u8 *file, size_t size)
 {
 	u32 program, notes;
@@ -167,7 +167,7 @@ static size_t import_program(u8 *input, const u8 *file, size_t size)
 	return program;
 }
 
-/* Input: count of descriptors, then the message as it is sent. */
+/* Runs a request. Input: number of descriptors, then the message. */
 static void run_order(const u8 *input, size_t size)
 {
 	union { char bytes[CMSG_SPACE(8 * sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
@@ -197,7 +197,7 @@ static void run_order(const u8 *input, size_t size)
 		REQUIRE(ordered.at >= room && ordered.at <= ordered.end && ordered.end <= room + ORDER_BYTES_AT_MOST);
 		/* every descriptor has become a stream: the lowest number is free again */
 		REQUIRE(fcntl(first_free, F_GETFD) < 0);
-		/* moved to where nothing stands behind it */
+		/* copied without a byte after it */
 		struct cursor exact = { 0 };
 		size_t length = (size_t)(ordered.end - ordered.at);
 		u8 *copy = malloc(length ? length : 1);
@@ -226,7 +226,7 @@ static size_t import_order(u8 *input, const u8 *file, size_t size)
 	return length - 8 - outer;
 }
 
-/* Input: numbers of a story, then a file. */
+/* Runs the verdict. Input: numbers of the story, then a file. */
 #define STORY 64
 static void tell_story(const u8 *input, const struct compiled *c, const u8 *program, u64 size)
 {
@@ -249,7 +249,7 @@ static void tell_story(const u8 *input, const struct compiled *c, const u8 *prog
 	story.refused.step = input[33];
 	story.refused.value = (int)(word_at(input, 36) & 0x7fffffff);
 	story.refused.max_rss = input[40];
-	/* the figures of three steps, as the reader writes them: the kernel's text, or an error */
+	/* figures of three steps: a kernel file's text, or an error */
 	run.outer.figures = calloc(1, 3 * 32);
 	for (u32 i = 0; i < 3; i++) {
 		int length = input[41 + i] % 33 ? (int)(input[41 + i] % 20) + 1 : -ENOENT;
@@ -280,7 +280,7 @@ static void run_compiled_file(const u8 *input, size_t size)
 
 	if (size < STORY)
 		return;
-	/* a file begins where a page does */
+	/* a mapped file begins at a page */
 	file = malloc(size - STORY + 1);
 	note_groups();
 	memcpy(file, input + STORY, size - STORY);
@@ -362,7 +362,7 @@ static void run_status(const u8 *input, size_t size)
 	parse_status(text, &status);
 	for (int sig = 1; sig <= 64; sig++)
 		REQUIRE(status.complete || loses_signal(&status, sig));
-	/* the first line is the process's own: it changes nothing */
+	/* the process controls the first line: it must not change the result */
 	if (status.complete) {
 		struct process_status again;
 
@@ -373,7 +373,7 @@ static void run_status(const u8 *input, size_t size)
 	free(text);
 }
 
-/* Of this process, whatever the seed file is. */
+/* Reads /proc/self/status, whatever the seed file is. */
 static size_t import_status(u8 *input, const u8 *file, size_t size)
 {
 	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A parser with an overflow of one byte behind four letters: the driver must find it (control of native/test/fuzz/run). */
+/*
+ * A parser with an overflow of one byte after four letters: the driver must find it (control of
+ * native/test/fuzz/run).
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 
-/* Keeps gcc from dropping a copy that nobody reads. */
+/* Keeps gcc from removing an unused copy. */
 static volatile char sink;
 
 static void run_toy(const uint8_t *input, size_t size)
