@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of rules in cgexec and cgclassify: moves a process by /etc/cgrules.conf if no group is given, and tells the daemon which
-// processes to leave alone.
+// The rules part of cgexec and cgclassify. Moves a process by /etc/cgrules.conf if no group is given.
+// Tells the daemon which processes to leave alone.
 
 import { fail, type HutchError } from '../../errors/errors.ts'
 import { readIds } from '../../host/passwd.ts'
