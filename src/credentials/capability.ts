@@ -58,6 +58,7 @@ export const capabilityNumbers = {
   SETGID: 6,
   SETUID: 7,
   SETPCAP: 8,
+  SETFCAP: 31,
   NET_ADMIN: 12,
   SYS_MODULE: 16,
   SYS_RAWIO: 17,

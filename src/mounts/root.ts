@@ -10,7 +10,18 @@ export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as cons
 
 /** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside; `typed` is the option's word; `absent` are attributes that the source's mount must not have. */
 export type Mount = { target: string; attributes: number; origin: string; typed?: string } & (
-  | { kind: 'volume'; source: string; recursive: boolean; absent?: number; idmap?: boolean; ifThere?: boolean }
+  | {
+      kind: 'volume'
+      source: string
+      recursive: boolean
+      absent?: number
+      /** Its ids are mapped: as the option says, or as root's sandbox does it for volumes that may be written. */
+      idmap?: true | 'sandbox'
+      ifThere?: boolean
+      /** A volume of root's sandbox that the command cannot write: it belongs to another user, or the filter is not the sandbox's. */
+      closed?: 'owner' | 'filter'
+      owner?: number
+    }
   | { kind: 'tmpfs'; options: string[] }
   | { kind: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }
 )

@@ -30,6 +30,7 @@ import { planDevices } from './devices.ts'
 import { groupName, memoryLevels, type PlannedGroup, planLegacy, planUnified } from './groups.ts'
 import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from './network.ts'
 import type { HeldLimit } from './outer-limits.ts'
+import { mapVolumes, type SourceFacts } from './sandbox-volumes.ts'
 
 /** Facts that only some runs need, looked up for this one. */
 export interface Surroundings {
@@ -52,6 +53,8 @@ export interface Surroundings {
   mayFilter: boolean
   /** Directories that are mounted only where they are there, and are not. */
   absent?: readonly string[]
+  /** For root's sandbox: the sources of volumes that may be written. */
+  sources?: ReadonlyMap<string, SourceFacts>
   /** v1, for a sandbox: the share of CPU time above its groups, of which none below may have more. */
   share?: Share | undefined
   /** Distinguishes this process's jobs. */
@@ -99,15 +102,16 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
     ? resolvedRoot({ ...asked, ...(there && { root: there }) }, around.network!, network)
     : there
   const root = asked.names ? namedRoot(asked, connected, around.names!) : connected
-  const spec = root === asked.root ? asked : { ...asked, root: root! }
-  refuseTightPids(spec)
-  refuseOldKernel(spec, host)
-  const identity = planIdentity(spec, {
+  refuseTightPids(asked)
+  const identity = planIdentity(asked, {
     kernel: host.kernel,
     privileges: around.privileges,
     delegation: around.delegation,
     user: around.user,
   })
+  const mapped = around.sources ? mapVolumes(asked, root, identity, around.privileges, around.sources) : root
+  const spec = mapped === asked.root ? asked : { ...asked, root: mapped! }
+  refuseOldKernel(spec, host)
   if (network?.kind === 'private') refuseForeignTun(identity.userNamespace, around.network!, around.privileges.uid)
   const devices = planDevices(spec, around.devices, deviceMeans(around), identity)
   const { groups, outer } =

@@ -24,9 +24,10 @@ import { compilePlan } from '../plan/compile.ts'
 import { limitsDevices } from '../plan/devices.ts'
 import { needsOf } from '../plan/groups.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
+import { isWritableVolume, type SourceFacts } from '../plan/sandbox-volumes.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { decodeRefusal } from '../system/events.ts'
-import { existsSync } from '../system/files.ts'
+import { existsSync, statSync } from '../system/files.ts'
 import { buildDirectory } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'
@@ -92,6 +93,7 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
     env: readEnvironment(),
     toolPath: `${buildDirectory}/bin`,
     ...(spec.sandbox && { absent: findAbsent(spec) }),
+    ...(spec.sandbox && privileges.uid === 0 && { sources: findSources(spec) }),
     ...(cpu && { share: shareAt(cpu.directory, host.v1.cpu?.mount) }),
     serial: ++serial,
   }
@@ -151,6 +153,15 @@ export function launch(
 function findAbsent({ root }: Spec): string[] {
   return root!.mounts.flatMap((mount) =>
     mount.kind === 'volume' && mount.ifThere && !existsSync(encodePath(mount.source)) ? [mount.source] : [],
+  )
+}
+
+function findSources({ root }: Spec): Map<string, SourceFacts> {
+  return new Map(
+    root!.mounts.filter(isWritableVolume).flatMap(({ source }): [string, SourceFacts][] => {
+      const found = statSync(encodePath(source), { throwIfNoEntry: false })
+      return found ? [[source, found]] : []
+    }),
   )
 }
 

@@ -11,6 +11,7 @@ import { stepParts } from '../ops/wire.ts'
 import { optionName } from '../options/names.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
+import { quote, shellWord } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import { explainCoveredProc } from './covered-proc.ts'
 import { explainMountRefusal, isMountOp, type Seen } from './mount-errors.ts'
@@ -55,6 +56,10 @@ export function explainRefusal(
       return explainStep(op, errno, originWord(op.origin, plan), part)
     case 'removeGroup':
       return fail('CGROUP_LEFT', { what: 'remove', path: op.path, errno })
+    case 'sendMapped':
+      if (stepParts[part] === 'attributes' && isMappedBySandbox(op.source, plan))
+        return refusedMap(op.source, errno, originWord(op.origin, plan), fileSystem)
+      return explainStep(op, errno, originWord(op.origin, plan), part, fileSystem, seen)
     case 'spawn':
       return refusedSpawn(op.flags, errno, plan)
     case 'joinGroup':
@@ -67,6 +72,24 @@ export function explainRefusal(
     default:
       return explainStep(op, errno, originWord(op.origin, plan), part, fileSystem, seen)
   }
+}
+
+function isMappedBySandbox(source: string, { spec }: Plan): boolean {
+  const mounts = spec.root?.mounts ?? []
+  return mounts.some((mount) => mount.kind === 'volume' && mount.idmap === 'sandbox' && mount.source === source)
+}
+
+/** A volume that root's sandbox could write only with its ids mapped. */
+function refusedMap(source: string, errno: string, origin: string, fileSystem: string): HutchError {
+  const found = fileSystem ? `its file system, ${fileSystem},` : 'its file system, or one that is mounted below it,'
+  return fail('MOUNT_REFUSED', {
+    what: `let the sandbox write ${quote(source)}`,
+    why: `${found} cannot map the ids of its files`,
+    errno,
+    path: source,
+    origin,
+    remedy: `add :ro to ${origin} if the command only reads it; or let everybody write there: chmod o+w ${shellWord(source)}; or keep the files on ext4, xfs, btrfs or (from Linux 6.3 on) tmpfs; :bind leaves out what is mounted below it`,
+  })
 }
 
 function refusedFilter(errno: string, plan: Plan): HutchError {

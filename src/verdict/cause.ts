@@ -121,7 +121,7 @@ export interface Remedy {
 export type OptionKey = RunOptionKey | `limits.${string}` | `ulimits.${string}` | 'mounts.volume' | 'mounts.tmpfs'
 
 /** An option that can deny a program calls, files or the network without a trace. */
-export type Denier = 'seccomp' | 'landlock' | 'network' | 'root'
+export type Denier = 'seccomp' | 'landlock' | 'network' | 'root' | 'volume'
 
 /** One line of evidence: what the kernel or hutch measured. */
 export type Figure =
@@ -164,7 +164,7 @@ export type Figure =
   /** A process of unknown group raised a signal while the job ran: from the kernel's log. */
   | { figure: 'fault'; name: string; pid: number; what: string }
   /** Options that deny the job something, any of which may have made the program fail. */
-  | { figure: 'denied'; by: Denier; value?: string }
+  | { figure: 'denied'; by: Denier; value?: string; owner?: number }
   | { figure: 'profile'; origin: string }
   | { figure: 'searched'; path: string }
 

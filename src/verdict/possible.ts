@@ -41,9 +41,24 @@ export function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
     ['root', root !== undefined && (sandbox === true || root.directory !== undefined)],
     ['network', isolate.includes('net') && !network],
   ]
-  return denied.flatMap(([by, holds, value]) =>
-    holds ? [{ figure: 'denied' as const, by, ...(value !== undefined && { value }) }] : [],
+  const volumes = (root?.mounts ?? []).flatMap((mount): Figure[] =>
+    mount.kind === 'volume' && mount.closed
+      ? [
+          {
+            figure: 'denied',
+            by: 'volume',
+            value: mount.target,
+            ...(mount.owner !== undefined && { owner: mount.owner }),
+          },
+        ]
+      : [],
   )
+  return [
+    ...denied.flatMap(([by, holds, value]) =>
+      holds ? [{ figure: 'denied' as const, by, ...(value !== undefined && { value }) }] : [],
+    ),
+    ...volumes,
+  ]
 }
 
 /** ulimits that can end a program in ways that name no limit. */

@@ -258,7 +258,7 @@ function possibleUlimits({ evidence }: Cause): Remedy[] {
 }
 
 /** One run shows whether an option denied it what it needed. */
-const denialRemedies: { [D in Denier]: Remedy } = {
+const denialRemedies: { [D in Exclude<Denier, 'volume'>]: Remedy } = {
   seccomp: { option: { name: 'seccompReport' }, reason: 'to see each refused system call, run it once' },
   landlock: {
     option: { name: 'landlock', without: true },
@@ -269,7 +269,16 @@ const denialRemedies: { [D in Denier]: Remedy } = {
 }
 
 function possibleDenials({ evidence }: Cause): Remedy[] {
-  return evidence.flatMap((entry) => (entry.figure === 'denied' ? [denialRemedies[entry.by]] : []))
+  return evidence.flatMap((entry) => {
+    if (entry.figure !== 'denied') return []
+    if (entry.by !== 'volume') return [denialRemedies[entry.by]]
+    const reason = `if it writes below ${entry.value}, run it`
+    return [
+      entry.owner === undefined
+        ? { option: { name: 'seccomp' as const, value: 'strict' }, reason }
+        : { option: { name: 'user' as const, value: String(entry.owner) }, reason },
+    ]
+  })
 }
 
 function runnable({ errno, interpreterMissing }: Cause, plan: Plan): Remedy[] {

@@ -73,11 +73,13 @@ const deniedThings: { [D in Denier]: string } = {
   landlock: 'files',
   root: 'files of the host',
   network: 'the network',
+  volume: 'writes to a volume',
 }
 
 /** Returns one line for a job that failed by itself: what its restrictions may have denied. */
 export function deniedLine(cause: Cause, slots: Slots = {}): string {
-  const things = cause.evidence.flatMap((entry) => (entry.figure === 'denied' ? [deniedThings[entry.by]] : []))
+  const denied = cause.evidence.flatMap((entry) => (entry.figure === 'denied' ? [deniedThings[entry.by]] : []))
+  const things = [...new Set(denied)]
   const list = things.length > 1 ? `${things.slice(0, -1).join(', ')} or ${things.at(-1)}` : things[0]
   return `hutch: ${endOf(cause, slots)}; its restrictions may have denied ${list}\n`
 }
@@ -275,7 +277,7 @@ function describeFigure(f: Figure, slots: Slots, frontend: Frontend): Line {
         `${quote(f.name)} (pid ${f.pid}): ${f.what}, while the job ran; the kernel's log does not name its group`,
       ]
     case 'denied':
-      return ['possible', denials[f.by](f.value ?? f.by, frontend)]
+      return ['possible', denials[f.by](f.value ?? f.by, frontend, f.owner)]
     case 'profile':
       return ['profile', f.origin]
     case 'searched':
@@ -284,10 +286,14 @@ function describeFigure(f: Figure, slots: Slots, frontend: Frontend): Line {
 }
 
 /** What an option denies, and the error that the program sees. */
-const denials: { [D in Denier]: (value: string, frontend: Frontend) => string } = {
+const denials: { [D in Denier]: (value: string, frontend: Frontend, owner?: number) => string } = {
   seccomp: (value) => `a system call that ${value} refused (EPERM or ENOSYS); refused calls are not counted`,
   landlock: (_, frontend) => `a file that ${optionName('landlock', frontend)} does not allow (EACCES)`,
   root: () => 'a file of the host that does not exist inside (ENOENT)',
+  volume: (value, frontend, owner) =>
+    owner === undefined
+      ? `a write below ${value} (EACCES): it is only allowed with ${optionName('seccomp', frontend)} strict and without CAP_SETFCAP`
+      : `a write below ${value} (EACCES): it belongs to user ${owner}; run as that user with ${optionName('user', frontend)} ${owner}`,
   network: () => 'no network: the job has loopback only (ENETUNREACH)',
 }
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Volumes of root's sandbox that the command may write: their ids are mapped, so that files of its user on disk are its own inside. Pure.
+
+import { capabilityNumbers, hasCapability } from '../credentials/capability.ts'
+import type { Privileges } from '../host/privileges.ts'
+import { type Mount, mountAttributes, type Root } from '../mounts/root.ts'
+import { idInside, idOutside } from '../namespaces/id-map.ts'
+import type { Spec } from '../options/spec.ts'
+import type { Identity } from './credentials.ts'
+
+/** Owner and mode of a volume's source. */
+export interface SourceFacts {
+  uid: number
+  mode: number
+}
+
+type Volume = Extract<Mount, { kind: 'volume' }>
+
+const { ro, nodev } = mountAttributes
+const writableByOthers = 0o002
+
+/** Returns whether the command should be able to write this volume of a sandbox. A volume with devices keeps its ids. */
+export function isWritableVolume(mount: Mount): mount is Volume {
+  const { attributes } = mount
+  return (
+    mount.kind === 'volume' && !mount.idmap && !mount.ifThere && (attributes & ro) === 0 && (attributes & nodev) !== 0
+  )
+}
+
+/**
+ * Returns the root with the ids of these volumes mapped, where root starts a sandbox with ids of its own. A volume that everybody may
+ * write needs no map. A volume that stays closed to the command says why.
+ */
+export function mapVolumes(
+  spec: Spec,
+  root: Root | undefined,
+  { userNamespace, ids }: Identity,
+  { permitted, uid }: Privileges,
+  sources: ReadonlyMap<string, SourceFacts>,
+): Root | undefined {
+  if (!root || !userNamespace || sources.size === 0 || !hasCapability(permitted, capabilityNumbers.SYS_ADMIN))
+    return root
+  const user = ids?.uid ?? idInside(userNamespace.users, uid)
+  const mounts = root.mounts.map((mount): Mount => {
+    if (!isWritableVolume(mount)) return mount
+    const source = sources.get(mount.source)
+    if (!source || (source.mode & writableByOthers) !== 0) return mount
+    if (user !== undefined && idOutside(userNamespace.users, user) === source.uid) return mount
+    if (source.uid !== user) return { ...mount, closed: 'owner', owner: source.uid }
+    return keepsSetId(spec) ? { ...mount, idmap: 'sandbox' } : { ...mount, closed: 'filter' }
+  })
+  return { ...root, mounts }
+}
+
+/**
+ * Whether the command can leave no program with rights of the files' owner: `strict` refuses modes with S_ISUID and S_ISGID, and
+ * file capabilities need CAP_SETFCAP. In a mapped volume of root both would be root's on the host.
+ */
+function keepsSetId({ seccomp, learn, privileges: { capAdd } }: Spec): boolean {
+  const strict = seccomp !== undefined && 'own' in seccomp && seccomp.own === 'strict'
+  return strict && !learn && !capAdd.some((word) => word === 'ALL' || word === capabilityNumbers.SETFCAP)
+}
