@@ -9,7 +9,7 @@ import { parseRefusedHere, pidsLevelFile } from './pids.ts'
 import { type Figures, parseFlat, parseNumber } from './stats.ts'
 
 /** One group in one hierarchy; `path` counts from the hierarchy's mount. Bytes. */
-export interface Level {
+interface Level {
   path: string
   directory: string
 }
@@ -171,7 +171,7 @@ function limitOf(text: string | undefined): string | undefined {
 }
 
 /** Of either version: their files have other names. */
-export function parseMemoryLevel(level: Level, figures: Figures): MemoryLevel {
+function parseMemoryLevel(level: Level, figures: Figures): MemoryLevel {
   const { peak, limitHits, oomKills, ownOoms } = parseMemory(figures)
   const events = parseFlat(figures('memory.events'))
   const legacy = figures('memory.limit_in_bytes')
@@ -191,7 +191,7 @@ export function parseMemoryLevel(level: Level, figures: Figures): MemoryLevel {
 }
 
 /** Has the same form on both versions, except pids.events.local. */
-export function parsePidsLevel(level: Level, figures: Figures): PidsLevel {
+function parsePidsLevel(level: Level, figures: Figures): PidsLevel {
   return known<PidsLevel>({
     ...level,
     max: limitOf(figures('pids.max')),
@@ -203,7 +203,7 @@ export function parsePidsLevel(level: Level, figures: Figures): PidsLevel {
 }
 
 /** v1 counts throttled time in nanoseconds. */
-export function parseCpuLevel(level: Level, figures: Figures): CpuLevel {
+function parseCpuLevel(level: Level, figures: Figures): CpuLevel {
   const stat = parseFlat(figures('cpu.stat'))
   const [quota, period] = figures('cpu.max')?.trim().split(' ') ?? [
     figures('cpu.cfs_quota_us')?.trim(),

@@ -21,7 +21,7 @@ import { isUnified, listProcesses, shorten } from './group-state.ts'
 import { explainMake, explainRemove, explainWrite } from './write-errors.ts'
 
 /** What a group gets when nothing is said, where the host has it. */
-export const usualControllers = ['cpu', 'io', 'memory', 'pids'] as const
+const usualControllers = ['cpu', 'io', 'memory', 'pids'] as const
 
 /** A v2 name → the v1 hierarchies that do its work. */
 const legacyNames: { [controller: string]: string[] } = { io: ['blkio'], cpu: ['cpu', 'cpuacct'] }

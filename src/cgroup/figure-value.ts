@@ -5,12 +5,12 @@ import type { DeviceIo, Pressure } from './controllers/figures.ts'
 import { findFlat, parseNumber } from './stats.ts'
 
 /** 1 or 0. */
-export function asFlag(value: number | undefined): boolean | undefined {
+function asFlag(value: number | undefined): boolean | undefined {
   return value === undefined ? undefined : value === 1
 }
 
 /** A number or `max`; v1 writes no limit as the greatest number of whole pages. */
-export function parseLimit(text: string | undefined): number | 'max' | undefined {
+function parseLimit(text: string | undefined): number | 'max' | undefined {
   if (text?.trimEnd() === 'max') return 'max'
   const number = parseNumber(text)
   return number !== undefined && number >= 2 ** 62 ? 'max' : number
@@ -38,7 +38,7 @@ function scaled(value: number | undefined, per: number | undefined): number | un
 }
 
 /** `50000 100000` → half a CPU. */
-export function parseCpuMax(text: string | undefined): number | 'max' | undefined {
+function parseCpuMax(text: string | undefined): number | 'max' | undefined {
   const [quota, period] = text?.trimEnd().split(' ') ?? []
   if (quota === 'max') return 'max'
   const cpus = Number(quota) / Number(period)
@@ -48,7 +48,7 @@ export function parseCpuMax(text: string | undefined): number | 'max' | undefine
 const stalls =
   /^some avg10=([\d.]+) avg60=\S+ avg300=\S+ total=(\d+)(?:\nfull avg10=([\d.]+) avg60=\S+ avg300=\S+ total=(\d+))?/
 
-export function parseStalls(text: string | undefined): Pressure | undefined {
+function parseStalls(text: string | undefined): Pressure | undefined {
   const [, someAvg, someTotal, fullAvg, fullTotal] = stalls.exec(text ?? '') ?? []
   if (someTotal === undefined) return undefined
   return {
@@ -58,7 +58,7 @@ export function parseStalls(text: string | undefined): Pressure | undefined {
 }
 
 /** `8:0 rbytes=1 wbytes=2 rios=3 wios=4 …`; a device without figures has nothing behind it. */
-export function parseIoStat(text: string | undefined): { [device: string]: DeviceIo } | undefined {
+function parseIoStat(text: string | undefined): { [device: string]: DeviceIo } | undefined {
   if (text === undefined) return undefined
   const devices: { [device: string]: DeviceIo } = {}
   for (const [, device, read, written, reads, writes] of text.matchAll(

@@ -29,13 +29,13 @@ type ListInput = readonly number[] | string
 type WeightInput = number | string | { readonly [device: string]: number | 'default' }
 
 /** The keys of memory.stat; each is absent if this kernel lacks it. */
-export type MemoryStat = Figures<keyof typeof memoryStatKeys>
+type MemoryStat = Figures<keyof typeof memoryStatKeys>
 
 /** Counts of memory.events. */
-export type MemoryEvents = Figures<'low' | 'high' | 'max' | 'oom' | 'oom_kill' | 'oom_group_kill' | 'sock_throttled'>
+type MemoryEvents = Figures<'low' | 'high' | 'max' | 'oom' | 'oom_kill' | 'oom_group_kill' | 'sock_throttled'>
 
 /** cpu.stat, in microseconds and counts. */
-export type CpuStat = Figures<
+type CpuStat = Figures<
   | 'usage_usec'
   | 'user_usec'
   | 'system_usec'
@@ -49,7 +49,7 @@ export type CpuStat = Figures<
 >
 
 /** io.stat of one device. The kernel adds figures of io.latency and of the cost model if these are enabled. */
-export type IoStat = Figures<'rbytes' | 'wbytes' | 'rios' | 'wios' | 'dbytes' | 'dios'> & Nested[string]
+type IoStat = Figures<'rbytes' | 'wbytes' | 'rios' | 'wios' | 'dbytes' | 'dios'> & Nested[string]
 
 type IoLimit = 'rbps' | 'wbps' | 'riops' | 'wiops'
 type RdmaResource = 'hca_handle' | 'hca_object'

@@ -179,7 +179,7 @@ export function readMany(directories: readonly string[], files: readonly string[
 }
 
 /** The same for repeated reads: the files stay open, so that each read costs a quarter. */
-export interface Reader {
+interface Reader {
   read(): Figures[]
   close(): void
 }

@@ -13,7 +13,7 @@ export interface Reason {
 }
 
 /** A write that was refused. `read` gives the group's own files, also of a group that is gone again. */
-export interface RefusedLimit {
+interface RefusedLimit {
   directory: string
   file: string
   value: string

@@ -12,7 +12,7 @@ export const memoryEventsFile = 'memory.events.local'
 export const memoryKillFile = { v2: 'memory.events.local', v1: 'memory.oom_control' } as const
 
 /** What a group's memory files said; a figure that the host does not give is absent. */
-export interface MemoryStats {
+interface MemoryStats {
   /** Bytes. */
   peak?: number
   /** How often allocation ran into the limit. */

@@ -5,7 +5,7 @@ import { type Figures, parseFlat, parseNumber } from './stats.ts'
 /** v2 from Linux 6.11 on: forks that this level's own limit refused, to whichever group below. */
 export const pidsLevelFile = 'pids.events.local'
 
-export interface PidsStats {
+interface PidsStats {
   /** Most tasks at once; not on every kernel. */
   peak?: number
   /** Forks and clones refused. */

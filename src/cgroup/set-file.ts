@@ -248,7 +248,7 @@ async function assignFile(
 }
 
 /** @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED */
-export function checkWrite({ directory, file, value }: FileWrite): void {
+function checkWrite({ directory, file, value }: FileWrite): void {
   if (file === 'memory.max') {
     const limit = parseSize(value)
     const current = Number(readGroupFile(directory, 'memory.current') ?? Number.NaN)

@@ -20,7 +20,7 @@ import { parseFileName, parseGroupPath } from './path.ts'
 import { explainMake, explainWrite } from './write-errors.ts'
 
 /** One group in one hierarchy. */
-export interface SavedGroup {
+interface SavedGroup {
   /** From the hierarchy's root. */
   path: string
   /** `v2`, or the v1 controller whose hierarchy it is. */

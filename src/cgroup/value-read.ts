@@ -13,7 +13,7 @@ export interface Quota {
 }
 
 /** Shares of time lost in percent; the total in microseconds. */
-export interface Stall {
+interface Stall {
   avg10: number
   avg60: number
   avg300: number

@@ -30,7 +30,7 @@ const namespaces = (list: readonly (typeof kinds)[number][]): Trial => ({
 })
 
 /** In the order of what a run needs; a limit that fails leaves the others to be tried. */
-export const trials: readonly Trial[] = [
+const trials: readonly Trial[] = [
   { title: 'start', flags: '--isolate none', options: { isolate: 'none' } },
   { title: 'memory limit', flags: '--memory 64M', options: { limits: { memory: '64M' } } },
   { title: 'task limit', flags: '--pids 32', options: { limits: { pids: 32 } } },

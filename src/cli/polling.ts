@@ -32,7 +32,7 @@ export function readTime(values: Parsed['values'], name: string): number | undef
 
 const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
 
-export interface Pauses {
+interface Pauses {
   /** False as soon as a signal came. */
   next(wait?: number): Promise<boolean>
   isOver(): boolean

@@ -42,7 +42,7 @@ function refused(path: string, flag: string, error: unknown): HutchError {
 export type ReportVersion = 1 | 2
 
 /** Returns what report.schema.json, or report.v1.schema.json, describes: the result without what the command wrote. */
-export function makeReport(result: Result, version: ReportVersion = 2): object {
+function makeReport(result: Result, version: ReportVersion = 2): object {
   const { stdout: _stdout, stderr: _stderr, cause, ...report } = result
   return version === 1 ? report : { schemaVersion: version, ...report, cause }
 }

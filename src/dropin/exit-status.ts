@@ -25,8 +25,6 @@ export const statuses = {
   noTranslation: 111,
 } as const
 
-export type Status = (typeof statuses)[keyof typeof statuses]
-
 const marked = new WeakMap<object, number>()
 
 /** Gives an error the exit status that the tool ends with, unless it has one: the innermost knows best. */

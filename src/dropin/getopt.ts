@@ -4,7 +4,7 @@ import { fail } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 
 /** One option: its key in the table is its short letter, or its long name when it has no letter. */
-export interface Option {
+interface Option {
   long?: readonly string[]
   /** What follows it; without, it is a switch. */
   value?: string

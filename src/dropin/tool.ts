@@ -7,7 +7,7 @@ import { statusOf } from './exit-status.ts'
 import { formatOptions, type Given, getopt, type OptionTable } from './getopt.ts'
 
 /** One drop-in. `run` gives the exit status, or throws. */
-export interface Tool {
+interface Tool {
   name: string
   usage: readonly string[]
   purpose: string

@@ -5,7 +5,7 @@ import { fail } from '../errors/errors.ts'
 import { existsSync, readFileSync, realpathSync, statSync } from '../system/files.ts'
 
 /** The device behind a device file. */
-export interface DeviceNumber {
+interface DeviceNumber {
   type: 'c' | 'b'
   major: number
   minor: number

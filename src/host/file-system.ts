@@ -12,7 +12,7 @@ export function findFileSystem(path: string): string {
 }
 
 /** Returns the mount nearest to the path. If several are stacked on one directory, returns the last. */
-export function fileSystemIn(mountinfo: string, path: string): string {
+function fileSystemIn(mountinfo: string, path: string): string {
   let found = { target: '', type: '' }
   for (const line of mountinfo.split('\n')) {
     const [, target = '', type = ''] = /^\d+ \d+ \S+ \S+ (\S+) .* - (\S+) /.exec(line) ?? []

@@ -25,7 +25,7 @@ const v1Controllers = new Set(
 )
 
 /** Finds this process's group at or below level `depth` under a mount. `group` is the path from that level. */
-export type FindOwn = (mount: string, depth: number, group: string) => string | undefined
+type FindOwn = (mount: string, depth: number, group: string) => string | undefined
 
 /** Parses /proc/self/mountinfo and /proc/self/cgroup. If a hierarchy is mounted several times, the first mount counts. */
 export function parseHierarchies(mountinfo: string, membership: string, find?: FindOwn): Hierarchies {

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from '../system/files.ts'
 
 /** One of this process's descriptors as /proc shows it. */
-export interface Descriptor {
+interface Descriptor {
   number: number
   target: string
   /** The flags of open(2). */

@@ -12,7 +12,7 @@ import {
 } from './kernel-record.ts'
 
 /** The kernel's own records, oldest first, and the time of the oldest. */
-export interface KernelLog {
+interface KernelLog {
   records: KernelRecord[]
   /** Time of the oldest record in the buffer. Absent if no record was overwritten since the boot. */
   since?: Date

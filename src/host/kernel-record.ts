@@ -97,7 +97,7 @@ export interface KernelFault {
 }
 
 /** The first refused fork of a group. The kernel logs only the first. */
-export interface ForkRefusal {
+interface ForkRefusal {
   at: number
   /** The group of the process that tried to fork. */
   group: string

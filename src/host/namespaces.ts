@@ -26,7 +26,7 @@ export interface NamespaceProcess {
 }
 
 /** A descriptor of a namespace, or a socket of a network namespace, in another process. */
-export interface HeldDescriptor {
+interface HeldDescriptor {
   pid: number
   fd: number
   isSocket: boolean

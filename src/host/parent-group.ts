@@ -29,7 +29,7 @@ export interface Parent {
 }
 
 /** The inputs that decide on the group. */
-export interface ParentChoice {
+interface ParentChoice {
   /** The path of a named group, relative to the mount. */
   path?: string | undefined
   /** The children need controllers. A v2 group with processes cannot enable controllers for children. */

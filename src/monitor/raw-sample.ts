@@ -4,7 +4,7 @@ import { allFigures, figures } from '../cgroup/controllers/figures.ts'
 import type { GroupSample } from './sample.ts'
 
 /** The value of a figure, hidden ones too, by name. */
-export type Values = { [figure: string]: unknown }
+type Values = { [figure: string]: unknown }
 
 export interface Draft {
   values: Values

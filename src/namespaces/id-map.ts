@@ -16,7 +16,7 @@ export type IdMapWord = Extent | 'root' | 'keep' | 'auto'
 export const reservedId = -1
 
 /** The kernel's maximum number of extents since Linux 4.15. */
-export const extentsAtMost = 340
+const extentsAtMost = 340
 
 /** RESERVED_ID of native/wire/program.h. */
 const reservedWord = '*'

@@ -23,7 +23,7 @@ export interface NetworkKeeper {
 }
 
 /** The directory of records. Only root uses CNI. */
-export const recordDirectory = '/run/hutch/cni'
+const recordDirectory = '/run/hutch/cni'
 
 /** Descriptors of this process's locks by record id. */
 const locks = new Map<string, number>()

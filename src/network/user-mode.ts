@@ -6,7 +6,7 @@ import { type NetworkTool, nameServers, type Publish } from './network.ts'
 const handed = '/proc/self/fd/0'
 
 /** Settings of the tool. */
-export interface ToolSetting {
+interface ToolSetting {
   publish: readonly Publish[]
   /** The user and group, in the owning user namespace, that the tool runs as: 0 if that is mapped. */
   runAs: { uid: number; gid: number }

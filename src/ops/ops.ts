@@ -14,7 +14,7 @@ export const ops = { ...groupOps, ...processOps, ...namespaceOps, ...mountOps, .
 export const sessions = { kept: 0, own: 1, library: 2 } as const
 
 type Table = typeof ops
-export type OpName = keyof Table
+type OpName = keyof Table
 
 /** One operation with its fields, and the option that asked for it. */
 export type Op = {

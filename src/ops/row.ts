@@ -10,7 +10,7 @@ interface FieldTypes {
   numbers: readonly number[]
 }
 
-export type Fields = { readonly [name: string]: keyof FieldTypes }
+type Fields = { readonly [name: string]: keyof FieldTypes }
 export type Values<F extends Fields> = { [name in keyof F]: FieldTypes[F[name]] }
 
 /** One operation: everything that hutch knows of it apart from its handler in C. */

@@ -27,7 +27,7 @@ export type Section = keyof typeof sections
  * - `files`: FILE=VALUE of all values, as further keys of `limits`.
  * - `command`: not an option of the library: `hutch run` itself reads it.
  */
-export type OptionKind =
+type OptionKind =
   | 'switch'
   | 'off'
   | 'text'

@@ -66,7 +66,7 @@ export interface Identity {
 }
 
 /** What it is made from. */
-export interface Caller {
+interface Caller {
   kernel: [number, number]
   privileges: Privileges
   /** Read only for maps that may need it. */

@@ -11,7 +11,7 @@ import type { Door, Spec } from '../options/spec.ts'
 import type { Identity } from './credentials.ts'
 
 /** A device of the host, as asked for. */
-export interface Device {
+interface Device {
   path: string
   inside: string
   /** Letters of r, w and m. */

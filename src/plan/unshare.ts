@@ -57,7 +57,7 @@ export type Propagation = keyof typeof propagations
 
 const noId = 0xffff_ffff
 const binfmtDirectory = '/proc/sys/fs/binfmt_misc'
-export const defaultSearch = '/bin:/usr/bin'
+const defaultSearch = '/bin:/usr/bin'
 
 /** Both sections. */
 export function compileUnshare(request: UnshareRequest, launch: Launch): Program {

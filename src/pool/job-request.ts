@@ -148,7 +148,7 @@ function isNarrow(op: Op): boolean {
 /**
  * One job: the plan and the program of its sandbox with the job's own values, the writes that lower its groups' limits, and its request.
  */
-export interface Order {
+interface Order {
   plan: Plan
   program: Program
   writes: Extract<Op, { op: 'writeFile' }>[]

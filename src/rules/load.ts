@@ -9,7 +9,7 @@ import { type GroupSection, parseConfiguration } from './config-file.ts'
 import { parseRules, type Rule } from './parse.ts'
 import { joinTemplates } from './template.ts'
 
-export const defaultFile = '/etc/cgrules.conf'
+const defaultFile = '/etc/cgrules.conf'
 const defaultDirectory = '/etc/cgrules.d'
 const configFile = '/etc/cgconfig.conf'
 const configDirectory = '/etc/cgconfig.d'

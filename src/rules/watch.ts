@@ -9,7 +9,7 @@ import { readPids, readProcess, type Seen } from './process.ts'
 import type { StickyRequest } from './sticky.ts'
 
 /** A running watch. */
-export interface Watch {
+interface Watch {
   /** Replaces the rules and applies them to all processes. */
   reload(rules: readonly Rule[]): void
   /** Handles a request of cgexec --sticky. Returns false if the process does not exist. */

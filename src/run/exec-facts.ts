@@ -133,11 +133,7 @@ export function execError({ why, evidence, remedy }: ExecFailure, path: string, 
 const maxPaths = 32
 
 /** Finds a program on the host, and what has to be mounted for it; `isInside` says what need not be. */
-export function findOnHost(
-  command: string,
-  searchPath: string,
-  isInside: (path: string) => boolean,
-): HostProgram | undefined {
+function findOnHost(command: string, searchPath: string, isInside: (path: string) => boolean): HostProgram | undefined {
   const typed = command.includes('/')
   const path = typed ? executable(resolve(command)) : search(command, [searchPath, process.env.PATH ?? ''].join(':'))
   if (path === undefined) return undefined

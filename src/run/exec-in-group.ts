@@ -9,7 +9,7 @@ import { encodePath } from '../text/non-utf8.ts'
 import { checkTasksForNode } from './node-tasks.ts'
 
 /** What kept it from becoming the command: a group that could not be joined, or the command itself. */
-export interface NotBecome {
+interface NotBecome {
   error: HutchError
   failed: 'join' | 'not-found' | 'not-executable'
 }

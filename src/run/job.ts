@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A running job. `start` returns it; `run` waits for its result.
-
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { parseFlat } from '../cgroup/stats.ts'
@@ -169,9 +168,7 @@ export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'on
 
 let last: Promise<void> | undefined
 
-/**
- * Simultaneous starts happen one in a turn of the event loop, so that nothing else waits for all of them. Undefined: start now.
- */
+/** Simultaneous starts happen one in a turn of the event loop. Undefined: start now. */
 function takeTurn(): Promise<void> | undefined {
   const before = last
   const own = Promise.resolve(before).then(() => new Promise<void>((resolve) => setImmediate(resolve)))
@@ -187,9 +184,7 @@ export async function loadFileReader(options: RunOptions): Promise<FileReader | 
   return namesFiles(options) ? (await import('../cgroup/format-file.ts')).formatFile : undefined
 }
 
-/**
- * Returns the maker of the requested filter. Only runs with a filter load its code, and only those that need it the compiler.
- */
+/** Returns the maker of the requested filter. Only runs with a filter load its code. */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   const { seccomp, door, root, privileges } = spec
   if (spec.seccompReport || spec.learn) return (await import('../seccomp/notify-filter.ts')).readSupervised(spec)

@@ -100,7 +100,7 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
 }
 
 /** Another program in the groups of this plan: what a drop-in does inside is its own business. */
-export type Recompile = (plan: Plan, program: Program) => Program
+type Recompile = (plan: Plan, program: Program) => Program
 
 /** What goes into a launch besides the spec. */
 export interface Ways {

@@ -16,7 +16,7 @@ const usualNodeTasks = 11
 /**
  * Returns true for node itself and for scripts that it interprets, such as hutch. Follows links; returns false for unreadable programs.
  */
-export function startsNode(command: string, searchPath = process.env.PATH ?? ''): boolean {
+function startsNode(command: string, searchPath = process.env.PATH ?? ''): boolean {
   const candidates = command.includes('/') ? [command] : searchPath.split(':').map((at) => `${at || '.'}/${command}`)
   for (const path of candidates)
     try {

@@ -20,7 +20,7 @@ import { explainAlone } from './op-errors.ts'
 export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
 
 /** How the command ended, or the reason why it did not begin. */
-export type Ending = { exit: number } | { signal: number } | { notFound: boolean; error: HutchError }
+type Ending = { exit: number } | { signal: number } | { notFound: boolean; error: HutchError }
 
 /**
  * Runs a command to its end on this process's own streams; `started` is called with its process id at once.

@@ -4,7 +4,7 @@ import { compiled } from './builtin-filters.generated.ts'
 import type { Filter } from './profile.ts'
 
 /** Names of hutch's own profiles. */
-export const ownProfiles = ['default', 'strict'] as const
+const ownProfiles = ['default', 'strict'] as const
 
 /** The sets of capabilities for which `default` is precompiled: none, and those that root keeps in a root of its own. */
 export const variants: { readonly [name: string]: { profile: (typeof ownProfiles)[number]; capabilities: number[] } } =

@@ -28,7 +28,7 @@ interface Range {
 }
 
 /** The action for calls of instruction sets that the profile does not name. */
-export const foreignAction = actions.killProcess
+const foreignAction = actions.killProcess
 
 /** Compiles a profile. @throws SECCOMP_TOO_LARGE */
 export function compileFilter(profile: Profile, facts: Facts, origin: string): Filter {

@@ -42,7 +42,7 @@ export function ownDescriptor(path: string): number | undefined {
   return found[1] === 'stdout' ? 1 : found[1] === 'stderr' ? 2 : Number(found[2] ?? found[3])
 }
 
-export interface DocumentOptions {
+interface DocumentOptions {
   /** The mode of a new file, whatever the umask is; 0666 less the umask by default. */
   mode?: number
   /** Fails with EEXIST instead of replacing what has the name by then. */

@@ -47,7 +47,7 @@ export function widthOfOutput(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns || 80 : undefined
 }
 
-export interface TableOptions {
+interface TableOptions {
   /** Columns of numbers, which stand to the right. */
   right?: ReadonlySet<number>
   /** That of the names, which are shortened (to 20 at least) where lines would be wider than `width`. */

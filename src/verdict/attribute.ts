@@ -4,7 +4,7 @@
 import type { Confidence, Level } from './cause.ts'
 
 /** What one level's files say of its memory limit. */
-export interface MemoryCount {
+interface MemoryCount {
   /** Its directory, or its path. */
   group: string
   /** v2: out-of-memory situations at its own limit. */
@@ -14,14 +14,14 @@ export interface MemoryCount {
 }
 
 /** The level, its group unless that is the group itself or the host, and how sure that is. */
-export interface ChosenLevel {
+interface ChosenLevel {
   level: Level
   group?: string
   confidence: Confidence
   wouldTell?: string
 }
 
-export const logWouldTell = "the kernel's log, which root can read, names the group whose limit was hit"
+const logWouldTell = "the kernel's log, which root can read, names the group whose limit was hit"
 export const levelWouldTell = 'this kernel does not count refused forks by level; Linux 6.11 and later do, on cgroup v2'
 
 /** Whose memory limit killed in a group. `own` is undefined if the group has no figures of its own. */

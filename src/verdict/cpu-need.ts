@@ -13,7 +13,7 @@ export interface Throttled {
 }
 
 /** What would help. */
-export interface CpuNeed {
+interface CpuNeed {
   /** CPUs used, and denied while it was held back, on average over the periods in which it had work. Absent if the kernel does not tell. */
   used?: number
   held?: number

@@ -72,7 +72,7 @@ export const figureNames = [
   /** If its cpuset.cpus are not all CPUs: percent of their time that it used, plus cpuStallPercent. One thread a CPU, or fewer, has no more than 100. */
   'cpusetDemandPercent',
 ] as const
-export type FigureName = (typeof figureNames)[number]
+type FigureName = (typeof figureNames)[number]
 export type Facts = { [F in FigureName]: number }
 
 /** A figure, how it is compared, and with what. */
@@ -89,7 +89,7 @@ export interface Row {
 }
 
 /** Limits that slow a job and do not stop it; a pressure file stands for a limit that is not known. */
-export const heldLimits = [
+const heldLimits = [
   'memory.high',
   'memory.max',
   'cpu.max',

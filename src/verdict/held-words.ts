@@ -6,7 +6,7 @@ import type { Cause, CauseLimit, Figure, SideEvent } from './cause.ts'
 import { count, type Line } from './limit-words.ts'
 
 /** Numbers that a compiled file fills in at its end. */
-export interface HeldSlots {
+interface HeldSlots {
   throttledPercent?: string
   slowed?: string
   stalledPercent?: string

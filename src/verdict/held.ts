@@ -47,7 +47,7 @@ export function heldFacts(ended: Ended): Partial<Facts> {
 }
 
 /** How often memory.high slowed it: v2 alone. */
-export function timesSlowed({ plan, after }: Ended): number {
+function timesSlowed({ plan, after }: Ended): number {
   return parseFlat(figuresOf(plan, 'memory', (path) => after.get(path))(memoryEventsFile)).high ?? 0
 }
 

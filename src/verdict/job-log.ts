@@ -16,7 +16,7 @@ export interface JobLog {
 }
 
 /** Reads a job's records. Returns undefined if the log cannot be read. `since` is the job's start, milliseconds since the epoch. */
-export function readJobLog(plan: Plan, since: number): JobLog | undefined {
+function readJobLog(plan: Plan, since: number): JobLog | undefined {
   const name = nameOf(plan)
   if (name === undefined) return undefined
   const log = readKernelLog(isTelling, since)

@@ -72,7 +72,7 @@ export function pidsLine(
 }
 
 /** What a CPU limit did. Microseconds. */
-export interface Throttling {
+interface Throttling {
   periods: number
   throttledPeriods: number
   throttledUsec?: number | undefined

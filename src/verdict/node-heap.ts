@@ -45,7 +45,7 @@ export function defaultHeap(memory: number): number {
 }
 
 /** How the heap stands to the limit: evidence, and what to do. */
-export interface HeapAdvice {
+interface HeapAdvice {
   evidence: Line[]
   remedy: string
 }

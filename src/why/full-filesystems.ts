@@ -6,7 +6,7 @@ import { formatSize } from '../text/units.ts'
 import type { WhyCause } from './explanation.ts'
 
 /** A writable file system as a process sees it. */
-export interface WritableMount {
+interface WritableMount {
   directory: string
   type: string
 }

@@ -23,7 +23,7 @@ import { findKillers, type ProcessFacts } from './process.ts'
 import { throttleCauses } from './throttle.ts'
 
 /** The causes of a group, and the limits that may have been hit but are not readable. */
-export interface FoundInGroup {
+interface FoundInGroup {
   causes: WhyCause[]
   unread: readonly string[]
 }

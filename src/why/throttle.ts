@@ -45,7 +45,7 @@ export function throttleCauses(name: string, levels: readonly CpuLevel[], cpus: 
 }
 
 /** Functions that make the commands: one allows so many CPUs, one sets a file. */
-export interface CpuWords {
+interface CpuWords {
   raise: (cpus: number) => string
   limit: (file: string, value: string) => string
 }

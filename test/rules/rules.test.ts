@@ -26,60 +26,6 @@ const read = (path: string) => readFileSync(path, 'utf8')
 const sources = files('src', /\.ts$/)
 const native = files('native', /\.[ch]$/)
 
-/** From the bottom up: a file may import from its own room and from those before it. */
-const rooms = [
-  'text',
-  'errors',
-  'system',
-  'ops',
-  'host',
-  'cgroup',
-  'namespaces',
-  'mounts',
-  'credentials',
-  'seccomp',
-  'devices',
-  'network',
-  'systemd',
-  'rules',
-  'options',
-  'plan',
-  'verdict',
-  'run',
-  'why',
-  'pool',
-  'compile',
-  'monitor',
-  'ui',
-  'dropin',
-  'cli',
-]
-const roomOf = (path: string) => path.split('/')[1]!.replace('.ts', '')
-
-/** Imports against the flow that have not been removed yet. */
-const exceptions = new Set([
-  'src/ops/mounts.ts → mounts',
-  'src/ops/namespaces.ts → namespaces',
-  'src/ops/process.ts → namespaces',
-  'src/ops/rights.ts → credentials',
-  'src/options/options.ts → plan',
-  'src/seccomp/load-profile.ts → options',
-  'src/seccomp/notify-filter.ts → options',
-  'src/systemd/own-scope.ts → options',
-  'src/text/table-cell.ts → host',
-])
-
-test('imports go down', () => {
-  const wrong = sources.flatMap((path) =>
-    [...read(path).matchAll(/from '(\.{1,2}\/[^']+)'/g)]
-      .map(([, target]) => roomOf(new URL(target!, `file:///${path}`).pathname.slice(1)))
-      .filter((room) => roomOf(path) !== 'index' && rooms.indexOf(room) > rooms.indexOf(roomOf(path)))
-      .map((room) => `${path} → ${room}`)
-      .filter((arrow) => !exceptions.has(arrow)),
-  )
-  expect(wrong).toEqual([])
-})
-
 test('only hosts, and rooms that are made for Node, import from Node', () => {
   const may = /^src\/(system\/node|ui|monitor\/recording|monitor\/exporter|cli\/node)\//
   expect(sources.filter((path) => /'node:/.test(read(path)) && !may.test(path))).toEqual([])

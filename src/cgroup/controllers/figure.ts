@@ -61,7 +61,7 @@ export interface CellOf {
 }
 
 /** A line among the details of one group in `hutch top`. */
-export interface DetailOf {
+interface DetailOf {
   readonly label: string
   readonly text: Text
 }

@@ -6,7 +6,7 @@ import { readIoMax, readIoStat, readIoWeight } from './blkio.ts'
 import { controllerOf, weightFromShares } from './translate.ts'
 
 /** The text of a v1 file; undefined when it is not there. For `cgroup` any hierarchy of the group will do. */
-export type LegacyReader = (controller: string, file: string) => string | undefined
+type LegacyReader = (controller: string, file: string) => string | undefined
 
 /** The text that v2 would have for `file`. */
 export function readLegacy(file: string, read: LegacyReader): string | undefined {

@@ -6,7 +6,7 @@ import { isRepeated } from '../../options/table.ts'
 import type { FlagTable } from '../flags.ts'
 
 /** A kernel file, the value it is to have, and the flag or word it came from. */
-export interface Assignment {
+interface Assignment {
   file: string
   value: string | string[]
   origin: string

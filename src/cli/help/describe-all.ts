@@ -4,7 +4,7 @@ import type { Family } from '../command.ts'
 import type { Described } from './man.ts'
 
 /** A command of hutch: itself, or its verbs. */
-export interface DescribedCommand {
+interface DescribedCommand {
   name: string
   summary: string
   parts: Described[]

@@ -2,7 +2,7 @@
 // The options of bubblewrap(1), as version 0.13 has them, and those that only hutch has.
 
 /** One option: the values that follow it, and what it does. */
-export type BwrapOption = readonly [values: readonly string[], help: string]
+type BwrapOption = readonly [values: readonly string[], help: string]
 
 export const bwrapOptions = {
   '--help': [[], 'print this'],

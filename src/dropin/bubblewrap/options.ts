@@ -11,7 +11,7 @@ const { ro, nosuid, nodev } = mountAttributes
 const maxWords = 9000
 
 /** What the options read on the way. */
-export interface Reading {
+interface Reading {
   request: BwrapRequest
   /** Of the next step. */
   mode?: number
@@ -25,7 +25,7 @@ export interface Reading {
 }
 
 /** `--help` and `--version` end the reading at once. */
-export type Parsed =
+type Parsed =
   | { show: 'help' | 'version' }
   | { request: BwrapRequest; asks: ReadonlySet<string>; repeated: ReadonlySet<string> }
 

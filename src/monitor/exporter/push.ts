@@ -20,7 +20,7 @@ const mostWaitMs = 60_000
 /** However long a receiver wants to be left alone. */
 const longestRetryAfterMs = 3_600_000
 
-export interface Push {
+interface Push {
   /** One push. @throws FILE_REFUSED */
   once(): Promise<void>
   /**

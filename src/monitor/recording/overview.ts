@@ -28,7 +28,7 @@ export const listed: readonly Listed[] = [
   }),
 ].sort((a, b) => a.order - b.order)
 
-export interface Overview {
+interface Overview {
   path: string
   from: number
   to: number

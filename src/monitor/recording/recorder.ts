@@ -14,14 +14,14 @@ import { takeFile } from './writer-lock.ts'
 const looksTogether = 60
 const timeTogether = 60_000
 
-export interface Recorder {
+interface Recorder {
   /** Adds a sample; writes when there are enough. */
   add(look: Snapshot): void
   /** Writes what is left. */
   close(): void
 }
 
-export interface RecorderOptions {
+interface RecorderOptions {
   interval: number
   /** Milliseconds after which a sample is deleted. */
   keep: number

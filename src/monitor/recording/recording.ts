@@ -10,7 +10,7 @@ import { copyFile } from './copy.ts'
 import { checkTables, type Database, guard, openDatabase } from './sqlite.ts'
 
 /** Some looks that were written together. */
-export interface Span {
+interface Span {
   id: number
   /** Milliseconds between two looks, as planned. */
   step: number
@@ -22,7 +22,7 @@ export interface Span {
  * An event of a group: created, removed, processes killed by the OOM killer (oom), or throttled by memory.high (high). The time of `high`
  * is the first in a minute.
  */
-export interface RecordedEvent {
+interface RecordedEvent {
   time: number
   path: string
   kind: string

@@ -12,7 +12,7 @@ import { makeHistory } from './history.ts'
 import { openAlarms } from './kernel-events.ts'
 import { makeMarks } from './markers.ts'
 
-export interface Feed {
+interface Feed {
   /** Starts or stops frequent sampling. */
   watched(by: boolean): void
   all(): All

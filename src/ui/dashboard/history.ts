@@ -16,7 +16,7 @@ const unknownShare = 0xffff
 /** Figures that rarely change, stored as a list of changes. */
 const limits = ['cpuMax', 'memoryMax', 'pidsMax'] as const satisfies Track[]
 
-export interface History {
+interface History {
   /** Adds a sample. A row that is the same object as before has not changed. */
   add(time: number, rows: ReadonlyMap<string, Row>): void
   of(path: string): Past

@@ -19,7 +19,7 @@ const mostEarly = 8
 /** Maximum number of watched directories in which groups are created and removed. */
 const mostDirectories = 32
 
-export interface Alarms {
+interface Alarms {
   /** Watches only groups with processes and a limit. */
   follow(rows: ReadonlyMap<string, Row>): void
   close(): void

@@ -8,7 +8,7 @@ const kept = 500
 /** Time without throttling after which new throttling makes a marker. Milliseconds. */
 const freeMs = 10_000
 
-export interface Marks {
+interface Marks {
   /** Makes markers from the new counts in a sample's rows. */
   take(time: number, rows: { [path: string]: Row }, known: (path: string) => boolean): void
   /** Forgets removed groups, whose names may be reused. */

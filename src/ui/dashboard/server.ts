@@ -18,7 +18,7 @@ export interface Page {
   js: string
 }
 
-export interface DashboardOptions {
+interface DashboardOptions {
   address: string
   /** The TCP port. 0: any free port. */
   port: number
@@ -27,7 +27,7 @@ export interface DashboardOptions {
   page: Page
 }
 
-export interface Dashboard {
+interface Dashboard {
   /** The URL with the token in the fragment, which browsers do not send. */
   readonly url: string
   close(): void

@@ -15,7 +15,7 @@ interface Stream {
   missed: boolean
 }
 
-export interface Streams {
+interface Streams {
   /** Adds a page. Returns false if there are too many. */
   add(response: ServerResponse): boolean
   /** Sends the event `change` to all pages. */

@@ -11,7 +11,7 @@ const leave = '\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l'
 const begin = '\x1b[?2026h'
 const end = '\x1b[?2026l'
 
-export interface Screen {
+interface Screen {
   readonly rows: number
   readonly columns: number
   /** Draws the lines from the top. */

@@ -15,7 +15,7 @@ import type { GroupSample } from '../../monitor/sample.ts'
 import { formatSize } from '../../text/units.ts'
 import type { Row } from './rows.ts'
 
-export interface TopColumn {
+interface TopColumn {
   title: string
   width: number
   /** Columns with the largest number are left out first if there is no room. */

@@ -13,7 +13,7 @@ import type { Frame } from './frame.ts'
 import { drawSparkline, type History, kept, type Track } from './history.ts'
 import type { Row } from './rows.ts'
 
-export interface DetailsView {
+interface DetailsView {
   path: string
   sample: GroupSample | undefined
   rates: GroupRates | undefined

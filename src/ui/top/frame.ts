@@ -14,7 +14,7 @@ export interface Frame {
 }
 
 /** The content of the list. */
-export interface ListView {
+interface ListView {
   now: Snapshot
   list: readonly Row[]
   selected: number

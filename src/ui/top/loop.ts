@@ -9,7 +9,7 @@ import { type Actions, press, type State } from './state.ts'
 import { drawState, type Shown, type Words } from './view.ts'
 
 /** The source of the screen's content. */
-export interface Source {
+interface Source {
   /** The two samples that are shown. */
   shown(): Shown
   words?(): Words
@@ -23,7 +23,7 @@ export interface Source {
 }
 
 /** The running loop, for asynchronous actions. */
-export interface Loop {
+interface Loop {
   redraw(): void
   /** Ends the loop with this error. */
   fail(error: unknown): void

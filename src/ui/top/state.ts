@@ -9,7 +9,7 @@ import { sortable } from './columns.ts'
 import type { Choice, Row } from './rows.ts'
 
 /** The current meaning of keys. */
-export type Mode =
+type Mode =
   | { kind: 'list' }
   | { kind: 'details'; path: string }
   | { kind: 'help' }
@@ -62,7 +62,7 @@ export function makeState(top: string, called?: ContainerNames): State {
 }
 
 /** Returns the line of the selected group, or the nearest line if the group is not shown. */
-export function selectedIndex({ list, selected, at }: State): number {
+function selectedIndex({ list, selected, at }: State): number {
   const found = list.findIndex(({ path }) => path === selected)
   return found >= 0 ? found : Math.min(at, Math.max(0, list.length - 1))
 }

@@ -18,7 +18,7 @@ export type Row = (column: string) => string | undefined
 type Node = (row: Row) => Value
 
 /** Which columns there are, and what they hold. */
-export interface FilterColumns {
+interface FilterColumns {
   [name: string]: 'integer' | 'string'
 }
 
