@@ -256,7 +256,7 @@ function perform(experiment: Experiment, reportPath: string): Promise<Seen> {
   })
 }
 
-/** Missing when hutch itself failed: then every check of it fails. */
+/** Undefined if hutch itself failed; every check then fails. */
 function readReport(path: string): Result {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Result

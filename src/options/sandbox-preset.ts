@@ -63,7 +63,7 @@ export const sandboxHosts = {
   text: (name: string) => `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${name}\n`,
 } as const
 
-/** Variables of the caller that it keeps: others carry keys and passwords. */
+/** The caller's variables that the sandbox keeps; others may contain keys and passwords. */
 export const sandboxVariables: readonly string[] = ['PATH', 'LANG', 'LANGUAGE', 'TERM', 'TZ', 'NO_COLOR', 'COLORTERM']
 
 /** Root's sandboxes: users from 0 inside are ids outside that each start reserves for itself. */

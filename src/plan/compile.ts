@@ -180,7 +180,7 @@ function cpuTimeFile({ groups }: Plan): string {
   return `${counting!.directory}/cpuacct.usage`
 }
 
-/** The files of the figures that a report has, where the controllers are. A file that this kernel lacks is no figure. */
+/** The files of the figures that a report has, where the controllers are. A file that this kernel lacks gives no figure. */
 function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
   const rows = reportRows.filter(({ live }) => !live)
   const files =

@@ -13,7 +13,7 @@ export function explainCoveredProc(op: Op, errno: string, origin: string): Hutch
   return fail('PROC_COVERED', { path: op.target, origin, errno, covers })
 }
 
-/** What is mounted below /proc: the fifth field of proc_pid_mountinfo(5). */
+/** Mount points below /proc: the fifth field of proc_pid_mountinfo(5). */
 function mountsBelowProc(): string[] {
   try {
     const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')

@@ -32,7 +32,7 @@ export const commonCalls: readonly Group[] = [
     calls: 'inotify_init inotify_init1 inotify_add_watch inotify_rm_watch',
   },
   {
-    why: 'waiting for descriptors, and descriptors to wait for',
+    why: 'waiting for events on descriptors, and creating event descriptors',
     calls: `poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64 epoll_create epoll_create1 epoll_ctl
       epoll_ctl_old epoll_wait epoll_wait_old epoll_pwait epoll_pwait2 eventfd eventfd2 signalfd signalfd4 timerfd_create timerfd_settime
       timerfd_settime64 timerfd_gettime timerfd_gettime64 pipe pipe2 io_setup io_destroy io_submit io_cancel

@@ -29,7 +29,7 @@ export function isSystemdMachine(): boolean {
   return existsSync('/run/systemd/system')
 }
 
-/** True where systemd runs the machine, and the v2 tree seen here is the one it keeps, with this process in one of its units. */
+/** Returns true if systemd manages the visible v2 tree and this process is in one of its units. */
 export function isSystemdTree({ layout, unified }: Host): boolean {
   if (layout !== 'v2' || !isSystemdMachine()) return false
   // in a cgroup namespace the own group seems to be the root, and nsdelegate forbids to leave it

@@ -222,7 +222,7 @@ export const foundRows: readonly Row[] = [
 const nothingReached: Condition = ['limitsReached', '=', 0]
 const allRead: Condition = ['unread', '=', 0]
 
-/** What is left where none of those holds. The kernel is ruled out only if everything that could have been hit was read. */
+/** The result if no row above matches. The kernel is ruled out only if everything that could have been hit was read. */
 export const restRows: readonly Row[] = [
   { kind: 'running', when: [['present', '=', 1], nothingReached, allRead] },
   { kind: 'running', when: [['present', '=', 1]], likely: true },

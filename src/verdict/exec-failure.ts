@@ -130,7 +130,7 @@ function remediesOf({ fix, hint }: Found): Remedy[] {
   return [{ argv: shell ? ['sh', '-c', shell] : [...(instead ?? fix.add ?? [])], reason }]
 }
 
-/** Where it was, when the search or a link chose another path than the one that was typed. */
+/** The resolved path, if the search in PATH or a link led to another path than the one typed. */
 function pathLines({ command, looks }: ExecFacts): [string, string][] {
   const look = looks[0]
   if (!look || look.error === 'ENOENT') return []

@@ -34,7 +34,7 @@ export interface Ended {
   /** Its kills were counted in a group that it shares with others. */
   shared: boolean
   full: Space[]
-  /** Forks that pids.max of a group above refused while it ran, to whichever group below. */
+  /** Forks refused by pids.max of a group above while the job ran, in any group below that one. */
   refusedAbove?: { directory: string; count: number }
   log?: JobLog
 }

@@ -83,7 +83,7 @@ export function isNodeVictim({
   return isNode([command]) && counts?.oomKills === 1 && end.signal === 'SIGKILL'
 }
 
-/** Whether a process's name is that of Node's first thread. */
+/** Returns whether a process has the name of Node's first thread. */
 export function isNodeName(name: string): boolean {
   return name === 'node' || name === 'MainThread'
 }

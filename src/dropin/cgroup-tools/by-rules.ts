@@ -11,7 +11,7 @@ import { defaultSocket, formatRequest, type StickyRequest } from '../../rules/st
 import { existsSync } from '../../system/files.ts'
 import { connect } from '../../system/sockets.ts'
 
-/** A daemon that does not answer is not waited for. */
+/** Does not wait for a daemon that does not answer. */
 const patienceMs = 1000
 
 /**

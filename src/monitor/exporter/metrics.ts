@@ -5,7 +5,7 @@ import { type FigureName, type FigureValues, figures } from '../../cgroup/contro
 import { nameContainer } from '../container-name.ts'
 import type { DeviceIo, GroupSample, Pressure, Snapshot } from '../sample.ts'
 
-/** Everything of one name. */
+/** One metric: its name, type, help and samples. */
 export interface Family {
   /** Counters end in _total. */
   name: string

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sample of one group as a row of whole numbers, and back: pure. What is not known is 0, `max` is 1, a number n is n + 2.
+// A sample of one group as a row of whole numbers, and back: pure. Unknown is 0, `max` is 1, a number n is n + 2.
 // The table of figures says which figure has which column.
 import { figures, namesOfKind } from '../../cgroup/controllers/figures.ts'
 import type { DeviceIo, GroupSample, Pressure, Stall } from '../sample.ts'

@@ -21,7 +21,7 @@ export interface Recalled {
   kills: { at: number; count: number }[]
   /** When it was throttled for memory.high, and how often in the minute from then. */
   slowed: { at: number; count: number }[]
-  /** When it was removed, if it was. */
+  /** Time of its removal; absent if it still exists. */
   gone?: number
 }
 
