@@ -6,10 +6,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { bundledTests, bundleTests } from './bundle.js'
 
 const kernels = process.argv.includes('--kernels')
 const work = mkdtempSync(`${tmpdir()}/hutch-test-`)
-/** Which rows of long tables are tried (test/sample.ts): the same here and in VMs, also over midnight. */
+/** Which rows of long tables are tried (test/support/sample.ts): the same here and in VMs, also over midnight. */
 process.env.SAMPLE_SEED ??= String(Math.floor(Date.now() / 86_400_000))
 /** Leaders of sessions of their own: no terminal's ^C reaches these. */
 const apart = new Set()
@@ -26,8 +27,14 @@ const outcomes = new Map()
 const failedTests = []
 let failures = 0
 
+/** How long each step, file and test took, in seconds: [seconds, name]. */
+const durations = { steps: [], files: [], tests: [] }
+/** Tests that this host could not run: the file and the full name. */
+const skippedHere = []
+
 /** Runs a command to its end: shown as it goes, or, beside others, whole at its end. */
 async function step(title, command, args, { env = {}, quiet = false, detached = false } = {}) {
+  const begun = performance.now()
   if (!quiet) console.log(`\n== ${title}`)
   const child = spawn(command, args, {
     stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit',
@@ -39,31 +46,49 @@ async function step(title, command, args, { env = {}, quiet = false, detached = 
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => pieces.push(data))
   const [status] = await once(child, 'close')
   apart.delete(child)
+  durations.steps.push([(performance.now() - begun) / 1000, title])
   if (quiet) console.log(`\n== ${title}\n${Buffer.concat(pieces)}`)
   return status === 0
 }
 
 async function check(title, command, args) {
-  note(title, (await step(title, command, args)) ? 'passed' : 'failed')
+  note(title, (await step(title, command, args, { quiet: true })) ? 'passed' : 'failed')
 }
 
 /** Runs vitest here, and takes its results over. */
-async function suite(title, folders) {
-  const good = await onHost(title, folders, work)
-  collect({ title, again: '', flags: undefined, good, out: work })
+async function suite(title, args) {
+  const out = mkdtempSync(`${work}/host-`)
+  collect({ title, again: '', flags: undefined, good: await onHost(title, args, out), out })
 }
 
 // in CI, without a terminal, in a session of its own: one that the kernel itself began has no weight (autogroup) to change
 const onHost = (title, args, out) =>
   step(title, process.execPath, vitest(args, out), {
     detached: process.env.CI !== undefined,
-    env: { NO_COLOR: '1', ...(kernels && { KILLS: '1000', SHAPES: 'all', CALLS: 'all', WHOLE: '1' }) },
+    env: {
+      NO_COLOR: '1',
+      BUNDLED: bundledTests,
+      ...(kernels && { KILLS: '1000', SHAPES: 'all', CALLS: 'all', WHOLE: '1' }),
+    },
   })
 
 function vitest(args, out) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${out}/results.json`]
-  return ['node_modules/.bin/vitest', 'run', ...reporters, ...args]
+  return ['node_modules/.bin/vitest', 'run', ...reporters, ...args.map(translated)]
 }
+
+/** Returns where the translation of a file or folder of tests is. */
+function translated(path) {
+  return /^test\/(?!unit|rules)/.test(path) ? path.replace(/^test/, bundledTests).replace(/\.ts$/, '.js') : path
+}
+
+/** Returns which file of tests results are of. */
+function sourceOf(path) {
+  const [, name] = path.split(`${bundledTests}/`)
+  return name === undefined ? path.slice(path.indexOf('/test/') + 1) : `test/${name.replace(/\.js$/, '.ts')}`
+}
+
+const forGuest = kernels ? 'KILLS=100 WHOLE=1' : `SAMPLE_SEED=${process.env.SAMPLE_SEED}`
 
 /** A suite for a VM: its title, flags of vm-run, folders, and for a repetition on another kernel the name it is counted under. */
 async function vmSuite([title, flags, folders, again = '']) {
@@ -79,7 +104,7 @@ function inGuest(title, flags, vitestArgs, out) {
   const yielding = 'echo 15 2>/dev/null >/proc/self/autogroup; exec nice -n 15 "$@"'
   return step(title, 'sh', ['-c', yielding, 'sh', 'test/vm/vm-run', ...args], {
     detached: true,
-    env: { NO_COLOR: '1', VM_ENV: kernels ? 'KILLS=100 WHOLE=1' : `SAMPLE_SEED=${process.env.SAMPLE_SEED}` },
+    env: { NO_COLOR: '1', VM_ENV: `BUNDLED=${bundledTests} ${forGuest}` },
     quiet: true,
   })
 }
@@ -94,11 +119,15 @@ function collect({ title, again, flags, good, out }) {
   if (!results) return note(`${again}${title}`, 'failed')
   let failed = 0
   for (const file of results) {
-    const name = file.name.slice(file.name.indexOf('/test/') + 1)
+    const name = sourceOf(file.name)
+    const place = flags ? ' (in a VM)' : ''
+    durations.files.push([(file.endTime - file.startTime) / 1000, `${again}${name}${place}`])
     for (const one of file.assertionResults) {
       const word =
         one.status === 'passed' ? 'passed' : one.status === 'failed' ? 'failed' : (one.meta?.skipped ?? 'skipped')
       failed += Number(word === 'failed')
+      durations.tests.push([(one.duration ?? 0) / 1000, `${again}${name} > ${one.fullName}${place}`])
+      if (!flags && word !== 'passed' && word !== 'failed') skippedHere.push({ file: name, fullName: one.fullName })
       if (word === 'failed')
         failedTests.push({ flags, file: name, fullName: one.fullName, as: `${again}${name} > ${one.fullName}` })
       note(`${again}${name} > ${one.fullName}`, word)
@@ -117,11 +146,16 @@ function testResults(out) {
 /** Runs one failed test alone, where it failed; whether it and all that its file looks at afterwards are in order then. */
 async function passesAlone({ flags, file, fullName, as }) {
   const out = mkdtempSync(`${work}/alone-`)
-  const args = [file, '-t', `^${fullName.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`]
+  const args = [file, '-t', onlyNamed([fullName])]
   const title = `once more, alone: ${as}`
   const good = await (flags ? inGuest(title, flags, args, out) : onHost(title, args, out))
   const ran = testResults(out)?.flatMap((one) => one.assertionResults) ?? []
   return good && ran.some((one) => one.fullName === fullName && one.status === 'passed')
+}
+
+/** Returns the pattern for vitest's -t that finds tests of these full names. */
+function onlyNamed(names) {
+  return `^(${names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})$`
 }
 
 function note(name, word) {
@@ -130,8 +164,8 @@ function note(name, word) {
     outcomes.set(name, word)
 }
 
-/** Fuzzes the parsers of the C core, two at a time, and the driver's own proof that it finds an overflow. */
-async function fuzz(seconds) {
+/** Fuzzes the parsers of the C core, and the driver's own proof that it finds an overflow. */
+async function fuzz(seconds, atOnce) {
   const waiting = ['compiled', 'decoder', 'order', 'status', 'toy']
   const work = async () => {
     for (let target = waiting.shift(); target; target = waiting.shift()) {
@@ -141,7 +175,7 @@ async function fuzz(seconds) {
       note(title, (await step(title, 'sh', args, { quiet: true })) ? 'passed' : 'failed')
     }
   }
-  await Promise.all([work(), work()])
+  await Promise.all(Array.from({ length: atOnce }, work))
 }
 
 /** What the tests run things beside, or in: Debian's packages, which the VM then has, too. */
@@ -185,84 +219,35 @@ async function provideTools() {
 }
 
 /**
- * What `--kernels` alone repeats in VMs: tests that no control group's version bears on, and that all ran on this host,
- * or that take minutes there (a thousand refused calls, each option as a file).
+ * Files of tests in a folder of which `npm test` repeats some in a VM: that no control group's version bears on them, or
+ * that they take minutes there, is said by a line in the file.
  */
-const aside = [
-  'test/cli/compile-bwrap.test.ts',
-  'test/cli/compile.test.ts',
-  'test/cli/documents.test.ts',
-  'test/cli/last-run.test.ts',
-  'test/cli/hostile-names.test.ts',
-  'test/cli/network-cni.test.ts',
-  'test/cli/network.test.ts',
-  'test/cli/non-utf8.test.ts',
-  'test/cli/own-directory.test.ts',
-  'test/cli/record-hostile.test.ts',
-  'test/cli/sandbox-programs.test.ts',
-  'test/cli/session-kept.test.ts',
-  'test/cli/session.test.ts',
-  'test/cli/stopped.test.ts',
-  'test/cli/surroundings.test.ts',
-  'test/cli/terminal.test.ts',
-  'test/cli/top.test.ts',
-  'test/kernel/compile.test.ts',
-  'test/kernel/exec-failure.test.ts',
-  'test/kernel/faults.test.ts',
-  'test/kernel/join.test.ts',
-  'test/kernel/landlock.test.ts',
-  'test/kernel/matrix.test.ts',
-  'test/kernel/namespaces.test.ts',
-  'test/kernel/network.test.ts',
-  'test/kernel/pool.test.ts',
-  'test/kernel/privileges.test.ts',
-  'test/kernel/refused-calls.test.ts',
-  'test/kernel/root-attacked.test.ts',
-  'test/kernel/root-refused.test.ts',
-  'test/kernel/root-steps.test.ts',
-  'test/kernel/rules-peer.test.ts',
-  'test/kernel/sandbox-host.test.ts',
-  'test/kernel/sandbox-ids.test.ts',
-  'test/kernel/sandbox.test.ts',
-  'test/kernel/seccomp-report.test.ts',
-  'test/kernel/seccomp-shapes.test.ts',
-  'test/kernel/seccomp.test.ts',
-  'test/kernel/stop-ungrouped.test.ts',
-  'test/kernel/unmask.test.ts',
-  'test/kernel/user-namespace.test.ts',
-  'test/kernel/volume-attributes.test.ts',
-]
-const shortly = (folder) =>
-  readdirSync(folder)
+function repeatedInVm(folder) {
+  return readdirSync(folder, { recursive: true })
     .map((name) => `${folder}/${name}`)
-    .filter((path) => path.endsWith('.test.ts') && !aside.includes(path))
-const half = (list, which) => list.filter((_, i) => i % 2 === which)
+    .filter((path) => path.endsWith('.test.ts') && !readFileSync(path, 'utf8').includes(onlyWithKernels))
+    .sort()
+}
+const onlyWithKernels = '// In a VM only in `npm run test:kernels`.'
 
-/** Files with tests that may be unable to run on this host: in a VM each time. */
-const onlyThere = [
-  'test/cli/dropin.test.ts',
-  'test/cli/limit-refusals.test.ts',
-  'test/cli/placement.test.ts',
-  'test/cli/stall.test.ts',
-  'test/cli/tour.test.ts',
-  'test/kernel/catalog.test.ts',
-  'test/kernel/cause.test.ts',
-  'test/kernel/cgroup.test.ts',
-  'test/kernel/evacuate.test.ts',
-  'test/kernel/judge.test.ts',
-  'test/kernel/limits.test.ts',
-  'test/kernel/memory.test.ts',
-  'test/kernel/refusal.test.ts',
-  'test/kernel/sandbox-files.test.ts',
-  'test/kernel/stale.test.ts',
-  'test/kernel/survey.test.ts',
-]
-/** Of the others, which ran here, every second one, by the day. */
-const today = Math.floor(Date.now() / 86_400_000) % 2
-const inGuestToday = (folder) => {
-  const files = shortly(folder)
-  const others = files.filter((path) => !onlyThere.includes(path))
-  return files.filter((path) => onlyThere.includes(path) || others.indexOf(path) % 2 === today)
+/** One file in six that also ran here, by the day. */
+const today = Math.floor(Date.now() / 86_400_000)
+const ofToday = (files) => files.filter((_, i) => (i + today) % 6 === 0)
+
+/** Suites for a VM of what this host could not run, in `count` parts of about as many files. */
+function whatRanNowhere(count) {
+  const namesOf = new Map()
+  for (const { file, fullName } of skippedHere)
+    if (/^test\/(kernel|cli|dashboard|escape|ends)\//.test(file) && outcomes.get(`${file} > ${fullName}`) !== 'passed')
+      namesOf.set(file, [...(namesOf.get(file) ?? []), fullName])
+  const files = [...namesOf.keys()].sort()
+  return Array.from({ length: count }, (_, part) => files.filter((_, i) => i % count === part))
+    .filter((some) => some.length > 0)
+    .map((some, i) => [
+      `what this host cannot run, in a VM: Linux 6.1, pure v2, part ${i + 1}`,
+      [],
+      [...some, '-t', onlyNamed([...new Set(some.flatMap((file) => namesOf.get(file)))])],
+    ])
 }
 
 const inVm = ['test/kernel', 'test/cli', 'test/escape']
@@ -271,7 +256,8 @@ const programs = 'python3,gcc,libc6-dev,git'
 const underSystemd = ['--kernel', 'trixie', '--root', 'trixie', '--systemd', ...userSystemd]
 
 if (kernels) {
-  await fuzz(300)
+  await bundleTests()
+  await fuzz(300, 2)
   const log = ['test/unit/host/kernel-log-fuzz.test.ts']
   process.env.HUTCH_FUZZ_SECONDS = '300'
   await suite('fuzz: records of the kernel log', log)
@@ -279,11 +265,11 @@ if (kernels) {
   await suite(
     'a thousand kills, ends of known cause, command lines beside the real tools, seccomp profiles of every shape',
     [
-      'test/kernel/killed.test.ts',
+      'test/kernel/run/killed.test.ts',
       'test/ends',
       'test/bwrap/side-by-side.test.ts',
       'test/utillinux',
-      'test/kernel/seccomp-shapes.test.ts',
+      'test/kernel/seccomp/seccomp-shapes.test.ts',
     ],
   )
   const waiting = [
@@ -330,29 +316,38 @@ if (kernels) {
   ]
   await Promise.all([vmLane(waiting), vmLane(waiting)])
 } else {
-  await check('lint', 'node_modules/.bin/biome', ['check', '.'])
-  await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
-  await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/ui/dashboard/page'])
-  await check('the C core under sanitizers', 'sh', ['native/test/run'])
-  await fuzz(20)
-  await provideTools()
-  // the longest come first, so that the last is not alone for long
-  const waiting = [
-    ['kernel tests in a VM: Linux 6.1, pure v2', [], half(inGuestToday('test/kernel'), 0)],
-    ['kernel tests in a VM: Linux 6.1, pure v2, the other half', [], half(inGuestToday('test/kernel'), 1)],
-    ['CLI tests in a VM: Linux 6.1, pure v2', [], [...inGuestToday('test/cli'), 'test/dashboard/server.test.ts']],
+  const checks = async () => {
+    await check('lint', 'node_modules/.bin/biome', ['check', '.'])
+    await check('types', 'node_modules/.bin/tsc', ['--noEmit'])
+    await check("types of the dashboard's page", 'node_modules/.bin/tsc', ['-p', 'src/ui/dashboard/page'])
+    await check('the C core under sanitizers', 'sh', ['native/test/run'])
+    await fuzz(10, 1)
+  }
+  const units = async () => {
+    await bundleTests()
+    await provideTools()
+    await suite('tests of functions, on this host', ['--project', 'unit'])
+  }
+  await Promise.all([checks(), units()])
+  const beside = [
     ['scopes and delegation in a VM: Debian 13 with systemd', underSystemd, ['test/systemd']],
+    ['attempts to escape, and ends of known cause, in a VM: Linux 6.1, pure v2', [], ['test/escape', 'test/ends']],
     [
       'beside cgroup-tools 3 in a VM: Debian sid, pure v2',
       ['--root', 'sid', '--packages', 'cgroup-tools,uidmap'],
       ['test/cgtools'],
       'sid: ',
     ],
-    ['attempts to escape, and ends of known cause, in a VM: Linux 6.1, pure v2', [], ['test/escape', 'test/ends']],
+    [
+      'tests of today in a VM: Linux 6.1, pure v2',
+      [],
+      ofToday(['test/kernel', 'test/cli', 'test/dashboard'].flatMap(repeatedInVm)),
+    ],
   ]
-  const beside = vmLane(waiting)
-  await suite('all tests on this host', ['test'])
-  await Promise.all([beside, vmLane(waiting)])
+  const guest = vmLane(beside)
+  await suite('all other tests on this host', ['--project', 'kernel'])
+  beside.push(...whatRanNowhere(2))
+  await Promise.all([guest.then(() => vmLane(beside)), vmLane(beside)])
 }
 
 const unsteady = []
@@ -370,5 +365,10 @@ for (const [name, word] of outcomes) if (word === 'failed') console.log(`FAILED:
 failures = words.filter((word) => word === 'failed').length
 for (const name of unsteady) console.log(`unsteady: ${name}: failed, and passed alone; mend it`)
 if (process.env.CI && skipped.length > 0) console.log('in CI every test must run somewhere: a skip is a failure')
+for (const [what, rows] of Object.entries(durations)) {
+  console.log(`slowest ${what}:`)
+  const slowest = rows.sort(([a], [b]) => b - a).slice(0, what === 'steps' ? 20 : 10)
+  for (const [seconds, name] of slowest) console.log(`${seconds.toFixed(1).padStart(8)} s  ${name}`)
+}
 console.log(`\n${words.length - failures - skipped.length} passed, ${failures} failed, ${skipped.length} skipped`)
 process.exitCode = failures > 0 || (process.env.CI && skipped.length > 0) ? 1 : 0

@@ -3,17 +3,7 @@
 
 import type { Plan } from '../plan/plan.ts'
 import { formatSize, parseSize } from '../text/units.ts'
-import type {
-  Cause,
-  CauseCounts,
-  CauseKind,
-  CauseLimit,
-  Denier,
-  JobEnd,
-  OptionKey,
-  Remedy,
-  SideEvent,
-} from './cause.ts'
+import type { Cause, CauseCounts, CauseKind, CauseLimit, Denier, OptionKey, Remedy, SideEvent } from './cause.ts'
 import { cpuNeed } from './cpu-need.ts'
 import { isSlowing } from './held-words.ts'
 import { sizeText } from './memory-need.ts'
@@ -85,31 +75,16 @@ const byKind: { [K in CauseKind]?: Maker } = {
     { argv: ['journalctl', '-u', 'systemd-oomd'], reason: 'check when and why it acted' },
     { reason: 'give the host more memory or swap, or set ManagedOOMPreference=avoid on the unit' },
   ],
-  signal: ({ end }) => [{ reason: signalReasons[end.signal ?? ''] ?? senderReason(end.from) }],
+  signal: ({ end }) => [
+    {
+      reason:
+        end.from === 'inside'
+          ? 'the program crashed or killed itself; see its own output'
+          : `${end.from === 'outside' ? 'another process' : 'the program itself or another process'} sent the signal; check supervisors, timeout(1), and systemd-oomd`,
+    },
+  ],
   'exec-failed': (cause, plan) => runnable(cause, plan),
   'not-inside': (cause, plan) => runnable(cause, plan),
-}
-
-const ownTimer = "the program's own timer usually sends it: check alarm, setitimer and timer_create in the program"
-
-/** Signals that mean one thing, whoever sent them. */
-const signalReasons: { [signal: string]: string } = {
-  SIGPIPE: 'the program wrote to a pipe or socket that has no reader: check why the reader ended first',
-  SIGXFSZ: 'a file reached a size limit that hutch did not set: check ulimit -f where hutch starts, and in the program',
-  SIGXCPU:
-    'a process reached a CPU time limit that hutch did not set: check ulimit -t where hutch starts, and in the program',
-  SIGSYS:
-    'a seccomp filter that hutch did not install usually sends it: check the program and the container around hutch',
-  SIGALRM: ownTimer,
-  SIGVTALRM: ownTimer,
-  SIGPROF: ownTimer,
-}
-
-/** What to check for a signal that may mean anything. */
-function senderReason(from: JobEnd['from']): string {
-  if (from === 'inside') return 'the program crashed or killed itself; see its own output'
-  const sender = from === 'outside' ? 'another process' : 'the program itself or another process'
-  return `${sender} sent the signal; check supervisors, timeout(1), and systemd-oomd`
 }
 
 /** By the file of the limit. */

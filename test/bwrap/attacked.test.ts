@@ -19,9 +19,9 @@ import { type BwrapFacts, compileBwrap, planBwrap } from '../../src/dropin/bubbl
 import { usedDescriptors } from '../../src/dropin/bubblewrap/request.ts'
 import { HutchError } from '../../src/index.ts'
 import { runProgram } from '../../src/run/ungrouped.ts'
-import { hostMounts, tree, workplace } from '../image.ts'
-import { requires } from '../requires.ts'
-import { startSwapper } from '../swapper.ts'
+import { hostMounts, tree, workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
+import { startSwapper } from '../support/swapper.ts'
 
 const starts = Number(process.env.HUTCH_ATTACKS ?? (process.env.VM ? 30 : 150))
 const { path: work, remove } = workplace()

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { cli, collect } from '../cli/hutch.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { copyFor, removeCopy } from './side.ts'
 
 const real = process.env.HUTCH_TEST_BWRAP ?? '/usr/bin/bwrap'

@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { begin, cli, collect } from '../cli/hutch.ts'
-import { requires } from '../requires.ts'
-import { readStartTime } from '../start-time.ts'
+import { requires } from '../support/requires.ts'
+import { readStartTime } from '../support/start-time.ts'
 
 const all = ['--dev-bind', '/', '/']
 const bwrap = (...args: string[]) => begin(process.execPath, [cli, 'bwrap', ...args])

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { collect, hutch } from '../cli/hutch.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 
 const runtime = resolve('node_modules/@anthropic-ai/sandbox-runtime/dist/cli.js')
 const place = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)

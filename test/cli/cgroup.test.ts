@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
-import { requires } from '../requires.ts'
-import { endOf, endSleepers, sleeper } from '../sleeper.ts'
+import { requires } from '../support/requires.ts'
+import { endOf, endSleepers, sleeper } from '../support/sleeper.ts'
 import { begin, cli, collect, heard, hutch, watching } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -183,7 +183,11 @@ test('who may not kill what is in a group is told so, and at once', async () => 
     return group.kill()
   }).catch((error) => console.log(error.message))`
   const begun = performance.now()
-  const { stdout } = await collect(process.execPath, ['-e', script, import.meta.resolve('../../dist/index.js')])
+  const { stdout } = await collect(process.execPath, [
+    '-e',
+    script,
+    new URL('../../dist/index.js', import.meta.url).href,
+  ])
   expect(stdout).toMatch(/^cannot kill all processes of .*: the kernel refused \(EPERM\)\n.*\n {2}remedy: run as root/)
   expect(performance.now() - begun).toBeLessThan(process.env.VM ? 60_000 : 3000)
 })

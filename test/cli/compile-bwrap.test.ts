@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch compile --bwrap: the file does as bubblewrap itself does with that command line.
+// In a VM only in `npm run test:kernels`.
 import { writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import { workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 import { collect, hutch } from './hutch.ts'
 
 const place = workplace()

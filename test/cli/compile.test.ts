@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch compile: what it writes does as hutch run does, and says so when it cannot.
+// In a VM only in `npm run test:kernels`.
 import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
-import { makeImage, workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { makeImage, workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 import { collect, hutch } from './hutch.ts'
 
 const place = workplace()

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect } from './hutch.ts'
 
 interface Finding {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that hutch writes for its caller, where the job changes what has their name meanwhile.
+// In a VM only in `npm run test:kernels`.
 import { execFileSync } from 'node:child_process'
 import {
   closeSync,

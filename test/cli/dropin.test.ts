@@ -15,7 +15,7 @@ import { afterAll, afterEach, expect, test } from 'vitest'
 import { readChildren, removeTree } from '../../src/cgroup/files.ts'
 import { dropins } from '../../src/dropin/table.ts'
 import { readHost } from '../../src/host/host.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-dropin-test-`)

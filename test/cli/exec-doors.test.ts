@@ -3,8 +3,8 @@
 import { chmodSync, copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Cgroup, run } from '../../src/index.ts'
-import { workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect, hutch } from './hutch.ts'
 
 const { path: work, remove } = workplace()

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drop-ins name their own options in refusals.
 import { beforeEach, expect, test } from 'vitest'
-import { hutchAs } from '../anyone.ts'
-import { requires } from '../requires.ts'
+import { hutchAs } from '../support/anyone.ts'
+import { requires } from '../support/requires.ts'
 
 beforeEach((context) => requires(context, 'root'))
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { describeAll } from '../../src/cli/help/describe-all.ts'
 import { hutch as family } from '../../src/cli/table.ts'
 import { optionRows } from '../../src/options/table.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { collect, hutch } from './hutch.ts'
 
 const commands = await describeAll(family)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names of groups and processes that others chose: no output of hutch steers a terminal, hides text or turns a line round.
+// In a VM only in `npm run test:kernels`.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { Cgroup } from '../../src/index.ts'
-import { endSleepers, startQuiet } from '../sleeper.ts'
+import { endSleepers, startQuiet } from '../support/sleeper.ts'
 import { becomes, hutch } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// hutch run: exit statuses and reports for judges of contests.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { Ajv } from 'ajv'
 import { afterAll, expect, test } from 'vitest'
-import { runAs } from '../anyone.ts'
-import { watchTimer } from '../late.ts'
-import { requires } from '../requires.ts'
+import { runAs } from '../support/anyone.ts'
+import { watchTimer } from '../support/late.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch why without an argument: the newest run that did not end with 0, kept for this user alone.
+// In a VM only in `npm run test:kernels`.
 import {
   chmodSync,
   chownSync,
@@ -14,7 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { hutch } from './hutch.ts'
 
 const place = mkdtempSync(`${tmpdir()}/hutch-test-last-`)

@@ -5,7 +5,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup } from '../../src/index.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { collect, type Ended, hutch } from './hutch.ts'
 
 const host = readHost()

@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli, hutch } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`

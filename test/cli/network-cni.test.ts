@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch run --network cni:NAME with the real plugins, in a network that the test made: what they make, and that all of it goes.
+// In a VM only in `npm run test:kernels`.
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { runAs } from '../anyone.ts'
-import '../leaks.ts'
-import { address, ask, type Ground, networkGround, port } from '../network-ground.ts'
-import { requires } from '../requires.ts'
+import { runAs } from '../support/anyone.ts'
+import '../support/leaks.ts'
+import { address, ask, type Ground, networkGround, port } from '../support/network-ground.ts'
+import { requires } from '../support/requires.ts'
 import { begin, cli } from './hutch.ts'
 
 let ground: Ground | undefined

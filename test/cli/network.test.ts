@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch run --network and --publish, in a network that the test made: who reaches what, with root and without, and what is left.
+// In a VM only in `npm run test:kernels`.
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
-import { beginAs, runAs } from '../anyone.ts'
-import { makeImage, workplace } from '../image.ts'
-import '../leaks.ts'
-import { address, ask, type Ground, networkGround, port } from '../network-ground.ts'
-import { requires } from '../requires.ts'
+import { beginAs, runAs } from '../support/anyone.ts'
+import { makeImage, workplace } from '../support/image.ts'
+import '../support/leaks.ts'
+import { address, ask, type Ground, networkGround, port } from '../support/network-ground.ts'
+import { requires } from '../support/requires.ts'
 import { begin, cli } from './hutch.ts'
 
 const place = workplace()

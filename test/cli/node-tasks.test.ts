@@ -2,7 +2,7 @@
 // Groups with too few tasks left for Node, which hangs before it runs a script.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Cgroup } from '../../src/index.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect, hutch } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arguments and variables are bytes to the kernel: those that are not UTF-8 reach the command as they are, by every front door.
+// In a VM only in `npm run test:kernels`.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

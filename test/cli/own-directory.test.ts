@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Temporary directories of hutches that were killed are removed; what a running one holds is left alone, whatever its name and age.
+// In a VM only in `npm run test:kernels`.
 import { closeSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'

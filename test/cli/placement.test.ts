@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { isGroup, removeTree } from '../../src/cgroup/files.ts'
 import { readHost } from '../../src/host/host.ts'
-import { hutchAs } from '../anyone.ts'
-import { requires } from '../requires.ts'
+import { hutchAs } from '../support/anyone.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect, type Ended, hutch } from './hutch.ts'
 
 const host = readHost()

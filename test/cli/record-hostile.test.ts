@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A recording of a few megabytes that stands for gigabytes is refused, within bounds of memory and time.
+// In a VM only in `npm run test:kernels`.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import sqlite from 'node-sqlite3-wasm'
@@ -7,7 +8,7 @@ import { afterAll, expect, test } from 'vitest'
 import { encodeBlock } from '../../src/monitor/recording/column-codec.ts'
 import { openRecorder } from '../../src/monitor/recording/recorder.ts'
 import type { GroupSample } from '../../src/monitor/sample.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect } from './hutch.ts'
 
 const place = mkdtempSync(`${tmpdir()}/hutch-record-hostile-`)

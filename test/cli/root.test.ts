@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// hutch run: an own root and mounts.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeEach, expect, test } from 'vitest'
-import { makeImage, workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { makeImage, workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 import { hutch } from './hutch.ts'
 
 const { path: work, remove } = workplace()

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// hutch run: output, exit statuses and errors.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { afterAll, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect, hutch } from './hutch.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-cli-test-`)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real programs in a sandbox, by the commands that the pages tell, with no more loosening than stands there.
+// In a VM only in `npm run test:kernels`.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandsOf, typed } from '../docs/console.ts'
-import { workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 
 const { path: work, remove } = workplace()
 const [here, bin] = [`${work}/here`, `${work}/bin`]

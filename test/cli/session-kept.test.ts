@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which session and process group a command is in by each way of starting, what a stop and a lost terminal do, and two hutches in a pipeline.
+// In a VM only in `npm run test:kernels`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test, vi } from 'vitest'
-import { workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 import { begin, cli, collect, heard } from './hutch.ts'
 import { type } from './typed.ts'
 

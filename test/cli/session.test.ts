@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions, process groups and terminals: what a job reaches of its caller's, and what the caller has afterwards.
+// In a VM only in `npm run test:kernels`.
 import { openSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import { workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect } from './hutch.ts'
 import { type } from './typed.ts'
 

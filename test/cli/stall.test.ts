@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, test } from 'vitest'
 import { Cgroup } from '../../src/index.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect } from './hutch.ts'
 
 const group = `/hutch-test-${process.pid}`

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a start of the CLI loads: its parts with their bytecode, and few modules of Node. Bytecode that V8 rejects changes nothing.
+// In a VM only in `npm run test:kernels`.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
-import { requires } from '../requires.ts'
-import { endSleepers, sleeper, startQuiet } from '../sleeper.ts'
+import { requires } from '../support/requires.ts'
+import { endSleepers, sleeper, startQuiet } from '../support/sleeper.ts'
 import { becomes, begin, cli, collect, heard, hutch } from './hutch.ts'
 
 const top = `/hutch-test-${process.pid}`

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jobs that stop themselves or their group: their timeout holds, and SIGTERM ends them, through every way to start a job.
+// In a VM only in `npm run test:kernels`.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
 import { createPool, run, start } from '../../src/index.ts'
-import { workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect } from './hutch.ts'
 import { type } from './typed.ts'
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch started under unusual limits, streams, signals and directories: a job starts, or the error names the cause. Each way to
 // start is tried as root and as another user, beside a control that shows that the surroundings are in force.
+// In a VM only in `npm run test:kernels`.
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli, collect, type Ended } from './hutch.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-test-surroundings-`)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A terminal stays a terminal: script(1) gives one.
+// In a VM only in `npm run test:kernels`.
 import { expect, test } from 'vitest'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { cli } from './hutch.ts'
 import { type } from './typed.ts'
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch top in a terminal, by its keys.
+// In a VM only in `npm run test:kernels`.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,8 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../src/index.ts'
-import { requires } from '../requires.ts'
-import { endOf, endSleepers, sleeper, startQuiet } from '../sleeper.ts'
+import { requires } from '../support/requires.ts'
+import { endOf, endSleepers, sleeper, startQuiet } from '../support/sleeper.ts'
 import { cli, hutch } from './hutch.ts'
 import { closeTerminal, openTerminal, press, record, resize, screen, start, terminal, until, write } from './tmux.ts'
 

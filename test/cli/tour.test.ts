@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { leafName, readHost } from '../../src/host/host.ts'
 import { Cgroup } from '../../src/index.ts'
-import { hutchAs } from '../anyone.ts'
-import { requires } from '../requires.ts'
+import { hutchAs } from '../support/anyone.ts'
+import { requires } from '../support/requires.ts'
 import { hutch } from './hutch.ts'
 
 const user = 4242

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// hutch why.
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
@@ -24,7 +25,7 @@ import { describeLooks, glance } from '../../src/monitor/recording/recent-histor
 import { openRecorder } from '../../src/monitor/recording/recorder.ts'
 import type { GroupSample } from '../../src/monitor/sample.ts'
 import { readLog } from '../../src/why/kernel-log.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { begin, cli, collect, hasLooked, hutch, type Running } from './hutch.ts'
 
 const work = mkdtempSync(`${tmpdir()}/hutch-why-`)

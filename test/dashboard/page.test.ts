@@ -8,8 +8,8 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import { cli } from '../cli/hutch.ts'
-import { watchTimer } from '../late.ts'
-import { requires } from '../requires.ts'
+import { watchTimer } from '../support/late.ts'
+import { requires } from '../support/requires.ts'
 import { type Served, serve } from './served.ts'
 
 const top = `/hutch-test-${process.pid}`

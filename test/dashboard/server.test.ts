@@ -8,7 +8,7 @@ import { afterEach, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
 import type { Mark, Past, Processes, Row, Session } from '../../src/ui/dashboard/api-types.ts'
 import { cli, hutch } from '../cli/hutch.ts'
-import { watchTimer } from '../late.ts'
+import { watchTimer } from '../support/late.ts'
 import { listen, type Served, send, serve, type Told } from './served.ts'
 
 const top = `/hutch-test-${process.pid}`

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page that maps others' options: hutch's are real ones, and none of the tools here has an option that it forgets.
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { collect } from '../cli/hutch.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { optionsPage, othersPage, reportRows, reportSchema } from './pages.ts'
 
 test('the pages that are made from tables are up to date', async () => {
-  await expect(optionsPage()).toMatchFileSnapshot('../../docs/options.md')
-  await expect(othersPage()).toMatchFileSnapshot('../../docs/options-of-others.md')
-  await expect(reportRows()).toMatchFileSnapshot('../../src/cgroup/controllers/report-rows.generated.ts')
-  await expect(reportSchema()).toMatchFileSnapshot('../../report.schema.json')
+  await expect(optionsPage()).toMatchFileSnapshot(resolve('docs/options.md'))
+  await expect(othersPage()).toMatchFileSnapshot(resolve('docs/options-of-others.md'))
+  await expect(reportRows()).toMatchFileSnapshot(resolve('src/cgroup/controllers/report-rows.generated.ts'))
+  await expect(reportSchema()).toMatchFileSnapshot(resolve('report.schema.json'))
 })
 
 const sections = new Map(

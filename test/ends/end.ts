@@ -3,7 +3,7 @@
 import type { RunOptions } from '../../src/index.ts'
 import { buildDirectory } from '../../src/system/native.ts'
 import type { CauseKind } from '../../src/verdict/cause.ts'
-import type { Need } from '../requires.ts'
+import type { Need } from '../support/requires.ts'
 
 export interface End {
   /** How it is made: the program and its arguments. */

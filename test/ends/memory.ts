@@ -179,13 +179,6 @@ const killedBelow = rows('oom', [
 
 /** A child is killed, and the job ends in its own way. */
 const tolerated: End[] = [
-  // children that ended and were not waited for fill the limit
-  {
-    kind: 'exited',
-    side: 'fork-refused',
-    command: perl('for (1..60) { my $p = fork; defined $p or exit 7; exit 0 if !$p }'),
-    options: { limits: { pids: 20 } },
-  },
   { kind: 'exited', side: 'oom', command: sh(`${hog} 100M; true && exit $?`), options: tight },
   { kind: 'exited', side: 'oom', command: sh(`${hog} 100M; echo lint failed; exit 3`), options: tight },
   { kind: 'exited', side: 'oom', command: sh(`${hog} 100M | wc -c`), options: tight },

@@ -18,15 +18,6 @@ const exits = rows(
     { command: perl('die "x"'), options: none },
     { command: ['false'], options: tight },
     { command: ['grep', 'x', '/dev/null'], options: tight },
-    // an allocation that a limit of the program itself, or its size, makes fail; no limit of hutch
-    {
-      command: ['bash', '-c', 'ulimit -v 100000; /usr/bin/python3 -c "x = bytearray(200 << 20)"'],
-      options: { limits: { memory: '500M' } },
-    },
-    { command: python('x = bytearray(1 << 50)'), options: tight },
-    { command: sh('x=$(head -c 300000 /dev/zero | tr "\\0" x); /bin/echo $x'), options: none },
-    { command: sh('no-such-command'), options: none },
-    { command: sh('exit 137'), options: tight },
     { command: sh('ls /nowhere'), options: few(20) },
     { command: sh('cat /etc/hostname > /nowhere/x'), options: none },
     // page cache up to the limit is no cause; in a VM files are in memory, so this one is of the root that it shares
@@ -54,18 +45,6 @@ const signals = rows(
     { command: node('process.abort()'), options: { limits: { memory: '300M' } } },
     { command: node('process.kill(process.pid, "SIGKILL"); setTimeout(() => {}, 9999)'), options: none },
     { command: perl('kill 9, $$'), options: tight },
-    // brought about by the program, by its own limit, by its own timer, and by its parent
-    {
-      command: perl('$SIG{PIPE} = "DEFAULT"; pipe(R, W); close R; syswrite W, "x"'),
-      options: none,
-    },
-    {
-      command: ['bash', '-c', 'ulimit -f 10; exec head -c 1M /dev/zero > /tmp/f'],
-      options: { ...none, mounts: [{ tmpfs: '/tmp' }] },
-    },
-    { command: perl('alarm 1; sleep 5'), options: none },
-    { command: ['timeout', '-s', 'KILL', '0.5', 'sleep', '20'], options: none },
-    { command: sh('(sleep 0.3; kill -9 $$) & sleep 5'), options: none },
     { command: sh('yes | exec sh -c "kill -PIPE \\$\\$"; kill -PIPE $$'), options: none },
   ]),
 )
@@ -160,16 +139,6 @@ const unrecorded = rows(
   ),
 )
 
-/** Programs that wait for ever, or are stopped: what for, nothing records. */
-const endless = rows('timeout', [
-  { command: sh('kill -STOP $$'), options: { ...none, timeout: 700 } },
-  {
-    command: sh('flock /etc/hostname sleep 9 & sleep 0.2; flock /etc/hostname true'),
-    options: { ...none, timeout: 700 },
-  },
-  { command: sh('sleep 9 | cat'), options: { ...none, timeout: 700 } },
-])
-
 export const otherEnds: readonly End[] = [
   ...exits,
   ...signals,
@@ -179,5 +148,4 @@ export const otherEnds: readonly End[] = [
   ...failedExecs,
   ...notInside,
   ...unrecorded,
-  ...endless,
 ]

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Images and directories that lie: what hutch mounts, opens or enters in them must not be led out, at the start.
-// The same with links that are swapped meanwhile is in test/kernel/root-attacked.test.ts.
+// The same with links that are swapped meanwhile is in test/kernel/mounts/root-attacked.test.ts.
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { HutchError, type RunOptions, run } from '../../src/index.ts'
 import { cli, collect } from '../cli/hutch.ts'
-import { hostMounts, makeImage, tree, workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { hostMounts, makeImage, tree, workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 
 const { path: work, remove } = workplace()
 const outside = `${work}/outside`

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attempts with namespaces, mounts and roots. Swapped links while mounts are made (CVE-2021-30465, CVE-2023-27561,
-// CVE-2025-31133, CVE-2025-52565, CVE-2025-52881) are raced in test/kernel/root-attacked.test.ts; here is what is left of them after the start.
+// CVE-2025-31133, CVE-2025-52565, CVE-2025-52881) are raced in test/kernel/mounts/root-attacked.test.ts; here is what is left of them after the start.
 import type { Attempt, Control } from './attempt.ts'
 
 const admin: Control = { loosened: { capAdd: ['SYS_ADMIN'] } }

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, type TestContext, test } from 'vitest'
 import { cli, collect } from '../cli/hutch.ts'
-import { makeImage, workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { makeImage, workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 import { building, buildProgram } from './attempt.ts'
 
 const { path: work, remove } = workplace()

@@ -5,8 +5,8 @@ import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, statSync, w
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createPool, HutchError, type RunOptions, run } from '../../src/index.ts'
 import { collect, hutch } from '../cli/hutch.ts'
-import { workplace } from '../image.ts'
-import { requires } from '../requires.ts'
+import { workplace } from '../support/image.ts'
+import { requires } from '../support/requires.ts'
 
 const { path: work, remove } = workplace()
 const secret = `${work}/secret`

@@ -19,7 +19,7 @@ import {
   selectRules,
 } from '../../src/seccomp/profile.ts'
 import { strictProfile } from '../../src/seccomp/strict.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { type Call, runFilter, wordsOf } from './bpf.ts'
 
 const tokens: { [machine: string]: string } = {

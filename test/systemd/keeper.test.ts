@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { hutch } from '../cli/hutch.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { asUser, makeUser, mount, output, tree, uid } from './machine.ts'
 
 beforeEach((context) => requires(context, 'systemd', 'v2', 'root'))

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
 import { cli, hutch } from '../cli/hutch.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { lookInside, mount, output, remains, script, tree, units } from './machine.ts'
 
 beforeEach((context) => requires(context, 'systemd', 'v2', 'root'))

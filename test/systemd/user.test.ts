@@ -3,7 +3,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { cli, collect, hutch } from '../cli/hutch.ts'
-import { requires } from '../requires.ts'
+import { requires } from '../support/requires.ts'
 import { asUser, lookInside, makeUser, mount, remains, runtime, script, tree, uid } from './machine.ts'
 
 beforeEach((context) => requires(context, 'systemd', 'v2', 'root'))

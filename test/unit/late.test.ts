@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The measure of blocking sees a call that blocks, and work of this thread.
 import { expect, test } from 'vitest'
-import { watchBlocking } from '../late.ts'
+import { watchBlocking } from '../support/late.ts'
 
 test.each([
   ['a call that blocks', () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)],

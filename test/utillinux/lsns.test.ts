@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { cli, collect, type Ended } from '../cli/hutch.ts'
-import { requires } from '../requires.ts'
-import { sampled } from '../sample.ts'
+import { requires } from '../support/requires.ts'
+import { sampled } from '../support/sample.ts'
 import { type Ground, makeGround } from './lsns-ground.ts'
 
 /** Known differences: docs/util-linux.md tells each. `before` 2.42: lsns of that version does as hutch. */

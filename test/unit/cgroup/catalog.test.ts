@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The table of kernel files.
 import { expect, test } from 'vitest'
 import { catalogFiles, describeFile, describeKey, type Version } from '../../../src/cgroup/controllers/catalog.ts'
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Paths and statistics of control groups.
 import { expect, test } from 'vitest'
 import { isFull, parseMemory } from '../../../src/cgroup/memory.ts'
 import { parseFlat, parseNumber, parsePressure } from '../../../src/cgroup/stats.ts'

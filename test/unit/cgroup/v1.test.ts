@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Names and values of v2 on cgroup v1.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { catalogFiles, describeFile } from '../../../src/cgroup/controllers/catalog.ts'

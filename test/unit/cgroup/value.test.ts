@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Texts of kernel files as values.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { catalogFiles, describeFile, type Version } from '../../../src/cgroup/controllers/catalog.ts'

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// An own root and its mounts as a plan.
 import { readFileSync } from 'node:fs'
 import { array, assert, constantFrom, property, string } from 'fast-check'
 import { expect, test } from 'vitest'

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Network options as command lines of the tools.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { addressesIn, pluginInput } from '../../../src/network/cni.ts'

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Programs of operations: encoded, explained, and the same in TypeScript and C.
 import { execFileSync } from 'node:child_process'
 import { array, assert, integer, property, string, tuple } from 'fast-check'
 import { expect, test } from 'vitest'

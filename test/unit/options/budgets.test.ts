@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Time, CPU time and output limits as options.
 import { expect, test } from 'vitest'
 import { explainProgram } from '../../../src/ops/explain.ts'
 import { parseOptions, type RunOptions } from '../../../src/options/options.ts'

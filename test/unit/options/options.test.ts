@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Options of the library: what is accepted, and what errors say.
 import { anything, array, assert, constantFrom, dictionary, oneof, property, record, string } from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatFile } from '../../../src/cgroup/format-file.ts'

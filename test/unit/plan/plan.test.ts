@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Options and facts of the host give a plan.
 import { assert, constantFrom, property, record, subarray } from 'fast-check'
 import { expect, test } from 'vitest'
 import { HutchError } from '../../../src/errors/errors.ts'

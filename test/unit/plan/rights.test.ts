@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Capabilities, users and groups in a plan.
 import { array, assert, constantFrom, integer, property, record, string } from 'fast-check'
 import { expect, test } from 'vitest'
 import {

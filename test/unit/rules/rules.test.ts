@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// cgrules.conf: parsed and matched.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HutchError } from '../../../src/errors/errors.ts'

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sizes, times and shares as text and as numbers.
 import { anything, assert, double, integer, property, string } from 'fast-check'
 import { expect, test } from 'vitest'
 import {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The verdict in words.
 import { expect, test } from 'vitest'
 import { codes, fail } from '../../../src/errors/errors.ts'
 import type { Host } from '../../../src/host/host.ts'

@@ -296,10 +296,6 @@ const pages: [title: string, cause: Partial<Cause>][] = [
       ],
     },
   ],
-  ...['SIGPIPE', 'SIGXFSZ', 'SIGXCPU', 'SIGSYS', 'SIGALRM'].map((signal): [string, Partial<Cause>] => [
-    `A signal with one meaning: ${signal}`,
-    { kind: 'signal', end: { status: null, signal, from: signal === 'SIGALRM' ? 'unknown' : 'inside' } },
-  ]),
   [
     'A signal after a kill',
     { kind: 'signal', end: { status: null, signal: 'SIGSEGV', from: 'inside' }, sideEvents: [{ ...lived }] },

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Explanations from facts of processes and groups.
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'

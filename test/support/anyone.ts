@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// hutch as a user without any rights: the checkout may be where only root may enter, so this user gets a copy.
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { afterAll } from 'vitest'
+import { begin, collect, type Ended } from '../cli/hutch.ts'
+
+let copy: string | undefined
+
+afterAll(() => {
+  if (copy) rmSync(copy, { recursive: true })
+  copy = undefined
+})
+
+/** `hutch run --quiet ARGS…` as this user and group, with no others and nothing but those; `before` runs it by way of another command. */
+export async function runAs(id: number, args: string[], before: string[] = []): Promise<Ended> {
+  return (await beginAs(id, args, before)).ended
+}
+
+/** The same, while it runs; the id is hutch's when what stands before becomes it. */
+export async function beginAs(id: number, args: string[], before: string[] = []): Promise<ReturnType<typeof begin>> {
+  return hutchAs(id, ['run', '--quiet', ...args], before)
+}
+
+/** Any command of hutch, as this user and group. */
+export async function hutchAs(id: number, args: string[], before: string[] = []): Promise<ReturnType<typeof begin>> {
+  return beginNode(id, [`${await copied()}/dist/cli.cjs`, ...args], before)
+}
+
+/** A program that uses the library, as this user and group. */
+export async function nodeAs(id: number, script: string): Promise<Ended> {
+  const module = `import { createPool, run, start } from '${await copied()}/dist/index.js'; ${script}`
+  return beginNode(id, ['--input-type=module', '-e', module], []).ended
+}
+
+async function copied(): Promise<string> {
+  if (copy) return copy
+  copy = mkdtempSync(`${tmpdir()}/hutch-anyone-`)
+  for (const part of ['dist', 'build', 'examples', 'package.json']) cpSync(part, `${copy}/${part}`, { recursive: true })
+  await collect('chmod', ['-R', 'a+rX', copy])
+  return copy
+}
+
+function beginNode(id: number, args: string[], before: string[]): ReturnType<typeof begin> {
+  const drop = ['setpriv', '--reuid', String(id), '--regid', String(id), '--clear-groups']
+  const words = [...before, ...drop, process.execPath, ...args]
+  return begin(words[0]!, words.slice(1), { cwd: '/' })
+}

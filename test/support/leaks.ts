@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// After each file of tests: no group of a hutch that is gone, or of this process, is left, and no child.
+import { existsSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, expect } from 'vitest'
+import { readChildren } from '../../src/cgroup/files.ts'
+import { isAbandoned } from '../../src/cgroup/stale-groups.ts'
+import { readHost } from '../../src/host/host.ts'
+
+/** Groups that hutch made and whose maker has ended or is this process: at the roots, and in the groups that this process is in. */
+export function leftGroups(): string[] {
+  const { unified, v1 } = readHost()
+  return [unified, ...Object.values(v1)].flatMap((hierarchy) => {
+    if (!hierarchy) return []
+    const levels: string[] = []
+    for (let at = hierarchy.own; at.length >= hierarchy.mount.length; at = at.slice(0, at.lastIndexOf('/')))
+      levels.push(at)
+    return levels.flatMap((level) =>
+      readChildren(level)
+        .map((name) => `${level}/${name}`)
+        .filter(isLeft),
+    )
+  })
+}
+
+/** Groups that these processes have left. */
+export function leftBy(pids: ReadonlySet<number>): string[] {
+  return leftGroups().filter((group) => pids.has(Number(/\/hutch-(\d+)-/.exec(group)?.[1])))
+}
+
+/** Jobs' groups, and those that tests make by hand and name after their process. */
+function isLeft(group: string): boolean {
+  const pid = /^hutch-(\d+)-\d+-\d+-\d+$/.exec(basename(group))?.[1]
+  // a maker that lives is about to lock it, or to remove it
+  if (pid !== undefined && !existsSync(`/proc/${pid}`) && isAbandoned(group)) return true
+  return new RegExp(`^hutch-(test-)?${process.pid}(-|$)`).test(basename(group))
+}
+
+/** Processes that this one started and that still live. */
+export function children(): string[] {
+  return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean)
+}
+
+afterAll(async () => {
+  // what was just killed is still a child until its end has been seen
+  for (let tries = 0; tries < 250 && children().length > 0; tries++) await pause(20)
+  expect({ groups: leftGroups(), children: children() }).toEqual({ groups: [], children: [] })
+})
