@@ -41,6 +41,19 @@ static int op_unshare(struct cursor *c)
 	return err;
 }
 
+/* The execution domain (personality(2)), which an exec keeps. The kernel accepts every value, so it is read back. */
+static int op_set_personality(struct cursor *c)
+{
+	u32 persona = take_u32(c);
+	long err = finished(c);
+
+	if (!err)
+		err = sys(__NR_personality, persona);
+	if (err < 0)
+		return (int)err;
+	return (u32)sys(__NR_personality, 0xffffffffu) == persona ? 0 : -EINVAL;
+}
+
 static int op_set_hostname(struct cursor *c)
 {
 	const char *name = take_string(c);

@@ -16,7 +16,7 @@
 	X(getdents64) X(getegid) X(geteuid) X(getpid) X(getppid) X(inotify_add_watch) X(ioctl) X(ioprio_set) \
 	X(kill) X(landlock_add_rule) X(landlock_create_ruleset) X(landlock_restrict_self) X(lseek) \
 	X(memfd_create) X(mkdirat) X(mknodat) X(mmap) X(mount) X(mount_setattr) X(move_mount) X(nanosleep) \
-	X(open_tree) X(openat) X(openat2) X(pidfd_send_signal) X(pivot_root) X(ppoll) X(prctl) X(prlimit64) \
+	X(open_tree) X(openat) X(openat2) X(personality) X(pidfd_send_signal) X(pivot_root) X(ppoll) X(prctl) X(prlimit64) \
 	X(pread64) X(pidfd_open) X(read) X(readlinkat) X(recvfrom) X(recvmsg) X(rt_sigaction) X(rt_sigpending) X(rt_sigprocmask) X(rt_sigqueueinfo) \
 	X(rt_sigtimedwait) X(sched_getaffinity) X(sched_setscheduler) X(seccomp) X(sendmsg) X(sendto) \
 	X(setfsgid) X(setfsuid) X(setgid) X(setgroups) X(sethostname) X(setns) X(setpriority) X(setregid) \

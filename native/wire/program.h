@@ -105,6 +105,7 @@
 	X(120, restrictPaths, op_restrict_paths, "") \
 	X(121, setDomainname, op_set_domainname, "name:string") \
 	X(122, setSysctl, op_set_sysctl, "path:string value:string") \
+	X(123, setPersonality, op_set_personality, "persona:u32") \
 	X(132, boundLimit, op_bound_limit, "resource:u32 soft:u64 hard:u64") \
 	X(140, awaitGroups, op_await_groups, "") \
 	X(141, attachTerminal, op_attach_terminal, "target:string attributes:u64") \

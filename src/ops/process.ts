@@ -137,6 +137,17 @@ export const processOps = {
     what: 'tie the process to its parent',
     explain: () => ({ words: 'be killed when hutch ends', shell: 'setpriv --pdeathsig KILL …' }),
   }),
+  setPersonality: row({
+    code: 123,
+    call: 'personality',
+    fields: { persona: 'u32' },
+    what: 'set the execution domain',
+    explain: ({ persona }) => ({
+      words: `set the execution domain ${persona.toString(16)} (personality(2))`,
+      shell: `setarch ${persona & 0x0008 ? '--32bit ' : ''}${persona & 0x0040000 ? '--addr-no-randomize ' : ''}…`,
+    }),
+    remedy: (_, errno) => (errno === 'EINVAL' ? 'use a value that this kernel and architecture support' : undefined),
+  }),
   newSession: row({
     code: 107,
     call: 'setsid',
