@@ -37,7 +37,7 @@ export type NativeEvent =
   | { kind: 'program'; bytes: Buffer | undefined }
 
 /** The job has ended, its groups are read and removed. */
-export interface EndedEvent {
+interface EndedEvent {
   kind: 'ended'
   /** As wait(2) gives it; -1 if PID 1 of the job said nothing. */
   commandStatus: number
