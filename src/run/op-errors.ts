@@ -88,7 +88,7 @@ function refusedMap(source: string, errno: string, origin: string, fileSystem: s
     errno,
     path: source,
     origin,
-    remedy: `add :ro to ${origin} if the command only reads it; or let everybody write there: chmod o+w ${shellWord(source)}; or move it to ext4, xfs or btrfs`,
+    remedy: `add :ro to ${origin} if the command only reads; or let everybody write: chmod o+w ${shellWord(source)}; or move it to ext4, xfs or btrfs`,
   })
 }
 
