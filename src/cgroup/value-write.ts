@@ -169,7 +169,7 @@ function formatText(value: unknown, _words: FileWords, refuse: Refuse): string {
   return value === '' ? nothing : value
 }
 
-/** A number is CPUs; text is what cpu.max itself takes, so that `max` leaves the period as it is. */
+/** A number means CPUs. A text is in the format of cpu.max, so `max` leaves the period unchanged. */
 function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (typeof value === 'number') {
     const cpus = parseCpus(value)

@@ -21,7 +21,7 @@ export function explainWrite(refused: Refused): HutchError {
   return fail('CGROUP_WRITE_REFUSED', { file, value, group: directory, errno, evidence, remedy })
 }
 
-/** The error for a file that is not there, or cannot be read. */
+/** Returns the error for a file that is missing or cannot be read. */
 export function explainRead(directory: string, file: string, errno: string): HutchError {
   if (errno === 'ENOENT') return explainMissing(directory, file)
   const remedy = errno === 'EOPNOTSUPP' ? 'the kernel was built or booted without it (pressure: psi=1)' : delegate

@@ -83,7 +83,7 @@ async function main(parsed: Parsed): Promise<number> {
   try {
     return await runParsed(parsed, meta)
   } catch (error) {
-    // also when an option is refused: who reads the file must not find that of a run before
+    // also if an option is refused: a reader of the file must not find the previous run's
     if (HutchError.is(error)) meta?.(formatMetaOfFailure(error.message))
     throw error
   }

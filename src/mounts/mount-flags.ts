@@ -10,7 +10,7 @@ export const mountFlags = {
   private: 0x4_0000,
 } as const
 
-/** Nothing mounted inside is seen outside, and the other way round (mount_namespaces(7), propagation). Goes first. */
+/** Mounts inside are not visible outside, and vice versa (mount_namespaces(7), propagation). Goes first. */
 export function privatePropagation(origin: string): Op {
   return {
     op: 'mount',

@@ -20,7 +20,7 @@ export const eventKinds = {
   program: 9,
 } as const
 
-/** What happened to a process, as native/node/proc-connector.c numbers it: changed is another program, user or group; lost are events unseen. */
+/** Kinds of process events, with the numbers of native/node/proc-connector.c. changed: another program, user or group. lost: events were dropped. */
 export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const
 
 /** One event of one job. What a to d mean depends on the kind: native/node/job.h says it. */

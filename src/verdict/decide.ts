@@ -49,7 +49,7 @@ export const figureNames = [
   'oomdKills',
   /** Limits of tasks that are not a group's and have no room now: RLIMIT_NPROC, threads-max, pid_max. */
   'fullTasks',
-  /** Periods in which cpu.max held it back. */
+  /** Periods in which cpu.max throttled it. */
   'throttledPeriods',
   /** Memory at memory.max while its tasks wait for memory; percent of the last minute in which all tasks waited for memory or a disk. */
   'thrashing',
@@ -88,7 +88,7 @@ export interface Row {
   limit?: HeldLimit
 }
 
-/** Limits that slow a job and do not stop it; a pressure file stands for a limit that is not known. */
+/** Limits that slow a job without stopping it; a pressure file represents an unknown limit. */
 const heldLimits = [
   'memory.high',
   'memory.max',

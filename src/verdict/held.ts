@@ -97,7 +97,7 @@ export function decideHeld(facts: Facts, kind: CauseKind): Row | undefined {
   return endedLate.has(kind) ? row : undefined
 }
 
-/** Whether a job of this end was stopped for a budget of time, so that what held it up is the reason. */
+/** Returns whether the job was stopped by a time limit, so that a limit that slowed it is the reason. */
 export function isStoppedForTime(kind: CauseKind): boolean {
   return kind === 'timeout' || kind === 'cpu-time'
 }

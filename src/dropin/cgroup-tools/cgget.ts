@@ -29,7 +29,7 @@ export interface Wanted {
   files: { controller: string; names: string[] | 'all' }[]
 }
 
-/** What is printed of one group. */
+/** Returns the output for one group. */
 export interface Printed {
   typed: string
   values: [file: string, text: string][]
