@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Documents about a run (--report, --meta, --learn --force): written whole or not at all.
+import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { type Document, openDocument } from '../system/output-file.ts'
 import { formatJson } from '../text/quote.ts'
@@ -44,7 +45,9 @@ export type ReportVersion = 1 | 2
 /** Returns what report.schema.json, or report.v1.schema.json, describes: the result without what the command wrote. */
 function makeReport(result: Result, version: ReportVersion = 2): object {
   const { stdout: _stdout, stderr: _stderr, cause, ...report } = result
-  return version === 1 ? report : { schemaVersion: version, ...report, cause }
+  if (version !== 1) return { schemaVersion: version, ...report, cause }
+  const later = new Set(reportRows.flatMap(({ name, since }) => (since ? [name] : [])))
+  return { ...report, usage: Object.fromEntries(Object.entries(report.usage).filter(([name]) => !later.has(name))) }
 }
 
 /** Returns the report as `name` takes it: descriptors get one line, standard output on a line of its own behind the job's. */

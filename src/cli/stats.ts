@@ -6,7 +6,7 @@ import { readHost } from '../host/host.ts'
 import { type ContainerNames, withName } from '../monitor/container-name.ts'
 import { findGroup, readDockerNames } from '../monitor/docker-name.ts'
 import { type GroupRates, rates, sumDevices } from '../monitor/rates.ts'
-import type { GroupSample, Snapshot } from '../monitor/sample.ts'
+import { type GroupSample, isEmpty, type Snapshot } from '../monitor/sample.ts'
 import { openSurvey } from '../monitor/sampler.ts'
 import { totalmem } from '../system/machine.ts'
 import { printOn } from '../system/stdout.ts'
@@ -72,7 +72,7 @@ export type Shown = [path: string, sample: GroupSample | undefined][]
 /** Named groups in the order given, also those that are gone; else all, or all with processes, but the root. */
 function select({ groups }: Snapshot, wanted: string[] | undefined, all: boolean): Shown {
   if (wanted) return wanted.map((path) => [path, groups.get(path)])
-  return [...groups].filter(([path, { populated }]) => path !== '/' && (all || populated !== false))
+  return [...groups].filter(([path, sample]) => path !== '/' && (all || !isEmpty(sample)))
 }
 
 /** As `--json` writes it. */

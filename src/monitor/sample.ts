@@ -13,3 +13,13 @@ export interface Snapshot {
   time: number
   groups: ReadonlyMap<string, GroupSample>
 }
+
+/** Whether no process is in a group or below it; false if that is unknown. */
+export function isEmpty(sample: Partial<GroupSample> | undefined): boolean {
+  return sample?.populated === false
+}
+
+/** Whether a group is known to be frozen. */
+export function isFrozen(sample: Partial<GroupSample> | undefined): boolean {
+  return sample?.frozen === true
+}

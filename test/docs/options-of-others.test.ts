@@ -6,12 +6,13 @@ import { expect, test } from 'vitest'
 import { flags } from '../../src/cli/run.ts'
 import { collect } from '../cli/hutch.ts'
 import { requires } from '../support/requires.ts'
-import { optionsPage, othersPage, reportRows, reportSchema } from './pages.ts'
+import { figuresPage, optionsPage, othersPage, reportRows, reportSchema } from './pages.ts'
 
 test('the pages that are made from tables are up to date', async () => {
   await expect(optionsPage()).toMatchFileSnapshot(resolve('docs/options.md'))
   await expect(othersPage()).toMatchFileSnapshot(resolve('docs/options-of-others.md'))
   await expect(reportRows()).toMatchFileSnapshot(resolve('src/cgroup/controllers/report-rows.generated.ts'))
+  await expect(figuresPage()).toMatchFileSnapshot(resolve('docs/figures.md'))
   await expect(reportSchema()).toMatchFileSnapshot(resolve('report.schema.json'))
 })
 

@@ -4,7 +4,13 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import type { ReportRow } from '../../src/cgroup/controllers/figure.ts'
-import { legacySource, reportFigures, unifiedController } from '../../src/cgroup/controllers/figures.ts'
+import {
+  allFigures,
+  legacySource,
+  rateRows,
+  reportFigures,
+  unifiedController,
+} from '../../src/cgroup/controllers/figures.ts'
 import { accepted } from '../../src/options/others/accepted.ts'
 import { otherTools } from '../../src/options/others/table.ts'
 import { sections } from '../../src/options/row.ts'
@@ -64,6 +70,7 @@ export function reportRows(): string {
       name: figure.report!,
       kind: figure.kind,
       ...(figure.live && { live: true }),
+      ...(figure.since && { since: figure.since }),
       controller: unifiedController(figure),
       v2: figure.v2!,
       ...(v1 && 'file' in v1 && { v1 }),
@@ -93,4 +100,48 @@ export function reportSchema(): string {
     input: written,
     encoding: 'utf8',
   })
+}
+
+/** docs/figures.md: every figure of a group, where it is read and where it appears. */
+export function figuresPage(): string {
+  const only = reportFigures.filter(({ name }) => !allFigures.some((figure) => figure.name === name))
+  const code = (texts: readonly (string | undefined)[]) =>
+    texts.flatMap((text) => (text ? [`\`${text}\``] : [])).join(', ')
+  const rows = [...allFigures, ...only]
+    .filter(({ hidden }) => !hidden)
+    .map((figure) => {
+      const v1 = legacySource(figure)
+      const source = v1 === undefined ? [] : 'file' in v1 ? [[v1.file, v1.key].filter(Boolean).join(' ')] : v1.files
+      const places = [
+        figure.only ? '' : code([figure.name]),
+        code([[figure.v2?.file, figure.v2?.key].filter(Boolean).join(' ')]),
+        code(source),
+        figure.meaning,
+        code([figure.report]),
+        code((figure.metrics ?? []).map(({ name }) => name)),
+        code((figure.columns ?? []).map(({ title }) => title)),
+      ]
+      return `| ${places.map(cell).join(' | ')} |`
+    })
+  const rates = rateRows.map(
+    ({ name, figure, meaning, column }) =>
+      `| \`${name}\` | \`${figure.name}\` | ${meaning} | ${code([column?.title])} |`,
+  )
+  return `# Figures of a group
+
+This page is generated from the table of figures. \`openSurvey()\`, \`hutch stats --json\` and recordings use the names of the first column.
+A figure that the host does not give is absent, never 0. Each figure counts the group and its descendants.
+
+| Sample | cgroup v2 | cgroup v1 | Meaning | Run's report | Metrics | hutch top |
+| --- | --- | --- | --- | --- | --- | --- |
+${rows.join('\n')}
+
+## Rates
+
+\`rates()\` and \`hutch stats --json\` have these between two samples.
+
+| Rate | Figure | Meaning | hutch top |
+| --- | --- | --- | --- |
+${rates.join('\n')}
+`
 }

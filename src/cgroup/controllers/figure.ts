@@ -129,6 +129,8 @@ export interface Figure {
   /** Its name in the `usage` of a run's report. `live`: it has one only while the run goes on. */
   readonly report?: string
   readonly live?: true
+  /** The version of the report that has it first; absent: 1. */
+  readonly since?: 2
   /** It is not in samples: the report of a run alone has it. */
   readonly only?: 'report'
 }
@@ -140,6 +142,7 @@ export interface ReportRow {
   readonly name: string
   readonly kind: Kind
   readonly live?: true
+  readonly since?: 2
   /** What must be in the v2 tree to have it from there; '' is the tree itself. */
   readonly controller: string
   readonly v2: Source

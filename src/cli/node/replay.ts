@@ -6,6 +6,7 @@ import { acceptedMoments, makeCursor, parseMoment } from '../../monitor/recordin
 import { defaultFile } from '../../monitor/recording/file.ts'
 import { type Listed, listed, summarize } from '../../monitor/recording/overview.ts'
 import { findGroups, openRecording, type Recording } from '../../monitor/recording/recording.ts'
+import { isEmpty } from '../../monitor/sample.ts'
 import { print } from '../../system/stdout.ts'
 import { escapeUnsafe, formatJson } from '../../text/quote.ts'
 import { cut, formatTable, widthOfOutput } from '../../text/terminal-text.ts'
@@ -88,7 +89,7 @@ function printMoment(recording: Recording, path: string, at: string, top: string
   if (json) print(`${formatJson(makeJson(now, shown, rate))}\n`)
   else {
     const table = statsTable(
-      shown.filter(([, sample]) => sample?.populated !== false),
+      shown.filter(([, sample]) => !isEmpty(sample)),
       rate,
     )
     print(`${[formatTime(now.time), ...table].join('\n')}\n`)

@@ -4,7 +4,7 @@ import type { Text } from '../../cgroup/controllers/figure.ts'
 import { type FigureOf, figures, limitOf, type NamedFigure, rateRows } from '../../cgroup/controllers/figures.ts'
 import { withName } from '../../monitor/container-name.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
-import type { GroupSample } from '../../monitor/sample.ts'
+import { type GroupSample, isFrozen } from '../../monitor/sample.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import { pad, shorten } from '../../text/terminal-text.ts'
 import { formatDuration, formatSize, type Limit } from '../../text/units.ts'
@@ -28,7 +28,7 @@ export const detailsHelp = 'esc back  ? help  q quit  ↑↓ scroll  f freeze  k
 export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const { path, sample, rates } = view
   const name = withName(path, view.container)
-  const title = `${escapeUnsafe(name)}${sample === undefined ? '  (gone)' : sample.frozen ? '  (frozen)' : ''}`
+  const title = `${escapeUnsafe(name)}${sample === undefined ? '  (gone)' : isFrozen(sample) ? '  (frozen)' : ''}`
   const body = sample === undefined ? [] : describe(sample, rates, view, frame)
   const first = pad(shorten(title, frame.columns), frame.columns)
   return [frame.color ? `\x1b[1m${first}\x1b[0m` : first, ...['', ...body].map((line) => pad(line, frame.columns))]

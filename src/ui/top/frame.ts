@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the list of hutch top as lines. Escapes foreign names with `printable`. Pure.
 
-import type { Snapshot } from '../../monitor/sample.ts'
+import { isFrozen, type Snapshot } from '../../monitor/sample.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import { pad, shorten } from '../../text/terminal-text.ts'
 import { type Column, chooseColumns, columns, percent, shortSize } from './columns.ts'
@@ -57,7 +57,7 @@ export function drawList(view: ListView, frame: Frame): string[] {
     })
     const text = line(cells, nameOf(row, choice, nameWidth))
     if (i + offset === selected) return frame.color ? reverse(text, true) : `\x1b[7m${text}`
-    return row.sample.frozen ? dim(text, frame.color) : text
+    return isFrozen(row.sample) ? dim(text, frame.color) : text
   })
   return [
     pad(summary(view), frame.columns),
@@ -69,7 +69,7 @@ export function drawList(view: ListView, frame: Frame): string[] {
 /** Returns a group's indented name. At least half of the width stays for the name, at any depth. */
 function nameOf(row: Row, choice: Choice, width: number): string {
   const mark = !choice.tree ? '' : row.below === 0 ? '  ' : choice.folded.has(row.path) ? '▸ ' : '▾ '
-  const lead = `${'  '.repeat(Math.max(0, Math.min(row.depth, width >> 2)))}${mark}${row.sample.frozen ? '(frozen) ' : ''}`
+  const lead = `${'  '.repeat(Math.max(0, Math.min(row.depth, width >> 2)))}${mark}${isFrozen(row.sample) ? '(frozen) ' : ''}`
   return `${lead}${shorten(escapeUnsafe(row.name), width - lead.length)}`
 }
 

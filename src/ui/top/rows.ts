@@ -2,7 +2,7 @@
 // Chooses the groups to show and their order. Pure.
 import { type ContainerNames, withName } from '../../monitor/container-name.ts'
 import { type GroupRates, rates } from '../../monitor/rates.ts'
-import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
+import { type GroupSample, isEmpty, type Snapshot } from '../../monitor/sample.ts'
 import { type Column, columns } from './columns.ts'
 
 /** A group with the data of its line. */
@@ -47,7 +47,7 @@ export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[]
   const filter = choice.filter.toLowerCase()
   const wanted = (path: string, sample: GroupSample) =>
     isBelow(path, choice.top) &&
-    (choice.empty || sample.populated !== false) &&
+    (choice.empty || !isEmpty(sample)) &&
     (filter === '' || path.toLowerCase().includes(filter) || called?.(path)?.toLowerCase().includes(filter) === true)
   const rows = [...now.groups].flatMap(([path, sample]): Row[] => {
     if (!wanted(path, sample)) return []

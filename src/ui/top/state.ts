@@ -3,7 +3,7 @@
 
 import { limits, type Outcome } from '../../cgroup/actions.ts'
 import type { ContainerNames } from '../../monitor/container-name.ts'
-import type { Snapshot } from '../../monitor/sample.ts'
+import { isFrozen, type Snapshot } from '../../monitor/sample.ts'
 import type { Key } from '../terminal/keys.ts'
 import { sortable } from './columns.ts'
 import type { Choice, Row } from './rows.ts'
@@ -227,7 +227,7 @@ function fold(choice: Choice, path: string, folded: boolean): void {
 function act(state: State, key: Key, path: string, now: Snapshot, actions: Actions): void {
   const ask = (question: string, what: () => Promise<Outcome>) =>
     open(state, { kind: 'ask', question: `${question} y/n`, act: what })
-  const frozen = now.groups.get(path)?.frozen === true
+  const frozen = isFrozen(now.groups.get(path))
   if (['f', 'k', 'l'].includes(key) && !now.groups.has(path)) state.message = `${path} is gone`
   else if (key === 'l') open(state, { kind: 'limit', path })
   else if (key === 'f' && frozen) ask(`let ${path} go on?`, () => actions.freeze(path, false))

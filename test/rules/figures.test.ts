@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// A figure of a group stands in few files: its row, and the places that do something special with it. Counted by the compiler's references.
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+/** What `hutch why`, the details and the root of the machine say of memory is made from it. */
+const more: { [figure: string]: number } = { memory: 6, memoryMax: 4 }
+
+test('a figure stands in at most three files of src', async () => {
+  const { countReferences } = await import(resolve('scripts/references.js'))
+  const found: Map<string, string[]> = await countReferences('src/cgroup/controllers')
+  expect(found.size).toBeGreaterThan(25)
+  expect([...found].filter(([figure, files]) => files.length > (more[figure] ?? 3))).toEqual([])
+  // a reference is found where there is one
+  expect(found.get('throttledPeriods')).toContain('src/ui/top/details.ts')
+}, 120_000)
