@@ -181,6 +181,18 @@ export const memoryFigures = {
     page: true,
     detail: { label: 'swap limit', text: 'size' },
   },
+  swapPeak: {
+    kind: 'count',
+    v2: { file: 'memory.swap.peak' },
+    unit: 'bytes',
+    meaning: 'Peak swap use; from Linux 6.5, on cgroup v2',
+    metrics: [{ name: 'hutch_memory_swap_peak_bytes', help: 'Peak swap use.' }],
+    recorded: 34,
+    peak: true,
+    detail: { label: 'swap peak', text: 'size' },
+    report: 'swapPeak',
+    since: 2,
+  },
   oomKills: {
     kind: 'count',
     v2: { file: 'memory.events', key: 'oom_kill' },

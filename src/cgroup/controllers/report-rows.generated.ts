@@ -67,6 +67,7 @@ export const reportRows: readonly ReportRow[] = [
     v2: { file: 'memory.events.local', key: 'max' },
     v1: { file: 'memory.failcnt' },
   },
+  { name: 'swapPeak', kind: 'count', since: 2, controller: 'memory', v2: { file: 'memory.swap.peak' } },
   {
     name: 'oomKills',
     kind: 'count',
