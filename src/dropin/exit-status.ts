@@ -3,11 +3,11 @@
 import { HutchError } from '../errors/errors.ts'
 
 export const statuses = {
-  /** The command line is wrong. */
+  /** The command line is invalid. */
   usage: 129,
-  /** lsns: the kernel does not know what it is asked. */
+  /** lsns: the kernel does not know the ioctl. */
   unknownIoctl: 2,
-  /** What cgcreate says of a mode, and cgexec of a command that could not be run. */
+  /** cgcreate: an invalid mode. cgexec: the command could not be executed. */
   failed: 255,
   groupMissing: 82,
   controllerUnmounted: 84,
@@ -16,7 +16,7 @@ export const statuses = {
   invalid: 91,
   operationFailed: 93,
   valueMissing: 95,
-  /** The kernel refused: errno. */
+  /** The kernel refused an operation, with an errno. */
   refused: 96,
   rulesMissing: 99,
   mountFailed: 101,
@@ -27,13 +27,13 @@ export const statuses = {
 
 const marked = new WeakMap<object, number>()
 
-/** Gives an error the exit status that the tool ends with, unless it has one: the innermost knows best. */
+/** Assigns the tool's exit status to an error, unless it has one: the innermost assignment is the most specific. */
 export function withStatus<E>(status: number, error: E): E {
   if (HutchError.is(error) && !marked.has(error)) marked.set(error, status)
   return error
 }
 
-/** Runs a step; an error that it throws gets this status. */
+/** Runs a step, and assigns this status to an error that it throws. */
 export function orStatus<T>(status: number, step: () => T): T {
   try {
     return step()
@@ -42,7 +42,7 @@ export function orStatus<T>(status: number, step: () => T): T {
   }
 }
 
-/** The exit status of an error that ended a tool. */
+/** Returns the exit status for an error that ended a tool. */
 export function statusOf(error: unknown, failure?: number): number {
   return HutchError.is(error) ? (marked.get(error) ?? failure ?? statuses.usage) : (failure ?? statuses.failed)
 }

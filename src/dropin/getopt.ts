@@ -6,9 +6,12 @@ import { nearest } from '../text/nearest.ts'
 /** One option: its key in the table is its short letter, or its long name when it has no letter. */
 interface Option {
   long?: readonly string[]
-  /** What follows it; without, it is a switch. */
+  /** The name of its value. Without it, the option is a switch. */
   value?: string
-  /** The value may be left out, and stands joined or behind "=" only; 'long': behind "=" only, the letter takes none. */
+  /**
+   * The value is optional and must be joined or follow "=". 'long': only after "=" of the long name; the letter takes
+   * no value.
+   */
   optional?: boolean | 'long'
   help: string
 }
@@ -104,7 +107,7 @@ function demand(name: string, accepted: string, value: string | undefined): stri
   throw fail('OPTION_INVALID', { name, value: '', why: 'its value is missing', accepted: `${name} ${accepted}` })
 }
 
-/** The table as help text. */
+/** Formats the table as help text. */
 export function formatOptions(table: OptionTable): string {
   const rows = Object.entries(table).map(([key, { long = [], value, optional, help }]) => {
     const names = [...(key.length > 1 ? [`--${key}`] : [`-${key}`]), ...long.slice(0, 1).map((name) => `--${name}`)]

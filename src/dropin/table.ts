@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The drop-ins by name: as commands of hutch, and under their own names through links.
+// Exports the table of drop-ins by name: commands of hutch, and commands with their own names through links.
 
 /** Loaded only when called: each is small. */
 export const dropins: { readonly [name: string]: () => Promise<{ main(args: string[]): Promise<number> }> } = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bwrap: runs a program in a root that is put together for it, as bubblewrap(1) does it.
+// bwrap: runs a program in an assembled root, as bubblewrap(1) does.
 
 import { fail, HutchError } from '../../errors/errors.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
@@ -20,9 +20,9 @@ import { tellEnd, tellStart } from './status.ts'
 
 declare const HUTCH_VERSION: string
 
-/** How it ends at an error of its own. */
+/** The exit status of bwrap's own errors. */
 const failure = 1
-/** The release whose options these are: callers ask for it to know what they may use. */
+/** The bubblewrap release with these options. Callers check it to choose options. */
 const release13 = '0.13.1'
 
 /** The drop-in's entry. */
@@ -114,7 +114,7 @@ async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>)
     filters,
   }
   const limits = wantedLimits(request, process.env)
-  // groups and verdicts are much to load, and few ask for them
+  // groups and verdicts take long to load, and few callers request limits
   const status = limits
     ? await (await import('./limited.ts')).runLimited(plan, what, limits, started)
     : await runPlain(compileBwrap(plan, what), started)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bubblewrap(1) is asked for → Program, in that tool's order. Pure.
+// Compiles a request of bubblewrap(1) to a Program, in bubblewrap's order. Pure.
 
 import { type CapabilityWord, capabilityMask } from '../../credentials/capability.ts'
 import { fail } from '../../errors/errors.ts'
@@ -10,22 +10,22 @@ import type { BwrapRequest } from './request.ts'
 import { usedDescriptors } from './request.ts'
 import { compileSteps } from './steps.ts'
 
-/** What is known of the caller and the machine. */
+/** Facts about the caller and the machine. */
 export interface BwrapFacts {
   uid: number
   gid: number
   /** Capabilities of the caller, and all that the kernel has: numbers. */
   permitted: readonly number[]
   known: readonly number[]
-  /** Namespaces that can be made at all. */
+  /** Namespaces that this machine can create. */
   possible: ReadonlySet<'user' | 'cgroup'>
-  /** Working directories to try, in order, when none is asked for. */
+  /** Working directories to try, in order, if none is requested. */
   directories: readonly string[]
   /** The terminal that is standard output. */
   terminal?: string
 }
 
-/** The request with what follows from it: which namespaces there will be. */
+/** The request with the namespaces that follow from it. */
 export interface BwrapPlan {
   request: BwrapRequest
   facts: BwrapFacts
@@ -34,7 +34,7 @@ export interface BwrapPlan {
   ownsUser: boolean
   uid: number
   gid: number
-  /** hutch-init stays beside the program. */
+  /** hutch-init stays as the program's parent. */
   stays: boolean
 }
 
@@ -76,13 +76,13 @@ export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, fact
   }
 }
 
-/** What the launch has beside its words. */
+/** The launch, with the inputs that are not in the command line. */
 export interface BwrapLaunch extends Launch {
   /** A pipe that this process writes to after it has reported the start. */
   gate?: number
   /** Filters of system calls, each as numbers of 32 bits. */
   filters: readonly (readonly number[])[]
-  /** Groups that are there for it: the v2 one that it is born in, and files of v1 ones that it joins. */
+  /** Existing groups: the v2 group that the process starts in, and files of the v1 groups that it joins. */
   group?: string
   joins?: readonly string[]
 }
@@ -105,7 +105,10 @@ function clonedKinds(plan: BwrapPlan, { joins = [] }: BwrapLaunch): NamespaceKin
   )
 }
 
-/** Terminals of the new /dev belong to root, which must be mapped then: by a namespace around that of the program. */
+/**
+ * Returns the outer ids. Terminals of the new /dev belong to root, which must be mapped then: by a user namespace
+ * around the program's.
+ */
 function outerIds(plan: BwrapPlan): { uid: number; gid: number } {
   const { request, uid, gid } = plan
   const terminals = request.steps.some((step) => step.do === 'dev')
@@ -202,7 +205,7 @@ function enterOps(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   enter(request.userDescriptor, 'user', '--userns')
   enter(request.pidDescriptor, 'pid', '--pidns')
   const fork: Op = { op: 'fork', signal: request.diesWithParent ? 9 : 0, origin: '--pidns' }
-  // only who is in a pid namespace can make another one below it
+  // only a process in a pid namespace can create another one below it
   if (request.pidDescriptor !== undefined) ops.push(fork)
   const cloned = clonedKinds(plan, launch)
   const later = (['mount', ...kinds] as const).filter((kind) => !cloned.includes(kind))

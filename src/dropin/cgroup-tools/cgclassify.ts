@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgclassify: moves processes that run. One that cannot be moved does not keep the others from it.
+// cgclassify: moves running processes. A failed move does not stop the others.
 import { writeGroupFile } from '../../cgroup/files.ts'
 import { explainWrite } from '../../cgroup/write-errors.ts'
 import { fail } from '../../errors/errors.ts'
@@ -12,7 +12,7 @@ import { type GroupSpec, parseGroupSpec } from './group-spec.ts'
 
 const name = 'cgclassify'
 
-/** Its own statuses: a move failed, or a word was no process id. The last one stands. */
+/** Its own exit statuses: a move failed, or a word was not a pid. The last failure counts. */
 const moveFailed = 1
 const noPid = 2
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgcreate: makes groups in the hierarchies named, all or none.
+// cgcreate: creates groups in the given hierarchies, all or none.
 import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
 import { statuses, withStatus } from '../exit-status.ts'
@@ -8,7 +8,7 @@ import { ignoreDelegated, lastOf, toolMain, valuesOf } from '../tool.ts'
 import { createIn, type Permissions, parseMode, parseOwner, takeBack, type Undo } from './create.ts'
 import { choose, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
 
-/** Owners and modes, as cgcreate and cgconfigparser take them. */
+/** The options for owners and modes of cgcreate and cgconfigparser. */
 export const permissionOptions: OptionTable = {
   a: { value: 'USER[:GROUP]', help: 'owner of the group and its files' },
   t: { value: 'USER[:GROUP]', help: 'owner of the files that accept processes' },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgdelete: removes groups; their processes go to the group above.
+// cgdelete: removes groups. Their processes move to the parent group.
 import { isGroup, readChildren, readWords, removeDirectory, walkGroups, writeGroupFile } from '../../cgroup/files.ts'
 import { explainRemove } from '../../cgroup/write-errors.ts'
 import { fail } from '../../errors/errors.ts'
@@ -29,7 +29,7 @@ export const main = toolMain({
       spec,
       hierarchies: choose(mountedHierarchies(host), spec.controllers, statuses.operationFailed),
     }))
-    // each is tried, as scripts that clean up expect; the last failure is the status
+    // every group is tried, as clean-up scripts expect; the last failure is the status
     let status = 0
     const gone = new Set<string>()
     for (const { spec, hierarchies } of work) {
@@ -64,7 +64,7 @@ function remove(
     hierarchies.map((hierarchy) => hierarchy.mount),
   )
   const missing = named.find((directory) => !isGroup(directory) && !gone.has(directory))
-  // looked at first: what is refused changes nothing
+  // checked first: a refused removal changes nothing
   for (const directory of [...named, ...following])
     if (!recursive && readChildren(directory).length > 0)
       throw withStatus(statuses.refused, explainRemove(directory, 'EBUSY'))
@@ -80,7 +80,7 @@ function remove(
     )
 }
 
-/** A process that is just ending keeps a group busy for a moment. */
+/** Removes one group. A process that is exiting keeps its group busy for a moment. */
 function removeOne(group: string, parent: string): void {
   for (let tries = 0; ; tries++) {
     for (const pid of readWords(group, 'cgroup.procs')) writeGroupFile(parent, 'cgroup.procs', pid)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgexec: joins groups, then becomes the command.
+// cgexec: joins groups, then executes the command.
 import { isGroup } from '../../cgroup/files.ts'
 import { fail } from '../../errors/errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
@@ -47,7 +47,10 @@ async function run(given: Given): Promise<number> {
   throw withStatus(failed === 'join' ? statuses.refused : statuses.failed, error)
 }
 
-/** The directories of the groups, followers too; the last one named in a hierarchy counts. @throws CGROUP_NOT_FOUND */
+/**
+ * Returns the directories of the groups and their followers. For each hierarchy, the last given group counts. @throws
+ * CGROUP_NOT_FOUND
+ */
 export function groupsToJoin(host: Host, specs: { controllers: string[]; path: string }[], unknown: number): string[] {
   const all = mountedHierarchies(host)
   const byMount = new Map<string, string>()

@@ -16,13 +16,13 @@ import { copyFiles } from './copy.ts'
 import { hierarchyOf, mountedHierarchies } from './group-spec.ts'
 import { followInto } from './missing-controllers.ts'
 
-/** A file and what it is to hold. */
+/** A file and its new value. */
 export interface Assignment {
   file: string
   value: string
 }
 
-/** cgset's and cgxset's. */
+/** The options of cgset and cgxset. */
 export const setOptions = {
   r: { value: 'FILE=VALUE', help: 'what to write; may be repeated' },
   'copy-from': { value: 'GROUP', help: 'copy the values of this group' },
@@ -38,7 +38,7 @@ export const main = toolMain({
   run: (given) => runSet('cgset', given),
 })
 
-/** What cgxset does to assignments: which it leaves out or refuses, and what it writes for one, by what the group has now. */
+/** The hooks of cgxset: choose the assignments or refuse them, and translate each one by the group's present values. */
 export interface Translation {
   choose(assignments: Assignment[]): Assignment[]
   translate(assignment: Assignment, read: (file: string) => string): Assignment[]
@@ -73,7 +73,7 @@ export function runSet(name: string, given: Given, translation?: Translation): n
     const read = (group: Place) => (file: string) => orStatus(statuses.valueMissing, () => readFile(group, file))
     for (const group of groups)
       for (const one of assignments) {
-        // on v1 a group below need not be in every hierarchy
+        // on v1, a descendant group need not exist in every hierarchy
         if (group !== there && directoryOf(group, one.file) === undefined) continue
         for (const assignment of translation?.translate(one, read(group)) ?? [one])
           assign(name, host, group, assignment)

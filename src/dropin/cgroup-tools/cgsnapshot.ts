@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgsnapshot: the groups of some controllers as a cgconfig.conf that cgconfigparser takes.
+// cgsnapshot: prints the groups of some controllers as a cgconfig.conf for cgconfigparser.
 import { readEntries, readOwner, readRaw } from '../../cgroup/files.ts'
 import { readHost } from '../../host/host.ts'
 import { readKernelControllers } from '../../host/kernel-controllers.ts'
@@ -14,7 +14,7 @@ import { readNames, writeOutput } from './local-file.ts'
 
 const name = 'cgsnapshot'
 
-/** libcgroup's place for files that are left out, by its new and its old name. */
+/** libcgroup's lists of excluded files, by their new and old names. */
 const defaultDenied = ['/etc/cgsnapshot_denylist.conf', '/etc/cgsnapshot_blacklist.conf']
 
 export const main = toolMain({
@@ -31,7 +31,7 @@ export const main = toolMain({
   run,
 })
 
-/** Which files are taken, and what has been warned of. */
+/** The selected files, and the warnings printed so far. */
 interface Choice {
   denied: ReadonlySet<string>
   allowed: ReadonlySet<string> | undefined
@@ -73,7 +73,7 @@ function run(given: Given): number {
   return 0
 }
 
-/** v2 is one hierarchy for all: only the blocks of the controllers that were named are shown. */
+/** Restricts v2, which is one hierarchy for all, to the blocks of the requested controllers. */
 function named(one: Mounted, wanted: readonly string[]): Mounted {
   if (!one.unified || wanted.length === 0) return one
   return { ...one, controllers: one.controllers.filter((controller) => wanted.includes(controller)) }
@@ -83,7 +83,7 @@ function rank(order: string[], { controllers, unified }: Mounted): number {
   return unified ? order.length : Math.min(...controllers.map((one) => order.indexOf(one)))
 }
 
-/** Paths of the groups below the root, in the kernel's order. */
+/** Returns the paths of the groups below the root, in the kernel's order. */
 function walk({ mount }: Mounted, below = ''): string[] {
   return readEntries(`${mount}${below}`).groups.flatMap((one) => [
     `${below}/${one}`,
@@ -120,7 +120,7 @@ function formatOwners(directory: string): string {
   return `\tperm {\n${section('admin', admin)}${section('task', tasks)}\t}\n`
 }
 
-/** A name with blanks or signs in it stands in quotes. */
+/** Quotes a name that contains blanks or special characters. */
 function quoteName(path: string): string {
   return /^[\w./@%,-]+$/.test(path) ? path : `"${escapeQuotes(path)}"`
 }

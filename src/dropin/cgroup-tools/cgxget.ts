@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgxget: cgget with names and values of one version, whichever the host has.
+// cgxget: cgget with the names and values of one cgroup version, regardless of the host's.
 import { readEntries } from '../../cgroup/files.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
 import { controllerOf } from '../../cgroup/v1/translate.ts'
@@ -11,7 +11,7 @@ import { formatGroups, getOptions, type Printed, readGroup, readWanted, type Wan
 import { directoryIn, hierarchyOf, mountedHierarchies } from './group-spec.ts'
 import { isTranslatable, readTranslated, translateName, type Version } from './translate.ts'
 
-/** cgxget's and cgxset's. */
+/** The options of cgxget and cgxset. */
 export const versionOptions = {
   1: { long: ['v1'], help: 'use the names and values of cgroup v1' },
   2: { long: ['v2'], help: 'use the names and values of cgroup v2' },
@@ -38,13 +38,13 @@ export const main = toolMain({
   },
 })
 
-/** The last one given counts, as in libcgroup. */
+/** Returns the last given version, as in libcgroup. */
 export function versionOf(given: Given): Version | undefined {
   const last = given.options.map(([key]) => key).findLast((key) => key === '1' || key === '2')
   return last === undefined ? undefined : last === '1' ? 'v1' : 'v2'
 }
 
-/** The version that a file's controller has on this host. */
+/** Returns the version of a file's controller on this host. */
 export function hostVersion(host: Host, file: string): Version {
   const controller = controllerOf(file)
   const found = hierarchyOf(mountedHierarchies(host), controller === 'blkio' ? 'io' : controller)
@@ -67,7 +67,7 @@ function readOne(host: Host, typed: string, file: string): string {
   return readGroup(host, { typed, files: [{ controller: controllerOf(file), names: [file] }] }).values[0]![1]
 }
 
-/** The files of a controller, by the names that the other version has for them. */
+/** Returns the files of a controller, by their names in the other version. */
 function namesIn(host: Host, typed: string, controller: string, from: Version, ignore: boolean): string[] {
   const hierarchy = hierarchyOf(mountedHierarchies(host), controller)
   if (!hierarchy) return []

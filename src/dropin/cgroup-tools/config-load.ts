@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Does what a cgconfig.conf says, all or nothing.
+// Applies a cgconfig.conf, completely or not at all.
 
 import { readGroupFile, writeGroupFile } from '../../cgroup/files.ts'
 import { planRaw } from '../../cgroup/set-file.ts'
@@ -12,7 +12,7 @@ import { mountAll } from './config-mount.ts'
 import { createIn, type Owner, type Permissions, parseMode, parseOwner, takeBack, type Undo } from './create.ts'
 import { directoryIn, hierarchyOf, type Mounted, mountedHierarchies } from './group-spec.ts'
 
-/** One controller of one group: where, and what is set. */
+/** One controller of one group: its hierarchy and its settings. */
 interface Step {
   hierarchy: Mounted
   path: string
@@ -20,7 +20,7 @@ interface Step {
   permissions: Permissions
 }
 
-/** `defaults` is for groups that neither say whose they are nor have a default section for it. */
+/** Applies a configuration. `defaults` is for groups without permissions of their own and without a default section. */
 export function loadConfiguration(configuration: Configuration, origin: string, defaults: Permissions): void {
   const { mounts, namespaces, systemd } = configuration
   if (mounts.length > 0 && namespaces.length > 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mount section of a cgconfig.conf: v1 hierarchies where they are asked for. What is there already stays.
+// Exports `mountAll`, which mounts the v1 hierarchies of a cgconfig.conf's mount section. Existing mounts stay.
 
 import { fail } from '../../errors/errors.ts'
 import { forgetHost, readHost } from '../../host/host.ts'
@@ -12,7 +12,7 @@ import { findNamed } from './group-spec.ts'
 
 /** @throws CONFIG_INVALID, FILE_REFUSED */
 export function mountAll(mounts: Configuration['mounts'], origin: string, undo: Undo): void {
-  // controllers that are to share a directory share a hierarchy
+  // controllers with the same directory share a hierarchy
   const byDirectory = new Map<string, string[]>()
   for (const { controller, directory, line } of mounts) {
     if (
@@ -41,7 +41,7 @@ function mountOf(controller: string): string | undefined {
 }
 
 function mountOne(directory: string, controllers: string[], undo: Undo): void {
-  // a named hierarchy without controllers has to say so
+  // a named hierarchy without controllers needs the option `none`
   const options = controllers.every((name) => name.startsWith('name=')) ? ['none', ...controllers] : controllers
   const refuse = (errno: string, cause?: unknown) =>
     withStatus(

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgset --copy-from: what one group has, written to another.
+// cgset --copy-from: copies the settings of one group to another.
 import { readEntries, readGroupFile, readMode, readRaw, writeGroupFile } from '../../cgroup/files.ts'
 import type { Place } from '../../cgroup/group-paths.ts'
 import { explainWrite } from '../../cgroup/write-errors.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** Files that steer a group rather than limit it, and such as do something when they are written. */
+/** Files that manage a group rather than limit it, and files whose writing triggers an action. */
 const notCopied =
   /^(cgroup\.|tasks$|notify_on_release$|release_agent$)|\.(force_empty|pressure_level|pressure|reclaim|reset_stats|kmem\.|failcnt|max_usage_in_bytes|peak|usage)|^memory\.(oom_control|kmem\.)|^cpuacct\.usage$|^devices\./
 
@@ -15,7 +15,7 @@ export function copyFiles(from: Place, to: Place): void {
     const target = to.directories[key]
     if (target === undefined || source === target) continue
     let left = readEntries(source).files.filter((file) => isSetting(source, file) && differs(source, target, file))
-    // a limit may wait for another: memory and swap for memory, a quota for its period
+    // a limit may depend on another: memory and swap on memory, a quota on its period
     for (let refused: string[] = []; left.length > 0; left = refused, refused = []) {
       for (const file of left) {
         const value = readGroupFile(source, file)!
@@ -29,7 +29,7 @@ export function copyFiles(from: Place, to: Place): void {
   }
 }
 
-/** Whether a file holds what was set, and takes it again. */
+/** Returns whether a file contains a setting that can be written back. */
 export function isSetting(directory: string, file: string): boolean {
   const mode = readMode(`${directory}/${file}`)
   return (mode & 0o600) === 0o600 && !notCopied.test(file)

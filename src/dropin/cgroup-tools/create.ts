@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes one group in one hierarchy with owners and modes, and can take it all back.
+// Creates one group in one hierarchy with owners and modes, and can undo everything.
 
 import { enableControllers } from '../../cgroup/create.ts'
 import {
@@ -17,13 +17,13 @@ import { readUser } from '../../host/passwd.ts'
 import { orStatus, statuses, withStatus } from '../exit-status.ts'
 import { directoryIn, type Mounted } from './group-spec.ts'
 
-/** Who owns a file; -1 leaves what is there. */
+/** The owner of a file; -1 keeps the present one. */
 export interface Owner {
   uid: number
   gid: number
 }
 
-/** What is asked for: `admin` owns the group and its files, `tasks` the files that take processes. */
+/** Requested permissions: `admin` owns the group and its files, `tasks` owns the files that accept processes. */
 export interface Permissions {
   admin?: Owner
   tasks?: Owner
@@ -32,10 +32,10 @@ export interface Permissions {
   tasksMode?: number
 }
 
-/** Steps that take back, to be run last first. */
+/** Undo steps, run in reverse order. */
 export type Undo = (() => unknown)[]
 
-/** The files by which processes get into a group: v1's, v2's. */
+/** The files that move processes into a group, on v1 and v2. */
 const taskFiles = { legacy: ['tasks'], unified: ['cgroup.procs', 'cgroup.threads'] }
 
 /** `user`, `user:group` or `:group`, names or numbers. @throws USER_UNKNOWN */
@@ -91,16 +91,16 @@ function permit(directory: string, unified: boolean, { admin, tasks, ...modes }:
   for (const file of readFileNames(directory)) {
     const path = `${directory}/${file}`
     const isTasks = forTasks.includes(file)
-    // v1's tasks file is apart; on v2 the files that take processes are files of the group like others
+    // v1's tasks file has its own owner; on v2 the files that accept processes are like the group's other files
     const owner = isTasks ? (tasks ?? (unified ? admin : undefined)) : admin
     const wanted = isTasks ? (modes.tasksMode ?? (unified ? modes.fileMode : undefined)) : modes.fileMode
     if (owner) own(path, owner)
-    // a file that takes no writes does not become writable by its mode
+    // a mode must not make a read-only file writable
     if (wanted !== undefined) mode(path, wanted & widest(readMode(path)))
   }
 }
 
-/** What the owner may do, for all. */
+/** Grants the owner's permission bits to all. */
 function widest(current: number): number {
   const owner = (current >> 6) & 7
   return (owner << 6) | (owner << 3) | owner
@@ -123,7 +123,7 @@ function mode(path: string, bits: number): void {
     throw fail('CGROUP_REFUSED', { what: 'change the mode of', path, errno, remedy: 'run as the owner of the group' })
 }
 
-/** Takes back what was done, last first. */
+/** Runs the undo steps in reverse order. */
 export function takeBack(undo: Undo): void {
   for (const step of undo.reverse()) step()
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// "controllers:path" as the tools take it, and which hierarchy each controller has on this host.
+// Parses "controllers:path" arguments, and finds the hierarchy of each controller on this host.
 
 import { readWords } from '../../cgroup/files.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
@@ -9,15 +9,15 @@ import type { Host } from '../../host/host.ts'
 import { readFileSync } from '../../system/files.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** Some controllers, and the group's path below their roots. An empty list is the v2 tree itself. */
+/** Controllers, and the group's path below their roots. An empty list means the v2 tree itself. */
 export interface GroupSpec {
   controllers: string[]
   path: string
-  /** The path as typed: what is printed. */
+  /** The path as typed, for output. */
   typed: string
 }
 
-/** A hierarchy, and how its controllers are listed. */
+/** A hierarchy, and the list of its controllers. */
 export interface Mounted {
   mount: string
   controllers: string[]
@@ -41,7 +41,7 @@ export function parseGroupSpec(text: string, origin: string, status: number = st
   return { controllers: parseControllers(text.slice(0, colon), origin), path: parseGroupPath(typed, origin), typed }
 }
 
-/** Names between commas. @throws OPTION_INVALID */
+/** Parses names separated by commas. @throws OPTION_INVALID */
 export function parseControllers(text: string, origin: string): string[] {
   const names = text.split(',').filter((name) => name !== '')
   const wrong = names.find((name) => name !== '*' && !/^[\w=.-]{1,64}$/.test(name))
@@ -54,7 +54,7 @@ export function parseControllers(text: string, origin: string): string[] {
   })
 }
 
-/** The hierarchies of the host, v1's first, as libcgroup lists them. */
+/** Returns the host's hierarchies, v1's first, as in libcgroup. */
 export function mountedHierarchies(host: Host): Mounted[] {
   const byMount = new Map<string, string[]>()
   for (const [name, { mount }] of Object.entries(host.v1)) byMount.set(mount, [...(byMount.get(mount) ?? []), name])
@@ -64,7 +64,7 @@ export function mountedHierarchies(host: Host): Mounted[] {
   return [...legacy, { mount, controllers: readWords(mount, 'cgroup.controllers'), unified: true }]
 }
 
-/** A named v1 hierarchy; only who names it sees it, as with libcgroup. */
+/** Returns a named v1 hierarchy. As in libcgroup, it appears only if it is named. */
 export function findNamed(name: string): Mounted | undefined {
   const mount = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).get(name)
   return mount === undefined ? undefined : { mount, controllers: [name], unified: false }
@@ -78,7 +78,7 @@ export function hierarchyOf(all: readonly Mounted[], controller: string): Mounte
   return find(controller) ?? (controller === 'io' ? find('blkio') : undefined)
 }
 
-/** The group's directory in a hierarchy. */
+/** Returns the group's directory in a hierarchy. */
 export function directoryIn({ mount }: Mounted, path: string): string {
   return path === '' ? mount : `${mount}/${path}`
 }
@@ -109,7 +109,7 @@ export function choose(all: readonly Mounted[], controllers: readonly string[], 
   return [...chosen.values()]
 }
 
-/** "*": all of v1 where there is v1, else all of v2. */
+/** Returns the controllers for "*": all of v1 if v1 is mounted, otherwise all of v2. */
 function everyController(all: readonly Mounted[]): string[] {
   const legacy = all.filter((one) => !one.unified)
   return (legacy.length > 0 ? legacy : all).flatMap((one) => one.controllers)

@@ -11,10 +11,16 @@ import { explainMake } from '../../cgroup/write-errors.ts'
 import type { Host } from '../../host/host.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** v1's flag for cpusets, without effect elsewhere: what tells a follower from a group that somebody made there. */
+/**
+ * v1's flag for cpusets, without effect in other hierarchies. It distinguishes a follower from a group created by
+ * another program.
+ */
 const mark = 'cgroup.clone_children'
 
-/** A cpuset wants CPUs first, and devices, freezer and net_cls hold no limits: these do not follow. */
+/**
+ * Controllers that follow. A cpuset needs CPUs first, and devices, freezer and net_cls have no limits, so they do not
+ * follow.
+ */
 const mayFollow = new Set(['blkio', 'cpu', 'hugetlb', 'memory', 'pids', 'rdma', 'misc'])
 
 /** Makes the group in the hierarchy of the file's controller, if that is v1 and the group is in others alone. */

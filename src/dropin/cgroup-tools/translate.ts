@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgxget and cgxset: names and values of one version as those of the other, by libcgroup's table and its plain proportions. Pure.
+// cgxget and cgxset: translates names and values between cgroup versions, by libcgroup's table and its linear
+// proportions. Pure.
 import { proportionalShares, proportionalWeight } from '../../cgroup/v1/translate.ts'
 import { fail } from '../../errors/errors.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
 export type Version = 'v1' | 'v2'
 
-/** How one file stands for another: the name there, and the value each way. */
+/** A mapping between two files: both names, and the value in each direction. */
 interface Mapping {
   v1: string
   v2: string
@@ -15,7 +16,7 @@ interface Mapping {
 }
 
 const same = (value: string) => value
-/** What v1 calls no limit is the largest number of whole pages. */
+/** v1 writes "no limit" as the largest number of whole pages. */
 const unlimited = 2 ** 62
 const toMax = (value: string) => (value === '-1' || Number(value) >= unlimited ? 'max' : value)
 const fromMax = (value: string) => (value === 'max' ? '-1' : value)
@@ -54,10 +55,10 @@ const mappings: readonly Mapping[] = [
 const quota = 'cpu.cfs_quota_us'
 const period = 'cpu.cfs_period_us'
 
-/** The kernel's period when none is given. */
+/** The kernel's default period. */
 const usualPeriod = '100000'
 
-/** The file in the other version that has what is asked for. @throws CGROUP_LIMIT_UNSUPPORTED */
+/** Returns the file of the other version with the requested value. @throws CGROUP_LIMIT_UNSUPPORTED */
 export function translateName(file: string, from: Version, to: Version): string {
   if (from === to) return file
   if (from === 'v1' && (file === quota || file === period)) return 'cpu.max'
@@ -75,7 +76,7 @@ export function translateName(file: string, from: Version, to: Version): string 
   )
 }
 
-/** A value read under the translated name, as the asked for file would have it. `other` reads a further file. */
+/** Returns the value of the translated file in the requested file's format. `read` reads a further file. */
 export function readTranslated(file: string, from: Version, to: Version, read: (file: string) => string): string {
   const name = translateName(file, from, to)
   if (from === to) return read(file)
@@ -88,7 +89,10 @@ export function readTranslated(file: string, from: Version, to: Version, read: (
   return from === 'v1' ? mapping.toV1(read(name)) : mapping.toV2(read(name))
 }
 
-/** A write as writes of the other version. `read` gives what a file has now: v1's quota and period are one file on v2. */
+/**
+ * Returns a write as writes of the other version. `read` returns a file's current value: v1's quota and period are one
+ * file on v2.
+ */
 export function translateWrite(
   file: string,
   value: string,
@@ -102,13 +106,13 @@ export function translateWrite(
     const [most = 'max', length = usualPeriod] = read(name).split(' ')
     return [[name, file === quota ? `${toMax(value)} ${length}` : `${most} ${value}`]]
   }
-  // quota and period are two files there: the writer knows their order
+  // on v1, quota and period are two files: the writer knows their order
   if (from === 'v2' && file === 'cpu.max') return [[file, value]]
   const mapping = mappings.find((one) => one[from] === file)!
   return [[name, from === 'v1' ? mapping.toV2(value) : mapping.toV1(value)]]
 }
 
-/** Whether the other version has something like it. */
+/** Returns whether the other version has an equivalent file. */
 export function isTranslatable(file: string, from: Version, to: Version): boolean {
   return (
     from === to ||
