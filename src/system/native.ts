@@ -43,7 +43,7 @@ export type Listener = (
 ) => void
 
 /** The addon's exports. */
-interface Native {
+export interface Native {
   /** Sets the one callback for all events of this thread's jobs. */
   listen(callback: Listener): void
   /** Runs a program's outer section up to the wait: [job, pid], or [0, outer step, errno, number of the call] with nothing left behind. -1 is /dev/null. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hands the events of the addon's reactor to the job or trigger that they are about.
 import { decodeEvent, type NativeEvent } from './events.ts'
-import { native } from './native.ts'
+import { type Native, native } from './native.ts'
 
 type Handler = (event: NativeEvent) => void
 
@@ -9,7 +9,7 @@ const handlers = new Map<number, Handler>()
 let listening = false
 
 /** The addon, with its events going to the jobs of this thread. */
-export function watchedNative() {
+export function watchedNative(): Native {
   const addon = native()
   if (!listening) addon.listen((job, ...numbers) => handlers.get(job)?.(decodeEvent(...numbers)))
   listening = true
