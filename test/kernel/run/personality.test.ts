@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operation setPersonality: the command has the execution domain that the program says. It needs no right.
 import { expect, test } from 'vitest'
-import { explainProgram } from '../../src/ops/explain.ts'
-import { type Op, type Program, sessions } from '../../src/ops/ops.ts'
-import { runProgram } from '../../src/run/ungrouped.ts'
+import { explainProgram } from '../../../src/ops/explain.ts'
+import { type Op, type Program, sessions } from '../../../src/ops/ops.ts'
+import { runProgram } from '../../../src/run/ungrouped.ts'
 
 const addrNoRandomize = 0x0040000
 
