@@ -11,6 +11,7 @@ const irregular: { [key: string]: string } = {
   ulimits: 'ulimit',
   ioPriority: 'ioprio',
   limits: 'limit',
+  sysctls: 'sysctl',
 }
 
 /** Returns the flag of hutch run for an option of the library: `--map-users` for `mapUsers`, `--memory` for `limits.memory`. */
