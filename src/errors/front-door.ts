@@ -12,6 +12,8 @@ const irregular: { [key: string]: string } = {
   ioPriority: 'ioprio',
   limits: 'limit',
   sysctls: 'sysctl',
+  addHosts: 'add-host',
+  dnsOptions: 'dns-option',
 }
 
 /** Returns the flag of hutch run for an option of the library: `--map-users` for `mapUsers`, `--memory` for `limits.memory`. */
