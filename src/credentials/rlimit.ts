@@ -56,13 +56,20 @@ const examples: { [unit in Unit]: string } = {
 const whole = (milliseconds: number | undefined, unit: number) =>
   milliseconds !== undefined && Number.isSafeInteger(milliseconds / unit) ? milliseconds / unit : undefined
 
+/** Why a limit is invalid. `value`: the invalid part, if it is not the whole. */
+interface Invalid {
+  value?: string
+  why: string
+  accepted: string
+}
+
 /** Reads `SOFT[:HARD]`; a single value sets both. Returns why it is invalid, if it is. */
-export function parseResourceLimit(name: string, value: unknown): ResourceLimit | { why: string; accepted: string } {
+export function parseResourceLimit(name: string, value: unknown): ResourceLimit | Invalid {
   const [resource, unit] = Object.hasOwn(resources, name) ? resources[name]! : []
   if (resource === undefined || unit === undefined) {
     const known = Object.keys(resources)
     const near = nearest(name, known)
-    return { why: 'there is no such limit', accepted: near ? `${near}?` : `one of ${known.join(', ')}` }
+    return { value: name, why: 'there is no such limit', accepted: near ? `${near}?` : `one of ${known.join(', ')}` }
   }
   const parts = typeof value === 'number' ? [String(value)] : typeof value === 'string' ? value.split(':') : []
   const amounts = parts.map((part) => parseAmount(part, unit))
