@@ -147,7 +147,7 @@ test('auto maps what /etc/subuid gives, by newuidmap', async (context) => {
   const foreign = await runAs(1000, ['--map-users', '0:0:1', '--', 'id'], given)
   expect(foreign).toMatchObject({ status: 125, stdout: '' })
   expect(foreign.stderr).toMatch(
-    /^hutch: cannot use 0:0:1 for --map-users: \/etc\/subuid does not allow it for user 1000\n {2}it gives: 200000:65536\n/,
+    /^hutch: cannot use 0:0:1 for --map-users: \/etc\/subuid does not allow it for user 1000\n {2}allowed: 200000:65536\n/,
   )
   const nobody = await runAs(1000, ['--map-users', 'auto', '--', 'id'], table(''))
   expect(nobody).toMatchObject({ status: 125, stdout: '' })
