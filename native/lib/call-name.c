@@ -19,7 +19,7 @@
 	X(open_tree) X(openat) X(openat2) X(personality) X(pidfd_send_signal) X(pivot_root) X(ppoll) X(prctl) X(prlimit64) \
 	X(pread64) X(pidfd_open) X(read) X(readlinkat) X(recvfrom) X(recvmsg) X(rt_sigaction) X(rt_sigpending) X(rt_sigprocmask) X(rt_sigqueueinfo) \
 	X(rt_sigtimedwait) X(sched_getaffinity) X(sched_setscheduler) X(seccomp) X(sendmsg) X(sendto) \
-	X(setfsgid) X(setfsuid) X(setgid) X(setgroups) X(sethostname) X(setns) X(setpriority) X(setregid) \
+	X(setdomainname) X(setfsgid) X(setfsuid) X(setgid) X(setgroups) X(sethostname) X(setns) X(setpriority) X(setregid) \
 	X(setresgid) X(setresuid) X(setreuid) X(setsid) X(setuid) X(signalfd4) X(socket) X(socketpair) \
 	X(statfs) X(statx) X(symlinkat) X(umask) X(umount2) X(uname) X(unlinkat) X(unshare) X(wait4) X(waitid) \
 	X(write)

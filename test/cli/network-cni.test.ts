@@ -121,7 +121,7 @@ test('a version that the plugin does not know, a list that is none, a name that 
 test('without root it is refused before anything is started', async () => {
   const { status, stderr } = await runAs(23_457, ['--network', 'cni:web', '--', 'true'], ground!.before)
   expect(status).toBe(125)
-  expect(stderr).toContain('cannot use --network: CNI plugins change the network of the host')
+  expect(stderr).toContain("cannot use --network: CNI plugins change the host's network")
 })
 
 test('what a killed hutch left is taken down by the next run, whatever that is', async () => {

@@ -118,7 +118,7 @@ for (const tool of tools) {
     expect({ status, stdout }).toEqual({ status: 125, stdout: '' })
     expect(stderr).toMatch(/^hutch: cannot (connect a private network|publish port 9090): /)
     expect(stderr).toContain(`${tool} refused`)
-    expect(stderr).toMatch(/remedy: publish ports that are free/)
+    expect(stderr).toMatch(/remedy: publish free ports/)
     expect(await running(tool)).toBe('')
   })
 

@@ -80,7 +80,7 @@ const cases: { [title: string]: () => Case } = {
   ],
   'a directory of the host': () => [
     `--isolate mount --volume ${work}/volume:${barren}/x`,
-    `${barren} does not exist inside, and hutch makes nothing in /etc`,
+    `${barren} does not exist inside, and hutch creates nothing in /etc`,
   ],
   'a file in a directory of the host': () => [
     `--isolate mount --volume ${work}/file:${barren}:ro`,
