@@ -99,6 +99,6 @@ test('options of run are no options of bwrap', async () => {
   const { status, stderr } = await hutch(['compile', '--output', file, '--read-only', '--bwrap', ...host, 'true'])
   expect([status, stderr]).toEqual([
     125,
-    expect.stringContaining('--read-only: behind --bwrap stands a command line of bwrap'),
+    expect.stringContaining('--read-only: all options after --bwrap are options of bwrap'),
   ])
 })

@@ -26,7 +26,7 @@ test('Node and hutch are refused in a group with too few tasks left, other progr
       status: 125,
       stdout: '',
       stderr: expect.stringMatching(
-        /Node program, and 4 tasks are left \(pids.max is 4, pids.current is 0\)[\s\S]*raise pids/,
+        /Node program\. 4 tasks are left \(pids.max is 4, pids.current is 0\)[\s\S]*raise pids/,
       ),
     })
   expect(await exec(`${top}/inner`, 'echo', 'x')).toMatchObject({ status: 0, stdout: 'x\n' })
