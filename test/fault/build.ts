@@ -47,12 +47,12 @@ export async function buildFaulty(): Promise<Faulty> {
       contents: [
         'run/job',
         'run/launch',
-        'run/program',
-        'run/waiting',
-        'plan/options',
-        'plan/order',
+        'run/ungrouped',
+        'pool/prestarted',
+        'options/options',
+        'pool/job-request',
         'plan/unshare',
-        'native',
+        'system/native',
       ]
         .map((name) => `export * from './src/${name}.ts'`)
         .join('\n'),
