@@ -54,7 +54,7 @@ test('a populated parent is refused and left as it is; with --evacuate the job r
   const args = ['--parent', name, '--memory', '50M', '--isolate', 'none', '--', 'cat', '/proc/self/cgroup']
   const refused = await hutch(['run', ...args])
   expect(refused).toMatchObject({ status: 125, stdout: '' })
-  expect(refused.stderr).toContain('moved to a child group with --evacuate')
+  expect(refused.stderr).toContain('move these processes to a child group with --evacuate')
   expect({ in: processes(group), children: children(group) }).toEqual({ in: pids, children: [] })
   const { status, stdout } = await hutch(['run', '--evacuate', ...args])
   expect({ status, stdout }).toEqual({

@@ -307,7 +307,7 @@ const forms: [form: RegExp, kind: CauseKind, side?: CauseKind][] = [
     'fork-refused',
   ],
   [/^timed out after [\d.]+ m?s, throttled by cpu\.max in \d+ % of its periods: /, 'timeout', 'throttled'],
-  [/^timed out after [\d.]+ m?s, slowed \d+ times? by memory\.high: /, 'timeout', 'slowed'],
+  [/^timed out after [\d.]+ m?s, slowed \d+ times? by memory\.high(?: \([^)]+\))?: /, 'timeout', 'slowed'],
   [/^timed out after [\d.]+ m?s: /, 'timeout'],
   [/^\/dev\/shm was full; \S+ exited with status \d+$/, 'space'],
   [/^\S+ is at \S+ on the host, but not inside$/, 'not-inside'],
