@@ -157,7 +157,8 @@ export const endRows: readonly Row[] = [
   ...likelyFor('oom', isKilled, 'status', afterKill),
   ...likelyFor('fork-refused', ['forksRefused', '>=', 1], 'signal', onFailedThread),
   ...likelyFor('fork-refused', ['forksRefused', '>=', 1], 'status', afterRefusal),
-  ...likelyFor('oom', ['oomWithoutKill', '>=', 1], 'status', afterKill),
+  // a shell exits with 128 + SIGBUS
+  ...likelyFor('oom', ['oomWithoutKill', '>=', 1], 'status', [...afterKill, 128 + SIGBUS]),
   { kind: 'space', when: [['fullSpaces', '>=', 1], failed, ['signal', '=', 0]], likely: true },
   { kind: 'signal', when: [['signal', '>=', 1]] },
   { kind: 'exited', when: [] },

@@ -54,8 +54,6 @@ interface Case {
   flags?: string[]
   /** What a neighbour does meanwhile, below the same group: it begins once `ready` exists, and makes `over` at its end. */
   neighbour?: string
-  /** The shell in a group sets its own oom_score_adj: nobody else does. */
-  adjusted?: true
   /** What ended it, or happened without ending it. */
   kind: CauseKind
   side?: CauseKind
@@ -153,18 +151,6 @@ const cases: Case[] = [
 
 cases.push(
   {
-    title: 'out of memory with nothing to kill',
-    script: 'exec tail /dev/zero',
-    only: 'v2',
-    own: tight,
-    options: { oomScoreAdj: -1000 },
-    flags: ['--oom-score-adj', '-1000'],
-    kind: 'oom',
-    level: 'own',
-    adjusted: true,
-    found: 'oom',
-  },
-  {
     title: 'slowed by memory.high',
     script: 'exec tail /dev/zero',
     only: 'v2',
@@ -260,10 +246,9 @@ async function beside<Result>({ neighbour }: Case, above: Cgroup, job: () => Pro
 }
 
 /** The same script by a shell that nobody watches, and what the group tells then. */
-async function inGroup(own: Cgroup, { script, flags, adjusted }: Case): Promise<Cause> {
-  const adjust = adjusted ? 'echo -1000 > /proc/self/oom_score_adj;' : ''
+async function inGroup(own: Cgroup, { script, flags }: Case): Promise<Cause> {
   const stop = flags?.includes('--timeout') ? Number.parseInt(flags.at(-1)!, 10) * 1000 : 2000
-  const shell = ['sh', '-c', `${joining(own)} ${adjust} ${script}`]
+  const shell = ['sh', '-c', `${joining(own)} ${script}`]
   await collect('timeout', ['--signal', 'KILL', `${(flags ? Math.min(stop, 4000) : 30_000) / 1000}`, ...shell])
   return why(own.path).cause
 }
@@ -301,7 +286,6 @@ const forms: [form: RegExp, kind: CauseKind, side?: CauseKind][] = [
     /^(?:(\d+) process(?:es were| was)|all processes were) killed \(OOM\): [^;]*;( later)? \S+ (?:exited|was killed)/,
     'oom',
   ],
-  [/^out of memory \(OOM\), and nothing could be killed: memory\.max [^;]*; \S+ (?:exited|was killed)/, 'oom'],
   [
     /^(?:at least )?(\d+) forks? (?:was|were) refused: pids\.max [^;]*;( later)? \S+ (?:exited|was killed)/,
     'fork-refused',

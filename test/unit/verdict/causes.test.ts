@@ -132,7 +132,7 @@ test.each([
         'oom',
       ] as const,
   ),
-  ...[1, 2, 101, 247, 255].map(
+  ...[1, 2, 101, 135, 247, 255].map(
     (status) =>
       [
         `memory that is out with nothing to kill, and status ${status}`,
