@@ -37,7 +37,7 @@ export const memoryFigures = {
     v2: { file: 'memory.max' },
     unit: 'bytes',
     meaning: 'The limit of memory',
-    metrics: [{ name: 'container_spec_memory_limit_bytes', help: 'Memory limit; 0 is none.' }],
+    metrics: [{ name: 'container_spec_memory_limit_bytes', help: 'Memory limit; 0 means no limit.' }],
     recorded: 12,
     page: true,
     columns: [

@@ -41,7 +41,7 @@ test('text for Prometheus: only what is known, in base units', () => {
     # HELP container_memory_usage_bytes Memory in use, including file cache.
     # TYPE container_memory_usage_bytes gauge
     container_memory_usage_bytes{id="/a"} 1000
-    # HELP container_spec_memory_limit_bytes Memory limit; 0 is none.
+    # HELP container_spec_memory_limit_bytes Memory limit; 0 means no limit.
     # TYPE container_spec_memory_limit_bytes gauge
     container_spec_memory_limit_bytes{id="/a"} 0
     # HELP container_threads_max Most tasks allowed; 0 is no limit.
