@@ -11,10 +11,16 @@ const bundled = process.env.BUNDLED
       include: [`${process.env.BUNDLED}/**/*.test.js`],
       exclude: [],
       setupFiles: [`${process.env.BUNDLED}/support/leaks.js`],
+      globalSetup: [`${process.env.BUNDLED}/support/test-groups.js`],
       execArgv: ['--enable-source-maps'],
       experimental: { viteModuleRunner: false, nodeLoader: false },
     }
-  : { include: ['test/**/*.test.ts'], exclude: pure, setupFiles: ['test/support/leaks.ts'] }
+  : {
+      include: ['test/**/*.test.ts'],
+      exclude: pure,
+      setupFiles: ['test/support/leaks.ts'],
+      globalSetup: ['test/support/test-groups.ts'],
+    }
 
 export default defineConfig({
   test: {

@@ -28,7 +28,7 @@ export async function bundleTests() {
   rmSync(bundledTests, { recursive: true, force: true })
   const tests = readdirSync('test', { recursive: true }).filter((name) => /^(?!unit|rules).*\.test\.ts$/.test(name))
   await build({
-    entryPoints: ['support/leaks.ts', ...tests].map((name) => `test/${name}`),
+    entryPoints: ['support/leaks.ts', 'support/test-groups.ts', ...tests].map((name) => `test/${name}`),
     outdir: bundledTests,
     outbase: 'test',
     format: 'esm',

@@ -10,7 +10,7 @@ import { decodeNames, encodePath, keepMarks } from '../../src/text/non-utf8.ts'
 import { cli } from './hutch.ts'
 
 const place = mkdtempSync(`${tmpdir()}/hutch-test-bytes-`)
-const group = `hutch-test-bytes-${process.pid}`
+const group = `hutch-test-${process.pid}-bytes`
 beforeAll(() => Cgroup.create(group, { controllers: ['pids'] }))
 afterAll(async () => {
   rmSync(place, { recursive: true })

@@ -10,7 +10,7 @@ const admin = (words?: string): Control => ({ loosened: { capAdd: ['SYS_ADMIN'] 
 export function groundForGroups(): Ground {
   const { v1, unified } = readHost()
   const mount = v1.pids?.mount ?? unified!.mount
-  const testGroup = `${mount}/hutch-test-escape-${process.pid}`
+  const testGroup = `${mount}/hutch-test-${process.pid}-escape`
   mkdirSync(testGroup)
   return {
     testGroup,

@@ -4,24 +4,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect } from 'vitest'
-import { readChildren } from '../../src/cgroup/files.ts'
 import { isAbandoned } from '../../src/cgroup/stale-groups.ts'
-import { readHost } from '../../src/host/host.ts'
+import { nearGroups, removeOwnGroups } from './test-groups.ts'
 
-/** Groups that hutch made and whose maker has ended or is this process: at the roots, and in the groups that this process is in. */
+/** Returns groups of jobs whose hutch has ended, and groups that this process made: at the roots, and near the groups that this process is in. */
 export function leftGroups(): string[] {
-  const { unified, v1 } = readHost()
-  return [unified, ...Object.values(v1)].flatMap((hierarchy) => {
-    if (!hierarchy) return []
-    const levels: string[] = []
-    for (let at = hierarchy.own; at.length >= hierarchy.mount.length; at = at.slice(0, at.lastIndexOf('/')))
-      levels.push(at)
-    return levels.flatMap((level) =>
-      readChildren(level)
-        .map((name) => `${level}/${name}`)
-        .filter(isLeft),
-    )
-  })
+  return nearGroups().filter(isLeft)
 }
 
 /** Groups that these processes have left. */
@@ -47,3 +35,9 @@ afterAll(async () => {
   for (let tries = 0; tries < 250 && children().length > 0; tries++) await pause(20)
   expect({ groups: leftGroups(), children: children() }).toEqual({ groups: [], children: [] })
 })
+
+for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }))
+  process.once(signal, () => {
+    removeOwnGroups()
+    process.exit(128 + number)
+  })
