@@ -8,7 +8,7 @@ import { Cgroup } from './cgroup.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
 
 /** Whether it was done, and what to tell. */
-export interface Outcome {
+export interface ActionResult {
   done: boolean
   said: string
 }
@@ -29,7 +29,7 @@ export function holdsMyself(host: Host, path: string): boolean {
   )
 }
 
-export async function freeze(path: string, frozen: boolean): Promise<Outcome> {
+export async function freeze(path: string, frozen: boolean): Promise<ActionResult> {
   return attempt(async () => {
     const group = Cgroup.open(path)
     await (frozen ? group.freeze() : group.thaw())
@@ -37,14 +37,14 @@ export async function freeze(path: string, frozen: boolean): Promise<Outcome> {
   })
 }
 
-export async function kill(path: string): Promise<Outcome> {
+export async function kill(path: string): Promise<ActionResult> {
   return attempt(async () => {
     await Cgroup.open(path).kill()
     return `all processes of ${path} were killed`
   })
 }
 
-export async function setLimit(path: string, file: string, value: string): Promise<Outcome> {
+export async function setLimit(path: string, file: string, value: string): Promise<ActionResult> {
   return attempt(async () => {
     const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
     // the file itself takes microseconds, which nobody is asked for
@@ -65,7 +65,7 @@ function writtenCpus(cpus: number | 'max'): { quota: number | 'max'; period: num
 }
 
 /** An error as its first line and its remedy. */
-async function attempt(act: () => Promise<string>): Promise<Outcome> {
+async function attempt(act: () => Promise<string>): Promise<ActionResult> {
   try {
     return { done: true, said: await act() }
   } catch (error) {

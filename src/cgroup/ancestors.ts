@@ -6,7 +6,7 @@ import { hierarchies, type Place } from './group-paths.ts'
 import { readStats } from './group-stats.ts'
 import { isFull, parseMemory } from './memory.ts'
 import { parseRefusedHere, pidsLevelFile } from './pids.ts'
-import { type Figures, parseFlat, parseNumber } from './stats.ts'
+import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
 /** One group in one hierarchy; `path` counts from the hierarchy's mount. Bytes. */
 interface Level {
@@ -92,7 +92,7 @@ const mostBelow = 5000
 /** Reads all of it now. A group that went away meanwhile has no figures. */
 export function readChain(host: Host, place: Place): Chain {
   const at = (controller: string) => findLevels(host, place, controller)
-  const read = <L>(levels: Level[], names: readonly string[], parse: (level: Level, figures: Figures) => L): L[] => {
+  const read = <L>(levels: Level[], names: readonly string[], parse: (level: Level, figures: FileTexts) => L): L[] => {
     const figures = readMany(
       levels.map(({ directory }) => directory),
       names,
@@ -171,7 +171,7 @@ function limitOf(text: string | undefined): string | undefined {
 }
 
 /** Of either version: their files have other names. */
-function parseMemoryLevel(level: Level, figures: Figures): MemoryLevel {
+function parseMemoryLevel(level: Level, figures: FileTexts): MemoryLevel {
   const { peak, limitHits, oomKills, ownOoms } = parseMemory(figures)
   const events = parseFlat(figures('memory.events'))
   const legacy = figures('memory.limit_in_bytes')
@@ -191,7 +191,7 @@ function parseMemoryLevel(level: Level, figures: Figures): MemoryLevel {
 }
 
 /** Has the same form on both versions, except pids.events.local. */
-function parsePidsLevel(level: Level, figures: Figures): PidsLevel {
+function parsePidsLevel(level: Level, figures: FileTexts): PidsLevel {
   return known<PidsLevel>({
     ...level,
     max: limitOf(figures('pids.max')),
@@ -203,7 +203,7 @@ function parsePidsLevel(level: Level, figures: Figures): PidsLevel {
 }
 
 /** v1 counts throttled time in nanoseconds. */
-function parseCpuLevel(level: Level, figures: Figures): CpuLevel {
+function parseCpuLevel(level: Level, figures: FileTexts): CpuLevel {
   const stat = parseFlat(figures('cpu.stat'))
   const [quota, period] = figures('cpu.max')?.trim().split(' ') ?? [
     figures('cpu.cfs_quota_us')?.trim(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cpu controller: cgroup-v2.rst, "CPU Interface Files"; scheduler/sched-bwc.rst for v1.
-import { type Figures, parseFlat } from './stats.ts'
+import { type FileTexts, parseFlat } from './stats.ts'
 
 /** Microseconds in which a quota counts: the kernel's default, and Docker's. */
 export const cpuPeriodUsec = 100_000
@@ -22,7 +22,7 @@ export interface CpuStats {
 }
 
 /** `unified` is the v2 tree's cpu.stat, `limited` the one that counts throttling: the same file on v2. */
-export function parseCpu(unified: Figures, limited: Figures): CpuStats {
+export function parseCpu(unified: FileTexts, limited: FileTexts): CpuStats {
   const usage = parseFlat(unified('cpu.stat'))
   const quota = parseFlat(limited('cpu.stat'))
   const throttled =

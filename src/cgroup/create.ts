@@ -17,7 +17,7 @@ import {
   writeGroupFile,
 } from './files.ts'
 import { defaultParent, type Place, placeOf } from './group-paths.ts'
-import { isUnified, listProcesses, shorten } from './group-state.ts'
+import { describeProcesses, isUnified, shortenList } from './group-state.ts'
 import { explainMake, explainRemove, explainWrite } from './write-errors.ts'
 
 /** What a group gets when nothing is said, where the host has it. */
@@ -161,9 +161,13 @@ export function checkMayEnable(directory: string, controllers: readonly string[]
   const type = readGroupFile(directory, 'cgroup.type')
   if (type === undefined) return
   if (type !== 'domain' && type !== 'domain threaded') throw fail('CGROUP_THREADED', { directory, type })
-  const processes = listProcesses(directory)
+  const processes = describeProcesses(directory)
   if (processes.length > 0)
-    throw fail('CGROUP_POPULATED', { directory, controllers: controllers.join(', '), processes: shorten(processes) })
+    throw fail('CGROUP_POPULATED', {
+      directory,
+      controllers: controllers.join(', '),
+      processes: shortenList(processes),
+    })
 }
 
 /** Files that a delegatee writes, when the kernel does not list them (cgroup-v2.rst, "Delegation"). */
@@ -213,7 +217,8 @@ async function removeGroups(directory: string, recursive: boolean): Promise<void
   for (let tries = 0; ; tries++) {
     const errno = removeDirectory(directory)
     if (errno === undefined || errno === 'ENOENT') return
-    const ending = errno === 'EBUSY' && readChildren(directory).length === 0 && listProcesses(directory).length === 0
+    const ending =
+      errno === 'EBUSY' && readChildren(directory).length === 0 && describeProcesses(directory).length === 0
     if (!ending || tries === 200) throw explainRemove(directory, errno)
     await pause(tries < 10 ? 1 : 25)
   }

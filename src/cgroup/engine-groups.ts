@@ -10,7 +10,7 @@ const podUid = /^(?:pod)?([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})$/
 const unitSuffixes = ['.service', '.scope', '.slice']
 
 /** Returns the groups that such a name stands for; several: it is ambiguous. An id may be shortened, and may have `docker://` before it. */
-export function findNamed(paths: Iterable<string>, name: string): string[] {
+export function findContainerGroups(paths: Iterable<string>, name: string): string[] {
   const id = isPid(name) ? undefined : givenId.exec(name)?.[1]
   const pod = podUid.exec(name)?.[1]?.replaceAll('-', '_')
   const units = new Set([name, ...unitSuffixes.map((suffix) => `${name}${suffix}`)])

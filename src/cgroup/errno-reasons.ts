@@ -5,8 +5,8 @@ import { effectiveUser } from '../host/passwd.ts'
 import { formatSize } from '../text/units.ts'
 import { describeFile } from './controllers/catalog.ts'
 import { readChildren, readGroupFile, readWords } from './files.ts'
-import { explainChain, isUnified, listProcesses, shorten } from './group-state.ts'
-import { explainLimit, type Reason } from './limit-reasons.ts'
+import { describeProcesses, explainChain, isUnified, shortenList } from './group-state.ts'
+import { explainLimit, type LimitReason } from './limit-reasons.ts'
 
 /** A write that was refused. */
 export interface Refused {
@@ -25,7 +25,7 @@ export const readOnly =
   'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup'
 
 /** What a refused write comes from. */
-export function reasonFor({ directory, file, value, errno }: Refused): Reason {
+export function reasonFor({ directory, file, value, errno }: Refused): LimitReason {
   if (errno === 'EROFS') return { evidence: [], remedy: readOnly }
   const special =
     (file.endsWith('.pressure') ? explainTrigger : byFile[file])?.(directory, value, errno) ??
@@ -52,7 +52,7 @@ export function reasonFor({ directory, file, value, errno }: Refused): Reason {
   return { evidence: accepted, remedy: 'see the kernel documentation of this file' }
 }
 
-type Explain = (directory: string, value: string, errno: string) => Reason | undefined
+type Explain = (directory: string, value: string, errno: string) => LimitReason | undefined
 
 /** Files whose refusals have causes of their own. */
 const byFile: { [file: string]: Explain } = {
@@ -73,7 +73,7 @@ const byFile: { [file: string]: Explain } = {
       : undefined,
 }
 
-function explainSubtreeControl(directory: string, value: string, errno: string): Reason | undefined {
+function explainSubtreeControl(directory: string, value: string, errno: string): LimitReason | undefined {
   const names = value.split(/\s+/).map((word) => word.replace(/^[+-]/, ''))
   if (errno === 'EBUSY') {
     const users = readChildren(directory).filter((child) =>
@@ -81,12 +81,12 @@ function explainSubtreeControl(directory: string, value: string, errno: string):
     )
     if (value.includes('-') && users.length > 0)
       return {
-        evidence: [`groups below enable it for their children: ${shorten(users)}`],
+        evidence: [`groups below enable it for their children: ${shortenList(users)}`],
         remedy: 'disable it there first',
       }
     return {
       evidence: [
-        `processes in the group itself: ${shorten(listProcesses(directory)) || 'one that is exiting'}`,
+        `processes in the group itself: ${shortenList(describeProcesses(directory)) || 'one that is exiting'}`,
         'a v2 group can have processes or controlled children, but not both, except the root',
       ],
       remedy: `move them to a child group: hutch cgroup set --evacuate`,
@@ -110,7 +110,7 @@ function explainSubtreeControl(directory: string, value: string, errno: string):
     : undefined
 }
 
-function explainJoin(directory: string, value: string, errno: string): Reason | undefined {
+function explainJoin(directory: string, value: string, errno: string): LimitReason | undefined {
   const type = readGroupFile(directory, 'cgroup.type')
   switch (errno) {
     case 'ESRCH':
@@ -160,7 +160,7 @@ function explainJoin(directory: string, value: string, errno: string): Reason | 
   }
 }
 
-function explainTrigger(_directory: string, _value: string, errno: string): Reason | undefined {
+function explainTrigger(_directory: string, _value: string, errno: string): LimitReason | undefined {
   if (errno === 'EINVAL')
     return {
       evidence: [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The texts of kernel files → values: cgroup-v2.rst, accounting/psi.rst. Pure. A file that is not there is undefined.
-import type { Kind, Source } from './controllers/figure.ts'
+import type { FigureSource, Kind } from './controllers/figure.ts'
 import type { DeviceIo, Pressure } from './controllers/figures.ts'
 import { findFlat, parseNumber } from './stats.ts'
 
@@ -17,7 +17,7 @@ function parseLimit(text: string | undefined): number | 'max' | undefined {
 }
 
 /** Reads the value of a figure from the text of the file that it stands in. `quota`: the text is a quota and a period. */
-export function readValue(kind: Kind, source: Source, quota: boolean, text: string | undefined): unknown {
+export function readValue(kind: Kind, source: FigureSource, quota: boolean, text: string | undefined): unknown {
   switch (kind) {
     case 'count':
       return scaled(source.key === undefined ? parseNumber(text) : findFlat(text, source.key), source.per)

@@ -2,7 +2,7 @@
 // The types of every v2 file's value: FileValues for reads, FileInputs for writes. The catalogue has the same names; a test compares them.
 import type { Limit } from '../text/units.ts'
 import type { memoryStatKeys } from './controllers/memory-stat.ts'
-import type { Flat, Nested, Pressure, Quota } from './value-read.ts'
+import type { CpuMax, FilePressure, Flat, Nested } from './value-read.ts'
 
 /** Figures by name; a figure that this kernel does not give is absent. */
 type Figures<Key extends string> = { [key in Key]?: number }
@@ -69,16 +69,16 @@ export interface FileValues {
   'cgroup.stat.local': Figures<'frozen_usec'>
   'cgroup.freeze': boolean
   'cgroup.pressure': boolean
-  'cpu.pressure': Pressure
-  'memory.pressure': Pressure
-  'io.pressure': Pressure
-  'irq.pressure': Pressure
+  'cpu.pressure': FilePressure
+  'memory.pressure': FilePressure
+  'io.pressure': FilePressure
+  'irq.pressure': FilePressure
 
   'cpu.stat': CpuStat
   'cpu.stat.local': Figures<'throttled_usec'>
   'cpu.weight': number
   'cpu.weight.nice': number
-  'cpu.max': Quota
+  'cpu.max': CpuMax
   'cpu.max.burst': number
   'cpu.idle': boolean
   'cpu.uclamp.min': Limit

@@ -16,7 +16,7 @@ import {
 } from '../system/files.ts'
 import { errnoName, native } from '../system/native.ts'
 import { decodeNames, encodePath, isOdd } from '../text/non-utf8.ts'
-import type { Figures } from './stats.ts'
+import type { FileTexts } from './stats.ts'
 
 /** What a read came to: the text without its last newline, or the name of the errno. */
 export type Read = { text: string; errno?: undefined } | { text?: undefined; errno: string }
@@ -173,14 +173,14 @@ export function removeTree(directory: string): boolean {
 }
 
 /** The same files of many groups, in one native call: a `Figures` each, in order. */
-export function readMany(directories: readonly string[], files: readonly string[]): Figures[] {
+export function readMany(directories: readonly string[], files: readonly string[]): FileTexts[] {
   if (directories.length === 0 || files.length === 0) return directories.map(() => () => undefined)
   return split(native().readFiles(encodePath(directories.join('\0')), files.join('\0')), directories.length, files)
 }
 
 /** The same for repeated reads: the files stay open, so that each read costs a quarter. */
 interface Reader {
-  read(): Figures[]
+  read(): FileTexts[]
   close(): void
 }
 
@@ -204,7 +204,7 @@ export function openReader(directories: readonly string[], files: readonly strin
 }
 
 /** What native/node/read.c writes. One string of all, so that each text is a piece of it and no copy. */
-function split(bytes: Buffer, groups: number, files: readonly string[]): Figures[] {
+function split(bytes: Buffer, groups: number, files: readonly string[]): FileTexts[] {
   const all = bytes.toString('latin1')
   let at = 0
   return Array.from({ length: groups }, () => {

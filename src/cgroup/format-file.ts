@@ -3,14 +3,14 @@
 import { fail } from '../errors/errors.ts'
 import { withDeviceNumber } from '../host/device.ts'
 import { describeFile } from './controllers/catalog.ts'
-import type { Format } from './controllers/entry.ts'
+import type { FileFormat } from './controllers/entry.ts'
 import { formatWrites } from './value-read.ts'
 
 /** Reads the value of a file: `name` is what an error calls it. */
 export type FileReader = typeof formatFile
 
 /** Formats that take several texts: a line for each device, adapter or resource, or a process each. */
-const manyTexts: readonly Format[] = ['flat-keyed', 'nested-keyed', 'pids', 'toggles']
+const manyTexts: readonly FileFormat[] = ['flat-keyed', 'nested-keyed', 'pids', 'toggles']
 
 /**
  * Returns the texts to write, one after the other. A file that the catalogue lacks takes one line of text as it is.

@@ -8,7 +8,7 @@ import { errnoName, native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { readGroupFile, walkGroups, writeGroupFile } from './files.ts'
 import type { Place } from './group-paths.ts'
-import { listProcesses, shorten } from './group-state.ts'
+import { describeProcesses, shortenList } from './group-state.ts'
 import { makeWrites } from './restore.ts'
 import { planFreeze } from './set-file.ts'
 
@@ -50,7 +50,7 @@ export async function killPlace(place: Place): Promise<void> {
     what: 'kill all processes of',
     path: directory,
     errno: forbidden ? 'EPERM' : 'EBUSY',
-    evidence: [`still there: ${shorten(listProcesses(directory))}`],
+    evidence: [`still there: ${shortenList(describeProcesses(directory))}`],
     remedy: forbidden
       ? "run as root, or as the processes' own user"
       : 'a process in uninterruptible sleep ends when its kernel operation finishes; check ps -o stat,wchan',

@@ -2,7 +2,7 @@
 // The limits that stand over a group's use, for many groups at once, in v2's terms.
 import { readMany } from './files.ts'
 import type { Place } from './group-paths.ts'
-import { type Figures, parseNumber } from './stats.ts'
+import { type FileTexts, parseNumber } from './stats.ts'
 import { readLegacy } from './v1/read.ts'
 
 /** Bytes and tasks; absent where the group has no such controller. */
@@ -24,7 +24,7 @@ const legacyFiles: { [controller: string]: string[] } = {
 
 /** In order of the places. */
 export function readLimits(places: readonly Place[]): GroupLimits[] {
-  const figures = new Map<string, Figures>()
+  const figures = new Map<string, FileTexts>()
   for (const key of new Set(places.flatMap((place) => Object.keys(place.directories)))) {
     const files = key === '' ? unifiedFiles : legacyFiles[key]
     const directories = files ? places.flatMap((place) => place.directories[key] ?? []) : []
@@ -40,7 +40,7 @@ export function readLimits(places: readonly Place[]): GroupLimits[] {
   })
 }
 
-function parseLimits(read: Figures): GroupLimits {
+function parseLimits(read: FileTexts): GroupLimits {
   const limit = (file: string): number | 'max' | undefined => {
     const text = read(file)?.trim()
     return text === 'max' ? 'max' : parseNumber(text)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a group is: one name, and its directory in each hierarchy. A name with a leading slash counts from the hierarchies' roots.
+
 import { fail } from '../errors/errors.ts'
 import type { Hierarchy } from '../host/hierarchy.ts'
 import type { Host } from '../host/host.ts'
 import { nearest } from '../text/nearest.ts'
+import { isBelow } from '../text/paths.ts'
 import { isGroup, readChildren, walkGroups } from './files.ts'
 import { parseGroupPath } from './path.ts'
 
@@ -27,7 +29,7 @@ export function pathOfDirectory(host: Host, name: string): string {
   const mounts = hierarchies(host)
     .map(([, { mount }]) => mount)
     .sort((a, b) => b.length - a.length)
-  const mount = mounts.find((one) => name === one || name.startsWith(`${one}/`))
+  const mount = mounts.find((one) => isBelow(name, one))
   return mount === undefined ? name : name.slice(mount.length) || '/'
 }
 

@@ -3,7 +3,7 @@
 import { readGroupFile, readWords } from './files.ts'
 
 /** `12 (sleep)` for each process that is in the group itself. */
-export function listProcesses(directory: string): string[] {
+export function describeProcesses(directory: string): string[] {
   return readWords(directory, 'cgroup.procs').map((pid) => {
     const name = pid === '0' ? 'of another pid namespace' : readGroupFile(`/proc/${pid}`, 'comm')
     return name === undefined ? pid : `${pid} (${name})`
@@ -11,7 +11,7 @@ export function listProcesses(directory: string): string[] {
 }
 
 /** The first few, and how many more. */
-export function shorten(names: readonly string[], most = 5): string {
+export function shortenList(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).map(clean).join(', ')
   return names.length > most ? `${shown} and ${names.length - most} more` : shown
 }

@@ -5,7 +5,7 @@ import { openReader, readMany } from './files.ts'
 import type { Place } from './group-paths.ts'
 import { parseMemory } from './memory.ts'
 import { parsePids } from './pids.ts'
-import { type Figures, findFlat, parseNumber, parsePressure } from './stats.ts'
+import { type FileTexts, findFlat, parseNumber, parsePressure } from './stats.ts'
 
 /** Bytes, microseconds and counts of one group and its descendants. */
 export interface GroupStats {
@@ -124,7 +124,7 @@ function figureFiles(places: readonly Place[], filesOf: FilesOf) {
   })
 }
 
-function readFigures(places: readonly Place[], filesOf: FilesOf): Figures[] {
+function readFigures(places: readonly Place[], filesOf: FilesOf): FileTexts[] {
   const parts = figureFiles(places, filesOf)
   return merge(
     places,
@@ -133,18 +133,21 @@ function readFigures(places: readonly Place[], filesOf: FilesOf): Figures[] {
 }
 
 /** File names differ between hierarchies, except cpu.stat: v1's is `limited:cpu.stat` here. */
-function merge(places: readonly Place[], parts: { key: string; members: number[]; figures: Figures[] }[]): Figures[] {
-  const found: Figures[][] = places.map(() => [])
+function merge(
+  places: readonly Place[],
+  parts: { key: string; members: number[]; figures: FileTexts[] }[],
+): FileTexts[] {
+  const found: FileTexts[][] = places.map(() => [])
   for (const { key, members, figures } of parts)
     for (const [n, i] of members.entries()) found[i]!.push(key === 'cpu' ? limited(figures[n]!) : figures[n]!)
   return found.map((all) => (all.length === 1 ? all[0]! : (file) => firstOf(all, file)))
 }
 
-function limited(figures: Figures): Figures {
+function limited(figures: FileTexts): FileTexts {
   return (file) => (file.startsWith('limited:') ? figures(file.slice(8)) : undefined)
 }
 
-function firstOf(all: Figures[], file: string): string | undefined {
+function firstOf(all: FileTexts[], file: string): string | undefined {
   for (const figures of all) {
     const text = figures(file)
     if (text !== undefined) return text
@@ -152,7 +155,7 @@ function firstOf(all: Figures[], file: string): string | undefined {
   return undefined
 }
 
-function parseGroupStats(figures: Figures): GroupStats {
+function parseGroupStats(figures: FileTexts): GroupStats {
   const stats: GroupStats = {}
   const events = figures('cgroup.events')
   const populated = findFlat(events, 'populated')
@@ -176,7 +179,7 @@ function legacyFrozen(state: string | undefined): number | undefined {
   return state === undefined ? undefined : Number(state.trim() === 'FROZEN')
 }
 
-function parseGroupMemory(figures: Figures): GroupStats['memory'] {
+function parseGroupMemory(figures: FileTexts): GroupStats['memory'] {
   const legacy = parseNumber(figures('memory.usage_in_bytes'))
   const current = parseNumber(figures('memory.current')) ?? legacy
   if (current === undefined) return undefined
@@ -199,7 +202,7 @@ function parseGroupMemory(figures: Figures): GroupStats['memory'] {
 }
 
 /** The v2 tree counts time in every layout; without it, v1's cpuacct does, in nanoseconds. */
-function parseGroupCpu(figures: Figures): CpuStats {
+function parseGroupCpu(figures: FileTexts): CpuStats {
   const cpu = parseCpu(figures, (file) => figures(`limited:${file}`) ?? figures(file))
   const legacy = { cpuUsec: 'cpuacct.usage', userUsec: 'cpuacct.usage_user', systemUsec: 'cpuacct.usage_sys' } as const
   for (const key of ['cpuUsec', 'userUsec', 'systemUsec'] as const) {
@@ -210,7 +213,7 @@ function parseGroupCpu(figures: Figures): CpuStats {
 }
 
 /** Sums over all devices. v2: `8:0 rbytes=1 wbytes=2 …`; v1: `8:0 Read 1`. */
-function parseIo(figures: Figures): GroupStats['io'] {
+function parseIo(figures: FileTexts): GroupStats['io'] {
   const io = { readBytes: 0, writtenBytes: 0, reads: 0, writes: 0 }
   const unified = figures('io.stat')
   const names = { rbytes: 'readBytes', wbytes: 'writtenBytes', rios: 'reads', wios: 'writes' } as const

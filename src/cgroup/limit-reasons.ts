@@ -7,7 +7,7 @@ import { readChildren, readGroupFile } from './files.ts'
 import { findConflict, type Share } from './v1/cpu-quota.ts'
 
 /** Why, in evidence lines, and what to do. */
-export interface Reason {
+export interface LimitReason {
   evidence: string[]
   remedy: string
 }
@@ -21,7 +21,7 @@ interface RefusedLimit {
   read?: (file: string) => string | undefined
 }
 
-type Explain = (refused: Required<RefusedLimit>) => Reason | undefined
+type Explain = (refused: Required<RefusedLimit>) => LimitReason | undefined
 
 const byFile: { [file: string]: Explain } = {
   'cpu.cfs_quota_us': explainShare,
@@ -36,7 +36,7 @@ const byFile: { [file: string]: Explain } = {
 }
 
 /** Returns undefined where the errno alone says it. */
-export function explainLimit(refused: RefusedLimit): Reason | undefined {
+export function explainLimit(refused: RefusedLimit): LimitReason | undefined {
   const { directory, file, value, errno } = refused
   const read = refused.read ?? ((name: string) => readGroupFile(directory, name))
   const special = Object.hasOwn(byFile, file) ? byFile[file]!({ ...refused, read }) : undefined
@@ -56,7 +56,7 @@ const describeShare = (share: Share): string =>
   `${share.directory} has ${share.quota} µs in ${share.period} µs (${cpusOf(share)} CPUs)`
 
 /** v1: no larger share than a group above, no smaller one than a group below. On v2 the smaller limit simply holds. */
-function explainShare({ directory, file, value, errno, read }: Required<RefusedLimit>): Reason | undefined {
+function explainShare({ directory, file, value, errno, read }: Required<RefusedLimit>): LimitReason | undefined {
   if (errno !== 'EINVAL') return undefined
   const isQuota = file === 'cpu.cfs_quota_us'
   const quota = Number(isQuota ? value : read('cpu.cfs_quota_us'))
@@ -79,7 +79,7 @@ function explainShare({ directory, file, value, errno, read }: Required<RefusedL
 }
 
 /** v1 limits memory, and memory with swap: the second is never below the first. */
-function explainMemory({ file, value, errno, read }: Required<RefusedLimit>): Reason | undefined {
+function explainMemory({ file, value, errno, read }: Required<RefusedLimit>): LimitReason | undefined {
   const other = file === 'memory.limit_in_bytes' ? 'memory.memsw.limit_in_bytes' : 'memory.limit_in_bytes'
   const [text, limit] = [read(other), Number(read(other))]
   if (text === undefined || !Number.isFinite(limit)) return undefined
@@ -119,7 +119,7 @@ const holdsAlone = (directory: string, what: 'cpus' | 'mems'): string | undefine
   return list ? `cpuset.cpus.exclusive ${list}` : undefined
 }
 
-function explainCpuset({ directory, file, value, errno, read }: Required<RefusedLimit>): Reason | undefined {
+function explainCpuset({ directory, file, value, errno, read }: Required<RefusedLimit>): LimitReason | undefined {
   const what = /mem/.test(file) ? 'mems' : 'cpus'
   const words = what === 'mems' ? 'memory nodes' : 'CPUs'
   const parent = parentOf(directory)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The memory controller: kernel documentation admin-guide/cgroup-v2.rst, "Memory Interface Files", and cgroup-v1/memory.rst.
-import { type Figures, parseFlat, parseNumber } from './stats.ts'
+import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
 /** v1: what counts, when swap is limited too. */
 export const memorySwapFiles = ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'] as const
@@ -24,7 +24,7 @@ interface MemoryStats {
 }
 
 /** From the files' texts, of whichever version they are. */
-export function parseMemory(figures: Figures): MemoryStats {
+export function parseMemory(figures: FileTexts): MemoryStats {
   const events = parseFlat(figures('memory.events'))
   const local = parseFlat(figures('memory.events.local'))
   const control = parseFlat(figures('memory.oom_control'))
@@ -44,7 +44,7 @@ export function parseMemory(figures: Figures): MemoryStats {
  * charges the second first. Kernels from 6.13 on have lost these counts, so 0
  * says nothing.
  */
-function legacyHits(figures: Figures): number | undefined {
+function legacyHits(figures: FileTexts): number | undefined {
   const hits = (parseNumber(figures('memory.failcnt')) ?? 0) + (parseNumber(figures('memory.memsw.failcnt')) ?? 0)
   return hits > 0 ? hits : undefined
 }
@@ -56,7 +56,7 @@ function legacyHits(figures: Figures): number | undefined {
 const inFlight = 64 * 1024
 
 /** v1: whether the group has run into a limit of its own; a limit that the figures do not have is looked up in `limits`. */
-export function isFull(figures: Figures, limits: Figures = figures): boolean {
+export function isFull(figures: FileTexts, limits: FileTexts = figures): boolean {
   const reached = (peak: string, limit: string) => {
     const most = parseNumber(limits(limit))
     return most !== undefined && (parseNumber(figures(peak)) ?? 0) >= most - inFlight

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pids controller: cgroup-v2.rst, "PID Interface Files"; the same files on v1.
-import { type Figures, parseFlat, parseNumber } from './stats.ts'
+import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
 /** v2 from Linux 6.11 on: forks that this level's own limit refused, to whichever group below. */
 export const pidsLevelFile = 'pids.events.local'
@@ -12,7 +12,7 @@ interface PidsStats {
   denied?: number
 }
 
-export function parsePids(figures: Figures): PidsStats {
+export function parsePids(figures: FileTexts): PidsStats {
   const peak = parseNumber(figures('pids.peak'))
   const denied = parseFlat(figures('pids.events')).max
   return { ...(peak !== undefined && { peak }), ...(denied !== undefined && { denied }) }

@@ -223,12 +223,16 @@ export interface SetOptions {
 }
 
 /** A file and its value, as in `planFile`. */
-export type Assignment = readonly [file: string, value: unknown]
+export type FileSetting = readonly [file: string, value: unknown]
 
 /**
  * Sets files in this order, all or none. @throws as `planFile`, CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED, CGROUP_NOT_RESTORED
  */
-export async function assignFiles(place: Place, files: readonly Assignment[], options: SetOptions = {}): Promise<void> {
+export async function assignFiles(
+  place: Place,
+  files: readonly FileSetting[],
+  options: SetOptions = {},
+): Promise<void> {
   await orNone(async (journal) => {
     for (const [file, value] of files) await assignFile(place, file, value, options, journal)
   })

@@ -34,7 +34,7 @@ interface SavedGroup {
 }
 
 /** What `save` writes and `apply` reads. */
-export interface Snapshot {
+interface SavedState {
   hutch: 'cgroups 1'
   groups: SavedGroup[]
 }
@@ -47,7 +47,7 @@ const noSettings =
 const doubles = new Set(['cpu.weight.nice', 'cpuset.cpu_exclusive.effective'])
 
 /** These groups with all below them, parents first. */
-export function takeSnapshot(host: Host, places: readonly Place[]): Snapshot {
+export function takeSnapshot(host: Host, places: readonly Place[]): SavedState {
   const groups: SavedGroup[] = []
   const keys = new Map(hierarchies(host).map(([key, { mount }]) => [key, mount]))
   const visit = (place: Place) => {
@@ -88,7 +88,7 @@ function readSetting(directory: string, file: string): string | undefined {
 }
 
 /** A snapshot from its text. @throws SNAPSHOT_INVALID, naming the place in the document; CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
-export function parseSnapshot(text: string, origin: string): Snapshot {
+export function parseSnapshot(text: string, origin: string): SavedState {
   const refuse = (at: string, why: string) => fail('SNAPSHOT_INVALID', { origin, at, why })
   let document: unknown
   try {
@@ -141,7 +141,7 @@ function isId(value: unknown): boolean {
 }
 
 /** What `applySnapshot` did, or would do. */
-export type Change =
+export type SnapshotChange =
   | { make: string }
   | { enable: string; controllers: string[] }
   | { set: string; value: string }
@@ -153,7 +153,7 @@ export type Change =
  * groups made are gone and the values written are as before.
  * @throws SNAPSHOT_INVALID, CGROUP_REFUSED, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
  */
-export function applySnapshot(host: Host, snapshot: Snapshot, dryRun = false): Change[] {
+export function applySnapshot(host: Host, snapshot: SavedState, dryRun = false): SnapshotChange[] {
   const mounts = new Map(hierarchies(host).map(([key, { mount }]) => [key || 'v2', mount]))
   for (const [i, { hierarchy }] of snapshot.groups.entries())
     if (!mounts.has(hierarchy))
@@ -162,14 +162,14 @@ export function applySnapshot(host: Host, snapshot: Snapshot, dryRun = false): C
         at: `/groups/${i}/hierarchy`,
         why: `this host has no hierarchy ${hierarchy}; it has ${[...mounts.keys()].join(', ')}`,
       })
-  const changes: Change[] = []
+  const changes: SnapshotChange[] = []
   withUndo((undo) => {
     for (const group of snapshot.groups) applyGroup(group, mounts.get(group.hierarchy)!, dryRun, changes, undo)
   })
   return changes
 }
 
-function applyGroup(group: SavedGroup, mount: string, dryRun: boolean, changes: Change[], undo: Undo[]): void {
+function applyGroup(group: SavedGroup, mount: string, dryRun: boolean, changes: SnapshotChange[], undo: Undo[]): void {
   const directory = group.path === '/' ? mount : `${mount}${group.path}`
   let at = mount
   for (const part of group.path.split('/').filter(Boolean)) {
@@ -197,7 +197,13 @@ function applyGroup(group: SavedGroup, mount: string, dryRun: boolean, changes: 
     changeOwner(path, uid, gid)
 }
 
-function handDown(directory: string, controllers: string[], dryRun: boolean, changes: Change[], undo: Undo[]): void {
+function handDown(
+  directory: string,
+  controllers: string[],
+  dryRun: boolean,
+  changes: SnapshotChange[],
+  undo: Undo[],
+): void {
   const enabled = readWords(directory, 'cgroup.subtree_control')
   const missing = controllers.filter((name) => !enabled.includes(name))
   if (missing.length === 0) return
@@ -227,7 +233,7 @@ function setFile(
   file: string,
   value: string,
   dryRun: boolean,
-  changes: Change[],
+  changes: SnapshotChange[],
   undo: Undo[],
 ): void {
   const before = readSetting(directory, file)

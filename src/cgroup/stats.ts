@@ -2,7 +2,7 @@
 // The text formats that cgroup files share: cgroup-v2.rst, "Interface Files, Format".
 
 /** Kernel file name → its text; undefined for what could not be read. */
-export type Figures = (file: string) => string | undefined
+export type FileTexts = (file: string) => string | undefined
 
 /** `key value` lines → numbers. Lines of other shapes are left out. */
 export function parseFlat(text: string | undefined): { [key: string]: number } {

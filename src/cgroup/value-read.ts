@@ -2,12 +2,12 @@
 // The text of a kernel file → a typed value, by what the catalogue says of the file. Pure; value-write.ts is the way back.
 import { fail } from '../errors/errors.ts'
 import type { Limit } from '../text/units.ts'
-import type { FileWords, Format } from './controllers/entry.ts'
+import type { FileFormat, FileWords } from './controllers/entry.ts'
 
 export { formatRaw, formatValue, formatWrites } from './value-write.ts'
 
 /** cpu.max: microseconds of CPU time in each period of microseconds. */
-export interface Quota {
+export interface CpuMax {
   quota: Limit
   period: number
 }
@@ -21,7 +21,7 @@ interface Stall {
 }
 
 /** A *.pressure file: time in which some tasks, or all, stood still. */
-export interface Pressure {
+export interface FilePressure {
   some?: Stall
   full?: Stall
 }
@@ -31,7 +31,7 @@ export type Flat = { [key: string]: Limit }
 /** By device or key. */
 export type Nested = { [key: string]: { [subkey: string]: Limit | string } }
 
-export type Value = Limit | boolean | string | number[] | string[] | Quota | Pressure | Flat | Nested
+export type FileValue = Limit | boolean | string | number[] | string[] | CpuMax | FilePressure | Flat | Nested
 
 /** v1 writes "no limit" as the greatest number of whole pages, which depends on the page size. */
 const unlimited = 2 ** 63 - 2 ** 20
@@ -40,13 +40,13 @@ const unlimited = 2 ** 63 - 2 ** 20
 const mostInList = 65_536
 
 /** A file's text as a value. @throws CGROUP_TEXT_UNKNOWN */
-export function parseValue(words: FileWords, text: string): Value {
+export function parseValue(words: FileWords, text: string): FileValue {
   const value = readers[words.format](text.replace(/\n$/, ''), words)
   if (value === undefined) throw fail('CGROUP_TEXT_UNKNOWN', { file: words.file, text })
   return value
 }
 
-const readers: { [format in Format]: (text: string, words: FileWords) => Value | undefined } = {
+const readers: { [format in FileFormat]: (text: string, words: FileWords) => FileValue | undefined } = {
   flag: (text) => (text === '1' ? true : text === '0' ? false : undefined),
   count: parseNatural,
   integer: parseInteger,
@@ -110,7 +110,7 @@ function parseList(text: string): number[] | undefined {
   return list
 }
 
-function parseQuota(text: string): Quota | undefined {
+function parseQuota(text: string): CpuMax | undefined {
   const [, quota, period] = /^(max|\d{1,20}) (\d{1,20})$/.exec(text) ?? []
   return period === undefined ? undefined : { quota: quota === 'max' ? 'max' : Number(quota), period: Number(period) }
 }
@@ -201,8 +201,8 @@ function parseNuma(text: string): Nested | undefined {
   return Object.fromEntries(entries)
 }
 
-function parsePressureText(text: string): Pressure | undefined {
-  const pressure: Pressure = {}
+function parsePressureText(text: string): FilePressure | undefined {
+  const pressure: FilePressure = {}
   for (const line of linesOf(text)) {
     const [, kind, avg10, avg60, avg300, total] =
       /^(some|full) avg10=([\d.]{1,20}) avg60=([\d.]{1,20}) avg300=([\d.]{1,20}) total=(\d{1,20})$/.exec(line) ?? []

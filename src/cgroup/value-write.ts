@@ -3,7 +3,7 @@
 import { fail } from '../errors/errors.ts'
 import { explainDevice } from '../host/device.ts'
 import { parseCpuList, parseCpus, parseSize } from '../text/units.ts'
-import type { FileWords, Format, Unit } from './controllers/entry.ts'
+import type { FileFormat, FileWords, Unit } from './controllers/entry.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
 
 /** What `refuse` throws: the file, the value, and what would be right. */
@@ -41,10 +41,10 @@ export function formatWrites(words: FileWords, value: unknown, name: string = wo
 }
 
 /** Formats that the kernel reads by sscanf, which stops at the first letter: 2M would be 2 there. */
-const looselyRead: readonly Format[] = ['quota', 'flat-keyed', 'nested-keyed']
+const looselyRead: readonly FileFormat[] = ['quota', 'flat-keyed', 'nested-keyed']
 
 /** Formats that the kernel reads by memparse, which takes 50M, but not 1.5G and 64KiB. */
-const sizes: readonly Format[] = ['bytes', 'bytes-or-max', 'reclaim']
+const sizes: readonly FileFormat[] = ['bytes', 'bytes-or-max', 'reclaim']
 
 /**
  * Returns the texts to write for a text that goes to the kernel as it is, as libcgroup passes it.
@@ -65,7 +65,7 @@ function refusal(words: FileWords, value: unknown, name: string = words.file): R
 
 type Writer = (value: unknown, words: FileWords, refuse: Refuse) => string | string[]
 
-const writers: { [format in Format]?: Writer } = {
+const writers: { [format in FileFormat]?: Writer } = {
   flag: formatFlag,
   count: formatNumber,
   integer: formatNumber,

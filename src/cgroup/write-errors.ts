@@ -7,8 +7,8 @@ import { nearest } from '../text/nearest.ts'
 import { catalogFiles, describeFile } from './controllers/catalog.ts'
 import { delegate, type Refused, readOnly, reasonFor } from './errno-reasons.ts'
 import { isGroup, readChildren, readGroupFile, readOwner, readWords } from './files.ts'
-import { explainChain, isRoot, isUnified, listProcesses, shorten } from './group-state.ts'
-import type { Reason } from './limit-reasons.ts'
+import { describeProcesses, explainChain, isRoot, isUnified, shortenList } from './group-state.ts'
+import type { LimitReason } from './limit-reasons.ts'
 import { controllerOf } from './v1/translate.ts'
 import { findEquivalent, formatEquivalent } from './v1/v1-on-v2.ts'
 
@@ -35,7 +35,7 @@ export function explainMake(directory: string, errno: string): HutchError {
     const limit = readGroupFile(parent, file)
     return limit === undefined || limit === 'max' ? [] : [`${file} of ${parent} is ${limit}`]
   }
-  const reasons: { [errno: string]: Reason } = {
+  const reasons: { [errno: string]: LimitReason } = {
     EACCES: { evidence: [`user ${effectiveUser()} cannot write to ${parent}`], remedy: delegate },
     EPERM: { evidence: [], remedy: delegate },
     EROFS: { evidence: [], remedy: readOnly },
@@ -57,17 +57,17 @@ export function explainMake(directory: string, errno: string): HutchError {
 /** The error for a group that could not be removed. */
 export function explainRemove(directory: string, errno: string): HutchError {
   const children = readChildren(directory)
-  const inside = listProcesses(directory)
-  const reasons: { [errno: string]: Reason } = {
+  const inside = describeProcesses(directory)
+  const reasons: { [errno: string]: LimitReason } = {
     EBUSY:
       children.length > 0
         ? {
-            evidence: [`groups below it: ${shorten(children)}`],
+            evidence: [`groups below it: ${shortenList(children)}`],
             remedy: 'remove them too: hutch cgroup rm --recursive',
           }
         : inside.length > 0
           ? {
-              evidence: [`processes in it: ${shorten(inside)}`],
+              evidence: [`processes in it: ${shortenList(inside)}`],
               remedy: 'end or move them first: hutch cgroup rm --kill, or hutch cgroup move',
             }
           : { evidence: ['a process in it is exiting'], remedy: 'try again in a moment' },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup: the table of its verbs.
 import { asPrinted } from '../text/non-utf8.ts'
-import type { Command, CommandTable, Family } from './command.ts'
+import type { Command, CommandGroup, CommandTable } from './command.ts'
 import { parseFlags } from './flags.ts'
 
 const verbs: CommandTable = {
@@ -25,7 +25,7 @@ const verbs: CommandTable = {
   apply: { summary: 'Create groups from a saved file', load: () => import('./cgroup/apply.ts') },
 }
 
-export const command: Family = {
+export const command: CommandGroup = {
   verbs: Object.fromEntries(
     Object.entries(verbs).map(([name, { summary, load }]) => [
       name,

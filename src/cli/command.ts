@@ -26,16 +26,16 @@ export interface Command {
 }
 
 /** Commands by name. The summary is an imperative sentence for lists. */
-export type CommandTable = { readonly [name: string]: Entry }
+export type CommandTable = { readonly [name: string]: CommandEntry }
 
 /** An entry of a table: what lists say of it, and how it is loaded. */
-export interface Entry {
+export interface CommandEntry {
   summary: string
-  load(): Promise<{ command: Command | Family }> | { command: Command | Family }
+  load(): Promise<{ command: Command | CommandGroup }> | { command: Command | CommandGroup }
 }
 
 /** A command that has verbs, such as `hutch cgroup create`. */
-export interface Family {
+export interface CommandGroup {
   verbs: CommandTable
   details?: string
 }

@@ -7,7 +7,7 @@ import {
   dropMissing,
   readDescriptor,
   readFacts,
-  readFilter,
+  readFilterDescriptor,
   wantedLimits,
 } from '../dropin/bubblewrap/caller.ts'
 import { combine, limitedSpec } from '../dropin/bubblewrap/limited.ts'
@@ -39,7 +39,7 @@ export function prepareBwrap(args: readonly string[]): Prepared {
     shell: '',
     env: [...environment.changes].map(([name, value]) => `${name}=${value}`),
     descriptors: [],
-    filters: request.filters.map(readFilter),
+    filters: request.filters.map(readFilterDescriptor),
   }
   const limits = wantedLimits(request, {})
   const prepared = prepareCompiled(limitedSpec(request.words, limits ?? {}), {

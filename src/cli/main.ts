@@ -12,7 +12,7 @@ import { isatty } from '../system/terminals.ts'
 import { nearest } from '../text/nearest.ts'
 import { decodeNames, isOdd } from '../text/non-utf8.ts'
 import { formatJson } from '../text/quote.ts'
-import type { Command, Entry, Family } from './command.ts'
+import type { Command, CommandEntry, CommandGroup } from './command.ts'
 import { parseFlags } from './flags.ts'
 import { hutch } from './table.ts'
 
@@ -46,7 +46,7 @@ async function main(args: string[]): Promise<number> {
   return callVerb('', hutch, args)
 }
 
-async function callVerb(name: string, family: Family, args: string[]): Promise<number> {
+async function callVerb(name: string, family: CommandGroup, args: string[]): Promise<number> {
   const [verb, ...rest] = args
   if (verb === undefined || (helpWords.has(verb) && rest.length === 0)) {
     const { formatFamily } = await import('./help/format.ts')
@@ -68,7 +68,7 @@ async function callVerb(name: string, family: Family, args: string[]): Promise<n
   })
 }
 
-async function call(name: string, entry: Entry, args: string[]): Promise<number> {
+async function call(name: string, entry: CommandEntry, args: string[]): Promise<number> {
   const { command } = await entry.load()
   if ('verbs' in command) return callVerb(name, command, args)
   // a command line of its own can have the same word

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch ps: the processes of groups, as a list or as the tree of groups with the processes in each.
+
 import { findPlace } from '../cgroup/group-paths.ts'
 import { readHost } from '../host/host.ts'
 import { readIds } from '../host/passwd.ts'
 import { type Member, readMembers } from '../monitor/processes.ts'
 import { print } from '../system/stdout.ts'
+import { isBelow } from '../text/paths.ts'
 import { escapeUnsafe, formatJson } from '../text/quote.ts'
 import { cut, formatTable, widthOfOutput } from '../text/terminal-text.ts'
 import { formatSize } from '../text/units.ts'
@@ -54,10 +56,6 @@ function main({ values, rest: names }: Parsed): number {
   if (values.tree) printTree(tops, groups, values.json !== undefined)
   else printList(groups, values.json !== undefined)
   return 0
-}
-
-function isBelow(path: string, top: string): boolean {
-  return path === top || path.startsWith(top === '/' ? '/' : `${top}/`)
 }
 
 function printList(groups: Map<string, Shown[]>, json: boolean): void {

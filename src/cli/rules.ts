@@ -4,17 +4,17 @@
 import { fail, HutchError, quote } from '../errors/errors.ts'
 import { readIds, readUser } from '../host/passwd.ts'
 import { findUnknown, loadRules } from '../rules/load.ts'
-import { directoryOf, findRule, findTargets } from '../rules/match.ts'
-import { formatTarget, isMade, type Placed } from '../rules/move.ts'
+import { findRule, findTargets, targetDirectory } from '../rules/match.ts'
+import { formatTarget, isMade, type MoveResult } from '../rules/move.ts'
 import { parseWho, type Rule } from '../rules/parse.ts'
-import { readPids, readProcess } from '../rules/process.ts'
+import { readPids, readWatchedProcess } from '../rules/process.ts'
 import { defaultSocket, listenSticky } from '../rules/sticky.ts'
 import { placeAll, startWatch } from '../rules/watch.ts'
 import { setPriority } from '../system/processes.ts'
 import { tell as tellText } from '../system/stderr.ts'
 import { print as printText } from '../system/stdout.ts'
 import { formatJson } from '../text/quote.ts'
-import type { Command, Family } from './command.ts'
+import type { Command, CommandGroup } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 
 const file: FlagTable = {
@@ -71,7 +71,7 @@ const verbs: { [verb: string]: [summary: string, command: Command] } = {
   ],
 }
 
-export const command: Family = {
+export const command: CommandGroup = {
   verbs: Object.fromEntries(
     Object.entries(verbs).map(([name, [summary, verb]]) => [name, { summary, load: () => ({ command: verb }) }]),
   ),
@@ -79,7 +79,7 @@ export const command: Family = {
 
 function apply({ values, rest }: Parsed): number {
   const rules = load(values)
-  const all: Placed[] = []
+  const all: MoveResult[] = []
   const pids = rest.length > 0 ? rest.map(parsePid) : readPids()
   const dry = values['dry-run'] !== undefined
   placeAll(rules, pids, dry, (placed) => {
@@ -98,7 +98,7 @@ async function watch({ values }: Parsed): Promise<number> {
     process.stdout.on('error', () => resolve(0))
   })
   const said = new Set<string>()
-  const report = (placed: Placed) => {
+  const report = (placed: MoveResult) => {
     // one group that is missing is one message, not one for every process
     const failed = placed.failed.filter((error) => !said.has(keyOf(error)))
     for (const error of failed) if (said.size < 10_000) said.add(keyOf(error))
@@ -152,14 +152,14 @@ function test({ values, rest: [who = ''] }: Parsed): number {
     throw fail('OPTION_INVALID', { name: 'USER', value: who, why: 'it is not a user', accepted: 'a user, not a group' })
   const { uid, gid } = readUser(user.name, 'hutch rules test')
   const ids = readIds()
-  const here = readProcess(process.pid)!
+  const here = readWatchedProcess(process.pid)!
   const like = { ...here, pid: 0, uid, gid, program, realtime: false }
   const rule = findRule(load(values), like, ids)
   const { targets, missing } = rule && !rule.ignore ? findTargets(rule, like, ids) : { targets: [], missing: [] }
   if (values.json) {
     const to = targets.map((target) => ({
       controllers: target.controllers,
-      group: directoryOf(target),
+      group: targetDirectory(target),
       line: target.origin,
     }))
     printText(`${formatJson({ rule: rule?.origin ?? null, ignore: rule?.ignore ?? false, to, missing }, 2)}\n`)
@@ -168,7 +168,7 @@ function test({ values, rest: [who = ''] }: Parsed): number {
     printText(`${who}: ${rule.origin}${rule.ignore ? ' (ignore: it is not moved)' : ''}\n`)
     for (const target of targets) {
       const state = isMade(target) ? '' : target.templated ? ' (created when needed)' : ' (is not there)'
-      printText(`  ${formatTarget(target).padEnd(30)} ${directoryOf(target)}${state}\n`)
+      printText(`  ${formatTarget(target).padEnd(30)} ${targetDirectory(target)}${state}\n`)
     }
     for (const controller of missing) printText(`  ${controller.padEnd(30)} this host has no such hierarchy\n`)
   }
@@ -194,16 +194,16 @@ function tell(text: string): void {
   tellText(`hutch: ${text}\n`)
 }
 
-function print({ pid, program, moved, failed, rule }: Placed, verb: string): void {
+function print({ pid, program, moved, failed, rule }: MoveResult, verb: string): void {
   if (moved.length > 0)
     process.stdout.write(`${verb} ${pid} ${quote(program)} to ${moved.map(formatTarget).join(' ')} (${rule})\n`)
   for (const error of failed) tell(error.message)
 }
 
-function toJSON({ pid, program, uid, rule, moved, failed }: Placed) {
+function toJSON({ pid, program, uid, rule, moved, failed }: MoveResult) {
   const to = moved.map((target) => ({
     controllers: target.controllers,
-    group: directoryOf(target),
+    group: targetDirectory(target),
     line: target.origin,
   }))
   return { pid, program, uid, rule, moved: to, failed: failed.map((error) => error.toJSON()) }

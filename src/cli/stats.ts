@@ -67,16 +67,21 @@ async function main({ values, rest: names }: Parsed): Promise<number> {
   }
 }
 
-export type Shown = [path: string, sample: GroupSample | undefined][]
+export type ShownGroups = [path: string, sample: GroupSample | undefined][]
 
 /** Named groups in the order given, also those that are gone; else all, or all with processes, but the root. */
-function select({ groups }: Snapshot, wanted: string[] | undefined, all: boolean): Shown {
+function select({ groups }: Snapshot, wanted: string[] | undefined, all: boolean): ShownGroups {
   if (wanted) return wanted.map((path) => [path, groups.get(path)])
   return [...groups].filter(([path, sample]) => path !== '/' && (all || !isEmpty(sample)))
 }
 
 /** As `--json` writes it. */
-export function makeJson({ time }: Snapshot, shown: Shown, rate: Map<string, GroupRates>, called?: ContainerNames) {
+export function makeJson(
+  { time }: Snapshot,
+  shown: ShownGroups,
+  rate: Map<string, GroupRates>,
+  called?: ContainerNames,
+) {
   const groups = shown.flatMap(([path, sample]) =>
     sample === undefined ? [] : [{ path, container: called?.(path), ...sample, rates: rate.get(path) }],
   )
@@ -97,7 +102,7 @@ const header = ['GROUP', ...cells.map(({ title }) => title)]
 
 /** On a terminal each table takes the place of the one before. */
 function draw(
-  shown: Shown,
+  shown: ShownGroups,
   rate: Map<string, GroupRates>,
   again: boolean,
   called: ContainerNames,
@@ -116,7 +121,7 @@ const widthElsewhere = 120
 
 /** The lines of a table, not wider than the terminal; `whole`: with whole paths, as wide as they are. */
 export function statsTable(
-  shown: Shown,
+  shown: ShownGroups,
   rate: Map<string, GroupRates>,
   called?: ContainerNames,
   whole = false,

@@ -2,7 +2,7 @@
 // The commands of the CLI. Each is loaded only when it is called.
 
 import { dropins } from '../dropin/table.ts'
-import type { CommandTable, Family } from './command.ts'
+import type { CommandGroup, CommandTable } from './command.ts'
 
 export const commands: CommandTable = {
   run: { summary: 'Run a command inside limits and namespaces', load: () => import('./run.ts') },
@@ -40,7 +40,7 @@ export const commands: CommandTable = {
 }
 
 /** hutch itself, as its help describes it. */
-export const hutch: Family = {
+export const hutch: CommandGroup = {
   verbs: commands,
   details: `Drop-in commands, with the options of cgroup-tools, util-linux and bubblewrap:\n  ${Object.keys(dropins).join(' ')}`,
 }

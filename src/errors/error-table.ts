@@ -2,20 +2,20 @@
 // Every error hutch can give, in one table. docs/errors.md has the same list.
 
 import { plain, quote } from '../text/quote.ts'
-import { cgroupErrors, type Kernel, type Words } from './cgroup-errors.ts'
+import { cgroupErrors, type ErrorWords, type Kernel } from './cgroup-errors.ts'
 import { asRoot, oneOf, optionOfRun, withOption } from './front-door.ts'
 
-export type { Words }
+export type { ErrorWords as Words }
 
 /** Code → what is said of the facts. */
 export const table = {
-  OPTION_UNKNOWN: (f: { name: string; nearest?: string | undefined; known: string }): Words => ({
+  OPTION_UNKNOWN: (f: { name: string; nearest?: string | undefined; known: string }): ErrorWords => ({
     message: `unknown option ${quote(f.name)}`,
     remedy: f.nearest ? `did you mean ${f.nearest}?` : f.known,
     value: f.name,
   }),
   /** `why`: undefined if the value has none of the accepted forms. */
-  OPTION_INVALID: (f: { name: string; value: unknown; why?: string | undefined; accepted: string }): Words => ({
+  OPTION_INVALID: (f: { name: string; value: unknown; why?: string | undefined; accepted: string }): ErrorWords => ({
     message:
       f.why === undefined
         ? `invalid value ${quote(f.value)} for ${f.name}`
@@ -23,29 +23,29 @@ export const table = {
     remedy: `give ${f.accepted}`,
     value: plain(f.value),
   }),
-  OPTION_CONFLICT: (f: { name: string; why: string; remedy: string }): Words => ({
+  OPTION_CONFLICT: (f: { name: string; why: string; remedy: string }): ErrorWords => ({
     message: `cannot use ${f.name}: ${f.why}`,
     remedy: f.remedy,
   }),
-  COMMAND_UNKNOWN: (f: { name: string; nearest?: string | undefined; list?: string }): Words => ({
+  COMMAND_UNKNOWN: (f: { name: string; nearest?: string | undefined; list?: string }): ErrorWords => ({
     message: `unknown command ${quote(f.name)}`,
     remedy: f.nearest ? `did you mean hutch ${f.nearest}?` : `${f.list ?? 'hutch help'} lists the commands`,
     value: f.name,
   }),
-  COMMAND_MISSING: (f: { usage: string }): Words => ({
+  COMMAND_MISSING: (f: { usage: string }): ErrorWords => ({
     message: 'the command to run is missing',
     remedy: f.usage,
   }),
-  WORDS_MISSING: (f: { usage: string }): Words => ({
+  WORDS_MISSING: (f: { usage: string }): ErrorWords => ({
     message: 'an argument is missing',
     remedy: `the usage is: ${f.usage}`,
   }),
-  ARGUMENT_UNEXPECTED: (f: { argument: string; usage: string }): Words => ({
+  ARGUMENT_UNEXPECTED: (f: { argument: string; usage: string }): ErrorWords => ({
     message: `unexpected argument ${quote(f.argument)}`,
     remedy: `the usage is: ${f.usage}`,
     value: plain(f.argument),
   }),
-  CONFIG_INVALID: (f: { origin: string; line: number; found: string; wanted: string }): Words => ({
+  CONFIG_INVALID: (f: { origin: string; line: number; found: string; wanted: string }): ErrorWords => ({
     message: `cannot use ${f.origin}: line ${f.line} has ${f.found}`,
     remedy: `give ${f.wanted} there`,
     path: f.origin,
@@ -57,16 +57,16 @@ export const table = {
     value: unknown
     why: string
     accepted: string
-  }): Words => ({
+  }): ErrorWords => ({
     message: `cannot use ${f.origin}: ${f.at}${f.value === undefined ? '' : ` is ${quote(f.value)}`}: ${f.why}`,
     remedy: `give ${f.accepted}`,
     ...(f.value !== undefined && { value: plain(f.value) }),
   }),
-  SECCOMP_TOO_LARGE: (f: { origin: string; instructions: number; most: number }): Words => ({
+  SECCOMP_TOO_LARGE: (f: { origin: string; instructions: number; most: number }): ErrorWords => ({
     message: `cannot use ${f.origin}: its filter has ${f.instructions} instructions, and the kernel takes ${f.most}`,
     remedy: 'give fewer rules with conditions, or fewer architectures',
   }),
-  LANDLOCK_MISSING: (f: Kernel & { origin: string }): Words => ({
+  LANDLOCK_MISSING: (f: Kernel & { origin: string }): ErrorWords => ({
     message: `cannot use ${f.origin}: this kernel has no Landlock (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy:
@@ -77,32 +77,32 @@ export const table = {
     errno: f.errno,
     operation: 'landlock_create_ruleset',
   }),
-  LINK_FOREIGN: (f: { path: string; what: string }): Words => ({
+  LINK_FOREIGN: (f: { path: string; what: string }): ErrorWords => ({
     message: `cannot create the link ${f.path}: ${f.what}`,
     remedy: 'name another directory with --dir, or move that file away',
     path: f.path,
   }),
-  STREAM_REFUSED: (f: { stream: string; what: string; errno: string }): Words => ({
+  STREAM_REFUSED: (f: { stream: string; what: string; errno: string }): ErrorWords => ({
     message: `cannot use ${f.what} as ${f.stream} of a command with its own root: it leads out of the root`,
     remedy: `redirect ${f.stream} to a file, a pipe or /dev/null`,
     value: f.stream,
     errno: f.errno,
     operation: 'fstat',
   }),
-  USER_UNKNOWN: (f: { name: string; kind: 'user' | 'group'; origin: string }): Words => ({
+  USER_UNKNOWN: (f: { name: string; kind: 'user' | 'group'; origin: string }): ErrorWords => ({
     message: `cannot use ${f.origin}: there is no ${f.kind} ${quote(f.name)}`,
     remedy: `name a ${f.kind} of /etc/${f.kind === 'user' ? 'passwd' : 'group'}, or give its number`,
     value: f.name,
   }),
   ...cgroupErrors,
-  USERNS_FORBIDDEN: (f: Kernel & { what: string; remedy: string }): Words => ({
+  USERNS_FORBIDDEN: (f: Kernel & { what: string; remedy: string }): ErrorWords => ({
     message: `cannot ${f.what} a user namespace: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
     errno: f.errno,
     operation: 'clone3',
   }),
-  PROC_COVERED: (f: Kernel & { path: string; origin: string; covers: string[] }): Words => ({
+  PROC_COVERED: (f: Kernel & { path: string; origin: string; covers: string[] }): ErrorWords => ({
     message: `cannot mount a proc at ${f.path}: the kernel refused (${f.errno}), because parts of /proc are masked`,
     evidence: [
       `requested by ${f.origin}`,
@@ -115,7 +115,7 @@ export const table = {
     errno: f.errno,
     operation: 'mount',
   }),
-  IDS_USED_UP: (f: { errno: string }): Words => ({
+  IDS_USED_UP: (f: { errno: string }): ErrorWords => ({
     message: 'cannot start another sandbox: no host ids are free',
     evidence: [
       "each sandbox of root has its own host ids, from root's range in /etc/subuid and /etc/subgid, or from 524288 to 1879048191",
@@ -133,7 +133,7 @@ export const table = {
     own: number
     user: number
     ranges: string
-  }): Words => ({
+  }): ErrorWords => ({
     message:
       f.file === ''
         ? `cannot use ${f.what} for ${f.name}: newuidmap and newgidmap are not installed`
@@ -146,7 +146,7 @@ export const table = {
     path: f.file,
     value: f.what,
   }),
-  CAPABILITY_MISSING: (f: { name: string; origin: string; since?: string }): Words => ({
+  CAPABILITY_MISSING: (f: { name: string; origin: string; since?: string }): ErrorWords => ({
     message: f.since
       ? `cannot use ${f.name} for ${f.origin}: the kernel has it since ${f.since}`
       : `cannot use ${f.name} for ${f.origin}: this process does not have it`,
@@ -161,14 +161,16 @@ export const table = {
         ),
     value: f.name,
   }),
-  NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: string }): Words => ({
+  NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: string }): ErrorWords => ({
     message: `cannot make ${f.kinds}: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
     errno: f.errno,
     operation: 'clone3',
   }),
-  MOUNT_REFUSED: (f: Kernel & { what: string; why: string; path: string; origin: string; remedy: string }): Words => ({
+  MOUNT_REFUSED: (
+    f: Kernel & { what: string; why: string; path: string; origin: string; remedy: string },
+  ): ErrorWords => ({
     message: `cannot ${f.what}: ${f.why} (${f.errno})`,
     evidence: [`requested by ${f.origin}`, ...(f.evidence ?? [])],
     remedy: f.remedy,
@@ -176,46 +178,51 @@ export const table = {
     errno: f.errno,
     operation: 'mount',
   }),
-  NAMESPACE_UNKNOWN: (f: Kernel): Words => ({
+  NAMESPACE_UNKNOWN: (f: Kernel): ErrorWords => ({
     message: `cannot find the owner of a namespace: the kernel does not support it (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: 'use Linux 4.11 or newer',
     errno: f.errno,
     operation: 'ioctl',
   }),
-  NAMESPACE_NOT_FOUND: (f: { id: string }): Words => ({
+  NAMESPACE_NOT_FOUND: (f: { id: string }): ErrorWords => ({
     message: `cannot find the namespace ${quote(f.id)}: no visible namespace has this number`,
     remedy: 'hutch lsns lists the visible ones; root sees all',
     value: f.id,
   }),
-  STEP_REFUSED: (f: Kernel & { what: string; operation: string; origin: string; remedy: string }): Words => ({
+  STEP_REFUSED: (f: Kernel & { what: string; operation: string; origin: string; remedy: string }): ErrorWords => ({
     message: `cannot ${f.what}: the kernel refused (${f.errno})`,
     evidence: [`requested by ${f.origin}`, ...(f.evidence ?? [])],
     remedy: f.remedy,
     errno: f.errno,
     operation: f.operation,
   }),
-  FILE_REFUSED: (f: { what: string; path: string; errno: string; remedy: string }): Words => ({
+  FILE_REFUSED: (f: { what: string; path: string; errno: string; remedy: string }): ErrorWords => ({
     message: `cannot ${f.what} ${f.path}: ${f.errno}`,
     remedy: f.remedy,
     path: f.path,
     errno: f.errno,
   }),
-  POOL_CLOSED: (f: { command: string }): Words => ({
+  POOL_CLOSED: (f: { command: string }): ErrorWords => ({
     message: `cannot run ${quote(f.command)}: its pool is closed`,
     remedy: 'wait for the results before closing the pool',
     value: f.command,
   }),
-  POOL_SANDBOX_LOST: (f: { times: number; how: string }): Words => ({
+  POOL_SANDBOX_LOST: (f: { times: number; how: string }): ErrorWords => ({
     message: `cannot keep a sandbox waiting: ${f.times === 1 ? 'it' : `${f.times} in a row`} ended before its job started`,
     evidence: [`how it ended: ${f.how}`],
     remedy: 'give it more memory (limits.memory), or check for out-of-memory kills: dmesg',
   }),
-  NETWORK_TOOL_MISSING: (f: { what: string; package: string }): Words => ({
+  NETWORK_TOOL_MISSING: (f: { what: string; package: string }): ErrorWords => ({
     message: `cannot connect a private network: ${f.what} installed`,
     remedy: `apt-get install ${f.package}`,
   }),
-  NETWORK_UNKNOWN: (f: { name: string; directory: string; nearest?: string | undefined; known: string }): Words => ({
+  NETWORK_UNKNOWN: (f: {
+    name: string
+    directory: string
+    nearest?: string | undefined
+    known: string
+  }): ErrorWords => ({
     message: `cannot use cni:${f.name}: no network configuration in ${quote(f.directory)} has this name`,
     remedy: f.nearest
       ? `did you mean cni:${f.nearest}?`
@@ -225,22 +232,22 @@ export const table = {
     path: f.directory,
     value: f.name,
   }),
-  NETWORK_CONFIG_INVALID: (f: { path: string; why: string }): Words => ({
+  NETWORK_CONFIG_INVALID: (f: { path: string; why: string }): ErrorWords => ({
     message: `cannot use ${quote(f.path)}: ${f.why}`,
     remedy: 'correct it: section 1 of the CNI specification has the format',
     path: f.path,
   }),
-  NETWORK_REFUSED: (f: { what: string; by: string; evidence: string[]; remedy: string }): Words => ({
+  NETWORK_REFUSED: (f: { what: string; by: string; evidence: string[]; remedy: string }): ErrorWords => ({
     message: `cannot ${f.what}: ${f.by} refused`,
     evidence: f.evidence,
     remedy: f.remedy,
   }),
-  REPORT_INVALID: (f: { path: string; why: string }): Words => ({
+  REPORT_INVALID: (f: { path: string; why: string }): ErrorWords => ({
     message: `cannot use ${quote(f.path)} as the report of a run: ${f.why}`,
     remedy: 'give a file that hutch run --report FILE wrote, a process id, or a group',
     path: f.path,
   }),
-  WHY_TARGET_UNKNOWN: (f: { name: string; evidence: string[]; nearest?: string | undefined }): Words => ({
+  WHY_TARGET_UNKNOWN: (f: { name: string; evidence: string[]; nearest?: string | undefined }): ErrorWords => ({
     message: `cannot explain: there is no process, group or report ${quote(f.name)}`,
     evidence: f.evidence,
     remedy: f.nearest
@@ -248,12 +255,12 @@ export const table = {
       : "give a process id, a group's path, or the file that hutch run --report FILE wrote",
     value: f.name,
   }),
-  RECORD_INVALID: (f: { path: string; why: string }): Words => ({
+  RECORD_INVALID: (f: { path: string; why: string }): ErrorWords => ({
     message: `cannot use ${quote(f.path)} as a recording: ${plain(f.why)}`,
     remedy: 'name a file that hutch record wrote, or another one for a new recording',
     path: f.path,
   }),
-  RECORD_BUSY: (f: { path: string; pid: number }): Words => ({
+  RECORD_BUSY: (f: { path: string; pid: number }): ErrorWords => ({
     message: `cannot record into ${quote(f.path)}: process ${f.pid} already does`,
     remedy: `end it (kill ${f.pid}), or name another file with --db`,
     path: f.path,
@@ -265,26 +272,26 @@ export const table = {
     current: number
     left: number
     usual: number
-  }): Words => ({
+  }): ErrorWords => ({
     message: `cannot start ${quote(f.command)} in ${quote(f.group)}: it is a Node program. ${f.left} tasks are left (pids.max is ${f.max}, pids.current is ${f.current}). Node would hang`,
     remedy: `raise pids.max, so that ${f.usual} tasks are left, or run a program that needs fewer, such as unshare of util-linux`,
     path: f.group,
   }),
-  RECORD_EMPTY: (f: { path: string; what: string; why?: string }): Words => ({
+  RECORD_EMPTY: (f: { path: string; what: string; why?: string }): ErrorWords => ({
     message: `cannot show ${f.what} of ${quote(f.path)}: the recording has ${f.why ?? 'nothing then'}`,
     remedy: 'hutch replay FILE --list shows its contents; samples are written after a minute at the latest',
     path: f.path,
   }),
-  RECORD_LIBRARY_MISSING: (f: { why: string }): Words => ({
+  RECORD_LIBRARY_MISSING: (f: { why: string }): ErrorWords => ({
     message: `cannot use recordings: ${f.why}`,
     remedy: 'install the optional package: npm install node-sqlite3-wasm',
   }),
-  NATIVE_MISSING: (f: { path: string; why: string }): Words => ({
+  NATIVE_MISSING: (f: { path: string; why: string }): ErrorWords => ({
     message: `cannot load ${f.path}: ${f.why}`,
     remedy: 'build it: npm run build in the package directory (needs gcc)',
     path: f.path,
   }),
-  HOST_UNSUPPORTED: (f: { why: string }): Words => ({
+  HOST_UNSUPPORTED: (f: { why: string }): ErrorWords => ({
     message: `cannot run here: ${f.why}`,
     remedy: 'hutch needs Linux 5.11 or newer, with /proc mounted; 5.12 for a root file system',
   }),

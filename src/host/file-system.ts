@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the type of the file system that holds a path: proc_pid_mountinfo(5).
+
 import { readFileSync, realpathSync } from '../system/files.ts'
+import { isBelow } from '../text/paths.ts'
 
 /** Returns the type, such as "ext4". Returns '' if it is unknown. */
 export function findFileSystem(path: string): string {
@@ -17,8 +19,7 @@ function fileSystemIn(mountinfo: string, path: string): string {
   for (const line of mountinfo.split('\n')) {
     const [, target = '', type = ''] = /^\d+ \d+ \S+ \S+ (\S+) .* - (\S+) /.exec(line) ?? []
     const plain = target.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-    const holds = plain === '/' || path === plain || path.startsWith(`${plain}/`)
-    if (holds && plain.length >= found.target.length) found = { target: plain, type }
+    if (isBelow(path, plain) && plain.length >= found.target.length) found = { target: plain, type }
   }
   return found.type
 }

@@ -21,7 +21,7 @@ export function parseNsfsMounts(mountinfo: string): { file: string; id: number; 
 }
 
 /** Returns the short name and the parent from /proc/PID/stat. The name can contain any byte, so fields count from the last parenthesis. */
-export function parseProcess(stat: Buffer): { comm: string; ppid: number } {
+export function parseStat(stat: Buffer): { comm: string; ppid: number } {
   const end = stat.lastIndexOf(')')
   const [, ppid] = stat
     .subarray(end + 2)

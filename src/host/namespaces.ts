@@ -13,7 +13,7 @@ import {
   statSync,
 } from '../system/files.ts'
 import { errnoName, native } from '../system/native.ts'
-import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseProcess } from './namespace-texts.ts'
+import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseStat } from './namespace-texts.ts'
 
 /** A process and its namespaces: id by file of /proc/PID/ns. */
 export interface NamespaceProcess {
@@ -88,7 +88,7 @@ const blank = { parent: 0, owner: 0, uid: 0, networkId: -2 }
 
 function readProcess(pid: number, files: readonly string[]): NamespaceProcess {
   const { uid } = statSync(`/proc/${pid}`)
-  const { ppid, comm } = parseProcess(readFileSync(`/proc/${pid}/stat`))
+  const { ppid, comm } = parseStat(readFileSync(`/proc/${pid}/stat`))
   const ids = new Map<string, number>()
   for (const file of files) {
     const id = attempt(() => parseNamespaceName(readlinkSync(`/proc/${pid}/ns/${file}`)))

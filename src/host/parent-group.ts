@@ -120,11 +120,6 @@ function takesGroups(directory: string): boolean {
   return allows(directory, fileConstants.W_OK) && allows(`${directory}/cgroup.procs`, fileConstants.W_OK)
 }
 
-/** Returns whether `own` is `directory` or below it. */
-export function isWithin(own: string, directory: string): boolean {
-  return own === directory || own.startsWith(`${directory}/`)
-}
-
 /** Returns the group or its nearest existing ancestor, whose properties a new group inherits. */
 export function nearestGroup(directory: string): string {
   return directory === '' || allows(`${directory}/cgroup.procs`, fileConstants.F_OK)

@@ -71,7 +71,7 @@ export function readGroup(text: string, origin: string): number {
 }
 
 /** Both files as maps, for matching many processes against names. */
-export interface Ids {
+export interface PasswdMaps {
   /** User by name, and name by number. */
   users: Map<string, number>
   userNames: Map<number, string>
@@ -80,13 +80,13 @@ export interface Ids {
   groupNames: Map<number, string>
 }
 
-let known: { stamp: string; ids: Ids } | undefined
+let known: { stamp: string; ids: PasswdMaps } | undefined
 
 /** Returns the current content of both files. Reads a file again only if it changed. */
-export function readIds(): Ids {
+export function readIds(): PasswdMaps {
   const stamp = ['/etc/passwd', '/etc/group'].map(stampOf).join(' ')
   if (known?.stamp === stamp) return known.ids
-  const ids: Ids = { users: new Map(), userNames: new Map(), groups: new Map(), groupNames: new Map() }
+  const ids: PasswdMaps = { users: new Map(), userNames: new Map(), groups: new Map(), groupNames: new Map() }
   for (const [name = '', , id = ''] of readTable('/etc/passwd')) {
     if (name === '' || !isId(id)) continue
     if (!ids.users.has(name)) ids.users.set(name, Number(id))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which files are read, and what each does to a draft: pure. Both follow from the table of figures.
 import { describeFile } from '../cgroup/controllers/catalog.ts'
-import type { Source } from '../cgroup/controllers/figure.ts'
+import type { FigureSource } from '../cgroup/controllers/figure.ts'
 import { allFigures, legacySource, type NamedFigure, unifiedController } from '../cgroup/controllers/figures.ts'
 import { readValue } from '../cgroup/figure-value.ts'
 import { readLegacy } from '../cgroup/v1/read.ts'
@@ -48,7 +48,7 @@ export function joinTakes(steps: readonly [controller: string, file: string, tak
 }
 
 /** Sets a figure from the text of its one file. */
-function direct({ name, kind }: NamedFigure, source: Source): Take {
+function direct({ name, kind }: NamedFigure, source: FigureSource): Take {
   const quota = describeFile(source.file)?.format === 'quota'
   return (draft, text) => {
     draft.values[name] = readValue(kind, source, quota, text)

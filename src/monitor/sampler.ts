@@ -8,7 +8,7 @@ import { type Host, readHost } from '../host/host.ts'
 import { signsOfLife, type Take } from './files.ts'
 import { type Draft, emptyDraft, makeSample } from './raw-sample.ts'
 import type { GroupSample, Snapshot } from './sample.ts'
-import { findSources, readCounts, type Source } from './sources.ts'
+import { findSources, type HierarchySource, readCounts } from './sources.ts'
 
 /** An open sampler; `close` ends it. */
 export interface Survey {
@@ -37,7 +37,7 @@ interface Followed {
 }
 
 interface Hierarchy {
-  source: Source
+  source: HierarchySource
   list: string
   paths: string[]
   /** Number of groups at the last listing. */

@@ -5,7 +5,7 @@ import type { Host } from '../host/host.ts'
 import { joinTakes, legacyFiles, type Take, type Takes, unifiedFiles } from './files.ts'
 
 /** One hierarchy. */
-export interface Source {
+export interface HierarchySource {
   mount: string
   unified: boolean
   /** One of v1's controllers there. */
@@ -15,8 +15,8 @@ export interface Source {
   files: { [file: string]: Take }
 }
 
-export function findSources(host: Host): Source[] {
-  const sources: Source[] = []
+export function findSources(host: Host): HierarchySource[] {
+  const sources: HierarchySource[] = []
   if (host.unified) {
     const { mount } = host.unified
     const files = filesOf(unifiedFiles, ['', ...readWords(mount, 'cgroup.controllers')])

@@ -3,6 +3,7 @@
 
 import type { Op } from '../ops/ops.ts'
 import { resolve } from '../system/paths.ts'
+import { isBelow } from '../text/paths.ts'
 
 /** Returns the path on the host; undefined if what is there exists inside alone. Links on the way are not followed. */
 export function hostPath(steps: readonly Op[], path: string): string | undefined {
@@ -10,8 +11,7 @@ export function hostPath(steps: readonly Op[], path: string): string | undefined
   let found: string | undefined = path
   for (const step of steps) {
     const target = targetOf(step)
-    const covers = target === '/' || path === target || path.startsWith(`${target}/`)
-    if (target === '' || !covers) continue
+    if (target === '' || !isBelow(path, target)) continue
     const copied = step.op === 'openRoot' || step.op === 'attachTree' || step.op === 'attachSent'
     found = copied ? below(resolve(step.source), target === '/' ? path : path.slice(target.length)) : undefined
   }

@@ -22,7 +22,7 @@ export interface Helper {
 }
 
 /** The network to connect and the means to do so. */
-export interface Waiting {
+export interface PendingNetwork {
   network: PlannedNetwork
   /** Descriptor of the job's network namespace. */
   netns: number
@@ -42,14 +42,14 @@ export interface Connection {
 }
 
 /** Connects the network. Leaves nothing on failure. @throws NETWORK_REFUSED, NETWORK_UNKNOWN, NETWORK_CONFIG_INVALID */
-export function connect(waiting: Waiting): Promise<Connection> {
+export function connect(waiting: PendingNetwork): Promise<Connection> {
   const { network } = waiting
   return network.kind === 'cni' ? connectCni(network, waiting) : connectPrivate(network, waiting)
 }
 
 type Of<K extends PlannedNetwork['kind']> = Extract<PlannedNetwork, { kind: K }>
 
-async function connectCni(network: Of<'cni'>, { netns, keeper }: Waiting): Promise<Connection> {
+async function connectCni(network: Of<'cni'>, { netns, keeper }: PendingNetwork): Promise<Connection> {
   const list = readConfigList(network.configDirectory, network.name)
   checkPlugins(list)
   // the record comes first, so that work of a plugin is undone even if hutch is killed meanwhile
@@ -72,7 +72,7 @@ async function connectCni(network: Of<'cni'>, { netns, keeper }: Waiting): Promi
 const patienceMs = 30_000
 const saidAtMost = 4096
 
-async function connectPrivate(network: Of<'private'>, { startHelper, runAs }: Waiting): Promise<Connection> {
+async function connectPrivate(network: Of<'private'>, { startHelper, runAs }: PendingNetwork): Promise<Connection> {
   const { tool, path, publish } = network
   const orders = tool === 'slirp4netns' && publish.length > 0 ? openOrders() : undefined
   const setting = { publish, runAs, ...(orders && { socket: orders.socket }) }

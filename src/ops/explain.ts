@@ -3,7 +3,7 @@
 import { type Op, type Program, rowOf } from './ops.ts'
 
 /** One operation, explained. An empty shell line means that a shell has nothing like it. */
-export interface Step {
+export interface ExplainedStep {
   section: 'outer' | 'inner'
   step: number
   op: Op['op']
@@ -13,10 +13,10 @@ export interface Step {
 }
 
 /** Every step of both sections, in the order in which they are written down. */
-export function explainProgram(program: Program): Step[] {
+export function explainProgram(program: Program): ExplainedStep[] {
   // what has a relative target is meant from the file system attached last at an absolute one
   let last = ''
-  const explain = (section: Step['section']) => (op: Op, step: number) => {
+  const explain = (section: ExplainedStep['section']) => (op: Op, step: number) => {
     if (op.op === 'attachNew' && op.target.startsWith('/')) last = op.target
     const shown = fromRoot(op, last)
     return { section, step, op: op.op, origin: op.origin, ...rowOf(shown).explain(shown as never) }

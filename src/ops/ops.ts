@@ -5,7 +5,7 @@ import { mountOps } from './mounts.ts'
 import { namespaceOps } from './namespaces.ts'
 import { processOps } from './process.ts'
 import { rightOps } from './rights.ts'
-import type { Row, Values } from './row.ts'
+import type { OpRow, Values } from './row.ts'
 
 /** Each operation under its name: see row.ts. */
 export const ops = { ...groupOps, ...processOps, ...namespaceOps, ...mountOps, ...rightOps }
@@ -18,7 +18,7 @@ type OpName = keyof Table
 
 /** One operation with its fields, and the option that asked for it. */
 export type Op = {
-  [N in OpName]: { op: N; origin: string } & (Table[N] extends Row<infer F> ? Values<F> : never)
+  [N in OpName]: { op: N; origin: string } & (Table[N] extends OpRow<infer F> ? Values<F> : never)
 }[OpName]
 
 /** A compiled plan: outer happens around the child, inner in it. */
@@ -28,6 +28,6 @@ export interface Program {
 }
 
 /** The row of an operation, for any of them. */
-export function rowOf(op: Op): Row<never> {
-  return ops[op.op] as unknown as Row<never>
+export function rowOf(op: Op): OpRow<never> {
+  return ops[op.op] as unknown as OpRow<never>
 }

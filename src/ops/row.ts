@@ -14,7 +14,7 @@ type Fields = { readonly [name: string]: keyof FieldTypes }
 export type Values<F extends Fields> = { [name in keyof F]: FieldTypes[F[name]] }
 
 /** One operation: everything that hutch knows of it apart from its handler in C. */
-export interface Row<F extends Fields = Fields> {
+export interface OpRow<F extends Fields = Fields> {
   /** As in native/wire/program.h; a test compares the two. */
   code: number
   /** The system call that refuses when it fails. */
@@ -36,7 +36,7 @@ export interface Row<F extends Fields = Fields> {
 }
 
 /** Checks a row and keeps the type of its fields. */
-export function row<const F extends Fields>(entry: Row<F>): Row<F> {
+export function row<const F extends Fields>(entry: OpRow<F>): OpRow<F> {
   return entry
 }
 

@@ -19,7 +19,7 @@ import { optionName } from './names.ts'
 import { type NamespaceOptions, parseNamespaces } from './namespace-options.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import { applySandbox, givenOptions, hideHostName, type Sandboxed } from './sandbox-option.ts'
-import { parseFilter } from './seccomp-option.ts'
+import { parseSeccompOptions } from './seccomp-option.ts'
 import type { Door, Spec } from './spec.ts'
 import { parseSysctls } from './sysctl-option.ts'
 import { runOptionKeys } from './table.ts'
@@ -163,7 +163,7 @@ export function parseOptions(
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
-  const filter = parseFilter(options, asked, need, say)
+  const filter = parseSeccompOptions(options, asked, need, say)
   const landlock = parseLandlock(options, say)
   const parent = parseParent(options.parent, say('parent'))
   const evacuate = need('evacuate', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))

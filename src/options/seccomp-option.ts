@@ -20,7 +20,12 @@ const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
  * Returns the filter part of a Spec. `asked` are the caller's options, `options` include those of a sandbox. @throws OPTION_INVALID,
  * OPTION_CONFLICT
  */
-export function parseFilter(options: Telling & { rootfs?: unknown }, asked: Telling, need: Need, say: Say): Filtering {
+export function parseSeccompOptions(
+  options: Telling & { rootfs?: unknown },
+  asked: Telling,
+  need: Need,
+  say: Say,
+): Filtering {
   const contained = options.seccomp === undefined && options.rootfs !== undefined
   const seccomp = contained ? containedSeccomp : parseSeccomp(options.seccomp, say('seccomp'))
   const learn = parseLearn(asked, need, say)

@@ -12,11 +12,12 @@ import { fail } from '../errors/errors.ts'
 import { optionOfRun } from '../errors/front-door.ts'
 import { delegateCommand } from '../host/delegate-hint.ts'
 import type { Host } from '../host/host.ts'
-import { isWithin, type Parent } from '../host/parent-group.ts'
+import type { Parent } from '../host/parent-group.ts'
 import { optionName, optionWithValue } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
+import { isBelow } from '../text/paths.ts'
 import { shellWord } from '../text/quote.ts'
-import { addOuterLimits, type HeldLimit } from './outer-limits.ts'
+import { type AppliedOuterLimit, addOuterLimits } from './outer-limits.ts'
 import type { Surroundings } from './plan.ts'
 import { refuseLegacyNames, withinShare } from './v1-limits.ts'
 
@@ -44,7 +45,7 @@ export function groupName(host: Host, serial: number): string {
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
 }
 
-export function planUnified(spec: Spec, around: Surroundings): { groups: PlannedGroup[]; outer: HeldLimit[] } {
+export function planUnified(spec: Spec, around: Surroundings): { groups: PlannedGroup[]; outer: AppliedOuterLimit[] } {
   const parent = around.parents.get('')!
   refuseMissing(spec, parent)
   refuseLegacyNames(spec)
@@ -203,7 +204,7 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
 
 /** The command that makes the parent in the hierarchy that lacks it, for this user. */
 function createParent(path: string, { directory }: Parent, { v1, uid }: Host): string {
-  const controller = Object.keys(v1).find((name) => isWithin(directory, v1[name]!.mount))
+  const controller = Object.keys(v1).find((name) => isBelow(directory, v1[name]!.mount))
   const owner = `${uid}:${uid}`
   return controller === undefined
     ? `mkdir -p ${shellWord(directory)}; chown -R ${owner} ${shellWord(directory)}`

@@ -4,7 +4,7 @@ import { controllerOf, type LimitWrite } from '../cgroup/v1/translate.ts'
 import type { OuterLimit } from '../host/outer-limits.ts'
 
 /** An outer limit, and whether it holds for the job all the same: by its own value, which is at most as large. */
-export interface HeldLimit extends OuterLimit {
+export interface AppliedOuterLimit extends OuterLimit {
   held: boolean
 }
 
@@ -23,9 +23,9 @@ export function addOuterLimits(
   asked: readonly LimitWrite[],
   outer: readonly OuterLimit[],
   available: readonly string[],
-): { limits: LimitWrite[]; outer: HeldLimit[] } {
+): { limits: LimitWrite[]; outer: AppliedOuterLimit[] } {
   const limits = [...asked]
-  const held = outer.map((limit): HeldLimit => {
+  const held = outer.map((limit): AppliedOuterLimit => {
     const { file, value, directory } = limit
     if (!available.includes(controllerOf(file))) return { ...limit, held: false }
     const at = limits.findIndex((one) => one.file === file)
@@ -42,6 +42,6 @@ export function addOuterLimits(
 }
 
 /** Whether a limit of the job's group is one of a group that it could not be in; that group. */
-export function outerOwner(write: LimitWrite | undefined, outer: readonly HeldLimit[]): string | undefined {
+export function outerOwner(write: LimitWrite | undefined, outer: readonly AppliedOuterLimit[]): string | undefined {
   return write && outer.find(({ file, directory }) => write.origin === `${file} of ${directory}`)?.directory
 }

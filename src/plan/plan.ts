@@ -17,7 +17,7 @@ import { optionName } from '../options/names.ts'
 import { sandboxVariables } from '../options/sandbox-preset.ts'
 import type { Spec } from '../options/spec.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
-import type { Filter } from '../seccomp/profile.ts'
+import type { SeccompFilter } from '../seccomp/profile.ts'
 import {
   type Capabilities,
   type Identity,
@@ -29,7 +29,7 @@ import {
 import { planDevices } from './devices.ts'
 import { groupName, memoryLevels, type PlannedGroup, planLegacy, planUnified } from './groups.ts'
 import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from './network.ts'
-import type { HeldLimit } from './outer-limits.ts'
+import type { AppliedOuterLimit } from './outer-limits.ts'
 import { mapVolumes, type SourceFacts } from './sandbox-volumes.ts'
 
 /** Facts that only some runs need, looked up for this one. */
@@ -85,9 +85,9 @@ export interface Plan {
   /** Connected from outside while the job waits. */
   network?: PlannedNetwork
   /** Of system calls. */
-  filter?: Filter
+  filter?: SeccompFilter
   /** Limits of groups that the caller is in and the job is not, and which of them hold by its own group's. */
-  outer: HeldLimit[]
+  outer: AppliedOuterLimit[]
   /** Group levels above the job's whose limits may kill it, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
@@ -117,7 +117,7 @@ export function makePlan(asked: Spec, around: Surroundings): Plan {
   const { groups, outer } =
     host.layout === 'v2'
       ? planUnified(spec, around)
-      : { groups: planLegacy(spec, around, devices.writes), outer: [] as HeldLimit[] }
+      : { groups: planLegacy(spec, around, devices.writes), outer: [] as AppliedOuterLimit[] }
   refuseMapped(spec, identity, around.privileges)
   const filter = around.filter?.({ kernel: host.kernel, capabilities: keptCapabilities(identity, around.privileges) })
   return {

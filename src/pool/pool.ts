@@ -12,7 +12,7 @@ import { conclude } from '../verdict/conclude.ts'
 import { noOutcome } from '../verdict/outcome.ts'
 import type { Result } from '../verdict/result.ts'
 import { makeOrder, type OrderOptions, parseOrder } from './job-request.ts'
-import { type JobOrder, launchWaiting, orderJob, type Waiting } from './prestarted.ts'
+import { type JobOrder, launchWaiting, orderJob, type WaitingSandbox } from './prestarted.ts'
 import { Stock } from './ready-queue.ts'
 
 /** Options of `createPool`. */
@@ -51,7 +51,7 @@ interface Turn {
   command: string
   /** Number of failed launches in a row while it waits. */
   failures: number
-  begin: (sandbox: Waiting) => void
+  begin: (sandbox: WaitingSandbox) => void
   failed: (error: HutchError) => void
 }
 
@@ -70,7 +70,7 @@ export class Pool {
   #finished = 0
   #closing: Promise<void> | undefined
   /** The source of the result of a job that never starts. */
-  #sample: Waiting | undefined
+  #sample: WaitingSandbox | undefined
   #opening: { opened: () => void; failed: (error: HutchError) => void } | undefined
 
   /** @internal: see `createPool`. */
@@ -231,7 +231,7 @@ export class Pool {
     if (this.#queue.length > 0 && this.#jobs.size < this.#size) this.#stock.fill()
   }
 
-  #begin(sandbox: Waiting, spec: Spec, how: JobOrder): Job | undefined {
+  #begin(sandbox: WaitingSandbox, spec: Spec, how: JobOrder): Job | undefined {
     let job: Job | undefined
     try {
       job = orderJob(sandbox, spec, how)
@@ -308,7 +308,7 @@ function chooseEnds(
 }
 
 /** Returns the result of a job that its caller stopped before it started. */
-function notBegun(sample: Waiting, spec: Spec, options: OrderOptions): Result {
+function notBegun(sample: WaitingSandbox, spec: Spec, options: OrderOptions): Result {
   const { plan, program } = makeOrder(spec, options, { ...sample.launched, rest: sample.rest }, '')
   const { SIGTERM } = systemConstants.signals
   const aborted = { stopCause: 'aborted', notBegun: true, ownStatus: SIGTERM } as const

@@ -25,7 +25,7 @@ import { signalName } from '../system/signals.ts'
 import { makeOrder, type OrderOptions, waitForOrder } from './job-request.ts'
 
 /** A sandbox that waits, or is on its way there. */
-export interface Waiting {
+export interface WaitingSandbox {
   launched: Launched
   /** What follows in its program once an order has come. */
   rest: Op[]
@@ -43,7 +43,7 @@ export interface Told {
 }
 
 /** Launches one. @throws HutchError, with nothing left behind */
-export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told: Told): Waiting {
+export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told: Told): WaitingSandbox {
   let rest: Op[] = []
   const born = monotonicMs()
   const launched = launch(spec, [-1, -1, -1], {
@@ -54,7 +54,7 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
       return waiting.program
     },
   })
-  const waiting: Waiting = { launched, rest, ready: false, born }
+  const waiting: WaitingSandbox = { launched, rest, ready: false, born }
   const { job, plan, program } = launched
   let failure: HutchError | undefined
   let explainStep: ((look?: TargetLook) => HutchError) | undefined
@@ -100,7 +100,7 @@ function endOf(status: number): string {
 }
 
 /** Ends one that is not needed; `ended` tells when it is gone. */
-export function discard({ launched }: Waiting): void {
+export function discard({ launched }: WaitingSandbox): void {
   watchedNative().signal(launched.job, systemConstants.signals.SIGKILL)
 }
 
@@ -114,7 +114,7 @@ export interface JobOrder extends Following {
  * Sends the request: from now on it is a job, no longer a waiting sandbox. Returns undefined if it has ended.
  * @throws CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; the sandbox then still waits
  */
-export function orderJob(waiting: Waiting, spec: Spec, { options, stdio, ...how }: JobOrder): Job | undefined {
+export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, stdio, ...how }: JobOrder): Job | undefined {
   const { launched } = waiting
   const { plan, program, writes, ops } = makeOrder(spec, options, { ...launched, ...waiting }, `${buildDirectory}/bin`)
   const bytes = encodeOrder(ops)

@@ -3,7 +3,7 @@
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import { monotonicMs } from '../system/clock.ts'
-import { discard, type Told, type Waiting } from './prestarted.ts'
+import { discard, type Told, type WaitingSandbox } from './prestarted.ts'
 
 /** A launch takes this thread a millisecond or two: a job that is shorter than this is not to wait for it. */
 const shortJobMs = 5
@@ -16,11 +16,11 @@ export class Stock {
   /** How many ended before their time. */
   lost = 0
   readonly #size: number
-  readonly #launch: (told: Told) => Waiting
+  readonly #launch: (told: Told) => WaitingSandbox
   readonly #told: { ready: () => void; failed: (error: HutchError) => void }
-  readonly #waiting: Waiting[] = []
+  readonly #waiting: WaitingSandbox[] = []
   /** Launched, and neither ended nor taken. */
-  readonly #ours = new Set<Waiting>()
+  readonly #ours = new Set<WaitingSandbox>()
   #failures = 0
   #soon: NodeJS.Immediate | undefined
   #later: NodeJS.Timeout | undefined
@@ -29,7 +29,7 @@ export class Stock {
   /** `ready`: one more waits. `failed`: a launch did not get that far. */
   constructor(
     size: number,
-    launch: (told: Told) => Waiting,
+    launch: (told: Told) => WaitingSandbox,
     told: { ready: () => void; failed: (error: HutchError) => void },
   ) {
     this.#size = size
@@ -46,7 +46,7 @@ export class Stock {
   }
 
   /** The one that has waited longest. */
-  take(): Waiting | undefined {
+  take(): WaitingSandbox | undefined {
     const one = this.#waiting.shift()
     if (one) this.#ours.delete(one)
     this.fill(shortJobMs)
@@ -54,7 +54,7 @@ export class Stock {
   }
 
   /** One that was taken and not used waits again, or is thrown away. */
-  giveBack(one: Waiting, fit: boolean): void {
+  giveBack(one: WaitingSandbox, fit: boolean): void {
     this.#ours.add(one)
     if (fit && !this.#closed) this.#waiting.unshift(one)
     else discard(one)
@@ -83,7 +83,7 @@ export class Stock {
     this.#soon = this.#later = undefined
     if (this.#ours.size >= this.#size) return
     try {
-      const one: Waiting = this.#launch({
+      const one: WaitingSandbox = this.#launch({
         ready: () => {
           this.#failures = 0
           this.#waiting.push(one)
@@ -98,7 +98,7 @@ export class Stock {
     }
   }
 
-  #ended(one: Waiting, error: HutchError | undefined, how: string): void {
+  #ended(one: WaitingSandbox, error: HutchError | undefined, how: string): void {
     this.#ours.delete(one)
     const at = this.#waiting.indexOf(one)
     if (at >= 0) this.#waiting.splice(at, 1)

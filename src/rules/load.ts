@@ -2,7 +2,7 @@
 // Loads rules files: a named one, or /etc/cgrules.conf and then /etc/cgrules.d in the order of names.
 
 import { fail, HutchError } from '../errors/errors.ts'
-import type { Ids } from '../host/passwd.ts'
+import type { PasswdMaps } from '../host/passwd.ts'
 import { readdirSync, readFileSync, statSync } from '../system/files.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { type GroupSection, parseConfiguration } from './config-file.ts'
@@ -35,7 +35,7 @@ function loadTemplates(file?: string): GroupSection[] {
 }
 
 /** Returns the users and groups of rules that do not exist on this host. Such rules match no process. */
-export function findUnknown(rules: readonly Rule[], ids: Ids): string[] {
+export function findUnknown(rules: readonly Rule[], ids: PasswdMaps): string[] {
   return rules.flatMap(({ who, origin }) => {
     if (who.kind === 'any' || /^\d+$/.test(who.name)) return []
     const known = who.kind === 'user' ? ids.users.has(who.name) : ids.groups.has(who.name)

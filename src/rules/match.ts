@@ -4,13 +4,14 @@
 import { parseGroupPath } from '../cgroup/path.ts'
 import { HutchError } from '../errors/errors.ts'
 import type { Hierarchies } from '../host/hierarchy.ts'
-import type { Ids } from '../host/passwd.ts'
+import type { PasswdMaps } from '../host/passwd.ts'
 import { resolve } from '../system/paths.ts'
+import { isBelow } from '../text/paths.ts'
 import type { GroupSection } from './config-file.ts'
 import type { Destination, Letter, Rule } from './parse.ts'
 
 /** The properties of a process that rules match. */
-export interface Process {
+export interface ProcessIdentity {
   pid: number
   /** Effective user and group. */
   uid: number
@@ -26,7 +27,7 @@ export interface Process {
 }
 
 /** The target group of a process in a hierarchy. */
-export interface Target {
+export interface RuleTarget {
   mount: string
   /** Path relative to the mount. '' is the root. */
   path: string
@@ -42,12 +43,12 @@ export interface Target {
 }
 
 /** Returns the directory of a target's group. */
-export function directoryOf({ mount, path }: Target): string {
+export function targetDirectory({ mount, path }: RuleTarget): string {
   return path === '' ? mount : `${mount}/${path}`
 }
 
 /** Returns the first matching rule, as cgrulesengd does. */
-export function findRule(rules: readonly Rule[], process: Process, ids: Ids): Rule | undefined {
+export function findRule(rules: readonly Rule[], process: ProcessIdentity, ids: PasswdMaps): Rule | undefined {
   return rules.find(
     (rule) =>
       matchesWho(rule, process, ids) &&
@@ -56,7 +57,7 @@ export function findRule(rules: readonly Rule[], process: Process, ids: Ids): Ru
   )
 }
 
-function matchesWho({ who }: Rule, { uid, gid }: Process, ids: Ids): boolean {
+function matchesWho({ who }: Rule, { uid, gid }: ProcessIdentity, ids: PasswdMaps): boolean {
   if (who.kind === 'any') return true
   if (who.kind === 'user') return (ids.users.get(who.name) ?? numberOf(who.name)) === uid
   const group = ids.groups.get(who.name)
@@ -81,12 +82,12 @@ function baseOf(path: string): string {
 }
 
 /** Returns whether the process is in a group of the rule or below. The destination `*` is every group. */
-function isThere(rule: Rule, process: Process, ids: Ids): boolean {
+function isThere(rule: Rule, process: ProcessIdentity, ids: PasswdMaps): boolean {
   if (rule.destinations.some(({ path }) => path.length === 1 && path[0] === '*')) return true
   return findTargets(rule, process, ids).targets.some(({ mount, path }) => {
     const own = groupAt(process.groups, mount)
     const directory = path === '' ? mount : `${mount}/${path}`
-    return own !== undefined && (own === directory || own.startsWith(`${directory}/`))
+    return own !== undefined && isBelow(own, directory)
   })
 }
 
@@ -96,8 +97,12 @@ export function groupAt({ unified, v1 }: Hierarchies, mount: string): string | u
 }
 
 /** Returns a rule's targets, one a hierarchy (the later of two wins), and the controllers that this host lacks. */
-export function findTargets(rule: Rule, process: Process, ids: Ids): { targets: Target[]; missing: string[] } {
-  const targets = new Map<string, Target>()
+export function findTargets(
+  rule: Rule,
+  process: ProcessIdentity,
+  ids: PasswdMaps,
+): { targets: RuleTarget[]; missing: string[] } {
+  const targets = new Map<string, RuleTarget>()
   const missing: string[] = []
   for (const destination of rule.destinations) {
     const path = expandPath(destination, process, ids)
@@ -127,7 +132,7 @@ export function findTargets(rule: Rule, process: Process, ids: Ids): { targets: 
 /** Names of the same controller on v1 and v2. */
 const otherNames: { [name: string]: string } = { blkio: 'io', io: 'blkio', cpuacct: 'cpu' }
 
-function mountsOf({ groups: { unified, v1 }, unified: offered }: Process, controller: string): string[] {
+function mountsOf({ groups: { unified, v1 }, unified: offered }: ProcessIdentity, controller: string): string[] {
   if (controller === '*')
     return [...new Set([...Object.values(v1), ...(unified ? [unified] : [])].map(({ mount }) => mount))]
   const names = [controller, otherNames[controller] ?? controller]
@@ -140,7 +145,7 @@ function controllersAt({ v1 }: Hierarchies, mount: string): string[] {
   return Object.keys(v1).filter((name) => v1[name]!.mount === mount)
 }
 
-function expandPath(destination: Destination, process: Process, ids: Ids): string {
+function expandPath(destination: Destination, process: ProcessIdentity, ids: PasswdMaps): string {
   const values: { [letter in Letter]: [name: string | undefined, number: number] } = {
     u: [ids.userNames.get(process.uid), process.uid],
     U: [undefined, process.uid],

@@ -6,21 +6,21 @@ import { isGroup, readGroupFile, writeGroupFile } from '../cgroup/files.ts'
 import { isUnified } from '../cgroup/group-state.ts'
 import { isJobGroup, isRootsJobGroup } from '../cgroup/stale-groups.ts'
 import { fail, HutchError, quote } from '../errors/errors.ts'
-import { isWithin } from '../host/parent-group.ts'
-import type { Ids } from '../host/passwd.ts'
-import { directoryOf, findRule, findTargets, groupAt, type Process, type Target } from './match.ts'
+import type { PasswdMaps } from '../host/passwd.ts'
+import { isBelow } from '../text/paths.ts'
+import { findRule, findTargets, groupAt, type ProcessIdentity, type RuleTarget, targetDirectory } from './match.ts'
 import type { Rule } from './parse.ts'
 import { applyTemplate } from './template.ts'
 
 /** What became of one process. */
-export interface Placed {
+export interface MoveResult {
   pid: number
   program: string
   uid: number
   /** The rule's `file:line`. */
   rule: string
   /** Groups it was moved to: not those where it was already. */
-  moved: Target[]
+  moved: RuleTarget[]
   failed: HutchError[]
   /** It ended before all was done. */
   gone: boolean
@@ -29,20 +29,25 @@ export interface Placed {
 /**
  * Moves a process by the first matching rule. Returns undefined without a match, or if it is to stay. `dry` moves nothing.
  */
-export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids, dry = false): Placed | undefined {
+export function placeProcess(
+  rules: readonly Rule[],
+  process: ProcessIdentity,
+  ids: PasswdMaps,
+  dry = false,
+): MoveResult | undefined {
   const rule = findRule(rules, process, ids)
   if (!rule || rule.ignore || (rule.ignoreRealtime && process.realtime)) return undefined
   const { targets, missing } = findTargets(rule, process, ids)
   const { pid, program, uid } = process
-  const placed: Placed = { pid, program, uid, rule: rule.origin, moved: [], failed: [], gone: false }
+  const placed: MoveResult = { pid, program, uid, rule: rule.origin, moved: [], failed: [], gone: false }
   if (missing.length > 0)
     placed.failed.push(fail('CGROUP_HIERARCHY_MISSING', { controllers: missing.join(', '), origin: rule.origin }))
-  const absent: Target[] = []
+  const absent: RuleTarget[] = []
   const due = targets.filter((target) => {
     const own = groupAt(process.groups, target.mount) ?? ''
-    const wanted = directoryOf(target)
+    const wanted = targetDirectory(target)
     // a job with limits of its own keeps them: root's, and any that the rule's group limits as well
-    return own !== wanted && !(isJobGroup(own) && isWithin(own, wanted)) && !isRootsJobGroup(own)
+    return own !== wanted && !(isJobGroup(own) && isBelow(own, wanted)) && !isRootsJobGroup(own)
   })
   if (dry) return { ...placed, moved: due }
   const refused = makeTemplated(due)
@@ -60,22 +65,22 @@ export function placeProcess(rules: readonly Rule[], process: Process, ids: Ids,
 }
 
 /** Whether the group is there. */
-export function isMade(target: Target): boolean {
-  return readGroupFile(directoryOf(target), 'cgroup.procs') !== undefined
+export function isMade(target: RuleTarget): boolean {
+  return readGroupFile(targetDirectory(target), 'cgroup.procs') !== undefined
 }
 
 /** A target as people write it: `cpu,memory:web/alice`. */
-export function formatTarget({ controllers, path }: Target): string {
+export function formatTarget({ controllers, path }: RuleTarget): string {
   return `${controllers.join(',') || 'v2'}:/${path}`
 }
 
-function moveTo(target: Target, pid: number): string | undefined {
-  return writeGroupFile(directoryOf(target), 'cgroup.procs', String(pid))
+function moveTo(target: RuleTarget, pid: number): string | undefined {
+  return writeGroupFile(targetDirectory(target), 'cgroup.procs', String(pid))
 }
 
 /** Makes what templates have to make, in all hierarchies or in none: a process is not to be in a part of its groups. */
-function makeTemplated(targets: readonly Target[]): HutchError | undefined {
-  const missing = targets.filter((target) => target.templated && !isGroup(directoryOf(target)))
+function makeTemplated(targets: readonly RuleTarget[]): HutchError | undefined {
+  const missing = targets.filter((target) => target.templated && !isGroup(targetDirectory(target)))
   if (missing.length === 0) return undefined
   try {
     withUndo((undo) => {
@@ -89,16 +94,16 @@ function makeTemplated(targets: readonly Target[]): HutchError | undefined {
 }
 
 /** `*` asks for membership alone: all controllers for everybody would cost the whole machine. */
-function makeGroups(target: Target, undo: Undo[]): void {
+function makeGroups(target: RuleTarget, undo: Undo[]): void {
   const { mount, controllers, every, template } = target
   const handed =
     isUnified(mount) && !every ? controllers.map((name) => ({ blkio: 'io', cpuacct: 'cpu' })[name] ?? name) : []
-  addLevels(mount, directoryOf(target), handed, undo)
+  addLevels(mount, targetDirectory(target), handed, undo)
   if (template) applyTemplate(target, template)
 }
 
-function explain(target: Target, { pid, program }: Placed, errno: string): HutchError {
-  const path = directoryOf(target)
+function explain(target: RuleTarget, { pid, program }: MoveResult, errno: string): HutchError {
+  const path = targetDirectory(target)
   const what = `move process ${pid} (${quote(program)}) to`
   const remedies: { [errno: string]: string } = {
     ENOENT: `create the group first: mkdir -p ${path}; or use a template such as %u in the rule, so that it is created`,

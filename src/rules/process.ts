@@ -5,10 +5,10 @@ import { readGroupFile } from '../cgroup/files.ts'
 import { type Hierarchies, parseHierarchies } from '../host/hierarchy.ts'
 import { readHost } from '../host/host.ts'
 import { readdirSync, readFileSync, readlinkSync } from '../system/files.ts'
-import { type Process, programOf } from './match.ts'
+import { type ProcessIdentity, programOf } from './match.ts'
 
 /** A process with properties that only the watch needs. */
-export interface Seen extends Process {
+export interface WatchedProcess extends ProcessIdentity {
   parent: number
   startTime: string
 }
@@ -16,7 +16,7 @@ export interface Seen extends Process {
 const kernelThread = 0x0020_0000
 
 /** Reads a process. Returns undefined if it is gone, a kernel thread or a zombie, which cannot be moved. */
-export function readProcess(pid: number): Seen | undefined {
+export function readWatchedProcess(pid: number): WatchedProcess | undefined {
   const directory = `/proc/${pid}`
   const stat = read(`${directory}/stat`)
   const end = stat?.lastIndexOf(')') ?? -1
@@ -55,7 +55,7 @@ let host: { mountinfo: string; unified: string[] } | undefined
 const groups = new Map<string, Hierarchies>()
 
 /** Returns the groups of a process. Caches them, because many processes share their groups. */
-function readGroups(membership: string): Pick<Process, 'groups' | 'unified'> {
+function readGroups(membership: string): Pick<ProcessIdentity, 'groups' | 'unified'> {
   if (!host) {
     const { unified } = readHost()
     const offered = unified ? (readGroupFile(unified.mount, 'cgroup.controllers') ?? '') : ''

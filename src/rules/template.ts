@@ -8,7 +8,7 @@ import { explainWrite } from '../cgroup/write-errors.ts'
 import { fail } from '../errors/errors.ts'
 import { readUser } from '../host/passwd.ts'
 import type { GroupSection, PermSection } from './config-file.ts'
-import { directoryOf, type Target } from './match.ts'
+import { type RuleTarget, targetDirectory } from './match.ts'
 import type { Destination, Rule } from './parse.ts'
 
 /** Joins each destination with the template of the same name, `users/%u` as both are written. */
@@ -28,8 +28,8 @@ function formatDestination({ path }: Destination): string {
 }
 
 /** Applies the settings to a new group in a hierarchy. @throws CGROUP_WRITE_REFUSED, CGROUP_FILE_MISSING, USER_UNKNOWN */
-export function applyTemplate(target: Target, template: GroupSection): void {
-  const directory = directoryOf(target)
+export function applyTemplate(target: RuleTarget, template: GroupSection): void {
+  const directory = targetDirectory(target)
   const unified = isUnified(directory)
   for (const { name, settings } of template.controllers) {
     if (!unified && !target.controllers.includes(name)) continue

@@ -3,9 +3,9 @@
 import { fail } from '../errors/errors.ts'
 import { readIds } from '../host/passwd.ts'
 import { changeKinds, native } from '../system/native.ts'
-import { type Placed, placeProcess } from './move.ts'
+import { type MoveResult, placeProcess } from './move.ts'
 import type { Rule } from './parse.ts'
-import { readPids, readProcess, type Seen } from './process.ts'
+import { readPids, readWatchedProcess, type WatchedProcess } from './process.ts'
 import type { StickyRequest } from './sticky.ts'
 
 /** A running watch. */
@@ -25,16 +25,16 @@ export function placeAll(
   rules: readonly Rule[],
   pids: Iterable<number>,
   dry: boolean,
-  report: (placed: Placed) => void,
+  report: (placed: MoveResult) => void,
 ): void {
-  for (const pid of pids) placeOne(rules, readProcess(pid), dry, report)
+  for (const pid of pids) placeOne(rules, readWatchedProcess(pid), dry, report)
 }
 
 function placeOne(
   rules: readonly Rule[],
-  seen: Seen | undefined,
+  seen: WatchedProcess | undefined,
   dry: boolean,
-  report: (placed: Placed) => void,
+  report: (placed: MoveResult) => void,
 ): void {
   // a rule for every user must not move init
   if (!seen || seen.pid === process.pid || seen.pid === 1) return
@@ -45,7 +45,7 @@ function placeOne(
 /** Starts a watch. `onLost` is called after missed events, before all processes are checked again. @throws RULES_UNAVAILABLE */
 export function startWatch(
   initial: readonly Rule[],
-  report: (placed: Placed) => void,
+  report: (placed: MoveResult) => void,
   onLost: () => void = () => {},
 ): Watch {
   let rules = initial
@@ -55,7 +55,7 @@ export function startWatch(
   const looked = new Map<number, number>()
 
   const look = (pid: number) => {
-    if (!sticky.has(pid)) placeOne(rules, readProcess(pid), false, report)
+    if (!sticky.has(pid)) placeOne(rules, readWatchedProcess(pid), false, report)
     looked.delete(pid)
     looked.set(pid, Number(process.hrtime.bigint() / 1000n))
   }
@@ -66,7 +66,7 @@ export function startWatch(
   const onForked = (pid: number, parent: number, usec: number, due: Set<number>) => {
     sticky.delete(pid)
     const above = sticky.get(parent)
-    if (above?.children) sticky.set(pid, { children: true, startTime: readProcess(pid)?.startTime ?? '' })
+    if (above?.children) sticky.set(pid, { children: true, startTime: readWatchedProcess(pid)?.startTime ?? '' })
     else if (due.has(parent) || (looked.get(parent) ?? 0) > usec) due.add(pid)
   }
 
@@ -101,7 +101,7 @@ export function startWatch(
       lookAtAll()
     },
     stick: ({ pid, flags }) => {
-      const seen = readProcess(pid)
+      const seen = readWatchedProcess(pid)
       if (!seen) return false
       if (flags === 2) sticky.delete(pid)
       else sticky.set(pid, { children: flags === 1, startTime: seen.startTime })
@@ -113,9 +113,9 @@ export function startWatch(
 
 /** Updates the exempt processes after missed events: forgets ended ones and finds new children. */
 function renewSticky(sticky: Map<number, { children: boolean; startTime: string }>): void {
-  for (const [pid, { startTime }] of sticky) if (readProcess(pid)?.startTime !== startTime) sticky.delete(pid)
+  for (const [pid, { startTime }] of sticky) if (readWatchedProcess(pid)?.startTime !== startTime) sticky.delete(pid)
   if (sticky.size === 0) return
-  const all = readPids().flatMap((pid) => readProcess(pid) ?? [])
+  const all = readPids().flatMap((pid) => readWatchedProcess(pid) ?? [])
   for (let before = -1; before !== sticky.size; ) {
     before = sticky.size
     for (const { pid, parent, startTime } of all)

@@ -8,7 +8,7 @@ import { findObstacles } from '../host/privileges.ts'
 import { decodeFigures } from '../ops/wire.ts'
 import { namesFiles, parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
-import type { HeldLimit } from '../plan/outer-limits.ts'
+import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
@@ -70,7 +70,7 @@ export class Job {
   /**
    * On v2: limits of groups that contain this process but not the job, and whether the job's own group has them too.
    */
-  get outerLimits(): readonly HeldLimit[] {
+  get outerLimits(): readonly AppliedOuterLimit[] {
     return this.#launched.plan.outer
   }
 
@@ -194,7 +194,7 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
     root?.directory !== undefined && capAdd.length === 0 && (capDrop.length === 0 || capDrop.includes('ALL'))
   if ('own' in seccomp && (usual || seccomp.own === 'strict'))
     return (await import('../seccomp/load-builtin.ts')).readOwnFilter(seccomp.own)
-  return (await import('../seccomp/load-profile.ts')).readFilter(seccomp, door)
+  return (await import('../seccomp/load-profile.ts')).loadProfileFilter(seccomp, door)
 }
 
 /** Starts a job from a Spec; used by the CLI. `reads`: its caller reads all of its pipes. */

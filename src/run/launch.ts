@@ -12,7 +12,7 @@ import { isInitialUserNamespace, readDevice } from '../host/device.ts'
 import { findFileSystem } from '../host/file-system.ts'
 import { type Host, readHost, withoutLeaf } from '../host/host.ts'
 import { readNameFacts, readNetworkFacts } from '../host/network.ts'
-import { isWithin, type Parent, readParent } from '../host/parent-group.ts'
+import { type Parent, readParent } from '../host/parent-group.ts'
 import { readGroup, readUser, type User } from '../host/passwd.ts'
 import { findObstacles, type Privileges, readDelegation, readPrivileges } from '../host/privileges.ts'
 import type { Network } from '../network/network.ts'
@@ -32,6 +32,7 @@ import { buildDirectory } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import { parseScopeName } from '../systemd/unit.ts'
 import { encodePath } from '../text/non-utf8.ts'
+import { isBelow } from '../text/paths.ts'
 import { readEnvironment } from './environment.ts'
 import { nameFailedCall } from './failed-call.ts'
 import type { Connecting } from './job-network.ts'
@@ -214,7 +215,7 @@ function joinedParents(host: Host, path: string | undefined, known: readonly str
   if (path === undefined || host.layout === 'v2') return []
   const mounts = new Set(known.map((name) => host.v1[name]?.mount))
   return Object.entries(host.v1).flatMap(([name, { mount, own }]): [string, Parent][] => {
-    if (mounts.has(mount) || isWithin(own, path === '' ? mount : `${mount}/${path}`)) return []
+    if (mounts.has(mount) || isBelow(own, path === '' ? mount : `${mount}/${path}`)) return []
     mounts.add(mount)
     const parent = readParent(host, name, { path })
     return parent.exists ? [[name, { ...parent, joined: true }]] : []

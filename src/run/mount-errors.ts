@@ -16,7 +16,7 @@ export function explainMountRefusal(
   part: Part,
   origin: string,
   fileSystem = '',
-  seen?: Seen,
+  seen?: TargetReport,
 ): HutchError {
   const names = { source: sourceOf(op), target: targetOf(op), origin }
   const mapped = op.op === 'sendMapped' && part === 'attributes' && mappingWords(errno, fileSystem, origin)
@@ -28,7 +28,7 @@ export function explainMountRefusal(
 }
 
 /** What hutch-init found at the target, and what put it there. */
-export interface Seen extends Pick<TargetContext, 'frontend' | 'steps' | 'mounts'> {
+export interface TargetReport extends Pick<TargetContext, 'frontend' | 'steps' | 'mounts'> {
   look: TargetLook
 }
 

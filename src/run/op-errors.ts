@@ -14,7 +14,7 @@ import type { Plan } from '../plan/plan.ts'
 import { quote, shellWord } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import { explainCoveredProc } from './covered-proc.ts'
-import { explainMountRefusal, isMountOp, type Seen } from './mount-errors.ts'
+import { explainMountRefusal, isMountOp, type TargetReport } from './mount-errors.ts'
 import { refusedPath, refusedStream } from './stdio-errors.ts'
 
 /** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
@@ -25,7 +25,7 @@ export function explainRefusal(
   obstacles: () => Obstacle[],
   part = 0,
   fileSystem = '',
-  seen?: Seen,
+  seen?: TargetReport,
 ): HutchError {
   if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, plan)
   const covered = explainCoveredProc(op, errno, originWord(op.origin, plan))
@@ -122,7 +122,7 @@ export function explainAlone(
   errno: string,
   part: number,
   obstacles: () => Obstacle[],
-  seen?: Seen,
+  seen?: TargetReport,
 ): HutchError {
   if (op.op !== 'spawn' || op.flags === 0)
     return explainCoveredProc(op, errno, op.origin) ?? explainStep(op, errno, op.origin, part, '', seen)
@@ -131,7 +131,14 @@ export function explainAlone(
 }
 
 /** What needs no plan to be explained. */
-function explainStep(op: Op, errno: string, origin: string, part: number, fileSystem = '', seen?: Seen): HutchError {
+function explainStep(
+  op: Op,
+  errno: string,
+  origin: string,
+  part: number,
+  fileSystem = '',
+  seen?: TargetReport,
+): HutchError {
   if (stepParts[part] === 'filter')
     return fail('STEP_REFUSED', {
       what: 'install a system call filter',

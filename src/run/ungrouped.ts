@@ -10,7 +10,7 @@ import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import type { ProgramLook } from '../verdict/exec-failure.ts'
 import { decodeLook, execError, explainPlainExec } from './exec-facts.ts'
 import { nameFailedCall } from './failed-call.ts'
-import type { Seen } from './mount-errors.ts'
+import type { TargetReport } from './mount-errors.ts'
 import { decodeTargetLook } from './mount-target.ts'
 import { explainAlone } from './op-errors.ts'
 
@@ -46,7 +46,7 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
   started?.(pid)
   return new Promise((resolve, reject) => {
     let failed: Extract<NativeEvent, { kind: 'failed' }> | undefined
-    let seen: Seen | undefined
+    let seen: TargetReport | undefined
     const looks: ProgramLook[] = []
     watchJob(job, (event) => {
       if (event.kind === 'failed') failed ??= event
@@ -74,7 +74,7 @@ export function endAs(ending: { exit: number } | { signal: number }): number {
   return 128 + ending.signal
 }
 
-function refusal(op: Op | undefined, { errno, part }: Refusal, call: number, seen?: Seen): HutchError {
+function refusal(op: Op | undefined, { errno, part }: Refusal, call: number, seen?: TargetReport): HutchError {
   const error = op
     ? explainAlone(op, errno, part, findObstacles, seen)
     : fail('STEP_REFUSED', {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the action of a JSON profile: a name, and the errno that belongs to it. Pure.
 import { systemConstants } from '../system/constants.ts'
-import { inside, type Place, readNumber, readWord, refuse } from './json-cursor.ts'
+import { inside, type JsonCursor, readNumber, readWord, refuse } from './json-cursor.ts'
 import { actions, errnos } from './profile.ts'
 
 const names: { [name: string]: number } = {
@@ -24,7 +24,7 @@ interface Keys {
 }
 
 /** Returns the filter's return value. @throws SECCOMP_PROFILE_INVALID */
-export function readAnswer(from: { [key: string]: unknown }, place: Place, keys: Keys): number {
+export function readAnswer(from: { [key: string]: unknown }, place: JsonCursor, keys: Keys): number {
   const at = inside(place, keys.action)
   const action = names[readWord(from[keys.action], at, Object.keys(names))]!
   if (action === actions.notify)
@@ -44,7 +44,7 @@ export function readAnswer(from: { [key: string]: unknown }, place: Place, keys:
 }
 
 /** Reads an errno: a number as in the specification, or a name as in Podman's files. */
-function readErrno(from: { [key: string]: unknown }, place: Place, keys: Keys): number | undefined {
+function readErrno(from: { [key: string]: unknown }, place: JsonCursor, keys: Keys): number | undefined {
   const [number, name] = [from[keys.number] ?? undefined, from[keys.name] ?? undefined]
   const byNumber = number === undefined ? undefined : Number(readNumber(number, inside(place, keys.number), 0xffffn))
   if (name === undefined) return byNumber

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Assembles classic BPF from the end. Every jump goes forward, so its target already exists and the distance is known.
-import type { Condition } from './profile.ts'
+import type { ArgumentCondition } from './profile.ts'
 
 /** An instruction that is there already, or the word to return. */
-export type Target = { at: number } | { returns: number }
+export type JumpTarget = { at: number } | { returns: number }
 
 const code = {
   load: 0x20, // BPF_LD | BPF_W | BPF_ABS
@@ -38,29 +38,29 @@ export class Assembler {
   }
 
   /** Compares what is loaded. */
-  compare(operation: 'equal' | 'greater' | 'atLeast', k: number, yes: Target, no: Target): Target {
+  compare(operation: 'equal' | 'greater' | 'atLeast', k: number, yes: JumpTarget, no: JumpTarget): JumpTarget {
     const yesAt = this.#near(yes)
     const noAt = this.#near(no)
     const next = this.#last.length - 1
     return this.#push(code[operation], next - yesAt, next - noAt, k)
   }
 
-  loadNumber(): Target {
+  loadNumber(): JumpTarget {
     return this.#push(code.load, 0, 0, offsets.number)
   }
 
-  loadMachine(): Target {
+  loadMachine(): JumpTarget {
     return this.#push(code.load, 0, 0, offsets.machine)
   }
 
   /** So that it can be fallen into. */
-  begin(target: Target): Target {
+  begin(target: JumpTarget): JumpTarget {
     const at = this.#near(target)
     return at === this.#last.length - 1 ? { at } : this.#push(code.jump, 0, 0, this.#last.length - 1 - at)
   }
 
   /** An argument has 64 bits, and is loaded by halves, the high one first. */
-  condition({ index, op, value, mask = 0n }: Condition, yes: Target, no: Target): Target {
+  condition({ index, op, value, mask = 0n }: ArgumentCondition, yes: JumpTarget, no: JumpTarget): JumpTarget {
     const [high, low] = halves(value)
     const [highMask, lowMask] = halves(mask)
     switch (op) {
@@ -83,14 +83,20 @@ export class Assembler {
     }
   }
 
-  #equal(index: number, [high, low]: [number, number], yes: Target, no: Target): Target {
+  #equal(index: number, [high, low]: [number, number], yes: JumpTarget, no: JumpTarget): JumpTarget {
     this.compare('equal', low, yes, no)
     const next = this.#loadHalf(index, 0)
     this.compare('equal', high, next, no)
     return this.#loadHalf(index, 1)
   }
 
-  #above(operation: 'greater' | 'atLeast', index: number, [high, low]: [number, number], yes: Target, no: Target) {
+  #above(
+    operation: 'greater' | 'atLeast',
+    index: number,
+    [high, low]: [number, number],
+    yes: JumpTarget,
+    no: JumpTarget,
+  ) {
     this.compare(operation, low, yes, no)
     const next = this.#loadHalf(index, 0)
     const equal = this.compare('equal', high, next, no)
@@ -99,14 +105,14 @@ export class Assembler {
   }
 
   /** A half that the mask leaves nothing of is not looked at. */
-  #masked(index: number, half: 0 | 1, value: number, mask: number, yes: Target, no: Target): Target {
+  #masked(index: number, half: 0 | 1, value: number, mask: number, yes: JumpTarget, no: JumpTarget): JumpTarget {
     if (mask === 0) return yes
     this.compare('equal', value, yes, no)
     if (mask !== 0xffff_ffff) this.#push(code.and, 0, 0, mask)
     return this.#loadHalf(index, half)
   }
 
-  #loadHalf(index: number, half: 0 | 1): Target {
+  #loadHalf(index: number, half: 0 | 1): JumpTarget {
     return this.#push(code.load, 0, 0, offsets.arguments + 8 * index + 4 * half)
   }
 
@@ -116,7 +122,7 @@ export class Assembler {
   }
 
   /** An instruction near enough to jump to: a return is written again, to all else leads another jump. */
-  #near(target: Target): number {
+  #near(target: JumpTarget): number {
     const at = 'at' in target ? target.at : (this.#returns.get(target.returns) ?? Number.NEGATIVE_INFINITY)
     if (this.#last.length - 1 - at <= reach) return at
     if ('at' in target) return this.#push(code.jump, 0, 0, this.#last.length - 1 - at).at

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the precompiled filters of hutch's own profiles, by machine and capabilities. Pure.
 import { compiled } from './builtin-filters.generated.ts'
-import type { Filter } from './profile.ts'
+import type { SeccompFilter } from './profile.ts'
 
 /** Names of hutch's own profiles. */
 const ownProfiles = ['default', 'strict'] as const
@@ -24,7 +24,11 @@ export const machineOfNode: { readonly [arch: string]: string } = { x64: 'x86_64
 const relevant = variants.defaultRoot!.capabilities
 
 /** Returns the precompiled filter. Returns undefined for another machine or set of capabilities. */
-export function findCompiled(profile: string, machine: string, capabilities: readonly number[]): Filter | undefined {
+export function findCompiled(
+  profile: string,
+  machine: string,
+  capabilities: readonly number[],
+): SeccompFilter | undefined {
   const kept = profile === 'strict' ? [] : relevant.filter((number) => capabilities.includes(number))
   const name = Object.keys(variants).find(
     (key) => variants[key]!.profile === profile && variants[key]!.capabilities.join() === kept.join(),

@@ -2,16 +2,16 @@
 // Compiles a profile to a filter: finds the action of each call number, then makes a binary search over ranges of equal actions. Pure.
 import { fail } from '../errors/errors.ts'
 import { behindIpc, behindSocketcall, families, type Machine, machines, syscallNumbers, x32Bit } from './arch.ts'
-import { Assembler, type Target } from './assemble.ts'
+import { Assembler, type JumpTarget } from './assemble.ts'
 import {
+  type ArgumentCondition,
   actions,
-  type Condition,
   errnos,
-  type Facts,
-  type Filter,
   type Profile,
-  type Rule,
+  type ProfileFacts,
   refuseWith,
+  type SeccompFilter,
+  type SeccompRule,
   selectRules,
 } from './profile.ts'
 
@@ -19,7 +19,7 @@ import {
 const maxInstructions = 4096
 
 /** Actions in the order in which they are tried. All conditions of an entry must hold. An entry without conditions is the last. */
-type Answers = readonly { conditions: readonly Condition[]; action: number }[]
+type Answers = readonly { conditions: readonly ArgumentCondition[]; action: number }[]
 
 /** A range of call numbers, from `start` to the next range. */
 interface Range {
@@ -31,7 +31,7 @@ interface Range {
 const foreignAction = actions.killProcess
 
 /** Compiles a profile. @throws SECCOMP_TOO_LARGE */
-export function compileFilter(profile: Profile, facts: Facts, origin: string): Filter {
+export function compileFilter(profile: Profile, facts: ProfileFacts, origin: string): SeccompFilter {
   const family = families[facts.machine]!
   const wanted = new Set([...profile.architectures, ...(profile.architecturesOf?.[facts.machine] ?? [])])
   const included = machines.filter(
@@ -39,11 +39,11 @@ export function compileFilter(profile: Profile, facts: Facts, origin: string): F
   )
   const rules = selectRules(profile, facts)
   const assembler = new Assembler()
-  const blocks = new Map<string, Target>()
+  const blocks = new Map<string, JumpTarget>()
   const words = new Map<number, Range[]>()
   for (const machine of included)
     words.set(machine.word, [...(words.get(machine.word) ?? []), ...rangesOf(machine, rules, profile.defaultAction)])
-  let next: Target = { returns: foreignAction }
+  let next: JumpTarget = { returns: foreignAction }
   for (const [word, ranges] of [...words].reverse()) {
     dispatch(assembler, joined(ranges), blocks)
     next = assembler.compare('equal', word, assembler.loadNumber(), next)
@@ -60,10 +60,10 @@ export function severity(action: number): number {
   return (action & 0xffff_0000) | 0
 }
 
-function rangesOf(machine: Machine, rules: readonly Rule[], defaultAction: number): Range[] {
+function rangesOf(machine: Machine, rules: readonly SeccompRule[], defaultAction: number): Range[] {
   const numbers = syscallNumbers(machine.name)
-  const byNumber = new Map<number, { conditions: readonly Condition[]; action: number }[]>()
-  const add = (number: number | undefined, conditions: readonly Condition[], action: number) => {
+  const byNumber = new Map<number, { conditions: readonly ArgumentCondition[]; action: number }[]>()
+  const add = (number: number | undefined, conditions: readonly ArgumentCondition[], action: number) => {
     if (number === undefined) return
     const answers = byNumber.get(number)
     if (answers) answers.push({ conditions, action })
@@ -91,13 +91,15 @@ function rangesOf(machine: Machine, rules: readonly Rule[], defaultAction: numbe
 }
 
 /** Returns the i386 calls behind which a call is reached: socketcall(2) and ipc(2) take its number as their first argument. */
-function outerCalls(name: string): [string, Condition][] {
+function outerCalls(name: string): [string, ArgumentCondition][] {
   const socket = behindSocketcall.indexOf(name)
   const ipc = behindIpc.indexOf(name)
   return [
-    ...(socket > 0 ? [['socketcall', { index: 0, op: 'EQ', value: BigInt(socket) }] as [string, Condition]] : []),
+    ...(socket > 0
+      ? [['socketcall', { index: 0, op: 'EQ', value: BigInt(socket) }] as [string, ArgumentCondition]]
+      : []),
     ...(ipc > 0
-      ? [['ipc', { index: 0, op: 'MASKED_EQ', mask: 0xffffn, value: BigInt(ipc) }] as [string, Condition]]
+      ? [['ipc', { index: 0, op: 'MASKED_EQ', mask: 0xffffn, value: BigInt(ipc) }] as [string, ArgumentCondition]]
       : []),
   ]
 }
@@ -152,12 +154,12 @@ function keyOf(answers: Answers): string {
 }
 
 /** Emits the binary search, which keeps the call number loaded. Code is emitted backwards, so the last block runs first. */
-function dispatch(assembler: Assembler, ranges: Range[], blocks: Map<string, Target>): Target {
+function dispatch(assembler: Assembler, ranges: Range[], blocks: Map<string, JumpTarget>): JumpTarget {
   if (ranges.length === 1) return assembler.begin(block(assembler, ranges[0]!.answers, blocks))
   return search(assembler, ranges, blocks)
 }
 
-function search(assembler: Assembler, ranges: Range[], blocks: Map<string, Target>): Target {
+function search(assembler: Assembler, ranges: Range[], blocks: Map<string, JumpTarget>): JumpTarget {
   if (ranges.length === 1) return block(assembler, ranges[0]!.answers, blocks)
   const middle = ranges.length >> 1
   const right = search(assembler, ranges.slice(middle), blocks)
@@ -166,14 +168,14 @@ function search(assembler: Assembler, ranges: Range[], blocks: Map<string, Targe
 }
 
 /** Emits the code of these actions, once for all ranges that share them. */
-function block(assembler: Assembler, answers: Answers, blocks: Map<string, Target>): Target {
+function block(assembler: Assembler, answers: Answers, blocks: Map<string, JumpTarget>): JumpTarget {
   const key = keyOf(answers)
   let target = blocks.get(key)
   if (target) return target
   target = { returns: answers.at(-1)!.action }
   for (const { conditions, action } of answers.slice(0, -1).reverse()) {
     const no = target
-    let yes: Target = { returns: action }
+    let yes: JumpTarget = { returns: action }
     for (const condition of [...conditions].reverse()) yes = assembler.condition(condition, yes, no)
     target = yes
   }

@@ -4,7 +4,7 @@
 import { capabilityNumbers as cap } from '../credentials/capability.ts'
 import { commonCalls } from './common-calls.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
-import { below, type Group, is, rulesOf, without } from './rule-builders.ts'
+import { below, bitsClear, type Group, is, rulesOf } from './rule-builders.ts'
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. clone(2) has no NEWTIME: its bit is part of the exit signal. */
 export const namespaceFlags = 0x7e02_0000
@@ -34,7 +34,7 @@ export const defaultGroups: readonly Group[] = [
   {
     why: 'threads and processes in the existing namespaces',
     calls: 'clone',
-    when: [[without(0, namespaceFlags)]],
+    when: [[bitsClear(0, namespaceFlags)]],
     excludes: { capabilities: [cap.SYS_ADMIN] },
   },
   {

@@ -4,16 +4,16 @@ import { fail, type HutchError } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 
 /** The option of the value, and a position in the value, such as `syscalls[3].action`. */
-export interface Place {
+export interface JsonCursor {
   origin: string
   at: string
 }
 
-export function refuse(place: Place, value: unknown, why: string, accepted: string): HutchError {
+export function refuse(place: JsonCursor, value: unknown, why: string, accepted: string): HutchError {
   return fail('SECCOMP_PROFILE_INVALID', { ...place, value, why, accepted })
 }
 
-export function inside(place: Place, key: string | number): Place {
+export function inside(place: JsonCursor, key: string | number): JsonCursor {
   const at = typeof key === 'number' ? `[${key}]` : place.at === '' ? key : `.${key}`
   return { ...place, at: `${place.at}${at}` }
 }
@@ -21,7 +21,7 @@ export function inside(place: Place, key: string | number): Place {
 /** Reads an object with only these keys. */
 export function readObject<K extends string>(
   value: unknown,
-  place: Place,
+  place: JsonCursor,
   keys: readonly K[],
 ): { [key in K]?: unknown } {
   const named = place.at === '' ? { ...place, at: 'it' } : place
@@ -36,26 +36,26 @@ export function readObject<K extends string>(
 }
 
 /** Reads a list. A missing or null value is an empty list. */
-export function readList(value: unknown, place: Place): unknown[] {
+export function readList(value: unknown, place: JsonCursor): unknown[] {
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw refuse(place, value, 'this is not a list', 'a list')
   return value
 }
 
 /** Reads one of these words. */
-export function readWord(value: unknown, place: Place, words: readonly string[]): string {
+export function readWord(value: unknown, place: JsonCursor, words: readonly string[]): string {
   if (typeof value === 'string' && words.includes(value)) return value
   const near = typeof value === 'string' ? nearest(value, words) : undefined
   throw refuse(place, value ?? null, 'this word is unknown', near ? `${near}?` : `one of ${words.join(', ')}`)
 }
 
-export function readText(value: unknown, place: Place): string {
+export function readString(value: unknown, place: JsonCursor): string {
   if (typeof value !== 'string' || value === '') throw refuse(place, value ?? null, 'this is not a string', 'a text')
   return value
 }
 
 /** Reads a number from 0 to `most`, or a text of digits. */
-export function readNumber(value: unknown, place: Place, most: bigint): bigint {
+export function readNumber(value: unknown, place: JsonCursor, most: bigint): bigint {
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
   const safe = typeof value !== 'number' || Number.isSafeInteger(value)
   const number = safe && /^(\d{1,20}|0x[0-9a-fA-F]{1,16})$/.test(text) ? BigInt(text) : -1n

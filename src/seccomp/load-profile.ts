@@ -13,7 +13,7 @@ import { type FilterMaker, makeForeign, makeOwn } from './make-filter.ts'
 import { mostBytes } from './parse.ts'
 
 /** Returns a function that makes the filter. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
-export function readFilter(wish: SeccompWish, door: Door): FilterMaker {
+export function loadProfileFilter(wish: SeccompWish, door: Door): FilterMaker {
   const machine = machineOfNode[process.arch]
   if (machine === undefined)
     throw fail('HOST_UNSUPPORTED', { why: `hutch has no system call table for ${process.arch}` })
@@ -23,7 +23,7 @@ export function readFilter(wish: SeccompWish, door: Door): FilterMaker {
   return makeForeign(profile, origin, machine)
 }
 
-/** Returns the profile as a value. Called after `readFilter` has checked it. */
+/** Returns the profile as a value. Called after `loadProfileFilter` has checked it. */
 export function readDocument(wish: Exclude<SeccompWish, { own: unknown }>, door: Door): unknown {
   return 'profile' in wish ? wish.profile : JSON.parse(readProfile(wish.file, seccompOrigin(wish, door)))
 }

@@ -6,11 +6,11 @@ import { compileFilter } from './compile.ts'
 import { defaultProfile } from './default.ts'
 import type { RefusedCall } from './notification.ts'
 import { parseProfile, parseProfileText } from './parse.ts'
-import type { Facts, Filter, Profile } from './profile.ts'
+import type { Profile, ProfileFacts, SeccompFilter } from './profile.ts'
 import { strictProfile } from './strict.ts'
 
 /** Makes the filter from the facts of a plan. @throws SECCOMP_TOO_LARGE */
-export type FilterMaker = ((facts: Omit<Facts, 'machine'>) => Filter) & { reader?: CallReader }
+export type FilterMaker = ((facts: Omit<ProfileFacts, 'machine'>) => SeccompFilter) & { reader?: CallReader }
 
 /** The calls that a job's listener reported. */
 export interface Calls {

@@ -4,22 +4,22 @@ import type { Spec } from '../options/spec.ts'
 import { families } from './arch.ts'
 import { machineOfNode } from './builtin.ts'
 import { argumentMasks } from './call-arguments.ts'
-import { readDocument, readFilter } from './load-profile.ts'
+import { loadProfileFilter, readDocument } from './load-profile.ts'
 import type { CallReader, Calls, FilterMaker } from './make-filter.ts'
 import { decodeCounts, decodeRefused, learnedProfile } from './notification.ts'
 import { allNoticed, allPass, foreignRule, noticed, ownRule } from './notify.ts'
-import type { Facts, Filter } from './profile.ts'
+import type { ProfileFacts, SeccompFilter } from './profile.ts'
 
 /** Returns the filter of a start and the reader of its notifications. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
 export function readSupervised(spec: Spec): FilterMaker & { reader: CallReader } {
   const wish = spec.seccomp
   const machine = (machineOfNode[process.arch] ?? '') as 'x86_64' | 'aarch64'
   const learns = spec.learn === true
-  const usual = learns || !wish ? undefined : readFilter(wish, spec.door)
+  const usual = learns || !wish ? undefined : loadProfileFilter(wish, spec.door)
   const document = wish && !learns && !('own' in wish) ? readDocument(wish, spec.door) : undefined
-  let known: Pick<Facts, 'capabilities'> = { capabilities: [] }
+  let known: Pick<ProfileFacts, 'capabilities'> = { capabilities: [] }
   const rule = (call: string) => (wish && 'own' in wish ? ownRule(wish.own, known, call) : foreignRule(document, call))
-  const maker = (facts: Omit<Facts, 'machine'>): Filter => {
+  const maker = (facts: Omit<ProfileFacts, 'machine'>): SeccompFilter => {
     known = facts
     const { words, flags } = usual?.(facts) ?? { words: allPass, flags: 0 }
     return {

@@ -3,7 +3,7 @@
 import { capabilityName } from '../credentials/capability.ts'
 import { commonCalls } from './common-calls.ts'
 import { defaultGroups } from './default.ts'
-import { actions, type Facts } from './profile.ts'
+import { actions, type ProfileFacts } from './profile.ts'
 import type { Group } from './rule-builders.ts'
 import { left, strictGroups } from './strict.ts'
 
@@ -29,7 +29,7 @@ export const allPass = [returns, actions.allow]
 /** Returns the rule or the reason by which one of hutch's own profiles refused a call. */
 export function ownRule(
   profile: 'default' | 'strict',
-  { capabilities }: Pick<Facts, 'capabilities'>,
+  { capabilities }: Pick<ProfileFacts, 'capabilities'>,
   call: string,
 ): string {
   const names = (group: Group) => group.calls.trim().split(/\s+/).includes(call)

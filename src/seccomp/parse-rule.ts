@@ -4,14 +4,23 @@ import { capabilityName, nearestCapability, parseCapability } from '../credentia
 import { readAnswer } from './action.ts'
 import { isSyscall, nearestSyscall } from './arch.ts'
 import { severity } from './compile.ts'
-import { inside, type Place, readList, readNumber, readObject, readText, readWord, refuse } from './json-cursor.ts'
-import { type Circumstances, type Condition, conditionOps, type Rule } from './profile.ts'
+import {
+  inside,
+  type JsonCursor,
+  readList,
+  readNumber,
+  readObject,
+  readString,
+  readWord,
+  refuse,
+} from './json-cursor.ts'
+import { type ArgumentCondition, type Circumstances, conditionOps, type SeccompRule } from './profile.ts'
 
 const keys = ['name', 'names', 'action', 'errnoRet', 'errno', 'args', 'comment', 'includes', 'excludes'] as const
 const most64 = 0xffff_ffff_ffff_ffffn
 
 /** Parses an entry. @throws SECCOMP_PROFILE_INVALID */
-export function parseRule(value: unknown, place: Place, defaultAction: number): Rule[] {
+export function parseRule(value: unknown, place: JsonCursor, defaultAction: number): SeccompRule[] {
   const entry = readObject(value, place, keys)
   const action = readAnswer(entry, place, { action: 'action', number: 'errnoRet', name: 'errno' })
   const names = readNames(entry, place, severity(action) < severity(defaultAction))
@@ -33,13 +42,13 @@ export function parseRule(value: unknown, place: Place, defaultAction: number): 
 }
 
 /** Reads the names of calls. Skips unknown names if the result is stricter, as runc does. An unknown name that would be refused is an error. */
-function readNames(entry: { name?: unknown; names?: unknown }, place: Place, refuses: boolean): string[] {
-  const list = readList(entry.names, inside(place, 'names')).map((one, i): [string, Place] => {
+function readNames(entry: { name?: unknown; names?: unknown }, place: JsonCursor, refuses: boolean): string[] {
+  const list = readList(entry.names, inside(place, 'names')).map((one, i): [string, JsonCursor] => {
     const at = inside(inside(place, 'names'), i)
-    return [readText(one, at), at]
+    return [readString(one, at), at]
   })
   if (entry.name !== undefined && entry.name !== null && entry.name !== '')
-    list.push([readText(entry.name, inside(place, 'name')), inside(place, 'name')])
+    list.push([readString(entry.name, inside(place, 'name')), inside(place, 'name')])
   if (list.length === 0) throw refuse(inside(place, 'names'), [], 'it names no system call', 'at least one')
   return list.flatMap(([name, at]) => {
     if (isSyscall(name)) return [name]
@@ -54,7 +63,7 @@ function readNames(entry: { name?: unknown; names?: unknown }, place: Place, ref
   })
 }
 
-function parseCondition(value: unknown, place: Place): Condition {
+function parseCondition(value: unknown, place: JsonCursor): ArgumentCondition {
   const { index, op, value: first, valueTwo } = readObject(value, place, ['index', 'value', 'valueTwo', 'op'])
   const words = conditionOps.map((word) => `SCMP_CMP_${word}`)
   const word = readWord(op, inside(place, 'op'), words)
@@ -67,14 +76,14 @@ function parseCondition(value: unknown, place: Place): Condition {
     : { index: number, op: operator, value: datum }
 }
 
-function readCircumstances(value: unknown, place: Place): Circumstances | undefined {
+function readCircumstances(value: unknown, place: JsonCursor): Circumstances | undefined {
   if (value === undefined || value === null) return undefined
   const { caps, arches, minKernel } = readObject(value, place, ['caps', 'arches', 'minKernel'])
   const capabilities = readList(caps, inside(place, 'caps')).map((one, i) =>
     readCapability(one, inside(inside(place, 'caps'), i)),
   )
   const architectures = readList(arches, inside(place, 'arches')).map((one, i) =>
-    readText(one, inside(inside(place, 'arches'), i)),
+    readString(one, inside(inside(place, 'arches'), i)),
   )
   const kernel =
     minKernel === undefined || minKernel === null || minKernel === ''
@@ -83,7 +92,7 @@ function readCircumstances(value: unknown, place: Place): Circumstances | undefi
   return { capabilities, architectures, ...(kernel && { kernel }) }
 }
 
-function readCapability(value: unknown, place: Place): number {
+function readCapability(value: unknown, place: JsonCursor): number {
   const word = parseCapability(value)
   if (typeof word === 'number') return word
   const near = typeof value === 'string' ? nearestCapability(value) : undefined
@@ -95,7 +104,7 @@ function readCapability(value: unknown, place: Place): number {
   )
 }
 
-function readKernel(value: unknown, place: Place): readonly [number, number] {
+function readKernel(value: unknown, place: JsonCursor): readonly [number, number] {
   const found = typeof value === 'string' ? /^(\d{1,3})\.(\d{1,3})$/.exec(value) : null
   if (!found) throw refuse(place, value, 'this is not a version', 'a version such as 4.8')
   return [Number(found[1]), Number(found[2])]

@@ -4,7 +4,7 @@
 import { fail, quote } from '../errors/errors.ts'
 import { readAnswer } from './action.ts'
 import { machines } from './arch.ts'
-import { inside, type Place, readList, readObject, readWord, refuse } from './json-cursor.ts'
+import { inside, type JsonCursor, readList, readObject, readWord, refuse } from './json-cursor.ts'
 import { parseRule } from './parse-rule.ts'
 import type { Profile } from './profile.ts'
 
@@ -61,7 +61,7 @@ export function parseProfileText(text: string, origin: string): Profile {
 
 /** Parses an object. @throws SECCOMP_PROFILE_INVALID */
 export function parseProfile(value: unknown, origin: string): Profile {
-  const place: Place = { origin, at: '' }
+  const place: JsonCursor = { origin, at: '' }
   const profile = readObject(value, place, keys)
   for (const key of ['listenerPath', 'listenerMetadata'] as const)
     if (profile[key] !== undefined && profile[key] !== '')
@@ -96,7 +96,7 @@ export function parseProfile(value: unknown, origin: string): Profile {
 }
 
 /** Reads Docker's `archMap`: further instruction sets of each machine. */
-function readMap(value: unknown, place: Place): { [machine: string]: string[] } {
+function readMap(value: unknown, place: JsonCursor): { [machine: string]: string[] } {
   const map: { [machine: string]: string[] } = Object.create(null)
   for (const [i, entry] of readList(value, place).entries()) {
     const at = inside(place, i)
@@ -109,11 +109,11 @@ function readMap(value: unknown, place: Place): { [machine: string]: string[] } 
   return map
 }
 
-function readMachines(value: unknown, place: Place): string[] {
+function readMachines(value: unknown, place: JsonCursor): string[] {
   return readList(value, place).map((one, i) => readMachine(one, inside(place, i)))
 }
 
-function readMachine(value: unknown, place: Place): string {
+function readMachine(value: unknown, place: JsonCursor): string {
   const name = readWord(value, place, architectureNames)
   return machines.find(({ profileName }) => profileName === name)?.name ?? name
 }

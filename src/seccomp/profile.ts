@@ -24,7 +24,7 @@ export const errnos = { EPERM: 1, ENOSYS: 38 } as const
 export const conditionOps = ['NE', 'LT', 'LE', 'EQ', 'GE', 'GT', 'MASKED_EQ'] as const
 
 /** A condition on an argument, compared as unsigned 64 bits. MASKED_EQ applies the mask first. */
-export interface Condition {
+export interface ArgumentCondition {
   /** The argument's index, 0 to 5. */
   index: number
   op: (typeof conditionOps)[number]
@@ -42,10 +42,10 @@ export interface Circumstances {
 }
 
 /** A rule: these calls return `action` if all conditions hold. */
-export interface Rule {
+export interface SeccompRule {
   names: readonly string[]
   action: number
-  conditions: readonly Condition[]
+  conditions: readonly ArgumentCondition[]
   includes?: Circumstances
   excludes?: Circumstances
 }
@@ -57,13 +57,13 @@ export interface Profile {
   /** Docker's form: further instruction sets of each machine. */
   architecturesOf?: { readonly [architecture: string]: readonly string[] }
   defaultAction: number
-  rules: readonly Rule[]
+  rules: readonly SeccompRule[]
   /** SECCOMP_FILTER_FLAG_* for seccomp(2). */
   flags: number
 }
 
 /** The facts of a plan that select rules. */
-export interface Facts {
+export interface ProfileFacts {
   machine: string
   kernel: readonly [number, number]
   /** Numbers of the capabilities that the command keeps. */
@@ -71,7 +71,7 @@ export interface Facts {
 }
 
 /** A filter as 32-bit words, two for each instruction: code with jumps, then the constant. */
-export interface Filter {
+export interface SeccompFilter {
   words: number[]
   flags: number
   /** Settings of the listener. `noticed` is the filter that asks it. */
@@ -79,11 +79,11 @@ export interface Filter {
 }
 
 /** Returns the rules that apply under these facts. */
-export function selectRules(profile: Profile, facts: Facts): Rule[] {
+export function selectRules(profile: Profile, facts: ProfileFacts): SeccompRule[] {
   return profile.rules.filter(({ includes, excludes }) => holds(includes, facts) && !touches(excludes, facts))
 }
 
-function holds(wanted: Circumstances | undefined, facts: Facts): boolean {
+function holds(wanted: Circumstances | undefined, facts: ProfileFacts): boolean {
   if (!wanted) return true
   const { capabilities = [], architectures = [], kernel } = wanted
   return (
@@ -93,7 +93,7 @@ function holds(wanted: Circumstances | undefined, facts: Facts): boolean {
   )
 }
 
-function touches(unwanted: Circumstances | undefined, facts: Facts): boolean {
+function touches(unwanted: Circumstances | undefined, facts: ProfileFacts): boolean {
   if (!unwanted) return false
   const { capabilities = [], architectures = [], kernel } = unwanted
   return (

@@ -4,7 +4,7 @@
 import { commonCalls } from './common-calls.ts'
 import { namespaceFlags } from './default.ts'
 import { errnos, type Profile, refuseWith } from './profile.ts'
-import { type Group, hasBit, is, isInt, rulesOf, without } from './rule-builders.ts'
+import { bitsClear, type Group, hasBit, is, isInt, rulesOf } from './rule-builders.ts'
 
 const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 }
 const netlinkRoute = 0
@@ -105,7 +105,7 @@ export const strictGroups: readonly Group[] = [
   {
     why: 'threads and processes in the existing namespaces',
     calls: 'clone',
-    when: [[without(0, namespaceFlags)]],
+    when: [[bitsClear(0, namespaceFlags)]],
   },
   {
     why: 'its flags are in memory, which a filter cannot read: programs then use clone',

@@ -3,19 +3,19 @@
 
 import { type HutchError, quote } from '../errors/errors.ts'
 import { connect, type Socket } from '../system/sockets.ts'
-import { decodeMessage, encodeMessage, type Message, measureMessage, type Value } from './marshal.ts'
+import { type DbusValue, decodeMessage, encodeMessage, type Message, measureMessage } from './marshal.ts'
 
 /** A method of systemd with its arguments. */
 export interface Call {
   interface: string
   member: string
   signature: string
-  args: Value[]
+  args: DbusValue[]
 }
 
 /** The values of an answer, and the result of the job that it names. */
 export interface Answer {
-  values: Value[]
+  values: DbusValue[]
   jobResult?: string
 }
 

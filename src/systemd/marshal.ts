@@ -3,7 +3,7 @@
 import { fail } from '../errors/errors.ts'
 
 /** A D-Bus value. x and t are bigint; arrays, structs and dictionary entries are lists; a variant is [signature, value]. */
-export type Value = number | bigint | string | boolean | Value[]
+export type DbusValue = number | bigint | string | boolean | DbusValue[]
 
 /** A message with the header fields that a client needs. */
 export interface Message {
@@ -17,7 +17,7 @@ export interface Message {
   destination?: string
   sender?: string
   signature?: string
-  body: Value[]
+  body: DbusValue[]
 }
 
 const kinds = ['call', 'return', 'error', 'signal'] as const
@@ -74,7 +74,7 @@ export function encodeMessage(message: Message): Uint8Array {
   const body: number[] = []
   const types = splitSignature(message.signature ?? '')
   for (const [i, type] of types.entries()) write(body, type, message.body[i]!)
-  const fields: Value[] = Object.entries(fieldCodes).flatMap(([code, [name, type]]): Value[] => {
+  const fields: DbusValue[] = Object.entries(fieldCodes).flatMap(([code, [name, type]]): DbusValue[] => {
     const value = message[name]
     return value === undefined ? [] : [[Number(code), [type, value]]]
   })
@@ -90,7 +90,7 @@ function pad(out: number[], alignment: number): void {
   while (out.length % alignment) out.push(0)
 }
 
-function write(out: number[], type: string, value: Value): void {
+function write(out: number[], type: string, value: DbusValue): void {
   pad(out, alignments[type[0]!]!)
   const width = widths[type]
   if (width) out.push(...numberBytes(type, width, value))
@@ -100,7 +100,7 @@ function write(out: number[], type: string, value: Value): void {
     else out.push(...numberBytes('u', 4, text.length))
     out.push(...text, 0)
   } else if (type === 'v') {
-    const [signature, inner] = value as [string, Value]
+    const [signature, inner] = value as [string, DbusValue]
     write(out, 'g', signature)
     write(out, signature, inner)
   } else if (type[0] === 'a') {
@@ -108,12 +108,13 @@ function write(out: number[], type: string, value: Value): void {
     out.push(0, 0, 0, 0)
     pad(out, alignments[type[1]!]!)
     const begin = out.length
-    for (const item of value as Value[]) write(out, type.slice(1), item)
+    for (const item of value as DbusValue[]) write(out, type.slice(1), item)
     out.splice(lengthAt, 4, ...numberBytes('u', 4, out.length - begin))
-  } else for (const [i, inner] of splitSignature(type.slice(1, -1)).entries()) write(out, inner, (value as Value[])[i]!)
+  } else
+    for (const [i, inner] of splitSignature(type.slice(1, -1)).entries()) write(out, inner, (value as DbusValue[])[i]!)
 }
 
-function numberBytes(type: string, width: 1 | 2 | 4 | 8, value: Value): Uint8Array {
+function numberBytes(type: string, width: 1 | 2 | 4 | 8, value: DbusValue): Uint8Array {
   const view = new DataView(new ArrayBuffer(8))
   if (type === 'd') view.setFloat64(0, value as number, true)
   else view.setBigUint64(0, BigInt.asUintN(64, BigInt(value as number)), true)
@@ -147,7 +148,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   const kind = kinds[bytes[1]! - 1]
   if (!kind) throw bad(`a message is of kind ${bytes[1]}`)
   const message: Message = { kind, serial: read(reader, 'u', 0) as number, body: [] }
-  for (const field of read(reader, 'a(yv)', 0) as [number, [string, Value]][]) {
+  for (const field of read(reader, 'a(yv)', 0) as [number, [string, DbusValue]][]) {
     const [code, [type, value]] = field
     const [name, expected] = fieldCodes[code] ?? []
     if (!name) continue
@@ -160,7 +161,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   return message
 }
 
-function read(reader: Reader, type: string, depth: number): Value {
+function read(reader: Reader, type: string, depth: number): DbusValue {
   if (depth > 2 * deepest) throw bad('a value is nested too deep')
   skipPadding(reader, alignments[type[0]!]!)
   const width = widths[type]
@@ -176,12 +177,12 @@ function read(reader: Reader, type: string, depth: number): Value {
   return splitSignature(type.slice(1, -1)).map((inner) => read(reader, inner, depth + 1))
 }
 
-function readArray(reader: Reader, type: string, depth: number): Value[] {
+function readArray(reader: Reader, type: string, depth: number): DbusValue[] {
   const length = readNumber(reader, 'u', 4) as number
   skipPadding(reader, alignments[type[0]!]!)
   const end = reader.at + length
   if (end > reader.view.byteLength) throw bad('an array is longer than its message')
-  const items: Value[] = []
+  const items: DbusValue[] = []
   while (reader.at < end) items.push(read(reader, type, depth + 1))
   if (reader.at !== end) throw bad('an array ends within a value')
   return items
@@ -197,7 +198,7 @@ function readText(reader: Reader, length: number): string {
   return text
 }
 
-function readNumber(reader: Reader, type: string, width: number): Value {
+function readNumber(reader: Reader, type: string, width: number): DbusValue {
   const { view, little, at } = reader
   if (at + width > view.byteLength) throw bad('a message ends within a value')
   reader.at += width

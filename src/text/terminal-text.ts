@@ -17,7 +17,7 @@ export function pad(text: string, width: number, right = false): string {
  * Shortens a path. First a container's id is cut to twelve digits, as in Docker; then the parent groups are dropped; last, the middle of
  * the name.
  */
-export function shorten(path: string, width: number): string {
+export function shortenPath(path: string, width: number): string {
   if (widthOf(path) <= width) return path
   let name = path.replace(/[0-9a-f]{64}/g, (id) => `${id.slice(0, 12)}…`)
   while (widthOf(name) > width && /^(?:\u2026|)\/.*\//.test(name)) name = name.replace(/^(?:\u2026|)\/[^/]*/, '…')
@@ -71,7 +71,7 @@ export function formatTable(
   }
   return rows.map((row) =>
     row
-      .map((cell, i) => pad(i === names ? shorten(cell, widths[i]!) : cell, widths[i]!, right?.has(i)))
+      .map((cell, i) => pad(i === names ? shortenPath(cell, widths[i]!) : cell, widths[i]!, right?.has(i)))
       .join('   ')
       .trimEnd(),
   )

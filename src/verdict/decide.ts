@@ -76,10 +76,10 @@ type FigureName = (typeof figureNames)[number]
 export type Facts = { [F in FigureName]: number }
 
 /** A figure, how it is compared, and with what. */
-export type Condition = readonly [figure: FigureName, compare: '>=' | '=' | '!=', value: number]
+type Condition = readonly [figure: FigureName, compare: '>=' | '=' | '!=', value: number]
 
 /** The kind that holds if all conditions do. */
-export interface Row {
+export interface DecisionRow {
   kind: CauseKind
   when: readonly Condition[]
   /** The figures allow another explanation. */
@@ -118,14 +118,19 @@ const onFailedAllocation = [SIGBUS, SIGSEGV, SIGABRT, SIGTRAP, SIGILL]
 const onFailedThread = [SIGABRT, SIGTRAP, SIGSEGV]
 
 /** A row for each end that such an event brings about. */
-function likelyFor(kind: CauseKind, event: Condition, end: 'signal' | 'status', values: readonly number[]): Row[] {
+function likelyFor(
+  kind: CauseKind,
+  event: Condition,
+  end: 'signal' | 'status',
+  values: readonly number[],
+): DecisionRow[] {
   return values.map((value) => ({ kind, when: [event, [end, '=', value]], likely: true }))
 }
 
 /**
  * In this order: actions of hutch, actions of the kernel on the job itself, consequences of a child's death or of a refusal, the rest.
  */
-export const endRows: readonly Row[] = [
+export const endRows: readonly DecisionRow[] = [
   {
     kind: 'not-inside',
     when: [
@@ -165,7 +170,7 @@ export const endRows: readonly Row[] = [
 ]
 
 /** A limit that slowed it. */
-function slowedBy(limit: HeldLimit, ...when: Condition[]): Row {
+function slowedBy(limit: HeldLimit, ...when: Condition[]): DecisionRow {
   return { kind: limit === 'cpu.max' ? 'throttled' : 'slowed', when, likely: true, limit }
 }
 
@@ -176,7 +181,7 @@ const memoryStall: Condition = ['memoryStallPercent', '>=', 20]
  * Limits that slowed a job that timed out or ended late; exited: nothing was measured. The share of time that tasks waited is evidence for
  * a limit that was reached. Alone it counts only from half of the time.
  */
-export const heldRows: readonly Row[] = [
+export const heldRows: readonly DecisionRow[] = [
   { kind: 'oom', when: [isKilled], likely: true },
   { kind: 'fork-refused', when: [['forksRefused', '>=', 1]], likely: true },
   { kind: 'space', when: [['fullSpaces', '>=', 1]], likely: true },
@@ -201,7 +206,7 @@ const oomAlone: Condition = ['oomWithoutKill', '>=', 1]
  * Events that stopped or slowed a group or a process without a known end; every matching row is reported, in this order. A running process
  * was not killed, so kills in its group come after what blocks it now.
  */
-export const foundRows: readonly Row[] = [
+export const foundRows: readonly DecisionRow[] = [
   { kind: 'frozen', when: [['frozen', '>=', 1]] },
   { kind: 'stopped', when: [['stopped', '>=', 1]] },
   { kind: 'blocked', when: [['blocked', '>=', 1]] },
@@ -224,7 +229,7 @@ const nothingReached: Condition = ['limitsReached', '=', 0]
 const allRead: Condition = ['unread', '=', 0]
 
 /** The result if no row above matches. The kernel is ruled out only if everything that could have been hit was read. */
-export const restRows: readonly Row[] = [
+export const restRows: readonly DecisionRow[] = [
   { kind: 'running', when: [['present', '=', 1], nothingReached, allRead] },
   { kind: 'running', when: [['present', '=', 1]], likely: true },
   { kind: 'not-kernel', when: [nothingReached, allRead] },
@@ -238,12 +243,12 @@ function holds(facts: Facts, [figure, compare, value]: Condition): boolean {
 }
 
 /** Returns the first row whose conditions all hold; the last row of each list has none. */
-export function decide(rows: readonly Row[], facts: Facts): Row {
+export function decide(rows: readonly DecisionRow[], facts: Facts): DecisionRow {
   return rows.find(({ when }) => when.every((condition) => holds(facts, condition)))!
 }
 
 /** Returns the kinds of all rows whose conditions hold, each once. */
-export function decideAll(rows: readonly Row[], facts: Facts): CauseKind[] {
+export function decideAll(rows: readonly DecisionRow[], facts: Facts): CauseKind[] {
   const found = rows.filter(({ when }) => when.every((condition) => holds(facts, condition)))
   return [...new Set(found.map(({ kind }) => kind))]
 }
@@ -254,7 +259,7 @@ const comparisons = ['>=', '=', '!='] as const
  * Returns the rows as numbers for compiled files; native/compiled/decide.c walks them. Each row has the kind, the number of its limit
  * counted from 1, the number of conditions, and the conditions.
  */
-export function encodeRows(rows: readonly Row[]): number[] {
+export function encodeRows(rows: readonly DecisionRow[]): number[] {
   return rows.flatMap(({ kind, limit, when }) => [
     causeKinds.indexOf(kind),
     limit === undefined ? 0 : heldLimits.indexOf(limit) + 1,

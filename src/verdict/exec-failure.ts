@@ -5,7 +5,7 @@ import { quote } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import type { OptionKey, Remedy } from './cause.ts'
 import { findings } from './exec-findings.ts'
-import { allow, byErrno, executablePaths, type Found, pasteable, volumeWord } from './exec-words.ts'
+import { allow, byErrno, type ExecExplanation, executablePaths, pasteable, volumeWord } from './exec-words.ts'
 
 /** What hutch-init found at a program, with the rights of the command and inside its root. */
 export interface ProgramLook {
@@ -103,7 +103,7 @@ export function explainExecFailure(facts: ExecFacts): ExecFailure {
   }
 }
 
-function find(facts: ExecFacts): Found | undefined {
+function find(facts: ExecFacts): ExecExplanation | undefined {
   for (const [i, look] of facts.looks.entries()) {
     const subject = i === 0 ? 'it' : `its interpreter ${quote(look.path)}`
     for (const finder of findings[facts.errno] ?? []) {
@@ -114,7 +114,7 @@ function find(facts: ExecFacts): Found | undefined {
   return undefined
 }
 
-function remedyOf({ fix, hint }: Found, frontend: ExecFacts['frontend']): string {
+function remedyOf({ fix, hint }: ExecExplanation, frontend: ExecFacts['frontend']): string {
   if (!fix) return hint ?? 'run it by hand to see the same error'
   const { shell, add, instead, reason } = fix
   if (add && frontend === 'library') return `${reason}: add ${add.join(', ')}`
@@ -123,7 +123,7 @@ function remedyOf({ fix, hint }: Found, frontend: ExecFacts['frontend']): string
 }
 
 /** A shell's command line is one argument of sh. */
-function remediesOf({ fix, hint }: Found): Remedy[] {
+function remediesOf({ fix, hint }: ExecExplanation): Remedy[] {
   if (!fix) return [{ reason: hint ?? 'run it by hand to see the same error' }]
   const { shell, instead, options, reason } = fix
   if (options) return options.map((option) => ({ option, reason }))
@@ -155,7 +155,7 @@ function notInside(facts: ExecFacts): ExecFailure | undefined {
     ...(onHost.directory ? [{ name: 'workdir' as const, value: onHost.directory }] : []),
   ]
   const fix: Fix | undefined = add.length > 0 ? { add, options, reason: 'bring it in' } : undefined
-  const found: Found = { why: '', ...(fix ? { fix } : { hint: 'install it in the root' }) }
+  const found: ExecExplanation = { why: '', ...(fix ? { fix } : { hint: 'install it in the root' }) }
   const where = `at ${quote(onHost.path)} on the host, but not inside`
   return {
     headline: interpreter
@@ -170,7 +170,7 @@ function notInside(facts: ExecFacts): ExecFailure | undefined {
 }
 
 /** The file would run: what refuses is in force for this process. */
-function refusedExec(facts: ExecFacts): Found | undefined {
+function refusedExec(facts: ExecFacts): ExecExplanation | undefined {
   const { errno, landlock, filtered, looks } = facts
   if (landlock && errno === 'EACCES')
     return {
@@ -202,7 +202,7 @@ const maxArgument = 131_072
 /** Whatever the stack's limit, execve takes no more than three quarters of 8 MiB. */
 const maxArguments = 6 * 1024 * 1024
 
-function tooLong({ errno, argumentBytes, frontend }: ExecFacts): Found | undefined {
+function tooLong({ errno, argumentBytes, frontend }: ExecFacts): ExecExplanation | undefined {
   if (errno !== 'E2BIG' || !argumentBytes) return undefined
   const { total, longest } = argumentBytes
   const evidence: [string, string][] = [

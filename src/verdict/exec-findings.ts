@@ -2,10 +2,10 @@
 // What can be seen of a program that exec refused, by errno. Pure; called by exec-failure.ts.
 import { quote } from '../text/quote.ts'
 import type { ExecFacts, ProgramLook } from './exec-failure.ts'
-import { describeFile, type Found, pasteable, scriptFix, searchHint } from './exec-words.ts'
+import { describeFileKind, type ExecExplanation, pasteable, scriptFix, searchHint } from './exec-words.ts'
 import { readFileKind } from './program-file.ts'
 
-type Finder = (facts: ExecFacts, look: ProgramLook, subject: string) => Found | undefined
+type Finder = (facts: ExecFacts, look: ProgramLook, subject: string) => ExecExplanation | undefined
 
 /** The first that holds. */
 export const findings: { [errno: string]: readonly Finder[] } = {
@@ -24,7 +24,7 @@ function missing(
   { command, searchPath, ownRoot, frontend }: ExecFacts,
   look: ProgramLook,
   subject: string,
-): Found | undefined {
+): ExecExplanation | undefined {
   if (look.error !== 'ENOENT' || subject !== 'it') return undefined
   if (look.target !== '')
     return {
@@ -45,7 +45,7 @@ function missing(
   }
 }
 
-function missingInterpreter(facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function missingInterpreter(facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
   if (look.loaderError !== 'ENOENT') return undefined
   const kind = readFileKind(look.head)
   const evidence: [string, string][] = [['interpreter', quote(look.loader)]]
@@ -68,7 +68,7 @@ function missingInterpreter(facts: ExecFacts, look: ProgramLook, subject: string
     why: `the loader that ${subject === 'it' ? 'it' : subject} names does not exist`,
     evidence: [
       ['loader', quote(look.loader)],
-      ['file', describeFile(kind)],
+      ['file', describeFileKind(kind)],
     ],
     hint: loaderHint(look.loader, facts.ownRoot),
   }
@@ -93,7 +93,7 @@ function loaderHint(loader: string, ownRoot: boolean): string {
     : `install the package that has ${quote(loader)}`
 }
 
-function barred({ outside }: ExecFacts, look: ProgramLook): Found | undefined {
+function barred({ outside }: ExecFacts, look: ProgramLook): ExecExplanation | undefined {
   if (look.error !== 'EACCES') return undefined
   const directory = (look.target || look.path).slice(0, look.barrier) || '.'
   return {
@@ -111,7 +111,7 @@ const fileTypes = new Map([
   [0o140000, 'a socket'],
 ])
 
-function notAFile(_facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function notAFile(_facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
   const type = fileTypes.get(look.mode & 0o170000)
   if (look.error || !type) return undefined
   return {
@@ -120,7 +120,7 @@ function notAFile(_facts: ExecFacts, look: ProgramLook, subject: string): Found 
   }
 }
 
-function noMode(facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function noMode(facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
   if (look.error || look.mode & 0o111) return undefined
   const kind = readFileKind(look.head)
   const file = pasteable(facts.outside(look.path) ?? look.path)
@@ -133,7 +133,7 @@ function noMode(facts: ExecFacts, look: ProgramLook, subject: string): Found | u
   return { why, fix: { shell: `chmod a+rx ${file}`, reason: 'make it executable' } }
 }
 
-function noexec(facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function noexec(facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
   if (look.error || !look.noexec) return undefined
   const file = look.target || look.path
   const host = facts.outside(file)
@@ -158,7 +158,7 @@ function noexec(facts: ExecFacts, look: ProgramLook, subject: string): Found | u
       }
 }
 
-function noRight({ outside }: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function noRight({ outside }: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
   if (look.error || look.access !== 'EACCES' || look.noexec) return undefined
   return {
     why: `user ${look.user} may not execute ${subject === 'it' ? 'it' : quote(look.path)}`,
@@ -167,7 +167,7 @@ function noRight({ outside }: ExecFacts, look: ProgramLook, subject: string): Fo
   }
 }
 
-function barredInterpreter(_facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function barredInterpreter(_facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
   if (look.loaderError !== 'EACCES') return undefined
   return {
     why: `the interpreter that ${subject} names cannot be reached by user ${look.user}`,
@@ -176,7 +176,7 @@ function barredInterpreter(_facts: ExecFacts, look: ProgramLook, subject: string
   }
 }
 
-function badFormat(facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function badFormat(facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
   if (look.error || (look.mode & 0o170000) !== 0o100000) return undefined
   const kind = readFileKind(look.head)
   const file = pasteable(facts.outside(look.path) ?? look.path)
@@ -209,7 +209,7 @@ function badFormat(facts: ExecFacts, look: ProgramLook, subject: string): Found 
       }
     case 'elf':
       return {
-        why: `${subject} is ${describeFile(kind)}${machineWords(facts, kind)}`,
+        why: `${subject} is ${describeFileKind(kind)}${machineWords(facts, kind)}`,
         hint: 'build it for this machine, or copy it again if it is cut off (cmp tells); qemu-user runs programs of other machines',
       }
     case 'foreign':
@@ -228,7 +228,7 @@ function machineWords({ arch }: ExecFacts, kind: { machine: string; bits: number
   return kind.machine === own && kind.bits === 64 ? ', but it is damaged or cut off' : `, and this machine is ${own}`
 }
 
-function linkLoop(_facts: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function linkLoop(_facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
   if (look.error !== 'ELOOP') return undefined
   const path = look.path.slice(0, look.barrier) || look.path
   return {
@@ -237,7 +237,7 @@ function linkLoop(_facts: ExecFacts, look: ProgramLook, subject: string): Found 
   }
 }
 
-function nestedScripts({ looks }: ExecFacts, _look: ProgramLook, _subject: string): Found | undefined {
+function nestedScripts({ looks }: ExecFacts, _look: ProgramLook, _subject: string): ExecExplanation | undefined {
   if (looks.length < 3) return undefined
   return {
     why: 'its interpreter is a script of a script, deeper than the kernel follows (5)',
@@ -246,7 +246,7 @@ function nestedScripts({ looks }: ExecFacts, _look: ProgramLook, _subject: strin
   }
 }
 
-function throughFile(_facts: ExecFacts, look: ProgramLook): Found | undefined {
+function throughFile(_facts: ExecFacts, look: ProgramLook): ExecExplanation | undefined {
   if (look.error !== 'ENOTDIR') return undefined
   const part = (look.target || look.path).slice(0, look.barrier)
   return {
@@ -255,7 +255,11 @@ function throughFile(_facts: ExecFacts, look: ProgramLook): Found | undefined {
   }
 }
 
-function beingWritten({ writers = [], outside }: ExecFacts, look: ProgramLook, subject: string): Found | undefined {
+function beingWritten(
+  { writers = [], outside }: ExecFacts,
+  look: ProgramLook,
+  subject: string,
+): ExecExplanation | undefined {
   if (look.error) return undefined
   return {
     why: `${subject} is open for writing`,

@@ -5,7 +5,7 @@ import type { ExecFacts, Fix, ProgramLook } from './exec-failure.ts'
 import { type FileKind, interpreterFor, readFileKind, usualInterpreter } from './program-file.ts'
 
 /** One explanation: a fix, or a hint where no command can be given. */
-export interface Found {
+export interface ExecExplanation {
   why: string
   evidence?: [string, string][]
   fix?: Fix
@@ -68,14 +68,14 @@ export const allow = {
 }
 
 /** What a kind of file is called. */
-export function describeFile(kind: FileKind): string {
+export function describeFileKind(kind: FileKind): string {
   if (kind.kind === 'elf')
     return `an ELF file for ${kind.machine}${kind.bits === 32 && !kind.machine.includes('32') ? ' (32 bit)' : ''}${kind.bigEndian ? ', big-endian' : ''}`
   return kind.kind === 'foreign' ? kind.name : `a ${kind.kind} file`
 }
 
 /** Passes a script to the interpreter that its name or its first line tells of; else the hint. */
-export function scriptFix(look: ProgramLook, hint: string, usual?: string): Pick<Found, 'fix' | 'hint'> {
+export function scriptFix(look: ProgramLook, hint: string, usual?: string): Pick<ExecExplanation, 'fix' | 'hint'> {
   const kind = readFileKind(look.head)
   const named = kind.kind === 'script' ? usualInterpreter(/[^/]*$/.exec(kind.interpreter)![0]) : undefined
   const through = interpreterFor(look.path) ?? named ?? usual
@@ -129,7 +129,7 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
 }
 
 /** Explains an errno of which the file tells no more. */
-export function byErrno({ errno, looks, frontend, ownRoot }: ExecFacts): Found {
+export function byErrno({ errno, looks, frontend, ownRoot }: ExecFacts): ExecExplanation {
   const [why, hint] = words[errno] ?? ['the kernel does not execute it', 'see execve(2) for what this error means']
   const searched = errno === 'ENOENT' && looks.length === 0
   if (!searched) return { why, hint }

@@ -3,7 +3,7 @@
 
 import { daemonNote, isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
-import { type Figures, parseFlat, parseNumber } from '../cgroup/stats.ts'
+import { type FileTexts, parseFlat, parseNumber } from '../cgroup/stats.ts'
 import type { Program } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
 import { systemConstants } from '../system/constants.ts'
@@ -13,7 +13,7 @@ import { fullSpaces, type Space } from './exhausted.ts'
 import { heldFacts } from './held.ts'
 import type { JobLog } from './job-log.ts'
 import type { Outcome } from './outcome.ts'
-import { figuresOf, groupOf, parseUsage, type Usage, without } from './usage.ts'
+import { figuresOf, groupOf, omitUndefined, parseUsage, type Usage } from './usage.ts'
 
 /** A job's end, with all that was read of it. */
 export interface Ended {
@@ -48,7 +48,7 @@ export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ende
   const { before, after } = splitFigures(program, outcome.figures)
   // without a v2 tree: what the process and all that it waited for used
   const usage: Usage = {
-    ...without({
+    ...omitUndefined({
       cpuUsec: outcome.userUsec + outcome.systemUsec,
       userUsec: outcome.userUsec,
       systemUsec: outcome.systemUsec,
@@ -79,7 +79,7 @@ export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ende
     groupKilled,
     shared: beside > 0,
     full: fullSpaces(program, outcome.used),
-    ...without({ refusedAbove: forksRefusedAbove(plan, before, after) }),
+    ...omitUndefined({ refusedAbove: forksRefusedAbove(plan, before, after) }),
   }
   const kills = (ended.usage.oomKills ?? 0) > 0 || groupKilled
   const log = kills || (ended.refusedAbove && ended.failed) ? outcome.readLog?.(plan) : undefined
@@ -232,6 +232,6 @@ export function oomAbove({ plan, before, after }: Ended): string | undefined {
 }
 
 /** Reads a group above the job as it is now. */
-export function lateFigures({ outcome }: Ended, directory: string): Figures {
+export function lateFigures({ outcome }: Ended, directory: string): FileTexts {
   return (file) => outcome.readLate(directory, file)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results as text for people: pure, colour only when asked for.
 import { leafName } from '../host/host.ts'
-import type { Step } from '../ops/explain.ts'
+import type { ExplainedStep } from '../ops/explain.ts'
 import { shellWord } from '../text/quote.ts'
 import { formatDuration, formatSize } from '../text/units.ts'
 import { limitForPeak, sizeText } from './memory-need.ts'
@@ -56,8 +56,8 @@ function usageLines(result: Result): [string, string][] {
 }
 
 /** A program, step by step, and then the same as a shell script. `home` is the scope that systemd is asked for first. */
-export function formatSteps(steps: Step[], { color, home }: { color: boolean; home?: string }): string {
-  const part = (section: Step['section'], title: string) => [
+export function formatSteps(steps: ExplainedStep[], { color, home }: { color: boolean; home?: string }): string {
+  const part = (section: ExplainedStep['section'], title: string) => [
     bold(title, color),
     ...steps
       .filter((step) => step.section === section)

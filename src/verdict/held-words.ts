@@ -3,7 +3,7 @@
 import { quote } from '../text/quote.ts'
 import { formatDuration, formatSize } from '../text/units.ts'
 import type { Cause, CauseLimit, Figure, SideEvent } from './cause.ts'
-import { count, type Line } from './limit-words.ts'
+import { count, type EvidenceLine } from './limit-words.ts'
 
 /** Numbers that a compiled file fills in at its end. */
 interface HeldSlots {
@@ -57,7 +57,7 @@ export function sizeIn(limit: CauseLimit | undefined): string {
 }
 
 /** The limit with what it did. */
-export function heldLine(f: Extract<Figure, { figure: 'held' }>): Line {
+export function heldLine(f: Extract<Figure, { figure: 'held' }>): EvidenceLine {
   const { limit, resource, wallMs, stalledUsec = 0, refaultBytes, cpus, cpuUsec, slowed, readBytes, writtenBytes } = f
   const rate = (bytes: number) =>
     `${formatSize(bytes)}, ${formatSize(Math.round((bytes * 1000) / Math.max(1, wallMs)))}/s`

@@ -4,10 +4,10 @@ import { memoryEventsFile } from '../cgroup/memory.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { parseCpuCount } from '../text/units.ts'
 import type { CauseCounts, CauseKind, CauseLimit, Figure } from './cause.ts'
-import { decide, type Facts, type HeldLimit, heldRows, type Row } from './decide.ts'
+import { type DecisionRow, decide, type Facts, type HeldLimit, heldRows } from './decide.ts'
 import { type Ended, ownIsFull } from './facts.ts'
 import { limitAbove, ownLimit } from './limits.ts'
-import { figuresOf, without } from './usage.ts'
+import { figuresOf, omitUndefined } from './usage.ts'
 
 type Resource = 'memory' | 'cpu' | 'io'
 
@@ -87,7 +87,7 @@ function fewerCpus(ended: Ended): number | undefined {
 const endedLate: ReadonlySet<CauseKind> = new Set(['exited', 'aborted', 'interrupted'])
 
 /** Returns the row of what held it up: anything for a job that ran out of time, else a known limit that only slows. */
-export function decideHeld(facts: Facts, kind: CauseKind): Row | undefined {
+export function decideHeld(facts: Facts, kind: CauseKind): DecisionRow | undefined {
   const row = decide(heldRows, facts)
   if (row.kind === 'exited') return undefined
   if (kind === 'timeout') return row
@@ -111,12 +111,12 @@ export function heldDetail(ended: Ended, file: HeldLimit): { limit: CauseLimit; 
   const isMemory = waitsFor[file] === 'memory' && !file.endsWith('.pressure')
   return {
     limit: above ? limitAbove(ended, file, above.group) : limitOf(ended, file),
-    counts: without({
+    counts: omitUndefined({
       slowed: file === 'memory.high' ? times : undefined,
       stalledUsec: stall,
       cpuUsec: file === 'cpuset.cpus' ? usage.cpuUsec : undefined,
     }) as CauseCounts,
-    ...without({ peak: isMemory && !above ? usage.memoryPeak : undefined }),
+    ...omitUndefined({ peak: isMemory && !above ? usage.memoryPeak : undefined }),
   }
 }
 
@@ -144,7 +144,7 @@ export function heldFigure(ended: Ended, file: HeldLimit | undefined): Figure[] 
       limit,
       resource: waitsFor[file],
       wallMs: outcome.durationMs,
-      ...without({
+      ...omitUndefined({
         slowed: counts.slowed,
         stalledUsec: counts.stalledUsec,
         refaultBytes: isMemory && refaults > 0 ? refaults : undefined,

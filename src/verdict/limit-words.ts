@@ -3,7 +3,7 @@
 import { formatDuration, formatSize } from '../text/units.ts'
 
 /** A label and its text: one line of evidence. */
-export type Line = [label: string, text: string]
+export type EvidenceLine = [label: string, text: string]
 
 /** Whose memory limit made the kernel kill. */
 export interface OomLevel {
@@ -40,7 +40,7 @@ export function describeLevel({ whose, directory }: OomLevel): string {
 export function memoryLine(
   limit: string | undefined,
   figures: { peak?: number | undefined; hits?: number | undefined; kills?: number | string | undefined },
-): Line {
+): EvidenceLine {
   const { peak, hits, kills = 0 } = figures
   const parts = [
     limit === undefined ? 'no limit' : /^\d+$/.test(limit) ? formatSize(Number(limit)) : limit,
@@ -60,7 +60,7 @@ export function describeForks(denied: number, name: string): string {
 export function pidsLine(
   limit: string,
   figures: { current?: number | undefined; peak?: number | undefined; denied?: number | string | undefined },
-): Line {
+): EvidenceLine {
   const { current, peak, denied } = figures
   const parts = [
     limit,
@@ -84,7 +84,7 @@ export function throttledShare({ periods, throttledPeriods }: Throttling): numbe
 }
 
 /** cpu.max with what came of it. */
-export function quotaLine(limit: string, throttling: Throttling): Line {
+export function quotaLine(limit: string, throttling: Throttling): EvidenceLine {
   const { periods, throttledPeriods, throttledUsec } = throttling
   const waited = throttledUsec === undefined ? '' : `, ${formatDuration(throttledUsec / 1000)} in all`
   const share = throttledShare(throttling)

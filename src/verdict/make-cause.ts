@@ -19,14 +19,14 @@ import type {
   MemoryUse,
   SideEvent,
 } from './cause.ts'
-import { decide, endRows, type Facts, type Row } from './decide.ts'
+import { type DecisionRow, decide, endRows, type Facts } from './decide.ts'
 import { computeFacts, type Ended, signalLimit } from './facts.ts'
 import { decideHeld, heldDetail, heldFigure, isStoppedForTime } from './held.ts'
 import { type Attributed, attributeForks, attributeMemory, lowestAbove, ownLimit } from './limits.ts'
 import { measuringLimit } from './memory-need.ts'
 import { possibleFigures } from './possible.ts'
 import { makeRemedies } from './remedies.ts'
-import { figuresOf, without } from './usage.ts'
+import { figuresOf, omitUndefined } from './usage.ts'
 
 /** Returns why it ended. */
 export function makeCause(ended: Ended): Cause {
@@ -40,8 +40,8 @@ export function makeCause(ended: Ended): Cause {
   const cause: Cause = {
     kind,
     command,
-    ...without({ limit: happened.limit, counts: happened.counts, peak: happened.peak }),
-    ...without({ victims: happened.victims, memoryUse: happened.memoryUse }),
+    ...omitUndefined({ limit: happened.limit, counts: happened.counts, peak: happened.peak }),
+    ...omitUndefined({ victims: happened.victims, memoryUse: happened.memoryUse }),
     end: endOf(ended, row.kind),
     durationMs: outcome.durationMs,
     ...(outcome.killed &&
@@ -50,7 +50,7 @@ export function makeCause(ended: Ended): Cause {
     ...(row.kind === 'interrupted' && {
       passedOn: [...outcome.sent].map((number) => signalName(number) ?? `signal ${number}`),
     }),
-    ...without({
+    ...omitUndefined({
       stream: outcome.overflowed,
       errno: outcome.execError,
       interpreterMissing: outcome.interpreterMissing,
@@ -94,10 +94,14 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
     const level = attributeMemory(ended)
     return {
       ...level,
-      counts: without({ oomKills: usage.oomKills, ooms: ownOoms, limitHits: usage.memoryLimitHits }) as CauseCounts,
-      ...without({ peak: level.limit.level === 'own' ? usage.memoryPeak : undefined }),
+      counts: omitUndefined({
+        oomKills: usage.oomKills,
+        ooms: ownOoms,
+        limitHits: usage.memoryLimitHits,
+      }) as CauseCounts,
+      ...omitUndefined({ peak: level.limit.level === 'own' ? usage.memoryPeak : undefined }),
       ...(log && log.kills.length > 0 && { victims: log.kills.map(makeVictim) }),
-      ...without({ memoryUse: log?.kills.findLast(({ use }) => use)?.use }),
+      ...omitUndefined({ memoryUse: log?.kills.findLast(({ use }) => use)?.use }),
     }
   },
   'fork-refused': (ended) => {
@@ -107,13 +111,13 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
     return {
       ...level,
       counts: { forksRefused: refused },
-      ...without({ peak: level.limit.level === 'own' ? usage.pidsPeak : undefined }),
+      ...omitUndefined({ peak: level.limit.level === 'own' ? usage.pidsPeak : undefined }),
     }
   },
   timeout: ({ plan }) => ({ limit: { file: 'timeout', value: plan.spec.timeoutMs } }),
   'cpu-time': ({ plan, usage }) => ({
     limit: { file: 'cpuTime', value: plan.spec.cpuTimeMs ?? 0 },
-    ...without({ peak: usage.cpuUsec }),
+    ...omitUndefined({ peak: usage.cpuUsec }),
   }),
   output: ({ plan }) => ({ limit: { file: 'maxOutput', value: plan.spec.maxOutput ?? 0 } }),
   space: ({ full }) => ({ limit: { file: 'size', group: full[0]!.target } }),
@@ -152,7 +156,7 @@ function makeVictim({ pid, name, anon, file, shmem, virtual }: KernelKill): Caus
 }
 
 function throttling({ usage: { periods, throttledPeriods, throttledUsec, cpuUsec } }: Ended): CauseCounts {
-  return without({ periods, throttledPeriods, throttledUsec, cpuUsec }) as CauseCounts
+  return omitUndefined({ periods, throttledPeriods, throttledUsec, cpuUsec }) as CauseCounts
 }
 
 function endOf(ended: Ended, kind: CauseKind): JobEnd {
@@ -201,12 +205,16 @@ export function senderOf({ plan, outcome, signal, stayed }: Ended): NonNullable<
 }
 
 /** What happened beside the end: kills and refusals that it lived through, and what held it up until its time was over. */
-function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: Row | undefined): SideEvent[] {
+function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: DecisionRow | undefined): SideEvent[] {
   if (facts.execFailed) return []
-  const event = (of: CauseKind, row?: Row): SideEvent => {
+  const event = (of: CauseKind, row?: DecisionRow): SideEvent => {
     const found: Detail = row?.limit && of === 'slowed' ? heldDetail(ended, row.limit) : detail[of]!(ended)
     const { limit, counts, victims, confidence = 'certain' } = found
-    return { kind: ofHost(of, limit), ...without({ limit, counts, victims }), confidence: row ? 'likely' : confidence }
+    return {
+      kind: ofHost(of, limit),
+      ...omitUndefined({ limit, counts, victims }),
+      confidence: row ? 'likely' : confidence,
+    }
   }
   const isReason = isStoppedForTime(kind)
   const events = held && isReason ? [event(held.kind, held)] : []
@@ -240,7 +248,7 @@ export function profileFigure({ spec: { seccomp, door } }: Plan): Figure[] {
   return seccomp ? [{ figure: 'profile', origin: seccompOrigin(seccomp, door) }] : []
 }
 
-function evidenceOf(ended: Ended, kind: CauseKind, held: Row | undefined): Figure[] {
+function evidenceOf(ended: Ended, kind: CauseKind, held: DecisionRow | undefined): Figure[] {
   const { plan, usage, full, outcome, failed } = ended
   const [memory, pids, cpu] = ['memory.max', 'pids.max', 'cpu.max'].map((file) => ownLimit(ended, file)) as [
     CauseLimit,
@@ -264,24 +272,24 @@ function evidenceOf(ended: Ended, kind: CauseKind, held: Row | undefined): Figur
       figure: 'cpu time',
       limitMs: plan.spec.cpuTimeMs ?? 0,
       wallMs: outcome.durationMs,
-      ...without({ extraMs: plan.spec.extraTimeMs, usedUsec: cpuUsec, userUsec, systemUsec }),
+      ...omitUndefined({ extraMs: plan.spec.extraTimeMs, usedUsec: cpuUsec, userUsec, systemUsec }),
     })
   if (kind === 'filter') figures.push(...profileFigure(plan))
   if (memoryPeak !== undefined || memory.value !== undefined)
     figures.push({
       figure: 'memory',
       limit: memory,
-      ...without({ peak: memoryPeak, hits: memoryLimitHits, kills: oomKills }),
+      ...omitUndefined({ peak: memoryPeak, hits: memoryLimitHits, kills: oomKills }),
     })
   const use = ended.log?.kills.findLast((kill) => kill.use)?.use
   if (use) figures.push({ figure: 'memory use', use })
   if (pids.value !== undefined)
-    figures.push({ figure: 'pids', limit: pids, ...without({ peak: usage.pidsPeak, denied: usage.pidsDenied }) })
+    figures.push({ figure: 'pids', limit: pids, ...omitUndefined({ peak: usage.pidsPeak, denied: usage.pidsDenied }) })
   for (const { target, options } of full) figures.push({ figure: 'space', target, options: [...options] })
   const { fullTables, tableLimit } = outcome.used
   if (fullTables > 0) figures.push({ figure: 'descriptors', limit: tableLimit, processes: fullTables })
   if (cpu.value !== undefined && periods)
-    figures.push({ figure: 'cpu', limit: cpu, periods, throttledPeriods, ...without({ throttledUsec }) })
+    figures.push({ figure: 'cpu', limit: cpu, periods, throttledPeriods, ...omitUndefined({ throttledUsec }) })
   figures.push(...heldFigure(ended, held?.limit))
   return failed && (kind === 'signal' || kind === 'exited') ? [...figures, ...possibleFigures(ended)] : figures
 }

@@ -3,7 +3,7 @@
 
 import { formatSize } from '../text/units.ts'
 import type { Cause, Remedy } from './cause.ts'
-import type { Line } from './limit-words.ts'
+import type { EvidenceLine } from './limit-words.ts'
 
 const MiB = 2 ** 20
 const GiB = 2 ** 30
@@ -46,7 +46,7 @@ export function defaultHeap(memory: number): number {
 
 /** How the heap stands to the limit: evidence, and what to do. */
 interface HeapAdvice {
-  evidence: Line[]
+  evidence: EvidenceLine[]
   remedy: string
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words for limits that a job is beside and not below. Pure.
-import type { HeldLimit } from '../plan/outer-limits.ts'
+import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
 
 /** systemd gives every unit a limit of tasks, so one that holds for the job as well is not worth a warning. */
 const quiet = new Set(['pids.max'])
 
 /** A warning with each group, file and value; undefined if there is nothing to warn of. */
-export function describeOuter(outer: readonly HeldLimit[]): string | undefined {
+export function describeOuter(outer: readonly AppliedOuterLimit[]): string | undefined {
   const told = outer.filter(({ file, held }) => !held || !quiet.has(file))
   if (told.length === 0) return undefined
   const lines = told.map(({ directory, file, value, held }) => {

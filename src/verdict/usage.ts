@@ -5,7 +5,7 @@ import type { ReportName } from '../cgroup/controllers/figures.ts'
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { readValue } from '../cgroup/figure-value.ts'
 import { parseMemory } from '../cgroup/memory.ts'
-import { type Figures, parsePressure } from '../cgroup/stats.ts'
+import { type FileTexts, parsePressure } from '../cgroup/stats.ts'
 import { controllerOf } from '../cgroup/v1/translate.ts'
 import type { PlannedGroup } from '../plan/groups.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -25,7 +25,7 @@ export interface Usage extends Partial<Record<ReportName, number>> {
 }
 
 /** The texts of one controller's files; on v2 all are in one group. */
-export function figuresOf(plan: Plan, controller: string, read: (path: string) => string | undefined): Figures {
+export function figuresOf(plan: Plan, controller: string, read: (path: string) => string | undefined): FileTexts {
   const group = groupOf(plan, controller)
   return group ? (file) => read(`${group.directory}/${file}`) : () => undefined
 }
@@ -43,7 +43,7 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   const counts = Object.fromEntries(
     reportRows.filter(({ kind }) => kind === 'count').map((row) => [row.name, readCount(plan, row, unified, read)]),
   ) as { [name in ReportName]: number | undefined }
-  return without({
+  return omitUndefined({
     ...counts,
     // memory.events.local is missing before Linux 5.2, and v1 has two counts
     memoryLimitHits: parseMemory(memory).limitHits,
@@ -57,7 +57,7 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
 function readCount(
   plan: Plan,
   { kind, controller, v2, v1 }: ReportRow,
-  unified: Figures,
+  unified: FileTexts,
   read: (path: string) => string | undefined,
 ): number | undefined {
   const isUnified = plan.layout === 'v2' || controller === ''
@@ -74,7 +74,7 @@ function parseIo(text: string | undefined): Usage['io'] | undefined {
   return { readBytes: sum('rbytes'), writtenBytes: sum('wbytes') }
 }
 
-function parseAllPressure(unified: Figures): Usage['pressure'] | undefined {
+function parseAllPressure(unified: FileTexts): Usage['pressure'] | undefined {
   const found = (['memory', 'cpu', 'io'] as const).flatMap((resource) => {
     const text = unified(`${resource}.pressure`)
     return text ? [[resource, parsePressure(text)] as const] : []
@@ -83,6 +83,6 @@ function parseAllPressure(unified: Figures): Usage['pressure'] | undefined {
 }
 
 /** Returns the object without its undefined fields. */
-export function without<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+export function omitUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

@@ -18,7 +18,7 @@ import type {
 } from './cause.ts'
 import { sizeOf } from './exhausted.ts'
 import { heldBy, heldLine, isSlowing, sizeIn } from './held-words.ts'
-import { count, type Line, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
+import { count, type EvidenceLine, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
 import type { Verdict } from './result.ts'
 
 /** Texts that a compiled file fills in at its end. */
@@ -239,7 +239,7 @@ function cannotRun({ command, errno, interpreterMissing }: Cause): string {
   return `cannot run ${name}: it is not an executable program (${errno})`
 }
 
-function describeFigure(f: Figure, slots: Slots, frontend: Frontend): Line {
+function describeFigure(f: Figure, slots: Slots, frontend: Frontend): EvidenceLine {
   switch (f.figure) {
     case 'memory': {
       const [, text] = memoryLine(f.limit.value === undefined ? undefined : String(f.limit.value), {
@@ -324,7 +324,7 @@ function isKill({ kind }: Pick<SideEvent, 'kind'>): boolean {
 }
 
 /** Whose limit it was, of the cause or of what held it up. */
-function limitLines(c: Cause): Line[] {
+function limitLines(c: Cause): EvidenceLine[] {
   const { limit } = isKill(c) || c.kind === 'fork-refused' ? c : (c.sideEvents.find(isOfGroup) ?? {})
   return limit?.level === undefined ? [] : [['whose limit', describeLevel(limit)]]
 }
@@ -342,16 +342,16 @@ function describeLevel({ level, group }: CauseLimit): string {
 
 const maxVictims = 5
 
-function victimLines(c: Cause): Line[] {
+function victimLines(c: Cause): EvidenceLine[] {
   const victims = c.victims ?? c.sideEvents.find(isKill)?.victims ?? []
   const more = victims.length - maxVictims
   return [
     ...victims.slice(-maxVictims).map(victimLine),
-    ...(more > 0 ? [['victims', `${more} more before these`] as Line] : []),
+    ...(more > 0 ? [['victims', `${more} more before these`] as EvidenceLine] : []),
   ]
 }
 
-function victimLine({ pid, name, anon, file, shmem, virtual }: CauseVictim): Line {
+function victimLine({ pid, name, anon, file, shmem, virtual }: CauseVictim): EvidenceLine {
   const sizes = [
     `anon ${formatSize(anon)}`,
     `file ${formatSize(file)}`,
@@ -362,8 +362,8 @@ function victimLine({ pid, name, anon, file, shmem, virtual }: CauseVictim): Lin
 }
 
 /** Lines beside the headline: events that did not end the job, and limits that slowed it. */
-function sideLines({ kind, sideEvents }: Cause): Line[] {
-  return sideEvents.flatMap(({ kind: of, limit, counts = {}, confidence }): Line[] => {
+function sideLines({ kind, sideEvents }: Cause): EvidenceLine[] {
+  return sideEvents.flatMap(({ kind: of, limit, counts = {}, confidence }): EvidenceLine[] => {
     if (of === 'fork-refused' && confidence === 'unknown')
       return [
         [
@@ -380,7 +380,7 @@ function sideLines({ kind, sideEvents }: Cause): Line[] {
   })
 }
 
-function sureLine({ confidence, wouldTell }: Cause): Line[] {
+function sureLine({ confidence, wouldTell }: Cause): EvidenceLine[] {
   if (confidence === 'certain' || wouldTell === undefined) return []
   return [[confidence === 'likely' ? 'not certain' : 'uncertain', wouldTell]]
 }

@@ -7,7 +7,7 @@ import type { Place } from '../cgroup/group-paths.ts'
 import type { Host } from '../host/host.ts'
 import { readFileSync } from '../system/files.ts'
 import { quote, shellWord } from '../text/quote.ts'
-import type { Line } from '../verdict/limit-words.ts'
+import type { EvidenceLine } from '../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import type { ProcessFacts } from './process.ts'
 
@@ -133,7 +133,7 @@ function several(
       cause: 'stuck',
       count: processes.length,
       headline: `process ${first.pid} (${quote(first.name)}) is ${what}${also}`,
-      evidence: [...processes.slice(0, mostShown).map((one): Line => ['stuck', describe(one)]), ['how', why]],
+      evidence: [...processes.slice(0, mostShown).map((one): EvidenceLine => ['stuck', describe(one)]), ['how', why]],
       remedy,
     },
   ]

@@ -10,7 +10,7 @@ import { signalName } from '../system/signals.ts'
 import { quote } from '../text/quote.ts'
 import type { CauseKind } from '../verdict/cause.ts'
 import { decide, endRows, noFacts, restRows } from '../verdict/decide.ts'
-import type { Line } from '../verdict/limit-words.ts'
+import type { EvidenceLine } from '../verdict/limit-words.ts'
 import { isOwnFault } from '../verdict/make-cause.ts'
 import type { WhyCause } from './explanation.ts'
 import { senderLines } from './group.ts'
@@ -130,7 +130,7 @@ function nameOf({ pid, name }: ProcessFacts): string {
 }
 
 /** Explains a zombie. The kernel keeps its wait status until its parent collects it. */
-function waiting({ parent }: ProcessFacts): Line {
+function waiting({ parent }: ProcessFacts): EvidenceLine {
   return ['parent', `process ${parent}: until the parent waits for it, or ends, the process id stays in use`]
 }
 
@@ -139,7 +139,7 @@ export function goneProcess(pid: number, log: LogFacts): WhyCause {
   const readable = log.readable && log.samePids
   const { kind } = decide(restRows, { ...noFacts(), unread: Number(!readable) })
   const known = kind === 'not-kernel'
-  const unsure: Line[] = [
+  const unsure: EvidenceLine[] = [
     ['who did', "an OOM kill, a fault, a signal, or a normal exit: the kernel's log would show the first two"],
   ]
   return {

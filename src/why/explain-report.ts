@@ -6,14 +6,14 @@ import { closeSync, fileConstants, fstatSync, openSync, readFileSync, statSync }
 import { availableParallelism } from '../system/machine.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { isNode, isNodeVictim, parseHeapFlag } from '../verdict/node-heap.ts'
-import type { Found, WhyCause } from './explanation.ts'
+import type { ExplanationDraft, WhyCause } from './explanation.ts'
 import { addAdvice } from './group.ts'
 import { killsIn, readLog } from './kernel-log.ts'
 import { memoryCauses } from './memory.ts'
 import { type Report, reportCauses } from './report.ts'
 
 /** Explains a report. `path` is the path of its group. */
-export function explainReport(report: Report, name: string, path: string | undefined): Found {
+export function explainReport(report: Report, name: string, path: string | undefined): ExplanationDraft {
   const log = readLog()
   const kills = path === undefined ? [] : killsIn(log, path, true)
   const [first, ...more] = reportCauses(report, availableParallelism())

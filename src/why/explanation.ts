@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The types of `why`'s answer.
 import type { Cause, CauseKind, Confidence, JobEnd } from '../verdict/cause.ts'
-import type { Line } from '../verdict/limit-words.ts'
+import type { EvidenceLine } from '../verdict/limit-words.ts'
 import type { Reason } from '../verdict/result.ts'
 
 /** A process that the kernel killed, from its log. Sizes in bytes. */
@@ -48,7 +48,7 @@ export interface WhyCause {
   victims?: Victim[]
   headline: string
   /** Evidence: label and text of each line. */
-  evidence: Line[]
+  evidence: EvidenceLine[]
   remedy?: string
 }
 
@@ -72,4 +72,4 @@ export interface Explanation {
 }
 
 /** An explanation before its most important cause is chosen. */
-export type Found = Omit<Explanation, 'cause'> & { cause?: Cause | undefined }
+export type ExplanationDraft = Omit<Explanation, 'cause'> & { cause?: Cause | undefined }

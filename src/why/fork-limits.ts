@@ -3,7 +3,7 @@
 import type { PidsLevel } from '../cgroup/ancestors.ts'
 import { quote } from '../text/quote.ts'
 import { choosePidsLevel, levelWouldTell, type PidsCount } from '../verdict/attribute.ts'
-import { count, describeForks, type Line, pidsLine } from '../verdict/limit-words.ts'
+import { count, describeForks, type EvidenceLine, pidsLine } from '../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import { formatTime } from './memory.ts'
 import { raise } from './raise-command.ts'
@@ -120,7 +120,7 @@ function makeCause({ name, levels, firstRefused }: TaskFacts, level: PidsLevel, 
     evidence: [
       pidsLine(max, { current, peak, denied }),
       ['whose limit', whose === 'own' ? "this group's own" : `of ${quote(level.path)}`],
-      ...(firstRefused === undefined ? [] : [['first', formatTime(firstRefused)] as Line]),
+      ...(firstRefused === undefined ? [] : [['first', formatTime(firstRefused)] as EvidenceLine]),
     ],
     remedy: `raise it: ${raise(level.path, 'pids.max', Number.isNaN(limit) ? 'N' : String(Math.max(limit * 2, limit + 8)))}; processes and threads count`,
   }
@@ -167,7 +167,7 @@ function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], 
     count: denied,
     ...(levels[0] && { group: levels[0].path }),
     headline: `${count(denied, 'fork was', 'forks were')} refused by pids.max of ${name} or of a group above it: this kernel does not count by level`,
-    evidence: limited.map(({ path, max = 'max', current, peak }): Line => {
+    evidence: limited.map(({ path, max = 'max', current, peak }): EvidenceLine => {
       const [label, text] = pidsLine(max, { current, peak })
       return [label, `${text}   ${quote(path)}`]
     }),

@@ -15,7 +15,7 @@ import { firstRefusal, killsIn, type LogFacts, lastRefusalBelow } from './kernel
 import { countKills, type MemoryFacts, ranOutAlone } from './memory.ts'
 import { type DaemonKill, readDaemonKills } from './oomd.ts'
 import { isThrashing, stallOf } from './pressure.ts'
-import { countTasks, type ProcessFacts, readProcess, readTaskLimits } from './process.ts'
+import { countTasks, type ProcessFacts, readProcessFacts, readTaskLimits } from './process.ts'
 
 /** The facts of a group, or of a process and its group. */
 export interface Looked {
@@ -48,7 +48,7 @@ const maxProcesses = 32
 export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): Looked {
   const chain = readChain(host, place)
   const pids = one ? [one.pid] : membersOf(host, place)
-  const processes = one ? [one] : pids.slice(0, maxProcesses).flatMap((pid) => readProcess(pid) ?? [])
+  const processes = one ? [one] : pids.slice(0, maxProcesses).flatMap((pid) => readProcessFacts(pid) ?? [])
   return {
     place,
     chain,

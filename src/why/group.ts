@@ -8,7 +8,7 @@ import { availableParallelism, totalmem } from '../system/machine.ts'
 import { quote } from '../text/quote.ts'
 import type { CauseKind } from '../verdict/cause.ts'
 import { decide, decideAll, foundRows, restRows } from '../verdict/decide.ts'
-import { type Line, memoryLine, pidsLine } from '../verdict/limit-words.ts'
+import { type EvidenceLine, memoryLine, pidsLine } from '../verdict/limit-words.ts'
 import { adviseHeap, isNode, isNodeName, parseHeapFlag } from '../verdict/node-heap.ts'
 import { stuckCauses } from './blocked.ts'
 import type { WhyCause } from './explanation.ts'
@@ -70,7 +70,7 @@ function stuck({ one, place, frozen, processes, waiting }: Looked, wanted: Cause
 
 /** Adds a line that the counts belong to the process's group. Only the log or a status tells about the process itself. */
 function withOne(cause: WhyCause, name: string, one: ProcessFacts): WhyCause {
-  const entry: Line = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
+  const entry: EvidenceLine = ['who', `processes in ${name}, the group of process ${one.pid}; it was not killed itself`]
   return { ...withHeap(cause, [one]), evidence: one.zombie ? cause.evidence : [entry, ...cause.evidence] }
 }
 
@@ -92,7 +92,7 @@ export function addAdvice(
   seen: 'all' | 'argv' | 'nothing',
 ): WhyCause {
   const { evidence, remedy } = adviseHeap(limit, flag, totalmem())
-  const unseen: Line[] = [
+  const unseen: EvidenceLine[] = [
     [
       'node heap',
       seen === 'argv'
@@ -148,7 +148,7 @@ function nothingFound(looked: Looked, kind: CauseKind, likely: boolean): WhyCaus
   }
 }
 
-function limitLines({ memory, pids }: Chain): Line[] {
+function limitLines({ memory, pids }: Chain): EvidenceLine[] {
   return [
     ...memory.filter(({ max }) => max !== undefined).map((level) => at(memoryLine(level.max, level), level.path)),
     ...pids.filter(({ max }) => max !== undefined).map((level) => at(pidsLine(level.max!, level), level.path)),
@@ -165,7 +165,7 @@ function describeHits({ chain, unread, tasks }: Looked): string {
 }
 
 /** Names other possible killers. `since`: the log starts at this time. */
-export function senderLines(since?: number): Line[] {
+export function senderLines(since?: number): EvidenceLine[] {
   const killers = findKillers()
   return [
     [
@@ -173,7 +173,7 @@ export function senderLines(since?: number): Line[] {
       `${since === undefined ? '' : `if it was after ${formatTime(since)}, it `}ended by itself, or by a signal that a process sent: the kernel keeps no record of which`,
     ],
     ...killers.map(
-      (name): Line => [
+      (name): EvidenceLine => [
         'could be',
         `${name} runs here and kills by SIGKILL when memory is low: journalctl -u ${name} tells`,
       ],
@@ -181,6 +181,6 @@ export function senderLines(since?: number): Line[] {
   ]
 }
 
-function at([label, text]: Line, path: string): Line {
+function at([label, text]: EvidenceLine, path: string): EvidenceLine {
   return [label, `${text}   ${quote(path)}`]
 }

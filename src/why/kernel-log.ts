@@ -2,7 +2,8 @@
 // Finds events of a group or process in the kernel's log, which prints paths and process ids of the initial namespaces.
 import { readKernelLog, seesAsLogged } from '../host/kernel-log.ts'
 import { isTelling, type KernelEvents, type KernelKill, parseEvents } from '../host/kernel-record.ts'
-import { formatTime, isBelow } from './memory.ts'
+import { isBelow } from '../text/paths.ts'
+import { formatTime } from './memory.ts'
 
 /** The events of the log, and which parts of the log are missing. */
 export interface LogFacts extends KernelEvents {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds OOM kills and the limit that caused each: from the groups' counts and from the kernel's log. Pure.
+
 import type { MemoryLevel } from '../cgroup/ancestors.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
+import { isBelow } from '../text/paths.ts'
 import { quote, shellWord } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import { chooseMemoryLevel } from '../verdict/attribute.ts'
-import { describeKills, describeLevel, type Line, memoryLine, type OomLevel } from '../verdict/limit-words.ts'
+import { describeKills, describeLevel, type EvidenceLine, memoryLine, type OomLevel } from '../verdict/limit-words.ts'
 import { measuringLimit, sizeText, spareMemory } from '../verdict/memory-need.ts'
 import type { Victim, WhyCause } from './explanation.ts'
 import { measure, raise } from './raise-command.ts'
@@ -115,11 +117,6 @@ function sureOf(facts: MemoryFacts, kill: KernelKill): Sure {
   return sure
 }
 
-/** Returns whether a group is the same as another or below it. */
-export function isBelow(path: string, other: string): boolean {
-  return path === other || other === '/' || path.startsWith(`${other}/`)
-}
-
 function makeCause(
   facts: MemoryFacts,
   level: OomLevel | undefined,
@@ -151,7 +148,7 @@ function makeCause(
       ...(state || max !== undefined ? [memoryLine(max, figures)] : []),
       ['whose limit', last?.nodesAlone ? 'none: its memory nodes (cpuset.mems) were used up' : whoseLimit(named)],
       ...(last?.byHand
-        ? [['by hand', 'it was requested by the SysRq key f, or a write to /proc/sysrq-trigger'] as Line]
+        ? [['by hand', 'it was requested by the SysRq key f, or a write to /proc/sysrq-trigger'] as EvidenceLine]
         : []),
       ...victimLines(kills, counted),
     ],
@@ -189,11 +186,11 @@ function makeVictim({ pid, name, at, anon, file, shmem, pageTables, group }: Ker
 
 const mostVictims = 5
 
-function victimLines(kills: readonly KernelKill[], counted: number): Line[] {
+function victimLines(kills: readonly KernelKill[], counted: number): EvidenceLine[] {
   if (kills.length === 0) return []
   const shown = kills.slice(-mostVictims)
   const lines = shown.map(
-    ({ pid, name, at, anon, file, shmem }): Line => [
+    ({ pid, name, at, anon, file, shmem }): EvidenceLine => [
       'victim',
       [
         `${formatTime(at)}  ${pid} (${quote(name)})`,

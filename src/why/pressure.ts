@@ -4,7 +4,7 @@
 import { parsePressure } from '../cgroup/stats.ts'
 import { quote } from '../text/quote.ts'
 import { formatDuration, formatSize } from '../text/units.ts'
-import { type Line, memoryLine } from '../verdict/limit-words.ts'
+import { type EvidenceLine, memoryLine } from '../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import type { MemoryFacts } from './memory.ts'
 import { measure } from './raise-command.ts'
@@ -97,8 +97,8 @@ function fullCause({ name, levels }: MemoryFacts, pressure: string | undefined):
 }
 
 /** Returns how long tasks waited, if they did. `whole`: the figures are those of the whole machine. */
-export function pressureLines(pressure: { [resource: string]: string }, whole = false): Line[] {
-  return Object.entries(pressure).flatMap(([resource, text]): Line[] => {
+export function pressureLines(pressure: { [resource: string]: string }, whole = false): EvidenceLine[] {
+  return Object.entries(pressure).flatMap(([resource, text]): EvidenceLine[] => {
     const { someUsec = 0, fullUsec } = parsePressure(text)
     const average = /^some .*avg300=([\d.]+)/m.exec(text)?.[1]
     if (someUsec < 1000) return []

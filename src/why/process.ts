@@ -41,7 +41,7 @@ function read(pid: number | string, file: string): string | undefined {
 }
 
 /** Reads a process. Returns undefined if it does not exist. */
-export function readProcess(pid: number): ProcessFacts | undefined {
+export function readProcessFacts(pid: number): ProcessFacts | undefined {
   const status = read(pid, 'status')
   if (status === undefined) return undefined
   const field = (name: string) => new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)?.[1] ?? ''

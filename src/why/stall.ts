@@ -13,7 +13,7 @@ import type { WhyCause } from './explanation.ts'
 import { why } from './why.ts'
 
 /** Reasons that hold up a job. */
-export type Stall = Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>
+export type StallReason = Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>
 
 /** Causes that make processes of a live group wait. */
 const holding = new Set<WhyCause['cause']>(['pids', 'slowed', 'stuck'])
@@ -27,7 +27,11 @@ const maxProcesses = 64
  * Samples a job's processes every 1.5 s until it calls `report` or the returned function is called. `directories` are the job's
  * groups. `pid` is its first process, if it has no group.
  */
-export function watchStall(directories: readonly string[], pid: number, report: (stall: Stall) => void): () => void {
+export function watchStall(
+  directories: readonly string[],
+  pid: number,
+  report: (stall: StallReason) => void,
+): () => void {
   let [seen, still] = [new Map<number, number>(), 0]
   const timer = setInterval(() => {
     const used = usedBy(membersOf(directories, pid))
@@ -73,11 +77,11 @@ function isStill(before: ReadonlyMap<number, number>, now: ReadonlyMap<number, n
   return total < periodMs * stillShare
 }
 
-function explainStall(directories: readonly string[], pids: readonly number[]): Stall | undefined {
+function explainStall(directories: readonly string[], pids: readonly number[]): StallReason | undefined {
   return fullTable(pids) ?? directories.map(explainGroup).find((found) => found !== undefined)
 }
 
-function explainGroup(directory: string): Stall | undefined {
+function explainGroup(directory: string): StallReason | undefined {
   try {
     return why(pathOfDirectory(readHost(), directory)).causes.find(({ cause }) => holding.has(cause))
   } catch (error) {
@@ -88,7 +92,7 @@ function explainGroup(directory: string): Stall | undefined {
 }
 
 /** Finds a process whose descriptor table is full: RLIMIT_NOFILE, proc_pid_limits(5). */
-function fullTable(pids: readonly number[]): Stall | undefined {
+function fullTable(pids: readonly number[]): StallReason | undefined {
   for (const pid of pids) {
     const limit = Number(/^Max open files +(\d+)/m.exec(read(pid, 'limits') ?? '')?.[1])
     const open = countDescriptors(pid)

@@ -4,12 +4,12 @@ import type { CpuLevel } from '../cgroup/ancestors.ts'
 import { quote } from '../text/quote.ts'
 import { formatDuration } from '../text/units.ts'
 import { cpuNeed, type Throttled } from '../verdict/cpu-need.ts'
-import { type Line, quotaLine, throttledShare } from '../verdict/limit-words.ts'
+import { type EvidenceLine, quotaLine, throttledShare } from '../verdict/limit-words.ts'
 import type { WhyCause } from './explanation.ts'
 import { raise } from './raise-command.ts'
 
 /** Facts about a group and its quota. Times in microseconds. */
-export interface Quota extends Throttled {
+interface QuotaFacts extends Throttled {
   /** Current processes and threads. */
   tasks?: number | undefined
   /** CPUs of the host. */
@@ -51,7 +51,7 @@ interface CpuWords {
 }
 
 /** Explains what cpu.max did and what helps: more CPUs or, for bursts, a longer period or saved quota (cpu.max.burst). */
-export function explainThrottling(name: string, facts: Quota, set: CpuWords): WhyCause {
+export function explainThrottling(name: string, facts: QuotaFacts, set: CpuWords): WhyCause {
   const { quota, period, throttledPeriods } = facts
   const { used, held, cpus, bursts, longer } = cpuNeed(facts)
   const fits = Math.floor(quota / period)
@@ -74,14 +74,14 @@ export function explainThrottling(name: string, facts: Quota, set: CpuWords): Wh
             [
               'wanted',
               `about ${decimals(used + held)} CPUs while it had work: ${decimals(used)} used, ${decimals(held)} held back`,
-            ] as Line,
+            ] as EvidenceLine,
           ]),
       ...(bursts
         ? [
             [
               'bursts',
               `its average use is below the limit: it needs more than ${ms(quota)} in some of its periods, and less in others`,
-            ] as Line,
+            ] as EvidenceLine,
           ]
         : []),
     ],
@@ -92,7 +92,7 @@ export function explainThrottling(name: string, facts: Quota, set: CpuWords): Wh
 }
 
 /** Returns the line about parallel tasks, which use up the quota early and wait for the rest of the period. */
-function taskLine({ quota, period, tasks, cpus }: Quota): Line[] {
+function taskLine({ quota, period, tasks, cpus }: QuotaFacts): EvidenceLine[] {
   const together = Math.min(tasks ?? 0, cpus)
   if (together < 1 || together * period <= quota) return []
   const used = quota / together

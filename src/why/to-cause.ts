@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Converts the findings of `why` to the Cause of results and reports. Called by why.ts. Pure.
 import type { Cause, CauseCounts, CauseKind, CauseLimit, SideEvent } from '../verdict/cause.ts'
-import { without } from '../verdict/usage.ts'
+import { omitUndefined } from '../verdict/usage.ts'
 import type { Explanation, WhyCause } from './explanation.ts'
 
 /** Returns the count under its name in a Cause. */
@@ -39,8 +39,8 @@ function convert(found: WhyCause): SideEvent {
       ? kind === 'host-oom'
         ? { file: 'memory.max', level: 'host' }
         : undefined
-      : { file, ...without({ value: maximum, group, level: whose }) }
+      : { file, ...omitUndefined({ value: maximum, group, level: whose }) }
   const victims = found.victims?.map(({ pid, name, anon, file, shmem }) => ({ pid, name, anon, file, shmem }))
   const counts = countName === undefined || count === undefined ? undefined : { [countName]: count }
-  return { kind, ...without({ limit, counts, victims }), confidence }
+  return { kind, ...omitUndefined({ limit, counts, victims }), confidence }
 }

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exports why(): finds the target, reads its state and returns what stopped it. Changes nothing.
 
-import { findNamed, withParents } from '../cgroup/engine-groups.ts'
+import { findContainerGroups, withParents } from '../cgroup/engine-groups.ts'
 import { allPaths, findPlace, type Place, pathOfDirectory } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { existsSync, readFileSync } from '../system/files.ts'
 import { encodePath } from '../text/non-utf8.ts'
+import { isBelow } from '../text/paths.ts'
 import { quote } from '../text/quote.ts'
 import { restRows } from '../verdict/decide.ts'
-import type { Line } from '../verdict/limit-words.ts'
+import type { EvidenceLine } from '../verdict/limit-words.ts'
 import { endCauses, goneProcess } from './ended.ts'
 import { explainReport, isFile, readReport } from './explain-report.ts'
-import type { Explanation, Found, WhyCause } from './explanation.ts'
+import type { Explanation, ExplanationDraft, WhyCause } from './explanation.ts'
 import { groupCauses } from './group.ts'
 import { killsIn, type LogFacts, readLog } from './kernel-log.ts'
-import { formatTime, isBelow, memoryCauses } from './memory.ts'
-import { type ProcessFacts, readPlace, readProcess } from './process.ts'
+import { formatTime, memoryCauses } from './memory.ts'
+import { type ProcessFacts, readPlace, readProcessFacts } from './process.ts'
 import { checkReport, parseReport, type Report } from './report.ts'
 import { toCause } from './to-cause.ts'
 
@@ -34,13 +35,13 @@ export function why(target: WhyTarget): Explanation {
   return { target: found.target, cause: found.cause ?? toCause(found), causes: found.causes, unknown: found.unknown }
 }
 
-function explain(target: WhyTarget): Found {
+function explain(target: WhyTarget): ExplanationDraft {
   if (typeof target === 'object') return ofReport(checkReport(target, 'the report'), 'the report')
   const name = String(target)
   const host = readHost()
   if (/^\d+$/.test(name)) {
     const pid = Number(name)
-    const process = readProcess(pid)
+    const process = readProcessFacts(pid)
     const group = process || host.layout === 'none' ? undefined : findGroup(host, name)
     if (group) return explainGroup(host, group, name)
     if (!process && !(pid >= 1 && pid <= largestPid)) throw noNumber(name)
@@ -64,7 +65,7 @@ function noNumber(name: string): HutchError {
   return fail('WHY_TARGET_UNKNOWN', { name, evidence: [`process ids range from 1 to ${largestPid}`] })
 }
 
-function ofReport(report: Report, name: string): Found {
+function ofReport(report: Report, name: string): ExplanationDraft {
   const { path } = report.cgroup
   return explainReport(report, name, path === undefined ? undefined : pathOfDirectory(readHost(), path))
 }
@@ -75,7 +76,7 @@ function findGroup(host: Host, name: string): Place | undefined {
     return findPlace(host, pathOfDirectory(host, name))
   } catch (error) {
     if (!HutchError.is(error) || error.code !== 'CGROUP_NOT_FOUND') throw error
-    const path = onlyOne(name, findNamed(name.startsWith('/') ? [] : allPaths(host), name))
+    const path = onlyOne(name, findContainerGroups(name.startsWith('/') ? [] : allPaths(host), name))
     return path === undefined ? undefined : findPlace(host, path)
   }
 }
@@ -92,10 +93,10 @@ function findLogged(log: LogFacts, path: string, name: string): string | undefin
   const given = [path, `/hutch${path}`].find(has)
   if (given !== undefined || name.startsWith('/')) return given
   const groups = [...log.kills, ...log.forkRefusals].flatMap(({ group }) => group ?? [])
-  return onlyOne(name, findNamed(withParents(groups), name))
+  return onlyOne(name, findContainerGroups(withParents(groups), name))
 }
 
-function explainGroup(host: Host, place: Place, name: string): Found {
+function explainGroup(host: Host, place: Place, name: string): ExplanationDraft {
   const log = readLog()
   const { causes, unread } = groupCauses(host, place, log)
   return {
@@ -118,7 +119,7 @@ function unknownOf(log: LogFacts, causes: readonly WhyCause[]): string[] {
 }
 
 /** Explains a process that runs, or one whose id may be in the kernel's log. */
-function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): Found {
+function explainProcess(host: Host, pid: number, process: ProcessFacts | undefined): ExplanationDraft {
   const log = readLog()
   const place = process && readPlace(pid, host)
   const own = endCauses(host, pid, log, process)
@@ -144,11 +145,11 @@ export function mountsAbove(mountinfo: string): boolean {
   return /^(\S+ ){3}\/\.\.\S* .* - cgroup2? /m.test(mountinfo)
 }
 
-function hiddenGroup(target: Found['target']): Found {
+function hiddenGroup(target: ExplanationDraft['target']): ExplanationDraft {
   const headline = `the group of process ${target.name} is not visible from here, so its limits are unknown`
   const why = 'this is a cgroup namespace, and the hierarchy that is mounted here begins above it'
   const remedy = 'ask from outside the container, where the process has another id'
-  const evidence: Line[] = [['because', why]]
+  const evidence: EvidenceLine[] = [['because', why]]
   return {
     target,
     causes: [{ kind: 'unknown', confidence: 'unknown', cause: 'unknown', headline, evidence, remedy }],
@@ -166,7 +167,7 @@ function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts)
 }
 
 /** Explains a removed group from the log. @throws WHY_TARGET_UNKNOWN */
-function explainGone(host: Host, name: string): Found {
+function explainGone(host: Host, name: string): ExplanationDraft {
   const log = readLog()
   const path = `/${pathOfDirectory(host, name).split('/').filter(Boolean).join('/')}`
   const found = findLogged(log, path, name)

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { Cgroup, HutchError } from '../../src/index.ts'
-import type { Mark, Past, Processes, Row, Session } from '../../src/ui/dashboard/api-types.ts'
+import type { GroupRow, Mark, Past, Processes, Session } from '../../src/ui/dashboard/api-types.ts'
 import { cli, hutch } from '../cli/hutch.ts'
 import { watchTimer } from '../support/late.ts'
 import { listen, type Served, send, serve, type Told } from './served.ts'
@@ -151,7 +151,7 @@ test('the stream begins with all groups, then tells what changes and what goes',
   expect(first.data.rows[top]).toMatchObject({ pidsMax: 42, memoryMax: 67_108_864, pids: 0, populated: false })
   expect(first.data.rows['/']).toBeDefined()
   await runIn(top, 'sh', '-c', 'while :; do :; done')
-  const busy = await until(opened, ({ data }) => ((data.rows[top] as Row | undefined)?.cpus ?? 0) > 0.05)
+  const busy = await until(opened, ({ data }) => ((data.rows[top] as GroupRow | undefined)?.cpus ?? 0) > 0.05)
   expect(busy.event).toBe('change')
   const found = await send(served, `/processes?group=${top}`, { headers: bearer(served) })
   const { processes } = JSON.parse(found.text) as Processes

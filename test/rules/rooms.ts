@@ -51,7 +51,3 @@ export const exceptions: readonly string[] = [
 
 /** The one circle of files; a second one is refused. */
 export const knownCircle = ['src/verdict/facts.ts', 'src/verdict/held.ts', 'src/verdict/limits.ts']
-
-/** Names that two declarations still share. A new one is refused, and a name that is no longer shared must leave the list. */
-export const knownTwins =
-  'Assignment Change Circumstances Column Condition Entry Facts Family Figure Figures Filter Format Found HeldLimit Ids Line Look Outcome Place Placed Pressure Process Quota Reason Row Rule Seen Shown Snapshot Source Stall Step Target Track Undo Value Version Waiting Wanted Words decodeRefusal describeFile directoryOf encodeMessage findNamed formatJson formatRaw isBelow kept listProcesses makeHistory parseAssignment parseFilter parseMode parseProcess parseSize readFilter readGroup readProcess readText shorten without'

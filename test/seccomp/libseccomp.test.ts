@@ -10,12 +10,12 @@ import { compileFilter, severity } from '../../src/seccomp/compile.ts'
 import { defaultProfile } from '../../src/seccomp/default.ts'
 import { parseProfileText } from '../../src/seccomp/parse.ts'
 import {
+  type ArgumentCondition,
   actions,
-  type Condition,
   conditionOps,
-  type Facts,
   type Profile,
-  type Rule,
+  type ProfileFacts,
+  type SeccompRule,
   selectRules,
 } from '../../src/seccomp/profile.ts'
 import { strictProfile } from '../../src/seccomp/strict.ts'
@@ -30,7 +30,7 @@ const tokens: { [machine: string]: string } = {
   arm: '0x40000028',
 }
 const here = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
-const none: Facts = { machine: here, kernel: [6, 1], capabilities: [] }
+const none: ProfileFacts = { machine: here, kernel: [6, 1], capabilities: [] }
 const all = Array.from({ length: 41 }, (_, i) => i)
 
 let folder = ''
@@ -42,7 +42,11 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** What a filter says, and which names libseccomp does not know. */
-function libseccomp(profile: Profile, rules: readonly Rule[], facts: Facts): { words: number[]; unknown: Set<string> } {
+function libseccomp(
+  profile: Profile,
+  rules: readonly SeccompRule[],
+  facts: ProfileFacts,
+): { words: number[]; unknown: Set<string> } {
   const lines = [`default ${profile.defaultAction}`]
   for (const name of included(profile, facts)) lines.push(`arch ${tokens[name]}`)
   for (const { names, action, conditions } of rules)
@@ -58,14 +62,14 @@ function libseccomp(profile: Profile, rules: readonly Rule[], facts: Facts): { w
   return { words: wordsOf(stdout), unknown: new Set(stderr.toString().split('\n').filter(Boolean)) }
 }
 
-function included(profile: Profile, facts: Facts): string[] {
+function included(profile: Profile, facts: ProfileFacts): string[] {
   const wanted = [...profile.architectures, ...(profile.architecturesOf?.[facts.machine] ?? [])]
   return families[facts.machine]!.filter((name) => name === facts.machine || wanted.includes(name))
 }
 
 /** Every number, for every word of a machine; where there are conditions, arguments at their edges. */
-function* callsOf(rules: readonly Rule[]): Generator<Call & { names: string[] }> {
-  const byName = new Map<string, Rule[]>()
+function* callsOf(rules: readonly SeccompRule[]): Generator<Call & { names: string[] }> {
+  const byName = new Map<string, SeccompRule[]>()
   for (const rule of rules) for (const name of rule.names) byName.set(name, [...(byName.get(name) ?? []), rule])
   const numbers = [...Array.from({ length: 1024 }, (_, i) => i), 0x3fff_ffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]
   for (const machine of machines) {
@@ -89,7 +93,7 @@ function* callsOf(rules: readonly Rule[]): Generator<Call & { names: string[] }>
 }
 
 /** Arguments of 32-bit programs have no high half; of x32 libseccomp looks at none. */
-function edges(rules: readonly Rule[], short: boolean): bigint[][] {
+function edges(rules: readonly SeccompRule[], short: boolean): bigint[][] {
   const most = short ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn
   const vectors: bigint[][] = [[]]
   for (const { conditions } of rules) {
@@ -125,7 +129,12 @@ function edges(rules: readonly Rule[], short: boolean): bigint[][] {
 }
 
 /** What is different, and must be: names that libseccomp does not know, numbers that hutch does not, and sockets behind socketcall(2). */
-function compare(profile: Profile, facts: Facts, told = selectRules(profile, facts), skipped = new Set<string>()) {
+function compare(
+  profile: Profile,
+  facts: ProfileFacts,
+  told = selectRules(profile, facts),
+  skipped = new Set<string>(),
+) {
   const rules = selectRules(profile, facts)
   const ours = compileFilter(profile, facts, 'test').words
   const theirs = libseccomp(profile, told, facts)
@@ -196,7 +205,7 @@ test('strict answers as libseccomp makes it', (context) => {
 })
 
 /** All 32-bit words but these, as words that begin alike. */
-function allBut(words: number[], bits = 0, prefix = 0n): Condition[] {
+function allBut(words: number[], bits = 0, prefix = 0n): ArgumentCondition[] {
   const width = BigInt(32 - bits)
   const inside = words.filter((word) => BigInt(word) >> width === prefix)
   if (inside.length === 0)
@@ -238,7 +247,7 @@ const someCondition = (index: number) =>
   fc
     .record({ op: fc.constantFrom(...conditionOps), value: someValue, mask: someValue })
     .map(
-      ({ op, value, mask }): Condition =>
+      ({ op, value, mask }): ArgumentCondition =>
         op === 'MASKED_EQ' ? { index, op, value: value & mask, mask } : { index, op, value },
     )
 const someConditions = fc
@@ -274,7 +283,7 @@ const someProfile = fc
       rules: calls
         .filter(({ action }) => action !== defaultAction)
         .flatMap(({ name, action, alternatives }) =>
-          alternatives.map((conditions: Condition[]) => ({ names: [name], action, conditions })),
+          alternatives.map((conditions: ArgumentCondition[]) => ({ names: [name], action, conditions })),
         ),
     }),
   )

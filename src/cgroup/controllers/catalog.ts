@@ -8,7 +8,7 @@ import { core } from './core.ts'
 import { cpu } from './cpu.ts'
 import { cpuset } from './cpuset.ts'
 import { dmem } from './dmem.ts'
-import type { Entries, Entry, FileWords, Format, Keys, Unit } from './entry.ts'
+import type { Entries, FileEntry, FileFormat, FileWords, Keys, Unit } from './entry.ts'
 import { hugetlb } from './hugetlb.ts'
 import { io } from './io.ts'
 import { memory } from './memory.ts'
@@ -16,15 +16,15 @@ import { misc } from './misc.ts'
 import { pids } from './pids.ts'
 import { rdma } from './rdma.ts'
 
-export type Version = 'v2' | 'v1'
+export type CgroupVersion = 'v2' | 'v1'
 
-const tables: { [version in Version]: Entries } = {
+const tables: { [version in CgroupVersion]: Entries } = {
   v2: { ...core, ...cpu, ...cpuset, ...io, ...memory, ...hugetlb, ...pids, ...rdma, ...misc, ...dmem },
   v1: { ...legacy, ...legacyMemory, ...legacyBlkio },
 }
 
 /** The unit that a format implies. */
-const units: { [format in Format]?: Unit } = {
+const units: { [format in FileFormat]?: Unit } = {
   flag: 'flag',
   count: 'count',
   'count-or-max': 'count',
@@ -36,7 +36,7 @@ const units: { [format in Format]?: Unit } = {
 }
 
 /** What is taken, by the format that is written. */
-const accepted: { [format in Format]?: string } = {
+const accepted: { [format in FileFormat]?: string } = {
   flag: '0 or 1',
   count: 'a number, such as 20',
   'count-or-max': 'a number, such as 20, or max',
@@ -46,7 +46,7 @@ const accepted: { [format in Format]?: string } = {
 }
 
 /** What the kernel file `name` is; undefined for one that is not in the catalogue. */
-export function describeFile(name: string, version: Version = 'v2'): FileWords | undefined {
+export function describeFile(name: string, version: CgroupVersion = 'v2'): FileWords | undefined {
   const table = tables[version]
   const known = Object.hasOwn(table, name) ? name : name.replace(/^(hugetlb\.)\d{1,6}[KMGT]B(?=\.)/, '$1<size>')
   if (!Object.hasOwn(table, known)) return undefined
@@ -62,7 +62,7 @@ export function describeFile(name: string, version: Version = 'v2'): FileWords |
   }
 }
 
-function acceptedBy(entry: Entry): string | undefined {
+function acceptedBy(entry: FileEntry): string | undefined {
   if (entry.accepts !== undefined) return entry.accepts
   if (entry.access === 'read' || entry.access === 'none') return undefined
   if (entry.choices) return entry.choices.join(', ').replace(/, ([^,]+)$/, ' or $1')
@@ -72,7 +72,7 @@ function acceptedBy(entry: Entry): string | undefined {
 }
 
 /** Names of all files of a version; `<size>` stands for each size of huge pages. */
-export function catalogFiles(version: Version): string[] {
+export function catalogFiles(version: CgroupVersion): string[] {
   return Object.keys(tables[version])
 }
 

@@ -3,7 +3,7 @@
 // controller.
 
 /** How a file's text is built. value-read.ts and value-write.ts know each. */
-export type Format =
+export type FileFormat =
   /** 0 or 1. */
   | 'flag'
   /** A whole number from 0 on; `integer` may be negative. */
@@ -60,9 +60,9 @@ export interface FileWords {
   root?: 'never' | 'only'
   /** It is there without its controller being enabled. */
   always?: true
-  format: Format
+  format: FileFormat
   /** How it is written, when that is not how it reads. */
-  writes?: Format
+  writes?: FileFormat
   unit: Unit
   /** Smallest and greatest number that is taken. */
   range?: readonly [number, number]
@@ -85,7 +85,7 @@ export interface FileWords {
 }
 
 /** What a table says of a file; the rest follows from its name and format (catalog.ts). */
-export type Entry = Omit<FileWords, 'file' | 'controller' | 'unit'> & { unit?: Unit; controller?: string }
+export type FileEntry = Omit<FileWords, 'file' | 'controller' | 'unit'> & { unit?: Unit; controller?: string }
 
 /** File name → entry. `<size>` in a name stands for a page size such as 2MB. */
-export type Entries = { readonly [file: string]: Entry }
+export type Entries = { readonly [file: string]: FileEntry }

@@ -6,7 +6,7 @@
 export type Kind = 'count' | 'limit' | 'flag' | 'stalls' | 'devices'
 
 /** Where a figure stands: the file, the key of its line, the word that means yes, and what it is divided by. */
-export interface Source {
+export interface FigureSource {
   readonly file: string
   readonly key?: string
   readonly is?: string
@@ -96,11 +96,11 @@ export interface RateOf {
 }
 
 /** One figure of a group and all groups below it. */
-export interface Figure {
+export interface GroupFigure {
   readonly kind: Kind
-  readonly v2?: Source
+  readonly v2?: FigureSource
   /** Without it: the one v1 file that the catalogue names for v2's. */
-  readonly v1?: Source | Translated | 'none'
+  readonly v1?: FigureSource | Translated | 'none'
   /** The controller without which v2's file does not have it. */
   readonly controller?: string
   readonly unit: 'bytes' | 'µs' | 'count' | 'CPUs' | 'tasks' | ''
@@ -135,7 +135,7 @@ export interface Figure {
   readonly only?: 'report'
 }
 
-export type Figures = { readonly [name: string]: Figure }
+export type Figures = { readonly [name: string]: GroupFigure }
 
 /** A row of a run's report without what the report does not need: report-rows.generated.ts has them, so that no start loads the tables. */
 export interface ReportRow {
@@ -145,6 +145,6 @@ export interface ReportRow {
   readonly since?: 2
   /** What must be in the v2 tree to have it from there; '' is the tree itself. */
   readonly controller: string
-  readonly v2: Source
-  readonly v1?: Source
+  readonly v2: FigureSource
+  readonly v1?: FigureSource
 }

@@ -4,7 +4,7 @@
 import { describeFile } from './catalog.ts'
 import { coreFigures, stallFigures } from './core.ts'
 import { cpuFigures } from './cpu.ts'
-import type { Figure, Kind, RateOf, Source, Translated } from './figure.ts'
+import type { FigureSource, GroupFigure, Kind, RateOf, Translated } from './figure.ts'
 import { ioFigures } from './io.ts'
 import { memoryFigures } from './memory-figures.ts'
 import { pidsFigures } from './pids.ts'
@@ -81,11 +81,11 @@ export type FigureValues = {
 }
 
 /** A row with its name. */
-export interface NamedFigure extends Figure {
+export interface NamedFigure extends GroupFigure {
   readonly name: string
 }
 
-const rows: readonly NamedFigure[] = Object.entries<Figure>(table).map(([name, row]) => ({ ...row, name }))
+const rows: readonly NamedFigure[] = Object.entries<GroupFigure>(table).map(([name, row]) => ({ ...row, name }))
 
 /** The rows that samples are made from, hidden ones too. */
 export const allFigures = rows.filter(({ only }) => only === undefined)
@@ -112,7 +112,7 @@ export function namesOfKind<K extends Kind>(kind: K): FigureOf<K>[] {
 }
 
 /** Where a figure stands on v1; undefined if v1 has nothing like it. Several files: what they say together is v2's text. */
-export function legacySource({ v1, v2 }: Figure): Source | Translated | undefined {
+export function legacySource({ v1, v2 }: GroupFigure): FigureSource | Translated | undefined {
   if (v1 === 'none') return undefined
   if (v1 !== undefined || v2 === undefined) return v1
   const files = describeFile(v2.file, 'v2')?.v1 ?? []
@@ -120,12 +120,12 @@ export function legacySource({ v1, v2 }: Figure): Source | Translated | undefine
 }
 
 /** The controller whose presence in the v2 tree gives the file; '' is what every group has. */
-export function unifiedController({ controller, v2 }: Figure): string {
+export function unifiedController({ controller, v2 }: GroupFigure): string {
   const words = v2 && describeFile(v2.file, 'v2')
   return controller ?? (!words || words.always || words.controller === 'cgroup' ? '' : words.controller)
 }
 
 /** The limit row of a figure. */
-export function limitOf({ limit }: Figure): (NamedFigure & { name: FigureOf<'limit'> }) | undefined {
+export function limitOf({ limit }: GroupFigure): (NamedFigure & { name: FigureOf<'limit'> }) | undefined {
   return figures.find(({ name }) => name === limit) as (NamedFigure & { name: FigureOf<'limit'> }) | undefined
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The blkio controller's files on v1: cgroup-v1/blkio-controller.rst. CFQ's are blkio.<name>, up to Linux 4.20; BFQ's are blkio.bfq.<name>.
 
-import type { Entries, Entry } from '../controllers/entry.ts'
+import type { Entries, FileEntry } from '../controllers/entry.ts'
 import { io } from '../controllers/io.ts'
 
-const limit = (unit: 'bytes' | 'count', meaning: string): Entry => ({
+const limit = (unit: 'bytes' | 'count', meaning: string): FileEntry => ({
   access: 'read-write',
   format: 'flat-keyed',
   unit,
@@ -14,7 +14,7 @@ const limit = (unit: 'bytes' | 'count', meaning: string): Entry => ({
   lines: 'device',
 })
 
-const byOperation = (unit: 'bytes' | 'count' | 'ns', meaning: string): Entry => ({
+const byOperation = (unit: 'bytes' | 'count' | 'ns', meaning: string): FileEntry => ({
   access: 'read',
   format: 'device-operations',
   unit,
@@ -30,7 +30,7 @@ const byOperation = (unit: 'bytes' | 'count' | 'ns', meaning: string): Entry => 
   },
 })
 
-const byDevice = (unit: 'ms' | 'ns' | 'count', meaning: string): Entry => ({
+const byDevice = (unit: 'ms' | 'ns' | 'count', meaning: string): FileEntry => ({
   access: 'read',
   format: 'flat-keyed',
   unit,
@@ -54,7 +54,7 @@ const counters: Entries = {
   dequeue: byDevice('count', 'Times the group left the queue'),
 }
 
-const weight = (smallest: number, meaning: string): Entry => ({
+const weight = (smallest: number, meaning: string): FileEntry => ({
   access: 'read-write',
   format: 'count',
   unit: 'weight',
@@ -62,7 +62,7 @@ const weight = (smallest: number, meaning: string): Entry => ({
   meaning,
 })
 
-const deviceWeight = (smallest: number, meaning: string): Entry => ({
+const deviceWeight = (smallest: number, meaning: string): FileEntry => ({
   access: 'read-write',
   format: 'flat-keyed',
   unit: 'weight',

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The memory controller's files on v1: cgroup-v1/memory.rst.
-import type { Entries, Entry, Keys } from '../controllers/entry.ts'
+import type { Entries, FileEntry, Keys } from '../controllers/entry.ts'
 
 /** The four figures that v1 keeps of each thing it counts. */
 const counted = (infix: string, what: string, limit: string): Entries => ({
@@ -75,7 +75,7 @@ const nodeKeys: Keys = {
   'N<node>': ['pages', 'On that NUMA node'],
 }
 
-const writeOnly = (meaning: string): Entry => ({ access: 'write', format: 'count', accepts: '0', meaning })
+const writeOnly = (meaning: string): FileEntry => ({ access: 'write', format: 'count', accepts: '0', meaning })
 
 export const legacyMemory: Entries = {
   ...counted('', 'Memory', 'Hard limit; if reclaim fails, a process is killed'),

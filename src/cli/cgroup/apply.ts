@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch cgroup apply: makes what a saved file has and this host lacks, sets what differs, and tells each change.
 
-import { applySnapshot, type Change, parseSnapshot } from '../../cgroup/snapshot.ts'
+import { applySnapshot, parseSnapshot, type SnapshotChange } from '../../cgroup/snapshot.ts'
 import { fail, quote } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readFileSync } from '../../system/files.ts'
@@ -41,7 +41,7 @@ function readInput(path: string): string {
   }
 }
 
-function formatChange(change: Change): string {
+function formatChange(change: SnapshotChange): string {
   if ('make' in change) return `make    ${quote(change.make)}\n`
   if ('enable' in change) return `enable  ${change.controllers.join(' ')} below ${quote(change.enable)}\n`
   if ('set' in change) return `set     ${quote(change.set)} to ${quote(change.value)}\n`

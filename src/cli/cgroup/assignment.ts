@@ -13,7 +13,7 @@ interface Assignment {
 }
 
 /** `memory.max=50M`. @throws OPTION_INVALID */
-export function parseAssignment(word: string, origin: string): Assignment {
+export function parseSetting(word: string, origin: string): Assignment {
   const at = word.indexOf('=')
   if (at < 1)
     throw fail('OPTION_INVALID', {

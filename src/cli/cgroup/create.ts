@@ -10,7 +10,7 @@ import { print } from '../../system/stdout.ts'
 import { keepScope, needsKeeper, releaseScope } from '../../systemd/lasting-scope.ts'
 import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
-import { limitFlags, parseAssignment, readLimitFlags } from './assignment.ts'
+import { limitFlags, parseSetting, readLimitFlags } from './assignment.ts'
 
 /** On a machine that systemd runs, a scope that it delegates; else what Cgroup.create takes. */
 async function usualParent(): Promise<string | undefined> {
@@ -48,7 +48,7 @@ export const command: Command = {
   words: 'GROUP…',
   minWords: 1,
   async main({ values, rest: names }) {
-    const assignments = [...readLimitFlags(values), ...(values.set ?? []).map((word) => parseAssignment(word, '--set'))]
+    const assignments = [...readLimitFlags(values), ...(values.set ?? []).map((word) => parseSetting(word, '--set'))]
     const parent =
       values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await usualParent())
     // a bad word among them makes nothing

@@ -3,9 +3,9 @@
 
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatFile } from '../../cgroup/format-file.ts'
-import { type Assignment, assignFiles, planFile } from '../../cgroup/set-file.ts'
+import { assignFiles, type FileSetting, planFile } from '../../cgroup/set-file.ts'
 import type { Command } from '../command.ts'
-import { parseAssignment } from './assignment.ts'
+import { parseSetting } from './assignment.ts'
 
 export const command: Command = {
   flags: {
@@ -15,7 +15,7 @@ export const command: Command = {
   words: 'GROUP FILE=VALUE…',
   minWords: 2,
   async main({ values, rest: [name, ...words] }) {
-    const assignments = words.map((word) => parseAssignment(word, 'FILE=VALUE'))
+    const assignments = words.map((word) => parseSetting(word, 'FILE=VALUE'))
     const group = Cgroup.open(name!)
     const force = values.force !== undefined
     const evacuate = values.evacuate !== undefined
@@ -25,7 +25,7 @@ export const command: Command = {
       if (file === 'memory.swap.max' && assignments.slice(0, i).some((one) => one.file === 'memory.max'))
         formatFile(file, value)
       else planFile(group, file, value, force || evacuate)
-    const files = assignments.map(({ file, value }): Assignment => [file, value])
+    const files = assignments.map(({ file, value }): FileSetting => [file, value])
     await assignFiles(group, files, { force, evacuate })
     return 0
   },

@@ -5,7 +5,7 @@ import { Cgroup } from '../../cgroup/cgroup.ts'
 import { describeFile, describeKey } from '../../cgroup/controllers/catalog.ts'
 import type { FileWords } from '../../cgroup/controllers/entry.ts'
 import { readFileNames, tryRead } from '../../cgroup/files.ts'
-import { isUnified, listProcesses, shorten } from '../../cgroup/group-state.ts'
+import { describeProcesses, isUnified, shortenList } from '../../cgroup/group-state.ts'
 import { parseValue } from '../../cgroup/value-read.ts'
 import { quote } from '../../errors/errors.ts'
 import { print } from '../../system/stdout.ts'
@@ -69,8 +69,8 @@ function makeJson({ file, directory, words, text, errno }: Shown) {
 function formatGroup(group: Cgroup, files: Shown[]): string {
   const out = [group.path]
   for (const directory of new Set(files.map((one) => one.directory))) {
-    const inside = listProcesses(directory)
-    out.push('', directory, inside.length > 0 ? `  processes in it: ${shorten(inside)}` : '  no processes in it')
+    const inside = describeProcesses(directory)
+    out.push('', directory, inside.length > 0 ? `  processes in it: ${shortenList(inside)}` : '  no processes in it')
     const here = files.filter((one) => one.directory === directory)
     for (const controller of new Set(here.map((one) => one.words?.controller ?? 'unknown to hutch'))) {
       const rows = here

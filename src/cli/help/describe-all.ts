@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads every command with its verbs, for man pages, completion and the docs.
-import type { Family } from '../command.ts'
+import type { CommandGroup } from '../command.ts'
 import type { Described } from './man.ts'
 
 /** A command of hutch: itself, or its verbs. */
@@ -11,7 +11,7 @@ interface DescribedCommand {
 }
 
 /** Returns all commands in the order of the table. */
-export async function describeAll({ verbs }: Family): Promise<DescribedCommand[]> {
+export async function describeAll({ verbs }: CommandGroup): Promise<DescribedCommand[]> {
   const all: DescribedCommand[] = []
   for (const [name, { summary, load }] of Object.entries(verbs)) {
     const { command } = await load()

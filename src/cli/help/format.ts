@@ -2,7 +2,7 @@
 // Help texts of commands, made from their tables. Pure.
 import { sections } from '../../options/row.ts'
 import { wrap } from '../../text/terminal-text.ts'
-import type { Command, Family } from '../command.ts'
+import type { Command, CommandGroup } from '../command.ts'
 import type { Flag, FlagTable } from '../flags.ts'
 
 /** Returns the usage lines of a command: `name` is all its words after `hutch`. */
@@ -37,7 +37,7 @@ export function formatHelp(name: string, command: Command, summary: string, all:
 }
 
 /** Returns the help of a command with verbs, or of hutch itself (`name` is empty). */
-export function formatFamily(name: string, { verbs, details }: Family): string {
+export function formatFamily(name: string, { verbs, details }: CommandGroup): string {
   const lead = name === '' ? 'hutch' : `hutch ${name}`
   const rows = Object.entries(verbs).map(([verb, { summary }]) => [verb, summary] as const)
   return `${[

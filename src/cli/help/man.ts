@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Man pages in man(7)'s macros, one for each command, from the tables that the help reads. Pure; build.js writes them.
-import type { Command, Family } from '../command.ts'
+import type { Command, CommandGroup } from '../command.ts'
 import { flagsBySection, flagText, flagUsage, usageLines } from './format.ts'
 
 /** A command with its name after `hutch`, and its summary. */
@@ -11,7 +11,7 @@ export interface Described {
 }
 
 /** Returns the page of hutch itself, hutch(1). `version` stands in its footer. */
-export function formatMainPage({ verbs, details }: Family, version: string): string {
+export function formatMainPage({ verbs, details }: CommandGroup, version: string): string {
   const names = Object.keys(verbs)
   return [
     ...head('hutch', 'run anything on Linux inside limits that you can see', version),

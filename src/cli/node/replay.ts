@@ -8,17 +8,17 @@ import { type Listed, listed, summarize } from '../../monitor/recording/overview
 import { findGroups, openRecording, type Recording } from '../../monitor/recording/recording.ts'
 import { isEmpty } from '../../monitor/sample.ts'
 import { print } from '../../system/stdout.ts'
+import { isBelow } from '../../text/paths.ts'
 import { escapeUnsafe, formatJson } from '../../text/quote.ts'
 import { cut, formatTable, widthOfOutput } from '../../text/terminal-text.ts'
 import { formatSize } from '../../text/units.ts'
 import { checkTerminal } from '../../ui/terminal/screen.ts'
 import { percent } from '../../ui/top/columns.ts'
 import { play } from '../../ui/top/player.ts'
-import { isBelow } from '../../ui/top/rows.ts'
 import { formatTime } from '../../why/memory.ts'
 import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
-import { makeJson, type Shown, statsTable } from '../stats.ts'
+import { makeJson, type ShownGroups, statsTable } from '../stats.ts'
 
 const flags: FlagTable = {
   at: {
@@ -85,7 +85,7 @@ function printMoment(recording: Recording, path: string, at: string, top: string
   const slack = Math.max(2 * step, 2000)
   if (moment < now.time - slack || moment > now.time + slack) throw fail('RECORD_EMPTY', { path, what: at })
   const rate = rates(cursor.before, now)
-  const shown: Shown = [...now.groups].filter(([name]) => name !== '/' && isBelow(name, top))
+  const shown: ShownGroups = [...now.groups].filter(([name]) => name !== '/' && isBelow(name, top))
   if (json) print(`${formatJson(makeJson(now, shown, rate))}\n`)
   else {
     const table = statsTable(

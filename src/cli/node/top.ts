@@ -6,7 +6,7 @@ import { findGroup, readDockerNames } from '../../monitor/docker-name.ts'
 import { rates } from '../../monitor/rates.ts'
 import { openSurvey, type Survey } from '../../monitor/sampler.ts'
 import { checkTerminal } from '../../ui/terminal/screen.ts'
-import { makeHistory } from '../../ui/top/history.ts'
+import { makeTopHistory } from '../../ui/top/history.ts'
 import { runLoop } from '../../ui/top/loop.ts'
 import { makeState, type State } from '../../ui/top/state.ts'
 import type { Command } from '../command.ts'
@@ -41,7 +41,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
 function show(survey: Survey, state: State, every: number, host: Host): Promise<number> {
   let before = survey.sample()
   let now = before
-  const history = makeHistory()
+  const history = makeTopHistory()
   const look = (full = false) => {
     before = now
     now = survey.sample(full)

@@ -11,7 +11,14 @@ import { closeSync, openSync, writeSync } from '../../system/files.ts'
 import { errnoName, native } from '../../system/native.ts'
 import { tell } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'
-import { applyEnvironment, dropMissing, readDescriptor, readFacts, readFilter, wantedLimits } from './caller.ts'
+import {
+  applyEnvironment,
+  dropMissing,
+  readDescriptor,
+  readFacts,
+  readFilterDescriptor,
+  wantedLimits,
+} from './caller.ts'
 import { formatBwrapOptions } from './option-table.ts'
 import { parseBwrap, wantsLevelPrefix } from './options.ts'
 import { type BwrapLaunch, type BwrapPlan, compileBwrap, planBwrap } from './program.ts'
@@ -91,7 +98,7 @@ function openAgain(number: number): number {
 async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>): Promise<number> {
   const { request } = plan
   if (request.diesWithParent) native().dieWithParent(process.ppid)
-  const filters = request.filters.map(readFilter)
+  const filters = request.filters.map(readFilterDescriptor)
   const tells = request.info !== undefined || request.status !== undefined
   const gate = tells ? makeGate() : undefined
   const mine = [request.info, request.status, ...request.filters]

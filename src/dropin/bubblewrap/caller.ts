@@ -96,7 +96,7 @@ export function readDescriptor(name: string, descriptor: number): Buffer {
 }
 
 /** @throws FILE_REFUSED, OPTION_INVALID */
-export function readFilter(descriptor: number): number[] {
+export function readFilterDescriptor(descriptor: number): number[] {
   const bytes = readDescriptor('--seccomp', descriptor)
   if (bytes.length % 8 !== 0)
     throw fail('OPTION_INVALID', {

@@ -4,8 +4,8 @@ import { fail } from '../../errors/errors.ts'
 import { mountAttributes } from '../../mounts/root.ts'
 import { nearest } from '../../text/nearest.ts'
 import { type BwrapOptionName, bwrapOptions } from './option-table.ts'
-import { type BwrapRequest, descriptorPath, emptyRequest, type Step } from './request.ts'
-import { parseCap, parseMode, parsePath, parseSize, parseVariable, toTarget } from './values.ts'
+import { type BwrapRequest, descriptorPath, emptyRequest, type FileSystemStep } from './request.ts'
+import { parseBytes, parseCap, parsePath, parsePermissions, parseVariable, toTarget } from './values.ts'
 
 const { ro, nosuid, nodev } = mountAttributes
 const maxWords = 9000
@@ -231,7 +231,7 @@ function readOption(name: BwrapOptionName, values: readonly string[], reading: R
 /** What changes the file system; true when the option was one of those. */
 function readStep(name: BwrapOptionName, a: string, b: string, c: string, reading: Reading): boolean {
   const { steps } = reading.request
-  const add = (step: Step) => {
+  const add = (step: FileSystemStep) => {
     if (reading.layers.length > 0 && step.do !== 'overlay') throw layersLeft()
     const takesMode = step.do === 'directory' || step.do === 'data' || step.do === 'tmpfs'
     if (reading.mode !== undefined && !takesMode) throw modeLeft(name)
@@ -318,18 +318,18 @@ function readStep(name: BwrapOptionName, a: string, b: string, c: string, readin
     case '--symlink':
       return add({ do: 'link', to: a, ...at(b) })
     case '--chmod': {
-      const mode = parseMode(name, a)
+      const mode = parsePermissions(name, a)
       add({ do: 'mode', ...at(b) })
       steps.at(-1)!.mode = mode
       return true
     }
     case '--perms':
       if (reading.mode !== undefined) throw conflict(name, 'it is given twice for one option', 'give it once')
-      reading.mode = parseMode(name, a)
+      reading.mode = parsePermissions(name, a)
       return true
     case '--size':
       if (reading.size !== undefined) throw conflict(name, 'it is given twice for one option', 'give it once')
-      reading.size = parseSize(name, a)
+      reading.size = parseBytes(name, a)
       return true
     default:
       return false

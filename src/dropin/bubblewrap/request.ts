@@ -4,7 +4,7 @@ import type { CapabilityWord } from '../../credentials/capability.ts'
 import type { NamespaceKind } from '../../namespaces/namespace.ts'
 
 /** One change of the file system inside, in the order given. Targets are absolute paths inside, sources paths outside. */
-export type Step = { origin: string; target: string } & (
+export type FileSystemStep = { origin: string; target: string } & (
   | { do: 'bind'; source: string; attributes: number; optional: boolean }
   | { do: 'read-only' | 'proc' | 'dev' | 'mqueue' | 'directory' }
   | { do: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }
@@ -35,7 +35,7 @@ export interface BwrapRequest {
   environment: ({ clear: true } | { name: string; value?: string })[]
   locks: string[]
   syncs: number[]
-  steps: Step[]
+  steps: FileSystemStep[]
   /** Descriptors that hold a filter each. */
   filters: number[]
   block?: number

@@ -4,7 +4,7 @@
 import { devices } from '../../mounts/masked-paths.ts'
 import { mountAttributes } from '../../mounts/root.ts'
 import type { Op } from '../../ops/ops.ts'
-import type { Step } from './request.ts'
+import type { FileSystemStep } from './request.ts'
 
 const { nosuid, nodev, noexec } = mountAttributes
 const modes = { directory: 0o755, file: 0o666, data: 0o600 }
@@ -20,7 +20,7 @@ const links = [
 ] as const
 
 /** `ownPid`: /proc is one of the pid namespace inside; `terminal` becomes /dev/console. */
-export function compileSteps(steps: readonly Step[], ownPid: boolean, terminal: string | undefined): Op[] {
+export function compileSteps(steps: readonly FileSystemStep[], ownPid: boolean, terminal: string | undefined): Op[] {
   const ops: Op[] = [{ op: 'emptyRoot', origin: 'the new root' }]
   let last = ''
   for (const step of steps) {
@@ -37,20 +37,20 @@ export function compileSteps(steps: readonly Step[], ownPid: boolean, terminal: 
 /**
  * Parent directories are closed to the same users as the file below. A mount has no such mode, so they are closed to all other users.
  */
-function missingModes(step: Step): Op {
+function missingModes(step: FileSystemStep): Op {
   const mode = step.mode ?? defaultMode(step)
   const parents = 0o755 & ~(mode & 0o070 ? 0 : 0o070) & ~(mode & 0o007 ? 0 : 0o007)
   const directory = step.do === 'directory' ? mode : 0o755
   return { op: 'makeMissing', parents, directory, file: 0o444, origin: step.origin }
 }
 
-function defaultMode(step: Step): number {
+function defaultMode(step: FileSystemStep): number {
   if (step.do === 'directory' || step.do === 'tmpfs') return modes.directory
   if (step.do === 'data') return step.attached ? modes.data : modes.file
   return 0
 }
 
-function stepOps(step: Step, ownPid: boolean, terminal: string | undefined): Op[] {
+function stepOps(step: FileSystemStep, ownPid: boolean, terminal: string | undefined): Op[] {
   const { target, origin } = step
   switch (step.do) {
     case 'bind':

@@ -4,12 +4,12 @@
 import { nearestCapability, parseCapability } from '../../credentials/capability.ts'
 import { fail } from '../../errors/errors.ts'
 
-export function parseMode(name: string, value: string): number {
+export function parsePermissions(name: string, value: string): number {
   if (/^[0-7]{1,8}$/.test(value) && Number.parseInt(value, 8) <= 0o7777) return Number.parseInt(value, 8)
   throw fail('OPTION_INVALID', { name, value, why: 'it is not a mode', accepted: 'octal digits, at most 7777' })
 }
 
-export function parseSize(name: string, value: string): string {
+export function parseBytes(name: string, value: string): string {
   if (/^\d{1,19}$/.test(value) && BigInt(value) > 0n && BigInt(value) < 2n ** 63n) return value
   throw fail('OPTION_INVALID', { name, value, why: 'it is not a size', accepted: 'bytes, such as 1048576' })
 }

@@ -6,7 +6,7 @@ import { fail, type HutchError } from '../../errors/errors.ts'
 import { readIds } from '../../host/passwd.ts'
 import { loadRules } from '../../rules/load.ts'
 import { placeProcess } from '../../rules/move.ts'
-import { readProcess } from '../../rules/process.ts'
+import { readWatchedProcess } from '../../rules/process.ts'
 import { defaultSocket, formatRequest, type StickyRequest } from '../../rules/sticky.ts'
 import { existsSync } from '../../system/files.ts'
 import { connect } from '../../system/sockets.ts'
@@ -20,7 +20,7 @@ const patienceMs = 1000
  */
 export function placeByRules(pid: number, program?: string): void {
   const rules = loadRules()
-  const process = readProcess(pid)
+  const process = readWatchedProcess(pid)
   if (!process)
     throw fail('OPTION_INVALID', {
       name: 'a process',

@@ -5,7 +5,7 @@ import { readHost } from '../../host/host.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 import type { Given, OptionTable } from '../getopt.ts'
 import { ignoreDelegated, lastOf, toolMain, valuesOf } from '../tool.ts'
-import { createIn, type Permissions, parseMode, parseOwner, takeBack, type Undo } from './create.ts'
+import { createIn, type Permissions, parseMode, parseOwner, takeBack, type UndoList } from './create.ts'
 import { choose, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
 
 /** The options for owners and modes of cgcreate and cgconfigparser. */
@@ -83,7 +83,7 @@ function run(given: Given): number {
       )
     return { path, typed, hierarchies: choose(all, controllers, statuses.invalid) }
   })
-  const undo: Undo = []
+  const undo: UndoList = []
   try {
     for (const { path, hierarchies } of work)
       for (const hierarchy of hierarchies) createIn(hierarchy, path, permissions, undo)

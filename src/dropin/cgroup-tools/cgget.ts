@@ -24,7 +24,7 @@ import {
 } from './group-spec.ts'
 
 /** One group to print: the path as typed, and by controller the files, or all of them. */
-export interface Wanted {
+export interface GroupQuery {
   typed: string
   files: { controller: string; names: string[] | 'all' }[]
 }
@@ -62,7 +62,7 @@ export const main = toolMain({
     const host = readHost()
     print(
       formatGroups(
-        readWanted('cgget', host, given).map((wanted) => readGroup(host, wanted)),
+        readWanted('cgget', host, given).map((wanted) => readGroupFiles(host, wanted)),
         given,
       ),
     )
@@ -83,7 +83,7 @@ function formatVersions(all: readonly Mounted[]): string {
 }
 
 /** What the command line asks for. @throws OPTION_INVALID, WORDS_MISSING, CGROUP_* */
-export function readWanted(name: string, host: Host, given: Given): Wanted[] {
+export function readWanted(name: string, host: Host, given: Given): GroupQuery[] {
   const all = mountedHierarchies(host)
   const specs = valuesOf(given, 'g')
   const here = specs.filter((text) => /:./.test(text)).map((text) => parseGroupSpec(text, '-g'))
@@ -101,7 +101,7 @@ export function readWanted(name: string, host: Host, given: Given): Wanted[] {
     throw fail('WORDS_MISSING', {
       usage: `${name} … GROUP: name the group at the end, such as ${name} -r memory.max demo`,
     })
-  const wanted = new Map<string, Wanted>()
+  const wanted = new Map<string, GroupQuery>()
   const add = (typed: string, controller: string, names: string[] | 'all') => {
     const group = wanted.get(typed) ?? { typed, files: [] }
     wanted.set(typed, group)
@@ -158,7 +158,7 @@ function knownFor(host: Host, all: readonly Mounted[], file: string): string {
 }
 
 /** Reads what is wanted of one group. @throws CGROUP_NOT_FOUND, CGROUP_FILE_MISSING, CGROUP_REFUSED */
-export function readGroup(host: Host, { typed, files }: Wanted): Printed {
+export function readGroupFiles(host: Host, { typed, files }: GroupQuery): Printed {
   const all = mountedHierarchies(host)
   const place = placeOf(host, typed)
   const there = present(place)

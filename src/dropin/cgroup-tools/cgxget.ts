@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgxget: cgget with the names and values of one cgroup version, regardless of the host's.
+import type { CgroupVersion } from '../../cgroup/controllers/catalog.ts'
 import { readEntries } from '../../cgroup/files.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
 import { controllerOf } from '../../cgroup/v1/translate.ts'
@@ -7,9 +8,9 @@ import { type Host, readHost } from '../../host/host.ts'
 import { print } from '../../system/stdout.ts'
 import type { Given } from '../getopt.ts'
 import { toolMain, valuesOf } from '../tool.ts'
-import { formatGroups, getOptions, type Printed, readGroup, readWanted, type Wanted } from './cgget.ts'
+import { formatGroups, type GroupQuery, getOptions, type Printed, readGroupFiles, readWanted } from './cgget.ts'
 import { directoryIn, hierarchyOf, mountedHierarchies } from './group-spec.ts'
-import { isTranslatable, readTranslated, translateName, type Version } from './translate.ts'
+import { isTranslatable, readTranslated, translateName } from './translate.ts'
 
 /** The options of cgxget and cgxset. */
 export const versionOptions = {
@@ -30,7 +31,7 @@ export const main = toolMain({
     const ignore = valuesOf(given, 'i').length > 0
     print(
       formatGroups(
-        wanted.map((one) => (from === undefined ? readGroup(host, one) : readAs(host, one, from, ignore))),
+        wanted.map((one) => (from === undefined ? readGroupFiles(host, one) : readAs(host, one, from, ignore))),
         given,
       ),
     )
@@ -39,19 +40,19 @@ export const main = toolMain({
 })
 
 /** Returns the last given version, as in libcgroup. */
-export function versionOf(given: Given): Version | undefined {
+export function versionOf(given: Given): CgroupVersion | undefined {
   const last = given.options.map(([key]) => key).findLast((key) => key === '1' || key === '2')
   return last === undefined ? undefined : last === '1' ? 'v1' : 'v2'
 }
 
 /** Returns the version of a file's controller on this host. */
-export function hostVersion(host: Host, file: string): Version {
+export function hostVersion(host: Host, file: string): CgroupVersion {
   const controller = controllerOf(file)
   const found = hierarchyOf(mountedHierarchies(host), controller === 'blkio' ? 'io' : controller)
   return found?.unified ? 'v2' : 'v1'
 }
 
-function readAs(host: Host, wanted: Wanted, from: Version, ignore: boolean): Printed {
+function readAs(host: Host, wanted: GroupQuery, from: CgroupVersion, ignore: boolean): Printed {
   const names = wanted.files.flatMap(({ controller, names }) =>
     names === 'all' ? namesIn(host, wanted.typed, controller, from, ignore) : names,
   )
@@ -64,14 +65,14 @@ function readAs(host: Host, wanted: Wanted, from: Version, ignore: boolean): Pri
 }
 
 function readOne(host: Host, typed: string, file: string): string {
-  return readGroup(host, { typed, files: [{ controller: controllerOf(file), names: [file] }] }).values[0]![1]
+  return readGroupFiles(host, { typed, files: [{ controller: controllerOf(file), names: [file] }] }).values[0]![1]
 }
 
 /** Returns the files of a controller, by their names in the other version. */
-function namesIn(host: Host, typed: string, controller: string, from: Version, ignore: boolean): string[] {
+function namesIn(host: Host, typed: string, controller: string, from: CgroupVersion, ignore: boolean): string[] {
   const hierarchy = hierarchyOf(mountedHierarchies(host), controller)
   if (!hierarchy) return []
-  const to: Version = hierarchy.unified ? 'v2' : 'v1'
+  const to: CgroupVersion = hierarchy.unified ? 'v2' : 'v1'
   const files = readEntries(directoryIn(hierarchy, parseGroupPath(typed, 'the group'))).files.filter((file) =>
     file.startsWith(`${controller}.`),
   )

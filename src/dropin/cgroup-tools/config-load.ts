@@ -9,7 +9,7 @@ import { readHost } from '../../host/host.ts'
 import type { Configuration, GroupSection, Perm } from '../../rules/config-file.ts'
 import { orStatus, statuses, withStatus } from '../exit-status.ts'
 import { mountAll } from './config-mount.ts'
-import { createIn, type Owner, type Permissions, parseMode, parseOwner, takeBack, type Undo } from './create.ts'
+import { createIn, type Owner, type Permissions, parseMode, parseOwner, takeBack, type UndoList } from './create.ts'
 import { directoryIn, hierarchyOf, type Mounted, mountedHierarchies } from './group-spec.ts'
 
 /** One controller of one group: its hierarchy and its settings. */
@@ -42,7 +42,7 @@ export function loadConfiguration(configuration: Configuration, origin: string, 
         remedy: `leave it out, or: systemd-run --scope --unit ${systemd.scope} --slice ${systemd.slice} -p Delegate=yes COMMAND`,
       }),
     )
-  const undo: Undo = []
+  const undo: UndoList = []
   try {
     mountAll(mounts, origin, undo)
     for (const step of planSteps(configuration, origin, defaults)) {
@@ -101,7 +101,7 @@ function legacyName(controller: string): string {
   return controller === 'io' ? 'blkio' : controller
 }
 
-function applySettings({ hierarchy, path, controller }: Step, undo: Undo): void {
+function applySettings({ hierarchy, path, controller }: Step, undo: UndoList): void {
   const place = {
     path: `/${path}`,
     directories: { [hierarchy.unified ? '' : legacyName(controller.name)]: directoryIn(hierarchy, path) },

@@ -7,11 +7,11 @@ import type { Configuration } from '../../rules/config-file.ts'
 import { mkdirSync, rmdirSync } from '../../system/files.ts'
 import { spawnSync } from '../../system/processes.ts'
 import { statuses, withStatus } from '../exit-status.ts'
-import type { Undo } from './create.ts'
-import { findNamed } from './group-spec.ts'
+import type { UndoList } from './create.ts'
+import { findNamedHierarchy } from './group-spec.ts'
 
 /** @throws CONFIG_INVALID, FILE_REFUSED */
-export function mountAll(mounts: Configuration['mounts'], origin: string, undo: Undo): void {
+export function mountAll(mounts: Configuration['mounts'], origin: string, undo: UndoList): void {
   // controllers with the same directory share a hierarchy
   const byDirectory = new Map<string, string[]>()
   for (const { controller, directory, line } of mounts) {
@@ -37,10 +37,10 @@ export function mountAll(mounts: Configuration['mounts'], origin: string, undo: 
 }
 
 function mountOf(controller: string): string | undefined {
-  return controller.startsWith('name=') ? findNamed(controller)?.mount : readHost().v1[controller]?.mount
+  return controller.startsWith('name=') ? findNamedHierarchy(controller)?.mount : readHost().v1[controller]?.mount
 }
 
-function mountOne(directory: string, controllers: string[], undo: Undo): void {
+function mountOne(directory: string, controllers: string[], undo: UndoList): void {
   // a named hierarchy without controllers needs the option `none`
   const options = controllers.every((name) => name.startsWith('name=')) ? ['none', ...controllers] : controllers
   const refuse = (errno: string, cause?: unknown) =>

@@ -33,7 +33,7 @@ export interface Permissions {
 }
 
 /** Undo steps, run in reverse order. */
-export type Undo = (() => unknown)[]
+export type UndoList = (() => unknown)[]
 
 /** The files that move processes into a group, on v1 and v2. */
 const taskFiles = { legacy: ['tasks'], unified: ['cgroup.procs', 'cgroup.threads'] }
@@ -64,7 +64,7 @@ export function parseMode(text: string, origin: string): number {
  * Creates the group and the missing groups above, and enables its controllers on v2. An existing group only gets new permissions.
  * @throws CGROUP_REFUSED, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_WRITE_REFUSED
  */
-export function createIn(hierarchy: Mounted, path: string, permissions: Permissions, undo: Undo): string {
+export function createIn(hierarchy: Mounted, path: string, permissions: Permissions, undo: UndoList): string {
   return orStatus(statuses.refused, () => {
     let at = hierarchy.mount
     for (const part of path.split('/').filter(Boolean)) {
@@ -124,6 +124,6 @@ function mode(path: string, bits: number): void {
 }
 
 /** Runs the undo steps in reverse order. */
-export function takeBack(undo: Undo): void {
+export function takeBack(undo: UndoList): void {
   for (const step of undo.reverse()) step()
 }

@@ -65,14 +65,14 @@ export function mountedHierarchies(host: Host): Mounted[] {
 }
 
 /** Returns a named v1 hierarchy. As in libcgroup, it appears only if it is named. */
-export function findNamed(name: string): Mounted | undefined {
+export function findNamedHierarchy(name: string): Mounted | undefined {
   const mount = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).get(name)
   return mount === undefined ? undefined : { mount, controllers: [name], unified: false }
 }
 
 /** The hierarchy that has a controller, or `name=x`; '' and "cgroup" are the v2 tree. Where io is on v1, that is blkio's. */
 export function hierarchyOf(all: readonly Mounted[], controller: string): Mounted | undefined {
-  if (controller.startsWith('name=')) return findNamed(controller)
+  if (controller.startsWith('name=')) return findNamedHierarchy(controller)
   const find = (name: string) => all.find((one) => one.controllers.includes(name))
   if (controller === '' || controller === 'cgroup') return all.find((one) => one.unified)
   return find(controller) ?? (controller === 'io' ? find('blkio') : undefined)

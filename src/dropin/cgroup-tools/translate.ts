@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // cgxget and cgxset: translates names and values between cgroup versions, by libcgroup's table and its linear
 // proportions. Pure.
+import type { CgroupVersion } from '../../cgroup/controllers/catalog.ts'
 import { proportionalShares, proportionalWeight } from '../../cgroup/v1/translate.ts'
 import { fail } from '../../errors/errors.ts'
 import { statuses, withStatus } from '../exit-status.ts'
-
-export type Version = 'v1' | 'v2'
 
 /** A mapping between two files: both names, and the value in each direction. */
 interface Mapping {
@@ -59,7 +58,7 @@ const period = 'cpu.cfs_period_us'
 const usualPeriod = '100000'
 
 /** Returns the file of the other version with the requested value. @throws CGROUP_LIMIT_UNSUPPORTED */
-export function translateName(file: string, from: Version, to: Version): string {
+export function translateName(file: string, from: CgroupVersion, to: CgroupVersion): string {
   if (from === to) return file
   if (from === 'v1' && (file === quota || file === period)) return 'cpu.max'
   if (from === 'v2' && file === 'cpu.max') return quota
@@ -77,7 +76,12 @@ export function translateName(file: string, from: Version, to: Version): string 
 }
 
 /** Returns the value of the translated file in the requested file's format. `read` reads a further file. */
-export function readTranslated(file: string, from: Version, to: Version, read: (file: string) => string): string {
+export function readTranslated(
+  file: string,
+  from: CgroupVersion,
+  to: CgroupVersion,
+  read: (file: string) => string,
+): string {
   const name = translateName(file, from, to)
   if (from === to) return read(file)
   if (from === 'v1' && name === 'cpu.max') {
@@ -96,8 +100,8 @@ export function readTranslated(file: string, from: Version, to: Version, read: (
 export function translateWrite(
   file: string,
   value: string,
-  from: Version,
-  to: Version,
+  from: CgroupVersion,
+  to: CgroupVersion,
   read: (file: string) => string,
 ): [file: string, value: string][] {
   const name = translateName(file, from, to)
@@ -113,7 +117,7 @@ export function translateWrite(
 }
 
 /** Returns whether the other version has an equivalent file. */
-export function isTranslatable(file: string, from: Version, to: Version): boolean {
+export function isTranslatable(file: string, from: CgroupVersion, to: CgroupVersion): boolean {
   return (
     from === to ||
     (from === 'v1' && (file === quota || file === period)) ||

@@ -6,7 +6,7 @@ import { readGroupFile } from '../../cgroup/files.ts'
 import type { Host } from '../../host/host.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import type { Survey } from '../sampler.ts'
-import { addMachine, type Family, makeMetrics } from './metrics.ts'
+import { addMachine, type MetricFamily, makeMetrics } from './metrics.ts'
 
 /**
  * Requests soon after a sample get the same answer, so that clients cannot keep a processor busy. The interval is twice the duration of
@@ -14,16 +14,16 @@ import { addMachine, type Family, makeMetrics } from './metrics.ts'
  */
 const [leastFreshMs, mostFreshMs] = [200, 1000]
 
-export interface Look {
+export interface MetricsSample {
   /** Milliseconds since 1970. */
   time: number
-  families: Family[]
+  families: MetricFamily[]
 }
 
-export function openLook(host: Host, survey: Survey): () => Look {
+export function openLook(host: Host, survey: Survey): () => MetricsSample {
   const machine = { cpus: cpus().length, memory: totalmem() }
   const startOf = findStarts(host)
-  let last: Look | undefined
+  let last: MetricsSample | undefined
   let freshUntil = 0
   return () => {
     const at = performance.now()

@@ -6,7 +6,7 @@ import { nameContainer } from '../container-name.ts'
 import type { DeviceIo, GroupSample, Pressure, Snapshot } from '../sample.ts'
 
 /** One metric: its name, type, help and samples. */
-export interface Family {
+export interface MetricFamily {
   /** Counters end in _total. */
   name: string
   kind: 'counter' | 'gauge'
@@ -23,7 +23,7 @@ export interface Point {
 }
 
 /** What is to be known besides the snapshot. */
-export interface Circumstances {
+interface MetricsContext {
   /** How long the look took. */
   tookMs: number
   machine: { cpus: number; memory: number }
@@ -38,7 +38,7 @@ type Value = readonly [value: number | undefined, labels?: { device?: string; cp
 
 interface Row {
   name: string
-  kind: Family['kind']
+  kind: MetricFamily['kind']
   help: string
   values: (sample: GroupSample) => readonly Value[]
 }
@@ -92,10 +92,10 @@ const rows: readonly Row[] = figures
   .sort((a, b) => Number(a.name.startsWith('hutch_')) - Number(b.name.startsWith('hutch_')))
 
 /** All metrics of all groups. A figure that is unknown has no point. */
-export function makeMetrics(snapshot: Snapshot, circumstances: Circumstances): Family[] {
+export function makeMetrics(snapshot: Snapshot, circumstances: MetricsContext): MetricFamily[] {
   const { tookMs, machine, nameOf = (device) => device, startOf = () => undefined } = circumstances
   const groups = labelGroups(snapshot).map(([id, labels, sample]) => ({ labels, sample, start: startOf(id) }))
-  const families = rows.map(({ name, kind, help, values }): Family => {
+  const families = rows.map(({ name, kind, help, values }): MetricFamily => {
     const points: Point[] = []
     for (const { labels: own, sample, start } of groups)
       for (const [value, more] of values(sample)) {
@@ -105,7 +105,7 @@ export function makeMetrics(snapshot: Snapshot, circumstances: Circumstances): F
       }
     return { name, kind, help, points }
   })
-  const gauge = (name: string, help: string, points: Point[]): Family => ({ name, kind: 'gauge', help, points })
+  const gauge = (name: string, help: string, points: Point[]): MetricFamily => ({ name, kind: 'gauge', help, points })
   const alone = (value: number): Point[] => [{ labels: {}, value }]
   const seen = Math.floor(snapshot.time / 1000)
   return [

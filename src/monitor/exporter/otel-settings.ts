@@ -6,7 +6,7 @@ import { fail, quote } from '../../errors/errors.ts'
 
 type Env = { readonly [name: string]: string | undefined }
 
-export interface Target {
+export interface OtlpTarget {
   url: URL
   headers: [string, string][]
   /** For one push. */
@@ -25,7 +25,7 @@ const anyEndpoint = 'OTEL_EXPORTER_OTLP_ENDPOINT'
 const ownEndpoint = 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'
 
 /** `text` is that of --otlp: a URL, or `env`. @throws OPTION_INVALID */
-export function readTarget(text: string | undefined, env: Env): Target | undefined {
+export function readTarget(text: string | undefined, env: Env): OtlpTarget | undefined {
   if (text === undefined) return undefined
   const warnings: string[] = []
   /** Of the variable for metrics, or else of the one for all signals. */

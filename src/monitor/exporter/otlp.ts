@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics as OTLP/HTTP takes them, in protocol buffers, which every receiver understands: pure. opentelemetry-proto, metrics/v1.
-import type { Family, Point } from './metrics.ts'
-import { decodeFields, encodeDouble, encodeMessage, encodeNumber, encodeText, encodeTime } from './protobuf.ts'
+import type { MetricFamily, Point } from './metrics.ts'
+import { decodeFields, encodeDouble, encodeNumber, encodeSubmessage, encodeText, encodeTime } from './protobuf.ts'
 
 /** Where it comes from. */
 export interface Origin {
@@ -14,7 +14,11 @@ export interface Origin {
 const cumulative = 2
 
 /** One ExportMetricsServiceRequest. `time` is in milliseconds since 1970. */
-export function encodeOtlp(families: readonly Family[], time: number, { host, version, attributes }: Origin): Buffer {
+export function encodeOtlp(
+  families: readonly MetricFamily[],
+  time: number,
+  { host, version, attributes }: Origin,
+): Buffer {
   // points of one group share their labels
   const known = new Map<Point['labels'], Buffer>()
   const attributesOf = (labels: Point['labels']) => {
@@ -27,30 +31,35 @@ export function encodeOtlp(families: readonly Family[], time: number, { host, ve
   const now = encodeTime(3, time)
   const encodePoint = ({ labels, value, start }: Point, counter: boolean) => {
     const fields = [now, encodeDouble(4, value), attributesOf(labels)]
-    return encodeMessage(1, counter && start !== undefined ? [encodeTime(2, Math.min(start, time)), ...fields] : fields)
+    return encodeSubmessage(
+      1,
+      counter && start !== undefined ? [encodeTime(2, Math.min(start, time)), ...fields] : fields,
+    )
   }
   const metrics = families.map(({ name, kind, help, points }) => {
     const counter = kind === 'counter'
     const data = points.map((point) => encodePoint(point, counter))
-    return encodeMessage(2, [
+    return encodeSubmessage(2, [
       encodeText(1, name),
       encodeText(2, help),
       encodeText(3, unitOf(name)),
-      counter ? encodeMessage(7, [...data, encodeNumber(2, cumulative), encodeNumber(3, 1)]) : encodeMessage(5, data),
+      counter
+        ? encodeSubmessage(7, [...data, encodeNumber(2, cumulative), encodeNumber(3, 1)])
+        : encodeSubmessage(5, data),
     ])
   })
   // Prometheus makes the labels `job` and `instance` of the first two
   const resource = { 'service.name': 'hutch', 'service.instance.id': host, 'host.name': host, ...attributes }
-  return encodeMessage(1, [
-    encodeMessage(1, [encodeAttributes(resource, 1)]),
-    encodeMessage(2, [encodeMessage(1, [encodeText(1, 'hutch'), encodeText(2, version)]), ...metrics]),
+  return encodeSubmessage(1, [
+    encodeSubmessage(1, [encodeAttributes(resource, 1)]),
+    encodeSubmessage(2, [encodeSubmessage(1, [encodeText(1, 'hutch'), encodeText(2, version)]), ...metrics]),
   ])
 }
 
 function encodeAttributes(labels: Point['labels'], field: number): Buffer {
   return Buffer.concat(
     Object.entries(labels).map(([key, text]) =>
-      encodeMessage(field, [encodeText(1, key), encodeMessage(2, [encodeText(1, text)])]),
+      encodeSubmessage(field, [encodeText(1, key), encodeSubmessage(2, [encodeText(1, text)])]),
     ),
   )
 }
@@ -72,7 +81,7 @@ export function decodePartial(response: Buffer): { rejected: number; why: string
 }
 
 /** What a receiver says of its refusal: a google.rpc.Status. */
-export function decodeRefusal(response: Buffer): string {
+export function decodeStatus(response: Buffer): string {
   const message = decodeFields(response).get(2)
   return Buffer.isBuffer(message) ? message.toString() : ''
 }

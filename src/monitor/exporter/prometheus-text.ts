@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics as text that Prometheus scrapes (text format 0.0.4), and as OpenMetrics 1.0: pure.
 import { escapeText } from '../../text/quote.ts'
-import type { Family, Point } from './metrics.ts'
+import type { MetricFamily, Point } from './metrics.ts'
 
 export const contentTypes = {
   prometheus: 'text/plain; version=0.0.4; charset=utf-8',
   openMetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 } as const
 
-export type Format = keyof typeof contentTypes
+export type TextFormat = keyof typeof contentTypes
 
 /** What an Accept header prefers; Prometheus' own text where it says nothing else. */
-export function chooseFormat(accept: string | undefined): Format {
+export function chooseFormat(accept: string | undefined): TextFormat {
   const open = Math.max(
     ...(['', '0.0.1', '1.0.0'] as const).map((version) => weigh(accept, 'application/openmetrics-text', version)),
   )
@@ -43,7 +43,7 @@ function weigh(header: string | undefined, word: string, version?: string): numb
 /**
  * In OpenMetrics the family name of a counter lacks the _total of its points, units are given, and the end is marked.
  */
-export function formatMetrics(families: readonly Family[], format: Format): string {
+export function formatMetrics(families: readonly MetricFamily[], format: TextFormat): string {
   const open = format === 'openMetrics'
   // points of one group share their labels
   const known = new Map<Point['labels'], string>()

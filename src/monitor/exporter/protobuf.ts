@@ -16,14 +16,14 @@ export function encodeNumber(field: number, value: number): Buffer {
 }
 
 /** A message, of its fields. */
-export function encodeMessage(field: number, parts: readonly Buffer[]): Buffer {
+export function encodeSubmessage(field: number, parts: readonly Buffer[]): Buffer {
   let length = 0
   for (const part of parts) length += part.length
   return Buffer.concat([Buffer.from([...varint(field * 8 + delimited), ...varint(length)]), ...parts])
 }
 
 export function encodeText(field: number, text: string): Buffer {
-  return encodeMessage(field, [Buffer.from(text)])
+  return encodeSubmessage(field, [Buffer.from(text)])
 }
 
 export function encodeDouble(field: number, value: number): Buffer {

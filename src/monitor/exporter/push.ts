@@ -4,9 +4,9 @@ import { hostname } from 'node:os'
 import { gzipSync } from 'node:zlib'
 import { fail, quote } from '../../errors/errors.ts'
 import { tell as tellText } from '../../system/stderr.ts'
-import type { Look } from './collect.ts'
-import type { Target } from './otel-settings.ts'
-import { decodePartial, decodeRefusal, encodeOtlp } from './otlp.ts'
+import type { MetricsSample } from './collect.ts'
+import type { OtlpTarget } from './otel-settings.ts'
+import { decodePartial, decodeStatus, encodeOtlp } from './otlp.ts'
 
 declare const HUTCH_VERSION: string
 
@@ -39,7 +39,7 @@ interface Outcome {
   waitMs?: number
 }
 
-export function openPush(look: () => Look, target: Target): Push {
+export function openPush(look: () => MetricsSample, target: OtlpTarget): Push {
   const { url, timeoutMs } = target
   const origin = { host: hostname(), version: HUTCH_VERSION, attributes: target.attributes }
   const headers: [string, string][] = [
@@ -135,7 +135,7 @@ export function judge(response: Response, body: Buffer): Outcome {
     const partial = binary ? decodePartial(body) : undefined
     return partial ? { warning: `the receiver left out ${partial.rejected} figures: ${quote(partial.why)}` } : {}
   }
-  const said = (binary ? decodeRefusal(body) : body.toString()).split('\n', 1)[0]!.trim()
+  const said = (binary ? decodeStatus(body) : body.toString()).split('\n', 1)[0]!.trim()
   const failure = `it answers ${status}${said === '' ? '' : ` ${quote(said)}`}`
   if (!retryable.has(status)) return { failure }
   const after = headers.get('retry-after')

@@ -6,9 +6,9 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { tell } from '../../system/stderr.ts'
 import { namesMachine } from './auth.ts'
-import type { Look } from './collect.ts'
+import type { MetricsSample } from './collect.ts'
 import { listen } from './listen.ts'
-import { chooseFormat, contentTypes, type Format, formatMetrics, takesGzip } from './prometheus-text.ts'
+import { chooseFormat, contentTypes, formatMetrics, type TextFormat, takesGzip } from './prometheus-text.ts'
 
 /** Someone who opens connections and says nothing, or reads nothing, must not take all descriptors. */
 const mostConnections = 64
@@ -17,7 +17,7 @@ const silentMs = 10_000
 const compress = promisify(gzip)
 
 /** @throws FILE_REFUSED */
-export async function serve(look: () => Look, [host, port]: [string, number]): Promise<Server> {
+export async function serve(look: () => MetricsSample, [host, port]: [string, number]): Promise<Server> {
   const answer = makeAnswers(look, host)
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     void answer(request, response)
@@ -31,7 +31,7 @@ export async function serve(look: () => Look, [host, port]: [string, number]): P
 
 type Answer = [status: number, body: string | Buffer, headers?: { [name: string]: string }]
 
-function makeAnswers(look: () => Look, listening: string) {
+function makeAnswers(look: () => MetricsSample, listening: string) {
   const textOf = makeTexts()
   const choose = async ({ method, url, headers, socket }: IncomingMessage): Promise<Answer> => {
     if (!mayAsk(headers.host, socket.localAddress ?? '', listening))
@@ -62,13 +62,13 @@ function makeAnswers(look: () => Look, listening: string) {
 
 /** Each text is made once for all who ask for the same look. */
 function makeTexts() {
-  let last: Look | undefined
+  let last: MetricsSample | undefined
   const texts = new Map<string, Promise<Buffer>>()
-  const make = async (look: Look, format: Format, zipped: boolean) => {
+  const make = async (look: MetricsSample, format: TextFormat, zipped: boolean) => {
     const text = Buffer.from(formatMetrics(look.families, format))
     return zipped ? compress(text, { level: 1 }) : text
   }
-  return (look: Look, format: Format, zipped: boolean): Promise<Buffer> => {
+  return (look: MetricsSample, format: TextFormat, zipped: boolean): Promise<Buffer> => {
     if (look !== last) texts.clear()
     last = look
     const key = `${format} ${zipped}`

@@ -2,7 +2,7 @@
 // Answers what a recording contains about one group: how full it was, and when processes were killed.
 
 import { formatSize } from '../../text/units.ts'
-import type { Line } from '../../verdict/limit-words.ts'
+import type { EvidenceLine } from '../../verdict/limit-words.ts'
 import { formatTime } from '../../why/memory.ts'
 import type { GroupSample } from '../sample.ts'
 import { findGroups, openRecording } from './recording.ts'
@@ -69,8 +69,18 @@ export function total(events: readonly { count: number }[]): number {
 }
 
 /** Label and text, a line each. */
-export function recalledLines({ file, from, to, memory, pids, memoryPressure, kills, slowed, gone }: Recalled): Line[] {
-  const lines: Line[] = [
+export function recalledLines({
+  file,
+  from,
+  to,
+  memory,
+  pids,
+  memoryPressure,
+  kills,
+  slowed,
+  gone,
+}: Recalled): EvidenceLine[] {
+  const lines: EvidenceLine[] = [
     [
       'recorded',
       `in ${file}, from ${formatTime(from)} to ${formatTime(to)}${gone === undefined ? '' : `, and removed at ${formatTime(gone)}`}`,

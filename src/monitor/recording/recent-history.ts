@@ -8,7 +8,7 @@ import { readHost } from '../../host/host.ts'
 import { ownDirectory } from '../../host/own-directory.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import { formatSize } from '../../text/units.ts'
-import type { Line } from '../../verdict/limit-words.ts'
+import type { EvidenceLine } from '../../verdict/limit-words.ts'
 import type { Result } from '../../verdict/result.ts'
 import { formatTime } from '../../why/memory.ts'
 import type { GroupSample, Pressure } from '../sample.ts'
@@ -16,7 +16,7 @@ import { makeRecording, type Recording } from './recording.ts'
 import { checkTables, openDatabase } from './sqlite.ts'
 
 /** One look at one group. */
-export interface Look {
+export interface RecentSample {
   time: number
   sample: GroupSample
 }
@@ -27,7 +27,7 @@ const usualPatience = 300
 const largestLog = 16 * 2 ** 20
 
 /** Lines for a job that ended just now, none where the file does not help; it never throws. */
-export async function glance(file: string, result: Result, patience = usualPatience): Promise<Line[]> {
+export async function glance(file: string, result: Result, patience = usualPatience): Promise<EvidenceLine[]> {
   const until = Date.now()
   const from = until - result.durationMs
   try {
@@ -50,8 +50,8 @@ function groupsOf({ cgroup, cause }: Result): string[] {
   return [cgroup.path, above].filter((path) => path !== undefined)
 }
 
-function readLooks(recording: Recording, group: string, from: number, until: number, deadline: number): Look[] {
-  const looks: Look[] = []
+function readLooks(recording: Recording, group: string, from: number, until: number, deadline: number): RecentSample[] {
+  const looks: RecentSample[] = []
   for (const span of recording.spans) {
     if (span.end < from || span.start > until) continue
     if (Date.now() > deadline) return []
@@ -140,7 +140,7 @@ function copyLog(path: string, to: string): void {
 }
 
 /** When it was seen, since when its memory rose, and how long its tasks waited at worst; `group` where it is not the job's own. */
-export function describeLooks(group: string | undefined, looks: readonly Look[]): Line[] {
+export function describeLooks(group: string | undefined, looks: readonly RecentSample[]): EvidenceLine[] {
   const [first, last] = [looks[0], looks.at(-1)]
   // one look tells of no change
   if (!first || !last || first === last) return []
@@ -156,7 +156,7 @@ export function describeLooks(group: string | undefined, looks: readonly Look[])
 const noRise = 0.1
 
 /** From the last look before its peak at which it had no more than the lowest tenth of the way. */
-function riseLine(looks: readonly Look[]): Line[] {
+function riseLine(looks: readonly RecentSample[]): EvidenceLine[] {
   const known = looks.flatMap(({ time, sample: { memory } }) => (memory === undefined ? [] : [{ time, memory }]))
   const [first] = known
   if (!first) return []
@@ -182,9 +182,9 @@ const waits = [
 /** Percent of ten seconds; less does not count as pressure. */
 const littleWait = 5
 
-function waitLine(looks: readonly Look[]): Line[] {
+function waitLine(looks: readonly RecentSample[]): EvidenceLine[] {
   const worst = waits.flatMap(([resource, read]) => {
-    const share = (look: Look) => (read(look.sample) as Pressure | undefined)?.some.avg10 ?? 0
+    const share = (look: RecentSample) => (read(look.sample) as Pressure | undefined)?.some.avg10 ?? 0
     const most = looks.reduce((a, b) => (share(b) > share(a) ? b : a))
     return share(most) < littleWait
       ? []

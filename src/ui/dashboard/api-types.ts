@@ -3,7 +3,9 @@
 import type { FigureValues, PageFigure, PageRate } from '../../cgroup/controllers/figures.ts'
 
 /** One group now: the figures and rates that the table marks for the page. What the host does not give is left out. */
-export type Row = { [name in keyof FigureValues as name extends PageFigure ? name : never]?: FigureValues[name] } & {
+export type GroupRow = {
+  [name in keyof FigureValues as name extends PageFigure ? name : never]?: FigureValues[name]
+} & {
   [name in PageRate]?: number | undefined
 }
 
@@ -22,14 +24,14 @@ export interface All {
   time: number
   host: { name: string; memory: number; cpus: number; layout: string }
   allowChanges: boolean
-  rows: { [path: string]: Row }
+  rows: { [path: string]: GroupRow }
   marks: Mark[]
 }
 
 /** The event `change`: the differences from the state a second ago. */
 export interface Change {
   time: number
-  rows: { [path: string]: Row }
+  rows: { [path: string]: GroupRow }
   gone: string[]
   marks: Mark[]
 }
@@ -58,7 +60,7 @@ export interface Past {
 }
 
 /** A process in the answer of /processes. */
-export interface Process {
+export interface ProcessRow {
   pid: number
   group: string
   uid: number
@@ -71,7 +73,7 @@ export interface Process {
 
 /** The answer of /processes. `more`: number of omitted processes. */
 export interface Processes {
-  processes: Process[]
+  processes: ProcessRow[]
   more: number
 }
 

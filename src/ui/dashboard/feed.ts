@@ -6,9 +6,9 @@ import type { Host } from '../../host/host.ts'
 import { rates } from '../../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
 import { openSurvey } from '../../monitor/sampler.ts'
-import type { All, Change, Past, Row } from './api-types.ts'
+import type { All, Change, GroupRow, Past } from './api-types.ts'
 import { isQuiet, makeRow } from './group-row.ts'
-import { makeHistory } from './history.ts'
+import { makePageHistory } from './history.ts'
 import { openAlarms } from './kernel-events.ts'
 import { makeMarks } from './markers.ts'
 
@@ -33,9 +33,9 @@ const hurriedShare = 1 / 50
 
 export function openFeed(host: Host, allowChanges: boolean, changed: (change: Change) => void): Feed {
   const survey = openSurvey(host)
-  const history = makeHistory()
+  const history = makePageHistory()
   const marks = makeMarks()
-  let rows = new Map<string, Row>()
+  let rows = new Map<string, GroupRow>()
   let before: Snapshot | undefined
   let isWatched = false
   let cost = 0
@@ -46,7 +46,7 @@ export function openFeed(host: Host, allowChanges: boolean, changed: (change: Ch
   const look = (full = false) => {
     const begun = performance.now()
     const now = survey.sample(full)
-    const next = new Map<string, Row>()
+    const next = new Map<string, GroupRow>()
     const moving = new Map<string, GroupSample>()
     for (const [path, sample] of now.groups) {
       const known = rows.get(path)

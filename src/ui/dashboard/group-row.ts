@@ -3,12 +3,12 @@
 import { figures, type PageFigure, type PageRate, rateRows } from '../../cgroup/controllers/figures.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample } from '../../monitor/sample.ts'
-import type { Row } from './api-types.ts'
+import type { GroupRow } from './api-types.ts'
 
 const shown = figures.filter(({ page }) => page).map(({ name }) => name as PageFigure)
 const shownRates = rateRows.filter(({ page }) => page !== undefined)
 
-export function makeRow(sample: GroupSample, rates: GroupRates | undefined): Row {
+export function makeRow(sample: GroupSample, rates: GroupRates | undefined): GroupRow {
   const row: { [name: string]: unknown } = {}
   for (const name of shown) row[name] = sample[name]
   for (const { name, page } of shownRates) row[name] = round(rates?.[name], page!)
@@ -18,7 +18,7 @@ export function makeRow(sample: GroupSample, rates: GroupRates | undefined): Row
 }
 
 /** Whether nothing moves in it, so that it stays so until its sample is another. A rate that is unknown may become known. */
-export function isQuiet(row: Row, sample: GroupSample): boolean {
+export function isQuiet(row: GroupRow, sample: GroupSample): boolean {
   return shownRates.every(({ name, by, of, figure }) => {
     const isKnown = by === 'second' && of === undefined
     return isKnown

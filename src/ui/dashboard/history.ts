@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the last ten minutes of each group in ring buffers. Pure.
-import { type Past, type Row, type Track, tracks } from './api-types.ts'
+import { type GroupRow, type Past, type Track, tracks } from './api-types.ts'
 
 /** Number of samples kept: ten minutes at one a second. */
-export const kept = 600
+export const maxPageSamples = 600
 
 /** Maximum number of ring buffers (17 KiB each). Further active groups have no history. */
 const mostRings = 1500
@@ -18,27 +18,27 @@ const limits = ['cpuMax', 'memoryMax', 'pidsMax'] as const satisfies Track[]
 
 interface History {
   /** Adds a sample. A row that is the same object as before has not changed. */
-  add(time: number, rows: ReadonlyMap<string, Row>): void
+  add(time: number, rows: ReadonlyMap<string, GroupRow>): void
   of(path: string): Past
 }
 
 interface Group {
-  row: Row
+  row: GroupRow
   /** Index of the first sample. */
   since: number
   /** The ring buffers. Undefined while the row has never changed. */
   ring: { amounts: Float32Array; shares: Uint16Array } | undefined
-  limited: { since: number; row: Row }[]
+  limited: { since: number; row: GroupRow }[]
 }
 
-export function makeHistory(): History {
-  const times = new Float64Array(kept)
+export function makePageHistory(): History {
+  const times = new Float64Array(maxPageSamples)
   let looks = 0
   let rings = 0
   const groups = new Map<string, Group>()
 
-  const write = (ring: NonNullable<Group['ring']>, look: number, row: Row) => {
-    const at = look % kept
+  const write = (ring: NonNullable<Group['ring']>, look: number, row: GroupRow) => {
+    const at = look % maxPageSamples
     for (const [i, track] of amounts.entries()) ring.amounts[at * amounts.length + i] = row[track] ?? Number.NaN
     for (const [i, track] of shares.entries())
       ring.shares[at * shares.length + i] = row[track] === undefined ? unknownShare : row[track] * sharesOfOne + 0.5
@@ -46,13 +46,13 @@ export function makeHistory(): History {
   const openRing = ({ row, since }: Group) => {
     rings++
     const ring = {
-      amounts: new Float32Array(kept * amounts.length),
-      shares: new Uint16Array(kept * shares.length),
+      amounts: new Float32Array(maxPageSamples * amounts.length),
+      shares: new Uint16Array(maxPageSamples * shares.length),
     }
-    for (let look = Math.max(since, looks - kept + 1); look < looks; look++) write(ring, look, row)
+    for (let look = Math.max(since, looks - maxPageSamples + 1); look < looks; look++) write(ring, look, row)
     return ring
   }
-  const take = (group: Group, row: Row) => {
+  const take = (group: Group, row: GroupRow) => {
     if (!group.ring && rings < mostRings) group.ring = openRing(group)
     // earlier values are lost
     if (!group.ring) group.since = looks
@@ -61,7 +61,7 @@ export function makeHistory(): History {
   }
   return {
     add(time, rows) {
-      times[looks % kept] = time
+      times[looks % maxPageSamples] = time
       for (const [path, row] of rows) {
         const group = groups.get(path)
         if (!group) {
@@ -70,7 +70,7 @@ export function makeHistory(): History {
         }
         if (group.row !== row) take(group, row)
         if (group.ring) write(group.ring, looks, row)
-        while (group.limited.length > 1 && group.limited[1]!.since <= looks - kept + 1) group.limited.shift()
+        while (group.limited.length > 1 && group.limited[1]!.since <= looks - maxPageSamples + 1) group.limited.shift()
       }
       if (groups.size > rows.size)
         for (const [path, { ring }] of groups) {
@@ -82,7 +82,7 @@ export function makeHistory(): History {
     },
     of(path) {
       const group = groups.get(path)
-      const from = group ? Math.max(group.since, looks - kept) : looks
+      const from = group ? Math.max(group.since, looks - maxPageSamples) : looks
       const at = Array.from({ length: looks - from }, (_, i) => from + i)
       const column = (track: Track) =>
         at.map((look) => {
@@ -90,17 +90,17 @@ export function makeHistory(): History {
           return typeof value === 'number' && !Number.isNaN(value) ? value : null
         })
       return {
-        times: at.map((look) => times[look % kept]! / 1000),
+        times: at.map((look) => times[look % maxPageSamples]! / 1000),
         tracks: Object.fromEntries(tracks.map((track) => [track, column(track)])) as Past['tracks'],
       }
     },
   }
 }
 
-function figure({ ring, row, limited }: Group, track: Track, look: number): Row[Track] {
+function figure({ ring, row, limited }: Group, track: Track, look: number): GroupRow[Track] {
   if (isOneOf(limits, track)) return limited.findLast(({ since }) => since <= look)?.row[track]
   if (!ring) return row[track]
-  const place = look % kept
+  const place = look % maxPageSamples
   if (isOneOf(amounts, track)) return ring.amounts[place * amounts.length + amounts.indexOf(track)]
   const share = ring.shares[place * shares.length + shares.indexOf(track)]!
   return share === unknownShare ? undefined : share / sharesOfOne

@@ -6,7 +6,7 @@ import { watchPath } from '../../cgroup/files.ts'
 import { placeOf, present } from '../../cgroup/group-paths.ts'
 import { HutchError } from '../../errors/errors.ts'
 import type { Host } from '../../host/host.ts'
-import type { Row } from './api-types.ts'
+import type { GroupRow } from './api-types.ts'
 
 const settleMs = 100
 
@@ -21,7 +21,7 @@ const mostDirectories = 32
 
 interface Alarms {
   /** Watches only groups with processes and a limit. */
-  follow(rows: ReadonlyMap<string, Row>): void
+  follow(rows: ReadonlyMap<string, GroupRow>): void
   close(): void
 }
 
@@ -119,7 +119,7 @@ export function openAlarms(
   }
 }
 
-function isWatchable(path: string, row: Row | undefined): boolean {
+function isWatchable(path: string, row: GroupRow | undefined): boolean {
   return (
     path !== '/' && row?.populated === true && (typeof row.memoryMax === 'number' || typeof row.pidsMax === 'number')
   )

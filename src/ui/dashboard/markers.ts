@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes markers from counters that only increase. Counters come from samples and, earlier, from kernel events. Pure.
-import type { Mark, Row } from './api-types.ts'
+import type { GroupRow, Mark } from './api-types.ts'
 
 /** Number of markers that are kept for pages opened later. */
 const kept = 500
@@ -10,7 +10,7 @@ const freeMs = 10_000
 
 interface Marks {
   /** Makes markers from the new counts in a sample's rows. */
-  take(time: number, rows: { [path: string]: Row }, known: (path: string) => boolean): void
+  take(time: number, rows: { [path: string]: GroupRow }, known: (path: string) => boolean): void
   /** Forgets removed groups, whose names may be reused. */
   forget(groups: readonly string[]): void
   /** Makes a marker from a counter that a kernel event reported. */

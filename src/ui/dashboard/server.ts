@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The dashboard's HTTP server: the page, the stream of changes, a group's history and processes, and changes if allowed.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { freeze, holdsMyself, kill, limits, type Outcome, setLimit } from '../../cgroup/actions.ts'
+import { type ActionResult, freeze, holdsMyself, kill, limits, setLimit } from '../../cgroup/actions.ts'
 import { HutchError } from '../../errors/errors.ts'
 import type { Host } from '../../host/host.ts'
 import { type Gate, makeGate } from '../../monitor/exporter/auth.ts'
 import { listen } from '../../monitor/exporter/listen.ts'
 import { readMembers } from '../../monitor/processes.ts'
-import type { Process, Processes, Session, Wish } from './api-types.ts'
+import type { Processes, ProcessRow, Session, Wish } from './api-types.ts'
 import { openFeed } from './feed.ts'
 import { makeStreams } from './sse.ts'
 
@@ -164,7 +164,7 @@ function parseWish(body: unknown): Wish | undefined {
   return { action, group, file: file as string, value: value.trim() }
 }
 
-async function change(host: Host, wish: Wish): Promise<Outcome> {
+async function change(host: Host, wish: Wish): Promise<ActionResult> {
   const { action, group } = wish
   if (action === 'limit') return setLimit(group, wish.file, wish.value)
   if (action !== 'thaw' && holdsMyself(host, group))
@@ -174,7 +174,7 @@ async function change(host: Host, wish: Wish): Promise<Outcome> {
 
 /** Returns the largest processes of a group and its descendants. */
 function listProcesses(host: Host, within: string): Processes {
-  const all: Process[] = []
+  const all: ProcessRow[] = []
   for (const [group, members] of readMembers(host, within))
     for (const { pid, uid, state, threads, resident, cpuUsec, command, kernel } of members)
       if (!kernel) all.push({ pid, group, uid, state, threads, resident, cpuUsec, command: command.slice(0, 300) })

@@ -13,25 +13,25 @@ import {
 } from '../../cgroup/controllers/figures.ts'
 import type { GroupSample } from '../../monitor/sample.ts'
 import { formatSize } from '../../text/units.ts'
-import type { Row } from './rows.ts'
+import type { TopRow } from './rows.ts'
 
 interface TopColumn {
   title: string
   width: number
   /** Columns with the largest number are left out first if there is no room. */
   rank: number
-  text: (row: Row) => string
+  text: (row: TopRow) => string
   /** What the list is sorted by; without it, by name. */
-  value?: (row: Row) => number | undefined
+  value?: (row: TopRow) => number | undefined
   /** Share of something full, or whether it rose: how the cell is coloured. */
-  color?: (row: Row) => 'high' | 'near' | undefined
+  color?: (row: TopRow) => 'high' | 'near' | undefined
   left?: true
   /** As the first line of the screen calls it. */
   words: string
 }
 
 /** Its name in the table of figures; `name` and `pressure` are made here. */
-export type Column = string
+export type ColumnName = string
 
 /** Formats a size for a column: `50.0M`. */
 export function shortSize(bytes: number | 'max' | undefined): string {
@@ -69,11 +69,11 @@ function nearness(share: number | undefined): 'high' | 'near' | undefined {
 
 /** A column of a figure. */
 function figureColumn(figure: NamedFigure, spec: ColumnOf): TopColumn {
-  const of = ({ sample }: Row) => sample[figure.name as FigureOf<'count' | 'limit'>]
+  const of = ({ sample }: TopRow) => sample[figure.name as FigureOf<'count' | 'limit'>]
   const limit = limitOf(figure)
-  const share = ({ sample }: Row) => shareOf(sample, figure)
+  const share = ({ sample }: TopRow) => shareOf(sample, figure)
   const rise = figure.rates?.find(({ by }) => by === 'sum')?.name as RateName | undefined
-  const texts: { [text in Text]?: (row: Row) => string } = {
+  const texts: { [text in Text]?: (row: TopRow) => string } = {
     size: (row) => shortSize(of(row)),
     count: (row) => String(of(row) ?? '-'),
     limit: (row) => (of(row) === 'max' ? '' : shortSize(of(row))),
@@ -102,7 +102,7 @@ function figureColumn(figure: NamedFigure, spec: ColumnOf): TopColumn {
 
 /** A column of a rate. */
 function rateColumn({ name, by, of, figure }: NamedRate, spec: ColumnOf): TopColumn {
-  const value = ({ rates }: Row) => rates?.[name]
+  const value = ({ rates }: TopRow) => rates?.[name]
   const texts: { [text in Text]?: (value: number | undefined) => string } = {
     percent: (share) => percent(share),
     'whole-percent': (share) => percent(share, 0),
@@ -110,7 +110,7 @@ function rateColumn({ name, by, of, figure }: NamedRate, spec: ColumnOf): TopCol
   }
   const text = texts[spec.text]!
   // a device has no rate before its second sample
-  const before = ({ sample }: Row) =>
+  const before = ({ sample }: TopRow) =>
     by === 'second' && of !== undefined && sample[figure.name] !== undefined ? 0 : undefined
   return {
     ...spec,
@@ -121,7 +121,7 @@ function rateColumn({ name, by, of, figure }: NamedRate, spec: ColumnOf): TopCol
 }
 
 const stallNames = namesOfKind('stalls')
-const stalls = ({ sample }: Row) => stallNames.map((name) => sample[name]?.some.avg10)
+const stalls = ({ sample }: TopRow) => stallNames.map((name) => sample[name]?.some.avg10)
 
 const pressureColumn: TopColumn = {
   title: 'STALLED c/m/i',
@@ -139,7 +139,7 @@ const pressureColumn: TopColumn = {
 const nameColumn: TopColumn = { title: 'GROUP', width: 20, rank: 0, text: ({ name }) => name, words: 'name' }
 
 /** Its place from the left, and its place among those by which the list is sorted. */
-type Placed = readonly [name: Column, column: TopColumn, order: number, sorts: number | undefined]
+type Placed = readonly [name: ColumnName, column: TopColumn, order: number, sorts: number | undefined]
 
 const unsorted: readonly Placed[] = [
   ['name', nameColumn, 0, 11],
@@ -153,19 +153,21 @@ const unsorted: readonly Placed[] = [
 ]
 const placed = unsorted.toSorted((a, b) => a[2] - b[2])
 
-export const columns: { [name: Column]: TopColumn } = Object.fromEntries(placed.map(([name, column]) => [name, column]))
+export const columns: { [name: ColumnName]: TopColumn } = Object.fromEntries(
+  placed.map(([name, column]) => [name, column]),
+)
 
 /** By which the user may sort, in the order in which `s` goes through them. */
-export const sortable: Column[] = placed
+export const sortable: ColumnName[] = placed
   .filter(([, , , sorts]) => sorts !== undefined)
   .sort((a, b) => a[3]! - b[3]!)
   .map(([name]) => name)
 
 /** Returns the columns that fit, with at least 20 characters for the name. The sorted column is dropped last. */
-export function chooseColumns(width: number, sort: Column = 'cpu'): Column[] {
+export function chooseColumns(width: number, sort: ColumnName = 'cpu'): ColumnName[] {
   const chosen = Object.keys(columns).filter((name) => name !== 'name')
   const needed = () => chosen.reduce((sum, name) => sum + columns[name]!.width + 1, 0)
-  const rank = (name: Column) => (name === sort ? 0 : columns[name]!.rank)
+  const rank = (name: ColumnName) => (name === sort ? 0 : columns[name]!.rank)
   while (chosen.length > 1 && needed() + 20 > width)
     chosen.splice(chosen.indexOf(chosen.reduce((a, b) => (rank(a) > rank(b) ? a : b))), 1)
   return needed() < width ? chosen : []

@@ -6,12 +6,12 @@ import { withName } from '../../monitor/container-name.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import { type GroupSample, isFrozen } from '../../monitor/sample.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
-import { pad, shorten } from '../../text/terminal-text.ts'
+import { pad, shortenPath } from '../../text/terminal-text.ts'
 import { formatDuration, formatSize, type Limit } from '../../text/units.ts'
 import { columns, drawBar, percent, shareOf, shortSize } from './columns.ts'
 import type { Frame } from './frame.ts'
-import { drawSparkline, type History, kept, type Track } from './history.ts'
-import type { Row } from './rows.ts'
+import { drawSparkline, type History, maxTopSamples, type TrackName } from './history.ts'
+import type { TopRow } from './rows.ts'
 
 interface DetailsView {
   path: string
@@ -30,7 +30,7 @@ export function drawDetails(view: DetailsView, frame: Frame): string[] {
   const name = withName(path, view.container)
   const title = `${escapeUnsafe(name)}${sample === undefined ? '  (gone)' : isFrozen(sample) ? '  (frozen)' : ''}`
   const body = sample === undefined ? [] : describe(sample, rates, view, frame)
-  const first = pad(shorten(title, frame.columns), frame.columns)
+  const first = pad(shortenPath(title, frame.columns), frame.columns)
   return [frame.color ? `\x1b[1m${first}\x1b[0m` : first, ...['', ...body].map((line) => pad(line, frame.columns))]
 }
 
@@ -44,8 +44,8 @@ function describe(
   { path, history }: DetailsView,
   frame: Frame,
 ): string[] {
-  const width = Math.max(10, Math.min(kept, frame.columns - 34))
-  const spark = (track: Track, most?: number) => drawSparkline(history.of(path, track), width, most)
+  const width = Math.max(10, Math.min(maxTopSamples, frame.columns - 34))
+  const spark = (track: TrackName, most?: number) => drawSparkline(history.of(path, track), width, most)
   const known = (lines: [string, string | undefined][]) =>
     lines.flatMap(([name, text]) => (text === undefined ? [] : [`${label(name)}${text}`]))
   const section = (title: string, now: string, course: string, limit: number | undefined) =>
@@ -69,7 +69,9 @@ function describe(
             ['  slowed at', slowing(sample, rates)],
           ]),
         ]),
-    ...(sample.pids === undefined ? [] : [section('tasks', columns.pids!.text({ sample } as Row), 'pids', undefined)]),
+    ...(sample.pids === undefined
+      ? []
+      : [section('tasks', columns.pids!.text({ sample } as TopRow), 'pids', undefined)]),
     ...(sample.io === undefined
       ? []
       : [
@@ -119,7 +121,7 @@ function slowing({ memoryHigh, memoryHighEvents }: GroupSample, rates: GroupRate
   return size(memoryHigh ?? 'max', `   memory.high, ${memoryHighEvents ?? 0} times${now}`)
 }
 
-function pressureLines(sample: GroupSample, spark: (track: Track, most?: number) => string): string[] {
+function pressureLines(sample: GroupSample, spark: (track: TrackName, most?: number) => string): string[] {
   return rateRows.flatMap(({ by, course, figure }) => {
     const pressure = by === 'time' ? sample[figure.name as FigureOf<'stalls'>] : undefined
     if (!pressure) return []

@@ -3,9 +3,9 @@
 
 import { isFrozen, type Snapshot } from '../../monitor/sample.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
-import { pad, shorten } from '../../text/terminal-text.ts'
-import { type Column, chooseColumns, columns, percent, shortSize } from './columns.ts'
-import type { Choice, Row } from './rows.ts'
+import { pad, shortenPath } from '../../text/terminal-text.ts'
+import { type ColumnName, chooseColumns, columns, percent, shortSize } from './columns.ts'
+import type { Choice, TopRow } from './rows.ts'
 
 export interface Frame {
   rows: number
@@ -16,7 +16,7 @@ export interface Frame {
 /** The content of the list. */
 interface ListView {
   now: Snapshot
-  list: readonly Row[]
+  list: readonly TopRow[]
   selected: number
   offset: number
   choice: Choice
@@ -67,14 +67,14 @@ export function drawList(view: ListView, frame: Frame): string[] {
 }
 
 /** Returns a group's indented name. At least half of the width stays for the name, at any depth. */
-function nameOf(row: Row, choice: Choice, width: number): string {
+function nameOf(row: TopRow, choice: Choice, width: number): string {
   const mark = !choice.tree ? '' : row.below === 0 ? '  ' : choice.folded.has(row.path) ? '▸ ' : '▾ '
   const lead = `${'  '.repeat(Math.max(0, Math.min(row.depth, width >> 2)))}${mark}${isFrozen(row.sample) ? '(frozen) ' : ''}`
-  return `${lead}${shorten(escapeUnsafe(row.name), width - lead.length)}`
+  return `${lead}${shortenPath(escapeUnsafe(row.name), width - lead.length)}`
 }
 
 /** What is close to its limit, or has just grown, stands out. */
-function paintCell(name: Column, row: Row, text: string, color: boolean): string {
+function paintCell(name: ColumnName, row: TopRow, text: string, color: boolean): string {
   const found = columns[name]!.color?.(row)
   return found === 'high' ? red(text, color) : found === 'near' ? yellow(text, color) : text
 }

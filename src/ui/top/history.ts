@@ -5,7 +5,7 @@ import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
 
 /** Number of samples kept. */
-export const kept = 120
+export const maxTopSamples = 120
 
 type Read = (sample: GroupSample, rates: GroupRates | undefined) => number | undefined
 
@@ -16,29 +16,29 @@ const tracks: { readonly [track: string]: Read } = Object.fromEntries([
   ),
   ...rateRows.flatMap(({ name, course }): [string, Read][] => (course ? [[course, (_, rates) => rates?.[name]]] : [])),
 ])
-export type Track = string
+export type TrackName = string
 const names = Object.keys(tracks)
 
 /** Returns a figure, or NaN if it is unknown. */
-export function figureOf(track: Track, sample: GroupSample, rates: GroupRates | undefined): number {
+export function figureOf(track: TrackName, sample: GroupSample, rates: GroupRates | undefined): number {
   return tracks[track]!(sample, rates) ?? Number.NaN
 }
 
 export interface History {
   /** Returns the figures, oldest first. NaN is unknown. */
-  of(path: string, track: Track): number[]
+  of(path: string, track: TrackName): number[]
 }
 
 /** Makes a history of the added samples. */
-export function makeHistory(): History & { add(now: Snapshot, rates: ReadonlyMap<string, GroupRates>): void } {
+export function makeTopHistory(): History & { add(now: Snapshot, rates: ReadonlyMap<string, GroupRates>): void } {
   let groups = new Map<string, Float64Array>()
   let looks = 0
   return {
     add(now, rates) {
-      const at = (looks++ % kept) * names.length
+      const at = (looks++ % maxTopSamples) * names.length
       const next = new Map<string, Float64Array>()
       for (const [path, sample] of now.groups) {
-        const figures = groups.get(path) ?? new Float64Array(kept * names.length).fill(Number.NaN)
+        const figures = groups.get(path) ?? new Float64Array(maxTopSamples * names.length).fill(Number.NaN)
         const rate = rates.get(path)
         for (const [i, name] of names.entries()) figures[at + i] = figureOf(name, sample, rate)
         next.set(path, figures)
@@ -49,8 +49,11 @@ export function makeHistory(): History & { add(now: Snapshot, rates: ReadonlyMap
       const figures = groups.get(path)
       if (!figures) return []
       const column = names.indexOf(track)
-      const count = Math.min(looks, kept)
-      return Array.from({ length: count }, (_, i) => figures[((looks - count + i) % kept) * names.length + column]!)
+      const count = Math.min(looks, maxTopSamples)
+      return Array.from(
+        { length: count },
+        (_, i) => figures[((looks - count + i) % maxTopSamples) * names.length + column]!,
+      )
     },
   }
 }

@@ -6,13 +6,13 @@ import { openScreen } from '../terminal/screen.ts'
 import { type Frame, listHeight } from './frame.ts'
 import { makeRows } from './rows.ts'
 import { type Actions, press, type State } from './state.ts'
-import { drawState, type Shown, type Words } from './view.ts'
+import { drawState, type ViewContent, type ViewWords } from './view.ts'
 
 /** The source of the screen's content. */
 interface Source {
   /** The two samples that are shown. */
-  shown(): Shown
-  words?(): Words
+  shown(): ViewContent
+  words?(): ViewWords
   /** Handles a key and returns whether it did. Other keys go to the list. */
   press?(key: Key): boolean
   /** Advances and returns whether the content changed. */

@@ -7,10 +7,10 @@ import type { Recording } from '../../monitor/recording/recording.ts'
 import type { GroupSample } from '../../monitor/sample.ts'
 import { formatTime } from '../../why/memory.ts'
 import type { Key } from '../terminal/keys.ts'
-import { figureOf, type History, kept } from './history.ts'
+import { figureOf, type History, maxTopSamples } from './history.ts'
 import { runLoop } from './loop.ts'
 import { type Actions, edit, makeState } from './state.ts'
-import type { Words } from './view.ts'
+import type { ViewWords } from './view.ts'
 
 const speeds = [1, 2, 5, 10, 30, 60, 300, 1800]
 /** Milliseconds between two steps on the screen, when looks are closer than that. */
@@ -110,7 +110,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
     state.message = ''
     return pressTime(key)
   }
-  const words = (): Words => ({
+  const words = (): ViewWords => ({
     title: `hutch replay  ${formatTime(cursor.now.time)}  ${playing ? `${speeds[speed]}×` : 'paused'}`,
     help,
     detailsHelp,
@@ -132,7 +132,7 @@ function makePast(recording: Recording, cursor: Cursor): History {
   let looks: { sample: GroupSample; rates: GroupRates | undefined }[] = []
   const readLooks = (path: string) => {
     const { now, step } = cursor
-    const found = recording.history(path, now.time - 2 * kept * step, now.time).slice(-kept - 1)
+    const found = recording.history(path, now.time - 2 * maxTopSamples * step, now.time).slice(-maxTopSamples - 1)
     looks = found.map(({ time, sample }, i) => {
       const before = found[i - 1]
       return { sample, rates: before && rateOf(before.sample, sample, (time - before.time) / 1000) }
@@ -143,7 +143,7 @@ function makePast(recording: Recording, cursor: Cursor): History {
       const wanted = `${cursor.now.time} ${path}`
       if (wanted !== read) readLooks(path)
       read = wanted
-      return looks.slice(-kept).map(({ sample, rates }) => figureOf(track, sample, rates))
+      return looks.slice(-maxTopSamples).map(({ sample, rates }) => figureOf(track, sample, rates))
     },
   }
 }

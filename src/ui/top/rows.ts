@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chooses the groups to show and their order. Pure.
+
 import { type ContainerNames, withName } from '../../monitor/container-name.ts'
 import { type GroupRates, rates } from '../../monitor/rates.ts'
 import { type GroupSample, isEmpty, type Snapshot } from '../../monitor/sample.ts'
-import { type Column, columns } from './columns.ts'
+import { isBelow } from '../../text/paths.ts'
+import { type ColumnName, columns } from './columns.ts'
 
 /** A group with the data of its line. */
-export interface Row {
+export interface TopRow {
   path: string
   /** The last part of the path, or the whole path in a flat list. */
   name: string
@@ -21,7 +23,7 @@ export interface Row {
 /** The user's choices. */
 export interface Choice {
   tree: boolean
-  sort: Column
+  sort: ColumnName
   /** Sorts in ascending order. */
   reverse: boolean
   /** A part of the path that shown groups contain. */
@@ -36,12 +38,12 @@ export interface Choice {
 }
 
 interface Node {
-  row: Row
+  row: TopRow
   children: Node[]
 }
 
 /** Returns the lines from the top. */
-export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[] {
+export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): TopRow[] {
   const { called } = choice
   const rate = rates(before, now)
   const filter = choice.filter.toLowerCase()
@@ -49,7 +51,7 @@ export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[]
     isBelow(path, choice.top) &&
     (choice.empty || !isEmpty(sample)) &&
     (filter === '' || path.toLowerCase().includes(filter) || called?.(path)?.toLowerCase().includes(filter) === true)
-  const rows = [...now.groups].flatMap(([path, sample]): Row[] => {
+  const rows = [...now.groups].flatMap(([path, sample]): TopRow[] => {
     if (!wanted(path, sample)) return []
     return [{ path, name: withName(path, called?.(path)), depth: 0, sample, rates: rate.get(path), below: 0 }]
   })
@@ -57,16 +59,11 @@ export function makeRows(before: Snapshot, now: Snapshot, choice: Choice): Row[]
   return unfold(nest(rows, now, rate, choice), choice, 0)
 }
 
-/** Returns whether a path is `top` or below it. */
-export function isBelow(path: string, top: string): boolean {
-  return path === top || path.startsWith(top === '/' ? '/' : `${top}/`)
-}
-
 /** Arranges rows as a tree, including the ancestors of matching groups. */
-function nest(rows: readonly Row[], now: Snapshot, rate: Map<string, GroupRates>, { top }: Choice): Node[] {
+function nest(rows: readonly TopRow[], now: Snapshot, rate: Map<string, GroupRates>, { top }: Choice): Node[] {
   const nodes = new Map<string, Node>()
   const tops: Node[] = []
-  const add = (row: Row): Node => {
+  const add = (row: TopRow): Node => {
     const node = { row, children: [] as Node[] }
     nodes.set(row.path, node)
     const at = row.path.lastIndexOf('/')
@@ -86,7 +83,7 @@ function nest(rows: readonly Row[], now: Snapshot, rate: Map<string, GroupRates>
   return tops
 }
 
-function unfold(nodes: Node[], choice: Choice, depth: number): Row[] {
+function unfold(nodes: Node[], choice: Choice, depth: number): TopRow[] {
   const order = orderOf(choice)
   return nodes
     .sort((a, b) => order(a.row, b.row))
@@ -105,9 +102,9 @@ function unfold(nodes: Node[], choice: Choice, depth: number): Row[] {
 }
 
 /** Returns the comparison: descending, unknown values last, equal values by name. */
-function orderOf({ sort, reverse }: Choice): (a: Row, b: Row) => number {
+function orderOf({ sort, reverse }: Choice): (a: TopRow, b: TopRow) => number {
   const { value } = columns[sort]!
-  const byName = (a: Row, b: Row) => (a.path < b.path ? -1 : Number(a.path > b.path))
+  const byName = (a: TopRow, b: TopRow) => (a.path < b.path ? -1 : Number(a.path > b.path))
   if (!value) return reverse ? (a, b) => byName(b, a) : byName
   return (a, b) => {
     const [left, right] = [value(a) ?? -1, value(b) ?? -1]

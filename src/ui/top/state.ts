@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of hutch top and its changes by keys. Uses neither terminal nor kernel; actions are arguments.
 
-import { limits, type Outcome } from '../../cgroup/actions.ts'
+import { type ActionResult, limits } from '../../cgroup/actions.ts'
 import type { ContainerNames } from '../../monitor/container-name.ts'
 import { isFrozen, type Snapshot } from '../../monitor/sample.ts'
 import type { Key } from '../terminal/keys.ts'
 import { sortable } from './columns.ts'
-import type { Choice, Row } from './rows.ts'
+import type { Choice, TopRow } from './rows.ts'
 
 /** The current meaning of keys. */
 type Mode =
@@ -18,14 +18,14 @@ type Mode =
   | { kind: 'limit'; path: string }
   | { kind: 'value'; path: string; file: string; text: string }
   /** A question that only y confirms. */
-  | { kind: 'ask'; question: string; act: () => Promise<Outcome> }
+  | { kind: 'ask'; question: string; act: () => Promise<ActionResult> }
 
 export interface State {
   mode: Mode
   /** The mode to return to from a question or a help page. */
   back: Mode
   choice: Choice
-  list: Row[]
+  list: TopRow[]
   /** The selected group, wherever it is in the list. */
   selected: string
   /** The last line of the selected group. */
@@ -39,11 +39,11 @@ export interface State {
 /** Actions on groups. */
 export interface Actions {
   holdsMyself(path: string): boolean
-  freeze(path: string, frozen: boolean): Promise<Outcome>
-  kill(path: string): Promise<Outcome>
-  setLimit(path: string, file: string, value: string): Promise<Outcome>
+  freeze(path: string, frozen: boolean): Promise<ActionResult>
+  kill(path: string): Promise<ActionResult>
+  setLimit(path: string, file: string, value: string): Promise<ActionResult>
   /** Runs an action and shows its outcome. */
-  run(act: () => Promise<Outcome>): void
+  run(act: () => Promise<ActionResult>): void
 }
 
 export function makeState(top: string, called?: ContainerNames): State {
@@ -225,7 +225,7 @@ function fold(choice: Choice, path: string, folded: boolean): void {
 
 /** Handles the keys f, k and l, which ask before they change a group. */
 function act(state: State, key: Key, path: string, now: Snapshot, actions: Actions): void {
-  const ask = (question: string, what: () => Promise<Outcome>) =>
+  const ask = (question: string, what: () => Promise<ActionResult>) =>
     open(state, { kind: 'ask', question: `${question} y/n`, act: what })
   const frozen = isFrozen(now.groups.get(path))
   if (['f', 'k', 'l'].includes(key) && !now.groups.has(path)) state.message = `${path} is gone`

@@ -13,14 +13,14 @@ import { makeRows } from './rows.ts'
 import { type State, scroll } from './state.ts'
 
 /** The content: two samples and the history before them. */
-export interface Shown {
+export interface ViewContent {
   before: Snapshot
   now: Snapshot
   history: History
 }
 
 /** Texts that differ from hutch top. */
-export interface Words {
+export interface ViewWords {
   title?: string
   help?: string
   detailsHelp?: string
@@ -30,7 +30,7 @@ export interface Words {
   keys?: string
 }
 
-export function drawState(state: State, shown: Shown, size: Frame, words: Words = {}): string[] {
+export function drawState(state: State, shown: ViewContent, size: Frame, words: ViewWords = {}): string[] {
   state.list = makeRows(shown.before, shown.now, state.choice)
   const footer = drawFooter(state, words, size)
   const room = Math.max(0, size.rows - footer.length)
@@ -38,7 +38,7 @@ export function drawState(state: State, shown: Shown, size: Frame, words: Words 
   return [...above, ...Array.from({ length: room - above.length }, () => ''), ...footer]
 }
 
-function drawPage(state: State, { before, now, history }: Shown, size: Frame, words: Words): string[] {
+function drawPage(state: State, { before, now, history }: ViewContent, size: Frame, words: ViewWords): string[] {
   const { mode, list, choice } = state
   const room = size.rows - 1
   if (mode.kind === 'help') return scrolled(state, helpLines(words), room).map((line) => pad(line, size.columns))
@@ -59,7 +59,7 @@ function drawPage(state: State, { before, now, history }: Shown, size: Frame, wo
   return drawList({ now, list, selected, offset: state.offset, choice, title: words.title }, size)
 }
 
-function helpLines(words: Words): string[] {
+function helpLines(words: ViewWords): string[] {
   return drawHelp(words.keys ?? changes)
 }
 
@@ -70,7 +70,7 @@ function scrolled(state: State, lines: string[], room: number): string[] {
 }
 
 /** Draws the last line, or several for a question or a message. */
-function drawFooter(state: State, words: Words, { rows, columns }: Frame): string[] {
+function drawFooter(state: State, words: ViewWords, { rows, columns }: Frame): string[] {
   const { mode, message } = state
   const fixed =
     words.footer ??

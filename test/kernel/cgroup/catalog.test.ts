@@ -2,10 +2,10 @@
 // Every file of this kernel's groups has words, every key has words, every text is understood, and what was read can be written again.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { describeFile, describeKey, type Version } from '../../../src/cgroup/controllers/catalog.ts'
+import { type CgroupVersion, describeFile, describeKey } from '../../../src/cgroup/controllers/catalog.ts'
 import type { FileWords } from '../../../src/cgroup/controllers/entry.ts'
 import { writeGroupFile } from '../../../src/cgroup/files.ts'
-import { formatWrites, parseValue, type Value } from '../../../src/cgroup/value-read.ts'
+import { type FileValue, formatWrites, parseValue } from '../../../src/cgroup/value-read.ts'
 import { readHost } from '../../../src/host/host.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -19,12 +19,12 @@ let enabledBefore: string[] = []
 interface RealFile {
   path: string
   file: string
-  version: Version
+  version: CgroupVersion
   isRoot: boolean
   words: FileWords | undefined
 }
 
-const groups: { directory: string; version: Version }[] = [
+const groups: { directory: string; version: CgroupVersion }[] = [
   ...[...mounts].map((mount) => ({ directory: mount, version: 'v1' as const })),
   ...(unified ? [{ directory: unified, version: 'v2' as const }] : []),
 ].flatMap(({ directory, version }) => [
@@ -33,7 +33,7 @@ const groups: { directory: string; version: Version }[] = [
 ])
 const fresh = groups.filter(({ directory }) => directory.endsWith(name))
 
-function filesOf({ directory, version }: { directory: string; version: Version }): RealFile[] {
+function filesOf({ directory, version }: { directory: string; version: CgroupVersion }): RealFile[] {
   const entries = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile())
   const names = entries.map((entry) => entry.name)
   // in a container the top of the mount is no root group
@@ -51,7 +51,7 @@ const allFiles = () => groups.flatMap(filesOf)
 const readable = () => allFiles().filter(({ words }) => words?.access.startsWith('read'))
 
 /** The key, or keys, of a keyed file's value. */
-function keysOf(words: FileWords, value: Value): string[] {
+function keysOf(words: FileWords, value: FileValue): string[] {
   if (!['flat-keyed', 'nested-keyed', 'device-operations', 'numa', 'pressure'].includes(words.format)) return []
   const entries = Object.entries(value as { [key: string]: unknown })
   const lines = words.lines || words.format === 'pressure' ? [] : entries.map(([key]) => key)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of kernel files.
 import { expect, test } from 'vitest'
-import { catalogFiles, describeFile, describeKey, type Version } from '../../../src/cgroup/controllers/catalog.ts'
+import { type CgroupVersion, catalogFiles, describeFile, describeKey } from '../../../src/cgroup/controllers/catalog.ts'
 
-const all = (['v2', 'v1'] as Version[]).flatMap((version) =>
+const all = (['v2', 'v1'] as CgroupVersion[]).flatMap((version) =>
   catalogFiles(version).map((name) => ({ version, words: describeFile(name.replace('<size>', '2MB'), version)! })),
 )
 
 test('the catalogue has the files of all controllers', () => {
-  const controllers = (version: Version) => [
+  const controllers = (version: CgroupVersion) => [
     ...new Set(all.filter((file) => file.version === version).map(({ words }) => words.controller)),
   ]
   expect(controllers('v2').sort()).toEqual(

@@ -11,7 +11,7 @@ import type { misc } from '../../../src/cgroup/controllers/misc.ts'
 import type { pids } from '../../../src/cgroup/controllers/pids.ts'
 import type { rdma } from '../../../src/cgroup/controllers/rdma.ts'
 import type { FileInputs, FileValues, ReadableFile, SizeInput, WritableFile } from '../../../src/cgroup/file-values.ts'
-import type { Pressure, Quota } from '../../../src/cgroup/value-read.ts'
+import type { CpuMax, FilePressure } from '../../../src/cgroup/value-read.ts'
 import type { Limit } from '../../../src/text/units.ts'
 
 type Catalog = typeof core &
@@ -42,8 +42,8 @@ test('every file of the catalogue that can be written has a type, and no other',
 test('values are typed by file', () => {
   expectTypeOf<FileValues['memory.max']>().toEqualTypeOf<Limit>()
   expectTypeOf<FileValues['memory.stat']['anon']>().toEqualTypeOf<number | undefined>()
-  expectTypeOf<FileValues['cpu.max']>().toEqualTypeOf<Quota>()
-  expectTypeOf<FileValues['io.pressure']>().toEqualTypeOf<Pressure>()
+  expectTypeOf<FileValues['cpu.max']>().toEqualTypeOf<CpuMax>()
+  expectTypeOf<FileValues['io.pressure']>().toEqualTypeOf<FilePressure>()
   expectTypeOf<FileValues['hugetlb.2MB.max']>().toEqualTypeOf<Limit>()
   expectTypeOf<FileValues['hugetlb.2MB.rsvd.current']>().toEqualTypeOf<number>()
   expectTypeOf<FileInputs['memory.max']>().toEqualTypeOf<SizeInput>()

@@ -2,17 +2,17 @@
 // Texts of kernel files as values.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { catalogFiles, describeFile, type Version } from '../../../src/cgroup/controllers/catalog.ts'
+import { type CgroupVersion, catalogFiles, describeFile } from '../../../src/cgroup/controllers/catalog.ts'
 import type { FileWords } from '../../../src/cgroup/controllers/entry.ts'
 import { formatValue, formatWrites, parseValue } from '../../../src/cgroup/value-read.ts'
 import { HutchError } from '../../../src/errors/errors.ts'
 
-const words = (file: string, version: Version = 'v2') => describeFile(file, version)!
-const all = (['v2', 'v1'] as Version[]).flatMap((version) =>
+const words = (file: string, version: CgroupVersion = 'v2') => describeFile(file, version)!
+const all = (['v2', 'v1'] as CgroupVersion[]).flatMap((version) =>
   catalogFiles(version).map((name) => words(name.replace('<size>', '2MB'), version)),
 )
 
-test.each<[string, string, unknown, Version?]>([
+test.each<[string, string, unknown, CgroupVersion?]>([
   ['memory.max', 'max\n', 'max'],
   ['memory.max', '52428800\n', 52428800],
   ['hugetlb.2MB.max', '9223372036854771712\n', 'max'],
@@ -71,7 +71,7 @@ test.each<[string, string, unknown, Version?]>([
   ['devices.list', 'a *:* rwm\n', ['a *:* rwm'], 'v1'],
 ])('%s: %j is %j', (file, text, value, version) => expect(parseValue(words(file, version), text)).toEqual(value))
 
-test.each<[string, string, Version?]>([
+test.each<[string, string, CgroupVersion?]>([
   ['memory.max', 'lots'],
   ['memory.current', '-5'],
   ['cgroup.freeze', '2'],
@@ -89,7 +89,7 @@ test.each<[string, string, Version?]>([
   ),
 )
 
-test.each<[string, unknown, string[], Version?]>([
+test.each<[string, unknown, string[], CgroupVersion?]>([
   ['memory.max', '50M', ['52428800']],
   ['memory.max', 0, ['0']],
   ['memory.max', 'max', ['max']],

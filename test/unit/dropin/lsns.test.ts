@@ -8,12 +8,12 @@ import { compileExtended } from '../../../src/dropin/util-linux/lsns/posix-regex
 import {
   type Column,
   formatAligned,
-  formatJson,
-  formatRaw,
+  formatTableAsJson,
+  formatTableRaw,
   type Line,
 } from '../../../src/dropin/util-linux/lsns/table.ts'
 import { HutchError } from '../../../src/errors/errors.ts'
-import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseProcess } from '../../../src/host/namespace-texts.ts'
+import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseStat } from '../../../src/host/namespace-texts.ts'
 import { escapeAligned, escapeRaw } from '../../../src/text/table-cell.ts'
 
 test('names of namespaces, and nothing else', () => {
@@ -34,7 +34,7 @@ test('mounts of nsfs, with odd paths', () => {
 })
 
 test('a process may be called anything', () => {
-  expect(parseProcess(Buffer.from('12 (a) S 1 (b) c) S 34 0 0'))).toEqual({ comm: 'a) S 1 (b) c', ppid: 34 })
+  expect(parseStat(Buffer.from('12 (a) S 1 (b) c) S 34 0 0'))).toEqual({ comm: 'a) S 1 (b) c', ppid: 34 })
 })
 
 test('any bytes become text, and the same bytes again when they are escaped', () => {
@@ -213,13 +213,13 @@ ID WHERE WHAT
 
   test('raw and JSON', () => {
     expect(
-      formatRaw(
+      formatTableRaw(
         shown,
         lines.map((line) => ({ ...line, children: [] })),
         paper,
       ),
     ).toBe('ID WHERE WHAT\n1 /a,/b\\x20c root\n')
-    const { list } = JSON.parse(formatJson('list', shown, lines))
+    const { list } = JSON.parse(formatTableAsJson('list', shown, lines))
     expect(list).toEqual([
       {
         id: 1,
@@ -231,7 +231,7 @@ ID WHERE WHAT
         ],
       },
     ])
-    expect([formatAligned(shown, [], paper), formatRaw(shown, [], paper)]).toEqual(['', ''])
-    expect(formatJson('list', shown, [])).toBe('{\n   "list": [\n\n   ]\n}\n')
+    expect([formatAligned(shown, [], paper), formatTableRaw(shown, [], paper)]).toEqual(['', ''])
+    expect(formatTableAsJson('list', shown, [])).toBe('{\n   "list": [\n\n   ]\n}\n')
   })
 })

@@ -6,9 +6,9 @@ import { command, parseAddress } from '../../../src/cli/node/metrics.ts'
 import { nameContainer } from '../../../src/monitor/container-name.ts'
 import { addMachine, makeMetrics } from '../../../src/monitor/exporter/metrics.ts'
 import { parseHeaders, readTarget, readUrl } from '../../../src/monitor/exporter/otel-settings.ts'
-import { decodePartial, decodeRefusal, encodeOtlp } from '../../../src/monitor/exporter/otlp.ts'
+import { decodePartial, decodeStatus, encodeOtlp } from '../../../src/monitor/exporter/otlp.ts'
 import { chooseFormat, formatMetrics, takesGzip } from '../../../src/monitor/exporter/prometheus-text.ts'
-import { encodeMessage, encodeNumber, encodeText } from '../../../src/monitor/exporter/protobuf.ts'
+import { encodeNumber, encodeSubmessage, encodeText } from '../../../src/monitor/exporter/protobuf.ts'
 import { backOff } from '../../../src/monitor/exporter/push.ts'
 import { emptyDraft, makeSample } from '../../../src/monitor/raw-sample.ts'
 import type { GroupSample, Snapshot } from '../../../src/monitor/sample.ts'
@@ -198,12 +198,12 @@ test('OTLP: counters are cumulative sums from the time that their group was made
 })
 
 test('what a receiver of OTLP says is understood, and nonsense is not', () => {
-  const partial = encodeMessage(1, [encodeNumber(1, 300), encodeText(2, 'too old')])
+  const partial = encodeSubmessage(1, [encodeNumber(1, 300), encodeText(2, 'too old')])
   expect(decodePartial(partial)).toEqual({ rejected: 300, why: 'too old' })
-  for (const bytes of [Buffer.alloc(0), encodeMessage(1, []), Buffer.from('nonsense'), Buffer.alloc(20, 255)])
+  for (const bytes of [Buffer.alloc(0), encodeSubmessage(1, []), Buffer.from('nonsense'), Buffer.alloc(20, 255)])
     expect(decodePartial(bytes)).toBe(undefined)
-  expect(decodeRefusal(Buffer.concat([encodeNumber(1, 3), encodeText(2, 'no')]))).toBe('no')
-  expect(decodeRefusal(partial.subarray(0, 5))).toBe('')
+  expect(decodeStatus(Buffer.concat([encodeNumber(1, 3), encodeText(2, 'no')]))).toBe('no')
+  expect(decodeStatus(partial.subarray(0, 5))).toBe('')
 })
 
 const id = 'c1d2'.repeat(16)

@@ -3,13 +3,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HutchError } from '../../../src/errors/errors.ts'
-import type { Ids } from '../../../src/host/passwd.ts'
-import { findRule, findTargets, type Process, programOf } from '../../../src/rules/match.ts'
+import type { PasswdMaps } from '../../../src/host/passwd.ts'
+import { findRule, findTargets, type ProcessIdentity, programOf } from '../../../src/rules/match.ts'
 import { parseRules, type Rule } from '../../../src/rules/parse.ts'
 import { parseRequest } from '../../../src/rules/sticky.ts'
 import { hybrid, v2 } from '../hosts.ts'
 
-const ids: Ids = {
+const ids: PasswdMaps = {
   users: new Map([
     ['root', 0],
     ['alice', 1000],
@@ -30,7 +30,7 @@ const ids: Ids = {
   ]),
 }
 const controllers = ['cpu', 'cpuset', 'io', 'memory', 'pids']
-const alice: Process = {
+const alice: ProcessIdentity = {
   pid: 42,
   uid: 1000,
   gid: 1000,
@@ -42,9 +42,9 @@ const alice: Process = {
 const onV2 = { ...alice, groups: v2, unified: controllers }
 
 const rules = (text: string) => parseRules(text, 'f')
-const line = (text: string, process: Partial<Process> = {}) =>
+const line = (text: string, process: Partial<ProcessIdentity> = {}) =>
   findRule(rules(text), { ...alice, ...process }, ids)?.origin
-const goes = (text: string, process: Process) => {
+const goes = (text: string, process: ProcessIdentity) => {
   const { targets, missing } = findTargets(findRule(rules(text), process, ids)!, process, ids)
   return [targets.map(({ mount, path }) => `${mount}/${path}`), missing]
 }
@@ -151,7 +151,7 @@ test('a continuation without a rule before it is refused', () => {
   expect(() => rules('# c\n% cpu a')).toThrow(expect.objectContaining({ code: 'RULES_INVALID', path: 'f:2' }))
 })
 
-test.each<[string, string, Partial<Process>, string | undefined]>([
+test.each<[string, string, Partial<ProcessIdentity>, string | undefined]>([
   ['a user', 'bob cpu b\nalice cpu a', {}, 'f:2'],
   ['a user by number', '1000 cpu a', {}, 'f:1'],
   ['a number without a name', '61234 cpu a', { uid: 61234 }, 'f:1'],

@@ -10,17 +10,17 @@ import { commonCalls } from '../../../src/seccomp/common-calls.ts'
 import { compileFilter, severity } from '../../../src/seccomp/compile.ts'
 import { defaultGroups, defaultProfile } from '../../../src/seccomp/default.ts'
 import {
+  type ArgumentCondition,
   actions,
-  type Condition,
   conditionOps,
-  type Facts,
   type Profile,
-  type Rule,
+  type ProfileFacts,
+  type SeccompRule,
 } from '../../../src/seccomp/profile.ts'
 import { left, strictGroups, strictProfile } from '../../../src/seccomp/strict.ts'
 import { runFilter } from '../../seccomp/bpf.ts'
 
-const facts: Facts = { machine: 'x86_64', kernel: [6, 1], capabilities: [] }
+const facts: ProfileFacts = { machine: 'x86_64', kernel: [6, 1], capabilities: [] }
 const x86_64 = 0xc000_003e
 const x86 = 0x4000_0003
 const refused = actions.errno | 1
@@ -28,7 +28,7 @@ const numberOf = (name: string) => syscallNumbers('x86_64').get(name)!
 const ask = (words: readonly number[], name: string, ...args: bigint[]) =>
   runFilter(words, { number: numberOf(name), machine: x86_64, args })
 
-function holds({ index, op, value, mask = 0n }: Condition, args: readonly bigint[]): boolean {
+function holds({ index, op, value, mask = 0n }: ArgumentCondition, args: readonly bigint[]): boolean {
   const arg = args[index]!
   return {
     NE: arg !== value,
@@ -121,7 +121,7 @@ test('the same profile gives the same filter', () => {
 
 test('what lies further than a jump reaches is reached', () => {
   const rules = [...syscallNumbers('x86_64').keys()].map(
-    (name, i): Rule => ({
+    (name, i): SeccompRule => ({
       names: [name],
       action: actions.errno | (i + 1),
       conditions: [{ index: 0, op: 'EQ', value: BigInt(i) + 0x1_0000_0000n }],
@@ -138,7 +138,7 @@ test('what lies further than a jump reaches is reached', () => {
 test('a filter that is longer than the kernel takes is refused', () => {
   const rules = Array.from(
     { length: 2000 },
-    (_, i): Rule => ({
+    (_, i): SeccompRule => ({
       names: ['read'],
       action: actions.allow,
       conditions: [{ index: 0, op: 'GT', value: BigInt(i) }],
@@ -172,14 +172,14 @@ test('other instruction sets: those named are filtered by their own numbers, oth
 
 test('on i386 what is behind socketcall and ipc is found there', () => {
   const socketcall = syscallNumbers('x86').get('socketcall')!
-  const filter = (action: number, defaultAction: number, conditions: Condition[]) =>
+  const filter = (action: number, defaultAction: number, conditions: ArgumentCondition[]) =>
     compileFilter(
       { architectures: ['x86'], defaultAction, rules: [{ names: ['bind'], action, conditions }], flags: 0 },
       facts,
       'test',
     ).words
   const second = (words: number[]) => runFilter(words, { machine: x86, number: socketcall, args: [2n] })
-  const some: Condition[] = [{ index: 0, op: 'EQ', value: 7n }]
+  const some: ArgumentCondition[] = [{ index: 0, op: 'EQ', value: 7n }]
   expect(second(filter(actions.allow, refused, []))).toBe(actions.allow)
   // its arguments are in memory: a permission cannot be checked, so it is none, and a refusal is one
   expect(second(filter(actions.allow, refused, some))).toBe(refused)

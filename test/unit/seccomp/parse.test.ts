@@ -6,9 +6,9 @@ import { HutchError } from '../../../src/errors/errors.ts'
 import { parseSeccomp, seccompOrigin } from '../../../src/options/seccomp-option.ts'
 import { compileFilter } from '../../../src/seccomp/compile.ts'
 import { parseProfile, parseProfileText } from '../../../src/seccomp/parse.ts'
-import { actions, type Facts, selectRules } from '../../../src/seccomp/profile.ts'
+import { actions, type ProfileFacts, selectRules } from '../../../src/seccomp/profile.ts'
 
-const facts: Facts = { machine: 'x86_64', kernel: [6, 1], capabilities: [] }
+const facts: ProfileFacts = { machine: 'x86_64', kernel: [6, 1], capabilities: [] }
 const read = (profile: object) => parseProfileText(JSON.stringify(profile), '--seccomp p.json')
 const message = (profile: object) => {
   try {
@@ -66,7 +66,8 @@ test("Docker's form: maps of machines, rules by capability, architecture and ker
     ],
   })
   expect(profile.architecturesOf).toEqual({ x86_64: ['x86', 'x32'] })
-  const names = (more: Partial<Facts>) => selectRules(profile, { ...facts, ...more }).flatMap((rule) => rule.names)
+  const names = (more: Partial<ProfileFacts>) =>
+    selectRules(profile, { ...facts, ...more }).flatMap((rule) => rule.names)
   expect(names({})).toEqual(['clone3', 'arch_prctl', 'ptrace'])
   expect(names({ capabilities: [39, 21] })).toEqual(['bpf', 'arch_prctl', 'ptrace'])
   expect(names({ machine: 'aarch64', kernel: [4, 7] })).toEqual(['clone3', 'set_tls'])

@@ -9,11 +9,17 @@ import { HutchError } from '../../../src/errors/errors.ts'
 import { commonGroup } from '../../../src/host/host.ts'
 import { findBuses, parseBusAddress } from '../../../src/systemd/address.ts'
 import { type Call, callSystemd, getProperty, readProperty } from '../../../src/systemd/bus.ts'
-import { decodeMessage, encodeMessage, type Message, splitSignature, type Value } from '../../../src/systemd/marshal.ts'
+import {
+  type DbusValue,
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  splitSignature,
+} from '../../../src/systemd/marshal.ts'
 import { enclosingScope, isBelowUnit, parseScopeName, scopeName } from '../../../src/systemd/unit.ts'
 
 const text = fc.string().filter((value) => !value.includes('\0'))
-const leaves: { [type: string]: fc.Arbitrary<Value> } = {
+const leaves: { [type: string]: fc.Arbitrary<DbusValue> } = {
   y: fc.nat(255),
   b: fc.boolean(),
   n: fc.integer({ min: -(2 ** 15), max: 2 ** 15 - 1 }),
@@ -29,16 +35,16 @@ const leaves: { [type: string]: fc.Arbitrary<Value> } = {
 }
 
 /** A type with a value of it. */
-const typed = fc.letrec<{ any: [string, Value] }>((tie) => ({
+const typed = fc.letrec<{ any: [string, DbusValue] }>((tie) => ({
   any: fc.oneof(
     { maxDepth: 4, depthSize: 'small' },
     ...Object.entries(leaves).map(([type, value]) => fc.tuple(fc.constant(type), value)),
-    tie('any').map(([type, value]): [string, Value] => ['v', [type, value]]),
-    tie('any').map(([type, value]): [string, Value] => [`a${type}`, [value, value]]),
-    tie('any').map(([type]): [string, Value] => [`a${type}`, []]),
+    tie('any').map(([type, value]): [string, DbusValue] => ['v', [type, value]]),
+    tie('any').map(([type, value]): [string, DbusValue] => [`a${type}`, [value, value]]),
+    tie('any').map(([type]): [string, DbusValue] => [`a${type}`, []]),
     fc
       .array(tie('any'), { minLength: 1, maxLength: 3 })
-      .map((fields): [string, Value] => [`(${fields.map(([type]) => type).join('')})`, fields.map(([, v]) => v)]),
+      .map((fields): [string, DbusValue] => [`(${fields.map(([type]) => type).join('')})`, fields.map(([, v]) => v)]),
   ),
 })).any
 
@@ -204,7 +210,7 @@ const signal = (sender: string, result: string) =>
     signature: 'uoss',
     body: [1, '/job/1', 'u', result],
   })
-const reply = (signature: string, body: Value[]) =>
+const reply = (signature: string, body: DbusValue[]) =>
   encodeMessage({ kind: 'return', serial: 4, replySerial: 3, sender: ':1.0', signature, body })
 
 test('an answer is read, also when it comes byte by byte', async () => {

@@ -6,18 +6,18 @@ import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Mark, Row } from '../../../src/ui/dashboard/api-types.ts'
-import { kept, makeHistory } from '../../../src/ui/dashboard/history.ts'
+import type { GroupRow, Mark } from '../../../src/ui/dashboard/api-types.ts'
+import { makePageHistory, maxPageSamples } from '../../../src/ui/dashboard/history.ts'
 import { makeMarks } from '../../../src/ui/dashboard/markers.ts'
 import { squarify } from '../../../src/ui/dashboard/page/squarify.ts'
 import { innermost } from '../../../src/ui/dashboard/page/state.ts'
 import { makeStreams } from '../../../src/ui/dashboard/sse.ts'
 
-const rowsOf = (rows: { [path: string]: Row }) => new Map(Object.entries(rows))
+const rowsOf = (rows: { [path: string]: GroupRow }) => new Map(Object.entries(rows))
 
 test('the past has every look, also those before anything happened, and what it was then', () => {
-  const history = makeHistory()
-  const still = { memory: 4096, memoryMax: 'max' } as Row
+  const history = makePageHistory()
+  const still = { memory: 4096, memoryMax: 'max' } as GroupRow
   for (let i = 1; i <= 3; i++) history.add(i * 1000, rowsOf({ '/a': still }))
   history.add(4000, rowsOf({ '/a': { ...still, memory: 8192, memoryMax: 16384 } }))
   const { times, tracks } = history.of('/a')
@@ -28,22 +28,25 @@ test('the past has every look, also those before anything happened, and what it 
 })
 
 test('the past is ten minutes, begins with the group, and ends with it', () => {
-  const history = makeHistory()
-  for (let i = 0; i < kept + 50; i++)
-    history.add(i * 1000, rowsOf({ '/old': { pids: i }, '/still': still, ...(i >= kept && { '/new': { pids: i } }) }))
-  expect(history.of('/old').times).toEqual(Array.from({ length: kept }, (_, i) => i + 50))
-  expect(history.of('/old').tracks.pids).toEqual(Array.from({ length: kept }, (_, i) => i + 50))
-  expect(history.of('/still').tracks.pids).toEqual(Array(kept).fill(3))
-  expect(history.of('/new').tracks.pids).toEqual(Array.from({ length: 50 }, (_, i) => kept + i))
-  history.add(kept * 2000, rowsOf({}))
+  const history = makePageHistory()
+  for (let i = 0; i < maxPageSamples + 50; i++)
+    history.add(
+      i * 1000,
+      rowsOf({ '/old': { pids: i }, '/still': still, ...(i >= maxPageSamples && { '/new': { pids: i } }) }),
+    )
+  expect(history.of('/old').times).toEqual(Array.from({ length: maxPageSamples }, (_, i) => i + 50))
+  expect(history.of('/old').tracks.pids).toEqual(Array.from({ length: maxPageSamples }, (_, i) => i + 50))
+  expect(history.of('/still').tracks.pids).toEqual(Array(maxPageSamples).fill(3))
+  expect(history.of('/new').tracks.pids).toEqual(Array.from({ length: 50 }, (_, i) => maxPageSamples + i))
+  history.add(maxPageSamples * 2000, rowsOf({}))
   expect(history.of('/old').times).toEqual([])
 })
 
 test('the past has shares as fine as they were told, and limits that come, change and go', () => {
-  const history = makeHistory()
+  const history = makePageHistory()
   const limitAt = (i: number) => (i < 300 ? 0.5 : i < 620 ? 2 : 'max')
   const shareAt = (i: number) => (i % 3 === 0 ? undefined : (i % 10_001) / 10_000)
-  for (let i = 0; i < kept + 50; i++)
+  for (let i = 0; i < maxPageSamples + 50; i++)
     history.add(i * 1000, rowsOf({ '/a': { cpus: i / 1000, cpuMax: limitAt(i), ioStalled: shareAt(i), throttled: 1 } }))
   const { times, tracks } = history.of('/a')
   expect(tracks.cpuMax).toEqual(times.map((i) => (limitAt(i) === 'max' ? null : limitAt(i))))
@@ -53,19 +56,19 @@ test('the past has shares as fine as they were told, and limits that come, chang
 })
 
 test('where too many groups change, the past of the rest is what is known to be true', () => {
-  const history = makeHistory()
+  const history = makePageHistory()
   const paths = Array.from({ length: 1501 }, (_, i) => `/g${i}`)
   for (let look = 0; look < 3; look++)
     history.add(look * 1000, new Map(paths.map((path) => [path, { pids: Math.min(look, 2), memory: look }])))
   expect(history.of('/g1').tracks.pids).toEqual([0, 1, 2])
   expect(history.of('/g1500').tracks.pids).toEqual([2])
 })
-const still: Row = { pids: 3 }
+const still: GroupRow = { pids: 3 }
 
 test('a count is told once, by whichever source is first; what was before is no news', () => {
   const marks = makeMarks()
   const kinds = () => marks.fresh().map(({ kind, group, count }) => `${kind} ${group} ${count}`)
-  const take = (time: number, rows: { [path: string]: Row }, known: string[]) =>
+  const take = (time: number, rows: { [path: string]: GroupRow }, known: string[]) =>
     marks.take(time, rows, (path) => known.includes(path))
   take(0, { '/a': { oomKills: 7 } }, ['/a'])
   expect(kinds()).toEqual([])

@@ -10,10 +10,10 @@ import { emptyDraft, makeSample } from '../../../src/monitor/raw-sample.ts'
 import type { GroupSample, Snapshot } from '../../../src/monitor/sample.ts'
 import { escapeUnsafe } from '../../../src/text/quote.ts'
 import { widthOf } from '../../../src/text/table-cell.ts'
-import { formatTable, pad, shorten, wrap } from '../../../src/text/terminal-text.ts'
+import { formatTable, pad, shortenPath, wrap } from '../../../src/text/terminal-text.ts'
 import { parseKeys } from '../../../src/ui/terminal/keys.ts'
 import { chooseColumns, columns, drawBar, shortSize } from '../../../src/ui/top/columns.ts'
-import { drawSparkline, makeHistory } from '../../../src/ui/top/history.ts'
+import { drawSparkline, makeTopHistory } from '../../../src/ui/top/history.ts'
 import { type Choice, makeRows } from '../../../src/ui/top/rows.ts'
 import { type Actions, makeState, press } from '../../../src/ui/top/state.ts'
 import { drawState } from '../../../src/ui/top/view.ts'
@@ -63,7 +63,7 @@ test('a container has its name beside a short id, and is found by it', () => {
   expect(rows({ filter: 'db' })).toEqual([])
   const state = makeState('/', called)
   state.mode = { kind: 'details', path }
-  const shown = { before: look(0), now: look(1000), history: makeHistory() }
+  const shown = { before: look(0), now: look(1000), history: makeTopHistory() }
   const [title] = drawState(state, shown, { rows: 20, columns: 100, color: false })
   expect(title!.trimEnd()).toBe('/system.slice/docker-a1b2a1b2a1b2….scope (web)')
 })
@@ -73,7 +73,7 @@ test('the details tell what memory.high slowed, where it is known', () => {
   const drawn = (then: Partial<GroupSample>, last: Partial<GroupSample>) => {
     const state = makeState('/')
     state.mode = { kind: 'details', path: '/a' }
-    const shown = { before: look(0, then), now: look(1000, last), history: makeHistory() }
+    const shown = { before: look(0, then), now: look(1000, last), history: makeTopHistory() }
     return drawState(state, shown, { rows: 30, columns: 100, color: false }).find((line) => /slowed/.test(line))
   }
   expect(drawn({}, {})).toBeUndefined()
@@ -117,7 +117,7 @@ test('every column has a place in a wide terminal, and a narrow one keeps CPU', 
 /** What stands on a screen of this size when these keys were pressed. */
 function screenOf(rows: number, columns: number, ...keys: string[]): string[] {
   const state = makeState('/')
-  const shown = { before, now, history: makeHistory() }
+  const shown = { before, now, history: makeTopHistory() }
   const draw = () => drawState(state, shown, { rows, columns, color: false }).map((line) => line.trimEnd())
   draw()
   for (const key of keys) {
@@ -159,7 +159,7 @@ test('every frame has the size of its terminal, whatever groups are called', () 
         const odd = snapshot(0, { [`/${name}`]: { memory: 1, memoryMax: 2 ** 40, pids: 10 ** 9, pidsMax: 10 ** 9 } })
         const state = makeState('/')
         state.choice.tree = false
-        const shown = { before: odd, now: odd, history: makeHistory() }
+        const shown = { before: odd, now: odd, history: makeTopHistory() }
         const draw = () => drawState(state, shown, { rows, columns: width, color: false })
         draw()
         for (const key of keys) press(state, key, rows, odd, record())
@@ -191,7 +191,7 @@ test('bars and sparklines tell eighths apart', () => {
 })
 
 test('the history has the last figures, oldest first, and forgets groups that went', () => {
-  const history = makeHistory()
+  const history = makeTopHistory()
   history.add(now, rates(before, now))
   history.add(snapshot(2000, { '/a': { memory: 5 } }), new Map())
   expect(history.of('/a', 'cpu')).toEqual([0.3, Number.NaN])
@@ -306,10 +306,10 @@ test('cells are as wide as they should be, also of wide characters', () => {
   )
   expect(docker).toBe('…/docker-0123456789ab….scope     1%')
   expect([
-    shorten('/a/bc', 5),
-    shorten('/kubepods/pod1/one', 12),
-    shorten('日本日本日本', 9),
-    shorten('abcdef', 3),
+    shortenPath('/a/bc', 5),
+    shortenPath('/kubepods/pod1/one', 12),
+    shortenPath('日本日本日本', 9),
+    shortenPath('abcdef', 3),
   ]).toEqual(['/a/bc', '…/pod1/one', '日…本日本', 'ab…'])
   expect(wrap('one two three  日本日本', 7)).toEqual(['one two', 'three ', '日本日', '本'])
 })

@@ -14,8 +14,8 @@ interface Value {
 }
 
 /** The columns of one line. */
-export type Row = (column: string) => string | undefined
-type Node = (row: Row) => Value
+type ReadColumn = (column: string) => string | undefined
+type Node = (row: ReadColumn) => Value
 
 /** Which columns there are, and what they hold. */
 interface FilterColumns {
@@ -23,10 +23,10 @@ interface FilterColumns {
 }
 
 /** A compiled expression. */
-export type Filter = (row: Row) => boolean
+export type RowFilter = (row: ReadColumn) => boolean
 
 /** @throws OPTION_INVALID */
-export function parseFilter(text: string, columns: FilterColumns): Filter {
+export function parseFilter(text: string, columns: FilterColumns): RowFilter {
   const tokens = tokenize(text)
   if (tokens.length === 0) return () => true
   const parser = { text, tokens, at: 0, columns }

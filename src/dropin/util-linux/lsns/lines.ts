@@ -7,7 +7,7 @@ import type { Subject } from './columns.ts'
 export type Tree = 'none' | 'process' | 'parent' | 'owner'
 
 /** What is asked for. */
-export interface Wanted {
+export interface ListRequest {
   /** Kinds, as files of /proc/PID/ns. */
   files: readonly string[]
   tree: Tree
@@ -18,19 +18,19 @@ export interface Wanted {
 }
 
 /** A subject in its place. */
-export interface Placed {
+export interface TreeNode {
   subject: Subject
-  children: Placed[]
+  children: TreeNode[]
 }
 
 /** The lines: `roots` as a tree, `listed` in the order in which they were found. */
 export interface Lines {
-  roots: Placed[]
-  listed: Placed[]
+  roots: TreeNode[]
+  listed: TreeNode[]
 }
 
 /** Adds a line below another; undefined when the filter does not want it. */
-type Add = (subject: Subject, parent: Placed | undefined) => Placed | undefined
+type Add = (subject: Subject, parent: TreeNode | undefined) => TreeNode | undefined
 
 function collect(keep: (subject: Subject) => boolean): Lines & { add: Add } {
   const lines: Lines = { roots: [], listed: [] }
@@ -47,13 +47,13 @@ function collect(keep: (subject: Subject) => boolean): Lines & { add: Add } {
 }
 
 /** Namespaces by number; in trees of namespaces also those that these need to hang on. */
-export function listNamespaces(seen: SeenNamespaces, wanted: Wanted, keep: (subject: Subject) => boolean): Lines {
+export function listNamespaces(seen: SeenNamespaces, wanted: ListRequest, keep: (subject: Subject) => boolean): Lines {
   const { add, ...lines } = collect(keep)
   const held = findHeld(seen)
   const chosen = [...seen.byId.values()].filter((one) => isWanted(one, wanted, held)).sort((a, b) => a.id - b.id)
   if (wanted.tree === 'parent' || wanted.tree === 'owner') {
     const link = wanted.tree
-    const shown = new Map<number, Placed | undefined>()
+    const shown = new Map<number, TreeNode | undefined>()
     const show = (namespace: Namespace): void => {
       if (shown.has(namespace.id)) return
       shown.set(namespace.id, undefined)
@@ -66,7 +66,7 @@ export function listNamespaces(seen: SeenNamespaces, wanted: Wanted, keep: (subj
     for (const namespace of chosen) show(namespace)
     return lines
   }
-  const byPid = new Map<number, Placed>()
+  const byPid = new Map<number, TreeNode>()
   for (const namespace of chosen) addProcess(subjectOf(namespace), wanted.tree, add, byPid)
   return lines
 }
@@ -74,19 +74,19 @@ export function listNamespaces(seen: SeenNamespaces, wanted: Wanted, keep: (subj
 /** The processes of one namespace. */
 export function listProcesses(namespace: Namespace, tree: Tree, keep: (subject: Subject) => boolean): Lines {
   const { add, ...lines } = collect(keep)
-  const byPid = new Map<number, Placed>()
+  const byPid = new Map<number, TreeNode>()
   for (const process of namespace.processes) addProcess({ namespace, process }, tree, add, byPid)
   return lines
 }
 
 /** Below the latest line of its parent. */
-function addProcess(subject: Subject, tree: Tree, add: Add, byPid: Map<number, Placed>): void {
+function addProcess(subject: Subject, tree: Tree, add: Add, byPid: Map<number, TreeNode>): void {
   const { process } = subject
   const line = add(subject, tree === 'process' && process ? byPid.get(process.ppid) : undefined)
   if (line && process) byPid.set(process.pid, line)
 }
 
-function isWanted(one: Namespace, { files, tree, task, persistent }: Wanted, held: Set<number>): boolean {
+function isWanted(one: Namespace, { files, tree, task, persistent }: ListRequest, held: Set<number>): boolean {
   if (!files.includes(one.file)) return false
   if (task !== undefined) return one.processes.some(({ pid }) => pid === task)
   if (persistent && one.processes.length > 0) return false

@@ -12,9 +12,17 @@ import { orStatus, statuses } from '../../exit-status.ts'
 import type { Given } from '../../getopt.ts'
 import { lastOf, toolMain, valuesOf } from '../../tool.ts'
 import { columns, defaultColumns, findColumn, type Looks, type LsnsColumn, type Subject } from './columns.ts'
-import { type Filter, parseFilter } from './filter.ts'
-import { findHeld, type Lines, listNamespaces, listProcesses, type Placed, type Tree, type Wanted } from './lines.ts'
-import { type Column, formatAligned, formatJson, formatRaw, type Line, type Paper } from './table.ts'
+import { parseFilter, type RowFilter } from './filter.ts'
+import {
+  findHeld,
+  type Lines,
+  type ListRequest,
+  listNamespaces,
+  listProcesses,
+  type Tree,
+  type TreeNode,
+} from './lines.ts'
+import { type Column, formatAligned, formatTableAsJson, formatTableRaw, type Line, type Paper } from './table.ts'
 
 declare const HUTCH_VERSION: string
 
@@ -61,7 +69,7 @@ function run(given: Given): number {
       throw fail('OPTION_CONFLICT', { name: `-${a}`, why: `-${b} is given, too`, remedy: 'omit one of them' })
   const format: Format = asked.has('J') ? 'json' : asked.has('r') ? 'raw' : 'aligned'
   const id = given.words[0] === undefined ? undefined : readId(given.words[0])
-  const wanted: Wanted = {
+  const wanted: ListRequest = {
     files: readKinds(given) ?? namespaceFiles,
     tree: readTree(given, !asked.has('l') && (id !== undefined || !asked.has('output-all'))),
     task: readTask(given),
@@ -86,7 +94,7 @@ function run(given: Given): number {
   const columnsOf = toColumns(shown, wanted.tree)
   const isTree = columnsOf.some(({ tree }) => tree)
   const joins = asked.has('W') || format !== 'aligned'
-  const toLine = ({ subject, children }: Placed): Line => ({
+  const toLine = ({ subject, children }: TreeNode): Line => ({
     cells: shown.map((column) => {
       const cell = column.cell(subject, looks)
       return joins ? textOf(cell) : cell
@@ -103,7 +111,7 @@ function toColumns(shown: readonly LsnsColumn[], tree: Tree): Column[] {
   return shown.map((column) => ({ ...column, tree: column.name === at }))
 }
 
-function look(id: number | undefined, wanted: Wanted, keep: (subject: Subject) => boolean): Lines {
+function look(id: number | undefined, wanted: ListRequest, keep: (subject: Subject) => boolean): Lines {
   const seen = readSeen(wanted.files)
   if (id === undefined) return listNamespaces(seen, wanted, keep)
   const namespace = seen.byId.get(id)
@@ -134,8 +142,8 @@ function textOf(cell: string | readonly string[] | undefined): string | undefine
 }
 
 function formatAs(format: Format, name: string, shown: readonly Column[], lines: readonly Line[], paper: Paper) {
-  if (format === 'json') return formatJson(name, shown, lines)
-  return format === 'raw' ? formatRaw(shown, lines, paper) : formatAligned(shown, lines, paper)
+  if (format === 'json') return formatTableAsJson(name, shown, lines)
+  return format === 'raw' ? formatTableRaw(shown, lines, paper) : formatAligned(shown, lines, paper)
 }
 
 function listColumns(format: Format, paper: Paper): string {
@@ -220,7 +228,7 @@ function readColumns(given: Given, usual: readonly LsnsColumn[]): readonly LsnsC
   return text.startsWith('+') ? [...base, ...named] : named
 }
 
-function readFilter(given: Given): Filter | undefined {
+function readFilter(given: Given): RowFilter | undefined {
   const text = lastOf(given, 'Q')
   if (text === undefined) return undefined
   return parseFilter(

@@ -115,7 +115,7 @@ function pad(text: string, { right, tree }: Column, width: number, isLast: boole
 }
 
 /** One space between columns, all else escaped; several parts of a cell with commas. */
-export function formatRaw(columns: readonly Column[], lines: readonly Line[], { headings, utf8 }: Paper): string {
+export function formatTableRaw(columns: readonly Column[], lines: readonly Line[], { headings, utf8 }: Paper): string {
   const rows = draw(lines, utf8).map(({ cells, art: own }) =>
     cells.map((cell, i) => escapeRaw((columns[i]!.tree ? own : '') + partsOf(cell).join(','))),
   )
@@ -124,7 +124,7 @@ export function formatRaw(columns: readonly Column[], lines: readonly Line[], { 
 }
 
 /** One object with one array of this name; the tree as children. */
-export function formatJson(name: string, columns: readonly Column[], lines: readonly Line[]): string {
+export function formatTableAsJson(name: string, columns: readonly Column[], lines: readonly Line[]): string {
   return `{\n   ${escapeJson(name)}: [\n${formatItems(columns, lines, 2)}\n   ]\n}\n`
 }
 

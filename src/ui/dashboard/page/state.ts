@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page's state: data from the server and the user's choices.
-import type { All, Change, Mark, Row } from '../api-types.ts'
+import type { All, Change, GroupRow, Mark } from '../api-types.ts'
 import { above } from './format.ts'
 
 export type Measure = 'memory' | 'cpus'
@@ -9,7 +9,7 @@ export interface State {
   host: All['host'] | undefined
   allowChanges: boolean
   time: number
-  rows: Map<string, Row>
+  rows: Map<string, GroupRow>
   /** Children of each group. */
   children: Map<string, string[]>
   marks: Mark[]
