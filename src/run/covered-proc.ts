@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains a /proc that a container engine has masked: in a user namespace the kernel then mounts no new one. Used when a start has failed.
+// Explains why the kernel refused to mount a new /proc in a user namespace: a container engine has masked parts of its own /proc. Called
+// after a failed start; reads /proc.
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import type { Op } from '../ops/ops.ts'
 import { readFileSync } from '../system/files.ts'
 
-/** Returns the error of a proc mount that was refused for what covers parts of /proc, or undefined. */
+/**
+ * Returns the error of a proc mount that the kernel refused because other mounts cover parts of /proc. Returns undefined for any other
+ * operation or cause.
+ */
 export function explainCoveredProc(op: Op, errno: string, origin: string): HutchError | undefined {
   if (errno !== 'EPERM' || !((op.op === 'mount' || op.op === 'attachNew') && op.type === 'proc')) return undefined
   const covers = mountsBelowProc()
@@ -13,7 +17,7 @@ export function explainCoveredProc(op: Op, errno: string, origin: string): Hutch
   return fail('PROC_COVERED', { path: op.target, origin, errno, covers })
 }
 
-/** Mount points below /proc: the fifth field of proc_pid_mountinfo(5). */
+/** Returns the mount points below /proc: the fifth field of proc_pid_mountinfo(5). */
 function mountsBelowProc(): string[] {
   try {
     const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The environment that a job inherits, with the bytes that the caller has in it.
+// Reads the environment that a job inherits, with names and values as bytes. Called by launch.ts, the CLI and the drop-ins.
 import { readFileSync } from '../system/files.ts'
 import { native } from '../system/native.ts'
 import { decodeNames, isOdd, keepMarks } from '../text/non-utf8.ts'
 
 let knownEnvironment: string[] | undefined
 
-/** Returns the caller's environment. In a worker thread, process.env is a copy, so it is read again each time. */
+/** Returns the caller's environment. Reads process.env each time, because it is a copy in a worker thread. */
 export function readEnvironment(): string[] {
   const changed = native().environmentChanged()
   if (knownEnvironment && !changed) return knownEnvironment
@@ -15,7 +15,7 @@ export function readEnvironment(): string[] {
   return knownEnvironment
 }
 
-/** Node reads variables as UTF-8: those that are something else are taken from the kernel. */
+/** Replaces variables that are not valid UTF-8 by the kernel's bytes, because Node decodes variables as UTF-8. */
 function withBytes(variables: readonly string[]): string[] {
   const bytes = readFileSync('/proc/self/environ').toString('latin1').split('\0')
   const read = new Map(
@@ -24,7 +24,7 @@ function withBytes(variables: readonly string[]): string[] {
   return variables.map((variable) => (isOdd(variable) ? (read.get(variable) ?? keepMarks(variable)) : variable))
 }
 
-/** The caller's variables by name: `process.env`, with the bytes of those that are not UTF-8. */
+/** Returns the caller's variables by name, as `process.env` does, but with the bytes of variables that are not UTF-8. */
 export function ownVariables(): { [name: string]: string | undefined } {
   if (!Object.entries(process.env).some(([name, value]) => isOdd(name + value))) return process.env
   return Object.fromEntries(

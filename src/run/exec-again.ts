@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains why this process could not become a command, by starting the command once more through hutch-init. Loaded by exec-in-group.ts after a failure.
+// Explains why this process could not execute a command, by starting the command once more through hutch-init. Loaded by exec-in-group.ts
+// after a failure.
 import type { HutchError } from '../errors/errors.ts'
 import { readInherited } from '../host/inherited-fds.ts'
 import { readCallersOpenFiles } from '../host/limits.ts'
@@ -8,7 +9,10 @@ import { readEnvironment } from './environment.ts'
 import { execError, explainPlainExec } from './exec-facts.ts'
 import { endAs, runProgram } from './ungrouped.ts'
 
-/** hutch-init is refused the same program, and looks at it. Where it is not, the program runs as its child, and this process ends as it does. */
+/**
+ * Runs the command through hutch-init, which examines the program if exec fails. If exec succeeds this time, this process ends as the
+ * command ends.
+ */
 export async function explainExec(argv: readonly string[], errno: string): Promise<HutchError> {
   const openFiles = readCallersOpenFiles()
   const launch = {
@@ -26,7 +30,7 @@ export async function explainExec(argv: readonly string[], errno: string): Promi
     if (!('error' in ending)) process.exit(endAs(ending))
     if (ending.error.errno === errno) return ending.error
   } catch {
-    // no process could be started for it
+    // hutch-init could not be started: explain the errno alone
   }
   const failure = explainPlainExec({
     command: argv[0]!,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gathers what exec-failure.ts explains, after exec has failed: what hutch-init found, and what the host has. Called by job.ts and ungrouped.ts.
+// Gathers the facts that exec-failure.ts explains after a failed exec: what hutch-init found, and what the host has. Called by job.ts and
+// ungrouped.ts.
 
 import { addEvidence, fail, type HutchError } from '../errors/errors.ts'
 import { hostPath } from '../mounts/host-path.ts'
@@ -35,7 +36,7 @@ import { headBytes, readFileKind } from '../verdict/program-file.ts'
 const layout = { about: 8, words: 20, path: 64, target: 1088, loader: 2112, head: 2368, size: 2624 } as const
 const noexecFlag = 8
 
-/** Reads what hutch-init sent: one look, or none if the length is wrong. */
+/** Decodes a program_look that hutch-init sent. Returns an empty array if its length is wrong. */
 export function decodeLook(bytes: Buffer | undefined): ProgramLook[] {
   if (bytes?.length !== layout.size || bytes.readInt32LE(layout.about) !== 0) return []
   const word = (i: number) => bytes.readUInt32LE(layout.words + 4 * i)
@@ -65,7 +66,7 @@ export function decodeLook(bytes: Buffer | undefined): ProgramLook[] {
   ]
 }
 
-/** Explains a job's failed exec, for its outcome. */
+/** Explains a job's failed exec, for the job's outcome. */
 export function explainJobExec(
   plan: Plan,
   { inner }: Program,
@@ -74,7 +75,7 @@ export function explainJobExec(
 ): { execFailure: ExecFailure; interpreterMissing: boolean } {
   const { spec, argv, env, searchPath } = plan
   const outside = (path: string) => hostPath(inner, path)
-  // bubblewrap's root is not in the plan
+  // the plan does not contain bubblewrap's root
   const emptied = inner.some(({ op }) => op === 'emptyRoot')
   const ownRoot =
     emptied || (spec.root !== undefined && (spec.root.directory !== undefined || spec.root.sealed === true))
@@ -101,7 +102,7 @@ export function explainJobExec(
   return { execFailure, interpreterMissing: execFailure.interpreterMissing === true }
 }
 
-/** Explains the failed exec of a program without a plan: of unshare, nsenter, bwrap. */
+/** Explains the failed exec of unshare, nsenter or bwrap, which start a program without a plan. */
 export function explainPlainExec(
   facts: Pick<ExecFacts, 'command' | 'errno' | 'looks' | 'searchPath' | 'frontend' | 'ownRoot' | 'filtered'>,
   inner: readonly Op[] = [],
@@ -109,7 +110,7 @@ export function explainPlainExec(
   const { ownRoot, looks, errno, command, searchPath } = facts
   const interpreter = looks.findLast((look) => look.loaderError === 'ENOENT')?.loader
   const wanted = looks.length === 0 || looks[0]!.error === 'ENOENT' ? command : interpreter
-  // the root of bwrap is put together by these steps; that of unshare and nsenter may be anybody's
+  // these operations build the root of bwrap; the root of unshare and nsenter can be any directory
   const known = !ownRoot || facts.frontend === 'bwrap'
   const outside = (path: string) => (known ? hostPath(inner, path) : undefined)
   const there = (path: string) => existsSync(outside(path) ?? '')
@@ -124,7 +125,7 @@ export function explainPlainExec(
   })
 }
 
-/** As an error of a tool: its own first line, and behind it what was found. */
+/** Returns the failure as a tool's error: the tool's own first line, followed by the findings. */
 export function execError({ why, evidence, remedy }: ExecFailure, path: string, errno: string): HutchError {
   const error = fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
   return addEvidence(error, [why, ...evidence.map(([label, text]) => `${label}: ${text}`)])
@@ -132,7 +133,7 @@ export function execError({ why, evidence, remedy }: ExecFailure, path: string, 
 
 const maxPaths = 32
 
-/** Finds a program on the host, and what has to be mounted for it; `isInside` says what need not be. */
+/** Finds a program on the host, and the volumes that it needs inside. `isInside` returns true for a path that is already visible inside. */
 function findOnHost(command: string, searchPath: string, isInside: (path: string) => boolean): HostProgram | undefined {
   const typed = command.includes('/')
   const path = typed ? executable(resolve(command)) : search(command, [searchPath, process.env.PATH ?? ''].join(':'))
@@ -146,7 +147,7 @@ function findOnHost(command: string, searchPath: string, isInside: (path: string
   const directory = path.slice(0, path.lastIndexOf('/'))
   return {
     path,
-    // what the host has in /usr and an image lacks is not mounted over the image
+    // do not mount the host's system directories over those of an image
     volumes: volumes.filter((one) => !/^\/(usr|bin|sbin|lib\w*|etc)(\/|$)/.test(one)),
     ...(!typed && !searchPath.split(':').includes(directory) && { searchPath: `${directory}:${searchPath}` }),
     ...(typed && !command.startsWith('/') && { directory: process.cwd() }),
@@ -170,7 +171,9 @@ function executable(path: string): string | undefined {
   }
 }
 
-/** What a program leads to: the target of a link, the interpreter of a script, and what env(1) searches for. */
+/**
+ * Returns the paths that a program depends on: the target of a link, the interpreter of a script, and the program that env(1) searches for.
+ */
 function named(path: string): string[] {
   try {
     if (lstatSync(path).isSymbolicLink()) return [resolve(path, '..', readlinkSync(path))]
@@ -196,10 +199,10 @@ function readHead(path: string): Buffer {
   }
 }
 
-/** What a directory of programs has beside it if it is installed as a whole. */
+/** Names next to a directory of programs that show a complete installation. */
 const companions = ['lib', 'lib64', 'libexec', 'versions', 'pyvenv.cfg']
 
-/** The directory to be mounted so that a program works: its installation, its directory, or the file alone where that holds other things. */
+/** Returns the path to mount for a program: its installation, its directory, or only the file if the directory also holds other things. */
 function installRoot(path: string): string {
   const directory = path.slice(0, path.lastIndexOf('/')) || '/'
   const parent = directory.slice(0, directory.lastIndexOf('/')) || '/'
@@ -210,7 +213,7 @@ function installRoot(path: string): string {
   return holdsOthers(directory) ? path : directory
 }
 
-/** Processes that have a file open for writing, as far as this user may see them. */
+/** Returns the processes that have a file open for writing, as far as this user can see their descriptors. */
 function findWriters(path: string | undefined): { pid: number; name: string }[] {
   if (path === undefined) return []
   const found: { pid: number; name: string }[] = []

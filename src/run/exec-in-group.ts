@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins groups and becomes a command, in place: process id, signals, terminal and status are then the command's own.
+// Moves this process into groups and executes a command in its place, which keeps process id, signals, terminal and exit status. Called by
+// cgexec and `hutch cgroup exec`.
 import { explainWrite } from '../cgroup/write-errors.ts'
 import type { HutchError } from '../errors/errors.ts'
 import { readOpenFilesLimit } from '../host/limits.ts'
@@ -8,14 +9,16 @@ import { approachGroup } from '../systemd/delegated-group.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { checkTasksForNode } from './node-tasks.ts'
 
-/** What kept it from becoming the command: a group that could not be joined, or the command itself. */
+/** Why this process could not execute the command: a group could not be joined, or exec failed. */
 interface NotBecome {
   error: HutchError
   failed: 'join' | 'not-found' | 'not-executable'
 }
 
 /**
- * Comes back only on failure. `directories` are joined in order; a user's process goes by way of a scope where it has to.
+ * Joins `directories` in the given order and executes the command. Returns only on failure. A user's process first joins a scope if systemd
+ * requires it.
+ *
  * @throws SYSTEMD_*, CGROUP_REFUSED, TASKS_TOO_FEW
  */
 export async function becomeInside(directories: readonly string[], argv: readonly string[]): Promise<NotBecome> {

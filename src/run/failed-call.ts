@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adds to an error which system call was refused and what may have refused it, or which limit of this process was reached. Used when a start has failed; reads /proc.
+// Adds to an error the refused system call and what may have refused it, or the exhausted limit of this process. Called after a failed
+// start; reads /proc.
 
 import { addEvidence, type HutchError } from '../errors/errors.ts'
 import { optionOfRun } from '../errors/front-door.ts'
@@ -11,7 +12,7 @@ import { readFileSync } from '../system/files.ts'
 import { native } from '../system/native.ts'
 import { explainRefusal } from './op-errors.ts'
 
-/** Calls that the default profile of Docker, Podman or Kubernetes refuses a container without CAP_SYS_ADMIN. */
+/** System calls that the default profiles of Docker, Podman and Kubernetes refuse without CAP_SYS_ADMIN. */
 const namespaceCalls = new Set([
   'clone3',
   'clone',
@@ -30,7 +31,10 @@ const namespaceCalls = new Set([
   'bpf',
 ])
 
-/** What a resource limit of this process refuses: setrlimit(2). The row of /proc/self/limits, its words and the remedy. */
+/**
+ * Resource limits of this process by the errno of a refused call, see setrlimit(2): the row in /proc/self/limits, the words, and the
+ * remedy.
+ */
 const exhaustedLimits: { [errno: string]: [row: string, words: string, remedy: string] } = {
   EMFILE: [
     'Max open files',
@@ -49,7 +53,7 @@ function nameLimit(error: HutchError, [row, words, remedy]: [row: string, words:
   return addEvidence(error, [now === undefined ? words : `${words}: ${now}`], { remedy })
 }
 
-/** Returns the error with the name of the refused call as its operation, and with what restricts this process as evidence. */
+/** Returns the error with the refused call as its operation, and with the restrictions of this process as evidence. */
 export function nameFailedCall(error: HutchError, number: number, errno: string): HutchError {
   if (error.code === 'PROC_COVERED') return error
   const limit = exhaustedLimits[errno]
@@ -71,7 +75,7 @@ export function nameFailedCall(error: HutchError, number: number, errno: string)
   })
 }
 
-/** Explains a clean-up that failed after a job's end; its `part` is the number of the system call. */
+/** Explains a failed clean-up after a job's end. `part` of the refusal is the number of the system call. */
 export function explainLeftover(op: Op, { errno, part }: Refusal, plan: Plan): HutchError {
   return nameFailedCall(explainRefusal(op, errno, plan, findObstacles), part, errno)
 }
@@ -83,7 +87,7 @@ function remedyFor(call: string, remedy: string): string {
   return remedy === 'see hutch doctor' ? allow : `${remedy}; or ${allow}`
 }
 
-/** The AppArmor profile or SELinux label of this process, '' for none that restricts it. */
+/** Returns the AppArmor profile or SELinux label of this process; '' if none restricts this process. */
 function securityProfile(): string {
   const profile = readText('/proc/self/attr/current').replaceAll('\0', '').trim()
   return profile.startsWith('unconfined') || profile === 'kernel' ? '' : profile

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connects a job's network: the job waits, the connection is made, the job continues. At its end the connection is removed.
+// Connects a job's network: the job waits until the connection exists, then continues. Removes the connection when the job ends. Called by
+// job.ts.
 
 import { fail } from '../errors/errors.ts'
 import { readHost } from '../host/host.ts'
@@ -16,11 +17,14 @@ import type { Launched } from './launch.ts'
 
 type Start = (spec: Spec, how: { stdio: [number, 'pipe', 'pipe'] }) => Helper
 
-/** A connection on its way. */
+/** A network connection that is being made. */
 export interface Connecting {
-  /** Addresses inside, once the job goes on; none when it could not be connected, or they are not known. */
+  /**
+   * Resolves with the addresses inside when the job continues. Resolves with an empty array if the connection failed or the addresses are
+   * unknown.
+   */
   addresses: Promise<string[]>
-  /** After the job's end. @throws NETWORK_REFUSED */
+  /** Removes the connection after the job's end. @throws NETWORK_REFUSED */
   end(): Promise<void>
 }
 
@@ -29,7 +33,9 @@ const keeper = {
   drop: (file: string) => watchedNative().dropNetwork(0, file),
 }
 
-/** Starts the connection at once. `start` runs a program as a job; `failed` is called with the reason if it fails. */
+/**
+ * Begins to connect the network and returns at once. `start` runs a program as a job. `failed` receives the error if the connection fails.
+ */
 export function beginConnection(launched: Launched, start: Start, failed: (error: unknown) => void): Connecting {
   const connecting = makeConnection(launched, start).catch((error: unknown) => {
     failed(error)
@@ -66,8 +72,8 @@ async function makeConnection({ job, pid, plan }: Launched, start: Start): Promi
 }
 
 /**
- * The tool has its own pid namespace: if hutch is killed, the kernel ends its PID 1 and so the tool, whatever its ids. Without root it
- * enters the job's user namespace, which owns the network namespace.
+ * Returns the Spec of a network tool. The tool gets its own pid namespace, so the kernel ends the tool when hutch is killed, whatever ids
+ * it has. Without root, it enters the job's user namespace, which owns the network namespace.
  */
 function helperSpec(path: string, args: string[], pid: number, plan: Plan): Spec {
   const maps = plan.userNamespace
@@ -91,7 +97,10 @@ function helperSpec(path: string, args: string[], pid: number, plan: Plan): Spec
 
 let swept = false
 
-/** Once a process, and after its first job: what CNI plugins did for those whose hutch was killed. */
+/**
+ * Removes what CNI plugins left behind for killed hutch processes. Called after this process's first job; returns undefined if there is
+ * nothing to remove.
+ */
 export function sweepNetworks(): Promise<void> | undefined {
   if (swept) return undefined
   swept = true

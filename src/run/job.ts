@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A running job. `start` returns it; `run` waits for its result.
+// The API's Job, `start` and `run`; and startSpec and follow, which the CLI and pools also use. Not pure.
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { parseFlat } from '../cgroup/stats.ts'
@@ -31,28 +31,28 @@ import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Stre
 
 /** Options of `start` and `run`. */
 export interface StartOptions extends RunOptions {
-  /** One value for all three streams, or one each for stdin, stdout and stderr; pipes by default. */
+  /** Destination of all three streams, or one destination each for stdin, stdout and stderr; 'pipe' by default. */
   stdio?: Stdio | readonly [Stdio, Stdio, Stdio]
-  /** When it aborts, the job is stopped as at a timeout. */
+  /** Stops the job when it aborts: SIGTERM, then SIGKILL after `killAfter`, as at a timeout. */
   signal?: AbortSignal
-  /** Called for each event as it happens. An error that it throws is an uncaught exception of this process. */
+  /** Called for each event as it happens. An error that the function throws becomes an uncaught exception of this process. */
   onEvent?: (event: JobEvent) => void
 }
 
 /** A running command. `await using` stops it at the end of the block. */
 export class Job {
-  /** Process id outside: of hutch-init if it stays (as PID 1, or without a control group), otherwise of the command. */
+  /** Process id, as this process sees it: of hutch-init if it stays (as PID 1, or without a control group), otherwise of the command. */
   readonly pid: number
   readonly stdin: Writable | null
   readonly stdout: Readable | null
   readonly stderr: Readable | null
-  /** Settles when all of it has ended and its groups are gone; rejects only for what hutch could not do. */
+  /** Resolves when all processes of the job have ended and its groups are removed. Rejects only if hutch itself failed. */
   readonly result: Promise<Result>
   readonly #launched: Launched
   readonly #sent: Set<number>
   #over = false
 
-  /** @internal: see `start`. */
+  /** @internal Jobs are made by `start`. */
   constructor(launched: Launched, streams: Streams, settle: (sent: Set<number>) => Promise<Result>) {
     this.pid = launched.pid
     this.stdin = streams.stdin
@@ -63,13 +63,11 @@ export class Job {
     this.result = settle(this.#sent).finally(() => {
       this.#over = true
     })
-    // a caller that only reads the streams need not await it
+    // a caller that reads only the streams does not have to await the result
     this.result.catch(() => {})
   }
 
-  /**
-   * On v2: limits of groups that contain this process but not the job, and whether the job's own group has them too.
-   */
+  /** Limits on v2 of groups that contain this process but not the job. Each entry says whether the job's own group has the same limit. */
   get outerLimits(): readonly AppliedOuterLimit[] {
     return this.#launched.plan.outer
   }
@@ -130,7 +128,8 @@ export async function start(command: string, args: readonly string[] = [], optio
 }
 
 /**
- * Runs a command to its end. Never rejects because of what the command did.
+ * Runs a command to its end. The promise never rejects because of how the command ended.
+ *
  * @throws HutchError for what hutch could not do
  */
 export async function run(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Result> {
@@ -157,10 +156,10 @@ async function startWith(
   return startSpec(spec, { stdio, signal, onEvent, filter, ...reads })
 }
 
-/** Checks everything that can be checked before the launch. @throws OPTION_INVALID */
+/** Checks the types of `signal` and `onEvent`. @throws OPTION_INVALID */
 export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
   const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
-  // from any realm, and from libraries with their own class
+  // accepts AbortSignals of other realms and of polyfills
   if (signal !== undefined && typeof signal?.addEventListener !== 'function')
     throw invalid('signal', signal, 'the signal of an AbortController')
   if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'a function')
@@ -168,7 +167,7 @@ export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'on
 
 let last: Promise<void> | undefined
 
-/** Simultaneous starts happen one in a turn of the event loop. Undefined: start now. */
+/** Queues simultaneous starts, so that each gets its own turn of the event loop. Returns undefined if this start can begin now. */
 function takeTurn(): Promise<void> | undefined {
   const before = last
   const own = Promise.resolve(before).then(() => new Promise<void>((resolve) => setImmediate(resolve)))
@@ -179,12 +178,15 @@ function takeTurn(): Promise<void> | undefined {
   return before
 }
 
-/** Reads values of limits that are named by their kernel file. Only runs with such a limit load its tables. */
+/**
+ * Returns the parser of limits that are named by their kernel file. Returns undefined, and loads no tables, if `options` name no such
+ * limit.
+ */
 export async function loadFileReader(options: RunOptions): Promise<FileReader | undefined> {
   return namesFiles(options) ? (await import('../cgroup/format-file.ts')).formatFile : undefined
 }
 
-/** Returns the maker of the requested filter. Only runs with a filter load its code. */
+/** Returns the maker of the requested filter. Returns undefined, and loads no filter code, if no filter is requested. */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   const { seccomp, door, root, privileges } = spec
   if (spec.seccompReport || spec.learn) return (await import('../seccomp/notify-filter.ts')).readSupervised(spec)
@@ -197,7 +199,7 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   return (await import('../seccomp/load-profile.ts')).loadProfileFilter(seccomp, door)
 }
 
-/** Starts a job from a Spec; used by the CLI. `reads`: its caller reads all of its pipes. */
+/** Starts a job from a Spec; called by the CLI. `reads` means that the caller reads all pipes of the job. */
 export function startSpec(
   spec: Spec,
   how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways &
@@ -223,10 +225,11 @@ export interface Following {
   signal?: AbortSignal | undefined
   onEvent?: StartOptions['onEvent'] | undefined
   reads?: true
-  /** `unread`: called if it ended before it had read its request. `filter`: reads the calls that its filter reports. */
+  /** Reads the calls that the job's filter reports. */
   filter?: FilterMaker | undefined
-  /** Called before the result if the command cannot be executed. */
+  /** Called before the result resolves, if the command cannot be executed. */
   execFailed?: (failure: ExecFailure, errno: string) => void
+  /** Called if the job ended before it had read its request. */
   unread?: () => void
 }
 
@@ -246,7 +249,7 @@ export function follow(
   let failure: unknown
   let explainStep: ((look?: TargetLook) => HutchError) | undefined
   let aborted = false
-  // an error in the caller's function belongs to the caller, as in any listener: it changes nothing here
+  // an error of the caller's function does not change the job: it is thrown again outside, as in any event listener
   const tell = (event: JobEvent) => {
     try {
       onEvent?.(event)
@@ -363,7 +366,7 @@ function toldCalls(reader: CallReader | undefined): Pick<Result, 'seccomp' | 'le
   return learned ? { learned } : { seccomp: { refused, others } }
 }
 
-/** Turns an event file's text into events. A v1 eventfd has no text: its kills are counted at the end. */
+/** Turns an event file's text into events. A v1 eventfd has no text, so its OOM kills are counted at the end. */
 function noteCounts(
   op: string | undefined,
   text: string,
@@ -378,7 +381,7 @@ function noteCounts(
 /** Collects a stream's text, up to 64 MiB, so that a command cannot exhaust this process's memory. */
 export async function collect(stream: Readable | null): Promise<string | undefined> {
   if (!stream) return undefined
-  // decode piece by piece: decoding everything at the end would block the event loop for a long time
+  // decode each chunk: decoding all of the output at the end would block the event loop
   const decoder = new StringDecoder('utf8')
   let text = ''
   let length = 0

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spec → running process: facts, plan, program, one native call. The launch path: nothing here that is not needed.
+// Spec → running process: facts, plan, program, one native call. Exports launch, prepare and finishSweep. Every line here is on the launch
+// path.
 
 import { evacuate } from '../cgroup/evacuate.ts'
 import { readChildren, readWords } from '../cgroup/files.ts'
@@ -40,23 +41,26 @@ import { explainRefusal } from './op-errors.ts'
 
 export interface Launched {
   job: number
-  /** As this process sees it. */
+  /** Process id as this process sees it. */
   pid: number
   plan: Plan
   program: Program
-  /** Its network, on the way. */
+  /** The job's network connection, if one is being made. */
   connecting?: Connecting
-  /** This process's signals are the job's: see Job.forwardSignals. */
+  /** This process's signals are passed on to the job: see Job.forwardSignals. */
   forwards?: boolean
 }
 
-/** Default parents change only when somebody rearranges the host's groups: then a launch fails, and is tried again on fresh facts. */
+/**
+ * Default parents by facts of the host. They change only if someone rearranges the host's groups. Then a launch fails, and is tried again
+ * with fresh facts.
+ */
 const knownParents = new Map<string, Parent>()
 let serial = 0
 let sweep: (() => Promise<void> | undefined) | undefined
 let swept = false
 
-/** Plan and program, nothing started. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
+/** Returns the plan and the program of a Spec; starts nothing. @throws CGROUP_*, OPTION_CONFLICT, USER_UNKNOWN */
 export function prepare(asked: Spec, filter?: FilterMaker): { plan: Plan; program: Program } {
   const spec = withEvacuation(asked)
   if ((spec.seccomp || spec.learn) && !filter)
@@ -71,7 +75,7 @@ export function prepare(asked: Spec, filter?: FilterMaker): { plan: Plan; progra
   return { plan, program: compilePlan(plan) }
 }
 
-/** What a plan is made from beside the spec. @throws CGROUP_MISSING, USER_UNKNOWN */
+/** Reads the machine's facts that a plan needs besides the Spec. @throws CGROUP_MISSING, USER_UNKNOWN */
 export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings {
   const host = readHost()
   if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
@@ -100,16 +104,16 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
   }
 }
 
-/** Another program in the groups of this plan: what a drop-in does inside is its own business. */
+/** Replaces the program in the groups of a plan. Drop-ins use it to set up their own namespaces and mounts. */
 type Recompile = (plan: Plan, program: Program) => Program
 
-/** What goes into a launch besides the spec. */
+/** Inputs of a launch besides the Spec. */
 export interface Ways {
   recompile?: Recompile | undefined
   filter?: FilterMaker | undefined
 }
 
-/** Starts it: `stdio` are descriptors, -1 is /dev/null. @throws HutchError, with nothing left behind */
+/** Starts the job. `stdio` are descriptors; -1 means /dev/null. @throws HutchError, with nothing left behind */
 export function launch(
   asked: Spec,
   stdio: readonly [number, number, number],
@@ -166,7 +170,7 @@ function findSources({ root }: Spec): Map<string, SourceFacts> {
   )
 }
 
-/** pasta first: it gives the job the addresses of the host, and IPv6. */
+/** Returns the facts of the network tools. Prefers pasta, which gives the job the host's addresses and IPv6. */
 function findNetwork(network: Network) {
   return readNetworkFacts(network.kind === 'private' && network.tool ? [network.tool] : ['pasta', 'slirp4netns'])
 }
@@ -175,7 +179,7 @@ function mayFilterDevices({ permitted }: Privileges): boolean {
   return hasCapability(permitted, capabilityNumbers.SYS_ADMIN) && isInitialUserNamespace()
 }
 
-/** Who is asked for, by --user, --group, --groups and --group-add together. */
+/** Returns the user and groups that --user, --group, --groups and --group-add request together. Returns undefined if none is given. */
 function findUser(spec: Spec, own: Privileges): User | undefined {
   const { group, groups, groupAdd } = spec.privileges
   if (spec.user === undefined && group === undefined && groups === undefined && groupAdd === undefined) return undefined
@@ -183,7 +187,7 @@ function findUser(spec: Spec, own: Privileges): User | undefined {
   const gid = group === undefined ? (user?.gid ?? own.gid) : readGroup(group, optionName('group', spec.door))
   const named = groups?.map((name) => readGroup(name, optionName('groups', spec.door)))
   const added = groupAdd?.map((name) => readGroup(name, optionName('groupAdd', spec.door))) ?? []
-  // without a user they are added to those of the caller
+  // without --user, --group-add adds to the caller's groups
   const usual = user?.groups ?? (added.length > 0 ? process.getgroups!() : [gid])
   return {
     ...(user ?? { uid: own.uid }),
@@ -210,7 +214,10 @@ function findParents(host: Host, spec: Spec): Map<string, Parent> {
   return parents
 }
 
-/** v1: where else the named parent exists and this process is not in it: its limits there hold for the job, too. */
+/**
+ * v1: returns the other hierarchies in which the named parent exists and this process is outside. The parent's limits there apply to the
+ * job too.
+ */
 function joinedParents(host: Host, path: string | undefined, known: readonly string[]): [string, Parent][] {
   if (path === undefined || host.layout === 'v2') return []
   const mounts = new Set(known.map((name) => host.v1[name]?.mount))
@@ -223,8 +230,8 @@ function joinedParents(host: Host, path: string | undefined, known: readonly str
 }
 
 /**
- * A v2 group with processes cannot limit its children. It is emptied into a leaf without being asked where these are nobody else's: those
- * of another job of hutch's, or the command-line tool alone. Then the new job's group is beside the leaf, and within the limits.
+ * A v2 group that contains processes cannot limit its children. hutch moves the processes to a leaf in two cases: this process is in
+ * another job of hutch, or the CLI is alone in its group. The new job's group is then beside the leaf, within the same limits.
  */
 function withEvacuation(spec: Spec): Spec {
   const { layout, unified, home } = readHost()
@@ -235,12 +242,12 @@ function withEvacuation(spec: Spec): Spec {
   return inJob || (spec.door === 'cli' && alone()) ? { ...spec, evacuate: true } : spec
 }
 
-/** Its group needs controllers of its own on v2. */
+/** Returns true if the job's own group needs a controller on v2. */
 function isControlled({ limits }: Spec): boolean {
   return limits.some((limit) => !limit.file.startsWith('cgroup.'))
 }
 
-/** Only where it is of use: a v2 group below the root that has processes, and controllers yet to be enabled. */
+/** Evacuates the parent if that helps: a v2 group below the root that contains processes and lacks controllers that the plan enables. */
 function evacuateParent(spec: Spec, filter?: FilterMaker): void {
   const host = readHost()
   if (host.layout !== 'v2') return
@@ -252,7 +259,7 @@ function evacuateParent(spec: Spec, filter?: FilterMaker): void {
   knownParents.clear()
 }
 
-/** v1: every run is counted for memory and tasks; other hierarchies only for a limit. */
+/** v1: returns the controllers of a plan. Memory and tasks are always counted; other hierarchies are used only for a limit. */
 function legacyNames(host: Host, spec: Spec): string[] {
   const needed = new Set([
     'memory',
@@ -270,7 +277,7 @@ function rememberEnabled(plan: Plan): void {
       parent.chain.find((level) => level.directory === directory)?.enabled.push(...controllers)
 }
 
-/** Once a process, and after the first start, so that nothing waits for it. */
+/** Schedules one sweep of stale groups per process, after the first start, so that no start waits for it. */
 function sweepOnce(plan: Plan): void {
   if (swept) return
   swept = true
@@ -282,7 +289,10 @@ function sweepOnce(plan: Plan): void {
   setImmediate(() => void sweep?.())
 }
 
-/** Where hutch makes groups: in every hierarchy the parents of this plan, this process's own group, and all levels above them. */
+/**
+ * Returns the directories that may hold stale groups: in each hierarchy, the plan's parents, this process's own group, and all levels
+ * above.
+ */
 function sweptLevels(plan: Plan): string[] {
   const { unified, v1 } = readHost()
   const mountOf = (controller: string) => (controller === '' ? unified! : v1[controller]!).mount
@@ -296,7 +306,7 @@ function sweptLevels(plan: Plan): string[] {
   })
 }
 
-/** systemd removes a scope by itself once nothing runs in it: what a dead hutch left running keeps it. */
+/** Returns other scopes of hutch. systemd removes an empty scope by itself; processes that a dead hutch left behind keep a scope alive. */
 function otherScopes(): string[] {
   const { home } = readHost()
   if (home === undefined) return []
@@ -306,7 +316,7 @@ function otherScopes(): string[] {
     .map((name) => `${slice}/${name}`)
 }
 
-/** A short first job can end before the event loop gets to the sweep: its result waits for it. Returns undefined if nothing is left to do. */
+/** Waits for the sweep, which a short first job can outrun. Returns undefined if the sweep is done. */
 export function finishSweep(): Promise<void> | undefined {
   const end = sweep?.()
   sweep = undefined

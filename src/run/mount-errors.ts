@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for a refused mount: the meaning of errno depends on whether the source, the target or the file system is the problem. Pure.
+// Explains a refused mount: the meaning of errno depends on whether the source, the target or the file system is the problem. Called by
+// op-errors.ts; pure.
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { asRoot, oneOf, withOption } from '../errors/front-door.ts'
 import { type Op, rowOf } from '../ops/ops.ts'
@@ -9,7 +10,7 @@ import { type TargetContext, type TargetLook, targetWords } from './mount-target
 
 type Part = (typeof stepParts)[number]
 
-/** `origin` is the option as the user typed it. */
+/** Returns the error of a refused mount. `origin` is the option as the user typed it. */
 export function explainMountRefusal(
   op: Op,
   errno: string,
@@ -27,7 +28,7 @@ export function explainMountRefusal(
   return fail('MOUNT_REFUSED', { what: stepWhat(op), why, errno, path, origin, remedy })
 }
 
-/** What hutch-init found at the target, and what put it there. */
+/** What hutch-init found at the target, and the steps and mounts before it. */
 export interface TargetReport extends Pick<TargetContext, 'frontend' | 'steps' | 'mounts'> {
   look: TargetLook
 }
@@ -127,7 +128,7 @@ const explain: { [part in Part]?: (errno: string, names: Names) => Words | undef
   },
 }
 
-/** A mount keeps the flag that it was made with; in a user namespace it is locked (mount_namespaces(7)). */
+/** Returns the words for a flag that the source's mount has and keeps: in a user namespace the kernel locks it (mount_namespaces(7)). */
 function keeps(flag: string, word: string) {
   return (_errno: string, { source, origin }: Names): Words => [
     `the mount of ${source} has ${flag}, so ${word} of ${origin} would not hold`,
@@ -135,7 +136,7 @@ function keeps(flag: string, word: string) {
   ]
 }
 
-/** What refused to map its ids: idmapped mounts come file system by file system. */
+/** Explains why the kernel refused to map a mount's ids. Kernels added idmapped mounts one file system at a time. */
 function mappingWords(errno: string, fileSystem: string, origin: string): Words | undefined {
   if (errno === 'EINVAL')
     return [
@@ -160,7 +161,7 @@ function anywhere(errno: string, { origin }: Names): Words {
   return ['the kernel refused', 'see hutch doctor']
 }
 
-/** Whether a step is on the job's root or a mount in it, so that an error is about its source or its target. */
+/** Returns true if an operation makes the job's root or mounts something in it. Its error is then about a source or a target. */
 export function isMountOp(op: Op): boolean {
   return rowOf(op).mount !== undefined
 }

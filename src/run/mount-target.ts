@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains a refused mount target by what hutch-init found there: the link, what it leads to, and the option that works instead.
-// The rows are pure; job.ts and ungrouped.ts hand over what hutch-init sent.
+// Explains a refused mount target by what hutch-init found there: the link, its destination, and an option that works instead. Called by
+// mount-errors.ts; job.ts and ungrouped.ts pass what hutch-init sent.
 
 import { hostPath } from '../mounts/host-path.ts'
 import type { Mount } from '../mounts/root.ts'
@@ -22,19 +22,19 @@ import {
   tmpfsAt,
 } from '../verdict/mount-words.ts'
 
-/** What hutch-init found at a refused target: struct program_look in native/wire/program.h has the meanings. */
+/** What hutch-init found at a refused target; struct program_look in native/wire/program.h defines the fields. */
 export interface TargetLook {
-  /** Where the target leads, without links. */
+  /** Path of the target with all links resolved. */
   leads: string
-  /** The first link on the way and its target; '' if no part is a link. */
+  /** The first link in the target's path, and the text of that link; '' if no part is a link. */
   link: string
   says: string
-  /** That link belongs to a process: it leads to a descriptor, not to a path. */
+  /** True if the link belongs to a process and leads to a descriptor, not to a path. */
   magic: boolean
-  /** Errno of the way to the target, and the length of `leads` up to what is in the way. */
+  /** Errno of resolving the target, and the length of `leads` up to the part that failed. */
   error?: string
   barrier: number
-  /** Of the last part that was found. */
+  /** Mode of the last part that was found. */
   mode: number
   owner: number
   user: number
@@ -43,7 +43,7 @@ export interface TargetLook {
 const layout = { size: 2624, value: 8, words: 20, path: 64, target: 1088, loader: 2112, end: 2368 } as const
 const lookAtTarget = 1
 
-/** Reads what hutch-init sent; undefined if it is about a program. */
+/** Decodes what hutch-init sent. Returns undefined if the bytes are about a program. */
 export function decodeTargetLook(bytes: Buffer | undefined): TargetLook | undefined {
   if (bytes?.length !== layout.size || bytes.readInt32LE(layout.value) !== lookAtTarget) return undefined
   const word = (i: number) => bytes.readUInt32LE(layout.words + 4 * i)
@@ -66,24 +66,24 @@ export function decodeTargetLook(bytes: Buffer | undefined): TargetLook | undefi
   }
 }
 
-/** All that a row may ask for. */
+/** All facts that a row can use. */
 interface TargetFacts extends TargetLook {
   errno: string
   op: Op
   origin: string
   frontend: MountFrontend
-  /** As typed. */
+  /** The target as typed. */
   target: string
-  /** What is in the way, and the directory that it is in. */
+  /** The part of the path that failed, and its directory. */
   barred: string
   parent: string
-  /** The option with another target. */
+  /** Returns the option with another target. */
   at: (target: string) => MountWords | undefined
-  /** Where a path inside is on the host. */
+  /** Returns the host's path of a path inside; undefined if the host has none. */
   outside: (path: string) => string | undefined
-  /** The root is a directory that the user named. */
+  /** True if the root is a directory that the user named. */
   ownRoot: boolean
-  /** This user may write the directory on the host. */
+  /** Returns true if this user can write the directory on the host. */
   canWrite: (path: string) => boolean
 }
 
@@ -92,7 +92,7 @@ type Words = readonly [why: string, remedy: string]
 const isDirectory = (mode: number) => (mode & 0o170000) === 0o040000
 const isOfProcess = (path: string) => /^\/proc\/(self|\d+)\//.test(path)
 
-/** The first that applies. */
+/** Rows of a condition and its words; the first row whose condition holds is used. */
 const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words: (facts: TargetFacts) => Words])[] = [
   [
     ({ magic, leads, link }) => magic || (link !== '' && isOfProcess(leads)),
@@ -171,7 +171,7 @@ const rows: readonly (readonly [applies: (facts: TargetFacts) => boolean, words:
   ],
 ]
 
-/** The way by a link, in front of what is wrong at its end. */
+/** Returns the words about a link in the target's path, or ''. They precede the words about the link's destination. */
 function ledTo({ link, leads, target }: TargetFacts): string {
   if (link === '') return ''
   if (link === target) return `${quote(link)} is a symbolic link to ${quote(leads)} inside, and `
@@ -191,7 +191,10 @@ function missingWords(facts: TargetFacts): string {
   return `${what}, and hutch creates nothing in ${quote(parent)}, because it would stay on the host`
 }
 
-/** The mount point is made in a root that is the user's own, else in an overlay, which the host does not see. */
+/**
+ * Returns the remedy for a missing mount point. The user creates it in their own root, otherwise adds an overlay, which does not change the
+ * host.
+ */
 function make(facts: TargetFacts): string {
   const { parent, leads, outside, canWrite, ownRoot, frontend, origin } = facts
   const host = outside(parent)
@@ -207,7 +210,7 @@ function inside(directory: string, name: string): string {
   return `${directory === '/' ? '' : directory}/${name}`
 }
 
-/** The options: another mount, and behind it the one that was refused. */
+/** Returns the options of another mount, followed by the refused mount. */
 function before(first: MountWords, { at, target, frontend }: TargetFacts): string {
   const again = at(target)
   return formatMounts(again ? [first, again] : [first], frontend)
@@ -248,21 +251,21 @@ function octal(mode: number): string {
 export interface TargetContext {
   op: Op
   errno: string
-  /** As the user typed it. */
+  /** The option as the user typed it. */
   origin: string
   target: string
   frontend: MountFrontend
-  /** All steps up to this one. */
+  /** All operations up to and including the refused one. */
   steps: readonly Op[]
   mounts?: readonly Mount[]
 }
 
-/** What hutch-init found, beside what the job's plan has: for a step that the start of a job was refused. */
+/** Returns what hutch-init found together with the plan's mounts, for a refused operation of a job's start. */
 export function seenBy(plan: Plan, steps: readonly Op[], look: TargetLook) {
   return { look, steps, frontend: plan.spec.door, mounts: plan.spec.root?.mounts ?? [] }
 }
 
-/** Returns why the target was refused and what to do; undefined if the look explains nothing. */
+/** Returns why the target was refused and what to do. Returns undefined if no row applies. */
 export function targetWords(look: TargetLook, context: TargetContext): Words | undefined {
   const { op, errno, origin, target, frontend, steps, mounts } = context
   const barred = look.leads.slice(0, look.barrier) || '/'
@@ -293,7 +296,7 @@ export function targetWords(look: TargetLook, context: TargetContext): Words | u
   return rows.find(([applies]) => applies(facts))?.[1](facts)
 }
 
-/** Who looked, and whose the directory is: ids that are not mapped in a user namespace are read on the host. */
+/** Returns the user and the directory's owner as the host knows them. In a user namespace, ids that are not mapped read as 65534. */
 function ids({ user, owner }: TargetLook, host: string | undefined): { user: number; owner: number } {
   try {
     return { user: process.geteuid!(), owner: host === undefined ? owner : statSync(host).uid }

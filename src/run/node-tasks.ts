@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides whether a command is a Node program, and whether a group has enough tasks left for its threads. Without them Node hangs before it
-// runs a script.
+// Checks whether a group has enough tasks left for the threads of a Node program. With too few, Node hangs before it runs a script. Called
+// by exec-in-group.ts and the CLI; reads files.
 
 import { fail } from '../errors/errors.ts'
 import type { Spec } from '../options/spec.ts'
@@ -8,13 +8,14 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync, realpathSync 
 import { basename, dirname } from '../system/paths.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
-/** Threads of Node as it starts; with fewer tasks it waits for ever. Measured with Node 20. */
+/** Threads that Node needs to start; with fewer tasks it waits forever. Measured with Node 20. */
 const minNodeTasks = 7
-/** With the pool that it reads files with. */
+/** Threads of Node with the thread pool that reads files. */
 const usualNodeTasks = 11
 
 /**
- * Returns true for node itself and for scripts that it interprets, such as hutch. Follows links; returns false for unreadable programs.
+ * Returns true for node itself and for scripts with node as the interpreter, such as hutch. Follows links. Returns false for unreadable
+ * programs.
  */
 function startsNode(command: string, searchPath = process.env.PATH ?? ''): boolean {
   const candidates = command.includes('/') ? [command] : searchPath.split(':').map((at) => `${at || '.'}/${command}`)
@@ -28,7 +29,7 @@ function startsNode(command: string, searchPath = process.env.PATH ?? ''): boole
           .some(isNode)
       )
     } catch {
-      // the next directory
+      // try the next directory
     }
   return false
 }
@@ -37,7 +38,7 @@ function isNode(name: string): boolean {
   return name === 'node' || name === 'nodejs'
 }
 
-/** The interpreter's line; empty without one. */
+/** Returns the first line of a script after `#!`; '' if the file is not a script. */
 function firstLine(path: string): string {
   const fd = openSync(path, 'r')
   try {
@@ -60,14 +61,19 @@ export function checkTasksForNode(directories: readonly string[], command: strin
   throw fail('TASKS_TOO_FEW', { command, group, max, current, left, usual: usualNodeTasks })
 }
 
-/** Only a warning: in a root file system of its own the command may be another program. */
+/**
+ * Returns a warning if --pids is too low for a Node program. It is not an error: in its own root file system the command can be another
+ * program.
+ */
 export function warnOfFewTasks({ limits, command, root, env }: Spec): string | undefined {
   const max = limits.findLast(({ file }) => file === 'pids.max')?.value
   if (max === undefined || root || !(Number(max) < minNodeTasks) || !startsNode(command, env.PATH)) return undefined
   return `warning: ${JSON.stringify(command)} is a Node program, and --pids is ${max}: Node may hang at its start with fewer than ${minNodeTasks} tasks, and usually needs ${usualNodeTasks}`
 }
 
-/** A group and those above it with a pids.max; `left` counts what this process frees when it becomes the command. */
+/**
+ * Returns the group and its ancestors that have a pids.max. `left` counts the tasks that this process frees when it executes the command.
+ */
 function readTasks(directory: string): { group: string; max: number; current: number; left: number }[] {
   const found: { group: string; max: number; current: number }[] = []
   let top = directory

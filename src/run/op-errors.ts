@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words for an operation that the kernel refused: which option asked for it, what errno means there, what to do. Pure.
+// Explains an operation that the kernel refused: the option that requested it, the meaning of errno, and the remedy. Called by launch.ts,
+// job.ts and ungrouped.ts.
 import { explainLimit } from '../cgroup/limit-reasons.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { asRoot, frontDoor, oneOf, optionOfRun, withOption } from '../errors/front-door.ts'
@@ -17,7 +18,10 @@ import { explainCoveredProc } from './covered-proc.ts'
 import { explainMountRefusal, isMountOp, type TargetReport } from './mount-errors.ts'
 import { refusedPath, refusedStream } from './stdio-errors.ts'
 
-/** Explains a failed op; `obstacles` looks up what forbids user namespaces, `part` is the system call of an op that makes several. */
+/**
+ * Explains a refused operation. `obstacles` finds what forbids user namespaces. `part` is the number of the system call if the operation
+ * makes several.
+ */
 export function explainRefusal(
   op: Op,
   errno: string,
@@ -79,7 +83,7 @@ function isMappedBySandbox(source: string, { spec }: Plan): boolean {
   return mounts.some((mount) => mount.kind === 'volume' && mount.idmap === 'sandbox' && mount.source === source)
 }
 
-/** A volume that root's sandbox could write only with its ids mapped. */
+/** Explains why root's sandbox cannot write a volume: the file system cannot map the ids of its files. */
 function refusedMap(source: string, errno: string, origin: string, fileSystem: string): HutchError {
   const found = fileSystem ? `its file system, ${fileSystem},` : 'its file system, or one that is mounted below it,'
   return fail('MOUNT_REFUSED', {
@@ -116,7 +120,7 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
   })
 }
 
-/** The same for a program without a plan. */
+/** Explains a refused operation of a program without a plan. */
 export function explainAlone(
   op: Op,
   errno: string,
@@ -130,7 +134,7 @@ export function explainAlone(
   return user ? forbidden(op, errno, obstacles()) : refusedSpawn(op.flags, errno)
 }
 
-/** What needs no plan to be explained. */
+/** Explains an operation that needs no plan to be explained. */
 function explainStep(
   op: Op,
   errno: string,
@@ -161,7 +165,7 @@ function explainStep(
   }
 }
 
-/** A step that needs no more than its own words. */
+/** Returns the error of an operation that has no special cases. */
 function refusedStep(op: Op, errno: string, origin: string): HutchError {
   return fail('STEP_REFUSED', {
     what: stepWhat(op),
@@ -172,7 +176,7 @@ function refusedStep(op: Op, errno: string, origin: string): HutchError {
   })
 }
 
-/** A user namespace that may not be made, or one that came without rights, as under AppArmor. */
+/** Returns true if a user namespace was forbidden, or was made without capabilities in it, as under AppArmor. */
 function isForbidden(op: Op, errno: string): boolean {
   if (op.op === 'spawn') return errno === 'EPERM' || errno === 'ENOSPC' || errno === 'EUSERS'
   return (errno === 'EPERM' || errno === 'EACCES') && (op.op === 'mapIds' || op.op === 'mount' || op.op === 'unshare')
@@ -193,7 +197,7 @@ function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Pla
   })
 }
 
-/** Ways out for a process without rights; root has others. */
+/** Returns remedies for a process without root privileges. */
 function needsRoot(more: readonly string[], plan?: Plan): string {
   const door = frontDoor(plan?.spec.door)
   return oneOf(
@@ -202,7 +206,9 @@ function needsRoot(more: readonly string[], plan?: Plan): string {
   )
 }
 
-/** Without root a user namespace comes by itself: then no option is to be named. */
+/**
+ * Returns the option that requested the user namespace. Returns nothing if hutch added the namespace by itself, as it does without root.
+ */
 function askedFor(op: Op, plan: Plan): string[] {
   const { mapUsers, mapGroups, isolate } = plan.spec
   const origin = mapUsers ? 'mapUsers' : mapGroups ? 'mapGroups' : isolate.includes('user') ? 'isolate' : undefined
@@ -243,7 +249,7 @@ function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan:
   const value =
     /^\d{5,}$/.test(op.value) && file.startsWith('memory.') ? `${op.value} (${formatSize(Number(op.value))})` : op.value
   const directory = op.path.slice(0, slash)
-  // the group is gone again: what it was to have is in the plan
+  // the group is already removed: its intended limits are in the plan
   const own = plan.groups.find((group) => group.directory === directory)?.writes ?? []
   const read = (name: string) => own.find((write) => write.file === name)?.value
   const reason = explainLimit({ directory, file, value: op.value, errno, read })
@@ -278,10 +284,10 @@ function otherParent(words: string, door?: 'cli' | 'library'): string {
   return withOption(`${words} with %`, 'parent', undefined, frontDoor(door)) ?? words
 }
 
-/** Memory that a process needs before its program starts: below this a group takes none. */
+/** Bytes that a process needs before its program starts; with a lower memory.max the group cannot start a process. */
 const leastForProcess = 1 << 20
 
-/** A process is charged to the group that it is born in. */
+/** Returns the words for a memory.max that is too low to start a process: the kernel charges a new process to its group. */
 function tooTight(plan: Plan | undefined, errno: string): [why: string, remedy: string] | undefined {
   const limit = plan?.spec.limits.find(({ file, value }) => file === 'memory.max' && Number(value) < leastForProcess)
   if (errno !== 'ENOMEM' || !limit) return undefined
@@ -341,7 +347,7 @@ const spawnReasons = (plan?: Plan): { [errno: string]: [string, string] } => ({
   ],
 })
 
-/** A user namespace beside the others gives the right to make them. */
+/** Returns the remedy to add a user namespace, which grants the right to make the other namespaces. */
 function inUser(plan?: Plan): string[] {
   return [withOption('add %', 'userNamespace', undefined, frontDoor(plan?.spec.door))].flatMap((way) => way ?? [])
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connects a job's standard streams: pipes to this process, its own streams, descriptors; with limits on their size.
+// Connects a job's standard streams to pipes, this process's own streams or descriptors, and limits their size. Called by job.ts and pool/.
 
 import { fail } from '../errors/errors.ts'
 import { pause } from '../system/clock.ts'
@@ -12,15 +12,15 @@ import { promisify, Readable, type Writable } from '../system/streams.ts'
 /** The destination of a standard stream: a pipe to this process, its own stream, /dev/null, or a descriptor. */
 export type Stdio = 'pipe' | 'inherit' | 'ignore' | number
 
-/** Descriptors for a start. */
+/** Descriptors of a job's streams. */
 export interface Ends {
-  /** Our ends of the pipes; -1 for a stream without one. */
+  /** This process's ends of the pipes; -1 for a stream without a pipe. */
   ours: number[]
-  /** The command's streams; -1 is /dev/null. */
+  /** The command's streams; -1 means /dev/null. */
   theirs: [number, number, number]
-  /** Those that this process must close after the start. */
+  /** Descriptors that this process must close after the start. */
   opened: number[]
-  /** The descriptor to which a read stream is written; -1: its caller reads it. */
+  /** Descriptors that output is copied to; -1 if the caller reads the stream. */
   targets: number[]
 }
 
@@ -69,7 +69,7 @@ export function openStreams(stdio: Stdio | readonly [Stdio, Stdio, Stdio], cappe
   return out
 }
 
-/** Closes our ends after a failed start, and always the descriptors that the command has inherited. */
+/** Closes this process's ends after a failed start, and in every case the descriptors that the command has inherited. */
 export function closeEnds(ends: Ends): void {
   for (const fd of [...ends.ours, ...ends.opened]) if (fd >= 0) closeSync(fd)
 }
@@ -81,18 +81,18 @@ export interface Streams {
   stderr: Readable | null
   /** Resolves when all output has been written to its destination. Rejects if a write failed. */
   poured: Promise<unknown> | undefined
-  /** Whether its caller has read all of a capped stream. */
+  /** Resolves when the caller has read all of a capped stream; undefined without a cap. */
   read: Promise<unknown> | undefined
   /** All job processes have ended. Stop waiting for a pipe that another process still holds, once it is silent. */
   over(): void
 }
 
-/** Creates streams on our ends, each limited to the cap. */
+/** Creates streams on this process's ends. Each is limited to `cap`. */
 export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
   const [stdin, ...outputs] = ends.ours.map((fd, i) =>
     fd < 0 ? null : new Socket({ fd, readable: i > 0, writable: i === 0 }),
   )
-  // a reader that has gone (EPIPE) is the command's concern, and must not crash this process
+  // a closed reader (EPIPE) is for the command to handle, and must not crash this process
   stdin?.on('error', () => {})
   const pours: Promise<void>[] = []
   const reads: Promise<unknown>[] = []
@@ -127,7 +127,7 @@ export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
   }
 }
 
-/** Passes the stream's first bytes on. With one byte more, it ends the stream and reports the job. */
+/** Yields a stream's bytes up to the cap. If one more byte arrives, ends the stream and reports the excess. */
 async function* upTo(cap: Cap, from: Readable, name: 'stdout' | 'stderr', ended = () => {}): AsyncGenerator<Buffer> {
   let left = cap.most
   try {
@@ -153,8 +153,8 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: bo
     }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
-    // the reader has gone, and the command gets EPIPE as without hutch, because our end is closed now.
-    // Or another process still holds the pipe after the job, and it was closed because it was silent
+    // EPIPE: the reader has closed its end; the command gets EPIPE too, because our end is closed now. Premature close: another process
+    // still held the pipe after the job, and the pipe was closed because it was silent
     if (code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE') return
     throw fail('FILE_REFUSED', {
       what: 'write what the command wrote to',
@@ -165,7 +165,7 @@ async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: bo
   }
 }
 
-/** A descriptor that another process made non-blocking can be full for a moment. */
+/** Writes bytes to a descriptor. Waits if another process made the descriptor non-blocking and it is full. */
 async function writeOnce(fd: number, bytes: Buffer): Promise<number> {
   try {
     return (await writeSome(fd, bytes, 0, bytes.length, null)).bytesWritten

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program without groups, limits and verdict: started as every other, and its end as wait(2) tells it.
+// Runs a program without groups, limits and verdict, for the drop-ins, and returns its end as wait(2) reports it. Exports runProgram and
+// endAs.
 import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import type { Op, Program } from '../ops/ops.ts'
@@ -14,17 +15,16 @@ import type { TargetReport } from './mount-errors.ts'
 import { decodeTargetLook } from './mount-target.ts'
 import { explainAlone } from './op-errors.ts'
 
-/**
- * Signals to this process: all are passed on; only INT and TERM are passed on; these two are ignored; or none is handled.
- */
+/** Handling of signals to this process: pass on all; pass on only INT and TERM; ignore INT and TERM; or handle none. */
 export type Signals = 'forward' | 'forward-two' | 'ignore-two' | 'leave'
 
-/** How the command ended, or the reason why it did not begin. */
+/** How the command ended, or why it did not start. */
 type Ending = { exit: number } | { signal: number } | { notFound: boolean; error: HutchError }
 
 /**
- * Runs a command to its end on this process's own streams; `started` is called with its process id at once.
- * @throws HutchError for a step that the kernel refused
+ * Runs a command to its end on this process's own streams. `started` receives its process id at once.
+ *
+ * @throws HutchError for an operation that the kernel refused
  */
 export function runProgram(program: Program, signals: Signals, started?: (pid: number) => void): Promise<Ending> {
   const addon = watchedNative()
@@ -52,7 +52,7 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
       if (event.kind === 'failed') failed ??= event
       if (event.kind === 'program') looks.push(...decodeLook(event.bytes))
       const look = event.kind === 'program' ? decodeTargetLook(event.bytes) : undefined
-      // of the programs without a plan, bwrap alone mounts inside a root
+      // of the programs without a plan, only bwrap mounts inside a root
       if (look) seen = { look, frontend: 'bwrap', steps: program.inner.slice(0, failed?.step ?? 0) }
       if (event.kind !== 'ended') return
       unwatchJob(job)
@@ -67,7 +67,10 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
   })
 }
 
-/** Ends this process as the command ended, so that a waiting shell sees the same: also by the same signal. */
+/**
+ * Ends this process with the command's signal, if a signal ended the command, so that a waiting shell sees the same. Otherwise returns the
+ * exit status.
+ */
 export function endAs(ending: { exit: number } | { signal: number }): number {
   if ('exit' in ending) return ending.exit
   native().dieBy(ending.signal)
@@ -87,7 +90,7 @@ function refusal(op: Op | undefined, { errno, part }: Refusal, call: number, see
   return nameFailedCall(error, call, errno)
 }
 
-/** The tool's own first line, and behind it what was found. */
+/** Returns the tool's own error line, followed by the findings. */
 function notStarted(
   { inner }: Program,
   op: Extract<Op, { op: 'exec' | 'execFile' }>,
