@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the options for judging a program into their part of a Spec: CPU time, extra time, and output size.
+// Parses the options that limit a run as a whole into their part of a Spec: CPU time, extra time and output size. Called by options.ts;
+// pure.
 import { fail } from '../errors/errors.ts'
 import { parseDuration, parseSize } from '../text/units.ts'
 import type { Door } from './spec.ts'
@@ -7,25 +8,29 @@ import type { Door } from './spec.ts'
 /** Options that limit a run as a whole. */
 export interface JudgingOptions {
   /**
-   * CPU time of all processes together, user and system: milliseconds, or a text such as `'2s'`. Beyond it the job is killed.
+   * CPU time of all processes together, user and system, in milliseconds or as text such as `'2s'`. If the job exceeds the limit, hutch
+   * kills it. No limit by default.
    */
   cpuTime?: number | string
-  /** CPU time beyond `cpuTime` before the job is killed, to measure its real need. */
+  /** Additional CPU time before hutch kills a job that exceeded `cpuTime`, to measure its real need. 0 by default. */
   extraTime?: number | string
-  /** Maximum bytes of stdout, and separately of stderr, or a text such as `'1M'`. Beyond it the job is killed. */
+  /**
+   * Maximum size of stdout, and separately of stderr, in bytes or as text such as `'1M'`. If the job exceeds the limit, hutch kills it. No
+   * limit by default.
+   */
   maxOutput?: number | string
 }
 
-/** The resulting budgets; absent means no limit. */
+/** Parsed limits of a run; an absent field means no limit. */
 export interface JudgingSpec {
   cpuTimeMs?: number
   extraTimeMs?: number
   maxOutput?: number
-  /** The limit of a sandbox: streams that do not go to hutch, such as a terminal, are not limited. */
+  /** True if the limit comes from the sandbox preset and so applies only to pipes, not to a terminal or file. */
   capsPipes?: boolean
 }
 
-/** @throws OPTION_INVALID, OPTION_CONFLICT */
+/** Parses the options that limit a run as a whole. @throws OPTION_INVALID, OPTION_CONFLICT */
 export function parseJudging(
   options: JudgingOptions,
   say: (key: keyof JudgingOptions) => string,

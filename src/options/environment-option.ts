@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option `env` → changes of the caller's environment, each name and value as execve can take it. Pure.
+// Checks the option `env`: each name and value must be valid for execve. Called by options.ts; pure.
 import { fail } from '../errors/errors.ts'
 
-/** Undefined takes a variable away. @throws OPTION_INVALID */
+/** Returns the changes of the caller's environment; undefined removes a variable. @throws OPTION_INVALID */
 export function parseEnvironment(
   env: { [name: string]: string | undefined },
   name: string,

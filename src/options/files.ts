@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options for the files and the environment that the job sees: one row each. Pure.
+// Options for the files and the environment of the job, one row each. Read by table.ts; pure.
 import type { OptionRow } from './row.ts'
 
 export const fileRows = [

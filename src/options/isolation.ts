@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that isolate the job: the sandbox preset, namespaces, the network. One row each. Pure.
+// Options that isolate the job: the sandbox preset, namespaces, the network. One row each. Read by table.ts; pure.
 import type { OptionRow } from './row.ts'
 
 export const isolationRows = [

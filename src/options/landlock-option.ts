@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the option `landlock` into Landlock rules: paths as the command sees them, with the access below each. Pure.
+// Parses the option `landlock` into rules: paths as the command sees them, with the access below each. Called by options.ts; pure.
 import { fail } from '../errors/errors.ts'
 
-/** The access to a path and everything below it: letters of rwx. */
+/** Access to a path and everything below it. */
 export interface LandlockRule {
   path: string
-  /** `r` read files and list directories, `w` write, create, rename and remove, `x` execute. */
+  /** Letters of rwx: `r` reads files and lists directories; `w` writes, creates, renames and removes; `x` executes. */
   access: string
 }
 
-/** A rule in the form of the program. */
+/** A rule in the form that a program's operations use. */
 export interface PathRule {
   path: string
   access: number
 }
 
-/** The bits of native/init/landlock.c. */
+/** Access bits, as native/init/landlock.c defines them. */
 const letters: { [letter: string]: number } = { r: 1, w: 2, x: 4 }
 const accepted = 'PATH:ACCESS with letters of rwx, such as /usr:rx or /tmp:rw'
 
-/** @throws OPTION_INVALID, OPTION_CONFLICT */
+/** Parses the option; undefined if it is not given. @throws OPTION_INVALID, OPTION_CONFLICT */
 export function parseLandlock(
   { landlock: value, newPrivileges }: { landlock?: unknown; newPrivileges?: unknown },
   say: (key: 'landlock' | 'newPrivileges') => string,
@@ -44,7 +44,7 @@ export function parseLandlock(
   })
 }
 
-/** The last colon ends the path. */
+/** Splits a rule at its last colon. */
 function split(text: string): Partial<LandlockRule> {
   const at = text.lastIndexOf(':')
   return at < 0 ? { path: text } : { path: text.slice(0, at), access: text.slice(at + 1) }

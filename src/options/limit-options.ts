@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limits among the options, by Docker's names or the kernel's file names. Pure.
+// Parses the limits among the options, under Docker's names or the kernel's file names. Called by options.ts; pure.
 import type { FileReader } from '../cgroup/format-file.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
@@ -9,19 +9,19 @@ import type { Door } from './spec.ts'
 import { type LimitKey, limitRowOf } from './table.ts'
 import { refuseUnknown } from './unknown-option.ts'
 
-/** Limits by Docker's names; any other kernel file by its name, such as `'memory.high'`. */
+/** Limits under Docker's names, and any other kernel file under its own name, such as `'memory.high'`. Absent means no limit. */
 export interface Limits {
-  /** memory.max: bytes, or a text such as `'50M'`. */
+  /** memory.max, in bytes or as text such as `'50M'`. */
   memory?: number | string
-  /** memory.high: above it the group is throttled and its memory reclaimed. */
+  /** memory.high, in bytes or as text. Above this size the kernel throttles the group and reclaims its memory. */
   memoryHigh?: number | string
-  /** memory.low: best-effort protection. */
+  /** memory.low, in bytes or as text: memory that the kernel reclaims only if it finds no other. */
   memoryLow?: number | string
-  /** memory.min: hard protection. */
+  /** memory.min, in bytes or as text: memory that the kernel never reclaims. */
   memoryMin?: number | string
-  /** memory.swap.max: swap only, not memory and swap. */
+  /** memory.swap.max, in bytes or as text: swap alone, without memory. */
   swap?: number | string
-  /** memory.oom.group: one out-of-memory kill ends the whole group. */
+  /** memory.oom.group: true if an out-of-memory kill ends the whole group. False by default. */
   oomGroup?: boolean
   /** pids.max: maximum number of tasks (processes and threads), including hutch's PID 1. */
   pids?: number | string
@@ -29,19 +29,19 @@ export interface Limits {
   cpus?: number | string
   /** cpu.weight: 1 to 10000; 100 by default. */
   cpuWeight?: number | string
-  /** cpuset.cpus, such as `'0-1'`. */
+  /** cpuset.cpus: allowed CPUs, such as `'0-1'`. */
   cpusetCpus?: string
   /** io.max: rates of block devices by path or number, such as `'/dev/sda:rbps=1M,wiops=100'`. */
   ioMax?: string | readonly string[]
-  /** Any other kernel file: a value of `Cgroup.set`, such as `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
+  /** Any other kernel file, with a value as `Cgroup.set` accepts: `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
   [file: `${string}.${string}`]: number | string | boolean | object
 }
 
-/** Files that control groups and processes rather than limit them; only hutch writes them. */
+/** Files that control groups and processes instead of limiting them. Only hutch writes these files. */
 const notLimits =
   /^(cgroup\.(procs|threads|kill|subtree_control|type|freeze|event_control|clone_children)|release_agent|notify_on_release|tasks|freezer\..*|memory\.reclaim|memory\.force_empty)$/
 
-/** The kernel's file of a name; other names are files. */
+/** Returns the kernel file of a limit. A name without a row is a file name already. */
 export function fileOf(word: string): string {
   return limitRowOf[word as LimitKey]?.file ?? word
 }
@@ -81,7 +81,7 @@ export function parseLimits(
   return writes
 }
 
-/** Returns whether limits need a reader of kernel files: they are named by file, or have several lines. */
+/** Returns true if limits need the reader of kernel files: a limit is named by its file, or a file has several lines. */
 export function namesFiles({ limits, sandbox }: RunOptions): boolean {
   const inside = typeof sandbox === 'object' && sandbox !== null ? sandbox.limits : undefined
   return [limits, inside].some(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that set a kernel file of the job's control group: one row each. Pure.
+// Options that set a kernel file of the job's control group, one row each. Read by table.ts; pure.
 import { formatCpuMax } from '../cgroup/cpu.ts'
 import { type Limit, parseCount, parseCpuList, parseCpus, parseSize } from '../text/units.ts'
 import type { LimitRow, OptionRow } from './row.ts'
@@ -130,7 +130,7 @@ export const limitRows = [
     file: 'io.max',
     help: 'Maximum rates of a block device: rbps, wbps (bytes a second), riops, wiops (/dev/sda:rbps=1M,wiops=100).',
     parse: (value: unknown) => {
-      // with a space and spaces, too: the kernel's own line
+      // also accepts spaces instead of commas and colon, as in the kernel's own line
       const [, device, rates] = /^(\/.+|\d+:\d+)[: ]((?:[rw](?:bps|iops)=[^,=\s]+[, ]?)+)$/.exec(String(value)) ?? []
       return rates === undefined ? undefined : `${device} ${rates.replaceAll(',', ' ').trimEnd()}`
     },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of --volume, --tmpfs and --overlay → Mounts. Pure: what is behind the paths is the kernel's answer, later.
+// Parses the values of --volume, --tmpfs and --overlay into mounts. Called by options.ts; pure: the kernel checks the paths later.
 
 import { fail } from '../errors/errors.ts'
 import { type Mount, mountAttributes } from '../mounts/root.ts'
@@ -7,19 +7,25 @@ import { nearest } from '../text/nearest.ts'
 import { parseSize } from '../text/units.ts'
 import { optionName } from './names.ts'
 
-/** One mount, by Docker's words; all are attached in the order of the list, a later one on top. */
+/** One mount in Docker's syntax. Mounts are made in the order of the list; a later mount covers an earlier one. */
 export type MountOption =
-  /** `SRC:DST[:OPTIONS]`, options ro, rw, noexec, suid, dev, bind (without what is mounted below SRC), rbind, and idmap: its ids are the job's. */
+  /**
+   * `SRC:DST[:OPTIONS]`. Options: ro, rw, noexec, suid, dev, rbind (default), bind (without the mounts below SRC), and idmap (maps the
+   * files' ids as the job's).
+   */
   | { volume: string }
-  /** `DST[:OPTIONS]`, options size=64M, mode=1777, nr_inodes=1000, ro, exec, suid, dev. */
+  /** `DST[:OPTIONS]`. Options: size=64M, mode=1777, nr_inodes=1000, ro, exec, suid, dev. */
   | { tmpfs: string }
-  /** `LOWER[:LOWER…]:DST[:OPTIONS]`, the first on top; changes are discarded, kept with upper=DIR,work=DIR, refused with ro. */
+  /**
+   * `LOWER[:LOWER…]:DST[:OPTIONS]`; the first directory is on top. Changes are discarded by default, kept with upper=DIR,work=DIR, and
+   * refused with ro.
+   */
   | { overlay: string }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
 const all = ro + nosuid + nodev + noexec
 
-/** Option words, and what they make of a mount's attributes; `x` and `nox` undo each other. */
+/** Option words and their effect on a mount's attributes. `x` and `nox` cancel each other. */
 const attributeWords: { [word: string]: (attributes: number) => number } = {
   ro: (now) => now | ro,
   rw: (now) => now & ~ro,
@@ -31,7 +37,7 @@ const attributeWords: { [word: string]: (attributes: number) => number } = {
   exec: (now) => now & ~noexec,
 }
 
-/** What follows a word and `=`, by kind of mount: how the value is read, and what is accepted. */
+/** Options with a value: how the value is read, and which values are accepted. */
 const values: { [word: string]: [read: (value: string) => string | undefined, accepted: string] } = {
   size: [(value) => atLeastOne(parseSize(value)), 'a size such as 64M'],
   mode: [(value) => (/^[0-7]{3,4}$/.test(value) ? value : undefined), 'an octal mode such as 1777'],
@@ -56,10 +62,10 @@ const kinds = {
 } as const
 type Kind = keyof typeof kinds
 
-/** overlayfs takes its layers in a text of less than 256 bytes. */
+/** Maximum number of layers: overlayfs accepts its layers only as a text of less than 256 bytes. */
 const maxLayers = 10
 
-/** Reads the list. `name`: where it stands, as the user typed it. @throws OPTION_INVALID */
+/** Parses the list of mounts. @throws OPTION_INVALID */
 export function parseMounts(list: unknown, door: 'cli' | 'library'): Mount[] {
   if (!Array.isArray(list))
     throw invalid('mounts', list, 'it is not a list', "a list such as [{ volume: 'data:/data:ro' }]")
@@ -110,7 +116,7 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
 }
 
 function readOptions(kind: Kind, words: string, origin: string) {
-  // a tmpfs is for data; a program that must run from it says so, as with Docker
+  // a tmpfs is noexec by default, as with Docker; the option exec changes that
   let attributes: number = nosuid + nodev + (kind === 'tmpfs' ? noexec : 0)
   let absent = 0
   const given: { [key: string]: string } = {}
@@ -131,14 +137,14 @@ function readOptions(kind: Kind, words: string, origin: string) {
       given[key] = value
     } else if (attributeWords[key]) {
       attributes = attributeWords[key](attributes)
-      // what a word asks for must hold, also when the source's mount says otherwise
+      // set a requested attribute explicitly, because the source's mount may have the opposite
       absent = (absent | (all & ~attributeWords[key](all))) & ~attributes
     } else flags.push(key)
   }
   return { attributes, absent, given, flags }
 }
 
-/** Returns the option's word with another target. */
+/** Returns the option's value with another target. */
 export function withTarget(kind: Mount['kind'], typed: string, target: string): string {
   const parts = splitPaths(typed)
   const hasOptions = parts.length > (kind === 'tmpfs' ? 1 : 2) && !parts.at(-1)!.startsWith('/')
@@ -146,12 +152,12 @@ export function withTarget(kind: Mount['kind'], typed: string, target: string): 
   return [...[...parts.slice(0, -1), target].map(escapePath), ...options].join(':')
 }
 
-/** Returns the path as a part of such a word. */
+/** Returns the path escaped for use in an option's value. */
 export function escapePath(path: string): string {
   return path.replace(/[\\:]/g, '\\$&')
 }
 
-/** Between colons; `\:` is a colon in a path and `\\` a backslash. */
+/** Splits a value at its colons. `\:` is a colon in a path, and `\\` is a backslash. */
 function splitPaths(word: string): string[] {
   const parts = ['']
   for (const [token = ''] of word.matchAll(/\\[\\:]|[\s\S]/gu)) {
@@ -161,7 +167,10 @@ function splitPaths(word: string): string[] {
   return parts
 }
 
-/** Without doubled and trailing slashes and "."; ".." stays: what it means depends on links, and the kernel keeps it inside. */
+/**
+ * Returns the target without doubled slashes, trailing slashes and ".". It keeps "..", whose meaning depends on links; the kernel keeps it
+ * inside the root.
+ */
 function readTarget(path: string, refuse: (why: string) => Error): string {
   if (!path.startsWith('/')) throw refuse('the target is not an absolute path')
   if (path.length > 3000) throw refuse('the target is too long')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the options for names into their part of a Spec: lines of /etc/hosts and the settings of /etc/resolv.conf. Also returns the texts
-// of both files. Pure.
+// Parses the options for names into their part of a Spec: lines of /etc/hosts and settings of /etc/resolv.conf. Also returns the texts of
+// both files. Pure.
 import { fail } from '../errors/errors.ts'
 import type { Root } from '../mounts/root.ts'
 import { optionName } from '../options/names.ts'
@@ -9,17 +9,17 @@ import type { Door, Spec } from '../options/spec.ts'
 
 /** Options that change how the job finds hosts by name. */
 export interface NameOptions {
-  /** Lines for /etc/hosts: `NAME:IP`. The file begins with the host's lines, or with localhost if the job has a root of its own. */
+  /** Lines to add to /etc/hosts, as `NAME:IP`. The file begins with the host's lines, or with localhost if the job has its own root. */
   addHosts?: string | readonly string[]
   /** Name servers in /etc/resolv.conf, instead of the host's. */
   dns?: string | readonly string[]
-  /** Search domains in /etc/resolv.conf, instead of the host's; `'.'`: no search domain. */
+  /** Search domains in /etc/resolv.conf, instead of the host's; `'.'` means no search domain. */
   dnsSearch?: string | readonly string[]
   /** Resolver options in /etc/resolv.conf, such as `'ndots:1'`, instead of the host's. */
   dnsOptions?: string | readonly string[]
 }
 
-/** The same, checked. An absent list leaves the host's setting. */
+/** Parsed options for names. An absent list keeps the host's setting. */
 export interface Names {
   hosts?: { name: string; address: string }[]
   servers?: string[]
@@ -27,7 +27,7 @@ export interface Names {
   options?: string[]
 }
 
-/** Texts of the host's files, read for a run with names of its own. */
+/** Texts of the host's files, read for a run that changes names. */
 export interface NameFacts {
   hosts: string
   resolver: string
@@ -36,7 +36,7 @@ export interface NameFacts {
 type Key = keyof NameOptions
 const paths = { hosts: '/etc/hosts', resolver: '/etc/resolv.conf' } as const
 
-/** Returns undefined if no such option is given. @throws OPTION_INVALID */
+/** Parses the options for names. Returns undefined if none is given. @throws OPTION_INVALID */
 export function parseNames(options: NameOptions, say: (key: Key) => string): Names | undefined {
   const list = <T>(key: Key, accepted: string, read: (text: string) => T | undefined): T[] | undefined => {
     const value = options[key]
@@ -62,7 +62,7 @@ export function parseNames(options: NameOptions, say: (key: Key) => string): Nam
 
 const matching = (shape: RegExp) => (text: string) => (shape.test(text) ? text : undefined)
 
-/** `NAME:IP` or `NAME=IP`; an IPv6 address can stand in brackets. */
+/** Parses `NAME:IP` or `NAME=IP`; an IPv6 address can be in brackets. Returns undefined if the text is invalid. */
 function parseHost(text: string): { name: string; address: string } | undefined {
   const [, name, , bracketed, bare] = /^([A-Za-z0-9_][\w.-]{0,252})([:=])(?:\[(.+)\]|(.+))$/.exec(text) ?? []
   const address = bracketed ?? bare
@@ -74,7 +74,7 @@ function isAddress(text: string): boolean {
   return text.includes(':') && /^[0-9A-Fa-f:.]+$/.test(text) && URL.canParse(`http://[${text}]/`)
 }
 
-/** @throws OPTION_CONFLICT if another option already brings one of the files */
+/** Refuses options for names if a mount already provides the same file. @throws OPTION_CONFLICT */
 export function refuseMountedNames(names: Names, root: Root | undefined, door: Door): void {
   for (const [file, key] of [
     ['hosts', names.hosts && 'addHosts'],
@@ -90,7 +90,7 @@ export function refuseMountedNames(names: Names, root: Root | undefined, door: D
   }
 }
 
-/** Returns the root with the texts of the two files. */
+/** Returns the root with the texts of /etc/hosts and /etc/resolv.conf. */
 export function namedRoot({ names, hostname, door, sandbox }: Spec, root: Root | undefined, facts: NameFacts): Root {
   const { hosts, ...resolver } = names!
   const texts = new Map((root?.texts ?? []).map((text) => [text.target, text]))
@@ -118,7 +118,7 @@ function lines(before: string, more: readonly string[]): string {
   return `${before}${before === '' || before.endsWith('\n') ? '' : '\n'}${more.map((line) => `${line}\n`).join('')}`
 }
 
-/** resolv.conf(5) with these settings in place of its own. */
+/** Returns the text of resolv.conf(5) with the given settings replaced. */
 function resolverWith(before: string, { servers, search, options }: Omit<Names, 'hosts'>): string {
   const replaced = [
     ...(servers ? ['nameserver'] : []),

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each front end calls an option, alone and with a value, from the option table. Pure.
+// Returns the name of an option in each front end, alone or with a value, from the option table. Pure.
 import { escapeText, shellWord } from '../text/quote.ts'
 import { optionRow } from './table.ts'
 
-/** The front ends whose options are in the table. */
+/** Front ends whose options are in the table. */
 export type Frontend = 'library' | 'cli' | 'bwrap'
 
-/** Returns the name of an option as its user types it: `--memory` on the command line, `limits.memory` in the library. */
+/** Returns an option's name as its user types it: `--memory` on the command line, `limits.memory` in the library. */
 export function optionName(key: string, frontend: 'cli' | 'library'): string
-/** For `hutch bwrap`: undefined if it has no such option. */
+/** Also accepts `bwrap`; returns undefined if `hutch bwrap` has no such option. */
 export function optionName(key: string, frontend: Frontend): string | undefined
 export function optionName(key: string, frontend: Frontend): string | undefined {
   if (frontend === 'library') return key
@@ -16,13 +16,16 @@ export function optionName(key: string, frontend: Frontend): string | undefined 
   if (frontend === 'bwrap') return row?.bwrap && `--${row.bwrap}`
   if (row) return `--${row.flag}`
   const [object, ...rest] = key.split('.')
-  // one of many: a resource of --ulimit, a kernel file of --limit
+  // a key of an object: a resource of --ulimit or a kernel file of --limit
   if ((object === 'ulimits' || object === 'limits') && rest.length > 0)
     return `${optionName(object, 'cli')} ${rest.join('.')}`
   return key
 }
 
-/** Returns the option with its value as it is typed there: `--memory 88M`, `limits: { memory: '88M' }`. */
+/**
+ * Returns an option with its value as the user types it: `--memory 88M`, `limits: { memory: '88M' }`. Returns undefined if the front end
+ * has no such option.
+ */
 export function optionWithValue(key: string, value: string | undefined, frontend: Frontend): string | undefined {
   const name = optionName(key, frontend)
   if (name === undefined || value === undefined) return name
@@ -35,7 +38,7 @@ export function optionWithValue(key: string, value: string | undefined, frontend
   return object === 'mounts' ? `mounts: [{ ${inner}: ${quoted(value)} }]` : `${object}: { ${inner}: ${quoted(value)} }`
 }
 
-/** A variable and its value, `NAME=VALUE`. */
+/** Returns the option that sets a variable, from `NAME=VALUE`. */
 function environment(pair: string, frontend: Frontend): string {
   const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]
   if (frontend === 'library') return `env: { ${name}: ${quoted(value)} }`

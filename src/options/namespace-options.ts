@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the options for namespaces into their part of a Spec: kinds, id maps, clocks, and namespaces to join.
+// Parses the options for namespaces into their part of a Spec: kinds, id maps, clocks, and namespaces to join. Called by options.ts; pure.
 import { fail } from '../errors/errors.ts'
 import { explainBadMap, type IdMapWord, parseIdMapWord } from '../namespaces/id-map.ts'
 import {
@@ -16,33 +16,33 @@ import { nearest } from '../text/nearest.ts'
 /** Options for namespaces. */
 export interface NamespaceOptions {
   /**
-   * Namespaces: a list of kinds, `'all'` (except user and time) or `'none'`. By default pid, mount, ipc and uts; with a separate root also
-   * cgroup. Without the right to create them, user is added.
+   * Kinds of new namespaces: a list, `'all'` (all except user and time) or `'none'`. The default is pid, mount, ipc and uts, and cgroup
+   * with a separate root. hutch adds user if the caller may not create the others.
    */
   isolate?: readonly (NamespaceKind | 'all')[] | 'all' | 'none'
-  /** Namespaces to join: of a process (its id), a file, or for net a name of `ip netns`. */
+  /** Existing namespaces to join, by kind: a process id, a file, or for net a name of `ip netns`. */
   join?: { [K in NamespaceKind]?: number | string }
-  /** Ids of the user namespace: `INSIDE:OUTSIDE:COUNT`, `root`, `keep` (the default) or `auto`; one or several. */
+  /** Id maps of the user namespace: one or several of `INSIDE:OUTSIDE:COUNT`, `root`, `keep` (the default) and `auto`. */
   mapUsers?: string | readonly string[]
-  /** The same for groups; by default the map of the users. */
+  /** Maps of group ids, in the format of `mapUsers`. By default equal to `mapUsers`. */
   mapGroups?: string | readonly string[]
-  /** Offsets of the clocks inside, in seconds or as texts such as `'+10s'`; implies a time namespace. */
+  /** Offsets of the clocks inside, in seconds or as text such as `'+10s'`. hutch adds a time namespace. */
   timeOffset?: { monotonic?: number | string; boottime?: number | string }
 }
 
-/** The resulting namespaces. */
+/** Parsed options for namespaces. */
 export interface NamespaceSpec {
   isolate: NamespaceKind[]
   joins: Join[]
   mapUsers?: IdMapWord[]
   mapGroups?: IdMapWord[]
-  /** In the format of /proc/self/timens_offsets. */
+  /** Clock offsets in the format of /proc/self/timens_offsets. */
   timeOffsets?: string
 }
 
 type Say = (key: keyof NamespaceOptions) => string
 
-/** @throws OPTION_INVALID, OPTION_UNKNOWN, OPTION_CONFLICT */
+/** Parses the options for namespaces. @throws OPTION_INVALID, OPTION_UNKNOWN, OPTION_CONFLICT */
 export function parseNamespaces(options: NamespaceOptions, say: Say, ownRoot: boolean): NamespaceSpec {
   const joins = parseJoins(options.join, say('join'))
   const mapUsers = parseMap(options.mapUsers, say('mapUsers'))
@@ -51,7 +51,7 @@ export function parseNamespaces(options: NamespaceOptions, say: Say, ownRoot: bo
   const joined = joins.map(({ kind }) => kind)
   const defaults = ownRoot ? defaultIsolation : hostRootIsolation
   const isolate = parseIsolation(options.isolate, say('isolate'), joined, defaults)
-  // an option that needs a namespace implies it
+  // an option that needs a namespace adds it
   if ((mapUsers || mapGroups) && !isolate.includes('user')) isolate.push('user')
   if (timeOffsets !== undefined && !isolate.includes('time')) isolate.push('time')
   const both = isolate.find((kind) => joined.includes(kind))
@@ -133,7 +133,7 @@ function parseMap(value: unknown, name: string): IdMapWord[] | undefined {
     if (parsed === undefined) throw fail('OPTION_INVALID', { name, value: word, why: 'it is not an id map', accepted })
     return parsed
   })
-  // `root` and `keep` are checked when the caller's id is known
+  // `root` and `keep` are checked later, when the caller's id is known
   const extents = words.filter((word) => typeof word === 'object')
   const why = extents.length === words.length ? explainBadMap(extents) : undefined
   if (why === undefined) return words

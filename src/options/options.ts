@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns options into a Spec. Each option is checked separately; the first invalid one is named as the user typed it.
+// Parses options into a Spec. Checks each option separately, and names the first invalid one as the user typed it. Called by the CLI, run/
+// and pool/; pure.
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors/errors.ts'
 import { coveredPaths } from '../mounts/masked-paths.ts'
@@ -31,75 +32,82 @@ export { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 /** Options of `run` and `start`. */
 export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOptions, PrivilegeOptions, JudgingOptions {
-  /** Limits of the control group. `'none'` also removes those of `sandbox`. */
+  /** Limits of the control group. `'none'` also removes the limits of `sandbox`. */
   limits?: Limits | 'none'
   /**
-   * Runs an untrusted program: everything is denied except what other options allow. Those options can be given here or beside it.
+   * Runs an untrusted program: everything is denied except what other options allow. Pass those options here or next to `sandbox`. False by
+   * default.
    */
   sandbox?: boolean | Omit<RunOptions, 'sandbox'>
-  /** False: the command itself is PID 1, and no init process reaps orphans. True by default. */
+  /** False if the command itself is PID 1 and no init process reaps orphans. True by default. */
   init?: boolean
   hostname?: string
-  /** NIS domain name inside. */
+  /** NIS domain name inside; the host's by default. */
   domainname?: string
-  /** Kernel settings of the job's own namespaces: `{ 'net.ipv4.ip_forward': 1 }`. */
+  /** Kernel settings of the job's own namespaces, such as `{ 'net.ipv4.ip_forward': 1 }`. */
   sysctls?: { [name: string]: string | number }
   /**
-   * Directory that is `/` inside, with its own /proc, /sys and /dev. Like the next three options, it needs mount in `isolate`.
+   * Host directory that becomes `/` inside, with its own /proc, /sys and /dev. `rootfs`, `readOnly`, `mounts` and `dev` need a mount
+   * namespace.
    */
   rootfs?: string
-  /** True: the root and the mounts below it are read-only; `mounts` keep their own mode. */
+  /** True if the root and the mounts below it are read-only, except `mounts`, which have their own mode. False by default. */
   readOnly?: boolean
-  /** Directories of the host, tmpfs and overlays inside, in this order; a later one is on top. */
+  /** Host directories, tmpfs and overlays to mount inside, in this order. A later mount covers an earlier one. */
   mounts?: readonly MountOption[]
-  /** True: the job has its own minimal /dev; implied by `rootfs`. */
+  /** True if the job has its own minimal /dev. False by default, true with `rootfs`. */
   dev?: boolean
   /**
-   * Paths below /proc and /sys that are not masked or made read-only, or `['all']`. Nested container engines need it. Needs `rootfs` or
-   * `sandbox`.
+   * Paths below /proc and /sys that hutch leaves unmasked and writable, or `['all']`. Nested container engines need this option. It
+   * requires `rootfs` or `sandbox`.
    */
   unmask?: readonly string[]
-  /** Devices of the host in the job's own /dev, in Docker's format: `PATH[:INSIDE][:rwm]`. */
+  /** Host devices to add to the job's own /dev, in Docker's format: `PATH[:INSIDE][:rwm]`. */
   devices?: readonly string[]
   /**
-   * Filters system calls: `'default'` as in Docker, `'strict'` for untrusted programs, a file, or a profile (OCI, Docker). The default is
-   * `'default'` with `rootfs`, otherwise `'none'`.
+   * Filter of system calls: `'default'` (Docker's), `'strict'` for untrusted programs, a file, or a profile object (OCI, Docker). The
+   * default is `'default'` with `rootfs`, otherwise `'none'`.
    */
   seccomp?: 'default' | 'strict' | 'none' | (string & {}) | object
   /**
-   * The only files that the job may use, by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`. Paths are those inside.
+   * The only paths that the job may use, enforced by Landlock: `'/usr:rx'` or `{ path: '/usr', access: 'rx' }`. Paths are as the command
+   * sees them.
    */
   landlock?: readonly (string | LandlockRule)[]
-  /** True: the result lists each call that the filter refused (`seccomp`), and `onEvent` gets each new kind at once. */
+  /**
+   * True if the result lists each call that the filter refused (`seccomp`). `onEvent` then receives the first call of each kind. False by
+   * default.
+   */
   seccompReport?: boolean
   /**
-   * True: no call is refused, whatever `seccomp` says, and the result has a profile of the calls that were made (`learned`).
+   * True if the filter refuses no call, regardless of `seccomp`, and the result contains a profile of all calls (`learned`). False by
+   * default.
    */
   learn?: boolean
-  /** Directory in which the command starts; by default the caller's, or `/` with `rootfs`. */
+  /** Directory in which the command starts; the caller's by default, `/` with `rootfs`, /tmp with `sandbox`. */
   workdir?: string
-  /** Added to the caller's environment; undefined removes a variable. */
+  /** Variables added to the caller's environment; undefined removes a variable. */
   env?: { [name: string]: string | undefined }
-  /** `name`, `uid`, `name:group` or `uid:gid`. */
+  /** User of the command: `name`, `uid`, `name:group` or `uid:gid`; the caller by default. */
   user?: string
-  /**
-   * Milliseconds, or a text such as `'10s'`: SIGTERM to all processes then, and SIGKILL `killAfter` later. No timeout by default.
-   */
+  /** Milliseconds, or text such as `'10s'`, until SIGTERM to all processes. SIGKILL follows after `killAfter`. No timeout by default. */
   timeout?: number | string
-  /** Milliseconds, or a text, between SIGTERM and SIGKILL; 5000 by default. */
+  /** Time between SIGTERM and SIGKILL, in milliseconds or as text; 5000 by default. */
   killAfter?: number | string
-  /** Signal at the timeout and for `stop()`, by name or number; SIGTERM by default. */
+  /** Signal of a timeout and of `stop()`, by name or number; SIGTERM by default. */
   stopSignal?: string | number
-  /** Parent of the job's group, relative to the cgroup mount; by default the caller's group. */
+  /** Parent of the job's group, relative to the cgroup mount; the caller's group by default. */
   parent?: string
   /**
-   * True: processes of the parent group itself are moved to a leaf in it, so that it can enable controllers for children.
+   * True if hutch may move the processes of the parent group to a leaf in it, so that the parent can enable controllers for children. By
+   * default only in a job of hutch, or if the CLI is alone in its group.
    */
   evacuate?: boolean
 }
 
 /**
- * Checks the options of one front end. `readFile` reads limits that are named by their kernel file; run/job.ts loads it.
+ * Parses the options of one front end into a Spec. `readFile` parses limits that are named by their kernel file; run/job.ts loads it.
+ *
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
  */
 export function parseOptions(
@@ -212,7 +220,7 @@ type Need = <T>(
   value?: unknown,
 ) => T | undefined
 
-/** A job has its own root if one of these is requested. */
+/** Parses the options that give the job its own root. Returns undefined if none is given. */
 function parseRoot(
   options: RunOptions,
   need: Need,
@@ -237,7 +245,7 @@ function parseRoot(
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
   return {
     ...(directory !== undefined && { directory }),
-    // a tmpfs hides it, and becomes read-only after everything is in it
+    // the preset's tmpfs covers this directory, and becomes read-only after all mounts in it are made
     ...(sandboxed && directory === undefined && { directory: '/usr', sealed: true }),
     readOnly,
     dev: dev || devices.length > 0,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options for the time, the streams and the report of a job: one row each. Pure.
+// Options for the time limits, the streams and the report of a job, one row each. Read by table.ts; pure.
 import type { OptionRow } from './row.ts'
 
 export const outputRows = [

@@ -1,38 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the options for privileges into their part of a Spec: capabilities, process limits, priorities, groups.
+// Parses the options for privileges into their part of a Spec: capabilities, process limits, priorities, groups. Called by options.ts;
+// pure.
 
 import { type CapabilityWord, capabilityName, nearestCapability, parseCapability } from '../credentials/capability.ts'
 import { parseIoPriority, parseScheduler, parseWhole } from '../credentials/priority.ts'
 import { parseResourceLimit, type ResourceLimit } from '../credentials/rlimit.ts'
 import { fail } from '../errors/errors.ts'
 
-/** Options for what the command may do, beside its namespaces and its group. */
+/** Options for the command's privileges besides its namespaces and its control group. */
 export interface PrivilegeOptions {
-  /** Capabilities to add, such as `'NET_RAW'`, or `'ALL'`; also for users other than root. */
+  /** Capabilities to add, such as `'NET_RAW'`, or `'ALL'`; also for users other than root. None by default. */
   capAdd?: string | readonly string[]
   /** Capabilities to drop from all five sets, or `'ALL'`. */
   capDrop?: string | readonly string[]
-  /** True: set-user-ID programs and file capabilities work inside. False by default (no_new_privs). */
+  /** True if set-user-ID programs and file capabilities work inside. False by default (no_new_privs). */
   newPrivileges?: boolean
-  /** Process limits by Docker's names, `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M', cpu: '10s' }`. */
+  /** Process limits under Docker's names, as `SOFT` or `'SOFT:HARD'`: `{ nofile: 1024, as: '512M', cpu: '10s' }`. */
   ulimits?: { [name: string]: number | string }
-  /** Group by name or number; by default that of `user`, or the caller's. */
+  /** Group by name or number; the group of `user` by default, otherwise the caller's. */
   group?: string
-  /** Supplementary groups by name or number; an empty list drops all. */
+  /** Supplementary groups by name or number; an empty list removes all. */
   groups?: readonly string[]
-  /** Supplementary groups beside those of the user, by name or number. */
+  /** Supplementary groups in addition to those of the user, by name or number. */
   groupAdd?: string | readonly string[]
-  /** -1000 (never killed for memory) to 1000 (first); proc_pid_oom_score_adj(5). */
+  /** Priority for the OOM killer: -1000 (never killed) to 1000 (killed first); see proc_pid_oom_score_adj(5). The caller's by default. */
   oomScoreAdj?: number | string
-  /** -20 (first) to 19 (last). */
+  /** CPU priority: -20 (highest) to 19 (lowest). The caller's by default. */
   nice?: number | string
-  /** `idle`, `best-effort[:0-7]` or `realtime[:0-7]`. */
+  /** I/O priority: `idle`, `best-effort[:0-7]` or `realtime[:0-7]`. The caller's by default. */
   ioPriority?: string
-  /** `other`, `batch`, `idle`, `fifo:1-99` or `rr:1-99`. */
+  /** Scheduling policy: `other`, `batch`, `idle`, `fifo:1-99` or `rr:1-99`. The caller's by default. */
   scheduler?: string
 }
 
-/** The resulting privileges. */
+/** Parsed options for privileges. */
 export interface PrivilegeSpec {
   capAdd: CapabilityWord[]
   capDrop: CapabilityWord[]
@@ -49,7 +50,7 @@ export interface PrivilegeSpec {
 
 type Say = (key: keyof PrivilegeOptions) => string
 
-/** @throws OPTION_INVALID, OPTION_CONFLICT */
+/** Parses the options for privileges. @throws OPTION_INVALID, OPTION_CONFLICT */
 export function parsePrivileges(options: PrivilegeOptions, say: Say, named?: object): PrivilegeSpec {
   const need = <T>(key: keyof PrivilegeOptions, accepted: string, read: (value: unknown) => T | undefined) => {
     const value = options[key]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the words of the command line into the library's options, row by row. Used by `hutch run` and `hutch compile`. Pure.
+// Converts the words of the command line into the library's options, row by row. Called by `hutch run` and `hutch compile`; pure.
 import { fail } from '../errors/errors.ts'
 import type { OptionRow } from './row.ts'
 import { limitRowOf, optionRows } from './table.ts'
 
-/** Values by flag, and all flags with a value in the order of the command line. */
+/** Values by flag, and the flags that have a value in the order of the command line. */
 export interface FlagWords {
   values: { [flag: string]: string[] }
   order: [flag: string, value: string][]
@@ -14,8 +14,9 @@ type Variables = { [name: string]: string | undefined }
 type Nested = { [key: string]: unknown }
 
 /**
- * Returns the options as the library takes them; an option that was not given is absent.
- * `environment` returns the caller's variables. It is called only if an option passes one on, since reading them takes longer than the rest.
+ * Returns the options in the library's form; options that are not given are absent. `environment` returns the caller's variables. It is
+ * called only if an option passes on a variable, because reading them is slow.
+ *
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
 export function readFlagWords({ values, order }: FlagWords, environment: () => Variables): Nested {
@@ -82,7 +83,7 @@ function readFiles(pairs: readonly string[], limits: Nested): Nested {
     if (at < 1) throw refuse(pair, 'there is no = in it')
     if (!file.includes('.')) throw refuse(file, 'this is not the name of a controller file')
     const [value, before] = [pair.slice(at + 1), limits[file]]
-    // a file with lines takes one for each device
+    // a file with several lines takes one line per device
     limits[file] = before === undefined ? value : [before, value].flat()
   }
   return limits

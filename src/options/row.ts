@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The type of one row of the option table. Pure.
+// The type of a row of the option table. Pure.
 
 /** Sections of the help, the man page and the reference, in this order. */
 export const sections = {
@@ -41,26 +41,26 @@ type OptionKind =
   | 'files'
   | 'command'
 
-/** One option: everything that help, parsers, errors, man pages, completion and docs say of it. */
+/** One option: everything that help, parsers, errors, man pages, completion and docs state about it. */
 export interface OptionRow {
-  /** Its name on the command line, without dashes. */
+  /** Name on the command line, without dashes. */
   flag: string
-  /** Its path in the library's options, such as `limits.memory`. Absent: the command line alone has it. */
+  /** Path in the library's options, such as `limits.memory`. Absent if only the command line has the option. */
   key?: string
   kind: OptionKind
-  /** One letter. */
+  /** Short name: one letter. */
   short?: string
-  /** The word for its value in the help. Absent: a switch. */
+  /** Word for the value in the help; absent for a switch. */
   value?: string
   section: Section
   help: string
-  /** What holds without it, if that is not "off" or "no limit". */
+  /** Behaviour without the option, unless that is "off" or "no limit". */
   default?: string
-  /** Shown by the short help, too. */
+  /** True if the short help also shows the option. */
   common?: true
-  /** Its name in `hutch bwrap`, without dashes. */
+  /** Name in `hutch bwrap`, without dashes. */
   bwrap?: string
-  /** What completion offers for the value. */
+  /** What completion offers as the value. */
   complete?: 'file' | 'directory' | 'user' | 'group' | readonly string[]
 }
 
@@ -69,10 +69,10 @@ export interface LimitRow extends OptionRow {
   key: `limits.${string}`
   file: string
   /**
-   * The value as the kernel reads it; undefined if it is invalid. For a limit of the kind `texts`: of each text, as `--limit FILE=`
-   * takes it.
+   * Returns the value in the kernel's format, or undefined if it is invalid. A limit of the kind `texts` is parsed text by text, as
+   * `--limit FILE=` accepts it.
    */
   parse: (value: unknown) => string | undefined
-  /** What `parse` accepts, for errors. */
+  /** Description of accepted values, for errors. */
   accepted: string
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns the option `sandbox` into the options of its preset, except those that the caller gives. Pure.
+// Replaces the option `sandbox` by the options of its preset, except those that the caller gives. Called by options.ts; pure.
 
 import { fail } from '../errors/errors.ts'
 import type { Mount, Root } from '../mounts/root.ts'
@@ -9,17 +9,20 @@ import type { RunOptions } from './options.ts'
 import { sandboxHides, sandboxHosts, sandboxPreset, sandboxReads } from './sandbox-preset.ts'
 import type { Door } from './spec.ts'
 
-/** What a sandbox comes to: options as if they had been given, and mounts that go before those that were. */
+/** The options of a sandbox, and the mounts that precede the caller's. */
 export interface Sandboxed {
   options: RunOptions
   mounts: Mount[]
-  /** Words of limits that the preset brought. */
+  /** Keys of the limits that come from the preset. */
   limits: ReadonlySet<string>
 }
 
 type Nested = { [word: string]: unknown }
 
-/** Options beside it win over those in it. Undefined: no sandbox. @throws OPTION_INVALID */
+/**
+ * Returns the options given with `sandbox`; options next to `sandbox` override those in it. Returns undefined without a sandbox.
+ * @throws OPTION_INVALID
+ */
 export function givenOptions(options: RunOptions, name: string): RunOptions | undefined {
   const { sandbox, ...beside } = options
   if (sandbox === undefined || sandbox === false) return undefined
@@ -34,7 +37,7 @@ export function givenOptions(options: RunOptions, name: string): RunOptions | un
   )
 }
 
-/** `fileOf`: the kernel's file behind a word of limits. @throws OPTION_INVALID */
+/** Returns the options with the preset added. `fileOf` returns the kernel file of a limit's key. @throws OPTION_INVALID */
 export function applySandbox(given: RunOptions, fileOf: (word: string) => string, door: Door): Sandboxed {
   const options: Nested = {}
   const words = limitsOf(given)
@@ -42,20 +45,20 @@ export function applySandbox(given: RunOptions, fileOf: (word: string) => string
   for (const [option, value] of sandboxPreset) {
     const [key = '', word] = option.split('.')
     if (key === 'mounts' || isNamed(option, given, fileOf)) continue
-    // the command line has no pipes of its own
+    // the command line does not read the job's output
     if (key === 'maxOutput' && door === 'cli') continue
     if (word === undefined) options[key] = value
     else options[key] = { ...(options[key] as Nested | undefined), [word]: value }
     if (key === 'limits') limits.add(word!)
   }
   const beside = (key: keyof RunOptions) => ({ ...(options[key] as Nested), ...(given[key] as Nested | undefined) })
-  // no limit is the absence of one, so that it asks nothing of the host
+  // drop limits of `max`, so that no controller is needed for them
   const wanted = Object.entries(words).filter(([word, value]) => value !== 'max' || word.includes('.'))
   return {
     options: {
       ...options,
       ...given,
-      // what is dropped by name is dropped with all others
+      // dropping ALL includes each capability that is named
       ...(options.capDrop !== undefined && { capDrop: options.capDrop as string }),
       limits: { ...(options.limits as Nested), ...Object.fromEntries(wanted) } as RunOptions['limits'] & object,
       ulimits: beside('ulimits') as RunOptions['ulimits'] & object,
@@ -66,7 +69,7 @@ export function applySandbox(given: RunOptions, fileOf: (word: string) => string
   }
 }
 
-/** Whether the caller's options say something else instead of this one of the preset. */
+/** Returns true if the caller's options replace an option of the preset. */
 export function isNamed(option: string, given: RunOptions, fileOf: (word: string) => string): boolean {
   const [key = '', word = ''] = option.split('.')
   switch (key) {
@@ -88,7 +91,7 @@ export function isNamed(option: string, given: RunOptions, fileOf: (word: string
   }
 }
 
-/** Without a uts namespace of its own, the sandbox has the name of the host. */
+/** Returns true if the sandbox keeps the host's name because it has no uts namespace of its own. */
 export function isNamedByHost({ isolate }: RunOptions): boolean {
   return Array.isArray(isolate) && !/all|uts/.test(isolate.join())
 }
@@ -97,7 +100,7 @@ function limitsOf({ limits }: RunOptions): Nested {
   return typeof limits === 'object' && limits !== null ? (limits as Nested) : {}
 }
 
-/** The root begins empty; with a root of the caller's only what the preset mounts elsewhere is left. */
+/** Returns the preset's mounts. The root is empty at first; with the caller's own root, only mounts outside of it remain. */
 function presetMounts(given: RunOptions, door: Door): Mount[] {
   const reads = sandboxReads.map(([directory]) => ({ volume: `${directory}:${directory}:ro` }))
   const mounts = sandboxPreset.flatMap(([option, value]) => (option === 'mounts' ? [value] : []))
@@ -110,7 +113,7 @@ function presetMounts(given: RunOptions, door: Door): Mount[] {
   }))
 }
 
-/** The host's own files in /etc that name it, unless the caller mounts something there. */
+/** Returns mounts that hide the files in /etc with the host's name, unless the caller mounts something there. */
 export function hideHostName(
   hostname: string,
   preset: Mount[],

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `--sandbox` closes: options of `hutch run`, each with its reason, and three lists beside them. Nothing here is computed.
-// An option that the caller names replaces the value here; sandbox-option.ts does that.
+// The options that `--sandbox` sets, each with its reason, and the lists that belong to them. Data only; sandbox-option.ts replaces values
+// that the caller gives.
 import { reservedId } from '../namespaces/id-map.ts'
 import type { MountOption } from './mount-options.ts'
 
 type Value = string | number | boolean | readonly string[] | MountOption
 
-/** Option (`limits.memory` is `memory` in `limits`), value, reason. In the order in which a reader wants it. */
+/** Option (`limits.memory` is `memory` in `limits`), value and reason, in the order of the docs. */
 export const sandboxPreset: readonly (readonly [option: string, value: Value, reason: string])[] = [
-  // what it can reach
+  // what the job can reach
   ['isolate', ['all', 'user'], 'no processes, mounts, queues, names, networks, groups or ids of the host'],
   ['network', 'none', 'only its own loopback'],
   ['hostname', 'sandbox', 'hides the name of the host'],
@@ -17,11 +17,11 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['dev', true, 'only harmless devices: no disks, no terminals of others'],
   ['workdir', '/tmp', "the caller's directory does not exist inside"],
   ['env.HOME', '/tmp', "the caller's home does not exist inside"],
-  // what it may do
+  // what the job may do
   ['capDrop', 'ALL', 'no rights, not even in its own namespaces'],
   ['newPrivileges', false, 'set-user-ID programs give no rights'],
   ['seccomp', 'strict', 'a smaller attack surface of the kernel'],
-  // how much of the machine it may take
+  // how many resources the job may use
   ['limits.memory', '1G', 'contains a memory bomb'],
   ['limits.swap', '0', 'keeps a memory bomb from filling the swap'],
   ['limits.pids', 512, 'contains a fork bomb'],
@@ -29,7 +29,7 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['timeout', '60s', 'ends a program that hangs'],
   ['maxOutput', '16M', 'for output that the library reads; streams given by the caller are not cut'],
   ['oomScoreAdj', 500, 'killed first if the host itself runs out of memory'],
-  // of each process; these hold also where limits of groups do not
+  // limits of each process; they also apply if limits of groups cannot be set
   [
     'ulimits.core',
     1,
@@ -40,7 +40,7 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['ulimits.nproc', 1024, 'contains a fork bomb, also without group limits'],
 ]
 
-/** All of the host's files that are there, read-only; what the host lacks is left out. */
+/** Host directories that are mounted read-only; those missing on the host are left out. */
 export const sandboxReads: readonly (readonly [directory: string, reason: string])[] = [
   ['/usr', 'programs and libraries'],
   ['/bin', 'the same, if it is not a part of /usr'],
@@ -57,14 +57,14 @@ export const sandboxReads: readonly (readonly [directory: string, reason: string
 /** Files in the host's /etc that contain its name; hidden unless the job has the host's name. */
 export const sandboxHides: readonly string[] = ['/etc/hostname', '/etc/machine-id', '/etc/mailname']
 
-/** Its own list of names instead of the host's: path, and text for a host name. */
+/** The sandbox's own /etc/hosts: the path, and the text for a host name. */
 export const sandboxHosts = {
   path: '/etc/hosts',
   text: (name: string) => `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${name}\n`,
 } as const
 
-/** The caller's variables that the sandbox keeps; others may contain keys and passwords. */
+/** Variables of the caller that the sandbox keeps. Others may contain keys and passwords. */
 export const sandboxVariables: readonly string[] = ['PATH', 'LANG', 'LANGUAGE', 'TERM', 'TZ', 'NO_COLOR', 'COLORTERM']
 
-/** Root's sandboxes: users from 0 inside are ids outside that each start reserves for itself. */
+/** Id map of root's sandboxes: each start reserves a range of outside ids for the users inside, from 0. */
 export const sandboxIds = { inside: 0, outside: reservedId, count: 65_536 } as const

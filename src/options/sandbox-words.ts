@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sandbox in words: what of its preset is in force, and what the caller named instead. Pure; loaded by those who ask.
+// Describes a sandbox: the options of the preset that apply, and those that the caller replaced. Called for `--explain`; pure.
 import { optionName } from './names.ts'
 import { fileOf, type RunOptions } from './options.ts'
 import { isNamed, isNamedByHost } from './sandbox-option.ts'
@@ -12,16 +12,16 @@ import {
   sandboxVariables,
 } from './sandbox-preset.ts'
 
-/** One line of the preset in the form of the command line. */
+/** One option of the preset, as typed on the command line. */
 export interface SandboxLine {
-  /** `--network none` */
+  /** Option and value, such as `--network none`. */
   words: string
   reason: string
-  /** The caller named something else. */
+  /** True if the caller replaced the option. */
   named: boolean
 }
 
-/** The whole preset. `given` are the options beside `sandbox`. */
+/** Returns all options of the preset. `given` are the caller's options besides `sandbox`. */
 export function sandboxLines(given: RunOptions): SandboxLine[] {
   const targets = new Set((given.mounts ?? []).map((mount) => targetOf(Object.values(mount)[0] as string)))
   const lines = sandboxPreset.map(([option, value, reason]) => {
@@ -57,7 +57,7 @@ export function sandboxLines(given: RunOptions): SandboxLine[] {
   ]
 }
 
-/** What `--explain` prints above the program. */
+/** Returns the text that `--explain` prints above the program. */
 export function describeSandbox(given: RunOptions): string {
   const lines = sandboxLines(given)
   const list = (title: string, some: SandboxLine[]) =>
@@ -75,7 +75,7 @@ export function describeSandbox(given: RunOptions): string {
   ].join('\n')
 }
 
-/** As it would be typed. */
+/** Returns an option and its value as typed on the command line. */
 function wordsOf(option: string, value: unknown): string {
   const [key = '', word = ''] = option.split('.')
   if (key === 'limits') return `${optionName(option, 'cli')} ${value}`
@@ -86,7 +86,7 @@ function wordsOf(option: string, value: unknown): string {
   return value === true ? flag : value === false ? `no ${flag}` : `${flag} ${[value].flat().join(',')}`
 }
 
-/** The directory inside: the last part that is a path. */
+/** Returns the target of a mount: the last part that is a path. */
 function targetOf(mount: string): string {
   return mount
     .split(':')

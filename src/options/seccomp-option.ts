@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parses the option `seccomp`: a profile by name, a file, or a profile object; and whether calls are reported or learnt.
+// Parses the options `seccomp` (a profile by name, a file, or a profile object), `seccompReport` and `learn`. Called by options.ts; pure.
 
 import { fail, quote } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
@@ -12,13 +12,14 @@ const words = ['default', 'strict', 'none']
 const accepted = 'default, strict, none, or a file with a profile in JSON'
 
 /**
- * The default with a separate root, as in Docker. Root inside is otherwise the machine's root for everything that needs no capability.
+ * The default filter with a separate root, as in Docker. Without a filter, root inside has the rights of the machine's root to everything
+ * that needs no capability.
  */
 const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
 
 /**
- * Returns the filter part of a Spec. `asked` are the caller's options, `options` include those of a sandbox. @throws OPTION_INVALID,
- * OPTION_CONFLICT
+ * Returns the filter part of a Spec. `asked` are the caller's options; `options` also include those of a sandbox.
+ * @throws OPTION_INVALID, OPTION_CONFLICT
  */
 export function parseSeccompOptions(
   options: Telling & { rootfs?: unknown },
@@ -37,7 +38,7 @@ export function parseSeccompOptions(
   }
 }
 
-/** Returns undefined for no filter. @throws OPTION_INVALID */
+/** Parses `seccomp`; undefined means no filter. @throws OPTION_INVALID */
 export function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
   if (value === undefined || value === 'none') return undefined
   if (value === 'default' || value === 'strict') return { own: value }
@@ -55,7 +56,7 @@ export function parseSeccomp(value: unknown, name: string): SeccompWish | undefi
   return { file: value }
 }
 
-/** The profile's name in errors. */
+/** Returns the profile's name for errors. */
 export function seccompOrigin(wish: SeccompWish, door: 'cli' | 'library'): string {
   const name = optionName('seccomp', door)
   if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${optionName('rootfs', door)})`
@@ -98,9 +99,7 @@ function parseReport(options: Telling, filters: boolean, need: Need, say: Say): 
   return true
 }
 
-/**
- * Returns true if calls are to be learnt; a filter given beside it would have no effect. @throws OPTION_INVALID, OPTION_CONFLICT
- */
+/** Returns true if `learn` is given. Refuses a filter next to it, which would have no effect. @throws OPTION_INVALID, OPTION_CONFLICT */
 function parseLearn(asked: Telling, need: Need, say: Say): true | undefined {
   if (!need('learn', 'true or false', readBoolean)) return undefined
   if (asked.seccomp !== undefined && asked.seccomp !== 'none')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one input type: what every front door (CLI, library, later OCI and Pod) turns its words into.
+// Spec: the parsed options of a run, the input of the planner. The CLI and the library both produce it. Types only.
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import type { Root } from '../mounts/root.ts'
 import type { Network } from '../network/network.ts'
@@ -11,52 +11,52 @@ import type { PrivilegeSpec } from './privilege-options.ts'
 import type { SeccompWish } from './seccomp-option.ts'
 import type { Sysctl } from './sysctl-option.ts'
 
-/** Who speaks: errors name what the user typed. */
+/** Front end whose option names errors use. */
 export type Door = 'cli' | 'library'
 
-/** A run as asked for: checked word by word, but not yet against any machine. */
+/** A requested run. Each option is checked, but not yet against the facts of the machine. */
 export interface Spec extends NamespaceSpec, JudgingSpec {
   door: Door
   command: string
   args: string[]
-  /** In v2 names, or raw names of the host's own; the values as the kernel reads them. */
+  /** Limits under v2 names, or under v1 names of the host; values are in the kernel's format. */
   limits: LimitWrite[]
   privileges: PrivilegeSpec
-  /** Root's ids are mapped away, and the environment is bare. */
+  /** True if root's ids are mapped to others, and the environment is minimal. */
   sandbox?: boolean
-  /** A reaping PID 1 of ours; false: the command is PID 1. */
+  /** True if hutch-init is PID 1 and reaps orphans; false if the command is PID 1. */
   init: boolean
   hostname?: string
   domainname?: string
-  /** Kernel settings of its namespaces. */
+  /** Kernel settings of the job's own namespaces. */
   sysctls: readonly Sysctl[]
-  /** Its own /etc/hosts and /etc/resolv.conf. */
+  /** Changes of /etc/hosts and /etc/resolv.conf. */
   names?: Names
-  /** A root file system of its own. */
+  /** The job's own root file system. */
   root?: Root
-  /** A connection that is made from outside while the job waits. */
+  /** Network connection, made from outside while the job waits. */
   network?: Network
-  /** What its system calls are filtered by. */
+  /** Source of the system call filter. */
   seccomp?: SeccompWish
-  /** The only files that it may use, as it sees them. */
+  /** The only paths that the job may use, as the command sees them. */
   landlock?: PathRule[]
-  /** Whether each refused call is reported. */
+  /** True if the result lists each refused call. */
   seccompReport?: true
-  /** All calls are recorded, and none is refused. */
+  /** True if all calls are recorded and no call is refused. */
   learn?: true
-  /** Directory inside, before the command runs. */
+  /** Directory inside in which the command starts. */
   workdir?: string
-  /** Added to, or changing, the caller's environment. */
+  /** Changes of the caller's environment; undefined removes a variable. */
   env: { [name: string]: string | undefined }
-  /** As /etc/passwd knows it, or numbers: `user[:group]`. */
+  /** Name in /etc/passwd, or numbers: `user[:group]`. */
   user?: string
-  /** 0: no limit. */
+  /** Milliseconds; 0 means no limit. */
   timeoutMs: number
   killAfterMs: number
-  /** Sent at the timeout, before SIGKILL. */
+  /** Number of the signal at the timeout, before SIGKILL. */
   stopSignal: number
-  /** Group below which the job's is made, relative to the cgroup mount. */
+  /** Parent of the job's group, relative to the cgroup mount. */
   parent?: string
-  /** The parent's own processes may be moved to a leaf. */
+  /** True if hutch may move the parent's own processes to a leaf. */
   evacuate?: boolean
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option `sysctls` → its part of a Spec: kernel settings that a namespace has for itself. Pure.
+// Parses the option `sysctls` into its part of a Spec: kernel settings of a namespace. Called by options.ts; pure.
 import { fail } from '../errors/errors.ts'
 import type { NamespaceKind } from '../namespaces/namespace.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 
-/** One setting: its file below /proc/sys, and the namespace that holds it. */
+/** A setting: its file below /proc/sys, and the kind of namespace to which it belongs. */
 export interface Sysctl {
   name: string
   path: string
@@ -12,21 +12,22 @@ export interface Sysctl {
   kind: NamespaceKind
 }
 
-/** The namespace to which each setting belongs, as in runc. */
+/** Kind of namespace to which each setting belongs, as in runc. */
 const namespaced: readonly (readonly [kind: NamespaceKind, path: RegExp])[] = [
   ['net', /^net\/./],
   ['ipc', /^kernel\/(shm[a-z_]+|msg[a-z_]+|sem|sem_next_id|auto_msgmni)$/],
   ['ipc', /^fs\/mqueue\/./],
 ]
 
-/** Settings that have an option of their own. */
+/** Settings that have their own option. */
 const ownOptions = { 'kernel/hostname': 'hostname', 'kernel/domainname': 'domainname' } as const
 
 type Own = (typeof ownOptions)[keyof typeof ownOptions]
 type Say = (key: 'sysctls' | 'isolate' | 'network' | Own) => string
 
 /**
- * Returns the settings, and the host name and the domain name if they are given as settings.
+ * Parses kernel settings. Returns the host name and the domain name separately if they are given as settings.
+ *
  * @throws OPTION_INVALID, OPTION_CONFLICT
  */
 export function parseSysctls(
@@ -72,7 +73,7 @@ export function parseSysctls(
   return found
 }
 
-/** As sysctl(8): the first separator tells whether a dot or a slash separates the parts. */
+/** Returns the file of a setting, as sysctl(8) does: the first separator decides whether dots or slashes separate the parts. */
 function pathOf(name: string): string | undefined {
   const separator = /[./]/.exec(name)?.[0]
   const swap = (text: string) => text.replace(/[./]/g, (one) => (one === '.' ? '/' : '.'))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The option table of `hutch run` and of the library, and the names derived from it. Pure.
+// The option table of `hutch run` and the library, and the names derived from it. Pure.
 import { fileRows } from './files.ts'
 import { isolationRows, networkRows } from './isolation.ts'
 import { limitRows, otherLimitRows } from './limits.ts'
@@ -54,7 +54,7 @@ export function optionRow(key: string): OptionRow | undefined {
   return byKey.get(key)
 }
 
-/** Whether all values of an option count, not only the last. */
+/** Returns true if all values of a repeated option count, not only the last. */
 export function isRepeated({ kind }: OptionRow): boolean {
   return ['texts', 'words', 'pairs', 'environment', 'mount', 'files'].includes(kind)
 }

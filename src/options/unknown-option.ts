@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Refuses names that are no options, and words that no system call takes. Pure.
+// Refuses unknown option names, and texts that contain NUL. Pure.
 import { fail } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 

@@ -230,8 +230,8 @@ function joinedParents(host: Host, path: string | undefined, known: readonly str
 }
 
 /**
- * A v2 group that contains processes cannot limit its children. hutch moves the processes to a leaf in two cases: this process is in
- * another job of hutch, or the CLI is alone in its group. The new job's group is then beside the leaf, within the same limits.
+ * A v2 group that contains processes cannot limit its children. hutch moves the processes to a leaf if they belong to another job of hutch,
+ * or if the CLI is alone in its group. The new job's group is then beside the leaf, within the same limits.
  */
 function withEvacuation(spec: Spec): Spec {
   const { layout, unified, home } = readHost()

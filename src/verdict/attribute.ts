@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which level's limit it was, where the kernel's log does not name it: by the counts and peaks of each level. Called for jobs (limits.ts) and for
-// groups (why/); docs/why.md has the rules and the kernels they hold for. Pure.
+// Decides whose limit was hit, by the counts and peaks of each level, when the kernel's log does not name the group. Called for jobs
+// (limits.ts) and groups (why/). docs/why.md has the rules and the kernels they apply to. Pure.
 import type { Confidence, Level } from './cause.ts'
 
-/** What one level's files say of its memory limit. */
+/** Figures of one level's memory limit. */
 interface MemoryCount {
-  /** Its directory, or its path. */
+  /** Directory of the group, or its path. */
   group: string
-  /** v2: out-of-memory situations at its own limit. */
+  /** v2: number of times memory ran out at the level's own limit. */
   ooms?: number | undefined
-  /** v1: it has been at its limit, which page cache alone can bring it to. */
+  /** v1: true if usage has reached the limit, which page cache alone can cause. */
   full?: boolean | undefined
 }
 
-/** The level, its group unless that is the group itself or the host, and how sure that is. */
+/** The chosen level and how certain it is. `group` is absent if the level is the group itself or the host. */
 interface ChosenLevel {
   level: Level
   group?: string
@@ -24,7 +24,7 @@ interface ChosenLevel {
 const logWouldTell = "the kernel's log, which root can read, names the group whose limit was hit"
 export const levelWouldTell = 'this kernel does not count refused forks by level; Linux 6.11 and later do, on cgroup v2'
 
-/** Whose memory limit killed in a group. `own` is undefined if the group has no figures of its own. */
+/** Returns whose memory limit killed processes in a group. `own` is undefined if the group has no figures of its own. */
 export function chooseMemoryLevel(
   own: Omit<MemoryCount, 'group'> | undefined,
   below: readonly MemoryCount[],
@@ -46,15 +46,15 @@ export function chooseMemoryLevel(
   return outside === undefined ? { level: 'host', ...likely } : { level: 'ancestor', group: outside, ...likely }
 }
 
-/** What one level's files say of its pids.max. */
+/** Figures of one level's pids.max. */
 export interface PidsCount {
   group: string
   max: number | undefined
-  /** Most tasks at once; undefined if the kernel does not keep it. */
+  /** Peak number of tasks; undefined if the kernel does not record it. */
   peak: number | undefined
 }
 
-/** Whose pids.max refused a fork, on kernels that count it in the group that wanted to fork: the group itself comes first. */
+/** Returns whose pids.max refused a fork, for kernels that count the refusal in the forking group. The group itself is checked first. */
 export function choosePidsLevel(levels: readonly PidsCount[]): ChosenLevel {
   const possible = levels.filter(({ max, peak }) => max !== undefined && (peak ?? max) >= max)
   const full = possible.find(({ peak }) => peak !== undefined)

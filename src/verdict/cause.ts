@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cause of a job's end, as data: part of the public API, of reports and of `hutch why --json`. words.ts makes the sentences. Pure.
+// The cause of a job's end as data, part of the public API, of reports and of `hutch why --json`. words.ts turns it into sentences. Pure.
 import type { MemoryUse } from '../host/kernel-record.ts'
 import type { RunOptionKey } from '../options/table.ts'
 
-/** What ended the job. */
+/** Everything that can end, slow or block a job. */
 export const causeKinds = [
   'exited',
   'oom',
@@ -25,7 +25,7 @@ export const causeKinds = [
   'oomd',
   'host-oom',
   'unknown',
-  // for a group or a process without a known end; only in hutch why
+  // only in `hutch why`, for a group or process that has not ended
   'frozen',
   'stopped',
   'blocked',
@@ -35,42 +35,45 @@ export const causeKinds = [
 /** A kind of cause: what ended the job. */
 export type CauseKind = (typeof causeKinds)[number]
 
-/** Whose limit it is, counted from the job's own group. */
+/** The level that has the limit, relative to the job's own group. */
 export type Level = 'own' | 'below' | 'ancestor' | 'host'
 
 /** The limit that ended the job, or slowed it. */
 export interface CauseLimit {
-  /** Kernel file of the limit, such as memory.max or, on v1, memory.limit_in_bytes; RLIMIT_CPU for a limit of a process; else the option, such as timeout. */
+  /**
+   * Kernel file of the limit, such as memory.max or, on v1, memory.limit_in_bytes; RLIMIT_CPU for a limit of a process; otherwise the
+   * option, such as timeout.
+   */
   file: string
-  /** Its value at the end: bytes, tasks, milliseconds; a text for cpu.max. Absent if the limit does not exist or could not be read. */
+  /** Value at the end: bytes, tasks, milliseconds, or the text of cpu.max. Absent if the limit is not set or could not be read. */
   value?: number | string
   /** Directory of the group, or mount point of the file system that was full. */
   group?: string
   level?: Level
 }
 
-/** A process that the OOM killer ended, from the kernel's log. Sizes in bytes. */
+/** A process that the OOM killer ended, from the kernel's log. Sizes are in bytes. */
 export interface CauseVictim {
   pid: number
   name: string
   anon: number
   file: number
   shmem: number
-  /** Its address space: all that it requested, whether touched or not. */
+  /** Size of its address space, including memory that was never used. */
   virtual?: number
 }
 
-/** How the job's own process ended; both null: it never started, or its end is unknown, as that of a group is. */
+/** How the job's own process ended. Both fields are null if it never started or if its end is unknown, for example for a group. */
 export interface JobEnd {
-  /** Exit status; null if a signal ended it, or if it never started. */
+  /** Exit status; null if a signal ended the process, or if it never started. */
   status: number | null
-  /** Name of the signal that ended it, such as SIGKILL. */
+  /** Name of the signal that ended the process, such as SIGKILL; null otherwise. */
   signal: string | null
-  /** Sender of that signal: the job itself (inside), another process, this process on its caller's behalf, hutch to enforce a limit, or the kernel. */
+  /** Sender of that signal: the job itself (inside), another process (outside), the caller, hutch to enforce a limit, or the kernel. */
   from?: 'inside' | 'outside' | 'caller' | 'hutch' | 'kernel' | 'unknown'
 }
 
-/** How often. */
+/** Counts of the events that led to the cause. */
 export interface CauseCounts {
   oomKills?: number
   /** Number of times memory ran out at the limit, also without a kill. */
@@ -81,13 +84,11 @@ export interface CauseCounts {
   throttledPeriods?: number
   throttledUsec?: number
   cpuUsec?: number
-  /** Number of times memory.high throttled it. */
+  /** Number of times memory.high throttled the job. */
   slowed?: number
-  /**
-   * Microseconds in which all its tasks waited for memory or a disk, or some of them for a CPU, depending on the limit.
-   */
+  /** Microseconds in which all tasks waited for memory or a disk, or some of them for a CPU, depending on the limit. */
   stalledUsec?: number
-  /** Processes without a free descriptor. */
+  /** Number of processes without a free descriptor. */
   fullTables?: number
 }
 
@@ -100,7 +101,7 @@ export interface SideEvent {
   confidence: Confidence
 }
 
-/** unknown: only a possibility. */
+/** How certain the cause is; unknown means only a possibility. */
 export type Confidence = 'certain' | 'likely' | 'unknown'
 
 /** One remedy. It has `option` or `argv`, or neither if no command helps. */
@@ -109,9 +110,9 @@ export interface Remedy {
   option?: { name: OptionKey; value?: string; without?: true }
   /** A command, word by word. */
   argv?: string[]
-  /** The need is unknown: `value` is large enough to measure it, and the peak of that run is the need. */
+  /** True if the need is unknown. `value` is then large enough to measure it: the peak of that run is the need. */
   measure?: true
-  /** True: a step after the previous remedy, not an alternative to it. */
+  /** True if the remedy is a step after the previous remedy, not an alternative to it. */
   next?: true
   /** The purpose of the remedy, or what to find out first. */
   reason: string
@@ -120,7 +121,7 @@ export interface Remedy {
 /** Options that remedies name, by their path in the library's options. */
 export type OptionKey = RunOptionKey | `limits.${string}` | `ulimits.${string}` | 'mounts.volume' | 'mounts.tmpfs'
 
-/** An option that can deny a program calls, files or the network without a trace. */
+/** An option that can deny a program system calls, files or the network without a message. */
 export type Denier = 'seccomp' | 'landlock' | 'network' | 'root' | 'volume'
 
 /** One line of evidence: what the kernel or hutch measured. */
@@ -144,12 +145,12 @@ export type Figure =
       limit: CauseLimit
       resource: 'memory' | 'cpu' | 'io'
       wallMs: number
-      /** Number of times memory.high throttled it. */
+      /** Number of times memory.high throttled the job. */
       slowed?: number
       stalledUsec?: number
-      /** Page cache and swap that had to be read again. */
+      /** Bytes of page cache and swap that had to be read again. */
       refaultBytes?: number
-      /** CPUs that it could use. */
+      /** Number of CPUs that the job could use. */
       cpus?: number
       cpuUsec?: number
       readBytes?: number
@@ -159,11 +160,11 @@ export type Figure =
   | { figure: 'descriptors'; limit: number; processes: number }
   | { figure: 'ulimits'; set: { name: string; soft: number }[] }
   | { figure: 'no kill' }
-  /** The exit status is the one with which a shell reports that a signal ended its command. */
+  /** The exit status with which a shell reports that a signal ended its command. */
   | { figure: 'signal status'; status: number; signal: string }
-  /** A process of unknown group raised a signal while the job ran: from the kernel's log. */
+  /** A fault from the kernel's log, of a process whose group is unknown, while the job ran. */
   | { figure: 'fault'; name: string; pid: number; what: string }
-  /** Options that deny the job something, any of which may have made the program fail. */
+  /** An option that denies the job something, and so may have made the program fail. */
   | { figure: 'denied'; by: Denier; value?: string; owner?: number }
   | { figure: 'profile'; origin: string }
   | { figure: 'searched'; path: string }
@@ -171,33 +172,33 @@ export type Figure =
 /** Why a job ended. */
 export interface Cause {
   kind: CauseKind
-  /** The job's command as given: a name or a path. */
+  /** The job's command as typed: a name or a path. */
   command: string
   limit?: CauseLimit
   counts?: CauseCounts
-  /** Peak use of the limited resource: bytes or tasks. */
+  /** Peak use of the limited resource, in bytes or tasks. */
   peak?: number
-  /** Only from the kernel's log, so only for users who can read it. */
+  /** Killed processes, from the kernel's log; absent if the user cannot read it. */
   victims?: CauseVictim[]
-  /** Only from the kernel's log, like `victims`. */
+  /** Memory by kind at the kill, from the kernel's log. */
   memoryUse?: MemoryUse
   end: JobEnd
   durationMs?: number
-  /** Milliseconds from SIGTERM to SIGKILL; 0: there was no SIGTERM. */
+  /** Milliseconds from SIGTERM to SIGKILL; 0 if hutch sent no SIGTERM. */
   killedAfterMs?: number
-  /** The first signal of the stop, if it is not SIGTERM. */
+  /** First signal of the stop, if that is not SIGTERM. */
   stopSignal?: string
-  /** Signals that its caller sent, or that hutch received and passed on, by name. */
+  /** Names of the signals that the caller sent, or that hutch received and passed on. */
   passedOn?: string[]
   /** The stream that exceeded its limit. */
   stream?: 'stdout' | 'stderr'
-  /** exec's errno by name. */
+  /** Name of exec's errno. */
   errno?: string
-  /** exec returned ENOENT, but the file exists. */
+  /** True if exec returned ENOENT although the file exists. */
   interpreterMissing?: boolean
   sideEvents: SideEvent[]
   confidence: Confidence
-  /** What would make the cause certain; absent if it is. */
+  /** What would make the cause certain; absent if the cause is certain. */
   wouldTell?: string
   remedies: Remedy[]
   evidence: Figure[]

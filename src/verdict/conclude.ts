@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From raw outcome to Result. Called by run/job.ts and pool/pool.ts when a job is over.
+// Turns a raw outcome into a Result. Called by run/job.ts and pool/pool.ts when a job is over.
 
 import type { Program } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -15,14 +15,14 @@ import type { JobEvent, Reason, Result } from './result.ts'
 import { groupOf } from './usage.ts'
 import { describe } from './words.ts'
 
-/** What `hutch run` exits with if hutch stopped it, also if it ended by itself before hutch had looked. */
+/** Exit statuses of `hutch run` for a job that exceeded a limit of hutch, even if the job ended before hutch could stop it. */
 const limitStatus: { [reason in Reason]?: number } = {
   timeout: 124,
   'cpu-time': 124,
   output: 128 + systemConstants.signals.SIGKILL,
 }
 
-/** Draws the conclusion. */
+/** Returns the Result of a job's outcome. */
 export function conclude(plan: Plan, program: Program, outcome: Outcome): Result {
   const ended = collectEnd(plan, program, outcome)
   const cause = makeCause(ended)
@@ -53,7 +53,7 @@ export function conclude(plan: Plan, program: Program, outcome: Outcome): Result
   }
 }
 
-/** The word that results had for it before they had a cause. */
+/** Returns the `reason` of a result: the older field with fewer kinds than `Cause`. */
 function reasonOf({ kind, errno, interpreterMissing }: Cause, signal: number): Reason {
   switch (kind) {
     case 'exec-failed':
@@ -79,12 +79,12 @@ function sideOf(from: ReturnType<typeof senderOf>): NonNullable<Result['signalFr
   return from === 'inside' || from === 'unknown' ? from : 'outside'
 }
 
-/** Kills in a group that others share are evidence, but not the job's own count. */
+/** Removes OOM kills that were counted in a group shared with other processes. They remain as evidence. */
 function withoutShared({ oomKills: _, ...usage }: Result['usage']): Result['usage'] {
   return usage
 }
 
-/** What the last figures have and no notification reported in time. */
+/** Returns the job's events, with those added that only the last figures contain. */
 function closeEvents(outcome: Outcome, usage: Result['usage']): JobEvent[] {
   const last = (kind: JobEvent['kind']) => outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0
   const events = [...outcome.events]

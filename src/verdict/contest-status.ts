@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words that judges of programming contests use, for a result. Pure.
+// Maps a result to the status words of programming contests. Pure.
 import type { Result } from './result.ts'
 
 /**
- * OK. RE: a non-zero status. TLE: a time limit. MLE: memory. OLE: output. SG: a signal. internal: not judged, because the program could
- * not start or its caller stopped it.
+ * OK; RE: non-zero exit status; TLE: time limit; MLE: memory; OLE: output; SG: signal; internal: no status. An internal status means that
+ * the program could not start, or that its caller stopped it.
  */
 export type JudgeStatus = 'OK' | 'RE' | 'TLE' | 'MLE' | 'OLE' | 'SG' | 'internal'
 
-/** What a judge calls this end. A file above RLIMIT_FSIZE is output, too. */
+/** Returns a result's status. Exceeding RLIMIT_FSIZE counts as output. */
 export function judgeStatus({ reason, exitCode, signal }: Pick<Result, 'reason' | 'exitCode' | 'signal'>): JudgeStatus {
   switch (reason) {
     case 'not-found':

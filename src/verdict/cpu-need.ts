@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many CPUs a throttled group wanted, and whether more of them is the answer. Called by remedies.ts and why/throttle.ts; pure.
+// Estimates how many CPUs a throttled group needs, and whether more CPUs would help. Called by remedies.ts and why/throttle.ts; pure.
 
-/** What cpu.max is and did. Microseconds. */
+/** Values of cpu.max and cpu.stat. Times are in microseconds. */
 export interface Throttled {
   quota: number
   period: number
   periods: number
   throttledPeriods: number
   throttledUsec?: number | undefined
-  /** Used in all, also in periods without a limit. */
+  /** Total CPU time, including periods without a limit. */
   cpuUsec?: number | undefined
 }
 
-/** What would help. */
+/** The estimated need and the limits that satisfy it. */
 interface CpuNeed {
-  /** CPUs used, and denied while it was held back, on average over the periods in which it had work. Absent if the kernel does not tell. */
+  /** CPUs used, and CPUs denied by throttling, on average over the periods with work. Absent if the kernel does not report them. */
   used?: number
   held?: number
-  /** The next limit: always above the present one. */
+  /** Next limit to try, in CPUs; always above the present limit. */
   cpus: number
-  /** It used less than its limit on average: it works in bursts, which a longer period, or quota saved for them, lets through. */
+  /** True if mean use was below the limit: the group works in bursts, which a longer period or a saved quota lets through. */
   bursts: boolean
-  /** A period in which the quota holds ten times as much, and its quota: the same CPUs. Microseconds, at most the kernel's second. */
+  /** A longer period with a quota for the same number of CPUs. Microseconds; the period is at most one second. */
   longer: { quota: number; period: number }
 }
 
-/** Below this share of the limit, the mean use is that of bursts: the periods' edges cost a little of each. */
+/** Mean use below this share of the limit counts as bursts. The share is below 1 because each period loses a little time at its edges. */
 const burstShare = 0.85
-/** The longest period that the kernel takes. */
+/** Longest period that the kernel accepts, in microseconds. */
 const maxPeriod = 1_000_000
 
-/** Computes it. */
+/** Computes the need from the figures of cpu.stat. */
 export function cpuNeed({ quota, period, periods, throttledUsec, cpuUsec }: Throttled): CpuNeed {
   const active = periods * period
   const limit = quota / period

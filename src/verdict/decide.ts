@@ -1,94 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ordered list that decides why a job ended: rows of conditions on named figures, the first that holds. Data and a walker; pure.
+// The ordered lists that decide why a job ended. Each row has conditions on named figures; the first row that matches wins. Called by
+// facts.ts, make-cause.ts and why/; pure.
 import { type CauseKind, causeKinds } from './cause.ts'
 
-/** Figures that rows may ask for, each a whole number; a yes is 1. facts.ts computes them. */
+/** Figures that rows can test; each is a whole number, and 1 means yes. facts.ts computes them. */
 export const figureNames = [
   /** exec failed; the program exists on the host but not inside. */
   'execFailed',
   'notInside',
-  /** What hutch stopped the job for. */
+  /** Reasons for which hutch stopped the job. */
   'aborted',
   'outputOver',
   'timedOut',
   'cpuTimeOver',
-  /** The end of the job's own process: any end but status 0, its status, its signal. */
+  /** End of the job's own process: any end except status 0, the status, the signal. */
   'failed',
   'status',
   'signal',
-  /** Processes killed by the kernel for memory, and that the last of them was not just before the end. */
+  /** Number of processes killed for memory; whether the last kill was too early to have caused the end. */
   'oomKills',
   'lastKillEarlier',
-  /** memory.oom.group: the whole group was killed, and the kernel counted nothing. */
+  /** memory.oom.group killed the whole group, and the kernel counted no kill. */
   'groupKilled',
-  /** Memory was out at the job's limit, nothing was killed. */
+  /** Memory ran out at the job's limit, and the kernel killed no process. */
   'oomWithoutKill',
-  /** Forks of the job itself that pids.max refused. */
+  /** Number of the job's own forks that pids.max refused. */
   'forksRefused',
-  /** File systems of the job that were full; processes without a free descriptor. */
+  /** Number of the job's file systems that were full; number of processes without a free descriptor. */
   'fullSpaces',
   'fullTables',
-  /** A signal that this process passed on or sent for its caller ended it. */
+  /** A signal that this process passed on, or sent for its caller, ended the job. */
   'interrupted',
-  /** The system call filter ended it. */
+  /** The system call filter ended the job. */
   'filterKilled',
-  /** A resource limit of a process that hutch had set, enforced by signal. */
+  /** A resource limit that hutch set ended the process by a signal. */
   'ulimitSignal',
-  /** Percent of its periods in which cpu.max held it back. */
+  /** Percent of its periods in which cpu.max throttled the job. */
   'throttledPercent',
-  /** Percent of its time in which memory.high or reclaim held all of it back, and how often memory.high did. */
+  /** Percent of run time in which all tasks waited for memory; number of times memory.high throttled the job. */
   'memoryStallPercent',
   'slowed',
-  /**
-   * For a group or a running process: frozen groups, processes stopped by a signal or a debugger, and processes blocked in the kernel.
-   */
+  /** For a group or a running process: frozen groups; processes stopped by a signal or a debugger; processes blocked in the kernel. */
   'frozen',
   'stopped',
   'blocked',
   /** Processes that systemd-oomd killed. */
   'oomdKills',
-  /** Limits of tasks that are not a group's and have no room now: RLIMIT_NPROC, threads-max, pid_max. */
+  /** Number of full task limits that belong to no group: RLIMIT_NPROC, threads-max, pid_max. */
   'fullTasks',
-  /** Periods in which cpu.max throttled it. */
+  /** Number of periods in which cpu.max throttled the group. */
   'throttledPeriods',
-  /** Memory at memory.max while its tasks wait for memory; percent of the last minute in which all tasks waited for memory or a disk. */
+  /** Memory is at memory.max while tasks wait for memory; percent of the last minute in which all tasks waited for memory or a disk. */
   'thrashing',
   'stallPercent',
-  /** One process was asked for, and it has not ended; processes are there. */
+  /** The question is about one process, which has not ended; the group contains processes. */
   'living',
   'present',
-  /** Limits that were reached without a counted kill or refusal; what could have been hit and cannot be read. */
+  /** Limits that were reached although the kernel counted no kill or refusal; figures that could not be read. */
   'limitsReached',
   'unread',
-  /** Times that memory.high of a group above slowed tasks while it ran; memory.max of the job was reached. */
+  /** Number of times memory.high of an ancestor throttled tasks while the job ran; usage reached the job's memory.max. */
   'slowedAbove',
   'memoryFull',
-  /** Page cache and swap that it had to read again after reclaim, in percent of memory.max. */
+  /** Page cache and swap read again after reclaim, in percent of memory.max. */
   'refaultPercent',
-  /** io.max is set; percent of its time in which all its tasks waited for a disk, and in which some waited for a CPU. */
+  /** io.max is set; percent of run time in which all tasks waited for a disk; percent in which some tasks waited for a CPU. */
   'ioLimited',
   'ioStallPercent',
   'cpuStallPercent',
-  /** If its cpuset.cpus are not all CPUs: percent of their time that it used, plus cpuStallPercent. One thread a CPU, or fewer, has no more than 100. */
+  /**
+   * If cpuset.cpus is not all CPUs: percent of their time that the job used, plus cpuStallPercent. With at most one thread per CPU, the sum
+   * is at most 100.
+   */
   'cpusetDemandPercent',
 ] as const
 type FigureName = (typeof figureNames)[number]
 export type Facts = { [F in FigureName]: number }
 
-/** A figure, how it is compared, and with what. */
+/** A figure, a comparison, and the value to compare with. */
 type Condition = readonly [figure: FigureName, compare: '>=' | '=' | '!=', value: number]
 
-/** The kind that holds if all conditions do. */
+/** A kind of cause, and the conditions that must all hold. */
 export interface DecisionRow {
   kind: CauseKind
   when: readonly Condition[]
-  /** The figures allow another explanation. */
+  /** True if the figures allow another explanation. */
   likely?: true
-  /** What held it up. */
+  /** The limit that slowed the job. */
   limit?: HeldLimit
 }
 
-/** Limits that slow a job without stopping it; a pressure file represents an unknown limit. */
+/** Limits that slow a job without stopping it. A pressure file represents an unknown limit. */
 const heldLimits = [
   'memory.high',
   'memory.max',
@@ -101,23 +103,23 @@ const heldLimits = [
 export type HeldLimit = (typeof heldLimits)[number]
 
 const [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGKILL, SIGSEGV] = [4, 5, 6, 7, 9, 11]
-/** What a shell exits with after its command was killed by SIGKILL. */
+/** Status with which a shell reports that SIGKILL ended its command. */
 const killedStatus = 128 + SIGKILL
 
-/** Statuses with which programs report that a process they started was killed: make, compilers, cargo, xargs (125), Python (-9), others. */
+/** Statuses with which programs report that a child was killed: make, compilers, cargo, xargs (125), Python (-9), others. */
 const afterKill = [1, 2, 101, 125, 247, 255]
-/** Statuses with which programs report that they could not fork: sh, bash (254), EAGAIN, sysexits.h, 128 + SIGABRT. */
+/** Statuses with which programs report that fork failed: sh, bash (254), EAGAIN, sysexits.h, 128 + SIGABRT. */
 const afterRefusal = [1, 2, 11, 71, 75, 134, 254, 255]
 
 const isKilled: Condition = ['oomKills', '>=', 1]
 const daemonKilled: Condition = ['oomdKills', '>=', 1]
 const failed: Condition = ['failed', '=', 1]
-/** Signals with which a program answers an allocation that failed. */
+/** Signals that end programs after a failed allocation. */
 const onFailedAllocation = [SIGBUS, SIGSEGV, SIGABRT, SIGTRAP, SIGILL]
-/** Signals with which run-time systems answer a thread that cannot be made. */
+/** Signals that end run-time systems after a thread could not be created. */
 const onFailedThread = [SIGABRT, SIGTRAP, SIGSEGV]
 
-/** A row for each end that such an event brings about. */
+/** Returns one row per end that can follow from an event. */
 function likelyFor(
   kind: CauseKind,
   event: Condition,
@@ -128,7 +130,8 @@ function likelyFor(
 }
 
 /**
- * In this order: actions of hutch, actions of the kernel on the job itself, consequences of a child's death or of a refusal, the rest.
+ * Rows in this order: actions of hutch, actions of the kernel on the job itself, consequences of a killed child or a refusal, everything
+ * else.
  */
 export const endRows: readonly DecisionRow[] = [
   {
@@ -169,17 +172,17 @@ export const endRows: readonly DecisionRow[] = [
   { kind: 'exited', when: [] },
 ]
 
-/** A limit that slowed it. */
+/** Returns the row of a limit that slowed the job. */
 function slowedBy(limit: HeldLimit, ...when: Condition[]): DecisionRow {
   return { kind: limit === 'cpu.max' ? 'throttled' : 'slowed', when, likely: true, limit }
 }
 
-/** Percent of its time. */
+/** All tasks waited for memory in at least 20 percent of the run time. */
 const memoryStall: Condition = ['memoryStallPercent', '>=', 20]
 
 /**
- * Limits that slowed a job that timed out or ended late; exited: nothing was measured. The share of time that tasks waited is evidence for
- * a limit that was reached. Alone it counts only from half of the time.
+ * Limits that slowed a job that timed out or ended late; `exited` means that no limit was found. For a limit that was reached, the share of
+ * waiting time is evidence. Without such a limit, the share counts only from 50 percent.
  */
 export const heldRows: readonly DecisionRow[] = [
   { kind: 'oom', when: [isKilled], likely: true },
@@ -203,7 +206,7 @@ const ofItself: Condition = ['living', '=', 0]
 const oomAlone: Condition = ['oomWithoutKill', '>=', 1]
 
 /**
- * Events that stopped or slowed a group or a process without a known end; every matching row is reported, in this order. A running process
+ * Events that stopped or slowed a group or a process that has not ended. Every matching row is reported, in this order. A running process
  * was not killed, so kills in its group come after what blocks it now.
  */
 export const foundRows: readonly DecisionRow[] = [
@@ -228,7 +231,7 @@ export const foundRows: readonly DecisionRow[] = [
 const nothingReached: Condition = ['limitsReached', '=', 0]
 const allRead: Condition = ['unread', '=', 0]
 
-/** The result if no row above matches. The kernel is ruled out only if everything that could have been hit was read. */
+/** The result if no row above matches. The kernel is ruled out only if all relevant figures could be read. */
 export const restRows: readonly DecisionRow[] = [
   { kind: 'running', when: [['present', '=', 1], nothingReached, allRead] },
   { kind: 'running', when: [['present', '=', 1]], likely: true },
@@ -242,12 +245,12 @@ function holds(facts: Facts, [figure, compare, value]: Condition): boolean {
   return compare === '=' ? found === value : found !== value
 }
 
-/** Returns the first row whose conditions all hold; the last row of each list has none. */
+/** Returns the first row whose conditions all hold. The last row of each list has no conditions. */
 export function decide(rows: readonly DecisionRow[], facts: Facts): DecisionRow {
   return rows.find(({ when }) => when.every((condition) => holds(facts, condition)))!
 }
 
-/** Returns the kinds of all rows whose conditions hold, each once. */
+/** Returns the kinds of all rows whose conditions hold, without duplicates. */
 export function decideAll(rows: readonly DecisionRow[], facts: Facts): CauseKind[] {
   const found = rows.filter(({ when }) => when.every((condition) => holds(facts, condition)))
   return [...new Set(found.map(({ kind }) => kind))]
@@ -256,7 +259,7 @@ export function decideAll(rows: readonly DecisionRow[], facts: Facts): CauseKind
 const comparisons = ['>=', '=', '!='] as const
 
 /**
- * Returns the rows as numbers for compiled files; native/compiled/decide.c walks them. Each row has the kind, the number of its limit
+ * Encodes the rows as numbers for compiled files; native/compiled/decide.c reads them. Each row has the kind, the number of its limit
  * counted from 1, the number of conditions, and the conditions.
  */
 export function encodeRows(rows: readonly DecisionRow[]): number[] {
@@ -268,7 +271,7 @@ export function encodeRows(rows: readonly DecisionRow[]): number[] {
   ])
 }
 
-/** Facts of a job of which nothing is known. */
+/** Returns figures that are all 0, for a job without known facts. */
 export function noFacts(): Facts {
   return Object.fromEntries(figureNames.map((name) => [name, 0])) as Facts
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explains why a program could not be executed: exec's errno and the program's file → words, evidence and a remedy. Pure.
-// Called by run/exec-facts.ts, which gathers the facts after exec has failed, and by compile/prepare.ts, which has the errno alone.
+// Explains why a program could not be executed, from exec's errno and the program's file: words, evidence and a remedy. Pure. Called by
+// run/exec-facts.ts, which gathers the facts after exec has failed, and by compile/prepare.ts, which knows only the errno.
 import { quote } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import type { OptionKey, Remedy } from './cause.ts'
 import { findings } from './exec-findings.ts'
 import { allow, byErrno, type ExecExplanation, executablePaths, pasteable, volumeWord } from './exec-words.ts'
 
-/** What hutch-init found at a program, with the rights of the command and inside its root. */
+/** What hutch-init found out about a program, with the command's rights and inside its root. */
 export interface ProgramLook {
   path: string
-  /** What `path` leads to if it is a symbolic link, or ''. */
+  /** Destination of `path` if it is a symbolic link; otherwise ''. */
   target: string
-  /** The interpreter of a script, or the loader of an ELF file, or ''. */
+  /** Interpreter of a script, or loader of an ELF file; otherwise ''. */
   loader: string
-  /** Errno of the way to the file, and the length of the path up to what is in the way. */
+  /** Errno of resolving the path, and the length of the path up to the part that failed. */
   error?: string
   barrier: number
   mode: number
@@ -27,66 +27,66 @@ export interface ProgramLook {
   head: Buffer
 }
 
-/** A program that exists on the host, and what brings it in. */
+/** A program that exists on the host, and the options that make it visible inside. */
 export interface HostProgram {
   path: string
-  /** Paths to be mounted where they are on the host. */
+  /** Paths to mount at the same place as on the host. */
   volumes: readonly string[]
-  /** A search path that has it, if the command's has not. */
+  /** A search path that contains the program; absent if the command's own search path does. */
   searchPath?: string
-  /** The directory that a relative path is meant from. */
+  /** Directory that a relative path starts from. */
   directory?: string
 }
 
-/** All that is known. */
+/** Facts that explain a failed exec. */
 export interface ExecFacts {
-  /** As typed. */
+  /** The command as typed. */
   command: string
   errno: string
-  /** The program, and the interpreters behind it; empty if nothing could be looked at. */
+  /** The program, followed by its interpreters; empty if hutch-init could not examine them. */
   looks: readonly ProgramLook[]
   searchPath: string
   frontend: 'cli' | 'library' | 'bwrap' | 'tool'
   ownRoot: boolean
   filtered: boolean
   landlock: boolean
-  /** The machine as Node names it. */
+  /** Architecture, as `process.arch` names it. */
   arch: string
-  /** Bytes of all arguments and variables, and of the longest. */
+  /** Bytes of all arguments and variables together, and bytes of the longest. */
   argumentBytes?: { total: number; longest: number }
-  /** Where a path inside is on the host; undefined if it is nowhere there. */
+  /** Returns the host's path of a path inside; undefined if the host has none. */
   outside: (path: string) => string | undefined
   onHost?: HostProgram | undefined
-  /** Processes that have the file open for writing. */
+  /** Processes that have the program open for writing. */
   writers?: readonly { pid: number; name: string }[]
 }
 
-/** What to do, as data: a command line for a shell, options to be added, or other words to run. */
+/** A remedy as data: a shell command line, options to add, or another command to run. */
 export interface Fix {
   shell?: string
   add?: readonly string[]
   instead?: readonly string[]
-  /** The same as `add`, by the options' names in the library. */
+  /** The options in `add`, under their names in the library. */
   options?: readonly { name: OptionKey; value: string }[]
   reason: string
 }
 
-/** The conclusion. */
+/** The explanation of a failed exec. */
 export interface ExecFailure {
   headline: string
   evidence: [label: string, text: string][]
   remedy: string
-  /** The headline's last part: the reason alone. */
+  /** The reason alone, which is the last part of the headline. */
   why: string
-  /** The remedy as data. */
+  /** The remedies as data. */
   remedies: Remedy[]
-  /** The program exists on the host, but not inside. */
+  /** True if the program exists on the host but not inside. */
   notInside?: true
-  /** The program exists, its interpreter does not. */
+  /** True if the program exists but its interpreter does not. */
   interpreterMissing?: true
 }
 
-/** Explains it. */
+/** Explains a failed exec from its facts. */
 export function explainExecFailure(facts: ExecFacts): ExecFailure {
   const { command, errno } = facts
   const inside = notInside(facts)
@@ -122,7 +122,7 @@ function remedyOf({ fix, hint }: ExecExplanation, frontend: ExecFacts['frontend'
   return `${reason}: ${add ? 'add ' : ''}${command}`
 }
 
-/** A shell's command line is one argument of sh. */
+/** Returns the remedies as data. A shell command line becomes one argument of `sh -c`. */
 function remediesOf({ fix, hint }: ExecExplanation): Remedy[] {
   if (!fix) return [{ reason: hint ?? 'run it by hand to see the same error' }]
   const { shell, instead, options, reason } = fix
@@ -130,7 +130,7 @@ function remediesOf({ fix, hint }: ExecExplanation): Remedy[] {
   return [{ argv: shell ? ['sh', '-c', shell] : [...(instead ?? fix.add ?? [])], reason }]
 }
 
-/** The resolved path, if the search in PATH or a link led to another path than the one typed. */
+/** Returns a line with the resolved path, if a search in PATH or a link led to a path other than the typed one. */
 function pathLines({ command, looks }: ExecFacts): [string, string][] {
   const look = looks[0]
   if (!look || look.error === 'ENOENT') return []
@@ -169,7 +169,7 @@ function notInside(facts: ExecFacts): ExecFailure | undefined {
   }
 }
 
-/** The file would run: what refuses is in force for this process. */
+/** Explains a file that could be executed, but that a restriction of this process refuses. */
 function refusedExec(facts: ExecFacts): ExecExplanation | undefined {
   const { errno, landlock, filtered, looks } = facts
   if (landlock && errno === 'EACCES')
@@ -197,9 +197,9 @@ function refusedExec(facts: ExecFacts): ExecExplanation | undefined {
   }
 }
 
-/** The longest single argument that execve takes (MAX_ARG_STRLEN). */
+/** Bytes of the longest single argument that execve accepts (MAX_ARG_STRLEN). */
 const maxArgument = 131_072
-/** Whatever the stack's limit, execve takes no more than three quarters of 8 MiB. */
+/** Bytes of all arguments that execve accepts: three quarters of 8 MiB, whatever the stack limit is. */
 const maxArguments = 6 * 1024 * 1024
 
 function tooLong({ errno, argumentBytes, frontend }: ExecFacts): ExecExplanation | undefined {
@@ -219,7 +219,7 @@ function tooLong({ errno, argumentBytes, frontend }: ExecFacts): ExecExplanation
   return { why, evidence, fix: { add, options: [{ name: 'ulimits.stack', value: String(size) }], reason } }
 }
 
-/** Explains an errno of which nothing else is known. */
+/** Explains an errno without any other facts. */
 export function explainErrno(
   command: string,
   errno: string,
@@ -240,7 +240,7 @@ export function explainErrno(
   })
 }
 
-/** The words alone, as a verdict has them. */
+/** Returns only the words, in the form of a verdict. */
 export function execVerdict({
   headline,
   evidence,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be seen of a program that exec refused, by errno. Pure; called by exec-failure.ts.
+// Finds the reason why exec refused a program by examining its file, per errno. Called by exec-failure.ts; pure.
 import { quote } from '../text/quote.ts'
 import type { ExecFacts, ProgramLook } from './exec-failure.ts'
 import { describeFileKind, type ExecExplanation, pasteable, scriptFix, searchHint } from './exec-words.ts'
@@ -7,7 +7,7 @@ import { readFileKind } from './program-file.ts'
 
 type Finder = (facts: ExecFacts, look: ProgramLook, subject: string) => ExecExplanation | undefined
 
-/** The first that holds. */
+/** Finders per errno, in this order; the first one that returns a finding is used. */
 export const findings: { [errno: string]: readonly Finder[] } = {
   ENOENT: [missing, missingInterpreter],
   EACCES: [barred, notAFile, noMode, noexec, noRight, barredInterpreter],
@@ -74,7 +74,7 @@ function missingInterpreter(facts: ExecFacts, look: ProgramLook, subject: string
   }
 }
 
-/** Loaders by name, and the package that has them. */
+/** Loaders by name pattern, and the package that contains them. */
 const loaders: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [
     /\/ld-linux\.so\.2$/,
@@ -125,7 +125,7 @@ function noMode(facts: ExecFacts, look: ProgramLook, subject: string): ExecExpla
   const kind = readFileKind(look.head)
   const file = pasteable(facts.outside(look.path) ?? look.path)
   const why = `${subject} is not executable (mode ${octal(look.mode)})`
-  // x alone would not make these run
+  // execute permission alone would not make these files run
   if (kind.kind === 'text' || kind.kind === 'empty' || kind.kind === 'data' || kind.kind === 'foreign') {
     const found = badFormat(facts, look, subject)!
     return { ...found, why: `${why}, and ${found.why.replace(/^it /, '')}` }

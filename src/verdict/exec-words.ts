@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for exec-failure.ts: what errno alone says, options as each front end names them, and commands that can be pasted. Pure.
+// Words for exec-failure.ts: the meaning of an errno, options in each front end's names, and commands that can be pasted. Pure.
 import { escapeUnsafe, shellWord } from '../text/quote.ts'
 import type { ExecFacts, Fix, ProgramLook } from './exec-failure.ts'
 import { type FileKind, interpreterFor, readFileKind, usualInterpreter } from './program-file.ts'
 
-/** One explanation: a fix, or a hint where no command can be given. */
+/** An explanation with a fix, or with a hint if no command can be given. */
 export interface ExecExplanation {
   why: string
   evidence?: [string, string][]
@@ -15,7 +15,7 @@ export interface ExecExplanation {
 
 type Frontend = ExecFacts['frontend']
 
-/** A word that a shell takes literally, also one with characters that a terminal must not get. */
+/** Quotes a word for a shell, including characters that must not reach a terminal unescaped. */
 export function pasteable(word: string): string {
   if (escapeUnsafe(word) === word) return shellWord(word)
   const bytes = [...Buffer.from(word)].map((byte) =>
@@ -26,19 +26,19 @@ export function pasteable(word: string): string {
   return `$'${bytes.join('')}'`
 }
 
-/** A path that is mounted where it is on the host, read-only. */
+/** Returns the volume that mounts a path read-only at the same place as on the host. */
 export function volumeWord(path: string): string {
   const escaped = path.replace(/[\\:]/g, '\\$&')
   return `${escaped}:${escaped}:ro`
 }
 
-/** Directories that Landlock must allow for a program: its own, and those of libraries. */
+/** Returns the directories that Landlock must allow for a program: its own, and those of libraries. */
 export function executablePaths(program = '/usr'): string[] {
   const own = program.slice(0, program.lastIndexOf('/'))
   return [...(/^\/(usr|lib|lib64|bin)(\/|$)/.test(own) || own === '' ? [] : [own]), '/usr', '/lib', '/lib64']
 }
 
-/** Options of each front end; empty where it has none of the kind. */
+/** Returns options in each front end's names; an empty array if the front end has no such option. */
 export const allow = {
   volume: (frontend: Frontend, path: string): string[] => {
     if (frontend === 'cli') return ['--volume', volumeWord(path)]
@@ -67,14 +67,14 @@ export const allow = {
     ({ library: [`ulimits: { stack: ${size} }`], cli: ['--ulimit', `stack=${size}`], bwrap: [], tool: [] })[frontend],
 }
 
-/** What a kind of file is called. */
+/** Returns the name of a kind of file, for messages. */
 export function describeFileKind(kind: FileKind): string {
   if (kind.kind === 'elf')
     return `an ELF file for ${kind.machine}${kind.bits === 32 && !kind.machine.includes('32') ? ' (32 bit)' : ''}${kind.bigEndian ? ', big-endian' : ''}`
   return kind.kind === 'foreign' ? kind.name : `a ${kind.kind} file`
 }
 
-/** Passes a script to the interpreter that its name or its first line tells of; else the hint. */
+/** Returns the fix that passes a script to the interpreter found in its first line or its name. Returns the hint if neither names one. */
 export function scriptFix(look: ProgramLook, hint: string, usual?: string): Pick<ExecExplanation, 'fix' | 'hint'> {
   const kind = readFileKind(look.head)
   const named = kind.kind === 'script' ? usualInterpreter(/[^/]*$/.exec(kind.interpreter)![0]) : undefined
@@ -83,7 +83,7 @@ export function scriptFix(look: ProgramLook, hint: string, usual?: string): Pick
   return { fix: { instead: [...through.split(' '), look.path], reason: `${hint}; or pass it to an interpreter` } }
 }
 
-/** Errno alone: what it means for exec, and what to do. */
+/** Meaning of each errno for exec, and a hint. */
 const words: { [errno: string]: readonly [why: string, hint: string] } = {
   ENOENT: ['no such program', 'give its path, or set PATH'],
   EACCES: [
@@ -128,7 +128,7 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
   EOVERFLOW: ['it is too large for this kernel', 'build it smaller'],
 }
 
-/** Explains an errno of which the file tells no more. */
+/** Explains an errno to which the file adds no facts. */
 export function byErrno({ errno, looks, frontend, ownRoot }: ExecFacts): ExecExplanation {
   const [why, hint] = words[errno] ?? ['the kernel does not execute it', 'see execve(2) for what this error means']
   const searched = errno === 'ENOENT' && looks.length === 0
@@ -136,11 +136,11 @@ export function byErrno({ errno, looks, frontend, ownRoot }: ExecFacts): ExecExp
   return { why, hint: searchHint(frontend, ownRoot) }
 }
 
-/** What to do about a program that the search did not find. */
+/** Returns the hint for a program that the search in PATH did not find. */
 export function searchHint(frontend: Frontend, ownRoot: boolean): string {
   const name = { cli: 'with --env', library: 'in env', bwrap: 'with --setenv', tool: 'in the environment' }[frontend]
   return ownRoot ? `give a path that exists inside, or set PATH ${name}` : `give its path, or set PATH ${name}`
 }
 
-/** Errnos with words of their own. */
+/** Errnos that have their own words. */
 export const execErrnos: readonly string[] = Object.keys(words)

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits that the kernel does not count by group: sizes of file systems, descriptors. Returns which were used up. Pure.
+// Reports exhausted limits that the kernel does not count by group: sizes of file systems, and descriptors. Pure.
 import type { Program } from '../ops/ops.ts'
 import { formatSize, parseSize } from '../text/units.ts'
 
-/** The fields of `struct run` in native/hutch.h. */
+/** Fields of `struct run` in native/caller/caller.h that report exhausted limits. */
 export interface Used {
-  /** Bit n for the nth file system with a size: native/init/tmpfs-usage.c. */
+  /** Bit n is set if the nth file system with a size was full: native/init/tmpfs-usage.c. */
   fullSpaces: number
-  /** Processes that had no free descriptor when the job was stopped, and how many each may have. */
+  /** Processes without a free descriptor when the job was stopped, and the limit of descriptors per process. */
   fullTables: number
   tableLimit: number
 }
 
-/** A file system that was full. */
+/** A file system with a size. */
 export interface Space {
   target: string
-  /** Its own, such as `size=4m`. */
+  /** Options of the file system, such as `size=4m`. */
   options: readonly string[]
 }
 
-/** File systems with a size, in the order in which hutch-init holds them. */
+/** Returns the file systems with a size, in the order in which hutch-init holds them. */
 export function sizedSpaces({ inner }: Program): Space[] {
   let last = ''
   return inner.flatMap((op) => {
@@ -31,12 +31,12 @@ export function sizedSpaces({ inner }: Program): Space[] {
   })
 }
 
-/** Those that were full. */
+/** Returns the file systems that were full. */
 export function fullSpaces(program: Program, { fullSpaces: mask }: Pick<Used, 'fullSpaces'>): Space[] {
   return mask === 0 ? [] : sizedSpaces(program).filter((_, i) => mask & (1 << i))
 }
 
-/** Returns the size of a tmpfs from its options, in words. */
+/** Returns the size of a tmpfs from its options, as words. */
 export function sizeOf(options: readonly string[]): string {
   const value = (name: string) => options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1)
   const [size, inodes] = [value('size'), value('nr_inodes')]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Computes the figures that decide.ts asks for from a job's outcome. Pure, except for the late readers in the outcome.
+// Computes the figures that decide.ts tests, from a job's outcome. Called by conclude.ts and make-cause.ts; pure, except for the late
+// readers in the outcome.
 
 import { daemonNote, isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
 import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
@@ -15,38 +16,38 @@ import type { JobLog } from './job-log.ts'
 import type { Outcome } from './outcome.ts'
 import { figuresOf, groupOf, omitUndefined, parseUsage, type Usage } from './usage.ts'
 
-/** A job's end, with all that was read of it. */
+/** A job's end with all figures that were read. */
 export interface Ended {
   plan: Plan
   outcome: Outcome
-  /** Files before the start and after the end, by path. */
+  /** Texts of files before the start and after the end, by path. */
   before: Map<string, string>
   after: Map<string, string>
-  /** `oomKills` also has those of a group that the job shared with its caller. */
+  /** What the job used. `oomKills` also counts kills in a group that the job shared with its caller. */
   usage: Usage
   exitCode: number | null
-  /** Number of the signal that ended it, or 0. */
+  /** Number of the signal that ended the command; 0 if none did. */
   signal: number
-  /** The command's own end is known, not just that of its PID 1. */
+  /** True if the command's own end is known, not only the end of PID 1. */
   stayed: boolean
   failed: boolean
   groupKilled: boolean
-  /** Its kills were counted in a group that it shares with others. */
+  /** True if OOM kills were counted in a group that the job shares with other processes. */
   shared: boolean
   full: Space[]
-  /** Forks refused by pids.max of a group above while the job ran, in any group below that one. */
+  /** Forks that pids.max of an ancestor refused to any group below it while the job ran. */
   refusedAbove?: { directory: string; count: number }
   log?: JobLog
 }
 
 const { SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ } = systemConstants.signals
-/** What a shell ends with when its command was killed. */
+/** Status with which a shell reports that its command was killed. */
 const killedStatus = 128 + SIGKILL
 
-/** Collects what is known. The kernel's log is read only if a kill or a refused fork has to be attributed. */
+/** Collects a job's figures. Reads the kernel's log only if a kill or a refused fork must be attributed. */
 export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ended {
   const { before, after } = splitFigures(program, outcome.figures)
-  // without a v2 tree: what the process and all that it waited for used
+  // without a v2 tree: use of the process and of all children that it waited for
   const usage: Usage = {
     ...omitUndefined({
       cpuUsec: outcome.userUsec + outcome.systemUsec,
@@ -62,7 +63,7 @@ export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ende
   const status = stayed ? outcome.commandStatus : outcome.ownStatus
   const signal = status & 0x7f
   const exitCode = signal === 0 ? status >> 8 : null
-  // v1's oom.group: hutch may have killed all of it before the kernel picked one, whose count then stays 0
+  // v1's oom.group: hutch may have killed the group before the kernel killed a process, so the kernel's count stays 0
   const groupKilled = outcome.oomNoticed && asksForGroupKill(plan) && signal === SIGKILL
   const killed = signal === SIGKILL || exitCode === killedStatus
   const beside = killed ? killsBeside(plan, usage, before, after) : 0
@@ -86,10 +87,10 @@ export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ende
   return log ? { ...ended, log } : ended
 }
 
-/** Milliseconds between a kill and the end that it caused; 5000. */
+/** Longest time between a kill and the end that it caused. Milliseconds. */
 const maxDelay = 5000
 
-/** Computes the figures. */
+/** Computes the figures of a job's end. */
 export function computeFacts(ended: Ended): Facts {
   const { plan, outcome, usage, exitCode, signal, failed, full, log } = ended
   const { stopCause } = outcome
@@ -102,7 +103,7 @@ export function computeFacts(ended: Ended): Facts {
     aborted: Number(stopCause === 'aborted'),
     outputOver: Number(stopCause === 'output'),
     timedOut: Number(stopCause === 'timeout'),
-    // also if it ended by itself, in its extra time or before hutch had looked
+    // counts also if the job ended by itself before hutch could stop it
     cpuTimeOver: Number(
       stopCause === 'cpu-time' ||
         (plan.spec.cpuTimeMs !== undefined && (usage.cpuUsec ?? 0) > plan.spec.cpuTimeMs * 1000),
@@ -129,15 +130,15 @@ export function computeFacts(ended: Ended): Facts {
   return facts
 }
 
-/** How often systemd-oomd acted on the job's group, which is new: v2 alone. */
+/** Returns how often systemd-oomd acted on the job's group. v2 only; the group is new, so its count starts at 0. */
 function daemonKills({ plan, after }: Ended): number {
   return parseNumber(figuresOf(plan, 'memory', (path) => after.get(path))(daemonNote)) ?? 0
 }
 
-/** The kernel counts this limit in ticks, which may count time that a process did not use. */
+/** The kernel counts RLIMIT_CPU in ticks, which may include time that the process did not use. */
 const tickShare = 0.8
 
-/** The limit of a process whose signal ended it, as hutch had set it. */
+/** Returns the resource limit, as hutch set it, whose signal ended the process. */
 export function signalLimit({ plan, outcome, usage, signal }: Ended): { name: string; value: number } | undefined {
   const find = (name: string) => plan.spec.privileges.ulimits.find((limit) => limit.name === name)
   const [fsize, cpu] = [find('fsize'), find('cpu')]
@@ -151,7 +152,7 @@ export function signalLimit({ plan, outcome, usage, signal }: Ended): { name: st
   return undefined
 }
 
-/** Ended by a signal that this process sent or passed on, or by a status that stands for it. */
+/** Returns true if a signal that this process sent or passed on ended the job, or if the exit status reports that signal. */
 function isInterrupted({ outcome, signal, exitCode, failed }: Ended): boolean {
   const { sent } = outcome
   if (signal > 0) return sent.has(signal)
@@ -160,23 +161,23 @@ function isInterrupted({ outcome, signal, exitCode, failed }: Ended): boolean {
   return [SIGINT, SIGTERM, SIGQUIT].some((number) => outcome.forwarded.has(number))
 }
 
-/** Memory was out at the job's own limit, and nothing was killed for it. */
+/** Returns true if memory ran out at the job's own limit and the kernel killed no process. */
 function ranOut({ plan, after }: Ended): boolean {
   const figures = figuresOf(plan, 'memory', (path) => after.get(path))
   const { ownOoms } = parseMemory(figures)
   if (ownOoms !== undefined) return ownOoms > 0
-  // v1 does not count this: a process that may not be killed, in a group that is full
+  // v1 does not count this case: the group is full and its processes must not be killed
   return plan.spec.privileges.oomScoreAdj === -1000 && ownIsFull(plan, after)
 }
 
-/** v1: whether the group has been at its own limit, which page cache alone can bring it to. */
+/** v1: returns true if the group has reached its own limit, which page cache alone can cause. */
 export function ownIsFull(plan: Plan, after: Map<string, string>): boolean {
   const figures = figuresOf(plan, 'memory', (path) => after.get(path))
   const write = (file: string) => groupOf(plan, 'memory')?.writes.find((entry) => entry.file === file)
   return isFull(figures, (file) => figures(file) ?? String(parseSize(write(file)?.value)))
 }
 
-/** Refused forks of the job itself. A count of a group above is evidence only together with the kernel's log. */
+/** Returns the number of the job's own refused forks. An ancestor's count is evidence only together with the kernel's log. */
 function forksRefused({ usage, refusedAbove, log }: Ended): number {
   const own = usage.pidsDenied ?? 0
   return own > 0 || !refusedAbove || !log?.refusedFork ? own : refusedAbove.count
@@ -186,7 +187,7 @@ function asksForGroupKill(plan: Plan): boolean {
   return plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')
 }
 
-/** readFile ops before the wait and after it: the same paths may stand in both. */
+/** Splits the texts of readFile operations into those before and those after the wait; the same path may be in both. */
 function splitFigures(
   program: Program,
   figures: Map<number, string>,
@@ -201,7 +202,7 @@ function splitFigures(
   return { before, after }
 }
 
-/** Processes that were killed for memory in the nearest group that counts, when the job has no group that does. */
+/** Returns OOM kills of the nearest ancestor that counts them, if the job has no group that does. */
 function killsBeside(plan: Plan, { oomKills }: Usage, before: Map<string, string>, after: Map<string, string>): number {
   if (oomKills !== undefined) return 0
   const file = memoryKillFile[plan.layout === 'v2' ? 'v2' : 'v1']
@@ -211,7 +212,7 @@ function killsBeside(plan: Plan, { oomKills }: Usage, before: Map<string, string
   return kills(after) - kills(before)
 }
 
-/** From Linux 6.11 on, on v2: the nearest group above whose own limit refused forks while the job ran. */
+/** Linux 6.11 and later, v2: returns the nearest ancestor whose own limit refused forks while the job ran. */
 function forksRefusedAbove(
   plan: Plan,
   before: Map<string, string>,
@@ -224,14 +225,14 @@ function forksRefusedAbove(
   return undefined
 }
 
-/** The v2 group above whose count of out-of-memory situations grew while the job ran. */
+/** Returns the v2 ancestor at whose limit memory ran out while the job ran. */
 export function oomAbove({ plan, before, after }: Ended): string | undefined {
   const ooms = (texts: Map<string, string>, directory: string) =>
     parseFlat(texts.get(`${directory}/memory.events.local`)).oom ?? 0
   return plan.ancestors.find(({ directory }) => ooms(after, directory) > ooms(before, directory))?.directory
 }
 
-/** Reads a group above the job as it is now. */
+/** Returns a reader of an ancestor's current files. */
 export function lateFigures({ outcome }: Ended, directory: string): FileTexts {
   return (file) => outcome.readLate(directory, file)
 }

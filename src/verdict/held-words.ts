@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words for a limit that slowed a job, from its Cause. Called by words.ts and remedies.ts; pure.
+// Words for a limit that slowed a job, from its Cause. Called by words.ts and remedies.ts; pure.
 import { quote } from '../text/quote.ts'
 import { formatDuration, formatSize } from '../text/units.ts'
 import type { Cause, CauseLimit, Figure, SideEvent } from './cause.ts'
 import { count, type EvidenceLine } from './limit-words.ts'
 
-/** Numbers that a compiled file fills in at its end. */
+/** Placeholders of numbers that a compiled file fills in when the job ends. */
 interface HeldSlots {
   throttledPercent?: string
   slowed?: string
   stalledPercent?: string
 }
 
-/** Whether it only slowed the job: it cannot have ended it. */
+/** Returns true if a limit only slowed the job and so cannot have ended it. */
 export function isSlowing({ kind }: Pick<SideEvent, 'kind'>): boolean {
   return kind === 'throttled' || kind === 'slowed'
 }
@@ -29,7 +29,7 @@ const resourceOf: { [file: string]: keyof typeof waited } = {
   'cpuset.cpus': 'cpu',
 }
 
-/** A limit that slowed it until its time was over, for the headline. */
+/** Returns the headline's words for the limit that slowed the job until its time was over. */
 export function heldBy(
   { sideEvents, durationMs = 0 }: Pick<Cause, 'sideEvents' | 'durationMs'>,
   slots: HeldSlots,
@@ -50,13 +50,13 @@ function percentOf(usec: number, ms: number): number {
   return Math.min(100, Math.round(usec / Math.max(1, ms * 10)))
 }
 
-/** Returns the size of a limit in brackets, with a space before. */
+/** Returns a limit's size in brackets, preceded by a space. */
 export function sizeIn(limit: CauseLimit | undefined): string {
   if (typeof limit?.value === 'number') return ` (${formatSize(limit.value)})`
   return typeof limit?.value === 'string' && limit.file !== 'cpu.max' ? ` (${limit.value})` : ''
 }
 
-/** The limit with what it did. */
+/** Returns the evidence line of a limit, with its effect in figures. */
 export function heldLine(f: Extract<Figure, { figure: 'held' }>): EvidenceLine {
   const { limit, resource, wallMs, stalledUsec = 0, refaultBytes, cpus, cpuUsec, slowed, readBytes, writtenBytes } = f
   const rate = (bytes: number) =>

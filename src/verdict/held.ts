@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What held a job up while it ran: shares of its time for decide.ts, and the limit with its arithmetic. Called by facts.ts and make-cause.ts; pure.
+// Computes what slowed a job: shares of its run time for decide.ts, and the limit with its figures. Called by facts.ts and make-cause.ts;
+// pure.
 import { memoryEventsFile } from '../cgroup/memory.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { parseCpuCount } from '../text/units.ts'
@@ -11,10 +12,10 @@ import { figuresOf, omitUndefined } from './usage.ts'
 
 type Resource = 'memory' | 'cpu' | 'io'
 
-/** Of x86-64, and of most arm64 kernels; elsewhere too small, which only hides a share. */
+/** Bytes of a page on x86-64 and most arm64 kernels. On kernels with larger pages the computed share is too small. */
 const pageSize = 4096
 
-/** What each limit makes tasks wait for; for a CPU it is enough if some of them wait. */
+/** The resource that tasks wait for at each limit. For a CPU, it counts if some of the tasks wait; otherwise all of them must. */
 const waitsFor: { [file in HeldLimit]: Resource } = {
   'memory.high': 'memory',
   'memory.max': 'memory',
@@ -25,7 +26,7 @@ const waitsFor: { [file in HeldLimit]: Resource } = {
   'io.pressure': 'io',
 }
 
-/** Computes the figures that heldRows asks for and endRows does not. */
+/** Computes the figures that only heldRows tests. */
 export function heldFacts(ended: Ended): Partial<Facts> {
   const { usage, outcome } = ended
   const percent = (usec = 0) => Math.round(usec / Math.max(1, outcome.durationMs * 10))
@@ -46,12 +47,12 @@ export function heldFacts(ended: Ended): Partial<Facts> {
   }
 }
 
-/** How often memory.high slowed it: v2 alone. */
+/** Returns how often memory.high throttled the job; v2 only. */
 function timesSlowed({ plan, after }: Ended): number {
   return parseFlat(figuresOf(plan, 'memory', (path) => after.get(path))(memoryEventsFile)).high ?? 0
 }
 
-/** The nearest group above whose memory.high slowed tasks while the job ran. */
+/** Returns the nearest ancestor whose memory.high throttled tasks while the job ran. */
 function slowedAbove({ plan, before, after }: Ended): { group: string; times: number } | undefined {
   const high = (texts: Map<string, string>, group: string) =>
     parseFlat(texts.get(`${group}/${memoryEventsFile}`)).high ?? 0
@@ -60,7 +61,7 @@ function slowedAbove({ plan, before, after }: Ended): { group: string; times: nu
     .find(({ times }) => times > 0)
 }
 
-/** Bytes that it had to read again after reclaim; read for jobs that failed or were stopped. */
+/** Returns the bytes that were read again after reclaim. The figure is read only for jobs that failed or were stopped. */
 function refaultsOf({ plan, after }: Ended): number {
   const stat = parseFlat(figuresOf(plan, 'memory', (path) => after.get(path))('memory.stat'))
   const pages = (stat.workingset_refault_file ?? 0) + (stat.workingset_refault_anon ?? 0)
@@ -76,33 +77,33 @@ function asked({ plan }: Ended, ...starts: string[]): { file: string; value: str
   return plan.spec.limits.find(({ file }) => starts.some((start) => file.startsWith(start)))
 }
 
-/** CPUs of its cpuset.cpus, if those are not all of the host's. */
+/** Returns the number of CPUs in cpuset.cpus. Returns undefined if the set contains all CPUs of the host. */
 function fewerCpus(ended: Ended): number | undefined {
   const set = asked(ended, 'cpuset.cpus')
   const count = set === undefined ? 0 : parseCpuCount(set.value)
   return count > 0 && count < ended.outcome.hostCpus() ? count : undefined
 }
 
-/** Ends that a limit which only slows may have delayed. */
+/** Kinds of ends that a slowing limit may have delayed. */
 const endedLate: ReadonlySet<CauseKind> = new Set(['exited', 'aborted', 'interrupted'])
 
-/** Returns the row of what held it up: anything for a job that ran out of time, else a known limit that only slows. */
+/** Returns the row of the limit that slowed the job. After a timeout any row counts; otherwise only a known limit that slows. */
 export function decideHeld(facts: Facts, kind: CauseKind): DecisionRow | undefined {
   const row = decide(heldRows, facts)
   if (row.kind === 'exited') return undefined
   if (kind === 'timeout') return row
   if (row.limit === undefined || row.limit.endsWith('.pressure')) return undefined
-  // waiting uses no CPU time, getting memory back does
+  // waiting uses no CPU time, but reclaiming memory does
   if (kind === 'cpu-time') return waitsFor[row.limit] === 'memory' ? row : undefined
   return endedLate.has(kind) ? row : undefined
 }
 
-/** Returns whether the job was stopped by a time limit, so that a limit that slowed it is the reason. */
+/** Returns true if a time limit stopped the job, so that a limit that slowed it is the reason. */
 export function isStoppedForTime(kind: CauseKind): boolean {
   return kind === 'timeout' || kind === 'cpu-time'
 }
 
-/** Returns the limit that held it, and how much. */
+/** Returns the limit that slowed the job, and its counts. */
 export function heldDetail(ended: Ended, file: HeldLimit): { limit: CauseLimit; counts: CauseCounts; peak?: number } {
   const { usage } = ended
   const stall = stallOf(ended, file)
@@ -125,13 +126,13 @@ function limitOf(ended: Ended, file: HeldLimit): CauseLimit {
   return ownLimit(ended, file === 'io.max' ? (asked(ended, 'io.max', 'blkio.throttle.')?.file ?? file) : file)
 }
 
-/** Time in which its tasks waited for what the limit holds back. Microseconds. */
+/** Returns the microseconds in which tasks waited for the resource of the limit. */
 function stallOf({ usage: { pressure } }: Ended, file: HeldLimit): number | undefined {
   const resource = waitsFor[file]
   return resource === 'cpu' ? pressure?.cpu?.someUsec : pressure?.[resource]?.fullUsec
 }
 
-/** One line: the limit, and what it did in numbers. cpu.max has a line of its own. */
+/** Returns the evidence of a slowing limit in numbers; none for cpu.max, which has its own line. */
 export function heldFigure(ended: Ended, file: HeldLimit | undefined): Figure[] {
   if (file === undefined || file === 'cpu.max') return []
   const { usage, outcome } = ended

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes a result in the format of isolate's meta file: one key and value a line (isolate(1), META-FILES). An unknown value has no line.
-// Pure.
+// Formats a result as isolate's meta file: one key and value per line (isolate(1), META-FILES). An unknown value has no line. Pure.
 import { systemConstants } from '../system/constants.ts'
 import type { Result } from './result.ts'
 
-/** The file's text. */
+/** Returns the text of the meta file. */
 export function formatMeta(result: Result): string {
   const { usage, judge, reason, signal } = result
-  // isolate has no status for output: a job that ended just before hutch would have killed it is reported like the others
+  // isolate has no status for excess output, so a job that ended before hutch killed it is reported in the same way
   const tooMuch = reason === 'output'
   const exitCode = tooMuch ? null : result.exitCode
   const number = tooMuch ? systemConstants.signals.SIGKILL : signal === null ? undefined : numberOf(signal)
@@ -29,7 +28,7 @@ export function formatMeta(result: Result): string {
   return lines.flatMap(([key, value]) => (value === undefined ? [] : [`${key}:${value}\n`])).join('')
 }
 
-/** The file of a run that hutch could not do. */
+/** Returns the meta file of a run that hutch could not do. */
 export function formatMetaOfFailure(message: string): string {
   return `status:XX\nmessage:${oneLine(message)}\n`
 }
@@ -41,7 +40,7 @@ function statusOf(judge: Result['judge'], signal: number | undefined): string | 
   return signal === undefined ? 'RE' : 'SG'
 }
 
-/** isolate's own words where it has some. */
+/** Returns isolate's own message if isolate has one for this end, otherwise hutch's headline. */
 function messageOf({ judge, reason, exitCode, verdict }: Result, signal: number | undefined): string | undefined {
   if (judge === 'OK') return undefined
   if (judge === 'TLE') return reason === 'timeout' ? 'Time limit exceeded (wall clock)' : 'Time limit exceeded'
@@ -50,7 +49,7 @@ function messageOf({ judge, reason, exitCode, verdict }: Result, signal: number 
   return signal === undefined ? `Exited with error status ${exitCode}` : `Caught fatal signal ${signal}`
 }
 
-/** By hutch, and not by the kernel or by itself. */
+/** Returns true if hutch stopped the job, not the kernel or the job itself. */
 function wasStopped({ reason, events }: Result): boolean {
   if (reason === 'output') return true
   return (reason === 'timeout' || reason === 'cpu-time' || reason === 'aborted') && events.some(isStop)

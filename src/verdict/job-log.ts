@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel's log says of one job: read only after an end that the counts alone do not explain. Called by facts.ts.
+// Reads the kernel's log of one job, only if the counts alone do not explain its end. Called by facts.ts.
 import { readKernelLog, readLateFaults } from '../host/kernel-log.ts'
 import { isTelling, type KernelKill, parseEvents } from '../host/kernel-record.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { CauseLimit } from './cause.ts'
 
-/** Records of one job's group. */
+/** Records of the job's group in the kernel's log. */
 export interface JobLog {
-  /** Processes killed by the OOM killer in its group or below, oldest first. */
+  /** Processes in the job's group or below that the OOM killer killed, oldest first. */
   kills: KernelKill[]
-  /** Whether a fork of the job was refused. The kernel logs the first one of each group. */
+  /** True if the log reports a refused fork of the job. The kernel logs only the first refusal of each group. */
   refusedFork: boolean
-  /** Whether the log goes back to the job's start. */
+  /** True if the log goes back to the job's start. */
   complete: boolean
 }
 
-/** Reads a job's records. Returns undefined if the log cannot be read. `since` is the job's start, milliseconds since the epoch. */
+/** Reads the job's records. Returns undefined if the log cannot be read. `since` is the job's start in milliseconds since the epoch. */
 function readJobLog(plan: Plan, since: number): JobLog | undefined {
   const name = nameOf(plan)
   if (name === undefined) return undefined
@@ -35,15 +35,15 @@ export function logReaders(since: number, pid: number) {
   return { readLog: (plan: Plan) => readJobLog(plan, since), readFaults: () => readLateFaults(since, pid) }
 }
 
-/** The last part of the group's path: no other job has it. */
+/** Returns the last part of the group's path, which is unique to the job. */
 function nameOf({ groups }: Plan): string | undefined {
   const directory = groups[0]?.directory
   return directory?.slice(directory.lastIndexOf('/') + 1)
 }
 
 /**
- * Whose limit a kill was for. Paths in the log may count from above this cgroup namespace, so levels are counted upwards from the
- * job's own group. Returns undefined if the record does not name the group.
+ * Returns whose limit a kill was for. Paths in the log may start above this cgroup namespace, so levels are counted upwards from the job's
+ * own group. Returns undefined if the record does not name the group.
  */
 export function levelOfKill(plan: Plan, kill: KernelKill): Pick<CauseLimit, 'level' | 'group'> | undefined {
   if (kill.for === 'host') return { level: 'host' }

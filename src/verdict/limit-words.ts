@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words for what limits of groups did: pure, from the kernel's figures, for verdicts of runs and for groups of anyone.
+// Words for the effects of group limits, from the kernel's figures, for verdicts of jobs and for `hutch why`. Pure.
 import { formatDuration, formatSize } from '../text/units.ts'
 
-/** A label and its text: one line of evidence. */
+/** A label and its text, which form one line of evidence. */
 export type EvidenceLine = [label: string, text: string]
 
-/** Whose memory limit made the kernel kill. */
+/** The level whose memory limit made the kernel kill processes. */
 export interface OomLevel {
   whose: 'own' | 'below' | 'ancestor' | 'host'
-  /** The ancestor, or the group below. */
+  /** Directory of the ancestor or of the group below. */
   directory?: string
 }
 
-/** `1 process was`, `2 processes were`. */
+/** Returns a count with its noun and verb, such as `1 process was` or `2 processes were`. */
 export function count(n: number, one: string, many: string): string {
   return `${n} ${n === 1 ? one : many}`
 }
 
-/** What happened, for a headline: `name` is who asked for memory. */
+/** Returns the headline's words for OOM kills. `name` is the group or job that requested memory. */
 export function describeKills(kills: number, name: string, level: OomLevel | undefined): string {
   const who = kills > 0 ? count(kills, 'process was', 'processes were') : 'all of it was'
   return `${who} killed (OOM): ${describeCause(name, level)}`
@@ -29,14 +29,14 @@ function describeCause(name: string, level: OomLevel | undefined): string {
   return `${level?.whose === 'below' ? level.directory : name} asked for more than memory.max allows`
 }
 
-/** Whose limit it was, as evidence. */
+/** Returns the evidence of whose limit it was. */
 export function describeLevel({ whose, directory }: OomLevel): string {
   if (whose === 'own') return "this group's own (not an ancestor's, not the host's)"
   if (whose === 'host') return 'none: the host ran out of memory'
   return whose === 'below' ? `that of a group below it: ${directory}` : `an ancestor's: ${directory}`
 }
 
-/** memory.max with what came of it; `limit` as it stands in the file. */
+/** Returns the line of memory.max and its effects. `limit` is the text of the file. */
 export function memoryLine(
   limit: string | undefined,
   figures: { peak?: number | undefined; hits?: number | undefined; kills?: number | string | undefined },
@@ -51,12 +51,12 @@ export function memoryLine(
   return ['memory.max', parts.filter(Boolean).join('   ')]
 }
 
-/** What happened, for a headline: `name` is who wanted tasks. */
+/** Returns the headline's words for refused forks. `name` is the group or job that needed tasks. */
 export function describeForks(denied: number, name: string): string {
   return `${count(denied, 'fork was', 'forks were')} refused: ${name} needs more tasks than pids.max allows`
 }
 
-/** pids.max with what came of it. */
+/** Returns the line of pids.max and its effects. */
 export function pidsLine(
   limit: string,
   figures: { current?: number | undefined; peak?: number | undefined; denied?: number | string | undefined },
@@ -71,19 +71,19 @@ export function pidsLine(
   return ['pids.max', parts.filter(Boolean).join('   ')]
 }
 
-/** What a CPU limit did. Microseconds. */
+/** Figures of a CPU limit. Times are in microseconds. */
 interface Throttling {
   periods: number
   throttledPeriods: number
   throttledUsec?: number | undefined
 }
 
-/** How much of its time a group was held back, in percent of its periods with work. */
+/** Returns the percentage of periods with work in which a group was throttled. */
 export function throttledShare({ periods, throttledPeriods }: Throttling): number {
   return Math.round((100 * throttledPeriods) / periods)
 }
 
-/** cpu.max with what came of it. */
+/** Returns the line of cpu.max and its effects. */
 export function quotaLine(limit: string, throttling: Throttling): EvidenceLine {
   const { periods, throttledPeriods, throttledUsec } = throttling
   const waited = throttledUsec === undefined ? '' : `, ${formatDuration(throttledUsec / 1000)} in all`

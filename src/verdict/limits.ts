@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose limit it was, and its value at the end. docs/why.md has the rules and the kernels they hold for.
+// Finds whose limit it was, and its value at the end. Called by make-cause.ts and held.ts. docs/why.md has the rules and the kernels they
+// apply to.
 import { isFull, parseMemory } from '../cgroup/memory.ts'
 import { parseNumber } from '../cgroup/stats.ts'
 import { outerOwner } from '../plan/outer-limits.ts'
@@ -10,7 +11,7 @@ import { type Ended, lateFigures, oomAbove, ownIsFull } from './facts.ts'
 import { levelOfKill } from './job-log.ts'
 import { figuresOf, groupOf } from './usage.ts'
 
-/** A limit with how sure it is that this one ended the job. */
+/** A limit, and how certain it is that this limit ended the job. */
 export interface Attributed {
   limit: CauseLimit
   confidence: Confidence
@@ -25,7 +26,7 @@ export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {
   const legacy = v1Names[file] ?? file
   const figures = figuresOf(plan, controller, (path) => after.get(path))
   const asked = (name: string) => plan.spec.limits.find((limit) => limit.file === name)
-  // who named a v1 file reads that name again
+  // if the caller named the v1 file, report that name
   const named = !asked(file) && legacy !== file && asked(legacy) ? legacy : file
   const text = figures(file) ?? figures(legacy) ?? cpuQuota(figures) ?? asked(file)?.value ?? asked(legacy)?.value
   const value = limitValue(file, text?.trim())
@@ -33,16 +34,16 @@ export function ownLimit({ plan, after }: Ended, file: string): CauseLimit {
   return { file: named, ...(value !== undefined && { value }), ...(group !== undefined && { group }), level: 'own' }
 }
 
-/** v1 has the quota and its period apart. */
+/** Joins v1's quota and period into the text of cpu.max. */
 function cpuQuota(figures: (file: string) => string | undefined): string | undefined {
   const [quota, period] = [figures('cpu.cfs_quota_us')?.trim(), figures('cpu.cfs_period_us')?.trim()]
   return quota === undefined || period === undefined ? undefined : `${quota === '-1' ? 'max' : quota} ${period}`
 }
 
-/** Limits that are no number. */
+/** Files whose limits are texts, not numbers. */
 const isText = new Set(['cpu.max', 'cpuset.cpus', 'io.max'])
 
-/** v1 writes "no limit" as the greatest number of whole pages. */
+/** Parses a limit. v1 writes "no limit" as the largest number of whole pages, which counts as unlimited. */
 function limitValue(file: string, text: string | undefined): number | string | undefined {
   if (text === undefined || text === '' || text.startsWith('max') || text === '-1') return undefined
   if (isText.has(file)) return text
@@ -50,14 +51,17 @@ function limitValue(file: string, text: string | undefined): number | string | u
   return typeof size === 'number' && size < 2 ** 62 ? size : undefined
 }
 
-/** The limit of a group above, read now: the group is still there. */
+/** Returns the limit of an ancestor, read after the job's end. */
 export function limitAbove(ended: Ended, file: string, group: string): CauseLimit {
   const figures = lateFigures(ended, group)
   const value = limitValue(file, (figures(file) ?? figures(v1Names[file] ?? file))?.trim())
   return { file, ...(value !== undefined && { value }), group, level: 'ancestor' }
 }
 
-/** Whose memory limit killed: the kernel's log names the group; else the counts of each level, of v2, or the peaks of v1. */
+/**
+ * Returns whose memory limit killed processes. The group that the kernel's log names comes first. Without it, v2 counts or v1 peaks of each
+ * level decide.
+ */
 export function attributeMemory(ended: Ended): Attributed {
   const { plan, after, log } = ended
   const file = 'memory.max'
@@ -77,11 +81,11 @@ export function attributeMemory(ended: Ended): Attributed {
   if (named) return { limit: { file, ...named }, confidence: 'certain' }
   const { ownOoms } = parseMemory(figures)
   const counted = ownOoms !== undefined
-  // memory without figures of its own, on v2: the group that it shares
+  // v2 without a memory controller in the job's group: use the ancestor's figures
   const outOfMemory = plan.layout === 'v2' ? oomAbove(ended) : undefined
   const isHit = (directory: string) =>
     counted || outOfMemory ? directory === outOfMemory : isFullNow(ended, directory)
-  // the group's own notification says that it was out of memory, or a group above it
+  // v1's notification means that this group or an ancestor was out of memory
   const full = !counted && (ownIsFull(plan, after) || ended.groupKilled)
   const { level, group, ...sure } = chooseMemoryLevel(
     { ooms: ownOoms, full },
@@ -99,7 +103,7 @@ function isFullNow(ended: Ended, directory: string): boolean {
   return isFull(lateFigures(ended, directory))
 }
 
-/** Whose pids.max refused the job's forks. */
+/** Returns whose pids.max refused the job's forks. */
 export function attributeForks(ended: Ended): Attributed {
   const { plan, usage, refusedAbove } = ended
   const file = 'pids.max'
@@ -110,7 +114,7 @@ export function attributeForks(ended: Ended): Attributed {
   const write = groupOf(plan, 'pids')?.writes.find((entry) => entry.file === file)
   const outer = outerOwner(write, plan.outer)
   if (outer !== undefined) return { limit: limitAbove(ended, file, outer), confidence: 'certain' }
-  // v1, and v2 before 6.11: the forking group counts, whichever level refused
+  // v1, and v2 before 6.11: the kernel counts in the forking group, whichever level refused
   const max = typeof own.value === 'number' ? own.value : undefined
   const reached = max !== undefined && (pidsPeak ?? 0) >= max
   const above = reached ? [] : levelsOfPids(ended)
@@ -136,7 +140,7 @@ function tasksOf(ended: Ended, group: string): { max: number | undefined; peak: 
   return { max: parseNumber(figures('pids.max')), peak: parseNumber(figures('pids.peak')) }
 }
 
-/** Returns the lowest memory limit of the groups above the job, or above one of these, `group`, read now; infinite without one. */
+/** Returns the lowest memory limit of the job's ancestors, or of those above `group`. Infinity if none has a limit. */
 export function lowestAbove(ended: Ended, group?: string): number {
   const above = ended.plan.ancestors.filter(({ directory }) => group?.startsWith(`${directory}/`) ?? true)
   const limits = above.map(({ directory }) => Number(limitAbove(ended, 'memory.max', directory).value ?? Number.NaN))

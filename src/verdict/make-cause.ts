@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a job's end to its Cause: what decide.ts chose, with limit, counts, victims, side events and remedies. Pure, except for late reads.
+// Turns a job's end into its Cause: the kind that decide.ts chose, with limit, counts, victims, side events and remedies. Called by
+// conclude.ts; pure, except for late reads.
 
 import { parseMemory } from '../cgroup/memory.ts'
 import type { KernelKill } from '../host/kernel-record.ts'
@@ -28,7 +29,7 @@ import { possibleFigures } from './possible.ts'
 import { makeRemedies } from './remedies.ts'
 import { figuresOf, omitUndefined } from './usage.ts'
 
-/** Returns why it ended. */
+/** Returns the cause of a job's end. */
 export function makeCause(ended: Ended): Cause {
   const { plan, outcome } = ended
   const facts = computeFacts(ended)
@@ -65,7 +66,7 @@ export function makeCause(ended: Ended): Cause {
   return { ...cause, remedies: outcome.execFailure?.remedies ?? makeRemedies(cause, plan, measuring) }
 }
 
-/** Memory that the host lacked is a kind of its own. */
+/** Returns `host-oom` instead of `oom` if the host's memory ran out. */
 function ofHost(kind: CauseKind, limit: CauseLimit | undefined): CauseKind {
   return kind === 'oom' && limit?.level === 'host' ? 'host-oom' : kind
 }
@@ -77,7 +78,7 @@ interface Detail extends Partial<Attributed> {
   memoryUse?: MemoryUse
 }
 
-/** The lesser of what the row and the attribution allow. */
+/** Returns the lower of the row's and the attribution's confidence. */
 function surety(
   row: Confidence,
   { confidence = 'certain', wouldTell }: Detail,
@@ -145,7 +146,7 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
   signal: (ended) => (senderOf(ended) === 'unknown' ? unknownSender : {}),
 }
 
-/** A signal that anybody may have sent. */
+/** Confidence for a signal that any process may have sent. */
 export const unknownSender = {
   confidence: 'unknown',
   wouldTell: 'auditd can record who sends signals: auditctl -a always,exit -S kill',
@@ -176,7 +177,7 @@ function endOf(ended: Ended, kind: CauseKind): JobEnd {
   }
 }
 
-/** Signals that a program brings on itself: a fault, an abort, a write nobody reads. */
+/** Signals that a program causes itself: a fault, an abort, a write to a closed pipe. */
 const ownFaults = new Set([
   'SIGSEGV',
   'SIGBUS',
@@ -190,12 +191,12 @@ const ownFaults = new Set([
   'SIGXFSZ',
 ])
 
-/** Whether a program brings that signal on itself. */
+/** Returns true if a program causes this signal itself. */
 export function isOwnFault(signal: string): boolean {
   return ownFaults.has(signal)
 }
 
-/** Who sent the signal that ended it. */
+/** Returns the sender of the signal that ended the job. */
 export function senderOf({ plan, outcome, signal, stayed }: Ended): NonNullable<JobEnd['from']> {
   if (outcome.stopCause) return 'hutch'
   if (outcome.sent.has(signal)) return 'caller'
@@ -204,7 +205,7 @@ export function senderOf({ plan, outcome, signal, stayed }: Ended): NonNullable<
   return !stayed && plan.isolate.includes('pid') ? 'outside' : 'unknown'
 }
 
-/** What happened beside the end: kills and refusals that it lived through, and what held it up until its time was over. */
+/** Returns events that did not end the job: kills and refusals that it survived, and limits that slowed it. */
 function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: DecisionRow | undefined): SideEvent[] {
   if (facts.execFailed) return []
   const event = (of: CauseKind, row?: DecisionRow): SideEvent => {
@@ -231,7 +232,10 @@ function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: DecisionR
   return held && !isReason ? [...events, event(held.kind, held)] : events
 }
 
-/** From Linux 6.11 on a group counts the forks that its limit refuses, whoever below asked: without the log it is unknown whose they were. */
+/**
+ * Linux 6.11 and later: a group counts all forks that its limit refuses to groups below. Without the kernel's log, whose forks they were is
+ * unknown.
+ */
 function refusedToSomeone({ refusedAbove, log, failed }: Ended, facts: Facts): SideEvent | undefined {
   if (!refusedAbove || !failed || facts.forksRefused > 0 || log?.complete) return undefined
   const limit: CauseLimit = { file: 'pids.max', group: refusedAbove.directory, level: 'ancestor' }
@@ -243,7 +247,7 @@ function searched({ plan, outcome }: Ended): Figure[] {
   return looked ? [{ figure: 'searched', path: plan.searchPath }] : []
 }
 
-/** The profile of the filter that ended it. */
+/** Returns the evidence of the filter that ended the job: the origin of its profile. */
 export function profileFigure({ spec: { seccomp, door } }: Plan): Figure[] {
   return seccomp ? [{ figure: 'profile', origin: seccompOrigin(seccomp, door) }] : []
 }
@@ -294,7 +298,7 @@ function evidenceOf(ended: Ended, kind: CauseKind, held: DecisionRow | undefined
   return failed && (kind === 'signal' || kind === 'exited') ? [...figures, ...possibleFigures(ended)] : figures
 }
 
-/** The signal that a stop begins with, if it is not SIGTERM. */
+/** Returns the first signal of a stop, if that is not SIGTERM. */
 export function stopSignalOf({ spec: { stopSignal } }: Plan): { stopSignal?: string } {
   const name = signalName(stopSignal) ?? `signal ${stopSignal}`
   return name === 'SIGTERM' ? {} : { stopSignal: name }

@@ -6,16 +6,16 @@ import { freemem } from '../system/machine.ts'
 const MiB = 2 ** 20
 const GiB = 2 ** 30
 
-/** Returns the bytes that are available on this host now: MemAvailable. */
+/** Returns the available bytes of this host: MemAvailable. */
 export function spareMemory(): number {
   return freemem()
 }
 
-/** Of what is available, so much may be tried: others go on. */
+/** Share of the available memory to try; the rest is left for other programs. */
 const share = 0.5
-/** Below a limit of a group above, so much less: the groups beside it need some. */
+/** Share of an ancestor's limit to try; the rest is left for the other groups below that ancestor. */
 const belowAbove = 0.9
-/** A limit that is not larger than this many times the old one measures nothing. */
+/** Smallest useful ratio of the new limit to the old limit. */
 const least = 1.25
 
 /**
@@ -29,12 +29,12 @@ export function measuringLimit(limit: number, spare: number, above = Number.POSI
   return bytes >= limit * least ? bytes : undefined
 }
 
-/** Returns a limit that holds a peak that was measured: 10 % and 2 MiB above it, since no two runs are equal. */
+/** Returns a limit in bytes for a measured peak: 10 % and 2 MiB above it, because runs differ. */
 export function limitForPeak(peak: number): number {
   return Math.ceil((peak * 1.1) / MiB + 2) * MiB
 }
 
-/** Returns bytes as options and files take them: `88M`, `11G`. */
+/** Returns bytes in the form that options and kernel files accept: `88M`, `11G`. */
 export function sizeText(bytes: number): string {
   return bytes % GiB === 0 ? `${bytes / GiB}G` : `${Math.ceil(bytes / MiB)}M`
 }

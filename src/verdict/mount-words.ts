@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options for mounts as each front end takes them, to be pasted. Pure; called by run/mount-target.ts.
+// Formats mount options in each front end's form, for pasting. Called by run/mount-target.ts; pure.
 
 import type { Mount } from '../mounts/root.ts'
 import type { Op } from '../ops/ops.ts'
 import { escapePath } from '../options/mount-options.ts'
 import { pasteable } from './exec-words.ts'
 
-/** Front ends that mount in a root. */
+/** Front ends that can mount in a root. */
 export type MountFrontend = 'cli' | 'library' | 'bwrap'
 
-/** One option: a kind with its word, or the words of bwrap. */
+/** One mount option: a kind with its value, or the words of bwrap. */
 export type MountWords = { kind: Mount['kind']; word: string } | readonly string[]
 
-/** Returns the options in this order: `--overlay /etc:/etc --volume data:/etc/data`, `mounts: [{ volume: 'data:/etc/data' }]`. */
+/**
+ * Formats the options in the given order, such as `--overlay /etc:/etc --volume data:/etc/data` or `mounts: [{ volume: 'data:/etc/data'
+ * }]`.
+ */
 export function formatMounts(list: readonly MountWords[], frontend: MountFrontend): string {
   const texts = list.map((one) => {
     if (!('kind' in one)) return one.map(pasteable).join(' ')
@@ -23,23 +26,26 @@ export function formatMounts(list: readonly MountWords[], frontend: MountFronten
   return frontend === 'library' ? `mounts: [${texts.join(', ')}]` : texts.join(' ')
 }
 
-/** A tmpfs at this path. */
+/** Returns the option of a tmpfs at a path. */
 export function tmpfsAt(path: string, frontend: MountFrontend): MountWords {
   return frontend === 'bwrap' ? ['--tmpfs', path] : { kind: 'tmpfs', word: escapePath(path) }
 }
 
-/** An overlay of what is there, in which mount points can be made; its changes are discarded. */
+/** Returns the option of an overlay over existing files, in which mount points can be created. The overlay's changes are discarded. */
 export function overlayAt(path: string, host: string, frontend: MountFrontend): MountWords {
   return frontend === 'bwrap'
     ? ['--overlay-src', host, '--tmp-overlay', path]
     : { kind: 'overlay', word: `${escapePath(host)}:${escapePath(path)}` }
 }
 
-/** Returns bwrap's option that asked for a step, with another destination; undefined for steps that belong to a larger option. */
+/**
+ * Returns bwrap's option that requested an operation, with another destination. Returns undefined for an operation that is only part of an
+ * option.
+ */
 export function bwrapOption(op: Op, origin: string, target: string): MountWords | undefined {
   switch (op.op) {
     case 'attachTree':
-      // what a descriptor holds has no words that can be pasted
+      // the content of a descriptor has no form that can be pasted
       return /-fd$/.test(origin) || !/bind/.test(origin) ? undefined : [origin, op.source, target]
     case 'attachNew':
       return [origin, target]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far V8 lets the heap of a Node program grow, beside the limit of its group. Pure.
+// Relates the heap limit of V8 in a Node program to the memory limit of its group. Called by remedies.ts and why/; pure.
 
 import { formatSize } from '../text/units.ts'
 import type { Cause, Remedy } from './cause.ts'
@@ -8,19 +8,19 @@ import type { EvidenceLine } from './limit-words.ts'
 const MiB = 2 ** 20
 const GiB = 2 ** 30
 
-/** Whether a command line is Node's. */
+/** Returns true if a command line starts Node. */
 export function isNode(argv: readonly string[]): boolean {
   return /^node(js)?(\d+)?$/.test(argv[0]?.slice(argv[0].lastIndexOf('/') + 1) ?? '')
 }
 
-/** Of Node's options before the script those whose value is the next word. */
+/** Options of Node that take the next word as their value. */
 const valued = new Set(
   '-r --require --import --loader --experimental-loader -C --conditions -e --eval -p --print -pe --env-file --input-type'.split(
     ' ',
   ),
 )
 
-/** Bytes from --max-old-space-size, the last of the command line before that of NODE_OPTIONS; undefined without one. */
+/** Returns the bytes of --max-old-space-size; the command line overrides NODE_OPTIONS. Returns undefined if neither has it. */
 export function parseHeapFlag(argv: readonly string[], nodeOptions = ''): number | undefined {
   const script = argv.findIndex((word, i) => i > 0 && !word.startsWith('-') && !valued.has(argv[i - 1]!))
   const flags = [...splitOptions(nodeOptions), ...argv.slice(1, script < 0 ? undefined : script)]
@@ -29,7 +29,7 @@ export function parseHeapFlag(argv: readonly string[], nodeOptions = ''): number
   return size > 0 ? size * MiB : undefined
 }
 
-/** As Node splits NODE_OPTIONS: at blanks outside of double quotes, in which a backslash takes the next character as it is. */
+/** Splits NODE_OPTIONS as Node does: at spaces outside double quotes; inside quotes, a backslash escapes the next character. */
 function splitOptions(text: string): string[] {
   const words = text.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/gs) ?? []
   return words.map((word) =>
@@ -38,23 +38,24 @@ function splitOptions(text: string): string[] {
 }
 
 /**
- * V8's default on 64 bits: half of the visible memory, at least 256 MiB and at most 2 GiB. From 15 GiB of memory the maximum is 4 GiB.
+ * Returns V8's default heap on 64 bits: half of the visible memory, at least 256 MiB and at most 2 GiB. With 15 GiB of memory or more the
+ * maximum is 4 GiB.
  */
 export function defaultHeap(memory: number): number {
   return Math.max(256 * MiB, Math.min(memory / 2, memory >= 15 * GiB ? 4 * GiB : 2 * GiB))
 }
 
-/** How the heap stands to the limit: evidence, and what to do. */
+/** Evidence about the heap and the limit, and a remedy. */
 interface HeapAdvice {
   evidence: EvidenceLine[]
   remedy: string
 }
 
-/** Bytes that Node 20 needs beside a full heap: 37 MiB of its own program file and libraries, 10 MiB for stacks and V8's tables. */
+/** Bytes that Node 20 needs besides a full heap: 37 MiB for its program file and libraries, 10 MiB for stacks and V8's tables. */
 const beside = 48 * MiB
-/** Buffers and V8's young generation grow with the heap. */
+/** Share of the limit for the heap, because buffers and V8's young generation grow with the heap. */
 const share = 0.75
-/** A heap below this does not start npm or a bundler. */
+/** Smallest heap with which npm or a bundler starts. */
 const leastHeap = 24 * MiB
 
 /** Returns the largest heap, in bytes, that fits below a limit; undefined if the limit is too small for Node. */
@@ -70,7 +71,7 @@ export function limitForHeap(heap: number): number {
 
 const tooSmall = `a limit below ${formatSize(limitForHeap(leastHeap))} is too small for Node, which needs ${formatSize(beside)} beside its heap`
 
-/** Whether the last process that was killed for memory was Node: newer Nodes name their first thread MainThread. */
+/** Returns true if the last process killed for memory was Node. Newer versions of Node name their first thread MainThread. */
 export function isNodeVictim({
   victims,
   command,
@@ -79,22 +80,25 @@ export function isNodeVictim({
 }: Pick<Cause, 'victims' | 'command' | 'counts' | 'end'>): boolean {
   const last = victims?.at(-1)
   if (last) return isNodeName(last.name)
-  // without the log: the only one that was killed, and it was the command itself
+  // without the log: the only killed process was the command itself
   return isNode([command]) && counts?.oomKills === 1 && end.signal === 'SIGKILL'
 }
 
-/** Returns whether a process has the name of Node's first thread. */
+/** Returns true if a process has the name of Node's first thread. */
 export function isNodeName(name: string): boolean {
   return name === 'node' || name === 'MainThread'
 }
 
-/** A heap that fits makes V8 collect garbage in time; a program that keeps more alive needs a higher limit. */
+/**
+ * Returns remedies for a Node program. With a heap that fits, V8 collects garbage in time; a program that keeps more memory alive needs a
+ * higher limit.
+ */
 export function nodeRemedies(limit: number, argv: readonly string[], env: readonly string[]): Remedy[] {
   const heap = fittingHeap(limit)
   if (heap === undefined) return [{ reason: tooSmall }]
   const options = env.findLast((pair) => pair.startsWith('NODE_OPTIONS='))?.slice('NODE_OPTIONS='.length) ?? ''
   const flag = `--max-old-space-size=${heap / MiB}`
-  // the command line has the last word
+  // the command line overrides NODE_OPTIONS
   const fixed = isNode(argv) ? parseHeapFlag(argv) : undefined
   if ((fixed ?? parseHeapFlag([], options) ?? Number.POSITIVE_INFINITY) <= heap) return []
   const reason = 'give Node a heap that fits below the limit'
@@ -102,7 +106,7 @@ export function nodeRemedies(limit: number, argv: readonly string[], env: readon
   return [{ option: { name: 'env', value: `NODE_OPTIONS=${`${options} ${flag}`.trim()}` }, reason: `${reason},` }]
 }
 
-/** `flag` is what the program was started with, `hostMemory` what the host has; bytes. */
+/** Compares the heap with the limit. `flag` is the program's --max-old-space-size; `hostMemory` is the host's memory. All in bytes. */
 export function adviseHeap(limit: number, flag: number | undefined, hostMemory: number): HeapAdvice {
   const fit = fittingHeap(limit)
   const advice = `--max-old-space-size=${(fit ?? 0) / MiB}`

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel and hutch-init reported of a job that is over: the input of a verdict. Filled by run/job.ts and pool/pool.ts.
+// What the kernel and hutch-init reported about a job that is over: the input of a verdict. Filled in by run/job.ts and pool/pool.ts.
 
 import { readGroupFile } from '../cgroup/files.ts'
 import type { KernelFault } from '../host/kernel-record.ts'
@@ -11,57 +11,57 @@ import type { JobLog } from './job-log.ts'
 import { spareMemory } from './memory-need.ts'
 import type { JobEvent } from './result.ts'
 
-/** A job's end, unexplained. */
+/** Raw facts of a job's end. */
 export interface Outcome {
   durationMs: number
-  /** Wait status of the command as hutch-init reported it, -1 if it did not. */
+  /** Wait status of the command, reported by hutch-init; -1 if unknown. */
   commandStatus: number
-  /** Wait status of the process that was cloned. */
+  /** Wait status of the cloned process. */
   ownStatus: number
-  /** exec's errno by name. */
+  /** Name of exec's errno. */
   execError?: string
   interpreterMissing?: boolean
-  /** What was found at the program, and its words. */
+  /** Findings about the program, and the words for them. */
   execFailure?: ExecFailure
-  /** It was stopped before the command could start. */
+  /** True if the job was stopped before the command could start. */
   notBegun?: true
-  /** Why hutch stopped it. */
+  /** Why hutch stopped the job; absent if it did not. */
   stopCause?: 'timeout' | 'aborted' | 'cpu-time' | 'output'
-  /** The stream that was longer than it may be. */
+  /** The stream that exceeded its limit. */
   overflowed?: 'stdout' | 'stderr'
   killed: boolean
-  /** A call was refused in a way that ends the process. */
+  /** True if the filter refused a call with an action that ends the process. */
   filterKilled?: boolean
-  /** v1: the kernel reported an out-of-memory situation. */
+  /** v1: true if the kernel reported an out-of-memory situation. */
   oomNoticed: boolean
-  /** Signals that this process sent to it, and those of them that it had itself received and passed on. */
+  /** Signals that this process sent to the job; and those of them that it had received and passed on. */
   sent: Set<number>
   forwarded: Set<number>
   userUsec: number
   systemUsec: number
-  /** KiB; 0 if unknown. */
+  /** Peak resident memory in KiB; 0 if unknown. */
   maxRss: number
-  /** Context switches. */
+  /** Voluntary and involuntary context switches. */
   voluntary: number
   forced: number
-  /** Outer step → text. */
+  /** Texts of files, by the number of the outer operation that read them. */
   figures: Map<number, string>
-  /** What it had used up at its end, or when it was stopped. */
+  /** Exhausted limits at the job's end, or when it was stopped. */
   used: Used
   events: JobEvent[]
-  /** Reads a kernel file of a group above the job's, after the end and only for a job that needs it. */
+  /** Reads a kernel file of an ancestor after the end, only for a job that needs it. */
   readLate: (directory: string, file: string) => string | undefined
-  /** Bytes that the host has available, under the same conditions. */
+  /** Returns the available bytes of the host, only for a job that needs them. */
   spareMemory: () => number
-  /** CPUs that this host has for its programs. */
+  /** Returns the number of CPUs of this host. */
   hostCpus: () => number
-  /** Reads the kernel's log of it, under the same conditions; undefined if it cannot be read. */
+  /** Reads the kernel's log of the job, only if needed. Returns undefined if the log cannot be read. */
   readLog?: (plan: Plan) => JobLog | undefined
-  /** Reads the faults that the kernel logged while it ran, of whichever process. */
+  /** Reads the faults of all processes that the kernel logged while the job ran. */
   readFaults?: () => KernelFault[] | undefined
 }
 
-/** Returns the outcome of a job of which nothing is known yet. */
+/** Returns the outcome of a job before anything is known about it. */
 export function noOutcome(sent: Set<number>): Outcome {
   return {
     durationMs: 0,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words for limits that a job is beside and not below. Pure.
+// Words for limits of groups that contain this process but not the job. Called by the CLI; pure.
 import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
 
-/** systemd gives every unit a limit of tasks, so one that holds for the job as well is not worth a warning. */
+/** systemd sets pids.max for every unit, so a pids.max that the job also has needs no warning. */
 const quiet = new Set(['pids.max'])
 
-/** A warning with each group, file and value; undefined if there is nothing to warn of. */
+/** Returns a warning with each group, file and value. Returns undefined if no limit needs a warning. */
 export function describeOuter(outer: readonly AppliedOuterLimit[]): string | undefined {
   const told = outer.filter(({ file, held }) => !held || !quiet.has(file))
   if (told.length === 0) return undefined

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evidence for a program that failed by itself: what may have made it fail, and what is ruled out. None of it changes the kind of a
-// cause. Called by make-cause.ts and compile/words.ts; pure,
-// except for a late read of the kernel's log.
+// Evidence for a program that failed by itself: what may have made it fail, and what is ruled out. The evidence does not change the kind of
+// the cause. Called by make-cause.ts and compile/words.ts; pure, except for a late read of the kernel's log.
 
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -10,7 +9,7 @@ import type { Denier, Figure } from './cause.ts'
 import type { Ended } from './facts.ts'
 
 const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP } = systemConstants.signals
-/** Signals that a shell reports of its command as status 128 + number. Programs choose these statuses for nothing else. */
+/** Signals that a shell reports as status 128 + number. Programs use these statuses for nothing else. */
 const reported: { [status: number]: string } = Object.fromEntries(
   Object.entries({ SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP }).map(
     ([name, number]) => [128 + number, name],
@@ -19,20 +18,20 @@ const reported: { [status: number]: string } = Object.fromEntries(
 
 const maxFaults = 3
 
-/** Returns the evidence for a job that ended by itself, with a status other than 0 or by a signal. */
+/** Returns the evidence for a job that ended by itself with a status other than 0 or by a signal. */
 export function possibleFigures(ended: Ended): Figure[] {
   const { plan, usage, exitCode, signal, outcome } = ended
   const figures = possibleUlimitFigure(plan)
   const name = exitCode === null ? undefined : reported[exitCode]
   if (name !== undefined) figures.push({ figure: 'signal status', status: exitCode!, signal: name })
   if (usage.oomKills === 0 && (signal === SIGKILL || name === 'SIGKILL')) figures.push({ figure: 'no kill' })
-  // a job that a fault ended itself needs no log
+  // if a fault ended the job's own process, the log adds nothing
   const faults = (exitCode !== null && outcome.readFaults?.()) || []
   for (const { name, pid, what } of faults.slice(-maxFaults)) figures.push({ figure: 'fault', name, pid, what })
   return [...figures, ...deniedFigures(plan)]
 }
 
-/** Returns a figure for each option that may deny the program something without a trace. */
+/** Returns a figure for each option that may have denied the program something without a message. */
 export function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
   const { seccomp, landlock, root, sandbox, door } = spec
   const denied: [by: Denier, holds: boolean, value?: string | undefined][] = [
@@ -61,7 +60,7 @@ export function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
   ]
 }
 
-/** ulimits that can end a program in ways that name no limit. */
+/** ulimits that can end a program without naming the limit. */
 const silentUlimits = new Set([
   'as',
   'data',
@@ -76,7 +75,7 @@ const silentUlimits = new Set([
   'sigpending',
 ])
 
-/** The limits of processes that may have made it fail. Those of a preset are not the caller's. */
+/** Returns the process limits that may have made the program fail, except those that come from the sandbox preset. */
 export function possibleUlimitFigure(plan: Plan): Figure[] {
   const possible = plan.spec.privileges.ulimits.filter(
     ({ name, soft, atMost }) => !atMost && soft >= 0 && silentUlimits.has(name),

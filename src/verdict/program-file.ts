@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the first 256 bytes of a file say about how it can be run. Pure.
+// Identifies from the first 256 bytes of a file how it can be executed. Pure.
 
-/** The kinds of files that people try to execute. */
+/** Kinds of files that people try to execute. */
 export type FileKind =
   | { kind: 'empty' }
-  /** `rest` is what stands behind the interpreter on the line; `cut`: the line is longer than the kernel reads. */
+  /** `rest` is the text after the interpreter. `cut` means that the line is longer than the kernel reads. */
   | { kind: 'script'; interpreter: string; rest: string; returns: boolean; cut: boolean }
-  /** A script behind a byte-order mark. */
+  /** A script that begins with a byte-order mark. */
   | { kind: 'marked script' }
   | { kind: 'elf'; machine: string; bits: 32 | 64; bigEndian: boolean; executable: boolean }
-  /** A program of another system, or an archive: what it is called. */
+  /** A program of another system, or an archive; `name` is its usual name. */
   | { kind: 'foreign'; name: string }
   | { kind: 'text' }
   | { kind: 'data' }
 
-/** The kernel reads this much of a file to choose how it is run (BINPRM_BUF_SIZE). */
+/** Bytes that the kernel reads to choose how to execute a file (BINPRM_BUF_SIZE). */
 export const headBytes = 256
 
-/** e_machine of elf(5), as file(1) and Debian call them. */
+/** Names of e_machine values (elf(5)), as file(1) and Debian use them. */
 const machines: { [number: number]: string } = {
   2: 'SPARC',
   3: 'x86 (32 bit)',
@@ -46,7 +46,7 @@ const signatures: readonly (readonly [hex: string, name: string])[] = [
   ['213c617263683e', 'an archive of object files (ar, .deb)'],
 ]
 
-/** Names the kind of a file. */
+/** Returns the kind of a file. */
 export function readFileKind(head: Buffer): FileKind {
   if (head.length === 0) return { kind: 'empty' }
   if (head.subarray(0, 2).toString('latin1') === '#!') return readScript(head)
@@ -63,7 +63,7 @@ function readScript(head: Buffer): FileKind {
   const line = head.toString('utf8', 2, end < 0 ? head.length : end).replace(/^[ \t]+/, '')
   const returns = line.endsWith('\r')
   const [interpreter = '', ...rest] = line.split(/[ \t]+/)
-  // a line of 256 bytes without an end may go on, and the name of the interpreter with it
+  // without an end of line in 256 bytes, the interpreter's name may be cut off
   const cut = end < 0 && head.length >= headBytes && rest.length === 0
   return { kind: 'script', interpreter, rest: rest.join(' ').trim(), returns, cut }
 }
@@ -77,7 +77,7 @@ function readElf(head: Buffer): FileKind {
   return { kind: 'elf', machine, bits: head[4] === 1 ? 32 : 64, bigEndian, executable }
 }
 
-/** Interpreters by the end of a file's name. */
+/** Interpreters by file name extension. */
 const byEnding: { [ending: string]: string } = {
   sh: 'sh',
   bash: 'bash',
@@ -94,13 +94,13 @@ const byEnding: { [ending: string]: string } = {
   exe: 'wine',
 }
 
-/** Returns an interpreter of this name that is in wide use; undefined for any other. */
+/** Returns the command of a widely used interpreter. Returns undefined for any other name. */
 export function usualInterpreter(name: string): string | undefined {
   if (/^python[\d.]*$/.test(name)) return 'python3'
   return Object.values(byEnding).includes(name) ? name : undefined
 }
 
-/** Returns what runs a file of this name; undefined if the name does not tell. */
+/** Returns the interpreter for a file name's extension. Returns undefined for an unknown extension. */
 export function interpreterFor(path: string): string | undefined {
   return byEnding[/\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? '']
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What to do about a cause, as options and commands. words.ts writes them as each front end's user types them. Pure.
+// Chooses the remedies for a cause, as options and commands. words.ts writes them in each front end's form. Called by make-cause.ts; pure.
 
 import type { Plan } from '../plan/plan.ts'
 import { formatSize, parseSize } from '../text/units.ts'
@@ -11,12 +11,12 @@ import { isNodeVictim, nodeRemedies } from './node-heap.ts'
 import { groupOf } from './usage.ts'
 
 /**
- * Returns a limit, in bytes, for a run that measures the need. Returns undefined if there is no memory above the given limit, of `group`
- * or of the job.
+ * Returns a limit in bytes for a run that measures the need of `group`, or of the job. Returns undefined if no memory is available above
+ * the given limit.
  */
 export type Measuring = (limit: number, group?: string) => number | undefined
 
-/** Returns the ways out, the first one first. */
+/** Returns the remedies, best first. */
 export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
   const made = ({ kind }: Pick<SideEvent, 'kind'>, of: Cause) => byKind[kind]?.(of, plan, measuring) ?? []
   const held = cause.sideEvents[0]
@@ -33,7 +33,7 @@ export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Re
 
 type Maker = (cause: Cause, plan: Plan, measuring: Measuring) => Remedy[]
 
-/** Names and values of limits are for those that the job itself has; a group above is set by a command. */
+/** Remedies by kind of cause. Options are given for the job's own limits; an ancestor's limit is set by a command. */
 const byKind: { [K in CauseKind]?: Maker } = {
   oom: raiseMemory,
   'host-oom': raiseMemory,
@@ -87,7 +87,7 @@ const byKind: { [K in CauseKind]?: Maker } = {
   'not-inside': (cause, plan) => runnable(cause, plan),
 }
 
-/** By the file of the limit. */
+/** Remedies by the file of the limit that slowed the job. */
 const slowedRemedies: { [file: string]: Maker } = {
   'memory.high': ({ limit }, _, measuring) => {
     const value = typeof limit?.value === 'number' ? limit.value : undefined
@@ -106,12 +106,12 @@ const slowedRemedies: { [file: string]: Maker } = {
   'io.pressure': () => [{ reason: 'check what else uses the disk' }, measure('timeout', 'how long it takes')],
 }
 
-/** Runs it once without the limit: hutch cannot know how much would be enough. */
+/** Returns the remedy to run the job once without a limit, because the sufficient value is unknown. */
 function measure(name: OptionKey, what: string): Remedy {
   return { option: { name, without: true }, reason: `measure ${what}: run it once` }
 }
 
-/** The full tmpfs with twice its size; what a writer would have needed is unknown. */
+/** Returns twice the size of the full tmpfs, because the real need is unknown. */
 function largerSpace({ limit, evidence }: Cause): string {
   const full = evidence.find((entry) => entry.figure === 'space' && entry.target === limit?.group)
   const option = full?.figure === 'space' ? full.options.find((entry) => entry.startsWith('size=')) : undefined
@@ -140,7 +140,7 @@ function raiseMemory(cause: Cause, plan: Plan, measuring: Measuring): Remedy[] {
 const noRoom = (limit: number) =>
   `this host has no memory above ${formatSize(limit)}: check whether the memory of the program grows without bound`
 
-/** The need of a program that was killed is unknown: one run with all that can be spared shows it. */
+/** Returns the remedy to run the job once with a large limit, because the need of a killed program is unknown. */
 function measureWith(name: OptionKey, limit: number, measuring: Measuring): Remedy {
   const enough = measuring(limit)
   if (enough === undefined) return { reason: noRoom(limit) }
@@ -197,7 +197,7 @@ function raiseGroup({ group }: CauseLimit, file: string, value: string): Remedy[
   ]
 }
 
-/** More CPUs; or for bursts a longer period, or quota that is saved for them. */
+/** Returns the remedy of more CPUs or, for bursts, of a longer period or a saved quota. */
 function raiseCpus(
   limit: CauseLimit | undefined,
   { periods = 0, throttledPeriods = 0, ...times }: CauseCounts,
@@ -222,7 +222,7 @@ function raiseCpus(
   ]
 }
 
-/** Limits that may have made it fail in a way that names none. */
+/** Returns remedies for limits that may have made the program fail without naming a limit. */
 function possibleUlimits({ evidence }: Cause): Remedy[] {
   const figure = evidence.find((entry) => entry.figure === 'ulimits')
   if (figure?.figure !== 'ulimits') return []
@@ -232,7 +232,7 @@ function possibleUlimits({ evidence }: Cause): Remedy[] {
   }))
 }
 
-/** One run shows whether an option denied it what it needed. */
+/** Remedies that show in one run whether an option denied the program something. */
 const denialRemedies: { [D in Exclude<Denier, 'volume'>]: Remedy } = {
   seccomp: { option: { name: 'seccompReport' }, reason: 'to see each refused system call, run it once' },
   landlock: {

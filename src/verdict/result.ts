@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The result of a run. report.schema.json describes the same document for other languages.
+// The result of a run: part of the public API. report.schema.json describes the same document for other languages.
 import type { RefusedCall } from '../seccomp/notification.ts'
 import type { Cause } from './cause.ts'
 import type { JudgeStatus } from './contest-status.ts'
 import type { Usage } from './usage.ts'
 
-/** The reason for the end, in fewer kinds than `Cause` has. */
+/** The reason for the end, in fewer kinds than `Cause`. */
 export type Reason =
   | 'not-found'
   | 'not-executable'
@@ -23,9 +23,9 @@ export type Reason =
 export interface JobEvent {
   at: number
   kind: 'oom-kill' | 'pids-denied' | 'stop' | 'kill' | 'refused'
-  /** Total so far. */
+  /** Total up to this event. */
   count?: number
-  /** With `seccompReport`, for the first call of a kind; these are in the result's `seccomp`, not in its `events`. */
+  /** With `seccompReport`: the first refused call of a kind. Such events are listed in the result's `seccomp`, not in its `events`. */
   refusal?: RefusedCall
 }
 
@@ -37,25 +37,25 @@ export interface Verdict {
   remedy?: string
 }
 
-/** The end of a run, also of a killed one; only what hutch could not do is thrown. */
+/** The end of a run, even of a killed one. Errors are thrown only for what hutch itself could not do. */
 export interface Result {
   command: string[]
-  /** The command's exit status; null if a signal ended it. */
+  /** Exit status of the command; null if a signal ended it. */
   exitCode: number | null
-  /** Name of the signal that ended it, such as SIGKILL. */
+  /** Name of the signal that ended the command, such as SIGKILL; null otherwise. */
   signal: string | null
-  /** For a signal: from the command or its own faults, from outside, or unknown. */
+  /** Origin of the signal: the command or its own faults, another process, or unknown. Absent without a signal. */
   signalFrom?: 'inside' | 'outside' | 'unknown'
   reason: Reason
-  /** The status in the terms of programming contests. */
+  /** The status word of programming contests. */
   judge: JudgeStatus
   /**
-   * The exit status of `hutch run`: the command's own, 128 + signal, 124 for a time limit, 137 for too much output. 126 means not
-   * executable, 127 not found.
+   * The exit status of `hutch run`: the command's own, or 128 + signal. Otherwise 124 for a time limit, 137 for too much output, 126 for
+   * not executable, 127 for not found.
    */
   status: number
   durationMs: number
-  /** Kernel file (v2 name) and the value that was set. */
+  /** Limits that were set, by kernel file (v2 name). */
   limits: { [file: string]: number | string }
   usage: Usage
   events: JobEvent[]
@@ -64,11 +64,11 @@ export interface Result {
   cause: Cause
   /** The cause in words. */
   verdict: Verdict
-  /** With `seccompReport`: each kind of call that the filter refused, its count, and the count of all further kinds. */
+  /** With `seccompReport`: each kind of refused call with its count, and the number of refusals of further kinds. */
   seccomp?: { refused: RefusedCall[]; others: number }
-  /** With `learn`: the profile of all calls that were made, in the OCI format. */
+  /** With `learn`: the profile of all calls that the command made, in the OCI format. */
   learned?: object
-  /** The command's output, if its streams were pipes that the caller did not read. */
+  /** Output of the command, if its streams were pipes that the caller did not read. */
   stdout?: string
   stderr?: string
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a job used, from the texts of its groups' files. A figure that this host does not give is absent, never 0.
+// Parses what a job used from the texts of its groups' files. A figure that this host does not report is absent, never 0. Pure.
 import type { ReportRow } from '../cgroup/controllers/figure.ts'
 import type { ReportName } from '../cgroup/controllers/figures.ts'
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
@@ -10,21 +10,24 @@ import { controllerOf } from '../cgroup/v1/translate.ts'
 import type { PlannedGroup } from '../plan/groups.ts'
 import type { Plan } from '../plan/plan.ts'
 
-/** What a job used: memory in bytes, CPU time in microseconds; docs/figures.md lists what the kernel counts. A figure that this host does not give is absent, never 0. */
+/**
+ * What a job used: memory in bytes, CPU time in microseconds; docs/figures.md lists all figures. A figure that this host does not report is
+ * absent, never 0.
+ */
 export interface Usage extends Partial<Record<ReportName, number>> {
-  /** True when the kernel kept the peak itself: nothing between two samples is missed. */
+  /** True if the kernel itself recorded the peak, so that no peak between two samples is missing. */
   memoryPeakExact?: boolean
-  /** Resident memory of the greatest of its processes, as wait4(2) tells it; known when hutch's PID 1 outlived the command. */
+  /** Bytes of resident memory of the job's largest process, from wait4(2). Known only if hutch's PID 1 outlived the command. */
   maxRss?: number
-  /** Voluntary and involuntary context switches of hutch's PID 1 and of the processes whose parent waited for them. */
+  /** Voluntary and involuntary context switches of hutch's PID 1 and of all processes whose parent waited for them. */
   voluntarySwitches?: number
   forcedSwitches?: number
   io?: { readBytes: number; writtenBytes: number }
-  /** Time during which some or all of its tasks waited for a resource. */
+  /** Microseconds in which some or all tasks waited for a resource. */
   pressure?: { [resource in 'memory' | 'cpu' | 'io']?: { someUsec?: number; fullUsec?: number } }
 }
 
-/** The texts of one controller's files; on v2 all are in one group. */
+/** Returns a reader of one controller's files. On v2 all files are in one group. */
 export function figuresOf(plan: Plan, controller: string, read: (path: string) => string | undefined): FileTexts {
   const group = groupOf(plan, controller)
   return group ? (file) => read(`${group.directory}/${file}`) : () => undefined
@@ -36,7 +39,7 @@ export function groupOf(plan: Plan, controller: string): PlannedGroup | undefine
   return plan.groups.find((group) => group.controller === key)
 }
 
-/** Reads with `read`, which returns undefined for a missing file. */
+/** Parses a job's usage. `read` returns the text of a path, or undefined for a missing file. */
 export function parseUsage(plan: Plan, read: (path: string) => string | undefined): Usage {
   const unified = figuresOf(plan, '', read)
   const memory = figuresOf(plan, 'memory', read)
@@ -45,7 +48,7 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   ) as { [name in ReportName]: number | undefined }
   return omitUndefined({
     ...counts,
-    // memory.events.local is missing before Linux 5.2, and v1 has two counts
+    // memory.events.local requires Linux 5.2, and v1 has two counts
     memoryLimitHits: parseMemory(memory).limitHits,
     memoryPeakExact: counts.memoryPeak === undefined ? undefined : true,
     io: parseIo(unified('io.stat')),
@@ -53,7 +56,7 @@ export function parseUsage(plan: Plan, read: (path: string) => string | undefine
   })
 }
 
-/** In the v2 tree where that has the controller, else in v1's hierarchy. */
+/** Reads a count from the v2 tree if the tree has the controller, otherwise from v1's hierarchy. */
 function readCount(
   plan: Plan,
   { kind, controller, v2, v1 }: ReportRow,
@@ -66,7 +69,7 @@ function readCount(
   return readValue(kind, v1, false, figuresOf(plan, controllerOf(v1.file), read)(v1.file)) as number | undefined
 }
 
-/** Sums of rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
+/** Sums rbytes and wbytes over all devices (cgroup-v2.rst, "IO Interface Files"). */
 function parseIo(text: string | undefined): Usage['io'] | undefined {
   if (text === undefined) return undefined
   const sum = (key: string) =>
@@ -82,7 +85,7 @@ function parseAllPressure(unified: FileTexts): Usage['pressure'] | undefined {
   return found.length > 0 ? Object.fromEntries(found) : undefined
 }
 
-/** Returns the object without its undefined fields. */
+/** Returns the object without undefined fields. */
 export function omitUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

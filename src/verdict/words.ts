@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sentences for a Cause, in each front end's own option names. The only place that makes them; nothing may read them back. Pure.
+// Makes the sentences for a Cause, with each front end's option names. No other file makes them, and no code parses them. Pure.
 
 import { optionName, optionWithValue } from '../options/names.ts'
 import { quote, shellWord } from '../text/quote.ts'
@@ -21,26 +21,26 @@ import { heldBy, heldLine, isSlowing, sizeIn } from './held-words.ts'
 import { count, type EvidenceLine, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
 import type { Verdict } from './result.ts'
 
-/** Texts that a compiled file fills in at its end. */
+/** Placeholders of texts that a compiled file fills in when the job ends. */
 export interface Slots {
-  /** `sh exited with status 1`. */
+  /** How the job ended, such as `sh exited with status 1`. */
   end?: string
-  /** `2 processes were`, `1 fork was`. */
+  /** A count with its verb, such as `2 processes were` or `1 fork was`. */
   count?: string
-  /** Numbers. */
+  /** Numbers of kills and refused forks. */
   kills?: string
   denied?: string
   tableLimit?: string
   tables?: string
-  /** Percent of periods; times that memory.high slowed it. */
+  /** Percent of throttled periods; number of times memory.high throttled the job. */
   throttledPercent?: string
   slowed?: string
   stalledPercent?: string
-  /** All of what held it up, as heldBy writes it. */
+  /** The words of all limits that slowed the job, as heldBy writes them. */
   held?: string
 }
 
-/** Returns headline, evidence and remedy. The headline says who, what stopped it, and how the job ended. */
+/** Returns headline, evidence and remedy. The headline names the program, what stopped it, and how the job ended. */
 export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): Verdict {
   const remedy = joinRemedies(cause.remedies, frontend)
   return {
@@ -56,18 +56,18 @@ export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): V
   }
 }
 
-/** Whether a person should hear of it without asking. */
+/** Returns true if the CLI should print the verdict without a request. */
 export function isWorthTelling({ kind, sideEvents, evidence }: Cause): boolean {
   const happened = sideEvents.some((event) => !isSlowing(event))
   return kind !== 'exited' || happened || evidence.some(({ figure }) => toldUnasked.has(figure))
 }
 
-/** Whether the job's restrictions may be why its program failed by itself: one line points to what they may have denied. */
+/** Returns true if the job's restrictions may have made the program fail. A line then names what they may have denied. */
 export function mayBeDenied({ kind, evidence }: Cause): boolean {
   return kind === 'exited' && evidence.some(({ figure }) => figure === 'denied')
 }
 
-/** What an option denies, in a word or two. */
+/** Short names of what each option denies. */
 const deniedThings: { [D in Denier]: string } = {
   seccomp: 'system calls',
   landlock: 'files',
@@ -76,7 +76,7 @@ const deniedThings: { [D in Denier]: string } = {
   volume: 'writes to a volume',
 }
 
-/** Returns one line for a job that failed by itself: what its restrictions may have denied. */
+/** Returns a line that names what a failed job's restrictions may have denied. */
 export function deniedLine(cause: Cause, slots: Slots = {}): string {
   const denied = cause.evidence.flatMap((entry) => (entry.figure === 'denied' ? [deniedThings[entry.by]] : []))
   const things = [...new Set(denied)]
@@ -84,17 +84,17 @@ export function deniedLine(cause: Cause, slots: Slots = {}): string {
   return `hutch: ${endOf(cause, slots)}; its restrictions may have denied ${list}\n`
 }
 
-/** Figures of a program that failed by itself. */
+/** Figures that are printed without a request after a program failed by itself. */
 const toldUnasked = new Set<Figure['figure']>(['signal status', 'fault'])
 
-/** How each front end tells the peak of a run. */
+/** How each front end reports the peak of a run. */
 const peakWords: { [F in Frontend]: string } = {
   cli: ' --verbose',
   library: ', and read usage.memoryPeak of its result',
   bwrap: ', which is enough for most programs',
 }
 
-/** Alternatives, and steps that follow the one before. */
+/** Joins remedies: alternatives, and steps that follow the previous remedy. */
 function joinRemedies(remedies: readonly Remedy[], frontend: Frontend): string {
   let joined = ''
   for (const entry of remedies) {
@@ -170,12 +170,12 @@ const senders = {
   unknown: '; the kernel does not record the sender',
 }
 
-/** The program's name, without its directory. */
+/** Returns the program's name without its directory. */
 export function who({ command }: Pick<Cause, 'command'>): string {
   return quote(command.slice(command.lastIndexOf('/') + 1) || command)
 }
 
-/** How the job's own process ended. */
+/** Returns how the job's own process ended. */
 function endOf(c: Cause, slots: Slots): string {
   if (slots.end !== undefined) return slots.end
   if (c.end.signal !== null) return `${who(c)} was killed by ${c.end.signal}`
@@ -192,7 +192,7 @@ function stopped(c: Cause, slots: Slots): string {
     : `${endOf(c, slots)} on ${stopSignal}`
 }
 
-/** Who was killed, and whose limit it was. */
+/** Returns the killed processes, and whose limit killed them. */
 function describeKills(c: Pick<Cause, 'counts' | 'victims' | 'limit'>, { count: counted }: Slots): string {
   const { counts: { oomKills = 0, ooms = 0 } = {}, victims = [], limit } = c
   const place = memoryPlace(limit)
@@ -285,7 +285,7 @@ function describeFigure(f: Figure, slots: Slots, frontend: Frontend): EvidenceLi
   }
 }
 
-/** What an option denies, and the error that the program sees. */
+/** What each option denies, and the error that the program sees. */
 const denials: { [D in Denier]: (value: string, frontend: Frontend, owner?: number) => string } = {
   seccomp: (value) => `a system call that ${value} refused (EPERM or ENOSYS); refused calls are not counted`,
   landlock: (_, frontend) => `a file that ${optionName('landlock', frontend)} does not allow (EACCES)`,
@@ -297,13 +297,13 @@ const denials: { [D in Denier]: (value: string, frontend: Frontend, owner?: numb
   network: () => 'no network: the job has loopback only (ENETUNREACH)',
 }
 
-/** Memory by kind, without zeros. */
+/** Formats memory by kind, without kinds that are 0. */
 function useText({ anon, shmem, file, kernel, swap }: MemoryUse): string {
   const parts = Object.entries({ anon, shmem, 'page cache': file, kernel, swap }).filter(([, bytes]) => bytes > 0)
   return `${parts.map(([kind, bytes]) => `${kind} ${formatSize(bytes)}`).join('   ')}   at the last kill`
 }
 
-/** Wall time stands beside it: they differ by what it waited, and by how many CPUs it had. */
+/** Formats CPU time next to wall time. They differ by waiting, and by the number of CPUs used in parallel. */
 function cpuTime(f: Extract<Figure, { figure: 'cpu time' }>): string {
   const part = (usec: number | undefined, word: string) =>
     usec !== undefined && `${word} ${formatDuration(usec / 1000)}`
@@ -323,7 +323,7 @@ function isKill({ kind }: Pick<SideEvent, 'kind'>): boolean {
   return kind === 'oom' || kind === 'host-oom'
 }
 
-/** Whose limit it was, of the cause or of what held it up. */
+/** Returns the lines about whose limit it was, of the cause or of the limit that slowed the job. */
 function limitLines(c: Cause): EvidenceLine[] {
   const { limit } = isKill(c) || c.kind === 'fork-refused' ? c : (c.sideEvents.find(isOfGroup) ?? {})
   return limit?.level === undefined ? [] : [['whose limit', describeLevel(limit)]]
@@ -361,7 +361,7 @@ function victimLine({ pid, name, anon, file, shmem, virtual }: CauseVictim): Evi
   return ['victim', [`${quote(name)} (pid ${pid})`, ...sizes].filter(Boolean).join('   ')]
 }
 
-/** Lines beside the headline: events that did not end the job, and limits that slowed it. */
+/** Returns lines about events that did not end the job, and about limits that slowed it. */
 function sideLines({ kind, sideEvents }: Cause): EvidenceLine[] {
   return sideEvents.flatMap(({ kind: of, limit, counts = {}, confidence }): EvidenceLine[] => {
     if (of === 'fork-refused' && confidence === 'unknown')

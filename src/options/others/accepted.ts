@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of other tools that `hutch run` accepts, since one of its own options does the same. Pure, except what `Reads` reads.
+// Options of other tools that `hutch run` accepts because an option of its own does the same. Read by translate.ts. Pure, except for calls
+// of `Reads`.
 import { weightFromShares } from '../../cgroup/v1/translate.ts'
 import { fail } from '../../errors/errors.ts'
 import { parseSize } from '../../text/units.ts'
 
-/** What an option of another tool can depend on. */
+/** Inputs that an option of another tool can depend on. */
 export interface Reads {
-  /** The last value of another option on the same command line, by its name with dashes. */
+  /** Returns the last value of another option on the same command line. `name` includes the dashes. */
   lastValue(name: string): string | undefined
-  /** The text of a file of the caller. @throws FILE_REFUSED */
+  /** Returns the text of a file of the caller. @throws FILE_REFUSED */
   readText(path: string): string
 }
 
-/** How many values follow the option, and the words of `hutch run` that do the same. */
+/** Number of values after the option, and the equivalent words of `hutch run`. */
 export interface Accepted {
   values: 0 | 1 | 2
   words(values: readonly string[], reads: Reads): string[]
@@ -40,7 +41,7 @@ const deviceLimit =
       return ['--io-max', `${value.slice(0, at)}:${key}=${value.slice(at + 1)}`]
     })
 
-/** By name, with dashes. A name that `hutch run` has itself is never here. */
+/** Accepted options by name, with dashes. Options of `hutch run` itself are not in this table. */
 export const accepted: { readonly [name: string]: Accepted } = {
   // docker run, podman run
   '--interactive': ignored,
@@ -149,7 +150,7 @@ export const accepted: { readonly [name: string]: Accepted } = {
   '--share-net': switched('--network', 'host'),
 }
 
-/** Docker counts memory and swap together; hutch, as cgroup v2, counts swap. */
+/** Returns the swap limit. Docker counts memory and swap together; hutch counts swap alone, as cgroup v2 does. */
 function swapOf(total: string, memory: string | undefined): string {
   if (total === '-1') return 'max'
   const both = parseSize(total)
@@ -171,7 +172,7 @@ function cpuWeight(shares: string): string {
   throw invalid('--cpu-shares', shares, 'it is not a number', '--cpu-weight N, 1 to 10000; 1024 shares are 100')
 }
 
-/** 10 to 1000 on v1, 1 to 10000 on v2: runc's conversion. */
+/** Converts a weight from v1's range of 10 to 1000 to v2's range of 1 to 10000, as runc does. */
 function ioWeight(weight: string): string {
   const number = Number(weight)
   if (number >= 10 && number <= 1000) return String(Math.floor(1 + ((number - 10) * 9999) / 990))
@@ -180,7 +181,7 @@ function ioWeight(weight: string): string {
 
 const colons = (path: string) => path.replace(/[\\:]/g, '\\$&')
 
-/** `type=bind,source=A,target=B,readonly`. */
+/** Converts a value of --mount, such as `type=bind,source=A,target=B,readonly`. */
 function readMount(value: string): string[] {
   const parts = new Map(
     value.split(',').map((part) => {
@@ -225,7 +226,7 @@ function readMount(value: string): string[] {
   ]
 }
 
-/** Lines of NAME=VALUE or NAME; `#` begins a comment. */
+/** Returns the variables of an environment file: lines of NAME=VALUE or NAME. `#` begins a comment. */
 function readEnvFile(text: string): string[] {
   return text
     .split(/\r?\n/)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables of other tools' options by tool, for errors and for docs/options-of-others.md. Pure.
+// Tables of other tools' options by tool, for errors and for docs/options-of-others.md. Pure.
 import { rows as bubblewrap } from './bubblewrap.ts'
 import { rows as docker } from './docker.ts'
 import { rows as firejail } from './firejail.ts'
@@ -10,7 +10,7 @@ import type { OtherRow } from './row.ts'
 import { rows as systemdRun } from './systemd-run.ts'
 import { rows as unshare } from './unshare.ts'
 
-/** Tools in the order of the docs; of two tools with the same option, the first one is meant. */
+/** Tools in the order of the docs. If two tools have the same option, the first tool is used. */
 export const otherTools: { readonly [tool: string]: readonly OtherRow[] } = {
   'docker run': docker,
   'systemd-run': systemdRun,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rewrites a command line of `hutch run` that has options of other tools. Loaded only if there is one. Pure, except what `Reads` reads.
+// Rewrites a command line of `hutch run` that contains options of other tools. Loaded only for such a command line. Pure, except for calls
+// of `Reads`.
 import { fail } from '../../errors/errors.ts'
 import { nearest } from '../../text/nearest.ts'
 import type { OptionRow } from '../row.ts'
@@ -13,11 +14,12 @@ for (const row of optionRows) {
   if (row.short) ownRows.set(`-${row.short}`, row)
 }
 
-/** A value of Docker's -v: a path, a colon, another path. */
+/** Matches a value of Docker's -v: a path, a colon, another path. */
 const isVolume = (word: string | undefined) => word !== undefined && /^(\/|\.\/|\.:|~)/.test(word) && word.includes(':')
 
 /**
- * Returns the arguments in the words of `hutch run`. `own`: further options of the command, with dashes.
+ * Returns the arguments as words of `hutch run`. `own` names further options of the command, with dashes.
+ *
  * @throws OPTION_UNKNOWN for an option that neither hutch nor a known tool has, or that has no equivalent; OPTION_INVALID
  */
 export function translateOptions(
@@ -61,7 +63,7 @@ function translate(name: string, inline: string | undefined, next: (name: string
   const { values, words }: Accepted = accepted[name]!
   if (values === 0 && inline === 'false') throw unknown(`${name}=false`)
   if (values === 0) return words([], reads)
-  // bubblewrap's option takes two words, the same name with = takes one value
+  // bubblewrap's option takes two words; with `=` it takes one value
   if (inline !== undefined) {
     const [first, ...rest] = values === 2 ? inline.split(',') : [inline]
     return words([first!, ...rest], reads)
@@ -72,7 +74,7 @@ function translate(name: string, inline: string | undefined, next: (name: string
   )
 }
 
-/** `-it`: letters of switches, and at last one that can take a value. */
+/** Splits combined short options such as `-it`: switches, and at the end at most one option with a value. */
 function splitCluster(word: string, next: (name: string) => string, reads: Reads): string[] {
   const words: string[] = []
   for (let at = 1; at < word.length; at++) {
