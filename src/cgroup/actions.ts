@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hutch top and the dashboard can do to a group. Each says what it did, or why not, as one line.
+// Actions of `hutch top` and the dashboard on a group. Each returns one line that says what was done, or why not.
 
 import { fail, HutchError } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
@@ -7,13 +7,13 @@ import { parseCpus } from '../text/units.ts'
 import { Cgroup } from './cgroup.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
 
-/** Whether it was done, and what to tell. */
+/** Whether the action succeeded, and the line to show. */
 export interface ActionResult {
   done: boolean
   said: string
 }
 
-/** The limits that can be changed: the key, the kernel's file, and what may be typed. */
+/** Limits that can be changed, by key: the kernel file, and what the user may type. */
 export const limits: { [key: string]: { file: string; accepted: string } } = {
   m: { file: 'memory.max', accepted: '50M, max' },
   h: { file: 'memory.high', accepted: '50M, max' },
@@ -22,7 +22,7 @@ export const limits: { [key: string]: { file: string; accepted: string } } = {
   c: { file: 'cpu.max', accepted: 'CPUs such as 0.5, max' },
 }
 
-/** A group that this process is in, in any hierarchy: to stop or kill it would stop or kill whoever asks. */
+/** Returns true if this process is in the group in any hierarchy: stopping or killing the group would also stop or kill the caller. */
 export function holdsMyself(host: Host, path: string): boolean {
   return [host.unified, ...Object.values(host.v1)].some(
     (hierarchy) => hierarchy && (path === '/' || `${hierarchy.own}/`.startsWith(`${hierarchy.mount}${path}/`)),
@@ -47,7 +47,7 @@ export async function kill(path: string): Promise<ActionResult> {
 export async function setLimit(path: string, file: string, value: string): Promise<ActionResult> {
   return attempt(async () => {
     const cpus = file === 'cpu.max' ? parseCpus(value) : undefined
-    // the file itself takes microseconds, which nobody is asked for
+    // the file contains microseconds, but the user types CPUs
     if (file === 'cpu.max' && cpus === undefined)
       throw fail('OPTION_INVALID', {
         name: file,
@@ -64,7 +64,7 @@ function writtenCpus(cpus: number | 'max'): { quota: number | 'max'; period: num
   return { quota: quota === 'max' ? 'max' : Number(quota), period: cpuPeriodUsec }
 }
 
-/** An error as its first line and its remedy. */
+/** Returns an error as its first line and its remedy. */
 async function attempt(act: () => Promise<string>): Promise<ActionResult> {
   try {
     return { done: true, said: await act() }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A group and the groups above it, with what stands as a limit in each and what the kernel counted there.
+// Reads the limits and counts of a group, of its ancestors, and of its descendants that reached a limit. Called by why/.
 import type { Host } from '../host/host.ts'
 import { readMany, walkGroups } from './files.ts'
 import { hierarchies, type Place } from './group-paths.ts'
@@ -8,43 +8,43 @@ import { isFull, parseMemory } from './memory.ts'
 import { parseRefusedHere, pidsLevelFile } from './pids.ts'
 import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
-/** One group in one hierarchy; `path` counts from the hierarchy's mount. Bytes. */
+/** One group in one hierarchy. `path` starts at the hierarchy's mount. Sizes are in bytes. */
 interface Level {
   path: string
   directory: string
 }
 
-/** What memory.max, or v1's memory.limit_in_bytes, did there. */
+/** Figures of memory.max, or of v1's memory.limit_in_bytes, at one level. */
 export interface MemoryLevel extends Level {
-  /** The value of the file; absent if there is no limit. */
+  /** Text of the file; absent without a limit. */
   max?: string
   high?: string
   current?: number
   peak?: number
   hits?: number
-  /** How often it was slowed by memory.high. */
+  /** Number of times memory.high throttled the group. */
   slowed?: number
-  /** Processes killed: in it and below it on v2, in it alone on v1. */
+  /** Killed processes: on v2 in the group and below, on v1 only in the group. */
   kills?: number
-  /** v2: out-of-memory situations at this level's own limit, and below it. */
+  /** v2: number of times memory ran out at this level's own limit, and at limits below. */
   ooms?: number
   oomsBelow?: number
-  /** v1, where the kernel does not count those: whether the group has been at its limit. */
+  /** v1, which does not count out-of-memory situations: true if usage has reached the limit. */
   full?: boolean
 }
 
-/** What pids.max did there. */
+/** Figures of pids.max at one level. */
 export interface PidsLevel extends Level {
   max?: string
   current?: number
   peak?: number
-  /** Refused forks: of this group's tasks on v1 and before Linux 6.11, at this group's limit or below it after. */
+  /** Refused forks. On v1 and before Linux 6.11: of this group's tasks. Later: at the limit of this group or of a group below. */
   denied?: number
-  /** From 6.11 on on v2: refused because of this level's own limit. */
+  /** Linux 6.11 and later, v2: forks refused by this level's own limit. */
   deniedHere?: number
 }
 
-/** What cpu.max, or v1's quota, did there. Microseconds. */
+/** Figures of cpu.max, or of v1's quota, at one level. Times are in microseconds. */
 export interface CpuLevel extends Level {
   quota?: number
   period?: number
@@ -54,15 +54,15 @@ export interface CpuLevel extends Level {
   cpuUsec?: number
 }
 
-/** Each from the group itself upwards; empty where the controller is not. */
+/** Levels by controller, from the group itself upwards; empty if the controller is not in use. */
 export interface Chain {
   memory: MemoryLevel[]
   pids: PidsLevel[]
   cpu: CpuLevel[]
-  /** Groups below that were at a limit of their own. */
+  /** Descendants that reached a limit of their own. */
   memoryBelow: MemoryLevel[]
   pidsBelow: PidsLevel[]
-  /** Text of memory.pressure, cpu.pressure and io.pressure, by resource. */
+  /** Texts of memory.pressure, cpu.pressure and io.pressure, by resource. */
   pressure: { [resource: string]: string }
 }
 
@@ -83,13 +83,13 @@ const files = {
   pids: ['pids.max', 'pids.current', 'pids.peak', 'pids.events', pidsLevelFile],
   cpu: ['cpu.max', 'cpu.stat', 'cpu.cfs_quota_us', 'cpu.cfs_period_us', 'cpuacct.usage'],
 }
-/** What tells which of many groups below are of interest; the other files are read of those alone. */
+/** Files that show which descendants are relevant; only for those are all files read. */
 const counts = { v2: ['memory.events', 'memory.events.local'], v1: ['memory.oom_control'], pids: ['pids.events'] }
 const resources = ['memory', 'cpu', 'io']
-/** Of the groups below, so many are looked at. */
+/** Maximum number of descendants to read. */
 const mostBelow = 5000
 
-/** Reads all of it now. A group that went away meanwhile has no figures. */
+/** Reads all levels once. A group removed in the meantime has no figures. */
 export function readChain(host: Host, place: Place): Chain {
   const at = (controller: string) => findLevels(host, place, controller)
   const read = <L>(levels: Level[], names: readonly string[], parse: (level: Level, figures: FileTexts) => L): L[] => {
@@ -119,7 +119,7 @@ export function readChain(host: Host, place: Place): Chain {
           resources.map((name) => `${name}.pressure`),
         )[0]
   const cpu = read(at('cpu'), files.cpu, parseCpuLevel)
-  // v1 counts used time in another hierarchy than throttled time
+  // v1 counts used time and throttled time in different hierarchies
   const used = readStats([place])[0]?.cpu?.cpuUsec
   if (cpu[0] && used !== undefined) cpu[0].cpuUsec ??= used
   return {
@@ -147,7 +147,7 @@ export function readChain(host: Host, place: Place): Chain {
   }
 }
 
-/** The group itself, then those above it up to the mount, in a controller's hierarchy; '' is the v2 tree. */
+/** Returns the group and its ancestors up to the mount, in a controller's hierarchy; '' is the v2 tree. */
 export function findLevels(host: Host, place: Place, controller: string): Level[] {
   const key = host.v1[controller] ? controller : ''
   const directory = place.directories[key]
@@ -159,18 +159,18 @@ export function findLevels(host: Host, place: Place, controller: string): Level[
   return levels
 }
 
-/** Only what is known. */
+/** Returns the object without undefined fields. */
 function known<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
 }
 
-/** v1 writes "no limit" as the greatest number of whole pages. */
+/** Returns the text of a limit; undefined for "no limit", which v1 writes as the largest number of whole pages. */
 function limitOf(text: string | undefined): string | undefined {
   const limit = text?.trim()
   return limit === undefined || limit === '' || limit === 'max' || Number(limit) >= 2 ** 62 ? undefined : limit
 }
 
-/** Of either version: their files have other names. */
+/** Parses the memory files of either version. */
 function parseMemoryLevel(level: Level, figures: FileTexts): MemoryLevel {
   const { peak, limitHits, oomKills, ownOoms } = parseMemory(figures)
   const events = parseFlat(figures('memory.events'))
@@ -190,7 +190,7 @@ function parseMemoryLevel(level: Level, figures: FileTexts): MemoryLevel {
   })
 }
 
-/** Has the same form on both versions, except pids.events.local. */
+/** Parses the pids files, which are the same on both versions except for pids.events.local. */
 function parsePidsLevel(level: Level, figures: FileTexts): PidsLevel {
   return known<PidsLevel>({
     ...level,
@@ -202,7 +202,7 @@ function parsePidsLevel(level: Level, figures: FileTexts): PidsLevel {
   })
 }
 
-/** v1 counts throttled time in nanoseconds. */
+/** Parses the cpu files. v1 counts throttled time in nanoseconds. */
 function parseCpuLevel(level: Level, figures: FileTexts): CpuLevel {
   const stat = parseFlat(figures('cpu.stat'))
   const [quota, period] = figures('cpu.max')?.trim().split(' ') ?? [

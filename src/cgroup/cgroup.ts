@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handle of a control group, the same on v2, hybrid and v1. Reads are synchronous. Changes return promises, because the kernel may take
-// time.
+// Cgroup, the library's handle of a control group, with the same interface on v2, hybrid and v1. Reads are synchronous. Changes return
+// promises, because the kernel may take time.
 
 import { fail } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
@@ -23,19 +23,15 @@ import { explainWrite } from './write-errors.ts'
 
 /** Options of `Cgroup.create`. */
 export interface CreateOptions {
-  /**
-   * Controllers by v2 name; by default cpu, io, memory and pids if the host has them. Controllers of `files` are added.
-   */
+  /** Controllers by v2 name. The default is cpu, io, memory and pids, as far as the host has them. Controllers of `files` are added. */
   controllers?: readonly string[]
-  /** Files to set, in v2 names: `{ 'memory.max': '50M' }`. */
+  /** Files to set, under v2 names, such as `{ 'memory.max': '50M' }`. */
   files?: Partial<FileInputs> & { [file: `${string}.${string}`]: unknown }
-  /** The parent of the new group; an absolute path if it begins with a slash. */
+  /** Parent of the new group. A path with a leading slash starts at the root of the hierarchies. */
   parent?: string
-  /** Whether an existing group is used instead of being an error. False by default. */
+  /** True if an existing group is used; false (the default) if it is an error. */
   mayExist?: boolean
-  /**
-   * Whether processes of a group above that prevent enabling controllers are moved to a leaf there. False by default.
-   */
+  /** True if hutch may move processes of an ancestor to a leaf there when they prevent enabling controllers. False by default. */
   evacuate?: boolean
 }
 
@@ -44,9 +40,9 @@ export interface CreateOptions {
  * @see https://docs.kernel.org/admin-guide/cgroup-v2.html
  */
 export class Cgroup {
-  /** The path from the root of the hierarchies, such as `/hutch/build`. */
+  /** Path from the root of the hierarchies, such as `/hutch/build`. */
   readonly path: string
-  /** The directory in each hierarchy: the key is `''` for the v2 tree, and the controller for v1. */
+  /** Directories by hierarchy. The key is `''` for the v2 tree, and the controller's name for v1. */
   readonly directories: { readonly [controller: string]: string }
   readonly #host: Host
 
@@ -57,8 +53,9 @@ export class Cgroup {
   }
 
   /**
-   * Creates a group and the missing groups above it. If a step fails, nothing is left. A name is created below `hutch` as root, and below
-   * the caller's own group as another user. A name with a leading slash is a path from the root.
+   * Creates a group and its missing ancestors. If a step fails, hutch removes what it created. For root, a name is created below `hutch`;
+   * for other users, below the caller's own group. A name with a leading slash is a path from the root.
+   *
    * @throws CGROUP_PATH_INVALID, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
    */
   static async create(name: string, options: CreateOptions = {}): Promise<Cgroup> {
@@ -112,14 +109,15 @@ export class Cgroup {
     return words ? parseValue(words, text) : text
   }
 
-  /** Returns a file's text as the kernel writes it, without the last newline. @throws as `get` */
+  /** Returns a file's text in the kernel's format, without the last newline. @throws the same errors as `get` */
   read(file: string): string {
     return readFile(this, parseFileName(file, 'the file'))
   }
 
   /**
    * Writes a file. Unless `force` is true, refuses a memory.max below the current use, and controllers for the children of a group that
-   * has processes. `evacuate` first moves those processes to a leaf of the group.
+   * contains processes. With `evacuate`, first moves those processes to a leaf of the group.
+   *
    * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
    */
   async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: SetOptions): Promise<void>
@@ -128,7 +126,7 @@ export class Cgroup {
     await assignFiles(this, [[file, value]], options)
   }
 
-  /** Returns what the group and its descendants use. A figure that the host does not give is absent. */
+  /** Returns what the group and its descendants use. A figure that the host does not report is absent. */
   stats(): GroupStats {
     return readStats([this])[0]!
   }
@@ -141,8 +139,9 @@ export class Cgroup {
   }
 
   /**
-   * Yields the group's events until the loop ends, `signal` aborts, or the group is removed. It does not poll, so an idle group costs
-   * nothing. Events that come faster than they are read add up in `count`.
+   * Yields the group's events until the loop ends, `signal` aborts, or the group is removed. It waits for notifications and does not poll.
+   * Events that arrive faster than they are read are added up in `count`.
+   *
    * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
    */
   async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
@@ -171,7 +170,7 @@ export class Cgroup {
     await this.#move(pids, 'cgroup.procs')
   }
 
-  /** Moves single threads; on v2 within their threaded domain. @throws CGROUP_WRITE_REFUSED */
+  /** Moves single threads into the group; on v2 only within their threaded domain. @throws CGROUP_WRITE_REFUSED */
   async addThreads(...tids: number[]): Promise<void> {
     await this.#move(tids, 'cgroup.threads')
   }
@@ -193,9 +192,7 @@ export class Cgroup {
       }
   }
 
-  /**
-   * Kills all processes of the group and its descendants, also frozen ones, and waits until they have ended. @throws CGROUP_REFUSED
-   */
+  /** Kills all processes of the group and its descendants, even frozen ones, and waits until they have ended. @throws CGROUP_REFUSED */
   async kill(): Promise<void> {
     await killPlace(this)
   }
@@ -207,14 +204,15 @@ export class Cgroup {
     await freezePlace(this, true)
   }
 
-  /** Thaws the group. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
+  /** Thaws the group and waits until it is thawed. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED */
   async thaw(): Promise<void> {
     await freezePlace(this, false)
   }
 
   /**
-   * Reclaims memory from the group: bytes, or a text such as `'50M'`. Needs Linux 5.19; v1 reclaims as much as possible.
-   * Returns false if less could be reclaimed. @throws OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED
+   * Reclaims memory from the group. `amount` is bytes, or text such as `'50M'`. Requires Linux 5.19 on v2; v1 reclaims as much as possible.
+   * Returns false if the kernel reclaimed less.
+   * @throws OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_WRITE_REFUSED
    */
   async reclaim(amount: number | string): Promise<boolean> {
     const bytes = parseSize(amount)
@@ -233,7 +231,7 @@ export class Cgroup {
     return true
   }
 
-  /** Returns the names of the child groups. */
+  /** Returns the child groups. */
   children(): Cgroup[] {
     return childPlaces(this).map((place) => new Cgroup(this.#host, place))
   }
@@ -265,7 +263,8 @@ export class Cgroup {
   }
 
   /**
-   * Removes the group. `recursive`: its descendants too; `kill`: kills their processes first. @throws CGROUP_REFUSED
+   * Removes the group. With `recursive`, removes its descendants too; with `kill`, kills their processes first. Both are false by default.
+   * @throws CGROUP_REFUSED
    */
   async remove({ recursive = false, kill = false }: { recursive?: boolean; kill?: boolean } = {}): Promise<void> {
     if (kill) await this.kill()
@@ -277,9 +276,7 @@ export class Cgroup {
     await this.remove({ recursive: true, kill: true })
   }
 
-  /**
-   * Returns the directory that holds a file, for operations that this handle lacks. Returns undefined if no hierarchy has the file.
-   */
+  /** Returns the directory that contains a file, for operations that this class lacks. Returns undefined if no hierarchy has the file. */
   directoryOf(file: string): string | undefined {
     return directoryOf(this, file)
   }

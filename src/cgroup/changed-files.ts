@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// For who looks at many groups again and again (native/node/follow.c, list-groups.c): what there is, and what has changed.
+// Reads the same files of many groups repeatedly, and reports only the changes (native/node/follow.c, list-groups.c). Called by monitor/.
 
 import { fail } from '../errors/errors.ts'
 import { errnoName, native } from '../system/native.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
 /**
- * The same files of groups that come and go. Signs of life are looked at each time; the others as long as those change
- * and 8 seconds longer, else every 10 seconds.
+ * A reader of the same files of groups that come and go. The files that show activity are read each time. The other files are read while
+ * those change and for 8 seconds after, otherwise every 10 seconds.
  */
 export interface Follower {
-  /** The slot that the group has from now on. */
+  /** Adds a group and returns its slot. */
   follow(directory: string): number
   unfollow(slot: number): void
-  /** Tells each text that differs from that of the last look; undefined is a file that is not there (any more). `full`: all files. */
+  /**
+   * Calls `changed` with each text that differs from the previous call; undefined means that the file is missing. With `full`, reads all
+   * files.
+   */
   look(full: boolean, changed: (slot: number, file: number, text: string | undefined) => void): void
   close(): void
 }
 
-/** The first `signs` of the files are the signs of life. */
+/** Opens a follower. The first `signs` of the files are those that show activity. */
 export function openFollower(files: readonly string[], signs: number): Follower {
   const addon = native()
   const follower = addon.openFollower(files.join('\0'), signs)
@@ -36,7 +39,7 @@ export function openFollower(files: readonly string[], signs: number): Follower 
     unfollow: (slot) => addon.unfollow(follower, slot),
     look(full, changed) {
       const bytes = addon.lookAgain(follower, full)
-      // one string of all, so that each text is a piece of it and no copy
+      // one string for all texts: slices of it need no copy
       const all = bytes.toString('latin1')
       for (let at = 0; at < bytes.length; ) {
         const length = bytes.readInt32LE(at + 8)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cpu controller: cgroup-v2.rst, "CPU Interface Files"; scheduler/sched-bwc.rst for v1.
+// Parses and formats files of the cpu controller: cgroup-v2.rst, "CPU Interface Files"; scheduler/sched-bwc.rst for v1. Pure.
 import { type FileTexts, parseFlat } from './stats.ts'
 
-/** Microseconds in which a quota counts: the kernel's default, and Docker's. */
+/** Period of a quota in microseconds: the default of the kernel and of Docker. */
 export const cpuPeriodUsec = 100_000
 
-/** CPUs as cpu.max takes them. */
+/** Returns CPUs in the format of cpu.max. */
 export function formatCpuMax(cpus: number | 'max'): string {
   return cpus === 'max'
     ? `max ${cpuPeriodUsec}`
@@ -21,7 +21,10 @@ export interface CpuStats {
   periods?: number
 }
 
-/** `unified` is the v2 tree's cpu.stat, `limited` the one that counts throttling: the same file on v2. */
+/**
+ * Parses CPU statistics. `unified` reads the v2 tree's cpu.stat. `limited` reads the cpu.stat that counts throttling, which is the same
+ * file on v2.
+ */
 export function parseCpu(unified: FileTexts, limited: FileTexts): CpuStats {
   const usage = parseFlat(unified('cpu.stat'))
   const quota = parseFlat(limited('cpu.stat'))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a group with the controllers it is to have, all or nothing; hands it to a user; removes it.
+// Creates a group with its controllers, all or nothing; delegates it to a user; removes it. Called by cgroup.ts, snapshot.ts,
+// rules/ and the drop-ins.
 
 import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
@@ -20,19 +21,20 @@ import { defaultParent, type Place, placeOf } from './group-paths.ts'
 import { describeProcesses, isUnified, shortenList } from './group-state.ts'
 import { explainMake, explainRemove, explainWrite } from './write-errors.ts'
 
-/** What a group gets when nothing is said, where the host has it. */
+/** Default controllers of a new group, as far as the host has them. */
 const usualControllers = ['cpu', 'io', 'memory', 'pids'] as const
 
-/** A v2 name → the v1 hierarchies that do its work. */
+/** v1 hierarchies that correspond to a v2 controller. */
 const legacyNames: { [controller: string]: string[] } = { io: ['blkio'], cpu: ['cpu', 'cpuacct'] }
 
 /** Undoes one step. */
 export type Undo = () => unknown
 
 /**
- * Creates the group in the hierarchies of these controllers, in the v2 tree if there is one, and the missing groups above. If a step
- * fails, nothing is left. `moves`: processes of a group above that prevent this are moved to a leaf there. `needed`: controllers beside
- * the default ones.
+ * Creates a group in the hierarchies of its controllers and in the v2 tree, with missing ancestors. If a step fails, everything created is
+ * removed. With `moves`, processes of an ancestor that prevent the creation are moved to a leaf there. `needed` are controllers in addition
+ * to the default ones.
+ *
  * @throws CGROUP_NOT_EVACUATED, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
 export function makePlace(
@@ -56,14 +58,14 @@ export function makePlace(
   return { path: place.path, directories }
 }
 
-/** Which hierarchies the group goes into, and which controllers the v2 tree must hand down. */
+/** Returns the hierarchies of the new group, and the controllers to enable on its path in the v2 tree. */
 function chooseHierarchies(
   host: Host,
   place: Place,
   controllers: readonly string[] | undefined,
   needed: readonly string[],
 ): { keys: string[]; unified: string[] } {
-  // others than root can only hand on what they were given
+  // without root, only controllers that were delegated are available
   const source = host.unified && (host.uid === 0 ? host.unified.mount : nearestGroup(place.directories['']!))
   const available = source === undefined ? [] : readWords(source, 'cgroup.controllers')
   const keys = host.unified ? [''] : []
@@ -80,12 +82,12 @@ function chooseHierarchies(
         available: [...available, ...Object.keys(host.v1)].join(', '),
       })
   }
-  // what freezes is part of every group; on v2 each group can
+  // on v2 every group can be frozen; v1 needs the freezer hierarchy
   if (host.v1.freezer && !host.unified) keys.push('freezer')
   return { keys: [...new Set(keys)], unified }
 }
 
-/** Runs steps that note how each is undone; when one throws, all before it are undone, the last first. */
+/** Runs steps that record how to undo them. If one throws, undoes all recorded steps in reverse order. */
 export function withUndo(steps: (undo: Undo[]) => void): void {
   const undo: Undo[] = []
   try {
@@ -97,8 +99,9 @@ export function withUndo(steps: (undo: Undo[]) => void): void {
 }
 
 /**
- * Makes a group and those above it that are missing in one hierarchy; on v2 each level hands the controllers on. How each step is
- * undone is noted in `undo`.
+ * Creates a group and its missing ancestors in one hierarchy. On v2, enables the controllers at each level. Records in `undo` how to undo
+ * each step.
+ *
  * @throws CGROUP_POPULATED, CGROUP_THREADED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
  */
 export function addLevels(
@@ -122,7 +125,7 @@ export function addLevels(
   }
 }
 
-/** v1: a cpuset is born empty, and no process may enter it so. */
+/** v1: copies CPUs and memory nodes from the parent, because no process can join an empty cpuset. */
 function fillCpuset(parent: string, directory: string): void {
   for (const file of ['cpuset.cpus', 'cpuset.mems'])
     if (readGroupFile(directory, file) === '' && !isUnified(directory))
@@ -130,8 +133,8 @@ function fillCpuset(parent: string, directory: string): void {
 }
 
 /**
- * Enables these controllers for the children of a v2 group. Refuses a group that has processes: for cpu and pids the kernel would make it
- * "domain threaded". No process could then be started below it.
+ * Enables controllers for the children of a v2 group. Refuses a group that contains processes: for cpu and pids, the kernel would make the
+ * group "domain threaded". No process could then be started below it.
  */
 export function enableControllers(
   directory: string,
@@ -150,14 +153,14 @@ export function enableControllers(
   undo.push(() => writeGroupFile(directory, 'cgroup.subtree_control', value.replaceAll('+', '-')))
 }
 
-/** Has processes that keep it from handing controllers on; the real root of a tree may have them. */
+/** Returns true if the group contains processes that prevent enabling controllers. The real root of a tree may contain processes. */
 export function isPopulated(directory: string): boolean {
   return readGroupFile(directory, 'cgroup.type') !== undefined && readWords(directory, 'cgroup.procs').length > 0
 }
 
-/** @throws CGROUP_THREADED, CGROUP_POPULATED */
+/** Checks that controllers can be enabled for a group's children. @throws CGROUP_THREADED, CGROUP_POPULATED */
 export function checkMayEnable(directory: string, controllers: readonly string[]): void {
-  // only a tree's real root has no type, and it may have processes
+  // the real root of a tree has no type, and may contain processes
   const type = readGroupFile(directory, 'cgroup.type')
   if (type === undefined) return
   if (type !== 'domain' && type !== 'domain threaded') throw fail('CGROUP_THREADED', { directory, type })
@@ -170,11 +173,12 @@ export function checkMayEnable(directory: string, controllers: readonly string[]
     })
 }
 
-/** Files that a delegatee writes, when the kernel does not list them (cgroup-v2.rst, "Delegation"). */
+/** Files that a user with a delegated group may write, if the kernel does not list them (cgroup-v2.rst, "Delegation"). */
 const delegatedFiles = ['cgroup.procs', 'cgroup.threads', 'cgroup.subtree_control']
 
 /**
- * Gives a group to a user: its directory and the files that steer its subtree, but not its own limits.
+ * Delegates a group to a user: its directory and the files that control its subtree, but not its own limits.
+ *
  * @throws CGROUP_REFUSED
  */
 export function delegatePlace(place: Place, uid: number, gid: number): void {
@@ -195,8 +199,8 @@ export function delegatePlace(place: Place, uid: number, gid: number): void {
 }
 
 /**
- * Removes the group from every hierarchy it is in. A process that is just
- * ending keeps a group busy for a moment, so that is waited for.
+ * Removes the group from every hierarchy. Waits briefly if the group is busy, because an ending process still counts for a moment.
+ *
  * @throws CGROUP_REFUSED
  */
 export async function removePlace(place: Place, recursive: boolean): Promise<void> {
@@ -206,7 +210,7 @@ export async function removePlace(place: Place, recursive: boolean): Promise<voi
   for (const directory of directories) await removeGroups(directory, recursive)
 }
 
-/** `hutch` at the root comes with its first group and goes with its last. */
+/** Removes the group `hutch` at the root with its last child; hutch creates it with the first one. */
 export function removeDefaultParent(host: Host, place: Place): void {
   if (!place.path.startsWith(`/${defaultParent}/`)) return
   for (const directory of new Set(Object.values(placeOf(host, defaultParent).directories))) removeDirectory(directory)

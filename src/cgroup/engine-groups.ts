@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups of containers, pods and units by what engines and systemd call them, from the paths of groups alone: no engine is asked. Called by
-// why/why.ts. Pure.
+// Finds groups of containers, pods and units by the names that engines and systemd use, from group paths alone, without asking an engine.
+// Called by why/why.ts. Pure.
 
-/** What the engine writes around an id: docker-ID.scope, cri-containerd-ID.scope, libpod-ID.scope, crio-ID.scope, or the id alone. */
+/** Group names of containers: docker-ID.scope, cri-containerd-ID.scope, libpod-ID.scope, crio-ID.scope, or the id alone. */
 const idGroup = /^(?:(?!libpod-conmon|crio-conmon)[a-z][a-z0-9-]*-)?([0-9a-f]{64})(?:\.scope)?$/
-/** Four digits at least: any word of "abcdef" would be a prefix, too. */
+/** A container id as typed: at least four digits. */
 const givenId = /^(?:[a-z][a-z0-9+.-]*:\/\/)?([0-9a-f]{4,64})$/
 const podUid = /^(?:pod)?([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})$/
 const unitSuffixes = ['.service', '.scope', '.slice']
 
-/** Returns the groups that such a name stands for; several: it is ambiguous. An id may be shortened, and may have `docker://` before it. */
+/**
+ * Returns the groups that a name may mean; more than one if the name is ambiguous. An id can be shortened, and can begin with `docker://`.
+ */
 export function findContainerGroups(paths: Iterable<string>, name: string): string[] {
   const id = isPid(name) ? undefined : givenId.exec(name)?.[1]
   const pod = podUid.exec(name)?.[1]?.replaceAll('-', '_')
@@ -20,13 +22,13 @@ export function findContainerGroups(paths: Iterable<string>, name: string): stri
     if (entry === undefined) continue
     const key = entry.unit ? path : entry.key
     const known = found.get(key)
-    // a container's group in another hierarchy, or one of the same name below it
+    // prefer the container's own group to a group of the same name below it
     if (known === undefined || path.length < known.length) found.set(key, path)
   }
   return [...found.values()].sort()
 }
 
-/** A process id of Linux has seven digits at most. */
+/** Returns true for a process id, which has at most seven digits on Linux. */
 function isPid(name: string): boolean {
   return /^\d{1,7}$/.test(name)
 }
@@ -37,7 +39,7 @@ interface Wanted {
   units: ReadonlySet<string>
 }
 
-/** What a group's last name stands for, if that is wanted; each unit is its own. */
+/** Returns the id that a group's last path part stands for, if it is one of those searched. Every unit is its own match. */
 function keyOf(last: string, { id, pod, units }: Wanted): { key: string; unit?: true } | undefined {
   const whole = idGroup.exec(last)?.[1]
   if (id !== undefined && whole?.startsWith(id)) return { key: whole }
@@ -46,7 +48,7 @@ function keyOf(last: string, { id, pod, units }: Wanted): { key: string; unit?: 
   return units.has(last) ? { key: last, unit: true } : undefined
 }
 
-/** The groups that paths are in or below, each once: of `/a/b` these are `/a/b` and `/a`. */
+/** Returns all groups on the given paths without duplicates: for `/a/b`, `/a/b` and `/a`. */
 export function withParents(paths: Iterable<string>): Set<string> {
   const all = new Set<string>()
   for (const path of paths)

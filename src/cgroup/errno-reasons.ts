@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why the kernel refuses a value, by file and errno: the same errno means another thing in every file (cgroup-v2.rst; cgroup-v1/*.rst).
+// Explains why the kernel refused a value, by file and errno, because an errno has a different meaning for each file (cgroup-v2.rst;
+// cgroup-v1/*.rst). Called by write-errors.ts.
 import { quote } from '../errors/errors.ts'
 import { effectiveUser } from '../host/passwd.ts'
 import { formatSize } from '../text/units.ts'
@@ -8,7 +9,7 @@ import { readChildren, readGroupFile, readWords } from './files.ts'
 import { describeProcesses, explainChain, isUnified, shortenList } from './group-state.ts'
 import { explainLimit, type LimitReason } from './limit-reasons.ts'
 
-/** A write that was refused. */
+/** A refused write. */
 export interface Refused {
   /** Directory of the group. */
   directory: string
@@ -18,13 +19,13 @@ export interface Refused {
   errno: string
 }
 
-/** For whom a group is not his. */
+/** Remedy for a user who does not own the group. */
 export const delegate =
   'run as root, or have the group delegated: hutch cgroup create --owner USER, or systemd-run --user --scope -p Delegate=yes …'
 export const readOnly =
   'the cgroup file system is read-only here (a container?): start that container with a private cgroup namespace and a writable /sys/fs/cgroup'
 
-/** What a refused write comes from. */
+/** Returns why the kernel refused a write, and what to do. */
 export function reasonFor({ directory, file, value, errno }: Refused): LimitReason {
   if (errno === 'EROFS') return { evidence: [], remedy: readOnly }
   const special =
@@ -54,7 +55,7 @@ export function reasonFor({ directory, file, value, errno }: Refused): LimitReas
 
 type Explain = (directory: string, value: string, errno: string) => LimitReason | undefined
 
-/** Files whose refusals have causes of their own. */
+/** Files whose refusals have their own reasons. */
 const byFile: { [file: string]: Explain } = {
   'cgroup.subtree_control': explainSubtreeControl,
   'cgroup.procs': explainJoin,
@@ -173,7 +174,7 @@ function explainTrigger(_directory: string, _value: string, errno: string): Limi
     : undefined
 }
 
-/** What the group uses now, and at most so far. */
+/** Returns the group's current use and its peak. */
 function useOf(directory: string, file: string): string[] {
   const figure = (names: string[]) => names.map((name) => readGroupFile(directory, name)).find(Boolean)
   const v1 = file.includes('memsw') ? 'memory.memsw' : 'memory'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Empties a v2 group into a leaf below it, so that it may hand controllers to children: cgroup-v2.rst, "No Internal Process Constraint".
+// Moves the processes of a v2 group to a leaf below it, so that it can enable controllers for children: cgroup-v2.rst, "No Internal Process
+// Constraint".
 
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { optionOfRun } from '../errors/front-door.ts'
@@ -8,11 +9,12 @@ import { effectiveUser } from '../host/passwd.ts'
 import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from './files.ts'
 
 const kernelThread = 0x0020_0000
-/** Each pass moves all that are there; only a group that forks faster than that needs many. */
+/** Maximum number of passes. Each pass moves all processes found; only a group that forks faster needs many passes. */
 const mostPasses = 1000
 
 /**
- * Moves every process of `directory` into `directory`/hutch-leaf, until none is left; when one cannot be moved, all go back.
+ * Moves every process of `directory` to `directory`/hutch-leaf until the group is empty. If a process cannot be moved, moves all back.
+ *
  * @throws CGROUP_NOT_EVACUATED
  */
 export function evacuate(directory: string, uid: number = effectiveUser()): void {
@@ -24,14 +26,14 @@ export function evacuate(directory: string, uid: number = effectiveUser()): void
     if (pids.length === 0) return
     for (const pid of pids) {
       const errno = writeGroupFile(leaf, 'cgroup.procs', pid)
-      // ESRCH: it ended by itself
+      // ESRCH: the process has ended
       if (errno !== undefined && errno !== 'ESRCH') throw undo(directory, leaf, made, notMoved(directory, pid, errno))
     }
   }
   throw undo(directory, leaf, made, notMoved(directory, readWords(directory, 'cgroup.procs')[0] ?? '', 'EAGAIN'))
 }
 
-/** True when it was not there before. */
+/** Creates the leaf. Returns false if it existed before. */
 function makeLeaf(directory: string, leaf: string): boolean {
   const refuse = (why: string, errno: string) =>
     fail('CGROUP_NOT_EVACUATED', { directory, why, errno, remedy: `name another group with ${optionOfRun('parent')}` })
@@ -43,7 +45,7 @@ function makeLeaf(directory: string, leaf: string): boolean {
   return false
 }
 
-/** Reports processes that must not or cannot be moved, before any is moved. */
+/** Refuses processes that must not or cannot be moved, before any process is moved. */
 function refuseForeign(directory: string, pid: string, uid: number): void {
   const refuse = (why: string) =>
     fail('CGROUP_NOT_EVACUATED', {
@@ -92,7 +94,7 @@ function describe(pid: string): string {
   return name === '' ? `process ${pid}` : `process ${pid} (${quote(name)})`
 }
 
-/** '' when it has ended. */
+/** Returns a file of a process; '' if the process has ended. */
 function readProcess(pid: string, file: string): string {
   return readGroupFile(`/proc/${pid}`, file) ?? ''
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sources of a group's events: files with counters, pressure triggers, v1 eventfds.
+// Opens the sources of a group's events: files with counters, pressure triggers, v1 eventfds. Called by watch.ts.
 import { fail } from '../errors/errors.ts'
 import { errnoName } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
@@ -21,9 +21,9 @@ export interface GroupEvent {
   file: string
   /** The file's key (populated, frozen, oom, oom_kill, max, high, …), `some` or `full` for pressure, `created`, `removed`. */
   kind: string
-  /** Number of events since the last one of this kind; for populated and frozen the new state, 0 or 1. */
+  /** Number of events since the previous one of this kind. For populated and frozen, the new state: 0 or 1. */
   count: number
-  /** Total in the group's life; absent if the kernel does not count it. */
+  /** Total since the group was created; absent if the kernel does not count it. */
   total?: number
 }
 
@@ -32,7 +32,7 @@ export interface PressureTrigger {
   resource: 'cpu' | 'memory' | 'io'
   kind: 'some' | 'full'
   stallUsec: number
-  /** The window: 500 ms to 10 s; without root a multiple of 2 s. */
+  /** Length of the window: 500 ms to 10 s; without root a multiple of 2 s. */
   windowUsec: number
 }
 
@@ -55,7 +55,7 @@ export function parseTrigger(text: string, origin: string): PressureTrigger {
   }
 }
 
-/** Files with a state instead of counters. */
+/** Keys that report a state instead of a count. */
 const states = new Set(['populated', 'frozen'])
 
 /** Returns an event with the current time. */
@@ -63,16 +63,16 @@ export function makeEvent(place: Place, file: string, kind: string, count: numbe
   return { at: Date.now(), group: place.path, file, kind, count, ...(total !== undefined && { total }) }
 }
 
-/** The sources of one group. */
+/** Open event sources of one group. */
 export interface Sources {
-  /** Emits what has changed since the last sample. */
+  /** Emits the changes since the previous read. */
   read: () => void
   close: () => void
 }
 
 /** The groups to watch, and the listener. */
 export interface Watch {
-  /** Each group reports only its own events, because its descendants are watched too. */
+  /** True if each group reports only its own events, because its descendants are watched too. */
   local: boolean
   pressure: readonly PressureTrigger[]
   emit: (event: GroupEvent) => void
@@ -80,7 +80,7 @@ export interface Watch {
   changed: (read: () => void) => void
 }
 
-/** Opens all sources of one group. */
+/** Opens all event sources of one group. `late` means that the group was created during the watch. */
 export function openSources(place: Place, { local, pressure, emit, changed }: Watch, late: boolean): Sources {
   const closers: (() => void)[] = []
   const readers: (() => void)[] = []
@@ -131,7 +131,7 @@ function eventFiles(place: Place, local: boolean): [directory: string, file: str
   return found
 }
 
-/** Returns a function to call when a file of counters may have changed: it emits the differences. */
+/** Returns a function that emits the differences of a file's counters. The caller calls it when the file may have changed. */
 function counter(
   place: Place,
   directory: string,
@@ -141,7 +141,7 @@ function counter(
 ): () => void {
   const name = file.replace(/\.local$/, '')
   let before: { [key: string]: number } = {}
-  /** A removed group was empty before. */
+  /** Reads the counters; a removed group counts as empty. */
   const read = () => {
     const text = readGroupFile(directory, file)
     return text === undefined && name === 'cgroup.events' ? { populated: 0, frozen: 0 } : parseFlat(text)

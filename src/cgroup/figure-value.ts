@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The texts of kernel files → values: cgroup-v2.rst, accounting/psi.rst. Pure. A file that is not there is undefined.
+// Parses texts of kernel files into values: cgroup-v2.rst, accounting/psi.rst. A missing file gives undefined. Pure.
 import type { FigureSource, Kind } from './controllers/figure.ts'
 import type { DeviceIo, Pressure } from './controllers/figures.ts'
 import { findFlat, parseNumber } from './stats.ts'
 
-/** 1 or 0. */
+/** Returns true for 1 and false for any other number. */
 function asFlag(value: number | undefined): boolean | undefined {
   return value === undefined ? undefined : value === 1
 }
 
-/** A number or `max`; v1 writes no limit as the greatest number of whole pages. */
+/** Parses a number or `max`. v1 writes "no limit" as the largest number of whole pages. */
 function parseLimit(text: string | undefined): number | 'max' | undefined {
   if (text?.trimEnd() === 'max') return 'max'
   const number = parseNumber(text)
   return number !== undefined && number >= 2 ** 62 ? 'max' : number
 }
 
-/** Reads the value of a figure from the text of the file that it stands in. `quota`: the text is a quota and a period. */
+/** Returns the value of a figure from the text of its file. `quota` means that the text is a quota and a period. */
 export function readValue(kind: Kind, source: FigureSource, quota: boolean, text: string | undefined): unknown {
   switch (kind) {
     case 'count':
@@ -37,7 +37,7 @@ function scaled(value: number | undefined, per: number | undefined): number | un
   return value === undefined || per === undefined ? value : Math.round(value / per)
 }
 
-/** `50000 100000` → half a CPU. */
+/** Parses cpu.max into CPUs: `50000 100000` is 0.5. */
 function parseCpuMax(text: string | undefined): number | 'max' | undefined {
   const [quota, period] = text?.trimEnd().split(' ') ?? []
   if (quota === 'max') return 'max'
@@ -57,7 +57,7 @@ function parseStalls(text: string | undefined): Pressure | undefined {
   }
 }
 
-/** `8:0 rbytes=1 wbytes=2 rios=3 wios=4 …`; a device without figures has nothing behind it. */
+/** Parses io.stat lines such as `8:0 rbytes=1 wbytes=2 rios=3 wios=4 …`. A device without figures has an empty line. */
 function parseIoStat(text: string | undefined): { [device: string]: DeviceIo } | undefined {
   if (text === undefined) return undefined
   const devices: { [device: string]: DeviceIo } = {}

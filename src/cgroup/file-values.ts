@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The types of every v2 file's value: FileValues for reads, FileInputs for writes. The catalogue has the same names; a test compares them.
+// Types of every v2 file's value: FileValues for reads, FileInputs for writes. A test compares the names with the catalogue.
 import type { Limit } from '../text/units.ts'
 import type { memoryStatKeys } from './controllers/memory-stat.ts'
 import type { CpuMax, FilePressure, Flat, Nested } from './value-read.ts'
 
-/** Figures by name; a figure that this kernel does not give is absent. */
+/** Figures by name; a figure that this kernel does not report is absent. */
 type Figures<Key extends string> = { [key in Key]?: number }
 
 /** Figures by device, adapter or node, then by name. */
@@ -13,13 +13,13 @@ type FiguresBy<Key extends string> = { [line: string]: Figures<Key> }
 /** Limits by device or adapter, then by name. */
 type LimitsBy<Key extends string> = { [line: string]: { [key in Key]?: Limit } }
 
-/** Bytes, also as `50M`; `max` for no limit. */
+/** Bytes, or text such as `50M`; `max` means no limit. */
 export type SizeInput = number | string
 
-/** On or off; the kernel's 1 and 0 are accepted too. */
+/** On or off; 1 and 0 are also accepted. */
 type FlagInput = boolean | 0 | 1
 
-/** One process or thread id, or several. */
+/** One or several process or thread ids. */
 type PidsInput = number | readonly number[]
 
 /** CPUs or memory nodes as numbers, or in the kernel's format: `0-3,6`. */
@@ -155,7 +155,7 @@ export interface FileValues {
   'dmem.capacity': Flat
 }
 
-/** The value that writing a kernel file accepts. A text is passed to the kernel, with sizes such as `50M` converted. */
+/** Value that writing a kernel file accepts. Sizes in a text, such as `50M`, are converted; the rest is written unchanged. */
 export interface FileInputs {
   'cgroup.procs': PidsInput
   'cgroup.threads': PidsInput
@@ -173,7 +173,7 @@ export interface FileInputs {
 
   'cpu.weight': number
   'cpu.weight.nice': number
-  /** A number of CPUs: 0.5 is 50000 of 100000 µs. */
+  /** Number of CPUs: 0.5 means 50000 of 100000 µs. Also the kernel's text, or quota and period. */
   'cpu.max': number | string | { readonly quota: Limit; readonly period?: number }
   'cpu.max.burst': number
   'cpu.idle': FlagInput
@@ -198,7 +198,7 @@ export interface FileInputs {
   'memory.low': SizeInput
   'memory.high': SizeInput
   'memory.max': SizeInput
-  /** Bytes; also `50M swappiness=60`. */
+  /** Bytes, or text such as `50M swappiness=60`. */
   'memory.reclaim': SizeInput
   'memory.oom.group': FlagInput
   'memory.swap.peak': 0
@@ -217,6 +217,6 @@ export interface FileInputs {
   'dmem.min': string | { readonly [region: string]: SizeInput }
 }
 
-/** The names of v2 files that can be read, and of those that can be written. */
+/** Names of readable v2 files, and of writable ones. */
 export type ReadableFile = keyof FileValues
 export type WritableFile = keyof FileInputs

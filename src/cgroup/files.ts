@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All reading and writing of cgroup files from JavaScript, in one place. The launch path does its own in native/caller/outer.c.
+// Reads and writes cgroup files from TypeScript; no other file does. The launch path writes its files in native/caller/outer.c.
 import {
   chmodSync,
   chownSync,
@@ -18,7 +18,7 @@ import { errnoName, native } from '../system/native.ts'
 import { decodeNames, encodePath, isOdd } from '../text/non-utf8.ts'
 import type { FileTexts } from './stats.ts'
 
-/** What a read came to: the text without its last newline, or the name of the errno. */
+/** Result of a read: the text without its last newline, or the name of the errno. */
 export type Read = { text: string; errno?: undefined } | { text?: undefined; errno: string }
 
 function errnoOf(error: unknown): string {
@@ -26,7 +26,7 @@ function errnoOf(error: unknown): string {
   return errno === undefined ? 'EINVAL' : errnoName(errno)
 }
 
-/** A file's text, or why it could not be read. */
+/** Reads a file. Returns its text without trailing whitespace, or the name of the errno. */
 export function tryRead(directory: string, file: string): Read {
   try {
     return { text: readFileSync(encodePath(`${directory}/${file}`), 'utf8').trimEnd() }
@@ -35,7 +35,7 @@ export function tryRead(directory: string, file: string): Read {
   }
 }
 
-/** A file's text with all its blanks, less the last newline. */
+/** Reads a file. Returns its text with all whitespace except the last newline, or the name of the errno. */
 export function readRaw(directory: string, file: string): Read {
   try {
     return { text: readFileSync(encodePath(`${directory}/${file}`), 'utf8').replace(/\n$/, '') }
@@ -44,17 +44,17 @@ export function readRaw(directory: string, file: string): Read {
   }
 }
 
-/** A file's text without its last newline, or undefined when it is not there or not readable. */
+/** Returns a file's text without its last newline; undefined if it cannot be read. */
 export function readGroupFile(directory: string, file: string): string | undefined {
   return tryRead(directory, file).text
 }
 
-/** The words of a file such as cgroup.procs or cgroup.controllers. */
+/** Returns the words of a file such as cgroup.procs or cgroup.controllers; an empty array if it cannot be read. */
 export function readWords(directory: string, file: string): string[] {
   return readGroupFile(directory, file)?.split(/\s+/).filter(Boolean) ?? []
 }
 
-/** Runs a change: undefined, or the name of the errno that the kernel answered. */
+/** Runs a change. Returns undefined, or the name of the kernel's errno. */
 function attempt(change: () => void): string | undefined {
   try {
     change()
@@ -64,12 +64,15 @@ function attempt(change: () => void): string | undefined {
   }
 }
 
-/** Writes a value: undefined, or the name of the errno that the kernel answered. */
+/** Writes a value. Returns undefined, or the name of the kernel's errno. */
 export function writeGroupFile(directory: string, file: string, value: string): string | undefined {
   return attempt(() => writeFileSync(encodePath(`${directory}/${file}`), value, { flag: 'r+' }))
 }
 
-/** The same off this thread: the kernel may take its time over limits, moves and reclaim. */
+/**
+ * Writes a value without blocking the event loop, because limits, moves and reclaim may take time. Returns undefined, or the name of the
+ * errno.
+ */
 export async function writeGroupFileAsync(directory: string, file: string, value: string): Promise<string | undefined> {
   try {
     await writeFile(encodePath(`${directory}/${file}`), value, { flag: 'r+' })
@@ -79,27 +82,27 @@ export async function writeGroupFileAsync(directory: string, file: string, value
   }
 }
 
-/** Makes one group: undefined, or the name of the errno. */
+/** Creates a group. Returns undefined, or the name of the errno. */
 export function makeDirectory(directory: string): string | undefined {
   return attempt(() => mkdirSync(encodePath(directory)))
 }
 
-/** Removes one group: undefined, or the name of the errno. */
+/** Removes a group. Returns undefined, or the name of the errno. */
 export function removeDirectory(directory: string): string | undefined {
   return attempt(() => rmdirSync(encodePath(directory)))
 }
 
-/** Hands a file or group over: undefined, or the name of the errno. */
+/** Changes the owner of a file or group. Returns undefined, or the name of the errno. */
 export function changeOwner(path: string, uid: number, gid: number): string | undefined {
   return attempt(() => chownSync(encodePath(path), uid, gid))
 }
 
-/** undefined, or the name of the errno. */
+/** Changes the mode of a file or group. Returns undefined, or the name of the errno. */
 export function changeMode(path: string, mode: number): string | undefined {
   return attempt(() => chmodSync(encodePath(path), mode))
 }
 
-/** Whether a directory is there and is a group. */
+/** Returns true if a directory exists and is a group. */
 export function isGroup(directory: string): boolean {
   return statSync(encodePath(`${directory}/cgroup.procs`), { throwIfNoEntry: false }) !== undefined
 }
@@ -119,17 +122,17 @@ function list(directory: string, directories: boolean): string[] {
   }
 }
 
-/** Names of the groups right below a directory. */
+/** Returns the names of a directory's child groups. */
 export function readChildren(directory: string): string[] {
   return list(directory, true)
 }
 
-/** Names of a group's files, sorted. */
+/** Returns the names of a group's files, sorted. */
 export function readFileNames(directory: string): string[] {
   return list(directory, false).sort()
 }
 
-/** Names of a directory's entries in the kernel's own order: which are files, which are groups. */
+/** Returns the names of a directory's files and groups, in the kernel's order. */
 export function readEntries(directory: string): { files: string[]; groups: string[] } {
   const entries = { files: [] as string[], groups: [] as string[] }
   let handle: Dir | undefined
@@ -139,52 +142,52 @@ export function readEntries(directory: string): { files: string[]; groups: strin
       if (entry.isDirectory()) entries.groups.push(entry.name)
       else if (entry.isFile()) entries.files.push(entry.name)
   } catch {
-    // it went away
+    // the directory was removed
   }
   handle?.closeSync()
   if (entries.groups.some(isOdd)) entries.groups = readChildren(directory)
   return entries
 }
 
-/** The groups below a directory and itself, parents first. One native call, which opens no group without children. */
+/** Returns a directory and all groups below it, parents first. Uses one native call, which opens no group without children. */
 export function walkGroups(directory: string): string[] {
   const below = splitGroups(listGroups(directory))
   return [directory, ...below.sort().map((path) => `${directory}/${path}`)]
 }
 
-/** All groups below a directory as one text, to compare with that of the last look. */
+/** Returns all groups below a directory as one text, to compare with that of a previous call. */
 export function listGroups(directory: string): string {
   const list = native().walkGroups(encodePath(directory))
   return typeof list === 'string' ? list : decodeNames(list)
 }
 
-/** The paths in such a list, from the directory. */
+/** Splits the text of listGroups into paths relative to the directory. */
 export function splitGroups(list: string): string[] {
   const paths = list.split('\0')
   paths.pop()
   return paths.map((path) => path.slice(1))
 }
 
-/** Removes a group and its children. False when something is still in it. */
+/** Removes a group and its descendants. Returns false if a process prevents that. */
 export function removeTree(directory: string): boolean {
   for (const child of readChildren(directory)) removeTree(`${directory}/${child}`)
   const errno = removeDirectory(directory)
   return errno === undefined || errno === 'ENOENT'
 }
 
-/** The same files of many groups, in one native call: a `Figures` each, in order. */
+/** Reads the same files of many groups in one native call. Returns one reader of texts per group, in the given order. */
 export function readMany(directories: readonly string[], files: readonly string[]): FileTexts[] {
   if (directories.length === 0 || files.length === 0) return directories.map(() => () => undefined)
   return split(native().readFiles(encodePath(directories.join('\0')), files.join('\0')), directories.length, files)
 }
 
-/** The same for repeated reads: the files stay open, so that each read costs a quarter. */
+/** Reads the same files repeatedly. The files stay open, which reduces the cost of a read to a quarter. */
 interface Reader {
   read(): FileTexts[]
   close(): void
 }
 
-/** Where the process may not open so many files, each look opens them anew. */
+/** Opens a reader. If the process may not open that many files, each read opens them again. */
 export function openReader(directories: readonly string[], files: readonly string[]): Reader {
   const addon = native()
   const reader =
@@ -203,7 +206,7 @@ export function openReader(directories: readonly string[], files: readonly strin
   }
 }
 
-/** What native/node/read.c writes. One string of all, so that each text is a piece of it and no copy. */
+/** Splits the bytes that native/node/read.c writes. Decodes them as one string, because slices of it need no copy. */
 function split(bytes: Buffer, groups: number, files: readonly string[]): FileTexts[] {
   const all = bytes.toString('latin1')
   let at = 0
@@ -219,7 +222,10 @@ function split(bytes: Buffer, groups: number, files: readonly string[]): FileTex
   })
 }
 
-/** Calls back whenever the kernel changes a file, or groups come and go in a directory (inotify(7)). False where it can't be watched. */
+/**
+ * Calls `changed` when the kernel changes a file, or when groups are created or removed in a directory (inotify(7)). Returns a function
+ * that ends the watch, or undefined if the path cannot be watched.
+ */
 export function watchPath(path: string, changed: (name: string) => void): (() => void) | undefined {
   try {
     const watcher = watch(encodePath(path), { persistent: true }, (_kind, name) => changed(String(name)))
@@ -230,13 +236,13 @@ export function watchPath(path: string, changed: (name: string) => void): (() =>
   }
 }
 
-/** Whose a group is: [uid, gid]. */
+/** Returns the owner of a group as [uid, gid]; undefined if it does not exist. */
 export function readOwner(directory: string): [uid: number, gid: number] | undefined {
   const stat = statSync(encodePath(directory), { throwIfNoEntry: false })
   return stat && [stat.uid, stat.gid]
 }
 
-/** The permission bits of a file or group; 0 when it is gone. */
+/** Returns the permission bits of a file or group; 0 if it does not exist. */
 export function readMode(path: string): number {
   return (statSync(encodePath(path), { throwIfNoEntry: false })?.mode ?? 0) & 0o7777
 }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one reader of values that users give for a kernel file: of limits of runs, of groups, of compiled files.
+// Converts a user's value for a kernel file into the texts to write, for limits of runs, for groups and for compiled files.
 import { fail } from '../errors/errors.ts'
 import { withDeviceNumber } from '../host/device.ts'
 import { describeFile } from './controllers/catalog.ts'
 import type { FileFormat } from './controllers/entry.ts'
 import { formatWrites } from './value-read.ts'
 
-/** Reads the value of a file: `name` is what an error calls it. */
+/** Converts the value of a file into texts. `name` is the file's name in errors. */
 export type FileReader = typeof formatFile
 
-/** Formats that take several texts: a line for each device, adapter or resource, or a process each. */
+/** Formats with several texts: one line per device, adapter or resource, or one process each. */
 const manyTexts: readonly FileFormat[] = ['flat-keyed', 'nested-keyed', 'pids', 'toggles']
 
 /**
- * Returns the texts to write, one after the other. A file that the catalogue lacks takes one line of text as it is.
+ * Returns the texts to write, in this order. For a file that the catalogue lacks, accepts one line of text unchanged.
+ *
  * @throws OPTION_INVALID
  */
 export function formatFile(file: string, value: unknown, name: string = file): string[] {
@@ -26,7 +27,7 @@ export function formatFile(file: string, value: unknown, name: string = file): s
   return formatWrites(words, Array.isArray(value) ? value.map(withNumbers) : withNumbers(value), name)
 }
 
-/** For files that hutch does not know: one line of text. @throws OPTION_INVALID */
+/** Returns a value for an unknown file: one line of text. @throws OPTION_INVALID */
 function plainText(value: unknown, name: string): string {
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text === 'string' && text !== '' && !/[\0-\x1f\x7f]/.test(text)) return text

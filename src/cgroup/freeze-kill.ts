@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stops what runs in a group: kills it, or freezes it, and waits until that is so (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst).
+// Kills, freezes or thaws a group and waits for the result (cgroup-v2.rst; cgroup-v1/freezer-subsystem.rst). Called by cgroup.ts.
 
 import { fail } from '../errors/errors.ts'
 import { pause } from '../system/clock.ts'
@@ -12,7 +12,7 @@ import { describeProcesses, shortenList } from './group-state.ts'
 import { makeWrites } from './restore.ts'
 import { planFreeze } from './set-file.ts'
 
-/** Waits in short steps, then longer ones, 3 s at most. Freezing and dying have no file to wait on in every layout. */
+/** Waits at most 3 s, in short steps first. Not every layout has a file that reports the end of freezing or killing. */
 async function waitFor(done: () => boolean): Promise<boolean> {
   for (let tries = 0; tries < 140; tries++) {
     if (done()) return true
@@ -26,9 +26,10 @@ function directoriesOf(place: Place): string[] {
 }
 
 /**
- * Kills all processes of the group and its descendants. If the kernel has cgroup.kill and all are in the v2 tree, one write does it.
- * Otherwise hutch kills one by one and repeats until none is left, to catch new forks. A frozen v1 group is thawed first, because its
- * tasks could not die.
+ * Kills all processes of the group and its descendants. One write is enough if the kernel has cgroup.kill and all processes are in the v2
+ * tree. Otherwise hutch kills each process and repeats until none is left, because of new forks. It thaws a frozen v1 group first, because
+ * frozen tasks cannot die.
+ *
  * @throws CGROUP_REFUSED if a process survives or cannot be killed
  */
 export async function killPlace(place: Place): Promise<void> {
@@ -57,10 +58,10 @@ export async function killPlace(place: Place): Promise<void> {
   })
 }
 
-/** Returns how many a group lists, or -errno if one could not be killed. Never kills this process. */
+/** Kills the processes in a group's list, except this process. Returns their number, or -errno if one cannot be killed. */
 function killListed(directory: string): number {
   const count = signalList(directory, 'cgroup.procs')
-  // a threaded group of v2 lists threads alone
+  // a threaded v2 group lists only threads
   return count < 0 && errnoName(count) === 'EOPNOTSUPP' ? signalList(directory, 'cgroup.threads') : count
 }
 
@@ -69,7 +70,7 @@ function signalList(directory: string, file: string): number {
   return count < 0 && ['ENOENT', 'ENODEV'].includes(errnoName(count)) ? 0 : count
 }
 
-/** Freezes or thaws, and waits until the kernel says that it is so. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED, CGROUP_WRITE_REFUSED */
+/** Freezes or thaws a group and waits until the kernel confirms it. @throws CGROUP_FILE_MISSING, CGROUP_REFUSED, CGROUP_WRITE_REFUSED */
 export async function freezePlace(place: Place, frozen: boolean): Promise<void> {
   const unified = place.directories['']
   const legacy = place.directories.freezer
@@ -100,7 +101,7 @@ function isFrozen(directory: string): boolean {
   return /^frozen 1$/m.test(readGroupFile(directory, 'cgroup.events') ?? '')
 }
 
-/** A group above it is frozen: then it stays so, whatever is written here. */
+/** Returns true if an ancestor is frozen, which keeps the group frozen. */
 function isFrozenAbove(directory: string): boolean {
   const above = directory.slice(0, directory.lastIndexOf('/'))
   return (

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limits that stand over a group's use, for many groups at once, in v2's terms.
+// Reads the limits of many groups at once, in v2's terms. Called by `hutch cgroup tree`.
 import { readMany } from './files.ts'
 import type { Place } from './group-paths.ts'
 import { type FileTexts, parseNumber } from './stats.ts'
 import { readLegacy } from './v1/read.ts'
 
-/** Bytes and tasks; absent where the group has no such controller. */
+/** Limits in bytes and tasks; absent if the group lacks the controller. */
 export interface GroupLimits {
   memory?: number | 'max'
   memoryHigh?: number | 'max'
   swap?: number | 'max'
   pids?: number | 'max'
-  /** CPUs: quota by period. */
+  /** CPUs: quota divided by period. */
   cpus?: number | 'max'
 }
 
@@ -22,7 +22,7 @@ const legacyFiles: { [controller: string]: string[] } = {
   cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
 }
 
-/** In order of the places. */
+/** Returns the limits, in the order of `places`. */
 export function readLimits(places: readonly Place[]): GroupLimits[] {
   const figures = new Map<string, FileTexts>()
   for (const key of new Set(places.flatMap((place) => Object.keys(place.directories)))) {

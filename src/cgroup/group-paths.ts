@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a group is: one name, and its directory in each hierarchy. A name with a leading slash counts from the hierarchies' roots.
+// Converts group names to paths and to directories in each hierarchy. A name with a leading slash starts at the hierarchies' roots.
 
 import { fail } from '../errors/errors.ts'
 import type { Hierarchy } from '../host/hierarchy.ts'
@@ -9,22 +9,22 @@ import { isBelow } from '../text/paths.ts'
 import { isGroup, readChildren, walkGroups } from './files.ts'
 import { parseGroupPath } from './path.ts'
 
-/** A group's directories by controller: '' is the v2 tree, v1 hierarchies by controller; several may be one directory. */
+/** A group's directories by controller; '' is the v2 tree. Controllers that share a v1 hierarchy have the same directory. */
 export interface Place {
-  /** From the root, with a leading slash; where the hierarchies differ, the first one's. */
+  /** Path from the root, with a leading slash. If the hierarchies differ, the path in the first one. */
   readonly path: string
   readonly directories: { readonly [controller: string]: string }
 }
 
-/** root's groups go below this one when no parent is named. */
+/** Group below which root's groups are created if no parent is given. */
 export const defaultParent = 'hutch'
 
-/** Every hierarchy by its key in `Place.directories`. */
+/** Returns every hierarchy with its key in `Place.directories`. */
 export function hierarchies(host: Host): [controller: string, hierarchy: Hierarchy][] {
   return [...(host.unified ? [['', host.unified] as [string, Hierarchy]] : []), ...Object.entries(host.v1)]
 }
 
-/** A directory below a mount, as shells and reports have it, is meant as the group there; any other text is left as it is. */
+/** Returns the group's path if `name` is a directory below a cgroup mount. Otherwise returns `name` unchanged. */
 export function pathOfDirectory(host: Host, name: string): string {
   const mounts = hierarchies(host)
     .map(([, { mount }]) => mount)
@@ -33,7 +33,7 @@ export function pathOfDirectory(host: Host, name: string): string {
   return mount === undefined ? name : name.slice(mount.length) || '/'
 }
 
-/** The group of that path in every hierarchy, whether it is there or not. @throws CGROUP_PATH_INVALID */
+/** Returns the place of a path in every hierarchy, even if the group does not exist. @throws CGROUP_PATH_INVALID */
 export function placeOf(host: Host, path: string, origin = 'the group'): Place {
   const below = parseGroupPath(path, origin)
   const directories = Object.fromEntries(
@@ -42,7 +42,7 @@ export function placeOf(host: Host, path: string, origin = 'the group'): Place {
   return { path: `/${below}`, directories }
 }
 
-/** The group that this process is in, in every hierarchy. */
+/** Returns the group that contains this process, in every hierarchy. */
 export function ownPlace(host: Host): Place {
   const all = hierarchies(host)
   const first = all[0]?.[1]
@@ -52,7 +52,7 @@ export function ownPlace(host: Host): Place {
   }
 }
 
-/** A group below another. @throws CGROUP_PATH_INVALID */
+/** Returns the place of a group below another. @throws CGROUP_PATH_INVALID */
 export function placeBelow(parent: Place, name: string, origin = 'the group'): Place {
   const below = parseGroupPath(name, origin)
   if (below === '') return parent
@@ -65,8 +65,8 @@ export function placeBelow(parent: Place, name: string, origin = 'the group'): P
 }
 
 /**
- * Returns where a new group of this name is created. A leading slash means from the root. Otherwise it is below `hutch` for root, and
- * below the caller's own group for other users.
+ * Returns where a new group of this name is created. A leading slash means from the root. Otherwise root's groups are created below
+ * `hutch`, and those of other users below the caller's own group.
  */
 export function newPlace(host: Host, name: string, origin = 'the group'): Place {
   if (name.startsWith('/')) return placeOf(host, name, origin)
@@ -75,7 +75,7 @@ export function newPlace(host: Host, name: string, origin = 'the group'): Place 
   return placeBelow(host.uid === 0 ? placeOf(host, defaultParent) : ownPlace(host), name, origin)
 }
 
-/** Only those hierarchies in which the group is there; undefined if it is in none. */
+/** Returns the place with only those hierarchies in which the group exists; undefined if it exists in none. */
 export function present(place: Place): Place | undefined {
   const directories = Object.fromEntries(
     Object.entries(place.directories).filter(([, directory]) => isGroup(directory)),
@@ -99,7 +99,7 @@ export function findPlace(host: Host, name: string, origin = 'the group'): Place
   throw fail('CGROUP_NOT_FOUND', { group: name, where, nearest: nearestGroup(name, wanted, known) })
 }
 
-/** A path is compared with paths, a name with the ends of paths. */
+/** Returns the known group whose name is most similar: a path is compared with paths, a name with the ends of paths. */
 function nearestGroup(name: string, wanted: string, known: readonly string[]): string | undefined {
   if (name.startsWith('/')) return nearest(`/${wanted}`, known)
   const levels = wanted.split('/').length
@@ -108,7 +108,7 @@ function nearestGroup(name: string, wanted: string, known: readonly string[]): s
   return end === undefined ? undefined : byEnd.get(end)
 }
 
-/** The groups right below, in whichever hierarchies they are. */
+/** Returns the children of a group, in all hierarchies. */
 export function childPlaces(place: Place): Place[] {
   const names = new Set(Object.values(place.directories).flatMap(readChildren))
   return [...names].sort().map((name) => ({
@@ -121,7 +121,7 @@ export function childPlaces(place: Place): Place[] {
   }))
 }
 
-/** The paths of all groups of all hierarchies, each once. */
+/** Returns the paths of all groups in all hierarchies, without duplicates. */
 export function allPaths(host: Host): string[] {
   const paths = new Set<string>()
   for (const [, { mount }] of hierarchies(host))

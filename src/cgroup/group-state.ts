@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the state of a group that explains a refusal: its processes, and the level at which a controller is not enabled.
+// Reads the state of a group that explains a refusal: its processes, and the level at which a controller is not enabled. Called by
+// errno-reasons.ts and write-errors.ts.
 import { readGroupFile, readWords } from './files.ts'
 
-/** `12 (sleep)` for each process that is in the group itself. */
+/** Returns text such as `12 (sleep)` for each process in the group itself. */
 export function describeProcesses(directory: string): string[] {
   return readWords(directory, 'cgroup.procs').map((pid) => {
     const name = pid === '0' ? 'of another pid namespace' : readGroupFile(`/proc/${pid}`, 'comm')
@@ -10,28 +11,28 @@ export function describeProcesses(directory: string): string[] {
   })
 }
 
-/** The first few, and how many more. */
+/** Joins the first names, and the number of the remaining ones. */
 export function shortenList(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).map(clean).join(', ')
   return names.length > most ? `${shown} and ${names.length - most} more` : shown
 }
 
-/** Names come from processes and may hold anything. */
+/** Replaces control characters, because a process can choose its name. */
 function clean(name: string): string {
   return name.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')
 }
 
-/** A group of a v2 tree. */
+/** Returns true if a group is in the v2 tree. */
 export function isUnified(directory: string): boolean {
   return readGroupFile(directory, 'cgroup.controllers') !== undefined
 }
 
-/** Only the root of a v2 tree lacks cgroup.type (a cgroup namespace's root has it). */
+/** Returns true for the root of the v2 tree, the only group without cgroup.type. The root of a cgroup namespace has that file. */
 export function isRoot(directory: string): boolean {
   return readGroupFile(directory, 'cgroup.type') === undefined
 }
 
-/** From the topmost v2 group that can be seen down to this one. */
+/** Returns the visible v2 groups on the path to a group, from the top down. */
 function levelsDownTo(directory: string): string[] {
   const levels = [directory]
   for (;;) {
@@ -41,7 +42,7 @@ function levelsDownTo(directory: string): string[] {
   }
 }
 
-/** As hutch's commands take it. */
+/** Returns a group's path as hutch's commands accept it. */
 function pathOf(directory: string, top: string): string {
   return directory.slice(top.length) || '/'
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Statistics of groups, in one form for v2 and v1. A figure that the host does not give is absent, never 0.
+// Reads statistics of groups, in the same form for v2 and v1. A figure that the host does not report is absent, never 0.
 import { type CpuStats, parseCpu } from './cpu.ts'
 import { openReader, readMany } from './files.ts'
 import type { Place } from './group-paths.ts'
@@ -9,21 +9,21 @@ import { type FileTexts, findFlat, parseNumber, parsePressure } from './stats.ts
 
 /** Bytes, microseconds and counts of one group and its descendants. */
 export interface GroupStats {
-  /** Whether the group or a descendant has processes; only with a v2 tree. */
+  /** True if the group or a descendant contains processes; known only with a v2 tree. */
   populated?: boolean
   frozen?: boolean
   memory?: {
     current: number
-    /** The peak; on v2 since Linux 5.19. */
+    /** Peak use in bytes; on v2 since Linux 5.19. */
     peak?: number
-    /** current minus what the kernel can drop at once (inactive_file): the figure of Docker and Kubernetes. */
+    /** current minus the page cache that the kernel can drop at once (inactive_file), as Docker and Kubernetes compute it. Bytes. */
     workingSet?: number
     anon?: number
     file?: number
     swap?: number
-    /** Processes killed by the OOM killer. */
+    /** Number of processes that the OOM killer killed. */
     oomKills?: number
-    /** How often memory.max was reached. */
+    /** Number of times use reached memory.max. */
     limitHits?: number
   }
   cpu?: CpuStats
@@ -31,7 +31,7 @@ export interface GroupStats {
   pids?: { current: number; peak?: number; denied?: number }
 }
 
-/** Stall time in microseconds: some = at least one task waited, full = all did (accounting/psi.rst). */
+/** Waiting time in microseconds. some: at least one task waited; full: all tasks waited (accounting/psi.rst). */
 export type GroupPressure = { [resource in 'cpu' | 'memory' | 'io' | 'irq']?: { someUsec?: number; fullUsec?: number } }
 
 const memoryFiles = {
@@ -47,7 +47,7 @@ const memoryFiles = {
 }
 const pidsFiles = ['pids.current', 'pids.peak', 'pids.events']
 
-/** The files to read, by the hierarchy's key, on a pure v2 host and beside v1. */
+/** Files to read by hierarchy, in the v2 tree and in v1's hierarchies. */
 const unifiedFiles = ['cgroup.events', 'cpu.stat', ...memoryFiles.v2, 'io.stat', ...pidsFiles]
 const legacyFiles: { [controller: string]: string[] } = {
   memory: memoryFiles.v1,
@@ -65,7 +65,7 @@ export interface StatsReader {
   close(): void
 }
 
-/** Opens a reader that keeps the files open, if the process may have so many. */
+/** Opens a reader that keeps the files open if the process may open that many. */
 export function openStats(places: readonly Place[]): StatsReader {
   const parts = figureFiles(places, statsFiles).map(({ key, members, directories, files }) => ({
     key,
@@ -84,7 +84,7 @@ export function openStats(places: readonly Place[]): StatsReader {
   }
 }
 
-/** Returns the statistics of many groups, with one native call for each hierarchy. */
+/** Returns the statistics of many groups, with one native call per hierarchy. */
 export function readStats(places: readonly Place[]): GroupStats[] {
   return readFigures(places, statsFiles).map(parseGroupStats)
 }
@@ -103,17 +103,17 @@ export function readPressures(places: readonly Place[]): GroupPressure[] {
   )
 }
 
-/** Returns the files to read in the hierarchy `key`, given the group's other hierarchies. */
+/** Returns the files to read in the hierarchy `key`. `keys` are all hierarchies of the group. */
 type FilesOf = (key: string, keys: ReadonlySet<string>) => readonly string[]
 
 function statsFiles(key: string, keys: ReadonlySet<string>): readonly string[] {
   if (key === '') return keys.size === 1 ? unifiedFiles : ['cgroup.events', 'cpu.stat']
-  // the v2 tree counts time for all hierarchies, at a lower cost
+  // the v2 tree counts CPU time for all hierarchies, at a lower cost
   if (key === 'cpuacct' && keys.has('')) return []
   return legacyFiles[key] ?? []
 }
 
-/** The groups of each hierarchy, and the files to read there. */
+/** Returns the groups of each hierarchy, and the files to read there. */
 function figureFiles(places: readonly Place[], filesOf: FilesOf) {
   const keys = new Set(places.flatMap((place) => Object.keys(place.directories)))
   return [...keys].flatMap((key) => {
@@ -132,7 +132,7 @@ function readFigures(places: readonly Place[], filesOf: FilesOf): FileTexts[] {
   )
 }
 
-/** File names differ between hierarchies, except cpu.stat: v1's is `limited:cpu.stat` here. */
+/** Merges the figures of all hierarchies. Only cpu.stat has the same name in two of them, so v1's becomes `limited:cpu.stat`. */
 function merge(
   places: readonly Place[],
   parts: { key: string; members: number[]; figures: FileTexts[] }[],
@@ -159,7 +159,7 @@ function parseGroupStats(figures: FileTexts): GroupStats {
   const stats: GroupStats = {}
   const events = figures('cgroup.events')
   const populated = findFlat(events, 'populated')
-  // on hybrid either hierarchy may hold it
+  // on a hybrid host, either hierarchy may have frozen the group
   const legacy = legacyFrozen(figures('freezer.state'))
   const frozen = legacy === 1 ? 1 : (findFlat(events, 'frozen') ?? legacy)
   if (populated !== undefined) stats.populated = populated === 1
@@ -201,7 +201,7 @@ function parseGroupMemory(figures: FileTexts): GroupStats['memory'] {
   return memory as GroupStats['memory']
 }
 
-/** The v2 tree counts time in every layout; without it, v1's cpuacct does, in nanoseconds. */
+/** Parses CPU time. The v2 tree counts it in every layout; without a v2 tree, v1's cpuacct counts it in nanoseconds. */
 function parseGroupCpu(figures: FileTexts): CpuStats {
   const cpu = parseCpu(figures, (file) => figures(`limited:${file}`) ?? figures(file))
   const legacy = { cpuUsec: 'cpuacct.usage', userUsec: 'cpuacct.usage_user', systemUsec: 'cpuacct.usage_sys' } as const
@@ -212,7 +212,7 @@ function parseGroupCpu(figures: FileTexts): CpuStats {
   return cpu
 }
 
-/** Sums over all devices. v2: `8:0 rbytes=1 wbytes=2 …`; v1: `8:0 Read 1`. */
+/** Sums I/O over all devices. v2 has lines such as `8:0 rbytes=1 wbytes=2 …`, v1 lines such as `8:0 Read 1`. */
 function parseIo(figures: FileTexts): GroupStats['io'] {
   const io = { readBytes: 0, writtenBytes: 0, reads: 0, writes: 0 }
   const unified = figures('io.stat')

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// How control groups are laid out on this host, for users of the library.
+// Describes the layout of control groups on this host, for users of the library.
 import type { Hierarchy, Layout } from '../host/hierarchy.ts'
 import { readHost } from '../host/host.ts'
 import { readWords } from './files.ts'
 
 /** The hierarchies of this host as this process sees them. */
 export interface CgroupLayout {
-  /** `v2`: one tree; `hybrid`: v1 controllers beside a v2 tree; `v1`; `none`: nothing is mounted. */
+  /** `v2`: one tree; `hybrid`: v1 controllers beside a v2 tree; `v1`: only v1 hierarchies; `none`: no hierarchy is mounted. */
   layout: Layout
-  /** The v2 tree, and the controllers that it has. */
+  /** The v2 tree and its controllers; absent if no v2 tree is mounted. */
   unified?: Hierarchy & { controllers: string[] }
-  /** v1 controllers, each with its hierarchy; several may share one. */
+  /** v1 controllers and their hierarchies; several controllers may share one hierarchy. */
   v1: { [controller: string]: Hierarchy }
 }
 
-/** How control groups are laid out here; read once a process. @throws HOST_UNSUPPORTED @see cgroups(7) */
+/** Returns the layout of control groups; read once per process. @throws HOST_UNSUPPORTED @see cgroups(7) */
 export function layout(): CgroupLayout {
   const { layout, unified, v1 } = readHost()
   return unified

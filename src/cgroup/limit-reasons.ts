@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why the kernel refuses the value of a limit, by file: what other groups or the machine have that stands against it.
-// Without the catalogue, so that the launch path can use it.
+// Explains why the kernel refused the value of a limit: the conflicting value of another group or of the machine. Does not load the
+// catalogue, because the launch path uses it.
 import { explainDevice } from '../host/device.ts'
 import { formatSize, parseSize } from '../text/units.ts'
 import { readChildren, readGroupFile } from './files.ts'
 import { findConflict, type Share } from './v1/cpu-quota.ts'
 
-/** Why, in evidence lines, and what to do. */
+/** Evidence lines and a remedy. */
 export interface LimitReason {
   evidence: string[]
   remedy: string
 }
 
-/** A write that was refused. `read` gives the group's own files, also of a group that is gone again. */
+/** A refused write. `read` returns the group's own files, even if the group is already removed. */
 interface RefusedLimit {
   directory: string
   file: string
@@ -35,7 +35,7 @@ const byFile: { [file: string]: Explain } = {
   'memory.memsw.limit_in_bytes': explainMemory,
 }
 
-/** Returns undefined where the errno alone says it. */
+/** Explains a refused limit. Returns undefined if the errno alone explains it. */
 export function explainLimit(refused: RefusedLimit): LimitReason | undefined {
   const { directory, file, value, errno } = refused
   const read = refused.read ?? ((name: string) => readGroupFile(directory, name))
@@ -55,7 +55,7 @@ const cpusOf = ({ quota, period }: Share): string => String(Math.floor((quota / 
 const describeShare = (share: Share): string =>
   `${share.directory} has ${share.quota} µs in ${share.period} µs (${cpusOf(share)} CPUs)`
 
-/** v1: no larger share than a group above, no smaller one than a group below. On v2 the smaller limit simply holds. */
+/** Explains a v1 CPU share larger than an ancestor's, or smaller than a descendant's. On v2 the kernel applies the lowest quota instead. */
 function explainShare({ directory, file, value, errno, read }: Required<RefusedLimit>): LimitReason | undefined {
   if (errno !== 'EINVAL') return undefined
   const isQuota = file === 'cpu.cfs_quota_us'
@@ -78,7 +78,7 @@ function explainShare({ directory, file, value, errno, read }: Required<RefusedL
     : undefined
 }
 
-/** v1 limits memory, and memory with swap: the second is never below the first. */
+/** Explains v1's two memory limits: the limit of memory and swap together cannot be below the limit of memory. */
 function explainMemory({ file, value, errno, read }: Required<RefusedLimit>): LimitReason | undefined {
   const other = file === 'memory.limit_in_bytes' ? 'memory.memsw.limit_in_bytes' : 'memory.limit_in_bytes'
   const [text, limit] = [read(other), Number(read(other))]
@@ -94,13 +94,13 @@ function explainMemory({ file, value, errno, read }: Required<RefusedLimit>): Li
     : undefined
 }
 
-/** What the machine has, such as `0-1`. */
+/** Returns the CPUs or memory nodes of the machine, such as `0-1`. */
 function onlineOf(file: string): string {
   const kind = file.includes('mem') ? 'node' : 'cpu'
   return readGroupFile(`/sys/devices/system/${kind}`, 'online') ?? '0'
 }
 
-/** `0-2,5` as a set. */
+/** Parses a list such as `0-2,5` into a set. */
 function numbersOf(list: string | undefined): Set<number> {
   const numbers = new Set<number>()
   for (const [, first, last = first] of (list ?? '').matchAll(/(\d{1,6})(?:-(\d{1,6}))?/g))
@@ -111,7 +111,7 @@ function numbersOf(list: string | undefined): Set<number> {
 const overlap = (list: string | undefined, others: ReadonlySet<number>): boolean =>
   [...numbersOf(list)].some((number) => others.has(number))
 
-/** Files that tell that a group has its CPUs, or memory nodes, for itself: v1's flags, v2's list. */
+/** Returns the file by which a group reserves CPUs or memory nodes for itself: v1's flag, or v2's list. */
 const holdsAlone = (directory: string, what: 'cpus' | 'mems'): string | undefined => {
   const flag = what === 'cpus' ? 'cpuset.cpu_exclusive' : 'cpuset.mem_exclusive'
   if (readGroupFile(directory, flag) === '1') return `${flag} 1`

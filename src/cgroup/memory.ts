@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory controller: kernel documentation admin-guide/cgroup-v2.rst, "Memory Interface Files", and cgroup-v1/memory.rst.
+// Parses files of the memory controller: admin-guide/cgroup-v2.rst, "Memory Interface Files", and cgroup-v1/memory.rst. Pure.
 import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
-/** v1: what counts, when swap is limited too. */
+/** v1 files with counts, used if swap is also limited. */
 export const memorySwapFiles = ['memory.memsw.max_usage_in_bytes', 'memory.memsw.failcnt'] as const
 
-/** v2: what tells by its change whether a level above a job ran into its limit. */
+/** v2 file whose counts show whether a level above a job reached its limit. */
 export const memoryEventsFile = 'memory.events.local'
 
-/** What counts the kills in a group that a job shares with others: read before and after. */
+/** Files that count OOM kills in a group that a job shares with other processes. They are read before and after the job. */
 export const memoryKillFile = { v2: 'memory.events.local', v1: 'memory.oom_control' } as const
 
-/** What a group's memory files said; a figure that the host does not give is absent. */
+/** Statistics from a group's memory files; a figure that the host does not report is absent. */
 interface MemoryStats {
-  /** Bytes. */
+  /** Peak use in bytes. */
   peak?: number
-  /** How often allocation ran into the limit. */
+  /** Number of times an allocation reached the limit. */
   limitHits?: number
-  /** Processes killed. */
+  /** Number of processes that the OOM killer killed. */
   oomKills?: number
-  /** v2: out-of-memory situations at this group's own limit. */
+  /** v2: number of times memory ran out at this group's own limit. */
   ownOoms?: number
 }
 
-/** From the files' texts, of whichever version they are. */
+/** Parses the texts of the memory files of either version. */
 export function parseMemory(figures: FileTexts): MemoryStats {
   const events = parseFlat(figures('memory.events'))
   const local = parseFlat(figures('memory.events.local'))
@@ -40,9 +40,8 @@ export function parseMemory(figures: FileTexts): MemoryStats {
 }
 
 /**
- * v1 counts the limit on memory and the one on memory and swap apart, and
- * charges the second first. Kernels from 6.13 on have lost these counts, so 0
- * says nothing.
+ * Returns how often v1's limits were reached. v1 counts the limit of memory and that of memory and swap separately. Linux 6.13 and later
+ * lost these counts, so 0 means unknown.
  */
 function legacyHits(figures: FileTexts): number | undefined {
   const hits = (parseNumber(figures('memory.failcnt')) ?? 0) + (parseNumber(figures('memory.memsw.failcnt')) ?? 0)
@@ -50,12 +49,12 @@ function legacyHits(figures: FileTexts): number | undefined {
 }
 
 /**
- * The kernel refuses charges one page at a time. The peak of a group that killed is therefore at the limit, except for a few pages in
- * flight.
+ * Tolerance in bytes between the peak and the limit of a group that killed. The kernel charges single pages, so only a few pages in flight
+ * can be missing.
  */
 const inFlight = 64 * 1024
 
-/** v1: whether the group has run into a limit of its own; a limit that the figures do not have is looked up in `limits`. */
+/** v1: returns true if the group has reached a limit of its own. A limit missing from `figures` is read from `limits`. */
 export function isFull(figures: FileTexts, limits: FileTexts = figures): boolean {
   const reached = (peak: string, limit: string) => {
     const most = parseNumber(limits(limit))
@@ -68,5 +67,5 @@ export function isFull(figures: FileTexts, limits: FileTexts = figures): boolean
   )
 }
 
-/** v2: the attribute by which systemd-oomd counts, on a group, how often it has acted there; written before it kills (systemd-oomd.service(8)). */
+/** v2: attribute in which systemd-oomd counts its actions on a group. It is written before the kill (systemd-oomd.service(8)). */
 export const daemonNote = 'user.oomd_ooms'

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of groups and of their files, as users type them: checked, so that nothing outside the tree is ever reached.
+// Parses names of groups and of their files as users type them. Refuses names that would lead outside the tree. Pure.
 import { fail } from '../errors/errors.ts'
 import { asDecoded } from '../text/non-utf8.ts'
 
-/** Longest name of one level (NAME_MAX), and of a path (PATH_MAX, less a mount's and a file's name). */
+/** Maximum length of one level (NAME_MAX), and of a path (PATH_MAX minus the length of a mount and a file). */
 const longestPart = 255
 const longestPath = 3072
 
 /**
- * A group's path, relative to a hierarchy's mount: `/a/b`, `a/b` and `a//b/` are `a/b`, the root group is ''.
- * `origin` is what the error names: a flag, an option, or a file with its line.
+ * Returns a group's path relative to a hierarchy's mount. `/a/b`, `a/b` and `a//b/` give `a/b`; the root group gives ''. `origin` is the
+ * name in errors: a flag, an option, or a file with its line.
+ *
  * @throws CGROUP_PATH_INVALID
  */
 export function parseGroupPath(text: string, origin: string): string {
@@ -22,7 +23,7 @@ export function parseGroupPath(text: string, origin: string): string {
   return asDecoded(parts.join('/'))
 }
 
-/** A kernel file of a group by its name: `memory.max`, `tasks`. @throws CGROUP_FILE_INVALID */
+/** Returns the name of a group's kernel file, such as `memory.max` or `tasks`. @throws CGROUP_FILE_INVALID */
 export function parseFileName(text: string, origin: string): string {
   if (/^[A-Za-z0-9][\w.@-]{0,127}$/.test(text) && !text.includes('..')) return text
   throw fail('CGROUP_FILE_INVALID', { value: text, origin })

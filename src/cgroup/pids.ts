@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pids controller: cgroup-v2.rst, "PID Interface Files"; the same files on v1.
+// Parses files of the pids controller, which are the same on v1 and v2: cgroup-v2.rst, "PID Interface Files". Pure.
 import { type FileTexts, parseFlat, parseNumber } from './stats.ts'
 
-/** v2 from Linux 6.11 on: forks that this level's own limit refused, to whichever group below. */
+/** v2, Linux 6.11 and later: file that counts forks refused by this level's own limit, to any group below. */
 export const pidsLevelFile = 'pids.events.local'
 
 interface PidsStats {
-  /** Most tasks at once; not on every kernel. */
+  /** Peak number of tasks; absent on kernels that do not record it. */
   peak?: number
-  /** Forks and clones refused. */
+  /** Number of refused forks and clones. */
   denied?: number
 }
 
@@ -18,7 +18,7 @@ export function parsePids(figures: FileTexts): PidsStats {
   return { ...(peak !== undefined && { peak }), ...(denied !== undefined && { denied }) }
 }
 
-/** How many forks a level's own limit has refused so far. */
+/** Returns how many forks a level's own limit has refused. */
 export function parseRefusedHere(text: string | undefined): number | undefined {
   return parseFlat(text).max
 }

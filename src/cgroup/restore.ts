@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes several files of groups, all or none: what was written before a refusal is set back.
+// Writes several files of groups, all or none: after a refusal, restores what was written before. Called by set-file.ts and freeze-kill.ts.
 import { fail, HutchError } from '../errors/errors.ts'
 import { readGroupFile, writeGroupFile, writeGroupFileAsync } from './files.ts'
 import type { FileWrite } from './set-file.ts'
 import { explainWrite } from './write-errors.ts'
 
-/** Files that make something happen; there is nothing to set back. */
+/** Files that trigger an action, which cannot be undone. */
 const actions = /^(cgroup\.(procs|threads|kill)|tasks|memory\.(reclaim|force_empty|peak)|cgroup\.event_control)$/
 
-/** A write that was made, and what sets the file back; no texts where nothing can. */
+/** A completed write, and the texts that restore the file; empty if nothing can restore it. */
 interface Made extends FileWrite {
   before: string | undefined
   texts: string[]
 }
 
-/** Collects writes of one request, so that `orNone` can set them back. */
+/** Completed writes of one request, which `orNone` restores after an error. */
 export type Journal = Made[]
 
-/** Writes one file after the other, and notes what was there. @throws CGROUP_WRITE_REFUSED at the first that the kernel refuses */
+/**
+ * Writes files one after the other, and records their previous texts.
+ * @throws CGROUP_WRITE_REFUSED at the first write that the kernel refuses
+ */
 export async function makeWrites(writes: readonly FileWrite[], journal: Journal = []): Promise<void> {
   for (const write of writes) {
     const { directory, file, value } = write
@@ -28,7 +31,7 @@ export async function makeWrites(writes: readonly FileWrite[], journal: Journal 
   }
 }
 
-/** Runs steps that share a journal; if one throws, what they wrote is set back, the last first. @throws also CGROUP_NOT_RESTORED */
+/** Runs steps that share a journal. If one throws, restores the written files in reverse order. @throws also CGROUP_NOT_RESTORED */
 export async function orNone(steps: (journal: Journal) => Promise<void>): Promise<void> {
   const journal: Journal = []
   try {
@@ -48,14 +51,14 @@ export async function orNone(steps: (journal: Journal) => Promise<void>): Promis
   }
 }
 
-/** An action leaves nothing to set back. */
+/** Restores one file; returns false if that failed. An action needs no restore. */
 function restore({ directory, file, before, texts }: Made): boolean {
   if (before === undefined) return actions.test(file) || readGroupFile(directory, file) === undefined
   const refused = texts.filter((text) => writeGroupFile(directory, file, text) !== undefined)
   return refused.length === 0
 }
 
-/** What has to be written so that a file has the text again that it had. */
+/** Returns the texts that restore a file's previous text. */
 function textsOf(file: string, value: string, before: string): string[] {
   if (file === 'cgroup.subtree_control') return flipped(value, before)
   const key = /^(\S+)\s+\S/.exec(value)?.[1]
@@ -65,13 +68,13 @@ function textsOf(file: string, value: string, before: string): string[] {
   return [line ?? `${key} ${noLimit(value)}`]
 }
 
-/** Of a device that had no line: v2 names each figure, v1 has one number. */
+/** Returns the text that removes a device's limits: v2 names each figure, v1 has one number. */
 function noLimit(value: string): string {
   const names = [...value.matchAll(/(\w+)=/g)].map((match) => `${match[1]}=max`)
   return names.length > 0 ? names.join(' ') : '0'
 }
 
-/** Controllers that were not enabled, and now are, the other way round. */
+/** Returns the opposite of the changes that were made: controllers that were not enabled before are disabled, and the reverse. */
 function flipped(value: string, before: string): string[] {
   const enabled = before.split(/\s+/)
   const back = [...value.matchAll(/([+-])(\w+)/g)].flatMap(([, sign, name]) =>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads and writes the files of one group by v2 names in every layout, and raw v1 names. Makes the checks that the kernel does not make.
+// Reads and writes the files of one group by v2 names in every layout, and by raw v1 names. Makes the checks that the kernel does not make.
 import { fail } from '../errors/errors.ts'
 import { parseSize } from '../text/units.ts'
 import { describeFile } from './controllers/catalog.ts'
@@ -22,7 +22,7 @@ import {
 import { formatRaw } from './value-read.ts'
 import { explainRead } from './write-errors.ts'
 
-/** One pending write. */
+/** A pending write. */
 export interface FileWrite {
   directory: string
   file: string
@@ -30,7 +30,8 @@ export interface FileWrite {
 }
 
 /**
- * Returns where a file exists without translation, if anywhere: its v2 name in the v2 tree, or its v1 name in that controller's hierarchy.
+ * Returns the directory in which a file exists without translation: a v2 name in the v2 tree, a v1 name in that controller's hierarchy.
+ * Returns undefined otherwise.
  */
 export function directoryOf(place: Place, file: string): string | undefined {
   const unified = place.directories['']
@@ -42,7 +43,7 @@ export function directoryOf(place: Place, file: string): string | undefined {
   return place.directories[controller] ?? (!hasLegacy(place) || isOnUnified(place, controller) ? unified : undefined)
 }
 
-/** On hybrid some controllers are on v2. */
+/** Returns true if the controller is in the v2 tree; on a hybrid host, some are. */
 function isOnUnified({ directories: { '': unified } }: Place, controller: string): boolean {
   return unified !== undefined && readWords(unified, 'cgroup.controllers').includes(controller)
 }
@@ -51,7 +52,7 @@ function hasLegacy(place: Place): boolean {
   return Object.keys(place.directories).some((key) => key !== '')
 }
 
-/** Returns whether the name needs translation: a v2 name whose controller is on v1 here. */
+/** Returns true if the name needs translation: a v2 name whose controller is on v1 here. */
 function isTranslated(place: Place, file: string): boolean {
   const controller = controllerOf(file)
   if (!file.includes('.')) return false
@@ -60,7 +61,7 @@ function isTranslated(place: Place, file: string): boolean {
   return hasLegacy(place) && describeFile(file, 'v2') !== undefined && !isPlain(place, file)
 }
 
-/** Returns whether both versions have the same name, such as pids.max. */
+/** Returns true if both versions use the same name, such as pids.max. */
 function isPlain(place: Place, file: string): boolean {
   const directory = place.directories[controllerOf(file)]
   return directory !== undefined && describeFile(file, 'v1') !== undefined && describeFile(file, 'v2')?.v1 === undefined
@@ -103,7 +104,7 @@ function missing(place: Place, file: string) {
   })
 }
 
-/** Returns whether v1 has an equivalent under another name. */
+/** Returns true if v1 has an equivalent under another name. */
 function isOnLegacy(file: string): boolean {
   return describeFile(file, 'v2')?.v1 !== undefined
 }
@@ -132,11 +133,11 @@ export function planWrites(place: Place, file: string, value: string): FileWrite
     return [{ directory, file, value }]
   }
   const memory = place.directories.memory
-  // the values are added, so 10M must be converted to bytes
+  // the two values are added, so 10M must be converted to bytes first
   const swap = file === 'memory.swap.max' ? parseSize(value) : undefined
   const limits: LimitWrite[] = [{ file, value: swap === undefined ? value : String(swap), origin: file }]
   const limit = memory && readGroupFile(memory, 'memory.limit_in_bytes')
-  // v1 counts swap together with memory: setting one keeps the other
+  // v1 counts swap together with memory, so setting one limit must keep the other
   const kept = 'memory.max as it is'
   if (file === 'memory.swap.max' && limit !== undefined) limits.push({ file: 'memory.max', value: limit, origin: kept })
   const writes = translateLimits(limits).filter(({ origin }) => origin !== kept)
@@ -149,7 +150,7 @@ export function planWrites(place: Place, file: string, value: string): FileWrite
   return file === 'memory.max' && memory !== undefined ? keepSwap(memory, planned, value) : planned
 }
 
-/** v1: quota and period are two files, and the kernel checks the share after each. */
+/** v1: sorts quota and period, because the kernel checks the share after each write. */
 function orderShare(writes: FileWrite[]): FileWrite[] {
   const [period, quota] = writes
   if (!period || !quota) return writes
@@ -174,18 +175,16 @@ export function planRaw(place: Place, file: string, text: string): FileWrite[] {
     )
 }
 
-/** Returns a file's text in a drop-in's form: cpu.weight by libcgroup's proportion. @throws as `readFile` */
+/** Returns a file's text in a drop-in's form, in which cpu.weight uses libcgroup's proportion. @throws the same errors as `readFile` */
 export function readRawFile(place: Place, file: string): string {
   if (file !== 'cpu.weight' || !isTranslated(place, file)) return readFile(place, file)
   return String(proportionalWeight(Number(readFile(place, 'cpu.shares'))))
 }
 
-/** v1's value for no limit: the largest number of whole pages. */
+/** Smallest value that means "no limit" on v1, which writes the largest number of whole pages. */
 const unlimited = 2 ** 62
 
-/**
- * v1: the sum of memory and swap changes with memory. The growing one is written first, so that the sum is never below memory.
- */
+/** v1: adjusts memory and memory with swap together. The growing limit is written first, because the sum must never be below memory. */
 function keepSwap(directory: string, writes: FileWrite[], value: string): FileWrite[] {
   const before = Number(readGroupFile(directory, 'memory.limit_in_bytes'))
   const both = Number(readGroupFile(directory, 'memory.memsw.limit_in_bytes'))
@@ -201,9 +200,10 @@ function keepSwap(directory: string, writes: FileWrite[], value: string): FileWr
 }
 
 /**
- * Returns the writes that set a file, checked as far as possible without the kernel. Unless `force` is true, refuses writes that would
- * kill or strand processes. One is a memory.max below the current use (v2 kills; v1 refuses). The other is a controller for the children
- * of a group that has processes (it would become threaded).
+ * Returns the writes that set a file, after all checks that are possible without the kernel. Unless `force` is true, refuses a memory.max
+ * below the current use, which kills on v2. Also refuses a controller for the children of a group that contains processes, which would
+ * become threaded.
+ *
  * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_UNSUPPORTED, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED,
  * CGROUP_THREADED
  */
@@ -214,19 +214,21 @@ export function planFile(place: Place, file: string, value: unknown, force = fal
   return writes
 }
 
-/** How to set a file. */
+/** Options of a write. */
 export interface SetOptions {
-  /** Allows writes that would kill or strand processes. */
+  /** True if writes are allowed that kill processes or make a group threaded. False by default. */
   force?: boolean
-  /** cgroup.subtree_control: first moves processes that prevent it to a leaf of the group. */
+  /** cgroup.subtree_control: true if processes that prevent the write are first moved to a leaf of the group. False by default. */
   evacuate?: boolean
 }
 
-/** A file and its value, as in `planFile`. */
+/** A file and its value, as `planFile` accepts them. */
 export type FileSetting = readonly [file: string, value: unknown]
 
 /**
- * Sets files in this order, all or none. @throws as `planFile`, CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED, CGROUP_NOT_RESTORED
+ * Sets files in the given order, all or none.
+ *
+ * @throws the errors of `planFile`, and CGROUP_NOT_EVACUATED, CGROUP_WRITE_REFUSED, CGROUP_NOT_RESTORED
  */
 export async function assignFiles(
   place: Place,
@@ -251,7 +253,10 @@ async function assignFile(
   await makeWrites(planFile(place, file, value, options.force), journal)
 }
 
-/** @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED */
+/**
+ * Refuses a write that would kill processes or make the group threaded.
+ * @throws CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_THREADED
+ */
 function checkWrite({ directory, file, value }: FileWrite): void {
   if (file === 'memory.max') {
     const limit = parseSize(value)

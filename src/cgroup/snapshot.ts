@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups and their settings as a document, and back. What processes do (who is where, what is frozen) is not in it.
+// Saves groups and their settings as a document, and applies such a document. It does not contain processes or frozen states.
 import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
 import { describeFile } from './controllers/catalog.ts'
@@ -21,32 +21,32 @@ import { explainMake, explainWrite } from './write-errors.ts'
 
 /** One group in one hierarchy. */
 interface SavedGroup {
-  /** From the hierarchy's root. */
+  /** Path from the hierarchy's root. */
   path: string
-  /** `v2`, or the v1 controller whose hierarchy it is. */
+  /** `v2`, or the v1 controller of the hierarchy. */
   hierarchy: string
-  /** v2: the controllers that it has. */
+  /** v2: controllers of the group. */
   controllers?: string[]
-  /** The owner, if not root. */
+  /** Owner; absent if root. */
   owner?: [uid: number, gid: number]
-  /** Kernel file → text. */
+  /** Texts by kernel file. */
   files: { [file: string]: string }
 }
 
-/** What `save` writes and `apply` reads. */
+/** The document that `save` writes and `apply` reads. */
 interface SavedState {
   hutch: 'cgroups 1'
   groups: SavedGroup[]
 }
 
-/** Writable, but no setting: what steers processes, triggers, counters that a write resets. */
+/** Writable files that are not settings: they control processes, set triggers, or reset counters. */
 const noSettings =
   /^(cgroup\.(procs|threads|kill|freeze|event_control)|tasks|release_agent|freezer\.state|devices\..*|blkio\.reset_stats|.*\.pressure|.*\.(peak|failcnt|max_usage_in_bytes|usage)|memory\.(reclaim|force_empty|pressure_level|usage_in_bytes))$/
 
-/** The same setting by another name. */
+/** Files that repeat another setting. */
 const doubles = new Set(['cpu.weight.nice', 'cpuset.cpu_exclusive.effective'])
 
-/** These groups with all below them, parents first. */
+/** Saves these groups and all groups below them, parents first. */
 export function takeSnapshot(host: Host, places: readonly Place[]): SavedState {
   const groups: SavedGroup[] = []
   const keys = new Map(hierarchies(host).map(([key, { mount }]) => [key, mount]))
@@ -81,13 +81,13 @@ function saveGroup(key: string, directory: string, mount: string): SavedGroup {
   }
 }
 
-/** What a file is set to: memory.oom_control tells more than that. */
+/** Returns the setting of a file; memory.oom_control also contains other values. */
 function readSetting(directory: string, file: string): string | undefined {
   const text = readGroupFile(directory, file)
   return file === 'memory.oom_control' ? text?.match(/^oom_kill_disable (\d)/)?.[1] : text
 }
 
-/** A snapshot from its text. @throws SNAPSHOT_INVALID, naming the place in the document; CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
+/** Parses a snapshot. @throws SNAPSHOT_INVALID with the place in the document; CGROUP_PATH_INVALID, CGROUP_FILE_INVALID */
 export function parseSnapshot(text: string, origin: string): SavedState {
   const refuse = (at: string, why: string) => fail('SNAPSHOT_INVALID', { origin, at, why })
   let document: unknown
@@ -140,7 +140,7 @@ function isId(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 0xffff_ffff
 }
 
-/** What `applySnapshot` did, or would do. */
+/** A change that `applySnapshot` made or, in a dry run, would make. */
 export type SnapshotChange =
   | { make: string }
   | { enable: string; controllers: string[] }
@@ -148,9 +148,9 @@ export type SnapshotChange =
   | { owner: string; uid: number; gid: number }
 
 /**
- * Makes the groups that are missing and sets what differs, in the document's
- * order; what is there already stays. All or nothing: after a failure the
- * groups made are gone and the values written are as before.
+ * Creates missing groups and sets different values, in the document's order; other groups and values stay. All or nothing: after a failure,
+ * created groups are removed and written values restored.
+ *
  * @throws SNAPSHOT_INVALID, CGROUP_REFUSED, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
  */
 export function applySnapshot(host: Host, snapshot: SavedState, dryRun = false): SnapshotChange[] {
@@ -212,7 +212,7 @@ function handDown(
   if (!dryRun) enableControllers(directory, missing, undo)
 }
 
-/** What must come first, so that the rest is accepted: CPUs and types, a period before its quota, memory before memory and swap. */
+/** Sorts files so that the kernel accepts each: CPUs and types first, a period before its quota, memory before memory and swap. */
 function ordered(files: { [file: string]: string }): [string, string][] {
   const first = [
     'cgroup.type',
@@ -245,7 +245,7 @@ function setFile(
   }
   changes.push({ set: `${directory}/${file}`, value })
   if (dryRun) return
-  // a keyed file takes its lines one by one
+  // a keyed file accepts only one line per write
   for (const line of value.split('\n')) {
     const errno = writeGroupFile(directory, file, line)
     if (errno !== undefined) throw explainWrite({ directory, file, value: line, errno })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Removes groups whose hutch was killed. A hutch holds a lock on each of its groups, so neither a daemon nor a state file is needed.
+// Removes groups of killed hutch processes. Each hutch holds a lock on its groups, so neither a daemon nor a state file is needed.
 
 import { monotonicMs, pause } from '../system/clock.ts'
 import { native } from '../system/native.ts'
@@ -8,12 +8,15 @@ import { encodePath } from '../text/non-utf8.ts'
 
 const shape = /^hutch-(\d+)-(\d+)-(\d+)-\d+$/
 
-/** Whether a path leads into the group of a job of hutch's. */
+/** Returns true if a path leads into the group of a hutch job. */
 export function isJobGroup(path: string): boolean {
   return path.split('/').some((name) => shape.test(name))
 }
 
-/** Whether a directory is, or is below, the group of a running job that root started. Anyone may give a group such a name; nobody else can hold root's lock. */
+/**
+ * Returns true if a directory is in the group of a running job that root started. Anyone can use such a group name, but only root can hold
+ * root's lock.
+ */
 export function isRootsJobGroup(directory: string): boolean {
   const parts = directory.split('/')
   return parts.some(
@@ -21,20 +24,23 @@ export function isRootsJobGroup(directory: string): boolean {
   )
 }
 
-/** Whether a directory is a job's group that no running hutch holds. False for another user's group: its lock cannot be tried. */
+/**
+ * Returns true if a directory is a job's group and no running hutch holds its lock. Returns false for another user's group, whose lock
+ * cannot be tested.
+ */
 export function isAbandoned(directory: string): boolean {
   return shape.test(basename(directory)) && native().groupHolder(encodePath(directory)) === -1
 }
 
 /**
- * Milliseconds. A slice blocks the event loop, the pause lets killed processes end, and the total bounds a clean-up. Each slice is twice
- * as long as the previous one: it starts at the top again and must reach the bottom of a deep tree.
+ * Milliseconds. A slice blocks the event loop, the pause lets killed processes end, and the total limits the clean-up. Each slice starts at
+ * the top again. It is twice as long as the previous one, so that it reaches the bottom of a deep tree.
  */
 const [firstSliceMs, pauseMs, totalMs] = [20, 2, 2000]
 
 /**
- * Removes the groups that killed hutches left right below `directories`, with everything in them (native/caller/stale.c).
- * Returns undefined if the first slice was enough, else a promise that resolves after 2 s at most.
+ * Removes groups that killed hutch processes left directly below `directories`, with everything in them (native/caller/stale.c). Returns
+ * undefined if the first slice was enough. Otherwise returns a promise that resolves after at most 2 s.
  */
 export function sweepGroups(directories: Iterable<string>, pidNamespace: string): Promise<void> | undefined {
   const words = encodePath([...new Set(directories)].join('\0'))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text formats that cgroup files share: cgroup-v2.rst, "Interface Files, Format".
+// Parses the text formats that cgroup files share: cgroup-v2.rst, "Interface Files, Format". Pure.
 
-/** Kernel file name → its text; undefined for what could not be read. */
+/** Returns the text of a kernel file; undefined if it could not be read. */
 export type FileTexts = (file: string) => string | undefined
 
-/** `key value` lines → numbers. Lines of other shapes are left out. */
+/** Parses `key value` lines into numbers. Ignores other lines. */
 export function parseFlat(text: string | undefined): { [key: string]: number } {
   const values: { [key: string]: number } = {}
   if (text === undefined) return values
@@ -16,7 +16,7 @@ export function parseFlat(text: string | undefined): { [key: string]: number } {
   return values
 }
 
-/** The value of one key of a flat-keyed file, without reading the rest of it. */
+/** Returns the value of one key of a flat-keyed file, without parsing the rest. */
 export function findFlat(text: string | undefined, key: string): number | undefined {
   if (text === undefined) return undefined
   let at = text.startsWith(`${key} `) ? 0 : text.indexOf(`\n${key} `)
@@ -26,13 +26,13 @@ export function findFlat(text: string | undefined, key: string): number | undefi
   return parseNumber(end < 0 ? text.slice(at) : text.slice(at, end))
 }
 
-/** A file with one number; `max` and anything else is undefined. */
+/** Parses a file with one number. Returns undefined for `max` and any other text. */
 export function parseNumber(text: string | undefined): number | undefined {
   const trimmed = text?.trim()
   return trimmed !== undefined && /^\d+$/.test(trimmed) ? Number(trimmed) : undefined
 }
 
-/** Stall totals in microseconds from a *.pressure file (kernel documentation accounting/psi.rst). */
+/** Returns the total waiting times of a *.pressure file in microseconds (accounting/psi.rst). */
 export function parsePressure(text: string | undefined): { someUsec?: number; fullUsec?: number } {
   const stalls: { someUsec?: number; fullUsec?: number } = {}
   for (const line of text?.split('\n') ?? []) {

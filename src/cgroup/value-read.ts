@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text of a kernel file → a typed value, by what the catalogue says of the file. Pure; value-write.ts is the way back.
+// Parses the text of a kernel file into a typed value, by the file's format in the catalogue. value-write.ts is the reverse. Pure.
 import { fail } from '../errors/errors.ts'
 import type { Limit } from '../text/units.ts'
 import type { FileFormat, FileWords } from './controllers/entry.ts'
@@ -12,7 +12,7 @@ export interface CpuMax {
   period: number
 }
 
-/** Shares of time lost in percent; the total in microseconds. */
+/** Shares of waiting time in percent, and the total in microseconds. */
 interface Stall {
   avg10: number
   avg60: number
@@ -20,7 +20,7 @@ interface Stall {
   total: number
 }
 
-/** A *.pressure file: time in which some tasks, or all, stood still. */
+/** Content of a *.pressure file: time in which some or all tasks waited. */
 export interface FilePressure {
   some?: Stall
   full?: Stall
@@ -28,18 +28,18 @@ export interface FilePressure {
 
 export type Flat = { [key: string]: Limit }
 
-/** By device or key. */
+/** Values by device or key, then by subkey. */
 export type Nested = { [key: string]: { [subkey: string]: Limit | string } }
 
 export type FileValue = Limit | boolean | string | number[] | string[] | CpuMax | FilePressure | Flat | Nested
 
-/** v1 writes "no limit" as the greatest number of whole pages, which depends on the page size. */
+/** Smallest value that means "no limit" on v1. The kernel writes the largest number of whole pages, which depends on the page size. */
 const unlimited = 2 ** 63 - 2 ** 20
 
-/** More CPUs and nodes than any kernel is built for: a list with larger numbers is invalid. */
+/** More CPUs and memory nodes than any kernel supports. A list with larger numbers is invalid. */
 const mostInList = 65_536
 
-/** A file's text as a value. @throws CGROUP_TEXT_UNKNOWN */
+/** Parses a file's text into a value. @throws CGROUP_TEXT_UNKNOWN */
 export function parseValue(words: FileWords, text: string): FileValue {
   const value = readers[words.format](text.replace(/\n$/, ''), words)
   if (value === undefined) throw fail('CGROUP_TEXT_UNKNOWN', { file: words.file, text })
@@ -73,7 +73,7 @@ const readers: { [format in FileFormat]: (text: string, words: FileWords) => Fil
   reclaim: (text) => text,
 }
 
-/** Beyond 2^53 the last digits are rounded: a count of nanoseconds can be so large. */
+/** Parses a whole number. Above 2^53 the last digits are rounded, which can happen to counts of nanoseconds. */
 function parseNatural(text: string): number | undefined {
   return /^\d{1,20}$/.test(text) ? Number(text) : undefined
 }
@@ -97,7 +97,7 @@ function parseNumbers(text: string, between: string): number[] | undefined {
   return numbers.includes(undefined) ? undefined : (numbers as number[])
 }
 
-/** `0-2,5` → 0, 1, 2, 5. */
+/** Parses a list such as `0-2,5` into 0, 1, 2, 5. */
 function parseList(text: string): number[] | undefined {
   const list: number[] = []
   if (text === '') return list
@@ -115,7 +115,7 @@ function parseQuota(text: string): CpuMax | undefined {
   return period === undefined ? undefined : { quota: quota === 'max' ? 'max' : Number(quota), period: Number(period) }
 }
 
-/** The stat files are read most, so no list of lines is made of them, and no regular expression is run. */
+/** Parses `key value` lines. Stat files are read most often, so it uses no array of lines and no regular expression. */
 function parseFlatKeyed(text: string): Flat | undefined {
   const values: Flat = {}
   for (let start = 0; start < text.length; ) {
@@ -133,7 +133,7 @@ function parseFlatKeyed(text: string): Flat | undefined {
   return values
 }
 
-/** At most 15 digits, which a number holds exactly. */
+/** Parses at most 15 digits, which a number represents exactly. */
 function parseDigits(text: string, start: number, end: number): number | undefined {
   if (end === start || end - start > 15) return undefined
   let number = 0
@@ -145,7 +145,7 @@ function parseDigits(text: string, start: number, end: number): number | undefin
   return number
 }
 
-/** A device could be named so as to reach the prototype. */
+/** Sets a property even if a device is named `__proto__`. */
 function setOwn(values: Flat, key: string, value: Limit): void {
   if (key === '__proto__')
     Object.defineProperty(values, key, { value, enumerable: true, writable: true, configurable: true })
@@ -153,8 +153,8 @@ function setOwn(values: Flat, key: string, value: Limit): void {
 }
 
 /**
- * `key subkey=value …` lines. Some kernels put devices without figures before
- * the next one on the same line, and rdma tells adapters of one name apart by `index=`.
+ * Parses `key subkey=value …` lines. Some kernels write devices without figures before the next device on the same line. rdma distinguishes
+ * adapters of the same name by `index=`.
  */
 function parseNestedKeyed(text: string): Nested | undefined {
   const entries: [string, [string, Limit | string][]][] = []
@@ -178,7 +178,7 @@ function parseWord(text: string): Limit | string {
   return text === 'max' ? 'max' : (parseDecimal(text) ?? text)
 }
 
-/** `8:0 Read 4096` lines; a sum over all devices is `Total 4096`. */
+/** Parses lines such as `8:0 Read 4096`; a sum over all devices is `Total 4096`. */
 function parseOperations(text: string): Nested | undefined {
   const devices = new Map<string, [string, number][]>()
   for (const line of linesOf(text)) {
@@ -189,7 +189,7 @@ function parseOperations(text: string): Nested | undefined {
   return Object.fromEntries([...devices].map(([device, pairs]) => [device, Object.fromEntries(pairs)]))
 }
 
-/** `file=33 N0=33` lines: the sum is `total`. */
+/** Parses lines such as `file=33 N0=33`; the sum becomes `total`. */
 function parseNuma(text: string): Nested | undefined {
   const entries: [string, { [node: string]: number }][] = []
   for (const line of linesOf(text)) {

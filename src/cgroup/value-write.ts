@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// A typed value, or what a user typed → the text that the kernel takes. What it would refuse, or misread, is refused here with the accepted form.
+// Converts a typed value, or a user's text, into the text that the kernel accepts. Refuses values that the kernel would refuse or misread,
+// with the accepted form.
 import { fail } from '../errors/errors.ts'
 import { explainDevice } from '../host/device.ts'
 import { parseCpuList, parseCpus, parseSize } from '../text/units.ts'
 import type { FileFormat, FileWords, Unit } from './controllers/entry.ts'
 import { cpuPeriodUsec, formatCpuMax } from './cpu.ts'
 
-/** What `refuse` throws: the file, the value, and what would be right. */
+/** Returns the error for a value: the file, the value, and the accepted form. */
 type Refuse = (why: string) => Error
 
-/** A write of no bytes never reaches the kernel, so "nothing" is an empty line. */
+/** Text for "nothing": a write of 0 bytes does not reach the kernel, but an empty line does. */
 const nothing = '\n'
 
-/** The one text to write for a value. @throws OPTION_INVALID for a value that is not taken, or that needs several writes */
+/** Returns the text to write for a value. @throws OPTION_INVALID for an invalid value, or one that needs several writes */
 export function formatValue(words: FileWords, value: unknown): string {
   const [text, ...more] = formatWrites(words, value)
   if (text === undefined || more.length > 0)
@@ -21,8 +22,9 @@ export function formatValue(words: FileWords, value: unknown): string {
 }
 
 /**
- * The texts to write one after the other: the kernel takes one device, resource or process at a time.
- * `name` is what an error calls the file. @throws OPTION_INVALID
+ * Returns the texts to write one after the other: the kernel accepts one device, resource or process per write. `name` is the file's name
+ * in errors.
+ * @throws OPTION_INVALID
  */
 export function formatWrites(words: FileWords, value: unknown, name: string = words.file): string[] {
   const refuse = refusal(words, value, name)
@@ -40,15 +42,16 @@ export function formatWrites(words: FileWords, value: unknown, name: string = wo
   return typeof writes === 'string' ? [writes] : writes
 }
 
-/** Formats that the kernel reads by sscanf, which stops at the first letter: 2M would be 2 there. */
+/** Formats that the kernel parses with sscanf, which stops at the first letter: 2M would be read as 2. */
 const looselyRead: readonly FileFormat[] = ['quota', 'flat-keyed', 'nested-keyed']
 
-/** Formats that the kernel reads by memparse, which takes 50M, but not 1.5G and 64KiB. */
+/** Formats that the kernel parses with memparse, which accepts 50M, but not 1.5G or 64KiB. */
 const sizes: readonly FileFormat[] = ['bytes', 'bytes-or-max', 'reclaim']
 
 /**
- * Returns the texts to write for a text that goes to the kernel as it is, as libcgroup passes it.
- * A number that the kernel would cut at its suffix, and a size that it cannot read, are written out, or refused. @throws OPTION_INVALID
+ * Returns the texts to write for a text that a drop-in passes on, as libcgroup does. Converts sizes that the kernel would misread, or
+ * refuses them.
+ * @throws OPTION_INVALID
  */
 export function formatRaw(words: FileWords | undefined, text: string): string[] {
   const format = words && (words.writes ?? words.format)
@@ -97,7 +100,7 @@ function formatUnlimited(value: unknown, words: FileWords): string | undefined {
   return words.noLimit !== undefined && (value === words.noLimit || value === -1) ? words.noLimit : undefined
 }
 
-/** A whole number, also as 0x…: the kernel would take that, and a leading 0 as octal. */
+/** Returns a whole number, also one given as 0x…. The kernel would read a leading 0 as octal. */
 function formatNumber(value: unknown, words: FileWords, refuse: Refuse): string {
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text !== 'string' || !/^-?\d{1,16}$|^0x[0-9a-f]{1,13}$/i.test(text))
@@ -124,7 +127,7 @@ function formatPercent(value: unknown, _words: FileWords, refuse: Refuse): strin
   return text
 }
 
-/** Numbers become ranges again: 0, 1, 2, 5 is 0-2,5. */
+/** Converts numbers to ranges: 0, 1, 2, 5 becomes 0-2,5. */
 function formatList(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (!Array.isArray(value)) {
     if (value === '') return nothing
@@ -151,7 +154,7 @@ function formatPids(value: unknown, _words: FileWords, refuse: Refuse): string[]
   })
 }
 
-/** A bare name is switched on. */
+/** Returns +name and -name words; a name without a sign is enabled. */
 function formatToggles(value: unknown, _words: FileWords, refuse: Refuse): string {
   const names = Array.isArray(value) ? value : typeof value === 'string' ? value.split(' ').filter(Boolean) : []
   if (names.length === 0 || names.some((name) => typeof name !== 'string' || !/^[+-]?[a-z][a-z0-9_]{0,31}$/.test(name)))
@@ -169,7 +172,7 @@ function formatText(value: unknown, _words: FileWords, refuse: Refuse): string {
   return value === '' ? nothing : value
 }
 
-/** A number means CPUs. A text is in the format of cpu.max, so `max` leaves the period unchanged. */
+/** Returns the text of cpu.max. A number means CPUs. A text has the format of cpu.max; `max` alone keeps the period. */
 function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (typeof value === 'number') {
     const cpus = parseCpus(value)
@@ -204,7 +207,7 @@ function formatFlatKeyed(value: unknown, words: FileWords, refuse: Refuse): stri
   })
 }
 
-/** One line for each device or key. */
+/** Returns true for lines of text, one per device or key. */
 function isLines(value: unknown): value is string[] {
   return Array.isArray(value) && value.length > 0 && value.every((line) => typeof line === 'string')
 }
@@ -229,7 +232,7 @@ function formatPair(name: string, figure: unknown, words: FileWords, refuse: Ref
   return `${name}=${isWord || isFraction ? figure : formatFigure(figure, unit, words, refuse)}`
 }
 
-/** The kernel reads 1M here as 1, so sizes are always written out. */
+/** Formats one figure. The kernel would read 1M as 1, so sizes are written as numbers. */
 function formatFigure(figure: unknown, unit: Unit, words: FileWords, refuse: Refuse): string {
   if (figure === 'max' && unit !== 'weight') return words.noLimit ?? 'max'
   if (unit === 'bytes') return formatBytes(figure, words, refuse)
@@ -250,7 +253,7 @@ function formatReclaim(value: unknown, words: FileWords, refuse: Refuse): string
   return `${bytes} ${swappiness}`
 }
 
-/** What a line is named for: a block device, or else any one word (with an adapter's index). */
+/** Checks the name of a line: a block device, or any other word, with an adapter's index. */
 function checkLine(key: string, words: FileWords, refuse: Refuse): void {
   const known = words.format === 'flat-keyed' && unitOf(key, words) !== undefined
   const shape = words.lines === 'device' ? /^\d{1,4}:\d{1,8}$/ : /^[^\s\0-\x1f\x7f=]{1,255}( index=\d{1,9})?$/
@@ -279,7 +282,7 @@ function splitOnce(text: string): [string, string | undefined] {
       ]
 }
 
-/** `8:0 rbps=1M wiops=max` as typed → its device and pairs. */
+/** Parses a typed line such as `8:0 rbps=1M wiops=max` into its device and pairs. */
 function parseLine(text: string): [string, { [key: string]: string }][] | undefined {
   const [, key, rest] = /^(\S+(?: index=\d+)?) (.+)$/.exec(text.trim()) ?? []
   if (key === undefined || rest === undefined) return undefined

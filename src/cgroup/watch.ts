@@ -11,19 +11,20 @@ import {
 import { isGroup, readFileNames, watchPath } from './files.ts'
 import { childPlaces, type Place } from './group-paths.ts'
 
-/** What to watch in addition to the groups' own event files. */
+/** What to watch besides the groups' own event files. */
 export interface WatchOptions {
-  /** Includes descendants, also those created later. Each group then reports only its own events. */
+  /** True if descendants are watched too, including those created later. Each group then reports only its own events. False by default. */
   recursive?: boolean
   pressure?: readonly PressureTrigger[]
 }
 
-/** After a burst all counters are read again: a full inotify queue drops events, and v1 notifies before it counts. */
+/** Milliseconds after a burst until all counters are read again. A full inotify queue drops events, and v1 notifies before it counts. */
 const settleMs = 250
 
 /**
- * Watches groups until the returned function is called, or all are gone; `ended` is called then. Counters are read when the kernel reports
- * a change. Events that come faster than they are read add up, and none is lost.
+ * Watches groups until the returned function is called or all groups are removed; then calls `ended`. Reads counters when the kernel
+ * reports a change. Events that arrive faster than they are read are added up, and none is lost.
+ *
  * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
  */
 export function watchPlaces(
@@ -78,7 +79,7 @@ export function watchPlaces(
     for (const directory of new Set(Object.values(place.directories))) watchDirectory(directory)
     for (const child of childPlaces(place)) enter(child, late)
   }
-  /** One watch for each directory, whichever groups below it are of interest. It also reports changes of files. */
+  /** Opens one watch per directory, however many watched groups are below it. The watch also reports changes of files. */
   const watchDirectory = (directory: string) => {
     if (directories.has(directory)) return
     const files = new Set(readFileNames(directory))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The errors for what the kernel refuses of a group: errno alone misleads, so each is explained with what the group shows.
+// Makes the errors for what the kernel refuses of a group. The errno alone is misleading, so each error adds the group's state.
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import { effectiveUser } from '../host/passwd.ts'
@@ -12,7 +12,7 @@ import type { LimitReason } from './limit-reasons.ts'
 import { controllerOf } from './v1/translate.ts'
 import { findEquivalent, formatEquivalent } from './v1/v1-on-v2.ts'
 
-/** The error for a refused write. */
+/** Returns the error for a refused write. */
 export function explainWrite(refused: Refused): HutchError {
   const { directory, file, value, errno } = refused
   if (errno === 'ENOENT' && readOwner(`${directory}/${file}`) === undefined)
@@ -28,7 +28,7 @@ export function explainRead(directory: string, file: string, errno: string): Hut
   return fail('CGROUP_REFUSED', { what: `read ${file} of`, path: directory, errno, remedy })
 }
 
-/** The error for a group that could not be made. */
+/** Returns the error for a group that could not be created. */
 export function explainMake(directory: string, errno: string): HutchError {
   const parent = directory.slice(0, directory.lastIndexOf('/'))
   const most = (file: string) => {
@@ -54,7 +54,7 @@ export function explainMake(directory: string, errno: string): HutchError {
   return fail('CGROUP_REFUSED', { what: 'make the group', path: directory, errno, evidence, remedy })
 }
 
-/** The error for a group that could not be removed. */
+/** Returns the error for a group that could not be removed. */
 export function explainRemove(directory: string, errno: string): HutchError {
   const children = readChildren(directory)
   const inside = describeProcesses(directory)
@@ -82,7 +82,7 @@ export function explainRemove(directory: string, errno: string): HutchError {
   return fail('CGROUP_REFUSED', { what: 'remove the group', path: directory, errno, evidence, remedy })
 }
 
-/** What does on v2 what a file of v1 does, with the value if one was to be written. */
+/** Returns the v2 equivalent of a v1 file, with the value to write if one is given. */
 function findOnV2(file: string, value: string): string | undefined {
   const found = value === '' ? undefined : findEquivalent(file, value)
   if (found) return formatEquivalent(found)
@@ -90,7 +90,7 @@ function findOnV2(file: string, value: string): string | undefined {
   return findEquivalent(file, '')?.file ?? names.find((name) => describeFile(name, 'v2')?.v1?.includes(file))
 }
 
-/** `memory` for memory.max, or a file that is spelled almost so. */
+/** Returns `memory` for memory.max, or a file name with similar spelling. */
 function nearestFile(file: string, unified: boolean): string | undefined {
   const known = [...catalogFiles('v2'), ...(unified ? [] : catalogFiles('v1'))]
   const limit = findEquivalent(file, '')?.file ?? `${file}.max`
@@ -98,7 +98,7 @@ function nearestFile(file: string, unified: boolean): string | undefined {
   return near === undefined ? undefined : `did you mean ${near}?`
 }
 
-/** No such file in a group that is there: the controller is not on, the kernel is older, or there never was such a file. */
+/** Returns the error for a missing file of an existing group: its controller is disabled, the kernel is older, or the name is wrong. */
 function explainMissing(directory: string, file: string, value = ''): HutchError {
   const unified = isUnified(directory)
   const controller = controllerOf(file)

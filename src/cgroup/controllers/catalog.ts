@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every kernel file of a control group in words: what it holds, in which unit, what it takes. The tables beside this file have the facts.
+// Describes every kernel file of a control group in words: content, unit, accepted values. The tables in this folder and in v1/ have the
+// data. Pure.
 
 import { legacyBlkio } from '../v1/blkio-files.ts'
 import { legacy } from '../v1/core-files.ts'
@@ -23,7 +24,7 @@ const tables: { [version in CgroupVersion]: Entries } = {
   v1: { ...legacy, ...legacyMemory, ...legacyBlkio },
 }
 
-/** The unit that a format implies. */
+/** Unit that a format implies. */
 const units: { [format in FileFormat]?: Unit } = {
   flag: 'flag',
   count: 'count',
@@ -35,7 +36,7 @@ const units: { [format in FileFormat]?: Unit } = {
   pressure: '%',
 }
 
-/** What is taken, by the format that is written. */
+/** Accepted values of each format that is written, in words. */
 const accepted: { [format in FileFormat]?: string } = {
   flag: '0 or 1',
   count: 'a number, such as 20',
@@ -45,7 +46,7 @@ const accepted: { [format in FileFormat]?: string } = {
   'percent-or-max': 'a percentage from 0 to 100, such as 12.5, or max',
 }
 
-/** What the kernel file `name` is; undefined for one that is not in the catalogue. */
+/** Returns the description of a kernel file; undefined if the catalogue lacks the file. */
 export function describeFile(name: string, version: CgroupVersion = 'v2'): FileWords | undefined {
   const table = tables[version]
   const known = Object.hasOwn(table, name) ? name : name.replace(/^(hugetlb\.)\d{1,6}[KMGT]B(?=\.)/, '$1<size>')
@@ -71,12 +72,12 @@ function acceptedBy(entry: FileEntry): string | undefined {
   return entry.noLimit ? words?.replace('max', '-1 for no limit') : words
 }
 
-/** Names of all files of a version; `<size>` stands for each size of huge pages. */
+/** Returns the names of all files of a version; `<size>` stands for any size of huge pages. */
 export function catalogFiles(version: CgroupVersion): string[] {
   return Object.keys(tables[version])
 }
 
-/** What a key of a keyed file counts; undefined for one that is not in the catalogue, such as a device. */
+/** Returns what a key of a keyed file counts; undefined if the catalogue lacks the key, such as a device number. */
 export function describeKey(words: FileWords, key: string): Keys[string] | undefined {
   const keys = words.keys ?? {}
   if (Object.hasOwn(keys, key)) return keys[key]
@@ -84,7 +85,7 @@ export function describeKey(words: FileWords, key: string): Keys[string] | undef
   return pattern === undefined ? undefined : keys[pattern]
 }
 
-/** Whether `text` is `pattern` with one word for its `<…>`. */
+/** Returns true if `text` equals `pattern` with one word in place of its `<…>`. */
 function matches(pattern: string, text: string): boolean {
   const before = pattern.slice(0, pattern.indexOf('<'))
   const after = pattern.slice(pattern.indexOf('>') + 1)

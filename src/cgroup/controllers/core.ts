@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that every v2 group has: cgroup-v2.rst, "Core Interface Files", and accounting/psi.rst.
+// Files and figures that every v2 group has: cgroup-v2.rst, "Core Interface Files", and accounting/psi.rst.
 
 import type { Entries, Keys } from './entry.ts'
 import type { Figures } from './figure.ts'
@@ -141,7 +141,7 @@ export const coreFigures = {
     v2: { file: 'cgroup.events', key: 'populated' },
     unit: '',
     meaning: 'Whether a process is in the group or below it',
-    // on a hybrid host its processes may be in v1's hierarchies alone
+    // on a hybrid host, all processes may be in v1's hierarchies
     complete: (populated, of) => {
       const pids = of('pids') as number | undefined
       return pids === undefined ? populated : pids > 0 || populated === true
@@ -156,7 +156,7 @@ export const coreFigures = {
     v1: 'none',
     unit: '',
     meaning: 'Whether the freezer has stopped its tasks',
-    // a hybrid host has v1's freezer beside v2's
+    // on a hybrid host, v1's freezer may have frozen the group
     complete: (frozen, of) => (of('frozenByV1') === true ? true : (frozen ?? of('frozenByV1'))),
     metrics: [{ name: 'hutch_frozen', help: 'Whether the tasks are frozen.' }],
     recorded: 2,
@@ -171,7 +171,7 @@ export const coreFigures = {
   },
 } as const satisfies Figures
 
-/** Stall times of one resource. `waiting`: how `hutch why` and the verdict name what was waited for. */
+/** Returns the row of one resource's stall times. `waiting` is the word for the resource in `hutch why` and verdicts. */
 const stallFigure = <Name extends string>(resource: string, rate: Name, recorded: number, file: string) =>
   ({
     kind: 'stalls',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cpu controller's files on v2: cgroup-v2.rst, "CPU Interface Files"; scheduler/sched-bwc.rst for bandwidth.
+// Files and figures of the cpu controller on v2: cgroup-v2.rst, "CPU Interface Files"; scheduler/sched-bwc.rst for bandwidth.
 
 import type { Entries } from './entry.ts'
 import type { Figures } from './figure.ts'
@@ -102,10 +102,10 @@ export const cpu = {
   },
 } satisfies Entries
 
-/** The quota's period that metrics are given for, whatever the group has: their ratio counts. */
+/** Period for which metrics report the quota, in microseconds. It is the same for all groups, because only the ratio matters. */
 const periodUsec = 100_000
 
-/** A group without a quota has no figures of it, though the kernel gives zeros. */
+/** Figures that a group without a quota does not report, although the kernel reports zeros. */
 const quota = ['cpuMax', 'periods'] as const
 
 export const cpuFigures = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cpuset controller's files on v2: cgroup-v2.rst, "Cpuset Interface Files".
+// Files of the cpuset controller on v2: cgroup-v2.rst, "Cpuset Interface Files".
 import type { Entries } from './entry.ts'
 
 export const cpuset = {

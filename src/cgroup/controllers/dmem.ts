@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dmem controller's files, for the memory of devices such as GPUs: cgroup-v2.rst, "DMEM Interface Files".
+// Files of the dmem controller, for the memory of devices such as GPUs: cgroup-v2.rst, "DMEM Interface Files".
 import type { Entries } from './entry.ts'
 
 const accepts = 'a region and bytes, such as drm/0000:03:00.0/vram0 1073741824, or max'

@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// Describes kernel files: their meaning, and the formats in which the kernel writes and accepts values. Pure data, one table for each
-// controller.
+// Types of the tables of kernel files: meaning, and the formats in which the kernel writes and accepts values. One table per controller.
+// Types only.
 
-/** How a file's text is built. value-read.ts and value-write.ts know each. */
+/** Format of a file's text. value-read.ts parses each format, and value-write.ts writes it. */
 export type FileFormat =
   /** 0 or 1. */
   | 'flag'
-  /** A whole number from 0 on; `integer` may be negative. */
+  /** A whole number of at least 0; `integer` may be negative. */
   | 'count'
   | 'integer'
   | 'count-or-max'
   | 'bytes'
   | 'bytes-or-max'
   | 'microseconds'
-  /** With two decimals, 0 to 100, or max. */
+  /** A number with two decimals from 0 to 100, or max. */
   | 'percent-or-max'
-  /** CPUs or memory nodes: 0-2,5. */
+  /** A list of CPUs or memory nodes, such as 0-2,5. */
   | 'list'
   | 'pids'
-  /** Names with spaces between, or numbers. */
+  /** Names, or numbers, separated by spaces. */
   | 'words'
   | 'numbers'
-  /** +name and -name. */
+  /** A list of +name and -name. */
   | 'toggles'
-  /** One of `choices`. */
+  /** One of the words in `choices`. */
   | 'choice'
   | 'text'
   | 'lines'
-  /** cpu.max: what may run in how long a period. */
+  /** cpu.max: quota and period. */
   | 'quota'
   /** `key value` lines. */
   | 'flat-keyed'
@@ -38,54 +38,54 @@ export type FileFormat =
   /** `key=sum N0=… N1=…` lines. */
   | 'numa'
   | 'pressure'
-  /** What is written to a pressure file. */
+  /** Text that is written to a pressure file. */
   | 'trigger'
-  /** memory.reclaim: bytes, with a swappiness or without. */
+  /** memory.reclaim: bytes, optionally with a swappiness. */
   | 'reclaim'
 
 export type Unit = 'bytes' | 'µs' | 'ns' | 'ms' | 'ticks' | 'count' | 'pages' | '%' | 'weight' | 'flag' | ''
 
-/** Key → its unit, and what it counts. `<…>` in a key stands for any one word. */
+/** Key → unit and meaning. `<…>` in a key stands for any one word. */
 export type Keys = { readonly [key: string]: readonly [unit: Unit, meaning: string] }
 
-/** One kernel file in words. */
+/** Description of a kernel file. */
 export interface FileWords {
-  /** As the kernel spells it. */
+  /** Name as the kernel spells it. */
   file: string
-  /** Who gives it: `cgroup` for what every group has. */
+  /** Controller that provides the file; `cgroup` for files that every group has. */
   controller: string
-  /** `none`: neither read nor written, only named to cgroup.event_control. */
+  /** Access to the file. `none`: neither readable nor writable, only named in cgroup.event_control. */
   access: 'read' | 'write' | 'read-write' | 'none'
-  /** Whether the root group lacks it, or alone has it; else it is in both. */
+  /** Whether the root group lacks the file, or only the root group has it. Absent if all groups have the file. */
   root?: 'never' | 'only'
-  /** It is there without its controller being enabled. */
+  /** True if the file exists even if its controller is not enabled. */
   always?: true
   format: FileFormat
-  /** How it is written, when that is not how it reads. */
+  /** Format of a write, if it differs from the format of reads. */
   writes?: FileFormat
   unit: Unit
-  /** Smallest and greatest number that is taken. */
+  /** Smallest and largest accepted number. */
   range?: readonly [number, number]
   choices?: readonly string[]
-  /** How "no limit" is written, where the kernel does not say max: v1. */
+  /** Text for "no limit" on v1, where the kernel does not use max. */
   noLimit?: '-1' | '0'
-  /** The kernel it came with; absent: before 4.6. */
+  /** First kernel version with the file; absent means before 4.6. */
   since?: string
-  /** What a new group has. */
+  /** Value in a new group. */
   default?: string
-  /** What is taken, with an example; absent when nothing is. */
+  /** Accepted values with an example; absent if nothing can be written. */
   accepts?: string
-  /** One sentence. */
+  /** Meaning of the file, in one sentence. */
   meaning: string
   keys?: Keys
-  /** What its lines are named for, when that is not one of `keys`: a device, a region. */
+  /** Name of what each line is about if it is not one of `keys`: a device, a region. */
   lines?: string
-  /** The v1 files that hold the same. */
+  /** v1 files with the same content. */
   v1?: readonly string[]
 }
 
-/** What a table says of a file; the rest follows from its name and format (catalog.ts). */
+/** Data of a file in a table. catalog.ts derives the rest from the name and the format. */
 export type FileEntry = Omit<FileWords, 'file' | 'controller' | 'unit'> & { unit?: Unit; controller?: string }
 
-/** File name → entry. `<size>` in a name stands for a page size such as 2MB. */
+/** Entries by file name. `<size>` in a name stands for a page size such as 2MB. */
 export type Entries = { readonly [file: string]: FileEntry }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shape of a row of the table of figures: what a group's files count, and where each figure is shown. Types alone.
-// The rows stand beside the files they are read from (core.ts, cpu.ts, memory.ts, pids.ts, io.ts); figures.ts joins them.
+// Types of a row in the table of figures: what the kernel counts for a group, and where each figure is shown. The rows are in core.ts,
+// cpu.ts, memory-figures.ts, pids.ts and io.ts; figures.ts joins them.
 
-/** The type of a figure's values: a number, a number or `max`, yes or no, stall times, or counts by block device. */
+/** Type of a figure's values: a number; a number or `max`; yes or no; stall times; counts by block device. */
 export type Kind = 'count' | 'limit' | 'flag' | 'stalls' | 'devices'
 
-/** Where a figure stands: the file, the key of its line, the word that means yes, and what it is divided by. */
+/** Location of a figure: file, key of the line, word that means yes, and divisor. */
 export interface FigureSource {
   readonly file: string
   readonly key?: string
@@ -13,7 +13,7 @@ export interface FigureSource {
   readonly per?: number
 }
 
-/** Several files of v1 that together say what one file of v2 says (v1's names and formats: ../legacy-read.ts). */
+/** v1 files that together contain the content of one v2 file. v1/read.ts translates them. */
 export interface Translated {
   readonly files: readonly string[]
 }
@@ -22,16 +22,16 @@ export interface Translated {
 export interface MetricOf {
   readonly name: string
   readonly help: string
-  /** Of a figure by device or of stalls: which of its numbers. */
+  /** For figures by device and for stalls: the number to export. */
   readonly of?: string
   readonly labels?: { readonly cpu: string }
-  /** Given only if one of these figures is above 0. */
+  /** Exported only if one of these figures is above 0. */
   readonly ifAny?: readonly string[]
-  /** Given only for a number: how the value is made from it. */
+  /** Converts the value; called only for a number. */
   readonly from?: (value: number) => number
 }
 
-/** How a number is written in a column, in a line of details, in a table. */
+/** Format of a number in a column, in a line of details, or in a table. */
 export type Text = 'size' | 'count' | 'percent' | 'whole-percent' | 'limit' | 'of-limit' | 'bar' | 'duration' | 'cpus'
 
 /** A column of `hutch top`. */
@@ -39,85 +39,85 @@ export interface ColumnOf {
   readonly name: string
   readonly title: string
   readonly width: number
-  /** Columns with the largest number are left out first if there is no room. */
+  /** Columns with the highest rank are omitted first if the terminal is too narrow. */
   readonly rank: number
-  /** From the left. */
+  /** Position from the left. */
   readonly order: number
-  /** Its place when `s` goes through the columns by which the list is sorted; absent: the list is not sorted by it. */
+  /** Position among the sort columns that the key `s` selects in turn. Absent if the list cannot be sorted by this column. */
   readonly sorts?: number
   readonly words: string
   readonly text: Text
-  /** Nothing is written for 0. */
+  /** True if the cell is empty for 0. */
   readonly quiet?: true
-  /** `rising`: red when the figure rose since the sample before; `full`: coloured near 100 %. */
+  /** `rising`: red if the figure rose since the previous sample. `full`: coloured near 100 %. */
   readonly color?: 'rising' | 'full'
 }
 
-/** A cell of the table of `hutch stats`. */
+/** A cell in the table of `hutch stats`. */
 export interface CellOf {
   readonly title: string
   readonly order: number
   readonly text: 'percent' | 'use-of-limit' | 'share-of-limit' | 'read-written' | 'count' | 'size'
 }
 
-/** A line among the details of one group in `hutch top`. */
+/** A line in the details of one group in `hutch top`. */
 interface DetailOf {
   readonly label: string
   readonly text: Text
 }
 
-/** A column of `hutch replay --list`: the largest of all samples, or the sum of all events. */
+/** A column of `hutch replay --list`: the maximum of all samples, or the sum of all events. */
 export interface ListedOf {
   readonly title: string
   readonly order: number
   readonly text: 'percent' | 'size' | 'count'
 }
 
-/** What happened between two samples. */
+/** A difference between two samples. */
 export interface RateOf {
   readonly name: string
-  /** `second`: by the second; `sum`: in all; `share`: of another counter's; `time`: share of the time that went by. */
+  /** `second`: per second; `sum`: total; `share`: share of another counter; `time`: share of elapsed time. */
   readonly by: 'second' | 'sum' | 'share' | 'time'
   readonly per?: number
-  /** Of a figure by device: which of its numbers, summed over all devices. */
+  /** For figures by device: the number to use, summed over all devices. */
   readonly of?: string
-  /** The counter that `share` is of. */
+  /** The counter that `share` refers to. */
   readonly share?: string
   readonly meaning: string
-  /** In the dashboard, rounded to this part of one. */
+  /** Shown in the dashboard, rounded to a multiple of 1/page. */
   readonly page?: number
-  /** `hutch top` draws its course. */
+  /** Label of the graph in `hutch top`; absent if it draws none. */
   readonly course?: string
   readonly column?: ColumnOf
   readonly cell?: CellOf
   readonly listed?: ListedOf
-  /** Recordings note each rise as an event of this kind. `fromUnknown`: also if the count was not known before. */
+  /** Recordings store each rise as an event of this kind. `fromUnknown`: also if the previous count was unknown. */
   readonly event?: { readonly kind: string; readonly fromUnknown?: true }
 }
 
-/** One figure of a group and all groups below it. */
+/** One figure of a group and its descendants. */
 export interface GroupFigure {
   readonly kind: Kind
   readonly v2?: FigureSource
-  /** Without it: the one v1 file that the catalogue names for v2's. */
+  /** Location on v1. Absent if the catalogue's v1 file for the v2 file is used. */
   readonly v1?: FigureSource | Translated | 'none'
-  /** The controller without which v2's file does not have it. */
+  /** Controller that must be enabled for the v2 file to contain the figure. */
   readonly controller?: string
   readonly unit: 'bytes' | 'µs' | 'count' | 'CPUs' | 'tasks' | ''
   readonly meaning: string
-  /** Used by other rows only. */
+  /** True if only other rows use the figure. */
   readonly hidden?: true
-  /** Makes the value from this one and others, once all files have been read. */
+  /** Computes the value from this figure and others, after all files have been read. */
   readonly complete?: (value: unknown, of: (figure: string) => unknown) => unknown
-  /** The limit that it stands under, or the figure that is shown where this one is unknown. */
+  /** The figure's limit, and the figure to show if this one is unknown. */
   readonly limit?: string
   readonly otherwise?: string
   readonly metrics?: readonly MetricOf[]
   readonly rates?: readonly RateOf[]
-  /** The column of a recording (monitor format 1 has 34; later ones are optional), and the parts of one that are kept. */
+  /** Column number in recordings (monitor format 1 has 34 columns; later ones are optional), and the number of parts that are kept. */
   readonly recorded?: number
   readonly parts?: number
-  /** The largest of several samples is kept when they become one, and `hutch replay --list` may show it. */
+  /** True if the maximum is kept when several samples are merged. `hutch replay --list` may show the figure. */
   readonly peak?: true
   /** Shown in the dashboard. */
   readonly page?: true
@@ -126,24 +126,24 @@ export interface GroupFigure {
   readonly cells?: readonly CellOf[]
   readonly listed?: ListedOf
   readonly detail?: DetailOf
-  /** Its name in the `usage` of a run's report. `live`: it has one only while the run goes on. */
+  /** Name in the `usage` of a run's report. `live`: only present while the job runs. */
   readonly report?: string
   readonly live?: true
-  /** The version of the report that has it first; absent: 1. */
+  /** First version of the report that contains the figure; absent means 1. */
   readonly since?: 2
-  /** It is not in samples: the report of a run alone has it. */
+  /** The figure is only in the report of a run, not in samples. */
   readonly only?: 'report'
 }
 
 export type Figures = { readonly [name: string]: GroupFigure }
 
-/** A row of a run's report without what the report does not need: report-rows.generated.ts has them, so that no start loads the tables. */
+/** The part of a row that a run's report needs. report-rows.generated.ts contains these rows, so that a start does not load the tables. */
 export interface ReportRow {
   readonly name: string
   readonly kind: Kind
   readonly live?: true
   readonly since?: 2
-  /** What must be in the v2 tree to have it from there; '' is the tree itself. */
+  /** Controller that the v2 tree must have for the figure to be read there; '' means only the tree itself. */
   readonly controller: string
   readonly v2: FigureSource
   readonly v1?: FigureSource

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of figures, joined: every figure of a group, its file in each version, and what is derived from its row. Pure.
-// A sample (monitor/), its rates, metrics, recordings, the tables of `hutch stats` and `hutch top` and the dashboard follow from it.
+// Joins the tables of figures: every figure of a group with its file in each version, and what is derived from its row. Samples (monitor/),
+// rates, metrics, recordings, the tables of `hutch stats` and `hutch top`, and the dashboard use it. Pure.
 import { describeFile } from './catalog.ts'
 import { coreFigures, stallFigures } from './core.ts'
 import { cpuFigures } from './cpu.ts'
@@ -9,13 +9,13 @@ import { ioFigures } from './io.ts'
 import { memoryFigures } from './memory-figures.ts'
 import { pidsFigures } from './pids.ts'
 
-/** How long tasks waited: share of the last ten seconds in percent, and microseconds in all (accounting/psi.rst). */
+/** Waiting time of tasks: percent of the last ten seconds, and total microseconds (accounting/psi.rst). */
 export interface Stall {
   avg10: number
   totalUsec: number
 }
 
-/** some: at least one task waited; full: all did. */
+/** Waiting time by share of tasks. some: at least one task waited; full: all tasks waited. */
 export interface Pressure {
   some: Stall
   full?: Stall | undefined
@@ -47,11 +47,11 @@ type ValueOf<K extends Kind> = {
   devices: { readonly [device: string]: DeviceIo }
 }[K]
 
-/** Names of the figures that a sample has. */
+/** Names of the figures in a sample. */
 export type FigureName = {
   [name in keyof Table]: Table[name] extends { hidden: true } | { only: 'report' } ? never : name
 }[keyof Table]
-/** Figures of one kind. */
+/** Names of the figures of one kind. */
 export type FigureOf<K extends Kind> = {
   [name in FigureName]: Table[name]['kind'] extends K ? name : never
 }[FigureName]
@@ -73,7 +73,7 @@ export type RateName = AnyRate extends { name: infer Name } ? Name & string : ne
 /** Rates that the dashboard shows. */
 export type PageRate = Extract<AnyRate, { page: number }>['name']
 
-/** The figures of a sample, by name: what the host does not give is undefined. */
+/** Values of a sample by figure; undefined if the host does not report the figure. */
 export type FigureValues = {
   -readonly [name in keyof Table as Table[name] extends { hidden: true } | { only: 'report' } ? never : name]:
     | ValueOf<Table[name]['kind']>
@@ -87,16 +87,16 @@ export interface NamedFigure extends GroupFigure {
 
 const rows: readonly NamedFigure[] = Object.entries<GroupFigure>(table).map(([name, row]) => ({ ...row, name }))
 
-/** The rows that samples are made from, hidden ones too. */
+/** Rows from which samples are made, including hidden rows. */
 export const allFigures = rows.filter(({ only }) => only === undefined)
 
-/** The rows of a run's report. */
+/** Rows of a run's report. */
 export const reportFigures = rows.filter(({ report }) => report !== undefined)
 
-/** The rows of a sample. */
+/** Rows of a sample. */
 export const figures = allFigures.filter(({ hidden }) => !hidden) as readonly (NamedFigure & { name: FigureName })[]
 
-/** A rate with the row it is of. */
+/** A rate with the row of its figure. */
 export interface NamedRate extends RateOf {
   readonly name: RateName
   readonly figure: NamedFigure & { name: FigureName }
@@ -106,12 +106,12 @@ export const rateRows: readonly NamedRate[] = figures.flatMap((figure) =>
   (figure.rates ?? []).map((rate) => ({ ...rate, name: rate.name as RateName, figure })),
 )
 
-/** Names of the figures of one kind. */
+/** Returns the names of the figures of one kind. */
 export function namesOfKind<K extends Kind>(kind: K): FigureOf<K>[] {
   return figures.filter((row) => row.kind === kind).map(({ name }) => name as FigureOf<K>)
 }
 
-/** Where a figure stands on v1; undefined if v1 has nothing like it. Several files: what they say together is v2's text. */
+/** Returns the location of a figure on v1; undefined if v1 has no equivalent. Several files together contain v2's text. */
 export function legacySource({ v1, v2 }: GroupFigure): FigureSource | Translated | undefined {
   if (v1 === 'none') return undefined
   if (v1 !== undefined || v2 === undefined) return v1
@@ -119,13 +119,13 @@ export function legacySource({ v1, v2 }: GroupFigure): FigureSource | Translated
   return files.length > 1 ? { files } : files[0] === undefined ? undefined : { ...v2, file: files[0] }
 }
 
-/** The controller whose presence in the v2 tree gives the file; '' is what every group has. */
+/** Returns the controller that the v2 tree must have for the file to exist; '' for files that every group has. */
 export function unifiedController({ controller, v2 }: GroupFigure): string {
   const words = v2 && describeFile(v2.file, 'v2')
   return controller ?? (!words || words.always || words.controller === 'cgroup' ? '' : words.controller)
 }
 
-/** The limit row of a figure. */
+/** Returns the row of a figure's limit. */
 export function limitOf({ limit }: GroupFigure): (NamedFigure & { name: FigureOf<'limit'> }) | undefined {
   return figures.find(({ name }) => name === limit) as (NamedFigure & { name: FigureOf<'limit'> }) | undefined
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hugetlb controller's files on v2, once for each page size: cgroup-v2.rst, "HugeTLB Interface Files".
+// Files of the hugetlb controller on v2, one set per page size: cgroup-v2.rst, "HugeTLB Interface Files".
 import type { Entries, Keys } from './entry.ts'
 
 const eventKeys: Keys = { max: ['count', 'Allocations refused because of the limit'] }

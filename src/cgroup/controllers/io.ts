@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The io controller's files on v2: cgroup-v2.rst, "IO Interface Files", "IO Latency" and "IO Priority".
+// Files and figures of the io controller on v2: cgroup-v2.rst, "IO Interface Files", "IO Latency" and "IO Priority".
 
 import type { Entries, Keys } from './entry.ts'
 import type { Figures } from './figure.ts'
@@ -147,7 +147,7 @@ export const ioFigures = {
   io: {
     kind: 'devices',
     v2: { file: 'io.stat' },
-    // v2 counts the groups below, too
+    // v2 also counts descendants, so use v1's recursive files
     v1: { files: ['blkio.throttle.io_service_bytes_recursive', 'blkio.throttle.io_serviced_recursive'] },
     unit: 'bytes',
     meaning: 'Bytes and operations of each block device, by its number',

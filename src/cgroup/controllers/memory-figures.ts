@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The figures of the memory controller's files (memory.ts), and where each is shown.
+// Figures of the memory controller's files (memory.ts), and where each figure is shown.
 import type { Figures } from './figure.ts'
 
 export const memoryFigures = {
@@ -64,7 +64,7 @@ export const memoryFigures = {
         by: 'sum',
         meaning: 'How often it was slowed for memory.high between the two samples',
         listed: { title: 'SLOWED', order: 5, text: 'count' },
-        // v1 has none, and the file may come with a controller: not known before is not 0
+        // v1 has no such count, and the file can appear when a controller is enabled: an unknown previous count is not 0
         event: { kind: 'high' },
       },
     ],
@@ -84,7 +84,7 @@ export const memoryFigures = {
   memoryLimitHits: {
     kind: 'count',
     v2: { file: 'memory.events.local', key: 'max' },
-    // with swap limited there is a second count, and 0 says nothing: ../memory.ts puts them together
+    // if swap is limited there is a second count, and 0 may mean unknown: ../memory.ts combines them
     v1: { file: 'memory.failcnt' },
     unit: 'count',
     meaning: 'How often allocations ran into memory.max',

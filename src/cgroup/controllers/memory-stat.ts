@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The keys of memory.stat and memory.numa_stat on v2, of Linux 6.1 up to 7.x: cgroup-v2.rst, "memory.stat".
+// Keys of memory.stat and memory.numa_stat on v2, for Linux 6.1 to 7.x: cgroup-v2.rst, "memory.stat".
 import type { Keys } from './entry.ts'
 
 export const memoryStatKeys = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory controller's files on v2: cgroup-v2.rst, "Memory Interface Files".
+// Files of the memory controller on v2: cgroup-v2.rst, "Memory Interface Files".
 
 import type { Entries, Keys } from './entry.ts'
 import { memoryStatKeys } from './memory-stat.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The misc controller's files: cgroup-v2.rst, "Misc Interface Files"; the same ones on v1.
+// Files of the misc controller, the same on v1 and v2: cgroup-v2.rst, "Misc Interface Files".
 import type { Entries, Keys } from './entry.ts'
 
 const keys: Keys = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pids controller's files: cgroup-v2.rst, "PID Interface Files"; the same ones on v1.
+// Files and figures of the pids controller, the same on v1 and v2: cgroup-v2.rst, "PID Interface Files".
 
 import type { Entries } from './entry.ts'
 import type { Figures } from './figure.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rdma controller's files: cgroup-v2.rst, "RDMA Interface Files"; the same ones on v1.
+// Files of the rdma controller, the same on v1 and v2: cgroup-v2.rst, "RDMA Interface Files".
 import type { Entries, Keys } from './entry.ts'
 
 const keys: Keys = {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The blkio controller's files on v1: cgroup-v1/blkio-controller.rst. CFQ's are blkio.<name>, up to Linux 4.20; BFQ's are blkio.bfq.<name>.
+// Files of the blkio controller on v1: cgroup-v1/blkio-controller.rst. CFQ's files, up to Linux 4.20, are blkio.<name>; BFQ's are
+// blkio.bfq.<name>.
 
 import type { Entries, FileEntry } from '../controllers/entry.ts'
 import { io } from '../controllers/io.ts'
@@ -75,7 +76,7 @@ const deviceWeight = (smallest: number, meaning: string): FileEntry => ({
 
 const share = 'Share of device time relative to its siblings, when it is contended'
 
-/** Each counter, and its sum with the groups below. */
+/** Returns each counter, and its recursive sum over descendants. */
 const countersOf = (prefix: string): Entries =>
   Object.fromEntries(
     Object.entries(counters).flatMap(([name, entry]) => [
@@ -84,7 +85,7 @@ const countersOf = (prefix: string): Entries =>
     ]),
   )
 
-/** The same file as on v2. */
+/** the same file as on v2 */
 const { v1: _own, ...prioClass } = io['io.prio.class']
 
 export const legacyBlkio: Entries = {

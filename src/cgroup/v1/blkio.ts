@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// io.max and io.weight on v1's blkio, both ways: cgroup-v1/blkio-controller.rst. Linux from 5.0 on has weights there for the BFQ scheduler alone.
+// Translates io.max and io.weight to v1's blkio and back: cgroup-v1/blkio-controller.rst. Since Linux 5.0, only the BFQ scheduler has
+// weights there. Pure.
 import { fail } from '../../errors/errors.ts'
 import { parseSize } from '../../text/units.ts'
 
-/** io.max's keys, in the kernel's order → the v1 file that holds the same. */
+/** Keys of io.max in the kernel's order, with their v1 files. */
 export const throttleFiles = {
   rbps: 'blkio.throttle.read_bps_device',
   wbps: 'blkio.throttle.write_bps_device',
@@ -13,7 +14,7 @@ export const throttleFiles = {
 
 type Pair = [file: string, value: string]
 
-/** `8:0 rbps=1048576 wiops=max` → a write to each of v1's files; 0 takes a limit away there. @throws OPTION_INVALID */
+/** Translates `8:0 rbps=1048576 wiops=max` into writes to v1's files, where 0 removes a limit. @throws OPTION_INVALID */
 export function translateIoMax(value: string, origin: string): Pair[] {
   const refuse = (why: string) =>
     fail('OPTION_INVALID', { name: origin, value, why, accepted: 'a device and limits, such as 8:0 rbps=1048576' })
@@ -30,7 +31,10 @@ export function translateIoMax(value: string, origin: string): Pair[] {
   })
 }
 
-/** io.weight or io.bfq.weight: both have 100 by default, BFQ's ends at 1000. @throws OPTION_INVALID, CGROUP_LIMIT_UNSUPPORTED */
+/**
+ * Translates io.weight or io.bfq.weight. Both are 100 by default; BFQ's maximum is 1000.
+ * @throws OPTION_INVALID, CGROUP_LIMIT_UNSUPPORTED
+ */
 export function translateIoWeight(value: string, origin: string): Pair {
   const [, device, weight = ''] = /^(?:(default|\d{1,4}:\d{1,8}) +)?(\d{1,6}|default)$/.exec(value.trim()) ?? []
   const whole = device === undefined || device === 'default'
@@ -51,7 +55,7 @@ export function translateIoWeight(value: string, origin: string): Pair {
   return whole ? ['blkio.bfq.weight', weight] : ['blkio.bfq.weight_device', `${device} ${weight}`]
 }
 
-/** v1's texts → io.max's; undefined when v1 has none of the files. */
+/** Returns the text of io.max from v1's files; undefined if v1 has none of them. */
 export function readIoMax(read: (file: string) => string | undefined): string | undefined {
   const devices = new Map<string, Map<string, string>>()
   let known = false
@@ -69,9 +73,9 @@ export function readIoMax(read: (file: string) => string | undefined): string | 
   return [...devices].map(line).join('\n')
 }
 
-/** v1's counts of bytes and of operations → io.stat's text. */
+/** Returns the text of io.stat from v1's counts of bytes and operations. */
 export function readIoStat(read: (file: string) => string | undefined): string | undefined {
-  // v2 counts the groups below too
+  // v2 also counts descendants
   const counts = (file: string) => read(`${file}_recursive`) ?? read(file)
   const bytes = counts('blkio.throttle.io_service_bytes')
   const operations = counts('blkio.throttle.io_serviced')
@@ -86,7 +90,7 @@ export function readIoStat(read: (file: string) => string | undefined): string |
     .join('\n')
 }
 
-/** BFQ's weights, or what CFQ had (10 to 1000, by the linear conversion that runtimes use) → io.weight's text. */
+/** Returns the text of io.weight from BFQ's weights, or from CFQ's weights (10 to 1000) by the linear conversion that runtimes use. */
 export function readIoWeight(read: (file: string) => string | undefined): string | undefined {
   const weight = read('blkio.bfq.weight')
   if (weight !== undefined) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of v1's core and of its small controllers: cgroup-v1/cgroups.rst, devices.rst, freezer-subsystem.rst, hugetlb.rst, net_cls.rst, net_prio.rst.
+// Files of v1's core and of its small controllers: cgroup-v1/cgroups.rst, devices.rst, freezer-subsystem.rst, hugetlb.rst, net_cls.rst,
+// net_prio.rst.
 
 import type { Entries } from '../controllers/entry.ts'
 import { misc } from '../controllers/misc.ts'
@@ -10,7 +11,7 @@ import { legacyCpu } from './cpu-files.ts'
 const flag = (initial: string, meaning: string) =>
   ({ access: 'read-write', format: 'flag', default: initial, meaning }) as const
 
-/** Every v1 group has these. */
+/** Files that every v1 group has. */
 const core: Entries = {
   tasks: {
     access: 'read-write',
@@ -163,7 +164,7 @@ const hugetlb: Entries = {
   },
 }
 
-/** pids, rdma and misc have the same files as on v2. */
+/** All v1 files of these controllers. pids, rdma and misc have the same files as on v2. */
 export const legacy: Entries = {
   ...core,
   ...legacyCpu,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of cpu, cpuacct and cpuset on v1: cgroup-v1/cpuacct.rst, cgroup-v1/cpusets.rst, scheduler/sched-bwc.rst and sched-rt-group.rst.
+// Files of cpu, cpuacct and cpuset on v1: cgroup-v1/cpuacct.rst, cgroup-v1/cpusets.rst, scheduler/sched-bwc.rst and sched-rt-group.rst.
 import type { Entries } from '../controllers/entry.ts'
 
 const flag = (initial: string, meaning: string) =>

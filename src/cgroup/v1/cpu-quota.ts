@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU quotas on v1. There a group cannot have a larger share than a group above it, or a smaller one than a group below it.
+// Orders and checks CPU quotas on v1, where a group's share cannot exceed an ancestor's or be below a descendant's.
 import { readChildren, readGroupFile } from '../files.ts'
 
-/** A group's quota in its period, in microseconds. */
+/** A group's quota and period, in microseconds. */
 export interface Share {
   directory: string
   quota: number
@@ -12,7 +12,7 @@ export interface Share {
 const quotaFile = 'cpu.cfs_quota_us'
 const periodFile = 'cpu.cfs_period_us'
 
-/** The kernel compares shares as whole 2^20ths. */
+/** Returns the share as the kernel compares it, in whole units of 2^-20. */
 const ratio = (quota: number, period: number): number => Math.floor((quota * 2 ** 20) / period)
 
 const ratioOf = ({ quota, period }: Share): number => ratio(quota, period)
@@ -25,8 +25,8 @@ function ownShare(directory: string): Share | undefined {
 }
 
 /**
- * Returns the share that applies to a group's children: its own or that of the nearest group above with a quota. Searches up to the
- * hierarchy's `mount` if it is known.
+ * Returns the share that applies to a group's children: its own, or that of the nearest ancestor with a quota. Searches up to the
+ * hierarchy's `mount`.
  */
 export function shareAt(directory: string, mount = '/'): Share | undefined {
   for (let at = directory; at.length >= mount.length; at = at.slice(0, at.lastIndexOf('/'))) {
@@ -36,19 +36,19 @@ export function shareAt(directory: string, mount = '/'): Share | undefined {
   return undefined
 }
 
-/** The largest share that a group below this one has. */
+/** Returns the largest share of a descendant. */
 function largestBelow(directory: string): Share | undefined {
   return readChildren(directory)
     .map((child) => ownShare(`${directory}/${child}`) ?? largestBelow(`${directory}/${child}`))
     .reduce((most, share) => (share && (!most || ratioOf(share) > ratioOf(most)) ? share : most), undefined)
 }
 
-/** Whether `quota` in `period` is a larger share than that one. */
+/** Returns true if `quota` in `period` is larger than `share`. */
 export function isLarger(quota: number, period: number, share: Share): boolean {
   return ratio(quota, period) > ratioOf(share)
 }
 
-/** Which other group a share conflicts with. */
+/** Returns the ancestor or descendant whose share conflicts with a new one. */
 export function findConflict(
   directory: string,
   quota: number,
@@ -62,8 +62,8 @@ export function findConflict(
 }
 
 /**
- * Returns the writes that set quota and period, in an order that the kernel accepts. After the first of two writes, the group has the new
- * value of one file and the old value of the other. If neither order is accepted, the group has no quota for a moment, and the share above
+ * Returns the writes that set quota and period, in an order that the kernel accepts. After the first write, one file has its new value and
+ * the other its old value. If the kernel accepts neither order, the quota is removed first, so that for a moment the ancestor's share
  * applies.
  */
 export function orderQuota(directory: string, quota: string, period: string): [file: string, value: string][] {

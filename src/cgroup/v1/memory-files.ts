@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory controller's files on v1: cgroup-v1/memory.rst.
+// Files of the memory controller on v1: cgroup-v1/memory.rst.
 import type { Entries, FileEntry, Keys } from '../controllers/entry.ts'
 
-/** The four figures that v1 keeps of each thing it counts. */
+/** Returns the four files that v1 has for each kind of memory. */
 const counted = (infix: string, what: string, limit: string): Entries => ({
   [`memory.${infix}limit_in_bytes`]: {
     access: 'read-write',

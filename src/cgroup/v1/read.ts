@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What v1 hierarchies hold, under v2's names and in v2's formats. What v1 has nothing like is undefined, never a guess.
+// Reads v1 files as the text of the v2 file with the same meaning. Returns undefined if v1 has no equivalent; never guesses.
 
 import { parseFlat, parseNumber } from '../stats.ts'
 import { readIoMax, readIoStat, readIoWeight } from './blkio.ts'
 import { controllerOf, weightFromShares } from './translate.ts'
 
-/** The text of a v1 file; undefined when it is not there. For `cgroup` any hierarchy of the group will do. */
+/** Returns the text of a v1 file; undefined if it is missing. `cgroup` means any hierarchy of the group. */
 type LegacyReader = (controller: string, file: string) => string | undefined
 
-/** The text that v2 would have for `file`. */
+/** Returns the text that v2 would have for `file`. */
 export function readLegacy(file: string, read: LegacyReader): string | undefined {
   const [, size, rest] = /^hugetlb\.(\d+[KMGT]B)\.(.+)$/.exec(file) ?? []
   if (size) return readHugetlb(rest!, (name) => trimmed(read('hugetlb', `hugetlb.${size}.${name}`)))
@@ -17,7 +17,7 @@ export function readLegacy(file: string, read: LegacyReader): string | undefined
   return sameNames.has(controller) ? trimmed(read(controller, file)) : undefined
 }
 
-/** Controllers whose files are the same on both. */
+/** Controllers with the same files on both versions. */
 const sameNames = new Set(['pids', 'rdma', 'misc'])
 
 const renamed =
@@ -65,13 +65,13 @@ function trimmed(text: string | undefined): string | undefined {
   return text?.trimEnd()
 }
 
-/** v1's "no limit" is the greatest number of whole pages, or -1. */
+/** Returns a limit in v2's form. v1 writes "no limit" as the largest number of whole pages, or as -1. */
 function limitOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   return text === '-1' || Number(text) >= 2 ** 63 - 2 ** 20 ? 'max' : text
 }
 
-/** freezer.self_freezing is what was asked for here, as cgroup.freeze is. */
+/** Returns the text of cgroup.freeze, the requested state, from freezer.self_freezing. */
 function readFreeze(read: LegacyReader): string | undefined {
   const asked = read('freezer', 'freezer.self_freezing')
   const state = read('freezer', 'freezer.state')
@@ -93,7 +93,7 @@ function readCpuStat(read: LegacyReader): string | undefined {
   const ticks = parseFlat(read('cpuacct', 'cpuacct.stat'))
   const quota = parseFlat(read('cpu', 'cpu.stat'))
   const nanoseconds = (file: string) => toUsec(parseNumber(read('cpuacct', file)))
-  // a tick of cpuacct.stat is 10 ms on every architecture that counts here
+  // a tick of cpuacct.stat is 10 ms on all supported architectures
   const fromTicks = (count: number | undefined) => (count === undefined ? undefined : count * 10_000)
   return flat([
     ['usage_usec', nanoseconds('cpuacct.usage')],
@@ -111,7 +111,7 @@ function readCpuStatLocal(read: LegacyReader): string | undefined {
   return flat([['throttled_usec', toUsec(parseFlat(read('cpu', 'cpu.stat.local')).throttled_time)]])
 }
 
-/** v1's limit is on memory and swap together. */
+/** Returns swap alone: v1 limits memory and swap together. */
 function readSwapMax(read: LegacyReader): string | undefined {
   const both = limitOf(read('memory', 'memory.memsw.limit_in_bytes'))
   const memory = limitOf(read('memory', 'memory.limit_in_bytes'))
@@ -125,7 +125,7 @@ function readSwapCurrent(read: LegacyReader): string | undefined {
   return swap === undefined ? undefined : String(swap)
 }
 
-/** A failcnt of 0 says nothing: kernels from 6.13 on may have lost the count. */
+/** Returns memory.events. A failcnt of 0 means unknown, because Linux 6.13 and later may lose the count. */
 function readMemoryEvents(read: LegacyReader): string | undefined {
   const failures =
     (parseNumber(read('memory', 'memory.failcnt')) ?? 0) + (parseNumber(read('memory', 'memory.memsw.failcnt')) ?? 0)
@@ -135,7 +135,7 @@ function readMemoryEvents(read: LegacyReader): string | undefined {
   ])
 }
 
-/** v2's key → v1's, where they count the same, in v2's order. */
+/** Keys of v2 and of v1 that count the same, in v2's order. */
 const statKeys: [v2: string, v1: string][] = [
   ['anon', 'rss'],
   ['file', 'cache'],
@@ -170,7 +170,7 @@ function readHugetlb(name: string, read: (name: string) => string | undefined): 
     case 'events.local':
       return flat([['max', parseNumber(read('failcnt'))]])
     case 'numa_stat':
-      // v2 counts the groups below too
+      // v2 also counts descendants
       return read('numa_stat')
         ?.split('\n')
         .find((line) => line.startsWith('hierarchical_total='))
@@ -184,7 +184,7 @@ function toUsec(nanoseconds: number | undefined): number | undefined {
   return nanoseconds === undefined ? undefined : Math.round(nanoseconds / 1000)
 }
 
-/** Returns the known figures as `key value` lines, or undefined without figures. */
+/** Returns the known figures as `key value` lines; undefined if no figure is known. */
 function flat(figures: [key: string, value: number | undefined][]): string | undefined {
   const known = figures.filter(([, value]) => value !== undefined)
   return known.length === 0 ? undefined : known.map(([key, value]) => `${key} ${value}`).join('\n')

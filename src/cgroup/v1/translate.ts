@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// v2 names on v1 hierarchies. What v1 cannot express is an error that says so, never a silent skip.
+// Translates limits with v2 names to writes on v1 hierarchies. A limit that v1 cannot express is an error. Pure.
 
 import { fail } from '../../errors/errors.ts'
 import { optionOfRun } from '../../errors/front-door.ts'
 import { parseSize } from '../../text/units.ts'
 import { translateIoMax, translateIoWeight } from './blkio.ts'
 
-/** A limit as it was asked for: a kernel file, its value, and the option it came from. */
+/** A requested limit: the kernel file, its value, and the option that requested it. */
 export interface LimitWrite {
   file: string
   value: string
   origin: string
 }
 
-/** A write to one v1 hierarchy. */
+/** A write in one v1 hierarchy. */
 export interface LegacyWrite extends LimitWrite {
   controller: string
 }
@@ -37,50 +37,52 @@ const inexpressible: { [file: string]: string } = {
   'cpuset.cpus.partition': 'partitions do not exist on cgroup v1; use cpuset.cpu_exclusive',
 }
 
-/** What a file that v1 lacks holds when it asks for nothing. */
+/** Values that request nothing, which are accepted even for files that v1 lacks. */
 const asksNothing = new Set(['0', 'max', '', 'member'])
 
-/** The controller that a kernel file belongs to: what stands before the first dot. */
+/** Returns the controller of a kernel file: the part before the first dot. */
 export function controllerOf(file: string): string {
   return file.slice(0, file.indexOf('.'))
 }
 
-/** The v1 controller that a kernel file of either version belongs to: io is blkio there. */
+/** Returns the v1 controller of a kernel file of either version; io becomes blkio. */
 export function legacyControllerOf(file: string): string {
   const controller = controllerOf(file)
   return controller === 'io' ? 'blkio' : controller
 }
 
-/** cpu.weight (1 to 10000, 100 by default) as cpu.shares, by the kernel's current conversion turned round: 100 is 1024. */
+/**
+ * Converts cpu.weight (1 to 10000, default 100) to cpu.shares. It inverts the conversion that runtimes use since 2025: 100 becomes 1024.
+ */
 export function sharesFromWeight(weight: number): number {
-  // log2(shares)² + 125·log2(shares) = 612·(log10(weight) + 7/34), the formula runtimes use since 2025
+  // log2(shares)² + 125·log2(shares) = 612·(log10(weight) + 7/34), the formula of runtimes since 2025
   const c = 612 * (Math.log10(weight) + 7 / 34)
   const shares = 2 ** ((-125 + Math.sqrt(125 * 125 + 4 * c)) / 2)
   return Math.min(262_144, Math.max(2, Math.round(shares)))
 }
 
-/** cpu.shares as cpu.weight, by the conversion that runtimes use since 2025: 1024 is 100. */
+/** Converts cpu.shares to cpu.weight, as runtimes do since 2025: 1024 becomes 100. */
 export function weightFromShares(shares: number): number {
   if (shares <= 2) return 1
   if (shares >= 262_144) return 10_000
   const l = Math.log2(shares)
   const weight = Math.ceil(10 ** ((l * l + 125 * l) / 612 - 7 / 34))
-  // shares are whole: a weight that was set is read back
+  // shares are whole numbers: choose the weight that converts back to them
   return sharesFromWeight(weight - 1) === shares ? weight - 1 : weight
 }
 
-/** cpu.weight as cpu.shares by libcgroup's proportion, which the drop-ins keep: 100 is 1024. */
+/** Converts cpu.weight to cpu.shares by libcgroup's proportion, which the drop-ins use: 100 becomes 1024. */
 export function proportionalShares(weight: number): number {
   return Math.min(262_144, Math.max(2, Math.floor((weight * 1024) / 100)))
 }
 
-/** The way back; a weight that was set is read back. */
+/** Converts cpu.shares to cpu.weight by libcgroup's proportion. Returns the same weight that was set. */
 export function proportionalWeight(shares: number): number {
   const weight = Math.floor((shares * 100) / 1024)
   return Math.min(10_000, Math.max(1, proportionalShares(weight + 1) === shares ? weight + 1 : weight))
 }
 
-/** Limits in v2 names → writes to v1 files, in an order in which the kernel takes them. @throws CGROUP_LIMIT_UNSUPPORTED */
+/** Translates limits with v2 names to writes to v1 files, in an order that the kernel accepts. @throws CGROUP_LIMIT_UNSUPPORTED */
 export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
   const memory = limits.find((limit) => limit.file === 'memory.max' || limit.file === 'memory.limit_in_bytes')
   const writes = limits.flatMap((limit): LegacyWrite[] => {
@@ -111,11 +113,11 @@ export function translateLimits(limits: readonly LimitWrite[]): LegacyWrite[] {
     if (size) return [set(`${size[1]}limit_in_bytes`, value === 'max' ? '-1' : value)]
     return [set(renamed[file] ?? file, value === 'max' && controller === 'memory' ? '-1' : value)]
   })
-  // memsw may not be below the memory limit, so it comes after it
+  // memory with swap cannot be below the memory limit, so it is written last
   return writes.sort((a, b) => Number(a.file.includes('memsw')) - Number(b.file.includes('memsw')))
 }
 
-/** v1 counts memory and swap together. */
+/** Returns the write of a swap limit; v1 counts memory and swap together. */
 function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrite {
   const write = (value: string) => ({
     controller: 'memory',
@@ -133,6 +135,6 @@ function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrit
       remedy: `give ${optionOfRun('limits.memory')} too (memory.max)`,
     })
   const own = parseSize(swap.value)
-  // the kernel refuses an invalid size
+  // leave an invalid size to the kernel, which refuses it
   return write(typeof own === 'number' ? String(limit + own) : swap.value)
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What to use on v2 for a file of v1: pure, for the errors that answer v1 names on a v2 host.
+// Finds the v2 equivalent of a v1 file, for errors about v1 names on a v2 host. Pure.
 import { parseSize } from '../../text/units.ts'
 import { throttleFiles } from './blkio.ts'
 import { weightFromShares } from './translate.ts'
 
-/** The file that does the same on v2, and the value to give it if it can be known. */
+/** A v2 file with the same effect, and its value if that can be computed. */
 export interface Equivalent {
   file: string
   value: string | undefined
 }
 
-/** Reads another file that is set in the same call, such as the period beside a quota. */
+/** Returns the value of another file that is set in the same call, such as the period of a quota. */
 type Beside = (file: string) => string | undefined
 
 type Convert = (value: string, beside: Beside) => string | undefined
@@ -30,10 +30,10 @@ const swap: Convert = (value, beside) => {
   if (both === 'max') return both
   return both !== undefined && memory !== undefined ? String(Math.max(0, Number(both) - Number(memory))) : undefined
 }
-/** CFQ's 10 to 1000 as 1 to 10000, by the conversion that runtimes use. */
+/** Converts CFQ's weights of 10 to 1000 to 1 to 10000, as runtimes do. */
 const weight = (text: string) => String(Math.round(1 + ((Number(text) - 10) * 9999) / 990))
 
-/** Of `8:0 1048576` lines; 0 takes a limit away on v1. */
+/** Converts lines such as `8:0 1048576`. On v1, 0 removes a limit. */
 const throttle =
   (key: string): Convert =>
   (value) => {
@@ -65,14 +65,14 @@ const table: { readonly [v1: string]: readonly [v2: string, Convert] } = {
   ...Object.fromEntries(Object.entries(throttleFiles).map(([key, file]) => [file, ['io.max', throttle(key)] as const])),
 }
 
-/** Returns what does on v2 what `file` does on v1; undefined if nothing does. */
+/** Returns the v2 equivalent of a v1 file; undefined if none exists. */
 export function findEquivalent(file: string, value: string, beside: Beside = () => undefined): Equivalent | undefined {
   const size = /^(hugetlb\.\d+[KMGT]B\.(?:rsvd\.)?)limit_in_bytes$/.exec(file)
   const [name, convert] = size ? ([`${size[1]}max`, bytes] as const) : Object.hasOwn(table, file) ? table[file]! : []
   return name === undefined ? undefined : { file: name, value: convert!(value, beside) }
 }
 
-/** `memory.max=67108864`, as hutch's commands take it. */
+/** Formats the equivalent as hutch's commands accept it, such as `memory.max=67108864`. */
 export function formatEquivalent({ file, value }: Equivalent): string {
   if (value === undefined) return file
   return value.includes(' ') ? `'${file}=${value}'` : `${file}=${value}`
