@@ -1,91 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Computes the figures that decide.ts tests, from a job's outcome. Called by conclude.ts and make-cause.ts; pure, except for the late
-// readers in the outcome.
+// Computes the figures that decide.ts tests, from a job's end. Called by make-cause.ts; pure.
 
-import { daemonNote, isFull, memoryKillFile, parseMemory } from '../cgroup/memory.ts'
-import { parseRefusedHere, pidsLevelFile } from '../cgroup/pids.ts'
-import { type FileTexts, parseFlat, parseNumber } from '../cgroup/stats.ts'
-import type { Program } from '../ops/ops.ts'
-import type { Plan } from '../plan/plan.ts'
+import { daemonNote, parseMemory } from '../cgroup/memory.ts'
+import { parseNumber } from '../cgroup/stats.ts'
 import { systemConstants } from '../system/constants.ts'
-import { parseSize } from '../text/units.ts'
+import { type Ended, ownIsFull } from './collect-end.ts'
 import { type Facts, noFacts } from './decide.ts'
-import { fullSpaces, type Space } from './exhausted.ts'
 import { heldFacts } from './held.ts'
-import type { JobLog } from './job-log.ts'
-import type { Outcome } from './outcome.ts'
-import { figuresOf, groupOf, omitUndefined, parseUsage, type Usage } from './usage.ts'
-
-/** A job's end with all figures that were read. */
-export interface Ended {
-  plan: Plan
-  outcome: Outcome
-  /** Texts of files before the start and after the end, by path. */
-  before: Map<string, string>
-  after: Map<string, string>
-  /** What the job used. `oomKills` also counts kills in a group that the job shared with its caller. */
-  usage: Usage
-  exitCode: number | null
-  /** Number of the signal that ended the command; 0 if none did. */
-  signal: number
-  /** True if the command's own end is known, not only the end of PID 1. */
-  stayed: boolean
-  failed: boolean
-  groupKilled: boolean
-  /** True if OOM kills were counted in a group that the job shares with other processes. */
-  shared: boolean
-  full: Space[]
-  /** Forks that pids.max of an ancestor refused to any group below it while the job ran. */
-  refusedAbove?: { directory: string; count: number }
-  log?: JobLog
-}
+import { figuresOf } from './usage.ts'
 
 const { SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ } = systemConstants.signals
-/** Status with which a shell reports that its command was killed. */
-const killedStatus = 128 + SIGKILL
-
-/** Collects a job's figures. Reads the kernel's log only if a kill or a refused fork must be attributed. */
-export function collectEnd(plan: Plan, program: Program, outcome: Outcome): Ended {
-  const { before, after } = splitFigures(program, outcome.figures)
-  // without a v2 tree: use of the process and of all children that it waited for
-  const usage: Usage = {
-    ...omitUndefined({
-      cpuUsec: outcome.userUsec + outcome.systemUsec,
-      userUsec: outcome.userUsec,
-      systemUsec: outcome.systemUsec,
-      maxRss: outcome.maxRss > 0 ? outcome.maxRss * 1024 : undefined,
-      voluntarySwitches: outcome.voluntary,
-      forcedSwitches: outcome.forced,
-    }),
-    ...parseUsage(plan, (path) => after.get(path)),
-  }
-  const stayed = outcome.commandStatus !== -1
-  const status = stayed ? outcome.commandStatus : outcome.ownStatus
-  const signal = status & 0x7f
-  const exitCode = signal === 0 ? status >> 8 : null
-  // v1's oom.group: hutch may have killed the group before the kernel killed a process, so the kernel's count stays 0
-  const groupKilled = outcome.oomNoticed && asksForGroupKill(plan) && signal === SIGKILL
-  const killed = signal === SIGKILL || exitCode === killedStatus
-  const beside = killed ? killsBeside(plan, usage, before, after) : 0
-  const ended: Ended = {
-    plan,
-    outcome,
-    before,
-    after,
-    usage: beside > 0 ? { ...usage, oomKills: beside } : usage,
-    exitCode,
-    signal,
-    stayed,
-    failed: exitCode !== 0,
-    groupKilled,
-    shared: beside > 0,
-    full: fullSpaces(program, outcome.used),
-    ...omitUndefined({ refusedAbove: forksRefusedAbove(plan, before, after) }),
-  }
-  const kills = (ended.usage.oomKills ?? 0) > 0 || groupKilled
-  const log = kills || (ended.refusedAbove && ended.failed) ? outcome.readLog?.(plan) : undefined
-  return log ? { ...ended, log } : ended
-}
 
 /** Longest time between a kill and the end that it caused. Milliseconds. */
 const maxDelay = 5000
@@ -170,69 +94,8 @@ function ranOut({ plan, after }: Ended): boolean {
   return plan.spec.privileges.oomScoreAdj === -1000 && ownIsFull(plan, after)
 }
 
-/** v1: returns true if the group has reached its own limit, which page cache alone can cause. */
-export function ownIsFull(plan: Plan, after: Map<string, string>): boolean {
-  const figures = figuresOf(plan, 'memory', (path) => after.get(path))
-  const write = (file: string) => groupOf(plan, 'memory')?.writes.find((entry) => entry.file === file)
-  return isFull(figures, (file) => figures(file) ?? String(parseSize(write(file)?.value)))
-}
-
 /** Returns the number of the job's own refused forks. An ancestor's count is evidence only together with the kernel's log. */
 function forksRefused({ usage, refusedAbove, log }: Ended): number {
   const own = usage.pidsDenied ?? 0
   return own > 0 || !refusedAbove || !log?.refusedFork ? own : refusedAbove.count
-}
-
-function asksForGroupKill(plan: Plan): boolean {
-  return plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')
-}
-
-/** Splits the texts of readFile operations into those before and those after the wait; the same path may be in both. */
-function splitFigures(
-  program: Program,
-  figures: Map<number, string>,
-): { before: Map<string, string>; after: Map<string, string> } {
-  const before = new Map<string, string>()
-  const after = new Map<string, string>()
-  const wait = program.outer.findIndex((op) => op.op === 'wait')
-  for (const [step, text] of figures) {
-    const op = program.outer[step]
-    if (op?.op === 'readFile' || op?.op === 'readIfFailed') (step < wait ? before : after).set(op.path, text)
-  }
-  return { before, after }
-}
-
-/** Returns OOM kills of the nearest ancestor that counts them, if the job has no group that does. */
-function killsBeside(plan: Plan, { oomKills }: Usage, before: Map<string, string>, after: Map<string, string>): number {
-  if (oomKills !== undefined) return 0
-  const file = memoryKillFile[plan.layout === 'v2' ? 'v2' : 'v1']
-  const counting = plan.ancestors.find(({ directory }) => before.has(`${directory}/${file}`))
-  if (!counting) return 0
-  const kills = (texts: Map<string, string>) => parseFlat(texts.get(`${counting.directory}/${file}`)).oom_kill ?? 0
-  return kills(after) - kills(before)
-}
-
-/** Linux 6.11 and later, v2: returns the nearest ancestor whose own limit refused forks while the job ran. */
-function forksRefusedAbove(
-  plan: Plan,
-  before: Map<string, string>,
-  after: Map<string, string>,
-): Ended['refusedAbove'] | undefined {
-  for (const { directory } of plan.ancestors) {
-    const [then, now] = [before, after].map((texts) => parseRefusedHere(texts.get(`${directory}/${pidsLevelFile}`)))
-    if (now !== undefined && now > (then ?? now)) return { count: now - then!, directory }
-  }
-  return undefined
-}
-
-/** Returns the v2 ancestor at whose limit memory ran out while the job ran. */
-export function oomAbove({ plan, before, after }: Ended): string | undefined {
-  const ooms = (texts: Map<string, string>, directory: string) =>
-    parseFlat(texts.get(`${directory}/memory.events.local`)).oom ?? 0
-  return plan.ancestors.find(({ directory }) => ooms(after, directory) > ooms(before, directory))?.directory
-}
-
-/** Returns a reader of an ancestor's current files. */
-export function lateFigures({ outcome }: Ended, directory: string): FileTexts {
-  return (file) => outcome.readLate(directory, file)
 }

@@ -7,7 +7,7 @@ import { outerOwner } from '../plan/outer-limits.ts'
 import { parseSize } from '../text/units.ts'
 import { chooseMemoryLevel, choosePidsLevel } from './attribute.ts'
 import type { CauseLimit, Confidence } from './cause.ts'
-import { type Ended, lateFigures, oomAbove, ownIsFull } from './facts.ts'
+import { type Ended, lateFigures, oomAbove, ownIsFull } from './collect-end.ts'
 import { levelOfKill } from './job-log.ts'
 import { figuresOf, groupOf } from './usage.ts'
 

@@ -20,8 +20,9 @@ import type {
   MemoryUse,
   SideEvent,
 } from './cause.ts'
+import type { Ended } from './collect-end.ts'
 import { type DecisionRow, decide, endRows, type Facts } from './decide.ts'
-import { computeFacts, type Ended, signalLimit } from './facts.ts'
+import { computeFacts, signalLimit } from './facts.ts'
 import { decideHeld, heldDetail, heldFigure, isStoppedForTime } from './held.ts'
 import { type Attributed, attributeForks, attributeMemory, lowestAbove, ownLimit } from './limits.ts'
 import { measuringLimit } from './memory-need.ts'

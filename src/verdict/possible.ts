@@ -6,7 +6,7 @@ import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
 import { systemConstants } from '../system/constants.ts'
 import type { Denier, Figure } from './cause.ts'
-import type { Ended } from './facts.ts'
+import type { Ended } from './collect-end.ts'
 
 const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP } = systemConstants.signals
 /** Signals that a shell reports as status 128 + number. Programs use these statuses for nothing else. */

@@ -48,6 +48,3 @@ export const exceptions: readonly string[] = [
   'src/systemd/own-scope.ts → src/options/spec.ts',
   'src/text/table-cell.ts → src/host/namespace-texts.ts',
 ]
-
-/** The one circle of files; a second one is refused. */
-export const knownCircle = ['src/verdict/facts.ts', 'src/verdict/held.ts', 'src/verdict/limits.ts']
