@@ -13,7 +13,8 @@ import {
   statSync,
 } from '../system/files.ts'
 import { errnoName, native } from '../system/native.ts'
-import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseStat } from './namespace-texts.ts'
+import { decodeBytes } from '../text/stray-bytes.ts'
+import { parseNamespaceName, parseNsfsMounts, parseStat } from './namespace-texts.ts'
 
 /** A process and its namespaces: id by file of /proc/PID/ns. */
 export interface NamespaceProcess {

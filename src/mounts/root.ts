@@ -2,11 +2,9 @@
 // The job's own root file system: what was asked for → operations. The order is what makes it safe, so each step says why it stands there.
 
 import type { NamespaceKind } from '../namespaces/namespace.ts'
+import { mountAttributes } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 import { deviceLinks, devices, maskedProc, maskedSys, readOnlyProc } from './masked-paths.ts'
-
-/** Attributes of a mount as mount_setattr(2) numbers them. */
-export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const
 
 /** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside; `typed` is the option's word; `absent` are attributes that the source's mount must not have. */
 export type Mount = { target: string; attributes: number; origin: string; typed?: string } & (

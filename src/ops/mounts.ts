@@ -2,9 +2,8 @@
 // Operations on mounts and the root directory: rows of the table of operations (see row.ts). Pure.
 import { quote } from '../errors/errors.ts'
 import { asRoot, oneOf } from '../errors/front-door.ts'
-import { mountFlags } from '../mounts/mount-flags.ts'
-import { mountAttributes } from '../mounts/root.ts'
 import { shellWord } from '../text/quote.ts'
+import { mountAttributes, mountFlags } from './mount-flags.ts'
 import { row } from './row.ts'
 
 export const mountOps = {

@@ -2,7 +2,8 @@
 // Parses the values of --volume, --tmpfs and --overlay into mounts. Called by options.ts; pure: the kernel checks the paths later.
 
 import { fail } from '../errors/errors.ts'
-import { type Mount, mountAttributes } from '../mounts/root.ts'
+import type { Mount } from '../mounts/root.ts'
+import { mountAttributes } from '../ops/mount-flags.ts'
 import { nearest } from '../text/nearest.ts'
 import { parseSize } from '../text/units.ts'
 import { optionName } from './names.ts'

@@ -2,11 +2,9 @@
 // Parses the options `seccomp` (a profile by name, a file, or a profile object), `seccompReport` and `learn`. Called by options.ts; pure.
 
 import { fail, quote } from '../errors/errors.ts'
+import type { FilterSource } from '../seccomp/load-profile.ts'
 import { nearest } from '../text/nearest.ts'
 import { optionName } from './names.ts'
-
-/** The source of a command's system call filter. */
-export type SeccompWish = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
 
 const words = ['default', 'strict', 'none']
 const accepted = 'default, strict, none, or a file with a profile in JSON'
@@ -15,7 +13,7 @@ const accepted = 'default, strict, none, or a file with a profile in JSON'
  * The default filter with a separate root, as in Docker. Without a filter, root inside has the rights of the machine's root to everything
  * that needs no capability.
  */
-const containedSeccomp: SeccompWish = { own: 'default', comesWith: 'rootfs' }
+const containedSeccomp: FilterSource = { own: 'default', comesWith: 'rootfs' }
 
 /**
  * Returns the filter part of a Spec. `asked` are the caller's options; `options` also include those of a sandbox.
@@ -39,7 +37,7 @@ export function parseSeccompOptions(
 }
 
 /** Parses `seccomp`; undefined means no filter. @throws OPTION_INVALID */
-export function parseSeccomp(value: unknown, name: string): SeccompWish | undefined {
+export function parseSeccomp(value: unknown, name: string): FilterSource | undefined {
   if (value === undefined || value === 'none') return undefined
   if (value === 'default' || value === 'strict') return { own: value }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { profile: value }
@@ -57,14 +55,14 @@ export function parseSeccomp(value: unknown, name: string): SeccompWish | undefi
 }
 
 /** Returns the profile's name for errors. */
-export function seccompOrigin(wish: SeccompWish, door: 'cli' | 'library'): string {
+export function seccompOrigin(wish: FilterSource, door: 'cli' | 'library'): string {
   const name = optionName('seccomp', door)
   if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${optionName('rootfs', door)})`
   return 'profile' in wish ? name : `${name} ${'own' in wish ? wish.own : quote(wish.file)}`
 }
 
 interface Filtering {
-  seccomp?: SeccompWish
+  seccomp?: FilterSource
   seccompReport?: true
   learn?: true
 }

@@ -3,12 +3,12 @@
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import type { Root } from '../mounts/root.ts'
 import type { Network } from '../network/network.ts'
+import type { FilterSource } from '../seccomp/load-profile.ts'
 import type { JudgingSpec } from './budgets.ts'
 import type { PathRule } from './landlock-option.ts'
 import type { Names } from './name-options.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 import type { PrivilegeSpec } from './privilege-options.ts'
-import type { SeccompWish } from './seccomp-option.ts'
 import type { Sysctl } from './sysctl-option.ts'
 
 /** Front end whose option names errors use. */
@@ -37,7 +37,7 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   /** Network connection, made from outside while the job waits. */
   network?: Network
   /** Source of the system call filter. */
-  seccomp?: SeccompWish
+  seccomp?: FilterSource
   /** The only paths that the job may use, as the command sees them. */
   landlock?: PathRule[]
   /** True if the result lists each refused call. */

@@ -5,7 +5,7 @@ import { daemonNote, memoryEventsFile, memoryKillFile, memorySwapFiles } from '.
 import { pidsLevelFile } from '../cgroup/pids.ts'
 import { controllerOf } from '../cgroup/v1/translate.ts'
 import { isKernelFrom } from '../host/host.ts'
-import { privateProc, privatePropagation } from '../mounts/mount-flags.ts'
+import { privateProc, privatePropagation } from '../mounts/private-mounts.ts'
 import { rootOps } from '../mounts/root.ts'
 import { mapWords, reservedId } from '../namespaces/id-map.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'

@@ -3,8 +3,9 @@
 
 import { capabilityNumbers, hasCapability } from '../credentials/capability.ts'
 import type { Privileges } from '../host/privileges.ts'
-import { type Mount, mountAttributes, type Root } from '../mounts/root.ts'
+import type { Mount, Root } from '../mounts/root.ts'
 import { idInside, idOutside } from '../namespaces/id-map.ts'
+import { mountAttributes } from '../ops/mount-flags.ts'
 import type { Spec } from '../options/spec.ts'
 import type { Identity } from './credentials.ts'
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What unshare(1) is asked for → Program, in that tool's order. Pure.
 
-import { mountFlags, privateProc } from '../mounts/mount-flags.ts'
+import { privateProc } from '../mounts/private-mounts.ts'
 import { type Extent, mapWords } from '../namespaces/id-map.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'
+import { mountFlags } from '../ops/mount-flags.ts'
 import { type Op, type Program, sessions } from '../ops/ops.ts'
 
 /** The program to run, its environment, and what it inherits. */

@@ -7,6 +7,7 @@ import { fail, type HutchError } from '../errors/errors.ts'
 import { findObstacles } from '../host/privileges.ts'
 import { decodeFigures } from '../ops/wire.ts'
 import { namesFiles, parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
+import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Spec } from '../options/spec.ts'
 import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make-filter.ts'
@@ -189,14 +190,16 @@ export async function loadFileReader(options: RunOptions): Promise<FileReader | 
 /** Returns the maker of the requested filter. Returns undefined, and loads no filter code, if no filter is requested. */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
   const { seccomp, door, root, privileges } = spec
-  if (spec.seccompReport || spec.learn) return (await import('../seccomp/notify-filter.ts')).readSupervised(spec)
+  const origin = seccomp === undefined ? '' : seccompOrigin(seccomp, door)
+  if (spec.seccompReport || spec.learn)
+    return (await import('../seccomp/notify-filter.ts')).readSupervised(seccomp, origin, spec.learn === true)
   if (seccomp === undefined) return undefined
   const { capAdd, capDrop } = privileges
   const usual =
     root?.directory !== undefined && capAdd.length === 0 && (capDrop.length === 0 || capDrop.includes('ALL'))
   if ('own' in seccomp && (usual || seccomp.own === 'strict'))
     return (await import('../seccomp/load-builtin.ts')).readOwnFilter(seccomp.own)
-  return (await import('../seccomp/load-profile.ts')).loadProfileFilter(seccomp, door)
+  return (await import('../seccomp/load-profile.ts')).loadProfileFilter(seccomp, origin)
 }
 
 /** Starts a job from a Spec; called by the CLI. `reads` means that the caller reads all pipes of the job. */

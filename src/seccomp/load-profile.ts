@@ -3,29 +3,28 @@
 // with a filter.
 
 import { fail } from '../errors/errors.ts'
-import type { SeccompWish } from '../options/seccomp-option.ts'
-import { seccompOrigin } from '../options/seccomp-option.ts'
-import type { Door } from '../options/spec.ts'
 import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../system/files.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { machineOfNode } from './builtin.ts'
 import { type FilterMaker, makeForeign, makeOwn } from './make-filter.ts'
 import { mostBytes } from './parse.ts'
 
-/** Returns a function that makes the filter. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
-export function loadProfileFilter(wish: SeccompWish, door: Door): FilterMaker {
+/** The source of a command's system call filter. */
+export type FilterSource = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
+
+/** Returns a function that makes the filter. `origin` is the option as the user typed it. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
+export function loadProfileFilter(source: FilterSource, origin: string): FilterMaker {
   const machine = machineOfNode[process.arch]
   if (machine === undefined)
     throw fail('HOST_UNSUPPORTED', { why: `hutch has no system call table for ${process.arch}` })
-  const origin = seccompOrigin(wish, door)
-  if ('own' in wish) return makeOwn(wish.own, origin, machine)
-  const profile = 'file' in wish ? { text: readProfile(wish.file, origin) } : { value: wish.profile }
+  if ('own' in source) return makeOwn(source.own, origin, machine)
+  const profile = 'file' in source ? { text: readProfile(source.file, origin) } : { value: source.profile }
   return makeForeign(profile, origin, machine)
 }
 
 /** Returns the profile as a value. Called after `loadProfileFilter` has checked it. */
-export function readDocument(wish: Exclude<SeccompWish, { own: unknown }>, door: Door): unknown {
-  return 'profile' in wish ? wish.profile : JSON.parse(readProfile(wish.file, seccompOrigin(wish, door)))
+export function readDocument(source: Exclude<FilterSource, { own: unknown }>, origin: string): unknown {
+  return 'profile' in source ? source.profile : JSON.parse(readProfile(source.file, origin))
 }
 
 /** Reads a regular file. Reading a pipe could block. */

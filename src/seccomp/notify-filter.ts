@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a filter that reports refused calls or all calls. Loaded only by runs that ask for such a report.
-import type { Spec } from '../options/spec.ts'
 import { families } from './arch.ts'
 import { machineOfNode } from './builtin.ts'
 import { argumentMasks } from './call-arguments.ts'
-import { loadProfileFilter, readDocument } from './load-profile.ts'
+import { type FilterSource, loadProfileFilter, readDocument } from './load-profile.ts'
 import type { CallReader, Calls, FilterMaker } from './make-filter.ts'
 import { decodeCounts, decodeRefused, learnedProfile } from './notification.ts'
 import { allNoticed, allPass, foreignRule, noticed, ownRule } from './notify.ts'
 import type { ProfileFacts, SeccompFilter } from './profile.ts'
 
 /** Returns the filter of a start and the reader of its notifications. @throws SECCOMP_PROFILE_INVALID, FILE_REFUSED, HOST_UNSUPPORTED */
-export function readSupervised(spec: Spec): FilterMaker & { reader: CallReader } {
-  const wish = spec.seccomp
+export function readSupervised(
+  source: FilterSource | undefined,
+  origin: string,
+  learns: boolean,
+): FilterMaker & { reader: CallReader } {
   const machine = (machineOfNode[process.arch] ?? '') as 'x86_64' | 'aarch64'
-  const learns = spec.learn === true
-  const usual = learns || !wish ? undefined : loadProfileFilter(wish, spec.door)
-  const document = wish && !learns && !('own' in wish) ? readDocument(wish, spec.door) : undefined
+  const usual = learns || !source ? undefined : loadProfileFilter(source, origin)
+  const document = source && !learns && !('own' in source) ? readDocument(source, origin) : undefined
   let known: Pick<ProfileFacts, 'capabilities'> = { capabilities: [] }
-  const rule = (call: string) => (wish && 'own' in wish ? ownRule(wish.own, known, call) : foreignRule(document, call))
+  const rule = (call: string) =>
+    source && 'own' in source ? ownRule(source.own, known, call) : foreignRule(document, call)
   const maker = (facts: Omit<ProfileFacts, 'machine'>): SeccompFilter => {
     known = facts
     const { words, flags } = usual?.(facts) ?? { words: allPass, flags: 0 }

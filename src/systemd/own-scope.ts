@@ -2,14 +2,17 @@
 // Moves the CLI's process into a scope of its own before its first job, as systemd's delegation rules require.
 import { HutchError } from '../errors/errors.ts'
 import { type Host, leafName, readHost, settleHost } from '../host/host.ts'
-import type { Spec } from '../options/spec.ts'
 import { approachGroup } from './delegated-group.ts'
 import { isWritable } from './failure.ts'
 import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
 import { enclosingScope, enclosingSlice, isBelowUnit, scopeName } from './unit.ts'
 
 /** The properties of a run that decide whether it needs a scope. */
-type Wants = Pick<Spec, 'limits' | 'parent' | 'evacuate'>
+interface Wants {
+  limits: readonly { origin: string }[]
+  parent?: string
+  evacuate?: boolean
+}
 
 /**
  * Moves this process into a scope if its jobs need one. Returns a note if root's jobs must work without.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text of a table's cell made safe and measured, as libsmartcols does it: \xHH for bytes that are no character of the terminal's.
-import { strayByte } from '../host/namespace-texts.ts'
+import { strayByte } from './stray-bytes.ts'
 
 /** For lines that people read: control characters and stray bytes are escaped, and a backslash before an x. */
 export function escapeAligned(text: string, utf8: boolean): string {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses the command line of bubblewrap(1), each word separately and in order. Pure, except reading --args.
 import { fail } from '../../errors/errors.ts'
-import { mountAttributes } from '../../mounts/root.ts'
+import { mountAttributes } from '../../ops/mount-flags.ts'
 import { nearest } from '../../text/nearest.ts'
 import { type BwrapOptionName, bwrapOptions } from './option-table.ts'
 import { type BwrapRequest, descriptorPath, emptyRequest, type FileSystemStep } from './request.ts'

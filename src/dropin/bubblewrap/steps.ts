@@ -2,7 +2,7 @@
 // The file system of bubblewrap(1): its steps in order → operations, on a root that begins empty. Pure.
 
 import { devices } from '../../mounts/masked-paths.ts'
-import { mountAttributes } from '../../mounts/root.ts'
+import { mountAttributes } from '../../ops/mount-flags.ts'
 import type { Op } from '../../ops/ops.ts'
 import type { FileSystemStep } from './request.ts'
 

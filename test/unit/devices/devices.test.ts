@@ -10,7 +10,7 @@ import {
 } from '../../../src/devices/device-filter.ts'
 import { splitNumber } from '../../../src/host/device.ts'
 import { HutchError } from '../../../src/index.ts'
-import { parseDevices } from '../../../src/plan/devices.ts'
+import { parseDevices } from '../../../src/options/device-option.ts'
 
 test('a path alone is the same inside, for everything', () => {
   expect(parseDevices(['/dev/fuse', '/dev/sdb:/dev/disk:r', '/dev/sdb:rw'], 'cli')).toEqual([

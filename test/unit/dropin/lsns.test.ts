@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // lsns without a kernel: texts of the kernel, filters, tables.
+
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFilter } from '../../../src/dropin/util-linux/lsns/filter.ts'
@@ -13,7 +14,8 @@ import {
   type Line,
 } from '../../../src/dropin/util-linux/lsns/table.ts'
 import { HutchError } from '../../../src/errors/errors.ts'
-import { decodeBytes, parseNamespaceName, parseNsfsMounts, parseStat } from '../../../src/host/namespace-texts.ts'
+import { parseNamespaceName, parseNsfsMounts, parseStat } from '../../../src/host/namespace-texts.ts'
+import { decodeBytes } from '../../../src/text/stray-bytes.ts'
 import { escapeAligned, escapeRaw } from '../../../src/text/table-cell.ts'
 
 test('names of namespaces, and nothing else', () => {

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mount operations; flags as mount(2) numbers them.
+// Operations that separate the mounts inside from the host's. Pure.
+import { mountFlags } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
-
-export const mountFlags = {
-  nosuid: 0x2,
-  nodev: 0x4,
-  noexec: 0x8,
-  rec: 0x4000,
-  private: 0x4_0000,
-} as const
 
 /** Mounts inside are not visible outside, and vice versa (mount_namespaces(7), propagation). Goes first. */
 export function privatePropagation(origin: string): Op {

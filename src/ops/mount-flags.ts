@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Flags in the fields of mount operations. Pure.
+
+/** Flags of mount(2). */
+export const mountFlags = {
+  nosuid: 0x2,
+  nodev: 0x4,
+  noexec: 0x8,
+  rec: 0x4000,
+  private: 0x4_0000,
+} as const
+
+/** Attributes of a mount as mount_setattr(2) numbers them. */
+export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const

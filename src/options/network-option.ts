@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parses the options `network`, `publish` and `cniConfDir`. Called by options.ts; pure.
+import { fail } from '../errors/errors.ts'
+import { type Network, type NetworkTool, type Publish, parsePublish } from '../network/network.ts'
+import { nearest } from '../text/nearest.ts'
+import type { NamespaceSpec } from './namespace-options.ts'
+
+/** Options that concern networks. */
+export interface NetworkOptions {
+  /**
+   * `'none'`: loopback alone. `'host'`: the host's. `'private'`: connected by pasta or slirp4netns, whichever is
+   * installed, or the one that `'private:pasta'` names. `'cni:NAME'`: connected by the CNI plugins of this config list.
+   */
+  network?: string
+  /** Ports of the host that lead inside: `[IP:]HOSTPORT:PORT[/tcp|udp]`. */
+  publish?: string | readonly string[]
+  /** Where CNI config lists are; $CNI_CONF_DIR or /etc/cni/net.d if not given. */
+  cniConfDir?: string
+}
+
+type Say = (key: keyof NetworkOptions) => string
+const accepted = 'none, host, private, private:pasta, private:slirp4netns or cni:NAME'
+
+/** `given`: the word of `isolate` as it came. Changes which namespaces are made. @throws OPTION_INVALID, OPTION_CONFLICT */
+export function parseNetwork(
+  options: NetworkOptions,
+  namespaces: NamespaceSpec,
+  given: unknown,
+  say: Say,
+): Network | undefined {
+  const { network, cniConfDir } = options
+  const publish = parsePorts(options.publish, say('publish'))
+  const [kind, detail] = network === undefined ? [] : parseWord(network, say('network'))
+  if (publish.length > 0 && kind !== 'private' && kind !== 'cni')
+    throw conflict(say('publish'), 'there is no connected network to forward to', `add ${say('network')} private`)
+  if (cniConfDir !== undefined && kind !== 'cni')
+    throw conflict(say('cniConfDir'), 'no CNI network is requested', `add ${say('network')} cni:NAME`)
+  if (cniConfDir !== undefined && (typeof cniConfDir !== 'string' || !/^[^\0]+$/.test(cniConfDir)))
+    throw fail('OPTION_INVALID', {
+      name: say('cniConfDir'),
+      value: cniConfDir,
+      accepted: 'a directory',
+    })
+  if (kind === undefined) return undefined
+  isolateFor(kind, namespaces, given, say)
+  if (kind === 'private') return { kind, publish, ...(detail && { tool: detail as NetworkTool }) }
+  if (kind === 'cni')
+    return { kind, publish, name: detail!, ...(cniConfDir !== undefined && { configDirectory: cniConfDir }) }
+  return undefined
+}
+
+function parseWord(value: unknown, name: string): ['none' | 'host' | 'private' | 'cni', string?] {
+  if (value === 'none' || value === 'host' || value === 'private') return [value]
+  if (value === 'private:pasta' || value === 'private:slirp4netns') return ['private', value.slice(8)]
+  if (typeof value === 'string' && /^cni:[A-Za-z0-9][\w.-]*$/.test(value)) return ['cni', value.slice(4)]
+  const near =
+    typeof value === 'string'
+      ? nearest(value, ['none', 'host', 'private', 'private:pasta', 'private:slirp4netns'])
+      : undefined
+  throw fail('OPTION_INVALID', {
+    name,
+    value,
+    why: 'there is no such network',
+    accepted: near ? `${near}? Accepted is ${accepted}` : accepted,
+  })
+}
+
+function parsePorts(value: unknown, name: string): Publish[] {
+  const words = value === undefined ? [] : Array.isArray(value) ? (value as unknown[]) : [value]
+  const ports = words.map((word) => {
+    const port = parsePublish(word)
+    if (port) return port
+    throw fail('OPTION_INVALID', {
+      name,
+      value: word,
+      accepted: '[IP:]HOSTPORT:PORT[/tcp|udp] with ports from 1 to 65535, such as 127.0.0.1:8080:80',
+    })
+  })
+  const keys = ports.map(({ address, hostPort, protocol }) => `${address} ${hostPort} ${protocol}`)
+  const twice = keys.findIndex((key, i) => keys.indexOf(key) !== i)
+  if (twice >= 0)
+    throw fail('OPTION_INVALID', {
+      name,
+      value: words[twice],
+      why: 'this host port is already published',
+      accepted: 'publish each host port once',
+    })
+  return ports
+}
+
+/** A separate network needs a net namespace; the host's network does not. */
+function isolateFor(kind: string, namespaces: NamespaceSpec, given: unknown, say: Say): void {
+  const { isolate, joins } = namespaces
+  if (joins.some((join) => join.kind === 'net'))
+    throw conflict(say('network'), 'the network namespace is one that is joined', 'omit one of them')
+  if (kind === 'host') {
+    if (Array.isArray(given) && given.includes('net'))
+      throw conflict(say('network'), 'a network namespace of its own is also requested', 'leave net out of --isolate')
+    namespaces.isolate = isolate.filter((each) => each !== 'net')
+    return
+  }
+  // the connection is made from outside as soon as the job is born, so the namespace has to be born with it
+  if (kind !== 'none' && joins.some((join) => join.kind === 'user'))
+    throw conflict(say('network'), 'the user namespace is one that is joined', 'omit one of them, or give none')
+  if (!isolate.includes('net')) isolate.push('net')
+}
+
+function conflict(name: string, why: string, remedy: string) {
+  return fail('OPTION_CONFLICT', { name, why, remedy })
+}
