@@ -10,7 +10,9 @@ import { loadFileReader, loadFilter } from '../run/job.ts'
 import { lstatSync, readFileSync } from '../system/files.ts'
 import { buildDirectory } from '../system/native.ts'
 import { openDocument } from '../system/output-file.ts'
+import { print } from '../system/stdout.ts'
 import { encodePath } from '../text/non-utf8.ts'
+import { formatJson } from '../text/quote.ts'
 import { formatSteps } from '../verdict/format-result.ts'
 import type { Command } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
@@ -44,6 +46,7 @@ export const flags: FlagTable = {
   },
   'pass-args': { common: true, help: 'Pass arguments of the call on to the command, after its own.' },
   ...Object.fromEntries(Object.entries(runFlags).filter(([name]) => !Object.hasOwn(live, name))),
+  json: { common: true, help: 'Print the file and its size as one line of JSON.' },
 }
 
 export const command: Command = {
@@ -104,6 +107,7 @@ function write(output: string, values: Parsed['values'], prepared: Prepared): vo
       .replaceAll(RegExp(`(/)?${ownPlaceholder}\\w*`, 'g'), (_, slash) => (slash ? '/OWN-GROUP' : 'that of OWN-GROUP')),
   })
   writeExecutable(output, file)
+  if (values.json) print(`${formatJson({ file: output, bytes: file.length })}\n`)
 }
 
 /** Its own command line says all the rest. */

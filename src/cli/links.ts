@@ -5,12 +5,15 @@ import { dropins } from '../dropin/table.ts'
 import { fail } from '../errors/errors.ts'
 import { lstatSync, readlinkSync, realpathSync, symlinkSync, unlinkSync } from '../system/files.ts'
 import { resolve } from '../system/paths.ts'
+import { print } from '../system/stdout.ts'
+import { formatJson } from '../text/quote.ts'
 import type { Command } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 
 const flags: FlagTable = {
   dir: { value: 'DIR', help: 'Directory for the links, such as /usr/local/bin.' },
   remove: { help: 'Remove the links.' },
+  json: { help: 'Print the paths that were created or removed as JSON.' },
 }
 
 export const command: Command = {
@@ -28,16 +31,16 @@ function main({ values }: Parsed): number {
   const program = realpathSync(process.argv[1]!)
   const paths = Object.keys(dropins).map((name) => resolve(directory, name))
   const states = paths.map((path) => [path, look(path, program)] as const)
-  if (values.remove) {
-    for (const [path, state] of states) if (state === 'ours') attempt('remove', path, () => unlinkSync(path))
-    return 0
-  }
-  // looked at first: all or none
-  for (const [path, state] of states)
-    if (state === 'foreign')
-      throw fail('LINK_FOREIGN', { path, what: 'there is a file of this name that hutch did not make' })
-  for (const [path, state] of states)
-    if (state === 'free') attempt('make the link', path, () => symlinkSync(program, path))
+  const only = (wanted: string) => states.filter(([, state]) => state === wanted).map(([path]) => path)
+  // before the first link: all or none
+  const foreign = values.remove ? undefined : only('foreign')[0]
+  if (foreign !== undefined)
+    throw fail('LINK_FOREIGN', { path: foreign, what: 'there is a file of this name that hutch did not make' })
+  const changed = values.remove ? only('ours') : only('free')
+  for (const path of changed)
+    if (values.remove) attempt('remove', path, () => unlinkSync(path))
+    else attempt('make the link', path, () => symlinkSync(program, path))
+  if (values.json) print(`${formatJson(changed, 2)}\n`)
   return 0
 }
 

@@ -12,10 +12,13 @@ import { readFileSync, rmSync, writeSync } from '../system/files.ts'
 import { uptime } from '../system/machine.ts'
 import { fileURLToPath } from '../system/paths.ts'
 import { spawn } from '../system/processes.ts'
+import { showProgress } from '../system/stderr.ts'
+import { print } from '../system/stdout.ts'
 import { pretendSettled } from '../systemd/own-scope.ts'
-import { shellWord } from '../text/quote.ts'
+import { formatJson, shellWord } from '../text/quote.ts'
 import type { Result } from '../verdict/result.ts'
 import type { Command } from './command.ts'
+import type { FlagTable, Parsed } from './flags.ts'
 
 /** What came of one experiment. */
 interface Seen {
@@ -170,10 +173,14 @@ const experiments: Experiment[] = [
   },
 ]
 
+const flags: FlagTable = {
+  json: { help: 'Print the experiments, their output and their checks as JSON, at the end.' },
+}
+
 export const command: Command = {
   words: '',
   details: 'Runs each experiment with `hutch run`, prints its output, and checks what the kernel did.',
-  flags: {},
+  flags,
   maxWords: 0,
   statuses: [
     ['0', 'all checks passed'],
@@ -182,35 +189,56 @@ export const command: Command = {
   main,
 }
 
-async function main(): Promise<number> {
+/** What `--json` prints of one experiment. */
+interface Outcome {
+  title: string
+  args: string[]
+  /** Why the experiment was skipped. */
+  skipped?: string
+  status?: number
+  stdout?: string
+  stderr?: string
+  checks: { check: string; passed: boolean }[]
+}
+
+async function main({ values }: Parsed): Promise<number> {
+  const json = values.json !== undefined
+  const show: Show = json ? () => {} : (fd, data) => writeSync(fd, data as string)
   removeAbandoned('tour')
   const directory = ownDirectory('tour')
-  let failed = 0
-  let skipped = 0
+  const outcomes: Outcome[] = []
   try {
-    for (const experiment of experiments) {
-      writeSync(1, `\n# ${experiment.title}\n$ hutch run ${experiment.args.map(shellWord).join(' ')}\n`)
-      const reason = experiment.skip?.() ?? notAllowed(experiment)
-      if (reason !== undefined) {
-        writeSync(1, `  - skipped: ${reason}\n`)
-        skipped++
-      } else failed += printChecks(await perform(experiment, `${directory}/report.json`), experiment)
+    for (const [at, experiment] of experiments.entries()) {
+      show(1, `\n# ${at + 1}/${experiments.length} ${experiment.title}\n`)
+      show(1, `$ hutch run ${experiment.args.map(shellWord).join(' ')}\n`)
+      if (json) showProgress(`hutch: experiment ${at + 1} of ${experiments.length}: ${experiment.title}`)
+      const outcome = await perform(experiment, `${directory}/report.json`, show)
+      show(1, formatOutcome(outcome))
+      outcomes.push(outcome)
     }
-    writeSync(1, '\n# Clean-up: nothing to do\n')
-    failed += printChecks(undefined, {
-      title: '',
-      args: [],
-      checks: [['no group is left', () => leftGroups().length === 0]],
-    })
+    const noGroup = { check: 'no group is left', passed: leftGroups().length === 0 }
+    const cleanUp: Outcome = { title: 'Clean-up: nothing to do', args: [], checks: [noGroup] }
+    show(1, `\n# ${cleanUp.title}\n${formatOutcome(cleanUp)}`)
+    outcomes.push(cleanUp)
   } finally {
+    if (json) showProgress('')
     rmSync(directory, { recursive: true })
   }
-  const passed =
-    skipped > 0
-      ? `All checks passed, ${skipped} ${skipped === 1 ? 'experiment was' : 'experiments were'} skipped.`
-      : 'All checks passed.'
-  writeSync(1, failed === 0 ? `\n${passed}\n` : `\n${failed} checks failed.\n`)
+  const failed = outcomes.flatMap(({ checks }) => checks).filter(({ passed }) => !passed).length
+  if (json) print(`${formatJson(outcomes, 2)}\n`)
+  else show(1, `\n${summarize(failed, outcomes.filter(({ skipped }) => skipped !== undefined).length)}\n`)
   return failed === 0 ? 0 : 1
+}
+
+function formatOutcome({ skipped, checks }: Outcome): string {
+  if (skipped !== undefined) return `  - skipped: ${skipped}\n`
+  return checks.map(({ check, passed }) => `  ${passed ? '✓' : '✗'} ${check}\n`).join('')
+}
+
+function summarize(failed: number, skipped: number): string {
+  if (failed > 0) return `${failed} ${failed === 1 ? 'check' : 'checks'} failed.`
+  if (skipped === 0) return 'All checks passed.'
+  return `All checks passed, ${skipped} ${skipped === 1 ? 'experiment was' : 'experiments were'} skipped.`
 }
 
 /** In the words of `hutch run` itself. */
@@ -227,19 +255,22 @@ function notAllowed({ limits }: Experiment): string | undefined {
   }
 }
 
-function printChecks(seen: Seen | undefined, experiment: Experiment): number {
-  const failed = experiment.checks.filter(([words, holds]) => {
-    const good = holds(seen!)
-    writeSync(1, `  ${good ? '✓' : '✗'} ${words}\n`)
-    return !good
-  })
-  return failed.length
+/** Runs one experiment, or tells why this host or user cannot. */
+async function perform(experiment: Experiment, reportPath: string, show: Show): Promise<Outcome> {
+  const { title, args } = experiment
+  const skipped = experiment.skip?.() ?? notAllowed(experiment)
+  if (skipped !== undefined) return { title, args, skipped, checks: [] }
+  const seen = await runHutch(args, reportPath, show)
+  const checks = experiment.checks.map(([check, holds]) => ({ check, passed: holds(seen) }))
+  return { title, args, status: seen.status, stdout: seen.out, stderr: seen.err, checks }
 }
 
-/** Runs `hutch run` as a user would, passing on what it prints as it comes. */
-function perform(experiment: Experiment, reportPath: string): Promise<Seen> {
+type Show = (fd: number, data: string | Uint8Array) => void
+
+/** Runs `hutch run` as a user would and shows its output while it runs. */
+function runHutch(args: string[], reportPath: string, show: Show): Promise<Seen> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [process.argv[1]!, 'run', '--report', reportPath, ...experiment.args], {
+    const child = spawn(process.execPath, [process.argv[1]!, 'run', '--report', reportPath, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const text = { out: '', err: '' }
@@ -249,7 +280,7 @@ function perform(experiment: Experiment, reportPath: string): Promise<Seen> {
     ] as const)
       stream.on('data', (chunk: Buffer) => {
         text[key] += chunk.toString()
-        writeSync(fd, chunk)
+        show(fd, chunk)
       })
     child.on('error', reject)
     child.on('close', (status) => resolve({ ...text, status: status ?? -1, report: readReport(reportPath) }))

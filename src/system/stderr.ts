@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Standard error of hutch's own: what it says must neither end it nor hold it up.
 
-import { escapeText } from '../text/quote.ts'
+import { escapeText, escapeUnsafe } from '../text/quote.ts'
 import { writeSync } from './files.ts'
 
 const pauseMs = 5
@@ -12,7 +12,18 @@ const patienceMs = 1000
  * The rest is dropped, because the exit status and the documents of a run matter more.
  */
 export function tell(text: string): void {
-  let bytes = Buffer.from(escapeText(text, text.includes('\x1b') && process.stderr.isTTY))
+  write(escapeText(text, text.includes('\x1b') && process.stderr.isTTY))
+}
+
+/** Replaces the progress line on a terminal. An empty text removes the line. Writes nothing if stderr is not a terminal. */
+export function showProgress(text: string): void {
+  if (!process.stderr.isTTY) return
+  const line = escapeUnsafe(text).slice(0, Math.max(0, (process.stderr.columns || 80) - 1))
+  write(`\r\x1b[K${line}`)
+}
+
+function write(text: string): void {
+  let bytes = Buffer.from(text)
   for (let waited = 0; bytes.length > 0 && waited < patienceMs; )
     try {
       bytes = bytes.subarray(writeSync(2, bytes))

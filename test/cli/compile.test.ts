@@ -130,6 +130,11 @@ for (const [title, args] of cases)
     expect({ ...compiled, stderr: plain(compiled.stderr) }).toEqual({ ...asRun, stderr: plain(asRun.stderr) })
   })
 
+test('--json names the file and its size', async () => {
+  const { stdout } = await hutch(['compile', '--output', file, '--json', '--', 'true'])
+  expect(JSON.parse(stdout)).toEqual({ file, bytes: statSync(file).size })
+})
+
 test('tells of memory and of tasks as run does', async (context) => {
   requires(context, 'root')
   const eat = await collect(await compile(['--memory', '20M', '--swap', '0', ...sh('tail /dev/zero')]), [])

@@ -210,7 +210,9 @@ test('links are made, used and removed, and never over a file of another', async
   expect(named.stdout).toMatch(/^Usage: cgget /)
   rmSync(`${bin}/cgget`)
   symlinkSync('/bin/true', `${bin}/cgget`)
-  expect(await hutch(['links', '--dir', bin, '--remove'])).toEqual(done)
+  const { stdout } = await hutch(['links', '--dir', bin, '--remove', '--json'])
+  expect(JSON.parse(stdout)).toContain(`${bin}/cgexec`)
+  expect(await hutch(['links', '--dir', bin, '--remove', '--json'])).toEqual({ ...done, stdout: '[]\n' })
   expect(Object.keys(dropins).filter((name) => lstatSync(`${bin}/${name}`, { throwIfNoEntry: false }))).toEqual([
     'cgget',
   ])

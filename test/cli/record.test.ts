@@ -26,7 +26,7 @@ import { history, openRecording } from '../../src/monitor/recording/recording.ts
 import type { GroupSample } from '../../src/monitor/sample.ts'
 import { requires } from '../support/requires.ts'
 import { endSleepers, startQuiet } from '../support/sleeper.ts'
-import { begin, cli, hasLooked, hutch } from './hutch.ts'
+import { begin, cli, collect, hasLooked, hutch } from './hutch.ts'
 import { closeTerminal, openTerminal, press, start, until, write } from './tmux.ts'
 
 const top = `/hutch-test-${process.pid}`
@@ -118,6 +118,14 @@ test('a hog that is gone is replayed with its peak, and who was killed for memor
   expect((await hutch(['replay', file, '--at', '-0s', top])).stdout).not.toContain('/hog')
   const course = await history(file, `${top}/hog`, 0, Number.MAX_SAFE_INTEGER)
   expect(Math.max(...course.map((one) => one.sample.memory ?? 0))).toBe(told.memory)
+})
+
+test('on a terminal, progress is shown, and only there', async () => {
+  const args = ['record', '--db', `${place}/progress.db`, '--interval', '100ms', '--for', '1s']
+  const line = `'${process.execPath}' '${cli}' ${args.join(' ')}`
+  const { stdout } = await collect('script', ['-qec', line, '/dev/null'])
+  expect(stdout).toMatch(/\r\x1b\[Khutch: sample 2 after [\d.]+ m?s, \d+ groups/)
+  expect((await hutch(args)).stderr).toBe('')
 })
 
 test('kill -9 loses no more than the last minute, and the file goes on', async () => {

@@ -4,8 +4,8 @@ import { fail, quote } from '../../errors/errors.ts'
 import { defaultFile } from '../../monitor/recording/file.ts'
 import { openRecorder } from '../../monitor/recording/recorder.ts'
 import { openSurvey } from '../../monitor/sampler.ts'
-import { tell } from '../../system/stderr.ts'
-import { parseSize } from '../../text/units.ts'
+import { showProgress, tell } from '../../system/stderr.ts'
+import { formatDuration, parseSize } from '../../text/units.ts'
 import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
 import { intervalFlag, pauses, readInterval, readTime } from '../polling.ts'
@@ -43,8 +43,15 @@ async function main({ values }: Parsed): Promise<number> {
   const pause = pauses(interval)
   const begun = performance.now()
   if (process.stderr.isTTY) tell(`hutch: recording into ${quote(path)}; Ctrl-C ends it\n`)
+  let samples = 0
+  const record = () => {
+    const sample = survey.sample()
+    recorder.add(sample)
+    const time = formatDuration(performance.now() - begun)
+    showProgress(`hutch: sample ${++samples} after ${time}, ${sample.groups.size} groups`)
+  }
   try {
-    recorder.add(survey.sample())
+    record()
     for (let looks = 1; ; looks++) {
       const due = begun + looks * interval
       const left = end === undefined ? Number.POSITIVE_INFINITY : begun + end
@@ -56,9 +63,10 @@ async function main({ values }: Parsed): Promise<number> {
       const late = performance.now() - due
       if (late > interval) looks += Math.floor(late / interval)
       if (!(await pause.next(Math.max(0, due - performance.now())))) return 0
-      recorder.add(survey.sample())
+      record()
     }
   } finally {
+    showProgress('')
     pause.end()
     survey.close()
     recorder.close()
