@@ -7,8 +7,8 @@
 #include <linux/fcntl.h>
 #include <linux/socket.h>
 #include <linux/time_types.h>
-#include <linux/resource.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "../hutch.h"
 
