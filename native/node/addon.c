@@ -273,17 +273,6 @@ static napi_value export_call_name(napi_env env, napi_callback_info info)
 	return out;
 }
 
-/* pipe(): [read end, write end], both close-on-exec, or [-errno] */
-static napi_value export_pipe(napi_env env, napi_callback_info info)
-{
-	int ends[2];
-
-	(void)info;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return to_numbers(env, (int[]){ -errno }, 1);
-	return to_numbers(env, ends, 2);
-}
-
 /* openTrigger(where, file, argument): an id, or -errno; keeps the process alive until closeTrigger(id) */
 static napi_value export_open_trigger(napi_env env, napi_callback_info info)
 {
@@ -301,6 +290,37 @@ static napi_value export_open_trigger(napi_env env, napi_callback_info info)
 	if (!err && self->active++ == 0)
 		napi_ref_threadsafe_function(env, self->reactor.post);
 	return to_number(env, err ? err : (double)id);
+}
+
+/* watchPipe(fd, writes): an id, or -errno; closeTrigger(id) also closes the descriptor */
+static napi_value export_watch_pipe(napi_env env, napi_callback_info info)
+{
+	struct instance *self = instance_of(env);
+	bool writes;
+	u32 id = 0;
+	int fd, err = read_arguments(env, info, "ib", &fd, &writes);
+
+	if (!self)
+		return NULL;
+	if (!err)
+		err = open_instance(env, self);
+	if (!err)
+		err = trigger_watch(&self->reactor, fd, writes, &id);
+	if (!err && self->active++ == 0)
+		napi_ref_threadsafe_function(env, self->reactor.post);
+	return to_number(env, err ? err : (double)id);
+}
+
+/* armPipe(id): 0 or -errno; TRIGGERED follows once when the pipe is ready */
+static napi_value export_arm_pipe(napi_env env, napi_callback_info info)
+{
+	struct instance *self = instance_of(env);
+	u32 id;
+	int err = read_arguments(env, info, "u", &id);
+
+	if (!self)
+		return NULL;
+	return to_number(env, err ? err : self->opened ? trigger_arm(&self->reactor, id) : -ESRCH);
 }
 
 static napi_value export_close_trigger(napi_env env, napi_callback_info info)
@@ -332,13 +352,14 @@ NAPI_MODULE_INIT()
 {
 	static const struct exported list[] = {
 		{ "listen", export_listen }, { "launch", export_launch }, { "signal", export_signal },
-		{ "stop", export_stop }, { "forward", export_forward }, { "pipe", export_pipe },
+		{ "stop", export_stop }, { "forward", export_forward },
 		{ "holdSignals", export_hold_signals }, { "environmentChanged", export_environment_changed },
 		{ "readFiles", export_read_files }, { "openReader", export_open_reader },
 		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
 		{ "walkGroups", export_walk_groups }, { "readLogTail", export_read_log_tail },
 		{ "openTrigger", export_open_trigger }, { "dieBy", export_die_by },
 		{ "dieWithParent", export_die_with_parent },
+		{ "watchPipe", export_watch_pipe }, { "armPipe", export_arm_pipe },
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec }, { "callName", export_call_name },
 	};
 	struct instance *self = calloc(1, sizeof *self);
@@ -356,5 +377,6 @@ NAPI_MODULE_INIT()
 	add_follow(env, exports);
 	add_order(env, exports);
 	add_stale(env, exports);
+	add_pipes(env, exports);
 	return exports;
 }

@@ -34,6 +34,9 @@
  *
  *   openTrigger() ─────▶ adds its descriptor
  *             ◀───────── TRIGGERED                  pressure, v1 eventfd
+ *   watchPipe() ───────▶ adds the end of a pipe
+ *   armPipe()   ───────▶ waits for one event
+ *             ◀───────── TRIGGERED                  readable, writable, or closed at the other end
  */
 enum event_kind {
 	EVENT_FAILED = 1, EVENT_NOTICED = 2, EVENT_STOPPED = 3, EVENT_ENDED = 4, EVENT_TRIGGERED = 5, EVENT_READY = 6,
@@ -93,6 +96,7 @@ struct trigger {
 	u32 id;
 	int fd;
 	int counts;	/* an eventfd, which must be read */
+	u32 ready;	/* EPOLLIN or EPOLLOUT of a pipe, which is armed for one event at a time; otherwise 0 */
 };
 
 /* The kinds of descriptors in the epoll set. */
@@ -126,6 +130,8 @@ void reactor_post(struct reactor *r, struct event event);
 /* trigger.c */
 int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id);
 void trigger_fired(struct reactor *r, u32 id, u32 events);
+int trigger_watch(struct reactor *r, int fd, int writes, u32 *id);
+int trigger_arm(struct reactor *r, u32 id);
 int trigger_close(struct reactor *r, u32 id);
 void trigger_close_all(struct reactor *r);
 
@@ -149,6 +155,9 @@ void add_follow(napi_env env, napi_value exports);
 
 /* proc-connector.c */
 void add_procs(napi_env env, napi_value exports);
+
+/* pipe.c */
+void add_pipes(napi_env env, napi_value exports);
 
 /* ns.c */
 void add_ns(napi_env env, napi_value exports);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opens descriptors that the kernel makes readable on events of a group: pressure triggers
- * (accounting/psi.rst) and v1 eventfds.
+ * (accounting/psi.rst) and v1 eventfds. Also watches our ends of pipes for runtimes other than Node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +27,28 @@ static int open_pressure(const char *path, const char *text)
 	return err;
 }
 
+static int add(struct reactor *r, struct trigger trigger, u32 events, u32 *id)
+{
+	struct trigger *t = malloc(sizeof *t);
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	*t = trigger;
+	pthread_mutex_lock(&r->lock);
+	t->id = ++r->next_id;
+	err = reactor_listen(r, t->fd, events, FROM_TRIGGER, 0, t->id);
+	if (!err) {
+		t->next = r->triggers;
+		r->triggers = t;
+		*id = t->id;
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (err)
+		free(t);
+	return err;
+}
+
 /*
  * Opens a trigger. `file` is '' for a pressure trigger, whose `where` is the file itself. Returns 0
  * and the id, or -errno.
@@ -34,32 +56,27 @@ static int open_pressure(const char *path, const char *text)
 int trigger_open(struct reactor *r, const char *where, const char *file, const char *argument, u32 *id)
 {
 	int fd = *file ? legacy_eventfd(where, file, argument) : open_pressure(where, argument);
-	struct trigger *t;
 	int err;
 
 	if (fd < 0)
 		return fd;
-	t = calloc(1, sizeof *t);
-	if (!t) {
+	err = add(r, (struct trigger){ .fd = fd, .counts = *file != 0 }, *file ? EPOLLIN : EPOLLPRI, id);
+	if (err)
 		close(fd);
-		return -ENOMEM;
-	}
-	t->fd = fd;
-	t->counts = *file != 0;
-	pthread_mutex_lock(&r->lock);
-	t->id = ++r->next_id;
-	err = reactor_listen(r, fd, t->counts ? EPOLLIN : EPOLLPRI, FROM_TRIGGER, 0, t->id);
-	if (!err) {
-		t->next = r->triggers;
-		r->triggers = t;
-		*id = t->id;
-	}
-	pthread_mutex_unlock(&r->lock);
-	if (err) {
-		close(fd);
-		free(t);
-	}
 	return err;
+}
+
+/*
+ * Watches our end of a pipe, which becomes non-blocking and belongs to the trigger. Returns 0 and
+ * the id, or -errno.
+ */
+int trigger_watch(struct reactor *r, int fd, int writes, u32 *id)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return add(r, (struct trigger){ .fd = fd, .ready = writes ? EPOLLOUT : EPOLLIN }, EPOLLONESHOT, id);
 }
 
 static struct trigger **find(struct reactor *r, u32 id)
@@ -69,6 +86,23 @@ static struct trigger **find(struct reactor *r, u32 id)
 	while (*at && (*at)->id != id)
 		at = &(*at)->next;
 	return at;
+}
+
+/* Reports once when the pipe is ready. */
+int trigger_arm(struct reactor *r, u32 id)
+{
+	struct epoll_event event = { .data.u64 = (u64)id << 32 | FROM_TRIGGER };
+	struct trigger *t;
+	int err = -ESRCH;
+
+	pthread_mutex_lock(&r->lock);
+	t = *find(r, id);
+	if (t) {
+		event.events = t->ready | EPOLLONESHOT;
+		err = epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, t->fd, &event) < 0 ? -errno : 0;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return err;
 }
 
 /*
@@ -83,7 +117,7 @@ void trigger_fired(struct reactor *r, u32 id, u32 events)
 
 	if (!t || (t->counts && read(t->fd, &count, sizeof count) != sizeof count))
 		return;
-	if (gone)
+	if (gone && !t->ready)
 		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, t->fd, NULL);
 	reactor_post(r, (struct event){ .job = id, .kind = EVENT_TRIGGERED, .a = gone, .b = (int)count });
 }

@@ -12,7 +12,7 @@ import {
   readlinkSync,
   statSync,
 } from '../system/files.ts'
-import { errnoName, native } from '../system/native.ts'
+import { closeDescriptor, errnoName, native } from '../system/native.ts'
 import { decodeBytes } from '../text/stray-bytes.ts'
 import { parseNamespaceName, parseNsfsMounts, parseStat } from './namespace-texts.ts'
 
@@ -113,7 +113,7 @@ function readSocketNetwork(pid: number, fd: number): { id: number; file: string 
   const network = native().socketNetwork(pid, fd)
   if (network < 0) return undefined
   const { ino: id } = fstatSync(network)
-  closeSync(network)
+  closeDescriptor(network)
   return { id, file: 'net' }
 }
 
@@ -172,7 +172,7 @@ function openSocketNetwork({ pid, fd }: HeldDescriptor, id: number, use: (fd: nu
     // the process may have reused the descriptor for another socket
     if (fstatSync(network).ino === id) use(network)
   } finally {
-    closeSync(network)
+    closeDescriptor(network)
   }
 }
 
@@ -200,7 +200,7 @@ function follow(fd: number, which: 0 | 1, file: string, byId: Map<number, Namesp
     }
     return id
   } finally {
-    closeSync(next)
+    closeDescriptor(next)
   }
 }
 

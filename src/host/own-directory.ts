@@ -2,7 +2,8 @@
 // Creates directories for temporary files. Each ends with its process or, after kill -9, at the next run of the same command.
 
 import { fail } from '../errors/errors.ts'
-import { closeSync, lstatSync, mkdtempSync, readdirSync, rmSync, tmpdir } from '../system/files.ts'
+import { lstatSync, mkdtempSync, readdirSync, rmSync, tmpdir } from '../system/files.ts'
+import { closeDescriptor } from '../system/native.ts'
 import { claimDirectory, takeOver } from './claim.ts'
 import { readHost } from './host.ts'
 
@@ -33,7 +34,7 @@ export function removeAbandoned(command: 'replay' | 'tour'): void {
     const lock = takeOver(path, namespace === pidNamespace ? Number(pid) : undefined)
     if (lock === undefined) continue
     rmSync(path, { recursive: true, force: true })
-    closeSync(lock)
+    closeDescriptor(lock)
   }
 }
 

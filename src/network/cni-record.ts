@@ -4,7 +4,6 @@
 import { fail } from '../errors/errors.ts'
 import { claimDirectory, takeOver } from '../host/claim.ts'
 import {
-  closeSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -13,6 +12,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from '../system/files.ts'
+import { closeDescriptor } from '../system/native.ts'
 import { type Attachment, deleteNetwork } from './cni.ts'
 import { parseConfigList } from './cni-config.ts'
 
@@ -74,7 +74,7 @@ export function dropRecord(id: string, keeper: NetworkKeeper): void {
 
 function release(id: string): void {
   const lock = locks.get(id)
-  if (lock !== undefined) closeSync(lock)
+  if (lock !== undefined) closeDescriptor(lock)
   locks.delete(id)
 }
 

@@ -18,8 +18,7 @@ import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
 import { endStatus } from '../system/events.ts'
-import { closeSync } from '../system/files.ts'
-import { buildDirectory, errnoName } from '../system/native.ts'
+import { buildDirectory, closeDescriptor, errnoName } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { signalName } from '../system/signals.ts'
 import { makeOrder, type OrderOptions, waitForOrder } from './job-request.ts'
@@ -147,7 +146,7 @@ export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, stdio, 
     return undefined
   }
   const begun = monotonicMs()
-  for (const fd of ends.opened) closeSync(fd)
+  for (const fd of ends.opened) closeDescriptor(fd)
   const streams = connectStreams(ends, cap)
   return new Job({ ...launched, plan, program }, streams, (sent) =>
     follow({ ...launched, plan, program }, begun, sent, how, streams, cap),

@@ -2,13 +2,15 @@
 // Reads the environment that a job inherits, with names and values as bytes. Called by launch.ts, the CLI and the drop-ins.
 import { readFileSync } from '../system/files.ts'
 import { native } from '../system/native.ts'
+import { runsInNode } from '../system/runtime.ts'
 import { decodeNames, isOdd, keepMarks } from '../text/non-utf8.ts'
 
 let knownEnvironment: string[] | undefined
 
 /** Returns the caller's environment. Reads process.env each time, because it is a copy in a worker thread. */
 export function readEnvironment(): string[] {
-  const changed = native().environmentChanged()
+  // other runtimes keep changes of process.env to themselves
+  const changed = !runsInNode || native().environmentChanged()
   if (knownEnvironment && !changed) return knownEnvironment
   knownEnvironment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
   if (knownEnvironment.some(isOdd)) knownEnvironment = withBytes(knownEnvironment)

@@ -10,8 +10,8 @@ import { parseOptions } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import { runsAs } from '../plan/network.ts'
 import type { Plan } from '../plan/plan.ts'
-import { closeSync, existsSync, readdirSync } from '../system/files.ts'
-import { errnoName } from '../system/native.ts'
+import { existsSync, readdirSync } from '../system/files.ts'
+import { closeDescriptor, errnoName } from '../system/native.ts'
 import { watchedNative } from '../system/reactor.ts'
 import type { Launched } from './launch.ts'
 
@@ -67,7 +67,7 @@ async function makeConnection({ job, pid, plan }: Launched, start: Start): Promi
     addon.release(job)
     return connection
   } finally {
-    closeSync(netns)
+    closeDescriptor(netns)
   }
 }
 

@@ -13,7 +13,7 @@ import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
 import type { CallReader, FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
-import { closeSync } from '../system/files.ts'
+import { closeDescriptor } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { type Readable, StringDecoder, type Writable } from '../system/streams.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
@@ -218,7 +218,7 @@ export function startSpec(
     closeEnds(ends)
     throw error
   }
-  for (const fd of ends.opened) closeSync(fd)
+  for (const fd of ends.opened) closeDescriptor(fd)
   const streams = connectStreams(ends, cap)
   return new Job(launched, streams, (sent) => follow(launched, begun, sent, how, streams, cap))
 }

@@ -2,11 +2,11 @@
 // Connects a job's standard streams to pipes, this process's own streams or descriptors, and limits their size. Called by job.ts and pool/.
 
 import { fail } from '../errors/errors.ts'
-import { pause } from '../system/clock.ts'
-import { closeSync, fstatSync, write } from '../system/files.ts'
-import { errnoName } from '../system/native.ts'
+import { monotonicMs, pause } from '../system/clock.ts'
+import { fstatSync, write } from '../system/files.ts'
+import { closeDescriptor, errnoName } from '../system/native.ts'
+import { readPipe, writePipe } from '../system/pipes.ts'
 import { watchedNative } from '../system/reactor.ts'
-import { Socket } from '../system/sockets.ts'
 import { promisify, Readable, type Writable } from '../system/streams.ts'
 
 /** The destination of a standard stream: a pipe to this process, its own stream, /dev/null, or a descriptor. */
@@ -71,7 +71,7 @@ export function openStreams(stdio: Stdio | readonly [Stdio, Stdio, Stdio], cappe
 
 /** Closes this process's ends after a failed start, and in every case the descriptors that the command has inherited. */
 export function closeEnds(ends: Ends): void {
-  for (const fd of [...ends.ours, ...ends.opened]) if (fd >= 0) closeSync(fd)
+  for (const fd of [...ends.ours, ...ends.opened]) if (fd >= 0) closeDescriptor(fd)
 }
 
 /** A job's streams for its caller, and the data still in transit. */
@@ -89,22 +89,21 @@ export interface Streams {
 
 /** Creates streams on this process's ends. Each is limited to `cap`. */
 export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
-  const [stdin, ...outputs] = ends.ours.map((fd, i) =>
-    fd < 0 ? null : new Socket({ fd, readable: i > 0, writable: i === 0 }),
-  )
+  const stdin = ends.ours[0]! < 0 ? null : writePipe(ends.ours[0]!)
+  const outputs = ends.ours.slice(1).map((fd) => (fd < 0 ? null : readPipe(fd)))
   // a closed reader (EPIPE) is for the command to handle, and must not crash this process
   stdin?.on('error', () => {})
   const pours: Promise<void>[] = []
   const reads: Promise<unknown>[] = []
   const closings: (() => void)[] = []
-  const [stdout, stderr] = outputs.map((socket, i): Readable | null => {
-    if (!socket || !cap) return socket
+  const [stdout, stderr] = outputs.map((pipe, i): Readable | null => {
+    if (!pipe || !cap) return pipe
     const name = i === 0 ? 'stdout' : 'stderr'
     const fd = ends.targets[i + 1]!
     if (fd >= 0) {
-      const flow = { writing: false }
-      pours.push(pour(upTo(cap, socket, name), fd, flow))
-      closings.push(() => closeWhenSilent(socket, flow))
+      const flow = { writing: false, lastAt: 0 }
+      pours.push(pour(upTo(cap, pipe, name), fd, flow))
+      closings.push(() => closeWhenSilent(pipe, flow))
       return null
     }
     let ended = () => {}
@@ -113,10 +112,10 @@ export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
         ended = resolve
       }),
     )
-    return Readable.from(upTo(cap, socket, name, ended), { objectMode: false })
+    return Readable.from(upTo(cap, pipe, name, ended), { objectMode: false })
   })
   return {
-    stdin: stdin ?? null,
+    stdin,
     stdout: stdout ?? null,
     stderr: stderr ?? null,
     poured: pours.length > 0 ? Promise.all(pours) : undefined,
@@ -144,12 +143,19 @@ async function* upTo(cap: Cap, from: Readable, name: 'stdout' | 'stderr', ended 
 
 const writeSome = promisify(write)
 
-async function pour(from: AsyncIterable<Buffer>, fd: number, flow: { writing: boolean }): Promise<void> {
+/** What passes through a pipe: whether a chunk is being written, and when the last one was. */
+interface Flow {
+  writing: boolean
+  lastAt: number
+}
+
+async function pour(from: AsyncIterable<Buffer>, fd: number, flow: Flow): Promise<void> {
   try {
     for await (const chunk of from) {
       flow.writing = true
       for (let at = 0; at < chunk.length; ) at += await writeOnce(fd, chunk.subarray(at))
       flow.writing = false
+      flow.lastAt = monotonicMs()
     }
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
@@ -176,12 +182,20 @@ async function writeOnce(fd: number, bytes: Buffer): Promise<number> {
   }
 }
 
-function closeWhenSilent(socket: Socket, flow: { writing: boolean }): void {
-  const look = () => {
-    if (!flow.writing) socket.destroy()
-    else socket.setTimeout(200, look)
+/** Closes the pipe when nothing has come through it for `silence` milliseconds. */
+function closeWhenSilent(pipe: Readable, flow: Flow): void {
+  const silence = 200
+  let timer: NodeJS.Timeout
+  const checkAfter = (ms: number) => {
+    timer = setTimeout(check, ms)
   }
-  socket.setTimeout(200, look)
+  const check = () => {
+    const left = flow.writing ? silence : flow.lastAt + silence - monotonicMs()
+    if (left > 0) checkAfter(left)
+    else pipe.destroy()
+  }
+  checkAfter(silence)
+  pipe.once('close', () => clearTimeout(timer))
 }
 
 function isSameFile(one: number, other: number): boolean {

@@ -105,6 +105,19 @@ export interface Native {
   openTrigger(where: string, file: string, argument: string): number
   closeTrigger(id: number): number
   /**
+   * Watches our end of a pipe, which becomes non-blocking; `closeTrigger` also closes it. Returns its id, or -errno. It keeps the process
+   * running until it is closed.
+   */
+  watchPipe(fd: number, writes: boolean): number
+  /** Triggers once when the pipe can be read or written, or when its other end is closed: 0 or -errno. */
+  armPipe(id: number): number
+  /** The number of bytes, 0 at the end; or -errno. */
+  readSome(fd: number, bytes: Uint8Array): number
+  /** The number of bytes; or -errno. */
+  writeSome(fd: number, bytes: Uint8Array): number
+  /** Closes a descriptor: 0 or -errno. */
+  close(fd: number): number
+  /**
    * Follows all processes of the machine: batches of [kind, pid, parent, usec] (changeKinds; the clock is the monotonic
    * one). 0, or -errno: EPERM, ECONNREFUSED outside of the first network namespace, ETIMEDOUT of the first pid namespace.
    */
@@ -172,4 +185,9 @@ export function native(): Native {
     throw fail('NATIVE_MISSING', { path, why: (error as Error).message.split('\n')[0] ?? '' }, error)
   }
   return loaded
+}
+
+/** Closes a descriptor that the addon opened. fs.closeSync warns about such a descriptor in a worker thread, and Deno refuses it. */
+export function closeDescriptor(fd: number): void {
+  native().close(fd)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Node's host of ../streams.ts.
 export { EventEmitter, on } from 'node:events'
-export { Readable, type Writable } from 'node:stream'
+export { Readable, Writable } from 'node:stream'
 export { StringDecoder } from 'node:string_decoder'
 export { promisify } from 'node:util'

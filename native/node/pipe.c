@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads, writes and closes descriptors that the addon opened. Node needs only closing: its
+ * fs.closeSync warns in a worker thread about a descriptor that fs did not open. Other runtimes
+ * have no stream for the end of a pipe, and src/system/pipes.ts makes one from these functions.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "job.h"
+
+/* pipe(): [read end, write end], both close-on-exec, or [-errno] */
+static napi_value export_pipe(napi_env env, napi_callback_info info)
+{
+	int ends[2];
+
+	(void)info;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return to_numbers(env, (int[]){ -errno }, 1);
+	return to_numbers(env, ends, 2);
+}
+
+/* close(fd): 0 or -errno */
+static napi_value export_close(napi_env env, napi_callback_info info)
+{
+	int fd, err = read_arguments(env, info, "i", &fd);
+
+	return to_number(env, err ? err : close(fd) < 0 ? -errno : 0);
+}
+
+/* readSome(fd, bytes): the number of bytes, 0 at the end, or -errno */
+static napi_value export_read_some(napi_env env, napi_callback_info info)
+{
+	size_t size;
+	void *bytes;
+	int fd, err = read_arguments(env, info, "iB", &fd, &bytes, &size);
+	ssize_t got = err ? 0 : read(fd, bytes, size);
+
+	return to_number(env, err ? err : got < 0 ? -errno : (double)got);
+}
+
+/* writeSome(fd, bytes): the number of bytes, or -errno */
+static napi_value export_write_some(napi_env env, napi_callback_info info)
+{
+	size_t size;
+	void *bytes;
+	int fd, err = read_arguments(env, info, "iB", &fd, &bytes, &size);
+	ssize_t written = err ? 0 : write(fd, bytes, size);
+
+	return to_number(env, err ? err : written < 0 ? -errno : (double)written);
+}
+
+void add_pipes(napi_env env, napi_value exports)
+{
+	static const struct exported list[] = {
+		{ "pipe", export_pipe }, { "close", export_close }, { "readSome", export_read_some },
+		{ "writeSome", export_write_some },
+	};
+
+	add_functions(env, exports, list, sizeof list / sizeof *list, NULL);
+}

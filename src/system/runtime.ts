@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which runtime executes this code.
+export * from './node/runtime.ts'
