@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exit statuses of libcgroup's tools: the low byte of its error numbers, which start at 50000; scripts test for them.
+// Exit statuses of libcgroup's tools, which scripts test: the low byte of its error numbers, which start at 50000. Pure.
 import { HutchError } from '../errors/errors.ts'
 
 export const statuses = {
@@ -27,13 +27,13 @@ export const statuses = {
 
 const marked = new WeakMap<object, number>()
 
-/** Assigns the tool's exit status to an error, unless it has one: the innermost assignment is the most specific. */
+/** Assigns the tool's exit status to an error that has none: the innermost assignment is the most specific. */
 export function withStatus<E>(status: number, error: E): E {
   if (HutchError.is(error) && !marked.has(error)) marked.set(error, status)
   return error
 }
 
-/** Runs a step, and assigns this status to an error that it throws. */
+/** Runs a step; assigns this status to an error that the step throws. */
 export function orStatus<T>(status: number, step: () => T): T {
   try {
     return step()

@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options as getopt_long(3) reads them, since the drop-ins are called by scripts that rely on it: clusters, joined values, long prefixes, permutation.
+// Parses options as getopt_long(3) does, because scripts that call the drop-ins rely on it: combined letters, joined values, shortened
+// names, permutation. Pure.
 import { fail } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
 
-/** One option: its key in the table is its short letter, or its long name when it has no letter. */
+/** One option. Its key in the table is its letter, or its long name if it has no letter. */
 interface Option {
   long?: readonly string[]
-  /** The name of its value. Without it, the option is a switch. */
+  /** Name of the value; absent for a switch. */
   value?: string
-  /**
-   * The value is optional and must be joined or follow "=". 'long': only after "=" of the long name; the letter takes
-   * no value.
-   */
+  /** True if the value is optional and must be joined or follow "=". 'long' if only the long name accepts a value, after "=". */
   optional?: boolean | 'long'
   help: string
 }
 
 export type OptionTable = { readonly [key: string]: Option }
 
-/** Options in the given order, by key; then the operands. */
+/** Options by key in the given order, followed by the operands. */
 export interface Given {
   options: [key: string, value: string][]
   words: string[]

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the drop-ins have in common: options in, help or the job, errors on stderr, the tool's exit status.
+// The common part of the drop-ins: parses options, prints help or runs the tool, prints errors on stderr, and returns the tool's exit
+// status.
 import { HutchError } from '../errors/errors.ts'
 import { tell } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
 import { statusOf } from './exit-status.ts'
 import { formatOptions, type Given, getopt, type OptionTable } from './getopt.ts'
 
-/** One drop-in. `run` gives the exit status, or throws. */
+/** One drop-in. `run` returns the exit status, or throws. */
 interface Tool {
   name: string
   usage: readonly string[]
   purpose: string
   options: OptionTable
-  /** False: the first operand starts another command line. */
+  /** False if the first operand begins another command line. */
   permute?: boolean
-  /** How it ends at an error that was given no status of its own; by default as libcgroup's tools. */
+  /** Exit status for an error without its own status; by default that of libcgroup's tools. */
   failure?: number
   run(given: Given): number | Promise<number>
 }
 
-/** An option that libcgroup 3 has, and that means nothing here: hutch has no default delegated scope. */
+/** An option of libcgroup 3 without effect here, because hutch has no default delegated scope. */
 export const ignoreDelegated: OptionTable = {
   b: { help: 'accepted, without effect: there is no default delegated group to ignore' },
 }
 
-/** Makes the `main` of a drop-in. */
+/** Returns the `main` function of a drop-in. */
 export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
   const options: OptionTable = { ...tool.options, h: { long: ['help'], help: 'print this' } }
   return async (args) => {
@@ -46,7 +47,7 @@ function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): strin
   return `${lines.join('\n')}\n\n${purpose}\n\n${formatOptions(options)}`
 }
 
-/** Says an error on stderr, and gives its exit status. */
+/** Prints an error on stderr and returns its exit status. */
 export function complain(name: string, error: unknown, failure?: number): number {
   const known = HutchError.is(error)
   if (!known && !(error instanceof Error)) throw error
@@ -59,12 +60,12 @@ export function remark(name: string, text: string): void {
   tell(`${name}: ${text}\n`)
 }
 
-/** The values of an option, in order. */
+/** Returns all values of an option, in order. */
 export function valuesOf(given: Given, key: string): string[] {
   return given.options.filter(([name]) => name === key).map(([, value]) => value)
 }
 
-/** The last value of an option. */
+/** Returns the last value of an option; undefined if it is not given. */
 export function lastOf(given: Given, key: string): string | undefined {
   return valuesOf(given, key).at(-1)
 }

@@ -6,18 +6,18 @@ import { mountAttributes } from '../ops/mount-flags.ts'
 import { optionName } from './names.ts'
 import type { Door } from './spec.ts'
 
-/** A device of the host, as asked for. */
+/** A requested device of the host. */
 interface Device {
   path: string
   inside: string
-  /** Letters of r, w and m. */
+  /** Access: letters of r, w and m. */
   access: string
   origin: string
 }
 
 const accepted = 'PATH[:INSIDE][:rwm], such as /dev/fuse or /dev/sdb:/dev/disk:r'
 
-/** Reads the list. @throws OPTION_INVALID */
+/** Parses the list of devices. @throws OPTION_INVALID */
 export function parseDevices(list: unknown, door: Door): Device[] {
   const name = optionName('devices', door)
   if (!Array.isArray(list)) throw invalid(name, list, 'it is not a list')
@@ -27,7 +27,7 @@ export function parseDevices(list: unknown, door: Door): Device[] {
 function parseDevice(word: unknown, origin: string): Device {
   if (typeof word !== 'string' || word.includes('\0')) throw invalid(origin, word, 'it is not a string without NUL')
   const [path = '', ...more] = word.split(':')
-  // paths begin with "/", and the letters of access never do
+  // paths begin with "/", and letters of access never do
   const access = more.length > 0 && !more.at(-1)!.startsWith('/') ? more.pop()! : 'rwm'
   const [inside = path, tooMuch] = more
   if (tooMuch !== undefined) throw invalid(origin, word, 'it has too many parts')
@@ -39,7 +39,7 @@ function parseDevice(word: unknown, origin: string): Device {
 }
 
 /**
- * A device node is bound from the host: a user namespace cannot create one, and a swapped node is not in the list below.
+ * Returns the bind mount of a device. A user namespace cannot create nodes, and a node that is exchanged later is not in the device list.
  */
 export function deviceMount({ path, inside, origin }: Device): Mount {
   const attributes = mountAttributes.nosuid + mountAttributes.noexec

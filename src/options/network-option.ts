@@ -5,23 +5,27 @@ import { type Network, type NetworkTool, type Publish, parsePublish } from '../n
 import { nearest } from '../text/nearest.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
 
-/** Options that concern networks. */
+/** Options for networks. */
 export interface NetworkOptions {
   /**
-   * `'none'`: loopback alone. `'host'`: the host's. `'private'`: connected by pasta or slirp4netns, whichever is
-   * installed, or the one that `'private:pasta'` names. `'cni:NAME'`: connected by the CNI plugins of this config list.
+   * `'none'`: only loopback; `'host'`: the host's network. `'private'`: connected by pasta or slirp4netns, whichever is installed;
+   * `'private:pasta'` names the tool. `'cni:NAME'`: connected by CNI plugins with this config list. The default is the host's network, or
+   * `'none'` with `sandbox`.
    */
   network?: string
-  /** Ports of the host that lead inside: `[IP:]HOSTPORT:PORT[/tcp|udp]`. */
+  /** Host ports to forward to ports inside: `[IP:]HOSTPORT:PORT[/tcp|udp]`. */
   publish?: string | readonly string[]
-  /** Where CNI config lists are; $CNI_CONF_DIR or /etc/cni/net.d if not given. */
+  /** Directory of CNI config lists; $CNI_CONF_DIR by default, otherwise /etc/cni/net.d. */
   cniConfDir?: string
 }
 
 type Say = (key: keyof NetworkOptions) => string
 const accepted = 'none, host, private, private:pasta, private:slirp4netns or cni:NAME'
 
-/** `given`: the word of `isolate` as it came. Changes which namespaces are made. @throws OPTION_INVALID, OPTION_CONFLICT */
+/**
+ * Parses the network options; may change which namespaces are created. `given` is the value of `isolate` before parsing.
+ * @throws OPTION_INVALID, OPTION_CONFLICT
+ */
 export function parseNetwork(
   options: NetworkOptions,
   namespaces: NamespaceSpec,
@@ -88,7 +92,7 @@ function parsePorts(value: unknown, name: string): Publish[] {
   return ports
 }
 
-/** A separate network needs a net namespace; the host's network does not. */
+/** Adds a net namespace for a separate network. For the host's network, refuses a requested one. */
 function isolateFor(kind: string, namespaces: NamespaceSpec, given: unknown, say: Say): void {
   const { isolate, joins } = namespaces
   if (joins.some((join) => join.kind === 'net'))
@@ -99,7 +103,7 @@ function isolateFor(kind: string, namespaces: NamespaceSpec, given: unknown, say
     namespaces.isolate = isolate.filter((each) => each !== 'net')
     return
   }
-  // the connection is made from outside as soon as the job is born, so the namespace has to be born with it
+  // the network is connected from outside after the clone, so the namespace must exist by then
   if (kind !== 'none' && joins.some((join) => join.kind === 'user'))
     throw conflict(say('network'), 'the user namespace is one that is joined', 'omit one of them, or give none')
   if (!isolate.includes('net')) isolate.push('net')

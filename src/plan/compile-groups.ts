@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The job's own groups at /sys/fs/cgroup, where run-time systems look for their limits. Called by compile.ts; pure.
+// Mounts the job's own groups at /sys/fs/cgroup, where run-time systems read their limits. Called by compile.ts; pure.
 import type { Op } from '../ops/ops.ts'
 import type { Plan } from './plan.ts'
 
 const directory = '/sys/fs/cgroup'
 
-/** The v1 files of the caller's group that hold for a job without a group of its own there. The JVM needs all three controllers. */
+/** v1 files of the caller's group, which limit a job without its own group in that hierarchy. The JVM needs all three controllers. */
 const inherited: { [controller: string]: string[] } = {
   cpu: ['cpu.cfs_quota_us', 'cpu.cfs_period_us'],
   cpuacct: ['cpuacct.usage'],
@@ -13,9 +13,9 @@ const inherited: { [controller: string]: string[] } = {
 }
 
 /**
- * Returns the read-only mounts of /sys/fs/cgroup in a job's own root and cgroup namespace. On v2 it is the group itself; otherwise a
- * directory for each v1 hierarchy, named as on a host. They come after the job has joined its groups and before pivotRoot, while the
- * groups' paths are still the host's. The caller's own mount at or above the directory is kept.
+ * Returns the read-only mounts of /sys/fs/cgroup for a job with its own root and cgroup namespace. On v2 the mount is the group itself;
+ * otherwise there is one directory per v1 hierarchy, named as on a host. The operations must come after the job has joined its groups and
+ * before pivotRoot, while the groups' paths are the host's. A mount of the caller at or above the directory is kept.
  */
 export function groupMounts(plan: Plan): Op[] {
   const { spec, groups, isolate, layout } = plan
@@ -34,7 +34,10 @@ export function groupMounts(plan: Plan): Op[] {
   ]
 }
 
-/** Names and sources: whole directories of the job's groups, single files of the caller's groups, so that no other group is seen. */
+/**
+ * Returns names and sources: directories of the job's own groups, but only single files of the caller's groups, so that other groups stay
+ * hidden.
+ */
 function legacyEntries({ groups, v1 }: Plan): [name: string, source: string][] {
   const unified = groups.filter(({ controller }) => controller === '')
   const mounts = [...new Set(Object.values(v1).map(({ mount }) => mount))]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order in which rights are dropped: limits and priorities while they can still be raised, then bounding set, ids, the other sets,
-// no_new_privs.
+// Compiles the loss of privileges in the required order: limits and priorities while they can still be raised, bounding set, ids, other
+// capability sets, no_new_privs. Called by compile.ts; pure.
 import type { Op } from '../ops/ops.ts'
 import type { Plan } from './plan.ts'
 
-/** The ops between the namespaces and the command. */
+/** Returns the operations between the namespaces and the command. */
 export function compilePrivileges(plan: Plan): Op[] {
   const { ids, capabilities, spec } = plan
   const { ulimits, nice, ioPriority, scheduler, newPrivileges } = spec.privileges
@@ -14,7 +14,7 @@ export function compilePrivileges(plan: Plan): Op[] {
   if (ioPriority !== undefined) ops.push({ op: 'setIoPriority', priority: ioPriority, origin: 'ioPriority' })
   for (const { resource, soft, hard, atMost } of ulimits)
     ops.push({ op: atMost ? 'boundLimit' : 'setLimit', resource, soft, hard, origin: 'ulimits' })
-  // should hutch itself be stopped: a process alone then goes on for a second at most, and cannot catch the end
+  // in case hutch itself is stopped: RLIMIT_CPU then ends a process after one more second, and the process cannot catch it
   if (spec.cpuTimeMs !== undefined) {
     const most = Math.ceil((spec.cpuTimeMs + (spec.extraTimeMs ?? 0)) / 1000) + 1
     ops.push({ op: 'boundLimit', resource: 0, soft: most, hard: most, origin: 'cpuTime' })
@@ -29,23 +29,23 @@ export function compilePrivileges(plan: Plan): Op[] {
     const { permitted, inheritable, ambient } = capabilities
     ops.push({ op: 'setCapabilities', permitted, inheritable, ambient, origin })
   }
-  // as the user that the command runs as: a directory only root may enter must be refused
+  // as the command's user, so that a directory that only root may enter is refused
   if (spec.workdir !== undefined) ops.push({ op: 'changeDirectory', path: spec.workdir, origin: 'workdir' })
   if (!newPrivileges) ops.push({ op: 'noNewPrivileges', origin: 'newPrivileges' })
-  // by the command's own user, from its directory
+  // as the command's user, in its working directory
   for (const rule of spec.landlock ?? []) ops.push({ op: 'allowPath', ...rule, origin: 'landlock' })
   if (spec.landlock) ops.push({ op: 'restrictPaths', origin: 'landlock' })
   return ops
 }
 
-/** The option that decides about them; a root of its own, or a user namespace, if none does. */
+/** Returns the option that requests capabilities; without such an option, the separate root or the user namespace. */
 function asksForCapabilities({ spec }: Plan): string {
   if (spec.privileges.capAdd.length > 0) return 'capAdd'
   if (spec.privileges.capDrop.length > 0) return 'capDrop'
   return spec.root?.directory === undefined ? 'isolate' : 'rootfs'
 }
 
-/** The option that asks for ids; without one they come with the user namespace. */
+/** Returns the option that requests ids; without such an option, the user namespace. */
 function asksForIds({ spec }: Plan): string {
   if (spec.user !== undefined) return 'user'
   if (spec.privileges.group !== undefined) return 'group'

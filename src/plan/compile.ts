@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plan → Program: the order of system calls. What depends on order says why.
+// Plan → Program: the operations of a job in order. Comments give the reason if the order matters. Pure.
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { daemonNote, memoryEventsFile, memoryKillFile, memorySwapFiles } from '../cgroup/memory.ts'
 import { pidsLevelFile } from '../cgroup/pids.ts'
@@ -20,15 +20,15 @@ import type { Plan } from './plan.ts'
 const sigkill = 9
 
 /**
- * Limits on counters that the kernel keeps for the user who created a user namespace, so for all jobs of a caller. inotify(7) allows a
- * user 128 instances by default. Each job gets at most these.
+ * Limits on kernel counters of the user who creates a user namespace, which all jobs of a caller share. By default, a user has 128 inotify
+ * instances (inotify(7)). Each job gets at most these.
  */
 const userCounts: readonly Op[] = [
   { op: 'limitUserCount', path: '/proc/sys/user/max_inotify_instances', value: '16', origin: 'isolate' },
   { op: 'limitUserCount', path: '/proc/sys/user/max_inotify_watches', value: '8192', origin: 'isolate' },
 ]
 
-/** Both sections, ready for the wire or for explaining. */
+/** Compiles both sections of a program, for execution or for --explain. */
 export function compilePlan(plan: Plan): Program {
   const inner = compileInner(plan)
   return { outer: compileOuter(plan, inner), inner }
@@ -46,13 +46,13 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       program: plan.deviceFilter,
       origin: originOf(spec),
     })
-  // the change of the counters shows which group was at its limit
+  // the change of these counts shows which group reached its limit
   const version = plan.layout === 'v2' ? 'v2' : 'v1'
   const ancestorReads =
     version === 'v1' ? [] : plan.ancestors.map(({ directory }) => read(`${directory}/${memoryEventsFile}`))
   const killReads = version === 'v1' && !groups.some(({ controller }) => controller === 'memory') ? plan.ancestors : []
   const kills = killReads.slice(0, 1).map(({ directory }) => read(`${directory}/${memoryKillFile.v1}`))
-  // v1 has no counts there that could be compared: what it has is read when a kill has to be explained
+  // v1 has no comparable counts: its figures are read only if a kill must be explained
   outer.push(...ancestorReads, ...kills, ...watchOps(plan, late, false))
   const supervised = plan.filter?.supervise
   if (plan.filter && supervised)
@@ -80,7 +80,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
       file: cpuTimeFile(plan),
       origin: 'cpuTime',
     })
-  // the child is on its way by now: nothing waits for these
+  // the child is already running, and waits for none of these
   const levels = countsForksByLevel(plan) ? plan.ancestors : []
   const forkReads = levels.map(({ directory }) => read(`${directory}/${pidsLevelFile}`))
   outer.push(...forkReads)
@@ -96,7 +96,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
     killFile,
     origin: 'timeout',
   })
-  // a pid namespace ends with its first process: nothing of it can be left
+  // a pid namespace ends with its first process, so no process can be left
   if (groups.length > 0 && !clonedKinds(plan).includes('pid'))
     outer.push({ op: 'killGroup', procs, killFile, origin: 'run' })
   outer.push(...groups.flatMap((group) => figureFiles(group, plan.layout)).map(read), ...ancestorReads, ...forkReads)
@@ -141,7 +141,7 @@ function makeGroup(group: PlannedGroup): Op[] {
   return made
 }
 
-/** A v1 cpuset is born empty, and no process may enter it so. */
+/** Copies CPUs and memory nodes to a v1 cpuset, because no process can join an empty one. */
 function fillCpuset(path: string, { directory, writes, inherit }: PlannedGroup): Op[] {
   return ['cpuset.cpus', 'cpuset.mems']
     .filter((file) => path !== directory || !writes.some((write) => write.file === file))
@@ -156,7 +156,7 @@ function read(path: string): Op {
   return { op: 'readFile', path, origin: 'usage' }
 }
 
-/** Of those of `late`, or of the others. */
+/** Returns the watches of the groups in `late`, or of the other groups. */
 function watchOps(plan: Plan, late: readonly PlannedGroup[], ofLate: boolean): Op[] {
   const groups = plan.groups.filter((group) => late.includes(group) === ofLate)
   return groups.flatMap((group): Op[] => {
@@ -164,14 +164,16 @@ function watchOps(plan: Plan, late: readonly PlannedGroup[], ofLate: boolean): O
     if (group.controller === '') return plan.layout === 'v2' ? [watch('memory.events'), watch('pids.events')] : []
     if (group.controller === 'pids') return [watch('pids.events')]
     if (group.controller !== 'memory') return []
-    // v1 tells of an out-of-memory situation, but not how often it killed: worth a watch only for what follows from it
+    // v1 reports an out-of-memory situation, but not the number of kills: watch it only if hutch must kill the group
     if (!plan.spec.limits.some((limit) => limit.file === 'memory.oom.group' && limit.value === '1')) return []
     const unified = plan.groups.find((other) => other.controller === '')!
     return [{ op: 'watchOom', group: group.directory, kill: `${unified.directory}/cgroup.kill`, origin: 'oomGroup' }]
   })
 }
 
-/** Where the kernel counts the job's CPU time: every v2 group has it, v1 its cpuacct hierarchy, which is often cpu's, too. */
+/**
+ * Returns the file in which the kernel counts the job's CPU time: cpu.stat on v2, or that of v1's cpuacct hierarchy, often shared with cpu.
+ */
 function cpuTimeFile({ groups }: Plan): string {
   const unified = groups.find((group) => group.controller === '')
   if (unified) return `${unified.directory}/cpu.stat`
@@ -180,7 +182,7 @@ function cpuTimeFile({ groups }: Plan): string {
   return `${counting!.directory}/cpuacct.usage`
 }
 
-/** The files of the figures that a report has, where the controllers are. A file that this kernel lacks gives no figure. */
+/** Returns the files of a report's figures, for the controllers of the group. A file that this kernel lacks gives no figure. */
 function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
   const rows = reportRows.filter(({ live }) => !live)
   const files =
@@ -191,7 +193,7 @@ function figureFiles({ controller, directory, writes }: PlannedGroup, layout: Pl
   return [...new Set([...files, ...swap])].map((file) => `${directory}/${file}`)
 }
 
-/** Limits as they are at the end, since somebody may have changed them while it ran, and what was read again after reclaim. */
+/** Returns the files of limits, which may have changed during the run, and of memory that was read again after reclaim. */
 function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Plan['layout']): string[] {
   const files: { [controller: string]: readonly string[] } = {
     '':
@@ -209,51 +211,57 @@ function limitFiles({ controller, directory, writes }: PlannedGroup, layout: Pla
     .map((file) => `${directory}/${file}`)
 }
 
-/** With a joined user namespace the others must belong to that, so they are made after it was entered. */
+/** Returns true if the job joins a user namespace. Other namespaces must belong to it, so they are created after it is entered. */
 function joinsUser({ spec }: Plan): boolean {
   return spec.joins.some(({ kind }) => kind === 'user')
 }
 
-/** A cgroup namespace is rooted where its maker is: with v1 groups, which are joined later, the child makes it itself. Offsets of clocks are set from inside. */
+/**
+ * Returns the namespaces to create with clone. A cgroup namespace is rooted in its creator's group, so with v1 groups, joined later, the
+ * child creates it. Clock offsets are set from inside.
+ */
 function clonedKinds(plan: Plan): NamespaceKind[] {
   if (joinsUser(plan)) return []
   const joinsLater = plan.groups.some((group) => group.controller !== '')
   return plan.isolate.filter((kind) => (kind !== 'time' || clonesTime(plan)) && (kind !== 'cgroup' || !joinsLater))
 }
 
-/** On v2 from 6.11 on a refused fork is counted where the limit is, and no longer where the task is. */
+/** Returns true if the kernel counts refused forks at the limit's group instead of the task's: v2 since Linux 6.11. */
 export function countsForksByLevel({ layout, kernel }: Plan): boolean {
   return layout === 'v2' && isKernelFrom(kernel, [6, 11])
 }
 
-/** A time namespace that is cloned is entered at the exec, since 6.3; offsets are set before somebody is in it. */
+/** Returns true if the time namespace is created with clone. The child enters it at exec, since Linux 6.3, after the offsets are set. */
 export function clonesTime({ spec, isolate, kernel }: Plan): boolean {
   return isolate.includes('time') && spec.timeOffsets === undefined && isKernelFrom(kernel, [6, 3])
 }
 
 /**
- * v1 groups can wait until the child has mounted: what it needs until then is little and bounded. So they are made beside
- * that, where the child waits for its ids anyway.
+ * Returns true if v1 groups can be joined after the child has made its mounts, which need little memory. hutch then creates the groups at
+ * the same time, while the child waits for its ids.
  */
 function joinsLate({ groups, userNamespace, spec }: Plan): boolean {
   const own = userNamespace !== undefined && spec.root?.directory !== undefined
-  // signals find it by a group from the start
+  // a group must contain the job from the start, so that signals can reach it
   const born = groups.some(({ controller }) => controller === '')
   return own && born && groups.some(({ controller }) => controller !== '')
 }
 
-/** hutch-init stays: as PID 1, or to adopt the orphans of a job that no group holds, so that a stop reaches them. */
+/** Returns 1 if hutch-init stays: as PID 1, or to adopt orphans of a job without a group, so that a stop reaches them. */
 function reaps(plan: Plan): number {
   return plan.spec.init && (plan.isolate.includes('pid') || adoptsOrphans(plan)) ? 1 : 0
 }
 
-/** `hutch run` stops a job only at a limit of its own; the library at any time. */
+/** Returns true if orphans must be adopted. `hutch run` stops a job only at a limit; the library can stop it at any time. */
 function adoptsOrphans({ groups, spec }: Plan): boolean {
   const stops = spec.door !== 'cli' || spec.timeoutMs > 0 || spec.maxOutput !== undefined
   return groups.length === 0 && stops && !spec.joins.some(({ kind }) => kind === 'pid')
 }
 
-/** A pid namespace that is joined, or made by unshare, begins with a child of hutch-init. */
+/**
+ * Returns true if hutch-init stays outside the pid namespace. A pid namespace that is joined or made by unshare begins with a child of
+ * hutch-init.
+ */
 function staysOutside(plan: Plan): boolean {
   return plan.spec.joins.some(({ kind }) => kind === 'pid') || (joinsUser(plan) && plan.isolate.includes('pid'))
 }
@@ -275,7 +283,7 @@ function mapIds({ userNamespace: maps, spec }: Plan): Op[] {
   ]
 }
 
-/** In the order in which the child takes them. */
+/** Returns the operations that send mapped mounts, in the order in which the child receives them. */
 function sendMapped({ spec }: Plan, inner: readonly Op[]): Op[] {
   return inner.flatMap((op): Op[] => {
     if (op.op !== 'attachSent') return []
@@ -296,7 +304,7 @@ function compileInner(plan: Plan): Op[] {
   const later = plan.isolate.filter((kind) => kind !== 'time' && !cloned.includes(kind))
   const v1 = plan.groups.filter((group) => group.controller !== '')
   const inner: Op[] = plan.userNamespace ? [{ op: 'awaitMaps', origin: 'isolate' }, ...userCounts] : []
-  // the groups' paths are the host's, and /proc may be another's in a joined mount namespace
+  // use the host's paths of the groups here; in a joined mount namespace, /proc may belong to another pid namespace
   const joins: Op[] = v1.map((group) => ({ op: 'joinGroup', path: `${group.directory}/tasks`, origin: 'run' }))
   const late = joinsLate(plan)
   if (!late) inner.push(...joins)
@@ -314,7 +322,7 @@ function compileInner(plan: Plan): Op[] {
   if (has('time') && !cloned.includes('time'))
     inner.push({ op: 'offsetClocks', offsets: spec.timeOffsets ?? '', origin: 'timeOffset' })
   if (staysOutside(plan)) inner.push({ op: 'stayOutside', origin: joinsPid ? 'join' : 'isolate' })
-  // before the root: /proc/sys is read-only there. A network that is connected from outside brings interfaces with settings
+  // before the root is made, because /proc/sys is read-only there; a network connected from outside brings interfaces with settings
   const network: Op[] = plan.network
     ? [{ op: 'awaitNetwork', by: networkLine(plan.network, runsAs(plan.userNamespace)), origin: 'network' }]
     : []
@@ -324,7 +332,7 @@ function compileInner(plan: Plan): Op[] {
     inner.push({ op: 'setSysctl', path: `/proc/sys/${path}`, value, origin: 'sysctls' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
-  // where paths still mean the host's
+  // while paths still mean the host's
   if (late) inner.splice(-1, 0, { op: 'awaitGroups', origin: 'run' }, ...joins)
   const views = groupMounts(plan)
   if (views.length > 0) inner.splice(-1, 0, ...views)
@@ -332,10 +340,10 @@ function compileInner(plan: Plan): Op[] {
   if (spec.hostname !== undefined) inner.push({ op: 'setHostname', name: spec.hostname, origin: 'hostname' })
   if (spec.domainname !== undefined) inner.push({ op: 'setDomainname', name: spec.domainname, origin: 'domainname' })
   if (has('net')) inner.push({ op: 'loopbackUp', origin: 'isolate' })
-  // what is done before it goes on beside the making of the connection
+  // operations before this point run while the connection is being made
   if (!connectsFirst) inner.push(...network)
   inner.push(...compilePrivileges(plan))
-  // a change of ids clears it (prctl(2)), so it comes after setUser
+  // setUser clears the signal (prctl(2)), so this operation comes after it
   inner.push({ op: 'dieWithParent', signal: sigkill, origin: 'run' })
   const supervised = plan.filter?.supervise
   if (plan.filter && supervised)

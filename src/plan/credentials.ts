@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who the command is, and what it may do: user namespace and id maps, ids, capabilities. Pure.
+// Plans the credentials of the command: user namespace and id maps, ids, capabilities. Called by plan.ts; pure.
 
 import {
   capabilitiesOf,
@@ -30,26 +30,26 @@ import { optionName } from '../options/names.ts'
 import { sandboxIds } from '../options/sandbox-preset.ts'
 import type { Spec } from '../options/spec.ts'
 
-/** The maps of a new user namespace, and who writes them: hutch itself, or newuidmap(1) and newgidmap(1) where they must. */
+/** Maps of a new user namespace, and who writes them: hutch, or newuidmap(1) and newgidmap(1) if required. */
 export interface UserNamespace {
   users: Extent[]
   groups: Extent[]
-  /** Without rights over groups, a map of groups takes that setgroups is given up. */
+  /** True if setgroups must be denied before a user without rights over groups may write a map. */
   denySetgroups: boolean
   userTool: string
   groupTool: string
 }
 
-/** Ids to be taken on. */
+/** Ids that the process changes to. */
 export interface Ids {
   uid: number
   gid: number
   groups: number[]
-  /** 1: setgroups is not called; 2: it may be refused. */
+  /** 0: setgroups is called; 1: it is not called; 2: it may fail. */
   keepGroups: 0 | 1 | 2
 }
 
-/** The five sets; effective is as permitted. */
+/** The capability sets; the effective set equals the permitted set. */
 export interface Capabilities {
   bounding?: number
   permitted: number
@@ -57,7 +57,7 @@ export interface Capabilities {
   ambient: number
 }
 
-/** What a run is, as far as rights go. */
+/** Credentials and namespaces of a run. */
 export interface Identity {
   isolate: NamespaceKind[]
   userNamespace?: UserNamespace
@@ -65,16 +65,16 @@ export interface Identity {
   capabilities?: Capabilities
 }
 
-/** What it is made from. */
+/** Facts about the caller. */
 interface Caller {
   kernel: [number, number]
   privileges: Privileges
-  /** Read only for maps that may need it. */
+  /** Ranges that the caller may map; absent if no map needs them. */
   delegation: Delegation | undefined
   user: User | undefined
 }
 
-/** @throws OPTION_CONFLICT, OPTION_INVALID, IDMAP_NOT_DELEGATED, CAPABILITY_MISSING */
+/** Plans the credentials of a run. @throws OPTION_CONFLICT, OPTION_INVALID, IDMAP_NOT_DELEGATED, CAPABILITY_MISSING */
 export function planIdentity(spec: Spec, caller: Caller): Identity {
   const isolate = addUser(spec, hasCapability(caller.privileges.permitted, capabilityNumbers.SYS_ADMIN))
   const userNamespace = isolate.includes('user') ? planUserNamespace(spec, caller) : undefined
@@ -88,7 +88,7 @@ export function planIdentity(spec: Spec, caller: Caller): Identity {
   }
 }
 
-/** Without CAP_SYS_ADMIN any other namespace takes a user namespace that owns it. */
+/** Returns the namespaces, with user added if needed: without CAP_SYS_ADMIN, a user namespace must own the others. */
 function addUser(spec: Spec, may: boolean): NamespaceKind[] {
   if (may || joinsUser(spec)) return spec.isolate
   if (spec.joins.length > 0)
@@ -152,7 +152,7 @@ function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
   }
 }
 
-/** Groups go with the users, the caller's own with its own. */
+/** Returns the requested map. By default groups are mapped as users are, with the caller's own group for its own id. */
 function wordsOf(spec: Spec, which: 'users' | 'groups', own: Privileges): readonly IdMapWord[] | undefined {
   if (which === 'users' || spec.mapGroups || !spec.mapUsers) return which === 'users' ? spec.mapUsers : spec.mapGroups
   return spec.mapUsers.map((word) =>
@@ -160,7 +160,7 @@ function wordsOf(spec: Spec, which: 'users' | 'groups', own: Privileges): readon
   )
 }
 
-/** newuidmap(1) lets a user map itself and what it was given. */
+/** Returns true if newuidmap(1) allows a map: the user's own id, and ids delegated to the user. */
 function isDelegated(extent: Extent, own: number, ranges: readonly SubordinateIds[]): boolean {
   if (extent.count === 1 && extent.outside === own) return true
   return ranges.some(({ start, count }) => extent.outside >= start && extent.outside + extent.count <= start + count)
@@ -168,7 +168,7 @@ function isDelegated(extent: Extent, own: number, ranges: readonly SubordinateId
 
 function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefined): Ids | undefined {
   const { user, privileges } = caller
-  // as nsenter(1): in another's user namespace one's own id is likely to be nobody
+  // as in nsenter(1): in another user's namespace, the caller's id is probably not mapped
   if (joinsUser(spec) && !user) return { uid: 0, gid: 0, groups: [], keepGroups: 2 }
   if (!namespace) return user && { ...idsOf(user), keepGroups: joinsUser(spec) ? 2 : 0 }
   const names = (['groups', 'groupAdd'] as const).find((key) => spec.privileges[key])
@@ -180,7 +180,7 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
     })
   const uid = user?.uid ?? idInside(namespace.users, privileges.uid)
   const gid = user?.gid ?? idInside(namespace.groups, privileges.gid)
-  // mapped, so it is what it was
+  // the caller's ids are mapped, so they stay the same
   if (!user && uid !== undefined && gid !== undefined) return undefined
   const ids = user ? idsOf(user) : { uid: uid ?? 0, gid: gid ?? 0, groups: [] }
   const unmapped = !isMapped(namespace.users, ids.uid)
@@ -194,7 +194,7 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
       why: `${unmapped} is not mapped in its user namespace`,
       remedy: `map it, with ${optionOfRun('mapUsers')} and ${optionOfRun('mapGroups')}`,
     })
-  // a sandbox's map is written with rights, but a user namespace around hutch may have given up setgroups
+  // hutch writes a sandbox's map with privileges, but an outer user namespace may have denied setgroups
   const reserved = namespace.groups.some(({ outside }) => outside === reservedId)
   return { ...ids, keepGroups: namespace.denySetgroups ? 1 : reserved ? 2 : 0 }
 }
@@ -219,7 +219,7 @@ function planCapabilities(
   const available = fresh ? known : permitted.filter((number) => known.includes(number))
   const uid = ids?.uid ?? (namespace ? idInside(namespace.users, caller.privileges.uid) : caller.privileges.uid)
   const usual = contained ? containedCapabilities.filter((number) => available.includes(number)) : available
-  // what an exec would leave it: root keeps all, others what they have, and nothing when they become others
+  // as after an exec: root keeps all, other users what they have, and nothing if their ids change
   const base = uid === 0 ? usual : ids || fresh ? [] : permitted.filter((number) => usual.includes(number))
   for (const word of capAdd) {
     if (word === 'ALL' || available.includes(word)) continue
@@ -232,18 +232,18 @@ function planCapabilities(
   }
   const chosen = chooseCapabilities(base, available, capAdd, capDrop)
   const mask = capabilityMask(chosen)
-  // an exec gives root what the bounding set has; others keep only what is ambient, which takes inheritable
+  // an exec gives root the bounding set; other users keep only ambient capabilities, which must also be inheritable
   const kept = uid === 0 ? 0 : mask
-  // without the right to shrink it, it matters only when an exec may give something
+  // if the bounding set cannot be reduced, that matters only if an exec can grant capabilities
   const bounds = (asked || contained) && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
-  // what programs with capabilities of their own may get: as root would have it, unless it was said
+  // programs with file capabilities can get the same as root would, unless an option says otherwise
   const bounding = asked ? mask : capabilityMask(usual)
   return { ...(bounds && { bounding }), permitted: mask, inheritable: kept, ambient: kept }
 }
 
 /**
- * Without no_new_privs a filter needs CAP_SYS_ADMIN, which is kept until the exec removes it. The exec gives root no more than the
- * bounding set, and other users only the ambient set.
+ * Adds CAP_SYS_ADMIN until the exec, because a filter without no_new_privs requires it. The exec removes it: root gets at most the bounding
+ * set, and other users only the ambient set.
  */
 export function keepForFilter(identity: Identity, spec: Spec, { permitted }: Privileges): Identity {
   const { ids, capabilities } = identity

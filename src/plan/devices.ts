@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans which devices the job may use. Pure.
+// Plans which devices the job may use, and how the list is enforced. Called by plan.ts; pure.
 
 import type { LegacyWrite } from '../cgroup/v1/translate.ts'
 import { containedCapabilities, parseCapabilityMask } from '../credentials/capability.ts'
@@ -10,7 +10,7 @@ import { optionName } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
 import type { Identity } from './credentials.ts'
 
-/** Who has a /dev of its own may use what is in it, and nothing else. */
+/** Returns true if the job has its own /dev, and so may use only the devices in it. */
 export function limitsDevices({ root }: Spec): boolean {
   return root !== undefined && (root.dev || root.directory !== undefined)
 }
@@ -28,7 +28,7 @@ function takesList({ root, joins }: Spec, { capabilities }: Identity): boolean {
   return parseCapabilityMask(bounding.toString(16)).some((one) => !containedCapabilities.includes(one))
 }
 
-/** Where and how the list is held; undefined: by nothing. @throws OPTION_CONFLICT */
+/** Returns where and how the device list is enforced; undefined if it is not enforced. @throws OPTION_CONFLICT */
 export function planDevices(
   spec: Spec,
   rules: readonly DeviceRule[],
@@ -62,7 +62,7 @@ export function planDevices(
   }
 }
 
-/** The option that asked for a /dev of its own, as it was typed. */
+/** Returns the option, as typed, that requested the job's own /dev. */
 export function originOf({ root, door }: Spec): string {
   const key = root?.directory !== undefined ? 'rootfs' : 'dev'
   return root?.devices[0]?.origin ?? optionName(key, door)

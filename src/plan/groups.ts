@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spec + the state of parents → the groups of a run, in each hierarchy. Pure; part of plan.ts.
+// Plans the groups of a run in each hierarchy, from the Spec and the state of their parents. Called by plan.ts; pure.
 
 import {
   controllerOf,
@@ -21,25 +21,25 @@ import { type AppliedOuterLimit, addOuterLimits } from './outer-limits.ts'
 import type { Surroundings } from './plan.ts'
 import { refuseLegacyNames, withinShare } from './v1-limits.ts'
 
-/** One group to be made. */
+/** A group to create. */
 export interface PlannedGroup {
-  /** '' for the v2 tree. */
+  /** Controller of a v1 hierarchy, or '' for the v2 tree. */
   controller: string
   directory: string
-  /** Made only if missing, the outermost first, and then removed when empty: levels of a --parent that this hierarchy lacks. */
+  /** Levels of --parent that this hierarchy lacks, outermost first. hutch creates them, and removes them when they are empty. */
   madeParents: string[]
-  /** v2: controllers to be enabled first, level by level. */
+  /** v2: controllers to enable first, level by level. */
   enable: { directory: string; controllers: string[] }[]
   parent: string
   writes: LimitWrite[]
-  /** v1 cpuset: what the parent has, which a new group does not inherit. */
+  /** v1 cpuset: values of the parent, which a new group does not inherit. */
   inherit?: { [file: string]: string }
 }
 
-/** Controllers whose figures every run wants, where the host has them. */
+/** Controllers whose figures every run reports, if the host has them. */
 const accounting = ['memory', 'pids']
 
-/** Name of a job's group; cgroup/stale-groups.ts reads it back. */
+/** Returns the name of a job's group; cgroup/stale-groups.ts parses it. */
 export function groupName(host: Host, serial: number): string {
   const { pid, startTime, pidNamespace } = host.owner
   return `hutch-${pid}-${startTime}-${pidNamespace}-${serial}`
@@ -70,19 +70,22 @@ export function planUnified(spec: Spec, around: Surroundings): { groups: Planned
   return { groups: [group], outer }
 }
 
-/** What each level down to the parent has yet to hand on. `asked`: controllers of limits, without which there is no start. */
+/**
+ * Returns the controllers that each level down to the parent must still enable. `asked` are the controllers of limits, without which the
+ * job cannot start.
+ */
 function enabling(parent: Parent, wanted: string[], asked: string[], spec: Spec): PlannedGroup['enable'] {
   const enable = parent.chain
     .map(({ directory, enabled }) => ({ directory, controllers: wanted.filter((name) => !enabled.includes(name)) }))
     .filter(({ controllers }) => controllers.length > 0)
   const inParent = enable.find(({ directory }) => directory === parent.directory)?.controllers ?? []
-  // below "domain threaded" a new group is "domain invalid" until it is made threaded, and takes no process
+  // below a "domain threaded" group, a new group is "domain invalid" and accepts no process
   if (parent.type !== undefined && parent.type !== 'domain')
     throw fail('CGROUP_THREADED', { directory: parent.directory, type: parent.type })
-  // a populated group would become "domain threaded" (pids, cpu) or refuse (memory): neither is what was asked
+  // enabling would make a populated group "domain threaded" (pids, cpu), or fail (memory)
   if (parent.type === undefined || parent.processes.length === 0 || inParent.length === 0 || spec.evacuate)
     return enable
-  // figures that nobody asked for are not worth a failure
+  // do not fail for figures that were not requested
   if (asked.some((name) => inParent.includes(name)))
     throw fail('CGROUP_POPULATED', {
       directory: parent.directory,
@@ -92,7 +95,7 @@ function enabling(parent: Parent, wanted: string[], asked: string[], spec: Spec)
   return []
 }
 
-/** v2 has one tree, so a parent that is not in it is a name that was mistyped. */
+/** Refuses a parent that does not exist on v2, which has only one tree. */
 function refuseMissing({ parent: path }: Spec, parent: Parent): void {
   if (path !== undefined && !parent.exists)
     throw fail('CGROUP_PARENT_MISSING', {
@@ -101,7 +104,7 @@ function refuseMissing({ parent: path }: Spec, parent: Parent): void {
     })
 }
 
-/** memory.max before memory.swap.max and the protections: each then stands within the one before. */
+/** Sorts limits: memory.max comes before memory.swap.max and the protections, which depend on it. */
 function orderLimits(limits: readonly LimitWrite[]): LimitWrite[] {
   return [...limits].sort((a, b) => Number(b.file === 'memory.max') - Number(a.file === 'memory.max'))
 }
@@ -170,13 +173,13 @@ export function planLegacy(spec: Spec, around: Surroundings, devices: readonly L
   })
 }
 
-/** Files of every v2 group, and those of controllers that are in the v2 tree beside v1's hierarchies. */
+/** Returns true if a file is in the v2 tree: a file of every v2 group, or of a v2 controller on a hybrid host. */
 function isUnified(file: string, host: Host, beside: Parent | undefined): boolean {
   const controller = controllerOf(file)
   return controller === 'cgroup' || (!host.v1[legacyControllerOf(file)] && !!beside?.available.includes(controller))
 }
 
-/** Without root and delegation a run without limits needs no group; one with limits cannot be. */
+/** Returns true if the parent can be used. Returns false if a run without limits can do without a group; throws if it has limits. */
 function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needsOf(spec) !== ''): boolean {
   if (parent.writable) return true
   if (!needed && (spec.parent === undefined || !parent.exists)) return false
@@ -202,7 +205,7 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
   })
 }
 
-/** The command that makes the parent in the hierarchy that lacks it, for this user. */
+/** Returns this user's command that creates the parent in the hierarchy that lacks it. */
 function createParent(path: string, { directory }: Parent, { v1, uid }: Host): string {
   const controller = Object.keys(v1).find((name) => isBelow(directory, v1[name]!.mount))
   const owner = `${uid}:${uid}`
@@ -211,21 +214,21 @@ function createParent(path: string, { directory }: Parent, { v1, uid }: Host): s
     : `hutch cgcreate -a ${owner} -t ${owner} -g ${controller}:${shellWord(path)}`
 }
 
-/** How to ask for a sandbox that needs no group: what was not asked for need not be given up. */
+/** Returns how to request a sandbox without groups. Names only options that were given. */
 function withoutGroups({ limits, cpuTimeMs, door }: Spec): string {
   const [none, time] = [optionWithValue('limits', 'none', door)!, optionName('cpuTime', door)]
   const ways = [limits.length > 0 && `with ${none}`, cpuTimeMs !== undefined && `without ${time}`]
   return ways.filter(Boolean).join(' and ')
 }
 
-/** The options that take a group. */
+/** Returns the options that need a group. */
 export function needsOf({ limits, cpuTimeMs, door }: Spec): string {
   const origins = limits.map((limit) => limit.origin)
   if (cpuTimeMs !== undefined) origins.push(optionName('cpuTime', door))
   return origins.join(', ')
 }
 
-/** v1's hierarchy that counts CPU time: '' is the v2 tree beside, cpu is mounted together with cpuacct. */
+/** Returns the key of the hierarchy that counts CPU time: '' for a v2 tree beside v1, or cpu if cpuacct shares its mount. */
 function cpuTimeController(spec: Spec, { unified, v1 }: Host, asked: readonly string[]): string | undefined {
   if (spec.cpuTimeMs === undefined) return undefined
   if (unified) return ''
@@ -252,7 +255,10 @@ function missingController(controller: string, limit: LimitWrite, parent: Parent
   })
 }
 
-/** Where the job's memory is charged: the levels above its own group, or the caller's group and those above it; not the root. */
+/**
+ * Returns the levels to which the job's memory is charged, without the root: those above its own group, or the caller's group and those
+ * above.
+ */
 export function memoryLevels(groups: readonly PlannedGroup[], host: Host): { controller: string; directory: string }[] {
   const controller = host.layout === 'v2' ? '' : 'memory'
   const hierarchy = controller === '' ? host.unified : host.v1[controller]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of networks → their part of a Spec and of a Plan. Pure.
+// Plans the network of a run: namespaces, the connection, and resolv.conf. Called by plan.ts; pure.
 
 import { capabilityNumbers, hasCapability } from '../credentials/capability.ts'
 import { fail } from '../errors/errors.ts'
@@ -14,18 +14,18 @@ import type { UserNamespace } from './credentials.ts'
 
 /** Facts that only a run with a network needs. */
 export interface NetworkFacts {
-  /** Where the tool is: the first that is installed, of those that are asked for. */
+  /** The first installed tool of those requested; absent if none is installed. */
   tool?: { name: NetworkTool; path: string }
-  /** /dev/net/tun can be opened by this user. */
+  /** True if this user can open /dev/net/tun. */
   tun: boolean
-  /** By others than its owner, too. */
+  /** True if users other than the owner can open it too. */
   tunForAll: boolean
-  /** The host's resolv.conf, and where its CNI config lists are. */
+  /** Text of the host's resolv.conf, and directory of its CNI config lists. */
   resolver: string
   configDirectory: string
 }
 
-/** @throws NETWORK_TOOL_MISSING, NETWORK_REFUSED, OPTION_CONFLICT */
+/** Plans the network of a run. @throws NETWORK_TOOL_MISSING, NETWORK_REFUSED, OPTION_CONFLICT */
 export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, id: string): PlannedNetwork {
   const network = spec.network!
   const { publish } = network
@@ -70,7 +70,10 @@ function withoutTun(why: string) {
   })
 }
 
-/** The tool enters the job's user namespace, where it may be somebody who cannot open what root can. @throws NETWORK_REFUSED */
+/**
+ * Refuses a network tool that could not open /dev/net/tun, because it runs with other ids in the job's user namespace.
+ * @throws NETWORK_REFUSED
+ */
 export function refuseForeignTun(maps: UserNamespace | undefined, facts: NetworkFacts, caller: number): void {
   if (!maps || facts.tunForAll) return
   const outside = idOutside(maps.users, runsAs(maps).uid)
@@ -80,7 +83,7 @@ export function refuseForeignTun(maps: UserNamespace | undefined, facts: Network
   throw withoutTun(`the tool is ${user} in the job's user namespace, which cannot open /dev/net/tun`)
 }
 
-/** The line of a shell that connects $PID as hutch does. */
+/** Returns the shell line that connects $PID in the same way, for --explain. */
 export function networkLine(network: PlannedNetwork, runAs: { uid: number; gid: number }): string {
   if (network.kind === 'cni')
     return `CNI_PATH=/usr/lib/cni NETCONFPATH=${network.configDirectory} cnitool add ${network.name} /proc/$PID/ns/net`
@@ -88,7 +91,7 @@ export function networkLine(network: PlannedNetwork, runAs: { uid: number; gid: 
   return [network.path, ...words].join(' ')
 }
 
-/** Who a tool is in the user namespace that owns the job's network: 0, where there is one. */
+/** Returns the ids of a network tool in the user namespace that owns the job's network: 0 if that id is mapped. */
 export function runsAs(maps: UserNamespace | undefined): { uid: number; gid: number } {
   const who = (extents: readonly Extent[]) => (isMapped(extents, 0) ? 0 : extents[0]!.inside)
   return maps ? { uid: who(maps.users), gid: who(maps.groups) } : { uid: 0, gid: 0 }

@@ -3,12 +3,12 @@
 import { controllerOf, type LimitWrite } from '../cgroup/v1/translate.ts'
 import type { OuterLimit } from '../host/outer-limits.ts'
 
-/** An outer limit, and whether it holds for the job all the same: by its own value, which is at most as large. */
+/** An outer limit. `held` is true if the job's own limit is at least as tight. */
 export interface AppliedOuterLimit extends OuterLimit {
   held: boolean
 }
 
-/** How the tighter of two texts of a file is found; a file without an entry holds several values, which are not compared. */
+/** Returns the number by which two values of a file can be compared. Returns undefined for files with several values. */
 function measure(file: string, text: string): number | undefined {
   if (file === 'cpu.max') {
     const [quota, period = '100000'] = text.split(' ')
@@ -18,7 +18,10 @@ function measure(file: string, text: string): number | undefined {
   return text === 'max' ? Number.POSITIVE_INFINITY : Number(text)
 }
 
-/** The limits to be set, and what became of each outer one. `available`: controllers that the job's group can have. */
+/**
+ * Adds the outer limits to those of the job, and returns the result for each. `available` are the controllers that the job's group can
+ * have.
+ */
 export function addOuterLimits(
   asked: readonly LimitWrite[],
   outer: readonly OuterLimit[],
@@ -31,7 +34,7 @@ export function addOuterLimits(
     const at = limits.findIndex((one) => one.file === file)
     const writes = value.split('\n').map((line) => ({ file, value: line, origin: `${file} of ${directory}` }))
     const [theirs, ours] = [measure(file, value), at < 0 ? undefined : measure(file, limits[at]!.value)]
-    // of CPUs and devices the nearest group's are taken, which are the fewest; those asked for may be others
+    // CPUs and devices: the nearest group's value is the smallest set, but the requested set may differ from it
     if (at >= 0 && (theirs === undefined || ours === undefined))
       return { ...limit, held: limits[at]!.origin.endsWith(` of ${directory}`) || !asked.includes(limits[at]!) }
     if (at < 0) limits.push(...writes)
@@ -41,7 +44,7 @@ export function addOuterLimits(
   return { limits, outer: held }
 }
 
-/** Whether a limit of the job's group is one of a group that it could not be in; that group. */
+/** Returns the outer group whose limit was copied to the job's group by this write; undefined for a limit of the job itself. */
 export function outerOwner(write: LimitWrite | undefined, outer: readonly AppliedOuterLimit[]): string | undefined {
   return write && outer.find(({ file, directory }) => write.origin === `${file} of ${directory}`)?.directory
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spec + Host → Plan: which groups, which files, which namespaces. Pure data; everything that can be refused without the kernel is refused here.
+// Spec + Host → Plan: groups, files, namespaces, credentials. Refuses everything that can be refused without asking the kernel. Called by
+// run/launch.ts; pure.
 
 import type { Share } from '../cgroup/v1/cpu-quota.ts'
 import { capabilityNumbers, hasCapability, parseCapabilityMask } from '../credentials/capability.ts'
@@ -32,38 +33,38 @@ import { type NetworkFacts, planNetwork, refuseForeignTun, resolvedRoot } from '
 import type { AppliedOuterLimit } from './outer-limits.ts'
 import { mapVolumes, type SourceFacts } from './sandbox-volumes.ts'
 
-/** Facts that only some runs need, looked up for this one. */
+/** Facts about the machine for one run. Some are read only if the Spec needs them. */
 export interface Surroundings {
   host: Host
-  /** '' is the v2 tree; v1 hierarchies by controller. */
+  /** Parent groups by v1 controller; '' is the v2 tree. */
   parents: Map<string, Parent>
   user: User | undefined
   privileges: Privileges
-  /** Ids that this user may map, read when a map needs them. */
+  /** Ids that this user may map; read if a map needs them. */
   delegation?: Delegation
   /** Read for a run with a network. */
   network?: NetworkFacts
-  /** Read for a run with names of its own. */
+  /** Read for a run that changes names. */
   names?: NameFacts
-  /** The caller's environment, NAME=value each, and where contained commands find `hutch` ('' is nowhere). */
+  /** The caller's environment as NAME=value, and the directory of `hutch` for contained commands ('' if none). */
   env: readonly string[]
   toolPath: string
-  /** What the devices of the spec are, in its order, and whether bpf(2) may be used. */
+  /** Devices of the Spec in its order; and whether bpf(2) may be used. */
   devices: DeviceRule[]
   mayFilter: boolean
-  /** Directories that are mounted only where they are there, and are not. */
+  /** Optional directories that do not exist on the host. */
   absent?: readonly string[]
-  /** For root's sandbox: the sources of volumes that may be written. */
+  /** For root's sandbox: the sources of writable volumes. */
   sources?: ReadonlyMap<string, SourceFacts>
-  /** v1, for a sandbox: the share of CPU time above its groups, of which none below may have more. */
+  /** v1, for a sandbox: the CPU share above its groups, which none of them may exceed. */
   share?: Share | undefined
-  /** Distinguishes this process's jobs. */
+  /** Number that distinguishes this process's jobs. */
   serial: number
-  /** Makes the filter that the spec asks for. */
+  /** Makes the filter that the Spec requests. */
   filter?: FilterMaker
 }
 
-/** A run, resolved against this machine. */
+/** A run with all facts of this machine resolved. */
 export interface Plan {
   spec: Spec
   layout: Host['layout']
@@ -74,25 +75,25 @@ export interface Plan {
   argv: string[]
   env: string[]
   searchPath: string
-  /** The spec's, and user where the others take it. */
+  /** Namespaces of the Spec, and user if the others require it. */
   isolate: NamespaceKind[]
   userNamespace?: UserNamespace
-  /** v2: the program that allows devices, attached to the job's group. */
+  /** v2: the BPF program that allows devices, attached to the job's group. */
   deviceFilter?: number[]
-  /** Taken on before the command; absent when they stay as they are. */
+  /** Ids of the command; absent if they do not change. */
   ids?: Ids
   capabilities?: Capabilities
-  /** Connected from outside while the job waits. */
+  /** Network that is connected from outside while the job waits. */
   network?: PlannedNetwork
-  /** Of system calls. */
+  /** Filter of system calls. */
   filter?: SeccompFilter
-  /** Limits of groups that the caller is in and the job is not, and which of them hold by its own group's. */
+  /** Limits of groups that contain the caller but not the job, and whether the job's own group has them. */
   outer: AppliedOuterLimit[]
-  /** Group levels above the job's whose limits may kill it, nearest first. */
+  /** Ancestors of the job's group whose limits may kill the job, nearest first. */
   ancestors: { controller: string; directory: string }[]
 }
 
-/** @throws CGROUP_*, OPTION_CONFLICT */
+/** Makes the plan of a run. @throws CGROUP_*, OPTION_CONFLICT */
 export function makePlan(asked: Spec, around: Surroundings): Plan {
   const { host } = around
   const network =
@@ -146,13 +147,13 @@ function isAbsent(mount: { source: string; ifThere?: boolean }, absent: readonly
   return mount.ifThere === true && absent.includes(mount.source)
 }
 
-/** What the command has once it runs: without a plan for them root keeps what it has, and who becomes another nothing. */
+/** Returns the command's capabilities. Without planned sets, root keeps its capabilities, and a user whose ids change loses all. */
 function keptCapabilities({ capabilities, ids }: Identity, privileges: Privileges): number[] {
   if (capabilities) return parseCapabilityMask(capabilities.permitted.toString(16))
   return (ids?.uid ?? privileges.uid) === 0 ? parseCapabilityMask(privileges.permitted) : []
 }
 
-/** An idmapped mount takes the map of the job's own user namespace, and rights over the file system. */
+/** Refuses an idmapped mount without its own user namespace, or without rights over the file system. */
 function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Privileges): void {
   const volume = spec.root?.mounts.find((mount) => mount.kind === 'volume' && mount.idmap)
   if (!volume) return
@@ -164,7 +165,7 @@ function refuseMapped(spec: Spec, { userNamespace }: Identity, { permitted }: Pr
     throw refuse('only root may map the ids of a file system', 'leave out idmap, or run as root')
 }
 
-/** A v1 hierarchy, or bpf(2) on a group of v2; neither takes a user's word. */
+/** Returns how devices can be limited: a v1 hierarchy, or bpf(2) on a v2 group. Neither works without privileges. */
 function deviceMeans({ host, parents, mayFilter }: Surroundings): 'v1' | 'v2' | 'none' {
   const takes = (controller: string) => {
     const parent = parents.get(controller)
@@ -174,7 +175,7 @@ function deviceMeans({ host, parents, mayFilter }: Surroundings): 'v1' | 'v2' | 
   return mayFilter && takes('') ? 'v2' : 'none'
 }
 
-/** init and the command are a task each. */
+/** Refuses a pids.max below the number of tasks that hutch-init and the command need. */
 function refuseTightPids(spec: Spec): void {
   const pids = spec.limits.find((limit) => limit.file === 'pids.max')
   if (pids?.value === '1' && spec.init && spec.isolate.includes('pid'))
@@ -185,7 +186,7 @@ function refuseTightPids(spec: Spec): void {
     })
 }
 
-/** mount_setattr came with 5.12, and a root is not put together by older means, which follow links. */
+/** Refuses a root on kernels without mount_setattr (before 5.12). Older calls follow links, so they are not safe. */
 function refuseOldKernel(spec: Spec, host: Host): void {
   const [major, minor] = host.kernel
   if (spec.root && (major < 5 || (major === 5 && minor < 12)))
@@ -196,13 +197,13 @@ function refuseOldKernel(spec: Spec, host: Host): void {
 
 export const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** The caller's environment with the changes, as execve takes it. Contained commands find `hutch` first in their PATH. */
+/** Returns the environment for execve: the caller's with the changes. Contained commands find `hutch` first in their PATH. */
 function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; searchPath: string } {
   const { user } = around
   const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
   const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
   const path = 'PATH' in changes ? changes.PATH : around.env.find((entry) => entry.startsWith('PATH='))?.slice(5)
-  // an image has nothing of hutch's, and need not know where the host has it
+  // an image does not contain hutch, and must not learn its path on the host
   const tools = spec.root?.directory === undefined && around.toolPath ? `${around.toolPath}:` : ''
   const searchPath = tools + (path ?? usualPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])

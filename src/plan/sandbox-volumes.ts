@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Volumes of root's sandbox that the command may write: their ids are mapped, so that files of its user on disk are its own inside. Pure.
+// Maps the ids of writable volumes in root's sandbox, so that files that the command's user owns on disk are its own inside. Pure.
 
 import { capabilityNumbers, hasCapability } from '../credentials/capability.ts'
 import type { Privileges } from '../host/privileges.ts'
@@ -29,8 +29,8 @@ export function isWritableVolume(mount: Mount): mount is Volume {
 }
 
 /**
- * Returns the root with the ids of these volumes mapped, where root starts a sandbox with ids of its own. A volume that everybody may
- * write needs no map. A volume that stays closed to the command says why.
+ * Returns the root with the ids of these volumes mapped, if root starts a sandbox with its own ids. A volume that all users can write needs
+ * no map. A volume that stays read-only to the command carries the reason.
  */
 export function mapVolumes(
   spec: Spec,
@@ -54,8 +54,8 @@ export function mapVolumes(
 }
 
 /**
- * Whether the command can leave no program with rights of the files' owner: `strict` refuses modes with S_ISUID and S_ISGID, and
- * file capabilities need CAP_SETFCAP. In a mapped volume of root both would be root's on the host.
+ * Returns true if the command can leave no set-user-ID program and no file capabilities in a mapped volume. On the host, these would have
+ * root's rights. `strict` refuses set-user-ID modes, and file capabilities need CAP_SETFCAP.
  */
 function keepsSetId({ seccomp, learn, privileges: { capAdd } }: Spec): boolean {
   const strict = seccomp !== undefined && 'own' in seccomp && seccomp.own === 'strict'

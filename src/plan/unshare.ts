@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What unshare(1) is asked for → Program, in that tool's order. Pure.
+// Compiles a request of unshare(1) to a Program, in that tool's order. Called by dropin/util-linux/; pure.
 
 import { privateProc } from '../mounts/private-mounts.ts'
 import { type Extent, mapWords } from '../namespaces/id-map.ts'
@@ -9,25 +9,25 @@ import { type Op, type Program, sessions } from '../ops/ops.ts'
 
 /** The program to run, its environment, and what it inherits. */
 export interface Launch {
-  /** Empty: the shell, as a login shell. */
+  /** Command and arguments; if empty, a login shell is started. */
   words: string[]
   shell: string
   env: string[]
   descriptors: number[]
-  /** Its limit of open files, where Node's own is another. */
+  /** The caller's limit of open files, if Node has changed its own. */
   openFiles?: { soft: number; hard: number }
 }
 
-/** Who writes the map of one kind of ids: the process itself, or hutch beside it, which may call newuidmap(1). */
+/** How one kind of ids is mapped: by the process itself, or by hutch, which may call newuidmap(1). */
 export type IdMap = { by: 'itself'; inside: number; outside: number } | { by: 'hutch'; extents: Extent[]; tool: string }
 
-/** As asked for; ids and signals by number. */
+/** A request with ids and signals as numbers. */
 export interface UnshareRequest {
   kinds: NamespaceKind[]
-  /** Kept by a mount. */
+  /** Files that keep a namespace by a mount. */
   files: { kind: NamespaceKind; file: string }[]
   fork: boolean
-  /** Sent to the child when its parent is gone; 0: none. */
+  /** Signal to the child when its parent ends; 0 means none. */
   killChild: number
   users?: IdMap
   groups?: IdMap
@@ -43,7 +43,7 @@ export interface UnshareRequest {
   monotonic?: string
   boottime?: string
   keepCapabilities: boolean
-  /** Who the user namespace belongs to; the maps are hutch's then. */
+  /** Owner of the user namespace; hutch then writes the maps. */
   owner?: { uid: number; gid: number }
 }
 
@@ -60,19 +60,19 @@ const noId = 0xffff_ffff
 const binfmtDirectory = '/proc/sys/fs/binfmt_misc'
 const defaultSearch = '/bin:/usr/bin'
 
-/** Both sections. */
+/** Compiles both sections of the program. */
 export function compileUnshare(request: UnshareRequest, launch: Launch): Program {
   return { outer: compileOuter(request, launch), inner: compileInner(request, launch) }
 }
 
-/** The outer ops that both tools begin with. */
+/** Returns the outer operations at the start of unshare and nsenter. */
 export function startOps(launch: Launch): Op[] {
   const spawn: Op = { op: 'spawn', flags: 0, group: '', session: sessions.kept, origin: 'the command' }
   if (launch.descriptors.length === 0) return [spawn]
   return [{ op: 'keepDescriptors', descriptors: launch.descriptors, origin: 'the command' }, spawn]
 }
 
-/** And the one that they end with. */
+/** Returns the outer operation at their end. */
 export function waitOp(): Op {
   return {
     op: 'wait',
@@ -86,12 +86,12 @@ export function waitOp(): Op {
   }
 }
 
-/** What Node has changed of itself is not passed on. */
+/** Restores what Node has changed in this process, so that the program does not inherit it. */
 export function restoreOps({ openFiles }: Launch): Op[] {
   return openFiles ? [{ op: 'setLimit', resource: 7, ...openFiles, origin: 'the command' }] : []
 }
 
-/** The last inner op. */
+/** Returns the last inner operation. */
 export function execOp({ words, shell, env }: Launch): Op {
   if (words.length === 0) {
     const name = shell.slice(shell.lastIndexOf('/') + 1)
@@ -138,7 +138,7 @@ function compileInner(request: UnshareRequest, launch: Launch): Op[] {
     inner.push({ op: 'awaitMaps', origin: '--map-users, --map-groups' })
   for (const clock of ['boottime', 'monotonic'] as const)
     if (request[clock] !== undefined) own('timens_offsets', `${clock} ${request[clock]} 0`, `--${clock}`)
-  // before the fork, whose child does not own its files in /proc until its exec
+  // before the fork: the child does not own its files in /proc until exec
   if (users?.by === 'itself') own('uid_map', `${users.inside} ${users.outside} 1`, '--map-user')
   if (groups?.by === 'itself') {
     own('setgroups', 'deny', '--map-group')
@@ -158,7 +158,7 @@ function compileInner(request: UnshareRequest, launch: Launch): Op[] {
       origin: '--setuid, --setgid',
     })
   if (keepCapabilities && kinds.includes('user')) inner.push({ op: 'keepCapabilities', origin: '--keep-caps' })
-  // without a fork the command takes the place of unshare: who kills that, kills it
+  // without a fork the command stands for unshare: killing the visible process must kill the command
   if (!fork) inner.push({ op: 'dieWithParent', signal: 9, origin: 'the command' })
   return [...inner, execOp(launch)]
 }
@@ -184,7 +184,7 @@ function compileMounts(request: UnshareRequest): Op[] {
         origin: '--load-interp',
       })
   }
-  // an interpreter that is kept open (flag F) is the caller's, not one of the new root
+  // an interpreter that the kernel keeps open (flag F) is the caller's, not that of the new root
   const outside = root !== undefined && mountBinfmt !== undefined && loadInterpreter !== undefined
   if (outside) {
     binfmt(binfmtDirectory)
@@ -193,7 +193,7 @@ function compileMounts(request: UnshareRequest): Op[] {
   if (root !== undefined) ops.push({ op: 'changeRoot', path: root, origin: '--root' })
   const directory = request.directory ?? (root !== undefined ? '/' : undefined)
   if (directory !== undefined) ops.push({ op: 'changeDirectory', path: directory, origin: '--wd' })
-  // else the new /proc would be seen outside; a root that was made private has made this so, too
+  // otherwise the new /proc would be visible outside; a root that was made private has the same effect
   if (mountProc === '/proc' && root === undefined && propagation !== 'private')
     ops.push({
       op: 'mount',

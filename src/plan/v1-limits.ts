@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits on cgroup v1. Its names on a v2 host are refused with the equivalent option, and a sandbox keeps to the share above it. Pure.
+// Refuses v1 names of limits on a v2 host, with the equivalent option. On v1, reduces a sandbox's CPU quota to the share above it. Pure.
 
 import { isLarger, type Share } from '../cgroup/v1/cpu-quota.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
@@ -9,7 +9,7 @@ import { limitRows } from '../options/limits.ts'
 import { optionWithValue } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
 
-/** @throws CGROUP_LIMIT_UNSUPPORTED */
+/** Refuses limits with v1 names on a v2 host. @throws CGROUP_LIMIT_UNSUPPORTED */
 export function refuseLegacyNames({ limits, door }: Spec): void {
   const beside = (file: string) => limits.find((limit) => limit.file === file)?.value
   for (const { file, value, origin } of limits) {
@@ -24,13 +24,13 @@ export function refuseLegacyNames({ limits, door }: Spec): void {
   }
 }
 
-/** As the user would type it. */
+/** Returns the equivalent limit as the user would type it. */
 function limitWords({ file, value }: Equivalent, door: Spec['door']): string {
   const key = limitRows.find((row) => row.file === file && row.flag !== 'cpus')?.key ?? `limits.${file}`
   return optionWithValue(key, value ?? 'VALUE', door)!
 }
 
-/** v1 refuses a share larger than the one above: then a sandbox has that one, as it would on v2. */
+/** Returns the limits without a sandbox's CPU quota if that exceeds `share`. v1 refuses a larger share; v2 applies the lower quota. */
 export function withinShare(limits: readonly LimitWrite[], share: Share | undefined): readonly LimitWrite[] {
   if (!share) return limits
   return limits.filter(({ file, value, origin }) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bwrap: runs a program in an assembled root, as bubblewrap(1) does.
+// bwrap: runs a program in an assembled root, as bubblewrap(1) does. Exports main.
 
 import { fail, HutchError } from '../../errors/errors.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
@@ -32,7 +32,7 @@ const failure = 1
 /** The bubblewrap release with these options. Callers check it to choose options. */
 const release13 = '0.13.1'
 
-/** The drop-in's entry. */
+/** Runs `bwrap` and returns its exit status. */
 export async function main(args: string[]): Promise<number> {
   try {
     return await run(args)
@@ -64,7 +64,7 @@ function help(): string {
   return `Usage: bwrap [OPTIONS] [--] PROGRAM [ARG…]\n\nRuns a program in a root assembled for it.\n\n${formatBwrapOptions()}`
 }
 
-/** Writes in this tool's format; `level` is that of syslog(3). */
+/** Prints an error in bwrap's format; with `levelPrefix`, a syslog(3) level precedes it. Returns the exit status. */
 function complain(error: unknown, levelPrefix: boolean): number {
   if (!HutchError.is(error)) throw error
   const text = `bwrap: ${error.message}\n`
@@ -72,7 +72,7 @@ function complain(error: unknown, levelPrefix: boolean): number {
   return failure
 }
 
-/** hutch-init has its own two here: what somebody put there is opened again, by another number. */
+/** Descriptors that hutch-init uses here. A caller's descriptor with one of these numbers gets another number. */
 const ownNumbers = [40, 41]
 
 function moveDescriptors(request: BwrapRequest, taken: readonly number[]): BwrapRequest {
@@ -121,7 +121,7 @@ async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>)
     filters,
   }
   const limits = wantedLimits(request, process.env)
-  // groups and verdicts take long to load, and few callers request limits
+  // groups and verdicts load slowly, and few callers request limits
   const status = limits
     ? await (await import('./limited.ts')).runLimited(plan, what, limits, started)
     : await runPlain(compileBwrap(plan, what), started)
@@ -135,7 +135,7 @@ async function runPlain(program: Program, started: (pid: number) => void): Promi
   return 'exit' in ending ? ending.exit : 128 + ending.signal
 }
 
-/** The program waits until its start has been reported. */
+/** Makes a pipe on which the program waits until its start has been reported. */
 function makeGate(): { read: number; write: number } {
   const [read, write] = native().pipe()
   if (write !== undefined) return { read, write }

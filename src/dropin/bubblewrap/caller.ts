@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a command line of bubblewrap(1) takes from its caller: descriptors, environment, rights, and which sources are there.
+// Reads the caller's inputs for bubblewrap(1): descriptors, environment, capabilities, and which sources exist. Called by bwrap.ts and
+// compile-bwrap.ts.
 
 import { capabilitiesOf, parseCapabilityMask } from '../../credentials/capability.ts'
 import { fail } from '../../errors/errors.ts'
@@ -11,7 +12,7 @@ import { encodePath } from '../../text/non-utf8.ts'
 import type { BwrapFacts } from './program.ts'
 import type { BwrapRequest } from './request.ts'
 
-/** What planBwrap needs to know of this process and machine. */
+/** Reads the facts of this process and machine that planBwrap needs. */
 export function readFacts(environment: ReadonlyMap<string, string>): BwrapFacts {
   const { uid, gid, permitted } = readPrivileges()
   const [major = 0, minor = 0] = release().split('.').map(Number)
@@ -33,7 +34,7 @@ export function readFacts(environment: ReadonlyMap<string, string>): BwrapFacts 
   }
 }
 
-/** Undefined if it was removed: then bubblewrap goes to the caller's home. */
+/** Returns the working directory; undefined if it was removed, in which case bubblewrap uses the caller's home. */
 function currentDirectory(): string | undefined {
   try {
     return process.cwd()
@@ -58,7 +59,7 @@ function textOf(path: string): string {
   }
 }
 
-/** The changes in their order, upon what there is. */
+/** Returns the environment after the requested changes, in their order. */
 export function applyEnvironment({ environment }: BwrapRequest, given: NodeJS.ProcessEnv): Map<string, string> {
   const now = new Map(Object.entries(given) as [string, string][])
   for (const change of environment)
@@ -68,7 +69,7 @@ export function applyEnvironment({ environment }: BwrapRequest, given: NodeJS.Pr
   return now
 }
 
-/** Only a missing source may be left out; one that cannot be examined is an error. */
+/** Removes optional steps whose source is missing. A source that cannot be examined is an error. */
 export function dropMissing(request: BwrapRequest): void {
   request.steps = request.steps.filter((step) => {
     if (step.do !== 'bind' || !step.optional) return true
@@ -81,7 +82,7 @@ export function dropMissing(request: BwrapRequest): void {
   })
 }
 
-/** @throws FILE_REFUSED */
+/** Reads all data of a descriptor. @throws FILE_REFUSED */
 export function readDescriptor(name: string, descriptor: number): Buffer {
   try {
     return readFileSync(descriptor)
@@ -95,7 +96,7 @@ export function readDescriptor(name: string, descriptor: number): Buffer {
   }
 }
 
-/** @throws FILE_REFUSED, OPTION_INVALID */
+/** Reads a filter program from a descriptor, as numbers. @throws FILE_REFUSED, OPTION_INVALID */
 export function readFilterDescriptor(descriptor: number): number[] {
   const bytes = readDescriptor('--seccomp', descriptor)
   if (bytes.length % 8 !== 0)
@@ -108,7 +109,7 @@ export function readFilterDescriptor(descriptor: number): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4))
 }
 
-/** Returns the options, and the variables for missing ones; undefined without both. */
+/** Returns the requested limits from the options, or from variables if an option is missing. Returns undefined if no limit is requested. */
 export function wantedLimits(
   { limits }: BwrapRequest,
   variables: NodeJS.ProcessEnv,

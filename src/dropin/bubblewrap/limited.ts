@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bwrap with limits: the groups, figures and verdict of hutch run, around what bubblewrap does.
+// Runs bwrap with limits: the groups, figures and verdict of `hutch run` around bubblewrap's program. Loaded by bwrap.ts only if limits are
+// requested.
 import { fail, type HutchError } from '../../errors/errors.ts'
 import type { Program } from '../../ops/ops.ts'
 import { parseOptions } from '../../options/options.ts'
@@ -18,8 +19,9 @@ import { type BwrapLaunch, type BwrapPlan, compileBwrap } from './program.ts'
 import type { BwrapRequest } from './request.ts'
 
 /**
- * Runs it, and gives its exit status: 124 when its time was up.
- * @throws OPTION_INVALID, CGROUP_*, SYSTEMD_*, and what each step may
+ * Runs the program and returns its exit status; 124 after a timeout.
+ *
+ * @throws OPTION_INVALID, CGROUP_*, SYSTEMD_*, and the errors of each step
  */
 export async function runLimited(
   plan: BwrapPlan,
@@ -52,7 +54,7 @@ export async function runLimited(
   return result.status
 }
 
-/** What hutch run would be asked for, to have these limits. @throws OPTION_INVALID */
+/** Returns the Spec of `hutch run` with the same limits. @throws OPTION_INVALID */
 export function limitedSpec(words: readonly string[], { timeout, ...limits }: BwrapRequest['limits']): Spec {
   for (const [name, value] of Object.entries({ timeout, ...limits })) checkLimit(name as LimitName, value)
   const [command = '', ...args] = words
@@ -71,7 +73,7 @@ const parsers: { [name in LimitName]: [parse: (value: string) => unknown, accept
   timeout: [(value) => parseDuration(value, 1000), 'a time such as 10s, 500ms or 2m'],
 }
 
-/** Under the names that the options have here. */
+/** Checks a limit, and names it in errors as `hutch bwrap` does. */
 function checkLimit(name: LimitName, value: string | undefined): void {
   const [parse, accepted] = parsers[name]
   if (value === undefined || parse(value) !== undefined) return
@@ -79,7 +81,7 @@ function checkLimit(name: LimitName, value: string | undefined): void {
   throw fail('OPTION_INVALID', { name: both, value, accepted })
 }
 
-/** The groups' ops, with bubblewrap's start among them and its inner section. */
+/** Returns the operations of the groups, with bubblewrap's start and its inner section in place of the usual ones. */
 export function combine(groups: Plan, usual: Program, plan: BwrapPlan, launch: BwrapLaunch): Program {
   const unified = groups.groups.find(({ controller }) => controller === '')
   const joins = usual.inner.flatMap((op) => (op.op === 'joinGroup' ? [op.path] : []))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of bubblewrap(1), as version 0.13 has them, and those that only hutch has.
+// The options of bubblewrap(1) 0.13, and those that only hutch has. Pure.
 
-/** One option: the values that follow it, and what it does. */
+/** An option: the names of its values, and its help text. */
 type BwrapOption = readonly [values: readonly string[], help: string]
 
 export const bwrapOptions = {
@@ -81,7 +81,7 @@ export const bwrapOptions = {
 
 export type BwrapOptionName = keyof typeof bwrapOptions
 
-/** As help text. */
+/** Formats the table as help text. */
 export function formatBwrapOptions(): string {
   const rows = Object.entries(bwrapOptions).map(
     ([name, [values, help]]) => [[name, ...values].join(' '), help] as const,

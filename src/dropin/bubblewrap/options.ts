@@ -10,33 +10,34 @@ import { parseBytes, parseCap, parsePath, parsePermissions, parseVariable, toTar
 const { ro, nosuid, nodev } = mountAttributes
 const maxWords = 9000
 
-/** What the options read on the way. */
+/** State of the parser. */
 interface Reading {
   request: BwrapRequest
-  /** Of the next step. */
+  /** Mode for the next step, from --perms. */
   mode?: number
   size?: string
   layers: string[]
   words: number
-  /** Given as such, and not only by --unshare-all. */
+  /** Namespaces that were requested by name, not only through --unshare-all. */
   asks: Set<string>
   repeated: Set<string>
   readArgs(descriptor: number): string
 }
 
-/** `--help` and `--version` end the reading at once. */
+/** Result of the parser. `--help` and `--version` end parsing at once. */
 type Parsed =
   | { show: 'help' | 'version' }
   | { request: BwrapRequest; asks: ReadonlySet<string>; repeated: ReadonlySet<string> }
 
-/** Options of which bubblewrap takes the last one, and warns that it does. */
+/** Options that may be repeated; bubblewrap uses the last one and prints a warning. */
 const onlyLast: ReadonlySet<string> = new Set([
   ...['--chdir', '--uid', '--gid', '--hostname', '--userns', '--userns2', '--pidns', '--seccomp', '--sync-fd'],
   ...['--block-fd', '--userns-block-fd', '--info-fd', '--json-status-fd'],
 ])
 
 /**
- * `readArgs` gives the text of a descriptor.
+ * Parses a command line. `readArgs` returns the text of a descriptor.
+ *
  * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT
  */
 export function parseBwrap(args: readonly string[], readArgs: (descriptor: number) => string): Parsed {
@@ -54,7 +55,7 @@ export function parseBwrap(args: readonly string[], readArgs: (descriptor: numbe
   return { request: reading.request, asks: reading.asks, repeated: reading.repeated }
 }
 
-/** Returns whether --level-prefix stands before the first operand: it also applies to errors of the options. */
+/** Returns true if --level-prefix precedes the first operand; the option also applies to errors of the options. */
 export function wantsLevelPrefix(args: readonly string[]): boolean {
   for (let i = 0; i < args.length; i++) {
     const name = args[i]!
@@ -82,7 +83,7 @@ function readWords(args: readonly string[], reading: Reading, nested: boolean): 
     else if (nested)
       throw conflict(name, 'it is in the data of another --args', 'give all options in one, or --args twice')
     else {
-      // ends with a NUL, or without one
+      // the last NUL is optional
       const words = reading.readArgs(parseDescriptor(name, values[0]!)).replace(/\0$/, '').split('\0')
       reading.words += words.length
       if (reading.words > maxWords) throw conflict(name, `there are more than ${maxWords} words`, 'give fewer')
@@ -228,7 +229,7 @@ function readOption(name: BwrapOptionName, values: readonly string[], reading: R
     throw conflict('--add-seccomp-fd', '--seccomp is given too', 'give each filter with --add-seccomp-fd')
 }
 
-/** What changes the file system; true when the option was one of those. */
+/** Adds a step that changes the file system. Returns false if the option is not such a step. */
 function readStep(name: BwrapOptionName, a: string, b: string, c: string, reading: Reading): boolean {
   const { steps } = reading.request
   const add = (step: FileSystemStep) => {
@@ -279,7 +280,7 @@ function readStep(name: BwrapOptionName, a: string, b: string, c: string, readin
       return true
     case '--overlay':
       demandLayers(name, reading, 1)
-      // the kernel has the topmost first
+      // the kernel expects the topmost layer first
       return add({
         do: 'overlay',
         lower: reading.layers.reverse(),

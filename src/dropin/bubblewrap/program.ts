@@ -14,32 +14,33 @@ import { compileSteps } from './steps.ts'
 export interface BwrapFacts {
   uid: number
   gid: number
-  /** Capabilities of the caller, and all that the kernel has: numbers. */
+  /** Numbers of the caller's capabilities, and of all that the kernel has. */
   permitted: readonly number[]
   known: readonly number[]
   /** Namespaces that this machine can create. */
   possible: ReadonlySet<'user' | 'cgroup'>
   /** Working directories to try, in order, if none is requested. */
   directories: readonly string[]
-  /** The terminal that is standard output. */
+  /** Path of the terminal on standard output; absent if it is not a terminal. */
   terminal?: string
 }
 
-/** The request with the namespaces that follow from it. */
+/** A request with the namespaces that follow from it. */
 export interface BwrapPlan {
   request: BwrapRequest
   facts: BwrapFacts
   kinds: Set<NamespaceKind>
-  /** A user namespace of its own or a joined one. */
+  /** True if the program is in a user namespace that was created or joined. */
   ownsUser: boolean
   uid: number
   gid: number
-  /** hutch-init stays as the program's parent. */
+  /** True if hutch-init stays as the program's parent. */
   stays: boolean
 }
 
 /**
- * Checks what goes together.
+ * Checks a request, and plans its namespaces.
+ *
  * @throws OPTION_CONFLICT
  */
 export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, facts: BwrapFacts): BwrapPlan {
@@ -76,28 +77,28 @@ export function planBwrap(request: BwrapRequest, asks: ReadonlySet<string>, fact
   }
 }
 
-/** The launch, with the inputs that are not in the command line. */
+/** A launch with the inputs that do not come from the command line. */
 export interface BwrapLaunch extends Launch {
-  /** A pipe that this process writes to after it has reported the start. */
+  /** Descriptor of the pipe to which this process writes after it has reported the start. */
   gate?: number
-  /** Filters of system calls, each as numbers of 32 bits. */
+  /** System call filters, each as 32-bit numbers. */
   filters: readonly (readonly number[])[]
-  /** Existing groups: the v2 group that the process starts in, and files of the v1 groups that it joins. */
+  /** Existing groups: the v2 group in which the process starts, and the files of v1 groups that it joins. */
   group?: string
   joins?: readonly string[]
 }
 
-/** Both sections. */
+/** Compiles both sections of the program. */
 export function compileBwrap(plan: BwrapPlan, launch: BwrapLaunch): Program {
   return { outer: compileOuter(plan, launch), inner: compileInner(plan, launch) }
 }
 
-/** A new pid namespace has a first process of its own when another one is entered before, or a user namespace. */
+/** Returns true if the pid namespace is created by a later fork, because another pid or user namespace is entered first. */
 function unsharesLater({ request }: BwrapPlan): boolean {
   return request.userDescriptor !== undefined || request.pidDescriptor !== undefined
 }
 
-/** A cgroup namespace is rooted where its maker is, so groups are joined before. */
+/** Returns the namespaces to create with clone. A cgroup namespace is rooted in its creator's group, so v1 groups are joined first. */
 function clonedKinds(plan: BwrapPlan, { joins = [] }: BwrapLaunch): NamespaceKind[] {
   if (plan.request.userDescriptor !== undefined) return []
   return (['mount', ...plan.kinds] as const).filter((kind) =>
@@ -106,8 +107,7 @@ function clonedKinds(plan: BwrapPlan, { joins = [] }: BwrapLaunch): NamespaceKin
 }
 
 /**
- * Returns the outer ids. Terminals of the new /dev belong to root, which must be mapped then: by a user namespace
- * around the program's.
+ * Returns the ids outside. Terminals in the new /dev belong to root, which must be mapped; an additional outer user namespace does that.
  */
 function outerIds(plan: BwrapPlan): { uid: number; gid: number } {
   const { request, uid, gid } = plan
@@ -154,7 +154,7 @@ function compileInner(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   if (request.userBlock !== undefined)
     inner.push({ op: 'blockOn', descriptor: request.userBlock, origin: '--userns-block-fd' })
   inner.push(...enterOps(plan, launch))
-  // as bubblewrap: what the host mounts later is seen inside, and never the other way round
+  // as in bubblewrap: later mounts on the host become visible inside, but not the reverse
   inner.push({
     op: 'mount',
     source: '',
@@ -214,7 +214,7 @@ function enterOps(plan: BwrapPlan, launch: BwrapLaunch): Op[] {
   return ops
 }
 
-/** The user namespace that the program is in: the last one that is made or entered. */
+/** Returns the operations of the last user namespace that is created or joined, in which the program runs. */
 function lastUserOps(plan: BwrapPlan): Op[] {
   const { request, kinds, uid, gid } = plan
   const ops: Op[] = []
@@ -239,7 +239,10 @@ function lastUserOps(plan: BwrapPlan): Op[] {
   return ops
 }
 
-/** Root keeps what it has, others have none; what is added and dropped counts in its order. */
+/**
+ * Returns the operations for capabilities. By default root keeps all and other users lose all; --cap-add and --cap-drop apply in their
+ * order.
+ */
 function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
   const root = facts.uid === 0
   const asked = request.capabilities.length > 0
@@ -247,7 +250,7 @@ function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
   if (root && !asked && !ownsUser) return []
   const wanted = chooseOrdered(root ? facts.permitted : [], facts.known, request.capabilities)
   const had = capabilityMask(ownsUser ? wanted : wanted.filter((one) => facts.permitted.includes(one)))
-  // an exec by root in there gives what the bounding set has; others get what is ambient
+  // an exec by root grants the bounding set; other users get the ambient set
   const passed = asked ? had : 0
   const set: Op = { op: 'setCapabilities', permitted: had, inheritable: passed, ambient: passed, origin }
   if (!ownsUser) return [set]
@@ -255,7 +258,7 @@ function capabilityOps({ request, facts, ownsUser }: BwrapPlan): Op[] {
   const joined = request.userDescriptor !== undefined && ids
   return [
     { op: 'dropBounding', keep: had, origin },
-    // one that is made begins with these ids; in one that is entered they are taken on
+    // a new namespace starts with these ids; in a joined one, the process must change to them
     ...(joined ? [userOp(request.uid ?? noId, request.gid ?? noId)] : []),
     set,
   ]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a command line of bubblewrap(1) asks for, as data.
+// The request that a command line of bubblewrap(1) describes, as data. Pure.
 import type { CapabilityWord } from '../../credentials/capability.ts'
 import type { NamespaceKind } from '../../namespaces/namespace.ts'
 
-/** One change of the file system inside, in the order given. Targets are absolute paths inside, sources paths outside. */
+/** One change of the file system, in the order of the options. Targets are absolute paths inside; sources are paths outside. */
 export type FileSystemStep = { origin: string; target: string } & (
   | { do: 'bind'; source: string; attributes: number; optional: boolean }
   | { do: 'read-only' | 'proc' | 'dev' | 'mqueue' | 'directory' }
@@ -15,12 +15,12 @@ export type FileSystemStep = { origin: string; target: string } & (
 ) & { mode?: number }
 
 export interface BwrapRequest {
-  /** What runs, in the end. */
+  /** The command and its arguments. */
   words: string[]
   name?: string
   levelPrefix: boolean
   kinds: Set<NamespaceKind>
-  /** Those only if possible. */
+  /** Namespaces to create only if possible. */
   tries: Set<'user' | 'cgroup'>
   disableUsers: boolean
   assertUsersDisabled: boolean
@@ -31,12 +31,12 @@ export interface BwrapRequest {
   gid?: number
   hostname?: string
   directory?: string
-  /** In order: all away, one set, one away. */
+  /** Changes of the environment in order: clear all, set one, or remove one. */
   environment: ({ clear: true } | { name: string; value?: string })[]
   locks: string[]
   syncs: number[]
   steps: FileSystemStep[]
-  /** Descriptors that hold a filter each. */
+  /** Descriptors that each contain a filter. */
   filters: number[]
   block?: number
   userBlock?: number
@@ -49,7 +49,7 @@ export interface BwrapRequest {
   limits: { [name in 'memory' | 'pids' | 'cpus' | 'timeout']?: string }
 }
 
-/** Nothing asked for yet. */
+/** Returns a request without any options. */
 export function emptyRequest(): BwrapRequest {
   return {
     words: [],
@@ -71,7 +71,7 @@ export function emptyRequest(): BwrapRequest {
   }
 }
 
-/** Descriptors that are used on the way, and that the program does not get. */
+/** Returns the descriptors that bwrap itself uses, and that the program does not inherit. */
 export function usedDescriptors(request: BwrapRequest): number[] {
   const inSteps = request.steps.flatMap((step) => {
     if (step.do === 'data') return [step.descriptor]
@@ -84,7 +84,7 @@ export function usedDescriptors(request: BwrapRequest): number[] {
 
 const single = ['userDescriptor', 'lastUserDescriptor', 'pidDescriptor', 'block', 'userBlock'] as const
 
-/** The same request with another number for what `from` is. */
+/** Returns the request with the descriptor `from` replaced by `to`. */
 export function renumberDescriptor(request: BwrapRequest, from: number, to: number): BwrapRequest {
   const renumbered = { ...request, syncs: request.syncs.map((one) => (one === from ? to : one)) }
   for (const name of single) if (request[name] === from) renumbered[name] = to
@@ -95,7 +95,7 @@ export function renumberDescriptor(request: BwrapRequest, from: number, to: numb
   return renumbered
 }
 
-/** The path that means a descriptor of the process that uses it. */
+/** Returns the path by which a process refers to its own descriptor. */
 export function descriptorPath(descriptor: number): string {
   return `/proc/self/fd/${descriptor}`
 }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// What bwrap tells of a sandbox while it runs: --info-fd and --json-status-fd, each its own form of the same.
+// Reports a running sandbox through --info-fd and --json-status-fd, each in its own format. Called by bwrap.ts.
 
 import { fail } from '../../errors/errors.ts'
 import { type NamespaceKind, namespaces } from '../../namespaces/namespace.ts'
 import { closeSync, readlinkSync, writeSync } from '../../system/files.ts'
 import type { BwrapRequest } from './request.ts'
 
-/** In the order that readers expect; the user namespace is not reported. */
+/** Reported namespaces, in the order that readers expect; the user namespace is not reported. */
 const told = ['cgroup', 'ipc', 'mount', 'net', 'pid', 'uts'] as const
 
-/** Once the process is there, and before it does anything. @throws FILE_REFUSED */
+/** Reports the start, after the process exists and before it does anything. @throws FILE_REFUSED */
 export function tellStart({ info, status }: BwrapRequest, kinds: ReadonlySet<NamespaceKind>, pid: number): void {
   const facts: [string, number][] = [['child-pid', pid]]
   for (const kind of told) {
     if (kind !== 'mount' && !kinds.has(kind)) continue
     const number = numberOf(String(pid), namespaces[kind].file)
-    // a namespace created a moment later is not reported
+    // a namespace that is created later is not reported
     if (number !== undefined && number !== numberOf('self', namespaces[kind].file))
       facts.push([`${namespaces[kind].file}-namespace`, number])
   }
@@ -27,7 +27,7 @@ export function tellStart({ info, status }: BwrapRequest, kinds: ReadonlySet<Nam
   if (status !== undefined) tell('--json-status-fd', status, `{ ${pairs.join(', ')} }\n`)
 }
 
-/** How it ended, when the program has run at all. @throws FILE_REFUSED */
+/** Reports the exit status, if the program has run. @throws FILE_REFUSED */
 export function tellEnd({ status }: BwrapRequest, exit: number): void {
   if (status !== undefined) tell('--json-status-fd', status, `{ "exit-code": ${exit} }\n`)
 }
@@ -45,7 +45,7 @@ function tell(name: string, descriptor: number, text: string): void {
   }
 }
 
-/** The number of a namespace; none when the process is gone already. */
+/** Returns the number of a namespace; undefined if the process has ended. */
 function numberOf(pid: string, file: string): number | undefined {
   try {
     return Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${file}`))?.[1])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file system of bubblewrap(1): its steps in order → operations, on a root that begins empty. Pure.
+// Compiles the file system of bubblewrap(1): its steps, in order, become operations on an empty root. Pure.
 
 import { devices } from '../../mounts/masked-paths.ts'
 import { mountAttributes } from '../../ops/mount-flags.ts'
@@ -8,7 +8,7 @@ import type { FileSystemStep } from './request.ts'
 
 const { nosuid, nodev, noexec } = mountAttributes
 const modes = { directory: 0o755, file: 0o666, data: 0o600 }
-/** What in /proc would change the machine, where this user may write it. */
+/** Paths in /proc through which this user could change the machine; they become read-only. */
 const guarded = ['sys', 'sysrq-trigger', 'irq', 'bus']
 const overlay = { drops: 1, userAttributes: 2 }
 const links = [
@@ -19,13 +19,13 @@ const links = [
   ['core', '/proc/kcore'],
 ] as const
 
-/** `ownPid`: /proc is one of the pid namespace inside; `terminal` becomes /dev/console. */
+/** Compiles the steps. `ownPid` means that /proc shows the pid namespace inside. `terminal` becomes /dev/console. */
 export function compileSteps(steps: readonly FileSystemStep[], ownPid: boolean, terminal: string | undefined): Op[] {
   const ops: Op[] = [{ op: 'emptyRoot', origin: 'the new root' }]
   let last = ''
   for (const step of steps) {
     const made = missingModes(step)
-    // the same holds until another step says otherwise
+    // the mode stays in effect until another step changes it
     const key = JSON.stringify({ ...made, origin: '' })
     if (key !== last) ops.push(made)
     last = step.do === 'dev' ? '' : key
@@ -35,7 +35,8 @@ export function compileSteps(steps: readonly FileSystemStep[], ownPid: boolean, 
 }
 
 /**
- * Parent directories are closed to the same users as the file below. A mount has no such mode, so they are closed to all other users.
+ * Returns the operation for missing parent directories. They deny access to the same users as the file below; a mount has no mode, so its
+ * parents deny all other users.
  */
 function missingModes(step: FileSystemStep): Op {
   const mode = step.mode ?? defaultMode(step)
@@ -115,7 +116,7 @@ function attachNew(type: string, options: string[], target: string, attributes: 
   return { op: 'attachNew', type, options, target, attributes, links: 1, origin }
 }
 
-/** Names without "/" are meant from the tmpfs that was just attached. */
+/** Returns the operations for a minimal /dev. Names without "/" are relative to the tmpfs that was just mounted. */
 function deviceOps(target: string, terminal: string | undefined, origin: string): Op[] {
   const link = (name: string, to: string): Op => ({ op: 'makeLink', name, to, origin })
   return [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Readers of single values of bubblewrap's options: each returns the value or throws OPTION_INVALID. Pure.
+// Parses single values of bubblewrap's options. Each function returns the value or throws OPTION_INVALID. Pure.
 
 import { nearestCapability, parseCapability } from '../../credentials/capability.ts'
 import { fail } from '../../errors/errors.ts'
@@ -19,7 +19,7 @@ export function parsePath(name: string, value: string): string {
   throw fail('OPTION_INVALID', { name, value, why: 'it is empty', accepted: 'a path' })
 }
 
-/** Paths inside begin at its root. */
+/** Returns a target as an absolute path inside the root. */
 export function toTarget(name: string, value: string): string {
   return parsePath(name, value).startsWith('/') ? value : `/${value}`
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules part of cgexec and cgclassify. Moves a process by /etc/cgrules.conf if no group is given.
-// Tells the daemon which processes to leave alone.
+// Moves a process by /etc/cgrules.conf if cgexec or cgclassify is called without a group. Also tells the rules daemon which processes to
+// ignore.
 
 import { fail, type HutchError } from '../../errors/errors.ts'
 import { readIds } from '../../host/passwd.ts'
@@ -11,7 +11,7 @@ import { defaultSocket, formatRequest, type StickyRequest } from '../../rules/st
 import { existsSync } from '../../system/files.ts'
 import { connect } from '../../system/sockets.ts'
 
-/** Does not wait for a daemon that does not answer. */
+/** Milliseconds to wait for the daemon's answer. */
 const patienceMs = 1000
 
 /**
@@ -33,7 +33,7 @@ export function placeByRules(pid: number, program?: string): void {
   if (failed) throw failed
 }
 
-/** Says to hutch rules, or cgrulesengd, that a process is where it belongs. Where neither runs there is nobody to tell. */
+/** Tells hutch rules, or cgrulesengd, not to move a process. Does nothing if neither is running. */
 export async function tellSticky(request: StickyRequest): Promise<void> {
   if (!existsSync(defaultSocket)) return
   await new Promise<void>((resolve) => {

@@ -12,7 +12,7 @@ import { type GroupSpec, parseGroupSpec } from './group-spec.ts'
 
 const name = 'cgclassify'
 
-/** Its own exit statuses: a move failed, or a word was not a pid. The last failure counts. */
+/** cgclassify's own exit statuses: a move failed, or a word was not a process id. The last failure counts. */
 const moveFailed = 1
 const noPid = 2
 
@@ -61,7 +61,7 @@ async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 |
     return noPid
   }
   try {
-    // 0 would be cgclassify itself
+    // 0 would mean cgclassify itself
     if (Number(word) === 0)
       throw fail('OPTION_INVALID', {
         name: 'a process',

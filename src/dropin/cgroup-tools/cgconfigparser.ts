@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgconfigparser: loads cgconfig.conf files. A file that cannot be loaded leaves nothing of it behind.
+// cgconfigparser: loads cgconfig.conf files. If a file cannot be loaded, everything that it created is removed.
 import { fail } from '../../errors/errors.ts'
 import { parseConfiguration } from '../../rules/config-file.ts'
 import { orStatus, statuses } from '../exit-status.ts'
@@ -12,7 +12,7 @@ import { listConfigurations, readText } from './local-file.ts'
 
 const name = 'cgconfigparser'
 
-/** Its own status for a directory that cannot be read. */
+/** Exit status for a directory that cannot be read. */
 const noDirectory = 1
 
 export const main = toolMain({

@@ -64,7 +64,7 @@ function remove(
     hierarchies.map((hierarchy) => hierarchy.mount),
   )
   const missing = named.find((directory) => !isGroup(directory) && !gone.has(directory))
-  // checked first: a refused removal changes nothing
+  // check all groups first, so that a refused removal changes nothing
   for (const directory of [...named, ...following])
     if (!recursive && readChildren(directory).length > 0)
       throw withStatus(statuses.refused, explainRemove(directory, 'EBUSY'))
@@ -80,7 +80,7 @@ function remove(
     )
 }
 
-/** Removes one group. A process that is exiting keeps its group busy for a moment. */
+/** Removes one group. Waits briefly, because an ending process keeps its group busy for a moment. */
 function removeOne(group: string, parent: string): void {
   for (let tries = 0; ; tries++) {
     for (const pid of readWords(group, 'cgroup.procs')) writeGroupFile(parent, 'cgroup.procs', pid)

@@ -23,19 +23,19 @@ import {
   parseGroupSpec,
 } from './group-spec.ts'
 
-/** One group to print: the path as typed, and by controller the files, or all of them. */
+/** A group to print: the path as typed, and the requested files by controller, or all files. */
 export interface GroupQuery {
   typed: string
   files: { controller: string; names: string[] | 'all' }[]
 }
 
-/** Returns the output for one group. */
+/** The output for one group. */
 export interface Printed {
   typed: string
   values: [file: string, text: string][]
 }
 
-/** cgget's and cgxget's. */
+/** Options of cgget and cgxget. */
 export const getOptions = {
   r: { long: ['variable'], value: 'FILE', help: 'this file; may be repeated' },
   g: { value: 'CONTROLLERS[:PATH]', help: 'all files of these controllers; can be repeated' },
@@ -82,7 +82,7 @@ function formatVersions(all: readonly Mounted[]): string {
   return [['#Controller', 'Version'], ...rows].map(([name, version]) => `${name!.padEnd(11)}\t${version}\n`).join('')
 }
 
-/** What the command line asks for. @throws OPTION_INVALID, WORDS_MISSING, CGROUP_* */
+/** Parses the command line into the groups and files to print. @throws OPTION_INVALID, WORDS_MISSING, CGROUP_* */
 export function readWanted(name: string, host: Host, given: Given): GroupQuery[] {
   const all = mountedHierarchies(host)
   const specs = valuesOf(given, 'g')
@@ -119,7 +119,7 @@ export function readWanted(name: string, host: Host, given: Given): GroupQuery[]
       statuses.givenTwice,
       fail('OPTION_INVALID', { name: '-r', value: twice, why: 'it is given twice', accepted: 'each file once' }),
     )
-  // groups in the order given, so that a failure names the first
+  // keep the order of the command line, so that a failure names the first group
   for (const typed of here.length > 0 ? [] : given.words.length > 0 ? given.words : ['']) {
     parseGroupPath(typed, 'the group')
     for (const file of parsed) add(typed, knownFor(host, all, file), [file])
@@ -151,13 +151,13 @@ function known(all: readonly Mounted[], controller: string): string {
   )
 }
 
-/** A v2 name may belong to a controller that v1 spells otherwise: io is blkio there. */
+/** Returns a file's controller if the host has it. On v1, blkio provides io. */
 function knownFor(host: Host, all: readonly Mounted[], file: string): string {
   const controller = controllerOf(file)
   return controller === 'io' && host.v1.blkio ? controller : known(all, controller)
 }
 
-/** Reads what is wanted of one group. @throws CGROUP_NOT_FOUND, CGROUP_FILE_MISSING, CGROUP_REFUSED */
+/** Reads the requested files of one group. @throws CGROUP_NOT_FOUND, CGROUP_FILE_MISSING, CGROUP_REFUSED */
 export function readGroupFiles(host: Host, { typed, files }: GroupQuery): Printed {
   const all = mountedHierarchies(host)
   const place = placeOf(host, typed)
@@ -183,7 +183,7 @@ function readVariable(host: Host, typed: string, directory: string | undefined, 
   const raw = directory === undefined ? undefined : readRaw(directory, file)
   if (raw?.text !== undefined) return raw.text
   return orStatus(statuses.refused, () => {
-    // there, but only to be written, or switched off
+    // the file exists, but is write-only or disabled
     if (raw !== undefined && raw.errno !== 'ENOENT') return ''
     const place = present(placeOf(host, typed))
     if (place && Object.keys(host.v1).length > 0 && describeFile(file, 'v2')) return readRawFile(place, file)
@@ -191,7 +191,7 @@ function readVariable(host: Host, typed: string, directory: string | undefined, 
   })
 }
 
-/** In libcgroup's format: further lines of a value stand behind a tab, a group ends in an empty line. */
+/** Formats groups as libcgroup does: further lines of a value begin with a tab, and an empty line ends a group. */
 export function formatGroups(groups: readonly Printed[], given: Given): string {
   const headers = valuesOf(given, 'n').length === 0
   const names = valuesOf(given, 'v').length === 0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgset: writes files of groups, by the names of either version.
+// cgset: writes files of groups, under the names of either version.
 
 import { walkGroups, writeGroupFile } from '../../cgroup/files.ts'
 import { type Place, placeOf, present } from '../../cgroup/group-paths.ts'
@@ -22,7 +22,7 @@ export interface Assignment {
   value: string
 }
 
-/** The options of cgset and cgxset. */
+/** Options of cgset and cgxset. */
 export const setOptions = {
   r: { value: 'FILE=VALUE', help: 'what to write; may be repeated' },
   'copy-from': { value: 'GROUP', help: 'copy the values of this group' },
@@ -38,7 +38,7 @@ export const main = toolMain({
   run: (given) => runSet('cgset', given),
 })
 
-/** The hooks of cgxset: choose the assignments or refuse them, and translate each one by the group's present values. */
+/** Functions of cgxset: choose the assignments or refuse them, and translate each with the group's current values. */
 export interface Translation {
   choose(assignments: Assignment[]): Assignment[]
   translate(assignment: Assignment, read: (file: string) => string): Assignment[]
@@ -82,7 +82,7 @@ export function runSet(name: string, given: Given, translation?: Translation): n
   return 0
 }
 
-/** @throws OPTION_INVALID, CGROUP_FILE_INVALID */
+/** Parses NAME=VALUE. @throws OPTION_INVALID, CGROUP_FILE_INVALID */
 export function parseAssignment(text: string, origin = '-r'): Assignment {
   const equals = text.indexOf('=')
   const [file, value] = [text.slice(0, equals), text.slice(equals + 1)]
@@ -113,7 +113,7 @@ function demandPlace(host: Host, place: Place, status: number): Place {
   throw withStatus(status, fail('CGROUP_NOT_FOUND', { group: place.path, where }))
 }
 
-/** @throws CGROUP_CONTROLLER_MISSING */
+/** Checks that the host has the file's controller. @throws CGROUP_CONTROLLER_MISSING */
 export function checkController(host: Host, file: string): void {
   const controller = controllerOf(file)
   const all = mountedHierarchies(host)

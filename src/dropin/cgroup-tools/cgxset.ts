@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgxset: cgset with names and values of one version, whichever the host has.
+// cgxset: cgset with the names and values of one cgroup version, regardless of the host's.
 import { readHost } from '../../host/host.ts'
 import { toolMain, valuesOf } from '../tool.ts'
 import { runSet, setOptions } from './cgset.ts'

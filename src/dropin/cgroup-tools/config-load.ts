@@ -12,7 +12,7 @@ import { mountAll } from './config-mount.ts'
 import { createIn, type Owner, type Permissions, parseMode, parseOwner, takeBack, type UndoList } from './create.ts'
 import { directoryIn, hierarchyOf, type Mounted, mountedHierarchies } from './group-spec.ts'
 
-/** One controller of one group: its hierarchy and its settings. */
+/** One controller of one group, with its hierarchy and settings. */
 interface Step {
   hierarchy: Mounted
   path: string
@@ -20,7 +20,7 @@ interface Step {
   permissions: Permissions
 }
 
-/** Applies a configuration. `defaults` is for groups without permissions of their own and without a default section. */
+/** Applies a configuration. `defaults` are the permissions of groups that have none, if the file has no default section. */
 export function loadConfiguration(configuration: Configuration, origin: string, defaults: Permissions): void {
   const { mounts, namespaces, systemd } = configuration
   if (mounts.length > 0 && namespaces.length > 0)
@@ -55,7 +55,7 @@ export function loadConfiguration(configuration: Configuration, origin: string, 
   }
 }
 
-/** Looks up everything before anything is created. @throws CONFIG_INVALID, USER_UNKNOWN */
+/** Plans all steps before anything is created. @throws CONFIG_INVALID, USER_UNKNOWN */
 function planSteps({ groups, namespaces, defaultPerm }: Configuration, origin: string, defaults: Permissions): Step[] {
   const all = mountedHierarchies(readHost())
   return groups.flatMap((group) => {
@@ -96,7 +96,7 @@ function readOwnerOf({ uid, gid }: { uid?: string; gid?: string }, origin: strin
   return parseOwner(`${uid ?? ''}${gid === undefined ? '' : `:${gid}`}`, origin)
 }
 
-/** io is blkio on v1. */
+/** Returns a controller's name on v1, where io is blkio. */
 function legacyName(controller: string): string {
   return controller === 'io' ? 'blkio' : controller
 }
@@ -106,7 +106,7 @@ function applySettings({ hierarchy, path, controller }: Step, undo: UndoList): v
     path: `/${path}`,
     directories: { [hierarchy.unified ? '' : legacyName(controller.name)]: directoryIn(hierarchy, path) },
   }
-  // an empty text, as of an io.max without limits, sets nothing
+  // an empty value, such as an io.max without limits, sets nothing
   for (const setting of controller.settings)
     for (const { directory, file, value } of planRaw(place, setting.file, setting.value)) {
       const before = readGroupFile(directory, file)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exports `mountAll`, which mounts the v1 hierarchies of a cgconfig.conf's mount section. Existing mounts stay.
+// Mounts the v1 hierarchies of a cgconfig.conf's mount section; existing mounts stay. Exports mountAll.
 
 import { fail } from '../../errors/errors.ts'
 import { forgetHost, readHost } from '../../host/host.ts'
@@ -10,7 +10,7 @@ import { statuses, withStatus } from '../exit-status.ts'
 import type { UndoList } from './create.ts'
 import { findNamedHierarchy } from './group-spec.ts'
 
-/** @throws CONFIG_INVALID, FILE_REFUSED */
+/** Mounts all missing hierarchies, and records how to undo it. @throws CONFIG_INVALID, FILE_REFUSED */
 export function mountAll(mounts: Configuration['mounts'], origin: string, undo: UndoList): void {
   // controllers with the same directory share a hierarchy
   const byDirectory = new Map<string, string[]>()

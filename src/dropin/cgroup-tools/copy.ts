@@ -5,17 +5,17 @@ import type { Place } from '../../cgroup/group-paths.ts'
 import { explainWrite } from '../../cgroup/write-errors.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** Files that manage a group rather than limit it, and files whose writing triggers an action. */
+/** Files that are not copied: they manage a group instead of limiting it, or trigger an action. */
 const notCopied =
   /^(cgroup\.|tasks$|notify_on_release$|release_agent$)|\.(force_empty|pressure_level|pressure|reclaim|reset_stats|kmem\.|failcnt|max_usage_in_bytes|peak|usage)|^memory\.(oom_control|kmem\.)|^cpuacct\.usage$|^devices\./
 
-/** @throws CGROUP_WRITE_REFUSED */
+/** Copies the settings. @throws CGROUP_WRITE_REFUSED */
 export function copyFiles(from: Place, to: Place): void {
   for (const [key, source] of Object.entries(from.directories)) {
     const target = to.directories[key]
     if (target === undefined || source === target) continue
     let left = readEntries(source).files.filter((file) => isSetting(source, file) && differs(source, target, file))
-    // a limit may depend on another: memory and swap on memory, a quota on its period
+    // a limit can depend on another: memory and swap on memory, a quota on its period
     for (let refused: string[] = []; left.length > 0; left = refused, refused = []) {
       for (const file of left) {
         const value = readGroupFile(source, file)!
@@ -29,7 +29,7 @@ export function copyFiles(from: Place, to: Place): void {
   }
 }
 
-/** Returns whether a file contains a setting that can be written back. */
+/** Returns true if a file contains a setting that can be written back. */
 export function isSetting(directory: string, file: string): boolean {
   const mode = readMode(`${directory}/${file}`)
   return (mode & 0o600) === 0o600 && !notCopied.test(file)

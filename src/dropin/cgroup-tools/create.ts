@@ -23,7 +23,7 @@ export interface Owner {
   gid: number
 }
 
-/** Requested permissions: `admin` owns the group and its files, `tasks` owns the files that accept processes. */
+/** Requested permissions. `admin` owns the group and its files; `tasks` owns the files that accept processes. */
 export interface Permissions {
   admin?: Owner
   tasks?: Owner
@@ -38,7 +38,7 @@ export type UndoList = (() => unknown)[]
 /** The files that move processes into a group, on v1 and v2. */
 const taskFiles = { legacy: ['tasks'], unified: ['cgroup.procs', 'cgroup.threads'] }
 
-/** `user`, `user:group` or `:group`, names or numbers. @throws USER_UNKNOWN */
+/** Parses `user`, `user:group` or `:group`, as names or numbers. @throws USER_UNKNOWN */
 export function parseOwner(text: string, origin: string): Owner {
   const [user = '', group] = text.split(':', 2)
   if (user === '') return { uid: -1, gid: group ? readUser(`0:${group}`, origin).gid : -1 }
@@ -46,7 +46,7 @@ export function parseOwner(text: string, origin: string): Owner {
   return { uid, gid: group ? readUser(`0:${group}`, origin).gid : -1 }
 }
 
-/** Three octal digits, or four with a leading one. @throws OPTION_INVALID */
+/** Parses three octal digits, or four with a leading zero. @throws OPTION_INVALID */
 export function parseMode(text: string, origin: string): number {
   if (/^[0-7]{3,4}$/.test(text)) return Number.parseInt(text, 8)
   throw withStatus(
@@ -61,7 +61,8 @@ export function parseMode(text: string, origin: string): number {
 }
 
 /**
- * Creates the group and the missing groups above, and enables its controllers on v2. An existing group only gets new permissions.
+ * Creates a group and its missing ancestors, and enables its controllers on v2. An existing group only gets new permissions.
+ *
  * @throws CGROUP_REFUSED, CGROUP_POPULATED, CGROUP_THREADED, CGROUP_WRITE_REFUSED
  */
 export function createIn(hierarchy: Mounted, path: string, permissions: Permissions, undo: UndoList): string {
@@ -91,7 +92,7 @@ function permit(directory: string, unified: boolean, { admin, tasks, ...modes }:
   for (const file of readFileNames(directory)) {
     const path = `${directory}/${file}`
     const isTasks = forTasks.includes(file)
-    // v1's tasks file has its own owner; on v2 the files that accept processes are like the group's other files
+    // v1's tasks file has its own owner; on v2, files that accept processes have the owner of the other files
     const owner = isTasks ? (tasks ?? (unified ? admin : undefined)) : admin
     const wanted = isTasks ? (modes.tasksMode ?? (unified ? modes.fileMode : undefined)) : modes.fileMode
     if (owner) own(path, owner)
@@ -100,7 +101,7 @@ function permit(directory: string, unified: boolean, { admin, tasks, ...modes }:
   }
 }
 
-/** Grants the owner's permission bits to all. */
+/** Returns a mode that grants the owner's permissions to all users. */
 function widest(current: number): number {
   const owner = (current >> 6) & 7
   return (owner << 6) | (owner << 3) | owner

@@ -9,7 +9,7 @@ import type { Host } from '../../host/host.ts'
 import { readFileSync } from '../../system/files.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** Controllers, and the group's path below their roots. An empty list means the v2 tree itself. */
+/** Controllers and a group's path. An empty list of controllers means the v2 tree itself. */
 export interface GroupSpec {
   controllers: string[]
   path: string
@@ -17,14 +17,14 @@ export interface GroupSpec {
   typed: string
 }
 
-/** A hierarchy, and the list of its controllers. */
+/** A hierarchy with its controllers. */
 export interface Mounted {
   mount: string
   controllers: string[]
   unified: boolean
 }
 
-/** @throws OPTION_INVALID, CGROUP_PATH_INVALID */
+/** Parses `controllers:path`. @throws OPTION_INVALID, CGROUP_PATH_INVALID */
 export function parseGroupSpec(text: string, origin: string, status: number = statuses.usage): GroupSpec {
   const colon = text.indexOf(':')
   const typed = text.slice(colon + 1)
@@ -64,13 +64,13 @@ export function mountedHierarchies(host: Host): Mounted[] {
   return [...legacy, { mount, controllers: readWords(mount, 'cgroup.controllers'), unified: true }]
 }
 
-/** Returns a named v1 hierarchy. As in libcgroup, it appears only if it is named. */
+/** Returns a named v1 hierarchy. As in libcgroup, it is used only if the user names it. */
 export function findNamedHierarchy(name: string): Mounted | undefined {
   const mount = parseNamedHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).get(name)
   return mount === undefined ? undefined : { mount, controllers: [name], unified: false }
 }
 
-/** The hierarchy that has a controller, or `name=x`; '' and "cgroup" are the v2 tree. Where io is on v1, that is blkio's. */
+/** Returns the hierarchy of a controller, or of `name=x`. '' and "cgroup" mean the v2 tree. If io is on v1, its hierarchy is blkio's. */
 export function hierarchyOf(all: readonly Mounted[], controller: string): Mounted | undefined {
   if (controller.startsWith('name=')) return findNamedHierarchy(controller)
   const find = (name: string) => all.find((one) => one.controllers.includes(name))
@@ -84,7 +84,8 @@ export function directoryIn({ mount }: Mounted, path: string): string {
 }
 
 /**
- * The hierarchies of the controllers named, each once, with those of its controllers that were named.
+ * Returns the hierarchies of the named controllers without duplicates, each with its named controllers.
+ *
  * @throws CGROUP_CONTROLLER_MISSING, with this status
  */
 export function choose(all: readonly Mounted[], controllers: readonly string[], status: number): Mounted[] {

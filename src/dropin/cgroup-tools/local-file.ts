@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ordinary files that the drop-ins read and write: lists, configurations, output.
+// Reads and writes ordinary files for the drop-ins: lists, configurations, output.
 
 import { fail } from '../../errors/errors.ts'
 import { readdirSync, readFileSync } from '../../system/files.ts'
@@ -7,10 +7,10 @@ import { openDocument } from '../../system/output-file.ts'
 import { encodePath } from '../../text/non-utf8.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** More than any configuration has; a device such as /dev/zero ends here. */
+/** Maximum bytes of a file; also ends the read of a device such as /dev/zero. */
 const most = 16 * 2 ** 20
 
-/** @throws FILE_REFUSED */
+/** Returns a file's text. @throws FILE_REFUSED with this exit status */
 export function readText(path: string, status: number): string {
   try {
     const text = readFileSync(encodePath(path), 'utf8')
@@ -21,7 +21,7 @@ export function readText(path: string, status: number): string {
   throw refusal('read', path, 'EFBIG', status)
 }
 
-/** The first word of each line, `#` begins a comment; `optional`: none when the file is not there. @throws FILE_REFUSED */
+/** Returns the first word of each line; `#` begins a comment. With `optional`, a missing file gives an empty array. @throws FILE_REFUSED */
 export function readNames(path: string, optional = false): string[] {
   try {
     return readText(path, statuses.usage)
@@ -34,7 +34,7 @@ export function readNames(path: string, optional = false): string[] {
   }
 }
 
-/** Returns the configurations of a directory, sorted by name: only *.conf, as in libcgroup 3. @throws FILE_REFUSED */
+/** Returns the configuration files (*.conf, as in libcgroup 3) of a directory, sorted by name. @throws FILE_REFUSED */
 export function listConfigurations(directory: string, status: number): string[] {
   try {
     return readdirSync(directory)
@@ -46,7 +46,7 @@ export function listConfigurations(directory: string, status: number): string[] 
   }
 }
 
-/** @throws FILE_REFUSED */
+/** Writes output to a file. @throws FILE_REFUSED with this exit status */
 export function writeOutput(path: string, text: string, status: number): void {
   try {
     openDocument(path)(text)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lssubsys: lists controllers, those of one hierarchy on one line, on v1 and v2.
+// lssubsys: lists controllers on v1 and v2; those of one hierarchy share a line.
 
 import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
@@ -37,7 +37,7 @@ function run(given: Given): number {
   )
   if (everything) {
     const known = new Set(mounted.flatMap((one) => one.controllers))
-    // v2's io is v1's blkio
+    // io of v2 is blkio on v1
     lines.push(
       ...kernel.map(({ name }) => name).filter((name) => !known.has(name) && !(name === 'blkio' && known.has('io'))),
     )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// On v1 a group is one directory for each controller; on v2 it is one for all, and scripts for v2 rely on that. Setting a file of a missing
-// controller therefore creates the group in that hierarchy too, and it follows the group from then on.
+// Creates missing v1 directories of a group. On v2 a group is one directory for all controllers, and scripts for v2 rely on that; on v1 it
+// is one per controller. Setting a file of a missing controller creates the group in that hierarchy. This directory then follows the group
+// when it is removed. Called by cgset, cgexec and cgdelete.
 
 import { describeFile } from '../../cgroup/controllers/catalog.ts'
 import { makeDirectory, readGroupFile, readWords, writeGroupFile } from '../../cgroup/files.ts'
@@ -12,18 +13,15 @@ import type { Host } from '../../host/host.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
 /**
- * v1's flag for cpusets, without effect in other hierarchies. It distinguishes a follower from a group created by
- * another program.
+ * v1 file for cpusets that has no effect in other hierarchies. Its value distinguishes a following group from one that another program
+ * created.
  */
 const mark = 'cgroup.clone_children'
 
-/**
- * Controllers that follow. A cpuset needs CPUs first, and devices, freezer and net_cls have no limits, so they do not
- * follow.
- */
+/** Controllers whose groups can follow. A cpuset needs CPUs first; devices, freezer and net_cls have no limits. */
 const mayFollow = new Set(['blkio', 'cpu', 'hugetlb', 'memory', 'pids', 'rdma', 'misc'])
 
-/** Makes the group in the hierarchy of the file's controller, if that is v1 and the group is in others alone. */
+/** Creates the group in the hierarchy of the file's controller, if that is on v1 and the group exists only in others. */
 export function followInto(host: Host, place: Place, file: string): { place: Place; note?: string } {
   const controller = legacyControllerOf(file)
   const hierarchy = host.v1[controller]
@@ -31,7 +29,7 @@ export function followInto(host: Host, place: Place, file: string): { place: Pla
   if (!hierarchy || !mayFollow.has(controller) || others.length === 0 || directoryOf(place, file) !== undefined)
     return { place }
   const directory = `${hierarchy.mount}${place.path}`
-  // only for v2 names: users of v1 names create a group in each hierarchy, and a typing error must not create a group
+  // only for v2 names: users of v1 names create each directory themselves, and a misspelled name must not create a group
   if (!describeFile(file, 'v2')) return { place }
   let at = hierarchy.mount
   for (const part of place.path.split('/').filter(Boolean)) {
@@ -47,7 +45,7 @@ export function followInto(host: Host, place: Place, file: string): { place: Pla
   }
 }
 
-/** The group's followers in hierarchies other than those named. */
+/** Returns the group's following directories in hierarchies other than the named ones. */
 export function followers(host: Host, path: string, mounts: readonly string[]): string[] {
   if (path === '' || Object.keys(host.v1).length === 0) return []
   const there = present(placeOf(host, path))

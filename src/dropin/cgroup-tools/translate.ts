@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// cgxget and cgxset: translates names and values between cgroup versions, by libcgroup's table and its linear
-// proportions. Pure.
+// Translates names and values between cgroup versions for cgxget and cgxset, with libcgroup's table and its linear proportions. Pure.
 import type { CgroupVersion } from '../../cgroup/controllers/catalog.ts'
 import { proportionalShares, proportionalWeight } from '../../cgroup/v1/translate.ts'
 import { fail } from '../../errors/errors.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
-/** A mapping between two files: both names, and the value in each direction. */
+/** Two equivalent files, and the conversion of values in each direction. */
 interface Mapping {
   v1: string
   v2: string
@@ -15,7 +14,7 @@ interface Mapping {
 }
 
 const same = (value: string) => value
-/** v1 writes "no limit" as the largest number of whole pages. */
+/** Smallest value that means "no limit" on v1, which writes the largest number of whole pages. */
 const unlimited = 2 ** 62
 const toMax = (value: string) => (value === '-1' || Number(value) >= unlimited ? 'max' : value)
 const fromMax = (value: string) => (value === 'max' ? '-1' : value)
@@ -50,14 +49,14 @@ const mappings: readonly Mapping[] = [
   renamed('pids.current', 'pids.current'),
 ]
 
-/** v1 has two files for v2's one. */
+/** v1 has two files for cpu.max */
 const quota = 'cpu.cfs_quota_us'
 const period = 'cpu.cfs_period_us'
 
-/** The kernel's default period. */
+/** The kernel's default period, in microseconds. */
 const usualPeriod = '100000'
 
-/** Returns the file of the other version with the requested value. @throws CGROUP_LIMIT_UNSUPPORTED */
+/** Returns the file of the other version with the requested content. @throws CGROUP_LIMIT_UNSUPPORTED */
 export function translateName(file: string, from: CgroupVersion, to: CgroupVersion): string {
   if (from === to) return file
   if (from === 'v1' && (file === quota || file === period)) return 'cpu.max'
@@ -75,7 +74,7 @@ export function translateName(file: string, from: CgroupVersion, to: CgroupVersi
   )
 }
 
-/** Returns the value of the translated file in the requested file's format. `read` reads a further file. */
+/** Returns the value of the translated file in the format of the requested file. `read` returns the text of another file. */
 export function readTranslated(
   file: string,
   from: CgroupVersion,
@@ -94,8 +93,7 @@ export function readTranslated(
 }
 
 /**
- * Returns a write as writes of the other version. `read` returns a file's current value: v1's quota and period are one
- * file on v2.
+ * Returns a write as writes of the other version. `read` returns a file's current value, because v1's quota and period are one file on v2.
  */
 export function translateWrite(
   file: string,
@@ -110,13 +108,13 @@ export function translateWrite(
     const [most = 'max', length = usualPeriod] = read(name).split(' ')
     return [[name, file === quota ? `${toMax(value)} ${length}` : `${most} ${value}`]]
   }
-  // on v1, quota and period are two files: the writer knows their order
+  // v1 has quota and period in two files; the writer knows in which order to write them
   if (from === 'v2' && file === 'cpu.max') return [[file, value]]
   const mapping = mappings.find((one) => one[from] === file)!
   return [[name, from === 'v1' ? mapping.toV2(value) : mapping.toV1(value)]]
 }
 
-/** Returns whether the other version has an equivalent file. */
+/** Returns true if the other version has an equivalent file. */
 export function isTranslatable(file: string, from: CgroupVersion, to: CgroupVersion): boolean {
   return (
     from === to ||

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps of ids in unshare(1)'s words: ranges, and the caller's own id among them. Pure.
+// Parses id maps as unshare(1) accepts them: ranges, and the caller's own id in them. Pure.
 
 import { capabilityNumbers, parseCapabilityMask } from '../../credentials/capability.ts'
 import { fail } from '../../errors/errors.ts'
@@ -9,18 +9,20 @@ import type { IdMap } from '../../plan/unshare.ts'
 
 type Which = 'users' | 'groups'
 
-/** Who asks; the rest is looked up when a map takes it. */
+/** Facts about the caller. Others are read only if a map needs them. */
 export interface IdFacts {
   uid: number
   gid: number
-  /** As /proc/PID/status has CapPrm. */
+  /** Permitted capabilities, as CapPrm in /proc/PID/status. */
   permitted: string
   delegation(): Delegation
   ownMap(which: Which): string
 }
 
 /**
- * One kind of ids: the own one, ranges, both or neither. In a namespace of another owner the process may not write the map itself.
+ * Plans the map of one kind of ids: the own id, ranges, both or neither. In a namespace with another owner, the process may not write the
+ * map itself.
+ *
  * @throws OPTION_INVALID, IDMAP_NOT_DELEGATED
  */
 export function planMap(
@@ -46,7 +48,7 @@ export function planMap(
   throw notDelegated(which, 'more than one id', '', facts, delegation[which])
 }
 
-/** `INSIDE:OUTSIDE:COUNT`; `OUTSIDE,INSIDE,COUNT` as before 2.39; a word for what there is. */
+/** Parses `INSIDE:OUTSIDE:COUNT`, `OUTSIDE,INSIDE,COUNT` (before 2.39), or a word that stands for existing ranges. */
 function parseRange(name: string, text: string, which: Which, facts: IdFacts): Extent[] {
   const match = /^(\d{1,10})([:,])(\d{1,10})\2(\d{1,10})$/.exec(text)
   if (match) {
@@ -81,7 +83,7 @@ function notDelegated(which: Which, what: string, file: string, facts: IdFacts, 
   })
 }
 
-/** Every id that this namespace has, as itself. */
+/** Returns the map of every id of this namespace to itself. */
 function parseOwnMap(text: string): Extent[] {
   return text
     .trim()
@@ -91,8 +93,8 @@ function parseOwnMap(text: string): Extent[] {
 }
 
 /**
- * Maps the caller's id where requested, and makes room in the ranges on both sides. Later ids move up, so the last id of a range may be
- * lost.
+ * Maps the caller's id as requested, and makes room for it on both sides of the ranges. Later ids move up by one, so the last id of a range
+ * can be lost.
  */
 export function insertOwn(extents: readonly Extent[], inside: number, outside: number): Extent[] {
   const out: Extent[] = [{ inside, outside, count: 1 }]

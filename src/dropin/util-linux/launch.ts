@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What unshare and nsenter have in common: words into numbers, the command that follows, and how it ended.
+// The common part of unshare and nsenter: parses values, reads the caller's surroundings, and runs the command.
 
 import { fail } from '../../errors/errors.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
@@ -14,10 +14,10 @@ import { systemConstants } from '../../system/constants.ts'
 import type { OptionTable } from '../getopt.ts'
 import { complain } from '../tool.ts'
 
-/** How both end at an error of their own. */
+/** Exit status of errors of the tools themselves. */
 export const failure = 1
 
-/** The letters of namespaces in both tools. */
+/** Letters of namespaces, the same in both tools. */
 export const kindLetters: readonly (readonly [letter: string, kind: NamespaceKind, words: string])[] = [
   ['m', 'mount', 'mount'],
   ['u', 'uts', 'UTS'],
@@ -29,7 +29,7 @@ export const kindLetters: readonly (readonly [letter: string, kind: NamespaceKin
   ['T', 'time', 'time'],
 ]
 
-/** The options that name namespaces. */
+/** Returns the options that name namespaces. */
 export function kindOptions(verb: string, optional: true | 'long'): OptionTable {
   return Object.fromEntries(
     kindLetters.map(([letter, kind, words]) => [
@@ -39,14 +39,14 @@ export function kindOptions(verb: string, optional: true | 'long'): OptionTable 
   )
 }
 
-/** What will run, from this process's surroundings. */
+/** Returns the launch of a command with this process's environment and descriptors. */
 export function readLaunch(words: string[], env = readEnvironment()): Launch {
   const openFiles = readCallersOpenFiles()
   const shell = process.env.SHELL || '/bin/sh'
   return { words, shell, env, descriptors: readInherited(), ...(openFiles && { openFiles }) }
 }
 
-/** Runs the program, and ends as its command did: 127 when that is not found, 126 when it cannot be run. */
+/** Runs the program and returns its exit status; 127 if the command is not found, 126 if it cannot be executed. */
 export async function launchAs(name: string, program: Program, signals: Signals): Promise<number> {
   const ending = await runProgram(program, signals)
   if ('error' in ending) {
@@ -56,13 +56,13 @@ export async function launchAs(name: string, program: Program, signals: Signals)
   return endAs(ending)
 }
 
-/** @throws OPTION_INVALID */
+/** Parses a numeric id. @throws OPTION_INVALID */
 export function parseId(name: string, text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff) return Number(text)
   throw fail('OPTION_INVALID', { name, value: text, why: 'it is not an id', accepted: 'a number from 0 to 4294967294' })
 }
 
-/** @throws USER_UNKNOWN, OPTION_INVALID */
+/** Parses a user or group, by name or number. @throws USER_UNKNOWN, OPTION_INVALID */
 export function parseIdOrName(name: string, text: string, kind: 'user' | 'group'): number {
   if (/^\d/.test(text)) return parseId(name, text)
   const ids = readIds()
@@ -71,7 +71,7 @@ export function parseIdOrName(name: string, text: string, kind: 'user' | 'group'
   return id
 }
 
-/** `TERM`, `SIGTERM`, in any case. @throws OPTION_INVALID */
+/** Parses a signal such as `TERM` or `SIGTERM`, in upper or lower case. @throws OPTION_INVALID */
 export function parseSignal(name: string, text: string): number {
   const word = text.toUpperCase()
   const signals: { [name: string]: number } = systemConstants.signals
@@ -85,7 +85,7 @@ export function parseSignal(name: string, text: string): number {
   })
 }
 
-/** Of a list. @throws OPTION_INVALID */
+/** Parses one of the given words. @throws OPTION_INVALID */
 export function parseWord<const W extends string>(name: string, text: string, words: readonly W[]): W {
   const word = words.find((one) => one === text)
   if (word === undefined) throw fail('OPTION_INVALID', { name, value: text, accepted: words.join(', ') })

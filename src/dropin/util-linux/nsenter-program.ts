@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What nsenter(1) is asked for → Program, in that tool's order. Pure.
+// Compiles a request of nsenter(1) to a Program, in that tool's order. Pure.
 
 import { namespaces } from '../../namespaces/namespace.ts'
 import type { Join } from '../../namespaces/setns.ts'
 import type { Op, Program } from '../../ops/ops.ts'
 import { execOp, type Launch, restoreOps, startOps, waitOp } from '../../plan/unshare.ts'
 
-/** As asked for; -1 for an id is its default. */
+/** A request; -1 for an id means its default. */
 export interface EnterRequest {
   joins: Join[]
-  /** A cgroup.procs file. */
+  /** Path of a cgroup.procs file. */
   group?: string
-  /** Opened before. */
+  /** Directory that is opened before the namespaces are entered. */
   root?: string
   directory?: string
-  /** Opened after. */
+  /** Directory that is opened after the namespaces are entered. */
   inside?: string
   fork: boolean
   uid?: number
@@ -25,7 +25,7 @@ export interface EnterRequest {
 
 const noId = 0xffff_ffff
 
-/** Both sections. */
+/** Compiles both sections of the program. */
 export function compileNsenter(request: EnterRequest, launch: Launch): Program {
   return { outer: [...startOps(launch), waitOp()], inner: compileInner(request, launch) }
 }
@@ -34,7 +34,7 @@ function compileInner(request: EnterRequest, launch: Launch): Op[] {
   const { joins, group, root = '', directory = '', inside = '', fork, preserveCredentials } = request
   const joinsUser = joins.some(({ kind }) => kind === 'user')
   const inner: Op[] = restoreOps(launch)
-  // the paths are the caller's, so all of them are used before anything is entered
+  // the paths are the caller's, so they are opened before any namespace is entered
   if (root || directory) inner.push({ op: 'holdDirectories', root, directory, origin: '--root, --wd' })
   if (group !== undefined) inner.push({ op: 'joinGroup', path: group, origin: '--join-cgroup' })
   if (joinsUser && !preserveCredentials) inner.push({ op: 'dropGroups', origin: '--user' })

@@ -36,7 +36,7 @@ export const options: OptionTable = {
   V: { long: ['version'], help: 'print the version' },
 }
 
-/** Known, and refused. */
+/** Known options that hutch does not support, with the remedy. */
 const refused: { [key: string]: [name: string, remedy: string] } = {
   Z: ['--follow-context', 'use runcon CONTEXT PROGRAM'],
 }
@@ -69,15 +69,15 @@ async function run(given: Given): Promise<number> {
   return launchAs('nsenter', compileNsenter(request, launch), request.fork ? 'leave' : 'forward')
 }
 
-/** What is looked up about a target. */
+/** Looks up facts about a target process. */
 export interface TargetFacts {
-  /** Whether the kernel has that kind. @throws FILE_REFUSED for a process that is gone, or not the caller's to look at */
+  /** Returns true if the kernel has that kind. @throws FILE_REFUSED if the process has ended or may not be examined */
   exists(path: string, kind: NamespaceKind): boolean
-  /** A path to the user namespace that owns it, or to the parent of a user namespace. @throws FILE_REFUSED */
+  /** Returns a path to the user namespace that owns a namespace, or to the parent of a user namespace. @throws FILE_REFUSED */
   owner(path: string): string
-  /** Whether it is the caller's own. */
+  /** Returns true if the namespace is the caller's own. */
   isOwn(path: string, kind: NamespaceKind): boolean
-  /** A path to the network namespace of a socket that the target holds under that number. @throws FILE_REFUSED */
+  /** Returns a path to the network namespace of a socket, which the target has open as descriptor `fd`. @throws FILE_REFUSED */
   socketNetwork(target: string, fd: number): string
   ids(target: string): { uid: number; gid: number }
   group(target: string): string
@@ -137,7 +137,7 @@ const targetFacts: TargetFacts = {
   group: readGroup,
 }
 
-/** @throws OPTION_INVALID, OPTION_CONFLICT */
+/** Parses the options of nsenter. @throws OPTION_INVALID, OPTION_CONFLICT */
 export function parseNsenter(given: Given, facts: TargetFacts): EnterRequest {
   const has = (key: string) => lastOf(given, key) !== undefined
   for (const [key, [name, remedy]] of Object.entries(refused))
@@ -245,7 +245,7 @@ function unreadable(path: string, error: unknown) {
   return fail('FILE_REFUSED', { what: 'read', path, errno, remedy })
 }
 
-/** As util-linux: on pure v2 alone, where a process has one group. */
+/** Returns the group of the target. As in util-linux, only on pure v2, where a process has one group. */
 function readGroup(target: string): string {
   const { layout, unified } = readHost()
   if (layout !== 'v2' || !unified)

@@ -89,7 +89,8 @@ function readFacts(): IdFacts {
 }
 
 /**
- * The request in an unshare command line.
+ * Parses the options of unshare.
+ *
  * @throws OPTION_INVALID, OPTION_CONFLICT, USER_UNKNOWN, IDMAP_NOT_DELEGATED
  */
 export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
@@ -139,7 +140,7 @@ export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
     propagation: has('propagation')
       ? parseWord('--propagation', lastOf(given, 'propagation')!, Object.keys(propagations) as Propagation[])
       : 'private',
-    // the usual place of the other is in /proc
+    // --mount-proc by default, because the default place of binfmt_misc is in /proc
     ...((has('mount-proc') || (binfmt && !lastOf(given, 'mount-binfmt'))) && {
       mountProc: lastOf(given, 'mount-proc') || '/proc',
     }),
@@ -155,7 +156,7 @@ export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
   }
 }
 
-/** One id of the caller's own; the last option counts. */
+/** Returns one of the caller's own ids to map; the last option counts. */
 function parseSingle(given: Given, facts: IdFacts): { user?: number; group?: number } {
   const single: { user?: number; group?: number } = {}
   for (const [key, value] of given.options) {
@@ -181,7 +182,7 @@ function parseOwner(text: string): { uid: number; gid: number } {
   return { uid: parseId('--owner', uid), gid: parseId('--owner', gid) }
 }
 
-/** The whole, none, or those that are named. */
+/** Returns the environment to pass: all variables, none, or the named ones. */
 function environmentOf(given: Given): string[] | undefined {
   const names = valuesOf(given, 'whitelist-env').flatMap((list) => list.split(','))
   if (names.length === 0) return lastOf(given, 'clear-env') === undefined ? undefined : []

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of lsns: what each says of a namespace, or of a process in one.
+// The columns of lsns, and the value of each for a namespace or for a process in it.
 import type { Namespace, NamespaceProcess } from '../../../host/namespaces.ts'
 import type { Cell, Column } from './table.ts'
 
-/** One line's subject: a namespace, with the process that stands for it; or one process in it. */
+/** Subject of a line: a namespace with its first process, or a process in a namespace. */
 export interface Subject {
   namespace: Namespace
   process: NamespaceProcess | undefined
@@ -16,7 +16,7 @@ export interface Looks {
   path(process: NamespaceProcess, file: string): string
 }
 
-/** A column as it is listed and filled. */
+/** A column with its name, help and value. */
 export interface LsnsColumn extends Omit<Column, 'tree'> {
   help: string
   cell(subject: Subject, looks: Looks): Cell
@@ -24,7 +24,7 @@ export interface LsnsColumn extends Omit<Column, 'tree'> {
 
 const uidOf = ({ namespace, process }: Subject) => process?.uid ?? namespace.uid
 
-/** In the order of --output-all. */
+/** Columns in the order of --output-all. */
 export const columns: readonly LsnsColumn[] = [
   {
     name: 'NS',
@@ -113,12 +113,12 @@ export const columns: readonly LsnsColumn[] = [
   },
 ]
 
-/** The column of this name, in any case. */
+/** Returns the column of a name, in upper or lower case; undefined if none matches. */
 export function findColumn(name: string): LsnsColumn | undefined {
   return columns.find((column) => column.name === name.toUpperCase())
 }
 
-/** What is shown when nothing is said. */
+/** Returns the columns that are shown by default. */
 export function defaultColumns(listsProcesses: boolean, files: readonly string[] | undefined): LsnsColumn[] {
   const names = listsProcesses
     ? ['PID', 'PPID', 'USER', 'COMMAND']

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Filter expressions as scols-filter(5) describes them: an expression as a function of a line's columns.
+// Compiles filter expressions of scols-filter(5) to functions of a line's columns. Pure.
 import { fail } from '../../../errors/errors.ts'
 import { compileExtended } from './posix-regex.ts'
 
 type Kind = 'integer' | 'float' | 'string' | 'boolean'
 
-/** A value in an expression: of a column, written there, or the result of an operator. */
+/** A value in an expression: of a column, a literal, or the result of an operator. */
 interface Value {
   kind: Kind
   from: 'column' | 'literal' | 'result'
-  /** Nothing: the column is empty. */
+  /** Undefined if the column is empty. */
   is: number | string | boolean | undefined
 }
 
-/** The columns of one line. */
+/** Returns a column of one line; undefined if it is empty. */
 type ReadColumn = (column: string) => string | undefined
 type Node = (row: ReadColumn) => Value
 
-/** Which columns there are, and what they hold. */
+/** Names and types of the columns. */
 interface FilterColumns {
   [name: string]: 'integer' | 'string'
 }
@@ -25,7 +25,7 @@ interface FilterColumns {
 /** A compiled expression. */
 export type RowFilter = (row: ReadColumn) => boolean
 
-/** @throws OPTION_INVALID */
+/** Compiles an expression. @throws OPTION_INVALID */
 export function parseFilter(text: string, columns: FilterColumns): RowFilter {
   const tokens = tokenize(text)
   if (tokens.length === 0) return () => true
@@ -99,7 +99,7 @@ const isOperator = (parser: Parser, ...texts: string[]) => {
   return token?.type === 'operator' && texts.includes(token.text)
 }
 
-/** `and` and `or` bind alike, from the left: so does libsmartcols, whatever its manual says. */
+/** Parses `and` and `or`, which have the same precedence and associate to the left, as in libsmartcols (its manual differs). */
 function parseJoined(parser: Parser): Node {
   let left = parseCompared(parser)
   while (isOperator(parser, '&&', '||')) {
@@ -181,7 +181,7 @@ function compare(a: Value, operator: string, b: Value, text: string): boolean {
   const kind = commonKind(a, b)
   const [x, y] = [convert(a, kind, text), convert(b, kind, text)]
   if (x !== undefined && y !== undefined) return holds(operator, x, y)
-  // as libsmartcols does it: nothing comes before every text, is 0 beside a fraction, and compares with no whole number
+  // as in libsmartcols: an empty value sorts before every text, is 0 next to a fraction, and compares false with whole numbers
   if (kind === 'float') return holds(operator, x ?? 0, y ?? 0)
   return kind === 'string' && holds(operator, Number(x !== undefined), Number(y !== undefined))
 }
@@ -194,7 +194,7 @@ function holds(operator: string, x: string | number | boolean, y: string | numbe
   return operator === '>' ? x > y : x < y
 }
 
-/** What is written there decides over what a column holds. */
+/** Returns the type of a comparison: a literal's type takes precedence over a column's. */
 function commonKind(a: Value, b: Value): Kind {
   if (a.from === 'result' || b.from === 'result') return 'boolean'
   if (a.from !== b.from) return a.from === 'literal' ? a.kind : b.kind

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which namespaces or processes are listed, in which order, and below which.
+// Selects the namespaces or processes that lsns lists, their order, and their place in the tree. Pure.
 import type { Namespace, NamespaceProcess, SeenNamespaces } from '../../../host/namespaces.ts'
 import type { Subject } from './columns.ts'
 
-/** What the lines form: a list, or a tree of processes, of namespaces above each other, or of owners. */
+/** Shape of the lines: a list, or a tree of processes, of parent namespaces, or of owners. */
 export type Tree = 'none' | 'process' | 'parent' | 'owner'
 
-/** What is asked for. */
+/** The requested selection. */
 export interface ListRequest {
-  /** Kinds, as files of /proc/PID/ns. */
+  /** Kinds, as file names in /proc/PID/ns. */
   files: readonly string[]
   tree: Tree
-  /** Only those that this process is in. */
+  /** List only namespaces of this process. */
   task: number | undefined
-  /** Only those without processes. */
+  /** List only namespaces without processes. */
   persistent: boolean
 }
 
-/** A subject in its place. */
+/** A subject with its place in the tree. */
 export interface TreeNode {
   subject: Subject
   children: TreeNode[]
@@ -29,7 +29,7 @@ export interface Lines {
   listed: TreeNode[]
 }
 
-/** Adds a line below another; undefined when the filter does not want it. */
+/** Adds a line below another. Returns undefined if the filter excludes it. */
 type Add = (subject: Subject, parent: TreeNode | undefined) => TreeNode | undefined
 
 function collect(keep: (subject: Subject) => boolean): Lines & { add: Add } {
@@ -46,7 +46,7 @@ function collect(keep: (subject: Subject) => boolean): Lines & { add: Add } {
   }
 }
 
-/** Namespaces by number; in trees of namespaces also those that these need to hang on. */
+/** Returns namespaces by number. A tree also contains the namespaces that connect them. */
 export function listNamespaces(seen: SeenNamespaces, wanted: ListRequest, keep: (subject: Subject) => boolean): Lines {
   const { add, ...lines } = collect(keep)
   const held = findHeld(seen)
@@ -71,7 +71,7 @@ export function listNamespaces(seen: SeenNamespaces, wanted: ListRequest, keep: 
   return lines
 }
 
-/** The processes of one namespace. */
+/** Returns the processes of one namespace. */
 export function listProcesses(namespace: Namespace, tree: Tree, keep: (subject: Subject) => boolean): Lines {
   const { add, ...lines } = collect(keep)
   const byPid = new Map<number, TreeNode>()
@@ -79,7 +79,7 @@ export function listProcesses(namespace: Namespace, tree: Tree, keep: (subject: 
   return lines
 }
 
-/** Below the latest line of its parent. */
+/** Adds a process below the latest line of its parent. */
 function addProcess(subject: Subject, tree: Tree, add: Add, byPid: Map<number, TreeNode>): void {
   const { process } = subject
   const line = add(subject, tree === 'process' && process ? byPid.get(process.ppid) : undefined)
@@ -93,7 +93,7 @@ function isWanted(one: Namespace, { files, tree, task, persistent }: ListRequest
   return one.processes.length > 0 || held.has(one.id) || tree === 'parent' || tree === 'owner'
 }
 
-/** Ids of namespaces that only mounts or descriptors hold, and of those above them. */
+/** Returns the ids of namespaces that only mounts or descriptors keep, and of their ancestors. */
 export function findHeld({ byId }: SeenNamespaces): Set<number> {
   const held = new Set<number>()
   const hold = (namespace: Namespace | undefined): void => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lsns: lists the namespaces that can be seen from here, or the processes in one of them.
+// lsns: lists the namespaces that this process can see, or the processes in one of them.
 
 import { fail } from '../../../errors/errors.ts'
 import { type NamespaceProcess, namespacePath, readCommandLine, readNamespaces } from '../../../host/namespaces.ts'
@@ -105,7 +105,7 @@ function run(given: Given): number {
   return 0
 }
 
-/** Columns behind a heading that the tree has, if it has one. */
+/** Returns the columns to print, and marks the column that shows the tree. */
 function toColumns(shown: readonly LsnsColumn[], tree: Tree): Column[] {
   const at = tree === 'process' ? 'COMMAND' : tree === 'none' ? undefined : 'NS'
   return shown.map((column) => ({ ...column, tree: column.name === at }))
@@ -120,7 +120,7 @@ function look(id: number | undefined, wanted: ListRequest, keep: (subject: Subje
   return listProcesses(namespace, wanted.tree, keep)
 }
 
-/** An ioctl that the kernel does not know is worth a status of its own. */
+/** Reads the namespaces; an ioctl that the kernel does not know has its own exit status. */
 const readSeen = (files: readonly string[]) => orStatus(statuses.unknownIoctl, () => readNamespaces(files))
 
 function readLooks(): Looks {
@@ -176,7 +176,7 @@ function readKinds(given: Given): string[] | undefined {
   return kinds.length === 0 ? undefined : kinds
 }
 
-/** Without -T a tree of processes, where there is one by itself. */
+/** Returns the shape of the output: a tree of processes by default if possible, or the one that -T names. */
 function readTree(given: Given, byItself: boolean): Tree {
   const text = lastOf(given, 'T')?.replace(/^=/, '')
   if (text === undefined) return byItself ? 'process' : 'none'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// POSIX extended regular expressions, regex(7), as JavaScript's.
+// Translates POSIX extended regular expressions, regex(7), to those of JavaScript. Pure.
 
 const classes: { [name: string]: string } = {
   alpha: '\\p{L}',
@@ -16,7 +16,7 @@ const classes: { [name: string]: string } = {
   xdigit: '0-9A-Fa-f',
 }
 
-/** The expression, or what is wrong with it. */
+/** Returns the compiled expression, or the error as text. */
 export function compileExtended(text: string): RegExp | string {
   let out = ''
   const characters = [...text]
@@ -49,7 +49,7 @@ function escapeLiteral(c: string): string {
   return /^[\^$\\.*+?()[\]{}|/-]$/.test(c) ? (c === '-' ? c : `\\${c}`) : c
 }
 
-/** `[...]`, where a backslash is itself and a ] may come first. */
+/** Reads a bracket expression, in which a backslash is an ordinary character and `]` can come first. */
 function readBracket(characters: readonly string[], start: number): { source: string; end: number } | string {
   let at = start + 1
   let source = '['

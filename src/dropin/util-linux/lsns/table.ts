@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables as libsmartcols prints them: aligned, raw and JSON; lines may form trees, drawn in one column.
+// Formats tables as libsmartcols does: aligned, raw and JSON. Lines may form a tree, which one column shows. Pure.
 import { cut, escapeAligned, escapeJson, escapeRaw, widthOf } from '../../../text/table-cell.ts'
 
-/** How a column is shown. */
+/** Format of a column. */
 export interface Column {
   name: string
-  /** The width it has at least, once its data is wider than one character and than the heading. */
+  /** Minimum width, if the data is wider than one character and wider than the heading. */
   hint: number
   right?: boolean
   number?: boolean
-  /** May be cut to fit a terminal. */
+  /** True if the column may be cut to fit a terminal. */
   cuts?: boolean
-  /** Here the tree is drawn. */
+  /** True if this column shows the tree. */
   tree?: boolean
 }
 
-/** Nothing, one text, or several: a line each. */
+/** Content of a cell: nothing, one text, or several texts on a line each. */
 export type Cell = string | readonly string[] | undefined
 
-/** One line, its cells in the order of the columns. */
+/** A line with its cells in the order of the columns. */
 export interface Line {
   cells: Cell[]
   children: Line[]
 }
 
-/** What it is printed to. */
+/** Properties of the output. */
 export interface Paper {
   headings: boolean
-  /** The terminal's; without, nothing is cut. */
+  /** Width of the terminal; without a width, nothing is cut. */
   width?: number | undefined
   utf8: boolean
 }
 
-/** A line with what the tree puts before it, and before further lines of its cells. */
+/** A line with the tree's characters before it and before its further lines. */
 interface Drawn {
   cells: Cell[]
   art: string
@@ -44,7 +44,7 @@ const art = {
   ascii: { fork: '|-', last: '`-', bar: '| ', gap: '  ' },
 }
 
-/** In order of the tree, each with its art. */
+/** Returns the lines in the order of the tree, with the tree's characters. */
 function draw(lines: readonly Line[], utf8: boolean, prefix?: string): Drawn[] {
   const { fork, last, bar, gap } = utf8 ? art.utf8 : art.ascii
   return lines.flatMap((line, i) => {
@@ -58,7 +58,7 @@ function draw(lines: readonly Line[], utf8: boolean, prefix?: string): Drawn[] {
 
 const partsOf = (cell: Cell): readonly string[] => (cell === undefined ? [] : typeof cell === 'string' ? [cell] : cell)
 
-/** Columns under each other. Nothing at all when there are no lines. */
+/** Formats aligned columns. Returns '' if there are no lines. */
 export function formatAligned(columns: readonly Column[], lines: readonly Line[], paper: Paper): string {
   const rows = draw(lines, paper.utf8).map(({ cells, art: own, below }) => {
     const parts = columns.map((_, i) => partsOf(cells[i]).map((part) => escapeAligned(part, paper.utf8)))
@@ -92,7 +92,7 @@ function widthOfColumn({ name, hint }: Column, headings: boolean, data: number):
   return Math.max(data, hint)
 }
 
-/** Narrower columns, from the last one that may be cut, until the terminal is wide enough or they are as narrow as their headings. */
+/** Reduces the widths of columns that may be cut, from the last one, until the lines fit the terminal or the headings. */
 function narrow(columns: readonly Column[], widths: readonly number[], { width, headings }: Paper): number[] {
   const out = [...widths]
   let over = width === undefined ? 0 : out.reduce((sum, one) => sum + one + 1, -1) - width
@@ -114,7 +114,7 @@ function pad(text: string, { right, tree }: Column, width: number, isLast: boole
   return isLast ? short : short + space
 }
 
-/** One space between columns, all else escaped; several parts of a cell with commas. */
+/** Formats columns separated by one space, with escapes; several texts of a cell are joined by commas. */
 export function formatTableRaw(columns: readonly Column[], lines: readonly Line[], { headings, utf8 }: Paper): string {
   const rows = draw(lines, utf8).map(({ cells, art: own }) =>
     cells.map((cell, i) => escapeRaw((columns[i]!.tree ? own : '') + partsOf(cell).join(','))),
@@ -123,7 +123,7 @@ export function formatTableRaw(columns: readonly Column[], lines: readonly Line[
   return [...(headings ? [columns.map(({ name }) => name)] : []), ...rows].map((row) => `${row.join(' ')}\n`).join('')
 }
 
-/** One object with one array of this name; the tree as children. */
+/** Formats one JSON object with one array of this name; a tree becomes nested children. */
 export function formatTableAsJson(name: string, columns: readonly Column[], lines: readonly Line[]): string {
   return `{\n   ${escapeJson(name)}: [\n${formatItems(columns, lines, 2)}\n   ]\n}\n`
 }
