@@ -36,7 +36,7 @@ export const command: CommandGroup = {
     'GROUP is a path from the root (/build/jobs) or a name. A name is below hutch/ for root, and below your own group otherwise.',
 }
 
-/** Names of groups can be pasted as hutch prints them. The words of a command that is executed stay as they are. */
+/** Decodes names of groups that are pasted as hutch prints them. The words of an executed command are not changed. */
 function withNames(verb: Command): Command {
   return {
     ...verb,

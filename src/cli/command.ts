@@ -4,17 +4,17 @@ import type { FlagTable, Parsed } from './flags.ts'
 
 /** One command or verb: its options and words, what its help says, and the function that runs it. */
 export interface Command {
-  /** The words after the options, as the usage line shows them: `GROUP FILE=VALUE…`. */
+  /** Words after the options, as in the usage line: `GROUP FILE=VALUE…`. */
   words: string
   /** Other forms of the usage line, each after `hutch NAME`. */
   otherUsages?: readonly string[]
-  /** Paragraphs below the usage line. Lines are wrapped by the caller. */
+  /** Paragraphs below the usage line. The caller wraps the lines. */
   details?: string
   flags: FlagTable
-  /** How many words it takes; 0 and no limit by default. */
+  /** Minimum and maximum number of words; by default 0 and unlimited. */
   minWords?: number
   maxWords?: number
-  /** Options end at the first word, because the words are a command line of their own. */
+  /** True if options end at the first word, because the words are another command line. */
   runsCommand?: true
   examples?: readonly (readonly [line: string, meaning: string])[]
   /** Exit statuses; by default 0 for success and 125 for a failure of hutch. */
@@ -28,7 +28,7 @@ export interface Command {
 /** Commands by name. The summary is an imperative sentence for lists. */
 export type CommandTable = { readonly [name: string]: CommandEntry }
 
-/** An entry of a table: what lists say of it, and how it is loaded. */
+/** Entry of a table: the summary for lists, and how to load the command. */
 export interface CommandEntry {
   summary: string
   load(): Promise<{ command: Command | CommandGroup }> | { command: Command | CommandGroup }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch compile --bwrap: a command line of bubblewrap(1) as a file. What is there when it is written decides, and no descriptor is.
+// hutch compile --bwrap: compiles a command line of bubblewrap(1) to a file. Optional sources are checked at compile time; descriptors are
+// refused.
 
 import { prepareCompiled } from '../compile/prepare.ts'
 import {
@@ -17,7 +18,7 @@ import { type BwrapRequest, usedDescriptors } from '../dropin/bubblewrap/request
 import { fail } from '../errors/errors.ts'
 import type { Prepared } from './compile.ts'
 
-/** @throws OPTION_INVALID, OPTION_CONFLICT, FILE_REFUSED, CGROUP_* */
+/** Prepares the file. @throws OPTION_INVALID, OPTION_CONFLICT, FILE_REFUSED, CGROUP_* */
 export function prepareBwrap(args: readonly string[]): Prepared {
   const parsed = parseBwrap(args, (descriptor) => readDescriptor('--args', descriptor).toString('utf8'))
   if ('show' in parsed) throw conflict(`--${parsed.show}`, 'it runs nothing', `type hutch bwrap --${parsed.show}`)
@@ -48,7 +49,7 @@ export function prepareBwrap(args: readonly string[]): Prepared {
   return { ...prepared, flags: { passEnvironment: environment.passes, dieWithParent: request.diesWithParent } }
 }
 
-/** A start has other descriptors, or none. Filters and arguments are read now. */
+/** Refuses options that need a descriptor at a later start. Filters and arguments are read now. */
 function refuseDescriptors(request: BwrapRequest): void {
   const step = request.steps.find(
     (one) => one.do === 'data' || (one.do === 'bind' && one.source.startsWith('/proc/self/fd/')),
@@ -67,12 +68,12 @@ function refuseDescriptors(request: BwrapRequest): void {
   const found = named.find(([, value]) => value !== undefined)
   if (found)
     throw conflict(found[0], 'the descriptor does not exist at a later start', 'name a path, or use hutch bwrap')
-  // whatever else may come to use one
+  // refuse any other option that uses a descriptor
   if (usedDescriptors(request).length > 0)
     throw conflict('--bwrap', 'it uses descriptors', 'name paths, or use hutch bwrap')
 }
 
-/** With --clearenv all of it is known now; without, each start brings its own, and what is set comes on top. */
+/** Returns the environment of a later start: with --clearenv only the set variables, otherwise the caller's with the changes. */
 function environmentOf(request: BwrapRequest): { passes: boolean; changes: ReadonlyMap<string, string> } {
   const passes = !request.environment.some((change) => 'clear' in change)
   const taken = request.environment.find((change) => !('clear' in change) && change.value === undefined)

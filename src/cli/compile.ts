@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch compile: the flags of run, and a file instead of a process.
+// hutch compile: takes the options of run, and writes a file instead of starting a process.
 
 import { type Compiled, encodeCompiled, groupPlaceholder, ownPlaceholder } from '../compile/file-format.ts'
 import { prepareCompiled } from '../compile/prepare.ts'
@@ -18,7 +18,7 @@ import type { Command } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 import { parseRunFlags, readOptions, flags as runFlags } from './run.ts'
 
-/** Options of run that take a hutch that lives, and why. */
+/** Options of run that need a running hutch, and the reason. */
 const live: { [name: string]: string } = {
   report: 'a compiled file does not write reports',
   meta: 'a compiled file does not write meta files',
@@ -58,7 +58,7 @@ export const command: Command = {
   main,
 }
 
-/** What follows `--bwrap` is a command line of bwrap, unless a command's own words come before. */
+/** Splits the arguments at `--bwrap`, which begins a command line of bwrap, unless the command's own words precede it. */
 function splitAtBwrap(all: string[]): [args: string[], ofBwrap: string[] | undefined] {
   const at = all.indexOf('--bwrap')
   const found = at >= 0 && !all.slice(0, at).includes('--')
@@ -84,7 +84,7 @@ async function main({ values, order, rest, ofBwrap }: Parsed & { ofBwrap?: strin
     return 0
   }
   const [command = '', ...words] = rest
-  // a name alone keeps the value of the call, which nothing here knows
+  // a name without a value keeps the variable of the later start, which is unknown here
   const options = readOptions({ values, order }, () => ({}))
   const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
@@ -92,7 +92,7 @@ async function main({ values, order, rest, ofBwrap }: Parsed & { ofBwrap?: strin
   return 0
 }
 
-/** All of a file but what its own options say, which are the same for each planner. */
+/** All of a file except what the options of compile add, which is the same for each planner. */
 export type Prepared = Omit<Compiled, 'flags' | 'explained'> & {
   flags: Pick<Compiled['flags'], 'passEnvironment' | 'dieWithParent'>
 }
@@ -110,7 +110,7 @@ function write(output: string, values: Parsed['values'], prepared: Prepared): vo
   if (values.json) print(`${formatJson({ file: output, bytes: file.length })}\n`)
 }
 
-/** Its own command line says all the rest. */
+/** Refuses options of run next to --bwrap, whose command line contains everything. */
 function refuseBesideBwrap(given: readonly string[]): void {
   const other = given.find((word) => !['--output', '--pass-args', '--quiet'].includes(word))
   if (other !== undefined)
@@ -130,7 +130,7 @@ function readRunner(): Buffer {
   }
 }
 
-/** Whole or not at all; what stands at the path is replaced, not written through, if it is a regular file. @throws FILE_REFUSED */
+/** Writes a file completely or not at all. Replaces an existing regular file instead of writing into it. @throws FILE_REFUSED */
 export function writeExecutable(path: string, bytes: Uint8Array): void {
   const refused = (code: string, remedy: string, error?: unknown) =>
     fail('FILE_REFUSED', { what: 'write --output', path, errno: code, remedy }, error)
@@ -142,7 +142,7 @@ export function writeExecutable(path: string, bytes: Uint8Array): void {
         existing.isDirectory() ? 'EISDIR' : 'EEXIST',
         'it is not a regular file: give --output another name',
       )
-    // as compilers do; the file may hold values of --env
+    // the mode that compilers use, because the file may contain values of --env
     openDocument(path)(bytes, { mode: 0o777 & ~process.umask() })
   } catch (error) {
     if (HutchError.is(error)) throw error

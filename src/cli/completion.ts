@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch completion SHELL: prints the shell's completion script, made from the tables that the help reads.
+// hutch completion SHELL: prints the shell's completion script, made from the same tables as the help.
 
 import { dropins } from '../dropin/table.ts'
 import { fail } from '../errors/errors.ts'

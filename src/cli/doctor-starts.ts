@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Real starts for `hutch doctor`: each row starts a program as a job would and reports how that ended. Makes groups, namespaces
-// and mounts for a moment; leaves nothing.
+// Real starts for `hutch doctor`: each row starts a program as a job would, and reports the result. Creates groups, namespaces and mounts
+// for a moment, and leaves nothing behind.
 
 import { HutchError } from '../errors/errors.ts'
 import type { Finding } from '../host/doctor.ts'
@@ -11,10 +11,12 @@ import { existsSync } from '../system/files.ts'
 import { settle } from '../systemd/own-scope.ts'
 import type { Result } from '../verdict/result.ts'
 
-/** One kind of start. `state` is what a failure means: `missing` costs a feature, `note` one that few need. */
+/**
+ * One kind of start. `state` is the state of a finding if it fails: `missing` for a missing feature, `note` for one that few users need.
+ */
 interface Trial {
   title: string
-  /** The options as the user types them, for the words of a finding. */
+  /** The options as the user types them. */
   flags: string
   options: RunOptions
   state?: 'note'
@@ -29,7 +31,7 @@ const namespaces = (list: readonly (typeof kinds)[number][]): Trial => ({
   options: { isolate: [...list] },
 })
 
-/** In the order of what a run needs; a limit that fails leaves the others to be tried. */
+/** Starts in the order in which a run needs them. If one limit fails, the others are still tried. */
 const trials: readonly Trial[] = [
   { title: 'start', flags: '--isolate none', options: { isolate: 'none' } },
   { title: 'memory limit', flags: '--memory 64M', options: { limits: { memory: '64M' } } },
@@ -44,17 +46,17 @@ const trials: readonly Trial[] = [
   { title: 'network', flags: '--network private', options: { network: 'private' }, state: 'note' },
 ]
 
-/** What is started: the smallest program that every system has. */
+/** The smallest program that every system has. */
 const program = ['/bin/true', '/usr/bin/true'].find(existsSync)
 const [command, args]: [string, string[]] = program ? [program, []] : ['/bin/sh', ['-c', ':']]
 
-/** Returns a finding for each kind of start, in the order of the table. Takes some 3 ms a start, the network excepted. */
+/** Returns a finding for each kind of start, in the order of the table. Each takes about 3 ms, except the network. */
 export async function tryStarts(): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const trial of trials) {
     const failure = await failureOf(trial)
     findings.push(toFinding(trial, failure))
-    // all at once failed: which of them it was
+    // all kinds together failed: find out which one
     if (failure && trial.title === 'namespaces')
       for (const kind of kinds) {
         const single = namespaces([kind])
@@ -65,7 +67,7 @@ export async function tryStarts(): Promise<Finding[]> {
   return findings
 }
 
-/** Returns the error that a start ended with, or undefined if the program ran to its end with status 0. */
+/** Returns the error of a start. Returns undefined if the program ended with status 0. */
 async function failureOf({ options, pool }: Trial): Promise<unknown> {
   try {
     await settle(parseOptions(command, args, options, 'library'))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch doctor: what this host has, then what real starts do here, one finding a line with its remedy. Status 1 when something
-// is missing.
+// hutch doctor: prints what this host has and whether real starts work, one finding per line with its remedy. Exit status 1 if something is
+// missing.
 import { type Finding, inspectHost } from '../host/doctor.ts'
 import { readHost } from '../host/host.ts'
 import { print } from '../system/stdout.ts'

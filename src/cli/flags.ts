@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flags before a command's own words: a table says which there are, node:util splits them.
+// Parses options before a command's own words, from a table, with node:util. Pure.
 
 import { fail } from '../errors/errors.ts'
 import type { OptionRow, Section } from '../options/row.ts'
@@ -8,16 +8,16 @@ import { nearest } from '../text/nearest.ts'
 
 /** One option of a command. */
 export interface Flag {
-  /** The word for its value in the help. Absent: a switch. */
+  /** Word for the value in the help; absent for a switch. */
   value?: string
   short?: string
-  /** All its values count, not only the last. */
+  /** True if all values count, not only the last. */
   repeat?: boolean
   /** One or two sentences. */
   help: string
-  /** What holds without it, if that is not "off" or "no limit". */
+  /** Behaviour without the option, unless that is "off" or "no limit". */
   default?: string
-  /** Shown by the short help, too. */
+  /** True if the short help also shows the option. */
   common?: true
   section?: Section
   complete?: OptionRow['complete']
@@ -25,16 +25,17 @@ export interface Flag {
 
 export type FlagTable = { [name: string]: Flag }
 
-/** Values by flag, in the order given; the rest is the command's. */
+/** Values by option in the given order, and the remaining words. */
 export interface Parsed {
   values: { [name: string]: string[] }
-  /** All that have a value, in the order in which they stand. */
+  /** Options with a value, in the order of the command line. */
   order: [name: string, value: string][]
   rest: string[]
 }
 
 /**
- * Reads flags up to `--` or the first operand. `mixed`: up to `--`, with operands in between.
+ * Parses options up to `--` or the first operand. With `mixed`, up to `--`, with operands in between.
+ *
  * @throws OPTION_UNKNOWN, OPTION_INVALID
  */
 export function parseFlags(args: string[], table: FlagTable, mixed = false): Parsed {

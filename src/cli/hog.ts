@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch hog: executes the small native program that contained commands get as `hutch`. Only the allocated memory counts, without Node.
+// hutch hog: executes the small native program that contained commands get as `hutch`. It uses only the requested memory, without Node.
 import { fail } from '../errors/errors.ts'
 import { buildDirectory, errnoName, native } from '../system/native.ts'
 import type { Command } from './command.ts'
@@ -15,7 +15,7 @@ export const command: Command = {
   main,
 }
 
-/** The native program reads its arguments itself. */
+/** Passes the arguments on; the native program parses them. */
 function parseHog(args: string[]): Parsed {
   const isHelp = args.some((word) => word === '--help' || word === '-h')
   return { values: isHelp ? { help: [''] } : {}, order: [], rest: args }

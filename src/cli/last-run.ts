@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report of a user's newest run that did not end with 0, for `hutch why` without an argument: $XDG_STATE_HOME/hutch/last.json, mode 0600. HUTCH_STATE=0
-// turns it off. Nothing is said if it cannot be written: no run depends on it.
+// Stores the report of a user's newest run that did not end with 0, for `hutch why` without an argument: $XDG_STATE_HOME/hutch/last.json,
+// mode 0600. HUTCH_STATE=0 disables it. A failure to write is not reported, because no run depends on the file.
 
 import { lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from '../system/files.ts'
 import { dirname } from '../system/paths.ts'
 import { randomBytes } from '../system/random.ts'
 import { homedir } from '../system/users.ts'
 
-/** Returns the file's path; undefined if HUTCH_STATE is 0 or the user has no home. */
+/** Returns the file's path. Returns undefined if HUTCH_STATE is 0 or the user has no home. */
 export function lastRunFile(): string | undefined {
   const { XDG_STATE_HOME: state, HOME: home = homedir(), HUTCH_STATE: kept } = process.env
   const base = state?.startsWith('/')
@@ -18,7 +18,10 @@ export function lastRunFile(): string | undefined {
   return kept === '0' || base === undefined ? undefined : `${base}/hutch/last.json`
 }
 
-/** Keeps a report in place of the one before, and returns whether it could. It is written only into a directory that this user owns: by sudo, HOME may be another user's. */
+/**
+ * Replaces the stored report; returns false on failure. Writes only to a directory that this user owns, because with sudo, HOME may be
+ * another user's.
+ */
 export function keepLastRun(report: string): boolean {
   const path = lastRunFile()
   if (path === undefined) return false
@@ -34,7 +37,7 @@ export function keepLastRun(report: string): boolean {
   }
 }
 
-/** Makes a directory and those above it. Returns false if the nearest one that existed is a link or another user's. */
+/** Creates a directory and its ancestors. Returns false if the nearest existing one is a link or belongs to another user. */
 function makeOwned(directory: string): boolean {
   const found = lstatSync(directory, { throwIfNoEntry: false })
   if (found) return found.isDirectory() && found.uid === process.geteuid!()

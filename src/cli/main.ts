@@ -18,13 +18,13 @@ import { hutch } from './table.ts'
 
 declare const HUTCH_VERSION: string
 
-/** The command was called with --json: errors are one line of JSON on stderr. */
+/** True if the command was called with --json: errors are then one line of JSON on stderr. */
 let errorsAsJson = false
 
-/** Words that ask for the help of what stands before them. */
+/** Words that request the help of the words before them. */
 const helpWords: ReadonlySet<string | undefined> = new Set(['help', '--help', '-h'])
 
-/** Those that have options of their own which errors name. */
+/** Returns the front end whose option names errors use. */
 function doorOf(name: string): FrontDoor {
   return name === 'bwrap' || name === 'unshare' || name === 'nsenter' ? name : 'cgroup-tools'
 }
@@ -34,7 +34,7 @@ function dropinOf(name: string | undefined) {
 }
 
 async function main(args: string[]): Promise<number> {
-  // a link of that name: see links.ts
+  // called through a link: see links.ts
   const called = basename(process.argv[1] ?? '')
   const dropin = dropinOf(called) ?? dropinOf(args[0])
   enterFrontDoor(dropin ? doorOf(dropinOf(called) ? called : args[0]!) : 'cli')
@@ -71,7 +71,7 @@ async function callVerb(name: string, family: CommandGroup, args: string[]): Pro
 async function call(name: string, entry: CommandEntry, args: string[]): Promise<number> {
   const { command } = await entry.load()
   if ('verbs' in command) return callVerb(name, command, args)
-  // a command line of its own can have the same word
+  // the same word may be in another command line
   errorsAsJson = !command.runsCommand && args.includes('--json')
   const parsed = await (command.parse ?? ((words) => parseFlags(words, command.flags, !command.runsCommand)))(args)
   const { help } = parsed.values
@@ -85,27 +85,27 @@ async function call(name: string, entry: CommandEntry, args: string[]): Promise<
   return command.main(parsed)
 }
 
-/** @throws WORDS_MISSING, ARGUMENT_UNEXPECTED */
+/** Checks the number of words. @throws WORDS_MISSING, ARGUMENT_UNEXPECTED */
 function checkWords(name: string, { words, minWords = 0, maxWords = Infinity }: Command, given: string[]): void {
   const usage = `hutch ${name} [OPTIONS]${words === '' ? '' : ` ${words}`}`
   if (given.length < minWords) throw fail('WORDS_MISSING', { usage })
   if (given.length > maxWords) throw fail('ARGUMENT_UNEXPECTED', { argument: given[maxWords]!, usage })
 }
 
-/** Ends hutch. Standard streams whose terminal has hung up are closed first: Node aborts if it cannot restore a terminal's settings. */
+/** Ends hutch. First closes standard streams whose terminal has hung up, because Node aborts if it cannot restore a terminal's settings. */
 async function end(status: number): Promise<never> {
   for (const fd of [0, 1, 2])
     try {
       const { rdev } = fstatSync(fd)
-      // 0: no device; 1: /dev/null and the like
+      // major 0 means not a device; 1 means /dev/null and similar
       if (rdev >>> 8 > 1 && !isatty(fd)) closeSync(fd)
     } catch {
-      // closed already
+      // the descriptor is already closed
     }
   process.exit(status)
 }
 
-/** Returns the arguments as they were given: Node reads them as UTF-8, and some file names are not. */
+/** Returns the arguments as bytes: Node decodes them as UTF-8, but some file names are not valid UTF-8. */
 function readArguments(): string[] {
   const args = process.argv.slice(2)
   if (!args.some(isOdd)) return args

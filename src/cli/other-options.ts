@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rewrites options of other tools on a command line of hutch run or hutch compile. Loaded only if one may be there.
+// Rewrites options of other tools on a command line of hutch run or hutch compile. Loaded only if there may be one.
 
 import { fail } from '../errors/errors.ts'
 import { translateOptions } from '../options/others/translate.ts'
 import { readFileSync } from '../system/files.ts'
 import type { FlagTable } from './flags.ts'
 
-/** Returns the arguments in hutch's own words. `flags` are those of the command. @throws OPTION_UNKNOWN, OPTION_INVALID, FILE_REFUSED */
+/** Returns the arguments as words of hutch. `flags` are the options of the command. @throws OPTION_UNKNOWN, OPTION_INVALID, FILE_REFUSED */
 export function translateOthers(args: string[], flags: FlagTable): string[] {
   const own = new Map(
     Object.entries(flags).flatMap(([name, flag]) => [

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that look again and again: their --interval, other options that are a time, and the waits in between.
+// Parses --interval and other times, and waits between samples, for commands that sample repeatedly.
 import { fail } from '../errors/errors.ts'
 import { parseDuration } from '../text/units.ts'
 import type { Flag, Parsed } from './flags.ts'
 
 export const intervalFlag: Flag = { value: 'TIME', help: 'Time between two samples.', default: '1s' }
 
-/** Milliseconds between two looks: what it is when it is not given, and at least. @throws OPTION_INVALID */
+/** Returns --interval in milliseconds: `usual` by default, at least `least`. @throws OPTION_INVALID */
 export function readInterval({ interval }: Parsed['values'], usual = 1000, least = 50): number {
   const text = interval?.at(-1)
   const ms = text === undefined ? usual : parseDuration(text, 1000)
@@ -19,7 +19,7 @@ export function readInterval({ interval }: Parsed['values'], usual = 1000, least
   })
 }
 
-/** Milliseconds, or undefined when it was not given. @throws OPTION_INVALID */
+/** Returns a time in milliseconds; undefined if the option is not given. @throws OPTION_INVALID */
 export function readTime(values: Parsed['values'], name: string): number | undefined {
   const text = values[name]?.at(-1)
   if (text === undefined) return undefined
@@ -33,13 +33,13 @@ export function readTime(values: Parsed['values'], name: string): number | undef
 const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
 
 interface Pauses {
-  /** False as soon as a signal came. */
+  /** Waits for the next sample. Resolves with false as soon as a signal has arrived. */
   next(wait?: number): Promise<boolean>
   isOver(): boolean
   end(): void
 }
 
-/** Waits between looks, until a signal comes. */
+/** Returns a timer for samples, which a signal ends. */
 export function pauses(ms: number): Pauses {
   let over = false
   let wake = () => {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch ps: the processes of groups, as a list or as the tree of groups with the processes in each.
+// hutch ps: lists the processes of groups, or prints them in the tree of groups.
 
 import { findPlace } from '../cgroup/group-paths.ts'
 import { readHost } from '../host/host.ts'
@@ -19,7 +19,7 @@ const flags: FlagTable = {
   json: { help: 'Print the processes as JSON.' },
 }
 
-/** A process as it is shown: its user by name, and what it started within the same group. */
+/** A process to print, with its user's name and its children in the same group. */
 interface Shown extends Omit<Member, 'kernel'> {
   user: string
   children: Shown[]
@@ -82,13 +82,13 @@ function printList(groups: Map<string, Shown[]>, json: boolean): void {
   printLines(formatTable([header, ...rows], { right: new Set([0, 3, 4, 5]), names: 2, width: widthOfOutput() }))
 }
 
-/** `1:02.50`: minutes, seconds. */
+/** Formats CPU time as minutes and seconds, such as `1:02.50`. */
 function formatTime(usec: number): string {
   const seconds = usec / 1e6
   return `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, '0')}`
 }
 
-/** A terminal's lines are not longer than it is wide. */
+/** Prints lines; on a terminal, cuts them to its width. */
 function printLines(lines: string[]): void {
   const width = widthOfOutput() ?? Number.POSITIVE_INFINITY
   print(lines.map((line) => `${cut(line, width)}\n`).join(''))
@@ -100,7 +100,7 @@ function printTree(tops: readonly string[], groups: Map<string, Shown[]>, json: 
   else printLines(trees.flatMap(drawTree))
 }
 
-/** Only groups that have processes in or below them. */
+/** Returns the tree of groups that contain processes, or have descendants that do. */
 function makeTree(top: string, groups: Map<string, Shown[]>): Node {
   const root: Node = { path: top, name: top, processes: [], groups: [] }
   const nodes = new Map([[top, root]])
@@ -117,7 +117,7 @@ function makeTree(top: string, groups: Map<string, Shown[]>): Node {
   return root
 }
 
-/** Children below their parents, where those are in the same group. */
+/** Returns the processes as trees. A child is below its parent if both are in the same group. */
 export function nest(members: readonly Shown[]): Shown[] {
   const here = new Map(members.map((member) => [member.pid, { ...member, children: [] as Shown[] }]))
   const tops: Shown[] = []
@@ -126,16 +126,16 @@ export function nest(members: readonly Shown[]): Shown[] {
   return tops
 }
 
-/** So deep is a tree of processes shown. */
+/** Maximum depth of a printed tree of processes. */
 const mostLevels = 100
 
-/** Anybody can make a chain of processes of any length: what is too deep stands below the last one that is not. */
+/** Limits the depth, because a user can create a chain of any length. Deeper processes are listed below the last level. */
 function flatten(tops: readonly Shown[]): void {
   let level = tops
   for (let depth = 1; depth < mostLevels && level.length > 0; depth++) level = level.flatMap(({ children }) => children)
   for (const last of level) {
     const below = [...last.children]
-    // what is pushed is come to later
+    // the loop also visits the elements that it appends
     for (const one of below) {
       for (const child of one.children) below.push(child)
       one.children = []

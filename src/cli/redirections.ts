@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// --stdin, --stdout and --stderr: files opened as a shell would, by the caller's rights and outside of the job's root.
+// Opens the files of --stdin, --stdout and --stderr as a shell would: with the caller's rights, outside the job's root.
 
 import { fail } from '../errors/errors.ts'
 import type { Stdio } from '../run/stdio.ts'
@@ -7,7 +7,7 @@ import { closeSync, fileConstants, fstatSync, ftruncateSync, openSync } from '..
 import { isDescriptor, ownDescriptor } from '../system/output-file.ts'
 import { encodePath } from '../text/non-utf8.ts'
 
-/** What to start with: descriptors of the files that are named, the caller's own streams else. @throws FILE_REFUSED */
+/** Returns the streams to start with: descriptors of the named files, otherwise the caller's streams. @throws FILE_REFUSED */
 export function openRedirections(
   files: { [stream in 'stdin' | 'stdout' | 'stderr']: string | undefined },
 ): [Stdio, Stdio, Stdio] {
@@ -16,11 +16,14 @@ export function openRedirections(
   return [stdin, stdout, openOutput('--stderr', files.stderr, stdout)]
 }
 
-/** A file that is open already is shared: one position, nothing overwrites the other's. */
+/**
+ * Opens a file for output. If the other stream uses the same file, they share the descriptor, so that neither overwrites the other's
+ * output.
+ */
 function openOutput(flag: string, path: string | undefined, other: Stdio = 'inherit'): Stdio {
   if (path === undefined) return 'inherit'
   const own = ownDescriptor(path)
-  // as it is: a socket cannot be opened by name, and a file keeps its position
+  // use the descriptor itself: a socket cannot be opened by name, and a file keeps its position
   if (own !== undefined) return refusing(flag, path, () => (fstatSync(own), own))
   const fd = openFile(
     flag,

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Documents about a run (--report, --meta, --learn --force): written whole or not at all.
+// Writes documents about a run (--report, --meta, --learn --force) completely or not at all.
 import { reportRows } from '../cgroup/controllers/report-rows.generated.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
 import { type Document, openDocument } from '../system/output-file.ts'
 import { formatJson } from '../text/quote.ts'
 import type { Result } from '../verdict/result.ts'
 
-/** Opens a document before the command runs, so that one that cannot be written is refused now. @throws FILE_REFUSED */
+/** Opens a document before the command runs, so that a file that cannot be written is refused early. @throws FILE_REFUSED */
 export function openReport(name: string, flag: string): Document {
   const path = descriptorPath(name) ?? name
   const write = refusing(path, flag, () => openDocument(path))
   return (content, options) => refusing(path, flag, () => write(content, options))
 }
 
-/** Returns the path of what `-`, standard output, or `fd:N` stands for. */
+/** Returns the path that `-` (standard output) or `fd:N` means; undefined for other names. */
 function descriptorPath(name: string): string | undefined {
   if (name === '-') return '/dev/stdout'
   return /^fd:\d{1,9}$/.test(name) ? `/dev/fd/${name.slice(3)}` : undefined
@@ -39,10 +39,10 @@ function refused(path: string, flag: string, error: unknown): HutchError {
   return fail('FILE_REFUSED', { what: `write ${documents[flag]}`, path, errno: code, remedy }, error)
 }
 
-/** Versions of the report: 1 is what was written before reports had a cause. */
+/** Versions of the report. Reports of version 1 have no cause. */
 export type ReportVersion = 1 | 2
 
-/** Returns what report.schema.json, or report.v1.schema.json, describes: the result without what the command wrote. */
+/** Returns the document of report.schema.json or report.v1.schema.json: the result without the command's output. */
 function makeReport(result: Result, version: ReportVersion = 2): object {
   const { stdout: _stdout, stderr: _stderr, cause, ...report } = result
   if (version !== 1) return { schemaVersion: version, ...report, cause }
@@ -50,7 +50,7 @@ function makeReport(result: Result, version: ReportVersion = 2): object {
   return { ...report, usage: Object.fromEntries(Object.entries(report.usage).filter(([name]) => !later.has(name))) }
 }
 
-/** Returns the report as `name` takes it: descriptors get one line, standard output on a line of its own behind the job's. */
+/** Returns the report in the form for `name`: one line for a descriptor; on standard output, on its own line after the job's output. */
 export function formatReport(result: Result, name: string, version: ReportVersion = 2): string {
   const report = makeReport(result, version)
   if (name === '-') return `\n${formatJson(report)}\n`

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch rules apply|watch|test: cgrulesengd's job.
+// hutch rules apply|watch|test: assigns processes to groups by rules, as cgrulesengd does.
 
 import { fail, HutchError, quote } from '../errors/errors.ts'
 import { readIds, readUser } from '../host/passwd.ts'
@@ -94,12 +94,12 @@ async function watch({ values }: Parsed): Promise<number> {
   const rules = load(values)
   const ended = new Promise<number>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(0))
-    // a reader that went away ends it like a signal
+    // a closed stdout ends the command as a signal does
     process.stdout.on('error', () => resolve(0))
   })
   const said = new Set<string>()
   const report = (placed: MoveResult) => {
-    // one group that is missing is one message, not one for every process
+    // report a missing group once, not for every process
     const failed = placed.failed.filter((error) => !said.has(keyOf(error)))
     for (const error of failed) if (said.size < 10_000) said.add(keyOf(error))
     if (placed.moved.length + failed.length === 0) return
@@ -111,7 +111,7 @@ async function watch({ values }: Parsed): Promise<number> {
   try {
     const path = values.socket?.[0] ?? defaultSocket
     const socket = values['no-socket'] ? undefined : await listenSticky(path, running.stick)
-    // SIGUSR1, too: by itself Node would answer it with a debugger's port
+    // without a listener, SIGUSR1 would open Node's debugger port
     for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
       process.on(signal, () => {
         try {
@@ -132,16 +132,19 @@ async function watch({ values }: Parsed): Promise<number> {
   }
 }
 
-/** What is to be put inside limits must not keep us from doing it; the thread that waits for the kernel inherits it. */
+/**
+ * Raises this process's priority, so that processes that are to be limited cannot delay it. The thread that waits for the kernel inherits
+ * the priority.
+ */
 function hurry(): void {
   try {
     setPriority(-15)
   } catch {
-    // not root: then it goes without
+    // not root: continue without it
   }
 }
 
-/** A failure without the process that it came up with. */
+/** Returns the identity of an error, without the process for which it occurred. */
 function keyOf({ code, path, errno }: HutchError): string {
   return `${code} ${path} ${errno}`
 }

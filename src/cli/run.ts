@@ -54,7 +54,7 @@ export const command: Command = {
   main,
 }
 
-/** Splits a command line that can have options of other tools. `-v` and `-h` mean other things in docker run. */
+/** Splits a command line that may contain options of other tools. `-v` and `-h` have other meanings in docker run. */
 export async function parseRunFlags(args: string[], table: FlagTable): Promise<Parsed> {
   const parsed = tryParse(args, table)
   if (!HutchError.is(parsed) && !mayBeDocker(args, parsed.rest)) return parsed
@@ -62,7 +62,7 @@ export async function parseRunFlags(args: string[], table: FlagTable): Promise<P
   return parseFlags(translateOthers(args, table), table)
 }
 
-/** `-v SRC:DST` or `-h NAME` is read as a switch and the first word of the command. */
+/** Returns true if the words may be docker's `-v SRC:DST` or `-h NAME`, which parse as a switch and the first word of the command. */
 function mayBeDocker(args: readonly string[], rest: readonly string[]): boolean {
   const last = args[args.length - rest.length - 1]
   return (last === '-v' && rest[0]?.includes(':') === true) || (last === '-h' && rest.length > 0)
@@ -83,7 +83,7 @@ async function main(parsed: Parsed): Promise<number> {
   try {
     return await runParsed(parsed, meta)
   } catch (error) {
-    // also if an option is refused: a reader of the file must not find the previous run's
+    // also if an option is invalid: a reader of the file must not find the previous run's result
     if (HutchError.is(error)) meta?.(formatMetaOfFailure(error.message))
     throw error
   }
@@ -128,7 +128,7 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
   return result.status
 }
 
-/** @throws OPTION_INVALID */
+/** Parses the version of the report. @throws OPTION_INVALID */
 function reportVersion(value: string | undefined): ReportVersion {
   if (value === undefined || value === '2') return 2
   if (value === '1') return 1
@@ -154,10 +154,10 @@ async function runToEnd(
   return values.quiet ? job.result : job.result.finally(tellStall(job, values.verbose !== undefined))
 }
 
-/** Milliseconds after which a job that still runs is looked at: a short one costs nothing. */
+/** Milliseconds after which a running job is checked; shorter jobs cost nothing. */
 const stallDelayMs = 1500
 
-/** Says once what holds a job up that sits still, on a terminal or if `always`. Returns what ends that. */
+/** Prints once what a waiting job waits for, on a terminal or if `always` is true. Returns a function that cancels this. */
 function tellStall(job: Job, always: boolean): () => void {
   let stop = () => {}
   const timer = setTimeout(async () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hutch run prints of refused system calls, and the file that --learn writes. Loaded by those who ask.
+// Prints refused system calls for hutch run, and writes the file of --learn. Loaded only if requested.
 
 import { fail } from '../errors/errors.ts'
 import { formatRefused } from '../seccomp/notification.ts'
@@ -12,12 +12,12 @@ import type { JobEvent, Result } from '../verdict/result.ts'
 import type { Parsed } from './flags.ts'
 import { openReport } from './report.ts'
 
-/** A line for the first call of each kind. */
+/** Prints a line for the first call of each kind. */
 export function tellRefused({ refusal }: JobEvent): void {
   if (refusal) tell(`hutch: ${formatRefused(refusal)}\n`)
 }
 
-/** At the end: what came more than once. */
+/** Prints at the end which calls were refused more than once. */
 export function tellCounts({ seccomp }: Result): void {
   for (const { call, args, program, count } of seccomp?.refused ?? [])
     if (count > 1) tell(`hutch: refused ${count} times: ${call}(${args}) of ${program}\n`)
@@ -33,9 +33,12 @@ export function openLearn(values: Parsed['values']): ((result: Result) => void) 
   return (result) => writeLearned(path, write, result, values.force !== undefined)
 }
 
-/** Whole or not at all; a file that came meanwhile is left, unless it was to be replaced. @throws FILE_REFUSED */
+/**
+ * Writes the profile completely or not at all. A file that was created in the meantime is kept, unless `force` is true.
+ * @throws FILE_REFUSED
+ */
 function writeLearned(path: string, write: Document, { learned, reason }: Result, force: boolean): void {
-  // no program ran, as the verdict says: a profile of the way to its exec is of no use
+  // no program ran: a profile of the calls before exec is useless
   if (reason === 'not-found' || reason === 'not-executable') return
   if (!learned)
     throw fail('FILE_REFUSED', {

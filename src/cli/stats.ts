@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch stats: what groups use, as a table that is drawn anew every second, in the shape of docker stats.
+// hutch stats: prints a table of what groups use, in the form of docker stats, and redraws it every second.
 import type { CellOf } from '../cgroup/controllers/figure.ts'
 import { type FigureOf, figures, limitOf, type NamedFigure, rateRows } from '../cgroup/controllers/figures.ts'
 import { readHost } from '../host/host.ts'
@@ -69,13 +69,16 @@ async function main({ values, rest: names }: Parsed): Promise<number> {
 
 export type ShownGroups = [path: string, sample: GroupSample | undefined][]
 
-/** Named groups in the order given, also those that are gone; else all, or all with processes, but the root. */
+/**
+ * Returns the named groups in the given order, even removed ones. Without names, returns all groups except the root, or only those with
+ * processes.
+ */
 function select({ groups }: Snapshot, wanted: string[] | undefined, all: boolean): ShownGroups {
   if (wanted) return wanted.map((path) => [path, groups.get(path)])
   return [...groups].filter(([path, sample]) => path !== '/' && (all || !isEmpty(sample)))
 }
 
-/** As `--json` writes it. */
+/** Returns the output of `--json`. */
 export function makeJson(
   { time }: Snapshot,
   shown: ShownGroups,
@@ -90,7 +93,7 @@ export function makeJson(
 
 type Cell = (sample: GroupSample | undefined, rates: GroupRates | undefined) => string
 
-/** The columns behind the name, as the table of figures has them: in the shape of docker stats. */
+/** Columns after the name, from the table of figures, in the form of docker stats. */
 const cells: readonly (CellOf & { read: Cell })[] = [
   ...figures.flatMap((figure) => (figure.cells ?? []).map((cell) => ({ ...cell, read: figureCell(figure, cell) }))),
   ...rateRows.flatMap(({ name, cell }) =>
@@ -100,7 +103,7 @@ const cells: readonly (CellOf & { read: Cell })[] = [
 
 const header = ['GROUP', ...cells.map(({ title }) => title)]
 
-/** On a terminal each table takes the place of the one before. */
+/** Prints a table; on a terminal it replaces the previous table. */
 function draw(
   shown: ShownGroups,
   rate: Map<string, GroupRates>,
@@ -116,10 +119,10 @@ function draw(
   return again ? `\x1b[?2026h\x1b[H${text}\x1b[J\x1b[?2026l` : text
 }
 
-/** Columns of a table that does not go to a terminal: one deep group must not widen all lines. */
+/** Columns of a table that does not go to a terminal, so that one deep group does not widen all lines. */
 const widthElsewhere = 120
 
-/** The lines of a table, not wider than the terminal; `whole`: with whole paths, as wide as they are. */
+/** Returns the lines of a table, cut to the terminal's width. With `whole`, paths and lines are not shortened. */
 export function statsTable(
   shown: ShownGroups,
   rate: Map<string, GroupRates>,
@@ -142,7 +145,7 @@ const size = (bytes: number | undefined) => (bytes === undefined ? '--' : format
 function figureCell(figure: NamedFigure, { text }: CellOf): Cell {
   const name = figure.name as FigureOf<'count'>
   const used = (sample: GroupSample | undefined) => sample?.[name] ?? sample?.[figure.otherwise as typeof name]
-  // as Docker: without a limit, the machine's memory
+  // as in Docker: without a limit, show the machine's memory
   const most = (sample: GroupSample | undefined) => {
     const limit = sample?.[limitOf(figure)!.name]
     return limit === 'max' ? totalmem() : limit

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of the CLI. Each is loaded only when it is called.
+// The table of hutch's commands. Each is loaded only when it is called.
 
 import { dropins } from '../dropin/table.ts'
 import type { CommandGroup, CommandTable } from './command.ts'
@@ -39,7 +39,7 @@ export const commands: CommandTable = {
   tour: { summary: 'Run experiments that show limits and namespaces at work', load: () => import('./tour.ts') },
 }
 
-/** hutch itself, as its help describes it. */
+/** hutch itself, for its own help. */
 export const hutch: CommandGroup = {
   verbs: commands,
   details: `Drop-in commands, with the options of cgroup-tools, util-linux and bubblewrap:\n  ${Object.keys(dropins).join(' ')}`,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch tour: experiments with control groups and namespaces, run live through this very CLI; what the kernel did is checked.
+// hutch tour: runs experiments with control groups and namespaces through this CLI, and checks what the kernel did.
 
 import { readChildren } from '../cgroup/files.ts'
 import { isAbandoned } from '../cgroup/stale-groups.ts'
@@ -20,7 +20,7 @@ import type { Result } from '../verdict/result.ts'
 import type { Command } from './command.ts'
 import type { FlagTable, Parsed } from './flags.ts'
 
-/** What came of one experiment. */
+/** Result of an experiment. */
 interface Seen {
   status: number
   out: string
@@ -30,13 +30,13 @@ interface Seen {
 
 interface Experiment {
   title: string
-  /** After `hutch run`. */
+  /** Arguments of `hutch run`. */
   args: string[]
-  /** The limits that the tour shows; a user who cannot set them gets a message. */
+  /** Limits of the experiment. A user who cannot set them gets a message. */
   limits?: Limits
-  /** Why this host cannot show it, if so. */
+  /** Returns why this host cannot run the experiment; undefined if it can. */
   skip?: () => string | undefined
-  /** What must be so, in words, and whether it was. */
+  /** Conditions in words, each with its check. */
   checks: [string, (seen: Seen) => boolean][]
 }
 
@@ -241,7 +241,7 @@ function summarize(failed: number, skipped: number): string {
   return `All checks passed, ${skipped} ${skipped === 1 ? 'experiment was' : 'experiments were'} skipped.`
 }
 
-/** In the words of `hutch run` itself. */
+/** Returns why this user cannot set the limits, in the words of `hutch run`; undefined if it can. */
 function notAllowed({ limits }: Experiment): string | undefined {
   if (!limits) return undefined
   try {
@@ -287,7 +287,7 @@ function runHutch(args: string[], reportPath: string, show: Show): Promise<Seen>
   })
 }
 
-/** Undefined if hutch itself failed; every check then fails. */
+/** Reads the report. Returns undefined if hutch itself failed, so that every check fails. */
 function readReport(path: string): Result {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Result

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch why: what stopped or slowed a process, a group or a run. Status 1 when nothing was found to have done so.
+// hutch why: explains what stopped or slowed a process, a group or a run. Exit status 1 if it finds no such cause.
 
 import { fail, HutchError } from '../errors/errors.ts'
 import { readHost } from '../host/host.ts'
@@ -63,7 +63,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
   return explanation.causes.every(({ cause }) => noCause.has(cause)) ? 1 : 0
 }
 
-/** The report of this user's newest run that did not end with 0. @throws WHY_TARGET_UNKNOWN */
+/** Returns the report of this user's newest run that did not end with 0. @throws WHY_TARGET_UNKNOWN */
 function lastRun(): string {
   const file = lastRunFile()
   if (file !== undefined && existsSync(file)) return file
@@ -73,17 +73,17 @@ function lastRun(): string {
   throw fail('WHY_TARGET_UNKNOWN', { name: 'the last run', evidence })
 }
 
-/** What stopped nothing: it ended by itself, or was not the kernel's doing, or cannot be known. */
+/** Causes that name no limit: the process ended by itself, the kernel did not act, or the cause is unknown. */
 const noCause = new Set<WhyCause['cause']>(['exit', 'none', 'not-kernel', 'unknown'])
 
-/** Where nothing else has that name, it may be a container of Docker's. */
+/** Explains a target. If no group or process has the name, tries the name of a Docker container. */
 function explainTarget(target: string): Explanation | HutchError {
   const found = explainNow(target)
   const path = HutchError.is(found) ? findContainer(readHost(), target, readDockerNames()) : undefined
   return path === undefined ? found : explainNow(path)
 }
 
-/** What there is to see now; the error, when nothing is known of the target. */
+/** Returns the current state of the target, or the error if the target is unknown. */
 function explainNow(target: string): Explanation | HutchError {
   try {
     return why(target)
@@ -93,7 +93,7 @@ function explainNow(target: string): Explanation | HutchError {
   }
 }
 
-/** A recording that nobody named need not be there, nor be fit for use. */
+/** Reads a recording. An unusable recording is an error only if the user named it. */
 async function lookBack(named: string | undefined, path: string): Promise<Recalled | HutchError | undefined> {
   const file = named ?? defaultFile()
   if (named === undefined && !existsSync(file)) return undefined
@@ -105,7 +105,7 @@ async function lookBack(named: string | undefined, path: string): Promise<Recall
   }
 }
 
-/** A group that only the recording knows any more. */
+/** Explains a group that exists only in the recording. */
 function explainRecalled(name: string, { group, kills, slowed }: Recalled): Explanation {
   const count = total(kills)
   const cause: WhyCause =

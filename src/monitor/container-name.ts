@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a container is called, as far as its group's path tells: pure. cAdvisor gives its containers the label `name`, by which
-// dashboards tell them from slices and services.
+// Derives a container's name from its group's path. Pure. cAdvisor gives containers the label `name`, by which dashboards distinguish them
+// from slices and services.
 
-/** Docker, Podman, containerd and CRI-O, by systemd (docker-ID.scope) and without (docker/ID): what their `ps` shows of the id. */
+/**
+ * Docker, Podman, containerd and CRI-O, with systemd (docker-ID.scope) and without (docker/ID). The match is the short id, which `ps`
+ * prints.
+ */
 const byId = /^(?:(?:docker|libpod|cri-containerd|crio|nerdctl)-)?([0-9a-f]{12})[0-9a-f]{52}(?:\.scope)?$/
 /** LXC and Incus, systemd-machined and systemd-nspawn. */
 const byName = /^(?:lxc\.payload\.(.+)|machine-(.+)\.scope|systemd-nspawn@(.+)\.service)$/
-/** A job of hutch's, or a group that was made by `hutch cgroup create NAME`. */
+/** A job of hutch, or a group made by `hutch cgroup create NAME`. */
 const ours = /^\/hutch\/([^/]+)$|^(hutch-\d+-\d+-\d+-\d+)$/
 
-/** undefined: no container's group, or none that is known by its path. */
+/** Returns the container's name. Returns undefined for other groups, or if the path does not contain the name. */
 export function nameContainer(path: string): string | undefined {
   const last = path.slice(path.lastIndexOf('/') + 1)
   const id = byId.exec(last)?.[1]
@@ -21,10 +24,10 @@ export function nameContainer(path: string): string | undefined {
   return lxc ?? ours.exec(path)?.[1] ?? ours.exec(last)?.[2]
 }
 
-/** What an engine calls the container whose group that is. */
+/** Returns the engine's name of the container in a group. */
 export type ContainerNames = (path: string) => string | undefined
 
-/** Returns the path with the short id of `docker ps` and the container's name; the unchanged path for other groups. */
+/** Returns the path with the short id of `docker ps` and the container's name. Other paths are unchanged. */
 export function withName(path: string, name: string | undefined): string {
   return name === undefined ? path : `${path.replace(/[0-9a-f]{64}/g, (id) => `${id.slice(0, 12)}…`)} (${name})`
 }

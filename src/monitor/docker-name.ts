@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the name of a Docker container from Docker's state, which root can read; a group's path has only the id. The state is untrusted: no
-// link is followed, the read size is limited, and an invalid name is ignored.
+// Reads the names of Docker containers from Docker's state, which only root can read, because a group's path contains only the id. The
+// state is untrusted: no link is followed, the read size is limited, and an invalid name is ignored.
 
 import { allPaths, findPlace } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'
@@ -9,16 +9,16 @@ import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../syst
 import { asPrinted } from '../text/non-utf8.ts'
 import type { ContainerNames } from './container-name.ts'
 
-/** dockerd's usual data-root. */
+/** Default data-root of dockerd. */
 const containers = '/var/lib/docker/containers'
-/** Docker by systemd, and without. */
+/** Docker's group names, with systemd and without. */
 const byId = /\/(?:docker-([0-9a-f]{64})\.scope|docker\/([0-9a-f]{64}))$/
-/** As dockerd checks it; it has a slash before it. */
+/** Valid names, as dockerd checks them, after a slash. */
 const nameOf = /^\/([a-zA-Z0-9][\w.-]{1,127})$/
 const mostBytes = 2 ** 20
 const mostKept = 10_000
 
-/** Reads the state of each id once. undefined: no group of Docker's, or a name that is not available. */
+/** Returns a function that reads the state of each id once. It returns undefined for other groups, and for unavailable names. */
 export function readDockerNames(directory = containers): ContainerNames {
   const known = new Map<string, string | undefined>()
   return (path) => {
@@ -34,7 +34,8 @@ export function readDockerNames(directory = containers): ContainerNames {
 }
 
 /**
- * A group that there is, or that of the container of this name.
+ * Returns the path of an existing group, or of the container with this name.
+ *
  * @throws CGROUP_PATH_INVALID, CGROUP_NOT_FOUND, CGROUP_AMBIGUOUS
  */
 export function findGroup(host: Host, name: string, names: ContainerNames): string {
@@ -48,7 +49,7 @@ export function findGroup(host: Host, name: string, names: ContainerNames): stri
   }
 }
 
-/** The group of the container of this name. @throws CGROUP_AMBIGUOUS */
+/** Returns the group of the container with this name; undefined if no container has the name. @throws CGROUP_AMBIGUOUS */
 export function findContainer(host: Host, name: string, names: ContainerNames): string | undefined {
   if (!nameOf.test(`/${name}`)) return undefined
   const found = allPaths(host).filter((path) => names(path) === name)
@@ -67,11 +68,11 @@ function readName(directory: string): string | undefined {
     if (!found.isFile() || size > mostBytes) return undefined
     const bytes = Buffer.alloc(size)
     const state: unknown = JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes, 0, size, 0)))
-    // null has none, and is caught
+    // a null state has no name: the catch below handles it
     const { Name: name } = state as { Name?: unknown }
     return typeof name === 'string' ? nameOf.exec(name)?.[1] : undefined
   } catch {
-    // another user's, none of Docker's, or being written
+    // the state belongs to another user, is not Docker's, or is being written
     return undefined
   } finally {
     for (const fd of [above, file]) if (fd >= 0) closeSync(fd)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which files are read, and what each does to a draft: pure. Both follow from the table of figures.
+// Lists the files to read, and how each changes a draft, from the table of figures. Pure.
 import { describeFile } from '../cgroup/controllers/catalog.ts'
 import type { FigureSource } from '../cgroup/controllers/figure.ts'
 import { allFigures, legacySource, type NamedFigure, unifiedController } from '../cgroup/controllers/figures.ts'
@@ -8,15 +8,15 @@ import { readLegacy } from '../cgroup/v1/read.ts'
 import { controllerOf } from '../cgroup/v1/translate.ts'
 import type { Draft } from './raw-sample.ts'
 
-/** Takes in one file's text, or that it is gone. */
+/** Updates a draft with the text of a file, or with undefined if it is missing. */
 export type Take = (draft: Draft, text: string | undefined) => void
 
-/** File → take, by controller; '' is what every group of the v2 tree has. */
+/** Updates by controller and file; '' contains the files of every group in the v2 tree. */
 export type Takes = { [controller: string]: { [file: string]: Take } }
 
 /**
- * Cheap files, one of which changes whenever something happens in a group: while none does, the others are read seldom.
- * `io.stat` is blkio.throttle.io_service_bytes_recursive on v1.
+ * Cheap files, one of which changes with any activity in a group. While none changes, the other files are read rarely. On v1,
+ * blkio.throttle.io_service_bytes_recursive corresponds to io.stat.
  */
 export const signsOfLife: ReadonlySet<string> = new Set([
   'cgroup.events',
@@ -30,7 +30,7 @@ export const signsOfLife: ReadonlySet<string> = new Set([
   'freezer.state',
 ])
 
-/** What each file does: one step after the other for the figures that stand in it. */
+/** Joins the updates of a file, one for each figure in it. */
 export function joinTakes(steps: readonly [controller: string, file: string, take: Take][]): Takes {
   const takes: Takes = {}
   for (const [controller, file, take] of steps) {
@@ -47,7 +47,7 @@ export function joinTakes(steps: readonly [controller: string, file: string, tak
   return takes
 }
 
-/** Sets a figure from the text of its one file. */
+/** Returns the update that sets a figure from its only file. */
 function direct({ name, kind }: NamedFigure, source: FigureSource): Take {
   const quota = describeFile(source.file)?.format === 'quota'
   return (draft, text) => {
@@ -55,7 +55,7 @@ function direct({ name, kind }: NamedFigure, source: FigureSource): Take {
   }
 }
 
-/** Keeps the text of one of several files, and sets a figure from what v2 would say. */
+/** Returns the update that stores one of several v1 texts, and sets a figure from the v2 text that they give together. */
 function translated({ name, kind, v2 }: NamedFigure, file: string): Take {
   const quota = describeFile(v2!.file)?.format === 'quota'
   return (draft, text) => {
@@ -71,12 +71,12 @@ function translated({ name, kind, v2 }: NamedFigure, file: string): Take {
   }
 }
 
-/** The v2 tree's files by controller. */
+/** Files of the v2 tree by controller. */
 export const unifiedFiles: Takes = joinTakes(
   allFigures.flatMap((row) => (row.v2 ? [[unifiedController(row), row.v2.file, direct(row, row.v2)] as const] : [])),
 )
 
-/** v1's, by controller. */
+/** Files of v1 by controller. */
 export const legacyFiles: Takes = joinTakes(
   allFigures.flatMap((row) => {
     const source = legacySource(row)

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which processes are in which group, over all hierarchies, and what they are: proc_pid_stat(5), proc_pid_status(5).
+// Reads which processes are in which group, in all hierarchies, with their state: proc_pid_stat(5), proc_pid_status(5).
 import { listGroups, readMany, splitGroups } from '../cgroup/files.ts'
 import { hierarchies } from '../cgroup/group-paths.ts'
 import { fail } from '../errors/errors.ts'
 import type { Host } from '../host/host.ts'
 
-/** One process of a group. */
+/** A process of a group. */
 export interface Member {
   pid: number
   parent: number
-  /** Effective. */
+  /** Effective user id. */
   uid: number
   /** The state letter of proc_pid_stat(5): R, S, D, Z, T, … */
   state: string
   threads: number
-  /** Bytes in memory, shared ones counted. */
+  /** Resident memory in bytes, including shared memory. */
   resident: number
-  /** CPU time, of those it waited for not counted. */
+  /** CPU time in microseconds, without that of waited-for children. */
   cpuUsec: number
-  /** Its words, or the name of a kernel thread or zombie in brackets. */
+  /** Command line, or the name in brackets for a kernel thread or zombie. */
   command: string
   kernel: boolean
 }
@@ -26,8 +26,9 @@ export interface Member {
 const kernelThread = 0x0020_0000
 
 /**
- * Returns the processes of each group that has some, or of one group and its descendants, by path; parents first. A process in a group of
- * one hierarchy and at the root of the others counts for that group. A process in several groups is in each.
+ * Returns the processes of each group that has some, or only of one group and its descendants, by path, parents first. A process in a group
+ * of one hierarchy, and at the root of the others, counts for that group. A process in several groups is listed in each.
+ *
  * @throws CGROUP_MISSING
  */
 export function readMembers(host: Host, within = '/'): Map<string, Member[]> {
@@ -45,7 +46,7 @@ export function readMembers(host: Host, within = '/'): Map<string, Member[]> {
   return groups
 }
 
-/** A group's children right behind it: NUL sorts before all that a name may have. */
+/** Compares paths so that a group's children directly follow it: NUL sorts before any character of a name. */
 export function byTree(a: string, b: string): number {
   const [left, right] = [a, b].map((path) => (path === '/' ? '' : path.replaceAll('/', '\0')))
   return left! < right! ? -1 : Number(left! > right!)
@@ -62,7 +63,7 @@ function readPids(host: Host, within: string): Map<string, Set<number>> {
     )
     for (const [i, path] of paths.entries())
       for (const word of texts[i]!('cgroup.procs')?.split('\n') ?? []) {
-        // 0 is of another pid namespace
+        // 0 means a process of another pid namespace
         const pid = Number(word)
         if (pid > 0) found.set(path || '/', (found.get(path || '/') ?? new Set()).add(pid))
       }
@@ -70,7 +71,7 @@ function readPids(host: Host, within: string): Map<string, Set<number>> {
   return found
 }
 
-/** What is still there of them. */
+/** Reads the processes; those that have ended are missing in the result. */
 function readProcesses(pids: readonly number[]): Map<number, Member> {
   const files = ['stat', 'status', 'cmdline'] as const
   const found = new Map<number, Member>()
@@ -86,7 +87,7 @@ function readProcesses(pids: readonly number[]): Map<number, Member> {
   return found
 }
 
-/** From the three files, in latin1 as the bulk read gives them. Pure. */
+/** Parses a process from its three files, in latin1. Pure. */
 export function parseProcess(
   pid: number,
   stat: string | undefined,
@@ -96,7 +97,7 @@ export function parseProcess(
   const end = stat?.lastIndexOf(')') ?? -1
   const uid = /^Uid:\t\d+\t(\d+)/m.exec(status ?? '')?.[1]
   if (stat === undefined || end < 0 || uid === undefined) return undefined
-  // fields from the third on: state ppid … flags is the ninth, utime the fourteenth, num_threads the twentieth
+  // fields from the third on: ppid is the fourth, flags the ninth, utime the fourteenth, num_threads the twentieth
   const fields = stat.slice(end + 2).split(' ')
   const words = cmdline?.replace(/\0+$/, '').replaceAll('\0', ' ')
   const resident = Number(/^VmRSS:\s+(\d+) kB/m.exec(status ?? '')?.[1] ?? 0) * 1024
@@ -107,7 +108,7 @@ export function parseProcess(
     state: fields[0]!,
     threads: Number(fields[17]),
     resident,
-    // a tick is 10 ms on every architecture that counts here
+    // a tick is 10 ms on all supported architectures
     cpuUsec: (Number(fields[11]) + Number(fields[12])) * 10_000,
     command: decode(words || `[${stat.slice(stat.indexOf('(') + 1, end)}]`),
     kernel: (Number(fields[6]) & kernelThread) !== 0,

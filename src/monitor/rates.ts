@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happened between two samples: pure. The rates are those of the table of figures.
+// Computes the rates between two samples, from the table of figures. Pure.
 import { type RateName, rateRows } from '../cgroup/controllers/figures.ts'
 import type { DeviceIo, GroupSample, Pressure, Snapshot } from './sample.ts'
 
-/** Rates of one group between two samples; docs/figures.md lists them. What one of the samples does not have, or what began anew, is undefined. */
+/**
+ * Rates of one group between two samples; docs/figures.md lists them. Undefined if a sample lacks the figure, or if the counter began
+ * again.
+ */
 export interface GroupRates extends Record<RateName, number | undefined> {}
 
 /** Returns the rates of each group that is in both samples. */
@@ -21,7 +24,7 @@ export function rates(before: Snapshot, after: Snapshot): Map<string, GroupRates
 const noRates = Object.fromEntries(rateRows.map(({ name }) => [name, undefined])) as unknown as GroupRates
 const steps = rateRows.map((row) => [row.name, makeRate(row)] as const)
 
-/** Rates of one group between two samples that are so many seconds apart. */
+/** Returns the rates of one group between two samples, `seconds` apart. */
 export function rateOf(then: GroupSample, now: GroupSample, seconds: number): GroupRates {
   const made = { ...noRates }
   for (const [name, read] of steps) made[name] = read(then, now, seconds)
@@ -53,7 +56,7 @@ function makeRate({ by, per = 1, of, share, figure: { name } }: (typeof rateRows
   }
 }
 
-/** A counter that decreased belongs to another group of the same name. */
+/** Returns the increase of a counter. A counter that decreased belongs to a new group with the same name. */
 function difference(then: unknown, now: unknown): number | undefined {
   return typeof then === 'number' && typeof now === 'number' && now >= then ? now - then : undefined
 }
@@ -62,7 +65,7 @@ function scale(value: number | undefined, by: number): number | undefined {
   return value === undefined ? undefined : value / by
 }
 
-/** Sums one count over all devices. A device appears with its first operation. */
+/** Sums one count over all devices. A device is listed only after its first operation. */
 export function sumDevices(devices: unknown, key: keyof DeviceIo): number | undefined {
   if (devices === undefined) return undefined
   let sum = 0

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the files of a group said last, and the sample that is made from it: pure.
+// Holds the latest values of a group's files, and makes a sample from them. Pure.
 import { allFigures, figures } from '../cgroup/controllers/figures.ts'
 import type { GroupSample } from './sample.ts'
 
-/** The value of a figure, hidden ones too, by name. */
+/** Values of figures by name, including hidden figures. */
 type Values = { [figure: string]: unknown }
 
 export interface Draft {
   values: Values
-  /** v1's files that together say what one file of v2 says, as they are. */
+  /** Texts of v1 files that together give the text of one v2 file. */
   texts: { [file: string]: string | undefined } | undefined
 }
 
-/** Spreading it gives an object that property access is fast on, however it was made itself. */
+/** Undefined values. Spreading them creates an object with fast property access. */
 const nothing: Values = Object.fromEntries(allFigures.map(({ name }) => [name, undefined]))
 const unknown: Values = Object.fromEntries(figures.map(({ name }) => [name, undefined]))
 const shown = figures.map(({ name }) => name)
@@ -22,7 +22,7 @@ export function emptyDraft(): Draft {
   return { values: { ...nothing }, texts: undefined }
 }
 
-/** The figures as they stand now. */
+/** Returns the current figures. */
 export function makeSample({ values }: Draft): GroupSample {
   const sample = { ...unknown }
   for (const name of shown) sample[name] = values[name]

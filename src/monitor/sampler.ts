@@ -24,12 +24,12 @@ interface Group {
   draft: Draft
   sample: GroupSample
   changed: boolean
-  /** The hierarchies that contain it: bit n for the source n. */
+  /** Bit n is set if the hierarchy n contains the group. */
   where: number
   followed: [followed: Followed, slot: number][]
 }
 
-/** The same files of the groups of one hierarchy. */
+/** A reader of the same files in the groups of one hierarchy. */
 interface Followed {
   follower: Follower
   takes: Take[]
@@ -40,9 +40,9 @@ interface Hierarchy {
   source: HierarchySource
   list: string
   paths: string[]
-  /** Number of groups at the last listing. */
+  /** The kernel's number of groups at the last listing. */
   count: string | undefined
-  /** A file is gone; its group may be gone too. */
+  /** True if a file has disappeared, so that its group may be removed. */
   vanished: boolean
   alone: Followed | undefined
   besideUnified: Followed | undefined
@@ -68,10 +68,10 @@ export function openSurvey(host: Host = readHost()): Survey {
       const changed = listAll(hierarchies, looks)
       if (changed || looks === 0) groups = mergeGroups(hierarchies, groups)
       looks++
-      // rates are only as accurate as the time between this and the reads
+      // take the time directly before the reads, because rates depend on it
       const time = performance.timeOrigin + performance.now()
       lookAtAll(hierarchies, full)
-      // on v1 a removed group is found through its files: the kernel counts it while some of its memory is in use
+      // v1: a removed group is detected by its files, because the kernel counts it while some of its memory is in use
       if (hierarchies.some(({ vanished }) => vanished) && listAll(hierarchies, looks)) {
         const known = groups
         groups = mergeGroups(hierarchies, known)
@@ -139,7 +139,7 @@ function listAll(hierarchies: readonly Hierarchy[], looks: number): boolean {
   return changed
 }
 
-/** Whether the list has changed. */
+/** Lists the groups of a hierarchy again. Returns true if the list has changed. */
 function listAnew(hierarchy: Hierarchy): boolean {
   const list = listGroups(hierarchy.source.mount)
   if (list === hierarchy.list) return false
@@ -148,13 +148,13 @@ function listAnew(hierarchy: Hierarchy): boolean {
   return true
 }
 
-/** Returns all groups by path, parents first; a group whose hierarchies changed starts anew. */
+/** Returns all groups by path, parents first. A group whose hierarchies changed starts with new values. */
 function mergeGroups(hierarchies: readonly Hierarchy[], before: ReadonlyMap<string, Group>): Map<string, Group> {
   const where = new Map<string, number>()
   for (const [n, { paths }] of hierarchies.entries())
     for (const path of ['', ...paths]) where.set(path, (where.get(path) ?? 0) | (1 << n))
   const groups = new Map<string, Group>()
-  // NUL sorts before every character of a name, so a group's children follow it directly
+  // NUL sorts before every character of a name, so a group's children directly follow it
   const sorted = [...where.keys()].map((path) => path.replaceAll('/', '\0')).sort()
   for (const [path, group] of before) if (where.get(path.slice(1)) !== group.where) unfollow(group)
   for (const key of sorted) {

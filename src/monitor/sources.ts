@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the figures of a group stand on this host: each hierarchy once, with the files to look at there.
+// Returns the hierarchies of this host, each with the files that contain figures. Called by sampler.ts.
 import { readGroupFile, readWords } from '../cgroup/files.ts'
 import type { Host } from '../host/host.ts'
 import { joinTakes, legacyFiles, type Take, type Takes, unifiedFiles } from './files.ts'
 
-/** One hierarchy. */
+/** A hierarchy and its files. */
 export interface HierarchySource {
   mount: string
   unified: boolean
-  /** One of v1's controllers there. */
+  /** One of the hierarchy's v1 controllers. */
   controller: string
-  /** Files of groups that are in the v2 tree, too, which counts CPU time for them; the same as `files` without one. */
+  /** Files of groups that are also in the v2 tree, which counts their CPU time; otherwise equal to `files`. */
   besideUnified: { [file: string]: Take }
   files: { [file: string]: Take }
 }
@@ -38,7 +38,7 @@ export function findSources(host: Host): HierarchySource[] {
   return sources
 }
 
-/** The files of several controllers; one that two of them have, such as cpu.stat, does what it does for each. */
+/** Returns the files of several controllers. If two controllers share a file, such as cpu.stat, its updates are joined. */
 function filesOf(takes: Takes, controllers: readonly string[]): { [file: string]: Take } {
   return (
     joinTakes(
@@ -51,7 +51,7 @@ function filesOf(takes: Takes, controllers: readonly string[]): { [file: string]
   )
 }
 
-/** How many groups each of v1's hierarchies has, those counted that are on their way out: proc_cgroups(5). Empty where it is not available. */
+/** Returns the number of groups in each v1 hierarchy, including groups that are being removed: proc_cgroups(5). Empty if not available. */
 export function readCounts(): Map<string, string> {
   const lines = readGroupFile('/proc', 'cgroups')?.split('\n') ?? []
   return new Map(lines.map((line) => line.split('\t')).map(([name = '', , count = '']) => [name, count]))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup apply: makes what a saved file has and this host lacks, sets what differs, and tells each change.
+// hutch cgroup apply: creates the groups of a saved file that this host lacks, sets values that differ, and prints each change.
 
 import { applySnapshot, parseSnapshot, type SnapshotChange } from '../../cgroup/snapshot.ts'
 import { fail, quote } from '../../errors/errors.ts'

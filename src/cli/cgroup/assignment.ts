@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// FILE=VALUE words and the limit flags that create shares with run: both become kernel files and values.
+// Converts FILE=VALUE words, and the limit options that create shares with run, to kernel files and values.
 import { fail } from '../../errors/errors.ts'
 import { limitRows } from '../../options/limits.ts'
 import { isRepeated } from '../../options/table.ts'
 import type { FlagTable } from '../flags.ts'
 
-/** A kernel file, the value it is to have, and the flag or word it came from. */
+/** A kernel file, its new value, and the option or word that it comes from. */
 interface Assignment {
   file: string
   value: string | string[]
   origin: string
 }
 
-/** `memory.max=50M`. @throws OPTION_INVALID */
+/** Parses a word such as `memory.max=50M`. @throws OPTION_INVALID */
 export function parseSetting(word: string, origin: string): Assignment {
   const at = word.indexOf('=')
   if (at < 1)
@@ -25,12 +25,12 @@ export function parseSetting(word: string, origin: string): Assignment {
   return { file: word.slice(0, at), value: word.slice(at + 1), origin: word.slice(0, at) }
 }
 
-/** The limit flags of run. */
+/** The limit options of run. */
 export const limitFlags: FlagTable = Object.fromEntries(
   limitRows.map((row) => [row.flag, { ...row, repeat: isRepeated(row) }]),
 )
 
-/** What limit flags ask for. @throws OPTION_INVALID */
+/** Returns the files and values that limit options request. @throws OPTION_INVALID */
 export function readLimitFlags(values: { [flag: string]: string[] }): Assignment[] {
   return limitRows.flatMap(({ flag, file, kind, parse, accepted }): Assignment[] => {
     const given = values[flag]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup controllers: each controller, the hierarchy it is in, and whether groups get it.
+// hutch cgroup controllers: lists each controller with its hierarchy, and whether groups have it.
 
 import { readWords } from '../../cgroup/files.ts'
 import { fail } from '../../errors/errors.ts'
@@ -13,7 +13,7 @@ interface Row {
   controller: string
   version: 'v2' | 'v1' | 'none'
   mount: string
-  /** v2: on for the root's children. v1 controllers always are. */
+  /** v2: true if enabled for the root's children. v1 controllers are always enabled. */
   enabled: boolean
   groups: number | undefined
 }
@@ -44,7 +44,7 @@ export const command: Command = {
   },
 }
 
-/** From the mounts, and from /proc/cgroups for those that are in none and for the counts (cgroups(7)). */
+/** Reads the controllers from the mounts; their counts, and controllers without a mount, from /proc/cgroups (cgroups(7)). */
 function readControllers(): Row[] {
   const host = readHost()
   if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: 'list controllers' })

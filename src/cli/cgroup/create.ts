@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup create: a group with its limits and its owner, all or nothing; prints its path.
+// hutch cgroup create: creates groups with limits and an owner, all or nothing, and prints their paths.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
 import { fail, HutchError } from '../../errors/errors.ts'
@@ -12,14 +12,14 @@ import { formatJson } from '../../text/quote.ts'
 import type { Command } from '../command.ts'
 import { limitFlags, parseSetting, readLimitFlags } from './assignment.ts'
 
-/** On a machine that systemd runs, a scope that it delegates; else what Cgroup.create takes. */
+/** Returns the default parent: with systemd, a scope that systemd delegates; otherwise undefined. */
 async function usualParent(): Promise<string | undefined> {
   const host = readHost()
   if (!needsKeeper(host)) return undefined
   try {
     return (await keepScope()).slice(host.unified!.mount.length)
   } catch (error) {
-    // root can do without
+    // root can create groups without systemd
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
     tell(`hutch: ${error.message}\n  so the group is at the root of the tree, beside systemd's groups\n`)
     return undefined
@@ -51,7 +51,7 @@ export const command: Command = {
     const assignments = [...readLimitFlags(values), ...(values.set ?? []).map((word) => parseSetting(word, '--set'))]
     const parent =
       values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await usualParent())
-    // a bad word among them makes nothing
+    // check all names first, so that an invalid one creates nothing
     for (const name of names) {
       if (/^[a-z0-9_]+\.[\w.]+=/.test(name))
         throw fail('OPTION_INVALID', {
@@ -76,7 +76,7 @@ export const command: Command = {
         print(values.json ? `${formatJson({ path: group.path, directories: group.directories })}\n` : `${group.path}\n`)
       }
     } catch (error) {
-      // the scope that was to hold it
+      // remove the scope that was to contain the group
       releaseScope(readHost())
       throw error
     }

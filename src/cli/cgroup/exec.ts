@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup exec: joins a group in all its hierarchies and becomes the command; 126 and 127 as the shell has them.
+// hutch cgroup exec: joins a group in all its hierarchies and executes the command. Exit status 126 or 127 if that fails, as in a shell.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors/errors.ts'
 import { becomeInside } from '../../run/exec-in-group.ts'

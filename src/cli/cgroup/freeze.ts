@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup freeze: all tasks of groups stop, until they are thawed.
+// hutch cgroup freeze: stops all tasks of groups until they are thawed.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import type { Command } from '../command.ts'
 

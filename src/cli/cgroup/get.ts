@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup get: the values of files as the kernel writes them, or as JSON.
+// hutch cgroup get: prints the values of files in the kernel's format, or as JSON.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readFileNames } from '../../cgroup/files.ts'
 import { HutchError } from '../../errors/errors.ts'
@@ -18,7 +18,7 @@ export const command: Command = {
       try {
         return [[file, values.json ? group.get(file) : group.read(file)]]
       } catch (error) {
-        // without names, what can only be written is left out
+        // without file names, skip files that can only be written
         if (files.length > 0 || !HutchError.is(error)) throw error
         return []
       }
@@ -34,7 +34,7 @@ function allFiles(group: Cgroup): string[] {
   return [...new Set(Object.values(group.directories).flatMap(readFileNames))].sort()
 }
 
-/** One line beside the name, more below it. */
+/** Formats a value: one line after the name, several lines below it. */
 function formatFile(file: string, text: string): string {
   return text.includes('\n') ? `${file}:\n${text.replace(/^/gm, '  ')}\n` : `${file}: ${text}\n`
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup kill: kills all processes of groups and of those below, and waits until they are gone.
+// hutch cgroup kill: kills all processes of groups and their descendants, and waits until they have ended.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import type { Command } from '../command.ts'
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup ls: the groups below one (the root if none is named), one path a line.
+// hutch cgroup ls: prints the paths of the groups below a group (by default the root), one per line.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { print } from '../../system/stdout.ts'
 import { escapeUnsafe, formatJson } from '../../text/quote.ts'

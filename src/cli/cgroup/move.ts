@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup move: processes, with all their threads, into a group.
+// hutch cgroup move: moves processes, with all their threads, into a group.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors/errors.ts'
 import type { Command } from '../command.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup reclaim: status 1 when the kernel could not take that much back.
+// hutch cgroup reclaim: reclaims memory from a group. Exit status 1 if the kernel reclaimed less than requested.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { print } from '../../system/stdout.ts'
 import { formatSize } from '../../text/units.ts'

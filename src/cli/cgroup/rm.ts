@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup rm: removes groups; what is in them stays unless it is asked for.
+// hutch cgroup rm: removes groups. It kills processes and removes descendants only if requested.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readHost } from '../../host/host.ts'
 import { releaseScope } from '../../systemd/lasting-scope.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup save: groups with all below them and every setting, as JSON that apply reads.
+// hutch cgroup save: prints groups, their descendants and all settings as JSON, which apply reads.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { takeSnapshot } from '../../cgroup/snapshot.ts'
 import { fail } from '../../errors/errors.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup set: files of one group, in the order given, all or none.
+// hutch cgroup set: sets files of one group in the given order, all or none.
 
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { formatFile } from '../../cgroup/format-file.ts'
@@ -19,8 +19,7 @@ export const command: Command = {
     const group = Cgroup.open(name!)
     const force = values.force !== undefined
     const evacuate = values.evacuate !== undefined
-    // a bad word among them changes nothing
-    // v1 counts swap together with memory, which is yet to be set
+    // check all words first, so that an invalid one changes nothing; on v1 swap is counted together with memory, which is not set yet
     for (const [i, { file, value }] of assignments.entries())
       if (file === 'memory.swap.max' && assignments.slice(0, i).some((one) => one.file === 'memory.max'))
         formatFile(file, value)

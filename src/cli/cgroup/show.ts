@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup show: every file of a group, whoever made it: value, unit, and what it means.
+// hutch cgroup show: prints every file of any group, with value, unit and meaning.
 
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { describeFile, describeKey } from '../../cgroup/controllers/catalog.ts'
@@ -13,10 +13,10 @@ import { formatJson } from '../../text/quote.ts'
 import { formatDuration, formatSize } from '../../text/units.ts'
 import type { Command } from '../command.ts'
 
-/** One file as it is shown. */
+/** A file to show. */
 interface Shown {
   file: string
-  /** Directory that it is in. */
+  /** Directory of the file. */
   directory: string
   words: FileWords | undefined
   text: string | undefined
@@ -35,7 +35,7 @@ export const command: Command = {
   },
 }
 
-/** @throws CGROUP_FILE_MISSING when a wanted file is nowhere */
+/** Reads the files. @throws CGROUP_FILE_MISSING if no hierarchy has a requested file */
 function readAll(group: Cgroup, wanted: string[]): Shown[] {
   for (const file of wanted) if (!hasFile(group, file)) group.read(file)
   return [...new Set(Object.values(group.directories))].flatMap((directory) => {
@@ -85,7 +85,7 @@ function formatGroup(group: Cgroup, files: Shown[]): string {
   return `${out.join('\n')}\n`
 }
 
-/** A line for the file, and one for each key of a keyed file. */
+/** Returns a line for the file, and one for each key of a keyed file. */
 function formatFile({ file, words, text, errno }: Shown): [string, string, string][] {
   const meaning = words?.meaning ?? ''
   if (text === undefined) return [[file, errno ? `(${errno})` : '(write only)', meaning]]

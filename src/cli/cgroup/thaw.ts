@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup thaw: the tasks of groups run again.
+// hutch cgroup thaw: lets the tasks of frozen groups run again.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import type { Command } from '../command.ts'
 

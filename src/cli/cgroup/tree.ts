@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup tree: the groups as a tree, what each uses against its limits, and how long its tasks stalled of late.
+// hutch cgroup tree: prints the groups as a tree, with their use, limits and recent pressure.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readMany } from '../../cgroup/files.ts'
 import { type GroupLimits, readLimits } from '../../cgroup/group-limits.ts'
@@ -18,7 +18,7 @@ interface Node {
   processes: number
   stats: GroupStats
   limits: GroupLimits
-  /** Share of the last ten seconds in which some task stalled, in percent. */
+  /** Percent of the last ten seconds in which some task waited, by resource. */
   stalled: { [resource: string]: number }
   children: Node[]
 }
@@ -46,7 +46,7 @@ export const command: Command = {
   },
 }
 
-/** Reads all groups first, so that their figures come in a few native calls. */
+/** Reads all groups first, so that a few native calls return all figures. */
 function readTree(top: Cgroup, depth: number): Node {
   const collect = (group: Cgroup, left: number): Node => {
     const node = { path: group.path, name: group.path.slice(group.path.lastIndexOf('/') + 1) || '/' } as Node
@@ -94,7 +94,7 @@ function prune(node: Node): Node | undefined {
 
 const header = ['GROUP', 'PROCS', 'MEMORY', '', 'TASKS', 'CPU', 'STALLED']
 
-/** The table as text. */
+/** Formats the tree as text. */
 export function drawTree(root: Node, color: boolean): string {
   const rows: string[][] = [header]
   const draw = (node: Node, lead: string, branch: string) => {
@@ -146,7 +146,7 @@ function drawBar(share: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(8 - full)}`
 }
 
-/** Names are somebody else's: no control characters reach the terminal. */
+/** Escapes control characters, because another user may have chosen the name. */
 function quoteName(name: string): string {
   return /[\u0000-\u001f\u007f-\u009f]/.test(name) ? quote(name) : name
 }

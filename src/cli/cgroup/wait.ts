@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup wait: waits until no process is left in groups and below them.
+// hutch cgroup wait: waits until groups and their descendants contain no process.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { readGroupFile, readWords, walkGroups } from '../../cgroup/files.ts'
 import { findFlat } from '../../cgroup/stats.ts'
@@ -7,7 +7,7 @@ import { fail } from '../../errors/errors.ts'
 import { parseDuration } from '../../text/units.ts'
 import type { Command } from '../command.ts'
 
-/** Milliseconds between two reads. v1 has no file that tells when a group becomes empty. */
+/** Milliseconds between two reads. v1 has no file that reports when a group becomes empty. */
 const interval = 50
 
 export const command: Command = {
@@ -39,7 +39,7 @@ export const command: Command = {
   },
 }
 
-/** In the v2 tree one file tells of the whole subtree; in v1 each group has to be read. */
+/** Returns true if the group and its descendants are empty. On v2 one file reports that; on v1 each group must be read. */
 function isEmpty(group: Cgroup): boolean {
   return Object.entries(group.directories).every(([controller, directory]) =>
     controller === ''

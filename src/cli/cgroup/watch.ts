@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch cgroup watch: prints one line, or one JSON document, for each event. Ends when the groups are gone, the time is up, or a signal
-// comes.
+// hutch cgroup watch: prints one line, or one JSON document, per event. Ends when the groups are removed, at the time limit, or on a
+// signal.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { type GroupEvent, parseTrigger } from '../../cgroup/event-sources.ts'
 import { watchPlaces } from '../../cgroup/watch.ts'
@@ -53,7 +53,7 @@ export const command: Command = {
   },
 }
 
-/** `12:34:56.789  /build/jobs  memory.events  oom_kill +2 (12)` */
+/** Formats an event, such as `12:34:56.789  /build/jobs  memory.events  oom_kill +2 (12)`. */
 function formatEvent({ at, group, file, kind, count, total }: GroupEvent): string {
   const time = new Date(at).toISOString().slice(11, 23)
   const what = file === 'cgroup.events' ? `${kind} ${count}` : file === '' ? kind : `${kind} +${count}`

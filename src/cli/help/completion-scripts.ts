@@ -2,14 +2,14 @@
 // Completion scripts for bash, zsh and fish. Pure.
 import type { Flag, FlagTable } from '../flags.ts'
 
-/** What can follow the words of `path`. */
+/** The words and options that can follow `path`. */
 export interface CompletionEntry {
   /** Words after `hutch`, such as `cgroup set`. */
   path: string
   /** Words that can follow, with their meaning. */
   words: readonly (readonly [word: string, meaning: string])[]
   flags: FlagTable
-  /** A command line follows: it is completed as one. */
+  /** True if another command line follows, which is completed as one. */
   runsCommand?: boolean
 }
 
@@ -22,7 +22,7 @@ export const scripts: { readonly [shell: string]: (entries: readonly CompletionE
 const names = (flags: FlagTable) =>
   Object.entries(flags).flatMap(([name, { short }]) => [`--${name}`, ...(short ? [`-${short}`] : [])])
 
-/** Flags whose value is the next word, by what completes the value. */
+/** Returns the options whose value is the next word, grouped by how the value is completed. */
 function valuesBy(flags: FlagTable): Map<string, string[]> {
   const found = new Map<string, string[]>()
   for (const [name, { value, short, complete }] of Object.entries(flags)) {
@@ -33,7 +33,7 @@ function valuesBy(flags: FlagTable): Map<string, string[]> {
   return found
 }
 
-/** What completes a value that is not one of a list. */
+/** Shell actions that complete a value, by kind of value. */
 type Actions = { readonly [how: string]: string | undefined }
 
 const zshActions: Actions = { file: '_files', directory: '_files -/', user: '_users', group: '_groups' }

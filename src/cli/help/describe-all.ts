@@ -3,7 +3,7 @@
 import type { CommandGroup } from '../command.ts'
 import type { Described } from './man.ts'
 
-/** A command of hutch: itself, or its verbs. */
+/** A command of hutch, or one with its verbs. */
 interface DescribedCommand {
   name: string
   summary: string

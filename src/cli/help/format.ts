@@ -5,7 +5,7 @@ import { wrap } from '../../text/terminal-text.ts'
 import type { Command, CommandGroup } from '../command.ts'
 import type { Flag, FlagTable } from '../flags.ts'
 
-/** Returns the usage lines of a command: `name` is all its words after `hutch`. */
+/** Returns the usage lines of a command. `name` contains all its words after `hutch`. */
 export function usageLines(name: string, { words, otherUsages = [], flags }: Command): string[] {
   const options = Object.keys(flags).length > 0 ? ' [OPTIONS]' : ''
   return [
@@ -14,7 +14,7 @@ export function usageLines(name: string, { words, otherUsages = [], flags }: Com
   ]
 }
 
-/** Returns the help of a command; short if it marks common options, unless `all`. */
+/** Returns the help of a command. It is short if the command marks common options and `all` is false. */
 export function formatHelp(name: string, command: Command, summary: string, all: boolean): string {
   const { details, flags, examples = [], statuses = [] } = command
   const [first = '', ...others] = usageLines(name, command)
@@ -58,7 +58,7 @@ export function flagUsage(name: string, { short, value }: Flag): string {
   return `${short ? `-${short}, ` : ''}--${name}${value ? ` ${value}` : ''}`
 }
 
-/** Returns what is said of an option, with its default. */
+/** Returns the help text of an option, with its default. */
 export function flagText({ help, default: fallback, repeat }: Flag): string {
   return [
     help,
@@ -67,7 +67,7 @@ export function flagText({ help, default: fallback, repeat }: Flag): string {
   ].join(' ')
 }
 
-/** Returns the options by section, in the table's order of sections; those without one come under "Options". */
+/** Returns the options by section, in the order of the sections. Options without a section are under "Options". */
 export function flagsBySection(flags: FlagTable): [title: string, flags: [string, Flag][]][] {
   const titles: { [section: string]: string } = { '': 'Options', ...sections }
   return Object.entries(titles).flatMap(([section, title]) => {
@@ -97,7 +97,7 @@ function list(title: string, rows: readonly (readonly [string, string])[]): stri
 
 const columns = 100
 
-/** Two columns; a left part that is too long stands on a line of its own. */
+/** Formats two columns; a left part that is too long gets its own line. */
 function formatRows(
   rows: readonly (readonly [string, string])[],
   width = Math.max(...rows.map(([left]) => left.length)),

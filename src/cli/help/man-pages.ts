@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes all man pages into a directory: build.js runs it.
+// Writes all man pages to a directory. Run by build.js.
 import { mkdirSync, writeFileSync } from '../../system/files.ts'
 import { hutch } from '../table.ts'
 import { describeAll } from './describe-all.ts'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Man pages in man(7)'s macros, one for each command, from the tables that the help reads. Pure; build.js writes them.
+// Formats one man page per command in the macros of man(7), from the same tables as the help. Pure; called by man-pages.ts.
 import type { Command, CommandGroup } from '../command.ts'
 import { flagsBySection, flagText, flagUsage, usageLines } from './format.ts'
 
@@ -10,7 +10,7 @@ export interface Described {
   command: Command
 }
 
-/** Returns the page of hutch itself, hutch(1). `version` stands in its footer. */
+/** Returns the page hutch(1). `version` is in its footer. */
 export function formatMainPage({ verbs, details }: CommandGroup, version: string): string {
   const names = Object.keys(verbs)
   return [
@@ -33,7 +33,7 @@ export function formatMainPage({ verbs, details }: CommandGroup, version: string
   ].join('\n')
 }
 
-/** Returns the page of a command; `parts` are its verbs, or the command alone. */
+/** Returns the page of a command. `parts` are its verbs, or only the command. */
 export function formatPage(name: string, summary: string, parts: readonly Described[], version: string): string {
   const one = parts.length === 1 && parts[0]!.name === name ? parts[0]! : undefined
   return [
@@ -60,7 +60,7 @@ function head(title: string, summary: string, version: string): string[] {
   ]
 }
 
-/** The headings of a verb are one level lower than those of a page. */
+/** Returns the sections of a command. The headings of a verb are one level lower. */
 function describe({ summary, command }: Described, isVerb = false): string[] {
   const { details, flags, examples = [], statuses = [] } = command
   const sections = flagsBySection(flags)
@@ -105,7 +105,7 @@ function paragraphs(text: string): string[] {
   return text.split('\n').flatMap((line, i) => [...(i === 0 ? [] : ['.br']), roff(line.trim())])
 }
 
-/** Escapes what troff reads as its own. */
+/** Escapes characters that troff would interpret. */
 function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch dashboard: all groups as a page in the browser, live, until a signal comes.
+// hutch dashboard: shows all groups live as a page in the browser, until a signal arrives.
 
 import { isIP } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
@@ -11,7 +11,7 @@ import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
 import { parseAddress } from './metrics.ts'
 
-/** Built from src/ui/dashboard/page/ and put in here by build.js. */
+/** The page from src/ui/dashboard/page/, inserted by build.js. */
 declare const DASHBOARD_PAGE: Page
 
 const address = '127.0.0.1:7070'
@@ -31,7 +31,7 @@ export const command: Command = {
 }
 
 async function main({ values }: Parsed): Promise<number> {
-  // a sample leaves garbage: collect it often, in small amounts
+  // samples leave garbage: collect it often, in small amounts
   setFlagsFromString('--semi-space-growth-factor=1')
   setFlagsFromString('--heap-growing-percent=100')
   const [host, port] = parseAddress(values.listen?.at(-1) ?? address)

@@ -9,7 +9,7 @@ const folder = `${__dirname}/cli/`
 const url = pathToFileURL(__filename).href
 const parts = new Map<string, { exports: object }>()
 
-/** What require() is in a part: `./NAME.cjs` is another part, everything else is Node's or a package. */
+/** The function require() of a part: `./NAME.cjs` is another part; everything else is Node's or a package. */
 function load(name: string): unknown {
   if (!name.startsWith('./')) return require(name)
   const known = parts.get(name)
@@ -17,7 +17,7 @@ function load(name: string): unknown {
   const filename = folder + name.slice(2)
   const part = { exports: {} }
   parts.set(name, part)
-  // parts are ASCII: a string of one byte a character is the cheapest to make
+  // parts are ASCII, and a string with one byte per character is created fastest
   const source = readFileSync(filename, 'latin1')
   const script = new Script(source, { filename, cachedData: readCache(filename) })
   script.runInThisContext()(part, part.exports, load, url)

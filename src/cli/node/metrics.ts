@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch metrics: all groups' figures for Prometheus to scrape, or pushed by OTLP/HTTP, until a signal comes.
+// hutch metrics: serves all groups' figures to Prometheus, or pushes them by OTLP/HTTP, until a signal arrives.
 import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
 import { openLook } from '../../monitor/exporter/collect.ts'
@@ -85,12 +85,12 @@ async function main({ values }: Parsed): Promise<number> {
   }
 }
 
-/** An option that would do nothing. @throws OPTION_CONFLICT */
+/** Refuses an option that would have no effect. @throws OPTION_CONFLICT */
 function refuseIdle(name: string, idle: unknown, why: string, remedy: string): void {
   if (idle) throw fail('OPTION_CONFLICT', { name, why, remedy })
 }
 
-/** `127.0.0.1:9753`, `[::1]:9753`, `:9753` (all addresses). @throws OPTION_INVALID */
+/** Parses `127.0.0.1:9753`, `[::1]:9753` or `:9753` (all addresses). @throws OPTION_INVALID */
 export function parseAddress(text: string): [host: string, port: number] {
   const [, six, four, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(text) ?? []
   if (port !== undefined && Number(port) < 65_536) return [six ?? (four === '' ? '::' : four!), Number(port)]

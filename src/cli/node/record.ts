@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch record: what all groups do, kept in a file for hutch replay.
+// hutch record: records the activity of all groups in a file, for hutch replay.
 import { fail, quote } from '../../errors/errors.ts'
 import { defaultFile } from '../../monitor/recording/file.ts'
 import { openRecorder } from '../../monitor/recording/recorder.ts'
@@ -36,7 +36,7 @@ async function main({ values }: Parsed): Promise<number> {
   const end = readTime(values, 'for')
   const keep = readTime(values, 'keep') ?? 86_400_000
   const path = values.db?.at(-1) ?? defaultFile()
-  // the names and figures of all groups are nobody else's business
+  // other users must not read the names and figures of all groups
   process.umask(0o077)
   const recorder = await openRecorder(path, { interval, keep, size: readSize(values['max-size']?.at(-1)) })
   const survey = openSurvey()
@@ -59,7 +59,7 @@ async function main({ values }: Parsed): Promise<number> {
         await pause.next(Math.max(0, left - performance.now()))
         return 0
       }
-      // what was missed, while the machine slept, is not made up for
+      // samples that were missed, for example during suspend, are not repeated
       const late = performance.now() - due
       if (late > interval) looks += Math.floor(late / interval)
       if (!(await pause.next(Math.max(0, due - performance.now())))) return 0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch replay: a recording as hutch top shows it, one moment of it, or what it has.
+// hutch replay: shows a recording as hutch top does, one moment of it, or its contents.
 import { fail, quote } from '../../errors/errors.ts'
 import { rates } from '../../monitor/rates.ts'
 import { acceptedMoments, makeCursor, parseMoment } from '../../monitor/recording/cursor.ts'
@@ -65,7 +65,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
   }
 }
 
-/** @throws RECORD_EMPTY */
+/** Returns the path of the group at which the view starts. @throws RECORD_EMPTY */
 function findTop(recording: Recording, path: string, group: string): string {
   if (group === '/') return group
   const [top, ...others] = findGroups(recording, group.replace(/(?<=.)\/+$/, ''))

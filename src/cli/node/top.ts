@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hutch top: all groups on a whole screen, and what they do now.
+// hutch top: shows all groups and their current use on the whole screen.
 import { freeze, holdsMyself, kill, setLimit } from '../../cgroup/actions.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { findGroup, readDockerNames } from '../../monitor/docker-name.ts'
@@ -37,7 +37,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
   }
 }
 
-/** Until a key or a signal ends it. */
+/** Shows the groups until a key or a signal ends it. Returns the exit status. */
 function show(survey: Survey, state: State, every: number, host: Host): Promise<number> {
   let before = survey.sample()
   let now = before
@@ -48,7 +48,7 @@ function show(survey: Survey, state: State, every: number, host: Host): Promise<
     history.add(now, rates(before, now))
     return true
   }
-  // the first rates come soon
+  // take the second sample soon, because rates need two
   const source = { shown: () => ({ before, now, history }), tick: () => look(), every, first: 250 }
   return runLoop(state, source, (loop) => ({
     holdsMyself: (path) => holdsMyself(host, path),

@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decides which requests are allowed. A request must name an address of this machine (against DNS rebinding), and must not come from
-// another site's page. It must contain the token, as a bearer token or as the cookie.
+// another site's page. It must contain the token, as a bearer token or in the cookie. Called by ui/dashboard/.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
 export interface Gate {
-  /** For the URL that is printed; 256 bits. */
+  /** Token for the printed URL; 256 bits. */
   readonly token: string
   isToken(text: string): boolean
-  /** Where the page asks for all but itself: a path that nobody else knows, and the only one that the cookie is sent to. */
+  /** Secret path for all requests except the page itself. The browser sends the cookie only to this path. */
   readonly base: string
-  /** `Set-Cookie` for who has shown the token. */
+  /** Returns the `Set-Cookie` value for a client that has sent the token. */
   cookie(): string
-  /** Whether the request may be looked at, without a token: why not. `opens` is one for the page itself, which holds no secret. */
+  /**
+   * Returns why a request is refused, regardless of the token; undefined if it is allowed. `opens` is a request for the page itself, which
+   * contains no secret.
+   */
   refuse(headers: IncomingHttpHeaders, kind: { changes: boolean; opens: boolean }): string | undefined
-  /** Whether it brings the token. */
+  /** Returns true if the request contains the token. */
   knows(headers: IncomingHttpHeaders): boolean
 }
 
-/** Browsers send cookies to all ports of a host, where others may serve: hence the port in its name, and the path. */
+/**
+ * Makes the checks for a port. Browsers send cookies to all ports of a host, so the cookie's name contains the port, and its path is
+ * secret.
+ */
 export function makeGate(port: number, listening: string): Gate {
   const token = randomBytes(32).toString('base64url')
   const session = randomBytes(32).toString('base64url')
@@ -35,11 +41,11 @@ export function makeGate(port: number, listening: string): Gate {
         return 'the Host header is not an address of this machine; open it by its address, or as localhost'
       if (origin !== undefined && origin !== `http://${host}`) return 'the request comes from another origin'
       const { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = headers
-      // such as the link to it in a terminal that is a web page
+      // for example a link to the page in a terminal that is a web page
       const isOpened = opens && mode === 'navigate' && destination === 'document'
       if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isOpened)
         return 'the request comes from another site'
-      // a browser always tells where a POST comes from; a program has no cookie
+      // a browser sends Origin with every POST; a program sends no cookie
       if (changes && origin === undefined && headers.authorization === undefined) return 'the Origin header is missing'
       return undefined
     },
@@ -52,13 +58,16 @@ export function makeGate(port: number, listening: string): Gate {
   }
 }
 
-/** In a time that tells nothing of where they differ. */
+/** Compares two texts in constant time. */
 function isSame(a: string, b: string): boolean {
   const [left, right] = [a, b].map((text) => createHash('sha256').update(text).digest())
   return timingSafeEqual(left!, right!)
 }
 
-/** Whether a Host header is an address or one of the names. A name can be made to point here by anyone who owns it; an address cannot, nor can localhost. */
+/**
+ * Returns true if a Host header is an address or one of `names`. Anyone can point their own name at this machine, but not an address or
+ * localhost.
+ */
 export function namesMachine(host: string, names: readonly string[]): boolean {
   const [, six, name] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/.exec(host) ?? []
   if (six !== undefined) return true

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns a sample of all groups into metrics, with the machine's own figures.
+// Turns a sample of all groups into metrics, and adds the machine's own figures.
 import { statSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { readGroupFile } from '../../cgroup/files.ts'
@@ -38,7 +38,7 @@ export function openLook(host: Host, survey: Survey): () => MetricsSample {
   }
 }
 
-/** In cAdvisor's form, with the numbers of a removed device. */
+/** Returns a device's name in cAdvisor's form; the numbers of a removed device. */
 function nameDevice(device: string): string {
   const name = /^DEVNAME=(.+)$/m.exec(readGroupFile(`/sys/dev/block/${device}`, 'uevent') ?? '')?.[1]
   return name === undefined ? device : `/dev/${name}`
@@ -57,7 +57,7 @@ function findStarts({ unified, v1 }: Host): (path: string) => number | undefined
         const found = statSync(encodePath(`${mount}${path}`), { throwIfNoEntry: false })
         return found ? [found.atimeMs, found.mtimeMs, found.ctimeMs] : []
       } catch {
-        // it may not be looked into
+        // the directory may not be read
         return []
       }
     })

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a server of hutch's listens, and how that is said.
+// Opens a listening server, and returns its address for messages.
 import type { Server } from 'node:http'
 import { fail } from '../../errors/errors.ts'
 
-/** Listens, and gives the place as it stands in a URL: `127.0.0.1:7070`, `[::1]:7070`. Port 0 is any that is free. @throws FILE_REFUSED */
+/** Listens, and returns the address as it is in a URL: `127.0.0.1:7070`, `[::1]:7070`. Port 0 means any free port. @throws FILE_REFUSED */
 export async function listen(server: Server, address: string, port: number): Promise<{ port: number; place: string }> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
@@ -22,7 +22,7 @@ export async function listen(server: Server, address: string, port: number): Pro
     )
     server.listen(port, address, resolve)
   })
-  // such as a connection for which there is no descriptor left
+  // for example a connection for which no descriptor is left
   server.on('error', () => {})
   const bound = server.address()
   const own = typeof bound === 'object' && bound !== null ? bound.port : port

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A snapshot as metrics: pure. Names, units and labels are cAdvisor's where it counts the same; hutch_ where it has none.
+// Turns a snapshot into metrics. Pure. If cAdvisor has the same figure, its names, units and labels are used; other names begin with
+// hutch_.
 import type { MetricOf } from '../../cgroup/controllers/figure.ts'
 import { type FigureName, type FigureValues, figures } from '../../cgroup/controllers/figures.ts'
 import { nameContainer } from '../container-name.ts'
 import type { DeviceIo, GroupSample, Pressure, Snapshot } from '../sample.ts'
 
-/** One metric: its name, type, help and samples. */
+/** A metric: name, type, help and points. */
 export interface MetricFamily {
-  /** Counters end in _total. */
+  /** Names of counters end in _total. */
   name: string
   kind: 'counter' | 'gauge'
   help: string
@@ -15,25 +16,25 @@ export interface MetricFamily {
 }
 
 export interface Point {
-  /** The same object for all points of a group that have no labels of their own. */
+  /** Labels; the same object for all points of a group without labels of their own. */
   labels: { readonly [name: string]: string }
   value: number
-  /** When a counter of a group began at 0, in milliseconds since 1970. */
+  /** Time at which the group's counter was 0, in milliseconds since 1970. */
   start?: number | undefined
 }
 
-/** What is to be known besides the snapshot. */
+/** Facts besides the snapshot. */
 interface MetricsContext {
-  /** How long the look took. */
+  /** Duration of the sample in milliseconds. */
   tookMs: number
   machine: { cpus: number; memory: number }
-  /** What a block device is called: `8:0` → `/dev/sda`. */
+  /** Returns the path of a block device: `8:0` → `/dev/sda`. */
   nameOf?(device: string): string
-  /** When a group was made, in milliseconds since 1970. */
+  /** Returns when a group was created, in milliseconds since 1970. */
   startOf?(path: string): number | undefined
 }
 
-/** A value with the labels that its group does not have. */
+/** A value, with the labels that its group does not have. */
 type Value = readonly [value: number | undefined, labels?: { device?: string; cpu?: string } | undefined]
 
 interface Row {
@@ -58,7 +59,7 @@ function makeMetricRow(figure: Named, metric: MetricOf): Row {
 
 type Named = (typeof figures)[number]
 
-/** How the value of a figure becomes the values of a metric: in seconds, bytes and counts. */
+/** Returns the conversion of a figure's value to the values of a metric, in seconds, bytes and counts. */
 function readerOf({ kind, unit }: Named, { of, from, labels }: MetricOf): (value: unknown) => readonly Value[] {
   const scaled = (value: number | undefined) => (unit === 'µs' && value !== undefined ? value / 1e6 : value)
   switch (kind) {
@@ -73,7 +74,7 @@ function readerOf({ kind, unit }: Named, { of, from, labels }: MetricOf): (value
           { device },
         ])
     case 'limit':
-      // cAdvisor says 0 where there is no limit
+      // cAdvisor reports 0 if no limit is set
       return from
         ? (value) => [[value === 'max' ? undefined : from(value as number)]]
         : (value) => [[value === 'max' ? 0 : (value as number)]]
@@ -86,12 +87,12 @@ function isAboveZero(value: unknown): boolean {
   return typeof value === 'number' && value > 0
 }
 
-/** cAdvisor's come first, then hutch's own. */
+/** Rows of metrics: cAdvisor's names first, then hutch's own. */
 const rows: readonly Row[] = figures
   .flatMap((figure) => (figure.metrics ?? []).map((metric) => makeMetricRow(figure, metric)))
   .sort((a, b) => Number(a.name.startsWith('hutch_')) - Number(b.name.startsWith('hutch_')))
 
-/** All metrics of all groups. A figure that is unknown has no point. */
+/** Returns all metrics of all groups. An unknown figure has no point. */
 export function makeMetrics(snapshot: Snapshot, circumstances: MetricsContext): MetricFamily[] {
   const { tookMs, machine, nameOf = (device) => device, startOf = () => undefined } = circumstances
   const groups = labelGroups(snapshot).map(([id, labels, sample]) => ({ labels, sample, start: startOf(id) }))
@@ -131,7 +132,10 @@ export function makeMetrics(snapshot: Snapshot, circumstances: MetricsContext): 
   ].filter(({ points }) => points.length > 0)
 }
 
-/** A container's group has the label `name`; groups inside it do not, so a sum over all names counts nothing twice. */
+/**
+ * Returns the labels of each group. A container's group has the label `name`; groups inside it do not, so a sum over all names counts
+ * nothing twice.
+ */
 function labelGroups({ groups }: Snapshot): [id: string, labels: Point['labels'], sample: GroupSample][] {
   const inContainer = new Set<string>()
   return [...groups].map(([id, sample]) => {
@@ -143,8 +147,8 @@ function labelGroups({ groups }: Snapshot): [id: string, labels: Point['labels']
 }
 
 /**
- * The root has no figures of its own on v2: those of the machine, as cAdvisor has them, by the text of /proc/meminfo.
- * Its limit is the machine's memory.
+ * Adds the machine's figures as those of the root, as cAdvisor does, because the root has no figures on v2. They come from the text of
+ * /proc/meminfo. The root's limit is the machine's memory.
  */
 export function addMachine(snapshot: Snapshot, meminfo: string | undefined): Snapshot {
   const root = snapshot.groups.get('/')

@@ -9,14 +9,14 @@ type Env = { readonly [name: string]: string | undefined }
 export interface OtlpTarget {
   url: URL
   headers: [string, string][]
-  /** For one push. */
+  /** Timeout of one push, in milliseconds. */
   timeoutMs: number
   gzip: boolean
-  /** Of the resource, over those that hutch has itself. */
+  /** Attributes of the resource, which override hutch's own. */
   attributes: { [name: string]: string }
-  /** Between two pushes, if the environment says. */
+  /** Milliseconds between two pushes; undefined if the environment does not set it. */
   intervalMs: number | undefined
-  /** Variables that are left aside, and why. */
+  /** Ignored variables, with the reason. */
   warnings: string[]
 }
 
@@ -24,11 +24,11 @@ const anyHeaders = 'OTEL_EXPORTER_OTLP_HEADERS'
 const anyEndpoint = 'OTEL_EXPORTER_OTLP_ENDPOINT'
 const ownEndpoint = 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'
 
-/** `text` is that of --otlp: a URL, or `env`. @throws OPTION_INVALID */
+/** Reads the target of --otlp. `text` is a URL, or `env` for the environment. @throws OPTION_INVALID */
 export function readTarget(text: string | undefined, env: Env): OtlpTarget | undefined {
   if (text === undefined) return undefined
   const warnings: string[] = []
-  /** Of the variable for metrics, or else of the one for all signals. */
+  /** Returns the variable for metrics if it is set, otherwise the variable for all signals. */
   const nameOf = (end: string) => (env[`OTEL_EXPORTER_OTLP_METRICS_${end}`] ? `METRICS_${end}` : end)
   const readOne = <T>(name: string, parse: (text: string) => T | undefined, accepted: string): T | undefined => {
     const given = env[name]
@@ -62,7 +62,10 @@ function parseMs(text: string): number | undefined {
   return ms >= 100 && ms < 2 ** 31 ? ms : undefined
 }
 
-/** The variable for metrics is taken as it is; the one for all signals is where their paths begin. @throws OPTION_INVALID */
+/**
+ * Returns the URL. The variable for metrics is the whole URL; the variable for all signals is the URL without the path of metrics.
+ * @throws OPTION_INVALID
+ */
 function readEndpoint(env: Env): URL {
   const own = env[ownEndpoint]
   if (own) return checkUrl(own, ownEndpoint)
@@ -79,7 +82,7 @@ function readEndpoint(env: Env): URL {
   return url
 }
 
-/** @throws OPTION_INVALID */
+/** Parses the URL of a receiver. @throws OPTION_INVALID */
 export function readUrl(text: string): URL {
   const url = checkUrl(text, '--otlp')
   // the default path of a receiver, unless a path is given
@@ -92,7 +95,7 @@ function checkUrl(text: string, name: string): URL {
   if (url?.username || url?.password)
     throw fail('OPTION_INVALID', {
       name,
-      // a key may be in it
+      // do not print the path and the query, which may contain a key
       value: `${url.protocol}//…@${url.host}`,
       why: name === '--otlp' ? 'keys on a command line can be read by all users' : 'an address cannot contain a key',
       accepted: `the key in ${anyHeaders}, such as authorization=Basic%20…`,
@@ -106,7 +109,11 @@ function checkUrl(text: string, name: string): URL {
   })
 }
 
-/** `name=value,…`, percent-encoded, as OpenTelemetry's exporters have them: keys do not belong on a command line. @throws OPTION_INVALID */
+/**
+ * Parses `name=value,…` with percent-encoding, as OpenTelemetry's exporters do. Headers come from variables, because a command line is
+ * visible to other users.
+ * @throws OPTION_INVALID
+ */
 export function parseHeaders(text: string, variable = anyHeaders): [string, string][] {
   return wordsOf(text).map((word) => {
     const [name, value] = parsePair(word) ?? []
@@ -114,14 +121,14 @@ export function parseHeaders(text: string, variable = anyHeaders): [string, stri
       return [name, value]
     throw fail('OPTION_INVALID', {
       name: variable,
-      // a key may be in it
+      // do not print the value, which may be a key
       value: `${/^\s*([\w-]+)\s*=/.exec(word)?.[1] ?? ''}…`,
       accepted: 'name=value,name=value, percent-encoded',
     })
   })
 }
 
-/** All of them, or none. */
+/** Parses all attributes; undefined if one of them is invalid. */
 function parseAttributes(text: string): { [name: string]: string } | undefined {
   const pairs = wordsOf(text).map(parsePair)
   if (pairs.some((pair) => !pair?.[0])) return undefined
@@ -135,7 +142,7 @@ function wordsOf(text: string): string[] {
 function parsePair(word: string): [string, string] | undefined {
   const at = word.indexOf('=')
   try {
-    // a percent sign with something else behind it is an error
+    // throws if a percent sign does not begin an escape
     return at < 0 ? undefined : [word.slice(0, at).trim(), decodeURIComponent(word.slice(at + 1).trim())]
   } catch {
     return undefined

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics as OTLP/HTTP takes them, in protocol buffers, which every receiver understands: pure. opentelemetry-proto, metrics/v1.
+// Encodes metrics for OTLP/HTTP as protocol buffers, which every receiver accepts: opentelemetry-proto, metrics/v1. Pure.
 import type { MetricFamily, Point } from './metrics.ts'
 import { decodeFields, encodeDouble, encodeNumber, encodeSubmessage, encodeText, encodeTime } from './protobuf.ts'
 
-/** Where it comes from. */
+/** Origin of the metrics. */
 export interface Origin {
   host: string
   version: string
-  /** Of the resource, over those that hutch has itself. */
+  /** Attributes of the resource, which override hutch's own. */
   attributes?: { readonly [name: string]: string }
 }
 
 const cumulative = 2
 
-/** One ExportMetricsServiceRequest. `time` is in milliseconds since 1970. */
+/** Encodes an ExportMetricsServiceRequest. `time` is in milliseconds since 1970. */
 export function encodeOtlp(
   families: readonly MetricFamily[],
   time: number,
   { host, version, attributes }: Origin,
 ): Buffer {
-  // points of one group share their labels
+  // points of one group share their labels, so encode these once
   const known = new Map<Point['labels'], Buffer>()
   const attributesOf = (labels: Point['labels']) => {
     const before = known.get(labels)
@@ -48,7 +48,7 @@ export function encodeOtlp(
         : encodeSubmessage(5, data),
     ])
   })
-  // Prometheus makes the labels `job` and `instance` of the first two
+  // Prometheus derives the labels `job` and `instance` from the first two
   const resource = { 'service.name': 'hutch', 'service.instance.id': host, 'host.name': host, ...attributes }
   return encodeSubmessage(1, [
     encodeSubmessage(1, [encodeAttributes(resource, 1)]),
@@ -64,13 +64,16 @@ function encodeAttributes(labels: Point['labels'], field: number): Buffer {
   )
 }
 
-/** As UCUM has them. None where the name does not tell: receivers put a unit behind the names that lack it, and these are to stay as they are. */
+/** Returns the unit in UCUM notation; '' if the name contains no unit. A receiver would append a unit to such a name. */
 function unitOf(name: string): string {
   if (/_seconds(_total)?$/.test(name)) return 's'
   return /_bytes(_total)?$/.test(name) ? 'By' : ''
 }
 
-/** What a receiver took only in part: how many points it left out, and why. An ExportMetricsServiceResponse; undefined: it took all. */
+/**
+ * Decodes an ExportMetricsServiceResponse: the number of points that a receiver rejected, and why. Returns undefined if it accepted all
+ * points.
+ */
 export function decodePartial(response: Buffer): { rejected: number; why: string } | undefined {
   const partial = decodeFields(response).get(1)
   if (!Buffer.isBuffer(partial)) return undefined
@@ -80,7 +83,7 @@ export function decodePartial(response: Buffer): { rejected: number; why: string
   return { rejected, why: Buffer.isBuffer(why) ? why.toString() : '' }
 }
 
-/** What a receiver says of its refusal: a google.rpc.Status. */
+/** Returns the message of a refusal, a google.rpc.Status. */
 export function decodeStatus(response: Buffer): string {
   const message = decodeFields(response).get(2)
   return Buffer.isBuffer(message) ? message.toString() : ''

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics as text that Prometheus scrapes (text format 0.0.4), and as OpenMetrics 1.0: pure.
+// Formats metrics as text for Prometheus (text format 0.0.4), and as OpenMetrics 1.0. Pure.
 import { escapeText } from '../../text/quote.ts'
 import type { MetricFamily, Point } from './metrics.ts'
 
@@ -10,7 +10,7 @@ export const contentTypes = {
 
 export type TextFormat = keyof typeof contentTypes
 
-/** What an Accept header prefers; Prometheus' own text where it says nothing else. */
+/** Returns the format that an Accept header prefers; Prometheus' own format if it prefers none. */
 export function chooseFormat(accept: string | undefined): TextFormat {
   const open = Math.max(
     ...(['', '0.0.1', '1.0.0'] as const).map((version) => weigh(accept, 'application/openmetrics-text', version)),
@@ -18,12 +18,12 @@ export function chooseFormat(accept: string | undefined): TextFormat {
   return open > 0 && open >= weigh(accept, 'text/plain') ? 'openMetrics' : 'prometheus'
 }
 
-/** Whether an Accept-Encoding header takes gzip. */
+/** Returns true if an Accept-Encoding header accepts gzip. */
 export function takesGzip(header: string | undefined): boolean {
   return weigh(header, 'gzip') > 0
 }
 
-/** The q that a header gives a word, with `version` if that is named: 0 where it is not in it (RFC 9110, 12.4.2). */
+/** Returns the weight q of a word in a header, with `version` if that is named; 0 if the word is missing (RFC 9110, 12.4.2). */
 function weigh(header: string | undefined, word: string, version?: string): number {
   const weights = (header ?? '').split(',').map((part) => {
     const [name, ...rest] = part.split(';').map((piece) =>
@@ -40,12 +40,10 @@ function weigh(header: string | undefined, word: string, version?: string): numb
   return Math.max(...weights)
 }
 
-/**
- * In OpenMetrics the family name of a counter lacks the _total of its points, units are given, and the end is marked.
- */
+/** Formats metrics. In OpenMetrics, a counter's family name lacks the _total of its points, units are stated, and an end marker follows. */
 export function formatMetrics(families: readonly MetricFamily[], format: TextFormat): string {
   const open = format === 'openMetrics'
-  // points of one group share their labels
+  // points of one group share their labels, so format these once
   const known = new Map<Point['labels'], string>()
   const textOf = (labels: Point['labels']) => {
     const before = known.get(labels)
@@ -72,7 +70,10 @@ function formatLabels(labels: Point['labels']): string {
   return words.length > 0 ? `{${words.join(',')}}` : ''
 }
 
-/** What others chose: it can end neither the quotes nor the line, nor steer a terminal. A reader gets an end of line as it was, others as their escape. */
+/**
+ * Escapes a label, which another user may have chosen: it must not end the quotes or the line, or control a terminal. Only newlines are
+ * restored by the reader.
+ */
 function escapeLabel(text: string): string {
   const lines = text.split('\n').map((line) => escapeText(line).replaceAll('\t', '\\x09'))
   return lines.join('\n').replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The wire format of protocol buffers, as much of it as OTLP needs: pure. https://protobuf.dev/programming-guides/encoding/
+// Encodes and decodes the part of the protocol buffers wire format that OTLP needs. Pure. https://protobuf.dev/programming-guides/encoding/
 
 const fixed64 = 1
 const delimited = 2
@@ -10,12 +10,12 @@ function varint(value: number): number[] {
   return [...bytes, value]
 }
 
-/** A whole number from 0, an enum or a flag. */
+/** Encodes a non-negative whole number, an enum or a flag. */
 export function encodeNumber(field: number, value: number): Buffer {
   return Buffer.from([...varint(field * 8), ...varint(value)])
 }
 
-/** A message, of its fields. */
+/** Encodes a message from its encoded fields. */
 export function encodeSubmessage(field: number, parts: readonly Buffer[]): Buffer {
   let length = 0
   for (const part of parts) length += part.length
@@ -32,14 +32,14 @@ export function encodeDouble(field: number, value: number): Buffer {
   return bytes
 }
 
-/** Milliseconds since 1970, as nanoseconds. */
+/** Encodes milliseconds since 1970 as nanoseconds. */
 export function encodeTime(field: number, ms: number): Buffer {
   const bytes = Buffer.alloc(9, field * 8 + fixed64)
   bytes.writeBigUInt64LE(BigInt(Math.round(ms * 1000)) * 1000n, 1)
   return bytes
 }
 
-/** The fields of a message that are whole numbers, texts or messages, the last of each; what is broken ends it. */
+/** Returns the last value of each field of a message, if it is a whole number, a text or a message. Stops at invalid bytes. */
 export function decodeFields(bytes: Buffer): Map<number, number | Buffer> {
   const fields = new Map<number, number | Buffer>()
   let at = 0

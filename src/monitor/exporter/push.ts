@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics by OTLP/HTTP (opentelemetry.io/docs/specs/otlp): pushed again and again, and what the receiver says of it.
+// Pushes metrics repeatedly by OTLP/HTTP (opentelemetry.io/docs/specs/otlp), and reports the receiver's errors.
 import { hostname } from 'node:os'
 import { gzipSync } from 'node:zlib'
 import { fail, quote } from '../../errors/errors.ts'
@@ -10,18 +10,18 @@ import { decodePartial, decodeStatus, encodeOtlp } from './otlp.ts'
 
 declare const HUTCH_VERSION: string
 
-/** Of an answer, however long it is. */
+/** Maximum bytes of an answer to read. */
 const mostBytes = 4096
-/** Answers after which the same may be tried again; with no answer at all it may be, too. */
+/** Status codes after which the push may be retried; it may also be retried if no answer came. */
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
-/** The wait after a first such failure; it doubles with each that follows. */
+/** Delay in milliseconds after a first failure; it doubles with each further failure. */
 const firstWaitMs = 1000
 const mostWaitMs = 60_000
-/** However long a receiver wants to be left alone. */
+/** Maximum delay in milliseconds that a receiver can request. */
 const longestRetryAfterMs = 3_600_000
 
 interface Push {
-  /** One push. @throws FILE_REFUSED */
+  /** Pushes once. @throws FILE_REFUSED */
   once(): Promise<void>
   /**
    * Pushes at once, then after each interval, or when the delay for a failing receiver is over. Nothing is stored: figures are totals, and
@@ -124,7 +124,7 @@ function tell(text: string): void {
   try {
     tellText(`hutch: ${text}\n`)
   } catch {
-    // nobody reads it: no reason to stop
+    // the body is not needed, so an error in it is ignored
   }
 }
 
@@ -140,7 +140,7 @@ export function judge(response: Response, body: Buffer): Outcome {
   if (!retryable.has(status)) return { failure }
   const after = headers.get('retry-after')
   if (after === null) return { failure, retry: true }
-  // seconds or a date
+  // Retry-After is a number of seconds, or a date
   const waitMs = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now()
   return { failure, retry: true, waitMs: Math.min(Math.max(waitMs || 0, 0), longestRetryAfterMs) }
 }

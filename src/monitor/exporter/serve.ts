@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics by HTTP, for Prometheus to scrape.
+// Serves metrics by HTTP, for Prometheus to scrape.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
@@ -10,13 +10,13 @@ import type { MetricsSample } from './collect.ts'
 import { listen } from './listen.ts'
 import { chooseFormat, contentTypes, formatMetrics, type TextFormat, takesGzip } from './prometheus-text.ts'
 
-/** Someone who opens connections and says nothing, or reads nothing, must not take all descriptors. */
+/** Maximum connections, so that idle clients cannot use up all descriptors. */
 const mostConnections = 64
 const silentMs = 10_000
 
 const compress = promisify(gzip)
 
-/** @throws FILE_REFUSED */
+/** Starts the server. @throws FILE_REFUSED */
 export async function serve(look: () => MetricsSample, [host, port]: [string, number]): Promise<Server> {
   const answer = makeAnswers(look, host)
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
@@ -60,7 +60,7 @@ function makeAnswers(look: () => MetricsSample, listening: string) {
   }
 }
 
-/** Each text is made once for all who ask for the same look. */
+/** Returns a cache: each text is made once for all requests that get the same sample. */
 function makeTexts() {
   let last: MetricsSample | undefined
   const texts = new Map<string, Promise<Buffer>>()
@@ -78,7 +78,10 @@ function makeTexts() {
   }
 }
 
-/** A page in a browser on this machine must not get at them by a name that points here. Whoever is not on it was let in by --listen. */
+/**
+ * Returns true if a request is allowed. A page in a browser on this machine must not reach the metrics by a name that points here. Requests
+ * from other machines are allowed, because only --listen makes them possible.
+ */
 function mayAsk(host: string | undefined, localAddress: string, listening: string): boolean {
   if (host === undefined || !/^(::ffff:)?127\.|^::1$/.test(localAddress)) return true
   const own = hostname()

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Some samples of one group as few bytes, and back: pure. Varints, as LEB128 has them:
-//   devices, each as length and bytes; the first row; a bit for each column that changes; each of those as differences,
-//   zigzag, where 0 stands for a run of no change and is followed by its length less one.
-// A block with added columns begins with their number and `mostDevices` together, so that it is longer only if one of them is known.
+// Encodes several samples of one group in few bytes, and decodes them. Pure. Numbers are varints (LEB128). A block contains the devices,
+// each as length and bytes; the first row; and one bit per column that is set if the column changes. Each changing column follows as zigzag
+// differences, where 0 stands for a run without change, followed by its length minus 1. If added columns are known, the block begins with
+// their number and `mostDevices`.
 import type { GroupSample } from '../sample.ts'
 import { addedColumns, addedIn, devicesOf, fixedColumns, fromRow, largest, toRow } from './columns.ts'
 
-/** What one file may make a reader hold at once. */
+/** Maximum number of devices in a block, which limits a reader's memory. */
 const mostDevices = 512
 export const mostSamples = 600
 
-/** Samples of one group, one for each look; undefined where it was not there. */
+/** Encodes the samples of one group, one per sample time; undefined if the group did not exist. */
 export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint8Array {
   const devices = devicesOf(samples).slice(0, mostDevices)
   const more = addedIn(samples)
@@ -50,14 +50,14 @@ export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint
   return out.end()
 }
 
-/** Figures that a reader may still hold: a run of equal rows takes no bytes in a file, and a changed row takes one byte. */
+/** Number of figures that a reader may still decode. A run of equal rows takes no bytes in a file, and a changed row takes one byte. */
 export interface Budget {
   figures: number
 }
 
 /**
- * Returns what `encodeBlock` was given for `count` samples, or undefined if no block has these bytes or `budget` is used up.
- * Equal neighbours are one object. The figures of the others are taken off the budget.
+ * Decodes `count` samples of `encodeBlock`. Returns undefined if the bytes are invalid or `budget` is used up. Equal consecutive samples
+ * are the same object. The figures of other samples are subtracted from the budget.
  */
 export function decodeBlock(
   bytes: Uint8Array,
@@ -126,7 +126,7 @@ function readColumn(read: Reader, from: number, count: number, changed: Uint8Arr
   return figures
 }
 
-/** Times in milliseconds, each behind the one before: differences of differences. */
+/** Encodes increasing times in milliseconds as differences of differences. */
 export function encodeTimes(times: readonly number[]): Uint8Array {
   const out = makeWriter()
   let [last, step] = [0, 0]
@@ -139,7 +139,7 @@ export function encodeTimes(times: readonly number[]): Uint8Array {
   return out.end()
 }
 
-/** Undefined if they are not as `encodeTimes` writes them, or too many. */
+/** Decodes the times; undefined if the bytes are invalid or too many. */
 export function decodeTimes(bytes: Uint8Array): number[] | undefined {
   const read = makeReader(bytes)
   const times: number[] = []
@@ -170,7 +170,7 @@ function makeWriter() {
     byte,
     put(value: number) {
       let rest = value
-      // beyond 31 bits the bit operators would cut
+      // bit operators are limited to 31 bits
       for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) byte((rest % 128) | 128)
       for (; rest >= 128; rest >>>= 7) byte((rest & 127) | 128)
       byte(rest)
@@ -180,7 +180,7 @@ function makeWriter() {
 }
 
 interface Reader {
-  /** NaN behind the end. */
+  /** Returns the next number; NaN at the end. */
   next(): number
   take(count: number): Uint8Array | undefined
   over(): boolean

@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sample of one group as a row of whole numbers, and back: pure. Unknown is 0, `max` is 1, a number n is n + 2.
-// The table of figures says which figure has which column.
+// Converts a sample of one group to a row of whole numbers, and back. Pure. Unknown is 0, `max` is 1, a number n is n + 2. The table of
+// figures assigns the columns.
 import { figures, namesOfKind } from '../../cgroup/controllers/figures.ts'
 import type { DeviceIo, GroupSample, Pressure, Stall } from '../sample.ts'
 
-/** Columns of every group in the first version of the format: the first says whether it was there; four for each device follow. */
+/**
+ * Number of columns in the first version of the format. The first column says whether the group existed. Four columns per device follow.
+ */
 export const fixedColumns = 34
-/** Nothing larger is kept, so that a difference is exact: 2 PiB, 71 years of microseconds. */
+/** Largest stored value, so that differences are exact: 2 PiB, or 71 years of microseconds. */
 export const largest = 2 ** 51
-/** Shares are kept to a hundredth of a percent. */
+/** Shares are stored in hundredths of a percent. */
 const shareParts = 100
 const ioFigures = ['readBytes', 'writtenBytes', 'reads', 'writes'] as const
 
 const recorded = figures.filter((row) => row.recorded !== undefined).sort((a, b) => a.recorded! - b.recorded!)
 const base = recorded.filter((row) => row.recorded! < fixedColumns)
-/** Figures that came later: their columns follow those of the devices, in this order, and only where one of them is known. */
+/** Figures of later versions. Their columns follow those of the devices, in this order, and only if one of them is known. */
 const added = recorded.filter((row) => row.recorded! >= fixedColumns)
 export const addedColumns = added.length
 
 const [devicesFigure] = namesOfKind('devices')
 
-/** The devices of any of them, sorted. */
+/** Returns the devices of all samples, sorted. */
 export function devicesOf(samples: readonly (GroupSample | undefined)[]): string[] {
   const found = new Set<string>()
   for (const [i, sample] of samples.entries()) {
@@ -31,7 +33,7 @@ export function devicesOf(samples: readonly (GroupSample | undefined)[]): string
   return [...found].sort()
 }
 
-/** How many of the added columns are needed: up to the last whose figure any of them has. */
+/** Returns the number of added columns that are needed: up to the last one with a known figure. */
 export function addedIn(samples: readonly (GroupSample | undefined)[]): number {
   return added.findLastIndex(({ name }) => samples.some((sample) => sample?.[name] !== undefined)) + 1
 }

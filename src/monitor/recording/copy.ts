@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recording's file as it was at one moment, while somebody may be writing it.
+// Copies the file of a recording consistently, even while another process writes it.
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fail } from '../../errors/errors.ts'
 
-/** SQLite's name for the log that is written ahead. */
+/** Suffix of SQLite's write-ahead log. */
 const log = '-wal'
-/** A recording is written once a minute, within a moment. */
+/** Maximum number of attempts; a recorder writes only once a minute, briefly. */
 const tries = 20
 const wait = 50
-/** SQLite as WebAssembly does not take more. */
+/** Maximum bytes that SQLite as WebAssembly accepts. */
 const largestFile = 2 ** 31
 
 /**
- * Copies a database with its log, until nobody wrote to them meanwhile.
+ * Copies a database and its log. Repeats if another process wrote to them in the meantime.
+ *
  * @throws FILE_REFUSED, RECORD_INVALID
  */
 export async function copyFile(path: string, to: string): Promise<void> {
@@ -29,7 +30,7 @@ export async function copyFile(path: string, to: string): Promise<void> {
   throw fail('RECORD_INVALID', { path, why: 'it changes too fast' })
 }
 
-/** Changes when the file does. */
+/** Returns a text that changes when the file changes. */
 function stateOf(path: string): string {
   const words = ['', log].map((end) => {
     const file = statSync(`${path}${end}`, { throwIfNoEntry: false, bigint: true })
@@ -71,7 +72,7 @@ function writeAll(out: number, bytes: Buffer, path: string): void {
   }
 }
 
-/** Without waiting for whoever is at the other end of a pipe. */
+/** Opens a file without waiting for the other end of a pipe. */
 function open(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)

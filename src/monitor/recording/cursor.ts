@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// A place in a recording, between its first look and its last.
+// Moves through the samples of a recording. Exports makeCursor and parseMoment; called by hutch replay and ui/top/.
 import { fail } from '../../errors/errors.ts'
 import { parseDuration } from '../../text/units.ts'
 import type { Snapshot } from '../sample.ts'
 import type { Recording } from './recording.ts'
 
 export interface Cursor {
-  /** The look at this place, and the one before it. */
+  /** The sample at the cursor, and the previous one. */
   readonly now: Snapshot
   readonly before: Snapshot
-  /** Milliseconds between two looks here. */
+  /** Milliseconds between two samples here. */
   readonly step: number
-  /** So many looks on, or back; false at the end. */
+  /** Moves forward or back by a number of samples. Returns false at the end. */
   move(looks: number): boolean
-  /** To the last look that is not behind this time; to the first, if all are. */
+  /** Moves to the last sample that is not after this time, or to the first sample. */
   seek(time: number): void
 }
 
-/** Spans that are kept decoded. */
+/** Maximum number of decoded spans in memory. */
 const mostDecoded = 4
 
-/** At the first look. @throws RECORD_EMPTY, RECORD_INVALID */
+/** Returns a cursor at the first sample. @throws RECORD_EMPTY, RECORD_INVALID */
 export function makeCursor(recording: Recording, path: string): Cursor {
   const { spans } = recording
   if (spans.length === 0) throw fail('RECORD_EMPTY', { path, what: 'anything' })
@@ -73,8 +73,8 @@ export function makeCursor(recording: Recording, path: string): Cursor {
 }
 
 /**
- * Parses a time by the machine's clock, unless it names a zone. Returns milliseconds since 1970. A time of day is the last one before
- * `end`.
+ * Parses a time in the machine's time zone, unless it names a zone. Returns milliseconds since 1970. A time of day means the last such time
+ * before `end`.
  */
 export function parseMoment(text: string, end: number): number | undefined {
   const ago = text.startsWith('-') ? parseDuration(text.slice(1), 1000) : undefined
@@ -88,7 +88,7 @@ export function parseMoment(text: string, end: number): number | undefined {
     if (moment.getTime() > end) moment.setDate(moment.getDate() - 1)
     return moment.getTime()
   }
-  // a day alone would be one of UTC
+  // a date alone would be parsed as UTC
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text.length === 10 ? `${text}T00:00` : text) : Number.NaN
   return Number.isNaN(time) ? undefined : time
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many looks as few, for what is long ago: pure. Counters stay exact; what may have peaked in between keeps its peak.
+// Merges many samples into few, for old data. Pure. Counters stay exact, and figures with peaks keep their maximum.
 import { type FigureOf, figures, namesOfKind } from '../../cgroup/controllers/figures.ts'
 import type { GroupSample, Pressure } from '../sample.ts'
 
 const peaks = figures.filter(({ peak }) => peak).map(({ name }) => name as FigureOf<'count'>)
 const pressures = namesOfKind('stalls')
 
-/** Which looks become one: the index of the last of each `step` milliseconds. */
+/** Returns the index of the last sample in each interval of `step` milliseconds. */
 export function lastOfEach(times: readonly number[], step: number): number[] {
   const last: number[] = []
   for (const [i, time] of times.entries())
@@ -14,7 +14,7 @@ export function lastOfEach(times: readonly number[], step: number): number[] {
   return last
 }
 
-/** One sample for each of `last`, of all since the one before it. A group that was there at any of them is. */
+/** Returns one merged sample for each index in `last`, of all samples since the previous index. It contains a group if any of them does. */
 export function thin(
   samples: readonly (GroupSample | undefined)[],
   last: readonly number[],

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which file is meant when none is named, and whether it can know of a job.
+// Returns the default file of recordings, and checks whether a file can contain data about a job.
 import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { Result } from '../../verdict/result.ts'
 
-/** Where a recording is when no file is named. */
+/** Returns the path of the recording if the user names no file. */
 export function defaultFile(): string {
   if (process.getuid?.() === 0) return '/var/lib/hutch/history.db'
   return `${process.env.XDG_STATE_HOME || `${homedir()}/.local/state`}/hutch/history.db`
 }
 
-/** Of these a verdict tells what was recorded before. */
+/** Reasons for which a verdict reports recorded data. */
 const byLimits = new Set<Result['reason']>(['oom', 'pids', 'timeout', 'cpu-time'])
 
-/** Whether a limit stopped or held back a job, and something was written into this file or its log since the job began. */
+/** Returns true if a limit stopped or slowed a job, and the file or its log was written since the job began. */
 export function mayBeRecorded({ reason, usage, durationMs }: Result, file: string): boolean {
   const { oomKills = 0, pidsDenied = 0, throttledPeriods = 0 } = usage
   if (!byLimits.has(reason) && oomKills + pidsDenied + throttledPeriods === 0) return false

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recording has of every group: from when to when, its largest figures, and how often an event happened to it.
+// Summarizes each group in a recording: its time span, its maximum figures, and the number of its events. Called by hutch replay.
 import type { ListedOf } from '../../cgroup/controllers/figure.ts'
 import { type FigureOf, figures, type RateName, rateRows } from '../../cgroup/controllers/figures.ts'
 import { byTree } from '../processes.ts'
@@ -9,14 +9,14 @@ import type { Recording } from './recording.ts'
 
 type Read = (sample: GroupSample, rates: GroupRates | undefined) => number | undefined
 
-/** A column of the list: the largest value of all samples, or the sum of the events of a kind. */
+/** A column of the list: the maximum of all samples, or the number of events of a kind. */
 export interface Listed extends ListedOf {
   name: RateName | FigureOf<'count'>
   read: Read | undefined
   event: string | undefined
 }
 
-/** The columns that the table of figures asks for. */
+/** Columns of the list, from the table of figures. */
 export const listed: readonly Listed[] = [
   ...figures.flatMap(({ name, listed }): Listed[] => {
     const count = name as FigureOf<'count'>
@@ -32,11 +32,11 @@ interface Overview {
   path: string
   from: number
   to: number
-  /** By the name of the figure or rate. */
+  /** Values by the name of the figure or rate. */
   figures: { [name: string]: number | undefined }
 }
 
-/** Of all groups in the recording; a group comes after its parent. */
+/** Returns the summary of all groups in the recording, parents first. */
 export function summarize(recording: Recording): Overview[] {
   const groups = new Map<string, Overview>()
   let before: Snapshot | undefined
@@ -60,7 +60,7 @@ export function summarize(recording: Recording): Overview[] {
   return [...groups.values()].sort((a, b) => byTree(a.path, b.path))
 }
 
-/** Nothing is known of the largest values, and nothing has happened. */
+/** Returns figures that are all unknown, without events. */
 function noFigures(): Overview['figures'] {
   return Object.fromEntries(listed.map(({ name, event }) => [name, event === undefined ? undefined : 0]))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers what a recording contains about one group: how full it was, and when processes were killed.
+// Finds what a recording contains about one group: its peak, and when processes were killed. Called by hutch why.
 
 import { formatSize } from '../../text/units.ts'
 import type { EvidenceLine } from '../../verdict/limit-words.ts'
@@ -13,19 +13,22 @@ export interface Recalled {
   group: string
   from: number
   to: number
-  /** The largest of all looks, and when. Bytes; tasks; percent of ten seconds in which some task waited for memory. */
+  /** Maximum of all samples, and its time. Bytes; tasks; percent of ten seconds in which some task waited for memory. */
   memory?: { most: number; at: number }
   pids?: { most: number; at: number }
   memoryPressure?: { most: number; at: number }
-  /** Processes killed by the OOM killer. */
+  /** Times of OOM kills, and numbers of killed processes. */
   kills: { at: number; count: number }[]
-  /** When it was throttled for memory.high, and how often in the minute from then. */
+  /** Times of throttling by memory.high, and its count in the following minute. */
   slowed: { at: number; count: number }[]
   /** Time of its removal; absent if it still exists. */
   gone?: number
 }
 
-/** A group by its path, or by the end of it that no other has. Undefined: the recording has never seen it. @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
+/**
+ * Finds a group by its path, or by an ending that only one path has. Returns undefined if the recording does not contain it.
+ * @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING
+ */
 export async function recall(file: string, name: string): Promise<Recalled | undefined> {
   const recording = await openRecording(file)
   try {
@@ -63,12 +66,12 @@ export async function recall(file: string, name: string): Promise<Recalled | und
   }
 }
 
-/** How often, in all. */
+/** Returns the sum of all counts. */
 export function total(events: readonly { count: number }[]): number {
   return events.reduce((sum, { count }) => sum + count, 0)
 }
 
-/** Label and text, a line each. */
+/** Returns the data as lines of label and text. */
 export function recalledLines({
   file,
   from,

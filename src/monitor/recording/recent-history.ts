@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads what `hutch record` saw before a limit stopped a job: a few lines for the verdict. The file is read in place and quickly, or not at
-// all.
+// Reads what `hutch record` recorded before a limit stopped a job, for a few lines in the verdict. Reads the file in place, and gives up if
+// that takes too long.
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { pathOfDirectory } from '../../cgroup/group-paths.ts'
 import { fail } from '../../errors/errors.ts'
@@ -15,18 +15,18 @@ import type { GroupSample, Pressure } from '../sample.ts'
 import { makeRecording, type Recording } from './recording.ts'
 import { checkTables, openDatabase } from './sqlite.ts'
 
-/** One look at one group. */
+/** A sample of one group. */
 export interface RecentSample {
   time: number
   sample: GroupSample
 }
 
-/** Milliseconds after which a slow disk or a large file is left alone. */
+/** Maximum duration in milliseconds, because a disk can be slow and a file large. */
 const usualPatience = 300
-/** The log of changes is copied: a recorder keeps it below 4 MiB. */
+/** Maximum bytes of the log, which is copied. A recorder keeps its log below 4 MiB. */
 const largestLog = 16 * 2 ** 20
 
-/** Lines for a job that ended just now, none where the file does not help; it never throws. */
+/** Returns lines for a job that just ended; an empty array if the file contains nothing useful. Never throws. */
 export async function glance(file: string, result: Result, patience = usualPatience): Promise<EvidenceLine[]> {
   const until = Date.now()
   const from = until - result.durationMs
@@ -44,7 +44,7 @@ export async function glance(file: string, result: Result, patience = usualPatie
   }
 }
 
-/** The job's, and that above it whose limit was hit. */
+/** Returns the job's group, and the ancestor whose limit was hit. */
 function groupsOf({ cgroup, cause }: Result): string[] {
   const above = cause.limit?.level === 'ancestor' ? cause.limit.group : undefined
   return [cgroup.path, above].filter((path) => path !== undefined)
@@ -116,7 +116,7 @@ function stateOf(path: string, fd: number): string {
   return [size, mtimeNs, ahead?.ino, ahead?.size, ahead?.mtimeNs].join(' ')
 }
 
-/** Undefined if there is no log: its recorder has ended. */
+/** Opens the log. Returns undefined if it does not exist because its recorder has ended. */
 function openLog(path: string): number | undefined {
   try {
     return openOwn(path)
@@ -139,10 +139,13 @@ function copyLog(path: string, to: string): void {
   }
 }
 
-/** When it was seen, since when its memory rose, and how long its tasks waited at worst; `group` where it is not the job's own. */
+/**
+ * Describes the samples: their time span, since when memory rose, and the longest waiting time. `group` is given unless it is the job's
+ * own.
+ */
 export function describeLooks(group: string | undefined, looks: readonly RecentSample[]): EvidenceLine[] {
   const [first, last] = [looks[0], looks.at(-1)]
-  // one look tells of no change
+  // a single sample shows no change
   if (!first || !last || first === last) return []
   const whose = group === undefined ? '' : `${escapeUnsafe(group)}, `
   return [
@@ -155,7 +158,7 @@ export function describeLooks(group: string | undefined, looks: readonly RecentS
 /** A change below this share of the whole does not count as a rise. */
 const noRise = 0.1
 
-/** From the last look before its peak at which it had no more than the lowest tenth of the way. */
+/** Returns the line about a rise: from the last sample with at most a tenth of the increase, to the peak. */
 function riseLine(looks: readonly RecentSample[]): EvidenceLine[] {
   const known = looks.flatMap(({ time, sample: { memory } }) => (memory === undefined ? [] : [{ time, memory }]))
   const [first] = known
@@ -179,7 +182,7 @@ const waits = [
   ['a CPU', ({ cpuPressure }: GroupSample) => cpuPressure],
   ['a disk', ({ ioPressure }: GroupSample) => ioPressure],
 ] as const
-/** Percent of ten seconds; less does not count as pressure. */
+/** Percent of ten seconds below which waiting is not reported. */
 const littleWait = 5
 
 function waitLine(looks: readonly RecentSample[]): EvidenceLine[] {

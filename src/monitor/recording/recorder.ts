@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks at all groups, written to a file a minute at a time: whatever kills the recorder, no more than that is lost.
+// Samples all groups, and writes the samples to a file every minute. If the recorder is killed, at most one minute is lost. Called by hutch
+// record.
 import { type FigureOf, rateRows } from '../../cgroup/controllers/figures.ts'
 import { fail, HutchError } from '../../errors/errors.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
@@ -10,14 +11,14 @@ import { removeForgotten, removeOld, thinOld } from './retention.ts'
 import { checkTables, type Database, makeTables, openDatabase, tuneForWriting } from './sqlite.ts'
 import { takeFile } from './writer-lock.ts'
 
-/** Looks and milliseconds that are written together at most. */
+/** Maximum number of samples, and of milliseconds, that are written together. */
 const looksTogether = 60
 const timeTogether = 60_000
 
 interface Recorder {
-  /** Adds a sample; writes when there are enough. */
+  /** Adds a sample; writes if enough samples are collected. */
   add(look: Snapshot): void
-  /** Writes what is left. */
+  /** Writes the remaining samples. */
   close(): void
 }
 
@@ -25,13 +26,13 @@ interface RecorderOptions {
   interval: number
   /** Milliseconds after which a sample is deleted. */
   keep: number
-  /** Bytes of the file at most. */
+  /** Maximum bytes of the file. */
   size: number
 }
 
 type Happened = [time: number, path: string, kind: string, count: number]
 
-/** @throws FILE_REFUSED, RECORD_BUSY, RECORD_INVALID, RECORD_LIBRARY_MISSING */
+/** Opens a file for recording. @throws FILE_REFUSED, RECORD_BUSY, RECORD_INVALID, RECORD_LIBRARY_MISSING */
 export async function openRecorder(path: string, options: RecorderOptions): Promise<Recorder> {
   const file = takeFile(path)
   try {
@@ -55,7 +56,7 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
   let looks: Snapshot[] = []
   let last: Snapshot | undefined
   let happened: Happened[] = []
-  /** A group may be slowed at every look: that is one event a write, so that it does not take the place of all others. */
+  /** a group may be throttled in every sample: write one event per minute, so that other events are kept */
   const slowed = new Map<string, Happened>()
   let flushes = 0
   const flush = () => {
@@ -104,12 +105,12 @@ function recordInto(path: string, db: Database, file: { release(): void }, optio
   }
 }
 
-/** The counts whose rises are events. */
+/** Counts whose rises are recorded as events. */
 const counted = rateRows.flatMap(({ event, figure }) =>
   event ? [{ ...event, name: figure.name as FigureOf<'count'> }] : [],
 )
 
-/** Groups that came or went, processes that were killed for memory, and groups that were slowed for it. */
+/** Returns the events between two samples: created and removed groups, OOM kills, and throttling by memory.high. */
 function compare(before: Snapshot, now: Snapshot): Happened[] {
   const happened: Happened[] = []
   for (const [path, sample] of now.groups) {

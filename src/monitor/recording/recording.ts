@@ -9,10 +9,10 @@ import { type Budget, decodeBlock, decodeTimes } from './column-codec.ts'
 import { copyFile } from './copy.ts'
 import { checkTables, type Database, guard, openDatabase } from './sqlite.ts'
 
-/** Some looks that were written together. */
+/** Samples that were written together. */
 interface Span {
   id: number
-  /** Milliseconds between two looks, as planned. */
+  /** Planned milliseconds between two samples. */
   step: number
   start: number
   end: number
@@ -30,22 +30,25 @@ interface RecordedEvent {
 }
 
 export interface Recording {
-  /** By time. */
+  /** Spans sorted by time. */
   spans: readonly Span[]
   read(span: Span): Snapshot[]
   paths(): string[]
   events(): RecordedEvent[]
-  /** One group between two times, both included; of `among`, if only some spans are to be looked at. */
+  /** Returns the samples of one group between two times, both included; only from the spans in `among`, if given. */
   history(path: string, from: number, to: number, among?: readonly Span[]): { time: number; sample: GroupSample }[]
   close(): void
 }
 
-/** Samples of a span: of 100,000 groups, and then some. */
+/** Maximum number of samples in a span, enough for 100,000 groups. */
 const mostAtOnce = 10_000_000
-/** Figures of one question: a minute of 140,000 idle or 2,400 busy groups, or 40 hours of one group each second; 128 MiB at most. */
+/**
+ * Maximum number of figures per query; they use at most 128 MiB. It is enough for a minute of 140,000 idle or 2,400 busy groups. It is also
+ * enough for 40 hours of one group, sampled every second.
+ */
 const maxFigures = 5_000_000
 
-/** @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
+/** Opens a recording. @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING */
 export async function openRecording(path: string): Promise<Recording> {
   removeAbandoned('replay')
   const directory = ownDirectory('replay')
@@ -54,25 +57,25 @@ export async function openRecording(path: string): Promise<Recording> {
   try {
     const copy = `${directory}/copy`
     await copyFile(path, copy)
-    // not only to be read: what a recorder has in its log is taken over, in the copy
+    // open for writing: SQLite merges the log of the recorder into the copy
     const db = await openDatabase(copy, false, path)
     guard(path, () => db.exec('PRAGMA locking_mode=exclusive; BEGIN; SELECT 1 FROM sqlite_schema'))
     checkTables(db, path)
     return makeRecording(db, path)
   } finally {
-    // it stays open; its name has done its duty
+    // the file stays open, but its name is no longer needed
     process.off('exit', removeAtExit)
     removeAtExit()
   }
 }
 
-/** The paths of groups that are meant by a path, or by the end of one. */
+/** Returns the paths of groups that match a path, or the end of one. */
 export function findGroups(recording: Recording, name: string): string[] {
   const ends = recording.paths().filter((path) => path === name || path.endsWith(`/${name}`))
   return ends.includes(name) ? [name] : ends
 }
 
-/** What a file has of one group between two times, for one question. */
+/** Returns one group's samples and events between two times, for a single query. */
 export async function history(path: string, group: string, from: number, to: number) {
   const recording = await openRecording(path)
   try {
@@ -82,7 +85,7 @@ export async function history(path: string, group: string, from: number, to: num
   }
 }
 
-/** `path` is what errors name. @throws RECORD_INVALID */
+/** Returns a recording over an open database. `path` is the name in errors. @throws RECORD_INVALID */
 export function makeRecording(db: Database, path: string): Recording {
   const invalid = (why: string) => fail('RECORD_INVALID', { path, why })
   const select = (sql: string, values: (number | string)[] = []) => guard(path, () => db.all(sql, values))

@@ -9,9 +9,9 @@ const tiers = [
   { after: 3_600_000, step: 10_000 },
   { after: 86_400_000, step: 60_000 },
 ]
-/** Looks of a span that was made of others. */
+/** Number of samples in a merged span. */
 const looks = 60
-/** Spans that are made one at once. */
+/** Maximum number of spans merged at once. */
 const mostSpans = 64
 
 interface Old {
@@ -21,16 +21,16 @@ interface Old {
   times: number[]
 }
 
-/** Within a transaction. */
+/** Merges old samples. Must run in a transaction. */
 export function thinOld(db: Database, now: number): void {
-  // one a write: each makes room for ten writes at least
+  // one merge per write, which makes room for at least ten writes
   for (const tier of tiers) {
     const spans = selectSpans(db, now - tier.after, tier.step)
     if (spans.length > 0) mergeSpans(db, spans, tier.step)
   }
 }
 
-/** Those that can become one of `looks` looks; none until there are enough. */
+/** Returns the spans that can be merged into one of `looks` samples; an empty array until there are enough. */
 function selectSpans(db: Database, before: number, step: number): Old[] {
   const rows = db
     .all('SELECT id, start, end, times FROM spans WHERE step < ? AND end < ? ORDER BY start LIMIT ?', [
@@ -46,7 +46,7 @@ function selectSpans(db: Database, before: number, step: number): Old[] {
     (row, i) => i === mostSpans || (i > 0 && (row.end - first.start > reach || row.start <= rows[i - 1]!.end)),
   )
   if (end > 0) return rows.slice(0, end)
-  // nothing came behind them for long: the recorder did not run
+  // nothing followed them for a long time, because the recorder did not run
   return before - first.start > 2 * reach ? rows : []
 }
 
@@ -82,11 +82,11 @@ function mergeSpans(db: Database, spans: readonly Old[], step: number): void {
   }
 }
 
-/** Within a transaction. What is older than `keep` goes, and then the oldest, until the rest needs less than `size` bytes. */
+/** Deletes samples older than `keep`, then the oldest ones until the file uses less than `size` bytes. Must run in a transaction. */
 export function removeOld(db: Database, now: number, keep: number, size: number): void {
   for (const { id } of db.all('SELECT id FROM spans WHERE end < ? ORDER BY start LIMIT 64', [now - keep]))
     removeSpan(db, id as number)
-  // SQLite needs some pages more than it has in use
+  // SQLite needs a few more pages than are in use
   while (usedBytes(db) > size * 0.97) {
     const oldest = db.get('SELECT id FROM spans ORDER BY start LIMIT 1')
     if (!oldest) break
@@ -98,7 +98,7 @@ export function removeOld(db: Database, now: number, keep: number, size: number)
   ])
 }
 
-/** Groups of which nothing is left. */
+/** Deletes groups without samples. */
 export function removeForgotten(db: Database): void {
   db.exec('DELETE FROM groups WHERE id NOT IN (SELECT member FROM blocks) AND id NOT IN (SELECT member FROM events)')
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The database of a recording: its tables, and SQLite as WebAssembly, which only hutch record and hutch replay load.
+// The database of a recording: its tables, and SQLite as WebAssembly. Only hutch record and hutch replay load it.
 import type { Database, SQLite3Error } from 'node-sqlite3-wasm'
 import { fail, HutchError } from '../../errors/errors.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 
 export type { Database }
 
-/** `hutc`, where SQLite's file format has room for whose file it is. */
+/** The text `hutc` in SQLite's field for the application. */
 const applicationId = 0x68757463
 const version = 1
 
 /**
- * A span is some looks at all groups, by their times; a block is what one group had in one span. A file that has
- * anything else in it is not read: a view or a trigger would be a program of whoever made the file.
+ * Tables. A span is the times of several samples; a block is the data of one group in a span. A file with any other object is refused,
+ * because a view or a trigger would be an untrusted program.
  */
 const schema = [
   'CREATE TABLE spans (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, times BLOB NOT NULL)',
@@ -24,12 +24,12 @@ const schema = [
   'CREATE TABLE events (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, member INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL)',
 ]
 
-/** @throws RECORD_LIBRARY_MISSING, RECORD_INVALID */
+/** Opens a database. @throws RECORD_LIBRARY_MISSING, RECORD_INVALID */
 export async function openDatabase(path: string, readOnly: boolean, origin = path): Promise<Database> {
   const sqlite = await import('node-sqlite3-wasm').catch((error: Error) => {
     throw fail('RECORD_LIBRARY_MISSING', { why: error.message.split('\n')[0]! }, error)
   })
-  // as a module it has a default, bundled it has not
+  // the module has a default export, but the bundle does not
   const { Database } = (sqlite as unknown as { default?: typeof sqlite }).default ?? sqlite
   return guard(origin, () => new Database(path, { readOnly, fileMustExist: true }))
 }
@@ -45,14 +45,14 @@ export function makeTables(db: Database): void {
   db.exec(`BEGIN; ${schema.join(';')}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${version}; COMMIT`)
 }
 
-/** Of a recording that is written on. */
+/** Sets options of a database that a recorder writes. */
 export function tuneForWriting(db: Database): void {
   db.exec(
     'PRAGMA journal_mode=wal; PRAGMA synchronous=normal; PRAGMA journal_size_limit=4194304; PRAGMA cache_size=-8000',
   )
 }
 
-/** @throws RECORD_INVALID */
+/** Checks that the tables are those of a recording. @throws RECORD_INVALID */
 export function checkTables(db: Database, path: string): void {
   guard(path, () => {
     db.exec('PRAGMA trusted_schema=off; PRAGMA cell_size_check=on')
@@ -66,13 +66,13 @@ export function checkTables(db: Database, path: string): void {
   })
 }
 
-/** What goes wrong while it is read is the file's fault: SQLite's errors, and those of its memory. */
+/** Runs a read. Errors of SQLite and of its memory mean that the file is invalid. */
 export function guard<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
     if (HutchError.is(error)) throw error
-    // a message may have a name of the file's in it
+    // the message may contain a name from the file
     throw fail('RECORD_INVALID', { path, why: escapeUnsafe((error as SQLite3Error).message) }, error)
   }
 }

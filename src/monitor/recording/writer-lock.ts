@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who records into a file. SQLite's lock here is a directory beside it, which a kill -9 leaves behind; who has the file open for writing, the kernel knows.
+// Prevents two recorders from writing the same file. SQLite's own lock is a directory that remains after kill -9. The kernel instead knows
+// which processes have the file open for writing.
 import {
   closeSync,
   constants,
@@ -14,11 +15,12 @@ import {
 import { dirname } from 'node:path'
 import { fail } from '../../errors/errors.ts'
 
-/** Of a file's flags, those that say whether it is read or written. */
+/** Bits of the open flags that contain the access mode. */
 const accessMode = 3
 
 /**
- * Makes the file, if it is not there, and takes it for this process until `release`: open for writing, which others see.
+ * Creates the file if necessary and opens it for writing, which other processes can see, until `release`.
+ *
  * @throws FILE_REFUSED, RECORD_BUSY
  */
 export function takeFile(path: string): { release(): void } {
@@ -26,7 +28,7 @@ export function takeFile(path: string): { release(): void } {
   try {
     const file = fstatSync(fd)
     if (!file.isFile()) throw fail('RECORD_INVALID', { path, why: 'it is not a regular file' })
-    // opened first, looked second: of two who come at once, at least one sees the other
+    // open first, then search: of two simultaneous recorders, at least one sees the other
     const other = writerOf(file.dev, file.ino)
     if (other !== undefined) throw fail('RECORD_BUSY', { path, pid: other })
     rmdirSync(`${path}.lock`)
@@ -51,7 +53,7 @@ function openForWriting(path: string): number {
   }
 }
 
-/** Another process that has this file open for writing, of those that can be seen. */
+/** Returns a visible process, other than this one, that has the file open for writing. */
 function writerOf(dev: number, ino: number): number | undefined {
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue
@@ -65,13 +67,13 @@ function writerOf(dev: number, ino: number): number | undefined {
         )
         if ((flags & accessMode) !== constants.O_RDONLY) return Number(pid)
       } catch {
-        // closed meanwhile
+        // the descriptor was closed in the meantime
       }
   }
   return undefined
 }
 
-/** Nothing of a process that is gone or another's. */
+/** Returns the entries of a directory; an empty array for a process that has ended or may not be examined. */
 function entries(directory: string): string[] {
   try {
     return readdirSync(directory)
