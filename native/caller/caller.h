@@ -127,6 +127,8 @@ struct run {
 	u32 full_spaces;	/* full file systems in memory, reported by PID 1: see init/tmpfs-usage.c */
 	u32 full_tables;	/* processes without a free descriptor when the job was stopped */
 	u32 table_limit;	/* descriptor limit of each of these processes */
+	u32 stopped_processes;	/* processes stopped by a signal when hutch stopped the job */
+	int frozen;		/* its v2 group was frozen then */
 	u64 user_usec, system_usec;	/* of the cloned child and the processes that it waited for */
 	u64 voluntary, forced;	/* its context switches */
 };
@@ -139,7 +141,7 @@ int run_stop(struct run *run);
 void run_begin(struct run *run);
 int run_event(struct run *run, u32 index);
 
-/* caller/full-fds.c: resources that a stopped job had exhausted */
+/* caller/full-fds.c: what held a job up when hutch stopped it */
 
 void run_find_full(struct run *run);
 

@@ -48,6 +48,7 @@ static void count_file(struct counts *c, const char *path, const char *text, con
 			file = at + 1;
 	if (same(file, "memory.events") || same(file, "memory.oom_control")) {
 		c->oom_kills = flat_value(text, "oom_kill");
+		c->kill_disabled = flat_value(text, "oom_kill_disable");
 		c->max_events = flat_value(text, "max");
 		c->counted = 1;
 	}

@@ -147,6 +147,20 @@ static u64 cpuset_demand(const struct story *s, const struct counts *c)
 	return allowed && allowed < host_cpus() ? share_of(s, c->cpu_usec) / allowed + share_of(s, c->cpu_stall) : 0;
 }
 
+/* Returns true if memory reached its limit. */
+static int is_memory_full(const struct counts *c)
+{
+	return c->max_events || c->hits || (c->limit && c->peak >= c->limit);
+}
+
+/* Returns true if memory ran out and nothing could be killed. v1 does not count this. */
+static int ran_out(const struct story *s, const struct counts *c)
+{
+	if (c->oom_kills)
+		return 0;
+	return c->own_ooms || ((c->kill_disabled || has_word(s, WORD_UNKILLABLE)) && is_memory_full(c));
+}
+
 /* Computes the figures as src/verdict/facts.ts does; 0 for figures that a compiled file does not read. */
 static void compute_figures(const struct story *s, const struct counts *c, const struct refused_forks *forks, const struct end *end, u64 *f)
 {
@@ -158,17 +172,19 @@ static void compute_figures(const struct story *s, const struct counts *c, const
 	f[FIGURE_SIGNAL] = (u64)end->sig;
 	f[FIGURE_OOM_KILLS] = c->oom_kills;
 	f[FIGURE_GROUP_KILLED] = s->oom_noticed && end->sig == SIGKILL;
-	f[FIGURE_OOM_WITHOUT_KILL] = c->own_ooms && !c->oom_kills;
+	f[FIGURE_OOM_WITHOUT_KILL] = (u64)ran_out(s, c);
 	f[FIGURE_FORKS_REFUSED] = forks->count;
 	f[FIGURE_FULL_SPACES] = l->full_spaces != 0;
 	f[FIGURE_FULL_TABLES] = l->full_tables;
+	f[FIGURE_STOPPED] = l->stopped_processes;
+	f[FIGURE_FROZEN] = l->frozen != 0;
 	f[FIGURE_INTERRUPTED] = (u64)is_interrupted(s, end);
 	f[FIGURE_FILTER_KILLED] = end->sig == SIGSYS && has_word(s, WORD_FILTER);
 	f[FIGURE_ULIMIT_SIGNAL] = ulimit_word(s, c, end->sig) != WORD_NAME;
 	f[FIGURE_THROTTLED_PERCENT] = c->periods ? (100 * c->throttled + c->periods / 2) / c->periods : 0;
 	f[FIGURE_SLOWED] = c->slowed;
 	f[FIGURE_MEMORY_STALL_PERCENT] = share_of(s, c->memory_stall);
-	f[FIGURE_MEMORY_FULL] = c->max_events || c->hits || (c->limit && c->peak >= c->limit);
+	f[FIGURE_MEMORY_FULL] = (u64)is_memory_full(c);
 	f[FIGURE_REFAULT_PERCENT] = c->limit ? 100 * PAGE * c->refaults / c->limit : 0;
 	f[FIGURE_IO_LIMITED] = (u64)has_word(s, WORD_LATE_IO_MAX);
 	f[FIGURE_IO_STALL_PERCENT] = share_of(s, c->io_stall);
@@ -217,8 +233,14 @@ static void tell_late(const struct story *s, const struct counts *c, const struc
 	const struct run *l = s->run;
 	struct text first, second;
 
-	if (held->kind == KIND_OOM)
+	if (held->kind == KIND_OOM && c->oom_kills)
 		tell_level(s, WORD_LATE_OOM_UNKNOWN, c, "", memory);
+	else if (held->kind == KIND_OOM)
+		say_values(s, WORD_LATE_OOM_NONE, (const char *const[SLOTS]){ "", "", "", memory->value.bytes, "" });
+	else if (held->kind == KIND_FROZEN)
+		say_word(s, WORD_LATE_FROZEN, "", "", "");
+	else if (held->kind == KIND_STOPPED)
+		say_word(s, WORD_LATE_STOPPED, counted(&first, l->stopped_processes, " process was", " processes were"), "", "");
 	else if (held->kind == KIND_FORK_REFUSED)
 		tell_forks(s, forks, "");
 	else if (held->kind == KIND_SPACE)
@@ -239,20 +261,33 @@ static const char *held_number(const struct decision *held, const u64 *f, struct
 	};
 	u64 share;
 
+	if (!held->limit)
+		return "";
 	if (held->limit == HELD_BY_MEMORY_HIGH)
 		return counted(t, f[FIGURE_SLOWED], " time", " times");
 	share = f[shares[held->limit]];
 	return counted(t, share < 100 ? share : 100, "", "");
 }
 
+/* Returns the phrase for what held the job up, or WORD_NAME. */
+static enum word held_word(const struct decision *held, const u64 *f)
+{
+	if (held->limit)
+		return (enum word)(WORD_HELD_MEMORY_HIGH + held->limit - 1);
+	if (held->kind == KIND_OOM && f[FIGURE_OOM_WITHOUT_KILL])
+		return WORD_HELD_OOM_NONE;
+	return held->kind == KIND_FROZEN ? WORD_HELD_FROZEN : held->kind == KIND_STOPPED ? WORD_HELD_STOPPED : WORD_NAME;
+}
+
 /* Reports a stop, and the cause of a delay before it. */
 static void tell_stopped(const struct story *s, const struct decision *held, const u64 *f, const char *ending, const struct memory_level *memory)
 {
 	struct text number, phrase = { .length = 0 };
+	enum word word = held_word(held, f);
 
 	add(&phrase, "");
-	if (held->limit)
-		add_filled(&phrase, nth_string(&s->compiled->words, (u32)(WORD_HELD_MEMORY_HIGH + held->limit - 1)),
+	if (word != WORD_NAME)
+		add_filled(&phrase, nth_string(&s->compiled->words, word),
 			   (const char *const[SLOTS]){ held_number(held, f, &number), memory->value.bytes, "", "", "" });
 	say_values(s, s->timed_out == SIGKILL ? WORD_KILLED : WORD_STOPPED, (const char *const[SLOTS]){ "", "", ending, phrase.bytes, "" });
 }
@@ -293,9 +328,10 @@ static void tell_kind(const struct story *s, u32 kind, const struct counts *c, c
 	else if (kind == KIND_OOM)
 		say_values(s, s->oom_noticed && end->sig == SIGKILL ? WORD_OOM_ALL : WORD_OOM_NONE,
 			   (const char *const[SLOTS]){ "", "", end->words.bytes, memory->value.bytes, "" });
-	else if (kind == KIND_FORK_REFUSED)
+	else if (kind == KIND_FORK_REFUSED) {
+		add(&end->words, end->sig ? ", possibly for this reason" : "");
 		tell_forks(s, forks, end->words.bytes);
-	else if (kind == KIND_SPACE)
+	} else if (kind == KIND_SPACE)
 		say_word(s, WORD_SPACE, full_space(s, &first), "", end->words.bytes);
 	else if (kind == KIND_ULIMIT)
 		say_word(s, ulimit_word(s, c, end->sig), "", "", end->words.bytes);

@@ -32,7 +32,7 @@ static struct instance *instance_of(napi_env env)
 /* Runs on JavaScript's thread: passes one event to the callback. */
 static void deliver(napi_env env, napi_value callback, void *context, void *data)
 {
-	napi_value undefined, argv[15];
+	napi_value undefined, argv[17];
 	struct instance *self = context;
 	struct event *event = data;
 
@@ -57,7 +57,9 @@ static void deliver(napi_env env, napi_value callback, void *context, void *data
 		argv[12] = to_number(env, event->full_spaces);
 		argv[13] = to_number(env, event->full_tables);
 		argv[14] = to_number(env, event->table_limit);
-		napi_call_function(env, undefined, callback, 15, argv, NULL);
+		argv[15] = to_number(env, event->stopped_processes);
+		argv[16] = to_number(env, event->frozen);
+		napi_call_function(env, undefined, callback, 17, argv, NULL);
 	}
 	free(event);
 }
@@ -89,7 +91,7 @@ static int open_instance(napi_env env, struct instance *self)
 	return err;
 }
 
-/* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced, fullSpaces, fullTables, tableLimit) for every event */
+/* listen(callback): callback(job, kind, a, b, c, d, userUsec, systemUsec, bytes, maxRss, voluntary, forced, fullSpaces, fullTables, tableLimit, stoppedProcesses, frozen) for every event */
 static napi_value export_listen(napi_env env, napi_callback_info info)
 {
 	struct instance *self = instance_of(env);

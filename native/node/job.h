@@ -62,7 +62,7 @@ struct event {
 	double user_usec, system_usec;	/* ENDED: rusage of the cloned child and the processes that it waited for */
 	double voluntary, forced;	/* ENDED: context switches of the same processes */
 	double max_rss;		/* ENDED: KiB of the command, 0 if hutch-init did not report it */
-	u32 full_spaces, full_tables, table_limit;	/* ENDED: as in struct run */
+	u32 full_spaces, full_tables, table_limit, stopped_processes, frozen;	/* ENDED: as in struct run */
 	u32 length;
 	char *bytes;	/* NOTICED: the file's text; PROGRAM: the struct; ENDED: figures */
 };

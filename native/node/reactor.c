@@ -158,8 +158,8 @@ static void finish(struct reactor *r, struct job *job)
 	post_in(r, (struct event){ .job = job->id, .kind = EVENT_ENDED, .a = run->command_status, .b = run->own_status,
 				.c = run->failed_errno ? run->failed_step : -1, .d = run->failed_errno + run->failed_call * STEP_PART,
 				.user_usec = (double)run->user_usec, .system_usec = (double)run->system_usec,
-				.voluntary = (double)run->voluntary, .forced = (double)run->forced, .max_rss = run->max_rss,
-				.full_spaces = run->full_spaces, .full_tables = run->full_tables, .table_limit = run->table_limit,
+				.voluntary = (double)run->voluntary, .forced = (double)run->forced, .max_rss = run->max_rss, .frozen = (u32)run->frozen,
+				.full_spaces = run->full_spaces, .full_tables = run->full_tables, .table_limit = run->table_limit, .stopped_processes = run->stopped_processes,
 				.length = run->outer.figures_length, .bytes = run->outer.figures }, job->last);
 	job->last = NULL;
 	/* no later change matters; cgroupfs does not drop the watch of a removed file, so it is removed here */

@@ -7,9 +7,10 @@ import { countsForksByLevel } from '../plan/compile.ts'
 import type { Plan } from '../plan/plan.ts'
 import { quote } from '../text/quote.ts'
 import { formatSize, parseCpuCount, parseSize } from '../text/units.ts'
-import { levelWouldTell } from '../verdict/attribute.ts'
+import { levelWouldTell, reasonWouldTell } from '../verdict/attribute.ts'
 import type { Cause, CauseLimit, Figure, Remedy } from '../verdict/cause.ts'
 import type { HeldLimit } from '../verdict/decide.ts'
+import { deniedLine } from '../verdict/denied-words.ts'
 import { explainExecFailure } from '../verdict/exec-failure.ts'
 import { sizedSpaces } from '../verdict/exhausted.ts'
 import { heldBy } from '../verdict/held-words.ts'
@@ -17,7 +18,8 @@ import { profileFigure, stopSignalOf, unknownSender } from '../verdict/make-caus
 import { measuringLimit, spareMemory } from '../verdict/memory-need.ts'
 import { deniedFigures, possibleUlimitFigure } from '../verdict/possible.ts'
 import { type Measuring, makeRemedies } from '../verdict/remedies.ts'
-import { deniedLine, describe, type Slots, who } from '../verdict/words.ts'
+import { omitUndefined } from '../verdict/usage.ts'
+import { describe, type Slots, who } from '../verdict/words.ts'
 import { type CompiledWords, groupPlaceholder, slots } from './file-format.ts'
 
 const [first, second, third, fourth, fifth] = slots
@@ -121,19 +123,28 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     kind: 'fork-refused',
     limit: pids,
     counts: { forksRefused: 2 },
+    confidence: 'likely',
+    wouldTell: reasonWouldTell,
     evidence: [pidsLine],
   } satisfies Partial<Cause>
   const forksAbove = {
     kind: 'fork-refused',
     limit: { file: 'pids.max', value: unknownTasks, group: `/${groupPlaceholder}`, level: 'ancestor' },
     counts: { forksRefused: 2 },
-    ...(!countsForksByLevel(plan) && { confidence: 'likely', wouldTell: levelWouldTell }),
+    confidence: 'likely',
+    wouldTell: countsForksByLevel(plan) ? reasonWouldTell : levelWouldTell,
   } satisfies Partial<Cause>
   const forksUnknown = {
     ...forksAbove,
     limit: { file: 'pids.max', level: 'ancestor' },
     confidence: 'unknown',
     wouldTell: levelWouldTell,
+  } satisfies Partial<Cause>
+  const oomAlone = oom({ counts: { ooms: 1 }, evidence: [{ ...memoryLine, kills: 0 }] })
+  const frozen = { kind: 'frozen', limit: { file: 'cgroup.freeze' } } satisfies Partial<Cause>
+  const stopped = {
+    kind: 'stopped',
+    evidence: [{ figure: 'stopped', processes: 2 }],
   } satisfies Partial<Cause>
   const space = { kind: 'space', limit: { file: 'size', group: first } } as const
   const tables = { figure: 'descriptors', limit: 0, processes: 2 } as const
@@ -169,6 +180,8 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     const found = held(file)
     return found ? late(file === 'memory.max' ? { ...found, limit: memory } : found) : ''
   }
+  const still = ({ kind = 'stopped', limit, counts }: Partial<Cause>) =>
+    heldBy({ sideEvents: [{ kind, ...omitUndefined({ limit, counts }), confidence: 'likely' }] }, {})
   const cpu = plan.spec.privileges.ulimits.find(({ name }) => name === 'cpu')
   const hard = cpu !== undefined && cpu.hard >= 0 ? cpu.hard : undefined
   const ulimit = (short: string) => {
@@ -201,6 +214,9 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     HELD_IO_MAX: heldPhrase('io.max'),
     HELD_MEMORY_PRESSURE: heldPhrase('memory.pressure'),
     HELD_IO_PRESSURE: heldPhrase('io.pressure'),
+    HELD_FROZEN: still(frozen),
+    HELD_STOPPED: still(stopped),
+    HELD_OOM_NONE: still(oomAlone).replaceAll(formatSize(unknownBytes), second),
     LATE: parts(timeout)[1],
     LATE_MEMORY_HIGH: heldLines('memory.high'),
     LATE_MEMORY_MAX: heldLines('memory.max'),
@@ -214,6 +230,9 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     LATE_OOM_BELOW: fillMemory(late(levels.BELOW, kills)),
     LATE_OOM_ABOVE: fillMemory(late(levels.ABOVE, kills)),
     LATE_OOM_HOST: fillMemory(late(levels.HOST, kills)),
+    LATE_OOM_NONE: fillMemory(late(oomAlone)),
+    LATE_FROZEN: late(frozen),
+    LATE_STOPPED: late(stopped, { stopped: first }),
     LATE_PIDS: late(forks, { denied: second }),
     LATE_PIDS_ABOVE: fillAbove(late(forksAbove)),
     LATE_PIDS_UNKNOWN: late(forksUnknown),
@@ -232,7 +251,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     OOM_ABOVE: fillMemory(say(levels.ABOVE, kills)),
     OOM_HOST: fillMemory(say(levels.HOST, kills)),
     OOM_ALL: fillMemory(say(oom({ counts: {}, evidence: [{ ...memoryLine, kills: 0 }] }))),
-    OOM_NONE: fillMemory(say(oom({ counts: { ooms: 1 }, evidence: [{ ...memoryLine, kills: 0 }] }))),
+    OOM_NONE: fillMemory(say(oomAlone)),
     PIDS: say(forks, { count: first, denied: second }),
     PIDS_ABOVE: fillAbove(say(forksAbove, { count: first })),
     PIDS_UNKNOWN: say(forksUnknown, { count: first }),
@@ -255,7 +274,8 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
     NOT_INSIDE: plan.spec.root ? notInside(plan) : '',
     NOT_EXECUTABLE: exec({ errno: first }),
     INTERPRETER: `hutch: cannot run ${quote(plan.argv[0]!)}: the interpreter that it names does not exist (ENOENT)\n  interpreter  ${slots[1]}\n  remedy       install the interpreter, or correct the first line of the script\n`,
-    DENIED: denied.length > 0 ? deniedLine({ ...bare, evidence: denied }, { end: third }) : '',
+    DENIED: denied.length > 0 ? deniedLine(denied, third) : '',
+    UNKILLABLE: plan.spec.privileges.oomScoreAdj === -1000 && plan.layout !== 'v2' ? '1' : '',
     CPUS: String(parseCpuCount(String(heldFiles['cpuset.cpus']?.value ?? '')) || ''),
     ROOT: plan.spec.root?.sealed ? '' : (plan.spec.root?.directory ?? ''),
   }

@@ -52,7 +52,7 @@ interface EndedEvent {
   /** Context switches. */
   voluntary: number
   forced: number
-  used: { fullSpaces: number; fullTables: number; tableLimit: number }
+  used: { fullSpaces: number; fullTables: number; tableLimit: number; stoppedProcesses: number; frozen: boolean }
   /** For decodeFigures of ops/wire.ts. */
   figures: Buffer | undefined
 }
@@ -95,7 +95,13 @@ const decoders: { [kind in keyof typeof eventKinds]: Decoder } = {
     maxRss,
     voluntary,
     forced,
-    used: { fullSpaces: used[0], fullTables: used[1], tableLimit: used[2] },
+    used: {
+      fullSpaces: used[0],
+      fullTables: used[1],
+      tableLimit: used[2],
+      stoppedProcesses: used[3],
+      frozen: used[4] === 1,
+    },
     figures,
   }),
   triggered: (_kind, gone, count) => ({ kind: 'triggered', gone: gone === 1, count }),

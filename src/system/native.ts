@@ -40,6 +40,8 @@ export type Listener = (
   fullSpaces: number,
   fullTables: number,
   tableLimit: number,
+  stoppedProcesses: number,
+  frozen: number,
 ) => void
 
 /** The addon's exports. */

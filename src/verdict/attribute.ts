@@ -22,6 +22,8 @@ interface ChosenLevel {
 }
 
 const logWouldTell = "the kernel's log, which root can read, names the group whose limit was hit"
+/** A refused fork does not end a program: how the program reacts is its own decision. */
+export const reasonWouldTell = 'the kernel does not record why a program ends; see its own output'
 export const levelWouldTell = 'this kernel does not count refused forks by level; Linux 6.11 and later do, on cgroup v2'
 
 /** Returns whose memory limit killed processes in a group. `own` is undefined if the group has no figures of its own. */

@@ -25,7 +25,7 @@ export const causeKinds = [
   'oomd',
   'host-oom',
   'unknown',
-  // only in `hutch why`, for a group or process that has not ended
+  // only in `hutch why`, for a group or process that has not ended; frozen and stopped are also side events of a timeout
   'frozen',
   'stopped',
   'blocked',
@@ -90,6 +90,8 @@ export interface CauseCounts {
   stalledUsec?: number
   /** Number of processes without a free descriptor. */
   fullTables?: number
+  /** Processes stopped by a signal when the time of the job was over. */
+  stoppedProcesses?: number
 }
 
 /** An event during the run that did not end the job, or only slowed it. */
@@ -158,6 +160,7 @@ export type Figure =
     }
   | { figure: 'space'; target: string; options: string[] }
   | { figure: 'descriptors'; limit: number; processes: number }
+  | { figure: 'stopped'; processes: number }
   | { figure: 'ulimits'; set: { name: string; soft: number }[] }
   | { figure: 'no kill' }
   /** The exit status with which a shell reports that a signal ended its command. */

@@ -40,7 +40,10 @@ export const figureNames = [
   /** Percent of run time in which all tasks waited for memory; number of times memory.high throttled the job. */
   'memoryStallPercent',
   'slowed',
-  /** For a group or a running process: frozen groups; processes stopped by a signal or a debugger; processes blocked in the kernel. */
+  /**
+   * Frozen groups and processes stopped by a signal: of a group, of a running process, or of a job when hutch stopped it. For a group or a
+   * process also those stopped by a debugger, and processes blocked in the kernel.
+   */
   'frozen',
   'stopped',
   'blocked',
@@ -112,6 +115,7 @@ const afterKill = [1, 2, 101, 125, 247, 255]
 const afterRefusal = [1, 2, 11, 71, 75, 134, 254, 255]
 
 const isKilled: Condition = ['oomKills', '>=', 1]
+const oomAlone: Condition = ['oomWithoutKill', '>=', 1]
 const daemonKilled: Condition = ['oomdKills', '>=', 1]
 const failed: Condition = ['failed', '=', 1]
 /** Signals that end programs after a failed allocation. */
@@ -161,12 +165,12 @@ export const endRows: readonly DecisionRow[] = [
     ],
     likely: true,
   },
-  ...likelyFor('oom', ['oomWithoutKill', '>=', 1], 'signal', onFailedAllocation),
+  ...likelyFor('oom', oomAlone, 'signal', onFailedAllocation),
   ...likelyFor('oom', isKilled, 'status', afterKill),
   ...likelyFor('fork-refused', ['forksRefused', '>=', 1], 'signal', onFailedThread),
   ...likelyFor('fork-refused', ['forksRefused', '>=', 1], 'status', afterRefusal),
   // a shell exits with 128 + SIGBUS
-  ...likelyFor('oom', ['oomWithoutKill', '>=', 1], 'status', [...afterKill, 128 + SIGBUS]),
+  ...likelyFor('oom', oomAlone, 'status', [...afterKill, 128 + SIGBUS]),
   { kind: 'space', when: [['fullSpaces', '>=', 1], failed, ['signal', '=', 0]], likely: true },
   { kind: 'signal', when: [['signal', '>=', 1]] },
   { kind: 'exited', when: [] },
@@ -185,7 +189,11 @@ const memoryStall: Condition = ['memoryStallPercent', '>=', 20]
  * waiting time is evidence. Without such a limit, the share counts only from 50 percent.
  */
 export const heldRows: readonly DecisionRow[] = [
+  { kind: 'frozen', when: [['frozen', '>=', 1]], likely: true },
+  { kind: 'stopped', when: [['stopped', '>=', 1]], likely: true },
   { kind: 'oom', when: [isKilled], likely: true },
+  // a page fault that finds no memory and nothing to kill is tried again without end
+  { kind: 'oom', when: [oomAlone], likely: true },
   { kind: 'fork-refused', when: [['forksRefused', '>=', 1]], likely: true },
   { kind: 'space', when: [['fullSpaces', '>=', 1]], likely: true },
   { kind: 'descriptors', when: [['fullTables', '>=', 1]], likely: true },
@@ -203,7 +211,6 @@ export const heldRows: readonly DecisionRow[] = [
 
 const ofOthers: Condition = ['living', '=', 1]
 const ofItself: Condition = ['living', '=', 0]
-const oomAlone: Condition = ['oomWithoutKill', '>=', 1]
 
 /**
  * Events that stopped or slowed a group or a process that has not ended. Every matching row is reported, in this order. A running process

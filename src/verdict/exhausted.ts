@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports exhausted limits that the kernel does not count by group: sizes of file systems, and descriptors. Pure.
+// Reports what the kernel does not count by group: full file systems and descriptor tables, stopped processes. Pure.
 import type { Program } from '../ops/ops.ts'
 import { formatSize, parseSize } from '../text/units.ts'
 
@@ -10,6 +10,9 @@ export interface Used {
   /** Processes without a free descriptor when the job was stopped, and the limit of descriptors per process. */
   fullTables: number
   tableLimit: number
+  /** Processes stopped by a signal when hutch stopped the job, and whether its v2 group was frozen then. */
+  stoppedProcesses?: number
+  frozen?: boolean
 }
 
 /** A file system with a size. */

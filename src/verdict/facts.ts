@@ -2,7 +2,7 @@
 // Computes the figures that decide.ts tests, from a job's end. Called by make-cause.ts; pure.
 
 import { daemonNote, parseMemory } from '../cgroup/memory.ts'
-import { parseNumber } from '../cgroup/stats.ts'
+import { parseFlat, parseNumber } from '../cgroup/stats.ts'
 import { systemConstants } from '../system/constants.ts'
 import { type Ended, ownIsFull } from './collect-end.ts'
 import { type Facts, noFacts } from './decide.ts'
@@ -38,10 +38,12 @@ export function computeFacts(ended: Ended): Facts {
     oomKills,
     lastKillEarlier: Number(lastKill !== undefined && Date.now() - lastKill.at > maxDelay && log!.complete),
     groupKilled: Number(ended.groupKilled),
-    oomWithoutKill: Number(oomKills === 0 && ranOut(ended)),
+    oomWithoutKill: Number(ranOut(ended)),
     forksRefused: forksRefused(ended),
     fullSpaces: full.length,
     fullTables: outcome.used.fullTables,
+    stopped: outcome.used.stoppedProcesses ?? 0,
+    frozen: Number(outcome.used.frozen === true),
     oomdKills: daemonKills(ended),
     interrupted: Number(isInterrupted(ended)),
     filterKilled: Number(
@@ -86,12 +88,14 @@ function isInterrupted({ outcome, signal, exitCode, failed }: Ended): boolean {
 }
 
 /** Returns true if memory ran out at the job's own limit and the kernel killed no process. */
-function ranOut({ plan, after }: Ended): boolean {
+export function ranOut({ plan, after, usage }: Ended): boolean {
   const figures = figuresOf(plan, 'memory', (path) => after.get(path))
   const { ownOoms } = parseMemory(figures)
+  if ((usage.oomKills ?? 0) > 0) return false
   if (ownOoms !== undefined) return ownOoms > 0
-  // v1 does not count this case: the group is full and its processes must not be killed
-  return plan.spec.privileges.oomScoreAdj === -1000 && ownIsFull(plan, after)
+  // v1 does not count this: processes that may not be killed, in a group that is full
+  const killsNothing = parseFlat(figures('memory.oom_control')).oom_kill_disable === 1
+  return (killsNothing || plan.spec.privileges.oomScoreAdj === -1000) && ownIsFull(plan, after)
 }
 
 /** Returns the number of the job's own refused forks. An ancestor's count is evidence only together with the kernel's log. */

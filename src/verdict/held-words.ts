@@ -2,7 +2,7 @@
 // Words for a limit that slowed a job, from its Cause. Called by words.ts and remedies.ts; pure.
 import { quote } from '../text/quote.ts'
 import { formatDuration, formatSize } from '../text/units.ts'
-import type { Cause, CauseLimit, Figure, SideEvent } from './cause.ts'
+import type { Cause, CauseKind, CauseLimit, Figure, SideEvent } from './cause.ts'
 import { count, type EvidenceLine } from './limit-words.ts'
 
 /** Placeholders of numbers that a compiled file fills in when the job ends. */
@@ -29,11 +29,22 @@ const resourceOf: { [file: string]: keyof typeof waited } = {
   'cpuset.cpus': 'cpu',
 }
 
-/** Returns the headline's words for the limit that slowed the job until its time was over. */
+/** Events that hold a job without slowing it: it stands still. */
+const stillPhrases: { [K in CauseKind]?: (event: SideEvent) => string } = {
+  frozen: () => ', frozen',
+  stopped: () => ', stopped by a signal',
+  oom: ({ limit, counts: { oomKills = 0, ooms = 0 } = {} }) =>
+    oomKills === 0 && ooms > 0 ? `, out of memory (OOM) at ${limit?.file ?? 'memory.max'}${sizeIn(limit)}` : '',
+}
+
+/** Returns the headline's words for what held the job until its time was over. */
 export function heldBy(
   { sideEvents, durationMs = 0 }: Pick<Cause, 'sideEvents' | 'durationMs'>,
   slots: HeldSlots,
 ): string {
+  const [first] = sideEvents
+  const still = first && stillPhrases[first.kind]?.(first)
+  if (still) return still
   const held = sideEvents.find(isSlowing)
   if (!held) return ''
   const { limit, counts: { periods = 1, throttledPeriods = 0, slowed = 0, stalledUsec = 0 } = {} } = held

@@ -92,6 +92,8 @@ export function decideHeld(facts: Facts, kind: CauseKind): DecisionRow | undefin
   const row = decide(heldRows, facts)
   if (row.kind === 'exited') return undefined
   if (kind === 'timeout') return row
+  // a fault that finds no memory uses CPU time without end
+  if (kind === 'cpu-time' && row.kind === 'oom' && facts.oomWithoutKill > 0) return row
   if (row.limit === undefined || row.limit.endsWith('.pressure')) return undefined
   // waiting uses no CPU time, but reclaiming memory does
   if (kind === 'cpu-time') return waitsFor[row.limit] === 'memory' ? row : undefined

@@ -8,6 +8,7 @@ import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
 import { systemConstants } from '../system/constants.ts'
 import { signalName } from '../system/signals.ts'
+import { reasonWouldTell } from './attribute.ts'
 import type {
   Cause,
   CauseCounts,
@@ -22,7 +23,7 @@ import type {
 } from './cause.ts'
 import type { Ended } from './collect-end.ts'
 import { type DecisionRow, decide, endRows, type Facts } from './decide.ts'
-import { computeFacts, signalLimit } from './facts.ts'
+import { computeFacts, ranOut, signalLimit } from './facts.ts'
 import { decideHeld, heldDetail, heldFigure, isStoppedForTime } from './held.ts'
 import { type Attributed, attributeForks, attributeMemory, lowestAbove, ownLimit } from './limits.ts'
 import { measuringLimit } from './memory-need.ts'
@@ -98,7 +99,8 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
       ...level,
       counts: omitUndefined({
         oomKills: usage.oomKills,
-        ooms: ownOoms,
+        // v1 does not count them
+        ooms: ownOoms ?? (ranOut(ended) ? 1 : undefined),
         limitHits: usage.memoryLimitHits,
       }) as CauseCounts,
       ...omitUndefined({ peak: level.limit.level === 'own' ? usage.memoryPeak : undefined }),
@@ -111,6 +113,7 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
     const level = attributeForks(ended)
     const refused = (usage.pidsDenied ?? 0) || (refusedAbove?.count ?? 0)
     return {
+      wouldTell: reasonWouldTell,
       ...level,
       counts: { forksRefused: refused },
       ...omitUndefined({ peak: level.limit.level === 'own' ? usage.pidsPeak : undefined }),
@@ -127,6 +130,8 @@ const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {
     limit: { file: 'RLIMIT_NOFILE', value: used.tableLimit },
     counts: { fullTables: used.fullTables },
   }),
+  frozen: ({ plan }) => ({ limit: { file: 'cgroup.freeze', ...omitUndefined({ group: plan.groups[0]?.directory }) } }),
+  stopped: ({ outcome: { used } }) => ({ counts: { stoppedProcesses: used.stoppedProcesses ?? 0 } }),
   ulimit: (ended) => {
     const { name, value } = signalLimit(ended)!
     const sure = ended.signal !== systemConstants.signals.SIGKILL
@@ -223,7 +228,7 @@ function sideEvents(ended: Ended, facts: Facts, kind: CauseKind, held: DecisionR
   const add = (of: CauseKind, happened: boolean) => {
     if (happened && kind !== of && !(isReason && held?.kind === of)) events.push(event(of))
   }
-  add('oom', facts.oomKills > 0)
+  add('oom', facts.oomKills > 0 || (facts.oomWithoutKill > 0 && facts.failed > 0))
   add('fork-refused', facts.forksRefused > 0)
   add('space', facts.fullSpaces > 0 && (facts.failed > 0 || kind === 'timeout'))
   add('descriptors', facts.fullTables > 0)
@@ -293,6 +298,7 @@ function evidenceOf(ended: Ended, kind: CauseKind, held: DecisionRow | undefined
   for (const { target, options } of full) figures.push({ figure: 'space', target, options: [...options] })
   const { fullTables, tableLimit } = outcome.used
   if (fullTables > 0) figures.push({ figure: 'descriptors', limit: tableLimit, processes: fullTables })
+  if (held?.kind === 'stopped') figures.push({ figure: 'stopped', processes: outcome.used.stoppedProcesses ?? 0 })
   if (cpu.value !== undefined && periods)
     figures.push({ figure: 'cpu', limit: cpu, periods, throttledPeriods, ...omitUndefined({ throttledUsec }) })
   figures.push(...heldFigure(ended, held?.limit))

@@ -21,7 +21,8 @@ export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Re
   const made = ({ kind }: Pick<SideEvent, 'kind'>, of: Cause) => byKind[kind]?.(of, plan, measuring) ?? []
   const held = cause.sideEvents[0]
   const isHeld =
-    held?.confidence === 'likely' && (cause.kind === 'timeout' || (cause.kind === 'cpu-time' && isSlowing(held)))
+    held?.confidence === 'likely' &&
+    (cause.kind === 'timeout' || (cause.kind === 'cpu-time' && (isSlowing(held) || isOomAlone(held))))
   if (isHeld) return made(held, { ...cause, ...held })
   if (cause.kind === 'exited') {
     const event = cause.sideEvents.find((entry) => entry.confidence !== 'unknown' && !isSlowing(entry))
@@ -29,6 +30,11 @@ export function makeRemedies(cause: Cause, plan: Plan, measuring: Measuring): Re
   }
   const own = made(cause, cause)
   return cause.kind === 'signal' ? [...own, ...possibleUlimits(cause), ...possibleDenials(cause)] : own
+}
+
+/** Memory ran out, and nothing could be killed. */
+function isOomAlone({ kind, counts }: SideEvent): boolean {
+  return kind === 'oom' && (counts?.oomKills ?? 0) === 0
 }
 
 type Maker = (cause: Cause, plan: Plan, measuring: Measuring) => Remedy[]
@@ -63,6 +69,11 @@ const byKind: { [K in CauseKind]?: Maker } = {
       },
       reason: 'raise the limit',
     },
+  ],
+  frozen: () => [{ reason: 'check who froze the group: docker pause, systemctl freeze, or hutch cgroup freeze' }],
+  stopped: () => [
+    { reason: 'check who sent SIGSTOP or SIGTSTP' },
+    { reason: 'if the program uses the terminal in the background, redirect its streams' },
   ],
   throttled: ({ limit, counts }) => raiseCpus(limit, counts ?? {}),
   slowed: (cause, plan, measuring) => slowedRemedies[cause.limit?.file ?? '']?.(cause, plan, measuring) ?? [],

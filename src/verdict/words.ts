@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the sentences for a Cause, with each front end's option names. No other file makes them, and no code parses them. Pure.
 
-import { optionName, optionWithValue } from '../options/names.ts'
+import { optionWithValue } from '../options/names.ts'
 import { quote, shellWord } from '../text/quote.ts'
 import { formatDuration, formatSize } from '../text/units.ts'
 import type {
@@ -9,13 +9,13 @@ import type {
   CauseKind,
   CauseLimit,
   CauseVictim,
-  Denier,
   Figure,
   Frontend,
   MemoryUse,
   Remedy,
   SideEvent,
 } from './cause.ts'
+import { denials } from './denied-words.ts'
 import { sizeOf } from './exhausted.ts'
 import { heldBy, heldLine, isSlowing, sizeIn } from './held-words.ts'
 import { count, type EvidenceLine, memoryLine, pidsLine, quotaLine } from './limit-words.ts'
@@ -32,6 +32,8 @@ export interface Slots {
   denied?: string
   tableLimit?: string
   tables?: string
+  /** A count with its verb, such as `2 processes were`. */
+  stopped?: string
   /** Percent of throttled periods; number of times memory.high throttled the job. */
   throttledPercent?: string
   slowed?: string
@@ -60,28 +62,6 @@ export function describe(cause: Cause, frontend: Frontend, slots: Slots = {}): V
 export function isWorthTelling({ kind, sideEvents, evidence }: Cause): boolean {
   const happened = sideEvents.some((event) => !isSlowing(event))
   return kind !== 'exited' || happened || evidence.some(({ figure }) => toldUnasked.has(figure))
-}
-
-/** Returns true if the job's restrictions may have made the program fail. A line then names what they may have denied. */
-export function mayBeDenied({ kind, evidence }: Cause): boolean {
-  return kind === 'exited' && evidence.some(({ figure }) => figure === 'denied')
-}
-
-/** Short names of what each option denies. */
-const deniedThings: { [D in Denier]: string } = {
-  seccomp: 'system calls',
-  landlock: 'files',
-  root: 'files of the host',
-  network: 'the network',
-  volume: 'writes to a volume',
-}
-
-/** Returns a line that names what a failed job's restrictions may have denied. */
-export function deniedLine(cause: Cause, slots: Slots = {}): string {
-  const denied = cause.evidence.flatMap((entry) => (entry.figure === 'denied' ? [deniedThings[entry.by]] : []))
-  const things = [...new Set(denied)]
-  const list = things.length > 1 ? `${things.slice(0, -1).join(', ')} or ${things.at(-1)}` : things[0]
-  return `hutch: ${endOf(cause, slots)}; its restrictions may have denied ${list}\n`
 }
 
 /** Figures that are printed without a request after a program failed by itself. */
@@ -127,7 +107,8 @@ const headlines: { [K in CauseKind]: Headline } = {
   },
   oom: (c, slots) => `${describeKills(c, slots)}; ${endOf(c, slots)}`,
   'host-oom': (c, slots) => `${describeKills(c, slots)}; ${endOf(c, slots)}`,
-  'fork-refused': (c, slots) => `${describeForks(c, slots)}; ${endOf(c, slots)}`,
+  'fork-refused': (c, slots) =>
+    `${describeForks(c, slots)}; ${endOf(c, slots)}${c.end.signal === null ? '' : ', possibly for this reason'}`,
   timeout: (c, slots) =>
     `timed out after ${formatDuration(Number(c.limit?.value ?? 0))}${slots.held ?? heldBy(c, slots)}: ${stopped(c, slots)}`,
   'cpu-time': (c, slots) =>
@@ -265,6 +246,11 @@ function describeFigure(f: Figure, slots: Slots, frontend: Frontend): EvidenceLi
         'nofile',
         `${slots.tableLimit ?? f.limit}   ${slots.tables ?? count(f.processes, 'process', 'processes')} had no free file descriptor`,
       ]
+    case 'stopped':
+      return [
+        'stopped',
+        `${slots.stopped ?? count(f.processes, 'process was', 'processes were')} stopped by a signal when the time was over: SIGSTOP, SIGTSTP, or a terminal used in the background`,
+      ]
     case 'ulimits':
       return ['ulimits set', f.set.map(({ name, soft }) => `${name}=${soft}`).join('   ')]
     case 'no kill':
@@ -283,18 +269,6 @@ function describeFigure(f: Figure, slots: Slots, frontend: Frontend): EvidenceLi
     case 'searched':
       return ['looked in', f.path]
   }
-}
-
-/** What each option denies, and the error that the program sees. */
-const denials: { [D in Denier]: (value: string, frontend: Frontend, owner?: number) => string } = {
-  seccomp: (value) => `a system call that ${value} refused (EPERM or ENOSYS); refused calls are not counted`,
-  landlock: (_, frontend) => `a file that ${optionName('landlock', frontend)} does not allow (EACCES)`,
-  root: () => 'a file of the host that does not exist inside (ENOENT)',
-  volume: (value, frontend, owner) =>
-    owner === undefined
-      ? `a write below ${value} (EACCES): it is only allowed with ${optionName('seccomp', frontend)} strict and without CAP_SETFCAP`
-      : `a write below ${value} (EACCES): it belongs to user ${owner}; run as that user with ${optionName('user', frontend)} ${owner}`,
-  network: () => 'no network: the job has loopback only (ENETUNREACH)',
 }
 
 /** Formats memory by kind, without kinds that are 0. */

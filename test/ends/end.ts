@@ -12,6 +12,8 @@ export interface End {
   kind: CauseKind
   /** The kind of something that happened, but did not end the job, or that held it up. */
   side?: CauseKind
+  /** Another end that is as true: which of the two comes first depends on the kernel or on the speed of the machine. */
+  or?: readonly [kind: CauseKind, side: CauseKind]
   /** It takes a minute in a VM: `npm run test:kernels` alone tries it. */
   long?: true
   needs?: Need | readonly Need[]

@@ -118,7 +118,11 @@ const withoutDescriptors = rows('timeout', [
     rounds: 1,
   },
   {
-    command: ['bash', '-c', 'for i in {1..40}; do { exec {x}</dev/null; } 2>/dev/null || kill -STOP $$; done; exit 0'],
+    command: [
+      'bash',
+      '-c',
+      'for i in {1..40}; do { exec {x}</dev/null; } 2>/dev/null || while :; do :; done; done; exit 0',
+    ],
     options: nofile,
     side: 'descriptors',
   },
@@ -143,6 +147,9 @@ const timeouts = rows('timeout', [
   { command: python('import time; time.sleep(1)'), options: { ...none, timeout: 400 }, rounds: 1 },
   { command: ['sleep', '60'], options: { ...none, timeout: 200 } },
   { command: sh('sleep 60'), options: { ...none, timeout: 200 } },
+  { command: sh('kill -STOP $$; exit 0'), options: { ...none, timeout: 700 }, side: 'stopped' },
+  { command: sh('sh -c "kill -STOP \\$\\$"; exit 0'), options: { isolate: 'all', timeout: 900 }, side: 'stopped' },
+  { command: python('import os; os.kill(os.getpid(), 19)'), options: { ...few(9), timeout: 900 }, side: 'stopped' },
   { command: sh('trap "" TERM; while :; do sleep 0.05; done'), options: { ...none, timeout: 200, killAfter: 200 } },
   { command: python('import time; time.sleep(60)'), options: { ...none, timeout: 300 } },
   { command: python('while True: pass'), options: { ...none, timeout: 300 } },

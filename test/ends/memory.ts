@@ -2,8 +2,11 @@
 // Ends by want of memory: by the job's own limit, by memory.high, by the host, by systemd-oomd, and kills that a job lived through.
 import { type End, hog, node, none, perl, python, rows, sh, tight, within } from './end.ts'
 
+/** A program whose own files barely fit is read again and again after reclaim: its time may be over before memory is. */
+const thrashing = ['timeout', 'slowed'] as const
+
 /** Programs that ask for more than 40 MiB. */
-const hogs: { [name: string]: Pick<End, 'command' | 'needs' | 'rounds'> } = {
+const hogs: { [name: string]: Pick<End, 'command' | 'needs' | 'rounds' | 'or'> } = {
   tail: { command: ['tail', '/dev/zero'] },
   python: { command: python('x = bytearray(100 << 20)'), needs: '/usr/bin/python3', rounds: 2 },
   'python, in pieces': {
@@ -20,6 +23,7 @@ const hogs: { [name: string]: Pick<End, 'command' | 'needs' | 'rounds'> } = {
     command: sh('{ echo "int x[] = {"; seq -s, 1 600000; echo "};"; } | gcc -x c - -c -o /dev/null'),
     needs: '/usr/bin/gcc',
     rounds: 3,
+    or: thrashing,
   },
   java: {
     command: ['java', '-Xmx400m', '-Xms300m', '-XX:+AlwaysPreTouch', '-version'],
@@ -38,6 +42,7 @@ const hogs: { [name: string]: Pick<End, 'command' | 'needs' | 'rounds'> } = {
       'exec chromium --headless --no-sandbox --disable-gpu --user-data-dir=$(mktemp -d) --dump-dom data:text/html,hi',
     ),
     needs: ['/usr/bin/chromium', 'not a VM'],
+    or: thrashing,
   },
   'a file in memory': {
     command: python(
@@ -55,10 +60,40 @@ const killedThemselves = rows(
 const endless = ['tail', 'python', 'python, in pieces', 'perl', 'awk', 'sed', 'dd'] as const
 const v2 = ['v2'] as const
 
-/** The kernel may kill nothing, and a read into new memory fails. A fault that finds none is tried again without end, so others never end. */
+/** The kernel may kill nothing. From Linux 6.12 on a read into new memory fails; before, as a fault, it is tried again without end. */
 const unkillable = rows('oom', [
-  { ...hogs.tail!, options: { ...tight, oomScoreAdj: -1000 }, needs: ['v2', 'a VM', 'root'] },
+  {
+    ...hogs.tail!,
+    options: { ...tight, oomScoreAdj: -1000, timeout: 20_000, killAfter: 100 },
+    needs: ['v2', 'a VM', 'root'],
+    or: ['timeout', 'oom'],
+  },
 ])
+
+/** Nothing may be killed: a fault is tried again until the time is over. */
+const unkillableFaults: End[] = [
+  {
+    kind: 'timeout',
+    side: 'oom',
+    command: perl('my $x = "x" x 100_000_000; print length $x'),
+    options: { limits: { memory: '40M', swap: 0 }, oomScoreAdj: -1000, timeout: 3000, killAfter: 100 },
+    needs: ['a VM', 'root'],
+  },
+  {
+    kind: 'timeout',
+    side: 'oom',
+    command: perl('my $x = "x" x 100_000_000; print length $x'),
+    options: { limits: { memory: '40M', 'memory.oom_control': 1 }, timeout: 2500, killAfter: 100 },
+    needs: ['v1 controllers', 'root'],
+  },
+  {
+    kind: 'exited',
+    side: 'oom',
+    command: sh('tail /dev/zero & sleep 2; kill -9 $!; exit 3'),
+    options: { limits: { memory: '40M', 'memory.oom_control': 1 } },
+    needs: ['v1 controllers', 'root'],
+  },
+]
 
 /** memory.high holds them until their time is over; what asks for little at a time is hardly held. */
 const slowed = rows(
@@ -91,6 +126,8 @@ slowed.push(
     ),
     options: { limits: { memory: '30M' }, timeout: 5000 },
     side: 'slowed',
+    // there files are in memory
+    needs: 'not a VM',
   },
   {
     kind: 'exited',
@@ -198,6 +235,7 @@ export const memoryEnds: readonly End[] = [
   ...killedThemselves,
   ...killedBelow,
   ...unkillable,
+  ...unkillableFaults,
   ...tolerated,
   ...slowed,
   ...ofHost,

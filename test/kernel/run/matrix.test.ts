@@ -43,7 +43,7 @@ interface Case {
   title: string
   script: string
   /** The layout on which alone it can be made. */
-  only?: 'v1 controllers' | 'v2'
+  only?: 'v1 controllers' | 'v2' | 'a v2 tree'
   /** In place of the shell. */
   argv?: string[]
   /** Kernel files of the job's own group, of one above it. */
@@ -129,6 +129,14 @@ const cases: Case[] = [
     kind: 'timeout',
   },
   {
+    title: 'stopped by a signal',
+    script: 'kill -STOP $$',
+    options: { timeout: 800 },
+    flags: ['--timeout', '800ms'],
+    kind: 'timeout',
+    side: 'stopped',
+  },
+  {
     title: 'ulimit cpu, by SIGKILL',
     script: 'while :; do :; done',
     options: { ulimits: { cpu: 1 } },
@@ -160,6 +168,16 @@ cases.push(
     kind: 'timeout',
     side: 'slowed',
     found: 'slowed',
+  },
+  {
+    title: 'frozen',
+    script: `echo 1 > ${readHost().unified?.mount}$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.freeze; exec sleep 30`,
+    only: 'a v2 tree',
+    options: { timeout: 1000, killAfter: 0 },
+    flags: ['--kill-after', '0', '--timeout', '1s'],
+    kind: 'timeout',
+    side: 'frozen',
+    found: 'frozen',
   },
   {
     title: 'killed at a limit that was lowered while it ran',
@@ -292,6 +310,8 @@ const forms: [form: RegExp, kind: CauseKind, side?: CauseKind][] = [
   ],
   [/^timed out after [\d.]+ m?s, throttled by cpu\.max in \d+ % of its periods: /, 'timeout', 'throttled'],
   [/^timed out after [\d.]+ m?s, slowed \d+ times? by memory\.high(?: \([^)]+\))?: /, 'timeout', 'slowed'],
+  [/^timed out after [\d.]+ m?s, stopped by a signal: /, 'timeout', 'stopped'],
+  [/^timed out after [\d.]+ m?s, frozen: /, 'timeout', 'frozen'],
   [/^timed out after [\d.]+ m?s: /, 'timeout'],
   [/^\/dev\/shm was full; \S+ exited with status \d+$/, 'space'],
   [/^\S+ is at \S+ on the host, but not inside$/, 'not-inside'],

@@ -305,6 +305,56 @@ test.each(held)('what slowed a job until its time was over is the reason: %s', (
   if (file !== 'io.pressure') expect(verdict.remedy).not.toContain('timeout')
 })
 
+const outOfMemory = { 'memory.events.local': 'oom 7\noom_kill 0\n', 'memory.events': 'oom 7\noom_kill 0\n' }
+const usedUp = { fullSpaces: 0, fullTables: 0, tableLimit: 0 }
+
+/** Each with the kind of what held it, and what the first line says. */
+const still: [string, End, CauseKind, string][] = [
+  ['a frozen group', { outcome: { used: { ...usedUp, frozen: true, stoppedProcesses: 1 } } }, 'frozen', 'frozen'],
+  ['a stopped process', { outcome: { used: { ...usedUp, stoppedProcesses: 1 } } }, 'stopped', 'stopped by a signal'],
+  [
+    'memory that is out with nothing to kill',
+    { options: limited, files: outOfMemory },
+    'oom',
+    'out of memory (OOM) at memory.max',
+  ],
+  [
+    'a v1 group that kills nothing',
+    {
+      host: hybrid,
+      options: limited,
+      files: { 'memory.oom_control': 'oom_kill_disable 1\nunder_oom 0\noom_kill 0\n', 'memory.failcnt': '39\n' },
+    },
+    'oom',
+    'out of memory (OOM) at memory.max',
+  ],
+]
+
+test.each(still)('what held a job until its time was over is the reason: %s', (_, made, kind, words) => {
+  const outcome = { ...stopped, ...made.outcome }
+  const { cause, verdict } = end({ ...made, options: { ...made.options, timeout: 1500 }, outcome })
+  expect([cause.kind, cause.sideEvents.map((event) => event.kind)]).toEqual(['timeout', [kind]])
+  expect(verdict.headline).toContain(`, ${words}`)
+  expect(verdict.remedy).not.toContain('timeout')
+})
+
+test('memory that is out with nothing to kill uses CPU time, and does not end a job that fails in its own way', () => {
+  const made = { options: { ...limited, cpuTime: 1000 }, files: outOfMemory }
+  const { cause, verdict } = end({ ...made, outcome: { commandStatus: 9, stopCause: 'cpu-time' } })
+  expect([cause.kind, cause.sideEvents.map(({ kind }) => kind)]).toEqual(['cpu-time', ['oom']])
+  expect(verdict.remedy).toContain('memory')
+  const lived = end({ options: limited, files: outOfMemory, outcome: exit(3) })
+  expect(lived.cause).toMatchObject({ kind: 'exited', sideEvents: [{ kind: 'oom', counts: { ooms: 7, oomKills: 0 } }] })
+  expect(lived.verdict.headline).toContain('no process could be killed')
+})
+
+test('a crash after a refused fork has it as a likely reason, and says what would tell', () => {
+  const { cause, verdict } = end({ options: limited, outcome: { commandStatus: 6 }, files: refused })
+  expect(cause).toMatchObject({ kind: 'fork-refused', confidence: 'likely' })
+  expect(verdict.headline).toMatch(/was killed by SIGABRT, possibly for this reason$/)
+  expect(verdict.evidence).toContainEqual(['not certain', cause.wouldTell])
+})
+
 test.each(held)('a job that ends late by itself has it as a side event, and no remedy: %s', (_, made, file) => {
   for (const commandStatus of [0, 3 << 8]) {
     const { cause, verdict } = end({ ...made, outcome: { commandStatus } })

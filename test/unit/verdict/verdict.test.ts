@@ -191,6 +191,7 @@ test('pids and throttling have their lines', () => {
     ['pids.max', '5   peak 5   refused 2 times'],
     ['cpu.max', '50000 100000   throttled in 90 % of periods (9 of 10), 400 ms in all'],
     ['whose limit', "the job's own"],
+    ['not certain', 'the kernel does not record why a program ends; see its own output'],
   ])
 })
 

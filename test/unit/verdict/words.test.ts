@@ -86,6 +86,17 @@ const pages: [title: string, cause: Partial<Cause>][] = [
     },
   ],
   [
+    'A refused thread, and a crash',
+    {
+      kind: 'fork-refused',
+      limit: pids,
+      counts: { forksRefused: 1 },
+      end: { status: null, signal: 'SIGABRT', from: 'inside' },
+      confidence: 'likely',
+      wouldTell: 'the kernel does not record why a program ends; see its own output',
+    },
+  ],
+  [
     'A fork refused by a group above',
     {
       kind: 'fork-refused',
@@ -197,6 +208,31 @@ const pages: [title: string, cause: Partial<Cause>][] = [
         },
       ],
       evidence: [{ figure: 'held', limit, wallMs: 3000, stalledUsec, ...more }],
+    },
+  ]),
+  ...(
+    [
+      ['frozen', { kind: 'frozen', limit: { file: 'cgroup.freeze', group: '/sys/fs/cgroup/hutch/j' } }, []],
+      [
+        'stopped by a signal',
+        { kind: 'stopped', counts: { stoppedProcesses: 2 } },
+        [{ figure: 'stopped', processes: 2 }],
+      ],
+      [
+        'out of memory, and nothing could be killed',
+        { kind: 'oom', limit: own, counts: { ooms: 7, oomKills: 0 } },
+        [{ figure: 'memory', limit: own, peak: 40 * MiB, hits: 94, kills: 0 }],
+      ],
+    ] as const
+  ).map(([title, event, evidence]): [string, Partial<Cause>] => [
+    `Out of time, ${title}`,
+    {
+      kind: 'timeout',
+      limit: { file: 'timeout', value: 3000 },
+      end: byKill,
+      killedAfterMs: 5000,
+      sideEvents: [{ ...event, confidence: 'likely' }],
+      evidence: [...evidence],
     },
   ]),
   [
