@@ -9,16 +9,20 @@ export const compiledVersion = 3
 /** Name of the program's group. Each start replaces it by its own. */
 export const groupPlaceholder = 'hutch-0-0-0-0'
 
-/** Placeholder of the caller's group in a path, followed by a controller or, for the v2 tree, nothing. As a value: the content of that group's file. */
+/**
+ * Placeholder of the caller's group in a path, followed by a controller, or by nothing for the v2 tree. As a value, it means the content of
+ * that group's file.
+ */
 export const ownPlaceholder = 'hutch-own-'
 
 /** Options of a start. */
 export const compiledFlags = { passArguments: 1, quiet: 2, passEnvironment: 4, dieWithParent: 8 } as const
 
 /**
- * Texts for the end, in this order. STOPPED and KILLED are headlines, into which one of HELD goes, and behind which one of LATE stands. ULIMIT_CPU_HARD is a number of
- * seconds, at which SIGKILL is RLIMIT_CPU's. NAME is the program's, ROOT the
- * directory that is / inside, SPACES are file systems with a size, a line each. CPUS is the number of its cpuset.cpus. In them stand `slots` for what only the end knows.
+ * Texts for the end, in this order. STOPPED and KILLED are headlines that contain one of HELD and are followed by one of LATE.
+ * ULIMIT_CPU_HARD is the number of seconds at which SIGKILL comes from RLIMIT_CPU. NAME is the program's name, ROOT the directory that is /
+ * inside. SPACES are file systems with a size, one per line; CPUS is the number of CPUs in cpuset.cpus. `slots` in the texts stand for
+ * values that are known only at the end.
  */
 export const compiledWords = [
   'NAME',

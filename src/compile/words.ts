@@ -27,7 +27,7 @@ const [first, second, third, fourth, fifth] = slots
 /** Marks a value that is known only at the end, so that a remedy can compute with it. No host can have so many tasks. */
 const unknownTasks = 1_000_000_007
 
-/** Stands for the memory limit at the end: no host has so much. */
+/** Stands for the memory limit, which is read at the end: no host has this much memory. */
 const unknownBytes = 777 * 2 ** 40
 
 /** Puts slots into the words for the sample memory limit and its group. */
@@ -79,7 +79,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   }
   const pids = limit('pids.max')
   const memory = memoryLimit(plan)
-  // its value is read at the end; how much more would do is computed now
+  // the limit is read at the end, but the larger limit to try is computed now
   const memoryAtEnd = { ...memory, value: unknownBytes }
   const memoryLine: Figure = { figure: 'memory', limit: memoryAtEnd, kills: 1 }
   const pidsLine: Figure = { figure: 'pids', limit: pids, denied: 1 }
@@ -281,14 +281,14 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   }
 }
 
-/** The job's memory limit by the name that was asked for. */
+/** Returns the job's memory limit under the name that was requested. */
 function memoryLimit({ spec }: Plan): CauseLimit {
   const asked = spec.limits.find(({ file }) => file === 'memory.max' || file === 'memory.limit_in_bytes')
   const value = asked && parseSize(asked.value)
   return { file: asked?.file ?? 'memory.max', level: 'own', ...(typeof value === 'number' && { value }) }
 }
 
-/** The limits of the plan that only slow a job. */
+/** Returns the planned limits that only slow a job. */
 function plannedLimits({ spec }: Plan): { [file in HeldLimit]?: CauseLimit } {
   const planned = (...starts: string[]): CauseLimit | undefined => {
     const asked = spec.limits.find(({ file }) => starts.some((start) => file.startsWith(start)))
@@ -305,7 +305,7 @@ function plannedLimits({ spec }: Plan): { [file in HeldLimit]?: CauseLimit } {
   return Object.fromEntries(Object.entries(found).filter(([, limit]) => limit !== undefined))
 }
 
-/** The host has the program, the job's root does not: the slot is its path there. */
+/** Returns the words for a program that exists on the host but not in the job's root; the slot is its path on the host. */
 function notInside({ argv, spec }: Plan): string {
   const path = `/${groupPlaceholder}`
   const { headline, remedy } = explainExecFailure({

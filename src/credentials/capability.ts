@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Capabilities by name and number, with the kernel since which each is there: capabilities(7).
+// Capabilities by name and number, with the first kernel version of each: capabilities(7). Pure.
 import { nearest } from '../text/nearest.ts'
 
 type Version = readonly [number, number]
 const first: Version = [2, 6]
 
-/** In the kernel's order, so the place in the list is the number. */
+/** Capabilities in the kernel's order, so that the index is the number. */
 const table: readonly (readonly [name: string, since: Version])[] = [
   ['CHOWN', first],
   ['DAC_OVERRIDE', first],
@@ -52,7 +52,7 @@ const table: readonly (readonly [name: string, since: Version])[] = [
 
 const names = table.map(([name]) => name)
 
-/** Numbers of those that plans and profiles of system calls ask for. */
+/** Numbers of capabilities that plans and seccomp profiles use. */
 export const capabilityNumbers = {
   DAC_READ_SEARCH: 2,
   SETGID: 6,
@@ -75,8 +75,8 @@ export const capabilityNumbers = {
 } as const
 
 /**
- * What root keeps in a root of its own: for files of several owners, for servers and package managers. No more, as the rest reaches
- * past the container: devices by MKNOD, raw packets by NET_RAW, mounts and all else by SYS_ADMIN. Podman's list.
+ * Capabilities that root keeps in its own root file system: enough for files of several owners, servers and package managers. Others would
+ * reach beyond the container: MKNOD creates devices, NET_RAW raw packets, SYS_ADMIN mounts. The list is Podman's.
  */
 export const containedCapabilities: readonly number[] = [
   'CHOWN',
@@ -92,10 +92,10 @@ export const containedCapabilities: readonly number[] = [
   'SYS_CHROOT',
 ].map((name) => names.indexOf(name))
 
-/** What was asked for: numbers, `ALL` as such. */
+/** A requested capability: its number, or `ALL`. */
 export type CapabilityWord = number | 'ALL'
 
-/** `NET_RAW`, `cap_net_raw`, `ALL`: in any case, with or without CAP_. */
+/** Parses `NET_RAW`, `cap_net_raw` or `ALL`, in upper or lower case, with or without CAP_. */
 export function parseCapability(value: unknown): CapabilityWord | undefined {
   const name = typeof value === 'string' ? value.toUpperCase().replace(/^CAP_/, '') : ''
   if (name === 'ALL') return 'ALL'
@@ -103,28 +103,28 @@ export function parseCapability(value: unknown): CapabilityWord | undefined {
   return number < 0 ? undefined : number
 }
 
-/** The name that somebody who wrote this may have meant. */
+/** Returns the known name that is most similar to a mistyped one. */
 export function nearestCapability(value: string): string | undefined {
   return nearest(value.toUpperCase().replace(/^CAP_/, ''), [...names, 'ALL'])
 }
 
-/** With CAP_, as the kernel's documents have it. */
+/** Returns the name with CAP_, as in the kernel's documentation. */
 export function capabilityName(number: number): string {
   return `CAP_${names[number] ?? number}`
 }
 
-/** The kernel since which it is there, when this one is older. */
+/** Returns the first kernel version with a capability, if this kernel is older. */
 export function missingSince(number: number, kernel: Version): string | undefined {
   const [major, minor] = table[number]![1]
   return kernel[0] > major || (kernel[0] === major && kernel[1] >= minor) ? undefined : `${major}.${minor}`
 }
 
-/** All that this kernel has. */
+/** Returns all capabilities of this kernel. */
 export function capabilitiesOf(kernel: Version): number[] {
   return names.map((_, number) => number).filter((number) => missingSince(number, kernel) === undefined)
 }
 
-/** Docker's rule: ALL first, in either list, then what is dropped by name, then what is added. */
+/** Applies Docker's rule: first ALL in either list, then dropped capabilities, then added ones. */
 export function chooseCapabilities(
   base: readonly number[],
   all: readonly number[],
@@ -136,18 +136,18 @@ export function chooseCapabilities(
   return [...new Set([...start.filter((number) => !drop.includes(number)), ...named])].sort((a, b) => a - b)
 }
 
-/** As the kernel's 64-bit masks have it; below 2^53 as long as there are fewer than 53. */
+/** Returns the capabilities as a mask of the kernel; exact for up to 53 capabilities. */
 export function capabilityMask(numbers: readonly number[]): number {
   return numbers.reduce((mask, number) => mask + 2 ** number, 0)
 }
 
-/** The numbers in a mask as /proc/PID/status writes it. */
+/** Returns the numbers in a mask of /proc/PID/status. */
 export function parseCapabilityMask(hexadecimal: string): number[] {
   const mask = /^[0-9a-f]{1,16}$/.test(hexadecimal) ? BigInt(`0x${hexadecimal}`) : 0n
   return names.map((_, number) => number).filter((number) => (mask >> BigInt(number)) & 1n)
 }
 
-/** One bit of such a mask: what every launch asks, so it is cheap. */
+/** Returns true if a mask contains a capability. Cheap, because every launch calls it. */
 export function hasCapability(hexadecimal: string, number: number): boolean {
   const digit = hexadecimal.at(-1 - (number >> 2)) ?? '0'
   return ((Number.parseInt(digit, 16) >> (number & 3)) & 1) === 1

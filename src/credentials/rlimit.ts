@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Resource limits by Docker's names: setrlimit(2), and what each counts.
+// Parses resource limits under Docker's names: setrlimit(2). Pure.
 import { nearest } from '../text/nearest.ts'
 import { parseDuration, parseSize } from '../text/units.ts'
 
@@ -9,13 +9,13 @@ export interface ResourceLimit {
   resource: number
   soft: number
   hard: number
-  /** A preset's: who has less already keeps that. */
+  /** True for a limit of a preset, which does not raise a lower limit. */
   atMost?: true
 }
 
 type Unit = 'bytes' | 'count' | 'seconds' | 'microseconds'
 
-/** Name → number, which is the same on x86 and arm64, and what it counts. */
+/** Number and unit of each limit; the numbers are the same on x86 and arm64. */
 const resources: { [name: string]: readonly [resource: number, unit: Unit] } = {
   cpu: [0, 'seconds'],
   fsize: [1, 'bytes'],
@@ -56,14 +56,14 @@ const examples: { [unit in Unit]: string } = {
 const whole = (milliseconds: number | undefined, unit: number) =>
   milliseconds !== undefined && Number.isSafeInteger(milliseconds / unit) ? milliseconds / unit : undefined
 
-/** Why a limit is invalid. `value`: the invalid part, if it is not the whole. */
+/** Why a limit is invalid. `value` is the invalid part, if only a part is. */
 interface Invalid {
   value?: string
   why: string
   accepted: string
 }
 
-/** Reads `SOFT[:HARD]`; a single value sets both. Returns why it is invalid, if it is. */
+/** Parses `SOFT[:HARD]`; a single value sets both. Returns the reason if it is invalid. */
 export function parseResourceLimit(name: string, value: unknown): ResourceLimit | Invalid {
   const [resource, unit] = Object.hasOwn(resources, name) ? resources[name]! : []
   if (resource === undefined || unit === undefined) {

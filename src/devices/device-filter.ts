@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which devices a job may use: rules → lines for v1's devices.allow, and a BPF program for v2, which has no such file. Pure.
+// Compiles the devices that a job may use: to lines for v1's devices.allow, and to a BPF program for v2, which has no such file. Pure.
 // cgroup-v1/devices.rst; cgroup-v2.rst, "Device controller"; struct bpf_cgroup_dev_ctx in linux/bpf.h.
 
-/** Any letters of r (read), w (write) and m (make a node); '*' is every number. */
+/** A rule: letters of r (read), w (write) and m (create a node); '*' means every number. */
 export interface DeviceRule {
   type: 'c' | 'b'
   major: number | '*'
@@ -34,7 +34,7 @@ export const usualDevices: readonly DeviceRule[] = [
   rule('c', 136, '*'), // pts
 ]
 
-/** As v1's devices.allow takes it. */
+/** Formats a rule for v1's devices.allow. */
 export function formatDeviceRule({ type, major, minor, access }: DeviceRule): string {
   return `${type} ${major}:${minor} ${access}`
 }
@@ -43,10 +43,10 @@ const accessBits: { [letter: string]: number } = { m: 1, r: 2, w: 4 }
 const allAccess = 7
 const typeNumbers = { b: 1, c: 2 } as const
 
-// registers: r1 is the context when it starts, r0 the answer
+// registers: r1 is the context at the start, r0 the return value
 const [r0, r1, typeRegister, accessRegister, majorRegister, minorRegister] = [0, 1, 2, 3, 4, 5] as const
 
-/** One instruction as two 32-bit words: opcode, registers and jump; the constant. */
+/** Returns an instruction as two 32-bit words: opcode, registers and jump; then the constant. */
 function instruction(opcode: number, to: number, from: number, offset: number, constant: number): [number, number] {
   return [(opcode | (to << 8) | (from << 12) | ((offset & 0xffff) << 16)) >>> 0, constant >>> 0]
 }
@@ -73,7 +73,7 @@ export function compileDeviceFilter(rules: readonly DeviceRule[]): number[] {
   ]
   for (const { type, major, minor, access } of rules) {
     const allowed = [...access].reduce((bits, letter) => bits | accessBits[letter]!, 0)
-    // [register, value]: all of them hold, or the rule is skipped
+    // pairs of register and value that must all match, otherwise the rule is skipped
     const checks: [number, number][] = [[typeRegister, typeNumbers[type]]]
     if (major !== '*') checks.push([majorRegister, major])
     if (minor !== '*') checks.push([minorRegister, minor])

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors of control groups, and of rules and systemd, which place processes in them. A part of the table of all errors.
+// Errors of control groups, and of rules and systemd, which place processes in groups. A part of the table of errors; pure.
 
 import { quote } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
 import { optionOfRun } from './front-door.ts'
 
-/** What a table entry makes of its facts. */
+/** Words that a row makes from its facts. */
 export interface ErrorWords {
   message: string
   evidence?: string[]
   remedy: string
-  /** The known name that is closest to an unknown one. */
+  /** Known name that is most similar to an unknown one. */
   nearest?: string
   errno?: string | undefined
   path?: string
@@ -18,10 +18,10 @@ export interface ErrorWords {
   operation?: string
 }
 
-/** What the kernel answered. */
+/** The kernel's answer. */
 export type Kernel = { errno: string; evidence?: string[] }
 
-/** Code → what is said of the facts. */
+/** Rows by code: the words for the facts of an error. */
 export const cgroupErrors = {
   CGROUP_MISSING: (f: { need: string }): ErrorWords => ({
     message: `cannot ${f.need}: no cgroup file system is mounted`,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every error hutch can give, in one table. docs/errors.md has the same list.
+// All errors of hutch in one table. docs/errors.md has the same list. Pure.
 
 import { plain, quote } from '../text/quote.ts'
 import { cgroupErrors, type ErrorWords, type Kernel } from './cgroup-errors.ts'
@@ -7,14 +7,14 @@ import { asRoot, oneOf, optionOfRun, withOption } from './front-door.ts'
 
 export type { ErrorWords as Words }
 
-/** Code → what is said of the facts. */
+/** Rows by code: the words for the facts of an error. */
 export const table = {
   OPTION_UNKNOWN: (f: { name: string; nearest?: string | undefined; known: string }): ErrorWords => ({
     message: `unknown option ${quote(f.name)}`,
     remedy: f.nearest ? `did you mean ${f.nearest}?` : f.known,
     value: f.name,
   }),
-  /** `why`: undefined if the value has none of the accepted forms. */
+  /** `why` is undefined if the value matches none of the accepted forms. */
   OPTION_INVALID: (f: { name: string; value: unknown; why?: string | undefined; accepted: string }): ErrorWords => ({
     message:
       f.why === undefined

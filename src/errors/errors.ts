@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one class of errors; `fail(code, facts)` is the only way to make one, from the table of all.
+// HutchError, the only class of errors, and `fail`, which makes every error from its code and its facts.
 
 import { escapeText, escapeUnsafe } from '../text/quote.ts'
 import { table, type Words } from './error-table.ts'
 
 export { quote } from '../text/quote.ts'
 
-/** Stable names, never reused and never renamed. */
+/** Stable codes of errors; they are never renamed or reused. */
 export type Code = keyof typeof table
 type Facts<C extends Code> = Parameters<(typeof table)[C]>[0]
 
@@ -15,29 +15,29 @@ export const codes = Object.keys(table) as Code[]
 
 const brand = Symbol.for('hutch.error')
 
-/** What hutch itself could not do: never for what a command did. Its message has all lines, the remedy last. */
+/** An error of hutch itself, never of a command. The message contains all lines; the remedy is the last. */
 export class HutchError extends Error {
-  /** Which entry of docs/errors.md this is. */
+  /** Code of the error in docs/errors.md. */
   readonly code: Code
-  /** The kernel's answer as a name (`EBUSY`), when it gave one. */
+  /** Name of the kernel's errno, such as `EBUSY`; undefined if the kernel gave none. */
   readonly errno: string | undefined
-  /** The kernel file or target that it was about. */
+  /** Kernel file or target that the error is about; undefined if there is no such path. */
   readonly path: string | undefined
-  /** The value as typed. */
+  /** Invalid value as typed; undefined if the error is not about a value. */
   readonly value: string | undefined
-  /** The system call, when one failed. */
+  /** System call that failed; undefined if none did. */
   readonly operation: string | undefined
-  /** What to do. */
+  /** What to do about the error. */
   readonly remedy: string
-  /** The first line of the message, and those between it and the remedy. */
+  /** First line of the message, and the lines between that line and the remedy. */
   readonly summary: string
   readonly evidence: readonly string[]
-  /** The known name that is closest to an unknown one. */
+  /** Known name that is most similar to an unknown one; undefined if none is similar. */
   readonly nearest: string | undefined
   readonly [brand] = true
 
   constructor(code: Code, words: Words, cause?: unknown) {
-    // names in them are chosen by others: none ends a line or steers a terminal; a usage text has lines of its own
+    // other users may have chosen names in the message, so escape line ends and control characters; a usage text keeps its lines
     const summary = escapeUnsafe(words.message)
     const evidence = (words.evidence ?? []).map(escapeUnsafe)
     const lines = [summary, ...evidence.map((line) => `  ${line}`), `  remedy: ${escapeText(words.remedy)}`]
@@ -54,19 +54,19 @@ export class HutchError extends Error {
     this.nearest = words.nearest
   }
 
-  /** True for a HutchError of any copy of this package. */
+  /** Returns true for a HutchError of any copy of this package. */
   static is(error: unknown): error is HutchError {
     return typeof error === 'object' && error !== null && brand in error
   }
 
-  /** The fields, for logs and `--json`. */
+  /** Returns the fields, for logs and `--json`. */
   toJSON(): Record<string, string | undefined> {
     const { code, message, errno, path, value, operation, remedy } = this
     return { code, message, errno, path, value, operation, remedy }
   }
 }
 
-/** Returns the same error with more lines of evidence before its remedy. */
+/** Returns the same error with more lines of evidence. */
 export function addEvidence(error: HutchError, evidence: string[], changed: Partial<Words> = {}): HutchError {
   const { code, errno, path, value, operation, remedy, summary, cause } = error
   return new HutchError(
@@ -85,7 +85,7 @@ export function addEvidence(error: HutchError, evidence: string[], changed: Part
   )
 }
 
-/** Makes the error `code` from its facts, to be thrown. */
+/** Returns the error of a code and its facts, for the caller to throw. */
 export function fail<C extends Code>(code: C, facts: Facts<C>, cause?: unknown): HutchError {
   return new HutchError(code, (table[code] as (facts: Facts<C>) => Words)(facts), cause)
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who speaks to the user, so that remedies name options which exist there, and never tell root to be root. A leaf; set once by each command.
-/** Each has its own options. */
+// Knows the front end of this process, so that remedies name its own options, and do not tell root to become root. Each command sets it
+// once.
+/** Front ends; each has its own options. */
 export type FrontDoor = 'library' | 'cli' | 'bwrap' | 'unshare' | 'nsenter' | 'cgroup-tools'
 
-/** Flags of hutch run that are not the library's name in kebab case. */
+/** Options of hutch run whose name is not the library's name in kebab case. */
 const irregular: { [key: string]: string } = {
   init: 'no-init',
   mounts: 'volume',
@@ -22,7 +23,7 @@ function flagOf(key: string): string {
   return `--${irregular[name] ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
-/** Options of the drop-ins that errors name. Those of the library and of hutch run follow from their keys. */
+/** Options of the drop-ins that errors name. Options of the library and of hutch run follow from their keys. */
 const dropinNames: { [door in Exclude<FrontDoor, 'library' | 'cli'>]: { [key: string]: string } } = {
   bwrap: { userNamespace: '--unshare-user' },
   unshare: { userNamespace: '--user', mapRoot: '--map-root-user' },
@@ -34,25 +35,25 @@ const dropinNames: { [door in Exclude<FrontDoor, 'library' | 'cli'>]: { [key: st
   'cgroup-tools': {},
 }
 
-/** Keys of drop-ins, which are no options of a run. */
+/** Keys of drop-ins that are not options of a run. */
 const dropinKeys: ReadonlySet<string> = new Set(Object.values(dropinNames).flatMap((names) => Object.keys(names)))
 
-/** Kept for the whole process: each file of dist/ has a copy of this module. */
+/** Global to the process, because each file of dist/ contains a copy of this module. */
 const kept = globalThis as { [key: symbol]: FrontDoor | undefined }
 const key = Symbol.for('hutch.frontDoor')
 const current = () => kept[key] ?? 'library'
 
-/** Called first by a command; the library never calls it. */
+/** Sets the front end. Each command calls it first; the library never does. */
 export function enterFrontDoor(door: FrontDoor): void {
   kept[key] = door
 }
 
-/** Returns who speaks. `planned`: the front end that a job was requested by, which counts in the library's process. */
+/** Returns the front end. `planned` is that of the requested job, and applies in a process of the library. */
 export function frontDoor(planned?: 'cli' | 'library'): FrontDoor {
   return current() === 'library' && planned ? planned : current()
 }
 
-/** Returns the option's name, with its value as it is typed; undefined if this front end has no such option. */
+/** Returns an option's name, with its value as typed; undefined if this front end lacks the option. */
 export function optionFor(name: string, value?: string, door: FrontDoor = current()): string | undefined {
   const ofRun = dropinKeys.has(name) ? undefined : door === 'library' ? name : flagOf(name)
   const option = door === 'library' || door === 'cli' ? ofRun : dropinNames[door][name]
@@ -65,18 +66,18 @@ export function optionOfRun(key: string, value?: string): string {
   return optionFor(key, value) ?? `hutch run ${optionFor(key, value, 'cli')}`
 }
 
-/** Returns the words with the option in place of `%`; undefined if this front end has no such option. */
+/** Returns the words with the option in place of `%`; undefined if this front end lacks the option. */
 export function withOption(words: string, key: string, value?: string, door?: FrontDoor): string | undefined {
   const option = optionFor(key, value, door)
   return option === undefined ? undefined : words.replace('%', () => option)
 }
 
-/** Returns the words, or undefined for a process that is root already. */
+/** Returns the words; undefined if the process is already root. */
 export function asRoot(words = 'run as root'): string | undefined {
   return process.geteuid?.() === 0 ? undefined : words
 }
 
-/** Joins the ways that exist here; the last one stands alone if there is no other. */
+/** Joins the available remedies; returns `otherwise` if there is only that. */
 export function oneOf(ways: readonly (string | undefined)[], otherwise: string): string {
   return ways.filter((way) => way !== undefined).join(', or ') || otherwise
 }

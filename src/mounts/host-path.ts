@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a path inside a job's root is on the host, by the steps that put the root together. Pure.
+// Converts a path inside a job's root to a path on the host, from the operations that assemble the root. Pure.
 
 import type { Op } from '../ops/ops.ts'
 import { resolve } from '../system/paths.ts'
 import { isBelow } from '../text/paths.ts'
 
-/** Returns the path on the host; undefined if what is there exists inside alone. Links on the way are not followed. */
+/** Returns the path on the host; undefined if the file exists only inside. Does not follow links. */
 export function hostPath(steps: readonly Op[], path: string): string | undefined {
   if (!path.startsWith('/')) return undefined
   let found: string | undefined = path
@@ -18,7 +18,7 @@ export function hostPath(steps: readonly Op[], path: string): string | undefined
   return found
 }
 
-/** Where a step attaches something; '' if it does not. */
+/** Returns the target at which an operation mounts something; '' if it mounts nothing. */
 function targetOf(step: Op): string {
   if (step.op === 'openRoot' || step.op === 'emptyRoot') return '/'
   return step.op.startsWith('attach') && 'target' in step ? step.target : ''

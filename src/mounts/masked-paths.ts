@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of /proc, /sys and /dev a job with a root of its own sees: as data, each with its reason. The lists are those of Docker and containerd.
+// The paths of /proc, /sys and /dev that a job with its own root can use, each with its reason. The lists are those of Docker and
+// containerd. Pure.
 
-/** Files and directories that are hidden, below /proc. */
+/** Hidden files and directories below /proc. */
 export const maskedProc: readonly [path: string, reason: string][] = [
   ['acpi', 'controls hardware of the host'],
   ['asound', "shows the host's sound devices and what they play"],
@@ -15,7 +16,7 @@ export const maskedProc: readonly [path: string, reason: string][] = [
   ['timer_stats', 'the same on older kernels'],
 ]
 
-/** The same below /sys. */
+/** Hidden files and directories below /sys. */
 export const maskedSys: readonly [path: string, reason: string][] = [
   ['devices/virtual/powercap', 'power readings precise enough to recover keys (CVE-2020-8694)'],
   [
@@ -25,7 +26,7 @@ export const maskedSys: readonly [path: string, reason: string][] = [
   ['firmware', "the firmware's tables and variables"],
 ]
 
-/** Read-only below /proc: what is written there is the whole machine's. */
+/** Read-only paths below /proc: writes there would affect the whole machine. */
 export const readOnlyProc: readonly [path: string, reason: string][] = [
   ['bus', 'configures PCI devices'],
   ['fs', "configures the host's file systems"],
@@ -34,7 +35,7 @@ export const readOnlyProc: readonly [path: string, reason: string][] = [
   ['sysrq-trigger', 'restarts or crashes the machine'],
 ]
 
-/** Device files of a minimal /dev, bound from the host's: a device node cannot be made in a user namespace. */
+/** Device files of a minimal /dev. They are bind-mounted from the host, because a user namespace cannot create device nodes. */
 export const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const
 
 /** Links of a minimal /dev. */
@@ -46,7 +47,7 @@ export const deviceLinks: readonly [name: string, to: string][] = [
   ['stderr', '/proc/self/fd/2'],
 ]
 
-/** Paths inside that can be left as the kernel shows them, by `unmask`. */
+/** Paths that `unmask` can leave as the kernel shows them. */
 export const coveredPaths: readonly string[] = [
   ...[...maskedProc, ...readOnlyProc].map(([path]) => `/proc/${path}`),
   ...maskedSys.map(([path]) => `/sys/${path}`),

@@ -3,7 +3,9 @@
 import { mountFlags } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 
-/** Mounts inside are not visible outside, and vice versa (mount_namespaces(7), propagation). Goes first. */
+/**
+ * Returns the operation that keeps mounts inside invisible outside, and the reverse (mount_namespaces(7), propagation). It must come first.
+ */
 export function privatePropagation(origin: string): Op {
   return {
     op: 'mount',
@@ -16,7 +18,7 @@ export function privatePropagation(origin: string): Op {
   }
 }
 
-/** A /proc of the new pid namespace over the old one. */
+/** Returns the operation that mounts the new pid namespace's /proc over the old one. */
 export function privateProc(origin: string): Op {
   const flags = mountFlags.nosuid + mountFlags.nodev + mountFlags.noexec
   return { op: 'mount', source: 'proc', target: '/proc', type: 'proc', flags, data: '', origin }

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// The job's own root file system: what was asked for → operations. The order is what makes it safe, so each step says why it stands there.
+// Compiles the job's own root file system to operations. Safety depends on their order, so comments give the reason for each position.
+// Pure.
 
 import type { NamespaceKind } from '../namespaces/namespace.ts'
 import { mountAttributes } from '../ops/mount-flags.ts'
 import type { Op } from '../ops/ops.ts'
 import { deviceLinks, devices, maskedProc, maskedSys, readOnlyProc } from './masked-paths.ts'
 
-/** One thing to be attached, as the user ordered it. Sources are paths outside, targets inside; `typed` is the option's word; `absent` are attributes that the source's mount must not have. */
+/**
+ * A requested mount. Sources are paths outside, targets inside. `typed` is the option's value; `absent` are attributes that the source's
+ * mount must not have.
+ */
 export type Mount = { target: string; attributes: number; origin: string; typed?: string } & (
   | {
       kind: 'volume'
       source: string
       recursive: boolean
       absent?: number
-      /** Its ids are mapped: as the option says, or as root's sandbox does it for volumes that may be written. */
+      /** How its ids are mapped: true if the option requests it, 'sandbox' for writable volumes of root's sandbox. */
       idmap?: true | 'sandbox'
       ifThere?: boolean
-      /** A volume of root's sandbox that the command cannot write: it belongs to another user, or the filter is not the sandbox's. */
+      /** Why the command of root's sandbox cannot write the volume: it belongs to another user, or the filter is not the sandbox's. */
       closed?: 'owner' | 'filter'
       owner?: number
     }
@@ -24,54 +28,57 @@ export type Mount = { target: string; attributes: number; origin: string; typed?
   | { kind: 'overlay'; lower: string[]; upper: string; work: string; drops: boolean }
 )
 
-/** A root as asked for. Without `directory` it is the host's own. */
+/** A requested root; without `directory` it is the host's. */
 export interface Root {
   directory?: string
-  /** Its first mount covers all of the directory, and cannot be written once the others are in it. */
+  /** True if the first mount covers the directory and becomes read-only after the other mounts are made. */
   sealed?: boolean
   readOnly: boolean
   dev: boolean
   mounts: Mount[]
-  /** Files of our own text, read-only, on top of all. */
+  /** Read-only files with hutch's text, on top of all mounts. */
   texts?: { target: string; text: string; origin: string; required?: boolean }[]
-  /** Paths inside that are hidden, where the mounts brought them. */
+  /** Paths inside to hide, if the mounts contain them. */
   hides?: { path: string; origin: string }[]
-  /** Paths below /proc and /sys that stay uncovered, of `coveredPaths`. */
+  /** Paths below /proc and /sys that stay uncovered; each is one of `coveredPaths`. */
   unmask?: readonly string[]
-  /** Devices that are among the mounts, and what may be done with them. */
+  /** Devices among the mounts, with the allowed access. */
   devices: { path: string; access: string; origin: string }[]
 }
 
 const { ro, nosuid, nodev, noexec } = mountAttributes
 
-/** From the copy of the tree to pivot_root; privatePropagation must stand before. `joinsPid`: the pid namespace is one that was joined. */
+/**
+ * Returns the operations from the copy of the tree to pivot_root; privatePropagation must precede them. `joinsPid` means that the pid
+ * namespace is joined.
+ */
 export function rootOps(root: Root, isolate: readonly NamespaceKind[], joinsPid = false): Op[] {
   const own = root.directory !== undefined
   const dev = root.dev || own
   const origin = own ? 'rootfs' : root.readOnly ? 'readOnly' : root.dev ? 'dev' : (root.mounts[0]?.origin ?? 'rootfs')
-  // it begins as an empty tmpfs of the job alone
+  // the root starts as an empty tmpfs that only the job uses
   const begins = root.sealed && root.mounts.some((mount) => mount.target === '/' && mount.kind === 'tmpfs')
   const late = root.mounts.filter((mount) => isLate(mount.target))
   const isCovered = (path: string) => !root.unmask?.includes(path)
   return [
-    // read-only first: volumes that are attached later stay as they were asked for
+    // make the root read-only first, so that volumes mounted later keep their own mode
     {
       op: 'openRoot',
       source: root.directory ?? '/',
       attributes: (root.readOnly ? ro : 0) + (own ? nodev : 0),
-      // on the host's own files nothing is made that would stay there
+      // create no mount points in the host's own files, where they would stay
       makes: own && !/^[/.]*$/.test(root.directory ?? '/') ? 1 : 0,
       origin,
     },
     ...root.mounts.filter((mount) => !late.includes(mount)).map(mountOp),
     ...(root.hides ?? []).map(({ path, origin }): Op => ({ op: 'coverPath', path, readOnly: 0, origin })),
-    // after the mounts: a link in the image cannot make one of them cover the true /proc or /sys
+    // after the mounts, so that a link in the image cannot make one of them cover the real /proc or /sys
     ...(own || ((isolate.includes('pid') || joinsPid) && isolate.includes('mount'))
       ? procOps(own ? 'rootfs' : 'isolate', isCovered)
       : []),
     ...(own ? sysOps(isolate, 'rootfs', isCovered) : []),
     ...(dev ? deviceOps(isolate, root.dev ? 'dev' : 'rootfs') : []),
-    // what the user wants inside of these three
+    // the user's mounts inside /proc, /sys and /dev
     ...late.map(mountOp),
     ...(root.texts ?? []).map(
       (text): Op => ({ op: 'attachText', ...text, own: begins ? 1 : 0, required: text.required ? 1 : 0 }),
@@ -89,7 +96,7 @@ function mountOp(mount: Mount): Op {
   const { target, attributes, origin } = mount
   switch (mount.kind) {
     case 'volume':
-      // its ids can only be mapped from outside
+      // ids can be mapped only from outside
       if (mount.idmap) return { op: 'attachSent', source: mount.source, target, origin }
       return {
         op: 'attachTree',
@@ -109,7 +116,7 @@ function mountOp(mount: Mount): Op {
   }
 }
 
-/** Covers follow each file system at once: they are meant from the one attached last. */
+/** Returns the operations for /proc. The covers follow directly, because their paths are relative to the last mounted file system. */
 function procOps(origin: string, isCovered: (path: string) => boolean): Op[] {
   const below = (list: typeof maskedProc) => list.filter(([path]) => isCovered(`/proc/${path}`))
   return [
@@ -130,7 +137,7 @@ function procOps(origin: string, isCovered: (path: string) => boolean): Op[] {
 function sysOps(isolate: readonly string[], origin: string, isCovered: (path: string) => boolean): Op[] {
   const masked = maskedSys.filter(([path]) => isCovered(`/sys/${path}`))
   const attributes = ro + nosuid + nodev + noexec
-  // a new sysfs shows the network namespace, and is refused to who does not own that
+  // a new sysfs shows the network namespace, and only the owner of that may mount it
   if (isolate.includes('user') && !isolate.includes('net'))
     return [
       { op: 'attachTree', source: '/sys', target: '/sys', attributes, absent: 0, recursive: 1, origin },
@@ -169,7 +176,7 @@ function deviceOps(isolate: readonly NamespaceKind[], origin: string): Op[] {
     { op: 'attachTerminal', target: 'console', attributes: nosuid + noexec, origin },
     inside('devpts', 'pts', ['newinstance', 'ptmxmode=0666', 'mode=0620'], nosuid + noexec),
     inside('tmpfs', 'shm', ['mode=1777', 'size=64m'], nosuid + nodev + noexec),
-    // its queues are the ipc namespace's: with the host's namespace they would be the host's
+    // message queues belong to the ipc namespace: without a new one, these would be the host's
     ...(isolate.includes('ipc') ? [inside('mqueue', 'mqueue', [], nosuid + nodev + noexec)] : []),
   ]
 }

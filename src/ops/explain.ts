@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program as a person reads it: each operation in words, and the shell line that does the same by hand. Pure.
+// Explains a program: each operation in words, with the equivalent shell line. Pure.
 import { type Op, type Program, rowOf } from './ops.ts'
 
-/** One operation, explained. An empty shell line means that a shell has nothing like it. */
+/** An explained operation. The shell line is empty if a shell has no equivalent. */
 export interface ExplainedStep {
   section: 'outer' | 'inner'
   step: number
@@ -12,9 +12,9 @@ export interface ExplainedStep {
   shell: string
 }
 
-/** Every step of both sections, in the order in which they are written down. */
+/** Returns all operations of both sections, in order. */
 export function explainProgram(program: Program): ExplainedStep[] {
-  // what has a relative target is meant from the file system attached last at an absolute one
+  // a relative target refers to the file system that was last mounted at an absolute target
   let last = ''
   const explain = (section: ExplainedStep['section']) => (op: Op, step: number) => {
     if (op.op === 'attachNew' && op.target.startsWith('/')) last = op.target

@@ -10,5 +10,5 @@ export const mountFlags = {
   private: 0x4_0000,
 } as const
 
-/** Attributes of a mount as mount_setattr(2) numbers them. */
+/** Attributes of a mount, with the values of mount_setattr(2). */
 export const mountAttributes = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const

@@ -238,7 +238,7 @@ export const processOps = {
   }),
 }
 
-/** One limit of the process (setrlimit(2)). */
+/** Describes a limit of the process (setrlimit(2)). */
 function explainLimit({ resource, soft, hard }: { resource: number; soft: number; hard: number }) {
   const amount = (number: number) => (number === -1 ? 'unlimited' : String(number))
   const name = limitNames[resource] ?? String(resource)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the table of operations says of a step that was refused. Pure; called by run/op-errors.ts and run/mount-errors.ts.
+// Returns what the table of operations says about a refused operation. Pure; called by run/op-errors.ts and run/mount-errors.ts.
 import { asRoot, oneOf } from '../errors/front-door.ts'
 import { type Op, rowOf } from './ops.ts'
 
-/** Returns what the step does, to be read after "cannot". */
+/** Returns what the operation does, in words that follow "cannot". */
 export function stepWhat(op: Op): string {
   const { what = op.op } = rowOf(op)
   return typeof what === 'string' ? what : what(op as never)
 }
 
-/** Returns what to do about a refused step. */
+/** Returns the remedy for a refused operation. */
 export function stepRemedy(op: Op, errno: string): string {
   const { right, ways, remedy } = rowOf(op)
   if (right && (errno === 'EPERM' || errno === 'EACCES'))

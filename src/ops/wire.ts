@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The wire format of a program; native/wire/program.h is this file's twin and describes it.
+// Encodes programs for the C core; native/wire/program.h describes the format. Pure.
 import { encodePath } from '../text/non-utf8.ts'
 import { type Op, ops, type Program } from './ops.ts'
 
 /** "hut1", little-endian. */
 export const programMagic = 0x31747568
 
-/** The parts of an operation that can be refused, as program.h numbers them: see stepPart of system/events.ts. */
+/** Parts of an operation that can fail, in the order of their numbers in program.h; see stepPart in system/events.ts. */
 export const stepParts = [
   'whole',
   'source',
@@ -43,7 +43,7 @@ function pad(): void {
   while (at & 3) scratch[at++] = 0
 }
 
-/** The bytes and a NUL, not padded. */
+/** Writes the text's bytes and a NUL, without padding. */
 function putText(text: string): void {
   reserve(text.length * 3 + 1)
   const bytes = encodePath(text)
@@ -78,7 +78,7 @@ const put = {
   },
 }
 
-// per op, once: its fields in order, so that encoding walks a flat list
+// flat lists of fields, made once per operation, so that encoding only walks a list
 const layouts = new Map(
   Object.entries(ops).map(([name, op]) => [name, Object.entries(op.fields) as [string, keyof typeof put][]]),
 )
@@ -108,17 +108,17 @@ export function encodeProgram(program: Program): Uint8Array {
   return scratch.subarray(0, at)
 }
 
-/** An order is at most this long: native/wire/program.h has the same, with the word before the ops. */
+/** Maximum bytes of a job's request, without the word before its operations; equal to the value in native/wire/program.h. */
 export const orderBytesAtMost = 131_072 - 4
 
-/** Inner ops alone, as an order to a waiting job has them. The bytes are valid until the next call. */
+/** Encodes inner operations as a request to a waiting sandbox. The bytes are valid until the next call. */
 export function encodeOrder(list: readonly Op[]): Uint8Array {
   at = 0
   putOps(list)
   return scratch.subarray(0, at)
 }
 
-/** Fields alone, one after another, as an op has them: a copy. */
+/** Encodes single fields one after another, as in an operation. Returns a copy. */
 export function encodeFields(
   fields: readonly (['string', string] | ['strings', readonly string[]] | ['numbers', readonly number[]])[],
 ): Buffer {
@@ -127,10 +127,7 @@ export function encodeFields(
   return Buffer.from(scratch.subarray(0, at))
 }
 
-/**
- * Splits what readFile ops brought home: outer step → the file's text. A file
- * that could not be read is missing from the map.
- */
+/** Splits the result of readFile operations: the text of each file by its outer step. Unreadable files are missing. */
 export function decodeFigures(bytes: Buffer | undefined): Map<number, string> {
   const figures = new Map<number, string>()
   for (let i = 0; bytes && i + 8 <= bytes.length; ) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One job of a pool: its options → a Spec below the pool's, and what its order says to the sandbox that waits. Pure.
+// One job of a pool: parses its options into a Spec within the pool's limits, and encodes the request to a waiting sandbox. Pure.
 import { type LimitWrite, translateLimits } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
 import type { Op, Program } from '../ops/ops.ts'
@@ -11,24 +11,24 @@ import type { PlannedGroup } from '../plan/groups.ts'
 import { type Plan, usualPath } from '../plan/plan.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../text/units.ts'
 
-/** What a job of a pool may say for itself. Its limits lower those of the pool's plan, and raise none. */
+/** Options of one job of a pool. Its limits can only be lower than those of the pool's plan. */
 export interface OrderOptions {
-  /** Each lowers one that the plan has. */
+  /** Limits of this job; each is at most that of the plan. */
   limits?: Pick<Limits, (typeof lowerable)[number]>
-  /** Milliseconds, or a text such as `'10s'`, counted from the order. */
+  /** Time limit in milliseconds, or as text such as `'10s'`, from the job's start. The plan's by default. */
   timeout?: number | string
-  /** CPU time of all its processes together; lowers the plan's. */
+  /** CPU time of all processes together, in milliseconds or as text; at most the plan's. */
   cpuTime?: number | string
-  /** Bytes, or a text such as `'1M'`, to stdout, and as many to stderr. */
+  /** Maximum size of stdout, and separately of stderr, in bytes or as text such as `'1M'`. At most the plan's. */
   maxOutput?: number | string
-  /** Changes of the plan's environment; undefined takes a variable away. */
+  /** Changes of the plan's environment; undefined removes a variable. */
   env?: { [name: string]: string | undefined }
-  /** Directory in which the command starts. */
+  /** Directory in which the command starts; the plan's by default. */
   workdir?: string
 }
 
 const lowerable = ['memory', 'swap', 'pids', 'cpus'] as const
-/** The last four are the pool's own, and not in what comes here. */
+/** Known options. The pool itself handles the last four, and does not pass them here. */
 const words = ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir', 'stdin', 'stdio', 'signal', 'onEvent']
 const aTime = 'a time such as 10s, 500ms or 2m'
 
@@ -68,7 +68,7 @@ function parseTime(value: unknown): number | undefined {
   return parseDuration(value, 1) || undefined
 }
 
-/** 0 or undefined means no limit, so every limit is lower. */
+/** Returns the lower of two limits; 0 or undefined means no limit. */
 function lower(
   options: OrderOptions,
   name: 'timeout' | 'cpuTime' | 'maxOutput',
@@ -120,7 +120,7 @@ function lowerLimits(limits: OrderOptions['limits'] & object, before: readonly L
   return before.map((limit) => lowered.get(limit.file) ?? limit)
 }
 
-/** Of a limit's text: cpu.max is a quota in a period. */
+/** Returns a limit as a number for comparison; cpu.max becomes quota divided by period. */
 function amount(file: string, text: string): number {
   const [first = '', period] = text.split(' ')
   const size = parseSize(first)
@@ -128,7 +128,7 @@ function amount(file: string, text: string): number {
   return file === 'cpu.max' ? (size ?? 0) / Number(period ?? 100_000) : (size ?? 0)
 }
 
-/** A sandbox of a pool: its program up to the wait, and the ops that an order brings after it. */
+/** Splits a program at the point where a sandbox waits. `rest` are the operations that a request sends. */
 export function waitForOrder({ outer, inner }: Program): { program: Program; rest: Op[] } {
   const rest = inner.filter((op) => op.op === 'exec' || op.op === 'checkStreams' || isNarrow(op))
   return {
@@ -140,14 +140,12 @@ export function waitForOrder({ outer, inner }: Program): { program: Program; res
   }
 }
 
-/** A limit of descriptors (RLIMIT_NOFILE) below which those of an order could not come in. */
+/** Returns true for a limit of descriptors (RLIMIT_NOFILE) that would prevent the request's descriptors from arriving. */
 function isNarrow(op: Op): boolean {
   return op.op === 'setLimit' && op.resource === 7 && op.soft >= 0 && op.soft < 16
 }
 
-/**
- * One job: the plan and the program of its sandbox with the job's own values, the writes that lower its groups' limits, and its request.
- */
+/** One job: its plan, its program, the writes that lower its groups' limits, and its encoded request. */
 interface Order {
   plan: Plan
   program: Program
@@ -155,7 +153,7 @@ interface Order {
   ops: Op[]
 }
 
-/** `toolPath`: where contained commands find `hutch`. */
+/** Makes a job's request. `toolPath` is the directory of `hutch` for contained commands. */
 export function makeOrder(
   spec: Spec,
   options: OrderOptions,
@@ -167,7 +165,7 @@ export function makeOrder(
     : { groups: sandbox.plan.groups, writes: [] }
   const plan: Plan = {
     ...sandbox.plan,
-    // which files of its root are there was found out for this one
+    // keep the sandbox's root, for which the existing files were already looked up
     spec: { ...spec, ...(sandbox.plan.spec.root && { root: sandbox.plan.spec.root }) },
     groups,
     argv: [spec.command, ...spec.args],
@@ -193,7 +191,7 @@ function changeEnvironment(
   return { env: [...env, `PATH=${searchPath}`], searchPath }
 }
 
-/** The groups with the job's limits, and the writes that this takes, in the order in which they were first written. */
+/** Returns the groups with the job's limits, and the writes for them, in the order of the first writes. */
 function lowerGroups(plan: Plan, limits: readonly LimitWrite[]): { groups: PlannedGroup[]; writes: Order['writes'] } {
   const files = new Set<string>(lowerable.map((word) => limitRowOf[word].file))
   const own = limits.filter(({ file }) => files.has(file))

@@ -17,9 +17,9 @@ import { Stock } from './ready-queue.ts'
 
 /** Options of `createPool`. */
 export interface PoolOptions {
-  /** Number of waiting sandboxes, and of jobs that run at once: 1 to 1000. */
+  /** Number of waiting sandboxes, and of jobs that run simultaneously: 1 to 1000. */
   size: number
-  /** The options of each sandbox, as for `run`; `timeout` and `cpuTime` count for the job only. */
+  /** Options of each sandbox, as for `run`. `timeout` and `cpuTime` are counted from the start of each job. */
   plan?: RunOptions
 }
 
@@ -37,7 +37,7 @@ export interface PoolStats {
   /** Sandboxes that are being launched. */
   launching: number
   running: number
-  /** Jobs that wait for their turn. */
+  /** Jobs that wait for a sandbox. */
   queued: number
   /** Jobs started so far, including the running ones. */
   started: number
@@ -69,11 +69,11 @@ export class Pool {
   #started = 0
   #finished = 0
   #closing: Promise<void> | undefined
-  /** The source of the result of a job that never starts. */
+  /** A sandbox from which the result of a job that never starts is made. */
   #sample: WaitingSandbox | undefined
   #opening: { opened: () => void; failed: (error: HutchError) => void } | undefined
 
-  /** @internal: see `createPool`. */
+  /** @internal Pools are made by `createPool`. */
   constructor(size: number, spec: Spec, filter: FilterMaker | undefined) {
     this.#size = size
     this.#spec = spec
@@ -113,8 +113,9 @@ export class Pool {
   }
 
   /**
-   * Runs a command to its end in a waiting sandbox. At most `size` run at once; the others wait in order. Times count from the job's
-   * start. Never rejects because of what the command did.
+   * Runs a command to its end in a waiting sandbox. At most `size` jobs run simultaneously; others wait in order. Times are counted from
+   * the job's start. The promise never rejects because of how the command ended.
+   *
    * @throws HutchError for what hutch could not do; POOL_CLOSED if the pool was closed before the job started
    */
   async run(argv: readonly string[], options: JobOptions = {}): Promise<Result> {
@@ -137,7 +138,7 @@ export class Pool {
         this.#started--
         this.#finished--
       }
-      // a limit that is too low for a waiting sandbox kills each of them
+      // if the limit is too low for a waiting sandbox, the kernel kills every one
       if (lost === (order.limits ? patience : patienceWithKills))
         throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'it was killed' })
     }
@@ -236,7 +237,7 @@ export class Pool {
     try {
       job = orderJob(sandbox, spec, how)
     } catch (error) {
-      // its groups may already have this job's limits
+      // the groups may already have this job's limits
       this.#stock.giveBack(sandbox, how.options.limits === undefined)
       throw error
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One sandbox of a pool: launched up to the place where it would become the command, until an order says which.
+// Launches one sandbox of a pool, which waits before it executes a command, and sends it a job's request. Called by pool.ts and
+// ready-queue.ts.
 
 import { writeGroupFile } from '../cgroup/files.ts'
 import { fail, type HutchError } from '../errors/errors.ts'
@@ -23,25 +24,28 @@ import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { signalName } from '../system/signals.ts'
 import { makeOrder, type OrderOptions, waitForOrder } from './job-request.ts'
 
-/** A sandbox that waits, or is on its way there. */
+/** A sandbox that waits, or that is being launched. */
 export interface WaitingSandbox {
   launched: Launched
-  /** What follows in its program once an order has come. */
+  /** Operations of its program after the wait. */
   rest: Op[]
-  /** It has done all that it can do without an order. */
+  /** True if all operations before the wait are done. */
   ready: boolean
-  /** monotonicMs() of its launch. */
+  /** Launch time: monotonicMs(). */
   born: number
 }
 
-/** What becomes of it before it has an order. */
+/** Callbacks about a sandbox that has no job yet. */
 export interface Told {
   ready(): void
-  /** It is over, its groups are gone. The error, when one of its own steps was refused; else how it ended. */
+  /**
+   * Called when the sandbox has ended and its groups are removed. `error` is given if one of its operations was refused; `how` is how it
+   * ended.
+   */
   ended(error: HutchError | undefined, how: string): void
 }
 
-/** Launches one. @throws HutchError, with nothing left behind */
+/** Launches a sandbox. @throws HutchError, with nothing left behind */
 export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told: Told): WaitingSandbox {
   let rest: Op[] = []
   const born = monotonicMs()
@@ -64,7 +68,7 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
     })
   watchJob(job, (event) => {
     if (event.kind === 'ready') {
-      // it may have failed in the moment after
+      // the launch may have failed in the meantime
       if (failure) return
       waiting.ready = true
       told.ready()
@@ -98,19 +102,20 @@ function endOf(status: number): string {
   return number === 0 ? `status ${status >> 8}` : (signalName(number) ?? `signal ${number}`)
 }
 
-/** Ends one that is not needed; `ended` tells when it is gone. */
+/** Ends a sandbox that is not needed. `ended` is called when it has ended. */
 export function discard({ launched }: WaitingSandbox): void {
   watchedNative().signal(launched.job, systemConstants.signals.SIGKILL)
 }
 
-/** A job for it, beside the job's Spec. */
+/** A job for a sandbox, besides its Spec. */
 export interface JobOrder extends Following {
   options: OrderOptions
   stdio: Stdio | readonly [Stdio, Stdio, Stdio]
 }
 
 /**
- * Sends the request: from now on it is a job, no longer a waiting sandbox. Returns undefined if it has ended.
+ * Sends a job's request, after which the sandbox is a job. Returns undefined if the sandbox has ended.
+ *
  * @throws CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; the sandbox then still waits
  */
 export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, stdio, ...how }: JobOrder): Job | undefined {
@@ -131,7 +136,7 @@ export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, stdio, 
     for (const write of writes) {
       const slash = write.path.lastIndexOf('/')
       const errno = writeGroupFile(write.path.slice(0, slash), write.path.slice(slash + 1), write.value)
-      // its groups are gone, and so is it
+      // ENOENT and ENODEV: the groups are removed, so the sandbox has ended
       if (errno !== undefined && errno !== 'ENOENT' && errno !== 'ENODEV')
         throw explainRefusal(write, errno, plan, findObstacles)
     }

@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps a number of sandboxes waiting: launches new ones in the background, also for those that end before their time.
+// Keeps a number of sandboxes waiting. Launches new ones in the background, including replacements for those that ended early. Called by
+// pool.ts.
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { discard, type Told, type WaitingSandbox } from './prestarted.ts'
 
-/** A launch takes this thread a millisecond or two: a job that is shorter than this is not to wait for it. */
+/** Delay of the next launch in milliseconds. A launch blocks this thread for 1 to 2 ms, and a shorter job must not wait for it. */
 const shortJobMs = 5
-/** One that ends so soon after its launch, and by nobody here, is not replaced at once. */
+/** Age in milliseconds below which a sandbox that ended by itself is not replaced at once. */
 const youngMs = 1000
 const restMs = 100
 const longestRestMs = 1000
 
 export class Stock {
-  /** How many ended before their time. */
+  /** Number of sandboxes that ended early. */
   lost = 0
   readonly #size: number
   readonly #launch: (told: Told) => WaitingSandbox
   readonly #told: { ready: () => void; failed: (error: HutchError) => void }
   readonly #waiting: WaitingSandbox[] = []
-  /** Launched, and neither ended nor taken. */
+  /** Launched sandboxes that have neither ended nor been taken. */
   readonly #ours = new Set<WaitingSandbox>()
   #failures = 0
   #soon: NodeJS.Immediate | undefined
   #later: NodeJS.Timeout | undefined
   #closed: (() => void) | undefined
 
-  /** `ready`: one more waits. `failed`: a launch did not get that far. */
+  /** Calls `ready` when one more sandbox waits, and `failed` when a launch failed. */
   constructor(
     size: number,
     launch: (told: Told) => WaitingSandbox,
@@ -45,7 +46,7 @@ export class Stock {
     return this.#ours.size - this.#waiting.length
   }
 
-  /** The one that has waited longest. */
+  /** Returns the sandbox that has waited longest; undefined if none waits. */
   take(): WaitingSandbox | undefined {
     const one = this.#waiting.shift()
     if (one) this.#ours.delete(one)
@@ -53,21 +54,21 @@ export class Stock {
     return one
   }
 
-  /** One that was taken and not used waits again, or is thrown away. */
+  /** Returns a sandbox that was taken but not used. It waits again if `fit` is true, and is ended otherwise. */
   giveBack(one: WaitingSandbox, fit: boolean): void {
     this.#ours.add(one)
     if (fit && !this.#closed) this.#waiting.unshift(one)
     else discard(one)
   }
 
-  /** Sees to it that there are enough, one by one, so that other work gets its turn. */
+  /** Launches missing sandboxes one by one, so that other events are handled in between. */
   fill(afterMs = 0): void {
     if (this.#closed || this.#soon || this.#ours.size >= this.#size) return
     if (afterMs > 0) this.#later ??= setTimeout(() => this.#launchOne(), afterMs)
     else this.#soon = setImmediate(() => this.#launchOne())
   }
 
-  /** Ends all that wait; resolves when they are gone. */
+  /** Ends all waiting sandboxes. Resolves when they have ended. */
   close(): Promise<void> {
     clearImmediate(this.#soon)
     clearTimeout(this.#later)

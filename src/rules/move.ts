@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moves a process to where its rule sends it, and makes the groups of templates. What cannot be done is returned, not thrown: the next process is due.
+// Moves a process to the group of its rule, and creates groups from templates. Returns errors instead of throwing, so that the caller can
+// continue with the next process.
 
 import { addLevels, type Undo, withUndo } from '../cgroup/create.ts'
 import { isGroup, readGroupFile, writeGroupFile } from '../cgroup/files.ts'
@@ -12,22 +13,22 @@ import { findRule, findTargets, groupAt, type ProcessIdentity, type RuleTarget, 
 import type { Rule } from './parse.ts'
 import { applyTemplate } from './template.ts'
 
-/** What became of one process. */
+/** Result of moving one process. */
 export interface MoveResult {
   pid: number
   program: string
   uid: number
   /** The rule's `file:line`. */
   rule: string
-  /** Groups it was moved to: not those where it was already. */
+  /** Groups to which it was moved, without those that already contained it. */
   moved: RuleTarget[]
   failed: HutchError[]
-  /** It ended before all was done. */
+  /** True if the process ended before all moves were done. */
   gone: boolean
 }
 
 /**
- * Moves a process by the first matching rule. Returns undefined without a match, or if it is to stay. `dry` moves nothing.
+ * Moves a process by the first matching rule. Returns undefined if no rule matches, or if the process must stay. With `dry`, moves nothing.
  */
 export function placeProcess(
   rules: readonly Rule[],
@@ -46,7 +47,7 @@ export function placeProcess(
   const due = targets.filter((target) => {
     const own = groupAt(process.groups, target.mount) ?? ''
     const wanted = targetDirectory(target)
-    // a job with limits of its own keeps them: root's, and any that the rule's group limits as well
+    // a job of hutch with its own limits keeps them: a job that root started, and a job below the rule's group
     return own !== wanted && !(isJobGroup(own) && isBelow(own, wanted)) && !isRootsJobGroup(own)
   })
   if (dry) return { ...placed, moved: due }
@@ -56,7 +57,7 @@ export function placeProcess(
     const errno = moveTo(target, pid)
     if (errno === undefined) placed.moved.push(target)
     else if (errno === 'ESRCH') placed.gone = true
-    // of `*` only the hierarchies that have the group are meant
+    // for `*`, only hierarchies that contain the group are used
     else if (errno === 'ENOENT' && target.every) absent.push(target)
     else placed.failed.push(explain(target, placed, errno))
   }
@@ -64,12 +65,12 @@ export function placeProcess(
   return placed
 }
 
-/** Whether the group is there. */
+/** Returns true if the group exists. */
 export function isMade(target: RuleTarget): boolean {
   return readGroupFile(targetDirectory(target), 'cgroup.procs') !== undefined
 }
 
-/** A target as people write it: `cpu,memory:web/alice`. */
+/** Formats a target for people, such as `cpu,memory:web/alice`. */
 export function formatTarget({ controllers, path }: RuleTarget): string {
   return `${controllers.join(',') || 'v2'}:/${path}`
 }
@@ -78,7 +79,7 @@ function moveTo(target: RuleTarget, pid: number): string | undefined {
   return writeGroupFile(targetDirectory(target), 'cgroup.procs', String(pid))
 }
 
-/** Makes what templates have to make, in all hierarchies or in none: a process is not to be in a part of its groups. */
+/** Creates the groups of templates in all hierarchies or in none, so that a process is not in only some of its groups. */
 function makeTemplated(targets: readonly RuleTarget[]): HutchError | undefined {
   const missing = targets.filter((target) => target.templated && !isGroup(targetDirectory(target)))
   if (missing.length === 0) return undefined
@@ -93,7 +94,7 @@ function makeTemplated(targets: readonly RuleTarget[]): HutchError | undefined {
   }
 }
 
-/** `*` asks for membership alone: all controllers for everybody would cost the whole machine. */
+/** Creates the group. `*` enables no controllers, because enabling all of them for every user would slow the whole machine. */
 function makeGroups(target: RuleTarget, undo: Undo[]): void {
   const { mount, controllers, every, template } = target
   const handed =

@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C core: where it is, and how this host loads it. Only native.ts uses it.
+// Loads the C core on this host. Only native.ts imports it.
 export * from './node/addon.ts'

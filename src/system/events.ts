@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The events of the native core as typed values: the only reader of the numbers that native/node/job.h describes. Pure.
+// Decodes the events of the native core into typed values, from the numbers that native/node/job.h describes. Called by reactor.ts; pure.
 import { errnoName, eventKinds, type Listener } from './native.ts'
 
-/** What follows the job's number in an event. */
+/** The numbers that follow the job's number in an event. */
 type Numbers = Parameters<Listener> extends [number, ...infer Rest] ? Rest : never
 
-/** A refused step says errno, and above it which part of the operation was refused: see stepParts of ops/wire.ts. */
+/** Factor of the part in a refusal: the number is the errno plus this factor times the part (stepParts of ops/wire.ts). */
 export const stepPart = 4096
 
-/** Why the kernel refused something: the name of the errno, and what stands above it in the same number. */
+/** A refusal of the kernel: the errno's name, and the part of the operation that failed. */
 export interface Refusal {
   errno: string
-  /** Index in stepParts; for a clean-up the number of the system call. */
+  /** Index in stepParts; for a clean-up, the number of the system call. */
   part: number
 }
 
@@ -20,44 +20,44 @@ export function decodeRefusal(value: number): Refusal {
 }
 
 export type NativeEvent =
-  /** An inner step was refused; `call` is the number of the system call, 0 if unknown. */
+  /** An inner operation was refused. `call` is the number of the system call; 0 if unknown. */
   | ({ kind: 'failed'; step: number; call: number } & Refusal)
-  /** A watched file of an outer step changed; `text` is its content, empty for an eventfd. */
+  /** The watched file of an outer operation changed. `text` is its content; '' for an eventfd. */
   | { kind: 'noticed'; step: number; text: string }
-  /** hutch sent a signal because a limit of time was reached, or because it was asked to stop the job. */
+  /** hutch sent a signal, because a time limit was reached or because it was requested. */
   | { kind: 'stopped'; signal: number; cpuTime: boolean }
   | EndedEvent
-  /** A trigger fired `count` times; `gone`: its group was removed. */
+  /** A trigger fired `count` times. `gone` means that its group was removed. */
   | { kind: 'triggered'; gone: boolean; count: number }
-  /** A prestarted sandbox waits for its job; or it ended before it had read it. */
+  /** A prestarted sandbox waits for its job, or ended before it had read the job's request. */
   | { kind: 'ready' | 'unread' }
-  /** The filter refused a call; `which`: its number, -1 for all counts, -2 for all calls. */
+  /** The filter refused a call. `which` is its number; -1 means all counts, -2 all calls. */
   | { kind: 'refused'; which: number; bytes: Buffer | undefined }
-  /** What hutch-init found out about a program or mount target that was refused. */
+  /** What hutch-init found at a refused program or mount target. */
   | { kind: 'program'; bytes: Buffer | undefined }
 
-/** The job has ended, its groups are read and removed. */
+/** The job has ended, and its groups have been read and removed. */
 interface EndedEvent {
   kind: 'ended'
-  /** As wait(2) gives it; -1 if PID 1 of the job said nothing. */
+  /** Wait status of the command, see wait(2); -1 if the job's PID 1 did not report it. */
   commandStatus: number
-  /** Of the process that hutch cloned. */
+  /** Wait status of the process that hutch cloned. */
   ownStatus: number
-  /** The clean-up that failed first, if one did. */
+  /** The first clean-up operation that failed; undefined if none did. */
   leftover: ({ step: number } & Refusal) | undefined
   userUsec: number
   systemUsec: number
-  /** KiB, 0 if unknown. */
+  /** Peak resident memory in KiB; 0 if unknown. */
   maxRss: number
-  /** Context switches. */
+  /** Voluntary and involuntary context switches. */
   voluntary: number
   forced: number
   used: { fullSpaces: number; fullTables: number; tableLimit: number; stoppedProcesses: number; frozen: boolean }
-  /** For decodeFigures of ops/wire.ts. */
+  /** Input of decodeFigures in ops/wire.ts. */
   figures: Buffer | undefined
 }
 
-/** Returns the status of the command, or of the process that was to become the command. */
+/** Returns the wait status of the command, or of the process that should have executed it. */
 export function endStatus({ commandStatus, ownStatus }: EndedEvent): number {
   return commandStatus === -1 ? ownStatus : commandStatus
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only loader of the addon (native/node/addon.c), and the words for its numbers.
+// Loads the addon (native/node/addon.c), and names its numbers. No other file loads it.
 
 import { fail } from '../errors/errors.ts'
 import { buildDirectory, loadAddon } from './addon.ts'
@@ -7,7 +7,7 @@ import { getSystemErrorName, systemConstants } from './constants.ts'
 
 export { buildDirectory }
 
-/** Kinds of events, as native/node/job.h numbers them. */
+/** Kinds of events, with the numbers of native/node/job.h. */
 export const eventKinds = {
   failed: 1,
   noticed: 2,
@@ -23,7 +23,7 @@ export const eventKinds = {
 /** Kinds of process events, with the numbers of native/node/proc-connector.c. changed: another program, user or group. lost: events were dropped. */
 export const changeKinds = { lost: 1, forked: 2, changed: 3 } as const
 
-/** One event of one job. What a to d mean depends on the kind: native/node/job.h says it. */
+/** Receives one event of one job. The meaning of a to d depends on the kind: see native/node/job.h. */
 export type Listener = (
   job: number,
   kind: number,
@@ -46,51 +46,63 @@ export type Listener = (
 
 /** The addon's exports. */
 export interface Native {
-  /** Sets the one callback for all events of this thread's jobs. */
+  /** Sets the callback for all events of this thread's jobs. */
   listen(callback: Listener): void
-  /** Runs a program's outer section up to the wait: [job, pid], or [0, outer step, errno, number of the call] with nothing left behind. -1 is /dev/null. */
+  /**
+   * Runs a program's outer section up to the wait. Returns [job, pid], or [0, outer step, errno, number of the call] with nothing left
+   * behind. For a stream, -1 means /dev/null.
+   */
   launch(program: Uint8Array, stdin: number, stdout: number, stderr: number): [number, number, number?, number?]
-  /** A signal to all processes of the job: 0 or -errno. */
+  /** Sends a signal to all processes of the job. Returns 0 or -errno. */
   signal(job: number, signal: number): number
-  /** SIGTERM now, SIGKILL when the program's time between the two is over: 0 or -errno. */
+  /** Sends SIGTERM now, and SIGKILL after the delay that the program contains. Returns 0 or -errno. */
   stop(job: number): number
-  /** Before a start: signals sent to this process wait for `forward`, instead of ending it. */
+  /** Makes signals to this process wait for `forward`, instead of ending the process. Called before a start. */
   holdSignals(): number
-  /** From now on signals sent to this process go to the job; 0 ends that, and tells which came: bit n for signal n. */
+  /** Passes signals of this process on to the job. With 0, stops that and returns the received signals: bit n for signal n. */
   forward(job: number): number
-  /** Ends this process by a signal of the system's default, as if it had no handlers; comes back only if that does not end it. */
+  /** Ends this process by a signal's default action. Returns only if the signal does not end a process. */
   dieBy(signal: number): void
-  /** From now on this process is killed when its parent, which has this id, ends. */
+  /** Requests that the kernel kills this process when its parent, which has this id, ends. */
   dieWithParent(parent: number): void
   /** Returns whether the process's environment has changed since the last call; true in a worker thread. */
   environmentChanged(): boolean
-  /** Both NUL-separated; for every directory every name: i32 length or -errno, the bytes, zeros up to a multiple of 4. */
+  /**
+   * Reads every name in every directory; both arguments are NUL-separated. The result has i32 length or -errno, the bytes, and zeros up to
+   * a multiple of 4.
+   */
   readFiles(directories: string | Uint8Array, names: string): Buffer
-  /** The last 64 KiB of the kernel's log, as syslog(2) has them; or -errno. */
+  /** Returns the last 64 KiB of the kernel's log, as syslog(2) returns them; or -errno. */
   readLogTail(): Buffer | number
-  /** The same files kept open, for `readAgain`; -errno when the process may open no more. */
+  /** Opens the same files for `readAgain`. Returns -errno if the process may not open that many. */
   openReader(directories: string | Uint8Array, names: string): object | number
   readAgain(reader: object): Buffer
-  /** Closes the files; a reader that is no longer used is closed with its garbage collection, too. */
+  /** Closes the files of a reader. Garbage collection also closes the files of an unused reader. */
   closeReader(reader: object): void
   /**
-   * Lists all groups below a directory: for each `+` (it has children) or `-`, its path from there, NUL. A string if everything is ASCII.
+   * Lists all groups below a directory. Each entry is `+` (with children) or `-`, the relative path, and NUL. Returns a string if all names
+   * are ASCII.
    */
   walkGroups(directory: string | Uint8Array): string | Buffer
-  /** Removes what killed hutches left right below NUL-separated directories: true if it stopped, after `ms` at the latest, with more to do. */
+  /**
+   * Removes the groups that killed hutch processes left directly below NUL-separated directories. Returns true if it stopped after `ms`
+   * before it was done.
+   */
   sweepGroups(directories: string | Uint8Array, pidNamespace: number, ms: number): boolean
-  /** The user whose hutch holds a job's group; -1 without one, -EACCES if only another user may ask. */
+  /** Returns the user whose hutch holds a job's group; -1 if none does, -EACCES if only another user can find out. */
   groupHolder(directory: string | Uint8Array): number
-  /** Locks a directory (flock): the descriptor that holds the lock, or -errno. */
+  /** Locks a directory with flock(2). Returns the descriptor that holds the lock, or -errno. */
   lockDirectory(path: string | Uint8Array): number
-  /** Signals the processes that a cgroup.procs lists, except one: how many are listed, or -errno if one refused. */
+  /**
+   * Sends a signal to the processes in a cgroup.procs, except one. Returns the number of listed processes, or -errno if one signal failed.
+   */
   signalListed(file: string | Uint8Array, signal: number, except: number): number
   /**
    * Reads the same files, NUL-separated, of groups that come and go. Files after the first `signs` are read only while these change, and
    * occasionally.
    */
   openFollower(names: string, signs: number): object
-  /** The slot that the group has from now on; or -errno. */
+  /** Adds a group. Returns its slot, or -errno. */
   follow(follower: object, directory: string | Uint8Array): number
   unfollow(follower: object, slot: number): void
   /**
@@ -120,23 +132,27 @@ export interface Native {
   /** Closes a descriptor: 0 or -errno. */
   close(fd: number): number
   /**
-   * Follows all processes of the machine: batches of [kind, pid, parent, usec] (changeKinds; the clock is the monotonic
-   * one). 0, or -errno: EPERM, ECONNREFUSED outside of the first network namespace, ETIMEDOUT of the first pid namespace.
+   * Follows all processes of the machine. The callback receives batches of [kind, pid, parent, usec], with the kinds of changeKinds and the
+   * monotonic clock. Returns 0, or -errno: EPERM; ECONNREFUSED outside the initial network namespace; ETIMEDOUT outside the initial pid
+   * namespace.
    */
   watchProcesses(callback: (changes: Float64Array) => void): number
   stopProcesses(): void
   /**
-   * Joins groups and becomes the command: both NUL-separated, `count` words in `argv`; `openFiles` is its soft limit of
-   * descriptors, 0 leaves it. It comes back only on failure: [index in `procs`, or -1 when it was the exec, errno].
+   * Joins groups and executes the command. `procs` and `argv` are NUL-separated; `argv` has `count` words. `openFiles` is its soft limit of
+   * descriptors; 0 keeps the limit. Returns only on failure: [index in `procs`, or -1 if exec failed; errno].
    */
   exec(procs: string | Uint8Array, argv: string | Uint8Array, count: number, openFiles: number): [number, number]
-  /** The namespace above that of `fd` (0), or the user namespace that owns it (1), as a close-on-exec descriptor; or -errno. */
+  /**
+   * Returns the parent namespace of `fd` (which = 0), or the user namespace that owns it (which = 1), as a close-on-exec descriptor; or
+   * -errno.
+   */
   namespaceLink(fd: number, which: 0 | 1): number
-  /** The uid that made this user namespace; or -errno. */
+  /** Returns the user id that created a user namespace; or -errno. */
   namespaceOwner(fd: number): number
-  /** The network namespace of a job that has not ended, as a close-on-exec descriptor; or -errno. */
+  /** Returns the network namespace of a running job as a close-on-exec descriptor; or -errno. */
   networkOf(job: number): number
-  /** Lets a job go on that waits for its network: 0 or -errno. */
+  /** Lets a job continue that waits for its network. Returns 0 or -errno. */
   release(job: number): number
   /**
    * Sends the request to a waiting job: ops from encodeOrder, descriptors of its streams (-1 keeps /dev/null), and its limits. The limits
@@ -151,23 +167,28 @@ export interface Native {
     timeoutMs: number,
     cpuMs: number,
   ): number
-  /** Mounts a namespace on a file, so that it lives on without processes: 0 or -errno. */
+  /** Mounts a namespace on a file, which keeps it alive without processes. Returns 0 or -errno. */
   keepNetwork(fd: number, file: string): number
-  /** The end of that; the first argument is 0. */
+  /** Removes such a mount. The first argument is 0. */
   dropNetwork(unused: 0, file: string): number
-  /** By which number this process's network namespace knows that of `fd`: -1 none, -2 the kernel does not tell. */
+  /**
+   * Returns the number of the namespace `fd` in this process's network namespace; -1 if it has none, -2 if the kernel does not report it.
+   */
   networkId(fd: number): number
-  /** The network namespace of a socket that a process has under this number, as a close-on-exec descriptor; or -errno. */
+  /** Returns the network namespace of a socket that a process has open as this descriptor, as a close-on-exec descriptor; or -errno. */
   socketNetwork(pid: number, fd: number): number
-  /** The version of Landlock's interface that the kernel has; or -errno. */
+  /** Returns the version of the kernel's Landlock interface; or -errno. */
   landlock(): number
-  /** The name of a system call that hutch makes, by its number; '' for any other. */
+  /** Returns the name of a system call that hutch makes; '' for any other number. */
   callName(number: number): string
-  /** [read end, write end], both close-on-exec; or [-errno]. */
+  /** Returns [read end, write end], both close-on-exec; or [-errno]. */
   pipe(): [number, number?]
 }
 
-/** The name of -errno as the kernel's documents have it: Linux gives EOPNOTSUPP and ENOTSUP one number, and Node knows the other. Of ENOEXEC and some more it has the number alone. */
+/**
+ * Returns the name of an errno as in the kernel's documentation. Linux uses the same number for EOPNOTSUPP and ENOTSUP, and Node knows only
+ * the other name. Node lacks names such as ENOEXEC.
+ */
 export function errnoName(negative: number): string {
   const name = getSystemErrorName(negative)
   if (name === 'ENOTSUP') return 'EOPNOTSUPP'
@@ -177,7 +198,7 @@ export function errnoName(negative: number): string {
 
 let loaded: Native | undefined
 
-/** The addon, loaded at the first call. @throws NATIVE_MISSING */
+/** Returns the addon, and loads it at the first call. @throws NATIVE_MISSING */
 export function native(): Native {
   if (loaded) return loaded
   const path = `${buildDirectory}/hutch.node`

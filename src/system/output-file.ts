@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that hutch writes for its caller: opened before the job starts, so that nothing the job does leads a write elsewhere.
+// Writes files for the caller. The target is opened before the job starts, so that the job cannot redirect the write.
 
 import { encodePath } from '../text/non-utf8.ts'
 import {
@@ -20,22 +20,22 @@ import { basename, dirname } from './paths.ts'
 import { randomBytes } from './random.ts'
 
 const { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_WRONLY } = fileConstants
-/** Not among Node's constants; the same on every machine that hutch supports. */
+/** Missing in Node's constants; the same value on all supported machines. */
 const O_PATH = 0x200000
-/** Links by nature to what another process has open. */
+/** Names of descriptors of another process. */
 const descriptorLink = /^\/proc\/\d+\/fd\/\d+$/
-/** Descriptors that hutch was started with: process substitution, /dev/stdout. */
+/** Names of descriptors of this process, such as /dev/stdout and those of process substitution. */
 const ownLink = /^\/(?:dev\/(stdout|stderr|fd\/(\d+))|proc\/(?:self|thread-self)\/fd\/(\d+))$/
-/** Milliseconds without progress after which a reader of a pipe is given up; 10,000. */
+/** Milliseconds without progress after which the reader of a pipe is abandoned. */
 const maxStall = 10_000
 const endings = [1, 2, 3, 15]
 
-/** True for a name that leads to a descriptor of another process. */
+/** Returns true if a name refers to a descriptor of another process. */
 export function isDescriptor(path: string): boolean {
   return descriptorLink.test(path)
 }
 
-/** Returns the descriptor of this process that a name stands for, such as 1 for /dev/stdout. */
+/** Returns the descriptor of this process that a name refers to, such as 1 for /dev/stdout; otherwise undefined. */
 export function ownDescriptor(path: string): number | undefined {
   const found = ownLink.exec(path)
   if (!found) return undefined
@@ -43,18 +43,19 @@ export function ownDescriptor(path: string): number | undefined {
 }
 
 interface DocumentOptions {
-  /** The mode of a new file, whatever the umask is; 0666 less the umask by default. */
+  /** Mode of a new file, regardless of the umask; by default 0666 minus the umask. */
   mode?: number
-  /** Fails with EEXIST instead of replacing what has the name by then. */
+  /** True if an existing file is an error (EEXIST) instead of being replaced. */
   keepsExisting?: boolean
 }
 
-/** Writes the whole text, or throws an error of node:fs and leaves what was there. */
+/** Writes the whole text. On an error, throws an error of node:fs and keeps the existing file. */
 export type Document = (content: string | Uint8Array, options?: DocumentOptions) => void
 
 /**
- * Opens the directory of a path, or the device or pipe that the path names now. Links at the name itself are not
- * followed: a file replaces them. @throws errors of node:fs
+ * Opens the directory of a path, or the device or pipe that the path names now. Links in the last part are not followed: the new file
+ * replaces them.
+ * @throws errors of node:fs
  */
 export function openDocument(path: string): Document {
   const own = ownDescriptor(path)
@@ -74,7 +75,10 @@ export function openDocument(path: string): Document {
   return (content, options = {}) => replace(`/proc/self/fd/${directory}`, basename(path), content, options)
 }
 
-/** A pipe is opened again, so that a full one cannot hold hutch up. Sockets cannot be, and files have a position to keep. */
+/**
+ * Opens a pipe of this process again as non-blocking, so that a full pipe cannot block hutch. Sockets cannot be opened again, and files
+ * keep their position.
+ */
 function openOwn(own: number): Document {
   const isPipe = fstatSync(own).isFIFO()
   return (content) => {
@@ -82,7 +86,7 @@ function openOwn(own: number): Document {
     try {
       if (isPipe) again = openSync(`/proc/self/fd/${own}`, O_WRONLY | O_NONBLOCK)
     } catch {
-      // another user's pipe: written to as it is
+      // another user's pipe cannot be opened again: use the descriptor itself
     }
     try {
       writeAll(again ?? own, content)
@@ -110,7 +114,7 @@ function replace(directory: string, name: string, content: string | Uint8Array, 
   }
 }
 
-/** ENXIO for a pipe that nobody reads: waiting for a reader has no end. */
+/** Writes to an open device or pipe. Throws ENXIO for a pipe without a reader, because the wait could be endless. */
 function writeThrough(held: number, content: string | Uint8Array): void {
   const fd = openSync(`/proc/self/fd/${held}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   try {

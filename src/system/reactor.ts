@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hands the events of the addon's reactor to the job or trigger that they are about.
+// Passes the events of the addon to the job or trigger that they belong to. Called by run/, pool/ and cgroup/watch.ts.
 import { decodeEvent, type NativeEvent } from './events.ts'
 import { type Native, native } from './native.ts'
 
@@ -8,7 +8,7 @@ type Handler = (event: NativeEvent) => void
 const handlers = new Map<number, Handler>()
 let listening = false
 
-/** The addon, with its events going to the jobs of this thread. */
+/** Returns the addon, with its events passed to this thread's jobs. */
 export function watchedNative(): Native {
   const addon = native()
   if (!listening) addon.listen((job, ...numbers) => handlers.get(job)?.(decodeEvent(...numbers)))
@@ -16,7 +16,7 @@ export function watchedNative(): Native {
   return addon
 }
 
-/** Until `unwatchJob`, events of this job or trigger go to `handler`. */
+/** Passes events of this job or trigger to `handler` until `unwatchJob`. */
 export function watchJob(job: number, handler: Handler): void {
   handlers.set(job, handler)
 }

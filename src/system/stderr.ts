@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Standard error of hutch's own: what it says must neither end it nor hold it up.
+// Writes hutch's own messages to stderr. A closed or blocked stderr neither ends nor delays hutch.
 
 import { escapeText, escapeUnsafe } from '../text/quote.ts'
 import { writeSync } from './files.ts'

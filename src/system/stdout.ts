@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Standard output, whole: what is long does not fit into a pipe at once, and a pipe that somebody set non-blocking says so.
+// Writes to stdout completely, even if it is a pipe that accepts only a part, or is non-blocking.
 
 import { fail } from '../errors/errors.ts'
 import { escapeText } from '../text/quote.ts'
 import { pause } from './clock.ts'
 import { writeSync } from './files.ts'
 
-/** All of it, with what steers a terminal escaped, also into a pipe that takes only some at a time. */
+/** Writes a text, with control characters escaped. */
 export function print(text: string): void {
   for (
     let bytes: Buffer | undefined = Buffer.from(escapeText(text, text.includes('\x1b') && process.stdout.isTTY));
@@ -18,9 +18,9 @@ export function print(text: string): void {
   }
 }
 
-/** As `print`, while all else goes on: false as soon as nobody reads any more, or it is over before somebody does. */
+/** Writes a text without blocking the event loop. Returns false if the reader has closed its end, or if `isOver` returns true first. */
 export async function printOn(text: string, isOver: () => boolean): Promise<boolean> {
-  // a pipe does not block as soon as it is a stream
+  // Node makes a pipe non-blocking once it is used as a stream
   void process.stdout
   let bytes: Buffer | undefined = Buffer.from(escapeText(text, text.includes('\x1b') && process.stdout.isTTY))
   while (bytes && bytes.length > 0) {
@@ -33,7 +33,7 @@ export async function printOn(text: string, isOver: () => boolean): Promise<bool
   return bytes !== undefined
 }
 
-/** What is left; undefined when nobody reads. @throws FILE_REFUSED */
+/** Writes as much as possible. Returns the rest; undefined if the reader has closed its end. @throws FILE_REFUSED */
 function write(bytes: Buffer): Buffer | undefined {
   try {
     return bytes.subarray(writeSync(1, bytes))

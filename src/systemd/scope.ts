@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A scope of systemd's with a delegated group, for this process and its jobs: systemd's documentation, "Control Group APIs and Delegation".
+// Moves this process and its jobs into a systemd scope with a delegated group: systemd's documentation, "Control Group APIs and
+// Delegation".
 
 import { writeGroupFile } from '../cgroup/files.ts'
 import { fail } from '../errors/errors.ts'
@@ -10,21 +11,21 @@ import { type Call, callSystemd, type Failure } from './bus.ts'
 import { explainFailure } from './failure.ts'
 import { enclosingSlice, scopeName } from './unit.ts'
 
-/** Which systemd is asked. */
+/** Options for a scope. */
 export interface ScopeOptions {
-  /** The machine's, which takes root, or the user's own: if not given, by who this process is. */
+  /** The machine's systemd, which requires root, or the user's own. By default chosen by this process's user. */
   manager?: ManagerKind
 }
 
-/** The scope that this process is in. */
+/** The scope that contains this process. */
 export interface Scope {
   /** Name of the unit, such as `hutch-4711-98765.scope`. */
   unit: string
-  /** Its group, delegated to this user. Jobs' groups go into it, this process is in a leaf beside them. */
+  /** Directory of its group, delegated to this user. Jobs' groups are created in it; this process is in a leaf beside them. */
   directory: string
 }
 
-/** Whether systemd runs the machine: sd_booted(3). One look, so that others' machines pay no more than that. */
+/** Returns true if systemd manages the machine: sd_booted(3). Costs a single stat call. */
 export function isSystemdMachine(): boolean {
   return existsSync('/run/systemd/system')
 }
@@ -32,7 +33,7 @@ export function isSystemdMachine(): boolean {
 /** Returns true if systemd manages the visible v2 tree and this process is in one of its units. */
 export function isSystemdTree({ layout, unified }: Host): boolean {
   if (layout !== 'v2' || !isSystemdMachine()) return false
-  // in a cgroup namespace the own group seems to be the root, and nsdelegate forbids to leave it
+  // in a cgroup namespace, the own group looks like the root, and nsdelegate prevents leaving it
   return unified!.own !== unified!.mount && existsSync(`${unified!.mount}/init.scope`)
 }
 
@@ -48,7 +49,7 @@ export function enterScope(options: ScopeOptions = {}): Promise<Scope> {
   return enterScopeTo('delegate a group', options)
 }
 
-/** The same, for what the error is to name. */
+/** Enters a scope as `enterScope` does. `what` is the request for the error message. */
 export function enterScopeTo(what: string, options: ScopeOptions = {}): Promise<Scope> {
   entered ??= enter(what, options).catch((error) => {
     entered = undefined
@@ -76,21 +77,21 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
   return { unit, directory }
 }
 
-/** Of a scope that is asked for. */
+/** Properties of a requested scope. */
 interface ScopeWish {
-  /** The first process in it. 0 is whoever sends this: another number is read in systemd's pid namespace, which may not be ours. */
+  /** First process in the scope. 0 means the sender; any other number would be read in systemd's pid namespace. */
   pid?: number
   description?: string
-  /** Its directory; systemd's own choice if not given. */
+  /** Slice of the scope; systemd chooses it by default. */
   slice?: string
 }
 
-/** The call that asks for it. */
+/** Returns the call that requests a scope. */
 export function startScope(unit: string, { pid = 0, description = 'hutch and its jobs', slice }: ScopeWish = {}): Call {
   const properties: [string, [string, string | boolean | bigint | number[]]][] = [
     ['Description', ['s', description]],
     ['Delegate', ['b', true]],
-    // systemd's usual limit of tasks is not one that somebody asked hutch for
+    // replaces systemd's default limit of tasks, which the user did not request
     ['TasksMax', ['t', 2n ** 64n - 1n]],
     ['PIDs', ['au', [pid]]],
     ['CollectMode', ['s', 'inactive-or-failed']],
@@ -104,7 +105,7 @@ export function startScope(unit: string, { pid = 0, description = 'hutch and its
   }
 }
 
-/** A v2 group with controlled children may not have processes of its own. */
+/** Moves a process to a leaf: a v2 group with controlled children cannot contain processes. */
 export function moveToLeaf(directory: string, pid: string): void {
   const leaf = `${directory}/${leafName}`
   const refused = (what: string, path: string, errno: string, cause?: unknown) =>

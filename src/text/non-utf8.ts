@@ -6,7 +6,7 @@
 const mark = '\ufffd'
 const stray = /\ufffd([89a-f][0-9a-f])/
 
-/** Bytes of names, with or without slashes and NULs between them. */
+/** Decodes names, which may be separated by slashes or NULs. */
 export function decodeNames(bytes: Buffer): string {
   const text = bytes.toString()
   if (!text.includes(mark)) return text
@@ -32,29 +32,29 @@ function lengthOf(lead: number): number {
   return lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1
 }
 
-/** Whether a text that was read as UTF-8 may not be what the bytes were. */
+/** Returns true if a text read as UTF-8 may differ from the original bytes. */
 export function isOdd(name: string): boolean {
   return name.includes(mark)
 }
 
-/** For the kernel. Almost every path is its own bytes, and stays the string that it is. */
+/** Returns a path for the kernel. Almost every path can stay a string; others become bytes. */
 export function encodePath(path: string): string | Buffer {
   if (!path.includes(mark)) return path
   const parts = path.split(stray).map((part, i) => (i % 2 === 0 ? Buffer.from(part) : Buffer.from(part, 'hex')))
   return Buffer.concat(parts)
 }
 
-/** Returns a text whose every U+FFFD is that character: `encodePath` gives it back as it was. */
+/** Escapes each U+FFFD of a text, so that `encodePath` restores it. */
 export function keepMarks(text: string): string {
   return text.replaceAll(mark, decodeNames(Buffer.from(mark)))
 }
 
-/** A group's name that was typed as hutch prints it, and came as bytes: a U+FFFD that two digits follow is a mark again. */
+/** Decodes a group's name that was pasted as hutch prints it: U+FFFD followed by two digits stands for a byte. */
 export function asPrinted(argument: string): string {
   return argument.includes(mark) ? argument.replaceAll(keepMarks(mark), mark) : argument
 }
 
-/** A path as users type it: with a U+FFFD that is one, too. */
+/** Decodes a path as users type it, in which a U+FFFD stands for itself. */
 export function asDecoded(path: string): string {
   const bytes = encodePath(path)
   return typeof bytes === 'string' ? bytes : decodeNames(bytes)

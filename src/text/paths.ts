@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paths as text. Pure.
+// Compares paths as text. Pure.
 
-/** Returns whether a path is `top` or below it. Both are absolute and have no slash at the end. */
+/** Returns true if a path is `top` or below it. Both are absolute, without a slash at the end. */
 export function isBelow(path: string, top: string): boolean {
   return path === top || path.startsWith(top === '/' ? '/' : `${top}/`)
 }

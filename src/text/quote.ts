@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// What others wrote, made fit for a terminal and an error.
+// Escapes untrusted text for terminals and errors. Pure.
 
-/** Control, format and combining characters, ends of lines, marks of direction, lone surrogates, and fillers that show as blank. */
+/** Characters to escape: control, format and combining characters, line ends, direction marks, lone surrogates, and invisible fillers. */
 const unsafe = /[\p{C}\p{M}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu
-/** The same except ends of lines, tabs, and combining characters, which stay with the letter before. */
+/** As `unsafe`, except line ends, tabs, and combining characters, which belong to the letter before. */
 const unsafeInText = /[^\P{C}\n\t]|[\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu
 const colour = /(\x1b\[[0-9;]*m)/
 
-/** Such characters as `\x1b` or `\u{202e}`: for a name inside a line. */
+/** Escapes unsafe characters as `\x1b` or `\u{202e}`, for a name within a line. */
 export function escapeUnsafe(text: string): string {
   return text.replace(unsafe, escapeCharacter)
 }
 
-/** The same for a text of several lines that hutch wrote, names in it included. With `colours`, sequences that set a colour stay. */
+/** Escapes unsafe characters in a text of several lines, which may contain names. With `colours`, colour sequences are kept. */
 export function escapeText(text: string, colours = false): string {
   if (!colours) return text.replace(unsafeInText, escapeCharacter)
-  // split by a group: every second piece is a colour
+  // the pattern has one group, so every second piece is a colour
   return text
     .split(colour)
     .map((piece, i) => (i % 2 === 1 ? piece : piece.replace(unsafeInText, escapeCharacter)))
     .join('')
 }
 
-/** A value as JSON that nothing in it steers a terminal; a parser reads the same value. */
+/** Formats a value as JSON without characters that control a terminal; a parser reads the same value. */
 export function formatJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replace(unsafeInText, (c) =>
     [...Array(c.length).keys()].map((i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
@@ -34,21 +34,21 @@ function escapeCharacter(c: string): string {
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
 }
 
-/** A foreign value made safe for a terminal and short: control characters escaped, long ones cut with their count. */
+/** Quotes an untrusted value for a message: escapes control characters, and cuts long texts with a count. */
 export function quote(value: unknown): string {
   const text = plain(value)
   const short = text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text
   if (/^[\w./:=+-]+$/.test(short)) return short
-  // JSON has its own quotes
+  // JSON contains its own quotes
   return `"${escapeUnsafe(typeof value === 'string' ? short.replace(/["\\]/g, '\\$&') : short)}"`
 }
 
-/** A word as a shell takes it literally: for commands that are to be copied. */
+/** Quotes a word for a shell, for commands that users paste. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
-/** Any value as text, also one that has none. */
+/** Returns any value as text, even one without a toString method. */
 export function plain(value: unknown): string {
   if (typeof value === 'string') return value
   try {

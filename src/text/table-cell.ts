@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text of a table's cell made safe and measured, as libsmartcols does it: \xHH for bytes that are no character of the terminal's.
+// Escapes and measures the text of a table's cell, as libsmartcols does. Bytes that are not valid in the terminal's encoding become \xHH.
+// Pure.
 import { strayByte } from './stray-bytes.ts'
 
-/** For lines that people read: control characters and stray bytes are escaped, and a backslash before an x. */
+/** Escapes text for people: control characters, stray bytes, and a backslash before an x. */
 export function escapeAligned(text: string, utf8: boolean): string {
   return [...text.replaceAll('\\x', '\\x5cx')].map((c) => (isPrintable(c, utf8) ? c : hex(c))).join('')
 }
 
-/** For lines that programs split at spaces: blanks, backslashes and all that is not ASCII are escaped. */
+/** Escapes text for programs that split lines at spaces: blanks, backslashes and all characters that are not ASCII. */
 export function escapeRaw(text: string): string {
   return [...text].map((c) => (/^[!-[\]-~]$/.test(c) ? c : hex(c))).join('')
 }
 
-/** A JSON string; stray bytes, which JSON cannot hold, become U+FFFD. */
+/** Returns a JSON string; stray bytes become U+FFFD, because JSON cannot contain them. */
 export function escapeJson(text: string): string {
   return JSON.stringify(text.replace(/\p{Cs}/gu, '\ufffd'))
 }
@@ -28,7 +29,7 @@ function hex(c: string): string {
   return bytes.map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
 }
 
-/** Columns of a terminal that a text takes. */
+/** Returns the number of terminal columns of a text. */
 export function widthOf(text: string): number {
   let width = 0
   for (const c of text) width += widthOfCharacter(c)
@@ -38,14 +39,14 @@ export function widthOf(text: string): number {
 function widthOfCharacter(c: string): number {
   if (c <= '~') return 1
   if (/^[\p{Mn}\p{Me}\p{Cf}]$/u.test(c)) return 0
-  // half of a flag
+  // one of the two characters of a flag
   if (/^[\u{1f1e6}-\u{1f1ff}]$/u.test(c)) return 1
   const wide =
     /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}$/u
   return wide.test(c) ? 2 : 1
 }
 
-/** The beginning of a text that fits. */
+/** Returns the beginning of a text that fits the width. */
 export function cut(text: string, width: number): string {
   let left = width
   let out = ''

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names that others chose, made fit for a line of a terminal: nothing in them steers it, hides, or turns the line round.
+// Fits untrusted names into lines of a terminal: no name can control the terminal, be invisible, or reverse the line.
 import { cut, widthOf } from './table-cell.ts'
 
 export { cut, widthOf }
 
-/** Exactly so many columns: filled up with blanks, or cut with an ellipsis. */
+/** Pads a text with spaces, or cuts it with an ellipsis, to exactly `width` columns. */
 export function pad(text: string, width: number, right = false): string {
   if (width <= 0) return ''
   const wide = widthOf(text)
@@ -28,7 +28,7 @@ export function shortenPath(path: string, width: number): string {
   return `${cut(name, width - 1 - widthOf(end))}…${[...end].reverse().join('')}`
 }
 
-/** A text as lines that are not longer than this, broken at blanks where there are some. */
+/** Splits a text into lines of at most `width` columns, at spaces if possible. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let left = text
@@ -42,27 +42,27 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, left]
 }
 
-/** How wide lines of a table may be: those of a terminal; undefined elsewhere. */
+/** Returns the width of the terminal; undefined if standard output is not a terminal. */
 export function widthOfOutput(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns || 80 : undefined
 }
 
 interface TableOptions {
-  /** Columns of numbers, which stand to the right. */
+  /** Columns that are aligned right, such as numbers. */
   right?: ReadonlySet<number>
-  /** That of the names, which are shortened (to 20 at least) where lines would be wider than `width`. */
+  /** The column of names. Names are shortened, to at least 20 columns, if lines would be wider than `width`. */
   names?: number
   width?: number | undefined
 }
 
-/** Rows of cells as lines, each column as wide as its widest cell. */
+/** Formats rows as lines; each column is as wide as its widest cell. */
 export function formatTable(
   rows: readonly (readonly string[])[],
   { right, names, width }: TableOptions = {},
 ): string[] {
   const widths = rows[0]!.map((_, i) => rows.reduce((widest, row) => Math.max(widest, widthOf(row[i]!)), 0))
   if (names !== undefined && width !== undefined) {
-    // the last column, such as a command, may be cut
+    // the last column, such as a command line, may be cut
     const others = widths.reduce(
       (sum, one, i) => sum + (i === names ? 0 : 3 + (i === widths.length - 1 ? Math.min(one, 20) : one)),
       0,

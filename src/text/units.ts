@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sizes, times and counts as people write them. Parsers answer undefined for what they do not understand.
+// Parses and formats sizes, times and counts. Parsers return undefined for invalid values. Pure.
 
 const factors: Record<string, number> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40, p: 2 ** 50 }
 
-/** A limit: a number, or none. */
+/** A limit: a number, or `max` for no limit. */
 export type Limit = number | 'max'
 
-/** Bytes from `50M`, `1.5G`, `52428800`, `64KiB`, `64Ki` (1024s, as the kernel and Docker count) or `max`. */
+/** Parses bytes from `50M`, `1.5G`, `52428800`, `64KiB`, `64Ki` (units of 1024, as in the kernel and Docker) or `max`. */
 export function parseSize(value: unknown): Limit | undefined {
   if (value === 'max') return 'max'
   const match = /^(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:(?<=[kmgtp])i|i?b)?$/i.exec(asText(value))
@@ -14,7 +14,7 @@ export function parseSize(value: unknown): Limit | undefined {
   return bytes !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined
 }
 
-/** A whole number from 1 on, or `max`. */
+/** Parses a whole number of at least 1, or `max`. */
 export function parseCount(value: unknown): Limit | undefined {
   if (value === 'max') return 'max'
   const text = asText(value)
@@ -22,7 +22,10 @@ export function parseCount(value: unknown): Limit | undefined {
   return count >= 1 && Number.isSafeInteger(count) ? count : undefined
 }
 
-/** Milliseconds from `10s`, `500ms`, `2m`, `1.5h`; a bare number counts `bareUnit` milliseconds (timeout(1): seconds; Node: 1). */
+/**
+ * Parses milliseconds from `10s`, `500ms`, `2m` or `1.5h`. A number without a unit is multiplied by `bareUnit`: 1000 on the command line,
+ * as in timeout(1); 1 in the library.
+ */
 export function parseDuration(value: unknown, bareUnit: number): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(asText(value))
   if (!match) return undefined
@@ -31,7 +34,7 @@ export function parseDuration(value: unknown, bareUnit: number): number | undefi
   return ms <= 0xffff_ffff ? ms : undefined
 }
 
-/** CPUs, such as 0.5 or 2: at least 0.01, since the kernel's smallest quota is 1 ms in 100. */
+/** Parses CPUs such as 0.5 or 2. The minimum is 0.01, because the kernel's smallest quota is 1 ms of 100 ms. */
 export function parseCpus(value: unknown): Limit | undefined {
   if (value === 'max') return 'max'
   const text = asText(value)
@@ -39,7 +42,7 @@ export function parseCpus(value: unknown): Limit | undefined {
   return cpus >= 0.01 && cpus <= 1_000_000 ? cpus : undefined
 }
 
-/** A list of CPUs as cpuset(7) writes it, such as 0-2,5. */
+/** Parses a list of CPUs in the format of cpuset(7), such as 0-2,5. */
 export function parseCpuList(value: unknown): string | undefined {
   const text = asText(value)
   if (!/^\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*$/.test(text)) return undefined
@@ -49,14 +52,14 @@ export function parseCpuList(value: unknown): string | undefined {
   return backwards ? undefined : text
 }
 
-/** Returns how many CPUs a list such as `0-2,5` has; 0 if it is not one. */
+/** Returns the number of CPUs in a list such as `0-2,5`; 0 if the list is invalid. */
 export function parseCpuCount(list: string): number {
   if (parseCpuList(list.trim()) === undefined) return 0
   const ranges = list.split(',').map((part) => part.split('-').map(Number) as [number, number?])
   return ranges.reduce((sum, [first, last = first]) => sum + last - first + 1, 0)
 }
 
-/** Bytes as people read them: `50.0 MiB`, `900 B`. */
+/** Formats bytes for people: `50.0 MiB`, `900 B`. */
 export function formatSize(bytes: Limit): string {
   if (bytes === 'max') return 'max'
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
@@ -66,14 +69,14 @@ export function formatSize(bytes: Limit): string {
   return unit === 0 ? `${bytes} B` : `${amount.toFixed(1)} ${units[unit]}`
 }
 
-/** Milliseconds as people read them: `1.5 s`, `20 ms`, `3 min 5 s`. */
+/** Formats milliseconds for people: `1.5 s`, `20 ms`, `3 min 5 s`. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
 }
 
-/** Returns the text that was typed. A number with an exponent (1e21) or an object has none. */
+/** Returns the typed text; undefined for an object, or for a number with an exponent (1e21). */
 function asText(value: unknown): string {
   if (typeof value === 'string') return value
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : ''

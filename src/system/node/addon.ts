@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../addon.ts: the C core is an addon of Node.
+// Implements ../addon.ts on Node: the C core is an addon of Node.
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 

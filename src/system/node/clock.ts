@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../clock.ts. `performance` would load node:perf_hooks, which takes a tenth of a start of the CLI.
+// Implements ../clock.ts on Node. It does not use `performance`, which loads node:perf_hooks and takes a tenth of a start of the CLI.
 
-/** Returns milliseconds since a moment in the past, the same for the whole process. */
+/** Returns milliseconds since a fixed moment in the past. */
 export function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1000 + nanoseconds / 1e6

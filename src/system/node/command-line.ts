@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../command-line.ts.
+// Implements ../command-line.ts on Node.
 export { parseArgs } from 'node:util'

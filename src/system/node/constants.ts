@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../constants.ts.
+// Implements ../constants.ts on Node.
 export { constants as systemConstants } from 'node:os'
 export { getSystemErrorName } from 'node:util'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../files.ts.
+// Implements ../files.ts on Node.
 export {
   accessSync,
   chmodSync,

@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../machine.ts.
+// Implements ../machine.ts on Node.
 export { availableParallelism, endianness, freemem, release, totalmem, uptime } from 'node:os'

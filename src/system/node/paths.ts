@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../paths.ts.
+// Implements ../paths.ts on Node.
 export { basename, dirname, resolve } from 'node:path'
 export { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../processes.ts.
+// Implements ../processes.ts on Node.
 export { spawn, spawnSync } from 'node:child_process'
 export { setPriority } from 'node:os'

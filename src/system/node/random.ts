@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../random.ts.
+// Implements ../random.ts on Node.
 export { randomBytes } from 'node:crypto'

@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../sockets.ts.
+// Implements ../sockets.ts on Node.
 export { connect, createServer, type Server, Socket } from 'node:net'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../streams.ts.
+// Implements ../streams.ts on Node.
 export { EventEmitter, on } from 'node:events'
 export { Readable, Writable } from 'node:stream'
 export { StringDecoder } from 'node:string_decoder'

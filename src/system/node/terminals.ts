@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../terminals.ts.
+// Implements ../terminals.ts on Node.
 export { isatty, WriteStream } from 'node:tty'

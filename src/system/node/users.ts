@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node's host of ../users.ts.
+// Implements ../users.ts on Node.
 export { homedir } from 'node:os'

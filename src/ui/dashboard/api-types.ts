@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server and the page say to each other, as JSON: types alone.
+// Types of the JSON between the server and the page. Types only.
 import type { FigureValues, PageFigure, PageRate } from '../../cgroup/controllers/figures.ts'
 
-/** One group now: the figures and rates that the table marks for the page. What the host does not give is left out. */
+/** Figures and rates of one group that the table marks for the page. A figure that the host does not report is absent. */
 export type GroupRow = {
   [name in keyof FigureValues as name extends PageFigure ? name : never]?: FigureValues[name]
 } & {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A group's figures as the page gets them: pure.
+// Converts a group's sample and rates to the row that the page receives. Pure.
 import { figures, type PageFigure, type PageRate, rateRows } from '../../cgroup/controllers/figures.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample } from '../../monitor/sample.ts'
@@ -12,12 +12,12 @@ export function makeRow(sample: GroupSample, rates: GroupRates | undefined): Gro
   const row: { [name: string]: unknown } = {}
   for (const name of shown) row[name] = sample[name]
   for (const { name, page } of shownRates) row[name] = round(rates?.[name], page!)
-  // most groups never are
+  // leave the field out for the many groups that are not frozen
   row.frozen ||= undefined
   return row
 }
 
-/** Whether nothing moves in it, so that it stays so until its sample is another. A rate that is unknown may become known. */
+/** Returns true if no figure of the group changes until its next sample differs. Returns false while a rate is unknown. */
 export function isQuiet(row: GroupRow, sample: GroupSample): boolean {
   return shownRates.every(({ name, by, of, figure }) => {
     const isKnown = by === 'second' && of === undefined

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of hutch top: what stands in them, by what they sort, and which go first where the terminal is narrow. Pure.
+// The columns of hutch top: their contents, how they sort, and which are omitted first on a narrow terminal. Pure.
 import type { ColumnOf, Text } from '../../cgroup/controllers/figure.ts'
 import {
   type FigureOf,
@@ -18,19 +18,19 @@ import type { TopRow } from './rows.ts'
 interface TopColumn {
   title: string
   width: number
-  /** Columns with the largest number are left out first if there is no room. */
+  /** Columns with the highest rank are omitted first if the terminal is too narrow. */
   rank: number
   text: (row: TopRow) => string
-  /** What the list is sorted by; without it, by name. */
+  /** Value by which the list is sorted; absent if the column sorts by name. */
   value?: (row: TopRow) => number | undefined
-  /** Share of something full, or whether it rose: how the cell is coloured. */
+  /** Returns the colour of the cell, by its share of a limit or by whether it rose. */
   color?: (row: TopRow) => 'high' | 'near' | undefined
   left?: true
-  /** As the first line of the screen calls it. */
+  /** Name of the column in the first line of the screen. */
   words: string
 }
 
-/** Its name in the table of figures; `name` and `pressure` are made here. */
+/** Name in the table of figures; `name` and `pressure` are defined here. */
 export type ColumnName = string
 
 /** Formats a size for a column: `50.0M`. */
@@ -55,19 +55,19 @@ export function drawBar(share: number, width: number): string {
 
 const barWidth = 8
 
-/** How much of its limit a figure is: undefined without one. */
+/** Returns the share of its limit that a figure has reached; undefined without a limit. */
 export function shareOf(sample: GroupSample, figure: NamedFigure): number | undefined {
   const limit = limitOf(figure)
   const [value, most] = [sample[figure.name as FigureOf<'count'>], limit && sample[limit.name]]
   return value !== undefined && typeof most === 'number' && most > 0 ? value / most : undefined
 }
 
-/** What is close to its limit stands out. */
+/** Returns the colour of a share close to its limit; undefined for other shares. */
 function nearness(share: number | undefined): 'high' | 'near' | undefined {
   return share === undefined || share < 0.7 ? undefined : share >= 0.9 ? 'high' : 'near'
 }
 
-/** A column of a figure. */
+/** Returns the column of a figure. */
 function figureColumn(figure: NamedFigure, spec: ColumnOf): TopColumn {
   const of = ({ sample }: TopRow) => sample[figure.name as FigureOf<'count' | 'limit'>]
   const limit = limitOf(figure)
@@ -100,7 +100,7 @@ function figureColumn(figure: NamedFigure, spec: ColumnOf): TopColumn {
   }
 }
 
-/** A column of a rate. */
+/** Returns the column of a rate. */
 function rateColumn({ name, by, of, figure }: NamedRate, spec: ColumnOf): TopColumn {
   const value = ({ rates }: TopRow) => rates?.[name]
   const texts: { [text in Text]?: (value: number | undefined) => string } = {
@@ -138,7 +138,7 @@ const pressureColumn: TopColumn = {
 
 const nameColumn: TopColumn = { title: 'GROUP', width: 20, rank: 0, text: ({ name }) => name, words: 'name' }
 
-/** Its place from the left, and its place among those by which the list is sorted. */
+/** A column with its position from the left, and its position among the sort columns. */
 type Placed = readonly [name: ColumnName, column: TopColumn, order: number, sorts: number | undefined]
 
 const unsorted: readonly Placed[] = [
@@ -157,7 +157,7 @@ export const columns: { [name: ColumnName]: TopColumn } = Object.fromEntries(
   placed.map(([name, column]) => [name, column]),
 )
 
-/** By which the user may sort, in the order in which `s` goes through them. */
+/** Columns by which the user can sort, in the order in which the key `s` selects them. */
 export const sortable: ColumnName[] = placed
   .filter(([, , , sorts]) => sorts !== undefined)
   .sort((a, b) => a[3]! - b[3]!)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One group in full, with the course of its figures: pure.
+// Draws the details of one group, with graphs of its figures. Pure.
 import type { Text } from '../../cgroup/controllers/figure.ts'
 import { type FigureOf, figures, limitOf, type NamedFigure, rateRows } from '../../cgroup/controllers/figures.ts'
 import { withName } from '../../monitor/container-name.ts'
@@ -89,7 +89,7 @@ function describe(
   ]
 }
 
-/** The lines that the table of figures asks for, of the figures of one controller. */
+/** Returns the lines of one controller's figures, from the table of figures. */
 function figureLines(controller: string, sample: GroupSample): [string, string | undefined][] {
   return figures.flatMap((figure): [string, string | undefined][] => {
     const { name, detail, v2 } = figure

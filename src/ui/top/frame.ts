@@ -73,7 +73,7 @@ function nameOf(row: TopRow, choice: Choice, width: number): string {
   return `${lead}${shortenPath(escapeUnsafe(row.name), width - lead.length)}`
 }
 
-/** What is close to its limit, or has just grown, stands out. */
+/** Colours a cell that is close to its limit or has just risen. */
 function paintCell(name: ColumnName, row: TopRow, text: string, color: boolean): string {
   const found = columns[name]!.color?.(row)
   return found === 'high' ? red(text, color) : found === 'near' ? yellow(text, color) : text

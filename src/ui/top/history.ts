@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last figures of every group, for the sparklines of its details.
+// Keeps the latest figures of every group, for the sparklines of its details. Pure.
 import { type FigureOf, figures, rateRows } from '../../cgroup/controllers/figures.ts'
 import type { GroupRates } from '../../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
@@ -9,7 +9,7 @@ export const maxTopSamples = 120
 
 type Read = (sample: GroupSample, rates: GroupRates | undefined) => number | undefined
 
-/** The courses that the table of figures asks for, by name. */
+/** Graphs in the table of figures, by name. */
 const tracks: { readonly [track: string]: Read } = Object.fromEntries([
   ...figures.flatMap(({ name, course }): [string, Read][] =>
     course ? [[course, (sample) => sample[name as FigureOf<'count'>]]] : [],

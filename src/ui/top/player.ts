@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recording on the whole screen of hutch top, with keys that move through its time.
+// Plays a recording on the screen of hutch top, with keys that move through its time. Called by hutch replay.
 
 import { type GroupRates, rateOf } from '../../monitor/rates.ts'
 import { acceptedMoments, type Cursor, makeCursor, parseMoment } from '../../monitor/recording/cursor.ts'
@@ -13,7 +13,7 @@ import { type Actions, edit, makeState } from './state.ts'
 import type { ViewWords } from './view.ts'
 
 const speeds = [1, 2, 5, 10, 30, 60, 300, 1800]
-/** Milliseconds between two steps on the screen, when looks are closer than that. */
+/** Minimum milliseconds between two steps on the screen. */
 const tick = 250
 
 const keys = `p                        pause, or play on
@@ -26,7 +26,7 @@ const help =
   '? help  q quit  p pause  , . step  [ ] minute  { } hour  < > ends  + - speed  g go to  ⏎ details  s sort  / filter'
 const detailsHelp = 'esc back  ? help  q quit  p pause  , . step  [ ] minute  { } hour  + - speed  g go to  ↑↓ scroll'
 
-/** A recording cannot be changed: the keys for that are never given on. */
+/** Unused actions: a recording cannot be changed, so keys for changes are not passed on. */
 const noActions: Actions = {
   holdsMyself: () => false,
   freeze: async () => ({ done: false, said: '' }),
@@ -35,7 +35,7 @@ const noActions: Actions = {
   run: () => {},
 }
 
-/** Until a key or a signal ends it. @throws RECORD_EMPTY, RECORD_INVALID */
+/** Plays until a key or a signal ends it. Returns the exit status. @throws RECORD_EMPTY, RECORD_INVALID */
 export function play(recording: Recording, path: string, top: string): Promise<number> {
   const cursor = makeCursor(recording, path)
   const end = recording.spans.reduce((latest, span) => Math.max(latest, span.end), 0)
@@ -43,7 +43,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
   const history = makePast(recording, cursor)
   let playing = true
   let speed = 0
-  /** Of the recording, at which it is. */
+  /** Current time in the recording. */
   let time = cursor.now.time
   let typing: string | undefined
 
@@ -56,7 +56,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
     cursor.move(looks)
     time = cursor.now.time
   }
-  /** Plays on for so many milliseconds. A time without looks is skipped. */
+  /** Advances by milliseconds of recorded time. Skips time without samples. */
   const advance = (ms: number) => {
     time += ms * speeds[speed]!
     for (;;) {
@@ -74,7 +74,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
     }
   }
 
-  /** Whether the key was for the time. */
+  /** Returns true if the key moves through time. */
   const pressTime = (key: Key): boolean => {
     const jumps: { [key: Key]: number } = { '[': -60_000, ']': 60_000, '{': -3_600_000, '}': 3_600_000 }
     if (key === 'p') playing = !playing
@@ -100,7 +100,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
     } else typing = edit(typing!, key)
   }
 
-  /** Whether the key was for the time, or for what is typed. */
+  /** Returns true if the key moves through time, or edits the typed text. */
   const pressed = (key: Key): boolean => {
     if (typing !== undefined && key !== 'suspend') {
       typeTime(key)
@@ -126,7 +126,7 @@ export function play(recording: Recording, path: string, top: string): Promise<n
   return runLoop(state, { shown, words, press: pressed, tick: goOn, every: tick }, () => noActions)
 }
 
-/** The course of one group's figures up to where the cursor is, read when its details are shown. */
+/** Returns the figures of one group up to the cursor, which are read when its details are shown. */
 function makePast(recording: Recording, cursor: Cursor): History {
   let read = ''
   let looks: { sample: GroupSample; rates: GroupRates | undefined }[] = []

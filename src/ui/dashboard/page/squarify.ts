@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A rectangle divided among weights, each part as square as can be: pure (Bruls, Huizing, van Wijk: Squarified Treemaps, 2000).
+// Divides a rectangle among weights into parts that are as square as possible (Bruls, Huizing, van Wijk: Squarified Treemaps, 2000). Pure.
 
 export interface Box {
   x: number
@@ -8,7 +8,7 @@ export interface Box {
   height: number
 }
 
-/** One box a weight, in their order; heavier ones should come first. A weight of 0 has none. */
+/** Returns one box per weight, in the given order; heavier ones should come first. A weight of 0 gets no box. */
 export function squarify(weights: readonly number[], box: Box): (Box | undefined)[] {
   const found: (Box | undefined)[] = weights.map(() => undefined)
   const order = weights.map((_, i) => i).filter((i) => weights[i]! > 0)
