@@ -39,8 +39,8 @@
 enum compiled_flag { PASS_ARGUMENTS = 1, QUIET = 2, PASS_ENVIRONMENT = 4, DIE_WITH_PARENT = 8 };
 
 /*
- * Texts for the end, in this order. Here \1 stands for the first inserted text, and \2 for the
- * second. Likewise, \3 stands for the end of the program, and \4 and \5 for two more.
+ * Texts of the verdict, in this order. At the end, \1, \2, \4 and \5 in a text are replaced by
+ * values, and \3 by how the program ended.
  */
 #define WORDS(X) \
 	X(NAME) X(STOPPED) X(KILLED) X(HELD_MEMORY_HIGH) X(HELD_MEMORY_MAX) X(HELD_CPU_MAX) X(HELD_CPUSET_CPUS) X(HELD_IO_MAX) \
@@ -72,7 +72,10 @@ enum word {
 	X(FROZEN) X(STOPPED) X(BLOCKED) X(OOMD_KILLS) X(FULL_TASKS) X(THROTTLED_PERIODS) X(THRASHING) X(STALL_PERCENT) X(LIVING) \
 	X(PRESENT) X(LIMITS_REACHED) X(UNREAD) X(SLOWED_ABOVE) X(MEMORY_FULL) X(REFAULT_PERCENT) X(IO_LIMITED) X(IO_STALL_PERCENT) \
 	X(CPU_STALL_PERCENT) X(CPUSET_DEMAND_PERCENT)
-/* Limits that only slow a job, by file; 0 for none. WORD_HELD_ and WORD_LATE_ have them in this order. */
+/*
+ * Files of limits that only slow a job; 0 means none. WORD_HELD_ and WORD_LATE_ are in the same
+ * order.
+ */
 #define HELD_LIMITS(X) X(MEMORY_HIGH) X(MEMORY_MAX) X(CPU_MAX) X(CPUSET_CPUS) X(IO_MAX) X(MEMORY_PRESSURE) X(IO_PRESSURE)
 enum held_limit {
 	HELD_BY_NONE,

@@ -17,7 +17,7 @@ u64 flat_value(const char *text, const char *key)
 	return 0;
 }
 
-/* The total of a pressure file behind `kind`, "full " or "some ". */
+/* Returns the total of a pressure file after `kind`, which is "full " or "some ". */
 static u64 stall_of(const char *text, const char *kind)
 {
 	for (; *text; text++)
@@ -30,7 +30,7 @@ static u64 stall_of(const char *text, const char *kind)
 	return 0;
 }
 
-/* v1 writes "no limit" as the greatest number of whole pages. */
+/* Stores the memory limit. v1 writes "no limit" as the largest number of whole pages. */
 static void set_memory_limit(struct counts *c, const char *text)
 {
 	u64 limit = parse_number(&text);

@@ -39,7 +39,7 @@ size_t parent_length(const char *path, size_t length)
 	return length ? length - 1 : 0;
 }
 
-/* Reads a group's task limit. Returns 0 if the file does not exist: at the root of the tree. */
+/* Reads a group's task limit. Returns 0 if the file does not exist, as at the root of the tree. */
 static int read_task_limit(const char *directory, size_t length, struct task_limit *out)
 {
 	char text[64];

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose memory limit killed in the job's group, by the rules of src/verdict/limits.ts. Asked after the end, and groups above are read only after a kill. */
+/*
+ * Finds whose memory limit killed in the job's group, by the rules of src/verdict/limits.ts. Runs
+ * after the end, and reads ancestor groups only after a kill.
+ */
 #include "compiled.h"
 
 /*
- * The kernel refuses charges one page at a time. The peak of a group that killed is therefore at the
- * limit, except for a few pages in flight.
+ * Tolerance in bytes between the peak and the limit of a group that killed. The kernel charges
+ * single pages, so only a few pages in flight can be missing.
  */
 #define IN_FLIGHT 65536
 
@@ -31,7 +34,10 @@ static u64 read_limit(const char *directory, size_t length)
 	return limit >> 62 ? 0 : limit;
 }
 
-/* Without its path the group above is as good as unknown. */
+/*
+ * Sets the level to an ancestor, `up` levels above. The level is unknown if the path has fewer
+ * parts.
+ */
 static void set_above(struct memory_level *out, const struct counts *c, u32 up)
 {
 	size_t length = c->memory_group ? c->memory_length : 0;
@@ -45,7 +51,10 @@ static void set_above(struct memory_level *out, const struct counts *c, u32 up)
 	set_value(out, read_limit(c->memory_group, length), "unknown");
 }
 
-/* The kernel's log names the group; else the counts of the job's own group tell whether it was its limit. */
+/*
+ * Finds the level. The kernel's log names the group. Without it, the counts of the job's own group
+ * show whether its limit was hit.
+ */
 void find_memory_level(const struct story *s, const struct counts *c, struct memory_level *out)
 {
 	static struct logged_kill kill;

@@ -48,7 +48,7 @@ int add_own_value(const char *file, const char *text, int always)
 	return 0;
 }
 
-/* Returns the replacement of a part of a path, or NULL if the part is not a placeholder. */
+/* Returns the replacement of one part of a path, or NULL if the part is not a placeholder. */
 const char *own_group(const char *part, size_t length)
 {
 	size_t head = sizeof OWN_PLACEHOLDER - 1;

@@ -27,7 +27,7 @@ static void add_printable(struct text *t, const char *name, size_t size)
 		add(t, name[i] > 32 && name[i] < 127 ? (const char[]){ name[i], 0 } : "?");
 }
 
-/* Adds the link on the way to a mount target, and the link's target. */
+/* Adds the link in the path of a mount target, and the link's target. */
 static void add_target(struct text *t, const struct program_look *found)
 {
 	if (!found->report.kind || found->report.value != LOOK_AT_TARGET || !found->path[0])
@@ -39,7 +39,10 @@ static void add_target(struct text *t, const struct program_look *found)
 	add(t, "\n");
 }
 
-/* Prints the words chosen at compile time. Those for any other errno have errno 0. */
+/*
+ * Prints the words for a refused step that were chosen at compile time. The entry with errno 0 is
+ * for all errnos without their own entry.
+ */
 int tell_refusal(const struct story *s, u32 section, u32 step, int value, u32 call)
 {
 	const struct compiled *c = s->compiled;
@@ -93,7 +96,7 @@ static int is_there(const char *root, const char *directory, size_t length, cons
 	return sys(__NR_faccessat, AT_FDCWD, path.bytes, 0) == 0;
 }
 
-/* Finds the program below `root`, as exec would; `path` is what was found. */
+/* Searches the program below `root`, as exec would. Returns 1 and its path if it exists. */
 static int find_program(const char *root, struct cursor payload, struct text *path)
 {
 	struct strings argv = take_strings(&payload);
@@ -125,7 +128,10 @@ static int find_program(const char *root, struct cursor payload, struct text *pa
 	}
 }
 
-/* ENOENT of a file that is there: the interpreter that its first line names is not. hutch-init has looked, unless it could not. */
+/*
+ * Returns 1 if the program exists although exec returned ENOENT: then its interpreter is missing.
+ * Uses the report of hutch-init if it sent one.
+ */
 static int is_inside(const struct story *s, struct cursor payload)
 {
 	struct text path;
@@ -135,7 +141,7 @@ static int is_inside(const struct story *s, struct cursor payload)
 	return find_program(nth_string(&s->compiled->words, WORD_ROOT), payload, &path);
 }
 
-/* No such program: where the host has it, if the job has a root of its own. */
+/* Prints where the host has a missing program, if the job has its own root. Returns 0 otherwise. */
 static int tell_missing(const struct story *s, int code, struct cursor payload)
 {
 	struct text path, quoted = { .length = 0 };

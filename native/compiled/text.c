@@ -24,7 +24,7 @@ void add_number(struct text *t, u64 number)
 	add(t, digits + at);
 }
 
-/* As people read it: 24.0 MiB. */
+/* Adds bytes in a form for people, such as 24.0 MiB. */
 void add_size(struct text *t, u64 bytes)
 {
 	static const char *const units[] = { " B", " KiB", " MiB", " GiB", " TiB", " PiB" };

@@ -36,7 +36,7 @@ void say_word(const struct story *s, enum word word, const char *first, const ch
 	say_values(s, word, (const char *const[SLOTS]){ first, second, ending, "", "" });
 }
 
-/* Describes the end. `when` comes before: an event that did not cause the end. */
+/* Describes the end. `when` precedes the words for an event that did not cause the end. */
 static void describe_end(const struct story *s, struct end *end, const char *when)
 {
 	char room[32];
@@ -61,7 +61,9 @@ static const char *counted(struct text *t, u64 n, const char *one, const char *m
 	return t->bytes;
 }
 
-/* Returns the first full file system, see init/tmpfs-usage.c, or "" if PID 1 does not watch it. */
+/*
+ * Returns the first full file system, or "" if PID 1 does not report any; see init/tmpfs-usage.c.
+ */
 static const char *full_space(const struct story *s, struct text *name)
 {
 	const char *at = nth_string(&s->compiled->words, WORD_SPACES);
@@ -93,7 +95,9 @@ static int has_word(const struct story *s, enum word word)
 	return *nth_string(&s->compiled->words, word) != 0;
 }
 
-/* Returns true if the program ended by a forwarded signal, or with a status that stands for it. */
+/*
+ * Returns true if a forwarded signal ended the program, or if its exit status reports that signal.
+ */
 static int is_interrupted(const struct story *s, const struct end *end)
 {
 	static const u32 ending = 1u << SIGINT | 1u << SIGTERM | 1u << SIGQUIT;
@@ -104,7 +108,7 @@ static int is_interrupted(const struct story *s, const struct end *end)
 	return !end->sig && end->status && (s->sent & ending) != 0;
 }
 
-/* Returns the process limit that the signal stands for, or 0 if no such limit was set. */
+/* Returns the process limit that the signal reports, or 0 if no such limit was set. */
 static enum word ulimit_word(const struct story *s, const struct counts *c, int sig)
 {
 	enum word word = sig == SIGXFSZ ? WORD_ULIMIT_FSIZE : sig == SIGXCPU ? WORD_ULIMIT_CPU : WORD_NAME;
@@ -119,13 +123,13 @@ static enum word ulimit_word(const struct story *s, const struct counts *c, int 
 	return has_word(s, word) ? word : WORD_NAME;
 }
 
-/* In percent of the time that it ran. */
+/* Returns a time in percent of the run time. */
 static u64 share_of(const struct story *s, u64 usec)
 {
 	return usec / (10 * s->ran_ms + 1);
 }
 
-/* CPUs that this process may use. */
+/* Returns the number of CPUs that this process may use. */
 static u64 host_cpus(void)
 {
 	unsigned long mask[128] = { 0 };
@@ -138,7 +142,10 @@ static u64 host_cpus(void)
 	return cpus;
 }
 
-/* Of the CPUs of its cpuset.cpus, if those are not all: percent that it used, and in which tasks waited. */
+/*
+ * Returns the job's demand for its cpuset.cpus, in percent: the CPU time used, plus the time in
+ * which tasks waited. Returns 0 if the set contains all CPUs.
+ */
 static u64 cpuset_demand(const struct story *s, const struct counts *c)
 {
 	const char *text = nth_string(&s->compiled->words, WORD_CPUS);
@@ -192,7 +199,7 @@ static void compute_figures(const struct story *s, const struct counts *c, const
 	f[FIGURE_CPUSET_DEMAND_PERCENT] = cpuset_demand(s, c);
 }
 
-/* The same as roomFor in src/verdict/remedies.ts. */
+/* Returns a larger task limit, as roomFor in src/verdict/remedies.ts does. */
 static u64 room_for(u64 tasks)
 {
 	return tasks < 8 ? tasks + 8 : tasks * 2;
@@ -216,7 +223,10 @@ static void tell_forks(const struct story *s, const struct refused_forks *f, con
 		say_word(s, *ending ? WORD_PIDS : WORD_LATE_PIDS, first.bytes, counted(&number, f->count, " time", " times"), ending);
 }
 
-/* The words of each level stand in the order of enum kill_level behind `unknown`. */
+/*
+ * Reports the level of a memory limit. The words of the levels follow `unknown` in the order of
+ * enum kill_level.
+ */
 static void tell_level(const struct story *s, enum word unknown, const struct counts *c, const char *ending, const struct memory_level *m)
 {
 	struct text first, second;

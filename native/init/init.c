@@ -87,7 +87,7 @@ __attribute__((used, noreturn)) void init_main(long *stack)
 		sys(__NR_exit_group, 125);
 	report_socket = number_of(argv[1]);
 	err = run(number_of(argv[2]), &step);
-	/* PID 1 is confined by then, and its own refused call would look like the cause */
+	/* by then PID 1 is restricted, and a refused call of its own would be reported as the cause */
 	if (!has_failed_program())
 		err = cause_of(err);
 	say_all(&(struct report){ .kind = REPORT_FAILED, .step = step, .value = -err, .max_rss = failed_call(err) });

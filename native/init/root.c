@@ -18,8 +18,8 @@
 
 /* A process has one root: hutch-init never builds another one. */
 static int root_fd = -1;	/* the new root, once opened */
-static int held_fd = -1;	/* the file system attached last at an absolute path */
-static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be made */
+static int held_fd = -1;	/* the file system that was last mounted at an absolute path */
+static u64 ours[MAX_OURS];	/* mounts in which missing mount points may be created */
 static u32 ours_count;
 static struct { int anywhere; u32 parents, directory, file; } missing = { 0, 0755, 0755, 0644 };
 

@@ -23,7 +23,7 @@ void note_target(const char *path)
 
 struct walk {
 	struct program_look *look;
-	size_t length;		/* of the literal path in look->target; 1: the root */
+	size_t length;		/* length of the resolved path in look->target; 1 is the root */
 	int links;
 	size_t at;		/* position in rest */
 	char rest[2048], next[2048];

@@ -115,7 +115,7 @@ function explainMissing(directory: string, file: string, value = ''): HutchError
           onV2 === undefined ? 'hutch cgroup show lists the files of the group' : `use ${onV2}`,
         )
       : missing(
-          ['hutch knows no kernel file of this name'],
+          ['hutch knows no kernel file with this name'],
           nearestFile(file, unified) ?? 'hutch cgroup show lists the files of the group',
         )
   }

@@ -35,7 +35,7 @@ function main({ values }: Parsed): number {
   // before the first link: all or none
   const foreign = values.remove ? undefined : only('foreign')[0]
   if (foreign !== undefined)
-    throw fail('LINK_FOREIGN', { path: foreign, what: 'there is a file of this name that hutch did not make' })
+    throw fail('LINK_FOREIGN', { path: foreign, what: 'a file with this name exists that hutch did not create' })
   const changed = values.remove ? only('ours') : only('free')
   for (const path of changed)
     if (values.remove) attempt('remove', path, () => unlinkSync(path))

@@ -71,7 +71,7 @@ async function callVerb(name: string, family: CommandGroup, args: string[]): Pro
 async function call(name: string, entry: CommandEntry, args: string[]): Promise<number> {
   const { command } = await entry.load()
   if ('verbs' in command) return callVerb(name, command, args)
-  // the same word may be in another command line
+  // --json may belong to the executed command instead
   errorsAsJson = !command.runsCommand && args.includes('--json')
   const parsed = await (command.parse ?? ((words) => parseFlags(words, command.flags, !command.runsCommand)))(args)
   const { help } = parsed.values

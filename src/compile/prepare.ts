@@ -226,7 +226,7 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
       `hutch: ${explainRefusal(op, errno, plan, findObstacles, part).message.replaceAll(groupPlaceholder, second)}\n`
     const any = text(first, 0)
     const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
-    // skip these frequent operations, whose files hutch names itself
+    // no separate messages for these frequent operations, whose paths hutch itself chooses
     if (op.op === 'coverPath' || op.op === 'makeLink') return found
     for (const [part, errno] of 'absent' in op && op.absent > 0 ? [...usual, ...kept] : usual) {
       const words = text(errno, parts[part])

@@ -63,7 +63,7 @@ export const table = {
     ...(f.value !== undefined && { value: plain(f.value) }),
   }),
   SECCOMP_TOO_LARGE: (f: { origin: string; instructions: number; most: number }): ErrorWords => ({
-    message: `cannot use ${f.origin}: its filter has ${f.instructions} instructions, and the kernel takes ${f.most}`,
+    message: `cannot use ${f.origin}: its filter has ${f.instructions} instructions, and the kernel accepts at most ${f.most}`,
     remedy: 'give fewer rules with conditions, or fewer architectures',
   }),
   LANDLOCK_MISSING: (f: Kernel & { origin: string }): ErrorWords => ({

@@ -118,7 +118,7 @@ const fault =
   /^(?:traps: )?(.{1,15})\[(\d+)\]:? (segfault|general protection fault|trap [a-z][a-z0-9 ]*(?= ip:)|unhandled exception)/s
 const forkRefusal = /^cgroup: fork rejected by pids controller in (\/.*)$/s
 const usage = /^memory: usage (\d+)kB, limit (\d+)kB, failcnt \d+$/
-/** Keys of memory.stat, one a line. v2 uses its own names; v1 prefixes the sums with total_ and has kernel memory on a separate line. */
+/** Keys of memory.stat, one per line. v2 uses its own names; v1 prefixes the sums with total_ and has kernel memory on a separate line. */
 const useLine = /^(?:(?:total_)?(anon|rss|file|cache|shmem|kernel|swap) (\d+)$|(kmem|swap): usage (\d+)kB,)/
 const useNames: { [name: string]: keyof MemoryUse } = {
   anon: 'anon',

@@ -6,7 +6,7 @@
 export const maskedProc: readonly [path: string, reason: string][] = [
   ['acpi', 'controls hardware of the host'],
   ['asound', "shows the host's sound devices and what they play"],
-  ['interrupts', 'shows interrupts, and through them keystrokes of others'],
+  ['interrupts', 'shows interrupts, and through them the keystrokes of other users'],
   ['kcore', 'all memory of the machine'],
   ['keys', 'the keys of all users: the keyring has no namespace'],
   ['latency_stats', 'shows where in the kernel other processes wait'],

@@ -128,7 +128,7 @@ export const limitRows = [
     value: 'DEVICE:KEY=RATE,…',
     section: 'limits',
     file: 'io.max',
-    help: 'Maximum rates of a block device: rbps, wbps (bytes a second), riops, wiops (/dev/sda:rbps=1M,wiops=100).',
+    help: 'Maximum rates of a block device: rbps, wbps (bytes per second), riops, wiops (/dev/sda:rbps=1M,wiops=100).',
     parse: (value: unknown) => {
       // also accepts spaces instead of commas and colon, as in the kernel's own line
       const [, device, rates] = /^(\/.+|\d+:\d+)[: ]((?:[rw](?:bps|iops)=[^,=\s]+[, ]?)+)$/.exec(String(value)) ?? []

@@ -14,7 +14,7 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
   ['hostname', 'sandbox', 'hides the name of the host'],
   ['readOnly', true, 'no changes outlive the job: only /tmp and writable volumes can be written'],
   ['mounts', { tmpfs: '/tmp:size=256M,nr_inodes=65536,exec' }, 'space to write files and to build programs'],
-  ['dev', true, 'only harmless devices: no disks, no terminals of others'],
+  ['dev', true, 'only harmless devices: no disks, no terminals of other users'],
   ['workdir', '/tmp', "the caller's directory does not exist inside"],
   ['env.HOME', '/tmp', "the caller's home does not exist inside"],
   // what the job may do
@@ -43,7 +43,7 @@ export const sandboxPreset: readonly (readonly [option: string, value: Value, re
 /** Host directories that are mounted read-only; those missing on the host are left out. */
 export const sandboxReads: readonly (readonly [directory: string, reason: string])[] = [
   ['/usr', 'programs and libraries'],
-  ['/bin', 'the same, if it is not a part of /usr'],
+  ['/bin', 'programs, if /bin is not a link into /usr'],
   ['/sbin', 'the same'],
   ['/lib', 'the same'],
   ['/lib32', 'the same'],

@@ -46,7 +46,7 @@ export function sandboxLines(given: RunOptions): SandboxLine[] {
     },
     {
       words: `hidden: ${[...sandboxHides, sandboxHosts.path].join(', ')}`,
-      reason: `they contain the host's name; ${sandboxHosts.path} is replaced by localhost and the name of the sandbox`,
+      reason: `these files contain the host's name; ${sandboxHosts.path} is replaced by localhost and the name of the sandbox`,
       named: given.rootfs !== undefined || targets.has('/etc') || isNamedByHost(given),
     },
     {
@@ -64,7 +64,7 @@ export function describeSandbox(given: RunOptions): string {
     some.length === 0 ? [] : [title, ...some.map(({ words, reason }) => `  ${words.padEnd(48)}  ${reason}`), '']
   return [
     ...list(
-      'sandbox: in force',
+      'sandbox: active',
       lines.filter(({ named }) => !named),
     ),
     ...list(

@@ -31,7 +31,7 @@ export interface RuleTarget {
   mount: string
   /** Path relative to the mount. '' is the root. */
   path: string
-  /** Controllers in the rule's words. For `*`: all of this hierarchy, or none for a v2 tree. */
+  /** Controllers that the rule names. For `*`, all controllers of this hierarchy, or none for a v2 tree. */
   controllers: string[]
   /** Whether the rule says `*`: only hierarchies that have the group are meant. */
   every: boolean

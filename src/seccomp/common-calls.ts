@@ -54,7 +54,7 @@ export const commonCalls: readonly Group[] = [
       set_thread_area get_thread_area set_tls get_tls cacheflush breakpoint prctl seccomp restart_syscall uprobe uretprobe`,
   },
   {
-    why: 'pidfds: a process by a descriptor; to take a descriptor of another is a matter of ptrace',
+    why: 'pidfds: refer to a process by a descriptor; copying a descriptor of another process needs ptrace rights',
     calls: 'pidfd_open pidfd_send_signal process_mrelease',
   },
   {

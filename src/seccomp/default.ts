@@ -68,7 +68,7 @@ export const defaultGroups: readonly Group[] = [
     calls: 'settimeofday stime clock_settime clock_settime64 adjtimex clock_adjtime clock_adjtime64',
     ...having(cap.SYS_TIME),
   },
-  { why: 'terminals of others', calls: 'vhangup', ...having(cap.SYS_TTY_CONFIG) },
+  { why: 'terminals of other users', calls: 'vhangup', ...having(cap.SYS_TTY_CONFIG) },
   { why: "the kernel's messages", calls: 'syslog', ...having(cap.SYSLOG) },
 ]
 

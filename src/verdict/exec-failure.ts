@@ -184,7 +184,7 @@ function refusedExec(facts: ExecFacts): ExecExplanation | undefined {
   if (!filtered || !['EPERM', 'EACCES', 'ENOSYS'].includes(errno)) return undefined
   const add = allow.filter(facts.frontend)
   return {
-    why: 'the seccomp profile in force refuses execve, or its file has capabilities that the job may not have',
+    why: 'the active seccomp profile refuses execve, or its file has capabilities that the job may not have',
     ...(add.length > 0
       ? {
           fix: {

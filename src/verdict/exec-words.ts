@@ -94,12 +94,15 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
     'a security module, a seccomp filter around hutch, or capabilities of the file that the job may not have forbid it',
     'check the capabilities of the file: getcap of its path; and the log: journalctl -k -g denied',
   ],
-  ENOSYS: ['a seccomp filter refuses execve', 'allow execve in the filter that is in force'],
+  ENOSYS: ['a seccomp filter refuses execve', 'allow execve in the active filter'],
   ENOEXEC: [
     'the kernel does not know its format',
     'start a script with a line such as #!/bin/sh; a program may be for another machine, or cut off: file(1) tells',
   ],
-  ELOOP: ['too many symbolic links, or scripts of scripts, lead to it', 'see where each leads: namei of its path'],
+  ELOOP: [
+    'too many symbolic links, or scripts of scripts, lead to it',
+    'check where each leads: run namei with its path',
+  ],
   ENOTDIR: ['a part of its path is a file, not a directory', 'give another path'],
   ENAMETOOLONG: [
     'its path is longer than 4095 bytes, or a part of it than 255',

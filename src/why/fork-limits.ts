@@ -173,7 +173,7 @@ function makeUnsure({ name, levels }: TaskFacts, limited: readonly PidsLevel[], 
     }),
     remedy:
       limited.length > 0
-        ? `raise the one that is nearest to its limit: ${raise(limited[0]!.path, 'pids.max', 'N')}`
+        ? `raise the limit that is closest to being reached: ${raise(limited[0]!.path, 'pids.max', 'N')}`
         : 'the limit has changed since; check what changed it',
   }
 }

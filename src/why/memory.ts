@@ -203,8 +203,8 @@ function victimLines(kills: readonly KernelKill[], counted: number): EvidenceLin
     ],
   )
   if (counted > kills.length)
-    lines.push(['log', `tells of ${kills.length} of ${counted}: the kernel drops reports when they come fast`])
-  else if (kills.length > shown.length) lines.push(['log', `has ${kills.length - shown.length} more before these`])
+    lines.push(['log', `contains ${kills.length} of ${counted} kills: the kernel drops reports if many come at once`])
+  else if (kills.length > shown.length) lines.push(['log', `contains ${kills.length - shown.length} earlier kills`])
   return lines
 }
 

@@ -162,7 +162,7 @@ function earlierOnes(pid: number, log: LogFacts, { name, zombie }: ProcessFacts)
   const kill = log.samePids && !zombie ? log.kills.findLast((one) => one.pid === pid) : undefined
   if (!kill) return []
   return [
-    `whether an earlier process ${pid} (${quote(kill.name)}) is meant, which was killed for memory at ${formatTime(kill.at)}: this one is ${quote(name)}`,
+    `whether you mean an earlier process ${pid}, ${quote(kill.name)}, which was killed for memory at ${formatTime(kill.at)}; the current process is ${quote(name)}`,
   ]
 }
 

@@ -3,18 +3,20 @@
 
 /** Name → what differs. */
 export const differences = {
-  words: 'what goes to stderr, and the text of --help, are hutch’s own',
-  signals: 'a signal to bwrap ends it and leaves the program running; here the program gets it',
-  'what is left': 'what a program left running in its pid namespace goes on under bwrap; here it ends with the program',
-  'no first line': 'a script without #! is run by /bin/sh; here it cannot be run, as with hutch run',
-  numbers: 'a sign or blanks before a number are taken by bwrap; here they are an error',
+  words: 'messages on stderr and the text of --help are hutch’s own',
+  signals: 'a signal to bwrap ends bwrap, and the program continues; here the program receives the signal',
+  'what is left':
+    'under bwrap, other processes in the pid namespace continue after the program; here they end with the program',
+  'no first line': 'the original runs a script without #! with /bin/sh; here it is an error, as in hutch run',
+  numbers: 'bwrap accepts a sign or spaces before a number; here they are an error',
   'older options': '0.8 does not know --argv0, --level-prefix, the overlays and --not-a-security-boundary',
   'older paths':
     '0.8 follows links at the end of a destination and out of the new root, accepts empty paths, and keeps existing links',
   labels: '--exec-label and --file-label are refused, also where SELinux is on',
-  'descriptors 40 and 41': 'hutch uses these itself: what an option names is opened again, a socket cannot be',
+  'descriptors 40 and 41':
+    'hutch uses these numbers itself, so it opens such a descriptor again under another number; a socket cannot be opened again',
   bounds: 'at most 32 filters, and 10 layers of an overlay',
-  'tmp-overlay': 'changes are kept in a tmpfs of their own, and without waiting for it (volatile)',
+  'tmp-overlay': 'changes are stored in a separate tmpfs, and the overlay is mounted with the option volatile',
 } as const
 
 export type Difference = keyof typeof differences

@@ -199,7 +199,7 @@ test('links are made, used and removed, and never over a file of another', async
   const refused = await hutch(['links', '--dir', bin])
   expect(refused).toMatchObject({ status: 125, stdout: '' })
   expect(refused.stderr).toContain(
-    `cannot create the link ${bin}/cgset: there is a file of this name that hutch did not make`,
+    `cannot create the link ${bin}/cgset: a file with this name exists that hutch did not create`,
   )
   expect(existsSync(`${bin}/cgget`)).toBe(false)
   rmSync(`${bin}/cgset`)

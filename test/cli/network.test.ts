@@ -42,7 +42,7 @@ function needsGround(
 
 const run = (host: Ground, ...args: string[]) => host.run(hutchWords[0]!, ...hutchWords.slice(1), ...args)
 
-/** Command lines of what runs now, one a line. */
+/** Command lines of what runs now, one per line. */
 async function running(name: string): Promise<string> {
   const { stdout } = await ground!.run('ps', '-eo', 'pid,stat,args')
   return stdout

@@ -8,20 +8,22 @@ export const version = Number(
 )
 
 export const differences = {
-  words: 'what goes to stderr, and the text of --help and --version, are hutch’s own',
+  words: 'messages on stderr and the text of --help and --version are hutch’s own',
   'options of 2.42':
     '2.38 does not know --forward-signals, --mount-binfmt, --load-interp, --map-subids, ranges as INSIDE:OUTSIDE:COUNT, --env, --wdns, --join-cgroup, --keep-caps, --net-socket of nsenter',
-  'own maps': 'root needs no line in /etc/subuid for --map-users, as in 2.39 and later: 2.38 asks newuidmap',
-  'ids out of range': 'an id below 0 or above 4294967294 is refused; 2.38 takes it for another, or for none',
+  'own maps': 'root needs no line in /etc/subuid for --map-users, as in 2.39 and later; 2.38 calls newuidmap',
+  'ids out of range':
+    'an id below 0 or above 4294967294 is an error here; 2.38 converts it to another id or ignores it',
   'kept user namespace':
-    '--user=FILE is refused by the kernel, since the mount is made with the rights of the new namespace; here with the caller’s',
-  'killed child': 'unshare --fork ends with 1 when SIGKILL ended its child; here by that signal, as at any other',
-  'no first line': 'a script without #! is run by /bin/sh; here it cannot be run, as with hutch run',
+    'with --user=FILE, unshare mounts with the rights of the new namespace, which the kernel refuses; here with the caller’s rights',
+  'killed child':
+    'if SIGKILL ends its child, unshare --fork ends with status 1; here it ends by SIGKILL, as by any other signal',
+  'no first line': 'the original runs a script without #! with /bin/sh; here it is an error, as in hutch run',
   'later options': 'unshare of 2.42 does not know --clear-env and --whitelist-env yet',
-  'no namespace': 'nsenter of 2.42 ends with 1 when it enters none; here the program is run, as by 2.38',
+  'no namespace': 'nsenter of 2.42 ends with status 1 if no namespace is given; here it runs the program, as 2.38 does',
   'separate --wdns':
-    'for 2.42 the word after -W is the program; here it is the directory, as for 2.38; -WDIR is for both',
-  'user parent': 'nsenter --user-parent of 2.42 fails beside a namespace that is not named by a file',
+    '2.42 takes the word after -W as the program; here it is the directory, as in 2.38; both accept -WDIR',
+  'user parent': 'nsenter --user-parent of 2.42 fails if another namespace is given without a file; here it works',
   'not here': '--follow-context of nsenter is refused',
 } as const
 

@@ -197,7 +197,7 @@ static void run_order(const u8 *input, size_t size)
 		REQUIRE(ordered.at >= room && ordered.at <= ordered.end && ordered.end <= room + ORDER_BYTES_AT_MOST);
 		/* every descriptor has become a stream: the lowest number is free again */
 		REQUIRE(fcntl(first_free, F_GETFD) < 0);
-		/* copied without a byte after it */
+		/* an exact copy, so that the sanitizer detects a read of the byte after it */
 		struct cursor exact = { 0 };
 		size_t length = (size_t)(ordered.end - ordered.at);
 		u8 *copy = malloc(length ? length : 1);

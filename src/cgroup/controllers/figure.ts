@@ -84,7 +84,7 @@ export interface RateOf {
   /** The counter that `share` refers to. */
   readonly share?: string
   readonly meaning: string
-  /** Shown in the dashboard, rounded to a multiple of 1/page. */
+  /** Set if the dashboard shows the rate, which is rounded to multiples of 1/`page`. */
   readonly page?: number
   /** Label of the graph in `hutch top`; absent if it draws none. */
   readonly course?: string

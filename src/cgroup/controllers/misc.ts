@@ -42,7 +42,7 @@ export const misc = {
     format: 'flat-keyed',
     since: '5.13',
     default: 'max',
-    accepts: 'a resource and a limit, such as sev 4; max takes the limit away',
+    accepts: 'a resource and a limit, such as sev 4; max removes the limit',
     meaning: 'Maximum use of each resource',
     lines: 'resource',
     keys,

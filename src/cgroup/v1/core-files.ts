@@ -50,7 +50,7 @@ const core: Entries = {
     access: 'write',
     format: 'text',
     accepts: 'two open descriptors and an argument, such as 5 6 52428800',
-    meaning: 'Ties an eventfd to memory.oom_control, memory.usage_in_bytes or memory.pressure_level',
+    meaning: 'Registers an eventfd for events of memory.oom_control, memory.usage_in_bytes or memory.pressure_level',
   },
 }
 

@@ -149,11 +149,11 @@ const cpuset: Entries = {
   'cpuset.cpu_exclusive': flag('0', 'Whether these CPUs are exclusive to this group'),
   'cpuset.mem_exclusive': flag('0', 'Whether these NUMA nodes are exclusive to this group'),
   'cpuset.mem_hardwall': flag('0', 'Whether kernel memory also comes only from these nodes'),
-  'cpuset.memory_migrate': flag('0', 'Whether memory moves along when the nodes change'),
+  'cpuset.memory_migrate': flag('0', 'Whether the kernel moves existing memory when the nodes change'),
   'cpuset.memory_pressure': {
     access: 'read',
     format: 'count',
-    meaning: 'Recent rate at which tasks here had to reclaim memory, in thousandths a second',
+    meaning: 'Recent rate at which tasks here had to reclaim memory, in thousandths per second',
   },
   'cpuset.memory_pressure_enabled': { ...flag('0', 'Whether memory_pressure is counted'), root: 'only' },
   'cpuset.memory_spread_page': flag('0', 'Whether page cache is spread evenly over the nodes'),

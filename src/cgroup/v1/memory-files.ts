@@ -136,7 +136,7 @@ export const legacyMemory: Entries = {
     unit: '',
     range: [0, 3],
     default: '0',
-    meaning: 'Whether memory moves along with a task; no effect since 6.14',
+    meaning: 'Whether the charges of a task move with it to another group; no effect since 6.14',
   },
   'memory.force_empty': writeOnly('Reclaims as much as possible from the group'),
   'memory.pressure_level': {

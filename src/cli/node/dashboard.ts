@@ -17,7 +17,7 @@ declare const DASHBOARD_PAGE: Page
 const address = '127.0.0.1:7070'
 
 const flags: FlagTable = {
-  listen: { value: 'ADDRESS:PORT', help: 'Address of the page; port 0 takes a free port.', default: address },
+  listen: { value: 'ADDRESS:PORT', help: 'Address of the page; port 0 selects a free port.', default: address },
   'allow-changes': { help: 'Let the page change limits, freeze and kill groups.' },
 }
 

@@ -18,7 +18,7 @@ const address = '127.0.0.1:9753'
 const flags: FlagTable = {
   listen: {
     value: 'ADDRESS:PORT',
-    help: 'Address for Prometheus, at /metrics; port 0 takes a free port.',
+    help: 'Address for Prometheus, at /metrics; port 0 selects a free port.',
     default: address,
   },
   once: { help: 'Print the metrics and end; with --otlp: push them once.' },

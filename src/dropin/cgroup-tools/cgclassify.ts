@@ -38,7 +38,7 @@ async function run(given: Given): Promise<number> {
   const specs = valuesOf(given, 'g').map((text) => parseGroupSpec(text, '-g'))
   if (given.words.length === 0 && specs.length === 0)
     throw fail('WORDS_MISSING', { usage: 'cgclassify -g CONTROLLERS:PATH PID…' })
-  if (valuesOf(given, 'r').length > 0) remark(name, '-r: there is no idle process of a scope to take the place of')
+  if (valuesOf(given, 'r').length > 0) remark(name, '-r has no effect: hutch starts no idle process in a scope')
   const host = readHost()
   const sticky = given.options.map(([key]) => key).findLast((key) => key === 'sticky' || key === 'cancel-sticky')
   const flags = sticky === undefined ? undefined : sticky === 'sticky' ? 1 : 2

@@ -25,7 +25,7 @@ interface Push {
   once(): Promise<void>
   /**
    * Pushes at once, then after each interval, or when the delay for a failing receiver is over. Nothing is stored: figures are totals, and
-   * the next push has them all. A failure is reported once, and so is its end.
+   * the next push has them all. A failure and its end are each reported once.
    */
   start(interval: number): void
   stop(): void

@@ -40,7 +40,7 @@ export const rows: readonly OtherRow[] = [
   [
     '`--mount SRC:DST:TYPE:OPTIONS`',
     '–',
-    'only bind, tmpfs and overlay mounts are supported: other types trust their source',
+    'only bind, tmpfs and overlay mounts are supported; other types require a trusted source',
   ],
   ['`--symlink SRC:DST`', '–', 'create it in the image, or use `hutch bwrap`'],
   ['`--disable_proc`, `--proc_path`, `--proc_rw`', '–', '/proc is mounted, with read-only parts'],
@@ -55,7 +55,7 @@ export const rows: readonly OtherRow[] = [
   ['`--cgroup_mem_memsw_max`, `--cgroup_mem_swap_max`', '`--swap SIZE`', 'swap only, on cgroup v1 too'],
   ['`--cgroup_pids_max N`', '`--pids N`'],
   ['`--cgroup_net_cls_classid`', '–', 'only on cgroup v1'],
-  ['`--cgroup_cpu_ms_per_sec MS`', '`--cpus N`', '250 ms a second is `--cpus 0.25`'],
+  ['`--cgroup_cpu_ms_per_sec MS`', '`--cpus N`', '250 ms per second is `--cpus 0.25`'],
   ['`--cgroup_…_mount`, `--use_cgroupv2`, `--detect_cgroupv2`, `--cgroupv2_mount`', 'default', 'hutch detects it'],
   ['`--cgroup_…_parent GROUP`', '`--parent GROUP`'],
   ['`--iface_no_lo`', '–', 'lo is always up in a net namespace'],

@@ -2,7 +2,7 @@
 // Keeps the last ten minutes of each group in ring buffers. Pure.
 import { type GroupRow, type Past, type Track, tracks } from './api-types.ts'
 
-/** Number of samples kept: ten minutes at one a second. */
+/** Number of samples kept: ten minutes at one per second. */
 export const maxPageSamples = 600
 
 /** Maximum number of ring buffers (17 KiB each). Further active groups have no history. */

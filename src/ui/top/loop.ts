@@ -17,7 +17,7 @@ interface Source {
   press?(key: Key): boolean
   /** Advances and returns whether the content changed. */
   tick(): boolean
-  /** Milliseconds between two ticks, and until the first tick if it is earlier. */
+  /** Milliseconds between two ticks. `first` is the time until the first tick, if that is shorter. */
   every: number
   first?: number
 }

@@ -173,7 +173,7 @@ test('a rule of Landlock, and a profile, that refuse it', async () => {
     syscalls: [{ names: ['execve', 'execveat'], action: 'SCMP_ACT_ERRNO' }],
   } as never
   const filtered = await run(path, [], { seccomp })
-  expect(filtered.verdict.headline).toMatch(/seccomp profile in force refuses execve.*EPERM/)
+  expect(filtered.verdict.headline).toMatch(/active seccomp profile refuses execve.*EPERM/)
 })
 
 test('a program in a home directory of the host, as version managers install them, is brought into a sandbox', async () => {

@@ -146,7 +146,7 @@ test('a filter that is longer than the kernel takes is refused', () => {
   )
   const large = { architectures: [], defaultAction: actions.allow, rules: [...rules], flags: 0 }
   expect(() => compileFilter({ ...large, defaultAction: refused }, facts, '--seccomp large.json')).toThrow(
-    /^cannot use --seccomp large.json: its filter has \d{4,} instructions, and the kernel takes 4096/,
+    /^cannot use --seccomp large.json: its filter has \d{4,} instructions, and the kernel accepts at most 4096/,
   )
 })
 

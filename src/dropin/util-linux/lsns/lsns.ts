@@ -29,7 +29,7 @@ declare const HUTCH_VERSION: string
 export const main = toolMain({
   name: 'lsns',
   usage: ['[OPTIONS] [NAMESPACE]'],
-  purpose: `Lists namespaces, or the processes in the one of this number. Columns:\n\n${columns
+  purpose: `Lists namespaces, or the processes in the namespace with this number. Columns:\n\n${columns
     .map(({ name, help }) => `  ${name.padEnd(7)}  ${help}\n`)
     .join('')}`,
   failure: 1,

@@ -141,7 +141,7 @@ function makeLimits(state: State) {
     },
     reset() {
       const isRoot = state.selected === '/'
-      const note = state.allowChanges ? '' : 'To change them, start it with --allow-changes'
+      const note = state.allowChanges ? '' : 'To change limits, start hutch dashboard with --allow-changes'
       setText(find('limits-note'), state.rows.size === 0 ? '' : isRoot ? 'The root has none' : note)
       rows = limits.map(({ file, key, format, hint }) => ({
         ...makeLimit(file, hint, state.allowChanges),
