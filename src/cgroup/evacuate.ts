@@ -3,7 +3,7 @@
 // Constraint".
 
 import { fail, type HutchError, quote } from '../errors/errors.ts'
-import { optionOfRun } from '../errors/front-door.ts'
+import { optionOfRun, text } from '../errors/remedy-text.ts'
 import { leafName, statField } from '../host/host.ts'
 import { effectiveUser } from '../host/passwd.ts'
 import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFile } from './files.ts'
@@ -36,7 +36,12 @@ export function evacuate(directory: string, uid: number = effectiveUser()): void
 /** Creates the leaf. Returns false if it existed before. */
 function makeLeaf(directory: string, leaf: string): boolean {
   const refuse = (why: string, errno: string) =>
-    fail('CGROUP_NOT_EVACUATED', { directory, why, errno, remedy: `name another group with ${optionOfRun('parent')}` })
+    fail('CGROUP_NOT_EVACUATED', {
+      directory,
+      why,
+      errno,
+      remedy: text`name another group with ${optionOfRun('parent')}`,
+    })
   const errno = makeDirectory(leaf)
   if (errno === undefined) return true
   if (errno !== 'EEXIST') throw refuse(`${leaf} cannot be made`, errno)
@@ -52,7 +57,7 @@ function refuseForeign(directory: string, pid: string, uid: number): void {
       directory,
       why,
       errno: 'EPERM',
-      remedy: `name another group with ${optionOfRun('parent')}`,
+      remedy: text`name another group with ${optionOfRun('parent')}`,
     })
   if (pid === '0') throw refuse('it has processes of another pid namespace')
   const stat = readProcess(pid, 'stat')
@@ -69,7 +74,7 @@ function notMoved(directory: string, pid: string, errno: string): Parameters<typ
     why:
       errno === 'EAGAIN' ? 'new processes start faster than they can be moved' : `the kernel refused ${describe(pid)}`,
     errno,
-    remedy: `name another group with ${optionOfRun('parent')}`,
+    remedy: text`name another group with ${optionOfRun('parent')}`,
   }
 }
 

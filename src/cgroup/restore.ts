@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes several files of groups, all or none: after a refusal, restores what was written before. Called by set-file.ts and freeze-kill.ts.
-import { fail, HutchError } from '../errors/errors.ts'
+import { fail, HutchError, remedyOf } from '../errors/errors.ts'
 import { readGroupFile, writeGroupFile, writeGroupFileAsync } from './files.ts'
 import type { FileWrite } from './set-file.ts'
 import { explainWrite } from './write-errors.ts'
@@ -44,7 +44,7 @@ export async function orNone(steps: (journal: Journal) => Promise<void>): Promis
       {
         why: error.summary,
         left: left.map(({ directory, file, value, before }) => ({ directory, file, value, before })),
-        remedy: error.remedy,
+        remedy: remedyOf(error),
       },
       error,
     )

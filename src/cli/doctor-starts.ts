@@ -2,8 +2,9 @@
 // Real starts for `hutch doctor`: each row starts a program as a job would, and reports the result. Creates groups, namespaces and mounts
 // for a moment, and leaves nothing behind.
 
-import { HutchError } from '../errors/errors.ts'
+import { HutchError, nameOptions } from '../errors/errors.ts'
 import type { Finding } from '../host/doctor.ts'
+import { commandLineNames } from '../options/names.ts'
 import { parseOptions, type RunOptions } from '../options/options.ts'
 import { createPool } from '../pool/pool.ts'
 import { run } from '../run/job.ts'
@@ -70,7 +71,7 @@ export async function tryStarts(): Promise<Finding[]> {
 /** Returns the error of a start. Returns undefined if the program ended with status 0. */
 async function failureOf({ options, pool }: Trial): Promise<unknown> {
   try {
-    await settle(parseOptions(command, args, options, 'library'))
+    await settle(parseOptions(command, args, options, 'library'), commandLineNames)
     const { status, verdict } = pool ? await runInPool(options) : await run(command, args, options)
     return status === 0 ? undefined : `the program ended with status ${status}: ${verdict.headline}`
   } catch (error) {
@@ -97,6 +98,6 @@ function toFinding({ title, flags, state }: Trial, failure: unknown): Finding {
     title,
     state: state ?? 'missing',
     found: `a start with ${flags} fails: ${lines.join('; ')}`,
-    ...(known && failure.remedy !== 'see hutch doctor' && { remedy: failure.remedy }),
+    ...(known && failure.remedy !== 'see hutch doctor' && { remedy: nameOptions(failure, commandLineNames).remedy }),
   }
 }

@@ -2,8 +2,7 @@
 // The CLI's entry: finds the command, loads only that one, and turns errors into lines and exit status 125.
 
 import { dropins } from '../dropin/table.ts'
-import { fail, HutchError } from '../errors/errors.ts'
-import { enterFrontDoor, type FrontDoor } from '../errors/front-door.ts'
+import { fail, HutchError, nameOptions } from '../errors/errors.ts'
 import { closeSync, fstatSync, readFileSync } from '../system/files.ts'
 import { basename } from '../system/paths.ts'
 import { tell } from '../system/stderr.ts'
@@ -24,11 +23,6 @@ let errorsAsJson = false
 /** Words that request the help of the words before them. */
 const helpWords: ReadonlySet<string | undefined> = new Set(['help', '--help', '-h'])
 
-/** Returns the front end whose option names errors use. */
-function doorOf(name: string): FrontDoor {
-  return name === 'bwrap' || name === 'unshare' || name === 'nsenter' ? name : 'cgroup-tools'
-}
-
 function dropinOf(name: string | undefined) {
   return name !== undefined && Object.hasOwn(dropins, name) ? dropins[name] : undefined
 }
@@ -37,7 +31,6 @@ async function main(args: string[]): Promise<number> {
   // called through a link: see links.ts
   const called = basename(process.argv[1] ?? '')
   const dropin = dropinOf(called) ?? dropinOf(args[0])
-  enterFrontDoor(dropin ? doorOf(dropinOf(called) ? called : args[0]!) : 'cli')
   if (dropin) return (await dropin()).main(dropinOf(called) ? args : args.slice(1))
   if (args[0] === '--version' || args[0] === '-V' || args[0] === 'version') {
     print(`hutch ${HUTCH_VERSION}\n`)
@@ -113,8 +106,12 @@ function readArguments(): string[] {
   return all.slice(all.length - args.length).map((text) => decodeNames(Buffer.from(text, 'latin1')))
 }
 
-main(readArguments()).then(end, (error: unknown) => {
-  if (HutchError.is(error) && errorsAsJson) tell(`${formatJson({ error: error.toJSON() })}\n`)
-  else tell(`hutch: ${HutchError.is(error) ? error.message : ((error as Error).stack ?? String(error))}\n`)
+main(readArguments()).then(end, async (error: unknown) => {
+  if (!HutchError.is(error)) tell(`hutch: ${(error as Error).stack ?? String(error)}\n`)
+  else {
+    const { commandLineNames } = await import('../options/names.ts')
+    const named = nameOptions(error, commandLineNames)
+    tell(errorsAsJson ? `${formatJson({ error: named.toJSON() })}\n` : `hutch: ${named.message}\n`)
+  }
   return end(125)
 })

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hutch run: turns flags into options, starts the job, prints the verdict on stderr, and exits with the documented status.
 
-import { fail, HutchError, quote } from '../errors/errors.ts'
+import { fail, HutchError, nameOptions, quote } from '../errors/errors.ts'
 import { defaultFile, mayBeRecorded } from '../monitor/recording/file.ts'
 import { explainProgram } from '../ops/explain.ts'
+import { commandLineNames } from '../options/names.ts'
 import { parseOptions, type RunOptions } from '../options/options.ts'
 import { type FlagWords, readFlagWords } from '../options/read-words.ts'
 import type { Spec } from '../options/spec.ts'
@@ -85,7 +86,7 @@ async function main(parsed: Parsed): Promise<number> {
     return await runParsed(parsed, meta)
   } catch (error) {
     // also if an option is invalid: a reader of the file must not find the previous run's result
-    if (HutchError.is(error)) meta?.(formatMetaOfFailure(error.message))
+    if (HutchError.is(error)) meta?.(formatMetaOfFailure(nameOptions(error, commandLineNames).message))
     throw error
   }
 }
@@ -142,7 +143,7 @@ async function runToEnd(
   filter: FilterMaker | undefined,
   onEvent: ((event: JobEvent) => void) | undefined,
 ): Promise<Result> {
-  const note = await settle(spec)
+  const note = await settle(spec, commandLineNames)
   if (note !== undefined && values.verbose) tell(`hutch: ${note}\n`)
   const stdio = openRedirections({ stdin: values.stdin?.[0], stdout: values.stdout?.[0], stderr: values.stderr?.[0] })
   native().holdSignals()

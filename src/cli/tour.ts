@@ -3,9 +3,10 @@
 
 import { readChildren } from '../cgroup/files.ts'
 import { isAbandoned } from '../cgroup/stale-groups.ts'
-import { HutchError } from '../errors/errors.ts'
+import { HutchError, nameOptions } from '../errors/errors.ts'
 import { readHost } from '../host/host.ts'
 import { ownDirectory, removeAbandoned } from '../host/own-directory.ts'
+import { commandLineNames } from '../options/names.ts'
 import { type Limits, parseOptions } from '../options/options.ts'
 import { prepare } from '../run/launch.ts'
 import { readFileSync, rmSync, writeSync } from '../system/files.ts'
@@ -251,7 +252,7 @@ function notAllowed({ limits }: Experiment): string | undefined {
     return undefined
   } catch (error) {
     if (!HutchError.is(error) || !['CGROUP_NO_DELEGATION', 'CGROUP_POPULATED'].includes(error.code)) throw error
-    return error.message
+    return nameOptions(error, commandLineNames).message
   }
 }
 

@@ -66,7 +66,7 @@ export function compiledWordsOf(plan: Plan, program: Program, measuring: Measuri
   const parts = (some: Partial<Cause>, more: Slots = {}) => {
     const cause = { ...bare, ...some }
     const remedies = cause.remedies.length > 0 ? cause.remedies : makeRemedies(cause, plan, measuring).map(byRun)
-    const { headline, evidence, remedy } = describe({ ...cause, remedies }, plan.spec.door, { end: third, ...more })
+    const { headline, evidence, remedy } = describe({ ...cause, remedies }, plan.spec.frontend, { end: third, ...more })
     const lines = [...evidence, ...(remedy ? [['remedy', remedy] as const] : [])]
     return [`hutch: ${headline}\n`, lines.map(([label, text]) => `  ${label.padEnd(11)}  ${text}\n`).join('')] as const
   }
@@ -314,7 +314,7 @@ function notInside({ argv, spec }: Plan): string {
     looks: [],
     onHost: { path, volumes: [path] },
     searchPath: '',
-    frontend: spec.door,
+    frontend: spec.frontend,
     ownRoot: true,
     filtered: false,
     landlock: false,

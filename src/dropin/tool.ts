@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The common part of the drop-ins: parses options, prints help or runs the tool, prints errors on stderr, and returns the tool's exit
 // status.
-import { HutchError } from '../errors/errors.ts'
+import { HutchError, nameOptions } from '../errors/errors.ts'
+import type { OptionNames } from '../errors/remedy-text.ts'
 import { tell } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
 import { statusOf } from './exit-status.ts'
@@ -17,6 +18,8 @@ interface Tool {
   permute?: boolean
   /** Exit status for an error without its own status; by default that of libcgroup's tools. */
   failure?: number
+  /** Options that remedies name, by key. */
+  toolOptions?: OptionNames['toolOptions']
   run(given: Given): number | Promise<number>
 }
 
@@ -37,7 +40,7 @@ export function toolMain(tool: Tool): (args: string[]) => Promise<number> {
       }
       return await tool.run(given)
     } catch (error) {
-      return complain(tool.name, error, tool.failure)
+      return complain(tool.name, error, tool.failure, await loadNames(tool.toolOptions))
     }
   }
 }
@@ -47,11 +50,16 @@ function formatHelp({ name, usage, purpose }: Tool, options: OptionTable): strin
   return `${lines.join('\n')}\n\n${purpose}\n\n${formatOptions(options)}`
 }
 
-/** Prints an error on stderr and returns its exit status. */
-export function complain(name: string, error: unknown, failure?: number): number {
+/** Returns the names of options for a drop-in. Only errors load the option table. */
+export async function loadNames(toolOptions: OptionNames['toolOptions'] = {}): Promise<OptionNames> {
+  return (await import('../options/names.ts')).dropinNames(toolOptions)
+}
+
+/** Prints an error on stderr, with the names of options, and returns its exit status. */
+export function complain(name: string, error: unknown, failure?: number, names?: OptionNames): number {
   const known = HutchError.is(error)
   if (!known && !(error instanceof Error)) throw error
-  tell(`${name}: ${known ? error.message : (error.stack ?? error.message)}\n`)
+  tell(`${name}: ${known ? (names ? nameOptions(error, names) : error).message : (error.stack ?? error.message)}\n`)
   return statusOf(error, failure)
 }
 

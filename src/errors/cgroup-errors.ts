@@ -3,13 +3,13 @@
 
 import { quote } from '../text/quote.ts'
 import { formatSize } from '../text/units.ts'
-import { optionOfRun } from './front-door.ts'
+import { optionOfRun, type RemedyText, text } from './remedy-text.ts'
 
 /** Words that a row makes from its facts. */
 export interface ErrorWords {
   message: string
   evidence?: string[]
-  remedy: string
+  remedy: RemedyText
   /** Known name that is most similar to an unknown one. */
   nearest?: string
   errno?: string | undefined
@@ -32,7 +32,7 @@ export const cgroupErrors = {
     origin: string
     where: string
     available: string
-    remedy?: string
+    remedy?: RemedyText
   }): ErrorWords => ({
     message: `cannot set ${f.origin}: this host has no ${f.controller} controller in ${f.where}`,
     evidence: [`available there: ${f.available || 'none'}`],
@@ -51,18 +51,18 @@ export const cgroupErrors = {
       `processes there: ${f.processes}`,
       'a v2 group can have processes or controlled children, but not both, except the root',
     ],
-    remedy: `name another group with ${optionOfRun('parent')}, or move these processes to a child group with ${optionOfRun('evacuate')}`,
+    remedy: text`name another group with ${optionOfRun('parent')}, or move these processes to a child group with ${optionOfRun('evacuate')}`,
     path: f.directory,
     errno: 'EBUSY',
   }),
-  CGROUP_NOT_EVACUATED: (f: Kernel & { directory: string; why: string; remedy: string }): ErrorWords => ({
+  CGROUP_NOT_EVACUATED: (f: Kernel & { directory: string; why: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot move the processes of ${f.directory} to a child group: ${f.why} (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
     path: f.directory,
     errno: f.errno,
   }),
-  CGROUP_PARENT_MISSING: (f: { directory: string; user?: number; remedy: string }): ErrorWords => ({
+  CGROUP_PARENT_MISSING: (f: { directory: string; user?: number; remedy: RemedyText }): ErrorWords => ({
     message: `cannot make a group below ${f.directory}: that group does not exist (ENOENT)`,
     evidence: f.user === undefined ? [] : [`user ${f.user} cannot create it there`],
     remedy: f.remedy,
@@ -72,7 +72,7 @@ export const cgroupErrors = {
   CGROUP_NOT_RESTORED: (f: {
     why: string
     left: { directory: string; file: string; value: string; before: string | undefined }[]
-    remedy: string
+    remedy: RemedyText
   }): ErrorWords => ({
     message: f.why,
     evidence: f.left.map(
@@ -84,7 +84,7 @@ export const cgroupErrors = {
   }),
   CGROUP_THREADED: (f: { directory: string; type: string }): ErrorWords => ({
     message: `cannot make groups for processes below ${f.directory}: its type is ${f.type} (EOPNOTSUPP)`,
-    remedy: `name a group of type "domain" with ${optionOfRun('parent')}`,
+    remedy: text`name a group of type "domain" with ${optionOfRun('parent')}`,
     path: f.directory,
     errno: 'EOPNOTSUPP',
   }),
@@ -124,14 +124,16 @@ export const cgroupErrors = {
     remedy: `give its path, such as ${f.found[0]}`,
     value: f.name,
   }),
-  CGROUP_FILE_MISSING: (f: { file: string; group: string; evidence: string[]; remedy: string }): ErrorWords => ({
+  CGROUP_FILE_MISSING: (f: { file: string; group: string; evidence: string[]; remedy: RemedyText }): ErrorWords => ({
     message: `cannot find ${quote(f.file)} in ${f.group} (ENOENT)`,
     evidence: f.evidence,
     remedy: f.remedy,
     path: f.file,
     errno: 'ENOENT',
   }),
-  CGROUP_WRITE_REFUSED: (f: Kernel & { file: string; value: string; group: string; remedy: string }): ErrorWords => ({
+  CGROUP_WRITE_REFUSED: (
+    f: Kernel & { file: string; value: string; group: string; remedy: RemedyText },
+  ): ErrorWords => ({
     message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
@@ -165,13 +167,13 @@ export const cgroupErrors = {
     remedy: 'hutch doctor lists the controllers; leave out the missing ones',
     path: f.origin,
   }),
-  CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: string }): ErrorWords => ({
+  CGROUP_LIMIT_UNSUPPORTED: (f: { file: string; origin: string; why: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot set ${f.origin}: ${f.why}`,
     remedy: f.remedy,
     path: f.file,
   }),
   CGROUP_LIMIT_REFUSED: (
-    f: Kernel & { file: string; value: string; group: string; origin: string; remedy: string },
+    f: Kernel & { file: string; value: string; group: string; origin: string; remedy: RemedyText },
   ): ErrorWords => ({
     message: `cannot set ${f.file} to ${quote(f.value)} in ${f.group}: the kernel refused (${f.errno})`,
     evidence: [`requested by ${f.origin}`, ...(f.evidence ?? [])],
@@ -180,7 +182,7 @@ export const cgroupErrors = {
     value: f.value,
     errno: f.errno,
   }),
-  CGROUP_REFUSED: (f: Kernel & { what: string; path: string; remedy: string }): ErrorWords => ({
+  CGROUP_REFUSED: (f: Kernel & { what: string; path: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot ${f.what} ${f.path}: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
@@ -199,7 +201,7 @@ export const cgroupErrors = {
     path: f.origin,
     value: f.value,
   }),
-  RULES_UNAVAILABLE: (f: Kernel & { remedy: string }): ErrorWords => ({
+  RULES_UNAVAILABLE: (f: Kernel & { remedy: RemedyText }): ErrorWords => ({
     message: `cannot watch the processes of this machine: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
@@ -211,12 +213,12 @@ export const cgroupErrors = {
     remedy: 'stop the other one (hutch rules watch, or cgrulesengd), or name another path with --socket',
     path: f.path,
   }),
-  SYSTEMD_UNREACHABLE: (f: { what: string; whose: string; tried: string[]; remedy: string }): ErrorWords => ({
+  SYSTEMD_UNREACHABLE: (f: { what: string; whose: string; tried: string[]; remedy: RemedyText }): ErrorWords => ({
     message: `cannot ${f.what}: ${f.whose} systemd cannot be reached`,
     evidence: f.tried,
     remedy: f.remedy,
   }),
-  SYSTEMD_REFUSED: (f: { what: string; errorName: string; text: string; remedy: string }): ErrorWords => ({
+  SYSTEMD_REFUSED: (f: { what: string; errorName: string; text: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot ${f.what}: systemd refused (${f.errorName})`,
     evidence: f.text === '' ? [] : [`it says: ${quote(f.text)}`],
     remedy: f.remedy,

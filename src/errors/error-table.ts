@@ -3,7 +3,7 @@
 
 import { plain, quote } from '../text/quote.ts'
 import { cgroupErrors, type ErrorWords, type Kernel } from './cgroup-errors.ts'
-import { asRoot, oneOf, optionOfRun, withOption } from './front-door.ts'
+import { asRoot, oneOf, optionOfRun, type RemedyText, text, withOption } from './remedy-text.ts'
 
 export type { ErrorWords as Words }
 
@@ -23,7 +23,7 @@ export const table = {
     remedy: `give ${f.accepted}`,
     value: plain(f.value),
   }),
-  OPTION_CONFLICT: (f: { name: string; why: string; remedy: string }): ErrorWords => ({
+  OPTION_CONFLICT: (f: { name: string; why: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot use ${f.name}: ${f.why}`,
     remedy: f.remedy,
   }),
@@ -73,7 +73,7 @@ export const table = {
       f.errno === 'EOPNOTSUPP'
         ? 'boot with landlock in the list lsm=…; /sys/kernel/security/lsm lists the active modules'
         : 'use Linux 5.13 or newer, built with CONFIG_SECURITY_LANDLOCK; or ' +
-          `${optionOfRun('mounts')} and ${optionOfRun('readOnly')}, which do not need it`,
+          text`${optionOfRun('mounts')} and ${optionOfRun('readOnly')}, which do not need it`,
     errno: f.errno,
     operation: 'landlock_create_ruleset',
   }),
@@ -95,7 +95,7 @@ export const table = {
     value: f.name,
   }),
   ...cgroupErrors,
-  USERNS_FORBIDDEN: (f: Kernel & { what: string; remedy: string }): ErrorWords => ({
+  USERNS_FORBIDDEN: (f: Kernel & { what: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot ${f.what} a user namespace: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
@@ -161,7 +161,7 @@ export const table = {
         ),
     value: f.name,
   }),
-  NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: string }): ErrorWords => ({
+  NAMESPACE_REFUSED: (f: Kernel & { kinds: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot make ${f.kinds}: the kernel refused (${f.errno})`,
     evidence: f.evidence ?? [],
     remedy: f.remedy,
@@ -169,7 +169,7 @@ export const table = {
     operation: 'clone3',
   }),
   MOUNT_REFUSED: (
-    f: Kernel & { what: string; why: string; path: string; origin: string; remedy: string },
+    f: Kernel & { what: string; why: string; path: string; origin: string; remedy: RemedyText },
   ): ErrorWords => ({
     message: `cannot ${f.what}: ${f.why} (${f.errno})`,
     evidence: [`requested by ${f.origin}`, ...(f.evidence ?? [])],
@@ -190,14 +190,14 @@ export const table = {
     remedy: 'hutch lsns lists the visible ones; root sees all',
     value: f.id,
   }),
-  STEP_REFUSED: (f: Kernel & { what: string; operation: string; origin: string; remedy: string }): ErrorWords => ({
+  STEP_REFUSED: (f: Kernel & { what: string; operation: string; origin: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot ${f.what}: the kernel refused (${f.errno})`,
     evidence: [`requested by ${f.origin}`, ...(f.evidence ?? [])],
     remedy: f.remedy,
     errno: f.errno,
     operation: f.operation,
   }),
-  FILE_REFUSED: (f: { what: string; path: string; errno: string; remedy: string }): ErrorWords => ({
+  FILE_REFUSED: (f: { what: string; path: string; errno: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot ${f.what} ${f.path}: ${f.errno}`,
     remedy: f.remedy,
     path: f.path,
@@ -227,8 +227,8 @@ export const table = {
     remedy: f.nearest
       ? `did you mean cni:${f.nearest}?`
       : f.known
-        ? `give one of ${f.known}, or another directory with ${optionOfRun('cniConfDir')}`
-        : `write ${quote(`${f.directory}/${f.name}.conflist`)}, or name another directory with ${optionOfRun('cniConfDir')}`,
+        ? text`give one of ${f.known}, or another directory with ${optionOfRun('cniConfDir')}`
+        : `write ${quote(`${f.directory}/${f.name}.conflisttext`)}, or name another directory with ${optionOfRun('cniConfDir')}`,
     path: f.directory,
     value: f.name,
   }),
@@ -237,7 +237,7 @@ export const table = {
     remedy: 'correct it: section 1 of the CNI specification has the format',
     path: f.path,
   }),
-  NETWORK_REFUSED: (f: { what: string; by: string; evidence: string[]; remedy: string }): ErrorWords => ({
+  NETWORK_REFUSED: (f: { what: string; by: string; evidence: string[]; remedy: RemedyText }): ErrorWords => ({
     message: `cannot ${f.what}: ${f.by} refused`,
     evidence: f.evidence,
     remedy: f.remedy,

@@ -3,6 +3,7 @@
 
 import { escapeText, escapeUnsafe } from '../text/quote.ts'
 import { table, type Words } from './error-table.ts'
+import { inWords, libraryNames, type OptionNames, type RemedyText } from './remedy-text.ts'
 
 export { quote } from '../text/quote.ts'
 
@@ -14,6 +15,8 @@ type Facts<C extends Code> = Parameters<(typeof table)[C]>[0]
 export const codes = Object.keys(table) as Code[]
 
 const brand = Symbol.for('hutch.error')
+/** The remedy with its options as keys, for `nameOptions`. Files of dist/ share the symbol. */
+const remedyText = Symbol.for('hutch.remedy')
 
 /** An error of hutch itself, never of a command. The message contains all lines; the remedy is the last. */
 export class HutchError extends Error {
@@ -36,11 +39,12 @@ export class HutchError extends Error {
   readonly nearest: string | undefined
   readonly [brand] = true
 
-  constructor(code: Code, words: Words, cause?: unknown) {
+  constructor(code: Code, words: Words, cause?: unknown, names: OptionNames = libraryNames) {
     // other users may have chosen names in the message, so escape line ends and control characters; a usage text keeps its lines
     const summary = escapeUnsafe(words.message)
     const evidence = (words.evidence ?? []).map(escapeUnsafe)
-    const lines = [summary, ...evidence.map((line) => `  ${line}`), `  remedy: ${escapeText(words.remedy)}`]
+    const remedy = inWords(words.remedy, names)
+    const lines = [summary, ...evidence.map((line) => `  ${line}`), `  remedy: ${escapeText(remedy)}`]
     super(lines.join('\n'), cause === undefined ? undefined : { cause })
     this.name = 'HutchError'
     this.code = code
@@ -48,7 +52,8 @@ export class HutchError extends Error {
     this.path = words.path
     this.value = words.value
     this.operation = words.operation
-    this.remedy = words.remedy
+    this.remedy = remedy
+    Object.defineProperty(this, remedyText, { value: words.remedy })
     this.summary = summary
     this.evidence = evidence
     this.nearest = words.nearest
@@ -66,22 +71,38 @@ export class HutchError extends Error {
   }
 }
 
+/** Returns an error's remedy with its options as keys. */
+export function remedyOf(error: HutchError): RemedyText {
+  return (error as { [remedyText]?: RemedyText })[remedyText] ?? error.remedy
+}
+
+/** Returns the same error with the option names of a front end. */
+export function nameOptions(error: HutchError, names: OptionNames): HutchError {
+  return inWords(remedyOf(error), names) === error.remedy ? error : copy(error, {}, names)
+}
+
 /** Returns the same error with more lines of evidence. */
 export function addEvidence(error: HutchError, evidence: string[], changed: Partial<Words> = {}): HutchError {
-  const { code, errno, path, value, operation, remedy, summary, cause } = error
+  return copy(error, { evidence: [...error.evidence, ...evidence], ...changed })
+}
+
+function copy(error: HutchError, changed: Partial<Words>, names?: OptionNames): HutchError {
+  const { code, errno, path, value, operation, summary, nearest, cause } = error
   return new HutchError(
     code,
     {
       message: summary,
-      evidence: [...error.evidence, ...evidence],
-      remedy,
+      evidence: [...error.evidence],
+      remedy: remedyOf(error),
       ...(errno !== undefined && { errno }),
       ...(path !== undefined && { path }),
       ...(value !== undefined && { value }),
       ...(operation !== undefined && { operation }),
+      ...(nearest !== undefined && { nearest }),
       ...changed,
     },
     cause,
+    names,
   )
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations on mounts and the root directory: rows of the table of operations (see row.ts). Pure.
 import { quote } from '../errors/errors.ts'
-import { asRoot, oneOf } from '../errors/front-door.ts'
+import { asRoot, oneOf } from '../errors/remedy-text.ts'
 import { shellWord } from '../text/quote.ts'
 import { mountAttributes, mountFlags } from './mount-flags.ts'
 import { row } from './row.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations on namespaces, their ids and their settings: rows of the table of operations (see row.ts). Pure.
-import { asRoot, oneOf, withOption } from '../errors/front-door.ts'
+import { asRoot, oneOf, type RemedyText, withOption, withToolOption } from '../errors/remedy-text.ts'
 import { kindsIn, namespaces } from '../namespaces/namespace.ts'
 import { shellWord } from '../text/quote.ts'
 import { row, tasksRemedy } from './row.ts'
@@ -18,7 +18,7 @@ export const namespaceOps = {
         .join(' ')} …`,
     }),
     right: 'it needs CAP_SYS_ADMIN',
-    ways: () => [withOption('add %', 'userNamespace'), withOption('add %', 'mapRoot')],
+    ways: () => [withToolOption('add %', 'userNamespace'), withToolOption('add %', 'mapRoot')],
     remedy: () => 'namespaces are nested too deep, or this kernel does not know one of them: see hutch doctor',
   }),
   joinNamespaces: row({
@@ -35,9 +35,9 @@ export const namespaceOps = {
     },
     right: 'it needs CAP_SYS_ADMIN in the user namespace that owns it, and the right to inspect its process',
     ways: () => [
-      withOption('also enter the user namespace that owns it: %', 'userNamespace'),
-      withOption('run without it: %', 'userParent'),
-      withOption('with the ids of this process: %', 'preserveCredentials'),
+      withToolOption('also enter the user namespace that owns it: %', 'userNamespace'),
+      withToolOption('run without it: %', 'userParent'),
+      withToolOption('with the ids of this process: %', 'preserveCredentials'),
     ],
     remedy: ({ paths }, errno) =>
       errno === 'ENOENT' || errno === 'ESRCH'
@@ -221,7 +221,7 @@ function mapLine(file: string, words: readonly string[], tool: string): string {
     .replace(/(\S+ \S+ \S+) /g, '$1\\n')}\\n' > /proc/$PID/${file}`
 }
 
-function sysctlRemedy(path: string, errno: string): string {
+function sysctlRemedy(path: string, errno: string): RemedyText {
   if (errno === 'ENOENT' && path.includes('/conf/'))
     return `its interface does not exist at the start: set ${path.replace(/conf\/[^/]+/, 'conf/default')}, which new interfaces take over`
   if (errno === 'ENOENT') return `this kernel has no ${path} in a new namespace: leave it out`

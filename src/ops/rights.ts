@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations that reduce rights: ids, capabilities, filters, paths: rows of the table of operations (see row.ts). Pure.
 import { capabilityName, parseCapabilityMask } from '../credentials/capability.ts'
-import { asRoot, withOption } from '../errors/front-door.ts'
+import { asRoot, withToolOption } from '../errors/remedy-text.ts'
 import { row } from './row.ts'
 
 export const rightOps = {
@@ -32,7 +32,7 @@ export const rightOps = {
       }
     },
     right: 'the id must be mapped, and groups can be dropped only where setgroups is allowed',
-    ways: () => [withOption('keep the ids with %', 'preserveCredentials')],
+    ways: () => [withToolOption('keep the ids with %', 'preserveCredentials')],
   }),
   dropGroups: row({
     code: 85,
@@ -41,7 +41,7 @@ export const rightOps = {
     what: 'drop the supplementary groups',
     explain: () => ({ words: 'drop the supplementary groups if that is allowed', shell: 'setpriv --clear-groups …' }),
     right: 'setgroups is not allowed here',
-    ways: () => [withOption('keep the groups with %', 'preserveCredentials')],
+    ways: () => [withToolOption('keep the groups with %', 'preserveCredentials')],
   }),
   dropBounding: row({
     code: 73,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The type of a row in the table of operations, and helpers that several rows use. Pure.
+import type { RemedyText, Way } from '../errors/remedy-text.ts'
 
 /** Kinds of fields on the wire, with their TypeScript types. */
 interface FieldTypes {
@@ -28,9 +29,9 @@ export interface OpRow<F extends Fields = Fields> {
   /** The capability or right whose absence causes EPERM and EACCES. */
   right?: string
   /** Options that avoid the need for that right, in each tool's names. */
-  ways?: () => (string | undefined)[]
+  ways?: () => Way[]
   /** Returns the remedy for an errno. */
-  remedy?: (op: Values<F>, errno: string) => string | undefined
+  remedy?: (op: Values<F>, errno: string) => RemedyText | undefined
   /** Only for operations on the job's root: the paths that an error can be about. */
   mount?: { source?: (op: Values<F>) => string; target?: (op: Values<F>) => string }
 }

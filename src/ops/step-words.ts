@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Returns what the table of operations says about a refused operation. Pure; called by run/op-errors.ts and run/mount-errors.ts.
-import { asRoot, oneOf } from '../errors/front-door.ts'
+import { asRoot, oneOf, type RemedyText, text } from '../errors/remedy-text.ts'
 import { type Op, rowOf } from './ops.ts'
 
 /** Returns what the operation does, in words that follow "cannot". */
@@ -10,9 +10,9 @@ export function stepWhat(op: Op): string {
 }
 
 /** Returns the remedy for a refused operation. */
-export function stepRemedy(op: Op, errno: string): string {
+export function stepRemedy(op: Op, errno: string): RemedyText {
   const { right, ways, remedy } = rowOf(op)
   if (right && (errno === 'EPERM' || errno === 'EACCES'))
-    return `${right}: ${oneOf([...(ways?.() ?? []).filter((way) => way !== undefined), 'leave it out', asRoot()], 'leave it out')}`
+    return text`${right}: ${oneOf([...(ways?.() ?? []), 'leave it out', asRoot()], 'leave it out')}`
   return remedy?.(op as never, errno) ?? 'see hutch doctor'
 }

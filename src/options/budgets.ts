@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses the options that limit a run as a whole into their part of a Spec: CPU time, extra time and output size. Called by options.ts;
 // pure.
+
 import { fail } from '../errors/errors.ts'
 import { parseDuration, parseSize } from '../text/units.ts'
-import type { Door } from './spec.ts'
+import { specFrontends } from './frontends.ts'
+import type { SpecFrontendName } from './spec.ts'
 
 /** Options that limit a run as a whole. */
 export interface JudgingOptions {
@@ -34,11 +36,11 @@ export interface JudgingSpec {
 export function parseJudging(
   options: JudgingOptions,
   say: (key: keyof JudgingOptions) => string,
-  door: Door,
+  frontend: SpecFrontendName,
 ): JudgingSpec {
   const time = (key: 'cpuTime' | 'extraTime') => {
     const value = options[key]
-    const ms = value === undefined ? 0 : parseDuration(value, door === 'cli' ? 1000 : 1)
+    const ms = value === undefined ? 0 : parseDuration(value, specFrontends[frontend].timeUnit)
     if (ms !== undefined) return ms
     throw fail('OPTION_INVALID', {
       name: say(key),

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses the option `devices`. Called by options.ts; pure.
+
 import { fail } from '../errors/errors.ts'
 import type { Mount } from '../mounts/root.ts'
 import { mountAttributes } from '../ops/mount-flags.ts'
+import { specFrontends } from './frontends.ts'
 import { optionName } from './names.ts'
-import type { Door } from './spec.ts'
+import type { SpecFrontendName } from './spec.ts'
 
 /** A requested device of the host. */
 interface Device {
@@ -18,10 +20,10 @@ interface Device {
 const accepted = 'PATH[:INSIDE][:rwm], such as /dev/fuse or /dev/sdb:/dev/disk:r'
 
 /** Parses the list of devices. @throws OPTION_INVALID */
-export function parseDevices(list: unknown, door: Door): Device[] {
-  const name = optionName('devices', door)
+export function parseDevices(list: unknown, frontend: SpecFrontendName): Device[] {
+  const name = optionName('devices', frontend)
   if (!Array.isArray(list)) throw invalid(name, list, 'it is not a list')
-  return list.map((word: unknown, i) => parseDevice(word, door === 'cli' ? name : `${name}[${i}]`))
+  return list.map((word: unknown, i) => parseDevice(word, specFrontends[frontend].nameElement(name, i)))
 }
 
 function parseDevice(word: unknown, origin: string): Device {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses the limits among the options, under Docker's names or the kernel's file names. Called by options.ts; pure.
+
 import type { FileReader } from '../cgroup/format-file.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
+import { specFrontends } from './frontends.ts'
 import { optionName } from './names.ts'
 import type { RunOptions } from './options.ts'
-import type { Door } from './spec.ts'
+import type { SpecFrontendName } from './spec.ts'
 import { type LimitKey, limitRowOf } from './table.ts'
 import { refuseUnknown } from './unknown-option.ts'
 
@@ -48,7 +50,7 @@ export function fileOf(word: string): string {
 
 export function parseLimits(
   limits: Limits | 'none',
-  door: Door,
+  frontend: SpecFrontendName,
   readFile?: FileReader,
   preset?: ReadonlySet<string>,
 ): LimitWrite[] {
@@ -57,10 +59,10 @@ export function parseLimits(
   refuseUnknown(limits, words, 'limits.', 'limit', (key) => key.includes('.'))
   const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
     if (value === undefined) return []
-    if (key.includes('.')) return parseRawLimit(key, value, door, readFile)
+    if (key.includes('.')) return parseRawLimit(key, value, frontend, readFile)
     const { file, kind, parse, accepted } = limitRowOf[key as LimitKey]
-    const name = optionName(`limits.${key}`, door)
-    const origin = preset?.has(key) ? `${name} (${optionName('sandbox', door)})` : name
+    const name = optionName(`limits.${key}`, frontend)
+    const origin = preset?.has(key) ? `${name} (${optionName('sandbox', frontend)})` : name
     const parsed = (kind === 'texts' ? [value].flat() : [value]).map((one) => {
       const text = parse(one)
       if (text !== undefined) return text
@@ -92,11 +94,11 @@ export function namesFiles({ limits, sandbox }: RunOptions): boolean {
   )
 }
 
-function parseRawLimit(file: string, value: unknown, door: Door, readFile?: FileReader): LimitWrite[] {
-  const origin = door === 'library' ? `limits['${file}']` : optionName(`limits.${file}`, door)
+function parseRawLimit(file: string, value: unknown, frontend: SpecFrontendName, readFile?: FileReader): LimitWrite[] {
+  const origin = specFrontends[frontend].nameFile(file)
   const invalid = (why: string) =>
     fail('OPTION_INVALID', {
-      name: optionName('limits', door),
+      name: optionName('limits', frontend),
       value: file,
       why,
       accepted: 'FILE=VALUE with a limit of a controller, such as memory.high=40M',

@@ -6,7 +6,7 @@ import type { Mount } from '../mounts/root.ts'
 import { mountAttributes } from '../ops/mount-flags.ts'
 import { nearest } from '../text/nearest.ts'
 import { parseSize } from '../text/units.ts'
-import { optionName } from './names.ts'
+import { specFrontends } from './frontends.ts'
 
 /** One mount in Docker's syntax. Mounts are made in the order of the list; a later mount covers an earlier one. */
 export type MountOption =
@@ -67,18 +67,14 @@ type Kind = keyof typeof kinds
 const maxLayers = 10
 
 /** Parses the list of mounts. @throws OPTION_INVALID */
-export function parseMounts(list: unknown, door: 'cli' | 'library'): Mount[] {
+export function parseMounts(list: unknown, frontend: 'cli' | 'library'): Mount[] {
   if (!Array.isArray(list))
     throw invalid('mounts', list, 'it is not a list', "a list such as [{ volume: 'data:/data:ro' }]")
   return list.map((entry: unknown, i) => {
     const [kind = '', word, more] = typeof entry === 'object' && entry !== null ? Object.entries(entry).flat() : []
     if (!Object.hasOwn(kinds, kind) || more !== undefined)
       throw invalid(`mounts[${i}]`, entry, 'it is not one mount', "{ volume: 'SRC:DST' }, { tmpfs } or { overlay }")
-    return parseMount(
-      kind as Kind,
-      word,
-      door === 'library' ? `mounts[${i}].${kind}` : optionName(`mounts.${kind}`, door),
-    )
+    return parseMount(kind as Kind, word, specFrontends[frontend].nameMount(kind, i))
   })
 }
 

@@ -5,7 +5,7 @@ import { fail } from '../errors/errors.ts'
 import type { Root } from '../mounts/root.ts'
 import { optionName } from '../options/names.ts'
 import { sandboxHosts } from '../options/sandbox-preset.ts'
-import type { Door, Spec } from '../options/spec.ts'
+import type { Spec, SpecFrontendName } from '../options/spec.ts'
 
 /** Options that change how the job finds hosts by name. */
 export interface NameOptions {
@@ -75,7 +75,7 @@ function isAddress(text: string): boolean {
 }
 
 /** Refuses options for names if a mount already provides the same file. @throws OPTION_CONFLICT */
-export function refuseMountedNames(names: Names, root: Root | undefined, door: Door): void {
+export function refuseMountedNames(names: Names, root: Root | undefined, frontend: SpecFrontendName): void {
   for (const [file, key] of [
     ['hosts', names.hosts && 'addHosts'],
     ['resolver', (names.servers && 'dns') ?? (names.search && 'dnsSearch') ?? (names.options && 'dnsOptions')],
@@ -83,7 +83,7 @@ export function refuseMountedNames(names: Names, root: Root | undefined, door: D
     const mount = key && root?.mounts.find(({ target }) => target === paths[file])
     if (mount)
       throw fail('OPTION_CONFLICT', {
-        name: optionName(key, door),
+        name: optionName(key, frontend),
         why: `${mount.origin} mounts another file at ${paths[file]}`,
         remedy: 'leave one of them out',
       })
@@ -91,11 +91,20 @@ export function refuseMountedNames(names: Names, root: Root | undefined, door: D
 }
 
 /** Returns the root with the texts of /etc/hosts and /etc/resolv.conf. */
-export function namedRoot({ names, hostname, door, sandbox }: Spec, root: Root | undefined, facts: NameFacts): Root {
+export function namedRoot(
+  { names, hostname, frontend, sandbox }: Spec,
+  root: Root | undefined,
+  facts: NameFacts,
+): Root {
   const { hosts, ...resolver } = names!
   const texts = new Map((root?.texts ?? []).map((text) => [text.target, text]))
   const put = (target: string, key: Key, text: (before: string | undefined) => string) =>
-    texts.set(target, { target, text: text(texts.get(target)?.text), origin: optionName(key, door), required: true })
+    texts.set(target, {
+      target,
+      text: text(texts.get(target)?.text),
+      origin: optionName(key, frontend),
+      required: true,
+    })
   const own = root?.directory !== undefined && !sandbox
   const base = own ? sandboxHosts.text(hostname ?? 'localhost') : facts.hosts
   if (hosts)

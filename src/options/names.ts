@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Returns the name of an option in each front end, alone or with a value, from the option table. Pure.
+import type { OptionNames } from '../errors/remedy-text.ts'
 import { escapeText, shellWord } from '../text/quote.ts'
 import { optionRow } from './table.ts'
 
@@ -47,4 +48,21 @@ function environment(pair: string, frontend: Frontend): string {
 
 function quoted(value: string): string {
   return /^\d+(\.\d+)?$/.test(value) ? value : `'${escapeText(value).replaceAll("'", "\\'")}'`
+}
+
+const commandLineOption = (key: string, value?: string) => optionWithValue(key, value, 'cli')!
+
+/** `hutch run`, for texts that refer to options by key. */
+export const commandLineNames: OptionNames = { option: commandLineOption, runOption: commandLineOption }
+
+/** Makes the names for a drop-in command. Where it has no option, remedies name the option of `hutch run`. */
+export function dropinNames(
+  toolOptions: { readonly [key: string]: string },
+  option: (key: string, value?: string) => string | undefined = () => undefined,
+): OptionNames {
+  return {
+    option,
+    runOption: (key, value) => option(key, value) ?? `hutch run ${commandLineOption(key, value)}`,
+    toolOptions,
+  }
 }

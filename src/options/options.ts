@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parses options into a Spec. Checks each option separately, and names the first invalid one as the user typed it. Called by the CLI, run/
 // and pool/; pure.
+
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail, quote } from '../errors/errors.ts'
 import { coveredPaths } from '../mounts/masked-paths.ts'
 import type { Root } from '../mounts/root.ts'
 import { parseSignalWord } from '../system/signals.ts'
-import { keepMarks } from '../text/non-utf8.ts'
 import { parseDuration } from '../text/units.ts'
 import { type JudgingOptions, parseJudging } from './budgets.ts'
 import { deviceMount, parseDevices } from './device-option.ts'
 import { parseEnvironment } from './environment-option.ts'
+import { specFrontends } from './frontends.ts'
 import { type LandlockRule, parseLandlock } from './landlock-option.ts'
 import { fileOf, type Limits, parseLimits } from './limit-options.ts'
 import { type MountOption, parseMounts } from './mount-options.ts'
@@ -21,7 +22,7 @@ import { type NetworkOptions, parseNetwork } from './network-option.ts'
 import { type PrivilegeOptions, parsePrivileges } from './privilege-options.ts'
 import { applySandbox, givenOptions, hideHostName, type Sandboxed } from './sandbox-option.ts'
 import { parseSeccompOptions } from './seccomp-option.ts'
-import type { Door, Spec } from './spec.ts'
+import type { Spec, SpecFrontendName } from './spec.ts'
 import { parseSysctls } from './sysctl-option.ts'
 import { runOptionKeys } from './table.ts'
 import { refuseNul, refuseUnknown } from './unknown-option.ts'
@@ -114,15 +115,16 @@ export function parseOptions(
   command: string,
   args: readonly string[],
   asked: RunOptions,
-  door: Door,
+  frontend: SpecFrontendName,
   readFile?: FileReader,
 ): Spec {
   refuseUnknown(asked, runOptionKeys, '', 'option')
-  const say = (key: keyof RunOptions) => optionName(key, door)
+  const say = (key: keyof RunOptions) => optionName(key, frontend)
   const given = givenOptions(asked, say('sandbox'))
   if (given) refuseUnknown(given, runOptionKeys, 'sandbox.', 'option')
-  const sandboxed = given && applySandbox(given, fileOf, door)
+  const sandboxed = given && applySandbox(given, fileOf, frontend)
   const options = sandboxed?.options ?? asked
+  const rules = specFrontends[frontend]
   const need: Need = (key, accepted, read, value = options[key]) => {
     if (value === undefined) return undefined
     const result = read(value)
@@ -131,7 +133,7 @@ export function parseOptions(
   }
   if (typeof command !== 'string' || command === '')
     throw fail('COMMAND_MISSING', {
-      usage: door === 'cli' ? 'hutch run [OPTIONS] -- COMMAND [ARG…]' : "run('command', ['argument'], options)",
+      usage: rules.usage,
     })
   for (const word of [command, ...args]) refuseNul(word, 'command')
 
@@ -140,25 +142,22 @@ export function parseOptions(
   const { sysctls, ...named } = parseSysctls({ ...(given ?? asked) }, namespaces, say)
   const stopSignal = need('stopSignal', 'a signal such as INT, SIGQUIT or 10', parseSignalWord) ?? sigterm
   const spec: Spec = {
-    door,
+    frontend,
     command,
-    args: door === 'cli' ? [...args] : args.map(keepMarks),
-    limits: parseLimits(options.limits === undefined ? {} : options.limits, door, readFile, sandboxed?.limits),
+    args: rules.readArguments(args),
+    limits: parseLimits(options.limits === undefined ? {} : options.limits, frontend, readFile, sandboxed?.limits),
     ...namespaces,
     privileges: parsePrivileges(options, say, given && (given.ulimits ?? {})),
-    ...parseJudging(options, say, door),
+    ...parseJudging(options, say, frontend),
     ...(given && given.maxOutput === undefined && { capsPipes: true }),
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
     env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),
-    timeoutMs:
-      need('timeout', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, door === 'cli' ? 1000 : 1)) ??
-      0,
+    timeoutMs: need('timeout', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, rules.timeUnit)) ?? 0,
     killAfterMs:
       stopSignal === sigkill
         ? 0
-        : (need('killAfter', 'a time such as 10s, 500ms or 2m', (value) =>
-            parseDuration(value, door === 'cli' ? 1000 : 1),
-          ) ?? 5000),
+        : (need('killAfter', 'a time such as 10s, 500ms or 2m', (value) => parseDuration(value, rules.timeUnit)) ??
+          5000),
     stopSignal,
     sysctls,
   }
@@ -166,7 +165,7 @@ export function parseOptions(
     need(key, 'a name of 1 to 64 letters, digits, dots and dashes', (value) => match(value, hostNameShape), named[key])
   const [hostname, domainname] = [nameOf('hostname'), nameOf('domainname')]
   const names = parseNames(options, say)
-  const root = parseRoot(options, need, door, sandboxed && { ...sandboxed, hostname })
+  const root = parseRoot(options, need, frontend, sandboxed && { ...sandboxed, hostname })
   const workdir = need('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
@@ -182,7 +181,7 @@ export function parseOptions(
       why: 'without a uts namespace it would rename this host',
       remedy: 'add uts to --isolate',
     })
-  if (names) refuseMountedNames(names, root, door)
+  if (names) refuseMountedNames(names, root, frontend)
   if ((root || names) && !namespaces.isolate.includes('mount'))
     throw fail('OPTION_CONFLICT', {
       name: say(rootKeys.find((key) => options[key] !== undefined)!),
@@ -224,23 +223,23 @@ type Need = <T>(
 function parseRoot(
   options: RunOptions,
   need: Need,
-  door: Door,
+  frontend: SpecFrontendName,
   sandboxed?: Sandboxed & { hostname: string | undefined },
 ): Root | undefined {
   const boolean = (value: unknown) => (typeof value === 'boolean' ? value : undefined)
   const directory = need('rootfs', 'a directory', (value) => match(value, /^[^\0]+$/))
   const readOnly = need('readOnly', 'true or false', boolean) ?? false
   const dev = need('dev', 'true or false', boolean) ?? false
-  const named = options.mounts === undefined ? [] : parseMounts(options.mounts, door)
+  const named = options.mounts === undefined ? [] : parseMounts(options.mounts, frontend)
   const preset = sandboxed?.mounts.filter(({ target }) => !named.some((mount) => mount.target === target)) ?? []
   const mounts = [...preset, ...named]
-  const devices = options.devices === undefined ? [] : parseDevices(options.devices, door)
+  const devices = options.devices === undefined ? [] : parseDevices(options.devices, frontend)
   const unmask = need('unmask', `all, or ${coveredPaths.join(', ')}`, parseUnmask)
   if (unmask && directory === undefined && !sandboxed)
     throw fail('OPTION_CONFLICT', {
-      name: optionName('unmask', door),
+      name: optionName('unmask', frontend),
       why: 'nothing below /proc and /sys is masked without a separate root file system',
-      remedy: `leave it out, or add ${optionName('rootfs', door)} or ${optionName('sandbox', door)}`,
+      remedy: `leave it out, or add ${optionName('rootfs', frontend)} or ${optionName('sandbox', frontend)}`,
     })
   if (directory === undefined && !readOnly && !dev && mounts.length + devices.length === 0) return undefined
   return {
@@ -252,7 +251,7 @@ function parseRoot(
     mounts: [...mounts, ...devices.map(deviceMount)],
     ...(unmask && { unmask }),
     devices,
-    ...(sandboxed?.hostname !== undefined && hideHostName(sandboxed.hostname, preset, named, door)),
+    ...(sandboxed?.hostname !== undefined && hideHostName(sandboxed.hostname, preset, named, frontend)),
   }
 }
 

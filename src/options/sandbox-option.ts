@@ -3,11 +3,12 @@
 
 import { fail } from '../errors/errors.ts'
 import type { Mount, Root } from '../mounts/root.ts'
+import { specFrontends } from './frontends.ts'
 import { parseMounts } from './mount-options.ts'
 import { optionName } from './names.ts'
 import type { RunOptions } from './options.ts'
 import { sandboxHides, sandboxHosts, sandboxPreset, sandboxReads } from './sandbox-preset.ts'
-import type { Door } from './spec.ts'
+import type { SpecFrontendName } from './spec.ts'
 
 /** The options of a sandbox, and the mounts that precede the caller's. */
 export interface Sandboxed {
@@ -38,15 +39,18 @@ export function givenOptions(options: RunOptions, name: string): RunOptions | un
 }
 
 /** Returns the options with the preset added. `fileOf` returns the kernel file of a limit's key. @throws OPTION_INVALID */
-export function applySandbox(given: RunOptions, fileOf: (word: string) => string, door: Door): Sandboxed {
+export function applySandbox(
+  given: RunOptions,
+  fileOf: (word: string) => string,
+  frontend: SpecFrontendName,
+): Sandboxed {
   const options: Nested = {}
   const words = limitsOf(given)
   const limits = new Set<string>()
   for (const [option, value] of sandboxPreset) {
     const [key = '', word] = option.split('.')
     if (key === 'mounts' || isNamed(option, given, fileOf)) continue
-    // the command line does not read the job's output
-    if (key === 'maxOutput' && door === 'cli') continue
+    if (key === 'maxOutput' && !specFrontends[frontend].readsOutput) continue
     if (word === undefined) options[key] = value
     else options[key] = { ...(options[key] as Nested | undefined), [word]: value }
     if (key === 'limits') limits.add(word!)
@@ -64,7 +68,7 @@ export function applySandbox(given: RunOptions, fileOf: (word: string) => string
       ulimits: beside('ulimits') as RunOptions['ulimits'] & object,
       env: beside('env') as RunOptions['env'] & object,
     },
-    mounts: presetMounts(given, door),
+    mounts: presetMounts(given, frontend),
     limits,
   }
 }
@@ -101,12 +105,12 @@ function limitsOf({ limits }: RunOptions): Nested {
 }
 
 /** Returns the preset's mounts. The root is empty at first; with the caller's own root, only mounts outside of it remain. */
-function presetMounts(given: RunOptions, door: Door): Mount[] {
+function presetMounts(given: RunOptions, frontend: SpecFrontendName): Mount[] {
   const reads = sandboxReads.map(([directory]) => ({ volume: `${directory}:${directory}:ro` }))
   const mounts = sandboxPreset.flatMap(([option, value]) => (option === 'mounts' ? [value] : []))
-  const origin = optionName('sandbox', door)
+  const origin = optionName('sandbox', frontend)
   const own = given.rootfs === undefined
-  return parseMounts([...(own ? [{ tmpfs: '/:mode=755' }, ...reads] : []), ...mounts], door).map((mount) => ({
+  return parseMounts([...(own ? [{ tmpfs: '/:mode=755' }, ...reads] : []), ...mounts], frontend).map((mount) => ({
     ...mount,
     origin,
     ...(mount.kind === 'volume' && { ifThere: true }),
@@ -118,10 +122,10 @@ export function hideHostName(
   hostname: string,
   preset: Mount[],
   named: Mount[],
-  door: Door,
+  frontend: SpecFrontendName,
 ): Pick<Root, 'hides' | 'texts'> {
   if (!preset.some((mount) => mount.target === '/etc')) return {}
-  const origin = optionName('sandbox', door)
+  const origin = optionName('sandbox', frontend)
   const { path, text } = sandboxHosts
   const free = (target: string) => !named.some((mount) => mount.target === target)
   return {

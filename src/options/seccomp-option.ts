@@ -55,9 +55,9 @@ export function parseSeccomp(value: unknown, name: string): FilterSource | undef
 }
 
 /** Returns the profile's name for errors. */
-export function seccompOrigin(wish: FilterSource, door: 'cli' | 'library'): string {
-  const name = optionName('seccomp', door)
-  if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${optionName('rootfs', door)})`
+export function seccompOrigin(wish: FilterSource, frontend: 'cli' | 'library'): string {
+  const name = optionName('seccomp', frontend)
+  if ('own' in wish && wish.comesWith) return `${name} ${wish.own} (${optionName('rootfs', frontend)})`
   return 'profile' in wish ? name : `${name} ${'own' in wish ? wish.own : quote(wish.file)}`
 }
 

@@ -12,11 +12,11 @@ import type { PrivilegeSpec } from './privilege-options.ts'
 import type { Sysctl } from './sysctl-option.ts'
 
 /** Front end whose option names errors use. */
-export type Door = 'cli' | 'library'
+export type SpecFrontendName = 'cli' | 'library'
 
 /** A requested run. Each option is checked, but not yet against the facts of the machine. */
 export interface Spec extends NamespaceSpec, JudgingSpec {
-  door: Door
+  frontend: SpecFrontendName
   command: string
   args: string[]
   /** Limits under v2 names, or under v1 names of the host; values are in the kernel's format. */

@@ -10,6 +10,7 @@ import { rootOps } from '../mounts/root.ts'
 import { mapWords, reservedId } from '../namespaces/id-map.ts'
 import { cloneFlags, type NamespaceKind, namespaces } from '../namespaces/namespace.ts'
 import { type Op, type Program, sessions } from '../ops/ops.ts'
+import { specFrontends } from '../options/frontends.ts'
 import { groupMounts } from './compile-groups.ts'
 import { compilePrivileges } from './compile-privileges.ts'
 import { originOf } from './devices.ts'
@@ -67,7 +68,7 @@ function compileOuter(plan: Plan, inner: readonly Op[]): Op[] {
     op: 'spawn',
     flags: cloneFlags(clonedKinds(plan)),
     group: unified?.directory ?? '',
-    session: sessions[spec.door === 'cli' ? 'own' : 'library'],
+    session: sessions[specFrontends[spec.frontend].oneJob ? 'own' : 'library'],
     origin: 'isolate',
   })
   outer.push(...mapIds(plan), ...sendMapped(plan, inner))
@@ -254,7 +255,7 @@ function reaps(plan: Plan): number {
 
 /** Returns true if orphans must be adopted. `hutch run` stops a job only at a limit; the library can stop it at any time. */
 function adoptsOrphans({ groups, spec }: Plan): boolean {
-  const stops = spec.door !== 'cli' || spec.timeoutMs > 0 || spec.maxOutput !== undefined
+  const stops = !specFrontends[spec.frontend].oneJob || spec.timeoutMs > 0 || spec.maxOutput !== undefined
   return groups.length === 0 && stops && !spec.joins.some(({ kind }) => kind === 'pid')
 }
 

@@ -13,7 +13,7 @@ import {
   parseCapabilityMask,
 } from '../credentials/capability.ts'
 import { fail } from '../errors/errors.ts'
-import { optionOfRun } from '../errors/front-door.ts'
+import { optionOfRun, text } from '../errors/remedy-text.ts'
 import type { User } from '../host/passwd.ts'
 import type { Delegation, Privileges, SubordinateIds } from '../host/privileges.ts'
 import {
@@ -93,7 +93,7 @@ function addUser(spec: Spec, may: boolean): NamespaceKind[] {
   if (may || joinsUser(spec)) return spec.isolate
   if (spec.joins.length > 0)
     throw fail('OPTION_CONFLICT', {
-      name: optionName('join', spec.door),
+      name: optionName('join', spec.frontend),
       why: 'entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it',
       remedy: 'run as root, or also join its user namespace: user=…',
     })
@@ -118,7 +118,7 @@ function planUserNamespace(spec: Spec, caller: Caller): UserNamespace {
       words === undefined
         ? [{ inside: target ?? own, outside: may ? (target ?? own) : own, count: 1 }]
         : resolveIdMap(words, own, delegation?.[which] ?? [])
-    const name = optionName(which === 'users' ? 'mapUsers' : 'mapGroups', spec.door)
+    const name = optionName(which === 'users' ? 'mapUsers' : 'mapGroups', spec.frontend)
     const file = which === 'users' ? '/etc/subuid' : '/etc/subgid'
     if (words?.includes('auto') && (delegation?.[which].length ?? 0) === 0)
       throw fail('IDMAP_NOT_DELEGATED', { name, what: 'auto', file, own, user: privileges.uid, ranges: '' })
@@ -174,9 +174,9 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
   const names = (['groups', 'groupAdd'] as const).find((key) => spec.privileges[key])
   if (namespace.denySetgroups && names)
     throw fail('OPTION_CONFLICT', {
-      name: optionName(names, spec.door),
+      name: optionName(names, spec.frontend),
       why: 'in a user namespace whose groups are mapped without root, groups cannot be set',
-      remedy: `leave it out, or also map groups of /etc/subgid: ${optionOfRun('mapGroups', 'auto')}`,
+      remedy: text`leave it out, or also map groups of /etc/subgid: ${optionOfRun('mapGroups', 'auto')}`,
     })
   const uid = user?.uid ?? idInside(namespace.users, privileges.uid)
   const gid = user?.gid ?? idInside(namespace.groups, privileges.gid)
@@ -190,9 +190,9 @@ function planIds(spec: Spec, caller: Caller, namespace: UserNamespace | undefine
         .map((group) => `group ${group}`)[0]
   if (unmapped)
     throw fail('OPTION_CONFLICT', {
-      name: optionName('user', spec.door),
+      name: optionName('user', spec.frontend),
       why: `${unmapped} is not mapped in its user namespace`,
-      remedy: `map it, with ${optionOfRun('mapUsers')} and ${optionOfRun('mapGroups')}`,
+      remedy: text`map it, with ${optionOfRun('mapUsers')} and ${optionOfRun('mapGroups')}`,
     })
   // hutch writes a sandbox's map with privileges, but an outer user namespace may have denied setgroups
   const reserved = namespace.groups.some(({ outside }) => outside === reservedId)
@@ -226,7 +226,7 @@ function planCapabilities(
     const since = missingSince(word, caller.kernel)
     throw fail('CAPABILITY_MISSING', {
       name: capabilityName(word),
-      origin: optionName('capAdd', spec.door),
+      origin: optionName('capAdd', spec.frontend),
       ...(since !== undefined && { since }),
     })
   }

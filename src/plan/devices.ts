@@ -63,7 +63,7 @@ export function planDevices(
 }
 
 /** Returns the option, as typed, that requested the job's own /dev. */
-export function originOf({ root, door }: Spec): string {
+export function originOf({ root, frontend }: Spec): string {
   const key = root?.directory !== undefined ? 'rootfs' : 'dev'
-  return root?.devices[0]?.origin ?? optionName(key, door)
+  return root?.devices[0]?.origin ?? optionName(key, frontend)
 }

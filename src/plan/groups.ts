@@ -9,7 +9,7 @@ import {
   translateLimits,
 } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
-import { optionOfRun } from '../errors/front-door.ts'
+import { optionOfRun, text } from '../errors/remedy-text.ts'
 import { delegateCommand } from '../host/delegate-hint.ts'
 import type { Host } from '../host/host.ts'
 import type { Parent } from '../host/parent-group.ts'
@@ -100,7 +100,7 @@ function refuseMissing({ parent: path }: Spec, parent: Parent): void {
   if (path !== undefined && !parent.exists)
     throw fail('CGROUP_PARENT_MISSING', {
       directory: parent.directory,
-      remedy: `create it first: hutch cgroup create /${path}; or name another with ${optionOfRun('parent')}`,
+      remedy: text`create it first: hutch cgroup create /${path}; or name another with ${optionOfRun('parent')}`,
     })
 }
 
@@ -187,19 +187,19 @@ function usable(parent: Parent, spec: Spec, around: Surroundings, needed = needs
     throw fail('CGROUP_PARENT_MISSING', {
       directory: parent.directory,
       user: around.host.uid,
-      remedy: `as root: ${createParent(spec.parent, parent, around.host)}; or name another with ${optionOfRun('parent')}`,
+      remedy: text`as root: ${createParent(spec.parent, parent, around.host)}; or name another with ${optionOfRun('parent')}`,
     })
   if (around.host.uid === 0)
     throw fail('CGROUP_REFUSED', {
       what: 'make a group below',
       path: parent.directory,
       errno: 'EROFS',
-      evidence: [`requested by ${needsOf(spec) || optionName('parent', spec.door)}`],
+      evidence: [`requested by ${needsOf(spec) || optionName('parent', spec.frontend)}`],
       remedy: 'in a container: start it with a private cgroup namespace and a writable /sys/fs/cgroup',
     })
   throw fail('CGROUP_NO_DELEGATION', {
     directory: parent.directory,
-    need: `make a group for ${needsOf(spec) || optionName('parent', spec.door)}`,
+    need: `make a group for ${needsOf(spec) || optionName('parent', spec.frontend)}`,
     user: around.host.uid,
     ...(spec.sandbox && { without: withoutGroups(spec) }),
   })
@@ -215,16 +215,16 @@ function createParent(path: string, { directory }: Parent, { v1, uid }: Host): s
 }
 
 /** Returns how to request a sandbox without groups. Names only options that were given. */
-function withoutGroups({ limits, cpuTimeMs, door }: Spec): string {
-  const [none, time] = [optionWithValue('limits', 'none', door)!, optionName('cpuTime', door)]
+function withoutGroups({ limits, cpuTimeMs, frontend }: Spec): string {
+  const [none, time] = [optionWithValue('limits', 'none', frontend)!, optionName('cpuTime', frontend)]
   const ways = [limits.length > 0 && `with ${none}`, cpuTimeMs !== undefined && `without ${time}`]
   return ways.filter(Boolean).join(' and ')
 }
 
 /** Returns the options that need a group. */
-export function needsOf({ limits, cpuTimeMs, door }: Spec): string {
+export function needsOf({ limits, cpuTimeMs, frontend }: Spec): string {
   const origins = limits.map((limit) => limit.origin)
-  if (cpuTimeMs !== undefined) origins.push(optionName('cpuTime', door))
+  if (cpuTimeMs !== undefined) origins.push(optionName('cpuTime', frontend))
   return origins.join(', ')
 }
 

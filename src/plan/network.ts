@@ -33,7 +33,7 @@ export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, 
     const { NET_ADMIN, SYS_ADMIN } = capabilityNumbers
     if (!hasCapability(permitted, NET_ADMIN) || !hasCapability(permitted, SYS_ADMIN))
       throw conflict(
-        optionName('network', spec.door),
+        optionName('network', spec.frontend),
         "CNI plugins change the host's network, which needs CAP_NET_ADMIN and CAP_SYS_ADMIN",
         'run as root, or use private, which needs no rights',
       )
@@ -54,7 +54,7 @@ export function planNetwork(spec: Spec, facts: NetworkFacts, permitted: string, 
   const foreign = facts.tool.name === 'slirp4netns' && publish.find(({ address }) => address.includes(':'))
   if (foreign)
     throw conflict(
-      optionName('publish', spec.door),
+      optionName('publish', spec.frontend),
       `slirp4netns cannot listen at ${foreign.address}`,
       'use pasta: private:pasta (apt-get install passt)',
     )

@@ -13,8 +13,8 @@ import type { Delegation, Privileges } from '../host/privileges.ts'
 import type { Root } from '../mounts/root.ts'
 import type { NamespaceKind } from '../namespaces/namespace.ts'
 import type { PlannedNetwork } from '../network/network.ts'
+import { specFrontends } from '../options/frontends.ts'
 import { type NameFacts, namedRoot } from '../options/name-options.ts'
-import { optionName } from '../options/names.ts'
 import { sandboxVariables } from '../options/sandbox-preset.ts'
 import type { Spec } from '../options/spec.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
@@ -182,7 +182,7 @@ function refuseTightPids(spec: Spec): void {
     throw fail('OPTION_CONFLICT', {
       name: `${pids.origin} 1`,
       why: "hutch's PID 1 and the command are two tasks",
-      remedy: `give 2, or ${spec.door === 'library' ? 'init: false' : optionName('init', spec.door)}: then the command is PID 1`,
+      remedy: `give 2, or ${specFrontends[spec.frontend].turnOff('init')}: then the command is PID 1`,
     })
 }
 

@@ -10,7 +10,7 @@ import { optionWithValue } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
 
 /** Refuses limits with v1 names on a v2 host. @throws CGROUP_LIMIT_UNSUPPORTED */
-export function refuseLegacyNames({ limits, door }: Spec): void {
+export function refuseLegacyNames({ limits, frontend }: Spec): void {
   const beside = (file: string) => limits.find((limit) => limit.file === file)?.value
   for (const { file, value, origin } of limits) {
     const found = findEquivalent(file, value, beside)
@@ -19,15 +19,15 @@ export function refuseLegacyNames({ limits, door }: Spec): void {
       file,
       origin,
       why: `${file} is a file of cgroup v1, and its controller is in cgroup v2 here`,
-      remedy: `use ${limitWords(found, door)}`,
+      remedy: `use ${limitWords(found, frontend)}`,
     })
   }
 }
 
 /** Returns the equivalent limit as the user would type it. */
-function limitWords({ file, value }: Equivalent, door: Spec['door']): string {
+function limitWords({ file, value }: Equivalent, frontend: Spec['frontend']): string {
   const key = limitRows.find((row) => row.file === file && row.flag !== 'cpus')?.key ?? `limits.${file}`
-  return optionWithValue(key, value ?? 'VALUE', door)!
+  return optionWithValue(key, value ?? 'VALUE', frontend)!
 }
 
 /** Returns the limits without a sandbox's CPU quota if that exceeds `share`. v1 refuses a larger share; v2 applies the lower quota. */

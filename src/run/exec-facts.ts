@@ -89,7 +89,7 @@ export function explainJobExec(
     errno,
     looks,
     searchPath,
-    frontend: emptied ? 'bwrap' : spec.door,
+    frontend: emptied ? 'bwrap' : spec.frontend,
     ownRoot,
     filtered: plan.filter !== undefined || inner.some(({ op }) => op === 'installFilter'),
     landlock: spec.landlock !== undefined,

@@ -2,8 +2,8 @@
 // Adds to an error the refused system call and what may have refused it, or the exhausted limit of this process. Called after a failed
 // start; reads /proc.
 
-import { addEvidence, type HutchError } from '../errors/errors.ts'
-import { optionOfRun } from '../errors/front-door.ts'
+import { addEvidence, type HutchError, remedyOf } from '../errors/errors.ts'
+import { optionOfRun, type RemedyText, text } from '../errors/remedy-text.ts'
 import { findObstacles } from '../host/privileges.ts'
 import type { Op } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -35,20 +35,23 @@ const namespaceCalls = new Set([
  * Resource limits of this process by the errno of a refused call, see setrlimit(2): the row in /proc/self/limits, the words, and the
  * remedy.
  */
-const exhaustedLimits: { [errno: string]: [row: string, words: string, remedy: string] } = {
+const exhaustedLimits: { [errno: string]: [row: string, words: string, remedy: RemedyText] } = {
   EMFILE: [
     'Max open files',
     'the limit of open files of a process is reached (RLIMIT_NOFILE)',
-    `raise it: ulimit -n 256, or LimitNOFILE=256 of the service; for the job: ${optionOfRun('ulimits')} nofile=256`,
+    text`raise it: ulimit -n 256, or LimitNOFILE=256 of the service; for the job: ${optionOfRun('ulimits')} nofile=256`,
   ],
   EFBIG: [
     'Max file size',
     'a start writes 64 KiB or more to files in memory, and the limit of the size of files forbids it (RLIMIT_FSIZE)',
-    `raise it: ulimit -f unlimited, or LimitFSIZE=infinity of the service; for the job alone: ${optionOfRun('ulimits')} fsize=0`,
+    text`raise it: ulimit -f unlimited, or LimitFSIZE=infinity of the service; for the job alone: ${optionOfRun('ulimits')} fsize=0`,
   ],
 }
 
-function nameLimit(error: HutchError, [row, words, remedy]: [row: string, words: string, remedy: string]): HutchError {
+function nameLimit(
+  error: HutchError,
+  [row, words, remedy]: [row: string, words: string, remedy: RemedyText],
+): HutchError {
   const [, now] = new RegExp(`^${row} +(\\S+)`, 'm').exec(readText('/proc/self/limits')) ?? []
   return addEvidence(error, [now === undefined ? words : `${words}: ${now}`], { remedy })
 }
@@ -71,7 +74,7 @@ export function nameFailedCall(error: HutchError, number: number, errno: string)
   if (profile !== '') evidence.push(`possibly refused by: the security module, profile ${JSON.stringify(profile)}`)
   return addEvidence(error, evidence, {
     operation: call,
-    ...(filtered && { remedy: remedyFor(call, error.remedy) }),
+    ...(filtered && { remedy: remedyFor(call, remedyOf(error)) }),
   })
 }
 
@@ -80,11 +83,11 @@ export function explainLeftover(op: Op, { errno, part }: Refusal, plan: Plan): H
   return nameFailedCall(explainRefusal(op, errno, plan, findObstacles), part, errno)
 }
 
-function remedyFor(call: string, remedy: string): string {
+function remedyFor(call: string, remedy: RemedyText): RemedyText {
   const allow = namespaceCalls.has(call)
     ? `allow ${call} in the seccomp profile of this container (Docker: --cap-add SYS_ADMIN, or --security-opt seccomp=FILE)`
     : `allow ${call} in the seccomp profile of this container`
-  return remedy === 'see hutch doctor' ? allow : `${remedy}; or ${allow}`
+  return remedy === 'see hutch doctor' ? allow : text`${remedy}; or ${allow}`
 }
 
 /** Returns the AppArmor profile or SELinux label of this process; '' if none restricts this process. */

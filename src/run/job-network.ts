@@ -55,7 +55,7 @@ async function makeConnection({ job, pid, plan }: Launched, start: Start): Promi
     throw fail('STEP_REFUSED', {
       what: 'open the network namespace',
       operation: 'openat',
-      origin: optionName('network', plan.spec.door),
+      origin: optionName('network', plan.spec.frontend),
       errno: errnoName(netns),
       remedy: 'the job ended before it was connected: try again',
     })

@@ -189,8 +189,8 @@ export async function loadFileReader(options: RunOptions): Promise<FileReader | 
 
 /** Returns the maker of the requested filter. Returns undefined, and loads no filter code, if no filter is requested. */
 export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
-  const { seccomp, door, root, privileges } = spec
-  const origin = seccomp === undefined ? '' : seccompOrigin(seccomp, door)
+  const { seccomp, frontend, root, privileges } = spec
+  const origin = seccomp === undefined ? '' : seccompOrigin(seccomp, frontend)
   if (spec.seccompReport || spec.learn)
     return (await import('../seccomp/notify-filter.ts')).readSupervised(seccomp, origin, spec.learn === true)
   if (seccomp === undefined) return undefined

@@ -19,6 +19,7 @@ import { findObstacles, type Privileges, readDelegation, readPrivileges } from '
 import type { Network } from '../network/network.ts'
 import type { Program } from '../ops/ops.ts'
 import { encodeProgram } from '../ops/wire.ts'
+import { specFrontends } from '../options/frontends.ts'
 import { optionName } from '../options/names.ts'
 import type { Spec } from '../options/spec.ts'
 import { compilePlan } from '../plan/compile.ts'
@@ -79,7 +80,7 @@ export function prepare(asked: Spec, filter?: FilterMaker): { plan: Plan; progra
 export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings {
   const host = readHost()
   if (host.layout === 'none' && (needsOf(spec) !== '' || spec.parent !== undefined))
-    throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || optionName('parent', spec.door)}` })
+    throw fail('CGROUP_MISSING', { need: `set ${needsOf(spec) || optionName('parent', spec.frontend)}` })
   const privileges = readPrivileges()
   const maps = spec.mapUsers ?? spec.mapGroups
   const parents = findParents(host, spec)
@@ -183,10 +184,10 @@ function mayFilterDevices({ permitted }: Privileges): boolean {
 function findUser(spec: Spec, own: Privileges): User | undefined {
   const { group, groups, groupAdd } = spec.privileges
   if (spec.user === undefined && group === undefined && groups === undefined && groupAdd === undefined) return undefined
-  const user = spec.user === undefined ? undefined : readUser(spec.user, optionName('user', spec.door))
-  const gid = group === undefined ? (user?.gid ?? own.gid) : readGroup(group, optionName('group', spec.door))
-  const named = groups?.map((name) => readGroup(name, optionName('groups', spec.door)))
-  const added = groupAdd?.map((name) => readGroup(name, optionName('groupAdd', spec.door))) ?? []
+  const user = spec.user === undefined ? undefined : readUser(spec.user, optionName('user', spec.frontend))
+  const gid = group === undefined ? (user?.gid ?? own.gid) : readGroup(group, optionName('group', spec.frontend))
+  const named = groups?.map((name) => readGroup(name, optionName('groups', spec.frontend)))
+  const added = groupAdd?.map((name) => readGroup(name, optionName('groupAdd', spec.frontend))) ?? []
   // without --user, --group-add adds to the caller's groups
   const usual = user?.groups ?? (added.length > 0 ? process.getgroups!() : [gid])
   return {
@@ -239,7 +240,7 @@ function withEvacuation(spec: Spec): Spec {
   if (spec.parent !== undefined || !isControlled(spec) || withoutLeaf(unified!.own) !== unified!.own) return spec
   const inJob = isJobGroup(unified!.own.slice(unified!.own.lastIndexOf('/')))
   const alone = () => readWords(unified!.own, 'cgroup.procs').join() === String(process.pid)
-  return inJob || (spec.door === 'cli' && alone()) ? { ...spec, evacuate: true } : spec
+  return inJob || (specFrontends[spec.frontend].oneJob && alone()) ? { ...spec, evacuate: true } : spec
 }
 
 /** Returns true if the job's own group needs a controller on v2. */

@@ -2,7 +2,7 @@
 // Explains a refused mount: the meaning of errno depends on whether the source, the target or the file system is the problem. Called by
 // op-errors.ts; pure.
 import { fail, type HutchError, quote } from '../errors/errors.ts'
-import { asRoot, oneOf, withOption } from '../errors/front-door.ts'
+import { asRoot, oneOf, type RemedyText, withOption } from '../errors/remedy-text.ts'
 import { type Op, rowOf } from '../ops/ops.ts'
 import { stepWhat } from '../ops/step-words.ts'
 import type { stepParts } from '../ops/wire.ts'
@@ -38,7 +38,7 @@ interface Names {
   target: string
   origin: string
 }
-type Words = [why: string, remedy: string]
+type Words = [why: string, remedy: RemedyText]
 
 const explain: { [part in Part]?: (errno: string, names: Names) => Words | undefined } = {
   source: (errno, { source, origin }) => {

@@ -262,7 +262,7 @@ export interface TargetContext {
 
 /** Returns what hutch-init found together with the plan's mounts, for a refused operation of a job's start. */
 export function seenBy(plan: Plan, steps: readonly Op[], look: TargetLook) {
-  return { look, steps, frontend: plan.spec.door, mounts: plan.spec.root?.mounts ?? [] }
+  return { look, steps, frontend: plan.spec.frontend, mounts: plan.spec.root?.mounts ?? [] }
 }
 
 /** Returns why the target was refused and what to do. Returns undefined if no row applies. */

@@ -2,13 +2,23 @@
 // Explains an operation that the kernel refused: the option that requested it, the meaning of errno, and the remedy. Called by launch.ts,
 // job.ts and ungrouped.ts.
 import { explainLimit } from '../cgroup/limit-reasons.ts'
-import { fail, type HutchError } from '../errors/errors.ts'
-import { asRoot, frontDoor, oneOf, optionOfRun, withOption } from '../errors/front-door.ts'
+import { fail, type HutchError, nameOptions } from '../errors/errors.ts'
+import {
+  asRoot,
+  oneOf,
+  optionOfRun,
+  type RemedyText,
+  text,
+  type Way,
+  withOption,
+  withToolOption,
+} from '../errors/remedy-text.ts'
 import type { Obstacle } from '../host/privileges.ts'
 import { kindsIn } from '../namespaces/namespace.ts'
 import type { Op } from '../ops/ops.ts'
 import { stepRemedy, stepWhat } from '../ops/step-words.ts'
 import { stepParts } from '../ops/wire.ts'
+import { specFrontends } from '../options/frontends.ts'
 import { optionName } from '../options/names.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -31,6 +41,21 @@ export function explainRefusal(
   fileSystem = '',
   seen?: TargetReport,
 ): HutchError {
+  return nameOptions(
+    explain(op, errno, plan, obstacles, part, fileSystem, seen),
+    specFrontends[plan.spec.frontend].names,
+  )
+}
+
+function explain(
+  op: Op,
+  errno: string,
+  plan: Plan,
+  obstacles: () => Obstacle[],
+  part: number,
+  fileSystem: string,
+  seen: TargetReport | undefined,
+): HutchError {
   if (plan.filter && stepParts[part] === 'filter') return refusedFilter(errno, plan)
   const covered = explainCoveredProc(op, errno, originWord(op.origin, plan))
   if (covered) return covered
@@ -44,7 +69,7 @@ export function explainRefusal(
         what: 'make the group',
         path: op.path,
         errno,
-        remedy: groupRemedy(errno, plan),
+        remedy: groupRemedy(errno),
       })
     case 'writeFile':
       return op.path.endsWith('/cgroup.subtree_control')
@@ -52,7 +77,7 @@ export function explainRefusal(
             what: `enable ${op.value} in`,
             path: op.path,
             errno,
-            remedy: groupRemedy(errno, plan),
+            remedy: groupRemedy(errno),
           })
         : refusedLimit(op, errno, plan)
     case 'reserveIds':
@@ -97,7 +122,7 @@ function refusedMap(source: string, errno: string, origin: string, fileSystem: s
 }
 
 function refusedFilter(errno: string, plan: Plan): HutchError {
-  const { seccomp, seccompReport, learn, door } = plan.spec
+  const { seccomp, seccompReport, learn, frontend } = plan.spec
   const telling = learn ? 'learn' : seccompReport ? 'seccompReport' : undefined
   if (telling && errno === 'EBUSY')
     return fail('STEP_REFUSED', {
@@ -111,11 +136,13 @@ function refusedFilter(errno: string, plan: Plan): HutchError {
     what: 'install the system call filter',
     operation: 'prctl',
     origin:
-      seccomp && 'comesWith' in seccomp ? seccompOrigin(seccomp, door) : originWord(learn ? 'learn' : 'seccomp', plan),
+      seccomp && 'comesWith' in seccomp
+        ? seccompOrigin(seccomp, frontend)
+        : originWord(learn ? 'learn' : 'seccomp', plan),
     errno,
     remedy:
       errno === 'EACCES'
-        ? `it takes no_new_privs, or CAP_SYS_ADMIN: leave out ${optionOfRun('newPrivileges')}`
+        ? text`it takes no_new_privs, or CAP_SYS_ADMIN: leave out ${optionOfRun('newPrivileges')}`
         : 'this kernel may lack filters (CONFIG_SECCOMP_FILTER), or the nested filters are too long together',
   })
 }
@@ -193,15 +220,14 @@ function forbidden(op: Op, errno: string, found: readonly Obstacle[], plan?: Pla
       ...(plan ? askedFor(op, plan) : []),
       ...(byTool ? [tool] : found.length > 0 ? found.map((one) => one.found) : errno === 'EPERM' ? [] : [depth]),
     ],
-    remedy: found[0]?.remedy ?? needsRoot(['hutch doctor finds what refuses it'], plan),
+    remedy: found[0]?.remedy ?? needsRoot(['hutch doctor finds what refuses it']),
   })
 }
 
 /** Returns remedies for a process without root privileges. */
-function needsRoot(more: readonly string[], plan?: Plan): string {
-  const door = frontDoor(plan?.spec.door)
+function needsRoot(more: readonly Way[]): RemedyText {
   return oneOf(
-    [asRoot(), withOption('leave the namespaces out with %', 'isolate', 'none', door), ...more],
+    [asRoot(), withOption('leave the namespaces out with %', 'isolate', 'none'), ...more],
     'hutch doctor finds what refuses it',
   )
 }
@@ -219,18 +245,11 @@ const delegated = 'run as root, or in a delegated group: systemd-run --user --sc
 const byOthers =
   'the group is not writable here, even for root: check its owner, its mount and the log of a security module'
 
-function groupRemedy(errno: string, plan: Plan): string {
+function groupRemedy(errno: string): RemedyText {
   if (errno === 'EACCES' || errno === 'EPERM') return asRoot(delegated) ?? byOthers
   if (errno === 'EBUSY')
     return oneOf(
-      [
-        withOption(
-          'that group itself has processes: name another with %',
-          'parent',
-          undefined,
-          frontDoor(plan.spec.door),
-        ),
-      ],
+      [withOption('that group itself has processes: name another with %', 'parent')],
       'that group itself has processes: start from another group',
     )
   return groupRemedies[errno] ?? 'see hutch doctor'
@@ -255,7 +274,7 @@ function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan:
   const reason = explainLimit({ directory, file, value: op.value, errno, read })
   const [why, remedy] = reason
     ? [reason.evidence.join('\n  '), reason.remedy]
-    : (limitReasons(plan)[errno] ?? ['', 'see the kernel documentation of this file'])
+    : (limitReasons()[errno] ?? ['', 'see the kernel documentation of this file'])
   return fail('CGROUP_LIMIT_REFUSED', {
     file,
     value: op.value,
@@ -267,7 +286,7 @@ function refusedLimit(op: Extract<Op, { op: 'writeFile' }>, errno: string, plan:
   })
 }
 
-const limitReasons = ({ spec }: Plan): { [errno: string]: [string, string] } => ({
+const limitReasons = (): { [errno: string]: [string, RemedyText] } => ({
   ENOENT: [
     'this kernel or this cgroup version has no such file',
     'hutch doctor lists the controllers; leave this limit out',
@@ -277,30 +296,30 @@ const limitReasons = ({ spec }: Plan): { [errno: string]: [string, string] } => 
   EBUSY: ['the group already uses more, and nothing more could be reclaimed', 'set a higher limit'],
   EACCES: ['the file cannot be written here', asRoot('run as root, or in a delegated group') ?? byOthers],
   EPERM: ['this user cannot write it', asRoot('run as root, or in a delegated group') ?? byOthers],
-  EOPNOTSUPP: ['the group cannot have this controller', otherParent('name another group', spec.door)],
+  EOPNOTSUPP: ['the group cannot have this controller', otherParent('name another group')],
 })
 
-function otherParent(words: string, door?: 'cli' | 'library'): string {
-  return withOption(`${words} with %`, 'parent', undefined, frontDoor(door)) ?? words
+function otherParent(words: string): RemedyText {
+  return oneOf([withOption(`${words} with %`, 'parent')], words)
 }
 
 /** Bytes that a process needs before its program starts; with a lower memory.max the group cannot start a process. */
 const leastForProcess = 1 << 20
 
 /** Returns the words for a memory.max that is too low to start a process: the kernel charges a new process to its group. */
-function tooTight(plan: Plan | undefined, errno: string): [why: string, remedy: string] | undefined {
+function tooTight(plan: Plan | undefined, errno: string): [why: string, remedy: RemedyText] | undefined {
   const limit = plan?.spec.limits.find(({ file, value }) => file === 'memory.max' && Number(value) < leastForProcess)
   if (errno !== 'ENOMEM' || !limit) return undefined
   return [
     `${limit.origin} is ${formatSize(Number(limit.value))}: less than the kernel needs for a process`,
-    `give ${limit.origin.split(' ')[0]} ${plan!.spec.door === 'cli' ? '' : 'of '}at least 1M`,
+    `give ${limit.origin.split(' ')[0]} at least 1M`,
   ]
 }
 
 function refusedSpawn(flags: number, errno: string, plan?: Plan): HutchError {
   const kinds = kindsIn(flags)
   const named = kinds.length > 0 ? `the process in its namespaces (${kinds.join(', ')})` : 'the process'
-  const [why, remedy] = tooTight(plan, errno) ?? spawnReasons(plan)[errno] ?? ['', 'see hutch doctor']
+  const [why, remedy] = tooTight(plan, errno) ?? spawnReasons()[errno] ?? ['', 'see hutch doctor']
   const group =
     errno === 'EAGAIN' || errno === 'ENOENT' || errno === 'EBUSY' || errno === 'EOPNOTSUPP'
       ? plan?.groups[0]?.directory
@@ -313,8 +332,8 @@ function refusedSpawn(flags: number, errno: string, plan?: Plan): HutchError {
   })
 }
 
-const spawnReasons = (plan?: Plan): { [errno: string]: [string, string] } => ({
-  EPERM: ['new namespaces take CAP_SYS_ADMIN', needsRoot(inUser(plan), plan)],
+const spawnReasons = (): { [errno: string]: [string, RemedyText] } => ({
+  EPERM: ['new namespaces take CAP_SYS_ADMIN', needsRoot([withToolOption('add %', 'userNamespace')])],
   EAGAIN: [
     'a limit on processes is reached: pids.max of a group, RLIMIT_NPROC, or kernel.pid_max',
     'raise it, or end some processes',
@@ -325,12 +344,10 @@ const spawnReasons = (plan?: Plan): { [errno: string]: [string, string] } => ({
   ],
   EINVAL: [
     'this kernel does not know one of them',
-    withOption(
-      'leave kinds out with %; hutch doctor lists the available ones',
-      'isolate',
-      undefined,
-      frontDoor(plan?.spec.door),
-    ) ?? 'leave it out; hutch doctor lists the available ones',
+    oneOf(
+      [withOption('leave kinds out with %; hutch doctor lists the available ones', 'isolate')],
+      'leave it out; hutch doctor lists the available ones',
+    ),
   ],
   ENOMEM: ['the kernel has no memory for it, or the pid namespace is dying', 'free memory'],
   ENOENT: [
@@ -339,19 +356,11 @@ const spawnReasons = (plan?: Plan): { [errno: string]: [string, string] } => ({
   ],
   EBUSY: [
     'the group enables controllers for its children, so it cannot have processes',
-    otherParent('name another group', plan?.spec.door),
+    otherParent('name another group'),
   ],
-  EOPNOTSUPP: [
-    'the group is threaded, or its parent is',
-    otherParent('name a group of type "domain"', plan?.spec.door),
-  ],
+  EOPNOTSUPP: ['the group is threaded, or its parent is', otherParent('name a group of type "domain"')],
 })
 
-/** Returns the remedy to add a user namespace, which grants the right to make the other namespaces. */
-function inUser(plan?: Plan): string[] {
-  return [withOption('add %', 'userNamespace', undefined, frontDoor(plan?.spec.door))].flatMap((way) => way ?? [])
-}
-
 function originWord(origin: string, plan: Plan): string {
-  return optionName(origin, plan.spec.door)
+  return optionName(origin, plan.spec.frontend)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks what systemd offers, as findings with remedies. Reads a property and changes nothing.
-import { quote } from '../errors/errors.ts'
+import { nameOptions, quote } from '../errors/errors.ts'
+import type { OptionNames } from '../errors/remedy-text.ts'
 import type { Finding } from '../host/doctor.ts'
 import type { Host } from '../host/host.ts'
 import { findBuses } from './address.ts'
@@ -15,14 +16,14 @@ export function findSystemdPlace(host: Host): string | undefined {
 }
 
 /** Checks whether systemd gives scopes, and where groups go then. */
-export async function inspectSystemd(host: Host): Promise<Finding[]> {
+export async function inspectSystemd(host: Host, names: OptionNames): Promise<Finding[]> {
   if (!isSystemdTree(host))
     return [{ title: 'systemd', state: 'ok', found: 'does not manage the groups here: no request is needed' }]
   const kind = host.uid === 0 ? 'system' : 'user'
   const whose = kind === 'system' ? "the machine's" : "this user's"
   const answer = await callSystemd(findBuses(kind, process.env, host.uid), getProperty('Version'))
   if ('kind' in answer) {
-    const error = explainFailure(answer, { what: 'ask', kind, unit: 'it', own: undefined })
+    const error = nameOptions(explainFailure(answer, { what: 'ask', kind, unit: 'it', own: undefined }), names)
     const why = error.evidence.join('; ')
     return [
       {

@@ -2,7 +2,7 @@
 // Explains why systemd gave no scope: what was tried, why it failed, and what helps.
 
 import { fail, type HutchError, quote } from '../errors/errors.ts'
-import { optionOfRun } from '../errors/front-door.ts'
+import { optionOfRun, type RemedyText, text } from '../errors/remedy-text.ts'
 import { effectiveUser } from '../host/passwd.ts'
 import { accessSync, existsSync, fileConstants } from '../system/files.ts'
 import { type ManagerKind, runtimeDirectory } from './address.ts'
@@ -40,14 +40,14 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
     what,
     whose: kind === 'system' ? "the machine's" : "this user's",
     tried,
-    remedy: `${reachRemedy(kind, process.env, uid)}${ownIsDelegated ? `; or give ${optionOfRun('evacuate')}` : ''}`,
+    remedy: `${reachRemedy(kind, process.env, uid)}${ownIsDelegated ? text`; or give ${optionOfRun('evacuate')}` : ''}`,
   })
 }
 
 /** Returns how to get a bus, from what this machine has. */
-function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): string {
+function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): RemedyText {
   if (kind === 'system')
-    return `install and start dbus: apt-get install dbus; or name a group with ${optionOfRun('parent')}`
+    return text`install and start dbus: apt-get install dbus; or name a group with ${optionOfRun('parent')}`
   const usual = `/run/user/${uid}`
   const configured = runtimeDirectory(env, uid)
   if (configured !== usual && existsSync(`${usual}/bus`)) return `export XDG_RUNTIME_DIR=${usual}`
@@ -56,10 +56,10 @@ function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): st
   return `unset DBUS_SESSION_BUS_ADDRESS; export XDG_RUNTIME_DIR=${usual}`
 }
 
-function refusalRemedy(errorName: string, kind: ManagerKind): string {
+function refusalRemedy(errorName: string, kind: ManagerKind): RemedyText {
   if (/AccessDenied|InteractiveAuthorizationRequired/.test(errorName) && kind === 'system')
     return "use the user's own systemd, which needs no rights: leave manager out, or set it to 'user'"
-  return `see systemctl status, or name a group that is yours with ${optionOfRun('parent')}`
+  return text`see systemctl status, or name a group that is yours with ${optionOfRun('parent')}`
 }
 
 /** Returns whether this user may create groups there. */

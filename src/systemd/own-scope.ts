@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moves the CLI's process into a scope of its own before its first job, as systemd's delegation rules require.
-import { HutchError } from '../errors/errors.ts'
+import { HutchError, nameOptions } from '../errors/errors.ts'
+import type { OptionNames } from '../errors/remedy-text.ts'
 import { type Host, leafName, readHost, settleHost } from '../host/host.ts'
 import { approachGroup } from './delegated-group.ts'
 import { isWritable } from './failure.ts'
@@ -18,7 +19,7 @@ interface Wants {
  * Moves this process into a scope if its jobs need one. Returns a note if root's jobs must work without.
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
-export async function settle(wants: Wants): Promise<string | undefined> {
+export async function settle(wants: Wants, names: OptionNames): Promise<string | undefined> {
   if (wants.parent !== undefined && isSystemdMachine())
     await approachGroup(`${readHost().unified?.mount}/${wants.parent}`)
   const host = findUnsettled(wants)
@@ -29,7 +30,7 @@ export async function settle(wants: Wants): Promise<string | undefined> {
     return undefined
   } catch (error) {
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
-    return `${error.message}\n  so the job's group is at the root of the tree, beside systemd's groups`
+    return `${nameOptions(error, names).message}\n  so the job's group is at the root of the tree, beside systemd's groups`
   }
 }
 

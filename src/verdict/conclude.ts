@@ -49,7 +49,7 @@ export function conclude(plan: Plan, program: Program, outcome: Outcome): Result
     events: closeEvents(outcome, usage),
     cgroup: { layout: plan.layout, ...(path && !outcome.notBegun && { path }) },
     cause,
-    verdict: outcome.execFailure ? execVerdict(outcome.execFailure) : describe(cause, plan.spec.door),
+    verdict: outcome.execFailure ? execVerdict(outcome.execFailure) : describe(cause, plan.spec.frontend),
   }
 }
 

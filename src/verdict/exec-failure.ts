@@ -224,14 +224,14 @@ export function explainErrno(
   command: string,
   errno: string,
   searchPath: string,
-  { door, root }: { door: 'cli' | 'library'; root?: object },
+  { frontend, root }: { frontend: 'cli' | 'library'; root?: object },
 ): ExecFailure {
   return explainExecFailure({
     command,
     errno,
     looks: [],
     searchPath,
-    frontend: door,
+    frontend,
     ownRoot: root !== undefined,
     filtered: false,
     landlock: false,

@@ -254,8 +254,8 @@ function searched({ plan, outcome }: Ended): Figure[] {
 }
 
 /** Returns the evidence of the filter that ended the job: the origin of its profile. */
-export function profileFigure({ spec: { seccomp, door } }: Plan): Figure[] {
-  return seccomp ? [{ figure: 'profile', origin: seccompOrigin(seccomp, door) }] : []
+export function profileFigure({ spec: { seccomp, frontend } }: Plan): Figure[] {
+  return seccomp ? [{ figure: 'profile', origin: seccompOrigin(seccomp, frontend) }] : []
 }
 
 function evidenceOf(ended: Ended, kind: CauseKind, held: DecisionRow | undefined): Figure[] {

@@ -33,9 +33,9 @@ export function possibleFigures(ended: Ended): Figure[] {
 
 /** Returns a figure for each option that may have denied the program something without a message. */
 export function deniedFigures({ spec, isolate, network }: Plan): Figure[] {
-  const { seccomp, landlock, root, sandbox, door } = spec
+  const { seccomp, landlock, root, sandbox, frontend } = spec
   const denied: [by: Denier, holds: boolean, value?: string | undefined][] = [
-    ['seccomp', seccomp !== undefined && !spec.seccompReport, seccomp && seccompOrigin(seccomp, door)],
+    ['seccomp', seccomp !== undefined && !spec.seccompReport, seccomp && seccompOrigin(seccomp, frontend)],
     ['landlock', landlock !== undefined],
     ['root', root !== undefined && (sandbox === true || root.directory !== undefined)],
     ['network', isolate.includes('net') && !network],

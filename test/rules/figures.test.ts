@@ -14,3 +14,13 @@ test('a figure stands in at most three files of src', async () => {
   // a reference is found where there is one
   expect(found.get('throttledPeriods')).toContain('src/ui/top/details.ts')
 }, 120_000)
+
+test('--memory goes through at most twelve files down and ten up', async () => {
+  const { countWays } = await import(resolve('scripts/references.js'))
+  const { down, up }: { down: string[]; up: string[] } = await countWays()
+  console.log(`--memory: ${down.length} files down, ${up.length} up`)
+  expect(down).toContain('native/caller/outer.c')
+  expect(up).toContain('src/cgroup/controllers/memory-figures.ts')
+  expect(new Set(down).size).toBeLessThanOrEqual(12)
+  expect(new Set(up).size).toBeLessThanOrEqual(10)
+}, 120_000)

@@ -31,6 +31,21 @@ test('only hosts, and rooms that are made for Node, import from Node', () => {
   expect(sources.filter((path) => /'node:/.test(read(path)) && !may.test(path))).toEqual([])
 })
 
+test('front ends are told apart by data, except where words are made in the form of each', () => {
+  const wordsOfEach = [
+    'src/options/names.ts',
+    'src/run/exec-facts.ts',
+    'src/run/mount-target.ts',
+    'src/verdict/exec-failure.ts',
+    'src/verdict/exec-words.ts',
+    'src/verdict/mount-words.ts',
+  ]
+  const comparison = /\b(door|frontend) [!=]==|[!=]== [\w.]*\b(door|frontend)\b/i
+  expect(sources.filter((path) => comparison.test(read(path))).toSorted()).toEqual(wordsOfEach)
+  // a front end that a global of the process names would be that of all
+  expect(sources.filter((path) => /\bglobalThis as\b/.test(read(path)) && path.startsWith('src/errors/'))).toEqual([])
+})
+
 test('errors are made by the table alone, except those of streams', () => {
   const makers = sources.filter((path) => /throw new |new Error\(/.test(read(path)))
   expect(makers).toEqual(['src/system/node/errors.ts'])

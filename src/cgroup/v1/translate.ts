@@ -2,7 +2,7 @@
 // Translates limits with v2 names to writes on v1 hierarchies. A limit that v1 cannot express is an error. Pure.
 
 import { fail } from '../../errors/errors.ts'
-import { optionOfRun } from '../../errors/front-door.ts'
+import { optionOfRun, text } from '../../errors/remedy-text.ts'
 import { parseSize } from '../../text/units.ts'
 import { translateIoMax, translateIoWeight } from './blkio.ts'
 
@@ -132,7 +132,7 @@ function swapWrite(swap: LimitWrite, memory: LimitWrite | undefined): LegacyWrit
       file: 'memory.memsw.limit_in_bytes',
       origin: swap.origin,
       why: 'cgroup v1 limits memory and swap together, and no memory limit is given',
-      remedy: `give ${optionOfRun('limits.memory')} too (memory.max)`,
+      remedy: text`give ${optionOfRun('limits.memory')} too (memory.max)`,
     })
   const own = parseSize(swap.value)
   // leave an invalid size to the kernel, which refuses it

@@ -2,9 +2,10 @@
 // hutch cgroup create: creates groups with limits and an owner, all or nothing, and prints their paths.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { parseGroupPath } from '../../cgroup/path.ts'
-import { fail, HutchError } from '../../errors/errors.ts'
+import { fail, HutchError, nameOptions } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
 import { readUser } from '../../host/passwd.ts'
+import { commandLineNames } from '../../options/names.ts'
 import { tell } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'
 import { keepScope, needsKeeper, releaseScope } from '../../systemd/lasting-scope.ts'
@@ -21,7 +22,9 @@ async function usualParent(): Promise<string | undefined> {
   } catch (error) {
     // root can create groups without systemd
     if (host.uid !== 0 || !HutchError.is(error) || error.code !== 'SYSTEMD_UNREACHABLE') throw error
-    tell(`hutch: ${error.message}\n  so the group is at the root of the tree, beside systemd's groups\n`)
+    tell(
+      `hutch: ${nameOptions(error, commandLineNames).message}\n  so the group is at the root of the tree, beside systemd's groups\n`,
+    )
     return undefined
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // bwrap: runs a program in an assembled root, as bubblewrap(1) does. Exports main.
 
-import { fail, HutchError } from '../../errors/errors.ts'
+import { fail, HutchError, nameOptions } from '../../errors/errors.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
 import { readCallersOpenFiles } from '../../host/limits.ts'
 import type { Program } from '../../ops/ops.ts'
@@ -37,7 +37,7 @@ export async function main(args: string[]): Promise<number> {
   try {
     return await run(args)
   } catch (error) {
-    return complain(error, wantsLevelPrefix(args))
+    return await complain(error, wantsLevelPrefix(args))
   }
 }
 
@@ -65,9 +65,10 @@ function help(): string {
 }
 
 /** Prints an error in bwrap's format; with `levelPrefix`, a syslog(3) level precedes it. Returns the exit status. */
-function complain(error: unknown, levelPrefix: boolean): number {
+async function complain(error: unknown, levelPrefix: boolean): Promise<number> {
   if (!HutchError.is(error)) throw error
-  const text = `bwrap: ${error.message}\n`
+  const { bwrapNames } = await import('./names.ts')
+  const text = `bwrap: ${nameOptions(error, bwrapNames).message}\n`
   tell(levelPrefix ? text.replace(/^(?=.)/gm, '<3>') : text)
   return failure
 }

@@ -15,6 +15,7 @@ import { parseCount, parseCpus, parseDuration, parseSize } from '../../text/unit
 import { formatVerdict, wantsColor } from '../../verdict/format-result.ts'
 import { describeOuter } from '../../verdict/outer-limit-words.ts'
 import { describe, isWorthTelling } from '../../verdict/words.ts'
+import { bwrapNames } from './names.ts'
 import { type BwrapLaunch, type BwrapPlan, compileBwrap } from './program.ts'
 import type { BwrapRequest } from './request.ts'
 
@@ -31,7 +32,7 @@ export async function runLimited(
 ): Promise<number> {
   const [command = ''] = launch.words
   const spec = limitedSpec(launch.words, limits)
-  await settle(spec)
+  await settle(spec, bwrapNames)
   native().holdSignals()
   let refused: HutchError | undefined
   const job = startSpec(spec, {

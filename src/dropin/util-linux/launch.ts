@@ -2,6 +2,7 @@
 // The common part of unshare and nsenter: parses values, reads the caller's surroundings, and runs the command.
 
 import { fail } from '../../errors/errors.ts'
+import type { OptionNames } from '../../errors/remedy-text.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
 import { readCallersOpenFiles } from '../../host/limits.ts'
 import { readIds } from '../../host/passwd.ts'
@@ -12,7 +13,7 @@ import { readEnvironment } from '../../run/environment.ts'
 import { endAs, runProgram, type Signals } from '../../run/ungrouped.ts'
 import { systemConstants } from '../../system/constants.ts'
 import type { OptionTable } from '../getopt.ts'
-import { complain } from '../tool.ts'
+import { complain, loadNames } from '../tool.ts'
 
 /** Exit status of errors of the tools themselves. */
 export const failure = 1
@@ -47,10 +48,15 @@ export function readLaunch(words: string[], env = readEnvironment()): Launch {
 }
 
 /** Runs the program and returns its exit status; 127 if the command is not found, 126 if it cannot be executed. */
-export async function launchAs(name: string, program: Program, signals: Signals): Promise<number> {
+export async function launchAs(
+  name: string,
+  program: Program,
+  signals: Signals,
+  toolOptions: OptionNames['toolOptions'],
+): Promise<number> {
   const ending = await runProgram(program, signals)
   if ('error' in ending) {
-    complain(name, ending.error)
+    complain(name, ending.error, undefined, await loadNames(toolOptions))
     return ending.notFound ? 127 : 126
   }
   return endAs(ending)

@@ -41,11 +41,19 @@ const refused: { [key: string]: [name: string, remedy: string] } = {
   Z: ['--follow-context', 'use runcon CONTEXT PROGRAM'],
 }
 
+/** Options that remedies name, by key. */
+export const nsenterOptions = {
+  userNamespace: '--user',
+  userParent: '--user-parent',
+  preserveCredentials: '--preserve-credentials',
+}
+
 export const main = toolMain({
   name: 'nsenter',
   usage: ['[OPTIONS] [PROGRAM [ARG…]]'],
   purpose: "Runs a program, or a login shell, in another process's namespaces.",
   options,
+  toolOptions: nsenterOptions,
   permute: false,
   failure,
   run,
@@ -66,7 +74,7 @@ async function run(given: Given): Promise<number> {
           .split('\0')
           .filter((entry) => entry !== ''),
   )
-  return launchAs('nsenter', compileNsenter(request, launch), request.fork ? 'leave' : 'forward')
+  return launchAs('nsenter', compileNsenter(request, launch), request.fork ? 'leave' : 'forward', nsenterOptions)
 }
 
 /** Looks up facts about a target process. */

@@ -59,11 +59,15 @@ export const options: OptionTable = {
   V: { long: ['version'], help: 'print the version' },
 }
 
+/** Options that remedies name, by key. */
+export const unshareOptions = { userNamespace: '--user', mapRoot: '--map-root-user' }
+
 export const main = toolMain({
   name: 'unshare',
   usage: ['[OPTIONS] [PROGRAM [ARG…]]'],
   purpose: 'Runs a program, or a login shell, in new namespaces.',
   options,
+  toolOptions: unshareOptions,
   permute: false,
   failure,
   run,
@@ -78,7 +82,7 @@ async function run(given: Given): Promise<number> {
   const launch = readLaunch(given.words, environmentOf(given))
   const forwards = lastOf(given, 'forward-signals') !== undefined
   const signals = !request.fork ? 'forward' : forwards ? 'forward-two' : 'ignore-two'
-  return launchAs('unshare', compileUnshare(request, launch), signals)
+  return launchAs('unshare', compileUnshare(request, launch), signals, unshareOptions)
 }
 
 function readFacts(): IdFacts {

@@ -92,7 +92,8 @@ test('the meta file of a good run, of one over its time, of one out of memory, a
 })
 
 test('times, sizes and what they need', () => {
-  const parse = (options: RunOptions, door: 'cli' | 'library' = 'library') => parseOptions('job', [], options, door)
+  const parse = (options: RunOptions, frontend: 'cli' | 'library' = 'library') =>
+    parseOptions('job', [], options, frontend)
   expect(parse({ cpuTime: '2', extraTime: '0.5', maxOutput: '1M' }, 'cli')).toMatchObject({
     cpuTimeMs: 2000,
     extraTimeMs: 500,

@@ -10,8 +10,8 @@ import { parseOptions, type RunOptions } from '../../../src/options/options.ts'
 import { limitRowOf } from '../../../src/options/table.ts'
 import { nearest } from '../../../src/text/nearest.ts'
 
-const parse = (options: unknown, door: 'cli' | 'library' = 'library') =>
-  parseOptions('true', [], options as RunOptions, door, formatFile)
+const parse = (options: unknown, frontend: 'cli' | 'library' = 'library') =>
+  parseOptions('true', [], options as RunOptions, frontend, formatFile)
 
 test('options become a spec', () => {
   expect(
@@ -25,7 +25,7 @@ test('options become a spec', () => {
   ).toEqual({
     joins: [],
     privileges: { capAdd: [], capDrop: [], newPrivileges: false, ulimits: [] },
-    door: 'library',
+    frontend: 'library',
     command: 'true',
     args: [],
     limits: [
@@ -117,8 +117,8 @@ test('random options give a spec or a HutchError, whose last line is a remedy', 
     { requiredKeys: [] },
   )
   assert(
-    property(options, constantFrom('cli', 'library'), (given, door) =>
-      onlyHutchErrors(() => parse(given, door as 'cli')),
+    property(options, constantFrom('cli', 'library'), (given, frontend) =>
+      onlyHutchErrors(() => parse(given, frontend as 'cli')),
     ),
     { numRuns: 2000 },
   )

@@ -377,7 +377,7 @@ const pages: [title: string, cause: Partial<Cause>][] = [
 ]
 
 const of = plan(v2, { limits: { memory: '40M', pids: 5 }, timeout: 3000, ulimits: { fsize: 65_536, cpu: 1 } })
-const made = { ...of, spec: { ...of.spec, door: 'cli' as const } }
+const made = { ...of, spec: { ...of.spec, frontend: 'cli' as const } }
 
 function render(some: Partial<Cause>, frontend: Frontend): string {
   const cause = { ...bare, ...some }
