@@ -141,7 +141,7 @@ int run_stop(struct run *run);
 void run_begin(struct run *run);
 int run_event(struct run *run, u32 index);
 
-/* caller/full-fds.c: what held a job up when hutch stopped it */
+/* caller/full-fds.c: resources that a stopped job had exhausted */
 
 void run_find_full(struct run *run);
 

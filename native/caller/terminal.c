@@ -72,7 +72,7 @@ void terminal_open(struct terminal *t, enum session session, const int *streams)
 	t->own_group = (int)sys(__NR_getpgid, 0);
 	group = foreground_group(t);
 	t->had = group == t->own_group || is_of_pipeline(t, group);
-	/* a job of a server that reads its input elsewhere must not take ^C from the server */
+	/* a job whose stdin is not the terminal must not take ^C away from the server that started it */
 	t->given = group == t->own_group && (session == SESSION_OWN || (session == SESSION_OF_LIBRARY && t->stream == 0));
 	t->saved = session != SESSION_KEPT && sys(__NR_ioctl, t->fd, TCGETS, t->settings) == 0;
 }

@@ -234,7 +234,7 @@ static int start(const struct compiled *c, const struct call *call, const char *
 		err = files.init_fd;
 		files.init_fd = init_image_file();
 		if (files.init_fd == -EFBIG)
-			return refuse(file, "the limit of the size of files (RLIMIT_FSIZE) forbids its files in memory (EFBIG)",
+			return refuse(file, "the file size limit (RLIMIT_FSIZE) is too small for its files in memory (EFBIG)",
 				      "raise it: ulimit -f unlimited");
 		if (files.init_fd < 0)
 			return refuse_call(file, "memfd_create", err);

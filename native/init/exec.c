@@ -149,7 +149,7 @@ static void command_main(void *arg)
 		command->err = install_filters();
 	if (!command->err)
 		command->err = search_and_exec(command->file, command->argv, command->env, command->search);
-	/* the look may be forbidden and end this process, so the error is stored first */
+	/* a filter may end this process when it examines the program, so the error is stored first */
 	look_at_failed_program();
 	sys(__NR_exit_group, 127);
 	__builtin_unreachable();

@@ -191,7 +191,7 @@ int make_target(int base, const char *target, int directory, u64 resolve)
 		next = make_part(base, parent, path, at, end, directory, resolve);
 		/* bubblewrap refuses such a link, so it is not followed if anything may be created */
 		if (next == -ENOENT && !missing.anywhere && links++ < K_MAXSYMLINKS && !follow_dangling(parent, path, at, end)) {
-			/* from the root again */
+			/* start again at the root */
 			next = resolve_in(base, ".", resolve);
 			end = 0;
 		}

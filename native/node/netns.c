@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs that wait for their network before they become the command (inner op awaitNetwork). Gives their
- * network namespace by descriptor, a name that keeps it, and the message to continue.
+ * Serves jobs that wait for their network before they execute the command (inner op awaitNetwork).
+ * Exports their network namespace as a descriptor, a mount that keeps it, and the message to
+ * continue.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -142,7 +142,7 @@ function explainCpuset({ directory, file, value, errno, read }: Required<Refused
       }
     case 'EBUSY':
       return {
-        evidence: ['groups below it, or its own tasks, use what would be removed'],
+        evidence: ['descendants of the group, or its own tasks, use CPUs or nodes that would be removed'],
         remedy: 'free it there first',
       }
     case 'EINVAL':

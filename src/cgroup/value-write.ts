@@ -34,7 +34,7 @@ export function formatWrites(words: FileWords, value: unknown, name: string = wo
       name,
       value,
       why: 'this file cannot be written',
-      accepted: 'the name of a file that takes values, such as memory.max',
+      accepted: 'the name of a writable file, such as memory.max',
     })
   const text = typeof value === 'string' ? value.replaceAll('\t', ' ') : value
   if (typeof text === 'string' && /[\0-\x1f\x7f]/.test(text)) throw refuse('it contains a control character')

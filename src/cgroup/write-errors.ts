@@ -127,6 +127,6 @@ function explainMissing(directory: string, file: string, value = ''): HutchError
     return missing(['cgroup.pressure of the group is 0, which hides it'], 'set cgroup.pressure to 1 there')
   return missing(
     words.since ? [`it came with Linux ${words.since}`] : ['this kernel was built without it'],
-    'leave it out, or use a kernel that has it',
+    'leave it out, or use a kernel that has this file',
   )
 }

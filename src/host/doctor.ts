@@ -85,7 +85,7 @@ function controllers(host: Host): Finding[] {
       remedy:
         parent && host.uid !== 0
           ? delegateCommand([name], host.uid)
-          : `boot with cgroup_enable=${name}, or a kernel that has it`,
+          : `boot with cgroup_enable=${name}, or use a kernel with this controller`,
     }
   })
 }
@@ -125,7 +125,8 @@ function killing(host: Host): Finding {
     [host.unified.own, ...children(host.unified.mount)].find((directory) => existsSync(`${directory}/cgroup.kill`))
   if (group) return { title, state: 'ok', found: 'one write kills a whole group' }
   const since = host.kernel[0] > 5 || (host.kernel[0] === 5 && host.kernel[1] >= 14)
-  if (host.unified && since) return { title, state: 'ok', found: 'this kernel has it (there is no group to check)' }
+  if (host.unified && since)
+    return { title, state: 'ok', found: 'this kernel has cgroup.kill (no group exists to check it)' }
   return {
     title,
     state: 'note',

@@ -72,10 +72,10 @@ export function readGroup(text: string, origin: string): number {
 
 /** Both files as maps, for matching many processes against names. */
 export interface PasswdMaps {
-  /** User by name, and name by number. */
+  /** User ids by name, and names by user id. */
   users: Map<string, number>
   userNames: Map<number, string>
-  /** Group with its members' names by name, and name by number. */
+  /** Groups by name with their members' names, and names by group id. */
   groups: Map<string, { gid: number; members: string[] }>
   groupNames: Map<number, string>
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Assembles classic BPF from the end. Every jump goes forward, so its target already exists and the distance is known.
+// Assembles classic BPF from the end backwards. Every jump goes forward, so its target already exists and the distance is known. Called by
+// compile.ts; pure.
 import type { ArgumentCondition } from './profile.ts'
 
-/** An instruction that is there already, or the word to return. */
+/** A jump target: an existing instruction, or a value to return. */
 export type JumpTarget = { at: number } | { returns: number }
 
 const code = {
@@ -15,13 +16,13 @@ const code = {
   returns: 0x06,
 } as const
 
-/** Where struct seccomp_data has them. */
+/** Offsets in struct seccomp_data. */
 const offsets = { number: 0, machine: 4, arguments: 16 } as const
 
-/** A conditional jump holds 255; two more instructions may come between. */
+/** Maximum distance of a conditional jump. The kernel allows 255 instructions, and up to two more may be inserted in between. */
 const reach = 252
 
-/** An instruction is [code, jump if true, jump if false, constant]; the last is the program's first. */
+/** Emits instructions, each as [code, jump if true, jump if false, constant]. The last one emitted is the program's first. */
 export class Assembler {
   readonly #last: [code: number, yes: number, no: number, k: number][] = []
   readonly #returns = new Map<number, number>()
@@ -30,14 +31,14 @@ export class Assembler {
     return this.#last.length
   }
 
-  /** As struct sock_filter: two little-endian words each. */
+  /** Returns the program as struct sock_filter: two little-endian words per instruction. */
   words(): number[] {
     return this.#last
       .toReversed()
       .flatMap(([operation, yes, no, k]) => [(operation | (yes << 16) | (no << 24)) >>> 0, k >>> 0])
   }
 
-  /** Compares what is loaded. */
+  /** Emits a comparison with the loaded value. */
   compare(operation: 'equal' | 'greater' | 'atLeast', k: number, yes: JumpTarget, no: JumpTarget): JumpTarget {
     const yesAt = this.#near(yes)
     const noAt = this.#near(no)
@@ -53,13 +54,13 @@ export class Assembler {
     return this.#push(code.load, 0, 0, offsets.machine)
   }
 
-  /** So that it can be fallen into. */
+  /** Emits code that continues at the target, so that the previous code can fall through to it. */
   begin(target: JumpTarget): JumpTarget {
     const at = this.#near(target)
     return at === this.#last.length - 1 ? { at } : this.#push(code.jump, 0, 0, this.#last.length - 1 - at)
   }
 
-  /** An argument has 64 bits, and is loaded by halves, the high one first. */
+  /** Emits a condition on an argument. Its 64 bits are loaded in halves, the high one first. */
   condition({ index, op, value, mask = 0n }: ArgumentCondition, yes: JumpTarget, no: JumpTarget): JumpTarget {
     const [high, low] = halves(value)
     const [highMask, lowMask] = halves(mask)
@@ -104,7 +105,7 @@ export class Assembler {
     return this.#loadHalf(index, 1)
   }
 
-  /** A half that the mask leaves nothing of is not looked at. */
+  /** Emits a comparison of one half under a mask. A half that the mask clears completely is not loaded. */
   #masked(index: number, half: 0 | 1, value: number, mask: number, yes: JumpTarget, no: JumpTarget): JumpTarget {
     if (mask === 0) return yes
     this.compare('equal', value, yes, no)
@@ -121,7 +122,7 @@ export class Assembler {
     return { at: this.#last.length - 1 }
   }
 
-  /** An instruction near enough to jump to: a return is written again, to all else leads another jump. */
+  /** Returns the position of an instruction within reach. For a distant target it emits a copy of a return, or a jump to the target. */
   #near(target: JumpTarget): number {
     const at = 'at' in target ? target.at : (this.#returns.get(target.returns) ?? Number.NEGATIVE_INFINITY)
     if (this.#last.length - 1 - at <= reach) return at

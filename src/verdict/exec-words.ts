@@ -109,7 +109,7 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
     'give a shorter path, such as one by a symbolic link',
   ],
   E2BIG: ['its arguments and environment are too long', 'pass them by stdin or in a file'],
-  ETXTBSY: ['it is open for writing', 'close it first: fuser -v of its path lists the processes that have it open'],
+  ETXTBSY: ['it is open for writing', 'close it first: fuser -v with its path lists the processes that have it open'],
   EINVAL: [
     'it is an ELF file that the kernel does not accept: it names several loaders, or is damaged',
     'copy or build it again',

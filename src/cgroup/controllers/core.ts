@@ -88,7 +88,7 @@ export const core = {
     access: 'read',
     format: 'flat-keyed',
     since: '4.14',
-    meaning: 'How many groups are below, alive or removed but not yet freed',
+    meaning: 'Number of descendant groups, including removed ones that the kernel has not freed yet',
     keys: {
       nr_descendants: ['count', 'Live groups below'],
       nr_dying_descendants: ['count', 'Removed groups below that are still in use'],

@@ -20,7 +20,7 @@ export const cpu = {
       nr_throttled: ['count', 'Periods in which the quota was used up'],
       throttled_usec: ['µs', 'Time throttled because the quota was used up'],
       nr_bursts: ['count', 'Periods that drew on saved quota'],
-      burst_usec: ['µs', 'CPU time drawn from saved quota'],
+      burst_usec: ['µs', 'CPU time used from saved quota'],
     },
     v1: ['cpu.stat', 'cpuacct.usage', 'cpuacct.stat'],
   },
@@ -210,7 +210,7 @@ export const cpuFigures = {
     v1: { file: 'cpu.stat', key: 'throttled_time', per: 1000 },
     controller: 'cpu',
     unit: 'µs',
-    meaning: 'Time for which the quota stopped it',
+    meaning: 'Time for which the quota stopped tasks of the group',
     metrics: [
       {
         name: 'container_cpu_cfs_throttled_seconds_total',

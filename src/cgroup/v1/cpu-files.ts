@@ -69,7 +69,7 @@ const cpu: Entries = {
       throttled_time: ['ns', 'Time throttled because the quota was used up'],
       wait_sum: ['ns', 'Time the group’s tasks waited for a CPU'],
       nr_bursts: ['count', 'Periods that drew on saved quota'],
-      burst_time: ['ns', 'CPU time drawn from saved quota'],
+      burst_time: ['ns', 'CPU time used from saved quota'],
     },
   },
   'cpu.stat.local': {

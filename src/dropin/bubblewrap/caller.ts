@@ -91,7 +91,7 @@ export function readDescriptor(name: string, descriptor: number): Buffer {
       what: 'read',
       path: `descriptor ${descriptor}`,
       errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
-      remedy: `open what ${name} reads as that descriptor`,
+      remedy: `open the input of ${name} as that descriptor`,
     })
   }
 }

@@ -40,7 +40,7 @@ function tell(name: string, descriptor: number, text: string): void {
       what: 'write to',
       path: `descriptor ${descriptor}`,
       errno: (error as NodeJS.ErrnoException).code ?? 'EIO',
-      remedy: `open what ${name} writes to as that descriptor`,
+      remedy: `open the output of ${name} as that descriptor`,
     })
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which runtime executes this code. Node's API is the same in Bun and Deno, except what src/system/pipes.ts and
-// src/run/environment.ts ask here.
+// Detects the runtime that executes this code. Bun and Deno have Node's API, with differences that src/system/pipes.ts and
+// src/run/environment.ts handle.
 
 const { bun, deno } = process.versions
 

@@ -171,7 +171,7 @@ test.each<[string, unknown, string]>([
   [
     'cpu.stat',
     '1',
-    'cannot use 1 for cpu.stat: this file cannot be written\n  remedy: give the name of a file that takes values, such as memory.max',
+    'cannot use 1 for cpu.stat: this file cannot be written\n  remedy: give the name of a writable file, such as memory.max',
   ],
   [
     'cpuset.cpus.partition',

@@ -279,7 +279,7 @@ test.each([
 test('a place to push to: a receiver has its path, and a key does not belong into it', () => {
   expect(readUrl('http://a:1').href).toBe('http://a:1/v1/metrics')
   expect(readUrl('https://a/other/path').href).toBe('https://a/other/path')
-  expect(() => readUrl('a:1')).toThrow(/not a URL for pushing/)
+  expect(() => readUrl('a:1')).toThrow(/not an http or https URL/)
   expect(() => readUrl('http://me:secret@a:1')).toThrow(/^(?![\s\S]*secret)[\s\S]*OTEL_EXPORTER_OTLP_HEADERS/)
 })
 
