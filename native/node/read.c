@@ -117,7 +117,7 @@ static int read_all(struct output *out, const char *directories, const char *nam
 		for (const char *n = names; !err && *n; n = next_string(n)) {
 			long fd;
 
-			if (!strncmp(n, "user.", 5)) {
+			if (!strncmp(n, "user.", 5) || !strcmp(n, "security.capability")) {
 				err = append_attribute(out, d, n);
 				continue;
 			}
@@ -143,7 +143,8 @@ napi_value to_buffer(napi_env env, struct output *out, int err)
 }
 
 /*
- * readFiles(directories, names): both NUL-separated; names that begin with user. are attributes.
+ * readFiles(directories, names): both NUL-separated; security.capability and names that begin with
+ * user. are attributes.
  * Returns for each name of each directory: i32 length or -errno, bytes, padding to 4
  */
 napi_value export_read_files(napi_env env, napi_callback_info info)

@@ -147,6 +147,15 @@ export function parseCapabilityMask(hexadecimal: string): number[] {
   return names.map((_, number) => number).filter((number) => (mask >> BigInt(number)) & 1n)
 }
 
+/** Returns the capabilities that a file gives at exec (`struct vfs_cap_data`, its text as latin1); none without the effective bit. */
+export function parseFileCapabilities(attribute: string): number[] {
+  const bytes = Buffer.from(attribute, 'latin1')
+  if (bytes.length < 12 || (bytes[0]! & 1) === 0) return []
+  const high = bytes.length >= 20 ? bytes.readUInt32LE(12) : 0
+  const mask = (BigInt(high) << 32n) | BigInt(bytes.readUInt32LE(4))
+  return parseCapabilityMask(mask.toString(16))
+}
+
 /** Returns true if a mask contains a capability. Cheap, because every launch calls it. */
 export function hasCapability(hexadecimal: string, number: number): boolean {
   const digit = hexadecimal.at(-1 - (number >> 2)) ?? '0'

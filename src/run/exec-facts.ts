@@ -2,6 +2,8 @@
 // Gathers the facts that exec-failure.ts explains after a failed exec: what hutch-init found, and what the host has. Called by job.ts and
 // ungrouped.ts.
 
+import { readMany } from '../cgroup/files.ts'
+import { capabilityName, hasCapability, parseFileCapabilities } from '../credentials/capability.ts'
 import { addEvidence, fail, type HutchError } from '../errors/errors.ts'
 import { hostPath } from '../mounts/host-path.ts'
 import type { Op, Program } from '../ops/ops.ts'
@@ -96,6 +98,7 @@ export function explainJobExec(
     arch: process.arch,
     argumentBytes: { total: sizes.reduce((sum, size) => sum + size, 0), longest: Math.max(...sizes) },
     outside,
+    ...deniedCapabilities(looks[0] && outside(looks[0].target || looks[0].path), errno, inner),
     ...(ownRoot && errno === 'ENOENT' && wanted && { onHost: findOnHost(wanted, searchPath, there) }),
     ...(errno === 'ETXTBSY' && looks[0] && { writers: findWriters(outside(looks[0].target || looks[0].path)) }),
   })
@@ -120,6 +123,7 @@ export function explainPlainExec(
     landlock: false,
     arch: process.arch,
     outside,
+    ...deniedCapabilities(looks[0] && outside(looks[0].target || looks[0].path), errno, inner),
     ...(ask && { onHost: findOnHost(wanted, searchPath, there) }),
     ...(errno === 'ETXTBSY' && looks[0] && { writers: findWriters(outside(looks[0].target || looks[0].path)) }),
   })
@@ -129,6 +133,21 @@ export function explainPlainExec(
 export function execError({ why, evidence, remedy }: ExecFailure, path: string, errno: string): HutchError {
   const error = fail('FILE_REFUSED', { what: 'run', path, errno, remedy })
   return addEvidence(error, [why, ...evidence.map(([label, text]) => `${label}: ${text}`)])
+}
+
+/** Returns the names of the file's capabilities that the bounding set of the command lacks. Only exec's EPERM can mean this. */
+function deniedCapabilities(
+  path: string | undefined,
+  errno: string,
+  inner: readonly Op[],
+): { deniedCapabilities?: string[] } {
+  if (errno !== 'EPERM' || path === undefined) return {}
+  const attribute = readMany([path], ['security.capability'])[0]!('security.capability')
+  const bounded = inner.findLast((op) => op.op === 'dropBounding')
+  const own = /^CapBnd:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
+  const allowed = bounded?.op === 'dropBounding' ? bounded.keep.toString(16) : own
+  const denied = parseFileCapabilities(attribute ?? '').filter((number) => !hasCapability(allowed, number))
+  return denied.length > 0 ? { deniedCapabilities: denied.map(capabilityName) } : {}
 }
 
 const maxPaths = 32

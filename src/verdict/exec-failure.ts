@@ -57,6 +57,8 @@ export interface ExecFacts {
   /** Returns the host's path of a path inside; undefined if the host has none. */
   outside: (path: string) => string | undefined
   onHost?: HostProgram | undefined
+  /** Capabilities that the file has in effect, and that are not in the job's bounding set: exec is then refused (capabilities(7)). */
+  deniedCapabilities?: readonly string[]
   /** Processes that have the program open for writing. */
   writers?: readonly { pid: number; name: string }[]
 }
@@ -171,7 +173,13 @@ function notInside(facts: ExecFacts): ExecFailure | undefined {
 
 /** Explains a file that could be executed, but that a restriction of this process refuses. */
 function refusedExec(facts: ExecFacts): ExecExplanation | undefined {
-  const { errno, landlock, filtered, looks } = facts
+  const { errno, landlock, filtered, looks, deniedCapabilities = [] } = facts
+  if (deniedCapabilities.length > 0)
+    return {
+      why: `its file has capabilities that the job may not have: ${deniedCapabilities.join(', ')}`,
+      evidence: [['bounding set', `lacks ${deniedCapabilities.join(', ')} of the file's capabilities`]],
+      hint: `${allow.capabilities[facts.frontend]}use a copy of the file, which has no capabilities`,
+    }
   if (landlock && errno === 'EACCES')
     return {
       why: 'Landlock rules apply, and none allows executing it',

@@ -63,6 +63,13 @@ export const allow = {
   },
   filter: (frontend: Frontend): string[] =>
     ({ cli: ['--seccomp', 'default'], library: ["seccomp: 'default'"], bwrap: [], tool: [] })[frontend],
+  /** Only the caller's own capabilities can be given. */
+  capabilities: {
+    cli: 'allow them with --cap-add, if hutch has them itself; or ',
+    bwrap: 'allow them with --cap-add, if hutch has them itself; or ',
+    library: 'allow them with capAdd, if this process has them itself; or ',
+    tool: '',
+  },
   stack: (frontend: Frontend, size: number): string[] =>
     ({ library: [`ulimits: { stack: ${size} }`], cli: ['--ulimit', `stack=${size}`], bwrap: [], tool: [] })[frontend],
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What bubblewrap does not have: limits on all of a sandbox, by options or by variables.
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
 import { cli, collect } from '../cli/hutch.ts'
@@ -26,6 +26,18 @@ test.for([[['--hutch-memory', '20M'], {}] as const, [[], { HUTCH_MEMORY: '20M' }
     )
   },
 )
+
+test('a failed program has one line about what the sandbox may have denied; under the name bwrap, only on a terminal', async () => {
+  const failing = ['--unshare-net', ...all, 'sh', '-c', 'exit 3']
+  const line = 'hutch: sh exited with status 3; its restrictions may have denied the network\n'
+  expect(await bwrap(failing)).toMatchObject({ status: 3, stderr: line })
+  expect(await bwrap([...all, 'sh', '-c', 'exit 3'])).toMatchObject({ status: 3, stderr: '' })
+  expect(await bwrap(['--hutch-timeout', '60s', ...failing])).toMatchObject({ status: 3, stderr: line })
+  const directory = mkdtempSync(`${tmpdir()}/hutch-test-`)
+  symlinkSync(cli, `${directory}/bwrap`)
+  expect(await collect(`${directory}/bwrap`, failing)).toMatchObject({ status: 3, stderr: '' })
+  rmSync(directory, { recursive: true })
+})
 
 test('tasks, also as a user namespace’s root', async (context) => {
   requires(context, 'root')

@@ -131,6 +131,14 @@ function lastKill(): string | undefined {
   }
 }
 
+/** In a VM a program takes seconds to begin, and what holds it must come before its time is over. */
+function patience({ options, side }: End): RunOptions {
+  const comesFirst = side === 'descriptors' || side === 'fork-refused' || side === 'stopped'
+  return process.env.VM !== undefined && comesFirst && typeof options.timeout === 'number'
+    ? { timeout: options.timeout * 10 }
+    : {}
+}
+
 async function made(end: End): Promise<Cause> {
   const {
     command: [file, ...args],
@@ -139,7 +147,8 @@ async function made(end: End): Promise<Cause> {
   } = end
   const slow = process.env.VM === undefined ? 1 : 4
   const timeout = 30_000 * slow
-  if (act === undefined) return (await run(file, args, { timeout, maxOutput: '1M', ...options })).cause
+  if (act === undefined)
+    return (await run(file, args, { timeout, maxOutput: '1M', ...options, ...patience(end) })).cause
   const job = await start(file, args, { timeout, ...options, stdio: 'ignore' })
   // until it is a program that waits, and no longer hutch or a shell that begins
   await pause(400 * slow)

@@ -4,13 +4,14 @@
 import { fail, HutchError, nameOptions } from '../../errors/errors.ts'
 import { readInherited } from '../../host/inherited-fds.ts'
 import { readCallersOpenFiles } from '../../host/limits.ts'
-import type { Program } from '../../ops/ops.ts'
 import { ownVariables } from '../../run/environment.ts'
 import { runProgram } from '../../run/ungrouped.ts'
 import { closeSync, openSync, writeSync } from '../../system/files.ts'
 import { errnoName, native } from '../../system/native.ts'
+import { basename } from '../../system/paths.ts'
 import { tell } from '../../system/stderr.ts'
 import { print } from '../../system/stdout.ts'
+import { isatty } from '../../system/terminals.ts'
 import {
   applyEnvironment,
   dropMissing,
@@ -125,15 +126,25 @@ async function launch(plan: BwrapPlan, environment: ReadonlyMap<string, string>)
   // groups and verdicts load slowly, and few callers request limits
   const status = limits
     ? await (await import('./limited.ts')).runLimited(plan, what, limits, started)
-    : await runPlain(compileBwrap(plan, what), started)
+    : await runPlain(plan, what, started)
   tellEnd(request, status)
   return status
 }
 
-async function runPlain(program: Program, started: (pid: number) => void): Promise<number> {
-  const ending = await runProgram(program, 'forward', started)
+async function runPlain(plan: BwrapPlan, what: BwrapLaunch, started: (pid: number) => void): Promise<number> {
+  const ending = await runProgram(compileBwrap(plan, what), 'forward', started)
   if ('error' in ending) throw ending.error
-  return 'exit' in ending ? ending.exit : 128 + ending.signal
+  if ('signal' in ending) return 128 + ending.signal
+  if (ending.exit !== 0 && mayExplain()) {
+    const denied = (await import('./denied.ts')).deniedBySandbox(plan, ending.exit)
+    if (denied !== undefined) tell(denied)
+  }
+  return ending.exit
+}
+
+/** Returns whether a person reads stderr. Under the name bwrap a program may: it gets only what bubblewrap prints. */
+function mayExplain(): boolean {
+  return isatty(2) || basename(process.argv[1] ?? '') !== 'bwrap'
 }
 
 /** Makes a pipe on which the program waits until its start has been reported. */

@@ -15,6 +15,7 @@ import { parseCount, parseCpus, parseDuration, parseSize } from '../../text/unit
 import { formatVerdict, wantsColor } from '../../verdict/format-result.ts'
 import { describeOuter } from '../../verdict/outer-limit-words.ts'
 import { describe, isWorthTelling } from '../../verdict/words.ts'
+import { deniedBySandbox } from './denied.ts'
 import { bwrapNames } from './names.ts'
 import { type BwrapLaunch, type BwrapPlan, compileBwrap } from './program.ts'
 import type { BwrapRequest } from './request.ts'
@@ -51,6 +52,9 @@ export async function runLimited(
   if (isWorthTelling(result.cause)) {
     const told = { ...result, verdict: describe(result.cause, 'bwrap') }
     tell(formatVerdict(told, { color: wantsColor(process.stderr), verbose: false }))
+  } else if (result.cause.kind === 'exited') {
+    const denied = deniedBySandbox(plan, result.status)
+    if (denied !== undefined) tell(denied)
   }
   return result.status
 }

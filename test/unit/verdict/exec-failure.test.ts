@@ -119,6 +119,12 @@ test.each<[what: string, facts: ExecFacts, headline: RegExp, remedy: RegExp]>([
     /Landlock/,
     /: add --landlock \/srv:rx --landlock \/usr:rx --landlock \/lib:rx --landlock \/lib64:rx$/,
   ],
+  [
+    'capabilities of the file',
+    facts('EPERM', [look()], { filtered: true, deniedCapabilities: ['CAP_NET_RAW'] }),
+    /may not have: CAP_NET_RAW \(EPERM\)/,
+    /--cap-add/,
+  ],
   ['a profile', facts('EPERM', [look()], { filtered: true }), /seccomp profile/, /: add --seccomp default$/],
   [
     'a filter of bwrap',

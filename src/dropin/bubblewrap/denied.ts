@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a sandbox of bubblewrap(1) may have denied its program: the line of hutch run, from a request. Pure.
+import type { Figure } from '../../verdict/cause.ts'
+import { deniedLine } from '../../verdict/denied-words.ts'
+import { who } from '../../verdict/words.ts'
+import type { BwrapPlan } from './program.ts'
+
+/** Returns the line for a program that ended with a status other than 0; undefined if nothing is denied. */
+export function deniedBySandbox({ request, kinds }: BwrapPlan, status: number): string | undefined {
+  const hasHostRoot = request.steps.some((step) => step.do === 'bind' && step.source === '/' && step.target === '/')
+  const figures: Figure[] = []
+  if (request.filters.length > 0) figures.push({ figure: 'denied', by: 'seccomp' })
+  if (!hasHostRoot) figures.push({ figure: 'denied', by: 'root' })
+  if (kinds.has('net')) figures.push({ figure: 'denied', by: 'network' })
+  const [command = ''] = request.words
+  return status === 0 || figures.length === 0
+    ? undefined
+    : deniedLine(figures, `${who({ command })} exited with status ${status}`)
+}
