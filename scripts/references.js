@@ -130,9 +130,9 @@ const ways = {
     ['src/ops/wire.ts', 'export function encodeProgram', 'src/run/launch.ts'],
   ],
   up: [
-    ['src/ops/wire.ts', 'export function decodeFigures', 'src/run/job.ts'],
-    ['src/run/job.ts'],
-    ['src/verdict/conclude.ts', 'export function conclude', 'src/run/job.ts'],
+    ['src/ops/wire.ts', 'export function decodeFigures', 'src/run/follow.ts'],
+    ['src/run/follow.ts'],
+    ['src/verdict/conclude.ts', 'export function conclude', 'src/run/follow.ts'],
     ['src/verdict/collect-end.ts', 'export function collectEnd', 'src/verdict/conclude.ts'],
     ['src/verdict/usage.ts', 'export function parseUsage', 'src/verdict/collect-end.ts'],
     ['src/cgroup/figure-value.ts', 'export function readValue', 'src/verdict/usage.ts'],

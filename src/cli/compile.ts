@@ -88,7 +88,10 @@ async function main({ values, order, rest, ofBwrap }: Parsed & { ofBwrap?: strin
   const options = readOptions({ values, order }, () => ({}))
   const spec = parseOptions(command, words, options, 'cli', await loadFileReader(options))
   const prepared = prepareCompiled(spec, { filter: await loadFilter(spec) })
-  write(output, values, { ...prepared, flags: { passEnvironment: !spec.sandbox, dieWithParent: false } })
+  write(output, values, {
+    ...prepared,
+    flags: { passEnvironment: !spec.sandbox && spec.extendEnv !== false, dieWithParent: false },
+  })
   return 0
 }
 

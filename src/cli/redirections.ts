@@ -2,7 +2,7 @@
 // Opens the files of --stdin, --stdout and --stderr as a shell would: with the caller's rights, outside the job's root.
 
 import { fail } from '../errors/errors.ts'
-import type { Stdio } from '../run/stdio.ts'
+import type { StreamEnd } from '../run/stdio.ts'
 import { closeSync, fileConstants, fstatSync, ftruncateSync, openSync } from '../system/files.ts'
 import { isDescriptor, ownDescriptor } from '../system/output-file.ts'
 import { encodePath } from '../text/non-utf8.ts'
@@ -10,7 +10,7 @@ import { encodePath } from '../text/non-utf8.ts'
 /** Returns the streams to start with: descriptors of the named files, otherwise the caller's streams. @throws FILE_REFUSED */
 export function openRedirections(
   files: { [stream in 'stdin' | 'stdout' | 'stderr']: string | undefined },
-): [Stdio, Stdio, Stdio] {
+): [StreamEnd, StreamEnd, StreamEnd] {
   const stdin = files.stdin === undefined ? 'inherit' : openFile('--stdin', files.stdin, fileConstants.O_RDONLY)
   const stdout = openOutput('--stdout', files.stdout)
   return [stdin, stdout, openOutput('--stderr', files.stderr, stdout)]
@@ -20,7 +20,7 @@ export function openRedirections(
  * Opens a file for output. If the other stream uses the same file, they share the descriptor, so that neither overwrites the other's
  * output.
  */
-function openOutput(flag: string, path: string | undefined, other: Stdio = 'inherit'): Stdio {
+function openOutput(flag: string, path: string | undefined, other: StreamEnd = 'inherit'): StreamEnd {
   if (path === undefined) return 'inherit'
   const own = ownDescriptor(path)
   // use the descriptor itself: a socket cannot be opened by name, and a file keeps its position

@@ -9,9 +9,15 @@ export type { ErrorWords as Words }
 
 /** Rows by code: the words for the facts of an error. */
 export const table = {
-  OPTION_UNKNOWN: (f: { name: string; nearest?: string | undefined; known: string }): ErrorWords => ({
+  /** `instead`: what to use for an option of another tool, or of another call. */
+  OPTION_UNKNOWN: (f: {
+    name: string
+    nearest?: string | undefined
+    instead?: string | undefined
+    known: string
+  }): ErrorWords => ({
     message: `unknown option ${quote(f.name)}`,
-    remedy: f.nearest ? `did you mean ${f.nearest}?` : f.known,
+    remedy: f.instead ?? (f.nearest ? `did you mean ${f.nearest}?` : f.known),
     value: f.name,
   }),
   /** `why` is undefined if the value matches none of the accepted forms. */
@@ -26,6 +32,10 @@ export const table = {
   OPTION_CONFLICT: (f: { name: string; why: string; remedy: RemedyText }): ErrorWords => ({
     message: `cannot use ${f.name}: ${f.why}`,
     remedy: f.remedy,
+  }),
+  STREAM_FAILED: (f: { what: string; why: string }): ErrorWords => ({
+    message: `cannot ${f.what}: ${f.why}`,
+    remedy: 'see the cause of this error; it comes from the stream that was given',
   }),
   COMMAND_UNKNOWN: (f: { name: string; nearest?: string | undefined; list?: string }): ErrorWords => ({
     message: `unknown command ${quote(f.name)}`,

@@ -18,7 +18,7 @@ export interface Helper {
   readonly stdout: Readable | null
   readonly stderr: Readable | null
   readonly result: Promise<unknown>
-  kill(): boolean
+  kill(signal: NodeJS.Signals): boolean
 }
 
 /** The network to connect and the means to do so. */
@@ -83,7 +83,7 @@ async function connectPrivate(network: Of<'private'>, { startHelper, runAs }: Pe
       said = `${said}${data.toString('latin1')}`.slice(-saidAtMost)
     })
     const close = async () => {
-      helper.kill()
+      helper.kill('SIGKILL')
       await helper.result.catch(() => {})
     }
     try {

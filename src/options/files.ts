@@ -76,6 +76,7 @@ export const fileRows = [
   {
     flag: 'workdir',
     key: 'workdir',
+    alias: 'cwd',
     kind: 'text',
     value: 'DIR',
     short: 'w',
@@ -95,5 +96,12 @@ export const fileRows = [
     section: 'files',
     help: "Set an environment variable. NAME alone passes the caller's value.",
     common: true,
+  },
+  {
+    flag: 'clear-env',
+    key: 'extendEnv',
+    kind: 'off',
+    section: 'files',
+    help: "Do not pass on the caller's environment, only variables of --env.",
   },
 ] as const satisfies readonly OptionRow[]

@@ -56,7 +56,7 @@ export function parseLimits(
 ): LimitWrite[] {
   if (limits === 'none') return []
   const words = Object.keys(limitRowOf)
-  refuseUnknown(limits, words, 'limits.', 'limit', (key) => key.includes('.'))
+  refuseUnknown(limits, words, 'limits.', 'limit', 'limits', (key) => key.includes('.'))
   const writes = Object.entries(limits).flatMap(([key, value]): LimitWrite[] => {
     if (value === undefined) return []
     if (key.includes('.')) return parseRawLimit(key, value, frontend, readFile)

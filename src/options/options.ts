@@ -8,6 +8,7 @@ import { coveredPaths } from '../mounts/masked-paths.ts'
 import type { Root } from '../mounts/root.ts'
 import { parseSignalWord } from '../system/signals.ts'
 import { parseDuration } from '../text/units.ts'
+import { resolveAliases } from './aliases.ts'
 import { type JudgingOptions, parseJudging } from './budgets.ts'
 import { deviceMount, parseDevices } from './device-option.ts'
 import { parseEnvironment } from './environment-option.ts'
@@ -85,18 +86,27 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
    * default.
    */
   learn?: boolean
-  /** Directory in which the command starts; the caller's by default, `/` with `rootfs`, /tmp with `sandbox`. */
-  workdir?: string
+  /**
+   * Directory in which the command starts, as the job sees it: a path, or a file URL. The caller's by default, `/` with `rootfs`, /tmp with
+   * `sandbox`.
+   */
+  cwd?: string | URL
+  /** The same as `cwd`. */
+  workdir?: string | URL
   /** Variables added to the caller's environment; undefined removes a variable. */
   env?: { [name: string]: string | undefined }
+  /** False if the job gets only the variables of `env`, without the caller's environment. True by default. */
+  extendEnv?: boolean
   /** User of the command: `name`, `uid`, `name:group` or `uid:gid`; the caller by default. */
   user?: string
   /** Milliseconds, or text such as `'10s'`, until SIGTERM to all processes. SIGKILL follows after `killAfter`. No timeout by default. */
   timeout?: number | string
   /** Time between SIGTERM and SIGKILL, in milliseconds or as text; 5000 by default. */
   killAfter?: number | string
-  /** Signal of a timeout and of `stop()`, by name or number; SIGTERM by default. */
+  /** Signal of a timeout, of `stop()` and of `kill()`, by name or number; SIGTERM by default. */
   stopSignal?: string | number
+  /** The same as `stopSignal`. */
+  killSignal?: string | number
   /** Parent of the job's group, relative to the cgroup mount; the caller's group by default. */
   parent?: string
   /**
@@ -114,14 +124,15 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
 export function parseOptions(
   command: string,
   args: readonly string[],
-  asked: RunOptions,
+  requested: RunOptions,
   frontend: SpecFrontendName,
   readFile?: FileReader,
 ): Spec {
-  refuseUnknown(asked, runOptionKeys, '', 'option')
+  refuseUnknown(requested, runOptionKeys, '', 'option', 'run')
+  const asked = resolveBoth(requested)
   const say = (key: keyof RunOptions) => optionName(key, frontend)
   const given = givenOptions(asked, say('sandbox'))
-  if (given) refuseUnknown(given, runOptionKeys, 'sandbox.', 'option')
+  if (given) refuseUnknown(given, runOptionKeys, 'sandbox.', 'option', 'run')
   const sandboxed = given && applySandbox(given, fileOf, frontend)
   const options = sandboxed?.options ?? asked
   const rules = specFrontends[frontend]
@@ -167,6 +178,7 @@ export function parseOptions(
   const names = parseNames(options, say)
   const root = parseRoot(options, need, frontend, sandboxed && { ...sandboxed, hostname })
   const workdir = need('workdir', 'a directory', (value) => match(value, /^[^\0]+$/))
+  const extendEnv = need('extendEnv', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   const user = need('user', 'a user such as nobody, 1000 or 1000:1000', (value) =>
     match(value, /^[^\0:\n]+(:[^\0:\n]+)?$/),
   )
@@ -199,10 +211,20 @@ export function parseOptions(
     ...filter,
     ...(landlock.length > 0 && { landlock }),
     ...(workdir !== undefined && { workdir }),
+    ...(extendEnv === false && { extendEnv }),
     ...(user !== undefined && { user }),
     ...(parent !== undefined && { parent }),
     ...(evacuate && { evacuate }),
   }
+}
+
+/** Also in the object of `sandbox`, before both are merged. */
+function resolveBoth(options: RunOptions): RunOptions {
+  const { sandbox } = options
+  const outer = resolveAliases(options)
+  if (typeof sandbox !== 'object' || sandbox === null) return outer
+  const inner = resolveAliases(sandbox, 'sandbox.')
+  return inner === sandbox ? outer : { ...outer, sandbox: inner }
 }
 
 const sigterm = 15

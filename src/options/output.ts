@@ -26,6 +26,7 @@ export const outputRows = [
   {
     flag: 'stop-signal',
     key: 'stopSignal',
+    alias: 'killSignal',
     kind: 'text',
     value: 'SIGNAL',
     section: 'time',

@@ -48,6 +48,8 @@ export interface OptionRow {
   /** Path in the library's options, such as `limits.memory`. Absent if only the command line has the option. */
   key?: string
   kind: OptionKind
+  /** Another name of `key` in the library. */
+  alias?: string
   /** Short name: one letter. */
   short?: string
   /** Word for the value in the help; absent for a switch. */

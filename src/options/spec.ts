@@ -48,6 +48,8 @@ export interface Spec extends NamespaceSpec, JudgingSpec {
   workdir?: string
   /** Changes of the caller's environment; undefined removes a variable. */
   env: { [name: string]: string | undefined }
+  /** False if the caller's environment is not passed on. */
+  extendEnv?: false
   /** Name in /etc/passwd, or numbers: `user[:group]`. */
   user?: string
   /** Milliseconds; 0 means no limit. */

@@ -32,7 +32,9 @@ type Rows = (
 export type LimitKey = (typeof limitRows)[number]['key'] extends `limits.${infer K}` ? K : never
 
 /** Keys of the library's options, such as `timeout`. */
-export type RunOptionKey = Exclude<Extract<Rows, { key: string }>['key'], `limits.${string}`>
+export type RunOptionKey =
+  | Exclude<Extract<Rows, { key: string }>['key'], `limits.${string}`>
+  | Extract<Rows, { alias: string }>['alias']
 
 /** Rows of limits by their key in `limits`. */
 export const limitRowOf = Object.fromEntries(
@@ -41,7 +43,11 @@ export const limitRowOf = Object.fromEntries(
 
 /** Names of the library's options. */
 export const runOptionKeys: readonly RunOptionKey[] = [
-  ...new Set(optionRows.flatMap(({ key }) => (key === undefined ? [] : [key.split('.')[0] as RunOptionKey]))),
+  ...new Set(
+    optionRows.flatMap(({ key, alias }) =>
+      [key?.split('.')[0], alias].filter((name) => name !== undefined),
+    ) as RunOptionKey[],
+  ),
 ]
 
 const byKey = new Map<string, OptionRow>()

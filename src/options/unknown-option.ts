@@ -2,21 +2,30 @@
 // Refuses unknown option names, and texts that contain NUL. Pure.
 import { fail } from '../errors/errors.ts'
 import { nearest } from '../text/nearest.ts'
+import { findInstead, type OptionPlace } from './others/library.ts'
 
+/** `place`: the call whose options these are, for what to use instead of an option of another library or call. */
 export function refuseUnknown(
   given: object,
   known: readonly string[],
   prefix: string,
   kind: string,
+  place: OptionPlace,
   also = (_key: string) => false,
 ): void {
-  if (typeof given !== 'object' || given === null)
-    throw fail('OPTION_INVALID', { name: `${kind}s`, value: given, why: 'it is not an object', accepted: 'an object' })
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw fail('OPTION_INVALID', {
+      name: `${kind}s${prefix && ` of ${prefix.slice(0, -1)}`}`,
+      value: given,
+      why: 'it is not an object',
+      accepted: 'an object',
+    })
   for (const key of Object.keys(given)) {
     if (known.includes(key) || also(key)) continue
     throw fail('OPTION_UNKNOWN', {
       name: `${prefix}${key}`,
       nearest: nearest(key, known),
+      instead: findInstead(place, key),
       known: `known ${kind}s: ${known.join(', ')}`,
     })
   }

@@ -202,17 +202,18 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
   const { user } = around
   const account = user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }
   const changes: { [name: string]: string | undefined } = { ...account, ...spec.env }
-  const path = 'PATH' in changes ? changes.PATH : around.env.find((entry) => entry.startsWith('PATH='))?.slice(5)
+  const own = spec.extendEnv === false ? [] : around.env
+  const path = 'PATH' in changes ? changes.PATH : own.find((entry) => entry.startsWith('PATH='))?.slice(5)
   // an image does not contain hutch, and must not learn its path on the host
   const tools = spec.root?.directory === undefined && around.toolPath ? `${around.toolPath}:` : ''
   const searchPath = tools + (path ?? usualPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])
   const keeps = (name: string) => !spec.sandbox || sandboxVariables.includes(name) || name.startsWith('LC_')
-  const env = around.env.filter((entry) => {
+  const env = own.filter((entry) => {
     const name = entry.slice(0, entry.indexOf('='))
     return !replaced.has(name) && keeps(name)
   })
-  env.push(`PATH=${searchPath}`)
+  if (own === around.env || 'PATH' in changes) env.push(`PATH=${searchPath}`)
   for (const [name, value] of Object.entries(changes))
     if (name !== 'PATH' && value !== undefined) env.push(`${name}=${value}`)
   return { env, searchPath }

@@ -3,6 +3,7 @@
 import { type LimitWrite, translateLimits } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
 import type { Op, Program } from '../ops/ops.ts'
+import { resolveAliases } from '../options/aliases.ts'
 import { parseEnvironment } from '../options/environment-option.ts'
 import { type Limits, refuseNul, refuseUnknown } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
@@ -23,24 +24,27 @@ export interface OrderOptions {
   maxOutput?: number | string
   /** Changes of the plan's environment; undefined removes a variable. */
   env?: { [name: string]: string | undefined }
-  /** Directory in which the command starts; the plan's by default. */
-  workdir?: string
+  /** Directory in which the command starts, as the job sees it: a path, or a file URL. `cwd` is the same option. */
+  workdir?: string | URL
+  /** The same as `workdir`. */
+  cwd?: string | URL
 }
 
 const lowerable = ['memory', 'swap', 'pids', 'cpus'] as const
-/** Known options. The pool itself handles the last four, and does not pass them here. */
-const words = ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir', 'stdin', 'stdio', 'signal', 'onEvent']
+/** The options of a job itself; `pool.run` also has those of the library for streams and results. */
+export const orderKeys = ['limits', 'timeout', 'cpuTime', 'maxOutput', 'env', 'workdir', 'cwd'] as const
 const aTime = 'a time such as 10s, 500ms or 2m'
 
 /**
  * Returns the pool's Spec with this job's values. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, COMMAND_MISSING
  */
-export function parseOrder(argv: readonly string[], options: OrderOptions, pool: Spec): Spec {
-  refuseUnknown(options, words, '', 'option')
-  if (!Array.isArray(argv) || typeof argv[0] !== 'string' || argv[0] === '')
-    throw fail('COMMAND_MISSING', { usage: "pool.run(['command', 'argument'], options)" })
+export function parseOrder(argv: readonly string[], given: OrderOptions, pool: Spec): Spec {
+  if (typeof argv[0] !== 'string' || argv[0] === '')
+    throw fail('COMMAND_MISSING', { usage: "pool.run('command', ['argument'], options)" })
   for (const word of argv) refuseNul(word, 'command')
-  const { workdir, env, limits } = options
+  const options = resolveAliases(given)
+  const { env, limits } = options
+  const workdir = options.workdir as string | undefined
   if (workdir !== undefined && (typeof workdir !== 'string' || workdir === '' || workdir.includes('\0')))
     throw fail('OPTION_INVALID', {
       name: 'workdir',
@@ -103,7 +107,7 @@ function nothingToLower(name: string) {
 }
 
 function lowerLimits(limits: OrderOptions['limits'] & object, before: readonly LimitWrite[]): LimitWrite[] {
-  refuseUnknown(limits, [...lowerable], 'limits.', 'limit')
+  refuseUnknown(limits, [...lowerable], 'limits.', 'limit', 'limits')
   const lowered = new Map<string, LimitWrite>()
   for (const word of lowerable) {
     const value = limits[word]
@@ -173,7 +177,8 @@ export function makeOrder(
   }
   const { argv, env, searchPath } = plan
   const ops = sandbox.rest.map((op) => (op.op === 'exec' ? { ...op, argv, env, path: searchPath } : op))
-  if (options.workdir !== undefined) ops.unshift({ op: 'changeDirectory', path: options.workdir, origin: 'workdir' })
+  const { workdir } = resolveAliases(options) as { workdir?: string }
+  if (workdir !== undefined) ops.unshift({ op: 'changeDirectory', path: workdir, origin: 'workdir' })
   return { plan, program: { outer: sandbox.program.outer, inner: [...sandbox.program.inner, ...ops] }, writes, ops }
 }
 

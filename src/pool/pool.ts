@@ -2,32 +2,44 @@
 // A pool of waiting sandboxes, so that a start costs one message. Each sandbox serves one job; a new one replaces it.
 
 import { fail, type HutchError } from '../errors/errors.ts'
-import { parseOptions, type RunOptions, refuseUnknown } from '../options/options.ts'
+import { type OutputOptions, type OutputSpec, ownKeys, parseOutput, splitArguments } from '../options/library.ts'
+import { parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
-import { checkEars, collect, type Job, loadFileReader, loadFilter, type StartOptions } from '../run/job.ts'
-import type { Stdio } from '../run/stdio.ts'
+import { checkInput, type Input } from '../run/input.ts'
+import { type Job, loadFileReader, loadFilter } from '../run/job.ts'
+import { collectOutput } from '../run/output.ts'
+import { checkResult } from '../run/run-error.ts'
+import {
+  checkEars,
+  type Encoding,
+  type OutputOf,
+  refuseTwoInputs,
+  type StartOptions,
+  type Typed,
+} from '../run/start-options.ts'
+import { openStdio, type StdioSources } from '../run/stdio-sources.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
-import { systemConstants } from '../system/constants.ts'
-import { conclude } from '../verdict/conclude.ts'
-import { noOutcome } from '../verdict/outcome.ts'
-import type { Result } from '../verdict/result.ts'
-import { makeOrder, type OrderOptions, parseOrder } from './job-request.ts'
+import { closeSync } from '../system/files.ts'
+import { availableParallelism } from '../system/machine.ts'
+import { concludeUnstarted } from '../verdict/conclude.ts'
+import type { Output, Result } from '../verdict/result.ts'
+import { makeOrder, type OrderOptions, orderKeys, parseOrder } from './job-request.ts'
 import { type JobOrder, launchWaiting, orderJob, type WaitingSandbox } from './prestarted.ts'
 import { Stock } from './ready-queue.ts'
 
-/** Options of `createPool`. */
-export interface PoolOptions {
-  /** Number of waiting sandboxes, and of jobs that run simultaneously: 1 to 1000. */
-  size: number
-  /** Options of each sandbox, as for `run`. `timeout` and `cpuTime` are counted from the start of each job. */
+/** Options of `createPool`: those of `run` for each sandbox. `timeout` and `cpuTime` count for the job only. */
+export interface PoolOptions extends RunOptions {
+  /** Number of waiting sandboxes, and of jobs that run at once: 1 to 1000. The number of CPUs by default. */
+  size?: number
+  /** The options of each sandbox as one object, instead of beside `size`. */
   plan?: RunOptions
 }
 
 /** Options of one job of a pool. */
-export interface JobOptions extends OrderOptions, Pick<StartOptions, 'stdio' | 'signal' | 'onEvent'> {
-  /** The whole standard input; empty by default. */
-  stdin?: string | Uint8Array
-}
+export interface JobOptions
+  extends OrderOptions,
+    OutputOptions,
+    Pick<StartOptions, 'stdio' | 'signal' | 'onEvent' | 'input'> {}
 
 /** A pool's current counts, and its totals since it was created. */
 export interface PoolStats {
@@ -59,7 +71,7 @@ interface Turn {
 const patience = 3
 const patienceWithKills = 10
 
-/** Waiting sandboxes and jobs for them. `await using` ends everything at the end of the block. */
+/** WaitingSandbox sandboxes and jobs for them. `await using` ends everything at the end of the block. */
 export class Pool {
   readonly #spec: Spec
   readonly #size: number
@@ -113,33 +125,67 @@ export class Pool {
   }
 
   /**
-   * Runs a command to its end in a waiting sandbox. At most `size` jobs run simultaneously; others wait in order. Times are counted from
-   * the job's start. The promise never rejects because of how the command ended.
-   *
+   * Runs a command to its end in a waiting sandbox. At most `size` run at once; the others wait in order. Times count from the job's
+   * start. Never rejects because of what the command did, unless `reject` is true.
    * @throws HutchError for what hutch could not do; POOL_CLOSED if the pool was closed before the job started
+   * @throws RunError with `reject`, if the command did not exit with status 0
    */
-  async run(argv: readonly string[], options: JobOptions = {}): Promise<Result> {
-    const { stdin, stdio, signal, onEvent, ...order } = options
-    checkEars(options)
+  run<const E extends Encoding = 'utf8', const L extends boolean = false>(
+    file: string,
+    args?: readonly string[],
+    options?: Typed<JobOptions, E, L>,
+  ): Promise<Result<OutputOf<E, L>>>
+  run<const E extends Encoding = 'utf8', const L extends boolean = false>(
+    file: string,
+    options: Typed<JobOptions, E, L>,
+  ): Promise<Result<OutputOf<E, L>>>
+  /** The same with the command and its arguments in one list. */
+  run<const E extends Encoding = 'utf8', const L extends boolean = false>(
+    argv: readonly string[],
+    options?: Typed<JobOptions, E, L>,
+  ): Promise<Result<OutputOf<E, L>>>
+  async run(
+    file: string | readonly string[],
+    second?: readonly string[] | JobOptions,
+    third?: JobOptions,
+  ): Promise<Result<Output>> {
+    const { args, options } = splitArguments<JobOptions>('pool.run', second, third)
+    const argv = typeof file === 'object' ? [...file, ...args] : [file, ...args]
+    const { order, output, stdio, how } = readJobOptions(options)
     const spec = parseOrder(argv, order, this.#spec)
-    const ends = chooseEnds(stdin, stdio)
+    const sources = openStdio(stdio ?? [how.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'])
+    try {
+      const ways = { ...how, sources, input: how.input ?? sources.input }
+      return checkResult(await this.#run(spec, order, output, ways), output.reject)
+    } finally {
+      for (const fd of sources.opened) closeSync(fd)
+    }
+  }
+
+  async #run(spec: Spec, order: OrderOptions, output: OutputSpec, how: JobWays): Promise<Result<Output>> {
+    const { signal, onEvent, input, sources } = how
     for (let lost = 1; ; lost++) {
       let unread = false
       const heard = () => {
         unread = true
         this.#stock.lost++
       }
-      const how = { options: order, stdio: ends, signal, onEvent, unread: heard, reads: true as const }
-      const job = await this.#turn(spec, how, lost > 1)
-      if (job === 'aborted') return notBegun(this.#sample!, spec, order)
-      const result = job && (await this.#follow(job, stdin))
+      const job = await this.#turn(
+        spec,
+        { options: order, sources, signal, onEvent, input, unread: heard, reads: true as const },
+        lost > 1,
+      )
+      if (job === 'aborted') return { ...notBegun(this.#sample!, spec, order), abortReason: signal?.reason }
+      const result = job && (await this.#follow(job, output))
       if (result && !unread) return result
       if (unread) {
         this.#started--
         this.#finished--
       }
-      // if the limit is too low for a waiting sandbox, the kernel kills every one
-      if (lost === (order.limits ? patience : patienceWithKills))
+      // if the limit is too low for a waiting sandbox, the kernel kills every one; a stream cannot be used twice
+      const isUsed =
+        unread && ((typeof input === 'object' && !(input instanceof Uint8Array)) || sources.writables.length > 0)
+      if (lost === (order.limits ? patience : patienceWithKills) || isUsed)
         throw fail('POOL_SANDBOX_LOST', { times: lost, how: 'it was killed' })
     }
   }
@@ -170,7 +216,7 @@ export class Pool {
   /** Closes the pool and kills the running jobs. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.close()
-    for (const job of this.#jobs.keys()) job.kill()
+    for (const job of this.#jobs.keys()) job.kill('SIGKILL')
     await closed
   }
 
@@ -248,17 +294,39 @@ export class Pool {
     return job
   }
 
-  async #follow(job: Job, stdin: string | Uint8Array | undefined): Promise<Result> {
-    job.stdin?.end(stdin)
+  async #follow(job: Job, output: OutputSpec): Promise<Result<Output>> {
+    job.stdin?.end()
     const ended = job.result.finally(() => {
       this.#jobs.delete(job)
       this.#finished++
       this.#stock.fill()
       this.#next()
     })
-    const [stdout, stderr, result] = await Promise.all([collect(job.stdout), collect(job.stderr), ended])
-    return { ...result, ...(stdout !== undefined && { stdout }), ...(stderr !== undefined && { stderr }) }
+    const [fields, result] = await Promise.all([collectOutput(job, output), ended])
+    return { ...result, ...fields }
   }
+}
+
+/** The streams and callbacks of one job. */
+interface JobWays extends Pick<JobOptions, 'signal' | 'onEvent'> {
+  sources: StdioSources
+  input?: Input | undefined
+}
+
+/** @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
+function readJobOptions(options: JobOptions): {
+  order: OrderOptions
+  output: OutputSpec
+  stdio: JobOptions['stdio']
+  how: Omit<JobWays, 'sources'>
+} {
+  refuseUnknown(options, [...orderKeys, ...ownKeys('pool.run')], '', 'option', 'pool.run')
+  const { stdio, signal, onEvent, input, encoding, lines, all, stripFinalNewline, maxBuffer, reject, ...order } =
+    options
+  const output = parseOutput({ encoding, lines, all, stripFinalNewline, maxBuffer, reject } as OutputOptions)
+  checkEars(options)
+  refuseTwoInputs(checkInput(input), stdio)
+  return { order, output, stdio, how: { signal, onEvent, input } as Omit<JobWays, 'sources'> }
 }
 
 function nothing(): void {}
@@ -267,19 +335,27 @@ function nothing(): void {}
  * Creates a pool, and resolves when its sandboxes wait. The pool keeps this process running until it is closed.
  * @throws HutchError for what `run` would refuse in the plan; nothing is left behind
  */
-export async function createPool(options: PoolOptions): Promise<Pool> {
-  refuseUnknown(options, ['size', 'plan'], '', 'option')
-  const { size, plan = {} } = options
+export async function createPool(options: PoolOptions = {}): Promise<Pool> {
+  refuseUnknown(options, ['size', 'plan', ...runOptionKeys], '', 'option', 'createPool')
+  const { size = Math.min(availableParallelism(), 1000), plan: inside, ...beside } = options
   if (!Number.isInteger(size) || size < 1 || size > 1000)
     throw fail('OPTION_INVALID', {
       name: 'size',
       value: size,
       accepted: 'a whole number from 1 to 1000',
     })
+  const twice = inside && Object.keys(beside).find((key) => beside[key as keyof RunOptions] !== undefined)
+  if (twice !== undefined)
+    throw fail('OPTION_CONFLICT', {
+      name: twice,
+      why: 'the options of the sandboxes are also given in plan',
+      remedy: 'give all of them in plan, or all of them beside size',
+    })
+  const plan = inside ?? beside
   const spec = parseOptions('true', [], plan, 'library', await loadFileReader(plan))
   if (spec.seccompReport || spec.learn)
     throw fail('OPTION_CONFLICT', {
-      name: spec.learn ? 'plan.learn' : 'plan.seccompReport',
+      name: `${inside ? 'plan.' : ''}${spec.learn ? 'learn' : 'seccompReport'}`,
       why: 'the sandboxes of a pool do not report calls',
       remedy: 'use run for it',
     })
@@ -288,30 +364,8 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
   return pool
 }
 
-function chooseEnds(
-  stdin: string | Uint8Array | undefined,
-  stdio: StartOptions['stdio'],
-): Stdio | readonly [Stdio, Stdio, Stdio] {
-  if (stdin === undefined) return stdio ?? ['ignore', 'pipe', 'pipe']
-  if (typeof stdin !== 'string' && !(stdin instanceof Uint8Array))
-    throw fail('OPTION_INVALID', {
-      name: 'stdin',
-      value: stdin,
-      accepted: 'a text or bytes',
-    })
-  if (stdio !== undefined && (typeof stdio === 'object' ? stdio[0] : stdio) !== 'pipe')
-    throw fail('OPTION_CONFLICT', {
-      name: 'stdin',
-      why: 'stdio names another source',
-      remedy: "give 'pipe' for it in stdio, or leave stdin out",
-    })
-  return stdio ?? 'pipe'
-}
-
 /** Returns the result of a job that its caller stopped before it started. */
 function notBegun(sample: WaitingSandbox, spec: Spec, options: OrderOptions): Result {
   const { plan, program } = makeOrder(spec, options, { ...sample.launched, rest: sample.rest }, '')
-  const { SIGTERM } = systemConstants.signals
-  const aborted = { stopCause: 'aborted', notBegun: true, ownStatus: SIGTERM } as const
-  return conclude(plan, program, { ...noOutcome(new Set([SIGTERM])), ...aborted })
+  return concludeUnstarted(plan, program)
 }

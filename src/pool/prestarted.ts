@@ -9,12 +9,14 @@ import type { Op } from '../ops/ops.ts'
 import { encodeOrder, orderBytesAtMost } from '../ops/wire.ts'
 import type { Spec } from '../options/spec.ts'
 import { explainLeftover, nameFailedCall } from '../run/failed-call.ts'
-import { type Following, follow, Job, startSpec } from '../run/job.ts'
+import { type Following, follow } from '../run/follow.ts'
+import { Job, startSpec, visible } from '../run/job.ts'
 import { beginConnection } from '../run/job-network.ts'
 import { type Launched, launch } from '../run/launch.ts'
 import { decodeTargetLook, seenBy, type TargetLook } from '../run/mount-target.ts'
 import { explainRefusal } from '../run/op-errors.ts'
-import { type Cap, closeEnds, connectStreams, openStreams, type Stdio } from '../run/stdio.ts'
+import { type Cap, closeEnds, connectStreams, openStreams } from '../run/stdio.ts'
+import { copyOutput, type StdioSources } from '../run/stdio-sources.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
@@ -110,7 +112,7 @@ export function discard({ launched }: WaitingSandbox): void {
 /** A job for a sandbox, besides its Spec. */
 export interface JobOrder extends Following {
   options: OrderOptions
-  stdio: Stdio | readonly [Stdio, Stdio, Stdio]
+  sources: StdioSources
 }
 
 /**
@@ -118,7 +120,7 @@ export interface JobOrder extends Following {
  *
  * @throws CGROUP_LIMIT_REFUSED, OPTION_INVALID, STEP_REFUSED; the sandbox then still waits
  */
-export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, stdio, ...how }: JobOrder): Job | undefined {
+export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, sources, ...how }: JobOrder): Job | undefined {
   const { launched } = waiting
   const { plan, program, writes, ops } = makeOrder(spec, options, { ...launched, ...waiting }, `${buildDirectory}/bin`)
   const bytes = encodeOrder(ops)
@@ -130,7 +132,7 @@ export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, stdio, 
       accepted: 'less, and pass the rest by stdin or in a file',
     })
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
-  const ends = openStreams(stdio, cap !== undefined)
+  const ends = openStreams(sources.stdio, cap !== undefined)
   let answer = 0
   try {
     for (const write of writes) {
@@ -152,8 +154,8 @@ export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, stdio, 
   }
   const begun = monotonicMs()
   for (const fd of ends.opened) closeDescriptor(fd)
-  const streams = connectStreams(ends, cap)
-  return new Job({ ...launched, plan, program }, streams, (sent) =>
+  const streams = copyOutput(connectStreams(ends, cap), sources.writables)
+  return new Job({ ...launched, plan, program }, visible(streams, how.input), (sent) =>
     follow({ ...launched, plan, program }, begun, sent, how, streams, cap),
   )
 }

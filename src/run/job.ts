@@ -1,44 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-// The API's Job, `start` and `run`; and startSpec and follow, which the CLI and pools also use. Not pure.
+// The API's Job, `start` and `run`; and startSpec, which the CLI and pools also use. Not pure.
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
-import { parseFlat } from '../cgroup/stats.ts'
-import { fail, type HutchError } from '../errors/errors.ts'
-import { findObstacles } from '../host/privileges.ts'
-import { decodeFigures } from '../ops/wire.ts'
-import { namesFiles, parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
+import { fail } from '../errors/errors.ts'
+import {
+  callKeys,
+  type OutputOptions,
+  type OutputSpec,
+  parseOutput,
+  type StartCall,
+  splitArguments,
+} from '../options/library.ts'
+import { namesFiles, parseOptions, type RunOptions, refuseUnknown } from '../options/options.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Spec } from '../options/spec.ts'
 import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
-import type { CallReader, FilterMaker } from '../seccomp/make-filter.ts'
+import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
+import { closeSync } from '../system/files.ts'
 import { closeDescriptor } from '../system/native.ts'
-import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
-import { type Readable, StringDecoder, type Writable } from '../system/streams.ts'
-import { conclude as concludeEnd } from '../verdict/conclude.ts'
-import type { ExecFailure, ProgramLook } from '../verdict/exec-failure.ts'
-import { logReaders } from '../verdict/job-log.ts'
-import { noOutcome } from '../verdict/outcome.ts'
-import type { JobEvent, Result } from '../verdict/result.ts'
+import { watchedNative } from '../system/reactor.ts'
+import { pipeline, type Readable, type Writable } from '../system/streams.ts'
+import { concludeUnstarted } from '../verdict/conclude.ts'
+import type { Output, Result } from '../verdict/result.ts'
 import { parseUsage, type Usage } from '../verdict/usage.ts'
-import { decodeLook, explainJobExec } from './exec-facts.ts'
-import { explainLeftover, nameFailedCall } from './failed-call.ts'
-import { beginConnection, sweepNetworks } from './job-network.ts'
-import { finishSweep, type Launched, launch, type Ways } from './launch.ts'
-import { decodeTargetLook, seenBy, type TargetLook } from './mount-target.ts'
-import { explainRefusal } from './op-errors.ts'
-import { type Cap, closeEnds, connectStreams, openStreams, type Stdio, type Streams } from './stdio.ts'
-
-/** Options of `start` and `run`. */
-export interface StartOptions extends RunOptions {
-  /** Destination of all three streams, or one destination each for stdin, stdout and stderr; 'pipe' by default. */
-  stdio?: Stdio | readonly [Stdio, Stdio, Stdio]
-  /** Stops the job when it aborts: SIGTERM, then SIGKILL after `killAfter`, as at a timeout. */
-  signal?: AbortSignal
-  /** Called for each event as it happens. An error that the function throws becomes an uncaught exception of this process. */
-  onEvent?: (event: JobEvent) => void
-}
+import { openDecoder } from './decode.ts'
+import { type Following, follow } from './follow.ts'
+import { checkInput, type Input } from './input.ts'
+import { beginConnection } from './job-network.ts'
+import { type Launched, launch, prepare, type Ways } from './launch.ts'
+import { readLines } from './lines.ts'
+import { collectOutput } from './output.ts'
+import { checkResult } from './run-error.ts'
+import {
+  checkEars,
+  type Encoding,
+  type OutputOf,
+  refuseTwoInputs,
+  type StartOptions,
+  type Typed,
+} from './start-options.ts'
+import { type Cap, closeEnds, connectStreams, openStreams, type StreamEnd, type Streams } from './stdio.ts'
+import { copyOutput, mergeStreams, openStdio, type StdioSources } from './stdio-sources.ts'
 
 /** A running command. `await using` stops it at the end of the block. */
 export class Job {
@@ -49,16 +53,27 @@ export class Job {
   readonly stderr: Readable | null
   /** Resolves when all processes of the job have ended and its groups are removed. Rejects only if hutch itself failed. */
   readonly result: Promise<Result>
+  /** With `all`: stdout and stderr in the order of arrival; otherwise null. Both wait until it is read. */
+  readonly all: Readable | null
   readonly #launched: Launched
   readonly #sent: Set<number>
+  readonly #output: OutputSpec | undefined
   #over = false
+  #replaced = 0
 
   /** @internal Jobs are made by `start`. */
-  constructor(launched: Launched, streams: Streams, settle: (sent: Set<number>) => Promise<Result>) {
+  constructor(
+    launched: Launched,
+    streams: Pick<Streams, 'stdin' | 'stdout' | 'stderr'>,
+    settle: (sent: Set<number>) => Promise<Result>,
+    output?: OutputSpec,
+  ) {
     this.pid = launched.pid
     this.stdin = streams.stdin
     this.stdout = streams.stdout
     this.stderr = streams.stderr
+    this.all = output?.all ? mergeStreams([streams.stdout, streams.stderr]) : null
+    this.#output = output
     this.#launched = launched
     this.#sent = new Set()
     this.result = settle(this.#sent).finally(() => {
@@ -84,8 +99,11 @@ export class Job {
     watchedNative().forward(this.#launched.job)
   }
 
-  /** Sends a signal to all processes of the job; SIGKILL by default. Returns false if the job has ended. */
-  kill(signal: NodeJS.Signals | number = 'SIGKILL'): boolean {
+  /**
+   * Sends a signal to all processes of the job: `stopSignal` by default, which is SIGTERM. Returns false if the job has ended. Nothing
+   * follows it; `stop` also sends SIGKILL.
+   */
+  kill(signal: NodeJS.Signals | number = this.#launched.plan.spec.stopSignal): boolean {
     const number = typeof signal === 'number' ? signal : systemConstants.signals[signal]
     if (this.#over || number === undefined) return false
     this.#sent.add(number)
@@ -114,56 +132,141 @@ export class Job {
     })
   }
 
+  /**
+   * Sends the output of this job to the input of another, and returns the other: `a.pipe(b)` is `a | b` of a shell.
+   * @throws OPTION_CONFLICT if stdout of this job or stdin of the other is not a pipe
+   */
+  pipe(to: Job): Job {
+    if (!this.stdout || !to.stdin)
+      throw fail('OPTION_CONFLICT', {
+        name: 'pipe',
+        why: this.stdout ? 'stdin of the other job is not a pipe' : 'stdout of this job is not a pipe',
+        remedy: "start both jobs with 'pipe' for these streams, and the other without input",
+      })
+    // a reader that ends early closes the pipe, so the writer gets SIGPIPE
+    pipeline(this.stdout, to.stdin, () => {})
+    return to
+  }
+
+  /** Sequences that `encoding` could not represent in the lines that the iteration has yielded. */
+  get replaced(): number {
+    return this.#replaced
+  }
+
+  /**
+   * Yields the lines of stdout, or of `all` with that option, without their newlines. Leaving the loop closes the stream. With `reject`, the
+   * loop throws a `RunError` at its end if the command failed.
+   * @throws OPTION_CONFLICT if the stream is not a pipe, or if `encoding` has no lines
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    const stream = this.all ?? this.stdout
+    const encoding = this.#output?.encoding ?? 'utf8'
+    if (!stream || encoding === 'buffer')
+      throw fail('OPTION_CONFLICT', {
+        name: 'for await',
+        why: stream ? 'bytes have no lines' : 'stdout is not a pipe',
+        remedy: stream ? 'read job.stdout, or give the encoding of the text' : "give 'pipe' for it in stdio",
+      })
+    const decoder = openDecoder(encoding)
+    for await (const line of readLines(stream, decoder)) {
+      this.#replaced = decoder.replaced
+      yield line
+    }
+    this.#replaced = decoder.replaced
+    if (this.#output?.reject) await this.result
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.kill()
+    this.kill('SIGKILL')
     await this.result.catch(() => {})
   }
 }
 
 /**
- * Starts a command inside limits and namespaces, and returns after the clone.
- * @throws HutchError for what hutch could not do; nothing is left behind
+ * Starts a command inside limits and namespaces, and returns after the clone. Its streams carry bytes.
+ * @throws HutchError for what hutch could not do; nothing is left behind. The signal's reason if the signal is aborted already.
  */
-export async function start(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Job> {
-  return startWith(command, args, options)
+export function start(file: string, args?: readonly string[], options?: StartOptions): Promise<Job>
+export function start(file: string, options: StartOptions): Promise<Job>
+export async function start(
+  file: string,
+  args?: readonly string[] | StartOptions,
+  options?: StartOptions,
+): Promise<Job> {
+  const request = await readRequest('start', file, args, options)
+  if (request.how.signal?.aborted) throw request.how.signal.reason
+  return startRequest(request)
 }
 
 /**
- * Runs a command to its end. The promise never rejects because of how the command ended.
- *
+ * Runs a command to its end. Never rejects because of what the command did, unless `reject` is true.
  * @throws HutchError for what hutch could not do
+ * @throws RunError with `reject`, if the command did not exit with status 0
  */
-export async function run(command: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Result> {
-  const job = await startWith(command, args, options, { reads: true })
+export function run<const E extends Encoding = 'utf8', const L extends boolean = false>(
+  file: string,
+  args?: readonly string[],
+  options?: Typed<StartOptions, E, L>,
+): Promise<Result<OutputOf<E, L>>>
+export function run<const E extends Encoding = 'utf8', const L extends boolean = false>(
+  file: string,
+  options: Typed<StartOptions, E, L>,
+): Promise<Result<OutputOf<E, L>>>
+export async function run(
+  file: string,
+  args?: readonly string[] | StartOptions,
+  options?: StartOptions,
+): Promise<Result<Output>> {
+  const request = await readRequest('run', file, args, options)
+  const { output, how } = request
+  if (how.signal?.aborted) return checkResult(unstarted(request), output.reject)
+  const job = startRequest({ ...request, how: { ...how, reads: true } })
   job.stdin?.end()
-  const texts = await Promise.all([collect(job.stdout), collect(job.stderr), job.result])
-  const [stdout, stderr, result] = texts
-  return { ...result, ...(stdout !== undefined && { stdout }), ...(stderr !== undefined && { stderr }) }
+  const [fields, result] = await Promise.all([collectOutput(job, output), job.result])
+  return checkResult({ ...result, ...fields }, output.reject)
 }
 
-async function startWith(
-  command: string,
-  args: readonly string[],
-  options: StartOptions,
-  reads: { reads?: true } = {},
-): Promise<Job> {
-  refuseUnknown(options, [...runOptionKeys, 'stdio', 'signal', 'onEvent'], '', 'option')
-  const { stdio, signal, onEvent, ...rest } = options
+/** A checked call of `run` or `start`. */
+interface Request {
+  spec: Spec
+  output: OutputSpec
+  how: Pick<StartOptions, 'signal' | 'onEvent' | 'input' | 'stdio'> & Ways & { reads?: true }
+}
+
+/** @throws HutchError for an option that cannot be used */
+async function readRequest(
+  call: StartCall & ('run' | 'start'),
+  file: string,
+  second: readonly string[] | StartOptions | undefined,
+  third: StartOptions | undefined,
+): Promise<Request> {
+  const { args, options } = splitArguments<StartOptions>(call, second, third)
+  refuseUnknown(options, callKeys(call), '', 'option', call)
+  const { stdio, signal, onEvent, input, encoding, lines, all, stripFinalNewline, maxBuffer, reject, ...rest } = options
+  const output = parseOutput({ encoding, lines, all, stripFinalNewline, maxBuffer, reject } as OutputOptions)
   checkEars(options)
-  const spec = parseOptions(command, args, rest, 'library', await loadFileReader(rest))
+  refuseTwoInputs(checkInput(input), stdio)
+  const spec = parseOptions(file, args, rest, 'library', await loadFileReader(rest))
   const filter = await loadFilter(spec)
   const before = takeTurn()
   if (before) await before
-  return startSpec(spec, { stdio, signal, onEvent, filter, ...reads })
+  return { spec, output, how: { stdio, signal, onEvent, input, filter } as Request['how'] }
 }
 
-/** Checks the types of `signal` and `onEvent`. @throws OPTION_INVALID */
-export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
-  const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
-  // accepts AbortSignals of other realms and of polyfills
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function')
-    throw invalid('signal', signal, 'the signal of an AbortController')
-  if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'a function')
+function startRequest({ spec, output, how }: Request): Job {
+  const sources = openStdio(how.stdio)
+  try {
+    const input = how.input ?? sources.input
+    return startSpec(spec, { ...how, stdio: sources.stdio, writables: sources.writables, input, output })
+  } finally {
+    for (const fd of sources.opened) closeSync(fd)
+  }
+}
+
+/** Returns the result of a command that was stopped before it started. */
+function unstarted({ spec, how }: Request): Result {
+  const { plan, program } = prepare(spec, how.filter)
+  return { ...concludeUnstarted(plan, program), abortReason: how.signal?.reason }
 }
 
 let last: Promise<void> | undefined
@@ -205,8 +308,12 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
 /** Starts a job from a Spec; called by the CLI. `reads` means that the caller reads all pipes of the job. */
 export function startSpec(
   spec: Spec,
-  how: { [K in 'stdio' | 'signal' | 'onEvent']?: StartOptions[K] | undefined } & Ways &
-    Pick<Following, 'reads' | 'execFailed'>,
+  how: Omit<Following, 'connect' | 'unread' | 'filter'> &
+    Ways & {
+      stdio?: StreamEnd | readonly StreamEnd[] | undefined
+      writables?: StdioSources['writables']
+      output?: OutputSpec
+    },
 ): Job {
   const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
   const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined && !spec.capsPipes)
@@ -219,178 +326,22 @@ export function startSpec(
     throw error
   }
   for (const fd of ends.opened) closeDescriptor(fd)
-  const streams = connectStreams(ends, cap)
-  return new Job(launched, streams, (sent) => follow(launched, begun, sent, how, streams, cap))
+  const own = connectStreams(ends, cap)
+  const streams = how.writables ? copyOutput(own, how.writables) : own
+  const connect = (failed: (error: unknown) => void) =>
+    launched.plan.network && beginConnection(launched, startSpec, failed)
+  return new Job(
+    launched,
+    visible(streams, how.input),
+    (sent) => {
+      const result = follow(launched, begun, sent, { ...how, connect }, streams, cap)
+      return how.output?.reject && !how.reads ? result.then((ended) => checkResult(ended, true)) : result
+    },
+    how.output,
+  )
 }
 
-/** Callbacks and settings of a caller. */
-export interface Following {
-  signal?: AbortSignal | undefined
-  onEvent?: StartOptions['onEvent'] | undefined
-  reads?: true
-  /** Reads the calls that the job's filter reports. */
-  filter?: FilterMaker | undefined
-  /** Called before the result resolves, if the command cannot be executed. */
-  execFailed?: (failure: ExecFailure, errno: string) => void
-  /** Called if the job ended before it had read its request. */
-  unread?: () => void
-}
-
-/** Collects the job's events until it ends and resolves with its Result. `begun` is the launch time. */
-export function follow(
-  launched: Launched,
-  begun: number,
-  sent: Set<number>,
-  how: Following,
-  streams: Streams,
-  cap: Cap | undefined,
-): Promise<Result> {
-  const { signal: abort, onEvent } = how
-  const { job, plan, program } = launched
-  const outcome = { ...noOutcome(sent), ...logReaders(Date.now(), launched.pid) }
-  const looks: ProgramLook[] = []
-  let failure: unknown
-  let explainStep: ((look?: TargetLook) => HutchError) | undefined
-  let aborted = false
-  // an error of the caller's function does not change the job: it is thrown again outside, as in any event listener
-  const tell = (event: JobEvent) => {
-    try {
-      onEvent?.(event)
-    } catch (error) {
-      setImmediate(() => {
-        throw error
-      })
-    }
-  }
-  const note = (kind: JobEvent['kind'], count?: number) => {
-    if (count !== undefined && count <= (outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0))
-      return
-    const event = { at: Math.round(monotonicMs() - begun), kind, ...(count !== undefined && { count }) }
-    outcome.events.push(event)
-    tell(event)
-  }
-  const failed = (error: unknown) => {
-    failure ??= error
-  }
-  const onAbort = () => {
-    aborted = true
-    watchedNative().stop(job)
-  }
-  if (cap)
-    cap.reached = (stream) => {
-      outcome.stopCause ??= 'output'
-      outcome.overflowed ??= stream
-      if (watchedNative().signal(job, systemConstants.signals.SIGKILL) === 0) note('kill')
-    }
-  const written = how.reads && streams.read ? Promise.all([streams.poured, streams.read]) : streams.poured
-  written?.catch(failed)
-  const connecting =
-    launched.connecting ??
-    (plan.network &&
-      beginConnection(launched, startSpec, (error) => {
-        failed(error)
-        watchedNative().signal(job, systemConstants.signals.SIGKILL)
-      }))
-  if (connecting) launched.connecting = connecting
-  return new Promise((resolve, reject) => {
-    watchJob(job, (event) => {
-      if (event.kind === 'failed') {
-        const { step, errno, part, call } = event
-        const op = program.inner[step]
-        if (op && (op.op !== 'exec' || part > 0)) {
-          explainStep = (look) => {
-            const seen = look && seenBy(plan, program.inner.slice(0, step), look)
-            return nameFailedCall(explainRefusal(op, errno, plan, findObstacles, part, '', seen), call, errno)
-          }
-          failure = explainStep()
-        } else if (!op)
-          failure = fail('STEP_REFUSED', {
-            what: 'read the program',
-            operation: 'hutch-init',
-            origin: 'run',
-            errno,
-            remedy: 'rebuild hutch',
-          })
-        else outcome.execError = errno
-      } else if (event.kind === 'program') {
-        looks.push(...decodeLook(event.bytes))
-        const target = decodeTargetLook(event.bytes)
-        if (target && explainStep) failure = explainStep(target)
-      } else if (event.kind === 'noticed') {
-        const watched = program.outer[event.step]?.op
-        outcome.oomNoticed ||= watched === 'watchOom'
-        noteCounts(watched, event.text, note)
-      } else if (event.kind === 'refused') {
-        const refusal = event.bytes && how.filter?.reader?.take(event.which, event.bytes)
-        if (refusal?.answer === 'killed') outcome.filterKilled = true
-        if (refusal) tell({ at: Math.round(monotonicMs() - begun), kind: 'refused', refusal })
-      } else if (event.kind === 'stopped') {
-        outcome.stopCause ??= event.cpuTime ? 'cpu-time' : aborted || sent.has(event.signal) ? 'aborted' : 'timeout'
-        outcome.killed = event.signal === systemConstants.signals.SIGKILL
-        note(outcome.killed ? 'kill' : 'stop')
-      } else if (event.kind === 'unread') how.unread?.()
-      else if (event.kind === 'ended') {
-        unwatchJob(job)
-        const cleared = finishSweep()
-        const came = launched.forwards ? watchedNative().forward(0) : 0
-        for (let number = 1; number < 32; number++) if (came & (1 << number)) outcome.forwarded.add(number)
-        for (const number of outcome.forwarded) sent.add(number)
-        abort?.removeEventListener('abort', onAbort)
-        const { kind: _, figures, leftover, ...end } = event
-        Object.assign(outcome, {
-          ...end,
-          durationMs: Math.round(monotonicMs() - begun),
-          figures: decodeFigures(figures),
-        })
-        const left = leftover && program.outer[leftover.step]
-        const conclude = () => {
-          if (outcome.execError) {
-            Object.assign(outcome, explainJobExec(plan, program, outcome.execError, looks))
-            how.execFailed?.(outcome.execFailure!, outcome.execError)
-          }
-          if (failure) reject(failure)
-          else if (left) reject(explainLeftover(left, leftover, plan))
-          else resolve({ ...concludeEnd(plan, program, outcome), ...toldCalls(how.filter?.reader) })
-        }
-        const swept = sweepNetworks()
-        streams.over()
-        if (!connecting && !cleared && !swept && !written) conclude()
-        else void Promise.all([connecting?.end(), cleared, swept, written]).catch(failed).then(conclude)
-      }
-    })
-    if (abort?.aborted) onAbort()
-    else abort?.addEventListener('abort', onAbort, { once: true })
-  })
-}
-
-function toldCalls(reader: CallReader | undefined): Pick<Result, 'seccomp' | 'learned'> {
-  if (!reader) return {}
-  const { refused, others, learned } = reader.calls
-  return learned ? { learned } : { seccomp: { refused, others } }
-}
-
-/** Turns an event file's text into events. A v1 eventfd has no text, so its OOM kills are counted at the end. */
-function noteCounts(
-  op: string | undefined,
-  text: string,
-  note: (kind: JobEvent['kind'], count?: number) => void,
-): void {
-  if (op !== 'watchFile') return
-  const counts = parseFlat(text)
-  if (counts.oom_kill) note('oom-kill', counts.oom_kill)
-  else if (counts.max && counts.oom_kill === undefined) note('pids-denied', counts.max)
-}
-
-/** Collects a stream's text, up to 64 MiB, so that a command cannot exhaust this process's memory. */
-export async function collect(stream: Readable | null): Promise<string | undefined> {
-  if (!stream) return undefined
-  // decode each chunk: decoding all of the output at the end would block the event loop
-  const decoder = new StringDecoder('utf8')
-  let text = ''
-  let length = 0
-  for await (const chunk of stream) {
-    if (length < 2 ** 26) text += decoder.write(chunk)
-    length += chunk.length
-  }
-  return text + decoder.end()
+/** The streams that the caller of a job gets: nobody else writes where hutch feeds the input. */
+export function visible(streams: Streams, input: Input | undefined): Pick<Streams, 'stdin' | 'stdout' | 'stderr'> {
+  return input === undefined ? streams : { ...streams, stdin: null }
 }

@@ -10,7 +10,7 @@ import { watchedNative } from '../system/reactor.ts'
 import { promisify, Readable, type Writable } from '../system/streams.ts'
 
 /** The destination of a standard stream: a pipe to this process, its own stream, /dev/null, or a descriptor. */
-export type Stdio = 'pipe' | 'inherit' | 'ignore' | number
+export type StreamEnd = 'pipe' | 'inherit' | 'ignore' | number
 
 /** Descriptors of a job's streams. */
 export interface Ends {
@@ -34,7 +34,7 @@ export interface Cap {
  * Opens pipes for the requested streams. If output is `capped`, it also opens pipes for streams that go elsewhere. Streams with the same
  * destination share one pipe, to keep their order. @throws STEP_REFUSED, OPTION_INVALID
  */
-export function openStreams(stdio: Stdio | readonly [Stdio, Stdio, Stdio], capped: boolean): Ends {
+export function openStreams(stdio: StreamEnd | readonly StreamEnd[], capped: boolean): Ends {
   const each = typeof stdio === 'object' ? stdio : [stdio, stdio, stdio]
   const out: Ends = { ours: [-1, -1, -1], theirs: [-1, -1, -1], opened: [], targets: [-1, -1, -1] }
   const openPipe = (i: number) => {
@@ -53,7 +53,7 @@ export function openStreams(stdio: Stdio | readonly [Stdio, Stdio, Stdio], cappe
           throw fail('OPTION_INVALID', {
             name: 'stdio',
             value: kind,
-            accepted: "'pipe', 'inherit', 'ignore' or a descriptor",
+            accepted: "'pipe', 'inherit', 'ignore', a descriptor, a stream, a file URL or { file }",
           })
       } else if (!capped || i === 0) out.theirs[i] = fd
       else if (i === 2 && out.targets[1]! >= 0 && isSameFile(fd, out.targets[1]!)) out.theirs[2] = out.theirs[1]

@@ -10,7 +10,7 @@ import { collectEnd } from './collect-end.ts'
 import { judgeStatus } from './contest-status.ts'
 import { execVerdict } from './exec-failure.ts'
 import { makeCause, senderOf } from './make-cause.ts'
-import type { Outcome } from './outcome.ts'
+import { noOutcome, type Outcome } from './outcome.ts'
 import type { JobEvent, Reason, Result } from './result.ts'
 import { groupOf } from './usage.ts'
 import { describe } from './words.ts'
@@ -51,6 +51,13 @@ export function conclude(plan: Plan, program: Program, outcome: Outcome): Result
     cause,
     verdict: outcome.execFailure ? execVerdict(outcome.execFailure) : describe(cause, plan.spec.frontend),
   }
+}
+
+/** Draws the conclusion of a job that its caller stopped before it started. */
+export function concludeUnstarted(plan: Plan, program: Program): Result {
+  const { SIGTERM } = systemConstants.signals
+  const aborted = { stopCause: 'aborted', notBegun: true, ownStatus: SIGTERM } as const
+  return conclude(plan, program, { ...noOutcome(new Set([SIGTERM])), ...aborted })
 }
 
 /** Returns the `reason` of a result: the older field with fewer kinds than `Cause`. */

@@ -37,8 +37,18 @@ export interface Verdict {
   remedy?: string
 }
 
+/** Output of a command: text, bytes with `encoding: 'buffer'`, or a list of lines with `lines`. */
+export type Output = string | string[] | Buffer | Buffer[]
+
+/** A count for each stream; absent if it is 0. */
+export interface StreamCounts {
+  stdout?: number
+  stderr?: number
+  all?: number
+}
+
 /** The end of a run, even of a killed one. Errors are thrown only for what hutch itself could not do. */
-export interface Result {
+export interface Result<O extends Output = string> {
   command: string[]
   /** Exit status of the command; null if a signal ended it. */
   exitCode: number | null
@@ -68,7 +78,19 @@ export interface Result {
   seccomp?: { refused: RefusedCall[]; others: number }
   /** With `learn`: the profile of all calls that the command made, in the OCI format. */
   learned?: object
-  /** Output of the command, if its streams were pipes that the caller did not read. */
-  stdout?: string
-  stderr?: string
+  /** The command's output. Absent with `start`, and for a stream that is not a pipe. */
+  stdout?: O
+  /** The same of standard error. */
+  stderr?: O
+  /** With `all`: both streams in the order of arrival. */
+  all?: O
+  /** Bytes that were discarded, because a stream was longer than `maxBuffer`. Absent if nothing is missing. */
+  truncated?: StreamCounts
+  /**
+   * Invalid sequences of bytes that `encoding` could not represent, and that became U+FFFD. With `ascii`: bytes from 128 on, which lost
+   * their highest bit. Absent if the text has all bytes; `encoding: 'buffer'` or `'latin1'` keeps them.
+   */
+  replaced?: StreamCounts
+  /** `reason` of the signal that stopped the job. Absent if no signal did. */
+  abortReason?: unknown
 }

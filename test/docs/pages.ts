@@ -11,6 +11,7 @@ import {
   reportFigures,
   unifiedController,
 } from '../../src/cgroup/controllers/figures.ts'
+import { libraryRows } from '../../src/options/library.ts'
 import { accepted } from '../../src/options/others/accepted.ts'
 import { otherTools } from '../../src/options/others/table.ts'
 import { sections } from '../../src/options/row.ts'
@@ -26,19 +27,34 @@ export function optionsPage(): string {
       .map((row) => {
         const flag = `${row.short ? `\`-${row.short}\`, ` : ''}\`--${row.flag}${row.value ? ` ${row.value}` : ''}\``
         const library =
-          row.key === undefined ? '' : `\`${row.kind === 'mount' ? `mounts: [{ ${row.flag} }]` : row.key}\``
+          row.key === undefined
+            ? ''
+            : `\`${row.kind === 'mount' ? `mounts: [{ ${row.flag} }]` : row.key}\`${row.alias ? `, \`${row.alias}\`` : ''}`
         const file = 'file' in row ? ` Sets \`${row.file}\`.` : ''
         const more = `${isRepeated(row) ? ' Can be repeated.' : ''}${row.default === undefined ? '' : ` Default: ${row.default}.`}`
         return `| ${cell(flag)} | ${cell(library)} | ${cell(row.help)}${file}${cell(more)} |`
       })
     return `## ${title}\n\n| Command line | Library | |\n| --- | --- | --- |\n${rows.join('\n')}\n`
   })
+  const own = libraryRows.map(
+    ({ key, type, calls, help, ...more }) =>
+      `| \`${key}\` | ${cell(`\`${type}\``)} | ${calls.map((call) => `\`${call}\``).join(', ')} | ${cell(help)}${'default' in more ? ` Default: ${cell(more.default)}.` : ''} |`,
+  )
+  const library = `## Only in the library
+
+These options are about streams and about what a call returns.
+
+| Option | Type | Calls | |
+| --- | --- | --- | --- |
+${own.join('\n')}
+`
   return `# Options of hutch run and of the library
 
 This page is generated from the table of options. \`hutch run --help=all\` and hutch-run(1) say the same.
 [Limits and options](limits.md) explains how they work together.
 
-${parts.join('\n')}`
+${parts.join('\n')}
+${library}`
 }
 
 /** docs/options-of-others.md. */

@@ -98,6 +98,7 @@ export const accepted: { readonly [name: string]: Accepted } = {
   '--dev-bind': { values: 2, words: ([source, target]) => ['--volume', `${colons(source!)}:${colons(target!)}:dev`] },
   '--setenv': { values: 2, words: ([name, value]) => ['--env', value === undefined ? name! : `${name}=${value}`] },
   '--chdir': renamed('--workdir'),
+  '--clearenv': switched('--clear-env'),
   '--unshare-all': switched('--isolate', 'all,user'),
   '--die-with-parent': ignored,
   '--as-pid-1': switched('--no-init'),

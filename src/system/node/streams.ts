@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Implements ../streams.ts on Node.
+export { constants as bufferLimits } from 'node:buffer'
 export { EventEmitter, on } from 'node:events'
-export { Readable, Writable } from 'node:stream'
-export { StringDecoder } from 'node:string_decoder'
+export { finished, PassThrough, pipeline, Readable, Writable } from 'node:stream'
 export { promisify } from 'node:util'

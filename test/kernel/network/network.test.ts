@@ -71,7 +71,7 @@ test('one that is stopped before it is connected ends at once, by any way of sto
     print([
       await ended((job) => void job.stop()),
       await ended((job) => job.kill('SIGTERM')),
-      await ended((job) => job.kill()),
+      await ended((job) => job.kill('SIGKILL')),
       await ended(() => abort.abort(), { signal: abort.signal }),
       await ended((job) => void job.stop(), { init: false, isolate: ['net', 'mount'] }),
     ])`

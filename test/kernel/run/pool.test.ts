@@ -110,7 +110,7 @@ const plans: [string, RunOptions][] = [
 ]
 const commands: [argv: [string, ...string[]], options?: JobOptions][] = [
   [['echo', 'a b', '', '$HOME\n*']],
-  [['sh', '-c', 'cat; echo error >&2; exit 3'], { stdin: 'from outside' }],
+  [['sh', '-c', 'cat; echo error >&2; exit 3'], { input: 'from outside' }],
   [['sh', '-c', 'kill -9 $$']],
   [['sh', '-c', 'echo $A $PATH; pwd; env | grep -c HOME'], { env: { A: 'b', HOME: undefined }, workdir: '/usr' }],
   [['sh', '-c', 'echo $PATH; sh -c true'], { env: { PATH: '/bin:/usr/bin' } }],
@@ -136,24 +136,12 @@ test.for(process.env.VM ? plans.slice(-3) : plans)(
         (error) => error.toJSON(),
       )
     for (const [argv, options = {}] of commands) {
-      const { stdin, ...rest } = options
       const [command, ...args] = argv
-      const alone = stdin === undefined ? run(command, args, { ...plan, ...rest }) : runWith(stdin, argv, plan)
-      const wanted = await essence(alone)
+      const wanted = await essence(run(command, args, { ...plan, ...options }))
       expect(await essence(pool.run(argv, options))).toEqual(wanted)
     }
   },
 )
-
-async function runWith(stdin: string | Uint8Array, [command, ...args]: [string, ...string[]], plan: RunOptions) {
-  writeFileSync(`${work}/stdin`, stdin)
-  const fd = openSync(`${work}/stdin`, 'r')
-  try {
-    return await run(command, args, { ...plan, stdio: [fd, 'pipe', 'pipe'] })
-  } finally {
-    closeSync(fd)
-  }
-}
 
 test('a job’s limits are lowered for it alone', async () => {
   const limits = { memory: '64M', swap: 0, pids: 20, cpus: 1 }
@@ -203,7 +191,7 @@ const refused: [string, argv: readonly string[], options: JobOptions, code: stri
   ['a NUL', ['echo', 'a\0b'], {}, 'OPTION_INVALID', /without NUL/],
   ['nothing', [], {}, 'COMMAND_MISSING', /pool\.run/],
   ['a bad variable', ['true'], { env: { 'A=B': 'c' } }, 'OPTION_INVALID', /A=B/],
-  ['two inputs', ['true'], { stdin: 'a', stdio: 'ignore' }, 'OPTION_CONFLICT', /stdin/],
+  ['two inputs', ['true'], { input: 'a', stdio: 'ignore' }, 'OPTION_CONFLICT', /input/],
   ['a closed descriptor', ['true'], { stdio: [9999, 'ignore', 'ignore'] }, 'STEP_REFUSED', /EBADF.*are open/s],
   ['too many words', ['echo', ...Array(40).fill('x'.repeat(4000))], {}, 'OPTION_INVALID', /an order holds 131068/],
 ]
@@ -226,7 +214,8 @@ test('a pool that cannot be made says why, and leaves nothing', async (context) 
   const made = (options: unknown) => createPool(options as never).catch((error) => error.code)
   expect(await made({ size: 0 })).toBe('OPTION_INVALID')
   expect(await made({ size: 1, plan: { stdio: 'pipe' } })).toBe('OPTION_UNKNOWN')
-  expect(await made({ size: 1, sandbox: true })).toBe('OPTION_UNKNOWN')
+  expect(await made({ size: 1, input: 'a' })).toBe('OPTION_UNKNOWN')
+  expect(await made({ size: 1, sandbox: true, plan: {} })).toBe('OPTION_CONFLICT')
   expect(await made({ size: 3, plan: { rootfs: '/no/such/root' } })).toBe('MOUNT_REFUSED')
   expect(await made({ size: 3, plan: { workdir: '/no/such/directory' } })).toBe('STEP_REFUSED')
   // on v2 the clone itself may be refused for memory

@@ -21,6 +21,7 @@ import {
   type Explanation,
   type Job,
   type Result,
+  type RunOptions,
   run,
   type StartOptions,
   start,
@@ -116,7 +117,7 @@ async function looked(options: StartOptions, script: string, look: (job: Job) =>
   return found
 }
 
-const sh = (script: string, options: StartOptions = {}) => run('sh', ['-c', script], options)
+const sh = (script: string, options: RunOptions = {}) => run('sh', ['-c', script], options)
 const told = async (result: Promise<Result>) => why(await result)
 
 /** The way of a report on disk. */

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Feeds a job's standard input from text, bytes, a stream or an iterable. Used by follow.ts.
+import { fail } from '../errors/errors.ts'
+import { pipeline, type Readable, type Writable } from '../system/streams.ts'
+
+type Piece = string | Uint8Array
+
+/** The whole standard input of a command. */
+export type Input = Piece | Readable | Iterable<Piece> | AsyncIterable<Piece>
+
+/** @throws OPTION_INVALID */
+export function checkInput(input: unknown): Input | undefined {
+  if (input === undefined || typeof input === 'string' || input instanceof Uint8Array) return input
+  const { [Symbol.iterator]: each, [Symbol.asyncIterator]: eachLater } = Object(input) as Partial<
+    Iterable<Piece> & AsyncIterable<Piece>
+  >
+  if (Object(input).fd === 0)
+    throw fail('OPTION_INVALID', {
+      name: 'input',
+      value: 'process.stdin',
+      why: 'bytes that the command does not read would be lost',
+      accepted: "stdio: ['inherit', 'pipe', 'pipe'] instead",
+    })
+  if (typeof each === 'function' || typeof eachLater === 'function') return input as Input
+  throw fail('OPTION_INVALID', {
+    name: 'input',
+    value: input,
+    accepted: 'text, bytes, a readable stream, or an iterable of text and bytes',
+  })
+}
+
+/** Writes the input as the job reads it. `failed`: the input itself failed. Returns what ends the feed when the job has ended. */
+export function startFeed(stdin: Writable | null, input: Input, failed: (error: unknown) => void): () => void {
+  if (!stdin) return () => {}
+  if (typeof input === 'string' || input instanceof Uint8Array) {
+    stdin.end(input)
+    return () => {}
+  }
+  let ended = false
+  pipeline(checkPieces(input), stdin, (error) => {
+    // the command may end, or close its input, before it has read everything
+    if (error && !ended && error.code !== 'EPIPE' && error.code !== 'ECONNRESET')
+      failed(fail('STREAM_FAILED', { what: 'read the input of the command', why: error.message }, error))
+  })
+  return () => {
+    ended = true
+    stdin.destroy()
+    // an idle stream would wait for its next bytes, and keep this process
+    if ('destroy' in input) input.destroy()
+  }
+}
+
+async function* checkPieces(input: Exclude<Input, Piece>): AsyncGenerator<Piece, void, undefined> {
+  for await (const piece of input as AsyncIterable<Piece>) {
+    if (typeof piece !== 'string' && !(piece instanceof Uint8Array))
+      throw fail('OPTION_INVALID', { name: 'input', value: piece, accepted: 'text or bytes as each piece' })
+    yield piece
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collects a job's output: bytes up to `maxBuffer`, as text if that is asked for, and what was cut or replaced. Used by job.ts and the pool.
+import type { OutputSpec } from '../options/library.ts'
+import { bufferLimits, type Readable } from '../system/streams.ts'
+import type { Output, Result, StreamCounts } from '../verdict/result.ts'
+import { openDecoder } from './decode.ts'
+
+type Name = 'stdout' | 'stderr' | 'all'
+
+/** One stream as it is collected. */
+interface Sink {
+  write(bytes: Buffer): void
+  end(): { output: Output; truncated: number; replaced: number }
+}
+
+/**
+ * Reads the job's streams to their end, and returns the fields of the result. A stream that is not a pipe is absent. All bytes are read,
+ * also those that are not kept, so a job never waits for its reader.
+ */
+export async function collectOutput(
+  streams: { stdout: Readable | null; stderr: Readable | null },
+  spec: OutputSpec,
+): Promise<Pick<Result<Output>, Name | 'truncated' | 'replaced'>> {
+  const sinks = new Map<Name, Sink>()
+  const all = spec.all && (streams.stdout || streams.stderr) ? openSink(spec) : undefined
+  const reads = (['stdout', 'stderr'] as const).map((name) => {
+    const stream = streams[name]
+    if (!stream) return undefined
+    const sink = openSink(spec)
+    sinks.set(name, sink)
+    return readAll(stream, sink, all)
+  })
+  if (all) sinks.set('all', all)
+  await Promise.all(reads)
+  const fields: { [name in Name]?: Output } = {}
+  const truncated: StreamCounts = {}
+  const replaced: StreamCounts = {}
+  for (const [name, sink] of sinks) {
+    const ended = sink.end()
+    fields[name] = ended.output
+    if (ended.truncated > 0) truncated[name] = ended.truncated
+    if (ended.replaced > 0) replaced[name] = ended.replaced
+  }
+  return { ...fields, ...(isFilled(truncated) && { truncated }), ...(isFilled(replaced) && { replaced }) }
+}
+
+async function readAll(stream: Readable, sink: Sink, all: Sink | undefined): Promise<void> {
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    sink.write(chunk)
+    all?.write(chunk)
+  }
+}
+
+function isFilled(counts: StreamCounts): boolean {
+  return Object.keys(counts).length > 0
+}
+
+function openSink(spec: OutputSpec): Sink {
+  const { encoding } = spec
+  return encoding === 'buffer' ? openBytes(spec) : openText(spec, encoding)
+}
+
+/** Returns what of the chunk is kept, and counts the rest. */
+function openLimit(limit: number) {
+  let left = limit
+  return {
+    truncated: 0,
+    take(bytes: Buffer): Buffer {
+      const kept = bytes.length <= left ? bytes : bytes.subarray(0, left)
+      left -= kept.length
+      this.truncated += bytes.length - kept.length
+      return kept
+    },
+  }
+}
+
+function openBytes({ maxBuffer, lines, stripFinalNewline }: OutputSpec): Sink {
+  const limit = openLimit(Math.min(maxBuffer, bufferLimits.MAX_LENGTH))
+  const chunks: Buffer[] = []
+  return {
+    write: (bytes) => {
+      const kept = limit.take(bytes)
+      if (kept.length > 0) chunks.push(kept)
+    },
+    end: () => {
+      const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+      const output = lines ? splitBytes(bytes) : stripFinalNewline ? stripBytes(bytes) : bytes
+      return { output, truncated: limit.truncated, replaced: 0 }
+    },
+  }
+}
+
+/** Characters of a byte, for encodings in which it is more than one. */
+const growth: { [encoding in BufferEncoding]?: number } = { hex: 2, base64: 4 / 3, base64url: 4 / 3 }
+
+function openText({ maxBuffer, lines, stripFinalNewline }: OutputSpec, encoding: BufferEncoding): Sink {
+  const longest = Math.floor((bufferLimits.MAX_STRING_LENGTH - 4) / (growth[encoding] ?? 1))
+  const limit = openLimit(Math.min(maxBuffer, longest))
+  const decoder = openDecoder(encoding)
+  let text = ''
+  return {
+    write: (bytes) => {
+      const kept = limit.take(bytes)
+      if (kept.length > 0) text += decoder.write(kept)
+    },
+    end: () => {
+      // a character that the limit has cut was not invalid; text in hex or base64 is only an image of the bytes
+      const cut = limit.truncated > 0 && (encoding === 'utf8' || encoding === 'utf16le') ? decoder.held : 0
+      if (cut === 0) text += decoder.end()
+      const output = lines ? splitText(text) : stripFinalNewline ? stripText(text, encoding) : text
+      return { output, truncated: limit.truncated + cut, replaced: decoder.replaced }
+    },
+  }
+}
+
+function splitText(text: string): string[] {
+  const lines = text.split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return lines
+}
+
+function splitBytes(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = []
+  for (let from = 0; from < bytes.length; ) {
+    const newline = bytes.indexOf(10, from)
+    const to = newline < 0 ? bytes.length : newline
+    lines.push(bytes.subarray(from, to))
+    from = to + 1
+  }
+  return lines
+}
+
+function stripBytes(bytes: Buffer): Buffer {
+  if (bytes.at(-1) !== 10) return bytes
+  return bytes.subarray(0, bytes.length - (bytes.at(-2) === 13 ? 2 : 1))
+}
+
+/** In hex and base64 the newline is one of the encoded bytes. */
+function stripText(text: string, encoding: BufferEncoding): string {
+  if (growth[encoding]) return stripBytes(Buffer.from(text, encoding)).toString(encoding)
+  return text.replace(/\r?\n$/, '')
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of `run`, `start` and `pool.run` for streams and callbacks: their types and checks. Pure.
+import { fail } from '../errors/errors.ts'
+import type { OutputOptions } from '../options/library.ts'
+import type { RunOptions } from '../options/options.ts'
+import type { JobEvent } from '../verdict/result.ts'
+import type { Input } from './input.ts'
+import type { Stdio } from './stdio-sources.ts'
+
+/** Options of `run`. */
+export interface StartOptions extends RunOptions, OutputOptions {
+  /**
+   * The whole standard input: text, bytes, a stream, or an iterable of text and bytes. Empty by default; with `start`, the caller writes to
+   * `job.stdin`.
+   */
+  input?: Input
+  /** One value for all three streams, or one each for stdin, stdout and stderr; `'pipe'` by default. */
+  stdio?: Stdio | readonly Stdio[]
+  /**
+   * When it aborts, the job is stopped as at a timeout, and `abortReason` of the result is its reason. If it is aborted already, nothing is
+   * started: `run` resolves, and `start` throws the reason.
+   */
+  signal?: AbortSignal
+  /** Called for each event as it happens. An error that the function throws becomes an uncaught exception of this process. */
+  onEvent?: (event: JobEvent) => void
+}
+
+/** Encodings of output; `'buffer'` is bytes. */
+export type Encoding = BufferEncoding | 'buffer'
+
+/** The options of `run` with the encoding and the form of output as types. */
+export type Typed<O, E extends Encoding, L extends boolean> = O & { encoding?: E; lines?: L }
+
+/** The type of output in an encoding; `L`: as lines. */
+export type OutputOf<E extends Encoding, L extends boolean> = L extends true
+  ? E extends 'buffer'
+    ? Buffer[]
+    : string[]
+  : E extends 'buffer'
+    ? Buffer
+    : string
+
+/** Checks the types of `signal` and `onEvent`. @throws OPTION_INVALID */
+export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
+  const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
+  // accepts AbortSignals of other realms and of polyfills
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function')
+    throw invalid('signal', signal, 'the signal of an AbortController')
+  if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', onEvent, 'a function')
+}
+
+/** @throws OPTION_CONFLICT */
+export function refuseTwoInputs(input: Input | undefined, stdio: StartOptions['stdio']): void {
+  if (input === undefined || stdio === undefined) return
+  const stdin = Array.isArray(stdio) ? (stdio as readonly Stdio[])[0] : (stdio as Stdio)
+  if (stdin === undefined || stdin === null || stdin === 'pipe') return
+  throw fail('OPTION_CONFLICT', {
+    name: 'input',
+    why: 'stdio names another source',
+    remedy: "give 'pipe' for stdin in stdio, or leave input out",
+  })
+}
