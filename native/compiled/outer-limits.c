@@ -182,7 +182,7 @@ int next_limit_line(struct limit_line *line)
 	return 0;
 }
 
-/* Returns the number of lines that the program got. */
+/* Returns the number of lines that were added to the program. */
 u32 limit_lines(void)
 {
 	return lines;

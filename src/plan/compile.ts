@@ -333,7 +333,7 @@ function compileInner(plan: Plan): Op[] {
     inner.push({ op: 'setSysctl', path: `/proc/sys/${path}`, value, origin: 'sysctls' })
   if (has('mount')) inner.push(privatePropagation('isolate'))
   if (spec.root) inner.push(...rootOps(spec.root, plan.isolate, joinsPid))
-  // while paths still mean the host's
+  // while paths still refer to the host
   if (late) inner.splice(-1, 0, { op: 'awaitGroups', origin: 'run' }, ...joins)
   const views = groupMounts(plan)
   if (views.length > 0) inner.splice(-1, 0, ...views)

@@ -102,7 +102,7 @@ function nothingToLower(name: string) {
   return fail('OPTION_CONFLICT', {
     name,
     why: "the pool's plan has no such limit",
-    remedy: `give ${name} in the plan of createPool: the most that a job may have`,
+    remedy: `give ${name} in the plan of createPool: it is the maximum for each job`,
   })
 }
 

@@ -9,7 +9,7 @@ let knownEnvironment: string[] | undefined
 
 /** Returns the caller's environment. Reads process.env each time, because it is a copy in a worker thread. */
 export function readEnvironment(): string[] {
-  // other runtimes keep changes of process.env to themselves
+  // other runtimes do not pass changes of process.env on to the C environment
   const changed = !runsInNode || native().environmentChanged()
   if (knownEnvironment && !changed) return knownEnvironment
   knownEnvironment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`)

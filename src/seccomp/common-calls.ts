@@ -44,7 +44,7 @@ export const commonCalls: readonly Group[] = [
       memfd_create memfd_secret pkey_alloc pkey_free pkey_mprotect mseal map_shadow_stack remap_file_pages membarrier`,
   },
   {
-    why: 'processes and threads: fork without flags; clone is a matter of its flags',
+    why: 'processes and threads: fork without flags; clone is allowed or refused by its flags',
     calls: `fork vfork execve execveat exit exit_group wait4 waitid waitpid getpid getppid gettid getpgid getpgrp
       getsid setsid setpgid set_tid_address set_robust_list get_robust_list rseq rseq_slice_yield futex futex_time64 futex_waitv futex_wake
       futex_wait futex_requeue sched_yield sched_getaffinity sched_setaffinity sched_getattr sched_setattr

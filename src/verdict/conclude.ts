@@ -91,7 +91,7 @@ function withoutShared({ oomKills: _, ...usage }: Result['usage']): Result['usag
   return usage
 }
 
-/** Returns the job's events, with those added that only the last figures contain. */
+/** Returns the job's events, and events that only the last figures report. */
 function closeEvents(outcome: Outcome, usage: Result['usage']): JobEvent[] {
   const last = (kind: JobEvent['kind']) => outcome.events.filter((event) => event.kind === kind).at(-1)?.count ?? 0
   const events = [...outcome.events]

@@ -104,7 +104,7 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
   ENOSYS: ['a seccomp filter refuses execve', 'allow execve in the active filter'],
   ENOEXEC: [
     'the kernel does not know its format',
-    'start a script with a line such as #!/bin/sh; a program may be for another machine, or cut off: file(1) tells',
+    'start a script with a line such as #!/bin/sh; a program may be for another machine, or truncated: check it with file(1)',
   ],
   ELOOP: [
     'too many symbolic links, or scripts of scripts, lead to it',

@@ -30,7 +30,9 @@ export function readLog(): LogFacts {
   if (errno === undefined && !samePids)
     limits.push('the process ids in the log: they are those of the initial pid namespace, and this is another one')
   if (errno === undefined && !sameGroups)
-    limits.push('whole paths of groups in the log: this is a cgroup namespace, so they are compared by their ends')
+    limits.push(
+      'whole paths of groups in the log: this process is in a cgroup namespace, so only the ends of paths are compared',
+    )
   return {
     ...parseEvents(records),
     readable: errno === undefined,

@@ -76,7 +76,10 @@ function isAgain(kill: KernelKill, earlier: KernelKill): boolean {
   return kill.pid === earlier.pid && kill.at - earlier.at < 1000
 }
 
-/** Returns the logged kills up to the count. Others belong to an earlier group of this path. On v1 a removed group took its count along. */
+/**
+ * Returns the logged kills, at most as many as the kernel counted. Others belong to an earlier group with this path. On v1, a removed
+ * group's count is lost.
+ */
 function believe({ path, levels, kills }: MemoryFacts, counted: number): readonly KernelKill[] {
   const [own] = levels
   if (own?.kills === undefined) return kills

@@ -185,7 +185,7 @@ export const cpuFigures = {
         name: 'throttled',
         by: 'share',
         share: 'periods',
-        meaning: 'Share of the quota periods in which it was stopped: 0 to 1',
+        meaning: 'Share of the quota periods in which its tasks were stopped: 0 to 1',
         page: 1000,
         column: {
           name: 'throttled',

@@ -15,7 +15,7 @@ const eventKeys: Keys = {
 }
 
 const swapEventKeys: Keys = {
-  high: ['count', 'Times swap use was over memory.swap.high'],
+  high: ['count', 'Number of times swap use exceeded memory.swap.high'],
   max: ['count', 'Times swap reached memory.swap.max'],
   fail: ['count', 'Times swap could not be allocated, by the limit or because it was full'],
 }

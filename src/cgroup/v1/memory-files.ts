@@ -68,7 +68,7 @@ const nodeKeys: Keys = {
   file: ['pages', 'Page cache'],
   anon: ['pages', 'Anonymous memory'],
   unevictable: ['pages', 'Memory that cannot be reclaimed'],
-  hierarchical_total: ['pages', 'All of it, here and below'],
+  hierarchical_total: ['pages', 'Total of this group and its descendants'],
   hierarchical_file: ['pages', 'Page cache, here and below'],
   hierarchical_anon: ['pages', 'Anonymous memory, here and below'],
   hierarchical_unevictable: ['pages', 'Memory that cannot be reclaimed, here and below'],
