@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `hutch dashboard` costs with 1,000 groups: CPU time and memory with a page open and with none, beside openSurvey alone, and memory after an hour
+// What `hutch dashboard` costs with 1,000 groups: CPU time and memory with a page open and with none, beside openSampler alone, and memory after an hour
 // in which every group changes at every look (hurried.js), with a page open that asks for the past and the processes of a group as pages do.
 //   node bench/dashboard.js [--groups N] [--busy N] [--seconds N] [--looks N]
 import { spawn } from 'node:child_process'
@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
-import { layout, openSurvey } from '../dist/index.js'
+import { layout, openSampler } from '../dist/index.js'
 import { makeGroups } from './groups.js'
 import { makeHurried } from './hurried.js'
 
@@ -69,7 +69,7 @@ try {
         `${name.padEnd(24)} ${share.toFixed(2).padStart(6)} % of a CPU   ${megabytes(pid).toFixed(0).padStart(5)} MiB`,
       )
     }
-    const survey = openSurvey()
+    const survey = openSampler()
     survey.sample()
     const begun = process.cpuUsage()
     for (let i = 0; i < seconds; i++) {
@@ -79,7 +79,7 @@ try {
     const { user, system } = process.cpuUsage(begun)
     survey.close()
     console.log(
-      `${'openSurvey alone'.padEnd(24)} ${((user + system) / seconds / 1e4).toFixed(2).padStart(6)} % of a CPU`,
+      `${'openSampler alone'.padEnd(24)} ${((user + system) / seconds / 1e4).toFixed(2).padStart(6)} % of a CPU`,
     )
     await measure('nobody watches')
     let bytes = 0

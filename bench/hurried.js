@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The built `hutch dashboard` in a hurry: it looks as fast as it can, a second goes by between two looks, and every group of the caller has done something in it.
-// Survey, feed, history, marks, alarms, streams and server are the built file's own.
+// Sampler, feed, history, marks, alarms, streams and server are the built file's own.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 
@@ -8,7 +8,7 @@ const hurry = 'const setTimeout = (act, ms) => globalThis.setTimeout(act, ms / 1
 
 /** What stands for the expression that opens the survey. */
 const survey = `(() => {
-  const calm = openSurvey(host);
+  const calm = openSampler(host);
   const begun = performance.timeOrigin + performance.now();
   let seconds = 0;
   return {
@@ -49,7 +49,7 @@ export function makeHurried() {
   symlinkSync(`${import.meta.dirname}/../build`, `${folder}/build`)
   const file = `${folder}/dist/cli.cjs`
   const part = `${folder}/dist/cli/cli-node-dashboard.cjs`
-  const [before, after] = readFileSync(part, 'utf8').split(/(?<=\bsurvey=)openSurvey\(host\)/)
+  const [before, after] = readFileSync(part, 'utf8').split(/(?<=\bsurvey=)openSampler\(host\)/)
   if (after === undefined) throw new Error(`where the dashboard opens its survey is not found in ${part}`)
   writeFileSync(part, `${before.replace('{', `{${hurry}`)}${survey}${after}`)
   return { file, remove: () => rmSync(folder, { recursive: true, force: true }) }

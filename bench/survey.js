@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What it costs to watch 1,000 groups: CPU time of one look by openSurvey, by openStats, by reading all the files anew, and by systemd-cgtop.
+// What it costs to watch 1,000 groups: CPU time of one look by openSampler, by openStats, by reading all the files anew, and by systemd-cgtop.
 //   node bench/survey.js [--groups N] [--busy N] [--rounds N] [--json FILE]
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { parseArgs } from 'node:util'
-import { layout, openStats, openSurvey } from '../dist/index.js'
+import { layout, openSampler, openStats } from '../dist/index.js'
 import { makeGroups } from './groups.js'
 
 const { values } = parseArgs({
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 })
 const count = Number(values.groups)
 
-/** What openSurvey looks at, in a group of this layout. */
+/** What openSampler looks at, in a group of this layout. */
 const wanted =
   /^(cgroup\.events|cpu\.(stat|max|pressure|cfs_quota_us|cfs_period_us)|(memory|io)\.pressure|io\.stat|memory\.(current|max|peak|swap\.current|swap\.max|stat|events|usage_in_bytes|limit_in_bytes|max_usage_in_bytes|memsw\.limit_in_bytes|oom_control)|pids\.(current|max)|freezer\.state|blkio\.throttle\.io_service(d|_bytes)_recursive)$/
 
@@ -33,7 +33,7 @@ try {
     ),
   )
   const contenders = [
-    { key: 'survey', name: 'hutch, openSurvey', open: openSurvey, run: (survey) => survey.sample() },
+    { key: 'survey', name: 'hutch, openSampler', open: openSampler, run: (survey) => survey.sample() },
     {
       key: 'reader',
       name: 'hutch, openStats (no limits, no pressure)',
@@ -42,7 +42,7 @@ try {
     },
     {
       key: 'naive',
-      name: 'readFileSync, the same files as openSurvey',
+      name: 'readFileSync, the same files as openSampler',
       open: () => ({ close: () => {} }),
       run: () => paths.map((path) => readFileSync(path, 'utf8')),
     },

@@ -9,7 +9,7 @@ import { parseOptions, type RunOptions } from '../options/options.ts'
 import { createPool } from '../pool/pool.ts'
 import { run } from '../run/job.ts'
 import { existsSync } from '../system/files.ts'
-import { settle } from '../systemd/own-scope.ts'
+import { ensureScope } from '../systemd/own-scope.ts'
 import type { Result } from '../verdict/result.ts'
 
 /**
@@ -71,7 +71,7 @@ export async function tryStarts(): Promise<Finding[]> {
 /** Returns the error of a start. Returns undefined if the program ended with status 0. */
 async function failureOf({ options, pool }: Trial): Promise<unknown> {
   try {
-    await settle(parseOptions(command, args, options, 'library'), commandLineNames)
+    await ensureScope(parseOptions(command, args, options, 'library'), commandLineNames)
     const { status, verdict } = pool ? await runInPool(options) : await run(command, args, options)
     return status === 0 ? undefined : `the program ended with status ${status}: ${verdict.headline}`
   } catch (error) {

@@ -18,7 +18,7 @@ import { native } from '../system/native.ts'
 import type { Document } from '../system/output-file.ts'
 import { tell } from '../system/stderr.ts'
 import { isatty } from '../system/terminals.ts'
-import { pretendSettled, settle } from '../systemd/own-scope.ts'
+import { ensureScope, previewScope } from '../systemd/own-scope.ts'
 import { mayBeDenied } from '../verdict/denied-words.ts'
 import { formatLines, formatSteps, formatVerdict, wantsColor } from '../verdict/format-result.ts'
 import { formatMeta, formatMetaOfFailure } from '../verdict/isolate-meta.ts'
@@ -104,7 +104,7 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
   if (values.explain) {
     const { print } = await import('../system/stdout.ts')
     if (spec.sandbox) print((await import('../options/sandbox-words.ts')).describeSandbox(options))
-    const home = pretendSettled(spec)
+    const home = previewScope(spec)
     const steps = explainProgram(prepare(spec, filter).program)
     print(formatSteps(steps, { color: wantsColor(process.stdout), ...(home !== undefined && { home }) }))
     return 0
@@ -120,7 +120,12 @@ async function runParsed({ values, order, rest }: Parsed, meta: Document | undef
     tell(formatVerdict(result, { color, verbose: values.verbose !== undefined }))
     const file = defaultFile()
     if (mayBeRecorded(result, file))
-      tell(formatLines(await (await import('../monitor/recording/recent-history.ts')).glance(file, result), color))
+      tell(
+        formatLines(
+          await (await import('../monitor/recording/recent-history.ts')).readRecentHistory(file, result),
+          color,
+        ),
+      )
   } else if (!values.quiet && mayBeDenied(result.cause)) {
     const { exitCode } = result
     tell(
@@ -143,7 +148,7 @@ async function runToEnd(
   filter: FilterMaker | undefined,
   onEvent: ((event: JobEvent) => void) | undefined,
 ): Promise<Result> {
-  const note = await settle(spec, commandLineNames)
+  const note = await ensureScope(spec, commandLineNames)
   if (note !== undefined && values.verbose) tell(`hutch: ${note}\n`)
   const stdio = openRedirections({ stdin: values.stdin?.[0], stdout: values.stdout?.[0], stderr: values.stderr?.[0] })
   native().holdSignals()

@@ -7,7 +7,7 @@ import { type ContainerNames, withName } from '../monitor/container-name.ts'
 import { findGroup, readDockerNames } from '../monitor/docker-name.ts'
 import { type GroupRates, rates, sumDevices } from '../monitor/rates.ts'
 import { type GroupSample, isEmpty, type Snapshot } from '../monitor/sample.ts'
-import { openSurvey } from '../monitor/sampler.ts'
+import { openSampler } from '../monitor/sampler.ts'
 import { totalmem } from '../system/machine.ts'
 import { printOn } from '../system/stdout.ts'
 import { escapeUnsafe, formatJson } from '../text/quote.ts'
@@ -44,7 +44,7 @@ async function main({ values, rest: names }: Parsed): Promise<number> {
   const wanted = names.length === 0 ? undefined : names.map((name) => findGroup(host, name, called))
   const all = values.all !== undefined
   const again = values['no-stream'] === undefined && process.stdout.isTTY === true && process.env.TERM !== 'dumb'
-  const survey = openSurvey(host)
+  const survey = openSampler(host)
   const pause = pauses(interval)
   try {
     let before = survey.sample()

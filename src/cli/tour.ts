@@ -15,7 +15,7 @@ import { fileURLToPath } from '../system/paths.ts'
 import { spawn } from '../system/processes.ts'
 import { showProgress } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
-import { pretendSettled } from '../systemd/own-scope.ts'
+import { previewScope } from '../systemd/own-scope.ts'
 import { formatJson, shellWord } from '../text/quote.ts'
 import type { Result } from '../verdict/result.ts'
 import type { Command } from './command.ts'
@@ -247,7 +247,7 @@ function notAllowed({ limits }: Experiment): string | undefined {
   if (!limits) return undefined
   try {
     const spec = parseOptions('true', [], { limits }, 'cli')
-    pretendSettled(spec)
+    previewScope(spec)
     prepare(spec)
     return undefined
   } catch (error) {

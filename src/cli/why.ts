@@ -5,7 +5,7 @@ import { fail, HutchError } from '../errors/errors.ts'
 import { readHost } from '../host/host.ts'
 import { findContainer, readDockerNames } from '../monitor/docker-name.ts'
 import { defaultFile } from '../monitor/recording/file.ts'
-import { type Recalled, recall, recalledLines, total } from '../monitor/recording/query.ts'
+import { findRecorded, type RecordedGroup, recordedLines, total } from '../monitor/recording/query.ts'
 import { existsSync } from '../system/files.ts'
 import { print } from '../system/stdout.ts'
 import { escapeUnsafe, formatJson } from '../text/quote.ts'
@@ -94,11 +94,11 @@ function explainNow(target: string): Explanation | HutchError {
 }
 
 /** Reads a recording. An unusable recording is an error only if the user named it. */
-async function lookBack(named: string | undefined, path: string): Promise<Recalled | HutchError | undefined> {
+async function lookBack(named: string | undefined, path: string): Promise<RecordedGroup | HutchError | undefined> {
   const file = named ?? defaultFile()
   if (named === undefined && !existsSync(file)) return undefined
   try {
-    return await recall(file, path)
+    return await findRecorded(file, path)
   } catch (error) {
     if (named === undefined && HutchError.is(error)) return error
     throw error
@@ -106,7 +106,7 @@ async function lookBack(named: string | undefined, path: string): Promise<Recall
 }
 
 /** Explains a group that exists only in the recording. */
-function explainRecalled(name: string, { group, kills, slowed }: Recalled): Explanation {
+function explainRecalled(name: string, { group, kills, slowed }: RecordedGroup): Explanation {
   const count = total(kills)
   const cause: WhyCause =
     count > 0
@@ -151,11 +151,11 @@ function explainRecalled(name: string, { group, kills, slowed }: Recalled): Expl
 export function formatExplanation(
   { causes, unknown }: Pick<Explanation, 'causes' | 'unknown'>,
   color: boolean,
-  recalled?: Recalled,
+  recalled?: RecordedGroup,
 ): string {
   const blocks = causes.map((cause) => formatCause(cause, color))
   if (recalled)
-    blocks.push(formatCause({ headline: `before, ${recalled.group}:`, evidence: recalledLines(recalled) }, color))
+    blocks.push(formatCause({ headline: `before, ${recalled.group}:`, evidence: recordedLines(recalled) }, color))
   const rest = unknown.map((text) => `not known: ${escapeUnsafe(text)}\n`)
   return `${blocks.join('\n')}${rest.length > 0 ? `\n${rest.join('')}` : ''}`
 }

@@ -9,7 +9,7 @@ import type { Op, Program } from '../ops/ops.ts'
 import type { Spec } from '../options/spec.ts'
 import { clonesTime, compilePlan } from '../plan/compile.ts'
 import { makePlan, type Plan, type Surroundings } from '../plan/plan.ts'
-import { readSurroundings, type Ways } from '../run/launch.ts'
+import { type LaunchHooks, readSurroundings } from '../run/launch.ts'
 import { explainRefusal } from '../run/op-errors.ts'
 import { systemConstants } from '../system/constants.ts'
 import { encodeRows, endRows, heldRows } from '../verdict/decide.ts'
@@ -25,7 +25,10 @@ const [first, second] = slots
  * the program of `spec`, and handles the environment itself.
  * @throws as `prepare`, OPTION_CONFLICT
  */
-export function prepareCompiled(spec: Spec, { recompile, filter }: Ways = {}): Omit<Compiled, 'flags' | 'explained'> {
+export function prepareCompiled(
+  spec: Spec,
+  { recompile, filter }: LaunchHooks = {},
+): Omit<Compiled, 'flags' | 'explained'> {
   refuseProcesses(spec)
   refuseNetwork(spec)
   refusePlaceholder(spec)

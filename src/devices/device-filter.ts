@@ -20,7 +20,7 @@ const rule = (type: 'c' | 'b', major: number | '*', minor: number | '*', access 
 /**
  * Devices that every job may use: Docker's list. Creating any node is allowed, because it does not allow opening it.
  */
-export const usualDevices: readonly DeviceRule[] = [
+export const defaultDevices: readonly DeviceRule[] = [
   rule('c', '*', '*', 'm'),
   rule('b', '*', '*', 'm'),
   rule('c', 1, 3), // null

@@ -17,7 +17,7 @@ interface Option {
 export type OptionTable = { readonly [key: string]: Option }
 
 /** Options by key in the given order, followed by the operands. */
-export interface Given {
+export interface ParsedOptions {
   options: [key: string, value: string][]
   words: string[]
 }
@@ -26,8 +26,8 @@ export interface Given {
  * Parses options. Without `permute` the first operand ends them, as in commands that execute another command.
  * @throws OPTION_UNKNOWN, OPTION_INVALID
  */
-export function getopt(args: readonly string[], table: OptionTable, permute = true): Given {
-  const given: Given = { options: [], words: [] }
+export function getopt(args: readonly string[], table: OptionTable, permute = true): ParsedOptions {
+  const given: ParsedOptions = { options: [], words: [] }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (arg === '--') {

@@ -6,7 +6,7 @@ import type { OptionNames } from '../errors/remedy-text.ts'
 import { tell } from '../system/stderr.ts'
 import { print } from '../system/stdout.ts'
 import { statusOf } from './exit-status.ts'
-import { formatOptions, type Given, getopt, type OptionTable } from './getopt.ts'
+import { formatOptions, getopt, type OptionTable, type ParsedOptions } from './getopt.ts'
 
 /** One drop-in. `run` returns the exit status, or throws. */
 interface Tool {
@@ -20,7 +20,7 @@ interface Tool {
   failure?: number
   /** Options that remedies name, by key. */
   toolOptions?: OptionNames['toolOptions']
-  run(given: Given): number | Promise<number>
+  run(given: ParsedOptions): number | Promise<number>
 }
 
 /** An option of libcgroup 3 without effect here, because hutch has no default delegated scope. */
@@ -69,11 +69,11 @@ export function remark(name: string, text: string): void {
 }
 
 /** Returns all values of an option, in order. */
-export function valuesOf(given: Given, key: string): string[] {
+export function valuesOf(given: ParsedOptions, key: string): string[] {
   return given.options.filter(([name]) => name === key).map(([, value]) => value)
 }
 
 /** Returns the last value of an option; undefined if it is not given. */
-export function lastOf(given: Given, key: string): string | undefined {
+export function lastOf(given: ParsedOptions, key: string): string | undefined {
   return valuesOf(given, key).at(-1)
 }

@@ -22,7 +22,7 @@ export function inspectHost(host: Host = readHost()): Finding[] {
     ...controllers(host),
     delegation(host),
     killing(host),
-    ...findOlderWays(host.kernel),
+    ...findOlderCalls(host.kernel),
     userNamespaces(),
     swap(),
     pressure(),
@@ -144,7 +144,7 @@ const newerCalls: readonly [since: [major: number, minor: number], what: string,
 ]
 
 /** Returns one note for all features that this kernel lacks. Pure. */
-export function findOlderWays([major, minor]: Host['kernel']): Finding[] {
+export function findOlderCalls([major, minor]: Host['kernel']): Finding[] {
   const lacking = newerCalls.filter(([[a, b]]) => major < a || (major === a && minor < b))
   if (lacking.length === 0) return []
   const found = lacking.map(([, what, instead]) => `without ${what}: ${instead}`).join('; ')

@@ -67,7 +67,7 @@ export function readMembership(pid: number | 'self'): string {
 }
 
 /** Places this process's future jobs below `home`. The process may be in `home` already. */
-export function settleHost(home: string): void {
+export function setHome(home: string): void {
   const host = readHost()
   const { own } = host.unified!
   const outer = readOuterLimits(withoutLeaf(own), commonGroup(own, home))

@@ -11,7 +11,7 @@ import type { GroupSample, Snapshot } from './sample.ts'
 import { findSources, type HierarchySource, readCounts } from './sources.ts'
 
 /** An open sampler; `close` ends it. */
-export interface Survey {
+export interface Sampler {
   /**
    * Returns the current state of all groups. What has not changed since the last call is the same object. Limits and pressure of an idle
    * group may be 10 seconds old, unless `full` is true.
@@ -53,7 +53,7 @@ interface Hierarchy {
  * again. A sample of a thousand groups takes about 20 ms.
  * @throws HOST_UNSUPPORTED, CGROUP_MISSING
  */
-export function openSurvey(host: Host = readHost()): Survey {
+export function openSampler(host: Host = readHost()): Sampler {
   if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: 'look at groups' })
   const hierarchies = findSources(host).map((source): Hierarchy => {
     const alone = openFollowed(source.files)

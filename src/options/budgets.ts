@@ -8,7 +8,7 @@ import { specFrontends } from './frontends.ts'
 import type { SpecFrontendName } from './spec.ts'
 
 /** Options that limit a run as a whole. */
-export interface JudgingOptions {
+export interface BudgetOptions {
   /**
    * CPU time of all processes together, user and system, in milliseconds or as text such as `'2s'`. If the job exceeds the limit, hutch
    * kills it. No limit by default.
@@ -24,7 +24,7 @@ export interface JudgingOptions {
 }
 
 /** Parsed limits of a run; an absent field means no limit. */
-export interface JudgingSpec {
+export interface BudgetSpec {
   cpuTimeMs?: number
   extraTimeMs?: number
   maxOutput?: number
@@ -33,11 +33,11 @@ export interface JudgingSpec {
 }
 
 /** Parses the options that limit a run as a whole. @throws OPTION_INVALID, OPTION_CONFLICT */
-export function parseJudging(
-  options: JudgingOptions,
-  say: (key: keyof JudgingOptions) => string,
+export function parseBudgets(
+  options: BudgetOptions,
+  say: (key: keyof BudgetOptions) => string,
   frontend: SpecFrontendName,
-): JudgingSpec {
+): BudgetSpec {
   const time = (key: 'cpuTime' | 'extraTime') => {
     const value = options[key]
     const ms = value === undefined ? 0 : parseDuration(value, specFrontends[frontend].timeUnit)

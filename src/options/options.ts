@@ -9,7 +9,7 @@ import type { Root } from '../mounts/root.ts'
 import { parseSignalWord } from '../system/signals.ts'
 import { parseDuration } from '../text/units.ts'
 import { resolveAliases } from './aliases.ts'
-import { type JudgingOptions, parseJudging } from './budgets.ts'
+import { type BudgetOptions, parseBudgets } from './budgets.ts'
 import { deviceMount, parseDevices } from './device-option.ts'
 import { parseEnvironment } from './environment-option.ts'
 import { specFrontends } from './frontends.ts'
@@ -33,7 +33,7 @@ export { runOptionKeys } from './table.ts'
 export { refuseNul, refuseUnknown } from './unknown-option.ts'
 
 /** Options of `run` and `start`. */
-export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOptions, PrivilegeOptions, JudgingOptions {
+export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOptions, PrivilegeOptions, BudgetOptions {
   /** Limits of the control group. `'none'` also removes the limits of `sandbox`. */
   limits?: Limits | 'none'
   /**
@@ -159,7 +159,7 @@ export function parseOptions(
     limits: parseLimits(options.limits === undefined ? {} : options.limits, frontend, readFile, sandboxed?.limits),
     ...namespaces,
     privileges: parsePrivileges(options, say, given && (given.ulimits ?? {})),
-    ...parseJudging(options, say, frontend),
+    ...parseBudgets(options, say, frontend),
     ...(given && given.maxOutput === undefined && { capsPipes: true }),
     init: need('init', 'true or false', (value) => (typeof value === 'boolean' ? value : undefined)) ?? true,
     env: parseEnvironment(options.env === undefined ? {} : options.env, say('env')),

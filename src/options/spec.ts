@@ -4,7 +4,7 @@ import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import type { Root } from '../mounts/root.ts'
 import type { Network } from '../network/network.ts'
 import type { FilterSource } from '../seccomp/load-profile.ts'
-import type { JudgingSpec } from './budgets.ts'
+import type { BudgetSpec } from './budgets.ts'
 import type { PathRule } from './landlock-option.ts'
 import type { Names } from './name-options.ts'
 import type { NamespaceSpec } from './namespace-options.ts'
@@ -15,7 +15,7 @@ import type { Sysctl } from './sysctl-option.ts'
 export type SpecFrontendName = 'cli' | 'library'
 
 /** A requested run. Each option is checked, but not yet against the facts of the machine. */
-export interface Spec extends NamespaceSpec, JudgingSpec {
+export interface Spec extends NamespaceSpec, BudgetSpec {
   frontend: SpecFrontendName
   command: string
   args: string[]

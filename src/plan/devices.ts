@@ -3,7 +3,7 @@
 
 import type { LegacyWrite } from '../cgroup/v1/translate.ts'
 import { containedCapabilities, parseCapabilityMask } from '../credentials/capability.ts'
-import { compileDeviceFilter, type DeviceRule, formatDeviceRule, usualDevices } from '../devices/device-filter.ts'
+import { compileDeviceFilter, type DeviceRule, defaultDevices, formatDeviceRule } from '../devices/device-filter.ts'
 import { fail } from '../errors/errors.ts'
 import { mountAttributes } from '../ops/mount-flags.ts'
 import { optionName } from '../options/names.ts'
@@ -44,7 +44,7 @@ export function planDevices(
       remedy: 'leave the letters out, or run as root in the initial user namespace',
     })
   if (means === 'none' || !takesList(spec, identity)) return { writes: [] }
-  const all = [...usualDevices, ...rules]
+  const all = [...defaultDevices, ...rules]
   if (means === 'v2') return { writes: [], filter: compileDeviceFilter(all) }
   const origin = originOf(spec)
   const write = (file: string, value: string, by = origin): LegacyWrite => ({
@@ -56,7 +56,7 @@ export function planDevices(
   return {
     writes: [
       write('devices.deny', 'a'),
-      ...usualDevices.map((one) => write('devices.allow', formatDeviceRule(one))),
+      ...defaultDevices.map((one) => write('devices.allow', formatDeviceRule(one))),
       ...rules.map((one, i) => write('devices.allow', formatDeviceRule(one), spec.root!.devices[i]!.origin)),
     ],
   }

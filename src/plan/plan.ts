@@ -195,7 +195,7 @@ function refuseOldKernel(spec: Spec, host: Host): void {
     })
 }
 
-export const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+export const defaultSearchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Returns the environment for execve: the caller's with the changes. Contained commands find `hutch` first in their PATH. */
 function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; searchPath: string } {
@@ -206,7 +206,7 @@ function makeEnvironment(spec: Spec, around: Surroundings): { env: string[]; sea
   const path = 'PATH' in changes ? changes.PATH : own.find((entry) => entry.startsWith('PATH='))?.slice(5)
   // an image does not contain hutch, and must not learn its path on the host
   const tools = spec.root?.directory === undefined && around.toolPath ? `${around.toolPath}:` : ''
-  const searchPath = tools + (path ?? usualPath)
+  const searchPath = tools + (path ?? defaultSearchPath)
   const replaced = new Set(['PATH', ...Object.keys(changes)])
   const keeps = (name: string) => !spec.sandbox || sandboxVariables.includes(name) || name.startsWith('LC_')
   const env = own.filter((entry) => {

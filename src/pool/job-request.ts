@@ -9,7 +9,7 @@ import { type Limits, refuseNul, refuseUnknown } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
 import { limitRowOf } from '../options/table.ts'
 import type { PlannedGroup } from '../plan/groups.ts'
-import { type Plan, usualPath } from '../plan/plan.ts'
+import { defaultSearchPath, type Plan } from '../plan/plan.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../text/units.ts'
 
 /** Options of one job of a pool. Its limits can only be lower than those of the pool's plan. */
@@ -192,7 +192,7 @@ function changeEnvironment(
     if (name !== 'PATH' && value !== undefined) env.push(`${name}=${value}`)
   if (!('PATH' in changes)) return { env, searchPath: plan.searchPath }
   const tools = plan.spec.root?.directory === undefined ? `${toolPath}:` : ''
-  const searchPath = tools + (changes.PATH ?? usualPath)
+  const searchPath = tools + (changes.PATH ?? defaultSearchPath)
   return { env: [...env, `PATH=${searchPath}`], searchPath }
 }
 

@@ -13,7 +13,7 @@ import { type Following, follow } from '../run/follow.ts'
 import { Job, startSpec, visible } from '../run/job.ts'
 import { beginConnection } from '../run/job-network.ts'
 import { type Launched, launch } from '../run/launch.ts'
-import { decodeTargetLook, seenBy, type TargetLook } from '../run/mount-target.ts'
+import { decodeTargetState, seenBy, type TargetState } from '../run/mount-target.ts'
 import { explainRefusal } from '../run/op-errors.ts'
 import { type Cap, closeEnds, connectStreams, openStreams } from '../run/stdio.ts'
 import { copyOutput, type StdioSources } from '../run/stdio-sources.ts'
@@ -38,7 +38,7 @@ export interface WaitingSandbox {
 }
 
 /** Callbacks about a sandbox that has no job yet. */
-export interface Told {
+export interface SandboxEvents {
   ready(): void
   /**
    * Called when the sandbox has ended and its groups are removed. `error` is given if one of its operations was refused; `how` is how it
@@ -48,7 +48,7 @@ export interface Told {
 }
 
 /** Launches a sandbox. @throws HutchError, with nothing left behind */
-export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told: Told): WaitingSandbox {
+export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told: SandboxEvents): WaitingSandbox {
   let rest: Op[] = []
   const born = monotonicMs()
   const launched = launch(spec, [-1, -1, -1], {
@@ -62,7 +62,7 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
   const waiting: WaitingSandbox = { launched, rest, ready: false, born }
   const { job, plan, program } = launched
   let failure: HutchError | undefined
-  let explainStep: ((look?: TargetLook) => HutchError) | undefined
+  let explainStep: ((look?: TargetState) => HutchError) | undefined
   if (plan.network)
     launched.connecting = beginConnection(launched, startSpec, (error) => {
       failure ??= error as HutchError
@@ -85,7 +85,7 @@ export function launchWaiting(spec: Spec, filter: FilterMaker | undefined, told:
         failure = explainStep()
       }
     } else if (event.kind === 'program') {
-      const target = decodeTargetLook(event.bytes)
+      const target = decodeTargetState(event.bytes)
       if (target && explainStep) failure = explainStep(target)
     } else if (event.kind === 'ended') {
       unwatchJob(job)

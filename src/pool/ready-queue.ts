@@ -4,7 +4,7 @@
 
 import { fail, type HutchError } from '../errors/errors.ts'
 import { monotonicMs } from '../system/clock.ts'
-import { discard, type Told, type WaitingSandbox } from './prestarted.ts'
+import { discard, type SandboxEvents, type WaitingSandbox } from './prestarted.ts'
 
 /** Delay of the next launch in milliseconds. A launch blocks this thread for 1 to 2 ms, and a shorter job must not wait for it. */
 const shortJobMs = 5
@@ -17,7 +17,7 @@ export class Stock {
   /** Number of sandboxes that ended early. */
   lost = 0
   readonly #size: number
-  readonly #launch: (told: Told) => WaitingSandbox
+  readonly #launch: (told: SandboxEvents) => WaitingSandbox
   readonly #told: { ready: () => void; failed: (error: HutchError) => void }
   readonly #waiting: WaitingSandbox[] = []
   /** Launched sandboxes that have neither ended nor been taken. */
@@ -30,7 +30,7 @@ export class Stock {
   /** Calls `ready` when one more sandbox waits, and `failed` when a launch failed. */
   constructor(
     size: number,
-    launch: (told: Told) => WaitingSandbox,
+    launch: (told: SandboxEvents) => WaitingSandbox,
     told: { ready: () => void; failed: (error: HutchError) => void },
   ) {
     this.#size = size

@@ -30,7 +30,7 @@ import {
   type ExecFailure,
   explainExecFailure,
   type HostProgram,
-  type ProgramLook,
+  type ProgramReport,
 } from '../verdict/exec-failure.ts'
 import { headBytes, readFileKind } from '../verdict/program-file.ts'
 
@@ -39,7 +39,7 @@ const layout = { about: 8, words: 20, path: 64, target: 1088, loader: 2112, head
 const noexecFlag = 8
 
 /** Decodes a program_look that hutch-init sent. Returns an empty array if its length is wrong. */
-export function decodeLook(bytes: Buffer | undefined): ProgramLook[] {
+export function decodeProgramReports(bytes: Buffer | undefined): ProgramReport[] {
   if (bytes?.length !== layout.size || bytes.readInt32LE(layout.about) !== 0) return []
   const word = (i: number) => bytes.readUInt32LE(layout.words + 4 * i)
   const name = (i: number) => (word(i) === 0 ? undefined : errnoName(-word(i)))
@@ -73,7 +73,7 @@ export function explainJobExec(
   plan: Plan,
   { inner }: Program,
   errno: string,
-  looks: readonly ProgramLook[],
+  looks: readonly ProgramReport[],
 ): { execFailure: ExecFailure; interpreterMissing: boolean } {
   const { spec, argv, env, searchPath } = plan
   const outside = (path: string) => hostPath(inner, path)

@@ -21,7 +21,7 @@ interface NotBecome {
  *
  * @throws SYSTEMD_*, CGROUP_REFUSED, TASKS_TOO_FEW
  */
-export async function becomeInside(directories: readonly string[], argv: readonly string[]): Promise<NotBecome> {
+export async function execInGroups(directories: readonly string[], argv: readonly string[]): Promise<NotBecome> {
   checkTasksForNode(directories, argv[0]!)
   for (const directory of directories) await approachGroup(directory)
   const [at, number] = native().exec(

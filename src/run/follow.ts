@@ -9,16 +9,16 @@ import { monotonicMs } from '../system/clock.ts'
 import { systemConstants } from '../system/constants.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
 import { conclude as concludeEnd } from '../verdict/conclude.ts'
-import type { ExecFailure, ProgramLook } from '../verdict/exec-failure.ts'
+import type { ExecFailure, ProgramReport } from '../verdict/exec-failure.ts'
 import { logReaders } from '../verdict/job-log.ts'
 import { noOutcome } from '../verdict/outcome.ts'
 import type { JobEvent, Result } from '../verdict/result.ts'
-import { decodeLook, explainJobExec } from './exec-facts.ts'
+import { decodeProgramReports, explainJobExec } from './exec-facts.ts'
 import { explainLeftover, nameFailedCall } from './failed-call.ts'
 import { type Input, startFeed } from './input.ts'
 import { type Connecting, sweepNetworks } from './job-network.ts'
 import { finishSweep, type Launched } from './launch.ts'
-import { decodeTargetLook, seenBy, type TargetLook } from './mount-target.ts'
+import { decodeTargetState, seenBy, type TargetState } from './mount-target.ts'
 import { explainRefusal } from './op-errors.ts'
 import type { Cap, Streams } from './stdio.ts'
 
@@ -51,9 +51,9 @@ export function follow(
   const { signal: abort, onEvent } = how
   const { job, plan, program } = launched
   const outcome = { ...noOutcome(sent), ...logReaders(Date.now(), launched.pid) }
-  const looks: ProgramLook[] = []
+  const looks: ProgramReport[] = []
   let failure: unknown
-  let explainStep: ((look?: TargetLook) => HutchError) | undefined
+  let explainStep: ((look?: TargetState) => HutchError) | undefined
   let aborted = false
   // an error of the caller's function does not change the job: it is thrown again outside, as in any event listener
   const tell = (event: JobEvent) => {
@@ -115,8 +115,8 @@ export function follow(
           })
         else outcome.execError = errno
       } else if (event.kind === 'program') {
-        looks.push(...decodeLook(event.bytes))
-        const target = decodeTargetLook(event.bytes)
+        looks.push(...decodeProgramReports(event.bytes))
+        const target = decodeTargetState(event.bytes)
         if (target && explainStep) failure = explainStep(target)
       } else if (event.kind === 'noticed') {
         const watched = program.outer[event.step]?.op

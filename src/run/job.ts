@@ -29,7 +29,7 @@ import { openDecoder } from './decode.ts'
 import { type Following, follow } from './follow.ts'
 import { checkInput, type Input } from './input.ts'
 import { beginConnection } from './job-network.ts'
-import { type Launched, launch, prepare, type Ways } from './launch.ts'
+import { type Launched, type LaunchHooks, launch, prepare } from './launch.ts'
 import { readLines } from './lines.ts'
 import { collectOutput } from './output.ts'
 import { checkResult } from './run-error.ts'
@@ -230,7 +230,7 @@ export async function run(
 interface Request {
   spec: Spec
   output: OutputSpec
-  how: Pick<StartOptions, 'signal' | 'onEvent' | 'input' | 'stdio'> & Ways & { reads?: true }
+  how: Pick<StartOptions, 'signal' | 'onEvent' | 'input' | 'stdio'> & LaunchHooks & { reads?: true }
 }
 
 /** @throws HutchError for an option that cannot be used */
@@ -309,7 +309,7 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
 export function startSpec(
   spec: Spec,
   how: Omit<Following, 'connect' | 'unread' | 'filter'> &
-    Ways & {
+    LaunchHooks & {
       stdio?: StreamEnd | readonly StreamEnd[] | undefined
       writables?: StdioSources['writables']
       output?: OutputSpec

@@ -109,7 +109,7 @@ export function readSurroundings(spec: Spec, filter?: FilterMaker): Surroundings
 type Recompile = (plan: Plan, program: Program) => Program
 
 /** Inputs of a launch besides the Spec. */
-export interface Ways {
+export interface LaunchHooks {
   recompile?: Recompile | undefined
   filter?: FilterMaker | undefined
 }
@@ -118,7 +118,7 @@ export interface Ways {
 export function launch(
   asked: Spec,
   stdio: readonly [number, number, number],
-  { recompile, filter }: Ways = {},
+  { recompile, filter }: LaunchHooks = {},
 ): Launched {
   const addon = watchedNative()
   const spec = withEvacuation(asked)

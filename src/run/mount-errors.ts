@@ -6,7 +6,7 @@ import { asRoot, oneOf, type RemedyText, withOption } from '../errors/remedy-tex
 import { type Op, rowOf } from '../ops/ops.ts'
 import { stepWhat } from '../ops/step-words.ts'
 import type { stepParts } from '../ops/wire.ts'
-import { type TargetContext, type TargetLook, targetWords } from './mount-target.ts'
+import { type TargetContext, type TargetState, targetWords } from './mount-target.ts'
 
 type Part = (typeof stepParts)[number]
 
@@ -30,7 +30,7 @@ export function explainMountRefusal(
 
 /** What hutch-init found at the target, and the steps and mounts before it. */
 export interface TargetReport extends Pick<TargetContext, 'frontend' | 'steps' | 'mounts'> {
-  look: TargetLook
+  look: TargetState
 }
 
 interface Names {

@@ -23,7 +23,7 @@ import {
 } from '../verdict/mount-words.ts'
 
 /** What hutch-init found at a refused target; struct program_look in native/wire/program.h defines the fields. */
-export interface TargetLook {
+export interface TargetState {
   /** Path of the target with all links resolved. */
   leads: string
   /** The first link in the target's path, and the text of that link; '' if no part is a link. */
@@ -44,7 +44,7 @@ const layout = { size: 2624, value: 8, words: 20, path: 64, target: 1088, loader
 const lookAtTarget = 1
 
 /** Decodes what hutch-init sent. Returns undefined if the bytes are about a program. */
-export function decodeTargetLook(bytes: Buffer | undefined): TargetLook | undefined {
+export function decodeTargetState(bytes: Buffer | undefined): TargetState | undefined {
   if (bytes?.length !== layout.size || bytes.readInt32LE(layout.value) !== lookAtTarget) return undefined
   const word = (i: number) => bytes.readUInt32LE(layout.words + 4 * i)
   const text = (from: number, to: number) => {
@@ -67,7 +67,7 @@ export function decodeTargetLook(bytes: Buffer | undefined): TargetLook | undefi
 }
 
 /** All facts that a row can use. */
-interface TargetFacts extends TargetLook {
+interface TargetFacts extends TargetState {
   errno: string
   op: Op
   origin: string
@@ -261,12 +261,12 @@ export interface TargetContext {
 }
 
 /** Returns what hutch-init found together with the plan's mounts, for a refused operation of a job's start. */
-export function seenBy(plan: Plan, steps: readonly Op[], look: TargetLook) {
+export function seenBy(plan: Plan, steps: readonly Op[], look: TargetState) {
   return { look, steps, frontend: plan.spec.frontend, mounts: plan.spec.root?.mounts ?? [] }
 }
 
 /** Returns why the target was refused and what to do. Returns undefined if no row applies. */
-export function targetWords(look: TargetLook, context: TargetContext): Words | undefined {
+export function targetWords(look: TargetState, context: TargetContext): Words | undefined {
   const { op, errno, origin, target, frontend, steps, mounts } = context
   const barred = look.leads.slice(0, look.barrier) || '/'
   const parent = dirname(barred)
@@ -297,7 +297,7 @@ export function targetWords(look: TargetLook, context: TargetContext): Words | u
 }
 
 /** Returns the user and the directory's owner as the host knows them. In a user namespace, ids that are not mapped read as 65534. */
-function ids({ user, owner }: TargetLook, host: string | undefined): { user: number; owner: number } {
+function ids({ user, owner }: TargetState, host: string | undefined): { user: number; owner: number } {
   try {
     return { user: process.geteuid!(), owner: host === undefined ? owner : statSync(host).uid }
   } catch {

@@ -8,11 +8,11 @@ import { encodeProgram } from '../ops/wire.ts'
 import { decodeRefusal, endStatus, type NativeEvent, type Refusal } from '../system/events.ts'
 import { native } from '../system/native.ts'
 import { unwatchJob, watchedNative, watchJob } from '../system/reactor.ts'
-import type { ProgramLook } from '../verdict/exec-failure.ts'
-import { decodeLook, execError, explainPlainExec } from './exec-facts.ts'
+import type { ProgramReport } from '../verdict/exec-failure.ts'
+import { decodeProgramReports, execError, explainPlainExec } from './exec-facts.ts'
 import { nameFailedCall } from './failed-call.ts'
 import type { TargetReport } from './mount-errors.ts'
-import { decodeTargetLook } from './mount-target.ts'
+import { decodeTargetState } from './mount-target.ts'
 import { explainAlone } from './op-errors.ts'
 
 /** Handling of signals to this process: pass on all; pass on only INT and TERM; ignore INT and TERM; or handle none. */
@@ -47,11 +47,11 @@ export function runProgram(program: Program, signals: Signals, started?: (pid: n
   return new Promise((resolve, reject) => {
     let failed: Extract<NativeEvent, { kind: 'failed' }> | undefined
     let seen: TargetReport | undefined
-    const looks: ProgramLook[] = []
+    const looks: ProgramReport[] = []
     watchJob(job, (event) => {
       if (event.kind === 'failed') failed ??= event
-      if (event.kind === 'program') looks.push(...decodeLook(event.bytes))
-      const look = event.kind === 'program' ? decodeTargetLook(event.bytes) : undefined
+      if (event.kind === 'program') looks.push(...decodeProgramReports(event.bytes))
+      const look = event.kind === 'program' ? decodeTargetState(event.bytes) : undefined
       // of the programs without a plan, only bwrap mounts inside a root
       if (look) seen = { look, frontend: 'bwrap', steps: program.inner.slice(0, failed?.step ?? 0) }
       if (event.kind !== 'ended') return
@@ -95,7 +95,7 @@ function notStarted(
   { inner }: Program,
   op: Extract<Op, { op: 'exec' | 'execFile' }>,
   errno: string,
-  looks: readonly ProgramLook[],
+  looks: readonly ProgramReport[],
 ): HutchError {
   const path = op.op === 'execFile' ? op.file : op.argv[0]!
   const has = (...names: Op['op'][]) => inner.some((one) => names.includes(one.op))

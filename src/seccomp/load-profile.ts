@@ -7,7 +7,7 @@ import { closeSync, fileConstants, fstatSync, openSync, readSync } from '../syst
 import { encodePath } from '../text/non-utf8.ts'
 import { machineOfNode } from './builtin.ts'
 import { type FilterMaker, makeForeign, makeOwn } from './make-filter.ts'
-import { mostBytes } from './parse.ts'
+import { maxProfileBytes } from './parse.ts'
 
 /** The source of a command's system call filter. */
 export type FilterSource = { own: 'default' | 'strict'; comesWith?: 'rootfs' } | { file: string } | { profile: object }
@@ -33,13 +33,13 @@ function readProfile(path: string, origin: string): string {
   try {
     fd = openSync(encodePath(path), fileConstants.O_RDONLY | fileConstants.O_NONBLOCK)
     const found = fstatSync(fd)
-    if (!found.isFile() || found.size > mostBytes)
+    if (!found.isFile() || found.size > maxProfileBytes)
       throw fail('SECCOMP_PROFILE_INVALID', {
         origin,
         at: 'it',
         value: undefined,
         why: found.isFile()
-          ? `it has ${found.size} bytes, and no profile has more than ${mostBytes}`
+          ? `it has ${found.size} bytes, and no profile has more than ${maxProfileBytes}`
           : 'it is not a regular file',
         accepted: 'default, strict, none, or a file with a profile in JSON',
       })

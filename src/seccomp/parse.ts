@@ -35,7 +35,7 @@ const architectureNames =
     .map((word) => `SCMP_ARCH_${word}`)
 
 /** Maximum size of a profile. Bytes. */
-export const mostBytes = 1 << 20
+export const maxProfileBytes = 1 << 20
 
 /** Parses a text. Keeps all digits of numbers that exceed JavaScript's precision. @throws SECCOMP_PROFILE_INVALID */
 export function parseProfileText(text: string, origin: string): Profile {

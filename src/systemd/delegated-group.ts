@@ -4,7 +4,7 @@ import { commonGroup, readHost } from '../host/host.ts'
 import { effectiveUser } from '../host/passwd.ts'
 import { isWritable } from './failure.ts'
 import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
-import { usualSlice } from './unit.ts'
+import { defaultSlice } from './unit.ts'
 
 /**
  * Enters a scope of the user's systemd if this process could not enter `directory` otherwise. A user may move or clone a process only
@@ -16,6 +16,6 @@ export async function approachGroup(directory: string): Promise<void> {
   const host = readHost()
   if (host.home !== undefined || !isSystemdTree(host) || !isWritable(`${directory}/cgroup.procs`)) return
   const { own, mount } = host.unified!
-  const inReach = directory.startsWith(`${usualSlice(mount, host.uid).controllers}/`)
+  const inReach = directory.startsWith(`${defaultSlice(mount, host.uid).controllers}/`)
   if (inReach && !isWritable(`${commonGroup(own, directory)}/cgroup.procs`)) await enterScopeTo(`enter ${directory}`)
 }

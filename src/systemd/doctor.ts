@@ -8,11 +8,11 @@ import { findBuses } from './address.ts'
 import { callSystemd, getProperty, readProperty } from './bus.ts'
 import { explainFailure } from './failure.ts'
 import { isSystemdTree } from './scope.ts'
-import { usualSlice } from './unit.ts'
+import { defaultSlice } from './unit.ts'
 
 /** Returns the group from which jobs get controllers on a machine with systemd. */
 export function findSystemdPlace(host: Host): string | undefined {
-  return isSystemdTree(host) ? usualSlice(host.unified!.mount, host.uid).controllers : undefined
+  return isSystemdTree(host) ? defaultSlice(host.unified!.mount, host.uid).controllers : undefined
 }
 
 /** Checks whether systemd gives scopes, and where groups go then. */
@@ -42,7 +42,7 @@ export async function inspectSystemd(host: Host, names: OptionNames): Promise<Fi
     {
       title: 'delegation',
       state: 'ok',
-      found: `hutch run asks for a scope in ${usualSlice(host.unified!.mount, host.uid).slice}; from Node: await enterScope()`,
+      found: `hutch run asks for a scope in ${defaultSlice(host.unified!.mount, host.uid).slice}; from Node: await enterScope()`,
     },
   ]
 }

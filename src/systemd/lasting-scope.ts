@@ -10,7 +10,7 @@ import { findBuses, type ManagerKind } from './address.ts'
 import { callSystemd, type Failure } from './bus.ts'
 import { explainFailure } from './failure.ts'
 import { isSystemdTree, moveToLeaf, startScope } from './scope.ts'
-import { isBelowUnit, usualSlice } from './unit.ts'
+import { defaultSlice, isBelowUnit } from './unit.ts'
 
 const unit = 'hutch.scope'
 
@@ -38,7 +38,7 @@ export async function keepScope(): Promise<string> {
 }
 
 function scopeDirectory(host: Host): string {
-  return `${usualSlice(host.unified!.mount, host.uid).slice}/${unit}`
+  return `${defaultSlice(host.unified!.mount, host.uid).slice}/${unit}`
 }
 
 async function holdScope(host: Host, pid: number): Promise<string> {

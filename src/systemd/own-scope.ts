@@ -2,7 +2,7 @@
 // Moves the CLI's process into a scope of its own before its first job, as systemd's delegation rules require.
 import { HutchError, nameOptions } from '../errors/errors.ts'
 import type { OptionNames } from '../errors/remedy-text.ts'
-import { type Host, leafName, readHost, settleHost } from '../host/host.ts'
+import { type Host, leafName, readHost, setHome } from '../host/host.ts'
 import { approachGroup } from './delegated-group.ts'
 import { isWritable } from './failure.ts'
 import { enterScopeTo, isSystemdMachine, isSystemdTree } from './scope.ts'
@@ -19,7 +19,7 @@ interface Wants {
  * Moves this process into a scope if its jobs need one. Returns a note if root's jobs must work without.
  * @throws SYSTEMD_*, CGROUP_REFUSED
  */
-export async function settle(wants: Wants, names: OptionNames): Promise<string | undefined> {
+export async function ensureScope(wants: Wants, names: OptionNames): Promise<string | undefined> {
   if (wants.parent !== undefined && isSystemdMachine())
     await approachGroup(`${readHost().unified?.mount}/${wants.parent}`)
   const host = findUnsettled(wants)
@@ -35,11 +35,11 @@ export async function settle(wants: Wants, names: OptionNames): Promise<string |
 }
 
 /** Previews: later plans are made as if this process were in its scope. Changes nothing. Returns the scope's group. */
-export function pretendSettled(wants: Wants): string | undefined {
+export function previewScope(wants: Wants): string | undefined {
   const host = findUnsettled(wants)
   if (!host) return undefined
   const home = `${enclosingSlice(host.unified!, host.uid)}/${scopeName(host.owner)}`
-  settleHost(home)
+  setHome(home)
   return home
 }
 
@@ -50,7 +50,7 @@ function findUnsettled(wants: Wants): Host | undefined {
   if (host.home !== undefined || !isSystemdTree(host)) return undefined
   const own = host.unified!.own
   const scope = enclosingScope(own)
-  if (scope !== undefined && own === `${scope}/${leafName}` && isWritable(scope)) settleHost(scope)
+  if (scope !== undefined && own === `${scope}/${leafName}` && isWritable(scope)) setHome(scope)
   else if (needsScope(host, own, wants)) return host
   return undefined
 }

@@ -4,7 +4,7 @@
 
 import { writeGroupFile } from '../cgroup/files.ts'
 import { fail } from '../errors/errors.ts'
-import { type Host, leafName, readHost, readOwnGroup, settleHost } from '../host/host.ts'
+import { type Host, leafName, readHost, readOwnGroup, setHome } from '../host/host.ts'
 import { existsSync, mkdirSync } from '../system/files.ts'
 import { findBuses, type ManagerKind } from './address.ts'
 import { type Call, callSystemd, type Failure } from './bus.ts'
@@ -73,7 +73,7 @@ async function enter(what: string, options: ScopeOptions): Promise<Scope> {
   const directory = readOwnGroup()
   if (!directory?.endsWith(`/${unit}`)) throw fail('SYSTEMD_ANSWER_INVALID', { why: `this process is in ${directory}` })
   moveToLeaf(directory, '0')
-  settleHost(directory)
+  setHome(directory)
   return { unit, directory }
 }
 

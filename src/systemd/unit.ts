@@ -7,7 +7,7 @@ export function scopeName(owner: { pid: number; startTime: string }): string {
 }
 
 /** The default slice of scopes, and the group whose controllers they can use. */
-export function usualSlice(mount: string, uid: number): { slice: string; controllers: string } {
+export function defaultSlice(mount: string, uid: number): { slice: string; controllers: string } {
   if (uid === 0) return { slice: `${mount}/system.slice`, controllers: mount }
   const controllers = `${mount}/user.slice/user-${uid}.slice/user@${uid}.service`
   return { slice: `${controllers}/app.slice`, controllers }
@@ -18,7 +18,7 @@ export function usualSlice(mount: string, uid: number): { slice: string; control
  * (the machine's or the user's). Returns the default slice if the process is in no slice.
  */
 export function enclosingSlice({ mount, own }: { mount: string; own: string }, uid: number): string {
-  const { slice, controllers } = usualSlice(mount, uid)
+  const { slice, controllers } = defaultSlice(mount, uid)
   if (!own.startsWith(`${controllers}/`)) return slice
   const parts = own.slice(controllers.length + 1).split('/')
   const end = parts.findIndex((part) => !part.endsWith('.slice'))

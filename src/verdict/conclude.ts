@@ -7,7 +7,7 @@ import { systemConstants } from '../system/constants.ts'
 import { signalName } from '../system/signals.ts'
 import type { Cause } from './cause.ts'
 import { collectEnd } from './collect-end.ts'
-import { judgeStatus } from './contest-status.ts'
+import { contestStatus } from './contest-status.ts'
 import { execVerdict } from './exec-failure.ts'
 import { makeCause, senderOf } from './make-cause.ts'
 import { noOutcome, type Outcome } from './outcome.ts'
@@ -39,7 +39,7 @@ export function conclude(plan: Plan, program: Program, outcome: Outcome): Result
     signal,
     ...(from && { signalFrom: from }),
     reason,
-    judge: judgeStatus({ reason, exitCode, signal }),
+    judge: contestStatus({ reason, exitCode, signal }),
     status: execStatus ?? limitStatus[reason] ?? exitCode ?? 128 + ended.signal,
     durationMs: outcome.durationMs,
     limits: Object.fromEntries(

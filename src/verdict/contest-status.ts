@@ -9,7 +9,11 @@ import type { Result } from './result.ts'
 export type JudgeStatus = 'OK' | 'RE' | 'TLE' | 'MLE' | 'OLE' | 'SG' | 'internal'
 
 /** Returns a result's status. Exceeding RLIMIT_FSIZE counts as output. */
-export function judgeStatus({ reason, exitCode, signal }: Pick<Result, 'reason' | 'exitCode' | 'signal'>): JudgeStatus {
+export function contestStatus({
+  reason,
+  exitCode,
+  signal,
+}: Pick<Result, 'reason' | 'exitCode' | 'signal'>): JudgeStatus {
   switch (reason) {
     case 'not-found':
     case 'not-executable':

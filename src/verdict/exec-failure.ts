@@ -8,7 +8,7 @@ import { findings } from './exec-findings.ts'
 import { allow, byErrno, type ExecExplanation, executablePaths, pasteable, volumeWord } from './exec-words.ts'
 
 /** What hutch-init found out about a program, with the command's rights and inside its root. */
-export interface ProgramLook {
+export interface ProgramReport {
   path: string
   /** Destination of `path` if it is a symbolic link; otherwise ''. */
   target: string
@@ -44,7 +44,7 @@ export interface ExecFacts {
   command: string
   errno: string
   /** The program, followed by its interpreters; empty if hutch-init could not examine them. */
-  looks: readonly ProgramLook[]
+  looks: readonly ProgramReport[]
   searchPath: string
   frontend: 'cli' | 'library' | 'bwrap' | 'tool'
   ownRoot: boolean

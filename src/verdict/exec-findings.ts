@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the reason why exec refused a program by examining its file, per errno. Called by exec-failure.ts; pure.
 import { quote } from '../text/quote.ts'
-import type { ExecFacts, ProgramLook } from './exec-failure.ts'
+import type { ExecFacts, ProgramReport } from './exec-failure.ts'
 import { describeFileKind, type ExecExplanation, pasteable, scriptFix, searchHint } from './exec-words.ts'
 import { readFileKind } from './program-file.ts'
 
-type Finder = (facts: ExecFacts, look: ProgramLook, subject: string) => ExecExplanation | undefined
+type Finder = (facts: ExecFacts, look: ProgramReport, subject: string) => ExecExplanation | undefined
 
 /** Finders per errno, in this order; the first one that returns a finding is used. */
 export const findings: { [errno: string]: readonly Finder[] } = {
@@ -22,7 +22,7 @@ export const findings: { [errno: string]: readonly Finder[] } = {
 
 function missing(
   { command, searchPath, ownRoot, frontend }: ExecFacts,
-  look: ProgramLook,
+  look: ProgramReport,
   subject: string,
 ): ExecExplanation | undefined {
   if (look.error !== 'ENOENT' || subject !== 'it') return undefined
@@ -45,7 +45,7 @@ function missing(
   }
 }
 
-function missingInterpreter(facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
+function missingInterpreter(facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
   if (look.loaderError !== 'ENOENT') return undefined
   const kind = readFileKind(look.head)
   const evidence: [string, string][] = [['interpreter', quote(look.loader)]]
@@ -93,7 +93,7 @@ function loaderHint(loader: string, ownRoot: boolean): string {
     : `install the package that has ${quote(loader)}`
 }
 
-function barred({ outside }: ExecFacts, look: ProgramLook): ExecExplanation | undefined {
+function barred({ outside }: ExecFacts, look: ProgramReport): ExecExplanation | undefined {
   if (look.error !== 'EACCES') return undefined
   const directory = (look.target || look.path).slice(0, look.barrier) || '.'
   return {
@@ -111,7 +111,7 @@ const fileTypes = new Map([
   [0o140000, 'a socket'],
 ])
 
-function notAFile(_facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
+function notAFile(_facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
   const type = fileTypes.get(look.mode & 0o170000)
   if (look.error || !type) return undefined
   return {
@@ -120,7 +120,7 @@ function notAFile(_facts: ExecFacts, look: ProgramLook, subject: string): ExecEx
   }
 }
 
-function noMode(facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
+function noMode(facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
   if (look.error || look.mode & 0o111) return undefined
   const kind = readFileKind(look.head)
   const file = pasteable(facts.outside(look.path) ?? look.path)
@@ -133,7 +133,7 @@ function noMode(facts: ExecFacts, look: ProgramLook, subject: string): ExecExpla
   return { why, fix: { shell: `chmod a+rx ${file}`, reason: 'make it executable' } }
 }
 
-function noexec(facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
+function noexec(facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
   if (look.error || !look.noexec) return undefined
   const file = look.target || look.path
   const host = facts.outside(file)
@@ -158,7 +158,7 @@ function noexec(facts: ExecFacts, look: ProgramLook, subject: string): ExecExpla
       }
 }
 
-function noRight({ outside }: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
+function noRight({ outside }: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
   if (look.error || look.access !== 'EACCES' || look.noexec) return undefined
   return {
     why: `user ${look.user} may not execute ${subject === 'it' ? 'it' : quote(look.path)}`,
@@ -167,7 +167,7 @@ function noRight({ outside }: ExecFacts, look: ProgramLook, subject: string): Ex
   }
 }
 
-function barredInterpreter(_facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
+function barredInterpreter(_facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
   if (look.loaderError !== 'EACCES') return undefined
   return {
     why: `the interpreter that ${subject} names cannot be reached by user ${look.user}`,
@@ -176,7 +176,7 @@ function barredInterpreter(_facts: ExecFacts, look: ProgramLook, subject: string
   }
 }
 
-function badFormat(facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
+function badFormat(facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
   if (look.error || (look.mode & 0o170000) !== 0o100000) return undefined
   const kind = readFileKind(look.head)
   const file = pasteable(facts.outside(look.path) ?? look.path)
@@ -228,7 +228,7 @@ function machineWords({ arch }: ExecFacts, kind: { machine: string; bits: number
   return kind.machine === own && kind.bits === 64 ? ', but it is damaged or cut off' : `, and this machine is ${own}`
 }
 
-function linkLoop(_facts: ExecFacts, look: ProgramLook, subject: string): ExecExplanation | undefined {
+function linkLoop(_facts: ExecFacts, look: ProgramReport, subject: string): ExecExplanation | undefined {
   if (look.error !== 'ELOOP') return undefined
   const path = look.path.slice(0, look.barrier) || look.path
   return {
@@ -237,7 +237,7 @@ function linkLoop(_facts: ExecFacts, look: ProgramLook, subject: string): ExecEx
   }
 }
 
-function nestedScripts({ looks }: ExecFacts, _look: ProgramLook, _subject: string): ExecExplanation | undefined {
+function nestedScripts({ looks }: ExecFacts, _look: ProgramReport, _subject: string): ExecExplanation | undefined {
   if (looks.length < 3) return undefined
   return {
     why: 'its interpreter is a script of a script, deeper than the kernel follows (5)',
@@ -246,7 +246,7 @@ function nestedScripts({ looks }: ExecFacts, _look: ProgramLook, _subject: strin
   }
 }
 
-function throughFile(_facts: ExecFacts, look: ProgramLook): ExecExplanation | undefined {
+function throughFile(_facts: ExecFacts, look: ProgramReport): ExecExplanation | undefined {
   if (look.error !== 'ENOTDIR') return undefined
   const part = (look.target || look.path).slice(0, look.barrier)
   return {
@@ -257,7 +257,7 @@ function throughFile(_facts: ExecFacts, look: ProgramLook): ExecExplanation | un
 
 function beingWritten(
   { writers = [], outside }: ExecFacts,
-  look: ProgramLook,
+  look: ProgramReport,
   subject: string,
 ): ExecExplanation | undefined {
   if (look.error) return undefined

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words for exec-failure.ts: the meaning of an errno, options in each front end's names, and commands that can be pasted. Pure.
 import { escapeUnsafe, shellWord } from '../text/quote.ts'
-import type { ExecFacts, Fix, ProgramLook } from './exec-failure.ts'
-import { type FileKind, interpreterFor, readFileKind, usualInterpreter } from './program-file.ts'
+import type { ExecFacts, Fix, ProgramReport } from './exec-failure.ts'
+import { defaultInterpreter, type FileKind, interpreterFor, readFileKind } from './program-file.ts'
 
 /** An explanation with a fix, or with a hint if no command can be given. */
 export interface ExecExplanation {
@@ -82,9 +82,9 @@ export function describeFileKind(kind: FileKind): string {
 }
 
 /** Returns the fix that passes a script to the interpreter found in its first line or its name. Returns the hint if neither names one. */
-export function scriptFix(look: ProgramLook, hint: string, usual?: string): Pick<ExecExplanation, 'fix' | 'hint'> {
+export function scriptFix(look: ProgramReport, hint: string, usual?: string): Pick<ExecExplanation, 'fix' | 'hint'> {
   const kind = readFileKind(look.head)
-  const named = kind.kind === 'script' ? usualInterpreter(/[^/]*$/.exec(kind.interpreter)![0]) : undefined
+  const named = kind.kind === 'script' ? defaultInterpreter(/[^/]*$/.exec(kind.interpreter)![0]) : undefined
   const through = interpreterFor(look.path) ?? named ?? usual
   if (!through) return { hint }
   return { fix: { instead: [...through.split(' '), look.path], reason: `${hint}; or pass it to an interpreter` } }

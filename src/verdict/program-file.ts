@@ -95,7 +95,7 @@ const byEnding: { [ending: string]: string } = {
 }
 
 /** Returns the command of a widely used interpreter. Returns undefined for any other name. */
-export function usualInterpreter(name: string): string | undefined {
+export function defaultInterpreter(name: string): string | undefined {
   if (/^python[\d.]*$/.test(name)) return 'python3'
   return Object.values(byEnding).includes(name) ? name : undefined
 }

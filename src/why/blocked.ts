@@ -61,7 +61,7 @@ function read(pid: number, file: string): string {
 }
 
 /** Explains processes that do not run. `name` names the target. Frozen processes look stopped, so a frozen group has no other cause. */
-export function stuckCauses(
+export function blockedCauses(
   name: string,
   frozen: readonly Frozen[],
   processes: readonly ProcessFacts[],

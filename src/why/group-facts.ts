@@ -18,7 +18,7 @@ import { isThrashing, stallOf } from './pressure.ts'
 import { countTasks, type ProcessFacts, readProcessFacts, readTaskLimits } from './process.ts'
 
 /** The facts of a group, or of a process and its group. */
-export interface Looked {
+export interface GroupReadings {
   place: Place
   chain: Chain
   /** The target, if it is a process. */
@@ -45,7 +45,7 @@ export interface Looked {
 const maxProcesses = 32
 
 /** Reads the facts. `one` is the target process. Without it, all processes of the group are examined. */
-export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): Looked {
+export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): GroupReadings {
   const chain = readChain(host, place)
   const pids = one ? [one.pid] : membersOf(host, place)
   const processes = one ? [one] : pids.slice(0, maxProcesses).flatMap((pid) => readProcessFacts(pid) ?? [])
@@ -68,7 +68,7 @@ export function look(host: Host, place: Place, log: LogFacts, one?: ProcessFacts
 }
 
 /** Computes the figures for the decision lists. */
-export function computeFound(looked: Looked): Facts {
+export function computeFound(looked: GroupReadings): Facts {
   const { chain, memory, tasks, one, processes, frozen, daemon, whole } = looked
   return {
     ...noFacts(),
@@ -188,7 +188,7 @@ function membersOf(host: Host, place: Place): number[] {
 }
 
 /** Finds full file systems, each once: processes that share a mount namespace see the same. */
-function seenFull(processes: readonly ProcessFacts[]): Looked['full'] {
+function seenFull(processes: readonly ProcessFacts[]): GroupReadings['full'] {
   const seen = new Set<string>()
   return processes.flatMap(({ pid, mountinfo, zombie }) => {
     if (zombie || seen.has(mountinfo)) return []

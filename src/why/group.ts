@@ -10,11 +10,11 @@ import type { CauseKind } from '../verdict/cause.ts'
 import { decide, decideAll, foundRows, restRows } from '../verdict/decide.ts'
 import { type EvidenceLine, memoryLine, pidsLine } from '../verdict/limit-words.ts'
 import { adviseHeap, isNode, isNodeName, parseHeapFlag } from '../verdict/node-heap.ts'
-import { stuckCauses } from './blocked.ts'
+import { blockedCauses } from './blocked.ts'
 import type { WhyCause } from './explanation.ts'
 import { refusedAbove, taskCauses } from './fork-limits.ts'
 import { diskCauses } from './full-filesystems.ts'
-import { computeFound, type Looked, look, nameOf, reachedLimits } from './group-facts.ts'
+import { computeFound, type GroupReadings, look, nameOf, reachedLimits } from './group-facts.ts'
 import type { LogFacts } from './kernel-log.ts'
 import { formatTime, memoryCauses } from './memory.ts'
 import { daemonCauses } from './oomd.ts'
@@ -41,7 +41,7 @@ export function groupCauses(host: Host, place: Place, log: LogFacts, one?: Proce
   }
 }
 
-const makers: { [K in CauseKind]?: (looked: Looked) => WhyCause[] } = {
+const makers: { [K in CauseKind]?: (looked: GroupReadings) => WhyCause[] } = {
   frozen: (looked) => stuck(looked, 'frozen'),
   stopped: (looked) => stuck(looked, 'stopped'),
   blocked: (looked) => stuck(looked, 'blocked'),
@@ -63,8 +63,8 @@ function nameProcess({ pid, name }: ProcessFacts): string {
   return `process ${pid} (${quote(name)})`
 }
 
-function stuck({ one, place, frozen, processes, waiting }: Looked, wanted: CauseKind): WhyCause[] {
-  const causes = stuckCauses(one ? nameProcess(one) : quote(place.path), frozen, processes, waiting)
+function stuck({ one, place, frozen, processes, waiting }: GroupReadings, wanted: CauseKind): WhyCause[] {
+  const causes = blockedCauses(one ? nameProcess(one) : quote(place.path), frozen, processes, waiting)
   return causes.filter(({ kind }) => kind === wanted)
 }
 
@@ -111,7 +111,7 @@ const resources: { [K in CauseKind]?: string } = {
   throttled: 'cpu',
 }
 
-function withPressure(cause: WhyCause, { chain: { pressure }, whole }: Looked): WhyCause {
+function withPressure(cause: WhyCause, { chain: { pressure }, whole }: GroupReadings): WhyCause {
   const resource = cause.limit === 'io.pressure' ? 'io' : resources[cause.kind]
   const text = resource === undefined ? undefined : pressure[resource]
   if (text === undefined) return cause
@@ -119,7 +119,7 @@ function withPressure(cause: WhyCause, { chain: { pressure }, whole }: Looked): 
 }
 
 /** Words for each kind of restRows. */
-function nothingFound(looked: Looked, kind: CauseKind, likely: boolean): WhyCause {
+function nothingFound(looked: GroupReadings, kind: CauseKind, likely: boolean): WhyCause {
   const { chain, place, one, unread } = looked
   const name = one ? nameProcess(one) : quote(place.path)
   const evidence = [...limitLines(chain), ...pressureLines(chain.pressure, looked.whole)]
@@ -156,7 +156,7 @@ function limitLines({ memory, pids }: Chain): EvidenceLine[] {
 }
 
 /** Returns "no limit was hit" only if every limit that could be hit was read. */
-function describeHits({ chain, unread, tasks }: Looked): string {
+function describeHits({ chain, unread, tasks }: GroupReadings): string {
   const reached = reachedLimits(chain)
   if (reached.length > 0) return `${reached.join(' and ')} was reached, but no kill and no refused fork was counted`
   if (unread.length > 0 || refusedAbove(tasks).length > 0)

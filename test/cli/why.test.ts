@@ -21,7 +21,7 @@ import { tmpdir } from 'node:os'
 import { afterAll, expect, test, vi } from 'vitest'
 import { Cgroup, type Explanation, type Result } from '../../src/index.ts'
 import { mayBeRecorded } from '../../src/monitor/recording/file.ts'
-import { describeLooks, glance } from '../../src/monitor/recording/recent-history.ts'
+import { describeSamples, readRecentHistory } from '../../src/monitor/recording/recent-history.ts'
 import { openRecorder } from '../../src/monitor/recording/recorder.ts'
 import type { GroupSample } from '../../src/monitor/sample.ts'
 import { readLog } from '../../src/why/kernel-log.ts'
@@ -176,7 +176,7 @@ async function recorded(file: string): Promise<string> {
 test('a verdict hears of what was recorded: since when memory rose and to what, and the worst pressure', async () => {
   const file = await recorded(`${work}/job.db`)
   // an emulated machine takes longer than a verdict waits
-  const lines = (await glance(file, ended, 30_000)).map(
+  const lines = (await readRecentHistory(file, ended, 30_000)).map(
     ([label, text]) => `${label} ${text.replace(/\d\d:\d\d:\d\d/g, 'T')}`,
   )
   const day = '\\d{4}-\\d\\d-\\d\\d'
@@ -187,8 +187,8 @@ test('a verdict hears of what was recorded: since when memory rose and to what, 
     expect.stringMatching(`^recorded /above, ${day} T to T, by hutch record$`),
     'memory at most 1.0 GiB, and never much less',
   ])
-  expect(await glance(file, { ...ended, durationMs: 0 })).toEqual([])
-  expect(describeLooks(undefined, [{ time: 0, sample: looked(1) }])).toEqual([])
+  expect(await readRecentHistory(file, { ...ended, durationMs: 0 })).toEqual([])
+  expect(describeSamples(undefined, [{ time: 0, sample: looked(1) }])).toEqual([])
   expect([mayBeRecorded(ended, file), mayBeRecorded({ ...ended, reason: 'exit' }, file)]).toEqual([true, false])
   expect([mayBeRecorded({ ...ended, durationMs: 0 }, file), mayBeRecorded(ended, `${file}-none`)]).toEqual([
     false,
@@ -229,15 +229,15 @@ test('a recording that is missing, damaged, hostile or at work costs a verdict n
     const file = `${work}/${how}.db`
     copyFileSync(good, file)
     chmodSync(file, 0o600)
-    expect(await glance(file, ended, 30_000), `before it is ${how}`).toHaveLength(5)
+    expect(await readRecentHistory(file, ended, 30_000), `before it is ${how}`).toHaveLength(5)
     act(file)
     const begun = performance.now()
-    expect(await glance(file, ended), how).toEqual([])
+    expect(await readRecentHistory(file, ended), how).toEqual([])
     expect(performance.now() - begun, how).toBeLessThan(1000)
   }
   // a recorder holds its file all the time
   mkdirSync(`${good}.lock`)
-  expect(await glance(good, ended, 30_000)).toHaveLength(5)
+  expect(await readRecentHistory(good, ended, 30_000)).toHaveLength(5)
   expect(readdirSync(tmpdir()).filter((name) => name.startsWith(`hutch-replay-${process.pid}-`))).toEqual([])
 })
 

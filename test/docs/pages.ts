@@ -145,7 +145,7 @@ export function figuresPage(): string {
   )
   return `# Figures of a group
 
-This page is generated from the table of figures. \`openSurvey()\`, \`hutch stats --json\` and recordings use the names of the first column.
+This page is generated from the table of figures. \`openSampler()\`, \`hutch stats --json\` and recordings use the names of the first column.
 A figure that the host does not give is absent, never 0. Each figure counts the group and its descendants.
 
 | Sample | cgroup v2 | cgroup v1 | Meaning | Run's report | Metrics | hutch top |

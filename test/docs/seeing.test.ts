@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { afterAll, expect, test } from 'vitest'
 import { makeMetrics } from '../../src/monitor/exporter/metrics.ts'
-import { openSurvey } from '../../src/monitor/sampler.ts'
+import { openSampler } from '../../src/monitor/sampler.ts'
 import { cli, collect } from '../cli/hutch.ts'
 
 const page = readFileSync('docs/seeing.md', 'utf8')
@@ -45,7 +45,7 @@ test('the program of the page runs', async () => {
 })
 
 test('the page names every metric of this host', () => {
-  const survey = openSurvey()
+  const survey = openSampler()
   const names = makeMetrics(survey.sample(), {
     tookMs: 0,
     machine: { cpus: 1, memory: 1 },

@@ -2,7 +2,7 @@
 // hutch cgroup exec: joins a group in all its hierarchies and executes the command. Exit status 126 or 127 if that fails, as in a shell.
 import { Cgroup } from '../../cgroup/cgroup.ts'
 import { fail } from '../../errors/errors.ts'
-import { becomeInside } from '../../run/exec-in-group.ts'
+import { execInGroups } from '../../run/exec-in-group.ts'
 import { tell } from '../../system/stderr.ts'
 import type { Command } from '../command.ts'
 
@@ -15,7 +15,7 @@ export const command: Command = {
     const argv = rest[0] === '--' ? rest.slice(1) : rest
     if (argv.length === 0) throw fail('COMMAND_MISSING', { usage: 'hutch cgroup exec GROUP -- COMMAND [ARG…]' })
     const directories = [...new Set(Object.values(Cgroup.open(name!).directories))]
-    const { error, failed } = await becomeInside(directories, argv)
+    const { error, failed } = await execInGroups(directories, argv)
     if (failed === 'join') throw error
     tell(`hutch: ${error.message}\n`)
     return failed === 'not-found' ? 127 : 126

@@ -2,12 +2,12 @@
 // hutch metrics: serves all groups' figures to Prometheus, or pushes them by OTLP/HTTP, until a signal arrives.
 import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
-import { openLook } from '../../monitor/exporter/collect.ts'
+import { openCollector } from '../../monitor/exporter/collect.ts'
 import { readTarget } from '../../monitor/exporter/otel-settings.ts'
 import { formatMetrics } from '../../monitor/exporter/prometheus-text.ts'
 import { openPush } from '../../monitor/exporter/push.ts'
 import { serve } from '../../monitor/exporter/serve.ts'
-import { openSurvey } from '../../monitor/sampler.ts'
+import { openSampler } from '../../monitor/sampler.ts'
 import { print } from '../../system/stdout.ts'
 import type { Command } from '../command.ts'
 import type { FlagTable, Parsed } from '../flags.ts'
@@ -61,8 +61,8 @@ async function main({ values }: Parsed): Promise<number> {
   const interval = readInterval(values, target?.intervalMs ?? 15_000, 100)
   const listen = parseAddress(listens?.at(-1) ?? address)
   const host = readHost()
-  const survey = openSurvey(host)
-  const look = openLook(host, survey)
+  const survey = openSampler(host)
+  const look = openCollector(host, survey)
   const push = target && openPush(look, target)
   try {
     if (once) {

@@ -3,7 +3,7 @@
 import { fail, quote } from '../../errors/errors.ts'
 import { defaultFile } from '../../monitor/recording/file.ts'
 import { openRecorder } from '../../monitor/recording/recorder.ts'
-import { openSurvey } from '../../monitor/sampler.ts'
+import { openSampler } from '../../monitor/sampler.ts'
 import { showProgress, tell } from '../../system/stderr.ts'
 import { formatDuration, parseSize } from '../../text/units.ts'
 import type { Command } from '../command.ts'
@@ -39,7 +39,7 @@ async function main({ values }: Parsed): Promise<number> {
   // other users must not read the names and figures of all groups
   process.umask(0o077)
   const recorder = await openRecorder(path, { interval, keep, size: readSize(values['max-size']?.at(-1)) })
-  const survey = openSurvey()
+  const survey = openSampler()
   const pause = pauses(interval)
   const begun = performance.now()
   if (process.stderr.isTTY) tell(`hutch: recording into ${quote(path)}; Ctrl-C ends it\n`)

@@ -4,7 +4,7 @@ import { freeze, holdsMyself, kill, setLimit } from '../../cgroup/actions.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { findGroup, readDockerNames } from '../../monitor/docker-name.ts'
 import { rates } from '../../monitor/rates.ts'
-import { openSurvey, type Survey } from '../../monitor/sampler.ts'
+import { openSampler, type Sampler } from '../../monitor/sampler.ts'
 import { checkTerminal } from '../../ui/terminal/screen.ts'
 import { makeTopHistory } from '../../ui/top/history.ts'
 import { runLoop } from '../../ui/top/loop.ts'
@@ -29,7 +29,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
   const called = readDockerNames()
   const top = rest[0] === undefined ? '/' : findGroup(host, rest[0], called)
   checkTerminal('top', 'hutch stats prints tables, and hutch stats --json figures for programs')
-  const survey = openSurvey(host)
+  const survey = openSampler(host)
   try {
     return await show(survey, makeState(top, called), interval, host)
   } finally {
@@ -38,7 +38,7 @@ async function main({ values, rest }: Parsed): Promise<number> {
 }
 
 /** Shows the groups until a key or a signal ends it. Returns the exit status. */
-function show(survey: Survey, state: State, every: number, host: Host): Promise<number> {
+function show(survey: Sampler, state: State, every: number, host: Host): Promise<number> {
   let before = survey.sample()
   let now = before
   const history = makeTopHistory()

@@ -10,7 +10,7 @@ import { execError } from '../../run/exec-facts.ts'
 import { startSpec } from '../../run/job.ts'
 import { native } from '../../system/native.ts'
 import { tell } from '../../system/stderr.ts'
-import { settle } from '../../systemd/own-scope.ts'
+import { ensureScope } from '../../systemd/own-scope.ts'
 import { parseCount, parseCpus, parseDuration, parseSize } from '../../text/units.ts'
 import { formatVerdict, wantsColor } from '../../verdict/format-result.ts'
 import { describeOuter } from '../../verdict/outer-limit-words.ts'
@@ -33,7 +33,7 @@ export async function runLimited(
 ): Promise<number> {
   const [command = ''] = launch.words
   const spec = limitedSpec(launch.words, limits)
-  await settle(spec, bwrapNames)
+  await ensureScope(spec, bwrapNames)
   native().holdSignals()
   let refused: HutchError | undefined
   const job = startSpec(spec, {

@@ -4,7 +4,7 @@ import { writeGroupFile } from '../../cgroup/files.ts'
 import { explainWrite } from '../../cgroup/write-errors.ts'
 import { fail } from '../../errors/errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { complain, ignoreDelegated, remark, toolMain, valuesOf } from '../tool.ts'
 import { placeByRules, tellSticky } from './by-rules.ts'
 import { groupsToJoin } from './cgexec.ts'
@@ -34,7 +34,7 @@ export const main = toolMain({
   run,
 })
 
-async function run(given: Given): Promise<number> {
+async function run(given: ParsedOptions): Promise<number> {
   const specs = valuesOf(given, 'g').map((text) => parseGroupSpec(text, '-g'))
   if (given.words.length === 0 && specs.length === 0)
     throw fail('WORDS_MISSING', { usage: 'cgclassify -g CONTROLLERS:PATH PID…' })

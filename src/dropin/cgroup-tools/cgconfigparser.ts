@@ -3,7 +3,7 @@
 import { fail } from '../../errors/errors.ts'
 import { parseConfiguration } from '../../rules/config-file.ts'
 import { orStatus, statuses } from '../exit-status.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { complain, toolMain } from '../tool.ts'
 import { permissionOptions, readPermissions } from './cgcreate.ts'
 import { loadConfiguration } from './config-load.ts'
@@ -24,7 +24,7 @@ export const main = toolMain({
     L: { long: ['load-directory'], value: 'DIRECTORY', help: 'load its *.conf files, in order of their names' },
     ...permissionOptions,
   },
-  run(given: Given) {
+  run(given: ParsedOptions) {
     const sources = given.options.filter(([key]) => key === 'l' || key === 'L')
     const extra = given.words[0]
     if (extra !== undefined || sources.length === 0)

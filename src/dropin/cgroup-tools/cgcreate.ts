@@ -3,7 +3,7 @@
 import { fail } from '../../errors/errors.ts'
 import { readHost } from '../../host/host.ts'
 import { statuses, withStatus } from '../exit-status.ts'
-import type { Given, OptionTable } from '../getopt.ts'
+import type { OptionTable, ParsedOptions } from '../getopt.ts'
 import { ignoreDelegated, lastOf, toolMain, valuesOf } from '../tool.ts'
 import { createIn, type Permissions, parseMode, parseOwner, takeBack, type UndoList } from './create.ts'
 import { choose, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
@@ -18,7 +18,7 @@ export const permissionOptions: OptionTable = {
 }
 
 /** Parses the options for owners and modes. @throws USER_UNKNOWN, OPTION_INVALID */
-export function readPermissions(given: Given): Permissions {
+export function readPermissions(given: ParsedOptions): Permissions {
   const admin = lastOf(given, 'a')
   const tasks = lastOf(given, 't')
   const modes = (['d', 'f', 's'] as const).map((key) => {
@@ -49,7 +49,7 @@ export const main = toolMain({
   run,
 })
 
-function run(given: Given): number {
+function run(given: ParsedOptions): number {
   for (const key of ['c', 'p', 'S'])
     if (valuesOf(given, key).length > 0)
       throw fail('OPTION_CONFLICT', {

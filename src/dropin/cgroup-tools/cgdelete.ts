@@ -5,7 +5,7 @@ import { explainRemove } from '../../cgroup/write-errors.ts'
 import { fail } from '../../errors/errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { statuses, withStatus } from '../exit-status.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { complain, ignoreDelegated, toolMain, valuesOf } from '../tool.ts'
 import { choose, directoryIn, type GroupSpec, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
 import { followers } from './missing-controllers.ts'
@@ -21,7 +21,7 @@ export const main = toolMain({
     r: { long: ['recursive'], help: 'the groups below it, too' },
     ...ignoreDelegated,
   },
-  run(given: Given) {
+  run(given: ParsedOptions) {
     const specs = [...valuesOf(given, 'g'), ...given.words].map((text) => parseGroupSpec(text, 'the group'))
     if (specs.length === 0) throw fail('WORDS_MISSING', { usage: 'cgdelete CONTROLLERS:PATH, such as memory:demo' })
     const host = readHost()

@@ -3,9 +3,9 @@
 import { isGroup } from '../../cgroup/files.ts'
 import { fail } from '../../errors/errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
-import { becomeInside } from '../../run/exec-in-group.ts'
+import { execInGroups } from '../../run/exec-in-group.ts'
 import { orStatus, statuses, withStatus } from '../exit-status.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { ignoreDelegated, toolMain, valuesOf } from '../tool.ts'
 import { placeByRules, tellSticky } from './by-rules.ts'
 import { choose, directoryIn, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
@@ -26,7 +26,7 @@ export const main = toolMain({
   run,
 })
 
-async function run(given: Given): Promise<number> {
+async function run(given: ParsedOptions): Promise<number> {
   if (given.words.length === 0) throw fail('COMMAND_MISSING', { usage: 'cgexec -g CONTROLLERS:PATH COMMAND' })
   const texts = valuesOf(given, 'g')
   const specs = texts.map((text) => parseGroupSpec(text, '-g'))
@@ -43,7 +43,7 @@ async function run(given: Given): Promise<number> {
   const directories = groupsToJoin(host, specs, statuses.notAllowed)
   if (specs.length === 0) orStatus(statuses.rulesMissing, () => placeByRules(process.pid, given.words[0]))
   await tellSticky({ pid: process.pid, flags: valuesOf(given, 'sticky').length > 0 ? 1 : 0 })
-  const { error, failed } = await becomeInside(directories, given.words)
+  const { error, failed } = await execInGroups(directories, given.words)
   throw withStatus(failed === 'join' ? statuses.refused : statuses.failed, error)
 }
 

@@ -12,7 +12,7 @@ import { fail } from '../../errors/errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { print } from '../../system/stdout.ts'
 import { orStatus, statuses, withStatus } from '../exit-status.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { ignoreDelegated, toolMain, valuesOf } from '../tool.ts'
 import {
   directoryIn,
@@ -83,7 +83,7 @@ function formatVersions(all: readonly Mounted[]): string {
 }
 
 /** Parses the command line into the groups and files to print. @throws OPTION_INVALID, WORDS_MISSING, CGROUP_* */
-export function readWanted(name: string, host: Host, given: Given): GroupQuery[] {
+export function readWanted(name: string, host: Host, given: ParsedOptions): GroupQuery[] {
   const all = mountedHierarchies(host)
   const specs = valuesOf(given, 'g')
   const here = specs.filter((text) => /:./.test(text)).map((text) => parseGroupSpec(text, '-g'))
@@ -192,7 +192,7 @@ function readVariable(host: Host, typed: string, directory: string | undefined, 
 }
 
 /** Formats groups as libcgroup does: further lines of a value begin with a tab, and an empty line ends a group. */
-export function formatGroups(groups: readonly Printed[], given: Given): string {
+export function formatGroups(groups: readonly Printed[], given: ParsedOptions): string {
   const headers = valuesOf(given, 'n').length === 0
   const names = valuesOf(given, 'v').length === 0
   return groups

@@ -10,7 +10,7 @@ import { explainWrite } from '../../cgroup/write-errors.ts'
 import { fail } from '../../errors/errors.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { orStatus, statuses, withStatus } from '../exit-status.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { ignoreDelegated, lastOf, remark, toolMain, valuesOf } from '../tool.ts'
 import { copyFiles } from './copy.ts'
 import { hierarchyOf, mountedHierarchies } from './group-spec.ts'
@@ -44,7 +44,7 @@ export interface Translation {
   translate(assignment: Assignment, read: (file: string) => string): Assignment[]
 }
 
-export function runSet(name: string, given: Given, translation?: Translation): number {
+export function runSet(name: string, given: ParsedOptions, translation?: Translation): number {
   const texts = valuesOf(given, 'r')
   const source = lastOf(given, 'copy-from')
   if (texts.length > 0 && source !== undefined)

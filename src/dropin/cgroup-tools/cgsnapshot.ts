@@ -6,7 +6,7 @@ import { readKernelControllers } from '../../host/kernel-controllers.ts'
 import { nameOfGroup, nameOfUser } from '../../host/passwd.ts'
 import { print } from '../../system/stdout.ts'
 import { statuses } from '../exit-status.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { lastOf, remark, toolMain, valuesOf } from '../tool.ts'
 import { isSetting } from './copy.ts'
 import { type Mounted, mountedHierarchies } from './group-spec.ts'
@@ -39,7 +39,7 @@ interface Choice {
   warned: Set<string>
 }
 
-function run(given: Given): number {
+function run(given: ParsedOptions): number {
   const denied = lastOf(given, 'b')
   const allowed = lastOf(given, 'w')
   const choice: Choice = {

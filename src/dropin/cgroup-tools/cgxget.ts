@@ -6,7 +6,7 @@ import { parseGroupPath } from '../../cgroup/path.ts'
 import { controllerOf } from '../../cgroup/v1/translate.ts'
 import { type Host, readHost } from '../../host/host.ts'
 import { print } from '../../system/stdout.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { toolMain, valuesOf } from '../tool.ts'
 import { formatGroups, type GroupQuery, getOptions, type Printed, readGroupFiles, readWanted } from './cgget.ts'
 import { directoryIn, hierarchyOf, mountedHierarchies } from './group-spec.ts'
@@ -40,7 +40,7 @@ export const main = toolMain({
 })
 
 /** Returns the last given version, as in libcgroup. */
-export function versionOf(given: Given): CgroupVersion | undefined {
+export function versionOf(given: ParsedOptions): CgroupVersion | undefined {
   const last = given.options.map(([key]) => key).findLast((key) => key === '1' || key === '2')
   return last === undefined ? undefined : last === '1' ? 'v1' : 'v2'
 }

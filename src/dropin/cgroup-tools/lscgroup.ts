@@ -6,7 +6,7 @@ import { readHost } from '../../host/host.ts'
 import { print } from '../../system/stdout.ts'
 import { escapeUnsafe } from '../../text/quote.ts'
 import { statuses } from '../exit-status.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { ignoreDelegated, toolMain, valuesOf } from '../tool.ts'
 import { choose, directoryIn, type Mounted, mountedHierarchies, parseGroupSpec } from './group-spec.ts'
 
@@ -15,7 +15,7 @@ export const main = toolMain({
   usage: ['[[-g] CONTROLLERS:PATH …]'],
   purpose: 'Lists control groups: all, or those below the ones named.',
   options: { g: { value: 'CONTROLLERS:PATH', help: 'the group to begin at; -g may be left out' }, ...ignoreDelegated },
-  run(given: Given) {
+  run(given: ParsedOptions) {
     const all = mountedHierarchies(readHost())
     const specs = [...valuesOf(given, 'g'), ...given.words].map((text) =>
       parseGroupSpec(text, 'the group', statuses.failed),

@@ -6,7 +6,7 @@ import { readHost } from '../../host/host.ts'
 import { type KernelController, readKernelControllers } from '../../host/kernel-controllers.ts'
 import { print } from '../../system/stdout.ts'
 import { statuses, withStatus } from '../exit-status.ts'
-import type { Given } from '../getopt.ts'
+import type { ParsedOptions } from '../getopt.ts'
 import { toolMain, valuesOf } from '../tool.ts'
 import { type Mounted, mountedHierarchies } from './group-spec.ts'
 
@@ -23,7 +23,7 @@ export const main = toolMain({
   run,
 })
 
-function run(given: Given): number {
+function run(given: ParsedOptions): number {
   const asked = given.options.map(([key]) => key)
   const everything = asked.includes('a')
   const kernel = readKernelControllers()

@@ -9,7 +9,7 @@ import { existsSync, openSync, readFileSync, statSync } from '../../system/files
 import { errnoName, native } from '../../system/native.ts'
 import { print } from '../../system/stdout.ts'
 import { encodePath } from '../../text/non-utf8.ts'
-import type { Given, OptionTable } from '../getopt.ts'
+import type { OptionTable, ParsedOptions } from '../getopt.ts'
 import { lastOf, toolMain, valuesOf } from '../tool.ts'
 import { failure, kindLetters, kindOptions, launchAs, parseId, readLaunch } from './launch.ts'
 import { compileNsenter, type EnterRequest } from './nsenter-program.ts'
@@ -59,7 +59,7 @@ export const main = toolMain({
   run,
 })
 
-async function run(given: Given): Promise<number> {
+async function run(given: ParsedOptions): Promise<number> {
   if (lastOf(given, 'V') !== undefined) {
     print(`nsenter from hutch ${HUTCH_VERSION}\n`)
     return 0
@@ -146,7 +146,7 @@ const targetFacts: TargetFacts = {
 }
 
 /** Parses the options of nsenter. @throws OPTION_INVALID, OPTION_CONFLICT */
-export function parseNsenter(given: Given, facts: TargetFacts): EnterRequest {
+export function parseNsenter(given: ParsedOptions, facts: TargetFacts): EnterRequest {
   const has = (key: string) => lastOf(given, key) !== undefined
   for (const [key, [name, remedy]] of Object.entries(refused))
     if (has(key)) throw fail('OPTION_CONFLICT', { name, why: 'hutch does not have it', remedy })
@@ -188,7 +188,7 @@ export function parseNsenter(given: Given, facts: TargetFacts): EnterRequest {
   }
 }
 
-function parseJoins(given: Given, need: (name: string) => string, facts: TargetFacts): Join[] {
+function parseJoins(given: ParsedOptions, need: (name: string) => string, facts: TargetFacts): Join[] {
   const joins: Join[] = []
   const all = lastOf(given, 'a') !== undefined
   if (all) need('--all')

@@ -7,7 +7,7 @@ import type { NamespaceKind } from '../../namespaces/namespace.ts'
 import { compileUnshare, type Propagation, propagations, type UnshareRequest } from '../../plan/unshare.ts'
 import { readFileSync } from '../../system/files.ts'
 import { print } from '../../system/stdout.ts'
-import type { Given, OptionTable } from '../getopt.ts'
+import type { OptionTable, ParsedOptions } from '../getopt.ts'
 import { lastOf, toolMain, valuesOf } from '../tool.ts'
 import { type IdFacts, planMap } from './id-range.ts'
 import {
@@ -73,7 +73,7 @@ export const main = toolMain({
   run,
 })
 
-async function run(given: Given): Promise<number> {
+async function run(given: ParsedOptions): Promise<number> {
   if (lastOf(given, 'V') !== undefined) {
     print(`unshare from hutch ${HUTCH_VERSION}\n`)
     return 0
@@ -101,7 +101,7 @@ function readFacts(): IdFacts {
  *
  * @throws OPTION_INVALID, OPTION_CONFLICT, USER_UNKNOWN, IDMAP_NOT_DELEGATED
  */
-export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
+export function parseUnshare(given: ParsedOptions, facts: IdFacts): UnshareRequest {
   const has = (...keys: string[]) => keys.some((key) => lastOf(given, key) !== undefined)
   const number = (key: string, name: string) => (has(key) ? parseId(name, lastOf(given, key)!) : undefined)
   const kinds = new Set<NamespaceKind>()
@@ -165,7 +165,7 @@ export function parseUnshare(given: Given, facts: IdFacts): UnshareRequest {
 }
 
 /** Returns one of the caller's own ids to map; the last option counts. */
-function parseSingle(given: Given, facts: IdFacts): { user?: number; group?: number } {
+function parseSingle(given: ParsedOptions, facts: IdFacts): { user?: number; group?: number } {
   const single: { user?: number; group?: number } = {}
   for (const [key, value] of given.options) {
     if (key === 'r') Object.assign(single, { user: 0, group: 0 })
@@ -176,7 +176,7 @@ function parseSingle(given: Given, facts: IdFacts): { user?: number; group?: num
   return single
 }
 
-function rangesOf(given: Given, which: 'users' | 'groups'): string[] {
+function rangesOf(given: ParsedOptions, which: 'users' | 'groups'): string[] {
   return given.options.flatMap(([key, value]) => {
     if (key === `map-${which}`) return [value]
     return key === 'map-auto' ? ['auto'] : key === 'map-subids' ? ['subids'] : []
@@ -191,7 +191,7 @@ function parseOwner(text: string): { uid: number; gid: number } {
 }
 
 /** Returns the environment to pass: all variables, none, or the named ones. */
-function environmentOf(given: Given): string[] | undefined {
+function environmentOf(given: ParsedOptions): string[] | undefined {
   const names = valuesOf(given, 'whitelist-env').flatMap((list) => list.split(','))
   if (names.length === 0) return lastOf(given, 'clear-env') === undefined ? undefined : []
   return names.filter((name) => process.env[name] !== undefined).map((name) => `${name}=${process.env[name]}`)

@@ -5,7 +5,7 @@ import { cpus, totalmem } from 'node:os'
 import { readGroupFile } from '../../cgroup/files.ts'
 import type { Host } from '../../host/host.ts'
 import { encodePath } from '../../text/non-utf8.ts'
-import type { Survey } from '../sampler.ts'
+import type { Sampler } from '../sampler.ts'
 import { addMachine, type MetricFamily, makeMetrics } from './metrics.ts'
 
 /**
@@ -20,7 +20,7 @@ export interface MetricsSample {
   families: MetricFamily[]
 }
 
-export function openLook(host: Host, survey: Survey): () => MetricsSample {
+export function openCollector(host: Host, survey: Sampler): () => MetricsSample {
   const machine = { cpus: cpus().length, memory: totalmem() }
   const startOf = findStarts(host)
   let last: MetricsSample | undefined

@@ -66,7 +66,7 @@ export function openPush(look: () => MetricsSample, target: OtlpTarget): Push {
         redirect: 'error',
         signal: aborter.signal,
       })
-      return judge(response, await readSome(response))
+      return classifyResponse(response, await readSome(response))
     } catch (error) {
       if (error === late) return { failure: late, retry: true }
       const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException }
@@ -128,7 +128,7 @@ function tell(text: string): void {
   }
 }
 
-export function judge(response: Response, body: Buffer): Outcome {
+function classifyResponse(response: Response, body: Buffer): Outcome {
   const { ok, status, headers } = response
   const binary = headers.get('content-type')?.startsWith('application/x-protobuf')
   if (ok) {

@@ -8,7 +8,7 @@ import { addedColumns, addedIn, devicesOf, fixedColumns, fromRow, largest, toRow
 
 /** Maximum number of devices in a block, which limits a reader's memory. */
 const mostDevices = 512
-export const mostSamples = 600
+export const maxBlockSamples = 600
 
 /** Encodes the samples of one group, one per sample time; undefined if the group did not exist. */
 export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint8Array {
@@ -64,7 +64,7 @@ export function decodeBlock(
   count: number,
   budget: Budget = { figures: Number.POSITIVE_INFINITY },
 ): (GroupSample | undefined)[] | undefined {
-  if (!(count >= 1 && count <= mostSamples)) return undefined
+  if (!(count >= 1 && count <= maxBlockSamples)) return undefined
   const read = makeReader(bytes)
   const devices: string[] = []
   const head = read.next()
@@ -148,7 +148,7 @@ export function decodeTimes(bytes: Uint8Array): number[] | undefined {
     const word = read.next()
     step += word % 2 === 1 ? -(word + 1) / 2 : word / 2
     last += step
-    if (!(last <= largest && (times.length === 0 ? last >= 0 : step > 0)) || times.length === mostSamples)
+    if (!(last <= largest && (times.length === 0 ? last >= 0 : step > 0)) || times.length === maxBlockSamples)
       return undefined
     times.push(last)
   }

@@ -8,7 +8,7 @@ import type { GroupSample } from '../sample.ts'
 import { findGroups, openRecording } from './recording.ts'
 
 /** One group in a recording; times are milliseconds since 1970. */
-export interface Recalled {
+export interface RecordedGroup {
   file: string
   group: string
   from: number
@@ -29,7 +29,7 @@ export interface Recalled {
  * Finds a group by its path, or by an ending that only one path has. Returns undefined if the recording does not contain it.
  * @throws FILE_REFUSED, RECORD_INVALID, RECORD_LIBRARY_MISSING
  */
-export async function recall(file: string, name: string): Promise<Recalled | undefined> {
+export async function findRecorded(file: string, name: string): Promise<RecordedGroup | undefined> {
   const recording = await openRecording(file)
   try {
     const [path, other] = findGroups(recording, name)
@@ -72,7 +72,7 @@ export function total(events: readonly { count: number }[]): number {
 }
 
 /** Returns the data as lines of label and text. */
-export function recalledLines({
+export function recordedLines({
   file,
   from,
   to,
@@ -82,7 +82,7 @@ export function recalledLines({
   kills,
   slowed,
   gone,
-}: Recalled): EvidenceLine[] {
+}: RecordedGroup): EvidenceLine[] {
   const lines: EvidenceLine[] = [
     [
       'recorded',

@@ -27,7 +27,11 @@ const usualPatience = 300
 const largestLog = 16 * 2 ** 20
 
 /** Returns lines for a job that just ended; an empty array if the file contains nothing useful. Never throws. */
-export async function glance(file: string, result: Result, patience = usualPatience): Promise<EvidenceLine[]> {
+export async function readRecentHistory(
+  file: string,
+  result: Result,
+  patience = usualPatience,
+): Promise<EvidenceLine[]> {
   const until = Date.now()
   const from = until - result.durationMs
   try {
@@ -36,7 +40,7 @@ export async function glance(file: string, result: Result, patience = usualPatie
     return await lookInto(file, (recording) => {
       const deadline = Date.now() + patience
       return groups.flatMap((group, i) =>
-        describeLooks(i === 0 ? undefined : group, readLooks(recording, group, from, until, deadline)),
+        describeSamples(i === 0 ? undefined : group, readLooks(recording, group, from, until, deadline)),
       )
     })
   } catch {
@@ -143,7 +147,7 @@ function copyLog(path: string, to: string): void {
  * Describes the samples: their time span, since when memory rose, and the longest waiting time. `group` is given unless it is the job's
  * own.
  */
-export function describeLooks(group: string | undefined, looks: readonly RecentSample[]): EvidenceLine[] {
+export function describeSamples(group: string | undefined, looks: readonly RecentSample[]): EvidenceLine[] {
   const [first, last] = [looks[0], looks.at(-1)]
   // a single sample shows no change
   if (!first || !last || first === last) return []

@@ -14,7 +14,7 @@ export type OptionPlace =
   | 'Cgroup.set'
   | 'Cgroup.remove'
   | 'Cgroup.events'
-  | 'openSurvey'
+  | 'openSampler'
   | 'why'
 
 /** Limits by the words of others, in lower case; the key in `limits`, and what differs. */
@@ -154,8 +154,8 @@ const perOrder = ['limits', 'timeout', 'cputime', 'maxoutput', 'env', 'workdir',
 export function findInstead(place: OptionPlace, word: string): string | undefined {
   const name = word.toLowerCase().replace(/[_-]/g, '')
   if (place === 'limits') return ofLimits(name)
-  if (place === 'openSurvey')
-    return 'leave it out: openSurvey samples all groups; call sample() again after the interval'
+  if (place === 'openSampler')
+    return 'leave it out: openSampler samples all groups; call sample() again after the interval'
   if (place === 'why') return 'give a process id, the path or name of a group, or a result of run'
   if (place.startsWith('Cgroup.')) return ofGroup(place, word, name)
   const limit = limitOf(name)

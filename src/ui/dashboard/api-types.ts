@@ -83,6 +83,6 @@ export interface Session {
 }
 
 /** The request of /change. */
-export type Wish =
+export type ActionRequest =
   | { action: 'limit'; group: string; file: string; value: string }
   | { action: 'kill' | 'freeze' | 'thaw'; group: string }

@@ -5,7 +5,7 @@ import { availableParallelism, hostname, totalmem } from 'node:os'
 import type { Host } from '../../host/host.ts'
 import { rates } from '../../monitor/rates.ts'
 import type { GroupSample, Snapshot } from '../../monitor/sample.ts'
-import { openSurvey } from '../../monitor/sampler.ts'
+import { openSampler } from '../../monitor/sampler.ts'
 import type { All, Change, GroupRow, Past } from './api-types.ts'
 import { isQuiet, makeRow } from './group-row.ts'
 import { makePageHistory } from './history.ts'
@@ -32,7 +32,7 @@ const idleShare = 1 / 200
 const hurriedShare = 1 / 50
 
 export function openFeed(host: Host, allowChanges: boolean, changed: (change: Change) => void): Feed {
-  const survey = openSurvey(host)
+  const survey = openSampler(host)
   const history = makePageHistory()
   const marks = makeMarks()
   let rows = new Map<string, GroupRow>()

@@ -7,7 +7,7 @@ import type { Host } from '../../host/host.ts'
 import { type Gate, makeGate } from '../../monitor/exporter/auth.ts'
 import { listen } from '../../monitor/exporter/listen.ts'
 import { readMembers } from '../../monitor/processes.ts'
-import type { Processes, ProcessRow, Session, Wish } from './api-types.ts'
+import type { ActionRequest, Processes, ProcessRow, Session } from './api-types.ts'
 import { openFeed } from './feed.ts'
 import { makeStreams } from './sse.ts'
 
@@ -154,7 +154,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function parseWish(body: unknown): Wish | undefined {
+function parseWish(body: unknown): ActionRequest | undefined {
   if (typeof body !== 'object' || body === null) return undefined
   const { action, group, file, value } = body as { [key: string]: unknown }
   if (typeof group !== 'string' || !group.startsWith('/')) return undefined
@@ -164,7 +164,7 @@ function parseWish(body: unknown): Wish | undefined {
   return { action, group, file: file as string, value: value.trim() }
 }
 
-async function change(host: Host, wish: Wish): Promise<ActionResult> {
+async function change(host: Host, wish: ActionRequest): Promise<ActionResult> {
   const { action, group } = wish
   if (action === 'limit') return setLimit(group, wish.file, wish.value)
   if (action !== 'thaw' && holdsMyself(host, group))

@@ -7,13 +7,13 @@ import { readHost, readMembership } from '../../../src/host/host.ts'
 import { Cgroup, HutchError } from '../../../src/index.ts'
 import { readMembers } from '../../../src/monitor/processes.ts'
 import { rates } from '../../../src/monitor/rates.ts'
-import { openSurvey, type Survey } from '../../../src/monitor/sampler.ts'
+import { openSampler, type Sampler } from '../../../src/monitor/sampler.ts'
 import { hutch } from '../../cli/hutch.ts'
 import { requires } from '../../support/requires.ts'
 import { endSleepers, sleeper, startQuiet } from '../../support/sleeper.ts'
 
 const top = `/hutch-test-${process.pid}`
-let survey: Survey | undefined
+let survey: Sampler | undefined
 
 afterEach(async () => {
   survey?.close()
@@ -27,7 +27,7 @@ afterEach(async () => {
 })
 
 const look = (full = false) => {
-  survey ??= openSurvey(readHost())
+  survey ??= openSampler(readHost())
   return survey.sample(full)
 }
 

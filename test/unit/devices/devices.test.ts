@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import {
   compileDeviceFilter,
   type DeviceRule,
+  defaultDevices,
   formatDeviceRule,
-  usualDevices,
 } from '../../../src/devices/device-filter.ts'
 import { splitNumber } from '../../../src/host/device.ts'
 import { HutchError } from '../../../src/index.ts'
@@ -66,7 +66,7 @@ test('device numbers are split as makedev(3) has them', () => {
 })
 
 test('v1 gets a line each', () => {
-  expect(usualDevices.slice(0, 3).map(formatDeviceRule)).toEqual(['c *:* m', 'b *:* m', 'c 1:3 rwm'])
+  expect(defaultDevices.slice(0, 3).map(formatDeviceRule)).toEqual(['c *:* m', 'b *:* m', 'c 1:3 rwm'])
 })
 
 /** What the kernel does with the program: the five opcodes that it has. */

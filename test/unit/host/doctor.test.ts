@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an older kernel lacks, as hutch doctor and a refused option tell it.
 import { expect, test } from 'vitest'
-import { findOlderWays } from '../../../src/host/doctor.ts'
+import { findOlderCalls } from '../../../src/host/doctor.ts'
 
 test('a kernel that has everything is not worth a note', () => {
-  expect(findOlderWays([6, 1])).toEqual([])
+  expect(findOlderCalls([6, 1])).toEqual([])
 })
 
 test('what is missing is told with what is done instead, and what has it', () => {
-  expect(findOlderWays([5, 14])).toEqual([
+  expect(findOlderCalls([5, 14])).toEqual([
     {
       title: 'older ways',
       state: 'note',
@@ -16,5 +16,5 @@ test('what is missing is told with what is done instead, and what has it', () =>
       remedy: 'Linux 5.19 has all of it',
     },
   ])
-  expect(findOlderWays([5, 11])[0]!.found).toMatch(/idmapped mounts.*cgroup\.kill.*memory\.peak/)
+  expect(findOlderCalls([5, 11])[0]!.found).toMatch(/idmapped mounts.*cgroup\.kill.*memory\.peak/)
 })

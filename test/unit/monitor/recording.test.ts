@@ -7,7 +7,7 @@ import {
   decodeTimes,
   encodeBlock,
   encodeTimes,
-  mostSamples,
+  maxBlockSamples,
 } from '../../../src/monitor/recording/column-codec.ts'
 import { parseMoment } from '../../../src/monitor/recording/cursor.ts'
 import { lastOfEach, thin } from '../../../src/monitor/recording/downsample.ts'
@@ -91,7 +91,8 @@ test('a damaged block is refused or read as some other samples, never a throw, n
   )
   expect(refused).toBeGreaterThan(0)
   const whole = encodeBlock([undefined])
-  for (const count of [0, -1, mostSamples + 1, Number.NaN, 2 ** 40]) expect(decodeBlock(whole, count)).toBeUndefined()
+  for (const count of [0, -1, maxBlockSamples + 1, Number.NaN, 2 ** 40])
+    expect(decodeBlock(whole, count)).toBeUndefined()
   expect(decodeBlock(new Uint8Array(), 1)).toBeUndefined()
   expect(decodeBlock(Uint8Array.of(...whole, 0), 1)).toBeUndefined()
 })

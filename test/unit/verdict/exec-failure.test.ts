@@ -2,10 +2,10 @@
 // Why a program could not be executed, from facts alone: each errno, each kind of file, and the words of each front end.
 import { constants } from 'node:os'
 import { expect, test } from 'vitest'
-import { type ExecFacts, explainExecFailure, type ProgramLook } from '../../../src/verdict/exec-failure.ts'
+import { type ExecFacts, explainExecFailure, type ProgramReport } from '../../../src/verdict/exec-failure.ts'
 import { execErrnos } from '../../../src/verdict/exec-words.ts'
 
-const look = (some: Partial<ProgramLook> = {}): ProgramLook => ({
+const look = (some: Partial<ProgramReport> = {}): ProgramReport => ({
   path: '/srv/tool',
   target: '',
   loader: '',
@@ -18,7 +18,7 @@ const look = (some: Partial<ProgramLook> = {}): ProgramLook => ({
   ...some,
 })
 
-const facts = (errno: string, looks: ProgramLook[], some: Partial<ExecFacts> = {}): ExecFacts => ({
+const facts = (errno: string, looks: ProgramReport[], some: Partial<ExecFacts> = {}): ExecFacts => ({
   command: '/srv/tool',
   errno,
   looks,
@@ -41,7 +41,7 @@ const elf = (machine: number, bits: 32 | 64 = 64) => {
   head.writeUInt16LE(machine, 18)
   return head
 }
-const script = (text: string, some: Partial<ProgramLook> = {}) => look({ head: Buffer.from(text), ...some })
+const script = (text: string, some: Partial<ProgramReport> = {}) => look({ head: Buffer.from(text), ...some })
 
 test.each<[what: string, facts: ExecFacts, headline: RegExp, remedy: RegExp]>([
   [

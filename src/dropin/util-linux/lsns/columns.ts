@@ -10,7 +10,7 @@ export interface Subject {
 }
 
 /** Values that need a separate read. */
-export interface Looks {
+export interface SubjectReader {
   command(process: NamespaceProcess): string
   user(uid: number): string
   path(process: NamespaceProcess, file: string): string
@@ -19,7 +19,7 @@ export interface Looks {
 /** A column with its name, help and value. */
 export interface LsnsColumn extends Omit<Column, 'tree'> {
   help: string
-  cell(subject: Subject, looks: Looks): Cell
+  cell(subject: Subject, looks: SubjectReader): Cell
 }
 
 const uidOf = ({ namespace, process }: Subject) => process?.uid ?? namespace.uid

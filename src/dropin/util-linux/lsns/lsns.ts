@@ -9,9 +9,9 @@ import { print } from '../../../system/stdout.ts'
 import { isatty, WriteStream } from '../../../system/terminals.ts'
 import { nearest } from '../../../text/nearest.ts'
 import { orStatus, statuses } from '../../exit-status.ts'
-import type { Given } from '../../getopt.ts'
+import type { ParsedOptions } from '../../getopt.ts'
 import { lastOf, toolMain, valuesOf } from '../../tool.ts'
-import { columns, defaultColumns, findColumn, type Looks, type LsnsColumn, type Subject } from './columns.ts'
+import { columns, defaultColumns, findColumn, type LsnsColumn, type Subject, type SubjectReader } from './columns.ts'
 import { parseFilter, type RowFilter } from './filter.ts'
 import {
   findHeld,
@@ -55,7 +55,7 @@ export const main = toolMain({
 
 type Format = 'aligned' | 'raw' | 'json'
 
-function run(given: Given): number {
+function run(given: ParsedOptions): number {
   const asked = new Set(given.options.map(([key]) => key))
   if (asked.has('V')) {
     print(`lsns from hutch ${HUTCH_VERSION}, as util-linux 2.42 has it\n`)
@@ -123,7 +123,7 @@ function look(id: number | undefined, wanted: ListRequest, keep: (subject: Subje
 /** Reads the namespaces; an ioctl that the kernel does not know has its own exit status. */
 const readSeen = (files: readonly string[]) => orStatus(statuses.unknownIoctl, () => readNamespaces(files))
 
-function readLooks(): Looks {
+function readLooks(): SubjectReader {
   const known = new Map<NamespaceProcess, string>()
   return {
     command(process) {
@@ -163,7 +163,7 @@ function terminalWidth(): number | undefined {
   return isatty(1) ? new WriteStream(1).columns || undefined : undefined
 }
 
-function readKinds(given: Given): string[] | undefined {
+function readKinds(given: ParsedOptions): string[] | undefined {
   const kinds = valuesOf(given, 't')
   for (const kind of kinds)
     if (!namespaceFiles.includes(kind))
@@ -177,7 +177,7 @@ function readKinds(given: Given): string[] | undefined {
 }
 
 /** Returns the shape of the output: a tree of processes by default if possible, or the one that -T names. */
-function readTree(given: Given, byItself: boolean): Tree {
+function readTree(given: ParsedOptions, byItself: boolean): Tree {
   const text = lastOf(given, 'T')?.replace(/^=/, '')
   if (text === undefined) return byItself ? 'process' : 'none'
   if (text === '') return 'owner'
@@ -190,7 +190,7 @@ function readTree(given: Given, byItself: boolean): Tree {
   })
 }
 
-function readTask(given: Given): number | undefined {
+function readTask(given: ParsedOptions): number | undefined {
   const text = lastOf(given, 'p')
   if (text === undefined) return undefined
   const pid = /^\s*\+?\d+$/.test(text) ? Number(text) : 0
@@ -209,7 +209,7 @@ function readId(text: string): number {
   })
 }
 
-function readColumns(given: Given, usual: readonly LsnsColumn[]): readonly LsnsColumn[] {
+function readColumns(given: ParsedOptions, usual: readonly LsnsColumn[]): readonly LsnsColumn[] {
   const text = lastOf(given, 'o')
   const base = valuesOf(given, 'output-all').length > 0 ? columns : usual
   if (text === undefined) return base
@@ -228,7 +228,7 @@ function readColumns(given: Given, usual: readonly LsnsColumn[]): readonly LsnsC
   return text.startsWith('+') ? [...base, ...named] : named
 }
 
-function readFilter(given: Given): RowFilter | undefined {
+function readFilter(given: ParsedOptions): RowFilter | undefined {
   const text = lastOf(given, 'Q')
   if (text === undefined) return undefined
   return parseFilter(

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asks for confirmation before a change.
-import type { Wish } from '../api-types.ts'
+import type { ActionRequest } from '../api-types.ts'
 import { below } from './base.ts'
 import { find, printable, setText } from './dom.ts'
 
 /** Asks, sends the change after a yes, and shows the outcome. */
-export async function ask(wish: Wish, question: { title: string; text: string; yes: string }): Promise<void> {
+export async function ask(wish: ActionRequest, question: { title: string; text: string; yes: string }): Promise<void> {
   const dialog = find<HTMLDialogElement>('ask')
   setText(find('ask-title'), question.title)
   setText(find('ask-text'), question.text)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws a group's figures over the last ten minutes, with limits as dashed lines and events as markers.
 import uPlot from 'uplot'
-import { type Mark, type Past, type Row, type Track, tracks } from '../api-types.ts'
+import { type GroupRow, type Mark, type Past, type Track, tracks } from '../api-types.ts'
 import { find, make, setText } from './dom.ts'
 import { formatCount, formatCpus, formatShare, formatSize } from './format.ts'
 
@@ -88,7 +88,7 @@ const markColors: { [kind in Mark['kind']]: string } = { oom: 'red', refused: 'v
 export interface Charts {
   /** Shows another group. */
   show(past: Past | undefined): void
-  add(time: number, row: Row | undefined): void
+  add(time: number, row: GroupRow | undefined): void
   draw(marks: readonly Mark[]): void
 }
 

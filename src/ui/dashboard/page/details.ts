@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the selected group: figures, limits, processes.
-import type { Processes, Row } from '../api-types.ts'
+import type { GroupRow, Processes } from '../api-types.ts'
 import { ask } from './ask.ts'
 import { find, keep, make, printable, setText } from './dom.ts'
 import { formatCount, formatCpus, formatSeconds, formatShare, formatSize } from './format.ts'
 import type { State } from './state.ts'
 
-const limits: { file: string; key: keyof Row; format: (value: never) => string; hint: string }[] = [
+const limits: { file: string; key: keyof GroupRow; format: (value: never) => string; hint: string }[] = [
   { file: 'memory.max', key: 'memoryMax', format: formatSize, hint: '64M, max' },
   { file: 'memory.high', key: 'memoryHigh', format: formatSize, hint: '64M, max' },
   { file: 'memory.swap.max', key: 'swapMax', format: formatSize, hint: '0, 64M, max' },
@@ -70,7 +70,7 @@ function of<T extends number>(limit: T | 'max' | undefined, format: (value: T) =
 }
 
 /** Draws the buttons. Keeps unchanged buttons, so that none disappears under the pointer. */
-function drawActions(state: State, row: Row | undefined): void {
+function drawActions(state: State, row: GroupRow | undefined): void {
   const path = state.selected
   const wanted = !state.allowChanges || !row || path === '/' ? [] : [row.frozen ? 'Thaw' : 'Freeze', 'Kill']
   const place = find('actions')
@@ -98,7 +98,7 @@ function drawActions(state: State, row: Row | undefined): void {
 
 function makeLimits(state: State) {
   const form = find<HTMLFormElement>('limits')
-  let rows: ({ key: keyof Row; format: (value: never) => string } & ReturnType<typeof makeLimit>)[] = []
+  let rows: ({ key: keyof GroupRow; format: (value: never) => string } & ReturnType<typeof makeLimit>)[] = []
   form.addEventListener('submit', (event) => event.preventDefault())
   const set = (file: string, value: string, now: string) => {
     const group = state.selected
@@ -132,7 +132,7 @@ function makeLimits(state: State) {
     return { label: make('label', {}, name, input, button), output }
   }
   return {
-    draw(row: Row | undefined) {
+    draw(row: GroupRow | undefined) {
       for (const { label, output, key, format } of rows) {
         // hide the limit if the group is gone or has no such file
         label.hidden = row?.[key] === undefined
