@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Texts that refer to options by key. Errors carry them; each front end puts in the names of its own options. Pure, except `asRoot`.
 
-/** Names of options as one kind of user types them. Each front end has such a value; the library's is here. */
+/** Names of options as the users of one front end type them. Each front end has its own value; the library's is in this file. */
 export interface OptionNames {
   /** Returns an option of a run with its value; undefined if this front end has no such option. */
   option(key: string, value?: string): string | undefined

@@ -139,7 +139,7 @@ export class Pool {
     file: string,
     options: Typed<JobOptions, E, L>,
   ): Promise<Result<OutputOf<E, L>>>
-  /** The same with the command and its arguments in one list. */
+  /** Runs a job whose command and arguments are given as one list. */
   run<const E extends Encoding = 'utf8', const L extends boolean = false>(
     argv: readonly string[],
     options?: Typed<JobOptions, E, L>,
