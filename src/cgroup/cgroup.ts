@@ -181,7 +181,7 @@ export class Cgroup {
         throw fail('OPTION_INVALID', {
           name: 'the process id',
           value: id,
-          why: 'it is not a process id',
+          why: 'not a process id',
           accepted: 'a whole number, at least 1',
         })
     for (const [key, directory] of Object.entries(this.directories))

@@ -21,7 +21,7 @@ export function formatFile(file: string, value: unknown, name: string = file): s
   const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
   if (!words) return [plainText(value, name)]
   if (Array.isArray(value) && typeof value[0] === 'string' && !manyTexts.includes(words.writes ?? words.format))
-    throw fail('OPTION_INVALID', { name, value: value.join(', '), why: 'it is given twice', accepted: 'one value' })
+    throw fail('OPTION_INVALID', { name, value: value.join(', '), why: 'given twice', accepted: 'one value' })
   if (words.lines !== 'device') return formatWrites(words, value, name)
   const withNumbers = (one: unknown) => (typeof one === 'string' ? withDeviceNumber(one, name) : one)
   return formatWrites(words, Array.isArray(value) ? value.map(withNumbers) : withNumbers(value), name)
@@ -34,7 +34,7 @@ function plainText(value: unknown, name: string): string {
   throw fail('OPTION_INVALID', {
     name,
     value,
-    why: 'it is not one line of text',
+    why: 'not one line of text',
     accepted: 'a number or one line of text',
   })
 }

@@ -19,7 +19,7 @@ export function parseGroupPath(text: string, origin: string): string {
   if (/[\0-\x1f\x7f]/.test(text)) throw refuse('it contains a control character')
   if (parts.some((part) => part === '..' || part === '.')) throw refuse('"." and ".." are not names of groups')
   if (parts.some((part) => Buffer.byteLength(part) > longestPart) || Buffer.byteLength(text) > longestPath)
-    throw refuse('it is too long')
+    throw refuse('too long')
   return asDecoded(parts.join('/'))
 }
 

@@ -94,11 +94,11 @@ export function parseSnapshot(text: string, origin: string): SavedState {
   try {
     document = JSON.parse(text)
   } catch (error) {
-    throw refuse('/', `it is not JSON: ${(error as Error).message}`)
+    throw refuse('/', `not JSON: ${(error as Error).message}`)
   }
   const { hutch, groups } = isObject(document) ? document : {}
-  if (hutch !== 'cgroups 1') throw refuse('/hutch', 'it is not "cgroups 1"')
-  if (!Array.isArray(groups)) throw refuse('/groups', 'it is not a list')
+  if (hutch !== 'cgroups 1') throw refuse('/hutch', 'not "cgroups 1"')
+  if (!Array.isArray(groups)) throw refuse('/groups', 'not a list')
   return { hutch, groups: groups.map((group, i) => parseGroup(group, `/groups/${i}`, refuse)) }
 }
 
@@ -111,21 +111,20 @@ function isWords(value: unknown): value is string[] {
 }
 
 function parseGroup(group: unknown, at: string, refuse: (at: string, why: string) => Error): SavedGroup {
-  if (!isObject(group)) throw refuse(at, 'it is not an object')
+  if (!isObject(group)) throw refuse(at, 'not an object')
   const { path, hierarchy, controllers, owner, files, ...rest } = group
   const unknown = Object.keys(rest)[0]
   if (unknown !== undefined) throw refuse(`${at}/${unknown}`, 'there is no such key')
-  if (typeof path !== 'string') throw refuse(`${at}/path`, 'it is not a text')
-  if (typeof hierarchy !== 'string' || !/^\w+$/.test(hierarchy))
-    throw refuse(`${at}/hierarchy`, 'it is not a hierarchy')
-  if (controllers !== undefined && !isWords(controllers)) throw refuse(`${at}/controllers`, 'it is not a list of names')
+  if (typeof path !== 'string') throw refuse(`${at}/path`, 'not a text')
+  if (typeof hierarchy !== 'string' || !/^\w+$/.test(hierarchy)) throw refuse(`${at}/hierarchy`, 'not a hierarchy')
+  if (controllers !== undefined && !isWords(controllers)) throw refuse(`${at}/controllers`, 'not a list of names')
   if (owner !== undefined && !(Array.isArray(owner) && owner.length === 2 && owner.every(isId)))
-    throw refuse(`${at}/owner`, 'it is not [uid, gid]')
-  if (!isObject(files)) throw refuse(`${at}/files`, 'it is not an object')
+    throw refuse(`${at}/owner`, 'not [uid, gid]')
+  if (!isObject(files)) throw refuse(`${at}/files`, 'not an object')
   for (const [file, value] of Object.entries(files)) {
     parseFileName(file, `${at}/files`)
     if (noSettings.test(file)) throw refuse(`${at}/files/${file}`, 'this file holds no setting')
-    if (typeof value !== 'string' || value.includes('\0')) throw refuse(`${at}/files/${file}`, 'it is not a text')
+    if (typeof value !== 'string' || value.includes('\0')) throw refuse(`${at}/files/${file}`, 'not a text')
   }
   return {
     path: `/${parseGroupPath(path, `${at}/path`)}`,

@@ -17,7 +17,7 @@ const nothing = '\n'
 export function formatValue(words: FileWords, value: unknown): string {
   const [text, ...more] = formatWrites(words, value)
   if (text === undefined || more.length > 0)
-    throw refusal(words, value)(text === undefined ? 'it is empty' : 'the kernel accepts one entry at a time')
+    throw refusal(words, value)(text === undefined ? 'empty' : 'the kernel accepts one entry at a time')
   return text
 }
 
@@ -92,7 +92,7 @@ const writers: { [format in FileFormat]?: Writer } = {
 function formatFlag(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (value === true || value === 1 || value === '1') return '1'
   if (value === false || value === 0 || value === '0') return '0'
-  throw refuse('it is neither on nor off')
+  throw refuse('neither on nor off')
 }
 
 function formatUnlimited(value: unknown, words: FileWords): string | undefined {
@@ -103,27 +103,26 @@ function formatUnlimited(value: unknown, words: FileWords): string | undefined {
 /** Returns a whole number, also one given as 0x…. The kernel would read a leading 0 as octal. */
 function formatNumber(value: unknown, words: FileWords, refuse: Refuse): string {
   const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string' || !/^-?\d{1,16}$|^0x[0-9a-f]{1,13}$/i.test(text))
-    throw refuse('it is not a whole number')
+  if (typeof text !== 'string' || !/^-?\d{1,16}$|^0x[0-9a-f]{1,13}$/i.test(text)) throw refuse('not a whole number')
   const number = Number(text)
   const [least, most] = words.range ?? [words.format === 'integer' ? -0x8000_0000 : 0, Number.MAX_SAFE_INTEGER]
-  if (number < least) throw refuse(least === 0 ? 'it is negative' : `it is below ${least}`)
-  if (number > most) throw refuse(`it is above ${most}`)
+  if (number < least) throw refuse(least === 0 ? 'negative' : `below ${least}`)
+  if (number > most) throw refuse(`above ${most}`)
   return String(number)
 }
 
 function formatBytes(value: unknown, words: FileWords, refuse: Refuse): string {
   const bytes = parseSize(value)
-  if (bytes === undefined || bytes === 'max') throw refuse('it is not a size')
-  if (words.range && bytes < words.range[0]) throw refuse(`it is below ${words.range[0]}`)
+  if (bytes === undefined || bytes === 'max') throw refuse('not a size')
+  if (words.range && bytes < words.range[0]) throw refuse(`below ${words.range[0]}`)
   return String(bytes)
 }
 
 function formatPercent(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (value === 'max') return 'max'
   const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string' || !/^\d{1,3}(\.\d{1,2})?$/.test(text)) throw refuse('it is not a percentage')
-  if (Number(text) > 100) throw refuse('it is above 100')
+  if (typeof text !== 'string' || !/^\d{1,3}(\.\d{1,2})?$/.test(text)) throw refuse('not a percentage')
+  if (Number(text) > 100) throw refuse('above 100')
   return text
 }
 
@@ -132,11 +131,11 @@ function formatList(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (!Array.isArray(value)) {
     if (value === '') return nothing
     const list = parseCpuList(value)
-    if (list === undefined) throw refuse('it is not a list of numbers')
+    if (list === undefined) throw refuse('not a list of numbers')
     return list
   }
   if (value.some((number) => !Number.isInteger(number) || number < 0 || number > 999_999))
-    throw refuse('it is not a list of numbers')
+    throw refuse('not a list of numbers')
   const ranges: [number, number][] = []
   for (const number of [...new Set(value as number[])].sort((a, b) => a - b)) {
     const last = ranges.at(-1)
@@ -149,7 +148,7 @@ function formatList(value: unknown, _words: FileWords, refuse: Refuse): string {
 function formatPids(value: unknown, _words: FileWords, refuse: Refuse): string[] {
   return (Array.isArray(value) ? value : [value]).map((pid) => {
     const text = typeof pid === 'number' ? String(pid) : pid
-    if (typeof text !== 'string' || !/^\d{1,10}$/.test(text)) throw refuse('it is not a process id')
+    if (typeof text !== 'string' || !/^\d{1,10}$/.test(text)) throw refuse('not a process id')
     return text
   })
 }
@@ -164,11 +163,11 @@ function formatToggles(value: unknown, _words: FileWords, refuse: Refuse): strin
 
 function formatChoice(value: unknown, words: FileWords, refuse: Refuse): string {
   if (typeof value === 'string' && words.choices?.includes(value)) return value
-  throw refuse('it is not one of these')
+  throw refuse('not one of these')
 }
 
 function formatText(value: unknown, _words: FileWords, refuse: Refuse): string {
-  if (typeof value !== 'string') throw refuse('it is not text')
+  if (typeof value !== 'string') throw refuse('not text')
   return value === '' ? nothing : value
 }
 
@@ -181,7 +180,7 @@ function formatQuota(value: unknown, _words: FileWords, refuse: Refuse): string 
   }
   const text = typeof value === 'object' && value !== null ? joinQuota(value) : value
   const [, quota, period] = (typeof text === 'string' && /^(max|\d{1,15})(?: (\d{1,15}))?$/.exec(text)) || []
-  if (quota === undefined) throw refuse('it is not a quota and a period')
+  if (quota === undefined) throw refuse('not a quota and a period')
   if (quota !== 'max' && Number(quota) < 1000) throw refuse('a quota must be at least 1000 µs')
   if (period !== undefined && (Number(period) < 1000 || Number(period) > 1_000_000))
     throw refuse('a period has 1000 to 1000000 µs')
@@ -199,7 +198,7 @@ function formatFlatKeyed(value: unknown, words: FileWords, refuse: Refuse): stri
   }
   if (isLines(value)) return value.flatMap((line) => formatFlatKeyed(line, words, refuse))
   const entries = typeof value === 'string' ? [splitOnce(value)] : entriesOf(value)
-  if (!entries) throw refuse('it is not a name and a value')
+  if (!entries) throw refuse('not a name and a value')
   return entries.map(([key, figure]) => {
     checkLine(key, words, refuse)
     const resets = words.unit === 'weight' && figure === 'default' && key !== 'default'
@@ -215,7 +214,7 @@ function isLines(value: unknown): value is string[] {
 function formatNestedKeyed(value: unknown, words: FileWords, refuse: Refuse): string[] {
   if (isLines(value)) return value.flatMap((line) => formatNestedKeyed(line, words, refuse))
   const lines = typeof value === 'string' ? parseLine(value) : entriesOf(value)
-  if (!lines) throw refuse('it is not a device with key=value pairs')
+  if (!lines) throw refuse('not a device with key=value pairs')
   return lines.map(([key, pairs]) => {
     checkLine(key, words, refuse)
     const figures = entriesOf(pairs)
@@ -241,7 +240,7 @@ function formatFigure(figure: unknown, unit: Unit, words: FileWords, refuse: Ref
 
 function formatTrigger(value: unknown, _words: FileWords, refuse: Refuse): string {
   if (typeof value === 'string' && /^(some|full) [1-9]\d{0,8} [1-9]\d{0,8}$/.test(value)) return value
-  throw refuse('it is not a trigger')
+  throw refuse('not a trigger')
 }
 
 function formatReclaim(value: unknown, words: FileWords, refuse: Refuse): string {

@@ -76,7 +76,7 @@ async function main({ values, order, rest, ofBwrap }: Parsed & { ofBwrap?: strin
       throw fail('OPTION_CONFLICT', { name: `--${name}`, why, remedy: 'leave it out, or use hutch run' })
   const output = values.output?.at(-1)
   if (output === undefined || output === '')
-    throw fail('OPTION_INVALID', { name: '--output', value: '', why: 'it is missing', accepted: 'the file to write' })
+    throw fail('OPTION_INVALID', { name: '--output', value: '', why: 'missing', accepted: 'the file to write' })
   if (ofBwrap) {
     refuseBesideBwrap([...Object.keys(values).map((name) => `--${name}`), ...rest])
     const { prepareBwrap } = await import('./compile-bwrap.ts')
@@ -141,10 +141,7 @@ export function writeExecutable(path: string, bytes: Uint8Array): void {
   try {
     const existing = lstatSync(encodePath(path), { throwIfNoEntry: false })
     if (existing && !existing.isFile())
-      throw refused(
-        existing.isDirectory() ? 'EISDIR' : 'EEXIST',
-        'it is not a regular file: give --output another name',
-      )
+      throw refused(existing.isDirectory() ? 'EISDIR' : 'EEXIST', 'not a regular file: give --output another name')
     // the mode that compilers use, because the file may contain values of --env
     openDocument(path)(bytes, { mode: 0o777 & ~process.umask() })
   } catch (error) {

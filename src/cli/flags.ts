@@ -67,7 +67,7 @@ export function parseFlags(args: string[], table: FlagTable, mixed = false): Par
       throw fail('OPTION_INVALID', {
         name: token.rawName,
         value: token.value ?? '',
-        why: 'its value is missing',
+        why: 'the value is missing',
         accepted,
       })
     const isHelp = token.name === 'help' && !Object.hasOwn(table, 'help')

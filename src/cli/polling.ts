@@ -14,7 +14,7 @@ export function readInterval({ interval }: Parsed['values'], usual = 1000, least
   throw fail('OPTION_INVALID', {
     name: '--interval',
     value: text,
-    why: ms === undefined ? undefined : 'it is too short or too long',
+    why: ms === undefined ? undefined : 'too short or too long',
     accepted: `a time such as 1s, 500ms or 2m, ${least} ms at least`,
   })
 }
@@ -25,7 +25,7 @@ export function readTime(values: Parsed['values'], name: string): number | undef
   if (text === undefined) return undefined
   const ms = parseDuration(text, 1000)
   if (ms !== undefined && ms >= 1000) return ms
-  const why = ms === undefined ? undefined : 'it is too short'
+  const why = ms === undefined ? undefined : 'too short'
   const accepted = 'a time such as 90s, 10m, 12h or 7d, up to 49d'
   throw fail('OPTION_INVALID', { name: `--${name}`, value: text, why, accepted })
 }

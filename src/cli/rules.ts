@@ -152,7 +152,7 @@ function keyOf({ code, path, errno }: HutchError): string {
 function test({ values, rest: [who = ''] }: Parsed): number {
   const { who: user, program = '' } = parseWho(who, 'hutch rules test')
   if (user.kind !== 'user')
-    throw fail('OPTION_INVALID', { name: 'USER', value: who, why: 'it is not a user', accepted: 'a user, not a group' })
+    throw fail('OPTION_INVALID', { name: 'USER', value: who, why: 'not a user', accepted: 'a user, not a group' })
   const { uid, gid } = readUser(user.name, 'hutch rules test')
   const ids = readIds()
   const here = readWatchedProcess(process.pid)!
@@ -186,7 +186,7 @@ function load(values: Parsed['values']): Rule[] {
 
 function parsePid(text: string): number {
   if (/^[1-9]\d{0,9}$/.test(text)) return Number(text)
-  throw fail('OPTION_INVALID', { name: 'PID', value: text, why: 'it is not a process id', accepted: 'a number' })
+  throw fail('OPTION_INVALID', { name: 'PID', value: text, why: 'not a process id', accepted: 'a number' })
 }
 
 function count(rules: readonly Rule[]): string {

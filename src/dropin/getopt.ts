@@ -102,7 +102,7 @@ function readCluster(
 
 function demand(name: string, accepted: string, value: string | undefined): string {
   if (value !== undefined) return value
-  throw fail('OPTION_INVALID', { name, value: '', why: 'its value is missing', accepted: `${name} ${accepted}` })
+  throw fail('OPTION_INVALID', { name, value: '', why: 'the value is missing', accepted: `${name} ${accepted}` })
 }
 
 /** Formats the table as help text. */

@@ -89,17 +89,17 @@ export const cgroupErrors = {
     errno: 'EOPNOTSUPP',
   }),
   CGROUP_PARENT_INVALID: (f: { value: string; why: string; origin: string }): ErrorWords => ({
-    message: `cannot use ${f.value} for ${f.origin}: ${f.why}`,
+    message: `invalid path ${quote(f.value)} for ${f.origin}: ${f.why}`,
     remedy: 'give the path of a group below the cgroup mount, such as build/jobs',
     value: f.value,
   }),
   CGROUP_PATH_INVALID: (f: { value: string; why: string; origin: string }): ErrorWords => ({
-    message: `cannot use ${quote(f.value)} for ${f.origin}: ${f.why}`,
+    message: `invalid path ${quote(f.value)} for ${f.origin}: ${f.why}`,
     remedy: 'give the path of a group from the root of its hierarchy, such as build/jobs',
     value: f.value,
   }),
   CGROUP_FILE_INVALID: (f: { value: string; origin: string }): ErrorWords => ({
-    message: `cannot use ${quote(f.value)} for ${f.origin}: this is not the name of a cgroup file`,
+    message: `invalid file name ${quote(f.value)} for ${f.origin}: not the name of a cgroup file`,
     remedy: 'give the name of a file in a group, such as memory.max',
     value: f.value,
   }),

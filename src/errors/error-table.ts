@@ -25,7 +25,7 @@ export const table = {
     message:
       f.why === undefined
         ? `invalid value ${quote(f.value)} for ${f.name}`
-        : `cannot use ${quote(f.value)} for ${f.name}: ${f.why}`,
+        : `invalid value ${quote(f.value)} for ${f.name}: ${f.why}`,
     remedy: `give ${f.accepted}`,
     value: plain(f.value),
   }),

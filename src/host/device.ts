@@ -13,7 +13,7 @@ interface DeviceNumber {
 
 /** Reads a device file and follows symbolic links. `origin` is the option as the user typed it. @throws OPTION_INVALID */
 export function readDevice(path: string, origin: string): DeviceNumber {
-  let why = 'it is not a device'
+  let why = 'not a device'
   try {
     const found = statSync(path)
     if (found.isCharacterDevice() || found.isBlockDevice())
@@ -58,7 +58,7 @@ export function withDeviceNumber(text: string, name: string): string {
   throw fail('OPTION_INVALID', {
     name,
     value: path,
-    why: whole === undefined ? 'it is not a block device' : 'it is a partition, and the kernel limits whole devices',
+    why: whole === undefined ? 'not a block device' : 'it is a partition, and the kernel limits whole devices',
     accepted: whole === undefined ? 'a block device such as /dev/sda, or MAJOR:MINOR; `lsblk` lists them' : whole,
   })
 }

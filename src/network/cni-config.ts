@@ -58,7 +58,7 @@ function filesIn(directory: string): string[] {
 /** Checks the keys that hutch relies on. @throws NETWORK_CONFIG_INVALID */
 export function parseConfigList(value: unknown, path: string): ConfigList {
   const refuse = (why: string) => fail('NETWORK_CONFIG_INVALID', { path, why })
-  if (!isObject(value)) throw refuse('it is not a JSON object')
+  if (!isObject(value)) throw refuse('not a JSON object')
   const { cniVersion = '0.2.0', name } = value
   // a file with a single plugin is a list of one
   const plugins = 'plugins' in value ? value.plugins : [value]

@@ -22,12 +22,12 @@ const accepted = 'PATH[:INSIDE][:rwm], such as /dev/fuse or /dev/sdb:/dev/disk:r
 /** Parses the list of devices. @throws OPTION_INVALID */
 export function parseDevices(list: unknown, frontend: SpecFrontendName): Device[] {
   const name = optionName('devices', frontend)
-  if (!Array.isArray(list)) throw invalid(name, list, 'it is not a list')
+  if (!Array.isArray(list)) throw invalid(name, list, 'not a list')
   return list.map((word: unknown, i) => parseDevice(word, specFrontends[frontend].nameElement(name, i)))
 }
 
 function parseDevice(word: unknown, origin: string): Device {
-  if (typeof word !== 'string' || word.includes('\0')) throw invalid(origin, word, 'it is not a string without NUL')
+  if (typeof word !== 'string' || word.includes('\0')) throw invalid(origin, word, 'not a string without NUL')
   const [path = '', ...more] = word.split(':')
   // paths begin with "/", and letters of access never do
   const access = more.length > 0 && !more.at(-1)!.startsWith('/') ? more.pop()! : 'rwm'

@@ -8,7 +8,7 @@ export function parseEnvironment(
   name: string,
 ): { [name: string]: string | undefined } {
   if (typeof env !== 'object' || env === null)
-    throw fail('OPTION_INVALID', { name, value: env, why: 'it is not an object', accepted: 'an object' })
+    throw fail('OPTION_INVALID', { name, value: env, why: 'not an object', accepted: 'an object' })
   for (const [key, value] of Object.entries(env)) {
     if (key === '' || /[=\0]/.test(key))
       throw fail('OPTION_INVALID', {

@@ -103,7 +103,7 @@ function parseRawLimit(file: string, value: unknown, frontend: SpecFrontendName,
       why,
       accepted: 'FILE=VALUE with a limit of a controller, such as memory.high=40M',
     })
-  if (!/^[a-z0-9_]+(\.[A-Za-z0-9_-]+)+$/.test(file)) throw invalid('this is not the name of a controller file')
+  if (!/^[a-z0-9_]+(\.[A-Za-z0-9_-]+)+$/.test(file)) throw invalid('not the name of a controller file')
   if (notLimits.test(file)) throw invalid('this file controls the group and is not a limit')
   if (value === '' || (typeof value === 'string' && /[\0\n]/.test(value)))
     throw fail('OPTION_INVALID', {
@@ -128,7 +128,7 @@ function requireReader(readFile: FileReader | undefined, name: string): FileRead
 function explainBad(value: unknown): string | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined
   const number = Number(value)
-  if (number < 0) return 'it is negative'
+  if (number < 0) return 'negative'
   if (number === 0 && value !== '') return 'no program can run in it'
-  return Number.isFinite(number) && value !== '' ? 'it is out of range' : undefined
+  return Number.isFinite(number) && value !== '' ? 'out of range' : undefined
 }

@@ -68,19 +68,18 @@ const maxLayers = 10
 
 /** Parses the list of mounts. @throws OPTION_INVALID */
 export function parseMounts(list: unknown, frontend: 'cli' | 'library'): Mount[] {
-  if (!Array.isArray(list))
-    throw invalid('mounts', list, 'it is not a list', "a list such as [{ volume: 'data:/data:ro' }]")
+  if (!Array.isArray(list)) throw invalid('mounts', list, 'not a list', "a list such as [{ volume: 'data:/data:ro' }]")
   return list.map((entry: unknown, i) => {
     const [kind = '', word, more] = typeof entry === 'object' && entry !== null ? Object.entries(entry).flat() : []
     if (!Object.hasOwn(kinds, kind) || more !== undefined)
-      throw invalid(`mounts[${i}]`, entry, 'it is not one mount', "{ volume: 'SRC:DST' }, { tmpfs } or { overlay }")
+      throw invalid(`mounts[${i}]`, entry, 'not one mount', "{ volume: 'SRC:DST' }, { tmpfs } or { overlay }")
     return parseMount(kind as Kind, word, specFrontends[frontend].nameMount(kind, i))
   })
 }
 
 function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   const refuse = (why: string) => invalid(origin, word, why, kinds[kind].shape)
-  if (typeof word !== 'string' || word === '' || word.includes('\0')) throw refuse('it is not a string without NUL')
+  if (typeof word !== 'string' || word === '' || word.includes('\0')) throw refuse('not a string without NUL')
   const parts = splitPaths(word)
   // options never begin with "/", and a target always does
   const least = kind === 'tmpfs' ? 1 : 2
@@ -127,7 +126,7 @@ function readOptions(kind: Kind, words: string, origin: string) {
     }
     const [read, accepted] = values[key] ?? []
     if (!read !== at < 0)
-      throw invalid(origin, word, read ? 'its value is missing' : 'it takes no value', read ? `${key}=…` : key)
+      throw invalid(origin, word, read ? 'the value is missing' : 'it takes no value', read ? `${key}=…` : key)
     if (read) {
       const value = read(word.slice(at + 1))
       if (value === undefined) throw invalid(origin, word, 'its value is invalid', accepted!)

@@ -87,8 +87,7 @@ function parseIsolation(
   if (value === 'all') return free(allKinds)
   if (value === 'none') return []
   const accepted = `a list of ${namespaceKinds.join(', ')}; or all, or none`
-  if (!Array.isArray(value))
-    throw fail('OPTION_INVALID', { name, value, why: 'it is not a list of namespaces', accepted })
+  if (!Array.isArray(value)) throw fail('OPTION_INVALID', { name, value, why: 'not a list of namespaces', accepted })
   const kinds = new Set<NamespaceKind>()
   for (const kind of value as unknown[]) {
     if (kind === 'all') for (const each of free(allKinds)) kinds.add(each)
@@ -130,7 +129,7 @@ function parseMap(value: unknown, name: string): IdMapWord[] | undefined {
   const accepted = 'INSIDE:OUTSIDE:COUNT with ids below 4294967295, or root, keep or auto'
   const words = (Array.isArray(value) ? (value as unknown[]) : [value]).map((word) => {
     const parsed = parseIdMapWord(word)
-    if (parsed === undefined) throw fail('OPTION_INVALID', { name, value: word, why: 'it is not an id map', accepted })
+    if (parsed === undefined) throw fail('OPTION_INVALID', { name, value: word, why: 'not an id map', accepted })
     return parsed
   })
   // `root` and `keep` are checked later, when the caller's id is known

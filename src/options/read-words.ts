@@ -81,7 +81,7 @@ function readFiles(pairs: readonly string[], limits: Nested): Nested {
     const at = pair.indexOf('=')
     const file = pair.slice(0, at)
     if (at < 1) throw refuse(pair, 'there is no = in it')
-    if (!file.includes('.')) throw refuse(file, 'this is not the name of a controller file')
+    if (!file.includes('.')) throw refuse(file, 'not the name of a controller file')
     const [value, before] = [pair.slice(at + 1), limits[file]]
     // a file with several lines takes one line per device
     limits[file] = before === undefined ? value : [before, value].flat()
@@ -94,7 +94,7 @@ function readPairs({ flag, value: accepted }: OptionRow, pairs: string[]): { [na
   for (const pair of pairs) {
     const at = pair.indexOf('=')
     const name = pair.slice(0, at)
-    const why = at < 1 ? 'there is no = in it' : name in out ? 'it is given twice' : ''
+    const why = at < 1 ? 'there is no = in it' : name in out ? 'given twice' : ''
     if (why) throw fail('OPTION_INVALID', { name: `--${flag}`, value: pair, why, accepted: accepted! })
     out[name] = pair.slice(at + 1)
   }

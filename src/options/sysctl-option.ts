@@ -40,12 +40,12 @@ export function parseSysctls(
     fail('OPTION_INVALID', { name: say('sysctls'), value: given, why, accepted })
   if (value === undefined) return { sysctls: [] }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw refuse(value, 'it is not an object of settings')
+    throw refuse(value, 'not an object of settings')
   const found: { sysctls: Sysctl[] } & { [K in Own]?: string } = { sysctls: [] }
   for (const [name, given] of Object.entries(value)) {
     const path = pathOf(name)
     const text = typeof given === 'number' ? String(given) : given
-    if (path === undefined) throw refuse(name, 'it is not the name of a setting')
+    if (path === undefined) throw refuse(name, 'not the name of a setting')
     if (typeof text !== 'string' || text === '' || /[\0\n]/.test(text))
       throw refuse(`${name}=${given}`, 'its value is not one line')
     const own = Object.hasOwn(ownOptions, path) ? ownOptions[path as keyof typeof ownOptions] : undefined

@@ -17,7 +17,7 @@ export function refuseUnknown(
     throw fail('OPTION_INVALID', {
       name: `${kind}s${prefix && ` of ${prefix.slice(0, -1)}`}`,
       value: given,
-      why: 'it is not an object',
+      why: 'not an object',
       accepted: 'an object',
     })
   for (const key of Object.keys(given)) {

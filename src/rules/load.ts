@@ -64,8 +64,8 @@ function readText(path: string): string {
   try {
     const facts = statSync(encodePath(path))
     // reading a FIFO could block, and a device could be endless
-    if (!facts.isFile()) throw refuse('it is not a regular file')
-    if (facts.size > largest) throw refuse('it is larger than 1 MiB')
+    if (!facts.isFile()) throw refuse('not a regular file')
+    if (facts.size > largest) throw refuse('larger than 1 MiB')
     return readFileSync(encodePath(path), 'utf8')
   } catch (error) {
     throw HutchError.is(error) ? error : refuse((error as NodeJS.ErrnoException).code ?? 'EIO')

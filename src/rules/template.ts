@@ -70,7 +70,7 @@ function setMode(path: string, text: string, origin: string): void {
     throw fail('OPTION_INVALID', {
       name: origin,
       value: text,
-      why: 'this is not a mode',
+      why: 'not a mode',
       accepted: 'octal digits, such as 0750',
     })
   changeMode(path, Number.parseInt(text, 8))

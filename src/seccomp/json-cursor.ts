@@ -26,7 +26,7 @@ export function readObject<K extends string>(
 ): { [key in K]?: unknown } {
   const named = place.at === '' ? { ...place, at: 'it' } : place
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw refuse(named, value, 'this is not an object', 'an object')
+    throw refuse(named, value, 'not an object', 'an object')
   for (const key of Object.keys(value)) {
     if ((keys as readonly string[]).includes(key)) continue
     const near = nearest(key, keys)
@@ -38,7 +38,7 @@ export function readObject<K extends string>(
 /** Reads a list. A missing or null value is an empty list. */
 export function readList(value: unknown, place: JsonCursor): unknown[] {
   if (value === undefined || value === null) return []
-  if (!Array.isArray(value)) throw refuse(place, value, 'this is not a list', 'a list')
+  if (!Array.isArray(value)) throw refuse(place, value, 'not a list', 'a list')
   return value
 }
 
@@ -50,7 +50,7 @@ export function readWord(value: unknown, place: JsonCursor, words: readonly stri
 }
 
 export function readString(value: unknown, place: JsonCursor): string {
-  if (typeof value !== 'string' || value === '') throw refuse(place, value ?? null, 'this is not a string', 'a text')
+  if (typeof value !== 'string' || value === '') throw refuse(place, value ?? null, 'not a string', 'a text')
   return value
 }
 
@@ -60,6 +60,6 @@ export function readNumber(value: unknown, place: JsonCursor, most: bigint): big
   const safe = typeof value !== 'number' || Number.isSafeInteger(value)
   const number = safe && /^(\d{1,20}|0x[0-9a-fA-F]{1,16})$/.test(text) ? BigInt(text) : -1n
   if (number < 0n || number > most)
-    throw refuse(place, value ?? null, 'this is out of range', `a whole number from 0 to ${most}`)
+    throw refuse(place, value ?? null, 'out of range', `a whole number from 0 to ${most}`)
   return number
 }

@@ -40,7 +40,7 @@ function readProfile(path: string, origin: string): string {
         value: undefined,
         why: found.isFile()
           ? `it has ${found.size} bytes, and no profile has more than ${maxProfileBytes}`
-          : 'it is not a regular file',
+          : 'not a regular file',
         accepted: 'default, strict, none, or a file with a profile in JSON',
       })
     const bytes = Buffer.alloc(found.size)

@@ -106,6 +106,6 @@ function readCapability(value: unknown, place: JsonCursor): number {
 
 function readKernel(value: unknown, place: JsonCursor): readonly [number, number] {
   const found = typeof value === 'string' ? /^(\d{1,3})\.(\d{1,3})$/.exec(value) : null
-  if (!found) throw refuse(place, value, 'this is not a version', 'a version such as 4.8')
+  if (!found) throw refuse(place, value, 'not a version', 'a version such as 4.8')
   return [Number(found[1]), Number(found[2])]
 }

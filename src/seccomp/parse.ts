@@ -51,7 +51,7 @@ export function parseProfileText(text: string, origin: string): Profile {
       origin,
       at: 'it',
       value: undefined,
-      why: `this is no JSON: ${quote((error as Error).message)}`,
+      why: `not JSON: ${quote((error as Error).message)}`,
       accepted: 'default, strict, none, or a file with a profile in JSON',
     }
     throw fail('SECCOMP_PROFILE_INVALID', facts, error)

@@ -135,7 +135,7 @@ const words: { [errno: string]: readonly [why: string, hint: string] } = {
   EFAULT: ['it is damaged: its loader or segments are outside the address space', 'copy or build it again'],
   EBADMSG: ['its contents do not match their checksum (fs-verity, dm-verity)', 'copy it again'],
   ENODEV: ['its file system cannot execute programs', 'copy it to another file system'],
-  EOVERFLOW: ['it is too large for this kernel', 'build it smaller'],
+  EOVERFLOW: ['too large for this kernel', 'build it smaller'],
 }
 
 /** Explains an errno to which the file adds no facts. */

@@ -66,9 +66,9 @@ export function readReport(path: string): string {
   try {
     fd = openSync(encodePath(path), fileConstants.O_RDONLY | fileConstants.O_NONBLOCK | fileConstants.O_NOCTTY)
     const file = fstatSync(fd)
-    if (!file.isFile()) throw fail('REPORT_INVALID', { path, why: 'it is not a regular file' })
+    if (!file.isFile()) throw fail('REPORT_INVALID', { path, why: 'not a regular file' })
     const { size } = file
-    if (size > longestReport) throw fail('REPORT_INVALID', { path, why: 'it is too long' })
+    if (size > longestReport) throw fail('REPORT_INVALID', { path, why: 'too long' })
     return readFileSync(fd, 'utf8')
   } catch (error) {
     if (HutchError.is(error)) throw error

@@ -40,7 +40,7 @@ export function parseReport(text: string, path: string): Report {
   try {
     value = JSON.parse(text)
   } catch {
-    throw fail('REPORT_INVALID', { path, why: 'it is no JSON' })
+    throw fail('REPORT_INVALID', { path, why: 'not JSON' })
   }
   return checkReport(value, path)
 }

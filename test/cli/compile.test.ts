@@ -265,6 +265,6 @@ test('refuses by name what takes a hutch that lives, and an output that cannot b
   const { status, stderr } = await hutch(['compile', '--', 'true'])
   expect({ status, stderr }).toEqual({
     status: 125,
-    stderr: 'hutch: cannot use "" for --output: it is missing\n  remedy: give the file to write\n',
+    stderr: 'hutch: invalid value "" for --output: missing\n  remedy: give the file to write\n',
   })
 })

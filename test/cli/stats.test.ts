@@ -113,7 +113,7 @@ test('what is not understood is said', async () => {
     stdout: '',
     stderr: expect.stringMatching(/^hutch: cannot write to "?standard output"?: ENOSPC\n {2}remedy: .*\n$/),
   })
-  expect((await hutch(['stats', '--interval', '1ms'])).stderr).toContain('cannot use 1ms for --interval')
+  expect((await hutch(['stats', '--interval', '1ms'])).stderr).toContain('invalid value 1ms for --interval')
   expect((await hutch(['stats', '/no/such/group'])).stderr).toContain('cannot find the group /no/such/group')
 })
 

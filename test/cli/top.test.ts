@@ -123,7 +123,7 @@ test('freeze, limits and kill ask first, and tell what was done', async (context
   press('l', 'p')
   write('many')
   press('Enter', 'y')
-  await until(/cannot use many for pids\.max/)
+  await until(/invalid value many for pids\.max/)
   press('l', 'c')
   write('much')
   press('Enter', 'y')

@@ -79,8 +79,8 @@ test.each([
   [[], 'the last run'],
   [['a', 'b'], 'unexpected argument b'],
   [['/no/such/group'], 'there is no process, group or report /no/such/group'],
-  [['/etc/passwd'], 'cannot use /etc/passwd as the report of a run: it is no JSON'],
-  [['../..'], 'cannot use ../.. for the group'],
+  [['/etc/passwd'], 'cannot use /etc/passwd as the report of a run: not JSON'],
+  [['../..'], 'invalid path ../.. for the group'],
 ])('why %j is refused', async (words, message) => {
   const { status, stderr } = await hutch(['why', ...words])
   expect([status, stderr]).toEqual([125, expect.stringContaining(message)])

@@ -19,7 +19,7 @@ export function translateIoMax(value: string, origin: string): Pair[] {
   const refuse = (why: string) =>
     fail('OPTION_INVALID', { name: origin, value, why, accepted: 'a device and limits, such as 8:0 rbps=1048576' })
   const [device = '', ...limits] = value.split(' ').filter(Boolean)
-  if (!/^\d{1,4}:\d{1,8}$/.test(device) || limits.length === 0) throw refuse('it is not a device with limits')
+  if (!/^\d{1,4}:\d{1,8}$/.test(device) || limits.length === 0) throw refuse('not a device with limits')
   return limits.map((limit) => {
     const [key = '', amount = ''] = limit.split('=')
     const file = Object.hasOwn(throttleFiles, key) ? throttleFiles[key as keyof typeof throttleFiles] : undefined
@@ -42,7 +42,7 @@ export function translateIoWeight(value: string, origin: string): Pair {
     throw fail('OPTION_INVALID', {
       name: origin,
       value,
-      why: 'it is not a weight',
+      why: 'not a weight',
       accepted: 'a weight from 1 to 10000, or a device and a weight, such as 8:0 200',
     })
   if (Number(weight) > 1000)

@@ -14,7 +14,7 @@ export const command: Command = {
       throw fail('OPTION_INVALID', {
         name: 'PID',
         value: word,
-        why: 'it is not a process id',
+        why: 'not a process id',
         accepted: 'a whole number, at least 1',
       })
     })

@@ -36,7 +36,7 @@ export const command: Command = {
       throw fail('OPTION_INVALID', {
         name: '--depth',
         value: values.depth!.at(-1),
-        why: 'it is not a number',
+        why: 'not a number',
         accepted: 'how many levels, such as 2',
       })
     const root = readTree(Cgroup.open(name), depth)

@@ -97,7 +97,7 @@ export function parseAddress(text: string): [host: string, port: number] {
   throw fail('OPTION_INVALID', {
     name: '--listen',
     value: text,
-    why: 'it is not an address with a port',
+    why: 'not an address with a port',
     accepted: `an address such as ${address}, [::1]:9753, or :9753 for all`,
   })
 }

@@ -76,6 +76,6 @@ async function main({ values }: Parsed): Promise<number> {
 function readSize(text = '200M'): number {
   const bytes = parseSize(text)
   if (typeof bytes === 'number' && bytes >= 2 ** 20 && bytes <= 2 ** 31) return bytes
-  const why = bytes === undefined ? undefined : 'it is too small or too large'
+  const why = bytes === undefined ? undefined : 'too small or too large'
   throw fail('OPTION_INVALID', { name: '--max-size', value: text, why, accepted: 'a size from 1M to 2G' })
 }

@@ -116,7 +116,7 @@ function readOption(name: BwrapOptionName, values: readonly string[], reading: R
   if (reading.size !== undefined) throw sizeLeft(name)
   switch (name) {
     case '--argv0':
-      if (request.name !== undefined) throw conflict(name, 'it is given twice', 'give it once')
+      if (request.name !== undefined) throw conflict(name, 'given twice', 'give it once')
       request.name = a
       break
     case '--level-prefix':
@@ -325,11 +325,11 @@ function readStep(name: BwrapOptionName, a: string, b: string, c: string, readin
       return true
     }
     case '--perms':
-      if (reading.mode !== undefined) throw conflict(name, 'it is given twice for one option', 'give it once')
+      if (reading.mode !== undefined) throw conflict(name, 'given twice for one option', 'give it once')
       reading.mode = parsePermissions(name, a)
       return true
     case '--size':
-      if (reading.size !== undefined) throw conflict(name, 'it is given twice for one option', 'give it once')
+      if (reading.size !== undefined) throw conflict(name, 'given twice for one option', 'give it once')
       reading.size = parseBytes(name, a)
       return true
     default:
@@ -365,10 +365,10 @@ function conflict(name: string, why: string, remedy: string) {
 
 function parseDescriptor(name: string, value: string): number {
   if (/^\d{1,9}$/.test(value)) return Number(value)
-  throw fail('OPTION_INVALID', { name, value, why: 'it is not a descriptor', accepted: 'a number, such as 3' })
+  throw fail('OPTION_INVALID', { name, value, why: 'not a descriptor', accepted: 'a number, such as 3' })
 }
 
 function parseId(name: string, value: string): number {
   if (/^\d{1,10}$/.test(value) && Number(value) <= 0x7fff_ffff) return Number(value)
-  throw fail('OPTION_INVALID', { name, value, why: 'it is not an id', accepted: 'a number from 0 to 2147483647' })
+  throw fail('OPTION_INVALID', { name, value, why: 'not an id', accepted: 'a number from 0 to 2147483647' })
 }

@@ -6,17 +6,17 @@ import { fail } from '../../errors/errors.ts'
 
 export function parsePermissions(name: string, value: string): number {
   if (/^[0-7]{1,8}$/.test(value) && Number.parseInt(value, 8) <= 0o7777) return Number.parseInt(value, 8)
-  throw fail('OPTION_INVALID', { name, value, why: 'it is not a mode', accepted: 'octal digits, at most 7777' })
+  throw fail('OPTION_INVALID', { name, value, why: 'not a mode', accepted: 'octal digits, at most 7777' })
 }
 
 export function parseBytes(name: string, value: string): string {
   if (/^\d{1,19}$/.test(value) && BigInt(value) > 0n && BigInt(value) < 2n ** 63n) return value
-  throw fail('OPTION_INVALID', { name, value, why: 'it is not a size', accepted: 'bytes, such as 1048576' })
+  throw fail('OPTION_INVALID', { name, value, why: 'not a size', accepted: 'bytes, such as 1048576' })
 }
 
 export function parsePath(name: string, value: string): string {
   if (value !== '') return value
-  throw fail('OPTION_INVALID', { name, value, why: 'it is empty', accepted: 'a path' })
+  throw fail('OPTION_INVALID', { name, value, why: 'empty', accepted: 'a path' })
 }
 
 /** Returns a target as an absolute path inside the root. */
@@ -41,7 +41,7 @@ export function parseCap(name: string, value: string) {
   throw fail('OPTION_INVALID', {
     name,
     value,
-    why: 'it is not a capability',
+    why: 'not a capability',
     accepted: like ? `CAP_${like}, for example` : 'a name such as CAP_NET_RAW, or ALL',
   })
 }

@@ -54,7 +54,7 @@ async function classify(host: Host, specs: GroupSpec[], word: string, flags: 1 |
       fail('OPTION_INVALID', {
         name: 'a process',
         value: word,
-        why: 'this is not a process id',
+        why: 'not a process id',
         accepted: 'numbers, such as those of pidof and pgrep, after the options',
       }),
     )

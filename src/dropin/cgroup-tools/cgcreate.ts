@@ -77,7 +77,7 @@ function run(given: ParsedOptions): number {
         fail('OPTION_INVALID', {
           name: '-g',
           value: twice,
-          why: 'it is named twice',
+          why: 'named twice',
           accepted: 'each controller once',
         }),
       )

@@ -117,7 +117,7 @@ export function readWanted(name: string, host: Host, given: ParsedOptions): Grou
   if (twice !== undefined)
     throw withStatus(
       statuses.givenTwice,
-      fail('OPTION_INVALID', { name: '-r', value: twice, why: 'it is given twice', accepted: 'each file once' }),
+      fail('OPTION_INVALID', { name: '-r', value: twice, why: 'given twice', accepted: 'each file once' }),
     )
   // keep the order of the command line, so that a failure names the first group
   for (const typed of here.length > 0 ? [] : given.words.length > 0 ? given.words : ['']) {

@@ -54,7 +54,7 @@ export function parseMode(text: string, origin: string): number {
     fail('OPTION_INVALID', {
       name: origin,
       value: text,
-      why: 'this is not a mode',
+      why: 'not a mode',
       accepted: 'octal digits, such as 0750',
     }),
   )

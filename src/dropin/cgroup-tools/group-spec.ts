@@ -49,7 +49,7 @@ export function parseControllers(text: string, origin: string): string[] {
   throw fail('OPTION_INVALID', {
     name: origin,
     value: wrong,
-    why: 'this is not the name of a controller',
+    why: 'not the name of a controller',
     accepted: 'names with commas between them, such as memory,pids',
   })
 }

@@ -62,7 +62,7 @@ function parseRange(name: string, text: string, which: Which, facts: IdFacts): E
     throw fail('OPTION_INVALID', {
       name,
       value: text,
-      why: 'it is not a range of ids',
+      why: 'not a range of ids',
       accepted: 'INSIDE:OUTSIDE:COUNT, auto, subids or all',
     })
   const first = facts.delegation()[which][0]

@@ -65,7 +65,7 @@ export async function launchAs(
 /** Parses a numeric id. @throws OPTION_INVALID */
 export function parseId(name: string, text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff) return Number(text)
-  throw fail('OPTION_INVALID', { name, value: text, why: 'it is not an id', accepted: 'a number from 0 to 4294967294' })
+  throw fail('OPTION_INVALID', { name, value: text, why: 'not an id', accepted: 'a number from 0 to 4294967294' })
 }
 
 /** Parses a user or group, by name or number. @throws USER_UNKNOWN, OPTION_INVALID */
@@ -86,7 +86,7 @@ export function parseSignal(name: string, text: string): number {
   throw fail('OPTION_INVALID', {
     name,
     value: text,
-    why: 'it is not a signal',
+    why: 'not a signal',
     accepted: 'a name such as SIGTERM or KILL',
   })
 }

@@ -155,7 +155,7 @@ export function parseNsenter(given: ParsedOptions, facts: TargetFacts): EnterReq
     throw fail('OPTION_INVALID', {
       name: '--target',
       value: target,
-      why: 'it is not a process id',
+      why: 'not a process id',
       accepted: '--target PID',
     })
   const need = (name: string) => {
@@ -223,7 +223,7 @@ function parseDescriptor(text: string): number {
   throw fail('OPTION_INVALID', {
     name: '--net-socket',
     value: text,
-    why: 'it is not the number of a descriptor',
+    why: 'not the number of a descriptor',
     accepted: '--net-socket FD, a number as in /proc/PID/fd',
   })
 }

@@ -186,7 +186,7 @@ function rangesOf(given: ParsedOptions, which: 'users' | 'groups'): string[] {
 function parseOwner(text: string): { uid: number; gid: number } {
   const [uid, gid, rest] = text.split(':')
   if (uid === undefined || gid === undefined || rest !== undefined)
-    throw fail('OPTION_INVALID', { name: '--owner', value: text, why: 'it is not two ids', accepted: 'UID:GID' })
+    throw fail('OPTION_INVALID', { name: '--owner', value: text, why: 'not two ids', accepted: 'UID:GID' })
   return { uid: parseId('--owner', uid), gid: parseId('--owner', gid) }
 }
 
@@ -202,7 +202,7 @@ function parseSeconds(name: string, text: string): string {
   throw fail('OPTION_INVALID', {
     name,
     value: text,
-    why: 'it is not a whole number',
+    why: 'not a whole number',
     accepted: 'seconds, such as 3600',
   })
 }

@@ -104,7 +104,7 @@ function checkUrl(text: string, name: string): URL {
   throw fail('OPTION_INVALID', {
     name,
     value: text,
-    why: 'it is not an http or https URL',
+    why: 'not an http or https URL',
     accepted: 'a URL such as http://127.0.0.1:4318',
   })
 }

@@ -43,8 +43,8 @@ function copyBytes(path: string, to: string): void {
   const from = open(path)
   try {
     const file = fstatSync(from)
-    if (!file.isFile()) throw fail('RECORD_INVALID', { path, why: 'it is not a regular file' })
-    if (file.size > largestFile) throw fail('RECORD_INVALID', { path, why: 'it is larger than 2 GiB' })
+    if (!file.isFile()) throw fail('RECORD_INVALID', { path, why: 'not a regular file' })
+    if (file.size > largestFile) throw fail('RECORD_INVALID', { path, why: 'larger than 2 GiB' })
     const out = openSync(to, 'w', 0o600)
     try {
       const buffer = Buffer.allocUnsafe(2 ** 20)

@@ -27,7 +27,7 @@ export function takeFile(path: string): { release(): void } {
   const fd = openForWriting(path)
   try {
     const file = fstatSync(fd)
-    if (!file.isFile()) throw fail('RECORD_INVALID', { path, why: 'it is not a regular file' })
+    if (!file.isFile()) throw fail('RECORD_INVALID', { path, why: 'not a regular file' })
     // open first, then search: of two simultaneous recorders, at least one sees the other
     const other = writerOf(file.dev, file.ino)
     if (other !== undefined) throw fail('RECORD_BUSY', { path, pid: other })

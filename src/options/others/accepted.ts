@@ -158,7 +158,7 @@ function swapOf(total: string, memory: string | undefined): string {
   const own = memory === undefined ? undefined : parseSize(memory)
   const why =
     both === undefined || both === 'max'
-      ? 'it is not a size'
+      ? 'not a size'
       : own === undefined || own === 'max'
         ? 'it limits memory and swap together, and --memory is missing'
         : both < own
@@ -170,14 +170,14 @@ function swapOf(total: string, memory: string | undefined): string {
 
 function cpuWeight(shares: string): string {
   if (/^\d+$/.test(shares)) return String(weightFromShares(Number(shares)))
-  throw invalid('--cpu-shares', shares, 'it is not a number', '--cpu-weight N, 1 to 10000; 1024 shares are 100')
+  throw invalid('--cpu-shares', shares, 'not a number', '--cpu-weight N, 1 to 10000; 1024 shares are 100')
 }
 
 /** Converts a weight from v1's range of 10 to 1000 to v2's range of 1 to 10000, as runc does. */
 function ioWeight(weight: string): string {
   const number = Number(weight)
   if (number >= 10 && number <= 1000) return String(Math.floor(1 + ((number - 10) * 9999) / 990))
-  throw invalid('--blkio-weight', weight, 'it is not a number from 10 to 1000', '--limit io.weight=N, 1 to 10000')
+  throw invalid('--blkio-weight', weight, 'not a number from 10 to 1000', '--limit io.weight=N, 1 to 10000')
 }
 
 const colons = (path: string) => path.replace(/[\\:]/g, '\\$&')

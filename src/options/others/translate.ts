@@ -34,7 +34,7 @@ export function translateOptions(
   const next = (name: string) => {
     i++
     if (i < args.length) return args[i]!
-    throw fail('OPTION_INVALID', { name, value: '', why: 'its value is missing', accepted: `${name} VALUE` })
+    throw fail('OPTION_INVALID', { name, value: '', why: 'the value is missing', accepted: `${name} VALUE` })
   }
   for (; i < args.length; i++) {
     const word = args[i]!
@@ -104,7 +104,7 @@ function hostName(name: string) {
   return fail('OPTION_INVALID', {
     name: '-h',
     value: name,
-    why: 'it prints the help here',
+    why: '-h prints the help here',
     accepted: `--hostname ${name}`,
   })
 }

@@ -95,7 +95,7 @@ test('when one value is refused, all is as it was', async () => {
 })
 
 test.each([
-  ['{', 'it is not JSON'],
+  ['{', 'not JSON'],
   ['{"hutch":"cgroups 2","groups":[]}', '/hutch'],
   ['{"hutch":"cgroups 1","groups":[{"path":"/../etc","hierarchy":"v2","files":{}}]}', '/groups/0/path'],
   ['{"hutch":"cgroups 1","groups":[{"path":"/x","hierarchy":"v2","files":{"../x":"1"}}]}', '/groups/0/files'],

@@ -116,12 +116,12 @@ test('what is no device, or is not there, is named', async () => {
   writeFileSync(`${work}/file`, '')
   mkdirSync(`${work}/directory`)
   for (const [path, why] of [
-    [`${work}/file`, 'it is not a device'],
-    [`${work}/directory`, 'it is not a device'],
+    [`${work}/file`, 'not a device'],
+    [`${work}/directory`, 'not a device'],
     ['/dev/none', 'ENOENT'],
   ] as const) {
     const { status, stderr } = await hutch(['run', '--device', path, '--', 'true'])
-    expect([status, stderr]).toEqual([125, expect.stringContaining(`cannot use ${path} for --device: `)])
+    expect([status, stderr]).toEqual([125, expect.stringContaining(`invalid value ${path} for --device: `)])
     expect(stderr).toContain(why)
   }
 })

@@ -78,7 +78,7 @@ test.for([
   [{ sysctls: { 'vm.swappiness': 1 } }, 'no namespace holds this setting'],
   [{ sysctls: { 'net.ipv4.ip_forward': 1 } }, 'without its own net namespace it would change this host'],
   [{ isolate: ['pid'], sysctls: { 'kernel.sem': '1 2 3 4' } }, 'add ipc to isolate'],
-  [{ sysctls: { '../../../etc/passwd': 1 } }, 'it is not the name of a setting'],
+  [{ sysctls: { '../../../etc/passwd': 1 } }, 'not the name of a setting'],
   [{ network: 'none', sysctls: { 'net.ipv4.conf.eth9.rp_filter': 1 } }, 'conf/default/rp_filter'],
   [{ network: 'none', sysctls: { 'net.ipv4.ip_forward': 'frog' } }, 'does not accept this value'],
   [{ hostname: 'a', sysctls: { 'kernel.hostname': 'b' } }, 'hostname sets the same'],

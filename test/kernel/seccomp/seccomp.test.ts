@@ -360,6 +360,6 @@ test('errors name the option and the file', async () => {
     `hutch: cannot read the profile of --seccomp ${folder}/none.json: ENOENT`,
     '  remedy: give default, strict, none, or a file with a profile in JSON',
   ])
-  expect((await said(folder))[0]).toContain('it is not a regular file')
+  expect((await said(folder))[0]).toContain('not a regular file')
   expect((await said('defalt'))[1]).toContain('give default?')
 })

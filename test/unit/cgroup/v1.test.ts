@@ -44,11 +44,11 @@ test.each<[string, string, string]>([
     'root',
     'cannot set cpuset.cpus.partition: cpuset.cpus.partition is a file of cgroup v2 only',
   ],
-  ['io.max', '8:0 rbps=fast', 'cannot use "8:0 rbps=fast" for io.max: a limit is a number above 0, or max'],
-  ['io.max', '8:0 rbps=0', 'cannot use "8:0 rbps=0" for io.max: a limit is a number above 0, or max'],
-  ['io.max', '8:0 toString=1', 'cannot use "8:0 toString=1" for io.max: its keys are rbps, wbps, riops and wiops'],
-  ['io.max', 'sda rbps=1', 'cannot use "sda rbps=1" for io.max: it is not a device with limits'],
-  ['io.weight', 'heavy', 'cannot use heavy for io.weight: it is not a weight'],
+  ['io.max', '8:0 rbps=fast', 'invalid value "8:0 rbps=fast" for io.max: a limit is a number above 0, or max'],
+  ['io.max', '8:0 rbps=0', 'invalid value "8:0 rbps=0" for io.max: a limit is a number above 0, or max'],
+  ['io.max', '8:0 toString=1', 'invalid value "8:0 toString=1" for io.max: its keys are rbps, wbps, riops and wiops'],
+  ['io.max', 'sda rbps=1', 'invalid value "sda rbps=1" for io.max: not a device with limits'],
+  ['io.weight', 'heavy', 'invalid value heavy for io.weight: not a weight'],
 ])('%s %j on v1 is refused', (file, value, message) => expect(() => translate(file, value)).toThrow(message))
 
 const reading = (file: string, texts: { [controllerAndFile: string]: string }) =>

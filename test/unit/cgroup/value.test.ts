@@ -155,43 +155,43 @@ test.each<[string, unknown, string]>([
   [
     'memory.max',
     'banana',
-    'cannot use banana for memory.max: it is not a size\n  remedy: give bytes, such as 52428800 or 50M, or max',
+    'invalid value banana for memory.max: not a size\n  remedy: give bytes, such as 52428800 or 50M, or max',
   ],
   [
     'memory.max',
     '-1',
-    'cannot use -1 for memory.max: it is not a size\n  remedy: give bytes, such as 52428800 or 50M, or max',
+    'invalid value -1 for memory.max: not a size\n  remedy: give bytes, such as 52428800 or 50M, or max',
   ],
-  ['cpu.weight', 20000, 'cannot use 20000 for cpu.weight: it is above 10000\n  remedy: give a number from 1 to 10000'],
+  ['cpu.weight', 20000, 'invalid value 20000 for cpu.weight: above 10000\n  remedy: give a number from 1 to 10000'],
   [
     'cpu.max',
     '10 100000',
-    'cannot use "10 100000" for cpu.max: a quota must be at least 1000 µs\n  remedy: give a quota and a period in µs, such as 50000 100000 for half a CPU, or max',
+    'invalid value "10 100000" for cpu.max: a quota must be at least 1000 µs\n  remedy: give a quota and a period in µs, such as 50000 100000 for half a CPU, or max',
   ],
   [
     'cpu.stat',
     '1',
-    'cannot use 1 for cpu.stat: this file cannot be written\n  remedy: give the name of a writable file, such as memory.max',
+    'invalid value 1 for cpu.stat: this file cannot be written\n  remedy: give the name of a writable file, such as memory.max',
   ],
   [
     'cpuset.cpus.partition',
     'rooot',
-    'cannot use rooot for cpuset.cpus.partition: it is not one of these\n  remedy: give member, root or isolated',
+    'invalid value rooot for cpuset.cpus.partition: not one of these\n  remedy: give member, root or isolated',
   ],
   [
     'io.max',
     '8:0 rbsp=1',
-    'cannot use "8:0 rbsp=1" for io.max: rbsp is not one of its keys\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max removes a limit',
+    'invalid value "8:0 rbsp=1" for io.max: rbsp is not one of its keys\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max removes a limit',
   ],
   [
     'io.max',
     'sda rbps=1',
-    'cannot use "sda rbps=1" for io.max: a device is named as 8:0\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max removes a limit',
+    'invalid value "sda rbps=1" for io.max: a device is named as 8:0\n  remedy: give a device and limits, such as 8:0 rbps=1048576 wiops=120; max removes a limit',
   ],
   [
     'pids.max',
     '5\n',
-    'cannot use "5\\x0a" for pids.max: it contains a control character\n  remedy: give a number, such as 20, or max',
+    'invalid value "5\\x0a" for pids.max: it contains a control character\n  remedy: give a number, such as 20, or max',
   ],
 ])('%s refuses %j', (file, value, message) =>
   expect(() => formatWrites(words(file), value)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message })),
@@ -202,7 +202,7 @@ test('one text for one value: several devices are several writes', () => {
   expect(() => formatValue(words('io.weight'), { '8:0': 1, '8:16': 2 })).toThrow(
     'the kernel accepts one entry at a time',
   )
-  expect(() => formatValue(words('cgroup.procs'), [])).toThrow('it is empty')
+  expect(() => formatValue(words('cgroup.procs'), [])).toThrow('cgroup.procs: empty')
 })
 
 /** Text that looks like a kernel's, and text that does not. */

@@ -147,7 +147,7 @@ template users/%u { cpu { cpu.shares = 100; } }
     ['group a { pids { } pids { } }', 'f: line 1 has pids'],
     ['systemd { slice = x; scope = y.scope; }', 'f: line 1 has x'],
     ['group ../a { pids { } }', 'for f:1: "." and ".." are not names of groups'],
-    ['group a { pids { ../x = 5; } }', 'for f:1: this is not the name of a cgroup file'],
+    ['group a { pids { ../x = 5; } }', 'for f:1: not the name of a cgroup file'],
   ])('%j is refused with its line', (text, message) => {
     expect(() => parseConfiguration(text, 'f')).toThrow(message)
   })

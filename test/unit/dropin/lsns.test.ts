@@ -106,7 +106,7 @@ describe('filters', () => {
     '5k',
     'S =~ "a(?=b)"',
   ])('%s is an error', (expression) =>
-    expect(() => holds(expression)).toThrow(/cannot use .+ for --filter[\s\S]+remedy: /),
+    expect(() => holds(expression)).toThrow(/invalid value .+ for --filter[\s\S]+remedy: /),
   )
 
   test('any text is understood or a HutchError', () => {

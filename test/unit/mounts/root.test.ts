@@ -90,7 +90,7 @@ test.each<[unknown, string]>([
   [{ tmpfs: 'tmp' }, 'not an absolute path'],
   [{ tmpfs: '/tmp:size=0' }, 'give a size'],
   [{ tmpfs: '/tmp:size=max' }, 'give a size'],
-  [{ tmpfs: '/tmp:size' }, 'its value is missing'],
+  [{ tmpfs: '/tmp:size' }, 'the value is missing'],
   [{ tmpfs: '/tmp:mode=999' }, 'an octal mode'],
   [{ tmpfs: '/tmp:size=1M:ro' }, 'wrong parts'],
   [{ overlay: '/a' }, 'wrong parts'],

@@ -81,7 +81,7 @@ test('a network asks for its namespace, and the host’s for none', () => {
 
 test('what does not go together is refused in words', () => {
   expect(message({ network: 'privat' })).toMatchInlineSnapshot(`
-    "cannot use privat for network: there is no such network
+    "invalid value privat for network: there is no such network
       remedy: give private? Accepted is none, host, private, private:pasta, private:slirp4netns or cni:NAME"
   `)
   expect(message({ network: 'cni:../x' })).toContain('there is no such network')

@@ -79,7 +79,7 @@ test('numbers of 64 bits keep all their digits, and what looks like one in a tex
     "action": "SCMP_ACT_ERRNO", "args": [${condition}]}]}`
   expect(parseProfileText(text, 'p').rules[0]!.conditions[0]!.value).toBe(0xffff_ffff_ffff_ffffn)
   expect(() => parseProfileText(text.replace('18446744073709551615,', '18446744073709551616,'), 'p')).toThrow(
-    /syscalls\[0\]\.args\[0\]\.value is 18446744073709551616: this is out of range/,
+    /syscalls\[0\]\.args\[0\]\.value is 18446744073709551616: out of range/,
   )
 })
 
@@ -118,8 +118,8 @@ test.each<[string, object, string, string]>([
   ['a key', { defaultAction: 'SCMP_ACT_ALLOW', sycalls: [] }, 'it is sycalls: there is no such key', 'give syscalls?'],
   ['notices', { defaultAction: 'SCMP_ACT_NOTIFY' }, 'hutch does not forward', 'give another action'],
   ['a listener', { defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/run/x' }, 'listenerPath is /run/x', 'without it'],
-  ['a list', { defaultAction: 'SCMP_ACT_ALLOW', syscalls: {} }, 'syscalls is "{}": this is not a list', 'give a list'],
-  ['no object', [] as object, 'it is "[]": this is not an object', 'give an object'],
+  ['a list', { defaultAction: 'SCMP_ACT_ALLOW', syscalls: {} }, 'syscalls is "{}": not a list', 'give a list'],
+  ['no object', [] as object, 'it is "[]": not an object', 'give an object'],
   ['an errno', { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 65536 }, 'defaultErrnoRet is 65536', 'from 0 to'],
   [
     'errno of allow',
@@ -185,9 +185,9 @@ test.each<[string, object, string]>([
 
 test('no JSON is said to be none, and control characters of it reach no terminal', () => {
   expect(() => parseProfileText('\u001b[31m', '--seccomp x')).toThrow(
-    /^cannot use --seccomp x: it: this is no JSON: [^\u001b]+$/,
+    /^cannot use --seccomp x: it: not JSON: [^\u001b]+$/,
   )
-  expect(() => parseProfileText('', '--seccomp x')).toThrow('this is no JSON')
+  expect(() => parseProfileText('', '--seccomp x')).toThrow('not JSON')
 })
 
 test('a text made to be slow is not', () => {

@@ -195,7 +195,7 @@ function readTask(given: ParsedOptions): number | undefined {
   if (text === undefined) return undefined
   const pid = /^\s*\+?\d+$/.test(text) ? Number(text) : 0
   if (pid >= 1 && pid <= 0x7fff_ffff) return pid
-  throw fail('OPTION_INVALID', { name: '-p', value: text, why: 'it is not a process id', accepted: 'a number from 1' })
+  throw fail('OPTION_INVALID', { name: '-p', value: text, why: 'not a process id', accepted: 'a number from 1' })
 }
 
 function readId(text: string): number {
@@ -204,7 +204,7 @@ function readId(text: string): number {
   throw fail('OPTION_INVALID', {
     name: 'NAMESPACE',
     value: text,
-    why: 'it is not the number of a namespace',
+    why: 'not the number of a namespace',
     accepted: 'a number as in the column NS',
   })
 }

@@ -41,7 +41,7 @@ export function compileExtended(text: string): RegExp | string {
   try {
     return new RegExp(out, 'su')
   } catch {
-    return 'it is not a regular expression'
+    return 'not a regular expression'
   }
 }
 
