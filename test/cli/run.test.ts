@@ -107,7 +107,7 @@ const bad: [string[], string][] = [
   [['--limit', 'pids.max=-5', 'true'], 'invalid value -5 for --limit pids.max: negative'],
   [
     ['--limit', v2 ? 'cpu.weight=20000' : 'cpu.shares=abc', 'true'],
-    `cannot use ${v2 ? '20000 for --limit cpu.weight' : 'abc for --limit cpu.shares'}: `,
+    `invalid value ${v2 ? '20000 for --limit cpu.weight' : 'abc for --limit cpu.shares'}: `,
   ],
   [['--user', 'nosuchuser', 'true'], 'cannot use --user: there is no user nosuchuser'],
   [

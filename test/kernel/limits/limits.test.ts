@@ -67,7 +67,7 @@ test.each([
 
 test.each([
   ['pids.max', '-5', 'negative'],
-  ['cpu.weight', '20000', 'it is above 10000'],
+  ['cpu.weight', '20000', 'above 10000'],
   ['memory.max', '4X', 'not a size'],
 ] as const)(
   'a value that %s does not take is refused with what it takes, and nothing runs',

@@ -356,7 +356,7 @@ test('a report is what its run was told, and what held it back', () => {
 })
 
 test.each([
-  ['no JSON', '{', 'no JSON'],
+  ['not JSON', '{', 'not JSON'],
   ['a list', '[]', 'object'],
   ['null', 'null', 'object'],
   ['no command', { ...saved, command: [] }, 'command'],
