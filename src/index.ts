@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public API.
 
+import './options/group-limits.ts'
+
 export { Cgroup, type CreateOptions } from './cgroup/cgroup.ts'
 export type { DeviceIo, Pressure, Stall } from './cgroup/controllers/figures.ts'
 export type { GroupEvent, PressureTrigger } from './cgroup/event-sources.ts'
 export type { FileInputs, FileValues } from './cgroup/file-values.ts'
 export { type GroupPressure, type GroupStats, openStats, type StatsReader } from './cgroup/group-stats.ts'
 export { type CgroupLayout, layout } from './cgroup/layout.ts'
+export type { Limits, LimitValues } from './cgroup/limit-words.ts'
 export type { SetOptions } from './cgroup/set-file.ts'
 export type { WatchOptions } from './cgroup/watch.ts'
 export { type Code, HutchError } from './errors/errors.ts'
@@ -15,7 +18,6 @@ export type { GroupSample, Snapshot } from './monitor/sample.ts'
 export { openSampler, type Sampler } from './monitor/sampler.ts'
 export type { NamespaceKind } from './namespaces/namespace.ts'
 export type { OutputOptions } from './options/library.ts'
-export type { Limits } from './options/limit-options.ts'
 export type { MountOption } from './options/mount-options.ts'
 export type { RunOptions } from './options/options.ts'
 export { createPool, type JobOptions, Pool, type PoolOptions, type PoolStats } from './pool/pool.ts'

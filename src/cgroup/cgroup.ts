@@ -5,7 +5,7 @@
 import { fail } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
 import { EventEmitter, on } from '../system/streams.ts'
-import { parseSize } from '../text/units.ts'
+import { type Limit, parseSize } from '../text/units.ts'
 import { describeFile } from './controllers/catalog.ts'
 import { delegatePlace, makePlace, removeDefaultParent, removePlace } from './create.ts'
 import type { GroupEvent } from './event-sources.ts'
@@ -14,6 +14,7 @@ import { readWords, writeGroupFileAsync } from './files.ts'
 import { freezePlace, killPlace } from './freeze-kill.ts'
 import { childPlaces, findPlace, newPlace, type Place, placeBelow, placeOf, present } from './group-paths.ts'
 import { type GroupPressure, type GroupStats, readPressures, readStats } from './group-stats.ts'
+import { checkGroupOptions, fileOfLimit, filesOfLimits, type Limits, type LimitValues } from './limit-words.ts'
 import { parseFileName } from './path.ts'
 import { assignFiles, directoryOf, readFile, type SetOptions } from './set-file.ts'
 import { controllerOf } from './v1/translate.ts'
@@ -23,8 +24,10 @@ import { explainWrite } from './write-errors.ts'
 
 /** Options of `Cgroup.create`. */
 export interface CreateOptions {
-  /** Controllers by v2 name. The default is cpu, io, memory and pids, as far as the host has them. Controllers of `files` are added. */
+  /** Controllers by v2 name. The default is cpu, io, memory and pids, as far as the host has them. Controllers of `limits` and `files` are added. */
   controllers?: readonly string[]
+  /** Limits to set, in the words of `run`, such as `{ memory: '50M', cpus: 0.5 }`. */
+  limits?: Limits
   /** Files to set, under v2 names, such as `{ 'memory.max': '50M' }`. */
   files?: Partial<FileInputs> & { [file: `${string}.${string}`]: unknown }
   /** Parent of the new group. A path with a leading slash starts at the root of the hierarchies. */
@@ -33,6 +36,13 @@ export interface CreateOptions {
   mayExist?: boolean
   /** True if hutch may move processes of an ancestor to a leaf there when they prevent enabling controllers. False by default. */
   evacuate?: boolean
+}
+
+const createKeys: readonly string[] = ['controllers', 'limits', 'files', 'parent', 'mayExist', 'evacuate']
+
+/** Returns cpu.max as a number of CPUs. */
+function cpusOf({ quota, period }: FileValues['cpu.max']): Limit {
+  return quota === 'max' ? 'max' : quota / period
 }
 
 /**
@@ -57,8 +67,10 @@ export class Cgroup {
    * for other users, below the caller's own group. A name with a leading slash is a path from the root.
    *
    * @throws CGROUP_PATH_INVALID, CGROUP_CONTROLLER_MISSING, CGROUP_POPULATED, CGROUP_REFUSED, CGROUP_WRITE_REFUSED
+   * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT for options and limits
    */
   static async create(name: string, options: CreateOptions = {}): Promise<Cgroup> {
+    checkGroupOptions(options, createKeys, 'Cgroup.create')
     const host = readHost()
     if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: `make the group ${name}` })
     const place =
@@ -71,7 +83,7 @@ export class Cgroup {
         errno: 'EEXIST',
         remedy: 'open it, or say that it may exist (mayExist: true)',
       })
-    const files = Object.entries(options.files ?? {})
+    const files = [...filesOfLimits(options.limits ?? {}), ...Object.entries(options.files ?? {})]
     const needed = files
       .filter(([file]) => file.includes('.'))
       .map(([file]) => describeFile(file)?.controller ?? controllerOf(file))
@@ -98,15 +110,19 @@ export class Cgroup {
 
   /**
    * Returns a file's value, typed for every v2 file, also on v1. Bytes and counts are numbers or `'max'`; keyed files are objects. An
-   * unknown file is returned as text.
+   * unknown file is returned as text. A limit also has the word of `run`: `get('memory')` is `get('memory.max')`, and `get('cpus')` is a
+   * number of CPUs.
    * @throws CGROUP_FILE_INVALID, CGROUP_FILE_MISSING, CGROUP_REFUSED
    */
+  get<W extends keyof LimitValues>(limit: W): LimitValues[W]
   get<F extends keyof FileValues>(file: F): FileValues[F]
   get(file: string): unknown
-  get(file: string): unknown {
+  get(name: string): unknown {
+    const file = fileOfLimit(name)
     const words = describeFile(file, 'v2') ?? describeFile(file, 'v1')
     const text = this.read(file)
-    return words ? parseValue(words, text) : text
+    const value = words ? parseValue(words, text) : text
+    return name === 'cpus' ? cpusOf(value as FileValues['cpu.max']) : value
   }
 
   /** Returns a file's text in the kernel's format, without the last newline. @throws the same errors as `get` */
@@ -116,14 +132,24 @@ export class Cgroup {
 
   /**
    * Writes a file. Unless `force` is true, refuses a memory.max below the current use, and controllers for the children of a group that
-   * contains processes. With `evacuate`, first moves those processes to a leaf of the group.
+   * contains processes. With `evacuate`, first moves those processes to a leaf of the group. A limit also has the word of `run`:
+   * `set('memory', '50M')`. `set({ memory: '50M', pids: 10 })` sets several limits, or none if one is refused.
    *
-   * @throws CGROUP_FILE_INVALID, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED, CGROUP_WRITE_REFUSED
+   * @throws CGROUP_FILE_INVALID, OPTION_UNKNOWN, OPTION_INVALID, CGROUP_FILE_MISSING, CGROUP_LIMIT_BELOW_USE, CGROUP_POPULATED,
+   * CGROUP_WRITE_REFUSED
    */
+  async set(limits: Limits, options?: SetOptions): Promise<void>
+  async set<W extends keyof LimitValues>(limit: W, value: Limits[W], options?: SetOptions): Promise<void>
   async set<F extends keyof FileInputs>(file: F, value: FileInputs[F], options?: SetOptions): Promise<void>
   async set(file: string, value: unknown, options?: SetOptions): Promise<void>
-  async set(file: string, value: unknown, options: SetOptions = {}): Promise<void> {
-    await assignFiles(this, [[file, value]], options)
+  async set(what: string | Limits, second?: unknown, third?: SetOptions): Promise<void> {
+    const isObject = typeof what === 'object' && what !== null
+    const options = (isObject ? (second as SetOptions) : third) ?? {}
+    checkGroupOptions(options, ['force', 'evacuate'], 'Cgroup.set')
+    const isWord = !isObject && fileOfLimit(what) !== what
+    const files: [string, unknown][] =
+      isObject || isWord ? filesOfLimits(isObject ? what : { [what]: second }) : [[what, second]]
+    await assignFiles(this, files, options)
   }
 
   /** Returns what the group and its descendants use. A figure that the host does not report is absent. */
@@ -145,6 +171,7 @@ export class Cgroup {
    * @throws CGROUP_WRITE_REFUSED for a pressure trigger that the kernel refuses
    */
   async *events(options: WatchOptions & { signal?: AbortSignal } = {}): AsyncGenerator<GroupEvent, void, undefined> {
+    checkGroupOptions(options, ['recursive', 'pressure', 'signal'], 'Cgroup.events')
     const source = new EventEmitter()
     const close = watchPlaces(
       [this],
@@ -266,7 +293,9 @@ export class Cgroup {
    * Removes the group. With `recursive`, removes its descendants too; with `kill`, kills their processes first. Both are false by default.
    * @throws CGROUP_REFUSED
    */
-  async remove({ recursive = false, kill = false }: { recursive?: boolean; kill?: boolean } = {}): Promise<void> {
+  async remove(options: { recursive?: boolean; kill?: boolean } = {}): Promise<void> {
+    checkGroupOptions(options, ['recursive', 'kill'], 'Cgroup.remove')
+    const { recursive = false, kill = false } = options
     if (kill) await this.kill()
     await removePlace(this, recursive)
     removeDefaultParent(this.#host, this)

@@ -5,6 +5,7 @@ import { type Follower, openFollower } from '../cgroup/changed-files.ts'
 import { listGroups, splitGroups } from '../cgroup/files.ts'
 import { fail } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
+import { refuseUnknown } from '../options/unknown-option.ts'
 import { signsOfLife, type Take } from './files.ts'
 import { type Draft, emptyDraft, makeSample } from './raw-sample.ts'
 import type { GroupSample, Snapshot } from './sample.ts'
@@ -54,6 +55,8 @@ interface Hierarchy {
  * @throws HOST_UNSUPPORTED, CGROUP_MISSING
  */
 export function openSampler(host: Host = readHost()): Sampler {
+  // a caller may expect options, such as an interval
+  if (typeof host !== 'object' || !('layout' in host)) refuseUnknown(host, [], '', 'option', 'openSampler')
   if (host.layout === 'none') throw fail('CGROUP_MISSING', { need: 'look at groups' })
   const hierarchies = findSources(host).map((source): Hierarchy => {
     const alone = openFollowed(source.files)

@@ -2,6 +2,7 @@
 // Parses the limits among the options, under Docker's names or the kernel's file names. Called by options.ts; pure.
 
 import type { FileReader } from '../cgroup/format-file.ts'
+import type { Limits } from '../cgroup/limit-words.ts'
 import type { LimitWrite } from '../cgroup/v1/translate.ts'
 import { fail } from '../errors/errors.ts'
 import { specFrontends } from './frontends.ts'
@@ -11,33 +12,7 @@ import type { SpecFrontendName } from './spec.ts'
 import { type LimitKey, limitRowOf } from './table.ts'
 import { refuseUnknown } from './unknown-option.ts'
 
-/** Limits under Docker's names, and any other kernel file under its own name, such as `'memory.high'`. Absent means no limit. */
-export interface Limits {
-  /** memory.max, in bytes or as text such as `'50M'`. */
-  memory?: number | string
-  /** memory.high, in bytes or as text. Above this size the kernel throttles the group and reclaims its memory. */
-  memoryHigh?: number | string
-  /** memory.low, in bytes or as text: memory that the kernel reclaims only if it finds no other. */
-  memoryLow?: number | string
-  /** memory.min, in bytes or as text: memory that the kernel never reclaims. */
-  memoryMin?: number | string
-  /** memory.swap.max, in bytes or as text: swap alone, without memory. */
-  swap?: number | string
-  /** memory.oom.group: true if an out-of-memory kill ends the whole group. False by default. */
-  oomGroup?: boolean
-  /** pids.max: maximum number of tasks (processes and threads), including hutch's PID 1. */
-  pids?: number | string
-  /** cpu.max as a number of CPUs, such as 0.5. */
-  cpus?: number | string
-  /** cpu.weight: 1 to 10000; 100 by default. */
-  cpuWeight?: number | string
-  /** cpuset.cpus: allowed CPUs, such as `'0-1'`. */
-  cpusetCpus?: string
-  /** io.max: rates of block devices by path or number, such as `'/dev/sda:rbps=1M,wiops=100'`. */
-  ioMax?: string | readonly string[]
-  /** Any other kernel file, with a value as `Cgroup.set` accepts: `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
-  [file: `${string}.${string}`]: number | string | boolean | object
-}
+export type { Limits } from '../cgroup/limit-words.ts'
 
 /** Files that control groups and processes instead of limiting them. Only hutch writes these files. */
 const notLimits =

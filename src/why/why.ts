@@ -5,6 +5,7 @@ import { findContainerGroups, withParents } from '../cgroup/engine-groups.ts'
 import { allPaths, findPlace, type Place, pathOfDirectory } from '../cgroup/group-paths.ts'
 import { fail, HutchError } from '../errors/errors.ts'
 import { type Host, readHost } from '../host/host.ts'
+import { refuseUnknown } from '../options/unknown-option.ts'
 import { existsSync, readFileSync } from '../system/files.ts'
 import { encodePath } from '../text/non-utf8.ts'
 import { isBelow } from '../text/paths.ts'
@@ -31,8 +32,22 @@ export type WhyTarget = number | string | Report
  * @throws WHY_TARGET_UNKNOWN, REPORT_INVALID, FILE_REFUSED, CGROUP_AMBIGUOUS, CGROUP_PATH_INVALID
  */
 export function why(target: WhyTarget): Explanation {
+  checkTarget(target)
   const found = explain(target)
   return { target: found.target, cause: found.cause ?? toCause(found), causes: found.causes, unknown: found.unknown }
+}
+
+/** @throws OPTION_UNKNOWN, OPTION_INVALID */
+function checkTarget(target: WhyTarget): void {
+  if (typeof target === 'number' || typeof target === 'string') return
+  if (typeof target !== 'object' || target === null || Array.isArray(target))
+    throw fail('OPTION_INVALID', {
+      name: 'the target of why',
+      value: target,
+      accepted: 'a process id, the path or name of a group, or a result of run',
+    })
+  // a result has a command and a reason; other objects hold options, and why has no options
+  if (!('command' in target) && !('reason' in target)) refuseUnknown(target, [], '', 'option', 'why')
 }
 
 function explain(target: WhyTarget): ExplanationDraft {

@@ -39,7 +39,7 @@ const imports: Import[] = [...texts].flatMap(([from, text]) =>
 
 test('the reader of imports sees all of them', () => {
   const specifiers = [...texts].flatMap(([from, text]) =>
-    [...text.matchAll(/^(?:import|export|\}).* from '(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm)].map(
+    [...text.matchAll(/^(?:import|export|\}).* from '(\.[^']+)'|^import '\.[^']+'|\bimport\('(\.[^']+)'\)/gm)].map(
       ([, path, late]) => `${from} → ${path ?? late}`,
     ),
   )

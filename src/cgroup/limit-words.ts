@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of limits: `memory` for memory.max. One vocabulary for jobs and groups. options/group-limits.ts provides the table. Pure.
+import type { Limit } from '../text/units.ts'
+import type { FileValues } from './file-values.ts'
+
+/** Limits under Docker's names, and any other kernel file under its own name, such as `'memory.high'`. Absent means no limit. */
+export interface Limits {
+  /** memory.max, in bytes or as text such as `'50M'`. */
+  memory?: number | string
+  /** memory.high, in bytes or as text. Above this size the kernel throttles the group and reclaims its memory. */
+  memoryHigh?: number | string
+  /** memory.low, in bytes or as text: memory that the kernel reclaims only if it finds no other. */
+  memoryLow?: number | string
+  /** memory.min, in bytes or as text: memory that the kernel never reclaims. */
+  memoryMin?: number | string
+  /** memory.swap.max, in bytes or as text: swap alone, without memory. */
+  swap?: number | string
+  /** memory.oom.group: true if an out-of-memory kill ends the whole group. False by default. */
+  oomGroup?: boolean
+  /** pids.max: maximum number of tasks (processes and threads), including hutch's PID 1. */
+  pids?: number | string
+  /** cpu.max as a number of CPUs, such as 0.5. */
+  cpus?: number | string
+  /** cpu.weight: 1 to 10000; 100 by default. */
+  cpuWeight?: number | string
+  /** cpuset.cpus: allowed CPUs, such as `'0-1'`. */
+  cpusetCpus?: string
+  /** io.max: rates of block devices by path or number, such as `'/dev/sda:rbps=1M,wiops=100'`. */
+  ioMax?: string | readonly string[]
+  /** Any other kernel file, with a value as `Cgroup.set` accepts: `'40M'`, or `{ '8:0': { rbps: '1M' } }` for io.max. */
+  [file: `${string}.${string}`]: number | string | boolean | object
+}
+
+/** The values of limits in a group, as `Cgroup.get` returns them. */
+export interface LimitValues {
+  /** Bytes. */
+  memory: Limit
+  memoryHigh: Limit
+  memoryLow: Limit
+  memoryMin: Limit
+  swap: Limit
+  oomGroup: boolean
+  /** Tasks. */
+  pids: Limit
+  /** CPUs, such as 0.5. */
+  cpus: Limit
+  cpuWeight: number
+  cpusetCpus: number[]
+  ioMax: FileValues['io.max']
+}
+
+/** The calls of a group that take options. */
+type GroupCall = 'Cgroup.create' | 'Cgroup.set' | 'Cgroup.remove' | 'Cgroup.events'
+
+/** What the option table knows of limits. */
+interface LimitTable {
+  /** Returns the kernel file of a word; undefined for other names. */
+  fileOf(word: string): string | undefined
+  /** Returns the files to write. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
+  parse(limits: object): [file: string, value: unknown][]
+  /** @throws OPTION_UNKNOWN */
+  refuseUnknown(options: object, known: readonly string[], call: GroupCall): void
+}
+
+let table: LimitTable | undefined
+
+/** Provides the table. The option table is in a later room than control groups. */
+export function provideLimitTable(provided: LimitTable): void {
+  table = provided
+}
+
+/** Returns the kernel file of a limit's word, or the name itself. */
+export function fileOfLimit(name: string): string {
+  return table?.fileOf(name) ?? name
+}
+
+/** Returns the files that set the limits. @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
+export function filesOfLimits(limits: object): [file: string, value: unknown][] {
+  return table?.parse(limits) ?? Object.entries(limits)
+}
+
+/** @throws OPTION_UNKNOWN */
+export function checkGroupOptions(options: object, known: readonly string[], call: GroupCall): void {
+  table?.refuseUnknown(options, known, call)
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gives control groups the words of limits, from the option table. Imported by index.ts for this effect.
+import { formatFile } from '../cgroup/format-file.ts'
+import { provideLimitTable } from '../cgroup/limit-words.ts'
+import { type Limits, parseLimits } from './limit-options.ts'
+import { type LimitKey, limitRowOf } from './table.ts'
+import { refuseUnknown } from './unknown-option.ts'
+
+provideLimitTable({
+  fileOf: (word) => (Object.hasOwn(limitRowOf, word) ? limitRowOf[word as LimitKey].file : undefined),
+  parse: (limits) => parseLimits(limits as Limits, 'library', formatFile).map(({ file, value }) => [file, value]),
+  refuseUnknown: (options, known, call) => refuseUnknown(options, known, '', 'option', call),
+})
