@@ -210,6 +210,10 @@ async function provideTools() {
     '/usr/bin/setfattr': 'attr',
     '/usr/bin/zsh': 'zsh',
     '/usr/bin/fish': 'fish',
+    '/usr/bin/aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
+    '/usr/aarch64-linux-gnu/include/stdio.h': 'libc6-dev-arm64-cross',
+    '/usr/bin/musl-gcc': 'musl-tools',
+    '/usr/bin/qemu-aarch64-static': 'qemu-user-static',
   }
   const missing = Object.entries(wanted).flatMap(([path, name]) => (existsSync(path) ? [] : [name]))
   if (missing.length === 0 || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return

@@ -249,7 +249,7 @@ static napi_value export_environment_changed(napi_env env, napi_callback_info in
 	napi_value out;
 
 	(void)info;
-	if (gettid() != getpid()) {
+	if (sys(__NR_gettid) != sys(__NR_getpid)) {
 		OK(napi_get_boolean(env, true, &out));
 		return out;
 	}

@@ -23,7 +23,7 @@ static int has_children(int directory, const char *name)
 {
 	struct stat st;
 
-	return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink != 2;
+	return sys(__NR_newfstatat, directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink != 2;
 }
 
 /* an entry: `+` or `-` (with or without children), the path, NUL */

@@ -12,17 +12,36 @@ const minified = { minifyWhitespace: true, minifySyntax: true, lineLimit: 120, c
 /** Modules that Node has loaded before it starts a script. */
 const loadedByNode = ['node:buffer', 'node:events', 'node:fs', 'node:path', 'node:timers', 'node:url']
 
-/** Makes each file that is loaded by import() a part of its own, in `entries`. */
-function partsApart(entries) {
+/**
+ * Files that share a part, by their paths below src/: they have most of their modules in common. What is started often is a part of
+ * its own, with nothing in it that it does not need.
+ */
+const families = {
+  groups: /^(cli\/cgroup\/(?!exec)|dropin\/cgroup-tools\/(?!cgexec)|cli\/rules|cgroup\/)/,
+  monitor: /^(cli\/(node\/|stats|ps|last-run)|monitor\/)/,
+  others: /^(cli\/(why|doctor|compile|tour|hog|links|completion|seccomp-report|other-options)|why\/|dropin\/util-linux\/lsns)/,
+}
+
+/** Adds each file that is loaded by import() to `parts`: as a part of its own, or to the part of its family. */
+function partsApart(parts) {
   return {
     name: 'parts-apart',
-    setup({ onResolve }) {
+    setup({ onResolve, onLoad }) {
       onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) => {
         if (kind !== 'dynamic-import') return undefined
         const file = resolve(resolveDir, path)
-        const name = relative(sources, file).replace(/\.ts$/, '').replaceAll('/', '-')
-        entries.set(name, file)
-        return { path: `./${name}.cjs`, external: true }
+        const below = relative(sources, file).replace(/\.ts$/, '')
+        const name = below.replaceAll('/', '-')
+        const family = Object.keys(families).find((key) => families[key].test(below))
+        const members = parts.get(family ?? name) ?? new Map()
+        parts.set(family ?? name, members.set(name, file))
+        return { path: family ? `./${family}.cjs#${name}` : `./${name}.cjs`, external: true }
+      })
+      onResolve({ filter: /^family:/ }, ({ path }) => ({ path, namespace: 'family' }))
+      onLoad({ filter: /^family:/, namespace: 'family' }, ({ path }) => {
+        const members = [...parts.get(path.slice('family:'.length))]
+        const contents = members.map(([name, file]) => `exports[${JSON.stringify(name)}] = () => require(${JSON.stringify(file)})`)
+        return { contents: contents.join('\n'), resolveDir: sources }
       })
     },
   }
@@ -73,24 +92,32 @@ export async function buildCli(shared) {
   }
   await build({ ...command, ...minified, entryPoints: ['src/cli/node/loader.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node' } })
   chmodSync('dist/cli.cjs', 0o755)
-  // parts that a part loads are found while it is built
-  const entries = new Map([['main', `${sources}/cli/main.ts`]])
+  const parts = await buildParts(command)
+  await buildManPages(command)
+  storeBytecode([...parts.keys()])
+}
+
+/** Builds all parts. Those that a part loads, and further members of families, are found while it is built. */
+async function buildParts(command) {
+  const parts = new Map([['main', new Map([['main', `${sources}/cli/main.ts`]])]])
+  const built = new Map()
   mkdirSync('dist/cli', { recursive: true })
-  for (let built = 0; built < entries.size; ) {
-    const found = [...entries].slice(built)
-    built = entries.size
+  for (;;) {
+    const found = [...parts].filter(([name, members]) => built.get(name) !== members.size)
+    if (found.length === 0) return parts
+    for (const [name, members] of found) built.set(name, members.size)
     const { outputFiles } = await build({
       ...command,
-      entryPoints: Object.fromEntries(found),
+      entryPoints: Object.fromEntries(
+        found.map(([name, members]) => [name, name in families ? `family:${name}` : members.get(name)]),
+      ),
       outdir: 'dist/cli',
       outExtension: { '.js': '.cjs' },
-      plugins: [partsApart(entries)],
+      plugins: [partsApart(parts)],
       write: false,
     })
     for (const { path, text } of outputFiles) writeFileSync(path, await finish(text))
   }
-  await buildManPages(command)
-  storeBytecode([...entries.keys()])
 }
 
 /** A part as the loader calls it: a function of these names. */

@@ -298,7 +298,8 @@ export const table = {
   }),
   NATIVE_MISSING: (f: { path: string; why: string }): ErrorWords => ({
     message: `cannot load ${f.path}: ${f.why}`,
-    remedy: 'build it: npm run build in the package directory (needs gcc)',
+    remedy:
+      'npm install hutch brings it for Linux on x64 and arm64; in a checkout, npm ci && npm run build makes it (needs gcc)',
     path: f.path,
   }),
   HOST_UNSUPPORTED: (f: { why: string }): ErrorWords => ({

@@ -66,7 +66,7 @@ test('bytecode that is missing, cut off, of another build or not bytecode is not
     ['missing', (file) => rmSync(file)],
   ]
   for (const [what, act] of spoil) {
-    for (const name of caches) act(`${copy}/dist/cli/${name}`, 'dist/cli/cli-why.cjs.cache')
+    for (const name of caches) act(`${copy}/dist/cli/${name}`, 'dist/cli/others.cjs.cache')
     const { parts } = await observe(`${copy}/dist/cli.cjs`, 'run', '--', 'true')
     expect([what, parts]).toEqual([
       what,

@@ -9,19 +9,25 @@ const folder = `${__dirname}/cli/`
 const url = pathToFileURL(__filename).href
 const parts = new Map<string, { exports: object }>()
 
-/** The function require() of a part: `./NAME.cjs` is another part; everything else is Node's or a package. */
+type Members = { [name: string]: () => unknown }
+
+/** The function require() of a part: `./NAME.cjs` is another part, `./NAME.cjs#MEMBER` a file of a part; everything else is Node's or a package. */
 function load(name: string): unknown {
   if (!name.startsWith('./')) return require(name)
-  const known = parts.get(name)
-  if (known) return known.exports
-  const filename = folder + name.slice(2)
+  const [file = '', member] = name.split('#')
+  const { exports } = parts.get(file) ?? loadPart(file)
+  return member === undefined ? exports : (exports as Members)[member]?.()
+}
+
+function loadPart(file: string): { exports: object } {
+  const filename = folder + file.slice(2)
   const part = { exports: {} }
-  parts.set(name, part)
+  parts.set(file, part)
   // parts are ASCII, and a string with one byte per character is created fastest
   const source = readFileSync(filename, 'latin1')
   const script = new Script(source, { filename, cachedData: readCache(filename) })
   script.runInThisContext()(part, part.exports, load, url)
-  return part.exports
+  return part
 }
 
 function readCache(filename: string): Buffer | undefined {

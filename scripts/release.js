@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// node scripts/release.js [DIR]: the package with prebuilt binaries for all platforms, as DIR/hutch-VERSION.tgz, from dist/ as it is. npm run build:release
+// builds dist/ first, and DIR is release/. Two builds of one commit have the same bytes. Needs gcc for each platform:
+// apt-get install gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+/**
+ * The compiler of each platform. A platform is an instruction set: no file needs a library, so glibc and musl have the same files
+ * (native/build.sh).
+ */
+const compilers = {
+  'linux-x64': 'x86_64-linux-gnu-gcc',
+  'linux-arm64': 'aarch64-linux-gnu-gcc',
+}
+
+/** Other people's code inside the built files, with the licence of each. */
+const bundled = { uplot: 'the charts of the dashboard (dist/cli/monitor.cjs)' }
+
+const release = resolve(process.argv[2] ?? 'release')
+const staging = `${release}/package`
+const run = (command, args, options = {}) => execFileSync(command, args, { stdio: 'inherit', ...options })
+
+rmSync(release, { recursive: true, force: true })
+mkdirSync(staging, { recursive: true })
+const { files } = JSON.parse(readFileSync('package.json', 'utf8'))
+const own = files.filter((path) => !/^(!|build|prebuilt|THIRD-PARTY)/.test(path))
+// bytecode is of one version of Node, and no two builds of it are the same
+const keep = (path) => !path.endsWith('.cache') && !path.startsWith('docs/images')
+for (const path of [...own, 'package.json', 'README.md', 'LICENSE'])
+  cpSync(path, `${staging}/${path}`, { recursive: true, filter: keep })
+
+for (const [platform, compiler] of Object.entries(compilers)) {
+  const directory = `${staging}/prebuilt/${platform}`
+  run('sh', ['native/build.sh', '--into', directory], { env: { ...process.env, CC: compiler } })
+  // it is inside the two others
+  rmSync(`${directory}/hutch-init`)
+}
+writeFileSync(`${staging}/THIRD-PARTY.md`, formatLicences())
+run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', release], { cwd: staging, stdio: 'ignore' })
+
+function formatLicences() {
+  const sections = Object.entries(bundled).map(([name, what]) => {
+    const { version, license } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8'))
+    return `## ${name} ${version} (${license}): ${what}\n\n${readFileSync(`node_modules/${name}/LICENSE`, 'utf8').trim()}\n`
+  })
+  return `# Licences of other people's code in this package\n\n${sections.join('\n')}`
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The package as a user gets it: built by scripts/release.js, and installed offline into an empty folder, without install scripts and without gcc.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Names of C compilers, which the user does not have. */
+const compiler = /^(.*-)?(gcc|g\+\+|cc|c\+\+|cpp|clang|tcc|c89|c99)[-.\d]*$/
+
+export interface Installed {
+  /** The user's folder, which has node_modules/hutch. */
+  folder: string
+  /** What scripts/release.js made. */
+  release: string
+  /** The user's PATH. */
+  path: string
+  /** Runs a program as the user; returns its status and its output. */
+  call(program: string, args: readonly string[]): { status: number | null; output: string }
+  remove(): void
+}
+
+/** Programs of the machine, except compilers. The folder is not below /tmp, which a job can cover. */
+function linkPrograms(folder: string): void {
+  mkdirSync(folder)
+  const directories = [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
+  for (const directory of directories)
+    for (const name of readdirSync(directory))
+      if (!compiler.test(name))
+        try {
+          symlinkSync(`${directory}/${name}`, `${folder}/${name}`)
+        } catch {
+          // an earlier directory has it
+        }
+}
+
+/** Installs the package. */
+export function install(): Installed {
+  const work = mkdtempSync('/var/tmp/hutch-package-')
+  const [release, folder, path] = [`${work}/release`, `${work}/user`, `${work}/bin`]
+  execFileSync(process.execPath, ['scripts/release.js', release], { stdio: ['ignore', 'ignore', 'inherit'] })
+  linkPrograms(path)
+  mkdirSync(folder)
+  writeFileSync(`${folder}/package.json`, '{ "name": "user", "version": "1.0.0" }\n')
+  copyFileSync('test/package/library.mjs', `${folder}/library.mjs`)
+  const env: NodeJS.ProcessEnv = { ...process.env, PATH: path, HUTCH_STATE: '0', NO_COLOR: '1' }
+  // time is measured in starts of Node, and this adds to each
+  delete env.NODE_EXTRA_CA_CERTS
+  const call = (program: string, args: readonly string[]) => {
+    const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: folder, env, encoding: 'utf8' })
+    return { status, output: `${stdout}${stderr}${error?.message ?? ''}` }
+  }
+  const tarball = readdirSync(release).find((name) => name.endsWith('.tgz'))
+  const { status, output } = call('npm', ['install', '--offline', '--ignore-scripts', `${release}/${tarball}`])
+  if (status !== 0) throw new Error(output)
+  return { folder, release, path, call, remove: () => rmSync(work, { recursive: true, force: true }) }
+}

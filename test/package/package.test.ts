@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The package of a release: what is in it, and that it runs where it is installed. `npm run test:runtimes` also tries other runtimes.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Installed, install } from './installed.ts'
+import { fetchRuntime, type Runtime } from './runtimes.ts'
+
+let installed: Installed
+const root = () => `${installed.folder}/node_modules/hutch`
+
+beforeAll(() => {
+  installed = install()
+}, 300_000)
+
+afterAll(() => installed.remove())
+
+const files = () =>
+  readdirSync(root(), { recursive: true, encoding: 'utf8' }).filter((name) => statSync(`${root()}/${name}`).isFile())
+
+test('it has at most 8 MB, with everything that it names', () => {
+  const names = files()
+  const size = names.reduce((sum, name) => sum + statSync(`${root()}/${name}`).size, 0)
+  expect(size).toBeLessThan(8_000_000)
+  expect(names.filter((name) => /\.cache$|hutch-init$|^build\//.test(name))).toEqual([])
+  const { bin, exports, homepage, repository, keywords, cpu } = JSON.parse(
+    readFileSync(`${root()}/package.json`, 'utf8'),
+  )
+  const entries = Object.values({ ...exports['.'].import, ...exports['.'].require, bin: bin.hutch }) as string[]
+  const binaries = ['linux-x64', 'linux-arm64'].flatMap((platform) =>
+    ['hutch.node', 'hutch-compiled', 'bin/hutch'].map((name) => `prebuilt/${platform}/${name}`),
+  )
+  const documents = [
+    'LICENSE',
+    'THIRD-PARTY.md',
+    'README.md',
+    'CHANGELOG.md',
+    'docs/options.md',
+    'examples/memhog-demo.sh',
+  ]
+  for (const path of [...entries, ...binaries, ...documents])
+    expect([path, existsSync(`${root()}/${path}`)]).toEqual([path, true])
+  expect([homepage, repository.url, keywords.length > 0, cpu]).toEqual([
+    expect.any(String),
+    expect.any(String),
+    true,
+    ['x64', 'arm64'],
+  ])
+})
+
+test('binaries are the same when they are built again, into another directory', () => {
+  for (const name of ['hutch.node', 'hutch-compiled', 'bin/hutch']) {
+    const again = readFileSync(`build/${name}`)
+    expect([name, again.equals(readFileSync(`${root()}/prebuilt/linux-x64/${name}`))]).toEqual([name, true])
+  }
+})
+
+test('npx hutch tour passes without a compiler', () => {
+  expect(installed.call('sh', ['-c', '! command -v gcc && ! command -v cc']).status).toBe(0)
+  const { status, output } = installed.call('npx', ['hutch', 'tour'])
+  expect([status, output.match(/^.*✗.*$/gm)]).toEqual([0, null])
+})
+
+const runtimes: readonly (Runtime | 'node 20')[] = process.env.RUNTIMES
+  ? ['node 22', 'node 26', 'bun 1.4', 'deno 2']
+  : ['node 20', 'node 24']
+
+test.for(runtimes)('import and require: %s', (name) => {
+  const program = name === 'node 20' ? process.execPath : fetchRuntime(name)
+  const start = name === 'deno 2' ? ['run', '-A'] : []
+  const imported = installed.call(program, [...start, 'library.mjs', process.env.RUNTIMES ? '200' : '10'])
+  expect(imported).toEqual({ status: 0, output: expect.stringMatching(/^(ok: .*\n){13}$/) })
+  const script = `const { run } = require('hutch')
+import('hutch').then(async (library) => console.log(library.run === run, (await run('echo', ['required'])).stdout))`
+  writeFileSync(`${installed.folder}/require.cjs`, script)
+  expect(installed.call(program, [...start, 'require.cjs'])).toEqual({ status: 0, output: 'true required\n\n' })
+})
+
+test.for([
+  ['mts', 'nodenext', 'nodenext'],
+  ['cts', 'nodenext', 'nodenext'],
+  ['mts', 'node16', 'node16'],
+  ['cts', 'node16', 'node16'],
+  ['ts', 'commonjs', 'bundler'],
+])('types for .%s with module %s and moduleResolution %s', ([extension, module, moduleResolution]) => {
+  const folder = `${installed.folder}/${extension}-${module}`
+  mkdirSync(folder)
+  cpSync('test/package/consumer.ts', `${folder}/consumer.${extension}`)
+  const types = `${installed.folder}/node_modules/@types`
+  if (!existsSync(types)) symlinkSync(`${process.cwd()}/node_modules/@types`, types)
+  const undici = `${installed.folder}/node_modules/undici-types`
+  if (!existsSync(undici)) symlinkSync(`${process.cwd()}/node_modules/undici-types`, undici)
+  const compilerOptions = {
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    exactOptionalPropertyTypes: true,
+    target: 'es2022',
+    types: ['node'],
+    preserveSymlinks: true,
+    module,
+    moduleResolution,
+  }
+  writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, include: ['.'] }))
+  const { status, stdout } = spawnSync('node_modules/.bin/tsc', ['-p', folder], { encoding: 'utf8' })
+  expect([status, stdout]).toEqual([0, ''])
+})
+
+test('without its binaries, the error says how to get them', () => {
+  const copy = `${installed.folder}/without`
+  cpSync(`${root()}/dist`, `${copy}/dist`, { recursive: true })
+  const { status, output } = installed.call(process.execPath, [`${copy}/dist/cli.cjs`, 'run', '--', 'true'])
+  expect([status, output]).toEqual([
+    125,
+    expect.stringMatching(/prebuilt\/linux-x64\/hutch\.node.*\n {2}remedy.*npm install hutch/),
+  ])
+})
+
+test('arm64: the addon loads in Node for arm64, and the binaries run', () => {
+  const emulator = ['-L', '/usr/aarch64-linux-gnu']
+  const arm64 = (args: readonly string[]) => installed.call('qemu-aarch64-static', [...emulator, ...args])
+  const script = "const { layout } = require('hutch'); console.log(process.arch, layout().layout)"
+  const found = arm64([fetchRuntime('node 20 for arm64'), '-e', script])
+  expect(found).toEqual({ status: 0, output: expect.stringMatching(/^arm64 \S+\n$/) })
+  const load = `require('${root()}/prebuilt/linux-arm64/hutch.node').readFiles('/proc/self', 'comm')`
+  const read = arm64([fetchRuntime('node 20 for arm64'), '-p', `${load}.length > 4`])
+  expect(read).toEqual({ status: 0, output: 'true\n' })
+  expect(arm64([`${root()}/prebuilt/linux-arm64/bin/hutch`, 'hog', '10M'])).toEqual({ status: 0, output: '.\n' })
+})
+
+test('musl: the addon finds all of its functions in a process with musl', () => {
+  const addon = `${root()}/prebuilt/linux-x64/hutch.node`
+  const names = execFileSync('nm', ['-D', '-u', addon], { encoding: 'utf8' }).match(/\bnapi_\w+/g) ?? []
+  expect(names.length).toBeGreaterThan(20)
+  writeFileSync(`${installed.folder}/stubs.c`, names.map((name) => `void ${name}(void) {}`).join('\n'))
+  const host = `${installed.folder}/musl-host`
+  execFileSync('musl-gcc', ['-rdynamic', '-o', host, 'test/package/musl-host.c', `${installed.folder}/stubs.c`])
+  expect(installed.call(host, [addon])).toEqual({ status: 0, output: 'loaded\n' })
+})
