@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the limits and counts of a group, of its ancestors, and of its descendants that reached a limit. Called by why/.
 import type { Host } from '../host/host.ts'
+import { parseCpuCount } from '../text/units.ts'
 import { readMany, walkGroups } from './files.ts'
 import { hierarchies, type Place } from './group-paths.ts'
 import { readStats } from './group-stats.ts'
@@ -54,11 +55,20 @@ export interface CpuLevel extends Level {
   cpuUsec?: number
 }
 
+/** The set of CPUs of the nearest level that has one. v1 groups always have one. */
+interface CpusetLevel extends Level {
+  cpus: string
+  count: number
+  own: boolean
+}
+
 /** Levels by controller, from the group itself upwards; empty if the controller is not in use. */
 export interface Chain {
   memory: MemoryLevel[]
   pids: PidsLevel[]
   cpu: CpuLevel[]
+  /** Absent if no level has one. */
+  cpuset?: CpusetLevel
   /** Descendants that reached a limit of their own. */
   memoryBelow: MemoryLevel[]
   pidsBelow: PidsLevel[]
@@ -126,6 +136,7 @@ export function readChain(host: Host, place: Place): Chain {
     memory: read(memory, memoryFiles, parseMemoryLevel),
     pids: read(pids, files.pids, parsePidsLevel),
     cpu,
+    ...known<Pick<Chain, 'cpuset'>>({ cpuset: nearestCpuset(at('cpuset')) }),
     memoryBelow: read(
       read(below(memory), host.v1.memory ? counts.v1 : counts.v2, parseMemoryLevel).filter(
         ({ ooms = 0, kills = 0 }) => ooms > 0 || kills > 0,
@@ -157,6 +168,16 @@ export function findLevels(host: Host, place: Place, controller: string): Level[
   for (let at = directory; at.length >= mount.length; at = at.slice(0, at.lastIndexOf('/')))
     levels.push({ directory: at, path: at.slice(mount.length) || '/' })
   return levels
+}
+
+function nearestCpuset(levels: readonly Level[]): CpusetLevel | undefined {
+  const texts = readMany(
+    levels.map(({ directory }) => directory),
+    ['cpuset.cpus'],
+  )
+  const sets = levels.map((level, i) => ({ ...level, cpus: texts[i]!('cpuset.cpus')?.trim() ?? '', own: i === 0 }))
+  const nearest = sets.find(({ cpus }) => cpus !== '')
+  return nearest && { ...nearest, count: parseCpuCount(nearest.cpus) }
 }
 
 /** Returns the object without undefined fields. */

@@ -67,21 +67,24 @@ export const figureNames = [
   'memoryFull',
   /** Page cache and swap read again after reclaim, in percent of memory.max. */
   'refaultPercent',
-  /** io.max is set; percent of run time in which all tasks waited for a disk; percent in which some tasks waited for a CPU. */
+  /**
+   * io.max is set; percent of run time in which all tasks waited for a disk; percent in which some tasks waited for a CPU. Of a group: percent
+   * of a recent time.
+   */
   'ioLimited',
   'ioStallPercent',
   'cpuStallPercent',
   /**
    * If cpuset.cpus is not all CPUs: percent of their time that the job used, plus cpuStallPercent. With at most one thread per CPU, the sum
-   * is at most 100.
+   * is at most 100. Of a group it is only cpuStallPercent.
    */
   'cpusetDemandPercent',
 ] as const
-type FigureName = (typeof figureNames)[number]
-export type Facts = { [F in FigureName]: number }
+export type FactName = (typeof figureNames)[number]
+export type Facts = { [F in FactName]: number }
 
 /** A figure, a comparison, and the value to compare with. */
-type Condition = readonly [figure: FigureName, compare: '>=' | '=' | '!=', value: number]
+type Condition = readonly [figure: FactName, compare: '>=' | '=' | '!=', value: number]
 
 /** A kind of cause, and the conditions that must all hold. */
 export interface DecisionRow {
@@ -211,6 +214,8 @@ export const heldRows: readonly DecisionRow[] = [
 
 const ofOthers: Condition = ['living', '=', 1]
 const ofItself: Condition = ['living', '=', 0]
+/** Tasks that cpu.max throttles wait for a CPU, too. */
+const unthrottled: Condition = ['throttledPeriods', '=', 0]
 
 /**
  * Events that stopped or slowed a group or a process that has not ended. Every matching row is reported, in this order. A running process
@@ -230,6 +235,8 @@ export const foundRows: readonly DecisionRow[] = [
   { kind: 'slowed', when: [['slowed', '>=', 1]] },
   { kind: 'slowed', when: [['thrashing', '>=', 1]], likely: true },
   { kind: 'slowed', when: [['stallPercent', '>=', 10]], likely: true },
+  { kind: 'slowed', when: [['cpusetDemandPercent', '>=', 10], unthrottled], likely: true },
+  { kind: 'slowed', when: [['cpuStallPercent', '>=', 25], unthrottled], likely: true },
   { kind: 'oom', when: [isKilled, ofOthers] },
   { kind: 'oomd', when: [daemonKilled, ofOthers] },
   { kind: 'oom', when: [oomAlone, ofOthers], likely: true },
@@ -257,10 +264,12 @@ export function decide(rows: readonly DecisionRow[], facts: Facts): DecisionRow 
   return rows.find(({ when }) => when.every((condition) => holds(facts, condition)))!
 }
 
-/** Returns the kinds of all rows whose conditions hold, without duplicates. */
-export function decideAll(rows: readonly DecisionRow[], facts: Facts): CauseKind[] {
+/** Returns the kinds of all rows whose conditions hold, in their order, each with the figures of its rows. */
+export function decideAll(rows: readonly DecisionRow[], facts: Facts): Map<CauseKind, ReadonlySet<FactName>> {
   const found = rows.filter(({ when }) => when.every((condition) => holds(facts, condition)))
-  return [...new Set(found.map(({ kind }) => kind))]
+  const figuresOf = (of: CauseKind) =>
+    found.flatMap(({ kind, when }) => (kind === of ? when.map(([figure]) => figure) : []))
+  return new Map(found.map(({ kind }) => [kind, new Set(figuresOf(kind))]))
 }
 
 const comparisons = ['>=', '=', '!='] as const

@@ -9,6 +9,7 @@ import { statSync } from '../system/files.ts'
 import { quote } from '../text/quote.ts'
 import { type Facts, noFacts } from '../verdict/decide.ts'
 import { type Frozen, readFrozen, readWaiting } from './blocked.ts'
+import { cpuFacts } from './cpu-stall.ts'
 import { countRefused, fullCauses, refusedAbove, type TaskFacts } from './fork-limits.ts'
 import { type Fullness, parseWritable, readFull } from './full-filesystems.ts'
 import { firstRefusal, killsIn, type LogFacts, lastRefusalBelow } from './kernel-log.ts'
@@ -88,6 +89,7 @@ export function computeFound(looked: GroupReadings): Facts {
     ),
     slowed: memory.levels.reduce((sum, { high, slowed = 0 }) => sum + (high === undefined ? 0 : slowed), 0),
     thrashing: Number(isThrashing(memory, chain.pressure.memory)),
+    ...(whole ? {} : cpuFacts(chain)),
     stallPercent: whole ? 0 : Math.round(stallOf(chain.pressure).percent),
     living: Number(one !== undefined && !one.zombie),
     present: Number(looked.populated),

@@ -7,10 +7,11 @@ import type { Host } from '../host/host.ts'
 import { availableParallelism, totalmem } from '../system/machine.ts'
 import { quote } from '../text/quote.ts'
 import type { CauseKind } from '../verdict/cause.ts'
-import { decide, decideAll, foundRows, restRows } from '../verdict/decide.ts'
+import { decide, decideAll, type FactName, foundRows, restRows } from '../verdict/decide.ts'
 import { type EvidenceLine, memoryLine, pidsLine } from '../verdict/limit-words.ts'
 import { adviseHeap, isNode, isNodeName, parseHeapFlag } from '../verdict/node-heap.ts'
 import { blockedCauses } from './blocked.ts'
+import { cpuStallCauses } from './cpu-stall.ts'
 import type { WhyCause } from './explanation.ts'
 import { refusedAbove, taskCauses } from './fork-limits.ts'
 import { diskCauses } from './full-filesystems.ts'
@@ -32,7 +33,7 @@ interface FoundInGroup {
 export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): FoundInGroup {
   const looked = look(host, place, log, one)
   const facts = computeFound(looked)
-  const found = decideAll(foundRows, facts).flatMap((kind) => makers[kind]?.(looked) ?? [])
+  const found = [...decideAll(foundRows, facts)].flatMap(([kind, by]) => makers[kind]?.(looked, by) ?? [])
   const rest = decide(restRows, facts)
   const causes = found.length > 0 ? found : [nothingFound(looked, rest.kind, rest.likely === true)]
   return {
@@ -41,7 +42,8 @@ export function groupCauses(host: Host, place: Place, log: LogFacts, one?: Proce
   }
 }
 
-const makers: { [K in CauseKind]?: (looked: GroupReadings) => WhyCause[] } = {
+/** Functions that make the causes of each kind. `by`: the figures in the rows that matched. */
+const makers: { [K in CauseKind]?: (looked: GroupReadings, by: ReadonlySet<FactName>) => WhyCause[] } = {
   frozen: (looked) => stuck(looked, 'frozen'),
   stopped: (looked) => stuck(looked, 'stopped'),
   blocked: (looked) => stuck(looked, 'blocked'),
@@ -53,9 +55,11 @@ const makers: { [K in CauseKind]?: (looked: GroupReadings) => WhyCause[] } = {
     full.flatMap(({ pid, mounts }) => diskCauses(one ? `process ${one.pid}` : quote(place.path), pid, mounts)),
   throttled: ({ chain, place, taskCount }) =>
     throttleCauses(nameOf(chain.cpu, place), chain.cpu, availableParallelism(), taskCount),
-  slowed: ({ memory, chain }) => {
+  slowed: ({ memory, chain, place }, by) => {
     const limited = slowedCauses(memory, chain.pressure.memory)
-    return limited.length > 0 ? limited : stallCauses(memory.name, chain.pressure)
+    const waiting = by.has('stallPercent') && limited.length === 0 ? stallCauses(memory.name, chain.pressure) : []
+    const crowded = by.has('cpusetDemandPercent') || by.has('cpuStallPercent')
+    return [...limited, ...waiting, ...(crowded ? cpuStallCauses(nameOf(chain.cpu, place), chain) : [])]
   },
 }
 
@@ -111,8 +115,11 @@ const resources: { [K in CauseKind]?: string } = {
   throttled: 'cpu',
 }
 
+/** Resources of the limits that slow by something other than memory. */
+const byLimit: { [limit: string]: string } = { 'io.pressure': 'io', 'cpu.pressure': 'cpu', 'cpuset.cpus': 'cpu' }
+
 function withPressure(cause: WhyCause, { chain: { pressure }, whole }: GroupReadings): WhyCause {
-  const resource = cause.limit === 'io.pressure' ? 'io' : resources[cause.kind]
+  const resource = byLimit[cause.limit ?? ''] ?? resources[cause.kind]
   const text = resource === undefined ? undefined : pressure[resource]
   if (text === undefined) return cause
   return { ...cause, evidence: [...cause.evidence, ...pressureLines({ [resource!]: text }, whole)] }

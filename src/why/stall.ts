@@ -17,6 +17,8 @@ export type StallReason = Pick<WhyCause, 'headline' | 'evidence' | 'remedy'>
 
 /** Causes that make processes of a live group wait. */
 const holding = new Set<WhyCause['cause']>(['pids', 'slowed', 'stuck'])
+/** Excludes waiting for a CPU: a job that stands still does not use one, so that wait was earlier. */
+const holds = ({ cause, limit }: WhyCause) => holding.has(cause) && limit !== 'cpu.pressure' && limit !== 'cpuset.cpus'
 const periodMs = 1500
 /** Number of consecutive samples with less CPU time than `stillShare` of the interval before a job counts as stalled. */
 const stillLooks = 3
@@ -83,7 +85,7 @@ function explainStall(directories: readonly string[], pids: readonly number[]): 
 
 function explainGroup(directory: string): StallReason | undefined {
   try {
-    return why(pathOfDirectory(readHost(), directory)).causes.find(({ cause }) => holding.has(cause))
+    return why(pathOfDirectory(readHost(), directory)).causes.find(holds)
   } catch (error) {
     // the process has ended
     if (HutchError.is(error)) return undefined

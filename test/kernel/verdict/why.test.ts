@@ -538,6 +538,18 @@ test('a group in which nothing happened, and a process that runs well', async ()
   await ended
 })
 
+test('a group whose processes wait for the CPUs of its cpuset is reported as slowed', async () => {
+  const own = await group({ 'cpuset.cpus': '0' })
+  const { child, ended } = inside(own, 'while :; do :; done & while :; do :; done & wait')
+  await vi.waitFor(
+    () => expect(why(own.path).causes[0]).toMatchObject({ kind: 'slowed', limit: 'cpuset.cpus' }),
+    30_000,
+  )
+  await own.kill()
+  child.kill('SIGKILL')
+  await ended
+})
+
 test('what is neither process nor group nor report is refused, with the nearest name', async () => {
   await Cgroup.create(`${top}/builder`)
   expect(() => why(`${top}/bulider`)).toThrowError(

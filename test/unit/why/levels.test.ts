@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `why` lays to a group where counts of other levels, or peaks of v1, allow more than one explanation.
 import { expect, test } from 'vitest'
+import { decideAll, foundRows, noFacts } from '../../../src/verdict/decide.ts'
+import { cpuFacts, cpuStallCauses } from '../../../src/why/cpu-stall.ts'
 import { refusedAbove, taskCauses } from '../../../src/why/fork-limits.ts'
 import { memoryCauses } from '../../../src/why/memory.ts'
 
@@ -34,4 +36,33 @@ test('memory that was out with nothing to kill is told', () => {
   expect(memoryCauses({ ...facts, levels: [level('/a', { kills: 0, ooms: 2, max: '8388608' })] })).toMatchObject([
     { kind: 'oom', whose: 'own', count: 0, headline: 'out of memory (OOM) in /a, and no process could be killed' },
   ])
+})
+
+test('a group whose tasks wait for a CPU is reported, with and without a cpuset', () => {
+  const pressure = (avg10: number, avg60: number) => ({
+    cpu: `some avg10=${avg10}.00 avg60=${avg60}.00 avg300=0.00 total=9000000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n`,
+  })
+  const cpuset = { path: '/a', directory: '/cg/a', cpus: '0', count: 1, own: true }
+  const kinds = (chain: Parameters<typeof cpuFacts>[0]) => [
+    ...decideAll(foundRows, { ...noFacts(), ...cpuFacts(chain, 2) }).keys(),
+  ]
+  expect(kinds({ pressure: pressure(12, 3), cpuset })).toEqual(['slowed'])
+  expect(kinds({ pressure: pressure(12, 40) })).toEqual(['slowed'])
+  // below the threshold; all CPUs of the host; no pressure files; cpu.max throttles
+  expect(kinds({ pressure: pressure(12, 3) })).toEqual([])
+  expect(kinds({ pressure: pressure(12, 3), cpuset: { ...cpuset, cpus: '0-1', count: 2 } })).toEqual([])
+  expect(kinds({ pressure: {}, cpuset })).toEqual([])
+  const facts = { ...noFacts(), ...cpuFacts({ pressure: pressure(90, 90), cpuset }, 2), throttledPeriods: 1 }
+  expect([...decideAll(foundRows, facts).keys()]).toEqual(['throttled'])
+  expect(cpuStallCauses('/a/b', { pressure: pressure(12, 40), cpuset: { ...cpuset, own: false } }, 2)).toMatchObject([
+    {
+      limit: 'cpuset.cpus',
+      whose: 'ancestor',
+      group: '/a',
+      headline:
+        'at least one task of /a/b waited for a CPU in 40 % of the last 60 s: cpuset.cpus of /a allows 1 of 2 CPUs',
+      remedy: 'allow more CPUs: hutch cgroup set /a cpuset.cpus=0-1; or run no more than 1 thread',
+    },
+  ])
+  expect(cpuStallCauses('/a', { pressure: pressure(12, 40) }, 2)).toMatchObject([{ limit: 'cpu.pressure' }])
 })

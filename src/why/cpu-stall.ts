@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Explains how long a group's tasks waited for a CPU: because of its cpuset, or because the CPUs of the host were busy. Pure.
+import type { Chain } from '../cgroup/ancestors.ts'
+import { availableParallelism } from '../system/machine.ts'
+import { quote } from '../text/quote.ts'
+import type { Facts } from '../verdict/decide.ts'
+import { count } from '../verdict/limit-words.ts'
+import type { WhyCause } from './explanation.ts'
+import { raise } from './raise-command.ts'
+
+type Waits = Pick<Chain, 'pressure' | 'cpuset'>
+
+/** Averages of a pressure file, in words. */
+const windows = { avg10: '10 s', avg60: '60 s', avg300: '5 minutes' }
+
+/** Returns the highest average share of time in which at least one task waited for a CPU, and its window. */
+function longestWait({ pressure }: Waits): { percent: number; window: string } {
+  const shares = Object.entries(windows).map(([key, window]) => ({
+    percent: Math.round(Number(new RegExp(`^some .*${key}=([\\d.]+)`, 'm').exec(pressure.cpu ?? '')?.[1] ?? 0)),
+    window,
+  }))
+  return shares.reduce((most, one) => (one.percent > most.percent ? one : most))
+}
+
+/** Returns the nearest cpuset if it has fewer CPUs than the host. */
+function narrowCpuset({ cpuset }: Waits, hostCpus: number): Chain['cpuset'] {
+  return cpuset && cpuset.count > 0 && cpuset.count < hostCpus ? cpuset : undefined
+}
+
+/** Computes the figures of waiting for a CPU. */
+export function cpuFacts(chain: Waits, hostCpus = availableParallelism()): Partial<Facts> {
+  const { percent } = longestWait(chain)
+  return { cpuStallPercent: percent, cpusetDemandPercent: narrowCpuset(chain, hostCpus) ? percent : 0 }
+}
+
+/** Explains the wait. More tasks than CPUs wait for each other; on a busy host they wait for tasks of other groups, too. */
+export function cpuStallCauses(name: string, chain: Waits, hostCpus = availableParallelism()): WhyCause[] {
+  const { percent, window } = longestWait(chain)
+  const set = narrowCpuset(chain, hostCpus)
+  const waited = `at least one task of ${name} waited for a CPU in ${percent} % of the last ${window}`
+  const common = { kind: 'slowed', confidence: 'likely', cause: 'slowed' } as const
+  if (!set)
+    return [
+      {
+        ...common,
+        wouldTell: 'the load of the host and the threads of this group: hutch top',
+        limit: 'cpu.pressure',
+        headline: waited,
+        evidence: [['CPUs', `${hostCpus} on this host, and no limit of its own`]],
+        remedy: `run no more threads than CPUs (${hostCpus}), and check what else computes: hutch top`,
+      },
+    ]
+  return [
+    {
+      ...common,
+      wouldTell: 'the load of these CPUs and the threads of this group: hutch top',
+      limit: 'cpuset.cpus',
+      whose: set.own ? 'own' : 'ancestor',
+      group: set.path,
+      headline: `${waited}: cpuset.cpus${set.own ? '' : ` of ${quote(set.path)}`} allows ${set.count} of ${hostCpus} CPUs`,
+      evidence: [['cpuset.cpus', `${set.cpus}   ${count(set.count, 'CPU allowed', 'CPUs allowed')}`]],
+      remedy: `allow more CPUs: ${raise(set.path, 'cpuset.cpus', `0-${hostCpus - 1}`)}; or run no more than ${count(set.count, 'thread', 'threads')}`,
+    },
+  ]
+}
