@@ -171,10 +171,11 @@ cases.push(
   },
   {
     title: 'frozen',
-    script: `echo 1 > ${readHost().unified?.mount}$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.freeze; exec sleep 30`,
+    // without a further program: on a slow machine the first start of one can take as long as the job has
+    script: `while read -r line; do case $line in 0::*) own=\${line#0::} ;; esac; done </proc/self/cgroup; echo 1 > ${readHost().unified?.mount}$own/cgroup.freeze; exec sleep 30`,
     only: 'a v2 tree',
-    options: { timeout: 1000, killAfter: 0 },
-    flags: ['--kill-after', '0', '--timeout', '1s'],
+    options: { timeout: 2000, killAfter: 0 },
+    flags: ['--kill-after', '0', '--timeout', '2s'],
     kind: 'timeout',
     side: 'frozen',
     found: 'frozen',
@@ -372,7 +373,9 @@ function expectSaid(expect: Expect, { kind, side, level, count, value }: Said, c
 
 /** A group tells what happened in it, and acquits nothing that a run blames. */
 function expectFound(expect: Expect, cause: Cause, { found, level }: Case): void {
-  if (found === undefined) expect(['not-kernel', 'unknown']).toContain(cause.kind)
+  // on a busy host the script waits for a CPU
+  const isBusy = cause.kind === 'slowed' && cause.limit?.file === 'cpu.pressure'
+  if (found === undefined) expect(isBusy || ['not-kernel', 'unknown'].includes(cause.kind), cause.kind).toBe(true)
   else expect(cause.kind).toBe(found)
   if (level !== undefined) expect(cause.limit?.level).toBe(level)
 }
