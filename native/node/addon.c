@@ -216,6 +216,18 @@ static napi_value export_forward(napi_env env, napi_callback_info info)
 	return to_number(env, err < 0 ? err : 0);
 }
 
+/* access(path, mode): access(2), 0 or -errno */
+static napi_value export_access(napi_env env, napi_callback_info info)
+{
+	char *path = NULL;
+	int mode, err = read_arguments(env, info, "wi", &path, &mode);
+
+	if (!err && access(path, mode) < 0)
+		err = -errno;
+	free(path);
+	return to_number(env, err);
+}
+
 /* dieBy(signal): ends this process by a signal */
 static napi_value export_die_by(napi_env env, napi_callback_info info)
 {
@@ -360,7 +372,7 @@ NAPI_MODULE_INIT()
 		{ "readAgain", export_read_again }, { "closeReader", export_close_reader },
 		{ "walkGroups", export_walk_groups }, { "readLogTail", export_read_log_tail },
 		{ "openTrigger", export_open_trigger }, { "dieBy", export_die_by },
-		{ "dieWithParent", export_die_with_parent },
+		{ "dieWithParent", export_die_with_parent }, { "access", export_access },
 		{ "watchPipe", export_watch_pipe }, { "armPipe", export_arm_pipe },
 		{ "closeTrigger", export_close_trigger }, { "exec", export_exec }, { "callName", export_call_name },
 	};

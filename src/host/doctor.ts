@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks the host and returns findings with remedies. Only reads; cli/doctor-starts.ts tries starts.
-import { accessSync, existsSync, fileConstants, readdirSync, readFileSync } from '../system/files.ts'
+import { existsSync, fileConstants, readdirSync, readFileSync } from '../system/files.ts'
+import { accessSync } from '../system/native.ts'
 import { delegateCommand } from './delegate-hint.ts'
 import { type Host, isKernelFrom, readHost } from './host.ts'
 import { readParent } from './parent-group.ts'

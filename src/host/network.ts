@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the host's tools for job networks, its tun device and its name servers. Read only by a run with a network of its own.
-import { accessSync, fileConstants, readFileSync, statSync } from '../system/files.ts'
+import { fileConstants, readFileSync, statSync } from '../system/files.ts'
+import { accessSync } from '../system/native.ts'
 import { findTool } from './privileges.ts'
 
 /** Finds the first of these programs that is installed, /dev/net/tun, resolv.conf and the directory of CNI config lists. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the parent of a job's groups in a hierarchy: the caller's group, unless another is named or the caller's cannot have children.
-import { accessSync, fileConstants, readFileSync } from '../system/files.ts'
+import { fileConstants, readFileSync } from '../system/files.ts'
+import { accessSync } from '../system/native.ts'
 import { type Host, withoutLeaf } from './host.ts'
 import { type OuterLimit, readOuterLimits } from './outer-limits.ts'
 

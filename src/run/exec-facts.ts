@@ -9,7 +9,6 @@ import { hostPath } from '../mounts/host-path.ts'
 import type { Op, Program } from '../ops/ops.ts'
 import type { Plan } from '../plan/plan.ts'
 import {
-  accessSync,
   closeSync,
   existsSync,
   fileConstants,
@@ -21,7 +20,7 @@ import {
   readSync,
   statSync,
 } from '../system/files.ts'
-import { errnoName } from '../system/native.ts'
+import { accessSync, errnoName } from '../system/native.ts'
 import { resolve } from '../system/paths.ts'
 import { homedir } from '../system/users.ts'
 import { decodeNames } from '../text/non-utf8.ts'

@@ -131,6 +131,8 @@ export interface Native {
   writeSome(fd: number, bytes: Uint8Array): number
   /** Closes a descriptor: 0 or -errno. */
   close(fd: number): number
+  /** access(2) with the mode bits of `fileConstants`: 0 or -errno. */
+  access(path: string | Uint8Array, mode: number): number
   /**
    * Follows all processes of the machine. The callback receives batches of [kind, pid, parent, usec], with the kinds of changeKinds and the
    * monotonic clock. Returns 0, or -errno: EPERM; ECONNREFUSED outside the initial network namespace; ETIMEDOUT outside the initial pid
@@ -213,4 +215,13 @@ export function native(): Native {
 /** Closes a descriptor that the addon opened. fs.closeSync warns about such a descriptor in a worker thread, and Deno refuses it. */
 export function closeDescriptor(fd: number): void {
   native().close(fd)
+}
+
+/**
+ * Checks access to a path by access(2); by default that the path exists. Deno's accessSync compares mode bits and ignores capabilities.
+ * @throws an Error whose code is the errno
+ */
+export function accessSync(path: string | Uint8Array, mode = 0): void {
+  const status = native().access(path, mode)
+  if (status < 0) throw Object.assign(new Error(`cannot access ${String(path)}`), { code: errnoName(status) })
 }

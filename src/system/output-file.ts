@@ -3,7 +3,6 @@
 
 import { encodePath } from '../text/non-utf8.ts'
 import {
-  accessSync,
   closeSync,
   fchmodSync,
   fileConstants,
@@ -15,7 +14,7 @@ import {
   rmSync,
   writeSync,
 } from './files.ts'
-import { native } from './native.ts'
+import { accessSync, native } from './native.ts'
 import { basename, dirname } from './paths.ts'
 import { randomBytes } from './random.ts'
 

@@ -4,7 +4,8 @@
 import { fail, type HutchError, quote } from '../errors/errors.ts'
 import { optionOfRun, type RemedyText, text } from '../errors/remedy-text.ts'
 import { effectiveUser } from '../host/passwd.ts'
-import { accessSync, existsSync, fileConstants } from '../system/files.ts'
+import { existsSync, fileConstants } from '../system/files.ts'
+import { accessSync } from '../system/native.ts'
 import { type ManagerKind, runtimeDirectory } from './address.ts'
 import type { Failure } from './bus.ts'
 

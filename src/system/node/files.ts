@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Implements ../files.ts on Node.
 export {
-  accessSync,
   chmodSync,
   chownSync,
   closeSync,
