@@ -169,12 +169,9 @@ function tellStall(job: Job, always: boolean): () => void {
   let stop = () => {}
   const timer = setTimeout(async () => {
     if (!always && !isatty(2)) return
-    const { stillFor, watchStall } = await import('../why/stall.ts')
+    const { describeStall, watchStall } = await import('../why/stall.ts')
     const color = wantsColor(process.stderr)
-    const end = watchStall(job.directories, job.pid, ({ headline, evidence, remedy }) => {
-      const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
-      tell(`hutch: the job has used almost no CPU time for ${stillFor}: ${headline}\n${formatLines(lines, color)}`)
-    })
+    const end = watchStall(job.directories, job.pid, (reason) => tell(`hutch: ${describeStall(reason, color)}`))
     if (ended) end()
     else stop = end
   }, stallDelayMs)

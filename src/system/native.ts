@@ -4,6 +4,7 @@
 import { fail } from '../errors/errors.ts'
 import { buildDirectory, loadAddon } from './addon.ts'
 import { getSystemErrorName, systemConstants } from './constants.ts'
+import { systemError } from './errors.ts'
 
 export { buildDirectory }
 
@@ -223,5 +224,5 @@ export function closeDescriptor(fd: number): void {
  */
 export function accessSync(path: string | Uint8Array, mode = 0): void {
   const status = native().access(path, mode)
-  if (status < 0) throw Object.assign(new Error(`cannot access ${String(path)}`), { code: errnoName(status) })
+  if (status < 0) throw systemError('access', errnoName(status), status)
 }

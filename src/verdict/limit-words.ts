@@ -24,8 +24,8 @@ export function describeKills(kills: number, name: string, level: OomLevel | und
 }
 
 function describeCause(name: string, level: OomLevel | undefined): string {
-  if (level?.whose === 'host') return 'the host itself ran out'
-  if (level?.whose === 'ancestor') return `a group above it is full: ${level.directory}`
+  if (level?.whose === 'host') return 'the host ran out of memory'
+  if (level?.whose === 'ancestor') return `the limit of a group above, ${level.directory}, was reached`
   return `${level?.whose === 'below' ? level.directory : name} asked for more than memory.max allows`
 }
 

@@ -186,7 +186,7 @@ function describeKills(c: Pick<Cause, 'counts' | 'victims' | 'limit'>, { count: 
 }
 
 function memoryPlace(limit: CauseLimit | undefined): string {
-  if (!limit) return 'a group above it is full, or the host ran out of memory'
+  if (!limit) return 'the limit of a group above was reached, or the host ran out of memory'
   if (limit.level === 'host') return 'the host ran out of memory'
   const size = sizeIn(limit)
   if (limit.level === 'ancestor') return `memory.max${size} of a group above it, ${quote(limit.group)}, was reached`

@@ -77,7 +77,7 @@ export function blockedCauses(
         limit: 'cgroup.freeze',
         whose: by.whose,
         group: by.path,
-        headline: `${name} is frozen${by.whose === 'own' ? '' : `, by a group above it, ${quote(by.path)}`}: its processes do not run`,
+        headline: `${name} is frozen${by.whose === 'own' ? '' : ` by a group above, ${quote(by.path)}`}: its processes do not run`,
         evidence: [['frozen', `${quote(by.path)}: it was frozen by hand, by docker pause or by systemctl freeze`]],
         remedy: `thaw it: hutch cgroup thaw ${shellWord(by.path)}`,
       },

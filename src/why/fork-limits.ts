@@ -189,7 +189,7 @@ function userCause({ user }: TaskFacts): WhyCause[] {
       cause: 'pids',
       limit: 'RLIMIT_NPROC',
       whose: 'own',
-      headline: `forks are refused now: user ${user.uid} has as many tasks as RLIMIT_NPROC lets process ${user.pid} have`,
+      headline: `forks are refused now: user ${user.uid} has reached RLIMIT_NPROC of process ${user.pid}`,
       evidence: [
         ['nproc', `${user.limit}   now ${user.tasks}   (tasks of user ${user.uid} in all groups count)`],
         ['counted', 'from the current state: the kernel does not count such refusals'],

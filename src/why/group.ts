@@ -31,7 +31,11 @@ interface FoundInGroup {
 
 /** Returns the causes in a group. `one` is the target process. Without it, all processes of the group are examined. */
 export function groupCauses(host: Host, place: Place, log: LogFacts, one?: ProcessFacts): FoundInGroup {
-  const looked = look(host, place, log, one)
+  return explainReadings(look(host, place, log, one))
+}
+
+/** Returns the causes that the facts of a group show. Pure, except for the host's memory, its CPUs and the names of other killers. */
+export function explainReadings(looked: GroupReadings): FoundInGroup {
   const facts = computeFound(looked)
   const found = [...decideAll(foundRows, facts)].flatMap(([kind, by]) => makers[kind]?.(looked, by) ?? [])
   const rest = decide(restRows, facts)

@@ -227,7 +227,7 @@ function remedyOf(
   there: boolean,
 ): string {
   if (!level) return 'ask about its group, if it still exists: its counters tell more'
-  if (level.whose === 'host') return 'free memory on this host, or limit the others'
+  if (level.whose === 'host') return 'free memory on this host, or limit other groups'
   const group = level.whose === 'own' ? path : level.directory!
   const enough = max === undefined ? undefined : measuringLimit(Number(max), spareMemory())
   if (!there && levels.length > 0)

@@ -211,7 +211,7 @@ function withinCauses(report: Report): WhyCause[] {
     evidence: level,
     remedy:
       whose === 'host'
-        ? 'free memory on this host, or limit the others'
+        ? 'free memory on this host, or limit other groups'
         : whose === 'own' && typeof memory === 'number'
           ? measureWords(memory)
           : 'raise the named limit, or run elsewhere with --parent',

@@ -9,6 +9,7 @@ import { readHost, statField } from '../host/host.ts'
 import { readdirSync, readFileSync } from '../system/files.ts'
 import { quote } from '../text/quote.ts'
 import { formatDuration } from '../text/units.ts'
+import { formatLines } from '../verdict/format-result.ts'
 import type { WhyCause } from './explanation.ts'
 import { why } from './why.ts'
 
@@ -52,8 +53,12 @@ export function watchStall(
   return () => clearInterval(timer)
 }
 
-/** How long a job stands still before it is examined, in words. */
-export const stillFor = formatDuration(periodMs * stillLooks)
+/** Returns the lines that hutch run prints about a job that stands still. */
+export function describeStall({ headline, evidence, remedy }: StallReason, color: boolean): string {
+  const lines = [...evidence, ...(remedy === undefined ? [] : [['remedy', remedy] as [string, string]])]
+  const time = formatDuration(periodMs * stillLooks)
+  return `the job has used almost no CPU time for ${time}: ${headline}\n${formatLines(lines, color)}`
+}
 
 function membersOf(directories: readonly string[], pid: number): number[] {
   const [first] = directories
@@ -98,14 +103,18 @@ function fullTable(pids: readonly number[]): StallReason | undefined {
   for (const pid of pids) {
     const limit = Number(/^Max open files +(\d+)/m.exec(read(pid, 'limits') ?? '')?.[1])
     const open = countDescriptors(pid)
-    if (limit > 0 && open >= limit)
-      return {
-        headline: `process ${pid} (${quote(read(pid, 'comm')?.trim() ?? '')}) has ${limit} file descriptors open, which is its limit`,
-        evidence: [['nofile', `${limit}   open ${open}`]],
-        remedy: `prlimit --pid ${pid} --nofile=${limit * 2}:`,
-      }
+    if (limit > 0 && open >= limit) return fullTableReason(pid, read(pid, 'comm')?.trim() ?? '', limit, open)
   }
   return undefined
+}
+
+/** Explains a full descriptor table. */
+export function fullTableReason(pid: number, name: string, limit: number, open: number): StallReason {
+  return {
+    headline: `process ${pid} (${quote(name)}) has ${limit} file descriptors open, which is its limit`,
+    evidence: [['nofile', `${limit}   open ${open}`]],
+    remedy: `prlimit --pid ${pid} --nofile=${limit * 2}:`,
+  }
 }
 
 function countDescriptors(pid: number): number {
