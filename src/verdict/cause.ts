@@ -169,6 +169,8 @@ export type Figure =
   | { figure: 'fault'; name: string; pid: number; what: string }
   /** An option that denies the job something, and so may have made the program fail. */
   | { figure: 'denied'; by: Denier; value?: string; owner?: number }
+  /** A full file system that the job could write. Bytes. */
+  | { figure: 'full'; directory: string; type: string; size: number; free: number }
   | { figure: 'profile'; origin: string }
   | { figure: 'searched'; path: string }
 

@@ -2,6 +2,7 @@
 // What the kernel and hutch-init reported about a job that is over: the input of a verdict. Filled in by run/job.ts and pool/pool.ts.
 
 import { readGroupFile } from '../cgroup/files.ts'
+import { type Fullness, readFullAt } from '../host/file-system.ts'
 import type { KernelFault } from '../host/kernel-record.ts'
 import type { Plan } from '../plan/plan.ts'
 import { availableParallelism } from '../system/machine.ts'
@@ -59,6 +60,8 @@ export interface Outcome {
   readLog?: (plan: Plan) => JobLog | undefined
   /** Reads the faults of all processes that the kernel logged while the job ran. */
   readFaults?: () => KernelFault[] | undefined
+  /** Returns the full file systems of the host among those of the paths, only for a job that failed by itself. */
+  readFull?: (paths: readonly string[]) => Fullness[]
 }
 
 /** Returns the outcome of a job before anything is known about it. */
@@ -82,5 +85,6 @@ export function noOutcome(sent: Set<number>): Outcome {
     readLate: readGroupFile,
     spareMemory,
     hostCpus: availableParallelism,
+    readFull: readFullAt,
   }
 }

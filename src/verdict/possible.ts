@@ -2,6 +2,8 @@
 // Evidence for a program that failed by itself: what may have made it fail, and what is ruled out. The evidence does not change the kind of
 // the cause. Called by make-cause.ts and compile/words.ts; pure, except for a late read of the kernel's log.
 
+import type { Mount } from '../mounts/root.ts'
+import { mountAttributes } from '../ops/mount-flags.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Plan } from '../plan/plan.ts'
 import { systemConstants } from '../system/constants.ts'
@@ -28,7 +30,25 @@ export function possibleFigures(ended: Ended): Figure[] {
   // if a fault ended the job's own process, the log adds nothing
   const faults = (exitCode !== null && outcome.readFaults?.()) || []
   for (const { name, pid, what } of faults.slice(-maxFaults)) figures.push({ figure: 'fault', name, pid, what })
-  return [...figures, ...deniedFigures(plan)]
+  return [...figures, ...fullFigures(ended), ...deniedFigures(plan)]
+}
+
+/** Paths outside that a mount of the job can write. */
+function writtenPaths(mount: Mount): string[] {
+  if (mount.kind === 'overlay') return [mount.upper]
+  return mount.kind === 'volume' && !(mount.attributes & mountAttributes.ro) ? [mount.source] : []
+}
+
+/**
+ * Returns a figure for each full file system of the host that the job may have written. Examined are its volumes, and without its own root
+ * the usual places.
+ */
+function fullFigures({ plan: { spec }, outcome }: Ended): Figure[] {
+  const { root, workdir = '.', env } = spec
+  const hostsRoot = root?.directory === undefined && !root?.readOnly
+  const paths = [...(root?.mounts ?? []).flatMap(writtenPaths), ...(hostsRoot ? [workdir, env.TMPDIR ?? '/tmp'] : [])]
+  const full = outcome.readFull?.(paths) ?? []
+  return full.map(({ directory, type, size, free }) => ({ figure: 'full', directory, type, size, free }))
 }
 
 /** Returns a figure for each option that may have denied the program something without a message. */

@@ -65,7 +65,7 @@ export function isWorthTelling({ kind, sideEvents, evidence }: Cause): boolean {
 }
 
 /** Figures that are printed without a request after a program failed by itself. */
-const toldUnasked = new Set<Figure['figure']>(['signal status', 'fault'])
+const toldUnasked = new Set<Figure['figure']>(['signal status', 'fault', 'full'])
 
 /** How each front end reports the peak of a run. */
 const peakWords: { [F in Frontend]: string } = {
@@ -264,6 +264,11 @@ function describeFigure(f: Figure, slots: Slots, frontend: Frontend): EvidenceLi
       ]
     case 'denied':
       return ['possible', denials[f.by](f.value ?? f.by, frontend, f.owner)]
+    case 'full':
+      return [
+        'full',
+        `${quote(f.directory)} (${f.type}, ${formatSize(f.size)}, ${formatSize(f.free)} free): writes there fail with ENOSPC`,
+      ]
     case 'profile':
       return ['profile', f.origin]
     case 'searched':

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a program that failed by itself may have failed of: the lines that are told by the CLI, the library and pools alike.
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPool, type RunOptions, run } from '../../../src/index.ts'
 import type { Figure } from '../../../src/verdict/cause.ts'
-import { hutch } from '../../cli/hutch.ts'
+import { cli, collect, hutch } from '../../cli/hutch.ts'
 import { workplace } from '../../support/image.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -128,4 +128,24 @@ test('a fault of a child is told from the kernel log, as a fault whose group is 
   }
   const { stderr } = await hutch(['run', '--', 'sh', ...words])
   expect(stderr).toMatch(/fault +faulty \(pid \d+\): segfault, while the job ran/)
+})
+
+test('a full file system of the host is named, with its free space', async (context) => {
+  requires(context, 'root')
+  const disk = `${work}/disk`
+  // a mount namespace of its own: the host's mounts stay as they are
+  const within = (script: string) =>
+    collect('unshare', ['--mount', 'sh', '-c', `mount -t tmpfs -o size=1M none ${disk} && ${script}`])
+  const fill = `head -c 1M /dev/zero > ${disk}/a; `
+  mkdirSync(disk)
+  const write = (path: string) => `sh -c 'echo more > ${path}/b'`
+  const run = (args: string, path: string) => `exec ${process.execPath} ${cli} run ${args} -- ${write(path)}`
+  const line = new RegExp(`^  full +${disk} \\(tmpfs, 1.0 MiB, 0 B free\\): writes there fail with ENOSPC$`, 'm')
+  for (const [args, path] of [
+    [`--workdir ${disk}`, disk],
+    [`--sandbox --user 0 --volume ${disk}:/data`, '/data'],
+  ] as const) {
+    expect((await within(fill + run(args, path))).stderr).toMatch(line)
+    expect((await within(run(`${args} -q`, path))).stderr).not.toContain('full')
+  }
 })

@@ -321,6 +321,13 @@ const pages: [title: string, cause: Partial<Cause>][] = [
     },
   ],
   [
+    'It failed, and a file system of the host was full',
+    {
+      end: { status: 1, signal: null },
+      evidence: [{ figure: 'full', directory: '/srv', type: 'ext4', size: 64 * 2 ** 20, free: 4096 }],
+    },
+  ],
+  [
     'It failed, and its options may have denied it something',
     {
       end: { status: 1, signal: null },
