@@ -82,8 +82,7 @@ export const table = {
     remedy:
       f.errno === 'EOPNOTSUPP'
         ? 'boot with landlock in the list lsm=…; /sys/kernel/security/lsm lists the active modules'
-        : 'use Linux 5.13 or newer, built with CONFIG_SECURITY_LANDLOCK; or ' +
-          text`${optionOfRun('mounts')} and ${optionOfRun('readOnly')}, which do not need it`,
+        : text`use Linux 5.13 or newer, built with CONFIG_SECURITY_LANDLOCK; or ${optionOfRun('mounts')} and ${optionOfRun('readOnly')}, which do not need it`,
     errno: f.errno,
     operation: 'landlock_create_ruleset',
   }),
@@ -130,9 +129,7 @@ export const table = {
     evidence: [
       "each sandbox of root has its own host ids, from root's range in /etc/subuid and /etc/subgid, or from 524288 to 1879048191",
     ],
-    remedy:
-      'end a sandbox, give root more ids: echo root:1000000000:6553600 | tee -a /etc/subuid /etc/subgid, or choose them: ' +
-      optionOfRun('mapUsers', '0:OUTSIDE:COUNT'),
+    remedy: text`end a sandbox, give root more ids: echo root:1000000000:6553600 | tee -a /etc/subuid /etc/subgid, or choose them: ${optionOfRun('mapUsers', '0:OUTSIDE:COUNT')}`,
     errno: f.errno,
     operation: 'fcntl',
   }),
@@ -238,7 +235,7 @@ export const table = {
       ? `did you mean cni:${f.nearest}?`
       : f.known
         ? text`give one of ${f.known}, or another directory with ${optionOfRun('cniConfDir')}`
-        : `write ${quote(`${f.directory}/${f.name}.conflisttext`)}, or name another directory with ${optionOfRun('cniConfDir')}`,
+        : text`write ${quote(`${f.directory}/${f.name}.conflist`)}, or name another directory with ${optionOfRun('cniConfDir')}`,
     path: f.directory,
     value: f.name,
   }),

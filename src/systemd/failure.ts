@@ -41,7 +41,7 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
     what,
     whose: kind === 'system' ? "the machine's" : "this user's",
     tried,
-    remedy: `${reachRemedy(kind, process.env, uid)}${ownIsDelegated ? text`; or give ${optionOfRun('evacuate')}` : ''}`,
+    remedy: text`${reachRemedy(kind, process.env, uid)}${ownIsDelegated ? text`; or give ${optionOfRun('evacuate')}` : ''}`,
   })
 }
 

@@ -5,7 +5,7 @@ import { bwrapNames } from '../../../src/dropin/bubblewrap/names.ts'
 import { bwrapOptions } from '../../../src/dropin/bubblewrap/option-table.ts'
 import { nsenterOptions } from '../../../src/dropin/util-linux/nsenter.ts'
 import { unshareOptions } from '../../../src/dropin/util-linux/unshare.ts'
-import { addEvidence, fail, nameOptions } from '../../../src/errors/errors.ts'
+import { addEvidence, codes, fail, nameOptions } from '../../../src/errors/errors.ts'
 import {
   inWords,
   libraryNames,
@@ -105,4 +105,22 @@ test('a text keeps references to options when it becomes part of another', () =>
   expect(inWords(outer, libraryNames)).toBe('first; or give limits.memory (memory.max)')
   expect(inWords(outer, commandLineNames)).toBe('first; or give --memory (memory.max)')
   expect(withOption('with %', 'isolate', 'none')).toEqual({ words: 'with %', option: 'isolate', value: 'none' })
+})
+
+/** Facts of every name: each property has this value. */
+const factsOf = (value: unknown) => new Proxy({}, { get: () => value })
+
+test('no error puts a reference to an option into a text as it is', () => {
+  const shown = codes.flatMap((code) =>
+    ['x', undefined, 'EOPNOTSUPP', ['x'], 1].flatMap((value) => {
+      try {
+        return fail(code, factsOf(value) as never).message
+      } catch {
+        // this row cannot have such facts
+        return []
+      }
+    }),
+  )
+  expect(shown.length).toBeGreaterThan(codes.length * 2)
+  expect(shown.filter((message) => message.includes('[object'))).toEqual([])
 })
