@@ -64,6 +64,8 @@ export const figureNames = [
   'unread',
   /** Number of times memory.high of an ancestor throttled tasks while the job ran; usage reached the job's memory.max. */
   'slowedAbove',
+  /** cpu.max of an ancestor has throttled its tasks. */
+  'throttledAbove',
   'memoryFull',
   /** Page cache and swap read again after reclaim, in percent of memory.max. */
   'refaultPercent',
@@ -207,6 +209,16 @@ export const heldRows: readonly DecisionRow[] = [
   slowedBy('io.max', ['ioLimited', '>=', 1], ['ioStallPercent', '>=', 20]),
   slowedBy('cpuset.cpus', ['cpusetDemandPercent', '>=', 120], ['cpuStallPercent', '>=', 50]),
   slowedBy('memory.high', ['slowedAbove', '>=', 1], memoryStall),
+  // the job's own periods say nothing: it waits for a CPU that its ancestor may not use
+  {
+    kind: 'slowed',
+    when: [
+      ['throttledAbove', '>=', 1],
+      ['cpuStallPercent', '>=', 50],
+    ],
+    likely: true,
+    limit: 'cpu.max',
+  },
   slowedBy('memory.pressure', ['memoryStallPercent', '>=', 50]),
   slowedBy('io.pressure', ['ioStallPercent', '>=', 50]),
   { kind: 'exited', when: [] },

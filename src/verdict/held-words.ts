@@ -27,6 +27,7 @@ const resourceOf: { [file: string]: keyof typeof waited } = {
   'io.max': 'io',
   'io.pressure': 'io',
   'cpuset.cpus': 'cpu',
+  'cpu.max': 'cpu',
 }
 
 /** Events that hold a job without slowing it: it stands still. */
@@ -51,10 +52,11 @@ export function heldBy(
   if (held.kind === 'throttled')
     return `, throttled by cpu.max in ${slots.throttledPercent ?? Math.round((100 * throttledPeriods) / periods)} % of its periods`
   const file = limit?.file ?? 'memory.high'
+  const above = limit?.level === 'ancestor' ? ` of a group above it, ${quote(limit.group)}` : ''
   if (file === 'memory.high')
-    return `, slowed ${slots.slowed ?? count(slowed, 'time', 'times')} by memory.high${sizeIn(limit)}${limit?.level === 'ancestor' ? ` of a group above it, ${quote(limit.group)}` : ''}`
+    return `, slowed ${slots.slowed ?? count(slowed, 'time', 'times')} by memory.high${sizeIn(limit)}${above}`
   const share = `${waited[resourceOf[file] ?? 'memory']} in ${slots.stalledPercent ?? percentOf(stalledUsec, durationMs)} % of that time`
-  return file.endsWith('.pressure') ? `, ${share}` : `, slowed by ${file}${sizeIn(limit)}: ${share}`
+  return file.endsWith('.pressure') ? `, ${share}` : `, slowed by ${file}${sizeIn(limit)}${above}: ${share}`
 }
 
 function percentOf(usec: number, ms: number): number {

@@ -5,7 +5,7 @@ import { memoryEventsFile } from '../cgroup/memory.ts'
 import { parseFlat } from '../cgroup/stats.ts'
 import { parseCpuCount } from '../text/units.ts'
 import type { CauseCounts, CauseKind, CauseLimit, Figure } from './cause.ts'
-import { type Ended, ownIsFull } from './collect-end.ts'
+import { type Ended, lateFigures, ownIsFull } from './collect-end.ts'
 import { type DecisionRow, decide, type Facts, type HeldLimit, heldRows } from './decide.ts'
 import { limitAbove, ownLimit } from './limits.ts'
 import { figuresOf, omitUndefined } from './usage.ts'
@@ -37,6 +37,7 @@ export function heldFacts(ended: Ended): Partial<Facts> {
     memoryStallPercent: percent(pressure?.memory?.fullUsec),
     slowed: timesSlowed(ended),
     slowedAbove: slowedAbove(ended)?.times ?? 0,
+    throttledAbove: Number(throttledAbove(ended) !== undefined),
     memoryFull: Number((usage.memoryLimitHits ?? 0) > 0 || ownIsFull(ended.plan, ended.after)),
     refaultPercent: refaultShare(ended),
     ioLimited: Number(asked(ended, 'io.max', 'blkio.throttle.') !== undefined),
@@ -59,6 +60,17 @@ function slowedAbove({ plan, before, after }: Ended): { group: string; times: nu
   return plan.ancestors
     .map(({ directory }) => ({ group: directory, times: high(after, directory) - high(before, directory) }))
     .find(({ times }) => times > 0)
+}
+
+/** Returns the nearest ancestor whose cpu.max has throttled it; v2 only. Its files are read only for a job that waited for a CPU. */
+function throttledAbove(ended: Ended): { group: string } | undefined {
+  const { plan, usage, outcome } = ended
+  const waited = (usage.pressure?.cpu?.someUsec ?? 0) >= outcome.durationMs * 500
+  if (plan.layout !== 'v2' || !waited) return undefined
+  const throttles = (group: string) => (parseFlat(lateFigures(ended, group)('cpu.stat')).nr_throttled ?? 0) > 0
+  return plan.ancestors
+    .map(({ directory }) => ({ group: directory }))
+    .find(({ group }) => limitAbove(ended, 'cpu.max', group).value !== undefined && throttles(group))
 }
 
 /** Returns the bytes that were read again after reclaim. The figure is read only for jobs that failed or were stopped. */
@@ -109,8 +121,9 @@ export function isStoppedForTime(kind: CauseKind): boolean {
 export function heldDetail(ended: Ended, file: HeldLimit): { limit: CauseLimit; counts: CauseCounts; peak?: number } {
   const { usage } = ended
   const stall = stallOf(ended, file)
-  const above = file === 'memory.high' && timesSlowed(ended) === 0 ? slowedAbove(ended) : undefined
-  const times = above?.times ?? timesSlowed(ended)
+  const high = file === 'memory.high' && timesSlowed(ended) === 0 ? slowedAbove(ended) : undefined
+  const above = file === 'cpu.max' ? throttledAbove(ended) : high
+  const times = high?.times ?? timesSlowed(ended)
   const isMemory = waitsFor[file] === 'memory' && !file.endsWith('.pressure')
   return {
     limit: above ? limitAbove(ended, file, above.group) : limitOf(ended, file),
@@ -134,9 +147,9 @@ function stallOf({ usage: { pressure } }: Ended, file: HeldLimit): number | unde
   return resource === 'cpu' ? pressure?.cpu?.someUsec : pressure?.[resource]?.fullUsec
 }
 
-/** Returns the evidence of a slowing limit in numbers; none for cpu.max, which has its own line. */
-export function heldFigure(ended: Ended, file: HeldLimit | undefined): Figure[] {
-  if (file === undefined || file === 'cpu.max') return []
+/** Returns the evidence of a slowing limit in numbers; none for the job's own cpu.max, which has its own line. */
+export function heldFigure(ended: Ended, { kind, limit: file }: Partial<DecisionRow> = {}): Figure[] {
+  if (file === undefined || kind === 'throttled') return []
   const { usage, outcome } = ended
   const { limit, counts } = heldDetail(ended, file)
   const refaults = refaultsOf(ended)

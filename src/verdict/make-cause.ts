@@ -301,7 +301,7 @@ function evidenceOf(ended: Ended, kind: CauseKind, held: DecisionRow | undefined
   if (held?.kind === 'stopped') figures.push({ figure: 'stopped', processes: outcome.used.stoppedProcesses ?? 0 })
   if (cpu.value !== undefined && periods)
     figures.push({ figure: 'cpu', limit: cpu, periods, throttledPeriods, ...omitUndefined({ throttledUsec }) })
-  figures.push(...heldFigure(ended, held?.limit))
+  figures.push(...heldFigure(ended, held))
   return failed && (kind === 'signal' || kind === 'exited') ? [...figures, ...possibleFigures(ended)] : figures
 }
 

@@ -108,6 +108,10 @@ const slowedRemedies: { [file: string]: Maker } = {
   },
   'memory.max': raiseMemory,
   'memory.limit_in_bytes': raiseMemory,
+  'cpu.max': ({ limit }) => [
+    { reason: `raise or remove cpu.max of ${limit?.group}` },
+    { option: { name: 'parent' }, reason: 'run it below another group' },
+  ],
   'io.max': () => [measure('limits.ioMax', 'how fast it is without this limit')],
   'cpuset.cpus': () => [
     measure('limits.cpusetCpus', 'how fast it is on all CPUs'),

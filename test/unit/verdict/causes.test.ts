@@ -294,6 +294,15 @@ const held: [string, End, string][] = [
     },
     'memory.high',
   ],
+  [
+    'cpu.max of a group above',
+    {
+      options: { parent: 'a' },
+      files: { 'cpu.pressure': full(1_200_000) },
+      late: { '/cg/a/cpu.max': '20000 100000\n', '/cg/a/cpu.stat': 'nr_periods 15\nnr_throttled 14\n' },
+    },
+    'cpu.max',
+  ],
   ['memory, whose limit is unknown', { files: { 'memory.pressure': full(1_200_000) } }, 'memory.pressure'],
   ['a disk', { files: { 'io.pressure': full(1_200_000) } }, 'io.pressure'],
 ]

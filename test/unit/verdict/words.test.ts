@@ -190,6 +190,10 @@ const pages: [title: string, cause: Partial<Cause>][] = [
         { resource: 'memory', stalledUsec: 2_000_000, slowed: 401 },
       ],
       [{ file: 'memory.pressure' }, { resource: 'memory', stalledUsec: 2_000_000 }],
+      [
+        { file: 'cpu.max', value: '20000 100000', group: '/sys/fs/cgroup/a', level: 'ancestor' },
+        { resource: 'cpu', stalledUsec: 2_700_000 },
+      ],
       [{ file: 'io.pressure' }, { resource: 'io', stalledUsec: 2_000_000 }],
     ] as const
   ).map(([limit, { stalledUsec, ...more }]): [string, Partial<Cause>] => [
