@@ -158,3 +158,17 @@ test('a signal that hutch run passes on is told', async () => {
     'hutch: interrupted by SIGINT, which hutch forwarded; sh was killed by SIGINT',
   ])
 })
+
+test('a timeout below a throttled group names cpu.max of that group', async (context) => {
+  requires(context, 'root', 'v2')
+  await using above = await Cgroup.create(`/hutch-test-${process.pid}-throttled`, {
+    files: { 'cpu.max': '20000 100000' },
+  })
+  const { cause } = await run('sh', ['-c', 'while :; do :; done'], { parent: above.path, timeout: 3000 })
+  expect(cause.kind).toBe('timeout')
+  expect(cause.sideEvents[0]).toMatchObject({
+    kind: 'slowed',
+    limit: { file: 'cpu.max', value: '20000 100000', group: above.directories[''], level: 'ancestor' },
+    confidence: 'likely',
+  })
+})

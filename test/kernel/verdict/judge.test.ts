@@ -146,7 +146,8 @@ test('a reader of a started job gets what may be written, and the end', async ()
 
 test('memory and context switches are told', async () => {
   const { usage } = await run('sh', ['-c', 'hutch hog 20M >&2; sleep 0.01'])
-  expect(usage.maxRss).toBeGreaterThan(20 * 2 ** 20)
+  // hog has no libc, so that its pages are all that counts, and the kernel adds pages up by CPU, in batches
+  expect(usage.maxRss).toBeGreaterThan(19 * 2 ** 20)
   expect(usage.maxRss).toBeLessThan(40 * 2 ** 20)
   expect(usage.voluntarySwitches).toBeGreaterThan(0)
   expect(usage.forcedSwitches).toBeGreaterThanOrEqual(0)
