@@ -74,7 +74,7 @@ test('memory.max reads back as bytes while the job runs, and its usage can be as
   const usage = await job.usage()
   expect(usage.memoryCurrent).toBeGreaterThan(20 * MiB)
   expect(usage.memoryCurrent).toBeLessThan(50 * MiB)
-  job.kill()
+  job.kill('SIGKILL')
   const { cgroup, signalFrom, signal } = await job.result
   expect({ signal, signalFrom }).toEqual({ signal: 'SIGKILL', signalFrom: 'outside' })
   expect(readGroupFile(cgroup.path!, 'cgroup.procs')).toBe(undefined)
