@@ -36,7 +36,10 @@ export async function nodeAs(id: number, script: string): Promise<Ended> {
 async function copied(): Promise<string> {
   if (copy) return copy
   copy = mkdtempSync(`${tmpdir()}/hutch-anyone-`)
-  for (const part of ['dist', 'build', 'examples', 'package.json']) cpSync(part, `${copy}/${part}`, { recursive: true })
+  // tests of the documents write and remove programs in folders of such names meanwhile, a VM's host too
+  const filter = (path: string) => !path.endsWith('-test')
+  for (const part of ['dist', 'build', 'examples', 'package.json'])
+    cpSync(part, `${copy}/${part}`, { recursive: true, filter })
   await collect('chmod', ['-R', 'a+rX', copy])
   return copy
 }
