@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeGroupFile } from '../../src/cgroup/files.ts'
+import { readHost } from '../../src/host/host.ts'
 import { type Cause, type Job, type RunOptions, run, start, why } from '../../src/index.ts'
 import { hutch } from '../cli/hutch.ts'
 import { requires } from '../support/requires.ts'
@@ -112,7 +113,9 @@ test.for(chosen())('%s', async ([, end], context) => {
   expect(named).toEqual(kindsOf(end))
   // the kernel's own record of a kill, for those who may read it
   const killed = kindsOf(end).some((kind) => kind === 'oom' || kind === 'host-oom') && !killsNothing(end)
-  if (before !== undefined && killed) expect(lastKill()).not.toBe(before)
+  // on v1 hutch itself kills the group of --oom-group, at times before the kernel kills a process of it
+  const byHutch = end.options.limits !== 'none' && end.options.limits?.oomGroup === true && readHost().layout !== 'v2'
+  if (before !== undefined && killed && !byHutch) expect(lastKill()).not.toBe(before)
   for (const kind of kindsOf(end)) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   // what is slow there is tried here
   if (end.rounds !== undefined && (process.env.VM === undefined || end.needs !== undefined)) await cure(end, expect)
