@@ -57,12 +57,13 @@ export interface Fullness extends WritableMount {
   freeInodes: number
 }
 
+/** Maximum number of mounts that are examined. */
 const maxMounts = 200
 const statfsTmpfs = 0x01021994
 
 /**
- * Returns the full file systems of a process, by the usage of paths below /proc/PID/root. The process may replace the path by a link, which can only lead to another
- * file system of the same kinds.
+ * Returns the full file systems of a process, by the usage of paths below /proc/PID/root. The process may replace such a path by a link,
+ * which can only lead to another file system of the same kinds.
  */
 export function readFull(pid: number | 'self', mounts: readonly WritableMount[]): Fullness[] {
   return mounts.slice(0, maxMounts).flatMap((mount): Fullness[] => {
