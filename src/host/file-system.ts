@@ -4,47 +4,66 @@
 import { readFileSync, realpathSync, statfsSync } from '../system/files.ts'
 import { isBelow } from '../text/paths.ts'
 
-/** Returns the type, such as "ext4". Returns '' if it is unknown. */
+/** A mounted file system as a process sees it. */
+interface Mounted {
+  directory: string
+  type: string
+  writable: boolean
+}
+
+/** A writable file system as a process sees it. */
+type WritableMount = Omit<Mounted, 'writable'>
+
+/** Parses /proc/PID/mountinfo, in its order. */
+function parseMounts(mountinfo: string): Mounted[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const [, , , , target, options] = line.split(' ')
+    const [, type = '', , superOptions = ''] = / - (\S+) (\S*) (\S+)/.exec(line) ?? []
+    if (target === undefined || options === undefined) return []
+    const directory = target.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    return [{ directory, type, writable: ![options, superOptions].some((words) => words.split(',').includes('ro')) }]
+  })
+}
+
+function readMounts(): Mounted[] {
+  return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+}
+
+/** Returns the mount nearest to the path. If several are stacked on one directory, returns the last. Returns undefined if the path is missing. */
+function nearestMount(mounts: readonly Mounted[], path: string): Mounted | undefined {
+  try {
+    const real = realpathSync(path)
+    return mounts
+      .filter(({ directory }) => isBelow(real, directory))
+      .reduce<Mounted | undefined>(
+        (found, mount) => (mount.directory.length >= (found?.directory.length ?? 0) ? mount : found),
+        undefined,
+      )
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns the type of the file system that holds a path, such as "ext4". Returns '' if it is unknown. */
 export function findFileSystem(path: string): string {
   try {
-    return mountOf(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(path)).type
+    return nearestMount(readMounts(), path)?.type ?? ''
   } catch {
     return ''
   }
 }
 
-/** Returns the mount nearest to the path. If several are stacked on one directory, returns the last. */
-function mountOf(mountinfo: string, path: string): { target: string; type: string } {
-  let found = { target: '', type: '' }
-  for (const line of mountinfo.split('\n')) {
-    const [, target = '', type = ''] = /^\d+ \d+ \S+ \S+ (\S+) .* - (\S+) /.exec(line) ?? []
-    const plain = target.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-    if (isBelow(path, plain) && plain.length >= found.target.length) found = { target: plain, type }
-  }
-  return found
-}
-
-/** A writable file system as a process sees it. */
-interface WritableMount {
-  directory: string
-  type: string
-}
-
 /** File systems whose usage can be read without waiting for another machine or process. */
 const local = new Set(['tmpfs', 'ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'f2fs', 'overlay'])
 
-/** Parses /proc/PID/mountinfo. Of several mounts on one directory, the last counts. */
+/** Returns the writable local mounts in /proc/PID/mountinfo. Of several mounts on one directory, the last counts. */
 export function parseWritable(mountinfo: string): WritableMount[] {
-  const found = new Map<string, WritableMount & { writable: boolean }>()
-  for (const line of mountinfo.split('\n')) {
-    const [, , , , target, options] = line.split(' ')
-    const [, type = '', , superOptions = ''] = / - (\S+) (\S+) (\S+)/.exec(line) ?? []
-    if (target === undefined || options === undefined) continue
-    const directory = target.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-    const writable = ![options, superOptions].some((words) => words.split(',').includes('ro'))
-    found.set(directory, { directory, type, writable })
-  }
-  return [...found.values()]
+  return writableMounts(parseMounts(mountinfo))
+}
+
+function writableMounts(mounts: readonly Mounted[]): WritableMount[] {
+  const last = new Map(mounts.map((mount) => [mount.directory, mount]))
+  return [...last.values()]
     .filter(({ type, writable }) => writable && local.has(type))
     .map(({ directory, type }) => ({ directory, type }))
 }
@@ -86,18 +105,10 @@ function isFull({ free, inodes, freeInodes }: Fullness): boolean {
 
 /** Returns the full file systems of this process that hold one of the paths and can be written. */
 export function readFullAt(paths: readonly string[]): Fullness[] {
-  const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
-  const targets = new Set(paths.map((path) => nearestMount(mountinfo, path)))
+  const mounts = readMounts()
+  const holding = new Set(paths.map((path) => nearestMount(mounts, path)?.directory))
   return readFull(
     'self',
-    parseWritable(mountinfo).filter(({ directory }) => targets.has(directory)),
+    writableMounts(mounts).filter(({ directory }) => holding.has(directory)),
   )
-}
-
-function nearestMount(mountinfo: string, path: string): string {
-  try {
-    return mountOf(mountinfo, realpathSync(path)).target
-  } catch {
-    return ''
-  }
 }
