@@ -2,21 +2,14 @@
 // A pool of waiting sandboxes, so that a start costs one message. Each sandbox serves one job; a new one replaces it.
 
 import { fail, type HutchError } from '../errors/errors.ts'
-import { type OutputOptions, type OutputSpec, ownKeys, parseOutput, splitArguments } from '../options/library.ts'
+import { type OutputOptions, type OutputSpec, ownKeys, splitArguments } from '../options/library.ts'
 import { parseOptions, type RunOptions, refuseUnknown, runOptionKeys } from '../options/options.ts'
 import type { Spec } from '../options/spec.ts'
-import { checkInput, type Input } from '../run/input.ts'
+import type { Input } from '../run/input.ts'
 import { type Job, loadFileReader, loadFilter } from '../run/job.ts'
 import { collectOutput } from '../run/output.ts'
 import { checkResult } from '../run/run-error.ts'
-import {
-  checkEars,
-  type Encoding,
-  type OutputOf,
-  refuseTwoInputs,
-  type StartOptions,
-  type Typed,
-} from '../run/start-options.ts'
+import { type Encoding, type OutputOf, readCallOptions, type StartOptions, type Typed } from '../run/start-options.ts'
 import { openStdio, type StdioSources } from '../run/stdio-sources.ts'
 import type { FilterMaker } from '../seccomp/make-filter.ts'
 import { closeSync } from '../system/files.ts'
@@ -151,9 +144,9 @@ export class Pool {
   ): Promise<Result<Output>> {
     const { args, options } = splitArguments<JobOptions>('pool.run', second, third)
     const argv = typeof file === 'object' ? [...file, ...args] : [file, ...args]
-    const { order, output, stdio, how } = readJobOptions(options)
+    const { output, how, job: order } = readCallOptions('pool.run', jobKeys, options)
     const spec = parseOrder(argv, order, this.#spec)
-    const sources = openStdio(stdio ?? [how.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'])
+    const sources = openStdio(how.stdio ?? [how.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'])
     try {
       const ways = { ...how, sources, input: how.input ?? sources.input }
       return checkResult(await this.#run(spec, order, output, ways), output.reject)
@@ -313,21 +306,7 @@ interface JobWays extends Pick<JobOptions, 'signal' | 'onEvent'> {
   input?: Input | undefined
 }
 
-/** @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT */
-function readJobOptions(options: JobOptions): {
-  order: OrderOptions
-  output: OutputSpec
-  stdio: JobOptions['stdio']
-  how: Omit<JobWays, 'sources'>
-} {
-  refuseUnknown(options, [...orderKeys, ...ownKeys('pool.run')], '', 'option', 'pool.run')
-  const { stdio, signal, onEvent, input, encoding, lines, all, stripFinalNewline, maxBuffer, reject, ...order } =
-    options
-  const output = parseOutput({ encoding, lines, all, stripFinalNewline, maxBuffer, reject } as OutputOptions)
-  checkEars(options)
-  refuseTwoInputs(checkInput(input), stdio)
-  return { order, output, stdio, how: { signal, onEvent, input } as Omit<JobWays, 'sources'> }
-}
+const jobKeys = [...orderKeys, ...ownKeys('pool.run')]
 
 function nothing(): void {}
 

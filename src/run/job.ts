@@ -3,15 +3,8 @@
 import { readGroupFile } from '../cgroup/files.ts'
 import type { FileReader } from '../cgroup/format-file.ts'
 import { fail } from '../errors/errors.ts'
-import {
-  callKeys,
-  type OutputOptions,
-  type OutputSpec,
-  parseOutput,
-  type StartCall,
-  splitArguments,
-} from '../options/library.ts'
-import { namesFiles, parseOptions, type RunOptions, refuseUnknown } from '../options/options.ts'
+import { callKeys, type OutputSpec, type StartCall, splitArguments } from '../options/library.ts'
+import { namesFiles, parseOptions, type RunOptions } from '../options/options.ts'
 import { seccompOrigin } from '../options/seccomp-option.ts'
 import type { Spec } from '../options/spec.ts'
 import type { AppliedOuterLimit } from '../plan/outer-limits.ts'
@@ -27,17 +20,17 @@ import type { Output, Result } from '../verdict/result.ts'
 import { parseUsage, type Usage } from '../verdict/usage.ts'
 import { openDecoder } from './decode.ts'
 import { type Following, follow } from './follow.ts'
-import { checkInput, type Input } from './input.ts'
+import type { Input } from './input.ts'
 import { beginConnection } from './job-network.ts'
 import { type Launched, type LaunchHooks, launch, prepare } from './launch.ts'
 import { readLines } from './lines.ts'
 import { collectOutput } from './output.ts'
 import { checkResult } from './run-error.ts'
 import {
-  checkEars,
+  type CallWays,
   type Encoding,
   type OutputOf,
-  refuseTwoInputs,
+  readCallOptions,
   type StartOptions,
   type Typed,
 } from './start-options.ts'
@@ -230,7 +223,7 @@ export async function run(
 interface Request {
   spec: Spec
   output: OutputSpec
-  how: Pick<StartOptions, 'signal' | 'onEvent' | 'input' | 'stdio'> & LaunchHooks & { reads?: true }
+  how: CallWays & LaunchHooks & { reads?: true }
 }
 
 /** @throws HutchError for an option that cannot be used */
@@ -241,16 +234,12 @@ async function readRequest(
   third: StartOptions | undefined,
 ): Promise<Request> {
   const { args, options } = splitArguments<StartOptions>(call, second, third)
-  refuseUnknown(options, callKeys(call), '', 'option', call)
-  const { stdio, signal, onEvent, input, encoding, lines, all, stripFinalNewline, maxBuffer, reject, ...rest } = options
-  const output = parseOutput({ encoding, lines, all, stripFinalNewline, maxBuffer, reject } as OutputOptions)
-  checkEars(options)
-  refuseTwoInputs(checkInput(input), stdio)
-  const spec = parseOptions(file, args, rest, 'library', await loadFileReader(rest))
+  const { output, how, job } = readCallOptions(call, callKeys(call), options)
+  const spec = parseOptions(file, args, job, 'library', await loadFileReader(job))
   const filter = await loadFilter(spec)
   const before = takeTurn()
   if (before) await before
-  return { spec, output, how: { stdio, signal, onEvent, input, filter } as Request['how'] }
+  return { spec, output, how: { ...how, filter } as Request['how'] }
 }
 
 function startRequest({ spec, output, how }: Request): Job {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of `run`, `start` and `pool.run` for streams and callbacks: their types and checks. Pure.
+// The options of `run`, `start` and `pool.run` for streams, results and callbacks: their types and their parser. Called by job.ts and
+// pool.ts. Pure.
 import { fail } from '../errors/errors.ts'
-import type { OutputOptions } from '../options/library.ts'
-import type { RunOptions } from '../options/options.ts'
+import { type OutputOptions, type OutputSpec, parseOutput, type StartCall } from '../options/library.ts'
+import { type RunOptions, refuseUnknown } from '../options/options.ts'
 import type { JobEvent } from '../verdict/result.ts'
-import type { Input } from './input.ts'
+import { checkInput, type Input } from './input.ts'
 import type { Stdio } from './stdio-sources.ts'
 
 /** Options of `run`. */
@@ -40,8 +41,28 @@ export type OutputOf<E extends Encoding, L extends boolean> = L extends true
     ? Buffer
     : string
 
+/** The streams and callbacks of a call. */
+export type CallWays = Pick<StartOptions, 'stdio' | 'signal' | 'onEvent' | 'input'>
+
+/**
+ * Separates the options of a call from those of its job, and checks them. `keys` are the names of both.
+ * @throws OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT
+ */
+export function readCallOptions<O extends OutputOptions & CallWays>(
+  call: StartCall,
+  keys: readonly string[],
+  options: O,
+): { output: OutputSpec; how: CallWays; job: Omit<O, keyof OutputOptions | keyof CallWays> } {
+  refuseUnknown(options, keys, '', 'option', call)
+  const { stdio, signal, onEvent, input, encoding, lines, all, stripFinalNewline, maxBuffer, reject, ...job } = options
+  const output = parseOutput({ encoding, lines, all, stripFinalNewline, maxBuffer, reject } as OutputOptions)
+  checkCallbacks(options)
+  refuseTwoInputs(checkInput(input), stdio)
+  return { output, how: { stdio, signal, onEvent, input } as CallWays, job }
+}
+
 /** Checks the types of `signal` and `onEvent`. @throws OPTION_INVALID */
-export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
+function checkCallbacks({ signal, onEvent }: Pick<StartOptions, 'signal' | 'onEvent'>): void {
   const invalid = (name: string, value: unknown, accepted: string) => fail('OPTION_INVALID', { name, value, accepted })
   // accepts AbortSignals of other realms and of polyfills
   if (signal !== undefined && typeof signal?.addEventListener !== 'function')
@@ -50,7 +71,7 @@ export function checkEars({ signal, onEvent }: Pick<StartOptions, 'signal' | 'on
 }
 
 /** @throws OPTION_CONFLICT */
-export function refuseTwoInputs(input: Input | undefined, stdio: StartOptions['stdio']): void {
+function refuseTwoInputs(input: Input | undefined, stdio: StartOptions['stdio']): void {
   if (input === undefined || stdio === undefined) return
   const stdin = Array.isArray(stdio) ? (stdio as readonly Stdio[])[0] : (stdio as Stdio)
   if (stdin === undefined || stdin === null || stdin === 'pipe') return
