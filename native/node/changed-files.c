@@ -21,7 +21,7 @@
 /* Open files of all followers in the process. Each follower's thread changes it, but a rough count is enough. */
 static size_t held;
 
-static size_t most_held(void)
+static size_t max_held(void)
 {
 	struct rlimit limit;
 
@@ -57,14 +57,14 @@ void open_files(struct follower *f, struct followed *group, size_t count)
 {
 	long directory = open_group(group->directory);
 	const char *name = f->names;
-	size_t most = most_held();
+	size_t max = max_held();
 
 	for (size_t i = 0; i < count; i++, name = next_string(name)) {
 		int32_t *fd = &group->files[i].fd;
 
 		if (*fd >= 0)
 			continue;
-		if (directory == -EMFILE || directory == -ENFILE || held >= most) {
+		if (directory == -EMFILE || directory == -ENFILE || held >= max) {
 			*fd = NOT_HELD;
 			continue;
 		}

@@ -97,7 +97,7 @@ const files = {
 const counts = { v2: ['memory.events', 'memory.events.local'], v1: ['memory.oom_control'], pids: ['pids.events'] }
 const resources = ['memory', 'cpu', 'io']
 /** Maximum number of descendants to read. */
-const mostBelow = 5000
+const maxBelow = 5000
 
 /** Reads all levels once. A group removed in the meantime has no figures. */
 export function readChain(host: Host, place: Place): Chain {
@@ -112,7 +112,7 @@ export function readChain(host: Host, place: Place): Chain {
   const below = (levels: Level[]): Level[] => {
     const [own] = levels
     if (!own) return []
-    const found = walkGroups(own.directory).slice(1, mostBelow)
+    const found = walkGroups(own.directory).slice(1, maxBelow)
     return found.map((directory) => ({
       directory,
       path: `${own.path === '/' ? '' : own.path}${directory.slice(own.directory.length)}`,

@@ -22,7 +22,7 @@ import { describeProcesses, isUnified, shortenList } from './group-state.ts'
 import { explainMake, explainRemove, explainWrite } from './write-errors.ts'
 
 /** Default controllers of a new group, as far as the host has them. */
-const usualControllers = ['cpu', 'io', 'memory', 'pids'] as const
+const defaultControllers = ['cpu', 'io', 'memory', 'pids'] as const
 
 /** v1 hierarchies that correspond to a v2 controller. */
 const legacyNames: { [controller: string]: string[] } = { io: ['blkio'], cpu: ['cpu', 'cpuacct'] }
@@ -70,7 +70,7 @@ function chooseHierarchies(
   const available = source === undefined ? [] : readWords(source, 'cgroup.controllers')
   const keys = host.unified ? [''] : []
   const unified: string[] = []
-  for (const name of new Set([...(controllers ?? usualControllers), ...needed])) {
+  for (const name of new Set([...(controllers ?? defaultControllers), ...needed])) {
     const legacy = (host.v1[name] ? [name] : (legacyNames[name] ?? [])).filter((one) => host.v1[one])
     if (available.includes(name)) unified.push(name)
     else if (legacy.length > 0) keys.push(...legacy, ...(name === 'cpu' && host.v1.cpuacct ? ['cpuacct'] : []))

@@ -10,7 +10,7 @@ import { makeDirectory, readGroupFile, readWords, removeDirectory, writeGroupFil
 
 const kernelThread = 0x0020_0000
 /** Maximum number of passes. Each pass moves all processes found; only a group that forks faster needs many passes. */
-const mostPasses = 1000
+const maxPasses = 1000
 
 /**
  * Moves every process of `directory` to `directory`/hutch-leaf until the group is empty. If a process cannot be moved, moves all back.
@@ -21,7 +21,7 @@ export function evacuate(directory: string, uid: number = effectiveUser()): void
   const leaf = `${directory}/${leafName}`
   for (const pid of readWords(directory, 'cgroup.procs')) refuseForeign(directory, pid, uid)
   const made = makeLeaf(directory, leaf)
-  for (let pass = 0; pass < mostPasses; pass++) {
+  for (let pass = 0; pass < maxPasses; pass++) {
     const pids = readWords(directory, 'cgroup.procs')
     if (pids.length === 0) return
     for (const pid of pids) {

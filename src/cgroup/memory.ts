@@ -57,8 +57,8 @@ const inFlight = 64 * 1024
 /** v1: returns true if the group has reached a limit of its own. A limit missing from `figures` is read from `limits`. */
 export function isFull(figures: FileTexts, limits: FileTexts = figures): boolean {
   const reached = (peak: string, limit: string) => {
-    const most = parseNumber(limits(limit))
-    return most !== undefined && (parseNumber(figures(peak)) ?? 0) >= most - inFlight
+    const max = parseNumber(limits(limit))
+    return max !== undefined && (parseNumber(figures(peak)) ?? 0) >= max - inFlight
   }
   return (
     legacyHits(figures) !== undefined ||

@@ -37,7 +37,7 @@ export type FileValue = Limit | boolean | string | number[] | string[] | CpuMax 
 const unlimited = 2 ** 63 - 2 ** 20
 
 /** More CPUs and memory nodes than any kernel supports. A list with larger numbers is invalid. */
-const mostInList = 65_536
+const maxInList = 65_536
 
 /** Parses a file's text into a value. @throws CGROUP_TEXT_UNKNOWN */
 export function parseValue(words: FileWords, text: string): FileValue {
@@ -104,7 +104,7 @@ function parseList(text: string): number[] | undefined {
   for (const part of text.split(',')) {
     const [, first, last = first] = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(part) ?? []
     if (first === undefined || Number(last) < Number(first)) return undefined
-    if (list.length + Number(last) - Number(first) >= mostInList) return undefined
+    if (list.length + Number(last) - Number(first) >= maxInList) return undefined
     for (let number = Number(first); number <= Number(last); number++) list.push(number)
   }
   return list

@@ -31,7 +31,7 @@ export function explainRead(directory: string, file: string, errno: string): Hut
 /** Returns the error for a group that could not be created. */
 export function explainMake(directory: string, errno: string): HutchError {
   const parent = directory.slice(0, directory.lastIndexOf('/'))
-  const most = (file: string) => {
+  const limitLine = (file: string) => {
     const limit = readGroupFile(parent, file)
     return limit === undefined || limit === 'max' ? [] : [`${file} of ${parent} is ${limit}`]
   }
@@ -42,7 +42,7 @@ export function explainMake(directory: string, errno: string): HutchError {
     EEXIST: { evidence: [], remedy: 'use it as it is, or remove it first: hutch cgroup rm' },
     ENOENT: { evidence: [`there is no ${parent}`], remedy: 'create the groups above it first' },
     EAGAIN: {
-      evidence: [...most('cgroup.max.descendants'), ...most('cgroup.max.depth')],
+      evidence: [...limitLine('cgroup.max.descendants'), ...limitLine('cgroup.max.depth')],
       remedy: 'remove unused groups, or raise the limit',
     },
     ENOSPC: {

@@ -137,7 +137,7 @@ function readRunner(): Buffer {
 export function writeExecutable(path: string, bytes: Uint8Array): void {
   const refused = (code: string, remedy: string, error?: unknown) =>
     fail('FILE_REFUSED', { what: 'write --output', path, errno: code, remedy }, error)
-  const usual = 'give --output a file in a directory that exists and can be written'
+  const defaultRemedy = 'give --output a file in a directory that exists and can be written'
   try {
     const existing = lstatSync(encodePath(path), { throwIfNoEntry: false })
     if (existing && !existing.isFile())
@@ -147,6 +147,6 @@ export function writeExecutable(path: string, bytes: Uint8Array): void {
   } catch (error) {
     if (HutchError.is(error)) throw error
     const { code = 'EIO' } = error as NodeJS.ErrnoException
-    throw refused(code, usual, error)
+    throw refused(code, defaultRemedy, error)
   }
 }

@@ -127,12 +127,12 @@ export function nest(members: readonly Shown[]): Shown[] {
 }
 
 /** Maximum depth of a printed tree of processes. */
-const mostLevels = 100
+const maxLevels = 100
 
 /** Limits the depth, because a user can create a chain of any length. Deeper processes are listed below the last level. */
 function flatten(tops: readonly Shown[]): void {
   let level = tops
-  for (let depth = 1; depth < mostLevels && level.length > 0; depth++) level = level.flatMap(({ children }) => children)
+  for (let depth = 1; depth < maxLevels && level.length > 0; depth++) level = level.flatMap(({ children }) => children)
   for (const last of level) {
     const below = [...last.children]
     // the loop also visits the elements that it appends

@@ -112,10 +112,10 @@ function draw(
   whole: boolean,
 ): string {
   const lines = statsTable(shown, rate, called, whole)
-  const most = again ? (process.stdout.rows || 24) - 1 : lines.length
-  const more = lines.length > most ? [`… and ${lines.length - most + 1} more`] : []
+  const maxLines = again ? (process.stdout.rows || 24) - 1 : lines.length
+  const more = lines.length > maxLines ? [`… and ${lines.length - maxLines + 1} more`] : []
   const end = again ? '\x1b[K\n' : '\n'
-  const text = [...lines.slice(0, most - more.length), ...more].map((line) => `${line}${end}`).join('')
+  const text = [...lines.slice(0, maxLines - more.length), ...more].map((line) => `${line}${end}`).join('')
   return again ? `\x1b[?2026h\x1b[H${text}\x1b[J\x1b[?2026l` : text
 }
 
@@ -146,16 +146,16 @@ function figureCell(figure: NamedFigure, { text }: CellOf): Cell {
   const name = figure.name as FigureOf<'count'>
   const used = (sample: GroupSample | undefined) => sample?.[name] ?? sample?.[figure.otherwise as typeof name]
   // as in Docker: without a limit, show the machine's memory
-  const most = (sample: GroupSample | undefined) => {
+  const maximumOf = (sample: GroupSample | undefined) => {
     const limit = sample?.[limitOf(figure)!.name]
     return limit === 'max' ? totalmem() : limit
   }
   switch (text) {
     case 'use-of-limit':
-      return (sample) => `${size(used(sample))} / ${size(most(sample))}`
+      return (sample) => `${size(used(sample))} / ${size(maximumOf(sample))}`
     case 'share-of-limit':
       return (sample) => {
-        const [part, all] = [used(sample), most(sample)]
+        const [part, all] = [used(sample), maximumOf(sample)]
         return percent(part === undefined || all === undefined ? undefined : part / all)
       }
     case 'read-written':

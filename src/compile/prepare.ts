@@ -40,12 +40,12 @@ export function prepareCompiled(
     groups: planned.groups.map((one) => (isPlaced(one.parent) ? { ...one, enable: [] } : one)),
   }
   // the verdict of a compiled file does not distinguish the levels above
-  const usual = compilePlan({ ...plan, ancestors: [] })
+  const compiled = compilePlan({ ...plan, ancestors: [] })
   const program = recompile
-    ? recompile(plan, usual)
+    ? recompile(plan, compiled)
     : spec.env.PATH === undefined && !spec.sandbox
-      ? withoutPath(usual)
-      : usual
+      ? withoutPath(compiled)
+      : compiled
   // a program without makeGroup assumes that no group exists
   const grouped = program.outer.some(({ op }) => op === 'makeGroup')
   const facts = [...hostFacts(plan, around), ...(grouped ? groupFacts(planned, program, around) : [])]
@@ -196,7 +196,7 @@ const parts = {
   'no dev': 11,
   'no exec': 12,
 } as const
-const usual: [part: keyof typeof parts, errno: keyof typeof systemConstants.errno][] = [
+const commonErrors: [part: keyof typeof parts, errno: keyof typeof systemConstants.errno][] = [
   ['whole', 'ENOENT'],
   ['whole', 'EACCES'],
   ['whole', 'EPERM'],
@@ -216,7 +216,7 @@ const usual: [part: keyof typeof parts, errno: keyof typeof systemConstants.errn
   ['attach', 'EISDIR'],
 ]
 /** The same for a source whose mount flags are locked. */
-const kept: typeof usual = [
+const kept: typeof commonErrors = [
   ['read only', 'EROFS'],
   ['no suid', 'EPERM'],
   ['no dev', 'EPERM'],
@@ -231,7 +231,7 @@ function refusalsOf(program: Program, plan: Plan): CompiledRefusal[] {
     const found: CompiledRefusal[] = [{ section, step, part: 0, errno: 0, text: any }]
     // no separate messages for these frequent operations, whose paths hutch itself chooses
     if (op.op === 'coverPath' || op.op === 'makeLink') return found
-    for (const [part, errno] of 'absent' in op && op.absent > 0 ? [...usual, ...kept] : usual) {
+    for (const [part, errno] of 'absent' in op && op.absent > 0 ? [...commonErrors, ...kept] : commonErrors) {
       const words = text(errno, parts[part])
       if (words === any.replaceAll(first, errno)) continue
       // skip a part whose message equals that of the whole operation

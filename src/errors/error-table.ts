@@ -72,8 +72,8 @@ export const table = {
     remedy: `give ${f.accepted}`,
     ...(f.value !== undefined && { value: plain(f.value) }),
   }),
-  SECCOMP_TOO_LARGE: (f: { origin: string; instructions: number; most: number }): ErrorWords => ({
-    message: `cannot use ${f.origin}: its filter has ${f.instructions} instructions, and the kernel accepts at most ${f.most}`,
+  SECCOMP_TOO_LARGE: (f: { origin: string; instructions: number; max: number }): ErrorWords => ({
+    message: `cannot use ${f.origin}: its filter has ${f.instructions} instructions, and the kernel accepts at most ${f.max}`,
     remedy: 'give fewer rules with conditions, or fewer architectures',
   }),
   LANDLOCK_MISSING: (f: Kernel & { origin: string }): ErrorWords => ({
@@ -278,10 +278,10 @@ export const table = {
     max: number
     current: number
     left: number
-    usual: number
+    needed: number
   }): ErrorWords => ({
     message: `cannot start ${quote(f.command)} in ${quote(f.group)}: it is a Node program. ${f.left} tasks are left (pids.max is ${f.max}, pids.current is ${f.current}). Node would hang`,
-    remedy: `raise pids.max, so that ${f.usual} tasks are left, or run a program that needs fewer, such as unshare of util-linux`,
+    remedy: `raise pids.max, so that ${f.needed} tasks are left, or run a program that needs fewer, such as unshare of util-linux`,
     path: f.group,
   }),
   RECORD_EMPTY: (f: { path: string; what: string; why?: string }): ErrorWords => ({

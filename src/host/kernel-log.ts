@@ -23,7 +23,7 @@ interface KernelLog {
 /** Maximum length of a record. The kernel refuses to read into a shorter buffer (EINVAL). */
 const longestRecord = 8192
 /** Maximum number of records to read, so that reading ends even if records are written as fast as they are read. */
-const mostRecords = 1_000_000
+const maxRecords = 1_000_000
 
 /** Maximum difference between the clocks of the log and of this process. Milliseconds. */
 const maxDrift = 2000
@@ -43,7 +43,7 @@ export function readKernelLog(wanted: (text: string) => boolean, from = 0): Kern
   const boot = bootTime()
   const buffer = Buffer.alloc(longestRecord)
   try {
-    for (let count = 0; count < mostRecords; count++) {
+    for (let count = 0; count < maxRecords; count++) {
       const length = readNext(fd, buffer)
       if (length === 0) break
       if (count > 0 && timeOf(buffer, boot) < from - maxDrift) continue

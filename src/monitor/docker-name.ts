@@ -15,8 +15,8 @@ const containers = '/var/lib/docker/containers'
 const byId = /\/(?:docker-([0-9a-f]{64})\.scope|docker\/([0-9a-f]{64}))$/
 /** Valid names, as dockerd checks them, after a slash. */
 const nameOf = /^\/([a-zA-Z0-9][\w.-]{1,127})$/
-const mostBytes = 2 ** 20
-const mostKept = 10_000
+const maxBytes = 2 ** 20
+const maxKept = 10_000
 
 /** Returns a function that reads the state of each id once. It returns undefined for other groups, and for unavailable names. */
 export function readDockerNames(directory = containers): ContainerNames {
@@ -26,7 +26,7 @@ export function readDockerNames(directory = containers): ContainerNames {
     const id = scope ?? plain
     if (id === undefined) return undefined
     if (known.has(id)) return known.get(id)
-    if (known.size >= mostKept) known.clear()
+    if (known.size >= maxKept) known.clear()
     const name = readName(`${directory}/${id}`)
     known.set(id, name)
     return name
@@ -65,7 +65,7 @@ function readName(directory: string): string | undefined {
     file = openSync(`/proc/self/fd/${above}/config.v2.json`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     const found = fstatSync(file)
     const { size } = found
-    if (!found.isFile() || size > mostBytes) return undefined
+    if (!found.isFile() || size > maxBytes) return undefined
     const bytes = Buffer.alloc(size)
     const state: unknown = JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes, 0, size, 0)))
     // a null state has no name: the catch below handles it

@@ -23,8 +23,8 @@ export interface Attachment {
 
 /** Name of the interface inside. */
 const interfaceName = 'eth0'
-const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-const usualDirectories = ['/usr/lib/cni', '/opt/cni/bin']
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const defaultDirectories = ['/usr/lib/cni', '/opt/cni/bin']
 const answerAtMost = 1 << 20
 const patienceMs = 60_000
 
@@ -89,7 +89,7 @@ export function addressesIn(result: unknown): string[] {
 }
 
 function findPlugin(command: 'ADD' | 'DEL', plugin: PluginConfig, list: ConfigList) {
-  const directories = process.env.CNI_PATH?.split(':').filter((path) => path.startsWith('/')) ?? usualDirectories
+  const directories = process.env.CNI_PATH?.split(':').filter((path) => path.startsWith('/')) ?? defaultDirectories
   const path = directories.map((directory) => `${directory}/${plugin.type}`).find(existsSync)
   const what = `${command === 'ADD' ? 'connect' : 'take down'} the network ${list.name}`
   if (path !== undefined) return { path, directories, what }
@@ -104,7 +104,7 @@ function findPlugin(command: 'ADD' | 'DEL', plugin: PluginConfig, list: ConfigLi
 async function runPlugin(command: 'ADD' | 'DEL', plugin: PluginConfig, attachment: Attachment): Promise<unknown> {
   const { path, directories, what } = findPlugin(command, plugin, attachment.list)
   const env = {
-    PATH: usualPath,
+    PATH: defaultPath,
     CNI_COMMAND: command,
     CNI_CONTAINERID: attachment.id,
     CNI_NETNS: attachment.netns,

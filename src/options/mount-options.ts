@@ -82,9 +82,9 @@ function parseMount(kind: Kind, word: unknown, origin: string): Mount {
   if (typeof word !== 'string' || word === '' || word.includes('\0')) throw refuse('not a string without NUL')
   const parts = splitPaths(word)
   // options never begin with "/", and a target always does
-  const least = kind === 'tmpfs' ? 1 : 2
-  const words = parts.length > least && !parts.at(-1)!.startsWith('/') ? parts.pop()! : ''
-  if (parts.length < least || (kind !== 'overlay' && parts.length > least)) throw refuse('it has the wrong parts')
+  const minParts = kind === 'tmpfs' ? 1 : 2
+  const words = parts.length > minParts && !parts.at(-1)!.startsWith('/') ? parts.pop()! : ''
+  if (parts.length < minParts || (kind !== 'overlay' && parts.length > minParts)) throw refuse('it has the wrong parts')
   if (parts.includes('')) throw refuse('a path is empty')
   const target = readTarget(parts.pop()!, refuse)
   const { attributes, absent, given, flags } = readOptions(kind, words, origin)

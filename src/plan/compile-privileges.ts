@@ -16,8 +16,8 @@ export function compilePrivileges(plan: Plan): Op[] {
     ops.push({ op: atMost ? 'boundLimit' : 'setLimit', resource, soft, hard, origin: 'ulimits' })
   // in case hutch itself is stopped: RLIMIT_CPU then ends a process after one more second, and the process cannot catch it
   if (spec.cpuTimeMs !== undefined) {
-    const most = Math.ceil((spec.cpuTimeMs + (spec.extraTimeMs ?? 0)) / 1000) + 1
-    ops.push({ op: 'boundLimit', resource: 0, soft: most, hard: most, origin: 'cpuTime' })
+    const seconds = Math.ceil((spec.cpuTimeMs + (spec.extraTimeMs ?? 0)) / 1000) + 1
+    ops.push({ op: 'boundLimit', resource: 0, soft: seconds, hard: seconds, origin: 'cpuTime' })
   }
   const origin = asksForCapabilities(plan)
   if (capabilities?.bounding !== undefined) ops.push({ op: 'dropBounding', keep: capabilities.bounding, origin })

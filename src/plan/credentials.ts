@@ -218,9 +218,9 @@ function planCapabilities(
   const permitted = parseCapabilityMask(caller.privileges.permitted)
   const available = fresh ? known : permitted.filter((number) => known.includes(number))
   const uid = ids?.uid ?? (namespace ? idInside(namespace.users, caller.privileges.uid) : caller.privileges.uid)
-  const usual = contained ? containedCapabilities.filter((number) => available.includes(number)) : available
+  const defaults = contained ? containedCapabilities.filter((number) => available.includes(number)) : available
   // as after an exec: root keeps all, other users what they have, and nothing if their ids change
-  const base = uid === 0 ? usual : ids || fresh ? [] : permitted.filter((number) => usual.includes(number))
+  const base = uid === 0 ? defaults : ids || fresh ? [] : permitted.filter((number) => defaults.includes(number))
   for (const word of capAdd) {
     if (word === 'ALL' || available.includes(word)) continue
     const since = missingSince(word, caller.kernel)
@@ -237,7 +237,7 @@ function planCapabilities(
   // if the bounding set cannot be reduced, that matters only if an exec can grant capabilities
   const bounds = (asked || contained) && (available.includes(capabilityNumbers.SETPCAP) || newPrivileges)
   // programs with file capabilities can get the same as root would, unless an option says otherwise
-  const bounding = asked ? mask : capabilityMask(usual)
+  const bounding = asked ? mask : capabilityMask(defaults)
   return { ...(bounds && { bounding }), permitted: mask, inheritable: kept, ambient: kept }
 }
 

@@ -76,24 +76,24 @@ function parseTime(value: unknown): number | undefined {
 function lower(
   options: OrderOptions,
   name: 'timeout' | 'cpuTime' | 'maxOutput',
-  most: number | undefined,
+  max: number | undefined,
   parse: (value: unknown) => number | 'max' | undefined,
   format: (value: number) => string,
   accepted: string,
 ): number | undefined {
   const value = options[name]
-  if (value === undefined) return most
+  if (value === undefined) return max
   const parsed = parse(value)
   if (parsed === undefined) throw fail('OPTION_INVALID', { name, value, accepted })
-  if (most && (parsed === 'max' || parsed > most)) throw raised(name, value, format(most))
+  if (max && (parsed === 'max' || parsed > max)) throw raised(name, value, format(max))
   return parsed === 'max' ? undefined : parsed
 }
 
-function raised(name: string, value: unknown, most: string) {
+function raised(name: string, value: unknown, max: string) {
   return fail('OPTION_INVALID', {
     name,
     value,
-    why: `the pool's plan has ${most}`,
+    why: `the pool's plan has ${max}`,
     accepted: 'the same value or a lower one: a job cannot raise a limit of its pool',
   })
 }

@@ -256,10 +256,10 @@ export class Pool {
   }
 
   #noteFailure(error: HutchError): void {
-    const most = error.code === 'POOL_SANDBOX_LOST' ? patienceWithKills : patience
+    const maxFailures = error.code === 'POOL_SANDBOX_LOST' ? patienceWithKills : patience
     for (const turn of this.#queue) turn.failures++
     if (this.#stock.waiting > 0) return
-    for (const turn of this.#queue.filter(({ failures }) => failures >= most)) {
+    for (const turn of this.#queue.filter(({ failures }) => failures >= maxFailures)) {
       this.#queue.splice(this.#queue.indexOf(turn), 1)
       turn.failed(error)
     }

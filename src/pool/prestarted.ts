@@ -131,7 +131,7 @@ export function orderJob(waiting: WaitingSandbox, spec: Spec, { options, sources
       why: `an order holds ${orderBytesAtMost}`,
       accepted: 'less, and pass the rest by stdin or in a file',
     })
-  const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
+  const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { max: spec.maxOutput }
   const ends = openStreams(sources.stdio, cap !== undefined)
   let answer = 0
   try {

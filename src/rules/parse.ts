@@ -32,7 +32,7 @@ export interface Rule {
   origin: string
 }
 
-const mostRules = 10_000
+const maxRules = 10_000
 const longestLine = 16_384
 
 /** Parses all rules in order. `file` is for origins and errors. @throws RULES_INVALID, CGROUP_PATH_INVALID */
@@ -42,7 +42,7 @@ export function parseRules(text: string, file: string): Rule[] {
     const origin = `${file}:${index + 1}`
     const fields = splitFields(line, origin)
     if (fields.length === 0) continue
-    if (rules.length >= mostRules) throw refuse(origin, line, `these are more than ${mostRules} rules`)
+    if (rules.length >= maxRules) throw refuse(origin, line, `these are more than ${maxRules} rules`)
     if (fields.length < 3) throw refuse(origin, line, 'a rule has a user, controllers and a destination')
     if (fields.length > 4) throw refuse(origin, line, 'the line has extra words')
     const [who = '', controllers = '', path = '', options] = fields

@@ -287,9 +287,9 @@ export async function loadFilter(spec: Spec): Promise<FilterMaker | undefined> {
     return (await import('../seccomp/notify-filter.ts')).readSupervised(seccomp, origin, spec.learn === true)
   if (seccomp === undefined) return undefined
   const { capAdd, capDrop } = privileges
-  const usual =
+  const hasDefaultRights =
     root?.directory !== undefined && capAdd.length === 0 && (capDrop.length === 0 || capDrop.includes('ALL'))
-  if ('own' in seccomp && (usual || seccomp.own === 'strict'))
+  if ('own' in seccomp && (hasDefaultRights || seccomp.own === 'strict'))
     return (await import('../seccomp/load-builtin.ts')).readOwnFilter(seccomp.own)
   return (await import('../seccomp/load-profile.ts')).loadProfileFilter(seccomp, origin)
 }
@@ -304,7 +304,7 @@ export function startSpec(
       output?: OutputSpec
     },
 ): Job {
-  const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { most: spec.maxOutput }
+  const cap: Cap | undefined = spec.maxOutput === undefined ? undefined : { max: spec.maxOutput }
   const ends = openStreams(how.stdio ?? 'pipe', cap !== undefined && !spec.capsPipes)
   let launched: Launched
   const begun = monotonicMs()

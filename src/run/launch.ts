@@ -124,8 +124,8 @@ export function launch(
   const spec = withEvacuation(asked)
   if (spec.evacuate) evacuateParent(spec, filter)
   for (let again = knownParents.size > 0; ; again = false) {
-    const { plan, program: usual } = prepare(spec, filter)
-    const program = recompile?.(plan, usual) ?? usual
+    const { plan, program: defaultGroups } = prepare(spec, filter)
+    const program = recompile?.(plan, defaultGroups) ?? defaultGroups
     const [job, pid, errno = 0, call = 0] = addon.launch(encodeProgram(program), ...stdio)
     if (job > 0) {
       rememberEnabled(plan)
@@ -189,11 +189,11 @@ function findUser(spec: Spec, own: Privileges): User | undefined {
   const named = groups?.map((name) => readGroup(name, optionName('groups', spec.frontend)))
   const added = groupAdd?.map((name) => readGroup(name, optionName('groupAdd', spec.frontend))) ?? []
   // without --user, --group-add adds to the caller's groups
-  const usual = user?.groups ?? (added.length > 0 ? process.getgroups!() : [gid])
+  const defaultGroups = user?.groups ?? (added.length > 0 ? process.getgroups!() : [gid])
   return {
     ...(user ?? { uid: own.uid }),
     gid,
-    groups: [...new Set([...(named ?? (group === undefined ? usual : [gid])), ...added])],
+    groups: [...new Set([...(named ?? (group === undefined ? defaultGroups : [gid])), ...added])],
   }
 }
 

@@ -11,7 +11,7 @@ import { encodePath } from '../text/non-utf8.ts'
 /** Threads that Node needs to start; with fewer tasks it waits forever. Measured with Node 20. */
 const minNodeTasks = 7
 /** Threads of Node with the thread pool that reads files. */
-const usualNodeTasks = 11
+const defaultNodeTasks = 11
 
 /**
  * Returns true for node itself and for scripts with node as the interpreter, such as hutch. Follows links. Returns false for unreadable
@@ -58,7 +58,7 @@ export function checkTasksForNode(directories: readonly string[], command: strin
   const fewest = directories.flatMap(readTasks).sort((a, b) => a.left - b.left)[0]
   if (!fewest || fewest.left >= minNodeTasks || !startsNode(command)) return
   const { group, max, current, left } = fewest
-  throw fail('TASKS_TOO_FEW', { command, group, max, current, left, usual: usualNodeTasks })
+  throw fail('TASKS_TOO_FEW', { command, group, max, current, left, needed: defaultNodeTasks })
 }
 
 /**
@@ -68,7 +68,7 @@ export function checkTasksForNode(directories: readonly string[], command: strin
 export function warnOfFewTasks({ limits, command, root, env }: Spec): string | undefined {
   const max = limits.findLast(({ file }) => file === 'pids.max')?.value
   if (max === undefined || root || !(Number(max) < minNodeTasks) || !startsNode(command, env.PATH)) return undefined
-  return `warning: ${JSON.stringify(command)} is a Node program, and --pids is ${max}: Node may hang at its start with fewer than ${minNodeTasks} tasks, and usually needs ${usualNodeTasks}`
+  return `warning: ${JSON.stringify(command)} is a Node program, and --pids is ${max}: Node may hang at its start with fewer than ${minNodeTasks} tasks, and usually needs ${defaultNodeTasks}`
 }
 
 /**

@@ -304,11 +304,11 @@ function otherParent(words: string): RemedyText {
 }
 
 /** Bytes that a process needs before its program starts; with a lower memory.max the group cannot start a process. */
-const leastForProcess = 1 << 20
+const minForProcess = 1 << 20
 
 /** Returns the words for a memory.max that is too low to start a process: the kernel charges a new process to its group. */
 function tooTight(plan: Plan | undefined, errno: string): [why: string, remedy: RemedyText] | undefined {
-  const limit = plan?.spec.limits.find(({ file, value }) => file === 'memory.max' && Number(value) < leastForProcess)
+  const limit = plan?.spec.limits.find(({ file, value }) => file === 'memory.max' && Number(value) < minForProcess)
   if (errno !== 'ENOMEM' || !limit) return undefined
   return [
     `${limit.origin} is ${formatSize(Number(limit.value))}: less than the kernel needs for a process`,

@@ -26,7 +26,7 @@ export interface Ends {
 
 /** Maximum bytes of a stream, and the callback for exceeding it. */
 export interface Cap {
-  most: number
+  max: number
   reached?: (stream: 'stdout' | 'stderr') => void
 }
 
@@ -128,7 +128,7 @@ export function connectStreams(ends: Ends, cap: Cap | undefined): Streams {
 
 /** Yields a stream's bytes up to the cap. If one more byte arrives, ends the stream and reports the excess. */
 async function* upTo(cap: Cap, from: Readable, name: 'stdout' | 'stderr', ended = () => {}): AsyncGenerator<Buffer> {
-  let left = cap.most
+  let left = cap.max
   try {
     for await (const chunk of from as AsyncIterable<Buffer>) {
       if (chunk.length > left) cap.reached?.(name)

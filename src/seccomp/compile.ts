@@ -51,7 +51,7 @@ export function compileFilter(profile: Profile, facts: ProfileFacts, origin: str
   assembler.begin(next)
   assembler.loadMachine()
   if (assembler.length > maxInstructions)
-    throw fail('SECCOMP_TOO_LARGE', { origin, instructions: assembler.length, most: maxInstructions })
+    throw fail('SECCOMP_TOO_LARGE', { origin, instructions: assembler.length, max: maxInstructions })
   return { words: assembler.words(), flags: profile.flags }
 }
 

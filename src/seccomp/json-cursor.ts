@@ -55,11 +55,10 @@ export function readString(value: unknown, place: JsonCursor): string {
 }
 
 /** Reads a number from 0 to `most`, or a text of digits. */
-export function readNumber(value: unknown, place: JsonCursor, most: bigint): bigint {
+export function readNumber(value: unknown, place: JsonCursor, max: bigint): bigint {
   const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
   const safe = typeof value !== 'number' || Number.isSafeInteger(value)
   const number = safe && /^(\d{1,20}|0x[0-9a-fA-F]{1,16})$/.test(text) ? BigInt(text) : -1n
-  if (number < 0n || number > most)
-    throw refuse(place, value ?? null, 'out of range', `a whole number from 0 to ${most}`)
+  if (number < 0n || number > max) throw refuse(place, value ?? null, 'out of range', `a whole number from 0 to ${max}`)
   return number
 }

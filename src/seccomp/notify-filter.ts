@@ -16,14 +16,14 @@ export function readSupervised(
   learns: boolean,
 ): FilterMaker & { reader: CallReader } {
   const machine = (machineOfNode[process.arch] ?? '') as 'x86_64' | 'aarch64'
-  const usual = learns || !source ? undefined : loadProfileFilter(source, origin)
+  const profileFilter = learns || !source ? undefined : loadProfileFilter(source, origin)
   const document = source && !learns && !('own' in source) ? readDocument(source, origin) : undefined
   let known: Pick<ProfileFacts, 'capabilities'> = { capabilities: [] }
   const rule = (call: string) =>
     source && 'own' in source ? ownRule(source.own, known, call) : foreignRule(document, call)
   const maker = (facts: Omit<ProfileFacts, 'machine'>): SeccompFilter => {
     known = facts
-    const { words, flags } = usual?.(facts) ?? { words: allPass, flags: 0 }
+    const { words, flags } = profileFilter?.(facts) ?? { words: allPass, flags: 0 }
     return {
       words,
       flags,

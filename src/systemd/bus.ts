@@ -30,14 +30,14 @@ const object = '/org/freedesktop/systemd1'
 const bus = { path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus', destination: 'org.freedesktop.DBus' }
 const jobRemoved = `type='signal',sender='${name}',path='${object}',interface='${name}.Manager',member='JobRemoved'`
 /** Timeout of a call, as in the D-Bus libraries. Milliseconds. */
-const usualPatienceMs = 25_000
+const defaultPatienceMs = 25_000
 const serials = { hello: 1, match: 2, call: 3 }
 
 /** Calls the first reachable socket. With `waitsForJob`, waits until the job in the answer has ended. */
 export async function callSystemd(
   sockets: string[],
   call: Call,
-  { waitsForJob = false, patienceMs = usualPatienceMs } = {},
+  { waitsForJob = false, patienceMs = defaultPatienceMs } = {},
 ): Promise<Answer | Failure> {
   const tried: string[] = []
   for (const path of sockets) {

@@ -49,12 +49,14 @@ export function explainFailure(failure: Failure, { what, kind, unit, own }: Want
 function reachRemedy(kind: ManagerKind, env: NodeJS.ProcessEnv, uid: number): RemedyText {
   if (kind === 'system')
     return text`install and start dbus: apt-get install dbus; or name a group with ${optionOfRun('parent')}`
-  const usual = `/run/user/${uid}`
+  const defaultDirectory = `/run/user/${uid}`
   const configured = runtimeDirectory(env, uid)
-  if (configured !== usual && existsSync(`${usual}/bus`)) return `export XDG_RUNTIME_DIR=${usual}`
-  if (!existsSync(usual)) return `as root: loginctl enable-linger ${uid}; then export XDG_RUNTIME_DIR=${usual}`
-  if (!existsSync(`${usual}/bus`)) return 'as root: apt-get install dbus-user-session; then log in again'
-  return `unset DBUS_SESSION_BUS_ADDRESS; export XDG_RUNTIME_DIR=${usual}`
+  if (configured !== defaultDirectory && existsSync(`${defaultDirectory}/bus`))
+    return `export XDG_RUNTIME_DIR=${defaultDirectory}`
+  if (!existsSync(defaultDirectory))
+    return `as root: loginctl enable-linger ${uid}; then export XDG_RUNTIME_DIR=${defaultDirectory}`
+  if (!existsSync(`${defaultDirectory}/bus`)) return 'as root: apt-get install dbus-user-session; then log in again'
+  return `unset DBUS_SESSION_BUS_ADDRESS; export XDG_RUNTIME_DIR=${defaultDirectory}`
 }
 
 function refusalRemedy(errorName: string, kind: ManagerKind): RemedyText {

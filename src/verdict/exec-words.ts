@@ -82,10 +82,10 @@ export function describeFileKind(kind: FileKind): string {
 }
 
 /** Returns the fix that passes a script to the interpreter found in its first line or its name. Returns the hint if neither names one. */
-export function scriptFix(look: ProgramReport, hint: string, usual?: string): Pick<ExecExplanation, 'fix' | 'hint'> {
+export function scriptFix(look: ProgramReport, hint: string, fallback?: string): Pick<ExecExplanation, 'fix' | 'hint'> {
   const kind = readFileKind(look.head)
   const named = kind.kind === 'script' ? defaultInterpreter(/[^/]*$/.exec(kind.interpreter)![0]) : undefined
-  const through = interpreterFor(look.path) ?? named ?? usual
+  const through = interpreterFor(look.path) ?? named ?? fallback
   if (!through) return { hint }
   return { fix: { instead: [...through.split(' '), look.path], reason: `${hint}; or pass it to an interpreter` } }
 }

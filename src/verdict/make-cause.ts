@@ -86,8 +86,8 @@ function surety(
   { confidence = 'certain', wouldTell }: Detail,
 ): Pick<Cause, 'confidence' | 'wouldTell'> {
   const order: Confidence[] = ['certain', 'likely', 'unknown']
-  const least = order[Math.max(order.indexOf(row), order.indexOf(confidence))]!
-  return { confidence: least, ...(least !== 'certain' && wouldTell !== undefined && { wouldTell }) }
+  const lowest = order[Math.max(order.indexOf(row), order.indexOf(confidence))]!
+  return { confidence: lowest, ...(lowest !== 'certain' && wouldTell !== undefined && { wouldTell }) }
 }
 
 const detail: { [K in CauseKind]?: (ended: Ended) => Detail } = {

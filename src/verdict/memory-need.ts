@@ -16,17 +16,17 @@ const share = 0.5
 /** Share of an ancestor's limit to try; the rest is left for the other groups below that ancestor. */
 const belowAbove = 0.9
 /** Smallest useful ratio of the new limit to the old limit. */
-const least = 1.25
+const minRatio = 1.25
 
 /**
  * Returns a limit in bytes, whole MiB or GiB, for one run that measures the need. Returns undefined if there is no room above `limit`.
  * `spare` is what the host has available, `above` the lowest limit of the groups above.
  */
 export function measuringLimit(limit: number, spare: number, above = Number.POSITIVE_INFINITY): number | undefined {
-  const most = Math.min(spare * share, above * belowAbove)
-  const unit = most >= 2 * GiB ? GiB : MiB
-  const bytes = Math.floor(most / unit) * unit
-  return bytes >= limit * least ? bytes : undefined
+  const maxLimit = Math.min(spare * share, above * belowAbove)
+  const unit = maxLimit >= 2 * GiB ? GiB : MiB
+  const bytes = Math.floor(maxLimit / unit) * unit
+  return bytes >= limit * minRatio ? bytes : undefined
 }
 
 /** Returns a limit in bytes for a measured peak: 10 % and 2 MiB above it, because runs differ. */

@@ -56,12 +56,12 @@ const beside = 48 * MiB
 /** Share of the limit for the heap, because buffers and V8's young generation grow with the heap. */
 const share = 0.75
 /** Smallest heap with which npm or a bundler starts. */
-const leastHeap = 24 * MiB
+const minHeap = 24 * MiB
 
 /** Returns the largest heap, in bytes, that fits below a limit; undefined if the limit is too small for Node. */
 export function fittingHeap(limit: number): number | undefined {
   const heap = Math.floor(Math.min(limit * share, limit - beside) / MiB) * MiB
-  return heap >= leastHeap ? heap : undefined
+  return heap >= minHeap ? heap : undefined
 }
 
 /** Returns the lowest limit, in bytes, that has room for a heap. */
@@ -69,7 +69,7 @@ export function limitForHeap(heap: number): number {
   return Math.ceil(Math.max(heap / share, heap + beside) / MiB) * MiB
 }
 
-const tooSmall = `a limit below ${formatSize(limitForHeap(leastHeap))} is too small for Node, which needs ${formatSize(beside)} beside its heap`
+const tooSmall = `a limit below ${formatSize(limitForHeap(minHeap))} is too small for Node, which needs ${formatSize(beside)} beside its heap`
 
 /** Returns true if the last process killed for memory was Node. Newer versions of Node name their first thread MainThread. */
 export function isNodeVictim({

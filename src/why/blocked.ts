@@ -113,7 +113,7 @@ export function blockedCauses(
   ]
 }
 
-const mostShown = 5
+const maxShown = 5
 
 function several(
   kind: 'stopped' | 'blocked',
@@ -133,7 +133,7 @@ function several(
       cause: 'stuck',
       count: processes.length,
       headline: `process ${first.pid} (${quote(first.name)}) is ${what}${also}`,
-      evidence: [...processes.slice(0, mostShown).map((one): EvidenceLine => ['stuck', describe(one)]), ['how', why]],
+      evidence: [...processes.slice(0, maxShown).map((one): EvidenceLine => ['stuck', describe(one)]), ['how', why]],
       remedy,
     },
   ]

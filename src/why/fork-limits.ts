@@ -208,7 +208,7 @@ function hostCauses({ host }: TaskFacts): WhyCause[] {
   const full: [limit: string, most: number, file: string][] = []
   if (tasks >= threadsMax) full.push(['threads-max', threadsMax, 'kernel.threads-max'])
   if (tasks >= pidMax - reservedPids) full.push(['pid_max', pidMax, 'kernel.pid_max'])
-  return full.map(([limit, most, name]) => ({
+  return full.map(([limit, max, name]) => ({
     kind: 'fork-refused',
     ...sure,
     cause: 'pids',
@@ -217,9 +217,9 @@ function hostCauses({ host }: TaskFacts): WhyCause[] {
     // free ids are not visible
     headline: `forks are ${limit === 'pid_max' ? 'about to be refused' : 'refused now'}: this host has as many tasks as ${limit} allows`,
     evidence: [
-      [limit, `${most}   now ${tasks}   (of all users and groups)`],
+      [limit, `${max}   now ${tasks}   (of all users and groups)`],
       ['counted', 'from the current state: the kernel does not count such refusals'],
     ],
-    remedy: `find the group with the most tasks (hutch cgroup tree), or raise it: sysctl -w ${name}=${most * 2}`,
+    remedy: `find the group with the most tasks (hutch cgroup tree), or raise it: sysctl -w ${name}=${max * 2}`,
   }))
 }

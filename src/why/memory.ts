@@ -187,11 +187,11 @@ function makeVictim({ pid, name, at, anon, file, shmem, pageTables, group }: Ker
   }
 }
 
-const mostVictims = 5
+const maxVictims = 5
 
 function victimLines(kills: readonly KernelKill[], counted: number): EvidenceLine[] {
   if (kills.length === 0) return []
-  const shown = kills.slice(-mostVictims)
+  const shown = kills.slice(-maxVictims)
   const lines = shown.map(
     ({ pid, name, at, anon, file, shmem }): EvidenceLine => [
       'victim',

@@ -17,7 +17,7 @@ export interface DaemonKill {
 }
 
 const attributes = ['user.oomd_kill', 'user.oomd_ooms'] as const
-const mostBelow = 5000
+const maxBelow = 5000
 
 /** Returns the kills in a group, above it and below it. */
 export function readDaemonKills(host: Host, place: Place): DaemonKill[] {
@@ -25,7 +25,7 @@ export function readDaemonKills(host: Host, place: Place): DaemonKill[] {
   const [own] = levels
   if (!own || own.path === '/') return []
   const below = walkGroups(own.directory)
-    .slice(1, mostBelow)
+    .slice(1, maxBelow)
     .map((directory) => ({ directory, path: `${own.path}${directory.slice(own.directory.length)}` }))
   const all = [...levels, ...below]
   const texts = readMany(

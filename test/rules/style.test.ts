@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { proseOfPage, proseOfSource, readProse, sentencesOf, wordCount } from './prose.ts'
 
-const mostWords = 25
+const maxWords = 25
 
 /** Old ways to say it, and what to write instead. */
 const oldWays: [RegExp, string][] = [
@@ -52,7 +52,7 @@ const withoutCode = (text: string) => text.replace(/`[^`]*`/g, 'CODE').replace(/
 /** Returns what is wrong with a passage, one line each. */
 function faultsOf({ text, line }: { text: string; line: number }, path: string): string[] {
   const long = sentencesOf(text)
-    .filter((sentence) => wordCount(sentence) > mostWords)
+    .filter((sentence) => wordCount(sentence) > maxWords)
     .map((sentence) => `${path}:${line}: ${wordCount(sentence)} words: ${sentence}`)
   const old = oldWays.flatMap(([way, better]) => {
     const plain = withoutCode(text)

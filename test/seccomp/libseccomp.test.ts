@@ -94,7 +94,7 @@ function* callsOf(rules: readonly SeccompRule[]): Generator<Call & { names: stri
 
 /** Arguments of 32-bit programs have no high half; of x32 libseccomp looks at none. */
 function edges(rules: readonly SeccompRule[], short: boolean): bigint[][] {
-  const most = short ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn
+  const max = short ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn
   const vectors: bigint[][] = [[]]
   for (const { conditions } of rules) {
     const values = conditions.map(({ index, value, mask = 0n }) => {
@@ -105,11 +105,11 @@ function edges(rules: readonly SeccompRule[], short: boolean): bigint[][] {
         value | (1n << 32n),
         value ^ (1n << 31n),
         0n,
-        most,
+        max,
         ~mask,
         value | ~mask,
       ]
-      return [index, near.map((number) => BigInt.asUintN(64, number) & most)] as const
+      return [index, near.map((number) => BigInt.asUintN(64, number) & max)] as const
     })
     // each condition by itself while the others hold, and all at once
     for (const [index, near] of values)

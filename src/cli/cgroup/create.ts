@@ -14,7 +14,7 @@ import type { Command } from '../command.ts'
 import { limitFlags, parseSetting, readLimitFlags } from './assignment.ts'
 
 /** Returns the default parent: with systemd, a scope that systemd delegates; otherwise undefined. */
-async function usualParent(): Promise<string | undefined> {
+async function defaultParent(): Promise<string | undefined> {
   const host = readHost()
   if (!needsKeeper(host)) return undefined
   try {
@@ -53,7 +53,7 @@ export const command: Command = {
   async main({ values, rest: names }) {
     const assignments = [...readLimitFlags(values), ...(values.set ?? []).map((word) => parseSetting(word, '--set'))]
     const parent =
-      values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await usualParent())
+      values.parent?.at(-1) ?? (names.every((name) => name.startsWith('/')) ? undefined : await defaultParent())
     // check all names first, so that an invalid one creates nothing
     for (const name of names) {
       if (/^[a-z0-9_]+\.[\w.]+=/.test(name))

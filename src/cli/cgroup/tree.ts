@@ -120,13 +120,13 @@ export function drawTree(root: Node, color: boolean): string {
 
 function cells({ processes, stats, limits, stalled }: Node): string[] {
   const { memory, pids, cpu } = stats
-  const most = limits.memory
+  const memoryMax = limits.memory
   const tasks = pids === undefined ? '' : `${pids.current}${limit(limits.pids)}`
   const stalls = Object.entries(stalled).filter(([, share]) => share >= 0.01)
   return [
     String(processes || ''),
-    memory === undefined ? '' : `${formatSize(memory.current)}${limit(most, formatSize)}`,
-    memory === undefined || typeof most !== 'number' ? '' : drawBar(memory.current / most),
+    memory === undefined ? '' : `${formatSize(memory.current)}${limit(memoryMax, formatSize)}`,
+    memory === undefined || typeof memoryMax !== 'number' ? '' : drawBar(memory.current / memoryMax),
     tasks,
     cpu?.cpuUsec === undefined ? '' : `${formatDuration(cpu.cpuUsec / 1000)}${throttled(stats)}`,
     [...(stats.frozen ? ['frozen'] : []), ...stalls.map(([name, share]) => `${name} ${share.toFixed(1)}%`)].join(' '),

@@ -41,7 +41,7 @@ export async function runLimited(
     execFailed: (failure, errno) => {
       refused = execError(failure, command, errno)
     },
-    recompile: (groups, usual) => combine(groups, usual, plan, launch),
+    recompile: (groups, program) => combine(groups, program, plan, launch),
   })
   job.forwardSignals()
   const outer = describeOuter(job.outerLimits)
@@ -87,12 +87,12 @@ function checkLimit(name: LimitName, value: string | undefined): void {
 }
 
 /** Returns the operations of the groups, with bubblewrap's start and its inner section in place of the usual ones. */
-export function combine(groups: Plan, usual: Program, plan: BwrapPlan, launch: BwrapLaunch): Program {
+export function combine(groups: Plan, program: Program, plan: BwrapPlan, launch: BwrapLaunch): Program {
   const unified = groups.groups.find(({ controller }) => controller === '')
-  const joins = usual.inner.flatMap((op) => (op.op === 'joinGroup' ? [op.path] : []))
+  const joins = program.inner.flatMap((op) => (op.op === 'joinGroup' ? [op.path] : []))
   const own = compileBwrap(plan, { ...launch, joins, ...(unified && { group: unified.directory }) })
   const start = own.outer.filter(({ op }) => op !== 'wait')
-  const outer = usual.outer.flatMap((op) =>
+  const outer = program.outer.flatMap((op) =>
     op.op === 'spawn' ? start : op.op === 'wait' ? [{ ...op, reaps: Number(plan.stays) }] : [op],
   )
   return { outer, inner: own.inner }

@@ -8,13 +8,13 @@ import { encodePath } from '../../text/non-utf8.ts'
 import { statuses, withStatus } from '../exit-status.ts'
 
 /** Maximum bytes of a file; also ends the read of a device such as /dev/zero. */
-const most = 16 * 2 ** 20
+const maxBytes = 16 * 2 ** 20
 
 /** Returns a file's text. @throws FILE_REFUSED with this exit status */
 export function readText(path: string, status: number): string {
   try {
     const text = readFileSync(encodePath(path), 'utf8')
-    if (text.length <= most) return text
+    if (text.length <= maxBytes) return text
   } catch (error) {
     throw refusal('read', path, (error as NodeJS.ErrnoException).code, status, error)
   }

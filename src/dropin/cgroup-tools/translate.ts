@@ -54,7 +54,7 @@ const quota = 'cpu.cfs_quota_us'
 const period = 'cpu.cfs_period_us'
 
 /** The kernel's default period, in microseconds. */
-const usualPeriod = '100000'
+const defaultPeriod = '100000'
 
 /** Returns the file of the other version with the requested content. @throws CGROUP_LIMIT_UNSUPPORTED */
 export function translateName(file: string, from: CgroupVersion, to: CgroupVersion): string {
@@ -84,7 +84,7 @@ export function readTranslated(
   const name = translateName(file, from, to)
   if (from === to) return read(file)
   if (from === 'v1' && name === 'cpu.max') {
-    const [most = 'max', length = usualPeriod] = read(name).split(' ')
+    const [most = 'max', length = defaultPeriod] = read(name).split(' ')
     return file === quota ? fromMax(most) : length
   }
   if (from === 'v2' && file === 'cpu.max') return `${toMax(read(quota))} ${read(period)}`
@@ -105,7 +105,7 @@ export function translateWrite(
   const name = translateName(file, from, to)
   if (from === to) return [[file, value]]
   if (from === 'v1' && name === 'cpu.max') {
-    const [most = 'max', length = usualPeriod] = read(name).split(' ')
+    const [most = 'max', length = defaultPeriod] = read(name).split(' ')
     return [[name, file === quota ? `${toMax(value)} ${length}` : `${most} ${value}`]]
   }
   // v1 has quota and period in two files; the writer knows in which order to write them

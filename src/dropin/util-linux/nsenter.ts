@@ -158,7 +158,7 @@ export function parseNsenter(given: ParsedOptions, facts: TargetFacts): EnterReq
       why: 'not a process id',
       accepted: '--target PID',
     })
-  const need = (name: string) => {
+  const requireTarget = (name: string) => {
     if (target !== undefined && target !== '0') return target
     throw fail('OPTION_CONFLICT', {
       name,
@@ -166,17 +166,18 @@ export function parseNsenter(given: ParsedOptions, facts: TargetFacts): EnterReq
       remedy: 'name it with --target PID, or the file with =FILE',
     })
   }
-  const joins = parseJoins(given, need, facts)
+  const joins = parseJoins(given, requireTarget, facts)
   if (has('w') && has('W'))
     throw fail('OPTION_CONFLICT', { name: '--wdns', why: '--wd says it, too', remedy: 'give one of them' })
-  const directory = (key: string, name: string, file: string) => lastOf(given, key) || `/proc/${need(name)}/${file}`
+  const directory = (key: string, name: string, file: string) =>
+    lastOf(given, key) || `/proc/${requireTarget(name)}/${file}`
   const pid = joins.some(({ kind }) => kind === 'pid')
   const id = (key: string, name: string, which: 'uid' | 'gid') =>
-    lastOf(given, key) === 'follow' ? facts.ids(need(name))[which] : parseId(name, lastOf(given, key)!)
-  if (has('e')) need('--env')
+    lastOf(given, key) === 'follow' ? facts.ids(requireTarget(name))[which] : parseId(name, lastOf(given, key)!)
+  if (has('e')) requireTarget('--env')
   return {
     joins,
-    ...(has('c') && { group: facts.group(need('--join-cgroup')) }),
+    ...(has('c') && { group: facts.group(requireTarget('--join-cgroup')) }),
     ...(has('r') && { root: directory('r', '--root', 'root') }),
     ...(has('w') && { directory: directory('w', '--wd', 'cwd') }),
     ...(has('W') && { inside: lastOf(given, 'W')! }),
@@ -188,22 +189,22 @@ export function parseNsenter(given: ParsedOptions, facts: TargetFacts): EnterReq
   }
 }
 
-function parseJoins(given: ParsedOptions, need: (name: string) => string, facts: TargetFacts): Join[] {
+function parseJoins(given: ParsedOptions, requireTarget: (name: string) => string, facts: TargetFacts): Join[] {
   const joins: Join[] = []
   const all = lastOf(given, 'a') !== undefined
-  if (all) need('--all')
+  if (all) requireTarget('--all')
   for (const [letter, kind] of kindLetters) {
     const file = valuesOf(given, letter).at(-1)
-    const usual = () => `/proc/${need(`--${kind}`)}/ns/${namespaces[kind].file}`
+    const defaultPath = () => `/proc/${requireTarget(`--${kind}`)}/ns/${namespaces[kind].file}`
     if (file !== undefined) {
-      const path = file || usual()
+      const path = file || defaultPath()
       joins.push({ kind, path })
-    } else if (all && facts.exists(usual(), kind) && !(kind === 'user' && facts.isOwn(usual(), kind)))
-      joins.push({ kind, path: usual() })
+    } else if (all && facts.exists(defaultPath(), kind) && !(kind === 'user' && facts.isOwn(defaultPath(), kind)))
+      joins.push({ kind, path: defaultPath() })
   }
   const socket = lastOf(given, 'N')
   if (socket !== undefined) {
-    const path = facts.socketNetwork(need('--net-socket'), parseDescriptor(socket))
+    const path = facts.socketNetwork(requireTarget('--net-socket'), parseDescriptor(socket))
     joins.splice(0, joins.length, ...joins.filter(({ kind }) => kind !== 'net'), { kind: 'net', path })
   }
   const entered = lastOf(given, 'user-parent') === undefined ? joins : replaceByOwner(joins, facts)

@@ -12,7 +12,7 @@ import { addMachine, type MetricFamily, makeMetrics } from './metrics.ts'
  * Requests soon after a sample get the same answer, so that clients cannot keep a processor busy. The interval is twice the duration of
  * the sample, within these bounds.
  */
-const [leastFreshMs, mostFreshMs] = [200, 1000]
+const [minFreshMs, maxFreshMs] = [200, 1000]
 
 export interface MetricsSample {
   /** Milliseconds since 1970. */
@@ -33,7 +33,7 @@ export function openCollector(host: Host, survey: Sampler): () => MetricsSample 
     const families = makeMetrics(snapshot, { tookMs, machine, nameOf: nameDevice, startOf })
     last = { time: snapshot.time, families }
     const now = performance.now()
-    freshUntil = now + Math.min(Math.max(leastFreshMs, 2 * (now - at)), mostFreshMs)
+    freshUntil = now + Math.min(Math.max(minFreshMs, 2 * (now - at)), maxFreshMs)
     return last
   }
 }

@@ -11,12 +11,12 @@ import { decodePartial, decodeStatus, encodeOtlp } from './otlp.ts'
 declare const HUTCH_VERSION: string
 
 /** Maximum bytes of an answer to read. */
-const mostBytes = 4096
+const maxBytes = 4096
 /** Status codes after which the push may be retried; it may also be retried if no answer came. */
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
 /** Delay in milliseconds after a first failure; it doubles with each further failure. */
 const firstWaitMs = 1000
-const mostWaitMs = 60_000
+const maxWaitMs = 60_000
 /** Maximum delay in milliseconds that a receiver can request. */
 const longestRetryAfterMs = 3_600_000
 
@@ -117,7 +117,7 @@ export function openPush(look: () => MetricsSample, target: OtlpTarget): Push {
  * so that many senders do not retry at once.
  */
 export function backOff(failures: number, random: number): number {
-  return Math.min(mostWaitMs, firstWaitMs * 2 ** (failures - 1)) * (1 - random / 2)
+  return Math.min(maxWaitMs, firstWaitMs * 2 ** (failures - 1)) * (1 - random / 2)
 }
 
 function tell(text: string): void {
@@ -151,7 +151,7 @@ async function readSome(response: Response): Promise<Buffer> {
   for await (const piece of response.body ?? []) {
     pieces.push(piece)
     length += piece.length
-    if (length >= mostBytes) break
+    if (length >= maxBytes) break
   }
-  return Buffer.concat(pieces).subarray(0, mostBytes)
+  return Buffer.concat(pieces).subarray(0, maxBytes)
 }

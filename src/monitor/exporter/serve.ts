@@ -11,7 +11,7 @@ import { listen } from './listen.ts'
 import { chooseFormat, contentTypes, formatMetrics, type TextFormat, takesGzip } from './prometheus-text.ts'
 
 /** Maximum connections, so that idle clients cannot use up all descriptors. */
-const mostConnections = 64
+const maxConnections = 64
 const silentMs = 10_000
 
 const compress = promisify(gzip)
@@ -22,7 +22,7 @@ export async function serve(look: () => MetricsSample, [host, port]: [string, nu
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     void answer(request, response)
   })
-  server.maxConnections = mostConnections
+  server.maxConnections = maxConnections
   server.setTimeout(silentMs)
   const { place } = await listen(server, host, port)
   tell(`hutch: metrics at http://${place}/metrics\n`)

@@ -2,24 +2,24 @@
 // Encodes several samples of one group in few bytes, and decodes them. Pure. Numbers are varints (LEB128). A block contains the devices,
 // each as length and bytes; the first row; and one bit per column that is set if the column changes. Each changing column follows as zigzag
 // differences, where 0 stands for a run without change, followed by its length minus 1. If added columns are known, the block begins with
-// their number and `mostDevices`.
+// their number and `maxDevices`.
 import type { GroupSample } from '../sample.ts'
 import { addedColumns, addedIn, devicesOf, fixedColumns, fromRow, largest, toRow } from './columns.ts'
 
 /** Maximum number of devices in a block, which limits a reader's memory. */
-const mostDevices = 512
+const maxDevices = 512
 export const maxBlockSamples = 600
 
 /** Encodes the samples of one group, one per sample time; undefined if the group did not exist. */
 export function encodeBlock(samples: readonly (GroupSample | undefined)[]): Uint8Array {
-  const devices = devicesOf(samples).slice(0, mostDevices)
+  const devices = devicesOf(samples).slice(0, maxDevices)
   const more = addedIn(samples)
   const rows: Float64Array[] = []
   for (const [i, sample] of samples.entries())
     rows.push(i > 0 && sample === samples[i - 1] ? rows[i - 1]! : toRow(sample, devices, more))
   const width = rows[0]?.length ?? 0
   const out = makeWriter()
-  if (more > 0) out.put(mostDevices + more)
+  if (more > 0) out.put(maxDevices + more)
   out.put(devices.length)
   for (const device of devices) {
     out.put(device.length)
@@ -68,10 +68,10 @@ export function decodeBlock(
   const read = makeReader(bytes)
   const devices: string[] = []
   const head = read.next()
-  const more = head > mostDevices ? head - mostDevices : 0
+  const more = head > maxDevices ? head - maxDevices : 0
   const deviceCount = more > 0 ? read.next() : head
   if (!(more <= addedColumns)) return undefined
-  if (!(deviceCount <= mostDevices)) return undefined
+  if (!(deviceCount <= maxDevices)) return undefined
   for (let i = 0; i < deviceCount; i++) {
     const name = read.take(read.next())
     if (!name || name.length > 64) return undefined

@@ -18,7 +18,7 @@ export interface Cursor {
 }
 
 /** Maximum number of decoded spans in memory. */
-const mostDecoded = 4
+const maxDecoded = 4
 
 /** Returns a cursor at the first sample. @throws RECORD_EMPTY, RECORD_INVALID */
 export function makeCursor(recording: Recording, path: string): Cursor {
@@ -29,7 +29,7 @@ export function makeCursor(recording: Recording, path: string): Cursor {
     const looks = decoded.get(at) ?? recording.read(spans[at]!)
     decoded.delete(at)
     decoded.set(at, looks)
-    for (const old of decoded.keys()) if (decoded.size > mostDecoded) decoded.delete(old)
+    for (const old of decoded.keys()) if (decoded.size > maxDecoded) decoded.delete(old)
     return looks
   }
   let [span, look] = [0, 0]

@@ -38,7 +38,7 @@ export async function findRecorded(file: string, name: string): Promise<Recorded
     const events = recording.events().filter((event) => event.path === path)
     const first = looks[0]
     if (!first) return undefined
-    const most = (key: 'memory' | 'pids' | 'memoryPressure', read: (sample: GroupSample) => number | undefined) => {
+    const highest = (key: 'memory' | 'pids' | 'memoryPressure', read: (sample: GroupSample) => number | undefined) => {
       let found: { most: number; at: number } | undefined
       for (const { time, sample } of looks) {
         const value = read(sample)
@@ -54,9 +54,9 @@ export async function findRecorded(file: string, name: string): Promise<Recorded
       group: path,
       from: first.time,
       to: looks.at(-1)!.time,
-      ...most('memory', (sample) => sample.memory),
-      ...most('pids', (sample) => sample.pids),
-      ...most('memoryPressure', (sample) => sample.memoryPressure?.some.avg10),
+      ...highest('memory', (sample) => sample.memory),
+      ...highest('pids', (sample) => sample.pids),
+      ...highest('memoryPressure', (sample) => sample.memoryPressure?.some.avg10),
       kills: those('oom'),
       slowed: those('high'),
       ...(last?.kind === 'gone' && { gone: last.time }),

@@ -22,7 +22,7 @@ export interface RecentSample {
 }
 
 /** Maximum duration in milliseconds, because a disk can be slow and a file large. */
-const usualPatience = 300
+const defaultPatience = 300
 /** Maximum bytes of the log, which is copied. A recorder keeps its log below 4 MiB. */
 const largestLog = 16 * 2 ** 20
 
@@ -30,7 +30,7 @@ const largestLog = 16 * 2 ** 20
 export async function readRecentHistory(
   file: string,
   result: Result,
-  patience = usualPatience,
+  patience = defaultPatience,
 ): Promise<EvidenceLine[]> {
   const until = Date.now()
   const from = until - result.durationMs
@@ -192,10 +192,10 @@ const littleWait = 5
 function waitLine(looks: readonly RecentSample[]): EvidenceLine[] {
   const worst = waits.flatMap(([resource, read]) => {
     const share = (look: RecentSample) => (read(look.sample) as Pressure | undefined)?.some.avg10 ?? 0
-    const most = looks.reduce((a, b) => (share(b) > share(a) ? b : a))
-    return share(most) < littleWait
+    const highest = looks.reduce((a, b) => (share(b) > share(a) ? b : a))
+    return share(highest) < littleWait
       ? []
-      : [`some task waited for ${resource} ${share(most)} % of the time at ${formatClock(most.time)}`]
+      : [`some task waited for ${resource} ${share(highest)} % of the time at ${formatClock(highest.time)}`]
   })
   return worst.length === 0 ? [] : [['pressure', worst.join('; ')]]
 }

@@ -41,7 +41,7 @@ export interface Recording {
 }
 
 /** Maximum number of samples in a span, enough for 100,000 groups. */
-const mostAtOnce = 10_000_000
+const maxAtOnce = 10_000_000
 /**
  * Maximum number of figures per query; they use at most 128 MiB. It is enough for a minute of 140,000 idle or 2,400 busy groups. It is also
  * enough for 40 hours of one group, sampled every second.
@@ -111,7 +111,7 @@ export function makeRecording(db: Database, path: string): Recording {
     read(span) {
       const times = timesOf(span)
       const count = Number(select('SELECT count(*) AS blocks FROM blocks WHERE span = ?', [span.id])[0]?.blocks)
-      if (count * times.length > mostAtOnce) throw invalid(`span ${span.id} has too many groups`)
+      if (count * times.length > maxAtOnce) throw invalid(`span ${span.id} has too many groups`)
       const groups = times.map(() => new Map<string, GroupSample>())
       const blocks = select('SELECT path, samples FROM blocks JOIN groups ON groups.id = member WHERE span = ?', [
         span.id,

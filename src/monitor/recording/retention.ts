@@ -12,7 +12,7 @@ const tiers = [
 /** Number of samples in a merged span. */
 const looks = 60
 /** Maximum number of spans merged at once. */
-const mostSpans = 64
+const maxSpans = 64
 
 interface Old {
   id: number
@@ -36,14 +36,14 @@ function selectSpans(db: Database, before: number, step: number): Old[] {
     .all('SELECT id, start, end, times FROM spans WHERE step < ? AND end < ? ORDER BY start LIMIT ?', [
       step,
       before,
-      mostSpans + 1,
+      maxSpans + 1,
     ])
     .map((row) => ({ ...row, times: decodeTimes(row.times as Uint8Array) ?? [] }) as unknown as Old)
   const [first] = rows
   if (!first) return []
   const reach = step * looks
   const end = rows.findIndex(
-    (row, i) => i === mostSpans || (i > 0 && (row.end - first.start > reach || row.start <= rows[i - 1]!.end)),
+    (row, i) => i === maxSpans || (i > 0 && (row.end - first.start > reach || row.start <= rows[i - 1]!.end)),
   )
   if (end > 0) return rows.slice(0, end)
   // nothing followed them for a long time, because the recorder did not run

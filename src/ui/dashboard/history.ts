@@ -6,7 +6,7 @@ import { type GroupRow, type Past, type Track, tracks } from './api-types.ts'
 export const maxPageSamples = 600
 
 /** Maximum number of ring buffers (17 KiB each). Further active groups have no history. */
-const mostRings = 1500
+const maxRings = 1500
 
 const amounts = ['cpus', 'memory', 'pids', 'readBytes', 'writtenBytes'] as const satisfies Track[]
 /** Figures stored as shares, with the precision of a row. */
@@ -53,7 +53,7 @@ export function makePageHistory(): History {
     return ring
   }
   const take = (group: Group, row: GroupRow) => {
-    if (!group.ring && rings < mostRings) group.ring = openRing(group)
+    if (!group.ring && rings < maxRings) group.ring = openRing(group)
     // earlier values are lost
     if (!group.ring) group.since = looks
     if (limits.some((limit) => row[limit] !== group.row[limit])) group.limited.push({ since: looks, row })

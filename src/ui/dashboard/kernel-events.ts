@@ -11,13 +11,13 @@ import type { GroupRow } from './api-types.ts'
 const settleMs = 100
 
 /** Maximum number of watched groups, because each needs descriptors. Others are covered by the next sample. */
-const mostGroups = 128
+const maxGroups = 128
 
 /** Maximum number of new groups to watch between two samples. More would cost more than a sample. */
-const mostEarly = 8
+const maxEarly = 8
 
 /** Maximum number of watched directories in which groups are created and removed. */
-const mostDirectories = 32
+const maxDirectories = 32
 
 interface Alarms {
   /** Watches only groups with processes and a limit. */
@@ -72,7 +72,7 @@ export function openAlarms(
     }
   }
   const watchDirectory = (path: string) => {
-    if (directories.has(path) || directories.size >= mostDirectories || mount === undefined) return
+    if (directories.has(path) || directories.size >= maxDirectories || mount === undefined) return
     const directory = path === '/' ? mount : mount + path
     directories.set(
       path,
@@ -84,7 +84,7 @@ export function openAlarms(
         // the group was removed or created, or both: it may be another group of the same name
         watched.get(group)?.()
         watched.delete(group)
-        if (watched.size < mostGroups && ++early <= mostEarly) watch(group)
+        if (watched.size < maxGroups && ++early <= maxEarly) watch(group)
         moved()
       }),
     )
@@ -104,7 +104,7 @@ export function openAlarms(
           stop?.()
         }
       for (const [path, row] of rows) {
-        if (watched.size >= mostGroups) break
+        if (watched.size >= maxGroups) break
         if (watched.has(path) || !isWatchable(path, row)) continue
         watch(path)
         watchDirectory(path.slice(0, path.lastIndexOf('/')) || '/')

@@ -33,9 +33,9 @@ interface Dashboard {
   close(): void
 }
 
-const mostConnections = 64
-const mostBody = 4096
-const mostProcesses = 300
+const maxConnections = 64
+const maxBody = 4096
+const maxProcesses = 300
 
 const safety = {
   'content-security-policy':
@@ -54,7 +54,7 @@ export async function openDashboard(host: Host, options: DashboardOptions): Prom
     { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
     (request, response) => answer(request, response),
   )
-  server.maxConnections = mostConnections
+  server.maxConnections = maxConnections
   const { port, place } = await listen(server, options.address, options.port)
   const gate = makeGate(port, options.address)
   const streams = makeStreams(
@@ -144,7 +144,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   let length = 0
   for await (const part of request as AsyncIterable<Buffer>) {
     length += part.length
-    if (length > mostBody) return undefined
+    if (length > maxBody) return undefined
     parts.push(part)
   }
   try {
@@ -182,7 +182,7 @@ function listProcesses(host: Host, within: string): Processes {
   const processes = all
     .filter(({ pid }) => !seen.has(pid) && seen.add(pid))
     .sort((a, b) => b.resident - a.resident || a.pid - b.pid)
-  return { processes: processes.slice(0, mostProcesses), more: Math.max(0, processes.length - mostProcesses) }
+  return { processes: processes.slice(0, maxProcesses), more: Math.max(0, processes.length - maxProcesses) }
 }
 
 /** Caches answers by key for this time. */

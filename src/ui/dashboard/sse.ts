@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http'
 
 /** Maximum number of open pages. */
-const mostStreams = 16
+const maxStreams = 16
 
 /** Time after which a page that reads nothing is disconnected. Milliseconds. */
 const patienceMs = 30_000
@@ -40,7 +40,7 @@ export function makeStreams(
       return streams.size
     },
     add(response) {
-      if (streams.size >= mostStreams) return false
+      if (streams.size >= maxStreams) return false
       const stream: Stream = { response, behindSince: undefined, missed: false }
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       // the sample that the first page triggers must not be sent before the complete state

@@ -58,8 +58,8 @@ const barWidth = 8
 /** Returns the share of its limit that a figure has reached; undefined without a limit. */
 export function shareOf(sample: GroupSample, figure: NamedFigure): number | undefined {
   const limit = limitOf(figure)
-  const [value, most] = [sample[figure.name as FigureOf<'count'>], limit && sample[limit.name]]
-  return value !== undefined && typeof most === 'number' && most > 0 ? value / most : undefined
+  const [value, max] = [sample[figure.name as FigureOf<'count'>], limit && sample[limit.name]]
+  return value !== undefined && typeof max === 'number' && max > 0 ? value / max : undefined
 }
 
 /** Returns the colour of a share close to its limit; undefined for other shares. */
@@ -78,8 +78,8 @@ function figureColumn(figure: NamedFigure, spec: ColumnOf): TopColumn {
     count: (row) => String(of(row) ?? '-'),
     limit: (row) => (of(row) === 'max' ? '' : shortSize(of(row))),
     'of-limit': (row) => {
-      const most = limit && row.sample[limit.name]
-      return of(row) === undefined ? '-' : `${of(row)}${typeof most === 'number' ? `/${most}` : ''}`
+      const max = limit && row.sample[limit.name]
+      return of(row) === undefined ? '-' : `${of(row)}${typeof max === 'number' ? `/${max}` : ''}`
     },
     bar: (row) => (share(row) === undefined ? '' : drawBar(share(row)!, barWidth)),
   }

@@ -45,7 +45,7 @@ function describe(
   frame: Frame,
 ): string[] {
   const width = Math.max(10, Math.min(maxTopSamples, frame.columns - 34))
-  const spark = (track: TrackName, most?: number) => drawSparkline(history.of(path, track), width, most)
+  const spark = (track: TrackName, max?: number) => drawSparkline(history.of(path, track), width, max)
   const known = (lines: [string, string | undefined][]) =>
     lines.flatMap(([name, text]) => (text === undefined ? [] : [`${label(name)}${text}`]))
   const section = (title: string, now: string, course: string, limit: number | undefined) =>
@@ -121,7 +121,7 @@ function slowing({ memoryHigh, memoryHighEvents }: GroupSample, rates: GroupRate
   return size(memoryHigh ?? 'max', `   memory.high, ${memoryHighEvents ?? 0} times${now}`)
 }
 
-function pressureLines(sample: GroupSample, spark: (track: TrackName, most?: number) => string): string[] {
+function pressureLines(sample: GroupSample, spark: (track: TrackName, max?: number) => string): string[] {
   return rateRows.flatMap(({ by, course, figure }) => {
     const pressure = by === 'time' ? sample[figure.name as FigureOf<'stalls'>] : undefined
     if (!pressure) return []

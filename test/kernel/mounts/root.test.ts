@@ -40,17 +40,17 @@ test('the image is all there is, with /proc, /sys and /dev of its own', async ()
 })
 
 /** CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SETFCAP, as mask. */
-const usual = '00000000800405fb'
+const defaultMask = '00000000800405fb'
 const none = '0'.repeat(16)
 
 test.for<[string, RunOptions, string[]]>([
-  ['root keeps eleven capabilities', {}, [none, usual, usual, usual, none]],
+  ['root keeps eleven capabilities', {}, [none, defaultMask, defaultMask, defaultMask, none]],
   [
     'in a user namespace as well',
     { mapUsers: 'root', isolate: ['pid', 'mount', 'user'] },
-    [none, usual, usual, usual, none],
+    [none, defaultMask, defaultMask, defaultMask, none],
   ],
-  ['another user has none, and can get no more', { user: '5' }, [none, none, none, usual, none]],
+  ['another user has none, and can get no more', { user: '5' }, [none, none, none, defaultMask, none]],
   ['what is named comes on top', { capAdd: 'MKNOD' }, [none, ...Array(3).fill('00000000880405fb'), none]],
   ['or is taken away', { capDrop: 'ALL' }, Array(5).fill(none)],
 ])('%s', async ([, options, expected]) => {

@@ -195,10 +195,10 @@ async function refuseEach(
     } else if (outcome.reason === 'exit' && at.op === 'attachGroups') {
       // a view that a container refuses is left out
     } else if (outcome.reason === 'exit') {
-      const [, operations = '', most = 0] = harmless[refused.call] ?? []
+      const [, operations = '', max = 0] = harmless[refused.call] ?? []
       const times = (quiet.get(`${refused.step} ${refused.call}`) ?? 0) + 1
       quiet.set(`${refused.step} ${refused.call}`, times)
-      if (times > most || !operations.split(' ').includes(at.op)) say('no error')
+      if (times > max || !operations.split(' ').includes(at.op)) say('no error')
     } else if (at.op !== 'exec' || refused.call !== 'execve' || !outcome.words.includes(errno)) say('no error of hutch')
     const left = await settled(before)
     if (JSON.stringify(left) !== JSON.stringify(before)) {
@@ -270,7 +270,7 @@ const jobs: [name: string, options: RunOptions, least: number, job: typeof poole
 ]
 
 for (const errno of errnos)
-  test.for(jobs)(`refused with ${errno}: %s`, { timeout: 900_000 }, async ([, options, least, job], context) => {
+  test.for(jobs)(`refused with ${errno}: %s`, { timeout: 900_000 }, async ([, options, minCalls, job], context) => {
     requires(context, 'root', 'busybox')
     const [run, program] = await job(options)
     const sections = [await refuseEach('outer', errno, run, program), await refuseEach('inner', errno, run, program)]
@@ -282,7 +282,7 @@ for (const errno of errnos)
     // these jobs end well, so that nothing is read for an explanation
     expect([...sections[0]!.reached].sort()).toEqual(names(outer).filter((name) => name !== 'readIfFailed'))
     expect([...sections[1]!.reached].sort()).toEqual(names(inner))
-    expect(sections[0]!.calls + sections[1]!.calls).toBeGreaterThan(least)
+    expect(sections[0]!.calls + sections[1]!.calls).toBeGreaterThan(minCalls)
   })
 
 test('what ships has no such switch, and refuses a program that sets it', () => {

@@ -205,8 +205,8 @@ test('what a job may not ask for is refused, and costs no sandbox', async () => 
     expect([title, error.code, error.message]).toEqual([title, code, expect.stringMatching(word)])
     expect(children()).toEqual(before)
   }
-  const most = await pool.run(['sh', '-c', 'printf %s "$1" | wc -c', '-', 'x'.repeat(120_000)])
-  expect(most.stdout).toBe('120000\n')
+  const longest = await pool.run(['sh', '-c', 'printf %s "$1" | wc -c', '-', 'x'.repeat(120_000)])
+  expect(longest.stdout).toBe('120000\n')
 })
 
 test('a pool that cannot be made says why, and leaves nothing', async (context) => {

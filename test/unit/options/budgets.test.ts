@@ -19,7 +19,7 @@ function end(options: RunOptions, outcome: Partial<Outcome>, files: Record<strin
     const key = op.op === 'readFile' ? Object.keys(files).find((name) => op.path.endsWith(name)) : undefined
     if (key) figures.set(step, files[key]!)
   }
-  const usual: Outcome = {
+  const defaults: Outcome = {
     durationMs: 1500,
     commandStatus: 0,
     ownStatus: 0,
@@ -39,7 +39,7 @@ function end(options: RunOptions, outcome: Partial<Outcome>, files: Record<strin
     events: [],
     used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
   }
-  return conclude(made, program, { ...usual, ...outcome })
+  return conclude(made, program, { ...defaults, ...outcome })
 }
 
 const used = (usec: number) => ({ 'cpu.stat': `usage_usec ${usec}\nuser_usec ${usec}\nsystem_usec 0\n` })

@@ -31,7 +31,7 @@ function end(
     const key = Object.keys(texts).find((name) => op.path.endsWith(name))
     if (key) figures.set(step, texts[key]!)
   }
-  const usual: Outcome = {
+  const defaults: Outcome = {
     durationMs: 1500,
     commandStatus: 0,
     ownStatus: 0,
@@ -51,7 +51,7 @@ function end(
     used: { fullSpaces: 0, fullTables: 0, tableLimit: 0 },
     events: [],
   }
-  return conclude(made, program, { ...usual, ...outcome })
+  return conclude(made, program, { ...defaults, ...outcome })
 }
 
 const oomKilled = {

@@ -209,9 +209,9 @@ function readId(text: string): number {
   })
 }
 
-function readColumns(given: ParsedOptions, usual: readonly LsnsColumn[]): readonly LsnsColumn[] {
+function readColumns(given: ParsedOptions, defaults: readonly LsnsColumn[]): readonly LsnsColumn[] {
   const text = lastOf(given, 'o')
-  const base = valuesOf(given, 'output-all').length > 0 ? columns : usual
+  const base = valuesOf(given, 'output-all').length > 0 ? columns : defaults
   if (text === undefined) return base
   const names = (text.startsWith('+') ? text.slice(1) : text).split(',')
   const named = names.map((name) => {

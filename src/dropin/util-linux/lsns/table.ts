@@ -87,8 +87,8 @@ export function formatAligned(columns: readonly Column[], lines: readonly Line[]
 const widest = (parts: readonly string[]) => Math.max(0, ...parts.map(widthOf))
 
 function widthOfColumn({ name, hint }: Column, headings: boolean, data: number): number {
-  const least = headings ? name.length : 1
-  if (data <= least) return least
+  const minWidth = headings ? name.length : 1
+  if (data <= minWidth) return minWidth
   return Math.max(data, hint)
 }
 
@@ -99,9 +99,9 @@ function narrow(columns: readonly Column[], widths: readonly number[], { width, 
   for (let i = out.length - 1; i >= 0 && over > 0; i--) {
     const { cuts, name } = columns[i]!
     if (!cuts) continue
-    const least = Math.max(headings ? name.length : 1, out[i]! - over)
-    over -= out[i]! - least
-    out[i] = least
+    const minWidth = Math.max(headings ? name.length : 1, out[i]! - over)
+    over -= out[i]! - minWidth
+    out[i] = minWidth
   }
   return out
 }

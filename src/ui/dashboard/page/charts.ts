@@ -19,7 +19,7 @@ interface Kind {
   marks: Mark['kind'][]
   format: Format
   /** Minimum upper end of the axis. */
-  least: number
+  minRange: number
 }
 
 const kinds: Kind[] = [
@@ -31,7 +31,7 @@ const kinds: Kind[] = [
     ],
     marks: ['throttled', 'oom'],
     format: formatCpus,
-    least: 0.1,
+    minRange: 0.1,
   },
   {
     title: 'Memory',
@@ -41,7 +41,7 @@ const kinds: Kind[] = [
     ],
     marks: ['oom'],
     format: formatSize,
-    least: 1 << 20,
+    minRange: 1 << 20,
   },
   {
     title: 'Pressure',
@@ -52,14 +52,14 @@ const kinds: Kind[] = [
     ],
     marks: ['oom'],
     format: formatShare,
-    least: 0.05,
+    minRange: 0.05,
   },
   {
     title: 'Throttling',
     lines: [{ track: 'throttled', label: 'periods', color: 'amber', filled: true }],
     marks: ['throttled'],
     format: formatShare,
-    least: 1,
+    minRange: 1,
   },
   {
     title: 'Tasks',
@@ -69,7 +69,7 @@ const kinds: Kind[] = [
     ],
     marks: ['refused'],
     format: formatCount,
-    least: 4,
+    minRange: 4,
   },
   {
     title: 'Block I/O',
@@ -79,7 +79,7 @@ const kinds: Kind[] = [
     ],
     marks: [],
     format: formatSize,
-    least: 1024,
+    minRange: 1024,
   },
 ]
 
@@ -159,7 +159,7 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
       padding: [6, 6, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: 'time' }, points: { size: 5 }, drag: { x: false, y: false } },
-      scales: { y: { range: (_plot, _least, most) => [0, Math.max(kind.least, (most ?? 0) * 1.08)] } },
+      scales: { y: { range: (_plot, _min, max) => [0, Math.max(kind.minRange, (max ?? 0) * 1.08)] } },
       axes: [
         { ...axis, size: 22, space: 70, values: (_plot, ticks) => ticks.map(formatTick) },
         {
@@ -203,11 +203,11 @@ function makeChart(kind: Kind, place: HTMLElement, marks: () => readonly Mark[])
   const chart = {
     draw(times: number[], figures: Past['tracks']) {
       const used = kind.lines.filter((line) => !line.dashed)
-      const most = Math.max(0, ...used.flatMap((line) => figures[line.track].map((value) => value ?? 0)))
+      const max = Math.max(0, ...used.flatMap((line) => figures[line.track].map((value) => value ?? 0)))
       // a distant limit would flatten the curve, so only the legend shows it
       const shown = kind.lines.map((line) =>
         line.dashed
-          ? figures[line.track].map((value) => (value !== null && value <= most * 5 ? value : null))
+          ? figures[line.track].map((value) => (value !== null && value <= max * 5 ? value : null))
           : figures[line.track],
       )
       plot.setData([times, ...shown] as uPlot.AlignedData)

@@ -4,8 +4,8 @@ import { find, keep, make, printable, setText } from './dom.ts'
 import { above, formatCount, formatCpus, formatShare, formatSize, formatTime, nameOf } from './format.ts'
 import { innermost, markNames, type State } from './state.ts'
 
-const mostRows = 40
-const mostEvents = 60
+const maxRows = 40
+const maxEvents = 60
 
 export function makeLists(state: State, select: (path: string) => void): { draw(): void } {
   const body = document.querySelector('#list tbody')!
@@ -34,7 +34,7 @@ function drawGroups(state: State, body: Element): void {
   found.sort(([a, left], [b, right]) => (right[measure] ?? 0) - (left[measure] ?? 0) || (a < b ? -1 : 1))
   keep(
     body,
-    found.slice(0, mostRows),
+    found.slice(0, maxRows),
     () => {
       const name = make('button', {}, make('b'), make('small'))
       name.type = 'button'
@@ -76,13 +76,13 @@ function drawGroups(state: State, body: Element): void {
       setText(share!.lastElementChild!, full === undefined ? '' : formatShare(full))
     },
   )
-  const more = found.length - mostRows
+  const more = found.length - maxRows
   setText(find('more'), more > 0 ? `and ${more} more` : found.length === 0 ? "No group's path contains this text." : '')
 }
 
 function drawEvents(state: State, list: Element): void {
-  const marks = innermost(state.marks.slice(-3 * mostEvents))
-    .slice(-mostEvents)
+  const marks = innermost(state.marks.slice(-3 * maxEvents))
+    .slice(-maxEvents)
     .reverse()
   find('no-events').hidden = marks.length > 0
   keep(

@@ -9,7 +9,7 @@ const headerHeight = 18
 const gap = 2
 /** Minimum side of a drawn box, and maximum number of boxes. */
 const smallest = 5
-const mostTiles = 600
+const maxTiles = 600
 /** Time for which a kill is highlighted. Milliseconds. */
 const struckMs = 60_000
 
@@ -72,7 +72,7 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
     )
     const shown = new Set<string>()
     const place = (path: string, box: Box, depth: number) => {
-      if (box.width < smallest || box.height < smallest || shown.size >= mostTiles) return
+      if (box.width < smallest || box.height < smallest || shown.size >= maxTiles) return
       shown.add(path)
       const children = order(
         (state.children.get(path) ?? []).filter((child) => weigh(child) > 0),
@@ -129,8 +129,8 @@ function measure(state: State) {
     const row = state.rows.get(path)
     const below = (state.children.get(path) ?? []).reduce((sum, child) => sum + weigh(child), 0)
     // an idle group with processes stays visible
-    const least = state.measure === 'cpus' && row?.populated ? 0.002 : 0
-    const value = Math.max(row?.[state.measure] ?? 0, below, least)
+    const minValue = state.measure === 'cpus' && row?.populated ? 0.002 : 0
+    const value = Math.max(row?.[state.measure] ?? 0, below, minValue)
     values.set(path, value)
     return value
   }

@@ -20,7 +20,7 @@ export interface State {
   zoom: string
 }
 
-const mostMarks = 500
+const maxMarks = 500
 
 export function makeState(): State {
   return {
@@ -55,7 +55,7 @@ export function takeChange(state: State, change: Change): void {
     state.rows.set(path, row)
   }
   state.marks.push(...change.marks)
-  state.marks.splice(0, state.marks.length - mostMarks)
+  state.marks.splice(0, state.marks.length - maxMarks)
   if (moved) settle(state)
 }
 
