@@ -16,7 +16,10 @@ const compilers = {
 }
 
 /** Other people's code inside the built files, with the licence of each. */
-const bundled = { uplot: 'the charts of the dashboard (dist/cli/monitor.cjs)' }
+const bundled = {
+  'd3-hierarchy': 'the treemap of the dashboard (dist/cli/monitor.cjs)',
+  uplot: 'the charts of the dashboard (dist/cli/monitor.cjs)',
+}
 
 const release = resolve(process.argv[2] ?? 'release')
 const staging = `${release}/package`

@@ -9,8 +9,8 @@ import { expect, test } from 'vitest'
 import type { GroupRow, Mark } from '../../../src/ui/dashboard/api-types.ts'
 import { makePageHistory, maxPageSamples } from '../../../src/ui/dashboard/history.ts'
 import { makeMarks } from '../../../src/ui/dashboard/markers.ts'
-import { squarify } from '../../../src/ui/dashboard/page/squarify.ts'
 import { innermost } from '../../../src/ui/dashboard/page/state.ts'
+import { makeTreemap } from '../../../src/ui/dashboard/page/treemap.ts'
 import { makeStreams } from '../../../src/ui/dashboard/sse.ts'
 
 const rowsOf = (rows: { [path: string]: GroupRow }) => new Map(Object.entries(rows))
@@ -104,32 +104,61 @@ test('of a kill that is counted all the way up, the innermost group is shown', (
   ).toEqual([3, 4, 5])
 })
 
-test('the boxes of a map fill it by weight, and none lies on another', () => {
+const weightsOf = (list: readonly number[]) => new Map(list.map((weight, i) => [`g${i}`, weight]))
+
+test('the boxes of a map fill it by weight, and none lies on another, also when an arrangement is kept', () => {
+  const weights = fc.array(fc.double({ min: 0.01, max: 1000, noNaN: true }), { minLength: 1, maxLength: 40 })
+  const side = fc.integer({ min: 10, max: 2000 })
   fc.assert(
-    fc.property(
-      fc.array(fc.double({ min: 0.01, max: 1000, noNaN: true }), { minLength: 1, maxLength: 40 }),
-      fc.integer({ min: 10, max: 2000 }),
-      fc.integer({ min: 10, max: 2000 }),
-      (weights, width, height) => {
-        const sorted = weights.sort((a, b) => b - a)
-        const boxes = squarify(sorted, { x: 0, y: 0, width, height }).map((box) => box!)
-        const total = sorted.reduce((sum, weight) => sum + weight, 0)
-        const slack = 1e-6 * width * height
-        for (const [i, box] of boxes.entries()) {
-          expect(Math.abs(box.width * box.height - (sorted[i]! / total) * width * height)).toBeLessThan(slack)
-          expect(box.x + box.width).toBeLessThan(width + 1e-6 * width)
-          expect(box.y + box.height).toBeLessThan(height + 1e-6 * height)
-          for (const other of boxes.slice(i + 1)) {
-            const across = Math.min(box.x + box.width, other.x + other.width) - Math.max(box.x, other.x)
-            const down = Math.min(box.y + box.height, other.y + other.height) - Math.max(box.y, other.y)
-            expect(Math.max(0, across) * Math.max(0, down)).toBeLessThan(slack)
-          }
+    fc.property(weights, weights, side, side, (first, second, width, height) => {
+      const treemap = makeTreemap()
+      treemap.divide('/', weightsOf(first), 0, { x: 0, y: 0, width, height })
+      const next = first.map((weight, i) => second[i] ?? weight)
+      const boxes = [...treemap.divide('/', weightsOf(next), 0, { x: 0, y: 0, width, height })]
+      const total = next.reduce((sum, weight) => sum + weight, 0)
+      const slack = 1e-6 * width * height
+      expect(boxes.length).toBe(next.length)
+      for (const [i, [name, box]] of boxes.entries()) {
+        const share = next[Number(name.slice(1))]! / total
+        expect(Math.abs(box.width * box.height - share * width * height)).toBeLessThan(slack)
+        expect(box.x + box.width).toBeLessThan(width + 1e-6 * width)
+        expect(box.y + box.height).toBeLessThan(height + 1e-6 * height)
+        for (const [, other] of boxes.slice(i + 1)) {
+          const across = Math.min(box.x + box.width, other.x + other.width) - Math.max(box.x, other.x)
+          const down = Math.min(box.y + box.height, other.y + other.height) - Math.max(box.y, other.y)
+          expect(Math.max(0, across) * Math.max(0, down)).toBeLessThan(slack)
         }
-      },
-    ),
+      }
+    }),
   )
-  expect(squarify([3, 0, 1], { x: 0, y: 0, width: 4, height: 1 })[1]).toBe(undefined)
-  expect(squarify([0], { x: 0, y: 0, width: 4, height: 1 })).toEqual([undefined])
+})
+
+test('a map leaves room for the use that belongs to no child, and has nothing for no weight', () => {
+  const box = { x: 10, y: 20, width: 400, height: 300 }
+  const [only] = makeTreemap()
+    .divide('/', weightsOf([3]), 1, box)
+    .values()
+  expect(only!.width * only!.height).toBeCloseTo((400 * 300 * 3) / 4)
+  expect([only!.x, only!.y]).toEqual([10, 20])
+  expect(makeTreemap().divide('/', new Map(), 0, box).size).toBe(0)
+})
+
+test('boxes of a map keep their places while weights change, and are arranged again when they would be too narrow', () => {
+  const box = { x: 0, y: 0, width: 900, height: 500 }
+  const weights = [90, 80, 70, 60, 50, 40, 30, 20, 10]
+  const swapped = [80, 90, 60, 70, 40, 50, 20, 30, 11]
+  const treemap = makeTreemap()
+  const places = (boxes: Map<string, { x: number; y: number }>) =>
+    [...boxes].sort(([, a], [, b]) => a.x - b.x || a.y - b.y).map(([name]) => name)
+  const before = places(treemap.divide('/', weightsOf(weights), 0, box))
+  expect(places(treemap.divide('/', weightsOf(swapped), 0, box))).toEqual(before)
+  // without the previous arrangement another order results
+  expect(places(makeTreemap().divide('/', weightsOf(swapped), 0, box))).not.toEqual(before)
+  const narrow = weightsOf([1, 1, 1, 1, 1, 1, 1, 500, 400])
+  expect(treemap.divide('/', narrow, 0, box)).toEqual(makeTreemap().divide('/', narrow, 0, box))
+  // other groups: another arrangement
+  const more = weightsOf([...swapped, 25])
+  expect(treemap.divide('/', more, 0, box)).toEqual(makeTreemap().divide('/', more, 0, box))
 })
 
 test('a stream that nobody reads holds a bounded amount, gets all there is once it is read, and is let go after a while', async () => {

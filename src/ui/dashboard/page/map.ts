@@ -2,8 +2,8 @@
 // Draws the treemap of groups: the area is memory or CPU time, and children are inside their parent.
 import { find, make, printable, setText } from './dom.ts'
 import { above, formatCpus, formatShare, formatSize, nameOf } from './format.ts'
-import { type Box, squarify } from './squarify.ts'
 import type { State } from './state.ts'
+import { type Box, makeTreemap } from './treemap.ts'
 
 const headerHeight = 18
 const gap = 2
@@ -20,6 +20,8 @@ export interface GroupMap {
 export function makeMap(state: State, select: (path: string) => void, zoomed: () => void): GroupMap {
   const map = find('map')
   const tiles = new Map<string, HTMLButtonElement>()
+  const treemap = makeTreemap()
+  let view = ''
   const empty = make('p', { text: 'No group uses any.', classes: 'empty' })
 
   const zoom = (path: string) => {
@@ -74,11 +76,12 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
     const place = (path: string, box: Box, depth: number) => {
       if (box.width < smallest || box.height < smallest || shown.size >= maxTiles) return
       shown.add(path)
-      const children = order(
-        (state.children.get(path) ?? []).filter((child) => weigh(child) > 0),
-        weigh,
+      const children = new Map(
+        (state.children.get(path) ?? [])
+          .map((child) => [child, weigh(child)] as const)
+          .filter(([, weight]) => weight > 0),
       )
-      const isOuter = children.length > 0 && box.width > 40 && box.height > headerHeight + 20
+      const isOuter = children.size > 0 && box.width > 40 && box.height > headerHeight + 20
       const tile = tiles.get(path) ?? open(path)
       const { style } = tile
       style.left = `${box.x}px`
@@ -95,18 +98,21 @@ export function makeMap(state: State, select: (path: string) => void, zoomed: ()
         height: box.height - headerHeight - gap - 2,
       }
       // the group's own use, without its children, stays free
-      const rest = Math.max(0, weigh(path) - children.reduce((sum, child) => sum + weigh(child), 0))
-      const boxes = squarify([...children.map(weigh), rest], inner)
-      for (const [i, child] of children.entries()) if (boxes[i]) place(child, boxes[i], depth + 1)
+      const rest = Math.max(0, weigh(path) - [...children.values()].reduce((sum, weight) => sum + weight, 0))
+      for (const [child, part] of treemap.divide(path, children, rest, inner)) place(child, part, depth + 1)
     }
     values.clear()
     const { clientWidth: width, clientHeight: height } = map
+    const newView = [width, height, state.measure, state.zoom].join(' ')
+    if (newView !== view) treemap.forget()
+    view = newView
     if (state.rows.size > 0 && weigh(state.zoom) > 0) place(state.zoom, { x: 0, y: 0, width, height }, 0)
     for (const [path, tile] of tiles)
       if (!shown.has(path)) {
         const hadFocus = tile === document.activeElement
         tile.remove()
         tiles.delete(path)
+        treemap.forget(path)
         if (hadFocus) focus(state.zoom)
       }
     if (shown.size === 0) map.append(empty)
@@ -135,12 +141,6 @@ function measure(state: State) {
     return value
   }
   return { values, weigh }
-}
-
-/** Sorts by descending weight. Similar weights are sorted by name, so that boxes keep their positions. */
-function order(paths: string[], weigh: (path: string) => number): string[] {
-  const size = (path: string) => Math.round(Math.log2(weigh(path)))
-  return paths.sort((a, b) => size(b) - size(a) || (a < b ? -1 : 1))
 }
 
 function paint(
