@@ -110,8 +110,8 @@ export interface RunOptions extends NamespaceOptions, NetworkOptions, NameOption
   /** Parent of the job's group, relative to the cgroup mount; the caller's group by default. */
   parent?: string
   /**
-   * True if hutch may move the processes of the parent group to a leaf in it, so that the parent can enable controllers for children. By
-   * default only in a job of hutch, or if the CLI is alone in its group.
+   * True if hutch may move the processes of the parent group to a leaf in it, so that the parent can enable controllers
+   * for children. By default hutch moves them only if it runs in a job of hutch, or if the CLI is alone in its group.
    */
   evacuate?: boolean
 }

@@ -64,7 +64,7 @@ interface Turn {
 const patience = 3
 const patienceWithKills = 10
 
-/** WaitingSandbox sandboxes and jobs for them. `await using` ends everything at the end of the block. */
+/** Waiting sandboxes and the jobs that run in them. `await using` ends everything at the end of the block. */
 export class Pool {
   readonly #spec: Spec
   readonly #size: number

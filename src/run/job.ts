@@ -46,7 +46,9 @@ export class Job {
   readonly stderr: Readable | null
   /** Resolves when all processes of the job have ended and its groups are removed. Rejects only if hutch itself failed. */
   readonly result: Promise<Result>
-  /** With `all`: stdout and stderr in the order of arrival; otherwise null. Both wait until it is read. */
+  /**
+   * With `all`: stdout and stderr in the order of arrival; otherwise null. Both streams wait until this stream is read.
+   */
   readonly all: Readable | null
   readonly #launched: Launched
   readonly #sent: Set<number>
@@ -93,8 +95,8 @@ export class Job {
   }
 
   /**
-   * Sends a signal to all processes of the job: `stopSignal` by default, which is SIGTERM. Returns false if the job has ended. Nothing
-   * follows it; `stop` also sends SIGKILL.
+   * Sends a signal to all processes of the job: `stopSignal` by default, which is SIGTERM. Returns false if the job has
+   * ended. No other signal follows; `stop` also sends SIGKILL.
    */
   kill(signal: NodeJS.Signals | number = this.#launched.plan.spec.stopSignal): boolean {
     const number = typeof signal === 'number' ? signal : systemConstants.signals[signal]

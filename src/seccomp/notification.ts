@@ -7,7 +7,7 @@ import { type Machine, machines, syscallNumbers, x32Bit } from './arch.ts'
 import { formatArguments } from './call-arguments.ts'
 import { actions } from './profile.ts'
 
-/** Equal refused calls: the same call with the same arguments by a program of the same name. */
+/** Refused calls that are equal: the same call with the same arguments by a program of the same name. */
 export interface RefusedCall {
   /** The call's name, or its number if unknown. */
   call: string

@@ -47,7 +47,7 @@ export interface StreamCounts {
   all?: number
 }
 
-/** The end of a run, even of a killed one. Errors are thrown only for what hutch itself could not do. */
+/** How a run ended, also if the job was killed. Errors are thrown only if hutch itself failed. */
 export interface Result<O extends Output = string> {
   command: string[]
   /** Exit status of the command; null if a signal ended it. */

@@ -28,9 +28,10 @@ export interface WhyCause {
   /** How the process ended. Absent if unknown. */
   end?: JobEnd
   /**
-   * A run's reason, or one of these. `throttled`: by cpu.max. `slowed`: by memory.high. `disk-full`. `fault`: a signal that the program
-   * caused. `stuck`: it exists and does not run. `oomd`: systemd-oomd killed it. `not-kernel`: it ended, all limits were read, and neither
-   * a limit nor the kernel ended it. `none`: it exists and nothing is known to hold it. `unknown`: the evidence is not readable.
+   * A run's reason, or one of these. `throttled`: by cpu.max. `slowed`: by memory.high. `disk-full`: a file system has
+   * no space. `fault`: a signal that the program caused. `stuck`: it exists and does not run. `oomd`: systemd-oomd
+   * killed it. `not-kernel`: it ended, all limits were read, and neither a limit nor the kernel ended it. `none`: it
+   * exists and nothing is known to hold it. `unknown`: the evidence is not readable.
    */
   cause: Reason | 'throttled' | 'slowed' | 'disk-full' | 'fault' | 'stuck' | 'oomd' | 'not-kernel' | 'none' | 'unknown'
   /** The limit: memory.max, pids.max, RLIMIT_NPROC, threads-max, pid_max, cpu.max, memory.high, cgroup.freeze. */

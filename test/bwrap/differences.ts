@@ -4,19 +4,22 @@
 /** Name → what differs. */
 export const differences = {
   words: 'messages on stderr and the text of --help are hutch’s own',
-  signals: 'a signal to bwrap ends bwrap, and the program continues; here the program receives the signal',
+  signals:
+    "a signal to bubblewrap's bwrap ends only bwrap, and the program continues; with hutch the program receives the signal",
   'what is left':
-    'under bwrap, other processes in the pid namespace continue after the program; here they end with the program',
-  'no first line': 'the original runs a script without #! with /bin/sh; here it is an error, as in hutch run',
-  numbers: 'bwrap accepts a sign or spaces before a number; here they are an error',
-  'older options': '0.8 does not know --argv0, --level-prefix, the overlays and --not-a-security-boundary',
+    'under bubblewrap, other processes in the pid namespace continue after the program; under hutch they end with the program',
+  'no first line': 'bubblewrap runs a script without #! with /bin/sh; in hutch bwrap this is an error, as in hutch run',
+  numbers: 'bubblewrap accepts a sign or spaces before a number; in hutch bwrap they are an error',
+  'older options':
+    'bubblewrap 0.8 does not know --argv0, --level-prefix, the overlays and --not-a-security-boundary; hutch has them, as 0.13 does',
   'older paths':
-    '0.8 follows links at the end of a destination and out of the new root, accepts empty paths, and keeps existing links',
+    'bubblewrap 0.8 follows links at the end of a destination and out of the new root, accepts empty paths, and keeps existing links. hutch follows 0.13',
   labels: '--exec-label and --file-label are refused, also where SELinux is on',
   'descriptors 40 and 41':
-    'hutch uses these numbers itself, so it opens such a descriptor again under another number; a socket cannot be opened again',
+    "hutch uses descriptors 40 and 41 itself, so it opens the caller's descriptor again under another number; a socket cannot be opened again",
   bounds: 'at most 32 filters, and 10 layers of an overlay',
-  'tmp-overlay': 'changes are stored in a separate tmpfs, and the overlay is mounted with the option volatile',
+  'tmp-overlay':
+    'changes to a --tmp-overlay are stored in a separate tmpfs, and the overlay is mounted with the option volatile',
 } as const
 
 export type Difference = keyof typeof differences

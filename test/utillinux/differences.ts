@@ -18,7 +18,7 @@ export const differences = {
     'with --user=FILE, unshare mounts with the rights of the new namespace, which the kernel refuses; here with the caller’s rights',
   'killed child':
     'if SIGKILL ends its child, unshare --fork ends with status 1; here it ends by SIGKILL, as by any other signal',
-  'no first line': 'the original runs a script without #! with /bin/sh; here it is an error, as in hutch run',
+  'no first line': 'bubblewrap runs a script without #! with /bin/sh; in hutch bwrap this is an error, as in hutch run',
   'later options': 'unshare of 2.42 does not know --clear-env and --whitelist-env yet',
   'no namespace': 'nsenter of 2.42 ends with status 1 if no namespace is given; here it runs the program, as 2.38 does',
   'separate --wdns':
