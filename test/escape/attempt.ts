@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an attempt is, as data; the kinds of containers that it is made in; and how it is run in one, or without hutch.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { type RunOptions, run, type StartOptions } from '../../src/index.ts'
+import { compile } from '../support/compile.ts'
 
 /** Each container: root, all namespaces but that of users, a busybox image, and what is added here. */
 export const kinds: { [kind: string]: RunOptions } = {
@@ -43,17 +43,11 @@ export interface Attempt {
   reached?: () => Promise<boolean>
 }
 
-/** Milliseconds that it may take: gcc is slow in a VM without KVM. */
-export const building = 300_000
-
 /** Builds the program. */
 export function buildProgram(to: string): void {
-  const folder = fileURLToPath(new URL('program', import.meta.url))
-  const sources = readdirSync(folder)
-    .filter((name) => name.endsWith('.c'))
-    .map((name) => `${folder}/${name}`)
-  const warnings = ['-Wall', '-Wextra', '-Werror', '-Wshadow']
-  execFileSync('gcc', ['-std=gnu11', '-O0', '-static', ...warnings, '-D_GNU_SOURCE', '-o', to, ...sources])
+  const folder = 'test/escape/program'
+  const sources = readdirSync(folder).map((name) => `${folder}/${name}`)
+  compile(to, sources, ['-O0', '-static'])
 }
 
 const split = (words: string, ground: Ground) => fill(words, ground).split(' ')

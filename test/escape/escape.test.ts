@@ -17,11 +17,12 @@ import { createServer, type Server } from 'node:net'
 import { getPriority } from 'node:os'
 import { afterAll, beforeAll, beforeEach, describe, expect, type TestContext, test } from 'vitest'
 import { readHost } from '../../src/host/host.ts'
+import { compileTimeout } from '../support/compile.ts'
 import { makeImage, workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
 import { sampled } from '../support/sample.ts'
 import { endSleepers, sleeper, startQuiet } from '../support/sleeper.ts'
-import { type Attempt, building, buildProgram, control, type Ground, inside, kinds } from './attempt.ts'
+import { type Attempt, buildProgram, control, type Ground, inside, kinds } from './attempt.ts'
 import { bombs } from './bombs.ts'
 import { cgroups, groundForGroups, removeGroundForGroups } from './cgroups.ts'
 import { files } from './files.ts'
@@ -92,7 +93,7 @@ beforeAll(async () => {
   const disk = readdirSync('/sys/block').find((name) => /^(loop|vd|sd|nvme)/.test(name))
   // a number that is no disk's is refused by the same checks, and only after them found to be none
   ground.disk = (disk ? readFileSync(`/sys/block/${disk}/dev`, 'utf8') : '7:0').trim().replace(':', ' ')
-}, building)
+}, compileTimeout)
 
 afterAll(async () => {
   spawnSync(`${ground.image}/bin/attempt`, ['remove-ipc', ground.ipc!])

@@ -3,15 +3,16 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, type TestContext, test } from 'vitest'
 import { cli, collect } from '../cli/hutch.ts'
+import { compileTimeout } from '../support/compile.ts'
 import { makeImage, workplace } from '../support/image.ts'
 import { requires } from '../support/requires.ts'
-import { building, buildProgram } from './attempt.ts'
+import { buildProgram } from './attempt.ts'
 
 const { path: work, remove } = workplace()
 const image = makeImage(`${work}/image`)
 
 beforeEach((context) => requires(context, 'root', 'busybox', 'script(1)'))
-beforeAll(() => buildProgram(`${image}/bin/attempt`), building)
+beforeAll(() => buildProgram(`${image}/bin/attempt`), compileTimeout)
 afterAll(remove)
 
 /** What it prints on a terminal of its own. */

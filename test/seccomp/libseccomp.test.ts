@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same profiles compiled by libseccomp and by hutch, both run by one interpreter: the same answer to every call.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import fc from 'fast-check'
@@ -19,6 +19,7 @@ import {
   selectRules,
 } from '../../src/seccomp/profile.ts'
 import { strictProfile } from '../../src/seccomp/strict.ts'
+import { compile } from '../support/compile.ts'
 import { requires } from '../support/requires.ts'
 import { type Call, runFilter, wordsOf } from './bpf.ts'
 
@@ -37,7 +38,7 @@ let folder = ''
 beforeAll(() => {
   folder = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
   if (spawnSync('test', ['-f', '/usr/include/seccomp.h']).status === 0)
-    execFileSync('gcc', ['-Wall', '-O1', '-o', `${folder}/libseccomp`, 'test/seccomp/libseccomp.c', '-lseccomp'])
+    compile(`${folder}/libseccomp`, ['test/seccomp/libseccomp.c'], ['-lseccomp'])
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

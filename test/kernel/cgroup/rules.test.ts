@@ -17,6 +17,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { removeTree } from '../../../src/cgroup/files.ts'
 import { readHost } from '../../../src/host/host.ts'
 import { cli, collect, hutch } from '../../cli/hutch.ts'
+import { compileProgram } from '../../support/compile.ts'
 import { requires } from '../../support/requires.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-rules-test-`)
@@ -369,7 +370,7 @@ test('an idle watch costs no CPU', async (context) => {
 
 test('lost events are noticed and made good', async (context) => {
   requires(context, 'root', 'process connector', 'not a VM')
-  execFileSync('gcc', ['-O1', '-o', `${directory}/forks`, 'test/kernel/cgroup/forks.c'])
+  compileProgram('forks', `${directory}/forks`)
   const { child, said } = await watch(conf(`${nobodys} cpu BASE/a\n`))
   child.kill('SIGSTOP')
   expect((await collect(`${directory}/forks`, ['20000'])).status).toBe(0)

@@ -5,7 +5,8 @@ import { mkdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunOptions, run } from '../../../src/index.ts'
 import { collect, hutch } from '../../cli/hutch.ts'
-import { building, buildProgram } from '../../escape/attempt.ts'
+import { buildProgram } from '../../escape/attempt.ts'
+import { compileTimeout } from '../../support/compile.ts'
 import { hostMounts, workplace } from '../../support/image.ts'
 import { watchBlocking } from '../../support/late.ts'
 import { children, leftGroups } from '../../support/leaks.ts'
@@ -15,7 +16,7 @@ const { path: work, remove } = workplace()
 beforeAll(() => {
   mkdirSync(`${work}/bin`)
   buildProgram(`${work}/bin/attempt`)
-}, building)
+}, compileTimeout)
 afterAll(remove)
 
 const seconds = 10

@@ -2,36 +2,19 @@
 // Filters of system calls on the real kernel: what is refused, what ends a program, and what still works.
 // In a VM only in `npm run test:kernels`.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunOptions, run } from '../../../src/index.ts'
 import { hutch } from '../../cli/hutch.ts'
 import { runAs } from '../../support/anyone.ts'
+import { compileProgram } from '../../support/compile.ts'
 import { requires } from '../../support/requires.ts'
-
-const calls = `
-#define _GNU_SOURCE
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-/* makes a call by number, and tells its errno, or 0 */
-int main(int argc, char **argv)
-{
-	long a[7] = { 0 };
-	for (int i = 1; i < argc && i < 8; i++)
-		a[i - 1] = (long)strtoull(argv[i], NULL, 0);
-	printf("%d", syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]) < 0 ? errno : 0);
-	return 0;
-}`
 
 let folder = ''
 beforeAll(() => {
   folder = mkdtempSync(`${tmpdir()}/hutch-test-${process.pid}-`)
-  writeFileSync(`${folder}/call.c`, calls)
-  execFileSync('gcc', ['-O1', '-o', `${folder}/call`, `${folder}/call.c`])
+  compileProgram('seccomp-call', `${folder}/call`)
   execFileSync('chmod', ['-R', 'a+rX', folder])
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -236,7 +219,7 @@ test('a root of its own has the default filter: no namespaces, mounts or keyring
   requires(context, 'root')
   const image = `${folder}/image`
   mkdirSync(`${image}/data`, { recursive: true })
-  execFileSync('gcc', ['-O1', '-static', '-o', `${image}/call`, `${folder}/call.c`])
+  compileProgram('seccomp-call', `${image}/call`, '-static')
   const errnos = async (options: RunOptions, tried: [string, number, ...(number | string)[]][]) =>
     Object.fromEntries(
       await Promise.all(
@@ -328,7 +311,7 @@ if __name__ == '__main__':
 test.each(programs)('under strict works %s', async (_, command, args, said) => {
   if (command.startsWith('/') && !existsSync(command)) return
   const at = mkdtempSync(`${folder}/work-`)
-  execFileSync('cp', [`${folder}/call.c`, at])
+  copyFileSync('test/support/programs/seccomp-call.c', `${at}/call.c`)
   const result = await run(command, args(at), { seccomp: 'strict', env: { HOME: at } })
   expect(result.stdout!.trim(), result.stderr).toMatch(said)
   expect(result.exitCode).toBe(0)

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a program that failed by itself may have failed of: the lines that are told by the CLI, the library and pools alike.
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPool, type RunOptions, run } from '../../../src/index.ts'
 import type { Figure } from '../../../src/verdict/cause.ts'
 import { cli, collect, hutch } from '../../cli/hutch.ts'
+import { compileProgram, compileTimeout } from '../../support/compile.ts'
 import { workplace } from '../../support/image.ts'
 import { requires } from '../../support/requires.ts'
 
 const { path: work, remove } = workplace()
 const faulty = `${work}/faulty`
 
-beforeAll(() => {
-  writeFileSync(`${faulty}.c`, 'int main(void) { *(volatile int *)0 = 1; return 0; }\n')
-  execFileSync('cc', ['-o', faulty, `${faulty}.c`])
-})
+beforeAll(() => compileProgram('null-write', faulty), compileTimeout)
 afterAll(remove)
 
 interface Case {

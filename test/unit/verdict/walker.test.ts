@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The decision list as compiled files walk it: native/compiled/decide.c and decide.ts give the same kind for any figures.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { causeKinds } from '../../../src/verdict/cause.ts'
 import { decide, encodeRows, endRows, type Facts, figureNames, heldRows } from '../../../src/verdict/decide.ts'
+import { compile } from '../../support/compile.ts'
 
 const directory = mkdtempSync(`${tmpdir()}/hutch-walker-`)
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -21,32 +22,13 @@ test.each([
   expect([...text.matchAll(/X\((\w+)\)/g)].map((match) => match[1])).toEqual(names.map((name) => name.toUpperCase()))
 })
 
-/** Rows, then any number of figures, on stdin; a kind for each on stdout. All are u32 but the figures. */
-const program = `
-#include <stdio.h>
-#include <stdlib.h>
-#include "${process.cwd()}/native/compiled/compiled.h"
-int main(void)
-{
-	u32 count;
-	u64 figures[FIGURE_COUNT];
-	if (fread(&count, 4, 1, stdin) != 1)
-		return 1;
-	u32 *rows = malloc(4 * (count + 1));
-	if (fread(rows, 4, count, stdin) != count)
-		return 1;
-	struct numbers list = { count, rows };
-	while (fread(figures, sizeof figures, 1, stdin) == 1)
-		printf("%u\\n", decide_kind(&list, figures));
-	free(rows);
-	return 0;
-}
-`
-
 test('random figures give the same kind through both walkers', () => {
-  writeFileSync(`${directory}/walk.c`, program)
-  const files = ['-o', `${directory}/walk`, `${directory}/walk.c`, 'native/compiled/decide.c']
-  execFileSync('gcc', ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', ...files])
+  const headers = (readdirSync('native', { recursive: true }) as string[]).filter((name) => name.endsWith('.h'))
+  compile(
+    `${directory}/walk`,
+    ['test/support/programs/decide-rows.c', 'native/compiled/decide.c', ...headers.map((name) => `native/${name}`)],
+    ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+  )
   // figures close to those that rows ask for
   const values = [...new Set([...endRows, ...heldRows].flatMap(({ when }) => when.map(([, , value]) => value)))]
   const figure = fc.tuple(
